@@ -1,0 +1,43 @@
+"""The two ports of stimulus features. A new target is one file that implements one of them."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from n2s.studies.study import Frames, Stimulus
+
+
+class Feature(ABC):
+    """What both kinds share: a dimension, and the settings that its cache is keyed by."""
+
+    #: Bump when the numbers change though the settings do not.
+    version: int = 1
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """f: known without computing anything."""
+
+    @abstractmethod
+    def settings(self) -> dict:
+        """Everything that changes the numbers, as plain JSON types."""
+
+
+class FrameFeature(Feature):
+    """A feature at every moment of a stimulus."""
+
+    #: Whether a frame depends on audio further away than a few milliseconds. Such a feature is computed on each side
+    #: of a split's border apart, so that nothing is heard across it.
+    contextual: bool = False
+
+    @abstractmethod
+    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
+        """Compute from the audio between ``start_s`` and ``stop_s`` only; frame times are on the stimulus' clock."""
+
+
+class ClipFeature(Feature):
+    """One vector for a stretch of a stimulus."""
+
+    @abstractmethod
+    def extract(self, stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) -> np.ndarray:
+        """(n,) starts -> (n, f), each from ``start`` to ``start + duration_s`` only."""

@@ -1,0 +1,40 @@
+"""Where n2s keeps things, and how it writes them: whole or not at all."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """The cache: ``N2S_CACHE``, by default the user's cache folder. It can be deleted at any time."""
+    return Path(os.environ.get("N2S_CACHE") or platformdirs.user_cache_dir("n2s")).expanduser()
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path`` to write a file or folder to; rename it to ``path`` at the end.
+
+    A kill or a full disk leaves ``path`` as it was. If another process has finished a folder ``path`` in the
+    meantime, that one stays and ours is dropped: both were made from the same settings.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield temporary
+        if temporary.is_dir() and path.is_dir():
+            return
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if not (temporary.is_dir() and path.is_dir()):
+                raise
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)

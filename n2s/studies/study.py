@@ -1,0 +1,120 @@
+"""What a data set must tell n2s: its recordings, their events, their audio. Nothing else knows file names."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import mne
+
+
+@dataclass(frozen=True, order=True)
+class Recording:
+    """One continuous recording: who, when, which task. Cheap to list; nothing is read."""
+
+    subject: str
+    session: str = ""
+    task: str = ""
+    run: str = ""
+    modality: str = "meg"
+
+    @property
+    def name(self) -> str:
+        """BIDS-like and unique in its study: ``sub-01_ses-0_task-listen_run-2``."""
+        parts = {"sub": self.subject, "ses": self.session, "task": self.task, "run": self.run}
+        return "_".join(f"{key}-{value}" for key, value in parts.items() if value)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A feature of a stimulus over time: ``values (l, f)``, frame i is centred at ``start_s + i / rate_hz``."""
+
+    values: np.ndarray
+    rate_hz: float
+    start_s: float = 0.0
+
+    @property
+    def stop_s(self) -> float:
+        """The time of the frame after the last."""
+        return self.start_s + len(self.values) / self.rate_hz
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """One audio file with the words spoken in it, or ready-made features in place of audio.
+
+    ``words`` has the columns ``text``, ``onset``, ``duration``, ``sequence``, in seconds of this audio.
+    """
+
+    id: str
+    audio: Path | None
+    words: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["text", "onset", "duration", "sequence"]))
+    ready: Frames | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the audio file's bytes (of the ready array where there is no audio): what caches are keyed by."""
+        if self.audio is not None:
+            with open(self.audio, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(self.ready.values)).hexdigest()
+
+
+class Study(ABC):
+    """A data set. Constructors read no network and no recording: subjects and channels come from cheap metadata."""
+
+    name: str
+    root: Path
+
+    #: Official split, if the data set has one: story or sequence id -> "train" | "val" | "test". It wins over others.
+    split: dict[str, str] | None = None
+
+    #: Counts that the complete real data must have, such as ``{"subjects": 27, "recordings": 196}``.
+    expected: dict[str, int] | None = None
+
+    @abstractmethod
+    def recordings(self) -> list[Recording]:
+        """Every recording, in a fixed order, without opening one."""
+
+    @abstractmethod
+    def load(self, recording: Recording) -> "mne.io.BaseRaw":
+        """Open a recording (in volts, tesla, tesla/m, as MNE does), bad channels marked in ``info['bads']``."""
+
+    @abstractmethod
+    def events(self, recording: Recording) -> pd.DataFrame:
+        """Its events, as `n2s.studies.events.events_table` makes them."""
+
+    @abstractmethod
+    def sources(self, recording: Recording) -> list[Path]:
+        """The files that `load` and `events` read: their size and time of change tell whether a cache is stale."""
+
+    def audio(self, stimulus: str) -> Path | None:
+        """The audio file of a stimulus; None where the study brings features instead."""
+        return None
+
+    def features(self, stimulus: str) -> Frames | None:
+        """Ready-made features of a stimulus, where the study brings them."""
+        return None
+
+    def ideal_scores(
+        self, recording: Recording, starts_s: np.ndarray, candidates: list[tuple[str, float]], *, offset_s: float, duration_s: float
+    ) -> np.ndarray | None:
+        """Scores (n, k) of the best possible decoder, where the generator of the data is known; else None.
+
+        Parameters
+        ----------
+        recording
+            The recording that the windows are of.
+        starts_s
+            (n,) Start of each window, s on the recording's clock. The brain is seen from ``start + offset_s`` for
+            ``duration_s``.
+        candidates
+            (k) Stimulus id and start (s in it) of each candidate, whose audio is known for ``duration_s``.
+        """
+        return None

@@ -1,0 +1,25 @@
+"""One thread a process, an own cache, and the folder of real files where it is at hand."""
+
+import os
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["WANDB_MODE"] = "disabled"
+
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Never the user's cache: one a test run, shared by its tests, as a user's is by their runs."""
+    monkeypatch.setenv("N2S_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings and sounds; tests that need it skip where it is absent."""
+    root = Path(os.environ.get("N2S_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not root.is_dir():
+        pytest.skip(f"no real files at {root}: set N2S_TEST_DATA to their folder")
+    return root
