@@ -1,0 +1,22 @@
+"""What every datamodule of n2s tells before anything is loaded: the numbers that a model's shape depends on."""
+
+from abc import ABC, abstractmethod
+
+from lightning.pytorch import LightningDataModule
+
+
+class NeuralDataModule(LightningDataModule, ABC):
+    """A datamodule whose shapes are known as soon as it is constructed, from cheap metadata.
+
+    The command line links them to the model once the datamodule is built, so that no recipe repeats them.
+    """
+
+    #: Subjects with training data: the size of the model's subject layers.
+    n_subjects: int
+
+    #: Dimension f of the target, as `n2s.features.Feature.n_features` gives it.
+    n_features: int
+
+    @abstractmethod
+    def data_hashes(self) -> dict[str, str]:
+        """What the data were: a name (recording, stimulus) to a hash of its content. ``run.json`` keeps it."""
