@@ -1,0 +1,22 @@
+"""Recordings and stimuli as batches of windows."""
+
+from n2s.data.batch import Batch
+from n2s.data.datamodule import NeuralDataModule
+from n2s.data.meg import MEGDataModule
+from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
+from n2s.data.splits import SplitBySentence, SplitByStory, SplitByTime
+from n2s.data.windows import Grid, WordOnsets
+
+__all__ = [
+    "Batch",
+    "Grid",
+    "MEGDataModule",
+    "NeuralDataModule",
+    "Preprocessing",
+    "RemoveICA",
+    "SSS",
+    "SplitBySentence",
+    "SplitByStory",
+    "SplitByTime",
+    "WordOnsets",
+]

@@ -1,0 +1,95 @@
+"""Batches in an order that is a function of (seed, epoch) alone, for one process or many."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from n2s.data.batch import Batch
+
+
+class WindowSampler:
+    """Which windows make which batch.
+
+    Parameters
+    ----------
+    n_windows
+        To draw from, without replacement.
+    batch_size
+        Windows a batch, over all processes.
+    shuffle
+        A new order each epoch, else always the same fixed permutation (neighbours in time would be the hardest negatives).
+    drop_last
+        Leave out the batch that is not full: a contrastive loss depends on the number of candidates.
+    seed
+        Of the order.
+    rank, world_size
+        This process takes every ``world_size``-th window of each batch.
+    """
+
+    def __init__(
+        self,
+        n_windows: int,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        drop_last: bool,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        self.n_windows, self.batch_size, self.shuffle = n_windows, min(batch_size, n_windows), shuffle
+        self.drop_last, self.seed, self.rank, self.world_size = drop_last, seed, rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch, and after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.n_windows, self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        order = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]).permutation(self.n_windows)
+        for batch in range(len(self)):
+            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield rows[self.rank :: self.world_size]
+
+
+class WindowLoader:
+    """Iterates over batches. Lightning takes it like a DataLoader, without workers.
+
+    Parameters
+    ----------
+    sampler
+        Gives the rows of each batch; its epoch decides the jitter too.
+    read
+        (rows, epoch) -> what the host must do for a batch (slicing, scaling); runs one batch ahead in a thread if ``ahead``.
+    assemble
+        What `read` gave -> `Batch` on the model's device.
+    ahead
+        Whether to read ahead.
+    """
+
+    def __init__(self, sampler: WindowSampler, read: Callable, assemble: Callable[..., Batch], *, ahead: bool):
+        self.sampler, self._read, self._assemble, self._ahead = sampler, read, assemble, ahead
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.sampler.epoch
+        if not self._ahead:
+            for rows in self.sampler:
+                yield self._assemble(self._read(rows, epoch))
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="n2s-read") as pool:
+            waiting = None
+            for rows in self.sampler:
+                following = pool.submit(self._read, rows, epoch)
+                if waiting is not None:
+                    yield self._assemble(waiting.result())
+                waiting = following
+            if waiting is not None:
+                yield self._assemble(waiting.result())

@@ -1,0 +1,350 @@
+"""The datamodule of MEG and EEG: studies in, batches of (brain window, stimulus features) out."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from n2s.data.batch import Batch
+from n2s.data.datamodule import NeuralDataModule
+from n2s.data.loader import WindowLoader, WindowSampler
+from n2s.data.preprocessing import Preprocessing
+from n2s.data.recordings import PreparedRecording, prepare
+from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish
+from n2s.data.scaler import Scaler, fit_scaler, pooled_scaler
+from n2s.data.splits import SPLITS, Split, SplitByStory, joined
+from n2s.data.stimuli import collect_stimuli
+from n2s.data.targets import Targets
+from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
+from n2s.errors import UserError
+from n2s.features.feature import Feature
+from n2s.studies.study import Stimulus, Study
+
+EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
+
+
+class MEGDataModule(NeuralDataModule):
+    """MEG or EEG of people who hear speech, cut into windows.
+
+    Parameters
+    ----------
+    studies
+        The data sets, by a name of your choice; subjects are ``name/subject``.
+    target
+        The stimulus feature to retrieve.
+    preprocessing
+        What is done to each recording.
+    split
+        What is held out. A study's own official split wins.
+    window_s, offset_s, baseline_s
+        See `n2s.data.windows.WindowShape`.
+    train_windows, val_windows, test_windows
+        Where windows start; validation as test by default.
+    clamp
+        Values beyond this many interquartile ranges are clipped (Défossez 2023: 20; without it nothing is learned).
+    scaler
+        ``training``: each sensor is scaled by the training windows of its recording, or of its subject where the
+        recording has none. ``recording``: by the recording itself, without labels; the report names it.
+    per_dimension
+        Standardise each dimension of the target on its own, else all by one mean and deviation (Défossez 2023).
+    batch_size
+        Windows a training batch, over all processes.
+    residency
+        ``device``: all data on the model's device, as float16. ``host``: memory maps, read ahead.
+    train_hours
+        Use only the first hours of unique training audio: for learning curves.
+    seed
+        Of the order and jitter of windows.
+    n_jobs
+        Processes that prepare recordings.
+    """
+
+    def __init__(
+        self,
+        studies: dict[str, Study],
+        target: Feature,
+        *,
+        preprocessing: Preprocessing | None = None,
+        split: Split | None = None,
+        window_s: float = 3.0,
+        offset_s: float = 0.15,
+        baseline_s: float = 0.5,
+        train_windows: Placement | None = None,
+        val_windows: Placement | None = None,
+        test_windows: Placement | None = None,
+        clamp: float = 20.0,
+        scaler: Literal["training", "recording"] = "training",
+        per_dimension: bool = True,
+        batch_size: int = 128,
+        residency: Literal["device", "host"] = "device",
+        train_hours: float | None = None,
+        seed: int = 0,
+        n_jobs: int = 2,
+    ):
+        super().__init__()
+        if not studies:
+            raise UserError("data.studies is empty: name at least one study.")
+        self.studies, self.target, self.split = dict(studies), target, split or SplitByStory()
+        self.preprocessing = preprocessing or Preprocessing()
+        self.shape = WindowShape(self.preprocessing.sfreq, window_s, offset_s, baseline_s)
+        self.placements = {
+            "train": train_windows or Grid(0.5),
+            "test": test_windows or Grid(window_s),
+            "val": val_windows or test_windows or Grid(window_s),
+        }
+        self.clamp, self.scaler, self.per_dimension = clamp, scaler, per_dimension
+        self.batch_size, self.residency, self.train_hours = batch_size, residency, train_hours
+        self.seed, self.n_jobs = seed, n_jobs
+        self.subjects = sorted(
+            {f"{name}/{r.subject}" for name, study in self.studies.items() for r in study.recordings()}
+        )
+        self.n_subjects = len(self.subjects)
+        self.n_features = target.n_features
+        self.windows: dict[str, Windows] = {}
+
+    # -- what a model or a report asks ------------------------------------------------------------------------------
+
+    def data_hashes(self) -> dict[str, str]:
+        """See `NeuralDataModule`; known once the data are set up."""
+        if not self.windows:
+            return {}
+        heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
+        return {f"recording {name}": item.meta["sha256"] for name, item in self.recordings.items()} | heard
+
+    def window_table(self, split: str) -> pd.DataFrame:
+        """One row a window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``segment``."""
+        windows = self.windows[split]
+        rows = windows.intervals.iloc[windows.interval]
+        return pd.DataFrame(
+            {
+                "recording": rows.recording.to_numpy(),
+                "study": rows.study.to_numpy(),
+                "subject": rows.subject.to_numpy(),
+                "start_s": (rows.onset - rows.stimulus_onset).to_numpy() + windows.start_s,
+                "stimulus": rows.stimulus.to_numpy(),
+                "stimulus_start_s": windows.start_s,
+                "story": rows.story.to_numpy(),
+                "segment": windows.segment,
+            }
+        )
+
+    def segment_targets(self, split: str, segments: np.ndarray | None = None) -> Tensor:
+        """(k, f, t) float32 target of each unique segment of a split, or of some."""
+        windows = self.windows[split]
+        rows = windows.segments["first"].to_numpy()
+        rows = rows if segments is None else rows[segments]
+        return (
+            torch.from_numpy(self._targets.values[self._targets.rows(split, windows, windows.start_s[rows], rows)])
+            .transpose(1, 2)
+            .float()
+        )
+
+    # -- Lightning ---------------------------------------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Fill the caches: recordings, features, scalers. One process does it, the others wait."""
+        self.setup("prepare")
+
+    def setup(self, stage: str) -> None:
+        """Read what is prepared, split it, lay the windows; checks everything before the first step."""
+        if self.windows:
+            return
+        self.recordings: dict[str, PreparedRecording] = {}
+        self.stimuli: dict[str, Stimulus] = {}
+        tables = []
+        for name, study in self.studies.items():
+            prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, self.preprocessing, n_jobs=self.n_jobs)}
+            events = {key: item.events for key, item in prepared.items()}
+            gap_s = max(item.meta["support_s"] for item in prepared.values())
+            table = joined(self.split.intervals(events, study.split), gap_s=gap_s)
+            stimuli = collect_stimuli(study, events)
+            self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
+            self.recordings |= prepared
+            tables.append(table.assign(study=name, stimulus=name + "/" + table.stimulus))
+        self._index = {key: index for index, key in enumerate(self.recordings)}
+        intervals = self._shortened(self._indexed(pd.concat(tables, ignore_index=True)))
+        self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
+        self._targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
+        self.scalers = self._fit_scalers()
+        self._sfreq = np.array([item.meta["sfreq"] for item in self.recordings.values()])
+        self._source: Residency | None = None
+
+    def train_dataloader(self) -> WindowLoader:
+        """Windows in a new order each epoch."""
+        return self._loader("train", batch_size=self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> WindowLoader:
+        """Validation windows, in batches like those of training."""
+        return self._loader("val", batch_size=self.batch_size, shuffle=False)
+
+    def test_dataloader(self) -> WindowLoader:
+        """Test windows."""
+        return self._loader("test", batch_size=EVALUATION_BATCH, shuffle=False)
+
+    def predict_dataloader(self) -> WindowLoader:
+        """Test windows."""
+        return self.test_dataloader()
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Batches are made on their device; this moves only what was made elsewhere."""
+        return batch if batch.brain.device == device else batch.to(device)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
+        subject = table.study + "/" + table.recording.map(lambda key: self.recordings[key].recording.subject)
+        trained = set(subject[table.split == "train"])
+        numbers = {name: index if name in trained else -1 for index, name in enumerate(self.subjects)}
+        stimulus = {name: index for index, name in enumerate(self.stimuli)}
+        return table.assign(
+            subject=subject,
+            subject_index=subject.map(numbers),
+            recording_index=table.recording.map(self._index),
+            stimulus_index=table.stimulus.map(stimulus),
+        )
+
+    def _shortened(self, intervals: pd.DataFrame) -> pd.DataFrame:
+        """Keep the first `train_hours` of unique training audio, in the order of the stimuli's names."""
+        if self.train_hours is None:
+            return intervals
+        left_s, allowed = self.train_hours * 3600, {}
+        train = intervals[intervals.split == "train"]
+        ends = (train.stimulus_onset + train.duration).groupby(train.stimulus).max()
+        for stimulus in sorted(ends.index):
+            allowed[stimulus] = min(ends[stimulus], left_s)
+            left_s -= allowed[stimulus]
+        stop = intervals.stimulus.map(allowed).fillna(np.inf).where(intervals.split == "train", np.inf)
+        return intervals.assign(duration=np.minimum(intervals.duration, stop - intervals.stimulus_onset)).query(
+            "duration > 0"
+        )
+
+    def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:
+        windows = lay_windows(
+            intervals,
+            self.placements[split],
+            window_s=self.shape.window_s,
+            words={key: self._words(key) for key in intervals.recording.unique()},
+            bad_spans={key: item.meta["bad_spans"] for key, item in self.recordings.items()},
+            jitter=split == "train",
+        )
+        if not len(windows):
+            stories = ", ".join(sorted(intervals.story.unique())[:8]) or "none"
+            raise UserError(
+                f"the {split} split is empty: no window of {self.shape.window_s:g} s fits its {len(intervals)} intervals (stories: "
+                f"{stories}). Name stories in data.split (val, test), change its fractions or seed, or shorten window_s."
+            )
+        return windows
+
+    def _words(self, key: str) -> pd.DataFrame:
+        events = self.recordings[key].events
+        words = events[events.kind == "word"]
+        return words.assign(stimulus=key.split("/")[0] + "/" + words.stimulus)
+
+    def _fit_scalers(self) -> dict[str, Scaler]:
+        starts = {key: np.zeros(0, np.int64) for key in self.recordings}
+        for split in SPLITS if self.scaler == "recording" else ("train",):
+            windows = self.windows[split]
+            sfreq = np.array([item.meta["sfreq"] for item in self.recordings.values()])
+            first = windows.brain_start(windows.start_s, sfreq, np.arange(len(windows)))
+            keys = windows.intervals.recording.to_numpy()[windows.interval]
+            for key in np.unique(keys):
+                starts[key] = np.concatenate([starts[key], first[keys == key]])
+        source = {"training": "own training windows", "recording": "the recording itself"}[self.scaler]
+        shape = {"n_window": self.shape.n_window, "n_baseline": self.shape.n_baseline, "source": source}
+        own = {key: fit_scaler(self.recordings[key], at, **shape) for key, at in starts.items() if len(at)}
+        by_subject: dict[str, list] = {}
+        for key, scaler in own.items():
+            by_subject.setdefault(self._subject(key), []).append((self.recordings[key], scaler))
+        return {
+            key: own.get(key) or pooled_scaler(item, by_subject.get(self._subject(key), []))
+            for key, item in self.recordings.items()
+        }
+
+    def _subject(self, key: str) -> str:
+        return f"{key.split('/')[0]}/{self.recordings[key].recording.subject}"
+
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    def _open(self) -> None:
+        """Make the windows' source and the tables of sensors on the device, once."""
+        if self._source is not None:
+            return
+        device = self._device()
+        recentre = self.shape.n_baseline > 0
+        scaled = [Scaled.of(item, self.scalers[key], recentre=recentre) for key, item in self.recordings.items()]
+        if self.residency == "device":
+            self._source = OnDevice(scaled, self._targets.values, device)
+        else:
+            self._source = OnHost(scaled, self._targets.values, pin=device.type == "cuda")
+        n_channels = max(item.meta["shape"][1] for item in self.recordings.values())
+        positions = np.full((len(self.recordings), n_channels, 2), -0.1, np.float32)  # no sensor there
+        mask = np.zeros((len(self.recordings), n_channels), bool)
+        for index, item in enumerate(self.recordings.values()):
+            positions[index, : item.meta["shape"][1]] = item.meta["positions"]
+            mask[index, : item.meta["shape"][1]] = item.meta["good"]
+        self._positions, self._mask = torch.from_numpy(positions).to(device), torch.from_numpy(mask).to(device)
+
+    def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> WindowLoader:
+        self._open()
+        windows, train = self.windows[split], split == "train"
+        world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        sampler = WindowSampler(
+            len(windows),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            drop_last=train,
+            seed=self.seed,
+            rank=world[0],
+            world_size=world[1],
+        )
+
+        def read(rows: np.ndarray, epoch: int) -> tuple:
+            jittered = (
+                windows.jittered(self.shape.window_s, hash((self.seed, epoch)) & 0xFFFFFFFF)
+                if train
+                else windows.start_s
+            )
+            start_s = jittered[rows]
+            recording = windows.intervals.recording_index.to_numpy()[windows.interval[rows]]
+            first = windows.brain_start(start_s, self._sfreq, rows)
+            last = (
+                np.array([item.meta["shape"][0] for item in self.recordings.values()])[recording] - self.shape.n_window
+            )
+            brain = self._source.brain(recording, np.clip(first, 0, last), self.shape.n_window)
+            target = self._source.target(self._targets.rows(split, windows, start_s, rows))
+            return rows, recording, start_s, brain, target
+
+        def assemble(host: tuple) -> Batch:
+            return self._assemble(windows, *host)
+
+        return WindowLoader(sampler, read, assemble, ahead=self.residency == "host")
+
+    def _assemble(self, windows: Windows, rows, recording, start_s, brain, target) -> Batch:
+        device = self._positions.device
+        table = windows.intervals
+
+        def ids(values: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
+
+        index = ids(recording)
+        interval = windows.interval[rows]
+        return Batch(
+            brain=finish(
+                brain.to(device, non_blocking=True),
+                n_baseline=self.shape.n_baseline,
+                n_offset=self.shape.n_offset,
+                clamp=self.clamp,
+            ),
+            positions=self._positions[index],
+            mask=self._mask[index],
+            subject=ids(table.subject_index.to_numpy()[interval]),
+            target=target.to(device, non_blocking=True).float().transpose(1, 2),
+            recording=index,
+            stimulus=ids(table.stimulus_index.to_numpy()[interval]),
+            start=ids(start_s),
+            segment=ids(windows.segment[rows]),
+            window=ids(rows),
+        )

@@ -1,0 +1,138 @@
+"""Prepared recordings: preprocessed once, kept in the cache as one time-major array each."""
+
+import errno
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import joblib
+import mne
+import numpy as np
+import pandas as pd
+from rich.progress import track
+
+from n2s.data.positions import sensor_positions
+from n2s.data.preprocessing import UNITS, Preprocessing
+from n2s.errors import UserError
+from n2s.paths import cache_dir, written_whole
+from n2s.studies.events import events_table
+from n2s.studies.study import Recording, Study
+
+
+@dataclass(frozen=True)
+class PreparedRecording:
+    """One recording in the cache: ``brain.npy (t, c)`` float32, ``events.parquet`` ``meta.json``, ``sensors-info.fif``."""
+
+    folder: Path
+    recording: Recording
+
+    @cached_property
+    def meta(self) -> dict:
+        """``sfreq``, ``ch_names``, ``units``, ``good``, ``positions``, ``support_s``, ``bad_spans``, ``shape``."""
+        return json.loads((self.folder / "meta.json").read_text())
+
+    @cached_property
+    def brain(self) -> np.ndarray:
+        """(t, c) float32, memory-mapped: fT, fT/cm, uV."""
+        return np.load(self.folder / "brain.npy", mmap_mode="r")
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """See `n2s.studies.events`."""
+        return pd.read_parquet(self.folder / "events.parquet")
+
+    @property
+    def key(self) -> str:
+        """Names the settings and sources that made this array."""
+        return self.folder.name
+
+
+def prepare(study: Study, preprocessing: Preprocessing, *, n_jobs: int = 1) -> list[PreparedRecording]:
+    """Prepare what is not in the cache yet; every recording of the study, in its order.
+
+    Each is written whole or not at all, so a run that was killed goes on where it stopped.
+    """
+    recordings = study.recordings()
+    names = [recording.name for recording in recordings]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise UserError(f"study {study.name}: several recordings are named {doubled}: give them a session or a run.")
+    if not recordings:
+        raise UserError(f"study {study.name} at {study.root}: no recordings.")
+    prepared = [PreparedRecording(_folder(study, recording, preprocessing), recording) for recording in recordings]
+    missing = [item for item in prepared if not (item.folder / "meta.json").exists()]
+    work = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        joblib.delayed(_prepare_one)(study, item, preprocessing) for item in missing
+    )
+    for _ in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
+        pass
+    return prepared
+
+
+def _folder(study: Study, recording: Recording, preprocessing: Preprocessing) -> Path:
+    """Keyed by the settings and by size and time of change of every source file."""
+    sources = []
+    for path in study.sources(recording):
+        stat = path.stat()
+        sources.append([path.name, stat.st_size, stat.st_mtime_ns])
+    identity = json.dumps([preprocessing.settings(), str(study.root), sources], sort_keys=True)
+    key = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    return cache_dir() / "prepared" / re.sub(r"\W+", "-", study.name) / f"{recording.name}-{key}"
+
+
+def _prepare_one(study: Study, prepared: PreparedRecording, preprocessing: Preprocessing) -> None:
+    recording = prepared.recording
+    where = f"{study.name}, {recording.name}"
+    raw = study.load(recording)
+    raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
+    events = events_table(study.events(recording), where=where, duration_s=duration_s)
+    bad_spans = [
+        [float(onset - raw.first_time if raw.annotations.orig_time else onset), float(duration)]
+        for onset, duration, text in zip(
+            raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
+        )
+        if text.upper().startswith("BAD")
+    ]
+    data, sfreq, info = preprocessing(raw, where)
+    meta = {
+        "sfreq": sfreq,
+        "raw_sfreq": raw_sfreq,
+        "support_s": preprocessing.support_s(raw_sfreq),
+        "ch_names": info["ch_names"],
+        "units": [UNITS[kind][1] for kind in info.get_channel_types()],
+        "good": [name not in info["bads"] for name in info["ch_names"]],
+        "positions": sensor_positions(info, where).round(6).tolist(),
+        "bad_spans": bad_spans,
+        "shape": list(data.shape),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "preprocessing": preprocessing.settings(),
+    }
+    try:
+        _check_space(prepared.folder, data.nbytes, where)
+        with written_whole(prepared.folder) as folder:
+            folder.mkdir()
+            np.save(folder / "brain.npy", data)
+            events.to_parquet(folder / "events.parquet")
+            mne.io.write_info(folder / "sensors-info.fif", info, verbose="error")
+            (folder / "meta.json").write_text(json.dumps(meta))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_space(prepared.folder, data.nbytes, where) from None
+        raise
+
+
+def _check_space(folder: Path, n_bytes: int, where: str) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder.parent).free < n_bytes * 1.05:
+        raise _no_space(folder, n_bytes, where)
+
+
+def _no_space(folder: Path, n_bytes: int, where: str) -> UserError:
+    return UserError(
+        f"{where}: the disk of the cache {cache_dir()} is full: {n_bytes / 1e6:.0f} MB are needed. What is prepared so "
+        "far is kept. Free some space, or set N2S_CACHE to a folder on another disk, and run the same command again."
+    )

@@ -1,0 +1,134 @@
+"""Where the arrays live while a model trains: on its device, or in memory maps read ahead of it.
+
+Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.data.recordings import PreparedRecording
+from n2s.data.scaler import Scaler
+
+HALF_MAX = 60000.0  # just below the largest float16
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A prepared recording with its scaler, as ``x * gain + bias``."""
+
+    prepared: PreparedRecording
+    gain: Tensor  # (c,)
+    bias: Tensor  # (c,)
+
+    @classmethod
+    def of(cls, prepared: PreparedRecording, scaler: Scaler, *, recentre: bool) -> "Scaled":
+        """Join the two; with ``recentre`` the zero is the mean of the recording's first hundredth.
+
+        That is for windows with a baseline: it removes any constant exactly, and float16 could not hold the offset of a
+        raw recording, thousands of times its scale, beside the signal.
+        """
+        centre = np.asarray(prepared.brain[: 1 + len(prepared.brain) // 100].mean(0)) if recentre else scaler.centre
+        gain = torch.from_numpy(1 / scaler.scale)
+        return cls(prepared, gain, -torch.from_numpy(np.ascontiguousarray(centre)) * gain)
+
+    def read(self, start: int, n: int) -> Tensor:
+        """(n, c) scaled float32 of the samples from ``start``."""
+        rows = torch.from_numpy(np.array(self.prepared.brain[start : start + n]))
+        return torch.addcmul(self.bias, rows, self.gain).clamp_(-HALF_MAX, HALF_MAX)
+
+
+class Residency(ABC):
+    """Cuts windows out of scaled recordings and of stimulus features."""
+
+    @abstractmethod
+    def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
+        """(b,) recordings, (b,) first samples -> (b, n, c) float16; channels that a recording lacks are 0."""
+
+    @abstractmethod
+    def target(self, rows: np.ndarray) -> Tensor:
+        """(b, t) rows of the feature table -> (b, t, f) float16."""
+
+
+class OnDevice(Residency):
+    """Everything on the accelerator, once, as float16: a batch is one gather there.
+
+    On a CPU the gather is a loop of slices, which is several times faster than indexing.
+    """
+
+    def __init__(self, recordings: list[Scaled], features: np.ndarray, device: torch.device):
+        lengths = [item.prepared.meta["shape"][0] for item in recordings]
+        n_channels = max(item.prepared.meta["shape"][1] for item in recordings)
+        self._first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        self._brain = torch.zeros(sum(lengths), n_channels, dtype=torch.float16, device=device)
+        for item, first, length in zip(recordings, self._first, lengths, strict=True):
+            for at in range(0, length, 8192):  # bounded memory on the way
+                rows = item.read(at, min(8192, length - at))
+                self._brain[first + at : first + at + len(rows), : rows.shape[1]] = rows.to(device)
+        self._features = torch.from_numpy(features).to(device)
+
+    def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
+        """See `Residency`."""
+        return _windows(self._brain, self._first[recording] + start, n)
+
+    def target(self, rows: np.ndarray) -> Tensor:
+        """See `Residency`."""
+        index = torch.from_numpy(rows).to(self._features.device, non_blocking=True)
+        return self._features[index.reshape(-1)].reshape(*rows.shape, -1)
+
+
+class OnHost(Residency):
+    """Slices of the memory maps, scaled on the way into one (pinned) buffer."""
+
+    def __init__(self, recordings: list[Scaled], features: np.ndarray, *, pin: bool):
+        self._recordings = recordings
+        self._n_channels = max(item.prepared.meta["shape"][1] for item in recordings)
+        self._features = torch.from_numpy(features)
+        self._pin = pin
+
+    def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
+        """See `Residency`."""
+        out = torch.empty(len(start), n, self._n_channels, dtype=torch.float16, pin_memory=self._pin)
+        for row, (index, first) in enumerate(zip(recording.tolist(), start.tolist(), strict=True)):
+            rows = self._recordings[index].read(first, n)
+            out[row, :, : rows.shape[1]] = rows
+            out[row, :, rows.shape[1] :] = 0
+        return out
+
+    def target(self, rows: np.ndarray) -> Tensor:
+        """See `Residency`."""
+        found = self._features[torch.from_numpy(rows.reshape(-1))].reshape(*rows.shape, -1)
+        return found.pin_memory() if self._pin else found
+
+
+def _windows(table: Tensor, start: np.ndarray, n: int) -> Tensor:
+    if table.device.type == "cpu":
+        out = torch.empty(len(start), n, table.shape[1], dtype=table.dtype)
+        for row, first in enumerate(start.tolist()):
+            out[row] = table[first : first + n]
+        return out
+    first = torch.from_numpy(start).to(table.device, non_blocking=True)
+    return table[first[:, None] + torch.arange(n, device=table.device)]
+
+
+def finish(brain: Tensor, *, n_baseline: int, n_offset: int, clamp: float) -> Tensor:
+    """(b, n, c) float16 -> (b, c, t) float32: less its baseline, clamped, the offset cut off.
+
+    On a CPU one window at a time, which stays in the cache of a core.
+    """
+    if brain.device.type != "cpu":
+        return _finish(brain, n_baseline, n_offset, clamp).transpose(1, 2)
+    out = torch.empty(len(brain), brain.shape[1] - n_offset, brain.shape[2])
+    for row in range(len(brain)):
+        out[row] = _finish(brain[row], n_baseline, n_offset, clamp)
+    return out.transpose(1, 2)
+
+
+def _finish(brain: Tensor, n_baseline: int, n_offset: int, clamp: float) -> Tensor:
+    seen = brain[..., n_offset:, :].float()
+    if n_baseline:
+        seen -= brain[..., :n_baseline, :].float().mean(-2, keepdim=True)
+    return seen.clamp_(-clamp, clamp)

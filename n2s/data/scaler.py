@@ -1,0 +1,82 @@
+"""The scale of each sensor, from training data only."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from n2s.data.recordings import PreparedRecording
+from n2s.errors import UserError
+from n2s.paths import cache_dir, written_whole
+
+N_WINDOWS = 200  # windows a recording that its scaler is fitted on: Défossez 2023
+STRIDE = 4  # every 4th sample of them: quantiles of neighbours differ little
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """``(x - centre) / scale`` for each channel, all (c,) float32; ``source`` says what it was fitted on."""
+
+    centre: np.ndarray
+    scale: np.ndarray
+    source: str  # "own training windows" | "the subject's training windows" | "the recording itself"
+
+
+def fit_scaler(
+    prepared: PreparedRecording, starts: np.ndarray, *, n_window: int, n_baseline: int, source: str
+) -> Scaler:
+    """Median and interquartile range of each channel over windows, each less its baseline (as it will be used).
+
+    Parameters
+    ----------
+    prepared
+        The recording, in its physical units.
+    starts
+        (n,) First sample of each window to fit on.
+    n_window, n_baseline
+        Samples of a window, and of the baseline at its start (0: none is subtracted).
+    source
+        Kept in the result.
+    """
+    chosen = np.unique(starts)[:: max(1, len(np.unique(starts)) // N_WINDOWS)]
+    identity = json.dumps([2, N_WINDOWS, STRIDE, chosen.tolist(), n_window, n_baseline])
+    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    path = cache_dir() / "scalers" / f"{prepared.key}-{key}.npy"
+    if path.exists():
+        return Scaler(*np.load(path), source=source)
+    raw = np.stack([prepared.brain[start : start + n_window : STRIDE] for start in chosen])  # (n, t, c)
+    centre = np.median(raw[:, ::4], axis=(0, 1))
+    if n_baseline:
+        raw = raw - np.stack([prepared.brain[s : s + n_baseline].mean(0) for s in chosen])[:, None]
+    low, high = np.percentile(raw.reshape(-1, raw.shape[-1]), [25, 75], axis=0)
+    scale = np.maximum(high - low, 1e-12)
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, np.stack([centre, scale]).astype(np.float32))
+    return Scaler(centre.astype(np.float32), scale.astype(np.float32), source=source)
+
+
+def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecording, Scaler]]) -> Scaler:
+    """For a recording without training windows: the median, channel by channel, of its subject's training scalers.
+
+    A sensor that no other recording has takes the median over those of its unit.
+    """
+    if not others:
+        raise UserError(
+            f"{prepared.recording.name}: subject {prepared.recording.subject} has no training data, so nothing says how to scale "
+            "its sensors. Give the subject a training story, or set data.scaler to 'recording' (each recording scaled on itself, "
+            "without labels; the report says so)."
+        )
+    columns: dict[str, list[tuple[float, float]]] = {}
+    for other, scaler in others:
+        for name, unit, centre, scale in zip(
+            other.meta["ch_names"], other.meta["units"], scaler.centre, scaler.scale, strict=True
+        ):
+            columns.setdefault(name, []).append((centre, scale))
+            columns.setdefault(f"all {unit}", []).append((centre, scale))
+    found = [
+        np.median(columns.get(name) or columns.get(f"all {unit}") or [(0.0, 1.0)], axis=0)
+        for name, unit in zip(prepared.meta["ch_names"], prepared.meta["units"], strict=True)
+    ]
+    centre, scale = np.array(found, np.float32).T
+    return Scaler(centre, scale, source="the subject's training windows")

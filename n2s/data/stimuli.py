@@ -1,0 +1,60 @@
+"""The stimuli of a study as its events name them, checked against their audio before anything is trained."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from n2s.data.splits import stretches
+from n2s.errors import UserError
+from n2s.features.audio import audio_duration_s
+from n2s.studies.study import Stimulus, Study
+
+TOLERANCE_S = 0.1  # rounded times, a trimmed last frame
+
+
+def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[str, Stimulus]:
+    """Every stimulus that some recording heard, by id.
+
+    Raises
+    ------
+    UserError
+        There is neither audio nor features for it, or they end before the events say that it was heard.
+    """
+    ends: dict[str, tuple[float, str]] = {}
+    words: dict[str, pd.DataFrame] = {}
+    for recording, table in events.items():
+        rows = stretches(table)
+        for stimulus, end_s in (rows.stimulus_onset + rows.duration).groupby(rows.stimulus).max().items():
+            ends[stimulus] = max(ends.get(stimulus, (0.0, "")), (end_s, recording))
+        spoken = table[table.kind == "word"]
+        for stimulus, group in spoken.groupby("stimulus"):
+            if len(group) > len(words.get(stimulus, ())):
+                words[stimulus] = _on_its_own_clock(group)
+    none = pd.DataFrame({"text": [], "onset": [], "duration": [], "sequence": []})
+    return {
+        stimulus: _stimulus(study, stimulus, end, words.get(stimulus, none)) for stimulus, end in sorted(ends.items())
+    }
+
+
+def _on_its_own_clock(words: pd.DataFrame) -> pd.DataFrame:
+    table = words[["text", "stimulus_onset", "duration", "sequence"]].rename(columns={"stimulus_onset": "onset"})
+    return table.sort_values("onset", ignore_index=True)
+
+
+def _stimulus(study: Study, stimulus: str, end: tuple[float, str], words: pd.DataFrame) -> Stimulus:
+    end_s, recording = end
+    ready, audio = study.features(stimulus), study.audio(stimulus)
+    if ready is None and audio is None:
+        raise UserError(
+            f"study {study.name}: stimulus '{stimulus}' of {recording} has neither audio nor ready features."
+        )
+    if audio is not None and not audio.exists():
+        raise UserError(f"study {study.name}: {recording} plays '{stimulus}', whose audio {audio} does not exist.")
+    has_s = ready.stop_s if ready is not None else audio_duration_s(audio)
+    if has_s + TOLERANCE_S < end_s:
+        what = "ready features end" if ready is not None else f"audio {audio} ends"
+        raise UserError(
+            f"study {study.name}: {recording} hears '{stimulus}' up to {end_s:.2f} s, but its {what} at {has_s:.2f} s. "
+            "Check stimulus_onset and duration of the events (seconds, on the audio's clock), or the file."
+        )
+    return Stimulus(stimulus, audio, words, ready)

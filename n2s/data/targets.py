@@ -1,0 +1,125 @@
+"""What the brain is compared with: stimulus features as one table of rows that windows index."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.windows import Windows, WindowShape
+from n2s.errors import UserError
+from n2s.features.feature import ClipFeature, Feature, FrameFeature
+from n2s.features.store import FeatureStore
+from n2s.studies.study import Frames, Stimulus
+
+
+class Targets:
+    """Features of all stimuli, standardised on training audio, one float16 row a frame (or a clip).
+
+    Parameters
+    ----------
+    feature
+        A `FrameFeature` or a `ClipFeature`.
+    stimuli
+        By their id in the interval tables.
+    windows
+        Of each split.
+    per_dimension
+        Standardise each dimension on its own; else with one mean and one deviation over all (Défossez 2023).
+    """
+
+    def __init__(
+        self,
+        feature: Feature,
+        stimuli: Mapping[str, Stimulus],
+        windows: Mapping[str, Windows],
+        shape: WindowShape,
+        *,
+        per_dimension: bool,
+    ):
+        self._shape = shape
+        store = FeatureStore(feature)
+        if isinstance(feature, FrameFeature):
+            intervals = pd.concat([w.intervals.assign(of=split) for split, w in windows.items()], ignore_index=True)
+            self._pieces = self._cut(store, stimuli, intervals)
+            values = np.concatenate([piece.values for piece in self._pieces])
+            self._first = np.concatenate([[0], np.cumsum([len(piece.values) for piece in self._pieces])]).astype(
+                np.int64
+            )
+            self._piece_of = {split: self._find(table) for split, table in intervals.groupby("of", sort=False)}
+            known = self._training_rows(intervals[intervals.of == "train"])
+        elif isinstance(feature, ClipFeature):
+            if any(w.jitter_s for w in windows.values()):
+                raise UserError(
+                    "data: a clip feature is computed once a segment, so train_windows must not jitter. Set jitter: false."
+                )
+            self._pieces = None
+            blocks = {split: self._clips(store, stimuli, w) for split, w in windows.items()}
+            values = np.concatenate(list(blocks.values()))
+            ends = np.cumsum([len(block) for block in blocks.values()])
+            self._first = dict(zip(blocks, ends - [len(block) for block in blocks.values()], strict=True))
+            known = np.arange(self._first["train"], self._first["train"] + len(blocks["train"]))
+        else:
+            raise UserError(f"data.target is a {type(feature).__name__}, expected a FrameFeature or a ClipFeature.")
+        axis = 0 if per_dimension else None
+        mean, deviation = values[known].mean(axis), values[known].std(axis)
+        self.values = ((values - mean) / np.maximum(deviation, 1e-8)).astype(np.float16)
+
+    def rows(self, split: str, windows: Windows, start_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: the nearest frame to each brain sample."""
+        if self._pieces is None:
+            return self._first[split] + windows.segment[rows][:, None]
+        piece = self._piece_of[split][windows.interval[rows]]
+        rate_hz = np.array([p.rate_hz for p in self._pieces])[piece]
+        zero_s = np.array([p.start_s for p in self._pieces])[piece]
+        time_s = start_s[:, None] + np.arange(self._shape.n_times) / self._shape.sfreq
+        frame = np.rint((time_s - zero_s[:, None]) * rate_hz[:, None]).astype(np.int64)
+        last = np.diff(self._first)[piece] - 1
+        return self._first[piece][:, None] + np.clip(frame, 0, last[:, None])
+
+    def _cut(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], intervals: pd.DataFrame) -> list[Frames]:
+        self._of_stimulus: dict[str, tuple[int, np.ndarray]] = {}
+        pieces: list[Frames] = []
+        for name, rows in intervals.groupby("stimulus"):
+            cuts = split_borders(rows)
+            found = store.frames(stimuli[name], cuts_s=cuts)
+            self._of_stimulus[name] = (len(pieces), cuts if len(found) > 1 else np.zeros(0))
+            pieces += found
+        return pieces
+
+    def _find(self, intervals: pd.DataFrame) -> np.ndarray:
+        """(n,) the piece that each interval lies in."""
+        middle = intervals.stimulus_onset + intervals.duration / 2
+        found = []
+        for name, time_s in zip(intervals.stimulus, middle, strict=True):
+            first, cuts = self._of_stimulus[name]
+            found.append(first + int(np.searchsorted(cuts, time_s)))
+        return np.array(found, np.int64)
+
+    def _training_rows(self, intervals: pd.DataFrame) -> np.ndarray:
+        used = np.zeros(self._first[-1], bool)
+        for row, piece in zip(intervals.itertuples(), self._find(intervals), strict=True):
+            frames = self._pieces[piece]
+            start = max(round((row.stimulus_onset - frames.start_s) * frames.rate_hz), 0)
+            stop = min(round((row.stimulus_onset + row.duration - frames.start_s) * frames.rate_hz), len(frames.values))
+            used[self._first[piece] + start : self._first[piece] + max(stop, start + 1)] = True
+        return np.flatnonzero(used)
+
+    def _clips(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], windows: Windows) -> np.ndarray:
+        segments = windows.segments
+        values = None
+        for name, rows in segments.groupby("stimulus"):
+            found = store.clips(stimuli[name], rows.start_s.to_numpy(), self._shape.duration_s)
+            values = np.zeros((len(segments), found.shape[1]), np.float32) if values is None else values
+            values[rows.index] = found
+        return values
+
+
+def split_borders(intervals: pd.DataFrame) -> np.ndarray:
+    """The moments of one stimulus, s, where its split changes: the middle of the gap between two intervals."""
+    rows = intervals.sort_values("stimulus_onset")
+    rows = rows.drop_duplicates(["of", "unit"]) if "unit" in rows else rows
+    borders = []
+    for before, after in zip(rows.itertuples(), rows.iloc[1:].itertuples(), strict=False):
+        if before.of != after.of:
+            borders.append(((before.stimulus_onset + before.duration) + after.stimulus_onset) / 2)
+    return np.array(borders)

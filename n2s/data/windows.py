@@ -1,0 +1,197 @@
+"""Windows: pairs of (where in a recording, where in a stimulus), never a copy of either."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """How long a window is, and what of it the model sees.
+
+    A window is the stretch [start, start + window_s] in which audio and brain run together. The brain is given from
+    ``start + offset_s`` to its end, the audio from its start, equally long: brain at t + offset is paired with audio at
+    t (Défossez 2023: window 3 s, offset 150 ms). ``baseline_s`` from the window's start is averaged and subtracted from
+    each channel (0: nothing is).
+    """
+
+    sfreq: float
+    window_s: float = 3.0
+    offset_s: float = 0.15
+    baseline_s: float = 0.5
+
+    def __post_init__(self):
+        if not 0 <= self.offset_s < self.window_s or not 0 <= self.baseline_s <= self.window_s:
+            raise UserError(
+                f"window_s {self.window_s:g}, offset_s {self.offset_s:g}, baseline_s {self.baseline_s:g}: the offset must be "
+                "shorter than the window, the baseline at most as long, none negative."
+            )
+
+    @property
+    def n_window(self) -> int:
+        """Samples of a window."""
+        return round(self.window_s * self.sfreq)
+
+    @property
+    def n_offset(self) -> int:
+        """Samples at the window's start that only serve the baseline."""
+        return round(self.offset_s * self.sfreq)
+
+    @property
+    def n_baseline(self) -> int:
+        """Samples of the baseline."""
+        return round(self.baseline_s * self.sfreq)
+
+    @property
+    def n_times(self) -> int:
+        """t: samples that the model sees."""
+        return self.n_window - self.n_offset
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that the model sees."""
+        return self.n_times / self.sfreq
+
+
+class Placement(ABC):
+    """Where windows start in an interval. Starts are on the stimulus' clock, so that all listeners share them."""
+
+    @abstractmethod
+    def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
+        """(n,) starts of the windows that lie inside [start_s, stop_s]; ``words``: those of the same recording."""
+
+    #: How far a training window may be moved, s, so that each epoch sees other cuts of the same audio.
+    jitter_s: float = 0.0
+
+
+class Grid(Placement):
+    """One window every ``step_s`` of the stimulus.
+
+    Parameters
+    ----------
+    step_s
+        0.5 s in Défossez 2023's training; as long as the window for windows that do not overlap.
+    jitter
+        In training, move each window by a random part of a step, anew each epoch, the same for all listeners.
+    """
+
+    def __init__(self, step_s: float = 0.5, *, jitter: bool = False):
+        if step_s <= 0:
+            raise UserError(f"Grid: step_s is {step_s:g}, expected a positive number of seconds.")
+        self.step_s = step_s
+        self.jitter_s = step_s if jitter else 0.0
+
+    def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
+        """See `Placement`."""
+        first = np.ceil(start_s / self.step_s - 1e-6)
+        last = np.floor((stop_s - window_s) / self.step_s + 1e-6)
+        return np.arange(first, last + 1) * self.step_s
+
+
+class WordOnsets(Placement):
+    """One window a word, starting ``before_s`` before its onset (Défossez 2023's test windows: 0.5 s)."""
+
+    def __init__(self, before_s: float = 0.5):
+        self.before_s = before_s
+
+    def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
+        """See `Placement`."""
+        starts = np.unique(words.stimulus_onset.to_numpy().round(3)) - self.before_s
+        return starts[(starts >= start_s - 1e-6) & (starts + window_s <= stop_s + 1e-6)]
+
+
+@dataclass
+class Windows:
+    """The windows of one split: arrays of one length, and the interval table that they index."""
+
+    intervals: (
+        pd.DataFrame
+    )  # see n2s.data.splits.INTERVAL, with `recording`, `recording_index`, `subject_index`, `stimulus_index`
+    interval: np.ndarray  # (n,) row in `intervals`
+    start_s: np.ndarray  # (n,) s in the stimulus
+    segment: np.ndarray  # (n,) windows of one stimulus instant have one number, whoever heard it
+    jitter_s: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+    @property
+    def segments(self) -> pd.DataFrame:
+        """The unique stimulus segments in the order of their number: ``stimulus``, ``start_s``, ``story``, ``first`` (a window)."""
+        first = np.unique(self.segment, return_index=True)[1]
+        rows = self.intervals.iloc[self.interval[first]]
+        return pd.DataFrame(
+            {
+                "stimulus": rows.stimulus.to_numpy(),
+                "start_s": self.start_s[first],
+                "story": rows.story.to_numpy(),
+                "first": first,
+            }
+        )
+
+    def jittered(self, window_s: float, seed: int) -> np.ndarray:
+        """(n,) starts, each moved by up to ``jitter_s``, but never out of its interval; one move a segment."""
+        if not self.jitter_s or not len(self):
+            return self.start_s
+        shift = np.random.default_rng(seed).uniform(0, self.jitter_s, self.segment.max() + 1)[self.segment]
+        stop_s = (self.intervals.stimulus_onset + self.intervals.duration).to_numpy()[self.interval]
+        return self.start_s + np.minimum(shift, np.maximum(stop_s - window_s - self.start_s, 0.0))
+
+    def brain_start(self, start_s: np.ndarray, sfreq: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """First brain sample of windows ``rows`` when they start at ``start_s``; ``sfreq`` of each recording, Hz."""
+        table = self.intervals
+        interval = self.interval[rows]
+        onset_s = (table.onset - table.stimulus_onset).to_numpy()[interval] + start_s
+        return np.rint(onset_s * sfreq[table.recording_index.to_numpy()[interval]]).astype(np.int64)
+
+
+def lay_windows(
+    intervals: pd.DataFrame,
+    placement: Placement,
+    *,
+    window_s: float,
+    words: dict[str, pd.DataFrame],
+    bad_spans: dict[str, list],
+    jitter: bool,
+) -> Windows:
+    """Place windows in every interval.
+
+    Parameters
+    ----------
+    intervals
+        Of one split.
+    placement
+        Where they start.
+    window_s
+        Length; a window lies wholly inside its interval.
+    words
+        Word events of each recording.
+    bad_spans
+        (onset, duration) of the stretches of each recording that are annotated as bad: no window touches one.
+    jitter
+        Whether the placement's jitter applies (training only).
+    """
+    intervals = intervals.reset_index(drop=True)
+    by_stimulus = {name: dict(list(table.groupby("stimulus"))) for name, table in words.items()}
+    index, starts = [], []
+    for row in intervals.itertuples():
+        heard = by_stimulus[row.recording].get(row.stimulus, words[row.recording].iloc[:0])
+        start_s = placement.starts(row.stimulus_onset, row.stimulus_onset + row.duration, window_s, heard)
+        onset_s = start_s + row.onset - row.stimulus_onset
+        reach_s = window_s + (placement.jitter_s if jitter else 0.0)
+        for bad_onset, bad_duration in bad_spans[row.recording]:
+            clear = (onset_s + reach_s <= bad_onset) | (onset_s >= bad_onset + bad_duration)
+            start_s, onset_s = start_s[clear], onset_s[clear]
+        index.append(np.full(len(start_s), row.Index))
+        starts.append(start_s)
+    interval = np.concatenate(index).astype(np.int64) if index else np.zeros(0, np.int64)
+    start_s = np.concatenate(starts) if starts else np.zeros(0)
+    instant = pd.MultiIndex.from_arrays(
+        [intervals.stimulus.to_numpy()[interval], (start_s * 1000).round().astype(np.int64)]
+    )
+    segment = pd.factorize(instant)[0]
+    return Windows(intervals, interval, start_s, segment, placement.jitter_s if jitter else 0.0)
