@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from n2s.errors import UserError, nearest
+
 
 def cache_dir() -> Path:
     """The cache: ``N2S_CACHE``, by default the user's cache folder. It can be deleted at any time."""
@@ -38,3 +40,26 @@ def written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def data_folder(root: str | Path) -> Path:
+    """The folder of a data set; a relative one that is not here is looked for in ``N2S_DATA``.
+
+    Raises
+    ------
+    UserError
+        It is in neither place.
+    """
+    given = Path(root).expanduser()
+    places = [given]
+    if not given.is_absolute() and os.environ.get("N2S_DATA"):
+        places.append(Path(os.environ["N2S_DATA"]).expanduser() / given)
+    for place in places:
+        if place.is_dir():
+            return place.resolve()
+    parents = [place.parent for place in places if place.parent.is_dir()]
+    beside = sorted({path.name for parent in parents for path in parent.iterdir() if path.is_dir()})
+    raise UserError(
+        f"No folder {' or '.join(str(place.absolute()) for place in places)}.{nearest(given.name, beside)} "
+        "Give root as a path from here, an absolute one, or one below the folder that N2S_DATA names."
+    )
