@@ -1,0 +1,147 @@
+"""The brain encoder of Défossez et al. 2023: windows of MEG or EEG to a sequence of speech features."""
+
+from collections.abc import Mapping
+
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from n2s.models import brainmagick
+from n2s.models.dilated_convs import DilatedConvs
+from n2s.models.spatial_attention import SpatialAttention
+from n2s.models.subject_layer import SubjectLayer
+
+
+class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license="bsd-3-clause", tags=["meg", "eeg"]):
+    """Spatial attention, 1x1 convolution, subject layer, dilated convolutions, two-layer head.
+
+    ``brain (b, c, t), positions (b, c, 2), subject (b,) -> (b, n_outputs, t)``. The defaults are the paper's:
+    9,565,054 parameters. In a notebook::
+
+        encoder = BrainEncoder(n_subjects=4, n_outputs=120)  # or BrainEncoder.from_pretrained("a folder or a Hub id")
+        features = encoder(brain, positions, subject)
+        encoder.save_pretrained("my-encoder")
+
+    Parameters
+    ----------
+    n_subjects
+        Subjects to learn a layer for.
+    n_outputs
+        Dimension of the speech features.
+    n_virtual
+        Channels between the spatial attention and the dilated convolutions.
+    n_fourier, margin, spatial_dropout
+        Of the spatial attention: its Fourier terms (twice a square), the free border around the sensors, and the
+        radius of the disc of sensors that each training batch does without; lengths in head widths.
+    hidden, depth, kernel, growth, period
+        Of the dilated convolutions: channels, layers, samples, and by what the dilation grows and when it starts anew.
+    head_width
+        Channels between the two layers of the head, in multiples of ``hidden``.
+    dropout
+        Share of values dropped in each dilated layer in training; the paper has none.
+
+    References
+    ----------
+    Défossez et al. 2023, Decoding speech perception from non-invasive brain recordings, Nat Mach Intell 5:1097.
+    """
+
+    def __init__(
+        self,
+        n_subjects: int = 27,
+        n_outputs: int = 1024,
+        *,
+        n_virtual: int = 270,
+        n_fourier: int = 2048,
+        margin: float = 0.2,
+        spatial_dropout: float = 0.2,
+        hidden: int = 320,
+        depth: int = 10,
+        kernel: int = 3,
+        growth: int = 2,
+        period: int = 5,
+        head_width: int = 2,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.attention = SpatialAttention(n_virtual, n_fourier, margin=margin, dropout=spatial_dropout)
+        self.initial = nn.Conv1d(n_virtual, n_virtual, 1)
+        self.subjects = SubjectLayer(n_subjects, n_virtual)
+        self.convs = DilatedConvs(
+            n_virtual, hidden, depth, kernel=kernel, growth=growth, period=period, dropout=dropout
+        )
+        self.head = nn.Sequential(
+            nn.Conv1d(hidden, head_width * hidden, 1), nn.GELU(), nn.Conv1d(head_width * hidden, n_outputs, 1)
+        )
+
+    def forward(self, brain: Tensor, positions: Tensor, subject: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``(b, c, t), (b, c, 2), (b,), (b, c) -> (b, n_outputs, t)``.
+
+        Parameters
+        ----------
+        brain
+            Scaled recordings.
+        positions
+            Of the sensors, in [0, 1]; ``(1, c, 2)`` where all rows share them.
+        subject
+            Index of the subject; -1 for an unseen one, who gets the mean subject layer.
+        mask
+            True where a channel is real and good; by default all are. What a masked channel holds does not matter.
+
+        Raises
+        ------
+        ValueError
+            Shapes that do not belong together, or (on the CPU) a subject that the network does not have.
+        """
+        _check(brain, positions, subject, mask)
+        x = self.attention(brain, positions, mask)
+        x = self.subjects(self.initial(x), subject)
+        return self.head(self.convs(x))
+
+    def add_subject(self) -> int:
+        """Add a subject, whose layer starts as the mean of the others', and return its index.
+
+        For fine-tuning on a new subject's data. Make the optimizer after it: the subject layers are a new parameter.
+        ``encoder.requires_grad_(False)`` and ``encoder.subjects.requires_grad_(True)`` then train only the layers of
+        the subjects that are in the batches.
+        """
+        index = self.subjects.add_subject()
+        self._hub_mixin_config["n_subjects"] = index + 1  # what save_pretrained writes to config.json
+        return index
+
+    @classmethod
+    def from_brainmagick(cls, state_dict: Mapping[str, Tensor]) -> "BrainEncoder":
+        """The network with weights that were trained with the paper's published code, in evaluation mode.
+
+        All sizes are read off the tensors, but for the dilations, which no weight shows: they must be the published
+        1, 2, 4, 8, 16, 1, 2, 4, 8, 16.
+
+        Raises
+        ------
+        UserError
+            Keys are missing or unknown, or shapes do not fit together.
+        """
+        encoder = cls(**brainmagick.sizes(state_dict))
+        encoder.load_state_dict(brainmagick.translated(state_dict, encoder.state_dict()))
+        return encoder.eval()
+
+    @classmethod
+    def _from_pretrained(cls, *, strict: bool = True, **options) -> "BrainEncoder":
+        """The library's loader; but a weight that the file lacks is an error, not left at random."""
+        return super()._from_pretrained(strict=strict, **options)
+
+
+def _check(brain: Tensor, positions: Tensor, subject: Tensor, mask: Tensor | None) -> None:
+    b, c = brain.shape[:2]
+    found = {"brain": tuple(brain.shape), "positions": tuple(positions.shape), "subject": tuple(subject.shape)}
+    if mask is not None:
+        found["mask"] = tuple(mask.shape)
+    fits = (
+        brain.ndim == 3
+        and positions.shape in ((b, c, 2), (1, c, 2))
+        and subject.shape == (b,)
+        and (mask is None or mask.shape == (b, c))
+    )
+    if not fits:
+        raise ValueError(
+            f"Found {found}; expected brain (b, c, t), positions (b, c, 2) or (1, c, 2), subject (b,) and, if given, "
+            "mask (b, c), with the same b and c."
+        )

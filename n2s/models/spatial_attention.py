@@ -1,0 +1,97 @@
+"""Spatial attention: any set of sensors onto a fixed number of virtual channels, by where the sensors lie."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from n2s.errors import UserError
+
+
+def fourier_embedding(positions: Tensor, n_features: int, margin: float) -> Tensor:
+    """``(..., 2) -> (..., n_features)``: cosines, then sines, of plane waves over the unit square.
+
+    The waves have ``0 .. sqrt(n_features / 2) - 1`` periods along x and along y, in every combination (y fastest),
+    over a square that is larger than the unit one by ``margin`` on each side, so that opposite edges differ.
+    """
+    n_waves = math.isqrt(n_features // 2)
+    periods = torch.arange(n_waves, dtype=positions.dtype, device=positions.device)
+    x, y = ((positions + margin)[..., None] * periods * (2 * math.pi / (1 + 2 * margin))).unbind(-2)
+    phase = (x[..., :, None] + y[..., None, :]).flatten(-2)
+    return torch.cat([phase.cos(), phase.sin()], dim=-1)
+
+
+class SpatialAttention(nn.Module):
+    """Each virtual channel is a weighted mean of the sensors; the weights are a softmax of a learned map of the head.
+
+    ``brain (b, c, t), positions (b, c, 2) -> (b, n_virtual, t)``. The map is a Fourier series over the positions, so
+    recordings with different sensors share it. Source: Défossez 2023, Methods, "Spatial attention".
+
+    Parameters
+    ----------
+    n_virtual
+        Channels that come out.
+    n_fourier
+        Terms of the series: twice a square (cosines and sines, as many waves along x as along y).
+    margin
+        Kept free around the unit square, in its units.
+    dropout
+        In training the sensors inside one disc of this radius get no weight; its centre is drawn anew for every
+        batch, uniformly over the unit square. 0: no dropout.
+    """
+
+    def __init__(self, n_virtual: int = 270, n_fourier: int = 2048, *, margin: float = 0.2, dropout: float = 0.2):
+        super().__init__()
+        if n_fourier != 2 * math.isqrt(n_fourier // 2) ** 2 or n_fourier < 2:
+            raise UserError(
+                f"n_fourier is {n_fourier}; it must be twice a square (a cosine and a sine for each wave of a square "
+                "grid): 128, 288, 512, 2048, ..."
+            )
+        self.margin = margin
+        self.dropout = dropout
+        self.heads = nn.Parameter(torch.randn(n_virtual, n_fourier) / math.sqrt(n_fourier))
+
+    def forward(self, brain: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``(b, c, t), (b, c, 2), (b, c) -> (b, n_virtual, t)``; a masked sensor may hold anything, NaN too."""
+        if mask is not None:
+            brain = brain.masked_fill(~mask[..., None], 0)  # a weight of 0 would not silence NaN
+        return self.attention(positions, mask) @ brain.to(self.heads.dtype)
+
+    def attention(self, positions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``(b, c, 2) -> (b, n_virtual, c)``: the weight of every sensor, in float32 under autocast too.
+
+        ``b`` of ``positions`` may be 1 where all rows share their sensors; then the result's is that of ``mask``, or
+        1. Rows with the same positions are found and computed once. ``mask`` is True where a sensor counts; in a row
+        where no sensor does, all weights are equal.
+        """
+        with torch.autocast(positions.device.type, enabled=False):
+            layouts, row = _layouts(positions.to(self.heads.dtype))
+            embedding = fourier_embedding(layouts, self.heads.shape[1], self.margin)
+            scores = torch.einsum("of,bcf->boc", self.heads, embedding)
+            kept = self._outside_disc(layouts)
+            if row is not None:
+                scores, kept = scores[row], kept[row]
+            valid = torch.ones_like(kept) if mask is None else mask
+            kept = kept & valid
+            kept = torch.where(kept.any(-1, keepdim=True), kept, valid)  # a disc may cover all that a row has
+            # The lowest number, not -inf: a row without sensors is then uniform, not NaN.
+            return scores.masked_fill(~kept[:, None], torch.finfo(scores.dtype).min).softmax(-1)
+
+    def _outside_disc(self, positions: Tensor) -> Tensor:
+        """``(b, c, 2) -> (b, c)``: True outside this batch's disc; in evaluation everywhere."""
+        if not (self.training and self.dropout):
+            return torch.ones_like(positions[..., 0], dtype=torch.bool)
+        centre = torch.rand(2, dtype=positions.dtype, device=positions.device)
+        return (positions - centre).norm(dim=-1) > self.dropout
+
+
+def _layouts(positions: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The different rows of ``(b, c, 2)`` and which of them each row is; None where there is only one.
+
+    On a GPU this waits for the device once (how many rows differ must be known); positions of one row need no
+    comparison and no wait.
+    """
+    if len(positions) == 1 or bool((positions == positions[:1]).all()):
+        return positions[:1], None
+    layouts, row = torch.unique(positions, dim=0, return_inverse=True)
+    return layouts, row
