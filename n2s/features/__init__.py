@@ -1,0 +1,22 @@
+"""What a stimulus is compared by: frozen models of sound and words, one file each, and the store that keeps them."""
+
+from n2s.features.feature import ClipFeature, Feature, FrameFeature
+from n2s.features.mel import Mel
+from n2s.features.ready import Ready
+from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
+from n2s.features.store import FeatureStore
+from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
+
+__all__ = [
+    "ClipFeature",
+    "Feature",
+    "FeatureStore",
+    "FrameFeature",
+    "HashedBagOfWords",
+    "Mel",
+    "Ready",
+    "SentenceEmbedding",
+    "TinyUntrainedWav2Vec2",
+    "UntrainedWav2Vec2",
+    "Wav2Vec2",
+]

@@ -4,14 +4,18 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from n2s.errors import UserError
 from n2s.studies.study import Frames, Stimulus
 
 
 class Feature(ABC):
-    """What both kinds share: a dimension, and the settings that its cache is keyed by."""
+    """What both kinds share: a dimension, and what its cache is keyed by."""
 
     #: Bump when the numbers change though the settings do not.
     version: int = 1
+
+    #: Whether a store keeps the numbers on disk.
+    kept: bool = True
 
     @property
     @abstractmethod
@@ -21,6 +25,26 @@ class Feature(ABC):
     @abstractmethod
     def settings(self) -> dict:
         """Everything that changes the numbers, as plain JSON types."""
+
+    def fingerprint(self, stimulus: Stimulus) -> str:
+        """Hash of what this feature takes from a stimulus: by default its audio file, byte by byte.
+
+        Raises
+        ------
+        UserError
+            The stimulus has no audio, or its file is absent.
+        """
+        if stimulus.audio is None and stimulus.ready is None:
+            raise UserError(
+                f"stimulus '{stimulus.id}' has neither audio nor ready features, and {type(self).__name__} needs one. "
+                "Make the study's audio() or features() give it."
+            )
+        if stimulus.audio is not None and not stimulus.audio.is_file():
+            raise UserError(f"stimulus '{stimulus.id}': no audio file at {stimulus.audio}. Check the study's folder.")
+        return stimulus.sha256
+
+    def release(self) -> None:  # noqa: B027 (most features hold nothing)
+        """Let go of what was loaded to compute (a network's weights); it is loaded again when needed."""
 
 
 class FrameFeature(Feature):

@@ -1,0 +1,64 @@
+"""Features that a study brings itself, in place of audio."""
+
+import numpy as np
+
+from n2s.errors import UserError
+from n2s.features.feature import FrameFeature
+from n2s.studies.study import Frames, Stimulus
+
+
+class Ready(FrameFeature):
+    """Pass on the study's own arrays (``Study.features``), after a check. Nothing is cached.
+
+    They are taken as they are: if a model with a long context made them, nothing here can keep it from having heard
+    across a split's border.
+
+    Parameters
+    ----------
+    n_features
+        How many numbers a frame has; every stimulus of the study must have as many.
+    """
+
+    kept = False
+
+    def __init__(self, n_features: int) -> None:
+        self._n_features = n_features
+
+    @property
+    def n_features(self) -> int:
+        """f, as given."""
+        return self._n_features
+
+    def settings(self) -> dict:
+        """The dimension."""
+        return {"n_features": self._n_features}
+
+    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
+        """Give the frames whose time lies in ``start_s <= time < stop_s``, as float32."""
+        ready = stimulus.ready
+        if ready is None:
+            raise UserError(
+                f"stimulus '{stimulus.id}': the study brings no ready features for it. Make its features() give them, "
+                "or compute some from the audio: n2s.features.Mel."
+            )
+        values = np.asarray(ready.values, dtype=np.float32)
+        if values.ndim != 2 or values.shape[1] != self._n_features or not len(values):
+            raise UserError(
+                f"stimulus '{stimulus.id}': its ready features have the shape {values.shape}; expected (frames, "
+                f"{self._n_features}). Set Ready's n_features to what the files hold, the same in all."
+            )
+        if not ready.rate_hz > 0:
+            raise UserError(f"stimulus '{stimulus.id}': its ready features come at {ready.rate_hz} Hz; expected > 0.")
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(bad):
+            raise UserError(
+                f"stimulus '{stimulus.id}': {len(bad)} of {len(values)} frames of its ready features are NaN or "
+                f"infinite; the first is frame {bad[0]}, at {ready.start_s + bad[0] / ready.rate_hz:.3f} s. "
+                "Fill or cut them."
+            )
+        times = ready.start_s + np.arange(len(values)) / ready.rate_hz
+        first = int(np.searchsorted(times, start_s))
+        last = len(values) if stop_s is None else int(np.searchsorted(times, stop_s))
+        if start_s <= 0:
+            first = 0
+        return Frames(values[first:last], ready.rate_hz, ready.start_s + first / ready.rate_hz)

@@ -1,0 +1,187 @@
+"""What was said, as one vector for a window: sentence embeddings of the words that begin in it."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from n2s.errors import UserError
+from n2s.features.feature import ClipFeature
+from n2s.features.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.studies.study import Stimulus
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+_BATCH = 32  # texts embedded at once
+
+
+class TextFeature(ClipFeature):
+    """A vector for the words whose onset lies in a window; all zeros where there are none."""
+
+    @abstractmethod
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """(n,) texts, none empty and none twice -> (n, f) float32."""
+
+    def fingerprint(self, stimulus: Stimulus) -> str:
+        """Hash of the words and their onsets: the audio is not heard."""
+        return hashlib.sha256(json.dumps(_words(stimulus)).encode()).hexdigest()
+
+    def extract(self, stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) -> np.ndarray:
+        """(n,) starts -> (n, f); a text that comes twice is embedded once."""
+        words = _words(stimulus)
+        if not words:
+            raise UserError(
+                f"stimulus '{stimulus.id}' has no words, and {type(self).__name__} embeds words. "
+                "Give events of kind 'word' with their text, or choose a feature of the audio."
+            )
+        texts = texts_within(stimulus, starts_s, duration_s)
+        spoken = sorted(set(texts) - {""}, key=lambda text: (len(text), text))
+        vectors = {"": np.zeros(self.n_features, np.float32)}
+        if spoken:
+            vectors |= dict(zip(spoken, self.embed(spoken), strict=True))
+        return np.stack([vectors[text] for text in texts]) if texts else np.zeros((0, self.n_features), np.float32)
+
+
+def texts_within(stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) -> list[str]:
+    """Give the words with ``start <= onset < start + duration_s``, joined by spaces, for each of (n,) starts."""
+    words = _words(stimulus)
+    onsets = np.array([onset for onset, _ in words])
+    first = np.searchsorted(onsets, starts_s)
+    last = np.searchsorted(onsets, np.asarray(starts_s) + duration_s)
+    return [" ".join(text for _, text in words[a:b]) for a, b in zip(first, last, strict=True)]
+
+
+def _words(stimulus: Stimulus) -> list[tuple[float, str]]:
+    words = zip(stimulus.words.onset, stimulus.words.text, strict=True)
+    return sorted((float(onset), str(text).strip()) for onset, text in words if str(text).strip())
+
+
+class SentenceEmbedding(TextFeature):
+    """Mean of a text model's last hidden states over the tokens, with unit length (Reimers & Gurevych 2019).
+
+    Parameters
+    ----------
+    model
+        Hugging Face id or local folder of a model that was trained with mean pooling. The default knows some fifty
+        languages, Spanish and English among them; for Basque, take ``intfloat/multilingual-e5-base`` with
+        ``prefix="query: "``.
+    prefix
+        Put before each text, where the model expects one.
+    device
+        Where to compute; by default on a GPU if there is one.
+    """
+
+    def __init__(
+        self,
+        model: str = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        *,
+        prefix: str = "",
+        device: str | None = None,
+    ) -> None:
+        self.model, self.prefix, self.device = model, prefix, device
+
+    @property
+    def n_features(self) -> int:
+        """f: the width of the model, from its config alone."""
+        return self._config.hidden_size
+
+    def settings(self) -> dict:
+        """The model (a local folder by the hash of its files) and the prefix."""
+        return {"model": self._identity, "prefix": self.prefix}
+
+    def release(self) -> None:
+        """Drop the network."""
+        self.__dict__.pop("_network", None)
+
+    @torch.inference_mode()
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """(n,) texts -> (n, f), each of length 1."""
+        longest = min(self._tokenizer.model_max_length, self._config.max_position_embeddings - 2)  # 2: XLM-R's offset
+        vectors = []
+        for first in range(0, len(texts), _BATCH):
+            tokens = self._tokenizer(
+                [self.prefix + text for text in texts[first : first + _BATCH]],
+                padding=True,
+                truncation=True,
+                max_length=longest,
+                return_tensors="pt",
+            ).to(self._network.device)
+            with full_float32():
+                states = self._network(**tokens).last_hidden_state
+            mask = tokens["attention_mask"][..., None].to(states.dtype)
+            vectors.append(F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1).cpu())
+        return torch.cat(vectors).numpy()
+
+    @cached_property
+    def _identity(self) -> str:
+        return model_identity(self.model)
+
+    @cached_property
+    def _config(self) -> "PretrainedConfig":
+        from transformers import AutoConfig
+
+        config = load_pretrained(AutoConfig, self.model)
+        if not (hasattr(config, "hidden_size") and hasattr(config, "max_position_embeddings")):
+            raise UserError(f"'{self.model}' is a {config.model_type} model; expected a text encoder such as BERT.")
+        return config
+
+    @cached_property
+    def _tokenizer(self) -> "PreTrainedTokenizerBase":
+        from transformers import AutoTokenizer
+
+        return load_pretrained(AutoTokenizer, self.model)
+
+    @cached_property
+    def _network(self) -> "PreTrainedModel":
+        from transformers import AutoModel
+
+        return frozen(load_pretrained(AutoModel, self.model, may_lack=("pooler.",)), self.device)
+
+
+class HashedBagOfWords(TextFeature):
+    """A stand-in that needs no download: each word has a fixed vector of random signs, a text their normalised sum.
+
+    It is no language model: texts are alike as far as they share words, whatever these mean and in whatever order
+    they come. The signs are bits of SHAKE-256 of the word, the same on every machine.
+
+    Parameters
+    ----------
+    n_features
+        Length of a vector.
+    """
+
+    def __init__(self, n_features: int = 64) -> None:
+        if n_features < 1:
+            raise UserError(f"HashedBagOfWords: n_features={n_features}; expected at least 1.")
+        self._n_features = n_features
+
+    @property
+    def n_features(self) -> int:
+        """f, as given."""
+        return self._n_features
+
+    def settings(self) -> dict:
+        """The dimension."""
+        return {"n_features": self._n_features}
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """(n,) texts -> (n, f), each of length 1; zeros for a text of punctuation alone, or whose signs cancel."""
+        sums = np.stack([sum(map(self._signs, _tokens(text)), np.zeros(self._n_features)) for text in texts])
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        return (sums / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+    def _signs(self, word: str) -> np.ndarray:
+        digest = hashlib.shake_256(word.encode()).digest(-(-self._n_features // 8))
+        return 2.0 * np.unpackbits(np.frombuffer(digest, np.uint8), count=self._n_features) - 1
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(r"\w+(?:['’]\w+)*", unicodedata.normalize("NFC", text).casefold())

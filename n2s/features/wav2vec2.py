@@ -1,0 +1,230 @@
+"""Layers of wav2vec 2.0, trained or not: the target of the contrastive decoder, and its control."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from n2s.errors import UserError
+from n2s.features.audio import read_stimulus
+from n2s.features.feature import FrameFeature
+from n2s.features.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.studies.study import Frames, Stimulus
+
+if TYPE_CHECKING:
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+_SFREQ = 16000  # Hz: of the audio that every wav2vec 2.0 was trained on
+
+
+class Wav2Vec2(FrameFeature):
+    """Mean of some hidden states of a pretrained wav2vec 2.0 (Baevski 2020), ``(l, hidden size)``.
+
+    The convolutional part has a stride of 320 samples and sees 400 (in all published networks), so that frame i is
+    centred at ``(200 + 320 i) / 16000`` s: 50 frames a second. Long audio is heard in overlapping windows, on a GPU
+    where there is one, always in full float32.
+
+    Parameters
+    ----------
+    model
+        Hugging Face id or local folder.
+    layers
+        Hidden states to average: 0 is what enters the first transformer layer, k what leaves the k-th. The default
+        is that of the published code of Défossez 2023 (its text says the last four).
+    window_s
+        Audio heard at once, s: it bounds the memory.
+    context_s
+        At either end of a window that has neighbours, so much is heard but left to the neighbour, s.
+    device
+        Where to compute; by default on a GPU if there is one.
+    """
+
+    contextual = True
+
+    def __init__(
+        self,
+        model: str = "facebook/wav2vec2-large-xlsr-53",
+        layers: tuple[int, ...] = (14, 15, 16, 17, 18),
+        *,
+        window_s: float = 30.0,
+        context_s: float = 5.0,
+        device: str | None = None,
+    ) -> None:
+        name = type(self).__name__
+        if not layers or min(layers) < 0:
+            raise UserError(f"{name}: layers={layers}; expected the numbers of the layers to average, from 0.")
+        if context_s < 0 or window_s - 2 * context_s < 1:
+            raise UserError(
+                f"{name}: window_s={window_s} with context_s={context_s} at either end leaves less than 1 s between. "
+                "Expected context_s >= 0 and window_s >= 2 * context_s + 1."
+            )
+        self.model, self.layers = model, tuple(layers)
+        self.window_s, self.context_s, self.device = window_s, context_s, device
+
+    @property
+    def n_features(self) -> int:
+        """f: the width of the network, from its config alone."""
+        return self._config.hidden_size
+
+    def settings(self) -> dict:
+        """The network (a local folder by the hash of its files), the layers and the windows."""
+        return {
+            "model": self._identity,
+            "layers": list(self.layers),
+            "window_s": self.window_s,
+            "context_s": self.context_s,
+        }
+
+    def release(self) -> None:
+        """Drop the network."""
+        self.__dict__.pop("_network", None)
+
+    @torch.inference_mode()
+    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
+        """Compute (l, f) from audio brought to zero mean and unit variance, as the networks were trained.
+
+        A stretch shorter than what one frame sees has no frames.
+        """
+        audio = read_stimulus(stimulus, _SFREQ, start_s, stop_s)
+        audio = (audio - audio.mean()) / torch.sqrt(audio.var(correction=0) + 1e-7)  # as Wav2Vec2FeatureExtractor
+        stride, field = self._stride_and_field
+        return Frames(self._in_windows(audio).numpy(), _SFREQ / stride, start_s + field / 2 / _SFREQ)
+
+    def _in_windows(self, audio: Tensor) -> Tensor:
+        """(n,) -> (l, f); windows start on the grid of frames, so that each frame sees the samples it would in one."""
+        stride, field = self._stride_and_field
+        n_frames = max(0, (len(audio) - field) // stride + 1)
+        window, context = int(self.window_s * _SFREQ / stride), int(self.context_s * _SFREQ / stride)
+        kept = window if n_frames <= window else window - 2 * context
+        values = torch.empty(n_frames, self.n_features)
+        for first in range(0, n_frames, kept):
+            last = min(first + kept, n_frames)
+            heard_first, heard_last = max(0, first - context), min(n_frames, last + context)
+            heard = self._mean_of_layers(audio[heard_first * stride : (heard_last - 1) * stride + field])
+            values[first:last] = heard[first - heard_first : last - heard_first]
+        return values
+
+    def _mean_of_layers(self, audio: Tensor) -> Tensor:
+        """(n,) -> (l, f)."""
+        with full_float32():
+            states = self._network(audio[None].to(self._network.device), output_hidden_states=True).hidden_states
+            return torch.stack([states[layer][0] for layer in self.layers]).mean(0).cpu()
+
+    @cached_property
+    def _identity(self) -> str:
+        return model_identity(self.model)
+
+    @cached_property
+    def _config(self) -> "Wav2Vec2Config":
+        config = self._load_config()
+        if config.model_type != "wav2vec2":
+            raise UserError(f"'{self.model}' is a {config.model_type} network; expected a wav2vec 2.0 (wav2vec2).")
+        if max(self.layers) > config.num_hidden_layers:
+            raise UserError(
+                f"{type(self).__name__}: layers={self.layers}, but the network has {config.num_hidden_layers}. "
+                f"Expected numbers from 0 (below the first) to {config.num_hidden_layers} (the last)."
+            )
+        return config
+
+    @cached_property
+    def _network(self) -> "Wav2Vec2Model":
+        network = frozen(self._load_network(), self.device)
+        network.encoder.layers = network.encoder.layers[: max(self.layers)]  # those above would run in vain
+        return network
+
+    @property
+    def _stride_and_field(self) -> tuple[int, int]:
+        """Samples from one frame to the next, and samples that the convolutions of one frame see."""
+        stride, field = 1, 1
+        for kernel, step in zip(self._config.conv_kernel, self._config.conv_stride, strict=True):
+            field += (kernel - 1) * stride
+            stride *= step
+        return stride, field
+
+    def _load_config(self) -> "Wav2Vec2Config":
+        from transformers import AutoConfig
+
+        return load_pretrained(AutoConfig, self.model)
+
+    def _load_network(self) -> "Wav2Vec2Model":
+        from transformers import Wav2Vec2Model
+
+        self._config  # noqa: B018 (checked before its weights are fetched)
+        return load_pretrained(Wav2Vec2Model, self.model, may_lack=("masked_spec_embed",))
+
+
+class UntrainedWav2Vec2(Wav2Vec2):
+    """The control: the same network with random weights. Of ``model`` only the config is read.
+
+    Parameters
+    ----------
+    model, layers, window_s, context_s, device
+        As for `Wav2Vec2`.
+    seed
+        Of the weights.
+    """
+
+    def __init__(
+        self,
+        model: str = "facebook/wav2vec2-large-xlsr-53",
+        layers: tuple[int, ...] = (14, 15, 16, 17, 18),
+        *,
+        seed: int = 0,
+        window_s: float = 30.0,
+        context_s: float = 5.0,
+        device: str | None = None,
+    ) -> None:
+        super().__init__(model, layers, window_s=window_s, context_s=context_s, device=device)
+        self.seed = seed
+
+    def settings(self) -> dict:
+        """Those of the trained one, and the seed."""
+        return super().settings() | {"seed": self.seed}
+
+    def _load_network(self) -> "Wav2Vec2Model":
+        from transformers import Wav2Vec2Model
+
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed the GPUs, too
+            return Wav2Vec2Model(self._config)
+
+
+class TinyUntrainedWav2Vec2(UntrainedWav2Vec2):
+    """A stand-in that needs no download: wav2vec 2.0's timing and parts, 64 wide, 4 layers, random weights.
+
+    It has learned nothing; it shows that everything around it works.
+
+    Parameters
+    ----------
+    layers, seed, window_s, context_s, device
+        As for `UntrainedWav2Vec2`.
+    """
+
+    def __init__(
+        self,
+        layers: tuple[int, ...] = (2, 3, 4),
+        *,
+        seed: int = 0,
+        window_s: float = 30.0,
+        context_s: float = 5.0,
+        device: str | None = None,
+    ) -> None:
+        super().__init__("tiny-untrained", layers, seed=seed, window_s=window_s, context_s=context_s, device=device)
+
+    def _load_config(self) -> "Wav2Vec2Config":
+        from transformers import Wav2Vec2Config
+
+        return Wav2Vec2Config(
+            hidden_size=64,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            intermediate_size=128,
+            conv_dim=(32,) * 7,
+            num_conv_pos_embeddings=16,
+            num_conv_pos_embedding_groups=4,
+            # as the large networks: these norms look at one moment at a time
+            feat_extract_norm="layer",
+            do_stable_layer_norm=True,
+            conv_bias=True,
+        )
