@@ -17,6 +17,7 @@ from n2s.data.scaler import Scaler, fit_scaler, pooled_scaler
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.targets import Targets
+from n2s.data.timing import timing
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
 from n2s.errors import UserError
 from n2s.features.feature import Feature
@@ -126,6 +127,7 @@ class MEGDataModule(NeuralDataModule):
                 "stimulus": rows.stimulus.to_numpy(),
                 "stimulus_start_s": windows.start_s,
                 "story": rows.story.to_numpy(),
+                "sequence": rows.unit.to_numpy(),
                 "segment": windows.segment,
             }
         )
@@ -140,6 +142,24 @@ class MEGDataModule(NeuralDataModule):
             .transpose(1, 2)
             .float()
         )
+
+    def candidate_table(self, split: str) -> pd.DataFrame:
+        """One row a unique segment: ``stimulus``, ``start_s``, ``duration_s``, ``story``, ``text`` (its words), ``audio`` (path)."""
+        table = self.windows[split].segments.drop(columns="first").assign(duration_s=self.shape.duration_s)
+        texts = []
+        for row in table.itertuples():
+            words = self.stimuli[row.stimulus].words
+            inside = (words.onset >= row.start_s) & (words.onset < row.start_s + row.duration_s)
+            texts.append(" ".join(words.text[inside]))
+        audio = [self.stimuli[name].audio for name in table.stimulus]
+        return table.assign(text=texts, audio=["" if path is None else str(path) for path in audio])
+
+    def segment_timing(self, split: str, segments: np.ndarray | None = None) -> Tensor:
+        """(k, 5) what is known of each unique segment without a brain: `n2s.data.timing.timing`."""
+        table = self.windows[split].segments
+        table = table if segments is None else table.iloc[segments]
+        found = [timing(self.stimuli[row.stimulus], np.array([row.start_s])) for row in table.itertuples()]
+        return torch.from_numpy(np.concatenate(found))
 
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
@@ -303,7 +323,7 @@ class MEGDataModule(NeuralDataModule):
 
         def read(rows: np.ndarray, epoch: int) -> tuple:
             jittered = (
-                windows.jittered(self.shape.window_s, hash((self.seed, epoch)) & 0xFFFFFFFF)
+                windows.jittered(self.shape.window_s, [self.seed, epoch])
                 if train
                 else windows.start_s
             )

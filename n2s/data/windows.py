@@ -133,7 +133,7 @@ class Windows:
             }
         )
 
-    def jittered(self, window_s: float, seed: int) -> np.ndarray:
+    def jittered(self, window_s: float, seed: list[int]) -> np.ndarray:
         """(n,) starts, each moved by up to ``jitter_s``, but never out of its interval; one move a segment."""
         if not self.jitter_s or not len(self):
             return self.start_s

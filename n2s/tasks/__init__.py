@@ -1,0 +1,5 @@
+"""LightningModules, one per system."""
+
+from n2s.tasks.meg_contrastive import MEGContrastive
+
+__all__ = ["MEGContrastive"]
