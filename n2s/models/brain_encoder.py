@@ -130,15 +130,12 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
 
 
 def _check(brain: Tensor, positions: Tensor, subject: Tensor, mask: Tensor | None) -> None:
-    b, c = brain.shape[:2]
+    b, c = brain.shape[:2] if brain.ndim == 3 else (None, None)
     found = {"brain": tuple(brain.shape), "positions": tuple(positions.shape), "subject": tuple(subject.shape)}
     if mask is not None:
         found["mask"] = tuple(mask.shape)
     fits = (
-        brain.ndim == 3
-        and positions.shape in ((b, c, 2), (1, c, 2))
-        and subject.shape == (b,)
-        and (mask is None or mask.shape == (b, c))
+        positions.shape in ((b, c, 2), (1, c, 2)) and subject.shape == (b,) and (mask is None or mask.shape == (b, c))
     )
     if not fits:
         raise ValueError(

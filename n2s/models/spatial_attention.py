@@ -55,9 +55,9 @@ class SpatialAttention(nn.Module):
         """``(b, c, t), (b, c, 2), (b, c) -> (b, n_virtual, t)``; a masked sensor may hold anything, NaN too."""
         if mask is not None:
             brain = brain.masked_fill(~mask[..., None], 0)  # a weight of 0 would not silence NaN
-        return self.attention(positions, mask) @ brain.to(self.heads.dtype)
+        return self.weights(positions, mask) @ brain.to(self.heads.dtype)
 
-    def attention(self, positions: Tensor, mask: Tensor | None = None) -> Tensor:
+    def weights(self, positions: Tensor, mask: Tensor | None = None) -> Tensor:
         """``(b, c, 2) -> (b, n_virtual, c)``: the weight of every sensor, in float32 under autocast too.
 
         ``b`` of ``positions`` may be 1 where all rows share their sensors; then the result's is that of ``mask``, or
