@@ -1,11 +1,15 @@
 """A test's result with a planted signal: scores computed from random vectors, one per segment and one per window."""
 
+import json
 from pathlib import Path
 
+import mne
 import numpy as np
 import pandas as pd
+import soundfile
+from lightning.pytorch.loggers import CSVLogger
 
-from n2s.metrics import RetrievalResult
+from n2s.metrics import RetrievalResult, summarize
 
 DURATION_S = 3.0
 
@@ -15,8 +19,8 @@ def planted_result(
     n_subjects: int = 4,
     n_per_story: int = 20,
     stories: tuple[str, ...] = ("kites", "harbour"),
-    noise: float = 2.5,
-    model_noise: float = 1.5,
+    noise: float = 1.3,
+    model_noise: float = 1.0,
     with_ideal: bool = True,
     audio: dict[str, Path] | None = None,
     seed: int = 0,
@@ -50,7 +54,7 @@ def planted_result(
     seen = brain + model_noise * rng.standard_normal(brain.shape)
 
     heard_s = candidates.start_s.to_numpy()
-    about_s = heard_s[target] + 30.0 * rng.standard_normal(len(target))
+    about_s = heard_s[target] + 60.0 * rng.standard_normal(len(target))
     return RetrievalResult(
         scores=_log_likelihood(seen, speech),
         target=target,
@@ -73,3 +77,50 @@ def planted_result(
 
 def _log_likelihood(brain: np.ndarray, speech: np.ndarray) -> np.ndarray:
     return brain @ speech.T - 0.5 * (speech**2).sum(1)
+
+
+def planted_run(
+    run_dir: Path, *, stories: tuple[str, ...] = ("kites", "harbour"), audio: dict | None = None, **kinds
+) -> Path:
+    """A tested run's folder, as fit and test leave it: `kinds` are the options of `planted_result`."""
+    result = planted_result(stories=stories, audio=audio or write_tones(run_dir.parent / "audio", stories), **kinds)
+    result.save(run_dir / "test" / "test")
+    (run_dir / "metrics.json").write_text(json.dumps({"test": summarize(result, seed=0, n_permutations=50)}))
+    (run_dir / "config.yaml").write_text("seed_everything: 0\nmodel:\n  note: <b>5 > 3 & 2</b>\n")
+    origin = {"git_commit": "0123abc", "seed": 0, "versions": {"n2s": "0.1.0"}, "data": {"sub-s0": "9f8e"}}
+    (run_dir / "run.json").write_text(json.dumps(origin))
+    logger = CSVLogger(run_dir, name="", version="")
+    for epoch in range(12):
+        left = np.exp(-epoch / 4)
+        logger.log_metrics({"train/loss": 1 + 3 * left, "epoch": epoch}, step=10 * epoch + 9)
+        logger.log_metrics(
+            {"val/loss": 1.5 + 2.5 * left, "val/top10": 0.8 - 0.6 * left, "epoch": epoch}, 10 * epoch + 9
+        )
+    logger.save()
+    positions = helmet_positions()
+    centres = np.random.default_rng(1).random((40, 2))
+    weights = np.exp(-((positions - centres[:, None]) ** 2).sum(-1) / 0.03)
+    weights /= weights.sum(1, keepdims=True)
+    np.savez(
+        run_dir / "test" / "attention.npz", weights=weights, positions=positions, ch_names=np.arange(len(positions))
+    )
+    return run_dir
+
+
+def helmet_positions() -> np.ndarray:
+    """(306, 2) The Vectorview helmet's flat map, in [0, 1]."""
+    boxes = mne.channels.read_layout("Vectorview-all").pos
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    return (centres - centres.min(0)) / np.ptp(centres, axis=0)
+
+
+def write_tones(folder: Path, stories: tuple[str, ...], duration_s: float = 60.0) -> dict[str, Path]:
+    """One wav file a story: a tone whose pitch rises by 10 Hz every second, at 22.05 kHz."""
+    folder.mkdir(parents=True, exist_ok=True)
+    time_s = np.arange(round(duration_s * 22_050)) / 22_050
+    paths = {}
+    for i, story in enumerate(stories):
+        paths[story] = folder / f"{story}.wav"
+        pitch_hz = 200 + 100 * i + 10 * np.floor(time_s)
+        soundfile.write(paths[story], 0.5 * np.sin(2 * np.pi * pitch_hz * time_s), 22_050)
+    return paths

@@ -13,7 +13,7 @@ from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import PreparedRecording, prepare
 from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish
-from n2s.data.scaler import Scaler, fit_scaler, pooled_scaler
+from n2s.data.scaler import ITSELF, OWN, POOLED, Scaler, fit_scaler, pooled_scaler
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.targets import Targets
@@ -271,7 +271,7 @@ class MEGDataModule(NeuralDataModule):
             keys = windows.intervals.recording.to_numpy()[windows.interval]
             for key in np.unique(keys):
                 starts[key] = np.concatenate([starts[key], first[keys == key]])
-        source = {"training": "own training windows", "recording": "the recording itself"}[self.scaler]
+        source = ITSELF if self.scaler == "recording" else OWN
         shape = {"n_window": self.shape.n_window, "n_baseline": self.shape.n_baseline, "source": source}
         own = {key: fit_scaler(self.recordings[key], at, **shape) for key, at in starts.items() if len(at)}
         by_subject: dict[str, list] = {}
@@ -293,8 +293,10 @@ class MEGDataModule(NeuralDataModule):
         if self._source is not None:
             return
         device = self._device()
-        recentre = self.shape.n_baseline > 0
-        scaled = [Scaled.of(item, self.scalers[key], recentre=recentre) for key, item in self.recordings.items()]
+        scaled = [
+            Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
+            for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
+        ]
         if self.residency == "device":
             self._source = OnDevice(scaled, self._targets.values, device)
         else:
@@ -322,11 +324,7 @@ class MEGDataModule(NeuralDataModule):
         )
 
         def read(rows: np.ndarray, epoch: int) -> tuple:
-            jittered = (
-                windows.jittered(self.shape.window_s, [self.seed, epoch])
-                if train
-                else windows.start_s
-            )
+            jittered = windows.jittered(self.shape.window_s, [self.seed, epoch]) if train else windows.start_s
             start_s = jittered[rows]
             recording = windows.intervals.recording_index.to_numpy()[windows.interval[rows]]
             first = windows.brain_start(start_s, self._sfreq, rows)

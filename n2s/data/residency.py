@@ -28,8 +28,8 @@ class Scaled:
     def of(cls, prepared: PreparedRecording, scaler: Scaler, *, recentre: bool) -> "Scaled":
         """Join the two; with ``recentre`` the zero is the mean of the recording's first hundredth.
 
-        That is for windows with a baseline: it removes any constant exactly, and float16 could not hold the offset of a
-        raw recording, thousands of times its scale, beside the signal.
+        That is for a recording whose scaler comes from others, in windows with a baseline: the baseline removes any
+        constant exactly, and float16 could not hold the other offset of this recording beside its signal.
         """
         centre = np.asarray(prepared.brain[: 1 + len(prepared.brain) // 100].mean(0)) if recentre else scaler.centre
         gain = torch.from_numpy(1 / scaler.scale)

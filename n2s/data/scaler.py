@@ -11,6 +11,7 @@ from n2s.errors import UserError
 from n2s.paths import cache_dir, written_whole
 
 N_WINDOWS = 200  # windows a recording that its scaler is fitted on: Défossez 2023
+OWN, POOLED, ITSELF = "own training windows", "the subject's training windows", "the recording itself"
 STRIDE = 4  # every 4th sample of them: quantiles of neighbours differ little
 
 
@@ -20,7 +21,7 @@ class Scaler:
 
     centre: np.ndarray
     scale: np.ndarray
-    source: str  # "own training windows" | "the subject's training windows" | "the recording itself"
+    source: str  # OWN, POOLED or ITSELF
 
 
 def fit_scaler(
@@ -79,4 +80,4 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
         for name, unit in zip(prepared.meta["ch_names"], prepared.meta["units"], strict=True)
     ]
     centre, scale = np.array(found, np.float32).T
-    return Scaler(centre, scale, source="the subject's training windows")
+    return Scaler(centre, scale, source=POOLED)
