@@ -127,7 +127,7 @@ def _measured(found: dict[str, np.ndarray], n_candidates: int) -> dict:
 def _shuffled(found: dict[str, np.ndarray]) -> dict:
     """Scores (p,) of permutations: their mean and the range of 95% of them."""
     n_permutations = len(next(iter(found.values())))
-    row = {"interval": f"range of 95% of {n_permutations} permutations"}
+    row = {"interval": f"range of 95% of {n_permutations} permutations", "n_permutations": n_permutations}
     for name in MEASURES:
         values = {subject: _measure(name)(r) for subject, r in found.items()}
         mean = np.mean(list(values.values()), axis=0)
@@ -173,8 +173,7 @@ def _cell(score: dict, scale: float) -> str:
     mean = f"{scale * score['mean']:.1f}"
     if score["low"] is None:
         return mean
-    # a no-break space: a narrow console breaks the line before the interval, not inside it
-    return f"{mean} ({scale * score['low']:.1f}\u00a0to\u00a0{scale * score['high']:.1f})"
+    return f"{mean} ({scale * score['low']:.1f}–{scale * score['high']:.1f})"
 
 
 def interval_notes(summary: dict) -> list[str]:
@@ -200,6 +199,8 @@ def print_table(summary: dict, console: Console) -> None:
         "", *(f"top-{k} (%)" for k in TOP), "median rank (0 best)", caption="\n".join(interval_notes(summary))
     )
     for row in table_rows(summary):
+        if console.width < 98:  # the table is wider: put the intervals below the means
+            row = [row[0], *(cell.replace(" (", "\n(") for cell in row[1:])]
         table.add_row(*row, style="bold" if row[0] == ROWS["model"] else None)
     console.print(table)
     console.print(counts_line(summary), highlight=False)

@@ -82,6 +82,6 @@ def test_the_table_prints_every_row_and_the_counts(summary, width):
         assert label in printed
     for score in ("top1", "top5", "top10"):
         assert f"{100 * summary['model'][score]['mean']:.1f}" in printed
-    assert f"{100 * summary['model']['top1']['low']:.1f} to" in printed
+    assert f"{100 * summary['model']['top1']['low']:.1f}–" in printed
     assert "40 candidates, 160 windows, 4 subjects" in printed
     assert max(len(line) for line in printed.splitlines()) <= width

@@ -1,0 +1,263 @@
+"""The figures of the report, each with its caption. They take numbers; nothing is read or written here."""
+
+from dataclasses import dataclass
+from itertools import cycle
+
+import mne
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from n2s.metrics import RetrievalResult
+from n2s.metrics.intervals import t_interval
+from n2s.metrics.summary import ROWS
+
+# Okabe & Ito (2008): told apart by colour-blind readers; line styles tell them apart in print
+COLORS = {"model": "#0072B2", "shuffled": "#E69F00", "no_brain": "#CC79A7", "chance": "#444444", "ceiling": "#009E73"}
+LINES = {"model": "-", "shuffled": "--", "no_brain": "-.", "chance": ":", "ceiling": (0, (6, 1.5))}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, what it is called, and what one sees in it."""
+
+    title: str
+    figure: Figure
+    caption: str
+
+
+def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.ndarray]) -> list[Drawing]:
+    """The figures of one test set, in reading order: by subject, by rank, similarity matrix.
+
+    Parameters
+    ----------
+    result, summary
+        Of the test, and what `n2s.metrics.summarize` makes of it.
+    ranks
+        What `n2s.metrics.summary.result_ranks` makes of it.
+    """
+    return [
+        accuracy_by_subject(summary),
+        accuracy_by_rank(ranks, result.subject, len(result.candidates)),
+        similarity_matrix(result, ranks["model"]),
+    ]
+
+
+def _panels(n_columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    panels = [figure.add_subplot(1, n_columns, i + 1) for i in range(n_columns)]
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, panels
+
+
+def accuracy_by_subject(summary: dict) -> Drawing:
+    """Bars of top-1 and top-10 accuracy with the Wilson interval of each subject; the controls as lines."""
+    subjects = list(summary["subjects"])
+    shared = {name.split("/")[0] for name in subjects}
+    labels = [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
+    figure, panels = _panels(2, width=min(16, max(8.5, 3 + 0.7 * len(subjects))), height=4)
+    for axes, k in zip(panels, (1, 10), strict=True):
+        scores = [summary["model"][f"top{k}"]["per_subject"][name] for name in subjects]
+        values = np.array([score["value"] for score in scores])
+        ends = np.array([[s["value"] - s["low"], s["high"] - s["value"]] for s in scores]).T
+        axes.bar(labels, values, yerr=ends, color=COLORS["model"], ecolor="black", capsize=3, width=0.6, label="model")
+        for row in ("ceiling", "no_brain", "shuffled", "chance"):
+            if summary[row]:
+                level = summary[row][f"top{k}"]["mean"]
+                axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=ROWS[row])
+        axes.set(ylim=(0, 1.02), xlabel="subject", ylabel=f"top-{k} accuracy (%)")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+        if max(map(len, labels)) * len(labels) > 45:
+            axes.tick_params(axis="x", rotation=60)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False)
+    caption = (
+        "Bars: top-1 and top-10 accuracy of each subject, with the 95% Wilson interval over its windows. "
+        "Lines: the controls, mean over subjects."
+    )
+    return Drawing("Accuracy by subject", figure, caption)
+
+
+def rank_curve(ranks: np.ndarray, n_candidates: int) -> np.ndarray:
+    """Top-k accuracy for k = 1 .. K: ranks (...) -> (K,)."""
+    return np.cumsum(np.bincount(np.ravel(ranks), minlength=n_candidates)) / np.size(ranks)
+
+
+def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_candidates: int) -> Drawing:
+    """Top-k accuracy against k, mean over subjects, with its 95% t interval and a thin line for each subject.
+
+    Parameters
+    ----------
+    ranks
+        As `n2s.metrics.summary.result_ranks` gives them.
+    subject
+        (n,)
+    n_candidates
+        K.
+    """
+    k = np.arange(1, n_candidates + 1)
+    figure, (axes,) = _panels(1, width=8.5, height=4.6)
+    names = np.unique(subject)
+    for row in ("ceiling", "model", "no_brain", "shuffled"):
+        if row not in ranks:
+            continue
+        curves = np.stack([rank_curve(ranks[row][..., subject == name], n_candidates) for name in names])
+        axes.plot(k, curves.mean(0), color=COLORS[row], linestyle=LINES[row], linewidth=2, label=ROWS[row])
+        if row == "model":
+            axes.plot(k, curves.T, color=COLORS[row], linewidth=0.6, alpha=0.5)
+            if len(names) > 1:
+                ends = np.array([t_interval(values)[1:] for values in curves.T])
+                axes.fill_between(k, *ends.T, color=COLORS[row], alpha=0.15, linewidth=0)
+    axes.plot(k, k / n_candidates, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=2, label="chance")
+    axes.set_xscale("log")
+    ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if step * 10**power <= n_candidates]
+    axes.set_xticks(ticks, labels=map(str, ticks))
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axes.set(xlim=(1, max(2, n_candidates)), ylim=(0, 1.02))
+    axes.set(xlabel="k (number of candidates looked at)", ylabel="top-k accuracy (%)")
+    axes.grid(which="major", color="#dddddd", linewidth=0.6)
+    axes.legend(loc="lower right", frameon=False)
+    caption = "How often the true segment is among the first k: mean over subjects; thin lines are single subjects."
+    if len(names) > 1:
+        caption += " Shaded: 95% t interval over subjects."
+    return Drawing("Accuracy by rank", figure, caption)
+
+
+def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
+    """Losses and validation accuracy by epoch, from the CSV log; None where it has neither.
+
+    Rows of one epoch are averaged. Columns that end in ``_step`` are left out where the epoch's mean was logged too.
+    """
+    epochs = metrics.groupby("epoch").mean(numeric_only=True) if "epoch" in metrics else pd.DataFrame()
+    epochs = epochs.loc[:, [not (c.endswith("_step") and f"{c[:-5]}_epoch" in epochs) for c in epochs.columns]]
+    fitted = [c for c in epochs if c.startswith(("train/", "val/")) and epochs[c].notna().any()]
+    losses = [c for c in fitted if "loss" in c]
+    scores = [c for c in fitted if "/top" in c]
+    kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)")) if kind[0]]
+    if not kinds:
+        return None
+    figure, panels = _panels(len(kinds), width=4.3 * len(kinds) + 0.6, height=3.6)
+    palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+    for axes, (columns, label) in zip(panels, kinds, strict=True):
+        for column, color in zip(columns, cycle(palette), strict=False):
+            values = epochs[column].dropna()
+            style = "-" if column.startswith("val/") else "--"
+            axes.plot(
+                values.index, values, style, color=color, label=column, marker="o" if len(values) < 30 else None, ms=3
+            )
+        if label != "loss":
+            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+            axes.set_ylim(0, 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.legend(frameon=False)
+    caption = "Mean of each epoch. Accuracies are over the candidates of the split or batch that they were logged on."
+    return Drawing("Learning curves", figure, caption)
+
+
+def unlike_channels(weights: np.ndarray, n: int) -> list[int]:
+    """Virtual channels that look at different places: the most focused, then each time the one least like the others.
+
+    ``weights`` (h, c); two channels are as unlike as the weight that would have to move between them.
+    """
+    chosen = [int((weights**2).sum(1).argmax())]
+    while len(chosen) < min(n, len(weights)):
+        distance = np.min([np.abs(weights - weights[i]).sum(1) for i in chosen], axis=0)
+        chosen.append(int(distance.argmax()))
+    return chosen
+
+
+def attention_maps(weights: np.ndarray, positions: np.ndarray, *, n_channels: int = 4) -> Drawing | None:
+    """Topographies of the spatial attention: its mean over virtual channels, and a few of them.
+
+    Weights are shown in multiples of an even spread (1 / c): 2 is twice what even attention would give.
+
+    Parameters
+    ----------
+    weights
+        (h, c) of h virtual channels over c sensors; each row sums to one.
+    positions
+        (c, 2) in [0, 1], the nose upwards. Sensors at one place are averaged.
+    n_channels
+        How many virtual channels to show beside the mean.
+
+    Returns
+    -------
+    None where fewer than four places, or places on a line, span no map.
+    """
+    places, place = np.unique(np.round(positions, 4), axis=0, return_inverse=True)
+    if np.linalg.matrix_rank(places - places.mean(0), tol=1e-3) < 2 or len(places) < 4:
+        return None
+    relative = weights * weights.shape[1]
+    sums = np.zeros((len(places), len(weights)))
+    np.add.at(sums, np.ravel(place), relative.T)
+    at_place = (sums / np.bincount(np.ravel(place))[:, None]).T
+    shown = {"mean of all": at_place.mean(0)}
+    shown |= {f"virtual channel {i}": at_place[i] for i in unlike_channels(weights, n_channels)}
+    figure, panels = _panels(len(shown), width=2.3 * len(shown), height=3.2)
+    for axes, (title, values) in zip(panels, shown.items(), strict=True):
+        image, _ = mne.viz.plot_topomap(
+            values,
+            places - 0.5,
+            axes=axes,
+            sphere=(0.0, 0.0, 0.0, 0.46),
+            extrapolate="local",
+            contours=0,
+            cmap="YlOrRd",
+            vlim=(0, max(values.max(), 1.0)),
+            show=False,
+        )
+        axes.set_title(title, fontsize=10)
+        bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.75, pad=0.02, aspect=15)
+        bar.set_label("weight / even weight", fontsize=8)
+        bar.ax.tick_params(labelsize=8)
+    caption = (
+        f"Where {len(weights)} virtual channels look among {weights.shape[1]} sensors (dots), seen from above, the "
+        "nose upwards. 1 is what even attention would give. Beside the mean: the most focused channel and those least "
+        "like it."
+    )
+    return Drawing("Spatial attention", figure, caption)
+
+
+def similarity_matrix(result: RetrievalResult, ranks: np.ndarray) -> Drawing:
+    """Scores of one subject's windows of one story with that story's segments, both in order of time.
+
+    The story is the one with most windows, the subject the one whose top-10 accuracy is the median. Each row is
+    z-scored over all candidates, those of other stories too.
+
+    Parameters
+    ----------
+    result
+        Of the test.
+    ranks
+        (n,) of the model.
+    """
+    names = np.unique(result.subject)
+    by_accuracy = sorted(names, key=lambda name: (np.mean(ranks[result.subject == name] < 10), name))
+    subject = str(by_accuracy[(len(names) - 1) // 2])
+    rows = np.flatnonzero(result.subject == subject)
+    stories = result.candidates.story.to_numpy()
+    story = pd.Series(stories[result.target[rows]]).value_counts(sort=True).index[0]
+    rows = rows[stories[result.target[rows]] == story]
+    columns = result.candidates[stories == story].sort_values(["stimulus", "start_s"], kind="stable").index.to_numpy()
+    place = np.empty(len(result.candidates), dtype=np.int64)
+    place[columns] = np.arange(len(columns))
+    rows = rows[np.argsort(place[result.target[rows]], kind="stable")]
+
+    scores = result.scores[rows].astype(np.float64)
+    spread = scores.std(1, keepdims=True)
+    z = (scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    figure, (axes,) = _panels(1, width=7, height=min(9.0, max(3.0, 0.8 + 5.6 * len(rows) / len(columns))))
+    limit = np.nanpercentile(np.abs(z[:, columns]), 99.5)
+    image = axes.imshow(z[:, columns], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+    axes.spines[:].set_visible(True)
+    axes.set(xlabel="candidate segment (in order of time)", ylabel="brain window (in order of time)")
+    figure.colorbar(image, ax=axes, label="similarity (z-score in each row)", shrink=0.8)
+    caption = (
+        f"Story '{story}', subject {subject} (the median one by top-10 accuracy): {len(rows)} windows and the "
+        f"{len(columns)} segments of this story. A perfect decoder shows the diagonal only."
+    )
+    return Drawing("Similarity of brain and speech", figure, caption)

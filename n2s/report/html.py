@@ -1,0 +1,197 @@
+"""The report of a run: one HTML file that stands alone, made from what is in the run's folder."""
+
+import json
+from html import escape
+from pathlib import Path
+
+import mne
+import numpy as np
+import pandas as pd
+
+from n2s.metrics import RetrievalResult
+from n2s.metrics.controls import chance_bounds, is_chance
+from n2s.metrics.summary import TOP, counts_line, interval_notes, table_rows
+from n2s.paths import written_whole
+from n2s.report.figures import Drawing, attention_maps, learning_curves
+from n2s.report.listen import Retrieved, player
+from n2s.report.run_folder import TestSet, read_test_sets
+
+_CSS = """
+#filter-by-tags-dropdown-menu, #toc h5 { display: none; }
+#content { padding-bottom: 4rem; }
+#content .accordion-body { max-width: 62rem; }
+table.n2s { border-collapse: collapse; margin: 0.8rem 0; }
+table.n2s th, table.n2s td { padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px solid #ddd; text-align: left;
+  vertical-align: middle; font-variant-numeric: tabular-nums; }
+table.n2s td:first-child, td.note { white-space: nowrap; }
+table.n2s tr.model td, table.n2s tr.true td { font-weight: 600; }
+table.n2s.listen { width: 100%; }
+table.n2s td.window { padding-top: 1.2rem; border-bottom: 2px solid #888; font-size: 1.05rem; }
+table.n2s audio { height: 2rem; width: 15rem; vertical-align: middle; }
+p.note, td.note { color: #555; font-size: 0.9rem; }
+pre.n2s { background: #f6f6f6; padding: 0.8rem; font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write ``report.html`` into a run's folder, from that folder alone (and the audio files that its results name).
+
+    Read are ``config.yaml``, ``run.json``, ``metrics.csv``, ``metrics.json``, ``test/<test set>.*`` and
+    ``test/attention.npz``. What is missing is left out, and the report says so.
+
+    Returns
+    -------
+    The report's path.
+
+    Raises
+    ------
+    UserError
+        It is no run folder, or it has not been tested.
+    """
+    sets = read_test_sets(run_dir)
+    report = mne.Report(title=f"n2s: {run_dir.resolve().parent.name}, {run_dir.resolve().name}", verbose="ERROR")
+    report.add_custom_css(_CSS)
+
+    def title(text: str, test_set: TestSet) -> str:
+        return text if len(sets) == 1 else f"{text}: {test_set.name}"
+
+    for test_set in sets:
+        report.add_html(_summary(test_set.summary, test_set.result), title("Summary", test_set), tags=())
+    drawn = [(test_set, test_set.drawings()) for test_set in sets]
+    for test_set, (by_subject, by_rank, _) in drawn:
+        for drawing in (by_subject, by_rank):
+            _add_drawing(report, drawing, title(drawing.title, test_set))
+    for heading, drawing in (("Learning curves", _learning(run_dir)), ("Spatial attention", _attention(run_dir))):
+        if isinstance(drawing, Drawing):
+            _add_drawing(report, drawing, heading)
+        else:
+            report.add_html(f'<p class="note">Left out: {escape(drawing)}.</p>', heading, tags=())
+    for test_set, (_, _, matrix) in drawn:
+        _add_drawing(report, matrix, title(matrix.title, test_set))
+        heard = _listening(test_set.segments(), len(test_set.result.candidates))
+        report.add_html(heard, title("Segments to listen to", test_set), tags=())
+    report.add_html(_origin(run_dir), "Configuration and origin", tags=())
+    path = run_dir / "report.html"
+    with written_whole(path) as temporary:
+        report.save(temporary, open_browser=False, verbose="ERROR")
+    return path
+
+
+def _add_drawing(report: mne.Report, drawing: Drawing, title: str) -> None:
+    report.add_figure(drawing.figure, title, caption=drawing.caption, image_format="webp", tags=())
+
+
+def _learning(run_dir: Path) -> Drawing | str:
+    file = run_dir / "metrics.csv"
+    if not file.is_file():
+        return "the run has no metrics.csv"
+    return learning_curves(pd.read_csv(file)) or "metrics.csv holds neither a loss nor an accuracy by epoch"
+
+
+def _attention(run_dir: Path) -> Drawing | str:
+    file = run_dir / "test" / "attention.npz"
+    if not file.is_file():
+        return "the run has no test/attention.npz (the model has no spatial attention)"
+    with np.load(file, allow_pickle=False) as arrays:
+        drawing = attention_maps(arrays["weights"], arrays["positions"])
+    return drawing or "the sensors span no map: fewer than four places, or all on a line"
+
+
+def _summary(summary: dict, result: RetrievalResult) -> str:
+    """What was decoded, the headline score and its controls in plain sentences, and the table."""
+    seconds = result.candidates.duration_s
+    lengths = f"{seconds.min():.1f} s" if np.ptp(seconds) < 0.05 else f"{seconds.min():.1f} to {seconds.max():.1f} s"
+    studies = ", ".join(sorted(set(result.windows.study)))
+    n_stories = result.candidates.story.nunique()
+    what = (
+        f"For each of {summary['n_windows']} brain windows of {_count(summary['n_subjects'], 'subject')} ({studies}), "
+        f"the model ordered {summary['n_candidates']} unique segments of {lengths} from "
+        f"{_count(n_stories, 'held-out story', 'held-out stories')} by how well they match."
+    )
+    headline = (
+        f"The segment that was heard was among the first 10 in <strong>{_percent(summary['model']['top10'])}</strong> "
+        f"of windows and the very first in <strong>{_percent(summary['model']['top1'])}</strong> "
+        f"({summary['model']['interval']})."
+    )
+    rows = "".join(
+        f'<tr class="{"model" if row[0] == "model" else "control"}">{"".join(f"<td>{cell}</td>" for cell in row)}</tr>'
+        for row in table_rows(summary)
+    )
+    head = "".join(f"<th>{text}</th>" for text in ("", *(f"top-{k} (%)" for k in TOP), "median rank (0 best)"))
+    notes = [*interval_notes(summary), counts_line(summary)]
+    if summary.get("scaled_by"):
+        notes.append(f"brain scaled by: {', '.join(summary['scaled_by'])}")
+    return (
+        f"<p>{escape(what)} {headline}</p><p>{escape(_controls(summary))}</p>"
+        f'<table class="n2s"><tr>{head}</tr>{rows}</table><p class="note">{"<br>".join(map(escape, notes))}</p>'
+    )
+
+
+def _controls(summary: dict) -> str:
+    scores = {row: summary[row]["top10"]["mean"] for row in ("chance", "shuffled", "no_brain")}
+    text = (
+        f"Chance in top-10 is {100 * scores['chance']:.1f}%; the same model with each subject's brain windows "
+        f"shuffled scores {100 * scores['shuffled']:.1f}%, and timing and duration without a brain "
+        f"{100 * scores['no_brain']:.1f}%"
+    )
+    ratio = (summary["ratio_to_ceiling"] or {}).get("top10")
+    if ratio is None:
+        text += "; no ceiling is known for these data."
+    else:
+        best = 100 * summary["ceiling"]["top10"]["mean"]
+        text += f"; the ideal observer of these data scores {best:.1f}%, of which the model reaches {ratio:.2f}."
+    low, high = chance_bounds(summary["n_windows"], scores["chance"])
+    inside = is_chance(summary["model"]["top10"]["mean"], summary["n_windows"], scores["chance"])
+    return (
+        f"{text} The model's score is {'inside' if inside else 'outside'} the {100 * low:.1f} to {100 * high:.1f}% "
+        "that chance gives over this many windows (99.9% binomial bound)."
+    )
+
+
+def _count(n: int, one: str, many: str | None = None) -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def _percent(score: dict) -> str:
+    return f"{100 * score['mean']:.1f}% ({100 * score['low']:.1f} to {100 * score['high']:.1f}%)"
+
+
+def _listening(windows: list[Retrieved], n_candidates: int) -> str:
+    parts = [
+        '<p class="note">Windows at fixed places in the order of all, from the best rank to the worst. Similarity is '
+        "the model's score, z-scored over all candidates of the window. Bold: the segment that was heard.</p>"
+        '<table class="n2s listen"><tr><th></th><th>listen</th><th>words</th><th>where</th><th>similarity</th></tr>'
+    ]
+    for window in windows:
+        parts.append(
+            f'<tr><td colspan="5" class="window">{window.pick[0].upper()}{window.pick[1:]}: rank {window.rank} '
+            f"(of 0 to {n_candidates - 1}), subject {escape(window.subject)}</td></tr>"
+        )
+        rows = [("heard", window.heard), *((f"choice {i + 1}", segment) for i, segment in enumerate(window.first))]
+        parts += [
+            f'<tr class="{"true" if segment.true else "other"}"><td>{label}</td><td>{player(segment.audio)}</td>'
+            f'<td>{escape(segment.text) or "<em>no text</em>"}</td><td class="note">{escape(segment.place)}</td>'
+            f"<td>{segment.z:.1f}</td></tr>"
+            for label, segment in rows
+        ]
+    return "".join(parts) + "</table>"
+
+
+def _origin(run_dir: Path) -> str:
+    """Versions, commit, hashes and whatever else the run wrote down, then its whole configuration."""
+    file = run_dir / "run.json"
+    if file.is_file():
+        told = json.loads(file.read_text(encoding="utf-8"))
+        plain = {key: value for key, value in told.items() if not isinstance(value, dict | list)}
+        rows = "".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in plain.items())
+        origin = f'<table class="n2s">{rows}</table>' if plain else ""
+        for key in told:
+            if key not in plain:
+                origin += _folded(key, json.dumps(told[key], indent=2, ensure_ascii=False))
+    else:
+        origin = '<p class="note">Left out: the run has no run.json (versions, git commit, data hashes).</p>'
+    return origin + _folded("config.yaml", (run_dir / "config.yaml").read_text(encoding="utf-8"))
+
+
+def _folded(title: str, text: str) -> str:
+    return f'<details><summary>{escape(title)}</summary><pre class="n2s">{escape(text)}</pre></details>'

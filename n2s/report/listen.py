@@ -1,0 +1,112 @@
+"""Retrieved segments to listen to: some windows, what was heard in them, and what the model took it for."""
+
+import base64
+import io
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+from n2s.metrics import RetrievalResult
+
+RATE_HZ = 16_000  # speech needs no more, and the report stays small
+_PICKS = {"best": 0.0, "better quarter": 0.25, "median": 0.5, "worse quarter": 0.75, "worst": 1.0}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A candidate as one can see and hear it.
+
+    ``audio`` is (n,) at 16 kHz, or None where the study brings none or its file is gone; ``z`` is its score, z-scored
+    over all candidates of the window; ``true`` tells whether it is what was heard.
+    """
+
+    place: str
+    text: str
+    audio: np.ndarray | None
+    z: float
+    true: bool
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """One window: which it is of all by rank, what was heard, and the first candidates of the model."""
+
+    pick: str
+    subject: str
+    rank: int
+    heard: Segment
+    first: list[Segment]
+
+
+def retrieved_segments(result: RetrievalResult, ranks: np.ndarray, *, n_first: int = 3) -> list[Retrieved]:
+    """Windows at fixed quantiles of all, from the best rank to the worst, so that none is hand-picked.
+
+    Parameters
+    ----------
+    result
+        Of the test.
+    ranks
+        (n,) of the model. Windows of one rank are ordered by how far the true candidate stands above the best other.
+    n_first
+        How many of the model's first candidates to give.
+    """
+    scores = result.scores.astype(np.float64)
+    spread = scores.std(1, keepdims=True)
+    z = np.nan_to_num((scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1))
+    rows = np.arange(len(z))
+    others = z.copy()
+    others[rows, result.target] = -np.inf
+    order = np.lexsort((others.max(1) - z[rows, result.target], ranks))
+    chosen = {pick: int(order[round(share * (len(order) - 1))]) for pick, share in _PICKS.items()}
+    clips: dict[int, np.ndarray | None] = {}
+
+    def segment(row: int, candidate: int) -> Segment:
+        described = result.candidates.iloc[candidate]
+        if candidate not in clips:
+            clips[candidate] = read_clip(described.audio, float(described.start_s), float(described.duration_s))
+        return Segment(
+            place=f"{described.story}, {described.start_s:.1f} to {described.start_s + described.duration_s:.1f} s",
+            text=str(described.text),
+            audio=clips[candidate],
+            z=float(z[row, candidate]),
+            true=candidate == int(result.target[row]),
+        )
+
+    return [
+        Retrieved(
+            pick=pick,
+            subject=str(result.subject[row]),
+            rank=int(ranks[row]),
+            heard=segment(row, int(result.target[row])),
+            first=[segment(row, int(c)) for c in np.argsort(-z[row], kind="stable")[:n_first]],
+        )
+        for pick, row in chosen.items()
+    ]
+
+
+def read_clip(path: str, start_s: float, duration_s: float) -> np.ndarray | None:
+    """Mono audio (n,) at 16 kHz of a stretch of a file; None where there is no such file."""
+    if not path or not Path(path).is_file():
+        return None
+    with soundfile.SoundFile(path) as file:
+        file.seek(min(round(start_s * file.samplerate), file.frames))
+        samples = file.read(round(duration_s * file.samplerate), dtype="float32", always_2d=True).mean(1)
+        rate = file.samplerate
+    common = gcd(rate, RATE_HZ)
+    return np.clip(resample_poly(samples, RATE_HZ // common, rate // common), -1, 1).astype(np.float32)
+
+
+def player(audio: np.ndarray | None) -> str:
+    """HTML of an audio player with the sound in it (Ogg Vorbis, a tenth of a WAV)."""
+    if audio is None or not len(audio):
+        return "<em>no audio</em>"
+    memory = io.BytesIO()
+    with soundfile.SoundFile(memory, "w", RATE_HZ, 1, format="OGG", subtype="VORBIS") as file:
+        for second in range(0, len(audio), RATE_HZ):  # libsndfile overflows its stack on long pieces
+            file.write(audio[second : second + RATE_HZ])
+    sound = base64.b64encode(memory.getvalue()).decode("ascii")
+    return f'<audio controls preload="metadata" src="data:audio/ogg;base64,{sound}"></audio>'
