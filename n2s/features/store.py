@@ -6,6 +6,7 @@ import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +71,30 @@ class FeatureStore:
             The audio, or the ready features.
         cuts_s
             Borders of splits, s in the stimulus. A contextual feature is computed on each stretch between them from
-            that stretch's audio alone (stretches under 0.1 s are left out); any other feature ignores them.
+            that stretch's audio alone; any other feature ignores them.
 
         Returns
         -------
         list of Frames
-            One for each stretch; a single one where the feature is not contextual or there is no cut.
+            Of a contextual feature one more than there are cuts (one under 0.1 s has no frames); else a single one.
         """
-        if not isinstance(self.feature, FrameFeature):
-            raise UserError(f"{type(self.feature).__name__} gives one vector a window, not frames. {_KINDS}")
-        return [self._stretch(stimulus, start_s, stop_s) for start_s, stop_s in self._stretches(stimulus, cuts_s)]
+        feature = self.feature
+        if not isinstance(feature, FrameFeature):
+            raise UserError(f"{type(feature).__name__} gives one vector a window, not frames. {_KINDS}")
+        if not np.isfinite(cuts_s).all():
+            raise UserError(f"stimulus '{stimulus.id}': cuts at {list(cuts_s)}; expected times in seconds.")
+        if not feature.contextual or not len(cuts_s) or stimulus.audio is None:
+            return [self._stretch(stimulus, 0.0, None)]
+        end_s = round(audio_duration_s(stimulus.audio), 6)  # microseconds, as in the names of files
+        edges_s = [0.0, *sorted(round(min(max(float(cut), 0.0), end_s), 6) for cut in cuts_s), end_s]
+        nothing = np.zeros((0, feature.n_features), np.float16 if self.half else np.float32)
+        return [
+            Frames(nothing, 1.0, start_s)
+            if stop_s - start_s < _SHORTEST_S
+            # The header's end may be inexact: read on to the true one.
+            else self._stretch(stimulus, start_s, None if stop_s == end_s else stop_s)
+            for start_s, stop_s in pairwise(edges_s)
+        ]
 
     def all_frames(
         self, stimuli: Sequence[Stimulus], cuts_s: Mapping[str, Sequence[float]] | None = None
@@ -122,18 +137,6 @@ class FeatureStore:
         if self.feature.kept:
             self._write(path, values, {})
         return values
-
-    def _stretches(self, stimulus: Stimulus, cuts_s: Sequence[float]) -> list[tuple[float, float | None]]:
-        if not self.feature.contextual or not len(cuts_s) or stimulus.audio is None:
-            return [(0.0, None)]
-        if not np.isfinite(cuts_s).all():
-            raise UserError(f"stimulus '{stimulus.id}': cuts at {list(cuts_s)}; expected times in seconds.")
-        duration_s = audio_duration_s(stimulus.audio)
-        inside = sorted({round(float(cut), 6) for cut in cuts_s if 0 < cut < duration_s})
-        edges = [0.0, *inside, duration_s]
-        long = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b - a >= _SHORTEST_S]
-        # The last one runs to the end of the file, whose header may be inexact.
-        return [(a, None if b == duration_s else b) for a, b in long]
 
     def _stretch(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> Frames:
         feature = self.feature

@@ -130,7 +130,7 @@ class Wav2Vec2(FrameFeature):
     @cached_property
     def _network(self) -> "Wav2Vec2Model":
         network = frozen(self._load_network(), self.device)
-        network.encoder.layers = network.encoder.layers[: max(self.layers)]  # those above would run in vain
+        network.encoder.layers = network.encoder.layers[: max(1, *self.layers)]  # those above would run in vain
         return network
 
     @property
