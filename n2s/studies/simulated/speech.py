@@ -102,7 +102,7 @@ def speak_story(story: Story, folder: Path) -> Path:
         return audio_path
     voice = story.speaker
     speech = synthesize(story.sentences, voice=voice.voice, rate_wpm=voice.rate_wpm, pitch=voice.pitch)
-    audio = resample_poly(speech.audio.astype(np.float64), SFREQ, speech.sfreq)
+    audio = resample_poly(speech.audio, SFREQ, speech.sfreq)
     audio *= 0.9 / np.abs(audio).max()  # the voices peak alike, and none is clipped
     with written_whole(events_path) as path:
         _story_events(story, speech, len(audio) / SFREQ).to_parquet(path)
