@@ -1,0 +1,7 @@
+"""What data sets are: one file each."""
+
+from n2s.studies.bids import BIDSStudy
+from n2s.studies.simulated.meg import SimulatedMEG
+from n2s.studies.study import Frames, Recording, Stimulus, Study
+
+__all__ = ["BIDSStudy", "Frames", "Recording", "SimulatedMEG", "Stimulus", "Study"]

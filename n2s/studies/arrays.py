@@ -1,0 +1,50 @@
+"""Ready-made features of a stimulus: a NumPy array beside a JSON file that gives its rate."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from n2s.errors import UserError
+from n2s.studies.study import Frames
+
+
+def read_frames(path: Path) -> Frames:
+    """Read ``<stimulus>.npy`` (l, f), or (l,) for one feature, and ``<stimulus>.json`` beside it.
+
+    The JSON file holds ``{"rate_hz": 64, "start_s": 0}``: frames a second, and the time of frame 0 in the stimulus
+    (0 if left out).
+
+    Raises
+    ------
+    UserError
+        A file is missing or of another form, or a value is not finite.
+    """
+    sidecar = path.with_suffix(".json")
+    expected = 'Expected {"rate_hz": frames a second, "start_s": time of frame 0 in s}.'
+    if not sidecar.is_file():
+        raise UserError(f"{sidecar}: missing beside {path.name}. {expected}")
+    try:
+        said = json.loads(sidecar.read_text("utf-8"))
+        rate_hz, start_s = float(said["rate_hz"]), float(said.get("start_s", 0.0))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{sidecar}: {type(error).__name__}: {error}. {expected}") from None
+    if not (np.isfinite(rate_hz) and rate_hz > 0 and np.isfinite(start_s)):
+        raise UserError(
+            f"{sidecar}: rate_hz is {rate_hz} and start_s {start_s}; expected a positive rate, both finite."
+        )
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{path}: not an array that numpy.save wrote ({error}).") from None
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2 or not len(values) or values.dtype.kind not in "fiu":
+        raise UserError(f"{path}: holds {values.dtype} of shape {values.shape}; expected numbers, [frame, dimension].")
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"{path}: {int(bad.sum())} of {len(values)} frames are not finite; the first is frame {int(bad.argmax())}. "
+            "Interpolate them, or leave that stimulus out."
+        )
+    return Frames(values.astype(np.float32), rate_hz=rate_hz, start_s=start_s)

@@ -1,0 +1,106 @@
+"""Praat TextGrids: what praatio reads, as a table; and the words, phones and sentences of an alignment."""
+
+from pathlib import Path
+
+import pandas as pd
+from praatio import textgrid
+
+from n2s.errors import UserError
+
+# Tier names in use, most telling first: MFA and praatIO (words, phones), MAUS (ORT-MAU, MAU, TRN).
+TIERS = {
+    "word": ("words", "word", "ort-mau", "ort"),
+    "phone": ("phones", "phone", "mau", "phonemes", "phoneme"),
+    "sentence": ("sentences", "sentence", "utterances", "utterance", "phrases", "phrase", "trn"),
+}
+# Labels of silence and noise: MFA (sil, sp, spn, <eps>) and MAUS (<p:> pause, <usb> noise of the speaker, <nib> other).
+SILENCES = frozenset(("", "sil", "sp", "spn", "<sil>", "<eps>", "<p>", "<p:>", "<usb>", "<nib>", "#", "_"))
+
+
+def read_textgrid(path: Path) -> pd.DataFrame:
+    """Read every tier of a TextGrid (long or short form, UTF-8 or UTF-16).
+
+    Returns
+    -------
+    DataFrame
+        Columns ``tier``, ``text``, ``onset``, ``duration`` (s), in the order of the file. Empty intervals are left
+        out, white space inside a label is one space, a point has no duration.
+
+    Raises
+    ------
+    UserError
+        There is no such file, or praatio cannot read it.
+    """
+    try:
+        grid = textgrid.openTextgrid(
+            str(path), includeEmptyIntervals=False, reportingMode="silence", duplicateNamesMode="rename"
+        )
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such TextGrid.") from None
+    except UnicodeError:
+        raise UserError(f"{path}: neither UTF-8 nor UTF-16. Save it again from Praat as UTF-8 text.") from None
+    except Exception as error:  # praatio answers a malformed file with whatever its parser stumbles on
+        raise UserError(
+            f"{path}: cannot be read as a TextGrid ({type(error).__name__}: {error}). "
+            "Expected Praat's long or short text form; open it in Praat and save it as a text file."
+        ) from error
+    rows = []
+    for name in grid.tierNames:
+        for entry in grid.getTier(name).entries:
+            start, *stop, label = entry  # an interval has a stop, a point has none
+            text = " ".join(label.split())
+            if text:
+                rows.append((name, text, float(start), float(stop[0] - start) if stop else 0.0))
+    return pd.DataFrame(rows, columns=["tier", "text", "onset", "duration"])
+
+
+def read_alignment(
+    path: Path, *, word_tier: str | None = None, phone_tier: str | None = None, sentence_tier: str | None = None
+) -> pd.DataFrame:
+    """Read the words, and where there are tiers of them the phones and sentences, of an aligned audio file.
+
+    Parameters
+    ----------
+    path
+        A TextGrid.
+    word_tier, phone_tier, sentence_tier
+        Names of the tiers. By default the usual ones (`TIERS`), in any case, with or without MFA's "speaker - ".
+
+    Returns
+    -------
+    DataFrame
+        Columns ``kind`` (word | phone | sentence), ``text``, ``onset``, ``duration`` (s in the audio), by onset.
+        Silences (`SILENCES`) are left out.
+
+    Raises
+    ------
+    UserError
+        No tier of words, a named tier that is not there, or two tiers that answer to one name.
+    """
+    table = read_textgrid(path)
+    names = list(dict.fromkeys(table.tier))
+    wanted = {"word": word_tier, "phone": phone_tier, "sentence": sentence_tier}
+    tiers = {kind: _tier(names, kind, name, path) for kind, name in wanted.items()}
+    if tiers["word"] is None:
+        raise UserError(
+            f"{path}: no tier of words. Its tiers with labels are {names}; known names are "
+            f"{', '.join(TIERS['word'])}. Name the right one with word_tier."
+        )
+    parts = [table[table.tier == name].assign(kind=kind) for kind, name in tiers.items() if name is not None]
+    rows = pd.concat(parts)
+    rows = rows[~rows.text.str.lower().isin(SILENCES)]
+    return rows[["kind", "text", "onset", "duration"]].sort_values("onset", kind="stable", ignore_index=True)
+
+
+def _tier(names: list[str], kind: str, wanted: str | None, path: Path) -> str | None:
+    """The tier of a kind; None where there is none and none was asked for."""
+    for known in (wanted.lower(),) if wanted else TIERS[kind]:
+        found = [name for name in names if name.lower() == known]
+        found = found or [name for name in names if name.lower().rsplit(" - ", 1)[-1] == known]
+        if len(found) > 1:
+            raise UserError(f"{path}: the tiers {found} all hold {kind}s. Name one with {kind}_tier.")
+        if found:
+            return found[0]
+    if wanted:
+        raise UserError(f"{path}: no tier '{wanted}' with labels, which {kind}_tier names; there are {names}.")
+    return None
