@@ -205,7 +205,8 @@ def test_a_recipe_can_say_everything(template, tmp_path):
     (tmp_path / "study.yaml").write_text(
         f"""study:
   class_path: n2s.studies.BIDSStudy
-  init_args: {{root: {template}, subjects: [01], runs: [2, "10"], task: listen, columns: {{text: [label], condition: []}}}}
+  init_args:
+    {{root: {template}, subjects: [01], runs: [2, "10"], task: listen, columns: {{text: [label], condition: []}}}}
 """
     )
     parser = ArgumentParser(parser_mode="omegaconf")
