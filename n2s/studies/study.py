@@ -94,6 +94,10 @@ class Study(ABC):
     def sources(self, recording: Recording) -> list[Path]:
         """The files that `load` and `events` read: their size and time of change tell whether a cache is stale."""
 
+    def settings(self) -> dict:
+        """What, beside those files, changes what `load` and `events` give, as plain JSON types: part of a cache's key."""
+        return {}
+
     def audio(self, stimulus: str) -> Path | None:
         """The audio file of a stimulus; None where the study brings features instead."""
         return None
