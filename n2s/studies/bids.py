@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -177,6 +178,17 @@ class BIDSStudy(Study):
             if name:
                 found.update(self.stimuli.sources(self.stimuli.id(name, where=str(events))))
         return sorted(Path(file) for file in found if file is not None)
+
+    def settings(self) -> dict:
+        """The options that change what `load` and `events` give."""
+        return {
+            "columns": asdict(self.columns),
+            "tiers": self.stimuli.tiers,
+            "sentence_pause_s": self.stimuli.sentence_pause_s,
+            "language": self.language,
+            "default_condition": self.default_condition,
+            "montage": self.montage,
+        }
 
     def audio(self, stimulus: str) -> Path | None:
         """The audio file; None where the study brings features."""

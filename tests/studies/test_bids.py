@@ -217,6 +217,22 @@ def test_a_recipe_can_say_everything(template, tmp_path):
     assert (study.columns.text, study.columns.condition, study.columns.stimulus[1]) == (("label",), (), "stim_file")
 
 
+def test_settings_tell_which_options_change_the_events(template):
+    plain = json.dumps(BIDSStudy(template).settings())
+    changed = {
+        "columns": EventColumns(text=("label",)),
+        "word_tier": "w",
+        "sentence_pause_s": 1.0,
+        "language": "eu",
+        "default_condition": "overt",
+        "montage": "biosemi64",
+    }
+    assert (
+        len({plain} | {json.dumps(BIDSStudy(template, **{key: new}).settings()) for key, new in changed.items()}) == 7
+    )
+    assert json.dumps(BIDSStudy(template, subjects=["2"]).settings()) == plain
+
+
 def test_missing_events(lab):
     study = BIDSStudy(lab)
     rest = next(one for one in study.recordings() if one.task == "rest")
