@@ -57,8 +57,6 @@ class Ready(FrameFeature):
                 "Fill or cut them."
             )
         times = ready.start_s + np.arange(len(values)) / ready.rate_hz
-        first = int(np.searchsorted(times, start_s))
+        first = int(np.searchsorted(times, start_s)) if start_s > 0 else 0  # all, also where frame 0 is before 0 s
         last = len(values) if stop_s is None else int(np.searchsorted(times, stop_s))
-        if start_s <= 0:
-            first = 0
         return Frames(values[first:last], ready.rate_hz, ready.start_s + first / ready.rate_hz)
