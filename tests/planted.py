@@ -79,31 +79,32 @@ def _log_likelihood(brain: np.ndarray, speech: np.ndarray) -> np.ndarray:
     return brain @ speech.T - 0.5 * (speech**2).sum(1)
 
 
-def planted_run(
-    run_dir: Path, *, stories: tuple[str, ...] = ("kites", "harbour"), audio: dict | None = None, **kinds
-) -> Path:
-    """A tested run's folder, as fit and test leave it: `kinds` are the options of `planted_result`."""
-    result = planted_result(stories=stories, audio=audio or write_tones(run_dir.parent / "audio", stories), **kinds)
-    result.save(run_dir / "test" / "test")
-    (run_dir / "metrics.json").write_text(json.dumps({"test": summarize(result, seed=0, n_permutations=50)}))
-    (run_dir / "config.yaml").write_text("seed_everything: 0\nmodel:\n  note: <b>5 > 3 & 2</b>\n")
-    origin = {"git_commit": "0123abc", "seed": 0, "versions": {"n2s": "0.1.0"}, "data": {"sub-s0": "9f8e"}}
-    (run_dir / "run.json").write_text(json.dumps(origin))
+def planted_run(run_dir: Path, result: RetrievalResult) -> Path:
+    """A tested run's folder, as fit and test leave it."""
     logger = CSVLogger(run_dir, name="", version="")
     for epoch in range(12):
         left = np.exp(-epoch / 4)
-        logger.log_metrics({"train/loss": 1 + 3 * left, "epoch": epoch}, step=10 * epoch + 9)
+        logger.log_metrics({"train/loss": 1 + 3 * left, "epoch": epoch}, 10 * epoch + 9)
         logger.log_metrics(
             {"val/loss": 1.5 + 2.5 * left, "val/top10": 0.8 - 0.6 * left, "epoch": epoch}, 10 * epoch + 9
         )
     logger.save()
+    result.save(run_dir / "test" / "test")
+    (run_dir / "metrics.json").write_text(json.dumps({"test": summarize(result, seed=0, n_permutations=50)}))
+    (run_dir / "config.yaml").write_text("seed_everything: 0\nmodel:\n  note: <b>5 > 3 & 2</b>\n")
+    origin = {
+        "status": "finished",
+        "versions": {"n2s": "0.1.0", "torch": "2.11.0"},
+        "git": {"commit": "0123abc", "dirty": False},
+        "data": {f"sub-s{i}": f"9f8e{i}" for i in range(20)},
+    }
+    (run_dir / "run.json").write_text(json.dumps(origin))
     positions = helmet_positions()
     centres = np.random.default_rng(1).random((40, 2))
     weights = np.exp(-((positions - centres[:, None]) ** 2).sum(-1) / 0.03)
     weights /= weights.sum(1, keepdims=True)
-    np.savez(
-        run_dir / "test" / "attention.npz", weights=weights, positions=positions, ch_names=np.arange(len(positions))
-    )
+    names = np.arange(len(positions)).astype(str)
+    np.savez(run_dir / "test" / "attention.npz", weights=weights, positions=positions, ch_names=names)
     return run_dir
 
 

@@ -127,7 +127,8 @@ def _measured(found: dict[str, np.ndarray], n_candidates: int) -> dict:
 def _shuffled(found: dict[str, np.ndarray]) -> dict:
     """Scores (p,) of permutations: their mean and the range of 95% of them."""
     n_permutations = len(next(iter(found.values())))
-    row = {"interval": f"range of 95% of {n_permutations} permutations", "n_permutations": n_permutations}
+    kind = f"range of 95% of {n_permutations} permutations (no window keeps its own segment: a little below chance)"
+    row = {"interval": kind, "n_permutations": n_permutations}
     for name in MEASURES:
         values = {subject: _measure(name)(r) for subject, r in found.items()}
         mean = np.mean(list(values.values()), axis=0)
@@ -185,9 +186,14 @@ def interval_notes(summary: dict) -> list[str]:
     return [f"{', '.join(labels)}: {kind}" for kind, labels in kinds.items()]
 
 
+def count(n: int, one: str, many: str | None = None) -> str:
+    """``1 subject``, ``2 subjects``."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def counts_line(summary: dict) -> str:
     """Candidates, windows and subjects, and the ratio to the ceiling where there is one."""
-    line = f"{summary['n_candidates']} candidates, {summary['n_windows']} windows, {summary['n_subjects']} subjects"
+    line = ", ".join(count(summary[f"n_{name}s"], name) for name in ("candidate", "window", "subject"))
     ratios = summary["ratio_to_ceiling"] or {}
     told = [f"{ratios[f'top{k}']:.2f} in top-{k}" for k in (1, 10) if ratios.get(f"top{k}") is not None]
     return line + (f"; model / ceiling: {', '.join(told)}" if told else "")

@@ -45,9 +45,9 @@ def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.
     ]
 
 
-def _panels(n_columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+def _panels(n: int, *, width: float, height: float, stacked: bool = False) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    panels = [figure.add_subplot(1, n_columns, i + 1) for i in range(n_columns)]
+    panels = [figure.add_subplot(*((n, 1) if stacked else (1, n)), i + 1) for i in range(n)]
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     return figure, panels
@@ -58,7 +58,8 @@ def accuracy_by_subject(summary: dict) -> Drawing:
     subjects = list(summary["subjects"])
     shared = {name.split("/")[0] for name in subjects}
     labels = [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
-    figure, panels = _panels(2, width=min(16, max(8.5, 3 + 0.7 * len(subjects))), height=4)
+    many = len(subjects) > 8
+    figure, panels = _panels(2, width=8.5, height=6.5 if many else 4, stacked=many)
     for axes, k in zip(panels, (1, 10), strict=True):
         scores = [summary["model"][f"top{k}"]["per_subject"][name] for name in subjects]
         values = np.array([score["value"] for score in scores])
@@ -70,7 +71,7 @@ def accuracy_by_subject(summary: dict) -> Drawing:
                 axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=ROWS[row])
         axes.set(ylim=(0, 1.02), xlabel="subject", ylabel=f"top-{k} accuracy (%)")
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-        if max(map(len, labels)) * len(labels) > 45:
+        if max(map(len, labels)) * len(labels) > (70 if many else 40):  # they would overlap
             axes.tick_params(axis="x", rotation=60)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False)
     caption = (
@@ -166,6 +167,7 @@ def unlike_channels(weights: np.ndarray, n: int) -> list[int]:
     chosen = [int((weights**2).sum(1).argmax())]
     while len(chosen) < min(n, len(weights)):
         distance = np.min([np.abs(weights - weights[i]).sum(1) for i in chosen], axis=0)
+        distance[chosen] = -1
         chosen.append(int(distance.argmax()))
     return chosen
 
@@ -191,6 +193,8 @@ def attention_maps(weights: np.ndarray, positions: np.ndarray, *, n_channels: in
     places, place = np.unique(np.round(positions, 4), axis=0, return_inverse=True)
     if np.linalg.matrix_rank(places - places.mean(0), tol=1e-3) < 2 or len(places) < 4:
         return None
+    # the triangulation refuses places that all lie on one circle, as those of a few electrodes may
+    places = places - 0.5 + 1e-4 * np.random.default_rng(0).standard_normal(places.shape)
     relative = weights * weights.shape[1]
     sums = np.zeros((len(places), len(weights)))
     np.add.at(sums, np.ravel(place), relative.T)
@@ -201,7 +205,7 @@ def attention_maps(weights: np.ndarray, positions: np.ndarray, *, n_channels: in
     for axes, (title, values) in zip(panels, shown.items(), strict=True):
         image, _ = mne.viz.plot_topomap(
             values,
-            places - 0.5,
+            places,
             axes=axes,
             sphere=(0.0, 0.0, 0.0, 0.46),
             extrapolate="local",

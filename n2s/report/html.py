@@ -10,20 +10,21 @@ import pandas as pd
 
 from n2s.metrics import RetrievalResult
 from n2s.metrics.controls import chance_bounds, is_chance
-from n2s.metrics.summary import TOP, counts_line, interval_notes, table_rows
+from n2s.metrics.summary import TOP, count, counts_line, interval_notes, table_rows
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing, attention_maps, learning_curves
 from n2s.report.listen import Retrieved, player
-from n2s.report.run_folder import TestSet, read_test_sets
+from n2s.report.run_folder import TestSet, read_json, read_test_sets
 
 _CSS = """
 #filter-by-tags-dropdown-menu, #toc h5 { display: none; }
+#toc .nav-link.active { color: white !important; }
 #content { padding-bottom: 4rem; }
 #content .accordion-body { max-width: 62rem; }
 table.n2s { border-collapse: collapse; margin: 0.8rem 0; }
 table.n2s th, table.n2s td { padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: middle; font-variant-numeric: tabular-nums; }
-table.n2s td:first-child, td.note { white-space: nowrap; }
+table.n2s td:first-child, table.scores td, td.note { white-space: nowrap; }
 table.n2s tr.model td, table.n2s tr.true td { font-weight: 600; }
 table.n2s.listen { width: 100%; }
 table.n2s td.window { padding-top: 1.2rem; border-bottom: 2px solid #888; font-size: 1.05rem; }
@@ -91,7 +92,7 @@ def _learning(run_dir: Path) -> Drawing | str:
 def _attention(run_dir: Path) -> Drawing | str:
     file = run_dir / "test" / "attention.npz"
     if not file.is_file():
-        return "the run has no test/attention.npz (the model has no spatial attention)"
+        return "the run has no test/attention.npz"
     with np.load(file, allow_pickle=False) as arrays:
         drawing = attention_maps(arrays["weights"], arrays["positions"])
     return drawing or "the sensors span no map: fewer than four places, or all on a line"
@@ -104,9 +105,9 @@ def _summary(summary: dict, result: RetrievalResult) -> str:
     studies = ", ".join(sorted(set(result.windows.study)))
     n_stories = result.candidates.story.nunique()
     what = (
-        f"For each of {summary['n_windows']} brain windows of {_count(summary['n_subjects'], 'subject')} ({studies}), "
+        f"For each of {summary['n_windows']} brain windows of {count(summary['n_subjects'], 'subject')} ({studies}), "
         f"the model ordered {summary['n_candidates']} unique segments of {lengths} from "
-        f"{_count(n_stories, 'held-out story', 'held-out stories')} by how well they match."
+        f"{count(n_stories, 'held-out story', 'held-out stories')} by how well they match."
     )
     headline = (
         f"The segment that was heard was among the first 10 in <strong>{_percent(summary['model']['top10'])}</strong> "
@@ -123,7 +124,7 @@ def _summary(summary: dict, result: RetrievalResult) -> str:
         notes.append(f"brain scaled by: {', '.join(summary['scaled_by'])}")
     return (
         f"<p>{escape(what)} {headline}</p><p>{escape(_controls(summary))}</p>"
-        f'<table class="n2s"><tr>{head}</tr>{rows}</table><p class="note">{"<br>".join(map(escape, notes))}</p>'
+        f'<table class="n2s scores"><tr>{head}</tr>{rows}</table><p class="note">{"<br>".join(map(escape, notes))}</p>'
     )
 
 
@@ -146,10 +147,6 @@ def _controls(summary: dict) -> str:
         f"{text} The model's score is {'inside' if inside else 'outside'} the {100 * low:.1f} to {100 * high:.1f}% "
         "that chance gives over this many windows (99.9% binomial bound)."
     )
-
-
-def _count(n: int, one: str, many: str | None = None) -> str:
-    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def _percent(score: dict) -> str:
@@ -181,13 +178,15 @@ def _origin(run_dir: Path) -> str:
     """Versions, commit, hashes and whatever else the run wrote down, then its whole configuration."""
     file = run_dir / "run.json"
     if file.is_file():
-        told = json.loads(file.read_text(encoding="utf-8"))
-        plain = {key: value for key, value in told.items() if not isinstance(value, dict | list)}
-        rows = "".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in plain.items())
-        origin = f'<table class="n2s">{rows}</table>' if plain else ""
-        for key in told:
-            if key not in plain:
-                origin += _folded(key, json.dumps(told[key], indent=2, ensure_ascii=False))
+        rows, folded = [], []
+        for key, value in read_json(file).items():
+            entries = {f"{key}: {name}": entry for name, entry in value.items()} if isinstance(value, dict) else {}
+            if len(entries) > 15 or any(isinstance(entry, dict) for entry in entries.values()):
+                folded.append(_folded(key, json.dumps(value, indent=2, ensure_ascii=False)))
+            else:
+                rows += (entries or {key: value}).items()
+        cells = "".join(f"<tr><td>{escape(str(key))}</td><td>{escape(str(value))}</td></tr>" for key, value in rows)
+        origin = f'<table class="n2s">{cells}</table>{"".join(folded)}'
     else:
         origin = '<p class="note">Left out: the run has no run.json (versions, git commit, data hashes).</p>'
     return origin + _folded("config.yaml", (run_dir / "config.yaml").read_text(encoding="utf-8"))

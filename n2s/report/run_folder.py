@@ -51,10 +51,7 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
         raise UserError(
             f"{run_dir}: not tested yet: it has no metrics.json. Run `n2s test` with the same config first."
         )
-    try:
-        summaries = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{file}: not JSON ({error}). Run `n2s test` again.") from error
+    summaries = read_json(file)
     if not summaries:
         raise UserError(f"{file}: holds no test set. Run `n2s test` with the same config again.")
     sets = []
@@ -63,3 +60,11 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
         ranks = result_ranks(result, seed=summary["seed"], n_permutations=summary["shuffled"]["n_permutations"])
         sets.append(TestSet(name, summary, result, ranks))
     return sets
+
+
+def read_json(file: Path) -> dict:
+    """The content of one of the run's JSON files, or a plain word that it is damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file}: not JSON ({error}). Run `n2s test` on this run again.") from error

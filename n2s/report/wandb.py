@@ -50,17 +50,23 @@ def log_result(
     media = {f"{name}/scores": wandb.Table(columns=columns, data=table_rows(summary))}
     for drawing in figures:
         media[f"{name}/{drawing.title}"] = wandb.Image(drawing.figure, caption=drawing.caption)
-    media[f"{name}/segments"] = _segments(audio)
+    segments = [
+        (window, label, segment)
+        for window in audio
+        for label, segment in (
+            ("heard", window.heard),
+            *((f"choice {i + 1}", choice) for i, choice in enumerate(window.first)),
+        )
+    ]
+    columns = ["window", "subject", "rank", "segment", "words", "where", "similarity"]
+    rows = [[w.pick, w.subject, w.rank, label, s.text, s.place, s.z] for w, label, s in segments]
+    media[f"{name}/segments"] = wandb.Table(columns=columns, data=rows)
+    # players beside the table, not in it: offline, W&B keeps sounds of tables outside the run's folder
+    players = [
+        wandb.Audio(segment.audio, RATE_HZ, caption=f"{window.pick}, {label}: {segment.text}")
+        for window, label, segment in segments
+        if segment.audio is not None
+    ]
+    if players:
+        media[f"{name}/listen"] = players
     run.log(media)
-
-
-def _segments(windows: Iterable[Retrieved]) -> wandb.Table:
-    table = wandb.Table(columns=["window", "subject", "rank", "segment", "listen", "words", "where", "similarity"])
-    for window in windows:
-        choices = [("heard", window.heard), *((f"choice {i + 1}", s) for i, s in enumerate(window.first))]
-        for label, segment in choices:
-            sound = None if segment.audio is None else wandb.Audio(segment.audio, RATE_HZ, caption=segment.text)
-            table.add_data(
-                window.pick, window.subject, window.rank, label, sound, segment.text, segment.place, segment.z
-            )
-    return table
