@@ -3,7 +3,8 @@
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
+from n2s.models.ridge import RidgeDecoder
 from n2s.models.spatial_attention import SpatialAttention
 from n2s.models.subject_layer import SubjectLayer
 
-__all__ = ["BrainEncoder", "DeepMel", "DilatedConvs", "SpatialAttention", "SubjectLayer"]
+__all__ = ["BrainEncoder", "DeepMel", "DilatedConvs", "RidgeDecoder", "SpatialAttention", "SubjectLayer"]

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 EXTENSIONS = {
     "meg": (".fif", ".ds", *KIT),
-    "eeg": (".vhdr", ".edf", ".bdf", ".set"),
+    "eeg": (".vhdr", ".edf", ".EDF", ".bdf", ".set"),
 }
 
 

@@ -1,6 +1,7 @@
 """From a BIDS ``*_events.tsv`` to the events table: which column holds what, and what its rows leave unsaid."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -69,7 +70,7 @@ def _table(path: Path) -> pd.DataFrame:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error}). Save it as UTF-8.") from None
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in re.split("\r\n|\n|\r", text) if line.strip()]
     if len(lines) < 2:
         raise UserError(
             f"{path}: {'no rows under the header' if lines else 'an empty file'}. Expected one row an event."
@@ -82,6 +83,9 @@ def _table(path: Path) -> pd.DataFrame:
             f"{path}, row {wrong}: {len(cells[wrong])} cells under {len(cells[0])} columns ({', '.join(cells[0])}). "
             "Expected one tab between two cells, n/a for an empty one."
         )
+    doubled = sorted({name for name in cells[0] if cells[0].count(name) > 1})
+    if doubled:
+        raise UserError(f"{path}: several columns are named {doubled}. Rename or drop one.")
     return pd.DataFrame(cells[1:], columns=cells[0], dtype=object)
 
 

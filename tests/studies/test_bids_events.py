@@ -207,6 +207,7 @@ def test_ready_features_stand_for_the_audio(folder):
         ("onset\tduration\ttrial_type\n", "no rows under the header"),
         ("onset,duration,trial_type\n1,2,word\n", "no column onset and duration; there are onset,duration,trial_type"),
         ("onset\ttrial_type\n1\tword\n", "no column duration"),
+        ("onset\tduration\ttext\ttext\n1\t1\ta\tb\n", r"several columns are named \['text'\]"),
         ("onset\tduration\ttrial_type\n1\t2\n", "row 1: 2 cells under 3 columns"),
         ("onset\tduration\ttrial_type\n1\t2\tword\n1,5\t2\tword\n", "line 3: onset is '1,5'; expected seconds"),
         ("onset\tduration\ttrial_type\n1\tlong\tword\n", "line 2: duration is 'long'"),

@@ -1,0 +1,157 @@
+"""The ridge decoder against scikit-learn on lagged matrices that are written out."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from n2s.models.ridge import RidgeDecoder
+
+
+def simulated(*lengths, n_sensors=5, n_features=2, noise=1.0, seed=0):
+    """A smooth feature, and sensors that follow it with delays of 2 and 4 samples, in other units and off zero."""
+    rng = np.random.default_rng(seed)
+    brains, targets = [], []
+    mixing = rng.standard_normal((2, n_features, n_sensors))
+    for n in lengths:
+        y = np.apply_along_axis(np.convolve, 0, rng.standard_normal((n, n_features)), np.hanning(7), mode="same")
+        x = np.roll(y, 2, 0) @ mixing[0] + np.roll(y, 4, 0) @ mixing[1] + noise * rng.standard_normal((n, n_sensors))
+        brains.append(torch.from_numpy(300 + 50 * x * np.linspace(1, 4, n_sensors)))
+        targets.append(torch.from_numpy(7 + 0.1 * y))
+    return brains, targets
+
+
+def scaled(stretches):
+    joined = np.concatenate([s.numpy() for s in stretches])
+    return [(s.numpy() - joined.mean(0)) / joined.std(0) for s in stretches]
+
+
+def lagged(x, y, first, last):
+    """Rows whose lags all lie inside the stretch: (n, c * n_lags), (n, f), and their times."""
+    times = [t for t in range(len(x)) if t + first >= 0 and t + last < len(x)]
+    rows = np.array([[x[t + lag, c] for c in range(x.shape[1]) for lag in range(first, last + 1)] for t in times])
+    return rows, y[times], np.array(times)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 4), (-2, 3), (2, 5), (-4, -1), (0, 0)])
+def test_weights_are_those_of_scikit_learn(first, last):
+    brains, targets = simulated(90, 40, 61)
+    decoder = RidgeDecoder(sfreq=10.0, lags_s=(first / 10, last / 10), alphas=[0.3]).fit(brains, targets)
+    parts = [lagged(x, y, first, last) for x, y in zip(scaled(brains), scaled(targets), strict=True)]
+    rows, wanted = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    expected = Ridge(alpha=0.3 * len(rows), fit_intercept=False).fit(rows, wanted).coef_
+    np.testing.assert_allclose(decoder.weights.numpy(), expected.reshape(2, 5, -1), atol=1e-9)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 4), (-3, 2), (1, 5)])
+def test_predictions_are_the_lagged_rows_times_the_weights(first, last):
+    brains, targets = simulated(150)
+    decoder = RidgeDecoder(sfreq=1.0, lags_s=(first, last), alphas=[0.01]).fit(brains, targets)
+    (new,), _ = simulated(60, seed=1)
+    joined = brains[0].numpy()
+    x = (new.numpy() - joined.mean(0)) / joined.std(0)
+    padded = np.pad(x, ((10, 10), (0, 0)))  # the mean outside the recording
+    rows, _, times = lagged(padded, padded, first, last)
+    rows = rows[(times >= 10) & (times < 70)]
+    expected = rows @ decoder.weights.numpy().reshape(2, -1).T
+    y = targets[0].numpy()
+    predicted = decoder.predict(new)
+    assert predicted.shape == (60, 2)
+    np.testing.assert_allclose(predicted.numpy(), expected * y.std(0) + y.mean(0), atol=1e-9)
+    assert decoder.predict(new.float()).dtype == torch.float32
+
+
+def test_the_penalty_is_the_one_that_a_loop_over_folds_chooses():
+    first, last, n_folds, alphas = 0, 4, 4, (1e-4, 1e-2, 1.0, 100.0)
+    brains, targets = simulated(73, 50, 88, noise=4.0)
+    decoder = RidgeDecoder(sfreq=1.0, lags_s=(first, last), alphas=alphas, n_folds=n_folds).fit(brains, targets)
+    edges = [round(k * 211 / n_folds) for k in range(n_folds + 1)]
+    rows, wanted, fold, offset = [], [], [], 0
+    for x, y in zip(scaled(brains), scaled(targets), strict=True):
+        r, w, times = lagged(x, y, first, last)
+        start, stop = offset + times, offset + times + last  # global samples that the row touches
+        own = np.searchsorted(edges, start, side="right") - 1
+        fold.append(np.where(own == np.searchsorted(edges, stop, side="right") - 1, own, -1))
+        rows.append(r)
+        wanted.append(w)
+        offset += len(x)
+    rows, wanted, fold = map(np.concatenate, (rows, wanted, fold))
+    errors = []
+    for alpha in alphas:
+        error = 0.0
+        for k in range(n_folds):
+            train, test = (fold != k) & (fold >= 0), fold == k
+            model = Ridge(alpha=alpha * train.sum(), fit_intercept=False).fit(rows[train], wanted[train])
+            error += ((model.predict(rows[test]) - wanted[test]) ** 2).sum()
+        errors.append(error / (2 * (fold >= 0).sum()))
+    np.testing.assert_allclose(decoder.errors.numpy(), errors, rtol=1e-9)
+    assert decoder.alpha == alphas[int(np.argmin(errors))]
+    assert decoder.alpha not in (alphas[0], alphas[-1])
+    # and the final weights are of all rows, those between two folds included
+    expected = Ridge(alpha=decoder.alpha * len(rows), fit_intercept=False).fit(rows, wanted).coef_
+    np.testing.assert_allclose(decoder.weights.numpy(), expected.reshape(2, 5, -1), atol=1e-9)
+
+
+def test_it_decodes_and_only_what_follows():
+    brains, targets = simulated(2000, noise=2.0)
+    causal = RidgeDecoder(sfreq=100.0, lags_s=(0.0, 0.06)).fit([brains[0][:1500]], [targets[0][:1500]])
+    acausal = RidgeDecoder(sfreq=100.0, lags_s=(-0.06, -0.03)).fit([brains[0][:1500]], [targets[0][:1500]])
+    assert causal.n_lags == 7
+    said = {}
+    for name, decoder in (("causal", causal), ("acausal", acausal)):
+        predicted = decoder.predict(brains[0][1500:])
+        said[name] = np.corrcoef(predicted[:, 0], targets[0][1500:, 0])[0, 1]
+    assert said["causal"] > 0.7
+    assert abs(said["acausal"]) < 0.2
+
+
+def test_chunks_of_time_give_the_same_sums(monkeypatch):
+    brains, targets = simulated(120, 40)
+    whole = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.1, 1.0]).fit(brains, targets)
+    sliced = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.1, 1.0])
+    rows = sliced._rows
+    monkeypatch.setattr(
+        sliced, "_rows", lambda x, y, a, b: (piece for t in range(a, b, 7) for piece in rows(x, y, t, min(t + 7, b)))
+    )
+    sliced.fit(brains, targets)
+    torch.testing.assert_close(sliced.weights, whole.weights)
+    torch.testing.assert_close(sliced.errors, whole.errors)
+
+
+def test_float32_data_are_fitted_in_float64():
+    brains, targets = simulated(200)
+    double = RidgeDecoder(sfreq=1.0, lags_s=(0, 3)).fit(brains, targets)
+    single = RidgeDecoder(sfreq=1.0, lags_s=(0, 3)).fit([x.float() for x in brains], [y.float() for y in targets])
+    assert single.weights.dtype == torch.float64
+    torch.testing.assert_close(single.weights, double.weights, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lags_s": (0.3, 0.0)}, "first lag comes after the last"),
+        ({"alphas": []}, "at least one"),
+        ({"alphas": [0.0, 1.0]}, "all positive"),
+        ({"n_folds": 1}, "two at least"),
+    ],
+)
+def test_bad_options(options, said):
+    with pytest.raises(ValueError, match=said):
+        RidgeDecoder(sfreq=10.0, **options)
+
+
+def test_bad_data():
+    brains, targets = simulated(50, 60)
+    decoder = RidgeDecoder(sfreq=1.0, lags_s=(0, 3))
+    cases = [
+        ([], [], "at least one"),
+        (brains, targets[:1], "2 stretches of brain and 1 of target"),
+        (brains, targets[::-1], "expected"),
+        ([brains[0], brains[1][:, :3]], targets, "differ in their number"),
+        ([brains[0], brains[1] * torch.nan], targets, "not finite"),
+        ([torch.cat([x, torch.full((len(x), 1), 0.1)], 1) for x in brains], targets, r"sensor \[5\] never changes"),
+        ([brains[0][:6]], [targets[0][:6]], "too few for 5 parts"),
+    ]
+    for x, y, said in cases:
+        with pytest.raises(ValueError, match=said):
+            decoder.fit(x, y)
