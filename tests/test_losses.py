@@ -52,8 +52,9 @@ def _naive(loss, estimate, candidate, target, estimate_ids, candidate_ids):
 @pytest.mark.parametrize("t", [5, 1])
 def test_matches_a_naive_double_loop(normalize, temperature, symmetric, t):
     estimate, candidate = _noise(t=t)
-    target = torch.tensor([3, 0, 3, 5])  # two windows of one candidate
-    estimate_ids = torch.tensor([7, 8, 7, 9])
+    # Two windows have one candidate though not one id; the last has another id than its candidate: every mask shows.
+    target = torch.tensor([3, 0, 3, 5])
+    estimate_ids = torch.tensor([7, 8, 6, 7])
     candidate_ids = torch.tensor([8, 1, 9, 7, 7, 9])
     loss = ClipLoss(normalize, temperature, symmetric)
     found = loss(estimate, candidate, target, estimate_ids, candidate_ids).item()

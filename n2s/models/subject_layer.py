@@ -40,9 +40,12 @@ class SubjectLayer(nn.Module):
                 f"Subjects {sorted(set(subject[unknown].tolist()))} are not among the {n_subjects} of this network: "
                 f"expected 0 to {n_subjects - 1}, or -1 for an unseen subject. add_subject() adds one."
             )
-        layers = torch.cat([self.weights, self.weights.mean(0, keepdim=True)])
+        # A row of shares for each subject, and one for an unseen one: unlike indexing, no copy of all matrices with the mean.
+        seen = torch.eye(n_subjects, dtype=self.weights.dtype, device=x.device)
+        shares = torch.cat([seen, torch.full_like(seen[:1], 1 / n_subjects)])
         index = torch.where(subject == -1, n_subjects, subject.masked_fill(unknown, n_subjects + 1))
-        return torch.einsum("bct,bco->bot", x, layers[index])
+        layers = torch.einsum("bs,sio->bio", shares[index], self.weights)
+        return torch.einsum("bio,bit->bot", layers, x)
 
     @torch.no_grad()
     def add_subject(self) -> int:
