@@ -133,7 +133,7 @@ class BIDSStudy(Study):
         return list(self._paths)
 
     def load(self, recording: Recording) -> mne.io.BaseRaw:
-        """Open a recording without reading its samples (KIT files are small exceptions), with its annotations.
+        """Open a recording without reading its samples, with its annotations.
 
         Bad channels are those of channels.tsv. EEG sensors have positions from electrodes.tsv, or else from
         ``montage``; without either a warning says so.
