@@ -1,0 +1,81 @@
+"""The command ``n2s``: a table of verbs. Nothing heavy is imported before one is chosen."""
+
+import difflib
+import importlib
+import sys
+
+import n2s
+
+# verb: (module:function, one line of help). n2s.cli reads the command line itself; any other function is called with
+# its arguments, whose types and docstring are the command's options and help.
+COMMANDS = {
+    "fit": ("n2s.cli:main", "train a recipe; the same command continues an unfinished run"),
+    "validate": ("n2s.cli:main", "score the newest run of a recipe on its validation set"),
+    "test": ("n2s.cli:main", "score the newest run of a recipe on held-out data"),
+    "predict": ("n2s.cli:main", "predict with the newest run of a recipe"),
+}
+
+
+def main() -> None:
+    """Run the verb on the command line."""
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb in ("--help", "-h", "help"):
+        print(usage())
+    elif verb == "--version":
+        print(f"n2s {n2s.__version__}")
+    elif verb in COMMANDS:
+        run(verb)
+    else:
+        close = difflib.get_close_matches(verb, COMMANDS, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(COMMANDS)}."
+        print(f"n2s: no command '{verb}'; {hint}", file=sys.stderr)
+        sys.exit(2)
+
+
+def usage() -> str:
+    """The table of commands."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {verb:{width}}  {text}" for verb, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "n2s: decode speech from brain recordings",
+            "",
+            "usage: n2s COMMAND [options]",
+            "",
+            *lines,
+            "",
+            "  n2s fit --config configs/meg_contrastive.yaml     trains on the built-in simulated study",
+            "  n2s test --config configs/meg_contrastive.yaml    scores it on held-out stories",
+            "",
+            "Options of a command: n2s COMMAND --help. Of a class: n2s fit --model.help n2s.tasks.MEGContrastive.",
+        ]
+    )
+
+
+def run(verb: str) -> None:
+    """Import and call what a verb stands for."""
+    from n2s.cli_errors import ReadableErrors, readable
+
+    module, _, name = COMMANDS[verb][0].partition(":")
+    with readable():
+        function = getattr(importlib.import_module(module), name)
+        if module == "n2s.cli":
+            function()
+            return
+        import jsonargparse
+
+        class Parser(ReadableErrors, jsonargparse.ArgumentParser):
+            pass
+
+        jsonargparse.auto_cli(
+            function,
+            args=sys.argv[2:],
+            prog=f"n2s {verb}",
+            as_positional=True,
+            parser_class=Parser,
+            allow_abbrev=False,
+        )
+
+
+if __name__ == "__main__":
+    main()

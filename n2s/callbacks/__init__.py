@@ -1,0 +1,8 @@
+"""What the command attaches to every Trainer: seeds, checkpoints, the record of a run."""
+
+from n2s.callbacks.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
+from n2s.callbacks.metrics_csv import MetricsCSV
+from n2s.callbacks.run_record import RunRecord
+from n2s.callbacks.step_seed import StepSeed
+
+__all__ = ["AtomicCheckpointIO", "BestCheckpoint", "LastCheckpoint", "MetricsCSV", "RunRecord", "StepSeed"]

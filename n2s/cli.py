@@ -1,0 +1,241 @@
+"""fit, validate, test, predict: LightningCLI on recipes, in run folders."""
+
+import logging
+import os
+import shutil
+import warnings
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+from filelock import Timeout
+from jsonargparse import Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+
+from n2s.agree import agree, process_rank
+from n2s.attach import fit_callbacks, loggers, place
+from n2s.callbacks import AtomicCheckpointIO, StepSeed
+from n2s.choose_run import Choice, choose_to_train, choose_weights, listed, plain_name, shown
+from n2s.cli_errors import ReadableErrors
+from n2s.cli_links import Instantiator, link_shapes
+from n2s.config_classes import as_list
+from n2s.data.datamodule import NeuralDataModule
+from n2s.errors import UserError
+from n2s.paths import written_whole
+from n2s.provenance import provenance
+from n2s.runs import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
+
+NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
+    r".*isinstance\(treespec, LeafSpec\)",
+    r".*does not have many workers",
+    r"Attribute '\w+' is an instance of `nn.Module`",
+    r"Checkpoint directory .* exists and is not empty",
+)
+NOISY_LOGS = ("Tip:", "TPU available")
+
+
+class Parser(ReadableErrors, LightningArgumentParser):
+    """Lightning's parser, with short errors."""
+
+
+class CLI(LightningCLI):
+    """Lightning's verbs, each in the run folder that it concerns."""
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """A seed always, so that every run can be repeated."""
+        parser.add_argument("--seed_everything", type=int, default=0, help="Seed of everything random, 0 or more.")
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Where a run is kept; the numbers that a model takes from the data."""
+        parser.add_argument(
+            "--experiment", type=str | None, help="Folder of the recipe's runs (default: its file name)."
+        )
+        parser.add_argument(
+            "--runs_dir", type=Path | None, help="Folder of experiments (default: N2S_RUNS, checkpoints)."
+        )
+        parser.add_argument("--fresh", action="store_true", help="Start a new run though an unfinished one exists.")
+        link_shapes(parser, lambda: self.config[self.subcommand].model)
+
+    def _add_instantiators(self) -> None:
+        for key, base in (("model", LightningModule), ("data", NeuralDataModule)):
+            self.parser.add_instantiator(Instantiator(cli=self, key=key), base, subclasses=True)
+
+    def _parse_ckpt_path(self) -> None:
+        """The command line wins: Lightning would put the checkpoint's hyper-parameters over it."""
+
+    # -- which run ---------------------------------------------------------------------------------------------------
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run, and put what follows from it into the config."""
+        config = self.config[self.subcommand]
+        self.complete = self._complete(config)
+        self.choice: Choice | None = None
+        if config.trainer.fast_dev_run and self.subcommand == "fit":
+            return  # Lightning keeps nothing of such a run either
+        choose = self._choose_to_train if self.subcommand == "fit" else self._choose_weights
+        self.choice = Choice(**agree(lambda: asdict(choose(config))))
+        if process_rank() == 0:
+            print(self.choice.message, flush=True)
+        config.ckpt_path = self.choice.checkpoint
+        config.weights_only = True if config.weights_only is None else config.weights_only
+        place(config.trainer, self.choice)
+
+    def _complete(self, config: Namespace) -> dict:
+        """The config as a run keeps it, in plain types: everything, but what only this one command asked for."""
+        kept = config.clone()
+        kept.experiment = self._experiment(config)
+        kept.runs_dir, kept.fresh, kept.ckpt_path, kept.weights_only = None, False, None, None
+        return yaml.safe_load(self._parser(self.subcommand).dump(kept, skip_unset=False))
+
+    def _experiment(self, config: Namespace) -> str:
+        if config.experiment is None and not config.config:
+            raise UserError("an experiment needs a name: give --config FILE, or --experiment NAME.")
+        return plain_name(config.experiment or Path(config.config[0].absolute).stem, "experiment")
+
+    def _folder(self, config: Namespace) -> Path:
+        """Of the experiment; a run's own config.yaml stands for the experiment that it lies in."""
+        of_config = run_of(_first_config(config))
+        base = config.runs_dir or (of_config.folder.parents[1] if of_config else runs_dir())
+        return Path(base) / self.complete["experiment"]
+
+    def _choose_to_train(self, config: Namespace) -> Choice:
+        settings = settings_of(self.complete, config.ckpt_path and str(Path(config.ckpt_path).absolute()))
+        job = SLURMEnvironment.job_id()
+        return choose_to_train(
+            self._folder(config), settings, fresh=config.fresh, name=os.environ.get("N2S_RUN"), job=job and str(job)
+        )
+
+    def _choose_weights(self, config: Namespace) -> Choice:
+        fit = " ".join(["n2s fit", *(f"--config {path.relative}" for path in config.config or [])])
+        choice = choose_weights(
+            self._folder(config),
+            settings_of(self.complete),
+            given=config.ckpt_path and str(config.ckpt_path),
+            name=os.environ.get("N2S_RUN"),
+            own=run_of(_first_config(config)),
+            remedy=f"First: {fit}",
+        )
+        if not choice.new:
+            self._note_differences(choice)
+        return choice
+
+    def _note_differences(self, choice: Choice) -> None:
+        """A test with another model or other data than the fit's may be meant, or a slip."""
+        mine, other = settings_of(self.complete), choice.run.settings()
+        keys = list(differences({k: mine[k] for k in ("data", "model")}, {k: other[k] for k in ("data", "model")}))
+        if keys:
+            print(
+                f"note: trained with other settings ({listed(keys)}); as trained: --config {shown(choice.run.config)}"
+            )
+
+    # -- the Trainer -------------------------------------------------------------------------------------------------
+
+    def instantiate_trainer(self, **kwargs) -> Trainer:
+        """Attach what every run has."""
+        config = self.config_init[self.subcommand]
+        callbacks, fit = as_list(config.trainer.callbacks), self.subcommand == "fit"
+        if fit:
+            callbacks.append(StepSeed(config.seed_everything))
+        if self.choice is not None:
+            path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
+            config.trainer.logger = loggers(config.trainer.logger, path)
+            callbacks += fit_callbacks(callbacks, self.choice, self.complete) if fit else []
+        config.trainer.callbacks = callbacks
+        trainer = super().instantiate_trainer(**kwargs)
+        if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        return trainer
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        if self.choice is None or not self.trainer.is_global_zero:
+            super()._run_subcommand(subcommand)
+            return
+        run = self.choice.run
+        with ExitStack() as stack:
+            if self.choice.new:
+                run.folder.mkdir(parents=True)
+                self._record(UNFINISHED if subcommand == "fit" else FINISHED)
+            if subcommand == "fit":
+                self._begin_fit(stack)
+            else:
+                (run.folder / f"{subcommand}.csv").unlink(missing_ok=True)
+            try:
+                super()._run_subcommand(subcommand)
+            except UserError:
+                if self.choice.new and not run.last.exists():
+                    stack.close()
+                    shutil.rmtree(run.folder)  # something was wrong before training: nothing is left of it
+                raise
+            if subcommand == "fit":
+                run.update(status=FINISHED, finished=now())
+
+    def _begin_fit(self, stack: ExitStack) -> None:
+        """Lock the run's folder, and clear what a killed process left in it."""
+        run = self.choice.run
+        try:
+            stack.enter_context(run.lock())
+        except Timeout:
+            raise UserError(f"{run.folder}: another process has just begun to train there. Start again.") from None
+        for leftover in (*run.folder.glob("hpc_ckpt_*.ckpt"), *run.folder.glob(".*.part")):
+            leftover.unlink()  # last.ckpt is what counts: it is of the end of an epoch
+        if not run.last.exists():
+            (run.folder / "metrics.csv").unlink(missing_ok=True)
+        if not self.choice.new:
+            run.update(resumed=[*run.read()["resumed"], now()])
+
+    def _record(self, status: str) -> None:
+        """Write the config and the record of a new run."""
+        run = self.choice.run
+        with written_whole(run.config) as path:
+            path.write_text(yaml.safe_dump(self.complete, sort_keys=False, allow_unicode=True))
+        run.update(
+            experiment=self.complete["experiment"],
+            run=run.name,
+            id=self.choice.id,
+            status=status,
+            started=now(),
+            finished=None,
+            resumed=[],
+            started_from=self.choice.checkpoint,
+            seed=self.complete["seed_everything"],
+            **provenance(),
+        )
+
+
+def main() -> None:
+    """Run the command line."""
+    for message in NOISY_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_worth_saying)
+    CLI(
+        LightningModule,
+        NeuralDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        save_config_callback=None,
+        trainer_defaults=_processes(),
+        parser_class=Parser,
+        parser_kwargs={"parser_mode": "omegaconf", "prog": "n2s", "allow_abbrev": False},
+    )
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    return not any(words in record.getMessage() for words in NOISY_LOGS)
+
+
+def _processes() -> dict[str, int]:
+    """As many processes as torchrun or Slurm has started, so that no recipe has to say it."""
+    nodes = os.environ.get("GROUP_WORLD_SIZE") or os.environ.get("SLURM_NNODES")
+    found = {"devices": os.environ.get("LOCAL_WORLD_SIZE"), "num_nodes": nodes}
+    return {key: int(value) for key, value in found.items() if value}
+
+
+def _first_config(config: Namespace) -> Path | None:
+    return Path(config.config[0].absolute) if config.config else None

@@ -1,0 +1,282 @@
+"""Say in a few lines what was wrong with a command: the key, the file, the nearest right name."""
+
+import argparse
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from n2s.errors import UserError, nearest
+
+# What Lightning raises as RuntimeError or ValueError, though it is the recipe or the command that is wrong.
+LIGHTNING_SAYS = (
+    "Early stopping conditioned on metric",
+    "does not match the world size",
+    "does not match. HINT: Set",
+)
+
+
+class ReadableErrors(argparse.ArgumentParser):
+    """Mixed into a jsonargparse parser: a wrong command or config gives one short message, and exit status 2."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Called by jsonargparse with its own message, often forty lines with the whole config in them."""
+        if not self.exit_on_error:
+            super().error(message, ex)  # an inner parser: the outer one adds where it is, and comes here again
+        raise UserError(explain(message, self, sys.argv[1:]))
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Print what a user can mend as a message on stderr and exit with 2; let everything else be seen in full."""
+    try:
+        yield
+    except Exception as error:
+        message = _message_of(error)
+        if message is None:
+            raise
+        rank = os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or os.environ.get("LOCAL_RANK") or "0"
+        where = f" [process {rank}]" if rank != "0" else ""
+        print(f"n2s{where}: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _message_of(error: BaseException) -> str | None:
+    """What to tell the user, if the error is one that they can mend."""
+    chain, link = [], error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    for link in chain:
+        if isinstance(link, UserError):
+            return str(link)
+    # by name: importing the classes would import Lightning and omegaconf for every command
+    names = {base.__name__ for base in type(error).__mro__}
+    text = str(error)
+    if "OmegaConfBaseException" in names:
+        return _interpolation(error)
+    if "MisconfigurationException" in names or any(said in text for said in LIGHTNING_SAYS):
+        return text
+    if isinstance(error, RuntimeError) and text.startswith("Error(s) in loading state_dict"):
+        return _other_weights(text)
+    if "UnpicklingError" in names and "Weights only load failed" in text:
+        return (
+            "the checkpoint holds more than weights and plain values, and loading it could run code. "
+            "If you trust where it comes from: --weights_only false."
+        )
+    return None
+
+
+def _interpolation(error: Exception) -> str:
+    key = getattr(error, "full_key", None)
+    first = str(error).splitlines()[0]
+    variable = re.search(r"Environment variable '(\w+)' not found", first)
+    found = f"config key '{key}': " if key else "config: "
+    if variable:
+        return (
+            f"{found}environment variable {variable[1]} is not set. "
+            f"Set it, or give a default: ${{oc.env:{variable[1]},default}}."
+        )
+    return f"{found}{first}. ${{...}} names a key of the same file, from its top, or ${{oc.env:NAME,default}}."
+
+
+def _other_weights(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
+    first = lines[0] if len(lines[0]) < 200 else f"{lines[0][:200]} ..."
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return (
+        f"the checkpoint's weights do not fit this model: {first}{more} "
+        "Give the config it was trained with: --config <its folder>/config.yaml."
+    )
+
+
+def explain(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str:
+    """Our words for a message of jsonargparse.
+
+    Parameters
+    ----------
+    message
+        Its message.
+    parser
+        That gave it: knows the options.
+    arguments
+        The command line, to find the file that a wrong key is in.
+    """
+    rules = (_no_recipe, _unknown_argument, _unknown_key, _broken_yaml, _missing_file, _nested)
+    for rule in rules:
+        found = rule(message, parser, arguments)
+        if found:
+            return found
+    return message
+
+
+def _no_recipe(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    match = re.match(r"the following arguments are required: (.*)", message)
+    missing = [name.strip().removeprefix(f"{arguments[0]}.") for name in match[1].split(",")] if match else []
+    if not {"model", "data"} & set(missing):
+        return None
+    return f"no {' and no '.join(sorted(missing))} given: name a recipe, --config configs/meg_contrastive.yaml."
+
+
+def _unknown_argument(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    match = re.match(r"unrecognized arguments: (.*)", message)
+    if not match:
+        return None
+    words = match[1].split()
+    options = [option for action in parser._actions for option in action.option_strings]
+    wrong = next((word for word in words if word.startswith("-")), None)
+    if wrong is None:
+        hint = f" Did you mean --config {words[0]}?" if words[0].endswith((".yaml", ".yml")) else ""
+        return f"unexpected argument {words[0]!r}.{hint}"
+    wrong = wrong.split("=")[0]
+    return f"no option {wrong}.{nearest(wrong, options)}"
+
+
+def _unknown_key(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    match = re.match(r"Subcommand '(\w+)' does not accept option '([\w.]+)'", message)
+    if not match:
+        return None
+    verb, key = match.groups()
+    known = [action.dest for action in _subparser(parser, verb)._actions if action.dest]
+    group, _, leaf = key.rpartition(".")
+    siblings = [name for name in known if group and name.rpartition(".")[0] == group]
+    if siblings:
+        return f"no key '{key}'{_in_file(arguments, leaf)}.{nearest(key, siblings)}"
+    top = key.split(".")[0]
+    return f"no key '{key}'{_in_file(arguments, top)}.{nearest(top, sorted({name.split('.')[0] for name in known}))}"
+
+
+def _broken_yaml(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    import yaml
+
+    if not re.match(r"Problems parsing config|Unexpected config", message):
+        return None
+    for path in _files(arguments):
+        try:
+            content = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            return f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}."
+        if not isinstance(content, dict):
+            kind = "nothing" if content is None else f"a {type(content).__name__}"
+            return f"{path}: expected keys and values, found {kind}."
+    return None
+
+
+def _missing_file(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    match = re.search(r"(File does not exist|Path is not a file): '([^']+)'", message) or re.search(
+        r"()Unable to load config '([^']+)'", message
+    )
+    path = match and Path(match[2])
+    if path is None:
+        given = re.search(r"Problem with given class_path '([^']+\.ya?ml)'", message)
+        path = given and Path(given[1])
+    if path is None:
+        return None
+    if path.is_dir():
+        return f"{path} is a folder, expected a YAML file."
+    return f"no such file: {path}.{_nearest_file(path)}"
+
+
+def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    """A message about the inside of a class, which jsonargparse wraps in one line a level and a dump of the value."""
+    keys = re.findall(r'Parser key "([^"]+)"', message)
+    if not keys:
+        return None
+    key, classes = ".".join(keys), re.findall(r"Problem with given class_path '([^']+)'", message)
+    option = re.search(r"Option '([^']+)' is not accepted", message)
+    callable_class = re.search(r"Got value: Namespace\(class_path='([^']+)'", message)
+    if option:
+        owner = callable_class[1] if callable_class else classes[-1] if classes else key
+        if option[1] == "class_path":
+            return f"{key}: put the arguments of {owner} below init_args."
+        accepted = _accepted(owner)
+        return (
+            f"{key}: {owner.rpartition('.')[2]} has no option '{option[1]}'{_in_file(arguments, option[1])}."
+            f"{nearest(option[1], accepted)} It accepts {', '.join(accepted)}."
+        )
+    missing = re.search(r"the following arguments are required: ([\w., ]+)", message)
+    if missing:
+        return f"{key}: {(classes[-1] if classes else key).rpartition('.')[2]} needs {missing[1]}."
+    no_class = re.search(r"No module named '([^']+)'|module '[^']+' has no attribute '[^']+'", message)
+    if no_class and classes:
+        return f"{key}: no class {classes[-1]}{_in_file(arguments, classes[-1])}.{_nearest_class(classes[-1])}"
+    kind = re.search(r"(?:Import path )?(\S+) does not correspond to a subclass of (\w+)", message)
+    if kind:
+        return f"{key}: {kind[1]} is no {kind[2]}."
+    expected = [
+        _type_name(name) for name in re.findall(r"Expected an? ([^\n]+?)(?:\. Got value: .*)?(?=\n|$)", message)
+    ]
+    given = re.search(r"Got value: (.+)", message) or re.search(r"Given value: (.+)", message)
+    if expected and given:
+        kinds = " or ".join(dict.fromkeys(expected if not classes else expected[:-1] or expected))
+        value = given[1] if len(given[1]) < 80 else f"{given[1][:80]} ..."
+        return f"{key}: expected {kinds}, found {value}{_in_file(arguments, key.rpartition('.')[2], value)}."
+    noise = (
+        r"\s*(- Expected a <class 'NoneType'>|Does not validate|Subtypes:|Errors:|Given value|- a (class path|dict))"
+    )
+    kept = [line for line in message.splitlines() if line.strip() and not re.match(noise, line)]
+    return "\n".join(kept)
+
+
+def _accepted(class_path: str) -> list[str]:
+    module, _, name = class_path.rpartition(".")
+    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters.values()
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+
+def _nearest_class(class_path: str) -> str:
+    """The nearest name in the deepest package of a class path that exists."""
+    parts = class_path.split(".")
+    for depth in range(len(parts) - 1, 0, -1):
+        try:
+            module = importlib.import_module(".".join(parts[:depth]))
+        except ModuleNotFoundError:
+            continue
+        names = [name for name, value in vars(module).items() if inspect.isclass(value)]
+        names += [found.name for found in pkgutil.iter_modules(getattr(module, "__path__", []))]
+        known = [".".join([*parts[:depth], name]) for name in names if not name.startswith("_")]
+        return nearest(".".join(parts[: depth + 1]), known)
+    return nearest(parts[0], [found.name for found in pkgutil.iter_modules()])
+
+
+def _nearest_file(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else Path("configs")
+    stems = {other.stem: other.name for other in folder.glob("*.y*ml")}
+    return nearest(path.stem, list(stems)).replace(".", f" (in {folder}).") if nearest(path.stem, list(stems)) else ""
+
+
+def _subparser(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return action.choices[verb]
+    return parser
+
+
+def _files(arguments: list[str]) -> Iterator[Path]:
+    """The YAML files that a command names."""
+    for word in arguments:
+        path = Path(word.rpartition("=")[2])
+        if path.suffix in (".yaml", ".yml") and path.is_file():
+            yield path
+
+
+def _in_file(arguments: list[str], *words: str) -> str:
+    """Where wrong words stand together: `` (recipe.yaml, line 3)``; nothing if they came from the command line."""
+    for path in _files(arguments):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if all(re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", line) for word in words):
+                return f" ({path}, line {number})"
+    return ""
+
+
+def _type_name(name: str) -> str:
+    plain = re.sub(r"<class '([\w.]+)'>", lambda match: match[1].rpartition(".")[2], name.strip())
+    return "null" if plain == "NoneType" else plain
