@@ -50,6 +50,7 @@ def write_report(run_dir: Path) -> Path:
         It is no run folder, or it has not been tested.
     """
     sets = read_test_sets(run_dir)
+    origin = _origin(run_dir)
     report = mne.Report(title=f"n2s: {run_dir.resolve().parent.name}, {run_dir.resolve().name}", verbose="ERROR")
     report.add_custom_css(_CSS)
 
@@ -71,7 +72,7 @@ def write_report(run_dir: Path) -> Path:
         _add_drawing(report, matrix, title(matrix.title, test_set))
         heard = _listening(test_set.segments(), len(test_set.result.candidates))
         report.add_html(heard, title("Segments to listen to", test_set), tags=())
-    report.add_html(_origin(run_dir), "Configuration and origin", tags=())
+    report.add_html(origin, "Configuration and origin", tags=())
     path = run_dir / "report.html"
     with written_whole(path) as temporary:
         report.save(temporary, open_browser=False, verbose="ERROR")
