@@ -34,6 +34,7 @@ NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better he
     r".*does not have many workers",
     r"Attribute '\w+' is an instance of `nn.Module`",
     r"Checkpoint directory .* exists and is not empty",
+    r"Be aware that when using `ckpt_path`",
 )
 NOISY_LOGS = ("Tip:", "TPU available")
 
@@ -75,6 +76,7 @@ class CLI(LightningCLI):
         self.complete = self._complete(config)
         self.choice: Choice | None = None
         if config.trainer.fast_dev_run and self.subcommand == "fit":
+            config.trainer.logger = config.trainer.logger or False
             return  # Lightning keeps nothing of such a run either
         choose = self._choose_to_train if self.subcommand == "fit" else self._choose_weights
         self.choice = Choice(**agree(lambda: asdict(choose(config))))

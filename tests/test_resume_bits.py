@@ -1,0 +1,158 @@
+"""A killed and continued run is the uninterrupted one, to the bit."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny_recipe
+import torch
+
+from n2s.__main__ import main
+from n2s.runs import Run, runs_of
+
+ROOT = Path(__file__).parents[1]
+EPOCHS = 6
+
+
+def fit(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["n2s", "fit", "--config", "tiny.yaml", *words])
+    main()
+
+
+def fit_and_be_killed(where: Path, when: str) -> str:
+    """In a process of its own; gives what it said."""
+    environment = os.environ | {"TINY_KILL": when, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    command = [sys.executable, "-m", "n2s", "fit", "--config", "tiny.yaml"]
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout
+
+
+def states(run: Run) -> dict:
+    kept = torch.load(run.last, weights_only=True)
+    return {key: kept[key] for key in ("state_dict", "optimizer_states", "lr_schedulers", "epoch", "global_step")}
+
+
+def logged(run: Run) -> list[dict]:
+    with open(run.folder / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def best(run: Run) -> tuple:
+    kept = torch.load(run.best, weights_only=True)
+    return kept["epoch"], kept["state_dict"]
+
+
+def assert_same(one, other):
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other)
+        for pair in zip(one, other, strict=True):
+            assert_same(*pair)
+    else:
+        assert one == other
+
+
+@pytest.fixture
+def uninterrupted(tmp_path, monkeypatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("N2S_RUNS", raising=False)
+    tiny_recipe.write_recipe(tmp_path / "tiny.yaml", epochs=EPOCHS)
+    fit(monkeypatch, "--runs_dir", "uninterrupted")
+    (run,) = runs_of(Path("uninterrupted/tiny"))
+    assert states(run)["epoch"] == EPOCHS - 1
+    return run
+
+
+def test_killed_in_training_and_while_saving(uninterrupted, tmp_path, monkeypatch, capsys):
+    said = fit_and_be_killed(tmp_path, "2.3")  # in the middle of the third epoch
+    (run,) = runs_of(Path("checkpoints/tiny"))
+    assert said == f"run: checkpoints/tiny/{run.name} (new)\n"
+    assert not run.finished
+    assert states(run)["epoch"] == 1
+
+    said = fit_and_be_killed(tmp_path, "4.save")  # while a checkpoint is written
+    assert said == f"run: checkpoints/tiny/{run.name} (continues from last.ckpt)\n"
+    assert states(run)["epoch"] == 3  # the one before is whole
+    assert list(run.folder.glob(".*.part"))
+
+    fit(monkeypatch)
+    assert f"run: checkpoints/tiny/{run.name} (continues from last.ckpt)" in capsys.readouterr().out
+    assert runs_of(Path("checkpoints/tiny")) == [run]
+    assert run.finished
+    assert len(run.read()["resumed"]) == 2
+    assert not list(run.folder.glob(".*.part"))  # the half-written file is cleared away
+    assert_same(states(run), states(uninterrupted))
+    assert_same(best(run), best(uninterrupted))
+    assert logged(run) == logged(uninterrupted)  # no row lost, none twice
+
+
+def test_continuing_needs_the_seeds(uninterrupted, monkeypatch):
+    """Without StepSeed the same interruption gives other weights: the test above can fail."""
+    from n2s.callbacks import StepSeed
+
+    monkeypatch.setattr(StepSeed, "on_train_epoch_start", lambda *_: None)
+    monkeypatch.setattr(StepSeed, "on_train_batch_start", lambda *_: None)
+    interrupt_after(monkeypatch, 3)
+    (run,) = runs_of(Path("checkpoints/tiny"))
+    fit(monkeypatch)
+    assert run.finished
+    assert not torch.equal(*(states(r)["state_dict"]["encoder.subject"] for r in (run, uninterrupted)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_interrupted_at_any_epoch(tmp_path, monkeypatch, workers):
+    monkeypatch.chdir(tmp_path)
+    data = {"class_path": "tiny_recipe.TinyData", "init_args": {"workers": workers, "batch_size": 8}}
+    tiny_recipe.write_recipe(tmp_path / "tiny.yaml", epochs=3, data=data)
+    fit(monkeypatch, "--runs_dir", "uninterrupted")
+    (uninterrupted,) = runs_of(Path("uninterrupted/tiny"))
+    for epoch in (0, 1):
+        interrupt_after(monkeypatch, epoch)
+        fit(monkeypatch)
+        run = runs_of(Path("checkpoints/tiny"))[0]
+        assert len(run.read()["resumed"]) == 1
+        assert_same(states(run), states(uninterrupted))
+        assert logged(run) == logged(uninterrupted)
+
+
+class Stop(BaseException):
+    pass
+
+
+def interrupt_after(monkeypatch, epoch: int):
+    """A fit that stops at the start of the epoch after ``epoch``, as an exception from outside would stop it."""
+
+    def stop(self):
+        if self.current_epoch == epoch + 1:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny_recipe.TinyDecoder, "on_train_epoch_start", stop)
+        with pytest.raises(Stop):
+            fit(patch)
+
+
+def test_seeds_depend_on_place_not_on_history(monkeypatch):
+    from types import SimpleNamespace
+
+    from n2s.callbacks import StepSeed
+
+    def draw(epoch, batch, rank=0, seed=0):
+        trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank)
+        StepSeed(seed).on_train_batch_start(trainer, None, None, batch)
+        return torch.rand(8)
+
+    assert torch.equal(draw(1, 2), draw(1, 2))
+    places = [(0, 0), (0, 1), (1, 0), (2, 1), (1, 2)]
+    drawn = [draw(*place, rank=rank, seed=seed) for place in places for rank in (0, 1) for seed in (0, 1)]
+    assert len({tuple(d.tolist()) for d in drawn}) == len(places) * 4
