@@ -74,12 +74,12 @@ def prepare(study: Study, preprocessing: Preprocessing, *, n_jobs: int = 1) -> l
 
 
 def _folder(study: Study, recording: Recording, preprocessing: Preprocessing) -> Path:
-    """Keyed by the settings and by size and time of change of every source file."""
+    """Keyed by the settings of preprocessing and study, and by size and time of change of every source file."""
     sources = []
     for path in study.sources(recording):
         stat = path.stat()
         sources.append([path.name, stat.st_size, stat.st_mtime_ns])
-    identity = json.dumps([preprocessing.settings(), str(study.root), sources], sort_keys=True)
+    identity = json.dumps([preprocessing.settings(), study.settings(), str(study.root), sources], sort_keys=True)
     key = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return cache_dir() / "prepared" / re.sub(r"\W+", "-", study.name) / f"{recording.name}-{key}"
 
