@@ -1,0 +1,328 @@
+"""A simulated MEG study: listeners in a 306-channel helmet hear stories that a speech synthesizer reads."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import zlib
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import mne
+import numpy as np
+import pandas as pd
+import soundfile
+from rich.progress import track
+
+from n2s.errors import UserError, nearest
+from n2s.paths import cache_dir, written_whole
+from n2s.studies.events import events_table
+from n2s.studies.simulated.noise import autocovariance, time_courses
+from n2s.studies.simulated.observer import candidate_courses, log_likelihood_ratios, sample
+from n2s.studies.simulated.sources import AUDIO_HZ, Listener, listener, stimulus_features
+from n2s.studies.simulated.speech import audio_file, events_file, speak_story
+from n2s.studies.simulated.stories import SPLIT, Story, stories
+from n2s.studies.study import Recording, Study
+
+VERSION = 1  # bump when the numbers change though the settings do not
+TAIL_S = 1.5  # silence after a story
+BAD_LEVELS = (30.0, 0.01, 100.0)  # of the bad channels, relative to good ones: noisy, nearly flat, broken
+
+
+class SimulatedMEG(Study):
+    """Speech-evoked MEG whose generator is known, and with it the best score that any decoder can reach.
+
+    Every subject hears every story once. A recording is the activity of six sources in auditory cortex (`sources`),
+    seen by 306 sensors through a sphere model (`sensors`), in stationary Gaussian noise (`noise`), with 1 to 2 s of
+    silence before and after. Three bad channels a subject are marked. The official split holds out one English story
+    for testing and one Spanish story for validation, both without translations.
+
+    Recordings are made at the first need, in the cache, once for all studies of the same settings (83 MB for a story
+    of 4.5 minutes); a run that was killed goes on where it stopped.
+
+    Parameters
+    ----------
+    n_subjects
+        Listeners "01", "02", ...
+    stories
+        Which stories, by id (all its languages) or ``id.language``; None: all.
+    sfreq
+        Sampling rate, Hz; divides 16000.
+    noise_level
+        Amplitude of the noise, relative to that of a shielded room.
+    signal_gain
+        Amplitude of the responses, relative to the usual ones; 0 makes recordings of noise alone.
+    seed
+        Another seed, other people and other noise.
+    max_story_s
+        Cut each story at the end of the last sentence before this time (the first sentence always stays); None: whole.
+    root
+        Where to keep the study; None: ``simulated`` in the cache.
+    """
+
+    name = "simulated_meg"
+
+    def __init__(
+        self,
+        *,
+        n_subjects: int = 4,
+        stories: list[str] | None = None,
+        sfreq: float = 250.0,
+        noise_level: float = 1.0,
+        signal_gain: float = 1.0,
+        seed: int = 0,
+        max_story_s: float | None = None,
+        root: Path | str | None = None,
+    ):
+        for name, value, least in (
+            ("n_subjects", n_subjects, 1),
+            ("sfreq", sfreq, 1),
+            ("noise_level", noise_level, 1e-6),  # the likelihood of noiseless data is infinite
+            ("signal_gain", signal_gain, 0),
+            ("seed", seed, 0),
+            ("max_story_s", max_story_s or 1, 1),
+        ):
+            if value < least:
+                raise UserError(f"{self.name}: {name} is {value}; it must be at least {least}.")
+        if AUDIO_HZ % sfreq:
+            raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 125, 250, 500, 1000, say.")
+        self.n_subjects, self.sfreq, self.seed, self.max_story_s = n_subjects, float(sfreq), seed, max_story_s
+        self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)
+        self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
+        self._stories = _chosen(stories)
+        self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
+
+    def recordings(self) -> list[Recording]:
+        """One recording a subject and story text: the task is the story, the run is its language."""
+        return [
+            Recording(subject=f"{subject:02d}", task=story.id, run=story.language)
+            for subject in range(1, self.n_subjects + 1)
+            for story in self._stories.values()
+        ]
+
+    def load(self, recording: Recording) -> mne.io.BaseRaw:
+        """Open a recording; makes all that are missing."""
+        self.prepare()
+        return mne.io.read_raw_fif(self._file(recording), verbose="error")
+
+    def events(self, recording: Recording) -> pd.DataFrame:
+        """Story, sentences, words and phones, on the recording's clock."""
+        stimulus = _stimulus(recording)
+        events = pd.read_parquet(self._spoken(stimulus) / "events.parquet")
+        events["onset"] = events.stimulus_onset + self._lead(recording) / self.sfreq
+        duration_s = self._n_times(recording) / self.sfreq
+        return events_table(events, where=f"{self.name}, {recording.name}", duration_s=duration_s)
+
+    def audio(self, stimulus: str) -> Path:
+        """The story as it was played: 16 kHz, one channel."""
+        return self._spoken(stimulus) / "audio.wav"
+
+    def sources(self, recording: Recording) -> list[Path]:
+        """The FIF file and the stimulus' events; makes all recordings that are missing."""
+        self.prepare()
+        return [self._file(recording), self._spoken(_stimulus(recording)) / "events.parquet"]
+
+    def prepare(self) -> None:
+        """Make the stories and recordings that are missing, in as many threads as there are cores, at most four.
+
+        Several processes may do this at once: each takes the recordings in its own order, and what one has finished
+        the others skip.
+
+        Raises
+        ------
+        UserError
+            The disk has no room for them.
+        """
+        missing = [recording for recording in self.recordings() if not self._file(recording).exists()]
+        if not missing:
+            return
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        # Threads do: numpy, scipy and the disk let others run. MNE's log level is the process', so it is set out here.
+        with mne.use_log_level("error"), ThreadPoolExecutor(min(4, cores)) as pool:
+            stimuli = sorted({_stimulus(recording) for recording in missing})
+            _wait([pool.submit(self._spoken, stimulus) for stimulus in stimuli], f"speaking {len(stimuli)} stories")
+            self._check_space(missing)
+            for subject in {recording.subject for recording in missing}:
+                self._listener(int(subject))
+            random.Random(os.getpid()).shuffle(missing)
+            jobs = [pool.submit(self._make, recording) for recording in missing]
+            _wait(jobs, f"simulating {len(jobs)} recordings")
+
+    def ideal_scores(
+        self,
+        recording: Recording,
+        starts_s: np.ndarray,
+        candidates: list[tuple[str, float]],
+        *,
+        offset_s: float,
+        duration_s: float,
+        whole_audio: bool = False,
+    ) -> np.ndarray:
+        """Exact log-likelihood ratios (n, k) of each candidate for each window; see `Study.ideal_scores`.
+
+        The observer knows the listener and the noise, and sees the recording as it was made, bad channels left out. Of
+        a candidate it knows the audio (and the words) of ``duration_s`` from its start; what came before and after is
+        taken to be its mean. With ``whole_audio`` it knows all of the audio. Recordings of noise alone are judged by
+        what the signal would have been.
+        """
+        person = self._listener(int(recording.subject))
+        raw = self.load(recording)
+        good = mne.pick_types(raw.info, meg=True, exclude="bads")
+        n_times = sample(duration_s, self.sfreq)
+        first = [sample(start + offset_s, self.sfreq) for start in starts_s]
+        if min(first) < 0 or max(first) + n_times > raw.n_times:
+            raise UserError(
+                f"{self.name}, {recording.name}: windows from {min(starts_s):.2f} to {max(starts_s):.2f} s, seen from "
+                f"{offset_s} s later for {duration_s} s, reach outside the recording (0 to {raw.times[-1]:.2f} s)."
+            )
+        courses = candidate_courses(
+            person,
+            {stimulus: person.drive(self._features(stimulus)) for stimulus in {name for name, _ in candidates}},
+            candidates,
+            sfreq=self.sfreq,
+            offset_s=offset_s,
+            duration_s=duration_s,
+            whole_audio=whole_audio,
+        )
+        return log_likelihood_ratios(
+            np.stack([raw[good, start : start + n_times][0] for start in first]),
+            courses * (self.signal_gain or 1.0),
+            patterns=person.patterns[good],
+            spatial=person.noise[np.ix_(good, good)] * self.noise_level**2,
+            temporal=autocovariance(n_times, self.sfreq),
+        )
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Keyed by all that changes the numbers; who and what is chosen of them does not."""
+        settings = {
+            "version": VERSION,
+            "sfreq": self.sfreq,
+            "noise_level": self.noise_level,
+            "signal_gain": self.signal_gain,
+            "seed": self.seed,
+            "max_story_s": self.max_story_s,
+            "stories": [asdict(story) for story in stories()],
+        }
+        return self.root / f"meg-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]}"
+
+    def _file(self, recording: Recording) -> Path:
+        return self._folder / recording.name / "meg_raw.fif"
+
+    def _spoken(self, stimulus: str) -> Path:
+        """Folder of one stimulus: its audio, events and features, made if missing."""
+        folder = self._folder / "stimuli" / stimulus
+        if not folder.exists():
+            if stimulus not in self._stories:
+                raise UserError(f"{self.name}: no stimulus '{stimulus}'; there are {', '.join(self._stories)}.")
+            speech = self.root / "speech"
+            speak_story(self._stories[stimulus], speech)
+            samples, rate = soundfile.read(audio_file(speech, stimulus), dtype="int16")
+            events = pd.read_parquet(events_file(speech, stimulus))
+            if self.max_story_s is not None:
+                samples, events = _cut(samples, rate, events, self.max_story_s)
+            with written_whole(folder) as part:
+                part.mkdir()
+                soundfile.write(part / "audio.wav", samples, rate)
+                events.to_parquet(part / "events.parquet")
+                np.save(part / "features.npy", stimulus_features(part / "audio.wav", events, self.sfreq))
+        return folder
+
+    def _features(self, stimulus: str) -> np.ndarray:
+        return np.load(self._spoken(stimulus) / "features.npy")
+
+    def _lead(self, recording: Recording) -> int:
+        """Samples of silence before the story: between 1 and 2 s, in each recording another."""
+        return round(self.sfreq * np.random.default_rng(self._entropy(recording, 0)).uniform(1, 2))
+
+    def _n_times(self, recording: Recording) -> int:
+        features = np.load(self._spoken(_stimulus(recording)) / "features.npy", mmap_mode="r")
+        return self._lead(recording) + len(features) + round(TAIL_S * self.sfreq)
+
+    def _entropy(self, recording: Recording, use: int) -> list[int]:
+        return [self.seed, int(recording.subject), zlib.crc32(_stimulus(recording).encode()), use]
+
+    def _listener(self, subject: int) -> Listener:
+        return _listener(subject, self.sfreq, self.seed)
+
+    def _check_space(self, missing: list[Recording]) -> None:
+        needed = sum(self._n_times(recording) for recording in missing) * 306 * 4
+        free = shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise UserError(
+                f"{self.name}: {len(missing)} recordings need {needed / 1e9:.1f} GB at {self.root}, where "
+                f"{free / 1e9:.1f} GB are free. Set N2S_CACHE to a larger disk, or ask for fewer stories or subjects."
+            )
+
+    def _make(self, recording: Recording) -> None:
+        """Write one recording, unless another process has meanwhile."""
+        if self._file(recording).exists():
+            return
+        person = self._listener(int(recording.subject))
+        rng = np.random.default_rng(self._entropy(recording, 1))
+        n_times, lead = self._n_times(recording), self._lead(recording)
+        noise = time_courses(len(person.info.ch_names), n_times, self.sfreq, rng)
+        mixing = (np.linalg.cholesky(person.noise) * self.noise_level).astype(np.float32)
+        patterns = person.patterns.astype(np.float32)
+        activity = np.zeros((patterns.shape[1], n_times), np.float32)
+        heard = person.drive(self._features(_stimulus(recording)))
+        heard = np.pad(heard, ((0, 0), (0, n_times - lead - heard.shape[1])))
+        activity[:, lead:] = person.activity(heard) * self.signal_gain
+        data = np.empty((len(mixing), n_times))
+        for start in range(0, n_times, 4096):  # in pieces: memory
+            piece = slice(start, start + 4096)
+            data[:, piece] = mixing @ noise[:, piece] + patterns @ activity[:, piece]
+        del noise
+        for name, level in zip(person.info["bads"], BAD_LEVELS, strict=True):
+            channel = person.info.ch_names.index(name)
+            data[channel] = level * data[channel].std() * rng.standard_normal(n_times)
+        raw = mne.io.RawArray(data, person.info, verbose="error")
+        with written_whole(self._file(recording).parent) as folder:
+            folder.mkdir()
+            raw.save(folder / "meg_raw.fif", fmt="single", verbose="error")
+
+
+def _chosen(wanted: list[str] | None) -> dict[str, Story]:
+    """Stimulus id -> story, in the order of the table."""
+    table = {story.stimulus: story for story in stories()}
+    if wanted is None:
+        return table
+    known = [*table, *dict.fromkeys(story.id for story in table.values())]
+    for name in wanted:
+        if name not in known:
+            raise UserError(f"simulated_meg: no story '{name}'.{nearest(name, known)} There are: {', '.join(known)}.")
+    return {stimulus: story for stimulus, story in table.items() if stimulus in wanted or story.id in wanted}
+
+
+def _wait(jobs: list[Future], what: str) -> None:
+    """Show how many are done; the first that fails stops those that have not begun."""
+    try:
+        for job in track(as_completed(jobs), what, total=len(jobs)):
+            job.result()
+    finally:
+        for job in jobs:
+            job.cancel()
+
+
+@lru_cache(maxsize=16)
+def _listener(subject: int, sfreq: float, seed: int) -> Listener:
+    return listener(subject, sfreq, seed)
+
+
+def _stimulus(recording: Recording) -> str:
+    return f"{recording.task}.{recording.run}"
+
+
+def _cut(samples: np.ndarray, rate: int, events: pd.DataFrame, longest_s: float) -> tuple[np.ndarray, pd.DataFrame]:
+    """Keep the sentences that end before ``longest_s``, and the first one in any case."""
+    stops = events.stimulus_onset + events.duration
+    sentences = events.kind == "sentence"
+    stop_s = max(stops[sentences & (stops <= longest_s)].max(), stops[sentences].min())
+    stop_s = stops[sentences].min() if np.isnan(stop_s) else stop_s
+    kept = events[(events.kind == "story") | (stops <= stop_s + 1e-6)].copy()
+    story = kept.kind == "story"
+    kept.loc[story, "duration"] = stop_s - kept.loc[story, "stimulus_onset"]
+    return samples[: round(stop_s * rate)], kept
