@@ -40,7 +40,7 @@ class SubjectLayer(nn.Module):
                 f"Subjects {sorted(set(subject[unknown].tolist()))} are not among the {n_subjects} of this network: "
                 f"expected 0 to {n_subjects - 1}, or -1 for an unseen subject. add_subject() adds one."
             )
-        # A row of shares for each subject, and one for an unseen one: unlike indexing, no copy of all matrices with the mean.
+        # A row of shares for each subject and one for an unseen one: to index, the mean would be appended to a copy.
         seen = torch.eye(n_subjects, dtype=self.weights.dtype, device=x.device)
         shares = torch.cat([seen, torch.full_like(seen[:1], 1 / n_subjects)])
         index = torch.where(subject == -1, n_subjects, subject.masked_fill(unknown, n_subjects + 1))
