@@ -155,4 +155,28 @@ def test_seeds_depend_on_place_not_on_history(monkeypatch):
     assert torch.equal(draw(1, 2), draw(1, 2))
     places = [(0, 0), (0, 1), (1, 0), (2, 1), (1, 2)]
     drawn = [draw(*place, rank=rank, seed=seed) for place in places for rank in (0, 1) for seed in (0, 1)]
-    assert len({tuple(d.tolist()) for d in drawn}) == len(places) * 4
+    StepSeed(0).on_train_epoch_start(SimpleNamespace(current_epoch=0, fit_loop=SimpleNamespace(_data_fetcher=[])), None)
+    drawn.append(torch.rand(8))
+    assert len({tuple(d.tolist()) for d in drawn}) == len(places) * 4 + 1
+
+
+def test_killed_between_best_and_last(tmp_path, monkeypatch):
+    """The continued fit writes best.ckpt again, not beside it."""
+    from n2s.callbacks import LastCheckpoint
+
+    monkeypatch.chdir(tmp_path)
+    checkpoint = {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": {"monitor": "val/loss"}}
+    tiny_recipe.write_recipe(tmp_path / "tiny.yaml", trainer={"callbacks": checkpoint})
+
+    def stop(*_):
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LastCheckpoint, "on_train_epoch_end", stop)
+        with pytest.raises(Stop):
+            fit(patch)
+    (run,) = runs_of(Path("checkpoints/tiny"))
+    assert [path.name for path in run.folder.glob("*.ckpt")] == ["best.ckpt"]
+    fit(monkeypatch)
+    assert sorted(path.name for path in run.folder.glob("*.ckpt")) == ["best.ckpt", "last.ckpt"]
+    assert len(logged(run)) == 2  # the row of validation, the row of training

@@ -164,7 +164,12 @@ class MEGDataModule(NeuralDataModule):
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
     def prepare_data(self) -> None:
-        """Fill the caches: recordings, features, scalers. One process does it, the others wait."""
+        """Fill the caches: recordings, features, scalers. One process does it, the others wait.
+
+        Events and audio are checked first, so that no mistake in them shows only after hours of preparing.
+        """
+        for study in self.studies.values():
+            collect_stimuli(study, {r.name: study.events(r) for r in study.recordings()})
         self.setup("prepare")
 
     def setup(self, stage: str) -> None:
