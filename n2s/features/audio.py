@@ -1,5 +1,6 @@
 """Sound files as mono tensors at the rate that is asked for."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import soundfile
@@ -57,8 +58,7 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
             )
         try:
             file.seek(first)
-            blocks = file.blocks(_BLOCK, frames=last - first, dtype="float32", always_2d=True)
-            audio = torch.cat([torch.from_numpy(block.mean(axis=1)) for block in blocks])
+            audio = torch.cat(list(_blocks(file, last - first)))
         except soundfile.SoundFileError as error:
             raise UserError(f"{path}: broken in the middle ({error}). Copy it again from its source.") from error
     if not len(audio):
@@ -79,6 +79,16 @@ def read_stimulus(stimulus: Stimulus, sfreq: int, start_s: float = 0.0, stop_s: 
             "or take the features that the study brings: n2s.features.Ready."
         )
     return read_audio(stimulus.audio, sfreq, start_s, stop_s)
+
+
+def _blocks(file: soundfile.SoundFile, n_samples: int) -> Iterator[Tensor]:
+    """Mono pieces of what follows. ``SoundFile.blocks`` would fill up with random memory where an mp3's header lies."""
+    while True:
+        block = file.read(min(_BLOCK, n_samples), dtype="float32", always_2d=True)
+        yield torch.from_numpy(block.mean(axis=1))
+        n_samples -= len(block)
+        if not len(block) or not n_samples:
+            return
 
 
 def _opened(path: Path) -> soundfile.SoundFile:
