@@ -13,6 +13,7 @@ COMMANDS = {
     "validate": ("n2s.cli:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli:main", "predict with the newest run of a recipe"),
+    "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 
 

@@ -27,6 +27,7 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.paths import written_whole
 from n2s.provenance import provenance
+from n2s.report.write_test import WriteTest
 from n2s.runs import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
 
 NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
@@ -146,6 +147,7 @@ class CLI(LightningCLI):
             path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete) if fit else []
+            callbacks += [WriteTest(self.choice.run.folder, config.seed_everything)] if self.subcommand == "test" else []
         config.trainer.callbacks = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):

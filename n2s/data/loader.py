@@ -72,6 +72,8 @@ class WindowLoader:
         Whether to read ahead.
     """
 
+    batch_sampler = None  # Lightning asks for it, and sets the epoch of `sampler`
+
     def __init__(self, sampler: WindowSampler, read: Callable, assemble: Callable[..., Batch], *, ahead: bool):
         self.sampler, self._read, self._assemble, self._ahead = sampler, read, assemble, ahead
 

@@ -110,6 +110,6 @@ def _save_attention(path: Path, data: MEGDataModule, module: MEGContrastive) -> 
     meta = data.recordings[data.window_table("test").recording.iloc[0]].meta
     positions = torch.tensor(meta["positions"], device=module.device)
     mask = torch.tensor(meta["good"], device=module.device)
-    weights = module.encoder.eval().attention.attention(positions[None], mask[None])[0].detach().cpu().numpy()
+    weights = module.encoder.eval().attention.weights(positions[None], mask[None])[0].detach().cpu().numpy()
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, weights=weights, positions=np.array(meta["positions"]), ch_names=np.array(meta["ch_names"]))
