@@ -85,6 +85,8 @@ class CLI(LightningCLI):
             print(self.choice.message, flush=True)
         config.ckpt_path = self.choice.checkpoint
         config.weights_only = True if config.weights_only is None else config.weights_only
+        if self.subcommand == "test":
+            config.verbose = False  # one table, with the controls, not Lightning's beside it
         place(config.trainer, self.choice)
 
     def _complete(self, config: Namespace) -> dict:
