@@ -125,6 +125,10 @@ class SimulatedMEG(Study):
         self.prepare()
         return [self._file(recording), self._spoken(_stimulus(recording)) / "events.parquet"]
 
+    def settings(self) -> dict:
+        """Names the folder of recordings made with the same settings."""
+        return {"folder": self._folder.name}
+
     def prepare(self) -> None:
         """Make the stories and recordings that are missing, in as many threads as there are cores, at most four.
 
@@ -264,18 +268,16 @@ class SimulatedMEG(Study):
         person = self._listener(int(recording.subject))
         rng = np.random.default_rng(self._entropy(recording, 1))
         n_times, lead = self._n_times(recording), self._lead(recording)
-        noise = time_courses(len(person.info.ch_names), n_times, self.sfreq, rng)
+        data = time_courses(len(person.info.ch_names), n_times, self.sfreq, rng)
         mixing = (np.linalg.cholesky(person.noise) * self.noise_level).astype(np.float32)
         patterns = person.patterns.astype(np.float32)
         activity = np.zeros((patterns.shape[1], n_times), np.float32)
         heard = person.drive(self._features(_stimulus(recording)))
         heard = np.pad(heard, ((0, 0), (0, n_times - lead - heard.shape[1])))
         activity[:, lead:] = person.activity(heard) * self.signal_gain
-        data = np.empty((len(mixing), n_times))
-        for start in range(0, n_times, 4096):  # in pieces: memory
+        for start in range(0, n_times, 4096):  # in pieces and in place: memory
             piece = slice(start, start + 4096)
-            data[:, piece] = mixing @ noise[:, piece] + patterns @ activity[:, piece]
-        del noise
+            data[:, piece] = mixing @ data[:, piece].astype(np.float32) + patterns @ activity[:, piece]
         for name, level in zip(person.info["bads"], BAD_LEVELS, strict=True):
             channel = person.info.ch_names.index(name)
             data[channel] = level * data[channel].std() * rng.standard_normal(n_times)

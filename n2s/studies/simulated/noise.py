@@ -46,7 +46,7 @@ def time_courses(n_channels: int, n_times: int, sfreq: float, rng: np.random.Gen
     amplitude[0] *= np.sqrt(2)  # the constant and, of an even length, the Nyquist term are real
     if n % 2 == 0:
         amplitude[-1] *= np.sqrt(2)
-    courses = np.empty((n_channels, n_times), np.float32)
+    courses = np.empty((n_channels, n_times))
     for start in range(0, n_channels, 16):  # a few channels at a time: memory
         block = courses[start : start + 16]
         parts = rng.standard_normal((len(block), len(amplitude), 2), dtype=np.float32)

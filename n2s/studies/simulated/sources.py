@@ -64,10 +64,14 @@ def stimulus_features(audio: Path, events: pd.DataFrame, sfreq: float) -> np.nda
         raise UserError(f"{audio}: found {rate} Hz and shape {samples.shape}; expected one channel at {AUDIO_HZ} Hz.")
     samples = torch.from_numpy(samples / np.sqrt(np.mean(samples**2)))
     samples = torch.cat([samples[:1], samples[1:] - 0.95 * samples[:-1]])  # evens out the spectrum of speech
+    hop = round(AUDIO_HZ / sfreq)
     mel = torchaudio.transforms.MelSpectrogram(
-        AUDIO_HZ, n_fft=512, hop_length=round(AUDIO_HZ / sfreq), f_min=80, f_max=8000, n_mels=N_BANDS, norm="slaney"
+        AUDIO_HZ, n_fft=512, hop_length=hop, f_min=80, f_max=8000, n_mels=N_BANDS, norm="slaney", center=False
     )
-    level = torch.log10(1 + 100 * mel(samples)).numpy().T
+    padded = torch.nn.functional.pad(samples, (256, 256))  # frame i is centred at i * hop
+    starts = range(0, len(samples) // hop + 1, 2048)  # in pieces: memory
+    power = torch.cat([mel(padded[start * hop : (start + 2047) * hop + 512]) for start in starts], dim=1)
+    level = torch.log10(1 + 100 * power).numpy().T
     rise = np.zeros_like(level)
     step = max(1, round(RISE_S * sfreq))
     rise[step:] = np.maximum(level[step:] - level[:-step], 0)
