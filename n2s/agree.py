@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,7 +18,8 @@ from torch.distributed import DistError, TCPStore
 from n2s.errors import UserError
 
 PATIENCE = timedelta(minutes=10)  # a cluster may start its processes minutes apart
-_KEY = "N2S_AGREED"
+GRACE_S = 60.0  # how long the first process stays to say that it failed
+_KEY, _LEARNT = "N2S_AGREED", "N2S_LEARNT"
 _stores: list[TCPStore] = []  # the first process serves the others as long as it lives
 
 
@@ -70,16 +72,30 @@ def _over_network(decide: Callable[[], dict], cluster: ClusterEnvironment) -> di
     # torchrun's own process serves its workers; else the first one does, and Lightning's process group will share
     # that server with us, which multi_tenant allows
     serves = first and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    address, port = cluster.main_address, cluster.main_port
     try:
-        store = TCPStore(
-            cluster.main_address, cluster.main_port, is_master=serves, timeout=PATIENCE, wait_for_workers=False,
-            multi_tenant=True,
-        )  # fmt: skip
-        _stores.append(store)
-        if not first:
-            return json.loads(store.get(_KEY))
-    except DistError as error:
-        raise UserError(f"the first process ended before the run was chosen; see its message ({error}).") from None
-    decision = decide()
+        store = TCPStore(address, port, is_master=serves, timeout=PATIENCE, wait_for_workers=False, multi_tenant=True)
+    except DistError:
+        raise UserError(f"the first process was not found at {address}:{port}; see its message.") from None
+    _stores.append(store)
+    if not first:
+        answer = json.loads(store.get(_KEY))
+        store.add(_LEARNT, 1)
+        if answer is None:
+            raise UserError("the first process could not choose a run; see its message.")
+        return answer
+    try:
+        decision = decide()
+    except UserError:
+        store.set(_KEY, "null")
+        _wait_for_others(store, cluster.world_size() - 1)
+        raise
     store.set(_KEY, json.dumps(decision))
     return decision
+
+
+def _wait_for_others(store: TCPStore, count: int) -> None:
+    """Until they know, but not for one that does not come: it would look for a server that has gone."""
+    end = time.monotonic() + GRACE_S
+    while store.add(_LEARNT, 0) < count and time.monotonic() < end:
+        time.sleep(0.1)

@@ -72,5 +72,5 @@ def fit_callbacks(given: list[Callback], choice: Choice, config: dict) -> list[C
 
 
 def loggers(given: object, path: Path) -> list[Logger]:
-    """A CSV file, and the recipe's loggers."""
-    return [MetricsCSV(path), *(logger for logger in as_list(given) if not isinstance(logger, bool))]
+    """The recipe's loggers, and a CSV file: always, and last, so that ``trainer.logger`` is the recipe's."""
+    return [*(logger for logger in as_list(given) if not isinstance(logger, bool)), MetricsCSV(path)]

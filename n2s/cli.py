@@ -37,7 +37,7 @@ NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better he
     r"Checkpoint directory .* exists and is not empty",
     r"Be aware that when using `ckpt_path`",
 )
-NOISY_LOGS = ("Tip:", "TPU available")
+NOISY_LOGS = ("Tip:", "TPU available", "Restoring states from", "Restored all states", "Loaded model weights")
 
 
 class Parser(ReadableErrors, LightningArgumentParser):
@@ -149,7 +149,9 @@ class CLI(LightningCLI):
             path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete) if fit else []
-            callbacks += [WriteTest(self.choice.run.folder, config.seed_everything)] if self.subcommand == "test" else []
+            callbacks += (
+                [WriteTest(self.choice.run.folder, config.seed_everything)] if self.subcommand == "test" else []
+            )
         config.trainer.callbacks = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
@@ -226,7 +228,7 @@ def main() -> None:
         subclass_mode_data=True,
         auto_configure_optimizers=False,
         save_config_callback=None,
-        trainer_defaults=_processes(),
+        trainer_defaults={"enable_autolog_hparams": False} | _processes(),  # loggers get the complete config instead
         parser_class=Parser,
         parser_kwargs={"parser_mode": "omegaconf", "prog": "n2s", "allow_abbrev": False},
     )
