@@ -101,6 +101,8 @@ class Run:
 
     def settings(self) -> dict:
         """What decides its numbers, from its config and record."""
+        if not self.config.is_file():
+            raise UserError(f"{self.folder} has no config.yaml. Move the folder away: it cannot be told what it is.")
         return settings_of(yaml.safe_load(self.config.read_text()), self.read()["started_from"])
 
     def lock(self) -> FileLock:

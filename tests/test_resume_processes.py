@@ -71,8 +71,8 @@ def test_torchrun_and_requeued_slurm_job(tmp_path):
         subprocess.Popen(
             [sys.executable, "-m", "n2s", *fit],
             env=environment(**slurm(4711, rank, port)),
-            stdout=-1,
-            stderr=-1,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         for rank in range(2)
