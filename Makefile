@@ -1,0 +1,28 @@
+# make demo: fit and test the built-in simulated study.  make test: the tests.  Both install what they need, once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+RECIPE := configs/meg_contrastive.yaml
+
+.PHONY: demo test lint bench
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sim,dev]"
+	$(BIN)/python -c "import torch, torchaudio"
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/n2s fit --config $(RECIPE)
+	$(BIN)/n2s test --config $(RECIPE)
+
+test: .venv/.installed
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: .venv/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
