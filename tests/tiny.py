@@ -19,8 +19,21 @@ class TinyStudy(Study):
 
     name = "tiny"
 
-    def __init__(self, root, *, n_subjects=2, n_stories=4, story_s=30.0, gain=1.0, together=False, n_channels=8, sfreq=SFREQ,
-                 sentence_s=5.0, seed=0, only=None):
+    def __init__(
+        self,
+        root,
+        *,
+        n_subjects=2,
+        n_stories=4,
+        story_s=30.0,
+        gain=1.0,
+        together=False,
+        n_channels=8,
+        sfreq=SFREQ,
+        sentence_s=5.0,
+        seed=0,
+        only=None,
+    ):
         self.root = Path(root)
         self.n_subjects, self.n_stories, self.story_s, self.gain = n_subjects, n_stories, story_s, gain
         self.together, self.n_channels, self.sfreq, self.sentence_s = together, n_channels, sfreq, sentence_s
@@ -61,7 +74,9 @@ class TinyStudy(Study):
             frames = self.features(name)
             at = time_s - LAG_S - onset
             inside = (at >= 0) & (at < self.story_s - 1 / RATE)
-            heard = np.stack([np.interp(at[inside], np.arange(len(frames.values)) / RATE, column) for column in frames.values.T], 1)
+            heard = np.stack(
+                [np.interp(at[inside], np.arange(len(frames.values)) / RATE, column) for column in frames.values.T], 1
+            )
             data[inside] += self.gain * heard @ mixing
         montage = mne.channels.make_standard_montage("biosemi64")
         info = mne.create_info(montage.ch_names[: self.n_channels], self.sfreq, "eeg")
@@ -75,8 +90,27 @@ class TinyStudy(Study):
             rows.append({"onset": onset, "duration": self.story_s, "kind": "story", "stimulus_onset": 0.0, **shared})
             for i in range(int(self.story_s / self.sentence_s)):
                 at = i * self.sentence_s
-                rows.append({"onset": onset + at, "duration": self.sentence_s, "kind": "sentence", "stimulus_onset": at,
-                             "sequence": f"{name}-{i}", "text": f"sentence {i} of {name}.", **shared})
-                rows += [{"onset": onset + at + j, "duration": 0.4, "kind": "word", "stimulus_onset": at + j, "text": f"w{i}{j}",
-                          "sequence": f"{name}-{i}", **shared} for j in range(int(self.sentence_s))]
+                rows.append(
+                    {
+                        "onset": onset + at,
+                        "duration": self.sentence_s,
+                        "kind": "sentence",
+                        "stimulus_onset": at,
+                        "sequence": f"{name}-{i}",
+                        "text": f"sentence {i} of {name}.",
+                        **shared,
+                    }
+                )
+                rows += [
+                    {
+                        "onset": onset + at + j,
+                        "duration": 0.4,
+                        "kind": "word",
+                        "stimulus_onset": at + j,
+                        "text": f"w{i}{j}",
+                        "sequence": f"{name}-{i}",
+                        **shared,
+                    }
+                    for j in range(int(self.sentence_s))
+                ]
         return events_table(rows, where=recording.name)

@@ -107,7 +107,13 @@ class Study(ABC):
         return None
 
     def ideal_scores(
-        self, recording: Recording, starts_s: np.ndarray, candidates: list[tuple[str, float]], *, offset_s: float, duration_s: float
+        self,
+        recording: Recording,
+        starts_s: np.ndarray,
+        candidates: list[tuple[str, float]],
+        *,
+        offset_s: float,
+        duration_s: float,
     ) -> np.ndarray | None:
         """Scores (n, k) of the best possible decoder, where the generator of the data is known; else None.
 
