@@ -126,5 +126,7 @@ class Study(ABC):
             ``duration_s``.
         candidates
             (k) Stimulus id and start (s in it) of each candidate, whose audio is known for ``duration_s``.
+        offset_s, duration_s
+            What of a window the decoder sees, s.
         """
         return None
