@@ -60,6 +60,7 @@ class Targets:
             known = np.arange(self._first["train"], self._first["train"] + len(blocks["train"]))
         else:
             raise UserError(f"data.target is a {type(feature).__name__}, expected a FrameFeature or a ClipFeature.")
+        feature.release()
         axis = 0 if per_dimension else None
         mean, deviation = values[known].mean(axis), values[known].std(axis)
         self.values = ((values - mean) / np.maximum(deviation, 1e-8)).astype(np.float16)
