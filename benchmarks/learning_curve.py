@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
-PAPER_LOSS = ["--model.loss.normalize", "target", "--model.loss.temperature", "null", "--model.loss.symmetric", "false"]
+PAPER_LOSS = "{model: {init_args: {loss: {init_args: {normalize: target, temperature: null, symmetric: false}}}}}"
 
 
 def score(name: str, changes: list[str], folder: Path) -> dict:
@@ -39,9 +39,12 @@ def main() -> None:
     epochs = ["--trainer.max_epochs", str(options.epochs), "--model.scheduler.init_args.T_max", str(options.epochs)]
     rows = [(f"hours_{hours:g}", ["--data.train_hours", str(hours)]) for hours in options.hours]
     rows += [(f"seed_{seed}", ["--seed_everything", str(seed), "--data.seed", str(seed)]) for seed in options.seeds]
-    rows += [("paper_loss", PAPER_LOSS)] if options.paper_loss else []
     print(f"{'':12} {'top-1':>6} {'top-10':>7}   of the ceiling's: top-1, top-10", flush=True)
     with tempfile.TemporaryDirectory() as folder:
+        if options.paper_loss:
+            overlay = Path(folder) / "paper_loss.yaml"
+            overlay.write_text(PAPER_LOSS)
+            rows.append(("paper_loss", ["--config", str(overlay)]))
         for name, changes in rows:
             found = score(name, [*epochs, *changes], Path(folder))
             model, ceiling = found["model"], found["ceiling"]

@@ -41,7 +41,12 @@ def test_a_listener_of_122_s_is_fitted_and_tested(real_data, tmp_path):
     )  # fmt: skip
     encoder = BrainEncoder(1, 28, n_virtual=16, n_fourier=32, hidden=16, depth=3)
     module = MEGContrastive(encoder, ClipLoss("both", "learned", True))
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     trainer = pl.Trainer(max_epochs=3, accelerator="cpu", **quiet)
     trainer.fit(module, datamodule=data)
     assert np.isfinite(float(trainer.callback_metrics["train/loss"]))
