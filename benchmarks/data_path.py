@@ -2,14 +2,17 @@
 
     python benchmarks/data_path.py          # pip install "n2s[bench]" for braindecode
 
-208 magnetometers, 3 s at 120 Hz (360 samples), batches of 256, one thread, ten minutes of noise. Each path gives
-baseline-corrected float32 windows in random order; ours also scales and clamps them.
+208 magnetometers, 3 s at 120 Hz (360 samples), batches of 256, one thread, ten minutes of noise, in random order.
+``to the model``: scaled, baseline-corrected, clamped float32 windows, as a model takes them; every path does that work.
+``to the bus``: what the host does for a GPU, which finishes the batch there: scaled float16. Their like for peers is
+the window as read, since that is what their host hands over.
 """
 
 import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
+os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # as the command n2s does: torch's large buffers in huge pages
 
 import resource  # noqa: E402
 import tempfile  # noqa: E402
@@ -27,13 +30,12 @@ from n2s.data.residency import OnDevice, OnHost, Scaled, finish  # noqa: E402
 from n2s.data.scaler import OWN, Scaler  # noqa: E402
 from n2s.studies.study import Recording  # noqa: E402
 
-C, N, SFREQ, MINUTES, BATCH, BASELINE = 208, 360, 120.0, 10, 256, 60
+C, N, SFREQ, MINUTES, BATCH, BASELINE, CLAMP = 208, 360, 120.0, 10, 256, 60, 20.0
 SECONDS = 6.0  # each path is timed for at least this long
 
 
-def rate(windows: Callable[[], Iterator[int]]) -> float:
+def rate(batches: Iterator[int]) -> float:
     """Windows per second of an endless iterator of batch sizes, after one batch of warm-up."""
-    batches = windows()
     next(batches)
     count, start = 0, time.perf_counter()
     while (spent := time.perf_counter() - start) < SECONDS:
@@ -41,31 +43,41 @@ def rate(windows: Callable[[], Iterator[int]]) -> float:
     return count / spent
 
 
-def residency(source: OnDevice | OnHost, n_times: int) -> Iterator[int]:
+def residency(source: OnDevice | OnHost, n_times: int, *, to_model: bool) -> Iterator[int]:
     rng = np.random.default_rng(0)
     while True:
         start = rng.integers(0, n_times - N, BATCH)
-        brain = finish(source.brain(np.zeros(BATCH, np.int64), start, N), n_baseline=BASELINE, n_offset=0, clamp=20.0)
+        brain = source.brain(np.zeros(BATCH, np.int64), start, N)
+        if to_model:
+            brain = finish(brain, n_baseline=BASELINE, n_offset=0, clamp=CLAMP)
         yield len(brain)
 
 
-class Lazy(Dataset):
-    """One epoch a read, as `mne.Epochs(preload=False)` gives it."""
+def ready(window: np.ndarray) -> np.ndarray:
+    """(c, n) as read -> as a model takes it: scaled, less its baseline, clamped."""
+    window = window.astype(np.float32) * np.float32(1e13)
+    window -= window[:, :BASELINE].mean(1, keepdims=True)
+    return np.clip(window, -CLAMP, CLAMP, out=window)
 
-    def __init__(self, epochs: mne.Epochs):
-        self.epochs = epochs
+
+class Read(Dataset):
+    """One window a read, by ``read(index) -> (c, n)``, and made ready for the model if so wanted."""
+
+    def __init__(self, read: Callable[[int], np.ndarray], n: int, *, to_model: bool):
+        self.read, self.n, self.to_model = read, n, to_model
 
     def __len__(self) -> int:
-        return len(self.epochs)
+        return self.n
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self.epochs[index].get_data(verbose="error")[0].astype(np.float32)
+        window = self.read(index)
+        return ready(window) if self.to_model else window.astype(np.float32)
 
 
 def loader(dataset: Dataset) -> Iterator[int]:
     while True:
         for batch in DataLoader(dataset, batch_size=32, shuffle=True):
-            yield len(batch[0] if isinstance(batch, list) else batch)
+            yield len(batch)
 
 
 def braindecode_windows(path: Path) -> Dataset | None:
@@ -82,6 +94,23 @@ def braindecode_windows(path: Path) -> Dataset | None:
     )  # fmt: skip
 
 
+def peers(fif: Path, n_times: int) -> dict[str, tuple[Callable[[int], np.ndarray], int]]:
+    """Name: how to read one window, how many there are."""
+    starts = np.arange(0, n_times - N, 60)
+    events = np.stack([starts, np.zeros_like(starts), np.ones_like(starts)], 1)
+    raw = mne.io.read_raw_fif(fif, preload=False, verbose="error")
+    epochs = mne.Epochs(
+        raw, events, tmin=0, tmax=(N - 1) / SFREQ, baseline=None, preload=False, reject_by_annotation=False,
+        verbose="error",
+    )  # fmt: skip
+    epochs.drop_bad(verbose="error")
+    found = {"lazy mne.Epochs, DataLoader": (lambda i: epochs[i].get_data(verbose="error")[0], len(epochs))}
+    windows = braindecode_windows(fif)
+    if windows is not None:
+        found["braindecode windows, lazy"] = (lambda i: windows[i][0], len(windows))
+    return found
+
+
 def main() -> None:
     torch.set_num_threads(1)
     n_times = int(MINUTES * 60 * SFREQ)
@@ -95,34 +124,27 @@ def main() -> None:
         prepared = PreparedRecording(Path(folder), Recording("01"))
         scaled = [Scaled.of(prepared, Scaler(np.zeros(C, np.float32), np.ones(C, np.float32), OWN), recentre=False)]
         features = np.zeros((1, 1), np.float16)
-        starts = np.arange(0, n_times - N, 60)
-        events = np.stack([starts, np.zeros_like(starts), np.ones_like(starts)], 1)
-        raw = mne.io.read_raw_fif(fif, preload=False, verbose="error")
-        epochs = mne.Epochs(
-            raw, events, tmin=0, tmax=(N - 1) / SFREQ, baseline=(0, (BASELINE - 1) / SFREQ), preload=False,
-            reject_by_annotation=False, verbose="error",
-        )  # fmt: skip
-        epochs.drop_bad(verbose="error")
-        found = {
-            "mne.Epochs, lazy, DataLoader": rate(lambda: loader(Lazy(epochs))),
-            "n2s, residency: host": rate(lambda: residency(OnHost(scaled, features, pin=False), n_times)),
-            "n2s, residency: device (CPU)": rate(
-                lambda: residency(OnDevice(scaled, features, torch.device("cpu")), n_times)
-            ),
+        ours = {
+            "n2s, residency: host": OnHost(scaled, features, pin=False),
+            "n2s, residency: device (CPU)": OnDevice(scaled, features, torch.device("cpu")),
         }
-        theirs = braindecode_windows(fif)
-        if theirs is not None:
-            found["braindecode windows, lazy"] = rate(lambda: loader(theirs))
-    peers = [value for name, value in found.items() if not name.startswith("n2s")]
-    for name, value in found.items():
-        print(f"{name:32} {value:9.0f} windows/s   {value / max(peers):6.1f} x the faster peer")
-    source, target = torch.empty(2, 2**26).unbind()
+        theirs = peers(fif, n_times)
+        for to_model, title in ((False, "to the bus"), (True, "to the model")):
+            found = {name: rate(loader(Read(read, n, to_model=to_model))) for name, (read, n) in theirs.items()}
+            best = max(found.values())
+            found |= {name: rate(residency(source, n_times, to_model=to_model)) for name, source in ours.items()}
+            print(title)
+            for name, value in found.items():
+                print(f"  {name:32} {value:8.0f} windows/s {value / best:6.1f} x the faster peer")
+    source, target = torch.rand(2, 2**26).unbind()
     start = time.perf_counter()
     for _ in range(5):
         target.copy_(source)
     copy = 5 * 2 * source.nbytes / (time.perf_counter() - start)
-    touched = C * N * 4 * 2  # read as float32, given as float32: the least that any path must move
-    print(f"limit: {copy / touched:.0f} windows/s at the {copy / 1e9:.1f} GB/s of a copy, reading and giving float32")
+    for title, n_bytes in (("float16, to the bus", 6), ("float32, to the model", 8)):
+        print(
+            f"limit: {copy / (C * N * n_bytes):.0f} windows/s {title}: float32 read, at a copy's {copy / 1e9:.1f} GB/s"
+        )
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 
 import n2s
@@ -19,6 +20,7 @@ COMMANDS = {
 
 def main() -> None:
     """Run the verb on the command line."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch's large CPU buffers in huge pages: 4 x faster to fill
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in ("--help", "-h", "help"):
         print(usage())

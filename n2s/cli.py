@@ -17,7 +17,7 @@ from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 from n2s.agree import agree, process_rank
-from n2s.attach import fit_callbacks, loggers, place
+from n2s.attach import end_wandb, fit_callbacks, loggers, place
 from n2s.callbacks import AtomicCheckpointIO, StepSeed
 from n2s.choose_run import Choice, choose_to_train, choose_weights, listed, plain_name, shown
 from n2s.cli_errors import ReadableErrors
@@ -166,6 +166,7 @@ class CLI(LightningCLI):
             return
         run = self.choice.run
         with ExitStack() as stack:
+            stack.push(end_wandb)
             if self.choice.new:
                 run.folder.mkdir(parents=True)
                 self._record(UNFINISHED if subcommand == "fit" else FINISHED)

@@ -5,6 +5,7 @@ Both give the same windows, the same numbers: scaled, clamped to what float16 ho
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -35,10 +36,15 @@ class Scaled:
         gain = torch.from_numpy(1 / scaler.scale)
         return cls(prepared, gain, -torch.from_numpy(np.ascontiguousarray(centre)) * gain)
 
-    def read(self, start: int, n: int) -> Tensor:
-        """(n, c) scaled float32 of the samples from ``start``."""
-        rows = torch.from_numpy(np.array(self.prepared.brain[start : start + n]))
-        return torch.addcmul(self.bias, rows, self.gain).clamp_(-HALF_MAX, HALF_MAX)
+    def read(self, start: int, n: int, out: Tensor | None = None) -> Tensor:
+        """(n, c) scaled float32 of the samples from ``start``, straight from the memory map into ``out`` if given."""
+        rows = self.brain[start : start + n]
+        return torch.addcmul(self.bias, rows, self.gain, out=out).clamp_(-HALF_MAX, HALF_MAX)
+
+    @cached_property
+    def brain(self) -> Tensor:
+        """The memory map. Never written to: copy-on-write, which torch asks for, keeps the file as it is."""
+        return torch.from_numpy(np.load(self.prepared.folder / "brain.npy", mmap_mode="c"))
 
 
 class Residency(ABC):
@@ -92,8 +98,10 @@ class OnHost(Residency):
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
         """See `Residency`."""
         out = torch.empty(len(start), n, self._n_channels, dtype=torch.float16, pin_memory=self._pin)
+        scratch = torch.empty(0)  # of one window: it stays in the cache of a core
         for row, (index, first) in enumerate(zip(recording.tolist(), start.tolist(), strict=True)):
-            rows = self._recordings[index].read(first, n)
+            item = self._recordings[index]
+            rows = item.read(first, n, out=scratch.resize_(n, len(item.gain)))
             out[row, :, : rows.shape[1]] = rows
             out[row, :, rows.shape[1] :] = 0
         return out
@@ -119,16 +127,10 @@ def finish(brain: Tensor, *, n_baseline: int, n_offset: int, clamp: float) -> Te
 
     On a CPU one window at a time, which stays in the cache of a core.
     """
-    if brain.device.type != "cpu":
-        return _finish(brain, n_baseline, n_offset, clamp).transpose(1, 2)
-    out = torch.empty(len(brain), brain.shape[1] - n_offset, brain.shape[2])
-    for row in range(len(brain)):
-        out[row] = _finish(brain[row], n_baseline, n_offset, clamp)
+    out = brain.new_empty(len(brain), brain.shape[1] - n_offset, brain.shape[2], dtype=torch.float32)
+    for given, seen in zip(out, brain, strict=True) if brain.device.type == "cpu" else [(out, brain)]:
+        given.copy_(seen[..., n_offset:, :])
+        if n_baseline:
+            given -= seen[..., :n_baseline, :].float().mean(-2, keepdim=True)
+        given.clamp_(-clamp, clamp)
     return out.transpose(1, 2)
-
-
-def _finish(brain: Tensor, n_baseline: int, n_offset: int, clamp: float) -> Tensor:
-    seen = brain[..., n_offset:, :].float()
-    if n_baseline:
-        seen -= brain[..., :n_baseline, :].float().mean(-2, keepdim=True)
-    return seen.clamp_(-clamp, clamp)
