@@ -7,13 +7,13 @@ import sys
 
 import n2s
 
-# verb: (module:function, one line of help). n2s.cli reads the command line itself; any other function is called with
+# verb: (module:function, one line of help). n2s.cli.main reads the command line itself; any other function is called with
 # its arguments, whose types and docstring are the command's options and help.
 COMMANDS = {
-    "fit": ("n2s.cli:main", "train a recipe; the same command continues an unfinished run"),
-    "validate": ("n2s.cli:main", "score the newest run of a recipe on its validation set"),
-    "test": ("n2s.cli:main", "score the newest run of a recipe on held-out data"),
-    "predict": ("n2s.cli:main", "predict with the newest run of a recipe"),
+    "fit": ("n2s.cli.main:main", "train a recipe; the same command continues an unfinished run"),
+    "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
+    "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
+    "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
     "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 
@@ -57,12 +57,12 @@ def usage() -> str:
 
 def run(verb: str) -> None:
     """Import and call what a verb stands for."""
-    from n2s.cli_errors import ReadableErrors, readable
+    from n2s.cli.errors import ReadableErrors, readable
 
     module, _, name = COMMANDS[verb][0].partition(":")
     with readable():
         function = getattr(importlib.import_module(module), name)
-        if module == "n2s.cli":
+        if module == "n2s.cli.main":
             function()
             return
         import jsonargparse

@@ -16,9 +16,10 @@ import yaml
 from lightning.pytorch import Trainer
 
 from n2s.__main__ import main
-from n2s.attach import never_ask_to_log_in
 from n2s.callbacks import AtomicCheckpointIO
-from n2s.runs import Run, runs_of
+from n2s.cli.main import Parser
+from n2s.runs.attach import never_ask_to_log_in
+from n2s.runs.run import Run, runs_of
 
 
 @pytest.fixture
@@ -164,6 +165,23 @@ class TestFit:
             "not empty",
         ):
             assert noise not in err
+
+
+class TestNull:
+    """jsonargparse alone takes the null of a key two classes deep for the text None."""
+
+    @pytest.mark.parametrize("more", [[], ["--model.loss.temperature", "learned"]])
+    def test_deep_in_the_command_line(self, more):
+        parser = Parser(parser_mode="omegaconf")
+        parser.add_subclass_arguments(Holder, "model")
+        line = ["--model", f"{__name__}.Holder", "--model.loss", "n2s.losses.ClipLoss", *more]
+        loss = parser.parse_args([*line, "--model.loss.temperature", "null", "--model.label", "null"]).model.init_args
+        assert loss.loss.init_args.temperature is None and loss.label is None
+
+
+class Holder(torch.nn.Module):
+    def __init__(self, loss: torch.nn.Module, label: str | None = "none"):
+        super().__init__()
 
 
 class TestLinks:

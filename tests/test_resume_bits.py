@@ -12,7 +12,7 @@ import tiny_recipe
 import torch
 
 from n2s.__main__ import main
-from n2s.runs import Run, runs_of
+from n2s.runs.run import Run, runs_of
 
 ROOT = Path(__file__).parents[1]
 EPOCHS = 6

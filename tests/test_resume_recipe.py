@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from n2s.__main__ import main
-from n2s.runs import Run, runs_of
+from n2s.runs.run import Run, runs_of
 from n2s.tasks import MEGContrastive
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"

@@ -7,10 +7,10 @@ import sys
 import pytest
 import yaml
 
-from n2s.choose_run import choose_to_train, choose_weights
 from n2s.errors import UserError
-from n2s.provenance import git_state, provenance
-from n2s.runs import FINISHED, UNFINISHED, Run, differences, run_of, runs_dir, runs_of, settings_of
+from n2s.runs.choose import choose_to_train, choose_weights
+from n2s.runs.provenance import git_state, provenance
+from n2s.runs.run import FINISHED, UNFINISHED, Run, differences, run_of, runs_dir, runs_of, settings_of
 
 CONFIG = {
     "seed_everything": 0,
@@ -97,7 +97,7 @@ class TestToTrain:
     def test_a_killed_process_frees_its_run(self, experiment):
         run = make(experiment, "a")
         code = (
-            "import os, signal, sys; from pathlib import Path; from n2s.runs import Run\n"
+            "import os, signal, sys; from pathlib import Path; from n2s.runs.run import Run\n"
             "lock = Run(Path(sys.argv[1])).lock(); lock.acquire(); print('locked', flush=True); sys.stdin.read()"
         )
         words = [sys.executable, "-c", code, str(run.folder)]

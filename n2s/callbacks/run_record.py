@@ -4,7 +4,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from n2s.callbacks.metrics_csv import MetricsCSV
 from n2s.data.datamodule import NeuralDataModule
-from n2s.runs import Run
+from n2s.runs.run import Run
 
 
 class RunRecord(Callback):

@@ -12,8 +12,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from n2s.callbacks import BestCheckpoint, LastCheckpoint, MetricsCSV, RunRecord
-from n2s.choose_run import Choice
 from n2s.config_classes import as_list, entries
+from n2s.runs.choose import Choice
 
 
 def place(trainer: Namespace, choice: Choice) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import warnings
 from contextlib import ExitStack
@@ -16,19 +17,19 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
-from n2s.agree import agree, process_rank
-from n2s.attach import end_wandb, fit_callbacks, loggers, place
 from n2s.callbacks import AtomicCheckpointIO, StepSeed
-from n2s.choose_run import Choice, choose_to_train, choose_weights, listed, plain_name, shown
-from n2s.cli_errors import ReadableErrors
-from n2s.cli_links import Instantiator, link_shapes
+from n2s.cli.errors import ReadableErrors
+from n2s.cli.links import Instantiator, link_shapes
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.paths import written_whole
-from n2s.provenance import provenance
 from n2s.report.write_test import WriteTest
-from n2s.runs import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
+from n2s.runs.agree import agree, process_rank
+from n2s.runs.attach import end_wandb, fit_callbacks, loggers, place
+from n2s.runs.choose import Choice, choose_to_train, choose_weights, listed, plain_name, shown
+from n2s.runs.provenance import provenance
+from n2s.runs.run import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
 
 NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
     r".*isinstance\(treespec, LeafSpec\)",
@@ -42,6 +43,11 @@ NOISY_LOGS = ("Tip:", "TPU available", "Restoring states from", "Restored all st
 
 class Parser(ReadableErrors, LightningArgumentParser):
     """Lightning's parser, with short errors."""
+
+    def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
+        """As jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
+        args = args and [re.sub("=None$", "=null", word) for word in args]
+        return super().parse_args(args, *others, **options)
 
 
 class CLI(LightningCLI):

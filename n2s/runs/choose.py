@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from n2s.errors import UserError, nearest
-from n2s.runs import Run, differences, run_of, runs_of
+from n2s.runs.run import Run, differences, run_of, runs_of
 
 
 @dataclass(frozen=True)

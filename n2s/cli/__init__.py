@@ -1,0 +1,1 @@
+"""fit, validate, test, predict: LightningCLI on recipes, with short errors."""
