@@ -11,8 +11,9 @@ from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
+from n2s.data.reader import WindowReader
 from n2s.data.recordings import PreparedRecording, prepare
-from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish
+from n2s.data.residency import Scaled
 from n2s.data.scaler import ITSELF, OWN, POOLED, Scaler, fit_scaler, pooled_scaler
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
 from n2s.data.stimuli import collect_stimuli
@@ -193,8 +194,7 @@ class MEGDataModule(NeuralDataModule):
         self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
         self._targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.scalers = self._fit_scalers()
-        self._sfreq = np.array([item.meta["sfreq"] for item in self.recordings.values()])
-        self._source: Residency | None = None
+        self._reader: WindowReader | None = None
 
     def train_dataloader(self) -> WindowLoader:
         """Windows in a new order each epoch."""
@@ -269,9 +269,9 @@ class MEGDataModule(NeuralDataModule):
 
     def _fit_scalers(self) -> dict[str, Scaler]:
         starts = {key: np.zeros(0, np.int64) for key in self.recordings}
+        sfreq = np.array([item.meta["sfreq"] for item in self.recordings.values()])
         for split in SPLITS if self.scaler == "recording" else ("train",):
             windows = self.windows[split]
-            sfreq = np.array([item.meta["sfreq"] for item in self.recordings.values()])
             first = windows.brain_start(windows.start_s, sfreq, np.arange(len(windows)))
             keys = windows.intervals.recording.to_numpy()[windows.interval]
             for key in np.unique(keys):
@@ -290,84 +290,24 @@ class MEGDataModule(NeuralDataModule):
     def _subject(self, key: str) -> str:
         return f"{key.split('/')[0]}/{self.recordings[key].recording.subject}"
 
-    def _device(self) -> torch.device:
-        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-
-    def _open(self) -> None:
-        """Make the windows' source and the tables of sensors on the device, once."""
-        if self._source is not None:
-            return
-        device = self._device()
-        scaled = [
-            Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
-            for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
-        ]
-        if self.residency == "device":
-            self._source = OnDevice(scaled, self._targets.values, device)
-        else:
-            self._source = OnHost(scaled, self._targets.values, pin=device.type == "cuda")
-        n_channels = max(item.meta["shape"][1] for item in self.recordings.values())
-        positions = np.full((len(self.recordings), n_channels, 2), -0.1, np.float32)  # no sensor there
-        mask = np.zeros((len(self.recordings), n_channels), bool)
-        for index, item in enumerate(self.recordings.values()):
-            positions[index, : item.meta["shape"][1]] = item.meta["positions"]
-            mask[index, : item.meta["shape"][1]] = item.meta["good"]
-        self._positions, self._mask = torch.from_numpy(positions).to(device), torch.from_numpy(mask).to(device)
-
     def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> WindowLoader:
-        self._open()
-        windows, train = self.windows[split], split == "train"
-        world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if self._reader is None:
+            device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+            scaled = [
+                Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
+                for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
+            ]
+            self._reader = WindowReader(
+                scaled, self._targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
+            )
+        windows = self.windows[split]
         sampler = WindowSampler(
             len(windows),
             batch_size=batch_size,
             shuffle=shuffle,
-            drop_last=train,
+            drop_last=split == "train",
             seed=self.seed,
-            rank=world[0],
-            world_size=world[1],
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
         )
-
-        def read(rows: np.ndarray, epoch: int) -> tuple:
-            jittered = windows.jittered(self.shape.window_s, [self.seed, epoch]) if train else windows.start_s
-            start_s = jittered[rows]
-            recording = windows.intervals.recording_index.to_numpy()[windows.interval[rows]]
-            first = windows.brain_start(start_s, self._sfreq, rows)
-            last = (
-                np.array([item.meta["shape"][0] for item in self.recordings.values()])[recording] - self.shape.n_window
-            )
-            brain = self._source.brain(recording, np.clip(first, 0, last), self.shape.n_window)
-            target = self._source.target(self._targets.rows(split, windows, start_s, rows))
-            return rows, recording, start_s, brain, target
-
-        def assemble(host: tuple) -> Batch:
-            return self._assemble(windows, *host)
-
-        return WindowLoader(sampler, read, assemble, ahead=self.residency == "host")
-
-    def _assemble(self, windows: Windows, rows, recording, start_s, brain, target) -> Batch:
-        device = self._positions.device
-        table = windows.intervals
-
-        def ids(values: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
-
-        index = ids(recording)
-        interval = windows.interval[rows]
-        return Batch(
-            brain=finish(
-                brain.to(device, non_blocking=True),
-                n_baseline=self.shape.n_baseline,
-                n_offset=self.shape.n_offset,
-                clamp=self.clamp,
-            ),
-            positions=self._positions[index],
-            mask=self._mask[index],
-            subject=ids(table.subject_index.to_numpy()[interval]),
-            target=target.to(device, non_blocking=True).float().transpose(1, 2),
-            recording=index,
-            stimulus=ids(table.stimulus_index.to_numpy()[interval]),
-            start=ids(start_s),
-            segment=ids(windows.segment[rows]),
-            window=ids(rows),
-        )
+        return self._reader.loader(split, windows, sampler)

@@ -45,6 +45,9 @@ class Targets:
             self._first = np.concatenate([[0], np.cumsum([len(piece.values) for piece in self._pieces])]).astype(
                 np.int64
             )
+            self._last = np.diff(self._first) - 1
+            self._rate_hz = np.array([piece.rate_hz for piece in self._pieces])
+            self._zero_s = np.array([piece.start_s for piece in self._pieces])
             self._piece_of = {split: self._find(table) for split, table in intervals.groupby("of", sort=False)}
             known = self._training_rows(intervals[intervals.of == "train"])
         elif isinstance(feature, ClipFeature):
@@ -70,12 +73,9 @@ class Targets:
         if self._pieces is None:
             return self._first[split] + windows.segment[rows][:, None]
         piece = self._piece_of[split][windows.interval[rows]]
-        rate_hz = np.array([p.rate_hz for p in self._pieces])[piece]
-        zero_s = np.array([p.start_s for p in self._pieces])[piece]
         time_s = start_s[:, None] + np.arange(self._shape.n_times) / self._shape.sfreq
-        frame = np.rint((time_s - zero_s[:, None]) * rate_hz[:, None]).astype(np.int64)
-        last = np.diff(self._first)[piece] - 1
-        return self._first[piece][:, None] + np.clip(frame, 0, last[:, None])
+        frame = np.rint((time_s - self._zero_s[piece, None]) * self._rate_hz[piece, None]).astype(np.int64)
+        return self._first[piece, None] + np.clip(frame, 0, self._last[piece, None])
 
     def _cut(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], intervals: pd.DataFrame) -> list[Frames]:
         self._of_stimulus: dict[str, tuple[int, np.ndarray]] = {}

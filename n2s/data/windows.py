@@ -119,6 +119,10 @@ class Windows:
     def __len__(self) -> int:
         return len(self.start_s)
 
+    def of_interval(self, column: str) -> np.ndarray:
+        """(n,) a column of each window's interval."""
+        return self.intervals[column].to_numpy()[self.interval]
+
     @property
     def segments(self) -> pd.DataFrame:
         """The unique stimulus segments in the order of their number: ``stimulus``, ``start_s``, ``story``, ``first`` (a window)."""
@@ -134,7 +138,7 @@ class Windows:
         )
 
     def jittered(self, window_s: float, seed: list[int]) -> np.ndarray:
-        """(n,) starts, each moved by up to ``jitter_s``, but never out of its interval; one move a segment."""
+        """(n,) starts in s, each moved by up to ``jitter_s``, but never out of its interval; one move a segment."""
         if not self.jitter_s or not len(self):
             return self.start_s
         shift = np.random.default_rng(seed).uniform(0, self.jitter_s, self.segment.max() + 1)[self.segment]

@@ -113,7 +113,6 @@ def _recall(data):
 
 def _all(data, split):
     """All windows of a split in one batch."""
-    data._open()
     return next(iter(data._loader(split, batch_size=len(data.windows[split]), shuffle=False)))
 
 

@@ -1,0 +1,108 @@
+"""Reads windows, wherever the arrays live, as batches on the model's device."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.data.batch import Batch
+from n2s.data.loader import WindowLoader, WindowSampler
+from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish
+from n2s.data.targets import Targets
+from n2s.data.windows import Windows, WindowShape
+
+NOWHERE = -0.1  # position of a sensor that a recording lacks
+
+
+class WindowReader:
+    """Brain windows and their targets. What a batch costs does not depend on how many recordings there are.
+
+    Parameters
+    ----------
+    recordings
+        In the order of the windows' ``recording_index``.
+    targets
+        Of all windows.
+    shape
+        Of a window.
+    residency
+        "device" or "host".
+    clamp
+        Values beyond this are clipped.
+    device
+        Of the model.
+    """
+
+    def __init__(
+        self,
+        recordings: list[Scaled],
+        targets: Targets,
+        shape: WindowShape,
+        *,
+        residency: str,
+        clamp: float,
+        device: torch.device,
+    ):
+        self._targets, self._shape, self._clamp, self._device = targets, shape, clamp, device
+        self._ahead = residency == "host"
+        self._source: Residency = (
+            OnHost(recordings, targets.values, pin=device.type == "cuda")
+            if self._ahead
+            else OnDevice(recordings, targets.values, device)
+        )
+        metas = [item.prepared.meta for item in recordings]
+        self._sfreq = np.array([meta["sfreq"] for meta in metas])
+        self._last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
+        n_channels = max(meta["shape"][1] for meta in metas)
+        positions = np.full((len(metas), n_channels, 2), NOWHERE, np.float32)
+        mask = np.zeros((len(metas), n_channels), bool)
+        for index, meta in enumerate(metas):
+            positions[index, : meta["shape"][1]] = meta["positions"]
+            mask[index, : meta["shape"][1]] = meta["good"]
+        self._positions, self._mask = torch.from_numpy(positions).to(device), torch.from_numpy(mask).to(device)
+
+    def loader(self, split: str, windows: Windows, sampler: WindowSampler) -> WindowLoader:
+        """Batches of one split, in the sampler's order."""
+        recording = windows.of_interval("recording_index")
+        subject, stimulus = windows.of_interval("subject_index"), windows.of_interval("stimulus_index")
+        epoch_starts: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+        def starts(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+            """Of all windows in this epoch: (n,) s in the stimulus, (n,) first brain sample."""
+            if epoch not in epoch_starts:
+                epoch_starts.clear()
+                start_s = windows.jittered(self._shape.window_s, [sampler.seed, epoch])
+                first = windows.brain_start(start_s, self._sfreq, np.arange(len(windows)))
+                epoch_starts[epoch] = start_s, np.clip(first, 0, self._last[recording])
+            return epoch_starts[epoch]
+
+        def read(rows: np.ndarray, epoch: int) -> tuple:
+            start_s, first = starts(epoch)
+            brain = self._source.brain(recording[rows], first[rows], self._shape.n_window)
+            target = self._source.target(self._targets.rows(split, windows, start_s[rows], rows))
+            return rows, start_s[rows], brain, target
+
+        def assemble(found: tuple) -> Batch:
+            rows, start_s, brain, target = found
+            index = self._ids(recording[rows])
+            return Batch(
+                brain=finish(
+                    brain.to(self._device, non_blocking=True),
+                    n_baseline=self._shape.n_baseline,
+                    n_offset=self._shape.n_offset,
+                    clamp=self._clamp,
+                ),
+                positions=self._positions[index],
+                mask=self._mask[index],
+                subject=self._ids(subject[rows]),
+                target=target.to(self._device, non_blocking=True).float().transpose(1, 2),
+                recording=index,
+                stimulus=self._ids(stimulus[rows]),
+                start=self._ids(start_s),
+                segment=self._ids(windows.segment[rows]),
+                window=self._ids(rows),
+            )
+
+        return WindowLoader(sampler, read, assemble, ahead=self._ahead)
+
+    def _ids(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device, non_blocking=True)
