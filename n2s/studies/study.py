@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from n2s.studies.card import Card
+
 if TYPE_CHECKING:
     import mne
 
@@ -74,6 +76,9 @@ class Study(ABC):
 
     #: Official split, if the data set has one: story or sequence id -> "train" | "val" | "test". It wins over others.
     split: dict[str, str] | None = None
+
+    #: What a public data set is, for `n2s studies`.
+    card: Card | None = None
 
     #: Counts that the complete real data must have, such as ``{"subjects": 27, "recordings": 196}``.
     expected: dict[str, int] | None = None
