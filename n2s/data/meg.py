@@ -139,7 +139,7 @@ class MEGDataModule(NeuralDataModule):
         rows = windows.segments["first"].to_numpy()
         rows = rows if segments is None else rows[segments]
         return (
-            torch.from_numpy(self._targets.values[self._targets.rows(split, windows, windows.start_s[rows], rows)])
+            torch.from_numpy(self.targets.values[self.targets.rows(split, windows, windows.start_s[rows], rows)])
             .transpose(1, 2)
             .float()
         )
@@ -192,7 +192,7 @@ class MEGDataModule(NeuralDataModule):
         self._index = {key: index for index, key in enumerate(self.recordings)}
         intervals = self._shortened(self._indexed(pd.concat(tables, ignore_index=True)))
         self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
-        self._targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
+        self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.scalers = self._fit_scalers()
         self._reader: WindowReader | None = None
 
@@ -298,7 +298,7 @@ class MEGDataModule(NeuralDataModule):
                 for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
             ]
             self._reader = WindowReader(
-                scaled, self._targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
+                scaled, self.targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
             )
         windows = self.windows[split]
         sampler = WindowSampler(

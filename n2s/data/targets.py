@@ -72,8 +72,15 @@ class Targets:
         """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: the nearest frame to each brain sample."""
         if self._pieces is None:
             return self._first[split] + windows.segment[rows][:, None]
-        piece = self._piece_of[split][windows.interval[rows]]
         time_s = start_s[:, None] + np.arange(self._shape.n_times) / self._shape.sfreq
+        return self._nearest(self._piece_of[split][windows.interval[rows]], time_s)
+
+    def frames(self, split: str, interval: int, start_s: float, n: int, sfreq: float) -> np.ndarray:
+        """(n,) rows of `values` from ``start_s`` of an interval's stimulus on, at ``sfreq``: for frame features."""
+        return self._nearest(self._piece_of[split][[interval]], start_s + np.arange(n)[None] / sfreq)[0]
+
+    def _nearest(self, piece: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+        """(b,) pieces, (b, t) seconds -> (b, t) rows."""
         frame = np.rint((time_s - self._zero_s[piece, None]) * self._rate_hz[piece, None]).astype(np.int64)
         return self._first[piece, None] + np.clip(frame, 0, self._last[piece, None])
 
