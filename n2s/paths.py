@@ -1,5 +1,6 @@
 """Where n2s keeps things, and how it writes them: whole or not at all."""
 
+import errno
 import os
 import shutil
 import uuid
@@ -40,6 +41,24 @@ def written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_room(path: Path, n_bytes: int, what: str) -> Iterator[None]:
+    """Write ``path`` in here: a disk of the cache that is full, before or in the middle, is a `UserError`."""
+    full = UserError(
+        f"{what}: the disk of the cache {cache_dir()} is full: {n_bytes / 1e6:.0f} MB are needed. What is prepared so "
+        "far is kept. Free some space, or set N2S_CACHE to a folder on another disk, and run the same command again."
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(path.parent).free < n_bytes * 1.05:
+        raise full
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise full from None
+        raise
 
 
 def data_folder(root: str | Path) -> Path:

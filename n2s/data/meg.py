@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from n2s.data.batch import Batch
@@ -194,6 +195,13 @@ class MEGDataModule(NeuralDataModule):
         self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.scalers = self._fit_scalers()
+        self.scaled = [
+            Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
+            for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
+        ]
+        if self.residency == "host":
+            for item in track(self.scaled, "scaling", transient=True):
+                item.half()
         self._reader: WindowReader | None = None
 
     def train_dataloader(self) -> WindowLoader:
@@ -293,12 +301,8 @@ class MEGDataModule(NeuralDataModule):
     def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> WindowLoader:
         if self._reader is None:
             device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-            scaled = [
-                Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
-                for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
-            ]
             self._reader = WindowReader(
-                scaled, self.targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
+                self.scaled, self.targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
             )
         windows = self.windows[split]
         sampler = WindowSampler(

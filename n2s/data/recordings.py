@@ -1,10 +1,8 @@
 """Prepared recordings: preprocessed once, kept in the cache as one time-major array each."""
 
-import errno
 import hashlib
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +16,7 @@ from rich.progress import track
 from n2s.data.positions import sensor_positions
 from n2s.data.preprocessing import UNITS, Preprocessing
 from n2s.errors import UserError
-from n2s.paths import cache_dir, written_whole
+from n2s.paths import cache_dir, disk_room, written_whole
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
@@ -111,28 +109,9 @@ def _prepare_one(study: Study, prepared: PreparedRecording, preprocessing: Prepr
         "sha256": hashlib.sha256(data).hexdigest(),
         "preprocessing": preprocessing.settings(),
     }
-    try:
-        _check_space(prepared.folder, data.nbytes, where)
-        with written_whole(prepared.folder) as folder:
-            folder.mkdir()
-            np.save(folder / "brain.npy", data)
-            events.to_parquet(folder / "events.parquet")
-            mne.io.write_info(folder / "sensors-info.fif", info, verbose="error")
-            (folder / "meta.json").write_text(json.dumps(meta))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _no_space(prepared.folder, data.nbytes, where) from None
-        raise
-
-
-def _check_space(folder: Path, n_bytes: int, where: str) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder.parent).free < n_bytes * 1.05:
-        raise _no_space(folder, n_bytes, where)
-
-
-def _no_space(folder: Path, n_bytes: int, where: str) -> UserError:
-    return UserError(
-        f"{where}: the disk of the cache {cache_dir()} is full: {n_bytes / 1e6:.0f} MB are needed. What is prepared so "
-        "far is kept. Free some space, or set N2S_CACHE to a folder on another disk, and run the same command again."
-    )
+    with disk_room(prepared.folder, data.nbytes, where), written_whole(prepared.folder) as folder:
+        folder.mkdir()
+        np.save(folder / "brain.npy", data)
+        events.to_parquet(folder / "events.parquet")
+        mne.io.write_info(folder / "sensors-info.fif", info, verbose="error")
+        (folder / "meta.json").write_text(json.dumps(meta))

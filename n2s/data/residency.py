@@ -3,18 +3,22 @@
 Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from n2s.data.recordings import PreparedRecording
 from n2s.data.scaler import Scaler
+from n2s.paths import cache_dir, disk_room, written_whole
 
 HALF_MAX = 60000.0  # just below the largest float16
+CHUNK = 8192  # samples scaled at once: bounds memory
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,27 @@ class Scaled:
         gain = torch.from_numpy(1 / scaler.scale)
         return cls(prepared, gain, -torch.from_numpy(np.ascontiguousarray(centre)) * gain)
 
-    def read(self, start: int, n: int, out: Tensor | None = None) -> Tensor:
-        """(n, c) scaled float32 of the samples from ``start``, straight from the memory map into ``out`` if given."""
-        rows = self.brain[start : start + n]
-        return torch.addcmul(self.bias, rows, self.gain, out=out).clamp_(-HALF_MAX, HALF_MAX)
+    def read(self, start: int, n: int) -> Tensor:
+        """(n, c) scaled float32 of the samples from ``start``, fewer at the end."""
+        return torch.addcmul(self.bias, self.brain[start : start + n], self.gain).clamp_(-HALF_MAX, HALF_MAX)
+
+    def half(self) -> Tensor:
+        """(t, c) all of it as float16, memory-mapped from the cache, where it is put once.
+
+        Half the bytes of the prepared array, and nothing left to compute: cutting a window from it is a copy.
+        """
+        identity = hashlib.sha256(torch.stack([self.gain, self.bias]).numpy()).hexdigest()[:16]
+        path = cache_dir() / "scaled" / f"{self.prepared.key}-{identity}.npy"
+        if not path.exists():
+            with (
+                disk_room(path, 2 * self.brain.numel(), self.prepared.recording.name),
+                written_whole(path) as temporary,
+            ):
+                table = open_memmap(temporary, mode="w+", dtype=np.float16, shape=tuple(self.brain.shape))
+                for at in range(0, len(table), CHUNK):
+                    table[at : at + CHUNK] = self.read(at, CHUNK).numpy()
+                table.flush()
+        return torch.from_numpy(np.load(path, mmap_mode="c"))
 
     @cached_property
     def brain(self) -> Tensor:
@@ -71,8 +92,8 @@ class OnDevice(Residency):
         self._first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         self._brain = torch.zeros(sum(lengths), n_channels, dtype=torch.float16, device=device)
         for item, first, length in zip(recordings, self._first, lengths, strict=True):
-            for at in range(0, length, 8192):  # bounded memory on the way
-                rows = item.read(at, min(8192, length - at))
+            for at in range(0, length, CHUNK):
+                rows = item.read(at, CHUNK)
                 self._brain[first + at : first + at + len(rows), : rows.shape[1]] = rows.to(device)
         self._features = torch.from_numpy(features).to(device)
 
@@ -87,23 +108,21 @@ class OnDevice(Residency):
 
 
 class OnHost(Residency):
-    """Slices of the memory maps, scaled on the way into one (pinned) buffer."""
+    """Slices of memory maps of float16, copied into one (pinned) buffer."""
 
     def __init__(self, recordings: list[Scaled], features: np.ndarray, *, pin: bool):
-        self._recordings = recordings
-        self._n_channels = max(item.prepared.meta["shape"][1] for item in recordings)
+        self._tables = [item.half() for item in recordings]
+        self._n_channels = max(table.shape[1] for table in self._tables)
         self._features = torch.from_numpy(features)
         self._pin = pin
 
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
         """See `Residency`."""
         out = torch.empty(len(start), n, self._n_channels, dtype=torch.float16, pin_memory=self._pin)
-        scratch = torch.empty(0)  # of one window: it stays in the cache of a core
-        for row, (index, first) in enumerate(zip(recording.tolist(), start.tolist(), strict=True)):
-            item = self._recordings[index]
-            rows = item.read(first, n, out=scratch.resize_(n, len(item.gain)))
-            out[row, :, : rows.shape[1]] = rows
-            out[row, :, rows.shape[1] :] = 0
+        for window, index, first in zip(out, recording.tolist(), start.tolist(), strict=True):
+            rows = self._tables[index][first : first + n]
+            window[:, : rows.shape[1]] = rows
+            window[:, rows.shape[1] :] = 0
         return out
 
     def target(self, rows: np.ndarray) -> Tensor:
