@@ -118,12 +118,19 @@ class OnHost(Residency):
 
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
         """See `Residency`."""
-        out = torch.empty(len(start), n, self._n_channels, dtype=torch.float16, pin_memory=self._pin)
+        out = self.buffer(len(start), n)
         for window, index, first in zip(out, recording.tolist(), start.tolist(), strict=True):
             rows = self._tables[index][first : first + n]
-            window[:, : rows.shape[1]] = rows
-            window[:, rows.shape[1] :] = 0
+            if rows.shape[1] == self._n_channels:
+                window.copy_(rows)
+            else:
+                window[:, : rows.shape[1]] = rows
+                window[:, rows.shape[1] :] = 0
         return out
+
+    def buffer(self, n_windows: int, n: int) -> Tensor:
+        """(b, n, c) float16 to fill. torch gives pinned memory out again, without the cost of fresh pages."""
+        return torch.empty(n_windows, n, self._n_channels, dtype=torch.float16, pin_memory=self._pin)
 
     def target(self, rows: np.ndarray) -> Tensor:
         """See `Residency`."""
