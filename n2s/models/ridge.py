@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from n2s.models.voxel_ridge import VoxelRidge
+
+__all__ = ["ALPHAS", "RidgeDecoder", "VoxelRidge"]
+
 #: Penalties from almost none to one that leaves little but each sensor's own covariance with the feature.
 ALPHAS = tuple(10.0**exponent for exponent in range(-4, 4))
 
