@@ -1,10 +1,22 @@
 """Trainable networks: plain modules that take tensors and return tensors."""
 
+from n2s.models.acoustic_decoder import AcousticDecoder
+from n2s.models.audiomae import AudioMAE
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
-from n2s.models.ridge import RidgeDecoder
+from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.spatial_attention import SpatialAttention
 from n2s.models.subject_layer import SubjectLayer
 
-__all__ = ["BrainEncoder", "DeepMel", "DilatedConvs", "RidgeDecoder", "SpatialAttention", "SubjectLayer"]
+__all__ = [
+    "AcousticDecoder",
+    "AudioMAE",
+    "BrainEncoder",
+    "DeepMel",
+    "DilatedConvs",
+    "RidgeDecoder",
+    "SpatialAttention",
+    "SubjectLayer",
+    "VoxelRidge",
+]

@@ -1,0 +1,88 @@
+"""From a few tokens that describe a moment of brain activity to the AudioMAE tokens of the sound that was heard."""
+
+import torch
+from torch import Tensor, nn
+
+from n2s.models.audiomae import N_TOKENS
+
+
+class AcousticDecoder(nn.Module):
+    """Transformer encoder over the given tokens; decoder from learned queries, one for each patch of the spectrogram.
+
+    The queries are in order of time: a shorter clip takes the first of them.
+
+    Parameters
+    ----------
+    dim
+        Of all tokens; 768 as AudioMAE's.
+    depth
+        Layers of the encoder, and of the decoder.
+    n_heads, hidden, dropout
+        Of each layer.
+    max_patches
+        Learned queries: 512 cover 10.24 s.
+
+    References
+    ----------
+    Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI. Heads, hidden
+    size and dropout are not given there: the original Transformer's are taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int = 768,
+        depth: int = 4,
+        n_heads: int = 8,
+        hidden: int = 2048,
+        dropout: float = 0.1,
+        max_patches: int = N_TOKENS,
+    ):
+        super().__init__()
+        self.transformer = nn.Transformer(
+            dim,
+            n_heads,
+            num_encoder_layers=depth,
+            num_decoder_layers=depth,
+            dim_feedforward=hidden,
+            dropout=dropout,
+            batch_first=True,
+        )
+        self.queries = nn.Parameter(0.02 * torch.randn(max_patches, dim))
+
+    def forward(self, memory: Tensor, n_patch: int) -> Tensor:
+        """``(b, m, d) -> (b, n_patch, d)``."""
+        n, dim = self.queries.shape
+        if memory.ndim != 3 or memory.shape[2] != dim:
+            raise ValueError(f"memory is {tuple(memory.shape)}; expected (b, m, {dim}).")
+        if not 0 < n_patch <= n:
+            raise ValueError(f"n_patch is {n_patch}; expected 1 to {n} (max_patches).")
+        return self.transformer(memory, self.queries[:n_patch].expand(len(memory), -1, -1))
+
+
+class BrainTokens(nn.Module):
+    """The memory of an `AcousticDecoder`: a semantic token, and the strongest voxels as they are.
+
+    Parameters
+    ----------
+    n_semantic
+        Dimension of the semantic vector (512: CLAP); 0 leaves the semantic token out (the fine-only ablation).
+    n_voxels
+        Voxels given.
+    dim
+        Of a token. As many voxels are taken as they are (768 in the paper); another number is mapped linearly.
+    """
+
+    def __init__(self, n_voxels: int, n_semantic: int = 512, *, dim: int = 768):
+        super().__init__()
+        self.semantic = nn.Linear(n_semantic, dim) if n_semantic else None
+        self.voxels = nn.Identity() if n_voxels == dim else nn.Linear(n_voxels, dim)
+
+    def forward(self, voxels: Tensor, semantic: Tensor | None = None) -> Tensor:
+        """``(b, v), (b, 512) -> (b, 2, d)``; ``(b, 1, d)`` without a semantic token."""
+        tokens = [self.voxels(voxels)]
+        if self.semantic is not None:
+            if semantic is None:
+                raise ValueError("this model has a semantic token: give semantic.")
+            tokens.insert(0, self.semantic(semantic))
+        return torch.stack(tokens, 1)
