@@ -154,7 +154,7 @@ class BIDSStudy(Study):
     def events(self, recording: Recording) -> pd.DataFrame:
         """Its events, complete and checked against its length and the stimuli's."""
         path = self._events_path(recording)
-        rows = read_rows(path, self.columns)
+        rows = self.read_rows(path)
         if recording not in self._durations_s:
             raw = self.load(recording)
             self._durations_s[recording] = raw.n_times / raw.info["sfreq"]
@@ -167,6 +167,10 @@ class BIDSStudy(Study):
             default_condition=self.default_condition,
         )
 
+    def read_rows(self, path: Path) -> pd.DataFrame:
+        """The rows of an events.tsv, as `n2s.studies.bids_events.read_rows` gives them: what a data set has its own way for."""
+        return read_rows(path, self.columns)
+
     def sources(self, recording: Recording) -> list[Path]:
         """Its data files, BIDS side files, and the stimuli and TextGrids that its events speak of."""
         path = self._path(recording)
@@ -174,7 +178,7 @@ class BIDSStudy(Study):
         found = {*_data_files(path), *chain(*kit_side_files(path).values()), events}
         for suffix, extension in (("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")):
             found.add(path.find_matching_sidecar(suffix, extension, on_error="ignore"))
-        for name in read_rows(events, self.columns).stimulus.unique():
+        for name in self.read_rows(events).stimulus.unique():
             if name:
                 found.update(self.stimuli.sources(self.stimuli.id(name, where=str(events))))
         return sorted(Path(file) for file in found if file is not None)

@@ -34,13 +34,13 @@ class EventColumns:
     speaker: tuple[str, ...] = ("speaker",)
 
 
-def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
-    """Read the rows of our kinds from an events.tsv, with our column names; what is not said is "" or NaN.
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read an events.tsv: ``onset`` and ``duration`` (s, NaN for n/a), the ``line`` of each row, all else as text ("" for n/a).
 
     Raises
     ------
     UserError
-        The file is empty or no table, lacks a column, an onset or duration is no number, or no row is of our kinds.
+        The file is empty or no table, lacks onset or duration, or one of them is no number.
     """
     table = _table(path)
     names = {name.lower(): name for name in table}
@@ -50,17 +50,32 @@ def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
             f"{path}: no column {' and '.join(absent)}; there are {', '.join(table)}. "
             "Expected tab-separated onset, duration (s), trial_type and more, as BIDS has it."
         )
-    rows = pd.DataFrame({name: _numbers(table[names[name]], path) for name in ("onset", "duration")})
+    table = table.rename(columns={names[name]: name for name in ("onset", "duration")})
+    for name in ("onset", "duration"):
+        table[name] = _numbers(table[name], path)
+    if table.onset.isna().any():
+        raise UserError(f"{path}, line {int(table.onset.isna().argmax()) + 2}: onset is n/a; expected seconds.")
+    return table.assign(line=np.arange(len(table)) + 2)
+
+
+def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
+    """Read the rows of our kinds from an events.tsv, with our column names; what is not said is "" or NaN.
+
+    Raises
+    ------
+    UserError
+        See `read_cells`; or no row is of our kinds.
+    """
+    table = read_cells(path)
+    names = {name.lower(): name for name in table}
+    rows = table[["onset", "duration", "line"]].copy()
     for name in ("kind", "stimulus_onset", *_FILLED):
         found = next((names[one.lower()] for one in getattr(columns, name) if one.lower() in names), None)
         rows[name] = table[found] if found else ""
-    if rows.onset.isna().any():
-        raise UserError(f"{path}, line {int(rows.onset.isna().argmax()) + 2}: onset is n/a; expected seconds.")
     rows["stimulus_onset"] = _numbers(rows.stimulus_onset, path)
     codes = rows.text[rows.text != ""]
     if codes.str.fullmatch(r"-?\d+(\.0+)?").all():  # the trigger codes of BIDS' column value are nobody's words
         rows["text"] = ""
-    rows["line"] = np.arange(len(rows)) + 2
     return _of_our_kinds(rows, path)
 
 
