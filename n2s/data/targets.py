@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from n2s.data.residency import HALF_MAX
 from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError
 from n2s.features.feature import ClipFeature, Feature, FrameFeature
@@ -66,7 +67,9 @@ class Targets:
         feature.release()
         axis = 0 if per_dimension else None
         mean, deviation = values[known].mean(axis), values[known].std(axis)
-        self.values = ((values - mean) / np.maximum(deviation, 1e-8)).astype(np.float16)
+        # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
+        scale = np.where(deviation > 1e-6 * np.abs(values[known]).max(axis), deviation, np.inf)
+        self.values = ((values - mean) / scale).clip(-HALF_MAX, HALF_MAX).astype(np.float16)
 
     def rows(self, split: str, windows: Windows, start_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: the nearest frame to each brain sample."""

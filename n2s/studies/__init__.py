@@ -2,7 +2,8 @@
 
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.gwilliams2022 import Gwilliams2022
+from n2s.studies.libribrain import LibriBrain
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
-__all__ = ["BIDSStudy", "Frames", "Gwilliams2022", "Recording", "SimulatedMEG", "Stimulus", "Study"]
+__all__ = ["BIDSStudy", "Frames", "Gwilliams2022", "LibriBrain", "Recording", "SimulatedMEG", "Stimulus", "Study"]

@@ -13,7 +13,7 @@ from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
-from n2s.studies.bids_events import EventColumns, complete, read_rows
+from n2s.studies.bids_events import EventColumns, complete, natural, read_rows
 from n2s.studies.kit import EXTENSIONS as KIT
 from n2s.studies.kit import kit_side_files, set_head_position
 from n2s.studies.stimuli import StimulusFolder
@@ -238,7 +238,7 @@ class BIDSStudy(Study):
         for entity, labels in wanted.items():
             if labels is None:
                 continue
-            known = sorted({getattr(path, entity) for path in everything} - {None}, key=_natural)
+            known = sorted({getattr(path, entity) for path in everything} - {None}, key=natural)
             kept = []
             for label in labels:
                 plain = re.sub("^(sub|ses|task|run|acq|proc)-", "", str(label))
@@ -264,7 +264,7 @@ class BIDSStudy(Study):
     def _named(self, paths: list[BIDSPath]) -> dict[Recording, BIDSPath]:
         named: dict[Recording, BIDSPath] = {}
         order = ("subject", "session", "task", "run", "acquisition", "processing")
-        for path in sorted(paths, key=lambda path: [_natural(getattr(path, entity) or "") for entity in order]):
+        for path in sorted(paths, key=lambda path: [natural(getattr(path, entity) or "") for entity in order]):
             recording = Recording(
                 path.subject, path.session or "", path.task or "", path.run or "", modality=self.datatype
             )
@@ -314,11 +314,6 @@ class BIDSStudy(Study):
             raw.set_montage(self.montage, match_case=False, verbose="ERROR")
         except ValueError as error:
             raise UserError(f"{path}: montage '{self.montage}' does not fit: {error}") from None
-
-
-def _natural(label: str) -> list[tuple[int, int, str]]:
-    """Sorts run-2 before run-10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
 
 
 def _data_files(path: BIDSPath) -> list[Path]:

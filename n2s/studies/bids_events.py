@@ -58,6 +58,15 @@ def read_cells(path: Path) -> pd.DataFrame:
     return table.assign(line=np.arange(len(table)) + 2)
 
 
+def read_table(path: Path, *, numbers: tuple[str, ...]) -> pd.DataFrame:
+    """Read any tab-separated table: all cells as text ("" for n/a), but ``numbers`` (NaN for n/a), where they are there."""
+    table = _table(path)
+    for name in numbers:
+        if name in table:
+            table[name] = _numbers(table[name], path)
+    return table
+
+
 def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
     """Read the rows of our kinds from an events.tsv, with our column names; what is not said is "" or NaN.
 
@@ -102,6 +111,11 @@ def _table(path: Path) -> pd.DataFrame:
     if doubled:
         raise UserError(f"{path}: several columns are named {doubled}. Rename or drop one.")
     return pd.DataFrame(cells[1:], columns=cells[0], dtype=object)
+
+
+def natural(label: str) -> list[tuple[int, int, str]]:
+    """Sorts run-2 before run-10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
 
 
 def _unquoted(cell: str) -> str:
