@@ -9,6 +9,8 @@ import pandas as pd
 import soundfile
 from mne_bids import BIDSPath, write_raw_bids
 
+from n2s.studies.simulated.sensors import helmet
+
 #: File name, and how long each lasts (s): what `bids_from_real_meg` makes subjects of.
 REAL_MEG = {"triux": 10.0, "vectorview": 1.002, "ctf": 0.501, "kit": 2.0}
 
@@ -26,6 +28,16 @@ def simulated_raw(
     if kind == "eeg":
         raw.set_montage(montage, on_missing="ignore", verbose="ERROR")
     return raw
+
+
+def helmet_raw(
+    n_channels: int = 8, *, sfreq: float = 100.0, duration_s: float = 20.0, seed: int = 0
+) -> mne.io.RawArray:
+    """White noise in the first channels of a Vectorview helmet: 100 fT, 1 pT/m."""
+    info = mne.pick_info(helmet(sfreq), list(range(n_channels)))
+    scale = np.where(np.array(info.get_channel_types()) == "mag", 100e-15, 1e-12)[:, None]
+    noise = np.random.default_rng(seed).standard_normal((n_channels, round(duration_s * sfreq)))
+    return mne.io.RawArray(scale * noise, info, verbose="ERROR")
 
 
 def write_tsv(path: Path, rows: list[dict]) -> Path:

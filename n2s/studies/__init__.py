@@ -1,9 +1,22 @@
 """What data sets are: one file each."""
 
+from n2s.studies.armeni2022 import Armeni2022
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.libribrain import LibriBrain
 from n2s.studies.simulated.meg import SimulatedMEG
+from n2s.studies.smn4lang import SMN4Lang
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
-__all__ = ["BIDSStudy", "Frames", "Gwilliams2022", "LibriBrain", "Recording", "SimulatedMEG", "Stimulus", "Study"]
+__all__ = [
+    "Armeni2022",
+    "BIDSStudy",
+    "Frames",
+    "Gwilliams2022",
+    "LibriBrain",
+    "Recording",
+    "SMN4Lang",
+    "SimulatedMEG",
+    "Stimulus",
+    "Study",
+]
