@@ -1,6 +1,7 @@
 """What data sets are: one file each."""
 
 from n2s.studies.armeni2022 import Armeni2022
+from n2s.studies.bel2026 import Bel2026
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.libribrain import LibriBrain
@@ -11,6 +12,7 @@ from n2s.studies.study import Frames, Recording, Stimulus, Study
 __all__ = [
     "Armeni2022",
     "BIDSStudy",
+    "Bel2026",
     "Frames",
     "Gwilliams2022",
     "LibriBrain",

@@ -10,7 +10,7 @@ from n2s.errors import UserError
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.bids_events import read_cells
 from n2s.studies.card import OSF, Card
-from n2s.studies.sentences import sentence_id
+from n2s.studies.sentences import sequences
 
 STORIES = {"0": "lw1", "1": "cable_spool_fort", "2": "easy_money", "3": "the_black_willow"}  # by BIDS task
 KINDS = {"sound": "sound", "word": "word", "phoneme": "phone"}
@@ -98,8 +98,10 @@ stimuli/audio/*.wav""",
             )
         if not any(row["kind"] == "sound" for row in rows):
             raise UserError(f"{path}: no row says {{'kind': 'sound', 'sound': ...}}; expected one for each audio file.")
-        found = pd.DataFrame(rows).assign(language="", condition="", speaker="", sequence="")
-        return _with_sequences(found)
+        found = pd.DataFrame(rows).assign(language="", condition="", speaker="")
+        return found.assign(sequence=sequences(found, found.group).reindex(found.index).fillna("")).drop(
+            columns="group"
+        )
 
 
 def _dict(text: str, path: Path, line: int) -> dict:
@@ -127,12 +129,3 @@ def _stimulus(sound: str) -> str:
     name = sound.replace("\\", "/").rsplit("/", 1)[-1].lower()
     parts = name.rsplit(".", 2)
     return f"{parts[0]}.wav" if len(parts) == 3 else name
-
-
-def _with_sequences(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each run of words with one ``sequence_id`` is a sentence, known by its words."""
-    words = rows[(rows.kind == "word") & (rows.group != "")].sort_values("onset", kind="stable")
-    runs = (words.group != words.group.shift()).cumsum()
-    texts = words.groupby(runs).text.transform(" ".join)
-    rows.loc[words.index, "sequence"] = texts.map(sentence_id)
-    return rows.drop(columns="group")

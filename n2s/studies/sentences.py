@@ -47,6 +47,21 @@ def sentence_numbers(words: pd.DataFrame, pause_s: float) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(last[:-1])])[: len(words)].astype(int)
 
 
+def sequences(words: pd.DataFrame, given: pd.Series) -> pd.Series:
+    """The `sentence_id` of each word, where the data set numbers its sentences: a run of one number is a sentence.
+
+    Parameters
+    ----------
+    words
+        ``text``, ``onset``; with the index of ``given``.
+    given
+        The data set's number of each word's sentence, "" for a word of none.
+    """
+    ordered = words[given != ""].sort_values("onset", kind="stable")
+    number = given[ordered.index]
+    return ordered.groupby((number != number.shift()).cumsum()).text.transform(" ".join).map(sentence_id)
+
+
 def containing(times: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Index of the interval that each time lies in (the one that starts last, if several), -1 if none does."""
     inside = (times[:, None] >= starts - TOLERANCE_S) & (times[:, None] <= stops + TOLERANCE_S)

@@ -1,0 +1,99 @@
+"""Two clocks: the times that a log gives, and those of the triggers that the same events left in a recording."""
+
+import numpy as np
+
+from n2s.errors import UserError
+
+N_FIRST = 40  # events of the log that the first distance between the clocks is found with
+FOLLOW = 0.3  # how quickly the distance follows a drift, from one matched event to the next
+
+
+def match_times(
+    log_s: np.ndarray, trigger_s: np.ndarray, *, tolerance_s: float, max_missing: int, where: str
+) -> np.ndarray:
+    """Find the trigger of each event of a log.
+
+    The clocks may start at different times and drift slowly; triggers may be missing, and others lie between. The first
+    distance is the one with which most of some neighbouring events find a trigger; from there it follows the drift.
+
+    Parameters
+    ----------
+    log_s
+        (n,) Times of the log, s, ascending.
+    trigger_s
+        (m,) Times of triggers on the recording's clock, s, ascending.
+    tolerance_s
+        How far a trigger may lie from where its event is expected.
+    max_missing
+        Events that may be without a trigger.
+    where
+        Named in errors.
+
+    Returns
+    -------
+    ndarray
+        (n,) The trigger's time of each event, NaN where there is none.
+
+    Raises
+    ------
+    UserError
+        One of them is empty or not ascending, or more events than ``max_missing`` are without a trigger.
+    """
+    log_s, trigger_s = np.asarray(log_s, float), np.asarray(trigger_s, float)
+    for what, times in (("events in the log", log_s), ("triggers", trigger_s)):
+        if not len(times):
+            raise UserError(f"{where}: no {what}; cannot align the log with the recording.")
+        if (np.diff(times) < 0).any():
+            raise UserError(f"{where}: the times of the {what} do not ascend: is a part of them there twice?")
+    best = np.full(len(log_s), np.nan)
+    for begin in range(0, max(len(log_s) - max_missing, 1), N_FIRST):  # the first events may be those without triggers
+        found = _followed(log_s, trigger_s, begin, tolerance_s)
+        if np.isfinite(found).sum() > np.isfinite(best).sum():
+            best = found
+        if np.isnan(best).sum() <= max_missing:
+            return best
+    missing = np.flatnonzero(np.isnan(best))
+    raise UserError(
+        f"{where}: {len(missing)} of {len(log_s)} events of the log have no trigger within {1000 * tolerance_s:g} ms (at most "
+        f"{max_missing} may lack one; {len(trigger_s)} triggers); the first at {log_s[missing[0]]:.3f} s of the log. Are log and "
+        "recording of the same run?"
+    )
+
+
+def _followed(log_s: np.ndarray, trigger_s: np.ndarray, begin: int, tolerance_s: float) -> np.ndarray:
+    some = log_s[begin : begin + N_FIRST]
+    apart = np.sort((trigger_s[None] - some[:, None]).ravel())
+    # the fullest stretch of distances, as wide as the tolerance allows
+    n_near = np.searchsorted(apart, apart + 2 * tolerance_s, side="right") - np.arange(len(apart))
+    first = int(n_near.argmax())
+    start = float(np.median(apart[first : first + n_near[first]]))
+    found = np.full(len(log_s), np.nan)
+    for order in (range(begin, len(log_s)), range(begin - 1, -1, -1)):
+        distance = start
+        for i in order:
+            expected = log_s[i] + distance
+            at = int(np.searchsorted(trigger_s, expected))
+            near = min((k for k in (at - 1, at) if 0 <= k < len(trigger_s)), key=lambda k: abs(trigger_s[k] - expected))
+            if abs(trigger_s[near] - expected) <= tolerance_s:
+                found[i] = trigger_s[near]
+                distance += FOLLOW * (trigger_s[near] - expected)
+    # one trigger belongs to one event: the nearer in time of the log keeps it
+    known = np.flatnonzero(np.isfinite(found))
+    again = known[1:][np.diff(found[known]) <= 0]
+    found[again] = np.nan
+    return found
+
+
+def on_recording_clock(times_s: np.ndarray, log_s: np.ndarray, matched_s: np.ndarray) -> np.ndarray:
+    """Times of the log on the recording's clock: shifted between its matched events, beyond them as the nearest one.
+
+    Parameters
+    ----------
+    times_s
+        (k,) Any times of the log, s.
+    log_s, matched_s
+        (n,) Events, and their triggers as `match_times` gives them.
+    """
+    known = np.isfinite(matched_s)
+    shift = np.asarray(matched_s)[known] - np.asarray(log_s)[known]
+    return np.asarray(times_s, float) + np.interp(times_s, np.asarray(log_s)[known], shift)
