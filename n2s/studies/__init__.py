@@ -5,6 +5,7 @@ from n2s.studies.bel2026 import Bel2026
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.libribrain import LibriBrain
+from n2s.studies.schoffelen2019 import Schoffelen2019
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.smn4lang import SMN4Lang
 from n2s.studies.study import Frames, Recording, Stimulus, Study
@@ -18,6 +19,7 @@ __all__ = [
     "LibriBrain",
     "Recording",
     "SMN4Lang",
+    "Schoffelen2019",
     "SimulatedMEG",
     "Stimulus",
     "Study",
