@@ -3,6 +3,8 @@
 from n2s.studies.armeni2022 import Armeni2022
 from n2s.studies.bel2026 import Bel2026
 from n2s.studies.bids import BIDSStudy
+from n2s.studies.brennan2019 import Brennan2019
+from n2s.studies.broderick2019 import Broderick2019
 from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.libribrain import LibriBrain
 from n2s.studies.schoffelen2019 import Schoffelen2019
@@ -14,6 +16,8 @@ __all__ = [
     "Armeni2022",
     "BIDSStudy",
     "Bel2026",
+    "Brennan2019",
+    "Broderick2019",
     "Frames",
     "Gwilliams2022",
     "LibriBrain",
