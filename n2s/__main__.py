@@ -14,6 +14,7 @@ COMMANDS = {
     "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
+    "studies": ("n2s.commands.studies:Studies", "list, show, download and check the public data sets that n2s reads"),
     "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 

@@ -1,0 +1,183 @@
+"""Is a data set whole, and do its events fit its recordings? A short text, and a page to look at."""
+
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+import mne
+import numpy as np
+import pandas as pd
+import soundfile
+from matplotlib.figure import Figure
+from rich.progress import track
+
+from n2s.data.positions import sensor_positions
+from n2s.errors import UserError
+from n2s.paths import written_whole
+from n2s.studies.events import KINDS
+from n2s.studies.study import Recording, Study
+
+EVOKED_S, BAND_HZ, SFREQ = (-0.2, 0.6), (1.0, 20.0), 100.0
+SHOWN_S = 30.0
+FAR_EAST = "[\u2e80-\uffff]"  # letters that matplotlib's own font lacks
+
+
+def check_study(study: Study, page: Path, *, every: bool = False) -> Path:
+    """Print what was found and write the page.
+
+    Parameters
+    ----------
+    study
+        The data set.
+    page
+        The HTML file to write.
+    every
+        Open every recording, not only the first.
+    """
+    recordings = study.recordings()
+    rows = [("recordings", len(recordings), (study.expected or {}).get("recordings"))]
+    rows.insert(0, ("subjects", len({one.subject for one in recordings}), (study.expected or {}).get("subjects")))
+    lines = [f"{what}: {found}{_against(found, wanted)}" for what, found, wanted in rows]
+    problems = []
+    for recording in track(recordings if every else recordings[:1], "checking", transient=True):
+        try:
+            lines.append(f"{recording.name}: {_told(study, recording)}")
+        except UserError as error:
+            problems.append(f"{recording.name}: {error}")
+    lines += [f"PROBLEM {problem}" for problem in problems]
+    print("\n".join(lines))
+    report = mne.Report(title=f"n2s: {study.name}", verbose="ERROR")
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    report.add_html(f"<ul>{items}</ul>", "What was found", tags=())
+    if not problems:
+        for title, figure, caption in _drawings(study, recordings[0]):
+            report.add_figure(figure, title=title, caption=caption, tags=())
+    with written_whole(page) as temporary:
+        report.save(temporary.with_suffix(".html"), open_browser=False, overwrite=True, verbose="ERROR")
+        temporary.with_suffix(".html").replace(temporary)
+    return page
+
+
+def _against(found: int, wanted: int | None) -> str:
+    if wanted is None:
+        return ""
+    return " (all)" if found == wanted else f" of {wanted}"
+
+
+def _told(study: Study, recording: Recording) -> str:
+    """One recording in a line; a `UserError` where events and recording do not fit."""
+    raw = study.load(recording)
+    events = study.events(recording)
+    duration_s = raw.n_times / raw.info["sfreq"]
+    kinds = Counter(events.kind)
+    counted = ", ".join(f"{kinds[kind]} {kind}s" for kind in KINDS if kinds[kind])
+    late = (events.onset + events.duration).max() - duration_s
+    if events.onset.min() < -0.01 or late > 0.01:
+        raise UserError(f"events lie outside its {duration_s:.1f} s.")
+    heard = events[events.kind == "sound"]
+    short = []
+    for sound in heard.itertuples():
+        path = study.audio(sound.stimulus)
+        if path is None:
+            continue
+        length_s = soundfile.info(str(path)).duration
+        if sound.stimulus_onset + sound.duration > length_s + 0.1:
+            short.append(f"{path.name} ({length_s:.1f} s)")
+    if short:
+        raise UserError(f"audio is shorter than its events say: {', '.join(short[:3])}.")
+    channels = Counter(raw.get_channel_types())
+    kept = ", ".join(f"{count} {kind}" for kind, count in channels.items() if kind in ("mag", "grad", "eeg"))
+    return f"{duration_s:.1f} s at {raw.info['sfreq']:g} Hz, {kept}; {counted}; {heard.duration.sum():.1f} s of sound"
+
+
+def _drawings(study: Study, recording: Recording) -> list[tuple[str, Figure, str]]:
+    raw = study.load(recording)
+    events = study.events(recording)
+    picks = mne.pick_types(raw.info, meg=True, eeg=True, ref_meg=False)
+    raw = raw.pick(picks, verbose="error").load_data(verbose="error")
+    kind = next(kind for kind in ("mag", "eeg", "grad") if kind in raw.get_channel_types())
+    unit = {"mag": ("fT", 1e15), "grad": ("fT/cm", 1e13), "eeg": ("µV", 1e6)}[kind]
+    places = sensor_positions(raw.info, recording.name)
+    spectrum = raw.compute_psd(picks=kind, fmax=min(150.0, raw.info["sfreq"] / 2.01), n_jobs=1, verbose="error")
+    return [
+        (
+            "Sensors",
+            _layout(places, raw.info["bads"], raw.ch_names),
+            f"{len(places)} sensors, seen from above; red: marked bad.",
+        ),
+        ("Events", _raster(events), f"The first {SHOWN_S:g} s of {recording.name}."),
+        (
+            "Spectrum",
+            _spectrum(spectrum, unit),
+            f"Power of each of {len(spectrum.ch_names)} {kind} sensors, and the median.",
+        ),
+        ("Response to words", *_evoked(raw, events, kind, unit)),
+    ]
+
+
+def _axes(width: float, height: float) -> tuple[Figure, object]:
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _layout(places: np.ndarray, bads: list[str], names: list[str]) -> Figure:
+    figure, axes = _axes(4.5, 4.5)
+    bad = np.isin(names, bads)
+    axes.scatter(*places.T, s=14, c=np.where(bad, "#D55E00", "#0072B2"))
+    axes.set_aspect("equal")
+    axes.set(xlabel="left to right", ylabel="back to front", xticks=[], yticks=[])
+    return figure
+
+
+def _raster(events: pd.DataFrame) -> Figure:
+    figure, axes = _axes(9, 3)
+    kinds = [kind for kind in KINDS if (events.kind == kind).any()]
+    start = events.onset.min()
+    for row, kind in enumerate(kinds):
+        shown = events[(events.kind == kind) & (events.onset < start + SHOWN_S)]
+        axes.broken_barh(
+            list(zip(shown.onset, shown.duration.clip(lower=0.02), strict=True)), (row - 0.3, 0.6), edgecolor="white"
+        )
+        if kind == "word":
+            for word in shown[~shown.text.str.contains(FAR_EAST)].itertuples():
+                axes.text(word.onset, row + 0.35, word.text, rotation=60, fontsize=6, va="bottom")
+    axes.set(yticks=range(len(kinds)), yticklabels=kinds, xlabel="s in the recording", xlim=(start, start + SHOWN_S))
+    return figure
+
+
+def _spectrum(spectrum: mne.time_frequency.Spectrum, unit: tuple[str, float]) -> Figure:
+    figure, axes = _axes(8, 3.5)
+    power = spectrum.get_data() * unit[1] ** 2
+    axes.semilogy(spectrum.freqs[1:], power[:, 1:].T, color="#BBBBBB", linewidth=0.4)
+    axes.semilogy(spectrum.freqs[1:], np.median(power, 0)[1:], color="#0072B2")
+    axes.set(xlabel="frequency (Hz)", ylabel=f"power ({unit[0]}²/Hz)")
+    return figure
+
+
+def _evoked(raw: mne.io.BaseRaw, events: pd.DataFrame, kind: str, unit: tuple[str, float]) -> tuple[Figure, str]:
+    """Average over word onsets (of sounds, where there are no words), with what the same number of random moments give."""
+    what = "word" if (events.kind == "word").any() else "sound"
+    onset = events.onset[events.kind == what].to_numpy()
+    low, high = BAND_HZ
+    raw = raw.copy().pick(kind, verbose="error").filter(low, min(high, raw.info["sfreq"] / 2.5), verbose="error")
+    data, sfreq = raw.get_data() * unit[1], raw.info["sfreq"]
+    window = np.arange(round(EVOKED_S[0] * sfreq), round(EVOKED_S[1] * sfreq))
+    rng = np.random.default_rng(0)
+    figure, axes = _axes(8, 3.5)
+    n = 0
+    for times, color, label in (
+        (rng.uniform(0, raw.times[-1], max(len(onset), 1)), "#999999", "random moments"),
+        (onset, "#0072B2", f"{what} onsets"),
+    ):
+        at = np.rint(times * sfreq).astype(int)
+        at = at[(at + window[0] >= 0) & (at + window[-1] < data.shape[1])]
+        if len(at):
+            mean = np.mean([data[:, one + window] for one in at], 0)
+            axes.plot(1000 * window / sfreq, np.sqrt((mean**2).mean(0)), color=color, label=f"{label} (n = {len(at)})")
+            n = len(at)
+    if axes.lines:
+        axes.legend(frameon=False)
+    axes.set(xlabel=f"ms from {what} onset", ylabel=f"root mean square over sensors ({unit[0]})")
+    return figure, f"{kind} sensors, {low:g} to {high:g} Hz, the average over {n} {what} onsets against random moments."

@@ -1,0 +1,82 @@
+"""`n2s studies`: what it prints, and its page on a miniature tree of each data set."""
+
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from n2s import __main__ as command
+from n2s import studies
+
+TREES = sorted(path.stem for path in (Path(__file__).parents[1] / "studies" / "trees").glob("[a-z]*.py"))
+PUBLIC = sorted(name for name in studies.__all__ if getattr(getattr(studies, name), "card", None))
+
+
+@pytest.fixture
+def n2s(monkeypatch, capsys):
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["n2s", "studies", *map(str, words)])
+        try:
+            command.main()
+            status = 0
+        except SystemExit as stopped:
+            status = stopped.code
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_every_data_set_has_a_tree_a_config_and_a_whole_card():
+    assert sorted(name.lower() for name in PUBLIC) == TREES and len(TREES) == 8
+    root = Path(__file__).parents[2]
+    assert sorted(path.stem for path in (root / "configs" / "data").glob("*.yaml")) == TREES
+    for name in PUBLIC:
+        card, expected = getattr(studies, name).card, getattr(studies, name).expected
+        assert expected["subjects"] == card.n_subjects and card.hours > 0
+        assert all((card.title, card.licence, card.citation, card.layout))
+
+
+def test_list_and_show(n2s):
+    status, out, _ = n2s("list")
+    assert status == 0 and all(name.lower() in out for name in PUBLIC)
+    status, out, _ = n2s("show", "bel2026")
+    assert status == 0 and "sub-23 run-04: left out" in out and "516 recordings" in out and "CC0" in out
+    status, _, err = n2s("show", "gwilliam2022")
+    assert status == 2 and "Nearest: gwilliams2022" in err and err.count("\n") == 1
+
+
+def test_download_behind_a_wall_prints_the_steps(n2s):
+    status, out, _ = n2s("download", "schoffelen2019")
+    assert status == 0 and "1. make an account" in out and "webdav.data.ru.nl" in out
+    status, _, err = n2s("download", "bel2026")
+    assert status == 2 and "--root FOLDER" in err
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_check(n2s, name, tmp_path, request):
+    sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
+    write_tree = importlib.import_module(f"trees.{name}").write_tree
+    needs = [request.getfixturevalue("real_data")] if "real_data" in inspect.signature(write_tree).parameters else []
+    write_tree(tmp_path / "tree", *needs)
+    status, out, err = n2s("check", name, "--root", tmp_path / "tree", "--page", tmp_path / "page.html")
+    assert status == 0 and "PROBLEM" not in out, out + err
+    assert re.search(r"subjects: \d of \d+", out)
+    page = (tmp_path / "page.html").read_text()
+    assert (
+        all(title in page for title in ("Sensors", "Events", "Spectrum", "Response to words"))
+        and page.count("<img") >= 4
+    )
+
+
+def test_check_says_what_is_wrong(n2s, tmp_path):
+    write_tree = importlib.import_module("trees.broderick2019").write_tree
+    write_tree(tmp_path / "tree")
+    (tmp_path / "tree" / "stimuli" / "align2.json").unlink()
+    status, out, _ = n2s(
+        "check", "broderick2019", "--root", tmp_path / "tree", "--all", "true", "--page", tmp_path / "p.html"
+    )
+    assert status == 0 and out.count("PROBLEM") == 2 and "align2.json" in out
