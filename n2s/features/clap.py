@@ -1,0 +1,197 @@
+"""What a sound is about: CLAP's embedding of a clip, in the space that it shares with text."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.errors import UserError
+from n2s.features.audio import read_stimulus
+from n2s.features.feature import ClipFeature
+from n2s.features.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.studies.study import Stimulus
+
+if TYPE_CHECKING:
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
+
+_BATCH = 8  # clips or texts embedded at once
+
+
+class CLAP(ClipFeature):
+    """Audio embeddings of CLAP (Wu et al. 2023), each of length 1; `text` gives those of prompts, in the same space.
+
+    Audio is brought to the rate of the model (48 kHz in all published ones). A clip shorter than the 10 s that it hears
+    is repeated as often as it fits and filled up with zeros; of a longer one the middle 10 s are heard. There is no random
+    cut anywhere: transformers' own takes a random 10 s of longer clips, and for the fused models it declares one short
+    clip of each batch long, at random; here none is, so that a clip's embedding does not depend on its neighbours.
+
+    Parameters
+    ----------
+    model
+        Hugging Face id or local folder: ``laion/clap-htsat-unfused``, ``laion/larger_clap_music_and_speech``.
+    device
+        Where to compute; by default on a GPU if there is one.
+    """
+
+    def __init__(self, model: str = "laion/clap-htsat-unfused", *, device: str | None = None) -> None:
+        self.model, self.device = model, device
+
+    @property
+    def n_features(self) -> int:
+        """f: the width of the joint space (512), from the config alone."""
+        return self._config.projection_dim
+
+    def settings(self) -> dict:
+        """The model; a local folder by the hash of its files."""
+        return {"model": self._identity}
+
+    def release(self) -> None:
+        """Drop the network."""
+        self.__dict__.pop("_network", None)
+
+    @torch.inference_mode()
+    def extract(self, stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) -> np.ndarray:
+        """(n,) starts -> (n, f), each of length 1."""
+        sfreq, longest_s = self._extractor.sampling_rate, self._extractor.max_length_s
+        heard_s = min(duration_s, longest_s)
+        skipped_s = (duration_s - heard_s) / 2
+        vectors = [torch.zeros(0, self.n_features)]
+        for first in range(0, len(starts_s), _BATCH):
+            starts = [float(start) + skipped_s for start in starts_s[first : first + _BATCH]]
+            clips = [read_stimulus(stimulus, sfreq, start, start + heard_s) for start in starts]
+            vectors.append(self._embed([clip[: longest_s * sfreq] for clip in clips]))
+        return torch.cat(vectors).numpy()
+
+    @torch.inference_mode()
+    def text(self, prompts: Sequence[str]) -> np.ndarray:
+        """(n,) texts -> (n, f), each of length 1. What exceeds the model's number of tokens is cut."""
+        if isinstance(prompts, str):
+            raise UserError(f"{type(self).__name__}.text takes several prompts; found '{prompts}'. Give ['{prompts}'].")
+        vectors = [torch.zeros(0, self.n_features)]
+        for first in range(0, len(prompts), _BATCH):
+            tokens = self._tokens(list(prompts[first : first + _BATCH]))
+            with full_float32():
+                found = self._network.get_text_features(
+                    **{name: ids.to(self._network.device) for name, ids in tokens.items()}
+                )
+            vectors.append(found.pooler_output.cpu())
+        return torch.cat(vectors).numpy()
+
+    def _embed(self, clips: list[Tensor]) -> Tensor:
+        """Clips (samples,) of the model's rate, none longer than it hears -> (n, f)."""
+        fused = self._config.audio_config.enable_fusion
+        mels = self._extractor(
+            [clip.numpy() for clip in clips],
+            truncation="fusion"
+            if fused
+            else "rand_trunc",  # the mel bands that the network was trained on; cuts nothing
+            padding="repeatpad",
+            sampling_rate=self._extractor.sampling_rate,
+            return_tensors="pt",
+        )["input_features"].float()
+        with full_float32():
+            found = self._network.get_audio_features(
+                mels.to(self._network.device), is_longer=torch.zeros(len(clips), 1, dtype=torch.bool)
+            )
+        return found.pooler_output.cpu()
+
+    def _tokens(self, prompts: list[str]) -> dict[str, Tensor]:
+        positions = self._config.text_config.max_position_embeddings - 2  # RoBERTa counts its positions from 2
+        longest = min(self._tokenizer.model_max_length, positions)
+        return dict(self._tokenizer(prompts, padding=True, truncation=True, max_length=longest, return_tensors="pt"))
+
+    @cached_property
+    def _identity(self) -> str:
+        return model_identity(self.model)
+
+    @cached_property
+    def _config(self) -> "ClapConfig":
+        config = self._load_config()
+        if config.model_type != "clap":
+            raise UserError(f"'{self.model}' is a {config.model_type} model; expected a CLAP (clap).")
+        return config
+
+    @cached_property
+    def _extractor(self) -> "ClapFeatureExtractor":
+        self._config  # noqa: B018 (checked first)
+        return self._load_extractor()
+
+    @cached_property
+    def _tokenizer(self) -> "PreTrainedTokenizerBase":
+        from transformers import AutoTokenizer
+
+        return load_pretrained(AutoTokenizer, self.model)
+
+    @cached_property
+    def _network(self) -> "ClapModel":
+        self._config  # noqa: B018 (checked before its weights are fetched)
+        return frozen(self._load_network(), self.device)
+
+    def _load_config(self) -> "ClapConfig":
+        from transformers import AutoConfig
+
+        return load_pretrained(AutoConfig, self.model)
+
+    def _load_extractor(self) -> "ClapFeatureExtractor":
+        from transformers import ClapFeatureExtractor
+
+        return load_pretrained(ClapFeatureExtractor, self.model)
+
+    def _load_network(self) -> "ClapModel":
+        from transformers import ClapModel
+
+        return load_pretrained(ClapModel, self.model)
+
+
+class TinyClap(CLAP):
+    """A stand-in that needs no download: CLAP's parts at 0.6 M parameters, with random weights; texts are read by byte.
+
+    It has learned nothing. Alike sounds get alike vectors, as they would from any fixed random map of a spectrogram; its
+    texts have nothing to do with its sounds.
+
+    Parameters
+    ----------
+    seed
+        Of the weights.
+    device
+        Where to compute; by default on a GPU if there is one.
+    """
+
+    def __init__(self, *, seed: int = 0, device: str | None = None) -> None:
+        super().__init__("tiny-clap", device=device)
+        self.seed = seed
+
+    def settings(self) -> dict:
+        """The seed."""
+        return super().settings() | {"seed": self.seed}
+
+    def _tokens(self, prompts: list[str]) -> dict[str, Tensor]:
+        longest = self._config.text_config.max_position_embeddings - 2
+        rows = [torch.tensor([0, *(4 + byte for byte in text.encode()[: longest - 2]), 2]) for text in prompts]
+        ids = torch.nn.utils.rnn.pad_sequence(
+            rows, batch_first=True, padding_value=1
+        )  # 0, 1, 2: RoBERTa's <s>, pad, </s>
+        return {"input_ids": ids, "attention_mask": (ids != 1).long()}
+
+    def _load_config(self) -> "ClapConfig":
+        from transformers import ClapConfig
+
+        shared = {"projection_dim": 512, "initializer_factor": 5.0}  # at 1.0, all sounds come out the same to 0.5%
+        text = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+        audio = {"hidden_size": 32, "depths": [1, 1], "num_attention_heads": [2, 2], "patch_embeds_hidden_size": 16}
+        return ClapConfig(text_config=shared | text | {"vocab_size": 260}, audio_config=shared | audio)
+
+    def _load_extractor(self) -> "ClapFeatureExtractor":
+        from transformers import ClapFeatureExtractor
+
+        return ClapFeatureExtractor(frequency_min=50)  # Hz: as the published ones
+
+    def _load_network(self) -> "ClapModel":
+        from transformers import ClapModel
+
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed the GPUs, too
+            return ClapModel(self._config)
