@@ -14,17 +14,16 @@ from pathlib import Path
 import mne
 import numpy as np
 import pandas as pd
-import soundfile
 from rich.progress import track
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.events import events_table
 from n2s.studies.simulated.noise import autocovariance, time_courses
 from n2s.studies.simulated.observer import candidate_courses, log_likelihood_ratios, sample
 from n2s.studies.simulated.sources import AUDIO_HZ, Listener, listener, stimulus_features
-from n2s.studies.simulated.speech import audio_file, events_file, speak_story
-from n2s.studies.simulated.stories import SPLIT, Story, stories
+from n2s.studies.simulated.spoken import chosen_stories, speak_into
+from n2s.studies.simulated.stories import SPLIT, stories
 from n2s.studies.study import Recording, Study
 
 VERSION = 1  # bump when the numbers change though the settings do not
@@ -92,7 +91,7 @@ class SimulatedMEG(Study):
         self.n_subjects, self.sfreq, self.seed, self.max_story_s = n_subjects, float(sfreq), seed, max_story_s
         self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
-        self._stories = _chosen(stories)
+        self._stories = chosen_stories(stories, self.name)
         self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
 
     def recordings(self) -> list[Recording]:
@@ -222,16 +221,9 @@ class SimulatedMEG(Study):
         if not folder.exists():
             if stimulus not in self._stories:
                 raise UserError(f"{self.name}: no stimulus '{stimulus}'; there are {', '.join(self._stories)}.")
-            speech = self.root / "speech"
-            speak_story(self._stories[stimulus], speech)
-            samples, rate = soundfile.read(audio_file(speech, stimulus), dtype="int16")
-            events = pd.read_parquet(events_file(speech, stimulus))
-            if self.max_story_s is not None:
-                samples, events = _cut(samples, rate, events, self.max_story_s)
             with written_whole(folder) as part:
-                part.mkdir()
-                soundfile.write(part / "audio.wav", samples, rate)
-                events.to_parquet(part / "events.parquet")
+                story = self._stories[stimulus]
+                events = speak_into(part, story, speech=self.root / "speech", max_story_s=self.max_story_s)
                 np.save(part / "features.npy", stimulus_features(part / "audio.wav", events, self.sfreq))
         return folder
 
@@ -287,18 +279,6 @@ class SimulatedMEG(Study):
             raw.save(folder / "meg_raw.fif", fmt="single", verbose="error")
 
 
-def _chosen(wanted: list[str] | None) -> dict[str, Story]:
-    """Stimulus id -> story, in the order of the table."""
-    table = {story.stimulus: story for story in stories()}
-    if wanted is None:
-        return table
-    known = [*table, *dict.fromkeys(story.id for story in table.values())]
-    for name in wanted:
-        if name not in known:
-            raise UserError(f"simulated_meg: no story '{name}'.{nearest(name, known)} There are: {', '.join(known)}.")
-    return {stimulus: story for stimulus, story in table.items() if stimulus in wanted or story.id in wanted}
-
-
 def _wait(jobs: list[Future], what: str) -> None:
     """Show how many are done; the first that fails stops those that have not begun."""
     try:
@@ -316,15 +296,3 @@ def _listener(subject: int, sfreq: float, seed: int) -> Listener:
 
 def _stimulus(recording: Recording) -> str:
     return f"{recording.task}.{recording.run}"
-
-
-def _cut(samples: np.ndarray, rate: int, events: pd.DataFrame, longest_s: float) -> tuple[np.ndarray, pd.DataFrame]:
-    """Keep the sentences that end before ``longest_s``, and the first one in any case."""
-    stops = events.stimulus_onset + events.duration
-    sentences = events.kind == "sentence"
-    stop_s = max(stops[sentences & (stops <= longest_s)].max(), stops[sentences].min())
-    stop_s = stops[sentences].min() if np.isnan(stop_s) else stop_s
-    kept = events[(events.kind == "story") | (stops <= stop_s + 1e-6)].copy()
-    story = kept.kind == "story"
-    kept.loc[story, "duration"] = stop_s - kept.loc[story, "stimulus_onset"]
-    return samples[: round(stop_s * rate)], kept
