@@ -1,5 +1,6 @@
 """What a stimulus is compared by: frozen models of sound and words, one file each, and the store that keeps them."""
 
+from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
 from n2s.features.feature import ClipFeature, Feature, FrameFeature
 from n2s.features.mel import Mel
@@ -9,6 +10,7 @@ from n2s.features.store import FeatureStore
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 
 __all__ = [
+    "AudioMAETokens",
     "CLAP",
     "ClipFeature",
     "Feature",
@@ -20,6 +22,7 @@ __all__ = [
     "SentenceEmbedding",
     "TinyClap",
     "TinyUntrainedWav2Vec2",
+    "UntrainedAudioMAETokens",
     "UntrainedWav2Vec2",
     "Wav2Vec2",
 ]
