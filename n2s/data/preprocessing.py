@@ -6,8 +6,8 @@ from fractions import Fraction
 import mne
 import numpy as np
 from mne.filter import create_filter
-from scipy.signal import resample_poly
 
+from n2s.data.filtering import Resampler
 from n2s.errors import UserError
 
 # What one unit of MNE's is in ours, so that float32 and float16 hold it: T -> fT, T/m -> fT/cm, V -> uV.
@@ -122,7 +122,7 @@ class Preprocessing:
         SSS, ICA or your own `Step`, applied first to all channels.
     """
 
-    version = 1  # bump when the numbers change though the settings do not
+    version = 2  # bump when the numbers change though the settings do not
 
     def __init__(
         self,
@@ -159,17 +159,10 @@ class Preprocessing:
 
     def support_s(self, sfreq: float) -> float:
         """Seconds of raw recording that one prepared sample depends on, for a recording of ``sfreq`` Hz."""
-        filters = [(self.highpass_hz, self.lowpass_hz, {})] if self.highpass_hz or self.lowpass_hz else []
-        filters += [(hz + 1, hz - 1, NOTCH) for hz in self.notch_hz]
-        taps = sum(len(create_filter(None, sfreq, low, high, **more, verbose="error")) for low, high, more in filters)
-        up, down = self._ratio(sfreq)
-        resampling_s = (
-            0.0 if up == down else (20 * max(up, down) + 1) / (sfreq * up)
-        )  # the taps of scipy's resample_poly
-        return taps / sfreq + resampling_s + sum(step.support_s for step in self.steps)
+        return (2 * self._resampler(sfreq).half + 1) / sfreq + sum(step.support_s for step in self.steps)
 
     def __call__(self, raw: mne.io.BaseRaw, where: str) -> tuple[np.ndarray, float, mne.Info]:
-        """Clean one recording.
+        """Clean one recording, block by block: a file is never held in memory, unless a step needs it.
 
         Returns
         -------
@@ -179,31 +172,38 @@ class Preprocessing:
             The exact rate (a ratio of whole numbers times the recording's own).
         info
             Of the kept channels, bad ones marked.
+
+        Raises
+        ------
+        UserError
+            No channel of the kinds asked for; a good channel is flat, or holds NaN or infinite values.
         """
         for step in self.steps:
             raw = step(raw.load_data(verbose="error"))
         raw.info["bads"] = sorted(set(raw.info["bads"]) | (set(self.bads) & set(raw.ch_names)))
         picks = self._pick(raw.info, where)
-        raw = raw.pick(picks, verbose="error").load_data(verbose="error")
-        self._check_channels(raw, where)
-        for hz in self.notch_hz:
-            raw.filter(hz + 1, hz - 1, **NOTCH, verbose="error")
-        if self.highpass_hz or self.lowpass_hz:
-            raw.filter(self.highpass_hz, self.lowpass_hz, verbose="error")
-        if self.average_reference:
-            raw.set_eeg_reference("average", verbose="error")
-        up, down = self._ratio(raw.info["sfreq"])
-        scale = [UNITS[kind][0] for kind in raw.get_channel_types()]
-        n_times = -(-len(raw.times) * up // down)
-        data = np.empty((n_times, len(scale)), np.float32)
-        for channel, factor in enumerate(scale):  # one channel at a time: no second copy of the recording
-            signal = raw.get_data(channel)[0] * factor
-            data[:, channel] = signal if up == down else resample_poly(signal, up, down)
-        return data, raw.info["sfreq"] * up / down, raw.info
+        info = mne.pick_info(raw.info, picks)
+        kinds = np.array(info.get_channel_types())
+        scale = np.array([UNITS[kind][0] for kind in kinds])[:, None]
+        good = np.array([name not in info["bads"] for name in info["ch_names"]])
+        resampler = self._resampler(info["sfreq"])
+        signal = _Signal(raw, picks)
+        data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(picks)), np.float32)
+        for start, stop in _stretches(raw):
+            for first, values in resampler(signal.read, start, stop):
+                values *= scale
+                if self.average_reference and (kinds == "eeg").any():
+                    values[kinds == "eeg"] -= values[good & (kinds == "eeg")].mean(0)
+                data[first : first + values.shape[1]] = values.T
+        signal.check(info, where)
+        return data, info["sfreq"] * resampler.up / resampler.down, info
 
-    def _ratio(self, sfreq: float) -> tuple[int, int]:
+    def _resampler(self, sfreq: float) -> Resampler:
+        bands = [(self.highpass_hz, self.lowpass_hz, {})] if self.highpass_hz or self.lowpass_hz else []
+        bands += [(hz + 1, hz - 1, NOTCH) for hz in self.notch_hz]
+        kernels = [create_filter(None, sfreq, low, high, **more, verbose="error") for low, high, more in bands]
         ratio = Fraction(self.sfreq / sfreq).limit_denominator(1000)
-        return ratio.numerator, ratio.denominator
+        return Resampler(kernels, ratio.numerator, ratio.denominator)
 
     def _pick(self, info: mne.Info, where: str) -> np.ndarray:
         kinds = set(self.picks)
@@ -216,27 +216,58 @@ class Preprocessing:
             )
         return picks
 
-    @staticmethod
-    def _check_channels(raw: mne.io.BaseRaw, where: str) -> None:
+
+class _Signal:
+    """Reads some channels of a recording, and keeps in mind which of them carry no signal."""
+
+    def __init__(self, raw: mne.io.BaseRaw, picks: np.ndarray):
+        self._raw, self._picks = raw, picks
+        self._low, self._high = np.full(len(picks), np.inf), np.full(len(picks), -np.inf)
+        self._broken = np.zeros(len(picks), bool)
+
+    def read(self, first: int, last: int) -> np.ndarray:
+        """(c, last - first) in volts and teslas; what is not finite is 0."""
+        values = self._raw[self._picks, first:last][0]
+        finite = np.isfinite(values)
+        if not finite.all():
+            self._broken |= ~finite.all(axis=1)
+            values = np.where(finite, values, 0.0)
+        np.minimum(self._low, values.min(axis=1), out=self._low)
+        np.maximum(self._high, values.max(axis=1), out=self._high)
+        return values
+
+    def check(self, info: mne.Info, where: str) -> None:
         """A flat or non-finite channel that nobody marked as bad would be learned from, or poison the scaler."""
-        good = [name for name in raw.ch_names if name not in raw.info["bads"]]
-        broken, flat = [], []
-        for name in good:
-            signal = raw.get_data(name)[0]
-            if not np.isfinite(signal).all():
-                broken.append(name)
-            elif np.ptp(signal) == 0:
-                flat.append(name)
-        if broken or flat:
-            found = [
-                f"{kind}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}"
-                for kind, names in (("NaN or infinite", broken), ("flat", flat))
-                if names
+        good = np.array([name not in info["bads"] for name in info["ch_names"]])
+        names = np.array(info["ch_names"])
+        found = {
+            "NaN or infinite": names[good & self._broken],
+            "flat": names[good & ~self._broken & (self._low == self._high)],
+        }
+        n_found = sum(map(len, found.values()))
+        if n_found:
+            told = [
+                f"{kind}: {', '.join(some[:8])}{' ...' if len(some) > 8 else ''}"
+                for kind, some in found.items()
+                if len(some)
             ]
             raise UserError(
-                f"{where}: {len(broken) + len(flat)} of {len(good)} good channels carry no signal ({'; '.join(found)}). "
+                f"{where}: {n_found} of {good.sum()} good channels carry no signal ({'; '.join(told)}). "
                 "Mark them as bad in channels.tsv (status: bad) or list them in preprocessing.bads."
             )
-        for name in raw.info["bads"]:  # a bad channel is masked; its numbers must only not be NaN
-            index = raw.ch_names.index(name)
-            raw._data[index] = np.nan_to_num(raw._data[index], nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _stretches(raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
+    """The samples between places where the recording was interrupted: no filter reaches across those."""
+    edges, sfreq = [0], raw.info["sfreq"]
+    first_s = raw.first_time if raw.annotations.orig_time else 0.0
+    gaps = sorted(
+        (round((note["onset"] - first_s) * sfreq), round((note["onset"] - first_s + note["duration"]) * sfreq))
+        for note in raw.annotations
+        if note["description"].lower().startswith(("edge", "bad_acq_skip"))
+    )
+    for start, stop in gaps:
+        edges += [max(start, edges[-1]), max(stop, edges[-1])]
+    edges.append(max(len(raw.times), edges[-1]))
+    edges = np.minimum(edges, len(raw.times)).tolist()
+    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if stop > start]
