@@ -5,6 +5,7 @@ from n2s.studies.bel2026 import Bel2026
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.brennan2019 import Brennan2019
 from n2s.studies.broderick2019 import Broderick2019
+from n2s.studies.fmri_arrays import GenericFMRI
 from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.libribrain import LibriBrain
 from n2s.studies.schoffelen2019 import Schoffelen2019
@@ -19,6 +20,7 @@ __all__ = [
     "Brennan2019",
     "Broderick2019",
     "Frames",
+    "GenericFMRI",
     "Gwilliams2022",
     "LibriBrain",
     "Recording",
