@@ -7,6 +7,7 @@ from n2s.studies.brennan2019 import Brennan2019
 from n2s.studies.broderick2019 import Broderick2019
 from n2s.studies.fmri_arrays import GenericFMRI
 from n2s.studies.gwilliams2022 import Gwilliams2022
+from n2s.studies.lebel2023 import Lebel2023
 from n2s.studies.libribrain import LibriBrain
 from n2s.studies.schoffelen2019 import Schoffelen2019
 from n2s.studies.simulated.meg import SimulatedMEG
@@ -22,6 +23,7 @@ __all__ = [
     "Frames",
     "GenericFMRI",
     "Gwilliams2022",
+    "Lebel2023",
     "LibriBrain",
     "Recording",
     "SMN4Lang",
