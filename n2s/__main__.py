@@ -7,10 +7,11 @@ import sys
 
 import n2s
 
-# verb: (module:function, one line of help). n2s.cli.main reads the command line itself; any other function is called with
+# verb: (module:function, one line of help). n2s.cli reads the command line itself; any other function is called with
 # its arguments, whose types and docstring are the command's options and help.
 COMMANDS = {
     "fit": ("n2s.cli.main:main", "train a recipe; the same command continues an unfinished run"),
+    "prepare": ("n2s.cli.prepare:main", "prepare recordings and features ahead of training; --shard i/n for n jobs"),
     "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
@@ -63,7 +64,7 @@ def run(verb: str) -> None:
     module, _, name = COMMANDS[verb][0].partition(":")
     with readable():
         function = getattr(importlib.import_module(module), name)
-        if module == "n2s.cli.main":
+        if module.startswith("n2s.cli."):
             function()
             return
         import jsonargparse

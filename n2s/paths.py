@@ -1,6 +1,7 @@
 """Where n2s keeps things, and how it writes them: whole or not at all."""
 
 import errno
+import hashlib
 import os
 import shutil
 import uuid
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from n2s.errors import UserError, nearest
 
@@ -41,6 +43,26 @@ def written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Keep other processes, of this machine or of others that share the cache, from making ``path`` meanwhile.
+
+    Gives whether the lock is ours; without ``wait`` it may not be. A killed process lets go of it.
+    """
+    name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:24]
+    lock = FileLock(cache_dir() / "locks" / f"{name}.lock")
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -96,6 +96,9 @@ class TinyData(NeuralDataModule):
         if self.root == "nowhere":
             raise UserError("data.root nowhere: no such folder.")
 
+    def prepare(self, shard=None):
+        self.setup("prepare")
+
     def data_hashes(self):
         return {"vectors": "0123abcd"}
 

@@ -225,10 +225,15 @@ class CLI(LightningCLI):
 
 def main() -> None:
     """Run the command line."""
+    run_cli(CLI)
+
+
+def run_cli(cli: type[CLI], **options: type) -> None:
+    """Run a command line that takes a recipe, with what all of them share."""
     for message in NOISY_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_worth_saying)
-    CLI(
+    cli(
         LightningModule,
         NeuralDataModule,
         subclass_mode_model=True,
@@ -238,6 +243,7 @@ def main() -> None:
         trainer_defaults={"enable_autolog_hparams": False} | _processes(),  # loggers get the complete config instead
         parser_class=Parser,
         parser_kwargs={"parser_mode": "omegaconf", "prog": "n2s", "allow_abbrev": False},
+        **options,
     )
 
 

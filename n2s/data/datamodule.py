@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 from lightning.pytorch import LightningDataModule
 
+from n2s.data.recordings import Shard
+
 
 class NeuralDataModule(LightningDataModule, ABC):
     """A datamodule whose shapes are known as soon as it is constructed, from cheap metadata.
@@ -16,6 +18,19 @@ class NeuralDataModule(LightningDataModule, ABC):
 
     #: Dimension f of the target, as `n2s.features.Feature.n_features` gives it.
     n_features: int
+
+    #: Processes that prepare recordings.
+    n_jobs: int = 1
+
+    @abstractmethod
+    def prepare(self, shard: Shard | None = None) -> None:
+        """Fill the caches ahead of training: what is there is not computed again.
+
+        Parameters
+        ----------
+        shard
+            Only this part of the recordings; None: everything.
+        """
 
     @abstractmethod
     def data_hashes(self) -> dict[str, str]:

@@ -13,9 +13,9 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.reader import WindowReader
-from n2s.data.recordings import PreparedRecording, prepare
+from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.residency import Scaled
-from n2s.data.scaler import ITSELF, OWN, POOLED, Scaler, fit_scaler, pooled_scaler
+from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.targets import Targets
@@ -166,12 +166,23 @@ class MEGDataModule(NeuralDataModule):
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
     def prepare_data(self) -> None:
-        """Fill the caches: recordings, features, scalers. One process does it, the others wait.
+        """Fill the caches: recordings, features, scalers. One process does it, the others wait."""
+        self.prepare()
+
+    def prepare(self, shard: Shard | None = None) -> None:
+        """See `NeuralDataModule`. Features and scalers are made by the job that finds all recordings there.
 
         Events and audio are checked first, so that no mistake in them shows only after hours of preparing.
         """
         for study in self.studies.values():
             collect_stimuli(study, {r.name: study.events(r) for r in study.recordings()})
+        if shard is not None:
+            for study in self.studies.values():
+                prepare(study, self.preprocessing, n_jobs=self.n_jobs, shard=shard)
+            left = [p for study in self.studies.values() for p in listed(study, self.preprocessing) if not p.ready]
+            if left:
+                print(f"part {shard.index} of {shard.of} is prepared; {len(left)} recordings are left to other parts.")
+                return
         self.setup("prepare")
 
     def setup(self, stage: str) -> None:
@@ -194,7 +205,9 @@ class MEGDataModule(NeuralDataModule):
         intervals = self._shortened(self._indexed(pd.concat(tables, ignore_index=True)))
         self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
-        self.scalers = self._fit_scalers()
+        own = self.scaler == "training"
+        fitted_on = [self.windows[split] for split in (("train",) if own else SPLITS)]
+        self.scalers = fit_scalers(self.recordings, fitted_on, self.shape, source=OWN if own else ITSELF)
         self.scaled = [
             Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
             for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
@@ -223,6 +236,25 @@ class MEGDataModule(NeuralDataModule):
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Batches are made on their device; this moves only what was made elsewhere."""
         return batch if batch.brain.device == device else batch.to(device)
+
+    def __str__(self) -> str:
+        """What is prepared, in a line a study and a split."""
+        if not self.windows:
+            return "nothing is prepared yet"
+        lines = []
+        for name in self.studies:
+            items = [item for key, item in self.recordings.items() if key.split("/")[0] == name]
+            hours = sum(item.meta["shape"][0] / item.meta["sfreq"] for item in items) / 3600
+            channels = sorted({item.meta["shape"][1] for item in items})
+            people = len({item.recording.subject for item in items})
+            lines.append(
+                f"{name}: {len(items)} recordings of {people} subjects, {hours:.2f} h, "
+                f"{'/'.join(map(str, channels))} channels at {self.shape.sfreq:g} Hz"
+            )
+        for split, windows in self.windows.items():
+            stories = windows.intervals.story.nunique()
+            lines.append(f"{split}: {len(windows)} windows, {len(windows.segments)} segments, {stories} stories")
+        return "\n".join(lines)
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
@@ -274,29 +306,6 @@ class MEGDataModule(NeuralDataModule):
         events = self.recordings[key].events
         words = events[events.kind == "word"]
         return words.assign(stimulus=key.split("/")[0] + "/" + words.stimulus)
-
-    def _fit_scalers(self) -> dict[str, Scaler]:
-        starts = {key: np.zeros(0, np.int64) for key in self.recordings}
-        sfreq = np.array([item.meta["sfreq"] for item in self.recordings.values()])
-        for split in SPLITS if self.scaler == "recording" else ("train",):
-            windows = self.windows[split]
-            first = windows.brain_start(windows.start_s, sfreq, np.arange(len(windows)))
-            keys = windows.intervals.recording.to_numpy()[windows.interval]
-            for key in np.unique(keys):
-                starts[key] = np.concatenate([starts[key], first[keys == key]])
-        source = ITSELF if self.scaler == "recording" else OWN
-        shape = {"n_window": self.shape.n_window, "n_baseline": self.shape.n_baseline, "source": source}
-        own = {key: fit_scaler(self.recordings[key], at, **shape) for key, at in starts.items() if len(at)}
-        by_subject: dict[str, list] = {}
-        for key, scaler in own.items():
-            by_subject.setdefault(self._subject(key), []).append((self.recordings[key], scaler))
-        return {
-            key: own.get(key) or pooled_scaler(item, by_subject.get(self._subject(key), []))
-            for key, item in self.recordings.items()
-        }
-
-    def _subject(self, key: str) -> str:
-        return f"{key.split('/')[0]}/{self.recordings[key].recording.subject}"
 
     def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> WindowLoader:
         if self._reader is None:

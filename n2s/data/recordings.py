@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import shutil
+import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,7 @@ from rich.progress import track
 from n2s.data.positions import sensor_positions
 from n2s.data.preprocessing import UNITS, Preprocessing
 from n2s.errors import UserError
-from n2s.paths import cache_dir, disk_room, written_whole
+from n2s.paths import cache_dir, disk_room, locked, written_whole
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
@@ -44,15 +46,39 @@ class PreparedRecording:
         return pd.read_parquet(self.folder / "events.parquet")
 
     @property
+    def ready(self) -> bool:
+        """Whether it is in the cache."""
+        return (self.folder / "meta.json").exists()
+
+    @property
     def key(self) -> str:
         """Names the settings and sources that made this array."""
         return self.folder.name
 
 
-def prepare(study: Study, preprocessing: Preprocessing, *, n_jobs: int = 1) -> list[PreparedRecording]:
-    """Prepare what is not in the cache yet; every recording of the study, in its order.
+@dataclass(frozen=True)
+class Shard:
+    """One part of the work of several jobs: ``index`` of 1 to ``of``."""
 
-    Each is written whole or not at all, so a run that was killed goes on where it stopped.
+    index: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """``3/10``: the third of ten."""
+        found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise UserError(f"--shard is '{text}'; expected i/n with i from 1 to n, such as 3/10: part 3 of 10.")
+        return cls(int(found[1]), int(found[2]))
+
+
+def listed(study: Study, preprocessing: Preprocessing) -> list[PreparedRecording]:
+    """Every recording of a study, in its order, prepared or not; nothing is read.
+
+    Raises
+    ------
+    UserError
+        There are none, or two have one name.
     """
     recordings = study.recordings()
     names = [recording.name for recording in recordings]
@@ -61,14 +87,50 @@ def prepare(study: Study, preprocessing: Preprocessing, *, n_jobs: int = 1) -> l
         raise UserError(f"study {study.name}: several recordings are named {doubled}: give them a session or a run.")
     if not recordings:
         raise UserError(f"study {study.name} at {study.root}: no recordings.")
-    prepared = [PreparedRecording(_folder(study, recording, preprocessing), recording) for recording in recordings]
-    missing = [item for item in prepared if not (item.folder / "meta.json").exists()]
-    work = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        joblib.delayed(_prepare_one)(study, item, preprocessing) for item in missing
-    )
-    for _ in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
-        pass
-    return prepared
+    return [PreparedRecording(_folder(study, recording, preprocessing), recording) for recording in recordings]
+
+
+def prepare(
+    study: Study, preprocessing: Preprocessing, *, n_jobs: int = 1, shard: Shard | None = None
+) -> list[PreparedRecording]:
+    """Prepare what is not in the cache yet; every recording of the study, in its order.
+
+    Each is written whole or not at all, by one process at a time, so that a run that was killed goes on where it
+    stopped and several may work on one study. One that fails does not keep the others from being prepared.
+
+    Parameters
+    ----------
+    study
+        Of recordings.
+    preprocessing
+        What is done to each.
+    n_jobs
+        Processes; each holds one prepared recording in memory.
+    shard
+        Prepare only this part.
+
+    Raises
+    ------
+    UserError
+        At the end: some could not be prepared.
+    """
+    every = listed(study, preprocessing)
+    mine = every[shard.index - 1 :: shard.of] if shard else every
+    failed: dict[str, str] = {}
+    for wait in (False, True):  # first what nobody works on
+        missing = [item for item in mine if not item.ready and item.recording.name not in failed]
+        work = joblib.Parallel(n_jobs=min(n_jobs, max(len(missing), 1)), return_as="generator_unordered")(
+            joblib.delayed(_prepare_one)(study, item, preprocessing, wait=wait) for item in missing
+        )
+        for name, error in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
+            if error:
+                failed[name] = error
+    if failed:
+        told = [f"- {error}" for error in list(failed.values())[:5]] + ["- ..."] * (len(failed) > 5)
+        raise UserError(
+            f"{len(failed)} of {len(mine)} recordings could not be prepared; the others are there.\n" + "\n".join(told)
+        )
+    return every
 
 
 def _folder(study: Study, recording: Recording, preprocessing: Preprocessing) -> Path:
@@ -82,7 +144,27 @@ def _folder(study: Study, recording: Recording, preprocessing: Preprocessing) ->
     return cache_dir() / "prepared" / re.sub(r"\W+", "-", study.name) / f"{recording.name}-{key}"
 
 
-def _prepare_one(study: Study, prepared: PreparedRecording, preprocessing: Preprocessing) -> None:
+def _prepare_one(
+    study: Study, prepared: PreparedRecording, preprocessing: Preprocessing, *, wait: bool
+) -> tuple[str, str]:
+    """Its name, and what went wrong. Does nothing if another process is at it, unless told to ``wait`` for that one."""
+    name = prepared.recording.name
+    try:
+        with locked(prepared.folder, wait=wait) as mine:
+            if mine and not prepared.ready:
+                for leftover in prepared.folder.parent.glob(f".{prepared.folder.name}.*.part"):
+                    shutil.rmtree(leftover)  # of a process that was killed: nobody else writes here now
+                _write(study, prepared, preprocessing)
+    except UserError as error:
+        return name, str(error)
+    except Exception as error:  # whatever a damaged file makes its reader meet: told when the others are done
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        return name, f"{study.name}, {name}: {type(error).__name__}: {error} ({where})"
+    return name, ""
+
+
+def _write(study: Study, prepared: PreparedRecording, preprocessing: Preprocessing) -> None:
     recording = prepared.recording
     where = f"{study.name}, {recording.name}"
     raw = study.load(recording)

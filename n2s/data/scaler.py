@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from n2s.data.recordings import PreparedRecording
+from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError
 from n2s.paths import cache_dir, written_whole
 
@@ -22,6 +24,57 @@ class Scaler:
     centre: np.ndarray
     scale: np.ndarray
     source: str  # OWN, POOLED or ITSELF
+
+
+def fit_scalers(
+    recordings: Mapping[str, PreparedRecording], windows: Iterable[Windows], shape: WindowShape, *, source: str
+) -> dict[str, Scaler]:
+    """The scaler of each recording: of its own ``windows``, or of its subject's where it has none.
+
+    Parameters
+    ----------
+    recordings
+        By ``study/recording``, in the order of the windows' ``recording_index``.
+    windows
+        To fit on: those of training.
+    shape
+        Of a window.
+    source
+        What the windows are, kept in the scalers.
+    """
+    sfreq = np.array([item.meta["sfreq"] for item in recordings.values()])
+    starts: list[list[np.ndarray]] = [[] for _ in recordings]
+    for some in windows:
+        first = some.brain_start(some.start_s, sfreq, np.arange(len(some)))
+        recording = some.of_interval("recording_index")
+        order = np.argsort(recording, kind="stable")
+        for at, part in zip(*_runs(recording[order]), strict=True):
+            starts[at].append(first[order[part]])
+    keys = list(recordings)
+    lengths = {"n_window": shape.n_window, "n_baseline": shape.n_baseline, "source": source}
+    own = {
+        key: fit_scaler(recordings[key], np.concatenate(found), **lengths)
+        for key, found in zip(keys, starts, strict=True)
+        if found
+    }
+    by_subject: dict[str, list] = {}
+    for key, scaler in own.items():
+        by_subject.setdefault(_subject(key, recordings), []).append((recordings[key], scaler))
+    return {
+        key: own.get(key) or pooled_scaler(item, by_subject.get(_subject(key, recordings), []))
+        for key, item in recordings.items()
+    }
+
+
+def _runs(values: np.ndarray) -> tuple[np.ndarray, list[slice]]:
+    """The different values of a sorted array, and where each stands."""
+    known, first = np.unique(values, return_index=True)
+    ends = [*first[1:], len(values)]
+    return known, [slice(start, stop) for start, stop in zip(first, ends, strict=True)]
+
+
+def _subject(key: str, recordings: Mapping[str, PreparedRecording]) -> str:
+    return f"{key.split('/')[0]}/{recordings[key].recording.subject}"
 
 
 def fit_scaler(

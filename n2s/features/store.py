@@ -4,7 +4,7 @@ import hashlib
 import json
 import warnings
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.feature import ClipFeature, Feature, FrameFeature
-from n2s.paths import cache_dir, written_whole
+from n2s.paths import cache_dir, locked, written_whole
 from n2s.studies.study import Frames, Stimulus
 
 _SHORTEST_S = 0.1  # between two cuts: no window fits, and the header of an mp3 is no more exact than this
@@ -128,30 +128,39 @@ class FeatureStore:
             )
         windows = hashlib.sha256(starts_s.tobytes() + np.float64(duration_s).tobytes()).hexdigest()[:16]
         path = self.folder / f"{self.feature.fingerprint(stimulus)}-{windows}.safetensors"
-        found = _read(path) if self.feature.kept else None
-        if found is not None:
-            return found[0]
-        values = self._checked(self.feature.extract(stimulus, starts_s, duration_s), stimulus)
-        if len(values) != len(starts_s):
-            raise UserError(f"{type(self.feature).__name__} gave {len(values)} vectors for {len(starts_s)} windows.")
-        if self.feature.kept:
-            self._write(path, values, {})
-        return values
+
+        def extract() -> tuple[np.ndarray, dict[str, str]]:
+            values = self._checked(self.feature.extract(stimulus, starts_s, duration_s), stimulus)
+            if len(values) != len(starts_s):
+                name = type(self.feature).__name__
+                raise UserError(f"{name} gave {len(values)} vectors for {len(starts_s)} windows.")
+            return values, {}
+
+        return self._once(path, extract)[0]
 
     def _stretch(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> Frames:
-        feature = self.feature
-        if not feature.kept:
-            frames = feature.extract(stimulus, start_s, stop_s)
-            return Frames(self._checked(frames.values, stimulus), frames.rate_hz, frames.start_s)
+        def extract() -> tuple[np.ndarray, dict[str, str]]:
+            frames = self.feature.extract(stimulus, start_s, stop_s)
+            told = {"rate_hz": repr(float(frames.rate_hz)), "start_s": repr(float(frames.start_s))}
+            return self._checked(frames.values, stimulus), told
+
         stretch = f"{start_s:.6f}-{'end' if stop_s is None else format(stop_s, '.6f')}"
-        path = self.folder / f"{feature.fingerprint(stimulus)}-{stretch}.safetensors"
-        found = _read(path, "rate_hz", "start_s")
-        if found is not None:
-            return Frames(found[0], float(found[1]["rate_hz"]), float(found[1]["start_s"]))
-        frames = feature.extract(stimulus, start_s, stop_s)
-        frames = Frames(self._checked(frames.values, stimulus), float(frames.rate_hz), float(frames.start_s))
-        self._write(path, frames.values, {"rate_hz": repr(frames.rate_hz), "start_s": repr(frames.start_s)})
-        return frames
+        path = self.folder / f"{self.feature.fingerprint(stimulus)}-{stretch}.safetensors"
+        values, told = self._once(path, extract, "rate_hz", "start_s")
+        return Frames(values, float(told["rate_hz"]), float(told["start_s"]))
+
+    def _once(self, path: Path, extract: Callable[[], tuple], *needed: str) -> tuple[np.ndarray, dict[str, str]]:
+        """Values and metadata of a kept file, made by one process if it is not there yet."""
+        if not self.feature.kept:
+            return extract()
+        found = _read(path, *needed)
+        if found is None:
+            with locked(path):
+                found = _read(path, *needed) if path.is_file() else None
+                if found is None:
+                    found = extract()
+                    self._write(path, *found)
+        return found
 
     def _checked(self, values: np.ndarray, stimulus: Stimulus) -> np.ndarray:
         name, n_features = type(self.feature).__name__, self.feature.n_features

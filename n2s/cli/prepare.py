@@ -1,0 +1,73 @@
+"""n2s prepare: what a fit would compute before its first step, ahead of it and in parallel."""
+
+import os
+import time
+
+from jsonargparse import ArgumentParser, Namespace
+from lightning.pytorch import Trainer
+
+from n2s.cli.main import CLI, run_cli
+from n2s.data.datamodule import NeuralDataModule
+from n2s.data.recordings import Shard
+from n2s.paths import cache_dir
+
+
+class Preparer(Trainer):
+    """Its method `prepare` is the verb: jsonargparse makes the command's options of its arguments."""
+
+    @staticmethod
+    def prepare(
+        datamodule: NeuralDataModule,
+        ckpt_path: str | None = None,
+        weights_only: bool | None = None,
+        shard: str | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        """Prepare recordings, features and scalers ahead of training.
+
+        Parameters
+        ----------
+        datamodule
+            To prepare.
+        ckpt_path, weights_only
+            Without meaning here; the config.yaml of a run has them.
+        shard
+            Only part i of n of the recordings, as "3/10": for one of n jobs of a Slurm array.
+        n_jobs
+            Recordings prepared at once, each by a process of its own (default: as many as there are cores).
+        """
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        datamodule.n_jobs = n_jobs or cores
+        start = time.monotonic()
+        datamodule.prepare(Shard.parse(shard) if shard else None)
+        spent_s = round(time.monotonic() - start)
+        print(f"{datamodule}\nkept in {cache_dir()}; took {spent_s // 60} min {spent_s % 60} s")
+
+
+class PrepareCLI(CLI):
+    """The recipe of a fit, of which only the data are made."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """One verb, and what of its arguments is no option."""
+        return {"prepare": {"datamodule"}}
+
+    def before_instantiate_classes(self) -> None:
+        """No run is chosen: nothing is trained."""
+
+    def instantiate_classes(self) -> None:
+        """The data only: a model may be large."""
+        config = self.config["prepare"]
+        parser = ArgumentParser()
+        parser.add_subclass_arguments(NeuralDataModule, "data")
+        self.datamodule = parser.instantiate_classes(Namespace(data=config.data)).data
+        self.model, self.trainer, self.config_init = None, None, self.config
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        config = self.config[subcommand]
+        Preparer.prepare(self.datamodule, shard=config.shard, n_jobs=config.n_jobs)
+
+
+def main() -> None:
+    """Run the command line."""
+    run_cli(PrepareCLI, trainer_class=Preparer)
