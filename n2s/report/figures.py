@@ -45,7 +45,8 @@ def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.
     ]
 
 
-def _panels(n: int, *, width: float, height: float, stacked: bool = False) -> tuple[Figure, list[Axes]]:
+def blank_panels(n: int, *, width: float, height: float, stacked: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure with n axes beside each other, or stacked."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     panels = [figure.add_subplot(*((n, 1) if stacked else (1, n)), i + 1) for i in range(n)]
     for axes in panels:
@@ -59,7 +60,7 @@ def accuracy_by_subject(summary: dict) -> Drawing:
     shared = {name.split("/")[0] for name in subjects}
     labels = [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
     many = len(subjects) > 8
-    figure, panels = _panels(2, width=8.5, height=6.5 if many else 4, stacked=many)
+    figure, panels = blank_panels(2, width=8.5, height=6.5 if many else 4, stacked=many)
     for axes, k in zip(panels, (1, 10), strict=True):
         scores = [summary["model"][f"top{k}"]["per_subject"][name] for name in subjects]
         values = np.array([score["value"] for score in scores])
@@ -99,7 +100,7 @@ def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_candid
         K.
     """
     k = np.arange(1, n_candidates + 1)
-    figure, (axes,) = _panels(1, width=8.5, height=4.6)
+    figure, (axes,) = blank_panels(1, width=8.5, height=4.6)
     names = np.unique(subject)
     for row in ("ceiling", "model", "no_brain", "shuffled"):
         if row not in ranks:
@@ -140,7 +141,7 @@ def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
     kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)")) if kind[0]]
     if not kinds:
         return None
-    figure, panels = _panels(len(kinds), width=4.3 * len(kinds) + 0.6, height=3.6)
+    figure, panels = blank_panels(len(kinds), width=4.3 * len(kinds) + 0.6, height=3.6)
     palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
     for axes, (columns, label) in zip(panels, kinds, strict=True):
         for column, color in zip(columns, cycle(palette), strict=False):
@@ -201,7 +202,7 @@ def attention_maps(weights: np.ndarray, positions: np.ndarray, *, n_channels: in
     at_place = (sums / np.bincount(np.ravel(place))[:, None]).T
     shown = {"mean of all": at_place.mean(0)}
     shown |= {f"virtual channel {i}": at_place[i] for i in unlike_channels(weights, n_channels)}
-    figure, panels = _panels(len(shown), width=2.3 * len(shown), height=3.2)
+    figure, panels = blank_panels(len(shown), width=2.3 * len(shown), height=3.2)
     for axes, (title, values) in zip(panels, shown.items(), strict=True):
         image, _ = mne.viz.plot_topomap(
             values,
@@ -254,7 +255,7 @@ def similarity_matrix(result: RetrievalResult, ranks: np.ndarray) -> Drawing:
     scores = result.scores[rows].astype(np.float64)
     spread = scores.std(1, keepdims=True)
     z = (scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
-    figure, (axes,) = _panels(1, width=7, height=min(9.0, max(3.0, 0.8 + 5.6 * len(rows) / len(columns))))
+    figure, (axes,) = blank_panels(1, width=7, height=min(9.0, max(3.0, 0.8 + 5.6 * len(rows) / len(columns))))
     limit = np.nanpercentile(np.abs(z[:, columns]), 99.5)
     image = axes.imshow(z[:, columns], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
     axes.spines[:].set_visible(True)
