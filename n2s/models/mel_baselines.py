@@ -8,8 +8,8 @@ References
 ----------
 Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 3.1.3: a
 three-layer perceptron after Bellier et al. 2023, PLOS Biol. 21:e3002176; a BiLSTM and a Transformer encoder, "with the same
-configuration as our Transformer": 8 heads and 768 wide, of 4 layers. How one response becomes a sequence is not said there:
-here each frame starts from the response at its time and a learned vector of its own.
+configuration as our Transformer": 768 wide, 4 layers. The perceptron's widths, and how one response becomes a sequence, are
+not said there: here each frame starts from the response at its time and a learned vector of its own.
 """
 
 from collections.abc import Sequence

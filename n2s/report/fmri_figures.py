@@ -1,0 +1,149 @@
+"""The figures of the fMRI decoders, each with its caption. They take numbers; nothing is read or written here."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+
+from n2s.metrics.identification import n_way_accuracy
+from n2s.metrics.intervals import t_interval
+from n2s.report.figures import COLORS, LINES, Drawing, blank_panels
+
+LABELS = {
+    "model": "model",
+    "shuffled": "shuffled brain",
+    "mean_prediction": "mean of the training clips",
+    "ceiling": "ceiling",
+}
+_PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#8C564B",
+    "#7F7F7F",
+    "#332288",
+    "#E69F00",
+)
+_MARKERS = "osD^vP*X<>"
+_MOST_POINTS = 40  # values of N that a curve is drawn through
+
+
+def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what: str = "decoded feature") -> Drawing:
+    """Boxes over dimensions of each subject: the median, the quartiles, and whiskers from 5% to 95%.
+
+    Parameters
+    ----------
+    found
+        Decoders, then their controls: correlations (d,), or (p, d) of exchanges, by subject. It is what
+        `n2s.metrics.feature_correlation.feature_correlations` gives, or several of those joined under other names.
+    what
+        Whose dimensions they are, for the caption.
+    """
+    subjects = list(next(iter(found.values())))
+    colors = iter(_PALETTE)
+    figure, (axes,) = blank_panels(1, width=max(5.0, 1.6 + 0.45 * len(found) * len(subjects)), height=4.2)
+    width, handles = 0.8 / len(found), {}
+    for place, (row, by_subject) in enumerate(found.items()):
+        color = COLORS["shuffled"] if row == "shuffled" else next(colors)
+        boxes = axes.boxplot(
+            [np.ravel(by_subject[name]) for name in subjects],
+            positions=np.arange(len(subjects)) + (place - (len(found) - 1) / 2) * width,
+            widths=0.85 * width,
+            whis=(5, 95),
+            showfliers=False,
+            patch_artist=True,
+            boxprops={"facecolor": color, "alpha": 0.75},
+            medianprops={"color": "black"},
+        )
+        handles[LABELS.get(row, row)] = boxes["boxes"][0]
+    axes.axhline(0, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=1.5)
+    axes.set_xticks(np.arange(len(subjects)), labels=_short(subjects), rotation=60 if len(subjects) > 12 else 0)
+    axes.set(xlabel="subject", ylabel="correlation over test clips")
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4, frameon=False)
+    n_dimensions = next(iter(found.values()))[subjects[0]].shape[-1]
+    caption = (
+        f"Correlation of each of {n_dimensions} dimensions of the {what} with the true one, over the test clips of a "
+        "subject. Boxes: median and quartiles over dimensions; whiskers: 5% to 95%."
+    )
+    return Drawing("Correlation of decoded dimensions", figure, caption)
+
+
+def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, n_candidates: int) -> Drawing:
+    """Accuracy of N-way identification against N, mean over subjects, with a thin line for each.
+
+    Parameters
+    ----------
+    ranks
+        (n,) of each row, (p, n) of ``shuffled``: what `n2s.metrics.identification.identification_ranks` gives.
+    subject
+        (n,)
+    n_candidates
+        k: the largest N.
+    """
+    n_ways = np.unique(np.geomspace(2, n_candidates, _MOST_POINTS).round().astype(int))
+    names = np.unique(subject)
+    figure, (axes,) = blank_panels(1, width=6.5, height=4.4)
+    for row in ("ceiling", "model", "shuffled", "mean_prediction"):
+        if row not in ranks:
+            continue
+        curves = np.array(
+            [
+                [n_way_accuracy(ranks[row][..., subject == name], n_candidates, n_way).mean() for n_way in n_ways]
+                for name in names
+            ]
+        )
+        style = "no_brain" if row == "mean_prediction" else row
+        axes.plot(n_ways, curves.mean(0), color=COLORS[style], linestyle=LINES[style], linewidth=2, label=LABELS[row])
+        if row == "model" and len(names) > 1:
+            axes.plot(n_ways, curves.T, color=COLORS[style], linewidth=0.6, alpha=0.5)
+            ends = np.array([t_interval(values)[1:] for values in curves.T])
+            axes.fill_between(n_ways, *ends.T, color=COLORS[style], alpha=0.15, linewidth=0)
+    axes.plot(n_ways, 1 / n_ways, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=2, label="chance, 1 / N")
+    axes.set_xscale("log")
+    ticks = sorted({n for n in (2, 5, 10, 20, 50, 100, 200, 500, 1000) if n < n_candidates} | {n_candidates})
+    axes.set_xticks(ticks, labels=map(str, ticks))
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+    axes.set(ylim=(0, 1.02), xlabel="N (candidates)", ylabel="identified (%)")
+    axes.grid(which="major", color="#dddddd", linewidth=0.6)
+    axes.legend(frameon=False)
+    caption = (
+        f"How often the true clip is the most alike of N test clips, exact over all draws from {n_candidates}. Ties count "
+        "as wrong. Mean over subjects" + ("; thin: single subjects; shaded: 95% t interval." if len(names) > 1 else ".")
+    )
+    return Drawing("Identification of the test clip", figure, caption)
+
+
+def semantic_map(maps: Mapping[str, np.ndarray], labels: np.ndarray) -> Drawing:
+    """Clips placed by t-SNE, coloured by label.
+
+    Parameters
+    ----------
+    maps
+        (n, 2) by title: such as true and decoded features.
+    labels
+        (n,) of the clips, the same in all maps.
+    """
+    kinds = np.unique(labels)
+    figure, panels = blank_panels(len(maps), width=4.2 * len(maps), height=4.6)
+    for axes, (title, points) in zip(panels, maps.items(), strict=True):
+        for i, kind in enumerate(kinds):
+            here = points[np.asarray(labels) == kind]
+            marker = _MARKERS[
+                (i + i // len(_PALETTE)) % len(_MARKERS)
+            ]  # past ten kinds, colours come with other markers
+            axes.scatter(*here.T, s=16, color=_PALETTE[i % len(_PALETTE)], marker=marker, label=str(kind), linewidths=0)
+        axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    caption = (
+        "Test clips, near each other where their features are alike (t-SNE); distances between groups mean nothing."
+    )
+    return Drawing("Semantic map", figure, caption)
+
+
+def _short(subjects: list[str]) -> list[str]:
+    shared = {name.split("/")[0] for name in subjects}
+    return [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
