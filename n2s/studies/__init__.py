@@ -10,6 +10,7 @@ from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.lebel2023 import Lebel2023
 from n2s.studies.libribrain import LibriBrain
 from n2s.studies.schoffelen2019 import Schoffelen2019
+from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.smn4lang import SMN4Lang
 from n2s.studies.study import Frames, Recording, Stimulus, Study
@@ -28,6 +29,7 @@ __all__ = [
     "Recording",
     "SMN4Lang",
     "Schoffelen2019",
+    "SimulatedFMRI",
     "SimulatedMEG",
     "Stimulus",
     "Study",
