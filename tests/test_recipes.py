@@ -1,46 +1,100 @@
-"""Every YAML in configs/ is accepted by the command, alone or over the base recipe, and the paper's holds its numbers."""
+"""Every YAML in configs/ is accepted by the command, alone or over its base recipe, and the paper's hold its numbers."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from n2s import __main__ as command
+
 CONFIGS = Path(__file__).parents[1] / "configs"
-BASE = CONFIGS / "meg_contrastive.yaml"
+BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
+RECIPES = sorted(CONFIGS.rglob("*.yaml"))
+STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
 
 
-def _parsed(*options):
-    done = subprocess.run(
-        [sys.executable, "-m", "n2s", "fit", "--config", str(BASE), *options, "--print_config"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return yaml.safe_load(done.stdout)
+@pytest.fixture
+def parsed(monkeypatch, capsys):
+    """The complete config that the command would run."""
+
+    def parse(*paths):
+        words = [
+            word for path in paths for word in ("--trainer" if path.parent.name == "trainer" else "--config", str(path))
+        ]
+        monkeypatch.setattr(sys, "argv", ["n2s", "fit", *words, "--print_config"])
+        with pytest.raises(SystemExit) as stopped:
+            command.main()
+        said = capsys.readouterr()
+        assert stopped.value.code in (0, None), said.err
+        return yaml.safe_load(said.out)
+
+    return parse
 
 
-def _over(path):
-    """How a file is given: as a Trainer's group, or as a second config."""
-    return ["--trainer" if path.parent.name == "trainer" else "--config", str(path)]
+def _given(path):
+    """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
+    if path == BASE:
+        return [path]
+    if path.parent == PAPER and path.name != "base.yaml":
+        return [PAPER / "base.yaml", path]
+    if path.parent.name == "ablations":
+        return [PAPER / "base.yaml", PAPER / "gwilliams2022_mel.yaml", path]
+    return [BASE, path]
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_every_recipe_is_accepted(path):
-    config = _parsed(*([] if path == BASE else _over(path)))
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_every_recipe_is_accepted(path, parsed):
+    config = parsed(*_given(path))
     assert config["data"]["class_path"] == "n2s.data.MEGDataModule"
-    if path.parent.name == "defossez2023" and path.name == "base.yaml":
-        data, model = config["data"]["init_args"], config["model"]["init_args"]
-        encoder = model["encoder"]["init_args"]
-        assert (encoder["n_virtual"], encoder["hidden"], encoder["depth"], encoder["dropout"]) == (270, 320, 10, 0.0)
-        assert model["loss"]["init_args"] == {"normalize": "target", "temperature": None, "symmetric": False}
-        assert model["optimizer"]["class_path"] == "torch.optim.Adam" and model["optimizer"]["init_args"]["lr"] == 3e-4
-        assert model["target_encoder"] is None and model["scheduler"] is None
-        assert (data["batch_size"], data["clamp"], data["offset_s"], data["baseline_s"]) == (256, 20.0, 0.15, 0.5)
-        assert (
-            data["preprocessing"]["init_args"]["sfreq"] == 120.0
-            and data["preprocessing"]["init_args"]["highpass_hz"] is None
-        )
-        assert data["test_windows"]["class_path"] == "n2s.data.WordOnsets"
-        assert config["trainer"]["callbacks"][1]["init_args"]["patience"] == 10
+    own = yaml.safe_load(path.read_text())
+    for part in ("data", "model"):  # nothing of the overlay got lost
+        for key, value in own.get(part, {}).get("init_args", {}).items():
+            found = config[part]["init_args"][key]
+            if isinstance(value, dict) and "class_path" in value:
+                assert found["class_path"] == value["class_path"]
+                assert value.get("init_args", {}).items() <= found["init_args"].items() or key == "encoder"
+            elif not isinstance(value, dict):
+                assert found == value
+
+
+def test_the_papers_numbers(parsed):
+    config = parsed(PAPER / "base.yaml", PAPER / "gwilliams2022_wav2vec2.yaml")
+    data, model = config["data"]["init_args"], config["model"]["init_args"]
+    encoder = model["encoder"]["init_args"]
+    assert (encoder["n_virtual"], encoder["hidden"], encoder["depth"], encoder["dropout"]) == (270, 320, 10, 0.0)
+    assert model["loss"]["init_args"] == {"normalize": "target", "temperature": None, "symmetric": False}
+    assert model["optimizer"]["class_path"] == "torch.optim.Adam" and model["optimizer"]["init_args"]["lr"] == 3e-4
+    assert model["target_encoder"] is None and model["scheduler"] is None
+    assert (data["batch_size"], data["clamp"], data["offset_s"], data["baseline_s"]) == (256, 20.0, 0.15, 0.5)
+    preprocessing = data["preprocessing"]["init_args"]
+    assert (
+        preprocessing["sfreq"] == 120.0 and preprocessing["highpass_hz"] is None and preprocessing["picks"] == ["mag"]
+    )
+    assert data["test_windows"]["class_path"] == "n2s.data.WordOnsets"
+    assert data["target"]["init_args"]["layers"] == [14, 15, 16, 17, 18]
+    split = data["split"]["init_args"]
+    assert (split["val_fraction"], split["test_fraction"], split["min_block_s"], split["seed"]) == (0.1, 0.2, 6.0, 12)
+    assert config["trainer"]["callbacks"][1]["init_args"]["patience"] == 10
+    assert config["experiment"] == "defossez2023_gwilliams2022_wav2vec2"
+
+
+def test_the_paper_has_a_recipe_for_every_study_and_target():
+    made = {path.stem for path in PAPER.glob("*.yaml")} - {"base"}
+    assert made == {f"{study}_{target}" for study in STUDIES for target in ("mel", "deepmel", "wav2vec2")}
+    told = (PAPER / "README.md").read_text()
+    assert all(f"`{name}.yaml`" in told or name.rpartition("_")[0] in told for name in made)
+    assert all(f"`{path.name}`" in told for path in (PAPER / "ablations").glob("*.yaml"))
+
+
+def test_ablations_take_their_part_out(parsed):
+    whole = parsed(PAPER / "base.yaml", PAPER / "gwilliams2022_mel.yaml")
+    for path in sorted((PAPER / "ablations").glob("*.yaml")):
+        config = parsed(PAPER / "base.yaml", PAPER / "gwilliams2022_mel.yaml", path)
+        changed = {
+            f"{part}.{key}"
+            for part in ("data", "model")
+            for key in whole[part]["init_args"]
+            if config[part]["init_args"][key] != whole[part]["init_args"][key]
+        }
+        assert changed == ({"data.clamp"} if "clamp" in path.name else {"model.encoder"}), path.name

@@ -1,10 +1,14 @@
 """The brain encoder of Défossez et al. 2023: windows of MEG or EEG to a sequence of speech features."""
 
 from collections.abc import Mapping
+from typing import Literal
 
+import torch
+import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+from n2s.errors import UserError
 from n2s.models import brainmagick
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.spatial_attention import SpatialAttention
@@ -38,6 +42,11 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         Channels between the two layers of the head, in multiples of ``hidden``.
     dropout
         Share of values dropped in each dilated layer in training; the paper has none.
+    spatial_attention, initial, subject_layer, skip, gates, head
+        False takes that part out, as the paper's ablations do. Without spatial attention the channels go on in their
+        own order, filled up with zeros to ``n_virtual``; without a head the last dilated layer gives the features.
+    activation
+        Of the dilated layers.
 
     References
     ----------
@@ -60,17 +69,41 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         period: int = 5,
         head_width: int = 2,
         dropout: float = 0.0,
+        spatial_attention: bool = True,
+        initial: bool = True,
+        subject_layer: bool = True,
+        skip: bool = True,
+        gates: bool = True,
+        head: bool = True,
+        activation: Literal["gelu", "relu"] = "gelu",
     ):
         super().__init__()
-        self.attention = SpatialAttention(n_virtual, n_fourier, margin=margin, dropout=spatial_dropout)
-        self.initial = nn.Conv1d(n_virtual, n_virtual, 1)
-        self.subjects = SubjectLayer(n_subjects, n_virtual)
+        self.n_virtual = n_virtual
+        self.attention = (
+            SpatialAttention(n_virtual, n_fourier, margin=margin, dropout=spatial_dropout)
+            if spatial_attention
+            else None
+        )
+        self.initial = nn.Conv1d(n_virtual, n_virtual, 1) if initial else nn.Identity()
+        self.subjects = SubjectLayer(n_subjects, n_virtual) if subject_layer else None
         self.convs = DilatedConvs(
-            n_virtual, hidden, depth, kernel=kernel, growth=growth, period=period, dropout=dropout
+            n_virtual,
+            hidden,
+            depth,
+            kernel=kernel,
+            growth=growth,
+            period=period,
+            dropout=dropout,
+            n_outputs=None if head else n_outputs,
+            skip=skip,
+            gates=gates,
+            activation=nn.ReLU if activation == "relu" else nn.GELU,
         )
-        self.head = nn.Sequential(
-            nn.Conv1d(hidden, head_width * hidden, 1), nn.GELU(), nn.Conv1d(head_width * hidden, n_outputs, 1)
-        )
+        self.head = nn.Identity()
+        if head:
+            self.head = nn.Sequential(
+                nn.Conv1d(hidden, head_width * hidden, 1), nn.GELU(), nn.Conv1d(head_width * hidden, n_outputs, 1)
+            )
 
     def forward(self, brain: Tensor, positions: Tensor, subject: Tensor, mask: Tensor | None = None) -> Tensor:
         """``(b, c, t), (b, c, 2), (b,), (b, c) -> (b, n_outputs, t)``.
@@ -92,9 +125,22 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
             Shapes that do not belong together, or (on the CPU) a subject that the network does not have.
         """
         _check(brain, positions, subject, mask)
-        x = self.attention(brain, positions, mask)
-        x = self.subjects(self.initial(x), subject)
+        x = self._channels(brain, mask) if self.attention is None else self.attention(brain, positions, mask)
+        x = self.initial(x)
+        if self.subjects is not None:
+            x = self.subjects(x, subject)
         return self.head(self.convs(x))
+
+    def _channels(self, brain: Tensor, mask: Tensor | None) -> Tensor:
+        """``(b, c, t) -> (b, n_virtual, t)``: the channels as they are, a masked one 0."""
+        spare = self.n_virtual - brain.shape[1]
+        if spare < 0:
+            raise UserError(
+                f"without spatial attention {brain.shape[1]} channels do not fit into n_virtual {self.n_virtual}: set it "
+                "to the number of channels, or more."
+            )
+        kept = brain if mask is None else torch.where(mask[..., None], brain, 0.0)
+        return F.pad(kept, (0, 0, 0, spare))
 
     def add_subject(self) -> int:
         """Add a subject, whose layer starts as the mean of the others', and return its index.
@@ -103,6 +149,8 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         ``encoder.requires_grad_(False)`` and ``encoder.subjects.requires_grad_(True)`` then train only the layers of
         the subjects that are in the batches.
         """
+        if self.subjects is None:
+            raise UserError("this network has no subject layer: it takes a new subject as it is.")
         index = self.subjects.add_subject()
         self._hub_mixin_config["n_subjects"] = index + 1  # what save_pretrained writes to config.json
         return index

@@ -20,6 +20,10 @@ class DilatedLayer(nn.Module):
         Leave out batch norm, GELU and dropout.
     gated
         End with a convolution over three samples to twice the width and a gated linear unit, without a skip.
+    skip
+        Whether there is one.
+    activation
+        Of the layer.
     """
 
     def __init__(
@@ -32,11 +36,14 @@ class DilatedLayer(nn.Module):
         dropout: float = 0.0,
         linear: bool = False,
         gated: bool = False,
+        skip: bool = True,
+        activation: type[nn.Module] = nn.GELU,
     ):
         super().__init__()
+        self.skip = skip and n_inputs == n_outputs
         conv = nn.Conv1d(n_inputs, n_outputs, kernel, padding=kernel // 2 * dilation, dilation=dilation)
-        activation = [] if linear else [nn.BatchNorm1d(n_outputs), nn.GELU(), nn.Dropout(dropout)]
-        self.body = nn.Sequential(conv, *activation)
+        after = [] if linear else [nn.BatchNorm1d(n_outputs), activation(), nn.Dropout(dropout)]
+        self.body = nn.Sequential(conv, *after)
         self.gate = nn.Identity()
         if gated:
             self.gate = nn.Sequential(nn.Conv1d(n_outputs, 2 * n_outputs, 3, padding=1), nn.GLU(dim=1))
@@ -44,7 +51,7 @@ class DilatedLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(b, n_inputs, t) -> (b, n_outputs, t)``."""
         y = self.body(x)
-        return self.gate(x + y if x.shape == y.shape else y)
+        return self.gate(x + y if self.skip else y)
 
 
 class DilatedConvs(nn.Sequential):
@@ -68,7 +75,9 @@ class DilatedConvs(nn.Sequential):
     dropout
         Share of values dropped in each layer.
     n_outputs
-        Where given, the last layer has this width, not ``hidden``, and no batch norm and GELU.
+        Where given, the last layer has this width, not ``hidden``, and no batch norm and activation.
+    skip, gates, activation
+        Whether layers have skips, every second one a gate, and their activation: for ablations.
     """
 
     def __init__(
@@ -82,6 +91,9 @@ class DilatedConvs(nn.Sequential):
         period: int = 5,
         dropout: float = 0.0,
         n_outputs: int | None = None,
+        skip: bool = True,
+        gates: bool = True,
+        activation: type[nn.Module] = nn.GELU,
     ):
         if kernel % 2 == 0:
             raise UserError(f"kernel is {kernel}; it must be odd, so that the output has as many samples as the input.")
@@ -95,7 +107,9 @@ class DilatedConvs(nn.Sequential):
                     dilation=growth ** (k % period),
                     dropout=dropout,
                     linear=n_outputs is not None and k == depth - 1,
-                    gated=k % 2 == 1,
+                    gated=gates and k % 2 == 1,
+                    skip=skip,
+                    activation=activation,
                 )
                 for k in range(depth)
             )

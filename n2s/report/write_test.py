@@ -105,7 +105,7 @@ def _ideal(data: MEGDataModule, windows: pd.DataFrame, candidates: pd.DataFrame)
 
 def _save_attention(path: Path, data: MEGDataModule, module: MEGContrastive) -> None:
     """The spatial attention over the sensors of the first test recording."""
-    if not isinstance(module.encoder, BrainEncoder):
+    if not isinstance(module.encoder, BrainEncoder) or module.encoder.attention is None:
         return
     meta = data.recordings[data.window_table("test").recording.iloc[0]].meta
     positions = torch.tensor(meta["positions"], device=module.device)

@@ -214,3 +214,45 @@ def test_bfloat16_autocast_is_close():
         found = encoder(brain, positions, subject)
     assert found.dtype == torch.bfloat16
     assert (found - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+PARTS = {"n_virtual": 12, "n_fourier": 32, "hidden": 16, "depth": 4}
+
+
+@pytest.mark.parametrize(
+    ("part", "fewer"),
+    [
+        ("spatial_attention", 12 * 32),
+        ("initial", 12 * 12 + 12),
+        ("subject_layer", 3 * 12 * 12),
+        ("skip", 0),
+        ("gates", 2 * (16 * 32 * 3 + 32)),
+    ],
+)
+def test_a_part_is_taken_out(part, fewer):
+    whole = BrainEncoder(n_subjects=3, n_outputs=5, **PARTS)
+    without = BrainEncoder(n_subjects=3, n_outputs=5, **PARTS, **{part: False})
+    n = [sum(p.numel() for p in encoder.parameters()) for encoder in (whole, without)]
+    assert n[0] - n[1] == fewer
+    out = without(torch.randn(2, 9, 40), torch.rand(2, 9, 2), torch.tensor([0, 2]))
+    assert out.shape == (2, 5, 40)
+    out.sum().backward()
+
+
+def test_without_head_the_last_layer_is_linear_and_as_wide_as_the_features():
+    encoder = BrainEncoder(n_subjects=1, n_outputs=5, **PARTS, head=False, activation="relu")
+    assert encoder(torch.randn(2, 9, 40), torch.rand(2, 9, 2), torch.zeros(2, dtype=torch.long)).shape == (2, 5, 40)
+    assert any(isinstance(module, torch.nn.ReLU) for module in encoder.modules())
+    assert not any(isinstance(module, torch.nn.GELU) for module in encoder.modules())
+
+
+def test_without_attention_the_channels_pass_and_must_fit():
+    encoder = BrainEncoder(n_subjects=1, n_outputs=5, **PARTS, spatial_attention=False).eval()
+    brain, subject = torch.randn(2, 9, 40), torch.zeros(2, dtype=torch.long)
+    mask = torch.ones(2, 9, dtype=torch.bool)
+    mask[:, 4] = False
+    expected = encoder(brain, torch.rand(2, 9, 2), subject, mask)
+    brain[:, 4] = 1e6  # what a masked channel holds does not matter
+    torch.testing.assert_close(encoder(brain, torch.rand(2, 9, 2), subject, mask), expected)
+    with pytest.raises(UserError, match="13 channels do not fit into n_virtual 12"):
+        encoder(torch.randn(2, 13, 40), torch.rand(2, 13, 2), subject)
