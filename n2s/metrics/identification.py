@@ -12,6 +12,7 @@ import numpy as np
 
 from n2s.metrics.clip_scores import summarize_clips
 from n2s.metrics.controls import ranks_ties_at_random, shuffled_ranks
+from n2s.metrics.correlation import unit
 from n2s.metrics.retrieval import ranks
 
 N_WAYS = (2, 5, 10, 50)
@@ -24,7 +25,7 @@ def correlations(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """
     if predicted.ndim != 2 or candidates.ndim != 2 or predicted.shape[1] != candidates.shape[1]:
         raise ValueError(f"predicted is {predicted.shape}, candidates {candidates.shape}; expected (n, d) and (k, d).")
-    return _unit(predicted) @ _unit(candidates).T
+    return unit(predicted, 1) @ unit(candidates, 1).T
 
 
 def n_way_accuracy(ranks: np.ndarray, n_candidates: int, n_way: int) -> np.ndarray:
@@ -98,12 +99,3 @@ def summarize_identification(
         for n_way in n_ways
         if n_way <= n_candidates
     }
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Rows without their mean, of length 1 (0 if they never change)."""
-    values = values.astype(np.float64)
-    centred = values - values.mean(1, keepdims=True)
-    norm = np.linalg.norm(centred, axis=1, keepdims=True)
-    flat = norm <= 1e-12 * np.abs(values).max(1, keepdims=True) * values.shape[1] ** 0.5
-    return np.where(flat, 0.0, centred / np.where(flat, 1.0, norm))

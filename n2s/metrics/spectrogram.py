@@ -6,19 +6,16 @@ different mel scales do not compare.
 
 import numpy as np
 
+from n2s.metrics.correlation import unit
+
 
 def mel_pcc(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Pearson correlation over all bands and frames of each clip, ``(n, f, t), (n, f, t) -> (n,)``.
 
     0 where either never changes: a flat prediction is worth nothing.
     """
-    x, y = (_flat(values) for values in _alike(predicted, true))
-    x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
-    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    # the mean of equal numbers differs from them by rounding: such a rest is no change
-    size = np.abs(_flat(predicted)).max(1) * np.abs(_flat(true)).max(1) * x.shape[1]
-    flat = norms <= 1e-12 * size
-    return np.where(flat, 0.0, (x * y).sum(1) / np.where(flat, 1.0, norms))
+    predicted, true = _alike(predicted, true)
+    return (unit(_flat(predicted), 1) * unit(_flat(true), 1)).sum(1)
 
 
 def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> np.ndarray:
