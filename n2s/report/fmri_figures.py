@@ -21,7 +21,7 @@ _PALETTE = (
     "#009E73",
     "#CC79A7",
     "#56B4E9",
-    "#F0E442",
+    "#A98600",
     "#8C564B",
     "#7F7F7F",
     "#332288",
@@ -103,13 +103,13 @@ def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, 
             axes.fill_between(n_ways, *ends.T, color=COLORS[style], alpha=0.15, linewidth=0)
     axes.plot(n_ways, 1 / n_ways, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=2, label="chance, 1 / N")
     axes.set_xscale("log")
-    ticks = sorted({n for n in (2, 5, 10, 20, 50, 100, 200, 500, 1000) if n < n_candidates} | {n_candidates})
+    ticks = [n for n in (2, 5, 10, 20, 50, 100, 200, 500, 1000) if 1.3 * n < n_candidates] + [n_candidates]
     axes.set_xticks(ticks, labels=map(str, ticks))
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
     axes.set(ylim=(0, 1.02), xlabel="N (candidates)", ylabel="identified (%)")
     axes.grid(which="major", color="#dddddd", linewidth=0.6)
-    axes.legend(frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     caption = (
         f"How often the true clip is the most alike of N test clips, exact over all draws from {n_candidates}. Ties count "
         "as wrong. Mean over subjects" + ("; thin: single subjects; shaded: 95% t interval." if len(names) > 1 else ".")
@@ -135,7 +135,7 @@ def semantic_map(maps: Mapping[str, np.ndarray], labels: np.ndarray) -> Drawing:
             marker = _MARKERS[
                 (i + i // len(_PALETTE)) % len(_MARKERS)
             ]  # past ten kinds, colours come with other markers
-            axes.scatter(*here.T, s=16, color=_PALETTE[i % len(_PALETTE)], marker=marker, label=str(kind), linewidths=0)
+            axes.scatter(*here.T, s=24, color=_PALETTE[i % len(_PALETTE)], marker=marker, label=str(kind), linewidths=0)
         axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     caption = (
