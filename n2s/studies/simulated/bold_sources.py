@@ -136,7 +136,8 @@ def bold_listener(subject: int, resolution_mm: int, seed: int) -> BoldListener:
 def _bumps() -> np.ndarray:
     """(N_BANDS, N_BUMPS) Overlapping Gaussians along the mel scale, each of unit sum."""
     centres = np.linspace(0.5, N_BANDS - 1.5, N_BUMPS)
-    bumps = np.exp(-0.5 * ((np.arange(N_BANDS)[:, None] - centres) / (centres[1] - centres[0]) * 1.5) ** 2)
+    width = (centres[1] - centres[0]) / 1.5
+    bumps = np.exp(-0.5 * ((np.arange(N_BANDS)[:, None] - centres) / width) ** 2)
     return bumps / bumps.sum(0)
 
 

@@ -19,14 +19,9 @@ from n2s.errors import UserError
 from n2s.paths import cache_dir, disk_room, written_whole
 from n2s.studies.events import events_table
 from n2s.studies.fmri import Bold, FMRIStudy
-from n2s.studies.simulated.bold_noise import (
-    cosines,
-    motion,
-    nuisance_effects,
-    residual_maker,
-    temporal_covariance,
-)
+from n2s.studies.simulated.bold_noise import residual_maker, temporal_covariance
 from n2s.studies.simulated.bold_observer import BoldObserver
+from n2s.studies.simulated.bold_run import LEAD_S, count_volumes, scan, story_courses, stretch
 from n2s.studies.simulated.bold_sources import FINE_HZ, BoldListener, bold_listener, brain, channels, courses, responses
 from n2s.studies.simulated.observer import sample
 from n2s.studies.simulated.spoken import chosen_stories, speak_into
@@ -37,8 +32,6 @@ if TYPE_CHECKING:
     import nibabel
 
 VERSION = 1  # bump when the numbers change though the settings do not
-LEAD_S, TAIL_S = 10.0, 16.0  # silence in the scanner before and after a story
-BASELINE = 100.0  # of a run as scanned: a unit is one percent of signal change
 
 
 class SimulatedFMRI(FMRIStudy):
@@ -62,7 +55,8 @@ class SimulatedFMRI(FMRIStudy):
     tr_s
         Time from one volume to the next, s.
     resolution_mm
-        Size of a voxel; 8 mm are 3,690 voxels, 4 mm 28,144.
+        Size of a voxel, whole mm; 8 mm are 3,690 voxels, 4 mm 28,144. Small voxels are as noisy as large ones, so that
+        more of them tell more.
     clip_s
         Length of the clips that each story is cut into, s; what is left at its end is no clip.
     n_repeats
@@ -141,10 +135,22 @@ class SimulatedFMRI(FMRIStudy):
         )
 
     def clips(self, recording: Recording) -> pd.DataFrame:
-        """The story, cut on a grid of ``clip_s``; the label is the voice that reads it."""
+        """The story, cut on a grid of ``clip_s``; the label is the voice that reads it.
+
+        Raises
+        ------
+        UserError
+            The story is shorter than a clip.
+        """
         stimulus = _stimulus(recording)
         story = self._stories[stimulus]
-        n_clips = int(len(self._channels(stimulus)) / FINE_HZ / self.clip_s)
+        heard_s = (len(self._channels(stimulus)) - 1) / FINE_HZ  # the last frame is centred at the end
+        n_clips = int(heard_s / self.clip_s + 1e-6)
+        if not n_clips:
+            raise UserError(
+                f"{self.name}: {stimulus} lasts {heard_s:.1f} s, so that no clip of {self.clip_s:g} s fits. Give a shorter "
+                "clip_s or a longer max_story_s."
+            )
         starts_s = np.arange(n_clips) * self.clip_s
         return pd.DataFrame(
             {
@@ -233,7 +239,7 @@ class SimulatedFMRI(FMRIStudy):
         cleaning = residual_maker(nuisances)
         data, temporal = cleaning @ data, cleaning @ temporal_covariance(n_volumes, self.tr_s) @ cleaning
         heard = self._channels(_stimulus(recording))
-        whole = self._courses(recording)
+        whole = story_courses(heard, self.tr_s)
         clips = np.stack([self._clip(stimulus, start_s, n_clip) for stimulus, start_s in candidates])
         observer = BoldObserver(person.patterns, person.noise)
         scores = np.empty((len(starts_s), len(candidates)))
@@ -241,7 +247,7 @@ class SimulatedFMRI(FMRIStudy):
             seen = self._seen(recording, n_volumes, start_s + offset_s, duration_s)
             first = sample(start_s - LEAD_S, FINE_HZ)  # of the story
             response = responses(n_volumes, self.tr_s, first=first + round(LEAD_S * FINE_HZ), n_samples=n_clip)
-            around = whole - courses(_stretch(heard, first, n_clip), response)
+            around = whole - courses(stretch(heard, first, n_clip), response)
             row[:] = observer.log_likelihood_ratios(
                 data[seen] / self.noise_level,
                 (cleaning[seen] @ around) * self.signal_gain / self.noise_level,
@@ -289,11 +295,10 @@ class SimulatedFMRI(FMRIStudy):
             raise UserError(
                 f"{self.name}: candidate at {start_s:.2f} s of {stimulus}, which lasts {len(heard) / FINE_HZ:.2f} s."
             )
-        return _stretch(heard, first, n_samples)
+        return stretch(heard, first, n_samples)
 
     def _n_volumes(self, recording: Recording) -> int:
-        story_s = len(self._channels(_stimulus(recording))) / FINE_HZ
-        return int(np.ceil((LEAD_S + story_s + TAIL_S) / self.tr_s))
+        return count_volumes(len(self._channels(_stimulus(recording))), self.tr_s)
 
     def _listener(self, recording: Recording) -> BoldListener:
         return bold_listener(int(recording.subject), self.resolution_mm, self.seed)
@@ -306,12 +311,6 @@ class SimulatedFMRI(FMRIStudy):
             known = ", ".join(one.name for one in self.recordings())
             raise UserError(f"{self.name}: no recording {recording.name}; there are {known}.")
         return np.load(folder / "bold.npy").astype(np.float64), np.load(folder / "nuisances.npy")
-
-    def _courses(self, recording: Recording) -> np.ndarray:
-        """(t, j) What the whole story causes, before cleaning."""
-        heard = self._channels(_stimulus(recording))
-        n_volumes, first = self._n_volumes(recording), round(LEAD_S * FINE_HZ)
-        return courses(heard, responses(n_volumes, self.tr_s, first=first, n_samples=len(heard)))
 
     def _seen(self, recording: Recording, n_volumes: int, from_s: float, duration_s: float) -> np.ndarray:
         """The volumes that start in an interval; a UserError where the run does not have all of it."""
@@ -327,25 +326,20 @@ class SimulatedFMRI(FMRIStudy):
         """Write one run, unless another process has meanwhile."""
         if self._run(recording).exists():
             return
-        person, n_volumes = self._listener(recording), self._n_volumes(recording)
         entropy = [self.seed, int(recording.subject), int(recording.session)]
-        rng = np.random.default_rng([*entropy, zlib.crc32(_stimulus(recording).encode())])
-        drifts, moves = cosines(n_volumes, self.tr_s), motion(n_volumes, rng)
-        mixing = np.linalg.cholesky(temporal_covariance(n_volumes, self.tr_s))
-        data = self.signal_gain * self._courses(recording) @ person.patterns.T
-        data += self.noise_level * (mixing @ person.noise.draw(n_volumes, rng))
-        data += BASELINE + nuisance_effects(drifts[:, 1:], moves, data.shape[1], rng)
+        data, nuisances = scan(
+            self._channels(_stimulus(recording)),
+            self._listener(recording),
+            tr_s=self.tr_s,
+            signal_gain=self.signal_gain,
+            noise_level=self.noise_level,
+            rng=np.random.default_rng([*entropy, zlib.crc32(_stimulus(recording).encode())]),
+        )
         with written_whole(self._run(recording)) as folder:
             folder.mkdir()
             np.save(folder / "bold.npy", data.astype(np.float32))
-            np.save(folder / "nuisances.npy", np.column_stack([drifts, moves]))
+            np.save(folder / "nuisances.npy", nuisances)
 
 
 def _stimulus(recording: Recording) -> str:
     return f"{recording.task}.{recording.run}"
-
-
-def _stretch(heard: np.ndarray, first: int, n_samples: int) -> np.ndarray:
-    """(n_samples, channel) From sample ``first`` of a story on; before and after it there is nothing."""
-    at = np.arange(first, first + n_samples)
-    return np.where(((at >= 0) & (at < len(heard)))[:, None], heard[np.clip(at, 0, len(heard) - 1)], 0.0)
