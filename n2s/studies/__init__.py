@@ -10,6 +10,7 @@ from n2s.studies.gwilliams2022 import Gwilliams2022
 from n2s.studies.lebel2023 import Lebel2023
 from n2s.studies.libribrain import LibriBrain
 from n2s.studies.nakai2022 import Nakai2022
+from n2s.studies.park2025 import Park2025
 from n2s.studies.schoffelen2019 import Schoffelen2019
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
@@ -28,6 +29,7 @@ __all__ = [
     "Lebel2023",
     "LibriBrain",
     "Nakai2022",
+    "Park2025",
     "Recording",
     "SMN4Lang",
     "Schoffelen2019",

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonargparse import ArgumentParser
 
 from n2s import __main__ as command
 from n2s import studies
 from n2s.studies.fmri import FMRIStudy
 
-TREES = sorted(path.stem for path in (Path(__file__).parents[1] / "studies" / "trees").glob("[a-z]*.py"))
+ROOT = Path(__file__).parents[2]
+TREES = sorted(path.stem for path in (ROOT / "tests" / "studies" / "trees").glob("[a-z]*.py"))
 PUBLIC = sorted(name for name in studies.__all__ if getattr(getattr(studies, name), "card", None))
 FMRI = [name for name in PUBLIC if issubclass(getattr(studies, name), FMRIStudy)]
 M_EEG = [name for name in PUBLIC if name not in FMRI]
@@ -35,13 +38,28 @@ def n2s(monkeypatch, capsys):
 
 def test_every_data_set_has_a_tree_a_config_and_a_whole_card():
     assert sorted(name.lower() for name in M_EEG) == TREES and len(TREES) == 8
-    root = Path(__file__).parents[2]
-    assert sorted(path.stem for path in (root / "configs" / "data").glob("*.yaml")) == TREES
+    assert sorted(path.stem for path in (ROOT / "configs" / "data").glob("*.yaml")) == TREES
     for name in PUBLIC:
         card, expected = getattr(studies, name).card, getattr(studies, name).expected
         left_out = len(card.left_out) if name in FMRI else 0  # whole people, of whom some came after the paper
         assert card.n_subjects - left_out <= expected["subjects"] <= card.n_subjects and card.hours > 0
         assert all((card.title, card.licence, card.citation, card.layout))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "data_fmri").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_config_of_an_fmri_study_fits_its_reader(path):
+    (named,) = yaml.safe_load(path.read_text())["data"]["init_args"]["studies"].values()
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--study", type=FMRIStudy)
+    parser.parse_object({"study": named})  # an unknown option or a value of another type is an error
+    with pytest.raises(Exception, match="misspelt"):
+        parser.parse_object({"study": named | {"init_args": named["init_args"] | {"misspelt": 1}}})
+
+
+def test_every_fmri_set_has_a_tree_and_a_config():
+    trees = {path.stem for path in (ROOT / "tests" / "studies" / "trees_fmri").glob("[a-z]*.py")}
+    configs = {path.stem for path in (ROOT / "configs" / "data_fmri").glob("*.yaml")}
+    assert {name.lower() for name in FMRI} <= trees & configs and len(FMRI) == 3
 
 
 def test_list_and_show(n2s):
