@@ -1,7 +1,6 @@
 """Is a data set whole, and do its events fit its recordings? A short text, and a page to look at."""
 
 from collections import Counter
-from html import escape
 from pathlib import Path
 
 import mne
@@ -13,8 +12,10 @@ from rich.progress import track
 
 from n2s.data.positions import sensor_positions
 from n2s.errors import UserError
-from n2s.paths import written_whole
+from n2s.report.check_fmri import check_fmri
+from n2s.report.check_page import against, write_page
 from n2s.studies.events import KINDS
+from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Study
 
 EVOKED_S, BAND_HZ, SFREQ = (-0.2, 0.6), (1.0, 20.0), 100.0
@@ -34,10 +35,12 @@ def check_study(study: Study, page: Path, *, every: bool = False) -> Path:
     every
         Open every recording, not only the first.
     """
+    if isinstance(study, FMRIStudy):
+        return check_fmri(study, page, every=every)
     recordings = study.recordings()
     rows = [("recordings", len(recordings), (study.expected or {}).get("recordings"))]
     rows.insert(0, ("subjects", len({one.subject for one in recordings}), (study.expected or {}).get("subjects")))
-    lines = [f"{what}: {found}{_against(found, wanted)}" for what, found, wanted in rows]
+    lines = [f"{what}: {found}{against(found, wanted)}" for what, found, wanted in rows]
     problems = []
     for recording in track(recordings if every else recordings[:1], "checking", transient=True):
         try:
@@ -46,22 +49,8 @@ def check_study(study: Study, page: Path, *, every: bool = False) -> Path:
             problems.append(f"{recording.name}: {error}")
     lines += [f"PROBLEM {problem}" for problem in problems]
     print("\n".join(lines))
-    report = mne.Report(title=f"n2s: {study.name}", verbose="ERROR")
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    report.add_html(f"<ul>{items}</ul>", "What was found", tags=())
-    if not problems:
-        for title, figure, caption in _drawings(study, recordings[0]):
-            report.add_figure(figure, title=title, caption=caption, tags=())
-    with written_whole(page) as temporary:
-        report.save(temporary.with_suffix(".html"), open_browser=False, overwrite=True, verbose="ERROR")
-        temporary.with_suffix(".html").replace(temporary)
-    return page
-
-
-def _against(found: int, wanted: int | None) -> str:
-    if wanted is None:
-        return ""
-    return " (all)" if found == wanted else f" of {wanted}"
+    drawings = [] if problems else _drawings(study, recordings[0])
+    return write_page(page, study.name, lines, drawings)
 
 
 def _told(study: Study, recording: Recording) -> str:

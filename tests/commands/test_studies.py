@@ -94,6 +94,36 @@ def test_check(n2s, name, tmp_path, request):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("lebel2023", "63 train clips of 9137, 21 test clips of 595"),
+        ("nakai2022", "40 train clips of 4800, 20 test clips of 600"),
+        ("park2025", "24 train clips of 13944, 6 test clips of 150"),
+    ],
+)
+def test_check_of_fmri(n2s, name, counts, tmp_path):
+    sys.path.insert(0, str(ROOT / "tests" / "studies"))
+    root = importlib.import_module(f"trees_fmri.{name}").write_tree(tmp_path / "tree")
+    status, out, err = n2s("check", name, "--root", root, "--all", "true", "--page", tmp_path / "page.html")
+    assert status == 0 and "PROBLEM" not in out and counts in out, out + err
+    page = (tmp_path / "page.html").read_text()
+    assert "Clips" in page and "Voxels" in page and page.count("<img") >= 2
+
+
+def test_check_of_fmri_says_what_is_wrong(n2s, tmp_path):
+    tree = importlib.import_module("trees_fmri.nakai2022")
+    root = tree.write_tree(tmp_path / "tree")
+    tree.write_volumes(root / "volumes", "sub-002_task-Test_run-01", 7)
+    events = root / "sub-001" / "func" / "sub-001_task-Training_run-01_events.tsv"
+    tree.write_events(events, [*tree.TRAINING, ("rock", 32, 0.0)])  # a track of the test run
+    status, out, _ = n2s("check", "nakai2022", "--root", root, "--page", tmp_path / "page.html")
+    assert status == 0 and out.count("PROBLEM") == 1  # only the first subject is looked at
+    assert "PROBLEM 001: 'rock/rock.00032' and 0 others have clips in two splits" in out
+    status, out, _ = n2s("check", "nakai2022", "--root", root, "--all", "true", "--page", tmp_path / "page.html")
+    assert "PROBLEM sub-002_task-Test_run-01" in out and "7 volumes, but the pieces" in out
+
+
 def test_check_says_what_is_wrong(n2s, tmp_path):
     write_tree = importlib.import_module("trees.broderick2019").write_tree
     write_tree(tmp_path / "tree")
