@@ -82,12 +82,11 @@ class CLAP(ClipFeature):
 
     def _embed(self, clips: list[Tensor]) -> Tensor:
         """Clips (samples,) of the model's rate, none longer than it hears -> (n, f)."""
-        fused = self._config.audio_config.enable_fusion
+        # Which mel bands the network was trained on; nothing is cut.
+        bands = "fusion" if self._config.audio_config.enable_fusion else "rand_trunc"
         mels = self._extractor(
             [clip.numpy() for clip in clips],
-            truncation="fusion"
-            if fused
-            else "rand_trunc",  # the mel bands that the network was trained on; cuts nothing
+            truncation=bands,
             padding="repeatpad",
             sampling_rate=self._extractor.sampling_rate,
             return_tensors="pt",
