@@ -25,6 +25,9 @@ class WindowSampler:
         Of the order.
     rank, world_size
         This process takes every ``world_size``-th window of each batch.
+    groups
+        (n,) Number of each window's group (its study, its subject). An epoch then has as many windows of each group,
+        and as many in all: those of a small group several times, those of a large one not all.
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class WindowSampler:
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        groups: np.ndarray | None = None,
     ):
+        self._members = [] if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
         self.n_windows, self.batch_size, self.shuffle = n_windows, min(batch_size, n_windows), shuffle
         self.drop_last, self.seed, self.rank, self.world_size = drop_last, seed, rank, world_size
         self.epoch = 0
@@ -51,10 +56,21 @@ class WindowSampler:
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        order = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]).permutation(self.n_windows)
+        order = self._order(np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]))
         for batch in range(len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             yield rows[self.rank :: self.world_size]
+
+    def _order(self, rng: np.random.Generator) -> np.ndarray:
+        if not self._members:
+            return rng.permutation(self.n_windows)
+        share, rest = divmod(self.n_windows, len(self._members))
+        drawn = []
+        for index, members in enumerate(self._members):
+            wanted = share + (index < rest)
+            rounds = -(-wanted // len(members))  # whole rounds: no window twice before all were drawn once
+            drawn.append(np.concatenate([rng.permutation(members) for _ in range(rounds)])[:wanted])
+        return rng.permutation(np.concatenate(drawn))
 
 
 class WindowLoader:

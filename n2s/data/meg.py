@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.progress import track
-from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
@@ -17,9 +16,9 @@ from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.residency import Scaled
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
-from n2s.data.stimuli import collect_stimuli
+from n2s.data.stimuli import check_shared_audio, collect_stimuli
+from n2s.data.tables import WindowTables
 from n2s.data.targets import Targets
-from n2s.data.timing import timing
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
 from n2s.errors import UserError
 from n2s.features.feature import Feature
@@ -28,7 +27,7 @@ from n2s.studies.study import Stimulus, Study
 EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
 
 
-class MEGDataModule(NeuralDataModule):
+class MEGDataModule(WindowTables, NeuralDataModule):
     """MEG or EEG of people who hear speech, cut into windows.
 
     Parameters
@@ -56,6 +55,8 @@ class MEGDataModule(NeuralDataModule):
         Windows a training batch, over all processes.
     residency
         ``device``: all data on the model's device, as float16. ``host``: memory maps, read ahead.
+    balance
+        What an epoch holds as much of: ``hours`` (every window once), or the same of each ``subject`` or ``study``.
     train_hours
         Use only the first hours of unique training audio: for learning curves.
     seed
@@ -82,6 +83,7 @@ class MEGDataModule(NeuralDataModule):
         per_dimension: bool = True,
         batch_size: int = 128,
         residency: Literal["device", "host"] = "device",
+        balance: Literal["hours", "subject", "study"] = "hours",
         train_hours: float | None = None,
         seed: int = 0,
         n_jobs: int = 2,
@@ -99,7 +101,7 @@ class MEGDataModule(NeuralDataModule):
         }
         self.clamp, self.scaler, self.per_dimension = clamp, scaler, per_dimension
         self.batch_size, self.residency, self.train_hours = batch_size, residency, train_hours
-        self.seed, self.n_jobs = seed, n_jobs
+        self.balance, self.seed, self.n_jobs = balance, seed, n_jobs
         self.subjects = sorted(
             {f"{name}/{r.subject}" for name, study in self.studies.items() for r in study.recordings()}
         )
@@ -107,61 +109,12 @@ class MEGDataModule(NeuralDataModule):
         self.n_features = target.n_features
         self.windows: dict[str, Windows] = {}
 
-    # -- what a model or a report asks ------------------------------------------------------------------------------
-
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
         if not self.windows:
             return {}
         heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
         return {f"recording {name}": item.meta["sha256"] for name, item in self.recordings.items()} | heard
-
-    def window_table(self, split: str) -> pd.DataFrame:
-        """One row a window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``segment``."""
-        windows = self.windows[split]
-        rows = windows.intervals.iloc[windows.interval]
-        return pd.DataFrame(
-            {
-                "recording": rows.recording.to_numpy(),
-                "study": rows.study.to_numpy(),
-                "subject": rows.subject.to_numpy(),
-                "start_s": (rows.onset - rows.stimulus_onset).to_numpy() + windows.start_s,
-                "stimulus": rows.stimulus.to_numpy(),
-                "stimulus_start_s": windows.start_s,
-                "story": rows.story.to_numpy(),
-                "sequence": rows.unit.to_numpy(),
-                "segment": windows.segment,
-            }
-        )
-
-    def segment_targets(self, split: str, segments: np.ndarray | None = None) -> Tensor:
-        """(k, f, t) float32 target of each unique segment of a split, or of some."""
-        windows = self.windows[split]
-        rows = windows.segments["first"].to_numpy()
-        rows = rows if segments is None else rows[segments]
-        return (
-            torch.from_numpy(self.targets.values[self.targets.rows(split, windows, windows.start_s[rows], rows)])
-            .transpose(1, 2)
-            .float()
-        )
-
-    def candidate_table(self, split: str) -> pd.DataFrame:
-        """One row a unique segment: ``stimulus``, ``start_s``, ``duration_s``, ``story``, ``text`` (its words), ``audio`` (path)."""
-        table = self.windows[split].segments.drop(columns="first").assign(duration_s=self.shape.duration_s)
-        texts = []
-        for row in table.itertuples():
-            words = self.stimuli[row.stimulus].words
-            inside = (words.onset >= row.start_s) & (words.onset < row.start_s + row.duration_s)
-            texts.append(" ".join(words.text[inside]))
-        audio = [self.stimuli[name].audio for name in table.stimulus]
-        return table.assign(text=texts, audio=["" if path is None else str(path) for path in audio])
-
-    def segment_timing(self, split: str, segments: np.ndarray | None = None) -> Tensor:
-        """(k, 5) what is known of each unique segment without a brain: `n2s.data.timing.timing`."""
-        table = self.windows[split].segments
-        table = table if segments is None else table.iloc[segments]
-        found = [timing(self.stimuli[row.stimulus], np.array([row.start_s])) for row in table.itertuples()]
-        return torch.from_numpy(np.concatenate(found))
 
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
@@ -202,7 +155,9 @@ class MEGDataModule(NeuralDataModule):
             self.recordings |= prepared
             tables.append(table.assign(study=name, stimulus=name + "/" + table.stimulus))
         self._index = {key: index for index, key in enumerate(self.recordings)}
-        intervals = self._shortened(self._indexed(pd.concat(tables, ignore_index=True)))
+        intervals = self._indexed(pd.concat(tables, ignore_index=True))
+        check_shared_audio(intervals)
+        intervals = self._shortened(intervals)
         self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         own = self.scaler == "training"
@@ -237,25 +192,6 @@ class MEGDataModule(NeuralDataModule):
         """Batches are made on their device; this moves only what was made elsewhere."""
         return batch if batch.brain.device == device else batch.to(device)
 
-    def __str__(self) -> str:
-        """What is prepared, in a line a study and a split."""
-        if not self.windows:
-            return "nothing is prepared yet"
-        lines = []
-        for name in self.studies:
-            items = [item for key, item in self.recordings.items() if key.split("/")[0] == name]
-            hours = sum(item.meta["shape"][0] / item.meta["sfreq"] for item in items) / 3600
-            channels = sorted({item.meta["shape"][1] for item in items})
-            people = len({item.recording.subject for item in items})
-            lines.append(
-                f"{name}: {len(items)} recordings of {people} subjects, {hours:.2f} h, "
-                f"{'/'.join(map(str, channels))} channels at {self.shape.sfreq:g} Hz"
-            )
-        for split, windows in self.windows.items():
-            stories = windows.intervals.story.nunique()
-            lines.append(f"{split}: {len(windows)} windows, {len(windows.segments)} segments, {stories} stories")
-        return "\n".join(lines)
-
     # -- how ----------------------------------------------------------------------------------------------------------
 
     def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -268,6 +204,7 @@ class MEGDataModule(NeuralDataModule):
             subject_index=subject.map(numbers),
             recording_index=table.recording.map(self._index),
             stimulus_index=table.stimulus.map(stimulus),
+            audio=table.stimulus.map({name: self.stimuli[name].sha256 for name in table.stimulus.unique()}),
         )
 
     def _shortened(self, intervals: pd.DataFrame) -> pd.DataFrame:
@@ -275,12 +212,12 @@ class MEGDataModule(NeuralDataModule):
         if self.train_hours is None:
             return intervals
         left_s, allowed = self.train_hours * 3600, {}
-        train = intervals[intervals.split == "train"]
-        ends = (train.stimulus_onset + train.duration).groupby(train.stimulus).max()
-        for stimulus in sorted(ends.index):
-            allowed[stimulus] = min(ends[stimulus], left_s)
-            left_s -= allowed[stimulus]
-        stop = intervals.stimulus.map(allowed).fillna(np.inf).where(intervals.split == "train", np.inf)
+        train = intervals[intervals.split == "train"].assign(stop_s=intervals.stimulus_onset + intervals.duration)
+        ends = train.groupby("audio").agg(stop_s=("stop_s", "max"), name=("stimulus", "min"))
+        for audio, stop_s in ends.sort_values("name").stop_s.items():
+            allowed[audio] = min(stop_s, left_s)
+            left_s -= allowed[audio]
+        stop = intervals.audio.map(allowed).fillna(np.inf).where(intervals.split == "train", np.inf)
         return intervals.assign(duration=np.minimum(intervals.duration, stop - intervals.stimulus_onset)).query(
             "duration > 0"
         )
@@ -322,5 +259,6 @@ class MEGDataModule(NeuralDataModule):
             seed=self.seed,
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
+            groups=windows.of_interval(self.balance) if split == "train" and self.balance != "hours" else None,
         )
         return self._reader.loader(split, windows, sampler)

@@ -36,6 +36,36 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
     }
 
 
+def check_shared_audio(intervals: pd.DataFrame) -> None:
+    """Several studies may play one sound: no moment of it may be in two splits.
+
+    Parameters
+    ----------
+    intervals
+        Of all studies, with ``study`` and ``audio`` (the same for the same sound).
+
+    Raises
+    ------
+    UserError
+        A moment of a sound is in training in one study and held out in another.
+    """
+    studies = intervals.groupby("audio").study.nunique()
+    for audio in studies[studies > 1].index:
+        rows = intervals[intervals.audio == audio].sort_values("stimulus_onset")
+        stop = rows.stimulus_onset + rows.duration
+        for (_, one), end in zip(rows.iterrows(), stop, strict=True):
+            clash = rows[
+                (rows.split != one.split) & (rows.stimulus_onset < end - 1e-3) & (stop > one.stimulus_onset + 1e-3)
+            ]
+            if len(clash):
+                other = clash.iloc[0]
+                raise UserError(
+                    f"split: the same sound is in {one.split} in {one.stimulus} and in {other.split} in {other.stimulus}: "
+                    "what one study holds out another would train on. Name the story in data.split (val, test), or leave "
+                    "one of the studies out."
+                )
+
+
 def _on_its_own_clock(words: pd.DataFrame) -> pd.DataFrame:
     table = words[["text", "stimulus_onset", "duration", "sequence"]].rename(columns={"stimulus_onset": "onset"})
     return table.sort_values("onset", ignore_index=True)

@@ -113,7 +113,7 @@ class Windows:
     )  # see n2s.data.splits.INTERVAL, with `recording`, `recording_index`, `subject_index`, `stimulus_index`
     interval: np.ndarray  # (n,) row in `intervals`
     start_s: np.ndarray  # (n,) s in the stimulus
-    segment: np.ndarray  # (n,) windows of one stimulus instant have one number, whoever heard it
+    segment: np.ndarray  # (n,) windows of one instant of one audio have one number, whoever heard it in whatever study
     jitter_s: float = 0.0
 
     def __len__(self) -> int:
@@ -123,10 +123,20 @@ class Windows:
         """(n,) a column of each window's interval."""
         return self.intervals[column].to_numpy()[self.interval]
 
+    def by_study(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Of each study: its windows, and the segments that they are of, which are their candidates; both sorted."""
+        study = self.of_interval("study")
+        rows = {name: np.flatnonzero(study == name) for name in dict.fromkeys(study)}
+        return {name: (found, np.unique(self.segment[found])) for name, found in rows.items()}
+
     @property
     def segments(self) -> pd.DataFrame:
-        """The unique stimulus segments in the order of their number: ``stimulus``, ``start_s``, ``story``, ``first`` (a window)."""
-        first = np.unique(self.segment, return_index=True)[1]
+        """Every unique segment in the order of its number: see `segments_of`."""
+        return self.segments_of(np.arange(len(self)))
+
+    def segments_of(self, windows: np.ndarray) -> pd.DataFrame:
+        """The unique segments of some windows, sorted: ``stimulus``, ``start_s``, ``story``, ``first`` (a window)."""
+        first = windows[np.unique(self.segment[windows], return_index=True)[1]]
         rows = self.intervals.iloc[self.interval[first]]
         return pd.DataFrame(
             {
@@ -167,7 +177,7 @@ def lay_windows(
     Parameters
     ----------
     intervals
-        Of one split.
+        Of one split. ``audio`` says which stimuli are the same sound.
     placement
         Where they start.
     window_s
@@ -195,7 +205,7 @@ def lay_windows(
     interval = np.concatenate(index).astype(np.int64) if index else np.zeros(0, np.int64)
     start_s = np.concatenate(starts) if starts else np.zeros(0)
     instant = pd.MultiIndex.from_arrays(
-        [intervals.stimulus.to_numpy()[interval], (start_s * 1000).round().astype(np.int64)]
+        [intervals.audio.to_numpy()[interval], (start_s * 1000).round().astype(np.int64)]
     )
     segment = pd.factorize(instant)[0]
     return Windows(intervals, interval, start_s, segment, placement.jitter_s if jitter else 0.0)

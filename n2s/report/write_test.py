@@ -40,60 +40,69 @@ class WriteTest(Callback):
         """See Lightning."""
         if not isinstance(module, MEGContrastive) or not trainer.is_global_zero:
             return
-        result = retrieval_result(trainer.datamodule, module)
-        result.save(self.folder / "test" / "test")
-        _save_attention(self.folder / "test" / "attention.npz", trainer.datamodule, module)
-        summary = summarize(result, seed=self.seed)
-        summary["scaled_by"] = sorted({scaler.source for scaler in trainer.datamodule.scalers.values()})
+        data, console, summaries = trainer.datamodule, Console(), {}
+        _save_attention(self.folder / "test" / "attention.npz", data, module)
+        for study in data.windows["test"].by_study():
+            name = "test" if len(data.studies) == 1 else study
+            result = retrieval_result(data, module, study)
+            result.save(self.folder / "test" / name)
+            summaries[name] = summarize(result, seed=self.seed)
+            sources = [scaler.source for key, scaler in data.scalers.items() if key.split("/")[0] == study]
+            summaries[name]["scaled_by"] = sorted(set(sources))
+            if name != "test":
+                console.print(f"[bold]{study}")
+            print_table(summaries[name], console)
         with written_whole(self.folder / "metrics.json") as path:
-            path.write_text(json.dumps({"test": summary}, indent=1))
-        console = Console()
-        print_table(summary, console)
+            path.write_text(json.dumps(summaries, indent=1))
         console.print(f"report: {write_report(self.folder)}", soft_wrap=True)
         for logger in trainer.loggers:
             log_test(logger, self.folder)
 
 
-def retrieval_result(data: MEGDataModule, module: MEGContrastive) -> RetrievalResult:
-    """The scores of a finished test, beside those of the no-brain baseline and of the ideal observer."""
+def retrieval_result(data: MEGDataModule, module: MEGContrastive, study: str) -> RetrievalResult:
+    """A study's scores of a finished test, among its own segments, beside the no-brain baseline's and the ideal observer's."""
+    windows = data.windows["test"]
     window, scores = module.tested
-    table = data.window_table("test").iloc[window.numpy()].reset_index(drop=True)
-    candidates = data.candidate_table("test")
+    rows, segments = windows.by_study()[study]
+    seen = np.isin(window.numpy(), rows)
+    table = data.window_table("test").iloc[window.numpy()[seen]].reset_index(drop=True)
+    candidates = data.candidate_table("test", study)
+    target = np.searchsorted(segments, table.segment.to_numpy())
     return RetrievalResult(
-        scores=scores.numpy(),
-        target=table.segment.to_numpy(),
+        scores=scores.numpy()[seen][:, segments],
+        target=target,
         subject=table.subject.to_numpy(),
         windows=table,
         candidates=candidates,
-        no_brain=_no_brain(data, module)[table.segment.to_numpy()],
-        ideal=_ideal(data, table, candidates),
+        no_brain=_no_brain(data, module, segments)[target],
+        ideal=_ideal(data, study, table, candidates),
     )
 
 
 @torch.inference_mode()
-def _no_brain(data: MEGDataModule, module: MEGContrastive) -> np.ndarray:
-    """(k, k) scores of each test segment with each, as a function of its timing."""
+def _no_brain(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray) -> np.ndarray:
+    """(k, k) scores of each of some test segments with each, as a function of its timing."""
     n_train = len(data.windows["train"].segments)
     chosen = np.unique(np.linspace(0, n_train - 1, min(n_train, N_TIMING)).astype(int))
     known = module.encode_target(data.segment_targets("train", chosen).to(module.device)).cpu()
     baseline = TimingBaseline().fit(data.segment_timing("train", chosen), known)
-    estimate = baseline.predict(data.segment_timing("test"))
-    candidates = module.encode_target(data.segment_targets("test").to(module.device))
+    estimate = baseline.predict(data.segment_timing("test", segments))
+    candidates = module.encode_target(data.segment_targets("test", segments).to(module.device))
     return module.loss.scores(estimate.to(module.device), candidates).float().cpu().numpy()
 
 
-def _ideal(data: MEGDataModule, windows: pd.DataFrame, candidates: pd.DataFrame) -> np.ndarray | None:
-    """(n, k) scores of the ideal observer on the same windows, where each study knows one."""
+def _ideal(data: MEGDataModule, study: str, windows: pd.DataFrame, candidates: pd.DataFrame) -> np.ndarray | None:
+    """(n, k) scores of the ideal observer on the same windows, where the study knows one."""
     scores = np.zeros((len(windows), len(candidates)), np.float32)
+    asked = [
+        (stimulus.removeprefix(f"{study}/"), start_s)
+        for stimulus, start_s in zip(candidates.stimulus, candidates.start_s, strict=True)
+    ]
     for key, rows in windows.groupby("recording"):
-        study = key.split("/")[0]
         found = data.studies[study].ideal_scores(
             data.recordings[key].recording,
             rows.start_s.to_numpy(),
-            [
-                (stimulus.removeprefix(f"{study}/"), start_s)
-                for stimulus, start_s in zip(candidates.stimulus, candidates.start_s, strict=True)
-            ],
+            asked,
             offset_s=data.shape.offset_s,
             duration_s=data.shape.duration_s,
         )

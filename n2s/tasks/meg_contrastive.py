@@ -1,5 +1,6 @@
 """Contrastive decoding: find the stretch of audio that a brain window was recorded with."""
 
+import numpy as np
 import torch
 import torch.distributed
 from lightning.pytorch import LightningModule
@@ -17,8 +18,8 @@ CHUNK = 256  # candidates through a target encoder at once
 class MEGContrastive(LightningModule):
     """Train a brain encoder so that its output is most like the features of what was heard.
 
-    Validation and test rank every window's true segment among all unique segments of the split: ``val/top10`` is the
-    share among the first ten. A test leaves ``tested``: the windows (n,) and their scores (n, k).
+    Validation and test rank every window's true segment among all unique segments of its study in the split:
+    ``val/top10`` is the share among the first ten. A test leaves ``tested``: the windows (n,) and their scores (n, k).
 
     Parameters
     ----------
@@ -132,8 +133,17 @@ class MEGContrastive(LightningModule):
         ordered[window] = scores
         window = window.unique()
         scores = ordered[window]
-        rank = ranks(scores, torch.from_numpy(self.trainer.datamodule.windows[split].segment)[window])
+        rank = self._ranks(split, window, scores)
         for k in TOP:
             self.log(f"{split}/top{k}", (rank < k).float().mean(), prog_bar=k == 10, rank_zero_only=True)
         del self._candidates, self._rows
         return window, scores
+
+    def _ranks(self, split: str, window: Tensor, scores: Tensor) -> Tensor:
+        """Of each window's segment, among those of its study."""
+        windows, found = self.trainer.datamodule.windows[split], []
+        for rows, segments in windows.by_study().values():
+            seen = torch.isin(window, torch.from_numpy(rows))
+            true = np.searchsorted(segments, windows.segment[window[seen].numpy()])
+            found.append(ranks(scores[seen][:, torch.from_numpy(segments)], torch.from_numpy(true)))
+        return torch.cat(found)

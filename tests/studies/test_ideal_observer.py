@@ -133,3 +133,16 @@ def test_windows_outside_the_recording_are_refused(small):
     recording = small.recordings()[0]
     with pytest.raises(UserError, match="outside the recording"):
         small.ideal_scores(recording, np.array([152.0]), [("orchestra.en", 3.0)], **WINDOW)
+
+
+def test_the_other_helmet_is_heard_as_well(tmp_path):
+    """CTF's axial gradiometers see the same sources in the same background: a like score, from other sensors."""
+    found = {}
+    for system in ("vectorview", "ctf275"):
+        study = SimulatedMEG(**SMALL, system=system, root=tmp_path)
+        recording = study.recordings()[0]
+        assert len(study.load(recording).ch_names) == {"vectorview": 306, "ctf275": 274}[system]
+        starts, candidates = _windows(study, recording)
+        scores = study.ideal_scores(recording, starts, candidates, **WINDOW)
+        found[system] = np.mean(scores.argmax(1) == np.arange(len(starts)))
+    assert min(found.values()) > 0.6 and abs(found["vectorview"] - found["ctf275"]) < 0.25, found

@@ -96,7 +96,7 @@ def _sarvas(place, moment, at):
 def test_field_is_that_of_a_dipole_in_a_sphere(info):
     place, moment = np.array([-0.05, 0.0, 0.06]), np.array([1.0, 2.0, -3.0]) * 1e-8
     field = lead_field(info, place[None])[:, 0] @ moment
-    to_sphere = np.subtract(HEAD_IN_HELMET_M, HEAD_CENTRE_M)
+    to_sphere = np.subtract(HEAD_IN_HELMET_M["vectorview"], HEAD_CENTRE_M)
     expected = []
     for channel in info["chs"]:
         at, (ex, _, ez) = channel["loc"][:3] + to_sphere, channel["loc"][3:].reshape(3, 3)
@@ -111,6 +111,26 @@ def test_field_is_that_of_a_dipole_in_a_sphere(info):
         np.testing.assert_allclose(mine, theirs, atol=0.06 * np.abs(mine).max())  # coils have an area, the points none
         assert np.corrcoef(mine, theirs)[0, 1] > 0.999
         assert mine @ theirs / (theirs @ theirs) == pytest.approx(1, abs=0.05)
+
+
+def test_the_other_helmet_has_axial_gradiometers():
+    """CTF: two loops, 5 cm apart along the channel's normal, wound against each other."""
+    info = helmet(SFREQ, system="ctf275")
+    assert (
+        len(info.ch_names) == 274 and set(info.get_channel_types()) == {"mag"} and info.ch_names[0].startswith("MLC11")
+    )
+    place, moment = np.array([-0.05, 0.0, 0.06]), np.array([1.0, 2.0, -3.0]) * 1e-8
+    field = lead_field(info, place[None])[:, 0] @ moment
+    to_sphere = np.subtract(HEAD_IN_HELMET_M["ctf275"], HEAD_CENTRE_M)
+    expected = []
+    for channel in info["chs"]:
+        at, ez = channel["loc"][:3] + to_sphere, channel["loc"][9:12]
+        near, far = (_sarvas(place - HEAD_CENTRE_M, moment, at + up * ez) @ ez for up in (0.0, 0.05))
+        expected.append(near - far)
+    np.testing.assert_allclose(field, expected, atol=0.05 * np.abs(field).max())
+    tops = [np.array([ch["loc"][2] for ch in helmet(SFREQ, system=name)["chs"]]).max() + HEAD_IN_HELMET_M[name][2]
+            for name in ("vectorview", "ctf275")]  # fmt: skip
+    assert abs(tops[0] - tops[1]) < 1e-3  # the head is as far from either
 
 
 def test_a_left_source_is_seen_on_the_left(info):

@@ -1,4 +1,4 @@
-"""A simulated MEG study: listeners in a 306-channel helmet hear stories that a speech synthesizer reads."""
+"""A simulated MEG study: listeners in a helmet hear stories that a speech synthesizer reads."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Literal
 
 import mne
 import numpy as np
@@ -35,7 +36,7 @@ class SimulatedMEG(Study):
     """Speech-evoked MEG whose generator is known, and with it the best score that any decoder can reach.
 
     Every subject hears every story once. A recording is the activity of six sources in auditory cortex (`sources`),
-    seen by 306 sensors through a sphere model (`sensors`), in stationary Gaussian noise (`noise`), with 1 to 2 s of
+    seen by the helmet through a sphere model (`sensors`), in stationary Gaussian noise (`noise`), with 1 to 2 s of
     silence before and after. Three bad channels a subject are marked. The official split holds out one English story
     for testing and one Spanish story for validation, both without translations.
 
@@ -58,6 +59,8 @@ class SimulatedMEG(Study):
         Another seed, other people and other noise.
     max_story_s
         Cut each story at the end of the last sentence before this time (the first sentence always stays); None: whole.
+    system
+        The helmet: 306 channels of a Vectorview, or 274 of a CTF.
     root
         Where to keep the study; None: ``simulated`` in the cache.
     """
@@ -74,6 +77,7 @@ class SimulatedMEG(Study):
         signal_gain: float = 1.0,
         seed: int = 0,
         max_story_s: float | None = None,
+        system: Literal["vectorview", "ctf275"] = "vectorview",
         root: Path | str | None = None,
     ):
         for name, value, least in (
@@ -90,6 +94,7 @@ class SimulatedMEG(Study):
             raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 125, 250, 500, 1000, say.")
         self.n_subjects, self.sfreq, self.seed, self.max_story_s = n_subjects, float(sfreq), seed, max_story_s
         self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)
+        self.system = system
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
         self._stories = chosen_stories(stories, self.name)
         self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
@@ -207,6 +212,7 @@ class SimulatedMEG(Study):
             "noise_level": self.noise_level,
             "signal_gain": self.signal_gain,
             "seed": self.seed,
+            "system": self.system,
             "max_story_s": self.max_story_s,
             "stories": [asdict(story) for story in stories()],
         }
@@ -242,7 +248,7 @@ class SimulatedMEG(Study):
         return [self.seed, int(recording.subject), zlib.crc32(_stimulus(recording).encode()), use]
 
     def _listener(self, subject: int) -> Listener:
-        return _listener(subject, self.sfreq, self.seed)
+        return _listener(subject, self.sfreq, self.seed, self.system)
 
     def _check_space(self, missing: list[Recording]) -> None:
         needed = sum(self._n_times(recording) for recording in missing) * 306 * 4
@@ -290,8 +296,8 @@ def _wait(jobs: list[Future], what: str) -> None:
 
 
 @lru_cache(maxsize=16)
-def _listener(subject: int, sfreq: float, seed: int) -> Listener:
-    return listener(subject, sfreq, seed)
+def _listener(subject: int, sfreq: float, seed: int, system: str) -> Listener:
+    return listener(subject, sfreq, seed, system)
 
 
 def _stimulus(recording: Recording) -> str:

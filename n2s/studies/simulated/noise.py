@@ -8,13 +8,13 @@ import mne
 import numpy as np
 import scipy.fft
 
-from n2s.studies.simulated.sensors import HEAD_CENTRE_M, lead_field
+from n2s.studies.simulated.sensors import HEAD_CENTRE_M, helmet, lead_field
 
 N_BRAIN_DIPOLES = 600
 BRAIN_RADII_M = (0.055, 0.078)  # the shell that stands for the cortex
 #: White level of one sensor's own noise, as for a Vectorview in a shielded room: 3 fT/cm and 3 fT in 1 Hz.
 SENSOR_LEVEL = {"grad": 3e-13, "mag": 3e-15}
-#: White level of all background sources together in the median gradiometer, T/m in 1 Hz.
+#: White level of all background sources together in the median planar gradiometer of a Vectorview, T/m in 1 Hz.
 BRAIN_LEVEL = 3e-13
 #: The noise is cut from a longer periodic one: the margin, s, in which its correlation dies away.
 MARGIN_S = 20.0
@@ -64,10 +64,11 @@ def spatial_covariance(info: mne.Info, rng: np.random.Generator) -> np.ndarray:
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     positions = HEAD_CENTRE_M + directions * rng.uniform(*BRAIN_RADII_M, (N_BRAIN_DIPOLES, 1))
     orientations = rng.standard_normal((N_BRAIN_DIPOLES, 3))
-    field = np.einsum("cpd,pd->cp", lead_field(info, positions), orientations)
     kinds = np.array(info.get_channel_types())
-    typical = np.median(np.linalg.norm(field[kinds == "grad"], axis=1))
-    field *= BRAIN_LEVEL / typical
+    planar = info if "grad" in kinds else helmet(info["sfreq"])  # the same sources, whatever helmet sees them
+    seen = np.einsum("cpd,pd->cp", lead_field(planar, positions), orientations)
+    typical = np.median(np.linalg.norm(seen[np.array(planar.get_channel_types()) == "grad"], axis=1))
+    field = np.einsum("cpd,pd->cp", lead_field(info, positions), orientations) * (BRAIN_LEVEL / typical)
     return field @ field.T + np.diag([SENSOR_LEVEL[kind] ** 2 for kind in kinds])
 
 

@@ -1,16 +1,25 @@
-"""The 306-channel Vectorview helmet of the simulated MEG, at its true coil positions, around a spherical head."""
+"""The helmets of the simulated MEG, at their true coil positions, around a spherical head."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import mne
 import numpy as np
 
 HEAD_CENTRE_M = (0.0, 0.0, 0.04)  # of the sphere that stands for the head, in head coordinates (MNE's default)
-HEAD_IN_HELMET_M = (0.0, 0.0, 0.055)  # device to head: the vertex lies 35 mm below the top coils
+#: Device to head: the vertex lies 35 mm below the top coils, and the head as far from the front as from the back.
+HEAD_IN_HELMET_M = {"vectorview": (0.0, 0.0, 0.055), "ctf275": (0.0, 0.019, 0.0645)}
 
 
-def helmet(sfreq: float, head_shift_m: Sequence[float] = (0.0, 0.0, 0.0)) -> mne.Info:
-    """Describe 204 planar gradiometers (T/m) and 102 magnetometers (T), named and ordered as Megin names them.
+def helmet(
+    sfreq: float,
+    head_shift_m: Sequence[float] = (0.0, 0.0, 0.0),
+    *,
+    system: Literal["vectorview", "ctf275"] = "vectorview",
+) -> mne.Info:
+    """Describe a helmet's sensors, named and ordered as its maker does.
+
+    Vectorview: 204 planar gradiometers (T/m) and 102 magnetometers (T). CTF: 274 axial gradiometers (T).
 
     Parameters
     ----------
@@ -18,18 +27,20 @@ def helmet(sfreq: float, head_shift_m: Sequence[float] = (0.0, 0.0, 0.0)) -> mne
         Sampling rate of the recording, Hz.
     head_shift_m
         (3,) How far this head lies from the usual place in the helmet, m. Rotation is none: x is right, y front, z up.
+    system
+        Which helmet.
 
     Notes
     -----
-    Coil positions, orientations and types are MNE's canonical Vectorview (`mne.channels.read_meg_canonical_info`).
+    Coil positions, orientations and types are MNE's canonical ones (`mne.channels.read_meg_canonical_info`).
     """
-    coils = mne.channels.read_meg_canonical_info("neuromag", verbose="error")
+    coils = mne.channels.read_meg_canonical_info({"vectorview": "neuromag"}.get(system, system), verbose="error")
     info = mne.create_info(coils.ch_names, sfreq, coils.get_channel_types())
     for channel, coil in zip(info["chs"], coils["chs"], strict=True):
         channel["loc"] = coil["loc"].copy()
         channel["coil_type"] = coil["coil_type"]
     shift = np.eye(4)
-    shift[:3, 3] = np.add(HEAD_IN_HELMET_M, head_shift_m)
+    shift[:3, 3] = np.add(HEAD_IN_HELMET_M[system], head_shift_m)
     info["dev_head_t"] = mne.transforms.Transform("meg", "head", shift)
     return info
 

@@ -107,10 +107,10 @@ class Listener:
         return scipy.signal.oaconvolve(drive, deflections, axes=-1)[..., : drive.shape[-1]]
 
 
-def listener(subject: int, sfreq: float, seed: int) -> Listener:
+def listener(subject: int, sfreq: float, seed: int, system: str = "vectorview") -> Listener:
     """Draw a subject: the same numbers, the same listener, whatever else is simulated."""
     rng = np.random.default_rng([seed, subject])
-    info = helmet(sfreq, head_shift_m=rng.normal(0, 0.003, 3))
+    info = helmet(sfreq, rng.normal(0, 0.003, 3), system=system)
     info["bads"] = sorted(rng.choice(info.ch_names, 3, replace=False).tolist())
     gain = np.exp(rng.normal(0, 0.08))
     lag_s = np.clip(rng.normal(0, 0.006), -0.012, 0.012)
