@@ -10,7 +10,7 @@ from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
 from n2s.studies.bids_events import natural, read_table
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.bold_files import KINDS, BoldFiles
+from n2s.studies.bold_files import KINDS, NIFTI, BoldFiles, array_shape
 from n2s.studies.clips import check_in_audio, check_in_run, read_clips
 from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.stimuli import StimulusFolder
@@ -90,6 +90,12 @@ class GenericFMRI(FMRIStudy):
         """Read and clean one run."""
         run, where = self._runs[recording], f"{self.name}, {recording.name}"
         data, rois = self.files.read(run.bold, root=self.root, subject=recording.subject)
+        first = next(files.bold for one, files in self._runs.items() if one.subject == recording.subject)
+        if not first.name.endswith(NIFTI) and array_shape(first, self.files.key)[-1] != data.shape[1]:
+            raise UserError(
+                f"{run.bold} has {data.shape[1]} voxels, but {first} of the same subject has "
+                f"{array_shape(first, self.files.key)[-1]}: voxels must be the same, in one order, in all its runs."
+            )
         _, tr_s = self.files.count(run.bold)
         return Bold(self.cleaning.apply(data, tr_s=tr_s, where=where, confounds=run.confounds), tr_s, rois)
 

@@ -44,6 +44,7 @@ def write_bdata(path: Path, names: list[str], data: np.ndarray) -> Path:
     for row, marked in enumerate(KEYS.values()):
         value[row, marked] = 1
     value[-1, :N_VOXELS] = np.linspace(-60, 60, N_VOXELS)
+    value[-1, 3] = 1  # a coordinate of 1 makes no member
     value[1, 9] = 0  # a zero is no member either
     with h5py.File(path, "w") as file:
         file["dataset"] = np.column_stack([data, *columns])
