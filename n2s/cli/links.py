@@ -12,7 +12,7 @@ from n2s.errors import UserError
 
 
 def link_shapes(parser: LightningArgumentParser, model: Callable[[], Namespace]) -> None:
-    """Set the shapes of a model's ``encoder`` and ``target_encoder``, where it has them, from those of the data.
+    """Set the shapes of a model's ``encoder``, ``target_encoder`` and ``context``, where it has them, from the data's.
 
     Parameters
     ----------
@@ -30,15 +30,26 @@ def link_shapes(parser: LightningArgumentParser, model: Callable[[], Namespace])
     def n_subjects(data: NeuralDataModule) -> int:
         return _checked(model(), "encoder", "n_subjects", data.n_subjects)
 
-    def n_outputs(data: NeuralDataModule) -> int:
+    def compared(data: NeuralDataModule) -> int:
         target = model().init_args.get("target_encoder")
         given = target.init_args.get("n_outputs") if target else None
-        return _checked(model(), "encoder", "n_outputs", data.n_features if given is None else given)
+        return data.n_features if given is None else given
+
+    def n_outputs(data: NeuralDataModule) -> int:
+        return _checked(model(), "encoder", "n_outputs", compared(data))
+
+    def n_features(data: NeuralDataModule) -> int:
+        return _checked(model(), "context", "n_features", compared(data))
 
     def n_inputs(data: NeuralDataModule) -> int:
         return _checked(model(), "target_encoder", "n_inputs", data.n_features)
 
-    for part, compute in (("encoder", n_subjects), ("encoder", n_outputs), ("target_encoder", n_inputs)):
+    for part, compute in (
+        ("encoder", n_subjects),
+        ("encoder", n_outputs),
+        ("target_encoder", n_inputs),
+        ("context", n_features),
+    ):
         target = f"model.init_args.{part}.init_args.{compute.__name__}"
         parser.link_arguments("data", target, compute_fn=compute, apply_on="instantiate")
 

@@ -13,7 +13,8 @@ class Batch:
     ``brain (b, c, t)``, ``positions (b, c, 2)`` in [0, 1], ``mask (b, c)`` True where a channel is real and good,
     ``subject (b,)`` (-1: unseen), ``target (b, f, t)`` ((b, f, 1) for one vector a window), and ids: ``recording``,
     ``stimulus`` (b,) indices, ``start`` (b,) s in the stimulus, ``segment`` (b,): two windows of one stimulus instant
-    have one segment, whoever heard it; ``window`` (b,) index in the split's table.
+    have one segment, whoever heard it; ``sentence`` (b,): windows of one sentence of one recording, -1: of none; ``window``
+    (b,) index in the split's table.
     """
 
     brain: Tensor
@@ -25,6 +26,7 @@ class Batch:
     stimulus: Tensor
     start: Tensor
     segment: Tensor
+    sentence: Tensor
     window: Tensor
 
     def __len__(self) -> int:

@@ -28,6 +28,9 @@ class WindowSampler:
     groups
         (n,) Number of each window's group (its study, its subject). An epoch then has as many windows of each group,
         and as many in all: those of a small group several times, those of a large one not all.
+    together
+        (n,) Windows of one number stand beside each other, in their order, and mostly in one batch and process; those
+        of -1 may stand anywhere.
     """
 
     def __init__(
@@ -41,8 +44,10 @@ class WindowSampler:
         rank: int = 0,
         world_size: int = 1,
         groups: np.ndarray | None = None,
+        together: np.ndarray | None = None,
     ):
         self._members = [] if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
+        self._together = together
         self.n_windows, self.batch_size, self.shuffle = n_windows, min(batch_size, n_windows), shuffle
         self.drop_last, self.seed, self.rank, self.world_size = drop_last, seed, rank, world_size
         self.epoch = 0
@@ -56,10 +61,24 @@ class WindowSampler:
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        order = self._order(np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]))
+        order = self._gathered(np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]))
         for batch in range(len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield rows[self.rank :: self.world_size]
+            if self._together is None:
+                yield rows[self.rank :: self.world_size]
+            else:
+                yield rows[self.rank * len(rows) // self.world_size : (self.rank + 1) * len(rows) // self.world_size]
+
+    def _gathered(self, rng: np.random.Generator) -> np.ndarray:
+        order = self._order(rng)
+        if self._together is None:
+            return order
+        number = self._together[order]
+        alone = np.flatnonzero(number == -1)
+        number = np.where(number == -1, 0, number)
+        number[alone] = number.max() + 1 + np.arange(len(alone))
+        _, place, row = np.unique(number, return_index=True, return_inverse=True)
+        return order[np.lexsort((order, place[row]))]
 
     def _order(self, rng: np.random.Generator) -> np.ndarray:
         if not self._members:

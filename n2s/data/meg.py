@@ -15,6 +15,7 @@ from n2s.data.reader import WindowReader
 from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.residency import Scaled
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers
+from n2s.data.sentences import sentence_numbers
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli
 from n2s.data.tables import WindowTables
@@ -57,6 +58,8 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         ``device``: all data on the model's device, as float16. ``host``: memory maps, read ahead.
     balance
         What an epoch holds as much of: ``hours`` (every window once), or the same of each ``subject`` or ``study``.
+    together
+        ``sentences``: a sentence's windows stand in one batch, for a model that looks at them together.
     train_hours
         Use only the first hours of unique training audio: for learning curves.
     seed
@@ -84,6 +87,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         batch_size: int = 128,
         residency: Literal["device", "host"] = "device",
         balance: Literal["hours", "subject", "study"] = "hours",
+        together: Literal["sentences"] | None = None,
         train_hours: float | None = None,
         seed: int = 0,
         n_jobs: int = 2,
@@ -101,6 +105,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         }
         self.clamp, self.scaler, self.per_dimension = clamp, scaler, per_dimension
         self.batch_size, self.residency, self.train_hours = batch_size, residency, train_hours
+        self.together = together
         self.balance, self.seed, self.n_jobs = balance, seed, n_jobs
         self.subjects = sorted(
             {f"{name}/{r.subject}" for name, study in self.studies.items() for r in study.recordings()}
@@ -237,6 +242,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
                 f"the {split} split is empty: no window of {self.shape.window_s:g} s fits its {len(intervals)} intervals (stories: "
                 f"{stories}). Name stories in data.split (val, test), change its fractions or seed, or shorten window_s."
             )
+        windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
         return windows
 
     def _words(self, key: str) -> pd.DataFrame:
@@ -260,5 +266,6 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
             groups=windows.of_interval(self.balance) if split == "train" and self.balance != "hours" else None,
+            together=windows.sentence_heard if self.together else None,
         )
         return self._reader.loader(split, windows, sampler)

@@ -64,6 +64,7 @@ class WindowReader:
         """Batches of one split, in the sampler's order."""
         recording = windows.of_interval("recording_index")
         subject, stimulus = windows.of_interval("subject_index"), windows.of_interval("stimulus_index")
+        sentence = windows.sentence_heard
         epoch_starts: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
         def starts(epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,6 +100,7 @@ class WindowReader:
                 stimulus=self._ids(stimulus[rows]),
                 start=self._ids(start_s),
                 segment=self._ids(windows.segment[rows]),
+                sentence=self._ids(sentence[rows]),
                 window=self._ids(rows),
             )
 

@@ -23,7 +23,7 @@ class WindowTables:
     targets: Targets
 
     def window_table(self, split: str) -> pd.DataFrame:
-        """One row a window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``segment``."""
+        """One row a window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``story``, ``sequence`` (its sentence's number), ``segment``."""
         windows = self.windows[split]
         rows = windows.intervals.iloc[windows.interval]
         return pd.DataFrame(
@@ -35,7 +35,7 @@ class WindowTables:
                 "stimulus": rows.stimulus.to_numpy(),
                 "stimulus_start_s": windows.start_s,
                 "story": rows.story.to_numpy(),
-                "sequence": rows.unit.to_numpy(),
+                "sequence": windows.sentence,
                 "segment": windows.segment,
             }
         )
@@ -43,8 +43,7 @@ class WindowTables:
     def segment_targets(self, split: str, segments: np.ndarray | None = None) -> Tensor:
         """(k, f, t) float32 target of each unique segment of a split, or of some."""
         windows = self.windows[split]
-        rows = windows.segments["first"].to_numpy()
-        rows = rows if segments is None else rows[segments]
+        rows = windows.first if segments is None else windows.first[segments]
         return (
             torch.from_numpy(self.targets.values[self.targets.rows(split, windows, windows.start_s[rows], rows)])
             .transpose(1, 2)
@@ -87,5 +86,5 @@ class WindowTables:
             )
         for split, windows in self.windows.items():
             stories = windows.intervals.story.nunique()
-            lines.append(f"{split}: {len(windows)} windows, {len(windows.segments)} segments, {stories} stories")
+            lines.append(f"{split}: {len(windows)} windows, {len(windows.first)} segments, {stories} stories")
         return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -115,6 +116,7 @@ class Windows:
     start_s: np.ndarray  # (n,) s in the stimulus
     segment: np.ndarray  # (n,) windows of one instant of one audio have one number, whoever heard it in whatever study
     jitter_s: float = 0.0
+    sentence: np.ndarray | None = None  # (n,) see n2s.data.sentences
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -122,6 +124,17 @@ class Windows:
     def of_interval(self, column: str) -> np.ndarray:
         """(n,) a column of each window's interval."""
         return self.intervals[column].to_numpy()[self.interval]
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """(k,) The first window of each segment."""
+        return np.unique(self.segment, return_index=True)[1]
+
+    @property
+    def sentence_heard(self) -> np.ndarray:
+        """(n,) Windows of one sentence of one recording have one number; -1: of no sentence."""
+        number = self.of_interval("recording_index") * (self.sentence.max() + 1) + self.sentence
+        return np.where(self.sentence == -1, -1, number)
 
     def by_study(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Of each study: its windows, and the segments that they are of, which are their candidates; both sorted."""

@@ -63,7 +63,13 @@ def mismatched(target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def shuffled_ranks(
-    scores: np.ndarray, target: np.ndarray, subject: np.ndarray, *, n_permutations: int = 200, seed: int = 0
+    scores: np.ndarray,
+    target: np.ndarray,
+    subject: np.ndarray,
+    *,
+    n_permutations: int = 200,
+    seed: int = 0,
+    group: np.ndarray | None = None,
 ) -> np.ndarray:
     """Ranks (p, n) when each window is scored with the brain of another window of the same subject.
 
@@ -83,15 +89,18 @@ def shuffled_ranks(
         p.
     seed
         Of the permutations.
+    group
+        (n,) Windows whose scores know of each other: none takes the place of another. By default those of one target.
     """
     rng = np.random.default_rng(seed)
+    group = target if group is None else group
     members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
     shuffled = np.empty((n_permutations, len(target)), dtype=np.int32)
     for p in range(n_permutations):
         asked = np.empty_like(target)  # of each row of scores: the candidate whose rank we want
         window = np.empty_like(target)  # and the window that it is the true one of
         for rows in members:
-            permutation = mismatched(target[rows], rng)
+            permutation = mismatched(group[rows], rng)
             window[rows[permutation]] = rows
             asked[rows[permutation]] = target[rows]
         shuffled[p, window] = ranks(scores, asked)

@@ -36,6 +36,9 @@ class RetrievalResult:
         (n, k) Scores of the baseline that sees timing and duration only.
     ideal
         (n, k) Scores of the ideal observer, where the generator of the data is known.
+    group
+        (n,) What a window's scores may also have been made from: windows of one group (a sentence) are not exchanged
+        for the shuffled brain. By default its own segment only.
     """
 
     scores: np.ndarray
@@ -45,12 +48,14 @@ class RetrievalResult:
     candidates: pd.DataFrame
     no_brain: np.ndarray
     ideal: np.ndarray | None = None
+    group: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.scores = np.asarray(self.scores, dtype=np.float32)
         self.no_brain = np.asarray(self.no_brain, dtype=np.float32)
         self.ideal = None if self.ideal is None else np.asarray(self.ideal, dtype=np.float32)
         self.target = np.asarray(self.target, dtype=np.int64)
+        self.group = None if self.group is None else np.asarray(self.group, dtype=np.int64)
         self.subject = np.asarray(self.subject, dtype=np.str_)
         self.windows = self.windows.reset_index(drop=True)
         self.candidates = self.candidates.reset_index(drop=True)
@@ -60,7 +65,7 @@ class RetrievalResult:
         n, k = len(self.windows), len(self.candidates)
         if not n or not k:
             raise ValueError(f"A result needs windows and candidates; got {n} and {k}.")
-        shapes = {"scores": (n, k), "no_brain": (n, k), "ideal": (n, k), "target": (n,), "subject": (n,)}
+        shapes = {"scores": (n, k), "no_brain": (n, k), "ideal": (n, k), "target": (n,), "subject": (n,), "group": (n,)}
         for name, shape in shapes.items():
             value = getattr(self, name)
             if value is not None and value.shape != shape:
@@ -84,8 +89,7 @@ class RetrievalResult:
             Without an ending: ``<run folder>/test/<name of the test set>``.
         """
         arrays = {"scores": self.scores, "no_brain": self.no_brain, "target": self.target, "subject": self.subject}
-        if self.ideal is not None:
-            arrays["ideal"] = self.ideal
+        arrays |= {name: getattr(self, name) for name in ("ideal", "group") if getattr(self, name) is not None}
         files = _files(Path(path))
         # nothing is renamed before all three are written
         with written_whole(files[0]) as npz, written_whole(files[1]) as windows, written_whole(files[2]) as candidates:

@@ -34,7 +34,12 @@ def result_ranks(result: RetrievalResult, *, seed: int, n_permutations: int = 20
     found = {
         "model": ranks(result.scores, result.target),
         "shuffled": shuffled_ranks(
-            result.scores, result.target, result.subject, n_permutations=n_permutations, seed=seed
+            result.scores,
+            result.target,
+            result.subject,
+            n_permutations=n_permutations,
+            seed=seed,
+            group=result.group,
         ),
         "no_brain": ranks_ties_at_random(result.no_brain, result.target, np.random.default_rng(seed)),
     }

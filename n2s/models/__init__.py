@@ -7,6 +7,7 @@ from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
+from n2s.models.sentence_context import SentenceContext
 from n2s.models.spatial_attention import SpatialAttention
 from n2s.models.subject_layer import SubjectLayer
 
@@ -20,6 +21,7 @@ __all__ = [
     "MelMLP",
     "MelTransformer",
     "RidgeDecoder",
+    "SentenceContext",
     "SpatialAttention",
     "SubjectLayer",
     "VoxelRidge",

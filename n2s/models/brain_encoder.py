@@ -47,6 +47,8 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         own order, filled up with zeros to ``n_virtual``; without a head the last dilated layer gives the features.
     activation
         Of the dilated layers.
+    instance_norm
+        Bring each channel of each window to zero mean and unit variance first; the paper does not.
 
     References
     ----------
@@ -76,9 +78,10 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         gates: bool = True,
         head: bool = True,
         activation: Literal["gelu", "relu"] = "gelu",
+        instance_norm: bool = False,
     ):
         super().__init__()
-        self.n_virtual = n_virtual
+        self.n_virtual, self.instance_norm = n_virtual, instance_norm
         self.attention = (
             SpatialAttention(n_virtual, n_fourier, margin=margin, dropout=spatial_dropout)
             if spatial_attention
@@ -125,6 +128,7 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
             Shapes that do not belong together, or (on the CPU) a subject that the network does not have.
         """
         _check(brain, positions, subject, mask)
+        brain = F.instance_norm(brain) if self.instance_norm else brain
         x = self._channels(brain, mask) if self.attention is None else self.attention(brain, positions, mask)
         x = self.initial(x)
         if self.subjects is not None:

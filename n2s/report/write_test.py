@@ -1,6 +1,7 @@
 """After a test: the scores with their controls, on disk, on the console, in W&B, and as a page."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from n2s.data.meg import MEGDataModule
+from n2s.errors import UserError
+from n2s.metrics.context import over_listeners, with_sentences
 from n2s.metrics.result import RetrievalResult
 from n2s.metrics.summary import print_table, summarize
 from n2s.models.brain_encoder import BrainEncoder
@@ -43,20 +46,35 @@ class WriteTest(Callback):
         data, console, summaries = trainer.datamodule, Console(), {}
         _save_attention(self.folder / "test" / "attention.npz", data, module)
         for study in data.windows["test"].by_study():
-            name = "test" if len(data.studies) == 1 else study
-            result = retrieval_result(data, module, study)
-            result.save(self.folder / "test" / name)
-            summaries[name] = summarize(result, seed=self.seed)
-            sources = [scaler.source for key, scaler in data.scalers.items() if key.split("/")[0] == study]
-            summaries[name]["scaled_by"] = sorted(set(sources))
-            if name != "test":
-                console.print(f"[bold]{study}")
-            print_table(summaries[name], console)
+            single = retrieval_result(data, module, study)
+            sources = {scaler.source for key, scaler in data.scalers.items() if key.split("/")[0] == study}
+            for name, result in _sets("test" if len(data.studies) == 1 else study, single, module):
+                result.save(self.folder / "test" / name)
+                summaries[name] = summarize(result, seed=self.seed) | {"scaled_by": sorted(sources)}
+                if name != "test":
+                    console.print(f"[bold]{name}")
+                print_table(summaries[name], console)
         with written_whole(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(summaries, indent=1))
         console.print(f"report: {write_report(self.folder)}", soft_wrap=True)
         for logger in trainer.loggers:
             log_test(logger, self.folder)
+
+
+def _sets(name: str, single: RetrievalResult, module: MEGContrastive) -> Iterator[tuple[str, RetrievalResult]]:
+    """What is reported: single windows, then what was asked for beside them."""
+    yield name, single
+    if module.sentence_context:
+        spoken = single.windows.sequence.to_numpy()
+        if (spoken == -1).all():
+            raise UserError("model.sentence_context: the test stories have no sentences. Give their words a sequence.")
+        sentence = np.full(len(single.candidates), -1)
+        sentence[single.target] = spoken
+        recording = np.unique(single.windows.recording, return_inverse=True)[1]
+        group = np.where(spoken == -1, -1, recording * (spoken.max() + 1) + spoken)
+        yield f"{name}, sentence context", with_sentences(single, group, sentence)
+    if module.average_listeners:
+        yield f"{name}, listeners averaged", over_listeners(single)
 
 
 def retrieval_result(data: MEGDataModule, module: MEGContrastive, study: str) -> RetrievalResult:
@@ -82,7 +100,7 @@ def retrieval_result(data: MEGDataModule, module: MEGContrastive, study: str) ->
 @torch.inference_mode()
 def _no_brain(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray) -> np.ndarray:
     """(k, k) scores of each of some test segments with each, as a function of its timing."""
-    n_train = len(data.windows["train"].segments)
+    n_train = len(data.windows["train"].first)
     chosen = np.unique(np.linspace(0, n_train - 1, min(n_train, N_TIMING)).astype(int))
     known = module.encode_target(data.segment_targets("train", chosen).to(module.device)).cpu()
     baseline = TimingBaseline().fit(data.segment_timing("train", chosen), known)

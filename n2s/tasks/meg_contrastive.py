@@ -29,6 +29,14 @@ class MEGContrastive(LightningModule):
         Compares estimates with candidates.
     target_encoder
         A network on the target's features, trained jointly (`n2s.models.DeepMel`); none for fixed features.
+    context
+        A network over the windows of a sentence (`n2s.models.SentenceContext`); needs ``data.together: sentences``.
+    extra_negatives
+        Further training segments among the candidates of each step, drawn anew.
+    sentence_context
+        Test also with the scores of all windows of a sentence pooled (`n2s.metrics.context`), reported apart.
+    average_listeners
+        Test also with the scores of everybody who heard a segment averaged, reported apart.
     optimizer
         Makes the optimizer from the parameters.
     scheduler
@@ -40,6 +48,11 @@ class MEGContrastive(LightningModule):
         encoder: nn.Module,
         loss: ClipLoss | None = None,
         target_encoder: nn.Module | None = None,
+        context: nn.Module | None = None,
+        *,
+        extra_negatives: int = 0,
+        sentence_context: bool = False,
+        average_listeners: bool = False,
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
     ):
@@ -47,6 +60,9 @@ class MEGContrastive(LightningModule):
         self.save_hyperparameters()
         self.encoder = encoder
         self.target_encoder = target_encoder
+        self.context = context
+        self.extra_negatives = extra_negatives
+        self.sentence_context, self.average_listeners = sentence_context, average_listeners
         self.loss = loss if loss is not None else ClipLoss()
         self.optimizer, self.scheduler = optimizer, scheduler
         self.tested: tuple[Tensor, Tensor] | None = None
@@ -54,6 +70,8 @@ class MEGContrastive(LightningModule):
     def forward(self, batch: Batch) -> Tensor:
         """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector a window."""
         estimate = self.encoder(batch.brain, batch.positions, batch.subject, batch.mask)
+        if self.context is not None:
+            estimate = self.context(estimate, batch.sentence)
         return estimate.mean(-1, keepdim=True) if batch.target.shape[-1] == 1 else estimate
 
     def encode_target(self, target: Tensor) -> Tensor:
@@ -107,13 +125,23 @@ class MEGContrastive(LightningModule):
 
     def _loss(self, batch: Batch) -> Tensor:
         estimate, candidate, segment = self(batch), self.encode_target(batch.target), batch.segment
-        if self.trainer.world_size == 1:
-            return self.loss(estimate, candidate, estimate_ids=segment, candidate_ids=segment)
-        first = self.global_rank * len(candidate)
+        first, candidates, ids = 0, candidate, segment
+        if self.trainer.world_size > 1:
+            first = self.global_rank * len(candidate)
+            candidates = self.all_gather(candidate, sync_grads=True).flatten(0, 1)
+            ids = self.all_gather(segment).flatten()
+        if self.training and self.extra_negatives:
+            more, drawn = self._more_segments(batch)
+            candidates, ids = torch.cat([candidates, more]), torch.cat([ids, drawn])
         target = torch.arange(first, first + len(candidate), device=candidate.device)
-        candidates = self.all_gather(candidate, sync_grads=True).flatten(0, 1)
-        ids = self.all_gather(segment).flatten()
         return self.loss(estimate, candidates, target=target, estimate_ids=segment, candidate_ids=ids)
+
+    def _more_segments(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(k, f, t) encoded targets of random training segments, and (k,) which they are."""
+        data = self.trainer.datamodule
+        drawn = torch.randint(len(data.windows["train"].first), (self.extra_negatives,))
+        targets = data.segment_targets("train", drawn.numpy()).to(batch.target.device)
+        return self.encode_target(targets), drawn.to(batch.segment.device)
 
     def _start(self, split: str) -> None:
         self._candidates = self.encoded_segments(split)

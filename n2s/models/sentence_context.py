@@ -1,0 +1,85 @@
+"""A Transformer over the windows of a sentence: what was said before and after helps to tell what was said."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from n2s.errors import UserError
+
+
+class SentenceContext(nn.Module):
+    """Corrects each window's estimate by those of the other windows of its sentence: ``(b, f, t), (b,) -> (b, f, t)``.
+
+    An estimate is cut into patches of time; all patches of a sentence's windows attend to each other, whatever their
+    place in the batch, and each answers with what is added to it: nothing at first. Patches know their place in their
+    window, and their window's order in the sentence, but not its time: word timing is no brain signal. After d'Ascoli
+    et al. 2025 (Nat Commun 16:10521), whose Transformer has one token a word.
+
+    Parameters
+    ----------
+    n_features
+        f: of the estimate; set from the data.
+    dim, n_heads, depth
+        Width, heads and layers of the Transformer.
+    patch
+        Samples of a patch.
+    dropout
+        In the Transformer.
+    max_windows
+        Windows of a sentence that are told apart by their order; later ones share the last place.
+    max_patches
+        Patches a window, at most.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        *,
+        dim: int = 128,
+        n_heads: int = 4,
+        depth: int = 2,
+        patch: int = 25,
+        dropout: float = 0.1,
+        max_windows: int = 64,
+        max_patches: int = 32,
+    ):
+        super().__init__()
+        self.patch, self.max_windows, self.max_patches = patch, max_windows, max_patches
+        self.inward = nn.Linear(n_features * patch, dim)
+        self.place = nn.Parameter(0.02 * torch.randn(max_patches, dim))
+        self.order = nn.Parameter(0.02 * torch.randn(max_windows, dim))
+        layer = nn.TransformerEncoderLayer(
+            dim, n_heads, 4 * dim, dropout, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.outward = nn.Linear(dim, n_features * patch)
+        nn.init.zeros_(self.outward.weight)
+        nn.init.zeros_(self.outward.bias)
+
+    def forward(self, estimate: Tensor, sentence: Tensor) -> Tensor:
+        """``(b, f, t), (b,) -> (b, f, t)``.
+
+        Parameters
+        ----------
+        estimate
+            Of each window.
+        sentence
+            Windows with one number are of one sentence of one recording, in the order of the batch; -1: of none.
+        """
+        b, _, t = estimate.shape
+        n = -(-t // self.patch)
+        if n > self.max_patches:
+            raise UserError(
+                f"SentenceContext: a window has {n} patches of {self.patch} samples; max_patches is {self.max_patches}."
+            )
+        padded = F.pad(estimate, (0, n * self.patch - t))
+        patches = padded.unflatten(2, (n, self.patch)).permute(0, 2, 1, 3).flatten(2)  # (b, n, f * patch)
+        alone = torch.arange(b, device=sentence.device)
+        group = torch.where(sentence == -1, -1 - alone, sentence)
+        same = group[:, None] == group
+        order = (same & (alone[:, None] > alone)).sum(1).clamp(max=self.max_windows - 1)
+        tokens = self.inward(patches) + self.place[:n] + self.order[order][:, None]
+        apart = ~same.repeat_interleave(n, 0).repeat_interleave(n, 1)
+        answer = self.layers(tokens.flatten(0, 1)[None], mask=apart)[0]
+        answer = self.outward(answer).unflatten(0, (b, n)).unflatten(2, (-1, self.patch))  # (b, n, f, patch)
+        return estimate + answer.permute(0, 2, 1, 3).flatten(2)[..., :t]
