@@ -81,7 +81,7 @@ def summarize(result: RetrievalResult, *, seed: int, n_permutations: int = 200) 
         "subjects": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
         "seed": seed,
         "model": _measured(by_subject["model"], n_candidates),
-        "shuffled": _shuffled(by_subject["shuffled"]),
+        "shuffled": _shuffled(by_subject["shuffled"], "segment" if result.group is None else "sentence"),
         "no_brain": _measured(by_subject["no_brain"], n_candidates),
         "chance": _chance(n_candidates, {str(n): int(c) for n, c in zip(names, counts, strict=True)}),
         "ceiling": None,
@@ -129,10 +129,10 @@ def _measured(found: dict[str, np.ndarray], n_candidates: int) -> dict:
     return row
 
 
-def _shuffled(found: dict[str, np.ndarray]) -> dict:
+def _shuffled(found: dict[str, np.ndarray], kept: str) -> dict:
     """Scores (p,) of permutations: their mean and the range of 95% of them."""
     n_permutations = len(next(iter(found.values())))
-    kind = f"range of 95% of {n_permutations} permutations (no window keeps its own segment: a little below chance)"
+    kind = f"range of 95% of {n_permutations} permutations (no window keeps its own {kept}: a little below chance)"
     row = {"interval": kind, "n_permutations": n_permutations}
     for name in MEASURES:
         values = {subject: _measure(name)(r) for subject, r in found.items()}
