@@ -2,8 +2,10 @@
 
 from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
+from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
 from n2s.features.feature import ClipFeature, Feature, FrameFeature
 from n2s.features.mel import Mel
+from n2s.features.mel_statistics import MelStatistics
 from n2s.features.ready import Ready
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
 from n2s.features.store import FeatureStore
@@ -12,12 +14,15 @@ from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2
 __all__ = [
     "AudioMAETokens",
     "CLAP",
+    "ClipFbank",
     "ClipFeature",
+    "ClipSpectrogram",
     "Feature",
     "FeatureStore",
     "FrameFeature",
     "HashedBagOfWords",
     "Mel",
+    "MelStatistics",
     "Ready",
     "SentenceEmbedding",
     "TinyClap",

@@ -62,6 +62,11 @@ class FrameFeature(Feature):
 class ClipFeature(Feature):
     """One vector for a stretch of a stimulus."""
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What a vector is reshaped to: ``(n_features,)``, or the axes of a feature that has several."""
+        return (self.n_features,)
+
     @abstractmethod
     def extract(self, stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) -> np.ndarray:
         """(n,) starts -> (n, f), each from ``start`` to ``start + duration_s`` only."""
