@@ -2,6 +2,7 @@
 
 from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
+from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
 from n2s.data.splits import SplitBySentence, SplitByStory, SplitByTime
@@ -9,6 +10,7 @@ from n2s.data.windows import Grid, WordOnsets
 
 __all__ = [
     "Batch",
+    "FMRIDataModule",
     "Grid",
     "MEGDataModule",
     "NeuralDataModule",

@@ -1,0 +1,99 @@
+"""The brain's response to a clip: the volumes of a stretch of time after it, scaled by training clips."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError
+from n2s.studies.fmri import Bold
+
+TOLERANCE_S = 0.05  # rounded times
+CONSTANT = 1e-6  # deviation, relative to the mean, that rounding to float32 leaves
+
+
+@dataclass(frozen=True)
+class Response:
+    """Which volumes belong to a clip, and what becomes of them.
+
+    Parameters
+    ----------
+    lag_s
+        The window opens this long after the clip began.
+    window_s
+        Its length; None: the clip's.
+    volumes
+        ``mean`` of the volumes that start in it, ``(v,)`` a clip; or ``stack``, all of them, ``(n, v)``.
+    """
+
+    lag_s: float
+    window_s: float | None
+    volumes: Literal["mean", "stack"]
+
+    def bounds(self, clips: pd.DataFrame, n_tr: int, tr_s: float, where: str) -> tuple[np.ndarray, np.ndarray]:
+        """(n, 2) first volume and the one after the last of each clip's window, and (n,) whether the run has them all.
+
+        Raises
+        ------
+        UserError
+            A window holds no volume, or a clip itself was played after the last volume.
+        """
+        opens = clips.time_s.to_numpy(float) + self.lag_s
+        lasts = clips.duration_s.to_numpy(float) if self.window_s is None else np.full(len(clips), self.window_s)
+        first, stop = (np.ceil(time_s / tr_s - 1e-6).astype(int) for time_s in (opens, opens + lasts))
+        if (stop <= first).any():
+            raise UserError(
+                f"{where}: a window of {lasts[(stop <= first).argmax()]:g} s holds no volume of {tr_s:g} s. Set "
+                "data.window_s to a TR or more."
+            )
+        late = clips.time_s + clips.duration_s > n_tr * tr_s + TOLERANCE_S
+        if late.any():
+            raise UserError(
+                f"{where}: {late.sum()} of {len(clips)} clips were played after the run's {n_tr} volumes of {tr_s:g} s, "
+                f"which end at {n_tr * tr_s:g} s; the last clip ends at {(clips.time_s + clips.duration_s).max():g} s. The "
+                "run has too few volumes, or the TR or the clips' times are wrong."
+            )
+        return np.stack([first, stop], 1), (first >= 0) & (stop <= n_tr)
+
+    def cut(self, bold: Bold, bounds: np.ndarray, voxels: np.ndarray, where: str) -> np.ndarray:
+        """(k, 2) bounds -> (k, v) or (k, n, v) float32."""
+        data = bold.data[:, voxels]
+        bad = ~np.isfinite(data).all(0)
+        if bad.any():
+            raise UserError(
+                f"{where}: {bad.sum()} of {bad.size} voxels have values that are NaN or infinite. Leave them out with a "
+                "region (data.roi), or have the study put zeros in their place (nan: zero)."
+            )
+        if self.volumes == "mean":
+            found = np.stack([data[first:stop].mean(0) for first, stop in bounds])
+        else:
+            lengths = np.unique(bounds[:, 1] - bounds[:, 0])
+            if len(lengths) > 1:
+                raise UserError(
+                    f"{where}: windows hold {lengths.min()} to {lengths.max()} volumes, and a stack needs as many of "
+                    "each. Set data.window_s to a multiple of the TR, or data.volumes to mean."
+                )
+            found = np.stack([data[first:stop] for first, stop in bounds])
+        return np.ascontiguousarray(found, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class VoxelScale:
+    """Mean and deviation (v,) of each voxel over training clips; ``deviation`` 0: it never changes."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def fit(cls, brain: np.ndarray) -> "VoxelScale":
+        """From (k, v) or (k, n, v) of training clips."""
+        rows = brain.reshape(-1, brain.shape[-1]).astype(np.float64)
+        mean, deviation = rows.mean(0), rows.std(0)
+        deviation[deviation <= CONSTANT * np.abs(mean)] = 0
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def apply(self, brain: np.ndarray) -> np.ndarray:
+        """Z-scores; a voxel that never changed in training is 0."""
+        tells = self.deviation > 0
+        return np.where(tells, (brain - self.mean) / np.where(tells, self.deviation, 1), 0).astype(np.float32)

@@ -1,0 +1,373 @@
+"""The datamodule of fMRI: studies in, batches of (response to a clip, features of the clip) out."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from n2s.data.clip_batch import ClipBatch, SubjectSampler
+from n2s.data.clip_splits import (
+    SPLITS,
+    check_no_leak,
+    check_subjects,
+    listed_clips,
+    with_validation,
+    without_shared_volumes,
+)
+from n2s.data.clip_volumes import Response, VoxelScale
+from n2s.data.datamodule import NeuralDataModule
+from n2s.data.loader import WindowLoader
+from n2s.data.recordings import Shard
+from n2s.errors import UserError
+from n2s.features.audio import audio_duration_s
+from n2s.features.clip_spectrogram import ClipSpectrogram
+from n2s.features.feature import ClipFeature
+from n2s.features.store import FeatureStore
+from n2s.studies.fmri import FMRIStudy
+from n2s.studies.study import Recording, Stimulus
+
+TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
+LARGE = 10_000  # numbers a clip, above which features are kept as float16
+
+
+@dataclass
+class ClipSplit:
+    """One split: a row a sample, and the responses of each subject.
+
+    ``table`` has ``subject``, ``study``, ``stimulus``, ``start_s``, ``duration_s``, ``group``, ``label``, ``key`` and, as
+    numbers, ``subject_index``, ``group_index``, ``clip_index`` (unique sounds) and ``place`` (in the subject's responses).
+    ``heard``: the presentations that were averaged into each row: ``row``, ``recording``, ``time_s``.
+    """
+
+    table: pd.DataFrame
+    brain: list[np.ndarray]
+    heard: pd.DataFrame
+
+    def rows_of(self, subject_index: int) -> np.ndarray:
+        """Rows of a subject, in the order of its responses."""
+        return np.flatnonzero(self.table.subject_index.to_numpy() == subject_index)
+
+
+class FMRIDataModule(NeuralDataModule):
+    """BOLD of people who hear clips of sound, a response a clip.
+
+    A clip's response is the volumes that start in ``[time_s + lag_s, + window_s)``. Prompts are left out; so are clips
+    whose window reaches out of their run, and training clips of whose volumes a held-out clip has one: `str` counts
+    them. Voxels are z-scored with training clips only; one that never changes is 0.
+
+    Parameters
+    ----------
+    studies
+        The data sets, by a name of your choice; subjects are ``name/subject``.
+    target
+        What is decoded. It is computed once for each unique clip and kept in the cache.
+    spectrogram
+        The clips' spectrogram too, for losses and scores in it.
+    subjects
+        Only these, as ``01`` or ``name/01``; None: all.
+    roi
+        The region whose voxels are taken, as the study names it; None: all.
+    lag_s, window_s
+        When the window opens after the clip's start, and its length, s; by default that of the clip.
+    volumes
+        The ``mean`` of the window's volumes, or all as a ``stack``.
+    scale
+        Voxels are scaled by the training clips of their ``subject``, or of their ``run`` (of the subject, where a run has
+        none).
+    average_repeats
+        Average the responses to one clip for validation and test; training keeps them apart.
+    val_fraction
+        Of the training groups, chosen by a hash, where a study has no validation clips of its own.
+    batch_size
+        Clips a batch, over all processes; None: all of a subject at once, as closed-form solutions need.
+    seed
+        Of the order of clips.
+    n_jobs
+        As `NeuralDataModule` has it; runs are read one by one.
+    """
+
+    def __init__(
+        self,
+        studies: dict[str, FMRIStudy],
+        target: ClipFeature,
+        *,
+        spectrogram: ClipSpectrogram | None = None,
+        subjects: list[str] | None = None,
+        roi: str | None = None,
+        lag_s: float = 4.0,
+        window_s: float | None = None,
+        volumes: Literal["mean", "stack"] = "mean",
+        scale: Literal["subject", "run"] = "subject",
+        average_repeats: bool = True,
+        val_fraction: float = 0.1,
+        batch_size: int | None = None,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ):
+        super().__init__()
+        if not studies:
+            raise UserError("data.studies is empty: name at least one study.")
+        self.studies, self.target, self.spectrogram = dict(studies), target, spectrogram
+        self.chosen, self.roi, self.scale, self.average_repeats = subjects, roi, scale, average_repeats
+        self.response = Response(lag_s, window_s, volumes)
+        self.val_fraction, self.batch_size, self.seed, self.n_jobs = val_fraction, batch_size, seed, n_jobs
+        self.subjects = check_subjects(self.studies, subjects)
+        self.n_subjects, self.n_features = len(self.subjects), target.n_features
+        self.splits: dict[str, ClipSplit] = {}
+        self._left_out: dict[str, int] = {}
+
+    def data_hashes(self) -> dict[str, str]:
+        """See `NeuralDataModule`; known once the data are set up."""
+        if not self.splits:
+            return {}
+        heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
+        return {f"recording {name}": value for name, value in self._hashes.items()} | heard
+
+    @property
+    def n_voxels(self) -> list[int]:
+        """v of each subject; known once the data are set up."""
+        return [len(scale.mean) for scale in self.scales]
+
+    # -- Lightning ---------------------------------------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Fill the cache of features. One process does it, the others wait."""
+        self.prepare()
+
+    def prepare(self, shard: Shard | None = None) -> None:
+        """See `NeuralDataModule`; a shard is a part of the stimuli, whose features are computed."""
+        clips = self._listed()
+        stimuli = sorted(self.stimuli)
+        if shard is not None:
+            mine = stimuli[shard.index - 1 :: shard.of]
+            self._features(clips[clips.stimulus.isin(mine)])
+            print(f"part {shard.index} of {shard.of} is prepared: features of {len(mine)} of {len(stimuli)} stimuli.")
+            return
+        self.setup("prepare")
+
+    def setup(self, stage: str) -> None:
+        """Read and cut all runs; checks everything before the first step."""
+        if self.splits:
+            return
+        clips = self._listed()
+        self._values = self._features(clips)
+        self.scales: list[VoxelScale] = []
+        self._hashes: dict[str, str] = {}
+        rows, responses = [], []
+        for index, subject in enumerate(_tracked(self.subjects, "reading runs", len(self.subjects))):
+            own, brain = self._subject(clips[clips.subject == subject])
+            own = own.assign(subject_index=index)
+            rows.append(own)
+            responses.append(brain)
+        every = pd.concat(rows, ignore_index=True)
+        every["group_index"] = pd.factorize(every.group)[0]
+        for split in SPLITS:
+            self.splits[split] = self._split(split, rows, responses, every)
+
+    def train_dataloader(self) -> WindowLoader:
+        """Batches of one subject each, in a new order each epoch."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> WindowLoader:
+        """Validation clips, in their order."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> WindowLoader:
+        """Test clips, in their order."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> WindowLoader:
+        """Test clips."""
+        return self.test_dataloader()
+
+    def transfer_batch_to_device(self, batch: ClipBatch, device: torch.device, dataloader_idx: int) -> ClipBatch:
+        """See Lightning."""
+        return batch if batch.brain.device == device else batch.to(device)
+
+    # -- what tasks and reports ask for --------------------------------------------------------------------------------
+
+    def targets(self, clip: np.ndarray) -> np.ndarray:
+        """(n, *shape) float32 target of unique clips, by their numbers."""
+        return self._values["target"][clip].reshape(-1, *self.target.shape).astype(np.float32)
+
+    def spectrograms(self, clip: np.ndarray) -> np.ndarray:
+        """(n, f, t) float32 spectrogram of unique clips."""
+        return self._values["spectrogram"][clip].reshape(-1, *self.spectrogram.shape).astype(np.float32)
+
+    def batch(self, split: str, rows: np.ndarray) -> ClipBatch:
+        """Rows of one subject's table."""
+        part = self.splits[split]
+        table = part.table.iloc[rows]
+        (subject,) = table.subject_index.unique()
+        clip = table.clip_index.to_numpy()
+        return ClipBatch(
+            brain=torch.from_numpy(part.brain[subject][table.place.to_numpy()]),
+            target=torch.from_numpy(self.targets(clip)),
+            spectrogram=None if self.spectrogram is None else torch.from_numpy(self.spectrograms(clip)),
+            subject=int(subject),
+            row=torch.from_numpy(np.asarray(rows)),
+            group=torch.tensor(table.group_index.to_numpy()),
+            clip=torch.tensor(clip),
+        )
+
+    def train_moments(self, name: Literal["target", "spectrogram"]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation (f,) of a feature over all training rows, flattened; a deviation of 0 is given as 1."""
+        values = self._values[name]
+        count = np.bincount(self.splits["train"].table.clip_index, minlength=len(values)).astype(np.float64)
+        used = np.flatnonzero(count)
+        sums = np.zeros((2, values.shape[1]))
+        for some in np.array_split(used, max(1, len(used) * values.shape[1] // 2**24)):
+            sums[0] += count[some] @ values[some]
+        mean = sums[0] / count.sum()
+        for some in np.array_split(used, max(1, len(used) * values.shape[1] // 2**24)):
+            sums[1] += count[some] @ np.square(values[some] - mean)
+        deviation = np.sqrt(sums[1] / count.sum())
+        return mean.astype(np.float32), np.where(deviation > 0, deviation, 1).astype(np.float32)
+
+    def __str__(self) -> str:
+        """What is prepared, in a line a split."""
+        if not self.splits:
+            return "nothing is prepared yet"
+        lines = [f"{len(self.subjects)} subjects, {min(self.n_voxels)} to {max(self.n_voxels)} voxels"]
+        for name, part in self.splits.items():
+            table = part.table
+            lines.append(
+                f"{name}: {len(table)} responses to {table.clip_index.nunique()} clips of {table.group.nunique()} groups"
+            )
+        lines += [f"{n} presentations left out: {why}" for why, n in self._left_out.items() if n]
+        return "\n".join(lines)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _listed(self) -> pd.DataFrame:
+        """Every presentation, with its split and the hash of its sound (``audio``), without a volume being read."""
+        clips, self.runs = listed_clips(self.studies, self.chosen)
+        self.stimuli = {name: self._stimulus(name, rows) for name, rows in clips.groupby("stimulus")}
+        clips["audio"] = clips.stimulus.map({name: stimulus.sha256 for name, stimulus in self.stimuli.items()})
+        check_no_leak(clips)
+        clips = with_validation(clips, self.val_fraction)
+        clips["clip_index"] = clips.groupby(
+            ["audio", clips.start_s.round(3), clips.duration_s.round(3)], sort=False
+        ).ngroup()
+        return clips
+
+    def _stimulus(self, name: str, clips: pd.DataFrame) -> Stimulus:
+        study, _, own = name.partition("/")
+        audio = self.studies[study].audio(own)
+        row = clips.iloc[0]
+        if audio is None or not audio.is_file():
+            raise UserError(f"{row.recording} plays '{own}', whose audio {audio or ''} does not exist. Bring the file.")
+        stop_s, lasts_s = (clips.start_s + clips.duration_s).max(), audio_duration_s(audio)
+        if stop_s > lasts_s + TOLERANCE_S:
+            raise UserError(
+                f"{row.recording}: a clip of '{own}' ends at {stop_s:g} s, but {audio} lasts {lasts_s:g} s. Check the "
+                "clips' start_s and duration_s, or the file."
+            )
+        return Stimulus(own, audio)
+
+    def _features(self, clips: pd.DataFrame) -> dict[str, np.ndarray]:
+        """(k, n_features) of each feature, by the clip's number."""
+        found = {}
+        unique = clips.drop_duplicates("clip_index")
+        for name, feature in (("target", self.target), ("spectrogram", self.spectrogram)):
+            if feature is None:
+                continue
+            half = feature.n_features > LARGE
+            store = FeatureStore(feature, half=half)
+            values = np.empty((clips.clip_index.max() + 1, feature.n_features), np.float16 if half else np.float32)
+            groups = unique.groupby(["stimulus", "duration_s"])
+            for (stimulus, duration_s), rows in _tracked(groups, f"{name} of clips", len(groups)):
+                starts_s = rows.start_s.to_numpy(float)
+                values[rows.clip_index] = store.clips(self.stimuli[stimulus], starts_s, float(duration_s))
+            feature.release()
+            found[name] = values
+        return found
+
+    def _subject(self, clips: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+        """One subject's usable presentations and their z-scored responses, row by row."""
+        tables, parts = [], []
+        for run, rows in clips.groupby("recording", sort=False):
+            bold = self.studies[rows.study.iloc[0]].load(self.runs[run])
+            bounds, inside = self.response.bounds(rows, len(bold.data), bold.tr_s, run)
+            self._count("their window reaches out of the run", (~inside).sum())
+            rows, bounds = rows[inside], bounds[inside]
+            if len(rows):
+                parts.append(self.response.cut(bold, bounds, bold.voxels(self.roi, run), run))
+                tables.append(rows.assign(first=bounds[:, 0], stop=bounds[:, 1]))
+                self._hashes[run] = hashlib.sha256(parts[-1]).hexdigest()
+                if parts[-1].shape[1:] != parts[0].shape[1:]:
+                    raise UserError(
+                        f"{run}: {parts[-1].shape[-1]} voxels a volume, but {tables[0].recording.iloc[0]} of the same "
+                        f"subject has {parts[0].shape[-1]}. Bring all runs of a subject into one space and mask."
+                    )
+        subject = clips.subject.iloc[0]
+        if not tables:
+            raise UserError(f"{subject}: no clip's window lies in its run. Check data.lag_s and data.window_s.")
+        table, brain = pd.concat(tables, ignore_index=True), np.concatenate(parts)
+        keep = without_shared_volumes(table)
+        self._count("training clips that share volumes with held-out ones", (~keep).sum())
+        table, brain = table[keep].reset_index(drop=True), brain[keep]
+        train = (table.split == "train").to_numpy()
+        if not train.any():
+            raise UserError(f"{subject} has no training clips: voxels cannot be scaled. Leave it out (data.subjects).")
+        pooled = VoxelScale.fit(brain[train])
+        self.scales.append(pooled)
+        scaled = np.empty_like(brain)
+        for run in table.recording.unique():
+            own = (table.recording == run).to_numpy()
+            by_run = self.scale == "run" and (own & train).any()
+            scaled[own] = (VoxelScale.fit(brain[own & train]) if by_run else pooled).apply(brain[own])
+        return table, scaled
+
+    def _split(
+        self, split: str, tables: list[pd.DataFrame], brains: list[np.ndarray], every: pd.DataFrame
+    ) -> ClipSplit:
+        group_index = dict(zip(every.group, every.group_index, strict=True))
+        rows, responses, heard, n = [], [], [], 0
+        for table, brain in zip(tables, brains, strict=True):
+            own = np.flatnonzero(table.split == split)
+            part = table.iloc[own]
+            apart = np.arange(len(own))
+            row = (
+                part.groupby("clip_index", sort=False).ngroup().to_numpy()
+                if self.average_repeats and split != "train"
+                else apart
+            )
+            first = np.unique(row, return_index=True)[1]
+            averaged = np.zeros((len(first), *brain.shape[1:]), np.float32)
+            np.add.at(averaged, row, brain[own])
+            averaged /= np.bincount(row, minlength=len(first)).reshape(-1, *[1] * (brain.ndim - 1))
+            responses.append(averaged)
+            rows.append(part.iloc[first].assign(place=np.arange(len(first))))
+            heard.append(part[["recording", "time_s"]].assign(row=n + row))
+            n += len(first)
+        found = pd.concat(rows, ignore_index=True)
+        if not len(found):
+            raise UserError(f"the {split} split has no clips: {', '.join(self.studies)} give none for it.")
+        found["group_index"] = found.group.map(group_index)
+        return ClipSplit(found, responses, pd.concat(heard, ignore_index=True))
+
+    def _count(self, why: str, n: int) -> None:
+        self._left_out[why] = self._left_out.get(why, 0) + int(n)
+
+    def _loader(self, split: str) -> WindowLoader:
+        shuffle = split == "train" and self.batch_size is not None
+        sampler = SubjectSampler(
+            self.splits[split].table.subject_index.to_numpy(),
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+        return WindowLoader(sampler, lambda rows, epoch: self.batch(split, rows), lambda batch: batch, ahead=False)
+
+
+def _tracked(items: Iterable, what: str, n: int) -> Iterable:
+    return track(items, what, total=n, console=Console(stderr=True), disable=n < 2, transient=True)
