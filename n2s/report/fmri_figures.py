@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from n2s.metrics.identification import n_way_accuracy
@@ -142,6 +143,35 @@ def semantic_map(maps: Mapping[str, np.ndarray], labels: np.ndarray) -> Drawing:
         "Test clips, near each other where their features are alike (t-SNE); distances between groups mean nothing."
     )
     return Drawing("Semantic map", figure, caption)
+
+
+def decoded_spectrograms(rows: Mapping[str, np.ndarray], pcc: np.ndarray) -> Drawing:
+    """Spectrograms of some clips, a column each.
+
+    Parameters
+    ----------
+    rows
+        (n, f, t) by label: true, decoded, ...; values from 0 to 1.
+    pcc
+        (n,) correlation of the decoded with the true one.
+    """
+    n = len(pcc)
+    figure = Figure(figsize=(2.6 * n + 0.6, 1.7 * len(rows) + 0.4), dpi=130, layout="constrained")
+    panels = figure.subplots(len(rows), n, squeeze=False)
+    for axes, (label, values) in zip(panels, rows.items(), strict=True):
+        low, high = np.quantile(next(iter(rows.values())), [0.01, 0.99])
+        for column, (one, mel) in enumerate(zip(axes, values, strict=True)):
+            one.imshow(mel.astype(np.float32), origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=high)
+            one.set(xticks=[], yticks=[])
+            if column == 0:
+                one.set_ylabel(label)
+    for one, value in zip(panels[0], pcc, strict=True):
+        one.set_title(f"PCC {value:.2f}")
+    caption = (
+        "Mel spectrograms of clips at fixed places in the order of all by correlation, the best on the left; time runs to "
+        "the right, bands upwards, all on one scale."
+    )
+    return Drawing("Decoded spectrograms", figure, caption)
 
 
 def _short(subjects: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """LightningModules, one per system."""
 
+from n2s.tasks.fmri_semantic import FMRISemantic
 from n2s.tasks.meg_contrastive import MEGContrastive
 
-__all__ = ["MEGContrastive"]
+__all__ = ["FMRISemantic", "MEGContrastive"]

@@ -1,0 +1,113 @@
+"""After the test of an fMRI decoder: the scores with their controls, on disk, on the console and as a page."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+
+from n2s.data.fmri import FMRIDataModule
+from n2s.features.clip_spectrogram import ClipSpectrogram
+from n2s.metrics.clip_result import ClipResult, ClipScores
+from n2s.metrics.clip_summary import print_clip_table
+from n2s.metrics.spectrogram import unit_decibels
+from n2s.paths import written_whole
+from n2s.report.fmri_html import log_clip_test, write_clip_report
+from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+
+
+class WriteClips(Callback):
+    """Write ``metrics.json``, ``test/`` and ``report.html`` into the run folder at the end of an fMRI test.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    seed
+        Of the controls.
+    """
+
+    def __init__(self, folder: Path, seed: int = 0):
+        self.folder, self.seed = Path(folder), seed
+
+    def on_test_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """See Lightning."""
+        if not isinstance(module, ClipDecoder) or not trainer.is_global_zero:
+            return
+        data, console, summaries = trainer.datamodule, Console(), {}
+        studies = list(dict.fromkeys(data.splits["test"].table.study))
+        for study in studies:
+            name = "test" if len(data.studies) == 1 else study
+            result = clip_result(data, module.tested, study)
+            result.save(self.folder / "test" / name)
+            summaries[name] = ClipScores(result, seed=self.seed).summary()
+            if name != "test":
+                console.print(f"[bold]{study}")
+            print_clip_table(summaries[name], console)
+        with written_whole(self.folder / "metrics.json") as path:
+            path.write_text(json.dumps(summaries, indent=1))
+        console.print(f"report: {write_clip_report(self.folder)}", soft_wrap=True)
+        for logger in trainer.loggers:
+            log_clip_test(logger, self.folder)
+
+
+def clip_result(data: FMRIDataModule, decoded: Decoded, study: str) -> ClipResult:
+    """A study's decoded test clips beside the true ones, the training mean and the ideal observer's scores."""
+    table = data.splits["test"].table.iloc[decoded.row.numpy()]
+    own = np.flatnonzero(table.study == study)
+    table = table.iloc[own]
+    clip, first, target = np.unique(table.clip_index, return_index=True, return_inverse=True)
+    mean, deviation = data.train_moments("target")
+    rows = table.iloc[first]
+    audio = [str(data.stimuli[name].audio) for name in rows.stimulus]
+    clips = rows[["stimulus", "start_s", "duration_s", "group", "label"]].assign(audio=audio).reset_index(drop=True)
+    spectrograms = _spectrograms(data, decoded, own, clip) if decoded.spectrogram is not None else {}
+    return ClipResult(
+        predicted=(decoded.feature.numpy()[own].reshape(len(own), -1) - mean) / deviation,
+        candidates=(data.targets(clip).reshape(len(clip), -1) - mean) / deviation,
+        target=target,
+        subject=table.subject.to_numpy().astype(str),
+        clips=clips,
+        ideal=_ideal(data, study, own, decoded, clips),
+        **spectrograms,
+    )
+
+
+def _spectrograms(data: FMRIDataModule, decoded: Decoded, own: np.ndarray, clip: np.ndarray) -> dict[str, np.ndarray]:
+    target = isinstance(data.target, ClipSpectrogram)
+    feature = data.target if target else data.spectrogram
+    mean = data.train_moments("target" if target else "spectrogram")[0].reshape(feature.shape)
+
+    def scaled(values: np.ndarray) -> np.ndarray:
+        return unit_decibels(feature.magnitude(values)).astype(np.float32)
+
+    found = {
+        "mel_predicted": scaled(decoded.spectrogram.numpy()[own]),
+        "mel_candidates": scaled(data.targets(clip) if target else data.spectrograms(clip)),
+        "mel_mean": scaled(mean),
+    }
+    return found if decoded.ceiling is None else found | {"mel_ceiling": scaled(decoded.ceiling.numpy()[own])}
+
+
+def _ideal(
+    data: FMRIDataModule, study: str, own: np.ndarray, decoded: Decoded, clips: pd.DataFrame
+) -> np.ndarray | None:
+    """(n, k) log-likelihoods, summed over the presentations that were averaged, where the study knows an observer."""
+    split = data.splits["test"]
+    place = pd.Series(np.arange(len(own)), decoded.row.numpy()[own])  # a row of the split -> of the result
+    heard = split.heard[split.heard.row.isin(place.index)]
+    asked = [
+        (name.split("/", 1)[1], float(start_s)) for name, start_s in zip(clips.stimulus, clips.start_s, strict=True)
+    ]
+    window_s = data.response.window_s or float(clips.duration_s.max())
+    scores = np.zeros((len(own), len(clips)))
+    for run, rows in heard.groupby("recording"):
+        found = data.studies[study].ideal_scores(
+            data.runs[run], rows.time_s.to_numpy(), asked, offset_s=data.response.lag_s, duration_s=window_s
+        )
+        if found is None:
+            return None
+        np.add.at(scores, place[rows.row].to_numpy(), found)
+    return scores.astype(np.float32)

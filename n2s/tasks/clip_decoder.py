@@ -1,0 +1,114 @@
+"""What the fMRI tasks share: a network a subject, and what a test collects."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from n2s.data.clip_batch import ClipBatch
+from n2s.data.fmri import FMRIDataModule
+from n2s.errors import UserError
+
+SUBJECTS = "n2s_subjects"  # key of a checkpoint
+
+
+@dataclass
+class Decoded:
+    """What was decoded from some clips: ``feature (b, *shape)``, and where the task makes one ``spectrogram (b, f, t)``.
+
+    ``ceiling (b, f, t)`` is the spectrogram that the true feature would give. ``row`` is the clips' place in the split.
+    """
+
+    row: Tensor
+    feature: Tensor
+    spectrogram: Tensor | None = None
+    ceiling: Tensor | None = None
+
+    def cpu(self) -> "Decoded":
+        """A copy in main memory, without gradients."""
+        return Decoded(*(None if value is None else value.detach().cpu() for value in vars(self).values()))
+
+    @classmethod
+    def joined(cls, parts: list["Decoded"]) -> "Decoded":
+        """All parts, by row."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        joined = cls(*(None if column[0] is None else torch.cat(column) for column in columns))
+        order = joined.row.argsort()
+        return cls(*(None if value is None else value[order] for value in vars(joined).values()))
+
+
+class ClipDecoder(LightningModule, ABC):
+    """One network a subject (their voxels differ, and the published models are of single subjects).
+
+    A test leaves ``tested``: what was decoded of all its clips, in their order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subjects: list[str] = []
+        self.networks = nn.ModuleList()
+        self.tested: Decoded | None = None
+
+    @abstractmethod
+    def build(self, data: FMRIDataModule, subject: int) -> nn.Module:
+        """A new network for a subject of the data; raises a UserError where the data do not fit."""
+
+    @abstractmethod
+    def decode(self, batch: ClipBatch) -> Decoded:
+        """What a batch's responses say."""
+
+    def setup(self, stage: str) -> None:
+        """Build what is to be trained; what is tested comes out of the checkpoint."""
+        data = self.trainer.datamodule
+        if not isinstance(data, FMRIDataModule):
+            raise UserError(f"{type(self).__name__} decodes clips: data has to be n2s.data.FMRIDataModule.")
+        if self.trainer.world_size > 1:
+            raise UserError(
+                f"{type(self).__name__} has a network a subject and runs in one process; {self.trainer.world_size} were "
+                "started. Set trainer.devices to 1, and give each job its own data.subjects."
+            )
+        if not self.subjects:
+            self.subjects = list(data.subjects)
+            self.networks = nn.ModuleList(self.build(data, index) for index in range(len(self.subjects)))
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Whose networks they are."""
+        checkpoint[SUBJECTS] = list(self.subjects)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Make the networks of the subjects that the checkpoint has."""
+        if SUBJECTS not in checkpoint:
+            raise UserError(f"the checkpoint is not of {type(self).__name__}: it names no subjects.")
+        if checkpoint[SUBJECTS] != self.subjects:
+            data = self.trainer.datamodule
+            known = [data.subjects.index(name) if name in data.subjects else 0 for name in checkpoint[SUBJECTS]]
+            self.subjects = list(checkpoint[SUBJECTS])
+            self.networks = nn.ModuleList(self.build(data, index) for index in known).to(self.device)
+
+    def network(self, batch: ClipBatch) -> nn.Module:
+        """The batch's subject's."""
+        name = self.trainer.datamodule.subjects[batch.subject]
+        if name not in self.subjects:
+            raise UserError(
+                f"{name} was not trained on; the checkpoint has {', '.join(self.subjects)}. (data.subjects)"
+            )
+        return self.networks[self.subjects.index(name)]
+
+    def on_test_epoch_start(self) -> None:
+        """Nothing is decoded yet."""
+        self._decoded: list[Decoded] = []
+
+    def test_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """Decode."""
+        self._decoded.append(self.decode(batch).cpu())
+
+    def on_test_epoch_end(self) -> None:
+        """Leave ``tested``."""
+        self.tested = Decoded.joined(self._decoded)
+        del self._decoded
+
+    def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
+        """What a batch's responses say."""
+        return self.decode(batch)
