@@ -24,6 +24,7 @@ from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.paths import written_whole
+from n2s.report.write_clips import WriteClips
 from n2s.report.write_test import WriteTest
 from n2s.runs.agree import agree, process_rank
 from n2s.runs.attach import end_wandb, fit_callbacks, loggers, place
@@ -155,9 +156,10 @@ class CLI(LightningCLI):
             path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete) if fit else []
-            callbacks += (
-                [WriteTest(self.choice.run.folder, config.seed_everything)] if self.subcommand == "test" else []
-            )
+            if self.subcommand == "test":  # each writes the tests of its own tasks
+                callbacks += [
+                    write(self.choice.run.folder, config.seed_everything) for write in (WriteTest, WriteClips)
+                ]
         config.trainer.callbacks = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
