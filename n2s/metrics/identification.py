@@ -37,6 +37,33 @@ def n_way_accuracy(ranks: np.ndarray, n_candidates: int, n_way: int) -> np.ndarr
     return by_rank[np.asarray(ranks)]
 
 
+def identification(true: np.ndarray, decoded: np.ndarray, n_way: int) -> float:
+    """Share of clips that their decoded feature finds among ``n_way``, by correlation; ``1 / n_way`` is chance.
+
+    The mean over clips, and over all draws of the ``n_way - 1`` other clips.
+
+    Parameters
+    ----------
+    true, decoded
+        (n, d) Row i of both is of clip i. Bring dimensions of different scale to one before.
+    n_way
+        2 (pairwise identification) to n (top-1 accuracy).
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, NaN or infinity, or an ``n_way`` out of range.
+    """
+    true, decoded = np.asarray(true), np.asarray(decoded)
+    if true.ndim != 2 or true.shape != decoded.shape:
+        raise ValueError(f"true is {true.shape}, decoded {decoded.shape}; expected (n, d), both the same.")
+    for name, values in (("true", true), ("decoded", decoded)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds NaN or infinity.")
+    found = ranks(correlations(decoded, true), np.arange(len(true)))
+    return float(n_way_accuracy(found, len(true), n_way).mean())
+
+
 def identification_ranks(
     predicted: np.ndarray,
     candidates: np.ndarray,

@@ -10,21 +10,23 @@ from n2s.metrics.correlation import unit
 
 
 def mel_pcc(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Pearson correlation over all bands and frames of each clip, ``(n, f, t), (n, f, t) -> (n,)``.
+    """Pearson correlation over all bands and frames of each clip, ``(n, f, t), (n, f, t) -> (n,)``; of one alone, ``()``.
 
     0 where either never changes: a flat prediction is worth nothing.
     """
     predicted, true = _alike(predicted, true)
-    return (unit(_flat(predicted), 1) * unit(_flat(true), 1)).sum(1)
+    return (unit(_flat(predicted), -1) * unit(_flat(true), -1)).sum(-1)
 
 
 def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> np.ndarray:
     """Peak signal-to-noise ratio of each clip in dB, ``(n, f, t), (n, f, t) -> (n,)``; infinite where they are equal.
 
+    Of one clip alone, ``(f, t), (f, t) -> ()``.
+
     Parameters
     ----------
     predicted, true
-        (n, f, t)
+        (n, f, t) or (f, t)
     data_range
         The distance between the lowest and highest value of the scale, whatever the clips hold: 1 for `unit_decibels`.
     """
@@ -32,7 +34,7 @@ def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> n
         raise ValueError(f"data_range is {data_range}; expected the positive range of the scale.")
     predicted, true = _alike(predicted, true)
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(data_range**2 / np.square(_flat(predicted) - _flat(true)).mean(1))
+        return 10 * np.log10(data_range**2 / np.square(_flat(predicted) - _flat(true)).mean(-1))
 
 
 def unit_decibels(magnitude: np.ndarray) -> np.ndarray:
@@ -45,12 +47,12 @@ def unit_decibels(magnitude: np.ndarray) -> np.ndarray:
 
 
 def _alike(predicted: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if np.shape(predicted) != np.shape(true) or np.ndim(true) != 3:
+    if np.shape(predicted) != np.shape(true) or np.ndim(true) not in (2, 3):
         raise ValueError(
-            f"predicted is {np.shape(predicted)}, true {np.shape(true)}; expected (n, f, t), both the same."
+            f"predicted is {np.shape(predicted)}, true {np.shape(true)}; expected (n, f, t), both the same (or (f, t))."
         )
     return np.asarray(predicted), np.asarray(true)
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
-    return values.reshape(len(values), -1).astype(np.float64)
+    return values.reshape(*values.shape[:-2], -1).astype(np.float64)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+from n2s.metrics import identification
 from n2s.metrics.identification import (
     correlations,
     identification_ranks,
@@ -55,6 +56,24 @@ def test_chance_is_exact_and_the_ends_are():
     for n_way in (1, 51):
         with pytest.raises(ValueError, match="expected 2 to 50"):
             n_way_accuracy(every, 50, n_way)
+
+
+@pytest.mark.parametrize("n_way", [2, 4, 12])
+def test_the_public_name(n_way, rng):
+    true = rng.normal(size=(12, 30))
+    noisy = true + 2 * rng.normal(size=true.shape)
+    r = np.corrcoef(noisy, true)[:12, 12:]
+    wins = [
+        all(r[i, i] > r[i, j] for j in draw)
+        for i in range(12)
+        for draw in combinations([j for j in range(12) if j != i], n_way - 1)
+    ]
+    assert identification(true, noisy, n_way) == pytest.approx(np.mean(wins))
+    assert identification(true, true, n_way) == 1
+    with pytest.raises(ValueError, match="decoded holds NaN"):
+        identification(true, np.full_like(true, np.nan), n_way)
+    with pytest.raises(ValueError, match="both the same"):
+        identification(true, noisy[:5], n_way)
 
 
 @pytest.fixture

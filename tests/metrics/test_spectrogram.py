@@ -55,7 +55,12 @@ def test_other_shapes_are_an_error(clips):
     with pytest.raises(ValueError, match=r"\(n, f, t\), both the same"):
         mel_pcc(clips[0][:, :4], clips[1])
     with pytest.raises(ValueError, match=r"\(n, f, t\), both the same"):
-        mel_psnr(clips[0][0], clips[1][0], data_range=1)
+        mel_psnr(clips[0][0, 0], clips[1][0, 0], data_range=1)
+
+
+def test_one_clip_alone(clips):
+    assert mel_pcc(clips[0][2], clips[1][2]) == mel_pcc(*clips)[2]
+    assert mel_psnr(clips[0][2], clips[1][2], data_range=1) == mel_psnr(*clips, data_range=1)[2]
 
 
 def test_a_shared_shape_scores_high_without_any_brain():
