@@ -1,0 +1,39 @@
+"""``n2s listen``: a page to listen to and rate what a run made."""
+
+from pathlib import Path
+
+
+def listen(folder: Path, page: Path | None = None, max_clips: int | None = None, max_mb: float = 80.0) -> None:
+    """Write one HTML file with stimulus and reconstructions side by side, and a rating mode.
+
+    Parameters
+    ----------
+    folder
+        A run's folder, or any folder with manifest.csv or with stimulus/<clip>.wav and <method>/<clip>.wav.
+    page
+        The HTML file to write; by default listening.html in the folder.
+    max_clips
+        At most so many clips, evenly taken from all.
+    max_mb
+        The largest page, MB. Sounds are lossless (FLAC) where they fit, compressed (Ogg Vorbis) otherwise.
+    """
+    from n2s.errors import UserError
+    from n2s.report.listening_page import evenly, write_listening_page
+    from n2s.runs.predictions import STIMULUS, read_manifest
+
+    if max_clips is not None and max_clips < 1:
+        raise UserError(f"--max_clips {max_clips}; expected at least 1.")
+    table = read_manifest(folder)
+    methods = [name for name in dict.fromkeys(table.method) if name != STIMULUS]
+    clips = list(dict.fromkeys(table["clip"]))
+    if max_clips is not None:
+        clips = evenly(clips, max_clips)
+    written = write_listening_page(
+        page or folder / "listening.html", table[table["clip"].isin(clips)], methods, max_mb=max_mb
+    )
+    for method, n in written.missing.items():
+        print(f"note: {n} of {len(clips)} clips have no sound of '{method}'")
+    print(
+        f"Page: {written.path} ({len(clips)} clips, {len(methods)} methods, {written.n_bytes / 1e6:.1f} MB, "
+        f"{written.codec})\nKey:  {written.key} (names the methods; keep it from raters)"
+    )

@@ -1,0 +1,77 @@
+"""Do raters agree? Krippendorff's alpha for ordinal ratings, and rank correlations between pairs."""
+
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+
+def coincidences(ratings: np.ndarray, n_levels: int) -> np.ndarray:
+    """How often each two ratings of one unit come together, one table a unit.
+
+    Parameters
+    ----------
+    ratings
+        (r, u) of r raters and u units: 1 to ``n_levels``, NaN where there is none.
+    n_levels
+        v: ratings that the scale has.
+
+    Returns
+    -------
+    (u, v, v) symmetric; each sums to the number of the unit's ratings, or to 0 where it has fewer than two.
+    """
+    counts = (ratings[..., None] == np.arange(1, n_levels + 1)).sum(0).astype(np.float64)  # (u, v)
+    n_ratings = counts.sum(1)
+    pairs = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(n_levels)
+    return pairs / np.maximum(n_ratings - 1, 1)[:, None, None]
+
+
+def alpha_of(tables: np.ndarray) -> np.ndarray:
+    """Krippendorff's alpha for ordinal data of coincidences (..., v, v), which are summed over units: -> (...).
+
+    NaN where all ratings are the same: without any difference there is nothing to agree on.
+    """
+    marginal = tables.sum(-1)  # (..., v)
+    n = marginal.sum(-1)
+    # ordinal distance of two levels: the ratings that lie between them, their own counted by half
+    place = np.cumsum(marginal, -1) - marginal / 2
+    distance = (place[..., :, None] - place[..., None, :]) ** 2
+    observed = (tables * distance).sum((-1, -2))
+    expected = (marginal[..., :, None] * marginal[..., None, :] * distance).sum((-1, -2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(expected > 0, 1 - (n - 1) * observed / expected, np.nan)
+
+
+def krippendorff_alpha(ratings: np.ndarray, n_levels: int) -> float:
+    """Krippendorff's alpha for ordinal data: 1 full agreement, 0 that of chance, less than 0 systematic disagreement.
+
+    Units that fewer than two rated are left out (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
+
+    Parameters
+    ----------
+    ratings
+        (r, u): 1 to ``n_levels``, NaN where there is none.
+    n_levels
+        Ratings that the scale has.
+    """
+    return float(alpha_of(coincidences(ratings, n_levels).sum(0)))
+
+
+def pairwise_spearman(ratings: np.ndarray, *, at_least: int = 3) -> dict[tuple[int, int], float]:
+    """Rank correlation of each two raters over the units that both rated.
+
+    Pairs with fewer than ``at_least`` common units, or of whom one gave these all the same rating, are left out.
+
+    Parameters
+    ----------
+    ratings
+        (r, u), NaN where there is none.
+    at_least
+        Common units that a pair must have.
+    """
+    found = {}
+    for one, other in combinations(range(len(ratings)), 2):
+        both = ratings[[one, other]][:, np.isfinite(ratings[[one, other]]).all(0)]
+        if both.shape[1] >= at_least and (np.ptp(both, axis=1) > 0).all():
+            found[one, other] = float(stats.spearmanr(*both).statistic)
+    return found

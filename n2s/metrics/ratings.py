@@ -1,0 +1,171 @@
+"""Listeners' ratings of methods: means over raters and clips, methods against each other, agreement."""
+
+from itertools import combinations
+
+import numpy as np
+
+from n2s.metrics.agreement import alpha_of, coincidences, pairwise_spearman
+
+#: The scale: 1 "not similar at all" to 7 "identical".
+N_LEVELS = 7
+
+_CHUNK = 500  # resamplings at once: 28 pairs of methods and 200 clips stay below 25 MB
+
+
+def summarize_ratings(
+    ratings: np.ndarray,
+    *,
+    raters: list[str],
+    methods: list[str],
+    seed: int = 0,
+    n_bootstrap: int = 5000,
+    n_permutations: int = 20000,
+) -> dict:
+    """Means with intervals, paired comparisons and agreement, as plain JSON types.
+
+    Intervals hold 95% of the means that other raters and other clips of the same kind would give: raters and clips are
+    both drawn anew with replacement (Owen 2007, Ann. Appl. Stat. 1:386). A single rater is kept as it is, and the
+    interval is over clips alone. The test of two methods exchanges them clip by clip, for all raters at once: raters
+    heard the same sounds, and their ratings of a clip are not independent. It asks of these raters.
+
+    Parameters
+    ----------
+    ratings
+        (r, c, m) of r raters, c clips and m methods: 1 to `N_LEVELS`, NaN where there is none.
+    raters, methods
+        Names, r and m.
+    seed
+        Of all that is drawn.
+    n_bootstrap, n_permutations
+        Resamplings of an interval; permutations of a test, where there are too many to try all.
+
+    Returns
+    -------
+    ``methods``: ``mean``, ``low``, ``high``, ``n`` ratings, ``counts`` of each level, ``per_rater`` means (None: no
+    rating). ``pairs``, of each two methods ``first`` and ``second`` over what was rated of both: ``difference`` of the
+    means, ``low``, ``high``, ``n_clips``, ``p`` (two-sided) and ``p_holm`` (for as many tests as there are pairs).
+    ``agreement``: ordinal ``alpha`` with ``low`` and ``high`` (over clips), and ``spearman``, the mean over ``n_pairs``
+    of raters with ``lowest`` and ``highest``; None where it is not defined.
+    """
+    ratings = np.asarray(ratings, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = _resampled(ratings, rng, n_bootstrap)
+    by_method = {}
+    for i, name in enumerate(methods):
+        given = ratings[:, :, i]
+        by_method[name] = {
+            **_measured(given, means[:, i]),
+            "counts": [int((given == level).sum()) for level in range(1, N_LEVELS + 1)],
+            "per_rater": {rater: _mean(given[j]) for j, rater in enumerate(raters)},
+        }
+    return {
+        "scale": [1, N_LEVELS],
+        "n_raters": len(raters),
+        "n_clips": ratings.shape[1],
+        "n_ratings": int(np.isfinite(ratings).sum()),
+        "interval": "95%, raters and clips drawn anew" if len(raters) > 1 else "95%, clips drawn anew; one rater",
+        "seed": seed,
+        "methods": by_method,
+        "pairs": _pairs(ratings, methods, rng, n_bootstrap=n_bootstrap, n_permutations=n_permutations),
+        "agreement": _agreement(ratings, rng, n_bootstrap),
+    }
+
+
+def exchange_test(difference: np.ndarray, rng: np.random.Generator, n_permutations: int) -> float:
+    """Two-sided p of a mean difference of two methods, whose names are exchanged clip by clip.
+
+    All 2^c exchanges are tried where these are no more than ``n_permutations``; otherwise so many are drawn, and the
+    one that was found counts among them, so that p is never 0.
+
+    Parameters
+    ----------
+    difference
+        (r, c) of ratings, whole numbers; NaN where one of the two is missing.
+    rng, n_permutations
+        What is drawn, and how often.
+    """
+    of_clips = np.nansum(difference, axis=0)
+    n_clips = len(of_clips)
+    if 2**n_clips <= n_permutations:
+        signs = 1 - 2 * ((np.arange(2**n_clips)[:, None] >> np.arange(n_clips)) & 1)
+        return float((np.abs(signs @ of_clips) >= abs(of_clips.sum())).mean())
+    signs = 1 - 2 * rng.integers(0, 2, (n_permutations, n_clips), dtype=np.int8)
+    as_large = (np.abs(signs @ of_clips) >= abs(of_clips.sum())).sum()
+    return float((1 + as_large) / (1 + n_permutations))
+
+
+def holm(p: list[float]) -> list[float]:
+    """Correct the p of several tests so that the chance of any false one is kept (Holm 1979)."""
+    corrected, highest = [0.0] * len(p), 0.0
+    for place, i in enumerate(np.argsort(p, kind="stable")):
+        highest = max(highest, min(1.0, (len(p) - place) * p[i]))
+        corrected[i] = highest
+    return corrected
+
+
+def _pairs(
+    ratings: np.ndarray, methods: list[str], rng: np.random.Generator, *, n_bootstrap: int, n_permutations: int
+) -> list[dict]:
+    pairs = list(combinations(range(len(methods)), 2))
+    rows = []
+    for a, b in pairs:
+        difference = ratings[:, :, a] - ratings[:, :, b]
+        draws = _resampled(difference[..., None], rng, n_bootstrap)[:, 0]
+        found = _measured(difference, draws)
+        rows.append(
+            {"first": methods[a], "second": methods[b], "difference": found.pop("mean"), **found}
+            | {"n_clips": int(np.isfinite(difference).any(0).sum())}
+            | {"p": exchange_test(difference, rng, n_permutations)}
+        )
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+    return rows
+
+
+def _agreement(ratings: np.ndarray, rng: np.random.Generator, n_bootstrap: int) -> dict:
+    n_raters, n_clips, n_methods = ratings.shape
+    tables = coincidences(ratings.reshape(n_raters, -1), N_LEVELS)
+    by_clip = tables.reshape(n_clips, n_methods, N_LEVELS, N_LEVELS).sum(1)
+    weights = rng.multinomial(n_clips, np.full(n_clips, 1 / n_clips), n_bootstrap)
+    draws = alpha_of(np.einsum("nc,cij->nij", weights, by_clip))
+    alpha = float(alpha_of(by_clip.sum(0)))
+    found = {"alpha": None, "low": None, "high": None}
+    if np.isfinite(alpha):
+        found = {"alpha": alpha, **_ends(draws)}
+    spearman = list(pairwise_spearman(ratings.reshape(n_raters, -1)).values())
+    return found | {
+        "spearman": float(np.mean(spearman)) if spearman else None,
+        "lowest": min(spearman, default=None),
+        "highest": max(spearman, default=None),
+        "n_pairs": len(spearman),
+    }
+
+
+def _resampled(values: np.ndarray, rng: np.random.Generator, n_draws: int) -> np.ndarray:
+    """Means (n_draws, m) of (r, c, m) with raters and clips drawn anew; NaN where a draw has no value."""
+    present = np.isfinite(values)
+    both = np.stack([np.where(present, values, 0), present])  # (2, r, c, m)
+    n_raters, n_clips = values.shape[:2]
+    means = np.empty((n_draws, values.shape[2]))
+    for first in range(0, n_draws, _CHUNK):
+        n = min(_CHUNK, n_draws - first)
+        raters = rng.multinomial(n_raters, np.full(n_raters, 1 / n_raters), n).astype(np.float64)
+        clips = rng.multinomial(n_clips, np.full(n_clips, 1 / n_clips), n).astype(np.float64)
+        total, count = np.einsum("nc,sncm->snm", clips, np.einsum("nr,srcm->sncm", raters, both))
+        means[first : first + n] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return means
+
+
+def _measured(values: np.ndarray, draws: np.ndarray) -> dict:
+    n = int(np.isfinite(values).sum())
+    ends = _ends(draws) if n else {"low": None, "high": None}
+    return {"mean": _mean(values), **ends, "n": n}
+
+
+def _ends(draws: np.ndarray) -> dict:
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    return {"low": float(low), "high": float(high)}
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None

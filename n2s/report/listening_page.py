@@ -1,0 +1,243 @@
+"""The page of a run's sounds: one HTML file to compare them, and to rate them without knowing the method."""
+
+import base64
+import hashlib
+import io
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+from matplotlib import colormaps
+from PIL import Image
+
+from n2s.errors import UserError, nearest
+from n2s.features.audio import read_audio
+from n2s.features.mel import Mel
+from n2s.paths import written_whole
+from n2s.runs.predictions import STIMULUS
+from n2s.studies.study import Stimulus
+
+CODECS = {"FLAC": ("FLAC", "PCM_16", "audio/flac"), "Ogg Vorbis": ("OGG", "VORBIS", "audio/ogg")}
+SHORTEST_S = 0.1
+
+_LETTERS = "BCDFGHJKMNPQRSTVWXZ"  # no vowels: no words; none that look like a digit
+_N_MELS, _MOST_FRAMES, _RANGE = 64, 400, 6.0  # decades of power: 60 dB
+
+
+@dataclass(frozen=True)
+class ListeningPage:
+    """What was written: the page, its key, its size, how sounds are kept, and clips without a sound, by method."""
+
+    path: Path
+    key: Path
+    n_bytes: int
+    codec: str
+    missing: dict[str, int]
+
+
+def write_listening_page(
+    path: Path, clips: pd.DataFrame, methods: Sequence[str], *, title: str = "", max_mb: float = 80.0
+) -> ListeningPage:
+    """Write the page and, beside it, the key that tells which code is which method.
+
+    The page needs no network and no other file. It holds codes in place of methods' names; whoever has the key can load
+    it into the page. The key's name holds the page's id, which is made of the sounds: the same sounds give the same
+    page with the same codes again, other sounds another key, and no key is overwritten.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    clips
+        One row a sound: what `n2s.runs.predictions.read_manifest` gives.
+    methods
+        Those to show, in their order in the table of whoever has the key; without the stimulus.
+    title
+        Of the page; by default the name of the folder it is in.
+    max_mb
+        The largest page, in MB. If 16-bit FLAC does not fit, sounds are kept as Ogg Vorbis.
+
+    Raises
+    ------
+    UserError
+        No clip or no such method, a clip without its stimulus, two sounds for one place, files of different sampling
+        rates, too short or not readable, or more sounds than ``max_mb`` holds.
+    """
+    chosen = _chosen(clips, methods)
+    rate = _rate(chosen)
+    sounds = {row.path: read_audio(row.path, rate).numpy() for row in chosen.itertuples()}
+    for sound_path, audio in sounds.items():
+        if len(audio) < SHORTEST_S * rate:
+            raise UserError(f"{sound_path}: {len(audio) / rate:.3f} s of sound; expected {SHORTEST_S:g} s at least.")
+    page_id = _identity(chosen)
+    key = path.with_name(f"{path.stem}.{page_id}.key.json")
+    codes = _codes(key, methods)
+    images = _images(chosen, {name: len(audio) / rate for name, audio in sounds.items()}, rate)
+    content = {
+        "page": page_id,
+        "title": title or path.absolute().parent.name,
+        "key": key.name,
+        "codes": sorted(codes[method] for method in methods),
+        "clips": [],
+    }
+    for clip, rows in chosen.groupby("clip", sort=False):
+        stimulus = rows[rows.method == STIMULUS].iloc[0]
+        by_code = {codes.get(row.method, STIMULUS): row.path for row in rows.itertuples()}
+        parts = {
+            code: {"sound": by_code[code], "image": images[by_code[code]], "s": len(sounds[by_code[code]]) / rate}
+            for code in sorted(by_code)
+        }
+        content["clips"].append({"clip": clip, "text": stimulus.text, "subject": stimulus.subject, "sounds": parts})
+    html, codec = _fitting(content, sounds, rate, max_mb=max_mb)
+    with written_whole(key) as temporary:
+        names = {codes[method]: method for method in methods}
+        temporary.write_text(json.dumps({"page": page_id, "methods": names}, indent=2, ensure_ascii=False), "utf-8")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(html)
+    n_clips = chosen["clip"].nunique()
+    counts = chosen.method.value_counts()
+    missing = {method: n_clips - int(counts[method]) for method in methods if counts[method] < n_clips}
+    return ListeningPage(path, key, len(html), codec, missing)
+
+
+def evenly(names: Sequence[str], n: int) -> list[str]:
+    """At most n of the names, at even distances from the first to the last."""
+    if n >= len(names):
+        return list(names)
+    return [names[i] for i in np.linspace(0, len(names) - 1, n).round().astype(int)]
+
+
+def _chosen(clips: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """The rows to show."""
+    known = [name for name in clips.method.unique() if name != STIMULUS]
+    for method in methods:
+        if method not in known:
+            raise UserError(f"no sound of method '{method}'; there are {', '.join(known)}.{nearest(method, known)}")
+    if not methods or len(set(methods)) < len(methods):
+        raise UserError(f"methods: {', '.join(methods) or 'none'}; expected each once, and one at least.")
+    chosen = clips[clips.method.isin([STIMULUS, *methods])]
+    twice = chosen[chosen.duplicated(["clip", "method"])]
+    if len(twice):
+        raise UserError(f"clip '{twice['clip'].iloc[0]}' has two sounds of '{twice.method.iloc[0]}'. Keep one of each.")
+    deaf = sorted(set(chosen["clip"]) - set(chosen["clip"][chosen.method == STIMULUS]))
+    if deaf:
+        raise UserError(
+            f"{len(deaf)} of {chosen['clip'].nunique()} clips have no stimulus, such as '{deaf[0]}'. Expected a sound with "
+            f"method '{STIMULUS}' for each clip: {STIMULUS}/<clip>.wav."
+        )
+    bare = set(chosen["clip"]) - set(chosen["clip"][chosen.method != STIMULUS])
+    return chosen[~chosen["clip"].isin(bare)]  # a stimulus alone is nothing to compare
+
+
+def _rate(chosen: pd.DataFrame) -> int:
+    """The sampling rate of all files: another bandwidth would give a method away."""
+    by_rate: dict[int, str] = {}
+    for path in chosen.path:
+        try:
+            by_rate.setdefault(soundfile.info(path).samplerate, path)
+        except soundfile.SoundFileError as error:
+            raise UserError(
+                f"{path}: cannot be read as audio ({error}). Make it again, or leave its clip out."
+            ) from error
+    if len(by_rate) > 1:
+        told = "; ".join(f"{rate} Hz ({path})" for rate, path in by_rate.items())
+        raise UserError(
+            f"sounds of different sampling rates: {told}. Expected one rate for stimuli and all methods: a bandwidth of "
+            "its own would give a method away. Resample with `ffmpeg -i IN -ar RATE OUT.wav`."
+        )
+    return next(iter(by_rate))
+
+
+def _identity(chosen: pd.DataFrame) -> str:
+    """Ten hexadecimal digits of the clips, the methods and their files' bytes."""
+    digest = hashlib.sha256()
+    for row in chosen.sort_values(["clip", "method"]).itertuples():
+        digest.update(f"{row.clip}\0{row.method}\0{Stimulus(row.clip, Path(row.path)).sha256}\n".encode())
+    return digest.hexdigest()[:10]
+
+
+def _codes(key: Path, methods: Sequence[str]) -> dict[str, str]:
+    """Method -> code: those of the key, if the page was written before; else drawn, from nothing that can be guessed."""
+    if key.is_file():
+        try:
+            codes = {method: code for code, method in json.loads(key.read_text("utf-8"))["methods"].items()}
+        except (ValueError, KeyError, AttributeError) as error:
+            raise UserError(f"{key}: damaged ({error}). Move it away to get new codes.") from error
+        if set(codes) == set(methods):
+            return codes
+        raise UserError(f"{key}: holds the methods {', '.join(codes)}, not {', '.join(methods)}. Move it away.")
+    drawn: set[str] = set()
+    while len(drawn) < len(methods):
+        drawn.add("".join(secrets.choice(_LETTERS) for _ in range(3)))
+    return dict(zip(methods, secrets.SystemRandom().sample(sorted(drawn), len(drawn)), strict=True))
+
+
+def _images(chosen: pd.DataFrame, seconds: dict[str, float], rate: int) -> dict[str, str]:
+    """Mel spectrograms as data URIs, by path. The sounds of a clip share the scale that its stimulus sets."""
+    mel = Mel(
+        _N_MELS,
+        sfreq=rate,
+        n_fft=2 ** int(np.ceil(np.log2(0.064 * rate))),
+        hop=max(rate // 100, int(np.ceil(max(seconds.values()) * rate / _MOST_FRAMES))),
+        fmin=50.0,
+        fmax=min(8000.0, rate / 2),
+    )
+    images = {}
+    for _, rows in chosen.groupby("clip", sort=False):
+        values = {row.method: mel.extract(Stimulus(row.path, Path(row.path))).values for row in rows.itertuples()}
+        top = values[STIMULUS].max()
+        for row in rows.itertuples():
+            level = np.clip((values[row.method] - top) / _RANGE + 1, 0, 1)  # (l, f)
+            pixels = (255 * colormaps["magma"](level.T[::-1])[..., :3]).astype(np.uint8)
+            memory = io.BytesIO()
+            Image.fromarray(pixels).save(memory, "WEBP", quality=80)
+            images[row.path] = _uri("image/webp", memory.getvalue())
+    return images
+
+
+def _fitting(content: dict, sounds: dict[str, np.ndarray], rate: int, *, max_mb: float) -> tuple[bytes, str]:
+    """The page in the first codec with which it is small enough."""
+    for codec in CODECS:
+        encoded = {path: _encoded(audio, rate, codec) for path, audio in sounds.items()}
+        clips = [
+            clip | {"sounds": {code: part | {"sound": encoded[part["sound"]]} for code, part in clip["sounds"].items()}}
+            for clip in content["clips"]
+        ]
+        html = _html(content | {"clips": clips})
+        if len(html) <= 1e6 * max_mb:
+            return html, codec
+    fits = int(len(clips) * 1e6 * max_mb / len(html))
+    advice = f"--max_clips {fits}" if fits else "fewer methods or shorter clips"
+    raise UserError(
+        f"the page would have {len(html) / 1e6:.1f} MB, more than max_mb={max_mb:g}, with {len(clips)} clips of "
+        f"{len(content['codes'])} methods. Take {advice}, or allow more: --max_mb {np.ceil(len(html) / 1e6):.0f}."
+    )
+
+
+def _encoded(audio: np.ndarray, rate: int, codec: str) -> str:
+    container, subtype, mime = CODECS[codec]
+    memory = io.BytesIO()
+    with soundfile.SoundFile(memory, "w", rate, 1, format=container, subtype=subtype) as file:
+        for second in range(0, len(audio), rate):  # libsndfile overflows its stack on long pieces of Vorbis
+            file.write(np.clip(audio[second : second + rate], -1, 1))
+    return _uri(mime, memory.getvalue())
+
+
+def _uri(mime: str, content: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _html(content: dict) -> bytes:
+    here = Path(__file__)
+    page = here.with_suffix(".html").read_text("utf-8")
+    script = here.with_suffix(".js").read_text("utf-8")
+    data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # a text with </script> would end it
+    title = escape(content["title"])
+    # data come last: nothing is looked for in them
+    return page.replace("@SCRIPT@", script).replace("@TITLE@", title).replace("@DATA@", data).encode("utf-8")
