@@ -16,6 +16,8 @@ COMMANDS = {
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
     "studies": ("n2s.commands.studies:Studies", "list, show, download and check the public data sets that n2s reads"),
+    "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate what a run made"),
+    "ratings": ("n2s.commands.ratings:ratings", "summarise the ratings of such a page: means, intervals, agreement"),
     "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 
@@ -67,10 +69,23 @@ def run(verb: str) -> None:
         if module.startswith("n2s.cli."):
             function()
             return
+        import inspect
+        import typing
+
         import jsonargparse
 
+        lists = {
+            name: typing.get_args(parameter.annotation)[0]
+            for name, parameter in inspect.signature(function).parameters.items()
+            if typing.get_origin(parameter.annotation) is list and parameter.default is parameter.empty
+        }
+
         class Parser(ReadableErrors, jsonargparse.ArgumentParser):
-            pass
+            def add_argument(self, *names: str, **settings: object) -> object:
+                """A list that must be given is words on the command line, where jsonargparse wants it as JSON."""
+                if names[0] in lists:
+                    settings = {"help": settings["help"], "type": lists[names[0]], "nargs": "+"}
+                return super().add_argument(*names, **settings)
 
         jsonargparse.auto_cli(
             function,
