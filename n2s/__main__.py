@@ -18,6 +18,7 @@ COMMANDS = {
     "studies": ("n2s.commands.studies:Studies", "list, show, download and check the public data sets that n2s reads"),
     "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate what a run made"),
     "ratings": ("n2s.commands.ratings:ratings", "summarise the ratings of such a page: means, intervals, agreement"),
+    "evaluate": ("n2s.commands.evaluate:evaluate", "compare a folder of generated sounds with the true ones"),
     "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 
