@@ -97,8 +97,12 @@ def _cell(row: dict | float | None, name: str, between: str) -> str:
         return "–"
     digits = 2 if name in ("mel_psnr", "fd", "fad") else 3
     if not isinstance(row, dict):
-        return f"{row:.{digits}f}"
+        return _number(row, digits)
     if row["mean"] is None:
         return "infinite"
-    mean = f"{row['mean']:.{digits}f}"
-    return mean if row["low"] is None else f"{mean}{between}({row['low']:.{digits}f}–{row['high']:.{digits}f})"
+    mean, low, high = (None if row[end] is None else _number(row[end], digits) for end in ("mean", "low", "high"))
+    return mean if low is None else f"{mean}{between}[{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if value == 0 or abs(value) >= 10**-digits else f"{value:.1e}"

@@ -16,7 +16,7 @@ from n2s.models.weights import fill, find_weights, read_weights
 
 SFREQ = 16000
 PUBLISHED = "Cnn14_16k_mAP=0.438.pth"
-GET = f"Download {PUBLISHED} (https://zenodo.org/records/3987831) and name the file."
+GET = f"Get {PUBLISHED} from https://zenodo.org/records/3987831 and name the file."
 N_FFT, HOP, N_MELS = 512, 160, 64
 FMIN, FMAX = 50.0, 8000.0  # Hz
 _LEAST_POWER = 1e-10  # -100 dB

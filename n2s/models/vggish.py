@@ -16,7 +16,7 @@ from n2s.models.weights import fill, find_weights, read_weights
 
 SFREQ = 16000
 PUBLISHED = "vggish-10086976.pth"
-GET = f"Download {PUBLISHED} (https://github.com/harritaylor/torchvggish/releases, v0.1) and name the file."
+GET = f"Get {PUBLISHED} from https://github.com/harritaylor/torchvggish/releases (v0.1) and name the file."
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples: 25 ms, every 10 ms
 N_MELS, FMIN, FMAX = 64, 125.0, 7500.0  # Hz
 N_FRAMES = 96  # of an example: 0.96 s, of which none overlaps another

@@ -26,9 +26,12 @@ _BATCH = 16  # examples of VGGish at once
 
 #: What each network makes possible, and how to get it.
 NETWORKS = {
-    "cnn14": ("FD, KL and identification by CNN14", f"{cnn14_model.GET} --cnn14 {cnn14_model.PUBLISHED}"),
-    "vggish": ("FAD", f"{vggish_model.GET} --vggish {vggish_model.PUBLISHED}"),
-    "clap": ("CLAP score and identification by CLAP", "Name an id or a local folder: --clap laion/clap-htsat-unfused"),
+    "cnn14": ("FD, KL and identification by CNN14", f"{cnn14_model.GET[:-1]}: --cnn14 PATH."),
+    "vggish": ("FAD", f"{vggish_model.GET[:-1]}: --vggish PATH."),
+    "clap": (
+        "CLAP score and identification by CLAP",
+        "Name a Hugging Face id or a local folder: --clap laion/clap-htsat-unfused.",
+    ),
 }
 
 
@@ -43,10 +46,13 @@ class Networks:
     @classmethod
     def load(cls, *, cnn14_weights: Path | None, vggish_weights: Path | None, clap: str | None) -> "Networks":
         """From files or folders of weights, and an id or folder of CLAP."""
+        feature = None if clap is None else CLAP(clap)
+        if feature is not None:
+            feature.n_features  # noqa: B018 (no such model: told now, not after minutes)
         return cls(
             None if cnn14_weights is None else frozen(cnn14_model.Cnn14.load(cnn14_weights), None),
             None if vggish_weights is None else frozen(vggish_model.VGGish.load(vggish_weights), None),
-            None if clap is None else CLAP(clap),
+            feature,
         )
 
 
@@ -74,11 +80,6 @@ def hear(sounds: Sounds, networks: Networks, console: Console) -> Heard:
         _long_enough(sounds)
     embedding = logits = examples = clap = None
     with full_float32():
-        if networks.cnn14 is not None:
-            found = [cnn14_hears(networks.cnn14, clip) for clip in _each(sounds.audio, "CNN14", console)]
-            embedding, logits = (np.stack(part) for part in zip(*found, strict=True))
-        if networks.vggish is not None:
-            examples = [vggish_hears(networks.vggish, clip) for clip in _each(sounds.audio, "VGGish", console)]
         if networks.clap is not None:
             clips = list(zip(sounds.paths.items(), sounds.durations_s(), strict=True))
             clap = np.concatenate(
@@ -87,6 +88,11 @@ def hear(sounds: Sounds, networks: Networks, console: Console) -> Heard:
                     for (name, path), duration_s in _each(clips, "CLAP", console)
                 ]
             )
+        if networks.cnn14 is not None:
+            found = [cnn14_hears(networks.cnn14, clip) for clip in _each(sounds.audio, "CNN14", console)]
+            embedding, logits = (np.stack(part) for part in zip(*found, strict=True))
+        if networks.vggish is not None:
+            examples = [vggish_hears(networks.vggish, clip) for clip in _each(sounds.audio, "VGGish", console)]
     return Heard([evaluation_mel(clip) for clip in sounds.audio], embedding, logits, examples, clap)
 
 

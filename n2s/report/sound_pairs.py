@@ -54,11 +54,13 @@ def sound_files(folder: Path) -> dict[str, Path]:
     if not found:
         inside = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise UserError(f"{folder}: no sound ({', '.join(SUFFIXES)}) right in this folder; it holds {inside}.")
-    return found
+    return dict(sorted(found.items()))  # by name: 'x.flac' comes before 'x.g.flac', but 'x.wav' after 'x.g.wav'
 
 
 def read_together(reference: Path, *others: Path) -> list[Sounds]:
     """The clips of the reference and of each other folder; clips of one name are cut to the shortest of them.
+
+    Channels are averaged (audioldm_eval takes the first).
 
     Raises
     ------

@@ -12,8 +12,10 @@ import torch
 from scipy import stats
 
 from n2s import __main__ as command
+from n2s.features import CLAP
 from n2s.models.cnn14 import PUBLISHED, Cnn14
 from n2s.models.vggish import VGGish
+from n2s.studies.study import Stimulus
 
 N, RATE, DURATION_S = 8, 16000, 2.0
 
@@ -128,6 +130,16 @@ def test_scores_of_networks_again(evaluated, folders, weights):
     root = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(0)).sum()  # its trace
     fd = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(covariances[0] + covariances[1]) - 2 * root
     assert scores["fd"]["generated"]["mean"] == pytest.approx(fd, rel=1e-3) and scores["fd"]["n"] == N
+    clap = CLAP(str(weights / "clap"), device="cpu")
+    true, decoded = (
+        [
+            clap.extract(Stimulus(path.stem, path), np.zeros(1), 2.0)[0]
+            for path in sorted((folders / name).glob("*.wav"))
+        ]
+        for name in ("reference", "generated")
+    )
+    cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(true, decoded, strict=True)]
+    assert scores["clap"]["generated"]["mean"] == pytest.approx(np.mean(cosines), abs=1e-5)
     assert scores["fad"]["n"] == 2 * N  # two examples of 0.96 s in 2 s
 
 
@@ -198,6 +210,16 @@ def test_names_without_partner(folders, tmp_path):
     assert "reference lacks 1 of 8: clip_33. Nearest: clip_3." in err and not (folder / "metrics.json").exists()
 
 
+def test_pairs_do_not_depend_on_the_suffix(tmp_path):
+    for folder, suffix in (("one", "wav"), ("two", "flac")):
+        (tmp_path / folder).mkdir()
+        for i, name in enumerate(("x", "x.g", "a", "b-2")):  # as files, x.wav is after x.g.wav, x.flac before x.g.flac
+            soundfile.write(tmp_path / folder / f"{name}.{suffix}", tone(i, noise=0.0), RATE, subtype="PCM_16")
+    status, _, _ = n2s("--reference", tmp_path / "one", "--generated", tmp_path / "two")
+    scores = json.loads((tmp_path / "two" / "metrics.json").read_text())["scores"]
+    assert status == 0 and scores["mel_pcc"]["generated"]["mean"] == pytest.approx(1, abs=1e-6)
+
+
 def test_other_rates_lengths_and_silence_are_told(folders, tmp_path):
     changes = {
         "clip_0": (tone(0, noise=0.05, rate=22050), 22050),
@@ -226,6 +248,8 @@ def test_what_it_refuses(folders, weights, tmp_path):
     assert "1 of 8 clips are shorter than the 0.975 s that VGGish needs (clip_5)" in refused(
         short, "--vggish", weights / "vggish.pth"
     )
+    (tmp_path / "empty").mkdir()
+    assert "cannot be loaded as AutoConfig" in refused(folders / "generated", "--clap", tmp_path / "empty")
     assert "no weights at" in refused(folders / "generated", "--cnn14", tmp_path / "nowhere.pth")
     assert "--n_way 9: there are 8 clips; expected 2 to 8" in refused(folders / "generated", "--n_way", 9)
     assert "no folder at" in refused(tmp_path / "nowhere")
