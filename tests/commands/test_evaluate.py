@@ -217,7 +217,7 @@ def test_pairs_do_not_depend_on_the_suffix(tmp_path):
             soundfile.write(tmp_path / folder / f"{name}.{suffix}", tone(i, noise=0.0), RATE, subtype="PCM_16")
     status, _, _ = n2s("--reference", tmp_path / "one", "--generated", tmp_path / "two")
     scores = json.loads((tmp_path / "two" / "metrics.json").read_text())["scores"]
-    assert status == 0 and scores["mel_pcc"]["generated"]["mean"] == pytest.approx(1, abs=1e-6)
+    assert status == 0 and scores["mel_pcc"]["generated"]["mean"] == pytest.approx(1, abs=1e-4)
 
 
 def test_other_rates_lengths_and_silence_are_told(folders, tmp_path):
