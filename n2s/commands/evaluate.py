@@ -24,7 +24,7 @@ def evaluate(
     """Compare two folders of sounds of the same names, clip by clip and as sets, beside their controls.
 
     Always: PCC and PSNR of mel spectrograms, and identification by them. FD and KL need --cnn14, FAD --vggish, the CLAP
-    score --clap; each also adds its identification, but for FAD. Nothing is downloaded but a CLAP that is named by an id.
+    score --clap; each also adds its identification, but for FAD. Nothing is downloaded but a CLAP named by an id.
 
     Parameters
     ----------

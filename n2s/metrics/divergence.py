@@ -51,7 +51,8 @@ def clip_divergences(
     reference, generated = (np.asarray(one, dtype=np.float64) for one in (reference_logits, generated_logits))
     if reference.shape != generated.shape or reference.ndim != 2 or not len(reference):
         raise ValueError(
-            f"reference_logits are {reference.shape}, generated_logits {generated.shape}; expected (n, k), both the same."
+            f"reference_logits are {reference.shape}, generated_logits {generated.shape}; "
+            "expected (n, k), both the same."
         )
     for name, logits in (("reference_logits", reference), ("generated_logits", generated)):
         bad = np.flatnonzero(~np.isfinite(logits).all(1))

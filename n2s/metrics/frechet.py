@@ -10,7 +10,7 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
     ``|mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))``, with the means and unbiased covariances of both. With the
     centred rows ``A / sqrt(n - 1)`` and ``B / sqrt(m - 1)``, the trace of the root is the sum of the singular values of
-    ``A B^T``: no d x d matrix is made, and ranks below d, where ``sqrtm`` needs a patched diagonal, are no special case.
+    ``A B^T``: no d x d matrix is made, and ranks below d, where ``sqrtm`` loses digits, are no special case.
 
     The fewer rows, the larger the distance of the same two distributions, by far more than methods differ where n is
     below d: compare values of the same n and m only.

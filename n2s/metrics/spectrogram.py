@@ -10,7 +10,9 @@ from n2s.metrics.correlation import unit
 
 
 def mel_pcc(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Pearson correlation over all bands and frames of each clip, ``(n, f, t), (n, f, t) -> (n,)``; of one alone, ``()``.
+    """Pearson correlation over all bands and frames of each clip, ``(n, f, t), (n, f, t) -> (n,)``.
+
+    Of one clip alone, ``(f, t), (f, t) -> ()``.
 
     0 where either never changes: a flat prediction is worth nothing.
     """

@@ -50,8 +50,8 @@ def evaluate_sounds(
 
     Returns
     -------
-    Plain JSON types: ``reference``, ``generated``, ``ceiling`` (folders), ``n_clips``, ``networks`` (what was used, with
-    a hash), ``scores`` (see `n2s.report.sound_scores.score_sounds`), ``absent`` (why, by the name of the network),
+    Plain JSON types: ``reference``, ``generated``, ``ceiling`` (folders), ``n_clips``, ``networks`` (what was used, by
+    hash), ``scores`` (see `n2s.report.sound_scores.score_sounds`), ``absent`` (why, by the name of the network),
     ``intervals`` and ``notes`` in words, ``n_resamples`` and ``seed``.
 
     Raises
@@ -121,8 +121,8 @@ def _notes(reference: Sounds, scores: dict) -> list[str]:
             what = "clips" if name == "fd" else "examples of 0.96 s"
             few = f", fewer than its {n_features} dimensions" if n < n_features else ""
             notes.append(
-                f"{scores[name]['label']} is of {n} {what}{few}: it falls as N grows. Compare it with values of the same "
-                "N alone."
+                f"{scores[name]['label']} is of {n} {what}{few}: it falls as N grows. Compare it with values of "
+                "the same N alone."
             )
     short = sum(len(clip) < 2 * SFREQ for clip in reference.audio)
     if "fd" in scores and short:

@@ -1,4 +1,4 @@
-"""What frozen networks hear in clips: mel spectrograms, and embeddings of CNN14, VGGish and CLAP where they are given."""
+"""What is heard in clips: mel spectrograms, and what CNN14, VGGish and CLAP make of them where they are given."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -130,6 +130,6 @@ def _long_enough(sounds: Sounds) -> None:
     if short:
         more = f" and {len(short) - 5} more" if len(short) > 5 else ""
         raise UserError(
-            f"{sounds.folder}: {len(short)} of {len(sounds)} clips are shorter than the {vggish_model.SHORTEST / SFREQ} s that "
-            f"VGGish needs ({', '.join(short[:5])}{more}). Give longer clips, or leave out --vggish."
+            f"{sounds.folder}: {len(short)} of {len(sounds)} clips are shorter than the {vggish_model.SHORTEST / SFREQ} s "
+            f"that VGGish needs ({', '.join(short[:5])}{more}). Give longer clips, or leave out --vggish."
         )

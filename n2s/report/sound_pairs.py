@@ -65,8 +65,8 @@ def read_together(reference: Path, *others: Path) -> list[Sounds]:
     Raises
     ------
     UserError
-        Names that are in one folder only, fewer than two clips, sounds that cannot be read or are shorter than 0.1 s, or a
-        folder of which all are silent.
+        Names that are in one folder only, fewer than two clips, sounds that cannot be read or are shorter than 0.1 s, or
+        a folder of which all are silent.
     """
     folders = [Path(folder).expanduser() for folder in (reference, *others)]
     files = [sound_files(folder) for folder in folders]
@@ -127,8 +127,8 @@ def _cut(found: list[Sounds]) -> None:
         n = min(lengths)
         if n < _SHORTEST_S * SFREQ:
             raise UserError(
-                f"{found[lengths.index(n)].paths[name]}: {n / SFREQ:.3f} s of sound; every score needs {_SHORTEST_S} s at "
-                "least. Take the clip out of all folders."
+                f"{found[lengths.index(n)].paths[name]}: {n / SFREQ:.3f} s of sound; every score needs {_SHORTEST_S} s "
+                "at least. Take the clip out of all folders."
             )
         if max(lengths) > n:
             gaps[name] = (max(lengths) - n) / SFREQ
@@ -137,7 +137,7 @@ def _cut(found: list[Sounds]) -> None:
     if gaps:
         most = max(gaps, key=gaps.get)
         found[0].notes.append(
-            f"{len(gaps)} of {len(found[0])} clips are not as long as their reference ('{most}' by {gaps[most]:.3f} s); "
+            f"{len(gaps)} of {len(found[0])} clips differ in length from their reference ('{most}' by {gaps[most]:.3f} s); "
             "what one of them has more was cut off."
         )
 
@@ -153,6 +153,6 @@ def _audible(sounds: Sounds) -> None:
     if silent:
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         sounds.notes.append(
-            f"{sounds.folder}: {len(silent)} of {len(sounds)} clips are silent ({', '.join(silent[:5])}{more}); they count "
-            "as they are. FD, FAD and KL can be kind to silence."
+            f"{sounds.folder}: {len(silent)} of {len(sounds)} clips are silent ({', '.join(silent[:5])}{more}); they "
+            "count as they are. FD, FAD and KL can be kind to silence."
         )
