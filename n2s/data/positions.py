@@ -1,5 +1,7 @@
 """Where each sensor lies on a flat, unit-square map of the head."""
 
+import re
+
 import mne
 import numpy as np
 
@@ -17,6 +19,15 @@ def sensor_positions(info: mne.Info, where: str) -> np.ndarray:
         places = _from_projection(info, where)
     low, high = places.min(0), places.max(0)
     return ((places - low) / np.maximum(high - low, 1e-9)).astype(np.float32)
+
+
+def sensor_kinds(ch_names: list[str]) -> np.ndarray:
+    """(c,) Which of the sensors at one place each is, as Megin numbers them; 0 for all sensors of other systems.
+
+    Of ``MEG 0113`` the last figure counts: 1 the magnetometer (kind 0), 2 and 3 the two planar gradiometers.
+    """
+    found = [re.fullmatch(r"MEG ?\d{3}([123])", name) for name in ch_names]
+    return np.array([int(match[1]) - 1 if match else 0 for match in found])
 
 
 def _from_layout(info: mne.Info) -> np.ndarray | None:

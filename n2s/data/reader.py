@@ -6,6 +6,7 @@ from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.loader import WindowLoader, WindowSampler
+from n2s.data.positions import sensor_kinds
 from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish
 from n2s.data.targets import Targets
 from n2s.data.windows import Windows, WindowShape
@@ -54,11 +55,12 @@ class WindowReader:
         self._last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
         n_channels = max(meta["shape"][1] for meta in metas)
         positions = np.full((len(metas), n_channels, 2), NOWHERE, np.float32)
-        mask = np.zeros((len(metas), n_channels), bool)
+        mask, kind = np.zeros((len(metas), n_channels), bool), np.zeros((len(metas), n_channels), np.int64)
         for index, meta in enumerate(metas):
             positions[index, : meta["shape"][1]] = meta["positions"]
             mask[index, : meta["shape"][1]] = meta["good"]
-        self._positions, self._mask = torch.from_numpy(positions).to(device), torch.from_numpy(mask).to(device)
+            kind[index, : meta["shape"][1]] = sensor_kinds(meta["ch_names"])
+        self._positions, self._mask, self._kind = (torch.from_numpy(x).to(device) for x in (positions, mask, kind))
 
     def loader(self, split: str, windows: Windows, sampler: WindowSampler) -> WindowLoader:
         """Batches of one split, in the sampler's order."""
@@ -94,6 +96,7 @@ class WindowReader:
                 ),
                 positions=self._positions[index],
                 mask=self._mask[index],
+                kind=self._kind[index],
                 subject=self._ids(subject[rows]),
                 target=target.to(self._device, non_blocking=True).float().transpose(1, 2),
                 recording=index,

@@ -13,6 +13,7 @@ import joblib
 import mne
 import numpy as np
 import pandas as pd
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import track
 
 from n2s.data.positions import sensor_positions
@@ -122,9 +123,15 @@ def prepare(
         work = joblib.Parallel(n_jobs=min(n_jobs, max(len(missing), 1)), return_as="generator_unordered")(
             joblib.delayed(_prepare_one)(study, item, preprocessing, wait=wait) for item in missing
         )
-        for name, error in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
-            if error:
-                failed[name] = error
+        try:
+            for name, error in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
+                if error:
+                    failed[name] = error
+        except TerminatedWorkerError:
+            raise UserError(
+                f"study {study.name}: a process that prepared a recording was killed, as the system does when memory is "
+                f"full. What is prepared is kept; run again with fewer than {n_jobs} processes (data.n_jobs, --n_jobs)."
+            ) from None
     if failed:
         told = [f"- {error}" for error in list(failed.values())[:5]] + ["- ..."] * (len(failed) > 5)
         raise UserError(

@@ -47,6 +47,8 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         own order, filled up with zeros to ``n_virtual``; without a head the last dilated layer gives the features.
     activation
         Of the dilated layers.
+    n_kinds
+        Kinds of sensors that the spatial attention tells apart; 3 for Megin's triplets. The paper has 1.
     instance_norm
         Bring each channel of each window to zero mean and unit variance first; the paper does not.
 
@@ -78,12 +80,13 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         gates: bool = True,
         head: bool = True,
         activation: Literal["gelu", "relu"] = "gelu",
+        n_kinds: int = 1,
         instance_norm: bool = False,
     ):
         super().__init__()
         self.n_virtual, self.instance_norm = n_virtual, instance_norm
         self.attention = (
-            SpatialAttention(n_virtual, n_fourier, margin=margin, dropout=spatial_dropout)
+            SpatialAttention(n_virtual, n_fourier, margin=margin, dropout=spatial_dropout, n_kinds=n_kinds)
             if spatial_attention
             else None
         )
@@ -108,8 +111,15 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
                 nn.Conv1d(hidden, head_width * hidden, 1), nn.GELU(), nn.Conv1d(head_width * hidden, n_outputs, 1)
             )
 
-    def forward(self, brain: Tensor, positions: Tensor, subject: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``(b, c, t), (b, c, 2), (b,), (b, c) -> (b, n_outputs, t)``.
+    def forward(
+        self,
+        brain: Tensor,
+        positions: Tensor,
+        subject: Tensor,
+        mask: Tensor | None = None,
+        kind: Tensor | None = None,
+    ) -> Tensor:
+        """``(b, c, t), (b, c, 2), (b,), (b, c), (b, c) -> (b, n_outputs, t)``.
 
         Parameters
         ----------
@@ -121,6 +131,8 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
             Index of the subject; -1 for an unseen one, who gets the mean subject layer.
         mask
             True where a channel is real and good; by default all are. What a masked channel holds does not matter.
+        kind
+            Of each sensor, from 0 (`n2s.data.positions.sensor_kinds`); only of interest where ``n_kinds`` is not 1.
 
         Raises
         ------
@@ -129,7 +141,7 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         """
         _check(brain, positions, subject, mask)
         brain = F.instance_norm(brain) if self.instance_norm else brain
-        x = self._channels(brain, mask) if self.attention is None else self.attention(brain, positions, mask)
+        x = self._channels(brain, mask) if self.attention is None else self.attention(brain, positions, mask, kind)
         x = self.initial(x)
         if self.subjects is not None:
             x = self.subjects(x, subject)

@@ -35,12 +35,23 @@ class SpatialAttention(nn.Module):
         Terms of the series: twice a square (cosines and sines, as many waves along x as along y).
     margin
         Kept free around the unit square, in its units.
+    n_kinds
+        Maps to learn: one a kind of sensor that may share its place with others. Planar gradiometers and the
+        magnetometer between them lie at one point, and one map would give them one weight.
     dropout
         In training the sensors inside one disc of this radius get no weight; its centre is drawn anew for every
         batch, uniformly over the unit square. 0: no dropout.
     """
 
-    def __init__(self, n_virtual: int = 270, n_fourier: int = 2048, *, margin: float = 0.2, dropout: float = 0.2):
+    def __init__(
+        self,
+        n_virtual: int = 270,
+        n_fourier: int = 2048,
+        *,
+        margin: float = 0.2,
+        dropout: float = 0.2,
+        n_kinds: int = 1,
+    ):
         super().__init__()
         if n_fourier != 2 * math.isqrt(n_fourier // 2) ** 2 or n_fourier < 2:
             raise UserError(
@@ -49,25 +60,38 @@ class SpatialAttention(nn.Module):
             )
         self.margin = margin
         self.dropout = dropout
-        self.heads = nn.Parameter(torch.randn(n_virtual, n_fourier) / math.sqrt(n_fourier))
+        self.n_kinds = n_kinds
+        maps = (n_virtual,) if n_kinds == 1 else (n_kinds, n_virtual)
+        self.heads = nn.Parameter(torch.randn(*maps, n_fourier) / math.sqrt(n_fourier))
 
-    def forward(self, brain: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``(b, c, t), (b, c, 2), (b, c) -> (b, n_virtual, t)``; a masked sensor may hold anything, NaN too."""
+    def forward(
+        self, brain: Tensor, positions: Tensor, mask: Tensor | None = None, kind: Tensor | None = None
+    ) -> Tensor:
+        """``(b, c, t), (b, c, 2), (b, c), (b, c) -> (b, n_virtual, t)``; a masked sensor may hold anything, NaN too."""
         if mask is not None:
             brain = brain.masked_fill(~mask[..., None], 0)  # a weight of 0 would not silence NaN
-        return self.weights(positions, mask) @ brain.to(self.heads.dtype)
+        return self.weights(positions, mask, kind) @ brain.to(self.heads.dtype)
 
-    def weights(self, positions: Tensor, mask: Tensor | None = None) -> Tensor:
+    def weights(self, positions: Tensor, mask: Tensor | None = None, kind: Tensor | None = None) -> Tensor:
         """``(b, c, 2) -> (b, n_virtual, c)``: the weight of every sensor, in float32 under autocast too.
 
         ``b`` of ``positions`` may be 1 where all rows share their sensors; then the result's is that of ``mask``, or
         1. Rows with the same positions are found and computed once. ``mask`` is True where a sensor counts; in a row
-        where no sensor does, all weights are equal.
+        where no sensor does, all weights are equal. ``kind``, like ``positions``, holds each sensor's kind, from 0; where
+        it is not given, all are 0.
         """
         with torch.autocast(positions.device.type, enabled=False):
-            layouts, row = _layouts(positions.to(self.heads.dtype))
-            embedding = fourier_embedding(layouts, self.heads.shape[1], self.margin)
-            scores = torch.einsum("of,bcf->boc", self.heads, embedding)
+            places = positions.to(self.heads.dtype)
+            if self.n_kinds > 1:
+                kind = torch.zeros_like(places[..., 0]) if kind is None else kind.to(places.dtype)
+                places = torch.cat([places, kind[..., None]], dim=-1)
+            layouts, row = _layouts(places)
+            layouts, kinds = layouts[..., :2], layouts[..., 2:]
+            embedding = fourier_embedding(layouts, self.heads.shape[-1], self.margin)
+            scores = torch.einsum("...of,bcf->b...oc", self.heads, embedding)
+            if self.n_kinds > 1:
+                of_kind = torch.arange(self.n_kinds, device=kinds.device) == kinds  # (b, c, kind)
+                scores = torch.einsum("bkoc,bck->boc", scores, of_kind.to(scores.dtype))
             kept = self._outside_disc(layouts)
             if row is not None:
                 scores, kept = scores[row], kept[row]

@@ -124,6 +124,7 @@ def _raster(events: pd.DataFrame) -> Figure:
     figure, axes = _axes(9, 3)
     kinds = [kind for kind in KINDS if (events.kind == kind).any()]
     start = events.onset.min()
+    stop = min(start + SHOWN_S, (events.onset + events.duration).max() + 0.5)
     for row, kind in enumerate(kinds):
         shown = events[(events.kind == kind) & (events.onset < start + SHOWN_S)]
         axes.broken_barh(
@@ -132,7 +133,7 @@ def _raster(events: pd.DataFrame) -> Figure:
         if kind == "word":
             for word in shown[~shown.text.str.contains(FAR_EAST)].itertuples():
                 axes.text(word.onset, row + 0.35, word.text, rotation=60, fontsize=6, va="bottom")
-    axes.set(yticks=range(len(kinds)), yticklabels=kinds, xlabel="s in the recording", xlim=(start, start + SHOWN_S))
+    axes.set(yticks=range(len(kinds)), yticklabels=kinds, xlabel="s in the recording", xlim=(start, stop))
     return figure
 
 

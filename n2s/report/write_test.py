@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 
 from n2s.data.meg import MEGDataModule
+from n2s.data.positions import sensor_kinds
 from n2s.errors import UserError
 from n2s.metrics.context import over_listeners, with_sentences
 from n2s.metrics.result import RetrievalResult
@@ -137,6 +138,7 @@ def _save_attention(path: Path, data: MEGDataModule, module: MEGContrastive) -> 
     meta = data.recordings[data.window_table("test").recording.iloc[0]].meta
     positions = torch.tensor(meta["positions"], device=module.device)
     mask = torch.tensor(meta["good"], device=module.device)
-    weights = module.encoder.eval().attention.weights(positions[None], mask[None])[0].detach().cpu().numpy()
+    kind = torch.tensor(sensor_kinds(meta["ch_names"]), device=module.device)
+    weights = module.encoder.eval().attention.weights(positions[None], mask[None], kind[None])[0].detach().cpu().numpy()
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, weights=weights, positions=np.array(meta["positions"]), ch_names=np.array(meta["ch_names"]))

@@ -24,7 +24,7 @@ class MEGContrastive(LightningModule):
     Parameters
     ----------
     encoder
-        ``(brain, positions, subject, mask) -> (b, f, t)``. Its subjects and outputs are set from the data.
+        ``(brain, positions, subject, mask, kind) -> (b, f, t)``. Its subjects and outputs are set from the data.
     loss
         Compares estimates with candidates.
     target_encoder
@@ -69,7 +69,7 @@ class MEGContrastive(LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector a window."""
-        estimate = self.encoder(batch.brain, batch.positions, batch.subject, batch.mask)
+        estimate = self.encoder(batch.brain, batch.positions, batch.subject, batch.mask, batch.kind)
         if self.context is not None:
             estimate = self.context(estimate, batch.sentence)
         return estimate.mean(-1, keepdim=True) if batch.target.shape[-1] == 1 else estimate

@@ -6,9 +6,11 @@ import torch
 from tiny import LAG_S, RATE, TinyStudy
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory, SplitByTime, WordOnsets
+from n2s.data.positions import sensor_kinds
 from n2s.errors import UserError
 from n2s.features.ready import Ready
 from n2s.features.sentence import HashedBagOfWords
+from n2s.studies.simulated.sensors import helmet
 
 SPLIT = SplitByStory(val=["story1"], test=["story0"])
 
@@ -157,3 +159,13 @@ def test_what_the_data_were_is_hashed(tmp_path):
     hashes = _data({"t": TinyStudy(tmp_path, n_subjects=1)}).data_hashes()
     assert len(hashes) == 8 and all(len(value) == 64 for value in hashes.values())
     assert hashes != _data({"t": TinyStudy(tmp_path / "b", n_subjects=1, seed=1)}).data_hashes()
+
+
+def test_kinds_of_sensors():
+    """Megin numbers a place's magnetometer 1 and its planar gradiometers 2 and 3; other systems have one kind."""
+    info = helmet(100.0)
+    kinds = sensor_kinds(info.ch_names)
+    types = np.array(info.get_channel_types())
+    assert set(types[kinds == 0]) == {"mag"} and set(types[kinds > 0]) == {"grad"}
+    assert np.bincount(kinds).tolist() == [102, 102, 102]
+    assert sensor_kinds(["MLC11-2908", "Fp1", "MEG 001", "MEG0113", "EEG 013"]).tolist() == [0, 0, 0, 2, 0]

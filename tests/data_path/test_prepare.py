@@ -42,6 +42,7 @@ class Logged(TinyStudy):
 
 def other_process(root, slow_s):
     """Prepares the same study in a process of its own."""
+    listed(Logged(root), EEG)  # makes the sources, whose time of change is part of the cache's key
     code = (
         "from tests.data_path.test_prepare import EEG, Logged; from n2s.data.recordings import prepare;"
         f"print('ready', flush=True); prepare(Logged({str(root)!r}, slow_s={slow_s}), EEG)"
@@ -86,6 +87,21 @@ def test_a_recording_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
     mended = Logged(tmp_path / "data")
     assert all(item.ready for item in prepare(mended, EEG))
     assert len(mended.loaded()) == 8 + 2
+
+
+class Killed(Logged):
+    """Loading one recording kills its process, as a system out of memory does."""
+
+    def load(self, recording):
+        if recording.name == "sub-02_task-story3":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().load(recording)
+
+
+def test_a_worker_that_the_system_kills(tmp_path, monkeypatch):
+    monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UserError, match="was killed, as the system does when memory is full.*fewer than 2 processes"):
+        prepare(Killed(tmp_path / "data"), EEG, n_jobs=2)
 
 
 def test_killed_in_the_middle_and_resumed(tmp_path, monkeypatch):

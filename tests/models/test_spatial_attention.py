@@ -144,3 +144,24 @@ def test_initial_scale():
 def test_n_fourier_must_be_twice_a_square(n_fourier):
     with pytest.raises(UserError, match=f"n_fourier is {n_fourier}.*twice a square"):
         SpatialAttention(4, n_fourier)
+
+
+def test_kinds_have_maps_of_their_own():
+    """Three sensors at one place: one map gives them one weight, three maps do not; each is that of a layer of its own."""
+    positions = torch.rand(1, 4, 2).repeat_interleave(3, 1)
+    kind = torch.arange(3).repeat(4)[None]
+    one = SpatialAttention(5, 18).eval().weights(positions)[0].unflatten(-1, (4, 3))
+    torch.testing.assert_close(one[..., 0], one[..., 1])
+    layer = SpatialAttention(5, 18, n_kinds=3).eval()
+    scores = []
+    for k in range(3):
+        alone = SpatialAttention(5, 18).eval()
+        alone.heads.data = layer.heads.data[k]
+        scores.append(torch.einsum("of,bcf->boc", alone.heads, fourier_embedding(positions, 18, alone.margin)))
+    chosen = torch.stack(scores, -1)[..., torch.arange(12), kind[0]].softmax(-1)
+    torch.testing.assert_close(layer.weights(positions, kind=kind), chosen)
+    torch.testing.assert_close(  # layouts of other places and kinds in one batch
+        layer.weights(torch.cat([positions, positions.flip(1)]), kind=torch.cat([kind, kind.flip(1)]))[1],
+        chosen[0].flip(-1),
+    )
+    assert not torch.allclose(layer.weights(positions), layer.weights(positions, kind=kind))
