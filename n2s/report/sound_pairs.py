@@ -65,7 +65,7 @@ def read_together(reference: Path, *others: Path) -> list[Sounds]:
     Raises
     ------
     UserError
-        Names that are in one folder only, fewer than two clips, sounds that cannot be read or are shorter than 0.1 s, or
+        Names that are in one folder only, fewer than two clips, sounds that cannot be read or are below 0.1 s, or
         a folder of which all are silent.
     """
     folders = [Path(folder).expanduser() for folder in (reference, *others)]
@@ -137,8 +137,8 @@ def _cut(found: list[Sounds]) -> None:
     if gaps:
         most = max(gaps, key=gaps.get)
         found[0].notes.append(
-            f"{len(gaps)} of {len(found[0])} clips differ in length from their reference ('{most}' by {gaps[most]:.3f} s); "
-            "what one of them has more was cut off."
+            f"{len(gaps)} of {len(found[0])} clips differ in length from their reference ("
+            f"'{most}' by {gaps[most]:.3f} s); what one of them has more was cut off."
         )
 
 

@@ -56,7 +56,7 @@ def score_sounds(
     Returns
     -------
     By name: ``label``, ``higher_is_better``, ``n`` (clips; of FAD, examples of 0.96 s), ``generated``, ``ceiling``
-    (None without one), ``shuffled`` (None of FD and FAD, which know of no pairs) and ``chance`` (None where there is none).
+    (None without one), ``shuffled`` (None of FD and FAD, which know of no pairs) and ``chance`` (None where none is).
     Each row has ``mean``, ``low``, ``high`` and ``n_left_out``: infinite ones, such as the PSNR of an equal clip.
 
     Raises
