@@ -34,7 +34,12 @@ OPTIONS = {
     "sentences together, no Transformer": {"data": {"init_args": {"together": "sentences"}}},
 }
 WORDS = {
-    "data": {"init_args": {"test_windows": {"class_path": "n2s.data.WordOnsets"}}},
+    "data": {
+        "init_args": {
+            "val_windows": {"class_path": "n2s.data.Grid", "init_args": {"step_s": 3.0}},
+            "test_windows": {"class_path": "n2s.data.WordOnsets"},
+        }
+    },
     "model": {"init_args": {"sentence_context": True, "average_listeners": True}},
     "trainer": {"enable_progress_bar": False},
 }
