@@ -131,6 +131,7 @@ def fit_autoencoder(
         )
     vae = model.vae.requires_grad_(True).train()
     device = next(vae.parameters()).device
+    nn.init.constant_(vae.decoder.conv_out.bias, mels.mean().item())  # a few units away from 0: not to be learned
     optimizer = torch.optim.AdamW(vae.parameters(), lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     generator = torch.Generator().manual_seed(seed)

@@ -92,7 +92,8 @@ def to_sound(vocoder: nn.Module, mel: Tensor, n_samples: int | None = None) -> t
 
 def limited(wav: Tensor) -> tuple[Tensor, Tensor]:
     """Scale each row that exceeds 0.99 down to it, ``(b, n) -> (b, n), (b,)``: the sound and its gain."""
-    gain = (CEILING / wav.abs().amax(1).clamp_min(CEILING)).to(wav.dtype)
+    peak = wav.abs().amax(1)
+    gain = torch.where(peak > CEILING, CEILING / peak, torch.ones_like(peak))
     return wav * gain[:, None], gain
 
 
