@@ -131,5 +131,6 @@ def _long_enough(sounds: Sounds) -> None:
         more = f" and {len(short) - 5} more" if len(short) > 5 else ""
         raise UserError(
             f"{sounds.folder}: {len(short)} of {len(sounds)} clips are shorter than the "
-            f"{vggish_model.SHORTEST / SFREQ} s that VGGish needs ({', '.join(short[:5])}{more}). Give longer clips, or leave out --vggish."
+            f"{vggish_model.SHORTEST / SFREQ} s that VGGish needs "
+            f"({', '.join(short[:5])}{more}). Give longer clips, or leave out --vggish."
         )
