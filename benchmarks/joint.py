@@ -1,6 +1,6 @@
 """One model trained on two studies with other helmets, people and stories, against one model a study.
 
-    python benchmarks/joint.py [--seeds 0 1 2] [--epochs 30]
+    python benchmarks/joint.py [--seeds 0 1 2] [--epochs 30] [--kinds 3]
 
 Study A: two listeners in a Vectorview hear four of the simulated stories; study B: two others in a CTF hear the other four.
 Both are tested on a story that nobody was trained on. Every row is a real `n2s fit` and `n2s test`; a model on both sees
@@ -26,12 +26,17 @@ def study(system: str, seed: int, stories: list[str]) -> dict:
     return {"class_path": "n2s.studies.SimulatedMEG", "init_args": options}
 
 
-def scores(name: str, studies: dict, balance: str, seed: int, epochs: int, folder: Path) -> dict:
+def scores(name: str, studies: dict, balance: str, seed: int, epochs: int, kinds: int, folder: Path) -> dict:
     """Top-1 of each study's test, and its ceiling."""
     overlay = {
         "seed_everything": seed,
         "data": {"init_args": {"studies": studies, "balance": balance, "seed": seed}},
-        "model": {"init_args": {"scheduler": {"init_args": {"T_max": epochs}}}},
+        "model": {
+            "init_args": {
+                "encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": {"n_kinds": kinds}},
+                "scheduler": {"init_args": {"T_max": epochs}},
+            }
+        },
         "trainer": {"max_epochs": epochs, "enable_progress_bar": False},
     }
     path = folder / f"{name}_{seed}.yaml"
@@ -55,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--kinds", type=int, default=3, help="of sensors that the spatial attention tells apart")
     options = parser.parse_args()
     a = study("vectorview", 0, ["lighthouse.en", "beekeeper", "bakery.es", "school"])
     b = study("ctf275", 1, ["mapmaker", "lighthouse.es", "bakery.eu", "shepherd"])
@@ -71,7 +77,9 @@ def main() -> None:
             rows = []
             for seed in options.seeds:
                 epochs = round(options.epochs * share)
-                row = scores(name.replace(" ", "_").replace(",", ""), studies, balance, seed, epochs, Path(folder))
+                row = scores(
+                    name.replace(" ", "_").replace(",", ""), studies, balance, seed, epochs, options.kinds, Path(folder)
+                )
                 rows.append([row[key][0] if key in row else np.nan for key in ("a", "b")])
                 cells = [f"{row[k][0]:.3f} ({row[k][0] / row[k][1]:.2f})" if k in row else "-" for k in ("a", "b")]
                 print(f"{name:22} {seed:4}  {cells[0]:>27}  {cells[1]}", flush=True)
