@@ -30,7 +30,7 @@ from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
 from n2s.features.store import FeatureStore
 from n2s.studies.fmri import FMRIStudy
-from n2s.studies.study import Recording, Stimulus
+from n2s.studies.study import Stimulus
 
 TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
 LARGE = 10_000  # numbers a clip, above which features are kept as float16
@@ -131,7 +131,7 @@ class FMRIDataModule(NeuralDataModule):
 
     @property
     def n_voxels(self) -> list[int]:
-        """v of each subject; known once the data are set up."""
+        """Voxels of each subject; known once the data are set up."""
         return [len(scale.mean) for scale in self.scales]
 
     # -- Lightning ---------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class FittedRidge(nn.Module):
 
     @property
     def coefficients(self) -> Tensor:
-        """(v, d)"""
+        """Dense weights, (v, d)."""
         dense = self.weights.new_zeros(len(self.intercept), len(self.voxel_mean))
         return dense.scatter_(1, self.selected, self.weights).T
 

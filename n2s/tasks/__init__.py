@@ -1,6 +1,8 @@
 """LightningModules, one per system."""
 
+from n2s.tasks.fmri_acoustic import FMRIAcoustic
+from n2s.tasks.fmri_mel import FMRIMel
 from n2s.tasks.fmri_semantic import FMRISemantic
 from n2s.tasks.meg_contrastive import MEGContrastive
 
-__all__ = ["FMRISemantic", "MEGContrastive"]
+__all__ = ["FMRIAcoustic", "FMRIMel", "FMRISemantic", "MEGContrastive"]

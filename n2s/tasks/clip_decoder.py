@@ -56,11 +56,15 @@ class ClipDecoder(LightningModule, ABC):
         """A new network for a subject of the data; raises a UserError where the data do not fit."""
 
     @abstractmethod
+    def blank(self, state: dict[str, Tensor]) -> nn.Module:
+        """A network that this state dict, of one that was built, can be loaded into."""
+
+    @abstractmethod
     def decode(self, batch: ClipBatch) -> Decoded:
         """What a batch's responses say."""
 
     def setup(self, stage: str) -> None:
-        """Build what is to be trained; what is tested comes out of the checkpoint."""
+        """Build what is to be trained; what is tested is made from the checkpoint."""
         data = self.trainer.datamodule
         if not isinstance(data, FMRIDataModule):
             raise UserError(f"{type(self).__name__} decodes clips: data has to be n2s.data.FMRIDataModule.")
@@ -69,7 +73,7 @@ class ClipDecoder(LightningModule, ABC):
                 f"{type(self).__name__} has a network a subject and runs in one process; {self.trainer.world_size} were "
                 "started. Set trainer.devices to 1, and give each job its own data.subjects."
             )
-        if not self.subjects:
+        if stage == "fit" and not self.subjects:
             self.subjects = list(data.subjects)
             self.networks = nn.ModuleList(self.build(data, index) for index in range(len(self.subjects)))
 
@@ -82,10 +86,9 @@ class ClipDecoder(LightningModule, ABC):
         if SUBJECTS not in checkpoint:
             raise UserError(f"the checkpoint is not of {type(self).__name__}: it names no subjects.")
         if checkpoint[SUBJECTS] != self.subjects:
-            data = self.trainer.datamodule
-            known = [data.subjects.index(name) if name in data.subjects else 0 for name in checkpoint[SUBJECTS]]
-            self.subjects = list(checkpoint[SUBJECTS])
-            self.networks = nn.ModuleList(self.build(data, index) for index in known).to(self.device)
+            self.subjects, state = list(checkpoint[SUBJECTS]), checkpoint["state_dict"]
+            blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
+            self.networks = nn.ModuleList(blanks).to(self.device)
 
     def network(self, batch: ClipBatch) -> nn.Module:
         """The batch's subject's."""
@@ -112,3 +115,8 @@ class ClipDecoder(LightningModule, ABC):
     def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
         """What a batch's responses say."""
         return self.decode(batch)
+
+
+def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries of a state dict below a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -78,6 +78,10 @@ class FMRISemantic(ClipDecoder):
         ridge.voxel_deviation = torch.from_numpy(data.scales[subject].deviation)
         return ridge
 
+    def blank(self, state: dict[str, Tensor]) -> FittedRidge:
+        """See `ClipDecoder`."""
+        return FittedRidge()
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One that has nothing to do: Lightning counts its steps, and keeps no checkpoint before the first."""
         return torch.optim.SGD([self._nothing], lr=0.0)
