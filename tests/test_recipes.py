@@ -10,6 +10,7 @@ from n2s import __main__ as command
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
+FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel")
 RECIPES = sorted(CONFIGS.rglob("*.yaml"))
 STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
 
@@ -34,8 +35,12 @@ def parsed(monkeypatch, capsys):
 
 def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
-    if path == BASE:
+    if path == BASE or path.stem in FMRI:
         return [path]
+    if path.stem == "fmri_mel_ridge":
+        return [CONFIGS / "fmri_mel.yaml", path]
+    if path.parent.name == "data_fmri":
+        return [CONFIGS / "fmri_semantic.yaml", path]
     if path.parent == PAPER and path.name != "base.yaml":
         return [PAPER / "base.yaml", path]
     if path.parent.name == "ablations":
@@ -46,7 +51,8 @@ def _given(path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
-    assert config["data"]["class_path"] == "n2s.data.MEGDataModule"
+    fmri = path.stem.startswith("fmri_") or path.parent.name == "data_fmri"
+    assert config["data"]["class_path"] == ("n2s.data.FMRIDataModule" if fmri else "n2s.data.MEGDataModule")
     own = yaml.safe_load(path.read_text())
     for part in ("data", "model"):  # nothing of the overlay got lost
         for key, value in own.get(part, {}).get("init_args", {}).items():
@@ -56,6 +62,14 @@ def test_every_recipe_is_accepted(path, parsed):
                 assert value.get("init_args", {}).items() <= found["init_args"].items() or key == "encoder"
             elif not isinstance(value, dict):
                 assert found == value
+
+
+@pytest.mark.parametrize("recipe", FMRI)
+@pytest.mark.parametrize("study", sorted((CONFIGS / "data_fmri").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_fmri_study_lies_over_every_fmri_recipe(recipe, study, parsed):
+    config = parsed(CONFIGS / f"{recipe}.yaml", study)
+    assert list(config["data"]["init_args"]["studies"]) == [study.stem]  # in place of the simulated one
+    assert config["data"]["init_args"]["roi"] != "auditory"
 
 
 def test_the_papers_numbers(parsed):

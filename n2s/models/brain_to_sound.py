@@ -2,7 +2,6 @@
 
 import copy
 
-import torch
 from torch import Tensor, nn
 
 from n2s.models.acoustic_decoder import AcousticDecoder, BrainTokens
