@@ -1,6 +1,7 @@
 """A headless Chromium to drive a page with: its debugging protocol over two pipes, in the standard library."""
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -27,16 +28,21 @@ class Browser:
         self.from_browser, replies = os.pipe()
         options = ["--headless", "--no-sandbox", "--mute-audio", "--disable-gpu", "--remote-debugging-pipe"]
         options += ["--autoplay-policy=no-user-gesture-required", f"--user-data-dir={folder / 'profile'}"]
-        # the protocol is spoken on descriptors 3 and 4
-        script = f'exec "$0" "$@" 3<&{commands} 4>&{replies}'
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, replies)]
+
+        def connect() -> None:
+            for number, end in enumerate(ends, 3):  # the protocol is spoken on descriptors 3 and 4
+                os.dup2(end, number)
+
         self.process = subprocess.Popen(
-            ["sh", "-c", script, program, *options, "about:blank"],
-            pass_fds=(commands, replies),
+            [program, *options, "about:blank"],
+            preexec_fn=connect,
+            pass_fds=(3, 4),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(commands)
-        os.close(replies)
+        for end in (commands, replies, *ends):
+            os.close(end)
         self.number, self.unread, self.session, self.events = 0, b"", None, []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -70,8 +76,17 @@ class Browser:
         return json.loads(message)
 
     def open(self, address: str) -> None:
-        self.call("Page.navigate", url=address)
-        self.wait("document.readyState === 'complete'")
+        self._load("Page.navigate", url="about:blank")  # the same address again would only move within the page
+        self._load("Page.navigate", url=address)
+
+    def reload(self) -> None:
+        self._load("Page.reload")
+
+    def _load(self, method: str, **params: object) -> None:
+        seen = len(self.events)
+        self.call(method, **params)
+        while all(event.get("method") != "Page.loadEventFired" for event in self.events[seen:]):
+            self.events.append(self._next())
 
     def run(self, script: str) -> object:
         """The value of an expression, awaited where it is a promise."""
@@ -94,6 +109,11 @@ class Browser:
         text = {"text": "\r" if key == "Enter" else key} if len(key) == 1 or key == "Enter" else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **shared, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)

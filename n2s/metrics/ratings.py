@@ -126,8 +126,7 @@ def _agreement(ratings: np.ndarray, rng: np.random.Generator, n_bootstrap: int) 
     n_raters, n_clips, n_methods = ratings.shape
     tables = coincidences(ratings.reshape(n_raters, -1), N_LEVELS)
     by_clip = tables.reshape(n_clips, n_methods, N_LEVELS, N_LEVELS).sum(1)
-    weights = rng.multinomial(n_clips, np.full(n_clips, 1 / n_clips), n_bootstrap)
-    draws = alpha_of(np.einsum("nc,cij->nij", weights, by_clip))
+    draws = alpha_of(np.einsum("nc,cij->nij", _drawn(n_clips, n_bootstrap, rng), by_clip))
     alpha = float(alpha_of(by_clip.sum(0)))
     found = {"alpha": None, "low": None, "high": None}
     if np.isfinite(alpha):
@@ -149,11 +148,19 @@ def _resampled(values: np.ndarray, rng: np.random.Generator, n_draws: int) -> np
     means = np.empty((n_draws, values.shape[2]))
     for first in range(0, n_draws, _CHUNK):
         n = min(_CHUNK, n_draws - first)
-        raters = rng.multinomial(n_raters, np.full(n_raters, 1 / n_raters), n).astype(np.float64)
-        clips = rng.multinomial(n_clips, np.full(n_clips, 1 / n_clips), n).astype(np.float64)
+        raters, clips = _drawn(n_raters, n, rng), _drawn(n_clips, n, rng)
         total, count = np.einsum("nc,sncm->snm", clips, np.einsum("nr,srcm->sncm", raters, both))
         means[first : first + n] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return means
+
+
+def _drawn(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of n is drawn, (n_draws, n): n - 1 each time, for the variance of a mean to come out unbiased.
+
+    With n it would be too small by (n - 1) / n, a third of it for three raters (McCarthy & Snowden 1985, Vital Health
+    Stat. 2:95).
+    """
+    return rng.multinomial(max(1, n - 1), np.full(n, 1 / n), n_draws).astype(np.float64)
 
 
 def _measured(values: np.ndarray, draws: np.ndarray) -> dict:

@@ -74,15 +74,32 @@ audio.onended = () => {
   if (button) button.heard();
 };
 
+// ---------------------------------------------------------------- what the browser keeps
+
+/** The browser's storage, or null where it refuses to keep anything. */
+function storage(name) {
+  try {
+    window[name].setItem("n2s-try", "");
+    window[name].removeItem("n2s-try");
+    return window[name];
+  } catch (error) {
+    return null;
+  }
+}
+
+const lasting = storage("localStorage");
+const ofTab = storage("sessionStorage");
+let lost = lasting === null; // whether ratings are gone with the page
+
+function kept(store, name) {
+  const text = store && store.getItem(name);
+  return text ? JSON.parse(text) : null;
+}
+
 // ---------------------------------------------------------------- compare
 
 const KEY_STORE = `n2s-key/${DATA.page}`;
-let names = kept(sessionStorage, KEY_STORE); // code -> method, once the key was loaded; gone with the tab
-
-function kept(store, name) {
-  const text = store.getItem(name);
-  return text === null ? null : JSON.parse(text);
-}
+let names = kept(ofTab, KEY_STORE); // code -> method, once the key was loaded; gone with the tab
 
 function showCompare() {
   const codes = names ? Object.keys(names) : DATA.codes;
@@ -102,6 +119,7 @@ function showCompare() {
         make("kbd", { textContent: "0" }), " stimulus, ", make("kbd", { textContent: "1" }), " to ",
         make("kbd", { textContent: "9" }), " methods, in their order"),
     ),
+    make("p", { className: "note", textContent: DATA.images }),
     ...DATA.clips.map((clip) => clipSection(clip, codes)),
   );
 }
@@ -145,8 +163,7 @@ async function loadKey(file) {
 
 function setNames(methods) {
   names = methods;
-  if (methods) sessionStorage.setItem(KEY_STORE, JSON.stringify(methods));
-  else sessionStorage.removeItem(KEY_STORE);
+  if (ofTab) ofTab.setItem(KEY_STORE, JSON.stringify(methods));
   show("compare");
 }
 
@@ -170,8 +187,8 @@ function compareKeys(event) {
 // ---------------------------------------------------------------- rate
 
 const SESSION_STORE = `n2s-ratings/${DATA.page}/`;
+const RATER_STORE = `n2s-rater/${DATA.page}`;
 let session = null; // {rater, order: [[clip, code]], ratings: {"clip\0code": [rating, time]}, at}
-let lost = false; // whether this browser refuses to keep ratings
 
 /** 32 bits of a text (FNV-1a) and the numbers that follow from them (mulberry32): the same in every browser. */
 function numbersOf(text) {
@@ -208,19 +225,26 @@ const rated = () => session.order.filter((trial) => trialName(trial) in session.
 
 function begin(rater) {
   const order = orderOf(rater);
-  const ratings = kept(localStorage, SESSION_STORE + rater) || {};
+  const ratings = kept(lasting, SESSION_STORE + rater) || {};
   const open = order.findIndex((trial) => !(trialName(trial) in ratings));
   session = { rater, order, ratings, at: open < 0 ? order.length : open };
-  save();
-  showRate();
+  setRater(rater);
 }
 
-function save() {
+/** Whose session goes on when the page is loaded again. */
+function setRater(rater) {
+  if (ofTab) ofTab.setItem(RATER_STORE, JSON.stringify(rater));
+}
+
+function record(trial, level) {
+  // another tab may have rated meanwhile
+  session.ratings = { ...session.ratings, ...kept(lasting, SESSION_STORE + session.rater) };
+  session.ratings[trialName(trial)] = [level, new Date().toISOString()];
   try {
-    localStorage.setItem(SESSION_STORE + session.rater, JSON.stringify(session.ratings));
+    lasting.setItem(SESSION_STORE + session.rater, JSON.stringify(session.ratings));
     lost = false;
   } catch (error) {
-    lost = true;
+    lost = true; // full, or none: the page warns
   }
 }
 
@@ -237,22 +261,24 @@ function showStart() {
   form.onsubmit = (event) => {
     event.preventDefault();
     const rater = field.value.trim().replace(/\s+/g, " ");
-    if (rater) begin(rater);
+    if (!rater) return;
+    begin(rater);
+    showRate();
   };
   const trials = orderOf("").length;
-  const sessions = Object.keys(localStorage).filter((name) => name.startsWith(SESSION_STORE)).sort();
+  const sessions = Object.keys(lasting || {}).filter((name) => name.startsWith(SESSION_STORE)).sort();
   main.replaceChildren(
     make("h2", { textContent: "How similar do they sound?" }),
     make("p", { textContent: `You hear ${trials} pairs of sounds: one that somebody listened to, and one that was made from their brain's response. Say how similar the second is to the first, from 1, not similar at all, to 7, identical. Use headphones, and the whole scale.` }),
     make("p", { textContent: "Give your own name or number, the same each time: it decides the order. Ratings are kept in this browser; you can close the page and go on later. At the end, export them and send the file." }),
     make("label", { htmlFor: "rater", textContent: "Rater" }),
     form,
-    sessions.length ? make("h3", { textContent: "Go on" }) : "",
+    sessions.length ? make("h3", { textContent: "Sessions in this browser" }) : "",
     make("ul", { className: "sessions" }, ...sessions.map((name) => {
       const rater = name.slice(SESSION_STORE.length);
-      const done = Object.keys(kept(localStorage, name)).length;
+      const done = Object.keys(kept(lasting, name)).length;
       return make("li", {},
-        make("button", { type: "button", textContent: rater, onclick: () => begin(rater) }),
+        make("button", { type: "button", textContent: rater, onclick: () => { begin(rater); showRate(); } }),
         make("span", { className: "note", textContent: `${done} of ${trials} rated` }));
     })),
     make("p", { className: "note" }, "Keys: ", make("kbd", { textContent: "S" }), " stimulus, ", make("kbd", { textContent: "R" }),
@@ -309,8 +335,7 @@ function showTrial() {
     status.textContent = all ? (done ? "Rated. You can change it, or go on." : "Give a rating.") : "Listen to both, to the end.";
   }
   function rate(level) {
-    session.ratings[trialName(trial)] = [level, new Date().toISOString()];
-    save();
+    record(trial, level);
     main.querySelector("#progress").replaceChildren(...progress());
     refresh();
   }
@@ -335,7 +360,7 @@ function showEnd() {
     make("div", { className: "steps" },
       make("button", { type: "button", id: "back", textContent: "Back", onclick: () => move(-1) }),
       make("button", { type: "button", className: "main", id: "export", textContent: "Export CSV", onclick: exportCsv }),
-      make("button", { type: "button", textContent: "Another rater", onclick: () => { session = null; showRate(); } })),
+      make("button", { type: "button", textContent: "Another rater", onclick: () => { session = null; setRater(null); showRate(); } })),
   );
   main.querySelector("h2").focus({ preventScroll: true });
 }
@@ -398,4 +423,6 @@ document.addEventListener("keydown", (event) => {
 window.addEventListener("beforeunload", (event) => {
   if (lost && session !== null) event.preventDefault();
 });
+const rater = kept(ofTab, RATER_STORE);
+if (rater !== null) begin(rater);
 show(location.hash === "#rate" ? "rate" : "compare");

@@ -59,7 +59,7 @@ def write_listening_page(
     methods
         Those to show, in their order in the table of whoever has the key; without the stimulus.
     title
-        Of the page; by default the name of the folder it is in.
+        Of the page; by default the names of the last two folders that it is in.
     max_mb
         The largest page, in MB. If 16-bit FLAC does not fit, sounds are kept as Ogg Vorbis.
 
@@ -78,11 +78,14 @@ def write_listening_page(
     page_id = _identity(chosen)
     key = path.with_name(f"{path.stem}.{page_id}.key.json")
     codes = _codes(key, methods)
-    images = _images(chosen, {name: len(audio) / rate for name, audio in sounds.items()}, rate)
+    mel = _mel(rate, max(map(len, sounds.values())))
+    images = _images(chosen, mel)
     content = {
         "page": page_id,
-        "title": title or path.absolute().parent.name,
+        "title": title or ", ".join(path.absolute().parts[-3:-1]),
         "key": key.name,
+        "images": f"Spectrograms: mel bands from {mel.fmin:g} to {mel.fmax:g} Hz, down to {10 * _RANGE:g} dB below the "
+        "loudest of the clip's stimulus.",
         "codes": sorted(codes[method] for method in methods),
         "clips": [],
     }
@@ -178,16 +181,14 @@ def _codes(key: Path, methods: Sequence[str]) -> dict[str, str]:
     return dict(zip(methods, secrets.SystemRandom().sample(sorted(drawn), len(drawn)), strict=True))
 
 
-def _images(chosen: pd.DataFrame, seconds: dict[str, float], rate: int) -> dict[str, str]:
+def _mel(rate: int, longest: int) -> Mel:
+    """Windows of 64 ms or a little more; a frame every 10 ms, fewer where the longest sound would make a wide image."""
+    n_fft, hop = 2 ** int(np.ceil(np.log2(0.064 * rate))), max(rate // 100, longest // _MOST_FRAMES)
+    return Mel(_N_MELS, sfreq=rate, n_fft=n_fft, hop=hop, fmin=50.0, fmax=min(8000.0, rate / 2))
+
+
+def _images(chosen: pd.DataFrame, mel: Mel) -> dict[str, str]:
     """Mel spectrograms as data URIs, by path. The sounds of a clip share the scale that its stimulus sets."""
-    mel = Mel(
-        _N_MELS,
-        sfreq=rate,
-        n_fft=2 ** int(np.ceil(np.log2(0.064 * rate))),
-        hop=max(rate // 100, int(np.ceil(max(seconds.values()) * rate / _MOST_FRAMES))),
-        fmin=50.0,
-        fmax=min(8000.0, rate / 2),
-    )
     images = {}
     for _, rows in chosen.groupby("clip", sort=False):
         values = {row.method: mel.extract(Stimulus(row.path, Path(row.path))).values for row in rows.itertuples()}

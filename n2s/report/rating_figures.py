@@ -18,7 +18,7 @@ def rating_means(summary: dict) -> Drawing:
     low, high = summary["scale"]
     rows = np.arange(len(names))
     figure, (left, right) = blank_panels(2, width=9.5, height=1.6 + 0.42 * len(names))
-    spread = np.linspace(-0.22, 0.22, summary["n_raters"]) if summary["n_raters"] > 1 else np.zeros(1)
+    spread = np.linspace(0.15, 0.35, summary["n_raters"])  # below the mean, which would hide them
     shades = colormaps["cividis"](np.linspace(0.05, 0.95, high - low + 1))
     for row, name in zip(rows, names, strict=True):
         method = summary["methods"][name]
@@ -45,9 +45,9 @@ def rating_means(summary: dict) -> Drawing:
     right.set_yticks(rows, labels=[])
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=high, frameon=False, fontsize=8, handlelength=1)
     for axes in (left, right):
-        axes.invert_yaxis()
+        axes.set_ylim(len(names) - 0.5, -0.5)
     caption = (
         f"{summary['n_ratings']} ratings by {summary['n_raters']} raters of {summary['n_clips']} clips. Left: mean of "
-        f"each method ({summary['interval']}); grey: means of single raters. Right: how often each rating was given."
+        f"each method ({summary['interval']}); grey: of single raters. Right: how often each rating was given."
     )
     return Drawing("Listeners' ratings", figure, caption)
