@@ -24,9 +24,10 @@ def summarize_ratings(
     """Means with intervals, paired comparisons and agreement, as plain JSON types.
 
     Intervals hold 95% of the means that other raters and other clips of the same kind would give: raters and clips are
-    both drawn anew with replacement (Owen 2007, Ann. Appl. Stat. 1:386). A single rater is kept as it is, and the
+    both drawn anew with replacement (Owen 2007, Ann. Appl. Stat. 1:386). In simulations with 3, 6 and 12 raters, 88, 93
+    and 94% of those for means held it, and 95% of those for differences. A single rater is kept as it is, and the
     interval is over clips alone. The test of two methods exchanges them clip by clip, for all raters at once: raters
-    heard the same sounds, and their ratings of a clip are not independent. It asks of these raters.
+    heard the same sounds, and their ratings of a clip are not independent. It asks about these raters; whether others agree, the interval tells.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ from n2s.studies.study import Stimulus
 CODECS = {"FLAC": ("FLAC", "PCM_16", "audio/flac"), "Ogg Vorbis": ("OGG", "VORBIS", "audio/ogg")}
 SHORTEST_S = 0.1
 
+_SCRIPTS = ("listening_page.js", "listening_compare.js", "listening_rate.js")
 _LETTERS = "BCDFGHJKMNPQRSTVWXZ"  # no vowels: no words; none that look like a digit
 _N_MELS, _MOST_FRAMES, _RANGE = 64, 400, 6.0  # decades of power: 60 dB
 
@@ -237,7 +238,7 @@ def _uri(mime: str, content: bytes) -> str:
 def _html(content: dict) -> bytes:
     here = Path(__file__)
     page = here.with_suffix(".html").read_text("utf-8")
-    script = here.with_suffix(".js").read_text("utf-8")
+    script = "\n".join(here.with_name(name).read_text("utf-8") for name in _SCRIPTS)
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # a text with </script> would end it
     title = escape(content["title"])
     # data come last: nothing is looked for in them
