@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Recording
 
@@ -55,7 +55,7 @@ def check_subjects(studies: Mapping[str, FMRIStudy], subjects: list[str] | None)
     known = [f"{name}/{run.subject}" for name, study in studies.items() for run in study.recordings()]
     for one in subjects or ():
         if one not in known and one not in {name.split("/", 1)[1] for name in known}:
-            raise UserError(f"data.subjects: no subject '{one}'.{nearest(one, sorted(set(known)))}")
+            raise UserError(f"data.subjects: no subject '{one}'. There are: {', '.join(sorted(set(known)))}.")
     return sorted({f"{name}/{run.subject}" for name, study in studies.items() for run in chosen(name, study, subjects)})
 
 
