@@ -63,6 +63,17 @@ class TestLoss:
         noisy = model.scheduler.add_noise(clean, noise, torch.arange(1000)).flatten()
         assert torch.allclose(noisy.double(), kept.sqrt() + 2 * (1 - kept).sqrt(), atol=1e-5)
 
+    def test_caches_may_be_float16_and_the_unet_bfloat16(self, model, conditions):
+        latents, tokens = latents_like(conditions).half(), conditions.half()
+        losses = []
+        for autocast in (False, True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                losses.append(denoising_loss(model, latents, tokens, generator=torch.Generator().manual_seed(0)))
+        exact = denoising_loss(model, latents.float(), tokens.float(), generator=torch.Generator().manual_seed(0))
+        assert losses[0].item() == exact.item()
+        assert losses[1].dtype == torch.float32
+        assert losses[1].item() == pytest.approx(exact.item(), rel=0.02)
+
     def test_conditions_are_dropped_per_sample_at_their_rate(self):
         given = torch.ones(4000, 2, 3)
         lost = dropped(given, 0.1, generator=torch.Generator().manual_seed(0)).flatten(1)

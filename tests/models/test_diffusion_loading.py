@@ -154,11 +154,16 @@ class TestErrors:
             load_audioldm2(tmp_path / "none")
         folder = written(native, tmp_path / "hub")
         (folder / "vocoder").rename(tmp_path / "vocoder")
-        with pytest.raises(UserError, match="no folder vocoder; it holds scheduler, unet, vae.*griffin_lim=True"):
+        with pytest.raises(
+            UserError, match="has no vocoder/config.json; it holds scheduler, unet, vae.*griffin_lim=True"
+        ):
             load_audioldm2(folder)
         assert isinstance(load_audioldm2(folder, griffin_lim=True).vocoder, GriffinLim)
         (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
         with pytest.raises(UserError, match="cannot be loaded as AudioLDM2UNet2DConditionModel"):
+            load_audioldm2(folder, griffin_lim=True)
+        (folder / "unet" / "config.json").unlink()
+        with pytest.raises(UserError, match="has no unet/config.json; it holds scheduler, unet, vae"):
             load_audioldm2(folder, griffin_lim=True)
 
     def test_a_unet_for_tokens_of_another_width(self, tmp_path):

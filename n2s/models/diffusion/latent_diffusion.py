@@ -1,12 +1,13 @@
 """A generator of sound from AudioMAE tokens: UNet, autoencoder, vocoder and noise schedule, as one module."""
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
-from n2s.models.diffusion.spectrogram import MULTIPLE, N_MELS
+from n2s.models.diffusion.spectrogram import HOP, MULTIPLE, N_MELS, SFREQ
 from n2s.models.diffusion.vocoder import to_sound
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class LatentDiffusion(nn.Module):
     Raises
     ------
     UserError
-        The parts do not fit together: channels of the latents, bands of the mel, what the UNet predicts.
+        The parts do not fit together: channels and size of the latents, the vocoder's bands, rate and hop, what the UNet
+        predicts, its contexts.
 
     References
     ----------
@@ -51,16 +53,7 @@ class LatentDiffusion(nn.Module):
         scheduler: "DDIMScheduler",
     ) -> None:
         super().__init__()
-        kind = scheduler.config.prediction_type
-        if kind != "epsilon":
-            raise UserError(
-                f"the scheduler's prediction_type is '{kind}'; expected 'epsilon', which AudioLDM 2 was trained for."
-            )
-        if unet.config.in_channels != vae.config.latent_channels:
-            raise UserError(
-                f"the UNet takes latents of {unet.config.in_channels} channels, the autoencoder makes "
-                f"{vae.config.latent_channels}: they are not of one model. Load both from one folder."
-            )
+        _check_parts(unet, vae, vocoder, scheduler)
         self.unet = unet
         self.vae = vae.eval().requires_grad_(False)
         self.vocoder = vocoder.eval().requires_grad_(False)
@@ -147,3 +140,36 @@ def context_widths(unet: "AudioLDM2UNet2DConditionModel") -> tuple[int, int | No
             "at most one for a second context, the same at each level: [null, 768, 1024] or [null, 768]."
         )
     return firsts.pop(), next(iter(seconds), None)
+
+
+def _check_parts(
+    unet: "AudioLDM2UNet2DConditionModel",
+    vae: "AutoencoderKL",
+    vocoder: nn.Module,
+    scheduler: "DDIMScheduler",
+) -> None:
+    kind = scheduler.config.prediction_type
+    if kind != "epsilon":
+        raise UserError(
+            f"the scheduler's prediction_type is '{kind}'; expected 'epsilon', which AudioLDM 2 was trained for."
+        )
+    if unet.config.in_channels != vae.config.latent_channels:
+        raise UserError(
+            f"the UNet takes latents of {unet.config.in_channels} channels, the autoencoder makes "
+            f"{vae.config.latent_channels}: they are not of one model. Load both from one folder."
+        )
+    shrink = 2 ** (len(vae.config.block_out_channels) - 1)
+    if vae.config.in_channels != 1 or shrink != SHRINK:
+        raise UserError(
+            f"the autoencoder takes {vae.config.in_channels} channels and divides by {shrink}; expected 1 and {SHRINK}, "
+            "as AudioLDM 2's does."
+        )
+    sizes = getattr(vocoder, "config", None)  # of a SpeechT5HifiGan
+    if sizes is None:
+        return
+    hop = math.prod(sizes.upsample_rates)
+    if (sizes.model_in_dim, sizes.sampling_rate, hop) != (N_MELS, SFREQ, HOP):
+        raise UserError(
+            f"the vocoder takes {sizes.model_in_dim} bands, makes {hop} samples a frame, at {sizes.sampling_rate} Hz; "
+            f"expected {N_MELS}, {HOP} and {SFREQ}, as AudioLDM 2's. GriffinLim needs no weights (griffin_lim=True)."
+        )

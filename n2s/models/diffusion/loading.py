@@ -9,14 +9,12 @@ from huggingface_hub import constants
 
 from n2s.errors import UserError
 from n2s.features.pretrained import load_pretrained
-from n2s.models.diffusion.latent_diffusion import SHRINK, LatentDiffusion
-from n2s.models.diffusion.spectrogram import HOP, N_MELS, SFREQ
+from n2s.models.diffusion.latent_diffusion import LatentDiffusion
 from n2s.models.diffusion.vocoder import GriffinLim
 from n2s.paths import written_whole
 
 if TYPE_CHECKING:
-    from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderKL
-    from transformers import SpeechT5HifiGan
+    from diffusers import AudioLDM2UNet2DConditionModel
 
 PUBLISHED = {"full": "cvssp/audioldm2", "speech": "anhnct/audioldm2_gigaspeech"}
 HEAD_CHANNELS = 32  # of every attention head of the published network
@@ -71,9 +69,11 @@ def load_audioldm2(
             parts[name] = load_pretrained(kind, source, subfolder=name)
         except UserError as error:
             raise UserError(f"{error} {_how_to_get(source, tuple(kinds))}") from error
-    _check_parts(source, parts["vae"], parts.get("vocoder"))
     unet = parts["unet"] if keep_heads else _with_native_heads(parts["unet"])
-    model = LatentDiffusion(unet, parts["vae"], parts.get("vocoder") or GriffinLim(), parts["scheduler"])
+    try:
+        model = LatentDiffusion(unet, parts["vae"], parts.get("vocoder") or GriffinLim(), parts["scheduler"])
+    except UserError as error:
+        raise UserError(f"'{source}': {error}") from error
     if model.condition_dim != condition_dim:
         raise UserError(
             f"the UNet of '{source}' takes tokens of width {model.condition_dim} (cross_attention_dim "
@@ -130,36 +130,19 @@ def _with_native_heads(unet: "AudioLDM2UNet2DConditionModel") -> "AudioLDM2UNet2
     return corrected.eval()
 
 
-def _check_parts(source: str, vae: "AutoencoderKL", vocoder: "SpeechT5HifiGan | None") -> None:
-    shrink = 2 ** (len(vae.config.block_out_channels) - 1)
-    if vae.config.in_channels != 1 or shrink != SHRINK:
-        raise UserError(
-            f"the autoencoder of '{source}' takes {vae.config.in_channels} channels and divides by {shrink}; expected 1 "
-            f"and {SHRINK}, as AudioLDM 2's does."
-        )
-    if vocoder is None:
-        return
-    found = vocoder.config
-    hop = 1
-    for rate in found.upsample_rates:
-        hop *= rate
-    if (found.model_in_dim, found.sampling_rate, hop) != (N_MELS, SFREQ, HOP):
-        raise UserError(
-            f"the vocoder of '{source}' takes {found.model_in_dim} bands, {hop} samples a frame, at "
-            f"{found.sampling_rate} Hz; expected {N_MELS}, {HOP} and {SFREQ}, as AudioLDM 2's. Or set griffin_lim=True."
-        )
-
-
 def _check_folder(source: str, parts: tuple[str, ...]) -> None:
-    """A folder that is there must hold all parts."""
+    """A folder that is there must hold all parts, each with its config."""
     folder = Path(source).expanduser()
-    missing = [name for name in parts if folder.is_dir() and not (folder / name).is_dir()]
+    if not folder.is_dir():
+        return
+    configs = [f"{name}/{'scheduler_config' if name == 'scheduler' else 'config'}.json" for name in parts]
+    missing = [config for config in configs if not (folder / config).is_file()]
     if missing:
         there = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise UserError(
-            f"{folder.absolute()} has no folder {', '.join(missing)}; it holds {there}. Expected a model in the format of "
-            f"diffusers with {', '.join(parts)}."
-            + (" griffin_lim=True makes sound without a vocoder." if missing == ["vocoder"] else "")
+            f"{folder.absolute()} has no {', '.join(missing)}; it holds {there}. Expected a model in the format of "
+            f"diffusers with the folders {', '.join(parts)}."
+            + (" griffin_lim=True makes sound without a vocoder." if missing == ["vocoder/config.json"] else "")
         )
 
 

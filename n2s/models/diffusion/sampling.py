@@ -134,6 +134,7 @@ def sample(
     if len(clip_ids) != len(conditions):
         raise UserError(f"sample: {len(clip_ids)} clip ids for {len(conditions)} conditions; expected one each.")
     _all_finite(conditions, clip_ids, "the conditions have NaN or infinite values before the first step")
+    conditions = conditions.float()
     scheduler = sampler.scheduler(model.scheduler)
     longest = scheduler.config.num_train_timesteps // 2
     if sampler.n_steps > longest:

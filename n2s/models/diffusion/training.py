@@ -26,7 +26,7 @@ def denoising_loss(
     model
         Whose UNet predicts.
     latents
-        (b, 8, l / 4, 16) clean, scaled.
+        (b, 8, l / 4, 16) clean, scaled; a cache may hold them in float16, and the conditions too.
     conditions
         (b, n_patch, d)
     dropout
@@ -41,9 +41,10 @@ def denoising_loss(
         Conditions of another width, or of other clips' length.
     """
     model.check_conditions(conditions, latents.shape[2])
+    latents, conditions = latents.float(), conditions.float()
     device = generator.device if generator is not None else latents.device
     steps = randint(model.scheduler.config.num_train_timesteps, (len(latents),), generator=generator, device=device)
-    noise = randn(latents.shape, generator=generator, device=device).to(latents)
+    noise = randn(latents.shape, generator=generator, device=device).to(latents.device)
     kept = dropped(conditions, dropout, generator=generator)
     steps = steps.to(latents.device)
     predicted = model.predict_noise(model.scheduler.add_noise(latents, noise, steps), steps, kept)
