@@ -105,7 +105,8 @@ class FMRISemantic(ClipDecoder):
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
         """Mean squared error of the z-scored target: 1 is what the mean of the training clips gives."""
-        self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch))
+        if not self.trainer.sanity_checking:  # before the fit there is nothing to check
+            self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch))
 
     def decode(self, batch: ClipBatch) -> Decoded:
         """See `ClipDecoder`; a target that is a spectrogram is one."""
