@@ -20,7 +20,7 @@ from n2s.data.clip_splits import (
     with_validation,
     without_shared_volumes,
 )
-from n2s.data.clip_volumes import Response, VoxelScale
+from n2s.data.clip_volumes import CONSTANT, Response, VoxelScale
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import WindowLoader
 from n2s.data.recordings import Shard
@@ -217,7 +217,7 @@ class FMRIDataModule(NeuralDataModule):
         )
 
     def train_moments(self, name: Literal["target", "spectrogram"]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation (f,) of a feature over all training rows, flattened; a deviation of 0 is given as 1."""
+        """Mean and deviation (f,) of a feature over all training rows, flattened; 1 is the deviation of what never changes."""
         values = self._values[name]
         count = np.bincount(self.splits["train"].table.clip_index, minlength=len(values)).astype(np.float64)
         used = np.flatnonzero(count)
@@ -228,7 +228,8 @@ class FMRIDataModule(NeuralDataModule):
         for some in np.array_split(used, max(1, len(used) * values.shape[1] // 2**24)):
             sums[1] += count[some] @ np.square(values[some] - mean)
         deviation = np.sqrt(sums[1] / count.sum())
-        return mean.astype(np.float32), np.where(deviation > 0, deviation, 1).astype(np.float32)
+        tells = deviation > CONSTANT * np.abs(mean)
+        return mean.astype(np.float32), np.where(tells, deviation, 1).astype(np.float32)
 
     def __str__(self) -> str:
         """What is prepared, in a line a split."""

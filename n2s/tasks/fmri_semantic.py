@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_volumes import CONSTANT
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
@@ -93,7 +94,7 @@ class FMRISemantic(ClipDecoder):
             raise UserError("a ridge is fitted in one epoch: set trainer.max_epochs to 1.")
         target = batch.target.flatten(1)
         mean, deviation = target.mean(0), target.std(0)
-        deviation[deviation == 0] = 1
+        deviation[deviation <= CONSTANT * mean.abs()] = 1
         scaled, groups = (target - mean) / deviation, batch.group.tolist()
         ridge = self._ridge().fit(batch.brain, scaled, groups)
         self.network(batch).keep(ridge, mean, deviation)
