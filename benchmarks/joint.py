@@ -1,6 +1,6 @@
 """One model trained on two studies with other helmets, people and stories, against one model a study.
 
-    python benchmarks/joint.py [--seeds 0 1 2] [--epochs 30] [--kinds 3]
+    python benchmarks/joint.py [--seeds 0 1 2] [--epochs 30] [--kinds 1]
 
 Study A: two listeners in a Vectorview hear four of the simulated stories; study B: two others in a CTF hear the other four.
 Both are tested on a story that nobody was trained on. Every row is a real `n2s fit` and `n2s test`; a model on both sees
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--kinds", type=int, default=3, help="of sensors that the spatial attention tells apart")
+    parser.add_argument("--kinds", type=int, default=1, help="of sensors that the spatial attention tells apart")
     options = parser.parse_args()
     a = study("vectorview", 0, ["lighthouse.en", "beekeeper", "bakery.es", "school"])
     b = study("ctf275", 1, ["mapmaker", "lighthouse.es", "bakery.eu", "shepherd"])
