@@ -13,7 +13,9 @@ def report(run: Path) -> None:
     """
     from n2s.errors import UserError
     from n2s.report import write_report
+    from n2s.report.fmri_html import write_clip_report
 
     if not run.is_dir():
         raise UserError(f"{run}: no such folder. Expected a run's folder: checkpoints/<experiment>/<run>.")
-    print(f"Report: {write_report(run)}")
+    of_clips = any((run / "test").glob("*.clips.parquet"))  # what only a test of an fMRI decoder leaves
+    print(f"Report: {(write_clip_report if of_clips else write_report)(run)}")
