@@ -184,6 +184,22 @@ class TestSampling:
         expected = plain_loop(model, DDIMScheduler(**PUBLISHED), conditions, noise, 4, 1.0)
         assert (found - expected).abs().max() < 1e-4 * expected.std()
 
+    @torch.no_grad()
+    def test_clipping_is_that_of_diffusers_and_works_in_every_sampler(self, model, conditions):
+        ids, clip = list("abc"), 2.0
+        found = sample(model, conditions, ids, sampler=DDIM(6, guidance=1.0, clip=clip))
+        scheduler = DDIMScheduler(**{**PUBLISHED, "clip_sample": True, "clip_sample_range": clip})
+        scheduler.set_timesteps(6)
+        latents = torch.stack([clip_noise((8, 40, 16), 0, name) for name in ids])
+        for step in scheduler.timesteps:
+            noise = model.predict_noise(latents, step, conditions)
+            latents = scheduler.step(noise, step, latents, use_clipped_model_output=True).prev_sample
+        assert (found - latents).abs().max() < 1e-4
+        for sampler in (DPMSolver(6), UniPC(6)):
+            without = sample(model, conditions, ids, sampler=sampler).abs().max()
+            sampler.clip = clip
+            assert sample(model, conditions, ids, sampler=sampler).abs().max() < clip + 0.01 < without
+
     def test_progress_is_told_and_training_goes_on(self, model, conditions):
         seen = []
         model.unet.train()
@@ -227,6 +243,8 @@ class TestSampling:
     def test_a_sampler_without_steps_is_an_error(self):
         with pytest.raises(UserError, match="n_steps=0"):
             DDIM(0)
+        with pytest.raises(UserError, match="clip=0"):
+            DPMSolver(clip=0)
 
 
 class TestAutoencoder:
