@@ -1,5 +1,7 @@
 """The fine stage: from voxels, and what the clip is about, to how it sounds."""
 
+from pathlib import Path
+
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
@@ -86,7 +88,7 @@ class FMRIAcoustic(ClipDecoder):
     def setup(self, stage: str) -> None:
         """Find the semantic run of a fit."""
         if stage == "fit" and self._run is None:
-            self._run = SemanticRun.found(self.semantic_run)
+            self._run = SemanticRun.found(self.semantic_run, self._experiments)
             if self.audiomae_checkpoint is not None:
                 self._templates[1].load_upstream(self.audiomae_checkpoint)
         super().setup(stage)
@@ -114,7 +116,7 @@ class FMRIAcoustic(ClipDecoder):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """A fit goes on with the semantic run that it began with."""
         super().on_load_checkpoint(checkpoint)
-        self._run = SemanticRun.found(checkpoint[SEMANTIC_RUN]) if self.trainer.training else None
+        self._run = SemanticRun.found(checkpoint[SEMANTIC_RUN], self._experiments) if self.trainer.training else None
 
     def configure_optimizers(self):
         """AudioMAE's decoder has a learning rate of its own."""
@@ -156,6 +158,11 @@ class FMRIAcoustic(ClipDecoder):
         check_same_voxels(network.ridge, self.trainer.datamodule, batch.subject)
         tokens = network(batch.brain)
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
+
+    @property
+    def _experiments(self) -> Path:
+        """The folder that holds this run's experiment."""
+        return Path(self.trainer.default_root_dir).absolute().parent.parent
 
     # -- how ---------------------------------------------------------------------------------------------------------
 

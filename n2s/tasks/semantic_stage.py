@@ -11,6 +11,7 @@ from torch import Tensor
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.models.fitted_ridge import FittedRidge
+from n2s.runs.choose import shown
 from n2s.runs.run import Run, runs_dir, runs_of
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels, out_of_fold_file
@@ -23,22 +24,31 @@ class SemanticRun:
     folder: Path
 
     @classmethod
-    def found(cls, given: str) -> "SemanticRun":
-        """A run's folder, or an experiment's (then its newest run), here or below the folder of experiments.
+    def found(cls, given: str, beside: Path) -> "SemanticRun":
+        """A run's folder, or an experiment's (then its newest run).
+
+        Parameters
+        ----------
+        given
+            The folder; a relative one is looked for here and below the folders of experiments.
+        beside
+            The folder of experiments that the own run lies in.
 
         Raises
         ------
         UserError
             There is none, or it has no weights yet.
         """
-        places = [Path(given).expanduser(), runs_dir() / given]
+        places = list(
+            dict.fromkeys(path.absolute() for path in (Path(given).expanduser(), beside / given, runs_dir() / given))
+        )
         for place in places:
             runs = [Run(place)] if Run(place).exists() else runs_of(place)
             for run in runs:
                 if run.best.is_file():
                     return cls(run.folder.absolute())
         raise UserError(
-            f"model.semantic_run: no trained run at {' or '.join(str(place) for place in places)}. First: n2s fit --config "
+            f"model.semantic_run: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
             "configs/fmri_semantic.yaml with the same data; or name the run's folder."
         )
 

@@ -1,6 +1,7 @@
 """The command on a tiny fMRI study."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def semantic(n2s):
         return n2s(verb, "FMRISemantic", *words, model=options, **parts)
 
     return run
+
+
+@pytest.fixture
+def fitted(semantic, sounds):
+    """A finished semantic run in the folder: fitted once, then copied."""
+    kept = sounds / "checkpoints"
+    if kept.exists():
+        shutil.copytree(kept, "checkpoints")
+    else:
+        assert semantic("fit")[0] == 0
+        shutil.copytree("checkpoints", kept)
 
 
 @pytest.fixture

@@ -45,17 +45,14 @@ def test_coarse_to_fine_by_the_command(semantic, acoustic):
     assert "train/tokens" in losses and "val/mel_of_true" in losses
 
 
-def test_fine_only_has_no_semantic_token(semantic, acoustic):
-    assert semantic("fit")[0] == 0
+def test_fine_only_has_no_semantic_token(fitted, acoustic):
     assert acoustic("fit", model={"semantic": False})[0] == 0
     state = state_of(newest("FMRIAcoustic"))
     assert not [name for name in state if ".tokens.semantic." in name]
-    assert acoustic("test", model={"semantic": False})[0] == 0
 
 
 @pytest.mark.parametrize("p_truth", [0.0, 0.5, 1.0])
-def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(semantic, acoustic, monkeypatch, p_truth):
-    assert semantic("fit")[0] == 0
+def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitted, acoustic, monkeypatch, p_truth):
     given, validated, losses = [], [], FMRIAcoustic._losses
 
     def seen(self, batch, vectors):
@@ -146,8 +143,7 @@ def test_the_loss_is_equation_1(network):
 
 
 @pytest.mark.parametrize("rate", [None, 1e-2])
-def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(semantic, acoustic, rate):
-    assert semantic("fit")[0] == 0
+def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(fitted, acoustic, rate):
     assert acoustic("fit", model={"audiomae_lr": rate})[0] == 0
     state = state_of(newest("FMRIAcoustic"))
     key = "audiomae.decoder_blocks.0.mlp.fc1.weight"
@@ -160,7 +156,6 @@ def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(semantic, acoustic
 def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_has_come(
     semantic, acoustic, monkeypatch
 ):
-    assert semantic("fit")[0] == 0
     assert acoustic("fit", trainer={"max_epochs": 2})[0] == 0
     whole = state_of(newest("FMRIAcoustic"))
     step = FMRIAcoustic.training_step
@@ -197,8 +192,7 @@ def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_
         ({"model": {"audiomae_checkpoint": "pretrained.pth"}}, "no AudioMAE checkpoint at pretrained.pth"),
     ],
 )
-def test_what_does_not_fit_is_told_before_training(semantic, acoustic, changes, message):
-    assert semantic("fit")[0] == 0
+def test_what_does_not_fit_is_told_before_training(fitted, acoustic, changes, message):
     status, _, err = acoustic("fit", **changes)
     assert status == 2 and message in " ".join(err.split()), err
     assert not list(Path("checkpoints").glob("FMRIAcoustic/*/*.ckpt"))

@@ -1,0 +1,80 @@
+"""What an fMRI test leaves: exchanges that are none, files that come back, and scores in plain JSON."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from n2s.errors import UserError
+from n2s.metrics.clip_result import ClipResult, ClipScores
+from n2s.metrics.clip_summary import ROWS, clip_notes, clip_table_rows
+
+
+def made(groups, *, noise=0.5, seed=0, labels=None, **more):
+    """Two subjects who heard k clips; decoded features are the true ones and noise."""
+    rng, k = np.random.default_rng(seed), len(groups)
+    candidates = rng.standard_normal((k, 30)).astype(np.float32)
+    target = np.tile(np.arange(k), 2)
+    table = {"stimulus": groups, "start_s": np.arange(k) * 1.0, "duration_s": 1.0, "group": groups, "audio": ""}
+    return ClipResult(
+        predicted=candidates[target] + noise * rng.standard_normal((2 * k, 30)).astype(np.float32),
+        candidates=candidates,
+        target=target,
+        subject=np.repeat(["a/1", "a/2"], k),
+        clips=pd.DataFrame(table | {"label": labels if labels is not None else ""}),
+        **more,
+    )
+
+
+@pytest.mark.parametrize("groups", [["one"] * 12, ["one"] * 9 + ["two"] * 3, [f"g{i // 3}" for i in range(12)]])
+def test_no_clip_keeps_its_own_response_when_they_are_exchanged(groups):
+    result = made(groups, noise=0.0)  # a perfect decoder: any clip that kept its own would count as found
+    scores = ClipScores(result)
+    by_group = len(set(groups)) == 4
+    assert (result.exchange == (np.tile(groups, 2) if by_group else result.target.astype(str))).all()
+    assert np.median(scores.correlations["model"]["a/1"]) == pytest.approx(1)
+    assert abs(np.median(scores.correlations["shuffled"]["a/1"])) < 0.3
+    assert (scores.ranks["shuffled"] > 0).all() and (scores.ranks["model"] == 0).all()
+
+
+def test_the_mean_and_the_ideal_observer_stand_where_they_must():
+    ideal = np.tile(np.eye(40), (2, 1))
+    result = made([f"g{i}" for i in range(40)], ideal=ideal, noise=2.0)
+    found = ClipScores(result).summary()
+    two = found["identification"]["2"]
+    assert two["ideal_observer"]["mean"] == two["ceiling"]["mean"] == 1
+    assert abs(two["mean_prediction"]["mean"] - 0.5) < 3.3 / np.sqrt(12 * 80)
+    assert two["shuffled"]["mean"] < two["model"]["mean"] < 1
+    assert found["ceilings"]["ideal_observer"] and found["identification"].keys() == {"2", "5", "10", "40"}
+    rows = clip_table_rows(json.loads(json.dumps(found)))  # plain JSON
+    assert [row[0] for row in rows] == [*ROWS.values(), "chance"]
+    assert rows[-1][1:] == ["-", "50.0", "10.0", "2.5"]
+    assert any("no semantic classification" in note for note in clip_notes(found))
+
+
+def test_labels_are_told_from_decoded_features():
+    labels = np.array(["speech", "music"] * 10)
+    result = made([f"g{i}" for i in range(20)], labels=labels, noise=0.2)
+    shift = np.where(labels == "music", 4.0, 0.0)[:, None]
+    result.candidates = result.candidates + shift * (np.arange(30) < 5)
+    result.predicted = result.predicted + shift[result.target] * (np.arange(30) < 5)
+    found = ClipScores(result).summary()["semantic"]
+    assert found["model"]["mean"] > 0.9 and found["chance"] == 0.5 and found["ceiling"]["mean"] > 0.9
+    assert 0.2 < found["shuffled"]["mean"] < 0.75 and found["mean_prediction"]["mean"] == 0.5
+
+
+def test_it_comes_back_as_it_was(tmp_path):
+    result = made(["a", "b", "c"], mel_predicted=np.random.rand(6, 8, 5), mel_candidates=np.random.rand(3, 8, 5),
+                  mel_mean=np.random.rand(8, 5))  # fmt: skip
+    (tmp_path / "test").mkdir()
+    result.save(tmp_path / "test" / "test")
+    again = ClipResult.load(tmp_path / "test" / "test")
+    np.testing.assert_array_equal(again.mel_predicted, result.mel_predicted)
+    pd.testing.assert_frame_equal(again.clips, result.clips)
+    assert again.ideal is None and ClipScores(again).summary() == ClipScores(result).summary()
+    (tmp_path / "test" / "test.npz").unlink()
+    with pytest.raises(UserError, match="no test.npz. Run `n2s test`"):
+        ClipResult.load(tmp_path / "test" / "test")
+    with pytest.raises(ValueError, match="predicted has 5 rows; 6 decoded clips of 3 need 6"):
+        ClipResult(result.predicted[:5], result.candidates, result.target, result.subject, result.clips)
