@@ -154,7 +154,7 @@ def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(fitted, acoustic, 
 
 
 def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_has_come(
-    semantic, acoustic, monkeypatch
+    fitted, semantic, acoustic, monkeypatch
 ):
     assert acoustic("fit", trainer={"max_epochs": 2})[0] == 0
     whole = state_of(newest("FMRIAcoustic"))
