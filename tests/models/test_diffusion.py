@@ -90,12 +90,35 @@ class TestLoss:
         latents, step = latents_like(conditions), torch.tensor(500)
         second = {"encoder_hidden_states_1": torch.zeros(3, 7, 40)} if len(contexts) == 3 else {}
         with torch.no_grad():
-            found = model.predict_noise(latents, step, conditions)
+            found = model.predict(latents, step, conditions)
             # seven zeros are as one: nothing of them is attended to but biases
             assert torch.allclose(
                 found, unet(latents, step, encoder_hidden_states=conditions, **second).sample, atol=1e-5
             )
-            assert (found - model.predict_noise(latents, step, conditions.flip(0))).abs().max() > 1e-3
+            assert (found - model.predict(latents, step, conditions.flip(0))).abs().max() > 1e-3
+
+    @torch.no_grad()
+    def test_velocity_where_the_scheduler_says_so(self, conditions):
+        """A perfect prediction of the velocity has no loss, and leads back to the clean latents."""
+        scheduler = DDIMScheduler(**{**PUBLISHED, "prediction_type": "v_prediction"})
+        model = LatentDiffusion(small_unet(), small_vae(), small_vocoder(), scheduler)
+        clean, kept = latents_like(conditions), scheduler.alphas_cumprod
+
+        def perfect(unet, given, result):
+            share = kept[given[1]].reshape(-1, 1, 1, 1)
+            noise = (given[0] - share.sqrt() * clean) / (1 - share).sqrt()
+            return (share.sqrt() * noise - (1 - share).sqrt() * clean,)
+
+        handle = model.unet.register_forward_hook(perfect)
+        assert denoising_loss(model, clean, conditions) < 1e-6
+        found = sample(model, conditions, list("abc"), sampler=DDIM(20, guidance=1.0))
+        clipped = sample(model, conditions, list("abc"), sampler=DDIM(20, guidance=1.0, clip=1.5))
+        handle.remove()
+        start = torch.stack([clip_noise((8, 40, 16), 0, name) for name in "abc"])
+        noise = (start - kept[951].sqrt() * clean) / (1 - kept[951]).sqrt()
+        # as published, the last step leads to step 0, not to the clean latents: set_alpha_to_one is False
+        assert (found - kept[0].sqrt() * clean - (1 - kept[0]).sqrt() * noise).abs().max() < 1e-3
+        assert clipped.abs().max() < 1.5 + 5 * (1 - kept[0]).sqrt() < found.abs().max()
 
     @pytest.mark.parametrize(
         ("n_patch", "dim", "said"),
@@ -192,7 +215,7 @@ class TestSampling:
         scheduler.set_timesteps(6)
         latents = torch.stack([clip_noise((8, 40, 16), 0, name) for name in ids])
         for step in scheduler.timesteps:
-            noise = model.predict_noise(latents, step, conditions)
+            noise = model.predict(latents, step, conditions)
             latents = scheduler.step(noise, step, latents, use_clipped_model_output=True).prev_sample
         assert (found - latents).abs().max() < 1e-4
         for sampler in (DPMSolver(6), UniPC(6)):
@@ -290,8 +313,8 @@ class TestParts:
     def test_parts_that_do_not_fit_are_errors(self):
         with pytest.raises(UserError, match="latents of 4 channels, the autoencoder makes 8"):
             LatentDiffusion(small_unet(latent_channels=4), small_vae(), small_vocoder(), DDIMScheduler(**PUBLISHED))
-        with pytest.raises(UserError, match="prediction_type is 'v_prediction'; expected 'epsilon'"):
-            scheduler = DDIMScheduler(**{**PUBLISHED, "prediction_type": "v_prediction"})
+        with pytest.raises(UserError, match="prediction_type is 'sample'; expected 'epsilon'"):
+            scheduler = DDIMScheduler(**{**PUBLISHED, "prediction_type": "sample"})
             LatentDiffusion(small_unet(), small_vae(), small_vocoder(), scheduler)
 
     def test_a_small_model_is_the_same_for_one_seed_and_leaves_the_random_state(self):

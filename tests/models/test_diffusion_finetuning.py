@@ -33,7 +33,7 @@ def batch(seed=0, b=2):
 @torch.no_grad()
 def noise_of(model):
     latents, conditions = batch(9)
-    return model.predict_noise(latents, torch.tensor(300), conditions)
+    return model.predict(latents, torch.tensor(300), conditions)
 
 
 def trained(model, parameters, n_steps=2, lr=1e-2):

@@ -45,7 +45,7 @@ def noise_of(model):
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(2, 8, 40, 16, generator=generator)
     conditions = torch.randn(2, 80, model.condition_dim, generator=generator)
-    return model.predict_noise(latents, torch.tensor(300), conditions)
+    return model.predict(latents, torch.tensor(300), conditions)
 
 
 class TestHeads:

@@ -26,7 +26,7 @@ class LatentDiffusion(nn.Module):
     Parameters
     ----------
     unet
-        Predicts the noise in the latents.
+        Predicts the noise in the latents, or the velocity: what the scheduler's ``prediction_type`` says.
     vae
         Between mel and latents; ``scaling_factor`` of its config brings the latents to unit variance.
     vocoder
@@ -60,8 +60,8 @@ class LatentDiffusion(nn.Module):
         self.scheduler = scheduler
         self.condition_dim, self.second_dim = context_widths(unet)
 
-    def predict_noise(self, latents: Tensor, timesteps: Tensor, conditions: Tensor) -> Tensor:
-        """The UNet: ``(b, 8, l / 4, 16), (b,) or (), (b, n_patch, d) -> (b, 8, l / 4, 16)``.
+    def predict(self, latents: Tensor, timesteps: Tensor, conditions: Tensor) -> Tensor:
+        """The UNet's noise, or velocity: ``(b, 8, l / 4, 16), (b,) or (), (b, n_patch, d) -> (b, 8, l / 4, 16)``.
 
         A second context of the UNet (the text of AudioLDM 2) is one token of zeros: only biases are added.
         """
@@ -149,9 +149,10 @@ def _check_parts(
     scheduler: "DDIMScheduler",
 ) -> None:
     kind = scheduler.config.prediction_type
-    if kind != "epsilon":
+    if kind not in ("epsilon", "v_prediction"):
         raise UserError(
-            f"the scheduler's prediction_type is '{kind}'; expected 'epsilon', which AudioLDM 2 was trained for."
+            f"the scheduler's prediction_type is '{kind}'; expected 'epsilon', which AudioLDM 2 was trained for, or "
+            "'v_prediction'."
         )
     if unet.config.in_channels != vae.config.latent_channels:
         raise UserError(

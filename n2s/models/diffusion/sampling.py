@@ -28,8 +28,8 @@ class Sampler(ABC):
         prediction without a condition. 3.5 is AudioLDM 2's.
     clip
         What each step takes the clean latents to be is kept within this many standard deviations. None: no limit, as
-        published. A small UNet, or one that has just begun to learn, needs it (4): a hundredth of its error at the first
-        steps is multiplied by 60 there, and what comes out is noise of 20 times the right size.
+        published. A UNet that predicts noise and has just begun to learn needs it (4): the error of its first steps is
+        multiplied by 60, and what comes out has many times the right size.
     """
 
     def __init__(self, n_steps: int = 25, guidance: float = 3.5, clip: float | None = None) -> None:
@@ -153,11 +153,11 @@ def sample(
     model.unet.eval()
     try:
         for done, step in enumerate(scheduler.timesteps, start=1):
-            noise = _guided(model, scheduler.scale_model_input(latents, step), step, conditions, sampler.guidance)
-            noise = noise.float()
+            scaled = scheduler.scale_model_input(latents, step)
+            predicted = _guided(model, scaled, step, conditions, sampler.guidance).float()
             if sampler.clip is not None:
-                noise = _clipped(noise, latents, scheduler.alphas_cumprod[step.cpu().long()], sampler.clip)
-            latents = scheduler.step(noise, step, latents, return_dict=False)[0]
+                predicted = _clipped(predicted, latents, step, scheduler, sampler.clip)
+            latents = scheduler.step(predicted, step, latents, return_dict=False)[0]
             _all_finite(latents, clip_ids, f"NaN or infinite values at step {done} of {sampler.n_steps}")
             if progress is not None:
                 progress(done, sampler.n_steps)
@@ -173,18 +173,22 @@ def clip_noise(shape: tuple[int, ...], seed: int, clip_id: str) -> Tensor:
 
 
 def _guided(model: LatentDiffusion, latents: Tensor, step: Tensor, conditions: Tensor, guidance: float) -> Tensor:
-    """The UNet's noise, moved away from that without a condition; both in one batch."""
+    """The UNet's prediction, moved away from that without a condition; both in one batch."""
     if guidance == 1:
-        return model.predict_noise(latents, step, conditions)
+        return model.predict(latents, step, conditions)
     both = torch.cat([torch.zeros_like(conditions), conditions])
-    without, given = model.predict_noise(torch.cat([latents, latents]), step, both).chunk(2)
+    without, given = model.predict(torch.cat([latents, latents]), step, both).chunk(2)
     return without + guidance * (given - without)
 
 
-def _clipped(noise: Tensor, latents: Tensor, kept: Tensor, clip: float) -> Tensor:
-    """The noise that leads to clean latents within +- clip; ``kept`` is the share of their variance in the noisy ones."""
-    signal, spread = kept.item() ** 0.5, (1 - kept.item()) ** 0.5
-    clean = (latents - spread * noise) / signal
+def _clipped(predicted: Tensor, latents: Tensor, step: Tensor, scheduler: "SchedulerMixin", clip: float) -> Tensor:
+    """The prediction that leads to clean latents within +- clip."""
+    kept = scheduler.alphas_cumprod[int(step)].item()
+    signal, spread = kept**0.5, (1 - kept) ** 0.5
+    if scheduler.config.prediction_type == "v_prediction":
+        clean = signal * latents - spread * predicted
+        return (signal * latents - clean.clamp(-clip, clip)) / spread
+    clean = (latents - spread * predicted) / signal
     return (latents - signal * clean.clamp(-clip, clip)) / spread
 
 

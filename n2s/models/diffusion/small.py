@@ -22,7 +22,6 @@ SCHEDULE = {  # AudioLDM 2; "scaled_linear" of diffusers is "linear" of CompVis
     "beta_end": 0.0195,
     "beta_schedule": "scaled_linear",
     "clip_sample": False,
-    "prediction_type": "epsilon",
     "steps_offset": 1,
     "set_alpha_to_one": False,
 }
@@ -36,6 +35,7 @@ def small_audioldm2(
     channels: tuple[int, int, int, int] = (8, 16, 16, 16),
     vocoder: nn.Module | None = None,
     variant: Literal["full", "speech"] = "full",
+    prediction: Literal["epsilon", "v_prediction"] = "v_prediction",
 ) -> LatentDiffusion:
     """A stand-in that needs no download and runs on a laptop: the same parts with random weights, under a million.
 
@@ -53,13 +53,17 @@ def small_audioldm2(
         By default `GriffinLim`.
     variant
         ``full`` has a second context, for text, ``speech`` has not.
+    prediction
+        What the UNet predicts. The published ones predict the noise. One that is small and new cannot copy noise well
+        enough to learn anything else at the first steps, where all the rest is to be decided; of the velocity (Salimans
+        and Ho 2022) it learns the sound there.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs, too
         heads = tuple(count // 8 for count in channels)
         unet = _unet(channels, heads, condition_dim, variant, layers=1, groups=4)
         vae = _vae((8, 16, 16), layers=1, groups=4, scale=1.0)
-    return _joined(unet, vae, vocoder or GriffinLim())
+    return _joined(unet, vae, vocoder or GriffinLim(), prediction)
 
 
 def random_audioldm2(variant: Literal["full", "speech"] = "full", seed: int = 0) -> LatentDiffusion:
@@ -83,7 +87,7 @@ def random_audioldm2(variant: Literal["full", "speech"] = "full", seed: int = 0)
                 normalize_before=False,
             )
         )
-    return _joined(unet, vae, vocoder)
+    return _joined(unet, vae, vocoder, "epsilon")
 
 
 def fit_autoencoder(
@@ -220,7 +224,7 @@ def _vae(channels: tuple[int, ...], *, layers: int, groups: int, scale: float) -
     )
 
 
-def _joined(unet: nn.Module, vae: "AutoencoderKL", vocoder: nn.Module) -> LatentDiffusion:
+def _joined(unet: nn.Module, vae: "AutoencoderKL", vocoder: nn.Module, prediction: str) -> LatentDiffusion:
     from diffusers import DDIMScheduler
 
-    return LatentDiffusion(unet, vae, vocoder, DDIMScheduler(**SCHEDULE)).eval()
+    return LatentDiffusion(unet, vae, vocoder, DDIMScheduler(**SCHEDULE, prediction_type=prediction)).eval()

@@ -16,7 +16,7 @@ def denoising_loss(
     dropout: float = DROPOUT,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Mean squared error of the predicted noise, a scalar.
+    """Mean squared error of the predicted noise (or velocity, where the scheduler says so), a scalar.
 
     Each sample has its own step of the schedule, its own noise, and its own chance to lose its condition, so that the UNet
     also learns what to do without: classifier-free guidance needs that.
@@ -47,8 +47,10 @@ def denoising_loss(
     noise = randn(latents.shape, generator=generator, device=device).to(latents.device)
     kept = dropped(conditions, dropout, generator=generator)
     steps = steps.to(latents.device)
-    predicted = model.predict_noise(model.scheduler.add_noise(latents, noise, steps), steps, kept)
-    return F.mse_loss(predicted.float(), noise.float())
+    predicted = model.predict(model.scheduler.add_noise(latents, noise, steps), steps, kept)
+    velocity = model.scheduler.config.prediction_type == "v_prediction"
+    target = model.scheduler.get_velocity(latents, noise, steps) if velocity else noise
+    return F.mse_loss(predicted.float(), target)
 
 
 def dropped(conditions: Tensor, dropout: float, *, generator: Generator | None = None) -> Tensor:
