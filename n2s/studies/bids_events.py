@@ -40,7 +40,7 @@ def read_cells(path: Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The file is empty or no table, lacks onset or duration, or one of them is no number.
+        The file is empty or no table, lacks onset or duration, or one of them is no finite number.
     """
     table = _table(path)
     names = {name.lower(): name for name in table}
@@ -52,19 +52,37 @@ def read_cells(path: Path) -> pd.DataFrame:
         )
     table = table.rename(columns={names[name]: name for name in ("onset", "duration")})
     for name in ("onset", "duration"):
-        table[name] = _numbers(table[name], path)
+        table[name] = as_numbers(table[name], path)
     if table.onset.isna().any():
         raise UserError(f"{path}, line {int(table.onset.isna().argmax()) + 2}: onset is n/a; expected seconds.")
     return table.assign(line=np.arange(len(table)) + 2)
 
 
-def read_table(path: Path, *, numbers: tuple[str, ...]) -> pd.DataFrame:
-    """Read any tab-separated table: all cells as text ("" for n/a), but ``numbers`` (NaN for n/a), where they are there."""
-    table = _table(path)
-    for name in numbers:
-        if name in table:
-            table[name] = _numbers(table[name], path)
+def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -> pd.DataFrame:
+    """Read any table of tabs or commas: all cells as text ("" for n/a), but ``numbers`` (NaN for n/a), where they are there."""
+    table = _table(path, separator)
+    for name in set(numbers) & set(table):
+        table[name] = as_numbers(table[name], path)
     return table
+
+
+def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
+    """A column of text as float64, NaN for "" (n/a); a `UserError` where one is no finite number."""
+    found = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
+    wrong = ~np.isfinite(found) & (cells != "")
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UserError(f"{path}, line {row + 2}: {cells.name} is '{cells[row]}'; expected seconds, as 12.345, or n/a.")
+    return found
+
+
+def whole(cells: pd.Series, path: Path) -> pd.Series:
+    """A column of numbers as int64; a `UserError` where one is n/a, or has a fraction."""
+    wrong = ~(np.abs(cells) < 2**53) | (cells % 1 != 0)  # above, float64 has no fractions to tell
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UserError(f"{path}, line {row + 2}: {cells.name} is {cells.iloc[row]:g}; expected a whole number.")
+    return cells.astype(np.int64)
 
 
 def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
@@ -81,14 +99,14 @@ def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
     for name in ("kind", "stimulus_onset", *_FILLED):
         found = next((names[one.lower()] for one in getattr(columns, name) if one.lower() in names), None)
         rows[name] = table[found] if found else ""
-    rows["stimulus_onset"] = _numbers(rows.stimulus_onset, path)
+    rows["stimulus_onset"] = as_numbers(rows.stimulus_onset, path)
     codes = rows.text[rows.text != ""]
     if codes.str.fullmatch(r"-?\d+(\.0+)?").all():  # the trigger codes of BIDS' column value are nobody's words
         rows["text"] = ""
     return _of_our_kinds(rows, path)
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path, separator: str = "\t") -> pd.DataFrame:
     """All cells as text, "" for n/a and empty ones."""
     try:
         text = path.read_text("utf-8-sig")
@@ -100,12 +118,16 @@ def _table(path: Path) -> pd.DataFrame:
             f"{path}: {'no rows under the header' if lines else 'an empty file'}. Expected one row an event."
         )
     # Quotes are only text in BIDS; spreadsheets and pandas put a pair around a cell that holds one.
-    cells = [[_unquoted(cell) for cell in row] for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    try:
+        cells = [[_unquoted(cell) for cell in row] for row in csv.reader(lines, delimiter=separator, quoting=quoting)]
+    except csv.Error as error:
+        raise UserError(f"{path}: not a table ({error}).") from None
     wrong = next((i for i, row in enumerate(cells) if len(row) != len(cells[0])), None)
     if wrong is not None:
         raise UserError(
             f"{path}, row {wrong}: {len(cells[wrong])} cells under {len(cells[0])} columns ({', '.join(cells[0])}). "
-            "Expected one tab between two cells, n/a for an empty one."
+            f"Expected one {'comma' if separator == ',' else 'tab'} between two cells, n/a for an empty one."
         )
     doubled = sorted({name for name in cells[0] if cells[0].count(name) > 1})
     if doubled:
@@ -123,15 +145,6 @@ def _unquoted(cell: str) -> str:
     if len(cell) > 1 and cell[0] == cell[-1] == '"':
         cell = cell[1:-1].replace('""', '"').strip()
     return "" if cell.lower() == "n/a" else cell
-
-
-def _numbers(cells: pd.Series, path: Path) -> pd.Series:
-    numbers = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
-    wrong = numbers.isna() & (cells != "")
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise UserError(f"{path}, line {row + 2}: {cells.name} is '{cells[row]}'; expected seconds, as 12.345, or n/a.")
-    return numbers
 
 
 def _of_our_kinds(rows: pd.DataFrame, path: Path) -> pd.DataFrame:

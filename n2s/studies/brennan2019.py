@@ -9,9 +9,9 @@ import pandas as pd
 
 from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
-from n2s.studies.bids_events import complete, natural
+from n2s.studies.bids_events import as_numbers, complete, natural, read_table, whole
 from n2s.studies.card import Card, Wall
-from n2s.studies.matlab import read_mat
+from n2s.studies.matlab import positive, read_mat, real_numbers
 from n2s.studies.sentences import sequences
 from n2s.studies.stimuli import StimulusFolder
 from n2s.studies.study import Recording, Study
@@ -92,12 +92,12 @@ audio/DownTheRabbitHoleFinal_SoundFile1.wav ... SoundFile12.wav""",
         """The EEG, in volts, with the places of the easycap M10 (no electrode 29)."""
         path = self._paths[recording]
         raw = read_mat(path, "raw", ("trial", "label", "fsample"))
-        data = np.atleast_2d(np.asarray(raw["trial"], float))
+        data = np.atleast_2d(real_numbers(raw, "trial", path))
         labels = [str(label) for label in np.atleast_1d(raw["label"])]
-        if len(data) != len(labels):
-            raise UserError(f"{path}: {len(data)} channels and {len(labels)} labels.")
+        if data.ndim != 2 or len(data) != len(labels):
+            raise UserError(f"{path}: data of shape {data.shape} and {len(labels)} labels; expected a label a row.")
         kept = [index for index, label in enumerate(labels) if label not in NO_EEG]
-        info = mne.create_info([labels[index] for index in kept], float(raw["fsample"]), "eeg")
+        info = mne.create_info([labels[index] for index in kept], positive(raw, "fsample", path), "eeg")
         found = mne.io.RawArray(1e-6 * data[kept], info, verbose="error")
         try:
             return found.set_montage("easycap-M10", verbose="error")
@@ -109,7 +109,7 @@ audio/DownTheRabbitHoleFinal_SoundFile1.wav ... SoundFile12.wav""",
         path = self._paths[recording]
         words = self._words(recording)
         raw = read_mat(path, "raw", ("trial", "fsample"))
-        duration_s = np.atleast_2d(raw["trial"]).shape[1] / float(raw["fsample"])
+        duration_s = np.atleast_2d(real_numbers(raw, "trial", path)).shape[1] / positive(raw, "fsample", path)
         rows = []
         for segment, part in words.groupby("segment"):
             stimulus = self.stimuli.id(AUDIO.format(segment), where=str(path))
@@ -145,27 +145,30 @@ audio/DownTheRabbitHoleFinal_SoundFile1.wav ... SoundFile12.wav""",
         """``text``, ``onset`` (s in the EEG), ``stimulus_onset``, ``duration``, ``segment``, ``sequence``."""
         path = self.root / "proc" / self._paths[recording].name
         proc = read_mat(path, "proc", ("trl", "varnames"))
-        trials = np.atleast_2d(np.asarray(proc["trl"], float))
+        trials = np.atleast_2d(real_numbers(proc, "trl", path))
         columns = ["start", "stop", "offset", *(str(name) for name in np.atleast_1d(proc["varnames"]))]
-        if trials.shape[1] != len(columns) or "Order" not in columns:
+        if trials.ndim != 2 or trials.shape[1] != len(columns) or columns.count("Order") != 1:
             raise UserError(
-                f"{path}: trl has {trials.shape[1]} columns; expected start, stop, offset, segment, tmin and Order."
+                f"{path}: trl is {trials.shape}; expected the columns start, stop, offset, segment, tmin and Order."
             )
-        trials = pd.DataFrame(trials, columns=columns).astype({"Order": int})
+        if not np.isfinite(trials).all():
+            raise UserError(f"{path}: trl holds values that are not finite.")
+        trials = pd.DataFrame(trials, columns=columns)[["start", "offset", "Order"]]
+        trials["Order"] = whole(trials.Order, path)
         story = self._story
         lost = sorted(set(trials.Order) - set(story.Order))
         if lost or trials.Order.duplicated().any():
             raise UserError(f"{path}: words {lost[:5]} of trl are not in {WORDS}, or one is there twice.")
-        sfreq = float(read_mat(self._paths[recording], "raw", ("fsample",))["fsample"])
+        sfreq = positive(read_mat(self._paths[recording], "raw", ("fsample",)), "fsample", self._paths[recording])
         words = trials.merge(story, on="Order").sort_values("start", kind="stable", ignore_index=True)
         words = pd.DataFrame(
             {
-                "text": words.Word.astype(str),
+                "text": words.Word,
                 "onset": (words.start - 1 - words.offset_x) / sfreq,  # MATLAB counts from 1
                 "stimulus_onset": words.onset,
                 "duration": words.offset_y - words.onset,
-                "segment": words.Segment.astype(int),
-                "number": words.Sentence.astype(str),
+                "segment": words.Segment,
+                "number": words.Sentence,
             }
         )
         return words.assign(sequence=sequences(words, words.number).reindex(words.index).fillna("")).drop(
@@ -177,9 +180,16 @@ audio/DownTheRabbitHoleFinal_SoundFile1.wav ... SoundFile12.wav""",
         path = self.root / WORDS
         if not path.is_file():
             raise UserError(f"no {path}: it holds the words, their times in the audio, and their sentences.")
-        table = pd.read_csv(path)
+        table = read_table(path, numbers=(), separator=",")
         table.columns = [re.sub(r"\W", "", name) for name in table.columns]
-        absent = [name for name in ("Word", "Segment", "onset", "offset", "Order", "Sentence") if name not in table]
+        wanted = ["Word", "Segment", "onset", "offset", "Order", "Sentence"]
+        absent = [name for name in wanted if list(table).count(name) != 1]
         if absent:
-            raise UserError(f"{path}: no column {', '.join(absent)}; there are {', '.join(table.columns)}.")
-        return table
+            raise UserError(f"{path}: expected one column {', '.join(absent)}; there are {', '.join(table.columns)}.")
+        table = table[wanted].copy()
+        for name in ("onset", "offset", "Order", "Segment"):
+            table[name] = as_numbers(table[name], path)
+        unsaid = table[["onset", "offset"]].isna().any(axis=1)
+        if unsaid.any():
+            raise UserError(f"{path}, line {int(unsaid.argmax()) + 2}: a word without its times in the audio.")
+        return table.assign(Order=whole(table.Order, path), Segment=whole(table.Segment, path))

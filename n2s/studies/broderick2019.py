@@ -1,6 +1,7 @@
 """Broderick et al. 2019: 19 people listen to an hour of an audiobook in EEG (natural speech)."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
 from n2s.studies.bids_events import complete, natural
 from n2s.studies.card import Card, Wall
-from n2s.studies.matlab import read_mat
+from n2s.studies.matlab import positive, read_mat, real_numbers
 from n2s.studies.stimuli import StimulusFolder
 from n2s.studies.study import Recording, Study
 
@@ -102,23 +103,16 @@ stimuli/audio1.wav, align1.json ... (not public)""",
 
     def load(self, recording: Recording) -> mne.io.BaseRaw:
         """The 128 electrodes, in volts, at BioSemi's places; the mastoids are left out."""
-        path = self._paths[recording]
-        found = read_mat(path, "", ("eegData", "fs"))
-        data = np.asarray(found["eegData"], float)
-        if data.ndim != 2 or 128 not in data.shape:
-            raise UserError(f"{path}: eegData is {data.shape}; expected samples by 128 electrodes.")
-        data = data if data.shape[0] == 128 else data.T
+        data, sfreq = self._eeg(recording)
         montage = mne.channels.make_standard_montage("biosemi128")
-        raw = mne.io.RawArray(
-            1e-6 * data, mne.create_info(montage.ch_names, float(found["fs"]), "eeg"), verbose="error"
-        )
+        raw = mne.io.RawArray(1e-6 * data, mne.create_info(montage.ch_names, sfreq, "eeg"), verbose="error")
         return raw.set_montage(montage, verbose="error")
 
     def events(self, recording: Recording) -> pd.DataFrame:
         """The sound, the words and phones that Gentle found in it, and sentences."""
         path = self._paths[recording]
-        found = read_mat(path, "", ("eegData", "fs"))
-        duration_s = max(np.shape(found["eegData"])) / float(found["fs"])
+        data, sfreq = self._eeg(recording)
+        duration_s = data.shape[1] / sfreq
         stimulus = self.stimuli.id(f"audio{recording.run}", where=str(path))
         length_s = min(self.stimuli.length_s(stimulus), duration_s)
         sound = {"onset": 0.0, "duration": length_s, "kind": "sound", "stimulus": stimulus, "stimulus_onset": 0.0}
@@ -139,6 +133,15 @@ stimuli/audio1.wav, align1.json ... (not public)""",
         """The audio file."""
         return self.stimuli.path(stimulus)
 
+    def _eeg(self, recording: Recording) -> tuple[np.ndarray, float]:
+        """(electrode, sample) uV, and the sampling rate."""
+        path = self._paths[recording]
+        found = read_mat(path, "", ("eegData", "fs"))
+        data = real_numbers(found, "eegData", path)
+        if data.ndim != 2 or 128 not in data.shape:
+            raise UserError(f"{path}: eegData is {data.shape}; expected samples by 128 electrodes.")
+        return data if data.shape[0] == 128 else data.T, positive(found, "fs", path)
+
     def _alignment(self, recording: Recording) -> Path:
         path = self.stimuli.folder / f"align{recording.run}.json"
         if not path.is_file():
@@ -147,28 +150,44 @@ stimuli/audio1.wav, align1.json ... (not public)""",
 
 
 def gentle_rows(path: Path) -> list[dict]:
-    """Words and phones of an alignment by Gentle, s in the audio; words that it did not find are left out."""
+    """Words and phones of an alignment by Gentle, s in the audio; words that it did not find are left out.
+
+    Raises
+    ------
+    UserError
+        It is no JSON of Gentle's form, or a time is none in the audio.
+    """
     try:
         words = json.loads(path.read_text("utf-8"))["words"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: expected Gentle's JSON with a list 'words' ({error}).") from None
-    rows = []
-    for word in words:
-        if word.get("case") != "success":
-            continue
-        start = float(word["start"])
-        shared = {"stimulus_onset": start, "onset": start}
-        rows.append(shared | {"duration": float(word["end"]) - start, "kind": "word", "text": str(word["word"])})
-        for phone in word.get("phones", []):
-            text = re.sub("_[BIES]$", "", phone["phone"])
-            rows.append(
-                {
-                    "onset": start,
-                    "stimulus_onset": start,
-                    "duration": float(phone["duration"]),
-                    "kind": "phone",
-                    "text": text,
-                }
+        rows = [row for word in words if word.get("case") == "success" for row in _spoken(word)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"{path}: expected Gentle's JSON with a list 'words' of word, start, end and phones, times in s "
+            f"({type(error).__name__}: {error})."
+        ) from None
+    for row in rows:
+        if not (0 <= row["onset"] < math.inf and 0 <= row["duration"] < math.inf):
+            raise UserError(
+                f"{path}: the {row['kind']} '{row['text'][:40]}' is at {row['onset']:g} s for {row['duration']:g} s; expected "
+                "times from 0."
             )
-            start += float(phone["duration"])
     return rows
+
+
+def _spoken(word: dict) -> list[dict]:
+    """A word and its phones, which follow each other from the word's start."""
+    start = _seconds(word["start"])
+    rows = [{"kind": "word", "text": word["word"].strip(), "onset": start, "duration": _seconds(word["end"]) - start}]
+    for phone in word.get("phones", []):
+        duration = _seconds(phone["duration"])
+        rows.append(
+            {"kind": "phone", "text": re.sub("_[BIES]$", "", phone["phone"]), "onset": start, "duration": duration}
+        )
+        start += duration
+    return [row | {"stimulus_onset": row["onset"]} for row in rows]
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is no time")
+    return float(value)

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from n2s.errors import UserError
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.bids_events import read_cells
 from n2s.studies.card import Card, OpenNeuro
+from n2s.studies.matlab import read_mat, real_numbers
 from n2s.studies.study import Recording
 
 FMRI_LEAD_S = 10.65  # the published word times count from the start of the fMRI scan, that long before the sound
@@ -76,6 +75,8 @@ derivatives/annotations/time_align/word-level/story_1_word_time.mat""",
         stimulus = self.stimuli.id(story, where=str(path))
         length_s = self.stimuli.length_s(stimulus)
         cells = read_cells(path)
+        if "trial_type" not in cells:
+            raise UserError(f"{path}: no column trial_type; there are {', '.join(cells)}.")
         first = {kind: cells.onset[cells.trial_type == kind].min() for kind in ("Beg", "End")}
         onset = first["Beg"] if np.isfinite(first["Beg"]) else first["End"] - length_s
         if not np.isfinite(onset) or onset < 0:
@@ -103,12 +104,9 @@ derivatives/annotations/time_align/word-level/story_1_word_time.mat""",
         path = self._word_file(story)
         if not path.is_file():
             raise UserError(f"no word times at {path}. Download derivatives/annotations of ds004078.")
-        try:
-            found = loadmat(path)
-            start, stop = (np.asarray(found[key], float).ravel() - FMRI_LEAD_S for key in ("start", "end"))
-            text = [str(word).strip() for word in np.asarray(found["word"]).ravel()]
-        except (MatReadError, ValueError, KeyError, NotImplementedError) as error:
-            raise UserError(f"{path}: expected MATLAB arrays start, end and word ({error}).") from None
+        found = read_mat(path, "", ("start", "end", "word"))
+        start, stop = (real_numbers(found, key, path).ravel() - FMRI_LEAD_S for key in ("start", "end"))
+        text = [str(word).strip() for word in np.asarray(found["word"], object).ravel()]
         if not len(start) == len(stop) == len(text):
             raise UserError(
                 f"{path}: {len(start)} starts, {len(stop)} ends, {len(text)} words; expected as many of each."

@@ -67,7 +67,7 @@ def test_word_times_that_are_wrong(root):
     with pytest.raises(UserError, match="1 starts, 2 ends, 1 words"):
         study.events(recording)
     path.write_text("no MATLAB")
-    with pytest.raises(UserError, match="expected MATLAB arrays"):
+    with pytest.raises(UserError, match="not a whole MATLAB file"):
         study.events(recording)
     path.unlink()
     with pytest.raises(UserError, match="no word times"):
