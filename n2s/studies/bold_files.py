@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from n2s.errors import UserError, nearest
-from n2s.studies.bids_events import read_table
+from n2s.studies.bids_events import read_table, whole
 
 if TYPE_CHECKING:
     import nibabel
@@ -113,7 +113,7 @@ class BoldFiles:
         table = read_table(path, numbers=("index",))
         if not {"index", "name"} <= set(table):
             raise UserError(f"{path}: expected the columns index and name; there are {', '.join(table)}.")
-        return {int(row.index_): row.name for row in table.rename(columns={"index": "index_"}).itertuples(index=False)}
+        return dict(zip(whole(table["index"], path).tolist(), table["name"], strict=True))
 
     def _on_grid(self, path: Path, bold: "nibabel.Nifti1Image", bold_path: Path) -> "nibabel.Nifti1Image":
         """A mask or atlas on the run's grid; a UserError with both shapes and affines where it is not, unless asked."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
-from n2s.studies.bids_events import read_table
+from n2s.studies.bids_events import read_table, whole
 from n2s.studies.fmri import CLIP_COLUMNS, OPTIONAL
 from n2s.studies.stimuli import StimulusFolder
 
@@ -36,7 +36,7 @@ def read_clips(path: Path) -> pd.DataFrame:
     for name in CLIP_COLUMNS[1:]:
         if table[name].isna().any():
             raise UserError(f"{path}, line {int(table[name].isna().argmax()) + 2}: {name} is n/a; expected a number.")
-    return table.astype({"repeat": int}) if "repeat" in table else table
+    return table.assign(repeat=whole(table["repeat"].astype(float), path)) if "repeat" in table else table
 
 
 def check_in_run(clips: pd.DataFrame, n_tr: int, tr_s: float, *, where: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from n2s.errors import UserError
 from n2s.paths import data_folder
-from n2s.studies.bids_events import read_table
+from n2s.studies.bids_events import read_table, whole
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.bold_files import KINDS, BoldFiles
 from n2s.studies.card import Card, OpenNeuro
@@ -159,7 +159,7 @@ genres/blues/blues.00000.wav ...                    (GTZAN, brought)""",
         steps = np.diff(table.onset)
         if table[[*COLUMNS]].isna().any(axis=None) or not np.allclose(np.r_[steps, table.duration], MUSIC_S):
             raise UserError(f"{path}: expected a piece of {MUSIC_S:g} s every {MUSIC_S:g} s, and no n/a.")
-        return table.astype({"track": int})
+        return table.assign(track=whole(table.track, path))
 
     def _bold_file(self, recording: Recording) -> Path:
         found = self._bold.get(recording.name, [])
