@@ -1,5 +1,6 @@
 """Logs of the software Presentation: what was shown or played, in ten-thousandths of a second."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from n2s.errors import UserError
 
 TICK_S = 1e-4
+_TICKS = re.compile("-?[0-9]{1,15}")
 COLUMNS = ("Event Type", "Code", "Time")
 
 
@@ -38,7 +40,7 @@ def read_log(path: Path) -> pd.DataFrame:
         begun = True
         if len(cells) > max(places):
             kind, code, time = (cells[place].strip() for place in places)
-            if time.lstrip("-").isdigit():
+            if _TICKS.fullmatch(time):
                 rows.append((kind, code, int(time) * TICK_S))
     table = pd.DataFrame(rows, columns=["kind", "code", "time_s"])
     if table.empty:

@@ -161,7 +161,7 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid   (not in the data set)"""
         if not path.is_file():
             raise UserError(f"no {path}: it holds the sentences, one a line, each behind its number.")
         lines = [line.strip().split(maxsplit=1) for line in path.read_text("utf-8", errors="replace").splitlines()]
-        return {int(line[0]): line[1] for line in lines if len(line) == 2 and line[0].isdigit()}
+        return {int(line[0]): line[1] for line in lines if len(line) == 2 and re.fullmatch("[0-9]{1,9}", line[0])}
 
 
 def sounds(log: pd.DataFrame, path: Path) -> list[tuple[int, float, float]]:
@@ -169,7 +169,7 @@ def sounds(log: pd.DataFrame, path: Path) -> list[tuple[int, float, float]]:
     found: list[tuple[int, float, float]] = []
     number, start_s = None, None
     for row in log.itertuples():
-        file = re.search(r"Start File (\d+)\.wav", row.code)
+        file = re.search(r"Start File ([0-9]{1,9})\.wav", row.code)
         if file:
             number, start_s = int(file[1]), None
         elif "Audio onset" in row.code and number is not None:
