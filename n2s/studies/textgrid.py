@@ -1,5 +1,6 @@
 """Praat TextGrids: what praatio reads, as a table; and the words, phones and sentences of an alignment."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,7 @@ def read_textgrid(path: Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        There is no such file, or praatio cannot read it.
+        There is no such file, praatio cannot read it, or a label has no time in the audio.
     """
     try:
         grid = textgrid.openTextgrid(
@@ -49,8 +50,14 @@ def read_textgrid(path: Path) -> pd.DataFrame:
         for entry in grid.getTier(name).entries:
             start, *stop, label = entry  # an interval has a stop, a point has none
             text = " ".join(label.split())
-            if text:
-                rows.append((name, text, float(start), float(stop[0] - start) if stop else 0.0))
+            if not text:
+                continue
+            onset, duration = float(start), float(stop[0] - start) if stop else 0.0
+            if not (0 <= onset < math.inf and 0 <= duration < math.inf):
+                raise UserError(
+                    f"{path}: the label '{text[:40]}' of '{name}' is at {onset:g} s for {duration:g} s; expected times from 0."
+                )
+            rows.append((name, text, onset, duration))
     return pd.DataFrame(rows, columns=["tier", "text", "onset", "duration"])
 
 
