@@ -107,7 +107,7 @@ stimuli/audio/*.wav""",
 def _dict(text: str, path: Path, line: int) -> dict:
     try:
         found = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # all that it documents
         found = None
     if not isinstance(found, dict):
         raise UserError(

@@ -227,8 +227,11 @@ SoundReconstruction_stimulus.csv                     (from the repository Kamita
         """(video, start in ms) -> label; (video, "") has that of the video's first row."""
         if not self._csv.is_file():
             return {}
-        with open(self._csv, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        try:
+            with open(self._csv, encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file, restval=""))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"{self._csv}: not a table in UTF-8 ({error}). Download it again.") from None
         needed = ("YouTube ID", "start seconds", "label")
         if not rows or any(name not in rows[0] for name in needed):
             raise UserError(f"{self._csv}: expected the columns {', '.join(needed)}, separated by commas.")
