@@ -1,19 +1,14 @@
 """The command on a tiny fMRI study."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from fmri_runs import AUDIOMAE, DECODER, FBANK, TOKENS
 
 from n2s import __main__ as command
-
-TOKENS = {"class_path": "n2s.features.UntrainedAudioMAETokens", "init_args": {"duration_s": 1.0, "dim": 16, "depth": 1}}
-FBANK = {"class_path": "n2s.features.ClipFbank", "init_args": {"duration_s": 1.0}}
-DECODER = {"dim": 16, "depth": 1, "n_heads": 2, "hidden": 16, "max_patches": 64}
-AUDIOMAE = {"dim": 16, "depth": 0, "n_heads": 2, "decoder_dim": 16, "decoder_depth": 2, "decoder_heads": 2}
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +87,3 @@ def acoustic(n2s):
         return n2s(verb, "FMRIAcoustic", *words, data=given, model=options, **parts)
 
     return run
-
-
-def newest(experiment):
-    """The newest run's folder."""
-    return sorted(Path("checkpoints", experiment).iterdir())[-1]
-
-
-def scores(experiment):
-    """Of the newest run."""
-    return json.loads((newest(experiment) / "metrics.json").read_text())["test"]

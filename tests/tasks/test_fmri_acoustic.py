@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import newest, scores
+from fmri_runs import newest, scores
 from torch.nn.functional import mse_loss
 
 from n2s.metrics.clip_result import ClipResult

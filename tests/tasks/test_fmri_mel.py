@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import FBANK, newest, scores
+from fmri_runs import FBANK, newest, scores
 from sklearn.linear_model import Ridge
 from tiny_fmri import LAG_S, TinyFMRI
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import newest, scores
+from fmri_runs import newest, scores
 from scipy import stats
 from tiny_fmri import LAG_S, TinyFMRI
 
