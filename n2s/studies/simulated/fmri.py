@@ -1,13 +1,9 @@
 """A simulated fMRI study: listeners in a scanner hear stories that a speech synthesizer reads."""
 
-import hashlib
-import json
 import os
 import random
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +12,7 @@ import pandas as pd
 from rich.progress import track
 
 from n2s.errors import UserError
-from n2s.paths import cache_dir, disk_room, written_whole
+from n2s.paths import disk_room, written_whole
 from n2s.studies.events import events_table
 from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.simulated.bold_noise import residual_maker, temporal_covariance
@@ -24,17 +20,14 @@ from n2s.studies.simulated.bold_observer import BoldObserver
 from n2s.studies.simulated.bold_run import LEAD_S, count_volumes, scan, story_courses, stretch
 from n2s.studies.simulated.bold_sources import FINE_HZ, BoldListener, bold_listener, brain, channels, courses, responses
 from n2s.studies.simulated.observer import sample
-from n2s.studies.simulated.spoken import chosen_stories, speak_into
-from n2s.studies.simulated.stories import SPLIT, stories
+from n2s.studies.simulated.spoken import SpokenStudy, stimulus_of
 from n2s.studies.study import Recording
 
 if TYPE_CHECKING:
     import nibabel
 
-VERSION = 1  # bump when the numbers change though the settings do not
 
-
-class SimulatedFMRI(FMRIStudy):
+class SimulatedFMRI(SpokenStudy, FMRIStudy):
     """BOLD answers to speech whose generator is known, and with it the best score that any decoder can reach.
 
     Every subject hears every story once, a run each, and the test story ``n_repeats`` times (sessions "1", "2", ...).
@@ -75,7 +68,7 @@ class SimulatedFMRI(FMRIStudy):
         Where to keep the study; None: ``simulated`` in the cache.
     """
 
-    name = "simulated_fmri"
+    name, kind, version = "simulated_fmri", "fmri", 1
 
     def __init__(
         self,
@@ -93,25 +86,20 @@ class SimulatedFMRI(FMRIStudy):
         max_story_s: float | None = None,
         root: Path | str | None = None,
     ):
-        for name, value, least in (
-            ("n_subjects", n_subjects, 1),
-            ("tr_s", tr_s, 0.1),
-            ("resolution_mm", resolution_mm, 2),
-            ("clip_s", clip_s, 0.5),
-            ("n_repeats", n_repeats, 1),
-            ("noise_level", noise_level, 1e-3),  # the likelihood of noiseless data is infinite, and files are float32
-            ("signal_gain", signal_gain, 0),
-            ("seed", seed, 0),
-            ("max_story_s", max_story_s or 1, 1),
-        ):
-            if value < least:
-                raise UserError(f"{self.name}: {name} is {value}; it must be at least {least}.")
+        least = {
+            "n_subjects": (n_subjects, 1),
+            "tr_s": (tr_s, 0.1),
+            "resolution_mm": (resolution_mm, 2),
+            "clip_s": (clip_s, 0.5),
+            "n_repeats": (n_repeats, 1),
+            "noise_level": (noise_level, 1e-3),  # the likelihood of noiseless data is infinite, and files are float32
+            "signal_gain": (signal_gain, 0),
+            "seed": (seed, 0),
+        }
+        super().__init__(stories=stories, max_story_s=max_story_s, root=root, least=least)
         self.n_subjects, self.n_repeats, self.seed, self.clean = n_subjects, n_repeats, seed, clean
         self.tr_s, self.resolution_mm, self.clip_s = float(tr_s), int(resolution_mm), float(clip_s)
-        self.noise_level, self.signal_gain, self.max_story_s = float(noise_level), float(signal_gain), max_story_s
-        self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
-        self._stories = chosen_stories(stories, self.name)
-        self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
+        self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)
 
     def recordings(self) -> list[Recording]:
         """One a subject, story text and presentation: the task is the story, the run its language."""
@@ -142,7 +130,7 @@ class SimulatedFMRI(FMRIStudy):
         UserError
             The story is shorter than a clip.
         """
-        stimulus = _stimulus(recording)
+        stimulus = stimulus_of(recording)
         story = self._stories[stimulus]
         heard_s = (len(self._channels(stimulus)) - 1) / FINE_HZ  # the last frame is centred at the end
         n_clips = int(heard_s / self.clip_s + 1e-6)
@@ -167,14 +155,10 @@ class SimulatedFMRI(FMRIStudy):
 
     def events(self, recording: Recording) -> pd.DataFrame:
         """Story, sentences, words and phones, on the run's clock."""
-        events = pd.read_parquet(self._spoken(_stimulus(recording)) / "events.parquet")
+        events = pd.read_parquet(self._spoken(stimulus_of(recording)) / "events.parquet")
         events["onset"] = events.stimulus_onset + LEAD_S
         duration_s = self._n_volumes(recording) * self.tr_s
         return events_table(events, where=f"{self.name}, {recording.name}", duration_s=duration_s)
-
-    def audio(self, stimulus: str) -> Path:
-        """The story as it was played: 16 kHz, one channel."""
-        return self._spoken(stimulus) / "audio.wav"
 
     def mask(self) -> "nibabel.Nifti1Image":
         """The grey-matter mask: voxels are in its C order, so that ``nilearn.masking.unmask`` puts a map into space."""
@@ -184,7 +168,7 @@ class SimulatedFMRI(FMRIStudy):
         """The run's files and the stimulus' events; makes all runs that are missing."""
         self.prepare()
         folder = self._run(recording)
-        return [folder / "bold.npy", folder / "nuisances.npy", self._spoken(_stimulus(recording)) / "events.parquet"]
+        return [folder / "bold.npy", folder / "nuisances.npy", self._spoken(stimulus_of(recording)) / "events.parquet"]
 
     def settings(self) -> dict:
         """Names the folder of runs made with the same settings, and what is done on reading."""
@@ -204,7 +188,7 @@ class SimulatedFMRI(FMRIStudy):
         missing = [recording for recording in self.recordings() if not self._run(recording).exists()]
         if not missing:
             return
-        stimuli = sorted({_stimulus(recording) for recording in missing})
+        stimuli = sorted({stimulus_of(recording) for recording in missing})
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # each but waits for eSpeak's process
             for _ in track(pool.map(self._spoken, stimuli), f"speaking {len(stimuli)} stories", total=len(stimuli)):
                 pass
@@ -238,7 +222,7 @@ class SimulatedFMRI(FMRIStudy):
         n_volumes, n_clip = len(data), sample(self.clip_s, FINE_HZ)
         cleaning = residual_maker(nuisances)
         data, temporal = cleaning @ data, cleaning @ temporal_covariance(n_volumes, self.tr_s) @ cleaning
-        heard = self._channels(_stimulus(recording))
+        heard = self._channels(stimulus_of(recording))
         whole = story_courses(heard, self.tr_s)
         clips = np.stack([self._clip(stimulus, start_s, n_clip) for stimulus, start_s in candidates])
         observer = BoldObserver(person.patterns, person.noise)
@@ -256,35 +240,20 @@ class SimulatedFMRI(FMRIStudy):
             )
         return scores
 
-    @cached_property
-    def _folder(self) -> Path:
-        """Keyed by all that changes the numbers; who and what is chosen of them does not."""
-        settings = {
-            "version": VERSION,
+    def _numbers(self) -> dict:
+        return {
             "tr_s": self.tr_s,
             "resolution_mm": self.resolution_mm,
             "noise_level": self.noise_level,
             "signal_gain": self.signal_gain,
             "seed": self.seed,
-            "max_story_s": self.max_story_s,
-            "stories": [asdict(story) for story in stories()],
         }
-        return self.root / f"fmri-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]}"
+
+    def _describe(self, folder: Path, events: pd.DataFrame) -> None:
+        np.save(folder / "channels.npy", channels(folder / "audio.wav", events))
 
     def _run(self, recording: Recording) -> Path:
         return self._folder / "runs" / recording.name
-
-    def _spoken(self, stimulus: str) -> Path:
-        """Folder of one stimulus: its audio, events and channels, made if missing."""
-        folder = self._folder / "stimuli" / stimulus
-        if not folder.exists():
-            if stimulus not in self._stories:
-                raise UserError(f"{self.name}: no stimulus '{stimulus}'; there are {', '.join(self._stories)}.")
-            with written_whole(folder) as part:
-                story = self._stories[stimulus]
-                events = speak_into(part, story, speech=self.root / "speech", max_story_s=self.max_story_s)
-                np.save(part / "channels.npy", channels(part / "audio.wav", events))
-        return folder
 
     def _channels(self, stimulus: str) -> np.ndarray:
         return np.load(self._spoken(stimulus) / "channels.npy", mmap_mode="r")
@@ -298,7 +267,7 @@ class SimulatedFMRI(FMRIStudy):
         return stretch(heard, first, n_samples)
 
     def _n_volumes(self, recording: Recording) -> int:
-        return count_volumes(len(self._channels(_stimulus(recording))), self.tr_s)
+        return count_volumes(len(self._channels(stimulus_of(recording))), self.tr_s)
 
     def _listener(self, recording: Recording) -> BoldListener:
         return bold_listener(int(recording.subject), self.resolution_mm, self.seed)
@@ -328,18 +297,14 @@ class SimulatedFMRI(FMRIStudy):
             return
         entropy = [self.seed, int(recording.subject), int(recording.session)]
         data, nuisances = scan(
-            self._channels(_stimulus(recording)),
+            self._channels(stimulus_of(recording)),
             self._listener(recording),
             tr_s=self.tr_s,
             signal_gain=self.signal_gain,
             noise_level=self.noise_level,
-            rng=np.random.default_rng([*entropy, zlib.crc32(_stimulus(recording).encode())]),
+            rng=np.random.default_rng([*entropy, zlib.crc32(stimulus_of(recording).encode())]),
         )
         with written_whole(self._run(recording)) as folder:
             folder.mkdir()
             np.save(folder / "bold.npy", data.astype(np.float32))
             np.save(folder / "nuisances.npy", nuisances)
-
-
-def _stimulus(recording: Recording) -> str:
-    return f"{recording.task}.{recording.run}"

@@ -1,14 +1,11 @@
 """A simulated MEG study: listeners in a helmet hear stories that a speech synthesizer reads."""
 
-import hashlib
-import json
 import os
 import random
 import shutil
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,21 +15,19 @@ import pandas as pd
 from rich.progress import track
 
 from n2s.errors import UserError
-from n2s.paths import cache_dir, written_whole
+from n2s.paths import written_whole
 from n2s.studies.events import events_table
 from n2s.studies.simulated.noise import autocovariance, time_courses
 from n2s.studies.simulated.observer import candidate_courses, log_likelihood_ratios, sample
 from n2s.studies.simulated.sources import AUDIO_HZ, Listener, listener, stimulus_features
-from n2s.studies.simulated.spoken import chosen_stories, speak_into
-from n2s.studies.simulated.stories import SPLIT, stories
-from n2s.studies.study import Recording, Study
+from n2s.studies.simulated.spoken import SpokenStudy, stimulus_of
+from n2s.studies.study import Recording
 
-VERSION = 1  # bump when the numbers change though the settings do not
 TAIL_S = 1.5  # silence after a story
 BAD_LEVELS = (30.0, 0.01, 100.0)  # of the bad channels, relative to good ones: noisy, nearly flat, broken
 
 
-class SimulatedMEG(Study):
+class SimulatedMEG(SpokenStudy):
     """Speech-evoked MEG whose generator is known, and with it the best score that any decoder can reach.
 
     Every subject hears every story once. A recording is the activity of six sources in auditory cortex (`sources`),
@@ -65,7 +60,7 @@ class SimulatedMEG(Study):
         Where to keep the study; None: ``simulated`` in the cache.
     """
 
-    name = "simulated_meg"
+    name, kind, version = "simulated_meg", "meg", 1
 
     def __init__(
         self,
@@ -80,24 +75,18 @@ class SimulatedMEG(Study):
         system: Literal["vectorview", "ctf275"] = "vectorview",
         root: Path | str | None = None,
     ):
-        for name, value, least in (
-            ("n_subjects", n_subjects, 1),
-            ("sfreq", sfreq, 1),
-            ("noise_level", noise_level, 1e-6),  # the likelihood of noiseless data is infinite
-            ("signal_gain", signal_gain, 0),
-            ("seed", seed, 0),
-            ("max_story_s", max_story_s or 1, 1),
-        ):
-            if value < least:
-                raise UserError(f"{self.name}: {name} is {value}; it must be at least {least}.")
+        least = {
+            "n_subjects": (n_subjects, 1),
+            "sfreq": (sfreq, 1),
+            "noise_level": (noise_level, 1e-6),  # the likelihood of noiseless data is infinite
+            "signal_gain": (signal_gain, 0),
+            "seed": (seed, 0),
+        }
+        super().__init__(stories=stories, max_story_s=max_story_s, root=root, least=least)
         if AUDIO_HZ % sfreq:
             raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 125, 250, 500, 1000, say.")
-        self.n_subjects, self.sfreq, self.seed, self.max_story_s = n_subjects, float(sfreq), seed, max_story_s
+        self.n_subjects, self.sfreq, self.seed, self.system = n_subjects, float(sfreq), seed, system
         self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)
-        self.system = system
-        self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
-        self._stories = chosen_stories(stories, self.name)
-        self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
 
     def recordings(self) -> list[Recording]:
         """One recording a subject and story text: the task is the story, the run is its language."""
@@ -114,20 +103,16 @@ class SimulatedMEG(Study):
 
     def events(self, recording: Recording) -> pd.DataFrame:
         """Story, sentences, words and phones, on the recording's clock."""
-        stimulus = _stimulus(recording)
+        stimulus = stimulus_of(recording)
         events = pd.read_parquet(self._spoken(stimulus) / "events.parquet")
         events["onset"] = events.stimulus_onset + self._lead(recording) / self.sfreq
         duration_s = self._n_times(recording) / self.sfreq
         return events_table(events, where=f"{self.name}, {recording.name}", duration_s=duration_s)
 
-    def audio(self, stimulus: str) -> Path:
-        """The story as it was played: 16 kHz, one channel."""
-        return self._spoken(stimulus) / "audio.wav"
-
     def sources(self, recording: Recording) -> list[Path]:
         """The FIF file and the stimulus' events; makes all recordings that are missing."""
         self.prepare()
-        return [self._file(recording), self._spoken(_stimulus(recording)) / "events.parquet"]
+        return [self._file(recording), self._spoken(stimulus_of(recording)) / "events.parquet"]
 
     def settings(self) -> dict:
         """Names the folder of recordings made with the same settings."""
@@ -150,7 +135,7 @@ class SimulatedMEG(Study):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         # Threads do: numpy, scipy and the disk let others run. MNE's log level is the process', so it is set out here.
         with mne.use_log_level("error"), ThreadPoolExecutor(min(4, cores)) as pool:
-            stimuli = sorted({_stimulus(recording) for recording in missing})
+            stimuli = sorted({stimulus_of(recording) for recording in missing})
             _wait([pool.submit(self._spoken, stimulus) for stimulus in stimuli], f"speaking {len(stimuli)} stories")
             self._check_space(missing)
             for subject in {recording.subject for recording in missing}:
@@ -203,35 +188,20 @@ class SimulatedMEG(Study):
             temporal=autocovariance(n_times, self.sfreq),
         )
 
-    @cached_property
-    def _folder(self) -> Path:
-        """Keyed by all that changes the numbers; who and what is chosen of them does not."""
-        settings = {
-            "version": VERSION,
+    def _numbers(self) -> dict:
+        return {
             "sfreq": self.sfreq,
             "noise_level": self.noise_level,
             "signal_gain": self.signal_gain,
             "seed": self.seed,
             "system": self.system,
-            "max_story_s": self.max_story_s,
-            "stories": [asdict(story) for story in stories()],
         }
-        return self.root / f"meg-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]}"
+
+    def _describe(self, folder: Path, events: pd.DataFrame) -> None:
+        np.save(folder / "features.npy", stimulus_features(folder / "audio.wav", events, self.sfreq))
 
     def _file(self, recording: Recording) -> Path:
         return self._folder / recording.name / "meg_raw.fif"
-
-    def _spoken(self, stimulus: str) -> Path:
-        """Folder of one stimulus: its audio, events and features, made if missing."""
-        folder = self._folder / "stimuli" / stimulus
-        if not folder.exists():
-            if stimulus not in self._stories:
-                raise UserError(f"{self.name}: no stimulus '{stimulus}'; there are {', '.join(self._stories)}.")
-            with written_whole(folder) as part:
-                story = self._stories[stimulus]
-                events = speak_into(part, story, speech=self.root / "speech", max_story_s=self.max_story_s)
-                np.save(part / "features.npy", stimulus_features(part / "audio.wav", events, self.sfreq))
-        return folder
 
     def _features(self, stimulus: str) -> np.ndarray:
         return np.load(self._spoken(stimulus) / "features.npy")
@@ -241,11 +211,11 @@ class SimulatedMEG(Study):
         return round(self.sfreq * np.random.default_rng(self._entropy(recording, 0)).uniform(1, 2))
 
     def _n_times(self, recording: Recording) -> int:
-        features = np.load(self._spoken(_stimulus(recording)) / "features.npy", mmap_mode="r")
+        features = np.load(self._spoken(stimulus_of(recording)) / "features.npy", mmap_mode="r")
         return self._lead(recording) + len(features) + round(TAIL_S * self.sfreq)
 
     def _entropy(self, recording: Recording, use: int) -> list[int]:
-        return [self.seed, int(recording.subject), zlib.crc32(_stimulus(recording).encode()), use]
+        return [self.seed, int(recording.subject), zlib.crc32(stimulus_of(recording).encode()), use]
 
     def _listener(self, subject: int) -> Listener:
         return _listener(subject, self.sfreq, self.seed, self.system)
@@ -270,7 +240,7 @@ class SimulatedMEG(Study):
         mixing = (np.linalg.cholesky(person.noise) * self.noise_level).astype(np.float32)
         patterns = person.patterns.astype(np.float32)
         activity = np.zeros((patterns.shape[1], n_times), np.float32)
-        heard = person.drive(self._features(_stimulus(recording)))
+        heard = person.drive(self._features(stimulus_of(recording)))
         heard = np.pad(heard, ((0, 0), (0, n_times - lead - heard.shape[1])))
         activity[:, lead:] = person.activity(heard) * self.signal_gain
         for start in range(0, n_times, 4096):  # in pieces and in place: memory
@@ -298,7 +268,3 @@ def _wait(jobs: list[Future], what: str) -> None:
 @lru_cache(maxsize=16)
 def _listener(subject: int, sfreq: float, seed: int, system: str) -> Listener:
     return listener(subject, sfreq, seed, system)
-
-
-def _stimulus(recording: Recording) -> str:
-    return f"{recording.task}.{recording.run}"

@@ -1,5 +1,10 @@
 """What all simulated studies share: which stories are chosen, and their audio and events, cut to length."""
 
+import hashlib
+import json
+from abc import abstractmethod
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +12,84 @@ import pandas as pd
 import soundfile
 
 from n2s.errors import UserError, nearest
+from n2s.paths import cache_dir, written_whole
 from n2s.studies.simulated.speech import audio_file, events_file, speak_story
-from n2s.studies.simulated.stories import Story, stories
+from n2s.studies.simulated.stories import SPLIT, Story, stories
+from n2s.studies.study import Recording, Study
+
+
+class SpokenStudy(Study):
+    """People to whom a speech synthesizer reads stories. All is made at the first need, in a folder of its settings.
+
+    Parameters
+    ----------
+    stories
+        Which, by id (all its languages) or ``id.language``; None: all.
+    max_story_s
+        Cut each at the end of the last sentence before this time (the first sentence always stays); None: whole.
+    root
+        Where to keep the study; None: ``simulated`` in the cache.
+    least
+        Option -> its value and the least that makes sense, to be checked.
+    """
+
+    version: int  #: bump when the numbers change though the settings do not
+    kind: str  #: what the folder's name begins with
+
+    def __init__(
+        self,
+        *,
+        stories: list[str] | None,
+        max_story_s: float | None,
+        root: Path | str | None,
+        least: dict[str, tuple[float, float]],
+    ):
+        for name, (value, low) in (least | {"max_story_s": (max_story_s or 1, 1)}).items():
+            if value < low:
+                raise UserError(f"{self.name}: {name} is {value}; it must be at least {low}.")
+        self.max_story_s = max_story_s
+        self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
+        self._stories = chosen_stories(stories, self.name)
+        self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
+
+    @abstractmethod
+    def _numbers(self) -> dict:
+        """The settings that change the numbers, stories apart; who and what is chosen of them does not."""
+
+    @abstractmethod
+    def _describe(self, folder: Path, events: pd.DataFrame) -> None:
+        """Write what the simulated brains answer to beside a stimulus' ``audio.wav``."""
+
+    def audio(self, stimulus: str) -> Path:
+        """The story as it was played: 16 kHz, one channel."""
+        return self._spoken(stimulus) / "audio.wav"
+
+    @cached_property
+    def _folder(self) -> Path:
+        settings = {
+            "version": self.version,
+            **self._numbers(),
+            "max_story_s": self.max_story_s,
+            "stories": [asdict(story) for story in stories()],
+        }
+        return self.root / f"{self.kind}-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]}"
+
+    def _spoken(self, stimulus: str) -> Path:
+        """Folder of one stimulus: its audio, events and description, made if missing."""
+        folder = self._folder / "stimuli" / stimulus
+        if not folder.exists():
+            if stimulus not in self._stories:
+                raise UserError(f"{self.name}: no stimulus '{stimulus}'; there are {', '.join(self._stories)}.")
+            with written_whole(folder) as part:
+                story = self._stories[stimulus]
+                events = speak_into(part, story, speech=self.root / "speech", max_story_s=self.max_story_s)
+                self._describe(part, events)
+        return folder
+
+
+def stimulus_of(recording: Recording) -> str:
+    """The stimulus of a recording, whose task is the story and whose run is its language."""
+    return f"{recording.task}.{recording.run}"
 
 
 def chosen_stories(wanted: list[str] | None, study: str) -> dict[str, Story]:
