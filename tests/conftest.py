@@ -1,6 +1,7 @@
 """One thread a process, an own cache, and the folder of real files where it is at hand."""
 
 import os
+import sys
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -9,11 +10,30 @@ os.environ["WANDB_MODE"] = "disabled"
 
 import pytest  # noqa: E402
 
+from n2s import __main__ as command  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """Never the user's cache: one a test run, shared by its tests, as a user's is by their runs."""
     monkeypatch.setenv("N2S_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def run_n2s(monkeypatch, capsys):
+    """Run the command in this process: words -> (exit status, stdout, stderr)."""
+
+    def run(*words) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["n2s", *map(str, words)])
+        status = 0
+        try:
+            command.main()
+        except SystemExit as stopped:
+            status = stopped.code
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

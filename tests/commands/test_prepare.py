@@ -1,11 +1,9 @@
 """`n2s prepare` with a recipe: no run, no model, and a fit that finds everything there."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from n2s import __main__ as command
 from n2s.data import recordings
 from n2s.features.mel import Mel
 
@@ -27,24 +25,11 @@ trainer: {max_epochs: 1, enable_progress_bar: false}
 
 
 @pytest.fixture
-def n2s(tmp_path, monkeypatch, capsys):
+def n2s(tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     Path("small.yaml").write_text(SMALL)
-
-    def run(*words):
-        monkeypatch.setattr(
-            sys, "argv", ["n2s", words[0], "--config", str(RECIPE), "--config", "small.yaml", *words[1:]]
-        )
-        try:
-            command.main()
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
+    return lambda verb, *words: run_n2s(verb, "--config", RECIPE, "--config", "small.yaml", *words)
 
 
 def test_parts_then_everything_then_fit(n2s, tmp_path, monkeypatch):

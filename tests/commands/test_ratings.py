@@ -1,14 +1,12 @@
 """`n2s ratings`: files of several raters, what is odd in them, and what is made of them."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from n2s import __main__ as command
 from n2s.errors import UserError
 from n2s.report.ratings import COLUMNS, read_ratings
 
@@ -43,18 +41,8 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def n2s(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["n2s", "ratings", *map(str, words)])
-        try:
-            command.main()
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return call
+def n2s(run_n2s):
+    return lambda *words: run_n2s("ratings", *words)
 
 
 def test_several_files_give_a_table_a_figure_and_json(files, n2s, tmp_path):

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser
 
-from n2s import __main__ as command
 from n2s import studies
 from n2s.studies.fmri import FMRIStudy
 
@@ -22,18 +21,8 @@ M_EEG = [name for name in PUBLIC if name not in FMRI]
 
 
 @pytest.fixture
-def n2s(monkeypatch, capsys):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["n2s", "studies", *map(str, words)])
-        try:
-            command.main()
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
+def n2s(run_n2s):
+    return lambda *words: run_n2s("studies", *words)
 
 
 def test_every_data_set_has_a_tree_a_config_and_a_whole_card():

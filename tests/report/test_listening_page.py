@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 import soundfile
 from listening import METHODS, RATE, TEXT, content_of, write_sounds
 
-from n2s import __main__ as command
 from n2s.errors import UserError
 from n2s.report.listening_page import _codes, evenly, write_listening_page
 from n2s.runs.predictions import read_manifest, write_manifest
@@ -33,18 +31,8 @@ def run(tmp_path) -> Path:
 
 
 @pytest.fixture
-def n2s(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["n2s", *map(str, words)])
-        try:
-            command.main()
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return call
+def n2s(run_n2s):
+    return run_n2s
 
 
 def test_the_page_holds_the_sounds_and_only_the_key_tells_whose_they_are(run):

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from chromium import PROGRAMS, Browser, find_browser
 from listening import METHODS, TEXT, content_of, write_sounds
 
-from n2s import __main__ as command
 from n2s.report.listening_page import write_listening_page
 from n2s.runs.predictions import read_manifest
 
@@ -22,18 +20,8 @@ def run(tmp_path) -> Path:
 
 
 @pytest.fixture
-def n2s(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["n2s", *map(str, words)])
-        try:
-            command.main()
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return call
+def n2s(run_n2s):
+    return run_n2s
 
 
 @pytest.fixture(scope="module")
