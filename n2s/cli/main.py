@@ -25,6 +25,7 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.paths import written_whole
 from n2s.report.write_clips import WriteClips
+from n2s.report.write_sounds import WriteSounds
 from n2s.report.write_test import WriteTest
 from n2s.runs.agree import agree, process_rank
 from n2s.runs.attach import end_wandb, fit_callbacks, loggers, place
@@ -38,6 +39,7 @@ NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better he
     r"Attribute '\w+' is an instance of `nn.Module`",
     r"Checkpoint directory .* exists and is not empty",
     r"Be aware that when using `ckpt_path`",
+    r"Found \d+ module\(s\) in eval mode",
 )
 NOISY_LOGS = ("Tip:", "TPU available", "Restoring states from", "Restored all states", "Loaded model weights")
 
@@ -156,10 +158,9 @@ class CLI(LightningCLI):
             path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete) if fit else []
-            if self.subcommand == "test":  # each writes the tests of its own tasks
-                callbacks += [
-                    write(self.choice.run.folder, config.seed_everything) for write in (WriteTest, WriteClips)
-                ]
+            writers = {"test": (WriteTest, WriteClips), "predict": (WriteSounds,)}.get(self.subcommand, ())
+            # each writes what its own tasks made
+            callbacks += [write(self.choice.run.folder, config.seed_everything) for write in writers]
         config.trainer.callbacks = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):

@@ -1,8 +1,9 @@
 """LightningModules, one per system."""
 
 from n2s.tasks.fmri_acoustic import FMRIAcoustic
+from n2s.tasks.fmri_audio import FMRIAudio
 from n2s.tasks.fmri_mel import FMRIMel
 from n2s.tasks.fmri_semantic import FMRISemantic
 from n2s.tasks.meg_contrastive import MEGContrastive
 
-__all__ = ["FMRIAcoustic", "FMRIMel", "FMRISemantic", "MEGContrastive"]
+__all__ = ["FMRIAcoustic", "FMRIAudio", "FMRIMel", "FMRISemantic", "MEGContrastive"]

@@ -1,12 +1,7 @@
 """The audio stage after the acoustic one, by the command: what learns, what is sampled, what is kept."""
 
-import json
-from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-import torch
 from fmri_runs import FBANK, TOKENS, newest
 
 from n2s.runs.predictions import read_manifest

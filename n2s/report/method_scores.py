@@ -1,0 +1,95 @@
+"""Every method of an audio run in one table: the scores of `n2s.report.sound_scores`, subject by subject."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from n2s.features.audio import read_audio
+from n2s.report.sound_methods import METHODS
+from n2s.report.sound_networks import Heard, Networks, hear
+from n2s.report.sound_pairs import SFREQ, Sounds
+from n2s.report.sound_scores import absent, score_sounds
+from n2s.runs.predictions import STIMULUS, read_manifest
+from n2s.tasks.sound_options import SoundOptions
+
+N_WAYS = (2, 5, 10, 50)
+
+
+def score_methods(folder: Path, options: SoundOptions, *, seed: int = 0, n_resamples: int = 500) -> dict:
+    """Score all sounds of a manifest against what was heard.
+
+    Subjects are scored apart: they heard the same clips, and in identification a clip must have no twin.
+
+    Returns
+    -------
+    Plain JSON types: ``subjects``: subject -> method -> ``n_clips`` and ``scores`` (see `score_sounds`); ``absent``: why
+    scores are not there, by network; ``left_out``: methods with fewer than two sounds of a subject.
+    """
+    table = read_manifest(folder)
+    networks = Networks.load(cnn14_weights=options.cnn14, vggish_weights=options.vggish, clap=options.clap)
+    console = Console(quiet=True)
+    found, lacking, left_out = {}, {}, []
+    for subject, rows in table.groupby("subject"):
+        paths = {method: dict(zip(own["clip"], own.path, strict=True)) for method, own in rows.groupby("method")}
+        true = paths.pop(STIMULUS)
+        heard = hear(_sounds(folder, true), networks, console)
+        lacking = absent(heard)
+        found[subject] = {}
+        for method in (name for name in METHODS if name in paths):
+            clips = [clip for clip in true if clip in paths[method]]
+            if len(clips) < 2:
+                left_out.append(f"{method} of {subject}: {len(clips)} sound")
+                continue
+            places = [list(true).index(clip) for clip in clips]
+            generated = hear(_sounds(folder, {clip: paths[method][clip] for clip in clips}), networks, console)
+            n_ways = [n_way for n_way in N_WAYS if n_way <= len(clips)]
+            scores = score_sounds(_part(heard, places), generated, n_ways=n_ways, n_resamples=n_resamples, seed=seed)
+            found[subject][method] = {"n_clips": len(clips), "scores": scores}
+    return {"subjects": found, "absent": lacking, "left_out": left_out, "methods": METHODS, "seed": seed}
+
+
+def print_methods(found: dict, console: Console) -> None:
+    """A table a subject: methods below each other; an interval where a score has one."""
+    for subject, methods in found["subjects"].items():
+        names = list(dict.fromkeys(name for one in methods.values() for name in one["scores"]))
+        shown = Table(title=f"{subject}: {max((one['n_clips'] for one in methods.values()), default=0)} clips")
+        shown.add_column("method", no_wrap=True)
+        for name in names:
+            entry = next(one["scores"][name] for one in methods.values() if name in one["scores"])
+            chance = f"\nchance {entry['chance']:.2f}" if entry["chance"] is not None else ""
+            shown.add_column(entry["label"] + chance, justify="right")
+        for method, one in methods.items():
+            shown.add_row(method, *(_cell(one["scores"].get(name)) for name in names))
+        console.print(shown)
+    console.print("below a mean: its 95% bootstrap interval over clips", highlight=False)
+    for reason in (*found["absent"].values(), *found["left_out"]):
+        option = re.sub(r"--(?=cnn14|vggish|clap)", "--model.sounds.", reason)
+        console.print(f"absent: {option}", highlight=False, soft_wrap=True)
+
+
+def _sounds(folder: Path, paths: dict[str, str]) -> Sounds:
+    files = {clip: Path(path) for clip, path in paths.items()}
+    return Sounds(folder, files, [read_audio(path, SFREQ) for path in files.values()], [])
+
+
+def _part(heard: Heard, places: list[int]) -> Heard:
+    """What was heard in some clips."""
+    parts = {
+        name: None
+        if value is None
+        else [value[place] for place in places]
+        if isinstance(value, list)
+        else value[places]
+        for name, value in vars(heard).items()
+    }
+    return replace(heard, **parts)
+
+
+def _cell(entry: dict | None) -> str:
+    if entry is None or entry["generated"]["mean"] is None:
+        return ""
+    mean, low, high = (entry["generated"][key] for key in ("mean", "low", "high"))
+    return f"{mean:.3f}" if low is None else f"{mean:.3f}\n{low:.2f} to {high:.2f}"

@@ -1,0 +1,173 @@
+"""The ways to make sound of a test clip that a run is compared by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.data.fmri import FMRIDataModule
+from n2s.errors import UserError
+from n2s.features.audio import read_audio
+from n2s.metrics.identification import correlations
+from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.diffusion.spectrogram import SFREQ, normalized
+from n2s.runs.predictions import STIMULUS
+from n2s.tasks.acoustic_stage import AcousticRun, made
+from n2s.tasks.clip_decoder import Decoded
+from n2s.tasks.fmri_audio import FMRIAudio
+from n2s.tasks.prompts import read_prompts, semantic_vectors
+
+#: Method: what it is, in the order of the table.
+METHODS = {
+    "coarse_to_fine": "decoded tokens, sampled",
+    "fine_only": "tokens decoded without a semantic token, sampled",
+    "mel": "the spectrogram of AudioMAE's decoder, a linear map, the vocoder",
+    "retrieval": "the training clip whose true tokens correlate most with the decoded ones",
+    "shuffled": "coarse_to_fine from another clip's response",
+    "ceiling": "true tokens, sampled",
+    "prompted": "tokens decoded with a prompt in place of the decoded meaning, sampled",
+    STIMULUS: "what was heard",
+}
+
+#: (n,) rows of the test split -> (n, samples) at 16 kHz, (n,) gains
+Make = Callable[[np.ndarray], tuple[Tensor, Tensor]]
+
+
+@dataclass
+class SoundMethods:
+    """Makes the sounds of rows of the test split by each method.
+
+    True sounds are given as the generator takes them, without an offset and with a peak of 0.5: generated ones have no
+    loudness of their own.
+
+    Parameters
+    ----------
+    module
+        The task, with its weights.
+    data
+        Its data.
+    decoded
+        Of all test clips.
+    clips
+        Their names: what a generated clip starts from is a function of the name and the seed.
+    seed
+        Of the samples, and of the exchange of responses.
+    """
+
+    module: FMRIAudio
+    data: FMRIDataModule
+    decoded: Decoded
+    clips: list[str]
+    seed: int
+
+    def chosen(self) -> dict[str, Make]:
+        """Those that the options name, or all that can be made."""
+        options = self.module.sounds
+        makes: dict[str, Make] = {
+            "coarse_to_fine": lambda rows: self._sampled(self.decoded.feature[rows], rows),
+            "mel": lambda rows: self.module.sound_of_spectrogram(self.decoded.spectrogram[rows]),
+            "retrieval": self._retrieved,
+            "shuffled": lambda rows: self._sampled(self.decoded.feature[self.others[rows]], rows),
+            "ceiling": lambda rows: self._sampled(torch.from_numpy(self.data.targets(self._clip(rows))), rows),
+            STIMULUS: lambda rows: self._heard(self.data.splits["test"].table.iloc[rows]),
+        }
+        if options.fine_only_run is not None:
+            makes["fine_only"] = self._fine_only(options.fine_only_run)
+        if options.prompt is not None:
+            makes["prompted"] = self._prompted(options.prompt)
+        wanted = options.methods or list(makes)
+        unknown = [name for name in wanted if name not in METHODS]
+        if unknown:
+            raise UserError(f"model.sounds.methods: no method '{unknown[0]}'; there are {', '.join(METHODS)}.")
+        for name, key in (("fine_only", "fine_only_run"), ("prompted", "prompt")):
+            if name in wanted and name not in makes:
+                raise UserError(f"model.sounds.methods names {name}: set model.sounds.{key}, too.")
+        return {name: makes[name] for name in METHODS if name in makes and (name in wanted or name == STIMULUS)}
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """By clip."""
+        given = self.module.sounds.prompt
+        return {} if given is None else read_prompts(given, self.clips)
+
+    @property
+    def others(self) -> np.ndarray:
+        """(n,) The row whose response each row gets when shuffled: of the same subject, another clip."""
+        table, rng = self.data.splits["test"].table, np.random.default_rng([self.seed, 1])
+        found = np.arange(len(table))
+        for subject in table.subject_index.unique():
+            rows = rng.permutation(np.flatnonzero(table.subject_index == subject))
+            order = rows[np.argsort(table.clip_index.to_numpy()[rows], kind="stable")]  # repeats of a clip together
+            most = np.bincount(table.clip_index.iloc[order]).max()
+            found[order] = np.roll(order, most)
+        return found
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    def _sampled(self, tokens: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        return self.module.sound_of_tokens(tokens, [self.clips[row] for row in rows], self.seed)
+
+    def _clip(self, rows: np.ndarray) -> np.ndarray:
+        return self.data.splits["test"].table.clip_index.to_numpy()[rows]
+
+    def _heard(self, table) -> tuple[Tensor, Tensor]:
+        """True sounds of rows of any split's table."""
+        n = round(self.module.duration_s * SFREQ)
+        found = torch.zeros(len(table), n)
+        for place, row in enumerate(table.itertuples()):
+            audio = self.data.stimuli[row.stimulus].audio
+            wav = read_audio(audio, SFREQ, row.start_s, row.start_s + row.duration_s)[:n]
+            found[place, : len(wav)] = normalized(wav)
+        return found, torch.ones(len(table))
+
+    def _retrieved(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        train = self.data.splits["train"].table.drop_duplicates("clip_index")
+        mean, deviation = self.data.train_moments("target")
+        decoded = (self.decoded.feature[rows].numpy().reshape(len(rows), -1) - mean) / deviation
+        scores = [
+            correlations(decoded, (self.data.targets(some).reshape(len(some), -1) - mean) / deviation)
+            for some in np.array_split(train.clip_index.to_numpy(), -(-len(train) // 256))
+        ]
+        return self._heard(train.iloc[np.concatenate(scores, 1).argmax(1)])
+
+    def _fine_only(self, given: str) -> Make:
+        run = AcousticRun.found(given, self.module.experiments, key="model.sounds.fine_only_run")
+        if run.settings["semantic"]:
+            raise UserError(
+                f"model.sounds.fine_only_run: {run.folder} has a semantic token. Fit it with semantic false."
+            )
+        networks = [network.to(self.module.device).eval() for network in run.networks(self.data)]
+        return lambda rows: self._sampled(self._tokens(networks, rows), rows)
+
+    def _prompted(self, given: str) -> Make:
+        prompts, settings = read_prompts(given, self.clips), self.module.stages
+        if not settings["semantic"] or settings["semantic_target"] is None:
+            raise UserError(
+                "model.sounds.prompt: the acoustic stage of this run has no semantic token, or its semantic run is gone: "
+                "there is no meaning to replace. Fit it with model.semantic true."
+            )
+        vectors = semantic_vectors(list(prompts.values()), made(settings["semantic_target"]))
+        place = {clip: index for index, clip in enumerate(prompts)}
+        names = self.module.subjects
+        networks = [self.module.networks[names.index(name)] for name in self.data.subjects]
+
+        def make(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+            semantic = torch.from_numpy(vectors[[place[self.clips[row]] for row in rows]])
+            return self._sampled(self._tokens(networks, rows, semantic), rows)
+
+        return make
+
+    @torch.no_grad()
+    def _tokens(self, networks: list[BrainToSound], rows: np.ndarray, semantic: Tensor | None = None) -> Tensor:
+        subject = self.data.splits["test"].table.subject_index.to_numpy()[rows]
+        found = torch.zeros(len(rows), *self.data.target.shape)
+        for index in np.unique(subject):
+            own, network = np.flatnonzero(subject == index), networks[index]
+            vectors = None
+            if semantic is not None:
+                ridge = network.ridge
+                vectors = (semantic[own].to(ridge.target_mean) - ridge.target_mean) / ridge.target_deviation
+            found[own] = network(self.data.batch("test", rows[own]).brain.to(self.module.device), vectors).cpu()
+        return found

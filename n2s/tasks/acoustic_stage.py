@@ -1,0 +1,118 @@
+"""What a finished acoustic run gives to the stage that makes sound: its networks, and what they were trained after."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from jsonargparse import Namespace
+from torch import Tensor
+
+from n2s.config_classes import class_of
+from n2s.data.fmri import FMRIDataModule
+from n2s.errors import UserError
+from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.fitted_ridge import FittedRidge
+from n2s.runs.choose import shown
+from n2s.runs.run import Run, runs_dir, runs_of
+from n2s.tasks.clip_decoder import SUBJECTS, part_of
+from n2s.tasks.fmri_acoustic import SEMANTIC_RUN
+from n2s.tasks.fmri_semantic import check_same_voxels
+
+
+@dataclass(frozen=True)
+class AcousticRun:
+    """A run of `FMRIAcoustic` that has weights.
+
+    ``settings`` are plain types: the classes of ``decoder`` and ``audiomae``, whether there is a ``semantic`` token, the
+    ``semantic_run``, and the class of that run's target, ``semantic_target``.
+    """
+
+    folder: Path
+    settings: dict
+
+    @classmethod
+    def found(cls, given: str, beside: Path, *, key: str) -> "AcousticRun":
+        """A run's folder, or an experiment's (then its newest run).
+
+        Parameters
+        ----------
+        given
+            The folder; a relative one is looked for here and below the folders of experiments.
+        beside
+            The folder of experiments that the own run lies in.
+        key
+            Of the recipe, for the message.
+
+        Raises
+        ------
+        UserError
+            There is none, it has no weights yet, or it is of another task.
+        """
+        places = [path.absolute() for path in (Path(given).expanduser(), beside / given, runs_dir() / given)]
+        places = list(dict.fromkeys(places))
+        for place in places:
+            for run in [Run(place)] if Run(place).exists() else runs_of(place):
+                if run.best.is_file():
+                    return cls(run.folder.absolute(), _settings(run))
+        raise UserError(
+            f"{key}: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
+            "configs/fmri_acoustic.yaml with the same data; or name the run's folder."
+        )
+
+    def networks(self, data: FMRIDataModule) -> list[BrainToSound]:
+        """Of each of the data's subjects, checked to be of the same voxels and tokens."""
+        checkpoint = _read(self.folder / "best.ckpt")
+        names, found = checkpoint.get(SUBJECTS, []), []
+        for index, name in enumerate(data.subjects):
+            if name not in names:
+                raise UserError(f"{self.folder} has no network of {name}; there are {', '.join(names) or 'none'}.")
+            state = part_of(checkpoint["state_dict"], f"networks.{names.index(name)}.")
+            network = assembled(self.settings, state)
+            network.load_state_dict(state)
+            check_same_voxels(network.ridge, data, index)
+            if tuple(network.mean.shape) != tuple(data.target.shape):
+                raise UserError(
+                    f"{self.folder} decodes tokens {tuple(network.mean.shape)}; data.target has {tuple(data.target.shape)}. "
+                    "Take the target that the acoustic stage was trained with."
+                )
+            found.append(network)
+        return found
+
+
+def assembled(settings: dict, state: dict[str, Tensor]) -> BrainToSound:
+    """A network into which this state dict can be loaded."""
+    ridge = FittedRidge()
+    ridge.intercept = state["ridge.intercept"]  # its length is that of a semantic vector
+    parts = {name: made(settings[name]) for name in ("decoder", "audiomae")}
+    moments = state["voxels"], state["mean"], state["deviation"]
+    return BrainToSound(ridge, *moments, **parts, semantic=settings["semantic"])
+
+
+def made(entry: dict) -> object:
+    """The object that a plain ``class_path`` and ``init_args`` describe."""
+    return class_of(Namespace(class_path=entry["class_path"]))(**(entry.get("init_args") or {}))
+
+
+def _settings(run: Run) -> dict:
+    model = _config(run)["model"]
+    if not model["class_path"].endswith("FMRIAcoustic"):
+        raise UserError(f"{run.folder} is a run of {model['class_path']}; expected one of n2s.tasks.FMRIAcoustic.")
+    semantic = Run(Path(_read(run.best)[SEMANTIC_RUN]))
+    target = _config(semantic)["data"]["init_args"]["target"] if semantic.config.is_file() else None
+    kept = {name: model["init_args"][name] for name in ("decoder", "audiomae", "semantic")}
+    return kept | {"semantic_run": str(semantic.folder), "semantic_target": target}
+
+
+def _config(run: Run) -> dict:
+    if not run.config.is_file():
+        raise UserError(f"{run.folder} has no config.yaml: what it was made of cannot be told. Fit it again.")
+    return yaml.safe_load(run.config.read_text())
+
+
+def _read(file: Path) -> dict:
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(f"{file} cannot be read ({str(error).splitlines()[0]}). Fit that run again.") from None

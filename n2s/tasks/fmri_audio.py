@@ -1,0 +1,320 @@
+"""The last stage: from decoded tokens to sound, by a latent diffusion that they condition."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_values import clip_values
+from n2s.data.fmri import FMRIDataModule
+from n2s.errors import UserError
+from n2s.features.audiomae_tokens import AudioMAETokens
+from n2s.features.clip_spectrogram import ClipFbank
+from n2s.features.latents import ClipMel, Latents
+from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.diffusion import RunningAverage, choose_trained, denoising_loss, parameter_groups, sample
+from n2s.models.diffusion.finetuning import Mode
+from n2s.models.diffusion.spectrogram import N_MELS, SFREQ
+from n2s.models.mel_map import MelMap
+from n2s.models.sound_generator import SoundGenerator
+from n2s.tasks.acoustic_stage import AcousticRun, assembled
+from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+from n2s.tasks.fmri_semantic import check_same_voxels
+from n2s.tasks.semantic_stage import SemanticRun
+from n2s.tasks.sound_options import SoundOptions
+
+STAGES, SCALE = "n2s_stages", "n2s_latent_scale"  # keys of a checkpoint
+
+
+class FMRIAudio(ClipDecoder):
+    """Train the UNet of a latent diffusion to make sound from the tokens that a run of `FMRIAcoustic` decodes.
+
+    One UNet for all subjects of the run: name one in ``data.subjects`` for one of its own, as in the paper. In training
+    the acoustic decoders get the ridge's out-of-fold predictions, afterwards the ridge's. They go into the checkpoint:
+    ``n2s predict`` needs no earlier run. Latents are computed once for each unique clip and kept in the cache.
+
+    Parameters
+    ----------
+    generator
+        The latent diffusion to start from.
+    acoustic_run
+        Folder of a run of `FMRIAcoustic`, or of an experiment (then its newest run).
+    mode
+        Which weights of the UNet learn; see `n2s.models.diffusion.choose_trained`.
+    lora_rank
+        Of the adapters of the mode ``lora``.
+    unet_lr, decoder_lr
+        Learning rates of the UNet and of the acoustic decoders; None freezes the decoders, whose tokens are then decoded
+        once.
+    p_truth
+        Chance of a training clip to be conditioned on its true tokens. 0 for a published UNet, which knows such tokens;
+        one that starts from nothing has to learn what they sound like.
+    dropout
+        Chance of a training clip to lose its condition.
+    average
+        Decay of the running average of what learns, which validation and ``n2s predict`` take; None: no average.
+    sounds
+        What ``n2s predict`` makes.
+    optimizer
+        Makes the optimizer; the rates are those above.
+    scheduler
+        Makes a schedule, stepped once an epoch; none for constant rates.
+
+    References
+    ----------
+    Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2.
+    Whether both parts learn together is not said there: they do, the decoder at the rate that it was trained with.
+    """
+
+    def __init__(
+        self,
+        generator: SoundGenerator,
+        *,
+        acoustic_run: str = "fmri_acoustic",
+        mode: Mode = "full",
+        lora_rank: int = 8,
+        unet_lr: float = 1e-4,
+        decoder_lr: float | None = 1e-6,
+        p_truth: float = 0.0,
+        dropout: float = 0.1,
+        average: float | None = 0.999,
+        sounds: SoundOptions = SoundOptions(),  # noqa: B008 (frozen)
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        scheduler: LRSchedulerCallable | None = None,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        for name, value in (("p_truth", p_truth), ("dropout", dropout)):
+            if not 0 <= value <= 1:
+                raise UserError(f"FMRIAudio: {name} is {value}; expected 0 to 1.")
+        if mode == "none" and decoder_lr is None:
+            raise UserError("FMRIAudio: mode is 'none' and decoder_lr null: nothing would learn. Set one of them.")
+        self.generator, self.acoustic_run, self.mode, self.lora_rank = generator, acoustic_run, mode, lora_rank
+        self.unet_lr, self.decoder_lr, self.p_truth, self.dropout = unet_lr, decoder_lr, p_truth, dropout
+        self.decay, self.sounds, self.optimizer, self.scheduler = average, sounds, optimizer, scheduler
+        self.stages: dict = {}
+        self.average: RunningAverage | None = None
+        self._averaged = ExitStack()
+        self._latents: Tensor | None = None
+
+    # -- networks ----------------------------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Load the generator, and for a fit the acoustic networks."""
+        data = self.trainer.datamodule
+        if not hasattr(self, "diffusion") and isinstance(data, FMRIDataModule):
+            self._check_data(data)
+            self.duration_s = data.target.duration_s
+            if stage == "fit":
+                run = AcousticRun.found(self.acoustic_run, self.experiments, key="model.acoustic_run")
+                self.stages, self._built = run.settings, run.networks(data)
+            self.diffusion = self.generator.load(data.target.shape[1])
+            self._learned = choose_trained(self.diffusion, self.mode, rank=self.lora_rank)
+            self.mel_map = MelMap(data.spectrogram.shape[0], N_MELS)
+            self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
+        super().setup(stage)
+        if stage == "fit":
+            self._freeze()
+        if self.decay is not None and self.average is None and self.subjects:
+            self.average = RunningAverage(self._learning(), self.decay)
+
+    def build(self, data: FMRIDataModule, subject: int) -> BrainToSound:
+        """See `ClipDecoder`."""
+        return self._built[subject]
+
+    def blank(self, state: dict[str, Tensor]) -> BrainToSound:
+        """See `ClipDecoder`."""
+        return assembled(self.stages, state)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """The subjects, the stages before, and no weights that can be loaded as they were published."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[STAGES], checkpoint[SCALE] = self.stages, float(self.diffusion.vae.config.scaling_factor)
+        for name in self._as_published():
+            del checkpoint["state_dict"][name]
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Make what the checkpoint's weights go into."""
+        if STAGES not in checkpoint:
+            raise UserError("the checkpoint is not of FMRIAudio: it names no stages before. Give one of its own runs.")
+        self.stages = checkpoint[STAGES]
+        super().on_load_checkpoint(checkpoint)
+        self._freeze()
+        if self.decay is not None:
+            self.average = RunningAverage(self._learning(), self.decay).to(self.device)
+        self.diffusion.vae.register_to_config(scaling_factor=checkpoint[SCALE])
+        own = self.state_dict()
+        checkpoint["state_dict"] |= {name: own[name] for name in self._as_published()}
+
+    def configure_optimizers(self):
+        """The UNet and the acoustic decoders, each at its own rate."""
+        groups = [] if self.mode == "none" else [("unet", self._learned, self.unet_lr)]
+        if self.decoder_lr is not None:
+            groups.append(("decoder", self._decoders(), self.decoder_lr))
+        optimizer = self.optimizer(parameter_groups(*groups))
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
+    # -- training ----------------------------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Fit the autoencoder where it needs it; encode all clips once; read the out-of-fold predictions."""
+        data = self.trainer.datamodule
+        if not self.ready:
+            clips = data.splits["train"].table.clip_index.unique()
+            mels = torch.from_numpy(clip_values(data, ClipMel(duration_s=self.duration_s), ("train",))[clips])
+            self.generator.fit(self.diffusion, mels)
+            self.mel_map.fit(data.spectrograms(clips), mels)
+            self.ready.fill_(True)
+        self._encode(data)
+        self._semantic = None
+        if self.stages["semantic"]:
+            self._semantic = SemanticRun.found(self.stages["semantic_run"], self.experiments).out_of_fold(data)[0]
+        self._once = self._decoded_once(data) if self.decoder_lr is None else None
+
+    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
+        """Mean squared error of the noise."""
+        tokens = self._train_tokens(batch) if self._once is None else self._once[batch.row.cpu()].to(batch.brain)
+        told = torch.rand(len(batch), 1, 1) < self.p_truth
+        loss = self._loss(batch, torch.where(told.to(self.device), batch.target, tokens), dropout=self.dropout)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        return loss
+
+    def on_train_batch_end(self, outputs: object, batch: ClipBatch, batch_index: int) -> None:
+        """Take the step into the average."""
+        if self.average is not None and (batch_index + 1) % self.trainer.accumulate_grad_batches == 0:
+            self.average.update()
+
+    def on_validation_epoch_start(self) -> None:
+        """The averages for the weights."""
+        if self._latents is None:  # not in a fit
+            self._encode(self.trainer.datamodule)
+        self.put_averages()
+
+    def on_validation_epoch_end(self) -> None:
+        """And back, before a checkpoint is written."""
+        self._averaged.close()
+
+    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """The same error from decoded and from true tokens, of the same steps and noise each time."""
+        for name, tokens in (("loss", self.network(batch)(batch.brain)), ("loss_of_true", batch.target)):
+            generator = torch.Generator().manual_seed(batch_index)
+            loss = self._loss(batch, tokens, dropout=0.0, generator=generator)
+            self.log(f"val/{name}", loss, batch_size=len(batch))
+
+    # -- sound -------------------------------------------------------------------------------------------------------
+
+    def decode(self, batch: ClipBatch) -> Decoded:
+        """See `ClipDecoder`: the tokens, and the spectrogram of AudioMAE's decoder."""
+        network = self.network(batch)
+        check_same_voxels(network.ridge, self.trainer.datamodule, batch.subject)
+        tokens = network(batch.brain)
+        return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
+
+    def on_predict_start(self) -> None:
+        """The averages for the weights."""
+        self.put_averages()
+
+    def on_predict_end(self) -> None:
+        """And back."""
+        self._averaged.close()
+
+    def put_averages(self) -> None:
+        """Let the model have its running averages, until ``on_predict_end``."""
+        if self.average is not None:
+            self._averaged.enter_context(self.average.in_place())
+
+    @torch.no_grad()
+    def sound_of_tokens(self, tokens: Tensor, clips: list[str], seed: int) -> tuple[Tensor, Tensor]:
+        """``(b, n_patch, d) -> (b, n), (b,)``: sampled sound at 16 kHz, and gains."""
+        latents = sample(self.diffusion, tokens.to(self.device), clips, sampler=self.sounds.sampler, seed=seed)
+        return self.sound_of_mel(self.diffusion.decode(latents))
+
+    @torch.no_grad()
+    def sound_of_spectrogram(self, spectrogram: Tensor) -> tuple[Tensor, Tensor]:
+        """``(b, 128, t) -> (b, n), (b,)``: through the linear map to the vocoder's mel."""
+        return self.sound_of_mel(self.mel_map(spectrogram.to(self.device)))
+
+    def sound_of_mel(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """``(b, l, 64) -> (b, n), (b,)``."""
+        wav, gain = self.diffusion.sound(mel, round(self.duration_s * SFREQ))
+        return wav.cpu(), gain.cpu()
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def experiments(self) -> Path:
+        """The folder of experiments that the run lies in."""
+        return Path(self.trainer.default_root_dir).parents[1]
+
+    def _check_data(self, data: FMRIDataModule) -> None:
+        if not isinstance(data.target, AudioMAETokens):
+            raise UserError(
+                f"FMRIAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
+                "of the acoustic stage: n2s.features.AudioMAETokens."
+            )
+        if not isinstance(data.spectrogram, ClipFbank):
+            raise UserError(
+                "FMRIAudio needs data.spectrogram: set n2s.features.ClipFbank with the target's duration_s."
+            )
+
+    def _decoders(self) -> list[nn.Parameter]:
+        return [
+            value
+            for network in self.networks
+            for part in (network.tokens, network.decoder)
+            for value in part.parameters()
+        ]
+
+    def _learning(self) -> list[nn.Parameter]:
+        return self._learned + (self._decoders() if self.decoder_lr is not None else [])
+
+    def _freeze(self) -> None:
+        """AudioMAE's decoder has no part in the loss; the acoustic decoders only where they have a rate."""
+        self.networks.requires_grad_(False)
+        if self.decoder_lr is not None:
+            for value in self._decoders():
+                value.requires_grad_(True)
+
+    def _as_published(self) -> list[str]:
+        """Weights of the generator that can be loaded again."""
+        if not self.generator.published:
+            return []
+        learned = {id(value) for value in self._learned}
+        return [
+            f"diffusion.{name}"
+            for name, value in self.diffusion.state_dict(keep_vars=True).items()
+            if id(value) not in learned
+        ]
+
+    def _encode(self, data: FMRIDataModule) -> None:
+        """Mean and deviation of the latents, (k, 2, 8, l / 4, 16) float16 by the number of the clip."""
+        latents = Latents(self.diffusion, duration_s=self.duration_s)
+        self._latents = torch.from_numpy(clip_values(data, latents, ("train", "val"), half=True))
+
+    def _train_tokens(self, batch: ClipBatch) -> Tensor:
+        semantic = None if self._semantic is None else self._semantic[batch.row.cpu()].to(batch.brain)
+        return self.network(batch)(batch.brain, semantic)
+
+    @torch.no_grad()
+    def _decoded_once(self, data: FMRIDataModule) -> Tensor:
+        """(n, n_patch, d) float16 of all training rows."""
+        self.networks.eval()
+        table = data.splits["train"].table
+        found = torch.zeros(len(table), *data.target.shape, dtype=torch.float16)
+        for subject in range(len(data.subjects)):
+            rows = data.splits["train"].rows_of(subject)
+            for some in np.array_split(rows, max(1, len(rows) // 64)):
+                found[some] = self._train_tokens(data.batch("train", some).to(self.device)).half().cpu()
+        return found
+
+    def _loss(
+        self, batch: ClipBatch, tokens: Tensor, *, dropout: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        mean, deviation = self._latents[batch.clip.cpu()].to(batch.brain).unbind(1)
+        device = "cpu" if generator is not None else mean.device
+        noise = torch.randn(mean.shape, generator=generator, device=device).to(mean)
+        return denoising_loss(self.diffusion, mean + deviation * noise, tokens, dropout=dropout, generator=generator)

@@ -1,0 +1,98 @@
+"""Prompts: a text or a sound that says what a clip is about, in place of what was decoded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError, nearest
+from n2s.features.audio import audio_duration_s
+from n2s.features.clap import CLAP
+from n2s.features.feature import ClipFeature
+from n2s.studies.study import Stimulus
+
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+
+
+def read_prompts(given: str, clips: Sequence[str]) -> dict[str, str]:
+    """The prompt of each clip that has one.
+
+    Parameters
+    ----------
+    given
+        A text or a sound file for all clips; or a table, ``.csv``, with the columns ``clip`` and ``prompt``, each
+        again a text or a sound file.
+    clips
+        All there are.
+
+    Raises
+    ------
+    UserError
+        No such table, columns that are missing, a clip that does not exist or has two prompts, an empty prompt, or no
+        such sound file.
+    """
+    if not given.lower().endswith(".csv"):
+        return dict.fromkeys(clips, _checked(given, "model.sounds.prompt"))
+    path = Path(given).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"model.sounds.prompt: no table at {path.absolute()}. Expected CSV with the columns clip, prompt."
+        )
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise UserError(f"{path}: not a table ({error}). Expected CSV with the columns clip, prompt.") from error
+    missing = [name for name in ("clip", "prompt") if name not in table]
+    if missing or not len(table):
+        found = ", ".join(map(str, table.columns)) or "none"
+        raise UserError(f"{path}: {len(table)} rows with the columns {found}; expected clip, prompt and a row or more.")
+    for row, clip in enumerate(table["clip"], start=1):
+        if clip not in clips:
+            raise UserError(
+                f"{path}: row {row} has a prompt for the clip '{clip}', which does not exist.{nearest(clip, list(clips))} "
+                "predictions/manifest.csv of a run lists its clips."
+            )
+    if table["clip"].duplicated().any():
+        twice = table["clip"][table["clip"].duplicated()].iloc[0]
+        raise UserError(f"{path}: the clip '{twice}' has two prompts. Keep one.")
+    return {
+        clip: _checked(prompt, f"{path}, row {row}")
+        for row, (clip, prompt) in enumerate(zip(table["clip"], table["prompt"], strict=True), start=1)
+    }
+
+
+def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray:
+    """(n, d) of prompts, by the feature that the semantic stage decodes.
+
+    Raises
+    ------
+    UserError
+        A text, where that feature does not read any.
+    """
+    unique = list(dict.fromkeys(prompts))
+    texts = [prompt for prompt in unique if not _is_sound(prompt)]
+    if texts and not isinstance(feature, CLAP):
+        raise UserError(
+            f"the prompt '{texts[0]}' is a text, and the semantic stage decodes {type(feature).__name__}, which hears "
+            "sounds alone. Give a sound file, or fit the semantic stage with the target n2s.features.CLAP."
+        )
+    found = dict(zip(texts, feature.text(texts), strict=True)) if texts else {}
+    for prompt in unique:
+        if _is_sound(prompt):
+            path = Path(prompt).expanduser()
+            found[prompt] = feature.extract(Stimulus(prompt, path), np.zeros(1), audio_duration_s(path))[0]
+    feature.release()
+    return np.stack([found[prompt] for prompt in prompts])
+
+
+def _is_sound(prompt: str) -> bool:
+    return Path(prompt).suffix.lower() in SOUNDS
+
+
+def _checked(prompt: str, where: str) -> str:
+    if not prompt.strip():
+        raise UserError(f"{where}: the prompt is empty. Give a text or a sound file.")
+    if _is_sound(prompt) and not Path(prompt).expanduser().is_file():
+        raise UserError(f"{where}: no sound file at {Path(prompt).expanduser().absolute()}.")
+    return prompt
