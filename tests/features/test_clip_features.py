@@ -47,7 +47,7 @@ def test_magnitudes_follow_the_amplitude(stimulus, tmp_path):
         for one in (stimulus, Stimulus("loud", tmp_path / "loud.wav"))
     )
     audible = soft > 0.05  # below, Kaldi's floor is heard
-    assert audible.mean() > 0.9
+    assert audible.mean() > 0.5
     np.testing.assert_allclose(loud[audible], 3 * soft[audible], rtol=1e-3)
 
 
