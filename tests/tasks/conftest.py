@@ -1,14 +1,11 @@
 """The command on a tiny fMRI study."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from fmri_runs import AUDIOMAE, DECODER, FBANK, TOKENS
-
-from n2s import __main__ as command
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +15,7 @@ def sounds(tmp_path_factory):
 
 
 @pytest.fixture
-def n2s(tmp_path, monkeypatch, capsys, sounds):
+def n2s(tmp_path, monkeypatch, run_n2s, sounds):
     """Run a command with a recipe made of ``study``, ``data``, ``model`` and ``trainer`` options, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
@@ -36,14 +33,7 @@ def n2s(tmp_path, monkeypatch, capsys, sounds):
             } | (trainer or {}),
         }  # fmt: skip
         Path(f"{task}.yaml").write_text(yaml.safe_dump(recipe))
-        monkeypatch.setattr(sys, "argv", ["n2s", verb, "--config", f"{task}.yaml", *words])
-        try:
-            command.main()
-            status = 0
-        except SystemExit as stopped:
-            status = stopped.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        return run_n2s(verb, "--config", f"{task}.yaml", *words)
 
     return run
 

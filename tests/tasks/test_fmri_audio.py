@@ -1,6 +1,5 @@
 """The audio stage after the acoustic one, by the command: what learns, what is sampled, what is kept."""
 
-
 import pytest
 from fmri_runs import FBANK, TOKENS, newest
 

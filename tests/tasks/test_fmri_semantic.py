@@ -163,3 +163,19 @@ def test_other_voxels_than_those_of_the_fit_are_refused(semantic):
     status, _, err = semantic("test", model={"n_voxels": 3}, data={"lag_s": 3.0})
     assert status == 2 and "are not those that the ridge was fitted to" in " ".join(err.split())
     assert not (newest("FMRISemantic") / "metrics.json").exists()
+
+
+def test_prepare_makes_the_features_and_report_writes_the_page_again(semantic, run_n2s, tmp_path, monkeypatch):
+    monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
+    status, out, err = semantic("prepare", "--shard", "1/2")
+    assert status == 0 and "part 1 of 2 is prepared: features of 3 of 6 stimuli" in out, err
+    kept = tmp_path / "cache" / "features"
+    assert len(list(kept.rglob("*.safetensors"))) == 3 and not Path("checkpoints").exists()
+    status, out, err = semantic("prepare")
+    assert status == 0 and "train: 96 responses to 48 clips of 4 groups" in out, err
+    assert len(list(kept.rglob("*.safetensors"))) == 6
+    assert semantic("fit")[0] == semantic("test")[0] == 0
+    page = newest("FMRISemantic") / "report.html"
+    page.unlink()
+    status, out, err = run_n2s("report", page.parent)
+    assert status == 0 and "of cases" in page.read_text(), err
