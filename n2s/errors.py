@@ -1,6 +1,9 @@
 """The one exception for what a user can mend."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -8,6 +11,22 @@ class UserError(Exception):
 
     The command line prints the message alone, without a traceback, and exits with 2.
     """
+
+
+@contextmanager
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """Call a library's reader in here: whatever it meets in a damaged file is a `UserError` that names the file.
+
+    The readers of NumPy, SciPy, h5py and nibabel promise no exceptions, and raise those of any line that stumbles.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{path}: not {expected} ({type(error).__name__}: {error}). Copy it again from its source."
+        ) from error
 
 
 def nearest(name: str, known: list[str], n: int = 3) -> str:

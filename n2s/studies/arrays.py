@@ -5,8 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.studies.study import Frames
+
+
+def open_npy(path: Path) -> np.ndarray:
+    """The array of a .npy file, not read into memory; a `UserError` where it is none, or would need pickle."""
+    with reading(path, "an array that numpy.save wrote"):
+        return np.lib.format.open_memmap(path, mode="r")
 
 
 def read_frames(path: Path) -> Frames:
@@ -27,24 +33,22 @@ def read_frames(path: Path) -> Frames:
     try:
         said = json.loads(sidecar.read_text("utf-8"))
         rate_hz, start_s = float(said["rate_hz"]), float(said.get("start_s", 0.0))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise UserError(f"{sidecar}: {type(error).__name__}: {error}. {expected}") from None
     if not (np.isfinite(rate_hz) and rate_hz > 0 and np.isfinite(start_s)):
         raise UserError(
             f"{sidecar}: rate_hz is {rate_hz} and start_s {start_s}; expected a positive rate, both finite."
         )
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path}: not an array that numpy.save wrote ({error}).") from None
+    values = open_npy(path)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2 or not len(values) or values.dtype.kind not in "fiu":
         raise UserError(f"{path}: holds {values.dtype} of shape {values.shape}; expected numbers, [frame, dimension].")
+    values = values.astype(np.float32)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise UserError(
             f"{path}: {int(bad.sum())} of {len(values)} frames are not finite; the first is frame {int(bad.argmax())}. "
             "Interpolate them, or leave that stimulus out."
         )
-    return Frames(values.astype(np.float32), rate_hz=rate_hz, start_s=start_s)
+    return Frames(values, rate_hz=rate_hz, start_s=start_s)

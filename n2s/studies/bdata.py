@@ -1,11 +1,13 @@
 """BData, the HDF5 layout of the bdpy toolbox: samples by columns, and tables that say what a column is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, nearest, reading
 
 BLOCK = 256  # samples: a file of gigabytes is read in pieces, of which only the wanted columns are kept
 
@@ -21,23 +23,26 @@ class BData:
 
     def __init__(self, path: Path):
         self.path = path
-        try:
-            with h5py.File(path) as file:
-                self.keys = [_text(key) for key in file["metadata/key"][:]]
-                self.n_samples, n_columns = file["dataset"].shape
-                tables = file["metadata/value"].shape
-        except (OSError, KeyError, ValueError) as error:
+        with self._opened() as file:
+            self.keys = [_text(key) for key in file["metadata/key"][:]]
+            self.n_samples, n_columns = file["dataset"].shape
+            tables = file["metadata/value"].shape
+            kinds = {file[name].dtype.kind for name in ("dataset", "metadata/value")}
+        if tables != (len(self.keys), n_columns) or not kinds <= set("iuf"):
             raise UserError(
-                f"{path}: not a whole BData file, with /dataset and /metadata ({error}). Download it again."
-            ) from None
-        if tables != (len(self.keys), n_columns):
-            raise UserError(f"{path}: {len(self.keys)} keys, {n_columns} columns, but a table of {tables}.")
+                f"{path}: {len(self.keys)} keys, {n_columns} columns, but a table of {tables}; expected numbers in both."
+            )
+
+    @contextmanager
+    def _opened(self) -> Iterator[h5py.File]:
+        with reading(self.path, "a whole BData file, with /dataset and /metadata"), h5py.File(self.path, "r") as file:
+            yield file
 
     def columns(self, key: str) -> np.ndarray:
         """(column,) bool: those that belong to a key; a UserError where there is no such key."""
         if key not in self.keys:
             raise UserError(f"{self.path}: no key '{key}' in its metadata.{nearest(key, self.keys)}")
-        with h5py.File(self.path) as file:
+        with self._opened() as file:
             return file["metadata/value"][self.keys.index(key)] == 1
 
     def regions(self, voxels: np.ndarray) -> dict[str, np.ndarray]:
@@ -46,7 +51,7 @@ class BData:
         Keys that hold numbers (coordinates) are not regions.
         """
         found = {}
-        with h5py.File(self.path) as file:
+        with self._opened() as file:
             for key, values in zip(self.keys, file["metadata/value"], strict=True):
                 marks = np.isnan(values) | np.isin(values, (0, 1))
                 if marks.all() and (values == 1).any() and not (values[~voxels] == 1).any():
@@ -58,7 +63,7 @@ class BData:
         columns = np.flatnonzero(self.columns(key))
         if len(columns) != 1:
             raise UserError(f"{self.path}: {len(columns)} columns of '{key}'; expected one.")
-        with h5py.File(self.path) as file:
+        with self._opened() as file:
             numbers = file["dataset"][:, columns[0]]
             spelled = file.get(f"vmap/{key}", {})
             names = {float(number): _text(spelled[number][()]) for number in spelled}
@@ -70,7 +75,7 @@ class BData:
     def samples(self, columns: np.ndarray) -> np.ndarray:
         """(sample, column) float32 of the columns that are marked."""
         data = np.empty((self.n_samples, int(columns.sum())), np.float32)
-        with h5py.File(self.path) as file:
+        with self._opened() as file:
             for start in range(0, self.n_samples, BLOCK):
                 data[start : start + BLOCK] = file["dataset"][start : start + BLOCK][:, columns]
         return data

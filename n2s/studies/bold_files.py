@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, nearest, reading
+from n2s.studies.arrays import open_npy
 from n2s.studies.bids_events import read_table, whole
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ class BoldFiles:
     def count(self, path: Path) -> tuple[int, float]:
         """Volumes of a run, and the seconds between them, from the file's header."""
         if path.name.endswith(NIFTI):
-            header = _image(path, 4).header
-            return header.get_data_shape()[3], self.tr_s or _header_tr_s(header, path)
+            image = _image(path, 4)
+            return image.shape[3], self.tr_s or _header_tr_s(image.header, path)
         shape = array_shape(path, self.key)
-        if len(shape) != 2:
+        if len(shape) != 2 or 0 in shape:
             raise UserError(f"{path}: an array of shape {shape}; expected [TR, voxel].")
         if not self.tr_s:
             raise UserError(f"{path}: an array does not say how long a TR is. Set tr_s.")
@@ -90,16 +91,17 @@ class BoldFiles:
         bold = _image(path, 4)
         labels = None
         if self.atlas:
-            labels = np.rint(self._on_grid(self._path(self.atlas, root, subject), bold, path).get_fdata()).astype(int)
+            labels = np.rint(self._on_grid(self._path(self.atlas, root, subject), bold, path)).astype(int)
         if self.mask:
-            inside = self._on_grid(self._path(self.mask, root, subject), bold, path).get_fdata() > 0
+            inside = self._on_grid(self._path(self.mask, root, subject), bold, path) > 0
         else:
             inside = labels > 0
         if not inside.any():
             raise UserError(f"{self._path(self.mask or self.atlas, root, subject)}: no voxel of the run is in it.")
         import nibabel
 
-        data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
+        with reading(path, "a whole NIfTI image"):
+            data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
         if labels is None:
             return data, {}
         found = labels[inside]
@@ -115,37 +117,45 @@ class BoldFiles:
             raise UserError(f"{path}: expected the columns index and name; there are {', '.join(table)}.")
         return dict(zip(whole(table["index"], path).tolist(), table["name"], strict=True))
 
-    def _on_grid(self, path: Path, bold: "nibabel.Nifti1Image", bold_path: Path) -> "nibabel.Nifti1Image":
+    def _on_grid(self, path: Path, bold: "nibabel.Nifti1Image", bold_path: Path) -> np.ndarray:
         """A mask or atlas on the run's grid; a UserError with both shapes and affines where it is not, unless asked."""
         image = _image(path, 3)
+        with reading(path, "a whole NIfTI image"):
+            values = image.get_fdata()
+        if not np.isfinite(values).all():
+            raise UserError(f"{path}: values that are not finite; expected a mask or labels.")
         shape, affine = bold.shape[:3], bold.affine
         # 1e-3: headers keep float32; a thousandth of a mm moves no voxel
         if image.shape == shape and np.allclose(image.affine, affine, atol=1e-3):
-            return image
+            return values
         if not self.resample_mask:
             raise UserError(
                 f"{path} is not on the grid of {bold_path}: shape {image.shape} against {shape}, affine "
                 f"{np.round(image.affine, 3).tolist()} against {np.round(affine, 3).tolist()}. Give a mask in the run's "
                 "space, or set resample_mask to true."
             )
-        return _nearest(image, shape, affine)
+        return _nearest(values, image.affine, shape, affine)
 
 
 def array_shape(path: Path, key: str) -> tuple[int, ...]:
     """The shape of an array in a .npy or HDF5 file, without reading it."""
     if path.suffix == ".npy":
-        return _npy(path).shape
-    with _opened(path) as file:
+        return open_npy(path).shape
+    with reading(path, "a whole HDF5 file"), h5py.File(path, "r") as file:
         return _dataset(file, key, path).shape
 
 
 def read_array(path: Path, key: str, index: int | None = None) -> np.ndarray:
-    """An array of a .npy or HDF5 file; with ``index`` only that part of its first axis."""
+    """An array of a .npy or HDF5 file; with ``index`` only that part of its first axis. It holds real numbers."""
     part = ... if index is None else index
     if path.suffix == ".npy":
-        return np.array(_npy(path)[part])
-    with _opened(path) as file:
-        return np.asarray(_dataset(file, key, path)[part])
+        values = np.array(open_npy(path)[part])
+    else:
+        with reading(path, "a whole HDF5 file"), h5py.File(path, "r") as file:
+            values = np.asarray(_dataset(file, key, path)[part])
+    if values.dtype.kind not in "biuf":
+        raise UserError(f"{path}: holds {values.dtype}; expected real numbers.")
+    return values
 
 
 def read_rois(folder: Path, n_voxels: int) -> dict[str, np.ndarray]:
@@ -161,8 +171,8 @@ def read_rois(folder: Path, n_voxels: int) -> dict[str, np.ndarray]:
         raise UserError(f"{folder}: no ROIs (*.npy) there. Expected a folder of masks or indices a subject.")
     rois = {}
     for path in files:
-        given = np.asarray(_npy(path))
-        if given.ndim != 1 or given.dtype.kind not in "biuf" or (given != given.astype(np.int64)).any():
+        given = np.asarray(open_npy(path))
+        if given.ndim != 1 or given.dtype.kind not in "biuf" or not (given == np.trunc(given)).all():
             raise UserError(f"{path}: {given.dtype} of shape {given.shape}; expected a mask or indices, one axis.")
         if given.dtype == bool or (len(given) == n_voxels and np.isin(given, (0, 1)).all()):
             if len(given) != n_voxels:
@@ -177,62 +187,48 @@ def read_rois(folder: Path, n_voxels: int) -> dict[str, np.ndarray]:
     return rois
 
 
-def _npy(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path}: not an array that numpy.save wrote ({error}).") from None
-
-
-def _opened(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path}: not a whole HDF5 file ({error}). Download it again.") from None
-
-
 def _dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
-    if not isinstance(file.get(key), h5py.Dataset):
+    if not key or not isinstance(file.get(key), h5py.Dataset) or file[key].shape is None:
         raise UserError(f"{path}: no array '{key}'; there are {', '.join(file) or 'none'}.{nearest(key, list(file))}")
     return file[key]
 
 
 def _image(path: Path, n_axes: int) -> "nibabel.Nifti1Image":
     import nibabel
-    from nibabel.filebasedimages import ImageFileError
 
     if not path.is_file():
         raise UserError(f"no {path}. Where it is a link to nowhere, its content was not fetched.")
-    try:
+    with reading(path, "a NIfTI image"):
         image = nibabel.load(path)
-    except (ImageFileError, OSError) as error:
-        raise UserError(f"{path}: not a NIfTI image ({error}).") from None
-    shape = image.shape
-    if len(shape) == n_axes + 1 and shape[-1] == 1:
-        return image.slicer[..., 0]
-    if len(shape) != n_axes:
-        raise UserError(f"{path}: an image of shape {shape}; expected {n_axes} axes.")
+        if image.ndim == n_axes + 1 and image.shape[-1] == 1:
+            image = image.slicer[..., 0]
+        turnable = np.isfinite(image.affine).all() and np.linalg.det(image.affine) != 0
+    if image.ndim != n_axes or min(image.shape) < 1:
+        raise UserError(f"{path}: an image of shape {image.shape}; expected {n_axes} axes.")
+    if not turnable:
+        raise UserError(f"{path}: its affine is {image.affine.tolist()}, which places no voxel.")
     return image
 
 
-def _nearest(image: "nibabel.Nifti1Image", shape: tuple[int, ...], affine: np.ndarray) -> "nibabel.Nifti1Image":
-    """An image on another grid: each place takes the voxel that it lies in, 0 outside.
+def _nearest(values: np.ndarray, own: np.ndarray, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
+    """The values of an image (``own``: its affine) on another grid: each place takes the voxel that it lies in, 0 outside.
 
     By hand, since nilearn's resampling gives 0 in the outer half of the image's outermost voxels.
     """
     import nibabel
 
-    places = nibabel.affines.apply_affine(np.linalg.inv(image.affine) @ affine, np.moveaxis(np.indices(shape), 0, -1))
-    index = np.rint(places).astype(int)
-    inside = ((index >= 0) & (index < image.shape)).all(axis=-1)
-    values = np.zeros(shape, np.float32)
-    values[inside] = image.get_fdata()[tuple(index[inside].T)]
-    return nibabel.Nifti1Image(values, affine)
+    places = nibabel.affines.apply_affine(np.linalg.inv(own) @ affine, np.moveaxis(np.indices(shape), 0, -1))
+    places = np.rint(places)
+    inside = ((places >= 0) & (places < values.shape)).all(axis=-1)
+    found = np.zeros(shape)
+    found[inside] = values[tuple(places[inside].astype(int).T)]
+    return found
 
 
 def _header_tr_s(header: "nibabel.Nifti1Header", path: Path) -> float:
-    tr, unit = float(header.get_zooms()[3]), header.get_xyzt_units()[1]
+    with reading(path, "a NIfTI image whose units are known"):
+        tr, unit = float(header.get_zooms()[3]), header.get_xyzt_units()[1]
     tr_s = tr * {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
-    if tr_s <= 0:
+    if not 0 < tr_s < np.inf:
         raise UserError(f"{path}: its header gives a TR of {tr:g} {unit}. Set tr_s.")
     return tr_s

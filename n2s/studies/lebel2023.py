@@ -171,7 +171,7 @@ stimuli/adollshouse.wav ...""",
             raise UserError(f"no {path}, which says how many volumes a story has. Set root to the folder of ds003020.")
         try:
             return {story: int(n) for story, n in json.loads(path.read_text("utf-8")).items()}
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise UserError(f"{path}: expected story -> number of volumes as JSON ({error}).") from None
 
     def _runs(self, subject: str, story: str, path: Path) -> list[Recording]:
@@ -183,12 +183,14 @@ stimuli/adollshouse.wav ...""",
     def _check_rows(self, recording: Recording) -> int:
         """Rows of the run; a UserError where they are not those that respdict.json promises."""
         path = self._paths[recording]
+        if recording.task not in self._n_tr:
+            raise UserError(f"{self._respdict_path} has no story '{recording.task}'. Download it again.")
         shape = array_shape(path, "individual_repeats" if recording.run else "data")
-        n, promised = shape[-2], self._n_tr[recording.task]
-        if len(shape) != (3 if recording.run else 2) or n != promised - 2 * TRIMMED_TR:
+        promised = self._n_tr[recording.task]
+        if len(shape) != (3 if recording.run else 2) or shape[-2] != promised - 2 * TRIMMED_TR:
             raise UserError(
                 f"{path}: an array of shape {shape}; {self._respdict_path.name} gives {promised} volumes, so "
                 f"{promised - 2 * TRIMMED_TR} rows were expected once {TRIMMED_TR} are cut at each end. Download both "
                 "again, and do not cut rows."
             )
-        return n
+        return shape[-2]

@@ -8,7 +8,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, nearest, reading
 from n2s.paths import data_folder
 from n2s.studies.bids_events import natural, read_table
 from n2s.studies.card import Card, HuggingFace
@@ -102,15 +102,17 @@ Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
     def load(self, recording: Recording) -> mne.io.BaseRaw:
         """Open a recording: T and T/m, sensors at the places of the Vectorview helmet, which Triux shares."""
         path = self._paths[recording]
-        try:
-            with h5py.File(path) as file:
-                data = np.asarray(file["data"], np.float32)
-                sfreq, names = float(file.attrs["sample_frequency"]), _listed(file.attrs["channel_names"])
-                kinds = _listed(file.attrs["channel_types"])
-        except (OSError, KeyError) as error:
-            raise UserError(f"{path}: not a whole LibriBrain file ({error}). Download it again.") from None
-        if not len(names) == len(kinds) == len(data):
-            raise UserError(f"{path}: {len(data)} rows, {len(names)} names and {len(kinds)} types of channels.")
+        with reading(path, "a whole LibriBrain file"), h5py.File(path, "r") as file:
+            if file["data"].dtype.kind not in "iuf":
+                raise UserError(f"{path}: holds {file['data'].dtype}; expected real numbers.")
+            data = np.asarray(file["data"], np.float32)
+            sfreq, names = float(file.attrs["sample_frequency"]), _listed(file.attrs["channel_names"])
+            kinds = _listed(file.attrs["channel_types"])
+        if data.ndim != 2 or not len(names) == len(kinds) == len(data) or not 0 < sfreq < np.inf:
+            raise UserError(
+                f"{path}: data of shape {data.shape}, {len(names)} names and {len(kinds)} types of channels, {sfreq:g} Hz; "
+                "expected a name and a type a row."
+            )
         info = mne.create_info(names, sfreq, kinds)
         coils = mne.channels.read_meg_canonical_info("neuromag", verbose="error")
         known = {channel["ch_name"].replace(" ", ""): channel for channel in coils["chs"]}
