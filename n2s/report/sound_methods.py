@@ -67,7 +67,7 @@ class SoundMethods:
         options = self.module.sounds
         makes: dict[str, Make] = {
             "coarse_to_fine": lambda rows: self._sampled(self.decoded.feature[rows], rows),
-            "mel": lambda rows: self.module.sound_of_spectrogram(self.decoded.spectrogram[rows]),
+            "mel": lambda rows: self.module.maker.from_spectrogram(self.decoded.spectrogram[rows]),
             "retrieval": self._retrieved,
             "shuffled": lambda rows: self._sampled(self.decoded.feature[self.others[rows]], rows),
             "ceiling": lambda rows: self._sampled(torch.from_numpy(self.data.targets(self._clip(rows))), rows),
@@ -107,14 +107,15 @@ class SoundMethods:
     # -- how ---------------------------------------------------------------------------------------------------------
 
     def _sampled(self, tokens: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        return self.module.sound_of_tokens(tokens, [self.clips[row] for row in rows], self.seed)
+        clips = [self.clips[row] for row in rows]
+        return self.module.maker.from_tokens(tokens, clips, sampler=self.module.sounds.sampler, seed=self.seed)
 
     def _clip(self, rows: np.ndarray) -> np.ndarray:
         return self.data.splits["test"].table.clip_index.to_numpy()[rows]
 
     def _heard(self, table) -> tuple[Tensor, Tensor]:
         """True sounds of rows of any split's table."""
-        n = round(self.module.duration_s * SFREQ)
+        n = round(self.module.maker.duration_s * SFREQ)
         found = torch.zeros(len(table), n)
         for place, row in enumerate(table.itertuples()):
             audio = self.data.stimuli[row.stimulus].audio

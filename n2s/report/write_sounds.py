@@ -91,9 +91,10 @@ class WriteSounds(Callback):
 
     def _page(self, console: Console, n_clips: int) -> None:
         table = read_manifest(self.folder)
-        names = [name for name in dict.fromkeys(table.method) if name != STIMULUS]
         shown = evenly(list(dict.fromkeys(table["clip"])), n_clips)
-        page = write_listening_page(self.folder / "listening.html", table[table["clip"].isin(shown)], names)
+        table = table[table["clip"].isin(shown)]
+        names = [name for name in dict.fromkeys(table.method) if name != STIMULUS]
+        page = write_listening_page(self.folder / "listening.html", table, names)
         console.print(f"sounds: {self.folder / 'predictions'}", soft_wrap=True, highlight=False)
         console.print(f"page: {page.path} ({len(shown)} clips)", soft_wrap=True, highlight=False)
 

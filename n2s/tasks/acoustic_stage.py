@@ -100,6 +100,8 @@ def _settings(run: Run) -> dict:
     if not model["class_path"].endswith("FMRIAcoustic"):
         raise UserError(f"{run.folder} is a run of {model['class_path']}; expected one of n2s.tasks.FMRIAcoustic.")
     semantic = Run(Path(_read(run.best)[SEMANTIC_RUN]))
+    if not semantic.exists():  # all runs may have been moved together
+        semantic = Run(run.folder.absolute().parents[1].joinpath(*semantic.folder.parts[-2:]))
     target = _config(semantic)["data"]["init_args"]["target"] if semantic.config.is_file() else None
     kept = {name: model["init_args"][name] for name in ("decoder", "audiomae", "semantic")}
     return kept | {"semantic_run": str(semantic.folder), "semantic_target": target}

@@ -1,5 +1,6 @@
 """The last stage: from decoded tokens to sound, by a latent diffusion that they condition."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,18 +17,17 @@ from n2s.features.audiomae_tokens import AudioMAETokens
 from n2s.features.clip_spectrogram import ClipFbank
 from n2s.features.latents import ClipMel, Latents
 from n2s.models.brain_to_sound import BrainToSound
-from n2s.models.diffusion import RunningAverage, choose_trained, denoising_loss, parameter_groups, sample
+from n2s.models.diffusion import RunningAverage, choose_trained, denoising_loss, parameter_groups
 from n2s.models.diffusion.finetuning import Mode
-from n2s.models.diffusion.spectrogram import N_MELS, SFREQ
-from n2s.models.mel_map import MelMap
 from n2s.models.sound_generator import SoundGenerator
+from n2s.models.sound_maker import SoundMaker
 from n2s.tasks.acoustic_stage import AcousticRun, assembled
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
 from n2s.tasks.fmri_semantic import check_same_voxels
 from n2s.tasks.semantic_stage import SemanticRun
 from n2s.tasks.sound_options import SoundOptions
 
-STAGES, SCALE = "n2s_stages", "n2s_latent_scale"  # keys of a checkpoint
+STAGES = "n2s_stages"  # key of a checkpoint
 
 
 class FMRIAudio(ClipDecoder):
@@ -106,16 +106,14 @@ class FMRIAudio(ClipDecoder):
     def setup(self, stage: str) -> None:
         """Load the generator, and for a fit the acoustic networks."""
         data = self.trainer.datamodule
-        if not hasattr(self, "diffusion") and isinstance(data, FMRIDataModule):
+        if not hasattr(self, "maker") and isinstance(data, FMRIDataModule):
             self._check_data(data)
-            self.duration_s = data.target.duration_s
             if stage == "fit":
                 run = AcousticRun.found(self.acoustic_run, self.experiments, key="model.acoustic_run")
                 self.stages, self._built = run.settings, run.networks(data)
-            self.diffusion = self.generator.load(data.target.shape[1])
-            self._learned = choose_trained(self.diffusion, self.mode, rank=self.lora_rank)
-            self.mel_map = MelMap(data.spectrogram.shape[0], N_MELS)
-            self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
+            dim, n_bands = data.target.shape[1], data.spectrogram.shape[0]
+            self.maker = SoundMaker(self.generator, dim, n_bands=n_bands, duration_s=data.target.duration_s)
+            self._unet = choose_trained(self.maker.diffusion, self.mode, rank=self.lora_rank)
         super().setup(stage)
         if stage == "fit":
             self._freeze()
@@ -133,9 +131,9 @@ class FMRIAudio(ClipDecoder):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """The subjects, the stages before, and no weights that can be loaded as they were published."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[STAGES], checkpoint[SCALE] = self.stages, float(self.diffusion.vae.config.scaling_factor)
-        for name in self._as_published():
-            del checkpoint["state_dict"][name]
+        checkpoint[STAGES] = self.stages
+        for name in self.maker.frozen_names():
+            del checkpoint["state_dict"][f"maker.{name}"]
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Make what the checkpoint's weights go into."""
@@ -146,13 +144,12 @@ class FMRIAudio(ClipDecoder):
         self._freeze()
         if self.decay is not None:
             self.average = RunningAverage(self._learning(), self.decay).to(self.device)
-        self.diffusion.vae.register_to_config(scaling_factor=checkpoint[SCALE])
-        own = self.state_dict()
-        checkpoint["state_dict"] |= {name: own[name] for name in self._as_published()}
+        own = self.maker.state_dict()
+        checkpoint["state_dict"] |= {f"maker.{name}": own[name] for name in self.maker.frozen_names()}
 
     def configure_optimizers(self):
         """The UNet and the acoustic decoders, each at its own rate."""
-        groups = [] if self.mode == "none" else [("unet", self._learned, self.unet_lr)]
+        groups = [] if self.mode == "none" else [("unet", self._unet, self.unet_lr)]
         if self.decoder_lr is not None:
             groups.append(("decoder", self._decoders(), self.decoder_lr))
         optimizer = self.optimizer(parameter_groups(*groups))
@@ -163,12 +160,10 @@ class FMRIAudio(ClipDecoder):
     def on_fit_start(self) -> None:
         """Fit the autoencoder where it needs it; encode all clips once; read the out-of-fold predictions."""
         data = self.trainer.datamodule
-        if not self.ready:
+        if not self.maker.ready:
             clips = data.splits["train"].table.clip_index.unique()
-            mels = torch.from_numpy(clip_values(data, ClipMel(duration_s=self.duration_s), ("train",))[clips])
-            self.generator.fit(self.diffusion, mels)
-            self.mel_map.fit(data.spectrograms(clips), mels)
-            self.ready.fill_(True)
+            mels = clip_values(data, ClipMel(duration_s=self.maker.duration_s), ("train",))[clips]
+            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels))
         self._encode(data)
         self._semantic = None
         if self.stages["semantic"]:
@@ -183,16 +178,23 @@ class FMRIAudio(ClipDecoder):
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss
 
-    def on_train_batch_end(self, outputs: object, batch: ClipBatch, batch_index: int) -> None:
-        """Take the step into the average."""
-        if self.average is not None and (batch_index + 1) % self.trainer.accumulate_grad_batches == 0:
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: torch.optim.Optimizer,
+        optimizer_closure: Callable[[], Tensor] | None = None,
+    ) -> None:
+        """See Lightning; take the step into the average."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.average is not None:
             self.average.update()
 
     def on_validation_epoch_start(self) -> None:
         """The averages for the weights."""
         if self._latents is None:  # not in a fit
             self._encode(self.trainer.datamodule)
-        self.put_averages()
+        self._put_averages()
 
     def on_validation_epoch_end(self) -> None:
         """And back, before a checkpoint is written."""
@@ -216,32 +218,11 @@ class FMRIAudio(ClipDecoder):
 
     def on_predict_start(self) -> None:
         """The averages for the weights."""
-        self.put_averages()
+        self._put_averages()
 
     def on_predict_end(self) -> None:
         """And back."""
         self._averaged.close()
-
-    def put_averages(self) -> None:
-        """Let the model have its running averages, until ``on_predict_end``."""
-        if self.average is not None:
-            self._averaged.enter_context(self.average.in_place())
-
-    @torch.no_grad()
-    def sound_of_tokens(self, tokens: Tensor, clips: list[str], seed: int) -> tuple[Tensor, Tensor]:
-        """``(b, n_patch, d) -> (b, n), (b,)``: sampled sound at 16 kHz, and gains."""
-        latents = sample(self.diffusion, tokens.to(self.device), clips, sampler=self.sounds.sampler, seed=seed)
-        return self.sound_of_mel(self.diffusion.decode(latents))
-
-    @torch.no_grad()
-    def sound_of_spectrogram(self, spectrogram: Tensor) -> tuple[Tensor, Tensor]:
-        """``(b, 128, t) -> (b, n), (b,)``: through the linear map to the vocoder's mel."""
-        return self.sound_of_mel(self.mel_map(spectrogram.to(self.device)))
-
-    def sound_of_mel(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """``(b, l, 64) -> (b, n), (b,)``."""
-        wav, gain = self.diffusion.sound(mel, round(self.duration_s * SFREQ))
-        return wav.cpu(), gain.cpu()
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
@@ -270,7 +251,7 @@ class FMRIAudio(ClipDecoder):
         ]
 
     def _learning(self) -> list[nn.Parameter]:
-        return self._learned + (self._decoders() if self.decoder_lr is not None else [])
+        return self._unet + (self._decoders() if self.decoder_lr is not None else [])
 
     def _freeze(self) -> None:
         """AudioMAE's decoder has no part in the loss; the acoustic decoders only where they have a rate."""
@@ -279,20 +260,13 @@ class FMRIAudio(ClipDecoder):
             for value in self._decoders():
                 value.requires_grad_(True)
 
-    def _as_published(self) -> list[str]:
-        """Weights of the generator that can be loaded again."""
-        if not self.generator.published:
-            return []
-        learned = {id(value) for value in self._learned}
-        return [
-            f"diffusion.{name}"
-            for name, value in self.diffusion.state_dict(keep_vars=True).items()
-            if id(value) not in learned
-        ]
+    def _put_averages(self) -> None:
+        if self.average is not None:
+            self._averaged.enter_context(self.average.in_place())
 
     def _encode(self, data: FMRIDataModule) -> None:
         """Mean and deviation of the latents, (k, 2, 8, l / 4, 16) float16 by the number of the clip."""
-        latents = Latents(self.diffusion, duration_s=self.duration_s)
+        latents = Latents(self.maker.diffusion, duration_s=self.maker.duration_s)
         self._latents = torch.from_numpy(clip_values(data, latents, ("train", "val"), half=True))
 
     def _train_tokens(self, batch: ClipBatch) -> Tensor:
@@ -317,4 +291,6 @@ class FMRIAudio(ClipDecoder):
         mean, deviation = self._latents[batch.clip.cpu()].to(batch.brain).unbind(1)
         device = "cpu" if generator is not None else mean.device
         noise = torch.randn(mean.shape, generator=generator, device=device).to(mean)
-        return denoising_loss(self.diffusion, mean + deviation * noise, tokens, dropout=dropout, generator=generator)
+        return denoising_loss(
+            self.maker.diffusion, mean + deviation * noise, tokens, dropout=dropout, generator=generator
+        )

@@ -1,0 +1,74 @@
+"""Everything between tokens and a waveform, as one module: latent diffusion, linear map, vocoder."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from n2s.models.diffusion import LatentDiffusion, Sampler, sample
+from n2s.models.diffusion.spectrogram import N_MELS, SFREQ
+from n2s.models.mel_map import MelMap
+from n2s.models.sound_generator import SoundGenerator
+
+
+class SoundMaker(nn.Module):
+    """A generator's latent diffusion, and a `MelMap` from AudioMAE's spectrogram to its mel.
+
+    Parameters
+    ----------
+    generator
+        Where the latent diffusion comes from.
+    condition_dim
+        Width of the tokens.
+    n_bands
+        Of AudioMAE's spectrogram.
+    duration_s
+        Of every clip, s.
+    """
+
+    ready: Tensor
+
+    def __init__(self, generator: SoundGenerator, condition_dim: int, *, n_bands: int, duration_s: float) -> None:
+        super().__init__()
+        self.generator, self.duration_s = generator, duration_s
+        self.diffusion: LatentDiffusion = generator.load(condition_dim)
+        self.mel_map = MelMap(n_bands, N_MELS)
+        self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
+
+    def prepare(self, spectrograms: np.ndarray, mels: Tensor) -> None:
+        """Fit what has to be fitted before the UNet learns, to training clips: ``(n, f, t)`` and ``(n, t, 64)``."""
+        self.generator.fit(self.diffusion, mels)
+        self.mel_map.fit(spectrograms, mels)
+        self.ready.fill_(True)
+
+    @torch.no_grad()
+    def from_tokens(
+        self, tokens: Tensor, clips: list[str], *, sampler: Sampler | None = None, seed: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """``(b, n_patch, d) -> (b, n), (b,)``: sampled sound at 16 kHz and its gains; see `n2s.models.diffusion.sample`."""
+        latents = sample(self.diffusion, tokens.to(self.ready.device), clips, sampler=sampler, seed=seed)
+        return self.from_mel(self.diffusion.decode(latents))
+
+    @torch.no_grad()
+    def from_spectrogram(self, spectrogram: Tensor) -> tuple[Tensor, Tensor]:
+        """``(b, f, t) -> (b, n), (b,)``: nothing is sampled."""
+        return self.from_mel(self.mel_map(spectrogram.to(self.ready.device)))
+
+    def from_mel(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """``(b, t, 64) -> (b, n), (b,)`` on the CPU."""
+        wav, gain = self.diffusion.sound(mel, round(self.duration_s * SFREQ))
+        return wav.cpu(), gain.cpu()
+
+    def frozen_names(self) -> list[str]:
+        """Entries of the state dict that can be loaded again as they were published."""
+        if not self.generator.published:
+            return []
+        parts = self.diffusion.state_dict(keep_vars=True)
+        return [f"diffusion.{name}" for name, value in parts.items() if not value.requires_grad]
+
+    def get_extra_state(self) -> dict:
+        """The scale of the latents, which is no weight of the autoencoder."""
+        return {"scaling_factor": float(self.diffusion.vae.config.scaling_factor)}
+
+    def set_extra_state(self, state: dict) -> None:
+        """See `get_extra_state`."""
+        self.diffusion.vae.register_to_config(scaling_factor=state["scaling_factor"])
