@@ -1,15 +1,12 @@
 """The datamodule of fMRI: studies in, batches of (response to a clip, features of the clip) out."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from n2s.data.clip_batch import ClipBatch, SubjectSampler
 from n2s.data.clip_splits import (
@@ -20,7 +17,8 @@ from n2s.data.clip_splits import (
     with_validation,
     without_shared_volumes,
 )
-from n2s.data.clip_volumes import CONSTANT, Response, VoxelScale
+from n2s.data.clip_targets import feature_values, moments, tracked
+from n2s.data.clip_volumes import Response, VoxelScale
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import WindowLoader
 from n2s.data.recordings import Shard
@@ -28,12 +26,10 @@ from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
-from n2s.features.store import FeatureStore
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Stimulus
 
 TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
-LARGE = 10_000  # numbers a clip, above which features are kept as float16
 
 
 @dataclass
@@ -160,7 +156,7 @@ class FMRIDataModule(NeuralDataModule):
         self.scales: list[VoxelScale] = []
         self._hashes: dict[str, str] = {}
         rows, responses = [], []
-        for index, subject in enumerate(_tracked(self.subjects, "reading runs", len(self.subjects))):
+        for index, subject in enumerate(tracked(self.subjects, "reading runs", len(self.subjects))):
             own, brain = self._subject(clips[clips.subject == subject])
             own = own.assign(subject_index=index)
             rows.append(own)
@@ -219,17 +215,7 @@ class FMRIDataModule(NeuralDataModule):
     def train_moments(self, name: Literal["target", "spectrogram"]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation (f,) of a feature over all training rows, flattened; 1 is the deviation of what never changes."""
         values = self._values[name]
-        count = np.bincount(self.splits["train"].table.clip_index, minlength=len(values)).astype(np.float64)
-        used = np.flatnonzero(count)
-        sums = np.zeros((2, values.shape[1]))
-        for some in np.array_split(used, max(1, len(used) * values.shape[1] // 2**24)):
-            sums[0] += count[some] @ values[some]
-        mean = sums[0] / count.sum()
-        for some in np.array_split(used, max(1, len(used) * values.shape[1] // 2**24)):
-            sums[1] += count[some] @ np.square(values[some] - mean)
-        deviation = np.sqrt(sums[1] / count.sum())
-        tells = deviation > CONSTANT * np.abs(mean)
-        return mean.astype(np.float32), np.where(tells, deviation, 1).astype(np.float32)
+        return moments(values, np.bincount(self.splits["train"].table.clip_index, minlength=len(values)))
 
     def __str__(self) -> str:
         """What is prepared, in a line a split."""
@@ -274,21 +260,8 @@ class FMRIDataModule(NeuralDataModule):
 
     def _features(self, clips: pd.DataFrame) -> dict[str, np.ndarray]:
         """(k, n_features) of each feature, by the clip's number."""
-        found = {}
-        unique = clips.drop_duplicates("clip_index")
-        for name, feature in (("target", self.target), ("spectrogram", self.spectrogram)):
-            if feature is None:
-                continue
-            half = feature.n_features > LARGE
-            store = FeatureStore(feature, half=half)
-            values = np.empty((clips.clip_index.max() + 1, feature.n_features), np.float16 if half else np.float32)
-            groups = unique.groupby(["stimulus", "duration_s"])
-            for (stimulus, duration_s), rows in _tracked(groups, f"{name} of clips", len(groups)):
-                starts_s = rows.start_s.to_numpy(float)
-                values[rows.clip_index] = store.clips(self.stimuli[stimulus], starts_s, float(duration_s))
-            feature.release()
-            found[name] = values
-        return found
+        wanted = {"target": self.target, "spectrogram": self.spectrogram}
+        return {name: feature_values(clips, self.stimuli, one) for name, one in wanted.items() if one is not None}
 
     def _subject(self, clips: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
         """One subject's usable presentations and their z-scored responses, row by row."""
@@ -368,7 +341,3 @@ class FMRIDataModule(NeuralDataModule):
             world_size=self.trainer.world_size if self.trainer else 1,
         )
         return WindowLoader(sampler, lambda rows, epoch: self.batch(split, rows), lambda batch: batch, ahead=False)
-
-
-def _tracked(items: Iterable, what: str, n: int) -> Iterable:
-    return track(items, what, total=n, console=Console(stderr=True), disable=n < 2, transient=True)

@@ -1,0 +1,44 @@
+"""Features of clips, computed once for each unique sound, and their moments."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from n2s.data.clip_volumes import CONSTANT
+from n2s.features.feature import ClipFeature
+from n2s.features.store import FeatureStore
+from n2s.studies.study import Stimulus
+
+LARGE = 10_000  # numbers a clip, above which features are kept as float16
+BLOCK = 2**24  # numbers that are summed at once
+
+
+def feature_values(clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], feature: ClipFeature) -> np.ndarray:
+    """(k, n_features) by ``clip_index``, from the cache where they are there; rows of no clip are not set."""
+    half = feature.n_features > LARGE
+    store = FeatureStore(feature, half=half)
+    values = np.empty((clips.clip_index.max() + 1, feature.n_features), np.float16 if half else np.float32)
+    groups = clips.drop_duplicates("clip_index").groupby(["stimulus", "duration_s"])
+    for (stimulus, duration_s), rows in tracked(groups, f"{type(feature).__name__} of clips", len(groups)):
+        values[rows.clip_index] = store.clips(stimuli[stimulus], rows.start_s.to_numpy(float), float(duration_s))
+    feature.release()
+    return values
+
+
+def moments(values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation (f,) of rows (k, f) that come ``count`` (k,) times; 1 is the deviation of what never changes."""
+    used = np.flatnonzero(count)
+    parts = np.array_split(used, max(1, len(used) * values.shape[1] // BLOCK))
+    mean = sum(count[some].astype(np.float64) @ values[some] for some in parts) / count.sum()
+    square = sum(count[some].astype(np.float64) @ np.square(values[some] - mean) for some in parts) / count.sum()
+    deviation = np.sqrt(square)
+    tells = deviation > CONSTANT * np.abs(mean)
+    return mean.astype(np.float32), np.where(tells, deviation, 1).astype(np.float32)
+
+
+def tracked(items: Iterable, what: str, n: int) -> Iterable:
+    """The items, with a progress bar on stderr where there are several."""
+    return track(items, what, total=n, console=Console(stderr=True), disable=n < 2, transient=True)
