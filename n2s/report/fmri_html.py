@@ -16,7 +16,7 @@ from n2s.metrics.semantic import tsne
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.fmri_figures import correlation_quartiles, decoded_spectrograms, identification_curves, semantic_map
-from n2s.report.html import _CSS, _learning, _origin
+from n2s.report.html import PAGE_STYLE, learning_drawing, origin_html
 from n2s.report.run_folder import read_json
 
 
@@ -33,19 +33,19 @@ def write_clip_report(run_dir: Path) -> Path:
         It is no run folder, or it has not been tested.
     """
     report = mne.Report(title=f"n2s: {run_dir.resolve().parent.name}, {run_dir.resolve().name}", verbose="ERROR")
-    report.add_custom_css(_CSS)
+    report.add_custom_css(PAGE_STYLE)
     sets = list(read_clip_sets(run_dir))
     for name, summary, scores in sets:
         end = "" if len(sets) == 1 else f": {name}"
         report.add_html(_summary(summary), f"Summary{end}", tags=())
         for drawing in clip_drawings(summary, scores):
             _add(report, drawing, f"{drawing.title}{end}")
-    learning = _learning(run_dir)
+    learning = learning_drawing(run_dir)
     if isinstance(learning, Drawing):
         _add(report, learning, "Learning curves")
     else:
         report.add_html(f'<p class="note">Left out: {escape(learning)}.</p>', "Learning curves", tags=())
-    report.add_html(_origin(run_dir), "Configuration and origin", tags=())
+    report.add_html(origin_html(run_dir), "Configuration and origin", tags=())
     path = run_dir / "report.html"
     with written_whole(path) as temporary:
         report.save(temporary, open_browser=False, verbose="ERROR")

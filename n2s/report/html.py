@@ -16,7 +16,7 @@ from n2s.report.figures import Drawing, attention_maps, learning_curves
 from n2s.report.listen import Retrieved, player
 from n2s.report.run_folder import TestSet, read_json, read_test_sets
 
-_CSS = """
+PAGE_STYLE = """
 #filter-by-tags-dropdown-menu, #toc h5 { display: none; }
 #toc .nav-link.active { color: white !important; }
 #content { padding-bottom: 4rem; }
@@ -50,9 +50,9 @@ def write_report(run_dir: Path) -> Path:
         It is no run folder, or it has not been tested.
     """
     sets = read_test_sets(run_dir)
-    origin = _origin(run_dir)
+    origin = origin_html(run_dir)
     report = mne.Report(title=f"n2s: {run_dir.resolve().parent.name}, {run_dir.resolve().name}", verbose="ERROR")
-    report.add_custom_css(_CSS)
+    report.add_custom_css(PAGE_STYLE)
 
     def title(text: str, test_set: TestSet) -> str:
         return text if len(sets) == 1 else f"{text}: {test_set.name}"
@@ -63,7 +63,7 @@ def write_report(run_dir: Path) -> Path:
     for test_set, (by_subject, by_rank, _) in drawn:
         for drawing in (by_subject, by_rank):
             _add_drawing(report, drawing, title(drawing.title, test_set))
-    for heading, drawing in (("Learning curves", _learning(run_dir)), ("Spatial attention", _attention(run_dir))):
+    for heading, drawing in (("Learning curves", learning_drawing(run_dir)), ("Spatial attention", _attention(run_dir))):
         if isinstance(drawing, Drawing):
             _add_drawing(report, drawing, heading)
         else:
@@ -83,7 +83,7 @@ def _add_drawing(report: mne.Report, drawing: Drawing, title: str) -> None:
     report.add_figure(drawing.figure, title, caption=drawing.caption, image_format="webp", tags=())
 
 
-def _learning(run_dir: Path) -> Drawing | str:
+def learning_drawing(run_dir: Path) -> Drawing | str:
     file = run_dir / "metrics.csv"
     if not file.is_file():
         return "the run has no metrics.csv"
@@ -175,7 +175,7 @@ def _listening(windows: list[Retrieved], n_candidates: int) -> str:
     return "".join(parts) + "</table>"
 
 
-def _origin(run_dir: Path) -> str:
+def origin_html(run_dir: Path) -> str:
     """Versions, commit, hashes and whatever else the run wrote down, then its whole configuration."""
     file = run_dir / "run.json"
     if file.is_file():
