@@ -41,13 +41,16 @@ def transfer(
     UserError
         The path leads out of ``root``, the server refuses, gives up on every try, or the file's size or checksum is another.
     """
-    target = root / file.path
-    if not target.resolve().is_relative_to(root.resolve()):
-        raise UserError(f"{file.url}: its path {file.path} leads out of {root}.")
+    if not file.url.startswith(("https://", "http://")):  # file: would be read from this machine
+        raise UserError(f"{file.url[:200]}: no address in the web.")
+    target = _target(file, root)
     if target.is_file() and (not file.size or target.stat().st_size == file.size):
         told(target.stat().st_size)
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{file.url}: there can be no folder {target.parent} ({error}).") from None
     part = target.with_name(f".{target.name}.part")
     tag = target.with_name(f".{target.name}.part.etag")
     told(part.stat().st_size if part.exists() else 0)
@@ -78,6 +81,21 @@ def transfer(
     _check(file, part, tag)
     part.replace(target)
     tag.unlink(missing_ok=True)
+    return target
+
+
+def _target(file: PlainFile, root: Path) -> Path:
+    """Where a file goes; a `UserError` where its path leads out of the folder, through a link too, or is no path."""
+    target = root / file.path
+    try:
+        inside = target.resolve().is_relative_to(root.resolve()) and target.resolve() != root.resolve()
+        here = target.is_dir()
+    except (ValueError, OSError, RuntimeError) as error:  # NUL, longer than a disk allows, links in a circle
+        raise UserError(f"{file.url}: its path {file.path[:200]!r} is none ({error}).") from None
+    if not inside:
+        raise UserError(f"{file.url}: its path {file.path} leads out of {root}.")
+    if here:
+        raise UserError(f"{file.url}: its path {file.path} is a folder's.")
     return target
 
 
@@ -128,7 +146,7 @@ def _check(file: PlainFile, part: Path, tag: Path) -> None:
 
 def check_room(files: list[PlainFile], root: Path) -> None:
     """Raise a `UserError` where the disk has no room for what is missing."""
-    missing = sum(file.size for file in files if not (root / file.path).is_file())
+    missing = sum(file.size for file in files if not _target(file, root).is_file())
     free = shutil.disk_usage(root).free
     if free < missing:
         raise UserError(
