@@ -84,6 +84,7 @@ def _add_drawing(report: mne.Report, drawing: Drawing, title: str) -> None:
 
 
 def learning_drawing(run_dir: Path) -> Drawing | str:
+    """The curves of a run, or why there are none."""
     file = run_dir / "metrics.csv"
     if not file.is_file():
         return "the run has no metrics.csv"
