@@ -41,7 +41,7 @@ class MelMap(nn.Module):
         mean, target_mean = inputs.mean(0), outputs.mean(0)
         inputs = inputs - mean
         gram = inputs.T @ inputs
-        gram.diagonal().add_(penalty * gram.diagonal().mean())
+        gram.diagonal().add_(penalty * gram.diagonal().mean() + 1e-9)  # never singular
         weight = torch.linalg.solve(gram, inputs.T @ (outputs - target_mean))
         self.weight.copy_(weight)
         self.bias.copy_(target_mean - mean @ weight)

@@ -60,7 +60,7 @@ class SmallAudioLDM2(SoundGenerator):
     def __init__(
         self,
         *,
-        channels: tuple[int, int, int, int] = (32, 48, 64, 64),
+        channels: tuple[int, int, int, int] = (16, 24, 32, 32),
         autoencoder_steps: int = 600,
         autoencoder_lr: float = 1e-2,
         seed: int = 0,

@@ -33,19 +33,42 @@ class SoundMaker(nn.Module):
         self.diffusion: LatentDiffusion = generator.load(condition_dim)
         self.mel_map = MelMap(n_bands, N_MELS)
         self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("token_mean", torch.zeros(condition_dim))
+        self.register_buffer("token_deviation", torch.ones(condition_dim))
 
-    def prepare(self, spectrograms: np.ndarray, mels: Tensor) -> None:
-        """Fit what has to be fitted before the UNet learns, to training clips: ``(n, f, t)`` and ``(n, t, 64)``."""
+    def prepare(self, spectrograms: np.ndarray, mels: Tensor, moments: tuple[Tensor, Tensor]) -> None:
+        """Fit what has to be fitted before the UNet learns, to training clips.
+
+        Parameters
+        ----------
+        spectrograms, mels
+            ``(n, f, t)`` and ``(n, t, 64)`` of the same clips.
+        moments
+            Mean and deviation of each token over clips, (n_patch, d) each.
+        """
         self.generator.fit(self.diffusion, mels)
         self.mel_map.fit(spectrograms, mels)
+        if not self.generator.published:
+            mean, deviation = moments
+            self.token_mean.copy_(mean.mean(0))
+            self.token_deviation.copy_((deviation.square().mean(0) + mean.var(0, correction=0)).sqrt())
         self.ready.fill_(True)
+
+    def conditions(self, tokens: Tensor) -> Tensor:
+        """What the UNet is given, ``(b, n_patch, d) -> (b, n_patch, d)``.
+
+        A published UNet knows AudioMAE's tokens as they are. For one that starts from nothing each dimension is scaled over
+        clips and places: most of a token's power is one constant vector, which tells nothing.
+        """
+        return (tokens - self.token_mean) / self.token_deviation
 
     @torch.no_grad()
     def from_tokens(
         self, tokens: Tensor, clips: list[str], *, sampler: Sampler | None = None, seed: int = 0
     ) -> tuple[Tensor, Tensor]:
         """``(b, n_patch, d) -> (b, n), (b,)``: sampled sound at 16 kHz and its gains; see `n2s.models.diffusion.sample`."""
-        latents = sample(self.diffusion, tokens.to(self.ready.device), clips, sampler=sampler, seed=seed)
+        conditions = self.conditions(tokens.to(self.ready.device))
+        latents = sample(self.diffusion, conditions, clips, sampler=sampler, seed=seed)
         return self.from_mel(self.diffusion.decode(latents))
 
     @torch.no_grad()

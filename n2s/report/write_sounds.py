@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from n2s.data.fmri import FMRIDataModule
+from n2s.errors import UserError
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
 from n2s.report.listening_page import evenly, write_listening_page
@@ -82,7 +82,14 @@ class WriteSounds(Callback):
                 console.print(
                     f"{name}: {len(todo)} sounds made{f', {kept} were there' if kept else ''}", highlight=False
                 )
-        write_manifest(folder, _table(folder, methods))
+        names = sorted(path.parent.name for path in folder.glob(f"*/{MADE}"))
+        current = [
+            name for name in names if (_read_made(folder / name) or {}) | {"extra": None} == made | {"extra": None}
+        ]
+        if len(current) < len(names):
+            others = ", ".join(name for name in names if name not in current)
+            console.print(f"left out, for they were made by other options: {others}", highlight=False)
+        write_manifest(folder, _table(folder, current, methods))
         found = score_methods(folder, module.sounds, seed=self.seed)
         with written_whole(folder / "metrics.json") as path:
             path.write_text(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
@@ -117,24 +124,34 @@ def _what_made(trainer: Trainer, module: FMRIAudio, seed: int) -> dict:
     digest = hashlib.sha256(split.table[["subject", "stimulus", "start_s"]].to_csv(index=False).encode())
     for brain in split.brain:
         digest.update(np.ascontiguousarray(brain))
-    return {
+    made = {
         "weights": [Path(trainer.ckpt_path).name, checkpoint.st_size, checkpoint.st_mtime_ns],
         "data": digest.hexdigest(),
         "sampler": None if sampler is None else [type(sampler).__name__, vars(sampler)],
         "precision": str(trainer.precision),
         "seed": seed,
     }
+    return json.loads(json.dumps(made))  # as it is read again
 
 
 def _missing(folder: Path, made: dict, rows: np.ndarray, clips: list[str]) -> np.ndarray:
     """Rows to make. Sounds that were made otherwise are removed first: a folder never holds two kinds."""
-    file = folder / MADE
-    if folder.is_dir() and not (file.is_file() and json.loads(file.read_text()) == json.loads(json.dumps(made))):
-        shutil.rmtree(folder)
-    if not file.is_file():
-        with written_whole(file) as path:
+    before = _read_made(folder)
+    if before is None and folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds files that n2s predict did not write there. Move them away.")
+    if before is not None and before != made:
+        for path in folder.iterdir():
+            if path.name != MADE:
+                path.unlink()
+    if before != made:
+        with written_whole(folder / MADE) as path:
             path.write_text(json.dumps(made, indent=1))
     return np.array([row for row in rows if not (folder / f"{clips[row]}.wav").is_file()], dtype=int)
+
+
+def _read_made(folder: Path) -> dict | None:
+    file = folder / MADE
+    return json.loads(file.read_text()) if file.is_file() else None
 
 
 def _write(place: Path, wav: torch.Tensor, gain: float) -> None:
@@ -147,11 +164,11 @@ def _write(place: Path, wav: torch.Tensor, gain: float) -> None:
         soundfile.write(path, wav.numpy(), SFREQ, subtype="PCM_16", format="WAV")
 
 
-def _table(folder: Path, methods: SoundMethods) -> pd.DataFrame:
-    """A row a sound of all methods that are complete or were asked for."""
+def _table(folder: Path, names: list[str], methods: SoundMethods) -> pd.DataFrame:
+    """A row a sound of some methods."""
     table, prompts = methods.data.splits["test"].table, methods.prompts
     found = []
-    for method in sorted(path.parent.name for path in folder.glob(f"*/{MADE}")):
+    for method in names:
         for clip, row in zip(methods.clips, table.itertuples(), strict=True):
             path = folder / method / f"{clip}.wav"
             if path.is_file():

@@ -163,7 +163,8 @@ class FMRIAudio(ClipDecoder):
         if not self.maker.ready:
             clips = data.splits["train"].table.clip_index.unique()
             mels = clip_values(data, ClipMel(duration_s=self.maker.duration_s), ("train",))[clips]
-            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels))
+            moments = [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
+            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), moments)
         self._encode(data)
         self._semantic = None
         if self.stages["semantic"]:
@@ -292,5 +293,9 @@ class FMRIAudio(ClipDecoder):
         device = "cpu" if generator is not None else mean.device
         noise = torch.randn(mean.shape, generator=generator, device=device).to(mean)
         return denoising_loss(
-            self.maker.diffusion, mean + deviation * noise, tokens, dropout=dropout, generator=generator
+            self.maker.diffusion,
+            mean + deviation * noise,
+            self.maker.conditions(tokens),
+            dropout=dropout,
+            generator=generator,
         )

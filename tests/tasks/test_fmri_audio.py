@@ -18,6 +18,8 @@ from n2s.errors import UserError
 from n2s.features import MelStatistics, TinyClap, UntrainedAudioMAETokens
 from n2s.models.diffusion import save_audioldm2, small_audioldm2
 from n2s.models.mel_map import MelMap
+from n2s.models.sound_generator import PretrainedAudioLDM2, SmallAudioLDM2
+from n2s.models.sound_maker import SoundMaker
 from n2s.report.sound_evaluation import evaluate_sounds
 from n2s.report.sound_methods import SoundMethods
 from n2s.runs.predictions import read_manifest
@@ -139,8 +141,13 @@ def test_predict_goes_on_where_it_stopped_and_a_clip_does_not_depend_on_its_batc
         else:
             assert path.stat().st_mtime_ns == times[clip]
     other = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 3, "guidance": 2.0}}
-    status, out, _ = trained("predict", sounds=only | {"sampler": other})
+    mine = newest("FMRIAudio") / "predictions" / "mel" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("not yours")
+    status, out, err = trained("predict", sounds={"methods": ["coarse_to_fine", "mel"], "sampler": other})
+    assert status == 2 and "mel holds files that n2s predict did not write there" in " ".join(err.split())
     assert "coarse_to_fine: 12 sounds made\n" in out  # of another sampler: none of the old ones is kept
+    assert mine.read_text() == "not yours"
     assert all(path.read_bytes() != first[clip] for clip, path in predicted("coarse_to_fine").items())
 
 
@@ -227,6 +234,23 @@ def test_the_map_between_spectrograms_is_linear_regression():
     fitted.fit(spectrograms, torch.from_numpy(mels), penalty=0.0)
     np.testing.assert_allclose(fitted.weight, weight, atol=1e-5)
     np.testing.assert_allclose(fitted(torch.from_numpy(spectrograms)), mels, atol=1e-4)
+
+
+def test_tokens_are_scaled_for_a_unet_that_starts_from_nothing_and_left_to_a_published_one(tmp_path):
+    save_audioldm2(small_audioldm2(condition_dim=16, channels=(8, 8, 8, 8), variant="speech"), tmp_path / "it")
+    small = SmallAudioLDM2(channels=(8, 8, 8, 8), autoencoder_steps=1)
+    tokens = 5 + torch.randn(7, 64, 16) * torch.rand(64, 16)
+    moments = tokens.mean(0), tokens.std(0, correction=0)
+    given = np.zeros((1, 128, 128), np.float32), torch.randn(1, 128, 64), moments
+    for generator in (small, PretrainedAudioLDM2(str(tmp_path / "it"), griffin_lim=True)):
+        maker = SoundMaker(generator, 16, n_bands=128, duration_s=1.0)
+        maker.prepare(*given)
+        found = maker.conditions(tokens)
+        if generator.published:
+            assert torch.equal(found, tokens)
+        else:
+            torch.testing.assert_close(found.flatten(0, 1).mean(0), torch.zeros(16), atol=1e-4, rtol=0)
+            torch.testing.assert_close(found.flatten(0, 1).std(0, correction=0), torch.ones(16), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("rate", [None, 1e-2])
