@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from n2s.runs.predictions import STIMULUS
 from n2s.tasks.acoustic_stage import AcousticRun, made
 from n2s.tasks.clip_decoder import Decoded
 from n2s.tasks.fmri_audio import FMRIAudio
-from n2s.tasks.prompts import read_prompts, semantic_vectors
+from n2s.tasks.prompts import is_sound, read_prompts, semantic_vectors
 
 #: Method: what it is, in the order of the table.
 METHODS = {
@@ -31,8 +33,8 @@ METHODS = {
     STIMULUS: "what was heard",
 }
 
-#: (n,) rows of the test split -> (n, samples) at 16 kHz, (n,) gains
-Make = Callable[[np.ndarray], tuple[Tensor, Tensor]]
+#: (n,) rows of the test split -> (n, samples) at 16 kHz
+Make = Callable[[np.ndarray], Tensor]
 
 
 @dataclass
@@ -67,16 +69,16 @@ class SoundMethods:
         options = self.module.sounds
         makes: dict[str, Make] = {
             "coarse_to_fine": lambda rows: self._sampled(self.decoded.feature[rows], rows),
-            "mel": lambda rows: self.module.maker.from_spectrogram(self.decoded.spectrogram[rows]),
+            "mel": lambda rows: self.module.maker.from_spectrogram(self.decoded.spectrogram[rows])[0],
             "retrieval": self._retrieved,
             "shuffled": lambda rows: self._sampled(self.decoded.feature[self.others[rows]], rows),
             "ceiling": lambda rows: self._sampled(torch.from_numpy(self.data.targets(self._clip(rows))), rows),
             STIMULUS: lambda rows: self._heard(self.data.splits["test"].table.iloc[rows]),
         }
         if options.fine_only_run is not None:
-            makes["fine_only"] = self._fine_only(options.fine_only_run)
+            makes["fine_only"] = self._fine_only()
         if options.prompt is not None:
-            makes["prompted"] = self._prompted(options.prompt)
+            makes["prompted"] = self._prompted()
         wanted = options.methods or list(makes)
         unknown = [name for name in wanted if name not in METHODS]
         if unknown:
@@ -86,13 +88,13 @@ class SoundMethods:
                 raise UserError(f"model.sounds.methods names {name}: set model.sounds.{key}, too.")
         return {name: makes[name] for name in METHODS if name in makes and (name in wanted or name == STIMULUS)}
 
-    @property
+    @cached_property
     def prompts(self) -> dict[str, str]:
         """By clip."""
         given = self.module.sounds.prompt
         return {} if given is None else read_prompts(given, self.clips)
 
-    @property
+    @cached_property
     def others(self) -> np.ndarray:
         """(n,) The row whose response each row gets when shuffled: of the same subject, another clip."""
         table, rng = self.data.splits["test"].table, np.random.default_rng([self.seed, 1])
@@ -104,16 +106,32 @@ class SoundMethods:
             found[order] = np.roll(order, most)
         return found
 
+    def made_of(self, method: str) -> dict | None:
+        """What a method's sounds depend on beside the run and its options, in plain types."""
+        if method == "prompted":
+            return {
+                "prompts": self.prompts,
+                "files": {one: _state(one) for one in self.prompts.values() if is_sound(one)},
+            }
+        if method == "fine_only":
+            return {"run": _state(self._fine_run.folder / "best.ckpt")}
+        return None
+
+    @cached_property
+    def _fine_run(self) -> AcousticRun:
+        given = self.module.sounds.fine_only_run
+        return AcousticRun.found(given, self.module.experiments, key="model.sounds.fine_only_run")
+
     # -- how ---------------------------------------------------------------------------------------------------------
 
-    def _sampled(self, tokens: Tensor, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _sampled(self, tokens: Tensor, rows: np.ndarray) -> Tensor:
         clips = [self.clips[row] for row in rows]
-        return self.module.maker.from_tokens(tokens, clips, sampler=self.module.sounds.sampler, seed=self.seed)
+        return self.module.maker.from_tokens(tokens, clips, sampler=self.module.sounds.sampler, seed=self.seed)[0]
 
     def _clip(self, rows: np.ndarray) -> np.ndarray:
         return self.data.splits["test"].table.clip_index.to_numpy()[rows]
 
-    def _heard(self, table) -> tuple[Tensor, Tensor]:
+    def _heard(self, table) -> Tensor:
         """True sounds of rows of any split's table."""
         n = round(self.module.maker.duration_s * SFREQ)
         found = torch.zeros(len(table), n)
@@ -121,9 +139,9 @@ class SoundMethods:
             audio = self.data.stimuli[row.stimulus].audio
             wav = read_audio(audio, SFREQ, row.start_s, row.start_s + row.duration_s)[:n]
             found[place, : len(wav)] = normalized(wav)
-        return found, torch.ones(len(table))
+        return found
 
-    def _retrieved(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _retrieved(self, rows: np.ndarray) -> Tensor:
         train = self.data.splits["train"].table.drop_duplicates("clip_index")
         mean, deviation = self.data.train_moments("target")
         decoded = (self.decoded.feature[rows].numpy().reshape(len(rows), -1) - mean) / deviation
@@ -133,8 +151,8 @@ class SoundMethods:
         ]
         return self._heard(train.iloc[np.concatenate(scores, 1).argmax(1)])
 
-    def _fine_only(self, given: str) -> Make:
-        run = AcousticRun.found(given, self.module.experiments, key="model.sounds.fine_only_run")
+    def _fine_only(self) -> Make:
+        run = self._fine_run
         if run.settings["semantic"]:
             raise UserError(
                 f"model.sounds.fine_only_run: {run.folder} has a semantic token. Fit it with semantic false."
@@ -142,8 +160,8 @@ class SoundMethods:
         networks = [network.to(self.module.device).eval() for network in run.networks(self.data)]
         return lambda rows: self._sampled(self._tokens(networks, rows), rows)
 
-    def _prompted(self, given: str) -> Make:
-        prompts, settings = read_prompts(given, self.clips), self.module.stages
+    def _prompted(self) -> Make:
+        prompts, settings = self.prompts, self.module.stages
         if not settings["semantic"] or settings["semantic_target"] is None:
             raise UserError(
                 "model.sounds.prompt: the acoustic stage of this run has no semantic token, or its semantic run is gone: "
@@ -154,7 +172,7 @@ class SoundMethods:
         names = self.module.subjects
         networks = [self.module.networks[names.index(name)] for name in self.data.subjects]
 
-        def make(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        def make(rows: np.ndarray) -> Tensor:
             semantic = torch.from_numpy(vectors[[place[self.clips[row]] for row in rows]])
             return self._sampled(self._tokens(networks, rows, semantic), rows)
 
@@ -172,3 +190,9 @@ class SoundMethods:
                 vectors = (semantic[own].to(ridge.target_mean) - ridge.target_mean) / ridge.target_deviation
             found[own] = network(self.data.batch("test", rows[own]).brain.to(self.module.device), vectors).cpu()
         return found
+
+
+def _state(path: str | Path) -> list:
+    """Of a file: another one has another."""
+    status = Path(path).expanduser().stat()
+    return [str(path), status.st_size, status.st_mtime_ns]

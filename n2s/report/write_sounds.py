@@ -69,23 +69,20 @@ class WriteSounds(Callback):
         made = _what_made(trainer, module, self.seed)
         with trainer.precision_plugin.forward_context():
             for name, make in methods.chosen().items():
-                extra = {"fine_only": module.sounds.fine_only_run, "prompted": methods.prompts}.get(name)
                 rows = np.array(
                     [row for row, clip in enumerate(clips) if name != "prompted" or clip in methods.prompts]
                 )
-                todo = _missing(folder / name, made | {"extra": extra}, rows, clips)
+                todo = _missing(folder / name, made | {"of": methods.made_of(name)}, rows, clips)
                 kept = len(rows) - len(todo)
                 batches = np.array_split(todo, -(-len(todo) // module.sounds.batch_size)) if len(todo) else []
                 for some in track(batches, name, console=Console(stderr=True), disable=not batches, transient=True):
-                    for row, wav, gain in zip(some, *make(some), strict=True):
-                        _write(folder / name / clips[row], wav, float(gain))
+                    for row, wav in zip(some, make(some), strict=True):
+                        _write(folder / name / clips[row], wav)
                 console.print(
                     f"{name}: {len(todo)} sounds made{f', {kept} were there' if kept else ''}", highlight=False
                 )
         names = sorted(path.parent.name for path in folder.glob(f"*/{MADE}"))
-        current = [
-            name for name in names if (_read_made(folder / name) or {}) | {"extra": None} == made | {"extra": None}
-        ]
+        current = [name for name in names if (_read_made(folder / name) or {}) | {"of": None} == made | {"of": None}]
         if len(current) < len(names):
             others = ", ".join(name for name in names if name not in current)
             console.print(f"left out, for they were made by other options: {others}", highlight=False)
@@ -154,7 +151,7 @@ def _read_made(folder: Path) -> dict | None:
     return json.loads(file.read_text()) if file.is_file() else None
 
 
-def _write(place: Path, wav: torch.Tensor, gain: float) -> None:
+def _write(place: Path, wav: torch.Tensor) -> None:
     """The picture of a clip first, its sound last."""
     mel = log_mel(wav[None, : len(wav) // 160 * 160])[0].numpy()
     shade = np.clip((mel - np.log(FLOOR)) / -np.log(FLOOR), 0, 1)

@@ -71,7 +71,7 @@ def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray
         A text, where that feature does not read any.
     """
     unique = list(dict.fromkeys(prompts))
-    texts = [prompt for prompt in unique if not _is_sound(prompt)]
+    texts = [prompt for prompt in unique if not is_sound(prompt)]
     if texts and not isinstance(feature, CLAP):
         raise UserError(
             f"the prompt '{texts[0]}' is a text, and the semantic stage decodes {type(feature).__name__}, which hears "
@@ -79,20 +79,21 @@ def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray
         )
     found = dict(zip(texts, feature.text(texts), strict=True)) if texts else {}
     for prompt in unique:
-        if _is_sound(prompt):
+        if is_sound(prompt):
             path = Path(prompt).expanduser()
             found[prompt] = feature.extract(Stimulus(prompt, path), np.zeros(1), audio_duration_s(path))[0]
     feature.release()
     return np.stack([found[prompt] for prompt in prompts])
 
 
-def _is_sound(prompt: str) -> bool:
+def is_sound(prompt: str) -> bool:
+    """Whether a prompt is a file; else it is a text."""
     return Path(prompt).suffix.lower() in SOUNDS
 
 
 def _checked(prompt: str, where: str) -> str:
     if not prompt.strip():
         raise UserError(f"{where}: the prompt is empty. Give a text or a sound file.")
-    if _is_sound(prompt) and not Path(prompt).expanduser().is_file():
+    if is_sound(prompt) and not Path(prompt).expanduser().is_file():
         raise UserError(f"{where}: no sound file at {Path(prompt).expanduser().absolute()}.")
     return prompt

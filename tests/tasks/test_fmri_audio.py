@@ -192,6 +192,14 @@ def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(trained):
     assert predicted("coarse_to_fine").keys() == plain.keys()  # what was finished is kept
 
 
+def test_validate_and_test_need_no_earlier_run(trained):
+    shutil.rmtree("checkpoints/FMRIAcoustic")
+    status, out, err = trained("validate")
+    assert status == 0 and "loss_of_true" in out, err
+    status, out, err = trained("test")  # of what the tokens say, without sampling
+    assert status == 0 and "mel PSNR" in " ".join(out.split()), err
+
+
 def test_prompts_are_read_and_heard(tmp_path):
     clips = ["a", "b"]
     assert read_prompts("a siren", clips) == {"a": "a siren", "b": "a siren"}
