@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 @contextmanager
-def reading(path: Path, expected: str) -> Iterator[None]:
+def reading(path: Path, expected: str, remedy: str = "Copy it again from its source.") -> Iterator[None]:
     """Call a library's reader in here: whatever it meets in a damaged file is a `UserError` that names the file.
 
     The readers of NumPy, SciPy, h5py and nibabel promise no exceptions, and raise those of any line that stumbles.
@@ -24,9 +24,8 @@ def reading(path: Path, expected: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(
-            f"{path}: not {expected} ({type(error).__name__}: {error}). Copy it again from its source."
-        ) from error
+        told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise UserError(f"{path} cannot be read: not {expected} ({told}). {remedy}") from error
 
 
 def nearest(name: str, known: list[str], n: int = 3) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.metrics.clip_scores import summarize_clips, with_controls
 from n2s.metrics.feature_correlation import feature_correlations, summarize_correlations
 from n2s.metrics.identification import N_WAYS, identification_ranks, summarize_identification
@@ -94,9 +94,10 @@ class ClipResult:
         missing = [file.name for file in files if not file.is_file()]
         if missing:
             raise UserError(f"{path.parent}: no {', '.join(missing)}. Run `n2s test` on this run again.")
-        with np.load(files[0], allow_pickle=False) as arrays:
-            values = {name: arrays[name] for name in arrays.files}
-        return cls(clips=pd.read_parquet(files[1]), **values)
+        with reading(path, "a test's result", "Run `n2s test` again."):
+            with np.load(files[0], allow_pickle=False) as arrays:
+                values = {name: arrays[name] for name in arrays.files}
+            return cls(clips=pd.read_parquet(files[1]), **values)
 
 
 class ClipScores:

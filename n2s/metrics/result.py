@@ -1,13 +1,12 @@
 """What a test leaves behind: the score of every window with every candidate, and who they are."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.paths import written_whole
 
 WINDOW_COLUMNS = ("recording", "study", "start_s", "stimulus", "stimulus_start_s", "sequence")
@@ -111,12 +110,10 @@ class RetrievalResult:
         missing = [file.name for file in files if not file.is_file()]
         if missing:
             raise UserError(f"{Path(path).parent}: no {', '.join(missing)}. Run `n2s test` on this run again.")
-        try:
+        with reading(path, "a test's result", "Run `n2s test` again."):
             with np.load(files[0], allow_pickle=False) as arrays:
                 values = {name: arrays[name] for name in arrays.files}
             return cls(windows=pd.read_parquet(files[1]), candidates=pd.read_parquet(files[2]), **values)
-        except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: cannot be read as a test's result: {error} Run `n2s test` again.") from error
 
 
 def _files(path: Path) -> tuple[Path, Path, Path]:

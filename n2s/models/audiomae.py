@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import pickle
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from n2s.errors import UserError
 from n2s.models.attention_blocks import AttentionBlock, ShiftedWindowBlock
+from n2s.models.weights import read_weights
 
 N_FRAMES, N_MELS, PATCH = 1024, 128, 16
 GRID = (N_FRAMES // PATCH, N_MELS // PATCH)  # 64 times x 8 frequencies: token n is time n // 8, frequency n % 8
@@ -169,16 +169,4 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The weights in a file of torch or safetensors; nothing in it is run."""
     if not path.is_file():
         raise UserError(f"no AudioMAE checkpoint at {path}. Give the path of the published pretrained.pth.")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # the options of the training, beside the weights
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(f"{path} is no checkpoint that can be read safely: {str(error).splitlines()[0]}") from None
-    state = found.get("model", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} holds no state dict: expected weights by name, or such under the key 'model'.")
-    return state
+    return read_weights(path, also=(argparse.Namespace,))  # the options of the training, beside the weights

@@ -1,15 +1,13 @@
 """Published weights from a file: read without running anything in it, and told where they do not fit."""
 
-import pickle
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy._core import multiarray
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 
 _SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 # Numbers and arrays of numpy, which checkpoints hold beside the weights (PANNs': the sampler's state). numpy 1 had
@@ -56,28 +54,25 @@ def find_weights(place: str | Path, *, published: str, get: str) -> Path:
     return found[0]
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path, *, also: tuple[type, ...] = ()) -> dict[str, Tensor]:
     """Weights by name, from a file of torch (they may lie below the key ``model``) or of safetensors.
+
+    Beside tensors a file of torch may hold numbers and arrays of numpy, and what is of the types ``also``.
 
     Raises
     ------
     UserError
         No such file, or it cannot be read without running code.
     """
-    try:
+    with reading(path, "weights that can be read without running code"):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        with torch.serialization.safe_globals(_PLAIN):
+        with torch.serialization.safe_globals([*_PLAIN, *also]):
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, SafetensorError) as error:
-        raise UserError(
-            f"{path} holds no weights that can be read without running code: {str(error).splitlines()[0]} "
-            "Copy it again from its source."
-        ) from None
     state = found.get("model", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise UserError(f"{path} holds no weights by name, nor such under the key 'model'.")
     return state
 

@@ -79,6 +79,10 @@ def _read(file: Path) -> pd.DataFrame:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except ValueError as error:  # pandas' parser errors are ValueErrors
         raise UserError(f"{file}: not a table ({error}). Export it from the listening page again.") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in front for the rows' names
+        raise UserError(
+            f"{file}: its rows have more cells than there are columns. Export it from the listening page again."
+        )
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise UserError(
@@ -102,8 +106,10 @@ def _names(table: pd.DataFrame, key: Path | None) -> dict[str, str]:
         return {code: code for code in codes}
     try:
         content = json.loads(key.read_text(encoding="utf-8"))
-        page, names = content["page"], dict(content["methods"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        page, names = content["page"], content["methods"]
+        if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+            raise ValueError("methods is no table of names")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{key}: not the key of a listening page ({type(error).__name__}: {error}). Expected the JSON file that "
             "`n2s listen` wrote beside the page, with page and methods."

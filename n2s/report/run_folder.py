@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.metrics import RetrievalResult
 from n2s.metrics.summary import result_ranks
 from n2s.report.figures import Drawing, result_drawings
@@ -56,8 +56,12 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
         raise UserError(f"{file}: holds no test set. Run `n2s test` with the same config again.")
     sets = []
     for name, summary in summaries.items():
+        if name != Path(name).name or not isinstance(summary, dict):
+            raise UserError(f"{file}: '{name}' is no test set. Run `n2s test` with the same config again.")
         result = RetrievalResult.load(run_dir / "test" / name)
-        ranks = result_ranks(result, seed=summary["seed"], n_permutations=summary["shuffled"]["n_permutations"])
+        with reading(file, "what `n2s test` wrote", "Run it again."):
+            seed, n_permutations = int(summary["seed"]), int(summary["shuffled"]["n_permutations"])
+        ranks = result_ranks(result, seed=seed, n_permutations=n_permutations)
         sets.append(TestSet(name, summary, result, ranks))
     return sets
 
@@ -65,6 +69,9 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
 def read_json(file: Path) -> dict:
     """The content of one of the run's JSON files, or a plain word that it is damaged."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: not JSON ({error}). Run `n2s test` on this run again.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: holds no table. Run `n2s test` on this run again.")
+    return content

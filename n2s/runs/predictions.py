@@ -85,6 +85,10 @@ def read_manifest(folder: Path) -> pd.DataFrame:
         raise UserError(
             f"{file}: not a table ({error}). Expected CSV with the columns {', '.join(COLUMNS)}."
         ) from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in front for the rows' names
+        raise UserError(
+            f"{file}: its rows have more cells than there are columns. Put a text that holds a comma in quotes."
+        )
     return _checked(table, folder, where=str(file))
 
 

@@ -14,6 +14,7 @@ from n2s.errors import UserError
 from n2s.paths import written_whole
 
 UNFINISHED, FINISHED = "unfinished", "finished"
+_ENTRIES = ("id", "status", "started", "started_from", "resumed")  # of run.json, that commands go by
 
 # Keys of a config that change where and how a run is done, but not its numbers.
 ASIDE = {"experiment", "runs_dir", "fresh", "ckpt_path", "weights_only"}
@@ -89,9 +90,13 @@ class Run:
         """The content of ``run.json``."""
         path = self.folder / "run.json"
         try:
-            return json.loads(path.read_text())
-        except json.JSONDecodeError as error:
+            content = json.loads(path.read_text("utf-8"))
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} is not valid JSON ({error}). Mend it, or move the run's folder away.") from None
+        lacking = [name for name in _ENTRIES if not isinstance(content, dict) or name not in content]
+        if lacking:
+            raise UserError(f"{path} does not say {', '.join(lacking)}. Mend it, or move the run's folder away.")
+        return content
 
     def update(self, **changes) -> None:
         """Set entries of ``run.json``; it is never half-written."""
