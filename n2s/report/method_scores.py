@@ -4,32 +4,41 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from n2s.features.audio import read_audio
+from n2s.metrics.intervals import bootstrap_interval
 from n2s.report.sound_methods import METHODS
 from n2s.report.sound_networks import Heard, Networks, hear
 from n2s.report.sound_pairs import SFREQ, Sounds
-from n2s.report.sound_scores import absent, score_sounds
+from n2s.report.sound_scores import SCORES, absent, by_clip, score_sounds
 from n2s.runs.predictions import STIMULUS, read_manifest
 from n2s.tasks.sound_options import SoundOptions
 
 N_WAYS = (2, 5, 10, 50)
+SHUFFLED = "shuffled"  # the method that the others are to be ahead of
 
 
-def score_methods(folder: Path, options: SoundOptions, *, seed: int = 0, n_resamples: int = 500) -> dict:
+def chosen_networks(options: SoundOptions) -> Networks:
+    """Those that the options name; a `UserError` where one is not there."""
+    cnn14, vggish = (None if given is None else Path(given) for given in (options.cnn14, options.vggish))
+    return Networks.load(cnn14_weights=cnn14, vggish_weights=vggish, clap=options.clap)
+
+
+def score_methods(folder: Path, networks: Networks, *, seed: int = 0, n_resamples: int = 500) -> dict:
     """Score all sounds of a manifest against what was heard.
 
     Subjects are scored apart: they heard the same clips, and in identification a clip must have no twin.
 
     Returns
     -------
-    Plain JSON types: ``subjects``: subject -> method -> ``n_clips`` and ``scores`` (see `score_sounds`); ``absent``: why
-    scores are not there, by network; ``left_out``: methods with fewer than two sounds of a subject.
+    Plain JSON types: ``subjects``: subject -> method -> ``n_clips``, ``scores`` (see `score_sounds`) and, of methods with
+    all clips, ``ahead``: how far it is ahead of ``shuffled`` in 2-way identification, clip by clip, with an interval;
+    ``absent``: why scores are not there, by network; ``left_out``: methods with fewer than two sounds of a subject.
     """
     table = read_manifest(folder)
-    networks = Networks.load(cnn14_weights=options.cnn14, vggish_weights=options.vggish, clap=options.clap)
     console = Console(quiet=True)
     found, lacking, left_out = {}, {}, []
     for subject, rows in table.groupby("subject"):
@@ -37,7 +46,7 @@ def score_methods(folder: Path, options: SoundOptions, *, seed: int = 0, n_resam
         true = paths.pop(STIMULUS)
         heard = hear(_sounds(folder, true), networks, console)
         lacking = absent(heard)
-        found[subject] = {}
+        found[subject], identified = {}, {}
         for method in (name for name in METHODS if name in paths):
             clips = [clip for clip in true if clip in paths[method]]
             if len(clips) < 2:
@@ -48,6 +57,13 @@ def score_methods(folder: Path, options: SoundOptions, *, seed: int = 0, n_resam
             n_ways = [n_way for n_way in N_WAYS if n_way <= len(clips)]
             scores = score_sounds(_part(heard, places), generated, n_ways=n_ways, n_resamples=n_resamples, seed=seed)
             found[subject][method] = {"n_clips": len(clips), "scores": scores}
+            if len(clips) == len(true):
+                identified[method] = _two_way(heard, generated)
+        for method in identified.keys() - {SHUFFLED} if SHUFFLED in identified else ():
+            found[subject][method]["ahead"] = {
+                kind: _difference(values, identified[SHUFFLED][kind], n_resamples=n_resamples, seed=seed)
+                for kind, values in identified[method].items()
+            }
     return {"subjects": found, "absent": lacking, "left_out": left_out, "methods": METHODS, "seed": seed}
 
 
@@ -64,10 +80,32 @@ def print_methods(found: dict, console: Console) -> None:
         for method, one in methods.items():
             shown.add_row(method, *(_cell(one["scores"].get(name)) for name in names))
         console.print(shown)
+        ahead = methods.get("coarse_to_fine", {}).get("ahead", {})
+        for kind, row in ahead.items():
+            mean, low, high = (f"{100 * row[end]:+.1f}" for end in ("mean", "low", "high"))
+            console.print(
+                f"coarse_to_fine ahead of shuffled, 2-way by {SCORES[kind][0]}: {mean} points, {low} to {high}",
+                highlight=False,
+            )
     console.print("below a mean: its 95% bootstrap interval over clips", highlight=False)
     for reason in (*found["absent"].values(), *found["left_out"]):
         option = re.sub(r"--(?=cnn14|vggish|clap)", "--model.sounds.", reason)
         console.print(f"absent: {option}", highlight=False, soft_wrap=True)
+
+
+def _two_way(reference: Heard, generated: Heard) -> dict[str, np.ndarray]:
+    """(n,) probability of each clip to be told from one other, by each kind of identification."""
+    scores, order = by_clip(reference, generated, [2]), np.arange(len(reference.mel))
+    return {name.partition("@")[0]: score(order) for name, score in scores.items() if name.endswith("@2")}
+
+
+def _difference(one: np.ndarray, other: np.ndarray, *, n_resamples: int, seed: int) -> dict:
+    """Mean difference of pairs, with the bootstrap interval over clips."""
+    gap = one - other
+    found = bootstrap_interval(
+        lambda rows: gap[rows].mean(), len(gap), bounds=(-1.0, 1.0), n_resamples=n_resamples, seed=seed
+    )
+    return {"mean": float(found.mean), "low": float(found.low), "high": float(found.high)}
 
 
 def _sounds(folder: Path, paths: dict[str, str]) -> Sounds:

@@ -20,7 +20,7 @@ from n2s.errors import UserError
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
 from n2s.report.listening_page import evenly, write_listening_page
-from n2s.report.method_scores import print_methods, score_methods
+from n2s.report.method_scores import chosen_networks, print_methods, score_methods
 from n2s.report.sound_methods import SoundMethods
 from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
 from n2s.tasks.clip_decoder import Decoded
@@ -45,6 +45,11 @@ class WriteSounds(Callback):
 
     def __init__(self, folder: Path, seed: int = 0):
         self.folder, self.seed, self._parts = Path(folder), seed, []
+
+    def on_predict_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Load what scores: a wrong name is told now, not after minutes."""
+        if isinstance(module, FMRIAudio):
+            self._networks = chosen_networks(module.sounds)
 
     def on_predict_batch_end(
         self,
@@ -87,7 +92,7 @@ class WriteSounds(Callback):
             others = ", ".join(name for name in names if name not in current)
             console.print(f"left out, for they were made by other options: {others}", highlight=False)
         write_manifest(folder, _table(folder, current, methods))
-        found = score_methods(folder, module.sounds, seed=self.seed)
+        found = score_methods(folder, self._networks, seed=self.seed)
         with written_whole(folder / "metrics.json") as path:
             path.write_text(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
         print_methods(found, console)

@@ -111,7 +111,11 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
     for method in ("retrieval", "coarse_to_fine"):
         scores = evaluate_sounds(folder / "predictions" / "stimulus", folder / "predictions" / method)["scores"]
         assert found[method]["scores"] == scores
-    assert "identification_mel@10" in scores and " ".join(METHODS[:1]) in out
+    shuffled = evaluate_sounds(folder / "predictions" / "stimulus", folder / "predictions" / "shuffled")["scores"]
+    ahead = found["coarse_to_fine"]["ahead"]["identification_mel"]
+    two_way = [one["identification_mel@2"]["generated"]["mean"] for one in (scores, shuffled)]
+    assert ahead["mean"] == pytest.approx(two_way[0] - two_way[1]) and ahead["low"] <= ahead["mean"] <= ahead["high"]
+    assert "ahead" not in found["shuffled"] and "identification_mel@10" in scores and " ".join(METHODS[:1]) in out
     # each retrieved sound is that of some training clip
     train = data.splits["train"].table.drop_duplicates("clip_index")
     stories = {name: soundfile.read(data.stimuli[name].audio)[0].reshape(12, 16000) for name in set(train.stimulus)}
