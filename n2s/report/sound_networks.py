@@ -65,6 +65,7 @@ class Heard:
     logits: np.ndarray | None  # (n, 527)
     examples: list[np.ndarray] | None  # (l, 128) each, of VGGish
     clap: np.ndarray | None  # (n, 512), of length 1
+    semantic: np.ndarray | None = None  # (n, d) of a feature that a decoder was trained to tell, z-scored
 
 
 @torch.inference_mode()

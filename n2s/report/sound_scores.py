@@ -27,6 +27,7 @@ SCORES = {
     "identification_mel": ("mel", True, 0.0, 1.0),
     "identification_cnn14": ("CNN14", True, 0.0, 1.0),
     "identification_clap": ("CLAP", True, 0.0, 1.0),
+    "identification_semantic": ("meaning", True, 0.0, 1.0),
 }
 
 #: (n,) whose generated clip each reference gets -> (n,) scores
@@ -113,6 +114,7 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
         "mel": [np.stack([mel[:, :shortest].ravel() for mel in heard.mel]) for heard in (generated, reference)],
         "cnn14": [generated.embedding, reference.embedding],
         "clap": [generated.clap, reference.clap],
+        "semantic": [generated.semantic, reference.semantic],
     }
     for kind, (decoded, true) in features.items():
         if true is not None:
