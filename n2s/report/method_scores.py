@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from n2s.features.audio import read_audio
+from n2s.features.feature import ClipFeature
 from n2s.metrics.intervals import bootstrap_interval
 from n2s.report.sound_methods import METHODS
 from n2s.report.sound_networks import Heard, Networks, hear
 from n2s.report.sound_pairs import SFREQ, Sounds
 from n2s.report.sound_scores import SCORES, absent, by_clip, score_sounds
 from n2s.runs.predictions import STIMULUS, read_manifest
+from n2s.studies.study import Stimulus
 from n2s.tasks.sound_options import SoundOptions
 
 N_WAYS = (2, 5, 10, 50)
@@ -27,10 +29,24 @@ def chosen_networks(options: SoundOptions) -> Networks:
     return Networks.load(cnn14_weights=cnn14, vggish_weights=vggish, clap=options.clap)
 
 
-def score_methods(folder: Path, networks: Networks, *, seed: int = 0, n_resamples: int = 500) -> dict:
+def score_methods(
+    folder: Path, networks: Networks, *, feature: ClipFeature | None = None, seed: int = 0, n_resamples: int = 500
+) -> dict:
     """Score all sounds of a manifest against what was heard.
 
     Subjects are scored apart: they heard the same clips, and in identification a clip must have no twin.
+
+    Parameters
+    ----------
+    folder
+        With the manifest.
+    networks
+        Those of the scores.
+    feature
+        What the semantic stage decodes: identification "by meaning". It is z-scored over the clips of each method: what
+        all its sounds have in common tells no clip.
+    seed, n_resamples
+        Of the intervals and exchanges.
 
     Returns
     -------
@@ -44,7 +60,7 @@ def score_methods(folder: Path, networks: Networks, *, seed: int = 0, n_resample
     for subject, rows in table.groupby("subject"):
         paths = {method: dict(zip(own["clip"], own.path, strict=True)) for method, own in rows.groupby("method")}
         true = paths.pop(STIMULUS)
-        heard = hear(_sounds(folder, true), networks, console)
+        heard = _heard(folder, true, networks, feature, console)
         lacking = absent(heard)
         found[subject], identified = {}, {}
         for method in (name for name in METHODS if name in paths):
@@ -53,7 +69,8 @@ def score_methods(folder: Path, networks: Networks, *, seed: int = 0, n_resample
                 left_out.append(f"{method} of {subject}: {len(clips)} sound")
                 continue
             places = [list(true).index(clip) for clip in clips]
-            generated = hear(_sounds(folder, {clip: paths[method][clip] for clip in clips}), networks, console)
+            own = {clip: paths[method][clip] for clip in clips}
+            generated = _heard(folder, own, networks, feature, console)
             n_ways = [n_way for n_way in N_WAYS if n_way <= len(clips)]
             scores = score_sounds(_part(heard, places), generated, n_ways=n_ways, n_resamples=n_resamples, seed=seed)
             found[subject][method] = {"n_clips": len(clips), "scores": scores}
@@ -108,9 +125,18 @@ def _difference(one: np.ndarray, other: np.ndarray, *, n_resamples: int, seed: i
     return {"mean": float(found.mean), "low": float(found.low), "high": float(found.high)}
 
 
-def _sounds(folder: Path, paths: dict[str, str]) -> Sounds:
+def _heard(
+    folder: Path, paths: dict[str, str], networks: Networks, feature: ClipFeature | None, console: Console
+) -> Heard:
+    """What is heard in sounds, by clip."""
     files = {clip: Path(path) for clip, path in paths.items()}
-    return Sounds(folder, files, [read_audio(path, SFREQ) for path in files.values()], [])
+    sounds = Sounds(folder, files, [read_audio(path, SFREQ) for path in files.values()], [])
+    found = hear(sounds, networks, console)
+    if feature is None:
+        return found
+    clips = zip(files.items(), sounds.durations_s(), strict=True)
+    values = np.stack([feature.extract(Stimulus(clip, path), np.zeros(1), time_s)[0] for (clip, path), time_s in clips])
+    return replace(found, semantic=(values - values.mean(0)) / np.maximum(values.std(0), 1e-9))
 
 
 def _part(heard: Heard, places: list[int]) -> Heard:

@@ -16,7 +16,7 @@ from n2s.metrics.identification import correlations
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.runs.predictions import STIMULUS
-from n2s.tasks.acoustic_stage import AcousticRun, made
+from n2s.tasks.acoustic_stage import AcousticRun, object_of
 from n2s.tasks.clip_decoder import Decoded
 from n2s.tasks.fmri_audio import FMRIAudio
 from n2s.tasks.prompts import is_sound, read_prompts, semantic_vectors
@@ -167,7 +167,7 @@ class SoundMethods:
                 "model.sounds.prompt: the acoustic stage of this run has no semantic token, or its semantic run is gone: "
                 "there is no meaning to replace. Fit it with model.semantic true."
             )
-        vectors = semantic_vectors(list(prompts.values()), made(settings["semantic_target"]))
+        vectors = semantic_vectors(list(prompts.values()), object_of(settings["semantic_target"]))
         place = {clip: index for index, clip in enumerate(prompts)}
         names = self.module.subjects
         networks = [self.module.networks[names.index(name)] for name in self.data.subjects]

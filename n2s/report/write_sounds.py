@@ -23,6 +23,7 @@ from n2s.report.listening_page import evenly, write_listening_page
 from n2s.report.method_scores import chosen_networks, print_methods, score_methods
 from n2s.report.sound_methods import SoundMethods
 from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
+from n2s.tasks.acoustic_stage import object_of
 from n2s.tasks.clip_decoder import Decoded
 from n2s.tasks.fmri_audio import FMRIAudio
 
@@ -92,7 +93,9 @@ class WriteSounds(Callback):
             others = ", ".join(name for name in names if name not in current)
             console.print(f"left out, for they were made by other options: {others}", highlight=False)
         write_manifest(folder, _table(folder, current, methods))
-        found = score_methods(folder, self._networks, seed=self.seed)
+        target = module.stages["semantic_target"]
+        feature = None if target is None else object_of(target)
+        found = score_methods(folder, self._networks, feature=feature, seed=self.seed)
         with written_whole(folder / "metrics.json") as path:
             path.write_text(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
         print_methods(found, console)

@@ -85,12 +85,12 @@ def assembled(settings: dict, state: dict[str, Tensor]) -> BrainToSound:
     """A network into which this state dict can be loaded."""
     ridge = FittedRidge()
     ridge.intercept = state["ridge.intercept"]  # its length is that of a semantic vector
-    parts = {name: made(settings[name]) for name in ("decoder", "audiomae")}
+    parts = {name: object_of(settings[name]) for name in ("decoder", "audiomae")}
     moments = state["voxels"], state["mean"], state["deviation"]
     return BrainToSound(ridge, *moments, **parts, semantic=settings["semantic"])
 
 
-def made(entry: dict) -> object:
+def object_of(entry: dict) -> object:
     """The object that a plain ``class_path`` and ``init_args`` describe."""
     return class_of(Namespace(class_path=entry["class_path"]))(**(entry.get("init_args") or {}))
 
