@@ -47,12 +47,13 @@ def transfer(
     if target.is_file() and (not file.size or target.stat().st_size == file.size):
         told(target.stat().st_size)
         return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{file.url}: there can be no folder {target.parent} ({error}).") from None
     part = target.with_name(f".{target.name}.part")
     tag = target.with_name(f".{target.name}.part.etag")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        tag.exists()  # an error where the disk has no such long names
+    except OSError as error:
+        raise UserError(f"{file.url}: there can be no file {target} ({error}).") from None
     told(part.stat().st_size if part.exists() else 0)
     failures = 0
     while True:

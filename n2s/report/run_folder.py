@@ -12,6 +12,8 @@ from n2s.metrics.summary import result_ranks
 from n2s.report.figures import Drawing, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
 
+MOST_PERMUTATIONS = 100_000  # more would not fit into memory
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -61,6 +63,8 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
         result = RetrievalResult.load(run_dir / "test" / name)
         with reading(file, "what `n2s test` wrote", "Run it again."):
             seed, n_permutations = int(summary["seed"]), int(summary["shuffled"]["n_permutations"])
+            if seed < 0 or not 0 < n_permutations <= MOST_PERMUTATIONS:
+                raise ValueError(f"seed {seed}, {n_permutations} permutations")
         ranks = result_ranks(result, seed=seed, n_permutations=n_permutations)
         sets.append(TestSet(name, summary, result, ranks))
     return sets

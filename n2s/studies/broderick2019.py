@@ -160,7 +160,7 @@ def gentle_rows(path: Path) -> list[dict]:
     try:
         words = json.loads(path.read_text("utf-8"))["words"]
         rows = [row for word in words if word.get("case") == "success" for row in _spoken(word)]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise UserError(
             f"{path}: expected Gentle's JSON with a list 'words' of word, start, end and phones, times in s "
             f"({type(error).__name__}: {error})."

@@ -137,9 +137,8 @@ def mangled_mat(draw, path, content: dict) -> None:
             place[key] = copy.deepcopy(draw(numbers))
         elif what == "cell":
             value = value.copy()
-            value.flat[draw(st.integers(0, value.size - 1))] = draw(
-                st.floats() if value.dtype.kind == "f" else st.sampled_from(ODD[:20])
-            )
+            odd = {"f": st.floats(), "U": st.sampled_from(ODD[:20]), "O": st.sampled_from(ODD[:20])}
+            value.flat[draw(st.integers(0, value.size - 1))] = draw(odd.get(value.dtype.kind, st.integers(0, 1)))
             place[key] = value
         elif what == "shape":
             place[key] = draw(st.sampled_from((value.T, value[:-1], value.ravel(), value[None], value[:0])))
