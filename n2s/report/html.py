@@ -63,7 +63,10 @@ def write_report(run_dir: Path) -> Path:
     for test_set, (by_subject, by_rank, _) in drawn:
         for drawing in (by_subject, by_rank):
             _add_drawing(report, drawing, title(drawing.title, test_set))
-    for heading, drawing in (("Learning curves", learning_drawing(run_dir)), ("Spatial attention", _attention(run_dir))):
+    for heading, drawing in (
+        ("Learning curves", learning_drawing(run_dir)),
+        ("Spatial attention", _attention(run_dir)),
+    ):
         if isinstance(drawing, Drawing):
             _add_drawing(report, drawing, heading)
         else:

@@ -43,7 +43,7 @@ def score_methods(
     networks
         Those of the scores.
     feature
-        What the semantic stage decodes: identification "by meaning". It is z-scored over the clips of each method: what
+        What the semantic stage decodes: identification by the semantic stage's target. It is z-scored over the clips of each method: what
         all its sounds have in common tells no clip.
     seed, n_resamples
         Of the intervals and exchanges.

@@ -27,7 +27,7 @@ SCORES = {
     "identification_mel": ("mel", True, 0.0, 1.0),
     "identification_cnn14": ("CNN14", True, 0.0, 1.0),
     "identification_clap": ("CLAP", True, 0.0, 1.0),
-    "identification_semantic": ("meaning", True, 0.0, 1.0),
+    "identification_semantic": ("semantic target", True, 0.0, 1.0),
 }
 
 #: (n,) whose generated clip each reference gets -> (n,) scores

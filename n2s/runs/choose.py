@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from n2s.errors import UserError, nearest
-from n2s.runs.run import Run, differences, run_of, runs_of
+from n2s.runs.run import Run, differences, run_of, runs_dir, runs_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,35 @@ class Choice:
     def run(self) -> Run:
         """The run."""
         return Run(Path(self.folder))
+
+
+def trained_run(given: str, beside: Path, *, key: str, recipe: str) -> Run:
+    """An earlier stage's run: that of a folder, or the newest of an experiment, that has weights.
+
+    Parameters
+    ----------
+    given
+        The folder; a relative one is looked for here and below the folders of experiments.
+    beside
+        The folder of experiments that the own run lies in.
+    key, recipe
+        Of the own recipe, and what trains such a run: for the message.
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    places = [path.absolute() for path in (Path(given).expanduser(), beside / given, runs_dir() / given)]
+    places = list(dict.fromkeys(places))
+    for place in places:
+        for run in [Run(place)] if Run(place).exists() else runs_of(place):
+            if run.best.is_file():
+                return run
+    raise UserError(
+        f"{key}: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
+        f"{recipe} with the same data; or name the run's folder."
+    )
 
 
 def choose_to_train(

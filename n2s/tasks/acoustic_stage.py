@@ -14,8 +14,8 @@ from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.runs.choose import shown
-from n2s.runs.run import Run, runs_dir, runs_of
+from n2s.runs.choose import trained_run
+from n2s.runs.run import Run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_acoustic import SEMANTIC_RUN
 from n2s.tasks.fmri_semantic import check_same_voxels
@@ -34,32 +34,9 @@ class AcousticRun:
 
     @classmethod
     def found(cls, given: str, beside: Path, *, key: str) -> "AcousticRun":
-        """A run's folder, or an experiment's (then its newest run).
-
-        Parameters
-        ----------
-        given
-            The folder; a relative one is looked for here and below the folders of experiments.
-        beside
-            The folder of experiments that the own run lies in.
-        key
-            Of the recipe, for the message.
-
-        Raises
-        ------
-        UserError
-            There is none, it has no weights yet, or it is of another task.
-        """
-        places = [path.absolute() for path in (Path(given).expanduser(), beside / given, runs_dir() / given)]
-        places = list(dict.fromkeys(places))
-        for place in places:
-            for run in [Run(place)] if Run(place).exists() else runs_of(place):
-                if run.best.is_file():
-                    return cls(run.folder.absolute(), _settings(run))
-        raise UserError(
-            f"{key}: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
-            "configs/fmri_acoustic.yaml with the same data; or name the run's folder."
-        )
+        """See `n2s.runs.choose.trained_run`; a UserError too where the run is of another task."""
+        run = trained_run(given, beside, key=key, recipe="configs/fmri_acoustic.yaml")
+        return cls(run.folder.absolute(), _settings(run))
 
     def networks(self, data: FMRIDataModule) -> list[BrainToSound]:
         """Of each of the data's subjects, checked to be of the same voxels and tokens."""

@@ -11,8 +11,7 @@ from torch import Tensor
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.runs.choose import shown
-from n2s.runs.run import Run, runs_dir, runs_of
+from n2s.runs.choose import trained_run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels, out_of_fold_file
 
@@ -25,32 +24,9 @@ class SemanticRun:
 
     @classmethod
     def found(cls, given: str, beside: Path) -> "SemanticRun":
-        """A run's folder, or an experiment's (then its newest run).
-
-        Parameters
-        ----------
-        given
-            The folder; a relative one is looked for here and below the folders of experiments.
-        beside
-            The folder of experiments that the own run lies in.
-
-        Raises
-        ------
-        UserError
-            There is none, or it has no weights yet.
-        """
-        places = list(
-            dict.fromkeys(path.absolute() for path in (Path(given).expanduser(), beside / given, runs_dir() / given))
-        )
-        for place in places:
-            runs = [Run(place)] if Run(place).exists() else runs_of(place)
-            for run in runs:
-                if run.best.is_file():
-                    return cls(run.folder.absolute())
-        raise UserError(
-            f"model.semantic_run: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
-            "configs/fmri_semantic.yaml with the same data; or name the run's folder."
-        )
+        """See `n2s.runs.choose.trained_run`."""
+        run = trained_run(given, beside, key="model.semantic_run", recipe="configs/fmri_semantic.yaml")
+        return cls(run.folder.absolute())
 
     def ridge(self, data: FMRIDataModule, subject: int) -> FittedRidge:
         """The ridge of one of the data's subjects, checked to be of the same voxels."""
