@@ -7,6 +7,7 @@ import mne
 from matplotlib.figure import Figure
 
 from n2s.paths import written_whole
+from n2s.report.figures import on_whole_pixels
 
 
 def write_page(page: Path, name: str, lines: list[str], drawings: list[tuple[str, Figure, str]]) -> Path:
@@ -15,7 +16,7 @@ def write_page(page: Path, name: str, lines: list[str], drawings: list[tuple[str
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     report.add_html(f"<ul>{items}</ul>", "What was found", tags=())
     for title, figure, caption in drawings:
-        report.add_figure(figure, title=title, caption=caption, tags=())
+        report.add_figure(on_whole_pixels(figure), title=title, caption=caption, tags=())
     with written_whole(page) as temporary:
         report.save(temporary.with_suffix(".html"), open_browser=False, overwrite=True, verbose="ERROR")
         temporary.with_suffix(".html").replace(temporary)

@@ -16,7 +16,7 @@ from n2s.metrics.semantic import tsne
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.fmri_figures import correlation_quartiles, decoded_spectrograms, identification_curves, semantic_map
-from n2s.report.html import PAGE_STYLE, learning_drawing, origin_html
+from n2s.report.html import PAGE_STYLE, add_drawing, learning_drawing, origin_html
 from n2s.report.run_folder import read_json
 
 
@@ -39,10 +39,10 @@ def write_clip_report(run_dir: Path) -> Path:
         end = "" if len(sets) == 1 else f": {name}"
         report.add_html(_summary(summary), f"Summary{end}", tags=())
         for drawing in clip_drawings(summary, scores):
-            _add(report, drawing, f"{drawing.title}{end}")
+            add_drawing(report, drawing, f"{drawing.title}{end}")
     learning = learning_drawing(run_dir)
     if isinstance(learning, Drawing):
-        _add(report, learning, "Learning curves")
+        add_drawing(report, learning, "Learning curves")
     else:
         report.add_html(f'<p class="note">Left out: {escape(learning)}.</p>', "Learning curves", tags=())
     report.add_html(origin_html(run_dir), "Configuration and origin", tags=())
@@ -100,10 +100,6 @@ def log_clip_test(logger: Logger, run_dir: Path) -> None:
         logger.experiment.log({f"{name}/scores": table} | figures)
 
 
-def _add(report: mne.Report, drawing: Drawing, title: str) -> None:
-    report.add_figure(drawing.figure, title, caption=drawing.caption, image_format="webp", tags=())
-
-
 def _summary(summary: dict) -> str:
     k = summary["n_candidates"]
     top = summary["identification"][str(k)]
@@ -118,7 +114,7 @@ def _summary(summary: dict) -> str:
         for row in clip_table_rows(summary)
     )
     return (
-        f'<p>{escape(headline)}</p><table class="n2s scores"><tr>{head}</tr>{rows}</table>'
+        f'<p>{escape(headline)}</p><table class="n2s scores wide"><tr>{head}</tr>{rows}</table>'
         f'<p class="note">{"<br>".join(map(escape, clip_notes(summary)))}</p>{_by_subject(summary)}'
     )
 
@@ -133,4 +129,4 @@ def _by_subject(summary: dict) -> str:
         values = [(own[name].get("value", own[name].get("median")), scale) for own, scale in columns.values()]
         cells = "".join("<td>-</td>" if value is None else f"<td>{scale * value:.3g}</td>" for value, scale in values)
         rows.append(f"<tr><td>{escape(name)}</td><td>{n}</td>{cells}</tr>")
-    return f'<table class="n2s scores"><tr>{head}</tr>{"".join(rows)}</table>'
+    return f'<table class="n2s scores wide"><tr>{head}</tr>{"".join(rows)}</table>'

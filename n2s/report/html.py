@@ -12,7 +12,7 @@ from n2s.metrics import RetrievalResult
 from n2s.metrics.controls import chance_bounds, is_chance
 from n2s.metrics.summary import TOP, count, counts_line, interval_notes, table_rows
 from n2s.paths import written_whole
-from n2s.report.figures import Drawing, attention_maps, learning_curves
+from n2s.report.figures import Drawing, attention_maps, learning_curves, on_whole_pixels
 from n2s.report.listen import Retrieved, player
 from n2s.report.run_folder import TestSet, read_json, read_test_sets
 
@@ -25,6 +25,7 @@ table.n2s { border-collapse: collapse; margin: 0.8rem 0; }
 table.n2s th, table.n2s td { padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: middle; font-variant-numeric: tabular-nums; }
 table.n2s td:first-child, table.scores td, td.note { white-space: nowrap; }
+table.n2s.wide td { white-space: normal; }
 table.n2s tr.model td, table.n2s tr.true td { font-weight: 600; }
 table.n2s.listen { width: 100%; }
 table.n2s td.window { padding-top: 1.2rem; border-bottom: 2px solid #888; font-size: 1.05rem; }
@@ -62,17 +63,17 @@ def write_report(run_dir: Path) -> Path:
     drawn = [(test_set, test_set.drawings()) for test_set in sets]
     for test_set, (by_subject, by_rank, _) in drawn:
         for drawing in (by_subject, by_rank):
-            _add_drawing(report, drawing, title(drawing.title, test_set))
+            add_drawing(report, drawing, title(drawing.title, test_set))
     for heading, drawing in (
         ("Learning curves", learning_drawing(run_dir)),
         ("Spatial attention", _attention(run_dir)),
     ):
         if isinstance(drawing, Drawing):
-            _add_drawing(report, drawing, heading)
+            add_drawing(report, drawing, heading)
         else:
             report.add_html(f'<p class="note">Left out: {escape(drawing)}.</p>', heading, tags=())
     for test_set, (_, _, matrix) in drawn:
-        _add_drawing(report, matrix, title(matrix.title, test_set))
+        add_drawing(report, matrix, title(matrix.title, test_set))
         heard = _listening(test_set.segments(), len(test_set.result.candidates))
         report.add_html(heard, title("Segments to listen to", test_set), tags=())
     report.add_html(origin, "Configuration and origin", tags=())
@@ -82,8 +83,10 @@ def write_report(run_dir: Path) -> Path:
     return path
 
 
-def _add_drawing(report: mne.Report, drawing: Drawing, title: str) -> None:
-    report.add_figure(drawing.figure, title, caption=drawing.caption, image_format="webp", tags=())
+def add_drawing(report: mne.Report, drawing: Drawing, title: str) -> None:
+    """A figure with its caption."""
+    figure = on_whole_pixels(drawing.figure)
+    report.add_figure(figure, title, caption=drawing.caption, image_format="webp", tags=())
 
 
 def learning_drawing(run_dir: Path) -> Drawing | str:

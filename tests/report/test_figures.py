@@ -1,6 +1,13 @@
+import base64
+import io
+import re
+
+import mne
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle
+from PIL import Image
 from planted import helmet_positions, planted_result
 
 from n2s.metrics import summarize
@@ -9,7 +16,9 @@ from n2s.report.figures import (
     accuracy_by_rank,
     accuracy_by_subject,
     attention_maps,
+    blank_panels,
     learning_curves,
+    on_whole_pixels,
     rank_curve,
     result_drawings,
     similarity_matrix,
@@ -144,3 +153,17 @@ def test_every_axis_is_labelled(result, summary, found):
         assert drawing.caption.endswith(".")
         for axes in drawing.figure.axes:
             assert axes.get_ylabel()
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_pictures_of_a_page_are_not_sheared(n):
+    """One panel is 734.9999 pixels wide: MNE counted 734 of the renderer's 735, and moved each row by one more."""
+    figure, panels = blank_panels(n, width=4.3 * n + 0.6, height=3.6)
+    for axes in panels:
+        axes.set_axis_off()
+    figure.add_artist(Rectangle((0.4, 0.0), 0.2, 1.0, color="black"))
+    report = mne.Report(verbose="ERROR")
+    report.add_figure(on_whole_pixels(figure), "bar", image_format="png")
+    picture = re.search(r'src="data:image/png;base64,([^"]+)"', report.html[-1])[1]
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("L"))
+    assert (pixels == pixels[0]).all() and (pixels[0] < 50).mean() == pytest.approx(0.2, abs=0.01)
