@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -324,7 +325,9 @@ class TestWandb:
         assert status == 0
         (file,) = run.folder.glob("wandb/offline-run-*/run-*.wandb")
         assert file.name == f"run-{run.read()['id']}.wandb"
-        kept = joined(file.read_bytes())
+        deadline = time.monotonic() + 20  # W&B's service writes in its own time
+        while b"val/loss" not in (kept := joined(file.read_bytes())) and time.monotonic() < deadline:
+            time.sleep(0.1)
         assert b"tiny_recipe.TinyEncoder" in kept  # the nested config
         assert b"val/loss" in kept
         assert (run.folder / "metrics.csv").exists()
