@@ -169,5 +169,7 @@ def _evoked(raw: mne.io.BaseRaw, events: pd.DataFrame, kind: str, unit: tuple[st
             n = len(at)
     if axes.lines:
         axes.legend(frameon=False)
+    else:
+        axes.text(0.5, 0.5, "the recording is too short", ha="center", transform=axes.transAxes)
     axes.set(xlabel=f"ms from {what} onset", ylabel=f"root mean square over sensors ({unit[0]})")
     return figure, f"{kind} sensors, {low:g} to {high:g} Hz, the average over {n} {what} onsets against random moments."
