@@ -9,6 +9,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["WANDB_MODE"] = "disabled"
 
 import pytest  # noqa: E402
+import wandb  # noqa: E402
 
 from n2s import __main__ as command  # noqa: E402
 
@@ -17,6 +18,16 @@ from n2s import __main__ as command  # noqa: E402
 def own_cache(tmp_path_factory, monkeypatch):
     """Never the user's cache: one a test run, shared by its tests, as a user's is by their runs."""
     monkeypatch.setenv("N2S_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def own_wandb(monkeypatch):
+    """W&B as a new process finds it, offline: what an earlier test of this process has set up stays (disabled, too)."""
+    wandb.teardown()
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    yield
+    wandb.teardown()
 
 
 @pytest.fixture

@@ -311,12 +311,10 @@ def joined(log: bytes) -> bytes:
 class TestWandb:
     LOGGER = {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"project": "n2s-tests"}}
 
-    def test_offline_without_a_key_in_the_run_folder_and_one_id(self, n2s, tmp_path, monkeypatch):
+    def test_offline_without_a_key_in_the_run_folder_and_one_id(self, n2s, own_wandb, tmp_path, monkeypatch):
         for name in ("WANDB_MODE", "WANDB_API_KEY"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("NETRC", str(tmp_path / "no netrc"))
-        monkeypatch.setenv("WANDB_SILENT", "true")
-        wandb.teardown()  # what an earlier test of this process has set up, disabled
         monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("W&B asked for a key"))
         tiny_recipe.write_recipe(tmp_path / "tiny.yaml", trainer={"logger": self.LOGGER})
         status, _, _ = n2s("fit")

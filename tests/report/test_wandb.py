@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import wandb
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from planted import planted_result, planted_run, write_tones
@@ -10,9 +11,7 @@ from n2s.report.wandb import log_test
 
 
 @pytest.fixture
-def run_dir(tmp_path, monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
+def run_dir(tmp_path, own_wandb):
     audio = write_tones(tmp_path / "audio", ("kites", "harbour"))
     return planted_run(tmp_path / "run", planted_result(n_subjects=2, n_per_story=6, audio=audio))
 
@@ -26,6 +25,7 @@ def test_an_offline_run_holds_scores_table_figures_and_players(run_dir):
         assert run.summary[f"test/{row}/top10"] == summary[row]["top10"]["mean"]
     assert run.summary["test/n_candidates"] == 12
     run.finish()
+    wandb.teardown()  # its service has written everything
     (files,) = run_dir.glob("wandb/offline-run-*/files")
     assert len(list(files.rglob("*.png"))) == 3
     (test_set,) = read_test_sets(run_dir)
