@@ -16,9 +16,14 @@ LARGE = 10_000  # numbers a clip, above which features are kept as float16
 BLOCK = 2**24  # numbers that are summed at once
 
 
-def feature_values(clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], feature: ClipFeature) -> np.ndarray:
-    """(k, n_features) by ``clip_index``, from the cache where they are there; rows of no clip are not set."""
-    half = feature.n_features > LARGE
+def feature_values(
+    clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], feature: ClipFeature, *, half: bool | None = None
+) -> np.ndarray:
+    """(k, n_features) by ``clip_index``, from the cache where they are there; rows of no clip are not set.
+
+    ``half``: as float16; by default where a clip has very many numbers.
+    """
+    half = feature.n_features > LARGE if half is None else half
     store = FeatureStore(feature, half=half)
     values = np.empty((clips.clip_index.max() + 1, feature.n_features), np.float16 if half else np.float32)
     groups = clips.drop_duplicates("clip_index").groupby(["stimulus", "duration_s"])

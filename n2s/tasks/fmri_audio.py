@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.clip_batch import ClipBatch
-from n2s.data.clip_values import clip_values
+from n2s.data.clip_targets import feature_values
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features.audiomae_tokens import AudioMAETokens
@@ -161,8 +162,9 @@ class FMRIAudio(ClipDecoder):
         """Fit the autoencoder where it needs it; encode all clips once; read the out-of-fold predictions."""
         data = self.trainer.datamodule
         if not self.maker.ready:
-            clips = data.splits["train"].table.clip_index.unique()
-            mels = clip_values(data, ClipMel(duration_s=self.maker.duration_s), ("train",))[clips]
+            table, feature = data.splits["train"].table, ClipMel(duration_s=self.maker.duration_s)
+            clips = table.clip_index.unique()
+            mels = feature_values(table, data.stimuli, feature, half=False)[clips].reshape(-1, *feature.shape)
             moments = [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
             self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), moments)
         self._encode(data)
@@ -268,7 +270,9 @@ class FMRIAudio(ClipDecoder):
     def _encode(self, data: FMRIDataModule) -> None:
         """Mean and deviation of the latents, (k, 2, 8, l / 4, 16) float16 by the number of the clip."""
         latents = Latents(self.maker.diffusion, duration_s=self.maker.duration_s)
-        self._latents = torch.from_numpy(clip_values(data, latents, ("train", "val"), half=True))
+        table = pd.concat([data.splits[name].table for name in ("train", "val")])
+        values = feature_values(table, data.stimuli, latents, half=True)
+        self._latents = torch.from_numpy(values.reshape(-1, *latents.shape))
 
     def _train_tokens(self, batch: ClipBatch) -> Tensor:
         semantic = None if self._semantic is None else self._semantic[batch.row.cpu()].to(batch.brain)
