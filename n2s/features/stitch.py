@@ -8,12 +8,13 @@ from n2s.errors import UserError
 
 
 def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
-    """Join consecutive clips; where one reaches into the next, they are cross-faded with equal power.
+    """Join consecutive clips; where one reaches into the next, they are cross-faded so that the power stays.
 
-    The weights are a quarter of a cosine and of a sine: their squares add up to 1, so that two clips that have nothing
-    in common keep their power. Two that are alike grow louder in between, at most by the square root of 2: scale the
-    sound before writing it as integers. A clip that only touches the next is joined hard; make clips some tens of ms
-    longer than their step to have something to fade. Between clips that do not touch there is silence.
+    The weights are a quarter of a cosine and of a sine, over the root of 1 + 2 r cos sin, where r is how alike the two
+    clips are in what they share (the cosine between them, at least 0). Two that have nothing in common fade with equal
+    power, two that are the same with equal gain: a sound that was cut into overlapping clips is itself again. A clip that
+    only touches the next is joined hard; make clips some tens of ms longer than their step to have something to fade.
+    Between clips that do not touch there is silence.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
     Raises
     ------
     UserError
-        No clip, another number of starts, starts that do not rise, or three clips at one place.
+        No clip, another number of starts, starts that do not rise, or three clips at one place (see `spanning`).
     """
     if not len(clips) or len(clips) != len(starts):
         raise UserError(f"stitch: {len(clips)} clips and {len(starts)} starts; expected one start a clip, and a clip.")
@@ -48,15 +49,38 @@ def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
             )
     sound = np.zeros(ends[-1] - starts[0], dtype=np.result_type(np.float32, *clips))
     for i, clip in enumerate(clips):
-        weight = np.ones(len(clip))
-        before = max(0, ends[i - 1] - starts[i]) if i else 0
-        after = max(0, ends[i] - starts[i + 1]) if i + 1 < len(clips) else 0
-        weight[:before] = _rising(before)
-        weight[len(clip) - after :] = _rising(after)[::-1]
-        sound[starts[i] - starts[0] : ends[i] - starts[0]] += weight * clip
+        place = starts[i] - starts[0]
+        shared = max(0, ends[i - 1] - starts[i]) if i else 0
+        if shared:
+            before, after = clips[i - 1][-shared:], clip[:shared]
+            falling, rising = _weights(_alike(before, after), shared)
+            sound[place : place + shared] = falling * before + rising * after
+        sound[place + shared : place + len(clip)] = clip[shared:]
     return sound
 
 
-def _rising(n: int) -> np.ndarray:
-    """(n,) a quarter of a sine, sampled between the ends: with its own mirror image the squares add up to 1."""
-    return np.sin(np.pi / 2 * (np.arange(n) + 0.5) / max(n, 1))
+def spanning(starts: Sequence[int], n: int) -> list[int]:
+    """Which clips of ``n`` samples to `stitch`, so that nothing is left out and at most two are at one place.
+
+    From each clip to the latest that still overlaps it, or else to the next. ``starts`` rise.
+    """
+    chosen = [0] if len(starts) else []
+    while chosen and chosen[-1] + 1 < len(starts):
+        last = chosen[-1]
+        overlapping = [i for i in range(last + 1, len(starts)) if starts[i] < starts[last] + n]
+        chosen.append(overlapping[-1] if overlapping else last + 1)
+    return chosen
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine between two sounds, 0 where it is negative or one is silent."""
+    power = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return max(0.0, float(np.dot(one, other)) / power) if power > 0 else 0.0
+
+
+def _weights(alike: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) of the clip that ends and of the one that begins, sampled between the ends."""
+    angle = np.pi / 2 * (np.arange(n) + 0.5) / n
+    falling, rising = np.cos(angle), np.sin(angle)
+    scale = np.sqrt(1 + 2 * alike * falling * rising)
+    return falling / scale, rising / scale

@@ -22,6 +22,7 @@ from n2s.paths import written_whole
 from n2s.report.listening_page import evenly, write_listening_page
 from n2s.report.method_scores import chosen_networks, print_methods, score_methods
 from n2s.report.sound_methods import SoundMethods
+from n2s.report.write_stitched import FOLDER, clear_stitched, write_stitched
 from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
 from n2s.tasks.acoustic_stage import object_of
 from n2s.tasks.clip_decoder import Decoded
@@ -93,6 +94,10 @@ class WriteSounds(Callback):
             others = ", ".join(name for name in names if name not in current)
             console.print(f"left out, for they were made by other options: {others}", highlight=False)
         write_manifest(folder, _table(folder, current, methods))
+        clear_stitched(folder)
+        if module.sounds.stitch:
+            stories = write_stitched(folder)["clip"].nunique()
+            console.print(f"stories: {stories}, each joined in {folder / FOLDER}", soft_wrap=True, highlight=False)
         target = module.stages["semantic_target"]
         feature = None if target is None else object_of(target)
         found = score_methods(folder, self._networks, feature=feature, seed=self.seed)

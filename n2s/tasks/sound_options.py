@@ -28,6 +28,8 @@ class SoundOptions:
         Hugging Face id or local folder, for the CLAP score.
     page_clips
         Clips on the listening page, evenly taken from all.
+    stitch
+        Also join each story's clips, cross-faded: ``predictions/stitched``; see `n2s.report.write_stitched`.
     """
 
     sampler: Sampler | None = None
@@ -39,3 +41,4 @@ class SoundOptions:
     vggish: str | None = None
     clap: str | None = None
     page_clips: int = 20
+    stitch: bool = False

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from n2s.errors import UserError
-from n2s.features.stitch import stitch
+from n2s.features.stitch import spanning, stitch
 
 
 def test_the_sound_is_as_long_as_the_clock_of_the_story_says():
@@ -19,10 +19,27 @@ def test_noise_keeps_its_power_through_the_fade():
     np.testing.assert_allclose(power, 1, atol=0.05)
 
 
-def test_two_constants_fade_as_cosine_and_sine():
-    sound = stitch([np.full(6, 2.0), np.full(6, 3.0)], [0, 2])
+def test_what_has_nothing_in_common_fades_as_cosine_and_sine():
+    first, second = np.array([1.0, 1, 2, 0, 2, 0]), np.array([0.0, 3, 0, 3, 1, 1])
     angle = np.pi / 2 * np.array([0.125, 0.375, 0.625, 0.875])
-    np.testing.assert_allclose(sound, [2, 2, *(2 * np.cos(angle) + 3 * np.sin(angle)), 3, 3])
+    faded = first[2:] * np.cos(angle) + second[:4] * np.sin(angle)
+    np.testing.assert_allclose(stitch([first, second], [0, 2]), [1, 1, *faded, 1, 1])
+
+
+def test_a_sound_cut_into_overlapping_clips_is_itself_again():
+    sine = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    starts = [0, 3000, 7500, 9000]
+    clips = [sine[start : start + n] for start, n in zip(starts, [4000, 5000, 1800, 7000], strict=True)]
+    np.testing.assert_allclose(stitch(clips, starts), sine, atol=1e-12)
+
+
+def test_alike_clips_keep_their_power_whatever_they_share():
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.3, 0.8):
+        first, own = rng.standard_normal((2, 300_000))
+        second = share * first + np.sqrt(1 - share**2) * own
+        sound = stitch([np.append(0, first), np.append(second, 0)], [0, 1])[1:-1]
+        np.testing.assert_allclose(np.square(sound).reshape(10, -1).mean(1), 1, atol=0.03)
 
 
 def test_clips_that_touch_are_joined_and_gaps_are_silent():
@@ -34,10 +51,26 @@ def test_clips_that_touch_are_joined_and_gaps_are_silent():
 
 def test_half_overlapping_windows_fade_all_the_way():
     """4-s windows every 2 s: each sample is in two of them."""
-    sound = stitch([np.ones(8)] * 3, [0, 4, 8])
-    assert sound.shape == (16,)
-    np.testing.assert_allclose(sound[:4], 1)
-    assert (sound[4:12] > 1).all() and sound.max() <= np.sqrt(2)
+    np.testing.assert_allclose(stitch([np.ones(8)] * 3, [0, 4, 8]), np.ones(16))
+
+
+@pytest.mark.parametrize(
+    ("starts", "chosen"),
+    [
+        ([], []),
+        ([5], [0]),
+        ([0, 10, 20], [0, 1, 2]),  # they touch
+        ([0, 25, 40], [0, 1, 2]),  # gaps
+        ([0, 3, 6, 9, 12, 15, 18], [0, 3, 6]),
+        ([0, 1, 2, 11, 12], [0, 2, 3, 4]),
+    ],
+)
+def test_spanning_leaves_nothing_out_and_no_three_at_one_place(starts, chosen):
+    found = spanning(starts, 10)
+    assert found == chosen
+    covered = {sample for i in range(len(starts)) for sample in range(starts[i], starts[i] + 10)}
+    counted = [sample for i in found for sample in range(starts[i], starts[i] + 10)]
+    assert set(counted) == covered and max((counted.count(one) for one in covered), default=0) <= 2
 
 
 def test_float32_stays_float32():
