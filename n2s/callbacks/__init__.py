@@ -1,8 +1,19 @@
 """What the command attaches to every Trainer: seeds, checkpoints, the record of a run."""
 
 from n2s.callbacks.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint
+from n2s.callbacks.continuation import Continuation
+from n2s.callbacks.finite_loss import FiniteLoss
 from n2s.callbacks.metrics_csv import MetricsCSV
 from n2s.callbacks.run_record import RunRecord
 from n2s.callbacks.step_seed import StepSeed
 
-__all__ = ["AtomicCheckpointIO", "BestCheckpoint", "LastCheckpoint", "MetricsCSV", "RunRecord", "StepSeed"]
+__all__ = [
+    "AtomicCheckpointIO",
+    "BestCheckpoint",
+    "Continuation",
+    "FiniteLoss",
+    "LastCheckpoint",
+    "MetricsCSV",
+    "RunRecord",
+    "StepSeed",
+]

@@ -55,16 +55,26 @@ class MetricsCSV(Logger):
             csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
 
     @rank_zero_only
-    def keep_until(self, epoch: int) -> None:
-        """Drop the rows after an epoch: those of steps that a continued run does again."""
+    def log_once(self, metrics: dict[str, float], step: int) -> None:
+        """`log_metrics`, unless the epoch and step have a row with these metrics."""
+        names = set(metrics) - {"epoch"}
+        for row in self._read():
+            if row["step"] == str(step) and all(row.get(name) for name in names):
+                return
+        self.log_metrics(metrics, step)
+
+    @rank_zero_only
+    def keep_until(self, epoch: int, step: int | None = None) -> None:
+        """Drop the rows after an epoch (in that epoch: after a step): those of steps that a continued run does again."""
         if self.path.exists():
-            self._write([row for row in self._read() if not row["epoch"] or float(row["epoch"]) <= epoch])
+            self._write([row for row in self._read() if _is_before(row, epoch, step)])
 
     def _read(self) -> list[dict]:
+        """The whole rows: a kill or a full disk may have cut the last one."""
         if not self.path.exists():
             return []
-        with open(self.path, newline="") as file:
-            return list(csv.DictReader(file))
+        lines = self.path.read_bytes().decode().splitlines(keepends=True)
+        return list(csv.DictReader(line for line in lines if line.endswith("\n")))
 
     def _write(self, rows: list[dict]) -> None:
         self._columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -75,3 +85,9 @@ class MetricsCSV(Logger):
             writer = csv.DictWriter(file, self._columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _is_before(row: dict, epoch: int, step: int | None) -> bool:
+    if not row["epoch"] or float(row["epoch"]) < epoch:
+        return True
+    return float(row["epoch"]) == epoch and (step is None or int(row["step"]) <= step)

@@ -2,13 +2,12 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from n2s.callbacks.metrics_csv import MetricsCSV
 from n2s.data.datamodule import NeuralDataModule
 from n2s.runs.run import Run
 
 
 class RunRecord(Callback):
-    """Keep the data's hashes in ``run.json``, the config in W&B, and ``metrics.csv`` in step with the checkpoint.
+    """Keep the data's hashes in ``run.json`` and the config in W&B.
 
     Parameters
     ----------
@@ -27,9 +26,3 @@ class RunRecord(Callback):
             self.run.update(data=trainer.datamodule.data_hashes())
         for logger in trainer.loggers:
             logger.log_hyperparams(self.config)
-
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
-        """See Lightning."""
-        for logger in trainer.loggers:
-            if isinstance(logger, MetricsCSV):
-                logger.keep_until(checkpoint["epoch"])

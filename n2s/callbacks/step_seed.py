@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from lightning.fabric.utilities.data import _set_sampler_epoch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 
@@ -9,8 +10,9 @@ class StepSeed(Callback):
     """Seed torch from (seed, epoch) before an epoch and from (seed, epoch, batch, process) before a training step.
 
     Dropout, dropped sensors and shuffling then depend on nothing that happened before: no random state has to be
-    saved, and a run continued at the end of an epoch gives the same bits as one that was never stopped. An epoch's
-    seed is the same on every process, so that shuffles agree; a step's is not, so that dropout differs.
+    saved, and a continued run gives the same bits as one that was never stopped. An epoch's seed is the same on every
+    process, so that shuffles agree; a step's is not, so that dropout differs. A run that is continued inside an epoch
+    starts that epoch's order again, and leaves out the batches that it has seen.
 
     Parameters
     ----------
@@ -21,6 +23,19 @@ class StepSeed(Callback):
     def __init__(self, seed: int):
         self.seed = seed
         self._first_epoch = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning, which calls no start of an epoch if it continues inside one."""
+        loop = trainer.fit_loop
+        if not loop.restarted_mid_epoch:
+            return
+        for loader in loop._combined_loader.flattened:
+            _set_sampler_epoch(loader, trainer.current_epoch)
+        _seed(self.seed, trainer.current_epoch)
+        iter(loop._data_fetcher)
+        for _ in range(loop.epoch_loop.batch_progress.current.processed):
+            next(loop._data_fetcher.iterator)  # not of the fetcher itself: Lightning counts these batches on its own
+        self._first_epoch = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 import warnings
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from pathlib import Path
 import yaml
 from filelock import Timeout
 from jsonargparse import Namespace
+from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.environments import SLURMEnvironment
@@ -32,6 +34,7 @@ from n2s.runs.attach import end_wandb, fit_callbacks, loggers, place
 from n2s.runs.choose import Choice, choose_to_train, choose_weights, listed, plain_name, shown
 from n2s.runs.provenance import provenance
 from n2s.runs.run import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
+from n2s.runs.signals import Stopped, StopSignals
 
 NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
     r".*isinstance\(treespec, LeafSpec\)",
@@ -40,6 +43,7 @@ NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better he
     r"Checkpoint directory .* exists and is not empty",
     r"Be aware that when using `ckpt_path`",
     r"Found \d+ module\(s\) in eval mode",
+    r"You're resuming from a checkpoint that ended before the epoch ended",  # StepSeed finds the place again
 )
 NOISY_LOGS = ("Tip:", "TPU available", "Restoring states from", "Restored all states", "Loaded model weights")
 
@@ -68,6 +72,11 @@ class CLI(LightningCLI):
         parser.add_argument(
             "--runs_dir", type=Path | None, help="Folder of experiments (default: N2S_RUNS, checkpoints)."
         )
+        parser.add_argument(
+            "--checkpoint_minutes",
+            type=PositiveFloat | None,
+            help="Write last.ckpt after so many minutes, too; by default at the end of every epoch.",
+        )
         parser.add_argument("--fresh", action="store_true", help="Start a new run though an unfinished one exists.")
         link_shapes(parser, lambda: self.config[self.subcommand].model)
 
@@ -85,6 +94,7 @@ class CLI(LightningCLI):
         config = self.config[self.subcommand]
         self.complete = self._complete(config)
         self.choice: Choice | None = None
+        self.signals = StopSignals()
         if config.trainer.fast_dev_run and self.subcommand == "fit":
             config.trainer.logger = config.trainer.logger or False
             return  # Lightning keeps nothing of such a run either
@@ -157,20 +167,34 @@ class CLI(LightningCLI):
         if self.choice is not None:
             path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
             config.trainer.logger = loggers(config.trainer.logger, path)
-            callbacks += fit_callbacks(callbacks, self.choice, self.complete) if fit else []
+            callbacks += fit_callbacks(callbacks, self.choice, self.complete, self.signals) if fit else []
             writers = {"test": (WriteTest, WriteClips), "predict": (WriteSounds,)}.get(self.subcommand, ())
             # each writes what its own tasks made
             callbacks += [write(self.choice.run.folder, config.seed_everything) for write in writers]
         config.trainer.callbacks = callbacks
         trainer = super().instantiate_trainer(**kwargs)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
-            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO(training=fit)
         return trainer
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
     def _run_subcommand(self, subcommand: str) -> None:
-        if self.choice is None or not self.trainer.is_global_zero:
+        if self.choice is None:
+            super()._run_subcommand(subcommand)
+        elif subcommand != "fit":
+            self._score(subcommand)
+        else:
+            try:
+                with self.signals:
+                    self._fit()
+            except Stopped as stopped:
+                if process_rank() == 0:
+                    print(f"n2s: {self.signals.message(stopped)}", file=sys.stderr)
+                sys.exit(self.signals.status)
+
+    def _score(self, subcommand: str) -> None:
+        if not self.trainer.is_global_zero:
             super()._run_subcommand(subcommand)
             return
         run = self.choice.run
@@ -178,20 +202,29 @@ class CLI(LightningCLI):
             stack.push(end_wandb)
             if self.choice.new:
                 run.folder.mkdir(parents=True)
-                self._record(UNFINISHED if subcommand == "fit" else FINISHED)
-            if subcommand == "fit":
-                self._begin_fit(stack)
-            else:
-                (run.folder / f"{subcommand}.csv").unlink(missing_ok=True)
+                self._record(FINISHED)
+            (run.folder / f"{subcommand}.csv").unlink(missing_ok=True)
+            super()._run_subcommand(subcommand)
+
+    def _fit(self) -> None:
+        if not self.trainer.is_global_zero:
+            super()._run_subcommand("fit")
+            return
+        run = self.choice.run
+        with ExitStack() as stack:
+            stack.push(end_wandb)
+            if self.choice.new:
+                run.folder.mkdir(parents=True)
+                self._record(UNFINISHED)
+            self._begin_fit(stack)
             try:
-                super()._run_subcommand(subcommand)
+                super()._run_subcommand("fit")
             except UserError:
-                if self.choice.new and not run.last.exists():
+                if self.choice.new and not self.trainer.fit_loop.epoch_loop.batch_progress.total.ready:
                     stack.close()
                     shutil.rmtree(run.folder)  # something was wrong before training: nothing is left of it
                 raise
-            if subcommand == "fit":
-                run.update(status=FINISHED, finished=now())
+            run.update(status=FINISHED, finished=now())
 
     def _begin_fit(self, stack: ExitStack) -> None:
         """Lock the run's folder, and clear what a killed process left in it."""

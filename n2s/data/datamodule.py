@@ -35,3 +35,7 @@ class NeuralDataModule(LightningDataModule, ABC):
     @abstractmethod
     def data_hashes(self) -> dict[str, str]:
         """What the data were: a name (recording, stimulus) to a hash of its content. ``run.json`` keeps it."""
+
+    def places(self, batch: object) -> list[str]:
+        """Where each training sample of a batch is from, for a message: recording, story, seconds. Empty: not known."""
+        return []

@@ -154,6 +154,7 @@ class FMRIDataModule(NeuralDataModule):
         clips = self._listed()
         self._values = self._features(clips)
         self.scales: list[VoxelScale] = []
+        self.voxel_places: list[np.ndarray | None] = []  # (v, 3) of each subject
         self._hashes: dict[str, str] = {}
         rows, responses = [], []
         for index, subject in enumerate(tracked(self.subjects, "reading runs", len(self.subjects))):
@@ -212,6 +213,14 @@ class FMRIDataModule(NeuralDataModule):
             clip=torch.tensor(clip),
         )
 
+    def places(self, batch: ClipBatch) -> list[str]:
+        """See `NeuralDataModule`; seconds are of the stimulus."""
+        table = self.splits["train"].table.iloc[batch.row.cpu().numpy()]
+        return [
+            f"{row.recording}, {row.stimulus}, {row.start_s:.2f} to {row.start_s + row.duration_s:.2f} s"
+            for row in table.itertuples()
+        ]
+
     def train_moments(self, name: Literal["target", "spectrogram"]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation (f,) of a feature over all training rows, flattened; 1 is the deviation of what never changes."""
         values = self._values[name]
@@ -268,11 +277,12 @@ class FMRIDataModule(NeuralDataModule):
         tables, parts = [], []
         for run, rows in clips.groupby("recording", sort=False):
             bold = self.studies[rows.study.iloc[0]].load(self.runs[run])
+            voxels = bold.voxels(self.roi, run)
             bounds, inside = self.response.bounds(rows, len(bold.data), bold.tr_s, run)
             self._count("their window reaches out of the run", (~inside).sum())
             rows, bounds = rows[inside], bounds[inside]
             if len(rows):
-                parts.append(self.response.cut(bold, bounds, bold.voxels(self.roi, run), run))
+                parts.append(self.response.cut(bold, bounds, voxels, run))
                 tables.append(rows.assign(first=bounds[:, 0], stop=bounds[:, 1]))
                 self._hashes[run] = hashlib.sha256(parts[-1]).hexdigest()
                 if parts[-1].shape[1:] != parts[0].shape[1:]:
@@ -281,6 +291,7 @@ class FMRIDataModule(NeuralDataModule):
                         f"subject has {parts[0].shape[-1]}. Bring all runs of a subject into one space and mask."
                     )
         subject = clips.subject.iloc[0]
+        self.voxel_places.append(None if bold.places is None else bold.places[voxels])
         if not tables:
             raise UserError(f"{subject}: no clip's window lies in its run. Check data.lag_s and data.window_s.")
         table, brain = pd.concat(tables, ignore_index=True), np.concatenate(parts)

@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from n2s.data.batch import Batch
 from n2s.data.recordings import PreparedRecording
 from n2s.data.targets import Targets
 from n2s.data.timing import timing
@@ -39,6 +40,15 @@ class WindowTables:
                 "segment": windows.segment,
             }
         )
+
+    def places(self, batch: Batch) -> list[str]:
+        """See `n2s.data.datamodule.NeuralDataModule`; seconds are of the story, jitter included."""
+        table = self.window_table("train").iloc[batch.window.cpu().numpy()]
+        start_s = batch.start.tolist()
+        return [
+            f"{row.recording}, {row.story}, {s:.2f} to {s + self.shape.window_s:.2f} s"
+            for row, s in zip(table.itertuples(), start_s, strict=True)
+        ]
 
     def segment_targets(self, split: str, segments: np.ndarray | None = None) -> Tensor:
         """(k, f, t) float32 target of each unique segment of a split, or of some."""

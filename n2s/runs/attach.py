@@ -11,9 +11,10 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-from n2s.callbacks import BestCheckpoint, LastCheckpoint, MetricsCSV, RunRecord
+from n2s.callbacks import BestCheckpoint, Continuation, FiniteLoss, LastCheckpoint, MetricsCSV, RunRecord
 from n2s.config_classes import as_list, entries
 from n2s.runs.choose import Choice
+from n2s.runs.signals import StopSignals
 
 
 def place(trainer: Namespace, choice: Choice) -> None:
@@ -59,7 +60,7 @@ def end_wandb(exc_type: type[BaseException] | None, *_: object) -> None:
         sys.modules["wandb"].finish(exit_code=0 if exc_type is None else 1)
 
 
-def fit_callbacks(given: list[Callback], choice: Choice, config: dict) -> list[Callback]:
+def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: StopSignals) -> list[Callback]:
     """The record of a fit and the checkpoints that it must have, beside those of the recipe.
 
     Parameters
@@ -70,14 +71,16 @@ def fit_callbacks(given: list[Callback], choice: Choice, config: dict) -> list[C
         The run.
     config
         The complete config, as plain types.
+    signals
+        By which the fit may be asked to stop.
     """
     folder = choice.run.folder
-    found: list[Callback] = [RunRecord(choice.run, config)]
+    found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation()]
     if config["trainer"]["enable_checkpointing"] is False:
         return found
     if not any(isinstance(one, ModelCheckpoint) and one.filename == "best" for one in given):
         found.append(BestCheckpoint(folder))
-    return [*found, LastCheckpoint(folder)]
+    return [*found, LastCheckpoint(folder, minutes=config.get("checkpoint_minutes"), signals=signals)]
 
 
 def loggers(given: object, path: Path) -> list[Logger]:

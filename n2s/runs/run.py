@@ -17,7 +17,7 @@ UNFINISHED, FINISHED = "unfinished", "finished"
 _ENTRIES = ("id", "status", "started", "started_from", "resumed")  # of run.json, that commands go by
 
 # Keys of a config that change where and how a run is done, but not its numbers.
-ASIDE = {"experiment", "runs_dir", "fresh", "ckpt_path", "weights_only"}
+ASIDE = {"experiment", "runs_dir", "fresh", "ckpt_path", "weights_only", "checkpoint_minutes"}
 ASIDE_OF_TRAINER = {"logger", "default_root_dir", "enable_progress_bar", "enable_model_summary", "profiler"}
 
 
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def last(self) -> Path:
-        """The checkpoint at the end of the last complete epoch."""
+        """The checkpoint that it is continued from."""
         return self.folder / "last.ckpt"
 
     @property

@@ -1,0 +1,78 @@
+"""What Lightning's checkpoint lacks to continue to the bit: means that are still summed, and a row not yet logged."""
+
+import torch
+import torch.distributed
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from n2s.callbacks.metrics_csv import MetricsCSV
+
+KEY = "n2s"
+
+
+class Continuation(Callback):
+    """Keep with a checkpoint what is logged of its epoch, and keep ``metrics.csv`` in step with it.
+
+    At the end of an epoch Lightning logs after it has saved: a kill between the two would lose the epoch's row. Inside
+    an epoch it forgets the sums of which the epoch's means are made.
+    """
+
+    def __init__(self):
+        self._sums: dict[str, dict[str, Tensor]] = {}
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
+        """See Lightning."""
+        loop, logged = trainer.fit_loop, trainer._logger_connector
+        step = loop.epoch_loop._batches_that_stepped
+        kept = {"step": step, "row": {}, "sums": []}
+        if trainer.training:
+            at_end = logged._first_loop_iter is None
+            if at_end:
+                kept["step"] = step - 1  # as Lightning will do
+            else:
+                kept["sums"] = _of_all_processes(_sums(trainer))
+            if at_end or logged.should_update_logs:
+                kept["row"] = {name: float(value) for name, value in logged.metrics["log"].items()}
+        checkpoint[KEY] = kept
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
+        """See Lightning."""
+        kept = checkpoint.get(KEY) or {"row": {}, "sums": [], "step": None}
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCSV):
+                logger.keep_until(checkpoint["epoch"], kept["step"] if kept["sums"] else None)
+                if kept["row"]:
+                    logger.log_once(kept["row"] | {"epoch": checkpoint["epoch"]}, kept["step"])
+        if kept["sums"]:
+            self._sums = kept["sums"][trainer.global_rank % len(kept["sums"])]
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """See Lightning: after the first step of a continued epoch, what was summed before is added."""
+        for name, metric in trainer._results.items() if self._sums else ():
+            for part, before in self._sums.get(name, {}).items():
+                value = getattr(metric, part)
+                reduce = metric.meta.reduce_fx if metric.meta.is_max_reduction or metric.meta.is_min_reduction else None
+                before = before.to(value)
+                setattr(metric, part, before + value if reduce is None else reduce(torch.stack([before, value])))
+            metric._computed = None
+        self._sums = {}
+
+
+def _sums(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
+    """Value and weight of every mean, sum and extreme of the epoch so far."""
+    found = {}
+    for name, metric in trainer._results.items():
+        if metric.is_tensor and metric.meta.on_epoch:
+            parts = ("value", "cumulated_batch_size") if metric.meta.is_mean_reduction else ("value",)
+            found[name] = {part: getattr(metric, part).detach().cpu().clone() for part in parts}
+    return found
+
+
+def _of_all_processes(mine: dict) -> list[dict]:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return [mine]
+    every: list = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(every, mine)
+    return every
