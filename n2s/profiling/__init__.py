@@ -1,0 +1,1 @@
+"""Where a training step's time, memory and arithmetic go."""

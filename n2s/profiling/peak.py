@@ -1,0 +1,49 @@
+"""How many operations a second a device could do at best."""
+
+import time
+import warnings
+
+import torch
+from lightning.fabric.utilities.throughput import get_available_flops
+
+SIZES = {"cuda": 8192, "cpu": 1024}  # of the square matrices whose product is timed
+REPEATS = 5
+
+
+def compute_dtype(precision: str) -> torch.dtype:
+    """What a Trainer's ``precision`` multiplies in: ``bf16-mixed``, ``16-true``, ``32-true`` ..."""
+    kinds = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
+    return kinds.get(str(precision).partition("-")[0], torch.float32)
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
+    """Operations a second, and where the number is from: the GPU's data sheet where it is known, else a measurement."""
+    if device.type == "cuda":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an unknown GPU is measured
+            known = get_available_flops(device, dtype)
+        if known:
+            name, kind = torch.cuda.get_device_name(device), str(dtype).removeprefix("torch.")
+            if dtype == torch.float32 and torch.get_float32_matmul_precision() != "highest":
+                kind = "tf32"
+            return float(known), f"the data sheet of {name}, {kind}"
+    return measured_flops(device, dtype), f"a measured product of matrices, {str(dtype).removeprefix('torch.')}"
+
+
+def measured_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second of the fastest of a few products of square matrices."""
+    n = SIZES.get(device.type, 2048)
+    matrix, best = torch.randn(n, n, device=device).to(dtype), float("inf")
+    for _ in range(REPEATS + 1):  # the first is for warming up
+        synchronize(device)
+        start = time.perf_counter()
+        matrix @ matrix
+        synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return 2 * n**3 / best
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
