@@ -61,6 +61,8 @@ class WindowReader:
             mask[index, : meta["shape"][1]] = meta["good"]
             kind[index, : meta["shape"][1]] = sensor_kinds(meta["ch_names"])
         self._positions, self._mask, self._kind = (torch.from_numpy(x).to(device) for x in (positions, mask, kind))
+        layouts = np.concatenate([positions.reshape(len(metas), -1), kind], axis=1)
+        self._layout = np.unique(layouts, axis=0, return_inverse=True)[1].reshape(-1)  # of each recording, which one
 
     def loader(self, split: str, windows: Windows, sampler: WindowSampler) -> WindowLoader:
         """Batches of one split, in the sampler's order."""
@@ -87,6 +89,7 @@ class WindowReader:
         def assemble(found: tuple) -> Batch:
             rows, start_s, brain, target = found
             index = self._ids(recording[rows])
+            positions, kind = self._places(recording[rows], index)
             return Batch(
                 brain=finish(
                     brain.to(self._device, non_blocking=True),
@@ -94,9 +97,9 @@ class WindowReader:
                     n_offset=self._shape.n_offset,
                     clamp=self._clamp,
                 ),
-                positions=self._positions[index],
+                positions=positions,
                 mask=self._mask[index],
-                kind=self._kind[index],
+                kind=kind,
                 subject=self._ids(subject[rows]),
                 target=target.to(self._device, non_blocking=True).float().transpose(1, 2),
                 recording=index,
@@ -108,6 +111,13 @@ class WindowReader:
             )
 
         return WindowLoader(sampler, read, assemble, ahead=self._ahead)
+
+    def _places(self, recording: np.ndarray, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions (b, c, 2) and kinds (b, c); where all are of one layout one row of memory, which a model can tell."""
+        if len(np.unique(self._layout[recording])) > 1:
+            return self._positions[index], self._kind[index]
+        one = int(recording[0])
+        return tuple(table[one].expand(len(recording), *table.shape[1:]) for table in (self._positions, self._kind))
 
     def _ids(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self._device, non_blocking=True)

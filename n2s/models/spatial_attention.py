@@ -76,11 +76,15 @@ class SpatialAttention(nn.Module):
         """``(b, c, 2) -> (b, n_virtual, c)``: the weight of every sensor, in float32 under autocast too.
 
         ``b`` of ``positions`` may be 1 where all rows share their sensors; then the result's is that of ``mask``, or
-        1. Rows with the same positions are found and computed once. ``mask`` is True where a sensor counts; in a row
+        1. Rows with the same positions are found and computed once; rows that are one in memory (``expand``) without that
+        the host waits for a GPU. ``mask`` is True where a sensor counts; in a row
         where no sensor does, all weights are equal. ``kind``, like ``positions``, holds each sensor's kind, from 0; where
         it is not given, all are 0.
         """
         with torch.autocast(positions.device.type, enabled=False):
+            alike = [positions] if self.n_kinds == 1 or kind is None else [positions, kind]
+            if all(one.stride(0) == 0 for one in alike):  # one row, expanded: known without a look at the values
+                positions, kind = positions[:1], None if kind is None else kind[:1]
             places = positions.to(self.heads.dtype)
             if self.n_kinds > 1:
                 kind = torch.zeros_like(places[..., 0]) if kind is None else kind.to(places.dtype)
