@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import torch
@@ -39,7 +40,10 @@ class TinyTarget(nn.Module):
 
 
 class TinyDecoder(LightningModule):
-    """``TINY_KILL=epoch.batch`` kills the process in that training step; ``TINY_KILL=epoch.save`` while it is saved."""
+    """``TINY_KILL=epoch.batch`` kills the process in that training step; ``TINY_KILL=epoch.save`` while it is saved.
+
+    ``TINY_PAUSE=epoch.batch`` or ``epoch.val`` waits there for a file ``go``.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class TinyDecoder(LightningModule):
     def training_step(self, batch, batch_index):
         if os.environ.get("TINY_KILL") == f"{self.current_epoch}.{batch_index}":
             os.kill(os.getpid(), signal.SIGKILL)
+        pause(f"{self.current_epoch}.{batch_index}")
         loss = self.loss(batch)
         self.log("train/loss", loss, on_step=False, on_epoch=True)
         return loss
@@ -71,6 +76,7 @@ class TinyDecoder(LightningModule):
             checkpoint["deadly"] = Deadly()
 
     def validation_step(self, batch, batch_index):
+        pause(f"{self.current_epoch}.val")
         self.log("val/loss", self.loss(batch), sync_dist=True)
 
     def test_step(self, batch, batch_index):
@@ -79,6 +85,14 @@ class TinyDecoder(LightningModule):
     def configure_optimizers(self):
         optimizer = self.optimizer(self.parameters())
         return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
+
+def pause(where: str) -> None:
+    """Leave a file ``paused`` and wait for a file ``go``, where ``TINY_PAUSE`` says so."""
+    if os.environ.get("TINY_PAUSE") == where and not os.path.exists("go"):
+        open("paused", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
 
 
 class Deadly:
@@ -93,6 +107,7 @@ class TinyData(NeuralDataModule):
         self.n_subjects, self.n_features = N_SUBJECTS, N_FEATURES
 
     def setup(self, stage):
+        pause("setup")
         if self.root == "nowhere":
             raise UserError("data.root nowhere: no such folder.")
 

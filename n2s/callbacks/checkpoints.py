@@ -16,7 +16,7 @@ from n2s.errors import UserError
 from n2s.paths import written_whole
 from n2s.runs.signals import StopSignals
 
-AGREE_EVERY = 10  # steps after which several processes ask each other: each asking is a wait for all of them
+AGREE_EVERY = 5  # steps after which several processes ask each other: each asking is a wait for all of them
 TRAINED = ("state_dict", "optimizer_states", "lr_schedulers", "loops")  # what training is continued from
 
 

@@ -1,17 +1,16 @@
 """Fits of the tiny recipe, in this process or in one of their own, and what is compared of them."""
 
 import csv
+import multiprocessing
 import os
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
 
 from n2s.__main__ import main
 from n2s.runs.run import Run, runs_of
-
-TESTS = Path(__file__).parents[1]
 
 
 def fit(monkeypatch, *words: str) -> Run:
@@ -22,11 +21,36 @@ def fit(monkeypatch, *words: str) -> Run:
     return runs_of(folder / "tiny")[0]
 
 
-def start(*words: str, **variables: str) -> subprocess.Popen:
-    """In a process of its own, in the current folder."""
-    environment = os.environ | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"} | variables
-    command = [sys.executable, "-m", "n2s", "fit", "--config", "tiny.yaml", *words]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+class Forked:
+    """A fit in a forked process, which has everything imported."""
+
+    def __init__(self, words: tuple[str, ...], variables: dict[str, str]):
+        self._said = [Path(tempfile.mkstemp()[1]) for _ in range(2)]
+        self._process = multiprocessing.get_context("fork").Process(target=self._fit, args=(words, variables))
+        self._process.start()
+
+    def _fit(self, words: tuple[str, ...], variables: dict[str, str]) -> None:
+        for number, path in enumerate(self._said, 1):
+            os.dup2(os.open(path, os.O_WRONLY), number)
+        sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", buffering=1) for number in (1, 2))
+        os.environ.update(variables)
+        sys.argv = ["n2s", "fit", "--config", "tiny.yaml", *words]
+        main()
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        self._process.join(timeout)
+        assert self.poll() is not None
+        return tuple(path.read_text() for path in self._said)
+
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
 
 
 def states(path: Path) -> dict:
