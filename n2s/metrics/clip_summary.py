@@ -12,6 +12,14 @@ ROWS = {
 }
 
 
+def clip_scores(summary: dict) -> dict[str, dict]:
+    """Name -> rows of one score: ``correlation``, ``identification@N``, ``label``, ``mel_pcc``, ``mel_psnr``; those there are."""
+    found = {"correlation": summary["correlation"], "label": summary["semantic"]}
+    found |= {f"identification@{n_way}": rows for n_way, rows in summary["identification"].items()}
+    found |= {name: summary.get(name) for name in ("mel_pcc", "mel_psnr")}
+    return {name: rows for name, rows in found.items() if rows}
+
+
 def clip_columns(summary: dict) -> dict[str, tuple[dict, float]]:
     """Heading -> (rows of one score, what to multiply by)."""
     columns = {"correlation (median dimension)": (summary["correlation"], 1.0)}

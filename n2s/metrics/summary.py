@@ -27,6 +27,7 @@ ROWS = {
     "chance": "chance",
     "ceiling": "ceiling",
 }
+TABLE = ("score of", *(f"top-{k} (%)" for k in TOP), "median rank (0 best)")  # headings of `table_rows`
 
 
 def result_ranks(result: RetrievalResult, *, seed: int, n_permutations: int = 200) -> dict[str, np.ndarray]:

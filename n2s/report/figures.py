@@ -61,32 +61,56 @@ def on_whole_pixels(figure: Figure) -> Figure:
     return figure
 
 
-def accuracy_by_subject(summary: dict) -> Drawing:
-    """Bars of top-1 and top-10 accuracy with the Wilson interval of each subject; the controls as lines."""
-    subjects = list(summary["subjects"])
-    shared = {name.split("/")[0] for name in subjects}
-    labels = [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
-    many = len(subjects) > 8
-    figure, panels = blank_panels(2, width=8.5, height=6.5 if many else 4, stacked=many)
-    for axes, k in zip(panels, (1, 10), strict=True):
-        scores = [summary["model"][f"top{k}"]["per_subject"][name] for name in subjects]
-        values = np.array([score["value"] for score in scores])
-        ends = np.array([[s["value"] - s["low"], s["high"] - s["value"]] for s in scores]).T
-        axes.bar(labels, values, yerr=ends, color=COLORS["model"], ecolor="black", capsize=3, width=0.6, label="model")
+def bars_by_subject(subjects: list[str], scores: dict[str, dict[str, dict]], rows: dict[str, str]) -> Figure:
+    """A panel a score: a bar a subject with its interval, and the controls' means as lines.
+
+    Parameters
+    ----------
+    subjects
+        ``study/id``.
+    scores
+        Label of the axis -> row -> its entry in ``metrics.json``; of ``model``, ``per_subject`` is shown.
+    rows
+        Row (of `COLORS`) -> what it is called. A score may lack any but ``model``.
+    """
+    labels, many = short_names(subjects), len(subjects) > 8
+    figure, panels = blank_panels(len(scores), width=8.5, height=6.5 if many else 4, stacked=many)
+    for axes, (label, found) in zip(panels, scores.items(), strict=True):
+        own = [found["model"]["per_subject"][name] for name in subjects]
+        values = np.array([np.nan if score["value"] is None else score["value"] for score in own])
+        ends = [[s["low"], s["high"]] if s["low"] is not None else [np.nan, np.nan] for s in own]
+        low, high = np.array(ends, float).T
+        axes.bar(
+            labels, values, yerr=np.maximum([values - low, high - values], 0), color=COLORS["model"], ecolor="black",
+            capsize=3, width=0.6, label=rows["model"],
+        )  # fmt: skip
         for row in ("ceiling", "no_brain", "shuffled", "chance"):
-            if summary[row]:
-                level = summary[row][f"top{k}"]["mean"]
-                axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=ROWS[row])
-        axes.set(ylim=(0, 1.02), xlabel="subject", ylabel=f"top-{k} accuracy (%)")
+            if found.get(row):
+                level = found[row]["mean"]
+                axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=rows[row])
+        axes.set(ylim=(0, 1.02), xlabel="subject", ylabel=label)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
         if max(map(len, labels)) * len(labels) > (70 if many else 40):  # they would overlap
             axes.tick_params(axis="x", rotation=60)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False)
+    return figure
+
+
+def short_names(subjects: list[str]) -> list[str]:
+    """Without the study, where all are of one."""
+    shared = {name.split("/")[0] for name in subjects}
+    return [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
+
+
+def accuracy_by_subject(summary: dict) -> Drawing:
+    """Bars of top-1 and top-10 accuracy with the Wilson interval of each subject; the controls as lines."""
+    known = [row for row in ROWS if summary[row]]
+    scores = {f"top-{k} accuracy (%)": {row: summary[row][f"top{k}"] for row in known} for k in (1, 10)}
     caption = (
         "Bars: top-1 and top-10 accuracy of each subject, with the 95% Wilson interval over its windows. "
         "Lines: the controls, mean over subjects."
     )
-    return Drawing("Accuracy by subject", figure, caption)
+    return Drawing("Accuracy by subject", bars_by_subject(list(summary["subjects"]), scores, ROWS), caption)
 
 
 def rank_curve(ranks: np.ndarray, n_candidates: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from matplotlib.ticker import PercentFormatter
 
 from n2s.metrics.identification import n_way_accuracy
 from n2s.metrics.intervals import t_interval
-from n2s.report.figures import COLORS, LINES, Drawing, blank_panels
+from n2s.report.figures import COLORS, LINES, Drawing, bars_by_subject, blank_panels, short_names
 
 LABELS = {
     "model": "model",
@@ -61,7 +61,7 @@ def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what
         )
         handles[LABELS.get(row, row)] = boxes["boxes"][0]
     axes.axhline(0, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=1.5)
-    axes.set_xticks(np.arange(len(subjects)), labels=_short(subjects), rotation=60 if len(subjects) > 12 else 0)
+    axes.set_xticks(np.arange(len(subjects)), labels=short_names(subjects), rotation=60 if len(subjects) > 12 else 0)
     axes.set(xlabel="subject", ylabel="correlation over test clips")
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4, frameon=False)
     n_dimensions = next(iter(found.values()))[subjects[0]].shape[-1]
@@ -118,6 +118,33 @@ def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, 
     return Drawing("Identification of the test clip", figure, caption)
 
 
+def identification_by_subject(summary: dict) -> Drawing:
+    """Bars of 2-way and 10-way identification with each subject's interval; the controls as lines.
+
+    Parameters
+    ----------
+    summary
+        What `n2s.metrics.clip_result.ClipScores.summary` gives.
+    """
+    rows = LABELS | {"no_brain": LABELS["mean_prediction"], "chance": "chance"}
+    scores = {}
+    k = summary["n_candidates"]
+    for n_way in dict.fromkeys(("2", str(min(10, k)))):
+        found = summary["identification"][n_way]
+        scores[f"{n_way}-way identification (%)"] = {
+            "model": found["model"],
+            "shuffled": found["shuffled"],
+            "no_brain": found["mean_prediction"],
+            "ceiling": found.get("ideal_observer", found.get("ceiling")),
+            "chance": {"mean": found["chance"]},
+        }
+    caption = (
+        "Bars: how often each subject's clips are identified among 2 and among 10 test clips, with the 95% interval over "
+        "the clips. Lines: the controls, mean over subjects."
+    )
+    return Drawing("Identification by subject", bars_by_subject(list(summary["subjects"]), scores, rows), caption)
+
+
 def semantic_map(maps: Mapping[str, np.ndarray], labels: np.ndarray) -> Drawing:
     """Clips placed by t-SNE, coloured by label.
 
@@ -172,8 +199,3 @@ def decoded_spectrograms(rows: Mapping[str, np.ndarray], pcc: np.ndarray) -> Dra
         "the right, bands upwards, all on one scale."
     )
     return Drawing("Decoded spectrograms", figure, caption)
-
-
-def _short(subjects: list[str]) -> list[str]:
-    shared = {name.split("/")[0] for name in subjects}
-    return [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]

@@ -6,18 +6,27 @@ from pathlib import Path
 
 import mne
 import numpy as np
-from lightning.pytorch.loggers import Logger, WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.metrics.clip_result import ClipResult, ClipScores
-from n2s.metrics.clip_summary import clip_columns, clip_notes, clip_table_rows
+from n2s.metrics.clip_summary import clip_columns, clip_notes, clip_scores, clip_table_rows
+from n2s.metrics.identification import correlations
 from n2s.metrics.semantic import tsne
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
-from n2s.report.fmri_figures import correlation_quartiles, decoded_spectrograms, identification_curves, semantic_map
-from n2s.report.html import PAGE_STYLE, add_drawing, learning_drawing, origin_html
-from n2s.report.run_folder import read_json
+from n2s.report.fmri_figures import (
+    correlation_quartiles,
+    decoded_spectrograms,
+    identification_by_subject,
+    identification_curves,
+    semantic_map,
+)
+from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, heard_html, origin_html
+from n2s.report.listen import Retrieved, retrieved_segments
+from n2s.report.run_folder import learning, read_json, run_shown
+from n2s.report.shown import Shown, heard_sounds, heard_table, means
+from n2s.report.sound_figures import heard_spectrograms
+from n2s.report.voxel_figures import read_voxels, voxel_maps
 
 
 def write_clip_report(run_dir: Path) -> Path:
@@ -38,13 +47,11 @@ def write_clip_report(run_dir: Path) -> Path:
     for name, summary, scores in sets:
         end = "" if len(sets) == 1 else f": {name}"
         report.add_html(_summary(summary), f"Summary{end}", tags=())
-        for drawing in clip_drawings(summary, scores):
+        windows = clip_segments(scores)
+        for drawing in clip_drawings(summary, scores, windows):
             add_drawing(report, drawing, f"{drawing.title}{end}")
-    learning = learning_drawing(run_dir)
-    if isinstance(learning, Drawing):
-        add_drawing(report, learning, "Learning curves")
-    else:
-        report.add_html(f'<p class="note">Left out: {escape(learning)}.</p>', "Learning curves", tags=())
+        report.add_html(heard_html(windows, summary["n_candidates"]), f"Clips to listen to{end}", tags=())
+    add_run_drawings(report, clip_run_drawings(run_dir))
     report.add_html(origin_html(run_dir), "Configuration and origin", tags=())
     path = run_dir / "report.html"
     with written_whole(path) as temporary:
@@ -60,8 +67,21 @@ def read_clip_sets(run_dir: Path) -> Iterator[tuple[str, dict, ClipScores]]:
         yield name, summary, ClipScores(ClipResult.load(run_dir / "test" / name), seed=summary["seed"])
 
 
-def clip_drawings(summary: dict, scores: ClipScores) -> Iterator[Drawing]:
+def clip_segments(scores: ClipScores) -> list[Retrieved]:
+    """Some decoded clips, from the best rank to the worst, with the test clips that they are most alike."""
+    result = scores.result
+    return retrieved_segments(
+        correlations(result.predicted, result.candidates),
+        result.target,
+        ranks=scores.ranks["model"],
+        subject=result.subject,
+        candidates=result.clips.assign(story=result.clips.stimulus, text=result.clips.label),
+    )
+
+
+def clip_drawings(summary: dict, scores: ClipScores, windows: list[Retrieved]) -> Iterator[Drawing]:
     """The figures of one test set, in reading order."""
+    yield identification_by_subject(summary)
     result = scores.result
     yield correlation_quartiles(scores.correlations)
     curves = dict(scores.ranks)
@@ -74,30 +94,46 @@ def clip_drawings(summary: dict, scores: ClipScores) -> Iterator[Drawing]:
         if result.mel_ceiling is not None:
             rows["true feature, decoded"] = result.mel_ceiling[some]
         yield decoded_spectrograms(rows, scores.mel["mel_pcc"]["model"][some])
+    spectrograms = heard_spectrograms(windows)
+    if spectrograms:
+        yield spectrograms
     if summary["semantic"]:
         maps = {"true": tsne(result.candidates[result.target]), "decoded": tsne(result.predicted)}
         yield semantic_map(maps, scores.labels)
 
 
-@rank_zero_only
-def log_clip_test(logger: Logger, run_dir: Path) -> None:
-    """Put a tested run's scores and figures into its W&B run; a logger of another kind is left alone."""
-    if not isinstance(logger, WandbLogger):
-        return
-    import wandb
+def clip_run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
+    """What is drawn of a run as a whole, by title; or why it is not."""
+    return {"Learning curves": learning(run_dir), "Voxels": _voxels(run_dir)}
 
+
+def clips_shown(run_dir: Path) -> list[Shown]:
+    """What the report shows, for W&B."""
+    found = []
     for name, summary, scores in read_clip_sets(run_dir):
-        columns = clip_columns(summary)
-        for heading, (rows, scale) in columns.items():
-            for row, score in rows.items():
-                if isinstance(score, dict) and score.get("mean") is not None:
-                    logger.experiment.summary[f"{name}/{row}/{heading}"] = scale * score["mean"]
-        table = wandb.Table(columns=["score of", *columns], data=clip_table_rows(summary))
-        figures = {
-            f"{name}/{drawing.title}": wandb.Image(drawing.figure, caption=drawing.caption)
-            for drawing in clip_drawings(summary, scores)
-        }
-        logger.experiment.log({f"{name}/scores": table} | figures)
+        windows = clip_segments(scores)
+        found.append(
+            Shown(
+                name,
+                means(clip_scores(summary)),
+                {count: summary[count] for count in ("n_candidates", "n_clips", "n_subjects")},
+                {
+                    "scores": (["score of", *clip_columns(summary)], clip_table_rows(summary)),
+                    "segments": heard_table(windows),
+                },
+                list(clip_drawings(summary, scores, windows)),
+                heard_sounds(windows),
+            )
+        )
+    return [*found, run_shown(clip_run_drawings(run_dir))]
+
+
+def _voxels(run_dir: Path) -> Drawing | str:
+    file = run_dir / "test" / "voxels.npz"
+    if not file.is_file():
+        return "the run has no test/voxels.npz: its networks have no weight a voxel"
+    with reading(file, "what `n2s test` wrote", "Run it again."):
+        return voxel_maps(read_voxels(file)) or "the study does not say where its voxels are"
 
 
 def _summary(summary: dict) -> str:

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import mne
 import numpy as np
-import pandas as pd
 
 from n2s.metrics import RetrievalResult
 from n2s.metrics.controls import chance_bounds, is_chance
-from n2s.metrics.summary import TOP, count, counts_line, interval_notes, table_rows
+from n2s.metrics.summary import TABLE, count, counts_line, interval_notes, table_rows
 from n2s.paths import written_whole
-from n2s.report.figures import Drawing, attention_maps, learning_curves, on_whole_pixels
+from n2s.report.figures import Drawing, on_whole_pixels
 from n2s.report.listen import Retrieved, player
-from n2s.report.run_folder import TestSet, read_json, read_test_sets
+from n2s.report.run_folder import TestSet, read_json, read_test_sets, run_drawings
 
 PAGE_STYLE = """
 #filter-by-tags-dropdown-menu, #toc h5 { display: none; }
@@ -51,6 +50,7 @@ def write_report(run_dir: Path) -> Path:
         It is no run folder, or it has not been tested.
     """
     sets = read_test_sets(run_dir)
+    listened = [(test_set, test_set.segments()) for test_set in sets]
     origin = origin_html(run_dir)
     report = mne.Report(title=f"n2s: {run_dir.resolve().parent.name}, {run_dir.resolve().name}", verbose="ERROR")
     report.add_custom_css(PAGE_STYLE)
@@ -60,21 +60,15 @@ def write_report(run_dir: Path) -> Path:
 
     for test_set in sets:
         report.add_html(_summary(test_set.summary, test_set.result), title("Summary", test_set), tags=())
-    drawn = [(test_set, test_set.drawings()) for test_set in sets]
-    for test_set, (by_subject, by_rank, _) in drawn:
-        for drawing in (by_subject, by_rank):
+    drawn = [(test_set, windows, test_set.drawings(windows)) for test_set, windows in listened]
+    for test_set, _, drawings in drawn:
+        for drawing in drawings[:2]:
             add_drawing(report, drawing, title(drawing.title, test_set))
-    for heading, drawing in (
-        ("Learning curves", learning_drawing(run_dir)),
-        ("Spatial attention", _attention(run_dir)),
-    ):
-        if isinstance(drawing, Drawing):
-            add_drawing(report, drawing, heading)
-        else:
-            report.add_html(f'<p class="note">Left out: {escape(drawing)}.</p>', heading, tags=())
-    for test_set, (_, _, matrix) in drawn:
-        add_drawing(report, matrix, title(matrix.title, test_set))
-        heard = _listening(test_set.segments(), len(test_set.result.candidates))
+    add_run_drawings(report, run_drawings(run_dir))
+    for test_set, windows, drawings in drawn:
+        for drawing in drawings[2:]:
+            add_drawing(report, drawing, title(drawing.title, test_set))
+        heard = heard_html(windows, len(test_set.result.candidates))
         report.add_html(heard, title("Segments to listen to", test_set), tags=())
     report.add_html(origin, "Configuration and origin", tags=())
     path = run_dir / "report.html"
@@ -89,21 +83,13 @@ def add_drawing(report: mne.Report, drawing: Drawing, title: str) -> None:
     report.add_figure(figure, title, caption=drawing.caption, image_format="webp", tags=())
 
 
-def learning_drawing(run_dir: Path) -> Drawing | str:
-    """The curves of a run, or why there are none."""
-    file = run_dir / "metrics.csv"
-    if not file.is_file():
-        return "the run has no metrics.csv"
-    return learning_curves(pd.read_csv(file)) or "metrics.csv holds neither a loss nor an accuracy by epoch"
-
-
-def _attention(run_dir: Path) -> Drawing | str:
-    file = run_dir / "test" / "attention.npz"
-    if not file.is_file():
-        return "the run has no test/attention.npz"
-    with np.load(file, allow_pickle=False) as arrays:
-        drawing = attention_maps(arrays["weights"], arrays["positions"])
-    return drawing or "the sensors span no map: fewer than four places, or all on a line"
+def add_run_drawings(report: mne.Report, drawings: dict[str, Drawing | str]) -> None:
+    """What is drawn of a run as a whole, or why it is not."""
+    for heading, drawing in drawings.items():
+        if isinstance(drawing, Drawing):
+            add_drawing(report, drawing, heading)
+        else:
+            report.add_html(f'<p class="note">Left out: {escape(drawing)}.</p>', heading, tags=())
 
 
 def _summary(summary: dict, result: RetrievalResult) -> str:
@@ -126,7 +112,7 @@ def _summary(summary: dict, result: RetrievalResult) -> str:
         f'<tr class="{"model" if row[0] == "model" else "control"}">{"".join(f"<td>{cell}</td>" for cell in row)}</tr>'
         for row in table_rows(summary)
     )
-    head = "".join(f"<th>{text}</th>" for text in ("", *(f"top-{k} (%)" for k in TOP), "median rank (0 best)"))
+    head = "".join(f"<th>{text}</th>" for text in ("", *TABLE[1:]))
     notes = [*interval_notes(summary), counts_line(summary)]
     if summary.get("scaled_by"):
         notes.append(f"brain scaled by: {', '.join(summary['scaled_by'])}")
@@ -161,7 +147,8 @@ def _percent(score: dict) -> str:
     return f"{100 * score['mean']:.1f}% ({100 * score['low']:.1f} to {100 * score['high']:.1f}%)"
 
 
-def _listening(windows: list[Retrieved], n_candidates: int) -> str:
+def heard_html(windows: list[Retrieved], n_candidates: int) -> str:
+    """A table of windows, with what was heard in them and what the model took it for, to listen to."""
     parts = [
         '<p class="note">Windows at fixed places in the order of all, from the best rank to the worst. Similarity is '
         "the model's score, z-scored over all candidates of the window. Bold: the segment that was heard.</p>"
@@ -172,12 +159,11 @@ def _listening(windows: list[Retrieved], n_candidates: int) -> str:
             f'<tr><td colspan="5" class="window">{window.pick[0].upper()}{window.pick[1:]}: rank {window.rank} '
             f"(of 0 to {n_candidates - 1}), subject {escape(window.subject)}</td></tr>"
         )
-        rows = [("heard", window.heard), *((f"choice {i + 1}", segment) for i, segment in enumerate(window.first))]
         parts += [
             f'<tr class="{"true" if segment.true else "other"}"><td>{label}</td><td>{player(segment.audio)}</td>'
             f'<td>{escape(segment.text) or "<em>no text</em>"}</td><td class="note">{escape(segment.place)}</td>'
             f"<td>{segment.z:.1f}</td></tr>"
-            for label, segment in rows
+            for label, segment in window.segments()
         ]
     return "".join(parts) + "</table>"
 

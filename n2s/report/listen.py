@@ -7,10 +7,9 @@ from math import gcd
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soundfile
 from scipy.signal import resample_poly
-
-from n2s.metrics import RetrievalResult
 
 RATE_HZ = 16_000  # speech needs no more, and the report stays small
 _PICKS = {"best": 0.0, "better quarter": 0.25, "median": 0.5, "worse quarter": 0.75, "worst": 1.0}
@@ -41,31 +40,46 @@ class Retrieved:
     heard: Segment
     first: list[Segment]
 
+    def segments(self) -> list[tuple[str, Segment]]:
+        """What was heard, then the choices, each with its name."""
+        return [("heard", self.heard), *((f"choice {i + 1}", one) for i, one in enumerate(self.first))]
 
-def retrieved_segments(result: RetrievalResult, ranks: np.ndarray, *, n_first: int = 3) -> list[Retrieved]:
+
+def retrieved_segments(
+    scores: np.ndarray,
+    target: np.ndarray,
+    *,
+    ranks: np.ndarray,
+    subject: np.ndarray,
+    candidates: pd.DataFrame,
+    n_first: int = 3,
+) -> list[Retrieved]:
     """Windows at fixed quantiles of all, from the best rank to the worst, so that none is hand-picked.
 
     Parameters
     ----------
-    result
-        Of the test.
-    ranks
-        (n,) of the model. Windows of one rank are ordered by how far the true candidate stands above the best other.
+    scores
+        (n, k) of the model.
+    target, ranks, subject
+        (n,) Index of the true candidate, its rank, and who heard it. Windows of one rank are ordered by how far the true
+        candidate stands above the best other.
+    candidates
+        k rows: ``start_s``, ``duration_s``, ``story``, ``text`` and ``audio`` (path).
     n_first
         How many of the model's first candidates to give.
     """
-    scores = result.scores.astype(np.float64)
+    scores = scores.astype(np.float64)
     spread = scores.std(1, keepdims=True)
     z = np.nan_to_num((scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1))
     rows = np.arange(len(z))
     others = z.copy()
-    others[rows, result.target] = -np.inf
-    order = np.lexsort((others.max(1) - z[rows, result.target], ranks))
+    others[rows, target] = -np.inf
+    order = np.lexsort((others.max(1) - z[rows, target], ranks))
     chosen = {pick: int(order[round(share * (len(order) - 1))]) for pick, share in _PICKS.items()}
     clips: dict[int, np.ndarray | None] = {}
 
     def segment(row: int, candidate: int) -> Segment:
-        described = result.candidates.iloc[candidate]
+        described = candidates.iloc[candidate]
         if candidate not in clips:
             clips[candidate] = read_clip(described.audio, float(described.start_s), float(described.duration_s))
         return Segment(
@@ -73,15 +87,15 @@ def retrieved_segments(result: RetrievalResult, ranks: np.ndarray, *, n_first: i
             text=str(described.text),
             audio=clips[candidate],
             z=float(z[row, candidate]),
-            true=candidate == int(result.target[row]),
+            true=candidate == int(target[row]),
         )
 
     return [
         Retrieved(
             pick=pick,
-            subject=str(result.subject[row]),
+            subject=str(subject[row]),
             rank=int(ranks[row]),
-            heard=segment(row, int(result.target[row])),
+            heard=segment(row, int(target[row])),
             first=[segment(row, int(c)) for c in np.argsort(-z[row], kind="stable")[:n_first]],
         )
         for pick, row in chosen.items()

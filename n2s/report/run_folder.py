@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from n2s.errors import UserError, reading
 from n2s.metrics import RetrievalResult
-from n2s.metrics.summary import result_ranks
-from n2s.report.figures import Drawing, result_drawings
+from n2s.metrics.summary import MEASURES, ROWS, TABLE, result_ranks, table_rows
+from n2s.report.figures import Drawing, attention_maps, learning_curves, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
+from n2s.report.shown import Shown, heard_sounds, heard_table, means
+from n2s.report.sound_figures import heard_spectrograms
 
 MOST_PERMUTATIONS = 100_000  # more would not fit into memory
 
@@ -26,13 +29,34 @@ class TestSet:
     result: RetrievalResult
     ranks: dict[str, np.ndarray]
 
-    def drawings(self) -> list[Drawing]:
-        """Accuracy by subject, by rank, and the similarity matrix."""
-        return result_drawings(self.result, self.summary, self.ranks)
+    def drawings(self, windows: list[Retrieved]) -> list[Drawing]:
+        """Accuracy by subject, by rank, the similarity matrix, and where there are sounds what some windows' look like."""
+        spectrograms = heard_spectrograms(windows)
+        return result_drawings(self.result, self.summary, self.ranks) + ([spectrograms] if spectrograms else [])
 
     def segments(self) -> list[Retrieved]:
         """Some windows, from the best rank to the worst, with what the model took them for."""
-        return retrieved_segments(self.result, self.ranks["model"])
+        result = self.result
+        return retrieved_segments(
+            result.scores,
+            result.target,
+            ranks=self.ranks["model"],
+            subject=result.subject,
+            candidates=result.candidates,
+        )
+
+    def shown(self) -> Shown:
+        """The same for W&B."""
+        summary, windows = self.summary, self.segments()
+        known = [row for row in ROWS if summary[row]]
+        return Shown(
+            self.name,
+            means({score: {row: summary[row][score] for row in known} for score in MEASURES}),
+            {count: summary[count] for count in ("n_candidates", "n_windows", "n_subjects")},
+            {"scores": (TABLE, table_rows(summary)), "segments": heard_table(windows)},
+            self.drawings(windows),
+            heard_sounds(windows),
+        )
 
 
 def read_test_sets(run_dir: Path) -> list[TestSet]:
@@ -68,6 +92,38 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
         ranks = result_ranks(result, seed=seed, n_permutations=n_permutations)
         sets.append(TestSet(name, summary, result, ranks))
     return sets
+
+
+def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
+    """What is drawn of a run as a whole, by title; or why it is not."""
+    return {"Learning curves": learning(run_dir), "Spatial attention": _attention(run_dir)}
+
+
+def run_shown(drawings: dict[str, Drawing | str]) -> Shown:
+    """The same for W&B."""
+    return Shown("run", drawings=[one for one in drawings.values() if isinstance(one, Drawing)])
+
+
+def shown(run_dir: Path) -> list[Shown]:
+    """What a tested run's report shows, for W&B."""
+    return [*(test_set.shown() for test_set in read_test_sets(run_dir)), run_shown(run_drawings(run_dir))]
+
+
+def learning(run_dir: Path) -> Drawing | str:
+    """The curves of a run, or why there are none."""
+    file = run_dir / "metrics.csv"
+    if not file.is_file():
+        return "the run has no metrics.csv"
+    return learning_curves(pd.read_csv(file)) or "metrics.csv holds neither a loss nor an accuracy by epoch"
+
+
+def _attention(run_dir: Path) -> Drawing | str:
+    file = run_dir / "test" / "attention.npz"
+    if not file.is_file():
+        return "the run has no test/attention.npz"
+    with np.load(file, allow_pickle=False) as arrays:
+        drawing = attention_maps(arrays["weights"], arrays["positions"])
+    return drawing or "the sensors span no map: fewer than four places, or all on a line"
 
 
 def read_json(file: Path) -> dict:

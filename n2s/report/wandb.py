@@ -1,72 +1,61 @@
-"""The same scores, figures and sounds in a Weights & Biases run, online or offline."""
+"""What a report shows, in a Weights & Biases run: the same scores, tables, figures and sounds, online or offline."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import wandb
+import yaml
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from n2s.metrics.summary import MEASURES, ROWS, TOP, table_rows
-from n2s.report.figures import Drawing
-from n2s.report.listen import RATE_HZ, Retrieved
-from n2s.report.run_folder import read_test_sets
+from n2s.report.shown import Shown
 
 
 @rank_zero_only
-def log_test(logger: Logger, run_dir: Path) -> None:
-    """Put every test set of a tested run's folder into its W&B run; a logger of another kind is left alone."""
-    if isinstance(logger, WandbLogger):
-        for test_set in read_test_sets(run_dir):
-            log_result(logger, test_set.summary, test_set.drawings(), test_set.segments(), name=test_set.name)
+def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Sequence[Shown]]) -> None:
+    """Put what a report shows, and the fit's whole configuration, into the W&B runs of a Trainer's loggers.
 
-
-@rank_zero_only
-def log_result(
-    logger: WandbLogger, summary: dict, figures: Iterable[Drawing], audio: Iterable[Retrieved], *, name: str = "test"
-) -> None:
-    """Put a test set's scores, table, figures and audio players into the run. Only the first process writes.
+    Only the first process writes; loggers of other kinds are left alone, and nothing is done where W&B is disabled.
+    All of it is in the run's folder already: where W&B's service does not answer, that is said, and nothing is lost.
 
     Parameters
     ----------
-    logger
-        The trainer's.
-    summary
-        From `n2s.metrics.summarize`. Means go to the run's summary as ``<name>/<row>/<score>``: ``test/model/top10``.
-    figures
-        From `n2s.report.figures`.
-    audio
-        From `n2s.report.listen.retrieved_segments`.
-    name
-        Of the test set.
+    loggers
+        A Trainer's.
+    run_dir
+        The run's folder, with its ``config.yaml``.
+    shown
+        Makes what is to be shown.
     """
-    run = logger.experiment
-    for row in ROWS:
-        for measure in MEASURES if summary[row] else ():
-            run.summary[f"{name}/{row}/{measure}"] = summary[row][measure]["mean"]
-    for count in ("n_candidates", "n_windows", "n_subjects"):
-        run.summary[f"{name}/{count}"] = summary[count]
-    columns = ["score of", *(f"top-{k} (%)" for k in TOP), "median rank (0 best)"]
-    media = {f"{name}/scores": wandb.Table(columns=columns, data=table_rows(summary))}
-    for drawing in figures:
-        media[f"{name}/{drawing.title}"] = wandb.Image(drawing.figure, caption=drawing.caption)
-    segments = [
-        (window, label, segment)
-        for window in audio
-        for label, segment in (
-            ("heard", window.heard),
-            *((f"choice {i + 1}", choice) for i, choice in enumerate(window.first)),
-        )
-    ]
-    columns = ["window", "subject", "rank", "segment", "words", "where", "similarity"]
-    rows = [[w.pick, w.subject, w.rank, label, s.text, s.place, s.z] for w, label, s in segments]
-    media[f"{name}/segments"] = wandb.Table(columns=columns, data=rows)
-    # players beside the table, not in it: offline, W&B keeps sounds of tables outside the run's folder
-    players = [
-        wandb.Audio(segment.audio, RATE_HZ, caption=f"{window.pick}, {label}: {segment.text}")
-        for window, label, segment in segments
-        if segment.audio is not None
-    ]
-    if players:
-        media[f"{name}/listen"] = players
+    for logger in loggers:
+        if not isinstance(logger, WandbLogger):
+            continue
+        try:
+            run = logger.experiment
+            if not run.disabled:
+                config = yaml.safe_load((run_dir / "config.yaml").read_text("utf-8"))
+                run.config.update(config, allow_val_change=True)
+                _log(run, shown())
+        except (OSError, wandb.errors.Error) as error:
+            reason = str(error).splitlines()[0]
+            print(f"W&B: scores and figures are not in its run ({reason}); they are in {run_dir}.", file=sys.stderr)
+
+
+def _log(run: wandb.Run, shown: Sequence[Shown]) -> None:
+    media: dict[str, object] = {}
+    for one in shown:
+        for row, scores in one.scores.items():
+            for score, mean in scores.items():
+                run.summary[f"{one.name}/{row}/{score}"] = mean
+        for what, n in one.counts.items():
+            run.summary[f"{one.name}/{what}"] = n
+        for title, (columns, rows) in one.tables.items():
+            media[f"{one.name}/{title}"] = wandb.Table(columns=list(columns), data=rows)
+        for drawing in one.drawings:
+            media[f"{one.name}/{drawing.title}"] = wandb.Image(drawing.figure, caption=drawing.caption)
+        # players beside the table, not in it: offline, W&B keeps sounds of tables outside the run's folder
+        players = [wandb.Audio(sound.samples, sound.rate, caption=sound.caption) for sound in one.sounds]
+        if players:
+            media[f"{one.name}/listen"] = players
     run.log(media)

@@ -13,8 +13,12 @@ from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.metrics.clip_result import ClipResult, ClipScores
 from n2s.metrics.clip_summary import print_clip_table
 from n2s.metrics.spectrogram import unit_decibels
+from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.fitted_ridge import FittedRidge
 from n2s.paths import written_whole
-from n2s.report.fmri_html import log_clip_test, write_clip_report
+from n2s.report.fmri_html import clips_shown, write_clip_report
+from n2s.report.voxel_figures import VoxelWeights, write_voxels
+from n2s.report.wandb import log_shown
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
 
 
@@ -37,6 +41,8 @@ class WriteClips(Callback):
         if not isinstance(module, ClipDecoder) or not trainer.is_global_zero:
             return
         data, console, summaries = trainer.datamodule, Console(), {}
+        if weights := _voxel_weights(data, module):
+            write_voxels(self.folder / "test" / "voxels.npz", weights)
         studies = list(dict.fromkeys(data.splits["test"].table.study))
         for study in studies:
             name = "test" if len(data.studies) == 1 else study
@@ -49,8 +55,18 @@ class WriteClips(Callback):
         with written_whole(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(summaries, indent=1))
         console.print(f"report: {write_clip_report(self.folder)}", soft_wrap=True)
-        for logger in trainer.loggers:
-            log_clip_test(logger, self.folder)
+        log_shown(trainer.loggers, self.folder, lambda: clips_shown(self.folder))
+
+
+def _voxel_weights(data: FMRIDataModule, module: ClipDecoder) -> list[VoxelWeights]:
+    """Of the ridges in a module's networks, where there are any."""
+    found = []
+    for subject, network in zip(module.subjects, module.networks, strict=True):
+        ridge = network.ridge if isinstance(network, BrainToSound) else network
+        if isinstance(ridge, FittedRidge) and subject in data.subjects:
+            strength = ridge.coefficients.norm(dim=1).cpu().numpy()
+            found.append(VoxelWeights(subject, strength, data.voxel_places[data.subjects.index(subject)]))
+    return found
 
 
 def clip_result(data: FMRIDataModule, decoded: Decoded, study: str) -> ClipResult:

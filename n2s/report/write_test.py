@@ -20,7 +20,8 @@ from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.timing import TimingBaseline
 from n2s.paths import written_whole
 from n2s.report.html import write_report
-from n2s.report.wandb import log_test
+from n2s.report.run_folder import shown
+from n2s.report.wandb import log_shown
 from n2s.tasks.meg_contrastive import MEGContrastive
 
 N_TIMING = 2000  # training segments that the no-brain baseline is fitted on
@@ -58,8 +59,7 @@ class WriteTest(Callback):
         with written_whole(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(summaries, indent=1))
         console.print(f"report: {write_report(self.folder)}", soft_wrap=True)
-        for logger in trainer.loggers:
-            log_test(logger, self.folder)
+        log_shown(trainer.loggers, self.folder, lambda: shown(self.folder))
 
 
 def _sets(name: str, single: RetrievalResult, module: MEGContrastive) -> Iterator[tuple[str, RetrievalResult]]:

@@ -10,6 +10,7 @@ import numpy as np
 from n2s.errors import UserError, nearest, reading
 from n2s.studies.arrays import open_npy
 from n2s.studies.bids_events import read_table, whole
+from n2s.studies.fmri import Bold
 
 if TYPE_CHECKING:
     import nibabel
@@ -63,16 +64,16 @@ class BoldFiles:
             raise UserError(f"{path}: an array does not say how long a TR is. Set tr_s.")
         return shape[0], self.tr_s
 
-    def read(self, path: Path, *, root: Path, subject: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Read (TR, voxel), not cleaned, and ROIs: name -> (voxel,) bool."""
-        self.count(path)
+    def read(self, path: Path, *, root: Path, subject: str) -> Bold:
+        """Read a run, not cleaned; the places of its voxels are known of a NIfTI image alone."""
+        _, tr_s = self.count(path)
         if path.name.endswith(NIFTI):
-            data, rois = self._through_mask(path, root, subject)
+            data, rois, places = self._through_mask(path, root, subject)
         else:
-            data, rois = read_array(path, self.key), {}
+            data, rois, places = read_array(path, self.key), {}, None
         if self.rois is not None:
             rois |= read_rois(self._path(self.rois, root, subject) / subject, data.shape[1])
-        return data, rois
+        return Bold(data, tr_s, rois, places)
 
     def sources(self, *, root: Path, subject: str) -> list[Path]:
         """Every file that is read beside the run's own."""
@@ -83,7 +84,9 @@ class BoldFiles:
     def _path(self, given: str, root: Path, subject: str) -> Path:
         return root / Path(given.replace("{subject}", subject)).expanduser()
 
-    def _through_mask(self, path: Path, root: Path, subject: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _through_mask(
+        self, path: Path, root: Path, subject: str
+    ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
         from nilearn.masking import apply_mask
 
         if not (self.mask or self.atlas):
@@ -102,11 +105,12 @@ class BoldFiles:
 
         with reading(path, "a whole NIfTI image"):
             data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
+        places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)).astype(np.float32)  # in apply_mask's order
         if labels is None:
-            return data, {}
+            return data, {}, places
         found = labels[inside]
         names = self._names(root, subject)
-        return data, {names.get(int(n), str(n)): found == n for n in np.unique(found) if n > 0}
+        return data, {names.get(int(n), str(n)): found == n for n in np.unique(found) if n > 0}, places
 
     def _names(self, root: Path, subject: str) -> dict[int, str]:
         if self.atlas_labels is None:

@@ -19,12 +19,14 @@ OPTIONAL = {"group": None, "split": "train", "repeat": 0, "label": ""}
 class Bold:
     """One run: ``data (TR, voxel)`` float32, ``tr_s`` seconds a TR, and ``rois``: name -> (voxel,) bool.
 
+    ``places (voxel, 3)``: mm to the right, to the front and upwards, where they are known.
     Time 0 of the run's clock is the start of its first row. Voxels are in one order for all runs of a subject.
     """
 
     data: np.ndarray
     tr_s: float
     rois: dict[str, np.ndarray] = field(default_factory=dict)
+    places: np.ndarray | None = None
 
     def voxels(self, roi: str | None, where: str) -> np.ndarray:
         """(voxel,) bool of a region, of all voxels without one; a UserError where no region has that name."""

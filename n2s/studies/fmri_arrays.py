@@ -1,7 +1,7 @@
 """Your own fMRI study: runs as arrays or NIfTI images, with tables of their clips, and a folder of audio."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -89,15 +89,15 @@ class GenericFMRI(FMRIStudy):
     def load(self, recording: Recording) -> Bold:
         """Read and clean one run."""
         run, where = self._runs[recording], f"{self.name}, {recording.name}"
-        data, rois = self.files.read(run.bold, root=self.root, subject=recording.subject)
+        bold = self.files.read(run.bold, root=self.root, subject=recording.subject)
         first = next(files.bold for one, files in self._runs.items() if one.subject == recording.subject)
-        if not first.name.endswith(NIFTI) and array_shape(first, self.files.key)[-1] != data.shape[1]:
+        if not first.name.endswith(NIFTI) and array_shape(first, self.files.key)[-1] != bold.data.shape[1]:
             raise UserError(
-                f"{run.bold} has {data.shape[1]} voxels, but {first} of the same subject has "
+                f"{run.bold} has {bold.data.shape[1]} voxels, but {first} of the same subject has "
                 f"{array_shape(first, self.files.key)[-1]}: voxels must be the same, in one order, in all its runs."
             )
-        _, tr_s = self.files.count(run.bold)
-        return Bold(self.cleaning.apply(data, tr_s=tr_s, where=where, confounds=run.confounds), tr_s, rois)
+        data = self.cleaning.apply(bold.data, tr_s=bold.tr_s, where=where, confounds=run.confounds)
+        return replace(bold, data=data)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """The run's table of clips, held against its volumes and the audio."""

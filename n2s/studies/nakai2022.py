@@ -106,8 +106,9 @@ genres/blues/blues.00000.wav ...                    (GTZAN, brought)""",
         """Read and clean one run."""
         path = self._bold_file(recording)
         self._check_count(recording, path)
-        data, rois = self.files.read(path, root=self.root, subject=recording.subject)
-        return Bold(self.cleaning.apply(data, tr_s=TR_S, where=f"{self.name}, {recording.name}"), TR_S, rois)
+        bold = self.files.read(path, root=self.root, subject=recording.subject)
+        data = self.cleaning.apply(bold.data, tr_s=TR_S, where=f"{self.name}, {recording.name}")
+        return replace(bold, data=data)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """Ten clips a piece, but for the dummy; a test piece's presentations are numbered."""

@@ -68,7 +68,7 @@ def test_volumes_in_npy(folder, content):
     files = BoldFiles(tr_s=2.0)
     counted, found = answer(files.count, path), answer(files.read, path, root=folder, subject="01")
     if found is not None:
-        assert found[0].ndim == 2 and counted == (len(found[0]), 2.0) and found[0].dtype.kind in "biuf"
+        assert found.data.ndim == 2 and counted == (len(found.data), 2.0) and found.data.dtype.kind in "biuf"
 
 
 @fuzz(share=2)
@@ -125,7 +125,7 @@ def test_volumes_in_hdf5(folder, data):
     files = BoldFiles(tr_s=2.0, key=data.draw(st.sampled_from(("data", "more/data", "more", "/", ""))))
     counted, found = answer(files.count, path), answer(files.read, path, root=folder, subject="01")
     if found is not None:
-        assert found[0].ndim == 2 and counted == (len(found[0]), 2.0) and found[0].dtype.kind in "biuf"
+        assert found.data.ndim == 2 and counted == (len(found.data), 2.0) and found.data.dtype.kind in "biuf"
 
 
 def test_bdata(folder):
@@ -247,6 +247,7 @@ def test_images(images, data):
     found = answer(files.read, root / name_of_run, root=root, subject="01")
     assert counted is None or (counted[0] > 0 and 0 < counted[1] < np.inf)
     if found is not None:
-        values, rois = found
+        values, n_voxels = found.data, found.data.shape[1]
         assert values.ndim == 2 and counted[0] == len(values) and values.dtype.kind in "iuf"
-        assert all(isinstance(name, str) and marks.shape == (values.shape[1],) for name, marks in rois.items())
+        assert all(isinstance(name, str) and marks.shape == (n_voxels,) for name, marks in found.rois.items())
+        assert found.places.shape == (n_voxels, 3)

@@ -20,6 +20,7 @@ SECTIONS = [
     "Learning curves",
     "Spatial attention",
     "Similarity of brain and speech",
+    "Segments as spectrograms",
     "Segments to listen to",
     "Configuration and origin",
 ]
@@ -49,7 +50,7 @@ def headings(page: str) -> list[str]:
 def test_the_sections_stand_in_reading_order_in_one_small_file(page):
     assert headings(page) == SECTIONS
     assert len(page) < 6_000_000
-    assert page.count("data:image/webp;base64,") == 5
+    assert page.count("data:image/webp;base64,") == 6
     assert page.count("<audio") == 5 * 4
 
 
@@ -62,7 +63,7 @@ def test_the_page_stands_alone(page):
             fetched.extend([named[key] for key in ("src", "srcset") if key in named] + [tag] * (tag == "link"))
 
     Fetched().feed(page)
-    assert len(fetched) == 1 + 5 + 20  # logo, figures, sounds
+    assert len(fetched) == 1 + 6 + 20  # logo, figures, sounds
     assert all(address.startswith("data:") for address in fetched)
     assert not re.findall(r"@import\s+['\"u]|url\(['\"]?https?:", page)
 
@@ -106,7 +107,7 @@ def test_two_test_sets_are_named_and_noise_is_said_to_be_inside_chance(run_dir):
     page = write_report(run_dir).read_text()
     found = headings(page)
     assert found[:2] == ["Summary: test", "Summary: unseen"]
-    assert len(found) == 2 * 5 + 3
+    assert len(found) == 6 + 5 + 3  # the other set has no sounds
     assert "no ceiling is known" in page
     assert page.index("is outside the") < page.index("is inside the")
 

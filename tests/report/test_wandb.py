@@ -1,13 +1,19 @@
+"""What a report shows is in the W&B run, offline; and nothing is lost where W&B is not there."""
+
 import json
+import subprocess
+import sys
 
 import pytest
+import soundfile
 import wandb
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
 from planted import planted_result, planted_run, write_tones
 
-from n2s.report.run_folder import read_test_sets
-from n2s.report.wandb import log_test
+from n2s.report.run_folder import read_test_sets, shown
+from n2s.report.wandb import log_shown
 
 
 @pytest.fixture
@@ -16,29 +22,75 @@ def run_dir(tmp_path, own_wandb):
     return planted_run(tmp_path / "run", planted_result(n_subjects=2, n_per_story=6, audio=audio))
 
 
-def test_an_offline_run_holds_scores_table_figures_and_players(run_dir):
+def logged(run_dir):
+    """What the service wrote into the one offline run, after it has ended."""
+    wandb.teardown()
+    (files,) = run_dir.glob("wandb/offline-run-*/files")
+    return files
+
+
+def test_an_offline_run_holds_scores_tables_figures_and_players(run_dir):
     logger = WandbLogger(project="n2s", save_dir=run_dir, offline=True)
-    log_test(logger, run_dir)
+    log_shown([logger], run_dir, lambda: shown(run_dir))
     run = logger.experiment
     summary = json.loads((run_dir / "metrics.json").read_text())["test"]
     for row in ("model", "shuffled", "no_brain", "chance", "ceiling"):
         assert run.summary[f"test/{row}/top10"] == summary[row]["top10"]["mean"]
     assert run.summary["test/n_candidates"] == 12
+    assert run.config["model"] == {"note": "<b>5 > 3 & 2</b>"}
     run.finish()
-    wandb.teardown()  # its service has written everything
-    (files,) = run_dir.glob("wandb/offline-run-*/files")
-    assert len(list(files.rglob("*.png"))) == 3
+    files = logged(run_dir)
+    images = {path.parent.name + "/" + path.name.split("_")[0]: path for path in files.rglob("*.png")}
+    assert set(images) == {
+        "test/Accuracy by subject", "test/Accuracy by rank", "test/Similarity of brain and speech",
+        "test/Segments as spectrograms", "run/Learning curves", "run/Spatial attention",
+    }  # fmt: skip
+    assert all(min(Image.open(path).size) > 300 for path in images.values())
     (test_set,) = read_test_sets(run_dir)
-    heard = {segment.place for window in test_set.segments() for segment in (window.heard, *window.first)}
-    assert len(list(files.rglob("*.wav"))) == len(heard)  # one file for each different sound
+    heard = {segment.place: segment.audio for window in test_set.segments() for _, segment in window.segments()}
+    sounds = [soundfile.read(path) for path in files.rglob("*.wav")]
+    assert len(sounds) == len(heard)  # one file for each different sound
+    assert {(len(samples), rate) for samples, rate in sounds} == {(len(audio), 16000) for audio in heard.values()}
     tables = [json.loads(path.read_text()) for path in files.rglob("*.table.json")]
     assert sorted(len(table["data"]) for table in tables) == [5, 20]
     assert any(row[0] == "shuffled brain" for table in tables for row in table["data"])
 
 
 def test_other_loggers_and_other_processes_write_nothing(run_dir, monkeypatch):
-    log_test(CSVLogger(run_dir / "csv"), run_dir)
+    def never():
+        raise AssertionError("drawn for nobody")
+
+    log_shown([CSVLogger(run_dir / "csv")], run_dir, never)
     assert not (run_dir / "csv").exists()
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    log_test(WandbLogger(project="n2s", save_dir=run_dir, offline=True), run_dir)
+    log_shown([WandbLogger(project="n2s", save_dir=run_dir, offline=True)], run_dir, never)
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    log_shown([WandbLogger(project="n2s", save_dir=run_dir)], run_dir, never)
+    wandb.finish()
     assert not (run_dir / "wandb").exists()
+
+
+KILLED = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from lightning.pytorch.loggers import WandbLogger
+from n2s.report.shown import Shown
+from n2s.report.wandb import log_shown
+
+run_dir = Path(sys.argv[1])
+logger = WandbLogger(project="n2s", save_dir=run_dir, offline=True)
+logger.experiment.log({"val/loss": 1.0})
+asked = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+(service,) = [int(line.split()[0]) for line in asked.stdout.splitlines() if "wandb-core" in line]
+os.kill(service, signal.SIGKILL)
+time.sleep(0.2)
+log_shown([logger], run_dir, lambda: [Shown("test", {"model": {"top10": 0.5}})])
+print("goes on")
+"""
+
+
+def test_a_killed_service_is_told_and_ends_nothing(run_dir):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(run_dir)], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0 and "goes on" in done.stdout
+    assert "scores and figures are not in its run (" in done.stderr and f"they are in {run_dir}" in done.stderr
