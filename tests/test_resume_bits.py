@@ -39,7 +39,7 @@ def states(run: Run) -> dict:
 
 def logged(run: Run) -> list[dict]:
     with open(run.folder / "metrics.csv", newline="") as file:
-        return list(csv.DictReader(file))
+        return [{k: v for k, v in row.items() if not k.startswith("throughput/")} for row in csv.DictReader(file)]
 
 
 def best(run: Run) -> tuple:

@@ -11,7 +11,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-from n2s.callbacks import BestCheckpoint, Continuation, FiniteLoss, LastCheckpoint, MetricsCSV, RunRecord
+from n2s.callbacks import BestCheckpoint, Continuation, FiniteLoss, LastCheckpoint, MetricsCSV, RunRecord, Throughput
 from n2s.config_classes import as_list, entries
 from n2s.runs.choose import Choice
 from n2s.runs.signals import StopSignals
@@ -75,7 +75,7 @@ def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: 
         By which the fit may be asked to stop.
     """
     folder = choice.run.folder
-    found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation()]
+    found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation(), Throughput()]
     if config["trainer"]["enable_checkpointing"] is False:
         return found
     if not any(isinstance(one, ModelCheckpoint) and one.filename == "best" for one in given):

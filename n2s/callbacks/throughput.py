@@ -1,0 +1,99 @@
+"""How fast a training is, logged beside its losses."""
+
+import time
+import warnings
+from contextlib import ExitStack
+
+from lightning.fabric.utilities.throughput import get_available_flops
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.profilers import PassThroughProfiler
+from torch.utils.flop_counter import FlopCounterMode
+
+from n2s.profiling.batch import n_windows
+from n2s.profiling.clock import DATA, TRANSFER, Clock
+from n2s.profiling.memory import peak_bytes
+from n2s.profiling.peak import compute_dtype
+
+PREFIX = "throughput/"  # these differ from run to run: what compares two runs leaves them out
+
+
+class Throughput(Callback):
+    """Log once an epoch, validation left out: nothing waits for the device, and the numbers of the training stay the same.
+
+    - ``throughput/windows_per_s``: windows or clips, of all processes
+    - ``throughput/data_wait``: share of the time in which the host made or fetched batches
+    - ``throughput/gflops_per_s`` of this process: the operations of its first step, which are counted, times the steps a
+      second; not where a network is compiled, whose operations cannot be counted
+    - ``throughput/utilisation``: the same in parts of the GPU's peak, where that is known
+    - ``throughput/peak_gb``: the most memory used: the GPU's, or on a CPU that of the process
+    """
+
+    def __init__(self) -> None:
+        self._clock: Clock | None = None
+        self._counter: FlopCounterMode | None = None
+        self._counting = ExitStack()
+        self._operations_per_window, self._peak = 0.0, None
+        self._begin()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """See Lightning."""
+        if isinstance(trainer.profiler, PassThroughProfiler):  # Lightning tells its profiler what it does
+            trainer.profiler = self._clock = Clock(time.perf_counter)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        if not any(module._compiled_call_impl is not None for module in pl_module.modules()):
+            self._counter = FlopCounterMode(display=False)
+        if pl_module.device.type == "cuda":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of an unknown GPU no share is logged
+                self._peak = get_available_flops(pl_module.device, compute_dtype(trainer.precision))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        self._begin()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
+        """See Lightning."""
+        if self._counter is not None:
+            self._counting.enter_context(self._counter)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """See Lightning."""
+        n = n_windows(batch)
+        self._n_windows += n
+        if self._counter is not None:
+            self._counting.close()
+            self._operations_per_window, self._counter = self._counter.get_total_flops() / n, None
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """See Lightning."""
+        self._counting.close()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        self._pause_s = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        self._since_s += time.perf_counter() - self._pause_s
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        spent_s = time.perf_counter() - self._since_s
+        rate = self._n_windows / spent_s
+        found = {"windows_per_s": rate * trainer.world_size, "peak_gb": peak_bytes(pl_module.device) / 1e9}
+        if self._clock is not None:
+            waited = self._clock.count(time.perf_counter)
+            found["data_wait"] = (waited.get(DATA, 0.0) + waited.get(TRANSFER, 0.0)) / spent_s
+        if self._operations_per_window:
+            found["gflops_per_s"] = rate * self._operations_per_window / 1e9
+            if self._peak:
+                found["utilisation"] = rate * self._operations_per_window / self._peak
+        values = {f"{PREFIX}{name}": value for name, value in found.items()}
+        pl_module.log_dict(values, on_step=False, on_epoch=True, rank_zero_only=True)
+
+    def _begin(self) -> None:
+        self._n_windows, self._since_s = 0, time.perf_counter()
