@@ -1,4 +1,6 @@
-"""What Lightning's checkpoint lacks to continue to the bit: means that are still summed, and a row not yet logged."""
+"""What Lightning's checkpoint lacks to continue to the bit: sums of means, a row not yet logged, where the best is."""
+
+from pathlib import Path
 
 import torch
 import torch.distributed
@@ -14,10 +16,17 @@ class Continuation(Callback):
     """Keep with a checkpoint what is logged of its epoch, and keep ``metrics.csv`` in step with it.
 
     At the end of an epoch Lightning logs after it has saved: a kill between the two would lose the epoch's row. Inside
-    an epoch it forgets the sums of which the epoch's means are made.
+    an epoch it forgets the sums of which the epoch's means are made. What was best it forgets if the run's folder was
+    moved, and would write a worse ``best.ckpt`` over it.
+
+    Parameters
+    ----------
+    folder
+        The run's.
     """
 
-    def __init__(self):
+    def __init__(self, folder: Path):
+        self.folder = Path(folder).absolute()
         self._sums: dict[str, dict[str, Tensor]] = {}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
@@ -43,6 +52,8 @@ class Continuation(Callback):
                 logger.keep_until(checkpoint["epoch"], kept["step"] if kept["sums"] else None)
                 if kept["row"]:
                     logger.log_once(kept["row"] | {"epoch": checkpoint["epoch"]}, kept["step"])
+        if Path(trainer.ckpt_path).absolute().parent == self.folder:
+            _move(checkpoint["callbacks"], str(self.folder))
         if kept["sums"]:
             self._sums = kept["sums"][trainer.global_rank % len(kept["sums"])]
 
@@ -58,6 +69,22 @@ class Continuation(Callback):
                 setattr(metric, part, before + value if reduce is None else reduce(torch.stack([before, value])))
             metric._computed = None
         self._sums = {}
+
+
+def _move(callbacks: dict[str, dict], folder: str) -> None:
+    """Let what ModelCheckpoints wrote into the run's folder lie in ``folder``."""
+    for state in callbacks.values():
+        before = state.get("dirpath")
+        if not before or before == folder:
+            continue
+
+        def moved(path: str, before: str = before) -> str:
+            return folder + path[len(before) :] if path.startswith(before) else path
+
+        state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
+        for name in ("best_model_path", "last_model_path", "kth_best_model_path"):
+            state[name] = moved(state[name])
+        state["dirpath"] = folder
 
 
 def _sums(trainer: Trainer) -> dict[str, dict[str, Tensor]]:

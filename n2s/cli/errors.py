@@ -1,6 +1,7 @@
 """Say in a few lines what was wrong with a command: the key, the file, the nearest right name."""
 
 import argparse
+import errno
 import importlib
 import inspect
 import os
@@ -20,6 +21,9 @@ LIGHTNING_SAYS = (
     "does not match the world size",
     "does not match. HINT: Set",
 )
+
+# No space left, quota exceeded, and a file larger than its limit.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ReadableErrors(argparse.ArgumentParser):
@@ -63,12 +67,19 @@ def _message_of(error: BaseException) -> str | None:
         return _interpolation(error)
     if "MisconfigurationException" in names or any(said in text for said in LIGHTNING_SAYS):
         return text
-    if isinstance(error, RuntimeError) and text.startswith("Error(s) in loading state_dict"):
-        return _other_weights(text)
-    if "UnpicklingError" in names and "Weights only load failed" in text:
+    return _full_disk(chain)
+
+
+def _full_disk(chain: list[BaseException]) -> str | None:
+    """What to do about a disk that is full, whichever library met it: torch and numpy hide the system's error."""
+    for link in chain:
+        number = getattr(link, "errno", None)
+        if not isinstance(link, OSError) or number not in NO_ROOM:
+            continue
+        where = f" ({link.filename})" if link.filename else ""
         return (
-            "the checkpoint holds more than weights and plain values, and loading it could run code. "
-            "If you trust where it comes from: --weights_only false."
+            f"a disk is full{where}: {link.strerror or link}. What was written before is whole. Free some space, or let "
+            "N2S_CACHE (prepared data) or N2S_RUNS (runs) name a folder on another disk; then the same command goes on."
         )
     return None
 
@@ -86,12 +97,21 @@ def _interpolation(error: Exception) -> str:
     return f"{found}{first}. ${{...}} names a key of the same file, from its top, or ${{oc.env:NAME,default}}."
 
 
-def _other_weights(text: str) -> str:
+def other_weights(text: str, path: str) -> str:
+    """Our words for what torch says of a state that is not the model's.
+
+    Parameters
+    ----------
+    text
+        Its message, of many lines.
+    path
+        Of the checkpoint.
+    """
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
     first = lines[0] if len(lines[0]) < 200 else f"{lines[0][:200]} ..."
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     return (
-        f"the checkpoint's weights do not fit this model: {first}{more} "
+        f"the checkpoint's weights do not fit this model: {first}{more} In {path}. "
         "Give the config it was trained with: --config <its folder>/config.yaml."
     )
 

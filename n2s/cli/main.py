@@ -20,7 +20,7 @@ from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 from n2s.callbacks import AtomicCheckpointIO, StepSeed
-from n2s.cli.errors import ReadableErrors
+from n2s.cli.errors import ReadableErrors, other_weights
 from n2s.cli.links import Instantiator, link_shapes
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
@@ -180,6 +180,14 @@ class CLI(LightningCLI):
     # -- the run -----------------------------------------------------------------------------------------------------
 
     def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            self._run_in_folder(subcommand)
+        except RuntimeError as error:
+            if not str(error).startswith("Error(s) in loading state_dict"):
+                raise
+            raise UserError(other_weights(str(error), self.config[subcommand].ckpt_path)) from error
+
+    def _run_in_folder(self, subcommand: str) -> None:
         if self.choice is None:
             super()._run_subcommand(subcommand)
         elif subcommand != "fit":

@@ -75,7 +75,7 @@ def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: 
         By which the fit may be asked to stop.
     """
     folder = choice.run.folder
-    found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation(), Throughput()]
+    found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation(folder), Throughput()]
     if config["trainer"]["enable_checkpointing"] is False:
         return found
     if not any(isinstance(one, ModelCheckpoint) and one.filename == "best" for one in given):

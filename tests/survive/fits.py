@@ -21,6 +21,9 @@ def fit(monkeypatch, *words: str) -> Run:
     return runs_of(folder / "tiny")[0]
 
 
+STARTED: list = []  # a test that fails leaves none behind
+
+
 class Forked:
     """A fit in a forked process, which has everything imported."""
 
@@ -28,6 +31,7 @@ class Forked:
         self._said = [Path(tempfile.mkstemp()[1]) for _ in range(2)]
         self._process = multiprocessing.get_context("fork").Process(target=self._fit, args=(words, variables))
         self._process.start()
+        STARTED.append(self._process)
 
     def _fit(self, words: tuple[str, ...], variables: dict[str, str]) -> None:
         for number, path in enumerate(self._said, 1):

@@ -35,6 +35,9 @@ def here(tmp_path, monkeypatch):
     for name in (name for name in os.environ if name.startswith(("N2S_RUN", "SLURM_"))):
         monkeypatch.delenv(name)
     tiny_recipe.write_recipe(tmp_path / "tiny.yaml", epochs=EPOCHS)
+    yield
+    while fits.STARTED:
+        fits.STARTED.pop().kill()
 
 
 def paused_fit(where: str, **variables: str) -> tuple[fits.Forked, Run]:
