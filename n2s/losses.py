@@ -75,6 +75,8 @@ class ClipLoss(nn.Module):
         target: Tensor | None = None,
         estimate_ids: Tensor | None = None,
         candidate_ids: Tensor | None = None,
+        *,
+        rows: slice = slice(None),
     ) -> Tensor:
         """``(b, f, t), (k, f, t) -> ()``.
 
@@ -90,27 +92,31 @@ class ClipLoss(nn.Module):
             (b,) and (k,) Integers that say which instant of which stimulus it is. A candidate with an estimate's id
             that is not its target is no negative of it: it is left out of that row, and likewise in the other
             direction.
+        rows
+            The mean is over these estimates only (those of one process); in the other direction the rest are negatives.
+            The mean of all is that of its parts, weighted by their sizes.
 
         Raises
         ------
         ValueError
             Shapes do not belong together, or only one of the two ids is given.
         """
-        scores = self.scores(estimate, candidate)
-        b, k = scores.shape
+        b, k = len(estimate), len(candidate)
         if target is None:
             if k < b:
                 raise ValueError(f"Found {b} estimates and {k} candidates; without target, expected one for each.")
-            target = torch.arange(b, device=scores.device)
+            target = torch.arange(b, device=estimate.device)
         elif target.shape != (b,):
             raise ValueError(f"Found target {tuple(target.shape)}; expected ({b},), an index for each estimate.")
+        scores = self.scores(estimate[rows], candidate)
         same = _same(estimate_ids, candidate_ids, b, k, scores.device)
-        loss = _cross_entropy(scores, same, target)
+        own = target[rows]
+        loss = _cross_entropy(scores, same[rows], own)
         if self.symmetric:
             # A row for each estimate: its candidate against all estimates, less the others of that candidate.
-            itself = torch.arange(b, device=scores.device)
-            same = same[:, target].T | (target[:, None] == target)
-            loss = (loss + _cross_entropy(scores[:, target].T, same, itself)) / 2
+            itself = torch.arange(b, device=scores.device)[rows]
+            others = scores[:, own] if len(own) == b else self.scores(estimate, candidate[own])
+            loss = (loss + _cross_entropy(others.T, same[:, own].T | (own[:, None] == target), itself)) / 2
         return loss
 
 

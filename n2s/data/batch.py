@@ -1,6 +1,6 @@
 """What a model sees: a handful of tensors."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,8 @@ class Batch:
     ``kind (b, c)`` of sensor (`n2s.data.positions.sensor_kinds`), ``subject (b,)`` (-1: unseen), ``target (b, f, t)`` ((b, f, 1) for one vector a window), and ids: ``recording``,
     ``stimulus`` (b,) indices, ``start`` (b,) s in the stimulus, ``segment`` (b,): two windows of one stimulus instant
     have one segment, whoever heard it; ``sentence`` (b,): windows of one sentence of one recording, -1: of none; ``window``
-    (b,) index in the split's table.
+    (b,) index in the split's table. ``shares``: how many windows each process has of this batch; b alone, if it is not
+    shared.
     """
 
     brain: Tensor
@@ -29,10 +30,15 @@ class Batch:
     segment: Tensor
     sentence: Tensor
     window: Tensor
+    shares: list[int] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.shares = self.shares or [len(self)]
 
     def __len__(self) -> int:
         return len(self.brain)
 
     def to(self, device: torch.device | str) -> "Batch":
         """A copy on ``device``."""
-        return Batch(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})

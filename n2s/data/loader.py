@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from n2s.data.batch import Batch
+from n2s.errors import UserError
 
 
 class WindowSampler:
     """Which windows make which batch.
+
+    An epoch has every window once. Its batches are as large as ``batch_size`` at most, and as large as each other (within
+    one): a last batch of a few windows would be another contrastive task.
 
     Parameters
     ----------
@@ -19,18 +24,24 @@ class WindowSampler:
         Windows a batch, over all processes.
     shuffle
         A new order each epoch, else always the same fixed permutation (neighbours in time would be the hardest negatives).
-    drop_last
-        Leave out the batch that is not full: a contrastive loss depends on the number of candidates.
     seed
         Of the order.
     rank, world_size
-        This process takes every ``world_size``-th window of each batch.
+        Every batch is shared: this process takes every ``world_size``-th window of it.
+    dealt
+        Batches are not shared but dealt whole, every ``world_size``-th to this process: what is computed of a window does
+        not depend on how many processes there are, to the bit. Some may get one batch less, or none.
     groups
         (n,) Number of each window's group (its study, its subject). An epoch then has as many windows of each group,
         and as many in all: those of a small group several times, those of a large one not all.
     together
-        (n,) Windows of one number stand beside each other, in their order, and mostly in one batch and process; those
-        of -1 may stand anywhere.
+        (n,) Windows of one number stand beside each other, in their order, mostly in one batch and, where a batch has
+        enough numbers to share, in one process; those of -1 may stand anywhere.
+
+    Raises
+    ------
+    UserError
+        A shared batch is too small for so many processes.
     """
 
     def __init__(
@@ -39,35 +50,58 @@ class WindowSampler:
         *,
         batch_size: int,
         shuffle: bool,
-        drop_last: bool,
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        dealt: bool = False,
         groups: np.ndarray | None = None,
         together: np.ndarray | None = None,
     ):
         self._members = [] if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
         self._together = together
-        self.n_windows, self.batch_size, self.shuffle = n_windows, min(batch_size, n_windows), shuffle
-        self.drop_last, self.seed, self.rank, self.world_size = drop_last, seed, rank, world_size
+        self.n_windows, self.n_batches, self.shuffle, self.seed = n_windows, -(-n_windows // batch_size), shuffle, seed
+        self.rank, self.world_size, self.dealt = rank, world_size, dealt
         self.epoch = 0
+        smallest = n_windows // self.n_batches
+        if smallest < world_size and not dealt:
+            raise UserError(
+                f"batches of {smallest} windows cannot be shared by {world_size} processes (data.batch_size is {batch_size}, "
+                f"over all processes; there are {n_windows} windows). Raise it, or start fewer processes."
+            )
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch, and after a resume."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(self.n_windows, self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        return len(range(self.n_batches)[self._own])
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        return (rows for rows, _ in self.steps())
+
+    def steps(self) -> Iterator[tuple[np.ndarray, list[int]]]:
+        """Give the own rows of each batch, and how many each of the processes has that share it."""
         order = self._gathered(np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]))
-        for batch in range(len(self)):
-            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            if self._together is None:
-                yield rows[self.rank :: self.world_size]
-            else:
-                yield rows[self.rank * len(rows) // self.world_size : (self.rank + 1) * len(rows) // self.world_size]
+        for rows in np.array_split(order, self.n_batches)[self._own]:
+            parts = [rows] if self.dealt else self._parts(rows)
+            yield parts[0 if self.dealt else self.rank], [len(part) for part in parts]
+
+    @property
+    def _own(self) -> slice:
+        return slice(self.rank, None, self.world_size) if self.dealt else slice(None)
+
+    def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
+        """A batch, shared among the processes."""
+        if self._together is None:
+            return [rows[rank :: self.world_size] for rank in range(self.world_size)]
+        borders = np.arange(1, self.world_size) * len(rows) // self.world_size
+        number = self._together[rows]
+        free = np.flatnonzero((number[1:] != number[:-1]) | (number[1:] == -1)) + 1
+        if len(free):
+            moved = free[np.abs(free[:, None] - borders).argmin(0)]
+            if (np.diff(moved) > 0).all():
+                borders = moved
+        return np.split(rows, borders)
 
     def _gathered(self, rng: np.random.Generator) -> np.ndarray:
         order = self._order(rng)
@@ -118,15 +152,18 @@ class WindowLoader:
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.sampler.epoch
         if not self._ahead:
-            for rows in self.sampler:
-                yield self._assemble(self._read(rows, epoch))
+            for rows, shares in self.sampler.steps():
+                yield self._batch(self._read(rows, epoch), shares)
             return
         with ThreadPoolExecutor(1, thread_name_prefix="n2s-read") as pool:
             waiting = None
-            for rows in self.sampler:
-                following = pool.submit(self._read, rows, epoch)
+            for rows, shares in self.sampler.steps():
+                following = pool.submit(self._read, rows, epoch), shares
                 if waiting is not None:
-                    yield self._assemble(waiting.result())
+                    yield self._batch(waiting[0].result(), waiting[1])
                 waiting = following
             if waiting is not None:
-                yield self._assemble(waiting.result())
+                yield self._batch(waiting[0].result(), waiting[1])
+
+    def _batch(self, found: object, shares: list[int]) -> Batch:
+        return replace(self._assemble(found), shares=shares)

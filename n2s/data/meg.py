@@ -26,6 +26,7 @@ from n2s.features.feature import Feature
 from n2s.studies.study import Stimulus, Study
 
 EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
+VALIDATION_BATCH = 2048  # at most: it is one process', where a training batch is shared by many
 
 
 class MEGDataModule(WindowTables, NeuralDataModule):
@@ -93,6 +94,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         n_jobs: int = 2,
     ):
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than batches of validation
         if not studies:
             raise UserError("data.studies is empty: name at least one study.")
         self.studies, self.target, self.split = dict(studies), target, split or SplitByStory()
@@ -183,7 +185,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
 
     def val_dataloader(self) -> WindowLoader:
         """Validation windows, in batches like those of training."""
-        return self._loader("val", batch_size=self.batch_size, shuffle=False)
+        return self._loader("val", batch_size=min(self.batch_size, VALIDATION_BATCH), shuffle=False)
 
     def test_dataloader(self) -> WindowLoader:
         """Test windows."""
@@ -261,10 +263,10 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             len(windows),
             batch_size=batch_size,
             shuffle=shuffle,
-            drop_last=split == "train",
             seed=self.seed,
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
+            dealt=split != "train",
             groups=windows.of_interval(self.balance) if split == "train" and self.balance != "hours" else None,
             together=windows.sentence_heard if self.together else None,
         )

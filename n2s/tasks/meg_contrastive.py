@@ -1,15 +1,18 @@
 """Contrastive decoding: find the stretch of audio that a brain window was recorded with."""
 
+from typing import Literal
+
 import numpy as np
 import torch
-import torch.distributed
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
+from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
+from n2s.tasks.gather import gathered
 
 TOP = (1, 5, 10)
 CHUNK = 256  # candidates through a target encoder at once
@@ -20,6 +23,10 @@ class MEGContrastive(LightningModule):
 
     Validation and test rank every window's true segment among all unique segments of its study in the split:
     ``val/top10`` is the share among the first ten. A test leaves ``tested``: the windows (n,) and their scores (n, k).
+
+    Many processes share each training batch, and take the step that one would take with all of it, but for what each draws
+    for itself (dropout) and batch norm, whose statistics are of a process' part unless ``trainer.sync_batchnorm`` is set.
+    Validation and test give the same scores for any number of processes.
 
     Parameters
     ----------
@@ -33,6 +40,9 @@ class MEGContrastive(LightningModule):
         A network over the windows of a sentence (`n2s.models.SentenceContext`); needs ``data.together: sentences``.
     extra_negatives
         Further training segments among the candidates of each step, drawn anew.
+    negatives
+        ``all``: the candidates of a step are those of the whole batch, gathered from all processes. ``process``: each
+        process' own part of it, as Défossez 2023 trained on several GPUs.
     sentence_context
         Test also with the scores of all windows of a sentence pooled (`n2s.metrics.context`), reported apart.
     average_listeners
@@ -51,6 +61,7 @@ class MEGContrastive(LightningModule):
         context: nn.Module | None = None,
         *,
         extra_negatives: int = 0,
+        negatives: Literal["all", "process"] = "all",
         sentence_context: bool = False,
         average_listeners: bool = False,
         optimizer: OptimizerCallable = torch.optim.Adam,
@@ -58,10 +69,12 @@ class MEGContrastive(LightningModule):
     ):
         super().__init__()
         self.save_hyperparameters()
+        if negatives not in ("all", "process"):
+            raise UserError(f"model.negatives is {negatives!r}; expected 'all' or 'process'.")
         self.encoder = encoder
         self.target_encoder = target_encoder
         self.context = context
-        self.extra_negatives = extra_negatives
+        self.extra_negatives, self.negatives = extra_negatives, negatives
         self.sentence_context, self.average_listeners = sentence_context, average_listeners
         self.loss = loss if loss is not None else ClipLoss()
         self.optimizer, self.scheduler = optimizer, scheduler
@@ -83,23 +96,37 @@ class MEGContrastive(LightningModule):
         optimizer = self.optimizer(self.parameters())
         return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
 
+    def on_fit_start(self) -> None:
+        """Refuse what cannot work."""
+        if self.device.type == "cpu" and any(isinstance(part, nn.SyncBatchNorm) for part in self.modules()):
+            raise UserError(
+                "trainer.sync_batchnorm is true, and torch synchronises batch norm on GPUs only; this fit runs on the CPU. "
+                "Set it to false: each process then normalises by its own part of the batch."
+            )
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """The loss over the candidates of the whole batch, on all processes."""
-        loss = self._loss(batch)
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        """A process' part of the loss, scaled so that the mean over processes is the loss of the whole batch."""
+        loss, n = self._loss(batch), sum(batch.shares)
+        loss = loss * (len(batch) * len(batch.shares) / n)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
 
     def on_validation_epoch_start(self) -> None:
         """Encode the candidates once an epoch."""
+        if self.trainer.world_size > 1:  # batch norm's running statistics: those that a checkpoint keeps
+            for buffer in self.buffers():
+                buffer.copy_(self.trainer.strategy.broadcast(buffer))
         self._start("val")
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Loss among the batch; ranks among all segments of the split."""
-        self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch), sync_dist=True)
+        self._losses += torch.stack([self._loss(batch).detach().cpu() * len(batch), torch.tensor(float(len(batch)))])
         self._collect(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log ``val/top1``, ``val/top5``, ``val/top10``."""
+        """Log ``val/loss``, ``val/top1``, ``val/top5``, ``val/top10``."""
+        total, n = self.trainer.strategy.reduce(self._losses.to(self.device), reduce_op="sum")
+        self.log("val/loss", total / n, prog_bar=True, sync_dist=True)
         self._finish("val")
 
     def on_test_epoch_start(self) -> None:
@@ -124,46 +151,54 @@ class MEGContrastive(LightningModule):
         return torch.cat([self.encode_target(chunk) for chunk in targets.split(CHUNK)])
 
     def _loss(self, batch: Batch) -> Tensor:
+        """The mean over this process' windows, among the candidates of all processes that share the batch."""
         estimate, candidate, segment = self(batch), self.encode_target(batch.target), batch.segment
-        first, candidates, ids = 0, candidate, segment
-        if self.trainer.world_size > 1:
-            first = self.global_rank * len(candidate)
-            candidates = self.all_gather(candidate, sync_grads=True).flatten(0, 1)
-            ids = self.all_gather(segment).flatten()
-        if self.training and self.extra_negatives:
-            more, drawn = self._more_segments(batch)
-            candidates, ids = torch.cat([candidates, more]), torch.cat([ids, drawn])
-        target = torch.arange(first, first + len(candidate), device=candidate.device)
-        return self.loss(estimate, candidates, target=target, estimate_ids=segment, candidate_ids=ids)
+        shared = len(batch.shares) > 1 and self.negatives == "all"
+        shares, rank = (batch.shares, self.global_rank) if shared else ([len(batch)], 0)
+        sizes = shares
+        if self.training and self.extra_negatives:  # each process draws a part of them
+            parts = [len(part) for part in np.array_split(np.arange(self.extra_negatives), len(shares))]
+            sizes = [n + more for n, more in zip(shares, parts, strict=True)]
+            if parts[rank]:
+                more, drawn = self._more_segments(batch, parts[rank])
+                candidate, segment = torch.cat([candidate, more]), torch.cat([segment, drawn])
+        candidates, ids = gathered(self, candidate, sizes), gathered(self, segment, sizes)
+        first = np.cumsum([0, *sizes])
+        of_rank = [np.arange(start, start + n) for start, n in zip(first, shares, strict=False)]
+        if self.loss.symmetric:  # the other direction is among all estimates
+            estimate, rows = gathered(self, estimate, shares), slice(sum(shares[:rank]), sum(shares[: rank + 1]))
+        else:
+            of_rank, rows = of_rank[rank : rank + 1], slice(None)
+        target = torch.from_numpy(np.concatenate(of_rank)).to(ids.device, non_blocking=True)
+        return self.loss(estimate, candidates, target=target, estimate_ids=ids[target], candidate_ids=ids, rows=rows)
 
-    def _more_segments(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(k, f, t) encoded targets of random training segments, and (k,) which they are."""
+    def _more_segments(self, batch: Batch, n: int) -> tuple[Tensor, Tensor]:
+        """(n, f, t) encoded targets of random training segments, and (n,) which they are."""
         data = self.trainer.datamodule
-        drawn = torch.randint(len(data.windows["train"].first), (self.extra_negatives,))
+        drawn = torch.randint(len(data.windows["train"].first), (n,))
         targets = data.segment_targets("train", drawn.numpy()).to(batch.target.device)
         return self.encode_target(targets), drawn.to(batch.segment.device)
 
     def _start(self, split: str) -> None:
         self._candidates = self.encoded_segments(split)
         self._rows: list[tuple[Tensor, Tensor]] = []
+        self._losses = torch.zeros(2)  # their sum over windows, and how many
 
     def _collect(self, batch: Batch) -> None:
         self._rows.append((batch.window.cpu(), self.loss.scores(self(batch), self._candidates).float().cpu()))
 
     def _finish(self, split: str) -> tuple[Tensor, Tensor]:
-        """The windows that were seen on any process, in their order, each once, and their scores."""
-        window, scores = (torch.cat(part) for part in zip(*self._rows, strict=True))
+        """The windows that were seen on any process, in their order, and their scores."""
+        nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, len(self._candidates))
+        window, scores = (torch.cat(part) for part in zip(nothing, *self._rows, strict=True))
         if self.trainer.world_size > 1:
-            parts: list = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(parts, (window, scores))
-            window, scores = (torch.cat(part) for part in zip(*parts, strict=True))
-        ordered = torch.empty(int(window.max()) + 1, scores.shape[1])
-        ordered[window] = scores
-        window = window.unique()
-        scores = ordered[window]
+            shares = self.all_gather(torch.tensor(len(window), device=self.device)).tolist()
+            window, scores = (gathered(self, part.to(self.device), shares).cpu() for part in (window, scores))
+        order = window.argsort()
+        window, scores = window[order], scores[order]
         rank = self._ranks(split, window, scores)
         for k in TOP:
-            self.log(f"{split}/top{k}", (rank < k).float().mean(), prog_bar=k == 10, rank_zero_only=True)
+            self.log(f"{split}/top{k}", (rank < k).float().mean(), prog_bar=k == 10, sync_dist=True)
         del self._candidates, self._rows
         return window, scores
 

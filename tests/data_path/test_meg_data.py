@@ -28,7 +28,9 @@ def _data(studies, **options):
 
 
 def _same(one, two):
-    return all(torch.equal(value, getattr(two, name)) for name, value in vars(one).items())
+    return one.shares == two.shares and all(
+        torch.equal(value, getattr(two, name)) for name, value in vars(one).items() if name != "shares"
+    )
 
 
 def test_residencies_give_the_same_numbers_in_the_same_order(tmp_path):
@@ -97,10 +99,10 @@ def test_an_epoch_sees_each_window_once_in_a_new_order_and_processes_share_it(tm
         loader.sampler.set_epoch(epoch)
         epochs.append(torch.cat([batch.window for batch in loader]))
     assert torch.equal(epochs[0], epochs[2]) and not torch.equal(epochs[0], epochs[1])
-    assert len(epochs[0].unique()) == len(epochs[0]) == len(data.windows["train"]) // 20 * 20
+    assert sorted(epochs[0].tolist()) == list(range(len(data.windows["train"])))
     from n2s.data.loader import WindowSampler
 
-    options = {"batch_size": 20, "shuffle": True, "drop_last": True, "seed": 0}
+    options = {"batch_size": 20, "shuffle": True, "seed": 0}
     shards = [list(WindowSampler(220, rank=rank, world_size=2, **options)) for rank in (0, 1)]
     whole = list(WindowSampler(220, **options))
     assert all(set(w) == set(a) | set(b) and len(a) == len(b) == 10 for w, a, b in zip(whole, *shards, strict=True))

@@ -63,7 +63,7 @@ def test_sentences_stay_together_in_their_order(tmp_path):
 
 def test_processes_take_whole_pieces_and_windows_without_sentence_go_anywhere():
     together = np.array([3, 3, -1, 5, 5, -1, 3, 5])
-    options = {"batch_size": 4, "shuffle": True, "drop_last": False, "seed": 1, "together": together}
+    options = {"batch_size": 4, "shuffle": True, "seed": 1, "together": together}
     whole = np.concatenate(list(WindowSampler(8, **options)))
     assert sorted(whole) == list(range(8))
     for number in (3, 5):

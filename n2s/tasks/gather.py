@@ -1,0 +1,31 @@
+"""Rows of a batch that several processes share, together on each of them, with gradients."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+
+def gathered(module: LightningModule, rows: Tensor, shares: Sequence[int]) -> Tensor:
+    """``(n, ...) -> (N, ...)``: the rows of all processes, in the order of their ranks.
+
+    Collectives want equal sizes: rows are padded to the largest share on the way, and the padding is cut off again.
+    Sizes come from the host, so that nothing waits for the device. Gradients go back to the process that a row is of,
+    summed over the processes that used it.
+
+    Parameters
+    ----------
+    module
+        Attached to a Trainer, whose strategy gathers.
+    rows
+        Of this process.
+    shares
+        How many rows each process has; of one process alone, ``rows`` are given back.
+    """
+    if len(shares) == 1:
+        return rows
+    padded = F.pad(rows, [0, 0] * (rows.ndim - 1) + [0, max(shares) - len(rows)])
+    parts = module.all_gather(padded, sync_grads=rows.requires_grad)
+    return torch.cat([part[:n] for part, n in zip(parts, shares, strict=True)])
