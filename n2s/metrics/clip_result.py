@@ -13,7 +13,7 @@ from n2s.metrics.clip_scores import summarize_clips, with_controls
 from n2s.metrics.feature_correlation import feature_correlations, summarize_correlations
 from n2s.metrics.identification import N_WAYS, identification_ranks, summarize_identification
 from n2s.metrics.retrieval import ranks
-from n2s.metrics.semantic import semantic_hits
+from n2s.metrics.semantic import ahead, fold_groups, semantic_hits
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 from n2s.paths import written_whole
 
@@ -39,6 +39,10 @@ class ClipResult:
         k rows: ``stimulus``, ``start_s``, ``duration_s``, ``group``, ``label``, ``audio`` (path).
     ideal
         (n, k) Scores of the ideal observer, where the generator of the data is known.
+    fine_only
+        (n, d) Decoded feature of the ablation that knows no coarse one, scaled alike.
+    prompts, prompt_names
+        (m, d) The same feature of prompts, scaled alike, and (m,) what they are.
     mel_predicted, mel_candidates, mel_mean, mel_ceiling
         (n, f, t), (k, f, t), (f, t) of the training clips, (n, f, t) the true feature through the decoder's last steps:
         spectrograms on the scale of `n2s.metrics.spectrogram.unit_decibels`. None without a spectrogram.
@@ -50,6 +54,9 @@ class ClipResult:
     subject: np.ndarray
     clips: pd.DataFrame
     ideal: np.ndarray | None = None
+    fine_only: np.ndarray | None = None
+    prompts: np.ndarray | None = None
+    prompt_names: np.ndarray | None = None
     mel_predicted: np.ndarray | None = None
     mel_candidates: np.ndarray | None = None
     mel_mean: np.ndarray | None = None
@@ -57,7 +64,7 @@ class ClipResult:
 
     def __post_init__(self) -> None:
         n, k = len(self.target), len(self.clips)
-        for name, rows in (("predicted", n), ("subject", n), ("candidates", k), ("ideal", n), ("mel_predicted", n),
+        for name, rows in (("predicted", n), ("subject", n), ("candidates", k), ("ideal", n), ("fine_only", n), ("mel_predicted", n),
                            ("mel_candidates", k), ("mel_ceiling", n)):  # fmt: skip
             value = getattr(self, name)
             if value is not None and len(value) != rows:
@@ -148,6 +155,12 @@ class ClipScores:
         return self.result.clips.label.to_numpy()[self.result.target].astype(str)
 
     @cached_property
+    def folds(self) -> tuple[np.ndarray, bool]:
+        """(n,) groups of clips that semantic classification keeps together; whether they are whole stimuli."""
+        rows = self.result.clips.iloc[self.result.target]
+        return fold_groups(self.labels, rows.group.to_numpy(), rows.start_s.to_numpy())
+
+    @cached_property
     def semantic(self) -> dict[str, np.ndarray] | str:
         """Hits of the linear classifier; or why there are none."""
         result = self.result
@@ -157,9 +170,11 @@ class ClipScores:
             return semantic_hits(
                 result.predicted,
                 self.labels,
-                stimulus=result.clips.group.to_numpy()[result.target],
+                stimulus=self.folds[0],
                 subject=result.subject,
                 ceiling=result.candidates[result.target],
+                others={} if result.fine_only is None else {"fine_only": result.fine_only},
+                n_permutations=N_EXCHANGES,
                 seed=self.seed,
             )
         except UserError as error:
@@ -213,9 +228,17 @@ class ClipScores:
         if isinstance(self.semantic, str):
             found["semantic_left_out"] = self.semantic
         else:
-            chance = 1 / len(set(self.labels))
-            found["semantic"] = summarize_clips(self.semantic, result.subject, bounds=(0.0, 1.0)) | {"chance": chance}
+            found["semantic"] = self._semantic_summary(self.semantic)
         for name, bounds in (("mel_pcc", (-1.0, 1.0)), ("mel_psnr", (0.0, np.inf))):
             if name in self.mel:
                 found[name] = summarize_clips(self.mel[name], result.subject, bounds=bounds)
+        return found
+
+    def _semantic_summary(self, hits: dict[str, np.ndarray]) -> dict:
+        groups, whole = self.folds
+        found = summarize_clips(hits, self.result.subject, bounds=(0.0, 1.0))
+        found |= {"chance": 1 / len(set(self.labels)), "folds": "stimuli" if whole else "stretches of stimuli"}
+        if "fine_only" in hits:
+            options = {"stimulus": groups, "subject": self.result.subject, "seed": self.seed}
+            found["ahead_of_fine_only"] = ahead(hits["model"], hits["fine_only"], **options)
         return found

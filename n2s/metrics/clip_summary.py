@@ -6,6 +6,7 @@ from rich.table import Table
 ROWS = {
     "model": "model",
     "shuffled": "shuffled brain",
+    "fine_only": "fine only, without a semantic token",
     "mean_prediction": "mean of the training clips",
     "ceiling": "ceiling: true feature",
     "ideal_observer": "ceiling: ideal observer",
@@ -55,9 +56,23 @@ def clip_notes(summary: dict) -> list[str]:
         f"shuffled brain: {scores['shuffled']['interval']}",
         f"{summary['n_clips']} decoded clips of {summary['n_candidates']} unique ones, {summary['n_subjects']} subjects",
     ]
+    if summary["semantic"]:
+        notes += semantic_notes(summary["semantic"])
     notes += [f"{name.replace('_', ' ')}: {what}" for name, what in summary["ceilings"].items() if what]
     if summary.get("semantic_left_out"):
         notes.append(f"no semantic classification: {summary['semantic_left_out']}")
+    return notes
+
+
+def semantic_notes(semantic: dict) -> list[str]:
+    """What the classification of labels is, and how far coarse to fine is ahead in it."""
+    notes = [f"label: linear support vector machine, 5 folds of {semantic['folds']}"]
+    if semantic["folds"] != "stimuli":
+        notes[0] += ", as a label has fewer than 5 of them: whatever tells recordings apart counts as their label"
+    if "ahead_of_fine_only" in semantic:
+        gap = semantic["ahead_of_fine_only"]
+        mean, low, high = (f"{100 * gap[end]:+.1f}" for end in ("mean", "low", "high"))
+        notes.append(f"label, coarse to fine ahead of fine only: {mean} points ({low} to {high}, {gap['interval']})")
     return notes
 
 

@@ -1,9 +1,14 @@
 """Whether decoded features tell what kind of sound was heard: a linear classifier of labels, and a map for the eye."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from n2s.errors import UserError
 from n2s.metrics.clip_scores import exchanged
+from n2s.metrics.intervals import Interval, bootstrap_interval, t_interval
+
+_COLUMNS = 2**14  # dimensions whose products are summed at once: AudioMAE's tokens of a clip of 4 s are 160,000
 
 
 def classify(
@@ -17,7 +22,7 @@ def classify(
 ) -> np.ndarray:
     """Labels (n,) that a linear support vector machine gives to clips of stimuli that it was not trained on.
 
-    Dimensions are z-scored with the training folds' mean and deviation. Clips of one stimulus are in one fold: else it
+    Dimensions are z-scored over all clips given, whatever their label. Clips of one stimulus are in one fold: else it
     would be recognised, not its kind. Folds hold about equal shares of each label.
 
     Parameters
@@ -27,7 +32,8 @@ def classify(
     labels
         (n,) Of the kinds.
     stimulus
-        (n,) Clips that must not be parted. Different for each clip, it gives the ungrouped folds of Liu et al. 2024.
+        (n,) Clips that must not be parted: see `fold_groups`. Different for each clip, it gives the ungrouped folds of Liu
+        et al. 2024.
     n_folds
         Of the cross-validation.
     penalty
@@ -40,29 +46,27 @@ def classify(
     UserError
         One label only, or a label that fewer stimuli than folds have: some fold could not be trained or tested on it.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # 1 s
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
+    return _classified(_products(features), labels, stimulus, n_folds=n_folds, penalty=penalty, seed=seed)
 
-    features, labels, stimulus = np.asarray(features), np.asarray(labels), np.asarray(stimulus)
-    if not len(features) == len(labels) == len(stimulus):
-        raise ValueError(f"{len(features)} features, {len(labels)} labels, {len(stimulus)} stimuli; expected as many.")
-    n_stimuli = {str(label): len(np.unique(stimulus[labels == label])) for label in np.unique(labels)}
-    if len(n_stimuli) < 2 or min(n_stimuli.values()) < n_folds:
-        raise UserError(
-            f"semantic classification in {n_folds} folds by stimulus: the labels have "
-            f"{', '.join(f'{n} ({label})' for label, n in n_stimuli.items())} stimuli; expected two labels or more, each "
-            f"of {n_folds} stimuli or more. Take fewer folds, or pass each clip as its own stimulus and say so: what "
-            "distinguishes two recordings is then taken for their kind."
-        )
-    flat = features.reshape(len(features), -1)
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    given = np.empty_like(labels)
-    for train, test in folds.split(flat, labels, stimulus):
-        machine = make_pipeline(StandardScaler(), SVC(kernel="linear", C=penalty))
-        given[test] = machine.fit(flat[train], labels[train]).predict(flat[test])
-    return given
+
+def fold_groups(
+    labels: np.ndarray, stimulus: np.ndarray, start_s: np.ndarray, *, n_folds: int = 5
+) -> tuple[np.ndarray, bool]:
+    """What must not be parted by folds, (n,) of clips; and whether that is whole stimuli.
+
+    Where a label has fewer stimuli than there are folds (two test stories, a man's and a woman's), each stimulus is cut in
+    time into as many stretches, and these are kept together. Then a classifier may tell two recordings apart by anything,
+    not only by their kind: say so.
+    """
+    labels, stimulus, start_s = np.asarray(labels), np.asarray(stimulus).astype(str), np.asarray(start_s)
+    if all(len(np.unique(stimulus[labels == label])) >= n_folds for label in np.unique(labels)):
+        return stimulus, True
+    groups = np.empty(len(stimulus), dtype=object)
+    for name in np.unique(stimulus):
+        clips = np.flatnonzero(stimulus == name)
+        starts, place = np.unique(start_s[clips], return_inverse=True)  # a repeat lies in the stretch of its clip
+        groups[clips] = [f"{name}/{part}" for part in place * n_folds // len(starts)]
+    return groups.astype(str), False
 
 
 def semantic_hits(
@@ -72,9 +76,10 @@ def semantic_hits(
     stimulus: np.ndarray,
     subject: np.ndarray,
     ceiling: np.ndarray | None = None,
+    others: Mapping[str, np.ndarray] | None = None,
     n_folds: int = 5,
     penalty: float = 1.0,
-    n_permutations: int = 10,
+    n_permutations: int = 20,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Whether `classify` is right about each clip, subject by subject; `n2s.metrics.clip_scores.summarize_clips` sums it up.
@@ -87,6 +92,8 @@ def semantic_hits(
         (n,)
     ceiling
         (n, d) True features.
+    others
+        (n, d) By name: what other decoders make of the same clips, classified in the same folds.
     n_folds, penalty, seed
         As for `classify`; ``seed`` also of the exchanges.
     n_permutations
@@ -95,29 +102,65 @@ def semantic_hits(
     Returns
     -------
     ``model`` (n,) 0 or 1, ``shuffled`` (p, n), ``mean_prediction`` (n,) (the commonest label, which is all that a constant
-    tells) and, where given, ``ceiling`` (n,).
+    tells), where given ``ceiling`` (n,), and (n,) of each of the others.
     """
     labels, stimulus, subject = np.asarray(labels), np.asarray(stimulus), np.asarray(subject)
     exchanges = exchanged(stimulus, subject, n_permutations=n_permutations, seed=seed)
-    hits = {row: np.zeros(len(labels)) for row in ("model", "mean_prediction")}
+    given = {"model": features} | ({} if ceiling is None else {"ceiling": ceiling}) | dict(others or {})
+    hits = {row: np.zeros(len(labels)) for row in (*given, "mean_prediction")}
     hits["shuffled"] = np.zeros(exchanges.shape)
-    if ceiling is not None:
-        hits["ceiling"] = np.zeros(len(labels))
     for name in np.unique(subject):
         clips = np.flatnonzero(subject == name)
+        place = np.zeros(len(labels), dtype=np.int64)
+        place[clips] = np.arange(len(clips))
 
-        def right(values: np.ndarray, clips: np.ndarray = clips) -> np.ndarray:
-            given = classify(values, labels[clips], stimulus[clips], n_folds=n_folds, penalty=penalty, seed=seed)
-            return given == labels[clips]
+        def right(products: np.ndarray, clips: np.ndarray = clips) -> np.ndarray:
+            options = {"n_folds": n_folds, "penalty": penalty, "seed": seed}
+            return _classified(products, labels[clips], stimulus[clips], **options) == labels[clips]
 
-        hits["model"][clips] = right(features[clips])
-        for p, order in enumerate(exchanges):
-            hits["shuffled"][p, clips] = right(features[order[clips]])
+        for row, values in given.items():
+            products = _products(values[clips])
+            hits[row][clips] = right(products)
+            if row == "model":
+                for p, order in enumerate(exchanges):
+                    taken = place[order[clips]]
+                    hits["shuffled"][p, clips] = right(products[np.ix_(taken, taken)])
         kinds, counts = np.unique(labels[clips], return_counts=True)
         hits["mean_prediction"][clips] = labels[clips] == kinds[counts.argmax()]
-        if ceiling is not None:
-            hits["ceiling"][clips] = right(ceiling[clips])
     return hits
+
+
+def ahead(one: np.ndarray, other: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray, seed: int = 0) -> dict:
+    """How far one decoder's hits (n,) are ahead of another's on the same clips, as plain JSON types.
+
+    ``mean`` of the subjects' differences of accuracy, ``low`` and ``high``, ``interval`` (which kind it is, in words) and
+    ``per_subject`` with ``value``, ``low``, ``high``. Of a single subject, whole stimuli are drawn again, since the clips of
+    one are alike.
+    """
+    gap, stimulus, subject = np.asarray(one) - np.asarray(other), np.asarray(stimulus), np.asarray(subject)
+    found: dict[str, Interval] = {}
+    for name in np.unique(subject):
+        mine = subject == name
+        group = np.unique(stimulus[mine], return_inverse=True)[1]
+        total, count = np.bincount(group, gap[mine]), np.bincount(group)
+        found[str(name)] = bootstrap_interval(
+            lambda drawn, total=total, count=count: total[drawn].sum() / count[drawn].sum(),
+            len(count),
+            bounds=(-1.0, 1.0),
+            seed=seed,
+        )
+    several = len(found) > 1
+    over = next(iter(found.values()))
+    if several:
+        over = t_interval(np.array([interval.mean for interval in found.values()]), bounds=(-1.0, 1.0))
+    return {
+        "interval": "95% t interval over subjects" if several else "95% bootstrap interval over stimuli",
+        **{end: float(value) for end, value in over._asdict().items()},
+        "per_subject": {
+            name: {"value": float(one.mean), "low": float(one.low), "high": float(one.high)}
+            for name, one in found.items()
+        },
+    }
 
 
 def tsne(features: np.ndarray, *, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:
@@ -132,3 +175,44 @@ def tsne(features: np.ndarray, *, perplexity: float = 30.0, seed: int = 0) -> np
     if len(flat) < 4:
         raise ValueError(f"{len(flat)} clips make no map; expected 4 or more.")
     return TSNE(2, perplexity=min(perplexity, (len(flat) - 1) / 3), init="pca", random_state=seed).fit_transform(flat)
+
+
+def _products(features: np.ndarray) -> np.ndarray:
+    """(n, n) inner products of clips, z-scored: all that a linear machine needs, once for all exchanges."""
+    flat = np.asarray(features).reshape(len(features), -1)
+    found = np.zeros((len(flat), len(flat)))
+    for first in range(0, flat.shape[1], _COLUMNS):
+        part = flat[:, first : first + _COLUMNS].astype(np.float64)
+        size = np.abs(part).max(0)
+        part -= part.mean(0)
+        deviation = part.std(0)
+        part /= np.where(deviation > 1e-9 * size, deviation, np.inf)  # of what never changes, rounding is left
+        found += part @ part.T
+    return found
+
+
+def _classified(
+    products: np.ndarray, labels: np.ndarray, stimulus: np.ndarray, *, n_folds: int, penalty: float, seed: int
+) -> np.ndarray:
+    """See `classify`."""
+    from sklearn.model_selection import StratifiedGroupKFold  # 1 s
+    from sklearn.svm import SVC
+
+    labels, stimulus = np.asarray(labels), np.asarray(stimulus)
+    if not len(products) == len(labels) == len(stimulus):
+        raise ValueError(f"{len(products)} features, {len(labels)} labels, {len(stimulus)} stimuli; expected as many.")
+    n_stimuli = {str(label): len(np.unique(stimulus[labels == label])) for label in np.unique(labels)}
+    if len(n_stimuli) < 2 or min(n_stimuli.values()) < n_folds:
+        raise UserError(
+            f"semantic classification in {n_folds} folds by stimulus: the labels have "
+            f"{', '.join(f'{n} ({label})' for label, n in n_stimuli.items())} stimuli or stretches of one; expected two "
+            f"labels or more, each of {n_folds} or more. Take fewer folds, or pass each clip as its own stimulus and say "
+            "so: what distinguishes two recordings is then taken for their kind."
+        )
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    given = np.empty_like(labels)
+    for train, test in folds.split(products, labels, stimulus):
+        machine = SVC(kernel="precomputed", C=penalty)
+        machine.fit(products[np.ix_(train, train)], labels[train])
+        given[test] = machine.predict(products[np.ix_(test, train)])
+    return given

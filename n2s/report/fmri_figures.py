@@ -16,7 +16,7 @@ LABELS = {
     "mean_prediction": "mean of the training clips",
     "ceiling": "ceiling",
 }
-_PALETTE = (
+PALETTE = (
     "#0072B2",
     "#D55E00",
     "#009E73",
@@ -28,7 +28,6 @@ _PALETTE = (
     "#332288",
     "#E69F00",
 )
-_MARKERS = "osD^vP*X<>"
 _MOST_POINTS = 40  # values of N that a curve is drawn through
 
 
@@ -44,7 +43,7 @@ def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what
         Whose dimensions they are, for the caption.
     """
     subjects = list(next(iter(found.values())))
-    colors = iter(_PALETTE)
+    colors = iter(PALETTE)
     figure, (axes,) = blank_panels(1, width=max(5.0, 1.6 + 0.45 * len(found) * len(subjects)), height=4.2)
     width, handles = 0.8 / len(found), {}
     for place, (row, by_subject) in enumerate(found.items()):
@@ -143,33 +142,6 @@ def identification_by_subject(summary: dict) -> Drawing:
         "the clips. Lines: the controls, mean over subjects."
     )
     return Drawing("Identification by subject", bars_by_subject(list(summary["subjects"]), scores, rows), caption)
-
-
-def semantic_map(maps: Mapping[str, np.ndarray], labels: np.ndarray) -> Drawing:
-    """Clips placed by t-SNE, coloured by label.
-
-    Parameters
-    ----------
-    maps
-        (n, 2) by title: such as true and decoded features.
-    labels
-        (n,) of the clips, the same in all maps.
-    """
-    kinds = np.unique(labels)
-    figure, panels = blank_panels(len(maps), width=4.2 * len(maps), height=4.6)
-    for axes, (title, points) in zip(panels, maps.items(), strict=True):
-        for i, kind in enumerate(kinds):
-            here = points[np.asarray(labels) == kind]
-            marker = _MARKERS[
-                (i + i // len(_PALETTE)) % len(_MARKERS)
-            ]  # past ten kinds, colours come with other markers
-            axes.scatter(*here.T, s=24, color=_PALETTE[i % len(_PALETTE)], marker=marker, label=str(kind), linewidths=0)
-        axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
-    caption = (
-        "Test clips, near each other where their features are alike (t-SNE); distances between groups mean nothing."
-    )
-    return Drawing("Semantic map", figure, caption)
 
 
 def decoded_spectrograms(rows: Mapping[str, np.ndarray], pcc: np.ndarray) -> Drawing:

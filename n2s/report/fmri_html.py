@@ -11,7 +11,6 @@ from n2s.errors import UserError, reading
 from n2s.metrics.clip_result import ClipResult, ClipScores
 from n2s.metrics.clip_summary import clip_columns, clip_notes, clip_scores, clip_table_rows
 from n2s.metrics.identification import correlations
-from n2s.metrics.semantic import tsne
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.fmri_figures import (
@@ -19,11 +18,11 @@ from n2s.report.fmri_figures import (
     decoded_spectrograms,
     identification_by_subject,
     identification_curves,
-    semantic_map,
 )
 from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, heard_html, origin_html
 from n2s.report.listen import Retrieved, retrieved_segments
 from n2s.report.run_folder import learning, read_json, run_shown
+from n2s.report.semantic_map import semantic_drawing
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
 from n2s.report.voxel_figures import read_voxels, voxel_maps
@@ -97,9 +96,8 @@ def clip_drawings(summary: dict, scores: ClipScores, windows: list[Retrieved]) -
     spectrograms = heard_spectrograms(windows)
     if spectrograms:
         yield spectrograms
-    if summary["semantic"]:
-        maps = {"true": tsne(result.candidates[result.target]), "decoded": tsne(result.predicted)}
-        yield semantic_map(maps, scores.labels)
+    if summary["semantic"] or result.prompts is not None:
+        yield semantic_drawing(scores)
 
 
 def clip_run_drawings(run_dir: Path) -> dict[str, Drawing | str]:

@@ -1,6 +1,7 @@
 """After the test of an fMRI decoder: the scores with their controls, on disk, on the console and as a page."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ class WriteClips(Callback):
         studies = list(dict.fromkeys(data.splits["test"].table.study))
         for study in studies:
             name = "test" if len(data.studies) == 1 else study
-            result = clip_result(data, module.tested, study)
+            result = clip_result(data, module.tested, study, prompts=module.prompts)
             result.save(self.folder / "test" / name)
             summaries[name] = ClipScores(result, seed=self.seed).summary()
             if name != "test":
@@ -69,8 +70,10 @@ def _voxel_weights(data: FMRIDataModule, module: ClipDecoder) -> list[VoxelWeigh
     return found
 
 
-def clip_result(data: FMRIDataModule, decoded: Decoded, study: str) -> ClipResult:
-    """A study's decoded test clips beside the true ones, the training mean and the ideal observer's scores."""
+def clip_result(
+    data: FMRIDataModule, decoded: Decoded, study: str, *, prompts: Mapping[str, np.ndarray] | None = None
+) -> ClipResult:
+    """A study's decoded test clips beside the true ones, the training mean, the ideal observer's scores and prompts."""
     table = data.splits["test"].table.iloc[decoded.row.numpy()]
     own = np.flatnonzero(table.study == study)
     table = table.iloc[own]
@@ -80,13 +83,20 @@ def clip_result(data: FMRIDataModule, decoded: Decoded, study: str) -> ClipResul
     audio = [str(data.stimuli[name].audio) for name in rows.stimulus]
     clips = rows[["stimulus", "start_s", "duration_s", "group", "label"]].assign(audio=audio).reset_index(drop=True)
     spectrograms = _spectrograms(data, decoded, own, clip) if decoded.spectrogram is not None else {}
+
+    def scaled(values: np.ndarray) -> np.ndarray:
+        return (values.reshape(len(values), -1) - mean) / deviation
+
     return ClipResult(
-        predicted=(decoded.feature.numpy()[own].reshape(len(own), -1) - mean) / deviation,
-        candidates=(data.targets(clip).reshape(len(clip), -1) - mean) / deviation,
+        predicted=scaled(decoded.feature.numpy()[own]),
+        candidates=scaled(data.targets(clip)),
         target=target,
         subject=table.subject.to_numpy().astype(str),
         clips=clips,
         ideal=_ideal(data, study, own, decoded, clips),
+        fine_only=None if decoded.fine_only is None else scaled(decoded.fine_only.numpy()[own]),
+        prompts=scaled(np.stack(list(prompts.values()))) if prompts else None,
+        prompt_names=np.array(list(prompts)) if prompts else None,
         **spectrograms,
     )
 

@@ -17,8 +17,8 @@ from n2s.models.fitted_ridge import FittedRidge
 from n2s.runs.choose import trained_run
 from n2s.runs.run import Run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
-from n2s.tasks.fmri_acoustic import SEMANTIC_RUN
 from n2s.tasks.fmri_semantic import check_same_voxels
+from n2s.tasks.semantic_stage import SEMANTIC_RUN
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ class AcousticRun:
                 )
             found.append(network)
         return found
+
+
+def fine_only_networks(given: str, beside: Path, data: FMRIDataModule, *, key: str) -> list[BrainToSound]:
+    """Networks of a run without the semantic token, one a subject of the data, for evaluation."""
+    run = AcousticRun.found(given, beside, key=key)
+    if run.settings["semantic"]:
+        raise UserError(f"{key}: {run.folder} has a semantic token. Fit it with model.semantic false.")
+    return [network.eval() for network in run.networks(data)]
 
 
 def assembled(settings: dict, state: dict[str, Tensor]) -> BrainToSound:

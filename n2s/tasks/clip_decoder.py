@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
@@ -19,12 +20,14 @@ class Decoded:
     """What was decoded from some clips: ``feature (b, *shape)``, and where the task makes one ``spectrogram (b, f, t)``.
 
     ``ceiling (b, f, t)`` is the spectrogram that the true feature would give. ``row`` is the clips' place in the split.
+    ``fine_only`` is the feature as the ablation decodes it that knows no coarse one, where it is to be compared.
     """
 
     row: Tensor
     feature: Tensor
     spectrogram: Tensor | None = None
     ceiling: Tensor | None = None
+    fine_only: Tensor | None = None
 
     def cpu(self) -> "Decoded":
         """A copy in main memory, without gradients."""
@@ -42,7 +45,8 @@ class Decoded:
 class ClipDecoder(LightningModule, ABC):
     """One network a subject (their voxels differ, and the published models are of single subjects).
 
-    A test leaves ``tested``: what was decoded of all its clips, in their order.
+    A test leaves ``tested``: what was decoded of all its clips, in their order; and where prompts are to be compared with
+    them ``prompts``: the feature of each, ``(*shape)``, by its name.
     """
 
     def __init__(self) -> None:
@@ -50,6 +54,7 @@ class ClipDecoder(LightningModule, ABC):
         self.subjects: list[str] = []
         self.networks = nn.ModuleList()
         self.tested: Decoded | None = None
+        self.prompts: dict[str, np.ndarray] = {}
 
     @abstractmethod
     def build(self, data: FMRIDataModule, subject: int) -> nn.Module:

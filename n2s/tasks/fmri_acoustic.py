@@ -14,11 +14,10 @@ from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
+from n2s.tasks.acoustic_stage import fine_only_networks
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
 from n2s.tasks.fmri_semantic import check_same_voxels
-from n2s.tasks.semantic_stage import SemanticRun
-
-SEMANTIC_RUN = "n2s_semantic_run"  # key of a checkpoint
+from n2s.tasks.semantic_stage import SEMANTIC_RUN, SemanticRun
 
 
 class FMRIAcoustic(ClipDecoder):
@@ -43,6 +42,8 @@ class FMRIAcoustic(ClipDecoder):
         Given as a token: those that the ridge weighs most.
     p_truth
         See above.
+    fine_only_run
+        A run of the ablation, or its experiment: a test also classifies its tokens, clip by clip beside one's own.
     audiomae_checkpoint
         The published ``pretrained.pth``; without it AudioMAE's decoder starts untrained.
     audiomae_lr
@@ -67,6 +68,7 @@ class FMRIAcoustic(ClipDecoder):
         semantic: bool = True,
         n_voxels: int = 768,
         p_truth: float = 0.25,
+        fine_only_run: str | None = None,
         audiomae_checkpoint: str | None = None,
         audiomae_lr: float | None = 1e-6,
         optimizer: OptimizerCallable = torch.optim.AdamW,
@@ -80,18 +82,26 @@ class FMRIAcoustic(ClipDecoder):
         self._templates = [decoder, audiomae]
         self.semantic_run, self.semantic, self.n_voxels, self.p_truth = semantic_run, semantic, n_voxels, p_truth
         self.audiomae_checkpoint, self.audiomae_lr = audiomae_checkpoint, audiomae_lr
-        self.optimizer, self.scheduler = optimizer, scheduler
+        self.optimizer, self.scheduler, self.fine_only_run = optimizer, scheduler, fine_only_run
+        self._fine_only: list[BrainToSound] = []
         self._run: SemanticRun | None = None
 
     # -- networks ----------------------------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
-        """Find the semantic run of a fit."""
+        """Find the semantic run of a fit; for a test, the ablation's networks."""
         if stage == "fit" and self._run is None:
             self._run = SemanticRun.found(self.semantic_run, self._experiments)
             if self.audiomae_checkpoint is not None:
                 self._templates[1].load_upstream(self.audiomae_checkpoint)
         super().setup(stage)
+        if stage == "test" and self.fine_only_run is not None:
+            if not self.semantic:
+                raise UserError(
+                    "model.fine_only_run: this run has no semantic token either; there is nothing to compare."
+                )
+            data, key = self.trainer.datamodule, "model.fine_only_run"
+            self._fine_only = fine_only_networks(self.fine_only_run, self._experiments, data, key=key)
 
     def build(self, data: FMRIDataModule, subject: int) -> BrainToSound:
         """See `ClipDecoder`."""
@@ -157,7 +167,9 @@ class FMRIAcoustic(ClipDecoder):
         network = self.network(batch)
         check_same_voxels(network.ridge, self.trainer.datamodule, batch.subject)
         tokens = network(batch.brain)
-        return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
+        fine_only = self._fine_only[batch.subject].to(self.device)(batch.brain) if self._fine_only else None
+        best = network.spectrogram(batch.target)[0]
+        return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
 
     @property
     def _experiments(self) -> Path:

@@ -16,6 +16,7 @@ from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.paths import written_whole
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+from n2s.tasks.prompts import listed_prompts, semantic_vectors
 
 
 class FMRISemantic(ClipDecoder):
@@ -36,6 +37,9 @@ class FMRISemantic(ClipDecoder):
         Of that, and of the out-of-fold predictions.
     out_of_fold
         Whether to make those.
+    prompts
+        For the map of a test: where prompts lie among the clips. A text (of a target that reads texts, such as CLAP), a
+        sound file, or a table (``.csv``) with a column ``prompt`` of such, as ``n2s predict`` takes it.
     """
 
     def __init__(
@@ -45,13 +49,22 @@ class FMRISemantic(ClipDecoder):
         alpha: float | list[float] = 100.0,
         n_folds: int = 5,
         out_of_fold: bool = True,
+        prompts: str | None = None,
     ):
         super().__init__()
         self.save_hyperparameters()
         self.automatic_optimization = False
         self.n_voxels, self.alpha, self.n_folds, self.out_of_fold = n_voxels, alpha, n_folds, out_of_fold
+        self.given_prompts = prompts
         self._ridge()  # an impossible option is told at once
         self._nothing = nn.Parameter(torch.zeros(()))
+
+    def setup(self, stage: str) -> None:
+        """Before a test, hear and read the prompts."""
+        super().setup(stage)
+        if stage == "test" and self.given_prompts is not None:
+            names = listed_prompts(self.given_prompts)
+            self.prompts = dict(zip(names, semantic_vectors(names, self.trainer.datamodule.target), strict=True))
 
     def build(self, data: FMRIDataModule, subject: int) -> FittedRidge:
         """See `ClipDecoder`."""

@@ -35,18 +35,7 @@ def read_prompts(given: str, clips: Sequence[str]) -> dict[str, str]:
     if not given.lower().endswith(".csv"):
         return dict.fromkeys(clips, _checked(given, "model.sounds.prompt"))
     path = Path(given).expanduser()
-    if not path.is_file():
-        raise UserError(
-            f"model.sounds.prompt: no table at {path.absolute()}. Expected CSV with the columns clip, prompt."
-        )
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise UserError(f"{path}: not a table ({error}). Expected CSV with the columns clip, prompt.") from error
-    missing = [name for name in ("clip", "prompt") if name not in table]
-    if missing or not len(table):
-        found = ", ".join(map(str, table.columns)) or "none"
-        raise UserError(f"{path}: {len(table)} rows with the columns {found}; expected clip, prompt and a row or more.")
+    table = _table(path, ("clip", "prompt"), "model.sounds.prompt")
     for row, clip in enumerate(table["clip"], start=1):
         if clip not in clips:
             raise UserError(
@@ -60,6 +49,15 @@ def read_prompts(given: str, clips: Sequence[str]) -> dict[str, str]:
         clip: _checked(prompt, f"{path}, row {row}")
         for row, (clip, prompt) in enumerate(zip(table["clip"], table["prompt"], strict=True), start=1)
     }
+
+
+def listed_prompts(given: str) -> list[str]:
+    """The different prompts of `read_prompts`' option, whatever clips they are for: a table needs no column ``clip``."""
+    if not given.lower().endswith(".csv"):
+        return [_checked(given, "model.prompts")]
+    path = Path(given).expanduser()
+    table = _table(path, ("prompt",), "model.prompts")
+    return list(dict.fromkeys(_checked(one, f"{path}, row {row}") for row, one in enumerate(table["prompt"], start=1)))
 
 
 def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray:
@@ -89,6 +87,23 @@ def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray
 def is_sound(prompt: str) -> bool:
     """Whether a prompt is a file; else it is a text."""
     return Path(prompt).suffix.lower() in SOUNDS
+
+
+def _table(path: Path, columns: tuple[str, ...], key: str) -> pd.DataFrame:
+    """A table that has these columns, and a row or more."""
+    expected = f"Expected CSV with the columns {', '.join(columns)}."
+    if not path.is_file():
+        raise UserError(f"{key}: no table at {path.absolute()}. {expected}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise UserError(f"{path}: not a table ({error}). {expected}") from error
+    if not len(table) or any(name not in table for name in columns):
+        found = ", ".join(map(str, table.columns)) or "none"
+        raise UserError(
+            f"{path}: {len(table)} rows with the columns {found}; expected {', '.join(columns)} and a row or more."
+        )
+    return table
 
 
 def _checked(prompt: str, where: str) -> str:

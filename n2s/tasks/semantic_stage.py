@@ -15,6 +15,8 @@ from n2s.runs.choose import trained_run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels, out_of_fold_file
 
+SEMANTIC_RUN = "n2s_semantic_run"  # key of a checkpoint that was trained after one
+
 
 @dataclass(frozen=True)
 class SemanticRun:

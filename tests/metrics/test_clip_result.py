@@ -48,7 +48,7 @@ def test_the_mean_and_the_ideal_observer_stand_where_they_must():
     assert two["shuffled"]["mean"] < two["model"]["mean"] < 1
     assert found["ceilings"]["ideal_observer"] and found["identification"].keys() == {"2", "5", "10", "40"}
     rows = clip_table_rows(json.loads(json.dumps(found)))  # plain JSON
-    assert [row[0] for row in rows] == [*ROWS.values(), "chance"]
+    assert [row[0] for row in rows] == [*(label for row, label in ROWS.items() if row != "fine_only"), "chance"]
     assert rows[-1][1:] == ["-", "50.0", "10.0", "2.5"]
     assert any("no semantic classification" in note for note in clip_notes(found))
 
@@ -78,3 +78,26 @@ def test_it_comes_back_as_it_was(tmp_path):
         ClipResult.load(tmp_path / "test" / "test")
     with pytest.raises(ValueError, match="predicted has 5 rows; 6 decoded clips of 3 need 6"):
         ClipResult(result.predicted[:5], result.candidates, result.target, result.subject, result.clips)
+
+
+def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voice():
+    """A label has one story: folds are of stretches, and that is said."""
+    voices = np.repeat(["man", "woman"], 30)
+    result = made(np.repeat(["harbour", "market"], 30), labels=voices, noise=3.0)
+    shift = np.where(voices == "man", 3.0, 0.0)[:, None] * (np.arange(30) < 4)
+    result.candidates = result.candidates + shift
+    result.fine_only = result.predicted.copy()
+    result.predicted = result.predicted + 3 * shift[result.target]
+    found = json.loads(json.dumps(ClipScores(result).summary()))
+    semantic = found["semantic"]
+    assert semantic["folds"] == "stretches of stimuli" and semantic["chance"] == 0.5
+    gap = semantic["ahead_of_fine_only"]
+    assert gap["mean"] == pytest.approx(semantic["model"]["mean"] - semantic["fine_only"]["mean"])
+    assert gap["per_subject"].keys() == {"a/1", "a/2"} and gap["low"] <= gap["mean"] <= gap["high"]
+    assert semantic["model"]["mean"] > 0.9 and semantic["fine_only"]["mean"] < 0.75 < semantic["ceiling"]["mean"]
+    assert 0.3 < semantic["shuffled"]["mean"] < 0.6
+    rows = {row[0]: row[1:] for row in clip_table_rows(found)}
+    assert rows[ROWS["fine_only"]][-1].startswith(f"{100 * semantic['fine_only']['mean']:.1f} (")
+    notes = " ".join(clip_notes(found))
+    assert "stretches of stimuli, as a label has fewer than 5" in notes
+    assert f"coarse to fine ahead of fine only: {100 * gap['mean']:+.1f} points" in notes

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 
 from n2s.errors import UserError
-from n2s.metrics.clip_scores import summarize_clips
+from n2s.metrics.clip_scores import exchanged, summarize_clips
 from n2s.metrics.controls import is_chance
-from n2s.metrics.semantic import classify, semantic_hits, tsne
+from n2s.metrics.semantic import ahead, classify, fold_groups, semantic_hits, tsne
 
 STIMULUS = np.repeat(np.arange(24), 5)  # 24 stimuli of 5 clips
 LABELS = np.array(["blues", "jazz", "rock"])[STIMULUS % 3]
@@ -31,11 +32,19 @@ def test_kinds_that_lie_apart_are_told(kinds):
 def test_each_fold_against_a_machine_of_its_own(kinds):
     kinds = kinds + np.random.default_rng(1).normal(size=kinds.shape) * kinds.std(0) * 2
     given = classify(kinds, LABELS, STIMULUS, n_folds=2, penalty=0.1)
+    scaled = (kinds - kinds.mean(0)) / kinds.std(0)
+    assert 0.5 < (given == LABELS).mean() < 0.95  # neither all alike nor all right: machines could differ
     for train, test in StratifiedGroupKFold(2, shuffle=True, random_state=0).split(kinds, LABELS, STIMULUS):
         assert not set(STIMULUS[train]) & set(STIMULUS[test])
-        mean, deviation = kinds[train].mean(0), kinds[train].std(0)
-        machine = SVC(kernel="linear", C=0.1).fit((kinds[train] - mean) / deviation, LABELS[train])
-        np.testing.assert_array_equal(given[test], machine.predict((kinds[test] - mean) / deviation))
+        machine = SVC(kernel="linear", C=0.1).fit(scaled[train], LABELS[train])
+        np.testing.assert_array_equal(given[test], machine.predict(scaled[test]))
+
+
+def test_what_never_changes_and_what_is_past_one_block_of_columns_is_right():
+    rng = np.random.default_rng(4)
+    shift = np.where(LABELS == "jazz", 2.0, 0.0)[:, None]
+    wide = np.concatenate([np.full((120, 2**14), 0.1, np.float32), rng.normal(size=(120, 5)) + shift], 1)
+    np.testing.assert_array_equal(classify(wide, LABELS, STIMULUS), classify(wide[:, -5:], LABELS, STIMULUS))
 
 
 def test_knowing_the_stimulus_does_not_help():
@@ -60,23 +69,76 @@ def test_rows_beside_their_controls(kinds):
         stimulus=stimulus,
         subject=subject,
         ceiling=np.concatenate([kinds, kinds]),
+        others={"fine_only": np.concatenate([noise, kinds])},
         n_permutations=4,
     )
+    np.testing.assert_array_equal(hits["fine_only"][:120], classify(noise, LABELS, STIMULUS) == LABELS)
+    np.testing.assert_array_equal(hits["fine_only"][120:], classify(kinds, LABELS, STIMULUS) == LABELS)
     summary = summarize_clips(hits, subject, bounds=(0.0, 1.0))
     assert summary["model"]["per_subject"]["a"]["value"] > 0.95
     assert is_chance(hits["model"][subject == "b"].mean(), 120, 1 / 3)
     assert summary["ceiling"]["mean"] > 0.95
     assert abs(summary["shuffled"]["mean"] - 1 / 3) < 0.12
+    # each exchange is the classification of features that stand at other clips
+    order = exchanged(stimulus, subject, n_permutations=4, seed=0)[2][:120]
+    given = classify(kinds[order], LABELS, STIMULUS)
+    np.testing.assert_array_equal(hits["shuffled"][2, :120], given == LABELS)
     assert summary["mean_prediction"]["mean"] == pytest.approx(1 / 3)  # as many clips of each kind
 
 
 def test_a_kind_of_one_stimulus_cannot_be_tested(kinds):
     story = np.repeat(["hangtime", "smoke"], 60)
     gender = np.where(story == "smoke", "woman", "man")
-    with pytest.raises(UserError, match=r"1 \(man\), 1 \(woman\) stimuli.*pass each clip as its own stimulus"):
+    with pytest.raises(
+        UserError, match=r"1 \(man\), 1 \(woman\) stimuli or stretches.*pass each clip as its own stimulus"
+    ):
         classify(kinds, gender, story)
-    with pytest.raises(UserError, match="two labels or more"):
+    with pytest.raises(UserError, match="expected two labels or more"):
         classify(kinds, np.repeat("jazz", 120), STIMULUS)
+
+
+def test_stories_of_which_a_label_has_too_few_are_cut_into_stretches():
+    story = np.repeat(["hangtime", "smoke"], 60)
+    gender = np.where(story == "smoke", "woman", "man")
+    start_s = np.tile(np.repeat(np.arange(20), 3), 2) * 2.0  # each clip was heard three times
+    groups, whole = fold_groups(gender, story, start_s)
+    assert not whole and len(set(groups)) == 10
+    for name in set(groups):
+        own = groups == name
+        assert len(set(story[own])) == 1 and own.sum() == 12
+        starts = np.unique(start_s[own])
+        assert np.ptp(starts) == 6.0  # four clips on end, with all their repeats
+    groups, whole = fold_groups(LABELS, STIMULUS, np.tile(np.arange(5), 24))
+    assert whole and (groups == STIMULUS.astype(str)).all()
+
+
+def test_exchanges_of_two_stories_are_at_chance():
+    """Between two stories, a decoder that tells them apart tells them as well when they change places."""
+    rng = np.random.default_rng(6)
+    story = np.repeat(["hangtime", "smoke"], 60)
+    told = rng.normal(size=(120, 8)) + np.where(story == "smoke", 2.0, -2.0)[:, None]
+    groups, _ = fold_groups(story, story, np.tile(np.arange(60), 2))
+    options = {"subject": np.repeat("a", 120), "n_permutations": 40}
+    hits = semantic_hits(told, story, stimulus=groups, **options)
+    assert hits["model"].mean() > 0.95
+    assert 0.3 < hits["shuffled"].mean() < 0.55
+
+
+def test_how_far_ahead_with_whole_stimuli_drawn_again():
+    rng = np.random.default_rng(7)
+    own = (rng.random(24) < 0.7)[STIMULUS].astype(float)  # all clips of a stimulus alike
+    other = (rng.random(24) < 0.4)[STIMULUS].astype(float)
+    one = ahead(own, other, stimulus=STIMULUS, subject=np.repeat("a", 120))
+    gap = (own - other)[::5]
+    assert one["mean"] == pytest.approx(gap.mean())
+    half = 1.96 * gap.std(ddof=1) / np.sqrt(24)  # as 24 stimuli, not as 120 clips
+    assert (one["high"] - one["low"]) / 2 == pytest.approx(half, rel=0.2)
+    assert one["per_subject"]["a"]["value"] == one["mean"] and "stimuli" in one["interval"]
+    subject = np.tile(["a", "b", "c"], 40)
+    three = ahead(own, other, stimulus=STIMULUS, subject=subject)
+    means = np.array([(own - other)[subject == name].mean() for name in "abc"])
+    low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert (three["mean"], three["low"], three["high"]) == pytest.approx((means.mean(), max(low, -1), min(high, 1)))
 
 
 def test_the_map_keeps_neighbours(kinds):

@@ -5,7 +5,7 @@ import pytest
 
 from n2s.metrics.feature_correlation import feature_correlations
 from n2s.metrics.identification import identification_ranks, n_way_accuracy
-from n2s.report.fmri_figures import correlation_quartiles, identification_curves, semantic_map
+from n2s.report.fmri_figures import correlation_quartiles, identification_curves
 
 SUBJECT = np.repeat(["sim/s1", "sim/s2"], 60)
 TARGET = np.tile(np.arange(60), 2)
@@ -56,19 +56,3 @@ def test_curves_are_the_accuracies_and_chance(decoded):
     assert {"shuffled brain", "mean of the training clips"} <= set(shown)
     one = identification_curves({"model": ranks["model"][:60]}, SUBJECT[:60], 60)
     assert "thin" not in one.caption
-
-
-def test_each_kind_has_its_points():
-    rng = np.random.default_rng(0)
-    labels = np.array([f"kind {i:02d}" for i in range(12)])[np.arange(60) % 12]
-    maps = {"true": rng.normal(size=(60, 2)), "decoded": rng.normal(size=(60, 2))}
-    drawing = semantic_map(maps, labels)
-    drawing.figure.canvas.draw()
-    looks = set()
-    for axes, points in zip(drawing.figure.axes, maps.values(), strict=True):
-        for group in axes.collections:
-            np.testing.assert_allclose(group.get_offsets(), points[labels == group.get_label()])
-    for group in drawing.figure.axes[0].collections:
-        looks.add((tuple(group.get_facecolor()[0]), group.get_paths()[0].vertices.tobytes()))
-    assert len(looks) == 12  # no two kinds look alike
-    assert [axes.get_title() for axes in drawing.figure.axes] == ["true", "decoded"]

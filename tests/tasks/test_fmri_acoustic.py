@@ -51,6 +51,33 @@ def test_fine_only_has_no_semantic_token(fitted, acoustic):
     assert not [name for name in state if ".tokens.semantic." in name]
 
 
+def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
+    fine = {"semantic": False}
+    assert acoustic("fit", "--experiment", "fine", model=fine, data={"subjects": ["02"]})[0] == 0
+    assert acoustic("fit")[0] == 0
+    beside = {"fine_only_run": "fine"}
+    status, _, err = acoustic("test", model=beside)
+    assert status == 2 and "fine" in err and "has no network of tiny/01; there are tiny/02" in " ".join(err.split())
+    status, out, err = acoustic("test", model=beside, data={"subjects": ["02"]})
+    assert status == 0 and "coarse to fine ahead of fine only" in " ".join(out.split()), err
+    found = scores("FMRIAcoustic")["semantic"]
+    compared = ClipResult.load(newest("FMRIAcoustic") / "test" / "test")
+    gap = found["ahead_of_fine_only"]
+    assert gap["mean"] == pytest.approx(found["model"]["mean"] - found["fine_only"]["mean"])
+    status, _, err = acoustic("test", "--experiment", "fine", model=fine, data={"subjects": ["02"]})
+    assert status == 0, err
+    alone = ClipResult.load(newest("fine") / "test" / "test")
+    np.testing.assert_allclose(compared.fine_only, alone.predicted, atol=1e-5)  # what the ablation's own test decodes
+    assert np.abs(compared.fine_only - compared.predicted).max() > 1e-3
+    assert found["fine_only"]["mean"] == pytest.approx(scores("fine")["semantic"]["model"]["mean"])
+    for model, message in (
+        (beside | fine, "this run has no semantic token either"),
+        ({"fine_only_run": "FMRIAcoustic"}, "has a semantic token. Fit it with model.semantic false"),
+    ):
+        status, _, err = acoustic("test", model=model)
+        assert status == 2 and message in " ".join(err.split()), err
+
+
 @pytest.mark.parametrize("p_truth", [0.0, 0.5, 1.0])
 def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitted, acoustic, monkeypatch, p_truth):
     given, validated, losses = [], [], FMRIAcoustic._losses

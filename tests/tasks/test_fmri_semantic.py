@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from fmri_runs import newest, scores
 from scipy import stats
@@ -16,6 +17,7 @@ from n2s.metrics.clip_result import ClipResult
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.report.fmri_html import write_clip_report
+from n2s.studies.study import Stimulus
 from n2s.tasks.clip_decoder import part_of
 
 
@@ -65,7 +67,7 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
     assert found["correlation"]["model"]["mean"] > 0.6 > 0.2 > abs(found["correlation"]["shuffled"]["mean"])
     two = found["identification"]["2"]
     assert two["model"]["mean"] > 0.85 and two["ceiling"]["mean"] == 1 and 0.3 < two["shuffled"]["mean"] < 0.6
-    assert "labels" in found["semantic_left_out"]  # one sound: its clips are of one group
+    assert found["semantic"]["folds"] == "stretches of stimuli"  # one sound: its clips are of one group
     for name in ("report.html", "metrics.csv", "last.ckpt", "run.json"):
         assert (run / name).stat().st_size > 0
 
@@ -87,7 +89,7 @@ def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(sem
     (run / "report.html").unlink()
     page = write_clip_report(run).read_text()
     assert f"{100 * found['identification']['12']['model']['mean']:.1f}% of cases" in page
-    assert "no semantic classification" in page
+    assert "5 folds of stretches of stimuli, as a label has fewer than 5 of them" in page
     with pytest.raises(UserError, match="no tested run"):
         write_clip_report(run.parent)
 
@@ -135,6 +137,31 @@ def test_labels_are_classified_where_stimuli_allow(semantic, monkeypatch):
     assert semantic("fit", model={"n_folds": 3})[0] == semantic("test", model={"n_folds": 3})[0] == 0
     found = scores("FMRISemantic")["semantic"]
     assert found["chance"] == 0.5 and found["ceiling"]["n_left_out"] == 0 and 0 <= found["model"]["mean"] <= 1
+    assert found["folds"] == "stimuli"
+
+
+def test_prompts_lie_on_the_map_as_the_target_hears_them(semantic, fitted, sounds):
+    siren, noise = 0.3 * np.sin(np.arange(16000) * 0.3), 0.1 * np.random.default_rng(0).standard_normal(24000)
+    soundfile.write("siren.wav", siren, 16000)
+    soundfile.write("noise.wav", noise, 16000)
+    Path("prompts.csv").write_text("prompt\nsiren.wav\nnoise.wav\nsiren.wav\n")
+    status, _, err = semantic("test", model={"prompts": "prompts.csv"})
+    assert status == 0, err
+    run, data = newest("FMRISemantic"), the_data(sounds)
+    result = ClipResult.load(run / "test" / "test")
+    assert result.prompt_names.tolist() == ["siren.wav", "noise.wav"]
+    mean, deviation = data.train_moments("target")
+    for name, seconds, values in zip(result.prompt_names, (1.0, 1.5), result.prompts, strict=True):
+        heard = MelStatistics(n_mels=4).extract(Stimulus(name, Path(name)), np.zeros(1), seconds)[0]
+        np.testing.assert_allclose(values, (heard - mean) / deviation, rtol=1e-4, atol=1e-4)
+    assert "Crosses: the prompts" in (run / "report.html").read_text()
+    for given, message in (
+        ("a dog barks", "'a dog barks' is a text, and the semantic stage decodes MelStatistics"),
+        ("gone.csv", "model.prompts: no table at"),
+        ("gone.wav", "model.prompts: no sound file at"),
+    ):
+        status, _, err = semantic("test", model={"prompts": given})
+        assert status == 2 and message in " ".join(err.split()), err
 
 
 @pytest.mark.parametrize(

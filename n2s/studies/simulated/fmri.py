@@ -20,7 +20,7 @@ from n2s.studies.simulated.bold_observer import BoldObserver
 from n2s.studies.simulated.bold_run import LEAD_S, count_volumes, scan, story_courses, stretch
 from n2s.studies.simulated.bold_sources import FINE_HZ, BoldListener, bold_listener, brain, channels, courses, responses
 from n2s.studies.simulated.observer import sample
-from n2s.studies.simulated.spoken import SpokenStudy, stimulus_of
+from n2s.studies.simulated.spoken import SpokenStudy, split_for, stimulus_of
 from n2s.studies.study import Recording
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
         Another seed, other people and other noise.
     max_story_s
         Cut each story at the end of the last sentence before this time (the first sentence always stays); None: whole.
+    test_stories
+        Held out for testing instead of the official story, by id, with all their languages: two that different voices
+        read give semantic classification something to tell.
     root
         Where to keep the study; None: ``simulated`` in the cache.
     """
@@ -84,6 +87,7 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
         clean: bool = True,
         seed: int = 0,
         max_story_s: float | None = None,
+        test_stories: list[str] | None = None,
         root: Path | str | None = None,
     ):
         least = {
@@ -97,6 +101,8 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
             "seed": (seed, 0),
         }
         super().__init__(stories=stories, max_story_s=max_story_s, root=root, least=least)
+        if test_stories is not None:
+            self.split = split_for(test_stories, self.split, self.name)
         self.n_subjects, self.n_repeats, self.seed, self.clean = n_subjects, n_repeats, seed, clean
         self.tr_s, self.resolution_mm, self.clip_s = float(tr_s), int(resolution_mm), float(clip_s)
         self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)

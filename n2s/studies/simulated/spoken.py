@@ -110,6 +110,27 @@ def chosen_stories(wanted: list[str] | None, study: str) -> dict[str, Story]:
     return {stimulus: story for stimulus, story in table.items() if stimulus in wanted or story.id in wanted}
 
 
+def split_for(test_stories: list[str], split: dict[str, str], study: str) -> dict[str, str]:
+    """Story id -> split, with these stories for testing in place of the official one, which is trained on.
+
+    Raises
+    ------
+    UserError
+        There is no such story among those of the split, or none is left to train on.
+    """
+    for name in test_stories:
+        if name not in split:
+            raise UserError(
+                f"{study}: no story '{name}' to test on.{nearest(name, list(split))} There are: {', '.join(split)}."
+            )
+    found = {
+        name: "test" if name in test_stories else "train" if part == "test" else part for name, part in split.items()
+    }
+    if not {"train", "test"} <= set(found.values()):
+        raise UserError(f"{study}: test_stories {test_stories} of {len(found)} stories; leave some of both kinds.")
+    return found
+
+
 def speak_into(folder: Path, story: Story, *, speech: Path, max_story_s: float | None) -> pd.DataFrame:
     """Write ``audio.wav`` (16 kHz, one channel) and ``events.parquet``, and give the events, on the audio's clock.
 

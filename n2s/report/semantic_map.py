@@ -1,0 +1,82 @@
+"""The map of what clips are about: true and decoded features by t-SNE, with the prompts among them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from n2s.metrics.clip_result import ClipScores
+from n2s.metrics.semantic import tsne
+from n2s.report.figures import Drawing, blank_panels
+from n2s.report.fmri_figures import PALETTE
+
+_MARKERS = "osD^vP*<>"
+_MOST_NAMES = 12  # prompts whose names are written beside them
+_LONGEST = 28  # characters of a name
+
+
+def semantic_drawing(scores: ClipScores) -> Drawing:
+    """The map of one subject, that of the median accuracy in telling the labels: a panel each for true, decoded, fine only."""
+    result, hits = scores.result, scores.semantic
+    subjects = np.unique(result.subject)
+    subject = subjects[0]
+    if not isinstance(hits, str):
+        right = [hits["model"][result.subject == name].mean() for name in subjects]
+        subject = subjects[np.argsort(right, kind="stable")[(len(subjects) - 1) // 2]]
+    own = result.subject == subject
+    features = {"true": result.candidates[result.target[own]], "decoded": result.predicted[own]}
+    if result.fine_only is not None:
+        features = {"true": features["true"], "coarse to fine": features["decoded"], "fine only": result.fine_only[own]}
+    prompts = np.zeros((0, result.predicted.shape[1])) if result.prompts is None else result.prompts
+    maps = {title: tsne(np.concatenate([values, prompts])) for title, values in features.items()}
+    names = [] if result.prompt_names is None else [str(name) for name in result.prompt_names]
+    whose = "" if len(subjects) == 1 else f" of {subject}, whose labels are told with the median accuracy"
+    return semantic_map(maps, scores.labels[own], names, whose=whose)
+
+
+def semantic_map(
+    maps: Mapping[str, np.ndarray], labels: np.ndarray, prompts: Sequence[str] = (), *, whose: str = ""
+) -> Drawing:
+    """Clips in a plane, coloured by label; prompts are crosses.
+
+    Parameters
+    ----------
+    maps
+        (n + m, 2) by title: clips, then prompts.
+    labels
+        (n,) of the clips, the same in all maps.
+    prompts
+        (m,) texts, or paths of sounds.
+    whose
+        Whose clips they are, for the caption.
+    """
+    kinds, n = np.unique(labels), len(labels)
+    figure, panels = blank_panels(len(maps), width=4.4 * len(maps), height=4.8)
+    for axes, (title, points) in zip(panels, maps.items(), strict=True):
+        for i, kind in enumerate(kinds):
+            # past ten kinds, colours come with other markers
+            marker = _MARKERS[(i + i // len(PALETTE)) % len(_MARKERS)]
+            here = points[:n][np.asarray(labels) == kind]
+            color, name = PALETTE[i % len(PALETTE)], str(kind) or "no label"
+            axes.scatter(*here.T, s=24, color=color, marker=marker, label=name, linewidths=0)
+        if prompts:
+            _mark(axes, points[n:], prompts)
+        axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    caption = (
+        f"Test clips{whose}, near each other where their features are alike (t-SNE, each panel for itself); distances "
+        "between groups mean nothing."
+    )
+    if prompts:
+        caption += (
+            " Crosses: the prompts' own features. Decoded features lie nearer to the mean than true ones, and of CLAP "
+            "texts lie apart from sounds: look for the neighbours of a cross, not for how far it is."
+        )
+    return Drawing("Semantic map", figure, caption)
+
+
+def _mark(axes: Axes, points: np.ndarray, prompts: Sequence[str]) -> None:
+    axes.scatter(*points.T, s=60, color="black", marker="x", linewidths=1.5, label="prompt", zorder=3)
+    for point, prompt in zip(points, prompts[:_MOST_NAMES] if len(prompts) <= _MOST_NAMES else (), strict=False):
+        name = prompt if len(prompt) <= _LONGEST else f"…{prompt[1 - _LONGEST :]}"
+        axes.annotate(name, point, xytext=(5, 5), textcoords="offset points", fontsize=8, zorder=4, parse_math=False)
