@@ -1,13 +1,15 @@
-"""Trainings that a test compares for 1, 2 and 4 processes: ``torchrun ... trainings.py FOLDER``, or `main` in one process.
+"""Trainings that a test compares for 1, 2 and 4 processes: ``python trainings.py FOLDER``.
 
-Each leaves what it found in ``FOLDER/<processes>/<rank>.pt``.
+Each process leaves what it found in ``FOLDER/<processes>/<rank>.pt``. They are forks of one that has imported everything,
+with the environment that torchrun sets.
 """
 
+import multiprocessing
 import os
+import socket
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from tiny import TinyStudy
@@ -182,15 +184,37 @@ def further_negatives(folder: Path) -> dict:
     return {"loss": trainer.callback_metrics["train/loss"], "seen": seen[0]}
 
 
-def main(folder: Path) -> None:
-    """All of them, with the rank's own file at the end."""
+def trainings(folder: Path, n: int, rank: int, port: int) -> None:
+    """All of them, as one of n processes."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "GROUP_RANK": 0}
+    if n > 1:
+        names |= {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        os.environ |= {name: str(value) for name, value in names.items()}
+    os.environ["N2S_CACHE"] = str(folder / "cache" / str(n))
     found = {"tables": tables(), "whole": whole(folder), "further": further_negatives(folder)}
-    place = folder / os.environ.get("WORLD_SIZE", "1")
+    place = folder / str(n)
     place.mkdir(parents=True, exist_ok=True)
-    torch.save(found, place / f"{os.environ.get('RANK', '0')}.pt")
+    torch.save(found, place / f"{rank}.pt")
+
+
+def main(folder: Path) -> None:
+    """One process first, whose weights all test; then 2 and 4."""
+    for n in (1, 2, 4):
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = sock.getsockname()[1]
+        forks = [
+            multiprocessing.get_context("fork").Process(target=trainings, args=(folder, n, rank, port))
+            for rank in range(n)
+        ]
+        for fork in forks:
+            fork.start()
+        for fork in forks:
+            fork.join()
+        if any(fork.exitcode for fork in forks):
+            sys.exit(f"{n} processes ended with {[fork.exitcode for fork in forks]}")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    np.seterr(all="raise", under="ignore")
     main(Path(sys.argv[1]))
