@@ -13,6 +13,7 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
+from n2s.data.near import near
 from n2s.data.recordings import PreparedRecording
 from n2s.data.scaler import Scaler
 from n2s.paths import cache_dir, disk_room, written_whole
@@ -60,12 +61,12 @@ class Scaled:
                 for at in range(0, len(table), CHUNK):
                     table[at : at + CHUNK] = self.read(at, CHUNK).numpy()
                 table.flush()
-        return torch.from_numpy(np.load(path, mmap_mode="c"))
+        return torch.from_numpy(np.load(near(path), mmap_mode="c"))
 
     @cached_property
     def brain(self) -> Tensor:
         """The memory map. Never written to: copy-on-write, which torch asks for, keeps the file as it is."""
-        return torch.from_numpy(np.load(self.prepared.folder / "brain.npy", mmap_mode="c"))
+        return torch.from_numpy(np.load(near(self.prepared.folder / "brain.npy"), mmap_mode="c"))
 
 
 class Residency(ABC):
