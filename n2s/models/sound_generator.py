@@ -70,7 +70,9 @@ class SmallAudioLDM2(SoundGenerator):
 
     def load(self, condition_dim: int) -> LatentDiffusion:
         """See `SoundGenerator`."""
-        return small_audioldm2(self.seed, condition_dim=condition_dim, channels=self.channels, variant="speech")
+        return small_audioldm2(
+            self.seed, condition_dim=condition_dim, channels=self.channels, variant="speech", placed=True
+        )
 
     def fit(self, model: LatentDiffusion, mels: Tensor) -> None:
         """See `SoundGenerator`."""

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from n2s.models.audiomae import n_patches
 from n2s.models.diffusion import LatentDiffusion, Sampler, sample
 from n2s.models.diffusion.spectrogram import N_MELS, SFREQ
 from n2s.models.mel_map import MelMap
@@ -33,8 +34,9 @@ class SoundMaker(nn.Module):
         self.diffusion: LatentDiffusion = generator.load(condition_dim)
         self.mel_map = MelMap(n_bands, N_MELS)
         self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
-        self.register_buffer("token_mean", torch.zeros(condition_dim))
-        self.register_buffer("token_deviation", torch.ones(condition_dim))
+        shape = (n_patches(duration_s), condition_dim)
+        self.register_buffer("token_mean", torch.zeros(shape))
+        self.register_buffer("token_deviation", torch.ones(shape))
 
     def prepare(self, spectrograms: np.ndarray, mels: Tensor, moments: tuple[Tensor, Tensor]) -> None:
         """Fit what has to be fitted before the UNet learns, to training clips.
@@ -49,16 +51,15 @@ class SoundMaker(nn.Module):
         self.generator.fit(self.diffusion, mels)
         self.mel_map.fit(spectrograms, mels)
         if not self.generator.published:
-            mean, deviation = moments
-            self.token_mean.copy_(mean.mean(0))
-            self.token_deviation.copy_((deviation.square().mean(0) + mean.var(0, correction=0)).sqrt())
+            self.token_mean.copy_(moments[0])
+            self.token_deviation.copy_(moments[1])
         self.ready.fill_(True)
 
     def conditions(self, tokens: Tensor) -> Tensor:
         """What the UNet is given, ``(b, n_patch, d) -> (b, n_patch, d)``.
 
-        A published UNet knows AudioMAE's tokens as they are. For one that starts from nothing each dimension is scaled over
-        clips and places: most of a token's power is one constant vector, which tells nothing.
+        A published UNet knows AudioMAE's tokens as they are. For one that starts from nothing each number is scaled over
+        clips: most of a token's power is the same in every clip, which tells nothing.
         """
         return (tokens - self.token_mean) / self.token_deviation
 

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 
 from n2s.errors import UserError
 from n2s.models.diffusion.latent_diffusion import LatentDiffusion
+from n2s.models.diffusion.placed import PlacedLinear
 from n2s.models.diffusion.vocoder import GriffinLim
 from n2s.paths import written_whole
 
@@ -92,7 +93,7 @@ def save_audioldm2(model: LatentDiffusion, folder: str | Path) -> Path:
     Raises
     ------
     UserError
-        The folder exists and is not empty, or the UNet has adapters that are not merged.
+        The folder exists and is not empty; the UNet has adapters that are not merged, or placed attention.
     """
     folder = Path(folder).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -100,6 +101,11 @@ def save_audioldm2(model: LatentDiffusion, folder: str | Path) -> Path:
     if getattr(model.unet, "peft_config", None):
         raise UserError(
             "the UNet has adapters beside its weights: merge_lora(model.unet) first, or save them by save_lora."
+        )
+    if any(isinstance(layer, PlacedLinear) for layer in model.unet.modules()):
+        raise UserError(
+            "the UNet has placed attention (small_audioldm2(placed=True)), which the format of diffusers cannot say; keep "
+            "its state dict."
         )
     with written_whole(folder) as temporary:
         model.unet.save_pretrained(temporary / "unet")
