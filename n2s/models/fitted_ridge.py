@@ -35,8 +35,9 @@ class FittedRidge(nn.Module):
         return dense.scatter_(1, self.selected, self.weights).T
 
     def forward(self, brain: Tensor) -> Tensor:
-        """``(b, v) -> (b, d)``, on the scale of the z-scored target."""
-        return torch.addmm(self.intercept, brain, self.coefficients)
+        """``(b, v) -> (b, d)``, on the scale of the z-scored target; in float32 under autocast too."""
+        with torch.autocast(brain.device.type, enabled=False):
+            return torch.addmm(self.intercept, brain, self.coefficients)
 
     def unscaled(self, decoded: Tensor) -> Tensor:
         """``(b, d) -> (b, d)`` in the target's own units."""

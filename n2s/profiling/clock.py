@@ -1,5 +1,6 @@
 """The parts of a training step, and what each takes: Lightning's own profiler interface, and the calls of networks."""
 
+import re
 from collections.abc import Callable
 
 from lightning.pytorch.profilers import Profiler
@@ -77,11 +78,12 @@ class Clock(Profiler):
     def watch(self, model: nn.Module) -> None:
         """Tell the calls of a model's networks apart, as far as they are not parts of a compiled one."""
         compiled: list[str] = []
-        for name, module in model.named_modules():
-            if not name or any(name.startswith(f"{root}.") for root in compiled):
+        for path, module in model.named_modules():
+            if not path or any(path.startswith(f"{root}.") for root in compiled):
                 continue
+            name = re.sub(r"\.\d+", ".*", path)  # layers of one list, networks of several subjects
             if module._compiled_call_impl is not None:  # hooks would be compiled with it
-                compiled.append(name)
+                compiled.append(path)
                 module._compiled_call_impl = self._timed(name, module._compiled_call_impl)
             else:
                 module.register_forward_pre_hook(lambda _, given, name=name: self._enter_network(name))

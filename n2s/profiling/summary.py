@@ -125,13 +125,14 @@ class Profile:
             f"{self.windows_per_s:.1f} {unit}/s: {1e3 * measured.step_s:.1f} ms for a step of {measured.n_windows:g} "
             f"{unit} (mean of {self.steps} steps after {self.warmup})",
             "",
-            f"{'where a step goes':44}{'ms':>9}{'share':>8}{'GFLOP/s':>10}",
+            f"{'where a step goes':48}{'ms':>9}{'share':>8}{'GFLOP/s':>10}",
         ]
         for name, spent in self.rows():
             share = spent / measured.parts_step_s
+            shown = f"{FORWARD}: the rest" if name == FORWARD else name
             if share >= SMALL or not name.startswith(FORWARD):
                 rate = measured.operations.get(name, 0.0) / spent / 1e9 if spent else 0.0
-                lines.append(f"{name:44}{1e3 * spent:9.2f}{share:8.1%}" + (f"{rate:10.1f}" if rate else ""))
+                lines.append(f"{shown:48}{1e3 * spent:9.2f}{share:8.1%}" + (f"{rate:10.1f}" if rate else ""))
         if self.largest_batch is not None:
             lines += ["", f"largest batch that fits: {self.largest_batch}"]
         sizes = [f"{name} {_size(value)}" for name, value in measured.memory.items() if name != "peak"]

@@ -30,8 +30,9 @@ class Decoded:
     fine_only: Tensor | None = None
 
     def cpu(self) -> "Decoded":
-        """A copy in main memory, without gradients."""
-        return Decoded(*(None if value is None else value.detach().cpu() for value in vars(self).values()))
+        """A copy in main memory, without gradients, in float32: NumPy has no bfloat16."""
+        row, *values = (None if value is None else value.detach().cpu() for value in vars(self).values())
+        return Decoded(row, *(None if value is None else value.float() for value in values))
 
     @classmethod
     def joined(cls, parts: list["Decoded"]) -> "Decoded":

@@ -109,10 +109,11 @@ class FMRISemantic(ClipDecoder):
         mean, deviation = target.mean(0), target.std(0)
         deviation[deviation <= CONSTANT * mean.abs()] = 1
         scaled, groups = (target - mean) / deviation, batch.group.tolist()
-        ridge = self._ridge().fit(batch.brain, scaled, groups)
-        self.network(batch).keep(ridge, mean, deviation)
-        if self.out_of_fold:
-            self._keep_out_of_fold(batch, ridge.out_of_fold(batch.brain, scaled, groups), scaled)
+        with torch.autocast(self.device.type, enabled=False):  # equations are not solved in bfloat16
+            ridge = self._ridge().fit(batch.brain, scaled, groups)
+            self.network(batch).keep(ridge, mean, deviation)
+            if self.out_of_fold:
+                self._keep_out_of_fold(batch, ridge.out_of_fold(batch.brain, scaled, groups), scaled)
         self.log("train/loss", self._loss(batch), batch_size=len(batch))
         self.log("train/alpha", ridge.alpha_, batch_size=len(batch))
         self.optimizers().step()
