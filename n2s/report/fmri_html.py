@@ -21,7 +21,7 @@ from n2s.report.fmri_figures import (
 )
 from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, heard_html, origin_html
 from n2s.report.listen import Retrieved, retrieved_segments
-from n2s.report.run_folder import learning, read_json, run_shown
+from n2s.report.run_folder import curves, read_json, run_shown
 from n2s.report.semantic_map import semantic_drawing
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
@@ -83,9 +83,9 @@ def clip_drawings(summary: dict, scores: ClipScores, windows: list[Retrieved]) -
     yield identification_by_subject(summary)
     result = scores.result
     yield correlation_quartiles(scores.correlations)
-    curves = dict(scores.ranks)
-    curves["ceiling"] = curves.pop("ideal_observer", curves["ceiling"])
-    yield identification_curves(curves, result.subject, len(result.clips))
+    ranks = dict(scores.ranks)
+    ranks["ceiling"] = ranks.pop("ideal_observer", ranks["ceiling"])
+    yield identification_curves(ranks, result.subject, len(result.clips))
     if result.mel_predicted is not None:
         order = np.argsort(scores.mel["mel_pcc"]["model"])
         some = order[np.linspace(0, len(order) - 1, min(4, len(order))).astype(int)[::-1]]
@@ -102,7 +102,7 @@ def clip_drawings(summary: dict, scores: ClipScores, windows: list[Retrieved]) -
 
 def clip_run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
     """What is drawn of a run as a whole, by title; or why it is not."""
-    return {"Learning curves": learning(run_dir), "Voxels": _voxels(run_dir)}
+    return curves(run_dir) | {"Voxels": _voxels(run_dir)}
 
 
 def clips_shown(run_dir: Path) -> list[Shown]:

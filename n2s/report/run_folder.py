@@ -12,6 +12,7 @@ from n2s.metrics import RetrievalResult
 from n2s.metrics.summary import MEASURES, ROWS, TABLE, result_ranks, table_rows
 from n2s.report.figures import Drawing, attention_maps, learning_curves, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
+from n2s.report.run_figures import throughput_curves
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
 
@@ -96,7 +97,7 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
 
 def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
     """What is drawn of a run as a whole, by title; or why it is not."""
-    return {"Learning curves": learning(run_dir), "Spatial attention": _attention(run_dir)}
+    return curves(run_dir) | {"Spatial attention": _attention(run_dir)}
 
 
 def run_shown(drawings: dict[str, Drawing | str]) -> Shown:
@@ -109,12 +110,17 @@ def shown(run_dir: Path) -> list[Shown]:
     return [*(test_set.shown() for test_set in read_test_sets(run_dir)), run_shown(run_drawings(run_dir))]
 
 
-def learning(run_dir: Path) -> Drawing | str:
-    """The curves of a run, or why there are none."""
+def curves(run_dir: Path) -> dict[str, Drawing | str]:
+    """What ``metrics.csv`` says of the training, by title; or why there is nothing."""
     file = run_dir / "metrics.csv"
     if not file.is_file():
-        return "the run has no metrics.csv"
-    return learning_curves(pd.read_csv(file)) or "metrics.csv holds neither a loss nor an accuracy by epoch"
+        return dict.fromkeys(("Learning curves", "Throughput"), "the run has no metrics.csv")
+    with reading(file, "what `n2s fit` logs", "Fit again."):
+        metrics = pd.read_csv(file)
+        return {
+            "Learning curves": learning_curves(metrics) or "metrics.csv holds neither a loss nor an accuracy by epoch",
+            "Throughput": throughput_curves(metrics) or "metrics.csv holds no throughput",
+        }
 
 
 def _attention(run_dir: Path) -> Drawing | str:

@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 
 from n2s.models.diffusion.spectrogram import FLOOR, HOP, SFREQ, WINDOW, log_mel
-from n2s.report.figures import COLORS, LINES, Drawing, blank_panels
+from n2s.report.figures import COLORS, LINES, Drawing
 from n2s.report.listen import Retrieved
 
 RANGE_DB = 60.0  # below the loudest of what was heard
@@ -88,7 +88,7 @@ def heard_spectrograms(windows: Sequence[Retrieved]) -> Drawing | None:
     return Drawing("Segments as spectrograms", figure, caption)
 
 
-def true_and_decoded(sounds: Mapping[str, Sequence[np.ndarray | None]], clips: Sequence[str]) -> Drawing:
+def true_and_decoded(sounds: Mapping[str, Sequence[np.ndarray | None]], clips: Sequence[str], subject: str) -> Drawing:
     """What was heard above what each method made of it, a column a clip.
 
     Parameters
@@ -97,6 +97,8 @@ def true_and_decoded(sounds: Mapping[str, Sequence[np.ndarray | None]], clips: S
         Samples (n,) at 16 kHz of each clip by method, the stimulus first; None where a method has none.
     clips
         Their names.
+    subject
+        Who heard them.
     """
     figure = spectrogram_grid(
         list(sounds.values()),
@@ -105,14 +107,16 @@ def true_and_decoded(sounds: Mapping[str, Sequence[np.ndarray | None]], clips: S
         by="column",
     )
     caption = (
-        "Log-mel spectrograms of what was heard and of what each method made of it; clips evenly taken from all. A column "
-        f"has one scale, {RANGE_DB:g} dB below the loudest of what was heard."
+        f"Log-mel spectrograms of what {subject} heard, and of what each method made of it; clips evenly taken from all. "
+        f"A column has one scale, {RANGE_DB:g} dB below the loudest of what was heard."
     )
     return Drawing("True and decoded sounds", figure, caption)
 
 
 def method_scores(methods: Mapping[str, Mapping[str, dict]], subject: str) -> Drawing:
     """A panel a score, a bar a method, with the bootstrap interval over clips; dotted: chance.
+
+    Of identification, 2-way and 10-way (or what is nearest below).
 
     Parameters
     ----------
@@ -122,30 +126,43 @@ def method_scores(methods: Mapping[str, Mapping[str, dict]], subject: str) -> Dr
         Who heard the clips.
     """
     names = list(methods)
-    scores = list(dict.fromkeys(name for one in methods.values() for name in one))
-    figure, panels = blank_panels(len(scores), width=1.6 + 1.75 * len(scores), height=1.5 + 0.32 * len(names))
-    for i, (axes, score) in enumerate(zip(panels, scores, strict=True)):
+    entries = _drawn({score: entry for one in methods.values() for score, entry in one.items()})
+    n_columns = min(4, len(entries))
+    n_rows = -(-len(entries) // n_columns)
+    figure = Figure(figsize=(8.8, n_rows * (0.9 + 0.26 * len(names))), dpi=130, layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, squeeze=False)
+    for axes in panels.flat[len(entries) :]:
+        axes.set_axis_off()
+    for i, (score, entry) in enumerate(entries.items()):
+        axes = panels.flat[i]
+        axes.spines[["top", "right"]].set_visible(False)
         for row, name in enumerate(names):
-            entry = methods[name].get(score)
-            if entry is None or entry["generated"]["mean"] is None:
+            found = methods[name].get(score, {}).get("generated")
+            if found is None or found["mean"] is None:
                 continue
-            found = entry["generated"]
             ends = None if found["low"] is None else [[found["mean"] - found["low"]], [found["high"] - found["mean"]]]
             color = COLORS.get(name, COLORS["model"] if row == 0 else "#999999")
             axes.barh(row, found["mean"], xerr=None if ends is None else np.maximum(ends, 0), color=color, capsize=2)
-        entry = next(one[score] for one in methods.values() if score in one)
         if entry["chance"] is not None:
             axes.axvline(entry["chance"], color=COLORS["chance"], linestyle=LINES["chance"], linewidth=1.8)
-        better = "" if entry["higher_is_better"] else "\n(lower is better)"
-        axes.set_title(entry["label"] + better, fontsize=9)
-        axes.set_yticks(range(len(names)), labels=names if i == 0 else [""] * len(names))
+        axes.set_title(entry["label"] + ("" if entry["higher_is_better"] else " (lower is better)"), fontsize=9)
+        axes.set_yticks(range(len(names)), labels=names if i % n_columns == 0 else [""] * len(names))
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(labelsize=8)
     caption = (
         f"Mean over the clips that {subject} heard, with its 95% bootstrap interval over clips; dotted: chance. The best "
         "that can be had is 'ceiling' (true features, sampled); 'shuffled' has another clip's brain response."
     )
-    return Drawing(f"Scores by method, {subject}", figure, caption)
+    return Drawing("Scores by method", figure, caption)
+
+
+def _drawn(entries: dict[str, dict]) -> dict[str, dict]:
+    """Of each kind of identification two."""
+    ways = sorted({int(score.partition("@")[2]) for score in entries if "@" in score})
+    chosen = {min(ways), max(way for way in ways if way <= 10)} if ways else set()
+    return {
+        score: entry for score, entry in entries.items() if "@" not in score or int(score.partition("@")[2]) in chosen
+    }
 
 
 def _short(text: str, most: int = 30) -> str:

@@ -68,7 +68,7 @@ def voxel_maps(weights: list[VoxelWeights]) -> Drawing | None:
     height = max((high - low)[up] for _, (_, up), _ in VIEWS) / sum(widths)
     figure = Figure(figsize=(9.0, 0.4 + len(shown) * (0.6 + 7.4 * height)), dpi=120, layout="constrained")
     panels = figure.subplots(len(shown), len(VIEWS), squeeze=False, width_ratios=widths)
-    for row, one in zip(panels, shown, strict=True):
+    for i, (row, one) in enumerate(zip(panels, shown, strict=True)):
         relative = one.strength / max(one.strength.mean(), 1e-12)
         order = np.argsort(relative)
         top = max(1.0, float(np.quantile(relative, 0.995)))
@@ -81,7 +81,7 @@ def voxel_maps(weights: list[VoxelWeights]) -> Drawing | None:
             axes.set_facecolor("#f4f4f4")
             axes.tick_params(labelsize=7)
             axes.set_xlabel(f"{ends[0]}   (mm)   {ends[1]}", fontsize=8)
-            if row is panels[0]:
+            if i == 0:
                 axes.set_title(title, fontsize=10)
         row[0].set_ylabel(one.subject, fontsize=9)
         figure.colorbar(squares, ax=row.tolist(), label="weight / mean weight", shrink=0.8, aspect=15)

@@ -21,7 +21,9 @@ from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
 from n2s.report.listening_page import evenly, write_listening_page
 from n2s.report.method_scores import chosen_networks, print_methods, score_methods
+from n2s.report.sound_html import sounds_shown, write_sound_report
 from n2s.report.sound_methods import SoundMethods
+from n2s.report.wandb import log_shown
 from n2s.report.write_stitched import FOLDER, clear_stitched, write_stitched
 from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
 from n2s.tasks.acoustic_stage import object_of
@@ -105,6 +107,8 @@ class WriteSounds(Callback):
             path.write_text(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
         print_methods(found, console)
         self._page(console, module.sounds.page_clips)
+        console.print(f"report: {write_sound_report(self.folder)}", soft_wrap=True, highlight=False)
+        log_shown(trainer.loggers, self.folder, lambda: sounds_shown(self.folder))
 
     def _page(self, console: Console, n_clips: int) -> None:
         table = read_manifest(self.folder)

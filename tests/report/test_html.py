@@ -18,6 +18,7 @@ SECTIONS = [
     "Accuracy by subject",
     "Accuracy by rank",
     "Learning curves",
+    "Throughput",
     "Spatial attention",
     "Similarity of brain and speech",
     "Segments as spectrograms",
@@ -107,7 +108,7 @@ def test_two_test_sets_are_named_and_noise_is_said_to_be_inside_chance(run_dir):
     page = write_report(run_dir).read_text()
     found = headings(page)
     assert found[:2] == ["Summary: test", "Summary: unseen"]
-    assert len(found) == 6 + 5 + 3  # the other set has no sounds
+    assert len(found) == 6 + 5 + 4  # the other set has no sounds
     assert "no ceiling is known" in page
     assert page.index("is outside the") < page.index("is inside the")
 

@@ -17,6 +17,7 @@ from n2s.metrics.clip_result import ClipResult
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.report.fmri_html import write_clip_report
+from n2s.report.voxel_figures import read_voxels
 from n2s.studies.study import Stimulus
 from n2s.tasks.clip_decoder import part_of
 
@@ -51,6 +52,9 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
         assert (own.coefficients != 0).sum(0).tolist() == [6] * 12
         np.testing.assert_allclose(own.voxel_mean, data.scales[index].mean)
         assert own.strongest(3).tolist() == ridge.strongest(3).tolist()
+        kept = read_voxels(run / "test" / "voxels.npz")[index]
+        assert kept.subject == f"tiny/0{index + 1}" and kept.places is None
+        np.testing.assert_allclose(kept.strength, np.linalg.norm(ridge.coef_, axis=1), atol=1e-6)
         decoded = ridge.predict(test.brain) * train.target.std(0) + train.target.mean(0)
         rows = data.splits["test"].rows_of(index)
         np.testing.assert_allclose(result.predicted[rows], (decoded.numpy() - mean) / deviation, atol=1e-4)
