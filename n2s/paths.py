@@ -3,10 +3,13 @@
 import errno
 import hashlib
 import os
+import platform
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -25,10 +28,12 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path`` to write a file or folder to; rename it to ``path`` at the end.
 
     A kill or a full disk leaves ``path`` as it was. If another process has finished a folder ``path`` in the
-    meantime, that one stays and ours is dropped: both were made from the same settings.
+    meantime, that one stays and ours is dropped: both were made from the same settings. What killed processes of this
+    machine have left in the folder is cleared away.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    _clear_left(path.parent.absolute())
+    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.part")
     try:
         yield temporary
         if temporary.is_dir() and path.is_dir():
@@ -43,6 +48,39 @@ def written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@cache
+def _clear_left(folder: Path) -> None:
+    """Remove what processes that live no more were writing to a folder; once a process and folder: large ones are slow."""
+    for left in folder.glob(".*.part"):
+        found = re.fullmatch(r"\..+\.([0-9a-f]{6})-(\d+)-[0-9a-f]{6}\.part", left.name)
+        if not found or found[1] != _machine() or _alive(int(found[2])):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)  # another process may be clearing it too
+        else:
+            left.unlink(missing_ok=True)
+
+
+@cache
+def _machine() -> str:
+    """A short hash of where this process' number means something: the machine, and on Linux the container."""
+    namespace = Path("/proc/self/ns/pid")
+    inside = os.readlink(namespace) if namespace.is_symlink() else ""
+    return hashlib.sha256(f"{platform.node()} {inside}".encode()).hexdigest()[:6]
+
+
+def _alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # there, signal 0 would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 @contextmanager

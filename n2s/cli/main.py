@@ -246,7 +246,9 @@ class CLI(LightningCLI):
         if not run.last.exists():
             (run.folder / "metrics.csv").unlink(missing_ok=True)
         if not self.choice.new:
-            run.update(resumed=[*run.read()["resumed"], now()])
+            record = run.read()
+            continued = [*record.get("continued", []), {"at": now()} | provenance()]  # perhaps elsewhere, by other code
+            run.update(resumed=[*record["resumed"], now()], continued=continued)
 
     def _record(self, status: str) -> None:
         """Write the config and the record of a new run."""

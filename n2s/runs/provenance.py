@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -18,11 +19,17 @@ PACKAGES = (
     "lightning",
     "jsonargparse",
     "transformers",
+    "diffusers",
+    "peft",
     "numpy",
     "scipy",
+    "scikit-learn",
     "pandas",
     "mne",
     "mne-bids",
+    "nilearn",
+    "soundfile",
+    "espeakng-loader",
 )
 
 
@@ -59,15 +66,27 @@ def git_state(package: Path) -> dict | None:
 
 
 def hardware() -> dict:
-    """Processor, cores and accelerators."""
-    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    """Processor, memory and accelerators."""
+    devices = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return {
         "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "accelerators": devices or (["mps"] if torch.backends.mps.is_available() else []),
+        "threads": torch.get_num_threads(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "accelerators": [one.name for one in devices] or (["mps"] if torch.backends.mps.is_available() else []),
+        "accelerator_memory_gb": [round(one.total_memory / 1e9, 1) for one in devices],
         "cuda": torch.version.cuda if devices else None,
+        "cudnn": torch.backends.cudnn.version() if devices else None,
         "processes": int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1),
     }
+
+
+def processor() -> str:
+    """The processor's name, as Linux tells it; else what Python knows of it."""
+    told = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.is_file() else []
+    return names[0].strip() if names else platform.processor()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -1,0 +1,264 @@
+"""Kill real fits with SIGKILL at random moments, give the same command again, compare with the uninterrupted run.
+
+    python benchmarks/kills.py [--kills 30] [--seed 0] [--epochs 3] [--keep FOLDER]
+
+Each fit has a folder and a cache of its own, so that it simulates, prepares, computes features, trains and validates. Two
+of three kills aim at a stage in turn, at a random moment of it; the others fall anywhere. Every fourth fit is killed again
+while it goes on. A fit is a forked process that has everything imported: else imports would be most of its time.
+Exit status 0: every stage was hit, and every run ended with the bits of the uninterrupted one and left no orphan.
+"""
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["WANDB_MODE"] = "disabled"
+
+import argparse  # noqa: E402
+import contextlib  # noqa: E402
+import functools  # noqa: E402
+import multiprocessing  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from collections import Counter  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from dataclasses import dataclass, field  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from lightning.pytorch import Trainer  # noqa: E402
+from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop  # noqa: E402
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop  # noqa: E402
+
+import n2s.cli.main  # noqa: E402
+from n2s.__main__ import main  # noqa: E402
+from n2s.callbacks import AtomicCheckpointIO, MetricsCSV  # noqa: E402
+from n2s.data import MEGDataModule  # noqa: E402
+from n2s.features.store import FeatureStore  # noqa: E402
+from n2s.runs.compare import results  # noqa: E402
+from n2s.runs.run import Run, runs_of  # noqa: E402
+
+RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
+OVERLAY = """
+data:
+  init_args:
+    studies:
+      simulated:
+        class_path: n2s.studies.SimulatedMEG
+        init_args: {{n_subjects: 1, max_story_s: 24.0, stories: [lighthouse.en, orchestra, train]}}
+    batch_size: 4
+    n_jobs: 1
+model:
+  init_args:
+    encoder: {{class_path: n2s.models.BrainEncoder, init_args: {{n_virtual: 8, n_fourier: 32, hidden: 8, depth: 2}}}}
+    scheduler: {{class_path: torch.optim.lr_scheduler.CosineAnnealingLR, init_args: {{T_max: {epochs}}}}}
+trainer: {{max_epochs: {epochs}, enable_progress_bar: false, enable_model_summary: false, logger: false,
+          accelerator: cpu, log_every_n_steps: 1}}
+"""
+STAGES = ("starting", "preparing", "features", "training", "validation", "saving", "logging", "after the fit")
+AIMED = STAGES[1:]
+
+
+class Progress:
+    """Shared with a fit: the stage that it is in, and how often it has entered each."""
+
+    def __init__(self):
+        self.stage = multiprocessing.RawValue("i", 0)
+        self.entered = multiprocessing.RawArray("i", len(STAGES))
+        self.spent_s = multiprocessing.RawArray("d", len(STAGES))
+
+    def during(self, name: str, function: Callable) -> Callable:
+        """``function``, which says that it runs, and for how long."""
+        index = STAGES.index(name)
+
+        @functools.wraps(function)
+        def told(*args, **kwargs):
+            before, self.stage.value = self.stage.value, index
+            self.entered[index] += 1
+            start = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.spent_s[index] += time.perf_counter() - start
+                self.stage.value = before
+
+        return told
+
+    def watch(self) -> None:
+        """Let the fit in this process say where it is."""
+        for name, owner, method in (
+            ("preparing", MEGDataModule, "prepare"),
+            ("features", FeatureStore, "frames"),
+            ("training", _TrainingEpochLoop, "run"),
+            ("validation", _EvaluationLoop, "run"),
+            ("saving", AtomicCheckpointIO, "save_checkpoint"),
+            ("logging", MetricsCSV, "log_metrics"),
+        ):
+            setattr(owner, method, self.during(name, getattr(owner, method)))
+        fit, last = Trainer.fit, STAGES.index("after the fit")
+
+        @functools.wraps(fit)
+        def fit_then_say(*args, **kwargs):
+            fit(*args, **kwargs)
+            self.stage.value = last
+            self.entered[last] += 1
+
+        Trainer.fit = fit_then_say
+
+
+@dataclass
+class Trial:
+    """One run, and what was done to it."""
+
+    folder: Path
+    epochs: int
+    kills: list[str] = field(default_factory=list)  # the stages that it was killed in
+
+    def start(self) -> tuple[multiprocessing.Process, Progress]:
+        """The command, the same each time."""
+        progress = Progress()
+        process = multiprocessing.get_context("fork").Process(target=self._fit, args=(progress,))
+        process.start()
+        return process, progress
+
+    def _fit(self, progress: Progress) -> None:
+        for name in ("cache", "runs", "tmp"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        os.environ |= {"N2S_CACHE": str(self.folder / "cache"), "N2S_RUNS": str(self.folder / "runs")}
+        os.environ["TMPDIR"] = tempfile.tempdir = str(self.folder / "tmp")
+        os.chdir(self.folder)
+        said = os.open(self.folder / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        (self.folder / "tiny.yaml").write_text(OVERLAY.format(epochs=self.epochs))
+        sys.argv = ["n2s", "fit", "--config", str(RECIPE), "--config", "tiny.yaml"]
+        progress.watch()
+        main()
+
+    def kill(self, ready: Callable[[Progress], bool], wait_s: float) -> bool:
+        """Start, kill ``wait_s`` after ``ready``; False if the fit had ended before."""
+        process, progress = self.start()
+        while process.is_alive() and not ready(progress):
+            time.sleep(2e-4)
+        time.sleep(wait_s)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGSTOP)  # so that it is killed where it is looked at
+        stage = STAGES[progress.stage.value]
+        process.kill()
+        process.join()
+        killed = process.exitcode == -signal.SIGKILL
+        if killed:
+            self.kills.append(stage)
+        return killed
+
+    def finish(self) -> tuple[float, Progress]:
+        """The same command to its end."""
+        begun = time.perf_counter()
+        process, progress = self.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(f"{self.folder}: exit status {process.exitcode}\n{(self.folder / 'said').read_text()}")
+        return time.perf_counter() - begun, progress
+
+    @property
+    def run(self) -> Run:
+        """There is one, however often the command was given."""
+        (run,) = runs_of(self.folder / "runs" / "meg_contrastive")
+        return run
+
+    @property
+    def finished(self) -> bool:
+        """Whether the record says so."""
+        return any(run.finished for run in runs_of(self.folder / "runs" / "meg_contrastive"))
+
+    def orphans(self) -> list[str]:
+        """What a killed process left and nobody needs."""
+        found = [path for path in self.folder.rglob("*.part")]
+        found += [path for path in (self.folder / "tmp").rglob("*")]
+        found += [p for p in self.run.folder.iterdir() if p.name not in EXPECTED]
+        return sorted({str(path.relative_to(self.folder)) for path in found})
+
+
+EXPECTED = {"best.ckpt", "last.ckpt", "config.yaml", "run.json", "metrics.csv", ".lock"}
+
+
+def differences(run: Run, other: Run) -> list[str]:
+    """What is not the same to the bit: checkpoints, every logged number, the data."""
+    found = [f"{name}: {told}" for name, all_told in results(run, other).items() for told in all_told]
+    found += [] if run.read()["data"] == other.read()["data"] else ["data"]
+    return found + ([] if run.finished else ["not finished"])
+
+
+def kill_once(trial: Trial, rng: np.random.Generator, aim: str | None, whole_s: float, typical: Progress) -> None:
+    """Kill at a moment of the stage, or of the whole fit; again if it was faster than that."""
+    for _ in range(5):
+        if aim is None:
+            killed = trial.kill(
+                lambda progress: True, rng.uniform(0, 0.7 * whole_s)
+            )  # the first was slower: it found cold files
+        else:
+            index = STAGES.index(aim)
+            occurrence = rng.integers(1, max(typical.entered[index], 1), endpoint=True)
+            lasts_s = typical.spent_s[index] / max(typical.entered[index], 1)
+            wait_s = rng.uniform(0, 0.9 * lasts_s)
+            killed = trial.kill(lambda p, i=index, k=occurrence: p.entered[i] >= k, wait_s)
+        if killed or trial.finished:
+            return
+
+
+def benchmark(n_kills: int, epochs: int, seed: int, folder: Path) -> int:
+    """Print the table; gives how many stages were missed and runs differed."""
+    rng = np.random.default_rng(seed)
+    reference = Trial(folder / "uninterrupted", epochs)
+    whole_s, typical = reference.finish()
+    print(f"uninterrupted: {whole_s:.1f} s; entered " + ", ".join(map("{} {}".format, STAGES[1:], typical.entered[1:])))
+    hit, failed, number, done = Counter(), 0, 0, 0
+    print("run  killed in                        resumed to the bit  orphans")
+    while done < n_kills:
+        trial = Trial(Path(tempfile.mkdtemp(prefix=f"run{number:02d}-", dir=folder)), epochs)
+        aims = [AIMED[number % len(AIMED)] if number % 3 else None] + [None] * (number % 4 == 3)
+        for aim in aims[: n_kills - done]:
+            if not trial.finished:
+                kill_once(trial, rng, aim, whole_s, typical)
+        if not trial.kills:
+            continue  # it was over sooner than the first; another folder
+        if not trial.finished:  # it may have been killed after its last word
+            trial.finish()
+        wrong, orphans = differences(trial.run, reference.run), trial.orphans()
+        failed += bool(wrong or orphans)
+        hit.update(trial.kills)
+        done += len(trial.kills)
+        print(
+            f"{number:3}  {', '.join(trial.kills):32} {'yes' if not wrong else ', '.join(wrong):19} {', '.join(orphans) or '-'}",
+            flush=True,
+        )
+        number += 1
+    missed = [stage for stage in STAGES if not hit[stage]]
+    print(f"{done} kills of {number} runs: " + ", ".join(f"{hit[stage]} {stage}" for stage in STAGES))
+    print(
+        f"{number - failed} of {number} resumed, bit-identical, without orphans; stages missed: {', '.join(missed) or 'none'}"
+    )
+    return failed + len(missed)
+
+
+def cli() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="work there and leave everything")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.keep:
+        return benchmark(given.kills, given.epochs, given.seed, given.keep.absolute())
+    with tempfile.TemporaryDirectory() as folder:
+        return benchmark(given.kills, given.epochs, given.seed, Path(folder))
+
+
+if __name__ == "__main__":
+    assert n2s.cli.main  # imported before the first fork
+    sys.exit(cli())

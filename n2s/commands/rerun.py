@@ -1,0 +1,80 @@
+"""``n2s rerun``: repeat a run from its record, and compare."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from n2s.runs.run import Run
+
+
+def rerun(run_dir: Path) -> None:
+    """Train a run again from its config and seed, into a folder beside it, and compare the two to the bit.
+
+    Says first what else differs: versions, commit, data, hardware. What was tested is tested again. Exit status 0: the
+    same checkpoints and numbers; 1: not. Given again, it goes on where it was stopped.
+
+    Parameters
+    ----------
+    run_dir
+        The finished run's folder. A relative path in its config is taken from here, so call it where you called fit.
+    """
+    from n2s.runs.compare import check_finished, origins, results
+    from n2s.runs.run import Run
+
+    run = Run(run_dir.expanduser().absolute())
+    check_finished(run)
+    again = _free(run)
+    _command("fit", run, again, *_started_from(run))
+    if (run.folder / "test.csv").is_file():
+        _command("test", run, again)
+    print(f"\ncompared: {run.folder} and {again.folder}")
+    _tell("made from", origins(run, again))
+    found = results(run, again)
+    _tell("came out", found)
+    equal = not any(found.values())
+    print("the same, to the bit" if equal else "NOT the same")
+    if not equal:
+        sys.exit(1)
+
+
+def _free(run: "Run") -> "Run":
+    """The folder of the repetition: one that was begun and is not finished, else a new one."""
+    from n2s.runs.run import Run
+
+    count = 1
+    while True:
+        again = Run(run.folder.with_name(f"{run.name}_rerun{count if count > 1 else ''}"))
+        if not again.folder.exists() or (again.exists() and not again.finished):
+            return again
+        count += 1
+
+
+def _started_from(run: "Run") -> list[str]:
+    checkpoint = run.read()["started_from"]
+    return ["--ckpt_path", checkpoint] if checkpoint else []
+
+
+def _command(verb: str, run: "Run", again: "Run", *words: str) -> None:
+    """What a user would type."""
+    from n2s.cli.main import main
+
+    before, name = sys.argv, os.environ.get("N2S_RUN")
+    experiment, runs = run.folder.parent, run.folder.parents[1]
+    places = ("--runs_dir", str(runs), "--experiment", experiment.name)
+    sys.argv = ["n2s", verb, "--config", str(run.config), *places, *words]
+    os.environ["N2S_RUN"] = again.name
+    try:
+        main()
+    finally:
+        sys.argv = before
+        if name is None:
+            del os.environ["N2S_RUN"]
+        else:
+            os.environ["N2S_RUN"] = name
+
+
+def _tell(what: str, differences: dict[str, list[str]]) -> None:
+    for name, told in differences.items():
+        print(f"  {what:9}  {name:13}  {'equal' if not told else '; '.join(told)}")
