@@ -100,7 +100,10 @@ def absent(heard: Heard) -> dict[str, str]:
 
 
 def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[str, ByClip]:
-    """The scores that compare clip by clip; ``identification_mel@2`` is 2-way."""
+    """The scores that compare clip by clip; ``identification_mel@2`` is 2-way, by correlation.
+
+    Of spectrograms their mean over clips is taken off before, of the generated and of the true ones apart.
+    """
     found: dict[str, ByClip] = {
         "mel_pcc": lambda order: _mels(mel_pcc, generated, reference, order),
         "mel_psnr": lambda order: _mels(_psnr, generated, reference, order),
@@ -111,7 +114,7 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
         found["clap"] = lambda order: (reference.clap * generated.clap[order]).sum(1)
     shortest = min(mel.shape[1] for mel in (*reference.mel, *generated.mel))
     features = {
-        "mel": [np.stack([mel[:, :shortest].ravel() for mel in heard.mel]) for heard in (generated, reference)],
+        "mel": [_own(heard.mel, shortest) for heard in (generated, reference)],
         "cnn14": [generated.embedding, reference.embedding],
         "clap": [generated.clap, reference.clap],
         "semantic": [generated.semantic, reference.semantic],
@@ -121,6 +124,12 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
             matrix = correlations(decoded, true)
             found |= {f"identification_{kind}@{n_way}": _identified(matrix, n_way) for n_way in n_ways}
     return found
+
+
+def _own(mels: list[np.ndarray], n_frames: int) -> np.ndarray:
+    """(n, d): what spectrograms have not in common, for one voice's correlate whatever it says."""
+    stacked = np.stack([mel[:, :n_frames].ravel() for mel in mels])
+    return stacked - stacked.mean(0)
 
 
 def by_set(heard: Heard) -> dict[str, list[np.ndarray]]:
