@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -213,7 +214,13 @@ def _continued(run: Run, settings: dict) -> Choice:
 
 def _started(folder: Path, settings: dict, why: str) -> Choice:
     message = f"run: {shown(folder)} (new{why and '; '}{why})"
-    return Choice(str(folder.absolute()), settings["started_from"], uuid.uuid4().hex[:12], True, message)
+    return Choice(str(folder.absolute()), settings["started_from"], _run_id(), True, message)
+
+
+def _run_id() -> str:
+    """Of a new run; in a W&B sweep the one that its agent gave, which W&B takes whatever else it is told."""
+    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+    return given or uuid.uuid4().hex[:12]
 
 
 def _why_new(unfinished: list[Run], settings: dict, *, fresh: bool) -> str:
