@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from n2s.metrics.clip_result import ClipScores
 from n2s.metrics.semantic import tsne
@@ -11,8 +10,8 @@ from n2s.report.figures import Drawing, blank_panels
 from n2s.report.fmri_figures import PALETTE
 
 _MARKERS = "osD^vP*<>"
-_MOST_NAMES = 12  # prompts whose names are written beside them
-_LONGEST = 28  # characters of a name
+_MOST_NAMES = 12  # prompts that are numbered, and named in the caption
+_LONGEST = 40  # characters of a name
 
 
 def semantic_drawing(scores: ClipScores) -> Drawing:
@@ -50,7 +49,7 @@ def semantic_map(
     whose
         Whose clips they are, for the caption.
     """
-    kinds, n = np.unique(labels), len(labels)
+    kinds, n, named = np.unique(labels), len(labels), len(prompts) <= _MOST_NAMES
     figure, panels = blank_panels(len(maps), width=4.4 * len(maps), height=4.8)
     for axes, (title, points) in zip(panels, maps.items(), strict=True):
         for i, kind in enumerate(kinds):
@@ -60,7 +59,9 @@ def semantic_map(
             color, name = PALETTE[i % len(PALETTE)], str(kind) or "no label"
             axes.scatter(*here.T, s=24, color=color, marker=marker, label=name, linewidths=0)
         if prompts:
-            _mark(axes, points[n:], prompts)
+            axes.scatter(*points[n:].T, s=60, color="black", marker="x", linewidths=1.5, label="prompt", zorder=3)
+            for number, point in enumerate(points[n:] if named else (), start=1):
+                axes.annotate(f"{number}", point, xytext=(5, 5), textcoords="offset points", fontsize=9, zorder=4)
         axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     caption = (
@@ -68,15 +69,13 @@ def semantic_map(
         "between groups mean nothing."
     )
     if prompts:
+        which = f" ({', '.join(f'{i} {_short(name)}' for i, name in enumerate(prompts, start=1))})" if named else ""
         caption += (
-            " Crosses: the prompts' own features. Decoded features lie nearer to the mean than true ones, and of CLAP "
+            f" Crosses: the prompts' own features{which}. Decoded features lie nearer to the mean than true ones, and of CLAP "
             "texts lie apart from sounds: look for the neighbours of a cross, not for how far it is."
         )
     return Drawing("Semantic map", figure, caption)
 
 
-def _mark(axes: Axes, points: np.ndarray, prompts: Sequence[str]) -> None:
-    axes.scatter(*points.T, s=60, color="black", marker="x", linewidths=1.5, label="prompt", zorder=3)
-    for point, prompt in zip(points, prompts[:_MOST_NAMES] if len(prompts) <= _MOST_NAMES else (), strict=False):
-        name = prompt if len(prompt) <= _LONGEST else f"…{prompt[1 - _LONGEST :]}"
-        axes.annotate(name, point, xytext=(5, 5), textcoords="offset points", fontsize=8, zorder=4, parse_math=False)
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"

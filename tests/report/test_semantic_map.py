@@ -27,14 +27,17 @@ def test_each_kind_has_its_points_and_prompts_are_crosses():
             np.testing.assert_allclose(found[kind].get_offsets(), points[:60][labels == kind])
         np.testing.assert_allclose(found["prompt"].get_offsets(), points[60:])
         written = {text.get_text(): text.xy for text in axes.texts}
-        assert written.keys() == {"cost $5 or $6", "…/long/folder/name/siren.wav"}  # as they are, or their ends
-        np.testing.assert_allclose(written["cost $5 or $6"], points[60])
+        assert written.keys() == {"1", "2"}
+        np.testing.assert_allclose([written["1"], written["2"]], points[60:])
     for kind, group in groups_of(drawing.figure.axes[0]).items():
         if kind != "prompt":
             looks.add((tuple(group.get_facecolor()[0]), group.get_paths()[0].vertices.tobytes()))
     assert len(looks) == 12  # no two kinds look alike
     assert [axes.get_title() for axes in drawing.figure.axes] == ["true", "decoded"]
-    assert "Crosses" in drawing.caption and "Crosses" not in semantic_map(maps, np.tile(labels, 2)[:62]).caption
+    assert f"features (1 cost $5 or $6, 2 …{prompts[1][-39:]})." in drawing.caption and len(prompts[1]) > 40
+    many = semantic_map({"true": rng.normal(size=(73, 2))}, labels, [f"prompt {i}" for i in range(13)])
+    assert not many.figure.axes[0].texts and "features. Decoded" in many.caption
+    assert "Crosses" not in semantic_map(maps, np.tile(labels, 2)[:62]).caption
 
 
 def result_of(noise, **more):
