@@ -11,7 +11,7 @@ from n2s import __main__ as command
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
-RECIPES = sorted(CONFIGS.rglob("*.yaml"))
+RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "sweeps")  # those: test_sweeps.py
 STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
 
 
