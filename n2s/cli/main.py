@@ -16,8 +16,9 @@ from jsonargparse import Namespace
 from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from n2s.callbacks import AtomicCheckpointIO, StepSeed
 from n2s.cli.errors import ReadableErrors, other_weights
@@ -172,7 +173,10 @@ class CLI(LightningCLI):
             # each writes what its own tasks made
             callbacks += [write(self.choice.run.folder, config.seed_everything) for write in writers]
         config.trainer.callbacks = callbacks
-        trainer = super().instantiate_trainer(**kwargs)
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except (ValueError, MisconfigurationException) as error:  # Lightning's word on options that do not go together
+            raise UserError(f"trainer: {error}") from error
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(training=fit)
         return trainer
@@ -299,9 +303,12 @@ def _worth_saying(record: logging.LogRecord) -> bool:
 
 def _processes() -> dict[str, int]:
     """As many processes as torchrun or Slurm has started, so that no recipe has to say it."""
-    nodes = os.environ.get("GROUP_WORLD_SIZE") or os.environ.get("SLURM_NNODES")
-    found = {"devices": os.environ.get("LOCAL_WORLD_SIZE"), "num_nodes": nodes}
-    return {key: int(value) for key, value in found.items() if value}
+    names = {"devices": "LOCAL_WORLD_SIZE", "num_nodes": "GROUP_WORLD_SIZE"}
+    if not TorchElasticEnvironment.detect():
+        names = (
+            {"devices": "SLURM_NTASKS_PER_NODE", "num_nodes": "SLURM_NNODES"} if "SLURM_PROCID" in os.environ else {}
+        )
+    return {key: int(os.environ[name]) for key, name in names.items() if os.environ.get(name, "").isdigit()}
 
 
 def _first_config(config: Namespace) -> Path | None:

@@ -12,7 +12,7 @@ from n2s.data.batch import Batch
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
-from n2s.tasks.gather import gathered
+from n2s.tasks.processes import check_strategy, gathered
 
 TOP = (1, 5, 10)
 CHUNK = 256  # candidates through a target encoder at once
@@ -95,6 +95,10 @@ class MEGContrastive(LightningModule):
         """See Lightning."""
         optimizer = self.optimizer(self.parameters())
         return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
+    def setup(self, stage: str) -> None:
+        """See Lightning."""
+        check_strategy(self)
 
     def on_fit_start(self) -> None:
         """Refuse what cannot work."""
