@@ -17,6 +17,8 @@ from filelock import FileLock, Timeout
 
 from n2s.errors import UserError, nearest
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def cache_dir() -> Path:
     """The cache: ``N2S_CACHE``, by default the user's cache folder. It can be deleted at any time."""
@@ -116,9 +118,20 @@ def disk_room(path: Path, n_bytes: int, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise full from None
         raise
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk, the quota or a file's largest size is reached.
+
+    numpy has no number for it, and safetensors only says the system's: their words are looked at.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in NO_ROOM
+    words = rf"Not enough free space to write|\d+ requested and \d+ written|os error ({'|'.join(map(str, NO_ROOM))})\)"
+    return re.search(words, str(error)) is not None
 
 
 def data_folder(root: str | Path) -> Path:

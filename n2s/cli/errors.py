@@ -1,7 +1,6 @@
 """Say in a few lines what was wrong with a command: the key, the file, the nearest right name."""
 
 import argparse
-import errno
 import importlib
 import inspect
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from n2s.errors import UserError, nearest
+from n2s.paths import is_full
 
 # What Lightning raises as RuntimeError or ValueError, though it is the recipe or the command that is wrong.
 LIGHTNING_SAYS = (
@@ -21,9 +21,6 @@ LIGHTNING_SAYS = (
     "does not match the world size",
     "does not match. HINT: Set",
 )
-
-# No space left, quota exceeded, and a file larger than its limit.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ReadableErrors(argparse.ArgumentParser):
@@ -71,17 +68,16 @@ def _message_of(error: BaseException) -> str | None:
 
 
 def _full_disk(chain: list[BaseException]) -> str | None:
-    """What to do about a disk that is full, whichever library met it: torch and numpy hide the system's error."""
-    for link in chain:
-        number = getattr(link, "errno", None)
-        if not isinstance(link, OSError) or number not in NO_ROOM:
-            continue
-        where = f" ({link.filename})" if link.filename else ""
-        return (
-            f"a disk is full{where}: {link.strerror or link}. What was written before is whole. Free some space, or let "
-            "N2S_CACHE (prepared data) or N2S_RUNS (runs) name a folder on another disk; then the same command goes on."
-        )
-    return None
+    """What to do about a disk that is full, whichever library met it: torch raises something else on top."""
+    full = [link for link in chain if is_full(link)]
+    if not full:
+        return None
+    where = f" ({full[0].filename})" if getattr(full[0], "filename", None) else ""
+    return (
+        f"a disk is full{where}: {getattr(full[0], 'strerror', None) or full[0]}. What was written before is whole. Free "
+        "some space, or let N2S_CACHE (prepared data) or N2S_RUNS (runs) name a folder on another disk. The same command "
+        "then goes on; one with another N2S_RUNS begins again."
+    )
 
 
 def _interpolation(error: Exception) -> str:

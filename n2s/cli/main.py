@@ -31,11 +31,12 @@ from n2s.report.write_clips import WriteClips
 from n2s.report.write_sounds import WriteSounds
 from n2s.report.write_test import WriteTest
 from n2s.runs.agree import agree, process_rank
-from n2s.runs.attach import end_wandb, fit_callbacks, loggers, place
+from n2s.runs.attach import fit_callbacks, loggers, place
 from n2s.runs.choose import Choice, choose_to_train, choose_weights, listed, plain_name, shown
 from n2s.runs.provenance import provenance
 from n2s.runs.run import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
 from n2s.runs.signals import Stopped, StopSignals
+from n2s.runs.wandb_loss import end_wandb, open_or_go_offline
 
 NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
     r".*isinstance\(treespec, LeafSpec\)",
@@ -216,6 +217,7 @@ class CLI(LightningCLI):
                 run.folder.mkdir(parents=True)
                 self._record(FINISHED)
             (run.folder / f"{subcommand}.csv").unlink(missing_ok=True)
+            open_or_go_offline(self.trainer.loggers)
             super()._run_subcommand(subcommand)
 
     def _fit(self) -> None:
@@ -229,6 +231,7 @@ class CLI(LightningCLI):
                 run.folder.mkdir(parents=True)
                 self._record(UNFINISHED)
             self._begin_fit(stack)
+            open_or_go_offline(self.trainer.loggers)
             try:
                 super()._run_subcommand("fit")
             except UserError:

@@ -18,10 +18,12 @@ from rich.progress import track
 
 from n2s.data.positions import sensor_positions
 from n2s.data.preprocessing import UNITS, Preprocessing
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.paths import cache_dir, disk_room, locked, written_whole
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
+
+FILES = ("meta.json", "brain.npy", "events.parquet", "sensors-info.fif")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class PreparedRecording:
     @cached_property
     def brain(self) -> np.ndarray:
         """(t, c) float32, memory-mapped: fT, fT/cm, uV."""
-        return np.load(self.folder / "brain.npy", mmap_mode="r")
+        path = self.folder / "brain.npy"
+        with reading(path, "a whole array", "Delete it: the same command makes it again."):
+            return np.load(path, mmap_mode="r")
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -48,8 +52,8 @@ class PreparedRecording:
 
     @property
     def ready(self) -> bool:
-        """Whether it is in the cache."""
-        return (self.folder / "meta.json").exists()
+        """Whether all of it is in the cache: a cluster may clear away old files one by one."""
+        return all((self.folder / name).exists() for name in FILES)
 
     @property
     def key(self) -> str:
@@ -161,6 +165,8 @@ def _prepare_one(
             if mine and not prepared.ready:
                 for leftover in prepared.folder.parent.glob(f".{prepared.folder.name}.*.part"):
                     shutil.rmtree(leftover)  # of a process that was killed: nobody else writes here now
+                if prepared.folder.exists():
+                    shutil.rmtree(prepared.folder)  # a part of it is lost
                 _write(study, prepared, preprocessing)
     except UserError as error:
         return name, str(error)

@@ -7,15 +7,17 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from torch import Tensor
 
 from n2s.data.near import near
 from n2s.data.recordings import PreparedRecording
 from n2s.data.scaler import Scaler
+from n2s.errors import reading
 from n2s.paths import cache_dir, disk_room, written_whole
 
 HALF_MAX = 60000.0  # just below the largest float16
@@ -56,17 +58,24 @@ class Scaled:
             with (
                 disk_room(path, 2 * self.brain.numel(), self.prepared.recording.name),
                 written_whole(path) as temporary,
+                open(temporary, "wb") as file,  # no memory map: on a full disk that ends the process without an error
             ):
-                table = open_memmap(temporary, mode="w+", dtype=np.float16, shape=tuple(self.brain.shape))
-                for at in range(0, len(table), CHUNK):
-                    table[at : at + CHUNK] = self.read(at, CHUNK).numpy()
-                table.flush()
-        return torch.from_numpy(np.load(near(path), mmap_mode="c"))
+                shape = tuple(self.brain.shape)
+                write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+                for at in range(0, len(self.brain), CHUNK):
+                    file.write(self.read(at, CHUNK).half().contiguous().numpy())
+        return _mapped(path)
 
     @cached_property
     def brain(self) -> Tensor:
         """The memory map. Never written to: copy-on-write, which torch asks for, keeps the file as it is."""
-        return torch.from_numpy(np.load(near(self.prepared.folder / "brain.npy"), mmap_mode="c"))
+        return _mapped(self.prepared.folder / "brain.npy")
+
+
+def _mapped(path: Path) -> Tensor:
+    near_path = near(path)
+    with reading(near_path, "a whole array", f"Delete it and {path}: the same command makes them again."):
+        return torch.from_numpy(np.load(near_path, mmap_mode="c"))
 
 
 class Residency(ABC):

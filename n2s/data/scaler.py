@@ -9,7 +9,7 @@ import numpy as np
 
 from n2s.data.recordings import PreparedRecording
 from n2s.data.windows import Windows, WindowShape
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.paths import cache_dir, written_whole
 
 N_WINDOWS = 200  # windows a recording that its scaler is fitted on: Défossez 2023
@@ -98,7 +98,8 @@ def fit_scaler(
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = cache_dir() / "scalers" / f"{prepared.key}-{key}.npy"
     if path.exists():
-        return Scaler(*np.load(path), source=source)
+        with reading(path, "a whole array", "Delete it: the same command makes it again."):
+            return Scaler(*np.load(path), source=source)
     raw = np.stack([prepared.brain[start : start + n_window : STRIDE] for start in chosen])  # (n, t, c)
     centre = np.median(raw[:, ::4], axis=(0, 1))
     if n_baseline:

@@ -51,15 +51,6 @@ def never_ask_to_log_in() -> None:
         os.environ["WANDB_MODE"] = "offline"
 
 
-def end_wandb(exc_type: type[BaseException] | None, *_: object) -> None:
-    """End the command's W&B run, as an exit callback: its id must be free for the next command.
-
-    The end of the process does not do it where W&B's service is shared with a parent, as in a notebook.
-    """
-    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-        sys.modules["wandb"].finish(exit_code=0 if exc_type is None else 1)
-
-
 def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: StopSignals) -> list[Callback]:
     """The record of a fit and the checkpoints that it must have, beside those of the recipe.
 
