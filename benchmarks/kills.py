@@ -35,7 +35,7 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop  # no
 
 import n2s.cli.main  # noqa: E402
 from n2s.__main__ import main  # noqa: E402
-from n2s.callbacks import AtomicCheckpointIO, MetricsCSV  # noqa: E402
+from n2s.callbacks import AtomicCheckpointIO  # noqa: E402
 from n2s.data import MEGDataModule  # noqa: E402
 from n2s.features.store import FeatureStore  # noqa: E402
 from n2s.runs.compare import results  # noqa: E402
@@ -58,7 +58,7 @@ model:
 trainer: {{max_epochs: {epochs}, enable_progress_bar: false, enable_model_summary: false, logger: false,
           accelerator: cpu, log_every_n_steps: 1}}
 """
-STAGES = ("starting", "preparing", "features", "training", "validation", "saving", "logging", "after the fit")
+STAGES = ("starting", "preparing", "features", "training", "validation", "saving", "after the fit")
 AIMED = STAGES[1:]
 
 
@@ -95,7 +95,6 @@ class Progress:
             ("training", _TrainingEpochLoop, "run"),
             ("validation", _EvaluationLoop, "run"),
             ("saving", AtomicCheckpointIO, "save_checkpoint"),
-            ("logging", MetricsCSV, "log_metrics"),
         ):
             setattr(owner, method, self.during(name, getattr(owner, method)))
         fit, last = Trainer.fit, STAGES.index("after the fit")
@@ -196,9 +195,7 @@ def kill_once(trial: Trial, rng: np.random.Generator, aim: str | None, whole_s: 
     """Kill at a moment of the stage, or of the whole fit; again if it was faster than that."""
     for _ in range(5):
         if aim is None:
-            killed = trial.kill(
-                lambda progress: True, rng.uniform(0, 0.7 * whole_s)
-            )  # the first was slower: it found cold files
+            killed = trial.kill(lambda progress: True, rng.uniform(0, 0.7 * whole_s))  # the first fit is the slowest
         else:
             index = STAGES.index(aim)
             occurrence = rng.integers(1, max(typical.entered[index], 1), endpoint=True)

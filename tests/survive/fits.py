@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -27,17 +28,18 @@ STARTED: list = []  # a test that fails leaves none behind
 class Forked:
     """A fit in a forked process, which has everything imported."""
 
-    def __init__(self, words: tuple[str, ...], variables: dict[str, str]):
+    def __init__(self, words: tuple[str, ...], variables: dict[str, str], before: Callable[[], object] = bool):
         self._said = [Path(tempfile.mkstemp()[1]) for _ in range(2)]
-        self._process = multiprocessing.get_context("fork").Process(target=self._fit, args=(words, variables))
+        self._process = multiprocessing.get_context("fork").Process(target=self._fit, args=(words, variables, before))
         self._process.start()
         STARTED.append(self._process)
 
-    def _fit(self, words: tuple[str, ...], variables: dict[str, str]) -> None:
+    def _fit(self, words: tuple[str, ...], variables: dict[str, str], before: Callable[[], object]) -> None:
         for number, path in enumerate(self._said, 1):
             os.dup2(os.open(path, os.O_WRONLY), number)
         sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", buffering=1) for number in (1, 2))
         os.environ.update(variables)
+        before()
         sys.argv = ["n2s", "fit", "--config", "tiny.yaml", *words]
         main()
 
