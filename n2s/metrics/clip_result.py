@@ -11,7 +11,7 @@ import pandas as pd
 from n2s.errors import UserError, reading
 from n2s.metrics.clip_scores import summarize_clips, with_controls
 from n2s.metrics.feature_correlation import feature_correlations, summarize_correlations
-from n2s.metrics.identification import N_WAYS, identification_ranks, summarize_identification
+from n2s.metrics.identification import N_WAYS, correlations, identification_ranks, summarize_identification
 from n2s.metrics.retrieval import ranks
 from n2s.metrics.semantic import ahead, fold_groups, semantic_hits
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
@@ -123,7 +123,10 @@ class ClipScores:
 
     @cached_property
     def ranks(self) -> dict[str, np.ndarray]:
-        """Of identification: ``model``, ``shuffled``, ``mean_prediction``, ``ceiling`` (the true feature), ``ideal_observer``."""
+        """Of identification: ``model``, ``shuffled``, ``mean_prediction``, ``ceiling`` (the true feature); some have more.
+
+        ``fine_only``, where the ablation was tested beside it, and ``ideal_observer``, where there is one.
+        """
         result = self.result
         found = identification_ranks(
             result.predicted,
@@ -134,20 +137,19 @@ class ClipScores:
             ceiling=result.candidates[result.target],
             seed=self.seed,
         )
+        if result.fine_only is not None:
+            found["fine_only"] = ranks(correlations(result.fine_only, result.candidates), result.target)
         return found if result.ideal is None else found | {"ideal_observer": ranks(result.ideal, result.target)}
 
     @cached_property
     def correlations(self) -> dict[str, dict[str, np.ndarray]]:
-        """Of each dimension over a subject's clips, by subject: ``model``, ``shuffled``."""
+        """Of each dimension over a subject's clips, by subject: ``model``, ``shuffled``, and where there is one ``fine_only``."""
         result = self.result
-        return feature_correlations(
-            result.predicted,
-            result.candidates[result.target],
-            stimulus=result.exchange,
-            subject=result.subject,
-            n_permutations=N_EXCHANGES,
-            seed=self.seed,
-        )
+        true, options = result.candidates[result.target], {"stimulus": result.exchange, "subject": result.subject}
+        found = feature_correlations(result.predicted, true, n_permutations=N_EXCHANGES, seed=self.seed, **options)
+        if result.fine_only is not None:
+            found["fine_only"] = feature_correlations(result.fine_only, true, n_permutations=0, **options)["model"]
+        return found
 
     @property
     def labels(self) -> np.ndarray:

@@ -56,7 +56,8 @@ def fold_groups(
 
     Where a label has fewer stimuli than there are folds (two test stories, a man's and a woman's), each stimulus is cut in
     time into as many stretches, and these are kept together. Then a classifier may tell two recordings apart by anything,
-    not only by their kind: say so.
+    not only by their kind: say so. And where each run's mean was taken away, a label that is the same throughout a run is
+    gone with it, and accuracy falls below chance: a stretch left out lies on the other side of the mean of the rest.
     """
     labels, stimulus, start_s = np.asarray(labels), np.asarray(stimulus).astype(str), np.asarray(start_s)
     if all(len(np.unique(stimulus[labels == label])) >= n_folds for label in np.unique(labels)):

@@ -12,6 +12,7 @@ from n2s.report.figures import COLORS, LINES, Drawing, bars_by_subject, blank_pa
 
 LABELS = {
     "model": "model",
+    "fine_only": "fine only",
     "shuffled": "shuffled brain",
     "mean_prediction": "mean of the training clips",
     "ceiling": "ceiling",
@@ -44,7 +45,7 @@ def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what
     """
     subjects = list(next(iter(found.values())))
     colors = iter(PALETTE)
-    figure, (axes,) = blank_panels(1, width=max(5.0, 1.6 + 0.45 * len(found) * len(subjects)), height=4.2)
+    figure, (axes,) = blank_panels(1, width=max(8.5, 1.6 + 0.45 * len(found) * len(subjects)), height=4.0)
     width, handles = 0.8 / len(found), {}
     for place, (row, by_subject) in enumerate(found.items()):
         color = COLORS["shuffled"] if row == "shuffled" else next(colors)
@@ -85,7 +86,7 @@ def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, 
     """
     n_ways = np.unique(np.geomspace(2, n_candidates, _MOST_POINTS).round().astype(int))
     names = np.unique(subject)
-    figure, (axes,) = blank_panels(1, width=6.5, height=4.4)
+    figure, (axes,) = blank_panels(1, width=8.5, height=4.6)
     for row in ("ceiling", "model", "shuffled", "mean_prediction"):
         if row not in ranks:
             continue

@@ -96,6 +96,12 @@ def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voic
     assert gap["per_subject"].keys() == {"a/1", "a/2"} and gap["low"] <= gap["mean"] <= gap["high"]
     assert semantic["model"]["mean"] > 0.9 and semantic["fine_only"]["mean"] < 0.75 < semantic["ceiling"]["mean"]
     assert 0.3 < semantic["shuffled"]["mean"] < 0.6
+    scores = ClipScores(made(np.repeat(["harbour", "market"], 30), labels=voices, noise=3.0))
+    scores.result.candidates, scores.result.predicted = result.candidates, result.fine_only
+    alone = json.loads(json.dumps(scores.summary()))  # as if the ablation were the model
+    assert found["correlation"]["fine_only"] == alone["correlation"]["model"]
+    assert found["identification"]["10"]["fine_only"] == alone["identification"]["10"]["model"]
+    assert semantic["fine_only"] == alone["semantic"]["model"]
     rows = {row[0]: row[1:] for row in clip_table_rows(found)}
     assert rows[ROWS["fine_only"]][-1].startswith(f"{100 * semantic['fine_only']['mean']:.1f} (")
     notes = " ".join(clip_notes(found))

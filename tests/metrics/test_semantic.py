@@ -124,6 +124,21 @@ def test_exchanges_of_two_stories_are_at_chance():
     assert 0.3 < hits["shuffled"].mean() < 0.55
 
 
+def test_runs_whose_mean_was_taken_away_are_told_worse_than_by_chance():
+    """What is the same in all of a run is lost with its mean, and slow changes of the rest point the other way."""
+    accuracies = {"as measured": [], "without the mean": []}
+    story = np.repeat(["hangtime", "smoke"], 100)
+    groups, _ = fold_groups(story, story, np.tile(np.arange(100), 2))
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        slow = np.repeat(rng.normal(size=(2, 10, 5)), 10, axis=1)
+        runs = slow + rng.normal(size=(2, 100, 5)) + np.array([0.7, -0.7])[:, None, None]
+        for name, values in (("as measured", runs), ("without the mean", runs - runs.mean(1, keepdims=True))):
+            accuracies[name].append((classify(values.reshape(200, 5), story, groups) == story).mean())
+    assert np.mean(accuracies["as measured"]) > 0.7
+    assert np.mean(accuracies["without the mean"]) < 0.45
+
+
 def test_how_far_ahead_with_whole_stimuli_drawn_again():
     rng = np.random.default_rng(7)
     own = (rng.random(24) < 0.7)[STIMULUS].astype(float)  # all clips of a stimulus alike
