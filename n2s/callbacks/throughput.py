@@ -22,9 +22,10 @@ class Throughput(Callback):
 
     - ``throughput/windows_per_s``: windows or clips, of all processes
     - ``throughput/data_wait``: share of the time in which the host made or fetched batches
-    - ``throughput/gflops_per_s`` of this process: the operations of its first step, which are counted, times the steps a
-      second; not where a network is compiled, whose operations cannot be counted
-    - ``throughput/utilisation``: the same in parts of the GPU's peak, where that is known
+    - ``throughput/gflops_per_s`` of this process, and ``throughput/utilisation``, its share of the peak of a GPU that is
+      known. The operations of the first step are counted, and taken for all; not where a network is compiled. On a CPU
+      they are not counted: the counter changes the order of some sums, and a continued run would not end with the same
+      bits. ``n2s profile`` counts them anywhere
     - ``throughput/peak_gb``: the most memory used: the GPU's, or on a CPU that of the process
     """
 
@@ -42,12 +43,12 @@ class Throughput(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
-        if not any(module._compiled_call_impl is not None for module in pl_module.modules()):
-            self._counter = FlopCounterMode(display=False)
         if pl_module.device.type == "cuda":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of an unknown GPU no share is logged
                 self._peak = get_available_flops(pl_module.device, compute_dtype(trainer.precision))
+        if self._peak and not any(module._compiled_call_impl is not None for module in pl_module.modules()):
+            self._counter = FlopCounterMode(display=False)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
@@ -66,7 +67,7 @@ class Throughput(Callback):
         self._n_windows += n
         if self._counter is not None:
             self._counting.close()
-            self._operations_per_window, self._counter = self._counter.get_total_flops() / n, None
+            self._operations_per_window, self._counter = self._counter.get_total_flops() / max(n, 1), None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """See Lightning."""
@@ -75,10 +76,14 @@ class Throughput(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
         self._pause_s = time.perf_counter()
+        if self._clock is not None:
+            self._clock.now = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
         self._since_s += time.perf_counter() - self._pause_s
+        if self._clock is not None:
+            self._clock.now = time.perf_counter
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
@@ -90,8 +95,7 @@ class Throughput(Callback):
             found["data_wait"] = (waited.get(DATA, 0.0) + waited.get(TRANSFER, 0.0)) / spent_s
         if self._operations_per_window:
             found["gflops_per_s"] = rate * self._operations_per_window / 1e9
-            if self._peak:
-                found["utilisation"] = rate * self._operations_per_window / self._peak
+            found["utilisation"] = rate * self._operations_per_window / self._peak
         values = {f"{PREFIX}{name}": value for name, value in found.items()}
         pl_module.log_dict(values, on_step=False, on_epoch=True, rank_zero_only=True)
 

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 
+INDICES = ("row", "group", "clip")
+
+
 @dataclass
 class ClipBatch:
     """Clips of one subject, for subjects have different voxels.
@@ -39,9 +42,9 @@ class ClipBatch:
         return (self.brain,)
 
     def to(self, device: torch.device | str) -> "ClipBatch":
-        """A copy on ``device``."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        """A copy on ``device``. What ``row``, ``group`` and ``clip`` index is in main memory, and so they stay there."""
+        moved = [name for name, value in vars(self).items() if isinstance(value, Tensor) and name not in INDICES]
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in moved})
 
 
 class SubjectSampler:

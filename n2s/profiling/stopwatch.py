@@ -51,6 +51,7 @@ class Stopwatch(Callback):
         self.measured = Measured()
         self.done = False
         self._n, self._windows, self._start_s = 0, 0, 0.0
+        self._waits: HostWaits | None = None
         self._open = ExitStack()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -86,6 +87,11 @@ class Stopwatch(Callback):
             self._open.close()
             found.waits = dict(self._waits.places)
             self.done = trainer.should_stop = True
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning: what waited at the end of an epoch is no part of a step."""
+        if self._waits is not None:
+            self._waits.forget()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """See Lightning."""

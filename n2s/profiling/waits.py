@@ -47,6 +47,11 @@ class HostWaits:
             self._stack.enter_context(_Sized(self.places))
         return self
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.places.clear()
+        self._warnings.clear()
+
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
         found = [one for one in self._warnings if "synchronizing CUDA operation" in str(one.message)]

@@ -151,9 +151,9 @@ class FMRIAcoustic(ClipDecoder):
         """The three losses of equation 1."""
         semantic = None
         if self.semantic:
-            rows = batch.row.cpu()
+            rows = batch.row
             told = torch.rand(len(batch), 1) < self.p_truth
-            semantic = torch.where(told, self._true[rows], self._predicted[rows]).to(batch.brain)
+            semantic = torch.where(told, self._true[rows], self._predicted[rows]).to(batch.brain, non_blocking=True)
         loss, parts = self._losses(batch, semantic)
         self._log("train", loss, parts, len(batch))
         return loss

@@ -175,9 +175,10 @@ class FMRIAudio(ClipDecoder):
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """Mean squared error of the noise."""
-        tokens = self._train_tokens(batch) if self._once is None else self._once[batch.row.cpu()].to(batch.brain)
+        tokens = self._train_tokens(batch) if self._once is None else _placed(self._once[batch.row], batch)
         told = torch.rand(len(batch), 1, 1) < self.p_truth
-        loss = self._loss(batch, torch.where(told.to(self.device), batch.target, tokens), dropout=self.dropout)
+        told = told.to(self.device, non_blocking=True)
+        loss = self._loss(batch, torch.where(told, batch.target, tokens), dropout=self.dropout)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss
 
@@ -275,7 +276,7 @@ class FMRIAudio(ClipDecoder):
         self._latents = torch.from_numpy(values.reshape(-1, *latents.shape))
 
     def _train_tokens(self, batch: ClipBatch) -> Tensor:
-        semantic = None if self._semantic is None else self._semantic[batch.row.cpu()].to(batch.brain)
+        semantic = None if self._semantic is None else _placed(self._semantic[batch.row], batch)
         return self.network(batch)(batch.brain, semantic)
 
     @torch.no_grad()
@@ -293,7 +294,7 @@ class FMRIAudio(ClipDecoder):
     def _loss(
         self, batch: ClipBatch, tokens: Tensor, *, dropout: float, generator: torch.Generator | None = None
     ) -> Tensor:
-        mean, deviation = self._latents[batch.clip.cpu()].to(batch.brain).unbind(1)
+        mean, deviation = _placed(self._latents[batch.clip], batch).unbind(1)
         device = "cpu" if generator is not None else mean.device
         noise = torch.randn(mean.shape, generator=generator, device=device).to(mean)
         return denoising_loss(
@@ -303,3 +304,8 @@ class FMRIAudio(ClipDecoder):
             dropout=dropout,
             generator=generator,
         )
+
+
+def _placed(values: Tensor, batch: ClipBatch) -> Tensor:
+    """On the batch's device, without that the host waits for it."""
+    return values.to(batch.brain, non_blocking=True)

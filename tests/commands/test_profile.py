@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fmri_runs import AUDIOMAE, DECODER, FBANK
 
 from n2s.models import BrainEncoder
 from n2s.profiling.clock import BACKWARD
@@ -70,3 +71,57 @@ def test_a_step_waits_for_nothing(profile):
     _, _, _, found = profile()
     # that the subjects are known is checked only where it costs nothing: on the CPU
     assert all(place.startswith("n2s/models/subject_layer.py") for place in found["host_waits"]), found["host_waits"]
+
+
+def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
+    monkeypatch.chdir(tmp_path)
+    target = {
+        "class_path": "n2s.features.UntrainedAudioMAETokens",
+        "init_args": {"duration_s": 1.0, "dim": 16, "depth": 1},
+    }
+    data = {
+        "studies": {"tiny": {"class_path": "tiny_fmri.TinyFMRI", "init_args": {"root": str(tmp_path), "n_subjects": 1}}},
+        "target": target, "spectrogram": FBANK, "lag_s": 2.0, "val_fraction": 0.2, "subjects": ["01"],
+    }  # fmt: skip
+    small = {"channels": [8, 8, 8, 8], "autoencoder_steps": 2}
+    stages = {
+        "FMRISemantic": ({"n_voxels": 6, "alpha": 10.0, "n_folds": 4}, {}),
+        "FMRIAcoustic": (
+            {
+                "semantic_run": "FMRISemantic", "n_voxels": 5, "audiomae_lr": 1e-3,
+                "decoder": {"class_path": "n2s.models.AcousticDecoder", "init_args": DECODER},
+                "audiomae": {"class_path": "n2s.models.AudioMAE", "init_args": AUDIOMAE},
+            },
+            {"batch_size": 16},
+        ),
+        "FMRIAudio": (
+            {
+                "acoustic_run": "FMRIAcoustic",
+                "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2", "init_args": small},
+            },
+            {"batch_size": 16},
+        ),
+    }  # fmt: skip
+    trainer = {"max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
+    for task, (model, more) in stages.items():
+        recipe = {
+            "data": {"class_path": "n2s.data.FMRIDataModule", "init_args": data | more},
+            "model": {"class_path": f"n2s.tasks.{task}", "init_args": model},
+            "trainer": trainer,
+        }
+        if task == "FMRISemantic":
+            recipe["data"]["init_args"] |= {
+                "target": {"class_path": "n2s.features.MelStatistics", "init_args": {"n_mels": 4}}
+            }
+        Path(f"{task}.yaml").write_text(yaml.safe_dump(recipe))
+        words = ("--config", f"{task}.yaml", "--steps", 2, "--warmup", 1, "--out", "profile.json")
+        status, out, err = run_n2s("profile", *words)
+        if task == "FMRISemantic":
+            assert status == 2 and "closed form" in err
+        else:
+            assert status == 0, err
+            found = json.loads(Path("profile.json").read_text())
+            assert found["host_waits"] == {} and "clips/s" in out
+        if task != "FMRIAudio":
+            status, _, err = run_n2s("fit", "--config", f"{task}.yaml")
+            assert status == 0, err

@@ -118,8 +118,8 @@ class RunningAverage(nn.Module):
     def update(self) -> None:
         """Take in the parameters as they are now: after each step of the optimizer."""
         self.n_updates += 1
-        n = int(self.n_updates)
-        share = 1 - min(self.decay, (1 + n) / (10 + n))
+        n = self.n_updates.double()  # stays on its device: the host would wait for it in every step
+        share = (1 - ((1 + n) / (10 + n)).clamp(max=self.decay)).float()
         for average, parameter in zip(self.averages(), self._parameters_of_model, strict=True):
             average.lerp_(parameter.detach().to(average), share)
 
