@@ -172,7 +172,7 @@ def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
     kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)")) if kind[0]]
     if not kinds:
         return None
-    figure, panels = blank_panels(len(kinds), width=4.3 * len(kinds) + 0.6, height=3.6)
+    figure, panels = blank_panels(len(kinds), width=9.2, height=3.6)
     palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
     for axes, (columns, label) in zip(panels, kinds, strict=True):
         for column, color in zip(columns, cycle(palette), strict=False):
@@ -185,6 +185,8 @@ def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
             axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
             axes.set_ylim(0, 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            axes.set_xticks(epochs.index)
         axes.set(xlabel="epoch", ylabel=label)
         axes.legend(frameon=False)
     caption = "Mean of each epoch. Accuracies are over the candidates of the split or batch that they were logged on."

@@ -147,12 +147,13 @@ def _percent(score: dict) -> str:
     return f"{100 * score['mean']:.1f}% ({100 * score['low']:.1f} to {100 * score['high']:.1f}%)"
 
 
-def heard_html(windows: list[Retrieved], n_candidates: int) -> str:
+def heard_html(windows: list[Retrieved], n_candidates: int, *, text: str = "words") -> str:
     """A table of windows, with what was heard in them and what the model took it for, to listen to."""
     parts = [
         '<p class="note">Windows at fixed places in the order of all, from the best rank to the worst. Similarity is '
         "the model's score, z-scored over all candidates of the window. Bold: the segment that was heard.</p>"
-        '<table class="n2s listen"><tr><th></th><th>listen</th><th>words</th><th>where</th><th>similarity</th></tr>'
+        '<table class="n2s listen"><tr><th></th><th>listen</th>'
+        f"<th>{text}</th><th>where</th><th>similarity</th></tr>"
     ]
     for window in windows:
         parts.append(

@@ -26,13 +26,15 @@ def throughput_curves(metrics: pd.DataFrame) -> Drawing | None:
         logged.remove("throughput/gflops_per_s")
     if not logged:
         return None
-    figure, panels = blank_panels(len(logged), width=2.5 * len(logged) + 0.6, height=2.8)
+    figure, panels = blank_panels(len(logged), width=9.2, height=2.8)
     for axes, name in zip(panels, logged, strict=True):
         label, scale = THROUGHPUT[name]
         values = scale * epochs[name].dropna()
         axes.plot(values.index, values, color=COLORS["model"], marker="o" if len(values) < 30 else None, ms=3)
         axes.set(xlabel="epoch", ylabel=label, ylim=(0, 1.05 * max(values.max(), 1e-9)))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            axes.set_xticks(epochs.index)
     caption = (
         "Of each epoch's training, validation left out: what was done in a second, by all processes together; the "
     )

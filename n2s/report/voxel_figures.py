@@ -84,7 +84,9 @@ def voxel_maps(weights: list[VoxelWeights]) -> Drawing | None:
             if i == 0:
                 axes.set_title(title, fontsize=10)
         row[0].set_ylabel(one.subject, fontsize=9)
-        figure.colorbar(squares, ax=row.tolist(), label="weight / mean weight", shrink=0.8, aspect=15)
+        bar = figure.colorbar(squares, ax=row.tolist(), shrink=0.8, aspect=15)
+        bar.set_label("weight / mean", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
     left_out = f" {len(known) - len(shown)} more subjects are not shown." if len(known) > len(shown) else ""
     caption = (
         "Norm of each voxel's weights in the ridge, over the dimensions that it decodes; the strongest voxels in front. "

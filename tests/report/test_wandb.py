@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 from planted import planted_result, planted_run, write_tones
 
+from n2s.report import write_report
 from n2s.report.run_folder import read_test_sets, shown
 from n2s.report.wandb import log_shown
 
@@ -45,6 +46,9 @@ def test_an_offline_run_holds_scores_tables_figures_and_players(run_dir):
         "test/Accuracy by subject", "test/Accuracy by rank", "test/Similarity of brain and speech",
         "test/Segments as spectrograms", "run/Learning curves", "run/Spatial attention",
     }  # fmt: skip
+    page = write_report(run_dir).read_text()  # the same figures
+    assert page.count("data:image/webp;base64,") == len(images)
+    assert all(f">{name.split('/')[1]}</a>" in page for name in images)
     assert all(min(Image.open(path).size) > 300 for path in images.values())
     (test_set,) = read_test_sets(run_dir)
     heard = {segment.place: segment.audio for window in test_set.segments() for _, segment in window.segments()}

@@ -16,7 +16,7 @@ from n2s.features import MelStatistics
 from n2s.metrics.clip_result import ClipResult
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
-from n2s.report.fmri_html import write_clip_report
+from n2s.report.fmri_html import clips_shown, write_clip_report
 from n2s.report.voxel_figures import read_voxels
 from n2s.studies.study import Stimulus
 from n2s.tasks.clip_decoder import part_of
@@ -94,6 +94,15 @@ def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(sem
     page = write_clip_report(run).read_text()
     assert f"{100 * found['identification']['12']['model']['mean']:.1f}% of cases" in page
     assert "5 folds of stretches of stimuli, as a label has fewer than 5 of them" in page
+    test, whole = clips_shown(run)  # the same for W&B
+    assert test.scores["model"]["identification@2"] == found["identification"]["2"]["model"]["mean"]
+    assert test.scores["model"]["correlation"] == found["correlation"]["model"]["mean"]
+    assert test.scores["chance"]["identification@12"] == 1 / 12 and test.scores["ceiling"]["correlation"] == 1
+    titles = [drawing.title for drawing in (*test.drawings, *whole.drawings)]
+    assert {"Identification by subject", "Segments as spectrograms", "Learning curves"} <= set(titles)
+    assert all(page.count(f">{title}</a>") for title in titles)
+    assert page.count("data:image/webp;base64,") == len(titles)
+    assert len(test.sounds) == page.count("<audio") == 5 * 4
     with pytest.raises(UserError, match="no tested run"):
         write_clip_report(run.parent)
 
