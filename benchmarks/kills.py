@@ -4,7 +4,9 @@
 
 Each fit has a folder and a cache of its own, so that it simulates, prepares, computes features, trains and validates. Two
 of three kills aim at a stage in turn, at a random moment of it; the others fall anywhere. Every fourth fit is killed again
-while it goes on. A fit is a forked process that has everything imported: else imports would be most of its time.
+while it goes on. Every second one writes a checkpoint after each step, so that it is continued inside an epoch; two of
+four read their data from memory maps. All are compared with one run that does neither. A fit is a forked process that has
+everything imported: else imports would be most of its time.
 Exit status 0: every stage was hit, and every run ended with the bits of the uninterrupted one and left no orphan.
 """
 
@@ -49,12 +51,15 @@ data:
       simulated:
         class_path: n2s.studies.SimulatedMEG
         init_args: {{n_subjects: 1, max_story_s: 24.0, stories: [lighthouse.en, orchestra, train]}}
+    train_windows: {{class_path: n2s.data.Grid, init_args: {{step_s: 1.0, jitter: true}}}}
     batch_size: 4
+    residency: {residency}
     n_jobs: 1
 model:
   init_args:
     encoder: {{class_path: n2s.models.BrainEncoder, init_args: {{n_virtual: 8, n_fourier: 32, hidden: 8, depth: 2}}}}
     scheduler: {{class_path: torch.optim.lr_scheduler.CosineAnnealingLR, init_args: {{T_max: {epochs}}}}}
+checkpoint_minutes: {minutes}
 trainer: {{max_epochs: {epochs}, enable_progress_bar: false, enable_model_summary: false, logger: false,
           accelerator: cpu, log_every_n_steps: 1}}
 """
@@ -69,6 +74,18 @@ class Progress:
         self.stage = multiprocessing.RawValue("i", 0)
         self.entered = multiprocessing.RawArray("i", len(STAGES))
         self.spent_s = multiprocessing.RawArray("d", len(STAGES))
+        self.aim = multiprocessing.RawArray(
+            "i", [-1, 0]
+        )  # a stage, and at which entry to it the fit waits to be let on
+        self.waits = multiprocessing.RawValue("i", 0)
+
+    def enter(self, index: int) -> None:
+        """Say so; at the aimed entry stop, so that whoever kills knows the moment exactly."""
+        self.stage.value = index
+        self.entered[index] += 1
+        if list(self.aim) == [index, self.entered[index]]:
+            self.waits.value = 1
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def during(self, name: str, function: Callable) -> Callable:
         """``function``, which says that it runs, and for how long."""
@@ -76,8 +93,8 @@ class Progress:
 
         @functools.wraps(function)
         def told(*args, **kwargs):
-            before, self.stage.value = self.stage.value, index
-            self.entered[index] += 1
+            before = self.stage.value
+            self.enter(index)
             start = time.perf_counter()
             try:
                 return function(*args, **kwargs)
@@ -102,8 +119,7 @@ class Progress:
         @functools.wraps(fit)
         def fit_then_say(*args, **kwargs):
             fit(*args, **kwargs)
-            self.stage.value = last
-            self.entered[last] += 1
+            self.enter(last)
 
         Trainer.fit = fit_then_say
 
@@ -114,11 +130,13 @@ class Trial:
 
     folder: Path
     epochs: int
+    number: int = 0
     kills: list[str] = field(default_factory=list)  # the stages that it was killed in
 
-    def start(self) -> tuple[multiprocessing.Process, Progress]:
+    def start(self, aim: tuple[int, int] = (-1, 0)) -> tuple[multiprocessing.Process, Progress]:
         """The command, the same each time."""
         progress = Progress()
+        progress.aim[:] = aim
         process = multiprocessing.get_context("fork").Process(target=self._fit, args=(progress,))
         process.start()
         return process, progress
@@ -132,17 +150,26 @@ class Trial:
         said = os.open(self.folder / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        (self.folder / "tiny.yaml").write_text(OVERLAY.format(epochs=self.epochs))
+        (self.folder / "tiny.yaml").write_text(OVERLAY.format(**self.options()))
         sys.argv = ["n2s", "fit", "--config", str(RECIPE), "--config", "tiny.yaml"]
         progress.watch()
         main()
 
-    def kill(self, ready: Callable[[Progress], bool], wait_s: float) -> bool:
-        """Start, kill ``wait_s`` after ``ready``; False if the fit had ended before."""
-        process, progress = self.start()
-        while process.is_alive() and not ready(progress):
-            time.sleep(2e-4)
-        time.sleep(wait_s)
+    def options(self) -> dict[str, object]:
+        """Of the recipe. A checkpoint after every step, and data on the host, change nothing of what comes out."""
+        minutes = "1.0e-9" if self.number % 2 else "null"
+        return {"epochs": self.epochs, "minutes": minutes, "residency": "host" if self.number % 4 > 1 else "device"}
+
+    def kill(self, aim: tuple[int, int], wait_s: float) -> bool:
+        """Start, kill ``wait_s`` after the aimed entry to a stage, or after the start; False if it was over before."""
+        process, progress = self.start(aim)
+        while aim[0] >= 0 and process.is_alive() and not progress.waits.value:
+            time.sleep(5e-4)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+        end = time.perf_counter() + wait_s
+        while (left := end - time.perf_counter()) > 0:
+            time.sleep(left if left > 0.01 else 0)
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGSTOP)  # so that it is killed where it is looked at
         stage = STAGES[progress.stage.value]
@@ -195,13 +222,12 @@ def kill_once(trial: Trial, rng: np.random.Generator, aim: str | None, whole_s: 
     """Kill at a moment of the stage, or of the whole fit; again if it was faster than that."""
     for _ in range(5):
         if aim is None:
-            killed = trial.kill(lambda progress: True, rng.uniform(0, 0.7 * whole_s))  # the first fit is the slowest
+            killed = trial.kill((-1, 0), rng.uniform(0, 0.7 * whole_s))  # the first fit is the slowest
         else:
             index = STAGES.index(aim)
-            occurrence = rng.integers(1, max(typical.entered[index], 1), endpoint=True)
-            lasts_s = typical.spent_s[index] / max(typical.entered[index], 1)
-            wait_s = rng.uniform(0, 0.9 * lasts_s)
-            killed = trial.kill(lambda p, i=index, k=occurrence: p.entered[i] >= k, wait_s)
+            count = max(typical.entered[index], 1)
+            wait_s = rng.uniform(0, 0.9 * typical.spent_s[index] / count)
+            killed = trial.kill((index, int(rng.integers(1, count, endpoint=True))), wait_s)
         if killed or trial.finished:
             return
 
@@ -215,7 +241,7 @@ def benchmark(n_kills: int, epochs: int, seed: int, folder: Path) -> int:
     hit, failed, number, done = Counter(), 0, 0, 0
     print("run  killed in                        resumed to the bit  orphans")
     while done < n_kills:
-        trial = Trial(Path(tempfile.mkdtemp(prefix=f"run{number:02d}-", dir=folder)), epochs)
+        trial = Trial(Path(tempfile.mkdtemp(prefix=f"run{number:02d}-", dir=folder)), epochs, number)
         aims = [AIMED[number % len(AIMED)] if number % 3 else None] + [None] * (number % 4 == 3)
         for aim in aims[: n_kills - done]:
             if not trial.finished:

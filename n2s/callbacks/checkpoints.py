@@ -63,8 +63,7 @@ class LastCheckpoint(ModelCheckpoint):
         if trainer.world_size > 1 and (batch_idx + 1) % AGREE_EVERY:
             return
         stop = self._any(trainer, self._signals.received is not None)
-        due = self._minutes is not None and time.monotonic() - self._saved >= 60 * self._minutes
-        if stop or self._any(trainer, due):
+        if stop or (self._minutes and self._any(trainer, time.monotonic() - self._saved >= 60 * self._minutes)):
             trainer.save_checkpoint(self._path, weights_only=False)  # the whole state, not weights alone
             self._saved = time.monotonic()
         if stop:
@@ -123,16 +122,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises
         ------
         UserError
-            It is damaged or foreign.
+            It is damaged or foreign, or more than weights and plain values is to be loaded.
         """
         path = Path(path)
+        if weights_only is False:
+            raise UserError(f"--weights_only false: n2s loads no file, {path} neither, so that code in it would run.")
         _check_whole(path)
         try:
-            found = torch.load(path, map_location=map_location, weights_only=weights_only is not False)
+            found = torch.load(path, map_location=map_location, weights_only=True)
         except pickle.UnpicklingError:
             raise UserError(
-                f"{path} holds more than weights and plain values, and loading it could run code. "
-                "If you trust where it comes from: --weights_only false."
+                f"{path} holds more than weights and plain values, and loading it could run code, which n2s never does. "
+                "If you trust where it comes from, load it yourself and save its state_dict and what else is plain."
             ) from None
         except (RuntimeError, EOFError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise _damaged(path, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from None

@@ -47,15 +47,16 @@ class Continuation(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
         """See Lightning."""
         kept = checkpoint.get(KEY) or {"row": {}, "sums": [], "step": None}
+        if kept["sums"]:
+            self._sums = kept["sums"][trainer.global_rank % len(kept["sums"])]
+        if Path(trainer.ckpt_path).absolute().parent != self.folder:
+            return  # a new run that starts from another one's weights
+        _move(checkpoint["callbacks"], str(self.folder))
         for logger in trainer.loggers:
             if isinstance(logger, MetricsCSV):
                 logger.keep_until(checkpoint["epoch"], kept["step"] if kept["sums"] else None)
                 if kept["row"]:
                     logger.log_once(kept["row"] | {"epoch": checkpoint["epoch"]}, kept["step"])
-        if Path(trainer.ckpt_path).absolute().parent == self.folder:
-            _move(checkpoint["callbacks"], str(self.folder))
-        if kept["sums"]:
-            self._sums = kept["sums"][trainer.global_rank % len(kept["sums"])]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int

@@ -29,13 +29,16 @@ class StepSeed(Callback):
         loop = trainer.fit_loop
         if not loop.restarted_mid_epoch:
             return
+        self._first_epoch = False
+        seen = loop.epoch_loop.batch_progress
+        if seen.is_last_batch:
+            return  # as a checkpoint of a validation says
         for loader in loop._combined_loader.flattened:
             _set_sampler_epoch(loader, trainer.current_epoch)
         _seed(self.seed, trainer.current_epoch)
         iter(loop._data_fetcher)
-        for _ in range(loop.epoch_loop.batch_progress.current.processed):
+        for _ in range(seen.current.processed):
             next(loop._data_fetcher.iterator)  # not of the fetcher itself: Lightning counts these batches on its own
-        self._first_epoch = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""

@@ -17,6 +17,9 @@ FORBIDDEN = {
 }  # fmt: skip
 METHODS = {"extractall", "unpack_archive", "read_pickle"}
 
+#: Reads every byte of a checkpoint to compare checksums, and writes nothing.
+HARMLESS = {"callbacks/checkpoints.py": "zipfile.ZipFile(path)"}
+
 
 def findings(source: str) -> list[str]:
     """The lines of a source that would run what a file holds."""
@@ -49,7 +52,8 @@ def findings(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_nothing_of_a_file_is_run(path):
-    assert findings(path.read_text("utf-8")) == []
+    harmless = HARMLESS.get(path.relative_to(Path(n2s.__file__).parent).as_posix(), "nothing")
+    assert [line for line in findings(path.read_text("utf-8")) if not line.endswith(f": {harmless}")] == []
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,8 @@ class TestLast:
         status, _, err = run_n2s("fit", "--config", "tiny.yaml")
         assert status == 2
         assert f"n2s: {run.last.absolute()} holds more than weights and plain values" in err
+        status, _, err = run_n2s("fit", "--config", "tiny.yaml", "--weights_only", "false")
+        assert status == 2 and "n2s: --weights_only false: n2s loads no file" in err
         assert not Path("evil").exists()
 
     @pytest.mark.parametrize(

@@ -118,3 +118,10 @@ def test_killed_between_the_checkpoint_and_its_row(fit, monkeypatch):
     assert [row["epoch"] for row in fits.logged(run) if row["train/loss"]] == ["0"]
     fit()
     fits.assert_same_run(run, uninterrupted)
+
+
+def test_a_run_that_starts_from_another_has_its_own_rows(fit):
+    other = fit("--trainer.max_epochs", "1")
+    run = fit("--ckpt_path", str(other.last))
+    assert run != other and run.finished
+    assert {row["epoch"] for row in fits.logged(run)} == {"1", "2"}
