@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from n2s.errors import UserError
+
 
 INDICES = ("row", "group", "clip")
 
@@ -60,8 +62,13 @@ class SubjectSampler:
         Rows and batches in a new order each epoch, else in their own.
     seed
         Of the order.
-    rank, world_size, dealt
-        As `n2s.data.loader.WindowSampler` has them; but of a small batch a process may get nothing.
+    rank, world_size
+        Every batch is shared: this process takes every ``world_size``-th row of it.
+
+    Raises
+    ------
+    UserError
+        A batch has fewer rows than there are processes.
     """
 
     def __init__(
@@ -73,39 +80,37 @@ class SubjectSampler:
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        dealt: bool = False,
     ):
         self._members = [np.flatnonzero(subject == one) for one in np.unique(subject)]
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.rank, self.world_size, self.dealt, self.epoch = rank, world_size, dealt, 0
+        self.rank, self.world_size, self.epoch = rank, world_size, 0
+        smallest = min(
+            (len(rows) - 1) % (batch_size or len(rows)) + 1 for rows in self._members
+        )  # the last of a subject
+        if smallest < world_size:
+            raise UserError(
+                f"a batch of {smallest} clips cannot be shared by {world_size} processes (data.batch_size is {batch_size}, over "
+                "all processes). Take another batch size, or start fewer processes."
+            )
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch, and after a resume."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(range(sum(-(-len(rows) // self._size(rows)) for rows in self._members))[self._own])
+        return sum(1 if self.batch_size is None else -(-len(rows) // self.batch_size) for rows in self._members)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (rows for rows, _ in self.steps())
 
     def steps(self) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """As `n2s.data.loader.WindowSampler` has it."""
+        """Give the own rows of each batch, and how many each of the processes has that share it."""
         rng = np.random.default_rng([self.seed, self.epoch])
         batches = []
         for rows in self._members:
             ordered = rng.permutation(rows) if self.shuffle else rows
-            size = self._size(rows)
+            size = self.batch_size or len(rows)
             batches += [ordered[first : first + size] for first in range(0, len(rows), size)]
-        order = rng.permutation(len(batches)) if self.shuffle else np.arange(len(batches))
-        for index in order[self._own]:
-            rows = batches[index]
-            parts = [rows] if self.dealt else [rows[rank :: self.world_size] for rank in range(self.world_size)]
-            yield parts[0 if self.dealt else self.rank], [len(part) for part in parts]
-
-    def _size(self, rows: np.ndarray) -> int:
-        return self.batch_size or len(rows)
-
-    @property
-    def _own(self) -> slice:
-        return slice(self.rank, None, self.world_size) if self.dealt else slice(None)
+        for index in rng.permutation(len(batches)) if self.shuffle else range(len(batches)):
+            parts = [batches[index][rank :: self.world_size] for rank in range(self.world_size)]
+            yield parts[self.rank], [len(part) for part in parts]

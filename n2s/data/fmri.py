@@ -343,12 +343,13 @@ class FMRIDataModule(NeuralDataModule):
 
     def _loader(self, split: str) -> WindowLoader:
         shuffle = split == "train" and self.batch_size is not None
+        shared = split == "train" and self.trainer is not None  # the other splits each process has whole
         sampler = SubjectSampler(
             self.splits[split].table.subject_index.to_numpy(),
             batch_size=self.batch_size,
             shuffle=shuffle,
             seed=self.seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
+            rank=self.trainer.global_rank if shared else 0,
+            world_size=self.trainer.world_size if shared else 1,
         )
         return WindowLoader(sampler, lambda rows, epoch: self.batch(split, rows), lambda batch: batch, ahead=False)

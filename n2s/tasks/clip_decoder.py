@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from n2s.data.clip_batch import ClipBatch
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
+from n2s.tasks.processes import check_strategy
 
 SUBJECTS = "n2s_subjects"  # key of a checkpoint
 
@@ -46,6 +47,8 @@ class Decoded:
 class ClipDecoder(LightningModule, ABC):
     """One network a subject (their voxels differ, and the published models are of single subjects).
 
+    Several processes share the batches of a fit; what they validate, test and predict each does whole.
+
     A test leaves ``tested``: what was decoded of all its clips, in their order; and where prompts are to be compared with
     them ``prompts``: the feature of each, ``(*shape)``, by its name.
     """
@@ -74,14 +77,21 @@ class ClipDecoder(LightningModule, ABC):
         data = self.trainer.datamodule
         if not isinstance(data, FMRIDataModule):
             raise UserError(f"{type(self).__name__} decodes clips: data has to be n2s.data.FMRIDataModule.")
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"{type(self).__name__} has a network a subject and runs in one process; {self.trainer.world_size} were "
-                "started. Set trainer.devices to 1, and give each job its own data.subjects."
-            )
+        check_strategy(self)
+        if stage == "fit" and self.trainer.world_size > 1:
+            self.check_shared(data)
         if stage == "fit" and not self.subjects:
             self.subjects = list(data.subjects)
             self.networks = nn.ModuleList(self.build(data, index) for index in range(len(self.subjects)))
+
+    def check_shared(self, data: FMRIDataModule) -> None:
+        """Raise a UserError where several processes cannot share the steps of a fit."""
+        if len(data.subjects) > 1 and not self.trainer.strategy._ddp_kwargs.get("find_unused_parameters"):
+            raise UserError(
+                f"{type(self).__name__} has a network a subject, and a step trains one of them: several processes do not "
+                "expect that. Give each job one of data.subjects, or set trainer.strategy to "
+                "ddp_find_unused_parameters_true, which is slower."
+            )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Whose networks they are."""

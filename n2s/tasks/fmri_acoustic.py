@@ -17,6 +17,7 @@ from n2s.models.fitted_ridge import FittedRidge
 from n2s.tasks.acoustic_stage import fine_only_networks
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
 from n2s.tasks.fmri_semantic import check_same_voxels
+from n2s.tasks.processes import part_of_mean
 from n2s.tasks.semantic_stage import SEMANTIC_RUN, SemanticRun
 
 
@@ -95,6 +96,9 @@ class FMRIAcoustic(ClipDecoder):
             if self.audiomae_checkpoint is not None:
                 self._templates[1].load_upstream(self.audiomae_checkpoint)
         super().setup(stage)
+        if self.audiomae_lr is None:
+            for network in self.networks:
+                network.audiomae.requires_grad_(False)
         if stage == "test" and self.fine_only_run is not None:
             if not self.semantic:
                 raise UserError(
@@ -141,11 +145,8 @@ class FMRIAcoustic(ClipDecoder):
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def on_fit_start(self) -> None:
-        """Read the out-of-fold predictions; freeze what is not tuned."""
+        """Read the out-of-fold predictions."""
         self._predicted, self._true = self._run.out_of_fold(self.trainer.datamodule) if self.semantic else (None, None)
-        if self.audiomae_lr is None:
-            for network in self.networks:
-                network.audiomae.requires_grad_(False)
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """The three losses of equation 1."""
@@ -155,7 +156,9 @@ class FMRIAcoustic(ClipDecoder):
             told = torch.rand(len(batch), 1) < self.p_truth
             semantic = torch.where(told, self._true[rows], self._predicted[rows]).to(batch.brain, non_blocking=True)
         loss, parts = self._losses(batch, semantic)
-        self._log("train", loss, parts, len(batch))
+        parts = {name: part_of_mean(value, batch) for name, value in parts.items()}
+        loss = part_of_mean(loss, batch)
+        self._log("train", loss, parts, sum(batch.shares), sync_dist=True)
         return loss
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
@@ -192,9 +195,9 @@ class FMRIAcoustic(ClipDecoder):
         }
         return sum(parts.values()), parts
 
-    def _log(self, split: str, loss: Tensor, parts: dict[str, Tensor], n: int) -> None:
+    def _log(self, split: str, loss: Tensor, parts: dict[str, Tensor], n: int, *, sync_dist: bool = False) -> None:
         values = {f"{split}/loss": loss} | {f"{split}/{name}": value.detach() for name, value in parts.items()}
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=n)
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=n, sync_dist=sync_dist)
 
     def _network(self, ridge: FittedRidge, voxels: Tensor, mean: Tensor, deviation: Tensor) -> BrainToSound:
         decoder, audiomae = self._templates

@@ -25,6 +25,7 @@ from n2s.models.sound_maker import SoundMaker
 from n2s.tasks.acoustic_stage import AcousticRun, assembled
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
 from n2s.tasks.fmri_semantic import check_same_voxels
+from n2s.tasks.processes import part_of_mean
 from n2s.tasks.semantic_stage import SemanticRun
 from n2s.tasks.sound_options import SoundOptions
 
@@ -179,7 +180,8 @@ class FMRIAudio(ClipDecoder):
         told = torch.rand(len(batch), 1, 1) < self.p_truth
         told = told.to(self.device, non_blocking=True)
         loss = self._loss(batch, torch.where(told, batch.target, tokens), dropout=self.dropout)
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        loss, n = part_of_mean(loss, batch), sum(batch.shares)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
 
     def optimizer_step(

@@ -12,6 +12,7 @@ from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
 from n2s.tasks.fmri_semantic import check_same_voxels
+from n2s.tasks.processes import part_of_mean
 
 
 class FMRIMel(ClipDecoder):
@@ -63,8 +64,8 @@ class FMRIMel(ClipDecoder):
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """Mean squared error; 1 is what the mean of the training clips gives."""
-        loss = self._loss(batch)
-        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch))
+        loss, n = part_of_mean(self._loss(batch), batch), sum(batch.shares)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:

@@ -92,6 +92,13 @@ class FMRISemantic(ClipDecoder):
         ridge.voxel_deviation = torch.from_numpy(data.scales[subject].deviation)
         return ridge
 
+    def check_shared(self, data: FMRIDataModule) -> None:
+        """See `ClipDecoder`."""
+        raise UserError(
+            f"FMRISemantic is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the "
+            "fits of many subjects are jobs of their own (data.subjects)."
+        )
+
     def blank(self, state: dict[str, Tensor]) -> FittedRidge:
         """See `ClipDecoder`."""
         return FittedRidge()

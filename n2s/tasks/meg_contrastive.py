@@ -12,7 +12,7 @@ from n2s.data.batch import Batch
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
-from n2s.tasks.processes import check_strategy, gathered
+from n2s.tasks.processes import check_strategy, gathered, part_of_mean
 
 TOP = (1, 5, 10)
 CHUNK = 256  # candidates through a target encoder at once
@@ -110,8 +110,7 @@ class MEGContrastive(LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """A process' part of the loss, scaled so that the mean over processes is the loss of the whole batch."""
-        loss, n = self._loss(batch), sum(batch.shares)
-        loss = loss * (len(batch) * len(batch.shares) / n)
+        loss, n = part_of_mean(self._loss(batch), batch), sum(batch.shares)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
 

@@ -8,6 +8,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor
 
+from n2s.data.batch import Batch
+from n2s.data.clip_batch import ClipBatch
 from n2s.errors import UserError
 
 
@@ -32,6 +34,14 @@ def gathered(module: LightningModule, rows: Tensor, shares: Sequence[int]) -> Te
     padded = F.pad(rows, [0, 0] * (rows.ndim - 1) + [0, max(shares) - len(rows)])
     parts = module.all_gather(padded, sync_grads=rows.requires_grad)
     return torch.cat([part[:n] for part, n in zip(parts, shares, strict=True)])
+
+
+def part_of_mean(loss: Tensor, batch: Batch | ClipBatch) -> Tensor:
+    """The mean over a process' part of a batch, scaled so that the mean over processes is that over the whole batch.
+
+    DDP takes the mean of gradients over processes, however many rows each has.
+    """
+    return loss * (len(batch) * len(batch.shares) / sum(batch.shares))
 
 
 def check_strategy(module: LightningModule) -> None:

@@ -140,3 +140,13 @@ def test_caches_are_made_by_one_process(found, folder, n):
     by_process = {pid: sorted(name for name, one in read if one == pid) for _, pid in read}
     assert len(by_process) == 1 + len(MANY)  # a cache for each number of processes
     assert all(len(names) == len(set(names)) == 16 for names in by_process.values())
+
+
+@pytest.mark.parametrize("n", MANY)
+def test_a_decoder_of_clips_is_trained_and_tested_alike(found, n):
+    one = found[1][0]["clips"]
+    assert one["epoch"].keys() >= {"train/loss", "val/loss"} and one["epoch"]["train/loss"] < 1.02  # at first 1.05
+    for rank in found[n]:
+        assert differ(rank["clips"]["trained"], one["trained"]) < 1e-5
+        assert rank["clips"]["epoch"] == pytest.approx(one["epoch"], abs=1e-5)
+        assert torch.equal(rank["clips"]["tested"], one["tested"])

@@ -13,16 +13,18 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from tiny import TinyStudy
+from tiny_fmri import LAG_S, TinyFMRI
 from torch import nn
 
-from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
+from n2s.data import FMRIDataModule, Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.batch import Batch
 from n2s.data.loader import WindowLoader, WindowSampler
+from n2s.features import ClipFbank
 from n2s.features.ready import Ready
 from n2s.losses import ClipLoss
-from n2s.models import BrainEncoder, DeepMel
+from n2s.models import BrainEncoder, DeepMel, MelMLP
 from n2s.report.write_test import WriteTest
-from n2s.tasks import MEGContrastive
+from n2s.tasks import FMRIMel, MEGContrastive
 
 N, F, T = 11, 3, 4  # windows of the tables (no multiple of 2 or 4), features, samples
 
@@ -184,6 +186,25 @@ def further_negatives(folder: Path) -> dict:
     return {"loss": trainer.callback_metrics["train/loss"], "seen": seen[0]}
 
 
+def clips(folder: Path) -> dict:
+    """Four epochs of a decoder of clips, and what it then decodes with the weights that one process trained."""
+    study = TinyFMRI(str(folder / "sounds"), n_subjects=1)
+    data = FMRIDataModule({"t": study}, ClipFbank(duration_s=1.0), lag_s=LAG_S, val_fraction=0.2, batch_size=13)
+    torch.manual_seed(3)
+    module = FMRIMel(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=lambda p: torch.optim.SGD(p, lr=5.0))
+    trainer = Trainer(max_epochs=4, **options())
+    trainer.fit(module, data)
+    trained, weights = module.state_dict(), folder / "clips.pt"
+    epoch = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    if trainer.world_size == 1:
+        torch.save(trained, weights)
+    trained = {name: value.clone() for name, value in trained.items()}
+    module.load_state_dict(torch.load(weights))
+    trainer = Trainer(**options())
+    trainer.test(module, data, verbose=False)
+    return {"trained": trained, "epoch": epoch, "tested": module.tested.feature}
+
+
 def trainings(folder: Path, n: int, rank: int, port: int) -> None:
     """All of them, as one of n processes."""
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "GROUP_RANK": 0}
@@ -192,6 +213,7 @@ def trainings(folder: Path, n: int, rank: int, port: int) -> None:
         os.environ |= {name: str(value) for name, value in names.items()}
     os.environ["N2S_CACHE"] = str(folder / "cache" / str(n))
     found = {"tables": tables(), "whole": whole(folder), "further": further_negatives(folder)}
+    found["clips"] = clips(folder)
     place = folder / str(n)
     place.mkdir(parents=True, exist_ok=True)
     torch.save(found, place / f"{rank}.pt")
