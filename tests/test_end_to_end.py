@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from n2s.data import Grid, MEGDataModule, Preprocessing
 from n2s.features import Mel
@@ -67,7 +68,15 @@ def test_a_run_holds_what_is_promised(tested):
     _, run, out, _ = tested
     for name in ("config.yaml", "run.json", "best.ckpt", "last.ckpt", "metrics.csv", "metrics.json", "report.html"):
         assert (run / name).stat().st_size > 0, name
-    assert list((run / "wandb").glob("offline-run-*/*.wandb"))
+    fit, test = sorted((run / "wandb").glob("offline-run-*"))
+    assert list(fit.glob("*.wandb"))
+    figures = {path.name.rpartition("_")[0].rpartition("_")[0] for path in test.rglob("*.png")}
+    assert {"Accuracy by subject", "Accuracy by rank", "Throughput", "Spatial attention"} <= figures
+    page = (run / "report.html").read_text()
+    assert all(f">{title}</a>" in page for title in figures)
+    assert page.count("data:image/webp;base64,") == len(figures)
+    sweep = yaml.safe_load((ROOT / "configs" / "sweeps" / "meg_rate.yaml").read_text())
+    assert sweep["metric"]["name"] in (run / "metrics.csv").read_text().splitlines()[0].split(",")
     record = json.loads((run / "run.json").read_text())
     assert record["status"] == "finished" and record["seed"] == 0
     assert "report.html" in out.replace("\n", "") and "shuffled" in out

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+import yaml
 from fmri_runs import FBANK, TOKENS, newest
 from tiny_fmri import LAG_S, TinyFMRI
 
@@ -21,6 +22,7 @@ from n2s.models.mel_map import MelMap
 from n2s.models.sound_generator import PretrainedAudioLDM2, SmallAudioLDM2
 from n2s.models.sound_maker import SoundMaker
 from n2s.report.sound_evaluation import evaluate_sounds
+from n2s.report.sound_html import sounds_shown
 from n2s.report.sound_methods import SoundMethods
 from n2s.runs.predictions import read_manifest
 from n2s.studies.study import Stimulus
@@ -30,6 +32,7 @@ from n2s.tasks.prompts import read_prompts, semantic_vectors
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}
 DATA = {"target": TOKENS, "spectrogram": FBANK, "batch_size": 16, "subjects": ["01"]}
+SWEEPS = Path(__file__).parents[2] / "configs" / "sweeps"
 METHODS = ["ceiling", "coarse_to_fine", "mel", "retrieval", "shuffled", "stimulus"]
 
 
@@ -123,6 +126,14 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
     ahead = found["coarse_to_fine"]["ahead"]["identification_mel"]
     two_way = [one["identification_mel@2"]["generated"]["mean"] for one in (scores, shuffled)]
     assert ahead["mean"] == pytest.approx(two_way[0] - two_way[1]) and ahead["low"] <= ahead["mean"] <= ahead["high"]
+    metrics = [yaml.safe_load(path.read_text())["metric"]["name"] for path in sorted(SWEEPS.glob("sound_*.yaml"))]
+    assert metrics[0] == "sounds/coarse_to_fine/ahead_of_shuffled_identification_semantic"  # of guidance
+    assert metrics[1] in (folder / "metrics.csv").read_text().splitlines()[0].split(",")  # of LoRA
+    shown = sounds_shown(folder)[0]  # what W&B is told, in the same words as the page
+    by_meaning = found["coarse_to_fine"]["ahead"]["identification_semantic"]["mean"]
+    assert shown.name == "sounds" and shown.scores["coarse_to_fine"][metrics[0].split("/")[2]] == by_meaning
+    page = (folder / "predictions" / "report.html").read_text()
+    assert all(f">{drawing.title}</a>" in page for drawing in shown.drawings)
     assert "ahead" not in found["shuffled"] and "identification_mel@10" in scores and " ".join(METHODS[:1]) in out
     # each retrieved sound is that of some training clip
     train = data.splits["train"].table.drop_duplicates("clip_index")
