@@ -186,12 +186,16 @@ def further_negatives(folder: Path) -> dict:
     return {"loss": trainer.callback_metrics["train/loss"], "seen": seen[0]}
 
 
+def decoder_of_clips() -> FMRIMel:
+    torch.manual_seed(3)
+    return FMRIMel(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=lambda p: torch.optim.SGD(p, lr=5.0))
+
+
 def clips(folder: Path) -> dict:
     """Four epochs of a decoder of clips, and what it then decodes with the weights that one process trained."""
     study = TinyFMRI(str(folder / "sounds"), n_subjects=1)
     data = FMRIDataModule({"t": study}, ClipFbank(duration_s=1.0), lag_s=LAG_S, val_fraction=0.2, batch_size=13)
-    torch.manual_seed(3)
-    module = FMRIMel(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=lambda p: torch.optim.SGD(p, lr=5.0))
+    module = decoder_of_clips()
     trainer = Trainer(max_epochs=4, **options())
     trainer.fit(module, data)
     trained, weights = module.state_dict(), folder / "clips.pt"
