@@ -1,14 +1,13 @@
 """The figures of the report, each with its caption. They take numbers; nothing is read or written here."""
 
 from dataclasses import dataclass
-from itertools import cycle
 
 import mne
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from n2s.metrics import RetrievalResult
 from n2s.metrics.intervals import t_interval
@@ -157,40 +156,6 @@ def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_candid
     if len(names) > 1:
         caption += " Shaded: 95% t interval over subjects."
     return Drawing("Accuracy by rank", figure, caption)
-
-
-def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
-    """Losses and validation accuracy by epoch, from the CSV log; None where it has neither.
-
-    Rows of one epoch are averaged. Columns that end in ``_step`` are left out where the epoch's mean was logged too.
-    """
-    epochs = metrics.groupby("epoch").mean(numeric_only=True) if "epoch" in metrics else pd.DataFrame()
-    epochs = epochs.loc[:, [not (c.endswith("_step") and f"{c[:-5]}_epoch" in epochs) for c in epochs.columns]]
-    fitted = [c for c in epochs if c.startswith(("train/", "val/")) and epochs[c].notna().any()]
-    losses = [c for c in fitted if "loss" in c]
-    scores = [c for c in fitted if "/top" in c]
-    kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)")) if kind[0]]
-    if not kinds:
-        return None
-    figure, panels = blank_panels(len(kinds), width=9.2, height=3.6)
-    palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-    for axes, (columns, label) in zip(panels, kinds, strict=True):
-        for column, color in zip(columns, cycle(palette), strict=False):
-            values = epochs[column].dropna()
-            style = "-" if column.startswith("val/") else "--"
-            axes.plot(
-                values.index, values, style, color=color, label=column, marker="o" if len(values) < 30 else None, ms=3
-            )
-        if label != "loss":
-            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-            axes.set_ylim(0, 1.02)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(epochs) == 1:
-            axes.set_xticks(epochs.index)
-        axes.set(xlabel="epoch", ylabel=label)
-        axes.legend(frameon=False)
-    caption = "Mean of each epoch. Accuracies are over the candidates of the split or batch that they were logged on."
-    return Drawing("Learning curves", figure, caption)
 
 
 def unlike_channels(weights: np.ndarray, n: int) -> list[int]:

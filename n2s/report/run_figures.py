@@ -1,9 +1,11 @@
 """The figures of a run's training, each with its caption. They take numbers; nothing is read or written here."""
 
-import pandas as pd
-from matplotlib.ticker import MaxNLocator
+from itertools import cycle
 
-from n2s.report.figures import COLORS, Drawing, blank_panels
+import pandas as pd
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from n2s.report.figures import COLORS, LINES, Drawing, blank_panels
 
 #: Column of metrics.csv: label of its axis, and what to multiply by.
 THROUGHPUT = {
@@ -13,6 +15,45 @@ THROUGHPUT = {
     "throughput/gflops_per_s": ("GFLOPS", 1.0),
     "throughput/peak_gb": ("peak memory (GB)", 1.0),
 }
+
+
+def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
+    """Losses and validation accuracy by epoch, from the CSV log; None where it has neither.
+
+    Rows of one epoch are averaged. Columns that end in ``_step`` are left out where the epoch's mean was logged too.
+    """
+    epochs = metrics.groupby("epoch").mean(numeric_only=True) if "epoch" in metrics else pd.DataFrame()
+    epochs = epochs.loc[:, [not (c.endswith("_step") and f"{c[:-5]}_epoch" in epochs) for c in epochs.columns]]
+    fitted = [c for c in epochs if c.startswith(("train/", "val/")) and epochs[c].notna().any()]
+    losses = [c for c in fitted if "loss" in c]
+    scores = [c for c in fitted if "/top" in c]
+    kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)")) if kind[0]]
+    if not kinds:
+        return None
+    figure, panels = blank_panels(len(kinds), width=9.2, height=3.6)
+    palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+    for axes, (columns, label) in zip(panels, kinds, strict=True):
+        for column, color in zip(columns, cycle(palette), strict=False):
+            values = epochs[column].dropna()
+            style = "-" if column.startswith("val/") else "--"
+            axes.plot(
+                values.index, values, style, color=color, label=column, marker="o" if len(values) < 30 else None, ms=3
+            )
+            chance = column.replace("/top", "/chance_top")
+            if label != "loss" and chance in epochs:
+                axes.plot(epochs[chance].dropna(), linestyle=LINES["chance"], color=color)
+        if label != "loss":
+            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
+            axes.set_ylim(0, 1.02)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(epochs) == 1:
+            axes.set_xticks(epochs.index)
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.legend(frameon=False)
+    caption = "Mean of each epoch. Accuracies are over the candidates of the split or batch that they were logged on."
+    if any("/chance_top" in column for column in epochs):
+        caption += " Dotted: chance."
+    return Drawing("Learning curves", figure, caption)
 
 
 def throughput_curves(metrics: pd.DataFrame) -> Drawing | None:

@@ -10,9 +10,9 @@ import pandas as pd
 from n2s.errors import UserError, reading
 from n2s.metrics import RetrievalResult
 from n2s.metrics.summary import MEASURES, ROWS, TABLE, result_ranks, table_rows
-from n2s.report.figures import Drawing, attention_maps, learning_curves, result_drawings
+from n2s.report.figures import Drawing, attention_maps, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
-from n2s.report.run_figures import throughput_curves
+from n2s.report.run_figures import learning_curves, throughput_curves
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
 

@@ -202,8 +202,17 @@ class MEGContrastive(LightningModule):
         rank = self._ranks(split, window, scores)
         for k in TOP:
             self.log(f"{split}/top{k}", (rank < k).float().mean(), prog_bar=k == 10, sync_dist=True)
+            if split == "val":  # beside it in every dashboard; a test's report has more controls
+                self.log(f"{split}/chance_top{k}", self._chance(split, k), sync_dist=True)
         del self._candidates, self._rows
         return window, scores
+
+    def _chance(self, split: str, k: int) -> float:
+        """How often a guess is among the first k, over all windows."""
+        parts = [
+            (len(rows), len(segments)) for rows, segments in self.trainer.datamodule.windows[split].by_study().values()
+        ]
+        return sum(n * min(1.0, k / n_segments) for n, n_segments in parts) / sum(n for n, _ in parts)
 
     def _ranks(self, split: str, window: Tensor, scores: Tensor) -> Tensor:
         """Of each window's segment, among those of its study."""

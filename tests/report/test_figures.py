@@ -17,13 +17,13 @@ from n2s.report.figures import (
     accuracy_by_subject,
     attention_maps,
     blank_panels,
-    learning_curves,
     on_whole_pixels,
     rank_curve,
     result_drawings,
     similarity_matrix,
     unlike_channels,
 )
+from n2s.report.run_figures import learning_curves
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +80,16 @@ def test_learning_curves_take_the_epochs_mean_and_leave_test_and_steps_out():
             "train/loss_epoch": [np.nan, np.nan, 4.0, np.nan, 2.0],
             "val/loss": [5.0, np.nan, 3.0, 1.0, np.nan],
             "val/top10": [np.nan, np.nan, 0.5, np.nan, 0.75],
+            "val/chance_top10": [np.nan, np.nan, 0.125, np.nan, 0.125],
             "test/top10": [np.nan] * 4 + [0.9],
         }
     )
     losses, scores = learning_curves(log).figure.axes
     assert set(lines(losses)) == {"train/loss_epoch", "val/loss"}
     np.testing.assert_allclose(lines(losses)["val/loss"].get_ydata(), [4, 1])
-    assert set(lines(scores)) == {"val/top10"}
+    curve, chance = scores.lines
+    assert (curve.get_label(), chance.get_linestyle()) == ("val/top10", ":")
+    assert curve.get_ydata().tolist() == [0.5, 0.75] and chance.get_ydata().tolist() == [0.125, 0.125]
     assert learning_curves(log[["epoch", "step"]]) is None
 
 

@@ -36,6 +36,11 @@ def test_each_study_has_its_scores(tmp_path, capsys):
     trainer = Trainer(max_epochs=1, callbacks=[WriteTest(folder)], enable_model_summary=False, **options)
     module = MEGContrastive(encoder)
     trainer.fit(module, data)
+    validated = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    val = data.window_table("val")
+    n_candidates = val.groupby("study").segment.nunique()[val.study]
+    for k in (1, 10):  # of a guess, each window among the segments of its study
+        np.testing.assert_allclose(validated[f"val/chance_top{k}"], np.minimum(1, k / n_candidates).mean(), rtol=1e-6)
     trainer.test(module, data, verbose=False)
     scores = json.loads((folder / "metrics.json").read_text())
     assert {name: scores[name]["n_candidates"] for name in scores} == {"one": 6, "two": 10}
