@@ -1,5 +1,6 @@
 """A run that is continued from inside an epoch is the uninterrupted one, to the bit."""
 
+import json
 from pathlib import Path
 
 import fits
@@ -9,7 +10,7 @@ import torch
 import yaml
 
 from n2s.callbacks import Continuation, LastCheckpoint
-from n2s.runs.run import runs_of
+from n2s.runs.run import Run, runs_of
 
 ALWAYS = ("--checkpoint_minutes", "1e-9")  # after every step
 
@@ -43,43 +44,59 @@ def fit(tmp_path, monkeypatch):
     return run
 
 
-def data(**changes):
-    return {"class_path": "tiny_recipe.TinyData", "init_args": changes}
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The run of a recipe without a stop, made once."""
+    found = {}
+
+    def run(recipe=None):
+        key = json.dumps(recipe or {})
+        if key not in found:
+            folder = tmp_path_factory.mktemp("uninterrupted")
+            tiny_recipe.write_recipe(folder / "tiny.yaml", epochs=3, **(recipe or {}))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                patch.delenv("N2S_RUNS", raising=False)
+                found[key] = Run(fits.fit(patch).folder.absolute())
+        return found[key]
+
+    return run
 
 
-@pytest.mark.parametrize("recipe", [{}, {"data": data(workers=1)}, {"trainer": {"log_every_n_steps": 2}}])
-@pytest.mark.parametrize("step", [(0, 0), (1, 3)])
-def test_at_a_step(fit, step, recipe):
+WORKER = {"data": {"class_path": "tiny_recipe.TinyData", "init_args": {"workers": 1}}}
+ROWS_OF_STEPS = {"trainer": {"log_every_n_steps": 2}}
+
+
+@pytest.mark.parametrize(
+    ("step", "recipe"), [((0, 0), {}), ((1, 3), {}), ((1, 3), WORKER), ((0, 0), ROWS_OF_STEPS), ((1, 3), ROWS_OF_STEPS)]
+)
+def test_at_a_step(fit, uninterrupted, step, recipe):
     """6 steps an epoch, with and without a loader's own process; rows of steps and of epochs."""
-    uninterrupted = fit("--runs_dir", "uninterrupted", recipe=recipe)
     run = fit(*ALWAYS, stop_after=step, recipe=recipe)
     kept = torch.load(run.last, weights_only=True)
     assert (kept["epoch"], kept["global_step"]) == (step[0], 6 * step[0] + step[1] + 1)
     assert fit(recipe=recipe) == run
-    fits.assert_same_run(run, uninterrupted)
+    fits.assert_same_run(run, uninterrupted(recipe))
 
 
-def test_twice_in_one_epoch(fit):
-    uninterrupted = fit("--runs_dir", "uninterrupted")
+def test_twice_in_one_epoch(fit, uninterrupted):
     for step in ((1, 1), (1, 4)):
         fit(*ALWAYS, stop_after=step)
-    fits.assert_same_run(fit(), uninterrupted)
+    fits.assert_same_run(fit(), uninterrupted())
 
 
-def test_means_need_what_was_summed_before(fit, monkeypatch):
+def test_means_need_what_was_summed_before(fit, uninterrupted, monkeypatch):
     """Without it the epoch's mean is another, though the weights are the same: the tests above can fail."""
-    uninterrupted = fit("--runs_dir", "uninterrupted")
     fit(*ALWAYS, stop_after=(1, 3))
     monkeypatch.setattr(Continuation, "on_train_batch_end", lambda *_: None)
     run = fit()
-    fits.assert_same(fits.states(run.last), fits.states(uninterrupted.last))
-    assert fits.logged(run) != fits.logged(uninterrupted)
+    fits.assert_same(fits.states(run.last), fits.states(uninterrupted().last))
+    assert fits.logged(run) != fits.logged(uninterrupted())
 
 
-def test_not_while_gradients_are_summed_nor_before_a_validation(fit):
+def test_not_while_gradients_are_summed_nor_before_a_validation(fit, uninterrupted):
     """4 batches a step of 6; validation after every third batch: what is saved is always continued to the bit."""
     recipe = {"trainer": {"accumulate_grad_batches": 4, "val_check_interval": 3}}
-    uninterrupted = fit("--runs_dir", "uninterrupted", recipe=recipe)
     for batch, saved in ((2, None), (3, (0, 1)), (4, (0, 1))):
         run = fit(*ALWAYS, "--fresh", stop_after=(0, batch), recipe=recipe)
         assert run.last.exists() == (saved is not None)
@@ -87,7 +104,7 @@ def test_not_while_gradients_are_summed_nor_before_a_validation(fit):
             kept = torch.load(run.last, weights_only=True)
             assert (kept["epoch"], kept["global_step"]) == saved
     assert fit(recipe=recipe) == run
-    fits.assert_same_run(run, uninterrupted)
+    fits.assert_same_run(run, uninterrupted(recipe))
 
 
 def test_option(fit, tmp_path):
@@ -100,9 +117,8 @@ def test_option(fit, tmp_path):
         fit("--checkpoint_minutes", "0")
 
 
-def test_killed_between_the_checkpoint_and_its_row(fit, monkeypatch):
+def test_killed_between_the_checkpoint_and_its_row(fit, uninterrupted, monkeypatch):
     """Lightning logs an epoch after it has saved it."""
-    uninterrupted = fit("--runs_dir", "uninterrupted")
     saved = LastCheckpoint.on_train_epoch_end
 
     def stop(self, trainer, module):
@@ -117,7 +133,7 @@ def test_killed_between_the_checkpoint_and_its_row(fit, monkeypatch):
     (run,) = runs_of(Path("checkpoints/tiny"))
     assert [row["epoch"] for row in fits.logged(run) if row["train/loss"]] == ["0"]
     fit()
-    fits.assert_same_run(run, uninterrupted)
+    fits.assert_same_run(run, uninterrupted())
 
 
 def test_a_run_that_starts_from_another_has_its_own_rows(fit):
