@@ -55,6 +55,20 @@ def test_labels_of_an_atlas_are_regions(nifti):
     assert bold.data.shape[1] == 7 and {name: int(roi.sum()) for name, roi in bold.rois.items()} == {"7": 6, "9": 1}
 
 
+def test_places_are_those_of_the_voxels_in_mm(tmp_path):
+    """Volumes that hold where each voxel is: what is read through the mask has to say what ``places`` says."""
+    affine = np.array([[0, -2, 0, 30], [2.5, 0, 0.5, -40], [0, 0, 3, 10], [0, 0, 0, 1.0]])  # turned, sheared, shifted
+    i, j, k = np.indices(SHAPE)
+    mm = [sum(affine[axis, n] * index for n, index in enumerate((i, j, k))) + affine[axis, 3] for axis in range(3)]
+    path = write_image(tmp_path / "bold.nii.gz", np.stack(mm, -1), affine)
+    write_image(tmp_path / "mask.nii.gz", MASK, affine)
+    bold = BoldFiles(mask="mask.nii.gz", tr_s=TR_S).read(path, root=tmp_path, subject="01")
+    np.testing.assert_allclose(bold.places, bold.data.T, atol=1e-4)
+    assert bold.places.shape == (MASK.sum(), 3) and bold.tr_s == TR_S
+    np.save(tmp_path / "bold.npy", bold.data)
+    assert BoldFiles(tr_s=TR_S).read(tmp_path / "bold.npy", root=tmp_path, subject="01").places is None
+
+
 def test_a_nifti_needs_a_mask(nifti):
     study = GenericFMRI(str(nifti))
     with pytest.raises(UserError, match="needs a mask or an atlas"):
