@@ -6,7 +6,7 @@ from rich.table import Table
 ROWS = {
     "model": "model",
     "shuffled": "shuffled brain",
-    "fine_only": "fine only, without a semantic token",
+    "fine_only": "fine only",
     "mean_prediction": "mean of the training clips",
     "ceiling": "ceiling: true feature",
     "ideal_observer": "ceiling: ideal observer",

@@ -222,6 +222,22 @@ def test_clips_stay_in_their_run_and_stories_in_their_split(small):
     }
 
 
+def test_other_stories_may_be_held_out(root):
+    study = SimulatedFMRI(**SMALL | {"stories": None}, root=root, test_stories=["orchestra", "bakery"])
+    held_out = [one for one in study.recordings() if study.split[one.task] == "test" and one.subject == "01"]
+    heard = [(one.task, one.run, one.session) for one in held_out]  # a story in all its languages, each twice
+    languages = (("orchestra", "en"), ("bakery", "es"), ("bakery", "eu"))
+    assert sorted(heard) == sorted((*which, session) for which in languages for session in "12")
+    assert study.split["train"] == "val" and set(study.split.values()) == {"train", "val", "test"}
+    other = SimulatedFMRI(**SMALL, root=root, test_stories=["mapmaker"])
+    assert other.split["orchestra"] == "train" and other.split["mapmaker"] == "test"
+    assert other._folder == SimulatedFMRI(**SMALL, root=root)._folder  # runs are shared
+    with pytest.raises(UserError, match="no story 'orchstra' to test on. Nearest: orchestra"):
+        SimulatedFMRI(**SMALL, root=root, test_stories=["orchstra"])
+    with pytest.raises(UserError, match="leave some of both kinds"):
+        SimulatedFMRI(**SMALL, root=root, test_stories=list(other.split))
+
+
 def test_events_are_on_the_runs_clock(small):
     recording = runs_of(small)[0]
     events, clips = small.events(recording), small.clips(recording)
