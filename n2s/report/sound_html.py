@@ -21,6 +21,7 @@ from n2s.report.shown import Shown, Sound
 from n2s.report.sound_figures import method_scores, true_and_decoded
 from n2s.runs.predictions import STIMULUS, read_manifest
 
+MADE = "what `n2s predict` wrote", "Run it again."
 N_CLIPS = 4  # of each subject, to be seen and heard
 
 
@@ -82,7 +83,7 @@ def write_sound_report(run_dir: Path) -> Path:
     Raises
     ------
     UserError
-        The run has no sounds with scores.
+        The run has no sounds with scores, or their files are damaged.
     """
     folder = run_dir / "predictions"
     subjects, found = read_sounds(folder)
@@ -92,8 +93,10 @@ def write_sound_report(run_dir: Path) -> Path:
     report.add_custom_css(PAGE_STYLE)
     for one in subjects:
         end = "" if len(subjects) == 1 else f": {one.subject}"
-        report.add_html(_summary(one, found), f"Summary{end}", tags=())
-        for drawing in one.drawings():
+        with reading(folder / "metrics.json", *MADE):
+            summary, drawings = _summary(one, found), one.drawings()
+        report.add_html(summary, f"Summary{end}", tags=())
+        for drawing in drawings:
             add_drawing(report, drawing, f"{drawing.title}{end}")
         report.add_html(_players(one), f"Sounds to listen to{end}", tags=())
     add_run_drawings(report, curves(run_dir))
@@ -117,7 +120,7 @@ def read_sounds(folder: Path) -> tuple[list[SubjectSounds], dict]:
     if not file.is_file():
         raise UserError(f"{folder}: no sounds with scores: it has no metrics.json. Run `n2s predict` first.")
     found, table = read_json(file), read_manifest(folder)
-    with reading(file, "what `n2s predict` wrote", "Run it again."):
+    with reading(file, *MADE):
         return [_subject(name, methods, table) for name, methods in found["subjects"].items()], found
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,14 @@ def test_a_method_without_a_clip_and_a_run_without_sounds(made, tmp_path):
     assert heights["mel PCC"] == entry["mel_pcc"]["generated"]["mean"]
     with pytest.raises(UserError, match="no metrics"):
         write_sound_report(tmp_path)
+    damaged = shutil.copytree(run_dir, tmp_path / "run")
+    before = (damaged / "predictions" / "metrics.json").read_text()
+    (damaged / "predictions" / "report.html").write_text("old")
+    for content in ("{", "{}", '{"subjects": {"sim/01": {"coarse_to_fine": {}}}}', before.replace('"absent"', '"x"')):
+        (damaged / "predictions" / "metrics.json").write_text(content)
+        with pytest.raises(UserError, match=r"metrics\.json.*(not JSON|Run it again)"):
+            write_sound_report(damaged)
+    assert (damaged / "predictions" / "report.html").read_text() == "old"
 
 
 def test_decibels_are_those_of_a_tone():
