@@ -98,6 +98,15 @@ def test_a_whole_model_is_trained_alike(found, n):
 
 
 @pytest.mark.parametrize("n", MANY)
+def test_batch_norm_of_each_process_is_validated_alike(found, n):
+    """Its running statistics differ from process to process while training; validation takes those of a checkpoint."""
+    one, *others = (rank["own statistics"] for rank in found[n])
+    for other in others:
+        assert differ(one["state"], other["state"]) == 0 and one["epoch"] == other["epoch"]
+    assert differ(one["state"], found[1][0]["own statistics"]["state"]) > 1e-4  # what SyncBatchNorm is for
+
+
+@pytest.mark.parametrize("n", MANY)
 def test_a_subject_may_be_absent_from_a_process(found, n):
     """Some step of some process lacks a subject that another has: its layer still learns as in one process."""
     steps = zip(*(rank["whole"]["subjects"] for rank in found[n]), strict=True)

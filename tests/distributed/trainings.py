@@ -169,6 +169,13 @@ def whole(folder: Path) -> dict:
     return {"trained": trained, "epochs": draws.losses, "subjects": draws.subjects, "tested": tested.tested}
 
 
+def own_statistics(folder: Path) -> dict:
+    """After an epoch in which each process normalised by its own part of the batch: the weights, and what was logged."""
+    module, draws = model(), SameDraws(batch_norm=True)
+    Trainer(max_epochs=1, callbacks=[draws], **options()).fit(module, data_of(folder))
+    return {"state": module.state_dict(), "epoch": draws.losses[0]}
+
+
 def further_negatives(folder: Path) -> dict:
     """The loss of one step with drawn candidates, and what it is made of."""
     seen = []
@@ -217,7 +224,7 @@ def trainings(folder: Path, n: int, rank: int, port: int) -> None:
         os.environ |= {name: str(value) for name, value in names.items()}
     os.environ["N2S_CACHE"] = str(folder / "cache" / str(n))
     found = {"tables": tables(), "whole": whole(folder), "further": further_negatives(folder)}
-    found["clips"] = clips(folder)
+    found |= {"own statistics": own_statistics(folder), "clips": clips(folder)}
     place = folder / str(n)
     place.mkdir(parents=True, exist_ok=True)
     torch.save(found, place / f"{rank}.pt")
