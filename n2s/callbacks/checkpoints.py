@@ -58,7 +58,11 @@ class LastCheckpoint(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """See Lightning."""
-        if not pl_module.automatic_optimization or not _between_steps(trainer, batch_idx):
+        if not pl_module.automatic_optimization:
+            if self._signals.received is not None and trainer.world_size == 1:
+                self._signals.stop(f"in epoch {trainer.current_epoch}, inside which this model cannot be saved")
+            return
+        if not _between_steps(trainer, batch_idx):
             return
         if trainer.world_size > 1 and (batch_idx + 1) % AGREE_EVERY:
             return

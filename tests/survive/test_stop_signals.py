@@ -172,3 +172,28 @@ def test_handlers_are_put_back():
         os.kill(os.getpid(), signal.SIGTERM)
     assert signals.status == 143
     assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)] == before
+
+
+class ByHand(tiny_recipe.TinyDecoder):
+    """Steps its optimizer itself, and is told to stop in its second epoch."""
+
+    def __init__(self, encoder: torch.nn.Module):
+        super().__init__(encoder)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_index):
+        if (self.current_epoch, batch_index) == (1, 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        self.optimizers().zero_grad()
+        self.manual_backward(self.loss(batch))
+        self.optimizers().step()
+
+
+def test_a_model_that_cannot_be_saved_inside_an_epoch_stops_all_the_same(run_n2s, tmp_path):
+    model = {"class_path": f"{__name__}.ByHand", "init_args": {"encoder": {"class_path": "tiny_recipe.TinyEncoder"}}}
+    tiny_recipe.write_recipe(tmp_path / "tiny.yaml", epochs=3, model=model)
+    status, _, err = run_n2s("fit", "--config", "tiny.yaml")
+    assert status == 128 + signal.SIGTERM
+    assert "SIGTERM: stopped in epoch 1, inside which this model cannot be saved. The same command continues" in err
+    (run,) = runs_of(Path("checkpoints/tiny"))
+    assert torch.load(run.last, weights_only=True)["epoch"] == 0
