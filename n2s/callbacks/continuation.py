@@ -33,7 +33,7 @@ class Continuation(Callback):
         """See Lightning."""
         loop, logged = trainer.fit_loop, trainer._logger_connector
         step = loop.epoch_loop._batches_that_stepped
-        kept = {"step": step, "row": {}, "sums": []}
+        kept = {"step": step, "row": {}, "sums": [], "folder": str(self.folder)}
         if trainer.training:
             at_end = logged._first_loop_iter is None
             if at_end:
@@ -46,12 +46,12 @@ class Continuation(Callback):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
         """See Lightning."""
-        kept = checkpoint.get(KEY) or {"row": {}, "sums": [], "step": None}
+        kept = checkpoint.get(KEY) or {"row": {}, "sums": [], "step": None, "folder": None}
         if kept["sums"]:
             self._sums = kept["sums"][trainer.global_rank % len(kept["sums"])]
         if Path(trainer.ckpt_path).absolute().parent != self.folder:
             return  # a new run that starts from another one's weights
-        _move(checkpoint["callbacks"], str(self.folder))
+        _move(checkpoint["callbacks"], kept["folder"], str(self.folder))
         for logger in trainer.loggers:
             if isinstance(logger, MetricsCSV):
                 logger.keep_until(checkpoint["epoch"], kept["step"] if kept["sums"] else None)
@@ -72,20 +72,18 @@ class Continuation(Callback):
         self._sums = {}
 
 
-def _move(callbacks: dict[str, dict], folder: str) -> None:
-    """Let what ModelCheckpoints wrote into the run's folder lie in ``folder``."""
+def _move(callbacks: dict[str, object], before: str | None, now: str) -> None:
+    """Let what ModelCheckpoints wrote into the run's folder lie where that folder is now."""
+
+    def moved(path: str) -> str:
+        return now + path[len(before) :] if path.startswith(before) else path
+
     for state in callbacks.values():
-        before = state.get("dirpath")
-        if not before or before == folder:
+        if before == now or not isinstance(state, dict) or state.get("dirpath") != before or before is None:
             continue
-
-        def moved(path: str, before: str = before) -> str:
-            return folder + path[len(before) :] if path.startswith(before) else path
-
         state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
-        for name in ("best_model_path", "last_model_path", "kth_best_model_path"):
+        for name in ("dirpath", "best_model_path", "last_model_path", "kth_best_model_path"):
             state[name] = moved(state[name])
-        state["dirpath"] = folder
 
 
 def _sums(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
