@@ -5,7 +5,8 @@ python benchmarks/sound_speed.py --sizes small
 python benchmarks/sound_speed.py --device cuda        # the published sizes in float32 and bfloat16, batches of 1, 8, 32
 
 Random weights: they cost what published ones do. The loop is that of AudioLDM2Pipeline without its text encoders, with
-the same UNet, noise, schedule and guidance; in float32 its latents have to be n2s's. Each row is a process of its own, so
+the same UNet, noise, schedule and guidance; in float32 its latents have to be n2s's. Under bfloat16 its autoencoder and
+vocoder are in bfloat16, too, which n2s keeps in float32: with few steps that is seen. Each row is a process of its own, so
 that its memory is its own: of the process on a CPU, of torch's allocations on a GPU.
 """
 

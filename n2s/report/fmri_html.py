@@ -97,7 +97,7 @@ def clip_drawings(summary: dict, scores: ClipScores, windows: list[Retrieved]) -
     if spectrograms:
         yield spectrograms
     if summary["semantic"] or result.prompts is not None:
-        yield semantic_drawing(scores)
+        yield semantic_drawing(scores, summary)
 
 
 def clip_run_drawings(run_dir: Path) -> dict[str, Drawing | str]:

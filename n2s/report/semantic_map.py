@@ -14,14 +14,22 @@ _MOST_NAMES = 12  # prompts that are numbered, and named in the caption
 _LONGEST = 40  # characters of a name
 
 
-def semantic_drawing(scores: ClipScores) -> Drawing:
-    """The map of one subject, that of the median accuracy in telling the labels: a panel each for true, decoded, fine only."""
-    result, hits = scores.result, scores.semantic
-    subjects = np.unique(result.subject)
+def semantic_drawing(scores: ClipScores, summary: dict) -> Drawing:
+    """The map of one subject, that of the median accuracy in telling the labels: a panel each for true, decoded, fine only.
+
+    Parameters
+    ----------
+    scores, summary
+        Of a test, and what `ClipScores.summary` gave.
+    """
+    result, subjects, whose = scores.result, list(summary["subjects"]), ""
     subject = subjects[0]
-    if not isinstance(hits, str):
-        right = [hits["model"][result.subject == name].mean() for name in subjects]
-        subject = subjects[np.argsort(right, kind="stable")[(len(subjects) - 1) // 2]]
+    if len(subjects) > 1 and not summary["semantic"]:
+        whose = f" of {subject}"
+    elif len(subjects) > 1:
+        right = summary["semantic"]["model"]["per_subject"]
+        subject = sorted(subjects, key=lambda name: right[name]["value"])[(len(subjects) - 1) // 2]
+        whose = f" of {subject}, whose labels are told with the median accuracy"
     own = result.subject == subject
     features = {"true": result.candidates[result.target[own]], "decoded": result.predicted[own]}
     if result.fine_only is not None:
@@ -29,7 +37,6 @@ def semantic_drawing(scores: ClipScores) -> Drawing:
     prompts = np.zeros((0, result.predicted.shape[1])) if result.prompts is None else result.prompts
     maps = {title: tsne(np.concatenate([values, prompts])) for title, values in features.items()}
     names = [] if result.prompt_names is None else [str(name) for name in result.prompt_names]
-    whose = "" if len(subjects) == 1 else f" of {subject}, whose labels are told with the median accuracy"
     return semantic_map(maps, scores.labels[own], names, whose=whose)
 
 

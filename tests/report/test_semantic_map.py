@@ -59,11 +59,17 @@ def result_of(noise, **more):
 
 
 def test_the_subject_of_the_median_accuracy_with_what_else_was_decoded():
-    result = result_of((20.0, 0.1, 6.0))
-    assert "of s/2" in semantic_drawing(ClipScores(result)).caption  # s/0 is at chance, s/1 perfect
+    scores = ClipScores(result_of((20.0, 0.1, 6.0)))
+    summary = scores.summary()
+    told = {name: one["value"] for name, one in summary["semantic"]["model"]["per_subject"].items()}
+    assert told["s/0"] < told["s/2"] < told["s/1"]
+    assert "of s/2, whose labels are told with the median" in semantic_drawing(scores, summary).caption
+    none = semantic_drawing(scores, summary | {"semantic": None})
+    assert "of s/0, near" in none.caption
     result = result_of((0.1,), prompts=np.ones((3, 12)), prompt_names=np.array(["a", "b", "c"]))
     result.fine_only = result.predicted[::-1]
-    drawing = semantic_drawing(ClipScores(result))
+    scores = ClipScores(result)
+    drawing = semantic_drawing(scores, scores.summary())
     assert [axes.get_title() for axes in drawing.figure.axes] == ["true", "coarse to fine", "fine only"]
     for axes, values in zip(drawing.figure.axes, (result.candidates, result.predicted, result.fine_only), strict=True):
         expected = tsne(np.concatenate([values, np.ones((3, 12))]))
