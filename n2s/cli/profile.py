@@ -82,10 +82,14 @@ class StepProfiler(Trainer):
         size = getattr(datamodule, "batch_size", None)
         if not isinstance(size, int):
             raise UserError(f"data.batch_size is {size}; --largest_batch begins with a number: set it.")
-        found = Tuner(self).scale_batch_size(model, datamodule=datamodule, mode="binsearch", init_val=size)
-        folder = Path(self.default_root_dir)  # the tuner has kept the model there meanwhile
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        folder = Path(self.default_root_dir)
+        made = [one for one in (folder, *folder.parents) if not one.exists()]
+        found = Tuner(self).scale_batch_size(
+            model, datamodule=datamodule, mode="binsearch", init_val=size, steps_per_trial=2
+        )
+        for one in made:  # the tuner has kept the model there meanwhile
+            if one.is_dir() and not any(one.iterdir()):
+                one.rmdir()
         datamodule.batch_size = found
         return found
 

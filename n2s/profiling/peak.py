@@ -7,7 +7,7 @@ import torch
 from lightning.fabric.utilities.throughput import get_available_flops
 
 SIZES = {"cuda": 8192, "cpu": 1024}  # of the square matrices whose product is timed
-REPEATS = 5
+REPEATS = 20
 
 
 def compute_dtype(precision: str) -> torch.dtype:

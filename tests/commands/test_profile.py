@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from fmri_runs import AUDIOMAE, DECODER, FBANK
 
@@ -125,3 +126,45 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
         if task != "FMRIAudio":
             status, _, err = run_n2s("fit", "--config", f"{task}.yaml")
             assert status == 0, err
+
+
+class Tight(BrainEncoder):
+    """A network that a GPU's memory holds with 20 windows at most."""
+
+    def forward(self, brain, *others):
+        if len(brain) > 20:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return super().forward(brain, *others)
+
+
+def test_the_largest_batch_is_found(profile):
+    words = ["--model.encoder", "test_profile.Tight", "--largest_batch", "true", "--data.batch_size", "12"]
+    words += ["--data.train_windows.step_s", "0.5"]  # 220 windows: 11 batches of 20
+    status, out, err, found = profile(*words)
+    assert status == 0, err
+    assert found["largest_batch"] == 19  # 20 less the tuner's margin of 5%
+    assert found["windows_per_step"] <= 19 and "largest batch that fits: 19" in out
+    assert not Path("checkpoints").exists()  # where the tuner kept the model meanwhile
+
+
+def test_a_compiled_encoder_is_one_part_and_computes_the_same(profile):
+    _, _, _, eager = profile()
+    callback = {"class_path": "n2s.callbacks.Compile", "init_args": {"networks": ["encoder.head"]}}
+    Path("compiled.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": [callback]}}))
+    status, out, err, found = profile("--config", "compiled.yaml")
+    assert status == 0, err
+    assert found["setting"]["compiled"] == ["encoder.head"] and "compiled: encoder.head" in out
+    assert found["operations"] == eager["operations"] and found["parts_s"]["forward: encoder.head"] > 0
+    assert (
+        profile(
+            "--trainer.callbacks", '[{"class_path": "n2s.callbacks.Compile", "init_args": {"networks": ["encode"]}}]'
+        )[0]
+        == 2
+    )
+
+
+def test_what_is_refused(profile):
+    status, _, err, _ = profile("--warmup", "0")
+    assert status == 2 and "expected 1 or more" in err
+    status, _, err, _ = profile("--trainer.limit_train_batches", "0")
+    assert status == 2 and "no training batch" in err
