@@ -65,7 +65,9 @@ def test_a_sweep_is_one(path):
     for name, parameter in sweep["parameters"].items():
         first, last = ends(parameter)
         assert EITHER & set(parameter) and set(parameter) <= EITHER | {"distribution"}, name
+        assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name)  # what W&B takes for a name
         if "min" in parameter:
+            assert "distribution" in parameter, name  # else whole numbers make another one
             assert first < last and sweep["method"] != "grid", name  # a grid of a continuum never ends
         if parameter.get("distribution", "").startswith("log"):
             assert parameter["distribution"] == "log_uniform_values" and first > 0, name  # log_uniform means exponents
