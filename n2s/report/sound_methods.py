@@ -16,7 +16,7 @@ from n2s.metrics.identification import correlations
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.runs.predictions import STIMULUS
-from n2s.tasks.acoustic_stage import AcousticRun, object_of
+from n2s.tasks.acoustic_stage import AcousticRun, fine_only_networks, object_of
 from n2s.tasks.clip_decoder import Decoded
 from n2s.tasks.fmri_audio import FMRIAudio
 from n2s.tasks.prompts import is_sound, read_prompts, semantic_vectors
@@ -152,12 +152,9 @@ class SoundMethods:
         return self._heard(train.iloc[np.concatenate(scores, 1).argmax(1)])
 
     def _fine_only(self) -> Make:
-        run = self._fine_run
-        if run.settings["semantic"]:
-            raise UserError(
-                f"model.sounds.fine_only_run: {run.folder} has a semantic token. Fit it with semantic false."
-            )
-        networks = [network.to(self.module.device).eval() for network in run.networks(self.data)]
+        given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"
+        found = fine_only_networks(given, self.module.experiments, self.data, key=key)
+        networks = [network.to(self.module.device) for network in found]
         return lambda rows: self._sampled(self._tokens(networks, rows), rows)
 
     def _prompted(self) -> Make:

@@ -27,6 +27,7 @@ from n2s.report.sound_methods import SoundMethods
 from n2s.runs.predictions import read_manifest
 from n2s.studies.study import Stimulus
 from n2s.tasks import FMRIAudio
+from n2s.tasks.acoustic_stage import AcousticRun
 from n2s.tasks.prompts import read_prompts, semantic_vectors
 
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
@@ -226,6 +227,28 @@ def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(sounded):
     message = " ".join(err.split())
     assert status == 2 and "which does not exist. Nearest: " in message and one in message
     assert predicted("coarse_to_fine").keys() == plain.keys()  # what was finished is kept
+
+
+def test_the_ablations_sounds_are_of_its_own_tokens(trained, acoustic, monkeypatch):
+    assert acoustic("fit", "--experiment", "fine", data={"subjects": ["01"]}, model={"semantic": False})[0] == 0
+    sampled, given = SoundMethods._sampled, []
+
+    def seen(self, tokens, rows):
+        given.append((self.data, tokens, rows))
+        return sampled(self, tokens, rows)
+
+    monkeypatch.setattr(SoundMethods, "_sampled", seen)
+    only = {"methods": ["fine_only"]}
+    status, _, err = trained("predict", sounds=only | {"fine_only_run": "fine"})
+    assert status == 0 and len(predicted("fine_only")) == 12, err
+    run = AcousticRun.found("fine", Path("checkpoints").absolute(), key="here")
+    assert sum(len(rows) for _, _, rows in given) == 12
+    for data, tokens, rows in given:
+        (network,) = run.networks(data)
+        with torch.no_grad():
+            torch.testing.assert_close(tokens, network.eval()(data.batch("test", rows).brain))
+    status, _, err = trained("predict", sounds=only | {"fine_only_run": "FMRIAcoustic"})
+    assert status == 2 and "has a semantic token. Fit it with model.semantic false" in " ".join(err.split()), err
 
 
 def test_validate_and_test_need_no_earlier_run(trained):
