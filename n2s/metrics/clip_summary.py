@@ -66,8 +66,9 @@ def clip_notes(summary: dict) -> list[str]:
 
 def semantic_notes(semantic: dict) -> list[str]:
     """What the classification of labels is, and how far coarse to fine is ahead in it."""
-    notes = [f"label: linear support vector machine, 5 folds of {semantic['folds']}"]
-    if semantic["folds"] != "stimuli":
+    folds = semantic.get("folds", "stimuli")  # of older runs always
+    notes = [f"label: linear support vector machine, 5 folds of {folds}"]
+    if folds != "stimuli":
         notes[0] += (
             ", as a label has fewer than 5 of them: whatever tells recordings apart counts as their label; and where the "
             "mean of each run was taken away, a label that is the same in all of a run falls to chance or below"
