@@ -47,6 +47,8 @@ class BrainToSound(nn.Module):
         self.tokens = BrainTokens(len(voxels), n_semantic, dim=mean.shape[1])
         self.decoder, self.audiomae = copy.deepcopy(decoder), copy.deepcopy(audiomae)
         self.audiomae.blocks, self.audiomae.patch_embed = nn.ModuleList(), nn.ModuleDict()
+        for unused in (self.audiomae.cls_token, *self.audiomae.norm.parameters()):  # DDP would wait for their gradients
+            unused.requires_grad_(False)
         # near the mean of the training clips at first: most of a token cannot be known from the brain
         nn.init.constant_(self.decoder.transformer.decoder.norm.weight, START_GAIN)
         self.register_buffer("voxels", voxels)
