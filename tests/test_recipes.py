@@ -7,10 +7,12 @@ import pytest
 import yaml
 
 from n2s import __main__ as command
+from n2s.tasks.encoder_stage import SAME
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI)
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "sweeps")  # those: test_sweeps.py
 STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
 
@@ -35,7 +37,7 @@ def parsed(monkeypatch, capsys):
 
 def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
-    if path == BASE or path.stem in FMRI:
+    if path.stem in WHOLE:
         return [path]
     if path.stem == "fmri_mel_ridge":
         return [CONFIGS / "fmri_mel.yaml", path]
@@ -112,3 +114,18 @@ def test_ablations_take_their_part_out(parsed):
             if config[part]["init_args"][key] != whole[part]["init_args"][key]
         }
         assert changed == ({"data.clamp"} if "clamp" in path.name else {"model.encoder"}), path.name
+
+
+@pytest.mark.parametrize("recipe", ["meg_acoustic", "meg_audio"])
+def test_the_sound_stages_of_meg_take_the_recordings_and_splits_of_the_encoder(recipe, parsed):
+    encoder, config = (parsed(path)["data"]["init_args"] for path in (BASE, CONFIGS / f"{recipe}.yaml"))
+    assert {key: config[key] for key in SAME} == {key: encoder[key] for key in SAME}
+    sfreq = config["preprocessing"]["init_args"]["sfreq"]
+    times = round(config["window_s"] * sfreq) - round(config["offset_s"] * sfreq)
+    assert times / sfreq == config["target"]["init_args"]["duration_s"]
+
+
+@pytest.mark.parametrize("study", sorted((CONFIGS / "data").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_meg_study_lies_over_the_sound_stages(study, parsed):
+    for recipe in ("meg_acoustic", "meg_audio"):
+        assert list(parsed(CONFIGS / f"{recipe}.yaml", study)["data"]["init_args"]["studies"]) == [study.stem]

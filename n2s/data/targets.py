@@ -68,8 +68,10 @@ class Targets:
         axis = 0 if per_dimension else None
         mean, deviation = values[known].mean(axis), values[known].std(axis)
         # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
-        scale = np.where(deviation > 1e-6 * np.abs(values[known]).max(axis), deviation, np.inf)
+        changes = deviation > 1e-6 * np.abs(values[known]).max(axis)
+        scale = np.where(changes, deviation, np.inf)
         self.values = ((values - mean) / scale).clip(-HALF_MAX, HALF_MAX).astype(np.float16)
+        self.mean, self.deviation = mean, np.where(changes, deviation, 1)  # (f,), or () of all dimensions together
 
     def rows(self, split: str, windows: Windows, start_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: the nearest frame to each brain sample."""

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from n2s.data.fmri import FMRIDataModule
+from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
 from n2s.metrics.identification import correlations
-from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.runs.predictions import STIMULUS
 from n2s.tasks.acoustic_stage import AcousticRun, fine_only_networks, object_of
@@ -59,7 +59,7 @@ class SoundMethods:
     """
 
     module: FMRIAudio
-    data: FMRIDataModule
+    data: ClipData
     decoded: Decoded
     clips: list[str]
     seed: int
@@ -99,8 +99,8 @@ class SoundMethods:
         """(n,) The row whose response each row gets when shuffled: of the same subject, another clip."""
         table, rng = self.data.splits["test"].table, np.random.default_rng([self.seed, 1])
         found = np.arange(len(table))
-        for subject in table.subject_index.unique():
-            rows = rng.permutation(np.flatnonzero(table.subject_index == subject))
+        for subject in table.subject.unique():
+            rows = rng.permutation(np.flatnonzero(table.subject == subject))
             order = rows[np.argsort(table.clip_index.to_numpy()[rows], kind="stable")]  # repeats of a clip together
             most = np.bincount(table.clip_index.iloc[order]).max()
             found[order] = np.roll(order, most)
@@ -176,16 +176,17 @@ class SoundMethods:
         return make
 
     @torch.no_grad()
-    def _tokens(self, networks: list[BrainToSound], rows: np.ndarray, semantic: Tensor | None = None) -> Tensor:
+    def _tokens(self, networks: list[ToSound], rows: np.ndarray, semantic: Tensor | None = None) -> Tensor:
         subject = self.data.splits["test"].table.subject_index.to_numpy()[rows]
         found = torch.zeros(len(rows), *self.data.target.shape)
         for index in np.unique(subject):
             own, network = np.flatnonzero(subject == index), networks[index]
-            vectors = None
+            vectors = ()
             if semantic is not None:
                 ridge = network.ridge
-                vectors = (semantic[own].to(ridge.target_mean) - ridge.target_mean) / ridge.target_deviation
-            found[own] = network(self.data.batch("test", rows[own]).brain.to(self.module.device), vectors).cpu()
+                vectors = ((semantic[own].to(ridge.target_mean) - ridge.target_mean) / ridge.target_deviation,)
+            batch = self.data.batch("test", rows[own]).to(self.module.device)
+            found[own] = network(*batch.inputs, *vectors).cpu()
         return found
 
 

@@ -41,7 +41,7 @@ class WriteClips(Callback):
         """See Lightning."""
         if not isinstance(module, ClipDecoder) or not trainer.is_global_zero:
             return
-        data, console, summaries = trainer.datamodule, Console(), {}
+        data, console, summaries = module.data, Console(), {}
         if weights := _voxel_weights(data, module):
             write_voxels(self.folder / "test" / "voxels.npz", weights)
         studies = list(dict.fromkeys(data.splits["test"].table.study))

@@ -15,7 +15,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from n2s.data.fmri import FMRIDataModule
+from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
@@ -72,7 +72,7 @@ class WriteSounds(Callback):
         """See Lightning."""
         if not isinstance(module, FMRIAudio) or not trainer.is_global_zero:
             return
-        data, console, folder = trainer.datamodule, Console(), self.folder / "predictions"
+        data, console, folder = module.data, Console(), self.folder / "predictions"
         clips = clip_names(data)
         methods = SoundMethods(module, data, Decoded.joined(self._parts), clips, self.seed)
         made = _what_made(trainer, module, self.seed)
@@ -120,7 +120,7 @@ class WriteSounds(Callback):
         console.print(f"page: {page.path} ({len(shown)} clips)", soft_wrap=True, highlight=False)
 
 
-def clip_names(data: FMRIDataModule) -> list[str]:
+def clip_names(data: ClipData) -> list[str]:
     """A name for each test clip that is also a file's: subject, stimulus, start in ms; a number where it was heard again."""
     table = data.splits["test"].table
     stimulus = [name.split("/", 1)[1] for name in table.stimulus]
@@ -134,7 +134,7 @@ def clip_names(data: FMRIDataModule) -> list[str]:
 def _what_made(trainer: Trainer, module: FMRIAudio, seed: int) -> dict:
     """What decides the numbers of a sound, in plain types."""
     checkpoint = Path(trainer.ckpt_path).stat()
-    split, sampler = trainer.datamodule.splits["test"], module.sounds.sampler
+    split, sampler = module.data.splits["test"], module.sounds.sampler
     digest = hashlib.sha256(split.table[["subject", "stimulus", "start_s"]].to_csv(index=False).encode())
     for brain in split.brain:
         digest.update(np.ascontiguousarray(brain))

@@ -10,23 +10,26 @@ from jsonargparse import Namespace
 from torch import Tensor
 
 from n2s.config_classes import class_of
-from n2s.data.fmri import FMRIDataModule
+from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
-from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.brain_to_sound import BrainToSound, ToSound
 from n2s.models.fitted_ridge import FittedRidge
+from n2s.models.meg_to_sound import MEGToSound
 from n2s.runs.choose import trained_run
 from n2s.runs.run import Run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels
 from n2s.tasks.semantic_stage import SEMANTIC_RUN
 
+ENCODER = "n2s_encoder"  # key of a checkpoint
+
 
 @dataclass(frozen=True)
 class AcousticRun:
-    """A run of `FMRIAcoustic` that has weights.
+    """A run of `FMRIAcoustic` or `MEGAcoustic` that has weights.
 
-    ``settings`` are plain types: the classes of ``decoder`` and ``audiomae``, whether there is a ``semantic`` token, the
-    ``semantic_run``, and the class of that run's target, ``semantic_target``.
+    ``settings`` are plain types: the classes of ``decoder`` and ``audiomae``, that of the ``encoder`` (None of fMRI), whether
+    there is a ``semantic`` token, the ``semantic_run``, and the class of that run's target, ``semantic_target``.
     """
 
     folder: Path
@@ -35,12 +38,12 @@ class AcousticRun:
     @classmethod
     def found(cls, given: str, beside: Path, *, key: str) -> "AcousticRun":
         """See `n2s.runs.choose.trained_run`; a UserError too where the run is of another task."""
-        run = trained_run(given, beside, key=key, recipe="configs/fmri_acoustic.yaml")
+        run = trained_run(given, beside, key=key, recipe="configs/fmri_acoustic.yaml (of MEG: meg_acoustic.yaml)")
         return cls(run.folder.absolute(), _settings(run))
 
-    def networks(self, data: FMRIDataModule) -> list[BrainToSound]:
-        """Of each of the data's subjects, checked to be of the same voxels and tokens."""
-        checkpoint = _read(self.folder / "best.ckpt")
+    def networks(self, data: ClipData) -> list[ToSound]:
+        """Of each of the data's subjects, checked to be of the same brains and tokens."""
+        checkpoint = read_checkpoint(self.folder / "best.ckpt")
         names, found = checkpoint.get(SUBJECTS, []), []
         for index, name in enumerate(data.subjects):
             if name not in names:
@@ -48,7 +51,7 @@ class AcousticRun:
             state = part_of(checkpoint["state_dict"], f"networks.{names.index(name)}.")
             network = assembled(self.settings, state)
             network.load_state_dict(state)
-            check_same_voxels(network.ridge, data, index)
+            check_same_brain(network, data, index)
             if tuple(network.mean.shape) != tuple(data.target.shape):
                 raise UserError(
                     f"{self.folder} decodes tokens {tuple(network.mean.shape)}; data.target has {tuple(data.target.shape)}. "
@@ -58,7 +61,7 @@ class AcousticRun:
         return found
 
 
-def fine_only_networks(given: str, beside: Path, data: FMRIDataModule, *, key: str) -> list[BrainToSound]:
+def fine_only_networks(given: str, beside: Path, data: ClipData, *, key: str) -> list[ToSound]:
     """Networks of a run without the semantic token, one a subject of the data, for evaluation."""
     run = AcousticRun.found(given, beside, key=key)
     if run.settings["semantic"]:
@@ -66,13 +69,21 @@ def fine_only_networks(given: str, beside: Path, data: FMRIDataModule, *, key: s
     return [network.eval() for network in run.networks(data)]
 
 
-def assembled(settings: dict, state: dict[str, Tensor]) -> BrainToSound:
+def assembled(settings: dict, state: dict[str, Tensor]) -> ToSound:
     """A network into which this state dict can be loaded."""
+    parts = {name: object_of(settings[name]) for name in ("decoder", "audiomae")}
+    if settings.get("encoder") is not None:
+        return MEGToSound.blank(object_of(settings["encoder"]), state, **parts)
     ridge = FittedRidge()
     ridge.intercept = state["ridge.intercept"]  # its length is that of a semantic vector
-    parts = {name: object_of(settings[name]) for name in ("decoder", "audiomae")}
     moments = state["voxels"], state["mean"], state["deviation"]
     return BrainToSound(ridge, *moments, **parts, semantic=settings["semantic"])
+
+
+def check_same_brain(network: ToSound, data: ClipData, subject: int) -> None:
+    """Raise a UserError where the network was trained with other voxels."""
+    if isinstance(network, BrainToSound):
+        check_same_voxels(network.ridge, data, subject)
 
 
 def object_of(entry: dict) -> object:
@@ -82,14 +93,26 @@ def object_of(entry: dict) -> object:
 
 def _settings(run: Run) -> dict:
     model = _config(run)["model"]
-    if not model["class_path"].endswith("FMRIAcoustic"):
-        raise UserError(f"{run.folder} is a run of {model['class_path']}; expected one of n2s.tasks.FMRIAcoustic.")
-    semantic = Run(Path(_read(run.best)[SEMANTIC_RUN]))
+    task, options = model["class_path"].rpartition(".")[2], model["init_args"]
+    if task not in ("FMRIAcoustic", "MEGAcoustic"):
+        raise UserError(
+            f"{run.folder} is a run of {model['class_path']}; expected one of n2s.tasks.FMRIAcoustic or MEGAcoustic."
+        )
+    kept = {name: options[name] for name in ("decoder", "audiomae")}
+    if task == "MEGAcoustic":
+        return kept | {
+            "encoder": read_checkpoint(run.best)[ENCODER], "semantic": False, "semantic_run": None, "semantic_target": None,
+        }  # fmt: skip
+    semantic = Run(Path(read_checkpoint(run.best)[SEMANTIC_RUN]))
     if not semantic.exists():  # all runs may have been moved together
         semantic = Run(run.folder.absolute().parents[1].joinpath(*semantic.folder.parts[-2:]))
     target = _config(semantic)["data"]["init_args"]["target"] if semantic.config.is_file() else None
-    kept = {name: model["init_args"][name] for name in ("decoder", "audiomae", "semantic")}
-    return kept | {"semantic_run": str(semantic.folder), "semantic_target": target}
+    return kept | {
+        "encoder": None,
+        "semantic": options["semantic"],
+        "semantic_run": str(semantic.folder),
+        "semantic_target": target,
+    }
 
 
 def _config(run: Run) -> dict:
@@ -98,7 +121,8 @@ def _config(run: Run) -> dict:
     return yaml.safe_load(run.config.read_text())
 
 
-def _read(file: Path) -> dict:
+def read_checkpoint(file: Path) -> dict:
+    """A run's checkpoint, on the CPU; a UserError where it is damaged."""
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:

@@ -1,15 +1,20 @@
-"""What the fMRI tasks share: a network a subject, and what a test collects."""
+"""What the decoders of clips share: a network a subject, and what a test collects."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from n2s.data.batch import Batch
 from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
+from n2s.data.meg import MEGDataModule
+from n2s.data.meg_clips import MEGClips
 from n2s.errors import UserError
 from n2s.tasks.processes import check_strategy
 
@@ -47,21 +52,26 @@ class Decoded:
 class ClipDecoder(LightningModule, ABC):
     """One network a subject (their voxels differ, and the published models are of single subjects).
 
-    Several processes share the batches of a fit; what they validate, test and predict each does whole.
+    Of MEG and EEG all subjects share one (`n2s.data.meg_clips`), in a single process. Of fMRI several processes share the
+    batches of a fit; what they validate, test and predict each does whole.
 
     A test leaves ``tested``: what was decoded of all its clips, in their order; and where prompts are to be compared with
     them ``prompts``: the feature of each, ``(*shape)``, by its name.
     """
 
+    #: Kinds of data that can be decoded.
+    takes: ClassVar[tuple[type, ...]] = (FMRIDataModule,)
+
     def __init__(self) -> None:
         super().__init__()
+        self._clips: MEGClips | None = None
         self.subjects: list[str] = []
         self.networks = nn.ModuleList()
         self.tested: Decoded | None = None
         self.prompts: dict[str, np.ndarray] = {}
 
     @abstractmethod
-    def build(self, data: FMRIDataModule, subject: int) -> nn.Module:
+    def build(self, data: ClipData, subject: int) -> nn.Module:
         """A new network for a subject of the data; raises a UserError where the data do not fit."""
 
     @abstractmethod
@@ -72,19 +82,43 @@ class ClipDecoder(LightningModule, ABC):
     def decode(self, batch: ClipBatch) -> Decoded:
         """What a batch's responses say."""
 
+    @property
+    def data(self) -> ClipData:
+        """The trainer's; windows of MEG as clips."""
+        found = self.trainer.datamodule
+        if not isinstance(found, self.takes):
+            kinds = " or ".join(f"n2s.data.{kind.__name__}" for kind in self.takes)
+            raise UserError(f"{type(self).__name__} decodes clips: data has to be {kinds}.")
+        if not isinstance(found, MEGDataModule):
+            return found
+        if self._clips is None or self._clips.of is not found:
+            self._clips = MEGClips(found)
+        return self._clips
+
+    def clips(self, batch: ClipBatch | Batch) -> ClipBatch:
+        """What the data give to a step; windows of MEG as clips."""
+        if isinstance(batch, ClipBatch):
+            return batch
+        trainer = self.trainer
+        split = "train" if trainer.training else "val" if trainer.validating or trainer.sanity_checking else "test"
+        return self.data.clips(split, batch)
+
     def setup(self, stage: str) -> None:
         """Build what is to be trained; what is tested is made from the checkpoint."""
-        data = self.trainer.datamodule
-        if not isinstance(data, FMRIDataModule):
-            raise UserError(f"{type(self).__name__} decodes clips: data has to be n2s.data.FMRIDataModule.")
+        data = self.data
         check_strategy(self)
+        if isinstance(data, MEGClips) and self.trainer.world_size > 1:
+            raise UserError(
+                f"{type(self).__name__} decodes windows of MEG in one process; {self.trainer.world_size} were started. Set "
+                "trainer.devices to 1."
+            )
         if stage == "fit" and self.trainer.world_size > 1:
             self.check_shared(data)
         if stage == "fit" and not self.subjects:
             self.subjects = list(data.subjects)
             self.networks = nn.ModuleList(self.build(data, index) for index in range(len(self.subjects)))
 
-    def check_shared(self, data: FMRIDataModule) -> None:
+    def check_shared(self, data: ClipData) -> None:
         """Raise a UserError where several processes cannot share the steps of a fit."""
         if len(data.subjects) > 1 and not self.trainer.strategy._ddp_kwargs.get("find_unused_parameters"):
             raise UserError(
@@ -108,7 +142,7 @@ class ClipDecoder(LightningModule, ABC):
 
     def network(self, batch: ClipBatch) -> nn.Module:
         """The batch's subject's."""
-        name = self.trainer.datamodule.subjects[batch.subject]
+        name = self.data.subjects[batch.subject]
         if name not in self.subjects:
             raise UserError(
                 f"{name} was not trained on; the checkpoint has {', '.join(self.subjects)}. (data.subjects)"
@@ -121,7 +155,7 @@ class ClipDecoder(LightningModule, ABC):
 
     def test_step(self, batch: ClipBatch, batch_index: int) -> None:
         """Decode."""
-        self._decoded.append(self.decode(batch).cpu())
+        self._decoded.append(self.decode(self.clips(batch)).cpu())
 
     def on_test_epoch_end(self) -> None:
         """Leave ``tested``."""
@@ -130,7 +164,7 @@ class ClipDecoder(LightningModule, ABC):
 
     def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
         """What a batch's responses say."""
-        return self.decode(batch)
+        return self.decode(self.clips(batch))
 
 
 def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

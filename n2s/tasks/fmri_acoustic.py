@@ -1,11 +1,8 @@
 """The fine stage: from voxels, and what the clip is about, to how it sounds."""
 
-from pathlib import Path
-
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from n2s.data.clip_batch import ClipBatch
 from n2s.data.fmri import FMRIDataModule
@@ -14,14 +11,14 @@ from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
+from n2s.tasks.acoustic import AcousticStage
 from n2s.tasks.acoustic_stage import fine_only_networks
-from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+from n2s.tasks.clip_decoder import Decoded
 from n2s.tasks.fmri_semantic import check_same_voxels
-from n2s.tasks.processes import part_of_mean
 from n2s.tasks.semantic_stage import SEMANTIC_RUN, SemanticRun
 
 
-class FMRIAcoustic(ClipDecoder):
+class FMRIAcoustic(AcousticStage):
     """Train a Transformer that turns a semantic token and a token of voxels into AudioMAE tokens, one network a subject.
 
     In training the semantic vector is the true one with the probability ``p_truth``, else the ridge's out-of-fold
@@ -75,15 +72,19 @@ class FMRIAcoustic(ClipDecoder):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
-        super().__init__()
+        super().__init__(
+            decoder,
+            audiomae,
+            audiomae_checkpoint=audiomae_checkpoint,
+            audiomae_lr=audiomae_lr,
+            optimizer=optimizer,
+            scheduler=scheduler,
+        )
         self.save_hyperparameters()
         if not 0 <= p_truth <= 1 or n_voxels < 1:
             raise UserError(f"FMRIAcoustic: p_truth is {p_truth}, n_voxels {n_voxels}; expected 0 to 1, and 1 or more.")
-        # in lists: what is trained are copies, a subject each
-        self._templates = [decoder, audiomae]
         self.semantic_run, self.semantic, self.n_voxels, self.p_truth = semantic_run, semantic, n_voxels, p_truth
-        self.audiomae_checkpoint, self.audiomae_lr = audiomae_checkpoint, audiomae_lr
-        self.optimizer, self.scheduler, self.fine_only_run = optimizer, scheduler, fine_only_run
+        self.fine_only_run = fine_only_run
         self._fine_only: list[BrainToSound] = []
         self._run: SemanticRun | None = None
 
@@ -92,20 +93,15 @@ class FMRIAcoustic(ClipDecoder):
     def setup(self, stage: str) -> None:
         """Find the semantic run of a fit; for a test, the ablation's networks."""
         if stage == "fit" and self._run is None:
-            self._run = SemanticRun.found(self.semantic_run, self._experiments)
-            if self.audiomae_checkpoint is not None:
-                self._templates[1].load_upstream(self.audiomae_checkpoint)
+            self._run = SemanticRun.found(self.semantic_run, self.experiments)
         super().setup(stage)
-        if self.audiomae_lr is None:
-            for network in self.networks:
-                network.audiomae.requires_grad_(False)
         if stage == "test" and self.fine_only_run is not None:
             if not self.semantic:
                 raise UserError(
                     "model.fine_only_run: this run has no semantic token either; there is nothing to compare."
                 )
             data, key = self.trainer.datamodule, "model.fine_only_run"
-            self._fine_only = fine_only_networks(self.fine_only_run, self._experiments, data, key=key)
+            self._fine_only = fine_only_networks(self.fine_only_run, self.experiments, data, key=key)
 
     def build(self, data: FMRIDataModule, subject: int) -> BrainToSound:
         """See `ClipDecoder`."""
@@ -130,17 +126,7 @@ class FMRIAcoustic(ClipDecoder):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """A fit goes on with the semantic run that it began with."""
         super().on_load_checkpoint(checkpoint)
-        self._run = SemanticRun.found(checkpoint[SEMANTIC_RUN], self._experiments) if self.trainer.training else None
-
-    def configure_optimizers(self):
-        """AudioMAE's decoder has a learning rate of its own."""
-        own = [parameter for name, parameter in self.named_parameters() if ".audiomae." not in name]
-        tuned = [parameter for name, parameter in self.named_parameters() if ".audiomae." in name]
-        groups = [{"params": own}]
-        if self.audiomae_lr is not None:
-            groups.append({"params": [one for one in tuned if one.requires_grad], "lr": self.audiomae_lr})
-        optimizer = self.optimizer(groups)
-        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+        self._run = SemanticRun.found(checkpoint[SEMANTIC_RUN], self.experiments) if self.trainer.training else None
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -155,15 +141,7 @@ class FMRIAcoustic(ClipDecoder):
             rows = batch.row
             told = torch.rand(len(batch), 1) < self.p_truth
             semantic = torch.where(told, self._true[rows], self._predicted[rows]).to(batch.brain, non_blocking=True)
-        loss, parts = self._losses(batch, semantic)
-        parts = {name: part_of_mean(value, batch) for name, value in parts.items()}
-        loss = part_of_mean(loss, batch)
-        self._log("train", loss, parts, sum(batch.shares), sync_dist=True)
-        return loss
-
-    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
-        """The same, with the ridge's predictions."""
-        self._log("val", *self._losses(batch, None), len(batch))
+        return self._train_losses(batch, semantic)
 
     def decode(self, batch: ClipBatch) -> Decoded:
         """See `ClipDecoder`; the ceiling is the spectrogram of the true tokens."""
@@ -174,52 +152,8 @@ class FMRIAcoustic(ClipDecoder):
         best = network.spectrogram(batch.target)[0]
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
 
-    @property
-    def _experiments(self) -> Path:
-        """The folder that holds this run's experiment."""
-        return Path(self.trainer.default_root_dir).absolute().parent.parent
-
     # -- how ---------------------------------------------------------------------------------------------------------
-
-    def _losses(self, batch: ClipBatch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-        network = self.network(batch)
-        tokens = network(batch.brain, semantic)
-        mel, blocks = network.spectrogram(tokens)
-        best_mel, true_blocks = network.spectrogram(batch.target)
-        parts = {
-            "tokens": mse_loss(tokens, batch.target),
-            # not back through the true tokens' blocks: they would come to meet the decoded ones
-            "blocks": sum(mse_loss(mine, true.detach()) for mine, true in zip(blocks, true_blocks, strict=True)),
-            "mel_of_true": mse_loss(best_mel, batch.spectrogram),
-            "mel": mse_loss(mel, batch.spectrogram),
-        }
-        return sum(parts.values()), parts
-
-    def _log(self, split: str, loss: Tensor, parts: dict[str, Tensor], n: int, *, sync_dist: bool = False) -> None:
-        values = {f"{split}/loss": loss} | {f"{split}/{name}": value.detach() for name, value in parts.items()}
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=n, sync_dist=sync_dist)
 
     def _network(self, ridge: FittedRidge, voxels: Tensor, mean: Tensor, deviation: Tensor) -> BrainToSound:
         decoder, audiomae = self._templates
         return BrainToSound(ridge, voxels, mean, deviation, decoder=decoder, audiomae=audiomae, semantic=self.semantic)
-
-    def _check_target(self, data: FMRIDataModule) -> None:
-        shape, (decoder, audiomae) = data.target.shape, self._templates
-        if len(shape) != 2:
-            raise UserError(f"FMRIAcoustic decodes tokens (n_patch, dim); data.target has the shape {shape}.")
-        widths = {
-            "model.decoder.dim": decoder.queries.shape[1],
-            "model.audiomae.dim": audiomae.decoder_embed.in_features,
-        }
-        wrong = [f"{name} is {width}" for name, width in widths.items() if width != shape[1]]
-        if wrong:
-            raise UserError(
-                f"data.target has tokens of {shape[1]} numbers, but {' and '.join(wrong)}. Make them equal."
-            )
-        expected = (128, 2 * shape[0])
-        if data.spectrogram is None or tuple(data.spectrogram.shape) != expected:
-            found = None if data.spectrogram is None else tuple(data.spectrogram.shape)
-            raise UserError(
-                f"data.spectrogram has the shape {found}; the losses of {shape[0]} patches need {expected}: set it to "
-                "n2s.features.ClipFbank with the target's duration_s."
-            )

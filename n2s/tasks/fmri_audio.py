@@ -10,21 +10,23 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
+from n2s.data.batch import Batch
 from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_data import ClipData
 from n2s.data.clip_targets import feature_values
 from n2s.data.fmri import FMRIDataModule
+from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
 from n2s.features.audiomae_tokens import AudioMAETokens
 from n2s.features.clip_spectrogram import ClipFbank
 from n2s.features.latents import ClipMel, Latents
-from n2s.models.brain_to_sound import BrainToSound
+from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion import RunningAverage, choose_trained, denoising_loss, parameter_groups
 from n2s.models.diffusion.finetuning import Mode
 from n2s.models.sound_generator import SoundGenerator
 from n2s.models.sound_maker import SoundMaker
-from n2s.tasks.acoustic_stage import AcousticRun, assembled
+from n2s.tasks.acoustic_stage import AcousticRun, assembled, check_same_brain
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
-from n2s.tasks.fmri_semantic import check_same_voxels
 from n2s.tasks.processes import part_of_mean
 from n2s.tasks.semantic_stage import SemanticRun
 from n2s.tasks.sound_options import SoundOptions
@@ -33,7 +35,9 @@ STAGES = "n2s_stages"  # key of a checkpoint
 
 
 class FMRIAudio(ClipDecoder):
-    """Train the UNet of a latent diffusion to make sound from the tokens that a run of `FMRIAcoustic` decodes.
+    """Train the UNet of a latent diffusion to make sound from the tokens that an acoustic run decodes.
+
+    That is one of `FMRIAcoustic`, or, of MEG and EEG, one of `MEGAcoustic`.
 
     One UNet for all subjects of the run: name one in ``data.subjects`` for one of its own, as in the paper. In training
     the acoustic decoders get the ridge's out-of-fold predictions, afterwards the ridge's. They go into the checkpoint:
@@ -44,7 +48,7 @@ class FMRIAudio(ClipDecoder):
     generator
         The latent diffusion to start from.
     acoustic_run
-        Folder of a run of `FMRIAcoustic`, or of an experiment (then its newest run).
+        Folder of an acoustic run, or of an experiment (then its newest run).
     mode
         Which weights of the UNet learn; see `n2s.models.diffusion.choose_trained`.
     lora_rank
@@ -71,6 +75,8 @@ class FMRIAudio(ClipDecoder):
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2.
     Whether both parts learn together is not said there: they do, the decoder at the rate that it was trained with.
     """
+
+    takes = (FMRIDataModule, MEGDataModule)
 
     def __init__(
         self,
@@ -107,8 +113,8 @@ class FMRIAudio(ClipDecoder):
 
     def setup(self, stage: str) -> None:
         """Load the generator, and for a fit the acoustic networks."""
-        data = self.trainer.datamodule
-        if not hasattr(self, "maker") and isinstance(data, FMRIDataModule):
+        data = self.data
+        if not hasattr(self, "maker"):
             self._check_data(data)
             if stage == "fit":
                 run = AcousticRun.found(self.acoustic_run, self.experiments, key="model.acoustic_run")
@@ -122,11 +128,11 @@ class FMRIAudio(ClipDecoder):
         if self.decay is not None and self.average is None and self.subjects:
             self.average = RunningAverage(self._learning(), self.decay)
 
-    def build(self, data: FMRIDataModule, subject: int) -> BrainToSound:
+    def build(self, data: ClipData, subject: int) -> ToSound:
         """See `ClipDecoder`."""
         return self._built[subject]
 
-    def blank(self, state: dict[str, Tensor]) -> BrainToSound:
+    def blank(self, state: dict[str, Tensor]) -> ToSound:
         """See `ClipDecoder`."""
         return assembled(self.stages, state)
 
@@ -161,7 +167,7 @@ class FMRIAudio(ClipDecoder):
 
     def on_fit_start(self) -> None:
         """Fit the autoencoder where it needs it; encode all clips once; read the out-of-fold predictions."""
-        data = self.trainer.datamodule
+        data = self.data
         if not self.maker.ready:
             table, feature = data.splits["train"].table, ClipMel(duration_s=self.maker.duration_s)
             clips = table.clip_index.unique()
@@ -174,8 +180,9 @@ class FMRIAudio(ClipDecoder):
             self._semantic = SemanticRun.found(self.stages["semantic_run"], self.experiments).out_of_fold(data)[0]
         self._once = self._decoded_once(data) if self.decoder_lr is None else None
 
-    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
+    def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
         """Mean squared error of the noise."""
+        batch = self.clips(batch)
         tokens = self._train_tokens(batch) if self._once is None else _placed(self._once[batch.row], batch)
         told = torch.rand(len(batch), 1, 1) < self.p_truth
         told = told.to(self.device, non_blocking=True)
@@ -199,16 +206,17 @@ class FMRIAudio(ClipDecoder):
     def on_validation_epoch_start(self) -> None:
         """The averages for the weights."""
         if self._latents is None:  # not in a fit
-            self._encode(self.trainer.datamodule)
+            self._encode(self.data)
         self._put_averages()
 
     def on_validation_epoch_end(self) -> None:
         """And back, before a checkpoint is written."""
         self._averaged.close()
 
-    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+    def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
         """The same error from decoded and from true tokens, of the same steps and noise each time."""
-        for name, tokens in (("loss", self.network(batch)(batch.brain)), ("loss_of_true", batch.target)):
+        batch = self.clips(batch)
+        for name, tokens in (("loss", self.network(batch)(*batch.inputs)), ("loss_of_true", batch.target)):
             generator = torch.Generator().manual_seed(batch_index)
             loss = self._loss(batch, tokens, dropout=0.0, generator=generator)
             self.log(f"val/{name}", loss, batch_size=len(batch))
@@ -218,8 +226,8 @@ class FMRIAudio(ClipDecoder):
     def decode(self, batch: ClipBatch) -> Decoded:
         """See `ClipDecoder`: the tokens, and the spectrogram of AudioMAE's decoder."""
         network = self.network(batch)
-        check_same_voxels(network.ridge, self.trainer.datamodule, batch.subject)
-        tokens = network(batch.brain)
+        check_same_brain(network, self.data, batch.subject)
+        tokens = network(*batch.inputs)
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
 
     def on_predict_start(self) -> None:
@@ -237,7 +245,7 @@ class FMRIAudio(ClipDecoder):
         """The folder of experiments that the run lies in."""
         return Path(self.trainer.default_root_dir).parents[1]
 
-    def _check_data(self, data: FMRIDataModule) -> None:
+    def _check_data(self, data: ClipData) -> None:
         if not isinstance(data.target, AudioMAETokens):
             raise UserError(
                 f"FMRIAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
@@ -270,7 +278,7 @@ class FMRIAudio(ClipDecoder):
         if self.average is not None:
             self._averaged.enter_context(self.average.in_place())
 
-    def _encode(self, data: FMRIDataModule) -> None:
+    def _encode(self, data: ClipData) -> None:
         """Mean and deviation of the latents, (k, 2, 8, l / 4, 16) float16 by the number of the clip."""
         latents = Latents(self.maker.diffusion, duration_s=self.maker.duration_s)
         table = pd.concat([data.splits[name].table for name in ("train", "val")])
@@ -278,11 +286,11 @@ class FMRIAudio(ClipDecoder):
         self._latents = torch.from_numpy(values.reshape(-1, *latents.shape))
 
     def _train_tokens(self, batch: ClipBatch) -> Tensor:
-        semantic = None if self._semantic is None else _placed(self._semantic[batch.row], batch)
-        return self.network(batch)(batch.brain, semantic)
+        semantic = () if self._semantic is None else (_placed(self._semantic[batch.row], batch),)
+        return self.network(batch)(*batch.inputs, *semantic)
 
     @torch.no_grad()
-    def _decoded_once(self, data: FMRIDataModule) -> Tensor:
+    def _decoded_once(self, data: ClipData) -> Tensor:
         """(n, n_patch, d) float16 of all training rows."""
         self.networks.eval()
         table = data.splits["train"].table

@@ -141,7 +141,7 @@ def test_a_network_sees_its_voxels_and_the_ridges_word(network):
 def test_the_loss_is_equation_1(network):
     class Batch:
         brain, target, spectrogram = torch.randn(2, 9), torch.randn(2, 64, 16), torch.randn(2, 128, 128)
-        subject = 0
+        subject, inputs = 0, (brain,)
 
     task = FMRIAcoustic(network.decoder, network.audiomae)
     task.network = lambda batch: network

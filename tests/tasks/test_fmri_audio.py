@@ -283,12 +283,12 @@ def test_prompts_are_read_and_heard(tmp_path):
 
 
 def test_shuffled_responses_are_of_another_clip_of_the_same_subject():
-    table = pd.DataFrame({"subject_index": [0] * 7 + [1] * 4, "clip_index": [3, 3, 4, 5, 6, 6, 7, 3, 4, 5, 6]})
+    table = pd.DataFrame({"subject": ["a"] * 7 + ["b"] * 4, "clip_index": [3, 3, 4, 5, 6, 6, 7, 3, 4, 5, 6]})
     data = SimpleNamespace(splits={"test": SimpleNamespace(table=table)})
     for seed in range(5):
         others = SoundMethods(None, data, None, [], seed).others
         assert sorted(others) == list(range(11))
-        assert (table.subject_index.to_numpy() == table.subject_index.to_numpy()[others]).all()
+        assert (table.subject.to_numpy() == table.subject.to_numpy()[others]).all()
         assert (table.clip_index.to_numpy() != table.clip_index.to_numpy()[others]).all()
 
 
