@@ -7,7 +7,7 @@ from torch import Tensor
 from n2s.data.batch import Batch
 from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.positions import sensor_kinds
-from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish
+from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, on_device
 from n2s.data.targets import Targets
 from n2s.data.windows import Windows, WindowShape
 
@@ -120,4 +120,4 @@ class WindowReader:
         return tuple(table[one].expand(len(recording), *table.shape[1:]) for table in (self._positions, self._kind))
 
     def _ids(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device, non_blocking=True)
+        return on_device(values, self._device)

@@ -113,7 +113,7 @@ class OnDevice(Residency):
 
     def target(self, rows: np.ndarray) -> Tensor:
         """See `Residency`."""
-        index = torch.from_numpy(rows).to(self._features.device, non_blocking=True)
+        index = on_device(rows, self._features.device)
         return self._features[index.reshape(-1)].reshape(*rows.shape, -1)
 
 
@@ -154,8 +154,14 @@ def _windows(table: Tensor, start: np.ndarray, n: int) -> Tensor:
         for row, first in enumerate(start.tolist()):
             out[row] = table[first : first + n]
         return out
-    first = torch.from_numpy(start).to(table.device, non_blocking=True)
+    first = on_device(start, table.device)
     return table[first[:, None] + torch.arange(n, device=table.device)]
+
+
+def on_device(values: np.ndarray, device: torch.device) -> Tensor:
+    """A copy of small arrays; on a GPU from pinned memory, or the host would wait until all before is done."""
+    found = torch.from_numpy(np.ascontiguousarray(values))
+    return (found.pin_memory() if device.type == "cuda" else found).to(device, non_blocking=True)
 
 
 def finish(brain: Tensor, *, n_baseline: int, n_offset: int, clamp: float) -> Tensor:

@@ -166,6 +166,23 @@ def test_groups_have_their_own_rates():
 
 
 class TestRunningAverage:
+    def test_a_loaded_average_goes_on_where_it_was_to_the_bit(self):
+        torch.manual_seed(0)
+        parameters = [torch.nn.Parameter(torch.randn(7, 5)) for _ in range(3)]
+        average, other = (RunningAverage(parameters, decay=0.9) for _ in range(2))
+        expected = [value.detach().clone() for value in parameters]
+        other.update()  # has counted otherwise before it is loaded
+        for n in range(1, 7):
+            for value, own in zip(parameters, expected, strict=True):
+                value.data.add_(torch.randn_like(value))
+                own.lerp_(value.detach(), 1 - min(0.9, (1 + n) / (10 + n)))
+            if n == 4:
+                other.load_state_dict(average.state_dict())
+                average = other
+            average.update()
+        assert int(average.n_updates) == 6
+        assert all(torch.equal(own, found) for own, found in zip(expected, average.averages(), strict=True))
+
     def test_follows_its_recursion(self):
         parameter = torch.nn.Parameter(torch.zeros(3))
         average = RunningAverage([parameter], decay=0.5)

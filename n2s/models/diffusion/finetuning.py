@@ -106,6 +106,7 @@ class RunningAverage(nn.Module):
             raise UserError(f"RunningAverage: decay={decay}; expected 0 <= decay < 1.")
         self.decay = decay
         self._parameters_of_model = list(parameters)
+        self._n: int | None = None  # as n_updates, in main memory
         self.register_buffer("n_updates", torch.zeros((), dtype=torch.int64))
         for index, parameter in enumerate(self._parameters_of_model):
             self.register_buffer(f"average_{index}", parameter.detach().float().clone())
@@ -117,11 +118,18 @@ class RunningAverage(nn.Module):
     @torch.no_grad()
     def update(self) -> None:
         """Take in the parameters as they are now: after each step of the optimizer."""
-        self.n_updates += 1
-        n = self.n_updates.double()  # stays on its device: the host would wait for it in every step
-        share = (1 - ((1 + n) / (10 + n)).clamp(max=self.decay)).float()
-        for average, parameter in zip(self.averages(), self._parameters_of_model, strict=True):
-            average.lerp_(parameter.detach().to(average), share)
+        if self._n is None:
+            self._n = int(self.n_updates)  # once: the host would wait for a GPU in every step
+        self._n += 1
+        self.n_updates.fill_(self._n)
+        share = 1 - min(self.decay, (1 + self._n) / (10 + self._n))
+        averages = self.averages()
+        values = [value.detach().to(own) for value, own in zip(self._parameters_of_model, averages, strict=True)]
+        torch._foreach_lerp_(averages, values, share)  # as torch's own averages: few kernels, not one a weight
+
+    def _load_from_state_dict(self, *given: object) -> None:
+        self._n = None
+        super()._load_from_state_dict(*given)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
