@@ -44,6 +44,6 @@ def measured_flops(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until a GPU has done all that was asked of it."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    """Wait until an accelerator has done all that was asked of it."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
