@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 from types import FrameType, TracebackType
 from typing import NoReturn
@@ -69,7 +68,8 @@ class StopSignals:
         if again or not self._heeded:
             raise Stopped("at once; nothing since the last checkpoint is kept" if self._heeded else "before training")
         if os.environ.get("LOCAL_RANK", "0") == "0":
-            print(f"n2s: {self.received.name}: saves and stops after this step; again: stops now.", file=sys.stderr)
+            said = f"n2s: {self.received.name}: saves and stops after this step; again: stops now.\n"
+            os.write(2, said.encode())  # print may have been interrupted, and cannot be entered twice
 
 
 def _requeue() -> str:
