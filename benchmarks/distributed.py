@@ -80,6 +80,8 @@ def first_steps(place: Path) -> None:
         found[name] = {"loss": trainer.callback_metrics["train/loss"], "gradient": step.gradient}
     if trainer.is_global_zero:
         torch.save(found, place)
+    if trainer.world_size > 1:
+        torch.distributed.destroy_process_group()
 
 
 def launch(n: int, words: list[str]) -> None:
@@ -91,13 +93,12 @@ def launch(n: int, words: list[str]) -> None:
 
 
 def n2s(n: int, verb: str, name: str, folder: Path, *more: str) -> Path:
-    """A real command by n processes; the run that it made."""
-    before = set((folder / name).glob("*"))
+    """A real command by n processes; the run that it is about."""
     shared = ["--config", str(RECIPE), "--runs_dir", str(folder), "--experiment", name]
     launch(
         n, ["-m", "n2s", verb, *shared, "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu", *more]
     )
-    (run,) = set((folder / name).glob("*")) - before or set((folder / name).glob("*"))
+    (run,) = (folder / name).iterdir()
     return run
 
 
@@ -141,14 +142,13 @@ def main() -> None:
             "largest difference", flush=True,
         )  # fmt: skip
         epochs = ["--trainer.max_epochs", str(options.epochs), "--model.scheduler.init_args.T_max", str(options.epochs)]
-        weights, reference = None, None
+        reference = None
         for n in options.processes:
             run = n2s(n, "fit", f"fit_{n}", folder, *epochs)
             n2s(n, "test", f"fit_{n}", folder, *epochs)
             summary = json.loads((run / "metrics.json").read_text())["test"]["model"]
-            weights = weights or run / "best.ckpt"
-            other = n2s(n, "test", f"same_{n}", folder, *epochs, "--ckpt_path", str(weights))
-            scores = np.load(next(other.rglob("test/test.npz")))["scores"]
+            first = n2s(n, "test", f"fit_{options.processes[0]}", folder, *epochs)
+            scores = np.load(first / "test" / "test.npz")["scores"]
             reference = scores if reference is None else reference
             print(
                 f"{f'{options.epochs} epochs':28} {n:9}   {last(run, 'throughput/windows_per_s'):9.0f} "

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 import yaml
 from filelock import Timeout
 from jsonargparse import Namespace
@@ -298,6 +299,8 @@ def run_cli(cli: type[CLI], **options: type) -> None:
         parser_kwargs={"parser_mode": "omegaconf", "prog": "n2s", "allow_abbrev": False},
         **options,
     )
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # Lightning does so with NCCL only; gloo's threads may abort an exit
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

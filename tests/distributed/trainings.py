@@ -228,6 +228,8 @@ def trainings(folder: Path, n: int, rank: int, port: int) -> None:
     place = folder / str(n)
     place.mkdir(parents=True, exist_ok=True)
     torch.save(found, place / f"{rank}.pt")
+    if n > 1:
+        torch.distributed.destroy_process_group()
 
 
 def main(folder: Path) -> None:
