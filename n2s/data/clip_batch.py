@@ -9,7 +9,6 @@ from torch import Tensor
 
 from n2s.errors import UserError
 
-
 INDICES = ("row", "group", "clip")
 
 
