@@ -105,7 +105,9 @@ class BoldFiles:
 
         with reading(path, "a whole NIfTI image"):
             data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
-        places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)).astype(np.float32)  # in apply_mask's order
+        places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)).astype(
+            np.float32
+        )  # in apply_mask's order
         if labels is None:
             return data, {}, places
         found = labels[inside]

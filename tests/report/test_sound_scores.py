@@ -77,7 +77,9 @@ def test_what_all_spectrograms_share_does_not_hide_what_tells_them_apart(rng):
     voice, own = 10 * rng.normal(size=(4, 9)), rng.normal(size=(6, 4, 9))
     other = 10 * rng.normal(size=(4, 9))  # of another voice, and fainter
     true, decoded = ([base + gain * one for one in own] for base, gain in ((voice, 1.0), (other, 0.2)))
-    scores = score_sounds(*(Heard(mels, None, None, None, None) for mels in (true, decoded)), n_ways=[6], n_resamples=20)
+    scores = score_sounds(
+        *(Heard(mels, None, None, None, None) for mels in (true, decoded)), n_ways=[6], n_resamples=20
+    )
     assert scores["identification_mel@6"]["generated"]["mean"] == 1
 
 
