@@ -50,7 +50,7 @@ SOUND = {
 NOT_ON_CPU = ("TF32", "AudioLDM 2, all", "braindecode, bf16, compiled")
 
 
-def timed_callback(seconds: float, device):
+def timed_callback(seconds: float, device, clock):
     """A callback that times training steps after a warm-up, counts the operations of one more, and stops."""
     import torch
     from lightning.pytorch import Callback
@@ -73,12 +73,12 @@ def timed_callback(seconds: float, device):
                 synchronize(device)
                 if device.type == "cuda":
                     torch.cuda.reset_peak_memory_stats(device)
-                self.start_s = time.perf_counter()
+                self.start_s = clock()
             elif self.n > WARMUP:
                 self.windows += n_windows(batch)
-                if time.perf_counter() - self.start_s > seconds:
+                if clock() - self.start_s > seconds:
                     synchronize(device)
-                    spent = time.perf_counter() - self.start_s
+                    spent = clock() - self.start_s
                     self.found = {"rate": self.windows / spent, "peak_gb": peak_bytes(device) / 1e9}
                     self.counting = contextlib.ExitStack()
                     self.counting.enter_context(torch.compiler.set_stance("force_eager"))
@@ -240,14 +240,14 @@ def measure_meg(row: str, options: argparse.Namespace) -> dict:
     else:
         data.setup("fit")
         model = peer(data, options.batch, optimizer)
-    timed = timed_callback(options.seconds, device)
+    timed = timed_callback(options.seconds, device, clock_of(options))
     trainer = Trainer(
         accelerator=device.type, devices=1, precision=precision, logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, max_epochs=-1, limit_val_batches=0,
         num_sanity_val_steps=0, callbacks=[StepSeed(0), timed, *([Compile(["encoder"])] if compiled else [])],
     )  # fmt: skip
     trainer.fit(model, **({"datamodule": data} if whose == "n2s" else {}))
-    return timed.found | share(timed.found, device, precision)
+    return timed.found | share(timed.found, device, precision, clock_of(options))
 
 
 def measure_sound(row: str, options: argparse.Namespace) -> dict:
@@ -283,26 +283,35 @@ def measure_sound(row: str, options: argparse.Namespace) -> dict:
     synchronize(device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    start, steps = time.perf_counter(), 0
-    while (spent := time.perf_counter() - start) < options.seconds or not steps:
+    clock, steps = clock_of(options), 0
+    start = clock()
+    while (spent := clock() - start) < options.seconds or not steps:
         step()
         steps += 1
         if steps % 10 == 0 or device.type == "cpu":
             synchronize(device)  # else the host would be far ahead of the clock
     synchronize(device)
-    spent = time.perf_counter() - start
+    spent = clock() - start
     found = {"rate": steps * n / spent, "peak_gb": peak_bytes(device) / 1e9}
     with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
         step()
     found["operations"] = counter.get_total_flops() / n
-    return found | share(found, device, precision)
+    return found | share(found, device, precision, clock)
 
 
-def share(found: dict, device, precision: str) -> dict:
+def clock_of(options: argparse.Namespace):
+    """Seconds of the wall, or of this process alone."""
+    return time.process_time if options.cpu_time else time.perf_counter
+
+
+def share(found: dict, device, precision: str, clock) -> dict:
     """Of the peak, and where that is from."""
-    from n2s.profiling.peak import compute_dtype, peak_flops
+    from n2s.profiling.peak import compute_dtype, measured_flops, peak_flops
 
-    peak, source = peak_flops(device, compute_dtype(precision))
+    dtype = compute_dtype(precision)
+    peak, source = peak_flops(device, dtype)
+    if device.type == "cpu":
+        peak = measured_flops(device, dtype, clock)
     return {"utilisation": found["rate"] * found["operations"] / peak, "peak": source}
 
 
@@ -313,6 +322,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="of each measurement (default: 60 on a GPU, 15 on a CPU)")
     parser.add_argument("--only", help="rows that contain these words")
     parser.add_argument("--folder", help="for the data (default: a temporary one)")
+    parser.add_argument("--cpu_time", action="store_true", help="on a CPU that others use too, with one thread")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -338,6 +348,7 @@ def main() -> None:
             if (options.only and options.only not in row) or (not gpu and any(words in row for words in NOT_ON_CPU)):
                 continue
             words = ["--batch", batch, "--clips", clips, "--seconds", seconds, "--folder", folder, "--measure", row]
+            words += ["--cpu_time"] * options.cpu_time
             done = subprocess.run(
                 [sys.executable, __file__, *map(str, words)], capture_output=True, text=True, check=False,
                 env=os.environ | {"N2S_CACHE": str(Path(folder) / "cache"), "THP_MEM_ALLOC_ENABLE": "1"},
