@@ -17,8 +17,8 @@ from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.runs.predictions import STIMULUS
 from n2s.tasks.acoustic_stage import AcousticRun, fine_only_networks, object_of
+from n2s.tasks.brain_audio import BrainAudio
 from n2s.tasks.clip_decoder import Decoded
-from n2s.tasks.fmri_audio import FMRIAudio
 from n2s.tasks.prompts import is_sound, read_prompts, semantic_vectors
 
 #: Method: what it is, in the order of the table.
@@ -58,7 +58,7 @@ class SoundMethods:
         Of the samples, and of the exchange of responses.
     """
 
-    module: FMRIAudio
+    module: BrainAudio
     data: ClipData
     decoded: Decoded
     clips: list[str]

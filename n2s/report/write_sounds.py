@@ -27,8 +27,8 @@ from n2s.report.wandb import log_shown
 from n2s.report.write_stitched import FOLDER, clear_stitched, write_stitched
 from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
 from n2s.tasks.acoustic_stage import object_of
+from n2s.tasks.brain_audio import BrainAudio
 from n2s.tasks.clip_decoder import Decoded
-from n2s.tasks.fmri_audio import FMRIAudio
 
 MADE = "made.json"  # in a method's folder: what its sounds were made with
 
@@ -52,7 +52,7 @@ class WriteSounds(Callback):
 
     def on_predict_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Load what scores: a wrong name is told now, not after minutes."""
-        if isinstance(module, FMRIAudio):
+        if isinstance(module, BrainAudio):
             self._networks = chosen_networks(module.sounds)
 
     def on_predict_batch_end(
@@ -65,12 +65,12 @@ class WriteSounds(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep what was decoded."""
-        if isinstance(module, FMRIAudio):
+        if isinstance(module, BrainAudio):
             self._parts.append(outputs.cpu())
 
     def on_predict_end(self, trainer: Trainer, module: LightningModule) -> None:
         """See Lightning."""
-        if not isinstance(module, FMRIAudio) or not trainer.is_global_zero:
+        if not isinstance(module, BrainAudio) or not trainer.is_global_zero:
             return
         data, console, folder = module.data, Console(), self.folder / "predictions"
         clips = clip_names(data)
@@ -131,7 +131,7 @@ def clip_names(data: ClipData) -> list[str]:
     return [re.sub(r"[^\w.+-]+", "_", name) for name in names]
 
 
-def _what_made(trainer: Trainer, module: FMRIAudio, seed: int) -> dict:
+def _what_made(trainer: Trainer, module: BrainAudio, seed: int) -> dict:
     """What decides the numbers of a sound, in plain types."""
     checkpoint = Path(trainer.ckpt_path).stat()
     split, sampler = module.data.splits["test"], module.sounds.sampler

@@ -95,7 +95,7 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
             },
             {"batch_size": 16},
         ),
-        "FMRIAudio": (
+        "BrainAudio": (
             {
                 "acoustic_run": "FMRIAcoustic",
                 "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2", "init_args": small},
@@ -123,7 +123,7 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
             assert status == 0, err
             found = json.loads(Path("profile.json").read_text())
             assert found["host_waits"] == {} and "clips/s" in out
-        if task != "FMRIAudio":
+        if task != "BrainAudio":
             status, _, err = run_n2s("fit", "--config", f"{task}.yaml")
             assert status == 0, err
 

@@ -26,7 +26,7 @@ from n2s.report.sound_html import sounds_shown
 from n2s.report.sound_methods import SoundMethods
 from n2s.runs.predictions import read_manifest
 from n2s.studies.study import Stimulus
-from n2s.tasks import FMRIAudio
+from n2s.tasks import BrainAudio
 from n2s.tasks.acoustic_stage import AcousticRun
 from n2s.tasks.prompts import read_prompts, semantic_vectors
 
@@ -50,7 +50,7 @@ def audio(n2s):
             "sounds": {"sampler": SAMPLER, "page_clips": 3} | (sounds or {}),
         } | (model or {})
         trainer = {"num_sanity_val_steps": 0} | (trainer or {})
-        return n2s(verb, "FMRIAudio", *words, data=DATA, model=options, trainer=trainer)
+        return n2s(verb, "BrainAudio", *words, data=DATA, model=options, trainer=trainer)
 
     return run
 
@@ -71,11 +71,11 @@ def trained(decoded, audio, sounds):
     """A finished audio run: fitted once, then copied."""
     kept = sounds / "audio"
     if kept.exists():
-        shutil.copytree(kept, "checkpoints/FMRIAudio")
+        shutil.copytree(kept, "checkpoints/BrainAudio")
     else:
         status, _, err = audio("fit")
         assert status == 0, err
-        shutil.copytree("checkpoints/FMRIAudio", kept)
+        shutil.copytree("checkpoints/BrainAudio", kept)
     return audio
 
 
@@ -84,18 +84,18 @@ def sounded(trained, sounds):
     """The same with the sounds of one method: sampled once, then copied with their times."""
     kept = sounds / "sounded"
     if kept.exists():
-        shutil.rmtree("checkpoints/FMRIAudio")
-        shutil.copytree(kept, "checkpoints/FMRIAudio")
+        shutil.rmtree("checkpoints/BrainAudio")
+        shutil.copytree(kept, "checkpoints/BrainAudio")
     else:
         status, _, err = trained("predict", sounds={"methods": ["coarse_to_fine"]})
         assert status == 0, err
-        shutil.copytree("checkpoints/FMRIAudio", kept)
+        shutil.copytree("checkpoints/BrainAudio", kept)
     return trained
 
 
 def predicted(method):
     """The sounds of a method by clip."""
-    return {path.stem: path for path in sorted((newest("FMRIAudio") / "predictions" / method).glob("*.wav"))}
+    return {path.stem: path for path in sorted((newest("BrainAudio") / "predictions" / method).glob("*.wav"))}
 
 
 def wav(path):
@@ -107,7 +107,7 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
     shutil.rmtree("checkpoints/FMRISemantic")  # neither is needed any more
     status, out, err = trained("predict")
     assert status == 0, err
-    folder = newest("FMRIAudio")
+    folder = newest("BrainAudio")
     table = read_manifest(folder)
     assert sorted(set(table.method)) == METHODS and len(table) == 6 * 12
     assert set(table.subject) == {"tiny/01"} and (folder / "listening.html").stat().st_size > 0
@@ -179,7 +179,7 @@ def test_predict_goes_on_where_it_stopped_and_a_clip_does_not_depend_on_its_batc
         else:
             assert path.stat().st_mtime_ns == times[clip]
     other = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 3, "guidance": 2.0}}
-    mine = newest("FMRIAudio") / "predictions" / "mel" / "mine.txt"
+    mine = newest("BrainAudio") / "predictions" / "mel" / "mine.txt"
     mine.parent.mkdir()
     mine.write_text("not yours")
     status, out, err = sounded("predict", sounds={"methods": ["coarse_to_fine", "mel"], "sampler": other})
@@ -218,7 +218,7 @@ def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(sounded):
     assert status == 0, err
     assert list(predicted("prompted")) == [one]
     assert np.abs(wav(predicted("prompted")[one]) - wav(plain[one])).max() > 1e-4
-    table = read_manifest(newest("FMRIAudio"))
+    table = read_manifest(newest("BrainAudio"))
     assert table.prompt[table.method == "prompted"].tolist() == ["siren.wav"]
     status, _, err = sounded("predict", sounds=only | {"prompt": "a dog barks"})
     assert status == 2 and "the prompt 'a dog barks' is a text, and the semantic stage decodes MelStatistics" in err
@@ -333,7 +333,7 @@ def test_only_what_has_a_rate_learns_and_published_weights_stay_out_of_the_check
     }
     status, _, err = audio("fit", model=model)
     assert status == 0, err
-    state = torch.load(newest("FMRIAudio") / "last.ckpt", weights_only=True)["state_dict"]
+    state = torch.load(newest("BrainAudio") / "last.ckpt", weights_only=True)["state_dict"]
     before = torch.load(newest("FMRIAcoustic") / "best.ckpt", weights_only=True)["state_dict"]
     same = {name: torch.equal(state[name], before[name]) for name in before}
     assert all(same[name] for name in same if ".audiomae." in name or ".ridge." in name)
@@ -346,20 +346,20 @@ def test_only_what_has_a_rate_learns_and_published_weights_stay_out_of_the_check
 
 def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch):
     assert audio("fit", trainer={"max_epochs": 2})[0] == 0
-    whole = torch.load(newest("FMRIAudio") / "last.ckpt", weights_only=True)["state_dict"]
-    step = FMRIAudio.training_step
+    whole = torch.load(newest("BrainAudio") / "last.ckpt", weights_only=True)["state_dict"]
+    step = BrainAudio.training_step
 
     def killed(self, batch, index):
         if self.current_epoch == 1:
             raise KeyboardInterrupt
         return step(self, batch, index)
 
-    monkeypatch.setattr(FMRIAudio, "training_step", killed)
+    monkeypatch.setattr(BrainAudio, "training_step", killed)
     assert audio("fit", "--fresh", trainer={"max_epochs": 2})[0] != 0
-    monkeypatch.setattr(FMRIAudio, "training_step", step)
+    monkeypatch.setattr(BrainAudio, "training_step", step)
     status, out, err = audio("fit", trainer={"max_epochs": 2})
     assert status == 0 and "continues from last.ckpt" in out, err
-    again = torch.load(newest("FMRIAudio") / "last.ckpt", weights_only=True)["state_dict"]
+    again = torch.load(newest("BrainAudio") / "last.ckpt", weights_only=True)["state_dict"]
     unequal = [
         name for name in whole if isinstance(whole[name], torch.Tensor) and not torch.equal(whole[name], again[name])
     ]
@@ -380,4 +380,4 @@ def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch)
 def test_what_does_not_fit_is_told_before_training(decoded, audio, model, message):
     status, _, err = audio("fit", model=model)
     assert status == 2 and message in " ".join(err.split()), err
-    assert not list(Path("checkpoints").glob("FMRIAudio/*/*.ckpt"))
+    assert not list(Path("checkpoints").glob("BrainAudio/*/*.ckpt"))

@@ -298,12 +298,12 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
                    "methods": ["coarse_to_fine", "mel"], "page_clips": 2, "stitch": True},
     }  # fmt: skip
     few = {"train_windows": {"class_path": "n2s.data.Grid", "init_args": {"step_s": 2.0}}}
-    status, _, err = n2s("fit", "FMRIAudio", data=few, model=model)
+    status, _, err = n2s("fit", "BrainAudio", data=few, model=model)
     assert status == 0, err
     shutil.rmtree("checkpoints/MEGAcoustic")  # nor does predict
-    status, out, err = n2s("predict", "FMRIAudio", model=model)
+    status, out, err = n2s("predict", "BrainAudio", model=model)
     assert status == 0, err
-    folder = newest("FMRIAudio") / "predictions"
+    folder = newest("BrainAudio") / "predictions"
     table = read_manifest(folder)
     assert table.groupby("method").size().to_dict() == dict.fromkeys(["coarse_to_fine", "mel", "stimulus"], 18)
     for row in table.itertuples():
@@ -318,7 +318,7 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
     last_s = table.start_s.astype(float).max() - table.start_s.astype(float).min() + 1
     for row in stories.itertuples():
         assert soundfile.info(row.path).frames == round(last_s * 16000) and float(row.silent_s) == 0
-    status, out, _ = n2s("predict", "FMRIAudio", model=model)
+    status, out, _ = n2s("predict", "BrainAudio", model=model)
     assert status == 0 and "mel: 0 sounds made, 18 were there" in out
 
 

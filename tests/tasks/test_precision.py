@@ -91,9 +91,9 @@ def test_acoustic_then_sound(fitted, acoustic, n2s):
     given = yaml.safe_load(Path("FMRIAcoustic.yaml").read_text())["data"]["init_args"]
 
     def audio(verb, *words):
-        return n2s(verb, "FMRIAudio", *words, data=given, model=AUDIO)
+        return n2s(verb, "BrainAudio", *words, data=given, model=AUDIO)
 
-    exact, half = compared(audio, "FMRIAudio")
+    exact, half = compared(audio, "BrainAudio")
     assert_close(exact, half, rtol=0.02)
 
 

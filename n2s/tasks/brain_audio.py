@@ -34,7 +34,7 @@ from n2s.tasks.sound_options import SoundOptions
 STAGES = "n2s_stages"  # key of a checkpoint
 
 
-class FMRIAudio(ClipDecoder):
+class BrainAudio(ClipDecoder):
     """Train the UNet of a latent diffusion to make sound from the tokens that an acoustic run decodes.
 
     That is one of `FMRIAcoustic`, or, of MEG and EEG, one of `MEGAcoustic`.
@@ -98,9 +98,9 @@ class FMRIAudio(ClipDecoder):
         self.save_hyperparameters()
         for name, value in (("p_truth", p_truth), ("dropout", dropout)):
             if not 0 <= value <= 1:
-                raise UserError(f"FMRIAudio: {name} is {value}; expected 0 to 1.")
+                raise UserError(f"BrainAudio: {name} is {value}; expected 0 to 1.")
         if mode == "none" and decoder_lr is None:
-            raise UserError("FMRIAudio: mode is 'none' and decoder_lr null: nothing would learn. Set one of them.")
+            raise UserError("BrainAudio: mode is 'none' and decoder_lr null: nothing would learn. Set one of them.")
         self.generator, self.acoustic_run, self.mode, self.lora_rank = generator, acoustic_run, mode, lora_rank
         self.unet_lr, self.decoder_lr, self.p_truth, self.dropout = unet_lr, decoder_lr, p_truth, dropout
         self.decay, self.sounds, self.optimizer, self.scheduler = average, sounds, optimizer, scheduler
@@ -146,7 +146,7 @@ class FMRIAudio(ClipDecoder):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Make what the checkpoint's weights go into."""
         if STAGES not in checkpoint:
-            raise UserError("the checkpoint is not of FMRIAudio: it names no stages before. Give one of its own runs.")
+            raise UserError("the checkpoint is not of BrainAudio: it names no stages before. Give one of its own runs.")
         self.stages = checkpoint[STAGES]
         super().on_load_checkpoint(checkpoint)
         self._freeze()
@@ -248,12 +248,12 @@ class FMRIAudio(ClipDecoder):
     def _check_data(self, data: ClipData) -> None:
         if not isinstance(data.target, AudioMAETokens):
             raise UserError(
-                f"FMRIAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
+                f"BrainAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
                 "of the acoustic stage: n2s.features.AudioMAETokens."
             )
         if not isinstance(data.spectrogram, ClipFbank):
             raise UserError(
-                "FMRIAudio needs data.spectrogram: set n2s.features.ClipFbank with the target's duration_s."
+                "BrainAudio needs data.spectrogram: set n2s.features.ClipFbank with the target's duration_s."
             )
 
     def _decoders(self) -> list[nn.Parameter]:
