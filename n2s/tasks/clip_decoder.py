@@ -116,7 +116,13 @@ class ClipDecoder(LightningModule, ABC):
             self.check_shared(data)
         if stage == "fit" and not self.subjects:
             self.subjects = list(data.subjects)
-            self.networks = nn.ModuleList(self.build(data, index) for index in range(len(self.subjects)))
+            self.networks = nn.ModuleList(self._built_alike(data, index) for index in range(len(self.subjects)))
+
+    def _built_alike(self, data: ClipData, subject: int) -> nn.Module:
+        """First weights that are a function of the seed and the subject: Lightning seeds several processes once more."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed((torch.initial_seed() + subject) % 2**63)
+            return self.build(data, subject)
 
     def check_shared(self, data: ClipData) -> None:
         """Raise a UserError where several processes cannot share the steps of a fit."""

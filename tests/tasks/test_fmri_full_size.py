@@ -31,6 +31,7 @@ def test_one_step_of_the_full_size_fine_stage():
     class Batch:
         brain, target = torch.randn(1, n_voxels), torch.randn(1, n, 768)
         spectrogram, subject = torch.randn(1, 128, 2 * n), 0
+        inputs = (brain,)
 
     task = FMRIAcoustic(AcousticDecoder(depth=1), AudioMAE(depth=0, decoder_depth=0))
     task.network = lambda batch: made
