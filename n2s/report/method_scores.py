@@ -10,7 +10,7 @@ from rich.table import Table
 
 from n2s.features.audio import read_audio
 from n2s.features.feature import ClipFeature
-from n2s.metrics.intervals import bootstrap_interval
+from n2s.metrics.intervals import bootstrap_interval, t_interval
 from n2s.report.sound_methods import METHODS
 from n2s.report.sound_networks import Heard, Networks, hear
 from n2s.report.sound_pairs import SFREQ, Sounds
@@ -52,6 +52,7 @@ def score_methods(
     -------
     Plain JSON types: ``subjects``: subject -> method -> ``n_clips``, ``scores`` (see `score_sounds`) and, of methods with
     all clips, ``ahead``: how far it is ahead of ``shuffled`` in 2-way identification, clip by clip, with an interval;
+    ``over_subjects``: the same as a mean with its t interval and ``deviation`` over subjects, where there are several;
     ``absent``: why scores are not there, by network; ``left_out``: methods with fewer than two sounds of a subject.
     """
     table = read_manifest(folder)
@@ -81,12 +82,41 @@ def score_methods(
                 kind: _difference(values, identified[SHUFFLED][kind], n_resamples=n_resamples, seed=seed)
                 for kind, values in identified[method].items()
             }
-    return {"subjects": found, "absent": lacking, "left_out": left_out, "methods": METHODS, "seed": seed}
+    over = over_subjects(found) if len(found) > 1 else {}
+    return {
+        "subjects": found, "over_subjects": over, "absent": lacking, "left_out": left_out, "methods": METHODS, "seed": seed
+    }  # fmt: skip
+
+
+def over_subjects(found: dict) -> dict:
+    """Method -> ``n_clips`` (of a subject, at most), ``scores`` and ``ahead``, of what every subject has."""
+    several = list(found.values())
+    over = {}
+    for method in (name for name in several[0] if all(name in one for one in several)):
+        ones = [one[method] for one in several]
+        scores = {}
+        for name, entry in ones[0]["scores"].items():
+            values = [one["scores"].get(name, {"generated": {"mean": None}})["generated"]["mean"] for one in ones]
+            if None not in values:
+                kept = {key: entry[key] for key in ("label", "higher_is_better", "chance")}
+                scores[name] = kept | {"generated": _spread(values, SCORES[name.partition("@")[0]][2:])}
+        over[method] = {"n_clips": max(one["n_clips"] for one in ones), "scores": scores}
+        if all("ahead" in one for one in ones):
+            over[method]["ahead"] = {
+                kind: _spread([one["ahead"][kind]["mean"] for one in ones], (-1.0, 1.0)) for kind in ones[0]["ahead"]
+            }
+    return over
+
+
+def _spread(values: list[float], bounds: tuple[float, float]) -> dict[str, float]:
+    mean, low, high = map(float, t_interval(np.array(values), bounds=bounds))
+    return {"mean": mean, "low": low, "high": high, "deviation": float(np.std(values, ddof=1))}
 
 
 def print_methods(found: dict, console: Console) -> None:
     """A table a subject: methods below each other; an interval where a score has one."""
-    for subject, methods in found["subjects"].items():
+    several = {f"mean of {len(found['subjects'])} subjects": found["over_subjects"]} if found["over_subjects"] else {}
+    for subject, methods in (found["subjects"] | several).items():
         names = list(dict.fromkeys(name for one in methods.values() for name in one["scores"]))
         shown = Table(title=f"{subject}: {max((one['n_clips'] for one in methods.values()), default=0)} clips")
         shown.add_column("method", no_wrap=True)
@@ -104,7 +134,8 @@ def print_methods(found: dict, console: Console) -> None:
                 f"coarse_to_fine ahead of shuffled, 2-way by {SCORES[kind][0]}: {mean} points, {low} to {high}",
                 highlight=False,
             )
-    console.print("below a mean: its 95% bootstrap interval over clips", highlight=False)
+    over = ", over subjects its 95% t interval" if several else ""
+    console.print(f"below a mean: its 95% bootstrap interval over clips{over}", highlight=False)
     for reason in (*found["absent"].values(), *found["left_out"]):
         option = re.sub(r"--(?=cnn14|vggish|clap)", "--model.sounds.", reason)
         console.print(f"absent: {option}", highlight=False, soft_wrap=True)

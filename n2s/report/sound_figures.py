@@ -113,8 +113,8 @@ def true_and_decoded(sounds: Mapping[str, Sequence[np.ndarray | None]], clips: S
     return Drawing("True and decoded sounds", figure, caption)
 
 
-def method_scores(methods: Mapping[str, Mapping[str, dict]], subject: str) -> Drawing:
-    """A panel a score, a bar a method, with the bootstrap interval over clips; dotted: chance.
+def method_scores(methods: Mapping[str, Mapping[str, dict]], what: str) -> Drawing:
+    """A panel a score, a bar a method, with its interval; dotted: chance.
 
     Of identification, 2-way and 10-way (or what is nearest below).
 
@@ -122,8 +122,8 @@ def method_scores(methods: Mapping[str, Mapping[str, dict]], subject: str) -> Dr
     ----------
     methods
         Scores by method, as `n2s.report.sound_scores.score_sounds` gives them.
-    subject
-        Who heard the clips.
+    what
+        The bars and their intervals are, for the caption.
     """
     names = list(methods)
     entries = _drawn({score: entry for one in methods.values() for score, entry in one.items()})
@@ -150,8 +150,8 @@ def method_scores(methods: Mapping[str, Mapping[str, dict]], subject: str) -> Dr
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(labelsize=8)
     caption = (
-        f"Mean over the clips that {subject} heard, with its 95% bootstrap interval over clips; dotted: chance. The best "
-        "that can be had is 'ceiling' (true features, sampled); 'shuffled' has another clip's brain response."
+        f"{what}; dotted: chance. The best that can be had is 'ceiling' (true features, sampled); 'shuffled' has another "
+        "clip's brain response."
     )
     return Drawing("Scores by method", figure, caption)
 

@@ -37,7 +37,8 @@ class SubjectSounds:
     def drawings(self) -> list[Drawing]:
         """Scores by method; spectrograms of what was heard and decoded."""
         scores = {name: one["scores"] for name, one in self.methods.items()}
-        return [method_scores(scores, self.subject), true_and_decoded(self.sounds, self.clips, self.subject)]
+        what = f"Mean over the clips that {self.subject} heard, with its 95% bootstrap interval over clips"
+        return [method_scores(scores, what), true_and_decoded(self.sounds, self.clips, self.subject)]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Headings, the methods and chance, and a row a score."""
@@ -91,10 +92,18 @@ def write_sound_report(run_dir: Path) -> Path:
         title=f"n2s: {run_dir.resolve().parent.name}, {run_dir.resolve().name}, sounds", verbose="ERROR"
     )
     report.add_custom_css(PAGE_STYLE)
+    with reading(folder / "metrics.json", *MADE):
+        over = found["over_subjects"]
+        if over:
+            mean = SubjectSounds(f"{len(subjects)} subjects", over, [], {})
+            report.add_html(_summary(mean, found, "t interval over subjects"), "Summary: mean of subjects", tags=())
+            what = f"Mean of {len(subjects)} subjects, with its 95% t interval"
+            drawing = method_scores({name: one["scores"] for name, one in over.items()}, what)
+            add_drawing(report, drawing, f"{drawing.title}: mean of subjects")
     for one in subjects:
         end = "" if len(subjects) == 1 else f": {one.subject}"
         with reading(folder / "metrics.json", *MADE):
-            summary, drawings = _summary(one, found), one.drawings()
+            summary, drawings = _summary(one, found, "bootstrap interval over clips"), one.drawings()
         report.add_html(summary, f"Summary{end}", tags=())
         for drawing in drawings:
             add_drawing(report, drawing, f"{drawing.title}{end}")
@@ -135,13 +144,13 @@ def _subject(name: str, methods: dict[str, dict], table: pd.DataFrame) -> Subjec
     return SubjectSounds(name, methods, clips, sounds)
 
 
-def _summary(one: SubjectSounds, found: dict) -> str:
+def _summary(one: SubjectSounds, found: dict, interval: str) -> str:
     headings, rows = one.table()
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     body = "".join(f"<tr><td>{escape(label)}</td>{''.join(map(_td, cells))}</tr>" for label, *cells in rows)
     kinds = {name: found["methods"][name] for name in one.methods}
     notes = [f"{name}: {what}" for name, what in kinds.items()]
-    notes += ["below a mean: its 95% bootstrap interval over clips", *found["absent"].values(), *found["left_out"]]
+    notes += [f"below a mean: its 95% {interval}", *found["absent"].values(), *found["left_out"]]
     return (
         f"<p>{escape(_headline(one))}</p>"
         f'<table class="n2s scores"><tr>{head}</tr>{body}</table>'

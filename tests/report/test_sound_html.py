@@ -14,7 +14,7 @@ from planted import planted_result, planted_run
 
 from n2s.commands.report import report
 from n2s.errors import UserError
-from n2s.report.method_scores import chosen_networks, score_methods
+from n2s.report.method_scores import chosen_networks, over_subjects, score_methods
 from n2s.report.sound_figures import RANGE_DB, decibels, method_scores
 from n2s.report.sound_html import N_CLIPS, read_sounds, sounds_shown, write_sound_report
 from n2s.report.wandb import log_shown
@@ -88,6 +88,40 @@ def test_the_same_is_in_wandb(made, own_wandb):
     assert len(written) == N_CLIPS * 3
     for samples in one.sounds["coarse_to_fine"]:
         assert min(np.abs(samples - other).max() for other in written) < 1e-3
+
+
+def test_the_mean_of_several_subjects_has_an_interval_over_them(made, tmp_path):
+    _, first = made
+    second = json.loads(json.dumps(first))
+    second["coarse_to_fine"]["scores"]["mel_pcc"]["generated"]["mean"] -= 0.02
+    second["coarse_to_fine"]["ahead"]["identification_mel"]["mean"] -= 0.1
+    del second["shuffled"]["scores"]["mel_psnr"]
+    over = over_subjects({"a": first, "b": second})
+    pcc = first["coarse_to_fine"]["scores"]["mel_pcc"]["generated"]["mean"]
+    found = over["coarse_to_fine"]["scores"]["mel_pcc"]["generated"]
+    half = 12.7062047 * 0.02 / 2  # t of one degree of freedom, times the standard error of two
+    assert found["mean"] == pytest.approx(pcc - 0.01) and found["deviation"] == pytest.approx(0.02 / 2**0.5)
+    assert found["low"] == pytest.approx(max(-1, pcc - 0.01 - half)) and found["high"] == min(1, found["high"])
+    ahead = first["coarse_to_fine"]["ahead"]["identification_mel"]["mean"]
+    assert over["coarse_to_fine"]["ahead"]["identification_mel"]["mean"] == pytest.approx(ahead - 0.05)
+    assert set(over["shuffled"]["scores"]) == set(first["shuffled"]["scores"]) - {"mel_psnr"}
+
+
+def test_the_page_begins_with_the_mean_of_subjects(made, tmp_path):
+    run_dir, first = made
+    several = shutil.copytree(run_dir, tmp_path / "run")
+    file = several / "predictions" / "metrics.json"
+    found = json.loads(file.read_text())
+    found["subjects"] = {"sim/01": first, "sim/02": first}
+    found["over_subjects"] = over_subjects(found["subjects"])
+    file.write_text(json.dumps(found))
+    manifest = several / "predictions" / "manifest.csv"
+    table = pd.read_csv(manifest, dtype=str)
+    again = table.assign(subject="sim/02", clip="again_" + table["clip"])
+    pd.concat([table, again]).to_csv(manifest, index=False)
+    page = write_sound_report(several).read_text()
+    assert page.index("Summary: mean of subjects") < page.index("Summary: sim/01") < page.index("Summary: sim/02")
+    assert "Mean of 2 subjects, with its 95% t interval" in page
 
 
 def test_a_method_without_a_clip_and_a_run_without_sounds(made, tmp_path):
