@@ -27,6 +27,7 @@ class SoundMaker(nn.Module):
     """
 
     ready: Tensor
+    matched: Tensor
 
     def __init__(self, generator: SoundGenerator, condition_dim: int, *, n_bands: int, duration_s: float) -> None:
         super().__init__()
@@ -37,6 +38,9 @@ class SoundMaker(nn.Module):
         shape = (n_patches(duration_s), condition_dim)
         self.register_buffer("token_mean", torch.zeros(shape))
         self.register_buffer("token_deviation", torch.ones(shape))
+        self.register_buffer("matched", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("gain", torch.ones(shape))
+        self.register_buffer("offset", torch.zeros(shape))
 
     def prepare(self, spectrograms: np.ndarray, mels: Tensor, moments: tuple[Tensor, Tensor]) -> None:
         """Fit what has to be fitted before the UNet learns, to training clips.
@@ -54,6 +58,29 @@ class SoundMaker(nn.Module):
             self.token_mean.copy_(moments[0])
             self.token_deviation.copy_(moments[1])
         self.ready.fill_(True)
+
+    def match(self, decoded: Tensor, moments: tuple[Tensor, Tensor]) -> None:
+        """Choose how `stretched` brings decoded tokens to the variance of true ones.
+
+        Parameters
+        ----------
+        decoded
+            (n, n_patch, d) Of training clips, n >= 2.
+        moments
+            Mean and deviation of each true token over training clips, (n_patch, d) each.
+        """
+        mean, deviation = (value.to(self.gain) for value in moments)
+        spread = decoded.float().std(0).to(self.gain)
+        self.gain.copy_(torch.where(spread > 1e-9, deviation / spread, 1.0))
+        self.offset.copy_(mean - self.gain * decoded.float().mean(0).to(self.gain))
+        self.matched.fill_(True)
+
+    def stretched(self, tokens: Tensor) -> Tensor:
+        """Decoded tokens as a UNet that learnt from true ones is to be given them, ``(b, n_patch, d) -> (b, n_patch, d)``.
+
+        A regression shrinks what it cannot tell toward the mean; `match` undoes the shrinking, else nothing is changed.
+        """
+        return tokens * self.gain + self.offset
 
     def conditions(self, tokens: Tensor) -> Tensor:
         """What the UNet is given, ``(b, n_patch, d) -> (b, n_patch, d)``.

@@ -68,10 +68,10 @@ class SoundMethods:
         """Those that the options name, or all that can be made."""
         options = self.module.sounds
         makes: dict[str, Make] = {
-            "coarse_to_fine": lambda rows: self._sampled(self.decoded.feature[rows], rows),
+            "coarse_to_fine": lambda rows: self._of_decoded(self.decoded.feature[rows], rows),
             "mel": lambda rows: self.module.maker.from_spectrogram(self.decoded.spectrogram[rows])[0],
             "retrieval": self._retrieved,
-            "shuffled": lambda rows: self._sampled(self.decoded.feature[self.others[rows]], rows),
+            "shuffled": lambda rows: self._of_decoded(self.decoded.feature[self.others[rows]], rows),
             "ceiling": lambda rows: self._sampled(torch.from_numpy(self.data.targets(self._clip(rows))), rows),
             STIMULUS: lambda rows: self._heard(self.data.splits["test"].table.iloc[rows]),
         }
@@ -124,6 +124,10 @@ class SoundMethods:
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
+    def _of_decoded(self, tokens: Tensor, rows: np.ndarray) -> Tensor:
+        maker = self.module.maker
+        return self._sampled(maker.stretched(tokens.to(maker.gain)), rows)
+
     def _sampled(self, tokens: Tensor, rows: np.ndarray) -> Tensor:
         clips = [self.clips[row] for row in rows]
         return self.module.maker.from_tokens(tokens, clips, sampler=self.module.sounds.sampler, seed=self.seed)[0]
@@ -155,7 +159,7 @@ class SoundMethods:
         given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"
         found = fine_only_networks(given, self.module.experiments, self.data, key=key)
         networks = [network.to(self.module.device) for network in found]
-        return lambda rows: self._sampled(self._tokens(networks, rows), rows)
+        return lambda rows: self._of_decoded(self._tokens(networks, rows), rows)
 
     def _prompted(self) -> Make:
         prompts, settings = self.prompts, self.module.stages
@@ -171,7 +175,7 @@ class SoundMethods:
 
         def make(rows: np.ndarray) -> Tensor:
             semantic = torch.from_numpy(vectors[[place[self.clips[row]] for row in rows]])
-            return self._sampled(self._tokens(networks, rows, semantic), rows)
+            return self._of_decoded(self._tokens(networks, rows, semantic), rows)
 
         return make
 

@@ -59,6 +59,9 @@ class BrainAudio(ClipDecoder):
     p_truth
         Chance of a training clip to be conditioned on its true tokens. 0 for a published UNet, which knows such tokens;
         one that starts from nothing has to learn what they sound like.
+    match_variance
+        Stretch decoded tokens to the variance that true ones have over training clips: a regression from little or noisy
+        data shrinks them toward the mean, of which a UNet hardly takes notice.
     dropout
         Chance of a training clip to lose its condition.
     average
@@ -88,6 +91,7 @@ class BrainAudio(ClipDecoder):
         unet_lr: float = 1e-4,
         decoder_lr: float | None = 1e-6,
         p_truth: float = 0.0,
+        match_variance: bool = False,
         dropout: float = 0.1,
         average: float | None = 0.999,
         sounds: SoundOptions = SoundOptions(),  # noqa: B008 (frozen)
@@ -104,6 +108,7 @@ class BrainAudio(ClipDecoder):
         self.generator, self.acoustic_run, self.mode, self.lora_rank = generator, acoustic_run, mode, lora_rank
         self.unet_lr, self.decoder_lr, self.p_truth, self.dropout = unet_lr, decoder_lr, p_truth, dropout
         self.decay, self.sounds, self.optimizer, self.scheduler = average, sounds, optimizer, scheduler
+        self.match_variance = match_variance
         self.stages: dict = {}
         self.average: RunningAverage | None = None
         self._averaged = ExitStack()
@@ -172,13 +177,15 @@ class BrainAudio(ClipDecoder):
             table, feature = data.splits["train"].table, ClipMel(duration_s=self.maker.duration_s)
             clips = table.clip_index.unique()
             mels = feature_values(table, data.stimuli, feature, half=False)[clips].reshape(-1, *feature.shape)
-            moments = [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
-            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), moments)
+            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), _moments(data))
         self._encode(data)
         self._semantic = None
         if self.stages["semantic"]:
             self._semantic = SemanticRun.found(self.stages["semantic_run"], self.experiments).out_of_fold(data)[0]
-        self._once = self._decoded_once(data) if self.decoder_lr is None else None
+        once = self._decoded_once(data) if self.decoder_lr is None or self.match_variance else None
+        if self.match_variance and not self.maker.matched:
+            self.maker.match(once, _moments(data))
+        self._once = once if self.decoder_lr is None else None
 
     def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
         """Mean squared error of the noise."""
@@ -186,7 +193,8 @@ class BrainAudio(ClipDecoder):
         tokens = self._train_tokens(batch) if self._once is None else _placed(self._once[batch.row], batch)
         told = torch.rand(len(batch), 1, 1) < self.p_truth
         told = told.to(self.device, non_blocking=True)
-        loss = self._loss(batch, torch.where(told, batch.target, tokens), dropout=self.dropout)
+        tokens = torch.where(told, batch.target, self.maker.stretched(tokens))
+        loss = self._loss(batch, tokens, dropout=self.dropout)
         loss, n = part_of_mean(loss, batch), sum(batch.shares)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
@@ -216,7 +224,8 @@ class BrainAudio(ClipDecoder):
     def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
         """The same error from decoded and from true tokens, of the same steps and noise each time."""
         batch = self.clips(batch)
-        for name, tokens in (("loss", self.network(batch)(*batch.inputs)), ("loss_of_true", batch.target)):
+        decoded = self.maker.stretched(self.network(batch)(*batch.inputs))
+        for name, tokens in (("loss", decoded), ("loss_of_true", batch.target)):
             generator = torch.Generator().manual_seed(batch_index)
             loss = self._loss(batch, tokens, dropout=0.0, generator=generator)
             self.log(f"val/{name}", loss, batch_size=len(batch))
@@ -314,6 +323,11 @@ class BrainAudio(ClipDecoder):
             dropout=dropout,
             generator=generator,
         )
+
+
+def _moments(data: ClipData) -> list[Tensor]:
+    """Mean and deviation of each true token over training clips, (n_patch, d)."""
+    return [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
 
 
 def _placed(values: Tensor, batch: ClipBatch) -> Tensor:

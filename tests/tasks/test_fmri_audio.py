@@ -47,6 +47,7 @@ def audio(n2s):
             "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2", "init_args": SMALL},
             "unet_lr": 2e-3,
             "p_truth": 0.5,
+            "match_variance": True,
             "sounds": {"sampler": SAMPLER, "page_clips": 3} | (sounds or {}),
         } | (model or {})
         trainer = {"num_sanity_val_steps": 0} | (trainer or {})
@@ -231,13 +232,13 @@ def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(sounded):
 
 def test_the_ablations_sounds_are_of_its_own_tokens(trained, acoustic, monkeypatch):
     assert acoustic("fit", "--experiment", "fine", data={"subjects": ["01"]}, model={"semantic": False})[0] == 0
-    sampled, given = SoundMethods._sampled, []
+    decoded, given = SoundMethods._of_decoded, []
 
     def seen(self, tokens, rows):
         given.append((self.data, tokens, rows))
-        return sampled(self, tokens, rows)
+        return decoded(self, tokens, rows)
 
-    monkeypatch.setattr(SoundMethods, "_sampled", seen)
+    monkeypatch.setattr(SoundMethods, "_of_decoded", seen)
     only = {"methods": ["fine_only"]}
     status, _, err = trained("predict", sounds=only | {"fine_only_run": "fine"})
     assert status == 0 and len(predicted("fine_only")) == 12, err
