@@ -19,12 +19,14 @@ PAGE_STYLE = """
 #filter-by-tags-dropdown-menu, #toc h5 { display: none; }
 #toc .nav-link.active { color: white !important; }
 #content { padding-bottom: 4rem; }
-#content .accordion-body { max-width: 62rem; }
+#content .accordion-body { max-width: 62rem; overflow-x: auto; }
 table.n2s { border-collapse: collapse; margin: 0.8rem 0; }
 table.n2s th, table.n2s td { padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: middle; font-variant-numeric: tabular-nums; }
 table.n2s td:first-child, table.scores td, td.note { white-space: nowrap; }
 table.n2s.wide td { white-space: normal; }
+table.n2s.many { font-size: 0.85rem; }
+table.n2s.many th, table.n2s.many td { padding-right: 0.55rem; }
 table.n2s tr.model td, table.n2s tr.true td { font-weight: 600; }
 table.n2s.listen { width: 100%; }
 table.n2s td.window { padding-top: 1.2rem; border-bottom: 2px solid #888; font-size: 1.05rem; }

@@ -153,7 +153,7 @@ def _summary(one: SubjectSounds, found: dict, interval: str) -> str:
     notes += [f"below a mean: its 95% {interval}", *found["absent"].values(), *found["left_out"]]
     return (
         f"<p>{escape(_headline(one))}</p>"
-        f'<table class="n2s scores"><tr>{head}</tr>{body}</table>'
+        f'<table class="n2s scores many"><tr>{head}</tr>{body}</table>'
         f'<p class="note">{"<br>".join(map(escape, notes))}</p>'
     )
 
