@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import tiny_recipe
 import torch
+from bits import assert_same
 
 from n2s.__main__ import main
 from n2s.runs.run import Run, runs_of
@@ -45,21 +46,6 @@ def logged(run: Run) -> list[dict]:
 def best(run: Run) -> tuple:
     kept = torch.load(run.best, weights_only=True)
     return kept["epoch"], kept["state_dict"]
-
-
-def assert_same(one, other):
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for pair in zip(one, other, strict=True):
-            assert_same(*pair)
-    else:
-        assert one == other
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What the acoustic stages share: from the brain to AudioMAE's tokens, by three losses."""
 
-from pathlib import Path
-
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 from torch.nn.functional import mse_loss
@@ -91,11 +89,6 @@ class AcousticStage(ClipDecoder):
         network = self.network(batch)
         tokens = network(*batch.inputs)
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
-
-    @property
-    def experiments(self) -> Path:
-        """The folder of experiments that the run lies in."""
-        return Path(self.trainer.default_root_dir).absolute().parents[1]
 
     # -- how ---------------------------------------------------------------------------------------------------------
 

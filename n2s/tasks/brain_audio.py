@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ from n2s.models.diffusion.finetuning import Mode
 from n2s.models.sound_generator import SoundGenerator
 from n2s.models.sound_maker import SoundMaker
 from n2s.tasks.acoustic_stage import AcousticRun, assembled, check_same_brain
-from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+from n2s.tasks.clip_decoder import ClipDecoder, Decoded, target_moments
 from n2s.tasks.processes import part_of_mean
 from n2s.tasks.semantic_stage import SemanticRun
 from n2s.tasks.sound_options import SoundOptions
@@ -177,15 +176,16 @@ class BrainAudio(ClipDecoder):
             table, feature = data.splits["train"].table, ClipMel(duration_s=self.maker.duration_s)
             clips = table.clip_index.unique()
             mels = feature_values(table, data.stimuli, feature, half=False)[clips].reshape(-1, *feature.shape)
-            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), _moments(data))
+            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), target_moments(data))
         self._encode(data)
         self._semantic = None
         if self.stages["semantic"]:
             self._semantic = SemanticRun.found(self.stages["semantic_run"], self.experiments).out_of_fold(data)[0]
-        once = self._decoded_once(data) if self.decoder_lr is None or self.match_variance else None
-        if self.match_variance and not self.maker.matched:
-            self.maker.match(once, _moments(data))
-        self._once = once if self.decoder_lr is None else None
+        self._once = self._decoded_once(data) if self.decoder_lr is None else None
+        if self.match_variance:
+            self.networks.eval()  # the noise of dropout would be stretched, too
+            if not self.maker.matched:
+                self.maker.match(self._decoded_once(data) if self._once is None else self._once, target_moments(data))
 
     def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
         """Mean squared error of the noise."""
@@ -248,11 +248,6 @@ class BrainAudio(ClipDecoder):
         self._averaged.close()
 
     # -- how ---------------------------------------------------------------------------------------------------------
-
-    @property
-    def experiments(self) -> Path:
-        """The folder of experiments that the run lies in."""
-        return Path(self.trainer.default_root_dir).parents[1]
 
     def _check_data(self, data: ClipData) -> None:
         if not isinstance(data.target, AudioMAETokens):
@@ -323,11 +318,6 @@ class BrainAudio(ClipDecoder):
             dropout=dropout,
             generator=generator,
         )
-
-
-def _moments(data: ClipData) -> list[Tensor]:
-    """Mean and deviation of each true token over training clips, (n_patch, d)."""
-    return [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
 
 
 def _placed(values: Tensor, batch: ClipBatch) -> Tensor:

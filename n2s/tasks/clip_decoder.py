@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -146,6 +147,11 @@ class ClipDecoder(LightningModule, ABC):
             blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
             self.networks = nn.ModuleList(blanks).to(self.device)
 
+    @property
+    def experiments(self) -> Path:
+        """The folder of experiments that the run lies in."""
+        return Path(self.trainer.default_root_dir).absolute().parents[1]
+
     def network(self, batch: ClipBatch) -> nn.Module:
         """The batch's subject's."""
         name = self.data.subjects[batch.subject]
@@ -176,3 +182,9 @@ class ClipDecoder(LightningModule, ABC):
 def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The entries of a state dict below a prefix, without it."""
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def target_moments(data: ClipData) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each number of the target over training clips, in its shape."""
+    mean, deviation = (torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target"))
+    return mean, deviation

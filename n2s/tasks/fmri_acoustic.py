@@ -13,7 +13,7 @@ from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.tasks.acoustic import AcousticStage
 from n2s.tasks.acoustic_stage import fine_only_networks
-from n2s.tasks.clip_decoder import Decoded
+from n2s.tasks.clip_decoder import Decoded, target_moments
 from n2s.tasks.fmri_semantic import check_same_voxels
 from n2s.tasks.semantic_stage import SEMANTIC_RUN, SemanticRun
 
@@ -109,8 +109,7 @@ class FMRIAcoustic(AcousticStage):
             raise UserError("FMRIAcoustic takes one response a clip: set data.volumes to mean.")
         self._check_target(data)
         ridge = self._run.ridge(data, subject)
-        moments = [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
-        return self._network(ridge, ridge.strongest(self.n_voxels), *moments)
+        return self._network(ridge, ridge.strongest(self.n_voxels), *target_moments(data))
 
     def blank(self, state: dict[str, Tensor]) -> BrainToSound:
         """See `ClipDecoder`."""

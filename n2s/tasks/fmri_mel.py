@@ -10,7 +10,7 @@ from n2s.data.clip_batch import ClipBatch
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
-from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+from n2s.tasks.clip_decoder import ClipDecoder, Decoded, target_moments
 from n2s.tasks.fmri_semantic import check_same_voxels
 from n2s.tasks.processes import part_of_mean
 
@@ -47,10 +47,9 @@ class FMRIMel(ClipDecoder):
             raise UserError(
                 f"FMRIMel decodes spectrograms; data.target is {type(data.target).__name__}. Set n2s.features.ClipFbank."
             )
-        moments = [torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target")]
         scale = data.scales[subject]
         voxels = torch.from_numpy(scale.mean), torch.from_numpy(scale.deviation)
-        return MelNetwork(self.make(len(scale.mean), *data.target.shape), *moments, *voxels)
+        return MelNetwork(self.make(len(scale.mean), *data.target.shape), *target_moments(data), *voxels)
 
     def blank(self, state: dict[str, Tensor]) -> "MelNetwork":
         """See `ClipDecoder`."""

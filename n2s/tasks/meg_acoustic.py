@@ -15,7 +15,7 @@ from n2s.models.meg_to_sound import MEGToSound
 from n2s.runs.run import Run
 from n2s.tasks.acoustic import AcousticStage
 from n2s.tasks.acoustic_stage import ENCODER, object_of
-from n2s.tasks.clip_decoder import SUBJECTS
+from n2s.tasks.clip_decoder import SUBJECTS, target_moments
 from n2s.tasks.encoder_stage import EncoderRun
 
 
@@ -76,7 +76,7 @@ class MEGAcoustic(AcousticStage):
         self._check_target(data)
         run = EncoderRun.found(self.encoder_run, Run(Path(self.trainer.default_root_dir).absolute()))
         self.encoder_settings = run.settings
-        mean, deviation = (torch.from_numpy(v).reshape(data.target.shape) for v in data.train_moments("target"))
+        mean, deviation = target_moments(data)
         decoder, audiomae = self._templates
         return MEGToSound(
             run.encoder(),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from bits import assert_same
 
 from n2s.__main__ import main
 from n2s.runs.run import Run, runs_of
@@ -69,22 +70,6 @@ def logged(run: Run) -> list[dict]:
     """The rows of metrics.csv; how fast it was differs from run to run."""
     with open(run.folder / "metrics.csv", newline="") as file:
         return [{k: v for k, v in row.items() if not k.startswith("throughput/")} for row in csv.DictReader(file)]
-
-
-def assert_same(one: object, other: object) -> None:
-    """To the bit."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for pair in zip(one, other, strict=True):
-            assert_same(*pair)
-    else:
-        assert one == other
 
 
 def assert_same_run(run: Run, other: Run) -> None:
