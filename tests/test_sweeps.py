@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_sweeps_run_has_its_id_and_continues_none(tmp_path, monkeypatch, own_w
     for name in ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID"):
         monkeypatch.delenv(name)
     wandb.teardown()
+    time.sleep(1)  # W&B names its folders by the second
     monkeypatch.setenv("N2S_RUN", run.name)
     monkeypatch.setattr(sys, "argv", ["n2s", "test", "--config", "tiny.yaml", "--model.temperature=2.0"])
     main()
