@@ -22,6 +22,12 @@ def audio_duration_s(path: Path | str) -> float:
         return file.frames / file.samplerate
 
 
+def audio_rate_hz(path: Path | str) -> int:
+    """Sampling rate of a sound file, from its header."""
+    with _opened(Path(path)) as file:
+        return file.samplerate
+
+
 def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float | None = None) -> Tensor:
     """Read a sound file (wav, flac, mp3, ogg, whatever libsndfile reads), mixed to one channel and resampled.
 
@@ -60,7 +66,7 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
             file.seek(first)
             audio = torch.cat(list(_blocks(file, last - first)))
         except soundfile.SoundFileError as error:
-            raise UserError(f"{path}: broken in the middle ({error}). Copy it again from its source.") from error
+            raise _broken(path, error) from error
     if not len(audio):
         raise UserError(f"{path}: no samples between {start_s:.3f} and {stop:.3f} s, though its header says so.")
     bad = int((~torch.isfinite(audio)).sum())
@@ -69,6 +75,22 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
             f"{path}: {bad} of {len(audio)} samples are NaN or infinite. Export it again as PCM wav or flac."
         )
     return torchaudio.functional.resample(audio, native, sfreq, lowpass_filter_width=_FILTER_ZEROS)
+
+
+def mono_blocks(path: Path | str) -> Iterator[Tensor]:
+    """A whole sound file, piece by piece, at its own rate: (n,) float32 samples, channels averaged.
+
+    Raises
+    ------
+    UserError
+        See `read_audio`.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        try:
+            yield from _blocks(file, None)
+        except soundfile.SoundFileError as error:
+            raise _broken(path, error) from error
 
 
 def read_stimulus(stimulus: Stimulus, sfreq: int, start_s: float = 0.0, stop_s: float | None = None) -> Tensor:
@@ -81,14 +103,20 @@ def read_stimulus(stimulus: Stimulus, sfreq: int, start_s: float = 0.0, stop_s: 
     return read_audio(stimulus.audio, sfreq, start_s, stop_s)
 
 
-def _blocks(file: soundfile.SoundFile, n_samples: int) -> Iterator[Tensor]:
-    """Mono pieces of what follows. ``SoundFile.blocks`` would fill up with random memory where an mp3's header lies."""
-    while True:
-        block = file.read(min(_BLOCK, n_samples), dtype="float32", always_2d=True)
+def _blocks(file: soundfile.SoundFile, n_samples: int | None) -> Iterator[Tensor]:
+    """Mono pieces of what follows, of ``n_samples`` or to the end.
+
+    ``SoundFile.blocks`` would fill up with random memory where an mp3's header lies.
+    """
+    left = float("inf") if n_samples is None else n_samples
+    while left:
+        block = file.read(int(min(_BLOCK, left)), dtype="float32", always_2d=True)
         yield torch.from_numpy(block.mean(axis=1))
-        n_samples -= len(block)
-        if not len(block) or not n_samples:
-            return
+        left = left - len(block) if len(block) else 0
+
+
+def _broken(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: broken in the middle ({error}). Copy it again from its source.")
 
 
 def _opened(path: Path) -> soundfile.SoundFile:
