@@ -1,7 +1,10 @@
 """What a decoder that knows nothing scores: exact chance, shuffled brain, and ties drawn at random."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from n2s.metrics.retrieval import ranks
 
@@ -21,20 +24,134 @@ def chance_reciprocal_rank(n_candidates: int) -> float:
     return float((1 / np.arange(1, n_candidates + 1)).mean())
 
 
-def chance_bounds(n_windows: int, probability: float, *, level: float = 0.999) -> tuple[float, float]:
-    """Least and greatest accuracy that chance gives over ``n_windows`` independent windows, with ``level`` certainty.
+def chance_bounds(
+    n: float, probability: float, *, level: float = 0.999, freedom: float = math.inf
+) -> tuple[float, float]:
+    """Least and greatest accuracy that chance gives over ``n`` independent windows, with ``level`` certainty.
 
-    The two-sided binomial range: at most ``(1 - level) / 2`` of the probability lies beyond either end.
+    The two-sided binomial range: at most ``(1 - level) / 2`` of the probability lies beyond either end. As n need not be
+    whole, an end may lie between two numbers of hits.
+
+    Parameters
+    ----------
+    n
+        Independent windows, or the effective number of those that are not (`null_bounds`).
+    probability
+        Of a hit.
+    level
+        Share of tests inside.
+    freedom
+        How well n is known: degrees of freedom of the variance that it was made from.
     """
-    tail = (1 - level) / 2
-    low, high = stats.binom.ppf([tail, 1 - tail], n_windows, probability)
-    return float(low) / n_windows, float(high) / n_windows
+    tail = _as_if_known((1 - level) / 2, freedom)
+    return 1 - _most_hits(n, 1 - probability, tail), _most_hits(n, probability, tail)
 
 
-def is_chance(accuracy: float, n_windows: int, probability: float, *, level: float = 0.999) -> bool:
+def is_chance(
+    accuracy: float, n: float, probability: float, *, level: float = 0.999, freedom: float = math.inf
+) -> bool:
     """Whether an accuracy lies inside `chance_bounds`."""
-    low, high = chance_bounds(n_windows, probability, level=level)
+    low, high = chance_bounds(n, probability, level=level, freedom=freedom)
     return low - 1e-9 <= accuracy <= high + 1e-9  # 3 / 10 must equal 0.3, however it was averaged
+
+
+class Null(NamedTuple):
+    """What chance gives: the mean of a score, and how many independent hits or misses spread as much.
+
+    ``freedom`` are the degrees of freedom of the variance that ``n`` was made from.
+    """
+
+    expected: float
+    n: float
+    freedom: float
+
+    def bounds(self, level: float = 0.999) -> tuple[float, float]:
+        """The range that chance gives, with ``level`` certainty."""
+        return chance_bounds(self.n, self.expected, level=level, freedom=self.freedom)
+
+    def p_value(self, score: float) -> float:
+        """Two-sided: how often chance lies as far out."""
+        high = _tail(score, self.n, self.expected)
+        low = _tail(1 - score, self.n, 1 - self.expected)
+        tail = min(high, low, 0.5)
+        if self.freedom < math.inf:
+            tail = float(stats.t.sf(stats.norm.isf(tail), self.freedom))
+        return 2 * tail
+
+
+def null_of(exchanged: np.ndarray, expected: float) -> Null:
+    """What chance gives, from the scores of exchanged brains (`n2s.metrics.exchange`), which keep what is dependent.
+
+    Only their variance is used: the tails are those of a binomial distribution that varies as much, so that 99.9% can
+    be told from a few dozen exchanges, and the bounds widen where these are few or alike.
+
+    Parameters
+    ----------
+    exchanged
+        (m,) A share, of each exchange; in order, where neighbours are alike (a brain moved a little further each time).
+    expected
+        The exact share of chance.
+    """
+    exchanged = np.asarray(exchanged, np.float64)
+    if exchanged.ndim != 1 or len(exchanged) < 2:
+        raise ValueError(f"A null needs the scores of two exchanges at least; got an array of shape {exchanged.shape}.")
+    if not 0 <= expected <= 1:
+        raise ValueError(f"chance is {expected}; expected a share, 0 to 1.")
+    variance = float(exchanged.var(ddof=1))
+    n = max(1.0, expected * (1 - expected) / variance) if variance > 1e-18 else math.inf
+    return Null(float(expected), n, max(1.0, _independent(exchanged) - 1))
+
+
+def null_bounds(exchanged: np.ndarray, expected: float, *, level: float = 0.999) -> tuple[float, float]:
+    """The range of a share that chance gives, from the shares of exchanged brains: see `null_of`."""
+    return null_of(exchanged, expected).bounds(level)
+
+
+def _independent(series: np.ndarray) -> float:
+    """How many independent values tell the variance as well as these, of which neighbours are alike."""
+    centred = series - series.mean()
+    power = float(centred @ centred)
+    if not power:
+        return float(len(series))
+    spectrum = np.abs(np.fft.rfft(centred, 2 * len(series))) ** 2
+    alike = np.fft.irfft(spectrum)[1 : len(series)] / power
+    below = np.flatnonzero(alike <= 2 / math.sqrt(len(series)))  # two standard errors of independent values
+    alike = alike[: below[0]] if len(below) else alike
+    return len(series) / (1 + 2 * float((alike**2).sum()))
+
+
+def _as_if_known(tail: float, freedom: float) -> float:
+    """The normal distribution's tail that lies as far out as this one of Student's t."""
+    return tail if math.isinf(freedom) else float(stats.norm.sf(stats.t.isf(tail, freedom)))
+
+
+def _tail(share: float, n: float, probability: float) -> float:
+    """How often a binomial share is as large, for any real n: the beta distribution of which the binomial is a part."""
+    if share <= 0 or probability >= 1:
+        return 1.0
+    if math.isinf(n):
+        return 1.0 if share <= probability + 1e-9 else 0.0
+    hits = min(share, 1.0) * n
+    return float(stats.beta.cdf(probability, hits, n - hits + 1))
+
+
+def _most_hits(n: float, probability: float, tail: float) -> float:
+    """The greatest share that is reached in ``tail`` of all cases at least."""
+    if math.isinf(n) or probability <= 0:
+        return probability
+    if _tail(1.0, n, probability) >= tail:
+        return 1.0
+    return float(optimize.brentq(lambda share: _tail(share, n, probability) - tail, 0.0, 1.0, xtol=1e-10))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """(m,) p-values corrected for m tests (Holm 1979, Scand. J. Stat. 6:65): in their order."""
+    p_values = np.asarray(p_values, np.float64)
+    order = np.argsort(p_values, kind="stable")
+    corrected = np.empty_like(p_values)
+    left = len(p_values) - np.arange(len(p_values))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p_values[order] * left))
+    return corrected
 
 
 def ranks_ties_at_random(scores: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How sure a score is: intervals of a mean over subjects, of a share of windows, and of any score of clips."""
+"""How sure a score is: intervals of a mean over subjects or over clusters, of a share, and of any score of clips."""
 
 import math
 from collections.abc import Callable
@@ -57,13 +57,130 @@ def wilson_interval(n_hits: int, n_windows: int, *, level: float = 0.95) -> Inte
     """
     if not (0 <= n_hits <= n_windows and n_windows > 0):
         raise ValueError(f"{n_hits} hits among {n_windows} windows make no share.")
-    share = n_hits / n_windows
-    z2 = float(stats.norm.ppf((1 + level) / 2)) ** 2
-    centre = (share + z2 / (2 * n_windows)) / (1 + z2 / n_windows)
-    half = math.sqrt(z2 * (share * (1 - share) / n_windows + z2 / (4 * n_windows**2))) / (1 + z2 / n_windows)
-    low = 0.0 if n_hits == 0 else centre - half  # exact at the ends, where rounding would leave them by 1e-17
-    high = 1.0 if n_hits == n_windows else centre + half
-    return Interval(share, low, high)
+    return _wilson(n_hits / n_windows, n_windows, float(stats.norm.ppf((1 + level) / 2)))
+
+
+def _wilson(share: float, n: float, quantile: float) -> Interval:
+    square = quantile**2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = math.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
+    low = 0.0 if share == 0 else centre - half  # exact at the ends, where rounding would leave them by 1e-17
+    high = 1.0 if share == 1 else centre + half
+    return Interval(share, max(0.0, low), min(1.0, high))
+
+
+class _Clustered(NamedTuple):
+    """A mean, the variance of that mean and its degrees of freedom, of values of which only clusters are independent."""
+
+    mean: float
+    variance: float
+    freedom: float
+    which: np.ndarray  # (n,) number of each value's cluster
+    size: np.ndarray  # (g,) values a cluster
+
+
+def _clustered(values: np.ndarray, cluster: np.ndarray) -> _Clustered:
+    """The mean, and how sure it is.
+
+    The variance is the jackknife's: what the mean changes by when one cluster is left out. Unlike plain sums of squares
+    it is not too small where clusters are few or one is large. The degrees of freedom are those of a chi-squared
+    variable with the same mean and variance (Satterthwaite; Bell & McCaffrey 2002, Survey Methodology 28:169): the
+    number of clusters less one where they are equally large, less where a few hold most of the values.
+    """
+    values, cluster = np.asarray(values, np.float64), np.asarray(cluster)
+    if values.ndim != 1 or values.shape != cluster.shape:
+        raise ValueError(f"values (n,) and their clusters (n,) do not fit: {values.shape} and {cluster.shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(values)} values are no finite numbers.")
+    _, which = np.unique(cluster, return_inverse=True)
+    size = np.bincount(which).astype(np.float64)
+    if len(size) < 2:
+        raise ValueError(f"An interval over clusters needs two of them at least; got {len(size)}.")
+    n, mean = len(values), float(values.mean())
+    left = 1 / (1 - size / n)
+    moved = np.bincount(which, values - mean) * left / n
+    variance = (len(size) - 1) / len(size) * float((moved**2).sum())
+    scaled, square = size * left**2, size**2 * left**2
+    trace = float((scaled - square / n).sum())
+    trace_of_square = float((scaled**2 - 2 * scaled * square / n).sum() + (square.sum() / n) ** 2)
+    return _Clustered(mean, variance, trace**2 / trace_of_square, which, size)
+
+
+def cluster_interval(
+    values: np.ndarray,
+    cluster: np.ndarray,
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
+    """Mean of all values and its t interval, where only clusters of them are independent.
+
+    Parameters
+    ----------
+    values
+        (n,) One a window, a clip or a pair.
+    cluster
+        (n,) What is independent: the stimulus, the block of time (`n2s.metrics.blocks`) or the subject of each.
+    level
+        Share of such intervals that hold the true mean.
+    bounds
+        The lowest and highest possible score.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two clusters: they have no spread. So it is for values that are not finite.
+    """
+    found = _clustered(values, cluster)
+    half = float(stats.t.ppf((1 + level) / 2, found.freedom)) * math.sqrt(found.variance)
+    return Interval(found.mean, max(bounds[0], found.mean - half), min(bounds[1], found.mean + half))
+
+
+def cluster_share_interval(hits: np.ndarray, cluster: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Share of hits and its interval, where only clusters of hits are independent.
+
+    Wilson's interval with the effective number of values and the quantile of Student's t (Dean & Pagano 2015, J. Surv.
+    Stat. Methodol. 3:484). It never leaves [0, 1], nor is it empty at 0 or 1.
+
+    Parameters
+    ----------
+    hits
+        (n,) 0 or 1, or shares between them.
+    cluster
+        (n,) What is independent: the stimulus, the block of time (`n2s.metrics.blocks`) or the subject of each.
+    level
+        Share of such intervals that hold the true share.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two clusters, or hits outside [0, 1].
+    """
+    hits = np.asarray(hits, np.float64)
+    if ((hits < 0) | (hits > 1)).any():
+        raise ValueError(f"hits lie between {hits.min()} and {hits.max()}; expected 0 to 1.")
+    found = _clustered(hits, cluster)
+    n, share = len(hits), found.mean
+    # how many values are worth one that is 0 or 1: `least` if they are independent, `most` if alike in a cluster
+    least = float(hits.var()) / (share * (1 - share)) if np.ptp(hits) else 1.0
+    alike = most = least * float((found.size**2).sum()) / n
+    if np.ptp(hits):
+        alike = max(least, found.variance * n / (share * (1 - share)))
+        # few clusters with a hit, or a miss, do not tell how alike the values of a cluster are: lean to "quite"
+        seen = min(int((np.bincount(found.which, values) > 0).sum()) for values in (hits, 1 - hits))
+        alike = (seen * alike + max(alike, most)) / (1 + seen)
+    return _wilson(share, n / alike, float(stats.t.ppf((1 + level) / 2, found.freedom)))
+
+
+def effective_number(values: np.ndarray, cluster: np.ndarray) -> float:
+    """How many independent values would tell the mean as well as these do, of which only clusters are independent.
+
+    Where all values are equal, which tells nothing, the number of clusters.
+    """
+    found, spread = _clustered(values, cluster), float(np.var(values, ddof=1))
+    if not spread:
+        return float(len(found.size))
+    return spread / found.variance if found.variance else math.inf
 
 
 def bootstrap_interval(

@@ -5,12 +5,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from n2s.metrics.controls import (
+    Null,
     chance_accuracy,
     chance_bounds,
     chance_median_rank,
     chance_reciprocal_rank,
+    holm,
     is_chance,
     mismatched,
+    null_bounds,
+    null_of,
     ranks_ties_at_random,
     shuffled_ranks,
 )
@@ -31,13 +35,51 @@ def test_chance_bounds_hold_999_of_1000_and_are_tight():
     low, high = chance_bounds(n, p)
     hits = np.arange(n + 1)
     mass = stats.binom.pmf(hits, n, p)
-    inside = (hits >= round(low * n)) & (hits <= round(high * n))
-    assert mass[inside].sum() >= 0.999
-    assert mass[hits < round(low * n)].sum() <= 0.0005 < mass[hits <= round(low * n)].sum()
-    assert mass[hits > round(high * n)].sum() <= 0.0005 < mass[hits >= round(high * n)].sum()
-    assert is_chance(high, n, p)
-    assert not is_chance(high + 1 / n, n, p)
-    assert not is_chance(low - 1 / n, n, p)
+    least, most = np.ceil(low * n), np.floor(high * n)  # whole numbers of hits inside
+    assert (least, most) == tuple(stats.binom.ppf([0.0005, 0.9995], n, p))
+    assert mass[(hits >= least) & (hits <= most)].sum() >= 0.999
+    assert is_chance(most / n, n, p) and is_chance(least / n, n, p)
+    assert not is_chance((most + 1) / n, n, p)
+    assert not is_chance((least - 1) / n, n, p)
+    assert chance_bounds(7, 1.0) == (1.0, 1.0)
+
+
+def test_bounds_of_an_estimated_number_of_windows_are_wider():
+    known, estimated = chance_bounds(150.5, 0.1), chance_bounds(150.5, 0.1, freedom=10)
+    assert estimated[0] < known[0] < known[1] < estimated[1]
+    far = chance_bounds(1e5, 0.5, freedom=10)  # so many that the binomial is normal
+    expected = stats.t(10, 0.5, np.sqrt(0.25 / 1e5)).interval(0.999)
+    np.testing.assert_allclose(far, expected, rtol=1e-3)
+
+
+def test_a_p_value_of_the_bound_is_its_tails():
+    null = Null(0.1, 143.2, 31.0)
+    for level in (0.9, 0.999):
+        for end in null.bounds(level):
+            assert null.p_value(end) == pytest.approx(1 - level, rel=1e-6)
+    exact = Null(0.1, 150, np.inf)
+    assert exact.p_value(30 / 150) == pytest.approx(2 * stats.binom.sf(29, 150, 0.1))
+    assert exact.p_value(0.1) == 1.0 and exact.p_value(4 / 150) == pytest.approx(2 * stats.binom.cdf(4, 150, 0.1))
+
+
+def test_the_null_of_exchanges_is_the_binomial_that_varies_as_much():
+    rng = np.random.default_rng(0)
+    shares = rng.binomial(100, 0.1, 4000) / 100
+    null = null_of(shares, 0.1)
+    assert null.n == pytest.approx(100, rel=0.08) and null.freedom > 3500
+    np.testing.assert_allclose(null_bounds(shares, 0.1), chance_bounds(100, 0.1), atol=0.01)
+    alike = null_of(np.repeat(shares[:400], 10), 0.1)  # neighbours are alike: no more is known than before
+    assert alike.freedom < 800
+    assert null_of(np.full(30, 0.25), 0.25).bounds() == (0.25, 0.25)  # no exchange changes anything
+    with pytest.raises(ValueError, match="two exchanges"):
+        null_of(np.array([0.1]), 0.1)
+    with pytest.raises(ValueError, match="expected a share"):
+        null_of(shares, 10.0)
+
+
+def test_holm_is_the_step_down_by_hand():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.5])), [0.04, 0.09, 0.09, 0.5])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
 
 
 def conflicts(target: np.ndarray, permutation: np.ndarray) -> int:
