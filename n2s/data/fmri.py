@@ -22,6 +22,7 @@ from n2s.data.clip_volumes import Response, VoxelScale
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import WindowLoader
 from n2s.data.recordings import Shard
+from n2s.data.windows import instants
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.clip_spectrogram import ClipSpectrogram
@@ -30,6 +31,7 @@ from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Stimulus
 
 TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
+SAME_S = 0.005  # clips whose starts and lengths differ by less are one: rounded times, far below any response
 
 
 @dataclass
@@ -248,10 +250,8 @@ class FMRIDataModule(NeuralDataModule):
         clips["audio"] = clips.stimulus.map({name: stimulus.sha256 for name, stimulus in self.stimuli.items()})
         check_no_leak(clips)
         clips = with_validation(clips, self.val_fraction)
-        clips["clip_index"] = clips.groupby(
-            ["audio", clips.start_s.round(3), clips.duration_s.round(3)], sort=False
-        ).ngroup()
-        return clips
+        start = instants(clips.audio.to_numpy(), clips.start_s.to_numpy(float), SAME_S)[0]
+        return clips.assign(clip_index=instants(start, clips.duration_s.to_numpy(float), SAME_S)[0])
 
     def _stimulus(self, name: str, clips: pd.DataFrame) -> Stimulus:
         study, _, own = name.partition("/")

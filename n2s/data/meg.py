@@ -234,9 +234,10 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             intervals,
             self.placements[split],
             window_s=self.shape.window_s,
-            words={key: self._words(key) for key in intervals.recording.unique()},
+            words={name: stimulus.words for name, stimulus in self.stimuli.items()},
             bad_spans={key: item.meta["bad_spans"] for key, item in self.recordings.items()},
             jitter=split == "train",
+            same_s=0.5 / self.shape.sfreq,
         )
         if not len(windows):
             stories = ", ".join(sorted(intervals.story.unique())[:8]) or "none"
@@ -246,11 +247,6 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             )
         windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
         return windows
-
-    def _words(self, key: str) -> pd.DataFrame:
-        events = self.recordings[key].events
-        words = events[events.kind == "word"]
-        return words.assign(stimulus=key.split("/")[0] + "/" + words.stimulus)
 
     def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> WindowLoader:
         if self._reader is None:

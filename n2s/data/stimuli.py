@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from n2s.data.splits import stretches
+from n2s.data.words import canonical_words
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.studies.study import Stimulus, Study
@@ -21,18 +22,18 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
         There is neither audio nor features for it, or they end before the events say that it was heard.
     """
     ends: dict[str, tuple[float, str]] = {}
-    words: dict[str, pd.DataFrame] = {}
+    words: dict[str, list[pd.DataFrame]] = {}
     for recording, table in events.items():
         rows = stretches(table)
         for stimulus, end_s in (rows.stimulus_onset + rows.duration).groupby(rows.stimulus).max().items():
             ends[stimulus] = max(ends.get(stimulus, (0.0, "")), (end_s, recording))
         spoken = table[table.kind == "word"]
         for stimulus, group in spoken.groupby("stimulus"):
-            if len(group) > len(words.get(stimulus, ())):
-                words[stimulus] = _on_its_own_clock(group)
+            words.setdefault(stimulus, []).append(group)
     none = pd.DataFrame({"text": [], "onset": [], "duration": [], "sequence": []})
+    spoken = {stimulus: canonical_words(tables) for stimulus, tables in words.items()}
     return {
-        stimulus: _stimulus(study, stimulus, end, words.get(stimulus, none)) for stimulus, end in sorted(ends.items())
+        stimulus: _stimulus(study, stimulus, end, spoken.get(stimulus, none)) for stimulus, end in sorted(ends.items())
     }
 
 
@@ -64,11 +65,6 @@ def check_shared_audio(intervals: pd.DataFrame) -> None:
                     "what one study holds out another would train on. Name the story in data.split (val, test), or leave "
                     "one of the studies out."
                 )
-
-
-def _on_its_own_clock(words: pd.DataFrame) -> pd.DataFrame:
-    table = words[["text", "stimulus_onset", "duration", "sequence"]].rename(columns={"stimulus_onset": "onset"})
-    return table.sort_values("onset", ignore_index=True)
 
 
 def _stimulus(study: Study, stimulus: str, end: tuple[float, str], words: pd.DataFrame) -> Stimulus:

@@ -63,7 +63,7 @@ class Placement(ABC):
 
     @abstractmethod
     def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
-        """(n,) starts of the windows that lie inside [start_s, stop_s]; ``words``: those of the same recording."""
+        """(n,) starts of the windows that lie inside [start_s, stop_s]; ``words``: those of the stimulus (`Stimulus.words`)."""
 
     #: How far a training window may be moved, s, so that each epoch sees other cuts of the same audio.
     jitter_s: float = 0.0
@@ -101,7 +101,7 @@ class WordOnsets(Placement):
 
     def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
         """See `Placement`."""
-        starts = np.unique(words.stimulus_onset.to_numpy().round(3)) - self.before_s
+        starts = np.unique(words.onset.to_numpy()) - self.before_s
         return starts[(starts >= start_s - 1e-6) & (starts + window_s <= stop_s + 1e-6)]
 
 
@@ -164,9 +164,11 @@ class Windows:
         """(n,) starts in s, each moved by up to ``jitter_s``, but never out of its interval; one move a segment."""
         if not self.jitter_s or not len(self):
             return self.start_s
-        shift = np.random.default_rng(seed).uniform(0, self.jitter_s, self.segment.max() + 1)[self.segment]
+        shift = np.random.default_rng(seed).uniform(0, self.jitter_s, self.segment.max() + 1)
         stop_s = (self.intervals.stimulus_onset + self.intervals.duration).to_numpy()[self.interval]
-        return self.start_s + np.minimum(shift, np.maximum(stop_s - window_s - self.start_s, 0.0))
+        # whoever has the least room: all who heard a segment have the same cut of it
+        np.minimum.at(shift, self.segment, np.maximum(stop_s - window_s - self.start_s, 0.0))
+        return self.start_s + shift[self.segment]
 
     def brain_start(self, start_s: np.ndarray, sfreq: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """First brain sample of windows ``rows`` when they start at ``start_s``; ``sfreq`` of each recording, Hz."""
@@ -184,8 +186,9 @@ def lay_windows(
     words: dict[str, pd.DataFrame],
     bad_spans: dict[str, list],
     jitter: bool,
+    same_s: float,
 ) -> Windows:
-    """Place windows in every interval.
+    """Place windows in every interval; those that start at nearly one instant of a sound start at one, as one segment.
 
     Parameters
     ----------
@@ -196,20 +199,23 @@ def lay_windows(
     window_s
         Length; a window lies wholly inside its interval.
     words
-        Word events of each recording.
+        Of each stimulus, as `Stimulus.words` has them: the same for all who heard it.
     bad_spans
         (onset, duration) of the stretches of each recording that are annotated as bad: no window touches one.
     jitter
         Whether the placement's jitter applies (training only).
+    same_s
+        Windows whose starts are nearer than this are one: half a sample of the brain, below which two of them hold the
+        same samples. Moved windows of different segments stay as far apart.
     """
     intervals = intervals.reset_index(drop=True)
-    by_stimulus = {name: dict(list(table.groupby("stimulus"))) for name, table in words.items()}
+    jitter_s = max(placement.jitter_s - same_s, 0.0) if jitter else 0.0
     index, starts = [], []
     for row in intervals.itertuples():
-        heard = by_stimulus[row.recording].get(row.stimulus, words[row.recording].iloc[:0])
-        start_s = placement.starts(row.stimulus_onset, row.stimulus_onset + row.duration, window_s, heard)
+        stop_s = row.stimulus_onset + row.duration
+        start_s = placement.starts(row.stimulus_onset, stop_s, window_s, words[row.stimulus])
         onset_s = start_s + row.onset - row.stimulus_onset
-        reach_s = window_s + (placement.jitter_s if jitter else 0.0)
+        reach_s = window_s + jitter_s
         for bad_onset, bad_duration in bad_spans[row.recording]:
             clear = (onset_s + reach_s <= bad_onset) | (onset_s >= bad_onset + bad_duration)
             start_s, onset_s = start_s[clear], onset_s[clear]
@@ -217,8 +223,41 @@ def lay_windows(
         starts.append(start_s)
     interval = np.concatenate(index).astype(np.int64) if index else np.zeros(0, np.int64)
     start_s = np.concatenate(starts) if starts else np.zeros(0)
-    instant = pd.MultiIndex.from_arrays(
-        [intervals.audio.to_numpy()[interval], (start_s * 1000).round().astype(np.int64)]
-    )
-    segment = pd.factorize(instant)[0]
-    return Windows(intervals, interval, start_s, segment, placement.jitter_s if jitter else 0.0)
+    segment, start_s = instants(intervals.audio.to_numpy()[interval], start_s, same_s)
+    return Windows(intervals, interval, start_s, segment, jitter_s)
+
+
+def instants(audio: np.ndarray, start_s: np.ndarray, same_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Number the instants of sounds: starts of one sound that lie within ``same_s`` of the first of them are one.
+
+    Never those further apart, however many lie between.
+
+    Parameters
+    ----------
+    audio
+        (n,) What the sounds are known by.
+    start_s
+        (n,) s in them.
+    same_s
+        s.
+
+    Returns
+    -------
+    Number of each (n,), in the order in which they appear, and the first start of its number (n,).
+    """
+    if not len(start_s):
+        return np.zeros(0, np.int64), start_s
+    sound = pd.factorize(audio)[0]
+    order = np.lexsort((start_s, sound))
+    sound, time_s = sound[order], start_s[order]
+    first = np.r_[True, (np.diff(sound) != 0) | (np.diff(time_s) >= same_s)]
+    begin, end = np.flatnonzero(first), np.append(np.flatnonzero(first)[1:], len(first))
+    chains = time_s[end - 1] - time_s[begin] >= same_s  # of neighbours: cut where the first of them is too far
+    for low, high in zip(begin[chains], end[chains], strict=True):
+        while time_s[high - 1] - time_s[low] >= same_s:
+            low += np.searchsorted(time_s[low:high], time_s[low] + same_s)
+            first[low] = True
+    number, common_s = np.empty(len(order), np.int64), np.empty(len(order))
+    number[order] = np.cumsum(first) - 1
+    common_s[order] = time_s[first][np.cumsum(first) - 1]
+    return pd.factorize(number)[0], common_s

@@ -1,0 +1,104 @@
+"""The words of a stimulus: one table for all who heard it, though each recording tells them on its own clock."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import median_filter
+
+NEAR_S = 1.0  # between two clocks of one stimulus: a late trigger, a drift over a story
+SAME_S = 0.1  # between two tellings of one word once their clocks agree; a word is not said twice as fast as this
+BACK_S = 0.05  # by which time goes back where a stimulus starts anew
+SMOOTH = 31  # words over which two clocks are compared: triggers jitter one by one, clocks drift together
+
+
+def canonical_words(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row a word of the stimulus, at one place, whoever heard it.
+
+    Every time the stimulus was played is one telling of its words. The longest one is the reference. Each other clock is
+    brought to the reference's by the running median of the differences of their words. Words of one text within
+    `SAME_S` are then one word, and no two words of one telling are. A word is put at the median of all tellings, so that
+    neither jitter, rounding nor drift makes two of it.
+
+    Parameters
+    ----------
+    tables
+        Word events of each recording: ``onset`` (its own clock), ``stimulus_onset`` (s in the audio), ``text``,
+        ``duration``, ``sequence``.
+
+    Returns
+    -------
+    Table of ``text``, ``onset`` (s in the audio), ``duration``, ``sequence``, sorted by onset; also the words that only
+    some recordings have.
+    """
+    tellings = sorted((one for table in tables for one in _tellings(table)), key=len, reverse=True)
+    known = tellings[0]
+    known_text, known_s = _text(known), known.onset.to_numpy()
+    places, shifts = [known_s], [0.0]
+    for telling in tellings[1:]:
+        text, time_s = _text(telling), telling.onset.to_numpy()
+        place, own_s, shift = _place(known_text, known_s, text, time_s)
+        new = place < 0
+        if new.any():
+            place[new] = len(known_s) + np.arange(new.sum())
+            known = pd.concat([known, telling[new]], ignore_index=True)
+            known_text, known_s = np.r_[known_text, text[new]], np.r_[known_s, own_s[new]]
+        row = np.full(len(known_s), np.nan)
+        row[place] = own_s
+        places.append(row)
+        shifts.append(shift)
+    every = np.full((len(places), len(known_s)), np.nan)
+    for row, place in zip(every, places, strict=True):
+        row[: len(place)] = place
+    onset = np.nanmedian(every, axis=0) + np.median(shifts)
+    return known.assign(onset=onset).sort_values("onset", kind="stable", ignore_index=True)
+
+
+def _tellings(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """The words of a recording, once for each time that the stimulus was played; ``onset`` is then s in the audio."""
+    table = table.sort_values(["onset", "stimulus_onset"], kind="stable")
+    starts = np.flatnonzero(np.diff(table.stimulus_onset) < -BACK_S) + 1
+    words = table[["text", "stimulus_onset", "duration", "sequence"]].rename(columns={"stimulus_onset": "onset"})
+    edges = [0, *starts, len(words)]
+    parts = [words.iloc[first:last] for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    return [part.sort_values("onset", kind="stable", ignore_index=True) for part in parts]
+
+
+def _text(words: pd.DataFrame) -> np.ndarray:
+    return words.text.str.strip().str.casefold().to_numpy()
+
+
+def _place(
+    known_text: np.ndarray, known_s: np.ndarray, text: np.ndarray, time_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """(n,) number of the known word that each of a telling is, -1: none; (n,) its time on their clock; by how much it moved."""
+    if len(text) == len(known_text) and (text == known_text).all():  # nearly always
+        difference = time_s - known_s
+        moved = _smooth(difference)
+        if np.abs(difference - moved).max() < SAME_S:
+            return np.arange(len(text)), time_s - moved, float(np.median(moved))
+    known = pd.DataFrame({"text": known_text, "time_s": known_s, "known_s": known_s, "place": np.arange(len(known_s))})
+    known = known.sort_values("time_s")
+    told = pd.DataFrame({"text": text, "time_s": time_s})
+    near = _nearest(told, known, NEAR_S)
+    paired = near.known_s.notna().to_numpy()
+    shift = 0.0
+    if paired.any():
+        moved = _smooth((time_s - near.known_s.to_numpy())[paired])
+        shift = float(np.median(moved))
+        time_s = time_s - np.interp(time_s, time_s[paired], moved)
+    order = np.argsort(time_s, kind="stable")
+    near = _nearest(told.assign(time_s=time_s).iloc[order], known, SAME_S)
+    near["row"], near["away_s"] = order, (near.time_s - near.known_s).abs()
+    same = near[near.place.notna()].sort_values("away_s", kind="stable").drop_duplicates("place")
+    place = np.full(len(text), -1)
+    place[same.row] = same.place
+    return place, time_s, shift
+
+
+def _nearest(told: pd.DataFrame, known: pd.DataFrame, tolerance_s: float) -> pd.DataFrame:
+    return pd.merge_asof(told, known, on="time_s", by="text", direction="nearest", tolerance=tolerance_s)
+
+
+def _smooth(difference: np.ndarray) -> np.ndarray:
+    return median_filter(difference, size=min(SMOOTH, len(difference)), mode="nearest")
