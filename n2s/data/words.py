@@ -1,6 +1,7 @@
 """The words of a stimulus: one table for all who heard it, though each recording tells them on its own clock."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -31,18 +32,17 @@ def canonical_words(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Table of ``text``, ``onset`` (s in the audio), ``duration``, ``sequence``, sorted by onset; also the words that only
     some recordings have.
     """
-    tellings = sorted((one for table in tables for one in _tellings(table)), key=len, reverse=True)
-    known = tellings[0]
-    known_text, known_s = _text(known), known.onset.to_numpy()
+    tellings = sorted((one for table in tables for one in _tellings(table)), key=lambda one: len(one.rows), reverse=True)
+    first = tellings[0]
+    known, text, known_s = [first.words()], first.text, first.time_s
     places, shifts = [known_s], [0.0]
     for telling in tellings[1:]:
-        text, time_s = _text(telling), telling.onset.to_numpy()
-        place, own_s, shift = _place(known_text, known_s, text, time_s)
+        place, own_s, shift = _place(text, known_s, telling.text, telling.time_s)
         new = place < 0
         if new.any():
             place[new] = len(known_s) + np.arange(new.sum())
-            known = pd.concat([known, telling[new]], ignore_index=True)
-            known_text, known_s = np.r_[known_text, text[new]], np.r_[known_s, own_s[new]]
+            known.append(telling.words()[new])
+            text, known_s = np.r_[text, telling.text[new]], np.r_[known_s, own_s[new]]
         row = np.full(len(known_s), np.nan)
         row[place] = own_s
         places.append(row)
@@ -51,21 +51,32 @@ def canonical_words(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     for row, place in zip(every, places, strict=True):
         row[: len(place)] = place
     onset = np.nanmedian(every, axis=0) + np.median(shifts)
-    return known.assign(onset=onset).sort_values("onset", kind="stable", ignore_index=True)
+    words = pd.concat(known, ignore_index=True) if len(known) > 1 else known[0]
+    return words.assign(onset=onset).sort_values("onset", kind="stable", ignore_index=True)
 
 
-def _tellings(table: pd.DataFrame) -> list[pd.DataFrame]:
-    """The words of a recording, once for each time that the stimulus was played; ``onset`` is then s in the audio."""
-    table = table.sort_values(["onset", "stimulus_onset"], kind="stable")
-    starts = np.flatnonzero(np.diff(table.stimulus_onset) < -BACK_S) + 1
-    words = table[["text", "stimulus_onset", "duration", "sequence"]].rename(columns={"stimulus_onset": "onset"})
-    edges = [0, *starts, len(words)]
-    parts = [words.iloc[first:last] for first, last in zip(edges[:-1], edges[1:], strict=True)]
-    return [part.sort_values("onset", kind="stable", ignore_index=True) for part in parts]
+@dataclass
+class _Telling:
+    """One time that the stimulus was played: ``rows`` of a table in the order of ``time_s``, s in the audio."""
+
+    table: pd.DataFrame
+    rows: np.ndarray
+    time_s: np.ndarray
+    text: np.ndarray
+
+    def words(self) -> pd.DataFrame:
+        """As `canonical_words` gives them."""
+        found = self.table[["text", "stimulus_onset", "duration", "sequence"]].iloc[self.rows]
+        return found.rename(columns={"stimulus_onset": "onset"}).reset_index(drop=True)
 
 
-def _text(words: pd.DataFrame) -> np.ndarray:
-    return words.text.str.strip().str.casefold().to_numpy()
+def _tellings(table: pd.DataFrame) -> list[_Telling]:
+    time_s = table.stimulus_onset.to_numpy()
+    text = np.array([one.strip().casefold() for one in table.text], dtype=object)
+    order = np.lexsort((time_s, table.onset.to_numpy()))
+    parts = np.split(order, np.flatnonzero(np.diff(time_s[order]) < -BACK_S) + 1)
+    parts = [part[np.argsort(time_s[part], kind="stable")] for part in parts]
+    return [_Telling(table, rows, time_s[rows], text[rows]) for rows in parts]
 
 
 def _place(
