@@ -32,7 +32,9 @@ def canonical_words(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Table of ``text``, ``onset`` (s in the audio), ``duration``, ``sequence``, sorted by onset; also the words that only
     some recordings have.
     """
-    tellings = sorted((one for table in tables for one in _tellings(table)), key=lambda one: len(one.rows), reverse=True)
+    tellings = sorted(
+        (one for table in tables for one in _tellings(table)), key=lambda one: len(one.rows), reverse=True
+    )
     first = tellings[0]
     known, text, known_s = [first.words()], first.text, first.time_s
     places, shifts = [known_s], [0.0]

@@ -1,11 +1,13 @@
 """Le Petit Prince in miniature, with its traps."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from builders import bids_from_raw
 from trees.bel2026 import LATE_S, RUNS, START_S, STOP_S, WORDS, onsets, recording, write_events, write_tree
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
+from n2s.data.stimuli import collect_stimuli
 from n2s.errors import UserError
 from n2s.features import Mel
 from n2s.studies import Bel2026
@@ -40,6 +42,20 @@ def test_words_are_where_their_triggers_fall_whatever_the_first_sample(root):
     (sound,) = table[table.kind == "sound"].itertuples()
     assert (sound.onset, sound.onset + sound.duration) == (pytest.approx(START_S), pytest.approx(STOP_S))
     assert np.allclose(words.stimulus_onset, words.onset - START_S)
+
+
+def test_words_of_listeners_whose_triggers_jitter_are_one(root):
+    """27 words of a run, whoever's triggers tell them."""
+    raw = recording(9)
+    raw._data[-1] = np.roll(raw._data[-1], 1)  # one sample later: 5 ms
+    path = bids_from_raw(raw, root, subject="30", session="01", run="02", task="listen")
+    write_events(path.copy().update(suffix="events", extension=".tsv").fpath, shift_s=0.3)
+    study = Bel2026(str(root))
+    events = {one.name: study.events(one) for one in study.recordings()}
+    told = pd.concat([table[(table.kind == "word") & (table.stimulus == "ch4-6")] for table in events.values()])
+    spoken = sum(bool(word.strip()) for word in WORDS)
+    assert told.stimulus_onset.round(3).nunique() > 1.5 * spoken
+    assert len(collect_stimuli(study, events)["ch4-6"].words) == spoken
 
 
 def test_a_shifted_log_is_brought_back(root):

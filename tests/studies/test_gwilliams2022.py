@@ -1,10 +1,12 @@
 """MEG-MASC in miniature, with its traps."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from trees.gwilliams2022 import PHONES, SOUND_ONSET, WORDS, write_events, write_tree
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
+from n2s.data.stimuli import collect_stimuli
 from n2s.errors import UserError
 from n2s.features import Mel
 from n2s.studies import Gwilliams2022
@@ -47,6 +49,27 @@ def test_words(table):
     assert np.allclose(words.onset, [SOUND_ONSET + onset for _, onset, *_ in WORDS])
     assert np.allclose(words.stimulus_onset, [onset for _, onset, *_ in WORDS])
     assert set(table.language) == {"en"} and set(table.story) == {"lw1"} and set(table.condition) == {"listen"}
+
+
+def test_words_of_three_clocks_are_one(root):
+    """Each session's rows lie some milliseconds apart, in the sound as in the recording."""
+    study = Gwilliams2022(str(root))
+    kept = {path: path.read_text() for path in root.rglob("*task-0_events.tsv")}
+    try:
+        for number, (path, text) in enumerate(kept.items()):
+            rng, lines = np.random.default_rng(number), text.splitlines()
+            for i, line in enumerate(lines[1:], 1):
+                onset, rest = line.split("\t", 1)
+                lines[i] = f"{float(onset) + rng.uniform(-0.004, 0.004):.3f}\t{rest}"
+            path.write_text("\n".join(lines) + "\n")
+        events = {one.name: study.events(one) for one in study.recordings()}
+    finally:
+        for path, text in kept.items():
+            path.write_text(text)
+    assert len(kept) == 3
+    told = pd.concat([table[(table.kind == "word") & (table.stimulus == "lw1_0")] for table in events.values()])
+    assert told.stimulus_onset.round(3).nunique() > len(WORDS)
+    assert collect_stimuli(study, events)["lw1_0"].words.text.tolist() == [word for word, *_ in WORDS]
 
 
 def test_phones_without_their_position_in_the_word(table):
