@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RECIPE := configs/meg_contrastive.yaml
 
-.PHONY: demo test lint bench
+.PHONY: demo test test-fast lint bench mutate
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
@@ -19,6 +19,9 @@ demo: .venv/.installed
 test: .venv/.installed
 	$(BIN)/python -m pytest -n 2
 
+test-fast: .venv/.installed
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,3 +29,7 @@ lint: .venv/.installed
 bench: .venv/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+mutate: .venv/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt ".[mutate]"
+	$(BIN)/python tests/mutation.py

@@ -75,6 +75,7 @@ def test_a_shard_that_is_none(text):
         Shard.parse(text)
 
 
+@pytest.mark.spawns
 def test_a_recording_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     broken = {"sub-01_task-story1": ValueError("bad tag"), "sub-02_task-story0": UserError("the file is empty")}
@@ -104,6 +105,7 @@ def test_a_worker_that_the_system_kills(tmp_path, monkeypatch):
         prepare(Killed(tmp_path / "data"), EEG, n_jobs=2)
 
 
+@pytest.mark.spawns
 def test_killed_in_the_middle_and_resumed(tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     study = Logged(tmp_path / "data")
@@ -124,6 +126,7 @@ def test_killed_in_the_middle_and_resumed(tmp_path, monkeypatch):
     assert len(study.loaded()) == 8 + 1  # the one in which it was killed
 
 
+@pytest.mark.spawns
 def test_two_processes_share_the_work(tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     study = Logged(tmp_path / "data", slow_s=0.2)
