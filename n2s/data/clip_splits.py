@@ -6,17 +6,20 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from n2s.data.identity import shared_sound, sound_identities
+from n2s.data.shared import check_shared_sound, sound_groups
 from n2s.errors import UserError
 from n2s.studies.fmri import FMRIStudy, clip_table
-from n2s.studies.study import Recording
+from n2s.studies.study import Recording, Stimulus
 
+PRIORITY = {"train": 0, "val": 1, "test": 2}  # of two splits that share something, the less precious one gives way
 SPLITS = ("train", "val", "test")
 
 
 def listed_clips(
     studies: Mapping[str, FMRIStudy], subjects: list[str] | None
 ) -> tuple[pd.DataFrame, dict[str, Recording]]:
-    """Every presentation of a clip in every run, prompts left out, and the runs by ``study/recording``.
+    """Every presentation of a clip in every run, and the runs by ``study/recording``.
 
     Columns: those of `n2s.studies.fmri.clip_table`, with ``stimulus`` and ``group`` made ``study/...``, and ``study``,
     ``recording`` (``study/recording``), ``subject`` (``study/subject``) and ``key``, which names the presentation.
@@ -26,7 +29,6 @@ def listed_clips(
         for recording in chosen(name, study, subjects):
             key = f"{name}/{recording.name}"
             table = clip_table(study.clips(recording), where=f"{study.name}, {recording.name}")
-            table = table[table.split != "prompt"]
             runs[key] = recording
             tables.append(
                 table.assign(
@@ -59,33 +61,56 @@ def check_subjects(studies: Mapping[str, FMRIStudy], subjects: list[str] | None)
     return sorted({f"{name}/{run.subject}" for name, study in studies.items() for run in chosen(name, study, subjects)})
 
 
-def check_no_leak(clips: pd.DataFrame) -> None:
-    """Raise a UserError where a group, or a stretch of one sound (``audio``), stands in two splits."""
+def split_by_sound(
+    clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], studies: Mapping[str, FMRIStudy], val_fraction: float
+) -> tuple[pd.DataFrame, list[str]]:
+    """The clips that are for training, validation and test, and what was warned of.
+
+    ``audio`` is the identity of a clip's sound. Groups that play a moment of one sound are one group, whatever it is
+    called, and so are those that a study's `content` calls the same. Where a study has no clips for
+    validation, some of its groups are drawn (`with_validation`).
+
+    Raises
+    ------
+    UserError
+        A moment of a sound, or a group, stands in two splits; a prompt's counts as one.
+    """
+    _check_groups(clips)
+    clips = clips.assign(audio=clips.stimulus.map(sound_identities(stimuli)))
+    shared = shared_sound(stimuli)
+    said = {
+        f"{name}/{key}": content for name, study in studies.items() for key, content in (study.content or {}).items()
+    }
+    clips = with_validation(clips.assign(group=sound_groups(clips, shared, said)), val_fraction)
+    pieces = clips.assign(stop_s=clips.start_s + clips.duration_s)
+    pieces = pieces[["audio", "start_s", "stop_s", "split", "stimulus"]].drop_duplicates()
+    notes = check_shared_sound(pieces, shared, remedy=_REMEDY)
+    _check_groups(clips)
+    return clips[clips.split != "prompt"].reset_index(drop=True), notes
+
+
+def _check_groups(clips: pd.DataFrame) -> None:
+    clips = clips[clips.split != "prompt"]
     n_splits = clips.groupby("group").split.nunique()
     if (n_splits > 1).any():
         group = n_splits.index[n_splits > 1][0]
-        where = clips[clips.group == group].groupby("split").recording.first()
+        where = clips[clips.group == group].groupby("split")[["stimulus", "recording"]].first().itertuples()
         raise UserError(
-            f"'{group}' has clips in two splits: {', '.join(f'{split} in {run}' for split, run in where.items())}. What is "
-            "tested would have been trained on. Give all its clips one split."
+            f"'{group}' has clips in two splits: {', '.join(f'{row.stimulus} ({row.Index}) in {row.recording}' for row in where)}. "
+            "What is tested would have been trained on. Give all its clips one split."
         )
-    for _, same in clips.drop_duplicates(["audio", "start_s", "duration_s", "split"]).groupby("audio"):
-        if same.split.nunique() < 2:
-            continue
-        same = same.sort_values("start_s")
-        start, stop = same.start_s.to_numpy(), (same.start_s + same.duration_s).to_numpy()
-        for place, split in enumerate(same.split):
-            clash = (same.split.to_numpy() != split) & (start < stop[place] - 1e-3) & (stop > start[place] + 1e-3)
-            if clash.any():
-                one, other = same.iloc[place], same.iloc[int(clash.argmax())]
-                raise UserError(
-                    f"one sound is in two splits: '{one.stimulus}' at {one.start_s:g} s in {one.split}, and "
-                    f"'{other.stimulus}' at {other.start_s:g} s in {other.split} hold the same audio. Give both one split."
-                )
+
+
+_REMEDY = (
+    "If they are the same, give their clips one split, or name both in the study's content (stimulus: what it tells), so "
+    "that they are one group."
+)
 
 
 def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
     """The clips; where a study has none for validation, a share of its training groups, chosen by the hash of their name.
+
+    A group is held out in every study that has it.
 
     Raises
     ------
@@ -97,7 +122,7 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
         groups = sorted(rows.group[rows.split == "train"].unique(), key=_digest)
         if not groups:
             raise UserError(f"study '{name}' has no training clips.")
-        if (rows.split == "val").any():
+        if (split[rows.index] == "val").any():
             continue
         if len(groups) < 2:
             raise UserError(
@@ -106,22 +131,28 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
             )
         held_out = groups[: min(max(1, round(fraction * len(groups))), len(groups) - 1)]
         split[clips.group.isin(held_out) & (clips.split == "train")] = "val"
+    for name, rows in split.groupby(clips.study, sort=False):
+        if not (rows == "train").any():
+            raise UserError(
+                f"study '{name}' has no training clips left: each of their sounds is held out for validation in another "
+                "study. Give some clips the split val, so that none is drawn."
+            )
     return clips.assign(split=split)
 
 
 def without_shared_volumes(clips: pd.DataFrame) -> np.ndarray:
-    """(n,) bool: clips to keep. A training clip of whose volumes (``first``, ``stop``) another split has one is not kept."""
+    """(n,) bool: clips to keep. A clip of whose volumes (``first``, ``stop``) a more precious split has one is not kept."""
     keep = np.ones(len(clips), bool)
-    place = pd.Series(np.arange(len(clips)), clips.index)
-    for _, rows in clips.groupby("recording"):
-        held = rows[rows.split != "train"]
-        if len(held) and len(held) < len(rows):
+    for _, places in clips.reset_index(drop=True).groupby("recording").groups.items():
+        rows = clips.iloc[places]
+        rank = rows.split.map(PRIORITY).to_numpy()
+        for level in np.unique(rank)[:-1]:
             used = np.zeros(rows.stop.max() + 1, int)
-            for first, stop in zip(held["first"], held.stop, strict=True):
+            for first, stop in zip(rows["first"][rank > level], rows.stop[rank > level], strict=True):
                 used[first:stop] = 1
             before = np.concatenate([[0], used.cumsum()])
-            shared = (before[rows.stop] > before[rows["first"]]) & (rows.split == "train").to_numpy()
-            keep[place[rows.index[shared]]] = False
+            shared = before[rows.stop] > before[rows["first"]]
+            keep[places[shared & (rank == level)]] = False
     return keep
 
 

@@ -19,6 +19,9 @@ class NeuralDataModule(LightningDataModule, ABC):
     #: Dimension f of the target, as `n2s.features.Feature.n_features` gives it.
     n_features: int
 
+    #: What was found in the data that a user should know: warned of at set-up.
+    notes: list[str]
+
     #: Processes that prepare recordings.
     n_jobs: int = 1
 

@@ -11,10 +11,9 @@ import torch
 from n2s.data.clip_batch import ClipBatch, SubjectSampler
 from n2s.data.clip_splits import (
     SPLITS,
-    check_no_leak,
     check_subjects,
     listed_clips,
-    with_validation,
+    split_by_sound,
     without_shared_volumes,
 )
 from n2s.data.clip_targets import feature_values, moments, tracked
@@ -244,12 +243,11 @@ class FMRIDataModule(NeuralDataModule):
     # -- how ----------------------------------------------------------------------------------------------------------
 
     def _listed(self) -> pd.DataFrame:
-        """Every presentation, with its split and the hash of its sound (``audio``), without a volume being read."""
+        """Every presentation, with its split and the identity of its sound (``audio``), without a volume being read."""
         clips, self.runs = listed_clips(self.studies, self.chosen)
-        self.stimuli = {name: self._stimulus(name, rows) for name, rows in clips.groupby("stimulus")}
-        clips["audio"] = clips.stimulus.map({name: stimulus.sha256 for name, stimulus in self.stimuli.items()})
-        check_no_leak(clips)
-        clips = with_validation(clips, self.val_fraction)
+        stimuli = {name: self._stimulus(name, rows) for name, rows in clips.groupby("stimulus")}
+        clips, self.notes = split_by_sound(clips, stimuli, self.studies, self.val_fraction)
+        self.stimuli = {name: stimuli[name] for name in sorted(clips.stimulus.unique())}  # none that only prompts name
         start = instants(clips.audio.to_numpy(), clips.start_s.to_numpy(float), SAME_S)[0]
         return clips.assign(clip_index=instants(start, clips.duration_s.to_numpy(float), SAME_S)[0])
 

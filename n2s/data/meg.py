@@ -9,6 +9,7 @@ from rich.progress import track
 
 from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
+from n2s.data.identity import sound_identities
 from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.reader import WindowReader
@@ -163,7 +164,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             tables.append(table.assign(study=name, stimulus=name + "/" + table.stimulus))
         self._index = {key: index for index, key in enumerate(self.recordings)}
         intervals = self._indexed(pd.concat(tables, ignore_index=True))
-        check_shared_audio(intervals)
+        self.notes = check_shared_audio(intervals, self.stimuli)
         intervals = self._shortened(intervals)
         self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
@@ -211,7 +212,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             subject_index=subject.map(numbers),
             recording_index=table.recording.map(self._index),
             stimulus_index=table.stimulus.map(stimulus),
-            audio=table.stimulus.map({name: self.stimuli[name].sha256 for name in table.stimulus.unique()}),
+            audio=table.stimulus.map(sound_identities(self.stimuli)),
         )
 
     def _shortened(self, intervals: pd.DataFrame) -> pd.DataFrame:

@@ -83,6 +83,8 @@ class MEGClips:
         self.subjects = [", ".join(data.subjects)]
         self.runs = {key: item.recording for key, item in data.recordings.items()}
         self.response = Response(lag_s=data.shape.offset_s, window_s=data.shape.duration_s, volumes="mean")
+        heard = pd.concat([windows.intervals for windows in data.windows.values()])
+        self._sound_names = heard.groupby("audio").stimulus.min()  # one sound may have several names: it is one group
         self.splits = {split: self._rows(split) for split in data.windows}
         tables = [part.table for part in self.splits.values()]
         groups = {name: index for index, name in enumerate(pd.concat(tables).group.unique())}
@@ -148,7 +150,7 @@ class MEGClips:
                 "stimulus": found.stimulus,
                 "start_s": found.stimulus_start_s,
                 "duration_s": self.of.shape.duration_s,
-                "group": found.stimulus,
+                "group": pd.Series(windows.of_interval("audio")).map(self._sound_names),
                 "label": "",
                 "key": [f"{name}@{time_s:.3f}" for name, time_s in zip(found.recording, found.start_s, strict=True)],
                 "subject_index": 0,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from n2s.data.identity import shared_sound
+from n2s.data.shared import check_shared_sound
 from n2s.data.splits import stretches
 from n2s.data.words import canonical_words
 from n2s.errors import UserError
@@ -37,34 +39,34 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
     }
 
 
-def check_shared_audio(intervals: pd.DataFrame) -> None:
-    """Several studies may play one sound: no moment of it may be in two splits.
+def check_shared_audio(intervals: pd.DataFrame, stimuli: Mapping[str, Stimulus]) -> list[str]:
+    """No moment of a sound may be in two splits, whatever it is called, in whatever study, whole or as a part of another.
 
     Parameters
     ----------
     intervals
-        Of all studies, with ``study`` and ``audio`` (the same for the same sound).
+        Of all studies, with ``audio`` (the identity of the sound).
+    stimuli
+        By their name in the intervals.
+
+    Returns
+    -------
+    What it warned of; see `n2s.data.shared.check_shared_sound`.
 
     Raises
     ------
     UserError
-        A moment of a sound is in training in one study and held out in another.
+        A moment of a sound is in two splits.
     """
-    studies = intervals.groupby("audio").study.nunique()
-    for audio in studies[studies > 1].index:
-        rows = intervals[intervals.audio == audio].sort_values("stimulus_onset")
-        stop = rows.stimulus_onset + rows.duration
-        for (_, one), end in zip(rows.iterrows(), stop, strict=True):
-            clash = rows[
-                (rows.split != one.split) & (rows.stimulus_onset < end - 1e-3) & (stop > one.stimulus_onset + 1e-3)
-            ]
-            if len(clash):
-                other = clash.iloc[0]
-                raise UserError(
-                    f"split: the same sound is in {one.split} in {one.stimulus} and in {other.split} in {other.stimulus}: "
-                    "what one study holds out another would train on. Name the story in data.split (val, test), or leave "
-                    "one of the studies out."
-                )
+    start_s = intervals.stimulus_onset
+    pieces = intervals[["audio", "split", "stimulus"]].assign(start_s=start_s, stop_s=start_s + intervals.duration)
+    return check_shared_sound(pieces, shared_sound(stimuli), remedy=_REMEDY)
+
+
+_REMEDY = (
+    "If they are the same, name both in the study's content (stimulus: what it tells), so that they are split together, or "
+    "name their stories in data.split (val, test)."
+)
 
 
 def _stimulus(study: Study, stimulus: str, end: tuple[float, str], words: pd.DataFrame) -> Stimulus:

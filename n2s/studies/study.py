@@ -77,6 +77,11 @@ class Study(ABC):
     #: Official split, if the data set has one: story or sequence id -> "train" | "val" | "test". It wins over others.
     split: dict[str, str] | None = None
 
+    #: What says the same, beside stories of one id and sentences of the same words: the id of a story, a stimulus or a
+    #: sentence -> the name of its content. Translations of a story have one name, and so have translations of a sentence.
+    #: Names are shared by all studies that are read together. None: nothing is said; {}: nothing else is the same.
+    content: dict[str, str] | None = None
+
     #: What a public data set is, for `n2s studies`.
     card: Card | None = None
 

@@ -158,7 +158,8 @@ def test_a_group_in_two_splits_is_refused(tiny):
 
     tiny.clips_of = clips
     with pytest.raises(
-        UserError, match="'tiny/s2' has clips in two splits: test in tiny/sub-02.* train in tiny/sub-01"
+        UserError,
+        match=r"'tiny/s2' has clips in two splits: tiny/s2 \(test\) in tiny/sub-02.* tiny/s2 \(train\) in tiny/sub-01",
     ):
         made(tiny)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from n2s.data.identity import sound_identities
+from n2s.data.identity import shared_sound, sound_identities
 from n2s.errors import UserError
 from n2s.paths import cache_dir
 from n2s.studies.study import Frames, Stimulus
@@ -80,20 +80,29 @@ def test_ready_features_are_known_by_their_values():
     assert len(set(found.values())) == 4
 
 
-def test_each_file_is_decoded_once(tmp_path):
+def test_each_file_is_decoded_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "a.wav"
     soundfile.write(path, samples(7), RATE_HZ, subtype="PCM_16")
     before = identities(path)
-    kept = {p: p.read_text() for p in (cache_dir() / "sounds").iterdir()}
-    assert before[0] in kept.values()
-    (own,) = [p for p, text in kept.items() if text == before[0]]
-    own.write_text("0" * 64)
-    assert identities(path) == ["0" * 64]  # what is kept is taken
-    own.write_text("half")
-    assert identities(path) == before  # a broken one is made again
-    soundfile.write(path, samples(1), RATE_HZ, subtype="PCM_16")  # as large as before
+    (kept,) = (cache_dir() / "sounds").iterdir()
+    content, size = kept.read_bytes(), path.stat().st_size
+    path.write_bytes(b"?" * size)
     os.utime(path, ns=(1, 1))
-    assert identities(path) != before
+    with pytest.raises(UserError):  # another file, for it has another time
+        identities(path)
+    soundfile.write(path, samples(8), RATE_HZ, subtype="PCM_16")
+    os.utime(path, ns=(2, 2))
+    other = identities(path)
+    assert path.stat().st_size == size and other != before
+    path.write_bytes(b"?" * size)
+    os.utime(path, ns=(2, 2))
+    assert identities(path) == other  # what is kept is taken
+    for kept in (cache_dir() / "sounds").iterdir():
+        kept.write_bytes(content[: len(content) // 2])
+    soundfile.write(path, samples(8), RATE_HZ, subtype="PCM_16")
+    os.utime(path, ns=(2, 2))
+    assert identities(path) == other  # a broken one is made again
 
 
 def test_a_broken_file_is_told(tmp_path):
@@ -101,3 +110,81 @@ def test_a_broken_file_is_told(tmp_path):
     path.write_bytes(b"no sound")
     with pytest.raises(UserError, match=r"a\.wav.*cannot be read as audio"):
         identities(path)
+
+
+# parts of a sound
+
+
+def found_in(**files):
+    """`shared_sound` with the stimuli's names."""
+    stimuli = {name: Stimulus(name, path) for name, path in files.items()}
+    names = {sha: name for name, sha in sound_identities(stimuli).items()}
+    table = shared_sound(stimuli)
+    return table.assign(one=table.one.map(names), other=table.other.map(names))
+
+
+def written(folder, name, sound, rate_hz=RATE_HZ, **options):
+    path = folder / name
+    soundfile.write(path, sound, rate_hz, **options)
+    return path
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100])
+def test_a_cut_is_found_where_it_was_cut(tmp_path, rate_hz):
+    """At any sample, in noise, where no spectrogram tells; across the borders of the pieces that files are read in."""
+    rng = np.random.default_rng(rate_hz)
+    whole = samples(2, 70 * rate_hz)
+    start, stop = int(rng.integers(20 * rate_hz)), int(rng.integers(40 * rate_hz, 70 * rate_hz))
+    other = samples(3, 20 * rate_hz)
+    files = {
+        "whole": written(tmp_path, "whole.wav", whole, rate_hz, subtype="PCM_16"),
+        "part": written(tmp_path, "part.flac", whole[start:stop], rate_hz),
+        "stranger": written(tmp_path, "stranger.wav", other, rate_hz),
+        "spliced": written(
+            tmp_path, "spliced.wav", np.concatenate([other[: 5 * rate_hz], whole[-5 * rate_hz :]]), rate_hz
+        ),
+    }
+    table = found_in(**files)
+    assert table.exact.all()
+    rows = {frozenset((row.one, row.other)): row for row in table.itertuples()}
+    assert set(rows) - {frozenset(("part", "spliced"))} == {
+        frozenset(pair) for pair in (("whole", "part"), ("whole", "spliced"), ("stranger", "spliced"))
+    }
+    row = rows[frozenset(("whole", "part"))]
+    moved_s = row.one_start_s - row.other_start_s
+    assert abs(moved_s) == pytest.approx(start / rate_hz, abs=1e-9)
+    assert (stop - start) / rate_hz - 0.7 < row.duration_s <= (stop - start) / rate_hz
+    row = rows[frozenset(("whole", "spliced"))]
+    assert 4.3 < row.duration_s <= 5 and abs(row.one_start_s - row.other_start_s) == pytest.approx(60, abs=1e-9)
+
+
+def test_what_is_not_shared(tmp_path):
+    """Another rate, another channel, one sample in fifty changed; silence and a steady tone are in every sound."""
+    heard = samples(4, 10 * RATE_HZ)
+    noisy = heard.copy()
+    noisy[::50] += 2**-15
+    tone = 0.3 * np.sin(2 * np.pi * 500 * np.arange(10 * RATE_HZ) / RATE_HZ)
+    silence = np.zeros(10 * RATE_HZ)
+    table = found_in(
+        one=written(tmp_path, "one.wav", heard),
+        other=written(tmp_path, "other.wav", samples(5, 10 * RATE_HZ)),
+        faster=written(tmp_path, "faster.wav", heard[5:], 2 * RATE_HZ),
+        changed=written(tmp_path, "changed.wav", noisy),
+        silent=written(tmp_path, "silent.wav", np.concatenate([silence, samples(6, RATE_HZ)])),
+        quiet=written(tmp_path, "quiet.wav", np.concatenate([silence, samples(7, RATE_HZ)])),
+        tone=written(tmp_path, "tone.wav", np.concatenate([tone, samples(8, RATE_HZ)])),
+        beep=written(tmp_path, "beep.wav", np.concatenate([tone, samples(9, RATE_HZ)])),
+    )
+    assert not table.exact.any()
+    assert {frozenset(pair) for pair in zip(table.one, table.other, strict=True)} <= {frozenset(("one", "changed"))}
+
+
+def test_a_part_of_ready_features():
+    values = np.random.default_rng(0).standard_normal((600, 4)).astype(np.float32)
+    parts = {"whole": values, "part": values[150:400], "other": values[::-1].copy()}
+    stimuli = {name: Stimulus(name, None, ready=Frames(part, 50.0)) for name, part in parts.items()}
+    (row,) = shared_sound(stimuli).itertuples()
+    names = {sha: name for name, sha in sound_identities(stimuli).items()}
+    assert {names[row.one], names[row.other]} == {"whole", "part"} and row.exact
+    assert abs(row.one_start_s - row.other_start_s) == pytest.approx(3.0)
+    assert row.duration_s == pytest.approx(249 / 50)

@@ -31,11 +31,11 @@ class Disturbed(TinyStudy):
 
 
 class Leaky(MEGDataModule):
-    """Trains on the test story too, behind the back of split and purge."""
+    """Trains on the test story too, behind the back of split, purge and check."""
 
-    def _indexed(self, table):
-        return super()._indexed(
-            pd.concat([table, table[table.split == "test"].assign(split="train")], ignore_index=True)
+    def _shortened(self, intervals):
+        return super()._shortened(
+            pd.concat([intervals, intervals[intervals.split == "test"].assign(split="train")], ignore_index=True)
         )
 
 
