@@ -9,8 +9,7 @@ from scipy.signal import resample_poly
 
 from n2s.data.identity import shared_sound, sound_identities
 from n2s.features.fingerprint import peak_marks
-from n2s.studies.simulated.speech import synthesize
-from n2s.studies.simulated.speech import speak_story
+from n2s.studies.simulated.speech import speak_story, synthesize
 from n2s.studies.simulated.stories import stories
 from n2s.studies.study import Stimulus
 
