@@ -1,5 +1,6 @@
 """Whole stretches of brain and stimulus feature, for models that know no windows, such as a ridge."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every interval of a split, in order: brain ``(t, c)`` and target ``(t, f)``, float32, at the brain's rate.
+    """Every interval of a split between bad spans, in order: brain ``(t, c)`` and target ``(t, f)``, float32, at the brain's rate.
 
     The same recordings, gaps at the borders between splits, scalers and standardised targets as the windows have, and
     fitted on training windows alone; no baseline, no offset.
@@ -25,12 +26,26 @@ def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tenso
     split
         "train", "val" or "test".
     """
-    intervals = data.windows[split].intervals
-    for index, row in enumerate(intervals.itertuples()):
+    for index, row in enumerate(data.windows[split].intervals.itertuples()):
         prepared = data.recordings[row.recording]
         sfreq = prepared.meta["sfreq"]
-        first = round(row.onset * sfreq)
-        n = min(int(row.duration * sfreq), prepared.meta["shape"][0] - first)
-        brain = Scaled.of(prepared, data.scalers[row.recording], recentre=False).read(first, n)
-        frames = data.targets.frames(split, index, row.stimulus_onset, n, sfreq)
-        yield brain, torch.from_numpy(data.targets.values[frames]).float()
+        scaled = Scaled.of(prepared, data.scalers[row.recording], recentre=False)
+        last = min(int((row.onset + row.duration) * sfreq), prepared.meta["shape"][0])
+        for first, stop in _good(round(row.onset * sfreq), last, prepared.meta["bad_spans"], sfreq):
+            start_s = (
+                row.stimulus_onset + first / sfreq - row.onset
+            )  # where that sample is, not where the interval begins
+            frames = data.targets.frames(split, index, start_s, stop - first, sfreq)
+            yield scaled.read(first, stop - first), torch.from_numpy(data.targets.values[frames]).float()
+
+
+def _good(first: int, last: int, bad_spans: list[list[float]], sfreq: float) -> Iterator[tuple[int, int]]:
+    """The samples of [first, last) between bad spans."""
+    for onset, duration in sorted(bad_spans):
+        start, stop = math.ceil(onset * sfreq), math.ceil((onset + duration) * sfreq)
+        if stop > first and start < last and stop > start:
+            if start > first:
+                yield first, start
+            first = stop
+    if last > first:
+        yield first, last

@@ -30,8 +30,12 @@ class Resampler:
     @cached_property
     def half(self) -> int:
         """Samples of the old rate on either side that one new sample depends on."""
-        resampling = 0 if self.up == self.down else -(-10 * max(self.up, self.down) // self.up)
-        return sum(len(kernel) // 2 for kernel in self.kernels) + resampling
+        return sum(len(kernel) // 2 for kernel in self.kernels) + self.resampling
+
+    @property
+    def resampling(self) -> int:
+        """Those of the change of rate alone."""
+        return 0 if self.up == self.down else -(-10 * max(self.up, self.down) // self.up)
 
     @cached_property
     def _block(self) -> tuple[int, int]:

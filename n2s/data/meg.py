@@ -1,14 +1,17 @@
 """The datamodule of MEG and EEG: studies in, batches of (brain window, stimulus features) out."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from rich.progress import track
 
 from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
+from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
 from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
@@ -152,21 +155,33 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             return
         self.recordings: dict[str, PreparedRecording] = {}
         self.stimuli: dict[str, Stimulus] = {}
-        tables = []
+        heard = []
         for name, study in self.studies.items():
             prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, self.preprocessing, n_jobs=self.n_jobs)}
             events = {key: item.events for key, item in prepared.items()}
-            gap_s = max(item.meta["support_s"] for item in prepared.values())
-            table = joined(self.split.intervals(events, study.split), gap_s=gap_s)
+            table = self.split.intervals(events, study.split)
             stimuli = collect_stimuli(study, events)
             self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
             self.recordings |= prepared
-            tables.append(table.assign(study=name, stimulus=name + "/" + table.stimulus))
+            heard.append(table.assign(study=name, stimulus=name + "/" + table.stimulus))
         self._index = {key: index for index, key in enumerate(self.recordings)}
-        intervals = self._indexed(pd.concat(tables, ignore_index=True))
+        heard = pd.concat(heard, ignore_index=True)
+        reach = {key: item.reach for key, item in self.recordings.items()}
+        intervals = self._indexed(joined(heard, gap_s=reach))
+        without_gap = self._indexed(joined(heard, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
         self.notes = check_shared_audio(intervals, self.stimuli)
-        intervals = self._shortened(intervals)
-        self.windows = {split: self._lay(split, intervals[intervals.split == split]) for split in SPLITS}
+        intervals, without_gap = self._shortened(intervals), self._shortened(without_gap)
+        windows = {split: self._lay(split, intervals) for split in SPLITS}
+        metas = {key: item.meta for key, item in self.recordings.items()}
+        self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
+        for split in SPLITS:
+            if not len(windows[split]):
+                rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
+                raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
+        self.windows = windows
+        if stage == "fit":
+            for lost in self.lost:
+                rank_zero_info(str(lost))
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         own = self.scaler == "training"
         fitted_on = [self.windows[split] for split in (("train",) if own else SPLITS)]
@@ -232,7 +247,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
 
     def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:
         windows = lay_windows(
-            intervals,
+            intervals[intervals.split == split],
             self.placements[split],
             window_s=self.shape.window_s,
             words={name: stimulus.words for name, stimulus in self.stimuli.items()},
@@ -240,12 +255,6 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             jitter=split == "train",
             same_s=0.5 / self.shape.sfreq,
         )
-        if not len(windows):
-            stories = ", ".join(sorted(intervals.story.unique())[:8]) or "none"
-            raise UserError(
-                f"the {split} split is empty: no window of {self.shape.window_s:g} s fits its {len(intervals)} intervals (stories: "
-                f"{stories}). Name stories in data.split (val, test), change its fractions or seed, or shorten window_s."
-            )
         windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
         return windows
 

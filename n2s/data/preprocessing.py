@@ -7,6 +7,7 @@ import mne
 import numpy as np
 from mne.filter import create_filter
 
+from n2s.data.edges import filtered_apart
 from n2s.data.filtering import Resampler
 from n2s.errors import UserError
 
@@ -22,6 +23,9 @@ class Step(ABC):
 
     #: Seconds that one output sample depends on in time: 0 for a spatial filter.
     support_s: float = 0.0
+
+    #: Whether it treats the stretches between interruptions apart (`spansfiltered_apart`), as the filters do.
+    stops_at_edges: bool = False
 
     @abstractmethod
     def settings(self) -> dict:
@@ -42,6 +46,8 @@ class SSS(Step):
     st_duration_s
         Buffer of the temporal extension (tSSS); None for the purely spatial filter.
     """
+
+    stops_at_edges = True  # MNE's default: it skips what is annotated as edge or bad_acq_skip
 
     def __init__(
         self, calibration: str | None = None, cross_talk: str | None = None, st_duration_s: float | None = None
@@ -122,7 +128,7 @@ class Preprocessing:
         SSS, ICA or your own `Step`, applied first to all channels.
     """
 
-    version = 2  # bump when the numbers change though the settings do not
+    version = 3  # bump when the numbers change though the settings do not
 
     def __init__(
         self,
@@ -161,6 +167,28 @@ class Preprocessing:
         """Seconds of raw recording that one prepared sample depends on, for a recording of ``sfreq`` Hz."""
         return (2 * self._resampler(sfreq).half + 1) / sfreq + sum(step.support_s for step in self.steps)
 
+    def supports_s(self, sfreq: float) -> dict[str, float]:
+        """The settings that make one prepared sample depend on its neighbours in time, and what each adds, s."""
+
+        def length_s(low: float | None, high: float | None, **more: float) -> float:
+            return (len(create_filter(None, sfreq, low, high, **more, verbose="error")) - 1) / sfreq
+
+        found = {}
+        if self.highpass_hz or self.lowpass_hz:  # one kernel, as long as its steeper edge needs
+            edges = {f"highpass_hz {self.highpass_hz or 0:g}": (self.highpass_hz, None)} if self.highpass_hz else {}
+            edges |= {f"lowpass_hz {self.lowpass_hz or 0:g}": (None, self.lowpass_hz)} if self.lowpass_hz else {}
+            longest = max(edges, key=lambda name: length_s(*edges[name]))
+            found[longest] = length_s(self.highpass_hz, self.lowpass_hz)
+        found |= {f"notch_hz {hz:g}": length_s(hz + 1, hz - 1, **NOTCH) for hz in self.notch_hz}
+        found[f"sfreq {self.sfreq:g}"] = 2 * self._resampler(sfreq).resampling / sfreq
+        found |= {type(step).__name__: step.support_s for step in self.steps}
+        return {name: seconds for name, seconds in found.items() if seconds}
+
+    def stretches(self, raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
+        """(first, last) prepared samples of each stretch that is filtered as one."""
+        up, down = (ratio := self._ratio(raw.info["sfreq"])).numerator, ratio.denominator
+        return [(-(-start * up // down), -(-stop * up // down)) for start, stop in filtered_apart(raw)]
+
     def __call__(self, raw: mne.io.BaseRaw, where: str) -> tuple[np.ndarray, float, mne.Info]:
         """Clean one recording, block by block: a file is never held in memory, unless a step needs it.
 
@@ -189,7 +217,7 @@ class Preprocessing:
         resampler = self._resampler(info["sfreq"])
         signal = _Signal(raw, picks)
         data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(picks)), np.float32)
-        for start, stop in _stretches(raw):
+        for start, stop in filtered_apart(raw):
             for first, values in resampler(signal.read, start, stop):
                 values *= scale
                 if self.average_reference and (kinds == "eeg").any():
@@ -202,8 +230,11 @@ class Preprocessing:
         bands = [(self.highpass_hz, self.lowpass_hz, {})] if self.highpass_hz or self.lowpass_hz else []
         bands += [(hz + 1, hz - 1, NOTCH) for hz in self.notch_hz]
         kernels = [create_filter(None, sfreq, low, high, **more, verbose="error") for low, high, more in bands]
-        ratio = Fraction(self.sfreq / sfreq).limit_denominator(1000)
+        ratio = self._ratio(sfreq)
         return Resampler(kernels, ratio.numerator, ratio.denominator)
+
+    def _ratio(self, sfreq: float) -> Fraction:
+        return Fraction(self.sfreq / sfreq).limit_denominator(1000)
 
     def _pick(self, info: mne.Info, where: str) -> np.ndarray:
         kinds = set(self.picks)
@@ -255,19 +286,3 @@ class _Signal:
                 f"{where}: {n_found} of {good.sum()} good channels carry no signal ({'; '.join(told)}). "
                 "Mark them as bad in channels.tsv (status: bad) or list them in preprocessing.bads."
             )
-
-
-def _stretches(raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
-    """The samples between places where the recording was interrupted: no filter reaches across those."""
-    edges, sfreq = [0], raw.info["sfreq"]
-    first_s = raw.first_time if raw.annotations.orig_time else 0.0
-    gaps = sorted(
-        (round((note["onset"] - first_s) * sfreq), round((note["onset"] - first_s + note["duration"]) * sfreq))
-        for note in raw.annotations
-        if note["description"].lower().startswith(("edge", "bad_acq_skip"))
-    )
-    for start, stop in gaps:
-        edges += [max(start, edges[-1]), max(stop, edges[-1])]
-    edges.append(max(len(raw.times), edges[-1]))
-    edges = np.minimum(edges, len(raw.times)).tolist()
-    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if stop > start]

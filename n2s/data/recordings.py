@@ -16,6 +16,8 @@ import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import track
 
+from n2s.data.edges import annotated
+from n2s.data.gaps import Reach
 from n2s.data.positions import sensor_positions
 from n2s.data.preprocessing import UNITS, Preprocessing
 from n2s.errors import UserError, reading
@@ -35,7 +37,9 @@ class PreparedRecording:
 
     @cached_property
     def meta(self) -> dict:
-        """``sfreq``, ``ch_names``, ``units``, ``good``, ``positions``, ``support_s``, ``bad_spans``, ``shape``."""
+        """``sfreq``, ``ch_names``, ``units``, ``good``, ``positions``, ``bad_spans``, ``shape``; of the filters ``support_s``,
+        ``supports_s`` (of each), ``over_edges_s``, and ``stretches`` (samples) that they took as one.
+        """
         return json.loads((self.folder / "meta.json").read_text())
 
     @cached_property
@@ -49,6 +53,21 @@ class PreparedRecording:
     def events(self) -> pd.DataFrame:
         """See `n2s.studies.events`."""
         return pd.read_parquet(self.folder / "events.parquet")
+
+    @property
+    def reach(self) -> Reach:
+        """How far samples reach through the filters. A window of whole samples that lies between a stretch's ends has no
+        sample of another.
+        """
+        sfreq, n_times = self.meta["sfreq"], self.meta["shape"][0]
+        stretches = [
+            (
+                (first - 0.5 + 1e-6) / sfreq if first else -np.inf,  # events may reach a little out of the recording
+                (last + 0.5 - 1e-6) / sfreq if last < n_times else np.inf,
+            )
+            for first, last in self.meta["stretches"]
+        ]
+        return Reach(self.meta["support_s"], self.meta["over_edges_s"], stretches)
 
     @property
     def ready(self) -> bool:
@@ -183,18 +202,16 @@ def _write(study: Study, prepared: PreparedRecording, preprocessing: Preprocessi
     raw = study.load(recording)
     raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
     events = events_table(study.events(recording), where=where, duration_s=duration_s)
-    bad_spans = [
-        [float(onset - raw.first_time if raw.annotations.orig_time else onset), float(duration)]
-        for onset, duration, text in zip(
-            raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
-        )
-        if text.upper().startswith("BAD")
-    ]
+    bad_spans = [[onset, duration] for onset, duration, text in annotated(raw) if text.upper().startswith("BAD")]
+    stretches = preprocessing.stretches(raw)
     data, sfreq, info = preprocessing(raw, where)
     meta = {
         "sfreq": sfreq,
         "raw_sfreq": raw_sfreq,
         "support_s": preprocessing.support_s(raw_sfreq),
+        "supports_s": preprocessing.supports_s(raw_sfreq),
+        "over_edges_s": sum(step.support_s for step in preprocessing.steps if not step.stops_at_edges),
+        "stretches": stretches,
         "ch_names": info["ch_names"],
         "units": [UNITS[kind][1] for kind in info.get_channel_types()],
         "good": [name not in info["bads"] for name in info["ch_names"]],

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from n2s.data.gaps import Reach, purge
 from n2s.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -246,7 +247,7 @@ class SplitByTime(Split):
         return {self.test_fold: "test", self.val_fold: "val"}.get(fold, "train")
 
 
-def joined(intervals: pd.DataFrame, *, gap_s: float) -> pd.DataFrame:
+def joined(intervals: pd.DataFrame, *, gap_s: float | Mapping[str, float | Reach]) -> pd.DataFrame:
     """Join neighbouring intervals of one split and stimulus, and open a gap at every border between splits.
 
     Parameters
@@ -255,11 +256,14 @@ def joined(intervals: pd.DataFrame, *, gap_s: float) -> pd.DataFrame:
         As `Split.intervals` gives them.
     gap_s
         Raw samples within this distance may reach both sides through the filters. The side that matters less
-        (train, then val) is cut back until it is this far away.
+        (train, then val) is cut back until it is this far away. Of all recordings, or of each: then also where its
+        filters stop, and no interval lies across such a place.
     """
     tables = []
-    for _, rows in intervals.sort_values(["recording", "onset"], kind="stable").groupby("recording", sort=False):
-        tables.append(_purge(_join(rows), gap_s))
+    for recording, rows in intervals.sort_values(["recording", "onset"], kind="stable").groupby(
+        "recording", sort=False
+    ):
+        tables.append(purge(_join(rows), gap_s[recording] if isinstance(gap_s, Mapping) else gap_s, _PRIORITY))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -274,17 +278,3 @@ def _join(rows: pd.DataFrame) -> pd.DataFrame:
                 continue
         kept.append(dict(row))
     return pd.DataFrame(kept)
-
-
-def _purge(rows: pd.DataFrame, gap_s: float) -> pd.DataFrame:
-    onset, stop = rows.onset.to_numpy(), (rows.onset + rows.duration).to_numpy()
-    priority = rows.split.map(_PRIORITY).to_numpy()
-    start, end = onset.copy(), stop.copy()
-    for i in range(len(rows)):
-        dearer = priority > priority[i]
-        later, earlier = dearer & (onset > onset[i]), dearer & (onset <= onset[i])
-        end[i] = min(stop[i], (onset[later] - gap_s).min(initial=np.inf))
-        start[i] = max(onset[i], (stop[earlier] + gap_s).max(initial=-np.inf))
-    shift = start - rows.onset.to_numpy()
-    rows = rows.assign(onset=start, duration=end - start, stimulus_onset=rows.stimulus_onset + shift)
-    return rows[rows.duration > 1e-6]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from n2s.data.batch import Batch
+from n2s.data.gaps import Lost
 from n2s.data.recordings import PreparedRecording
 from n2s.data.targets import Targets
 from n2s.data.timing import timing
@@ -22,6 +23,7 @@ class WindowTables:
     recordings: dict[str, PreparedRecording]
     stimuli: dict[str, Stimulus]
     targets: Targets
+    lost: list[Lost]
 
     def window_table(self, split: str) -> pd.DataFrame:
         """One row a window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``story``, ``sequence`` (its sentence's number), ``segment``."""
@@ -97,4 +99,5 @@ class WindowTables:
         for split, windows in self.windows.items():
             stories = windows.intervals.story.nunique()
             lines.append(f"{split}: {len(windows)} windows, {len(windows.first)} segments, {stories} stories")
+        lines += map(str, self.lost)
         return "\n".join(lines)

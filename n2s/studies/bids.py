@@ -327,12 +327,12 @@ def _data_files(path: BIDSPath) -> list[Path]:
 
 
 def _add_what_bids_drops(raw: mne.io.BaseRaw, path: BIDSPath) -> None:
-    """Bad spans marked inside a FIF file, and KIT's head position: MNE-BIDS reads neither."""
+    """Bad spans and seams that a FIF file marks, and KIT's head position: MNE-BIDS reads neither."""
     if path.extension == ".fif":
         own = mne.io.read_raw_fif(path.fpath, allow_maxshield=True, verbose="ERROR").annotations
         known = set(raw.annotations.description)
-        bad = [i for i, text in enumerate(own.description) if text.lower().startswith("bad") and text not in known]
-        if bad:
-            raw.set_annotations(raw.annotations + own[bad], verbose="ERROR")
+        marks = "bad", "edge"
+        new = [i for i, text in enumerate(own.description) if text.lower().startswith(marks) and text not in known]
+        raw.annotations.append(own.onset[new], own.duration[new], own.description[new])  # `own` has the same clock
     if path.extension in KIT:
         set_head_position(raw, path)

@@ -1,0 +1,32 @@
+"""Where a recording was interrupted, which its annotations tell."""
+
+import mne
+import numpy as np
+
+
+def annotated(raw: mne.io.BaseRaw) -> list[tuple[float, float, str]]:
+    """(onset, duration, description) of each annotation, s from the first sample, whatever ``first_samp`` and date are."""
+    notes = raw.annotations
+    return [
+        (float(onset - raw.first_time), float(duration), str(text))
+        for onset, duration, text in zip(notes.onset, notes.duration, notes.description, strict=True)
+    ]
+
+
+def filtered_apart(raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
+    """The samples between places where the recording was interrupted: no filter reaches across those.
+
+    As MNE names them: what a system skipped, and the seams of joined files; EEGLAB's ``boundary`` and BrainVision's ``New
+    Segment`` are seams too.
+    """
+    edges, sfreq = [0], raw.info["sfreq"]
+    gaps = sorted(
+        (round(onset * sfreq), round((onset + duration) * sfreq))
+        for onset, duration, text in annotated(raw)
+        if text.lower().startswith(("edge", "bad_acq_skip", "boundary", "bad boundary", "new segment"))
+    )
+    for start, stop in gaps:
+        edges += [max(start, edges[-1]), max(stop, edges[-1])]
+    edges.append(max(len(raw.times), edges[-1]))
+    edges = np.clip(edges, 0, len(raw.times)).tolist()
+    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if stop > start]
