@@ -151,8 +151,13 @@ class MEGDataModule(WindowTables, NeuralDataModule):
 
     def setup(self, stage: str) -> None:
         """Read what is prepared, split it, lay the windows; checks everything before the first step."""
-        if self.windows:
-            return
+        if not self.windows:
+            self._set_up()
+        if stage == "fit":
+            for lost in self.lost:
+                rank_zero_info(str(lost))
+
+    def _set_up(self) -> None:
         self.recordings: dict[str, PreparedRecording] = {}
         self.stimuli: dict[str, Stimulus] = {}
         heard = []
@@ -179,9 +184,6 @@ class MEGDataModule(WindowTables, NeuralDataModule):
                 rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
-        if stage == "fit":
-            for lost in self.lost:
-                rank_zero_info(str(lost))
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         own = self.scaler == "training"
         fitted_on = [self.windows[split] for split in (("train",) if own else SPLITS)]
