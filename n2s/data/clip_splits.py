@@ -81,12 +81,13 @@ def split_by_sound(
     said = {
         f"{name}/{key}": content for name, study in studies.items() for key, content in (study.content or {}).items()
     }
-    clips = with_validation(clips.assign(group=sound_groups(clips, shared, said)), val_fraction)
     pieces = clips.assign(stop_s=clips.start_s + clips.duration_s)
     pieces = pieces[["audio", "start_s", "stop_s", "split", "stimulus"]].drop_duplicates()
     notes = check_shared_sound(pieces, shared, remedy=_REMEDY)
+    clips = clips.assign(group=sound_groups(clips, shared, said))
     _check_groups(clips)
-    return clips[clips.split != "prompt"].reset_index(drop=True), notes
+    clips = with_validation(clips[clips.split != "prompt"].reset_index(drop=True), val_fraction)
+    return clips, notes
 
 
 def _check_groups(clips: pd.DataFrame) -> None:
@@ -110,7 +111,7 @@ _REMEDY = (
 def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
     """The clips; where a study has none for validation, a share of its training groups, chosen by the hash of their name.
 
-    A group is held out in every study that has it.
+    A group is held out in every study that has it; those that another study holds out come first.
 
     Raises
     ------
@@ -119,17 +120,21 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
     """
     split = clips.split.copy()
     for name, rows in clips.groupby("study", sort=False):
-        groups = sorted(rows.group[rows.split == "train"].unique(), key=_digest)
+        elsewhere = set(clips.group[split == "val"])
+        groups = sorted(
+            rows.group[rows.split == "train"].unique(), key=lambda one: (one not in elsewhere, _digest(one))
+        )
         if not groups:
             raise UserError(f"study '{name}' has no training clips.")
-        if (split[rows.index] == "val").any():
+        if (rows.split == "val").any():
             continue
         if len(groups) < 2:
             raise UserError(
                 f"study '{name}' has one group of training clips ({groups[0]}), so none can be held out for validation. "
                 "Give some clips the split val, or groups of their own."
             )
-        held_out = groups[: min(max(1, round(fraction * len(groups))), len(groups) - 1)]
+        wanted = max(1, round(fraction * len(groups)), len(elsewhere.intersection(groups)))
+        held_out = groups[: min(wanted, len(groups) - 1)]
         split[clips.group.isin(held_out) & (clips.split == "train")] = "val"
     for name, rows in split.groupby(clips.study, sort=False):
         if not (rows == "train").any():

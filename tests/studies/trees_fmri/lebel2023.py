@@ -40,5 +40,5 @@ def write_meta(root: Path, n_tr: dict[str, int], stories: tuple[str, ...] | None
     """The numbers of volumes, and audio of the true length."""
     (root / "derivative").mkdir(parents=True, exist_ok=True)
     (root / "derivative" / "respdict.json").write_text(json.dumps(n_tr))
-    for story in stories or n_tr:
-        write_audio(root / "stimuli" / f"{story}.wav", (n_tr[story] - 10) * 2.0, rate_hz=RATE_HZ)
+    for seed, story in enumerate(stories or n_tr):
+        write_audio(root / "stimuli" / f"{story}.wav", (n_tr[story] - 10) * 2.0, rate_hz=RATE_HZ, seed=seed)
