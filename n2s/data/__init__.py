@@ -5,7 +5,9 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
-from n2s.data.splits import SplitBySentence, SplitByStory, SplitByTime
+from n2s.data.sentence_split import SplitBySentence
+from n2s.data.splits import SplitByStory
+from n2s.data.time_split import SplitByTime
 from n2s.data.windows import Grid, WordOnsets
 
 __all__ = [

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from rich.progress import track
 
 from n2s.data.batch import Batch
+from n2s.data.content import Heard
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
@@ -20,8 +21,9 @@ from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.residency import Scaled
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers
 from n2s.data.sentences import sentence_numbers
+from n2s.data.spans import lengths, merged
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
-from n2s.data.stimuli import check_shared_audio, collect_stimuli
+from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.data.tables import WindowTables
 from n2s.data.targets import Targets
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
@@ -160,20 +162,21 @@ class MEGDataModule(WindowTables, NeuralDataModule):
     def _set_up(self) -> None:
         self.recordings: dict[str, PreparedRecording] = {}
         self.stimuli: dict[str, Stimulus] = {}
-        heard = []
+        heard = {}
         for name, study in self.studies.items():
             prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, self.preprocessing, n_jobs=self.n_jobs)}
             events = {key: item.events for key, item in prepared.items()}
-            table = self.split.intervals(events, study.split)
             stimuli = collect_stimuli(study, events)
+            sounds = sound_identities(stimuli)
+            lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
+            heard[name] = Heard(events, study.split, study.content, sounds, lengths_s)
             self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
             self.recordings |= prepared
-            heard.append(table.assign(study=name, stimulus=name + "/" + table.stimulus))
         self._index = {key: index for index, key in enumerate(self.recordings)}
-        heard = pd.concat(heard, ignore_index=True)
+        dealt = self.split.intervals(heard)
         reach = {key: item.reach for key, item in self.recordings.items()}
-        intervals = self._indexed(joined(heard, gap_s=reach))
-        without_gap = self._indexed(joined(heard, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
+        intervals = self._indexed(joined(dealt, gap_s=reach))
+        without_gap = self._indexed(joined(dealt, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
         self.notes = check_shared_audio(intervals, self.stimuli)
         intervals, without_gap = self._shortened(intervals), self._shortened(without_gap)
         windows = {split: self._lay(split, intervals) for split in SPLITS}
@@ -229,7 +232,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             subject_index=subject.map(numbers),
             recording_index=table.recording.map(self._index),
             stimulus_index=table.stimulus.map(stimulus),
-            audio=table.stimulus.map(sound_identities(self.stimuli)),
+            audio=table.sound,
         )
 
     def _shortened(self, intervals: pd.DataFrame) -> pd.DataFrame:
@@ -237,11 +240,13 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         if self.train_hours is None:
             return intervals
         left_s, allowed = self.train_hours * 3600, {}
-        train = intervals[intervals.split == "train"].assign(stop_s=intervals.stimulus_onset + intervals.duration)
-        ends = train.groupby("audio").agg(stop_s=("stop_s", "max"), name=("stimulus", "min"))
-        for audio, stop_s in ends.sort_values("name").stop_s.items():
-            allowed[audio] = min(stop_s, left_s)
-            left_s -= allowed[audio]
+        train = intervals[intervals.split == "train"]
+        for audio in train.sort_values("stimulus", kind="stable").audio.unique():
+            spans = merged(train[train.audio == audio])
+            before_s = np.cumsum(lengths(spans)) - lengths(spans)
+            last = np.searchsorted(before_s, left_s) - 1  # the last stretch that begins before the hours are used up
+            allowed[audio] = min(spans[last, 0] + left_s - before_s[last], spans[last, 1]) if last >= 0 else 0.0
+            left_s = max(left_s - lengths(spans).sum(), 0.0)
         stop = intervals.audio.map(allowed).fillna(np.inf).where(intervals.split == "train", np.inf)
         return intervals.assign(duration=np.minimum(intervals.duration, stop - intervals.stimulus_onset)).query(
             "duration > 0"

@@ -39,6 +39,11 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
     }
 
 
+def length_s(stimulus: Stimulus) -> float:
+    """How long a stimulus' audio lasts, or its ready features, s."""
+    return stimulus.ready.stop_s if stimulus.ready is not None else audio_duration_s(stimulus.audio)
+
+
 def check_shared_audio(intervals: pd.DataFrame, stimuli: Mapping[str, Stimulus]) -> list[str]:
     """No moment of a sound may be in two splits, whatever it is called, in whatever study, whole or as a part of another.
 

@@ -92,8 +92,9 @@ class Targets:
     def _cut(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], intervals: pd.DataFrame) -> list[Frames]:
         self._of_stimulus: dict[str, tuple[int, np.ndarray]] = {}
         pieces: list[Frames] = []
-        for name, rows in intervals.groupby("stimulus"):
-            cuts = split_borders(rows)
+        borders = {audio: split_borders(rows) for audio, rows in intervals.groupby("audio")}
+        for name, audio in dict(zip(intervals.stimulus, intervals.audio, strict=True)).items():
+            cuts = borders[audio]
             found = store.frames(stimuli[name], cuts_s=cuts)
             self._of_stimulus[name] = (len(pieces), cuts if len(found) > 1 else np.zeros(0))
             pieces += found
@@ -113,8 +114,8 @@ class Targets:
         for row, piece in zip(intervals.itertuples(), self._find(intervals), strict=True):
             frames = self._pieces[piece]
             start = max(round((row.stimulus_onset - frames.start_s) * frames.rate_hz), 0)
-            stop = min(round((row.stimulus_onset + row.duration - frames.start_s) * frames.rate_hz), len(frames.values))
-            used[self._first[piece] + start : self._first[piece] + max(stop, start + 1)] = True
+            stop = max(round((row.stimulus_onset + row.duration - frames.start_s) * frames.rate_hz), start + 1)
+            used[self._first[piece] + start : self._first[piece] + min(stop, len(frames.values))] = True
         return np.flatnonzero(used)
 
     def _clips(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], windows: Windows) -> np.ndarray:
@@ -128,11 +129,13 @@ class Targets:
 
 
 def split_borders(intervals: pd.DataFrame) -> np.ndarray:
-    """The moments of one stimulus, s, where its split changes: the middle of the gap between two intervals."""
-    rows = intervals.sort_values("stimulus_onset")
-    rows = rows.drop_duplicates(["of", "unit"]) if "unit" in rows else rows
-    borders = []
-    for before, after in zip(rows.itertuples(), rows.iloc[1:].itertuples(), strict=False):
-        if before.of != after.of:
-            borders.append(((before.stimulus_onset + before.duration) + after.stimulus_onset) / 2)
-    return np.array(borders)
+    """The moments of one sound, s, where its split changes, in order.
+
+    Parameters
+    ----------
+    intervals
+        All that are laid in that sound, of any split and under any name, with ``context_start_s`` and ``context_stop_s``
+        as `n2s.data.splits.joined` gives them.
+    """
+    borders = np.unique(intervals[["context_start_s", "context_stop_s"]])
+    return borders[(borders > 0) & np.isfinite(borders)]

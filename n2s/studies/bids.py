@@ -64,6 +64,9 @@ class BIDSStudy(Study):
         Where nothing marks sentences, a pause as long as this does.
     language
         BCP 47 tag of events that have none in the table.
+    content
+        What says the same, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`. A story
+        that no event names has its audio's name.
     default_condition
         Condition of events that have none: listen, overt, silent, imagined or rest.
     montage
@@ -96,6 +99,7 @@ class BIDSStudy(Study):
         sentence_tier: str | None = None,
         sentence_pause_s: float = 0.4,
         language: str = "",
+        content: dict[str, str] | None = None,
         default_condition: str = "listen",
         montage: str | None = None,
     ):
@@ -103,11 +107,8 @@ class BIDSStudy(Study):
         self.name = name or self.root.name
         if datatype not in EXTENSIONS:
             raise UserError(f"datatype is '{datatype}'; expected one of {', '.join(EXTENSIONS)}.")
-        self.datatype = datatype
-        self.columns = columns or EventColumns()
-        self.language = language
-        self.default_condition = default_condition
-        self.montage = montage
+        self.datatype, self.columns = datatype, columns or EventColumns()
+        self.language, self.content, self.default_condition, self.montage = language, content, default_condition, montage
         self.stimuli = StimulusFolder(
             self.root / (features or stimuli),
             ready=features is not None,

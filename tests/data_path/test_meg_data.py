@@ -150,7 +150,9 @@ def test_bad_spans_hold_no_window(tmp_path):
 def test_an_empty_split_is_told(tmp_path):
     study = TinyStudy(tmp_path)
     with pytest.raises(UserError, match="the val split is empty.*data.split"):
-        _data({"t": study}, split=SplitByStory(val=["nosuch"], test=["story0"]))
+        _data({"t": study}, split=SplitByStory(val=[], test=["story0"]))
+    with pytest.raises(UserError, match="val names the story 'stroy1', which no recording heard. Nearest: story1"):
+        _data({"t": study}, split=SplitByStory(val=["stroy1"], test=["story0"]))
     with pytest.raises(UserError, match="split is empty: no window of 7 s fits"):
         _data({"t": study}, split=SplitByTime(n_folds=5), window_s=7.0)
     with pytest.raises(UserError, match="offset must be shorter"):

@@ -1,18 +1,22 @@
 """No moment of a stimulus is in two splits, for any recording, whatever the split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from tiny import TinyStudy
 
-from n2s.data.splits import SplitBySentence, SplitByStory, SplitByTime, joined, uniform
+from n2s.data import SplitBySentence, SplitByStory, SplitByTime
+from n2s.data.content import Heard
+from n2s.data.splits import joined, uniform
 from n2s.errors import UserError
 from n2s.studies.events import events_table
 
 
-def _events(tmp_path, **options):
+def _heard(tmp_path, **options):
     study = TinyStudy(tmp_path, **options)
-    return {r.name: study.events(r) for r in study.recordings()}
+    return {"t": Heard({r.name: study.events(r) for r in study.recordings()})}
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -27,7 +31,7 @@ def _events(tmp_path, **options):
     ],
 )
 def test_each_moment_of_a_stimulus_has_one_split_for_everybody(tmp_path, split, together):
-    table = split.intervals(_events(tmp_path, n_subjects=3, together=together))
+    table = split.intervals(_heard(tmp_path, n_subjects=3, together=together))
     moments = {}
     for row in table.itertuples():
         for tick in range(round(row.stimulus_onset * 10), round((row.stimulus_onset + row.duration) * 10)):
@@ -36,8 +40,7 @@ def test_each_moment_of_a_stimulus_has_one_split_for_everybody(tmp_path, split, 
 
 
 def test_gap_keeps_filters_apart_and_spares_the_test_side(tmp_path):
-    events = _events(tmp_path, n_subjects=1, together=True)
-    before = SplitByStory(val=["story1"], test=["story2"]).intervals(events)
+    before = SplitByStory(val=["story1"], test=["story2"]).intervals(_heard(tmp_path, n_subjects=1, together=True))
     after = joined(before, gap_s=4.0)
     test = after[after.split == "test"].iloc[0]
     assert (test.onset, test.duration) == (61.0, 30.0)  # whole: 1 s of silence, then 30 s a story
@@ -54,25 +57,25 @@ def test_neighbours_of_one_split_are_joined(tmp_path):
         def of(self, unit):
             return "train"
 
-    table = joined(AllTrain().intervals(_events(tmp_path, n_subjects=1, n_stories=2)), gap_s=0.0)
+    table = joined(AllTrain().intervals(_heard(tmp_path, n_subjects=1, n_stories=2)), gap_s=0.0)
     assert len(table) == 2 and (table.duration == 30.0).all()
 
 
 def test_a_repeated_sentence_stays_in_the_most_precious_split():
     sentence = {"kind": "sentence", "story": "a", "stimulus": "a", "duration": 5.0}
     rows = [{"onset": 5.0 * i, "stimulus_onset": 5.0 * i, "sequence": f"s{i % 7}", **sentence} for i in range(40)]
-    events = {"r": events_table(rows, where="r")}
-    table = SplitBySentence(val_fraction=0.3, test_fraction=0.3, min_block_s=10.0).intervals(events)
-    blocks = SplitBySentence(min_block_s=10.0).units(events["r"])
     split = SplitBySentence(val_fraction=0.3, test_fraction=0.3, min_block_s=10.0)
-    drawn = blocks.assign(split=blocks.block.map(split.of)).groupby("unit").split.nunique()
-    assert (drawn > 1).any()  # the plain block rule would have leaked
-    assert (table.groupby("unit").split.nunique() == 1).all()
+    table = split.intervals({"t": Heard({"r": events_table(rows, where="r")})})
+    blocks = [f"s{2 * i % 7} s{(2 * i + 1) % 7}" for i in range(20)]  # of two sentences of 5 s
+    drawn = pd.DataFrame({"unit": " ".join(blocks).split(), "split": np.repeat([split.of(name) for name in blocks], 2)})
+    assert (drawn.groupby("unit").split.nunique() > 1).any()  # the plain block rule would have leaked
+    assert (table.groupby("unit").split.nunique() == 1).all() and not table.used.all()
+    assert (table.used.to_numpy() == (drawn.split == table.split).to_numpy()).all()
 
 
 def test_the_official_split_wins(tmp_path):
-    events = _events(tmp_path)
-    table = SplitByStory(test=["story0"], val=["story1"]).intervals(events, {"story3": "test", "story0": "train"})
+    heard = replace(_heard(tmp_path)["t"], official={"story3": "test", "story0": "train"})
+    table = SplitByStory(test=["story0"], val=["story1"]).intervals({"t": heard})
     assert set(table[table.story == "story3"].split) == {"test"} and set(table[table.story == "story0"].split) == {
         "train"
     }
@@ -95,7 +98,7 @@ def test_translations_go_together():
         )
 
     for seed in range(5):
-        table = SplitByStory(seed=seed).intervals({"a": story("lighthouse.en"), "b": story("lighthouse.es")})
+        table = SplitByStory(seed=seed).intervals({"t": Heard({"a": story("lighthouse.en"), "b": story("lighthouse.es")})})
         assert table.split.nunique() == 1
 
 
@@ -116,9 +119,9 @@ def test_mistakes_are_told():
         [{"onset": 0, "duration": 1, "kind": "word", "story": "a", "stimulus": "a", "stimulus_onset": 0}], where="r"
     )
     with pytest.raises(UserError, match="no event says when a stimulus plays"):
-        SplitByStory().intervals({"r": words})
+        SplitByStory().intervals({"t": Heard({"r": words})})
     with pytest.raises(UserError, match="needs events of kind 'sentence'"):
-        SplitBySentence().intervals({"r": words})
+        SplitBySentence().intervals({"t": Heard({"r": words})})
     story = pd.concat([words.assign(kind="story")])
     with pytest.raises(UserError, match="expected train, val or test"):
-        SplitByStory().intervals({"r": story}, {"a": "dev"})
+        SplitByStory().intervals({"t": Heard({"r": story}, {"a": "dev"})})

@@ -18,7 +18,7 @@ def test_a_dimension_that_never_changes_in_training_is_zero_everywhere(monkeypat
     windows = {}
     for split, start_s, duration_s in rows:
         interval = {"stimulus": "a", "stimulus_onset": start_s, "duration": duration_s, "onset": start_s, "unit": split}
-        interval |= {"story": split, "split": split}
+        interval |= {"story": split, "split": split, "audio": "a", "context_start_s": 0.0, "context_stop_s": np.inf}
         windows[split] = Windows(pd.DataFrame([interval]), np.zeros(1, int), np.array([start_s]), np.zeros(1, int))
     stimuli = {"a": Stimulus("a", None, ready=Frames(values, 10.0))}
     targets = Targets(Ready(2), stimuli, windows, WindowShape(10.0, 2.0, 0.0, 0.0), per_dimension=True)

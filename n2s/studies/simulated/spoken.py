@@ -3,6 +3,7 @@
 import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import soundfile
 
 from n2s.errors import UserError, nearest
 from n2s.paths import cache_dir, written_whole
+from n2s.studies.sentences import sentence_id
 from n2s.studies.simulated.speech import audio_file, events_file, speak_story
 from n2s.studies.simulated.stories import SPLIT, Story, stories
 from n2s.studies.study import Recording, Study
@@ -51,6 +53,7 @@ class SpokenStudy(Study):
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
         self._stories = chosen_stories(stories, self.name)
         self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
+        self.content = aligned_sentences(self._stories.values())
 
     @abstractmethod
     def _numbers(self) -> dict:
@@ -108,6 +111,13 @@ def chosen_stories(wanted: list[str] | None, study: str) -> dict[str, Story]:
         if name not in known:
             raise UserError(f"{study}: no story '{name}'.{nearest(name, known)} There are: {', '.join(known)}.")
     return {stimulus: story for stimulus, story in table.items() if stimulus in wanted or story.id in wanted}
+
+
+def aligned_sentences(stories: Iterable[Story]) -> dict[str, str]:
+    """Sentence id -> ``story, line``: translations have a sentence a line. See `n2s.studies.study.Study.content`."""
+    return {
+        sentence_id(text): f"{story.id}, {line}" for story in stories for line, text in enumerate(story.sentences, start=1)
+    }
 
 
 def split_for(test_stories: list[str], split: dict[str, str], study: str) -> dict[str, str]:

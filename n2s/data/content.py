@@ -1,0 +1,177 @@
+"""What was heard, and which of it says the same: one sound under two names, translations, a sentence that returns."""
+
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from n2s.data.spans import lengths, merged, minus
+from n2s.errors import nearest
+from n2s.studies.sentences import sentence_id
+
+_SHARED = 0.5  # two stories are one content if they share at least this part of the shorter one's sound
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the listeners of one study heard, and what the study says of it.
+
+    Parameters
+    ----------
+    events
+        Events table of each recording, by name.
+    official
+        The study's own split: story or sentence id -> train, val or test.
+    content
+        See `n2s.studies.study.Study.content`.
+    sounds
+        Stimulus -> identity of its sound: two names with one identity are one sound. By default each name is another sound.
+    lengths_s
+        Stimulus -> length of its whole audio, s. By default up to the last moment that anybody heard.
+    """
+
+    events: Mapping[str, pd.DataFrame]
+    official: Mapping[str, str] | None = None
+    content: Mapping[str, str] | None = None
+    sounds: Mapping[str, str] = field(default_factory=dict)
+    lengths_s: Mapping[str, float] = field(default_factory=dict)
+
+
+def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
+    """Say of which content each row's story is. Stories are one content if their study says so, or if they share a sound.
+
+    Parameters
+    ----------
+    rows
+        ``study``, ``story``, ``stimulus``, ``sound``, ``language``, ``stimulus_onset``, ``duration``: one row a stretch.
+    said
+        `Heard.content` of each study.
+
+    Returns
+    -------
+    With the index of ``rows``: ``content`` (unique), ``name`` (of the content, or of its first story), and ``versions``:
+    whether it is heard in several languages, or as several sounds that the study calls the same.
+    """
+    nodes = list(zip(rows.study, rows.story, strict=True))
+    pairs: set[tuple[Hashable, Hashable]] = {(node, node) for node in nodes}
+    for study, story, stimulus in set(zip(rows.study, rows.story, rows.stimulus, strict=True)):
+        names = said.get(study) or {}
+        pairs |= {((study, story), _Said(names[key])) for key in (story, stimulus) if key in names}
+    pairs |= _sharing(rows)
+    number = _classes(pairs)
+    names: dict[int, tuple[int, str, str]] = {}
+    for node, group in number.items():
+        named = (0, str(node.name), f"content {node.name}") if isinstance(node, _Said) else (1, node[1], "/".join(node))
+        names[group] = min(names.get(group, named), named)
+    found = pd.DataFrame([names[number[node]] for node in nodes], rows.index, ["rank", "name", "content"])
+    sounds = rows.sound.groupby(found.content).transform("nunique")
+    languages = rows.language.where(rows.language != "").groupby(found.content).transform("nunique")
+    versions = (languages > 1) | ((found["rank"] == 0) & (sounds > 1))
+    _warn(rows, said, translated=set(rows.study[languages > 1]))
+    return found[["content", "name"]].assign(versions=versions)
+
+
+def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
+    """Say of which content each sentence is: one id in a study, the same words anywhere, or what the study calls the same.
+
+    Parameters
+    ----------
+    rows
+        ``study``, ``sequence``, ``text``: one row a sentence.
+    said
+        `Heard.content` of each study.
+
+    Returns
+    -------
+    With the index of ``rows``: ``unit`` (unique), ``name`` (what a split is drawn by) and ``aligned``: whether the study
+    says to which content it belongs.
+    """
+    own = rows.sequence.where(rows.sequence != "", rows.text)
+    words = rows.text.map({text: sentence_id(text) for text in rows.text.unique() if text}).fillna("")
+    keys = list(zip(rows.study, own, words, strict=True))
+    pairs: set[tuple[Hashable, Hashable]] = set()
+    for study, sentence, text in set(keys):
+        node, names = (study, sentence), said.get(study) or {}
+        pairs |= {(node, node)} | ({(node, text)} if text else set())
+        pairs |= {(node, _Said(names[key])) for key in (sentence, text) if key in names}
+    number = _classes(pairs)
+    names: dict[int, tuple[int, str]] = {}
+    for node, group in number.items():
+        if not isinstance(node, str):
+            named = (0, str(node.name)) if isinstance(node, _Said) else (1, node[1])
+            names[group] = min(names.get(group, named), named)
+    group = np.array([number[study, sentence] for study, sentence, _ in keys])
+    return pd.DataFrame(
+        {
+            "unit": [f"{names[i][1]} {i}" for i in group],
+            "name": [names[i][1] for i in group],
+            "aligned": [names[i][0] == 0 for i in group],
+        },
+        rows.index,
+    )
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A content that a study names. Studies share these names."""
+
+    name: str
+
+
+def _classes(pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
+    """Number the nodes that pairs connect, directly or through others, alike."""
+    pairs = list(pairs)
+    index = {node: i for i, node in enumerate(dict.fromkeys(node for pair in pairs for node in pair))}
+    one, other = np.array([[index[a], index[b]] for a, b in pairs], int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (one, other)), shape=(len(index), len(index)))
+    return dict(zip(index, connected_components(graph, directed=False)[1].tolist(), strict=True))
+
+
+def _sharing(rows: pd.DataFrame) -> set[tuple[Hashable, Hashable]]:
+    """Pairs of stories that play the same stretch of a sound."""
+    pairs = set()
+    for _, sound in rows.groupby("sound"):
+        stories = {story: merged(part) for story, part in sound.groupby(["study", "story"])}
+        for one in stories:
+            for other in stories:
+                if one < other:
+                    own_s = lengths(stories[one]).sum()
+                    shared_s = own_s - lengths(minus(stories[one], stories[other])).sum()
+                    if shared_s >= _SHARED * min(own_s, lengths(stories[other]).sum()):
+                        pairs.add((one, other))
+    return pairs
+
+
+def _warn(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None], *, translated: set[str]) -> None:
+    for study, own in rows.groupby("study"):
+        names = said.get(study)
+        languages = sorted(set(own.language) - {""})
+        if names is None and len(languages) > 1 and study not in translated:
+            warnings.warn(
+                f"study {study} is heard in {', '.join(languages)}, and nothing says which of its stories are translations of "
+                "each other: a translation of a held-out story may be trained on. Say it in the study's `content` (story or "
+                "stimulus: name of what it tells); an empty one says that there are none.",
+                stacklevel=2,
+            )
+
+
+def warn_of_unheard(said: Mapping[str, Mapping[str, str] | None], heard: Mapping[str, set[str]]) -> None:
+    """Warn of ids in `Heard.content` that nobody heard: perhaps misspelt.
+
+    Parameters
+    ----------
+    said, heard
+        Of each study: its content, and the ids of its stories, stimuli and sentences.
+    """
+    for study, names in said.items():
+        odd = sorted(set(names or {}) - heard[study])
+        if odd:
+            warnings.warn(
+                f"study {study}: its content names {len(odd)} ids that no recording heard, such as '{odd[0]}'."
+                f"{nearest(odd[0], sorted(heard[study]))}",
+                stacklevel=2,
+            )

@@ -1,0 +1,92 @@
+"""Sentences, or blocks of them, each in one split wherever it is heard."""
+
+import warnings
+from collections.abc import Mapping
+
+import pandas as pd
+
+from n2s.data.content import sentence_contents
+from n2s.data.splits import Split, check_fractions, stretches, uniform
+from n2s.errors import UserError
+
+
+class SplitBySentence(Split):
+    """Sentences, or blocks of them, by a hash of their text: the same words are in one split wherever they are heard.
+
+    Translations of a sentence go together where the study says which correspond (`n2s.studies.study.Study.content`). A story
+    that is heard in several languages, some of whose sentences it does not name, goes whole into one split.
+
+    Parameters
+    ----------
+    val_fraction, test_fraction
+        Shares (Défossez 2023: 0.1 and 0.2).
+    min_block_s
+        Neighbouring sentences of a sound are joined into blocks of at least this length before they are split (Défossez
+        2023: 6 s, 0 for single sentences). A sentence that then stands in several splits is cut out of all but the most
+        precious one (test, then val).
+    seed
+        Added to the hash (Défossez 2023: 12).
+    """
+
+    def __init__(
+        self, *, val_fraction: float = 0.1, test_fraction: float = 0.2, min_block_s: float = 0.0, seed: int = 12
+    ):
+        check_fractions(val_fraction, test_fraction)
+        self.val_fraction, self.test_fraction, self.min_block_s, self.seed = (
+            val_fraction,
+            test_fraction,
+            min_block_s,
+            seed,
+        )
+
+    def rows(self, events: pd.DataFrame) -> pd.DataFrame:
+        """The sentences."""
+        sentences = events[events.kind == "sentence"]
+        if not (sentences.duration > 0).any():
+            raise UserError(
+                "split: SplitBySentence needs events of kind 'sentence', and there are none. Use SplitByStory, or add sentences "
+                "(onset, duration, text) to the events."
+            )
+        return stretches(sentences)
+
+    def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
+        """One unit a sentence; what is drawn is its block, or a whole story."""
+        sentences = sentence_contents(rows, said)
+        rows = rows.assign(unit=sentences.unit, drawn=self._blocks(rows.assign(own=sentences.name)))
+        whole = (rows.versions & ~sentences.aligned & (rows.official == "")).groupby(rows.content).transform("any")
+        if whole.any():
+            stories = ", ".join(sorted(set(rows.name[whole]))[:8])
+            warnings.warn(
+                f"split: {stories}: heard in several languages or versions, and nothing says which sentences correspond. Each "
+                "goes whole into one split. Name their sentences in the study's `content` to split them.",
+                stacklevel=2,
+            )
+        return rows.assign(drawn=rows.drawn.where(~whole, rows.name))
+
+    def _blocks(self, rows: pd.DataFrame) -> pd.Series:
+        """The block of each row. Blocks are of a sound's sentences in its order, whoever heard which of them."""
+        rows = rows.sort_values(["sound", "stimulus_onset"], kind="stable")
+        stop = rows.stimulus_onset + rows.duration
+        same = [rows["sound"], rows["own"]]
+        before = stop.groupby(same).cummax().groupby(same).shift()
+        place = (~(rows.stimulus_onset < before)).groupby(same).cumsum()  # clocks differ: what overlaps is one
+        places = rows.assign(place=place).drop_duplicates(["sound", "own", "place"])
+        names, members, length_s, previous = [], [], 0.0, None
+        for row in places.itertuples():
+            if members and (length_s >= self.min_block_s or row.sound != previous):
+                names += [" ".join(members)] * len(members)
+                members, length_s = [], 0.0
+            members.append(row.own)
+            length_s += row.duration
+            previous = row.sound
+        names += [" ".join(members)] * len(members)
+        block = dict(zip(zip(places.sound, places.own, places.place, strict=True), names, strict=True))
+        keys = zip(rows["sound"], rows["own"], place, strict=True)
+        return pd.Series([block[key] for key in keys], rows.index)
+
+    def of(self, drawn: str) -> str:
+        """See `n2s.data.splits.Split`."""
+        position = uniform(drawn, self.seed)
+        if position < self.test_fraction:
+            return "test"
+        return "val" if position < self.test_fraction + self.val_fraction else "train"

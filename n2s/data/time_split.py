@@ -1,0 +1,62 @@
+"""Folds of the time of each sound."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.splits import Split
+from n2s.errors import UserError
+
+
+class SplitByTime(Split):
+    """Contiguous folds of each sound, of its whole length, the same for everybody: for one listener, one story.
+
+    Parameters
+    ----------
+    n_folds
+        Number of folds of equal length.
+    test_fold, val_fold
+        Which are held out, from 0.
+    """
+
+    def __init__(self, *, n_folds: int = 5, test_fold: int = 4, val_fold: int = 3):
+        if not (0 <= test_fold < n_folds and 0 <= val_fold < n_folds and test_fold != val_fold):
+            raise UserError(
+                f"split: test_fold {test_fold} and val_fold {val_fold} must be two different folds from 0 to {n_folds - 1}."
+            )
+        self.n_folds, self.test_fold, self.val_fold = n_folds, test_fold, val_fold
+
+    def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
+        """``n_folds`` units a sound; a listener has those parts of them that it heard.
+
+        Raises
+        ------
+        UserError
+            A story is heard in several languages or versions: nothing says which second of one is which of the other.
+        """
+        odd = rows[rows.versions & (rows.official == "")]
+        if len(odd):
+            found = odd[odd.content == odd.content.iloc[0]]
+            raise UserError(
+                f"split: {', '.join(sorted(set(found.stimulus)))} are versions or translations of one content "
+                f"({found.name.iloc[0]}), and their seconds do not correspond: SplitByTime would test on what another version "
+                "trains on. Use SplitByStory, or leave one of them out."
+            )
+        stop = rows.stimulus_onset + rows.duration
+        fold_s = np.maximum(stop, rows.length_s).groupby(rows.sound).transform("max") / self.n_folds
+        parts = rows.assign(stop=stop, fold_s=fold_s).loc[rows.index.repeat(self.n_folds)].reset_index(drop=True)
+        fold = np.tile(np.arange(self.n_folds), len(rows))
+        start = np.maximum(parts.stimulus_onset, fold * parts.fold_s)
+        parts = parts.assign(
+            onset=parts.onset + start - parts.stimulus_onset,
+            stimulus_onset=start,
+            duration=np.minimum(parts.stop, (fold + 1) * parts.fold_s) - start,
+            unit=[f"{sound}#{i}" for sound, i in zip(parts.sound, fold, strict=True)],
+        )
+        return parts.assign(drawn=parts.unit)[parts.duration > 0]
+
+    def of(self, drawn: str) -> str:
+        """See `Split`."""
+        fold = int(drawn.rsplit("#", 1)[1])
+        return {self.test_fold: "test", self.val_fold: "val"}.get(fold, "train")
