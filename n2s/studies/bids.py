@@ -228,8 +228,8 @@ class BIDSStudy(Study):
         kinds = sorted({*kinds, *(p.name for p in self.root.glob("sub-*/ses-*/*") if p.is_dir())})
         if kinds:
             return f"Its subjects have {', '.join(kinds)}."
-        names = sorted(path.name for path in self.root.iterdir())
-        return f"It holds {', '.join(names[:10]) or 'nothing'}{', ...' if len(names) > 10 else ''}."
+        names = sorted(path.name for path in self.root.iterdir()) or ["nothing"]
+        return f"It holds {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
 
     def _matching(self, paths: list[BIDSPath], wanted: dict[str, list[str | int] | None]) -> list[BIDSPath]:
         """The recordings asked for; a label that no recording of the folder has is an error."""
