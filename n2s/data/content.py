@@ -1,5 +1,6 @@
 """What was heard, and which of it says the same: one sound under two names, translations, a sentence that returns."""
 
+import itertools
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -132,17 +133,17 @@ def _classes(pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
 
 
 def _sharing(rows: pd.DataFrame) -> set[tuple[Hashable, Hashable]]:
-    """Pairs of stories that play the same stretch of a sound."""
+    """Pairs of stories that are told by one sound: each all of it, under two names, or both the same stretch of it."""
     pairs = set()
     for _, sound in rows.groupby("sound"):
         stories = {story: merged(part) for story, part in sound.groupby(["study", "story"])}
-        for one in stories:
-            for other in stories:
-                if one < other:
-                    own_s = lengths(stories[one]).sum()
-                    shared_s = own_s - lengths(minus(stories[one], stories[other])).sum()
-                    if shared_s >= _SHARED * min(own_s, lengths(stories[other]).sum()):
-                        pairs.add((one, other))
+        named = sound.groupby(["study", "stimulus"]).story
+        whole = {(name[0], part.iloc[0]) for name, part in named if part.nunique() == 1}
+        for one, other in itertools.combinations(stories, 2):
+            own_s = lengths(stories[one]).sum()
+            shared_s = own_s - lengths(minus(stories[one], stories[other])).sum()
+            if {one, other} <= whole or shared_s >= _SHARED * min(own_s, lengths(stories[other]).sum()):
+                pairs.add((one, other))
     return pairs
 
 

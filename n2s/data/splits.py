@@ -8,7 +8,7 @@ inside them. No second of what is held out, whoever heard it, is in training.
 import hashlib
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ class Split(ABC):
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
         said = {study: one.content for study, one in heard.items()}
         rows = rows.join(story_contents(rows, said))
-        warn_of_unheard(said, {study: _ids(one.events.values()) for study, one in heard.items()})
+        warn_of_unheard(said, {study: _ids(one.events.values(), "story", "stimulus", "sequence") for study, one in heard.items()})
         rows["official"] = _agreed(rows, rows.by_story, rows.content)
         rows = self.units(rows, said).reset_index(drop=True)
         decided = _agreed(rows, rows.by_sequence, rows.unit)
@@ -96,10 +96,10 @@ class Split(ABC):
         rows = pd.concat(tables, ignore_index=True)
         sounds = {name: heard.sounds.get(name, f"{study}/{name}") for name in rows.stimulus.unique()}
         by_sequence, by_story = (rows[name].map(official).fillna("") for name in ("sequence", "story"))
-        if official and (by_sequence + by_story == "").all():
+        if (by_sequence + by_story == "").all() and set(official) & _ids(heard.events.values(), "sequence"):
             raise UserError(
-                f"study {study}: its official split names {', '.join(list(official)[:5])}, but {type(self).__name__} deals out "
-                f"{', '.join(rows.story.unique()[:5])}. Use SplitBySentence for a split of sentences, else SplitByStory."
+                f"study {study}: its official split is of sentences, which {type(self).__name__} does not deal out. Use "
+                "SplitBySentence."
             )
         return rows.assign(
             sound=rows.stimulus.map(sounds),
@@ -127,8 +127,8 @@ def _agreed(rows: pd.DataFrame, official: pd.Series, content: pd.Series) -> pd.S
     return content.map(known.drop_duplicates("content").set_index("content").official).fillna("")
 
 
-def _ids(tables: list[pd.DataFrame]) -> set[str]:
-    return {one for table in tables for name in ("story", "stimulus", "sequence") for one in table[name].unique()}
+def _ids(tables: Iterable[pd.DataFrame], *columns: str) -> set[str]:
+    return {one for table in tables for name in columns for one in table[name].unique()}
 
 
 def stretches(events: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,131 @@
+"""No second of any held-out content, whoever heard it, under whatever name, in whatever language, is in training.
+
+``N2S_LAW=20000`` tries so many worlds instead of the usual number.
+"""
+
+import os
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+from worlds import lay, leaks, world_of
+
+from n2s.data import SplitBySentence, SplitByStory, SplitByTime, held_out
+from n2s.data.splits import Split
+from n2s.errors import UserError
+
+EXAMPLES = int(os.environ.get("N2S_LAW", 60))
+SPLITS = {
+    "story": lambda seed: SplitByStory(val_fraction=0.25, test_fraction=0.3, seed=seed),
+    "sentence": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, seed=seed),
+    "blocks": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, min_block_s=3.0, seed=seed),
+    "time": lambda seed: SplitByTime(n_folds=3 + seed % 3, test_fold=seed % 3, val_fold=(seed + 1) % 3),
+}
+RANDOM = st.randoms(use_true_random=False)
+FAST = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+def judged(random, split: Split, of: str, *, blind=lambda world: None) -> tuple[list[str], Counter]:
+    """The leaks of one world, and what it was; ``blind`` takes away what a worse n2s would not know."""
+    world = world_of(random)
+    blind(world)
+    about = Counter({"versions": world.versions, "official": any(one.official for one in world.heard.values())})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            laid = lay(
+                world, split, window_s=random.choice([0.5, 1.0]), step_s=random.choice([0.1, 0.3]),
+                jitter=random.random() < 0.5, gap_s=random.choice([0.0, 0.0, 0.2]),
+            )  # fmt: skip
+    except UserError as error:
+        refused = world.contradicts if "contradicts itself" in str(error) else world.versions and "SplitByTime" in str(error)
+        assert refused, error
+        return [], about + Counter(refused=1)
+    both = bool(laid.trained) and (laid.table.split != "train").any()
+    return leaks(world, laid, of=of), about + Counter(trained_and_held_out=both)
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_no_second_of_what_is_held_out_is_in_training(kind):
+    seen = Counter()
+
+    @FAST
+    @given(random=RANDOM, seed=st.integers(0, 99))
+    def law(random, seed):
+        found, about = judged(random, SPLITS[kind](seed), "sentence" if kind == "blocks" else kind)
+        seen.update(about + Counter(tried=1))
+        assert not found, found[:5]
+
+    law()
+    print(kind, dict(seen))
+    assert seen["trained_and_held_out"] > 0.3 * seen["tried"]  # or the law is empty
+
+
+# -- the law can be broken ------------------------------------------------------------------------------------------------
+
+
+def bridge(monkeypatch):
+    monkeypatch.setattr(held_out, "_foreign", lambda rows: dict.fromkeys(zip(rows["sound"], rows.split, strict=True), NOTHING))
+    monkeypatch.setattr(held_out, "_cut", lambda rows, held: rows)
+
+
+def cut_presentations(monkeypatch):
+    def units(self, rows, said):
+        parts = rows.loc[rows.index.repeat(self.n_folds)].reset_index(drop=True)
+        fold = np.tile(np.arange(self.n_folds), len(rows))
+        length = parts.duration / self.n_folds
+        shift = fold * length
+        unit = [f"{name}#{i}" for name, i in zip(parts.stimulus, fold, strict=True)]
+        parts = parts.assign(onset=parts.onset + shift, stimulus_onset=parts.stimulus_onset + shift, duration=length)
+        return parts.assign(unit=unit, drawn=unit)
+
+    monkeypatch.setattr(SplitByTime, "units", units)
+    monkeypatch.setattr(held_out, "_cut", lambda rows, held: rows)
+
+
+def deaf_to_sounds(world):
+    for study, one in world.heard.items():
+        object.__setattr__(one, "sounds", {name: f"{study}/{name}" for name in one.sounds})
+
+
+def deaf_to_content(world):
+    for one in world.heard.values():
+        object.__setattr__(one, "content", {})
+
+
+def every_place_used(monkeypatch):
+    intervals = Split.intervals
+    monkeypatch.setattr(Split, "intervals", lambda self, heard: intervals(self, heard).assign(used=True))
+
+
+def no_borders(monkeypatch):
+    monkeypatch.setattr(held_out, "_borders", lambda rows: np.array([0.0, np.inf]))
+
+
+NOTHING = np.zeros((0, 2))
+BROKEN = {
+    "joins over what was cut out": ("blocks", bridge, None),
+    "cuts presentations": ("time", cut_presentations, None),
+    "takes no heed of languages (stories)": ("story", None, deaf_to_content),
+    "takes no heed of languages (sentences)": ("sentence", None, deaf_to_content),
+    "contextual features hear across": ("time", no_borders, None),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_the_law_sees_each_fault(monkeypatch, fault):
+    kind, patch, blind = BROKEN[fault]
+    if patch:
+        patch(monkeypatch)
+
+    def breaks(case):
+        random, seed = case
+        return bool(judged(random, SPLITS[kind](seed), "sentence" if kind == "blocks" else kind, blind=blind or (lambda _: None))[0])
+
+    find(
+        st.tuples(RANDOM, st.integers(0, 99)), breaks,
+        settings=settings(FAST, max_examples=400, phases=[Phase.generate]),
+    )  # fmt: skip
