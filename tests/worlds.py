@@ -34,10 +34,13 @@ class Sound:
 class World:
     heard: dict[str, Heard]
     sounds: dict[str, Sound]  # by identity
+    identity: dict[str, str]  # of each name, study/stimulus
     aligned: bool
     versions: bool  # one story as two sounds
     contradicts: bool  # the official split
-    rows: list[tuple[str, str, float, float]]  # identity, what a sentence says, start, stop: as any listener's events tell it
+    rows: list[
+        tuple[str, str, float, float]
+    ]  # identity, what a sentence says, start, stop: as any listener's events tell it
 
 
 def sound_of(random: Random, content: str, language: str, lines: list[str]) -> Sound:
@@ -70,7 +73,8 @@ def world_of(random: Random) -> World:
             story = sound.content if told_by_id else f"{study}-{identity}"
             names[study][f"{study}-{identity}"] = (identity, story)
             if random.random() < 0.25:
-                names[study][f"{study}-{identity}-again"] = (identity, f"{study}-{identity}-again")
+                again = f"{study}-{identity}-again"
+                names[study][again] = (identity, story if told_by_id else again)
     rows: list[tuple[str, str, float, float]] = []
     heard = {}
     for study, known in names.items():
@@ -88,7 +92,8 @@ def world_of(random: Random) -> World:
         identities = {name: identity for name, (identity, _) in known.items()}
         heard[study] = Heard(tables, None, content, identities, lengths_s if random.random() < 0.5 else {})
     contradicts = _official(random, heard, sounds, rows)
-    return World(heard, sounds, aligned, versions, contradicts, rows)
+    identity = {f"{study}/{name}": one for study, known in names.items() for name, (one, _) in known.items()}
+    return World(heard, sounds, identity, aligned, versions, contradicts, rows)
 
 
 def _recording(random: Random, known: dict, sounds: dict[str, Sound], rows: list, where: str) -> pd.DataFrame:
@@ -134,7 +139,9 @@ def _official(random: Random, heard: dict[str, Heard], sounds: dict[str, Sound],
                 if row.story not in official and random.random() < 0.6:
                     content = sounds[one.sounds[row.stimulus]].content
                     same = sorted(found.get(content, ()))
-                    official[row.story] = same[0] if agree and same else random.choice(["train", "train", "val", "test"])
+                    official[row.story] = (
+                        same[0] if agree and same else random.choice(["train", "train", "val", "test"])
+                    )
                     found.setdefault(content, set()).add(official[row.story])
         heard[study] = replace(one, official=official or None)
     return any(len(splits) > 1 for splits in found.values())
@@ -151,6 +158,7 @@ class Laid:
 def lay(world: World, split, *, window_s: float, step_s: float, jitter: bool, gap_s: float) -> Laid:
     """As `n2s.data.MEGDataModule` does it."""
     table = joined(split.intervals(world.heard), gap_s=gap_s)
+    table = table.assign(sound=table.stimulus.map(world.identity))  # the truth, whatever the split took them for
     train = table[table.split == "train"].assign(audio=lambda rows: rows["sound"])
     recordings = train.recording.unique()
     words = dict.fromkeys(train.stimulus, pd.DataFrame({"text": [], "onset": [], "duration": [], "sequence": []}))
@@ -172,7 +180,7 @@ def ticks(start_s: float, stop_s: float) -> range:
 
 def leaks(world: World, laid: Laid, *, of: str) -> list[str]:
     """What of the held-out content is trained on, second by second; ``of``: story, sentence or time."""
-    found = []
+    found, played = [], set(laid.table["sound"])
     spans = {name: [] for name in ("train", "val", "test")}
     contexts = {name: [] for name in spans}
     for row in laid.table.itertuples():
@@ -180,27 +188,29 @@ def leaks(world: World, laid: Laid, *, of: str) -> list[str]:
         spans[row.split].append((row.sound, row.stimulus_onset, stop_s))
         end_s = min(row.context_stop_s, max(stop_s, world.sounds[row.sound].length_s))
         contexts[row.split].append((row.sound, row.context_start_s, end_s))
-    inside = {name: _told(world, part, of) for name, part in spans.items()}
-    around = {name: _told(world, part, of) for name, part in contexts.items()}
-    trained = _told(world, laid.trained, of)
+    inside = {name: _told(world, part, of, played) for name, part in spans.items()}
+    around = {name: _told(world, part, of, played) for name, part in contexts.items()}
+    trained = _told(world, laid.trained, of, played)
     for held in ("val", "test"):
         found += [f"{one} is trained on and in {held}" for one in trained & inside[held]]
     found += [f"{one} is in val and in test" for one in inside["val"] & inside["test"]]
     if of != "story":  # a whole story has no border inside
         for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
             found += [f"{what} of {other} is heard around {one}" for what in around[one] & inside[other]]
-            found += [f"{what} of {one} is heard around {other}" for what in around[other] & inside[one] if what[0] != "says"]
+            found += [
+                f"{what} of {one} is heard around {other}" for what in around[other] & inside[one] if what[0] != "says"
+            ]
     return found
 
 
-def _told(world: World, spans, of: str) -> set[tuple]:
+def _told(world: World, spans, of: str, played: set[str]) -> set[tuple]:
     """Every hundredth of a second of a sound, and what is told in it, in any language."""
     covered: dict[str, set[int]] = {}
     for sound, start_s, stop_s in spans:
         covered.setdefault(sound, set()).update(ticks(start_s, stop_s))
     found = {("moment", sound, tick) for sound, own in covered.items() for tick in own}
     if of == "story" or (of == "sentence" and not world.aligned):
-        translated = {sound.content for sound in world.sounds.values() if sound.language == "es"}
+        translated = {"tale0"} if {"sound0", "translated"} <= played else set()
         found |= {
             ("story", world.sounds[sound].content) for sound in covered
             if covered[sound] and (of == "story" or world.sounds[sound].content in translated)

@@ -1,12 +1,12 @@
 """What was heard, and which of it says the same: one sound under two names, translations, a sentence that returns."""
 
 import itertools
-import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from lightning.pytorch.utilities import rank_zero_warn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -152,11 +152,10 @@ def _warn(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None], *, t
         names = said.get(study)
         languages = sorted(set(own.language) - {""})
         if names is None and len(languages) > 1 and study not in translated:
-            warnings.warn(
+            rank_zero_warn(
                 f"study {study} is heard in {', '.join(languages)}, and nothing says which of its stories are translations of "
                 "each other: a translation of a held-out story may be trained on. Say it in the study's `content` (story or "
                 "stimulus: name of what it tells); an empty one says that there are none.",
-                stacklevel=2,
             )
 
 
@@ -171,8 +170,7 @@ def warn_of_unheard(said: Mapping[str, Mapping[str, str] | None], heard: Mapping
     for study, names in said.items():
         odd = sorted(set(names or {}) - heard[study])
         if odd:
-            warnings.warn(
+            rank_zero_warn(
                 f"study {study}: its content names {len(odd)} ids that no recording heard, such as '{odd[0]}'."
                 f"{nearest(odd[0], sorted(heard[study]))}",
-                stacklevel=2,
             )

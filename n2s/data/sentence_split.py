@@ -1,9 +1,9 @@
 """Sentences, or blocks of them, each in one split wherever it is heard."""
 
-import warnings
 from collections.abc import Mapping
 
 import pandas as pd
+from lightning.pytorch.utilities import rank_zero_warn
 
 from n2s.data.content import sentence_contents
 from n2s.data.splits import Split, check_fractions, stretches, uniform
@@ -56,10 +56,9 @@ class SplitBySentence(Split):
         whole = (rows.versions & ~sentences.aligned & (rows.official == "")).groupby(rows.content).transform("any")
         if whole.any():
             stories = ", ".join(sorted(set(rows.name[whole]))[:8])
-            warnings.warn(
+            rank_zero_warn(
                 f"split: {stories}: heard in several languages or versions, and nothing says which sentences correspond. Each "
                 "goes whole into one split. Name their sentences in the study's `content` to split them.",
-                stacklevel=2,
             )
         return rows.assign(drawn=rows.drawn.where(~whole, rows.name))
 

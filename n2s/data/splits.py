@@ -10,8 +10,8 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
+from lightning.pytorch.utilities import rank_zero_warn
 
 from n2s.data.content import Heard, story_contents, warn_of_unheard
 from n2s.data.gaps import Reach, purge
@@ -68,7 +68,9 @@ class Split(ABC):
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
         said = {study: one.content for study, one in heard.items()}
         rows = rows.join(story_contents(rows, said))
-        warn_of_unheard(said, {study: _ids(one.events.values(), "story", "stimulus", "sequence") for study, one in heard.items()})
+        warn_of_unheard(
+            said, {study: _ids(one.events.values(), "story", "stimulus", "sequence") for study, one in heard.items()}
+        )
         rows["official"] = _agreed(rows, rows.by_story, rows.content)
         rows = self.units(rows, said).reset_index(drop=True)
         decided = _agreed(rows, rows.by_sequence, rows.unit)
@@ -117,7 +119,9 @@ def _agreed(rows: pd.DataFrame, official: pd.Series, content: pd.Series) -> pd.S
         found = known[known.content == several.index[several > 1][0]].drop_duplicates("official")
         (_, one), (_, other) = list(found.iterrows())[:2]
         one, other = (
-            f"{row.study}/{row.story}" + (f" ('{row.text or row.sequence}')" if row.sequence else "") + f" in {row.official}"
+            f"{row.study}/{row.story}"
+            + (f" ('{row.text or row.sequence}')" if row.sequence else "")
+            + f" in {row.official}"
             for row in (one, other)
         )
         raise UserError(
@@ -210,6 +214,12 @@ class SplitByStory(Split):
                 raise UserError(
                     f"split: {' and '.join(f'{name} ({wanted[name]})' for name in names)} are one content: they are the same "
                     "sound, or their study says so. Name them in one of val and test."
+                )
+            others = sorted(set(part.story) - set(names))
+            if names and others and set(names) <= set(part.story):
+                rank_zero_warn(
+                    f"split: {', '.join(others)} go to {wanted[names[0]]} with {names[0]}: they are the same sound, or their "
+                    "study says that they are one content."
                 )
             drawn[content] = (names or [part.name.iloc[0]])[0]
         return rows.assign(unit=rows.content, drawn=rows.content.map(drawn))

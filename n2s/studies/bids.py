@@ -65,8 +65,7 @@ class BIDSStudy(Study):
     language
         BCP 47 tag of events that have none in the table.
     content
-        What says the same, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`. A story
-        that no event names has its audio's name.
+        What says the same, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
     default_condition
         Condition of events that have none: listen, overt, silent, imagined or rest.
     montage
@@ -108,7 +107,8 @@ class BIDSStudy(Study):
         if datatype not in EXTENSIONS:
             raise UserError(f"datatype is '{datatype}'; expected one of {', '.join(EXTENSIONS)}.")
         self.datatype, self.columns = datatype, columns or EventColumns()
-        self.language, self.content, self.default_condition, self.montage = language, content, default_condition, montage
+        self.language, self.default_condition = language, default_condition
+        self.content, self.montage = content, montage
         self.stimuli = StimulusFolder(
             self.root / (features or stimuli),
             ready=features is not None,
@@ -157,8 +157,7 @@ class BIDSStudy(Study):
         path = self._events_path(recording)
         rows = self.read_rows(path)
         if recording not in self._durations_s:
-            raw = self.load(recording)
-            self._durations_s[recording] = raw.n_times / raw.info["sfreq"]
+            self._durations_s[recording] = self.load(recording).duration
         return complete(
             rows,
             self.stimuli,

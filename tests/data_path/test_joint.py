@@ -94,7 +94,8 @@ def test_one_sound_held_out_in_one_study_and_trained_on_in_another(tmp_path):
     """A leak, planted: two official splits that disagree about stories that both studies play."""
     mine = {"story0": "test", "story1": "val", "story2": "train", "story3": "train"}
     with pytest.raises(
-        UserError, match=r"contradicts itself: (small|large)/story[02] in \w+ and (small|large)/story[02] in \w+ are one"
+        UserError,
+        match=r"contradicts itself: (small|large)/story[02] in \w+ and (small|large)/story[02] in \w+ are one",
     ):
         joint(tmp_path, seeds=(0, 0), splits=(mine, mine | {"story0": "train", "story2": "test"}))
     joint(tmp_path, seeds=(0, 1), splits=(mine, mine | {"story0": "train", "story2": "test"}))  # other sounds: no leak

@@ -6,10 +6,11 @@
 import os
 import warnings
 from collections import Counter
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds import lay, leaks, world_of
 
@@ -17,14 +18,13 @@ from n2s.data import SplitBySentence, SplitByStory, SplitByTime, held_out
 from n2s.data.splits import Split
 from n2s.errors import UserError
 
-EXAMPLES = int(os.environ.get("N2S_LAW", 60))
+EXAMPLES = int(os.environ.get("N2S_LAW", 25))
 SPLITS = {
     "story": lambda seed: SplitByStory(val_fraction=0.25, test_fraction=0.3, seed=seed),
     "sentence": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, seed=seed),
     "blocks": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, min_block_s=3.0, seed=seed),
     "time": lambda seed: SplitByTime(n_folds=3 + seed % 3, test_fold=seed % 3, val_fold=(seed + 1) % 3),
 }
-RANDOM = st.randoms(use_true_random=False)
 FAST = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
@@ -41,7 +41,9 @@ def judged(random, split: Split, of: str, *, blind=lambda world: None) -> tuple[
                 jitter=random.random() < 0.5, gap_s=random.choice([0.0, 0.0, 0.2]),
             )  # fmt: skip
     except UserError as error:
-        refused = world.contradicts if "contradicts itself" in str(error) else world.versions and "SplitByTime" in str(error)
+        refused = (
+            world.contradicts if "contradicts itself" in str(error) else world.versions and "SplitByTime" in str(error)
+        )
         assert refused, error
         return [], about + Counter(refused=1)
     both = bool(laid.trained) and (laid.table.split != "train").any()
@@ -53,9 +55,9 @@ def test_no_second_of_what_is_held_out_is_in_training(kind):
     seen = Counter()
 
     @FAST
-    @given(random=RANDOM, seed=st.integers(0, 99))
-    def law(random, seed):
-        found, about = judged(random, SPLITS[kind](seed), "sentence" if kind == "blocks" else kind)
+    @given(world=st.integers(0, 10**9), seed=st.integers(0, 99))
+    def law(world, seed):
+        found, about = judged(Random(world), SPLITS[kind](seed), "sentence" if kind == "blocks" else kind)
         seen.update(about + Counter(tried=1))
         assert not found, found[:5]
 
@@ -68,7 +70,9 @@ def test_no_second_of_what_is_held_out_is_in_training(kind):
 
 
 def bridge(monkeypatch):
-    monkeypatch.setattr(held_out, "_foreign", lambda rows: dict.fromkeys(zip(rows["sound"], rows.split, strict=True), NOTHING))
+    monkeypatch.setattr(
+        held_out, "_foreign", lambda rows: dict.fromkeys(zip(rows["sound"], rows.split, strict=True), NOTHING)
+    )
     monkeypatch.setattr(held_out, "_cut", lambda rows, held: rows)
 
 
@@ -96,9 +100,9 @@ def deaf_to_content(world):
         object.__setattr__(one, "content", {})
 
 
-def every_place_used(monkeypatch):
-    intervals = Split.intervals
-    monkeypatch.setattr(Split, "intervals", lambda self, heard: intervals(self, heard).assign(used=True))
+def blocks_alone(monkeypatch):
+    units = SplitBySentence.units
+    monkeypatch.setattr(SplitBySentence, "units", lambda *given: units(*given).assign(unit=lambda rows: rows.drawn))
 
 
 def no_borders(monkeypatch):
@@ -109,6 +113,9 @@ NOTHING = np.zeros((0, 2))
 BROKEN = {
     "joins over what was cut out": ("blocks", bridge, None),
     "cuts presentations": ("time", cut_presentations, None),
+    "takes two names for two sounds (stories)": ("story", None, deaf_to_sounds),
+    "takes two names for two sounds (time)": ("time", None, deaf_to_sounds),
+    "draws a sentence anew in each block": ("blocks", blocks_alone, None),
     "takes no heed of languages (stories)": ("story", None, deaf_to_content),
     "takes no heed of languages (sentences)": ("sentence", None, deaf_to_content),
     "contextual features hear across": ("time", no_borders, None),
@@ -121,11 +128,6 @@ def test_the_law_sees_each_fault(monkeypatch, fault):
     if patch:
         patch(monkeypatch)
 
-    def breaks(case):
-        random, seed = case
-        return bool(judged(random, SPLITS[kind](seed), "sentence" if kind == "blocks" else kind, blind=blind or (lambda _: None))[0])
-
-    find(
-        st.tuples(RANDOM, st.integers(0, 99)), breaks,
-        settings=settings(FAST, max_examples=400, phases=[Phase.generate]),
-    )  # fmt: skip
+    blind = blind or (lambda world: None)
+    of = "sentence" if kind == "blocks" else kind
+    assert any(judged(Random(world), SPLITS[kind](world), of, blind=blind)[0] for world in range(100))

@@ -98,7 +98,9 @@ def test_translations_go_together():
         )
 
     for seed in range(5):
-        table = SplitByStory(seed=seed).intervals({"t": Heard({"a": story("lighthouse.en"), "b": story("lighthouse.es")})})
+        table = SplitByStory(seed=seed).intervals(
+            {"t": Heard({"a": story("lighthouse.en"), "b": story("lighthouse.es")})}
+        )
         assert table.split.nunique() == 1
 
 

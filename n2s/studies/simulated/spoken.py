@@ -116,7 +116,9 @@ def chosen_stories(wanted: list[str] | None, study: str) -> dict[str, Story]:
 def aligned_sentences(stories: Iterable[Story]) -> dict[str, str]:
     """Sentence id -> ``story, line``: translations have a sentence a line. See `n2s.studies.study.Study.content`."""
     return {
-        sentence_id(text): f"{story.id}, {line}" for story in stories for line, text in enumerate(story.sentences, start=1)
+        sentence_id(text): f"{story.id}, {line}"
+        for story in stories
+        for line, text in enumerate(story.sentences, start=1)
     }
 
 
