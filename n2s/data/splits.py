@@ -97,7 +97,7 @@ class Split(ABC):
             tables.append(rows.assign(recording=recording, study=study))
         rows = pd.concat(tables, ignore_index=True)
         sounds = {name: heard.sounds.get(name, f"{study}/{name}") for name in rows.stimulus.unique()}
-        by_sequence, by_story = (rows[name].map(official).fillna("") for name in ("sequence", "story"))
+        by_sequence, by_story = (rows[name].map(lambda one: official.get(one, "")) for name in ("sequence", "story"))
         if (by_sequence + by_story == "").all() and set(official) & _ids(heard.events.values(), "sequence"):
             raise UserError(
                 f"study {study}: its official split is of sentences, which {type(self).__name__} does not deal out. Use "
@@ -105,7 +105,7 @@ class Split(ABC):
             )
         return rows.assign(
             sound=rows.stimulus.map(sounds),
-            length_s=rows.stimulus.map(dict(heard.lengths_s)).fillna(0.0).astype(float),
+            length_s=rows.stimulus.map(lambda name: heard.lengths_s.get(name, 0.0)),
             by_sequence=by_sequence,
             by_story=by_story.where(by_sequence == "", ""),
         )
@@ -128,7 +128,8 @@ def _agreed(rows: pd.DataFrame, official: pd.Series, content: pd.Series) -> pd.S
             f"the official split contradicts itself: {one} and {other} are one content, for they are the same sound, or "
             "words, or their study says so. What is tested would have been trained on. Give both one split, or leave one out."
         )
-    return content.map(known.drop_duplicates("content").set_index("content").official).fillna("")
+    split = dict(zip(known.content, known.official, strict=True))
+    return content.map(lambda one: split.get(one, ""))
 
 
 def _ids(tables: Iterable[pd.DataFrame], *columns: str) -> set[str]:
