@@ -93,6 +93,11 @@ class BestCheckpoint(ModelCheckpoint):
     def __init__(self, folder: Path):
         super().__init__(folder, "best", monitor="val/loss", enable_version_counter=False)
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning; where nothing is validated nothing is best."""
+        if sum(trainer.num_val_batches):
+            super().on_train_epoch_end(trainer, pl_module)
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place, to the disk, and then renames it: a kill never leaves half a file.

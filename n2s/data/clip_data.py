@@ -14,7 +14,7 @@ from n2s.studies.study import Recording, Stimulus, Study
 
 
 class ClipRows(Protocol):
-    """A split: a row a response to a clip; see `n2s.data.fmri.ClipSplit` for the columns."""
+    """A split: a row a response to a clip; see `n2s.data.clip_split.ClipSplit` for the columns."""
 
     table: pd.DataFrame
     heard: pd.DataFrame

@@ -116,8 +116,10 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
     Raises
     ------
     UserError
-        A study has no training clips, or one group of them only.
+        A study has no training clips, or one group of them only where a share is wanted; or no such share.
     """
+    if not 0 <= fraction < 1:
+        raise UserError(f"data.val_fraction is {fraction:g}; expected 0 (no validation) or more, and less than 1.")
     split = clips.split.copy()
     for name, rows in clips.groupby("study", sort=False):
         elsewhere = set(clips.group[split == "val"])
@@ -128,13 +130,14 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
             raise UserError(f"study '{name}' has no training clips.")
         if (rows.split == "val").any():
             continue
-        if len(groups) < 2:
+        if len(groups) < 2 and fraction:
             raise UserError(
                 f"study '{name}' has one group of training clips ({groups[0]}), so none can be held out for validation. "
                 "Give some clips the split val, or groups of their own."
             )
-        wanted = max(1, round(fraction * len(groups)), len(elsewhere.intersection(groups)))
-        held_out = groups[: min(wanted, len(groups) - 1)]
+        known = len(elsewhere.intersection(groups))  # the first ones
+        wanted = min(max(1, round(fraction * len(groups)), known), len(groups) - 1) if fraction else known
+        held_out = groups[:wanted]
         split[clips.group.isin(held_out) & (clips.split == "train")] = "val"
     for name, rows in split.groupby(clips.study, sort=False):
         if not (rows == "train").any():

@@ -25,6 +25,11 @@ class NeuralDataModule(LightningDataModule, ABC):
     #: Processes that prepare recordings.
     n_jobs: int = 1
 
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation split; known once the data are set up."""
+        return True
+
     @abstractmethod
     def prepare(self, shard: Shard | None = None) -> None:
         """Fill the caches ahead of training: what is there is not computed again.

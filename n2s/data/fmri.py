@@ -1,7 +1,6 @@
 """The datamodule of fMRI: studies in, batches of (response to a clip, features of the clip) out."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 import torch
 
 from n2s.data.clip_batch import ClipBatch, SubjectSampler
+from n2s.data.clip_split import ClipSplit
 from n2s.data.clip_splits import (
     SPLITS,
     check_subjects,
@@ -31,24 +31,6 @@ from n2s.studies.study import Stimulus
 
 TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
 SAME_S = 0.005  # clips whose starts and lengths differ by less are one: rounded times, far below any response
-
-
-@dataclass
-class ClipSplit:
-    """One split: a row a sample, and the responses of each subject.
-
-    ``table`` has ``subject``, ``study``, ``stimulus``, ``start_s``, ``duration_s``, ``group``, ``label``, ``key`` and, as
-    numbers, ``subject_index``, ``group_index``, ``clip_index`` (unique sounds) and ``place`` (in the subject's responses).
-    ``heard``: the presentations that were averaged into each row: ``row``, ``recording``, ``time_s``.
-    """
-
-    table: pd.DataFrame
-    brain: list[np.ndarray]
-    heard: pd.DataFrame
-
-    def rows_of(self, subject_index: int) -> np.ndarray:
-        """Rows of a subject, in the order of its responses."""
-        return np.flatnonzero(self.table.subject_index.to_numpy() == subject_index)
 
 
 class FMRIDataModule(NeuralDataModule):
@@ -80,7 +62,8 @@ class FMRIDataModule(NeuralDataModule):
     average_repeats
         Average the responses to one clip for validation and test; training keeps them apart.
     val_fraction
-        Of the training groups, chosen by a hash, where a study has no validation clips of its own.
+        Of the training groups, chosen by a hash, where a study has no validation clips of its own. 0: none, all clips are
+        trained on; the run's weights are then those of its last epoch.
     batch_size
         Clips a batch, over all processes; None: all of a subject at once, as closed-form solutions need.
     seed
@@ -127,6 +110,11 @@ class FMRIDataModule(NeuralDataModule):
         return {f"recording {name}": value for name, value in self._hashes.items()} | heard
 
     @property
+    def validates(self) -> bool:
+        """See `NeuralDataModule`."""
+        return len(self.splits["val"].table) > 0
+
+    @property
     def n_voxels(self) -> list[int]:
         """Voxels of each subject; known once the data are set up."""
         return [len(scale.mean) for scale in self.scales]
@@ -164,17 +152,20 @@ class FMRIDataModule(NeuralDataModule):
             rows.append(own)
             responses.append(brain)
         every = pd.concat(rows, ignore_index=True)
-        every["group_index"] = pd.factorize(every.group)[0]
+        groups = {group: index for index, group in enumerate(every.group.unique())}
         for split in SPLITS:
-            self.splits[split] = self._split(split, rows, responses, every)
+            averaged = self.average_repeats and split != "train"
+            self.splits[split] = found = ClipSplit.of(split, rows, responses, groups, average_repeats=averaged)
+            if not len(found.table) and (split != "val" or self.val_fraction):
+                raise UserError(f"the {split} split has no clips: {', '.join(self.studies)} give none for it.")
 
     def train_dataloader(self) -> WindowLoader:
         """Batches of one subject each, in a new order each epoch."""
         return self._loader("train")
 
-    def val_dataloader(self) -> WindowLoader:
-        """Validation clips, in their order."""
-        return self._loader("val")
+    def val_dataloader(self) -> WindowLoader | list:
+        """Validation clips, in their order; nothing where there are none."""
+        return self._loader("val") if self.validates else []
 
     def test_dataloader(self) -> WindowLoader:
         """Test clips, in their order."""
@@ -307,34 +298,6 @@ class FMRIDataModule(NeuralDataModule):
             by_run = self.scale == "run" and (own & train).any()
             scaled[own] = (VoxelScale.fit(brain[own & train]) if by_run else pooled).apply(brain[own])
         return table, scaled
-
-    def _split(
-        self, split: str, tables: list[pd.DataFrame], brains: list[np.ndarray], every: pd.DataFrame
-    ) -> ClipSplit:
-        group_index = dict(zip(every.group, every.group_index, strict=True))
-        rows, responses, heard, n = [], [], [], 0
-        for table, brain in zip(tables, brains, strict=True):
-            own = np.flatnonzero(table.split == split)
-            part = table.iloc[own]
-            apart = np.arange(len(own))
-            row = (
-                part.groupby("clip_index", sort=False).ngroup().to_numpy()
-                if self.average_repeats and split != "train"
-                else apart
-            )
-            first = np.unique(row, return_index=True)[1]
-            averaged = np.zeros((len(first), *brain.shape[1:]), np.float32)
-            np.add.at(averaged, row, brain[own])
-            averaged /= np.bincount(row, minlength=len(first)).reshape(-1, *[1] * (brain.ndim - 1))
-            responses.append(averaged)
-            rows.append(part.iloc[first].assign(place=np.arange(len(first))))
-            heard.append(part[["recording", "time_s"]].assign(row=n + row))
-            n += len(first)
-        found = pd.concat(rows, ignore_index=True)
-        if not len(found):
-            raise UserError(f"the {split} split has no clips: {', '.join(self.studies)} give none for it.")
-        found["group_index"] = found.group.map(group_index)
-        return ClipSplit(found, responses, pd.concat(heard, ignore_index=True))
 
     def _count(self, why: str, n: int) -> None:
         self._left_out[why] = self._left_out.get(why, 0) + int(n)

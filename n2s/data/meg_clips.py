@@ -43,7 +43,7 @@ class MEGClipBatch(ClipBatch):
 
 @dataclass
 class MEGClipRows:
-    """One split; ``table`` and ``heard`` as `n2s.data.fmri.ClipSplit` has them. ``brain`` gives the windows, in pieces."""
+    """One split; ``table`` and ``heard`` as `n2s.data.clip_split.ClipSplit` has them. ``brain`` gives the windows, in pieces."""
 
     table: pd.DataFrame
     heard: pd.DataFrame

@@ -16,6 +16,7 @@ from n2s.metrics.identification import correlations
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.runs.predictions import STIMULUS
+from n2s.runs.run import Run
 from n2s.tasks.acoustic_stage import AcousticRun, fine_only_networks, object_of
 from n2s.tasks.brain_audio import BrainAudio
 from n2s.tasks.clip_decoder import Decoded
@@ -114,7 +115,7 @@ class SoundMethods:
                 "files": {one: _state(one) for one in self.prompts.values() if is_sound(one)},
             }
         if method == "fine_only":
-            return {"run": _state(self._fine_run.folder / "best.ckpt")}
+            return {"run": _state(Run(self._fine_run.folder).weights)}
         return None
 
     @cached_property

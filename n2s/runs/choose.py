@@ -50,7 +50,7 @@ def trained_run(given: str, beside: Path, *, key: str, recipe: str) -> Run:
     places = list(dict.fromkeys(places))
     for place in places:
         for run in [Run(place)] if Run(place).exists() else runs_of(place):
-            if run.best.is_file():
+            if run.weights.is_file():
                 return run
     raise UserError(
         f"{key}: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
@@ -126,8 +126,7 @@ def choose_weights(
     UserError
         There are no weights: untrained ones are never scored.
     """
-    which = given if given in ("best", "last") else "best"
-    if given is not None and given != which:
+    if given not in (None, "best", "last"):
         return _weights_of_file(Path(given), experiment, settings)
     runs = runs_of(experiment)
     if name is not None:
@@ -137,10 +136,13 @@ def choose_weights(
     elif own is not None:
         runs = [own]
     for run in runs:
-        if (run.folder / f"{which}.ckpt").is_file():
-            return _weights_of_run(run, which)
+        checkpoint = run.last if given == "last" else run.weights
+        if checkpoint.is_file():
+            return _weights_of_run(run, checkpoint)
     where = shown(runs[0].folder) if len(runs) == 1 else f"the {len(runs)} runs in {shown(experiment)}"
-    found = f"{where}: no {which}.ckpt yet" if runs else f"{shown(experiment)}: no run yet"
+    found = f"{where}: no {given or 'best'}.ckpt yet" if runs else f"{shown(experiment)}: no run yet"
+    if any(run.last.is_file() and run.read().get("validates") is False for run in runs):
+        found += ", for nothing is validated: last.ckpt counts once the fit is finished, before that --ckpt_path last"
     raise UserError(f"no weights to score. {found}. {remedy}".rstrip())
 
 
@@ -163,10 +165,11 @@ def shown(path: Path) -> str:
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
 
 
-def _weights_of_run(run: Run, which: str) -> Choice:
-    checkpoint, record = run.folder / f"{which}.ckpt", run.read()
+def _weights_of_run(run: Run, checkpoint: Path) -> Choice:
+    record = run.read()
     started = record["started"][:16].replace("T", " ")
-    message = f"weights: {shown(checkpoint)} (run {record['status']}, begun {started} UTC)"
+    kind = "the last epoch's, for nothing was validated; " if record.get("validates") is False else ""
+    message = f"weights: {shown(checkpoint)} ({kind}run {record['status']}, begun {started} UTC)"
     return Choice(str(run.folder.absolute()), str(checkpoint.absolute()), record["id"], False, message)
 
 
@@ -174,7 +177,7 @@ def _weights_of_file(checkpoint: Path, experiment: Path, settings: dict) -> Choi
     _check_exists(checkpoint)
     run = run_of(checkpoint)
     if run is not None:
-        return _weights_of_run(run, checkpoint.stem)
+        return _weights_of_run(run, checkpoint)
     started = _started(_free_folder(experiment, settings, None), settings, f"for the weights of {shown(checkpoint)}")
     return replace(started, checkpoint=str(checkpoint.absolute()))
 

@@ -68,6 +68,12 @@ class Run:
         return self.folder / "best.ckpt"
 
     @property
+    def weights(self) -> Path:
+        """The checkpoint that a test and later stages take: the best; of a finished fit without validation the last."""
+        record = self.read()
+        return self.last if record["status"] == FINISHED and record.get("validates") is False else self.best
+
+    @property
     def last(self) -> Path:
         """The checkpoint that it is continued from."""
         return self.folder / "last.ckpt"

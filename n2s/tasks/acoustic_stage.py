@@ -43,7 +43,7 @@ class AcousticRun:
 
     def networks(self, data: ClipData) -> list[ToSound]:
         """Of each of the data's subjects, checked to be of the same brains and tokens."""
-        checkpoint = read_checkpoint(self.folder / "best.ckpt")
+        checkpoint = read_checkpoint(Run(self.folder).weights)
         names, found = checkpoint.get(SUBJECTS, []), []
         for index, name in enumerate(data.subjects):
             if name not in names:
@@ -101,9 +101,9 @@ def _settings(run: Run) -> dict:
     kept = {name: options[name] for name in ("decoder", "audiomae")}
     if task == "MEGAcoustic":
         return kept | {
-            "encoder": read_checkpoint(run.best)[ENCODER], "semantic": False, "semantic_run": None, "semantic_target": None,
+            "encoder": read_checkpoint(run.weights)[ENCODER], "semantic": False, "semantic_run": None, "semantic_target": None,
         }  # fmt: skip
-    semantic = Run(Path(read_checkpoint(run.best)[SEMANTIC_RUN]))
+    semantic = Run(Path(read_checkpoint(run.weights)[SEMANTIC_RUN]))
     if not semantic.exists():  # all runs may have been moved together
         semantic = Run(run.folder.absolute().parents[1].joinpath(*semantic.folder.parts[-2:]))
     target = _config(semantic)["data"]["init_args"]["target"] if semantic.config.is_file() else None

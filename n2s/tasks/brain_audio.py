@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import numpy as np
-import pandas as pd
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
@@ -18,16 +17,17 @@ from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
 from n2s.features.audiomae_tokens import AudioMAETokens
 from n2s.features.clip_spectrogram import ClipFbank
-from n2s.features.latents import ClipMel, Latents
+from n2s.features.latents import ClipMel
 from n2s.models.brain_to_sound import ToSound
-from n2s.models.diffusion import RunningAverage, choose_trained, denoising_loss, parameter_groups
+from n2s.models.diffusion import RunningAverage, choose_trained, parameter_groups
 from n2s.models.diffusion.finetuning import Mode
 from n2s.models.sound_generator import SoundGenerator
 from n2s.models.sound_maker import SoundMaker
 from n2s.tasks.acoustic_stage import AcousticRun, assembled, check_same_brain
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded, target_moments
+from n2s.tasks.clip_latents import ClipLatents, placed
 from n2s.tasks.processes import part_of_mean
-from n2s.tasks.semantic_stage import SemanticRun
+from n2s.tasks.semantic_stage import Meanings, SemanticRun
 from n2s.tasks.sound_options import SoundOptions
 
 STAGES = "n2s_stages"  # key of a checkpoint
@@ -58,6 +58,8 @@ class BrainAudio(ClipDecoder):
     p_truth
         Chance of a training clip to be conditioned on its true tokens. 0 for a published UNet, which knows such tokens;
         one that starts from nothing has to learn what they sound like.
+    p_true_meaning
+        Chance that the acoustic decoder is told a training clip's true meaning: `FMRIAcoustic`'s ``p_truth`` in this stage.
     match_variance
         Stretch decoded tokens to the variance that true ones have over training clips: a regression from little or noisy
         data shrinks them toward the mean, of which a UNet hardly takes notice.
@@ -90,6 +92,7 @@ class BrainAudio(ClipDecoder):
         unet_lr: float = 1e-4,
         decoder_lr: float | None = 1e-6,
         p_truth: float = 0.0,
+        p_true_meaning: float = 0.0,
         match_variance: bool = False,
         dropout: float = 0.1,
         average: float | None = 0.999,
@@ -99,19 +102,21 @@ class BrainAudio(ClipDecoder):
     ):
         super().__init__()
         self.save_hyperparameters()
-        for name, value in (("p_truth", p_truth), ("dropout", dropout)):
+        for name, value in (("p_truth", p_truth), ("p_true_meaning", p_true_meaning), ("dropout", dropout)):
             if not 0 <= value <= 1:
                 raise UserError(f"BrainAudio: {name} is {value}; expected 0 to 1.")
-        if mode == "none" and decoder_lr is None:
-            raise UserError("BrainAudio: mode is 'none' and decoder_lr null: nothing would learn. Set one of them.")
+        if decoder_lr is None and (mode == "none" or p_true_meaning):
+            what = "nothing would learn" if mode == "none" else "tokens are then decoded once, without p_true_meaning"
+            raise UserError(f"BrainAudio: decoder_lr is null and mode '{mode}': {what}. Set decoder_lr.")
         self.generator, self.acoustic_run, self.mode, self.lora_rank = generator, acoustic_run, mode, lora_rank
         self.unet_lr, self.decoder_lr, self.p_truth, self.dropout = unet_lr, decoder_lr, p_truth, dropout
+        self.p_true_meaning = p_true_meaning
         self.decay, self.sounds, self.optimizer, self.scheduler = average, sounds, optimizer, scheduler
         self.match_variance = match_variance
         self.stages: dict = {}
         self.average: RunningAverage | None = None
         self._averaged = ExitStack()
-        self._latents: Tensor | None = None
+        self._latents: ClipLatents | None = None
 
     # -- networks ----------------------------------------------------------------------------------------------------
 
@@ -177,10 +182,11 @@ class BrainAudio(ClipDecoder):
             clips = table.clip_index.unique()
             mels = feature_values(table, data.stimuli, feature, half=False)[clips].reshape(-1, *feature.shape)
             self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), target_moments(data))
-        self._encode(data)
-        self._semantic = None
+        self._latents = ClipLatents(self.maker, data)
+        self._meanings = None
         if self.stages["semantic"]:
-            self._semantic = SemanticRun.found(self.stages["semantic_run"], self.experiments).out_of_fold(data)[0]
+            run = SemanticRun.found(self.stages["semantic_run"], self.experiments)
+            self._meanings = Meanings(*run.out_of_fold(data), self.p_true_meaning)
         self._once = self._decoded_once(data) if self.decoder_lr is None else None
         if self.match_variance:
             self.networks.eval()  # the noise of dropout would be stretched, too
@@ -190,11 +196,14 @@ class BrainAudio(ClipDecoder):
     def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
         """Mean squared error of the noise."""
         batch = self.clips(batch)
-        tokens = self._train_tokens(batch) if self._once is None else _placed(self._once[batch.row], batch)
+        if self._once is None:
+            tokens = self._tokens(batch, None if self._meanings is None else self._meanings.drawn(batch.row))
+        else:
+            tokens = placed(self._once[batch.row], batch)
         told = torch.rand(len(batch), 1, 1) < self.p_truth
         told = told.to(self.device, non_blocking=True)
         tokens = torch.where(told, batch.target, self.maker.stretched(tokens))
-        loss = self._loss(batch, tokens, dropout=self.dropout)
+        loss = self._latents.loss(batch, tokens, dropout=self.dropout)
         loss, n = part_of_mean(loss, batch), sum(batch.shares)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
@@ -214,7 +223,7 @@ class BrainAudio(ClipDecoder):
     def on_validation_epoch_start(self) -> None:
         """The averages for the weights."""
         if self._latents is None:  # not in a fit
-            self._encode(self.data)
+            self._latents = ClipLatents(self.maker, self.data)
         self._put_averages()
 
     def on_validation_epoch_end(self) -> None:
@@ -227,7 +236,7 @@ class BrainAudio(ClipDecoder):
         decoded = self.maker.stretched(self.network(batch)(*batch.inputs))
         for name, tokens in (("loss", decoded), ("loss_of_true", batch.target)):
             generator = torch.Generator().manual_seed(batch_index)
-            loss = self._loss(batch, tokens, dropout=0.0, generator=generator)
+            loss = self._latents.loss(batch, tokens, dropout=0.0, generator=generator)
             self.log(f"val/{name}", loss, batch_size=len(batch))
 
     # -- sound -------------------------------------------------------------------------------------------------------
@@ -282,16 +291,8 @@ class BrainAudio(ClipDecoder):
         if self.average is not None:
             self._averaged.enter_context(self.average.in_place())
 
-    def _encode(self, data: ClipData) -> None:
-        """Mean and deviation of the latents, (k, 2, 8, l / 4, 16) float16 by the number of the clip."""
-        latents = Latents(self.maker.diffusion, duration_s=self.maker.duration_s)
-        table = pd.concat([data.splits[name].table for name in ("train", "val")])
-        values = feature_values(table, data.stimuli, latents, half=True)
-        self._latents = torch.from_numpy(values.reshape(-1, *latents.shape))
-
-    def _train_tokens(self, batch: ClipBatch) -> Tensor:
-        semantic = () if self._semantic is None else (_placed(self._semantic[batch.row], batch),)
-        return self.network(batch)(*batch.inputs, *semantic)
+    def _tokens(self, batch: ClipBatch, meaning: Tensor | None) -> Tensor:
+        return self.network(batch)(*batch.inputs, *(() if meaning is None else (placed(meaning, batch),)))
 
     @torch.no_grad()
     def _decoded_once(self, data: ClipData) -> Tensor:
@@ -302,24 +303,6 @@ class BrainAudio(ClipDecoder):
         for subject in range(len(data.subjects)):
             rows = data.splits["train"].rows_of(subject)
             for some in np.array_split(rows, max(1, len(rows) // 64)):
-                found[some] = self._train_tokens(data.batch("train", some).to(self.device)).half().cpu()
+                meaning = None if self._meanings is None else self._meanings.predicted[some]
+                found[some] = self._tokens(data.batch("train", some).to(self.device), meaning).half().cpu()
         return found
-
-    def _loss(
-        self, batch: ClipBatch, tokens: Tensor, *, dropout: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        mean, deviation = _placed(self._latents[batch.clip], batch).unbind(1)
-        device = "cpu" if generator is not None else mean.device
-        noise = torch.randn(mean.shape, generator=generator, device=device).to(mean)
-        return denoising_loss(
-            self.maker.diffusion,
-            mean + deviation * noise,
-            self.maker.conditions(tokens),
-            dropout=dropout,
-            generator=generator,
-        )
-
-
-def _placed(values: Tensor, batch: ClipBatch) -> Tensor:
-    """On the batch's device, without that the host waits for it."""
-    return values.to(batch.brain, non_blocking=True)

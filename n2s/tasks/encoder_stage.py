@@ -39,7 +39,7 @@ class EncoderRun:
         """
         beside = own.folder.absolute().parents[1]
         run = trained_run(given, beside, key="model.encoder_run", recipe="configs/meg_contrastive.yaml")
-        options = read_checkpoint(run.best).get("hyper_parameters", {})
+        options = read_checkpoint(run.weights).get("hyper_parameters", {})
         task = options.get("_class_path", "another task")
         if not task.endswith("MEGContrastive"):
             raise UserError(f"{run.folder} is a run of {task}; expected one of n2s.tasks.MEGContrastive.")
@@ -56,5 +56,5 @@ class EncoderRun:
     def encoder(self) -> BrainEncoder:
         """With its weights."""
         encoder = object_of(self.settings)
-        encoder.load_state_dict(part_of(read_checkpoint(self.folder / "best.ckpt")["state_dict"], "encoder."))
+        encoder.load_state_dict(part_of(read_checkpoint(Run(self.folder).weights)["state_dict"], "encoder."))
         return encoder

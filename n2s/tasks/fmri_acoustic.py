@@ -15,7 +15,7 @@ from n2s.tasks.acoustic import AcousticStage
 from n2s.tasks.acoustic_stage import fine_only_networks
 from n2s.tasks.clip_decoder import Decoded, target_moments
 from n2s.tasks.fmri_semantic import check_same_voxels
-from n2s.tasks.semantic_stage import SEMANTIC_RUN, SemanticRun
+from n2s.tasks.semantic_stage import SEMANTIC_RUN, Meanings, SemanticRun
 
 
 class FMRIAcoustic(AcousticStage):
@@ -131,15 +131,15 @@ class FMRIAcoustic(AcousticStage):
 
     def on_fit_start(self) -> None:
         """Read the out-of-fold predictions."""
-        self._predicted, self._true = self._run.out_of_fold(self.trainer.datamodule) if self.semantic else (None, None)
+        self._meanings = None
+        if self.semantic:
+            self._meanings = Meanings(*self._run.out_of_fold(self.trainer.datamodule), self.p_truth)
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """The three losses of equation 1."""
         semantic = None
-        if self.semantic:
-            rows = batch.row
-            told = torch.rand(len(batch), 1) < self.p_truth
-            semantic = torch.where(told, self._true[rows], self._predicted[rows]).to(batch.brain, non_blocking=True)
+        if self._meanings is not None:
+            semantic = self._meanings.drawn(batch.row).to(batch.brain, non_blocking=True)
         return self._train_losses(batch, semantic)
 
     def decode(self, batch: ClipBatch) -> Decoded:

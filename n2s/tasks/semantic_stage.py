@@ -12,6 +12,7 @@ from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.runs.choose import trained_run
+from n2s.runs.run import Run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels, out_of_fold_file
 
@@ -32,7 +33,7 @@ class SemanticRun:
 
     def ridge(self, data: FMRIDataModule, subject: int) -> FittedRidge:
         """The ridge of one of the data's subjects, checked to be of the same voxels."""
-        file = self.folder / "best.ckpt"
+        file = Run(self.folder).weights
         try:
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -69,3 +70,27 @@ class SemanticRun:
                     )
                 found[row], true[row] = predicted[place[key]], own[place[key]]
         return torch.from_numpy(np.stack(found)), torch.from_numpy(np.stack(true))
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """What a decoder is told about each training clip: mostly the out-of-fold prediction, at times the truth.
+
+    Parameters
+    ----------
+    predicted, true
+        (n, d) By row of the training split, z-scored; see `SemanticRun.out_of_fold`.
+    p_truth
+        Chance of a clip to be told truly.
+    """
+
+    predicted: Tensor
+    true: Tensor
+    p_truth: float
+
+    def drawn(self, rows: Tensor) -> Tensor:
+        """``(b,) -> (b, d)``, drawn anew each time."""
+        if not self.p_truth:
+            return self.predicted[rows]
+        told = torch.rand(len(rows), 1) < self.p_truth
+        return torch.where(told, self.true[rows], self.predicted[rows])

@@ -309,3 +309,17 @@ def test_splits_without_clips_are_told(tiny):
     tiny.clips_of = lambda run, table: table.assign(group="one" if run.task != "s5" else "two")
     with pytest.raises(UserError, match="one group of training clips"):
         made(tiny)
+
+
+def test_without_validation_every_clip_is_trained_on(tiny):
+    data = made(tiny, val_fraction=0.0)
+    assert len(rows(data, "train")[0]) == 5 * 12 and len(rows(data, "test")[0]) == 12  # of 6 sounds one is for testing
+    assert len(data.splits["val"].table) == 0 and not data.validates and data.val_dataloader() == []
+    assert "val: 0 responses to 0 clips of 0 groups" in str(data)
+    one = made(TinyFMRI(tiny.root, n_sounds=2), val_fraction=0.0)  # a single group could not be shared, and need not be
+    assert set(one.splits["train"].table.group) == {"tiny/s0"}
+    tiny.val = True  # a study's own validation clips stay what they are
+    own = made(tiny, val_fraction=0.0)
+    assert set(own.splits["val"].table.group) == {"tiny/s0"} and own.validates and len(own.val_dataloader()) == 2
+    with pytest.raises(UserError, match="data.val_fraction is 1; expected 0"):
+        made(tiny, val_fraction=1.0)

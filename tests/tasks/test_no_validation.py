@@ -1,0 +1,77 @@
+"""Fits that hold nothing out: every stage trains on all clips, and the last epoch's weights are the run's."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from fmri_runs import newest, scores
+
+from n2s.runs.run import Run
+
+NOTHING = {"val_fraction": 0.0}
+
+
+@pytest.fixture
+def unvalidated(semantic):
+    """A finished semantic run that held nothing out."""
+    status, _, err = semantic("fit", data=NOTHING)
+    assert status == 0, err
+    return newest("FMRISemantic")
+
+
+def test_a_ridge_is_fitted_to_all_clips_and_tested_from_its_only_epoch(unvalidated, semantic):
+    assert (unvalidated / "last.ckpt").is_file() and not (unvalidated / "best.ckpt").exists()
+    assert json.loads((unvalidated / "run.json").read_text())["validates"] is False
+    status, out, err = semantic("test", data=NOTHING)
+    assert status == 0, err
+    assert "last.ckpt (the last epoch's, for nothing was validated; run finished" in out
+    assert scores("FMRISemantic")["n_clips"] == 2 * 12
+    kept = torch.load(unvalidated / "last.ckpt", weights_only=True)
+    assert kept["epoch"] == 0 and kept["global_step"] == 2  # a step a subject
+
+
+def test_the_next_stages_take_the_last_epoch_of_a_finished_fit(unvalidated, acoustic):
+    trainer = {"max_epochs": 2, "callbacks": [
+        {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": {"monitor": "val/mel", "mode": "min"}}
+    ]}  # fmt: skip
+    status, out, err = acoustic(
+        "fit", data=NOTHING, trainer=trainer
+    )  # what would save the best epoch has nothing to do
+    assert status == 0, err
+    run = newest("FMRIAcoustic")
+    assert sorted(path.name for path in run.glob("*.ckpt")) == ["last.ckpt"]
+    assert torch.load(run / "last.ckpt", weights_only=True)["epoch"] == 1
+    status, out, err = acoustic("test", data=NOTHING, trainer=trainer)
+    assert status == 0 and "last.ckpt (the last epoch's" in out, err
+    assert "--ckpt_path" not in out
+
+
+def test_an_unfinished_fit_without_validation_is_no_stage_and_tested_only_if_asked(unvalidated, semantic, acoustic):
+    record = json.loads((unvalidated / "run.json").read_text())
+    (unvalidated / "run.json").write_text(json.dumps(record | {"status": "unfinished"}))
+    status, _, err = acoustic("fit", data=NOTHING)
+    assert status != 0 and "no trained run at" in err
+    status, _, err = semantic("test", data=NOTHING)
+    assert status != 0 and "last.ckpt counts once the fit is finished" in err
+    status, out, err = semantic("test", "--ckpt_path", "last", data=NOTHING)
+    assert status == 0 and "run unfinished" in out, err
+
+
+def test_what_waits_for_a_validation_score_is_refused_at_the_start(semantic, acoustic, unvalidated):
+    stop = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": {"monitor": "val/mel"}}
+    status, _, err = acoustic("fit", data=NOTHING, trainer={"callbacks": [stop]})
+    assert status != 0 and "EarlyStopping waits for val/mel, but nothing is validated" in err
+    assert not list(Path("checkpoints/FMRIAcoustic").iterdir())  # nothing is left of it
+
+
+def test_without_batches_of_validation_it_is_the_same(fitted, acoustic):
+    status, _, err = acoustic("fit", trainer={"limit_val_batches": 0})
+    assert status == 0, err
+    run = Run(newest("FMRIAcoustic"))
+    assert run.weights == run.last and run.last.is_file()
+
+
+def test_a_fit_that_validates_has_its_best_epoch_as_ever(fitted):
+    run = Run(newest("FMRISemantic"))
+    assert run.weights == run.best and run.best.is_file() and "validates" not in run.read()
