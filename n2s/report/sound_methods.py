@@ -6,12 +6,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
+from n2s.features.feature import ClipFeature
 from n2s.metrics.identification import correlations
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
@@ -20,7 +22,7 @@ from n2s.runs.run import Run
 from n2s.tasks.acoustic_stage import AcousticRun, fine_only_networks, object_of
 from n2s.tasks.brain_audio import BrainAudio
 from n2s.tasks.clip_decoder import Decoded
-from n2s.tasks.prompts import is_sound, read_prompts, semantic_vectors
+from n2s.tasks.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
 
 #: Method: what it is, in the order of the table.
 METHODS = {
@@ -31,6 +33,7 @@ METHODS = {
     "shuffled": "coarse_to_fine from another clip's response",
     "ceiling": "true tokens, sampled",
     "prompted": "tokens decoded with a prompt in place of the decoded meaning, sampled",
+    "study_prompted": "the same with the mean of the study's own prompts of the clip's kind",
     STIMULUS: "what was heard",
 }
 
@@ -80,11 +83,14 @@ class SoundMethods:
             makes["fine_only"] = self._fine_only()
         if options.prompt is not None:
             makes["prompted"] = self._prompted()
+        if options.study_prompts:
+            makes["study_prompted"] = self._study_prompted()
         wanted = options.methods or list(makes)
         unknown = [name for name in wanted if name not in METHODS]
         if unknown:
             raise UserError(f"model.sounds.methods: no method '{unknown[0]}'; there are {', '.join(METHODS)}.")
-        for name, key in (("fine_only", "fine_only_run"), ("prompted", "prompt")):
+        keys = {"fine_only": "fine_only_run", "prompted": "prompt", "study_prompted": "study_prompts"}
+        for name, key in keys.items():
             if name in wanted and name not in makes:
                 raise UserError(f"model.sounds.methods names {name}: set model.sounds.{key}, too.")
         return {name: makes[name] for name in METHODS if name in makes and (name in wanted or name == STIMULUS)}
@@ -93,7 +99,8 @@ class SoundMethods:
     def prompts(self) -> dict[str, str]:
         """By clip."""
         given = self.module.sounds.prompt
-        return {} if given is None else read_prompts(given, self.clips)
+        labels = self.data.splits["test"].table.label.tolist()
+        return {} if given is None else read_prompts(given, self.clips, labels)
 
     @cached_property
     def others(self) -> np.ndarray:
@@ -114,6 +121,9 @@ class SoundMethods:
                 "prompts": self.prompts,
                 "files": {one: _state(one) for one in self.prompts.values() if is_sound(one)},
             }
+        if method == "study_prompted":
+            kept = self._kept.drop(columns="audio").astype(str).to_dict("split")["data"]
+            return {"prompts": kept, "files": {one: _state(one) for one in self._kept.audio.unique()}}
         if method == "fine_only":
             return {"run": _state(Run(self._fine_run.folder).weights)}
         return None
@@ -162,20 +172,39 @@ class SoundMethods:
         networks = [network.to(self.module.device) for network in found]
         return lambda rows: self._of_decoded(self._tokens(networks, rows), rows)
 
+    @cached_property
+    def _kept(self) -> pd.DataFrame:
+        return study_prompts(self.data)
+
     def _prompted(self) -> Make:
-        prompts, settings = self.prompts, self.module.stages
+        vectors = semantic_vectors(list(self.prompts.values()), self._semantic_feature("prompt"))
+        return self._told(dict(zip(self.prompts, vectors, strict=True)))
+
+    def _study_prompted(self) -> Make:
+        vectors, table = mean_vectors(self._kept, self._semantic_feature("study_prompts")), self.data.splits["test"].table
+        kinds = table.label.where(table.label != "", table.stimulus)
+        if unknown := sorted(set(kinds) - set(vectors)):
+            raise UserError(
+                f"model.sounds.study_prompts: there are test clips of '{unknown[0]}', and prompts of {', '.join(vectors)} only."
+            )
+        return self._told({clip: vectors[kind] for clip, kind in zip(self.clips, kinds, strict=True)})
+
+    def _semantic_feature(self, option: str) -> ClipFeature:
+        settings = self.module.stages
         if not settings["semantic"] or settings["semantic_target"] is None:
             raise UserError(
-                "model.sounds.prompt: the acoustic stage of this run has no semantic token, or its semantic run is gone: "
+                f"model.sounds.{option}: the acoustic stage of this run has no semantic token, or its semantic run is gone: "
                 "there is no meaning to replace. Fit it with model.semantic true."
             )
-        vectors = semantic_vectors(list(prompts.values()), object_of(settings["semantic_target"]))
-        place = {clip: index for index, clip in enumerate(prompts)}
+        return object_of(settings["semantic_target"])
+
+    def _told(self, vectors: dict[str, np.ndarray]) -> Make:
+        """From a semantic vector (d,) of each clip."""
         names = self.module.subjects
         networks = [self.module.networks[names.index(name)] for name in self.data.subjects]
 
         def make(rows: np.ndarray) -> Tensor:
-            semantic = torch.from_numpy(vectors[[place[self.clips[row]] for row in rows]])
+            semantic = torch.from_numpy(np.stack([vectors[self.clips[row]] for row in rows]))
             return self._of_decoded(self._tokens(networks, rows, semantic), rows)
 
         return make

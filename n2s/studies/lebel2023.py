@@ -9,7 +9,7 @@ import pandas as pd
 
 from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
-from n2s.studies.bids_events import natural
+from n2s.studies.bids_events import natural, read_table
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.bold_files import array_shape, read_array, read_rois
 from n2s.studies.card import Card, OpenNeuro
@@ -33,6 +33,9 @@ COMMON = (
     "swimmingwithastronauts", "thatthingonmyarm", "theclosetthatateeverything", "tildeath", "undertheinfluence",
     "wheretheressmoke",
 )  # fmt: skip
+# Who speaks: Liu et al. 2024, section 3.1.1, says it of the two test stories. Neither that paper nor the data set's text
+# files say it of the 25 others: they have no label unless a table is brought (``speakers``).
+SPEAKERS = {"hangtime": "man", REPEATED: "woman"}
 LEFT_OUT = {"UTS04": "has no 'life'", "UTS09": "has no 'fromboyhoodtofatherhood'"}
 
 
@@ -40,7 +43,8 @@ class Lebel2023(FMRIStudy):
     """The preprocessed volumes of the stories that all heard, one a run, cut into clips of 2 s.
 
     Row i of a run is the volume of 10 + 2i s of the story's audio. Its clip is that of 4 s earlier, so with a lag of 4 s
-    a clip meets its volume. Test stories are hangtime and wheretheressmoke; their last ten clips are prompts.
+    a clip meets its volume. Test stories are hangtime and wheretheressmoke; their last ten clips are prompts. A clip's
+    label is who speaks, ``man`` or ``woman``: known of the test stories.
 
     Parameters
     ----------
@@ -55,13 +59,16 @@ class Lebel2023(FMRIStudy):
     rois
         A folder with ``<subject>/<name>.npy``: regions as masks of the voxels, or as their indices, such as AC from
         pycortex. Without it there is the whole cortex only.
+    speakers
+        A table (``.tsv``, below the root or anywhere) with the columns ``story`` and ``speaker``: labels of other stories,
+        or in place of those that are known.
     nan
         See `n2s.studies.bold_cleaning.BoldCleaning`: some published voxels have no values.
 
     Raises
     ------
     UserError
-        No such folder, or an unknown subject or story.
+        No such folder or table, or an unknown subject or story.
     """
 
     name = "lebel2023"
@@ -91,6 +98,7 @@ stimuli/adollshouse.wav ...""",
         stories: list[str] | None = None,
         repeats: bool = False,
         rois: str | None = None,
+        speakers: str | None = None,
         nan: Literal["error", "zero"] = "zero",
     ):
         self.root, self.repeats = data_folder(root), repeats
@@ -98,6 +106,8 @@ stimuli/adollshouse.wav ...""",
         self.cleaning = BoldCleaning(nan=nan)
         self.stimuli = StimulusFolder(self.root / "stimuli")
         self._n_tr = self._respdict()
+        self._speakers_path = None if speakers is None else self.root / Path(speakers).expanduser()
+        self.speakers = SPEAKERS | self._brought()
         unknown = [one for one in stories or () if one not in self._n_tr]
         if unknown:
             raise UserError(
@@ -145,13 +155,15 @@ stimuli/adollshouse.wav ...""",
             split[-N_PROMPTS:] = "prompt"
         table = pd.DataFrame({"stimulus": story, "start_s": time_s + AUDIO_OF_ROW_0_S, "duration_s": TR_S})
         table = table.assign(time_s=time_s, split=split, repeat=int(recording.run or 1) - 1)
+        table["label"] = self.speakers.get(story, "")
         check_in_audio(table, self.stimuli, where=f"{self.name}, {recording.name}")
         return table
 
     def sources(self, recording: Recording) -> list[Path]:
-        """The run's volumes, the number of volumes of each story, and the regions."""
+        """The run's volumes, the number of volumes of each story, the regions, and who speaks."""
         rois = [] if self.rois is None else sorted((self.rois / recording.subject).glob("*.npy"))
-        return [self._paths[recording], self._respdict_path, *rois]
+        speakers = [] if self._speakers_path is None else [self._speakers_path]
+        return [self._paths[recording], self._respdict_path, *rois, *speakers]
 
     def settings(self) -> dict:
         """What is done to NaNs."""
@@ -173,6 +185,23 @@ stimuli/adollshouse.wav ...""",
             return {story: int(n) for story, n in json.loads(path.read_text("utf-8")).items()}
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise UserError(f"{path}: expected story -> number of volumes as JSON ({error}).") from None
+
+    def _brought(self) -> dict[str, str]:
+        """Story -> speaker, of the table that was brought."""
+        path = self._speakers_path
+        if path is None:
+            return {}
+        if not path.is_file():
+            raise UserError(f"no table of speakers at {path}: expected the columns story and speaker, separated by tabs.")
+        table = read_table(path, numbers=())
+        if missing := [name for name in ("story", "speaker") if name not in table]:
+            raise UserError(f"{path}: no column {', '.join(missing)}; there are {', '.join(table)}.")
+        for story in table.story:
+            if story not in self._n_tr:
+                raise UserError(f"{path}: respdict.json has no story '{story}'.{nearest(story, list(self._n_tr))}")
+        if table.story.duplicated().any():
+            raise UserError(f"{path}: '{table.story[table.story.duplicated()].iloc[0]}' has two speakers. Keep one.")
+        return dict(zip(table.story, table.speaker.str.strip(), strict=True))
 
     def _runs(self, subject: str, story: str, path: Path) -> list[Recording]:
         if not (self.repeats and story == REPEATED):

@@ -6,32 +6,47 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from n2s.data.clip_data import ClipData
 from n2s.errors import UserError, nearest
 from n2s.features.audio import audio_duration_s
 from n2s.features.clap import CLAP
 from n2s.features.feature import ClipFeature
+from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Stimulus
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
-def read_prompts(given: str, clips: Sequence[str]) -> dict[str, str]:
+LABEL = "{label}"  # in a text: the clip's
+
+
+def read_prompts(given: str, clips: Sequence[str], labels: Sequence[str] = ()) -> dict[str, str]:
     """The prompt of each clip that has one.
 
     Parameters
     ----------
     given
-        A text or a sound file for all clips; or a table, ``.csv``, with the columns ``clip`` and ``prompt``, each
-        again a text or a sound file.
+        A text (`LABEL` in it stands for the clip's label) or a sound file for all clips; or a table, ``.csv``, with the
+        columns ``clip`` and ``prompt``, each again a text or a sound file.
     clips
         All there are.
+    labels
+        Of the clips.
 
     Raises
     ------
     UserError
-        No such table, columns that are missing, a clip that does not exist or has two prompts, an empty prompt, or no
-        such sound file.
+        No such table, columns that are missing, a clip that does not exist or has two prompts, an empty prompt, no such
+        sound file, or no label where it is wanted.
     """
+    if LABEL in given:
+        unlabelled = [clip for clip, label in zip(clips, labels, strict=True) if not label]
+        if unlabelled:
+            raise UserError(
+                f"model.sounds.prompt '{given}' takes each clip's label, and {len(unlabelled)} of {len(clips)} clips have "
+                f"none ({unlabelled[0]}). Let the study give labels, or name a table of prompts."
+            )
+        return {clip: given.replace(LABEL, label) for clip, label in zip(clips, labels, strict=True)}
     if not given.lower().endswith(".csv"):
         return dict.fromkeys(clips, _checked(given, "model.sounds.prompt"))
     path = Path(given).expanduser()
@@ -82,6 +97,46 @@ def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray
             found[prompt] = feature.extract(Stimulus(prompt, path), np.zeros(1), audio_duration_s(path))[0]
     feature.release()
     return np.stack([found[prompt] for prompt in prompts])
+
+
+def study_prompts(data: ClipData) -> pd.DataFrame:
+    """The clips that the data's studies keep as prompts, each once: ``kind``, ``stimulus``, ``audio``, ``start_s``, ``duration_s``.
+
+    ``kind`` is the label; where there is none, the stimulus, as ``study/stimulus``.
+
+    Raises
+    ------
+    UserError
+        They keep none.
+    """
+    tables = []
+    for name, study in data.studies.items():
+        runs = [run for key, run in data.runs.items() if key.startswith(f"{name}/") and isinstance(study, FMRIStudy)]
+        for run in runs:
+            clips = clip_table(study.clips(run), where=f"{study.name}, {run.name}")
+            tables.append(
+                clips.assign(
+                    stimulus=f"{name}/" + clips.stimulus.astype(str),
+                    audio=[str(study.audio(stimulus)) for stimulus in clips.stimulus],
+                )[clips.split == "prompt"]
+            )
+    found = pd.concat(tables).drop_duplicates(["stimulus", "start_s"]) if tables else pd.DataFrame()
+    if not len(found):
+        raise UserError(f"model.sounds.study_prompts: {', '.join(data.studies)} keep no clips as prompts. Set prompt instead.")
+    kind = found.label.where(found.label != "", found.stimulus)
+    return found.assign(kind=kind)[["kind", "stimulus", "audio", "start_s", "duration_s"]].reset_index(drop=True)
+
+
+def mean_vectors(clips: pd.DataFrame, feature: ClipFeature) -> dict[str, np.ndarray]:
+    """Kind -> (d,): the mean of a feature over the clips of each kind, of `study_prompts`."""
+    vectors = np.empty((len(clips), feature.n_features), np.float32)
+    places = clips.reset_index(drop=True).groupby(["stimulus", "audio", "duration_s"]).indices
+    for (stimulus, audio, duration_s), own in places.items():
+        starts = clips.start_s.to_numpy(float)[own]
+        vectors[own] = feature.extract(Stimulus(stimulus, Path(audio)), starts, float(duration_s))
+    feature.release()
+    kinds = clips.kind.to_numpy()
+    return {str(kind): vectors[kinds == kind].mean(0) for kind in dict.fromkeys(kinds)}
 
 
 def is_sound(prompt: str) -> bool:

@@ -20,8 +20,11 @@ class SoundOptions:
     fine_only_run
         Folder of a run of `n2s.tasks.FMRIAcoustic` without the semantic token, or of an experiment: one more method.
     prompt
-        Replaces what was decoded as the clips' meaning, in a method of its own: a text, a sound file, or a table
-        (``.csv`` with the columns clip, prompt) for single clips.
+        Replaces what was decoded as the clips' meaning, in a method of its own: a text, in which ``{label}`` stands for
+        the clip's label; a sound file; or a table (``.csv`` with the columns clip, prompt) for single clips.
+    study_prompts
+        One more method: the clips that the study keeps as prompts tell the meaning. A clip gets the mean over those of its
+        label; where there are no labels, of its stimulus.
     cnn14, vggish
         Files of weights or their folders, for FD and KL, and for FAD.
     clap
@@ -37,6 +40,7 @@ class SoundOptions:
     methods: list[str] | None = None
     fine_only_run: str | None = None
     prompt: str | None = None
+    study_prompts: bool = False
     cnn14: str | None = None
     vggish: str | None = None
     clap: str | None = None

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from small_weights import save_clap
 from sounds import noise
-from tokenizers.pre_tokenizers import ByteLevel
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, RobertaTokenizer
 
 from n2s.errors import UserError
@@ -12,23 +12,6 @@ from n2s.features import CLAP, FeatureStore, TinyClap
 from n2s.features.audio import read_audio
 
 RATE = 48000
-
-
-def save_clap(folder, *, fused: bool):
-    """A saved model, extractor and byte-level tokenizer, with the files of the published ones; random weights."""
-    shared = {"projection_dim": 512, "initializer_factor": 5.0}
-    text = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    audio = {"hidden_size": 32, "depths": [1, 1], "num_attention_heads": [2, 2], "patch_embeds_hidden_size": 16}
-    if fused:
-        audio |= {"enable_fusion": True}
-    words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(ByteLevel.alphabet())]
-    config = ClapConfig(text_config=shared | text | {"vocab_size": len(words)}, audio_config=shared | audio)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        ClapModel(config).save_pretrained(folder)
-    ClapFeatureExtractor(truncation="fusion" if fused else "rand_trunc", frequency_min=50).save_pretrained(folder)
-    RobertaTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[]).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
