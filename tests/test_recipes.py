@@ -11,6 +11,7 @@ from n2s.tasks.encoder_stage import SAME
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
+LIU = CONFIGS / "paper" / "liu2024"  # whole recipes, whose values test_liu2024_table.py compares
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI)
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "sweeps")  # those: test_sweeps.py
@@ -37,7 +38,7 @@ def parsed(monkeypatch, capsys):
 
 def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
-    if path.stem in WHOLE:
+    if path.stem in WHOLE or path.parent == LIU:
         return [path]
     if path.stem == "fmri_mel_ridge":
         return [CONFIGS / "fmri_mel.yaml", path]
@@ -53,7 +54,7 @@ def _given(path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
-    fmri = path.stem.startswith("fmri_") or path.parent.name == "data_fmri"
+    fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
     assert config["data"]["class_path"] == ("n2s.data.FMRIDataModule" if fmri else "n2s.data.MEGDataModule")
     own = yaml.safe_load(path.read_text())
     for part in ("data", "model"):  # nothing of the overlay got lost
