@@ -44,8 +44,7 @@ NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better he
     r".*does not have many workers",
     r"Attribute '\w+' is an instance of `nn.Module`",
     r"Checkpoint directory .* exists and is not empty",
-    r"Be aware that when using `ckpt_path`",
-    r"Total length of `list` across ranks is zero",  # a fit that holds nothing out for validation
+    r"Be aware that when using `ckpt_path`|Total length of `list` across ranks is zero",  # nothing to validate
     r"Found \d+ module\(s\) in eval mode",
     r"You're resuming from a checkpoint that ended before the epoch ended",  # StepSeed finds the place again
 )

@@ -181,7 +181,10 @@ class SoundMethods:
         return self._told(dict(zip(self.prompts, vectors, strict=True)))
 
     def _study_prompted(self) -> Make:
-        vectors, table = mean_vectors(self._kept, self._semantic_feature("study_prompts")), self.data.splits["test"].table
+        vectors, table = (
+            mean_vectors(self._kept, self._semantic_feature("study_prompts")),
+            self.data.splits["test"].table,
+        )
         kinds = table.label.where(table.label != "", table.stimulus)
         if unknown := sorted(set(kinds) - set(vectors)):
             raise UserError(

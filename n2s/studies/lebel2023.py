@@ -192,7 +192,9 @@ stimuli/adollshouse.wav ...""",
         if path is None:
             return {}
         if not path.is_file():
-            raise UserError(f"no table of speakers at {path}: expected the columns story and speaker, separated by tabs.")
+            raise UserError(
+                f"no table of speakers at {path}: expected the columns story and speaker, separated by tabs."
+            )
         table = read_table(path, numbers=())
         if missing := [name for name in ("story", "speaker") if name not in table]:
             raise UserError(f"{path}: no column {', '.join(missing)}; there are {', '.join(table)}.")

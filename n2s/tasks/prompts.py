@@ -122,7 +122,9 @@ def study_prompts(data: ClipData) -> pd.DataFrame:
             )
     found = pd.concat(tables).drop_duplicates(["stimulus", "start_s"]) if tables else pd.DataFrame()
     if not len(found):
-        raise UserError(f"model.sounds.study_prompts: {', '.join(data.studies)} keep no clips as prompts. Set prompt instead.")
+        raise UserError(
+            f"model.sounds.study_prompts: {', '.join(data.studies)} keep no clips as prompts. Set prompt instead."
+        )
     kind = found.label.where(found.label != "", found.stimulus)
     return found.assign(kind=kind)[["kind", "stimulus", "audio", "start_s", "duration_s"]].reset_index(drop=True)
 

@@ -130,3 +130,27 @@ def test_not_that_data_set(root, tmp_path):
         path.unlink()
     with pytest.raises(UserError, match="no <subject>/<story>.hf5 .* UTS01"):
         Lebel2023(str(root))
+
+
+def test_who_speaks_is_the_label_where_it_is_known(root, run):
+    labels = {story: set(run(story)[0].clips(run(story)[1]).label) for story in STORIES}
+    unknown = {story: {""} for story in ("adollshouse", "legacy", "life")}
+    assert labels == unknown | {"hangtime": {"man"}, "wheretheressmoke": {"woman"}}  # Liu et al. 2024, section 3.1.1
+
+
+def test_speakers_may_be_brought(root):
+    (root / "speakers.tsv").write_text("story\tspeaker\nlegacy\t woman\nhangtime\tn/a\n")
+    study = Lebel2023(str(root), subjects=["UTS01"], speakers="speakers.tsv")
+    labels = {one.task: set(study.clips(one).label) for one in study.recordings()}
+    assert labels["legacy"] == {"woman"} and labels["wheretheressmoke"] == {"woman"} and labels["hangtime"] == {""}
+    assert root / "speakers.tsv" in study.sources(study.recordings()[0])
+    for text, said in (
+        ("story\tgender\nlegacy\tman\n", "no column speaker; there are story, gender"),
+        ("story\tspeaker\nlegacies\tman\n", "no story 'legacies'. Nearest: legacy"),
+        ("story\tspeaker\nlegacy\tman\nlegacy\twoman\n", "'legacy' has two speakers"),
+    ):
+        (root / "speakers.tsv").write_text(text)
+        with pytest.raises(UserError, match=said):
+            Lebel2023(str(root), speakers="speakers.tsv")
+    with pytest.raises(UserError, match="no table of speakers at .*nowhere.tsv"):
+        Lebel2023(str(root), speakers="nowhere.tsv")
