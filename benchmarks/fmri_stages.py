@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from n2s.metrics.clip_result import ClipResult, ClipScores
+from n2s.metrics.clip_evaluation import ClipScores
+from n2s.metrics.clip_result import ClipResult
 from n2s.report.fmri_figures import correlation_quartiles
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -17,8 +17,8 @@ def evaluate(
     vggish: Path | None = None,
     clap: str | None = None,
     n_way: int | list[int] | None = None,
+    stimulus: str | None = None,
     out: Path | None = None,
-    n_resamples: int = 500,
     seed: int = 0,
 ) -> None:
     """Compare two folders of sounds of the same names, clip by clip and as sets, beside their controls.
@@ -42,15 +42,18 @@ def evaluate(
         Hugging Face id or local folder.
     n_way
         Of how many clips the true one is told: 5, or [2,10]. By default 2, 5, 10 and 50, as far as there are clips.
+    stimulus
+        Which clips are of one stimulus, and so not independent: ``each`` (every clip is a stimulus of its own), a CSV file
+        with the columns clip and stimulus, or a regular expression that finds the stimulus in a name. By default the
+        manifest of `n2s predict` beside the reference says it; without one, it is the name up to its last number.
     out
         Where to write the numbers; by default metrics.json in the folder of the generated sounds.
-    n_resamples
-        Of the intervals.
     seed
-        Of the intervals and of the exchanges.
+        Of the exchanges.
     """
     from rich.console import Console
 
+    from n2s.report.sound_claims import claims_text
     from n2s.report.sound_evaluation import evaluate_sounds, write_metrics
 
     if reference is None or generated is None:
@@ -67,11 +70,13 @@ def evaluate(
         vggish=vggish,
         clap=clap,
         n_ways=[n_way] if isinstance(n_way, int) else n_way,
-        n_resamples=n_resamples,
+        stimulus=stimulus,
         seed=seed,
         console=console,
     )
     console.print(table(found, narrow=console.width < 110))
+    for sentence in claims_text(found["claims"]):
+        console.print(sentence, highlight=False)
     for note in found["notes"]:
         console.print(f"Note: {note}", highlight=False)
     for reason in found["absent"].values():

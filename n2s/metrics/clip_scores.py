@@ -1,38 +1,92 @@
-"""A score of each clip beside its controls: predictions exchanged between clips, and the mean of the training clips."""
+"""A score of each clip beside its controls: predictions exchanged between clips, and means of the training clips."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from n2s.metrics.controls import mismatched
-from n2s.metrics.intervals import Interval, t_interval, wilson_interval
+from n2s.metrics.blocks import time_blocks
+from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval, t_interval
 
 #: (n, ...) predicted, (n, ...) true -> (n,)
 ClipScore = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+MIN_STIMULI = 3  # fewer say nothing of other stimuli: stretches of them are resampled in their place
+MANY = 100  # exchanges, of which the middle 95% can be told; of fewer the lowest and highest are given
 
-def exchanged(stimulus: np.ndarray, subject: np.ndarray, *, n_permutations: int, seed: int) -> np.ndarray:
-    """(p, n): which clip's prediction each clip gets when a subject's brain responses are exchanged at random.
 
-    Each comes from the same subject and, unless one stimulus has more than half of the subject's clips, from another
-    stimulus.
+class Units(NamedTuple):
+    """What is taken as independent: the unit (n,) of each clip, and what units are, in words."""
+
+    of: np.ndarray
+    words: str
+
+
+def independent_units(stimulus: np.ndarray, subject: np.ndarray, start_s: np.ndarray, *, duration_s: float) -> Units:
+    """Clips of one stimulus are alike, and so are clips that follow each other: such clips share a unit.
+
+    Units are whole stimuli where everybody heard three or more, none of them half of the time. Otherwise stimuli are cut
+    into stretches of five clips or more (of few clips into four, of many into twenty). Intervals over stretches tell how
+    well the score of these stimuli is known, and nothing about others.
 
     Parameters
     ----------
     stimulus, subject
-        (n,) Of each clip; a repeat, or another stretch of the same audio, is of the same stimulus.
-    n_permutations
-        p.
-    seed
-        Of the permutations.
+        (n,) Of each clip.
+    start_s
+        (n,) Where in its stimulus it begins. A repeat lies in the stretch of its clip.
+    duration_s
+        Of a clip.
     """
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(np.asarray(subject) == name) for name in np.unique(subject)]
-    found = np.empty((n_permutations, len(stimulus)), dtype=np.int64)
-    for row in found:
-        for clips in members:
-            row[clips] = clips[mismatched(np.asarray(stimulus)[clips], rng)]
-    return found
+    stimulus, subject = np.asarray(stimulus).astype(str), np.asarray(subject)
+    start_s = np.asarray(start_s, np.float64)
+    members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
+    counts = [np.unique(stimulus[clips], return_counts=True)[1] for clips in members]
+    if all(len(count) >= MIN_STIMULI and 2 * count.max() <= count.sum() for count in counts):
+        return Units(stimulus, "stimuli")
+    found = np.empty(len(stimulus), dtype=object)
+    for clips in members:
+        n_clips = len({*zip(stimulus[clips], start_s[clips], strict=True)})
+        n_blocks = min(max(4, n_clips // 5), 20)
+        blocks = time_blocks(
+            stimulus[clips], start_s[clips], duration_s=duration_s, n_blocks=n_blocks, least_s=duration_s
+        )
+        found[clips] = [f"{name}/{block:02d}" for name, block in zip(stimulus[clips], blocks, strict=True)]
+    return Units(found.astype(str), "stretches of stimuli")
+
+
+def exchanged(unit: np.ndarray, subject: np.ndarray, *, n_permutations: int, seed: int) -> np.ndarray:
+    """(p, n): which clip's prediction each clip gets when a subject's brain responses are exchanged at random.
+
+    Each comes from the same subject and, unless one unit has more than half of the subject's clips, from another unit.
+    Units are laid in a circle in random order, and all predictions move on by some of them: neighbours stay neighbours,
+    so that what the responses to one unit have in common is kept, and an exchange scatters as much as a decoder would
+    that knows nothing.
+
+    Parameters
+    ----------
+    unit, subject
+        (n,) Of each clip, in the order of time: see `independent_units`.
+    n_permutations
+        How many are drawn; of equal ones one is given. Of few units there are few exchanges: two of three stimuli.
+    seed
+        Of the exchanges.
+    """
+    rng, subject = np.random.default_rng(seed), np.asarray(subject)
+    members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
+    groups = [np.unique(np.asarray(unit)[clips], return_inverse=True)[1] for clips in members]
+    drawn = np.empty((n_permutations, len(subject)), dtype=np.int64)
+    for row in drawn:
+        for clips, group in zip(members, groups, strict=True):
+            place = rng.permutation(group.max() + 1)[group]
+            circle, sizes = np.argsort(place, kind="stable"), np.bincount(place)
+            low, high = sorted((sizes.max(), max(1, len(clips) - sizes.max())))  # as far as no unit meets itself
+            steps = np.cumsum(sizes)
+            steps = steps[(steps >= low) & (steps <= high)]
+            step = rng.choice(steps) if len(steps) else rng.integers(low, high, endpoint=True)
+            row[clips[circle]] = clips[np.roll(circle, step)]
+    different = {row.tobytes(): place for place, row in reversed(list(enumerate(drawn)))}
+    return drawn[sorted(different.values())]
 
 
 def with_controls(
@@ -40,12 +94,9 @@ def with_controls(
     predicted: np.ndarray,
     true: np.ndarray,
     *,
-    stimulus: np.ndarray,
-    subject: np.ndarray,
-    train_mean: np.ndarray,
+    exchanges: np.ndarray,
+    means: Mapping[str, np.ndarray],
     ceiling: np.ndarray | None = None,
-    n_permutations: int = 20,
-    seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Score each clip's prediction, and what knows nothing of its brain response.
 
@@ -55,18 +106,17 @@ def with_controls(
         Such as `n2s.metrics.spectrogram.mel_pcc`.
     predicted, true
         (n, ...) Of each clip.
-    stimulus, subject
-        (n,) Predictions are exchanged within a subject, and between stimuli.
-    train_mean
-        (...) The mean of the *training* targets, of one clip; or (n, ...) where subjects differ.
+    exchanges
+        (p, n) Whose prediction each clip gets, as `exchanged` gives it.
+    means
+        Predictions that need no brain, by the name of their row: the mean of the *training* targets (...), of one clip;
+        or (n, ...) where subjects differ.
     ceiling
         (n, ...) What the best possible decoder would give: the true target through the same last steps.
-    n_permutations, seed
-        Of the exchanges.
 
     Returns
     -------
-    ``model`` (n,), ``shuffled`` (p, n), ``mean_prediction`` (n,) and, where given, ``ceiling`` (n,).
+    ``model`` (n,), ``shuffled`` (p, n), (n,) of each of the means and, where given, ``ceiling`` (n,).
 
     Raises
     ------
@@ -76,24 +126,24 @@ def with_controls(
     for name, array, expected in (
         ("predicted", predicted, true.shape),
         ("ceiling", true if ceiling is None else ceiling, true.shape),
-        ("stimulus", stimulus, (len(true),)),
-        ("subject", subject, (len(true),)),
-        ("train_mean", train_mean, true.shape if train_mean.ndim == true.ndim else true.shape[1:]),
+        ("an exchange", exchanges[0], (len(true),)),
+        *((row, mean, true.shape if mean.ndim == true.ndim else true.shape[1:]) for row, mean in means.items()),
     ):
         if np.shape(array) != expected:
             raise ValueError(
                 f"{name} has shape {np.shape(array)}; the true clips of shape {true.shape} need {expected}."
             )
-    exchanges = exchanged(stimulus, subject, n_permutations=n_permutations, seed=seed)
     found = {
         "model": score(predicted, true),
         "shuffled": np.stack([score(predicted[order], true) for order in exchanges]),
-        "mean_prediction": score(np.broadcast_to(train_mean, true.shape), true),
     }
+    found |= {row: score(np.broadcast_to(mean, true.shape), true) for row, mean in means.items()}
     return found if ceiling is None else found | {"ceiling": score(ceiling, true)}
 
 
-def summarize_clips(found: dict[str, np.ndarray], subject: np.ndarray, *, bounds: tuple[float, float]) -> dict:
+def summarize_clips(
+    found: Mapping[str, np.ndarray], subject: np.ndarray, *, units: Units, bounds: tuple[float, float]
+) -> dict:
     """Means with intervals, over subjects and for each, as plain JSON types.
 
     Parameters
@@ -102,67 +152,104 @@ def summarize_clips(found: dict[str, np.ndarray], subject: np.ndarray, *, bounds
         Scores (n,) by row, and (p, n) of ``shuffled``: what `with_controls` gives.
     subject
         (n,)
+    units
+        What is independent: intervals of one subject are over these.
     bounds
         The lowest and highest possible score.
 
     Returns
     -------
     For each row: ``mean`` of the subjects' means, ``low``, ``high``, ``deviation`` over subjects (None of a single one),
-    ``interval`` (which kind it is, in words), ``n_left_out`` (infinite scores, such as the PSNR of a perfect clip, which
-    no mean can hold) and ``per_subject`` with ``value``, ``low``, ``high``. Intervals of one subject are over its clips, as
-    if these were independent.
+    ``interval`` (which kind it is, in words), ``n_left_out`` (clips without a finite score, such as the PSNR of a perfect
+    clip, which no mean can hold) and ``per_subject`` with ``value``, ``low``, ``high``. Ends are None where there is no
+    interval: of a row that is the same for every subject, and of a subject with one unit.
     """
+    subject = np.asarray(subject).astype(str)
     names = [str(name) for name in np.unique(subject)]
     summary = {}
     for row, values in found.items():
-        by_subject = {name: np.asarray(values)[..., np.asarray(subject) == name] for name in names}
-        summary[row] = _exchanged(by_subject) if row == "shuffled" else _measured(by_subject, bounds)
-        summary[row]["n_left_out"] = int((~np.isfinite(values)).sum())
+        own = {name: subject == name for name in names}
+        if row == "shuffled":
+            summary[row] = _exchanged({name: np.asarray(values)[:, rows] for name, rows in own.items()})
+        else:
+            by_subject = {
+                name: mean_over(np.asarray(values)[rows], units.of[rows], bounds) for name, rows in own.items()
+            }
+            summary[row] = over_subjects(by_subject, units.words, bounds)
+        summary[row]["n_left_out"] = int((~np.isfinite(values)).reshape(-1, len(subject)).any(0).sum())
     return summary
 
 
-def _measured(found: dict[str, np.ndarray], bounds: tuple[float, float]) -> dict:
-    kept = {name: values[np.isfinite(values)].astype(np.float64) for name, values in found.items()}
-    per_subject = {name: _interval(values, bounds) for name, values in kept.items()}
-    means = np.array([interval.mean for interval in per_subject.values() if interval.mean is not None])
-    several = len(means) > 1
-    over = t_interval(means, bounds=bounds) if several else next(iter(per_subject.values()))
+def mean_over(values: np.ndarray, unit: np.ndarray, bounds: tuple[float, float], *, level: float = 0.95) -> Interval:
+    """Mean (n,) of the finite values of one subject, with its interval over units; an end is None where there is none."""
+    kept = np.isfinite(values)
+    values, unit = np.asarray(values, np.float64)[kept], np.asarray(unit)[kept]
+    if not len(values):
+        return Interval(None, None, None)
+    if len(np.unique(unit)) < 2:
+        return Interval(float(values.mean()), None, None)
+    if tuple(bounds) == (0.0, 1.0):
+        return cluster_share_interval(values, unit, level=level)
+    if not np.ptp(values):  # without any spread there is nothing to tell it from
+        return Interval(float(values[0]), None, None)
+    return cluster_interval(values, unit, level=level, bounds=bounds)
+
+
+def over_subjects(by_subject: Mapping[str, Interval], words: str, bounds: tuple[float, float]) -> dict:
+    """The mean of subjects' means with its interval, as plain JSON types: see `summarize_clips`."""
+    means = np.array([one.mean for one in by_subject.values() if one.mean is not None])
+    if len(by_subject) < 2:
+        over, kind = next(iter(by_subject.values())), f"95% interval over {words} of one subject"
+    elif len(means) < 2:
+        over, kind = Interval(means[0] if len(means) else None, None, None), "one subject only has this score"
+    elif same_for_all(means):
+        over, kind = Interval(means[0], None, None), "the same for every subject: no interval over subjects"
+    else:
+        over, kind = t_interval(means, bounds=bounds), f"95% t interval over {len(means)} subjects"
     return {
-        "interval": "95% t interval over subjects" if several else "95% interval over the clips of one subject",
-        **over._asdict(),
-        "deviation": float(means.std(ddof=1)) if several else None,
-        "per_subject": {name: _value(interval) for name, interval in per_subject.items()},
+        "interval": kind,
+        **{end: None if value is None else float(value) for end, value in over._asdict().items()},
+        "deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
+        "per_subject": {name: value_of(interval) for name, interval in by_subject.items()},
+    }
+
+
+def same_for_all(means: np.ndarray) -> bool:
+    """Whether a row is the same for every subject: subjects are no sample of it, and its spread of 0 is no certainty."""
+    return float(np.ptp(means)) <= 1e-9 * max(1.0, float(np.abs(means).max()))
+
+
+def value_of(interval: Interval) -> dict:
+    """An interval in the words of ``per_subject``."""
+    return {
+        key: None if value is None else float(value)
+        for key, value in zip(("value", "low", "high"), interval, strict=True)
     }
 
 
 def _exchanged(found: dict[str, np.ndarray]) -> dict:
-    means = {name: _finite_mean(values) for name, values in found.items()}  # (p,) of each subject
+    means = {name: finite_mean(values, -1) for name, values in found.items()}  # (p,) of each subject
     over = np.mean(list(means.values()), axis=0)
+    kind = "middle 95%" if len(over) >= MANY else "lowest to highest"
+    deviation = float(np.std([m.mean() for m in means.values()], ddof=1)) if len(means) > 1 else None
     return {
-        "interval": f"range of 95% of {len(over)} exchanges",
+        "interval": f"{kind} of {len(over)} exchanges",
         **_range(over)._asdict(),
-        "deviation": float(np.std([m.mean() for m in means.values()], ddof=1)) if len(means) > 1 else None,
-        "per_subject": {name: _value(_range(values)) for name, values in means.items()},
+        "deviation": deviation,
+        "per_subject": {name: value_of(_range(values)) for name, values in means.items()},
     }
 
 
-def _interval(values: np.ndarray, bounds: tuple[float, float]) -> Interval:
-    """Over clips; of hits and misses Wilson's."""
-    if not len(values):
-        return Interval(None, None, None)
-    if np.isin(values, (0.0, 1.0)).all():
-        return wilson_interval(int(values.sum()), len(values))
-    return t_interval(values, bounds=bounds) if len(values) > 1 else Interval(float(values[0]), None, None)
-
-
-def _finite_mean(values: np.ndarray) -> np.ndarray:
+def finite_mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Of the finite values along an axis; NaN where there is none."""
     kept = np.isfinite(values)
-    return np.where(kept, values, 0).sum(-1) / np.maximum(kept.sum(-1), 1)
+    n = kept.sum(axis)
+    return np.where(n > 0, np.where(kept, values, 0).sum(axis) / np.maximum(n, 1), np.nan)
 
 
 def _range(values: np.ndarray) -> Interval:
-    return Interval(float(values.mean()), *(float(end) for end in np.quantile(values, [0.025, 0.975])))
-
-
-def _value(interval: Interval) -> dict:
-    return {"value": interval.mean, "low": interval.low, "high": interval.high}
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Interval(None, None, None)
+    ends = np.quantile(values, [0.025, 0.975]) if len(values) >= MANY else (values.min(), values.max())
+    return Interval(float(values.mean()), *map(float, ends))

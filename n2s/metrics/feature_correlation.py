@@ -1,36 +1,34 @@
 """How well each dimension of a feature is decoded: its correlation over clips, and the quartiles over dimensions."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from n2s.metrics.clip_scores import exchanged
+from n2s.metrics.clip_scores import Units, over_subjects
 from n2s.metrics.correlation import unit
-from n2s.metrics.intervals import t_interval
+from n2s.metrics.intervals import Interval
+from n2s.metrics.jackknife import jackknife_interval
 
 _BLOCK = 4096  # dimensions at once: AudioMAE tokens of a 4 s clip have 160,000
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
 
 def feature_correlations(
-    predicted: np.ndarray,
-    true: np.ndarray,
-    *,
-    stimulus: np.ndarray,
-    subject: np.ndarray,
-    n_permutations: int = 20,
-    seed: int = 0,
+    predicted: np.ndarray, true: np.ndarray, *, subject: np.ndarray, exchanges: np.ndarray
 ) -> dict[str, dict[str, np.ndarray]]:
     """Pearson correlation over a subject's clips of each dimension, and the same with its predictions exchanged.
 
-    0 where a dimension never changes: so it is for the mean of the training clips, which needs no row of its own.
+    0 where a predicted dimension never changes: so it is for the mean of the training clips, which needs no row of its
+    own. NaN where the true one never changes: no decoder could have any.
 
     Parameters
     ----------
     predicted, true
         (n, d) or (n, ..., d); axes after the first are flattened.
-    stimulus, subject
-        (n,) Predictions are exchanged within a subject, and between stimuli.
-    n_permutations, seed
-        Of the exchanges.
+    subject
+        (n,)
+    exchanges
+        (p, n) Whose prediction each clip gets, as `n2s.metrics.clip_scores.exchanged` gives it.
 
     Returns
     -------
@@ -41,10 +39,10 @@ def feature_correlations(
     ValueError
         Shapes that do not fit, or a subject with fewer than three clips.
     """
-    if predicted.shape != true.shape or true.ndim < 2 or not len(true) == len(stimulus) == len(subject):
+    if predicted.shape != true.shape or true.ndim < 2 or not len(true) == len(subject) == exchanges.shape[1]:
         raise ValueError(
-            f"predicted is {predicted.shape}, true {true.shape}, with {len(stimulus)} stimuli and {len(subject)} subjects; "
-            "expected (n, d) of both, and n."
+            f"predicted is {predicted.shape}, true {true.shape}, with {len(subject)} subjects and exchanges "
+            f"{exchanges.shape}; expected (n, d) of both, n and (p, n)."
         )
     names, counts = np.unique(subject, return_counts=True)
     if counts.min() < 3:
@@ -52,7 +50,6 @@ def feature_correlations(
             f"subject '{names[counts.argmin()]}' has {counts.min()} clips: no correlation. Expected 3 or more."
         )
     predicted, true = (values.reshape(len(values), -1) for values in (predicted, true))
-    exchanges = exchanged(stimulus, subject, n_permutations=n_permutations, seed=seed)
     found: dict[str, dict[str, np.ndarray]] = {"model": {}, "shuffled": {}}
     for name in names:
         clips = np.flatnonzero(subject == name)
@@ -63,35 +60,66 @@ def feature_correlations(
     return found
 
 
+def median_intervals(
+    predicted: np.ndarray, true: np.ndarray, *, subject: np.ndarray, units: Units
+) -> dict[str, Interval]:
+    """The correlation of the median dimension of each subject, with its jackknife interval over units."""
+    predicted, true = (np.asarray(values).reshape(len(values), -1) for values in (predicted, true))
+    found = {}
+    for name in np.unique(subject):
+        clips = np.flatnonzero(subject == name)
+
+        def median(some: np.ndarray, clips: np.ndarray = clips) -> float:
+            rows, order = clips[some], np.arange(len(some))[None]
+            blocks = [slice(first, first + _BLOCK) for first in range(0, true.shape[1], _BLOCK)]
+            return _quantile(
+                np.concatenate([_by_order(predicted[rows, one], true[rows, one], order)[0] for one in blocks]), 0.5
+            )
+
+        found[str(name)] = jackknife_interval(median, units.of[clips], bounds=(-1.0, 1.0))
+    return found
+
+
 def _by_order(predicted: np.ndarray, true: np.ndarray, orders: np.ndarray) -> np.ndarray:
     """(n, d), (n, d) and orders (p, n) of the predicted clips -> (p, d)."""
     x, y = unit(predicted, 0), unit(true, 0)
+    y[:, ~y.any(0)] = np.nan
     return np.stack([np.einsum("nd,nd->d", x[order], y) for order in orders])
 
 
-def summarize_correlations(found: dict[str, dict[str, np.ndarray]]) -> dict:
-    """Quartiles over dimensions of each subject, and the subjects' median dimension with its t interval, as JSON types.
+def summarize_correlations(
+    found: Mapping[str, Mapping[str, np.ndarray]], medians: Mapping[str, Mapping[str, Interval]], *, words: str
+) -> dict:
+    """Quartiles over dimensions of each subject, and the median dimension of the subjects, as JSON types.
+
+    Parameters
+    ----------
+    found
+        What `feature_correlations` gives, and other decoders by the name of their row.
+    medians
+        What `median_intervals` gives, by row.
+    words
+        What the intervals of one subject are over.
 
     Returns
     -------
-    For ``model`` and ``shuffled`` (all exchanges together): ``mean`` of the subjects' medians, ``low`` and ``high`` (95% t
-    interval over subjects) and ``deviation`` (None of a single subject), and ``per_subject`` with ``q25``, ``median``,
-    ``q75``.
+    Of each row of ``medians`` what `n2s.metrics.clip_scores.over_subjects` makes of it, and ``q25``, ``median``, ``q75`` of
+    each subject. Of ``shuffled`` (all exchanges together) the same without intervals: those of its medians are of no use.
     """
     summary = {}
     for row, by_subject in found.items():
-        quartiles = {
-            name: {key: float(np.quantile(values, q)) for key, q in QUARTILES.items()}
-            for name, values in by_subject.items()
+        of_row = medians.get(row) or {
+            name: Interval(_quantile(values, 0.5), None, None) for name, values in by_subject.items()
         }
-        medians = np.array([values["median"] for values in quartiles.values()])
-        several = len(medians) > 1
-        low, high = t_interval(medians, bounds=(-1.0, 1.0))[1:] if several else (None, None)
-        summary[row] = {
-            "mean": float(medians.mean()),
-            "low": low,
-            "high": high,
-            "deviation": float(medians.std(ddof=1)) if several else None,
-            "per_subject": quartiles,
-        }
+        summary[row] = over_subjects(of_row, words, (-1.0, 1.0))
+        if row == "shuffled":
+            summary[row] |= {"interval": "all exchanges together", "low": None, "high": None}
+        for name, values in by_subject.items():
+            summary[row]["per_subject"][name] |= {key: _quantile(values, q) for key, q in QUARTILES.items()}
     return summary
+
+
+def _quantile(values: np.ndarray, q: float) -> float | None:
+    """Over the dimensions that have a correlation; None where none has."""
+    values = values[np.isfinite(values)]
+    return float(np.quantile(values, q)) if len(values) else None

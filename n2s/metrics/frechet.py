@@ -39,33 +39,16 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
             "distances of as many rows only.",
             stacklevel=2,
         )
-    return _distance(a, np.ones(len(a)), b, np.ones(len(b)))
-
-
-def resampled_frechet_distance(a: np.ndarray, b: np.ndarray, rows_a: np.ndarray, rows_b: np.ndarray) -> float:
-    """`frechet_distance` of ``a[rows_a]`` and ``b[rows_b]``, where rows may repeat: each is computed with once."""
-    (once_a, count_a), (once_b, count_b) = (np.unique(rows, return_counts=True) for rows in (rows_a, rows_b))
-    return _distance(
-        np.asarray(a[once_a], np.float64),
-        count_a.astype(float),
-        np.asarray(b[once_b], np.float64),
-        count_b.astype(float),
-    )
-
-
-def _distance(a: np.ndarray, weight_a: np.ndarray, b: np.ndarray, weight_b: np.ndarray) -> float:
-    """Of rows that stand for as many as their weight each."""
-    (mean_a, root_a), (mean_b, root_b) = _moments(a, weight_a), _moments(b, weight_b)
+    (mean_a, root_a), (mean_b, root_b) = _moments(a), _moments(b)
     overlap = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
     squares = np.square(mean_a - mean_b).sum() + np.square(root_a).sum() + np.square(root_b).sum()
     return float(max(0.0, squares - 2 * overlap))  # equal sets: rounding may leave -1e-13
 
 
-def _moments(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (d,), and R (min(n, d), d) whose ``R^T R`` is the covariance."""
-    total = weight.sum()
-    mean = weight @ values / total
-    root = (values - mean) * np.sqrt(weight / (total - 1))[:, None]
+    mean = values.mean(0)
+    root = (values - mean) / np.sqrt(len(values) - 1)
     return mean, root if len(root) <= root.shape[1] else np.linalg.qr(root, mode="r")
 
 

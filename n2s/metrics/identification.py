@@ -7,15 +7,19 @@ here.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from n2s.metrics.clip_scores import summarize_clips
-from n2s.metrics.controls import ranks_ties_at_random, shuffled_ranks
+from n2s.metrics.clip_scores import Units, summarize_clips
+from n2s.metrics.controls import ranks_ties_at_random
 from n2s.metrics.correlation import unit
 from n2s.metrics.retrieval import ranks
 
 N_WAYS = (2, 5, 10, 50)
+MIN_DIMENSIONS = 3  # of a vector whose correlation tells more than a sign
+_TIE = 1e-6  # weight of the distance beside a correlation: it orders what correlates equally, and nothing else
 
 
 def correlations(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
@@ -23,31 +27,116 @@ def correlations(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
     0 where either never changes. Bring dimensions of different scale to one before (z-scored on training data).
     """
-    if predicted.ndim != 2 or candidates.ndim != 2 or predicted.shape[1] != candidates.shape[1]:
-        raise ValueError(f"predicted is {predicted.shape}, candidates {candidates.shape}; expected (n, d) and (k, d).")
+    _check_dimensions(predicted, candidates)
     return unit(predicted, 1) @ unit(candidates, 1).T
 
 
-def n_way_accuracy(ranks: np.ndarray, n_candidates: int, n_way: int) -> np.ndarray:
-    """Probability that the true candidate is first of ``n_way``: ranks (..., n), 0 the best -> (..., n)."""
+def similarities(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """How alike each prediction is to each candidate, ``(n, d), (k, d) -> (n, k)``; a candidate is most like itself.
+
+    With three dimensions or more it is the correlation over dimensions. It knows no level: of candidates that correlate
+    equally (a sound and its louder copy, two that never change), the nearer one is the more alike. With one or two
+    dimensions a correlation is not defined or only a sign, and the negative Euclidean distance takes its place.
+
+    Bring dimensions of different scale to one before (z-scored on training data).
+    """
+    _check_dimensions(predicted, candidates)
+    x, y = np.asarray(predicted, np.float64), np.asarray(candidates, np.float64)
+    if x.shape[1] < MIN_DIMENSIONS:
+        return -np.linalg.norm(x[:, None] - y[None], axis=2)
+    distance = np.sqrt(np.maximum((x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T, 0))
+    return correlations(x, y) - _TIE * distance / (1 + distance)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What each clip has to be told from.
+
+    Equal candidates (the same sound twice) are one: no decoder could tell them apart. The candidates of a person are what
+    this person heard: among those of others, knowing who listens would already help.
+
+    Attributes
+    ----------
+    candidates
+        (k, d) True features, each different from every other.
+    target
+        (n,) Index of each clip's true candidate.
+    own
+        (n, k) Whether the person who heard the clip heard the candidate.
+    kind
+        Index among ``candidates`` of each one that was given.
+    """
+
+    candidates: np.ndarray
+    target: np.ndarray
+    own: np.ndarray
+    kind: np.ndarray
+
+    @classmethod
+    def of(cls, candidates: np.ndarray, target: np.ndarray, subject: np.ndarray) -> "Choice":
+        """Of candidates as they come, some of them perhaps equal, and the index of each clip's true one."""
+        numbers: dict[bytes, int] = {}
+        rows = np.ascontiguousarray(candidates) + 0.0  # -0 is 0
+        kind = np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows])
+        first = np.unique(kind, return_index=True)[1]
+        target = kind[target]
+        own = np.zeros((len(target), len(first)), bool)
+        for name in np.unique(subject):
+            rows = np.flatnonzero(np.asarray(subject) == name)
+            own[np.ix_(rows, np.unique(target[rows]))] = True
+        return cls(candidates[first], target, own, kind)
+
+    @cached_property
+    def n_candidates(self) -> np.ndarray:
+        """(n,) How many candidates each clip has, the true one among them."""
+        return self.own.sum(1)
+
+    def similarities(self, predicted: np.ndarray) -> np.ndarray:
+        """(n, d), or (1, d) for all, -> (n, k): minus infinity where the person did not hear the candidate."""
+        return np.where(self.own, similarities(predicted, self.candidates), -np.inf)
+
+    def merged(self, scores: np.ndarray) -> np.ndarray:
+        """Scores of the candidates as they were given -> (n, k): of equal ones the largest counts."""
+        found = np.full(self.own.shape, -np.inf)
+        for place, kind in enumerate(self.kind):
+            np.maximum(found[:, kind], scores[:, place], out=found[:, kind])
+        return np.where(self.own, found, -np.inf)
+
+    def ranks(self, scores: np.ndarray) -> np.ndarray:
+        """(n, k) -> (n,): 0 is the best; ties count as wrong."""
+        return np.minimum(ranks(scores, self.target), self.n_candidates - 1)
+
+
+def n_way_accuracy(ranks: np.ndarray, n_candidates: int | np.ndarray, n_way: int) -> np.ndarray:
+    """Probability that the true candidate is first of ``n_way``: ranks (..., n), 0 the best -> (..., n).
+
+    ``n_candidates`` is one number, or (n,) of each clip.
+    """
+    ranks, sizes = np.asarray(ranks), np.asarray(n_candidates)
+    if sizes.ndim:
+        found = np.empty(ranks.shape)
+        for k in np.unique(sizes):
+            found[..., sizes == k] = n_way_accuracy(ranks[..., sizes == k], int(k), n_way)
+        return found
     if not 2 <= n_way <= n_candidates:
         raise ValueError(f"{n_way}-way identification among {n_candidates} candidates; expected 2 to {n_candidates}.")
     beaten, drawn = n_candidates - 1 - np.arange(n_candidates)[:, None], np.arange(n_way - 1)
     by_rank = (np.maximum(beaten - drawn, 0) / (n_candidates - 1 - drawn)).prod(1)
-    return by_rank[np.asarray(ranks)]
+    return by_rank[ranks]
 
 
 def identification(true: np.ndarray, decoded: np.ndarray, n_way: int) -> float:
-    """Share of clips that their decoded feature finds among ``n_way``, by correlation; ``1 / n_way`` is chance.
+    """Share of clips that their decoded feature finds among ``n_way``; ``1 / n_way`` is chance.
 
-    The mean over clips, and over all draws of the ``n_way - 1`` other clips.
+    The most alike is found by `similarities`. It is the mean over clips, and over all draws of the ``n_way - 1`` other
+    clips. Clips that are equal count as one candidate.
 
     Parameters
     ----------
     true, decoded
         (n, d) Row i of both is of clip i. Bring dimensions of different scale to one before.
     n_way
-        2 (pairwise identification) to n (top-1 accuracy).
+        2 (pairwise identification) to the number of clips that differ (top-1 accuracy).
 
     Raises
     ------
@@ -60,69 +149,74 @@ def identification(true: np.ndarray, decoded: np.ndarray, n_way: int) -> float:
     for name, values in (("true", true), ("decoded", decoded)):
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds NaN or infinity.")
-    found = ranks(correlations(decoded, true), np.arange(len(true)))
-    return float(n_way_accuracy(found, len(true), n_way).mean())
+    choice = Choice.of(true, np.arange(len(true)), np.zeros(len(true)))
+    found = choice.ranks(choice.similarities(decoded))
+    return float(n_way_accuracy(found, len(choice.candidates), n_way).mean())
 
 
 def identification_ranks(
     predicted: np.ndarray,
-    candidates: np.ndarray,
-    target: np.ndarray,
-    subject: np.ndarray,
+    choice: Choice,
     *,
-    train_mean: np.ndarray,
+    exchanges: np.ndarray,
+    means: dict[str, np.ndarray],
     ceiling: np.ndarray | None = None,
-    n_permutations: int = 200,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Ranks of the true clip by correlation, of the model and its controls.
+    """Ranks of the true clip by `similarities`, of the model and its controls.
 
     Parameters
     ----------
     predicted
         (n, d) Decoded feature of each window.
-    candidates
-        (k, d) True feature of each clip, every clip once: two equal ones would tie, and ties count as wrong.
-    target
-        (n,) Index of the true candidate.
-    subject
-        (n,) Responses are exchanged within a subject only.
-    train_mean
-        (d,) Mean of the training targets: the prediction that needs no brain.
+    choice
+        The candidates of each.
+    exchanges
+        (p, n) Whose prediction each clip gets, as `n2s.metrics.clip_scores.exchanged` gives it.
+    means
+        Predictions that need no brain, by the name of their row: (d,), or (n, d) where they differ.
     ceiling
         (n, d) What the best possible decoder would give.
-    n_permutations, seed
-        Of the exchanges.
+    seed
+        Of ties of the means, which are drawn.
 
     Returns
     -------
-    ``model`` (n,), ``shuffled`` (p, n), ``mean_prediction`` (n,) and, where given, ``ceiling`` (n,).
+    ``model`` (n,), ``shuffled`` (p, n), (n,) of each of the means and, where given, ``ceiling`` (n,).
     """
-    scores, rng = correlations(predicted, candidates), np.random.default_rng(seed)
-    constant = np.broadcast_to(correlations(train_mean[None], candidates), scores.shape)
-    found = {
-        "model": ranks(scores, target),
-        "shuffled": shuffled_ranks(scores, target, subject, n_permutations=n_permutations, seed=seed),
-        # a mean of z-scored targets is zero and ties with all: drawn at random, it stands at chance
-        "mean_prediction": ranks_ties_at_random(constant, target, rng),
-    }
-    return found if ceiling is None else found | {"ceiling": ranks(correlations(ceiling, candidates), target)}
+    scores, rng = choice.similarities(predicted), np.random.default_rng(seed)
+    found = {"model": choice.ranks(scores), "shuffled": np.stack([choice.ranks(scores[order]) for order in exchanges])}
+    for row, mean in means.items():
+        constant = choice.similarities(np.atleast_2d(mean))
+        found[row] = np.minimum(ranks_ties_at_random(constant, choice.target, rng), choice.n_candidates - 1)
+    return found if ceiling is None else found | {"ceiling": choice.ranks(choice.similarities(ceiling))}
 
 
 def summarize_identification(
-    found: dict[str, np.ndarray], subject: np.ndarray, n_candidates: int, *, n_ways: Sequence[int] = N_WAYS
+    found: dict[str, np.ndarray],
+    subject: np.ndarray,
+    n_candidates: int | np.ndarray,
+    *,
+    units: Units,
+    n_ways: Sequence[int] = N_WAYS,
 ) -> dict[int, dict]:
     """For each N: what `n2s.metrics.clip_scores.summarize_clips` makes of the accuracy, and ``chance``, 1 / N.
 
-    An N above the number of candidates is left out.
+    ``n_candidates`` is one number, or (n,) of each clip. An N above anybody's number of candidates is left out.
     """
     return {
         n_way: summarize_clips(
             {row: n_way_accuracy(values, n_candidates, n_way) for row, values in found.items()},
             subject,
+            units=units,
             bounds=(0.0, 1.0),
         )
         | {"chance": 1 / n_way}
         for n_way in n_ways
-        if n_way <= n_candidates
+        if n_way <= np.min(n_candidates)
     }
+
+
+def _check_dimensions(predicted: np.ndarray, candidates: np.ndarray) -> None:
+    if predicted.ndim != 2 or candidates.ndim != 2 or predicted.shape[1] != candidates.shape[1]:
+        raise ValueError(f"predicted is {predicted.shape}, candidates {candidates.shape}; expected (n, d) and (k, d).")

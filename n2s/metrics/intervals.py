@@ -1,7 +1,6 @@
 """How sure a score is: intervals of a mean over subjects or over clusters, of a share, and of any score of clips."""
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -181,57 +180,3 @@ def effective_number(values: np.ndarray, cluster: np.ndarray) -> float:
     if not spread:
         return float(len(found.size))
     return spread / found.variance if found.variance else math.inf
-
-
-def bootstrap_interval(
-    score: Callable[[np.ndarray], float],
-    n_clips: int,
-    *,
-    halves: bool = False,
-    n_resamples: int = 500,
-    seed: int = 0,
-    level: float = 0.95,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
-) -> Interval:
-    """A score of all clips, and how far it would lie elsewhere with as many other clips of the kind.
-
-    The quantiles of resamples are moved so that their mean falls on the score. For a mean this changes next to nothing;
-    a distance between sets is larger wherever clips repeat or are few, and unmoved quantiles would lie above it.
-
-    Parameters
-    ----------
-    score
-        (m,) indices of clips -> the score.
-    n_clips
-        n.
-    halves
-        Resample half of the clips without repeats in place of n with repeats. For a mean both say the same; of a
-        Fréchet distance of 150 clips in 128 dimensions, where repeats blur how many clips there are, this finds 1.6
-        times the true deviation, and the bootstrap 3.5 times.
-    n_resamples
-        How many.
-    seed
-        Of the resamples: two scores of the same clips and seed see the same.
-    level
-        Share of the resamples inside.
-    bounds
-        The lowest and highest possible score.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two clips, four for halves.
-    """
-    if n_clips < (4 if halves else 2):
-        raise ValueError(f"{n_clips} clips are too few to resample; expected {4 if halves else 2} or more.")
-    rng = np.random.default_rng(seed)
-    half = n_clips // 2
-    if halves:
-        draws = [score(rng.permutation(n_clips)[:half]) for _ in range(n_resamples)]
-    else:
-        draws = [score(rng.integers(n_clips, size=n_clips)) for _ in range(n_resamples)]
-    # the mean of h of n, without repeats, has the variance s^2 (1/h - 1/n): that of all n, times (n - h) / h
-    scale = math.sqrt(half / (n_clips - half)) if halves else 1.0
-    value = float(score(np.arange(n_clips)))
-    low, high = value + scale * (np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) - np.mean(draws))
-    return Interval(value, max(bounds[0], float(low)), min(bounds[1], float(high)))

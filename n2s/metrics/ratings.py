@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from n2s.metrics.agreement import alpha_of, coincidences, pairwise_spearman
+from n2s.metrics.controls import holm
 
 #: The scale: 1 "not similar at all" to 7 "identical".
 N_LEVELS = 7
@@ -95,15 +96,6 @@ def exchange_test(difference: np.ndarray, rng: np.random.Generator, n_permutatio
     return float((1 + as_large) / (1 + n_permutations))
 
 
-def holm(p: list[float]) -> list[float]:
-    """Correct the p of several tests so that the chance of any false one is kept (Holm 1979)."""
-    corrected, highest = [0.0] * len(p), 0.0
-    for place, i in enumerate(np.argsort(p, kind="stable")):
-        highest = max(highest, min(1.0, (len(p) - place) * p[i]))
-        corrected[i] = highest
-    return corrected
-
-
 def _pairs(
     ratings: np.ndarray, methods: list[str], rng: np.random.Generator, *, n_bootstrap: int, n_permutations: int
 ) -> list[dict]:
@@ -118,7 +110,7 @@ def _pairs(
             | {"n_clips": int(np.isfinite(difference).any(0).sum())}
             | {"p": exchange_test(difference, rng, n_permutations)}
         )
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+    for row, p in zip(rows, holm(np.array([row["p"] for row in rows])).tolist(), strict=True):
         row["p_holm"] = p
     return rows
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from n2s.errors import UserError
-from n2s.metrics.clip_scores import exchanged
-from n2s.metrics.intervals import Interval, bootstrap_interval, t_interval
 
 _COLUMNS = 2**14  # dimensions whose products are summed at once: AudioMAE's tokens of a clip of 4 s are 160,000
 
@@ -52,17 +50,25 @@ def classify(
 
 
 def fold_groups(
-    labels: np.ndarray, stimulus: np.ndarray, start_s: np.ndarray, *, n_folds: int = 5
+    labels: np.ndarray,
+    stimulus: np.ndarray,
+    start_s: np.ndarray,
+    *,
+    subject: np.ndarray | None = None,
+    n_folds: int = 5,
 ) -> tuple[np.ndarray, bool]:
     """What must not be parted by folds, (n,) of clips; and whether that is whole stimuli.
 
-    Where a label has fewer stimuli than there are folds (two test stories, a man's and a woman's), each stimulus is cut in
+    Where a label has fewer stimuli of a subject than there are folds (two test stories, a man's and a woman's), each stimulus is cut in
     time into as many stretches, and these are kept together. Then a classifier may tell two recordings apart by anything,
-    not only by their kind: say so. And where each run's mean was taken away, a label that is the same throughout a run is
-    gone with it, and accuracy falls below chance: a stretch left out lies on the other side of the mean of the rest.
+    not only by their kind: say so. Where each run's mean was taken away, a label that is the same throughout a run is
+    gone with it. Accuracy then falls below chance, because a stretch that is left out lies on the other side of the mean
+    of the rest.
     """
     labels, stimulus, start_s = np.asarray(labels), np.asarray(stimulus).astype(str), np.asarray(start_s)
-    if all(len(np.unique(stimulus[labels == label])) >= n_folds for label in np.unique(labels)):
+    subject = np.zeros(len(labels)) if subject is None else np.asarray(subject)
+    pairs = {*zip(subject, labels, strict=True)}
+    if all(len(np.unique(stimulus[(subject == who) & (labels == label)])) >= n_folds for who, label in pairs):
         return stimulus, True
     groups = np.empty(len(stimulus), dtype=object)
     for name in np.unique(stimulus):
@@ -78,11 +84,11 @@ def semantic_hits(
     *,
     stimulus: np.ndarray,
     subject: np.ndarray,
+    exchanges: np.ndarray,
     ceiling: np.ndarray | None = None,
     others: Mapping[str, np.ndarray] | None = None,
     n_folds: int = 5,
     penalty: float = 1.0,
-    n_permutations: int = 20,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Whether `classify` is right about each clip, subject by subject; `n2s.metrics.clip_scores.summarize_clips` sums it up.
@@ -93,14 +99,14 @@ def semantic_hits(
         (n, d) Decoded.
     labels, stimulus, subject
         (n,)
+    exchanges
+        (p, n) Whose features each clip gets, as `n2s.metrics.clip_scores.exchanged` gives it for these stimuli.
     ceiling
         (n, d) True features.
     others
         (n, d) By name: what other decoders make of the same clips, classified in the same folds.
     n_folds, penalty, seed
-        As for `classify`; ``seed`` also of the exchanges.
-    n_permutations
-        How often the subject's features are exchanged between stimuli.
+        As for `classify`.
 
     Returns
     -------
@@ -108,7 +114,6 @@ def semantic_hits(
     tells), where given ``ceiling`` (n,), and (n,) of each of the others.
     """
     labels, stimulus, subject = np.asarray(labels), np.asarray(stimulus), np.asarray(subject)
-    exchanges = exchanged(stimulus, subject, n_permutations=n_permutations, seed=seed)
     given = {"model": features} | ({} if ceiling is None else {"ceiling": ceiling}) | dict(others or {})
     hits = {row: np.zeros(len(labels)) for row in (*given, "mean_prediction")}
     hits["shuffled"] = np.zeros(exchanges.shape)
@@ -133,37 +138,11 @@ def semantic_hits(
     return hits
 
 
-def ahead(one: np.ndarray, other: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray, seed: int = 0) -> dict:
-    """How far one decoder's hits (n,) are ahead of another's on the same clips, as plain JSON types.
-
-    ``mean`` of the subjects' differences of accuracy, ``low`` and ``high``, ``interval`` (which kind it is, in words) and
-    ``per_subject`` with ``value``, ``low``, ``high``. Of a single subject, whole stimuli are drawn again, since the clips of
-    one are alike.
-    """
-    gap, stimulus, subject = np.asarray(one) - np.asarray(other), np.asarray(stimulus), np.asarray(subject)
-    found: dict[str, Interval] = {}
-    for name in np.unique(subject):
-        mine = subject == name
-        group = np.unique(stimulus[mine], return_inverse=True)[1]
-        total, count = np.bincount(group, gap[mine]), np.bincount(group)
-        found[str(name)] = bootstrap_interval(
-            lambda drawn, total=total, count=count: total[drawn].sum() / count[drawn].sum(),
-            len(count),
-            bounds=(-1.0, 1.0),
-            seed=seed,
-        )
-    several = len(found) > 1
-    over = next(iter(found.values()))
-    if several:
-        over = t_interval(np.array([interval.mean for interval in found.values()]), bounds=(-1.0, 1.0))
-    return {
-        "interval": "95% t interval over subjects" if several else "95% bootstrap interval over stimuli",
-        **{end: float(value) for end, value in over._asdict().items()},
-        "per_subject": {
-            name: {"value": float(one.mean), "low": float(one.low), "high": float(one.high)}
-            for name, one in found.items()
-        },
-    }
+def common_label(labels: np.ndarray, subject: np.ndarray) -> float:
+    """What a guess gets: each subject's commonest label, always; the mean over subjects."""
+    labels, subject = np.asarray(labels), np.asarray(subject)
+    counts = [np.unique(labels[subject == name], return_counts=True)[1] for name in np.unique(subject)]
+    return float(np.mean([count.max() / count.sum() for count in counts]))
 
 
 def tsne(features: np.ndarray, *, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:

@@ -14,10 +14,11 @@ def mel_pcc(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
     Of one clip alone, ``(f, t), (f, t) -> ()``.
 
-    0 where either never changes: a flat prediction is worth nothing.
+    0 of a prediction that never changes: it is worth nothing. NaN where the true clip never changes, such as silence: no
+    decoder could have a correlation with it.
     """
-    predicted, true = _alike(predicted, true)
-    return (unit(_flat(predicted), -1) * unit(_flat(true), -1)).sum(-1)
+    predicted, true = (unit(_flat(values), -1) for values in _alike(predicted, true))
+    return np.where(true.any(-1), (predicted * true).sum(-1), np.nan)[()]
 
 
 def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> np.ndarray:

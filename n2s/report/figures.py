@@ -83,7 +83,12 @@ def bars_by_subject(subjects: list[str], scores: dict[str, dict[str, dict]], row
             labels, values, yerr=np.maximum([values - low, high - values], 0), color=COLORS["model"], ecolor="black",
             capsize=3, width=0.6, label=rows["model"],
         )  # fmt: skip
-        for row in ("ceiling", "no_brain", "shuffled", "chance"):
+        own = (found.get("ceiling") or {}).get("per_subject")
+        if own:  # each subject's own: a mean of ceilings is nobody's
+            best = [np.nan if own[name]["value"] is None else own[name]["value"] for name in subjects]
+            ends = np.arange(len(subjects))
+            axes.hlines(best, ends - 0.42, ends + 0.42, color=COLORS["ceiling"], linewidth=1.8, label=rows["ceiling"])
+        for row in ("no_brain", "shuffled", "chance") if own else ("ceiling", "no_brain", "shuffled", "chance"):
             if found.get(row):
                 level = found[row]["mean"]
                 axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=rows[row])

@@ -50,7 +50,7 @@ def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what
     for place, (row, by_subject) in enumerate(found.items()):
         color = COLORS["shuffled"] if row == "shuffled" else next(colors)
         boxes = axes.boxplot(
-            [np.ravel(by_subject[name]) for name in subjects],
+            [by_subject[name][np.isfinite(by_subject[name])] for name in subjects],
             positions=np.arange(len(subjects)) + (place - (len(found) - 1) / 2) * width,
             widths=0.85 * width,
             whis=(5, 95),
@@ -72,7 +72,9 @@ def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what
     return Drawing("Correlation of decoded dimensions", figure, caption)
 
 
-def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, n_candidates: int) -> Drawing:
+def identification_curves(
+    ranks: Mapping[str, np.ndarray], subject: np.ndarray, n_candidates: int | np.ndarray
+) -> Drawing:
     """Accuracy of N-way identification against N, mean over subjects, with a thin line for each.
 
     Parameters
@@ -82,8 +84,9 @@ def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, 
     subject
         (n,)
     n_candidates
-        k: the largest N.
+        k, or (n,) of each clip where subjects heard different ones. The least is the largest N.
     """
+    every, n_candidates = np.broadcast_to(n_candidates, subject.shape), int(np.min(n_candidates))
     n_ways = np.unique(np.geomspace(2, n_candidates, _MOST_POINTS).round().astype(int))
     names = np.unique(subject)
     figure, (axes,) = blank_panels(1, width=8.5, height=4.6)
@@ -92,8 +95,8 @@ def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, 
             continue
         curves = np.array(
             [
-                [n_way_accuracy(ranks[row][..., subject == name], n_candidates, n_way).mean() for n_way in n_ways]
-                for name in names
+                [n_way_accuracy(ranks[row][..., own], every[own], n_way).mean() for n_way in n_ways]
+                for own in (subject == name for name in names)
             ]
         )
         style = "no_brain" if row == "mean_prediction" else row
@@ -112,8 +115,9 @@ def identification_curves(ranks: Mapping[str, np.ndarray], subject: np.ndarray, 
     axes.grid(which="major", color="#dddddd", linewidth=0.6)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     caption = (
-        f"How often the true clip is the most alike of N test clips, exact over all draws from {n_candidates}. Ties count "
-        "as wrong. Mean over subjects" + ("; thin: single subjects; shaded: 95% t interval." if len(names) > 1 else ".")
+        f"How often the true clip is the most alike of N test clips, exact over all draws from the {n_candidates}"
+        f"{'' if every.min() == every.max() else ' or more'} that the subject heard. Ties count as wrong. Mean over subjects"
+        + ("; thin: single subjects; shaded: 95% t interval." if len(names) > 1 else ".")
     )
     return Drawing("Identification of the test clip", figure, caption)
 
@@ -124,12 +128,12 @@ def identification_by_subject(summary: dict) -> Drawing:
     Parameters
     ----------
     summary
-        What `n2s.metrics.clip_result.ClipScores.summary` gives.
+        What `n2s.metrics.clip_evaluation.ClipScores.summary` gives.
     """
     rows = LABELS | {"no_brain": LABELS["mean_prediction"], "chance": "chance"}
     scores = {}
     k = summary["n_candidates"]
-    for n_way in dict.fromkeys(("2", str(min(10, k)))):
+    for n_way in dict.fromkeys(("2", str(min(10, k)))) if k > 1 else ():
         found = summary["identification"][n_way]
         scores[f"{n_way}-way identification (%)"] = {
             "model": found["model"],
@@ -140,7 +144,7 @@ def identification_by_subject(summary: dict) -> Drawing:
         }
     caption = (
         "Bars: how often each subject's clips are identified among 2 and among 10 test clips, with the 95% interval over "
-        "the clips. Lines: the controls, mean over subjects."
+        f"its {summary['units']['words']}. Lines: the controls, mean over subjects; the ceiling is each subject's own."
     )
     return Drawing("Identification by subject", bars_by_subject(list(summary["subjects"]), scores, rows), caption)
 

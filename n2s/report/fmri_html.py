@@ -8,9 +8,10 @@ import mne
 import numpy as np
 
 from n2s.errors import UserError, reading
-from n2s.metrics.clip_result import ClipResult, ClipScores
-from n2s.metrics.clip_summary import clip_columns, clip_notes, clip_scores, clip_table_rows
-from n2s.metrics.identification import correlations
+from n2s.metrics.clip_evaluation import ClipScores
+from n2s.metrics.clip_result import ClipResult
+from n2s.metrics.clip_summary import clip_columns, clip_headline, clip_notes, clip_scores, clip_table_rows, score_cell
+from n2s.metrics.identification import similarities
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.fmri_figures import (
@@ -67,10 +68,11 @@ def read_clip_sets(run_dir: Path) -> Iterator[tuple[str, dict, ClipScores]]:
 
 
 def clip_segments(scores: ClipScores) -> list[Retrieved]:
-    """Some decoded clips, from the best rank to the worst, with the test clips that they are most alike."""
-    result = scores.result
+    """Some decoded clips, from the best rank to the worst, with the clips of their subject that they are most alike."""
+    result, found = scores.result, similarities(scores.result.predicted, scores.result.candidates)
+    own = scores.choice.own[:, scores.choice.kind]
     return retrieved_segments(
-        correlations(result.predicted, result.candidates),
+        np.where(own, found, found.min(1, keepdims=True)),
         result.target,
         ranks=scores.ranks["model"],
         subject=result.subject,
@@ -80,12 +82,14 @@ def clip_segments(scores: ClipScores) -> list[Retrieved]:
 
 def clip_drawings(summary: dict, scores: ClipScores, windows: list[Retrieved]) -> Iterator[Drawing]:
     """The figures of one test set, in reading order."""
-    yield identification_by_subject(summary)
+    if summary["identification"]:
+        yield identification_by_subject(summary)
     result = scores.result
     yield correlation_quartiles(scores.correlations)
     ranks = dict(scores.ranks)
     ranks["ceiling"] = ranks.pop("ideal_observer", ranks["ceiling"])
-    yield identification_curves(ranks, result.subject, len(result.clips))
+    if summary["identification"]:
+        yield identification_curves(ranks, result.subject, scores.choice.n_candidates)
     if result.mel_predicted is not None:
         order = np.argsort(scores.mel["mel_pcc"]["model"])
         some = order[np.linspace(0, len(order) - 1, min(4, len(order))).astype(int)[::-1]]
@@ -135,32 +139,41 @@ def _voxels(run_dir: Path) -> Drawing | str:
 
 
 def _summary(summary: dict) -> str:
-    k = summary["n_candidates"]
-    top = summary["identification"][str(k)]
-    headline = (
-        f"From the responses of {summary['n_subjects']} subjects, the clip that was heard was the most alike of all {k} "
-        f"test clips in {100 * top['model']['mean']:.1f}% of cases; chance is {100 * top['chance']:.1f}%, and with the "
-        f"responses exchanged it was {100 * top['shuffled']['mean']:.1f}%."
-    )
     head = "".join(f"<th>{escape(text)}</th>" for text in ("", *clip_columns(summary)))
     rows = "".join(
         f'<tr class="{"model" if row[0] == "model" else "control"}">{"".join(f"<td>{escape(c)}</td>" for c in row)}</tr>'
         for row in clip_table_rows(summary)
     )
     return (
-        f'<p>{escape(headline)}</p><table class="n2s scores wide"><tr>{head}</tr>{rows}</table>'
+        f'<p>{escape(" ".join(clip_headline(summary)))}</p><table class="n2s scores wide"><tr>{head}</tr>{rows}</table>'
         f'<p class="note">{"<br>".join(map(escape, clip_notes(summary)))}</p>{_by_subject(summary)}'
     )
 
 
 def _by_subject(summary: dict) -> str:
-    columns = {
-        heading: (rows["model"]["per_subject"], scale) for heading, (rows, scale) in clip_columns(summary).items()
-    }
+    """A subject a row: the model's score with its interval, and below it the subject's own ceiling."""
+    columns = clip_columns(summary)
     head = "".join(f"<th>{escape(text)}</th>" for text in ("subject", "clips", *columns))
     rows = []
     for name, n in summary["subjects"].items():
-        values = [(own[name].get("value", own[name].get("median")), scale) for own, scale in columns.values()]
-        cells = "".join("<td>-</td>" if value is None else f"<td>{scale * value:.3g}</td>" for value, scale in values)
+        cells = "".join(f"<td>{_own_cell(scores, name, scale)}</td>" for scores, scale in columns.values())
         rows.append(f"<tr><td>{escape(name)}</td><td>{n}</td>{cells}</tr>")
-    return f'<table class="n2s scores wide"><tr>{head}</tr>{"".join(rows)}</table>'
+    over = f"over its {summary['units']['words']}"
+    return (
+        f'<table class="n2s scores wide"><tr>{head}</tr>{"".join(rows)}</table>'
+        f'<p class="note">Each subject\'s model with its 95% interval {over}, and the ceiling of the same subject.</p>'
+    )
+
+
+def _own_cell(scores: dict, subject: str, scale: float) -> str:
+    def own(row: str) -> dict | None:
+        found = scores.get(row, {}).get("per_subject", {}).get(subject)
+        return found and {"mean": found["value"], "low": found["low"], "high": found["high"]}
+
+    best = own("ideal_observer") or own("ceiling")
+    end = (
+        ""
+        if best is None or best["mean"] is None
+        else f"<br><small>ceiling {score_cell(best | {'low': None}, scale)}</small>"
+    )
+    return escape(score_cell(own("model"), scale)) + end

@@ -5,22 +5,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from n2s.features.audio import read_audio
 from n2s.features.feature import ClipFeature
-from n2s.metrics.intervals import bootstrap_interval, t_interval
+from n2s.metrics.claims import probability
+from n2s.metrics.clip_scores import Units, same_for_all
+from n2s.metrics.intervals import t_interval
+from n2s.report.sound_claims import claims_text, sound_claims
 from n2s.report.sound_methods import METHODS
 from n2s.report.sound_networks import Heard, Networks, hear
 from n2s.report.sound_pairs import SFREQ, Sounds
-from n2s.report.sound_scores import SCORES, absent, by_clip, score_sounds
+from n2s.report.sound_scores import SCORES, absent, score_sounds
+from n2s.report.sound_units import sound_units, units_of
 from n2s.runs.predictions import STIMULUS, read_manifest
 from n2s.studies.study import Stimulus
 from n2s.tasks.sound_options import SoundOptions
 
 N_WAYS = (2, 5, 10, 50)
-SHUFFLED = "shuffled"  # the method that the others are to be ahead of
 
 
 def chosen_networks(options: SoundOptions) -> Networks:
@@ -29,12 +33,10 @@ def chosen_networks(options: SoundOptions) -> Networks:
     return Networks.load(cnn14_weights=cnn14, vggish_weights=vggish, clap=options.clap)
 
 
-def score_methods(
-    folder: Path, networks: Networks, *, feature: ClipFeature | None = None, seed: int = 0, n_resamples: int = 500
-) -> dict:
+def score_methods(folder: Path, networks: Networks, *, feature: ClipFeature | None = None, seed: int = 0) -> dict:
     """Score all sounds of a manifest against what was heard.
 
-    Subjects are scored apart: they heard the same clips, and in identification a clip must have no twin.
+    Subjects are scored apart: each clip is told from those that the same subject heard.
 
     Parameters
     ----------
@@ -45,25 +47,27 @@ def score_methods(
     feature
         What the semantic stage decodes: identification by the semantic stage's target. It is z-scored over the clips of each method: what
         all its sounds have in common tells no clip.
-    seed, n_resamples
-        Of the intervals and exchanges.
+    seed
+        Of the exchanges.
 
     Returns
     -------
-    Plain JSON types: ``subjects``: subject -> method -> ``n_clips``, ``scores`` (see `score_sounds`) and, of methods with
-    all clips, ``ahead``: how far it is ahead of ``shuffled`` in 2-way identification, clip by clip, with an interval;
+    Plain JSON types: ``subjects``: subject -> method -> ``n_clips``, ``scores`` (see `score_sounds`), ``ahead``: how far it
+    is ahead of chance in 2-way identification of each kind, and ``claims``: what may be said of it (see `sound_claims`);
     ``over_subjects``: the same as a mean with its t interval and ``deviation`` over subjects, where there are several;
-    ``absent``: why scores are not there, by network; ``left_out``: methods with fewer than two sounds of a subject.
+    ``units``: what the intervals of one subject are over, by subject, in words; ``absent``: why scores are not there, by
+    network; ``left_out``: methods with fewer than two sounds of a subject.
     """
     table = read_manifest(folder)
     console = Console(quiet=True)
-    found, lacking, left_out = {}, {}, []
+    found, lacking, left_out, words = {}, {}, [], {}
     for subject, rows in table.groupby("subject"):
         paths = {method: dict(zip(own["clip"], own.path, strict=True)) for method, own in rows.groupby("method")}
         true = paths.pop(STIMULUS)
         heard = _heard(folder, true, networks, feature, console)
         lacking = absent(heard)
-        found[subject], identified = {}, {}
+        found[subject] = {}
+        units, words[subject] = _units(rows[rows.method == STIMULUS], list(true), folder)
         for method in (name for name in METHODS if name in paths):
             clips = [clip for clip in true if clip in paths[method]]
             if len(clips) < 2:
@@ -73,42 +77,65 @@ def score_methods(
             own = {clip: paths[method][clip] for clip in clips}
             generated = _heard(folder, own, networks, feature, console)
             n_ways = [n_way for n_way in N_WAYS if n_way <= len(clips)]
-            scores = score_sounds(_part(heard, places), generated, n_ways=n_ways, n_resamples=n_resamples, seed=seed)
-            found[subject][method] = {"n_clips": len(clips), "scores": scores}
-            if len(clips) == len(true):
-                identified[method] = _two_way(heard, generated)
-        for method in identified.keys() - {SHUFFLED} if SHUFFLED in identified else ():
-            found[subject][method]["ahead"] = {
-                kind: _difference(values, identified[SHUFFLED][kind], n_resamples=n_resamples, seed=seed)
-                for kind, values in identified[method].items()
-            }
+            some = units._replace(of=units.of[places])
+            scores = score_sounds(_part(heard, places), generated, units=some, n_ways=n_ways, seed=seed)
+            found[subject][method] = _entry(len(clips), scores)
     over = over_subjects(found) if len(found) > 1 else {}
     return {
-        "subjects": found, "over_subjects": over, "absent": lacking, "left_out": left_out, "methods": METHODS, "seed": seed
+        "subjects": found, "over_subjects": over, "units": words, "absent": lacking, "left_out": left_out,
+        "methods": METHODS, "seed": seed,
     }  # fmt: skip
 
 
+def _entry(n_clips: int, scores: dict) -> dict:
+    ahead = {name.partition("@")[0]: one["ahead"] for name, one in scores.items() if name.endswith("@2")}
+    return {"n_clips": n_clips, "scores": scores, "ahead": ahead, "claims": sound_claims(scores)}
+
+
+def _units(rows: pd.DataFrame, clips: list[str], folder: Path) -> tuple[Units, str]:
+    """What is independent among a subject's clips, and that in words: by the manifest, where it tells stimuli."""
+    if "stimulus" not in rows:
+        return sound_units(clips, None, folder / STIMULUS)
+    units = units_of(rows.reset_index(drop=True))
+    return units, f"{len(set(units.of))} {units.words}"
+
+
 def over_subjects(found: dict) -> dict:
-    """Method -> ``n_clips`` (of a subject, at most), ``scores`` and ``ahead``, of what every subject has."""
+    """Method -> ``n_clips`` (of a subject, at most), ``scores``, ``ahead`` and ``claims``, of what every subject has."""
     several = list(found.values())
     over = {}
     for method in (name for name in several[0] if all(name in one for one in several)):
         ones = [one[method] for one in several]
         scores = {}
         for name, entry in ones[0]["scores"].items():
-            values = [one["scores"].get(name, {"generated": {"mean": None}})["generated"]["mean"] for one in ones]
+            entries = [one["scores"].get(name, {"generated": {"mean": None}}) for one in ones]
+            values = [one["generated"]["mean"] for one in entries]
             if None not in values:
                 kept = {key: entry[key] for key in ("label", "higher_is_better", "chance")}
-                scores[name] = kept | {"generated": _spread(values, SCORES[name.partition("@")[0]][2:])}
-        over[method] = {"n_clips": max(one["n_clips"] for one in ones), "scores": scores}
-        if all("ahead" in one for one in ones):
-            over[method]["ahead"] = {
-                kind: _spread([one["ahead"][kind]["mean"] for one in ones], (-1.0, 1.0)) for kind in ones[0]["ahead"]
-            }
+                scores[name] = kept | {
+                    "generated": _spread(values, SCORES[name.partition("@")[0]][2:]),
+                    "ahead": _ahead([one["ahead"] for one in entries]),
+                }
+        over[method] = _entry(max(one["n_clips"] for one in ones), scores)
     return over
 
 
+def _ahead(ones: list[dict | None]) -> dict | None:
+    """How far subjects are ahead: of chance, or of exchanged sounds."""
+    if None in ones or None in (means := [one["mean"] for one in ones]):
+        return None
+    found = _spread(means, (-np.inf, np.inf))
+    p = (
+        None
+        if found["low"] is None
+        else probability(lambda level: t_interval(np.array(means), level=level, bounds=(-np.inf, np.inf)))
+    )
+    return found | {"p": p, "of": ones[0]["of"], "interval": f"95% t interval over {len(means)} subjects"}
+
+
 def _spread(values: list[float], bounds: tuple[float, float]) -> dict[str, float]:
+    if same_for_all(np.array(values)):  # subjects are no sample of what is the same for all
+        return {"mean": float(values[0]), "low": None, "high": None, "deviation": 0.0}
     mean, low, high = map(float, t_interval(np.array(values), bounds=bounds))
     return {"mean": mean, "low": low, "high": high, "deviation": float(np.std(values, ddof=1))}
 
@@ -127,33 +154,19 @@ def print_methods(found: dict, console: Console) -> None:
         for method, one in methods.items():
             shown.add_row(method, *(_cell(one["scores"].get(name)) for name in names))
         console.print(shown)
-        ahead = methods.get("coarse_to_fine", {}).get("ahead", {})
-        for kind, row in ahead.items():
-            mean, low, high = (f"{100 * row[end]:+.1f}" for end in ("mean", "low", "high"))
-            console.print(
-                f"coarse_to_fine ahead of shuffled, 2-way by {SCORES[kind][0]}: {mean} points, {low} to {high}",
-                highlight=False,
-            )
-    over = ", over subjects its 95% t interval" if several else ""
-    console.print(f"below a mean: its 95% bootstrap interval over clips{over}", highlight=False)
+        first = next(iter(methods), None)
+        for sentence in claims_text(methods[first]["claims"], f"sounds of {first}") if first else ():
+            console.print(sentence, highlight=False)
+    console.print(f"below a mean: its 95% interval, {interval_words(found)}", highlight=False)
     for reason in (*found["absent"].values(), *found["left_out"]):
         option = re.sub(r"--(?=cnn14|vggish|clap)", "--model.sounds.", reason)
         console.print(f"absent: {option}", highlight=False, soft_wrap=True)
 
 
-def _two_way(reference: Heard, generated: Heard) -> dict[str, np.ndarray]:
-    """(n,) probability of each clip to be told from one other, by each kind of identification."""
-    scores, order = by_clip(reference, generated, [2]), np.arange(len(reference.mel))
-    return {name.partition("@")[0]: score(order) for name, score in scores.items() if name.endswith("@2")}
-
-
-def _difference(one: np.ndarray, other: np.ndarray, *, n_resamples: int, seed: int) -> dict:
-    """Mean difference of pairs, with the bootstrap interval over clips."""
-    gap = one - other
-    found = bootstrap_interval(
-        lambda rows: gap[rows].mean(), len(gap), bounds=(-1.0, 1.0), n_resamples=n_resamples, seed=seed
-    )
-    return {"mean": float(found.mean), "low": float(found.low), "high": float(found.high)}
+def interval_words(found: dict) -> str:
+    """What intervals are over, of one subject and of several."""
+    own = f"of one subject over {'; '.join(dict.fromkeys(found['units'].values()))}"
+    return f"{own}; of the mean of subjects over subjects" if found["over_subjects"] else own
 
 
 def _heard(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from n2s.metrics.clip_result import ClipScores
+from n2s.metrics.clip_evaluation import ClipScores
 from n2s.metrics.semantic import tsne
 from n2s.report.figures import Drawing, blank_panels
 from n2s.report.fmri_figures import PALETTE

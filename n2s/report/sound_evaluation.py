@@ -7,13 +7,16 @@ from pathlib import Path
 
 from rich.console import Console
 
+from n2s.metrics.clip_scores import Units
 from n2s.models import cnn14 as cnn14_model
 from n2s.models import vggish as vggish_model
 from n2s.models.weights import find_weights
 from n2s.paths import written_whole
+from n2s.report.sound_claims import sound_claims
 from n2s.report.sound_networks import Networks, hear
 from n2s.report.sound_pairs import SFREQ, Sounds, read_together, same_sounds
-from n2s.report.sound_scores import N_PERMUTATIONS, absent, score_sounds
+from n2s.report.sound_scores import absent, score_sounds
+from n2s.report.sound_units import sound_units
 
 N_WAYS = (2, 5, 10, 50)
 
@@ -27,7 +30,7 @@ def evaluate_sounds(
     vggish: Path | None = None,
     clap: str | None = None,
     n_ways: Sequence[int] | None = None,
-    n_resamples: int = 500,
+    stimulus: str | None = None,
     seed: int = 0,
     console: Console | None = None,
 ) -> dict:
@@ -43,8 +46,10 @@ def evaluate_sounds(
         Hugging Face id or local folder.
     n_ways
         Of identification; by default 2, 5, 10 and 50, as far as there are clips.
-    n_resamples, seed
-        Of the intervals and of the exchanges.
+    stimulus
+        Which clips are of one stimulus: see `n2s.report.sound_units.sound_units`.
+    seed
+        Of the exchanges.
     console
         Shows progress.
 
@@ -52,7 +57,8 @@ def evaluate_sounds(
     -------
     Plain JSON types: ``reference``, ``generated``, ``ceiling`` (folders), ``n_clips``, ``networks`` (what was used, by
     hash), ``scores`` (see `n2s.report.sound_scores.score_sounds`), ``absent`` (why, by the name of the network),
-    ``intervals`` and ``notes`` in words, ``n_resamples`` and ``seed``.
+    ``claims`` (how far what is decoded is better than exchanged sounds, and whether that may be said after the correction
+    for so many tests), ``intervals`` and ``notes`` in words, ``n_units`` (how many of what is independent) and ``seed``.
 
     Raises
     ------
@@ -64,12 +70,13 @@ def evaluate_sounds(
     sounds = read_together(reference, generated, *([] if ceiling is None else [ceiling]))
     n = len(sounds[0])
     n_ways = [n_way for n_way in N_WAYS if n_way <= n] if n_ways is None else n_ways
+    units, assumed = sound_units(list(sounds[0].paths), stimulus, Path(reference).expanduser())
     heard = [hear(one, networks, console) for one in sounds]
     scores = score_sounds(
         *heard[:2],
         ceiling=heard[2] if ceiling is not None else None,
+        units=units,
         n_ways=n_ways,
-        n_resamples=n_resamples,
         seed=seed,
     )
     return {
@@ -84,9 +91,10 @@ def evaluate_sounds(
         },
         "scores": scores,
         "absent": absent(heard[0]),
-        "intervals": _intervals(scores),
+        "claims": sound_claims(scores),
+        "intervals": _intervals(scores, units, assumed),
         "notes": [note for one in sounds for note in one.notes] + _notes(sounds[0], scores),
-        "n_resamples": n_resamples,
+        "n_units": len(set(units.of)),
         "seed": seed,
     }
 
@@ -103,13 +111,18 @@ def _identity(place: Path, published: str, get: str) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _intervals(scores: dict) -> list[str]:
+def _intervals(scores: dict, units: Units, assumed: str) -> list[str]:
+    shuffled = next(one["shuffled"]["interval"] for one in scores.values() if one["shuffled"])
+    n = len(set(units.of))
     lines = [
-        "k-way: the true clip found among k, by correlation",
-        "generated, ceiling: 95% bootstrap interval over clips (Wilson's, where each is right or wrong)",
-        f"shuffled: generated sounds exchanged among clips, range of 95% of {N_PERMUTATIONS} exchanges",
+        "k-way: the true clip found among k different ones, by correlation",
+        f"[ ]: 95% interval over {n} {units.words}; each for itself, so that one in twenty misses its true value",
+        f"{assumed}",
+        f"shuffled: generated sounds exchanged between {units.words}; {shuffled}",
     ]
-    sets = "FD and FAD compare sets: their intervals are from halves of the clips, and exchanges change nothing"
+    if n < 2:
+        lines[1] = f"no intervals: all clips are of one of the {units.words}"
+    sets = "FD and FAD compare sets: exchanges change nothing"
     return lines + ([sets] if {"fd", "fad"} & set(scores) else [])
 
 
@@ -129,7 +142,7 @@ def _notes(reference: Sounds, scores: dict) -> list[str]:
         notes.append(f"{short} of {len(reference)} clips are shorter than 2 s: CNN14 heard them filled up with zeros.")
     same = same_sounds(reference)
     if same:
-        notes.append(f"{same} reference clips are the same as another one: they tie, and ties count as wrong.")
+        notes.append(f"{same} reference clips are the same as another one: in identification they are one candidate.")
     left_out = scores["mel_psnr"]["generated"]["n_left_out"]
     if left_out:
         notes.append(f"{left_out} generated clips equal their reference: their PSNR is infinite and left out.")

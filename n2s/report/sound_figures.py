@@ -150,8 +150,8 @@ def method_scores(methods: Mapping[str, Mapping[str, dict]], what: str) -> Drawi
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(labelsize=8)
     caption = (
-        f"{what}; dotted: chance. The best that can be had is 'ceiling' (true features, sampled); 'shuffled' has another "
-        "clip's brain response."
+        f"{what}; dotted: chance. The best that can be had is 'ceiling' (true features, sampled); 'shuffled' has the "
+        "response to another stimulus."
     )
     return Drawing("Scores by method", figure, caption)
 

@@ -18,6 +18,7 @@ from n2s.report.listen import player
 from n2s.report.listening_page import evenly
 from n2s.report.run_folder import curves, read_json, run_shown
 from n2s.report.shown import Shown, Sound
+from n2s.report.sound_claims import claims_text
 from n2s.report.sound_figures import method_scores, true_and_decoded
 from n2s.runs.predictions import STIMULUS, read_manifest
 
@@ -27,17 +28,21 @@ N_CLIPS = 4  # of each subject, to be seen and heard
 
 @dataclass(frozen=True)
 class SubjectSounds:
-    """One subject's sounds: scores by method, and some clips of each method, ``None`` where it has no sound of one."""
+    """One subject's sounds: scores by method, and some clips of each method, ``None`` where it has no sound of one.
+
+    ``units`` is what intervals are over, in words.
+    """
 
     subject: str
     methods: dict[str, dict]
     clips: list[str]
     sounds: dict[str, list[np.ndarray | None]]
+    units: str
 
     def drawings(self) -> list[Drawing]:
         """Scores by method; spectrograms of what was heard and decoded."""
         scores = {name: one["scores"] for name, one in self.methods.items()}
-        what = f"Mean over the clips that {self.subject} heard, with its 95% bootstrap interval over clips"
+        what = f"Mean over the clips that {self.subject} heard, with its 95% interval over {self.units}"
         return [method_scores(scores, what), true_and_decoded(self.sounds, self.clips, self.subject)]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -63,7 +68,7 @@ class SubjectSounds:
                 if entry["chance"] is not None:
                     scores.setdefault("chance", {})[score] = entry["chance"]
             for kind, ahead in one.get("ahead", {}).items():
-                scores.setdefault(method, {})[f"ahead_of_shuffled_{kind}"] = ahead["mean"]
+                scores.setdefault(method, {})[f"ahead_of_{ahead['of']}_{kind}"] = ahead["mean"]
         sounds = [
             Sound(f"{clip}, {method}", samples, SFREQ)
             for i, clip in enumerate(self.clips)
@@ -95,15 +100,15 @@ def write_sound_report(run_dir: Path) -> Path:
     with reading(folder / "metrics.json", *MADE):
         over = found["over_subjects"]
         if over:
-            mean = SubjectSounds(f"{len(subjects)} subjects", over, [], {})
-            report.add_html(_summary(mean, found, "t interval over subjects"), "Summary: mean of subjects", tags=())
+            mean = SubjectSounds(f"{len(subjects)} subjects", over, [], {}, "subjects")
+            report.add_html(_summary(mean, found), "Summary: mean of subjects", tags=())
             what = f"Mean of {len(subjects)} subjects, with its 95% t interval"
             drawing = method_scores({name: one["scores"] for name, one in over.items()}, what)
             add_drawing(report, drawing, f"{drawing.title}: mean of subjects")
     for one in subjects:
         end = "" if len(subjects) == 1 else f": {one.subject}"
         with reading(folder / "metrics.json", *MADE):
-            summary, drawings = _summary(one, found, "bootstrap interval over clips"), one.drawings()
+            summary, drawings = _summary(one, found), one.drawings()
         report.add_html(summary, f"Summary{end}", tags=())
         for drawing in drawings:
             add_drawing(report, drawing, f"{drawing.title}{end}")
@@ -130,10 +135,11 @@ def read_sounds(folder: Path) -> tuple[list[SubjectSounds], dict]:
         raise UserError(f"{folder}: no sounds with scores: it has no metrics.json. Run `n2s predict` first.")
     found, table = read_json(file), read_manifest(folder)
     with reading(file, *MADE):
-        return [_subject(name, methods, table) for name, methods in found["subjects"].items()], found
+        units = found["units"]
+        return [_subject(name, methods, table, units[name]) for name, methods in found["subjects"].items()], found
 
 
-def _subject(name: str, methods: dict[str, dict], table: pd.DataFrame) -> SubjectSounds:
+def _subject(name: str, methods: dict[str, dict], table: pd.DataFrame, units: str) -> SubjectSounds:
     own = table[table.subject == name]
     clips = evenly(list(dict.fromkeys(own["clip"])), N_CLIPS)
     path = {(row.clip, row.method): row.path for row in own.itertuples()}
@@ -141,16 +147,25 @@ def _subject(name: str, methods: dict[str, dict], table: pd.DataFrame) -> Subjec
         method: [read_audio(path[clip, method], SFREQ).numpy() if (clip, method) in path else None for clip in clips]
         for method in (STIMULUS, *methods)
     }
-    return SubjectSounds(name, methods, clips, sounds)
+    return SubjectSounds(name, methods, clips, sounds, units)
 
 
-def _summary(one: SubjectSounds, found: dict, interval: str) -> str:
+def _summary(one: SubjectSounds, found: dict) -> str:
     headings, rows = one.table()
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     body = "".join(f"<tr><td>{escape(label)}</td>{''.join(map(_td, cells))}</tr>" for label, *cells in rows)
     kinds = {name: found["methods"][name] for name in one.methods}
     notes = [f"{name}: {what}" for name, what in kinds.items()]
-    notes += [f"below a mean: its 95% {interval}", *found["absent"].values(), *found["left_out"]]
+    n = sum(
+        entry["generated"]["low"] is not None for method in one.methods.values() for entry in method["scores"].values()
+    )
+    notes += [
+        f"below a mean: its 95% interval over {one.units}. There are {n} of them, each for itself: one in twenty misses its "
+        "true value. What is said above the table is corrected for the number of its tests",
+        "k-way: how often the true clip is the most alike of k that the same subject heard, over all draws of the others",
+        *found["absent"].values(),
+        *found["left_out"],
+    ]
     return (
         f"<p>{escape(_headline(one))}</p>"
         f'<table class="n2s scores many"><tr>{head}</tr>{body}</table>'
@@ -159,14 +174,10 @@ def _summary(one: SubjectSounds, found: dict, interval: str) -> str:
 
 
 def _headline(one: SubjectSounds) -> str:
-    """How far the first method is ahead of the shuffled brain, where both were made of all clips."""
+    """What may be said of the first method."""
     method, first = next(iter(one.methods.items()))
     text = f"Sounds of {first['n_clips']} clips that {one.subject} heard, by {len(one.methods)} methods."
-    for kind, ahead in first.get("ahead", {}).items():
-        mean, low, high = (f"{100 * ahead[end]:+.1f}" for end in ("mean", "low", "high"))
-        label = first["scores"][f"{kind}@2"]["label"]
-        text += f" {method} is {mean} points ({low} to {high}) ahead of the shuffled brain in {label}."
-    return text
+    return " ".join([text, *claims_text(first["claims"], f"the sounds of {method}")])
 
 
 def _players(one: SubjectSounds) -> str:

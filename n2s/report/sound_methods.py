@@ -14,7 +14,8 @@ from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
 from n2s.features.feature import ClipFeature
-from n2s.metrics.identification import correlations
+from n2s.metrics.clip_scores import exchanged, independent_units
+from n2s.metrics.identification import similarities
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.runs.predictions import STIMULUS
@@ -29,8 +30,8 @@ METHODS = {
     "coarse_to_fine": "decoded tokens, sampled",
     "fine_only": "tokens decoded without a semantic token, sampled",
     "mel": "the spectrogram of AudioMAE's decoder, a linear map, the vocoder",
-    "retrieval": "the training clip whose true tokens correlate most with the decoded ones",
-    "shuffled": "coarse_to_fine from another clip's response",
+    "retrieval": "the subject's training clip whose true tokens correlate most with the decoded ones",
+    "shuffled": "coarse_to_fine from the response to another stimulus of the same subject, or another stretch of it",
     "ceiling": "true tokens, sampled",
     "prompted": "tokens decoded with a prompt in place of the decoded meaning, sampled",
     "study_prompted": "the same with the mean of the study's own prompts of the clip's kind",
@@ -104,15 +105,11 @@ class SoundMethods:
 
     @cached_property
     def others(self) -> np.ndarray:
-        """(n,) The row whose response each row gets when shuffled: of the same subject, another clip."""
-        table, rng = self.data.splits["test"].table, np.random.default_rng([self.seed, 1])
-        found = np.arange(len(table))
-        for subject in table.subject.unique():
-            rows = rng.permutation(np.flatnonzero(table.subject == subject))
-            order = rows[np.argsort(table.clip_index.to_numpy()[rows], kind="stable")]  # repeats of a clip together
-            most = np.bincount(table.clip_index.iloc[order]).max()
-            found[order] = np.roll(order, most)
-        return found
+        """(n,) The row whose response each row gets when shuffled: of the same subject, another stimulus or stretch of it."""
+        table = self.data.splits["test"].table
+        duration_s = float(table.duration_s.max())
+        units = independent_units(table.group, table.subject, table.start_s, duration_s=duration_s)
+        return exchanged(units.of, table.subject.to_numpy(), n_permutations=1, seed=self.seed)[0]
 
     def made_of(self, method: str) -> dict | None:
         """What a method's sounds depend on beside the run and its options, in plain types."""
@@ -126,7 +123,7 @@ class SoundMethods:
             return {"prompts": kept, "files": {one: _state(one) for one in self._kept.audio.unique()}}
         if method == "fine_only":
             return {"run": _state(Run(self._fine_run.folder).weights)}
-        return None
+        return {"responses": self.others.tolist()} if method == "shuffled" else None
 
     @cached_property
     def _fine_run(self) -> AcousticRun:
@@ -157,14 +154,19 @@ class SoundMethods:
         return found
 
     def _retrieved(self, rows: np.ndarray) -> Tensor:
-        train = self.data.splits["train"].table.drop_duplicates("clip_index")
+        table, subject = self.data.splits["train"].table, self.data.splits["test"].table.subject_index.to_numpy()[rows]
         mean, deviation = self.data.train_moments("target")
         decoded = (self.decoded.feature[rows].numpy().reshape(len(rows), -1) - mean) / deviation
-        scores = [
-            correlations(decoded, (self.data.targets(some).reshape(len(some), -1) - mean) / deviation)
-            for some in np.array_split(train.clip_index.to_numpy(), -(-len(train) // 256))
-        ]
-        return self._heard(train.iloc[np.concatenate(scores, 1).argmax(1)])
+        found = torch.zeros(len(rows), round(self.module.maker.duration_s * SFREQ))
+        for index in np.unique(subject):
+            own = np.flatnonzero(subject == index)
+            train = table[table.subject_index == index].drop_duplicates("clip_index")
+            scores = [
+                similarities(decoded[own], (self.data.targets(some).reshape(len(some), -1) - mean) / deviation)
+                for some in np.array_split(train.clip_index.to_numpy(), -(-len(train) // 256))
+            ]
+            found[own] = self._heard(train.iloc[np.concatenate(scores, 1).argmax(1)])
+        return found
 
     def _fine_only(self) -> Make:
         given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"

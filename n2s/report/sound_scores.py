@@ -5,16 +5,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from n2s.errors import UserError
-from n2s.metrics.clip_scores import exchanged
+from n2s.metrics.claims import ahead_of_nothing
+from n2s.metrics.clip_scores import Units, exchanged, mean_over, summarize_clips, value_of
 from n2s.metrics.divergence import clip_divergences
-from n2s.metrics.frechet import resampled_frechet_distance
-from n2s.metrics.identification import correlations, n_way_accuracy
-from n2s.metrics.intervals import bootstrap_interval, wilson_interval
-from n2s.metrics.retrieval import ranks
+from n2s.metrics.frechet import frechet_distance
+from n2s.metrics.identification import Choice, n_way_accuracy
+from n2s.metrics.intervals import Interval
+from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 from n2s.report.sound_networks import NETWORKS, Heard
 
-N_PERMUTATIONS = 20
+N_PERMUTATIONS = 200
 
 #: Name: (label, whether higher is better, lowest, highest). The name of an identification goes on: @2 is 2-way.
 SCORES = {
@@ -39,8 +40,8 @@ def score_sounds(
     generated: Heard,
     *,
     ceiling: Heard | None = None,
+    units: Units,
     n_ways: Sequence[int],
-    n_resamples: int = 500,
     seed: int = 0,
 ) -> dict[str, dict]:
     """Every score that what was heard allows, as plain JSON types.
@@ -49,16 +50,20 @@ def score_sounds(
     ----------
     reference, generated, ceiling
         Of the same clips in the same order.
+    units
+        What is independent, of each clip: intervals are over it, and exchanges between it.
     n_ways
         Of identification; each at most the number of clips.
-    n_resamples, seed
-        Of the intervals, and of the exchanges.
+    seed
+        Of the exchanges.
 
     Returns
     -------
     By name: ``label``, ``higher_is_better``, ``n`` (clips; of FAD, examples of 0.96 s), ``generated``, ``ceiling``
-    (None without one), ``shuffled`` (None of FD and FAD, which know of no pairs) and ``chance`` (None where none is).
-    Each row has ``mean``, ``low``, ``high`` and ``n_left_out``: infinite ones, such as the PSNR of an equal clip.
+    (None without one), ``shuffled`` (generated sounds exchanged among clips; None of FD and FAD, which know of no pairs),
+    ``chance`` (None where none is) and ``ahead``, how far ``generated`` is better than chance, or where that is not known
+    than ``shuffled`` (None where there is neither; see `n2s.metrics.claims.ahead_of_nothing`). Each row has ``mean``, ``low``, ``high`` and ``n_left_out``: clips without a finite score,
+    such as the PSNR of an equal clip.
 
     Raises
     ------
@@ -69,25 +74,28 @@ def score_sounds(
     for n_way in n_ways:
         if not 2 <= n_way <= n:
             raise UserError(f"--n_way {n_way}: there are {n} clips; expected 2 to {n}.")
-    options = {"n_resamples": n_resamples, "seed": seed}
-    orders = exchanged(np.arange(n), np.zeros(n), n_permutations=N_PERMUTATIONS, seed=seed)
+    orders = exchanged(units.of, np.zeros(n), n_permutations=N_PERMUTATIONS, seed=seed)
     found, best = by_clip(reference, generated, n_ways), by_clip(reference, ceiling, n_ways) if ceiling else {}
     scores = {}
     for name, score in found.items():
         kind, _, n_way = name.partition("@")
+        own = score(np.arange(n))
+        shuffled = np.stack([score(order) for order in orders])
         scores[name] = _entry(kind, n, n_way) | {
-            "generated": _mean(score(np.arange(n)), kind, options),
-            "ceiling": _mean(best[name](np.arange(n)), kind, options) if ceiling else None,
-            "shuffled": _shuffled(np.stack([score(order) for order in orders])),
+            "generated": _mean(own, kind, units),
+            "ceiling": _mean(best[name](np.arange(n)), kind, units) if ceiling else None,
+            "shuffled": _shuffled(shuffled, kind, units),
             "chance": 1 / int(n_way) if n_way else None,
+            "ahead": _ahead(own, shuffled, kind, n_way, units),
         }
     for name, rows in by_set(reference).items():
         sets = [None if heard is None else by_set(heard)[name] for heard in (generated, ceiling)]
         scores[name] = _entry(name, sum(map(len, rows))) | {
-            "generated": _distance(rows, sets[0], options),
-            "ceiling": None if ceiling is None else _distance(rows, sets[1], options),
+            "generated": _distance(rows, sets[0], units),
+            "ceiling": None if ceiling is None else _distance(rows, sets[1], units),
             "shuffled": None,
             "chance": None,
+            "ahead": None,
         }
     order = list(SCORES)
     return dict(sorted(scores.items(), key=lambda item: order.index(item[0].partition("@")[0])))
@@ -100,9 +108,10 @@ def absent(heard: Heard) -> dict[str, str]:
 
 
 def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[str, ByClip]:
-    """The scores that compare clip by clip; ``identification_mel@2`` is 2-way, by correlation.
+    """The scores that compare clip by clip; ``identification_mel@2`` is 2-way, by `similarities`.
 
-    Of spectrograms their mean over clips is taken off before, of the generated and of the true ones apart.
+    Of spectrograms their mean over clips is taken off before, of the generated and of the true ones apart. True clips that
+    sound the same are one candidate; an N above the number of different ones is left out.
     """
     found: dict[str, ByClip] = {
         "mel_pcc": lambda order: _mels(mel_pcc, generated, reference, order),
@@ -121,8 +130,9 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
     }
     for kind, (decoded, true) in features.items():
         if true is not None:
-            matrix = correlations(decoded, true)
-            found |= {f"identification_{kind}@{n_way}": _identified(matrix, n_way) for n_way in n_ways}
+            choice = Choice.of(true, np.arange(len(true)), np.zeros(len(true)))
+            matrix, k = choice.similarities(decoded), len(choice.candidates)
+            found |= {f"identification_{kind}@{n}": _identified(choice, matrix, n) for n in n_ways if n <= k}
     return found
 
 
@@ -152,9 +162,8 @@ def _mels(score: Callable, generated: Heard, reference: Heard, order: np.ndarray
     return np.array([score(one[:, : two.shape[1]], two[:, : one.shape[1]]) for one, two in pairs])
 
 
-def _identified(matrix: np.ndarray, n_way: int) -> ByClip:
-    n = len(matrix)
-    return lambda order: n_way_accuracy(ranks(matrix[order], np.arange(n)), n, n_way)
+def _identified(choice: Choice, matrix: np.ndarray, n_way: int) -> ByClip:
+    return lambda order: n_way_accuracy(choice.ranks(matrix[order]), len(choice.candidates), n_way)
 
 
 def _entry(kind: str, n: int, n_way: str = "") -> dict:
@@ -162,40 +171,37 @@ def _entry(kind: str, n: int, n_way: str = "") -> dict:
     return {"label": f"{n_way}-way by {label}" if n_way else label, "higher_is_better": higher, "n": n}
 
 
-def _mean(values: np.ndarray, kind: str, options: dict) -> dict:
-    kept = values[np.isfinite(values)]
-    left_out = len(values) - len(kept)
-    if len(kept) < 2:
-        return _row(float(kept.mean()) if len(kept) else None, None, None, left_out)
-    if kind.startswith("identification") and np.isin(kept, (0.0, 1.0)).all():  # all right: resamples know no doubt
-        return _row(*wilson_interval(int(kept.sum()), len(kept)), left_out)
-    interval = bootstrap_interval(lambda rows: kept[rows].mean(), len(kept), bounds=SCORES[kind][2:], **options)
-    return _row(*interval, left_out)
+def _mean(values: np.ndarray, kind: str, units: Units) -> dict:
+    return _row(mean_over(values, units.of, SCORES[kind][2:]), values)
 
 
-def _shuffled(values: np.ndarray) -> dict:
-    """Of exchanges (p, n): their mean, and the range of 95% of them."""
-    left_out = int((~np.isfinite(values)).any(0).sum())
-    means = np.array([row[np.isfinite(row)].mean() for row in values if np.isfinite(row).any()])
-    return (
-        _row(means.mean(), *np.quantile(means, [0.025, 0.975]), left_out) if len(means) else _row(*[None] * 3, left_out)
-    )
+def _shuffled(values: np.ndarray, kind: str, units: Units) -> dict:
+    """Of exchanges (p, n): their mean, and the range of most or all of them."""
+    subject = np.zeros(values.shape[1])
+    found = summarize_clips({"shuffled": values}, subject, units=units, bounds=SCORES[kind][2:])["shuffled"]
+    return {key: found[key] for key in ("mean", "low", "high", "n_left_out", "interval")}
 
 
-def _distance(reference: list[np.ndarray], generated: list[np.ndarray], options: dict) -> dict:
-    """Pairs of clips are resampled, each with all its examples."""
+def _ahead(own: np.ndarray, shuffled: np.ndarray, kind: str, n_way: str, units: Units) -> dict:
+    """How far the clips are better than chance or exchanged ones: of divergences, how far they are below."""
+    sign = 1.0 if SCORES[kind][1] else -1.0
+    chance = 1 / int(n_way) if n_way else None
+    found = ahead_of_nothing(sign * own, sign * shuffled, chance, subject=np.zeros(len(own)), units=units)
+    return {key: found[key] for key in ("mean", "low", "high", "p", "interval", "of")}
+
+
+def _distance(reference: list[np.ndarray], generated: list[np.ndarray], units: Units) -> dict:
+    """Pairs of clips are left out unit by unit, each with all its examples."""
     rows = np.split(np.arange(sum(map(len, reference))), np.cumsum([len(one) for one in reference])[:-1])
     a, b = np.concatenate(reference), np.concatenate(generated)
 
-    def distance(clips: np.ndarray) -> float:
+    def distance(clips: np.ndarray) -> float | None:
         taken = np.concatenate([rows[clip] for clip in clips])
-        return resampled_frechet_distance(a, b, taken, taken)
+        return frechet_distance(a[taken], b[taken]) if len(taken) > 1 else None
 
-    if len(reference) < 4:
-        return _row(distance(np.arange(len(reference))), None, None, 0)
-    return _row(*bootstrap_interval(distance, len(reference), halves=True, bounds=(0.0, np.inf), **options), 0)
+    return _row(jackknife_interval(distance, units.of, bounds=(0.0, np.inf)), np.zeros(0))
 
 
-def _row(mean: float | None, low: float | None, high: float | None, n_left_out: int) -> dict:
-    plain = [None if value is None else float(value) for value in (mean, low, high)]
-    return dict(zip(("mean", "low", "high"), plain, strict=True)) | {"n_left_out": n_left_out}
+def _row(interval: Interval, values: np.ndarray) -> dict:
+    found = value_of(interval)
+    return {"mean": found.pop("value"), **found, "n_left_out": int((~np.isfinite(values)).sum())}

@@ -1,7 +1,7 @@
 """After the test of an fMRI decoder: the scores with their controls, on disk, on the console and as a page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from rich.console import Console
 
 from n2s.data.fmri import FMRIDataModule
 from n2s.features.clip_spectrogram import ClipSpectrogram
-from n2s.metrics.clip_result import ClipResult, ClipScores
+from n2s.metrics.clip_evaluation import ClipScores
+from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.clip_summary import print_clip_table
 from n2s.metrics.spectrogram import unit_decibels
 from n2s.models.brain_to_sound import BrainToSound
@@ -21,6 +22,8 @@ from n2s.report.fmri_html import clips_shown, write_clip_report
 from n2s.report.voxel_figures import VoxelWeights, write_voxels
 from n2s.report.wandb import log_shown
 from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+
+CHUNK = 256  # clips whose features are summed at once
 
 
 class WriteClips(Callback):
@@ -82,7 +85,8 @@ def clip_result(
     rows = table.iloc[first]
     audio = [str(data.stimuli[name].audio) for name in rows.stimulus]
     clips = rows[["stimulus", "start_s", "duration_s", "group", "label"]].assign(audio=audio).reset_index(drop=True)
-    spectrograms = _spectrograms(data, decoded, own, clip) if decoded.spectrogram is not None else {}
+    trained = _trained_on(data, sorted(table.subject.unique()))
+    spectrograms = _spectrograms(data, decoded, own, clip, trained) if decoded.spectrogram is not None else {}
 
     def scaled(values: np.ndarray) -> np.ndarray:
         return (values.reshape(len(values), -1) - mean) / deviation
@@ -97,11 +101,32 @@ def clip_result(
         fine_only=None if decoded.fine_only is None else scaled(decoded.fine_only.numpy()[own]),
         prompts=scaled(np.stack(list(prompts.values()))) if prompts else None,
         prompt_names=np.array(list(prompts)) if prompts else None,
+        own_mean=None if trained is None else scaled(_means(trained, data.targets)),
         **spectrograms,
     )
 
 
-def _spectrograms(data: FMRIDataModule, decoded: Decoded, own: np.ndarray, clip: np.ndarray) -> dict[str, np.ndarray]:
+def _trained_on(data: FMRIDataModule, subjects: list[str]) -> list[np.ndarray] | None:
+    """The training clips of each subject; None where all were trained on the same stimuli."""
+    table = data.splits["train"].table
+    parts = [table[table.subject == name] for name in subjects]
+    if all(set(part.stimulus) == set(parts[0].stimulus) for part in parts):
+        return None
+    return [part.clip_index.to_numpy() for part in parts]
+
+
+def _means(trained: list[np.ndarray], values: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """(s, ...) The mean of each subject's training clips."""
+    found = []
+    for clips in trained:
+        parts = np.array_split(clips, -(-len(clips) // CHUNK))
+        found.append(sum(values(some).sum(0, dtype=np.float64) for some in parts) / len(clips))
+    return np.stack(found).astype(np.float32)
+
+
+def _spectrograms(
+    data: FMRIDataModule, decoded: Decoded, own: np.ndarray, clip: np.ndarray, trained: list[np.ndarray] | None
+) -> dict[str, np.ndarray]:
     target = isinstance(data.target, ClipSpectrogram)
     feature = data.target if target else data.spectrogram
     mean = data.train_moments("target" if target else "spectrogram")[0].reshape(feature.shape)
@@ -109,11 +134,14 @@ def _spectrograms(data: FMRIDataModule, decoded: Decoded, own: np.ndarray, clip:
     def scaled(values: np.ndarray) -> np.ndarray:
         return unit_decibels(feature.magnitude(values)).astype(np.float32)
 
+    values = data.targets if target else data.spectrograms
     found = {
         "mel_predicted": scaled(decoded.spectrogram.numpy()[own]),
-        "mel_candidates": scaled(data.targets(clip) if target else data.spectrograms(clip)),
+        "mel_candidates": scaled(values(clip)),
         "mel_mean": scaled(mean),
     }
+    if trained is not None:
+        found["mel_own_mean"] = scaled(_means(trained, values))
     return found if decoded.ceiling is None else found | {"mel_ceiling": scaled(decoded.ceiling.numpy()[own])}
 
 

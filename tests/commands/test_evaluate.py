@@ -81,7 +81,7 @@ def evaluated(folders, weights, tmp_path_factory):
     status, said, err = n2s(
         *("--reference", folders / "reference", "--generated", folders / "generated", "--ceiling", folders / "ceiling"),
         *("--cnn14", weights, "--vggish", weights / "vggish.pth", "--clap", weights / "clap"),
-        *("--n_way", "[2,8]", "--out", out, "--n_resamples", 100),
+        *("--n_way", "[2,8]", "--out", out, "--stimulus", "each"),
     )
     assert status == 0, err
     return json.loads(out.read_text()), said
@@ -156,13 +156,29 @@ def test_controls_and_ceiling_are_in_order(evaluated):
     assert scores["identification_mel@2"]["chance"] == 0.5 and scores["identification_mel@8"]["chance"] == 1 / 8
     assert abs(scores["identification_mel@2"]["shuffled"]["mean"] - 0.5) < 0.15
     sure = scores["identification_mel@8"]["ceiling"]
-    assert sure["mean"] == 1 and sure["low"] == pytest.approx(stats.binomtest(N, N).proportion_ci(method="wilson").low)
+    quantile = stats.t.ppf(0.975, N - 1) ** 2  # Wilson's interval of N hits, with the quantile of Student's t
+    assert sure["mean"] == sure["high"] == 1 and sure["low"] == pytest.approx(N / (N + quantile))
     for row in scores.values():
         assert row["generated"]["low"] <= row["generated"]["mean"] <= row["generated"]["high"]
     assert found["absent"] == {} and found["n_clips"] == N and found["networks"]["cnn14"].startswith("sha256:")
     assert "FD (CNN14) ↓" in said and "8-way by CLAP ↑" in said and "Absent" not in said
     assert any("is of 8 clips, fewer than its 2048 dimensions" in note for note in found["notes"])
     assert any("FAD (VGGish) is of 16 examples" in note for note in found["notes"])
+
+
+def test_what_may_be_said_is_corrected_for_the_number_of_tests(evaluated):
+    found, said = evaluated
+    claims = found["claims"]
+    tested = ["mel_pcc", "kl", "clap", *(f"identification_{kind}@2" for kind in ("mel", "cnn14", "clap"))]
+    assert sorted(claims) == sorted(tested)  # one test a kind: not PSNR beside PCC, not 8-way beside 2-way
+    p = np.array(sorted(one["p"] for one in claims.values()))
+    by_hand = np.minimum(1, np.maximum.accumulate(p * np.arange(6, 0, -1)))
+    assert sorted(one["p_holm"] for one in claims.values()) == pytest.approx(by_hand.tolist())
+    assert claims["identification_mel@2"]["ahead"] and claims["identification_mel@2"]["of"] == "chance"
+    words = " ".join(said.split())
+    two_way = found["scores"]["identification_mel@2"]["generated"]["mean"]
+    assert f"ahead of chance in 2-way by mel by {100 * (two_way - 0.5):.1f} points" in words
+    assert "After Holm's correction for 6 tests" in words and "8 clips" in words
 
 
 def test_without_networks_their_scores_are_absent(folders):

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from n2s.errors import UserError
-from n2s.metrics.clip_result import ClipResult, ClipScores
-from n2s.metrics.clip_summary import ROWS, clip_notes, clip_table_rows
+from n2s.metrics.clip_evaluation import ClipScores
+from n2s.metrics.clip_result import ClipResult
+from n2s.metrics.clip_summary import ROWS, clip_headline, clip_notes, clip_table_rows
 
 
 def made(groups, *, noise=0.5, seed=0, labels=None, **more):
@@ -32,7 +33,7 @@ def test_no_clip_keeps_its_own_response_when_they_are_exchanged(groups):
     result = made(groups, noise=0.0)  # a perfect decoder: any clip that kept its own would count as found
     scores = ClipScores(result)
     by_group = len(set(groups)) == 4
-    assert (result.exchange == (np.tile(groups, 2) if by_group else result.target.astype(str))).all()
+    assert scores.units.words == ("stimuli" if by_group else "stretches of stimuli")
     assert np.median(scores.correlations["model"]["a/1"]) == pytest.approx(1)
     assert abs(np.median(scores.correlations["shuffled"]["a/1"])) < 0.3
     assert (scores.ranks["shuffled"] > 0).all() and (scores.ranks["model"] == 0).all()
@@ -48,7 +49,8 @@ def test_the_mean_and_the_ideal_observer_stand_where_they_must():
     assert two["shuffled"]["mean"] < two["model"]["mean"] < 1
     assert found["ceilings"]["ideal_observer"] and found["identification"].keys() == {"2", "5", "10", "40"}
     rows = clip_table_rows(json.loads(json.dumps(found)))  # plain JSON
-    assert [row[0] for row in rows] == [*(label for row, label in ROWS.items() if row != "fine_only"), "chance"]
+    left_out = ("fine_only", "subject_only")
+    assert [row[0] for row in rows] == [*(label for row, label in ROWS.items() if row not in left_out), "chance"]
     assert rows[-1][1:] == ["-", "50.0", "10.0", "2.5"]
     assert any("no semantic classification" in note for note in clip_notes(found))
 
@@ -105,5 +107,47 @@ def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voic
     rows = {row[0]: row[1:] for row in clip_table_rows(found)}
     assert rows[ROWS["fine_only"]][-1].startswith(f"{100 * semantic['fine_only']['mean']:.1f} (")
     notes = " ".join(clip_notes(found))
-    assert "stretches of stimuli, as a label has fewer than 5" in notes
+    assert "5 folds of stretches of stimuli" in notes and "A label has fewer than 5 stimuli" in notes
     assert f"coarse to fine ahead of fine only: {100 * gap['mean']:+.1f} points" in notes
+
+
+def test_people_who_heard_other_sounds_are_told_from_their_own_and_by_who_they_are():
+    """Each heard clips of a kind of their own; the decoder knows whose brain it is, and nothing else."""
+    rng, k = np.random.default_rng(0), 20
+    kinds = 4 * rng.normal(size=(3, 30))
+    subject, target = np.repeat(["a/1", "a/2", "a/3"], k), np.arange(3 * k)
+    candidates = kinds[target // k] + rng.normal(size=(3 * k, 30))
+    groups = [f"g{i // 2}" for i in range(3 * k)]
+    table = {"stimulus": groups, "start_s": np.arange(3 * k) % 2 * 1.0, "duration_s": 1.0, "group": groups}
+    result = ClipResult(
+        predicted=kinds[target // k] + rng.normal(size=(3 * k, 30)),
+        candidates=candidates,
+        target=target,
+        subject=subject,
+        clips=pd.DataFrame(table | {"label": "", "audio": ""}),
+        own_mean=kinds,
+    )
+    found = json.loads(json.dumps(ClipScores(result).summary()))
+    assert found["candidates"] == {"a/1": 20, "a/2": 20, "a/3": 20} and found["own_candidates"]
+    top = found["identification"]["20"]
+    assert top["chance"] == 0.05 and abs(top["model"]["mean"] - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 60)
+    assert top["subject_only"]["mean"] == pytest.approx(0.05)
+    assert not any(one["ahead"] for one in found["claims"].values())
+    notes = " ".join(clip_notes(found))
+    assert "each clip is told from those of the same subject" in notes
+    assert ROWS["subject_only"] in [row[0] for row in clip_table_rows(found)]
+    assert "20 test clips of the same subject" in " ".join(clip_headline(found))
+
+
+def test_what_is_said_of_noise_and_of_a_signal():
+    groups = [f"g{i // 3}" for i in range(60)]
+    noise = clip_headline(ClipScores(made(groups, noise=1000.0)).summary())
+    assert len(noise) == 2 and "of all 60 test clips" in noise[0] and "chance is 1.7%" in noise[0]
+    assert "After Holm's correction for 2 tests the model is not reliably ahead of chance" in noise[1]
+    result = made(groups, noise=1.0)
+    more = [made(groups, noise=1.0, seed=0) for _ in range(2)]
+    result.predicted = np.concatenate([result.predicted, *(one.predicted for one in more)])
+    result.predicted = result.predicted + np.random.default_rng(1).normal(size=result.predicted.shape)
+    result.target, result.subject = np.tile(result.target, 3), np.repeat([f"a/{i}" for i in range(6)], 60)
+    said = " ".join(clip_headline(ClipScores(result).summary()))
+    assert "the model is ahead of chance in 2-way identification by +" in said and "not reliably" not in said

@@ -7,7 +7,6 @@ import pytest
 from scipy import linalg
 
 from n2s.metrics import frechet_distance
-from n2s.metrics.frechet import resampled_frechet_distance
 
 
 @pytest.fixture
@@ -65,17 +64,6 @@ def test_far_from_the_origin_nothing_cancels(rng):
     assert frechet_distance(a + 1e4, b + 1e4) == pytest.approx(frechet_distance(a, b), rel=1e-9)
     single = frechet_distance(a.astype(np.float32), b.astype(np.float32))
     assert single == pytest.approx(frechet_distance(a, b), rel=1e-5)
-
-
-@pytest.mark.filterwarnings("ignore:Fréchet distance of")
-def test_repeated_rows_are_the_rows_repeated(rng):
-    a, b = correlated(rng, 30, 8, 0.0), correlated(rng, 40, 8, 0.2)
-    rows_a, rows_b = rng.integers(30, size=30), rng.integers(40, size=55)
-    found = resampled_frechet_distance(a, b, rows_a, rows_b)
-    assert found == pytest.approx(frechet_distance(a[rows_a], b[rows_b]), rel=1e-9)
-    wide = rng.normal(size=(30, 100))
-    found = resampled_frechet_distance(wide, wide, rows_a, np.arange(30))
-    assert found == pytest.approx(frechet_distance(wide[rows_a], wide), rel=1e-9)
 
 
 def test_it_falls_as_rows_are_added_and_says_so(rng):

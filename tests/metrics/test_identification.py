@@ -8,10 +8,13 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from n2s.metrics import identification
+from n2s.metrics.clip_scores import Units, exchanged
 from n2s.metrics.identification import (
+    Choice,
     correlations,
     identification_ranks,
     n_way_accuracy,
+    similarities,
     summarize_identification,
 )
 from n2s.metrics.retrieval import ranks
@@ -84,13 +87,19 @@ def decoded(rng):
     return candidates, target, subject, candidates[target] + 1.5 * rng.normal(size=(120, 20))
 
 
+def ranked(predicted, candidates, target, subject, n_permutations=20, mean=None, **more):
+    choice = Choice.of(candidates, target, subject)
+    exchanges = exchanged(target, subject, n_permutations=n_permutations, seed=0)
+    mean = np.zeros(candidates.shape[1]) if mean is None else mean
+    return choice, identification_ranks(predicted, choice, exchanges=exchanges, means={"mean_prediction": mean}, **more)
+
+
 def test_identity_is_perfect_and_its_controls_are_at_chance(decoded, rng):
     candidates, target, subject, _ = decoded
-    mean = rng.normal(size=20)
-    found = identification_ranks(
-        candidates[target], candidates, target, subject, train_mean=mean, ceiling=candidates[target], n_permutations=20
-    )
-    summary = summarize_identification(found, subject, 60)
+    true = candidates[target]
+    choice, found = ranked(true, candidates, target, subject, mean=rng.normal(size=20), ceiling=true)
+    units = Units(target, "clips")
+    summary = summarize_identification(found, subject, choice.n_candidates, units=units)
     assert list(summary) == [2, 5, 10, 50]
     for n_way, rows in summary.items():
         assert rows["model"]["mean"] == rows["ceiling"]["mean"] == 1
@@ -98,13 +107,13 @@ def test_identity_is_perfect_and_its_controls_are_at_chance(decoded, rng):
         # one constant prediction is right once in k, whatever it is: exactly chance over all candidates
         assert rows["mean_prediction"]["mean"] == pytest.approx(1 / n_way)
         assert abs(rows["shuffled"]["mean"] - 1 / n_way) < 0.03
-    assert list(summarize_identification(found, subject, 60, n_ways=(2, 100))) == [2]
+    assert list(summarize_identification(found, subject, 60, units=units, n_ways=(2, 100))) == [2]
 
 
 def test_noise_is_chance_and_signal_is_more(decoded, rng):
     candidates, target, subject, predicted = decoded
     for values, n_out in ((rng.normal(size=predicted.shape), 0), (predicted, 1)):
-        found = identification_ranks(values, candidates, target, subject, train_mean=np.zeros(20), n_permutations=20)
+        _, found = ranked(values, candidates, target, subject)
         scores = n_way_accuracy(found["model"], 60, 2)
         outside = abs(scores.mean() - 0.5) > stats.norm.ppf(0.999) * scores.std() / np.sqrt(len(scores))
         assert outside == n_out
@@ -112,7 +121,63 @@ def test_noise_is_chance_and_signal_is_more(decoded, rng):
         assert abs(null.mean() - 0.5) < 0.03
 
 
-def test_a_zero_mean_ties_with_all_and_stands_at_chance(decoded):
+def test_a_mean_of_zero_stands_at_chance(decoded):
     candidates, target, subject, predicted = decoded
-    found = identification_ranks(predicted, candidates, target, subject, train_mean=np.zeros(20), n_permutations=1)
-    assert 0.35 < n_way_accuracy(found["mean_prediction"], 60, 2).mean() < 0.65
+    _, found = ranked(predicted, candidates, target, subject, n_permutations=1)
+    assert n_way_accuracy(found["mean_prediction"], 60, 2).mean() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("n_dimensions", [1, 2, 3, 20])
+def test_the_truth_is_found_whatever_the_number_of_dimensions(n_dimensions, rng):
+    true = rng.normal(size=(40, n_dimensions))
+    for n_way in (2, 10, 40):
+        assert identification(true, true, n_way) == 1
+    noise = [identification(true, rng.normal(size=true.shape), 2) for _ in range(100)]
+    assert np.mean(noise) == pytest.approx(0.5, abs=0.03)
+    assert 0.55 < identification(true, true + 1.5 * rng.normal(size=true.shape), 2) < 1
+
+
+def test_below_three_dimensions_the_nearest_is_the_most_alike():
+    found = similarities(np.array([[1.0, 1.0]]), np.array([[1.0, 2.0], [4.0, 5.0], [0.9, 0.7]]))
+    np.testing.assert_allclose(found, [[-1, -5, -np.hypot(0.1, 0.3)]])
+    assert np.argsort(similarities(np.array([[2.0]]), np.array([[0.0], [2.5], [9.0]]))[0]).tolist() == [2, 0, 1]
+
+
+def test_a_louder_copy_and_silence_are_told_by_their_distance(rng):
+    sound = rng.normal(size=(1, 9))
+    true = np.concatenate([sound, 3 * sound, np.zeros((1, 9)), np.ones((1, 9)), rng.normal(size=(4, 9))])
+    assert identification(true, true, 8) == 1
+    found = similarities(true[4:], true)
+    np.testing.assert_allclose(found, correlations(true[4:], true), atol=1e-6)  # it decides nothing else
+
+
+def test_a_clip_that_is_there_twice_is_one_candidate(rng):
+    true = rng.normal(size=(12, 30))
+    twice = np.concatenate([true, true[:5]])
+    assert identification(twice, twice, 12) == 1  # ties made it 14 of 17 before
+    with pytest.raises(ValueError, match="expected 2 to 12"):
+        identification(twice, twice, 13)
+    choice = Choice.of(twice, np.arange(17), np.zeros(17))
+    assert (choice.target[12:] == choice.target[:5]).all() and (choice.n_candidates == 12).all()
+    ideal = np.where(np.arange(17)[None] == np.arange(17)[:, None], 1.0, 0.0)
+    assert (choice.ranks(choice.merged(ideal)) == 0).all()
+
+
+def test_who_listens_alone_does_not_help(rng):
+    """Four people each heard sounds of their own kind; a prediction that only knows who it is, with some noise."""
+    subject, kinds = np.repeat(np.arange(4), 25), 5 * rng.normal(size=(4, 20))
+    candidates = kinds[subject] + rng.normal(size=(100, 20))
+    knows = kinds[subject] + rng.normal(size=(100, 20))
+    among_all = n_way_accuracy(ranks(correlations(knows, candidates), np.arange(100)), 100, 25).mean()
+    choice, found = ranked(knows, candidates, np.arange(100), subject, mean=kinds[subject])
+    assert (choice.n_candidates == 25).all()
+    among_own = n_way_accuracy(found["model"], choice.n_candidates, 25)
+    assert among_all > 0.1  # beside a chance of 0.04
+    assert abs(among_own.mean() - 0.04) < 3 * np.sqrt(0.04 * 0.96 / 100)
+    assert n_way_accuracy(found["mean_prediction"], choice.n_candidates, 25).mean() == pytest.approx(0.04)
+    assert choice.ranks(np.full((100, 100), np.nan)).max() == 24
+
+
+def test_accuracy_of_people_with_more_or_fewer_candidates():
+    found = n_way_accuracy(np.array([[0, 3, 1, 0], [1, 1, 0, 2]]), np.array([4, 4, 3, 3]), 2)
+    np.testing.assert_allclose(found, [[1, 0, 0.5, 1], [2 / 3, 2 / 3, 1, 0]])

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from n2s.metrics.frechet import frechet_distance, resampled_frechet_distance
 from n2s.metrics.intervals import (
-    bootstrap_interval,
     cluster_interval,
     cluster_share_interval,
     effective_number,
@@ -51,59 +49,6 @@ def test_wilson_stays_in_bounds_and_refuses_nonsense():
     assert wilson_interval(9, 9).high == 1.0
     with pytest.raises(ValueError, match="share"):
         wilson_interval(3, 0)
-
-
-@pytest.mark.parametrize(("halves", "n"), [(False, 80), (True, 80), (True, 81), (True, 5)])
-def test_bootstrap_of_a_mean_is_scipys(halves, n):
-    values = np.random.default_rng(0).gamma(3.0, size=n)
-
-    def interval(**options):
-        return bootstrap_interval(lambda rows: values[rows].mean(), n, halves=halves, **options)
-
-    found = interval(n_resamples=5000)
-    expected = stats.bootstrap((values,), np.mean, n_resamples=5000, method="percentile", random_state=1)
-    low, high = expected.confidence_interval
-    assert found.mean == values.mean()
-    if n > 5:
-        np.testing.assert_allclose(found[1:], (low, high), atol=0.05 * (high - low))
-    else:  # ten halves: too few for quantiles, but not for the scale
-        assert 0.6 * (high - low) < found.high - found.low < 1.6 * (high - low)
-    assert interval() == interval() != interval(seed=1)
-    assert interval(bounds=(0, values.mean())).high == values.mean()
-
-
-def test_too_few_clips_to_resample():
-    for n, halves in ((1, False), (3, True)):
-        with pytest.raises(ValueError, match="too few"):
-            bootstrap_interval(lambda rows: 0.0, n, halves=halves)
-
-
-@pytest.mark.parametrize(("n", "d"), [(40, 8), (40, 60)])
-def test_resampled_distance_between_sets_holds_its_mean_over_samples(n, d):
-    rng = np.random.default_rng(0)
-    shift = np.zeros(d)
-    shift[0] = 1.5
-
-    def sample():
-        common = rng.normal(size=(n, d))
-        return common, 0.6 * common + 0.8 * rng.normal(size=(n, d)) + shift
-
-    every = [frechet_distance(*sample()) for _ in range(400)]  # of as many clips
-    deviation, hits, widths = np.std(every), 0, []
-    for seed in range(60):
-        a, b = sample()
-        found = bootstrap_interval(
-            lambda rows: resampled_frechet_distance(a, b, rows, rows),  # noqa: B023 (called before the next a, b)
-            n,
-            halves=True,
-            n_resamples=100,
-            seed=seed,
-        )
-        assert found.low < found.mean < found.high
-        hits += found.low <= np.mean(every) <= found.high
-        widths.append(found.high - found.low)
-    assert 52 <= hits <= 60  # 95% of 60 is 57
-    assert 0.8 < np.mean(widths) / (2 * 1.96 * deviation) < 1.5
 
 
 def test_clusters_of_one_size_are_the_t_interval_of_their_means():

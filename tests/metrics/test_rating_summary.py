@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from n2s.metrics.ratings import exchange_test, holm, summarize_ratings
+from n2s.metrics.ratings import exchange_test, summarize_ratings
 
 
 def planted(*, n_raters: int = 6, n_clips: int = 40, means: tuple[float, ...] = (5.0, 3.5, 3.5), seed: int = 0):
@@ -102,9 +102,3 @@ def test_equal_methods_are_told_apart_by_chance_alone():
         for _ in range(400)
     ]
     assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.085
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
-    assert holm([]) == []

@@ -53,7 +53,9 @@ def test_bars_and_lines_are_the_scores(summary):
         shown = lines(axes)
         for label, row in (("chance", "chance"), ("shuffled brain", "shuffled"), ("no brain", "no_brain")):
             assert shown[label].get_ydata()[0] == summary[row][score]["mean"]
-        assert shown["ceiling"].get_ydata()[0] == summary["ceiling"][score]["mean"]
+        own = [entry["value"] for entry in summary["ceiling"][score]["per_subject"].values()]
+        (best,) = axes.collections[-1:]  # each subject's own ceiling, above its bar
+        assert [segment[0][1] for segment in best.get_segments()] == own
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["s0", "s1", "s2", "s3"]
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from n2s.metrics.clip_scores import exchanged
 from n2s.metrics.feature_correlation import feature_correlations
-from n2s.metrics.identification import identification_ranks, n_way_accuracy
+from n2s.metrics.identification import Choice, identification_ranks, n_way_accuracy
 from n2s.report.fmri_figures import correlation_quartiles, identification_curves
 
 SUBJECT = np.repeat(["sim/s1", "sim/s2"], 60)
@@ -24,7 +25,8 @@ def lines(axes) -> dict:
 
 def test_boxes_are_the_quartiles(decoded):
     candidates, predicted = decoded
-    found = feature_correlations(predicted, candidates[TARGET], stimulus=TARGET, subject=SUBJECT, n_permutations=5)
+    exchanges = exchanged(TARGET, SUBJECT, n_permutations=5, seed=0)
+    found = feature_correlations(predicted, candidates[TARGET], subject=SUBJECT, exchanges=exchanges)
     drawing = correlation_quartiles({"ours": found["model"], "shuffled": found["shuffled"]}, what="CLAP embedding")
     drawing.figure.canvas.draw()
     (axes,) = drawing.figure.axes
@@ -40,10 +42,11 @@ def test_boxes_are_the_quartiles(decoded):
 
 def test_curves_are_the_accuracies_and_chance(decoded):
     candidates, predicted = decoded
-    ranks = identification_ranks(
-        predicted, candidates, TARGET, SUBJECT, train_mean=np.zeros(16), ceiling=candidates[TARGET], n_permutations=5
-    )
-    drawing = identification_curves(ranks, SUBJECT, 60)
+    choice = Choice.of(candidates, TARGET, SUBJECT)
+    options = {"means": {"mean_prediction": np.zeros(16)}, "ceiling": candidates[TARGET]}
+    exchanges = exchanged(TARGET, SUBJECT, n_permutations=5, seed=0)
+    ranks = identification_ranks(predicted, choice, exchanges=exchanges, **options)
+    drawing = identification_curves(ranks, SUBJECT, choice.n_candidates)
     drawing.figure.canvas.draw()
     shown = lines(drawing.figure.axes[0])
     n_ways = shown["model"].get_xdata()

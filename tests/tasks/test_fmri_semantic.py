@@ -68,7 +68,7 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
                 np.testing.assert_allclose(kept["predicted"][held], other.predict(train.brain[held]), atol=1e-4)
     found = scores("FMRISemantic")
     assert found["n_clips"] == 24 and found["n_candidates"] == 12 and found["n_subjects"] == 2
-    assert found["correlation"]["model"]["mean"] > 0.6 > 0.2 > abs(found["correlation"]["shuffled"]["mean"])
+    assert found["correlation"]["model"]["mean"] > 0.6 > 0.3 > abs(found["correlation"]["shuffled"]["mean"])
     two = found["identification"]["2"]
     assert two["model"]["mean"] > 0.85 and two["ceiling"]["mean"] == 1 and 0.3 < two["shuffled"]["mean"] < 0.6
     assert found["semantic"]["folds"] == "stretches of stimuli"  # one sound: its clips are of one group
@@ -92,8 +92,8 @@ def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(sem
     assert found["identification"]["2"]["model"]["mean"] == pytest.approx(np.mean(pairs), abs=1e-4)
     (run / "report.html").unlink()
     page = write_clip_report(run).read_text()
-    assert f"{100 * found['identification']['12']['model']['mean']:.1f}% of cases" in page
-    assert "5 folds of stretches of stimuli, as a label has fewer than 5 of them" in page
+    assert f"{100 * found['identification']['12']['model']['mean']:.1f}% (95% interval" in page
+    assert "5 folds of stretches of stimuli" in page and "After Holm" in page
     test, whole = clips_shown(run)  # the same for W&B
     assert test.scores["model"]["identification@2"] == found["identification"]["2"]["model"]["mean"]
     assert test.scores["model"]["correlation"] == found["correlation"]["model"]["mean"]

@@ -1,0 +1,131 @@
+"""What may be claimed: how far a decoder is ahead of what knows nothing, and the correction for many such tests."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from n2s.metrics.clip_scores import Units, finite_mean, mean_over, over_subjects
+from n2s.metrics.controls import holm, null_of
+from n2s.metrics.intervals import Interval, t_interval
+
+ALPHA = 0.05
+
+
+def ahead(
+    one: np.ndarray,
+    other: np.ndarray | float,
+    *,
+    subject: np.ndarray,
+    units: Units,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> dict:
+    """How far the scores of clips are ahead of others on the same clips, as plain JSON types.
+
+    Parameters
+    ----------
+    one
+        (n,) Scores of a decoder.
+    other
+        (n,) of another, (p, n) of exchanges, whose mean counts, or one number, such as chance.
+    subject
+        (n,) Of each clip.
+    units
+        What is independent.
+    bounds
+        The lowest and highest possible score.
+
+    Returns
+    -------
+    ``mean`` of the subjects' mean differences, ``low``, ``high``, ``interval`` (which kind it is, in words), ``p``
+    (two-sided: 1 less the level whose interval just reaches 0; None without an interval) and ``per_subject`` with
+    ``value``, ``low``, ``high``. Clips where either is not finite are left out. Where all subjects are ahead by the same,
+    p is that of all clips together.
+    """
+    one, other, subject = np.asarray(one, np.float64), np.asarray(other, np.float64), np.asarray(subject)
+    if other.ndim == 2:
+        other = finite_mean(other, 0)
+    if other.ndim:
+        with np.errstate(invalid="ignore"):
+            one, other, bounds = one - other, 0.0, (-np.inf, np.inf)
+    level_0 = float(other)
+    members = {str(name): subject == name for name in np.unique(subject)}
+    by_subject = {name: mean_over(one[rows], units.of[rows], bounds) for name, rows in members.items()}
+    found = over_subjects(by_subject, units.words, bounds)
+    means = np.array([single.mean for single in by_subject.values() if single.mean is not None])
+    if len(means) > 1 and found["low"] is not None:
+        p = probability(lambda level: t_interval(means, level=level, bounds=bounds), level_0)
+    elif len(means) and mean_over(one, units.of, bounds).low is not None:
+        p = probability(lambda level: mean_over(one, units.of, bounds, level=level), level_0)
+    else:
+        p = None
+    for row, ends in ((found, ("mean", "low", "high")), *((row, row) for row in found["per_subject"].values())):
+        row |= {end: None if row[end] is None else row[end] - level_0 for end in list(ends)}
+    return found | {"p": p}
+
+
+def ahead_of_nothing(
+    own: np.ndarray, shuffled: np.ndarray, chance: float | None, *, subject: np.ndarray, units: Units
+) -> dict:
+    """How far a decoder is ahead of what knows nothing: of chance where it is known, else of exchanged responses.
+
+    Parameters
+    ----------
+    own, shuffled
+        (n,) and (p, n): the higher, the better.
+    chance
+        A share; it is to be beaten, and the exchanged responses too: the larger p of both tests counts. Of a single subject
+        p is that of chance as the exchanged responses scatter around it.
+    subject, units
+        As `ahead` takes them.
+
+    Returns
+    -------
+    What `ahead` gives, and ``of``: ``chance`` or ``shuffled``.
+    """
+    of_shuffled = ahead(own, shuffled, subject=subject, units=units) | {"of": "shuffled"}
+    if chance is None:
+        return of_shuffled
+    of_chance = ahead(own, chance, subject=subject, units=units, bounds=(0.0, 1.0)) | {"of": "chance"}
+    if len(of_chance["per_subject"]) == 1 or of_chance["low"] is None:
+        of_chance["p"] = _exchange_p(own, shuffled, chance, subject=np.asarray(subject))
+    both = [of_shuffled["p"], of_chance["p"]]
+    p = None if None in both else max(both)
+    if p is not None and of_shuffled["mean"] * of_chance["mean"] <= 0:
+        p = 1.0  # ahead of one and behind the other is neither
+    return of_chance | {"p": p}
+
+
+def _exchange_p(own: np.ndarray, shuffled: np.ndarray, chance: float, *, subject: np.ndarray) -> float | None:
+    """How often chance, which scatters as the exchanged responses do, lies as far out as these subjects' mean."""
+    if len(shuffled) < 2:
+        return None
+    members = [subject == name for name in np.unique(subject)]
+    null = null_of(np.mean([shuffled[:, rows].mean(1) for rows in members], axis=0), chance)
+    return null.p_value(float(np.mean([own[rows].mean() for rows in members])))
+
+
+def probability(interval: Callable[[float], Interval], value: float = 0.0) -> float:
+    """Two-sided p of a value: 1 less the level at which an interval just reaches it, to 1e-6."""
+    low, high = 0.0, 1.0  # levels: the first interval does not hold the value, the last one does
+    while high - low > 1e-6:
+        level = (low + high) / 2
+        found = interval(level)
+        low, high = (low, level) if found.low <= value <= found.high else (level, high)
+    return 1 - low
+
+
+def claimed(tests: Mapping[str, dict]) -> dict[str, dict]:
+    """Each test with ``p_holm``, its p corrected for as many tests as there are, and ``ahead``: whether it may be claimed.
+
+    A test holds ``mean`` and ``p``, as `ahead` gives them. One without p is none, and is not counted.
+    """
+    known = {name: one for name, one in tests.items() if one["p"] is not None}
+    corrected = dict(zip(known, holm(np.array([one["p"] for one in known.values()])).tolist(), strict=True))
+    return {
+        name: one
+        | {
+            "p_holm": corrected.get(name),
+            "ahead": name in corrected and corrected[name] < ALPHA and one["mean"] > 0,
+        }
+        for name, one in tests.items()
+    }

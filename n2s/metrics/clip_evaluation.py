@@ -1,0 +1,232 @@
+"""Every score of decoded clips, beside its controls."""
+
+from functools import cached_property
+
+import numpy as np
+
+from n2s.errors import UserError
+from n2s.metrics.claims import ahead, ahead_of_nothing, claimed
+from n2s.metrics.clip_result import ClipResult
+from n2s.metrics.clip_scores import Units, exchanged, independent_units, summarize_clips, with_controls
+from n2s.metrics.feature_correlation import feature_correlations, median_intervals, summarize_correlations
+from n2s.metrics.identification import (
+    N_WAYS,
+    Choice,
+    identification_ranks,
+    n_way_accuracy,
+    summarize_identification,
+)
+from n2s.metrics.semantic import common_label, fold_groups, semantic_hits
+from n2s.metrics.spectrogram import mel_pcc, mel_psnr
+
+N_EXCHANGES = 200
+N_COSTLY = 20  # exchanges of what takes long: correlations of many dimensions, classifiers
+CLAIM_WAYS = (2, 10)  # identification that is tested; other N say the same again
+UNIT_RANGE = (0.0, 1.0)
+MEL = {
+    "mel_pcc": (mel_pcc, (-1.0, 1.0)),
+    "mel_psnr": (lambda predicted, true: mel_psnr(predicted, true, data_range=1.0), (0.0, np.inf)),
+}
+
+
+class ClipScores:
+    """Scores of a `ClipResult`, each computed once: `summary` for the record, the rest for figures.
+
+    Parameters
+    ----------
+    result
+        Of the test.
+    seed
+        Of the exchanged responses and of folds.
+    """
+
+    def __init__(self, result: ClipResult, *, seed: int = 0):
+        self.result, self.seed = result, seed
+
+    @cached_property
+    def units(self) -> Units:
+        """What is taken as independent, of the decoded clips."""
+        result = self.result
+        rows = result.clips.iloc[result.target]
+        duration_s = float(result.clips.duration_s.max())
+        return independent_units(rows.group, result.subject, rows.start_s, duration_s=duration_s)
+
+    @cached_property
+    def exchanges(self) -> np.ndarray:
+        """(p, n) Whose response each clip gets."""
+        return exchanged(self.units.of, self.result.subject, n_permutations=N_EXCHANGES, seed=self.seed)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What each clip is told from: what its subject heard in the test."""
+        return Choice.of(self.result.candidates, self.result.target, self.result.subject)
+
+    @cached_property
+    def ranks(self) -> dict[str, np.ndarray]:
+        """Of identification: ``model``, ``shuffled``, ``mean_prediction``, ``ceiling`` (the true feature); some have more.
+
+        ``subject_only``, where subjects were trained on other clips; ``fine_only``, where the ablation was tested beside
+        it; and ``ideal_observer``, where there is one.
+        """
+        result, choice = self.result, self.choice
+        own = {} if result.own_mean is None else {"subject_only": result.own_mean[result.subject_index]}
+        found = identification_ranks(
+            result.predicted,
+            choice,
+            exchanges=self.exchanges,
+            means={"mean_prediction": np.zeros(result.predicted.shape[1])} | own,
+            ceiling=result.candidates[result.target],
+            seed=self.seed,
+        )
+        if result.fine_only is not None:
+            found["fine_only"] = choice.ranks(choice.similarities(result.fine_only))
+        if result.ideal is not None:
+            found["ideal_observer"] = choice.ranks(choice.merged(result.ideal))
+        return found
+
+    @cached_property
+    def correlations(self) -> dict[str, dict[str, np.ndarray]]:
+        """Of each dimension over a subject's clips, by subject: ``model``, ``shuffled``, and where there is one ``fine_only``."""
+        result, exchanges = self.result, self.exchanges[:N_COSTLY]
+        true = result.candidates[result.target]
+        found = feature_correlations(result.predicted, true, subject=result.subject, exchanges=exchanges)
+        if result.fine_only is not None:
+            options = {"subject": result.subject, "exchanges": exchanges[:0]}
+            found["fine_only"] = feature_correlations(result.fine_only, true, **options)["model"]
+        return found
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) semantic class of each decoded clip."""
+        return self.result.clips.label.to_numpy()[self.result.target].astype(str)
+
+    @cached_property
+    def folds(self) -> Units:
+        """Groups of clips that semantic classification keeps together, and what they are."""
+        rows = self.result.clips.iloc[self.result.target]
+        options = {"subject": self.result.subject}
+        groups, whole = fold_groups(self.labels, rows.group.to_numpy(), rows.start_s.to_numpy(), **options)
+        return Units(groups, "stimuli" if whole else "stretches of stimuli")
+
+    @cached_property
+    def semantic(self) -> dict[str, np.ndarray] | str:
+        """Hits of the linear classifier; or why there are none."""
+        result = self.result
+        if len(set(self.labels)) < 2:
+            return f"the test clips have no two labels (found: {', '.join(sorted(set(self.labels))) or 'none'})"
+        groups = self.folds.of
+        try:
+            return semantic_hits(
+                result.predicted,
+                self.labels,
+                stimulus=groups,
+                subject=result.subject,
+                exchanges=exchanged(groups, result.subject, n_permutations=N_COSTLY, seed=self.seed),
+                ceiling=result.candidates[result.target],
+                others={} if result.fine_only is None else {"fine_only": result.fine_only},
+                seed=self.seed,
+            )
+        except UserError as error:
+            return str(error)
+
+    @cached_property
+    def mel(self) -> dict[str, dict[str, np.ndarray]]:
+        """Of each clip's spectrogram: ``mel_pcc`` and ``mel_psnr``; empty without one."""
+        result = self.result
+        if result.mel_predicted is None:
+            return {}
+        means = {"mean_prediction": result.mel_mean.astype(np.float32)}
+        if result.mel_own_mean is not None:
+            means["subject_only"] = result.mel_own_mean[result.subject_index].astype(np.float32)
+        return {
+            name: with_controls(
+                score,
+                result.mel_predicted.astype(np.float32),
+                result.mel_candidates[result.target].astype(np.float32),
+                exchanges=self.exchanges,
+                means=means,
+                ceiling=None if result.mel_ceiling is None else result.mel_ceiling.astype(np.float32),
+            )
+            for name, (score, _) in MEL.items()
+        }
+
+    def summary(self) -> dict:
+        """Every score with its controls, over subjects and for each, as plain JSON types."""
+        result, choice, subject = self.result, self.choice, self.result.subject
+        names, counts = np.unique(subject, return_counts=True)
+        candidates = {str(name): int(choice.n_candidates[subject == name][0]) for name in names}
+        k = min(candidates.values())
+        ways = sorted({n for n in (*N_WAYS, k) if 2 <= n <= k})
+        found = {
+            "n_clips": len(result.target),
+            "n_candidates": k,
+            "candidates": candidates,
+            "own_candidates": bool((~choice.own).any()),
+            "n_subjects": len(names),
+            "subjects": {str(name): int(n) for name, n in zip(names, counts, strict=True)},
+            "seed": self.seed,
+            "units": {
+                "words": self.units.words,
+                "n": {str(name): len(set(self.units.of[subject == name])) for name in names},
+            },
+            "ceilings": {
+                "ceiling": "the true feature of each clip"
+                + ("; of spectrograms, its sound through the same decoder" if result.mel_ceiling is not None else ""),
+                "ideal_observer": "the exact likelihood of the simulated data" if result.ideal is not None else None,
+            },
+            "correlation": self._correlation_summary(),
+            "identification": {
+                str(n): one
+                for n, one in summarize_identification(
+                    self.ranks, subject, choice.n_candidates, units=self.units, n_ways=ways
+                ).items()
+            },
+            "semantic": None,
+        }
+        if isinstance(self.semantic, str):
+            found["semantic_left_out"] = self.semantic
+        else:
+            found["semantic"] = self._semantic_summary(self.semantic)
+        for name, rows in self.mel.items():
+            found[name] = summarize_clips(rows, subject, units=self.units, bounds=MEL[name][1])
+        return found | {"claims": claimed(self._tests(found))}
+
+    def _correlation_summary(self) -> dict:
+        result = self.result
+        decoders = {"model": result.predicted, "fine_only": result.fine_only}
+        options = {"subject": result.subject, "units": self.units}
+        medians = {
+            row: median_intervals(values, result.candidates[result.target], **options)
+            for row, values in decoders.items()
+            if values is not None
+        }
+        found = summarize_correlations(self.correlations, medians, words=self.units.words)
+        return found | {"mean_prediction": {"mean": 0.0}, "ceiling": {"mean": 1.0}}
+
+    def _semantic_summary(self, hits: dict[str, np.ndarray]) -> dict:
+        subject = self.result.subject
+        found = summarize_clips(hits, subject, units=self.folds, bounds=UNIT_RANGE)
+        found |= {"chance": common_label(self.labels, subject), "folds": self.folds.words}
+        if "fine_only" in hits:
+            found["ahead_of_fine_only"] = ahead(hits["model"], hits["fine_only"], subject=subject, units=self.folds)
+        return found
+
+    def _tests(self, found: dict) -> dict[str, dict]:
+        """How far the model is ahead of what knows nothing, score by score: of chance, where it is known, and of exchanges."""
+        tests = {}
+
+        def tested(values: dict[str, np.ndarray], units: Units, chance: float | None) -> dict:
+            return ahead_of_nothing(
+                values["model"], values["shuffled"], chance, subject=self.result.subject, units=units
+            )
+
+        for n_way in (str(n) for n in CLAIM_WAYS):
+            if n_way in found["identification"]:
+                values = {
+                    row: n_way_accuracy(self.ranks[row], self.choice.n_candidates, int(n_way))
+                    for row in ("model", "shuffled")
+                }
+                tests[f"identification@{n_way}"] = tested(values, self.units, 1 / int(n_way))
+        if found["semantic"]:
+            tests["label"] = tested(self.semantic, self.folds, found["semantic"]["chance"])
+        return tests | {name: tested(rows, self.units, None) for name, rows in self.mel.items()}

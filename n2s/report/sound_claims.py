@@ -1,0 +1,53 @@
+"""What may be said of generated sounds after the correction for many tests."""
+
+from n2s.metrics.claims import claimed
+
+
+def sound_claims(scores: dict[str, dict]) -> dict[str, dict]:
+    """In which scores sounds are better than chance, or than exchanged ones: see `n2s.metrics.claims.claimed`.
+
+    Each kind of identification is tested once, by the smallest N: other N say the same again, and so does the PSNR beside
+    the PCC.
+
+    Parameters
+    ----------
+    scores
+        What `n2s.report.sound_scores.score_sounds` gives.
+    """
+    tested = {}
+    for name, one in scores.items():
+        kind, _, n_way = name.partition("@")
+        if one["ahead"] is None or kind == "mel_psnr":
+            continue
+        others = [int(other.partition("@")[2]) for other in scores if other.startswith(f"{kind}@")]
+        if not n_way or int(n_way) == min(others):
+            tested[name] = one["ahead"] | {"label": one["label"]}
+    return claimed(tested)
+
+
+def claims_text(claims: dict[str, dict], what: str = "the sounds") -> list[str]:
+    """Sentences: in which scores ``what`` is ahead of chance or of exchanged sounds, and in which it is not."""
+    known = [one for one in claims.values() if one["p"] is not None]
+    if not known:
+        return [f"There are too few independent clips to test whether {what} tell what was heard."]
+    tests = "one test" if len(known) == 1 else f"Holm's correction for {len(known)} tests"
+    text = []
+    for of, other in (("chance", "chance"), ("shuffled", "the same sounds exchanged among clips")):
+        said = [f"{one['label']} by {_by(one)}" for one in known if one["ahead"] and one["of"] == of]
+        if said:
+            text.append(f"After {tests}, {what} are ahead of {other} in {', '.join(said)}.")
+    not_said = [one["label"] for one in known if not one["ahead"]]
+    if not_said:
+        text.append(
+            f"After {tests}, {what} are not reliably ahead of chance or of the same sounds exchanged among clips in "
+            f"{', '.join(not_said)}."
+        )
+    return text
+
+
+def _by(one: dict) -> str:
+    scale, digits, unit = (100, 1, " points") if one["of"] == "chance" else (1, 3, "")
+    mean, low, high = (
+        None if one[end] is None else f"{scale * one[end]:.{digits}f}" for end in ("mean", "low", "high")
+    )
+    return f"{mean}{unit}" + ("" if low is None else f" (95% interval {low} to {high})")

@@ -1,0 +1,100 @@
+"""What may be claimed: differences with intervals, p of the exchanges, and a page of noise that claims as seldom as it says."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from n2s.metrics.claims import ahead, ahead_of_nothing, claimed, probability
+from n2s.metrics.clip_scores import Units, exchanged, mean_over
+from n2s.metrics.identification import Choice, n_way_accuracy
+from n2s.metrics.intervals import t_interval
+
+STIMULUS = np.repeat(np.arange(24), 5)  # 24 stimuli of 5 clips
+UNITS = Units(STIMULUS, "stimuli")
+
+
+def test_how_far_ahead_with_whole_stimuli_as_the_sample():
+    rng = np.random.default_rng(7)
+    own = (rng.random(24) < 0.7)[STIMULUS].astype(float)  # all clips of a stimulus alike
+    other = (rng.random(24) < 0.4)[STIMULUS].astype(float)
+    one = ahead(own, other, subject=np.repeat("a", 120), units=UNITS)
+    gap = (own - other)[::5]  # 24 stimuli, not 120 clips
+    low, high = stats.t.interval(0.95, 23, gap.mean(), stats.sem(gap))
+    assert (one["mean"], one["low"], one["high"]) == pytest.approx((gap.mean(), low, high))
+    assert one["p"] == pytest.approx(stats.ttest_1samp(gap, 0).pvalue, abs=2e-6)
+    assert one["per_subject"]["a"]["value"] == one["mean"] and "stimuli" in one["interval"]
+    subject = np.tile(["a", "b", "c"], 40)
+    three = ahead(own, other, subject=subject, units=UNITS)
+    means = np.array([(own - other)[subject == name].mean() for name in "abc"])
+    low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert (three["mean"], three["low"], three["high"]) == pytest.approx((means.mean(), low, high))
+    assert three["p"] == pytest.approx(stats.ttest_1samp(means, 0).pvalue, abs=2e-6)
+
+
+def test_of_exchanges_their_mean_counts_and_of_a_number_the_scores_interval():
+    rng = np.random.default_rng(0)
+    own, exchanges = rng.random(120), rng.random((50, 120))
+    by_hand = ahead(own, exchanges.mean(0), subject=np.zeros(120), units=UNITS)
+    found = ahead(own, exchanges, subject=np.zeros(120), units=UNITS)
+    assert (found["mean"], found["low"], found["p"]) == pytest.approx((by_hand["mean"], by_hand["low"], by_hand["p"]))
+    exchanges[3, :5] = np.nan  # no score
+    assert ahead(own, exchanges, subject=np.zeros(120), units=UNITS)["mean"] == pytest.approx(found["mean"], abs=0.01)
+    number = ahead(own, 0.3, subject=np.zeros(120), units=UNITS, bounds=(0.0, 1.0))
+    interval = mean_over(own, STIMULUS, (0.0, 1.0))
+    assert (number["mean"], number["low"], number["high"]) == pytest.approx(tuple(end - 0.3 for end in interval))
+
+
+def test_p_is_that_of_the_t_test():
+    values = np.array([0.1, 0.4, 0.2, 0.7])
+    found = probability(lambda level: t_interval(values, level=level, bounds=(-9, 9)), 0.05)
+    assert found == pytest.approx(stats.ttest_1samp(values, 0.05).pvalue, abs=2e-6)
+
+
+def test_holm_and_what_is_no_test():
+    tests = {name: {"mean": mean, "p": p} for name, mean, p in
+             (("a", 1.0, 0.01), ("b", 2.0, 0.04), ("c", -1.0, 0.001), ("d", 5.0, None))}  # fmt: skip
+    found = claimed(tests)
+    assert [found[name]["p_holm"] for name in "abc"] == pytest.approx([0.02, 0.04, 0.003])
+    assert found["d"]["p_holm"] is None
+    assert [name for name, one in found.items() if one["ahead"]] == ["a", "b"]  # c is behind
+
+
+def decoded(rng, gain: float) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 8) predicted and true; clips of a stimulus are alike in both, and more so with what is decoded."""
+
+    def alike() -> np.ndarray:
+        return rng.normal(size=(24, 8))[STIMULUS] + rng.normal(size=(120, 8))
+
+    true = alike()
+    return gain * true + alike(), true
+
+
+def outcome(rng, gain: float) -> dict:
+    predicted, true = decoded(rng, gain)
+    choice = Choice.of(true, np.arange(120), np.zeros(120))
+    scores = choice.similarities(predicted)
+    orders = exchanged(STIMULUS, np.zeros(120), n_permutations=40, seed=0)
+    two_way = [n_way_accuracy(choice.ranks(some), 120, 2) for some in (scores, *(scores[order] for order in orders))]
+    options = {"subject": np.zeros(120), "units": UNITS}
+    return ahead_of_nothing(two_way[0], np.stack(two_way[1:]), 0.5, **options)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.5])
+def test_noise_is_seldom_ahead_of_chance_and_a_signal_is(gain):
+    rng = np.random.default_rng(1)
+    found = [outcome(rng, gain) for _ in range(60)]
+    claimed_share = np.mean([one["p"] < 0.05 and one["mean"] > 0 for one in found])
+    # clips as if independent: 14 to 37% of noise
+    assert claimed_share <= 0.075 if gain == 0 else claimed_share > 0.9
+    truth = 0 if gain == 0 else np.mean([one["mean"] for one in found])
+    assert np.mean([one["low"] <= truth <= one["high"] for one in found]) >= 0.9
+
+
+def test_a_perfect_decoder_of_eight_clips_is_ahead():
+    units, subject = Units(np.arange(8), "clips"), np.zeros(8)
+    orders = exchanged(units.of, subject, n_permutations=200, seed=0)
+    scores = np.eye(8) + 0.1 * np.random.default_rng(0).normal(size=(8, 8))
+    choice = Choice.of(np.eye(8), np.arange(8), subject)
+    shuffled = np.stack([n_way_accuracy(choice.ranks(scores[order]), 8, 2) for order in orders])
+    found = ahead_of_nothing(np.ones(8), shuffled, 0.5, subject=subject, units=units)
+    assert found["p"] < 0.01 and found["mean"] == 0.5 and found["of"] == "chance"
