@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from n2s.data.frame_rate import at_rate, cut
 from n2s.data.residency import HALF_MAX
 from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError
@@ -12,9 +13,14 @@ from n2s.features.feature import ClipFeature, Feature, FrameFeature
 from n2s.features.store import FeatureStore
 from n2s.studies.study import Frames, Stimulus
 
+BLOCK = 2**24  # numbers that are summed at once
+LOSS = 1e-5  # of a dimension's power, that rounding to float16 may take
+
 
 class Targets:
-    """Features of all stimuli, standardised on training audio, one float16 row a frame (or a clip).
+    """Features of all stimuli at the brain's rate (`at_rate`), standardised on training audio, one row a frame (or a clip).
+
+    Rows are float16, or float32 where a dimension has so large an offset beside its changes that float16 would lose them.
 
     Parameters
     ----------
@@ -41,7 +47,8 @@ class Targets:
         store = FeatureStore(feature)
         if isinstance(feature, FrameFeature):
             intervals = pd.concat([w.intervals.assign(of=split) for split, w in windows.items()], ignore_index=True)
-            self._pieces = self._cut(store, stimuli, intervals)
+            pieces = self._cut(store, stimuli, intervals)
+            self._pieces = [at_rate(piece, shape.sfreq, feature.events) for piece in pieces]
             values = np.concatenate([piece.values for piece in self._pieces])
             self._first = np.concatenate([[0], np.cumsum([len(piece.values) for piece in self._pieces])]).astype(
                 np.int64
@@ -65,16 +72,14 @@ class Targets:
         else:
             raise UserError(f"data.target is a {type(feature).__name__}, expected a FrameFeature or a ClipFeature.")
         feature.release()
-        axis = 0 if per_dimension else None
-        mean, deviation = values[known].mean(axis), values[known].std(axis)
+        mean, deviation, largest = _moments(values, known, per_dimension=per_dimension)
         # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
-        changes = deviation > 1e-6 * np.abs(values[known]).max(axis)
-        scale = np.where(changes, deviation, np.inf)
-        self.values = ((values - mean) / scale).clip(-HALF_MAX, HALF_MAX).astype(np.float16)
+        changes = deviation > 1e-6 * largest
+        self.values = _standardised(values, mean, np.where(changes, deviation, np.inf))
         self.mean, self.deviation = mean, np.where(changes, deviation, 1)  # (f,), or () of all dimensions together
 
     def rows(self, split: str, windows: Windows, start_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: the nearest frame to each brain sample."""
+        """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: at the brain's rate, or the nearest of slower frames."""
         if self._pieces is None:
             return self._first[split] + windows.segment[rows][:, None]
         time_s = start_s[:, None] + np.arange(self._shape.n_times) / self._shape.sfreq
@@ -86,7 +91,8 @@ class Targets:
 
     def _nearest(self, piece: np.ndarray, time_s: np.ndarray) -> np.ndarray:
         """(b,) pieces, (b, t) seconds -> (b, t) rows."""
-        frame = np.rint((time_s - self._zero_s[piece, None]) * self._rate_hz[piece, None]).astype(np.int64)
+        place = (time_s - self._zero_s[piece, None]) * self._rate_hz[piece, None]
+        frame = np.floor(place + 0.5 + 1e-6).astype(np.int64)  # the later of two that are equally near, always
         return self._first[piece, None] + np.clip(frame, 0, self._last[piece, None])
 
     def _cut(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], intervals: pd.DataFrame) -> list[Frames]:
@@ -96,7 +102,11 @@ class Targets:
         for name, audio in dict(zip(intervals.stimulus, intervals.audio, strict=True)).items():
             cuts = borders[audio]
             found = store.frames(stimuli[name], cuts_s=cuts)
-            self._of_stimulus[name] = (len(pieces), cuts if len(found) > 1 else np.zeros(0))
+            if len(found) == 1:  # not contextual; but no filter of another rate may reach across a border
+                start, stop = rows.stimulus_onset.to_numpy(), (rows.stimulus_onset + rows.duration).to_numpy()
+                cuts = cuts[[not ((start < one) & (one < stop)).any() for one in cuts]]
+                found = cut(found[0], cuts)
+            self._of_stimulus[name] = (len(pieces), cuts)
             pieces += found
         return pieces
 
@@ -126,6 +136,33 @@ class Targets:
             values = np.zeros((len(segments), found.shape[1]), np.float32) if values is None else values
             values[rows.index] = found
         return values
+
+
+def _moments(
+    values: np.ndarray, known: np.ndarray, *, per_dimension: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, deviation and largest magnitude (f,) of some rows, or () of all dimensions together; summed in float64."""
+    parts = np.array_split(known, max(1, len(known) * values.shape[1] // BLOCK))
+    axis = 0 if per_dimension else None
+    size = len(known) if per_dimension else len(known) * values.shape[1]
+    mean = sum(values[part].sum(axis, dtype=np.float64) for part in parts) / size
+    square = sum(np.square(values[part] - mean).sum(axis) for part in parts) / size
+    largest = np.max([np.abs(values[part]).max(axis) for part in parts], axis=0)
+    return mean, np.sqrt(square), largest
+
+
+def _standardised(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Of each dimension float16 keeps all but `LOSS` of the power of its changes; else all of them stay float32."""
+    half, step = np.empty(values.shape, np.float16), max(1, BLOCK // values.shape[1])
+    total, square, error = np.zeros((3, values.shape[1]))
+    for at in range(0, len(values), step):
+        exact = (values[at : at + step] - mean) / scale
+        half[at : at + step] = exact.clip(-HALF_MAX, HALF_MAX)
+        total, square = total + exact.sum(0), square + np.square(exact).sum(0)
+        error = error + np.square(half[at : at + step] - exact).sum(0)
+    if (error <= LOSS * np.maximum(square - total**2 / len(values), 1e-12 * square)).all():
+        return half
+    return ((values - mean) / scale).astype(np.float32)
 
 
 def split_borders(intervals: pd.DataFrame) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The two ports of stimulus features. A new target is one file that implements one of them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -53,6 +54,10 @@ class FrameFeature(Feature):
     #: Whether a frame depends on audio further away than a few milliseconds. Such a feature is computed on each side
     #: of a split's border apart, so that nothing is heard across it.
     contextual: bool = False
+
+    #: Whether frames count events (word onsets, phones, impulses), or which of their dimensions do. At another rate
+    #: events are summed, where all else is filtered.
+    events: bool | Sequence[int] = False
 
     @abstractmethod
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:

@@ -17,12 +17,20 @@ class Ready(FrameFeature):
     ----------
     n_features
         How many numbers a frame has; every stimulus of the study must have as many.
+    events
+        Whether they count events (an impulse at each word onset, say), or the numbers of those that do, from 0. Where the
+        brain has another rate, events are summed; all else is filtered.
     """
 
     kept = False
 
-    def __init__(self, n_features: int) -> None:
-        self._n_features = n_features
+    def __init__(self, n_features: int, *, events: bool | list[int] = False) -> None:
+        odd = [] if isinstance(events, bool) else [one for one in events if not 0 <= one < n_features]
+        if odd:
+            raise UserError(
+                f"Ready: events {odd} of {n_features} features; expected numbers from 0 to {n_features - 1}."
+            )
+        self._n_features, self.events = n_features, events
 
     @property
     def n_features(self) -> int:
@@ -30,8 +38,8 @@ class Ready(FrameFeature):
         return self._n_features
 
     def settings(self) -> dict:
-        """The dimension."""
-        return {"n_features": self._n_features}
+        """The dimension, and what counts events."""
+        return {"n_features": self._n_features, "events": self.events}
 
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
         """Give the frames whose time lies in ``start_s <= time < stop_s``, as float32."""
