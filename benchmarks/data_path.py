@@ -9,6 +9,7 @@ the window as read, since that is what their host hands over. For a GPU the memo
 each batch: ``memory reused`` is that case; without, a batch has to be written to fresh pages.
 """
 
+import json
 import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -59,9 +60,9 @@ class Reused(OnHost):
 
     memory: torch.Tensor | None = None
 
-    def buffer(self, n_windows: int, n: int) -> torch.Tensor:
+    def buffer(self, n_windows: int, n: int, dtype: torch.dtype) -> torch.Tensor:
         if self.memory is None:
-            self.memory = super().buffer(n_windows, n)
+            self.memory = super().buffer(n_windows, n, dtype)
         return self.memory
 
 
@@ -133,14 +134,20 @@ def main() -> None:
         info = mne.create_info(C, SFREQ, "mag")
         mne.io.RawArray(data.T * 1e-13, info, verbose="error").save(fif, verbose="error")
         np.save(Path(folder) / "brain.npy", data)
-        (Path(folder) / "meta.json").write_text(f'{{"shape": [{n_times}, {C}]}}')
+        meta = {"shape": [n_times, C], "sfreq": SFREQ, "good": [True] * C}
+        (Path(folder) / "meta.json").write_text(json.dumps(meta))
         prepared = PreparedRecording(Path(folder), Recording("01"))
-        scaled = [Scaled.of(prepared, Scaler(np.zeros(C, np.float32), np.ones(C, np.float32), OWN), recentre=False)]
+        scaler = Scaler(np.zeros(C, np.float32), np.ones(C, np.float32), OWN)
+        scaled = [Scaled.of(prepared, scaler, recentre=False)]
+        away = Scaler(np.full(C, 300, np.float32), np.ones(C, np.float32), OWN)  # an offset that float16 could not hold
+        drifting = [Scaled.of(prepared, away, recentre=False)]
         features = np.zeros((1, 1), np.float16)
         ours = {
             "n2s, residency: host": OnHost(scaled, features, pin=False),
             "  the same, memory reused": Reused(scaled, features, pin=False),
             "n2s, residency: device (CPU)": OnDevice(scaled, features, torch.device("cpu")),
+            "  host, of a recording that drifts": OnHost(drifting, features, pin=False),
+            "  device (CPU), of such a one": OnDevice(drifting, features, torch.device("cpu")),
         }
         theirs = peers(fif, n_times)
         for to_model, title in ((False, "to the bus"), (True, "to the model")):
@@ -149,7 +156,7 @@ def main() -> None:
             found |= {name: rate(residency(source, n_times, to_model=to_model)) for name, source in ours.items()}
             print(title)
             for name, value in found.items():
-                print(f"  {name:32} {value:8.0f} windows/s {value / best:6.1f} x the faster peer")
+                print(f"  {name:36} {value:8.0f} windows/s {value / best:6.1f} x the faster peer")
     source, target = torch.rand(2, 2**26).unbind()
     start = time.perf_counter()
     for _ in range(5):

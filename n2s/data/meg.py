@@ -197,7 +197,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         ]
         if self.residency == "host":
             for item in track(self.scaled, "scaling", transient=True):
-                item.half()
+                item.table()
         self._reader: WindowReader | None = None
 
     def train_dataloader(self) -> WindowLoader:

@@ -1,6 +1,7 @@
 """Where the arrays live while a model trains: on its device, or in memory maps read ahead of it.
 
-Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16.
+Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16. A recording that
+drifts so far that float16 would lose its signal beside its offset stays float32 (`Scaled.wide`).
 """
 
 import hashlib
@@ -22,6 +23,8 @@ from n2s.paths import cache_dir, disk_room, written_whole
 
 HALF_MAX = 60000.0  # just below the largest float16
 CHUNK = 8192  # samples scaled at once: bounds memory
+LOSS = 5e-5  # of the signal's power within a second, that rounding to float16 may take on average
+N_PROBES = 256  # seconds of a recording that tell it: drifts are slow
 
 
 @dataclass(frozen=True)
@@ -45,25 +48,51 @@ class Scaled:
 
     def read(self, start: int, n: int) -> Tensor:
         """(n, c) scaled float32 of the samples from ``start``, fewer at the end."""
-        return torch.addcmul(self.bias, self.brain[start : start + n], self.gain).clamp_(-HALF_MAX, HALF_MAX)
+        return torch.addcmul(self.bias, self.brain[start : start + n], self.gain)
 
-    def half(self) -> Tensor:
-        """(t, c) all of it as float16, memory-mapped from the cache, where it is put once.
+    def kept(self, start: int, n: int) -> Tensor:
+        """(n, c) the same, as it can be stored: in float16, or in float32 where that is needed."""
+        values = self.read(start, n)
+        return values if self.wide else values.clamp_(-HALF_MAX, HALF_MAX)
 
-        Half the bytes of the prepared array, and nothing left to compute: cutting a window from it is a copy.
+    @cached_property
+    def wide(self) -> bool:
+        """Whether float16 would lose more than `LOSS` of the power of some good channel's changes within a second.
+
+        The baseline and all else that is constant in a window is not signal: what an offset of 250 interquartile ranges
+        leaves of float16 is steps of 0.125 of them.
+        """
+        meta = self.prepared.meta
+        n = min(round(meta["sfreq"]), meta["shape"][0])
+        n_seconds = meta["shape"][0] // n
+        lost, seen = torch.zeros(2, meta["shape"][1])
+        for second in range(0, n_seconds, max(1, n_seconds // N_PROBES)):
+            values = self.read(second * n, n)
+            power = values.var(0, correction=0)
+            changes = power > 1e-6  # else it is flat, as where the system skipped
+            half = values.clamp(-HALF_MAX, HALF_MAX).half().float()
+            lost[changes] += ((half - values).square().mean(0) / power)[changes]
+            seen += changes
+        return bool((lost > LOSS * seen)[torch.tensor(meta["good"])].any())
+
+    def table(self) -> Tensor:
+        """(t, c) all of it as float16 (float32 if `wide`), memory-mapped from the cache, where it is put once.
+
+        Half the bytes of the prepared array (or as many), and nothing left to compute: cutting a window from it is a copy.
         """
         identity = hashlib.sha256(torch.stack([self.gain, self.bias]).numpy()).hexdigest()[:16]
-        path = cache_dir() / "scaled" / f"{self.prepared.key}-{identity}.npy"
+        kind, dtype = ("<f4", torch.float32) if self.wide else ("<f2", torch.float16)
+        path = cache_dir() / "scaled" / f"{self.prepared.key}-{identity}{kind[1:]}.npy"
         if not path.exists():
             with (
-                disk_room(path, 2 * self.brain.numel(), self.prepared.recording.name),
+                disk_room(path, dtype.itemsize * self.brain.numel(), self.prepared.recording.name),
                 written_whole(path) as temporary,
                 open(temporary, "wb") as file,  # no memory map: on a full disk that ends the process without an error
             ):
                 shape = tuple(self.brain.shape)
-                write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+                write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
                 for at in range(0, len(self.brain), CHUNK):
-                    file.write(self.read(at, CHUNK).half().contiguous().numpy())
+                    file.write(self.kept(at, CHUNK).to(dtype).contiguous().numpy())
         return _mapped(path)
 
     @cached_property
@@ -83,33 +112,46 @@ class Residency(ABC):
 
     @abstractmethod
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
-        """(b,) recordings, (b,) first samples -> (b, n, c) float16; channels that a recording lacks are 0."""
+        """(b,) recordings, (b,) first samples -> (b, n, c); channels that a recording lacks are 0.
+
+        float16, or float32 where one of the recordings is wide.
+        """
 
     @abstractmethod
     def target(self, rows: np.ndarray) -> Tensor:
-        """(b, t) rows of the feature table -> (b, t, f) float16."""
+        """(b, t) rows of the feature table -> (b, t, f), of the table's kind."""
 
 
 class OnDevice(Residency):
-    """Everything on the accelerator, once, as float16: a batch is one gather there.
+    """Everything on the accelerator, once, mostly as float16: a batch is one gather there.
 
     On a CPU the gather is a loop of slices, which is several times faster than indexing.
     """
 
     def __init__(self, recordings: list[Scaled], features: np.ndarray, device: torch.device):
-        lengths = [item.prepared.meta["shape"][0] for item in recordings]
         n_channels = max(item.prepared.meta["shape"][1] for item in recordings)
-        self._first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-        self._brain = torch.zeros(sum(lengths), n_channels, dtype=torch.float16, device=device)
-        for item, first, length in zip(recordings, self._first, lengths, strict=True):
-            for at in range(0, length, CHUNK):
-                rows = item.read(at, CHUNK)
-                self._brain[first + at : first + at + len(rows), : rows.shape[1]] = rows.to(device)
+        self._wide = np.array([item.wide for item in recordings])
+        self._first, self._brain = np.zeros(len(recordings), np.int64), {}
+        for wide in np.unique(self._wide).tolist():
+            chosen = np.flatnonzero(self._wide == wide)
+            lengths = [recordings[index].prepared.meta["shape"][0] for index in chosen]
+            self._first[chosen] = np.cumsum([0, *lengths[:-1]])
+            dtype = torch.float32 if wide else torch.float16
+            self._brain[wide] = table = torch.zeros(sum(lengths), n_channels, dtype=dtype, device=device)
+            for index, length in zip(chosen, lengths, strict=True):
+                for at in range(0, length, CHUNK):
+                    rows, first = recordings[index].kept(at, CHUNK), self._first[index] + at
+                    table[first : first + len(rows), : rows.shape[1]] = rows.to(device)
         self._features = torch.from_numpy(features).to(device)
 
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
         """See `Residency`."""
-        return _windows(self._brain, self._first[recording] + start, n)
+        wide, first = self._wide[recording], self._first[recording] + start
+        if wide.all() or not wide.any():
+            return _windows(self._brain[bool(wide[0])], first, n)
+        parts = [_windows(self._brain[kind], first[wide == kind], n).float() for kind in (False, True)]
+        back = np.argsort(np.argsort(wide, kind="stable"), kind="stable")
+        return torch.cat(parts)[on_device(back, parts[0].device)]
 
     def target(self, rows: np.ndarray) -> Tensor:
         """See `Residency`."""
@@ -118,17 +160,18 @@ class OnDevice(Residency):
 
 
 class OnHost(Residency):
-    """Slices of memory maps of float16, copied into one (pinned) buffer."""
+    """Slices of memory maps, copied into one (pinned) buffer."""
 
     def __init__(self, recordings: list[Scaled], features: np.ndarray, *, pin: bool):
-        self._tables = [item.half() for item in recordings]
+        self._tables = [item.table() for item in recordings]
+        self._wide = np.array([item.wide for item in recordings])
         self._n_channels = max(table.shape[1] for table in self._tables)
         self._features = torch.from_numpy(features)
         self._pin = pin
 
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
         """See `Residency`."""
-        out = self.buffer(len(start), n)
+        out = self.buffer(len(start), n, torch.float32 if self._wide[recording].any() else torch.float16)
         for window, index, first in zip(out, recording.tolist(), start.tolist(), strict=True):
             rows = self._tables[index][first : first + n]
             if rows.shape[1] == self._n_channels:
@@ -138,9 +181,9 @@ class OnHost(Residency):
                 window[:, rows.shape[1] :] = 0
         return out
 
-    def buffer(self, n_windows: int, n: int) -> Tensor:
-        """(b, n, c) float16 to fill. torch gives pinned memory out again, without the cost of fresh pages."""
-        return torch.empty(n_windows, n, self._n_channels, dtype=torch.float16, pin_memory=self._pin)
+    def buffer(self, n_windows: int, n: int, dtype: torch.dtype) -> Tensor:
+        """(b, n, c) to fill. torch gives pinned memory out again, without the cost of fresh pages."""
+        return torch.empty(n_windows, n, self._n_channels, dtype=dtype, pin_memory=self._pin)
 
     def target(self, rows: np.ndarray) -> Tensor:
         """See `Residency`."""
@@ -165,7 +208,7 @@ def on_device(values: np.ndarray, device: torch.device) -> Tensor:
 
 
 def finish(brain: Tensor, *, n_baseline: int, n_offset: int, clamp: float) -> Tensor:
-    """(b, n, c) float16 -> (b, c, t) float32: less its baseline, clamped, the offset cut off.
+    """(b, n, c) -> (b, c, t) float32: less its baseline, clamped, the offset cut off.
 
     On a CPU one window at a time, which stays in the cache of a core.
     """
