@@ -172,8 +172,8 @@ def peer(data, batch: int, optimizer):
 
         def __init__(self):
             self.windows, self.values = data.windows["train"], torch.from_numpy(data.targets.values)
-            self.brain = [torch.from_numpy(np.ascontiguousarray(item.brain.T)) for item in data.scaled]
-            self.gain = [item.gain[:, None] for item in data.scaled]
+            self.brain = [torch.from_numpy(np.ascontiguousarray(item.brain.T)) for item, _ in data.scaled]
+            self.gain = [item.gain[:, None] for item, _ in data.scaled]
             rows = np.arange(len(self.windows))
             self.start_s = self.windows.jittered(data.shape.window_s, [0, 0])
             self.first = self.windows.brain_start(self.start_s, np.full(N_SUBJECTS, SFREQ), rows)

@@ -138,9 +138,10 @@ def main() -> None:
         (Path(folder) / "meta.json").write_text(json.dumps(meta))
         prepared = PreparedRecording(Path(folder), Recording("01"))
         scaler = Scaler(np.zeros(C, np.float32), np.ones(C, np.float32), OWN)
-        scaled = [Scaled.of(prepared, scaler, recentre=False)]
+        starts = np.arange(0, n_times - N, N)
+        scaled = [Scaled.of(prepared, scaler, recentre=False).suited(starts, N)]
         away = Scaler(np.full(C, 300, np.float32), np.ones(C, np.float32), OWN)  # an offset that float16 could not hold
-        drifting = [Scaled.of(prepared, away, recentre=False)]
+        drifting = [Scaled.of(prepared, away, recentre=False).suited(starts, N)]
         features = np.zeros((1, 1), np.float16)
         ours = {
             "n2s, residency: host": OnHost(scaled, features, pin=False),

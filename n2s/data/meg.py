@@ -18,8 +18,8 @@ from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.reader import WindowReader
 from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
-from n2s.data.residency import Scaled
-from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers
+from n2s.data.residency import Scaled, for_windows
+from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, window_starts
 from n2s.data.sentences import sentence_numbers
 from n2s.data.spans import lengths, merged
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
@@ -191,12 +191,18 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         own = self.scaler == "training"
         fitted_on = [self.windows[split] for split in (("train",) if own else SPLITS)]
         self.scalers = fit_scalers(self.recordings, fitted_on, self.shape, source=OWN if own else ITSELF)
-        self.scaled = [
+        centred = [
             Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
             for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
         ]
+        train = window_starts(self.recordings, [self.windows["train"]])
+        held_out = window_starts(self.recordings, [self.windows["val"], self.windows["test"]])
+        self.scaled = [
+            for_windows(item, *starts, self.shape.n_window)
+            for item, *starts in zip(centred, train, held_out, strict=True)
+        ]
         if self.residency == "host":
-            for item in track(self.scaled, "scaling", transient=True):
+            for item in track([one for both in self.scaled for one in both], "scaling", transient=True):
                 item.table()
         self._reader: WindowReader | None = None
 

@@ -20,7 +20,7 @@ class WindowReader:
     Parameters
     ----------
     recordings
-        In the order of the windows' ``recording_index``.
+        In the order of the windows' ``recording_index``: what training windows are cut from, and what all others are.
     targets
         Of all windows.
     shape
@@ -35,7 +35,7 @@ class WindowReader:
 
     def __init__(
         self,
-        recordings: list[Scaled],
+        recordings: list[tuple[Scaled, Scaled]],
         targets: Targets,
         shape: WindowShape,
         *,
@@ -45,12 +45,16 @@ class WindowReader:
     ):
         self._targets, self._shape, self._clamp, self._device = targets, shape, clamp, device
         self._ahead = residency == "host"
+        others = [index for index, (one, other) in enumerate(recordings) if other is not one]
+        items = [one for one, _ in recordings] + [recordings[index][1] for index in others]
         self._source: Residency = (
-            OnHost(recordings, targets.values, pin=device.type == "cuda")
+            OnHost(items, targets.values, pin=device.type == "cuda")
             if self._ahead
-            else OnDevice(recordings, targets.values, device)
+            else OnDevice(items, targets.values, device)
         )
-        metas = [item.prepared.meta for item in recordings]
+        self._held_out = np.arange(len(recordings))  # where those of other windows are among them
+        self._held_out[others] = len(recordings) + np.arange(len(others))
+        metas = [one.prepared.meta for one, _ in recordings]
         self._sfreq = np.array([meta["sfreq"] for meta in metas])
         self._last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
         n_channels = max(meta["shape"][1] for meta in metas)
@@ -69,6 +73,7 @@ class WindowReader:
         recording = windows.of_interval("recording_index")
         subject, stimulus = windows.of_interval("subject_index"), windows.of_interval("stimulus_index")
         sentence = windows.sentence_heard
+        source = recording if split == "train" else self._held_out[recording]
         epoch_starts: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
         def starts(epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +87,7 @@ class WindowReader:
 
         def read(rows: np.ndarray, epoch: int) -> tuple:
             start_s, first = starts(epoch)
-            brain = self._source.brain(recording[rows], first[rows], self._shape.n_window)
+            brain = self._source.brain(source[rows], first[rows], self._shape.n_window)
             target = self._source.target(self._targets.rows(split, windows, start_s[rows], rows))
             return rows, start_s[rows], brain, target
 

@@ -1,12 +1,12 @@
 """Where the arrays live while a model trains: on its device, or in memory maps read ahead of it.
 
 Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16. A recording that
-drifts so far that float16 would lose its signal beside its offset stays float32 (`Scaled.wide`).
+drifts so far that float16 would lose its signal beside its offset stays float32 (`Scaled.suited`).
 """
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,17 +23,18 @@ from n2s.paths import cache_dir, disk_room, written_whole
 
 HALF_MAX = 60000.0  # just below the largest float16
 CHUNK = 8192  # samples scaled at once: bounds memory
-LOSS = 5e-5  # of the signal's power within a second, that rounding to float16 may take on average
-N_PROBES = 256  # seconds of a recording that tell it: drifts are slow
+LOSS = 5e-5  # of the signal's power within a window, that rounding to float16 may take on average
+N_PROBES = 256  # windows that tell it: drifts are slow
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """A prepared recording with its scaler, as ``x * gain + bias``."""
+    """A prepared recording with its scaler, as ``x * gain + bias``, kept in float16, or in float32 if it is ``wide``."""
 
     prepared: PreparedRecording
     gain: Tensor  # (c,)
     bias: Tensor  # (c,)
+    wide: bool = False
 
     @classmethod
     def of(cls, prepared: PreparedRecording, scaler: Scaler, *, recentre: bool) -> "Scaled":
@@ -50,30 +51,35 @@ class Scaled:
         """(n, c) scaled float32 of the samples from ``start``, fewer at the end."""
         return torch.addcmul(self.bias, self.brain[start : start + n], self.gain)
 
-    def kept(self, start: int, n: int) -> Tensor:
-        """(n, c) the same, as it can be stored: in float16, or in float32 where that is needed."""
-        values = self.read(start, n)
-        return values if self.wide else values.clamp_(-HALF_MAX, HALF_MAX)
+    def suited(self, starts: np.ndarray, n: int) -> "Scaled":
+        """The same, ``wide`` if float16 would lose more than `LOSS` of the power of some good channel in its windows.
 
-    @cached_property
-    def wide(self) -> bool:
-        """Whether float16 would lose more than `LOSS` of the power of some good channel's changes within a second.
-
-        The baseline and all else that is constant in a window is not signal: what an offset of 250 interquartile ranges
+        The baseline, and all else that is a straight line in a window, is not signal: what an offset of 250 interquartile ranges
         leaves of float16 is steps of 0.125 of them.
+
+        Parameters
+        ----------
+        starts
+            First sample of each window that is read.
+        n
+            Samples of a window.
         """
-        meta = self.prepared.meta
-        n = min(round(meta["sfreq"]), meta["shape"][0])
-        n_seconds = meta["shape"][0] // n
-        lost, seen = torch.zeros(2, meta["shape"][1])
-        for second in range(0, n_seconds, max(1, n_seconds // N_PROBES)):
-            values = self.read(second * n, n)
-            power = values.var(0, correction=0)
+        lost, seen = torch.zeros(2, len(self.gain))
+        starts = np.unique(starts)
+        for start in starts[:: max(1, len(starts) // N_PROBES)].tolist():
+            values = self.read(start, n)
+            time = torch.arange(len(values)) - (len(values) - 1) / 2
+            power = (values - values.mean(0) - torch.outer(time, time @ values / time.square().sum())).square().mean(0)
             changes = power > 1e-6  # else it is flat, as where the system skipped
             half = values.clamp(-HALF_MAX, HALF_MAX).half().float()
             lost[changes] += ((half - values).square().mean(0) / power)[changes]
             seen += changes
-        return bool((lost > LOSS * seen)[torch.tensor(meta["good"])].any())
+        return replace(self, wide=bool((lost > LOSS * seen)[torch.tensor(self.prepared.meta["good"])].any()))
+
+    def kept(self, start: int, n: int) -> Tensor:
+        """(n, c) as `read`, so that it can be stored: in float16, or in float32 where that is needed."""
+        values = self.read(start, n)
+        return values if self.wide else values.clamp_(-HALF_MAX, HALF_MAX)
 
     def table(self) -> Tensor:
         """(t, c) all of it as float16 (float32 if `wide`), memory-mapped from the cache, where it is put once.
@@ -99,6 +105,13 @@ class Scaled:
     def brain(self) -> Tensor:
         """The memory map. Never written to: copy-on-write, which torch asks for, keeps the file as it is."""
         return _mapped(self.prepared.folder / "brain.npy")
+
+
+def for_windows(scaled: Scaled, train: np.ndarray, held_out: np.ndarray, n: int) -> tuple[Scaled, Scaled]:
+    """What training windows are cut from, and what all others are: nothing of training depends on what is held out."""
+    one = scaled.suited(train if len(train) else held_out, n)
+    other = one if one.wide else scaled.suited(held_out, n)
+    return one, other if other.wide else one
 
 
 def _mapped(path: Path) -> Tensor:

@@ -42,20 +42,12 @@ def fit_scalers(
     source
         What the windows are, kept in the scalers.
     """
-    sfreq = np.array([item.meta["sfreq"] for item in recordings.values()])
-    starts: list[list[np.ndarray]] = [[] for _ in recordings]
-    for some in windows:
-        first = some.brain_start(some.start_s, sfreq, np.arange(len(some)))
-        recording = some.of_interval("recording_index")
-        order = np.argsort(recording, kind="stable")
-        for at, part in zip(*_runs(recording[order]), strict=True):
-            starts[at].append(first[order[part]])
     keys = list(recordings)
     lengths = {"n_window": shape.n_window, "n_baseline": shape.n_baseline, "source": source}
     own = {
-        key: fit_scaler(recordings[key], np.concatenate(found), **lengths)
-        for key, found in zip(keys, starts, strict=True)
-        if found
+        key: fit_scaler(recordings[key], found, **lengths)
+        for key, found in zip(keys, window_starts(recordings, windows), strict=True)
+        if len(found)
     }
     by_subject: dict[str, list] = {}
     for key, scaler in own.items():
@@ -64,6 +56,19 @@ def fit_scalers(
         key: own.get(key) or pooled_scaler(item, by_subject.get(_subject(key, recordings), []))
         for key, item in recordings.items()
     }
+
+
+def window_starts(recordings: Mapping[str, PreparedRecording], windows: Iterable[Windows]) -> list[np.ndarray]:
+    """(n,) first brain samples of the windows of each recording."""
+    sfreq = np.array([item.meta["sfreq"] for item in recordings.values()])
+    starts: list[list[np.ndarray]] = [[] for _ in recordings]
+    for some in windows:
+        first = some.brain_start(some.start_s, sfreq, np.arange(len(some)))
+        recording = some.of_interval("recording_index")
+        order = np.argsort(recording, kind="stable")
+        for at, part in zip(*_runs(recording[order]), strict=True):
+            starts[at].append(first[order[part]])
+    return [np.concatenate([np.zeros(0, np.int64), *found]) for found in starts]
 
 
 def _runs(values: np.ndarray) -> tuple[np.ndarray, list[slice]]:

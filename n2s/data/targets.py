@@ -75,7 +75,7 @@ class Targets:
         mean, deviation, largest = _moments(values, known, per_dimension=per_dimension)
         # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
         changes = deviation > 1e-6 * largest
-        self.values = _standardised(values, mean, np.where(changes, deviation, np.inf))
+        self.values = _standardised(values, known, mean, np.where(changes, deviation, np.inf))
         self.mean, self.deviation = mean, np.where(changes, deviation, 1)  # (f,), or () of all dimensions together
 
     def rows(self, split: str, windows: Windows, start_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -151,18 +151,21 @@ def _moments(
     return mean, np.sqrt(square), largest
 
 
-def _standardised(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Of each dimension float16 keeps all but `LOSS` of the power of its changes; else all of them stay float32."""
-    half, step = np.empty(values.shape, np.float16), max(1, BLOCK // values.shape[1])
+def _standardised(values: np.ndarray, known: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """float16, if that keeps all but `LOSS` of the power of each dimension's changes in training; else float32."""
     total, square, error = np.zeros((3, values.shape[1]))
-    for at in range(0, len(values), step):
-        exact = (values[at : at + step] - mean) / scale
-        half[at : at + step] = exact.clip(-HALF_MAX, HALF_MAX)
+    for part in np.array_split(known, max(1, len(known) * values.shape[1] // BLOCK)):
+        exact = (values[part] - mean) / scale
+        half = exact.clip(-HALF_MAX, HALF_MAX).astype(np.float16)
         total, square = total + exact.sum(0), square + np.square(exact).sum(0)
-        error = error + np.square(half[at : at + step] - exact).sum(0)
-    if (error <= LOSS * np.maximum(square - total**2 / len(values), 1e-12 * square)).all():
-        return half
-    return ((values - mean) / scale).astype(np.float32)
+        error = error + np.square(half - exact).sum(0)
+    changes = square - total**2 / len(known)
+    if (error > LOSS * np.maximum(changes, 1e-12 * square)).any():
+        return ((values - mean) / scale).astype(np.float32)
+    found, step = np.empty(values.shape, np.float16), max(1, BLOCK // values.shape[1])
+    for at in range(0, len(values), step):
+        found[at : at + step] = ((values[at : at + step] - mean) / scale).clip(-HALF_MAX, HALF_MAX)
+    return found
 
 
 def split_borders(intervals: pd.DataFrame) -> np.ndarray:

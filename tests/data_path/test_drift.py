@@ -9,7 +9,7 @@ from tiny import TinyStudy
 
 from n2s.data import MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.recordings import PreparedRecording
-from n2s.data.residency import OnDevice, OnHost, Scaled, finish
+from n2s.data.residency import OnDevice, OnHost, Scaled, finish, for_windows
 from n2s.data.scaler import OWN, Scaler
 from n2s.features.ready import Ready
 from n2s.studies.study import Recording
@@ -27,18 +27,24 @@ def _recording(folder, drift, *, minutes=10, good=(True, True, True), seed=0):
     np.save(folder / "brain.npy", (37.0 * (signal + drift(np.arange(n) / n)[:, None])).astype(np.float32))
     (folder / "meta.json").write_text(json.dumps({"shape": [n, C], "sfreq": SFREQ, "good": list(good)}))
     scaler = Scaler(np.zeros(C, np.float32), np.full(C, 37.0, np.float32), OWN)
-    return Scaled.of(PreparedRecording(folder, Recording("01")), scaler, recentre=False), signal
+    scaled = Scaled.of(PreparedRecording(folder, Recording("01")), scaler, recentre=False)
+    return scaled.suited(np.arange(0, n - N, N), N), signal
 
 
 def _less_baseline(values):
     return values - values[:, :N_BASELINE].mean(1, keepdims=True)
 
 
-@pytest.mark.parametrize("kind", ["offset", "slow", "step"])
+@pytest.mark.parametrize("kind", ["offset", "slow", "step", "ramp"])
 @pytest.mark.parametrize("size", [0.0, 250.0, 2000.0, 20000.0, 200000.0])
 def test_error_of_power_is_bounded_whatever_the_drift(tmp_path, size, kind):
     """float16 of the scaled value lost 0.24% at 250 interquartile ranges, 15% at 2000, everything at 20000."""
-    course = {"offset": np.ones_like, "slow": lambda t: np.sin(3 * t), "step": lambda t: (t > 0.7) * 1.0}[kind]
+    course = {
+        "offset": np.ones_like,
+        "slow": lambda t: np.sin(3 * t),
+        "step": lambda t: (t > 0.7) * 1.0,
+        "ramp": lambda t: t,
+    }[kind]
     scaled, signal = _recording(folder := tmp_path / f"{kind}{size:g}", lambda t: size * course(t))
     assert scaled.wide == (size > 0)
     start = np.arange(0, len(signal) - N, 331)
@@ -84,9 +90,19 @@ def test_only_what_needs_it_is_kept_twice_as_large(tmp_path):
     brain = np.load(tmp_path / "skipped" / "brain.npy")
     brain[: len(brain) // 2] = 37.0 * 5000
     np.save(tmp_path / "skipped" / "brain.npy", brain)
-    assert not Scaled(scaled.prepared, scaled.gain, scaled.bias).wide
-    paths = [one.table() for one in (scaled,)]
-    assert paths[0].dtype == torch.float16
+    scaled = Scaled(scaled.prepared, scaled.gain, scaled.bias).suited(np.arange(0, len(brain) - N, N), N)
+    assert not scaled.wide and scaled.table().dtype == torch.float16
+
+
+def test_training_is_cut_from_what_training_needs(tmp_path):
+    """A drift in held-out windows alone makes another copy for those; training stays as it was, to the bit."""
+    scaled, _ = _recording(tmp_path / "late", lambda t: 900.0 * (t > 0.8))
+    early, late = np.arange(0, 50_000, N), np.arange(60_000, 71_000, N)
+    one, other = for_windows(scaled, early, late, N)
+    assert (one.wide, other.wide) == (False, True)
+    assert all(item.wide for item in for_windows(scaled, late, early, N))
+    one, other = for_windows(scaled, early, early, N)
+    assert one is other and not one.wide
 
 
 @pytest.mark.parametrize("residency", ["device", "host"])
