@@ -103,8 +103,6 @@ class Targets:
             cuts = borders[audio]
             found = store.frames(stimuli[name], cuts_s=cuts)
             if len(found) == 1:  # not contextual; but no filter of another rate may reach across a border
-                start, stop = rows.stimulus_onset.to_numpy(), (rows.stimulus_onset + rows.duration).to_numpy()
-                cuts = cuts[[not ((start < one) & (one < stop)).any() for one in cuts]]
                 found = cut(found[0], cuts)
             self._of_stimulus[name] = (len(pieces), cuts)
             pieces += found

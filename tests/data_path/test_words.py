@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tiny import TinyStudy
 
 from n2s.data import MEGDataModule, Preprocessing, SplitBySentence, SplitByStory, WordOnsets
+from n2s.data.content import Heard
 from n2s.data.splits import joined
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.windows import Grid, Windows, instants, lay_windows
@@ -180,9 +181,9 @@ def _segments(split, n_people) -> Windows:
     assert study.n_test == N_TEST
     events = {recording.name: study.events(recording) for recording in study.recordings()}
     stimuli = collect_stimuli(study, events)
-    table = joined(split.intervals(events), gap_s=0.01)
+    table = joined(split.intervals({"m": Heard(events)}), gap_s=0.01)
     table = table[table.split == "test"].assign(audio=table.stimulus)
-    words = {name: stimulus.words for name, stimulus in stimuli.items()}
+    words = {f"m/{name}": stimulus.words for name, stimulus in stimuli.items()}
     return lay_windows(
         table, WordOnsets(0.5), window_s=3.0, words=words, bad_spans={key: [] for key in events}, jitter=False,
         same_s=0.5 / 120,
