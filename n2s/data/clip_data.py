@@ -37,6 +37,7 @@ class ClipData(Protocol):
     splits: Mapping[str, ClipRows]
     target: ClipFeature
     spectrogram: ClipSpectrogram | None
+    notes: list[str]
 
     def targets(self, clip: np.ndarray) -> np.ndarray:
         """(n, *shape) float32 target of unique clips, by their numbers."""

@@ -14,13 +14,14 @@ from n2s.features.fingerprint import Fingerprint, Marks, audio_fingerprint, fram
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.study import Stimulus
 
-_VERSION = 2  # bump when fingerprints, or what is found by them, change
+_VERSION = 3  # bump when fingerprints, or what is found by them, change
 OFTEN = 20  # times in one sound: such a mark tells no place (a steady tone, a syllable of a synthesizer)
 SHORTEST_S = {True: 1.0, False: 2.0}  # of a stretch that two sounds share, exactly and nearly
 OF_SHORTER = 0.6  # or this share of the shorter sound
 LEAST_MARKS, LEAST_HZ = 8, 3.0  # of such a stretch
 PAUSE_S = 1.0  # between its marks, at most
 WHOLE = 0.9  # of an exact stretch's marks are in the other sound, too
+MOST_OFFSETS = 100  # of two sounds, those that most marks fit: two copies of speech that repeats itself have thousands
 STEADY = 0.5  # as many marks fit at another offset near by: a steady sound, no copy
 STEADY_S = 2.0
 
@@ -109,10 +110,8 @@ def _stretches(
 
     fits = within(lags - slack, lags + slack)
     taken: list[int] = []
-    for candidate in np.argsort(-fits, kind="stable"):
-        lag = int(lags[candidate])
-        if fits[candidate] < LEAST_MARKS:
-            return
+    likely = np.flatnonzero(fits >= LEAST_MARKS)
+    for lag in map(int, lags[likely[np.argsort(-fits[likely], kind="stable")][:MOST_OFFSETS]]):
         if any(abs(lag - other) <= 2 * slack for other in taken):
             continue
         if not exact and _is_steady(lags, fits, lag, round(STEADY_S / marks.step_s)):

@@ -79,6 +79,7 @@ class MEGClips:
         if not data.per_dimension:
             raise UserError("tokens are decoded by their own means and deviations: leave data.per_dimension true.")
         self.of, self.target, self.studies, self.stimuli = data, data.target, data.studies, data.stimuli
+        self.notes = data.notes
         self.spectrogram = ClipFbank(duration_s=data.target.duration_s)
         self.subjects = [", ".join(data.subjects)]
         self.runs = {key: item.recording for key, item in data.recordings.items()}

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import scipy.fft
 import scipy.ndimage
-import torch
-import torchaudio
+import scipy.signal
 
 from n2s.features.audio import audio_rate_hz, mono_blocks
 from n2s.studies.study import Frames
@@ -62,14 +61,14 @@ def audio_fingerprint(path: Path) -> Fingerprint:
         The file is no sound.
     """
     rate_hz = audio_rate_hz(path)
+    unit = gcd(rate_hz, PEAKS_SFREQ)
     digest, runs, slow, n = hashlib.sha256(str(rate_hz).encode()), _Runs(rate_hz), [], 0
-    for block in _even_blocks(path, rate_hz // gcd(rate_hz, PEAKS_SFREQ)):
-        samples = block.numpy() + np.float32(0)  # no negative zeros
+    for samples in _even_blocks(path, rate_hz // unit):
         digest.update(samples.tobytes())
         runs.add(samples)
-        slow.append(torchaudio.functional.resample(block, rate_hz, PEAKS_SFREQ))
+        slow.append(scipy.signal.resample_poly(samples, PEAKS_SFREQ // unit, rate_hz // unit))
         n += len(samples)
-    return Fingerprint(digest.hexdigest(), n / rate_hz, runs.marks(), peak_marks(torch.cat(slow).numpy()))
+    return Fingerprint(digest.hexdigest(), n / rate_hz, runs.marks(), peak_marks(np.concatenate(slow)))
 
 
 def frames_fingerprint(ready: Frames) -> Fingerprint:
@@ -162,11 +161,11 @@ def _run_hashes(samples: np.ndarray) -> np.ndarray:
     return values
 
 
-def _even_blocks(path: Path, unit: int) -> Iterator[torch.Tensor]:
-    """The file's blocks, each a multiple of ``unit`` samples long but the last."""
-    left = torch.zeros(0)
+def _even_blocks(path: Path, unit: int) -> Iterator[np.ndarray]:
+    """The file's blocks, each a multiple of ``unit`` samples long but the last; without negative zeros."""
+    left = np.zeros(0, np.float32)
     for block in mono_blocks(path):
-        left = torch.cat([left, block])
+        left = np.concatenate([left, block.numpy() + np.float32(0)])
         n = len(left) // unit * unit
         if n:
             yield left[:n]

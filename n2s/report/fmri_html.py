@@ -146,7 +146,7 @@ def _summary(summary: dict) -> str:
     )
     return (
         f'<p>{escape(" ".join(clip_headline(summary)))}</p><table class="n2s scores wide"><tr>{head}</tr>{rows}</table>'
-        f'<p class="note">{"<br>".join(map(escape, clip_notes(summary)))}</p>{_by_subject(summary)}'
+        f'<p class="note">{"<br>".join(map(escape, [*clip_notes(summary), *summary.get("sounds", [])]))}</p>{_by_subject(summary)}'
     )
 
 

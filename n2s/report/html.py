@@ -118,7 +118,7 @@ def _summary(summary: dict, result: RetrievalResult) -> str:
     notes = [*interval_notes(summary), counts_line(summary)]
     if summary.get("scaled_by"):
         notes.append(f"brain scaled by: {', '.join(summary['scaled_by'])}")
-    notes += summary.get("gaps", [])
+    notes += [*summary.get("gaps", []), *summary.get("sounds", [])]
     return (
         f"<p>{escape(what)} {headline}</p><p>{escape(_controls(summary))}</p>"
         f'<table class="n2s scores"><tr>{head}</tr>{rows}</table><p class="note">{"<br>".join(map(escape, notes))}</p>'

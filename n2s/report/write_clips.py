@@ -52,7 +52,7 @@ class WriteClips(Callback):
             name = "test" if len(data.studies) == 1 else study
             result = clip_result(data, module.tested, study, prompts=module.prompts)
             result.save(self.folder / "test" / name)
-            summaries[name] = ClipScores(result, seed=self.seed).summary()
+            summaries[name] = ClipScores(result, seed=self.seed).summary() | {"sounds": data.notes}
             if name != "test":
                 console.print(f"[bold]{study}")
             print_clip_table(summaries[name], console)

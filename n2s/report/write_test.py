@@ -51,9 +51,10 @@ class WriteTest(Callback):
             single = retrieval_result(data, module, study)
             sources = {scaler.source for key, scaler in data.scalers.items() if key.split("/")[0] == study}
             gaps = [str(lost) for lost in data.lost if lost.study == study]
+            told = {"scaled_by": sorted(sources), "gaps": gaps, "sounds": data.notes}
             for name, result in _sets("test" if len(data.studies) == 1 else study, single, module):
                 result.save(self.folder / "test" / name)
-                summaries[name] = summarize(result, seed=self.seed) | {"scaled_by": sorted(sources), "gaps": gaps}
+                summaries[name] = summarize(result, seed=self.seed) | told
                 if name != "test":
                     console.print(f"[bold]{name}")
                 print_table(summaries[name], console)

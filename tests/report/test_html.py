@@ -113,6 +113,13 @@ def test_two_test_sets_are_named_and_noise_is_said_to_be_inside_chance(run_dir):
     assert page.index("is outside the") < page.index("is inside the")
 
 
+def test_sounds_that_are_alike_are_told_below_the_scores(run_dir):
+    summaries = json.loads((run_dir / "metrics.json").read_text())
+    summaries["test"]["sounds"] = ["LEAK? 'a' <one> & 'b'"]
+    (run_dir / "metrics.json").write_text(json.dumps(summaries))
+    assert "LEAK? &#x27;a&#x27; &lt;one&gt; &amp; &#x27;b&#x27;" in write_report(run_dir).read_text()
+
+
 def test_a_failed_report_leaves_the_old_one(run_dir, monkeypatch):
     (run_dir / "report.html").write_text("old")
 
