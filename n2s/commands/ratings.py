@@ -4,8 +4,6 @@ from pathlib import Path
 
 from n2s.errors import UserError
 
-FEW_RATERS = 5
-
 
 def ratings(files: list[Path], key: Path | None = None, out: Path = Path("ratings"), seed: int = 0) -> None:
     """Summarise ratings that a listening page exported: means, comparisons, agreement.
@@ -68,8 +66,6 @@ def _print(summary: dict) -> None:
         spearman = "" if agreement["spearman"] is None else f"; Spearman {agreement['spearman']:.2f}"
         pairs = "" if not spearman else f" (mean of {agreement['n_pairs']} pairs of raters)"
         lines.append(f"agreement: alpha {agreement['alpha']:.2f} ({_interval(agreement)}), ordinal{spearman}{pairs}")
-    if 1 < summary["n_raters"] < FEW_RATERS:
-        lines.append(f"few raters: intervals of means over {summary['n_raters']} are narrower than they should be")
     lines += [f"note: {note}" for note in summary["notes"]]
     print("\n" + "\n".join(lines))
 

@@ -44,10 +44,10 @@ def test_the_interval_has_the_width_of_a_sample_of_clips_and_of_raters():
     of_raters = np.broadcast_to(rng.normal(4, 1, (30, 1, 1)), (30, 5, 1))
     for values, own in ((of_clips, of_clips[0, :, 0]), (of_raters, of_raters[:, 0, 0])):
         one = summary_of(values, n_bootstrap=20000)["methods"]["a"]
-        assert one["high"] - one["low"] == pytest.approx(2 * 1.96 * own.std(ddof=1) / np.sqrt(30), rel=0.04)
+        assert one["high"] - one["low"] == pytest.approx(2 * 2.045 * own.std(ddof=1) / np.sqrt(30), rel=0.04)  # t of 29
 
 
-@pytest.mark.parametrize(("n_raters", "least"), [(6, 0.88), (12, 0.9)])
+@pytest.mark.parametrize(("n_raters", "least"), [(3, 0.91), (6, 0.91), (12, 0.91)])
 def test_intervals_hold_the_true_mean_of_other_raters_and_clips(n_raters, least):
     held, rng = [], np.random.default_rng(n_raters)
     for _ in range(150):
