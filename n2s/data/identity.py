@@ -14,10 +14,10 @@ from n2s.features.fingerprint import Fingerprint, Marks, audio_fingerprint, fram
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.study import Stimulus
 
-_VERSION = 3  # bump when fingerprints, or what is found by them, change
+_VERSION = 4  # bump when fingerprints, or what is found by them, change
 OFTEN = 20  # times in one sound: such a mark tells no place (a steady tone, a syllable of a synthesizer)
 SHORTEST_S = {True: 1.0, False: 2.0}  # of a stretch that two sounds share, exactly and nearly
-OF_SHORTER = 0.6  # or this share of the shorter sound
+OF_SHORTER = 0.4  # or this share of the shorter sound
 LEAST_MARKS, LEAST_HZ = 8, 3.0  # of such a stretch
 PAUSE_S = 1.0  # between its marks, at most
 WHOLE = 0.9  # of an exact stretch's marks are in the other sound, too
