@@ -79,6 +79,13 @@ def claims_text(claims: dict[str, dict]) -> list[str]:
             f"{'It' if said else f'After {tests} the model'} is not reliably ahead of chance or of exchanged responses in "
             f"{', '.join(not_said)}."
         )
+    for name, one in known.items():
+        own = [subject["low"] for subject in one["per_subject"].values() if subject["low"] is not None]
+        if not one["ahead"] and len(own) > 1 and (n := sum(low > 0 for low in own)):
+            text.append(
+                f"Few subjects say little about others, but in {score_name(name)} {n} of {len(own)} are ahead by their own 95% "
+                "intervals, not corrected."
+            )
     return text
 
 
