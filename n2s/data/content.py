@@ -159,18 +159,17 @@ def _warn(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None], *, t
             )
 
 
-def warn_of_unheard(said: Mapping[str, Mapping[str, str] | None], heard: Mapping[str, set[str]]) -> None:
-    """Warn of ids in `Heard.content` that nobody heard: perhaps misspelt.
+def warn_of_misspelt(said: Mapping[str, Mapping[str, str] | None], heard: Mapping[str, set[str]]) -> None:
+    """Warn of ids in `Heard.content` that nobody heard, and that look like one that it does not name.
 
     Parameters
     ----------
     said, heard
-        Of each study: its content, and the ids of its stories, stimuli and sentences.
+        Of each study: its content, and the ids of its stories and stimuli.
     """
     for study, names in said.items():
-        odd = sorted(set(names or {}) - heard[study])
-        if odd:
-            rank_zero_warn(
-                f"study {study}: its content names {len(odd)} ids that no recording heard, such as '{odd[0]}'."
-                f"{nearest(odd[0], sorted(heard[study]))}",
-            )
+        unnamed = sorted(heard[study] - set(names or {}))
+        for one in sorted(set(names or {}) - heard[study]) if unnamed else ():
+            near = nearest(one, unnamed)
+            if near:
+                rank_zero_warn(f"study {study}: its content names '{one}', which no recording heard.{near}")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from lightning.pytorch.utilities import rank_zero_warn
 
-from n2s.data.content import Heard, story_contents, warn_of_unheard
+from n2s.data.content import Heard, story_contents, warn_of_misspelt
 from n2s.data.gaps import Reach, purge
 from n2s.data.held_out import apart
 from n2s.errors import UserError, nearest
@@ -68,7 +68,7 @@ class Split(ABC):
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
         said = {study: one.content for study, one in heard.items()}
         rows = rows.join(story_contents(rows, said))
-        warn_of_unheard(
+        warn_of_misspelt(
             said, {study: _ids(one.events.values(), "story", "stimulus", "sequence") for study, one in heard.items()}
         )
         rows["official"] = _agreed(rows, rows.by_story, rows.content)
