@@ -108,9 +108,6 @@ def test_clocks_that_drift_take_nothing_held_out_into_training(split):
     assert trained_s(table) < 1e-6 and trained_s(table, "val") < 1e-6 and total_s(table) > 20
 
 
-# -- content --------------------------------------------------------------------------------------------------------------
-
-
 def test_stories_that_share_a_sound_go_together():
     events = {"r": pd.concat([part(f"s{i}", 0, 30, onset=1 + 31 * i) for i in range(20)], ignore_index=True)}
     sounds = {f"s{i}": f"sound {i % 10}" for i in range(20)}
@@ -246,9 +243,6 @@ def test_an_official_split_of_sentences_needs_a_split_of_sentences():
     with pytest.raises(UserError, match=r"t/a \('one'\) in test and t/a \('three'\) in train are one content"):
         content = {sentence_id("one"): "1", sentence_id("three"): "1"}
         SplitBySentence().intervals({"t": Heard({"r": events}, official, content)})
-
-
-# -- features with context --------------------------------------------------------------------------------------------------
 
 
 class Loudest(FrameFeature):
