@@ -8,7 +8,6 @@ import pandas as pd
 
 from n2s.errors import UserError
 
-SLIVER_S = 0.02  # what an edge leaves of an interval whose onset was rounded; no window fits it
 TINY_S = 1e-6  # shorter is nothing
 
 
@@ -18,11 +17,13 @@ class Reach:
 
     ``gap_s`` inside a stretch that was filtered as one. ``stretches`` are those, (start, stop) in s; beyond one's ends
     only ``over_edges_s`` counts, of steps that do not stop there. Without stretches all is one.
+    What an edge leaves of an interval below ``sliver_s`` is nothing: its onset was rounded, and no window fits.
     """
 
     gap_s: float
     over_edges_s: float = 0.0
     stretches: Sequence[tuple[float, float]] = ((-np.inf, np.inf),)
+    sliver_s: float = 0.02
 
 
 def purge(rows: pd.DataFrame, reach: Reach | float, priority: Mapping[str, int]) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def purge(rows: pd.DataFrame, reach: Reach | float, priority: Mapping[str, int])
     onset, end = rows.onset.to_numpy()[:, None], (rows.onset + rows.duration).to_numpy()[:, None]
     low, high = np.maximum(onset, start), np.minimum(end, stop)
     whole = high - low > end - onset - 1e-9
-    row, stretch = np.nonzero(high - low > np.where(whole, TINY_S, SLIVER_S))
+    row, stretch = np.nonzero(high - low > np.where(whole, TINY_S, reach.sliver_s))
     rows = _moved(rows.iloc[row], low[row, stretch], high[row, stretch])
     inside = _opened(rows, stretch, reach.gap_s, priority)
     return _opened(inside, np.zeros(len(inside)), reach.over_edges_s, priority)

@@ -56,18 +56,18 @@ class PreparedRecording:
 
     @property
     def reach(self) -> Reach:
-        """How far samples reach through the filters. A window of whole samples that lies between a stretch's ends has no
-        sample of another.
+        """How far samples reach through the filters. A stretch may be entered up to a sample early: `brain_start` moves
+        such a window to the first sample.
         """
         sfreq, n_times = self.meta["sfreq"], self.meta["shape"][0]
         stretches = [
             (
-                (first - 0.5 + 1e-6) / sfreq if first else -np.inf,  # events may reach a little out of the recording
-                (last + 0.5 - 1e-6) / sfreq if last < n_times else np.inf,
+                (first - 1 + 1e-6) / sfreq if first else -np.inf,  # events may reach a little out of the recording
+                last / sfreq if last < n_times else np.inf,
             )
             for first, last in self.meta["stretches"]
         ]
-        return Reach(self.meta["support_s"], self.meta["over_edges_s"], stretches)
+        return Reach(self.meta["support_s"], self.meta["over_edges_s"], stretches, max(0.02, 1.5 / sfreq))
 
     @property
     def ready(self) -> bool:

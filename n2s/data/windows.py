@@ -171,11 +171,16 @@ class Windows:
         return self.start_s + shift[self.segment]
 
     def brain_start(self, start_s: np.ndarray, sfreq: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """First brain sample of windows ``rows`` when they start at ``start_s``; ``sfreq`` of each recording, Hz."""
+        """First brain sample of windows ``rows`` when they start at ``start_s``; ``sfreq`` of each recording, Hz.
+
+        The nearest one, but none before its interval, where another stretch of the recording may end.
+        """
         table = self.intervals
         interval = self.interval[rows]
         onset_s = (table.onset - table.stimulus_onset).to_numpy()[interval] + start_s
-        return np.rint(onset_s * sfreq[table.recording_index.to_numpy()[interval]]).astype(np.int64)
+        own_hz = sfreq[table.recording_index.to_numpy()[interval]]
+        begin = np.ceil(table.onset.to_numpy()[interval] * own_hz - 1e-6)
+        return np.maximum(np.rint(onset_s * own_hz), begin).astype(np.int64)
 
 
 def lay_windows(

@@ -21,12 +21,12 @@ HIGHPASS = {"sfreq": 50, "picks": ["eeg"], "highpass_hz": 1.0}
 class Trials(TinyStudy):
     """160 sounds of one second, one after the other; ``seam`` says how the recording shows where each was cut apart."""
 
-    def __init__(self, root, seam, **more):
+    def __init__(self, root, seam, story_s=1.0):
         self.seam = seam
-        super().__init__(root, n_subjects=1, n_stories=160, story_s=1.0, together=True, sentence_s=1.0, **more)
+        super().__init__(root, n_subjects=1, n_stories=160, story_s=story_s, together=True, sentence_s=1.0)
 
     def settings(self):
-        return {"seam": self.seam}
+        return {"seam": self.seam, "story_s": self.story_s}
 
     def load(self, recording):
         raw = super().load(recording)
@@ -75,6 +75,20 @@ def test_a_split_that_the_gap_empties_says_so(tmp_path):
         UserError, match="(?s)train split is empty: the gap.*all of its 120 windows.*highpass_hz 1 makes 3.30 s"
     ):
         _data(Trials(tmp_path, ""), HIGHPASS)
+
+
+def test_trials_that_begin_between_samples_of_the_new_rate_are_all_there(tmp_path):
+    """Each trial is as long as a window and cut off at both ends; at 32 Hz most edges of 100 Hz fall between samples."""
+    study = Trials(tmp_path, "EDGE boundary", story_s=1.01)
+    data = _data(study, {"sfreq": 32.0, "picks": ["eeg"]})
+    first_s = np.array([study._played(study.recordings()[0])[name] for name in study.stories])
+    for split, n in (("train", 120), ("val", 20), ("test", 20)):
+        windows = data.windows[split]
+        assert len(windows) == n
+        first = windows.brain_start(windows.start_s, np.array([32.0]), np.arange(n))
+        for start in first:
+            times_s = np.arange(start, start + 32) / 32.0
+            assert len(set(np.searchsorted(first_s, times_s + 1e-9, side="right"))) == 1
 
 
 def test_separate_recordings_know_no_gap(tmp_path):
