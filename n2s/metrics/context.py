@@ -7,13 +7,25 @@ import pandas as pd
 
 from n2s.metrics.result import RetrievalResult
 
+N_DRAWS = 30  # runs of candidates of each length, to learn what evidence is worth that says nothing
+NO_CEILING = (
+    "the model sees the brain of a whole sentence, and the ideal observer of these data that of a single window, so that it "
+    "bounds nothing here"
+)
 
-def sentence_pooled(scores: np.ndarray, group: np.ndarray, sentence: np.ndarray) -> np.ndarray:
+
+def sentence_pooled(
+    scores: np.ndarray, group: np.ndarray, sentence: np.ndarray, allowed: np.ndarray | None = None
+) -> np.ndarray:
     """Add to each window's scores what the other windows of its sentence say of the candidates' sentences.
 
     Scores are taken for log-probabilities up to a constant of the window, as the contrastive loss makes them, and
     windows for independent: the log-likelihood of a candidate's sentence, given the other windows, is added. When
-    windows follow each other plays no part, only that they belong together; timing alone cannot profit.
+    windows follow each other plays no part, only that they belong together.
+
+    The mean and the spread of that log-likelihood depend on the number of candidates of a sentence, whatever the brain
+    says: the logarithm of a mean is larger for more candidates. Both are taken out, as they are found for runs of as many
+    neighbouring candidates, anywhere: no sentence is more likely for its length.
 
     Parameters
     ----------
@@ -22,30 +34,67 @@ def sentence_pooled(scores: np.ndarray, group: np.ndarray, sentence: np.ndarray)
     group
         (n,) Which windows are of one sentence of one recording; -1: of none.
     sentence
-        (k,) The sentence of each candidate; -1: of none.
+        (k,) The sentence of each candidate; -1: of none. Candidates are in order of time.
+    allowed
+        (n, k) Candidates of each window, alike in a group; by default all.
 
     Returns
     -------
     (n, k) float32.
     """
-    names, column = np.unique(sentence, return_inverse=True)
-    # log-mean-exp over the candidates of each sentence: a long sentence is no more likely for its length
-    top = scores.max(axis=1, keepdims=True)
-    members = np.zeros((len(sentence), len(names)))
-    members[np.arange(len(sentence)), column] = 1 / np.bincount(column)[column]
-    exponent = np.exp(np.asarray(scores - top, np.float64))
-    evidence = np.log(np.maximum(exponent @ members, np.finfo(np.float64).tiny))
-    evidence -= evidence.mean(axis=1, keepdims=True)
-    evidence[:, names == -1] = 0.0
-    _, row = np.unique(group, return_inverse=True)
-    total = np.zeros((row.max() + 1, len(names)))
-    np.add.at(total, row, evidence)
-    others = np.where((group == -1)[:, None], 0.0, total[row] - evidence)
-    return (scores + others[:, column]).astype(np.float32)
+    pooled = np.array(scores, np.float32)
+    spoken = np.flatnonzero(group != -1)
+    if not len(spoken):
+        return pooled
+    own = np.zeros(len(spoken), np.int64)
+    sets = np.ones((1, scores.shape[1]), bool)
+    if allowed is not None:
+        sets, own = np.unique(allowed[spoken], axis=0, return_inverse=True)
+        own = np.ravel(own)
+    for number, among in enumerate(sets):
+        columns = np.flatnonzero(among & (sentence != -1))
+        rows = spoken[own == number]
+        if not len(columns):
+            continue
+        evidence, column = _evidence(scores[np.ix_(rows, np.flatnonzero(among))], scores[np.ix_(rows, columns)], sentence[columns])
+        _, row = np.unique(group[rows], return_inverse=True)
+        total = np.zeros((row.max() + 1, evidence.shape[1]))
+        np.add.at(total, row, evidence)
+        pooled[np.ix_(rows, columns)] += (total[row] - evidence)[:, column].astype(np.float32)
+    return pooled
+
+
+def _evidence(every: np.ndarray, scores: np.ndarray, sentence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each window says of each sentence, without a bias for its length: (n, s), and the sentence of each column."""
+    _, first, column = np.unique(sentence, return_index=True, return_inverse=True)
+    exponent = np.exp(np.asarray(scores - every.max(axis=1, keepdims=True), np.float64))
+    length = np.bincount(column)
+    evidence = _log_mean(exponent, [np.flatnonzero(column == i) for i in range(len(first))])
+    k, spread = scores.shape[1], np.empty((len(scores), len(first)))
+    for n in np.unique(length):
+        # runs of n candidates in order of time, around the end to the start
+        starts = np.unique(np.linspace(0, k, min(N_DRAWS, k), endpoint=False).astype(int))
+        null = _log_mean(exponent, [(start + np.arange(n)) % k for start in starts])
+        same = length == n
+        evidence[:, same] -= null.mean(axis=1, keepdims=True)
+        spread[:, same] = null.std(axis=1, keepdims=True)
+    # the spread of the average sentence for all, so that evidence keeps its size beside the window's own scores
+    typical = spread.mean(axis=1, keepdims=True)
+    return evidence * np.divide(typical, spread, out=np.ones_like(spread), where=spread > 1e-12), column
+
+
+def _log_mean(exponent: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+    weight = np.zeros((exponent.shape[1], len(members)))
+    for i, member in enumerate(members):
+        np.add.at(weight[:, i], member, 1 / len(member))
+    return np.log(np.maximum(exponent @ weight, np.finfo(np.float64).tiny))
 
 
 def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndarray) -> RetrievalResult:
     """The result with every score, and those of its controls, pooled over the windows of each sentence.
+
+    There is no ceiling: the ideal observer sees single windows, and pooling its scores is not the best that can be done
+    with the brain of the whole sentence.
 
     Parameters
     ----------
@@ -56,24 +105,42 @@ def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndar
     sentence
         (k,) See `sentence_pooled`.
     """
-    ideal = None if result.ideal is None else sentence_pooled(result.ideal, group, sentence)
-    pooled, no_brain = (sentence_pooled(scores, group, sentence) for scores in (result.scores, result.no_brain))
-    return replace(result, scores=pooled, no_brain=no_brain, ideal=ideal, group=sentence[result.target])
+
+    def pooled(scores: np.ndarray | None) -> np.ndarray | None:
+        return None if scores is None else sentence_pooled(scores, group, sentence, result.allowed)
+
+    return replace(
+        result,
+        scores=pooled(result.scores),
+        no_brain=pooled(result.no_brain),
+        subject_only=pooled(result.subject_only),
+        ideal=None,
+        no_ceiling=result.no_ceiling or ("" if result.ideal is None else NO_CEILING),
+        group=sentence[result.target],
+    )
 
 
 def over_listeners(result: RetrievalResult) -> RetrievalResult:
     """One window a segment: the mean of the scores of everybody who heard it, as one listener, ``study/all``.
 
-    The mean of the scores is the score of the mean estimate wherever a score is linear in the estimate.
+    The mean of the scores is the score of the mean estimate wherever a score is linear in the estimate. The log-likelihoods
+    of the ideal observer add, as the noise of hearings is independent. Candidates of a window are those that all of its
+    listeners heard: the true one is always among these, and who listened tells nothing of which it is.
     """
     segments, row = np.unique(result.target, return_inverse=True)
     n_hearings = np.bincount(row)
 
-    def mean(scores: np.ndarray) -> np.ndarray:
+    def mean(scores: np.ndarray | None) -> np.ndarray | None:
+        if scores is None:
+            return None
         total = np.zeros((len(segments), scores.shape[1]))
         np.add.at(total, row, scores)
         return (total / n_hearings[:, None]).astype(np.float32)
 
+    sets = None
+    if result.candidate_sets is not None:
+        sets = np.ones((len(segments), len(result.candidates)), bool)
+        np.logical_and.at(sets, row, result.allowed)
     first = pd.Series(np.arange(len(row))).groupby(row).first().to_numpy()
     study = result.windows.study.to_numpy()[first]
     return RetrievalResult(
@@ -84,4 +151,8 @@ def over_listeners(result: RetrievalResult) -> RetrievalResult:
         candidates=result.candidates,
         no_brain=mean(result.no_brain),
         ideal=None if result.ideal is None else mean(result.ideal) * n_hearings[:, None],
+        candidate_sets=sets,
+        candidate_set=None if sets is None else np.arange(len(segments)),
+        subject_only=mean(result.subject_only),
+        no_ceiling=result.no_ceiling,
     )

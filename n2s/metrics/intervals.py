@@ -75,10 +75,10 @@ class _Clustered(NamedTuple):
     variance: float
     freedom: float
     which: np.ndarray  # (n,) number of each value's cluster
-    size: np.ndarray  # (g,) values a cluster
+    size: np.ndarray  # (g,) values a cluster, by their weight
 
 
-def _clustered(values: np.ndarray, cluster: np.ndarray) -> _Clustered:
+def _clustered(values: np.ndarray, cluster: np.ndarray, weight: np.ndarray | None = None) -> _Clustered:
     """The mean, and how sure it is.
 
     The variance is the jackknife's: what the mean changes by when one cluster is left out. Unlike plain sums of squares
@@ -92,12 +92,14 @@ def _clustered(values: np.ndarray, cluster: np.ndarray) -> _Clustered:
     if not np.isfinite(values).all():
         raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(values)} values are no finite numbers.")
     _, which = np.unique(cluster, return_inverse=True)
-    size = np.bincount(which).astype(np.float64)
+    n = len(values)
+    weight = np.ones(n) if weight is None else np.asarray(weight, np.float64) * n / np.sum(weight)
+    size = np.bincount(which, weight)
     if len(size) < 2:
         raise ValueError(f"An interval over clusters needs two of them at least; got {len(size)}.")
-    n, mean = len(values), float(values.mean())
+    mean = float(weight @ values) / n
     left = 1 / (1 - size / n)
-    moved = np.bincount(which, values - mean) * left / n
+    moved = np.bincount(which, weight * (values - mean)) * left / n
     variance = (len(size) - 1) / len(size) * float((moved**2).sum())
     scaled, square = size * left**2, size**2 * left**2
     trace = float((scaled - square / n).sum())
@@ -155,10 +157,39 @@ def cluster_share_interval(hits: np.ndarray, cluster: np.ndarray, *, level: floa
     ValueError
         Fewer than two clusters, or hits outside [0, 1].
     """
+    share = effective_share(hits, cluster)
+    return _wilson(share.mean, share.n, float(stats.t.ppf((1 + level) / 2, share.freedom)))
+
+
+class Share(NamedTuple):
+    """A share of hits, how many independent hits or misses tell it as well, and how sure that number is.
+
+    ``freedom`` are the degrees of freedom of the variance that ``n`` was made from.
+    """
+
+    mean: float
+    n: float
+    freedom: float
+
+
+def effective_share(
+    hits: np.ndarray, cluster: np.ndarray, weight: np.ndarray | None = None, *, lean: bool = True
+) -> Share:
+    """The share of hits, of which only clusters are independent, and how many independent ones are worth as much.
+
+    Parameters
+    ----------
+    hits, cluster
+        See `cluster_share_interval`.
+    weight
+        (n,) How much each counts; by default all alike.
+    lean
+        Take hits for more alike than they look where few clusters have one.
+    """
     hits = np.asarray(hits, np.float64)
     if ((hits < 0) | (hits > 1)).any():
         raise ValueError(f"hits lie between {hits.min()} and {hits.max()}; expected 0 to 1.")
-    found = _clustered(hits, cluster)
+    found = _clustered(hits, cluster, weight)
     n, share = len(hits), found.mean
     # how many values are worth one that is 0 or 1: `least` if they are independent, `most` if alike in a cluster
     least = float(hits.var()) / (share * (1 - share)) if np.ptp(hits) else 1.0
@@ -167,8 +198,9 @@ def cluster_share_interval(hits: np.ndarray, cluster: np.ndarray, *, level: floa
         alike = max(least, found.variance * n / (share * (1 - share)))
         # few clusters with a hit, or a miss, do not tell how alike the values of a cluster are: lean to "quite"
         seen = min(int((np.bincount(found.which, values) > 0).sum()) for values in (hits, 1 - hits))
-        alike = (seen * alike + max(alike, most)) / (1 + seen)
-    return _wilson(share, n / alike, float(stats.t.ppf((1 + level) / 2, found.freedom)))
+        if lean or seen < 2:
+            alike = (seen * alike + max(alike, most)) / (1 + seen)
+    return Share(share, n / alike, found.freedom)
 
 
 def effective_number(values: np.ndarray, cluster: np.ndarray) -> float:

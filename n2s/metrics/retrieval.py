@@ -8,7 +8,9 @@ from torch import Tensor
 _CHUNK = 2**24
 
 
-def ranks(scores: np.ndarray | Tensor, target: np.ndarray | Tensor) -> np.ndarray | Tensor:
+def ranks(
+    scores: np.ndarray | Tensor, target: np.ndarray | Tensor, allowed: np.ndarray | Tensor | None = None
+) -> np.ndarray | Tensor:
     """Rank of the true candidate of each window: 0 is the best, ``k - 1`` the last.
 
     Ties count against us: a candidate that scores the same as the true one stands before it, so that constant scores
@@ -21,6 +23,8 @@ def ranks(scores: np.ndarray | Tensor, target: np.ndarray | Tensor) -> np.ndarra
         (n, k) The higher, the better. A torch tensor may be on any device.
     target
         (n,) Index of the true candidate.
+    allowed
+        (n, k) Which candidates each window is ranked among, its own always; by default all.
 
     Returns
     -------
@@ -42,8 +46,32 @@ def ranks(scores: np.ndarray | Tensor, target: np.ndarray | Tensor) -> np.ndarra
     for start in range(0, max(n, 1), rows):
         chunk, true = scores[start : start + rows], target[start : start + rows]
         own = chunk[lib.arange(len(chunk)), true][:, None]
-        found.append((~(chunk < own)).sum(1) - 1)  # not less: equal, more, or not a number; less itself
+        before = ~(chunk < own)  # not less: equal, more, or not a number
+        if allowed is not None:
+            before &= allowed[start : start + rows]
+        found.append(before.sum(1) - 1)  # less itself
     return lib.concatenate(found)
+
+
+def ranks_of_many(scores: np.ndarray, asked: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
+    """Ranks (m, n), as `ranks`, of m candidates of each window; -1 where ``asked`` is.
+
+    Parameters
+    ----------
+    scores
+        (n, k) The higher, the better.
+    asked
+        (m, n) Index of the candidates whose rank is wanted; -1: of none.
+    allowed
+        (n, k) Which candidates each window is ranked among; by default all.
+    """
+    found = np.empty(asked.shape, np.int32)
+    for i, row in enumerate(scores):
+        among = np.sort(row if allowed is None else row[allowed[i]])  # what is no number stands last, above all
+        own = row[asked[:, i]]
+        less = np.where(np.isnan(own), 0, np.searchsorted(among, own))
+        found[:, i] = len(among) - 1 - less
+    return np.where(asked == -1, -1, found)
 
 
 def topk_accuracy(ranks: np.ndarray | Tensor, k: int) -> float | np.ndarray:

@@ -1,0 +1,115 @@
+"""The null of retrieval: each brain window is asked for what was heard elsewhere, and all that is dependent stays so."""
+
+import numpy as np
+import pandas as pd
+
+MOST_TURNS = 200
+LEAST_UNITS = 8  # sentences of like length that are exchanged with each other, at least
+
+
+def exchanged_targets(
+    target: np.ndarray,
+    subject: np.ndarray,
+    candidates: pd.DataFrame,
+    group: np.ndarray | None = None,
+    *,
+    most: int = MOST_TURNS,
+) -> np.ndarray:
+    """What each window is asked for in place of its own candidate.
+
+    The candidates that a subject heard are laid in a circle, in order of time, and turned: windows that overlap are then
+    asked for candidates that overlap, as before, and all subjects turn alike, so that errors which they share stay
+    shared. Only brain and speech do not fit any more.
+
+    Parameters
+    ----------
+    target
+        (n,) Index of the true candidate.
+    subject
+        (n,) A window is asked only for what the same subject heard.
+    candidates
+        (k,) rows: ``stimulus``, ``start_s``, ``duration_s``.
+    group
+        (n,) Windows whose scores know of each other (a sentence; -1: none), the same for all windows of a candidate.
+        Whole groups are exchanged, each with one that has as many candidates, or nearly as many where few have.
+    most
+        Turns, at most: evenly spread over the circle.
+
+    Returns
+    -------
+    (m, n) candidates, a row a turn, in their order, so that neighbours are alike; -1 where a window would be asked for
+    what overlaps its own candidate. Turns in which that is so for more windows than need be are left out.
+    """
+    number = np.unique(candidates.stimulus.to_numpy(), return_inverse=True)[1]
+    start_s, duration_s = candidates.start_s.to_numpy(), candidates.duration_s.to_numpy()
+    order = np.lexsort((start_s, number))
+    rings = [
+        ring
+        for name in np.unique(subject)
+        for ring in _rings(np.flatnonzero(subject == name), target, group, order=np.argsort(order))
+    ]
+    n_turns = max(len(ring.length) for ring in rings)
+    asked = []
+    for turn in np.unique(np.linspace(1, n_turns - 1, min(most, n_turns - 1)).round().astype(int)):
+        found = target.copy()
+        for ring in rings:
+            found[ring.window] = ring.turned(turn / n_turns)
+        far = (number[found] != number[target]) | (np.abs(start_s[found] - start_s[target]) > duration_s[target] - 1e-6)
+        asked.append(np.where(far, found, -1).astype(np.int32))
+    if not asked:
+        return np.empty((0, len(target)), np.int32)
+    lost = np.array([(row == -1).mean() for row in asked])
+    kept = np.flatnonzero((lost <= lost.min() + 0.02) & (lost < 0.5))
+    return np.stack([asked[i] for i in kept]) if len(kept) else np.empty((0, len(target)), np.int32)
+
+
+class _Ring:
+    """Groups of one subject that are exchanged with each other, in order of time.
+
+    Attributes
+    ----------
+    window
+        (w,) Rows of the subject's windows.
+    length
+        (u,) Candidates of each group.
+    """
+
+    def __init__(self, groups: list[np.ndarray], window: np.ndarray, target: np.ndarray):
+        self.length = np.array([len(group) for group in groups])
+        self._member = np.full((len(groups), self.length.max()), -1)
+        for row, group in zip(self._member, groups, strict=True):
+            row[: len(group)] = group
+        unit, place = np.nonzero(self._member >= 0)
+        of = np.full(int(target.max()) + 1, -1)
+        of[self._member[unit, place]] = np.arange(len(unit))
+        found = of[target[window]]
+        self.window = window[found >= 0]
+        self._unit, self._place = unit[found[found >= 0]], place[found[found >= 0]]
+
+    def turned(self, by: float) -> np.ndarray:
+        """(w,) candidates, at the same place of the group that is a share of the circle further on."""
+        step = min(max(round(by * len(self.length)), 1), max(1, len(self.length) - 1))
+        other = (self._unit + step) % len(self.length)
+        return self._member[other, self._place * self.length[other] // self.length[self._unit]]
+
+
+def _rings(window: np.ndarray, target: np.ndarray, group: np.ndarray | None, *, order: np.ndarray) -> list[_Ring]:
+    """What one subject heard, parted by the length of groups."""
+    heard, first = np.unique(target[window], return_index=True)
+    by_time = np.argsort(order[heard])
+    heard, first = heard[by_time], window[first[by_time]]
+    name = np.full(len(heard), -1) if group is None else group[first]
+    groups = [heard[i : i + 1] for i in np.flatnonzero(name == -1)]
+    rings = [groups] if groups else []
+    spoken = [heard[name == one] for one in dict.fromkeys(name[name != -1].tolist())]
+    alike: list[np.ndarray] = []
+    for length in np.unique([len(one) for one in spoken]):
+        alike += [one for one in spoken if len(one) == length]
+        if len(alike) >= LEAST_UNITS:
+            rings.append(alike)
+            alike = []
+    if alike and len(rings) > bool(groups):
+        rings[-1] = rings[-1] + alike  # the longest
+    elif alike:
+        rings.append(alike)
+    return [_Ring(ring, window, target) for ring in rings]
