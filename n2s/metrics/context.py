@@ -56,7 +56,9 @@ def sentence_pooled(
         rows = spoken[own == number]
         if not len(columns):
             continue
-        evidence, column = _evidence(scores[np.ix_(rows, np.flatnonzero(among))], scores[np.ix_(rows, columns)], sentence[columns])
+        evidence, column = _evidence(
+            scores[np.ix_(rows, np.flatnonzero(among))], scores[np.ix_(rows, columns)], sentence[columns]
+        )
         _, row = np.unique(group[rows], return_inverse=True)
         total = np.zeros((row.max() + 1, evidence.shape[1]))
         np.add.at(total, row, evidence)
@@ -105,9 +107,14 @@ def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndar
     sentence
         (k,) See `sentence_pooled`.
     """
+    by_time = np.lexsort((result.candidates.start_s.to_numpy(), result.candidates.stimulus.to_numpy()))
+    back = np.argsort(by_time)
+    allowed = None if result.allowed is None else result.allowed[:, by_time]
 
     def pooled(scores: np.ndarray | None) -> np.ndarray | None:
-        return None if scores is None else sentence_pooled(scores, group, sentence, result.allowed)
+        if scores is None:
+            return None
+        return sentence_pooled(scores[:, by_time], group, sentence[by_time], allowed)[:, back]
 
     return replace(
         result,

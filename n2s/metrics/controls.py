@@ -4,8 +4,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
+from n2s.metrics.intervals import effective_share
 from n2s.metrics.retrieval import ranks
 
 
@@ -21,7 +22,7 @@ def chance_median_rank(n_candidates: int) -> float:
 
 def chance_reciprocal_rank(n_candidates: int) -> float:
     """Mean reciprocal rank of a guess, exact: the harmonic number of k over k."""
-    return float((1 / np.arange(1, n_candidates + 1)).mean())
+    return float(special.digamma(n_candidates + 1) + np.euler_gamma) / n_candidates
 
 
 def chance_bounds(
@@ -77,6 +78,28 @@ class Null(NamedTuple):
         if self.freedom < math.inf:
             tail = float(stats.t.sf(stats.norm.isf(tail), self.freedom))
         return 2 * tail
+
+
+def null_of_hits(
+    hits: np.ndarray, cluster: np.ndarray, expected: float, weight: np.ndarray | None = None
+) -> Null | None:
+    """What chance gives for as many hits that depend on each other as much as these; None for fewer than two clusters.
+
+    Parameters
+    ----------
+    hits
+        (n,) 0 or 1.
+    cluster
+        (n,) What is independent where brain and speech do not fit: blocks of time, the same for all subjects.
+    expected
+        The share of chance.
+    weight
+        (n,) How much each counts in the score; by default all alike.
+    """
+    if len(np.unique(cluster)) < 2:
+        return None
+    found = effective_share(hits, cluster, weight, lean=False)
+    return Null(float(expected), found.n, found.freedom)
 
 
 def null_of(exchanged: np.ndarray, expected: float) -> Null:
@@ -154,15 +177,33 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def ranks_ties_at_random(scores: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def ranks_ties_at_random(
+    scores: np.ndarray,
+    target: np.ndarray,
+    rng: np.random.Generator,
+    allowed: np.ndarray | None = None,
+    *,
+    alike: np.ndarray | None = None,
+) -> np.ndarray:
     """Ranks (n,) of a control: as `ranks`, but ties are drawn at random.
 
     A model's ties count against it. A control's must not: one that cannot tell candidates apart (no-brain, where all
     segments last equally long) is a guess, and would stand at zero, below chance, to the model's advantage.
+
+    Parameters
+    ----------
+    scores, target, allowed
+        See `ranks`.
+    rng
+        Of the draws.
+    alike
+        (n,) Windows of one number draw the same, so that a control that is the same for all subjects stays so.
     """
-    worst = ranks(scores, target)
-    best = scores.shape[1] - 1 - ranks(-scores, target)
-    return rng.integers(best, worst, endpoint=True)
+    worst = ranks(scores, target, allowed)
+    n_others = scores.shape[1] - 1 if allowed is None else allowed.sum(1) - 1
+    best = n_others - ranks(-scores, target, allowed)
+    drawn = rng.random(len(target)) if alike is None else rng.random(int(np.max(alike)) + 1)[alike]
+    return best + np.floor(drawn * (worst - best + 1)).astype(np.int64)
 
 
 def mismatched(target: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -92,7 +92,9 @@ class RetrievalResult:
         if self.candidate_sets is not None:
             s = len(self.candidate_sets)
             if self.candidate_sets.shape != (s, k) or self.candidate_set.min() < 0 or self.candidate_set.max() >= s:
-                raise ValueError(f"candidate_sets {self.candidate_sets.shape} and their numbers do not fit {k} candidates.")
+                raise ValueError(
+                    f"candidate_sets {self.candidate_sets.shape} and their numbers do not fit {k} candidates."
+                )
             outside = int((~self.candidate_sets[self.candidate_set, self.target]).sum())
             if outside:
                 raise ValueError(f"the true candidate of {outside} windows is not in their candidate set.")

@@ -14,8 +14,22 @@ from n2s.metrics.intervals import t_interval
 from n2s.metrics.summary import ROWS
 
 # Okabe & Ito (2008): told apart by colour-blind readers; line styles tell them apart in print
-COLORS = {"model": "#0072B2", "shuffled": "#E69F00", "no_brain": "#CC79A7", "chance": "#444444", "ceiling": "#009E73"}
-LINES = {"model": "-", "shuffled": "--", "no_brain": "-.", "chance": ":", "ceiling": (0, (6, 1.5))}
+COLORS = {
+    "model": "#0072B2",
+    "shuffled": "#E69F00",
+    "no_brain": "#CC79A7",
+    "subject_only": "#56B4E9",
+    "chance": "#444444",
+    "ceiling": "#009E73",
+}
+LINES = {
+    "model": "-",
+    "shuffled": "--",
+    "no_brain": "-.",
+    "subject_only": (0, (3, 1, 1, 1, 1, 1)),
+    "chance": ":",
+    "ceiling": (0, (6, 1.5)),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.
     """
     return [
         accuracy_by_subject(summary),
-        accuracy_by_rank(ranks, result.subject, len(result.candidates)),
+        accuracy_by_rank(ranks, result.subject, result.n_candidates),
         similarity_matrix(result, ranks["model"]),
     ]
 
@@ -88,7 +102,7 @@ def bars_by_subject(subjects: list[str], scores: dict[str, dict[str, dict]], row
             best = [np.nan if own[name]["value"] is None else own[name]["value"] for name in subjects]
             ends = np.arange(len(subjects))
             axes.hlines(best, ends - 0.42, ends + 0.42, color=COLORS["ceiling"], linewidth=1.8, label=rows["ceiling"])
-        for row in ("no_brain", "shuffled", "chance") if own else ("ceiling", "no_brain", "shuffled", "chance"):
+        for row in ("ceiling", "no_brain", "subject_only", "shuffled", "chance")[bool(own) :]:
             if found.get(row):
                 level = found[row]["mean"]
                 axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=rows[row])
@@ -107,11 +121,11 @@ def short_names(subjects: list[str]) -> list[str]:
 
 
 def accuracy_by_subject(summary: dict) -> Drawing:
-    """Bars of top-1 and top-10 accuracy with the Wilson interval of each subject; the controls as lines."""
-    known = [row for row in ROWS if summary[row]]
+    """Bars of top-1 and top-10 accuracy with the interval of each subject; the controls as lines."""
+    known = [row for row in ROWS if summary.get(row)]
     scores = {f"top-{k} accuracy (%)": {row: summary[row][f"top{k}"] for row in known} for k in (1, 10)}
     caption = (
-        "Bars: top-1 and top-10 accuracy of each subject, with the 95% Wilson interval over its windows. "
+        "Bars: top-1 and top-10 accuracy of each subject, with the 95% interval over blocks of its windows. "
         "Lines: the controls, mean over subjects."
     )
     return Drawing("Accuracy by subject", bars_by_subject(list(summary["subjects"]), scores, ROWS), caption)
@@ -119,10 +133,11 @@ def accuracy_by_subject(summary: dict) -> Drawing:
 
 def rank_curve(ranks: np.ndarray, n_candidates: int) -> np.ndarray:
     """Top-k accuracy for k = 1 .. K: ranks (...) -> (K,)."""
-    return np.cumsum(np.bincount(np.ravel(ranks), minlength=n_candidates)) / np.size(ranks)
+    ranks = ranks[ranks >= 0]  # -1: of none
+    return np.cumsum(np.bincount(ranks, minlength=n_candidates)[:n_candidates]) / max(ranks.size, 1)
 
 
-def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_candidates: int) -> Drawing:
+def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_of: np.ndarray | int) -> Drawing:
     """Top-k accuracy against k, mean over subjects, with its 95% t interval and a thin line for each subject.
 
     Parameters
@@ -131,14 +146,16 @@ def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_candid
         As `n2s.metrics.summary.result_ranks` gives them.
     subject
         (n,)
-    n_candidates
-        K.
+    n_of
+        (n,) How many candidates each window has, or one number for all.
     """
+    n_of = np.broadcast_to(n_of, subject.shape)
+    n_candidates = int(n_of.max())
     k = np.arange(1, n_candidates + 1)
     figure, (axes,) = blank_panels(1, width=8.5, height=4.6)
     names = np.unique(subject)
-    for row in ("ceiling", "model", "no_brain", "shuffled"):
-        if row not in ranks:
+    for row in ("ceiling", "model", "no_brain", "subject_only", "shuffled"):
+        if row not in ranks or not ranks[row].size:
             continue
         curves = np.stack([rank_curve(ranks[row][..., subject == name], n_candidates) for name in names])
         axes.plot(k, curves.mean(0), color=COLORS[row], linestyle=LINES[row], linewidth=2, label=ROWS[row])
@@ -147,7 +164,8 @@ def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_candid
             if len(names) > 1:
                 ends = np.array([t_interval(values)[1:] for values in curves.T])
                 axes.fill_between(k, *ends.T, color=COLORS[row], alpha=0.15, linewidth=0)
-    axes.plot(k, k / n_candidates, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=2, label="chance")
+    chance = np.mean([np.minimum(1, k / n_of[subject == name][:, None]).mean(0) for name in names], axis=0)
+    axes.plot(k, chance, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=2, label="chance")
     axes.set_xscale("log")
     ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if step * 10**power <= n_candidates]
     axes.set_xticks(ticks, labels=map(str, ticks))

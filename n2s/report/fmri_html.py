@@ -50,7 +50,7 @@ def write_clip_report(run_dir: Path) -> Path:
         windows = clip_segments(scores)
         for drawing in clip_drawings(summary, scores, windows):
             add_drawing(report, drawing, f"{drawing.title}{end}")
-        report.add_html(heard_html(windows, summary["n_candidates"], text="label"), f"Clips to listen to{end}", tags=())
+        report.add_html(heard_html(windows, text="label"), f"Clips to listen to{end}", tags=())
     add_run_drawings(report, clip_run_drawings(run_dir))
     report.add_html(origin_html(run_dir), "Configuration and origin", tags=())
     path = run_dir / "report.html"

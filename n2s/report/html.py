@@ -8,8 +8,19 @@ import mne
 import numpy as np
 
 from n2s.metrics import RetrievalResult
-from n2s.metrics.controls import chance_bounds, is_chance
-from n2s.metrics.summary import TABLE, count, counts_line, interval_notes, table_rows
+from n2s.metrics.table import (
+    TABLE,
+    candidates_sentence,
+    chance_sentence,
+    control_notes,
+    count,
+    counts_line,
+    interval_notes,
+    ratio_text,
+    table_rows,
+    tests_line,
+    verdict,
+)
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing, on_whole_pixels
 from n2s.report.listen import Retrieved, player
@@ -70,7 +81,7 @@ def write_report(run_dir: Path) -> Path:
     for test_set, windows, drawings in drawn:
         for drawing in drawings[2:]:
             add_drawing(report, drawing, title(drawing.title, test_set))
-        heard = heard_html(windows, len(test_set.result.candidates))
+        heard = heard_html(windows)
         report.add_html(heard, title("Segments to listen to", test_set), tags=())
     report.add_html(origin, "Configuration and origin", tags=())
     path = run_dir / "report.html"
@@ -103,19 +114,20 @@ def _summary(summary: dict, result: RetrievalResult) -> str:
     what = (
         f"For each of {summary['n_windows']} brain windows of {count(summary['n_subjects'], 'subject')} ({studies}), "
         f"the model ordered {summary['n_candidates']} unique segments of {lengths} from "
-        f"{count(n_stories, 'held-out story', 'held-out stories')} by how well they match."
+        f"{count(n_stories, 'held-out story', 'held-out stories')} by how well they match. {candidates_sentence(summary)}"
     )
     headline = (
         f"The segment that was heard was among the first 10 in <strong>{_percent(summary['model']['top10'])}</strong> "
         f"of windows and the very first in <strong>{_percent(summary['model']['top1'])}</strong> "
-        f"({summary['model']['interval']})."
+        f"({summary['model']['interval']})"
+        f"{', which is no more than chance' if verdict(summary, 'model', 10) == 'inside' else ''}."
     )
     rows = "".join(
         f'<tr class="{"model" if row[0] == "model" else "control"}">{"".join(f"<td>{cell}</td>" for cell in row)}</tr>'
         for row in table_rows(summary)
     )
     head = "".join(f"<th>{text}</th>" for text in ("", *TABLE[1:]))
-    notes = [*interval_notes(summary), counts_line(summary)]
+    notes = [*interval_notes(summary), counts_line(summary), *control_notes(summary), tests_line(summary)]
     if summary.get("scaled_by"):
         notes.append(f"brain scaled by: {', '.join(summary['scaled_by'])}")
     notes += [*summary.get("gaps", []), *summary.get("sounds", [])]
@@ -126,31 +138,28 @@ def _summary(summary: dict, result: RetrievalResult) -> str:
 
 
 def _controls(summary: dict) -> str:
-    scores = {row: summary[row]["top10"]["mean"] for row in ("chance", "shuffled", "no_brain")}
-    text = (
-        f"Chance in top-10 is {100 * scores['chance']:.1f}%; the same model with each subject's brain windows "
-        f"shuffled scores {100 * scores['shuffled']:.1f}%, and timing and duration without a brain "
-        f"{100 * scores['no_brain']:.1f}%"
-    )
-    ratio = (summary["ratio_to_ceiling"] or {}).get("top10")
-    if ratio is None:
-        text += "; no ceiling is known for these data."
+    """The controls in plain sentences; a ratio to the ceiling only of a model that is ahead of chance."""
+    rows = {"chance": "Chance in top-10 is", "shuffled": "the same model with brain and speech exchanged scores"}
+    rows |= {"no_brain": "timing and duration without a brain", "subject_only": "who listens, without a brain"}
+    told = [f"{text} {100 * summary[row]['top10']['mean']:.1f}%" for row, text in rows.items() if summary.get(row)]
+    text = "; ".join(told)
+    if summary["ceiling"] is None:
+        text += "; no ceiling is known for these scores."
     else:
-        best = 100 * summary["ceiling"]["top10"]["mean"]
-        text += f"; the ideal observer of these data scores {best:.1f}%, of which the model reaches {ratio:.2f}."
-    low, high = chance_bounds(summary["n_windows"], scores["chance"])
-    inside = is_chance(summary["model"]["top10"]["mean"], summary["n_windows"], scores["chance"])
-    return (
-        f"{text} The model's score is {'inside' if inside else 'outside'} the {100 * low:.1f} to {100 * high:.1f}% "
-        "that chance gives over this many windows (99.9% binomial bound)."
-    )
+        text += f"; the ideal observer of these data scores {100 * summary['ceiling']['top10']['mean']:.1f}%."
+        reached = ratio_text(summary, 10)
+        if reached:
+            text += f" The model reaches {reached} of it, in the mean of subjects."
+    return f"{text} {chance_sentence(summary)}"
 
 
 def _percent(score: dict) -> str:
+    if score["low"] is None:
+        return f"{100 * score['mean']:.1f}%"
     return f"{100 * score['mean']:.1f}% ({100 * score['low']:.1f} to {100 * score['high']:.1f}%)"
 
 
-def heard_html(windows: list[Retrieved], n_candidates: int, *, text: str = "words") -> str:
+def heard_html(windows: list[Retrieved], *, text: str = "words") -> str:
     """A table of windows, with what was heard in them and what the model took it for, to listen to."""
     parts = [
         '<p class="note">Windows at fixed places in the order of all, from the best rank to the worst. Similarity is '
@@ -161,7 +170,7 @@ def heard_html(windows: list[Retrieved], n_candidates: int, *, text: str = "word
     for window in windows:
         parts.append(
             f'<tr><td colspan="5" class="window">{window.pick[0].upper()}{window.pick[1:]}: rank {window.rank} '
-            f"(of 0 to {n_candidates - 1}), subject {escape(window.subject)}</td></tr>"
+            f"(of 0 to {window.n_candidates - 1}), subject {escape(window.subject)}</td></tr>"
         )
         parts += [
             f'<tr class="{"true" if segment.true else "other"}"><td>{label}</td><td>{player(segment.audio)}</td>'

@@ -32,11 +32,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """One window: which it is of all by rank, what was heard, and the first candidates of the model."""
+    """One window: which it is of all by rank, what was heard, and the first of its candidates, by the model."""
 
     pick: str
     subject: str
     rank: int
+    n_candidates: int
     heard: Segment
     first: list[Segment]
 
@@ -52,6 +53,7 @@ def retrieved_segments(
     ranks: np.ndarray,
     subject: np.ndarray,
     candidates: pd.DataFrame,
+    allowed: np.ndarray | None = None,
     n_first: int = 3,
 ) -> list[Retrieved]:
     """Windows at fixed quantiles of all, from the best rank to the worst, so that none is hand-picked.
@@ -65,13 +67,18 @@ def retrieved_segments(
         candidate stands above the best other.
     candidates
         k rows: ``start_s``, ``duration_s``, ``story``, ``text`` and ``audio`` (path).
+    allowed
+        (n, k) Which candidates each window is ranked among; by default all.
     n_first
         How many of the model's first candidates to give.
     """
-    scores = scores.astype(np.float64)
-    spread = scores.std(1, keepdims=True)
-    z = np.nan_to_num((scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1))
+    scores = scores.astype(np.float64) if allowed is None else np.where(allowed, scores, np.nan)
+    spread = np.nanstd(scores, 1, keepdims=True)
+    z = np.nan_to_num((scores - np.nanmean(scores, 1, keepdims=True)) / np.where(spread > 0, spread, 1))
+    n_among = np.full(len(z), z.shape[1]) if allowed is None else allowed.sum(1)
     rows = np.arange(len(z))
+    if allowed is not None:
+        z[~allowed] = -np.inf
     others = z.copy()
     others[rows, target] = -np.inf
     order = np.lexsort((others.max(1) - z[rows, target], ranks))
@@ -95,8 +102,9 @@ def retrieved_segments(
             pick=pick,
             subject=str(subject[row]),
             rank=int(ranks[row]),
+            n_candidates=int(n_among[row]),
             heard=segment(row, int(target[row])),
-            first=[segment(row, int(c)) for c in np.argsort(-z[row], kind="stable")[:n_first]],
+            first=[segment(row, int(c)) for c in np.argsort(-z[row], kind="stable")[: min(n_first, n_among[row])]],
         )
         for pick, row in chosen.items()
     ]

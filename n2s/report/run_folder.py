@@ -9,7 +9,8 @@ import pandas as pd
 
 from n2s.errors import UserError, reading
 from n2s.metrics import RetrievalResult
-from n2s.metrics.summary import MEASURES, ROWS, TABLE, result_ranks, table_rows
+from n2s.metrics.summary import MEASURES, ROWS, correct, result_ranks, summarize
+from n2s.metrics.table import TABLE, table_rows
 from n2s.report.figures import Drawing, attention_maps, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
 from n2s.report.run_figures import learning_curves, throughput_curves
@@ -17,6 +18,8 @@ from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
 
 MOST_PERMUTATIONS = 100_000  # more would not fit into memory
+N_PERMUTATIONS = 200
+BESIDE = ("scaled_by", "gaps", "sounds")  # of a test set in metrics.json, beside what is made from its scores
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,13 @@ class TestSet:
             ranks=self.ranks["model"],
             subject=result.subject,
             candidates=result.candidates,
+            allowed=result.allowed,
         )
 
     def shown(self) -> Shown:
         """The same for W&B."""
         summary, windows = self.summary, self.segments()
-        known = [row for row in ROWS if summary[row]]
+        known = [row for row in ROWS if summary.get(row)]
         return Shown(
             self.name,
             means({score: {row: summary[row][score] for row in known} for score in MEASURES}),
@@ -87,11 +91,16 @@ def read_test_sets(run_dir: Path) -> list[TestSet]:
             raise UserError(f"{file}: '{name}' is no test set. Run `n2s test` with the same config again.")
         result = RetrievalResult.load(run_dir / "test" / name)
         with reading(file, "what `n2s test` wrote", "Run it again."):
-            seed, n_permutations = int(summary["seed"]), int(summary["shuffled"]["n_permutations"])
+            n_permutations = summary.get("n_permutations", N_PERMUTATIONS)  # not in what earlier versions wrote
+            seed, n_permutations = int(summary["seed"]), int(n_permutations)
             if seed < 0 or not 0 < n_permutations <= MOST_PERMUTATIONS:
                 raise ValueError(f"seed {seed}, {n_permutations} permutations")
         ranks = result_ranks(result, seed=seed, n_permutations=n_permutations)
-        sets.append(TestSet(name, summary, result, ranks))
+        # what a score is worth is worked out again: an earlier version may have told it otherwise
+        again = summarize(result, seed=seed, n_permutations=n_permutations, found=ranks)
+        told = {key: summary[key] for key in BESIDE if key in summary}
+        sets.append(TestSet(name, again | told, result, ranks))
+    correct({one.name: one.summary for one in sets})
     return sets
 
 

@@ -13,9 +13,10 @@ from rich.console import Console
 from n2s.data.meg import MEGDataModule
 from n2s.data.positions import sensor_kinds
 from n2s.errors import UserError
-from n2s.metrics.context import over_listeners, with_sentences
+from n2s.metrics.context import NO_CEILING, over_listeners, with_sentences
 from n2s.metrics.result import RetrievalResult
-from n2s.metrics.summary import print_table, summarize
+from n2s.metrics.summary import correct, summarize
+from n2s.metrics.table import print_table
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.timing import TimingBaseline
 from n2s.paths import written_whole
@@ -55,9 +56,11 @@ class WriteTest(Callback):
             for name, result in _sets("test" if len(data.studies) == 1 else study, single, module):
                 result.save(self.folder / "test" / name)
                 summaries[name] = summarize(result, seed=self.seed) | told
-                if name != "test":
-                    console.print(f"[bold]{name}")
-                print_table(summaries[name], console)
+        correct(summaries)
+        for name, summary in summaries.items():
+            if name != "test":
+                console.print(f"[bold]{name}")
+            print_table(summary, console)
         with written_whole(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(summaries, indent=1))
         console.print(f"report: {write_report(self.folder)}", soft_wrap=True)
@@ -89,6 +92,9 @@ def retrieval_result(data: MEGDataModule, module: MEGContrastive, study: str) ->
     table = data.window_table("test").iloc[window.numpy()[seen]].reset_index(drop=True)
     candidates = data.candidate_table("test", study)
     target = np.searchsorted(segments, table.segment.to_numpy())
+    sets, own = _heard(table.subject.to_numpy(), target)
+    ideal = _ideal(data, study, table, candidates)
+    context = module.context is not None  # it sees more brain than the ideal observer
     return RetrievalResult(
         scores=scores.numpy()[seen][:, segments],
         target=target,
@@ -96,8 +102,20 @@ def retrieval_result(data: MEGDataModule, module: MEGContrastive, study: str) ->
         windows=table,
         candidates=candidates,
         no_brain=_no_brain(data, module, segments)[target],
-        ideal=_ideal(data, study, table, candidates),
+        ideal=None if context else ideal,
+        no_ceiling=NO_CEILING if context and ideal is not None else "",
+        candidate_sets=sets,
+        candidate_set=own,
+        subject_only=None if sets is None else _subject_only(data, module, segments, table.subject.to_numpy()),
     )
+
+
+def _heard(subject: np.ndarray, target: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(s, k) which candidates each subject heard, and (n,) its number; None where everybody heard all."""
+    names, number = np.unique(subject, return_inverse=True)
+    heard = np.zeros((len(names), int(target.max()) + 1), bool)
+    heard[number, target] = True
+    return (None, None) if heard.all() else (heard, number)
 
 
 @torch.inference_mode()
@@ -110,6 +128,22 @@ def _no_brain(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray)
     estimate = baseline.predict(data.segment_timing("test", segments))
     candidates = module.encode_target(data.segment_targets("test", segments).to(module.device))
     return module.loss.scores(estimate.to(module.device), candidates).float().cpu().numpy()
+
+
+@torch.inference_mode()
+def _subject_only(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray, subject: np.ndarray) -> np.ndarray:
+    """(n, k) scores of the mean of what each window's subject heard in training, whatever the brain."""
+    train = data.windows["train"]
+    listener = train.of_interval("subject")
+    candidates = module.encode_target(data.segment_targets("test", segments).to(module.device))
+    scores = np.empty((len(subject), len(segments)), np.float32)
+    for name in np.unique(subject):
+        heard = np.unique(train.segment[listener == name])
+        heard = heard if len(heard) else np.unique(train.segment)  # without training: what anybody heard
+        chosen = heard[np.unique(np.linspace(0, len(heard) - 1, min(len(heard), N_TIMING)).astype(int))]
+        known = module.encode_target(data.segment_targets("train", chosen).to(module.device))
+        scores[subject == name] = module.loss.scores(known.mean(0, keepdim=True), candidates).float().cpu().numpy()
+    return scores
 
 
 def _ideal(data: MEGDataModule, study: str, windows: pd.DataFrame, candidates: pd.DataFrame) -> np.ndarray | None:

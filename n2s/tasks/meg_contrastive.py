@@ -9,6 +9,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
+from n2s.data.windows import Windows
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
@@ -21,7 +22,7 @@ CHUNK = 256  # candidates through a target encoder at once
 class MEGContrastive(LightningModule):
     """Train a brain encoder so that its output is most like the features of what was heard.
 
-    Validation and test rank every window's true segment among all unique segments of its study in the split:
+    Validation and test rank every window's true segment among all unique segments of the split that its subject heard:
     ``val/top10`` is the share among the first ten. A test leaves ``tested``: the windows (n,) and their scores (n, k).
 
     Many processes share each training batch, and take the step that one would take with all of it, but for what each draws
@@ -209,16 +210,21 @@ class MEGContrastive(LightningModule):
 
     def _chance(self, split: str, k: int) -> float:
         """How often a guess is among the first k, over all windows."""
-        parts = [
-            (len(rows), len(segments)) for rows, segments in self.trainer.datamodule.windows[split].by_study().values()
-        ]
+        parts = [(len(rows), len(segments)) for rows, segments in _by_subject(self.trainer.datamodule.windows[split])]
         return sum(n * min(1.0, k / n_segments) for n, n_segments in parts) / sum(n for n, _ in parts)
 
     def _ranks(self, split: str, window: Tensor, scores: Tensor) -> Tensor:
-        """Of each window's segment, among those of its study."""
+        """Of each window's segment, among those that its subject heard."""
         windows, found = self.trainer.datamodule.windows[split], []
-        for rows, segments in windows.by_study().values():
+        for rows, segments in _by_subject(windows):
             seen = torch.isin(window, torch.from_numpy(rows))
             true = np.searchsorted(segments, windows.segment[window[seen].numpy()])
             found.append(ranks(scores[seen][:, torch.from_numpy(segments)], torch.from_numpy(true)))
         return torch.cat(found)
+
+
+def _by_subject(windows: Windows) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each subject: its windows, and the segments that they are of, which are their candidates; both sorted."""
+    subject = windows.of_interval("subject")
+    rows = [np.flatnonzero(subject == name) for name in dict.fromkeys(subject)]
+    return [(own, np.unique(windows.segment[own])) for own in rows]

@@ -23,6 +23,27 @@ def test_saved_and_loaded_is_the_same(tmp_path):
     pd.testing.assert_frame_equal(again.candidates, result.candidates, check_dtype=False)
 
 
+def test_own_candidates_and_words_are_kept_and_old_results_have_none(tmp_path):
+    result = planted_result(n_per_story=5)
+    sets = np.ones((2, 10), bool)
+    sets[1, 9] = False
+    own = np.where(result.target == 9, 0, 1)
+    full = RetrievalResult(**vars(result) | {
+        "candidate_sets": sets, "candidate_set": own, "subject_only": result.no_brain, "no_ceiling": "it sees more",
+        "ideal": None,
+    })  # fmt: skip
+    assert full.allowed.shape == (40, 10) and sorted(set(full.n_candidates)) == [9, 10]
+    full.save(tmp_path / "test")
+    again = RetrievalResult.load(tmp_path / "test")
+    np.testing.assert_array_equal(again.allowed, full.allowed)
+    np.testing.assert_array_equal(again.subject_only, full.subject_only)
+    assert again.no_ceiling == "it sees more" and again.ideal is None
+    arrays = {name: getattr(result, name) for name in ("scores", "no_brain", "target", "subject", "ideal")}
+    np.savez(tmp_path / "test.npz", **arrays)  # as earlier versions wrote it
+    old = RetrievalResult.load(tmp_path / "test")
+    assert old.allowed is None and old.no_ceiling == "" and set(old.n_candidates) == {10}
+
+
 def test_a_second_save_replaces_and_no_ceiling_stays_none(tmp_path):
     planted_result(n_per_story=5).save(tmp_path / "test")
     planted_result(n_per_story=6, with_ideal=False).save(tmp_path / "test")
@@ -71,6 +92,9 @@ def test_missing_torn_and_mixed_files_are_told(tmp_path):
         ({"target": np.full(40, 10)}, "target holds"),
         ({"windows": pd.DataFrame({"recording": ["r"] * 40})}, "windows lack"),
         ({"candidates": pd.DataFrame()}, "needs windows and candidates"),
+        ({"candidate_set": np.zeros(40, int)}, "belong together"),
+        ({"candidate_set": np.full(40, 1), "candidate_sets": np.ones((1, 10), bool)}, "do not fit"),
+        ({"candidate_set": np.zeros(40, int), "candidate_sets": np.arange(10)[None] < 9}, "of 4 windows is not in"),
     ],
 )
 def test_what_does_not_fit_is_refused(change, told):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from n2s.metrics import retrieval
-from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, topk_accuracy
+from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, ranks_of_many, topk_accuracy
 
 
 def naive_rank(row: np.ndarray, target: int) -> int:
@@ -64,3 +64,30 @@ def test_scores_of_known_ranks():
     assert mean_reciprocal_rank(found) == pytest.approx((1 + 1 + 1 / 5 + 1 / 10 + 1 / 11) / 5)
     np.testing.assert_allclose(topk_accuracy(np.stack([found, found + 1]), 5), [0.6, 0.4])
     np.testing.assert_allclose(topk_accuracy(np.stack([found, found + 1]), 1), [0.4, 0.0])
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_ranks_among_some_and_of_many_are_those_of_the_cut_table(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 4, (6, 9)).astype(np.float32)
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    allowed = rng.random((6, 9)) < 0.6
+    asked = rng.integers(-1, 9, (5, 6))
+    among_some = ranks_of_many(scores, asked, allowed | (np.arange(9) == 3))
+    among_all = ranks_of_many(scores, asked)
+    for j, i in np.ndindex(asked.shape):
+        if asked[j, i] == -1:
+            assert among_all[j, i] == -1
+            continue
+        assert among_all[j, i] == naive_rank(scores[i], asked[j, i])
+    target = np.full(6, 3)
+    found = ranks(scores, target, allowed | (np.arange(9) == 3))
+    for i in range(6):
+        kept = np.flatnonzero(allowed[i] | (np.arange(9) == 3))
+        assert found[i] == naive_rank(scores[i, kept], int(np.flatnonzero(kept == 3)[0]))
+    np.testing.assert_array_equal(found[asked[0] == 3], among_some[0][asked[0] == 3])
+    as_torch = ranks(
+        torch.from_numpy(scores), torch.from_numpy(target), torch.from_numpy(allowed | (np.arange(9) == 3))
+    )
+    np.testing.assert_array_equal(as_torch.numpy(), found)

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,12 @@ from planted import planted_result
 from rich.console import Console
 from scipy import stats
 
-from n2s.metrics import print_table, summarize
-from n2s.metrics.controls import is_chance
+from n2s.metrics import RetrievalResult, print_table, summarize
+from n2s.metrics.controls import holm, is_chance
+from n2s.metrics.intervals import cluster_share_interval
 from n2s.metrics.retrieval import ranks
+from n2s.metrics.summary import correct
+from n2s.metrics.table import chance_sentence, control_notes, counts_line, ratio_text, verdict
 
 
 @pytest.fixture(scope="module")
@@ -30,19 +34,116 @@ def test_the_numbers_are_those_of_a_loop_over_subjects(result, summary):
     expected = stats.ttest_1samp(per_subject, 0).confidence_interval(0.95)
     assert (model["low"], model["high"]) == pytest.approx((expected.low, min(1, expected.high)))
     assert [model["per_subject"][f"planted/s{i}"]["value"] for i in range(4)] == pytest.approx(per_subject)
-    wilson = stats.binomtest(round(per_subject[0] * 40), 40).proportion_ci(method="wilson")
     first = model["per_subject"]["planted/s0"]
-    assert (first["low"], first["high"]) == pytest.approx((wilson.low, wilson.high))
+    pairs = np.repeat(np.arange(20), 2)  # 120 s in 20 blocks: two windows each
+    expected = cluster_share_interval(found[result.subject == "planted/s0"] < 10, pairs)
+    assert (first["value"], first["low"], first["high"]) == pytest.approx(expected)
     medians = [np.median(found[result.subject == s]) for s in np.unique(result.subject)]
     assert summary["model"]["median_rank"]["mean"] == pytest.approx(np.mean(medians))
     assert (summary["n_candidates"], summary["n_windows"], summary["n_subjects"]) == (40, 160, 4)
-    assert summary["ratio_to_ceiling"]["top10"] == pytest.approx(model["mean"] / summary["ceiling"]["top10"]["mean"])
+    best = ranks(result.ideal, result.target)
+    ratios = np.divide(per_subject, [np.mean(best[result.subject == s] < 10) for s in np.unique(result.subject)])
+    ratio = summary["ratio_to_ceiling"]["top10"]
+    assert ratio["mean"] == pytest.approx(ratios.mean())
+    expected = stats.ttest_1samp(ratios, 0).confidence_interval(0.95)
+    assert (ratio["low"], ratio["high"]) == pytest.approx((expected.low, expected.high))
 
 
-def test_it_is_plain_json_and_the_seed_decides(result, summary):
+def test_it_is_plain_json_and_the_seed_decides_ties(result, summary):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert summarize(result, seed=0) == summary
-    assert summarize(result, seed=1)["shuffled"]["top1"] != summary["shuffled"]["top1"]
+    alike = replace(result, no_brain=np.zeros_like(result.no_brain))
+    assert summarize(alike, seed=0) == summarize(alike, seed=0)
+    assert summarize(alike, seed=1)["no_brain"]["mrr"] != summarize(alike, seed=0)["no_brain"]["mrr"]
+
+
+def test_a_row_that_is_the_same_for_all_has_no_interval_over_subjects():
+    result = planted_result()
+    timing = np.random.default_rng(0).integers(0, 4, (40, 40))  # many ties, which nobody may break for one subject
+    result.no_brain = timing[result.target].astype(np.float32)
+    result.ideal = 9.0 * (result.target[:, None] == np.arange(40))
+    summary = summarize(result, seed=0)
+    for row in ("no_brain", "ceiling"):
+        assert "the same for all subjects" in summary[row]["interval"]
+        for name in ("top1", "top10", "median_rank", "mrr"):
+            assert summary[row][name]["low"] is None and summary[row][name]["high"] is None
+            assert len({entry["value"] for entry in summary[row][name]["per_subject"].values()}) == 1
+    assert summary["model"]["top10"]["low"] is not None
+
+
+def different_parts(n_subjects=4, *, effect=0.0, seed=0):
+    """Each subject heard a quarter of 80 segments of its own; scores prefer what the subject heard."""
+    result = planted_result(n_subjects=n_subjects, n_per_story=40, noise=1e6, with_ideal=False, seed=seed)
+    number = np.unique(result.subject, return_inverse=True)[1]
+    kept = result.target // (80 // n_subjects) == number
+    sets = np.arange(80) // (80 // n_subjects) == np.arange(n_subjects)[:, None]
+    rng = np.random.default_rng(seed)
+    scores = rng.standard_normal((kept.sum(), 80)) + 5.0 * sets[number[kept]]
+    scores += effect * (result.target[kept][:, None] == np.arange(80))
+    prior = 1.0 * sets[number[kept]]
+    return RetrievalResult(
+        scores, result.target[kept], result.subject[kept], result.windows[kept], result.candidates, prior,
+        candidate_sets=sets, candidate_set=number[kept], subject_only=prior,
+    )  # fmt: skip
+
+
+def test_who_listens_is_worth_nothing_among_what_the_person_heard():
+    result = different_parts()
+    assert np.mean(ranks(result.scores, result.target) < 10) > 0.4  # among all 80, of which chance finds an eighth
+    summary = summarize(result, seed=0)
+    assert summary["candidates"] == {f"planted/s{i}": 20 for i in range(4)} and summary["own_candidates"]
+    for k in (1, 5, 10):
+        assert summary["chance"][f"top{k}"]["mean"] == pytest.approx(k / 20)
+        assert is_chance(summary["model"][f"top{k}"]["mean"], 80, k / 20)
+    for row in ("model", "subject_only", "no_brain", "shuffled"):
+        assert is_chance(summary[row]["top10"]["mean"], 80, 0.5), row
+    assert verdict(summary, "model", 10) == "inside"
+    text = io.StringIO()
+    print_table(summary, Console(file=text, width=140))
+    assert "subject only" in text.getvalue() and "20 a subject" in text.getvalue()
+    able = summarize(different_parts(effect=4.0), seed=0)
+    assert verdict(able, "model", 10) == "above" and verdict(able, "subject_only", 10) == "inside"
+
+
+def test_a_model_at_chance_is_not_told_to_reach_a_ceiling():
+    result = planted_result(noise=0.3, model_noise=1e6)
+    summary = summarize(result, seed=0)
+    assert summary["ceiling"]["top10"]["mean"] > 0.9 and verdict(summary, "model", 10) == "inside"
+    assert ratio_text(summary, 10) == "" and "ceiling" not in counts_line(summary)
+    assert "nothing says that it is ahead of chance" in chance_sentence(summary)
+    able = summarize(planted_result(), seed=0)
+    assert "it is ahead of chance" in chance_sentence(able) and " to " in ratio_text(able, 10)
+
+
+def test_tests_are_corrected_for_all_that_are_shown():
+    one, two = summarize(planted_result(), seed=0), summarize(planted_result(noise=1e6, seed=1), seed=0)
+    alone = {k: two["tests"]["model"][k]["p_corrected"] for k in ("top1", "top5", "top10")}
+    assert one["n_tests"] == two["n_tests"] == 6
+    correct({"a": one, "b": two})
+    assert one["n_tests"] == two["n_tests"] == 12
+    p = [test["p"] for each in (one, two) for row in each["tests"].values() for test in row.values()]
+    told = [test["p_corrected"] for each in (one, two) for row in each["tests"].values() for test in row.values()]
+    np.testing.assert_allclose(told, holm(np.array(p)))
+    assert all(two["tests"]["model"][k]["p_corrected"] >= alone[k] for k in alone)
+
+
+def test_a_control_that_leaves_its_own_bound_is_explained():
+    result = planted_result()
+    result.no_brain = (9.0 * (result.target[:, None] // 4 == np.arange(40) // 4)).astype(np.float32)
+    summary = summarize(result, seed=0)
+    assert verdict(summary, "no_brain", 10) == "above"
+    (note,) = control_notes(summary)
+    assert "no brain is above chance" in note and "must beat it" in note
+
+
+def test_too_few_windows_tell_nothing():
+    result = planted_result(n_subjects=1, n_per_story=1, stories=("kites",), with_ideal=False)
+    summary = summarize(result, seed=0)
+    assert summary["shuffled"] is None and summary["tests"]["model"]["top1"]["p"] is None
+    assert "too few independent windows" in chance_sentence(summary)
+    text = io.StringIO()
+    print_table(summary, Console(file=text, width=140))
+    assert "not known" in text.getvalue()
 
 
 def test_the_planted_signal_is_found_below_its_ceiling_and_above_its_controls(summary):
@@ -66,8 +167,9 @@ def test_one_subject_gets_the_wilson_interval_and_it_is_named():
     summary = summarize(planted_result(n_subjects=1, with_ideal=False), seed=0)
     model = summary["model"]
     assert "Wilson" in model["interval"]
-    wilson = stats.binomtest(round(model["top5"]["mean"] * 40), 40).proportion_ci(method="wilson")
-    assert (model["top5"]["low"], model["top5"]["high"]) == pytest.approx((wilson.low, wilson.high))
+    own = model["top5"]["per_subject"]["planted/s0"]
+    assert (model["top5"]["low"], model["top5"]["high"]) == (own["low"], own["high"])
+    assert own["low"] < model["top5"]["mean"] < own["high"]
     assert model["median_rank"]["low"] is None
     assert summary["ceiling"] is None
     assert summary["ratio_to_ceiling"] is None
