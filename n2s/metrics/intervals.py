@@ -184,7 +184,7 @@ def effective_share(
     weight
         (n,) How much each counts; by default all alike.
     lean
-        Take hits for more alike than they look where few clusters have one.
+        Take hits for more alike than they look where few clusters have one; else only the degrees of freedom are fewer.
     """
     hits = np.asarray(hits, np.float64)
     if ((hits < 0) | (hits > 1)).any():
@@ -200,6 +200,8 @@ def effective_share(
         seen = min(int((np.bincount(found.which, values) > 0).sum()) for values in (hits, 1 - hits))
         if lean or seen < 2:
             alike = (seen * alike + max(alike, most)) / (1 + seen)
+        else:
+            return Share(share, n / alike, min(found.freedom, seen - 1.0))
     return Share(share, n / alike, found.freedom)
 
 
