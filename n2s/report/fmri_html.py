@@ -72,11 +72,12 @@ def clip_segments(scores: ClipScores) -> list[Retrieved]:
     result, found = scores.result, similarities(scores.result.predicted, scores.result.candidates)
     own = scores.choice.own[:, scores.choice.kind]
     return retrieved_segments(
-        np.where(own, found, found.min(1, keepdims=True)),
+        found,
         result.target,
         ranks=scores.ranks["model"],
         subject=result.subject,
         candidates=result.clips.assign(story=result.clips.stimulus, text=result.clips.label),
+        allowed=own,
     )
 
 
