@@ -8,6 +8,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["WANDB_MODE"] = "disabled"
 
+# First: Python keeps one object for Optional[Union[int, float]] and Optional[Union[float, int]]. If a library with the second
+# is imported before Lightning, the option limit_val_batches 1 becomes 1.0, all batches. The command imports Lightning first.
+import lightning.pytorch  # noqa: E402, F401
 import pytest  # noqa: E402
 import wandb  # noqa: E402
 

@@ -67,8 +67,11 @@ def _followed(log_s: np.ndarray, trigger_s: np.ndarray, begin: int, tolerance_s:
     n_near = np.searchsorted(apart, apart + 2 * tolerance_s, side="right") - np.arange(len(apart))
     first = int(n_near.argmax())
     start = float(np.median(apart[first : first + n_near[first]]))
+    # The distance holds where it was found: a drift may have made the first events need another one.
+    fits = np.flatnonzero(np.abs(some[:, None] + start - trigger_s[None]).min(axis=1) <= tolerance_s)
+    middle = begin + int(fits[len(fits) // 2])
     found = np.full(len(log_s), np.nan)
-    for order in (range(begin, len(log_s)), range(begin - 1, -1, -1)):
+    for order in (range(middle, len(log_s)), range(middle - 1, -1, -1)):
         distance = start
         for i in order:
             expected = log_s[i] + distance

@@ -40,15 +40,20 @@ def recording(seed: int, *, lost: tuple[int, ...] = (2,), sounds: int = 2) -> mn
     return mne.io.RawArray(np.vstack([raw.get_data(), stim]), info, first_samp=5000, verbose="ERROR")
 
 
-def write_tree(root: Path) -> Path:
-    for number, (subject, run) in enumerate(RUNS):
+def write_tree(
+    root: Path,
+    *,
+    runs: tuple[tuple[str, str], ...] = RUNS,
+    chapters: tuple[str, ...] = ("ch1-3", "ch4-6", "ch10-12"),  # in the order of numbers, not of letters
+) -> Path:
+    for number, (subject, run) in enumerate(runs):
         path = bids_from_raw(recording(number), root, subject=subject, session="01", run=run, task="listen")
         write_events(path.copy().update(suffix="events", extension=".tsv").fpath)
-    for run in ("01", "02", "08"):
+    for run in sorted({run for _, run in runs}):
         rows = [f"{word},{number},0,False,NOUN" for word, number in zip(WORDS, SENTENCES, strict=True) if word.strip()]
         path = root / "sourcedata" / f"task-listen_run-{run}_extra_info.tsv"
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(["word,sequence_id,n_closing,is_last_word,pos", *rows]) + "\n")
-    for number, chapters in enumerate(("ch1-3", "ch4-6", "ch10-12")):  # in the order of numbers, not of letters
-        write_audio(root / "sourcedata" / "stimuli" / "audio" / f"{chapters}.wav", 32.5, rate_hz=16000, seed=number)
+    for number, name in enumerate(chapters):
+        write_audio(root / "sourcedata" / "stimuli" / "audio" / f"{name}.wav", 32.5, rate_hz=16000, seed=number)
     return root

@@ -16,9 +16,15 @@ SOUND_ONSET = 0.2
 
 
 def write_events(path: Path, *, story: str = "LW1", sound: str = "stimuli/audio/LW1_0.0.wav") -> None:
+    write_said(path, WORDS, story=story, sound=sound, sound_s=1.2)
+
+
+def write_said(path: Path, words: list[tuple], *, story: str, sound: str, sound_s: float) -> None:
     """As the data set has it: a dict literal in trial_type, value and sample behind."""
-    rows = [(SOUND_ONSET, 1.2, {"kind": "sound", "sound": sound, "story": story, "story_uid": 0.0, "sound_id": 0.0})]
-    for index, (word, onset, duration, sentence, condition) in enumerate(WORDS):
+    rows = [
+        (SOUND_ONSET, sound_s, {"kind": "sound", "sound": sound, "story": story, "story_uid": 0.0, "sound_id": 0.0})
+    ]
+    for index, (word, onset, duration, sentence, condition) in enumerate(words):
         said = {"kind": "word", "word": word, "word_index": float(index), "sequence_id": float(sentence)}
         said |= {"condition": condition, "story": story, "pronounced": 1.0}
         rows.append((SOUND_ONSET + onset, duration, said))

@@ -13,9 +13,9 @@ WORDS = (("今天", 0.2, 0.5), ("天气", 0.6, 1.0), ("很好", 2.0, 2.4))  # te
 BOM = "\ufeff"  # the published files begin with one
 
 
-def write_tree(root: Path) -> Path:
-    for subject in ("01", "02"):
-        for run in ("1", "2"):
+def write_tree(root: Path, *, subjects: tuple[str, ...] = ("01", "02"), runs: tuple[str, ...] = ("1", "2")) -> Path:
+    for subject in subjects:
+        for run in runs:
             raw = helmet_raw(duration_s=20.0, seed=int(subject) * 10 + int(run))
             path = bids_from_raw(raw, root, subject=subject, run=run, task="RDR")
             rows = [(SOUND_ONSET, "Beg", 1), (SOUND_ONSET + SOUND_S, "End", 2)]
@@ -26,8 +26,8 @@ def write_tree(root: Path) -> Path:
             path.copy().update(suffix="events", extension=".tsv").fpath.write_text(text + "\n", "utf-8")
     folder = root / "derivatives" / "annotations" / "time_align" / "word-level"
     folder.mkdir(parents=True)
-    for run in (1, 2):
-        write_audio(root / "stimuli" / "audio" / f"story_{run}.wav", SOUND_S, rate_hz=16000, seed=run)
+    for run in runs:
+        write_audio(root / "stimuli" / "audio" / f"story_{run}.wav", SOUND_S, rate_hz=16000, seed=int(run))
         text, start, stop = zip(*WORDS, strict=True)
         times = {"start": [np.add(start, FMRI_LEAD_S)], "end": [np.add(stop, FMRI_LEAD_S)]}
         savemat(folder / f"story_{run}_word_time.mat", {**times, "word": np.array(text)})

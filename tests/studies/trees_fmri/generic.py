@@ -42,7 +42,7 @@ def write_image(path: Path, data: np.ndarray, affine: np.ndarray = AFFINE) -> Pa
     return path
 
 
-def write_tree(root: Path, kind: str = ".npy") -> Path:
+def write_tree(root: Path, kind: str = ".npy", *, rate_hz: int = 500) -> Path:
     for subject in (1, 2):
         for run in (1, 2):
             folder = root / f"sub-0{subject}" / "func"
@@ -64,7 +64,7 @@ def write_tree(root: Path, kind: str = ".npy") -> Path:
     for run in (1, 2):
         write_tsv(root / f"task-listen_run-{run}_clips.tsv", clips(run))
     for name in ("train1", "train2", "test"):
-        write_audio(root / "stimuli" / f"{name}.wav", 40.0, rate_hz=500)
+        write_audio(root / "stimuli" / f"{name}.wav", 40.0, rate_hz=rate_hz)
     write_image(root / "mask.nii.gz", MASK)
     write_image(root / "atlas.nii.gz", ATLAS)
     write_tsv(root / "atlas.tsv", [{"index": 7, "name": "A1"}, {"index": 9, "name": "V1"}])

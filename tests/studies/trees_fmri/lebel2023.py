@@ -27,18 +27,20 @@ def write_story(root: Path, subject: str, story: str, n_tr: int, n_voxels: int, 
     return data
 
 
-def write_tree(root: Path) -> Path:
+def write_tree(root: Path, *, rate_hz: int = RATE_HZ) -> Path:
     for subject, n_voxels in N_VOXELS.items():
         for story, n_tr in STORIES.items():
             if (subject, story) != ("UTS04", "life"):
                 write_story(root, subject, story, n_tr, n_voxels)
-    write_meta(root, STORIES)
+    write_meta(root, STORIES, rate_hz=rate_hz)
     return root
 
 
-def write_meta(root: Path, n_tr: dict[str, int], stories: tuple[str, ...] | None = None) -> None:
+def write_meta(
+    root: Path, n_tr: dict[str, int], stories: tuple[str, ...] | None = None, *, rate_hz: int = RATE_HZ
+) -> None:
     """The numbers of volumes, and audio of the true length."""
     (root / "derivative").mkdir(parents=True, exist_ok=True)
     (root / "derivative" / "respdict.json").write_text(json.dumps(n_tr))
     for seed, story in enumerate(stories or n_tr):
-        write_audio(root / "stimuli" / f"{story}.wav", (n_tr[story] - 10) * 2.0, rate_hz=RATE_HZ, seed=seed)
+        write_audio(root / "stimuli" / f"{story}.wav", (n_tr[story] - 10) * 2.0, rate_hz=rate_hz, seed=seed)

@@ -32,11 +32,11 @@ def write_volumes(folder: Path, stem: str, n_tr: int) -> Path:
     return folder / f"{stem}_bold.npy"
 
 
-def write_track(genres: Path, genre: str, track: int) -> None:
-    write_audio(genres / genre / f"{genre}.{track:05d}.wav", TRACK_S, rate_hz=RATE_HZ, seed=track)
+def write_track(genres: Path, genre: str, track: int, *, rate_hz: int = RATE_HZ) -> None:
+    write_audio(genres / genre / f"{genre}.{track:05d}.wav", TRACK_S, rate_hz=rate_hz, seed=track)
 
 
-def write_tree(root: Path) -> Path:
+def write_tree(root: Path, *, rate_hz: int = RATE_HZ) -> Path:
     """Under ``root``: the data set; ``root/volumes`` own runs; ``root/genres`` GTZAN."""
     runs = {
         "task-Training_run-01": [DUMMY_TRAINING, *TRAINING],
@@ -48,5 +48,5 @@ def write_tree(root: Path) -> Path:
             n_tr = write_events(root / f"sub-{subject}" / "func" / f"{stem}_events.tsv", pieces)
             write_volumes(root / "volumes", stem, n_tr)
     for genre, track, _ in (*TRAINING, *TEST):
-        write_track(root / "genres", genre, track)
+        write_track(root / "genres", genre, track, rate_hz=rate_hz)
     return root

@@ -57,7 +57,7 @@ def write_bdata(path: Path, names: list[str], data: np.ndarray) -> Path:
     return path
 
 
-def write_tree(root: Path) -> Path:
+def write_tree(root: Path, *, rate_hz: int = 100) -> Path:
     for subject in (1, 2):
         for task, sounds, n_heard in (("Train", TRAIN, 2), ("Test", TEST, 3)):
             names = samples(sounds, n_heard)
@@ -73,6 +73,6 @@ def write_tree(root: Path) -> Path:
         lines.append(f"{sound[:11]},{start},{stop},{label},decoder_{'test' if sound in TEST else 'train'}")
     (root / "SoundReconstruction_stimulus.csv").write_text("\n".join(lines) + "\n")
     for sound in (TRAIN[0], TRAIN[1], TEST[0], TEST[1]):
-        write_audio(root / "audio" / f"{sound}.wav", 8.0, rate_hz=100)
-    write_audio(root / "audio" / "vggsound" / f"{TRAIN[2][:11]}_000093.wav", 10.0, rate_hz=100)
+        write_audio(root / "audio" / f"{sound}.wav", 8.0, rate_hz=rate_hz)
+    write_audio(root / "audio" / "vggsound" / f"{TRAIN[2][:11]}_000093.wav", 10.0, rate_hz=rate_hz)
     return root

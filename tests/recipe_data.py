@@ -1,0 +1,140 @@
+"""The studies in miniature as the recipes look for them: in the folders below ``N2S_DATA``, with their true names of stories.
+
+Larger than the trees of the readers' tests: several stories or tens of sentences, so that every split has windows of 3 s.
+Sounds are noise; a word lasts 0.4 s, every half a second, and a pause ends a sentence.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from builders import bids_from_raw, helmet_raw, write_audio
+from trees import armeni2022, bel2026, brennan2019, broderick2019, libribrain, schoffelen2019, smn4lang
+from trees.gwilliams2022 import write_said
+from trees_fmri import generic, lebel2023, nakai2022, park2025
+
+WORD_S, PAUSE_S = 0.5, 0.7
+Word = tuple[str, float, int]  # text, onset in the sound (s), number of the sentence
+
+
+def spoken(n_sentences: int, n_words: int = 6, *, name: str = "w") -> list[Word]:
+    """Sentences of different words, from half a second on."""
+    sentence_s = n_words * WORD_S + PAUSE_S
+    return [
+        (f"{name}{i}x{k}", round(0.5 + i * sentence_s + k * WORD_S, 3), i)
+        for i in range(n_sentences)
+        for k in range(n_words)
+    ]
+
+
+def length_s(words: list[Word]) -> float:
+    """Of the sound that holds the words."""
+    return words[-1][1] + 1.5
+
+
+def write_gwilliams2022(root: Path) -> None:
+    """Two people, four stories of 45 s: FIF in place of KIT, which MNE cannot write."""
+    for number, story in enumerate(("LW1", "Cable_Spool_Fort", "easy_money", "The_Black_Willow")):
+        words = spoken(12, name=f"s{number}")
+        for subject in ("01", "02"):
+            raw = helmet_raw(12, sfreq=250.0, duration_s=length_s(words) + 1, seed=number)
+            path = bids_from_raw(raw, root, subject=subject, session="0", task=str(number))
+            rows = [(text, onset, 0.4, sentence, "sentence") for text, onset, sentence in words]
+            write_said(path.copy().update(suffix="events", extension=".tsv").fpath, rows, story=story,
+                       sound=f"stimuli/audio/{story}_0.0.wav", sound_s=length_s(words))  # fmt: skip
+        write_audio(root / "stimuli" / "audio" / f"{story.lower()}_0.wav", length_s(words), rate_hz=16000, seed=number)
+
+
+def write_schoffelen2019(root: Path) -> None:
+    """Two people, 36 sentences and word lists of 5 s; no alignments, as published."""
+    schoffelen2019.write_tree(root, files=tuple(range(1, 37)), sound_s=5.0)
+
+
+def write_brennan2019(root: Path) -> None:
+    """Two people, twelve audio files of two sentences of 9 s."""
+    brennan2019.write_tree(root, n_segments=12, n_words=24, per_sentence=12)
+
+
+def write_broderick2019(root: Path) -> None:
+    """Two people, five of the twenty runs, of 20 s: two are test and one validation by their names."""
+    words = spoken(5)
+    told = tuple((text, onset) for text, onset, _ in words)
+    broderick2019.write_tree(root, runs=(1, 2, 3, 4, 20), words=told, sound_s=length_s(words))
+
+
+def write_armeni2022(root: Path) -> None:
+    """One person, ten sessions with four sounds of 5 s each: FIF in place of CTF, which MNE cannot write."""
+    for session in range(1, 11):
+        raw = helmet_raw(8, sfreq=120.0, duration_s=26.0, seed=session)
+        path = bids_from_raw(raw, root, subject="001", session=f"{session:03d}", task="compr")
+        events = []
+        for number in (1, 2, 3, 4):
+            start_s = 1.0 + 6.0 * (number - 1)
+            words = [(onset, text) for text, onset, _ in spoken(1, name=f"n{session}p{number}q")]
+            events.append((start_s, 0.0, f"wav_onset_{number:02d}", '""'))
+            events += [(start_s + onset, 0.4, f"word_onset_{number:02d}", f'"{text}"') for onset, text in words]
+            write_audio(root / "stimuli" / f"{session}_{number}.wav", 5.0, rate_hz=16000, seed=10 * session + number)
+        armeni2022.write_events(path.copy().update(suffix="events", extension=".tsv").fpath, events)
+
+
+def write_bel2026(root: Path) -> None:
+    """One person, nine runs of 32 s."""
+    chapters = ("ch1-3", "ch4-6", "ch7-9", "ch10-12", "ch13-14", "ch15-19", "ch20-22", "ch23-25", "ch26-27")
+    runs = tuple(("01", f"{run:02d}") for run in range(1, 10))
+    bel2026.write_tree(root, runs=runs, chapters=chapters)
+
+
+def write_smn4lang(root: Path) -> None:
+    """One person, six of the sixty stories, of 14 s: by their names one is test and two are validation."""
+    smn4lang.write_tree(root, subjects=("01",), runs=("1", "2", "3", "4", "14", "19"))
+
+
+def write_libribrain(root: Path) -> None:
+    """Three chapters of subject 0, one of which subject 1 heard, too; the audio beside the folder."""
+    libribrain.write_tree(root)
+    (root / "audio").rename(root.parent / "libribrain_audio")
+
+
+def write_lebel2023(root: Path) -> None:
+    """Three people, five stories; the auditory cortex beside the folder."""
+    lebel2023.write_tree(root, rate_hz=16000)
+    for subject, n_voxels in lebel2023.N_VOXELS.items():
+        folder = root.parent / f"{root.name}_rois" / subject
+        folder.mkdir(parents=True)
+        np.save(folder / "AC.npy", np.arange(n_voxels) < n_voxels - 1)
+
+
+def write_nakai2022(root: Path) -> None:
+    """Two people; GTZAN and the preprocessed runs beside the folder."""
+    nakai2022.write_tree(root, rate_hz=16000)
+    (root / "volumes").rename(root.parent / f"{root.name}_preprocessed")
+    (root.parent / "gtzan").mkdir()
+    (root / "genres").rename(root.parent / "gtzan" / "genres")
+
+
+def write_park2025(root: Path) -> None:
+    """Two people, 4 sounds for training and 2 for testing; the sounds beside the folder."""
+    park2025.write_tree(root, rate_hz=16000)
+    (root / "audio").rename(root.parent / "vggsound")
+
+
+def write_own(root: Path) -> None:
+    """Two people with fMRIPrep's images, confounds, and a mask each."""
+    generic.write_tree(root, ".nii.gz", rate_hz=16000)
+
+
+#: Folder below N2S_DATA, as the recipes have it -> what writes it.
+FOLDERS: dict[str, Callable[[Path], None]] = {
+    "gwilliams2022": write_gwilliams2022,
+    "schoffelen2019": write_schoffelen2019,
+    "brennan2019": write_brennan2019,
+    "broderick2019": write_broderick2019,
+    "armeni2022": write_armeni2022,
+    "ds007523": write_bel2026,
+    "smn4lang": write_smn4lang,
+    "libribrain": write_libribrain,
+    "ds003020": write_lebel2023,
+    "ds003720": write_nakai2022,
+    "brain2sound": write_park2025,
+    "my_fmri": write_own,
+}
