@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from builders import bids_from_raw, helmet_raw, write_audio
 from trees import armeni2022, bel2026, brennan2019, broderick2019, libribrain, schoffelen2019, smn4lang
 from trees.gwilliams2022 import write_said
@@ -35,7 +36,7 @@ def length_s(words: list[Word]) -> float:
 def write_gwilliams2022(root: Path) -> None:
     """Two people, four stories of 45 s: FIF in place of KIT, which MNE cannot write."""
     for number, story in enumerate(("LW1", "Cable_Spool_Fort", "easy_money", "The_Black_Willow")):
-        words = spoken(12, name=f"s{number}")
+        words = spoken(12, name=f"b{number}")  # names of which the splits draw some
         for subject in ("01", "02"):
             raw = helmet_raw(12, sfreq=250.0, duration_s=length_s(words) + 1, seed=number)
             path = bids_from_raw(raw, root, subject=subject, session="0", task=str(number))
@@ -51,15 +52,16 @@ def write_schoffelen2019(root: Path) -> None:
 
 
 def write_brennan2019(root: Path) -> None:
-    """Two people, twelve audio files of two sentences of 9 s."""
-    brennan2019.write_tree(root, n_segments=12, n_words=24, per_sentence=12)
+    """Two people, six audio files of two sentences of 9 s."""
+    brennan2019.write_tree(root, n_segments=6, n_words=24, per_sentence=12)
 
 
 def write_broderick2019(root: Path) -> None:
     """Two people, five of the twenty runs, of 20 s: two are test and one validation by their names."""
-    words = spoken(5)
-    told = tuple((text, onset) for text, onset, _ in words)
-    broderick2019.write_tree(root, runs=(1, 2, 3, 4, 20), words=told, sound_s=length_s(words))
+    for run in (1, 2, 3, 4, 20):
+        words = spoken(6, name=f"a{run}")
+        told = tuple((text, onset) for text, onset, _ in words)
+        broderick2019.write_tree(root, runs=(run,), words=told, sound_s=length_s(words))
 
 
 def write_armeni2022(root: Path) -> None:
@@ -138,3 +140,13 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
     "brain2sound": write_park2025,
     "my_fmri": write_own,
 }
+
+
+def align_schoffelen2019(root: Path) -> None:
+    """TextGrids beside the sounds, as an aligner writes them: MOUS is published without."""
+    from n2s.studies.textgrid import write_textgrid
+
+    for sound in sorted((root / "stimuli" / "audio_files").glob("*.wav")):
+        words = [(text, 0.6 + 0.8 * k, 0.6) for k, text in enumerate(["het", "meisje", "ziet", "de", "bomen"])]
+        table = pd.DataFrame(words, columns=["text", "onset", "duration"])
+        write_textgrid(sound.with_suffix(".TextGrid"), {"words": table}, duration_s=5.0)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.paths import data_folder
 from n2s.studies.align import match_times, on_recording_clock
 from n2s.studies.bids import BIDSStudy
 from n2s.studies.card import Card, Wall
@@ -16,6 +17,7 @@ from n2s.studies.study import Recording
 
 TRIGGERS, FIXATION, CONTEXT = "UPPT001", 20, 10
 ANCHORS = (("FIX", FIXATION), ("ZINNEN", CONTEXT), ("WOORDEN", CONTEXT))
+ALIGNMENTS = "derivatives/phonemes"
 SOUND = "EQ_Ramp_Int2_Int1LPF{:03d}"
 LEFT_OUT = ("A2011", "A2036", "A2062", "A2063", "A2076", "A2084")
 
@@ -24,7 +26,8 @@ class Schoffelen2019(BIDSStudy):
     """The 96 listeners of MOUS that the literature uses: one recording each, a sound a sentence or word list.
 
     When a sound was played stands in Presentation's log, on another clock: it is matched to the recording by the triggers
-    of fixations and of the announcements of blocks. Words and phones come from TextGrids, which are not in the data set.
+    of fixations and of the announcements of blocks. Words and phones come from TextGrids, which are not in the data set:
+    ``n2s align ROOT/stimuli/audio_files --transcripts ROOT/stimuli/stimuli.txt --language nl`` makes them beside the sounds.
 
     Parameters
     ----------
@@ -33,7 +36,8 @@ class Schoffelen2019(BIDSStudy):
     subjects
         Keep only these: ``A2002``.
     alignments
-        Folder of ``EQ_Ramp_Int2_Int1LPF001.TextGrid`` ..., relative to ``root``; without it there are sentences only.
+        Folder of ``EQ_Ramp_Int2_Int1LPF001.TextGrid`` ..., relative to ``root``. By default ``derivatives/phonemes`` if it
+        is there, else those beside the sounds; without any there are sentences only, and windows at words cannot be laid.
     tolerance_s, max_missing
         How far a trigger may lie from its row of the log, and how many rows may be without one.
     """
@@ -56,7 +60,7 @@ class Schoffelen2019(BIDSStudy):
         layout="""sub-A2002/meg/sub-A2002_task-auditory_{meg.ds,events.tsv}
 sourcedata/meg_task/*A2002*MEG-MOUS-Aud*.log
 stimuli/audio_files/EQ_Ramp_Int2_Int1LPF001.wav     stimuli/stimuli.txt
-derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid   (not in the data set)""",
+derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid, or beside the sounds   (not in the data set: n2s align)""",
         left_out=dict.fromkeys(
             LEFT_OUT, "two runs, values that are not numbers, or an incomplete recording (Défossez 2023)"
         ),
@@ -73,6 +77,8 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid   (not in the data set)"""
         tolerance_s: float = 0.005,
         max_missing: int = 5,
     ):
+        if alignments is None and (data_folder(root) / ALIGNMENTS).is_dir():
+            alignments = ALIGNMENTS
         super().__init__(
             root,
             name="schoffelen2019",
@@ -80,8 +86,6 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid   (not in the data set)"""
             subjects=subjects,
             stimuli="stimuli/audio_files",
             alignments=alignments,
-            word_tier=None if alignments is None else "ORT-MAU",
-            phone_tier=None if alignments is None else "MAU",
             language="nl",
         )
         self.tolerance_s, self.max_missing = tolerance_s, max_missing

@@ -1,12 +1,15 @@
-"""Praat TextGrids: what praatio reads, as a table; and the words, phones and sentences of an alignment."""
+"""Praat TextGrids, read and written with praatio: any as a table; the words, phones and sentences of an alignment."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from praatio import textgrid
 
 from n2s.errors import UserError
+from n2s.paths import written_whole
 
 # Tier names in use, most telling first: MFA and praatIO (words, phones), MAUS (ORT-MAU, MAU, TRN).
 TIERS = {
@@ -111,3 +114,27 @@ def _tier(names: list[str], kind: str, wanted: str | None, path: Path) -> str | 
     if wanted:
         raise UserError(f"{path}: no tier '{wanted}' with labels, which {kind}_tier names; there are {names}.")
     return None
+
+
+def write_textgrid(path: Path, tiers: Mapping[str, pd.DataFrame], *, duration_s: float) -> None:
+    """Write tables of intervals as the tiers of a TextGrid (long form, UTF-8), whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file. What is there is replaced.
+    tiers
+        Name of a tier -> ``text``, ``onset``, ``duration`` (s), in order, none overlapping the next; others columns are
+        ignored.
+    duration_s
+        Of the sound: praatio fills what is between the intervals with empty ones.
+    """
+    grid = textgrid.Textgrid(0.0, duration_s)
+    for name, table in tiers.items():
+        stop = np.minimum(table.onset + table.duration, np.append(table.onset.to_numpy()[1:], duration_s))
+        entries = [
+            (float(a), float(b), text) for a, b, text in zip(table.onset, stop, table.text, strict=True) if b > a
+        ]
+        grid.addTier(textgrid.IntervalTier(name, entries, 0.0, duration_s))
+    with written_whole(path) as temporary:
+        grid.save(str(temporary), format="long_textgrid", includeBlankSpaces=True, reportingMode="silence")

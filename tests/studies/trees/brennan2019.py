@@ -40,7 +40,9 @@ def write_tree(root: Path, *, n_segments: int = 2, n_words: int = 12, per_senten
     root.mkdir(parents=True, exist_ok=True)
     words, step_s = story(n_segments, n_words, per_sentence), 0.8 * n_words + 3.2
     for number, subject in enumerate(("S01", "S02", "S03")):
-        data = 20 * np.random.default_rng(number).standard_normal((len(LABELS), round((step_s * n_segments - 1.6) * SFREQ)))
+        data = 20 * np.random.default_rng(number).standard_normal(
+            (len(LABELS), round((step_s * n_segments - 1.6) * SFREQ))
+        )
         savemat(root / f"{subject}.mat", {"raw": {"trial": data, "label": np.array(LABELS, object), "fsample": SFREQ}})
     words.to_csv(root / "AliceChapterOne-EEG.csv", index=False)
     write_proc(root / "proc" / "S01.mat", words, step_s=step_s)
