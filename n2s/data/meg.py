@@ -27,6 +27,7 @@ from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.data.tables import WindowTables
 from n2s.data.targets import Targets
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
+from n2s.data.word_windows import check_words
 from n2s.errors import UserError
 from n2s.features.feature import Feature
 from n2s.studies.study import Stimulus, Study
@@ -140,8 +141,11 @@ class MEGDataModule(WindowTables, NeuralDataModule):
 
         Events and audio are checked first, so that no mistake in them shows only after hours of preparing.
         """
-        for study in self.studies.values():
-            collect_stimuli(study, {r.name: study.events(r) for r in study.recordings()})
+        for name, study in self.studies.items():
+            events = {r.name: study.events(r) for r in study.recordings()}
+            check_words(name, collect_stimuli(study, events), self.placements)
+            for table in events.values():
+                self.split.rows(table)  # sentences, where it cuts at them
         if shard is not None:
             for study in self.studies.values():
                 prepare(study, self.preprocessing, n_jobs=self.n_jobs, shard=shard)
@@ -167,6 +171,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, self.preprocessing, n_jobs=self.n_jobs)}
             events = {key: item.events for key, item in prepared.items()}
             stimuli = collect_stimuli(study, events)
+            check_words(name, stimuli, self.placements)
             sounds = sound_identities(stimuli)
             lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
             heard[name] = Heard(events, study.split, study.content, sounds, lengths_s)

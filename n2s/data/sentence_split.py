@@ -44,8 +44,9 @@ class SplitBySentence(Split):
         sentences = events[events.kind == "sentence"]
         if not (sentences.duration > 0).any():
             raise UserError(
-                "split: SplitBySentence needs events of kind 'sentence', and there are none. Use SplitByStory, or add sentences "
-                "(onset, duration, text) to the events."
+                "split: SplitBySentence needs events of kind 'sentence', and there are none. Add them (onset, duration, text), or "
+                "put TextGrids beside the sounds, from which sentences are made: `n2s align` writes them from sounds and "
+                "transcripts. SplitByStory and SplitByTime need none."
             )
         return stretches(sentences)
 

@@ -68,6 +68,9 @@ class Placement(ABC):
     #: How far a training window may be moved, s, so that each epoch sees other cuts of the same audio.
     jitter_s: float = 0.0
 
+    #: Whether there are no windows in a stimulus without words.
+    needs_words: bool = False
+
 
 class Grid(Placement):
     """One window every ``step_s`` of the stimulus.
@@ -95,6 +98,8 @@ class Grid(Placement):
 
 class WordOnsets(Placement):
     """One window a word, starting ``before_s`` before its onset (Défossez 2023's test windows: 0.5 s)."""
+
+    needs_words = True
 
     def __init__(self, before_s: float = 0.5):
         self.before_s = before_s
