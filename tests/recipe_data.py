@@ -52,8 +52,8 @@ def write_schoffelen2019(root: Path) -> None:
 
 
 def write_brennan2019(root: Path) -> None:
-    """Two people, six audio files of two sentences of 9 s."""
-    brennan2019.write_tree(root, n_segments=6, n_words=24, per_sentence=12)
+    """Two people, twelve audio files of two sentences of 9 s."""
+    brennan2019.write_tree(root, n_segments=12, n_words=24, per_sentence=12)
 
 
 def write_broderick2019(root: Path) -> None:

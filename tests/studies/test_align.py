@@ -24,6 +24,13 @@ def test_shift_and_drift(shift_s, drift):
     assert np.array_equal(matched(log, triggers), triggers)
 
 
+def test_a_drift_of_more_than_the_tolerance_within_the_first_events():
+    """Fixations 7 s apart: at 100 ppm the clocks part by 28 ms in the 40 events that give the first distance."""
+    log = np.cumsum(np.random.default_rng(0).uniform(6.0, 8.0, 40))
+    triggers = log * (1 + 1e-4) + 7.5
+    assert np.array_equal(matched(log, triggers, tolerance_s=0.005), triggers)
+
+
 def test_missing_and_spurious_triggers():
     log, triggers = planted()
     lost = np.array([0, 1, 77, 299])
