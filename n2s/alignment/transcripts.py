@@ -7,7 +7,7 @@ from n2s.errors import UserError, nearest
 
 TEXTS = (".txt", ".lab")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
-_END = re.compile(r"(?<=[.!?…。！？])[\"'”’»)\]]*\s+")
+_END = re.compile(r"([.!?…。！？][\"'”’»)\]]*)\s+")
 
 
 def words_of(text: str) -> list[str]:
@@ -17,7 +17,9 @@ def words_of(text: str) -> list[str]:
 
 def sentences_of(text: str) -> list[str]:
     """Its sentences that have words: cut after . ! ? and …, and at the ends of lines that are followed by an empty one."""
-    parts = [part for block in re.split(r"\n\s*\n", text) for part in _END.split(" ".join(block.split()))]
+    parts = [
+        part for block in re.split(r"\n\s*\n", text) for part in _END.sub(r"\1\n", " ".join(block.split())).split("\n")
+    ]
     return [part for part in parts if words_of(part)]
 
 
