@@ -6,6 +6,7 @@ import os
 import sys
 
 import n2s
+from n2s import interrupts
 
 # verb: (module:function, one line of help). n2s.cli reads the command line itself; any other function is called with
 # its arguments, whose types and docstring are the command's options and help.
@@ -35,7 +36,8 @@ def main() -> None:
     elif verb == "--version":
         print(f"n2s {n2s.__version__}")
     elif verb in COMMANDS:
-        run(verb)
+        with interrupts.quiet():
+            run(verb)
     else:
         close = difflib.get_close_matches(verb, COMMANDS, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(COMMANDS)}."
@@ -73,6 +75,7 @@ def run(verb: str) -> None:
         if module.startswith("n2s.cli."):
             function()
             return
+        interrupts.unwind()
         import inspect
         import typing
 

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from n2s.errors import UserError, nearest
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 def cache_dir() -> Path:
@@ -32,24 +33,53 @@ def written_whole(path: Path) -> Iterator[Path]:
     A kill or a full disk leaves ``path`` as it was. If another process has finished a folder ``path`` in the
     meantime, that one stays and ours is dropped: both were made from the same settings. What killed processes of this
     machine have left in the folder is cleared away.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written, or is a file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     _clear_left(path.parent.absolute())
     temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.part")
     try:
-        yield temporary
-        if temporary.is_dir() and path.is_dir():
-            return
-        try:
-            os.replace(temporary, path)
-        except OSError:
-            if not (temporary.is_dir() and path.is_dir()):
-                raise
+        with writable(path.parent):
+            yield temporary
+            if temporary.is_dir() and path.is_dir():
+                return
+            try:
+                os.replace(temporary, path)
+            except OSError:
+                if not (temporary.is_dir() and path.is_dir()):
+                    raise
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are not there; a UserError where that cannot be."""
+    with writable(folder, *CLOSED, errno.ENOENT):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def writable(folder: Path, *closed: int) -> Iterator[None]:
+    """Write below a folder in here: that it cannot be written, or is no folder, is a `UserError` that says which to name."""
+    try:
+        yield
+    except OSError as error:
+        at, folder = Path(str(error.filename)).absolute(), folder.absolute()
+        if error.errno not in (closed or CLOSED) or not (at.is_relative_to(folder) or folder.is_relative_to(at)):
+            raise
+        cached = folder.is_relative_to(cache_dir().absolute())
+        name = "N2S_CACHE" if cached else "N2S_RUNS or --runs_dir (for prepared data N2S_CACHE)"
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror or type(error).__name__} ({at}). Set {name} to a folder that you "
+            "may write to."
+        ) from error
 
 
 @cache
@@ -93,9 +123,10 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:24]
     lock = FileLock(cache_dir() / "locks" / f"{name}.lock")
-    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    make_folder(Path(lock.lock_file).parent)
     try:
-        lock.acquire(timeout=-1 if wait else 0)
+        with writable(Path(lock.lock_file).parent):
+            lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         yield False
         return
@@ -112,7 +143,7 @@ def disk_room(path: Path, n_bytes: int, what: str) -> Iterator[None]:
         f"{what}: the disk of the cache {cache_dir()} is full: {n_bytes / 1e6:.0f} MB are needed. What is prepared so "
         "far is kept. Free some space, or set N2S_CACHE to a folder on another disk, and run the same command again."
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if shutil.disk_usage(path.parent).free < n_bytes * 1.05:
         raise full
     try:

@@ -198,18 +198,23 @@ class TestLinks:
         target = {"class_path": "tiny_recipe.TinyTarget", "init_args": {"n_outputs": given} if given else {}}
         (tmp_path / "more.yaml").write_text(yaml.safe_dump({"model": {"init_args": {"target_encoder": target}}}))
         n2s("fit", "--config", "more.yaml")
-        shapes = self.shapes(runs()[0].last)
+        shapes = self.shapes(runs("tiny+more")[0].last)
         n_outputs = given or 2  # its default
         assert shapes["target_encoder.layer.weight"] == (n_outputs, tiny_recipe.N_FEATURES)
         assert shapes["encoder.subject"] == (tiny_recipe.N_SUBJECTS, n_outputs)
 
 
 class TestTest:
-    def test_newest_run_is_taken_and_named(self, n2s):
+    def test_a_run_with_these_settings_is_taken_and_named(self, n2s):
         n2s("fit")
         n2s("fit", "--seed_everything", "1")
         newest, older = runs()
         status, out, _ = n2s("test")
+        assert status == 0
+        assert f"weights: checkpoints/tiny/{older.name}/best.ckpt (run finished" in out
+        assert "; the newest with these settings)" in out
+        (older.folder / "test.csv").unlink()
+        status, out, _ = n2s("test", "--seed_everything", "1")
         assert status == 0
         assert f"weights: checkpoints/tiny/{newest.name}/best.ckpt (run finished" in out
         (row,) = rows(newest.folder / "test.csv")

@@ -60,7 +60,7 @@ def tested(tmp_path_factory):
     for command in commands:
         done = _n2s(command, folder)
         assert done.returncode == 0, done.stderr[-3000:]
-    (run,) = (folder / "checkpoints" / "meg_contrastive").iterdir()
+    (run,) = (folder / "checkpoints" / "meg_contrastive+tiny").iterdir()
     return folder, run, done.stdout, commands
 
 

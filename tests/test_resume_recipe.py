@@ -60,7 +60,7 @@ def fit(tmp_path, monkeypatch):
                 main()
             except Stop:
                 assert stop_before is not None
-        (found,) = runs_of(Path(runs_dir) / "meg_contrastive")
+        (found,) = runs_of(Path(runs_dir) / "meg_contrastive+more")
         return found
 
     return run

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from n2s.errors import UserError
-from n2s.runs.choose import choose_to_train, choose_weights
+from n2s.runs.choose import choose_to_train
+from n2s.runs.claim import Claim
+from n2s.runs.experiments import experiment_name, trained_run, with_overlays
 from n2s.runs.provenance import git_state, provenance
 from n2s.runs.run import FINISHED, UNFINISHED, Run, differences, run_of, runs_dir, runs_of, settings_of
+from n2s.runs.weights import choose_weights
 
 CONFIG = {
     "seed_everything": 0,
@@ -141,6 +145,33 @@ class TestToTrain:
 
 
 class TestNames:
+    def test_of_an_experiment(self):
+        files = [Path("configs/paper/base.yaml"), Path("/x/gwilliams2022_mel.yaml"), Path("base.yaml")]
+        assert experiment_name(files[:1]) == "base"
+        assert experiment_name(files) == "base+gwilliams2022_mel"
+        with pytest.raises(UserError, match="needs a name"):
+            experiment_name([])
+        with pytest.raises(UserError, match="--experiment NAME"):
+            experiment_name([Path(f"{'long' * 20}{number}.yaml") for number in range(2)])
+
+    def test_of_an_earlier_stage(self, experiment):
+        """With the own overlays, then with some of them, then without."""
+        assert with_overlays("s", "a+b+c") == ["s+b+c", "s+b", "s+c", "s"]
+        own = experiment.with_name("acoustic+lebel+large")
+        stage = {"key": "model.semantic_run", "recipe": "semantic.yaml"}
+        with pytest.raises(UserError, match=r"no trained run at .*semantic\.yaml and the overlays lebel, large"):
+            trained_run("semantic", own, **stage)
+        for name in ("semantic+other", "semantic", "semantic+lebel", "semantic+lebel+large"):
+            make(experiment.with_name(name), "a", files=["best.ckpt"])
+            if name == "semantic+other":
+                with pytest.raises(UserError, match=r"There are semantic\+other\. First"):
+                    trained_run("semantic", own, **stage)
+            else:
+                assert trained_run("semantic", own, **stage).folder == experiment.with_name(name) / "a"
+        again = make(experiment.with_name("semantic+lebel+large"), "a_rerun", started="2027-01-01", files=["best.ckpt"])
+        assert trained_run("semantic", own, **stage).name == "a"
+        assert trained_run(str(again.folder), own, **stage) == again  # by its name
+
     def test_job_id(self, experiment):
         choice = choose_to_train(experiment, SETTINGS, job="4711")
         assert choice.run.name == "4711"
@@ -150,6 +181,25 @@ class TestNames:
     def test_a_job_that_trains_twice(self, experiment):
         make(experiment, "4711", config=changed(width=9))
         assert choose_to_train(experiment, SETTINGS, job="4711").run.name == "4711_2"
+
+    def test_two_at_once(self, experiment):
+        """Both have chosen before either has made its folder: each gets one, and says which."""
+        first, second = (choose_to_train(experiment, SETTINGS, job="7") for _ in range(2))
+        assert first.folder == second.folder
+        claims = [Claim(first), Claim(second)]
+        assert [claim.choice.run.name for claim in claims] == ["7", "7_2"]
+        assert claims[1].choice.message == "run: checkpoints/tiny/7_2 (new)"
+        assert (experiment / "7").is_dir() and (experiment / "7_2").is_dir()
+        with pytest.raises(UserError, match="N2S_RUN=7: another process has just begun in .*Choose another name"):
+            Claim(first, named=True)
+        claims[0].drop()
+        assert not (experiment / "7").exists() and experiment.exists()
+        claims[1].drop_unused()
+        assert experiment.exists()  # it was there when the second came
+        make(experiment, "8")
+        used = Claim(choose_to_train(experiment.with_name("b"), SETTINGS))
+        used.drop()
+        assert not experiment.with_name("b").exists() and experiment.exists()
 
     def test_two_in_one_second(self, experiment):
         first = choose_to_train(experiment, SETTINGS, fresh=True)
@@ -189,8 +239,54 @@ class TestWeights:
         make(experiment, "c", started="2026-01-03", files=["last.ckpt"])
         choice = choose_weights(experiment, SETTINGS)
         assert choice.checkpoint == str(experiment / "b" / "best.ckpt")
-        assert choice.message == "weights: checkpoints/tiny/b/best.ckpt (run unfinished, begun 2026-01-02 UTC)"
+        why = "the newest with these settings"
+        assert choice.message == f"weights: checkpoints/tiny/b/best.ckpt (run unfinished, begun 2026-01-02 UTC; {why})"
         assert choose_weights(experiment, SETTINGS, given="last").checkpoint == str(experiment / "c" / "last.ckpt")
+
+    def test_these_settings_before_newer_ones(self, experiment):
+        """Each new run fits less well, and is never taken while a better one has weights."""
+        weights = {"files": ["best.ckpt"]}
+        encoder = {"class_path": "A", "init_args": {"width": 8}}
+        model = {"class_path": "T", "init_args": {"encoder": encoder, "option": 1, "optimizer": {"class_path": "X"}}}
+        own = CONFIG | {"model": model}
+
+        def with_options(**options):
+            return own | {"model": model | {"init_args": model["init_args"] | options}}
+
+        kinds = {
+            "same": own,
+            "seed": own | {"seed_everything": 1},
+            "option": with_options(option=2, optimizer={"class_path": "Y"}),
+            "data": own | {"data": {"tr": 1.0}},
+            "network": with_options(encoder={"class_path": "A", "init_args": {"width": 9}}),
+            "task": own | {"model": {"class_path": "U", "init_args": {}}},
+        }
+        for number, (name, config) in enumerate(kinds.items()):
+            make(experiment, name, started=f"2026-01-0{number + 1}", config=config, **weights)
+        make(experiment, "same_rerun2", started="2026-02-01", config=own, **weights)
+        make(experiment, "copy", started="2026-02-02", config=own, **weights).update(rerun_of="same")
+
+        def taken():
+            return choose_weights(experiment, settings_of(own))
+
+        for name, why in (
+            ("same", "the newest with these settings"),
+            ("seed", "the newest with these data and this model; of another seed"),
+            ("data", "the newest with these networks; none has these settings"),
+            ("option", "the newest with these networks; none has these settings"),
+            ("network", "the newest of this task; none has these networks"),
+        ):
+            assert taken().run.name == name and taken().message.endswith(f"; {why})")
+            (experiment / name / "best.ckpt").unlink()
+        with pytest.raises(UserError, match=r"no weights to score\. .* has runs of U, and this is T"):
+            taken()
+        named = choose_weights(experiment, settings_of(own), name="same_rerun2")  # only by its name
+        assert named.run.name == "same_rerun2" and named.message.endswith("; named by N2S_RUN)")
+
+    def test_other_overlays_are_named(self, experiment):
+        make(experiment.with_name("tiny+a"), "a", files=["best.ckpt"])
+        with pytest.raises(UserError, match=r"tiny\+b: no run yet \(there are runs of tiny\+a\)"):
+            choose_weights(experiment.with_name("tiny+b"), SETTINGS)
 
     def test_none(self, experiment):
         with pytest.raises(UserError, match=r"^no weights to score\. checkpoints/tiny: no run yet\. First: n2s fit$"):

@@ -8,6 +8,7 @@ from n2s.callbacks.metrics_csv import MetricsCSV
 from n2s.callbacks.run_record import RunRecord
 from n2s.callbacks.step_seed import StepSeed
 from n2s.callbacks.throughput import Throughput
+from n2s.callbacks.whereabouts import Whereabouts
 
 __all__ = [
     "AtomicCheckpointIO",
@@ -20,4 +21,5 @@ __all__ = [
     "RunRecord",
     "StepSeed",
     "Throughput",
+    "Whereabouts",
 ]

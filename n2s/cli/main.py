@@ -1,18 +1,13 @@
 """fit, validate, test, predict: LightningCLI on recipes, in run folders."""
 
-import logging
 import os
-import re
-import shutil
 import sys
-import warnings
-from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
 import yaml
-from filelock import Timeout
 from jsonargparse import Namespace
 from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
@@ -21,47 +16,40 @@ from lightning.pytorch.plugins.environments import SLURMEnvironment, TorchElasti
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from n2s.callbacks import AtomicCheckpointIO, StepSeed
-from n2s.cli.errors import ReadableErrors, other_weights
+from n2s import interrupts
+from n2s.callbacks import AtomicCheckpointIO, StepSeed, Whereabouts
+from n2s.cli.errors import other_weights
 from n2s.cli.links import Instantiator, link_shapes
+from n2s.cli.parser import Parser, quieten
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
-from n2s.paths import written_whole
 from n2s.report.write_clips import WriteClips
 from n2s.report.write_sounds import WriteSounds
 from n2s.report.write_test import WriteTest
 from n2s.runs.agree import agree, process_rank
 from n2s.runs.attach import fit_callbacks, loggers, place
-from n2s.runs.choose import Choice, choose_to_train, choose_weights, listed, plain_name, shown
-from n2s.runs.provenance import provenance
-from n2s.runs.run import FINISHED, UNFINISHED, differences, now, run_of, runs_dir, settings_of
+from n2s.runs.choose import Choice, choose_to_train, listed, plain_name, shown
+from n2s.runs.claim import Claim
+from n2s.runs.experiments import experiment_name
+from n2s.runs.in_folder import fit_in, score_in
+from n2s.runs.run import differences, run_of, runs_dir, settings_of
 from n2s.runs.signals import Stopped, StopSignals
-from n2s.runs.wandb_loss import end_wandb, open_or_go_offline
-
-NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
-    r".*isinstance\(treespec, LeafSpec\)",
-    r".*does not have many workers",
-    r"Attribute '\w+' is an instance of `nn.Module`",
-    r"Checkpoint directory .* exists and is not empty",
-    r"Be aware that when using `ckpt_path`|Total length of `list` across ranks is zero",  # nothing to validate
-    r"Found \d+ module\(s\) in eval mode",
-    r"You're resuming from a checkpoint that ended before the epoch ended",  # StepSeed finds the place again
-)
-NOISY_LOGS = ("Tip:", "TPU available", "Restoring states from", "Restored all states", "Loaded model weights")
-
-
-class Parser(ReadableErrors, LightningArgumentParser):
-    """Lightning's parser, with short errors."""
-
-    def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
-        """As jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
-        args = args and [re.sub("=None$", "=null", word) for word in args]
-        return super().parse_args(args, *others, **options)
+from n2s.runs.watch import Watch, wait_no_longer
+from n2s.runs.weights import choose_weights
 
 
 class CLI(LightningCLI):
     """Lightning's verbs, each in the run folder that it concerns."""
+
+    claim: Claim | None = None  # on the folder of a new run; the first process has it
+
+    def __init__(self, *args, **options):
+        try:
+            super().__init__(*args, **options)
+        finally:
+            if self.claim is not None:
+                self.claim.drop_unused()
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """A seed always, so that every run can be repeated."""
@@ -70,7 +58,9 @@ class CLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Where a run is kept; the numbers that a model takes from the data."""
         parser.add_argument(
-            "--experiment", type=str | None, help="Folder of the recipe's runs (default: its file name)."
+            "--experiment",
+            type=str | None,
+            help="Folder of the recipe's runs (default: the names of the --config files, joined by +).",
         )
         parser.add_argument(
             "--runs_dir", type=Path | None, help="Folder of experiments (default: N2S_RUNS, checkpoints)."
@@ -79,6 +69,12 @@ class CLI(LightningCLI):
             "--checkpoint_minutes",
             type=PositiveFloat | None,
             help="Write last.ckpt after so many minutes, too; by default at the end of every epoch.",
+        )
+        parser.add_argument(
+            "--wait_minutes",
+            type=PositiveFloat,
+            default=30.0,
+            help="How long one of several processes waits for another before all of them end, and say for whom.",
         )
         parser.add_argument("--fresh", action="store_true", help="Start a new run though an unfinished one exists.")
         link_shapes(parser, lambda: self.config[self.subcommand].model)
@@ -94,6 +90,7 @@ class CLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Choose the run, and put what follows from it into the config."""
+        interrupts.unwind()
         config = self.config[self.subcommand]
         self.complete = self._complete(config)
         self.choice: Choice | None = None
@@ -101,8 +98,7 @@ class CLI(LightningCLI):
         if config.trainer.fast_dev_run and self.subcommand == "fit":
             config.trainer.logger = config.trainer.logger or False
             return  # Lightning keeps nothing of such a run either
-        choose = self._choose_to_train if self.subcommand == "fit" else self._choose_weights
-        self.choice = Choice(**agree(lambda: asdict(choose(config))))
+        self.choice = Choice(**agree(lambda: asdict(self._chosen(config))))
         if process_rank() == 0:
             print(self.choice.message, flush=True)
         config.ckpt_path = self.choice.checkpoint
@@ -119,15 +115,22 @@ class CLI(LightningCLI):
         return yaml.safe_load(self._parser(self.subcommand).dump(kept, skip_unset=False))
 
     def _experiment(self, config: Namespace) -> str:
-        if config.experiment is None and not config.config:
-            raise UserError("an experiment needs a name: give --config FILE, or --experiment NAME.")
-        return plain_name(config.experiment or Path(config.config[0].absolute).stem, "experiment")
+        name = config.experiment or experiment_name([Path(path.absolute) for path in config.config or []])
+        return plain_name(name, "experiment")
 
     def _folder(self, config: Namespace) -> Path:
         """Of the experiment; a run's own config.yaml stands for the experiment that it lies in."""
         of_config = run_of(_first_config(config))
         base = config.runs_dir or (of_config.folder.parents[1] if of_config else runs_dir())
         return Path(base) / self.complete["experiment"]
+
+    def _chosen(self, config: Namespace) -> Choice:
+        """By the first process: the run, whose folder is made if it is new."""
+        choice = (self._choose_to_train if self.subcommand == "fit" else self._choose_weights)(config)
+        if not choice.new:
+            return choice
+        self.claim = Claim(choice, named=self.subcommand == "fit" and "N2S_RUN" in os.environ)
+        return self.claim.choice
 
     def _choose_to_train(self, config: Namespace) -> Choice:
         settings = settings_of(self.complete, config.ckpt_path and str(Path(config.ckpt_path).absolute()))
@@ -165,6 +168,8 @@ class CLI(LightningCLI):
         """Attach what every run has."""
         config = self.config_init[self.subcommand]
         callbacks, fit = as_list(config.trainer.callbacks), self.subcommand == "fit"
+        self.watch = Watch(60 * config.wait_minutes)
+        callbacks.append(Whereabouts(self.watch))
         if fit:
             callbacks.append(StepSeed(config.seed_everything))
         if self.choice is not None:
@@ -179,6 +184,7 @@ class CLI(LightningCLI):
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as error:  # Lightning's word on options that do not go together
             raise UserError(f"trainer: {error}") from error
+        wait_no_longer(trainer.strategy, self.watch.limit_s)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(training=fit)
         return trainer
@@ -187,94 +193,32 @@ class CLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
-            self._run_in_folder(subcommand)
+            with self.watch:
+                self._run_in_folder(subcommand)
+        except Stopped as stopped:
+            if process_rank() == 0:
+                print(f"n2s: {self.signals.message(stopped)}", file=sys.stderr)
+            sys.exit(self.signals.status)
+
+    def _run_in_folder(self, subcommand: str) -> None:
+        work = partial(self._work, subcommand)
+        given = self.choice, self.claim, self.complete, self.trainer
+        if subcommand == "fit" and self.choice is not None:
+            with self.signals:
+                fit_in(*given, work) if self.trainer.is_global_zero else work()
+        elif self.choice is None or not self.trainer.is_global_zero:
+            work()
+        else:
+            score_in(*given, f"{subcommand}.csv", work)
+
+    def _work(self, subcommand: str) -> None:
+        """Lightning's part."""
+        try:
+            super()._run_subcommand(subcommand)
         except RuntimeError as error:
             if not str(error).startswith("Error(s) in loading state_dict"):
                 raise
             raise UserError(other_weights(str(error), self.config[subcommand].ckpt_path)) from error
-
-    def _run_in_folder(self, subcommand: str) -> None:
-        if self.choice is None:
-            super()._run_subcommand(subcommand)
-        elif subcommand != "fit":
-            self._score(subcommand)
-        else:
-            try:
-                with self.signals:
-                    self._fit()
-            except Stopped as stopped:
-                if process_rank() == 0:
-                    print(f"n2s: {self.signals.message(stopped)}", file=sys.stderr)
-                sys.exit(self.signals.status)
-
-    def _score(self, subcommand: str) -> None:
-        if not self.trainer.is_global_zero:
-            super()._run_subcommand(subcommand)
-            return
-        run = self.choice.run
-        with ExitStack() as stack:
-            stack.push(end_wandb)
-            if self.choice.new:
-                run.folder.mkdir(parents=True)
-                self._record(FINISHED)
-            (run.folder / f"{subcommand}.csv").unlink(missing_ok=True)
-            open_or_go_offline(self.trainer.loggers)
-            super()._run_subcommand(subcommand)
-
-    def _fit(self) -> None:
-        if not self.trainer.is_global_zero:
-            super()._run_subcommand("fit")
-            return
-        run = self.choice.run
-        with ExitStack() as stack:
-            stack.push(end_wandb)
-            if self.choice.new:
-                run.folder.mkdir(parents=True)
-                self._record(UNFINISHED)
-            self._begin_fit(stack)
-            open_or_go_offline(self.trainer.loggers)
-            try:
-                super()._run_subcommand("fit")
-            except UserError:
-                if self.choice.new and not self.trainer.fit_loop.epoch_loop.batch_progress.total.ready:
-                    stack.close()
-                    shutil.rmtree(run.folder)  # something was wrong before training: nothing is left of it
-                raise
-            run.update(status=FINISHED, finished=now())
-
-    def _begin_fit(self, stack: ExitStack) -> None:
-        """Lock the run's folder, and clear what a killed process left in it."""
-        run = self.choice.run
-        try:
-            stack.enter_context(run.lock())
-        except Timeout:
-            raise UserError(f"{run.folder}: another process has just begun to train there. Start again.") from None
-        for leftover in (*run.folder.glob("hpc_ckpt_*.ckpt"), *run.folder.glob(".*.part")):
-            leftover.unlink()  # last.ckpt is what counts: it is of the end of an epoch
-        if not run.last.exists():
-            (run.folder / "metrics.csv").unlink(missing_ok=True)
-        if not self.choice.new:
-            record = run.read()
-            continued = [*record.get("continued", []), {"at": now()} | provenance()]  # perhaps elsewhere, by other code
-            run.update(resumed=[*record["resumed"], now()], continued=continued)
-
-    def _record(self, status: str) -> None:
-        """Write the config and the record of a new run."""
-        run = self.choice.run
-        with written_whole(run.config) as path:
-            path.write_text(yaml.safe_dump(self.complete, sort_keys=False, allow_unicode=True))
-        run.update(
-            experiment=self.complete["experiment"],
-            run=run.name,
-            id=self.choice.id,
-            status=status,
-            started=now(),
-            finished=None,
-            resumed=[],
-            started_from=self.choice.checkpoint,
-            seed=self.complete["seed_everything"],
-            **provenance(),
-        )
 
 
 def main() -> None:
@@ -284,9 +228,7 @@ def main() -> None:
 
 def run_cli(cli: type[CLI], **options: type) -> None:
     """Run a command line that takes a recipe, with what all of them share."""
-    for message in NOISY_WARNINGS:
-        warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_worth_saying)
+    quieten()
     cli(
         LightningModule,
         NeuralDataModule,
@@ -301,10 +243,6 @@ def run_cli(cli: type[CLI], **options: type) -> None:
     )
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # Lightning does so with NCCL only; gloo's threads may abort an exit
-
-
-def _worth_saying(record: logging.LogRecord) -> bool:
-    return not any(words in record.getMessage() for words in NOISY_LOGS)
 
 
 def _processes() -> dict[str, int]:

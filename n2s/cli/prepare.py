@@ -6,6 +6,7 @@ import time
 from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import Trainer
 
+from n2s import interrupts
 from n2s.cli.main import CLI, run_cli
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.recordings import Shard
@@ -54,6 +55,7 @@ class PrepareCLI(CLI):
 
     def before_instantiate_classes(self) -> None:
         """No run is chosen: nothing is trained."""
+        interrupts.unwind()
 
     def instantiate_classes(self) -> None:
         """The data only: a model may be large."""

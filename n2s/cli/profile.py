@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, LearningRateMonitor
 from lightning.pytorch.tuner import Tuner
 
+from n2s import interrupts
 from n2s.callbacks import StepSeed
 from n2s.cli.main import CLI, run_cli
 from n2s.config_classes import as_list, entries
@@ -125,6 +126,7 @@ class ProfileCLI(CLI):
 
     def before_instantiate_classes(self) -> None:
         """No run is chosen: nothing is kept. Runs of earlier stages are looked for where a fit would."""
+        interrupts.unwind()
         config = self.config["profile"]
         self.complete, self.choice = {"experiment": self._experiment(config)}, None
         trainer = config.trainer

@@ -60,19 +60,19 @@ def _command(verb: str, run: "Run", again: "Run", *words: str) -> None:
     """What a user would type."""
     from n2s.cli.main import main
 
-    before, name = sys.argv, os.environ.get("N2S_RUN")
+    before, told = sys.argv, {key: os.environ.get(key) for key in ("N2S_RUN", "N2S_RERUN_OF")}
     experiment, runs = run.folder.parent, run.folder.parents[1]
     places = ("--runs_dir", str(runs), "--experiment", experiment.name)
     sys.argv = ["n2s", verb, "--config", str(run.config), *places, *words]
-    os.environ["N2S_RUN"] = again.name
+    os.environ |= {"N2S_RUN": again.name, "N2S_RERUN_OF": run.name}
     try:
         main()
     finally:
         sys.argv = before
-        if name is None:
-            del os.environ["N2S_RUN"]
-        else:
-            os.environ["N2S_RUN"] = name
+        for key, value in told.items():
+            del os.environ[key]
+            if value is not None:
+                os.environ[key] = value
 
 
 def _tell(what: str, differences: dict[str, list[str]]) -> None:

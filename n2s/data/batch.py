@@ -15,7 +15,7 @@ class Batch:
     ``stimulus`` (b,) indices, ``start`` (b,) s in the stimulus, ``segment`` (b,): two windows of one stimulus instant
     have one segment, whoever heard it; ``sentence`` (b,): windows of one sentence of one recording, -1: of none; ``window``
     (b,) index in the split's table. ``shares``: how many windows each process has of this batch; b alone, if it is not
-    shared.
+    shared. In validation, test and prediction b may be 0: where other processes have a batch more.
     """
 
     brain: Tensor

@@ -30,7 +30,8 @@ class WindowSampler:
         Every batch is shared: this process takes every ``world_size``-th window of it.
     dealt
         Batches are not shared but dealt whole, every ``world_size``-th to this process: what is computed of a window does
-        not depend on how many processes there are, to the bit. Some may get one batch less, or none.
+        not depend on how many processes there are, to the bit. All processes get equally many batches, for each batch is a
+        step in which they may meet: those that have nothing left get empty ones.
     groups
         (n,) Number of each window's group (its study, its subject). An epoch then has as many windows of each group,
         and as many in all: those of a small group several times, those of a large one not all.
@@ -74,7 +75,7 @@ class WindowSampler:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(range(self.n_batches)[self._own])
+        return -(-self.n_batches // self.world_size) if self.dealt else self.n_batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (rows for rows, _ in self.steps())
@@ -82,13 +83,15 @@ class WindowSampler:
     def steps(self) -> Iterator[tuple[np.ndarray, list[int]]]:
         """Give the own rows of each batch, and how many each of the processes has that share it."""
         order = self._gathered(np.random.default_rng([self.seed, self.epoch if self.shuffle else 0]))
-        for rows in np.array_split(order, self.n_batches)[self._own]:
-            parts = [rows] if self.dealt else self._parts(rows)
-            yield parts[0 if self.dealt else self.rank], [len(part) for part in parts]
-
-    @property
-    def _own(self) -> slice:
-        return slice(self.rank, None, self.world_size) if self.dealt else slice(None)
+        batches = np.array_split(order, self.n_batches)
+        if self.dealt:
+            own = batches[self.rank :: self.world_size]
+            for rows in [*own, *[order[:0]] * (len(self) - len(own))]:
+                yield rows, [len(rows)]
+            return
+        for rows in batches:
+            parts = self._parts(rows)
+            yield parts[self.rank], [len(part) for part in parts]
 
     def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
         """A batch, shared among the processes."""

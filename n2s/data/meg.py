@@ -101,7 +101,6 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         n_jobs: int = 2,
     ):
         super().__init__()
-        self.allow_zero_length_dataloader_with_multiple_devices = True  # more processes than batches of validation
         if not studies:
             raise UserError("data.studies is empty: name at least one study.")
         self.studies, self.target, self.split = dict(studies), target, split or SplitByStory()

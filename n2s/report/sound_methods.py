@@ -128,7 +128,7 @@ class SoundMethods:
     @cached_property
     def _fine_run(self) -> AcousticRun:
         given = self.module.sounds.fine_only_run
-        return AcousticRun.found(given, self.module.experiments, key="model.sounds.fine_only_run")
+        return AcousticRun.found(given, self.module.experiment, key="model.sounds.fine_only_run")
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class SoundMethods:
 
     def _fine_only(self) -> Make:
         given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"
-        found = fine_only_networks(given, self.module.experiments, self.data, key=key)
+        found = fine_only_networks(given, self.module.experiment, self.data, key=key)
         networks = [network.to(self.module.device) for network in found]
         return lambda rows: self._of_decoded(self._tokens(networks, rows), rows)
 

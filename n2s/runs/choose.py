@@ -1,16 +1,16 @@
-"""Which run a command continues or starts, or takes its weights from."""
+"""Which run a fit continues or starts."""
 
 import hashlib
 import json
 import os
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from n2s.errors import UserError, nearest
-from n2s.runs.run import Run, differences, run_of, runs_dir, runs_of
+from n2s.runs.run import Run, differences, originals
 
 
 @dataclass(frozen=True)
@@ -27,35 +27,6 @@ class Choice:
     def run(self) -> Run:
         """The run."""
         return Run(Path(self.folder))
-
-
-def trained_run(given: str, beside: Path, *, key: str, recipe: str) -> Run:
-    """An earlier stage's run: that of a folder, or the newest of an experiment, that has weights.
-
-    Parameters
-    ----------
-    given
-        The folder; a relative one is looked for here and below the folders of experiments.
-    beside
-        The folder of experiments that the own run lies in.
-    key, recipe
-        Of the own recipe, and what trains such a run: for the message.
-
-    Raises
-    ------
-    UserError
-        There is none.
-    """
-    places = [path.absolute() for path in (Path(given).expanduser(), beside / given, runs_dir() / given)]
-    places = list(dict.fromkeys(places))
-    for place in places:
-        for run in [Run(place)] if Run(place).exists() else runs_of(place):
-            if run.weights.is_file():
-                return run
-    raise UserError(
-        f"{key}: no trained run at {' or '.join(str(shown(place)) for place in places)}. First: n2s fit --config "
-        f"{recipe} with the same data; or name the run's folder."
-    )
 
 
 def choose_to_train(
@@ -85,65 +56,14 @@ def choose_to_train(
         The named run is finished, in use, or has other settings; or the checkpoint to start from does not exist.
     """
     if settings["started_from"] is not None:
-        _check_exists(Path(settings["started_from"]))
+        check_exists(Path(settings["started_from"]))
     if name is not None:
         return _choose_named(Run(experiment / plain_name(name, "N2S_RUN")), settings, fresh=fresh)
-    unfinished = [run for run in runs_of(experiment) if not run.finished]
+    unfinished = [run for run in originals(experiment) if not run.finished]
     for run in unfinished:
         if not fresh and run.settings() == settings and not run.in_use():
             return _continued(run, settings)
-    return _started(_free_folder(experiment, settings, job), settings, _why_new(unfinished, settings, fresh=fresh))
-
-
-def choose_weights(
-    experiment: Path,
-    settings: dict,
-    *,
-    given: str | None = None,
-    name: str | None = None,
-    own: Run | None = None,
-    remedy: str = "",
-) -> Choice:
-    """The weights that a test takes, and the run that its results go into.
-
-    Parameters
-    ----------
-    experiment
-        The experiment's folder.
-    settings
-        Of the command; a checkpoint that lies in no run gets a new one, so that its results have a folder.
-    given
-        ``--ckpt_path``: a file; or ``best`` (as if it were not given) or ``last``, of the run.
-    name
-        Take this run (``N2S_RUN``).
-    own
-        The run whose config.yaml the command was given.
-    remedy
-        What to do if nothing has weights; ends the error.
-
-    Raises
-    ------
-    UserError
-        There are no weights: untrained ones are never scored.
-    """
-    if given not in (None, "best", "last"):
-        return _weights_of_file(Path(given), experiment, settings)
-    runs = runs_of(experiment)
-    if name is not None:
-        if name not in (known := [run.name for run in runs]):
-            raise UserError(f"N2S_RUN={name}: {experiment} has no such run.{nearest(name, known)}")
-        runs = [Run(experiment / name)]
-    elif own is not None:
-        runs = [own]
-    for run in runs:
-        checkpoint = run.last if given == "last" else run.weights
-        if checkpoint.is_file():
-            return _weights_of_run(run, checkpoint)
-    where = shown(runs[0].folder) if len(runs) == 1 else f"the {len(runs)} runs in {shown(experiment)}"
-    found = f"{where}: no {given or 'best'}.ckpt yet" if runs else f"{shown(experiment)}: no run yet"
-    if any(run.last.is_file() and run.read().get("validates") is False for run in runs):
-        found += ", for nothing is validated: last.ckpt counts once the fit is finished, before that --ckpt_path last"
-    raise UserError(f"no weights to score. {found}. {remedy}".rstrip())
+    return started(free_folder(experiment, settings, job), settings, _why_new(unfinished, settings, fresh=fresh))
 
 
 def plain_name(name: str, where: str) -> str:
@@ -165,24 +85,8 @@ def shown(path: Path) -> str:
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
 
 
-def _weights_of_run(run: Run, checkpoint: Path) -> Choice:
-    record = run.read()
-    started = record["started"][:16].replace("T", " ")
-    kind = "the last epoch's, for nothing was validated; " if record.get("validates") is False else ""
-    message = f"weights: {shown(checkpoint)} ({kind}run {record['status']}, begun {started} UTC)"
-    return Choice(str(run.folder.absolute()), str(checkpoint.absolute()), record["id"], False, message)
-
-
-def _weights_of_file(checkpoint: Path, experiment: Path, settings: dict) -> Choice:
-    _check_exists(checkpoint)
-    run = run_of(checkpoint)
-    if run is not None:
-        return _weights_of_run(run, checkpoint)
-    started = _started(_free_folder(experiment, settings, None), settings, f"for the weights of {shown(checkpoint)}")
-    return replace(started, checkpoint=str(checkpoint.absolute()))
-
-
-def _check_exists(path: Path) -> None:
+def check_exists(path: Path) -> None:
+    """A UserError where a given checkpoint is no file."""
     if not path.is_file():
         siblings = [other.name for other in path.parent.glob("*.ckpt")]
         raise UserError(f"--ckpt_path {path}: no such file.{nearest(path.name, siblings)}")
@@ -192,7 +96,7 @@ def _choose_named(run: Run, settings: dict, *, fresh: bool) -> Choice:
     if not run.exists():
         if run.folder.exists():
             raise UserError(f"N2S_RUN={run.name}: {run.folder} exists and is not a run. Choose another name.")
-        return _started(run.folder, settings, "named by N2S_RUN")
+        return started(run.folder, settings, "named by N2S_RUN")
     if fresh or run.finished:
         why = "--fresh never writes into an existing run" if fresh else "it is finished, and is not touched again"
         raise UserError(f"N2S_RUN={run.name}: {run.folder} exists; {why}. Choose another name.")
@@ -215,7 +119,8 @@ def _continued(run: Run, settings: dict) -> Choice:
     return Choice(str(run.folder.absolute()), checkpoint, run.read()["id"], False, message)
 
 
-def _started(folder: Path, settings: dict, why: str) -> Choice:
+def started(folder: Path, settings: dict, why: str) -> Choice:
+    """A new run."""
     message = f"run: {shown(folder)} (new{why and '; '}{why})"
     return Choice(str(folder.absolute()), settings["started_from"], _run_id(), True, message)
 
@@ -235,8 +140,8 @@ def _why_new(unfinished: list[Run], settings: dict, *, fresh: bool) -> str:
     return f"the unfinished {newest.name} has other settings: {listed(differences(settings, newest.settings()))}"
 
 
-def _free_folder(experiment: Path, settings: dict, job: str | None) -> Path:
-    """A name that no folder has: the job's id, else the time in UTC and a hash of the settings."""
+def free_folder(experiment: Path, settings: dict, job: str | None) -> Path:
+    """A name that no folder has yet: the job's id, else the time in UTC and a hash of the settings."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:8]
     stem = job or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{digest}"
     folder, count = experiment / stem, 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ UNFINISHED, FINISHED = "unfinished", "finished"
 _ENTRIES = ("id", "status", "started", "started_from", "resumed")  # of run.json, that commands go by
 
 # Keys of a config that change where and how a run is done, but not its numbers.
-ASIDE = {"experiment", "runs_dir", "fresh", "ckpt_path", "weights_only", "checkpoint_minutes"}
+ASIDE = {"experiment", "runs_dir", "fresh", "ckpt_path", "weights_only", "checkpoint_minutes", "wait_minutes"}
 ASIDE_OF_TRAINER = {"logger", "default_root_dir", "enable_progress_bar", "enable_model_summary", "profiler"}
 
 
@@ -84,6 +85,11 @@ class Run:
         return self.folder / "config.yaml"
 
     @property
+    def repeats(self) -> bool:
+        """Whether ``n2s rerun`` made it: a copy of another run, which no command takes but by its name."""
+        return bool(self.read().get("rerun_of")) or re.search(r"_rerun\d*$", self.name) is not None
+
+    @property
     def finished(self) -> bool:
         """Whether the fit came to its end."""
         return self.read()["status"] == FINISHED
@@ -127,6 +133,11 @@ class Run:
                 return False
         except Timeout:
             return True
+
+
+def originals(experiment: Path) -> list[Run]:
+    """The runs of an experiment's folder that repeat no other one, the newest first."""
+    return [run for run in runs_of(experiment) if not run.repeats]
 
 
 def runs_of(experiment: Path) -> list[Run]:

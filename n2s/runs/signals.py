@@ -13,7 +13,12 @@ ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # SIGUSR1: #SBATCH --sig
 
 
 class Stopped(BaseException):
-    """A signal ends the fit. Not an `Exception`: nothing that expects errors shall catch it."""
+    """A signal ends the fit. Not an `Exception`: nothing that expects errors shall catch it.
+
+    ``alone``: the other processes have not agreed to it, and do not know.
+    """
+
+    alone = False
 
 
 class StopSignals:
@@ -66,7 +71,11 @@ class StopSignals:
         again = self.received is not None and number != signal.SIGUSR1
         self.received = signal.Signals(number)
         if again or not self._heeded:
-            raise Stopped("at once; nothing since the last checkpoint is kept" if self._heeded else "before training")
+            stopped = Stopped(
+                "at once; nothing since the last checkpoint is kept" if self._heeded else "before training"
+            )
+            stopped.alone = True
+            raise stopped
         if os.environ.get("LOCAL_RANK", "0") == "0":
             said = f"n2s: {self.received.name}: saves and stops after this step; again: stops now.\n"
             os.write(2, said.encode())  # print may have been interrupted, and cannot be entered twice

@@ -15,7 +15,7 @@ from n2s.errors import UserError
 from n2s.models.brain_to_sound import BrainToSound, ToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.meg_to_sound import MEGToSound
-from n2s.runs.choose import trained_run
+from n2s.runs.experiments import trained_run
 from n2s.runs.run import Run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels
@@ -36,9 +36,9 @@ class AcousticRun:
     settings: dict
 
     @classmethod
-    def found(cls, given: str, beside: Path, *, key: str) -> "AcousticRun":
-        """See `n2s.runs.choose.trained_run`; a UserError too where the run is of another task."""
-        run = trained_run(given, beside, key=key, recipe="configs/fmri_acoustic.yaml (of MEG: meg_acoustic.yaml)")
+    def found(cls, given: str, experiment: Path, *, key: str) -> "AcousticRun":
+        """See `n2s.runs.experiments.trained_run`; a UserError too where the run is of another task."""
+        run = trained_run(given, experiment, key=key, recipe="configs/fmri_acoustic.yaml (of MEG: meg_acoustic.yaml)")
         return cls(run.folder.absolute(), _settings(run))
 
     def networks(self, data: ClipData) -> list[ToSound]:
@@ -61,9 +61,9 @@ class AcousticRun:
         return found
 
 
-def fine_only_networks(given: str, beside: Path, data: ClipData, *, key: str) -> list[ToSound]:
+def fine_only_networks(given: str, experiment: Path, data: ClipData, *, key: str) -> list[ToSound]:
     """Networks of a run without the semantic token, one a subject of the data, for evaluation."""
-    run = AcousticRun.found(given, beside, key=key)
+    run = AcousticRun.found(given, experiment, key=key)
     if run.settings["semantic"]:
         raise UserError(f"{key}: {run.folder} has a semantic token. Fit it with model.semantic false.")
     return [network.eval() for network in run.networks(data)]

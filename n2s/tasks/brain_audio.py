@@ -126,7 +126,7 @@ class BrainAudio(ClipDecoder):
         if not hasattr(self, "maker"):
             self._check_data(data)
             if stage == "fit":
-                run = AcousticRun.found(self.acoustic_run, self.experiments, key="model.acoustic_run")
+                run = AcousticRun.found(self.acoustic_run, self.experiment, key="model.acoustic_run")
                 self.stages, self._built = run.settings, run.networks(data)
             dim, n_bands = data.target.shape[1], data.spectrogram.shape[0]
             self.maker = SoundMaker(self.generator, dim, n_bands=n_bands, duration_s=data.target.duration_s)
@@ -185,7 +185,7 @@ class BrainAudio(ClipDecoder):
         self._latents = ClipLatents(self.maker, data)
         self._meanings = None
         if self.stages["semantic"]:
-            run = SemanticRun.found(self.stages["semantic_run"], self.experiments)
+            run = SemanticRun.found(self.stages["semantic_run"], self.experiment)
             self._meanings = Meanings(*run.out_of_fold(data), self.p_true_meaning)
         self._once = self._decoded_once(data) if self.decoder_lr is None else None
         if self.match_variance:

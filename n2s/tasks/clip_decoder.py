@@ -148,9 +148,9 @@ class ClipDecoder(LightningModule, ABC):
             self.networks = nn.ModuleList(blanks).to(self.device)
 
     @property
-    def experiments(self) -> Path:
-        """The folder of experiments that the run lies in."""
-        return Path(self.trainer.default_root_dir).absolute().parents[1]
+    def experiment(self) -> Path:
+        """The experiment's folder, in which the run lies; those of earlier stages lie beside it."""
+        return Path(self.trainer.default_root_dir).absolute().parent
 
     def network(self, batch: ClipBatch) -> nn.Module:
         """The batch's subject's."""

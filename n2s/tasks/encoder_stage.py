@@ -7,7 +7,7 @@ import yaml
 
 from n2s.errors import UserError
 from n2s.models.brain_encoder import BrainEncoder
-from n2s.runs.choose import trained_run
+from n2s.runs.experiments import trained_run
 from n2s.runs.run import Run, differences
 from n2s.tasks.acoustic_stage import object_of, read_checkpoint
 from n2s.tasks.clip_decoder import part_of
@@ -30,15 +30,15 @@ class EncoderRun:
 
     @classmethod
     def found(cls, given: str, own: Run) -> "EncoderRun":
-        """See `n2s.runs.choose.trained_run`.
+        """See `n2s.runs.experiments.trained_run`.
 
         Raises
         ------
         UserError
             There is none, it is of another task, or other recordings, preparation or splits were its data.
         """
-        beside = own.folder.absolute().parents[1]
-        run = trained_run(given, beside, key="model.encoder_run", recipe="configs/meg_contrastive.yaml")
+        experiment = own.folder.absolute().parent
+        run = trained_run(given, experiment, key="model.encoder_run", recipe="configs/meg_contrastive.yaml")
         options = read_checkpoint(run.weights).get("hyper_parameters", {})
         task = options.get("_class_path", "another task")
         if not task.endswith("MEGContrastive"):

@@ -93,7 +93,7 @@ class FMRIAcoustic(AcousticStage):
     def setup(self, stage: str) -> None:
         """Find the semantic run of a fit; for a test, the ablation's networks."""
         if stage == "fit" and self._run is None:
-            self._run = SemanticRun.found(self.semantic_run, self.experiments)
+            self._run = SemanticRun.found(self.semantic_run, self.experiment)
         super().setup(stage)
         if stage == "test" and self.fine_only_run is not None:
             if not self.semantic:
@@ -101,7 +101,7 @@ class FMRIAcoustic(AcousticStage):
                     "model.fine_only_run: this run has no semantic token either; there is nothing to compare."
                 )
             data, key = self.trainer.datamodule, "model.fine_only_run"
-            self._fine_only = fine_only_networks(self.fine_only_run, self.experiments, data, key=key)
+            self._fine_only = fine_only_networks(self.fine_only_run, self.experiment, data, key=key)
 
     def build(self, data: FMRIDataModule, subject: int) -> BrainToSound:
         """See `ClipDecoder`."""
@@ -125,7 +125,7 @@ class FMRIAcoustic(AcousticStage):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """A fit goes on with the semantic run that it began with."""
         super().on_load_checkpoint(checkpoint)
-        self._run = SemanticRun.found(checkpoint[SEMANTIC_RUN], self.experiments) if self.trainer.training else None
+        self._run = SemanticRun.found(checkpoint[SEMANTIC_RUN], self.experiment) if self.trainer.training else None
 
     # -- steps -------------------------------------------------------------------------------------------------------
 

@@ -119,11 +119,13 @@ class MEGContrastive(LightningModule):
         """Encode the candidates once an epoch."""
         if self.trainer.world_size > 1:  # batch norm's running statistics: those that a checkpoint keeps
             for buffer in self.buffers():
-                buffer.copy_(self.trainer.strategy.broadcast(buffer))
+                torch.distributed.broadcast(buffer, 0)
         self._start("val")
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Loss among the batch; ranks among all segments of the split."""
+        if not len(batch):
+            return
         self._losses += torch.stack([self._loss(batch).detach().cpu() * len(batch), torch.tensor(float(len(batch)))])
         self._collect(batch)
 
@@ -139,7 +141,8 @@ class MEGContrastive(LightningModule):
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """Score every window with every segment of the split."""
-        self._collect(batch)
+        if len(batch):
+            self._collect(batch)
 
     def on_test_epoch_end(self) -> None:
         """Log ``test/top1`` and so on, and leave ``tested``: the windows and their scores (n, k)."""
@@ -147,7 +150,7 @@ class MEGContrastive(LightningModule):
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The estimated features (b, f, t)."""
-        return self(batch)
+        return self(batch) if len(batch) else batch.target
 
     def encoded_segments(self, split: str) -> Tensor:
         """(k, f, t) encoded target of every unique segment of a split, in its order."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.runs.choose import trained_run
+from n2s.runs.experiments import trained_run
 from n2s.runs.run import Run
 from n2s.tasks.clip_decoder import SUBJECTS, part_of
 from n2s.tasks.fmri_semantic import check_same_voxels, out_of_fold_file
@@ -26,9 +26,9 @@ class SemanticRun:
     folder: Path
 
     @classmethod
-    def found(cls, given: str, beside: Path) -> "SemanticRun":
-        """See `n2s.runs.choose.trained_run`."""
-        run = trained_run(given, beside, key="model.semantic_run", recipe="configs/fmri_semantic.yaml")
+    def found(cls, given: str, experiment: Path) -> "SemanticRun":
+        """See `n2s.runs.experiments.trained_run`."""
+        run = trained_run(given, experiment, key="model.semantic_run", recipe="configs/fmri_semantic.yaml")
         return cls(run.folder.absolute())
 
     def ridge(self, data: FMRIDataModule, subject: int) -> FittedRidge:

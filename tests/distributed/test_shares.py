@@ -48,15 +48,17 @@ def test_processes_share_a_batch(world_size):
 
 @pytest.mark.parametrize("world_size", [2, 5, 16])
 def test_batches_are_dealt_whole(world_size):
-    """The same batches, each to one process; some get one less, or none."""
+    """The same batches, each to one process; all have as many steps, for those that have nothing left get empty batches."""
     ((*whole,),) = steps(227, 1)
     parts = steps(227, world_size, dealt=True)
-    assert sorted({len(one) for one in parts})[-1] - min(len(one) for one in parts) <= 1
+    assert {len(one) for one in parts} == {-(-len(whole) // world_size)}
     for index, (batch, shares) in enumerate(whole):
         rows, own = parts[index % world_size][index // world_size]
         np.testing.assert_array_equal(rows, batch)
         assert own == shares
-    assert sum(len(one) for one in parts) == len(whole)
+    given = [rows for one in parts for rows, _ in one if len(rows)]
+    assert len(given) == len(whole)
+    assert all(shares == [0] for one in parts for rows, shares in one if not len(rows))
 
 
 def test_a_sentence_is_not_parted_where_a_batch_has_enough_of_them():
@@ -75,7 +77,8 @@ def test_batches_too_small_to_share():
     steps(40, 20)
     with pytest.raises(UserError, match="batches of 19 windows cannot be shared by 20 .*data.batch_size is 20.*fewer"):
         steps(39, 20)
-    assert len(steps(39, 20, dealt=True)[19]) == 0
+    ((rows, shares),) = steps(39, 20, dealt=True)[19]
+    assert len(rows) == 0 and shares == [0]
     subject = np.repeat([0, 1], [10, 11])
     options = {"batch_size": 4, "shuffle": False, "seed": 0}
     parts = [list(SubjectSampler(subject, rank=rank, world_size=2, **options).steps()) for rank in (0, 1)]

@@ -97,7 +97,7 @@ def stage(world, monkeypatch, run_n2s):
 
 
 def checkpoint(experiment: str) -> dict:
-    run = newest(experiment)
+    run = newest(f"{experiment}+small")
     assert sorted(path.name for path in run.glob("*.ckpt")) == ["last.ckpt"]  # nothing is validated, nothing is best
     return torch.load(run / "last.ckpt", weights_only=True)
 
@@ -107,7 +107,7 @@ def checkpoint(experiment: str) -> dict:
 @pytest.mark.parametrize("set_name", N_PATCHES)
 def test_the_three_stages_run_one_after_the_other(set_name, stage):
     assert "the last epoch's" in (stage("fit", set_name, "semantic") + stage("test", set_name, "semantic"))
-    semantic = json.loads((newest(f"{set_name}_semantic") / "metrics.json").read_text())["test"]
+    semantic = json.loads((newest(f"{set_name}_semantic+small") / "metrics.json").read_text())["test"]
     assert semantic["n_subjects"] == 2 and len(semantic["subjects"]) == 2
     stage("fit", set_name, "acoustic")
     stage("test", set_name, "acoustic")
@@ -123,7 +123,7 @@ def test_the_three_stages_run_one_after_the_other(set_name, stage):
     stage("test", set_name, "audio")
     out = stage("predict", set_name, "audio")
     assert "last.ckpt (the last epoch's" in out
-    check_sounds(set_name, newest(f"{set_name}_audio"))
+    check_sounds(set_name, newest(f"{set_name}_audio+small"))
 
 
 def semantic_subject(metrics: dict, index: int) -> str:
@@ -157,6 +157,6 @@ def check_sounds(set_name: str, run: Path) -> None:
 def test_the_baselines_run(set_name, name, stage):
     stage("fit", set_name, name)
     stage("test", set_name, name)
-    scores = json.loads((newest(f"{set_name}_{name}") / "metrics.json").read_text())["test"]
+    scores = json.loads((newest(f"{set_name}_{name}+small") / "metrics.json").read_text())["test"]
     assert scores["n_subjects"] == 1 and {"mel_pcc", "mel_psnr"} <= set(scores)
-    assert "best.ckpt" not in {path.name for path in newest(f"{set_name}_{name}").iterdir()}
+    assert "best.ckpt" not in {path.name for path in newest(f"{set_name}_{name}+small").iterdir()}

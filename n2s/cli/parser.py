@@ -1,0 +1,48 @@
+"""The parser of recipes, and what of Lightning's talk is left out."""
+
+import logging
+import re
+import warnings
+
+from jsonargparse import Namespace
+from lightning.pytorch.cli import LightningArgumentParser
+
+from n2s.cli.errors import ReadableErrors
+
+NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
+    r".*isinstance\(treespec, LeafSpec\)",
+    r".*does not have many workers",
+    r"Attribute '\w+' is an instance of `nn.Module`",
+    r"Checkpoint directory .* exists and is not empty",
+    r"Be aware that when using `ckpt_path`|Total length of `list` across ranks is zero",  # nothing to validate
+    r"Found \d+ module\(s\) in eval mode",
+    r"You're resuming from a checkpoint that ended before the epoch ended",  # StepSeed finds the place again
+)
+NOISY_LOGS = (
+    "Tip:",
+    "TPU available",
+    "Restoring states from",
+    "Restored all states",
+    "Loaded model weights",
+    "Detected KeyboardInterrupt",  # the command says it
+)
+
+
+class Parser(ReadableErrors, LightningArgumentParser):
+    """Lightning's parser, with short errors."""
+
+    def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
+        """As jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
+        args = args and [re.sub("=None$", "=null", word) for word in args]
+        return super().parse_args(args, *others, **options)
+
+
+def quieten() -> None:
+    """Leave out those warnings and messages."""
+    for message in NOISY_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_worth_saying)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    return not any(words in record.getMessage() for words in NOISY_LOGS)
