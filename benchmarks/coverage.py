@@ -182,8 +182,10 @@ def over_subjects(k: int = 10, **options) -> Callable:
     """The mean over subjects less chance."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
-        summary = summarize(retrieval(rng, **options), seed=0, n_permutations=2)
-        found, chance = summary["model"][f"top{k}"], summary["chance"][f"top{k}"]["mean"]
+        found = {"low": None}
+        while found["low"] is None:  # subjects who score the same have no interval
+            summary = summarize(retrieval(rng, **options), seed=0, n_permutations=2)
+            found, chance = summary["model"][f"top{k}"], summary["chance"][f"top{k}"]["mean"]
         return [Interval(found["mean"] - chance, found["low"] - chance, found["high"] - chance)]
 
     return draw
