@@ -76,7 +76,8 @@ class Targets:
         # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
         changes = deviation > 1e-6 * largest
         self.values = _standardised(values, known, mean, np.where(changes, deviation, np.inf))
-        self.mean, self.deviation = mean, np.where(changes, deviation, 1)  # (f,), or () of all dimensions together
+        # (f,), or () of all dimensions together; float32 as networks are
+        self.mean, self.deviation = np.float32(mean), np.float32(np.where(changes, deviation, 1))
 
     def rows(self, split: str, windows: Windows, start_s: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: at the brain's rate, or the nearest of slower frames."""
