@@ -15,16 +15,16 @@ from n2s import interrupts
 ROOT = Path(__file__).parents[1]
 
 
-def command(*words: str, **variables: str) -> subprocess.Popen:
+def command(*words: str, options: tuple[str, ...] = (), **variables: str) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | variables
-    words = [sys.executable, "-X", "importtime", "-m", "n2s", *words]
+    words = [sys.executable, *options, "-m", "n2s", *words]
     return subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def interrupted_at(module: str, *words: str) -> tuple[int, list[str]]:
     """Ctrl-C as soon as that module is imported; the status, and what is not the list of imports."""
     said = []
-    with command(*words) as process:
+    with command(*words, options=("-X", "importtime")) as process:
         for line in process.stderr:
             if not line.startswith("import time:"):
                 said.append(line)

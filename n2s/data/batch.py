@@ -38,6 +38,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.brain)
 
+    def emptied(self) -> "Batch":
+        """Without windows, in its shape."""
+        tensors = {name: value[:0] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors, shares=[0])
+
     def to(self, device: torch.device | str) -> "Batch":
         """A copy on ``device``."""
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}

@@ -156,12 +156,12 @@ class WindowLoader:
         epoch = self.sampler.epoch
         if not self._ahead:
             for rows, shares in self.sampler.steps():
-                yield self._batch(self._read(rows, epoch), shares)
+                yield self._batch(self._read(_some(rows), epoch), shares)
             return
         with ThreadPoolExecutor(1, thread_name_prefix="n2s-read") as pool:
             waiting = None
             for rows, shares in self.sampler.steps():
-                following = pool.submit(self._read, rows, epoch), shares
+                following = pool.submit(self._read, _some(rows), epoch), shares
                 if waiting is not None:
                     yield self._batch(waiting[0].result(), waiting[1])
                 waiting = following
@@ -169,4 +169,10 @@ class WindowLoader:
                 yield self._batch(waiting[0].result(), waiting[1])
 
     def _batch(self, found: object, shares: list[int]) -> Batch:
-        return replace(self._assemble(found), shares=shares)
+        batch = replace(self._assemble(found), shares=shares)
+        return batch if any(shares) else batch.emptied()
+
+
+def _some(rows: np.ndarray) -> np.ndarray:
+    """The rows of a batch; of an empty one any row, whose shape it has, so that nothing else needs to know of such."""
+    return rows if len(rows) else np.zeros(1, dtype=np.int64)

@@ -119,7 +119,7 @@ class WindowReader:
 
     def _places(self, recording: np.ndarray, index: Tensor) -> tuple[Tensor, Tensor]:
         """Positions (b, c, 2) and kinds (b, c); where all are of one layout one row of memory, which a model can tell."""
-        if len(np.unique(self._layout[recording])) != 1:
+        if len(np.unique(self._layout[recording])) > 1:
             return self._positions[index], self._kind[index]
         one = int(recording[0])
         return tuple(table[one].expand(len(recording), *table.shape[1:]) for table in (self._positions, self._kind))

@@ -169,7 +169,7 @@ class OnDevice(Residency):
     def target(self, rows: np.ndarray) -> Tensor:
         """See `Residency`."""
         index = on_device(rows, self._features.device)
-        return self._features[index.reshape(-1)].reshape(*rows.shape, self._features.shape[-1])
+        return self._features[index.reshape(-1)].reshape(*rows.shape, -1)
 
 
 class OnHost(Residency):
@@ -200,7 +200,7 @@ class OnHost(Residency):
 
     def target(self, rows: np.ndarray) -> Tensor:
         """See `Residency`."""
-        found = self._features[torch.from_numpy(rows.reshape(-1))].reshape(*rows.shape, self._features.shape[-1])
+        found = self._features[torch.from_numpy(rows.reshape(-1))].reshape(*rows.shape, -1)
         return found.pin_memory() if self._pin else found
 
 
