@@ -104,7 +104,7 @@ class MEGClips:
     def train_moments(self, name: Literal["target", "spectrogram"]) -> tuple[np.ndarray, np.ndarray]:
         """See `n2s.data.clip_data.ClipData`."""
         if name == "target":
-            return self.of.targets.mean, self.of.targets.deviation
+            return self.of.targets.mean.astype(np.float32), self.of.targets.deviation.astype(np.float32)
         clip = self.splits["train"].table.clip_index
         return moments(self._spectrograms, np.bincount(clip, minlength=len(self._spectrograms)))
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 import yaml
 from fmri_runs import AUDIOMAE, DECODER, TOKENS
+from heard import HeardStudy
 from lightning import LightningModule
 from lightning.pytorch import Callback, Trainer
-from test_meg_acoustic import HeardStudy
 from tiny import TinyStudy
 from tiny_fmri import LAG_S, TinyFMRI
 from torch import nn

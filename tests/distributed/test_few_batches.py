@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def found(tmp_path_factory):
     """By the number of processes: what each found."""
     folder = tmp_path_factory.mktemp("few")
-    paths = os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE.parent / "tasks", HERE)))
+    paths = os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE)))
     command = [sys.executable, str(HERE / "few_batches.py"), str(folder), "1", *map(str, MANY)]
     variables = {"PYTHONPATH": paths, "PL_GLOBAL_SEED": "3", "N2S_CACHE": str(folder / "cache")}
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=1800)

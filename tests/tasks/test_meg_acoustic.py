@@ -10,7 +10,7 @@ import soundfile
 import torch
 import yaml
 from fmri_runs import AUDIOMAE, DECODER, TOKENS, newest, scores
-from tiny import RATE, TinyStudy
+from heard import HeardStudy
 from torch import nn
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
@@ -22,23 +22,6 @@ from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.meg_to_sound import MEGToSound
 from n2s.runs.predictions import read_manifest
 from n2s.tasks import MEGAcoustic
-
-TONES_HZ = (250.0, 700.0, 1800.0, 4500.0)
-
-
-class HeardStudy(TinyStudy):
-    """`tiny.TinyStudy`, whose features are the loudness of four tones that are heard."""
-
-    def audio(self, stimulus):
-        path = self.root / f"{stimulus}.wav"
-        if not path.exists():
-            frames = self.features(stimulus).values
-            time_s = np.arange(round(self.story_s * 16000)) / 16000
-            loud = [np.exp(np.interp(time_s, np.arange(len(frames)) / RATE, column)) for column in frames.T]
-            tones = [np.sin(2 * np.pi * hz * time_s) for hz in TONES_HZ]
-            soundfile.write(path, 0.01 * np.sum(np.multiply(loud, tones), 0), 16000, subtype="FLOAT")
-        return path
-
 
 STUDY = {"n_subjects": 2, "n_stories": 4, "story_s": 9.0, "gain": 2.0}
 SPLIT = {"class_path": "n2s.data.SplitByStory", "init_args": {"test": ["story3"], "val": ["story2"]}}
@@ -70,7 +53,7 @@ def n2s(tmp_path, monkeypatch, run_n2s, sounds):
 
     def run(verb, task, *words, data=None, model=None, epochs=1):
         options = {
-            "studies": {"heard": {"class_path": "test_meg_acoustic.HeardStudy",
+            "studies": {"heard": {"class_path": "heard.HeardStudy",
                                   "init_args": {"root": str(sounds / "study")} | STUDY}},
             "target": TOKENS, "preprocessing": {"class_path": "n2s.data.Preprocessing", "init_args": {"sfreq": 50.0, "picks": ["eeg"]}},
             "split": SPLIT, "window_s": 1.1, "offset_s": 0.1, "baseline_s": 0.0, "batch_size": 16, "n_jobs": 1,
@@ -281,7 +264,7 @@ def test_only_what_has_a_rate_learns(decoded, contrastive, acoustic):
 
 
 def test_the_listeners_have_to_be_those_of_the_fit(decoded, acoustic, sounds):
-    study = {"class_path": "test_meg_acoustic.HeardStudy",
+    study = {"class_path": "heard.HeardStudy",
              "init_args": {"root": str(sounds / "study")} | STUDY | {"n_subjects": 1}}  # fmt: skip
     status, _, err = acoustic("test", data={"studies": {"heard": study}})
     assert status == 2 and "the listeners heard/01, heard/02; the data have heard/01." in " ".join(err.split()), err
