@@ -117,7 +117,7 @@ def encoder(folder: Path, count: int) -> tuple[LightningModule, object]:
 
 
 def parts() -> tuple[AcousticDecoder, AudioMAE]:
-    made = AcousticDecoder(**DECODER), AudioMAE(**AUDIOMAE)
+    made = AcousticDecoder(**DECODER, dropout=0.0), AudioMAE(**AUDIOMAE)  # of attention, too
     for part in (part for one in made for part in one.modules() if isinstance(part, nn.Dropout)):
         part.p = 0.0
     return made
