@@ -65,7 +65,7 @@ def step(tmp_path, monkeypatch, run_n2s, data):
 
 def check(scores: dict) -> None:
     """The test has windows of several candidates, and a finite score of the model beside its controls."""
-    assert scores["n_windows"] >= scores["n_candidates"] > 5
+    assert scores["n_windows"] >= scores["n_candidates"] > 1
     for row in ("model", "shuffled", "no_brain", "chance"):
         assert 0 <= scores[row]["top10"]["mean"] <= 1
 
@@ -93,7 +93,9 @@ def test_every_study_of_meg_runs_over_the_contrastive_recipe(study, step):
 @pytest.mark.parametrize("study", FMRI)
 def test_every_study_of_fmri_runs_over_every_fmri_recipe(study, step):
     overlay = f"data_fmri/{study}.yaml"
-    few = {"model__n_voxels": 0}  # the miniature has fewer voxels than the recipe chooses
-    print(step(study, "fmri_semantic.yaml", overlay, **few))
-    clip = {"data__target__duration_s": CLIP_S[study]}
-    print(step(study, "fmri_mel.yaml", overlay, **clip))
+    # The miniature has less than 100 voxels and 5 stories. A batch is a subject, whose ridge takes all its clips at once.
+    few = {"model__n_voxels": 0, "model__n_folds": 2, "trainer__limit_train_batches": 1.0}
+    assert step(study, "fmri_semantic.yaml", overlay, **few)
+    assert step(
+        study, "fmri_mel.yaml", overlay, data__target__duration_s=CLIP_S[study]
+    )  # as the recipe says: the clips'
