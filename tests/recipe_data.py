@@ -117,12 +117,18 @@ def write_nakai2022(root: Path) -> None:
 def write_park2025(root: Path) -> None:
     """Two people, 4 sounds for training and 2 for testing; the sounds beside the folder."""
     park2025.write_tree(root, rate_hz=16000)
+    write_audio(root / "audio" / f"{park2025.TRAIN[3]}.wav", 8.0, rate_hz=16000, seed=10)
     (root / "audio").rename(root.parent / "vggsound")
 
 
 def write_own(root: Path) -> None:
     """Two people with fMRIPrep's images, confounds, and a mask each."""
     generic.write_tree(root, ".nii.gz", rate_hz=16000)
+    for subject in ("01", "02"):
+        generic.write_image(root / "masks" / f"{subject}.nii.gz", generic.MASK)
+    for path in root.rglob("*confounds_timeseries.tsv"):
+        table = pd.read_csv(path, sep="\t")
+        table.assign(rot_x=table.trans_y, a_comp_cor_00=table.trans_x).to_csv(path, sep="\t", index=False, na_rep="n/a")
 
 
 #: Folder below N2S_DATA, as the recipes have it -> what writes it.

@@ -63,8 +63,8 @@ def write_tree(root: Path, kind: str = ".npy", *, rate_hz: int = 500) -> Path:
             write_tsv(folder / f"{stem}_desc-confounds_timeseries.tsv", confounds)
     for run in (1, 2):
         write_tsv(root / f"task-listen_run-{run}_clips.tsv", clips(run))
-    for name in ("train1", "train2", "test"):
-        write_audio(root / "stimuli" / f"{name}.wav", 40.0, rate_hz=rate_hz)
+    for seed, name in enumerate(("train1", "train2", "test")):
+        write_audio(root / "stimuli" / f"{name}.wav", 40.0, rate_hz=rate_hz, seed=seed)
     write_image(root / "mask.nii.gz", MASK)
     write_image(root / "atlas.nii.gz", ATLAS)
     write_tsv(root / "atlas.tsv", [{"index": 7, "name": "A1"}, {"index": 9, "name": "V1"}])

@@ -72,7 +72,7 @@ def write_tree(root: Path, *, rate_hz: int = 100) -> Path:
         label = f'"{label}"' if "," in label else label
         lines.append(f"{sound[:11]},{start},{stop},{label},decoder_{'test' if sound in TEST else 'train'}")
     (root / "SoundReconstruction_stimulus.csv").write_text("\n".join(lines) + "\n")
-    for sound in (TRAIN[0], TRAIN[1], TEST[0], TEST[1]):
-        write_audio(root / "audio" / f"{sound}.wav", 8.0, rate_hz=rate_hz)
-    write_audio(root / "audio" / "vggsound" / f"{TRAIN[2][:11]}_000093.wav", 10.0, rate_hz=rate_hz)
+    for seed, sound in enumerate((TRAIN[0], TRAIN[1], TEST[0], TEST[1])):
+        write_audio(root / "audio" / f"{sound}.wav", 8.0, rate_hz=rate_hz, seed=seed)
+    write_audio(root / "audio" / "vggsound" / f"{TRAIN[2][:11]}_000093.wav", 10.0, rate_hz=rate_hz, seed=9)
     return root

@@ -1,0 +1,106 @@
+"""Every recipe is run, not only parsed: a step of training, a validation, a test, on its study in miniature."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from recipe_data import FOLDERS, align_schoffelen2019
+from recipe_runs import CONFIGS, step_and_test
+
+pytestmark = pytest.mark.slow
+
+PAPER = Path("paper") / "defossez2023"
+CELLS = sorted(path.stem for path in (CONFIGS / PAPER).glob("*.yaml") if path.stem != "base")
+ABLATIONS = sorted(path.stem for path in (CONFIGS / PAPER / "ablations").glob("*.yaml"))
+MEG = sorted(path.stem for path in (CONFIGS / "data").glob("*.yaml"))
+FMRI = sorted(path.stem for path in (CONFIGS / "data_fmri").glob("*.yaml") if not path.stem.startswith("simulated"))
+FOLDER = {"bel2026": "ds007523", "lebel2023": "ds003020", "nakai2022": "ds003720", "park2025": "brain2sound", "own": "my_fmri"}  # fmt: skip
+CLIP_S = {"lebel2023": 2.0, "nakai2022": 1.5, "park2025": 4.0, "own": 4.0}
+
+# A step of the full-size network on the recipe's 256 windows takes minutes on a CPU; all else of the paper's recipes stays.
+SMALL_BATCH = {"data__batch_size": 4}
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """N2S_DATA: name a folder, and it is there."""
+    root = tmp_path_factory.mktemp("n2s_data")
+
+    def ask(name: str) -> Path:
+        if not (root / name).exists():
+            FOLDERS[name](root / name)
+        return root
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def wav2vec2(tmp_path_factory) -> Path:
+    """The published checkpoint's kind and 24 layers, 32 wide in place of 1024, with random weights: it cannot be downloaded."""
+    from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
+
+    config = Wav2Vec2Config(
+        hidden_size=32, num_hidden_layers=24, num_attention_heads=2, intermediate_size=64, conv_dim=(16,) * 7,
+        conv_bias=True, feat_extract_norm="layer", do_stable_layer_norm=True, num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("wav2vec2")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        Wav2Vec2ForPreTraining(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def step(tmp_path, monkeypatch, run_n2s, data):
+    """Run recipes for a step, with N2S_DATA where a study's folder lies."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(study: str, *recipes, **changes) -> dict:
+        monkeypatch.setenv("N2S_DATA", str(data(FOLDER.get(study, study))))
+        return step_and_test(run_n2s, *recipes, **changes)
+
+    return run
+
+
+def check(scores: dict) -> None:
+    """The test has windows of several candidates, and a finite score of the model beside its controls."""
+    assert scores["n_windows"] >= scores["n_candidates"] > 1
+    for row in ("model", "shuffled", "no_brain", "chance"):
+        assert 0 <= scores[row]["top10"]["mean"] <= 1
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_of_the_papers_table_runs(cell, step, data, wav2vec2):
+    study, _, target = cell.partition("_")
+    changes = SMALL_BATCH | ({"data__target__model": wav2vec2} if target == "wav2vec2" else {})
+    if study == "schoffelen2019":
+        align_schoffelen2019(data(study) / study)  # as `n2s align` leaves them; the data set has none
+    check(step(study, PAPER / "base.yaml", PAPER / f"{cell}.yaml", **changes))
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_every_ablation_runs(ablation, step):
+    recipes = (PAPER / "base.yaml", PAPER / "gwilliams2022_mel.yaml", PAPER / "ablations" / f"{ablation}.yaml")
+    check(step("gwilliams2022", *recipes, **SMALL_BATCH))
+
+
+@pytest.mark.parametrize("study", MEG)
+def test_every_study_of_meg_runs_over_the_contrastive_recipe(study, step):
+    check(step(study, "meg_contrastive.yaml", f"data/{study}.yaml"))
+
+
+@pytest.mark.parametrize("study", FMRI)
+def test_every_study_of_fmri_runs_over_every_fmri_recipe(study, step):
+    overlay = f"data_fmri/{study}.yaml"
+    # The miniature has less than 100 voxels and 5 stories. A batch is a subject, whose ridge takes all its clips at once.
+    few = {"model__n_voxels": 0, "model__n_folds": 2, "trainer__limit_train_batches": 1.0}
+    verbs = ("fit", "test")
+    if study == "own":
+        few["data__val_fraction"] = 0.0  # two training sounds, and folds need both
+        verbs = ("fit",)  # one test clip, and a correlation needs three
+    scores = step(study, "fmri_semantic.yaml", overlay, verbs=verbs, **few)
+    scores |= step(
+        study, "fmri_mel.yaml", overlay, verbs=verbs, data__target__duration_s=CLIP_S[study]
+    )  # that of the clips
+    assert scores or study == "own"
