@@ -19,7 +19,10 @@ COMMANDS = {
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
     "studies": ("n2s.commands.studies:Studies", "list, show, download and check the public data sets that n2s reads"),
-    "align": ("n2s.commands.align:align", "place the words of known texts in their sounds: TextGrids for studies without"),
+    "align": (
+        "n2s.commands.align:align",
+        "place the words of known texts in their sounds: TextGrids for studies without",
+    ),
     "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate what a run made"),
     "ratings": ("n2s.commands.ratings:ratings", "summarise the ratings of such a page: means, intervals, agreement"),
     "evaluate": ("n2s.commands.evaluate:evaluate", "compare a folder of generated sounds with the true ones"),
