@@ -43,3 +43,18 @@ def test_what_is_no_window_is_refused():
         time_blocks(np.array(["a"]), np.array([0.0, 1.0]), duration_s=3.0)
     with pytest.raises(ValueError, match="finite starts"):
         time_blocks(np.array(["a"]), np.array([np.nan]), duration_s=3.0)
+
+
+def test_borders_by_hand():
+    """A window is where its middle is; numbers go on from one stimulus to the next, in the order of their names."""
+    whole = time_blocks(np.repeat("a", 100), np.arange(100.0), duration_s=1.0, n_blocks=4)
+    np.testing.assert_array_equal(whole, np.repeat(np.arange(4), 25))
+    late = time_blocks(np.repeat("a", 100), 7 + np.arange(100.0), duration_s=1.0, n_blocks=4)
+    np.testing.assert_array_equal(late, whole)
+    both = time_blocks(np.repeat(["b", "a"], 50), np.tile(np.arange(50.0), 2), duration_s=1.0, n_blocks=4)
+    np.testing.assert_array_equal(both, np.r_[np.repeat([2, 3], 25), np.repeat([0, 1], 25)])
+    assert time_blocks(np.repeat("a", 100), np.arange(100.0), duration_s=1.0).max() == 19
+    assert time_blocks(np.repeat("a", 40), np.arange(40.0), duration_s=1.0).max() == 7  # of five windows at least
+    for wrong in ({"duration_s": 0.0}, {"duration_s": 1.0, "n_blocks": 0}):
+        with pytest.raises(ValueError, match="expected positive numbers"):
+            time_blocks(np.array(["a"]), np.array([0.0]), **wrong)

@@ -6,6 +6,7 @@ from scipy import stats
 
 from n2s.metrics.claims import ahead, ahead_of_nothing, claimed, probability
 from n2s.metrics.clip_scores import Units, exchanged, mean_over
+from n2s.metrics.controls import null_of
 from n2s.metrics.identification import Choice, n_way_accuracy
 from n2s.metrics.intervals import t_interval
 
@@ -98,3 +99,50 @@ def test_a_perfect_decoder_of_eight_clips_is_ahead():
     shuffled = np.stack([n_way_accuracy(choice.ranks(scores[order]), 8, 2) for order in orders])
     found = ahead_of_nothing(np.ones(8), shuffled, 0.5, subject=subject, units=units)
     assert found["p"] < 0.01 and found["mean"] == 0.5 and found["of"] == "chance"
+
+
+def sided(own, shuffled, chance, *, people=2):
+    n = np.shape(own)[-1]
+    subject, units = np.arange(n) % people, Units(np.arange(n) // people, "clips")
+    return ahead_of_nothing(own, shuffled, chance, subject=subject, units=units), {"subject": subject, "units": units}
+
+
+def test_of_many_people_the_larger_p_of_chance_and_exchanges_counts():
+    rng = np.random.default_rng(3)
+    own, shuffled = 0.55 + 0.05 * rng.normal(size=60), 0.5 + 0.1 * rng.normal(size=(30, 60))
+    own += 0.03 * (np.arange(60) % 5)  # people differ
+    for chance in (0.45, 0.55):
+        found, options = sided(own, shuffled, chance, people=5)
+        of_chance = ahead(own, chance, bounds=(0.0, 1.0), **options)
+        of_shuffled = ahead(own, shuffled, **options)
+        assert found["p"] == max(of_chance["p"], of_shuffled["p"]) and of_chance["p"] != of_shuffled["p"]
+        assert (found["mean"], found["of"]) == (of_chance["mean"], "chance")
+    found, options = sided(own, shuffled, None, people=5)
+    assert found == ahead(own, shuffled, **options) | {"of": "shuffled"}
+    assert sided(own, shuffled, 0.75, people=5)[0]["p"] == 1.0  # behind chance, ahead of the exchanges
+
+
+def test_of_one_person_p_is_that_of_chance_as_exchanges_scatter():
+    rng = np.random.default_rng(3)
+    own, shuffled = (rng.random(60) < 0.62).astype(float), (rng.random((30, 60)) < 0.5).astype(float)
+    found, options = sided(own, shuffled, 0.5, people=1)
+    expected = null_of(shuffled.mean(1), 0.5).p_value(own.mean())
+    assert found["p"] == max(expected, ahead(own, shuffled, **options)["p"])
+    assert sided(own, shuffled[:1], 0.5, people=1)[0]["p"] is None
+
+
+def test_people_who_are_ahead_by_the_same_are_tested_by_their_clips():
+    once = np.random.default_rng(4).normal(0.3, 1.0, 20)
+    found = ahead(
+        np.tile(once, 2), 0.0, subject=np.repeat(["a", "b"], 20), units=Units(np.tile(np.arange(20), 2), "clips")
+    )
+    pooled = mean_over(np.tile(once, 2), np.tile(np.arange(20), 2), (-np.inf, np.inf))
+    assert found["low"] is None and pooled.low < 0 < found["p"] < 1 and found["mean"] == pytest.approx(once.mean())
+    assert found["p"] == pytest.approx(stats.ttest_1samp(once, 0).pvalue, abs=2e-6)
+
+
+def test_a_p_of_five_percent_or_a_mean_of_zero_is_no_claim():
+    one = claimed({"a": {"mean": 1.0, "p": 0.05}})["a"]
+    assert one["p_holm"] == 0.05 and one["ahead"] is False
+    assert claimed({"a": {"mean": 0.0, "p": 0.01}})["a"]["ahead"] is False
+    assert claimed({"a": {"mean": 0.5, "p": 0.049}})["a"]["ahead"] is True

@@ -15,9 +15,11 @@ from n2s.metrics.controls import (
     mismatched,
     null_bounds,
     null_of,
+    null_of_hits,
     ranks_ties_at_random,
     shuffled_ranks,
 )
+from n2s.metrics.intervals import effective_share
 from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, topk_accuracy
 
 
@@ -155,3 +157,88 @@ def test_ties_of_a_control_are_drawn_at_random():
     without_ties = rng.standard_normal((50, 8))
     target = rng.integers(0, 8, 50)
     np.testing.assert_array_equal(ranks_ties_at_random(without_ties, target, rng), ranks(without_ties, target))
+
+
+def test_chance_in_closed_form():
+    assert (chance_accuracy(2, 8), chance_median_rank(5), chance_median_rank(1)) == (0.25, 2.0, 0.0)
+    assert chance_reciprocal_rank(4) == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    assert chance_reciprocal_rank(1) == pytest.approx(1.0)
+
+
+def test_bounds_at_the_ends():
+    assert chance_bounds(7, 0.0) == (0.0, 0.0) and chance_bounds(np.inf, 0.3) == pytest.approx((0.3, 0.3))
+    assert chance_bounds(3, 0.5) == (0.0, 1.0)  # three windows can be all right by chance: 1 in 8
+    n = 11  # 2**-11 is less than 0.0005: all right is no chance any more, and all wrong is none
+    low, high = chance_bounds(n, 0.5)
+    assert 0 < low < 1 / n and high == pytest.approx(1 - low) and not is_chance(1.0, n, 0.5)
+    assert is_chance(1.0, n, 0.5, level=0.9999) and is_chance(1.0, n, 0.5, freedom=2)
+    assert is_chance(high + 5e-10, n, 0.5) and is_chance(low - 5e-10, n, 0.5)
+    assert not is_chance(high + 1e-8, n, 0.5) and not is_chance(low - 1e-8, n, 0.5)
+
+
+def test_p_values_at_the_ends():
+    null = Null(0.5, 10, np.inf)
+    assert null.p_value(0.0) == null.p_value(1.0) == pytest.approx(2 * 0.5**10)
+    certain = Null(0.25, np.inf, np.inf)
+    assert [certain.p_value(score) for score in (0.2, 0.25, 0.3)] == [0.0, 1.0, 0.0]
+    expected = 2 * stats.t.sf(stats.norm.isf(0.5**10), 4)
+    assert Null(0.5, 10, 4.0).p_value(1.0) == pytest.approx(expected)
+
+
+def test_the_null_of_a_few_exchanges_by_hand():
+    null = null_of(np.array([0.1, 0.3]), 0.2)  # variance 0.02; two values tell it with one degree of freedom
+    assert null == pytest.approx((0.2, 0.2 * 0.8 / 0.02, 1.0))
+    assert null_of(np.array([0.0, 1.0, 0.0, 1.0]), 0.5).n == 1.0  # never worth less than one window
+    with pytest.raises(ValueError, match=r"\(2, 2\)"):
+        null_of(np.zeros((2, 2)), 0.5)
+    assert null_of(np.array([0.0, 0.1]), 0.0).expected == 0.0 and null_of(np.array([1.0, 0.9]), 1.0).expected == 1.0
+
+
+def test_how_many_exchanges_tell_the_variance_by_hand():
+    series = np.repeat(np.random.default_rng(1).normal(0.3, 0.05, 40), 3)
+    centred, n = series - series.mean(), 120
+    alike = [(centred[lag:] * centred[: n - lag]).sum() / (centred**2).sum() for lag in range(1, n)]
+    below = next(lag for lag, one in enumerate(alike) if one <= 2 / np.sqrt(n))
+    assert below >= 2  # the two neighbours of a value in its triple
+    expected = n / (1 + 2 * sum(one**2 for one in alike[:below])) - 1
+    assert null_of(series, 0.3).freedom == pytest.approx(expected)
+
+
+def test_the_null_of_hits_is_that_of_an_effective_share():
+    rng = np.random.default_rng(2)
+    hits, cluster, weight = (rng.random(90) < 0.2).astype(float), np.repeat(np.arange(9), 10), rng.random(90)
+    share = effective_share(hits, cluster, weight, lean=False)
+    assert null_of_hits(hits, cluster, 0.1, weight) == (0.1, share.n, share.freedom)
+    assert null_of_hits(hits[:20], cluster[:20], 0.1) == (
+        0.1,
+        *effective_share(hits[:20], cluster[:20], lean=False)[1:],
+    )
+    assert null_of_hits(hits[:10], cluster[:10], 0.1) is None
+
+
+def test_ties_among_some_and_alike_for_all_who_heard_it():
+    rng = np.random.default_rng(0)
+    allowed = np.zeros((4000, 9), bool)
+    allowed[:, :3] = True
+    pair = np.arange(4000) // 2
+    found = ranks_ties_at_random(np.zeros((4000, 9)), np.zeros(4000, int), rng, allowed, alike=pair)
+    np.testing.assert_allclose(np.bincount(found), 4000 / 3, rtol=0.1)  # 0, 1 and 2
+    np.testing.assert_array_equal(found[::2], found[1::2])
+
+
+def test_windows_of_one_group_never_take_each_others_place():
+    rng = np.random.default_rng(6)
+    scores, target, group = rng.standard_normal((12, 12)), np.arange(12), np.repeat(np.arange(4), 3)
+    subject = np.array(["s/a"] * 12)
+    found, draw = (
+        shuffled_ranks(scores, target, subject, n_permutations=4, seed=2, group=group),
+        np.random.default_rng(2),
+    )
+    for row in found:
+        permutation = mismatched(group, draw)
+        assert (group[permutation] != group).all()
+        expected = [sum(scores[brain] >= scores[brain, own]) - 1 for own, brain in enumerate(permutation)]
+        assert row.tolist() == expected
+    default = shuffled_ranks(scores, target, subject)
+    assert default.shape == (200, 12)
+    np.testing.assert_array_equal(default[:3], shuffled_ranks(scores, target, subject, n_permutations=3, seed=0))

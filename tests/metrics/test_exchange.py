@@ -59,3 +59,32 @@ def test_nothing_to_exchange_is_no_exchange():
     assert exchanged_targets(np.array([0]), np.array(["s/a"]), table(["a"], [0.0])).shape == (0, 1)
     all_overlap = table(["a"] * 4, np.arange(4) * 0.5)
     assert exchanged_targets(np.arange(4), np.array(["s/a"] * 4), all_overlap).shape == (0, 4)
+
+
+def test_each_turn_is_a_turn():
+    """Segments that touch do not overlap: every turn of the circle, in order, and as many as are asked for."""
+    candidates, target = table("a", np.arange(10) * 3.0), np.arange(10)
+    asked = exchanged_targets(target, np.array(["s/a"] * 10), candidates)
+    np.testing.assert_array_equal(asked, (target + np.arange(1, 10)[:, None]) % 10)
+    few = exchanged_targets(target, np.array(["s/a"] * 10), candidates, most=3)
+    np.testing.assert_array_equal(few, (target + np.array([[1], [5], [9]])) % 10)
+    at_once = exchanged_targets(target, np.array(["s/a"] * 10), table([*"aabbccddee"], np.zeros(10)))
+    np.testing.assert_array_equal(at_once, (target + np.arange(2, 9)[:, None]) % 10)  # of one stimulus, at one time
+
+
+def test_a_circle_is_in_order_of_time_stimulus_by_stimulus():
+    order = np.array([4, 1, 7, 0, 5, 2, 6, 3])  # place of each candidate in the circle
+    candidates = table(np.array([*"aaaabbbb"])[order], np.tile(np.arange(4) * 3.0, 2)[order])
+    asked = exchanged_targets(np.arange(8), np.array(["s/a"] * 8), candidates)
+    np.testing.assert_array_equal(order[asked], (order + np.arange(1, 8)[:, None]) % 8)
+
+
+def test_who_heard_less_turns_by_the_same_share_of_the_circle():
+    candidates = table("a", np.arange(12) * 3.0)
+    target, subject = np.r_[np.arange(12), np.arange(0, 12, 2)], np.repeat(["s/a", "s/b"], [12, 6])
+    asked = exchanged_targets(target, subject, candidates)
+    for row in asked:
+        whole = (row[0] - 0) % 12
+        step = min(max(round(whole / 12 * 6), 1), 5)
+        np.testing.assert_array_equal(row[12:], 2 * ((np.arange(6) + step) % 6))
+    assert len(asked) == 11

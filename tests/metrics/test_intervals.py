@@ -6,6 +6,7 @@ from n2s.metrics.intervals import (
     cluster_interval,
     cluster_share_interval,
     effective_number,
+    effective_share,
     t_interval,
     wilson_interval,
 )
@@ -126,3 +127,75 @@ def test_what_is_no_sample_of_clusters_is_refused(interval, values, cluster, tol
 def test_a_hit_is_a_share():
     with pytest.raises(ValueError, match="expected 0 to 1"):
         cluster_share_interval(np.array([0.0, 2.0]), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_a_level_is_that_of_student(level):
+    values, cluster = np.random.default_rng(2).normal(3, 1, 9), np.arange(9)
+    expected = (values.mean(), *stats.t.interval(level, 8, values.mean(), stats.sem(values)))
+    assert t_interval(values, level=level, bounds=(-9, 9)) == pytest.approx(expected)
+    assert cluster_interval(values, cluster, level=level) == pytest.approx(expected)
+    t2 = stats.t.ppf((1 + level) / 2, 8) ** 2
+    assert cluster_share_interval(np.zeros(9), cluster, level=level).high == pytest.approx(t2 / (9 + t2))
+
+
+@pytest.mark.parametrize(
+    "interval", [t_interval, lambda values, **bounds: cluster_interval(values, range(4), **bounds)]
+)
+def test_each_end_has_its_own_bound(interval):
+    values = np.array([0.2, 0.4, 0.5, 0.9])
+    mean, low, high = interval(values, bounds=(-9.0, 9.0))
+    assert interval(values, bounds=(0.3, 9.0)) == (mean, 0.3, high)
+    assert interval(values, bounds=(-9.0, 0.6)) == (mean, low, 0.6)
+
+
+def test_two_values_are_enough_and_a_table_is_no_sample():
+    assert t_interval(np.array([0.5, 0.5])) == (0.5, 0.5, 0.5)
+    with pytest.raises(ValueError, match=r"\(2, 2\)"):
+        t_interval(np.zeros((2, 2)))
+    assert wilson_interval(1, 1).mean == 1.0
+    for hits, n in ((-1, 3), (4, 3), (0, 0)):
+        with pytest.raises(ValueError, match="make no share"):
+            wilson_interval(hits, n)
+
+
+def test_an_effective_share_by_hand():
+    """Twenty clusters of other sizes, half of them alike: leave out one at a time, and count the clusters with a hit."""
+    rng = np.random.default_rng(4)
+    cluster = np.repeat(np.arange(20), rng.integers(2, 9, 20))
+    hits = np.where(cluster % 2, rng.random(20)[cluster] < 0.3, rng.random(len(cluster)) < 0.3).astype(float)
+    n, share = len(hits), hits.mean()
+    left = np.array([hits[cluster != one].mean() for one in range(20)])
+    worth = share * (1 - share) / (19 / 20 * ((left - share) ** 2).sum())
+    seen = min(len(np.unique(cluster[hits == 1])), len(np.unique(cluster[hits == 0])))
+    assert 2 < worth < n and 2 < seen < 20
+    plain = effective_share(hits, cluster, lean=False)
+    assert plain[:2] == pytest.approx((share, worth)) and plain.freedom <= seen - 1
+    most = (np.bincount(cluster) ** 2).sum() / n  # values that are worth one if all of a cluster are alike
+    leaning = effective_share(hits, cluster)
+    assert leaning[:2] == pytest.approx((share, n / ((seen * n / worth + max(n / worth, most)) / (1 + seen))))
+    assert leaning.freedom > plain.freedom or plain.freedom == leaning.freedom < seen - 1
+
+
+def test_a_weight_is_as_many_equal_values():
+    rng = np.random.default_rng(5)
+    cluster, weight = np.repeat(np.arange(12), 5), rng.integers(1, 4, 60)
+    hits = (rng.random(12)[cluster] + rng.random(60) < 0.8).astype(float)
+    found = effective_share(hits, cluster, weight, lean=False)
+    repeated = effective_share(np.repeat(hits, weight), np.repeat(cluster, weight), lean=False)
+    assert found == pytest.approx(repeated) and found.mean != pytest.approx(hits.mean())
+    assert effective_share(hits, cluster, 7 * weight) == pytest.approx(effective_share(hits, cluster, weight))
+
+
+def test_one_cluster_with_all_hits_tells_little():
+    """With a hit in one cluster only nothing tells how alike they are, also where nothing is leant on."""
+    cluster, hits = np.repeat(np.arange(8), 4), np.zeros(32)
+    hits[:2] = 1
+    assert effective_share(hits, cluster, lean=False) == effective_share(hits, cluster)
+    hits[4] = 1
+    two = effective_share(hits, cluster, lean=False)
+    assert two.freedom == 1.0 and two != effective_share(hits, cluster)
+
+
+def test_the_effective_number_where_nothing_varies():
+    assert effective_number(np.array([0.0, 1, 0, 1]), np.array([0, 0, 1, 1])) == np.inf  # cluster means are the same

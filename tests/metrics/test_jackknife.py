@@ -46,3 +46,23 @@ def test_a_distance_between_sets_holds_its_mean_over_samples(n_stimuli, each, d)
         widths.append(found.high - found.low)
     assert hits >= 53  # 95% of 60 is 57; more is no fault of an interval
     assert 0.8 < np.mean(widths) / (2 * 1.96 * np.std(every)) < 2
+
+
+def test_the_level_and_the_lower_bound():
+    values, unit = np.random.default_rng(1).normal(size=12), np.arange(12)
+    mean, low, high = jackknife_interval(lambda rows: values[rows].mean(), unit, level=0.8)
+    expected = stats.t.interval(0.8, 11, values.mean(), stats.sem(values))
+    assert (low, high) == pytest.approx(expected)
+    bounded = jackknife_interval(lambda rows: values[rows].mean(), unit, level=0.8, bounds=(mean - 1e-3, 9.0))
+    assert bounded == (mean, mean - 1e-3, high)
+    two = jackknife_interval(lambda rows: values[rows].mean(), unit[:2])
+    assert two[1:] == pytest.approx(stats.t.interval(0.95, 1, values[:2].mean(), stats.sem(values[:2])))
+    assert jackknife_interval(lambda rows: None, unit) == (None, None, None)
+
+
+def test_as_many_units_as_parts_are_left_out_one_by_one():
+    """One more, and two of them share a part; all parts are of nearly one size."""
+    for n_units, most in ((MOST, 1), (MOST + 1, 2), (3 * MOST, 3)):
+        sizes = []
+        jackknife_interval(lambda rows: float(sizes.append(n_units - len(rows)) or 0), np.arange(n_units))  # noqa: B023
+        assert sum(sizes) == n_units and max(sizes) == most and len(sizes) == 1 + MOST
