@@ -9,7 +9,7 @@ from tiny import TinyStudy
 
 from n2s.data import SplitBySentence, SplitByStory, SplitByTime
 from n2s.data.content import Heard
-from n2s.data.splits import joined, uniform
+from n2s.data.splits import check_fractions, joined, stretches, uniform
 from n2s.errors import UserError
 from n2s.studies.events import events_table
 
@@ -127,3 +127,89 @@ def test_mistakes_are_told():
     story = pd.concat([words.assign(kind="story")])
     with pytest.raises(UserError, match="expected train, val or test"):
         SplitByStory().intervals({"t": Heard({"r": story}, {"a": "dev"})})
+
+
+def _sentences(*rows):
+    names = ("onset", "duration", "stimulus", "text")
+    rows = [dict(zip(names, row, strict=True)) | {"kind": "sentence", "stimulus_onset": row[0]} for row in rows]
+    return events_table([row | {"story": row["stimulus"], "sequence": row["text"]} for row in rows], where="r")
+
+
+def test_blocks_of_sentences_by_hand(monkeypatch):
+    """Sentences of a sound are joined until a block is long enough; no block goes on into another sound."""
+    split, drawn = SplitBySentence(min_block_s=5.0), []
+    monkeypatch.setattr(split, "of", lambda name: drawn.append(name) or "train")
+    rows = [(0, 2.0, "a", "s0"), (2, 3.0, "a", "s1"), (5, 4.9, "a", "s2"), (10, 1.0, "b", "s3"), (11, 9.0, "b", "s4")]
+    split.intervals({"t": Heard({"r": _sentences(*rows, (20, 1.0, "b", "s5"))})})
+    assert drawn == ["s0 s1", "s2", "s3 s4", "s5"]  # exactly 5 s are enough
+
+
+def test_shares_of_a_split_begin_and_end_where_they_say():
+    names = [f"n{i}" for i in range(400)]
+    sentence = SplitBySentence(val_fraction=0.25, test_fraction=0.125, seed=3)
+    story = SplitByStory(val_fraction=0.25, test_fraction=0.125, seed=3)
+    for name in names:
+        place = uniform(name, 3)
+        expected = "test" if place < 0.125 else "val" if place < 0.375 else "train"
+        assert sentence.of(name) == story.of(name) == expected
+    defaults = {
+        name: "test" if uniform(name, 0) < 0.2 else "val" if uniform(name, 0) < 0.3 else "train" for name in names
+    }
+    assert {name: SplitByStory().of(name) for name in names} == defaults
+    published = {
+        name: "test" if uniform(name, 12) < 0.2 else "val" if uniform(name, 12) < 0.3 else "train" for name in names
+    }
+    assert {name: SplitBySentence().of(name) for name in names} == published
+    # what is named is not drawn, and where test is named none is drawn for it
+    named = SplitByStory(test=["n0"], val_fraction=0.5)
+    assert [named.of(name) for name in names] == ["test"] + [
+        "val" if uniform(name, 0) < 0.5 else "train" for name in names[1:]
+    ]
+
+
+def test_fractions_at_their_ends():
+    for fractions in ((0.0, 0.0), (0.0, 0.9), (0.5, 0.4)):
+        check_fractions(*fractions)
+    for fractions in ((-0.1, 0.2), (0.2, -0.1), (0.5, 0.5), (0.0, 1.0)):
+        with pytest.raises(UserError, match="less than 1"):
+            check_fractions(*fractions)
+
+
+def test_folds_of_time_by_hand():
+    """Five folds of 10 s of a sound of 50 s, though this listener heard 5 to 45 s of it."""
+    rows = [{"onset": 105.0, "duration": 40.0, "kind": "sound", "story": "a", "stimulus": "a", "stimulus_onset": 5.0}]
+    heard = Heard({"r": events_table(rows, where="r")}, lengths_s={"a": 50.0})
+    table = SplitByTime().intervals({"t": heard})
+    assert table.stimulus_onset.tolist() == [5, 10, 20, 30, 40] and table.duration.tolist() == [5, 10, 10, 10, 5]
+    assert (table.onset - table.stimulus_onset == 100).all() and table.used.all()
+    assert table.split.tolist() == ["train", "train", "train", "val", "test"]
+    heard = Heard({"r": events_table(rows, where="r")})  # without a length: up to what anybody heard
+    assert SplitByTime(n_folds=3, test_fold=0, val_fold=1).intervals({"t": heard}).split.tolist() == [
+        "test",
+        "val",
+        "train",
+    ]
+    for folds in ((5, 5, 3), (5, -1, 3), (5, 3, 5), (5, 3, -1), (2, 1, 1)):
+        with pytest.raises(UserError, match="two different folds"):
+            SplitByTime(n_folds=folds[0], test_fold=folds[1], val_fold=folds[2])
+
+
+def test_stretches_are_of_sounds_before_stories_before_sentences():
+    rows = [
+        {
+            "onset": 1.0 * i,
+            "duration": duration,
+            "kind": kind,
+            "story": "a",
+            "stimulus": stimulus,
+            "stimulus_onset": 0.0,
+        }
+        for i, (kind, stimulus, duration) in enumerate(
+            [("sentence", "x", 2.0), ("story", "y", 3.0), ("sound", "z", 4.0), ("sound", "", 5.0), ("sound", "w", 0.0)]
+        )
+    ]
+    table = events_table(rows, where="r")
+    assert stretches(table)[["onset", "stimulus", "duration"]].to_numpy().tolist() == [[2.0, "z", 4.0]]
+    assert stretches(table[table.kind != "sound"]).stimulus.tolist() == ["y"]
+    assert stretches(table[table.kind == "sentence"]).stimulus.tolist() == ["x"]
+    assert stretches(table[:0]).empty

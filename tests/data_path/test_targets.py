@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from n2s.data.targets import Targets
+from n2s.data.targets import Targets, _moments, _standardised, split_borders
 from n2s.data.windows import Windows, WindowShape
 from n2s.features import Ready
 from n2s.studies.study import Frames, Stimulus
@@ -25,3 +26,26 @@ def test_a_dimension_that_never_changes_in_training_is_zero_everywhere(monkeypat
     assert np.isfinite(targets.values).all() and not targets.values[:, 1].any()
     train = targets.values[:100, 0].astype(float)
     assert abs(train.mean()) < 1e-2 and abs(train.std() - 1) < 1e-2
+
+
+def test_moments_in_pieces_are_those_of_all(monkeypatch):
+    rng = np.random.default_rng(1)
+    values, known = rng.normal([1.0, -20.0, 0.0], [1.0, 3.0, 0.1], (300, 3)).astype(np.float32), np.arange(0, 300, 2)
+    exact = values[known].astype(float)
+    for block in (2**24, 90):  # in one piece, and in five
+        monkeypatch.setattr("n2s.data.targets.BLOCK", block)
+        mean, deviation, largest = _moments(values, known, per_dimension=True)
+        np.testing.assert_allclose(mean, exact.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(deviation, exact.std(0), rtol=1e-6)
+        np.testing.assert_array_equal(largest, np.abs(exact).max(0))
+        mean, deviation, largest = _moments(values, known, per_dimension=False)
+        assert (mean, deviation, largest) == pytest.approx((exact.mean(), exact.std(), np.abs(exact).max()))
+        plain = _standardised(values, known, np.zeros(3), np.ones(3))
+        assert plain.dtype == np.float16 and np.abs(plain - values).max() < 0.02
+    offset = _standardised(values + np.float32(3000), known, np.zeros(3), np.ones(3))  # float16 has steps of 2 there
+    assert offset.dtype == np.float32 and np.array_equal(offset, values + np.float32(3000))
+
+
+def test_borders_are_inside_the_sound_and_each_once():
+    table = pd.DataFrame({"context_start_s": [0.0, 4.0, 9.0, 4.0], "context_stop_s": [4.0, 9.0, np.inf, 9.0]})
+    assert split_borders(table).tolist() == [4.0, 9.0]
