@@ -84,6 +84,8 @@ def test_an_own_study_whose_sounds_are_one_file_is_refused_until_they_are_not(tm
     root = generic.write_tree(tmp_path, kind)
     files = BoldFiles(key="responses", tr_s=generic.TR_S)
     study = GenericFMRI(str(root), files=files, cleaning=BoldCleaning(detrend=True))
+    for name in ("train1", "train2", "test"):
+        write_audio(root / "stimuli" / f"{name}.wav", 40.0, rate_hz=500, seed=9)
     with pytest.raises(UserError, match="one sound is in two splits: .own/t.* are the same samples"):
         set_up(study, lag_s=4.0)
     for seed, name in enumerate(("train1", "train2", "test")):
