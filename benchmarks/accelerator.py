@@ -225,9 +225,10 @@ def measure_meg(row: str, options: argparse.Namespace) -> dict:
     import torch
     from lightning.pytorch import Trainer
 
-    from n2s.callbacks import Compile, StepSeed
     from n2s.models import BrainEncoder
-    from n2s.tasks import MEGContrastive
+    from n2s.systems import MEGContrastive
+    from n2s.training.compile import Compile
+    from n2s.training.step_seed import StepSeed
 
     whose, precision, compiled, residency = MEG[row]
     precision = set_precision(precision)

@@ -26,7 +26,7 @@ from n2s.features import Mel
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, DeepMel
 from n2s.studies import SimulatedMEG
-from n2s.tasks import MEGContrastive
+from n2s.systems import MEGContrastive
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
 CLIP = {"normalize": "both", "temperature": "learned", "symmetric": True}

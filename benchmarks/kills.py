@@ -37,11 +37,11 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop  # no
 
 import n2s.cli.main  # noqa: E402
 from n2s.__main__ import main  # noqa: E402
-from n2s.callbacks import AtomicCheckpointIO  # noqa: E402
 from n2s.data import MEGDataModule  # noqa: E402
 from n2s.features.store import FeatureStore  # noqa: E402
-from n2s.runs.compare import results  # noqa: E402
-from n2s.runs.run import Run, runs_of  # noqa: E402
+from n2s.training.checkpoints import AtomicCheckpointIO  # noqa: E402
+from n2s.training.compare import results  # noqa: E402
+from n2s.training.run import Run, runs_of  # noqa: E402
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
 OVERLAY = """

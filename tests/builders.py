@@ -56,7 +56,7 @@ def write_audio(path: Path, duration_s: float, *, rate_hz: int = 8000, seed: int
 
 
 def write_frames(folder: Path, stimulus: str, values: np.ndarray, *, rate_hz: float, start_s: float = 0.0) -> Path:
-    """Ready features as `n2s.studies.arrays.read_frames` takes them."""
+    """Ready features as `n2s.studies.readers.arrays.read_frames` takes them."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{stimulus}.npy", values)
     (folder / f"{stimulus}.json").write_text(json.dumps({"rate_hz": rate_hz, "start_s": start_s}))

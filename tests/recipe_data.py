@@ -150,7 +150,7 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
 
 def align_schoffelen2019(root: Path) -> None:
     """TextGrids beside the sounds, as an aligner writes them: MOUS is published without."""
-    from n2s.studies.textgrid import write_textgrid
+    from n2s.studies.readers.textgrid import write_textgrid
 
     for sound in sorted((root / "stimuli" / "audio_files").glob("*.wav")):
         words = [(text, 0.6 + 0.8 * k, 0.6) for k, text in enumerate(["het", "meisje", "ziet", "de", "bomen"])]

@@ -77,7 +77,7 @@ CASES = {
     "no such module": (
         {"model": {"class_path": "n2s.taks.MEGContrastive"}},
         [],
-        "n2s: model: no class n2s.taks.MEGContrastive (more.yaml, line 2). Nearest: n2s.tasks,",
+        "n2s: model: no class n2s.taks.MEGContrastive (more.yaml, line 2). Nearest: n2s.systems,",
     ),
     "a class of another kind": (
         {"data": {"class_path": "tiny_recipe.TinyEncoder"}},

@@ -11,7 +11,7 @@ from n2s.features import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder
 from n2s.studies import BIDSStudy
-from n2s.tasks import MEGContrastive
+from n2s.systems import MEGContrastive
 
 
 def test_fif_ctf_and_kit_are_prepared_laid_out_and_encoded(real_data, tmp_path):

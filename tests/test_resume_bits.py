@@ -13,7 +13,7 @@ import torch
 from bits import assert_same
 
 from n2s.__main__ import main
-from n2s.runs.run import Run, runs_of
+from n2s.training.run import Run, runs_of
 
 ROOT = Path(__file__).parents[1]
 EPOCHS = 6
@@ -84,7 +84,7 @@ def test_killed_in_training_and_while_saving(uninterrupted, tmp_path, monkeypatc
 
 def test_continuing_needs_the_seeds(uninterrupted, monkeypatch):
     """Without StepSeed the same interruption gives other weights: the test above can fail."""
-    from n2s.callbacks import StepSeed
+    from n2s.training.step_seed import StepSeed
 
     monkeypatch.setattr(StepSeed, "on_train_epoch_start", lambda *_: None)
     monkeypatch.setattr(StepSeed, "on_train_batch_start", lambda *_: None)
@@ -131,7 +131,7 @@ def interrupt_after(monkeypatch, epoch: int):
 def test_seeds_depend_on_place_not_on_history(monkeypatch):
     from types import SimpleNamespace
 
-    from n2s.callbacks import StepSeed
+    from n2s.training.step_seed import StepSeed
 
     def draw(epoch, batch, rank=0, seed=0):
         trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank)
@@ -148,7 +148,7 @@ def test_seeds_depend_on_place_not_on_history(monkeypatch):
 
 def test_killed_between_best_and_last(tmp_path, monkeypatch):
     """The continued fit writes best.ckpt again, not beside it."""
-    from n2s.callbacks import LastCheckpoint
+    from n2s.training.checkpoints import LastCheckpoint
 
     monkeypatch.chdir(tmp_path)
     checkpoint = {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": {"monitor": "val/loss"}}

@@ -13,8 +13,8 @@ import tiny_recipe
 import torch
 
 from n2s.errors import UserError
-from n2s.runs.agree import agree, process_rank
-from n2s.runs.run import runs_of
+from n2s.training.agree import agree, process_rank
+from n2s.training.run import runs_of
 
 ROOT = Path(__file__).parents[1]
 CLUSTER = ("LOCAL_RANK", "RANK", "WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "N2S_AGREED")
@@ -117,7 +117,7 @@ def test_a_slurm_script_that_cannot_work(monkeypatch):
 
 
 def test_the_first_process_is_gone(monkeypatch):
-    monkeypatch.setattr("n2s.runs.agree.PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr("n2s.training.agree.PATIENCE", timedelta(seconds=1))
     for name, value in slurm(1, 1, free_port()).items():
         monkeypatch.setenv(name, str(value))
     with pytest.raises(UserError, match="the first process was not found at 127.0.0.1:"):
@@ -128,7 +128,7 @@ def test_what_the_first_process_finds_wrong_ends_the_others(monkeypatch):
     """And they say only where to look."""
     port = free_port()
     code = (
-        "import sys; from n2s.runs.agree import agree; from n2s.errors import UserError\n"
+        "import sys; from n2s.training.agree import agree; from n2s.errors import UserError\n"
         "try: agree(lambda: sys.exit('the second must not decide'))\n"
         "except UserError as error: sys.exit(str(error))"
     )

@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from n2s.__main__ import main
-from n2s.runs.run import Run, runs_of
-from n2s.tasks import MEGContrastive
+from n2s.systems import MEGContrastive
+from n2s.training.run import Run, runs_of
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
 

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from n2s.errors import UserError
-from n2s.runs.choose import choose_to_train
-from n2s.runs.claim import Claim
-from n2s.runs.experiments import experiment_name, trained_run, with_overlays
-from n2s.runs.provenance import git_state, provenance
-from n2s.runs.run import FINISHED, UNFINISHED, Run, differences, run_of, runs_dir, runs_of, settings_of
-from n2s.runs.weights import choose_weights
+from n2s.training.choose import choose_to_train
+from n2s.training.claim import Claim
+from n2s.training.experiments import experiment_name, trained_run, with_overlays
+from n2s.training.provenance import git_state, provenance
+from n2s.training.run import FINISHED, UNFINISHED, Run, differences, run_of, runs_dir, runs_of, settings_of
+from n2s.training.weights import choose_weights
 
 CONFIG = {
     "seed_everything": 0,
@@ -101,7 +101,7 @@ class TestToTrain:
     def test_a_killed_process_frees_its_run(self, experiment):
         run = make(experiment, "a")
         code = (
-            "import os, signal, sys; from pathlib import Path; from n2s.runs.run import Run\n"
+            "import os, signal, sys; from pathlib import Path; from n2s.training.run import Run\n"
             "lock = Run(Path(sys.argv[1])).lock(); lock.acquire(); print('locked', flush=True); sys.stdin.read()"
         )
         words = [sys.executable, "-c", code, str(run.folder)]

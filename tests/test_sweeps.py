@@ -13,7 +13,7 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, make_launch_sweep_entrypoint
 
 from n2s.__main__ import main
-from n2s.runs.run import UNFINISHED, runs_of
+from n2s.training.run import UNFINISHED, runs_of
 
 ROOT = Path(__file__).parents[1]
 SWEEPS = sorted((ROOT / "configs" / "sweeps").glob("*.yaml"))

@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from n2s.callbacks import Throughput
+from n2s.training.throughput import Throughput
 
 N, BATCH, READ_S, STEP_S, VALIDATION_S = 24, 4, 0.01, 0.04, 1.0
 

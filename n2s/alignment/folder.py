@@ -12,8 +12,8 @@ from n2s.alignment.transcripts import sentences_of, words_of
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
 from n2s.paths import written_whole
-from n2s.studies.stimuli import AUDIO
-from n2s.studies.textgrid import read_alignment, write_textgrid
+from n2s.studies.readers.stimuli import AUDIO
+from n2s.studies.readers.textgrid import read_alignment, write_textgrid
 
 TABLE = "alignment.csv"
 COLUMNS = ["sound", "aligner", "words", "score", "doubtful", "outside_s", "which"]

@@ -17,7 +17,6 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from n2s import interrupts
-from n2s.callbacks import AtomicCheckpointIO, StepSeed, Whereabouts
 from n2s.cli.errors import other_weights
 from n2s.cli.links import Instantiator, link_shapes
 from n2s.cli.parser import Parser, quieten
@@ -27,16 +26,19 @@ from n2s.errors import UserError
 from n2s.report.write_clips import WriteClips
 from n2s.report.write_sounds import WriteSounds
 from n2s.report.write_test import WriteTest
-from n2s.runs.agree import agree, process_rank
-from n2s.runs.attach import fit_callbacks, loggers, place
-from n2s.runs.choose import Choice, choose_to_train, listed, plain_name, shown
-from n2s.runs.claim import Claim
-from n2s.runs.experiments import experiment_name
-from n2s.runs.in_folder import fit_in, score_in
-from n2s.runs.run import differences, run_of, runs_dir, settings_of
-from n2s.runs.signals import Stopped, StopSignals
-from n2s.runs.watch import Watch, wait_no_longer
-from n2s.runs.weights import choose_weights
+from n2s.training.agree import agree, process_rank
+from n2s.training.attach import fit_callbacks, loggers, place
+from n2s.training.checkpoints import AtomicCheckpointIO
+from n2s.training.choose import Choice, choose_to_train, listed, plain_name, shown
+from n2s.training.claim import Claim
+from n2s.training.experiments import experiment_name
+from n2s.training.in_folder import fit_in, score_in
+from n2s.training.run import differences, run_of, runs_dir, settings_of
+from n2s.training.signals import Stopped, StopSignals
+from n2s.training.step_seed import StepSeed
+from n2s.training.watch import Watch, wait_no_longer
+from n2s.training.weights import choose_weights
+from n2s.training.whereabouts import Whereabouts
 
 
 class CLI(LightningCLI):

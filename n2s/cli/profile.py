@@ -10,7 +10,6 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, LearningRateM
 from lightning.pytorch.tuner import Tuner
 
 from n2s import interrupts
-from n2s.callbacks import StepSeed
 from n2s.cli.main import CLI, run_cli
 from n2s.config_classes import as_list, entries
 from n2s.data.datamodule import NeuralDataModule
@@ -21,6 +20,7 @@ from n2s.profiling.clock import Clock
 from n2s.profiling.peak import compute_dtype, peak_flops
 from n2s.profiling.stopwatch import Stopwatch
 from n2s.profiling.summary import Profile, Setting
+from n2s.training.step_seed import StepSeed
 
 
 class StepProfiler(Trainer):

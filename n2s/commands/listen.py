@@ -19,7 +19,7 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
     """
     from n2s.errors import UserError
     from n2s.report.listening_page import evenly, write_listening_page
-    from n2s.runs.predictions import STIMULUS, read_manifest
+    from n2s.training.predictions import STIMULUS, read_manifest
 
     if max_clips is not None and max_clips < 1:
         raise UserError(f"--max_clips {max_clips}; expected at least 1.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from n2s.runs.run import Run
+    from n2s.training.run import Run
 
 
 def rerun(run_dir: Path) -> None:
@@ -20,8 +20,8 @@ def rerun(run_dir: Path) -> None:
     run_dir
         The finished run's folder. A relative path in its config is taken from here, so call it where you called fit.
     """
-    from n2s.runs.compare import check_finished, origins, results
-    from n2s.runs.run import Run
+    from n2s.training.compare import check_finished, origins, results
+    from n2s.training.run import Run
 
     run = Run(run_dir.expanduser().absolute())
     check_finished(run)
@@ -41,7 +41,7 @@ def rerun(run_dir: Path) -> None:
 
 def _free(run: "Run") -> "Run":
     """The folder of the repetition: one that was begun and is not finished, else a new one."""
-    from n2s.runs.run import Run
+    from n2s.training.run import Run
 
     count = 1
     while True:

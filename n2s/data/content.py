@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from n2s.data.spans import lengths, merged, minus
 from n2s.errors import nearest
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 
 _SHARED = 0.5  # two stories are one content if they share at least this part of the shorter one's sound
 

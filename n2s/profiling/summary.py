@@ -106,7 +106,7 @@ class Profile:
         if gpu and setting.precision.startswith("32"):
             found.append("float32: --trainer.precision bf16-mixed uses the tensor cores.")
         if gpu and not setting.compiled and self.utilisation < LITTLE_USE:
-            found.append("nothing is compiled: --trainer.callbacks+ n2s.callbacks.Compile.")
+            found.append("nothing is compiled: --trainer.callbacks+ n2s.training.Compile.")
         if gpu and setting.memory and self.measured.memory["peak"] < LITTLE_MEMORY * setting.memory:
             free = 1 - self.measured.memory["peak"] / setting.memory
             found.append(

@@ -9,8 +9,8 @@ from rich.progress import track
 
 from n2s.errors import UserError
 from n2s.report.check_page import against, write_page
-from n2s.studies.clips import count_samples
 from n2s.studies.fmri import Bold, FMRIStudy, clip_table
+from n2s.studies.readers.clips import count_samples
 from n2s.studies.study import Recording
 
 COLORS = {"train": "#0072B2", "val": "#56B4E9", "test": "#D55E00", "prompt": "#999999"}

@@ -20,9 +20,9 @@ from n2s.report.sound_networks import Heard, Networks, hear
 from n2s.report.sound_pairs import SFREQ, Sounds
 from n2s.report.sound_scores import SCORES, absent, score_sounds
 from n2s.report.sound_units import sound_units, units_of
-from n2s.runs.predictions import STIMULUS, read_manifest
 from n2s.studies.study import Stimulus
-from n2s.tasks.sound_options import SoundOptions
+from n2s.systems.sound_options import SoundOptions
+from n2s.training.predictions import STIMULUS, read_manifest
 
 N_WAYS = (2, 5, 10, 50)
 

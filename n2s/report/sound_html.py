@@ -20,7 +20,7 @@ from n2s.report.run_folder import curves, read_json, run_shown
 from n2s.report.shown import Shown, Sound
 from n2s.report.sound_claims import claims_text
 from n2s.report.sound_figures import method_scores, true_and_decoded
-from n2s.runs.predictions import STIMULUS, read_manifest
+from n2s.training.predictions import STIMULUS, read_manifest
 
 MADE = "what `n2s predict` wrote", "Run it again."
 N_CLIPS = 4  # of each subject, to be seen and heard

@@ -18,12 +18,12 @@ from n2s.metrics.clip_scores import exchanged, independent_units
 from n2s.metrics.identification import similarities
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
-from n2s.runs.predictions import STIMULUS
-from n2s.runs.run import Run
-from n2s.tasks.acoustic_stage import AcousticRun, fine_only_networks, object_of
-from n2s.tasks.brain_audio import BrainAudio
-from n2s.tasks.clip_decoder import Decoded
-from n2s.tasks.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
+from n2s.systems.acoustic_stage import AcousticRun, fine_only_networks, object_of
+from n2s.systems.brain_audio import BrainAudio
+from n2s.systems.clip_decoder import Decoded
+from n2s.systems.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
+from n2s.training.predictions import STIMULUS
+from n2s.training.run import Run
 
 #: Method: what it is, in the order of the table.
 METHODS = {

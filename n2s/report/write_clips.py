@@ -21,7 +21,7 @@ from n2s.paths import written_whole
 from n2s.report.fmri_html import clips_shown, write_clip_report
 from n2s.report.voxel_figures import VoxelWeights, write_voxels
 from n2s.report.wandb import log_shown
-from n2s.tasks.clip_decoder import ClipDecoder, Decoded
+from n2s.systems.clip_decoder import ClipDecoder, Decoded
 
 CHUNK = 256  # clips whose features are summed at once
 

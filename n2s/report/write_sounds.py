@@ -25,10 +25,10 @@ from n2s.report.sound_html import sounds_shown, write_sound_report
 from n2s.report.sound_methods import SoundMethods
 from n2s.report.wandb import log_shown
 from n2s.report.write_stitched import FOLDER, clear_stitched, write_stitched
-from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
-from n2s.tasks.acoustic_stage import object_of
-from n2s.tasks.brain_audio import BrainAudio
-from n2s.tasks.clip_decoder import Decoded
+from n2s.systems.acoustic_stage import object_of
+from n2s.systems.brain_audio import BrainAudio
+from n2s.systems.clip_decoder import Decoded
+from n2s.training.predictions import STIMULUS, read_manifest, write_manifest
 
 MADE = "made.json"  # in a method's folder: what its sounds were made with
 

@@ -9,7 +9,7 @@ import soundfile
 
 from n2s.features.stitch import spanning, stitch
 from n2s.paths import written_whole
-from n2s.runs.predictions import STIMULUS, read_manifest, write_manifest
+from n2s.training.predictions import STIMULUS, read_manifest, write_manifest
 
 FOLDER = "stitched"  # in that of the predictions
 PEAK = 0.99  # of full scale: what a story that would clip is scaled to

@@ -1,20 +1,20 @@
 """What data sets are: one file each."""
 
-from n2s.studies.armeni2022 import Armeni2022
-from n2s.studies.bel2026 import Bel2026
-from n2s.studies.bids import BIDSStudy
-from n2s.studies.brennan2019 import Brennan2019
-from n2s.studies.broderick2019 import Broderick2019
-from n2s.studies.fmri_arrays import GenericFMRI
-from n2s.studies.gwilliams2022 import Gwilliams2022
-from n2s.studies.lebel2023 import Lebel2023
-from n2s.studies.libribrain import LibriBrain
-from n2s.studies.nakai2022 import Nakai2022
-from n2s.studies.park2025 import Park2025
-from n2s.studies.schoffelen2019 import Schoffelen2019
+from n2s.studies.own.bids import BIDSStudy
+from n2s.studies.own.fmri_arrays import GenericFMRI
+from n2s.studies.public.armeni2022 import Armeni2022
+from n2s.studies.public.bel2026 import Bel2026
+from n2s.studies.public.brennan2019 import Brennan2019
+from n2s.studies.public.broderick2019 import Broderick2019
+from n2s.studies.public.gwilliams2022 import Gwilliams2022
+from n2s.studies.public.lebel2023 import Lebel2023
+from n2s.studies.public.libribrain import LibriBrain
+from n2s.studies.public.nakai2022 import Nakai2022
+from n2s.studies.public.park2025 import Park2025
+from n2s.studies.public.schoffelen2019 import Schoffelen2019
+from n2s.studies.public.smn4lang import SMN4Lang
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
-from n2s.studies.smn4lang import SMN4Lang
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from n2s.errors import UserError, nearest
-from n2s.studies.bids_events import read_table
+from n2s.studies.readers.tsv import read_table
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from n2s.alignment.quality import doubts
 from n2s.alignment.sphinx import SphinxAligner
 from n2s.alignment.transcripts import read_transcripts, sentences_of, words_of
 from n2s.errors import UserError
+from n2s.studies.readers.textgrid import read_alignment, write_textgrid
 from n2s.studies.simulated.speech import synthesize
 from n2s.studies.simulated.stories import stories
-from n2s.studies.textgrid import read_alignment, write_textgrid
 
 DUTCH = ["De vrouw leest een boek in de tuin.", "Morgen gaan wij met de trein naar het strand."]
 

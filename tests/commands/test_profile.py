@@ -107,7 +107,7 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
     for task, (model, more) in stages.items():
         recipe = {
             "data": {"class_path": "n2s.data.FMRIDataModule", "init_args": data | more},
-            "model": {"class_path": f"n2s.tasks.{task}", "init_args": model},
+            "model": {"class_path": f"n2s.systems.{task}", "init_args": model},
             "trainer": trainer,
         }
         if task == "FMRISemantic":
@@ -149,7 +149,7 @@ def test_the_largest_batch_is_found(profile):
 
 def test_a_compiled_encoder_is_one_part_and_computes_the_same(profile):
     _, _, _, eager = profile()
-    callback = {"class_path": "n2s.callbacks.Compile", "init_args": {"networks": ["encoder.head"]}}
+    callback = {"class_path": "n2s.training.Compile", "init_args": {"networks": ["encoder.head"]}}
     Path("compiled.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": [callback]}}))
     status, out, err, found = profile("--config", "compiled.yaml")
     assert status == 0, err
@@ -157,7 +157,7 @@ def test_a_compiled_encoder_is_one_part_and_computes_the_same(profile):
     assert found["operations"] == eager["operations"] and found["parts_s"]["forward: encoder.head"] > 0
     assert (
         profile(
-            "--trainer.callbacks", '[{"class_path": "n2s.callbacks.Compile", "init_args": {"networks": ["encode"]}}]'
+            "--trainer.callbacks", '[{"class_path": "n2s.training.Compile", "init_args": {"networks": ["encode"]}}]'
         )[0]
         == 2
     )

@@ -17,7 +17,7 @@ from n2s.data.windows import WindowShape, lay_windows
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
 from n2s.studies.events import events_table
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.simulated.spoken import aligned_sentences
 from n2s.studies.simulated.stories import stories
 from n2s.studies.study import Frames, Stimulus

@@ -27,8 +27,8 @@ from n2s.features import ClipFbank, MelStatistics, UntrainedAudioMAETokens
 from n2s.features.ready import Ready
 from n2s.models import AcousticDecoder, AudioMAE, BrainEncoder, DeepMel, MelMLP
 from n2s.models.sound_generator import SmallAudioLDM2
-from n2s.runs.run import FINISHED, Run
-from n2s.tasks import BrainAudio, FMRIAcoustic, FMRIMel, FMRISemantic, MEGAcoustic, MEGContrastive
+from n2s.systems import BrainAudio, FMRIAcoustic, FMRIMel, FMRISemantic, MEGAcoustic, MEGContrastive
+from n2s.training.run import FINISHED, Run
 
 COUNTS = (1, 2)  # batches
 SHAPE = {"n_virtual": 6, "n_fourier": 18, "hidden": 8, "depth": 2, "spatial_dropout": 0.0}
@@ -171,14 +171,14 @@ ACOUSTIC = {
     "semantic": True,
 }
 CONFIGS = {
-    "acoustic": {"model": {"class_path": "n2s.tasks.FMRIAcoustic", "init_args": ACOUSTIC}},
-    "meg_acoustic": {"model": {"class_path": "n2s.tasks.MEGAcoustic", "init_args": ACOUSTIC | {"semantic": False}}},
+    "acoustic": {"model": {"class_path": "n2s.systems.FMRIAcoustic", "init_args": ACOUSTIC}},
+    "meg_acoustic": {"model": {"class_path": "n2s.systems.MEGAcoustic", "init_args": ACOUSTIC | {"semantic": False}}},
     "semantic": {"data": {"init_args": {"target": None}}},
 }
 #: And of the checkpoint of a command.
 PARAMETERS = {
     "encoder": {
-        "_class_path": "n2s.tasks.MEGContrastive",
+        "_class_path": "n2s.systems.MEGContrastive",
         "encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": SHAPE | {"n_subjects": 2, "n_outputs": 1024}},
     }
 }

@@ -14,7 +14,7 @@ from n2s.data.clip_batch import SubjectSampler
 from n2s.data.loader import WindowSampler
 from n2s.errors import UserError
 from n2s.features import ClipFbank, MelStatistics
-from n2s.tasks import FMRISemantic
+from n2s.systems import FMRISemantic
 
 
 def steps(n_windows: int, world_size: int, **options) -> list[list]:

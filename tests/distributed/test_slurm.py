@@ -11,7 +11,7 @@ import pytest
 import tiny_recipe
 import yaml
 
-from n2s.runs.run import runs_of
+from n2s.training.run import runs_of
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "slurm").glob("*.sbatch"))

@@ -14,8 +14,8 @@ import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
 
 from n2s.errors import UserError
-from n2s.runs import watch
-from n2s.runs.watch import MARGIN_S, Watch, wait_no_longer
+from n2s.training import watch
+from n2s.training.watch import MARGIN_S, Watch, wait_no_longer
 
 N, LIMIT_S = 3, 1.5
 

@@ -24,7 +24,7 @@ from n2s.features.ready import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, DeepMel, MelMLP
 from n2s.report.write_test import WriteTest
-from n2s.tasks import FMRIMel, MEGContrastive
+from n2s.systems import FMRIMel, MEGContrastive
 
 N, F, T = 11, 3, 4  # windows of the tables (no multiple of 2 or 4), features, samples
 

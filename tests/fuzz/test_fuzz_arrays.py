@@ -14,9 +14,9 @@ from studies.trees import libribrain
 from studies.trees_fmri import generic, lebel2023, park2025
 
 from n2s.studies import Lebel2023, LibriBrain
-from n2s.studies.arrays import read_frames
-from n2s.studies.bdata import BData
-from n2s.studies.bold_files import BoldFiles, read_rois
+from n2s.studies.readers.arrays import read_frames
+from n2s.studies.readers.bdata import BData
+from n2s.studies.readers.bold_files import BoldFiles, read_rois
 
 VALUES = st.one_of(
     st.floats(), st.integers(-(2**40), 2**40), st.sampled_from(ODD[:20]).filter(lambda text: "\0" not in text),

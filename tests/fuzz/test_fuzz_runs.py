@@ -24,8 +24,8 @@ from n2s.models.audiomae import read_state
 from n2s.models.weights import read_weights
 from n2s.report.ratings import read_ratings
 from n2s.report.run_folder import read_json, read_test_sets
-from n2s.runs.predictions import COLUMNS, read_manifest
-from n2s.runs.run import Run
+from n2s.training.predictions import COLUMNS, read_manifest
+from n2s.training.run import Run
 
 MANIFEST = """clip,method,path,text,subject
 one,stimulus,stimulus/one.wav,"hello, you",01

@@ -15,12 +15,12 @@ from studies.trees import brennan2019, broderick2019, schoffelen2019, smn4lang
 from test_fuzz_tables import check_events
 
 from n2s.studies import Brennan2019, Broderick2019, SMN4Lang
-from n2s.studies.broderick2019 import gentle_rows
-from n2s.studies.matlab import read_mat
-from n2s.studies.presentation import read_log
-from n2s.studies.schoffelen2019 import sounds
-from n2s.studies.stimuli import StimulusFolder
-from n2s.studies.textgrid import read_alignment, read_textgrid
+from n2s.studies.public.broderick2019 import gentle_rows
+from n2s.studies.public.schoffelen2019 import sounds
+from n2s.studies.readers.matlab import read_mat
+from n2s.studies.readers.presentation import read_log
+from n2s.studies.readers.stimuli import StimulusFolder
+from n2s.studies.readers.textgrid import read_alignment, read_textgrid
 
 
 @st.composite

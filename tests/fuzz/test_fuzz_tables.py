@@ -13,12 +13,13 @@ from studies.trees import gwilliams2022, libribrain
 from studies.trees_fmri import generic, nakai2022, park2025
 
 from n2s.studies import GenericFMRI, Gwilliams2022, LibriBrain, Nakai2022, Park2025
-from n2s.studies.bids_events import EventColumns, complete, read_cells, read_rows, read_table
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.clips import read_clips
 from n2s.studies.events import COLUMNS, CONDITIONS, KINDS
 from n2s.studies.fmri import clip_table
-from n2s.studies.stimuli import StimulusFolder
+from n2s.studies.readers.clips import read_clips
+from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
+from n2s.studies.readers.stimuli import StimulusFolder
+from n2s.studies.readers.tsv import read_cells, read_table
 
 EVENTS = """onset\tduration\ttrial_type\tstim_file\ttext\tstimulus_onset\tvalue\tcondition\tsequence
 0.5\tn/a\tsound\tone.wav\tn/a\tn/a\t1\tlisten\tn/a
@@ -180,7 +181,7 @@ def test_clips_of_a_lab(tmp_path):
 
 
 def generic_files():
-    from n2s.studies.bold_files import BoldFiles
+    from n2s.studies.readers.bold_files import BoldFiles
 
     return BoldFiles(tr_s=generic.TR_S)
 

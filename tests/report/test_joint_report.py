@@ -10,7 +10,7 @@ from n2s.features import Ready
 from n2s.metrics import RetrievalResult
 from n2s.models import BrainEncoder
 from n2s.report.write_test import WriteTest
-from n2s.tasks import MEGContrastive
+from n2s.systems import MEGContrastive
 from tests.tiny import TinyStudy
 
 

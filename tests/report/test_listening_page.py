@@ -13,7 +13,7 @@ from listening import METHODS, RATE, TEXT, content_of, write_sounds
 
 from n2s.errors import UserError
 from n2s.report.listening_page import _codes, evenly, write_listening_page
-from n2s.runs.predictions import read_manifest, write_manifest
+from n2s.training.predictions import read_manifest, write_manifest
 
 
 def sound_of(uri: str) -> tuple[np.ndarray, int]:

@@ -10,7 +10,7 @@ from chromium import PROGRAMS, Browser, find_browser
 from listening import METHODS, TEXT, content_of, write_sounds
 
 from n2s.report.listening_page import write_listening_page
-from n2s.runs.predictions import read_manifest
+from n2s.training.predictions import read_manifest
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from n2s.report.method_scores import chosen_networks, over_subjects, score_metho
 from n2s.report.sound_figures import RANGE_DB, decibels, method_scores
 from n2s.report.sound_html import N_CLIPS, read_sounds, sounds_shown, write_sound_report
 from n2s.report.wandb import log_shown
-from n2s.runs.predictions import write_manifest
-from n2s.tasks.sound_options import SoundOptions
+from n2s.systems.sound_options import SoundOptions
+from n2s.training.predictions import write_manifest
 
 RATE, N = 16_000, 6
 METHODS = ("coarse_to_fine", "shuffled")

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from n2s.report.write_stitched import clear_stitched, write_stitched
-from n2s.runs.predictions import read_manifest, write_manifest
+from n2s.training.predictions import read_manifest, write_manifest
 
 SFREQ = 16000
 

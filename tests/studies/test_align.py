@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from n2s.errors import UserError
-from n2s.studies.align import match_times, on_recording_clock
+from n2s.studies.readers.align import match_times, on_recording_clock
 
 
 def planted(n=300, *, shift_s=12.345, drift=0.0, jitter_s=0.001, seed=0):

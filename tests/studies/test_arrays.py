@@ -5,7 +5,7 @@ import pytest
 from builders import write_frames
 
 from n2s.errors import UserError
-from n2s.studies.arrays import read_frames
+from n2s.studies.readers.arrays import read_frames
 
 
 def test_frames_as_they_were_saved(tmp_path):

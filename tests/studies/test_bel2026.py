@@ -11,7 +11,7 @@ from n2s.data.stimuli import collect_stimuli
 from n2s.errors import UserError
 from n2s.features import Mel
 from n2s.studies import Bel2026
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from jsonargparse import ArgumentParser
 
 from n2s.errors import UserError
 from n2s.studies import BIDSStudy, Recording, Study
-from n2s.studies.bids_events import EventColumns
+from n2s.studies.readers.event_columns import EventColumns
 
 WORDS = [("Once", 0.5, 0.3), ("upon.", 1.0, 0.3), ("Then", 2.0, 0.4)]
 

@@ -6,9 +6,9 @@ from builders import write_audio, write_frames, write_tsv
 from praatio import textgrid
 
 from n2s.errors import UserError
-from n2s.studies.bids_events import EventColumns, complete, read_rows
-from n2s.studies.sentences import sentence_id
-from n2s.studies.stimuli import StimulusFolder
+from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
+from n2s.studies.readers.sentences import sentence_id
+from n2s.studies.readers.stimuli import StimulusFolder
 
 SOUND = {"onset": 10.0, "duration": None, "trial_type": "sound", "stim_file": "tale.wav"}
 WORDS = [(1.0, 1.4, "Once"), (1.5, 2.0, "upon"), (3.0, 3.5, "a time")]

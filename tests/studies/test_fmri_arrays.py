@@ -8,10 +8,10 @@ from trees_fmri.generic import AFFINE, ATLAS, MASK, N_TR, SHAPE, TR_S, clips, vo
 
 from n2s.errors import UserError
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.bold_files import BoldFiles, read_rois
-from n2s.studies.clips import count_samples
 from n2s.studies.fmri import clip_table
-from n2s.studies.fmri_arrays import GenericFMRI
+from n2s.studies.own.fmri_arrays import GenericFMRI
+from n2s.studies.readers.bold_files import BoldFiles, read_rois
+from n2s.studies.readers.clips import count_samples
 
 MASKED = BoldFiles(mask="mask.nii.gz", atlas="atlas.nii.gz", atlas_labels="atlas.tsv")
 

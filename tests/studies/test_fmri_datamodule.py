@@ -9,11 +9,11 @@ from n2s.data import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features import MelStatistics
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.bold_files import BoldFiles
-from n2s.studies.fmri_arrays import GenericFMRI
-from n2s.studies.lebel2023 import Lebel2023
-from n2s.studies.nakai2022 import Nakai2022
-from n2s.studies.park2025 import Park2025
+from n2s.studies.own.fmri_arrays import GenericFMRI
+from n2s.studies.public.lebel2023 import Lebel2023
+from n2s.studies.public.nakai2022 import Nakai2022
+from n2s.studies.public.park2025 import Park2025
+from n2s.studies.readers.bold_files import BoldFiles
 
 
 def set_up(study, **options):

@@ -8,9 +8,9 @@ from builders import write_audio
 from trees_fmri.lebel2023 import N_VOXELS, STORIES, write_meta, write_story, write_tree
 
 from n2s.errors import UserError
-from n2s.studies.clips import count_samples
 from n2s.studies.fmri import clip_table
-from n2s.studies.lebel2023 import COMMON, Lebel2023
+from n2s.studies.public.lebel2023 import COMMON, Lebel2023
+from n2s.studies.readers.clips import count_samples
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from n2s.data import Grid, MEGDataModule, Preprocessing
 from n2s.errors import UserError
 from n2s.features import Mel
 from n2s.studies import LibriBrain
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 
 
 @pytest.fixture

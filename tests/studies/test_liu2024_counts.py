@@ -13,8 +13,8 @@ from trees_fmri.nakai2022 import write_volumes
 from n2s.data.clip_splits import listed_clips, with_validation, without_shared_volumes
 from n2s.data.clip_volumes import Response
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.lebel2023 import COMMON, Lebel2023
-from n2s.studies.nakai2022 import Nakai2022
+from n2s.studies.public.lebel2023 import COMMON, Lebel2023
+from n2s.studies.public.nakai2022 import Nakai2022
 
 
 def counted(study, lag_s, tr_s, n_tr):

@@ -9,7 +9,7 @@ import scipy.io
 from scipy.sparse import eye_array
 
 from n2s.errors import UserError
-from n2s.studies.matlab import positive, read_mat, real_numbers
+from n2s.studies.readers.matlab import positive, read_mat, real_numbers
 
 EVERYTHING = {
     "x": np.arange(12.0).reshape(3, 4), "small": np.int8(3), "logical": True, "complex": np.array([1 + 2j, 3.0]),

@@ -11,10 +11,10 @@ from trees_fmri.nakai2022 import N_VOXELS, TEST, TRAINING, write_events, write_t
 
 from n2s.errors import UserError
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.bold_files import BoldFiles
-from n2s.studies.clips import count_samples
 from n2s.studies.fmri import clip_table
-from n2s.studies.nakai2022 import Nakai2022
+from n2s.studies.public.nakai2022 import Nakai2022
+from n2s.studies.readers.bold_files import BoldFiles
+from n2s.studies.readers.clips import count_samples
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from trees_fmri.park2025 import (
 )  # fmt: skip
 
 from n2s.errors import UserError
-from n2s.studies.clips import count_samples
 from n2s.studies.fmri import clip_table
-from n2s.studies.park2025 import AREAS, Park2025
+from n2s.studies.public.park2025 import AREAS, Park2025
+from n2s.studies.readers.clips import count_samples
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from n2s.data import Grid, MEGDataModule, Preprocessing, SplitBySentence
 from n2s.errors import UserError
 from n2s.features import Mel
 from n2s.studies import Schoffelen2019
-from n2s.studies.presentation import read_log
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.presentation import read_log
+from n2s.studies.readers.sentences import sentence_id
 
 STARTS = np.array([time_s for _, code, time_s in log_rows() if code == "1 Audio onset"])
 

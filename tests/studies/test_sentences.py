@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from n2s.studies.sentences import containing, sentence_id, sentence_numbers, with_sentences
+from n2s.studies.readers.sentences import containing, sentence_id, sentence_numbers, with_sentences
 
 
 def words(*rows, sequence=""):

@@ -11,7 +11,7 @@ import soundfile
 
 from n2s.errors import UserError
 from n2s.studies.events import events_table
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.simulated import speech as speech_module
 from n2s.studies.simulated.speech import audio_file, events_file, speak_all, speak_story, synthesize
 from n2s.studies.simulated.stories import SPEAKERS, SPLIT, stories

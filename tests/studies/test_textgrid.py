@@ -3,7 +3,7 @@ import pytest
 from praatio import textgrid
 
 from n2s.errors import UserError
-from n2s.studies.textgrid import read_alignment, read_textgrid
+from n2s.studies.readers.textgrid import read_alignment, read_textgrid
 
 WORDS = [(0.1, 0.4, "Kaixo"), (0.4, 0.9, "mundu ñabar"), (1.2, 1.5, 'says "no"')]
 

@@ -12,7 +12,7 @@ import torch
 from bits import assert_same
 
 from n2s.__main__ import main
-from n2s.runs.run import Run, runs_of
+from n2s.training.run import Run, runs_of
 
 
 def fit(monkeypatch, *words: str) -> Run:

@@ -10,7 +10,7 @@ import pytest
 import tiny_recipe
 import torch
 
-from n2s.runs.run import Run, runs_of
+from n2s.training.run import Run, runs_of
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import tiny
 import tiny_recipe
 import torch
 
-from n2s.callbacks import FiniteLoss
 from n2s.data import MEGDataModule, Preprocessing
 from n2s.data.splits import SplitByStory
 from n2s.errors import UserError
 from n2s.features import Ready
-from n2s.runs.run import runs_of
+from n2s.training.finite_loss import FiniteLoss
+from n2s.training.run import runs_of
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ import torch
 import yaml
 from safetensors.numpy import save_file
 
-from n2s.callbacks import MetricsCSV
 from n2s.data import MEGDataModule, Preprocessing
 from n2s.data.splits import SplitByStory
 from n2s.errors import UserError
 from n2s.features import Ready
 from n2s.paths import is_full
-from n2s.runs.run import runs_of
+from n2s.training.metrics_csv import MetricsCSV
+from n2s.training.run import runs_of
 
 
 @pytest.fixture

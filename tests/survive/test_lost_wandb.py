@@ -10,7 +10,7 @@ import pytest
 import tiny_recipe
 import wandb
 
-from n2s.runs.run import runs_of
+from n2s.training.run import runs_of
 
 LOGGER = {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"project": "n2s-tests"}}
 

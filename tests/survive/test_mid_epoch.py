@@ -9,8 +9,9 @@ import tiny_recipe
 import torch
 import yaml
 
-from n2s.callbacks import Continuation, LastCheckpoint
-from n2s.runs.run import Run, runs_of
+from n2s.training.checkpoints import LastCheckpoint
+from n2s.training.continuation import Continuation
+from n2s.training.run import Run, runs_of
 
 ALWAYS = ("--checkpoint_minutes", "1e-9")  # after every step
 

@@ -9,8 +9,8 @@ import pytest
 import tiny_recipe
 import torch
 
-from n2s.runs.compare import origins, results
-from n2s.runs.run import Run, runs_of
+from n2s.training.compare import origins, results
+from n2s.training.run import Run, runs_of
 
 
 @pytest.fixture

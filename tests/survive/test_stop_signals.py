@@ -12,9 +12,9 @@ import pytest
 import tiny_recipe
 import torch
 
-from n2s.callbacks.checkpoints import AGREE_EVERY
-from n2s.runs.run import Run, runs_of
-from n2s.runs.signals import Stopped, StopSignals
+from n2s.training.checkpoints import AGREE_EVERY
+from n2s.training.run import Run, runs_of
+from n2s.training.signals import Stopped, StopSignals
 
 EPOCHS = 3
 

@@ -26,7 +26,7 @@ def n2s(tmp_path, monkeypatch, run_n2s, sounds):
         options.setdefault("target", {"class_path": "n2s.features.MelStatistics", "init_args": {"n_mels": 4}})
         recipe = {
             "data": {"class_path": "n2s.data.FMRIDataModule", "init_args": options},
-            "model": {"class_path": f"n2s.tasks.{task}", "init_args": model or {}},
+            "model": {"class_path": f"n2s.systems.{task}", "init_args": model or {}},
             "trainer": {
                 "max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False,
                 "log_every_n_steps": 1,

@@ -13,7 +13,7 @@ from n2s.metrics.clip_result import ClipResult
 from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.tasks import FMRIAcoustic
+from n2s.systems import FMRIAcoustic
 
 
 def state_of(run):

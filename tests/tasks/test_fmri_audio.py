@@ -24,11 +24,11 @@ from n2s.models.sound_maker import SoundMaker
 from n2s.report.sound_evaluation import evaluate_sounds
 from n2s.report.sound_html import sounds_shown
 from n2s.report.sound_methods import SoundMethods
-from n2s.runs.predictions import read_manifest
 from n2s.studies.study import Stimulus
-from n2s.tasks import BrainAudio
-from n2s.tasks.acoustic_stage import AcousticRun
-from n2s.tasks.prompts import read_prompts, semantic_vectors
+from n2s.systems import BrainAudio
+from n2s.systems.acoustic_stage import AcousticRun
+from n2s.systems.prompts import read_prompts, semantic_vectors
+from n2s.training.predictions import read_manifest
 
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}
@@ -379,7 +379,7 @@ def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch)
     ("model", "message"),
     [
         ({"acoustic_run": "elsewhere"}, "model.acoustic_run: no trained run at elsewhere"),
-        ({"acoustic_run": "FMRISemantic"}, "expected one of n2s.tasks.FMRIAcoustic"),
+        ({"acoustic_run": "FMRISemantic"}, "expected one of n2s.systems.FMRIAcoustic"),
         ({"mode": "none", "decoder_lr": None}, "nothing would learn"),
         ({"p_truth": 2.0}, "p_truth is 2.0"),
     ],

@@ -6,7 +6,7 @@ from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.audiomae import n_patches
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.tasks import FMRIAcoustic
+from n2s.systems import FMRIAcoustic
 
 
 def test_one_step_of_the_full_size_fine_stage():

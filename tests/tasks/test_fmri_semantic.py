@@ -19,7 +19,7 @@ from n2s.models.ridge import VoxelRidge
 from n2s.report.fmri_html import clips_shown, write_clip_report
 from n2s.report.voxel_figures import read_voxels
 from n2s.studies.study import Stimulus
-from n2s.tasks.clip_decoder import part_of
+from n2s.systems.clip_decoder import part_of
 
 
 def the_data(sounds, **study):

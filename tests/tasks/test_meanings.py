@@ -5,8 +5,8 @@ import torch
 
 from n2s.errors import UserError
 from n2s.models.sound_generator import SmallAudioLDM2
-from n2s.tasks import BrainAudio
-from n2s.tasks.semantic_stage import Meanings
+from n2s.systems import BrainAudio
+from n2s.systems.semantic_stage import Meanings
 
 
 def test_a_share_of_clips_is_told_truly_anew_each_time():

@@ -20,8 +20,8 @@ from n2s.features import ClipFbank, Mel, UntrainedAudioMAETokens
 from n2s.metrics.clip_result import ClipResult
 from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.meg_to_sound import MEGToSound
-from n2s.runs.predictions import read_manifest
-from n2s.tasks import MEGAcoustic
+from n2s.systems import MEGAcoustic
+from n2s.training.predictions import read_manifest
 
 STUDY = {"n_subjects": 2, "n_stories": 4, "story_s": 9.0, "gain": 2.0}
 SPLIT = {"class_path": "n2s.data.SplitByStory", "init_args": {"test": ["story3"], "val": ["story2"]}}
@@ -62,7 +62,7 @@ def n2s(tmp_path, monkeypatch, run_n2s, sounds):
         } | (data or {})  # fmt: skip
         recipe = {
             "data": {"class_path": "n2s.data.MEGDataModule", "init_args": options},
-            "model": {"class_path": f"n2s.tasks.{task}", "init_args": model or {}},
+            "model": {"class_path": f"n2s.systems.{task}", "init_args": model or {}},
             "trainer": {"max_epochs": epochs, "accelerator": "cpu", "enable_progress_bar": False,
                         "enable_model_summary": False, "log_every_n_steps": 1},
         }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fmri_runs import newest, scores
 
-from n2s.runs.run import Run
+from n2s.training.run import Run
 
 NOTHING = {"val_fraction": 0.0}
 

@@ -11,7 +11,7 @@ from fmri_runs import newest
 
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.voxel_ridge import VoxelRidge
-from n2s.tasks.clip_decoder import Decoded
+from n2s.systems.clip_decoder import Decoded
 
 BF16 = ("--trainer.precision", "bf16-mixed")
 AUDIO = {
@@ -66,7 +66,7 @@ def test_contrastive(tmp_path, monkeypatch, run_n2s):
     recipe = {
         "data": {"class_path": "n2s.data.MEGDataModule", "init_args": data},
         "model": {
-            "class_path": "n2s.tasks.MEGContrastive",
+            "class_path": "n2s.systems.MEGContrastive",
             "init_args": {"encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": encoder}},
         },
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False, "logger": False},

@@ -21,7 +21,7 @@ from scipy.signal import resample_poly
 from n2s.errors import UserError
 from n2s.paths import written_whole
 from n2s.studies.events import events_table
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.simulated import espeak
 from n2s.studies.simulated.stories import Story, stories
 

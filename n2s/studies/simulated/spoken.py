@@ -14,7 +14,7 @@ import soundfile
 
 from n2s.errors import UserError, nearest
 from n2s.paths import cache_dir, written_whole
-from n2s.studies.sentences import sentence_id
+from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.simulated.speech import audio_file, events_file, speak_story
 from n2s.studies.simulated.stories import SPLIT, Story, stories
 from n2s.studies.study import Recording, Study

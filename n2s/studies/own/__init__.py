@@ -1,0 +1,1 @@
+"""A laboratory's own folder: BIDS, or arrays of BOLD."""

@@ -1,0 +1,339 @@
+"""A lab's own folder in BIDS: MEG or EEG of people who hear or speak, with their stimuli."""
+
+import logging
+import re
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+
+import mne
+import mne_bids
+import pandas as pd
+from mne_bids import BIDSPath
+
+from n2s.errors import UserError, nearest
+from n2s.paths import data_folder
+from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
+from n2s.studies.readers.kit import EXTENSIONS as KIT
+from n2s.studies.readers.kit import kit_side_files, set_head_position
+from n2s.studies.readers.stimuli import StimulusFolder
+from n2s.studies.readers.tsv import natural
+from n2s.studies.study import Frames, Recording, Study
+
+logger = logging.getLogger(__name__)
+
+EXTENSIONS = {
+    "meg": (".fif", ".ds", *KIT),
+    "eeg": (".vhdr", ".edf", ".EDF", ".bdf", ".set"),
+}
+
+
+class BIDSStudy(Study):
+    """MEG or EEG recordings in a BIDS folder, read with MNE-BIDS.
+
+    MEG: FIF (split files and MaxShield too), CTF, KIT with its markers. EEG: BrainVision, EDF, BDF, EEGLAB. CTF and
+    KIT reference channels stay in the recording, as type ``ref_meg``: pick sensors with ``ref_meg=False``.
+
+    The rows of ``*_events.tsv`` are either of our kinds (sound, story, sentence, word, phone, in ``trial_type``), or
+    say no more than which stimulus starts when (``stim_file``); then words and phones come from TextGrids. See
+    `n2s.studies.readers.event_columns.complete` and `n2s.studies.readers.sentences.with_sentences` for what is filled in, and how.
+
+    Parameters
+    ----------
+    root
+        The BIDS folder. A relative one that is not here is looked for in the folder that ``N2S_DATA`` names.
+    name
+        What the study is called; by default the folder's name.
+    datatype
+        "meg" or "eeg".
+    task, subjects, sessions, runs, acquisition, processing
+        Keep only these, each a list of labels as in the file names (``01`` or ``sub-01``; 1 will do). By default all
+        but empty rooms.
+    stimuli
+        Folder of the audio (wav, flac, ogg, mp3), relative to ``root``.
+    features
+        Folder of ready features in place of audio, relative to ``root``: ``<stimulus>.npy`` and ``<stimulus>.json``,
+        see `n2s.studies.readers.arrays.read_frames`.
+    alignments
+        Folder of ``<stimulus>.TextGrid``, relative to ``root``, for every stimulus. By default those that lie beside
+        the audio.
+    columns
+        Which column of events.tsv holds what.
+    word_tier, phone_tier, sentence_tier
+        Names of the TextGrids' tiers, if they are not the usual ones.
+    sentence_pause_s
+        Where nothing marks sentences, a pause as long as this does.
+    language
+        BCP 47 tag of events that have none in the table.
+    content
+        What says the same, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
+    default_condition
+        Condition of events that have none: listen, overt, silent, imagined or rest.
+    montage
+        A standard montage of MNE (such as ``biosemi64``), for EEG without an electrodes.tsv.
+
+    Raises
+    ------
+    UserError
+        No such folder, no recording that fits, an unknown subject, two recordings with one name.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        name: str | None = None,
+        datatype: str = "meg",
+        task: list[str] | str | None = None,
+        subjects: list[str | int] | None = None,
+        sessions: list[str | int] | None = None,
+        runs: list[str | int] | None = None,
+        acquisition: list[str | int] | None = None,
+        processing: list[str | int] | None = None,
+        stimuli: str = "stimuli",
+        features: str | None = None,
+        alignments: str | None = None,
+        columns: EventColumns | None = None,
+        word_tier: str | None = None,
+        phone_tier: str | None = None,
+        sentence_tier: str | None = None,
+        sentence_pause_s: float = 0.4,
+        language: str = "",
+        content: dict[str, str] | None = None,
+        default_condition: str = "listen",
+        montage: str | None = None,
+    ):
+        self.root = data_folder(root)
+        self.name = name or self.root.name
+        if datatype not in EXTENSIONS:
+            raise UserError(f"datatype is '{datatype}'; expected one of {', '.join(EXTENSIONS)}.")
+        self.datatype, self.columns = datatype, columns or EventColumns()
+        self.language, self.default_condition = language, default_condition
+        self.content, self.montage = content, montage
+        self.stimuli = StimulusFolder(
+            self.root / (features or stimuli),
+            ready=features is not None,
+            alignments=None if alignments is None else self.root / alignments,
+            word_tier=word_tier,
+            phone_tier=phone_tier,
+            sentence_tier=sentence_tier,
+            sentence_pause_s=sentence_pause_s,
+        )
+        wanted = {
+            "subject": subjects,
+            "session": sessions,
+            "task": [task] if isinstance(task, str) else task,
+            "run": runs,
+            "acquisition": acquisition,
+            "processing": processing,
+        }
+        self._paths = self._named(self._matching(self._listed(), wanted))
+        self._durations_s: dict[Recording, float] = {}
+
+    def recordings(self) -> list[Recording]:
+        """Every recording, by subject, session, task and run."""
+        return list(self._paths)
+
+    def load(self, recording: Recording) -> mne.io.BaseRaw:
+        """Open a recording without reading its samples, with its annotations.
+
+        Bad channels are those of channels.tsv. EEG sensors have positions from electrodes.tsv, or else from
+        ``montage``; without either a warning says so.
+        """
+        path = self._path(recording)
+        try:
+            raw = mne_bids.read_raw_bids(path, verbose="ERROR")
+            _add_what_bids_drops(raw, path)
+        except Exception as error:  # MNE's readers raise whatever a damaged or misnamed file makes them meet
+            raise UserError(
+                f"{path.fpath}: MNE cannot read it with its BIDS side files ({type(error).__name__}: {error}). "
+                f"Check the file, and that the names in its channels.tsv are those of the recording."
+            ) from error
+        if self.datatype == "eeg":
+            self._place_electrodes(raw, path.fpath)
+        return raw
+
+    def events(self, recording: Recording) -> pd.DataFrame:
+        """Its events, complete and checked against its length and the stimuli's."""
+        path = self._events_path(recording)
+        rows = self.read_rows(path)
+        if recording not in self._durations_s:
+            self._durations_s[recording] = self.load(recording).duration
+        return complete(
+            rows,
+            self.stimuli,
+            where=str(path),
+            duration_s=self._durations_s[recording],
+            language=self.language,
+            default_condition=self.default_condition,
+        )
+
+    def read_rows(self, path: Path) -> pd.DataFrame:
+        """The rows of an events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them: what a data set has its own way for."""
+        return read_rows(path, self.columns)
+
+    def sources(self, recording: Recording) -> list[Path]:
+        """Its data files, BIDS side files, and the stimuli and TextGrids that its events speak of."""
+        path = self._path(recording)
+        events = self._events_path(recording)
+        found = {*_data_files(path), *chain(*kit_side_files(path).values()), events}
+        for suffix, extension in (("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")):
+            found.add(path.find_matching_sidecar(suffix, extension, on_error="ignore"))
+        for name in self.read_rows(events).stimulus.unique():
+            if name:
+                found.update(self.stimuli.sources(self.stimuli.id(name, where=str(events))))
+        return sorted(Path(file) for file in found if file is not None)
+
+    def settings(self) -> dict:
+        """The options that change what `load` and `events` give."""
+        return {
+            "columns": asdict(self.columns),
+            "tiers": self.stimuli.tiers,
+            "sentence_pause_s": self.stimuli.sentence_pause_s,
+            "language": self.language,
+            "default_condition": self.default_condition,
+            "montage": self.montage,
+        }
+
+    def audio(self, stimulus: str) -> Path | None:
+        """The audio file; None where the study brings features."""
+        return None if self.stimuli.ready else self.stimuli.path(stimulus)
+
+    def features(self, stimulus: str) -> Frames | None:
+        """The ready features; None where the study brings audio."""
+        return self.stimuli.frames(stimulus) if self.stimuli.ready else None
+
+    def _listed(self) -> list[BIDSPath]:
+        """Every data file of the datatype, one a recording: only the first of split files."""
+        found = mne_bids.find_matching_paths(
+            self.root,
+            datatypes=[self.datatype],
+            suffixes=[self.datatype],
+            extensions=list(EXTENSIONS[self.datatype]),
+            ignore_nosub=True,
+        )
+        # MaxFilter's side files carry the suffix and extension of a recording; later parts are read with the first
+        found = [path for path in found if path.acquisition not in ("crosstalk", "calibration")]
+        found = [path for path in found if path.split is None or int(path.split) == 1]
+        if not found:
+            raise UserError(
+                f"{self.root}: no {self.datatype} recordings (sub-*/[ses-*/]{self.datatype}/*_{self.datatype}"
+                f"{{{','.join(EXTENSIONS[self.datatype])}}}). {self._inside()} Set root to the folder that holds "
+                f"sub-*, and datatype to one of {', '.join(EXTENSIONS)}."
+            )
+        return found
+
+    def _inside(self) -> str:
+        kinds = sorted({p.name for p in self.root.glob("sub-*/*") if p.is_dir() and not p.name.startswith("ses-")})
+        kinds = sorted({*kinds, *(p.name for p in self.root.glob("sub-*/ses-*/*") if p.is_dir())})
+        if kinds:
+            return f"Its subjects have {', '.join(kinds)}."
+        names = sorted(path.name for path in self.root.iterdir()) or ["nothing"]
+        return f"It holds {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
+
+    def _matching(self, paths: list[BIDSPath], wanted: dict[str, list[str | int] | None]) -> list[BIDSPath]:
+        """The recordings asked for; a label that no recording of the folder has is an error."""
+        if wanted["subject"] is None:
+            paths = [path for path in paths if path.subject != "emptyroom"]
+        everything = paths
+        for entity, labels in wanted.items():
+            if labels is None:
+                continue
+            known = sorted({getattr(path, entity) for path in everything} - {None}, key=natural)
+            kept = []
+            for label in labels:
+                plain = re.sub("^(sub|ses|task|run|acq|proc)-", "", str(label))
+                same = [one for one in known if one == plain] or [
+                    one for one in known if one.lstrip("0") == plain.lstrip("0")
+                ]
+                if not same:
+                    raise UserError(
+                        f"{self.root}: no {self.datatype} recording of {entity} '{label}'; there are "
+                        f"{', '.join(known) or 'none: file names do not say it'}.{nearest(plain, known)}"
+                    )
+                kept += same
+            paths = [path for path in paths if getattr(path, entity) in kept]
+        if not paths:
+            asked = ", ".join(f"{entity} {labels}" for entity, labels in wanted.items() if labels is not None)
+            there = ", ".join(path.basename for path in everything[:6]) + (", ..." if len(everything) > 6 else "")
+            raise UserError(
+                f"{self.root}: none of its {len(everything)} {self.datatype} recordings has {asked or 'a subject'} "
+                f"at once. There are {there or 'only empty rooms'}."
+            )
+        return paths
+
+    def _named(self, paths: list[BIDSPath]) -> dict[Recording, BIDSPath]:
+        named: dict[Recording, BIDSPath] = {}
+        order = ("subject", "session", "task", "run", "acquisition", "processing")
+        for path in sorted(paths, key=lambda path: [natural(getattr(path, entity) or "") for entity in order]):
+            recording = Recording(
+                path.subject, path.session or "", path.task or "", path.run or "", modality=self.datatype
+            )
+            if recording in named:
+                raise UserError(
+                    f"{self.root}: two recordings are named {recording.name}: {named[recording].fpath.name} and "
+                    f"{path.fpath.name}. Keep one, or choose with acquisition, processing, task or runs."
+                )
+            named[recording] = path
+        return named
+
+    def _path(self, recording: Recording) -> BIDSPath:
+        if recording not in self._paths:
+            names = [one.name for one in self._paths]
+            raise UserError(f"{self.root}: no recording {recording.name}.{nearest(recording.name, names)}")
+        return self._paths[recording]
+
+    def _events_path(self, recording: Recording) -> Path:
+        path = self._path(recording)
+        try:
+            found = path.find_matching_sidecar("events", ".tsv", on_error="raise")
+        except RuntimeError as error:
+            found, why = None, " ".join(str(error).split("The search strings")[0].split())
+        else:  # MNE-BIDS would lend a recording that has no run the events of run 1
+            own = mne_bids.get_entities_from_fname(found, on_error="ignore")
+            if any(value not in (None, path.entities.get(key)) for key, value in own.items()):
+                found, why = None, f"{Path(found).name} is another recording's"
+        if found is None:
+            expected = path.copy().update(suffix="events", extension=".tsv", split=None).basename
+            raise UserError(
+                f"{path.fpath}: no events.tsv of its own ({why}). Expected {expected} beside it. Recordings without "
+                "events can be left out with task, subjects, sessions or runs."
+            )
+        return Path(found)
+
+    def _place_electrodes(self, raw: mne.io.BaseRaw, path: Path) -> None:
+        if raw.get_montage() is not None:
+            return
+        if self.montage is None:
+            logger.warning(
+                "%s: the electrodes have no positions (no electrodes.tsv with coordsystem.json). Set montage to the "
+                "cap's name in MNE, such as biosemi64 or standard_1020.",
+                path,
+            )
+            return
+        try:
+            raw.set_montage(self.montage, match_case=False, verbose="ERROR")
+        except ValueError as error:
+            raise UserError(f"{path}: montage '{self.montage}' does not fit: {error}") from None
+
+
+def _data_files(path: BIDSPath) -> list[Path]:
+    """Every file that holds the samples or the header: a .ds folder's, split FIF files, BrainVision's three."""
+    file = path.fpath
+    if file.is_dir():
+        return [part for part in file.rglob("*") if part.is_file()]
+    base = re.sub(rf"(_split-\d+)?_{path.datatype}$", "", file.stem)
+    parts = re.compile(re.escape(base) + rf"(_split-\d+)?_{path.datatype}(-\d+)?\.\w+")
+    return [part for part in file.parent.iterdir() if parts.fullmatch(part.name)]
+
+
+def _add_what_bids_drops(raw: mne.io.BaseRaw, path: BIDSPath) -> None:
+    """Bad spans and seams that a FIF file marks, and KIT's head position: MNE-BIDS reads neither."""
+    if path.extension == ".fif":
+        own = mne.io.read_raw_fif(path.fpath, allow_maxshield=True, verbose="ERROR").annotations
+        known = set(raw.annotations.description)
+        marks = "bad", "edge"
+        new = [i for i, text in enumerate(own.description) if text.lower().startswith(marks) and text not in known]
+        raw.annotations.append(own.onset[new], own.duration[new], own.description[new])  # `own` has the same clock
+    if path.extension in KIT:
+        set_head_position(raw, path)

@@ -1,0 +1,70 @@
+"""Clips of sound in a run: read from a table, held against the run's volumes and the sound's length."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError
+from n2s.studies.fmri import CLIP_COLUMNS, OPTIONAL
+from n2s.studies.readers.stimuli import StimulusFolder
+from n2s.studies.readers.tsv import read_table, whole
+
+TOLERANCE_S = 0.05  # rounded times, a codec's padding
+
+
+def read_clips(path: Path) -> pd.DataFrame:
+    """Read a clips.tsv: the columns of `n2s.studies.fmri.CLIP_COLUMNS`, and the optional ones that are there (n/a: the default).
+
+    Raises
+    ------
+    UserError
+        A column is missing, or a time or a number of a presentation is none.
+    """
+    table = read_table(path, numbers=("start_s", "duration_s", "time_s", "repeat"))
+    missing = [name for name in CLIP_COLUMNS if name not in table]
+    if missing:
+        raise UserError(
+            f"{path}: no column {', '.join(missing)}; there are {', '.join(table)}. Expected {', '.join(CLIP_COLUMNS)} "
+            f"and, if known, {', '.join(OPTIONAL)}, separated by tabs."
+        )
+    table = table[[name for name in (*CLIP_COLUMNS, *OPTIONAL) if name in table]].copy()
+    for name, default in OPTIONAL.items():
+        if name in table:  # n/a: as if it were not said
+            empty = table[name].isna() | (table[name] == "")
+            table[name] = table[name].where(~empty, table.stimulus if default is None else default)
+    for name in CLIP_COLUMNS[1:]:
+        if table[name].isna().any():
+            raise UserError(f"{path}, line {int(table[name].isna().argmax()) + 2}: {name} is n/a; expected a number.")
+    return table.assign(repeat=whole(table["repeat"].astype(float), path)) if "repeat" in table else table
+
+
+def check_in_run(clips: pd.DataFrame, n_tr: int, tr_s: float, *, where: str) -> None:
+    """Raise a UserError where clips end after the run's last volume."""
+    stop = clips.time_s + clips.duration_s
+    late = stop > n_tr * tr_s + TOLERANCE_S
+    if late.any():
+        raise UserError(
+            f"{where}: {late.sum()} of {len(clips)} clips end after the run: the last at {stop.max():g} s, but there are "
+            f"{n_tr} volumes of {tr_s:g} s, which end at {n_tr * tr_s:g} s. Check the TR, and that times are in seconds "
+            "from the first volume that is kept."
+        )
+
+
+def check_in_audio(clips: pd.DataFrame, stimuli: StimulusFolder, *, where: str) -> None:
+    """Raise a UserError where a stimulus is not there or ends before its clips do."""
+    for stimulus, stop_s in (clips.start_s + clips.duration_s).groupby(clips.stimulus, sort=False).max().items():
+        length_s = stimuli.length_s(stimulus)
+        if stop_s > length_s + TOLERANCE_S:
+            raise UserError(
+                f"{where}: a clip of '{stimulus}' ends at {stop_s:g} s, but {stimuli.path(stimulus)} lasts "
+                f"{length_s:g} s. Check that the audio is whole, and the one that was played."
+            )
+
+
+def count_samples(clips: list[pd.DataFrame]) -> dict[str, int]:
+    """``train_clips`` (every presentation) and ``test_clips`` (presentations of one clip averaged) of one person."""
+    rows = pd.concat(clips)
+    test = rows[rows.split == "test"]
+    seen = {(row.stimulus, float(np.round(row.start_s, 3))) for row in test.itertuples()}
+    return {"train_clips": int((rows.split == "train").sum()), "test_clips": len(seen)}

@@ -1,0 +1,102 @@
+"""Tables of tabs or commas, read strictly: cells as text, numbers checked, n/a as nothing."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read an events.tsv: ``onset`` and ``duration`` (s, NaN for n/a), the ``line`` of each row, all else as text ("" for n/a).
+
+    Raises
+    ------
+    UserError
+        The file is empty or no table, lacks onset or duration, or one of them is no finite number.
+    """
+    table = _table(path)
+    names = {name.lower(): name for name in table}
+    absent = [name for name in ("onset", "duration") if name not in names]
+    if absent:
+        raise UserError(
+            f"{path}: no column {' and '.join(absent)}; there are {', '.join(table)}. "
+            "Expected tab-separated onset, duration (s), trial_type and more, as BIDS has it."
+        )
+    table = table.rename(columns={names[name]: name for name in ("onset", "duration")})
+    for name in ("onset", "duration"):
+        table[name] = as_numbers(table[name], path)
+    if table.onset.isna().any():
+        raise UserError(f"{path}, line {int(table.onset.isna().argmax()) + 2}: onset is n/a; expected seconds.")
+    return table.assign(line=np.arange(len(table)) + 2)
+
+
+def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -> pd.DataFrame:
+    """Read any table of tabs or commas: all cells as text ("" for n/a), but ``numbers`` (NaN for n/a), where they are there."""
+    table = _table(path, separator)
+    for name in set(numbers) & set(table):
+        table[name] = as_numbers(table[name], path)
+    return table
+
+
+def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
+    """A column of text as float64, NaN for "" (n/a); a `UserError` where one is no finite number."""
+    found = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
+    wrong = ~np.isfinite(found) & (cells != "")
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UserError(f"{path}, line {row + 2}: {cells.name} is '{cells[row]}'; expected seconds, as 12.345, or n/a.")
+    return found
+
+
+def whole(cells: pd.Series, path: Path) -> pd.Series:
+    """A column of numbers as int64; a `UserError` where one is n/a, or has a fraction."""
+    wrong = ~(np.abs(cells) < 2**53) | (cells % 1 != 0)  # above, float64 has no fractions to tell
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UserError(f"{path}, line {row + 2}: {cells.name} is {cells.iloc[row]:g}; expected a whole number.")
+    return cells.astype(np.int64)
+
+
+def _table(path: Path, separator: str = "\t") -> pd.DataFrame:
+    """All cells as text, "" for n/a and empty ones."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error}). Save it as UTF-8.") from None
+    lines = [line for line in re.split("\r\n|\n|\r", text) if line.strip()]
+    if len(lines) < 2:
+        raise UserError(
+            f"{path}: {'no rows under the header' if lines else 'an empty file'}. Expected one row an event."
+        )
+    # Quotes are only text in BIDS; spreadsheets and pandas put a pair around a cell that holds one.
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    try:
+        cells = [[_unquoted(cell) for cell in row] for row in csv.reader(lines, delimiter=separator, quoting=quoting)]
+    except csv.Error as error:
+        raise UserError(f"{path}: not a table ({error}).") from None
+    wrong = next((i for i, row in enumerate(cells) if len(row) != len(cells[0])), None)
+    if wrong is not None:
+        raise UserError(
+            f"{path}, row {wrong}: {len(cells[wrong])} cells under {len(cells[0])} columns ({', '.join(cells[0])}). "
+            f"Expected one {'comma' if separator == ',' else 'tab'} between two cells, n/a for an empty one."
+        )
+    doubled = sorted({name for name in cells[0] if cells[0].count(name) > 1})
+    if doubled:
+        raise UserError(f"{path}: several columns are named {doubled}. Rename or drop one.")
+    return pd.DataFrame(cells[1:], columns=cells[0], dtype=object)
+
+
+def natural(label: str) -> list[tuple[int, int, str]]:
+    """Sorts run-2 before run-10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
+
+
+def _unquoted(cell: str) -> str:
+    cell = cell.strip()
+    if len(cell) > 1 and cell[0] == cell[-1] == '"':
+        cell = cell[1:-1].replace('""', '"').strip()
+    return "" if cell.lower() == "n/a" else cell

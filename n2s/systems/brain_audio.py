@@ -1,0 +1,308 @@
+"""The last stage: from decoded tokens to sound, by a latent diffusion that they condition."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from n2s.data.batch import Batch
+from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_data import ClipData
+from n2s.data.clip_targets import feature_values
+from n2s.data.fmri import FMRIDataModule
+from n2s.data.meg import MEGDataModule
+from n2s.errors import UserError
+from n2s.features.audiomae_tokens import AudioMAETokens
+from n2s.features.clip_spectrogram import ClipFbank
+from n2s.features.latents import ClipMel
+from n2s.models.brain_to_sound import ToSound
+from n2s.models.diffusion import RunningAverage, choose_trained, parameter_groups
+from n2s.models.diffusion.finetuning import Mode
+from n2s.models.sound_generator import SoundGenerator
+from n2s.models.sound_maker import SoundMaker
+from n2s.systems.acoustic_stage import AcousticRun, assembled, check_same_brain
+from n2s.systems.clip_decoder import ClipDecoder, Decoded, target_moments
+from n2s.systems.clip_latents import ClipLatents, placed
+from n2s.systems.processes import part_of_mean
+from n2s.systems.semantic_stage import Meanings, SemanticRun
+from n2s.systems.sound_options import SoundOptions
+
+STAGES = "n2s_stages"  # key of a checkpoint
+
+
+class BrainAudio(ClipDecoder):
+    """Train the UNet of a latent diffusion to make sound from the tokens that an acoustic run decodes.
+
+    That is one of `FMRIAcoustic`, or, of MEG and EEG, one of `MEGAcoustic`.
+
+    One UNet for all subjects of the run: name one in ``data.subjects`` for one of its own, as in the paper. In training
+    the acoustic decoders get the ridge's out-of-fold predictions, afterwards the ridge's. They go into the checkpoint:
+    ``n2s predict`` needs no earlier run. Latents are computed once for each unique clip and kept in the cache.
+
+    Parameters
+    ----------
+    generator
+        The latent diffusion to start from.
+    acoustic_run
+        Folder of an acoustic run, or of an experiment (then its newest run).
+    mode
+        Which weights of the UNet learn; see `n2s.models.diffusion.choose_trained`.
+    lora_rank
+        Of the adapters of the mode ``lora``.
+    unet_lr, decoder_lr
+        Learning rates of the UNet and of the acoustic decoders; None freezes the decoders, whose tokens are then decoded
+        once.
+    p_truth
+        Chance of a training clip to be conditioned on its true tokens. 0 for a published UNet, which knows such tokens;
+        one that starts from nothing has to learn what they sound like.
+    p_true_meaning
+        Chance that the acoustic decoder is told a training clip's true meaning: `FMRIAcoustic`'s ``p_truth`` in this stage.
+    match_variance
+        Stretch decoded tokens to the variance that true ones have over training clips: a regression from little or noisy
+        data shrinks them toward the mean, of which a UNet hardly takes notice.
+    dropout
+        Chance of a training clip to lose its condition.
+    average
+        Decay of the running average of what learns, which validation and ``n2s predict`` take; None: no average.
+    sounds
+        What ``n2s predict`` makes.
+    optimizer
+        Makes the optimizer; the rates are those above.
+    scheduler
+        Makes a schedule, stepped once an epoch; none for constant rates.
+
+    References
+    ----------
+    Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2.
+    Whether both parts learn together is not said there: they do, the decoder at the rate that it was trained with.
+    """
+
+    takes = (FMRIDataModule, MEGDataModule)
+
+    def __init__(
+        self,
+        generator: SoundGenerator,
+        *,
+        acoustic_run: str = "fmri_acoustic",
+        mode: Mode = "full",
+        lora_rank: int = 8,
+        unet_lr: float = 1e-4,
+        decoder_lr: float | None = 1e-6,
+        p_truth: float = 0.0,
+        p_true_meaning: float = 0.0,
+        match_variance: bool = False,
+        dropout: float = 0.1,
+        average: float | None = 0.999,
+        sounds: SoundOptions = SoundOptions(),  # noqa: B008 (frozen)
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        scheduler: LRSchedulerCallable | None = None,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        for name, value in (("p_truth", p_truth), ("p_true_meaning", p_true_meaning), ("dropout", dropout)):
+            if not 0 <= value <= 1:
+                raise UserError(f"BrainAudio: {name} is {value}; expected 0 to 1.")
+        if decoder_lr is None and (mode == "none" or p_true_meaning):
+            what = "nothing would learn" if mode == "none" else "tokens are then decoded once, without p_true_meaning"
+            raise UserError(f"BrainAudio: decoder_lr is null and mode '{mode}': {what}. Set decoder_lr.")
+        self.generator, self.acoustic_run, self.mode, self.lora_rank = generator, acoustic_run, mode, lora_rank
+        self.unet_lr, self.decoder_lr, self.p_truth, self.dropout = unet_lr, decoder_lr, p_truth, dropout
+        self.p_true_meaning = p_true_meaning
+        self.decay, self.sounds, self.optimizer, self.scheduler = average, sounds, optimizer, scheduler
+        self.match_variance = match_variance
+        self.stages: dict = {}
+        self.average: RunningAverage | None = None
+        self._averaged = ExitStack()
+        self._latents: ClipLatents | None = None
+
+    # -- networks ----------------------------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Load the generator, and for a fit the acoustic networks."""
+        data = self.data
+        if not hasattr(self, "maker"):
+            self._check_data(data)
+            if stage == "fit":
+                run = AcousticRun.found(self.acoustic_run, self.experiment, key="model.acoustic_run")
+                self.stages, self._built = run.settings, run.networks(data)
+            dim, n_bands = data.target.shape[1], data.spectrogram.shape[0]
+            self.maker = SoundMaker(self.generator, dim, n_bands=n_bands, duration_s=data.target.duration_s)
+            self._unet = choose_trained(self.maker.diffusion, self.mode, rank=self.lora_rank)
+        super().setup(stage)
+        if stage == "fit":
+            self._freeze()
+        if self.decay is not None and self.average is None and self.subjects:
+            self.average = RunningAverage(self._learning(), self.decay)
+
+    def build(self, data: ClipData, subject: int) -> ToSound:
+        """See `ClipDecoder`."""
+        return self._built[subject]
+
+    def blank(self, state: dict[str, Tensor]) -> ToSound:
+        """See `ClipDecoder`."""
+        return assembled(self.stages, state)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """The subjects, the stages before, and no weights that can be loaded as they were published."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[STAGES] = self.stages
+        for name in self.maker.frozen_names():
+            del checkpoint["state_dict"][f"maker.{name}"]
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Make what the checkpoint's weights go into."""
+        if STAGES not in checkpoint:
+            raise UserError("the checkpoint is not of BrainAudio: it names no stages before. Give one of its own runs.")
+        self.stages = checkpoint[STAGES]
+        super().on_load_checkpoint(checkpoint)
+        self._freeze()
+        if self.decay is not None:
+            self.average = RunningAverage(self._learning(), self.decay).to(self.device)
+        own = self.maker.state_dict()
+        checkpoint["state_dict"] |= {f"maker.{name}": own[name] for name in self.maker.frozen_names()}
+
+    def configure_optimizers(self):
+        """The UNet and the acoustic decoders, each at its own rate."""
+        groups = [] if self.mode == "none" else [("unet", self._unet, self.unet_lr)]
+        if self.decoder_lr is not None:
+            groups.append(("decoder", self._decoders(), self.decoder_lr))
+        optimizer = self.optimizer(parameter_groups(*groups))
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
+    # -- training ----------------------------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Fit the autoencoder where it needs it; encode all clips once; read the out-of-fold predictions."""
+        data = self.data
+        if not self.maker.ready:
+            table, feature = data.splits["train"].table, ClipMel(duration_s=self.maker.duration_s)
+            clips = table.clip_index.unique()
+            mels = feature_values(table, data.stimuli, feature, half=False)[clips].reshape(-1, *feature.shape)
+            self.maker.prepare(data.spectrograms(clips), torch.from_numpy(mels), target_moments(data))
+        self._latents = ClipLatents(self.maker, data)
+        self._meanings = None
+        if self.stages["semantic"]:
+            run = SemanticRun.found(self.stages["semantic_run"], self.experiment)
+            self._meanings = Meanings(*run.out_of_fold(data), self.p_true_meaning)
+        self._once = self._decoded_once(data) if self.decoder_lr is None else None
+        if self.match_variance:
+            self.networks.eval()  # the noise of dropout would be stretched, too
+            if not self.maker.matched:
+                self.maker.match(self._decoded_once(data) if self._once is None else self._once, target_moments(data))
+
+    def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
+        """Mean squared error of the noise."""
+        batch = self.clips(batch)
+        if self._once is None:
+            tokens = self._tokens(batch, None if self._meanings is None else self._meanings.drawn(batch.row))
+        else:
+            tokens = placed(self._once[batch.row], batch)
+        told = torch.rand(len(batch), 1, 1) < self.p_truth
+        told = told.to(self.device, non_blocking=True)
+        tokens = torch.where(told, batch.target, self.maker.stretched(tokens))
+        loss = self._latents.loss(batch, tokens, dropout=self.dropout)
+        loss, n = part_of_mean(loss, batch), sum(batch.shares)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
+        return loss
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: torch.optim.Optimizer,
+        optimizer_closure: Callable[[], Tensor] | None = None,
+    ) -> None:
+        """See Lightning; take the step into the average."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.average is not None:
+            self.average.update()
+
+    def on_validation_epoch_start(self) -> None:
+        """The averages for the weights."""
+        if self._latents is None:  # not in a fit
+            self._latents = ClipLatents(self.maker, self.data)
+        self._put_averages()
+
+    def on_validation_epoch_end(self) -> None:
+        """And back, before a checkpoint is written."""
+        self._averaged.close()
+
+    def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
+        """The same error from decoded and from true tokens, of the same steps and noise each time."""
+        batch = self.clips(batch)
+        decoded = self.maker.stretched(self.network(batch)(*batch.inputs))
+        for name, tokens in (("loss", decoded), ("loss_of_true", batch.target)):
+            generator = torch.Generator().manual_seed(batch_index)
+            loss = self._latents.loss(batch, tokens, dropout=0.0, generator=generator)
+            self.log(f"val/{name}", loss, batch_size=len(batch))
+
+    # -- sound -------------------------------------------------------------------------------------------------------
+
+    def decode(self, batch: ClipBatch) -> Decoded:
+        """See `ClipDecoder`: the tokens, and the spectrogram of AudioMAE's decoder."""
+        network = self.network(batch)
+        check_same_brain(network, self.data, batch.subject)
+        tokens = network(*batch.inputs)
+        return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
+
+    def on_predict_start(self) -> None:
+        """The averages for the weights."""
+        self._put_averages()
+
+    def on_predict_end(self) -> None:
+        """And back."""
+        self._averaged.close()
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    def _check_data(self, data: ClipData) -> None:
+        if not isinstance(data.target, AudioMAETokens):
+            raise UserError(
+                f"BrainAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
+                "of the acoustic stage: n2s.features.AudioMAETokens."
+            )
+        if not isinstance(data.spectrogram, ClipFbank):
+            raise UserError(
+                "BrainAudio needs data.spectrogram: set n2s.features.ClipFbank with the target's duration_s."
+            )
+
+    def _decoders(self) -> list[nn.Parameter]:
+        return [
+            value
+            for network in self.networks
+            for part in (network.tokens, network.decoder)
+            for value in part.parameters()
+        ]
+
+    def _learning(self) -> list[nn.Parameter]:
+        return self._unet + (self._decoders() if self.decoder_lr is not None else [])
+
+    def _freeze(self) -> None:
+        """AudioMAE's decoder has no part in the loss; the acoustic decoders only where they have a rate."""
+        self.networks.requires_grad_(False)
+        if self.decoder_lr is not None:
+            for value in self._decoders():
+                value.requires_grad_(True)
+
+    def _put_averages(self) -> None:
+        if self.average is not None:
+            self._averaged.enter_context(self.average.in_place())
+
+    def _tokens(self, batch: ClipBatch, meaning: Tensor | None) -> Tensor:
+        return self.network(batch)(*batch.inputs, *(() if meaning is None else (placed(meaning, batch),)))
+
+    @torch.no_grad()
+    def _decoded_once(self, data: ClipData) -> Tensor:
+        """(n, n_patch, d) float16 of all training rows."""
+        self.networks.eval()
+        table = data.splits["train"].table
+        found = torch.zeros(len(table), *data.target.shape, dtype=torch.float16)
+        for subject in range(len(data.subjects)):
+            rows = data.splits["train"].rows_of(subject)
+            for some in np.array_split(rows, max(1, len(rows) // 64)):
+                meaning = None if self._meanings is None else self._meanings.predicted[some]
+                found[some] = self._tokens(data.batch("train", some).to(self.device), meaning).half().cpu()
+        return found

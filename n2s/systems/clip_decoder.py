@@ -1,0 +1,190 @@
+"""What the decoders of clips share: a network a subject, and what a test collects."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from n2s.data.batch import Batch
+from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_data import ClipData
+from n2s.data.fmri import FMRIDataModule
+from n2s.data.meg import MEGDataModule
+from n2s.data.meg_clips import MEGClips
+from n2s.errors import UserError
+from n2s.systems.processes import check_strategy
+
+SUBJECTS = "n2s_subjects"  # key of a checkpoint
+
+
+@dataclass
+class Decoded:
+    """What was decoded from some clips: ``feature (b, *shape)``, and where the task makes one ``spectrogram (b, f, t)``.
+
+    ``ceiling (b, f, t)`` is the spectrogram that the true feature would give. ``row`` is the clips' place in the split.
+    ``fine_only`` is the feature as the ablation decodes it that knows no coarse one, where it is to be compared.
+    """
+
+    row: Tensor
+    feature: Tensor
+    spectrogram: Tensor | None = None
+    ceiling: Tensor | None = None
+    fine_only: Tensor | None = None
+
+    def cpu(self) -> "Decoded":
+        """A copy in main memory, without gradients, in float32: NumPy has no bfloat16."""
+        row, *values = (None if value is None else value.detach().cpu() for value in vars(self).values())
+        return Decoded(row, *(None if value is None else value.float() for value in values))
+
+    @classmethod
+    def joined(cls, parts: list["Decoded"]) -> "Decoded":
+        """All parts, by row."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        joined = cls(*(None if column[0] is None else torch.cat(column) for column in columns))
+        order = joined.row.argsort()
+        return cls(*(None if value is None else value[order] for value in vars(joined).values()))
+
+
+class ClipDecoder(LightningModule, ABC):
+    """One network a subject (their voxels differ, and the published models are of single subjects).
+
+    Of MEG and EEG all subjects share one (`n2s.data.meg_clips`), in a single process. Of fMRI several processes share the
+    batches of a fit; what they validate, test and predict each does whole.
+
+    A test leaves ``tested``: what was decoded of all its clips, in their order; and where prompts are to be compared with
+    them ``prompts``: the feature of each, ``(*shape)``, by its name.
+    """
+
+    #: Kinds of data that can be decoded.
+    takes: ClassVar[tuple[type, ...]] = (FMRIDataModule,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clips: MEGClips | None = None
+        self.subjects: list[str] = []
+        self.networks = nn.ModuleList()
+        self.tested: Decoded | None = None
+        self.prompts: dict[str, np.ndarray] = {}
+
+    @abstractmethod
+    def build(self, data: ClipData, subject: int) -> nn.Module:
+        """A new network for a subject of the data; raises a UserError where the data do not fit."""
+
+    @abstractmethod
+    def blank(self, state: dict[str, Tensor]) -> nn.Module:
+        """A network that this state dict, of one that was built, can be loaded into."""
+
+    @abstractmethod
+    def decode(self, batch: ClipBatch) -> Decoded:
+        """What a batch's responses say."""
+
+    @property
+    def data(self) -> ClipData:
+        """The trainer's; windows of MEG as clips."""
+        found = self.trainer.datamodule
+        if not isinstance(found, self.takes):
+            kinds = " or ".join(f"n2s.data.{kind.__name__}" for kind in self.takes)
+            raise UserError(f"{type(self).__name__} decodes clips: data has to be {kinds}.")
+        if not isinstance(found, MEGDataModule):
+            return found
+        if self._clips is None or self._clips.of is not found:
+            self._clips = MEGClips(found)
+        return self._clips
+
+    def clips(self, batch: ClipBatch | Batch) -> ClipBatch:
+        """What the data give to a step; windows of MEG as clips."""
+        if isinstance(batch, ClipBatch):
+            return batch
+        trainer = self.trainer
+        split = "train" if trainer.training else "val" if trainer.validating or trainer.sanity_checking else "test"
+        return self.data.clips(split, batch)
+
+    def setup(self, stage: str) -> None:
+        """Build what is to be trained; what is tested is made from the checkpoint."""
+        data = self.data
+        check_strategy(self)
+        if isinstance(data, MEGClips) and self.trainer.world_size > 1:
+            raise UserError(
+                f"{type(self).__name__} decodes windows of MEG in one process; {self.trainer.world_size} were started. Set "
+                "trainer.devices to 1."
+            )
+        if stage == "fit" and self.trainer.world_size > 1:
+            self.check_shared(data)
+        if stage == "fit" and not self.subjects:
+            self.subjects = list(data.subjects)
+            self.networks = nn.ModuleList(self._built_alike(data, index) for index in range(len(self.subjects)))
+
+    def _built_alike(self, data: ClipData, subject: int) -> nn.Module:
+        """First weights that are a function of the seed and the subject: Lightning seeds several processes once more."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed((torch.initial_seed() + subject) % 2**63)
+            return self.build(data, subject)
+
+    def check_shared(self, data: ClipData) -> None:
+        """Raise a UserError where several processes cannot share the steps of a fit."""
+        if len(data.subjects) > 1 and not self.trainer.strategy._ddp_kwargs.get("find_unused_parameters"):
+            raise UserError(
+                f"{type(self).__name__} has a network a subject, and a step trains one of them: several processes do not "
+                "expect that. Give each job one of data.subjects, or set trainer.strategy to "
+                "ddp_find_unused_parameters_true, which is slower."
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Whose networks they are."""
+        checkpoint[SUBJECTS] = list(self.subjects)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Make the networks of the subjects that the checkpoint has."""
+        if SUBJECTS not in checkpoint:
+            raise UserError(f"the checkpoint is not of {type(self).__name__}: it names no subjects.")
+        if checkpoint[SUBJECTS] != self.subjects:
+            self.subjects, state = list(checkpoint[SUBJECTS]), checkpoint["state_dict"]
+            blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
+            self.networks = nn.ModuleList(blanks).to(self.device)
+
+    @property
+    def experiment(self) -> Path:
+        """The experiment's folder, in which the run lies; those of earlier stages lie beside it."""
+        return Path(self.trainer.default_root_dir).absolute().parent
+
+    def network(self, batch: ClipBatch) -> nn.Module:
+        """The batch's subject's."""
+        name = self.data.subjects[batch.subject]
+        if name not in self.subjects:
+            raise UserError(
+                f"{name} was not trained on; the checkpoint has {', '.join(self.subjects)}. (data.subjects)"
+            )
+        return self.networks[self.subjects.index(name)]
+
+    def on_test_epoch_start(self) -> None:
+        """Nothing is decoded yet."""
+        self._decoded: list[Decoded] = []
+
+    def test_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """Decode."""
+        self._decoded.append(self.decode(self.clips(batch)).cpu())
+
+    def on_test_epoch_end(self) -> None:
+        """Leave ``tested``."""
+        self.tested = Decoded.joined(self._decoded)
+        del self._decoded
+
+    def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
+        """What a batch's responses say."""
+        return self.decode(self.clips(batch))
+
+
+def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries of a state dict below a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def target_moments(data: ClipData) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each number of the target over training clips, in its shape."""
+    mean, deviation = (torch.from_numpy(value).reshape(data.target.shape) for value in data.train_moments("target"))
+    return mean, deviation

@@ -1,0 +1,178 @@
+"""The coarse stage: from voxels to what a clip is about, by ridge regression."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from n2s.data.clip_batch import ClipBatch
+from n2s.data.clip_volumes import CONSTANT
+from n2s.data.fmri import FMRIDataModule
+from n2s.errors import UserError
+from n2s.features.clip_spectrogram import ClipSpectrogram
+from n2s.models.fitted_ridge import FittedRidge
+from n2s.models.ridge import VoxelRidge
+from n2s.paths import written_whole
+from n2s.systems.clip_decoder import ClipDecoder, Decoded
+from n2s.systems.prompts import listed_prompts, semantic_vectors
+
+
+class FMRISemantic(ClipDecoder):
+    """One `VoxelRidge` a subject, to any clip feature: to CLAP it is the paper's semantic decoder.
+
+    It is fitted in one epoch, from all training clips of a subject at once (``data.batch_size: null``,
+    ``trainer.max_epochs: 1``). Both sides are z-scored with the training clips. Predictions of each training clip by a
+    ridge that has not seen its group are kept in the run's folder, ``out_of_fold/<subject>.npz``: the acoustic stage
+    learns from them. With a spectrogram as the target it is the linear baseline.
+
+    Parameters
+    ----------
+    n_voxels
+        Best-correlated voxels for each dimension; 0: all.
+    alpha
+        The penalty; of several, cross-validation by group takes one.
+    n_folds
+        Of that, and of the out-of-fold predictions.
+    out_of_fold
+        Whether to make those.
+    prompts
+        For the map of a test: where prompts lie among the clips. A text (of a target that reads texts, such as CLAP), a
+        sound file, or a table (``.csv``) with a column ``prompt`` of such, as ``n2s predict`` takes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_voxels: int = 500,
+        alpha: float | list[float] = 100.0,
+        n_folds: int = 5,
+        out_of_fold: bool = True,
+        prompts: str | None = None,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        self.n_voxels, self.alpha, self.n_folds, self.out_of_fold = n_voxels, alpha, n_folds, out_of_fold
+        self.given_prompts = prompts
+        self._ridge()  # an impossible option is told at once
+        self._nothing = nn.Parameter(torch.zeros(()))
+
+    def setup(self, stage: str) -> None:
+        """Before a test, hear and read the prompts."""
+        super().setup(stage)
+        if stage == "test" and self.given_prompts is not None:
+            names = listed_prompts(self.given_prompts)
+            self.prompts = dict(zip(names, semantic_vectors(names, self.trainer.datamodule.target), strict=True))
+
+    def build(self, data: FMRIDataModule, subject: int) -> FittedRidge:
+        """See `ClipDecoder`."""
+        found, name = data.n_voxels[subject], data.subjects[subject]
+        if found < self.n_voxels:
+            raise UserError(
+                f"{name} has {found} voxels{'' if data.roi is None else f' in {data.roi}'}, and model.n_voxels asks for "
+                f"{self.n_voxels} of them. Take fewer, or 0 for all, or a larger region."
+            )
+        if data.response.volumes == "stack":
+            raise UserError("FMRISemantic takes one response a clip: set data.volumes to mean.")
+        if data.batch_size is not None:
+            raise UserError(
+                f"FMRISemantic is fitted to all clips of a subject at once; data.batch_size is {data.batch_size}. Set it "
+                "to null."
+            )
+        groups = data.splits["train"].table.group[data.splits["train"].rows_of(subject)].nunique()
+        if (self.out_of_fold or isinstance(self.alpha, Sequence)) and groups < self.n_folds:
+            raise UserError(
+                f"{name} has training clips of {groups} groups, and cross-validation has {self.n_folds} folds "
+                "(model.n_folds). Set fewer; two are the least."
+            )
+        ridge = FittedRidge()
+        ridge.voxel_mean = torch.from_numpy(data.scales[subject].mean)
+        ridge.voxel_deviation = torch.from_numpy(data.scales[subject].deviation)
+        return ridge
+
+    def check_shared(self, data: FMRIDataModule) -> None:
+        """See `ClipDecoder`."""
+        raise UserError(
+            f"FMRISemantic is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the "
+            "fits of many subjects are jobs of their own (data.subjects)."
+        )
+
+    def blank(self, state: dict[str, Tensor]) -> FittedRidge:
+        """See `ClipDecoder`."""
+        return FittedRidge()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One that has nothing to do: Lightning counts its steps, and keeps no checkpoint before the first."""
+        return torch.optim.SGD([self._nothing], lr=0.0)
+
+    @torch.no_grad()
+    def training_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """Fit a subject's ridge."""
+        if self.current_epoch:
+            raise UserError("a ridge is fitted in one epoch: set trainer.max_epochs to 1.")
+        target = batch.target.flatten(1)
+        mean, deviation = target.mean(0), target.std(0)
+        deviation[deviation <= CONSTANT * mean.abs()] = 1
+        scaled, groups = (target - mean) / deviation, batch.group.tolist()
+        with torch.autocast(self.device.type, enabled=False):  # equations are not solved in bfloat16
+            ridge = self._ridge().fit(batch.brain, scaled, groups)
+            self.network(batch).keep(ridge, mean, deviation)
+            if self.out_of_fold:
+                self._keep_out_of_fold(batch, ridge.out_of_fold(batch.brain, scaled, groups), scaled)
+        self.log("train/loss", self._loss(batch), batch_size=len(batch))
+        self.log("train/alpha", ridge.alpha_, batch_size=len(batch))
+        self.optimizers().step()
+
+    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """Mean squared error of the z-scored target: 1 is what the mean of the training clips gives."""
+        if not self.trainer.sanity_checking:  # before the fit there is nothing to check
+            self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch))
+
+    def decode(self, batch: ClipBatch) -> Decoded:
+        """See `ClipDecoder`; a target that is a spectrogram is one."""
+        ridge, data = self.network(batch), self.trainer.datamodule
+        check_same_voxels(ridge, data, batch.subject)
+        feature = ridge.unscaled(ridge(batch.brain)).unflatten(1, data.target.shape)
+        return Decoded(batch.row, feature, feature if isinstance(data.target, ClipSpectrogram) else None)
+
+    def _ridge(self) -> VoxelRidge:
+        return VoxelRidge(self.n_voxels, self.alpha, n_folds=self.n_folds)
+
+    def _loss(self, batch: ClipBatch) -> Tensor:
+        ridge = self.network(batch)
+        scaled = (batch.target.flatten(1) - ridge.target_mean) / ridge.target_deviation
+        return (ridge(batch.brain) - scaled).square().mean()
+
+    def _keep_out_of_fold(self, batch: ClipBatch, predicted: Tensor, true: Tensor) -> None:
+        data = self.trainer.datamodule
+        path = out_of_fold_file(Path(self.trainer.default_root_dir), data.subjects[batch.subject])
+        key = data.splits["train"].table.key.to_numpy()[batch.row.cpu().numpy()].astype(str)
+        with written_whole(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, key=key, predicted=predicted.cpu().numpy(), true=true.cpu().numpy())
+
+
+def out_of_fold_file(run: Path, subject: str) -> Path:
+    """Where a run keeps a subject's out-of-fold predictions: ``key`` (n,) of `ClipSplit.table`, ``predicted`` and ``true`` (n, d)."""
+    return run / "out_of_fold" / f"{subject.replace('/', '_')}.npz"
+
+
+def check_same_voxels(ridge: FittedRidge, data: FMRIDataModule, subject: int) -> None:
+    """Raise a UserError where a ridge was fitted to voxels that are other ones, or that were scaled otherwise, than the data's."""
+    scale, name = data.scales[subject], data.subjects[subject]
+    own = ridge.voxel_mean.cpu().numpy(), ridge.voxel_deviation.cpu().numpy()
+    if len(own[0]) != len(scale.mean):
+        raise UserError(
+            f"{name}: the data have {len(scale.mean)} voxels, and the ridge was fitted to {len(own[0])}. Take the same "
+            "data.roi, or the run's own config.yaml."
+        )
+    alike = [
+        np.allclose(mine, given, rtol=1e-3, atol=1e-6)
+        for mine, given in zip(own, (scale.mean, scale.deviation), strict=True)
+    ]
+    if not all(alike):
+        raise UserError(
+            f"{name}: the voxels' mean or deviation over training clips are not those that the ridge was fitted to. Take "
+            "the same studies, split, lag_s, window_s and roi, or the run's own config.yaml."
+        )

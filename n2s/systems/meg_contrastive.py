@@ -1,0 +1,233 @@
+"""Contrastive decoding: find the stretch of audio that a brain window was recorded with."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from n2s.data.batch import Batch
+from n2s.data.windows import Windows
+from n2s.errors import UserError
+from n2s.losses import ClipLoss
+from n2s.metrics.retrieval import ranks
+from n2s.systems.processes import check_strategy, gathered, part_of_mean
+
+TOP = (1, 5, 10)
+CHUNK = 256  # candidates through a target encoder at once
+
+
+class MEGContrastive(LightningModule):
+    """Train a brain encoder so that its output is most like the features of what was heard.
+
+    Validation and test rank every window's true segment among all unique segments of the split that its subject heard:
+    ``val/top10`` is the share among the first ten. A test leaves ``tested``: the windows (n,) and their scores (n, k).
+
+    Many processes share each training batch, and take the step that one would take with all of it, but for what each draws
+    for itself (dropout) and batch norm, whose statistics are of a process' part unless ``trainer.sync_batchnorm`` is set.
+    Validation and test give the same scores for any number of processes.
+
+    Parameters
+    ----------
+    encoder
+        ``(brain, positions, subject, mask, kind) -> (b, f, t)``. Its subjects and outputs are set from the data.
+    loss
+        Compares estimates with candidates.
+    target_encoder
+        A network on the target's features, trained jointly (`n2s.models.DeepMel`); none for fixed features.
+    context
+        A network over the windows of a sentence (`n2s.models.SentenceContext`); needs ``data.together: sentences``.
+    extra_negatives
+        Further training segments among the candidates of each step, drawn anew.
+    negatives
+        ``all``: the candidates of a step are those of the whole batch, gathered from all processes. ``process``: each
+        process' own part of it, as Défossez 2023 trained on several GPUs.
+    sentence_context
+        Test also with the scores of all windows of a sentence pooled (`n2s.metrics.context`), reported apart.
+    average_listeners
+        Test also with the scores of everybody who heard a segment averaged, reported apart.
+    optimizer
+        Makes the optimizer from the parameters.
+    scheduler
+        Makes a schedule, stepped once an epoch, from the optimizer; none for a constant rate.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        loss: ClipLoss | None = None,
+        target_encoder: nn.Module | None = None,
+        context: nn.Module | None = None,
+        *,
+        extra_negatives: int = 0,
+        negatives: Literal["all", "process"] = "all",
+        sentence_context: bool = False,
+        average_listeners: bool = False,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        if negatives not in ("all", "process"):
+            raise UserError(f"model.negatives is {negatives!r}; expected 'all' or 'process'.")
+        self.encoder = encoder
+        self.target_encoder = target_encoder
+        self.context = context
+        self.extra_negatives, self.negatives = extra_negatives, negatives
+        self.sentence_context, self.average_listeners = sentence_context, average_listeners
+        self.loss = loss if loss is not None else ClipLoss()
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.tested: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector a window."""
+        estimate = self.encoder(batch.brain, batch.positions, batch.subject, batch.mask, batch.kind)
+        if self.context is not None:
+            estimate = self.context(estimate, batch.sentence)
+        return estimate.mean(-1, keepdim=True) if batch.target.shape[-1] == 1 else estimate
+
+    def encode_target(self, target: Tensor) -> Tensor:
+        """(k, f, t) features -> what estimates are compared with."""
+        return target if self.target_encoder is None else self.target_encoder(target)
+
+    def configure_optimizers(self):
+        """See Lightning."""
+        optimizer = self.optimizer(self.parameters())
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
+    def setup(self, stage: str) -> None:
+        """See Lightning."""
+        check_strategy(self)
+
+    def on_fit_start(self) -> None:
+        """Refuse what cannot work."""
+        if self.device.type == "cpu" and any(isinstance(part, nn.SyncBatchNorm) for part in self.modules()):
+            raise UserError(
+                "trainer.sync_batchnorm is true, and torch synchronises batch norm on GPUs only; this fit runs on the CPU. "
+                "Set it to false: each process then normalises by its own part of the batch."
+            )
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """A process' part of the loss, scaled so that the mean over processes is the loss of the whole batch."""
+        loss, n = part_of_mean(self._loss(batch), batch), sum(batch.shares)
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Encode the candidates once an epoch."""
+        if self.trainer.world_size > 1:  # batch norm's running statistics: those that a checkpoint keeps
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
+        self._start("val")
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Loss among the batch; ranks among all segments of the split."""
+        if not len(batch):
+            return
+        self._losses += torch.stack([self._loss(batch).detach().cpu() * len(batch), torch.tensor(float(len(batch)))])
+        self._collect(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/loss``, ``val/top1``, ``val/top5``, ``val/top10``."""
+        total, n = self.trainer.strategy.reduce(self._losses.to(self.device), reduce_op="sum")
+        self.log("val/loss", total / n, prog_bar=True, sync_dist=True)
+        self._finish("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Encode the candidates."""
+        self._start("test")
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Score every window with every segment of the split."""
+        if len(batch):
+            self._collect(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Log ``test/top1`` and so on, and leave ``tested``: the windows and their scores (n, k)."""
+        self.tested = self._finish("test")
+
+    def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The estimated features (b, f, t)."""
+        return self(batch) if len(batch) else batch.target
+
+    def encoded_segments(self, split: str) -> Tensor:
+        """(k, f, t) encoded target of every unique segment of a split, in its order."""
+        targets = self.trainer.datamodule.segment_targets(split).to(self.device)
+        return torch.cat([self.encode_target(chunk) for chunk in targets.split(CHUNK)])
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """The mean over this process' windows, among the candidates of all processes that share the batch."""
+        estimate, candidate, segment = self(batch), self.encode_target(batch.target), batch.segment
+        shared = len(batch.shares) > 1 and self.negatives == "all"
+        shares, rank = (batch.shares, self.global_rank) if shared else ([len(batch)], 0)
+        sizes = shares
+        if self.training and self.extra_negatives:  # each process draws a part of them
+            parts = [len(part) for part in np.array_split(np.arange(self.extra_negatives), len(shares))]
+            sizes = [n + more for n, more in zip(shares, parts, strict=True)]
+            if parts[rank]:
+                more, drawn = self._more_segments(batch, parts[rank])
+                candidate, segment = torch.cat([candidate, more]), torch.cat([segment, drawn])
+        candidates, ids = gathered(self, candidate, sizes), gathered(self, segment, sizes)
+        first = np.cumsum([0, *sizes])
+        of_rank = [np.arange(start, start + n) for start, n in zip(first, shares, strict=False)]
+        if self.loss.symmetric:  # the other direction is among all estimates
+            estimate, rows = gathered(self, estimate, shares), slice(sum(shares[:rank]), sum(shares[: rank + 1]))
+        else:
+            of_rank, rows = of_rank[rank : rank + 1], slice(None)
+        target = torch.from_numpy(np.concatenate(of_rank)).to(ids.device, non_blocking=True)
+        return self.loss(estimate, candidates, target=target, estimate_ids=ids[target], candidate_ids=ids, rows=rows)
+
+    def _more_segments(self, batch: Batch, n: int) -> tuple[Tensor, Tensor]:
+        """(n, f, t) encoded targets of random training segments, and (n,) which they are."""
+        data = self.trainer.datamodule
+        drawn = torch.randint(len(data.windows["train"].first), (n,))
+        targets = data.segment_targets("train", drawn.numpy()).to(batch.target.device)
+        return self.encode_target(targets), drawn.to(batch.segment.device)
+
+    def _start(self, split: str) -> None:
+        self._candidates = self.encoded_segments(split)
+        self._rows: list[tuple[Tensor, Tensor]] = []
+        self._losses = torch.zeros(2)  # their sum over windows, and how many
+
+    def _collect(self, batch: Batch) -> None:
+        self._rows.append((batch.window.cpu(), self.loss.scores(self(batch), self._candidates).float().cpu()))
+
+    def _finish(self, split: str) -> tuple[Tensor, Tensor]:
+        """The windows that were seen on any process, in their order, and their scores."""
+        nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, len(self._candidates))
+        window, scores = (torch.cat(part) for part in zip(nothing, *self._rows, strict=True))
+        if self.trainer.world_size > 1:
+            shares = self.all_gather(torch.tensor(len(window), device=self.device)).tolist()
+            window, scores = (gathered(self, part.to(self.device), shares).cpu() for part in (window, scores))
+        order = window.argsort()
+        window, scores = window[order], scores[order]
+        rank = self._ranks(split, window, scores)
+        for k in TOP:
+            self.log(f"{split}/top{k}", (rank < k).float().mean(), prog_bar=k == 10, sync_dist=True)
+            if split == "val":  # beside it in every dashboard; a test's report has more controls
+                self.log(f"{split}/chance_top{k}", self._chance(split, k), sync_dist=True)
+        del self._candidates, self._rows
+        return window, scores
+
+    def _chance(self, split: str, k: int) -> float:
+        """How often a guess is among the first k, over all windows."""
+        parts = [(len(rows), len(segments)) for rows, segments in _by_subject(self.trainer.datamodule.windows[split])]
+        return sum(n * min(1.0, k / n_segments) for n, n_segments in parts) / sum(n for n, _ in parts)
+
+    def _ranks(self, split: str, window: Tensor, scores: Tensor) -> Tensor:
+        """Of each window's segment, among those that its subject heard."""
+        windows, found = self.trainer.datamodule.windows[split], []
+        for rows, segments in _by_subject(windows):
+            seen = torch.isin(window, torch.from_numpy(rows))
+            true = np.searchsorted(segments, windows.segment[window[seen].numpy()])
+            found.append(ranks(scores[seen][:, torch.from_numpy(segments)], torch.from_numpy(true)))
+        return torch.cat(found)
+
+
+def _by_subject(windows: Windows) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each subject: its windows, and the segments that they are of, which are their candidates; both sorted."""
+    subject = windows.of_interval("subject")
+    rows = [np.flatnonzero(subject == name) for name in dict.fromkeys(subject)]
+    return [(own, np.unique(windows.segment[own])) for own in rows]

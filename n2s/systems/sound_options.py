@@ -1,0 +1,48 @@
+"""What ``n2s predict`` makes of an audio run, and how it is scored."""
+
+from dataclasses import dataclass
+
+from n2s.models.diffusion import Sampler
+
+
+@dataclass(frozen=True)
+class SoundOptions:
+    """Options of ``n2s predict``: they can be given anew without training.
+
+    Parameters
+    ----------
+    sampler
+        From noise to latents; by default `n2s.models.diffusion.DPMSolver` with 25 steps.
+    batch_size
+        Clips sampled at once; none changes by it.
+    methods
+        Only these; by default all.
+    fine_only_run
+        Folder of a run of `n2s.systems.FMRIAcoustic` without the semantic token, or of an experiment: one more method.
+    prompt
+        Replaces what was decoded as the clips' meaning, in a method of its own: a text, in which ``{label}`` stands for
+        the clip's label; a sound file; or a table (``.csv`` with the columns clip, prompt) for single clips.
+    study_prompts
+        One more method: the clips that the study keeps as prompts tell the meaning. A clip gets the mean over those of its
+        label; where there are no labels, of its stimulus.
+    cnn14, vggish
+        Files of weights or their folders, for FD and KL, and for FAD.
+    clap
+        Hugging Face id or local folder, for the CLAP score.
+    page_clips
+        Clips on the listening page, evenly taken from all.
+    stitch
+        Also join each story's clips, cross-faded: ``predictions/stitched``; see `n2s.report.write_stitched`.
+    """
+
+    sampler: Sampler | None = None
+    batch_size: int = 8
+    methods: list[str] | None = None
+    fine_only_run: str | None = None
+    prompt: str | None = None
+    study_prompts: bool = False
+    cnn14: str | None = None
+    vggish: str | None = None
+    clap: str | None = None
+    page_clips: int = 20
+    stitch: bool = False

@@ -1,0 +1,84 @@
+"""What a run adds to a recipe's Trainer: places for its checkpoints and logs, seeds, the record."""
+
+import os
+import sys
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+from urllib.parse import urlparse
+
+from jsonargparse import Namespace
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger, WandbLogger
+
+from n2s.config_classes import as_list, entries
+from n2s.training.checkpoints import BestCheckpoint, LastCheckpoint
+from n2s.training.choose import Choice
+from n2s.training.continuation import Continuation
+from n2s.training.finite_loss import FiniteLoss
+from n2s.training.metrics_csv import MetricsCSV
+from n2s.training.run_record import RunRecord
+from n2s.training.signals import StopSignals
+from n2s.training.throughput import Throughput
+
+
+def place(trainer: Namespace, choice: Choice) -> None:
+    """Put the run's folder into a Trainer's config.
+
+    A recipe's ModelCheckpoint says what is best; its folder, and its name ``best.ckpt``, are set here unless it has
+    its own. A WandbLogger gets the folder and the run's fixed id, so that a continued run continues there too.
+    """
+    trainer.default_root_dir = choice.folder
+    for entry in entries(trainer.callbacks, ModelCheckpoint):
+        args = entry.init_args
+        if not args.get("dirpath"):
+            args.dirpath = choice.folder
+        if args.get("monitor") and not args.get("filename"):
+            args.filename, args.enable_version_counter = "best", False
+    for entry in entries(trainer.logger, WandbLogger):
+        never_ask_to_log_in()
+        args = entry.init_args
+        args.save_dir, args.id = choice.folder, choice.id
+        args.name = args.get("name") or choice.run.name
+
+
+def never_ask_to_log_in() -> None:
+    """Set ``WANDB_MODE`` to offline where there is no key: W&B would stop and ask. It can be synced at any time."""
+    if "WANDB_MODE" in os.environ or os.environ.get("WANDB_API_KEY"):
+        return
+    host = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname
+    file = Path(os.environ.get("NETRC") or Path.home() / ("_netrc" if sys.platform == "win32" else ".netrc"))
+    try:
+        known = file.is_file() and netrc(file).authenticators(host) is not None
+    except NetrcParseError:
+        known = False
+    if not known:
+        os.environ["WANDB_MODE"] = "offline"
+
+
+def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: StopSignals) -> list[Callback]:
+    """The record of a fit and the checkpoints that it must have, beside those of the recipe.
+
+    Parameters
+    ----------
+    given
+        The recipe's.
+    choice
+        The run.
+    config
+        The complete config, as plain types.
+    signals
+        By which the fit may be asked to stop.
+    """
+    folder = choice.run.folder
+    found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation(folder), Throughput()]
+    if config["trainer"]["enable_checkpointing"] is False:
+        return found
+    if not any(isinstance(one, ModelCheckpoint) and one.filename == "best" for one in given):
+        found.append(BestCheckpoint(folder))
+    return [*found, LastCheckpoint(folder, minutes=config.get("checkpoint_minutes"), signals=signals)]
+
+
+def loggers(given: object, path: Path) -> list[Logger]:
+    """The recipe's loggers, and a CSV file: always, and last, so that ``trainer.logger`` is the recipe's."""
+    return [*(logger for logger in as_list(given) if not isinstance(logger, bool)), MetricsCSV(path)]

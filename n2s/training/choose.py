@@ -1,0 +1,151 @@
+"""Which run a fit continues or starts."""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from n2s.errors import UserError, nearest
+from n2s.training.run import Run, differences, originals
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a command will do, in plain types: the run's folder, the checkpoint to load, the run's id, how to say it."""
+
+    folder: str
+    checkpoint: str | None
+    id: str
+    new: bool
+    message: str
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return Run(Path(self.folder))
+
+
+def choose_to_train(
+    experiment: Path, settings: dict, *, fresh: bool = False, name: str | None = None, job: str | None = None
+) -> Choice:
+    """The run that a fit goes into.
+
+    The newest unfinished run with the same settings is continued from its last checkpoint, unless another process
+    trains it now; else a new one is started. A finished run is never touched.
+
+    Parameters
+    ----------
+    experiment
+        The experiment's folder.
+    settings
+        As `n2s.training.settings_of` gives them.
+    fresh
+        Start a new run in any case.
+    name
+        The run to continue or start, by the user's wish (``N2S_RUN``).
+    job
+        What a new run is called by a cluster: its job id.
+
+    Raises
+    ------
+    UserError
+        The named run is finished, in use, or has other settings; or the checkpoint to start from does not exist.
+    """
+    if settings["started_from"] is not None:
+        check_exists(Path(settings["started_from"]))
+    if name is not None:
+        return _choose_named(Run(experiment / plain_name(name, "N2S_RUN")), settings, fresh=fresh)
+    unfinished = [run for run in originals(experiment) if not run.finished]
+    for run in unfinished:
+        if not fresh and run.settings() == settings and not run.in_use():
+            return _continued(run, settings)
+    return started(free_folder(experiment, settings, job), settings, _why_new(unfinished, settings, fresh=fresh))
+
+
+def plain_name(name: str, where: str) -> str:
+    """``name`` if it can be a folder's."""
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UserError(f"{where}={name!r} must be a plain folder name, without '/' and not starting with a dot.")
+    return name
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first four, and how many more."""
+    first = list(names)
+    return ", ".join(first[:4]) + (f" and {len(first) - 4} more" if len(first) > 4 else "")
+
+
+def shown(path: Path) -> str:
+    """Relative to the current folder where it lies below it."""
+    absolute, here = path.absolute(), Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
+
+
+def check_exists(path: Path) -> None:
+    """A UserError where a given checkpoint is no file."""
+    if not path.is_file():
+        siblings = [other.name for other in path.parent.glob("*.ckpt")]
+        raise UserError(f"--ckpt_path {path}: no such file.{nearest(path.name, siblings)}")
+
+
+def _choose_named(run: Run, settings: dict, *, fresh: bool) -> Choice:
+    if not run.exists():
+        if run.folder.exists():
+            raise UserError(f"N2S_RUN={run.name}: {run.folder} exists and is not a run. Choose another name.")
+        return started(run.folder, settings, "named by N2S_RUN")
+    if fresh or run.finished:
+        why = "--fresh never writes into an existing run" if fresh else "it is finished, and is not touched again"
+        raise UserError(f"N2S_RUN={run.name}: {run.folder} exists; {why}. Choose another name.")
+    if run.settings() != settings:
+        keys = listed(differences(settings, run.settings()))
+        raise UserError(
+            f"N2S_RUN={run.name}: {run.folder} was started with other settings: {keys}. Choose another name."
+        )
+    if run.in_use():
+        raise UserError(
+            f"N2S_RUN={run.name}: another process trains in {run.folder} now. Wait, or choose another name."
+        )
+    return _continued(run, settings)
+
+
+def _continued(run: Run, settings: dict) -> Choice:
+    checkpoint = str(run.last.absolute()) if run.last.is_file() else settings["started_from"]
+    where = "from last.ckpt" if run.last.is_file() else "from its start: no epoch was complete"
+    message = f"run: {shown(run.folder)} (continues {where})"
+    return Choice(str(run.folder.absolute()), checkpoint, run.read()["id"], False, message)
+
+
+def started(folder: Path, settings: dict, why: str) -> Choice:
+    """A new run."""
+    message = f"run: {shown(folder)} (new{why and '; '}{why})"
+    return Choice(str(folder.absolute()), settings["started_from"], _run_id(), True, message)
+
+
+def _run_id() -> str:
+    """Of a new run; in a W&B sweep the one that its agent gave, which W&B takes whatever else it is told."""
+    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+    return given or uuid.uuid4().hex[:12]
+
+
+def _why_new(unfinished: list[Run], settings: dict, *, fresh: bool) -> str:
+    if fresh or not unfinished:
+        return "--fresh" if fresh else ""
+    newest = unfinished[0]
+    if newest.settings() == settings:
+        return f"{newest.name} is being trained by another process"
+    return f"the unfinished {newest.name} has other settings: {listed(differences(settings, newest.settings()))}"
+
+
+def free_folder(experiment: Path, settings: dict, job: str | None) -> Path:
+    """A name that no folder has yet: the job's id, else the time in UTC and a hash of the settings."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:8]
+    stem = job or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{digest}"
+    folder, count = experiment / stem, 1
+    while folder.exists():
+        count += 1
+        folder = experiment / f"{stem}_{count}"
+    return folder

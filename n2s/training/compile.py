@@ -1,0 +1,35 @@
+"""torch.compile for the networks of a recipe, as an option of its Trainer."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from n2s.errors import UserError, nearest
+
+NETWORKS = ("encoder", "target_encoder", "maker.diffusion.unet")  # of MEGContrastive, and of BrainAudio
+
+
+class Compile(Callback):
+    """Compile networks as a fit begins: ``--trainer.callbacks+ n2s.training.Compile``. The first steps take longer.
+
+    The names of weights stay as they are, so checkpoints fit runs without it. On a GPU it joins normalisation,
+    activations and gates into few kernels. Numbers differ a little from those without it, as other orders of sums do.
+
+    Parameters
+    ----------
+    networks
+        Names within the model; by default those of `NETWORKS` that it has.
+    dynamic
+        Compile once for all batch sizes; None: for the first one, and for all where another comes.
+    """
+
+    def __init__(self, networks: list[str] | None = None, dynamic: bool | None = None):
+        self.networks, self.dynamic = networks, dynamic
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning: the networks are on their device."""
+        known = dict(pl_module.named_modules())
+        for name in [one for one in NETWORKS if one in known] if self.networks is None else self.networks:
+            if name not in known:
+                raise UserError(
+                    f"Compile: {type(pl_module).__name__} has no network '{name}'.{nearest(name, list(known), 5)}"
+                )
+            known[name].compile(dynamic=self.dynamic)
