@@ -18,7 +18,7 @@ import numpy as np
 
 from n2s.metrics.clip_evaluation import ClipScores
 from n2s.metrics.clip_result import ClipResult
-from n2s.report.fmri_figures import correlation_quartiles
+from n2s.systems.clips.figures import correlation_quartiles
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 STAGES = {

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from n2s.training.predictions import write_manifest
+from n2s.listening.manifest import write_manifest
 
 RATE, METHODS = 16_000, ("coarse_to_fine", "exchanged")
 TEXT = 'she said "</script><b>stop</b>", & left'

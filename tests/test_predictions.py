@@ -7,7 +7,7 @@ import pytest
 from listening import METHODS, TEXT, write_sounds
 
 from n2s.errors import UserError
-from n2s.training.predictions import read_manifest, write_manifest
+from n2s.listening.manifest import read_manifest, write_manifest
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from n2s.cli.parser import Parser, quieten
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
-from n2s.report.write_clips import WriteClips
-from n2s.report.write_sounds import WriteSounds
-from n2s.report.write_test import WriteTest
+from n2s.systems.clips.write_clips import WriteClips
+from n2s.systems.contrastive.write_test import WriteTest
+from n2s.systems.sound.write_sounds import WriteSounds
 from n2s.training.agree import agree, process_rank
 from n2s.training.attach import fit_callbacks, loggers, place
 from n2s.training.checkpoints import AtomicCheckpointIO

@@ -53,8 +53,8 @@ def evaluate(
     """
     from rich.console import Console
 
-    from n2s.report.sound_claims import claims_text
-    from n2s.report.sound_evaluation import evaluate_sounds, write_metrics
+    from n2s.evaluation.folders import evaluate_sounds, write_metrics
+    from n2s.evaluation.sound_claims import claims_text
 
     if reference is None or generated is None:
         raise UserError("name both folders: n2s evaluate --reference DIR --generated DIR.")

@@ -18,8 +18,8 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
         The largest page, MB. Sounds are lossless (FLAC) where they fit, compressed (Ogg Vorbis) otherwise.
     """
     from n2s.errors import UserError
-    from n2s.report.listening_page import evenly, write_listening_page
-    from n2s.training.predictions import STIMULUS, read_manifest
+    from n2s.listening.manifest import STIMULUS, read_manifest
+    from n2s.listening.page import evenly, write_listening_page
 
     if max_clips is not None and max_clips < 1:
         raise UserError(f"--max_clips {max_clips}; expected at least 1.")

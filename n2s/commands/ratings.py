@@ -21,10 +21,10 @@ def ratings(files: list[Path], key: Path | None = None, out: Path = Path("rating
     """
     import json
 
+    from n2s.listening.rating_figures import rating_means
+    from n2s.listening.rating_report import read_ratings
     from n2s.metrics.ratings import summarize_ratings
     from n2s.paths import written_whole
-    from n2s.report.rating_figures import rating_means
-    from n2s.report.ratings import read_ratings
 
     if out.is_file():
         raise UserError(f"--out {out} is a file; expected a folder, which is made if it is not there.")

@@ -13,8 +13,8 @@ def report(run: Path) -> None:
     """
     from n2s.errors import UserError
     from n2s.report import write_report
-    from n2s.report.fmri_html import write_clip_report
-    from n2s.report.sound_html import write_sound_report
+    from n2s.systems.clips.fmri_html import write_clip_report
+    from n2s.systems.sound.sound_html import write_sound_report
 
     if not run.is_dir():
         raise UserError(f"{run}: no such folder. Expected a run's folder: checkpoints/<experiment>/<run>.")

@@ -93,7 +93,7 @@ class Studies:
         all
             Compare every recording, not the first alone.
         """
-        from n2s.report.check_study import check_study
+        from n2s.checks.study import check_study
 
         if root is None:
             raise UserError("say where the data set lies: --root FOLDER.")

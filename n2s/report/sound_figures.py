@@ -121,7 +121,7 @@ def method_scores(methods: Mapping[str, Mapping[str, dict]], what: str) -> Drawi
     Parameters
     ----------
     methods
-        Scores by method, as `n2s.report.sound_scores.score_sounds` gives them.
+        Scores by method, as `n2s.evaluation.sound_scores.score_sounds` gives them.
     what
         The bars and their intervals are, for the caption.
     """

@@ -1,10 +1,10 @@
 """LightningModules, one per system."""
 
-from n2s.systems.brain_audio import BrainAudio
-from n2s.systems.fmri_acoustic import FMRIAcoustic
-from n2s.systems.fmri_mel import FMRIMel
-from n2s.systems.fmri_semantic import FMRISemantic
-from n2s.systems.meg_acoustic import MEGAcoustic
-from n2s.systems.meg_contrastive import MEGContrastive
+from n2s.systems.clips.fmri_acoustic import FMRIAcoustic
+from n2s.systems.clips.meg_acoustic import MEGAcoustic
+from n2s.systems.clips.semantic import FMRISemantic
+from n2s.systems.clips.spectrogram import FMRIMel
+from n2s.systems.contrastive.task import MEGContrastive
+from n2s.systems.sound.task import BrainAudio
 
 __all__ = ["BrainAudio", "FMRIAcoustic", "FMRIMel", "FMRISemantic", "MEGAcoustic", "MEGContrastive"]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from n2s.errors import UserError
-from n2s.report.ratings import COLUMNS, read_ratings
+from n2s.listening.rating_report import COLUMNS, read_ratings
 
 NAMES = {"QXZ": "coarse_to_fine", "BCD": "fine"}
 CLIPS = ("a", "b", "c")

@@ -11,8 +11,8 @@ from n2s.data.loader import WindowSampler
 from n2s.features import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, SentenceContext
-from n2s.report.write_test import WriteTest
 from n2s.systems import MEGContrastive
+from n2s.systems.contrastive.write_test import WriteTest
 from tests.tiny import TinyStudy
 
 

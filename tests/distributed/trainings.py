@@ -23,8 +23,8 @@ from n2s.features import ClipFbank
 from n2s.features.ready import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, DeepMel, MelMLP
-from n2s.report.write_test import WriteTest
 from n2s.systems import FMRIMel, MEGContrastive
+from n2s.systems.contrastive.write_test import WriteTest
 
 N, F, T = 11, 3, 4  # windows of the tables (no multiple of 2 or 4), features, samples
 

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from n2s.evaluation.networks import Heard
+from n2s.evaluation.sound_scores import score_sounds
 from n2s.metrics import identification, kl_divergence
 from n2s.metrics.clip_evaluation import ClipScores
 from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.clip_scores import Units
-from n2s.report.sound_networks import Heard
-from n2s.report.sound_scores import score_sounds
 
 K = 24
 

@@ -6,7 +6,7 @@ import pytest
 from n2s.metrics.clip_scores import exchanged
 from n2s.metrics.feature_correlation import feature_correlations
 from n2s.metrics.identification import Choice, identification_ranks, n_way_accuracy
-from n2s.report.fmri_figures import correlation_quartiles, identification_curves
+from n2s.systems.clips.figures import correlation_quartiles, identification_curves
 
 SUBJECT = np.repeat(["sim/s1", "sim/s2"], 60)
 TARGET = np.tile(np.arange(60), 2)

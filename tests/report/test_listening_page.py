@@ -12,8 +12,8 @@ import soundfile
 from listening import METHODS, RATE, TEXT, content_of, write_sounds
 
 from n2s.errors import UserError
-from n2s.report.listening_page import _codes, evenly, write_listening_page
-from n2s.training.predictions import read_manifest, write_manifest
+from n2s.listening.manifest import read_manifest, write_manifest
+from n2s.listening.page import _codes, evenly, write_listening_page
 
 
 def sound_of(uri: str) -> tuple[np.ndarray, int]:

@@ -9,8 +9,8 @@ import pytest
 from chromium import PROGRAMS, Browser, find_browser
 from listening import METHODS, TEXT, content_of, write_sounds
 
-from n2s.report.listening_page import write_listening_page
-from n2s.training.predictions import read_manifest
+from n2s.listening.manifest import read_manifest
+from n2s.listening.page import write_listening_page
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pandas as pd
 from n2s.metrics.clip_evaluation import ClipScores
 from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.semantic import tsne
-from n2s.report.semantic_map import semantic_drawing, semantic_map
+from n2s.systems.clips.semantic_map import semantic_drawing, semantic_map
 
 
 def groups_of(axes) -> dict:

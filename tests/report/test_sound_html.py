@@ -14,12 +14,12 @@ from planted import planted_result, planted_run
 
 from n2s.commands.report import report
 from n2s.errors import UserError
-from n2s.report.method_scores import chosen_networks, over_subjects, score_methods
+from n2s.listening.manifest import write_manifest
 from n2s.report.sound_figures import RANGE_DB, decibels, method_scores
-from n2s.report.sound_html import N_CLIPS, read_sounds, sounds_shown, write_sound_report
 from n2s.report.wandb import log_shown
-from n2s.systems.sound_options import SoundOptions
-from n2s.training.predictions import write_manifest
+from n2s.systems.sound.method_scores import chosen_networks, over_subjects, score_methods
+from n2s.systems.sound.options import SoundOptions
+from n2s.systems.sound.sound_html import N_CLIPS, read_sounds, sounds_shown, write_sound_report
 
 RATE, N = 16_000, 6
 METHODS = ("coarse_to_fine", "shuffled")

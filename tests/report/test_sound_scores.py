@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from n2s.evaluation.networks import Heard
+from n2s.evaluation.sound_claims import claims_text, sound_claims
+from n2s.evaluation.sound_scores import by_clip, score_sounds
 from n2s.metrics import frechet_distance, mel_pcc
 from n2s.metrics.clip_scores import Units
-from n2s.report.sound_claims import claims_text, sound_claims
-from n2s.report.sound_networks import Heard
-from n2s.report.sound_scores import by_clip, score_sounds
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from n2s.errors import UserError
-from n2s.report.sound_units import sound_units
+from n2s.evaluation.units import sound_units
 
 CLIPS = [f"clip_{i}" for i in range(8)]
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from n2s.report.write_stitched import clear_stitched, write_stitched
-from n2s.training.predictions import read_manifest, write_manifest
+from n2s.listening.manifest import read_manifest, write_manifest
+from n2s.systems.sound.stitching import clear_stitched, write_stitched
 
 SFREQ = 16000
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from n2s.report.run_figures import throughput_curves
-from n2s.report.voxel_figures import VIEWS, VoxelWeights, read_voxels, voxel_maps, write_voxels
+from n2s.systems.clips.voxel_figures import VIEWS, VoxelWeights, read_voxels, voxel_maps, write_voxels
 
 
 @pytest.fixture

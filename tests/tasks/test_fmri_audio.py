@@ -16,19 +16,19 @@ from tiny_fmri import LAG_S, TinyFMRI
 
 from n2s.data import FMRIDataModule
 from n2s.errors import UserError
+from n2s.evaluation.folders import evaluate_sounds
 from n2s.features import MelStatistics, TinyClap, UntrainedAudioMAETokens
+from n2s.listening.manifest import read_manifest
 from n2s.models.diffusion import save_audioldm2, small_audioldm2
 from n2s.models.mel_map import MelMap
 from n2s.models.sound_generator import PretrainedAudioLDM2, SmallAudioLDM2
 from n2s.models.sound_maker import SoundMaker
-from n2s.report.sound_evaluation import evaluate_sounds
-from n2s.report.sound_html import sounds_shown
-from n2s.report.sound_methods import SoundMethods
 from n2s.studies.study import Stimulus
 from n2s.systems import BrainAudio
-from n2s.systems.acoustic_stage import AcousticRun
-from n2s.systems.prompts import read_prompts, semantic_vectors
-from n2s.training.predictions import read_manifest
+from n2s.systems.clips.acoustic_stage import AcousticRun
+from n2s.systems.sound.methods import SoundMethods
+from n2s.systems.sound.prompts import read_prompts, semantic_vectors
+from n2s.systems.sound.sound_html import sounds_shown
 
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}

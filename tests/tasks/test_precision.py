@@ -11,7 +11,7 @@ from fmri_runs import newest
 
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.voxel_ridge import VoxelRidge
-from n2s.systems.clip_decoder import Decoded
+from n2s.systems.clips.decoder import Decoded
 
 BF16 = ("--trainer.precision", "bf16-mixed")
 AUDIO = {

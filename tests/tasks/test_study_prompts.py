@@ -8,7 +8,7 @@ from n2s.data import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features import MelStatistics
 from n2s.studies.study import Stimulus
-from n2s.systems.prompts import mean_vectors, read_prompts, study_prompts
+from n2s.systems.sound.prompts import mean_vectors, read_prompts, study_prompts
 
 
 def made(root, *, labels=True):

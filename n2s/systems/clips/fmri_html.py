@@ -14,19 +14,19 @@ from n2s.metrics.clip_summary import clip_columns, clip_headline, clip_notes, cl
 from n2s.metrics.identification import similarities
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
-from n2s.report.fmri_figures import (
+from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, heard_html, origin_html
+from n2s.report.listen import Retrieved, retrieved_segments
+from n2s.report.run_folder import curves, read_json, run_shown
+from n2s.report.shown import Shown, heard_sounds, heard_table, means
+from n2s.report.sound_figures import heard_spectrograms
+from n2s.systems.clips.figures import (
     correlation_quartiles,
     decoded_spectrograms,
     identification_by_subject,
     identification_curves,
 )
-from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, heard_html, origin_html
-from n2s.report.listen import Retrieved, retrieved_segments
-from n2s.report.run_folder import curves, read_json, run_shown
-from n2s.report.semantic_map import semantic_drawing
-from n2s.report.shown import Shown, heard_sounds, heard_table, means
-from n2s.report.sound_figures import heard_spectrograms
-from n2s.report.voxel_figures import read_voxels, voxel_maps
+from n2s.systems.clips.semantic_map import semantic_drawing
+from n2s.systems.clips.voxel_figures import read_voxels, voxel_maps
 
 
 def write_clip_report(run_dir: Path) -> Path:

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.progress import track
 
+from n2s.checks.page import against, write_page
 from n2s.errors import UserError
-from n2s.report.check_page import against, write_page
 from n2s.studies.fmri import Bold, FMRIStudy, clip_table
 from n2s.studies.readers.clips import count_samples
 from n2s.studies.study import Recording

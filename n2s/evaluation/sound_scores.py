@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from n2s.errors import UserError
+from n2s.evaluation.networks import NETWORKS, Heard
 from n2s.metrics.claims import ahead_of_nothing
 from n2s.metrics.clip_scores import Units, exchanged, mean_over, summarize_clips, value_of
 from n2s.metrics.divergence import clip_divergences
@@ -13,7 +14,6 @@ from n2s.metrics.identification import Choice, n_way_accuracy
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
-from n2s.report.sound_networks import NETWORKS, Heard
 
 N_PERMUTATIONS = 200
 

@@ -7,7 +7,7 @@ import numpy as np
 from n2s.metrics.clip_evaluation import ClipScores
 from n2s.metrics.semantic import tsne
 from n2s.report.figures import Drawing, blank_panels
-from n2s.report.fmri_figures import PALETTE
+from n2s.systems.clips.figures import PALETTE
 
 _MARKERS = "osD^vP*<>"
 _MOST_NAMES = 12  # prompts that are numbered, and named in the caption

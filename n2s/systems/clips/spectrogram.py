@@ -10,8 +10,8 @@ from n2s.data.clip_batch import ClipBatch
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
-from n2s.systems.clip_decoder import ClipDecoder, Decoded, target_moments
-from n2s.systems.fmri_semantic import check_same_voxels
+from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
+from n2s.systems.clips.semantic import check_same_voxels
 from n2s.systems.processes import part_of_mean
 
 

@@ -14,15 +14,15 @@ from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
 from n2s.features.feature import ClipFeature
+from n2s.listening.manifest import STIMULUS
 from n2s.metrics.clip_scores import exchanged, independent_units
 from n2s.metrics.identification import similarities
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
-from n2s.systems.acoustic_stage import AcousticRun, fine_only_networks, object_of
-from n2s.systems.brain_audio import BrainAudio
-from n2s.systems.clip_decoder import Decoded
-from n2s.systems.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
-from n2s.training.predictions import STIMULUS
+from n2s.systems.clips.acoustic_stage import AcousticRun, fine_only_networks, object_of
+from n2s.systems.clips.decoder import Decoded
+from n2s.systems.sound.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
+from n2s.systems.sound.task import BrainAudio
 from n2s.training.run import Run
 
 #: Method: what it is, in the order of the table.

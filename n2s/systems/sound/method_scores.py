@@ -1,4 +1,4 @@
-"""Every method of an audio run in one table: the scores of `n2s.report.sound_scores`, subject by subject."""
+"""Every method of an audio run in one table: the scores of `n2s.evaluation.sound_scores`, subject by subject."""
 
 import re
 from dataclasses import replace
@@ -9,20 +9,20 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from n2s.evaluation.networks import Heard, Networks, hear
+from n2s.evaluation.pairs import SFREQ, Sounds
+from n2s.evaluation.sound_claims import claims_text, sound_claims
+from n2s.evaluation.sound_scores import SCORES, absent, score_sounds
+from n2s.evaluation.units import sound_units, units_of
 from n2s.features.audio import read_audio
 from n2s.features.feature import ClipFeature
+from n2s.listening.manifest import STIMULUS, read_manifest
 from n2s.metrics.claims import probability
 from n2s.metrics.clip_scores import Units, same_for_all
 from n2s.metrics.intervals import t_interval
-from n2s.report.sound_claims import claims_text, sound_claims
-from n2s.report.sound_methods import METHODS
-from n2s.report.sound_networks import Heard, Networks, hear
-from n2s.report.sound_pairs import SFREQ, Sounds
-from n2s.report.sound_scores import SCORES, absent, score_sounds
-from n2s.report.sound_units import sound_units, units_of
 from n2s.studies.study import Stimulus
-from n2s.systems.sound_options import SoundOptions
-from n2s.training.predictions import STIMULUS, read_manifest
+from n2s.systems.sound.methods import METHODS
+from n2s.systems.sound.options import SoundOptions
 
 N_WAYS = (2, 5, 10, 50)
 

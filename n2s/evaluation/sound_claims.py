@@ -12,7 +12,7 @@ def sound_claims(scores: dict[str, dict]) -> dict[str, dict]:
     Parameters
     ----------
     scores
-        What `n2s.report.sound_scores.score_sounds` gives.
+        What `n2s.evaluation.sound_scores.score_sounds` gives.
     """
     tested = {}
     for name, one in scores.items():

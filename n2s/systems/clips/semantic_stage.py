@@ -11,8 +11,8 @@ from torch import Tensor
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.systems.clip_decoder import SUBJECTS, part_of
-from n2s.systems.fmri_semantic import check_same_voxels, out_of_fold_file
+from n2s.systems.clips.decoder import SUBJECTS, part_of
+from n2s.systems.clips.semantic import check_same_voxels, out_of_fold_file
 from n2s.training.experiments import trained_run
 from n2s.training.run import Run
 

@@ -10,7 +10,7 @@ from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
-from n2s.systems.clip_decoder import ClipDecoder, Decoded
+from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.processes import part_of_mean
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from rich.console import Console
 
+from n2s.evaluation.networks import Networks, hear
+from n2s.evaluation.pairs import SFREQ, Sounds, read_together, same_sounds
+from n2s.evaluation.sound_claims import sound_claims
+from n2s.evaluation.sound_scores import absent, score_sounds
+from n2s.evaluation.units import sound_units
 from n2s.metrics.clip_scores import Units
 from n2s.models import cnn14 as cnn14_model
 from n2s.models import vggish as vggish_model
 from n2s.models.weights import find_weights
 from n2s.paths import written_whole
-from n2s.report.sound_claims import sound_claims
-from n2s.report.sound_networks import Networks, hear
-from n2s.report.sound_pairs import SFREQ, Sounds, read_together, same_sounds
-from n2s.report.sound_scores import absent, score_sounds
-from n2s.report.sound_units import sound_units
 
 N_WAYS = (2, 5, 10, 50)
 
@@ -39,7 +39,7 @@ def evaluate_sounds(
     Parameters
     ----------
     reference, generated, ceiling
-        Folders; see `n2s.report.sound_pairs.read_together`.
+        Folders; see `n2s.evaluation.pairs.read_together`.
     cnn14, vggish
         Files of weights or their folders; scores that need one that is not given are absent.
     clap
@@ -47,7 +47,7 @@ def evaluate_sounds(
     n_ways
         Of identification; by default 2, 5, 10 and 50, as far as there are clips.
     stimulus
-        Which clips are of one stimulus: see `n2s.report.sound_units.sound_units`.
+        Which clips are of one stimulus: see `n2s.evaluation.units.sound_units`.
     seed
         Of the exchanges.
     console
@@ -56,7 +56,7 @@ def evaluate_sounds(
     Returns
     -------
     Plain JSON types: ``reference``, ``generated``, ``ceiling`` (folders), ``n_clips``, ``networks`` (what was used, by
-    hash), ``scores`` (see `n2s.report.sound_scores.score_sounds`), ``absent`` (why, by the name of the network),
+    hash), ``scores`` (see `n2s.evaluation.sound_scores.score_sounds`), ``absent`` (why, by the name of the network),
     ``claims`` (how far what is decoded is better than exchanged sounds, and whether that may be said after the correction
     for so many tests), ``intervals`` and ``notes`` in words, ``n_units`` (how many of what is independent) and ``seed``.
 

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, reading
+from n2s.evaluation.sound_claims import claims_text
 from n2s.features.audio import read_audio
+from n2s.listening.manifest import STIMULUS, read_manifest
+from n2s.listening.page import evenly
 from n2s.models.diffusion.spectrogram import SFREQ
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, origin_html
 from n2s.report.listen import player
-from n2s.report.listening_page import evenly
 from n2s.report.run_folder import curves, read_json, run_shown
 from n2s.report.shown import Shown, Sound
-from n2s.report.sound_claims import claims_text
 from n2s.report.sound_figures import method_scores, true_and_decoded
-from n2s.training.predictions import STIMULUS, read_manifest
 
 MADE = "what `n2s predict` wrote", "Run it again."
 N_CLIPS = 4  # of each subject, to be seen and heard
@@ -129,7 +129,7 @@ def sounds_shown(run_dir: Path) -> list[Shown]:
 
 
 def read_sounds(folder: Path) -> tuple[list[SubjectSounds], dict]:
-    """Each subject's sounds and scores, and all of ``metrics.json``: what `n2s.report.method_scores` wrote."""
+    """Each subject's sounds and scores, and all of ``metrics.json``: what `n2s.systems.sound.method_scores` wrote."""
     file = folder / "metrics.json"
     if not file.is_file():
         raise UserError(f"{folder}: no sounds with scores: it has no metrics.json. Run `n2s predict` first.")

@@ -11,11 +11,11 @@ from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.systems.acoustic import AcousticStage
-from n2s.systems.acoustic_stage import fine_only_networks
-from n2s.systems.clip_decoder import Decoded, target_moments
-from n2s.systems.fmri_semantic import check_same_voxels
-from n2s.systems.semantic_stage import SEMANTIC_RUN, Meanings, SemanticRun
+from n2s.systems.clips.acoustic import AcousticStage
+from n2s.systems.clips.acoustic_stage import fine_only_networks
+from n2s.systems.clips.decoder import Decoded, target_moments
+from n2s.systems.clips.semantic import check_same_voxels
+from n2s.systems.clips.semantic_stage import SEMANTIC_RUN, Meanings, SemanticRun
 
 
 class FMRIAcoustic(AcousticStage):

@@ -17,18 +17,18 @@ from rich.progress import track
 
 from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
+from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
+from n2s.listening.page import evenly, write_listening_page
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
-from n2s.report.listening_page import evenly, write_listening_page
-from n2s.report.method_scores import chosen_networks, print_methods, score_methods
-from n2s.report.sound_html import sounds_shown, write_sound_report
-from n2s.report.sound_methods import SoundMethods
 from n2s.report.wandb import log_shown
-from n2s.report.write_stitched import FOLDER, clear_stitched, write_stitched
-from n2s.systems.acoustic_stage import object_of
-from n2s.systems.brain_audio import BrainAudio
-from n2s.systems.clip_decoder import Decoded
-from n2s.training.predictions import STIMULUS, read_manifest, write_manifest
+from n2s.systems.clips.acoustic_stage import object_of
+from n2s.systems.clips.decoder import Decoded
+from n2s.systems.sound.method_scores import chosen_networks, print_methods, score_methods
+from n2s.systems.sound.methods import SoundMethods
+from n2s.systems.sound.sound_html import sounds_shown, write_sound_report
+from n2s.systems.sound.stitching import FOLDER, clear_stitched, write_stitched
+from n2s.systems.sound.task import BrainAudio
 
 MADE = "made.json"  # in a method's folder: what its sounds were made with
 

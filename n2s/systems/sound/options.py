@@ -32,7 +32,7 @@ class SoundOptions:
     page_clips
         Clips on the listening page, evenly taken from all.
     stitch
-        Also join each story's clips, cross-faded: ``predictions/stitched``; see `n2s.report.write_stitched`.
+        Also join each story's clips, cross-faded: ``predictions/stitched``; see `n2s.systems.sound.stitching`.
     """
 
     sampler: Sampler | None = None

@@ -8,8 +8,8 @@ import pandas as pd
 import soundfile
 
 from n2s.features.stitch import spanning, stitch
+from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.paths import written_whole
-from n2s.training.predictions import STIMULUS, read_manifest, write_manifest
 
 FOLDER = "stitched"  # in that of the predictions
 PEAK = 0.99  # of full scale: what a story that would clip is scaled to

@@ -10,10 +10,10 @@ import soundfile
 from matplotlib.figure import Figure
 from rich.progress import track
 
+from n2s.checks.fmri import check_fmri
+from n2s.checks.page import against, write_page
 from n2s.data.positions import sensor_positions
 from n2s.errors import UserError
-from n2s.report.check_fmri import check_fmri
-from n2s.report.check_page import against, write_page
 from n2s.studies.events import KINDS
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Study

@@ -12,10 +12,10 @@ from n2s.errors import UserError
 from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import GRID, AudioMAE
 from n2s.models.meg_to_sound import MEGToSound
-from n2s.systems.acoustic import AcousticStage
-from n2s.systems.acoustic_stage import ENCODER, object_of
-from n2s.systems.clip_decoder import SUBJECTS, target_moments
-from n2s.systems.encoder_stage import EncoderRun
+from n2s.systems.clips.acoustic import AcousticStage
+from n2s.systems.clips.acoustic_stage import ENCODER, object_of
+from n2s.systems.clips.decoder import SUBJECTS, target_moments
+from n2s.systems.contrastive.encoder_stage import EncoderRun
 from n2s.training.run import Run
 
 

@@ -15,9 +15,9 @@ from n2s.errors import UserError
 from n2s.models.brain_to_sound import BrainToSound, ToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.meg_to_sound import MEGToSound
-from n2s.systems.clip_decoder import SUBJECTS, part_of
-from n2s.systems.fmri_semantic import check_same_voxels
-from n2s.systems.semantic_stage import SEMANTIC_RUN
+from n2s.systems.clips.decoder import SUBJECTS, part_of
+from n2s.systems.clips.semantic import check_same_voxels
+from n2s.systems.clips.semantic_stage import SEMANTIC_RUN
 from n2s.training.experiments import trained_run
 from n2s.training.run import Run
 

@@ -19,9 +19,9 @@ from PIL import Image
 from n2s.errors import UserError, nearest
 from n2s.features.audio import read_audio
 from n2s.features.mel import Mel
+from n2s.listening.manifest import STIMULUS
 from n2s.paths import written_whole
 from n2s.studies.study import Stimulus
-from n2s.training.predictions import STIMULUS
 
 CODECS = {"FLAC": ("FLAC", "PCM_16", "audio/flac"), "Ogg Vorbis": ("OGG", "VORBIS", "audio/ogg")}
 SHORTEST_S = 0.1
@@ -56,7 +56,7 @@ def write_listening_page(
     path
         The HTML file.
     clips
-        One row a sound: what `n2s.training.predictions.read_manifest` gives.
+        One row a sound: what `n2s.listening.manifest.read_manifest` gives.
     methods
         Those to show, in their order in the table of whoever has the key; without the stimulus.
     title

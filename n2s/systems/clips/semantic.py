@@ -15,8 +15,8 @@ from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.paths import written_whole
-from n2s.systems.clip_decoder import ClipDecoder, Decoded
-from n2s.systems.prompts import listed_prompts, semantic_vectors
+from n2s.systems.clips.decoder import ClipDecoder, Decoded
+from n2s.systems.sound.prompts import listed_prompts, semantic_vectors
 
 
 class FMRISemantic(ClipDecoder):

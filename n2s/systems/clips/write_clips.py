@@ -18,10 +18,10 @@ from n2s.metrics.spectrogram import unit_decibels
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.paths import written_whole
-from n2s.report.fmri_html import clips_shown, write_clip_report
-from n2s.report.voxel_figures import VoxelWeights, write_voxels
 from n2s.report.wandb import log_shown
-from n2s.systems.clip_decoder import ClipDecoder, Decoded
+from n2s.systems.clips.decoder import ClipDecoder, Decoded
+from n2s.systems.clips.fmri_html import clips_shown, write_clip_report
+from n2s.systems.clips.voxel_figures import VoxelWeights, write_voxels
 
 CHUNK = 256  # clips whose features are summed at once
 

@@ -7,8 +7,8 @@ import yaml
 
 from n2s.errors import UserError
 from n2s.models.brain_encoder import BrainEncoder
-from n2s.systems.acoustic_stage import object_of, read_checkpoint
-from n2s.systems.clip_decoder import part_of
+from n2s.systems.clips.acoustic_stage import object_of, read_checkpoint
+from n2s.systems.clips.decoder import part_of
 from n2s.training.experiments import trained_run
 from n2s.training.run import Run, differences
 

@@ -23,12 +23,12 @@ from n2s.models.diffusion import RunningAverage, choose_trained, parameter_group
 from n2s.models.diffusion.finetuning import Mode
 from n2s.models.sound_generator import SoundGenerator
 from n2s.models.sound_maker import SoundMaker
-from n2s.systems.acoustic_stage import AcousticRun, assembled, check_same_brain
-from n2s.systems.clip_decoder import ClipDecoder, Decoded, target_moments
-from n2s.systems.clip_latents import ClipLatents, placed
+from n2s.systems.clips.acoustic_stage import AcousticRun, assembled, check_same_brain
+from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
+from n2s.systems.clips.semantic_stage import Meanings, SemanticRun
 from n2s.systems.processes import part_of_mean
-from n2s.systems.semantic_stage import Meanings, SemanticRun
-from n2s.systems.sound_options import SoundOptions
+from n2s.systems.sound.latents import ClipLatents, placed
+from n2s.systems.sound.options import SoundOptions
 
 STAGES = "n2s_stages"  # key of a checkpoint
 

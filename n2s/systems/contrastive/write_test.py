@@ -23,7 +23,7 @@ from n2s.paths import written_whole
 from n2s.report.html import write_report
 from n2s.report.run_folder import shown
 from n2s.report.wandb import log_shown
-from n2s.systems.meg_contrastive import MEGContrastive
+from n2s.systems.contrastive.task import MEGContrastive
 
 N_TIMING = 2000  # training segments that the no-brain baseline is fitted on
 

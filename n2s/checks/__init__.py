@@ -1,0 +1,1 @@
+"""What `n2s studies check` looks at."""

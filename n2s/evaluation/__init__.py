@@ -1,0 +1,1 @@
+"""Folders of sounds, compared with what was heard."""

@@ -1,0 +1,1 @@
+"""The page to hear, compare and rate sounds."""

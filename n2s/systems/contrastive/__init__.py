@@ -1,0 +1,1 @@
+"""From brain windows to the speech segment that was heard, by contrast."""
