@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from n2s.metrics.context import with_sentences
 from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval, t_interval, wilson_interval
-from n2s.metrics.result import RetrievalResult
-from n2s.metrics.summary import summarize
+from n2s.systems.contrastive.context import with_sentences
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import summarize
 
 RATE_HZ, N_DIMS, WINDOW_S = 8, 4, 3.0
 

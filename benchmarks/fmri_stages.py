@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from n2s.metrics.clip_evaluation import ClipScores
-from n2s.metrics.clip_result import ClipResult
+from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.figures import correlation_quartiles
+from n2s.systems.clips.result import ClipResult
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 STAGES = {

@@ -9,7 +9,8 @@ import pandas as pd
 import soundfile
 from lightning.pytorch.loggers import CSVLogger
 
-from n2s.metrics import RetrievalResult, summarize
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import summarize
 
 DURATION_S = 3.0
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from n2s.metrics import RetrievalResult
 from n2s.metrics.intervals import t_interval
-from n2s.metrics.summary import ROWS
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import ROWS
 
 # Okabe & Ito (2008): told apart by colour-blind readers; line styles tell them apart in print
 COLORS = {
@@ -47,9 +47,9 @@ def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.
     Parameters
     ----------
     result, summary
-        Of the test, and what `n2s.metrics.summarize` makes of it.
+        Of the test, and what `n2s.systems.contrastive.summary.summarize` makes of it.
     ranks
-        What `n2s.metrics.summary.result_ranks` makes of it.
+        What `n2s.systems.contrastive.summary.result_ranks` makes of it.
     """
     return [
         accuracy_by_subject(summary),
@@ -143,7 +143,7 @@ def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_of: np
     Parameters
     ----------
     ranks
-        As `n2s.metrics.summary.result_ranks` gives them.
+        As `n2s.systems.contrastive.summary.result_ranks` gives them.
     subject
         (n,)
     n_of

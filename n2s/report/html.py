@@ -7,8 +7,12 @@ from pathlib import Path
 import mne
 import numpy as np
 
-from n2s.metrics import RetrievalResult
-from n2s.metrics.table import (
+from n2s.paths import written_whole
+from n2s.report.figures import Drawing, on_whole_pixels
+from n2s.report.listen import Retrieved, player
+from n2s.report.run_folder import TestSet, read_json, read_test_sets, run_drawings
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.table import (
     TABLE,
     candidates_sentence,
     chance_sentence,
@@ -21,10 +25,6 @@ from n2s.metrics.table import (
     tests_line,
     verdict,
 )
-from n2s.paths import written_whole
-from n2s.report.figures import Drawing, on_whole_pixels
-from n2s.report.listen import Retrieved, player
-from n2s.report.run_folder import TestSet, read_json, read_test_sets, run_drawings
 
 PAGE_STYLE = """
 #filter-by-tags-dropdown-menu, #toc h5 { display: none; }

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, reading
-from n2s.metrics import RetrievalResult
-from n2s.metrics.summary import MEASURES, ROWS, correct, result_ranks, summarize
-from n2s.metrics.table import TABLE, table_rows
 from n2s.report.figures import Drawing, attention_maps, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
 from n2s.report.run_figures import learning_curves, throughput_curves
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import MEASURES, ROWS, correct, result_ranks, summarize
+from n2s.systems.contrastive.table import TABLE, table_rows
 
 MOST_PERMUTATIONS = 100_000  # more would not fit into memory
 N_PERMUTATIONS = 200

@@ -21,10 +21,10 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.listening.manifest import COLUMNS, read_manifest
 from n2s.listening.rating_report import read_ratings
-from n2s.metrics.result import RetrievalResult
 from n2s.models.audiomae import read_state
 from n2s.models.weights import read_weights
 from n2s.report.run_folder import read_json, read_test_sets
+from n2s.systems.contrastive.result import RetrievalResult
 from n2s.training.run import Run
 
 MANIFEST = """clip,method,path,text,subject

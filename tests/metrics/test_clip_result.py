@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from n2s.errors import UserError
-from n2s.metrics.clip_evaluation import ClipScores
-from n2s.metrics.clip_result import ClipResult
-from n2s.metrics.clip_summary import ROWS, clip_headline, clip_notes, clip_table_rows
+from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.result import ClipResult
+from n2s.systems.clips.summary import ROWS, clip_headline, clip_notes, clip_table_rows
 
 
 def made(groups, *, noise=0.5, seed=0, labels=None, **more):

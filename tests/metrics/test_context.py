@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from n2s.metrics import RetrievalResult
-from n2s.metrics.context import over_listeners, sentence_pooled, with_sentences
 from n2s.metrics.controls import is_chance
 from n2s.metrics.retrieval import ranks
-from n2s.metrics.summary import summarize
+from n2s.systems.contrastive.context import over_listeners, sentence_pooled, with_sentences
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import summarize
 
 N_SENTENCES, N_WORDS, N_SUBJECTS = 12, 5, 3
 SENTENCE = np.repeat(np.arange(N_SENTENCES), N_WORDS)  # of each candidate

@@ -10,9 +10,9 @@ import pytest
 from n2s.evaluation.networks import Heard
 from n2s.evaluation.sound_scores import score_sounds
 from n2s.metrics import identification, kl_divergence
-from n2s.metrics.clip_evaluation import ClipScores
-from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.clip_scores import Units
+from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.result import ClipResult
 
 K = 24
 

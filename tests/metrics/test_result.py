@@ -4,7 +4,7 @@ import pytest
 from planted import planted_result
 
 from n2s.errors import UserError
-from n2s.metrics import RetrievalResult
+from n2s.systems.contrastive.result import RetrievalResult
 
 
 def test_saved_and_loaded_is_the_same(tmp_path):

@@ -8,12 +8,12 @@ from planted import planted_result
 from rich.console import Console
 from scipy import stats
 
-from n2s.metrics import RetrievalResult, print_table, summarize
 from n2s.metrics.controls import holm, is_chance
 from n2s.metrics.intervals import cluster_share_interval
 from n2s.metrics.retrieval import ranks
-from n2s.metrics.summary import correct
-from n2s.metrics.table import chance_sentence, control_notes, counts_line, ratio_text, verdict
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import correct, summarize
+from n2s.systems.contrastive.table import chance_sentence, control_notes, counts_line, print_table, ratio_text, verdict
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,6 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from planted import helmet_positions, planted_result
 
-from n2s.metrics import summarize
-from n2s.metrics.summary import result_ranks
 from n2s.report.figures import (
     accuracy_by_rank,
     accuracy_by_subject,
@@ -24,6 +22,7 @@ from n2s.report.figures import (
     unlike_channels,
 )
 from n2s.report.run_figures import learning_curves
+from n2s.systems.contrastive.summary import result_ranks, summarize
 
 
 @pytest.fixture(scope="module")

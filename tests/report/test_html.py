@@ -10,8 +10,8 @@ from planted import planted_result, planted_run, write_tones
 
 from n2s.commands.report import report
 from n2s.errors import UserError
-from n2s.metrics import summarize
 from n2s.report import write_report
+from n2s.systems.contrastive.summary import summarize
 
 SECTIONS = [
     "Summary",

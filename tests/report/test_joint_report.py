@@ -7,9 +7,9 @@ from lightning.pytorch import Trainer
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.features import Ready
-from n2s.metrics import RetrievalResult
 from n2s.models import BrainEncoder
 from n2s.systems import MEGContrastive
+from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.write_test import WriteTest
 from tests.tiny import TinyStudy
 

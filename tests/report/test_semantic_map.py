@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from n2s.metrics.clip_evaluation import ClipScores
-from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.semantic import tsne
+from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.semantic_map import semantic_drawing, semantic_map
 
 

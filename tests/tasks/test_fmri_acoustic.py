@@ -9,11 +9,11 @@ import torch
 from fmri_runs import newest, scores
 from torch.nn.functional import mse_loss
 
-from n2s.metrics.clip_result import ClipResult
 from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.systems import FMRIAcoustic
+from n2s.systems.clips.result import ClipResult
 
 
 def state_of(run):

@@ -9,8 +9,8 @@ from tiny_fmri import LAG_S, TinyFMRI
 
 from n2s.data import FMRIDataModule
 from n2s.features import ClipFbank
-from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.spectrogram import unit_decibels
+from n2s.systems.clips.result import ClipResult
 
 NETWORKS = {
     "MelMLP": {"hidden": [16]},

@@ -13,12 +13,12 @@ from tiny_fmri import LAG_S, TinyFMRI
 from n2s.data import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features import MelStatistics
-from n2s.metrics.clip_result import ClipResult
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.studies.study import Stimulus
 from n2s.systems.clips.decoder import part_of
 from n2s.systems.clips.fmri_html import clips_shown, write_clip_report
+from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.voxel_figures import read_voxels
 
 

@@ -8,9 +8,9 @@ from lightning.pytorch import Trainer
 
 from n2s.data import FMRIDataModule
 from n2s.features import MelStatistics
-from n2s.metrics.clip_result import ClipResult
 from n2s.studies import SimulatedFMRI
 from n2s.systems import FMRISemantic
+from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.write_clips import WriteClips
 
 STUDY = {"n_subjects": 1, "stories": ["beekeeper", "mapmaker", "orchestra", "train"], "max_story_s": 60.0}

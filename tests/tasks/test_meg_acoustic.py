@@ -18,10 +18,10 @@ from n2s.data.meg_clips import MEGClips
 from n2s.errors import UserError
 from n2s.features import ClipFbank, Mel, UntrainedAudioMAETokens
 from n2s.listening.manifest import read_manifest
-from n2s.metrics.clip_result import ClipResult
 from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.meg_to_sound import MEGToSound
 from n2s.systems import MEGAcoustic
+from n2s.systems.clips.result import ClipResult
 
 STUDY = {"n_subjects": 2, "n_stories": 4, "story_s": 9.0, "gain": 2.0}
 SPLIT = {"class_path": "n2s.data.SplitByStory", "init_args": {"test": ["story3"], "val": ["story2"]}}

@@ -128,7 +128,7 @@ def identification_by_subject(summary: dict) -> Drawing:
     Parameters
     ----------
     summary
-        What `n2s.metrics.clip_evaluation.ClipScores.summary` gives.
+        What `n2s.systems.clips.evaluation.ClipScores.summary` gives.
     """
     rows = LABELS | {"no_brain": LABELS["mean_prediction"], "chance": "chance"}
     scores = {}

@@ -8,9 +8,6 @@ import mne
 import numpy as np
 
 from n2s.errors import UserError, reading
-from n2s.metrics.clip_evaluation import ClipScores
-from n2s.metrics.clip_result import ClipResult
-from n2s.metrics.clip_summary import clip_columns, clip_headline, clip_notes, clip_scores, clip_table_rows, score_cell
 from n2s.metrics.identification import similarities
 from n2s.paths import written_whole
 from n2s.report.figures import Drawing
@@ -19,13 +16,16 @@ from n2s.report.listen import Retrieved, retrieved_segments
 from n2s.report.run_folder import curves, read_json, run_shown
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
+from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.figures import (
     correlation_quartiles,
     decoded_spectrograms,
     identification_by_subject,
     identification_curves,
 )
+from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.semantic_map import semantic_drawing
+from n2s.systems.clips.summary import clip_columns, clip_headline, clip_notes, clip_scores, clip_table_rows, score_cell
 from n2s.systems.clips.voxel_figures import read_voxels, voxel_maps
 
 

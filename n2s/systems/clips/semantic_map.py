@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from n2s.metrics.clip_evaluation import ClipScores
 from n2s.metrics.semantic import tsne
 from n2s.report.figures import Drawing, blank_panels
+from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.figures import PALETTE
 
 _MARKERS = "osD^vP*<>"

@@ -11,16 +11,16 @@ from rich.console import Console
 
 from n2s.data.fmri import FMRIDataModule
 from n2s.features.clip_spectrogram import ClipSpectrogram
-from n2s.metrics.clip_evaluation import ClipScores
-from n2s.metrics.clip_result import ClipResult
-from n2s.metrics.clip_summary import print_clip_table
 from n2s.metrics.spectrogram import unit_decibels
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.paths import written_whole
 from n2s.report.wandb import log_shown
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
+from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.fmri_html import clips_shown, write_clip_report
+from n2s.systems.clips.result import ClipResult
+from n2s.systems.clips.summary import print_clip_table
 from n2s.systems.clips.voxel_figures import VoxelWeights, write_voxels
 
 CHUNK = 256  # clips whose features are summed at once

@@ -45,7 +45,7 @@ class MEGContrastive(LightningModule):
         ``all``: the candidates of a step are those of the whole batch, gathered from all processes. ``process``: each
         process' own part of it, as Défossez 2023 trained on several GPUs.
     sentence_context
-        Test also with the scores of all windows of a sentence pooled (`n2s.metrics.context`), reported apart.
+        Test also with the scores of all windows of a sentence pooled (`n2s.systems.contrastive.context`), reported apart.
     average_listeners
         Test also with the scores of everybody who heard a segment averaged, reported apart.
     optimizer

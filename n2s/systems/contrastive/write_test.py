@@ -13,16 +13,16 @@ from rich.console import Console
 from n2s.data.meg import MEGDataModule
 from n2s.data.positions import sensor_kinds
 from n2s.errors import UserError
-from n2s.metrics.context import NO_CEILING, over_listeners, with_sentences
-from n2s.metrics.result import RetrievalResult
-from n2s.metrics.summary import correct, summarize
-from n2s.metrics.table import print_table
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.timing import TimingBaseline
 from n2s.paths import written_whole
 from n2s.report.html import write_report
 from n2s.report.run_folder import shown
 from n2s.report.wandb import log_shown
+from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sentences
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.summary import correct, summarize
+from n2s.systems.contrastive.table import print_table
 from n2s.systems.contrastive.task import MEGContrastive
 
 N_TIMING = 2000  # training segments that the no-brain baseline is fitted on

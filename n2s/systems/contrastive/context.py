@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from n2s.metrics.result import RetrievalResult
+from n2s.systems.contrastive.result import RetrievalResult
 
 N_DRAWS = 30  # runs of candidates of each length, to learn what evidence is worth that says nothing
 NO_CEILING = (

@@ -6,7 +6,6 @@ import numpy as np
 
 from n2s.errors import UserError
 from n2s.metrics.claims import ahead, ahead_of_nothing, claimed
-from n2s.metrics.clip_result import ClipResult
 from n2s.metrics.clip_scores import Units, exchanged, independent_units, summarize_clips, with_controls
 from n2s.metrics.feature_correlation import feature_correlations, median_intervals, summarize_correlations
 from n2s.metrics.identification import (
@@ -18,6 +17,7 @@ from n2s.metrics.identification import (
 )
 from n2s.metrics.semantic import common_label, fold_groups, semantic_hits
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
+from n2s.systems.clips.result import ClipResult
 
 N_EXCHANGES = 200
 N_COSTLY = 20  # exchanges of what takes long: correlations of many dimensions, classifiers

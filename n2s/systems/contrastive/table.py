@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from n2s.metrics.summary import ROWS, TESTED, TOP
+from n2s.systems.contrastive.summary import ROWS, TESTED, TOP
 
 TABLE = ("score of", *(f"top-{k} (%)" for k in TOP), "median rank (0 best)")  # headings of `table_rows`
 CLAIM = 0.001  # a corrected p below it is told as "outside chance"

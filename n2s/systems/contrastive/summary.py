@@ -8,8 +8,8 @@ from n2s.metrics.blocks import LEAST_WINDOWS, N_BLOCKS, time_blocks
 from n2s.metrics.controls import Null, chance_reciprocal_rank, holm, null_of_hits, ranks_ties_at_random
 from n2s.metrics.exchange import exchanged_targets
 from n2s.metrics.intervals import cluster_interval, cluster_share_interval, t_interval
-from n2s.metrics.result import RetrievalResult
 from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, ranks_of_many, topk_accuracy
+from n2s.systems.contrastive.result import RetrievalResult
 
 TOP = (1, 5, 10)
 MEASURES = (*(f"top{k}" for k in TOP), "median_rank", "mrr")
