@@ -33,6 +33,7 @@ from n2s.training.choose import Choice, choose_to_train, listed, plain_name, sho
 from n2s.training.claim import Claim
 from n2s.training.experiments import experiment_name
 from n2s.training.in_folder import fit_in, score_in
+from n2s.training.results import PLACES, WriteResults
 from n2s.training.run import differences, run_of, runs_dir, settings_of
 from n2s.training.signals import Stopped, StopSignals
 from n2s.training.step_seed import StepSeed
@@ -179,6 +180,7 @@ class CLI(LightningCLI):
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete, self.signals) if fit else []
             writers = {"test": (WriteTest, WriteClips), "predict": (WriteSounds,)}.get(self.subcommand, ())
+            callbacks += [WriteResults(self.choice.run, config.seed_everything)] if self.subcommand in PLACES else []
             # each writes what its own tasks made
             callbacks += [write(self.choice.run.folder, config.seed_everything) for write in writers]
         config.trainer.callbacks = callbacks

@@ -237,7 +237,7 @@ def _uri(mime: str, content: bytes) -> str:
 
 def _html(content: dict) -> bytes:
     here = Path(__file__)
-    page = here.with_suffix(".html").read_text("utf-8")
+    page = here.with_name("listening_page.html").read_text("utf-8")
     script = "\n".join(here.with_name(name).read_text("utf-8") for name in _SCRIPTS)
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # a text with </script> would end it
     title = escape(content["title"])

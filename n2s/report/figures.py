@@ -1,7 +1,5 @@
 """The figures of the report, each with its caption. They take numbers; nothing is read or written here."""
 
-from dataclasses import dataclass
-
 import mne
 import numpy as np
 import pandas as pd
@@ -10,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from n2s.metrics.intervals import t_interval
+from n2s.metrics.result import Drawing
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.summary import ROWS
 
@@ -30,15 +29,6 @@ LINES = {
     "chance": ":",
     "ceiling": (0, (6, 1.5)),
 }
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure, what it is called, and what one sees in it."""
-
-    title: str
-    figure: Figure
-    caption: str
 
 
 def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.ndarray]) -> list[Drawing]:

@@ -122,13 +122,13 @@ def read_clip(path: str, start_s: float, duration_s: float) -> np.ndarray | None
     return np.clip(resample_poly(samples, RATE_HZ // common, rate // common), -1, 1).astype(np.float32)
 
 
-def player(audio: np.ndarray | None) -> str:
+def player(audio: np.ndarray | None, rate: int = RATE_HZ) -> str:
     """HTML of an audio player with the sound in it (Ogg Vorbis, a tenth of a WAV)."""
     if audio is None or not len(audio):
         return "<em>no audio</em>"
     memory = io.BytesIO()
-    with soundfile.SoundFile(memory, "w", RATE_HZ, 1, format="OGG", subtype="VORBIS") as file:
-        for second in range(0, len(audio), RATE_HZ):  # libsndfile overflows its stack on long pieces
-            file.write(audio[second : second + RATE_HZ])
+    with soundfile.SoundFile(memory, "w", rate, 1, format="OGG", subtype="VORBIS") as file:
+        for second in range(0, len(audio), rate):  # libsndfile overflows its stack on long pieces
+            file.write(audio[second : second + rate])
     sound = base64.b64encode(memory.getvalue()).decode("ascii")
     return f'<audio controls preload="metadata" src="data:audio/ogg;base64,{sound}"></audio>'

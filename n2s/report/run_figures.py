@@ -1,11 +1,14 @@
-"""The figures of a run's training, each with its caption. They take numbers; nothing is read or written here."""
+"""The figures of a run's training, each with its caption, from the log of the fit."""
 
 from itertools import cycle
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from n2s.report.figures import COLORS, LINES, Drawing, blank_panels
+from n2s.errors import reading
+from n2s.metrics.result import Drawing
+from n2s.report.figures import COLORS, LINES, blank_panels
 
 #: Column of metrics.csv: label of its axis, and what to multiply by.
 THROUGHPUT = {
@@ -15,6 +18,19 @@ THROUGHPUT = {
     "throughput/gflops_per_s": ("GFLOPS", 1.0),
     "throughput/peak_gb": ("peak memory (GB)", 1.0),
 }
+
+
+def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
+    """What ``metrics.csv`` says of the training, by title; or why there is nothing."""
+    file = run_dir / "metrics.csv"
+    if not file.is_file():
+        return dict.fromkeys(("Learning curves", "Throughput"), "the run has no metrics.csv")
+    with reading(file, "what `n2s fit` logs", "Fit again."):
+        metrics = pd.read_csv(file)
+        return {
+            "Learning curves": learning_curves(metrics) or "metrics.csv holds neither a loss nor an accuracy by epoch",
+            "Throughput": throughput_curves(metrics) or "metrics.csv holds no throughput",
+        }
 
 
 def learning_curves(metrics: pd.DataFrame) -> Drawing | None:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from n2s.errors import UserError, reading
 from n2s.report.figures import Drawing, attention_maps, result_drawings
 from n2s.report.listen import Retrieved, retrieved_segments
-from n2s.report.run_figures import learning_curves, throughput_curves
+from n2s.report.run_figures import run_drawings as curves
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
 from n2s.systems.contrastive.result import RetrievalResult
@@ -117,19 +116,6 @@ def run_shown(drawings: dict[str, Drawing | str]) -> Shown:
 def shown(run_dir: Path) -> list[Shown]:
     """What a tested run's report shows, for W&B."""
     return [*(test_set.shown() for test_set in read_test_sets(run_dir)), run_shown(run_drawings(run_dir))]
-
-
-def curves(run_dir: Path) -> dict[str, Drawing | str]:
-    """What ``metrics.csv`` says of the training, by title; or why there is nothing."""
-    file = run_dir / "metrics.csv"
-    if not file.is_file():
-        return dict.fromkeys(("Learning curves", "Throughput"), "the run has no metrics.csv")
-    with reading(file, "what `n2s fit` logs", "Fit again."):
-        metrics = pd.read_csv(file)
-        return {
-            "Learning curves": learning_curves(metrics) or "metrics.csv holds neither a loss nor an accuracy by epoch",
-            "Throughput": throughput_curves(metrics) or "metrics.csv holds no throughput",
-        }
 
 
 def _attention(run_dir: Path) -> Drawing | str:

@@ -1,7 +1,7 @@
 """What a report shows, in a Weights & Biases run: the same scores, tables, figures and sounds, online or offline."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import wandb
@@ -9,15 +9,15 @@ import yaml
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from n2s.report.shown import Shown
+from n2s.metrics.result import Shown
 
 
 @rank_zero_only
-def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Sequence[Shown]]) -> None:
+def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Mapping[str, Shown]]) -> None:
     """Put what a report shows, and the fit's whole configuration, into the W&B runs of a Trainer's loggers.
 
-    Only the first process writes; loggers of other kinds are left alone, and nothing is done where W&B is disabled.
-    All of it is in the run's folder already: where W&B's service does not answer, that is said, and nothing is lost.
+    Only the first process writes. Loggers of other kinds are left alone, and nothing is done where W&B is disabled.
+    All of it is in the run's folder already: where W&B's service does not answer, a line says so, and nothing is lost.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Sequ
     run_dir
         The run's folder, with its ``config.yaml``.
     shown
-        Makes what is to be shown.
+        Makes what is shown: what its entries begin with (``test``, ``run``) -> the part.
     """
     for logger in loggers:
         if not isinstance(logger, WandbLogger):
@@ -42,20 +42,33 @@ def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Sequ
             print(f"W&B: scores and figures are not in its run ({reason}); they are in {run_dir}.", file=sys.stderr)
 
 
-def _log(run: wandb.Run, shown: Sequence[Shown]) -> None:
+def _log(run: wandb.Run, shown: Mapping[str, Shown]) -> None:
     media: dict[str, object] = {}
-    for one in shown:
-        for row, scores in one.scores.items():
-            for score, mean in scores.items():
-                run.summary[f"{one.name}/{row}/{score}"] = mean
+    for name, one in shown.items():
+        tables = dict(one.tables)
+        if one.scores is not None:
+            for row, scores in one.scores.means().items():
+                for score, mean in scores.items():
+                    run.summary[f"{name}/{row}/{score}"] = mean
+            headings, rows = one.scores.table(one.columns)
+            tables = {"scores": (["score of", *headings[1:]], rows)} | tables
         for what, n in one.counts.items():
-            run.summary[f"{one.name}/{what}"] = n
-        for title, (columns, rows) in one.tables.items():
-            media[f"{one.name}/{title}"] = wandb.Table(columns=list(columns), data=rows)
+            run.summary[f"{name}/{what}"] = n
         for drawing in one.drawings:
-            media[f"{one.name}/{drawing.title}"] = wandb.Image(drawing.figure, caption=drawing.caption)
-        # players beside the table, not in it: offline, W&B keeps sounds of tables outside the run's folder
-        players = [wandb.Audio(sound.samples, sound.rate, caption=sound.caption) for sound in one.sounds]
-        if players:
-            media[f"{one.name}/listen"] = players
+            media[f"{name}/{drawing.title}"] = wandb.Image(drawing.figure, caption=drawing.caption)
+        if one.listening is not None:
+            groups = one.listening.groups.items()
+            heard = [[title, s.label, s.text, s.place, s.value] for title, sounds in groups for s in sounds]
+            tables["segments"] = (["window", "segment", "words", "where", "similarity"], heard)
+            # players beside the table, not in it: offline, W&B keeps sounds of tables outside the run's folder
+            players = [
+                wandb.Audio(s.samples, s.rate, caption=f"{title}, {s.label}: {s.text}".rstrip(": "))
+                for title, sounds in groups
+                for s in sounds
+                if s.samples is not None and len(s.samples)
+            ]
+            if players:
+                media[f"{name}/listen"] = players
+        for title, (columns, rows) in tables.items():
+            media[f"{name}/{title}"] = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
     run.log(media)

@@ -2,6 +2,7 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
@@ -27,7 +28,9 @@ class RunRecord(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning: data are set up, nothing is trained."""
         data = trainer.datamodule
-        validates = not isinstance(data, NeuralDataModule) or (data.validates and trainer.limit_val_batches > 0)
+        validates = is_overridden("validation_step", pl_module) and (
+            not isinstance(data, NeuralDataModule) or (data.validates and trainer.limit_val_batches > 0)
+        )
         if not validates:
             _check_nothing_waits(trainer)
         if trainer.is_global_zero and isinstance(data, NeuralDataModule):

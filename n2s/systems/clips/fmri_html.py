@@ -13,7 +13,8 @@ from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, heard_html, origin_html
 from n2s.report.listen import Retrieved, retrieved_segments
-from n2s.report.run_folder import curves, read_json, run_shown
+from n2s.report.run_figures import run_drawings as curves
+from n2s.report.run_folder import read_json, run_shown
 from n2s.report.shown import Shown, heard_sounds, heard_table, means
 from n2s.report.sound_figures import heard_spectrograms
 from n2s.systems.clips.evaluation import ClipScores

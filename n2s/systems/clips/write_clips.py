@@ -15,7 +15,7 @@ from n2s.metrics.spectrogram import unit_decibels
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.paths import written_whole
-from n2s.report.wandb import log_shown
+from n2s.report.wandb_old import log_shown
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.fmri_html import clips_shown, write_clip_report

@@ -18,7 +18,7 @@ from n2s.models.timing import TimingBaseline
 from n2s.paths import written_whole
 from n2s.report.html import write_report
 from n2s.report.run_folder import shown
-from n2s.report.wandb import log_shown
+from n2s.report.wandb_old import log_shown
 from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sentences
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.summary import correct, summarize

@@ -18,7 +18,8 @@ from n2s.paths import written_whole
 from n2s.report.figures import Drawing
 from n2s.report.html import PAGE_STYLE, add_drawing, add_run_drawings, origin_html
 from n2s.report.listen import player
-from n2s.report.run_folder import curves, read_json, run_shown
+from n2s.report.run_figures import run_drawings as curves
+from n2s.report.run_folder import read_json, run_shown
 from n2s.report.shown import Shown, Sound
 from n2s.report.sound_figures import method_scores, true_and_decoded
 

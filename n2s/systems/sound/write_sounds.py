@@ -21,7 +21,7 @@ from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.listening.page import evenly, write_listening_page
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
-from n2s.report.wandb import log_shown
+from n2s.report.wandb_old import log_shown
 from n2s.systems.clips.acoustic_stage import object_of
 from n2s.systems.clips.decoder import Decoded
 from n2s.systems.sound.method_scores import chosen_networks, print_methods, score_methods

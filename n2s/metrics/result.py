@@ -1,0 +1,191 @@
+"""The port of what a test leaves: every system gives results of this kind, and one report shows them all."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError, reading
+from n2s.metrics.score import Scores
+from n2s.paths import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ARRAYS, PLAIN = "arrays.npz", "plain.json"
+LARGE = 10_000  # numbers a row: with `HALF`, larger arrays are kept as float16
+#: Metadata of a field whose rows may be very large: ``field(default=None, metadata=HALF)``.
+HALF: Mapping[str, bool] = {"half": True}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, what it is called, and what one sees in it."""
+
+    title: str
+    figure: "Figure"
+    caption: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound to listen to.
+
+    Parameters
+    ----------
+    label
+        What it is: ``heard``, ``choice 1``, the name of a method.
+    samples
+        (n,) Mono; None where there is no sound.
+    rate
+        Samples a second.
+    text, place, value
+        Words, where it is from, and a number, for a table; empty where there is none.
+    true
+        Whether it is what was heard.
+    """
+
+    label: str
+    samples: np.ndarray | None
+    rate: int
+    text: str = ""
+    place: str = ""
+    value: str = ""
+    true: bool = False
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Sounds in groups that belong together.
+
+    Parameters
+    ----------
+    title, note
+        A heading, and what one hears.
+    groups
+        Heading -> its sounds.
+    columns
+        Headings of the sounds' ``text``, ``place`` and ``value``; an empty one is not shown.
+    """
+
+    title: str
+    note: str
+    groups: Mapping[str, Sequence[Sound]]
+    columns: tuple[str, str, str] = ("text", "where", "value")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What console, page and W&B show of a test set or of a part of it.
+
+    Parameters
+    ----------
+    name
+        Of the part; empty where there is only one.
+    headline
+        Sentences above the table.
+    scores, columns
+        The table, and which scores it has; by default all.
+    notes
+        Sentences below the table.
+    tables
+        More tables, by title: headings, and rows of cells.
+    drawings
+        Figures, in reading order.
+    listening
+        Sounds.
+    counts
+        How many candidates, subjects, ...
+    """
+
+    name: str = ""
+    headline: Sequence[str] = ()
+    scores: Scores | None = None
+    columns: Sequence[str] | None = None
+    notes: Sequence[str] = ()
+    tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence]]] = field(default_factory=dict)
+    drawings: Sequence[Drawing] = ()
+    listening: Listening | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Result(ABC):
+    """What a test leaves of one test set: enough to make every number and figure again.
+
+    A subclass is a dataclass. Its fields are arrays, tables (`pandas.DataFrame`), plain JSON types, or None: `save` and
+    `load` keep them. It gives its `scores`; it may say more in `shown`.
+    """
+
+    @abstractmethod
+    def scores(self) -> Scores:
+        """Every score with its controls."""
+
+    def shown(self) -> list[Shown]:
+        """What is shown, in parts; by default the table of scores."""
+        return [Shown(scores=self.scores())]
+
+    def facts(self) -> dict:
+        """What ``metrics.json`` holds beside the scores, as plain JSON types: counts, tests, seeds."""
+        return {}
+
+    @classmethod
+    def settle(cls, results: Mapping[str, Self]) -> None:
+        """Let the results that are shown together know of each other, to correct for the number of tests.
+
+        By default each result stands by itself.
+        """
+        return
+
+    def save(self, folder: Path) -> None:
+        """Write ``arrays.npz``, ``plain.json`` and ``<table>.parquet`` into a folder: all of them, or none."""
+        arrays: dict[str, np.ndarray] = {}
+        plain: dict[str, object] = {}
+        tables: dict[str, pd.DataFrame] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, pd.DataFrame):
+                tables[one.name] = value
+            elif isinstance(value, np.ndarray):
+                half = one.metadata.get("half") and value.dtype == np.float32 and value[:1].size > LARGE
+                arrays[one.name] = value.astype(np.float16) if half else value
+            elif value is not None:
+                plain[one.name] = value
+        with ExitStack() as stack:  # nothing is renamed before everything is written
+            files = {name: stack.enter_context(written_whole(folder / f"{name}.parquet")) for name in tables}
+            npz, text = (stack.enter_context(written_whole(folder / name)) for name in (ARRAYS, PLAIN))
+            for name, table in tables.items():
+                table.to_parquet(files[name])
+            with open(npz, "wb") as file:
+                np.savez(file, **arrays)
+            text.write_text(json.dumps({"tables": sorted(tables), "values": plain}, ensure_ascii=False), "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError
+            A file is missing or damaged, or the files are not of one test.
+        """
+        remedy = "Run the command that made it again: n2s test, or n2s predict."
+        missing = [name for name in (ARRAYS, PLAIN) if not (folder / name).is_file()]
+        if missing:
+            raise UserError(f"{folder}: no {', '.join(missing)}. {remedy}")
+        with reading(folder, f"a whole {cls.__name__}", remedy):
+            content = json.loads((folder / PLAIN).read_text("utf-8"))
+            with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+                values = content["values"] | {name: arrays[name] for name in arrays.files}
+            values |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in content["tables"]}
+            return cls(**values)
+
+
+def record(result: Result) -> dict:
+    """What ``metrics.json`` keeps of a result."""
+    return {"scores": result.scores().plain()} | result.facts()

@@ -1,0 +1,188 @@
+"""One shape for every score: score -> row -> subject -> mean, low, high, and what the interval is."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+#: The key of a row's mean over subjects. A subject's own name is ``study/id``.
+ALL = "all subjects"
+
+
+class Score(NamedTuple):
+    """A mean with the ends of its interval; ``kind`` says in words what the interval is.
+
+    ``mean`` is None where the score is not defined; ``low`` and ``high`` are None where there is no interval.
+    """
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row of the table is: a model (or a method), a control that a model has to beat, or a ceiling."""
+
+    label: str
+    role: Literal["model", "control", "ceiling"] = "model"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a score is shown.
+
+    Parameters
+    ----------
+    label
+        The heading: ``top-10 (%)``.
+    scale
+        What a value is multiplied by: 100 for a percentage.
+    digits
+        Decimals of the scaled value.
+    higher_is_better
+        Else lower is better.
+    uncontrolled
+        Why this score has no control, in words; only for a score that cannot have one.
+    """
+
+    label: str
+    scale: float = 1.0
+    digits: int = 3
+    higher_is_better: bool = True
+    uncontrolled: str = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every score of one test set, beside its controls.
+
+    Parameters
+    ----------
+    rows
+        Row -> what it is, in the order of the table.
+    measures
+        Score -> how it is shown, in the order of the table.
+    values
+        Score -> row -> subject (or `ALL`) -> `Score`.
+
+    Raises
+    ------
+    ValueError
+        A score has no control and no reason for that, an unknown row, no value over all subjects, or a value that is
+        not finite.
+    """
+
+    rows: Mapping[str, Row]
+    measures: Mapping[str, Measure]
+    values: Mapping[str, Mapping[str, Mapping[str, Score]]]
+
+    def __post_init__(self) -> None:
+        if set(self.values) != set(self.measures):
+            raise ValueError(f"scores {sorted(self.values)} and their measures {sorted(self.measures)} differ.")
+        for name, rows in self.values.items():
+            unknown = sorted(set(rows) - set(self.rows))
+            if unknown:
+                raise ValueError(f"{name}: unknown rows {unknown}; there are {list(self.rows)}.")
+            if not self.has_control(name) and not self.measures[name].uncontrolled:
+                raise ValueError(
+                    f"{name} has no control: its rows are {list(rows)}. Add what a decoder that knows nothing scores "
+                    "(chance, shuffled brain, no brain), or say in `Measure.uncontrolled` why there is none."
+                )
+            for row, by_subject in rows.items():
+                if ALL not in by_subject:
+                    raise ValueError(f"{name}, {row}: no value over all subjects (`ALL`).")
+                for subject, score in by_subject.items():
+                    wrong = [one for one in score[:3] if one is not None and not math.isfinite(one)]
+                    if wrong:
+                        raise ValueError(f"{name}, {row}, {subject}: {wrong[0]} is not a finite number.")
+
+    def has_control(self, name: str) -> bool:
+        """Whether a score has a control with a value."""
+        return any(
+            self.rows[row].role == "control" and by_subject[ALL].mean is not None
+            for row, by_subject in self.values[name].items()
+        )
+
+    @property
+    def subjects(self) -> list[str]:
+        """Every subject that has a score, in order of appearance."""
+        found = (name for rows in self.values.values() for by_subject in rows.values() for name in by_subject)
+        return [name for name in dict.fromkeys(found) if name != ALL]
+
+    def get(self, name: str, row: str, subject: str = ALL) -> Score | None:
+        """One score; None where there is none."""
+        return self.values.get(name, {}).get(row, {}).get(subject)
+
+    def means(self) -> dict[str, dict[str, float]]:
+        """Row -> score -> mean over subjects, of what is known."""
+        found: dict[str, dict[str, float]] = {}
+        for name, rows in self.values.items():
+            for row, by_subject in rows.items():
+                if by_subject[ALL].mean is not None:
+                    found.setdefault(row, {})[name] = by_subject[ALL].mean
+        return found
+
+    def plain(self) -> dict:
+        """As plain JSON types: score -> row -> subject -> ``mean``, ``low``, ``high``, ``kind``."""
+        return {
+            name: {
+                row: {subject: dict(score._asdict()) for subject, score in by_subject.items()}
+                for row, by_subject in rows.items()
+            }
+            for name, rows in self.values.items()
+        }
+
+    def table(self, names: Sequence[str] | None = None, subject: str = ALL) -> tuple[list[str], list[list[str]]]:
+        """Headings, and for each row its label and a cell a score.
+
+        Parameters
+        ----------
+        names
+            The scores to show; by default all.
+        subject
+            Whose.
+        """
+        names = list(self.measures) if names is None else list(names)
+        headings = ["", *(self.measures[name].label for name in names)]
+        rows = [
+            [row.label, *(cell(self.get(name, key, subject), self.measures[name]) for name in names)]
+            for key, row in self.rows.items()
+            if any(self.get(name, key, subject) for name in names)
+        ]
+        return headings, rows
+
+    def kinds(self, names: Sequence[str] | None = None) -> list[str]:
+        """What the intervals of the table's rows are: a line for each kind."""
+        names = list(self.measures) if names is None else list(names)
+        found: dict[str, list[str]] = {}
+        for key, row in self.rows.items():
+            for kind in dict.fromkeys(s.kind for name in names if (s := self.get(name, key)) and s.kind):
+                found.setdefault(kind, []).append(row.label)
+        return [f"{', '.join(labels)}: {kind}" for kind, labels in found.items()]
+
+
+def entry(by_subject: Mapping[str, Score]) -> dict:
+    """A row of a score as one plain dictionary: ``mean``, ``low``, ``high``, ``interval`` and ``per_subject``.
+
+    The only place that lays an interval out as JSON beside `Scores.plain`: ``metrics.json`` has it under the names that
+    it had before there was `Scores`.
+    """
+    mean, low, high, kind = by_subject[ALL]
+    own = {name: score for name, score in by_subject.items() if name != ALL}
+    return {
+        "interval": kind,
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "per_subject": {name: {"value": one.mean, "low": one.low, "high": one.high} for name, one in own.items()},
+    }
+
+
+def cell(score: Score | None, measure: Measure) -> str:
+    """``12.3 (11.0 to 13.5)``: a mean and its interval, as a table shows them; ``-`` for nothing."""
+    if score is None or score.mean is None:
+        return "-"
+    mean, low, high = (None if one is None else f"{measure.scale * one:.{measure.digits}f}" for one in score[:3])
+    return mean if low is None or high is None else f"{mean} ({low} to {high})"

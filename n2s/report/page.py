@@ -1,0 +1,132 @@
+"""The page of a run: one HTML file that stands alone, of whatever results it is given."""
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import mne
+
+from n2s.errors import UserError
+from n2s.metrics.result import Drawing, Listening, Shown
+from n2s.paths import written_whole
+from n2s.report.figures import on_whole_pixels
+from n2s.report.listen import player
+from n2s.report.table import scores_html
+
+STYLE = """
+#filter-by-tags-dropdown-menu, #toc h5 { display: none; }
+#toc .nav-link.active { color: white !important; }
+#content { padding-bottom: 4rem; }
+#content .accordion-body { max-width: 62rem; overflow-x: auto; }
+table.n2s { border-collapse: collapse; margin: 0.8rem 0; }
+table.n2s th, table.n2s td { padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px solid #ddd; text-align: left;
+  vertical-align: middle; font-variant-numeric: tabular-nums; }
+table.n2s td:first-child, table.scores td, td.note { white-space: nowrap; }
+table.n2s.many { font-size: 0.85rem; }
+table.n2s.many th, table.n2s.many td { padding-right: 0.55rem; }
+table.n2s tr.model td, table.n2s tr.true td { font-weight: 600; }
+table.n2s.listen { width: 100%; }
+table.n2s td.window { padding-top: 1.2rem; border-bottom: 2px solid #888; font-size: 1.05rem; }
+table.n2s audio { height: 2rem; width: 15rem; vertical-align: middle; }
+p.note, td.note { color: #555; font-size: 0.9rem; }
+pre.n2s { background: #f6f6f6; padding: 0.8rem; font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+
+
+def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping[str, Drawing | str]) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path
+        The HTML file.
+    run_dir
+        The run's folder, whose ``config.yaml`` and ``run.json`` end the page.
+    shown
+        The parts, in reading order.
+    drawn
+        Figures of the run as a whole, by title; or why one is left out.
+
+    Returns
+    -------
+    ``path``.
+    """
+    run = run_dir.resolve()
+    report = mne.Report(title=f"n2s: {run.parent.name}, {run.name}", verbose="ERROR")
+    report.add_custom_css(STYLE)
+    for part in shown:
+        end = f": {part.name}" if part.name and len(shown) > 1 else ""
+        report.add_html(scores_html(part), f"Summary{end}", tags=())
+        for drawing in part.drawings:
+            _draw(report, drawing, f"{drawing.title}{end}")
+        if part.listening is not None:
+            report.add_html(listening_html(part.listening), f"{part.listening.title}{end}", tags=())
+    for title, drawing in drawn.items():
+        if isinstance(drawing, Drawing):
+            _draw(report, drawing, title)
+        else:
+            report.add_html(f'<p class="note">Left out: {escape(drawing)}.</p>', title, tags=())
+    report.add_html(origin_html(run_dir), "Configuration and origin", tags=())
+    with written_whole(path) as temporary:
+        report.save(temporary, open_browser=False, verbose="ERROR")
+    return path
+
+
+def listening_html(listening: Listening) -> str:
+    """Groups of sounds with their players. The true sound is bold."""
+    columns = [title for title in listening.columns if title]
+    head = "".join(f"<th>{escape(title)}</th>" for title in ("", "listen", *columns))
+    parts = [f'<p class="note">{escape(listening.note)}</p><table class="n2s listen"><tr>{head}</tr>']
+    for title, sounds in listening.groups.items():
+        parts.append(f'<tr><td colspan="{2 + len(columns)}" class="window">{escape(title)}</td></tr>')
+        for sound in sounds:
+            cells = "".join(
+                f'<td class="note">{escape(value) or "<em>none</em>"}</td>'
+                for value, heading in zip((sound.text, sound.place, sound.value), listening.columns, strict=True)
+                if heading
+            )
+            parts.append(
+                f'<tr class="{"true" if sound.true else "other"}"><td>{escape(sound.label)}</td>'
+                f"<td>{player(sound.samples, sound.rate)}</td>{cells}</tr>"
+            )
+    return "".join(parts) + "</table>"
+
+
+def origin_html(run_dir: Path) -> str:
+    """Versions, commit, hashes and whatever else the run recorded, then its whole configuration."""
+    file = run_dir / "run.json"
+    if file.is_file():
+        rows, folded = [], []
+        for key, value in read_json(file).items():
+            entries = {f"{key}: {name}": entry for name, entry in value.items()} if isinstance(value, dict) else {}
+            if len(entries) > 15 or any(isinstance(entry, dict) for entry in entries.values()):
+                folded.append(_folded(key, json.dumps(value, indent=2, ensure_ascii=False)))
+            else:
+                rows += (entries or {key: value}).items()
+        cells = "".join(f"<tr><td>{escape(str(key))}</td><td>{escape(str(value))}</td></tr>" for key, value in rows)
+        origin = f'<table class="n2s">{cells}</table>{"".join(folded)}'
+    else:
+        origin = '<p class="note">Left out: the run has no run.json (versions, git commit, data hashes).</p>'
+    config = run_dir / "config.yaml"
+    return origin + (_folded("config.yaml", config.read_text(encoding="utf-8")) if config.is_file() else "")
+
+
+def read_json(file: Path) -> dict:
+    """The content of one of the run's JSON files; a UserError where it is damaged."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not JSON ({error}). Run `n2s test` on this run again.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: expected a JSON object. Run `n2s test` on this run again.")
+    return content
+
+
+def _draw(report: mne.Report, drawing: Drawing, title: str) -> None:
+    figure = on_whole_pixels(drawing.figure)
+    report.add_figure(figure, title, caption=drawing.caption, image_format="webp", tags=())
+
+
+def _folded(title: str, text: str) -> str:
+    return f'<details><summary>{escape(title)}</summary><pre class="n2s">{escape(text)}</pre></details>'

@@ -1,0 +1,78 @@
+"""The scores of a test set as a table, with the sentences around it: for the console and for the page."""
+
+from collections.abc import Sequence
+from html import escape
+
+from rich.console import Console
+from rich.table import Table
+
+from n2s.metrics.result import Shown
+
+
+def notes(shown: Shown) -> list[str]:
+    """Everything below the table: what the intervals are, then the notes."""
+    return [*(shown.scores.kinds(shown.columns) if shown.scores else []), *shown.notes]
+
+
+def print_shown(shown: Shown, console: Console) -> None:
+    """Print the table of scores, the other tables, and the sentences."""
+    if shown.name:
+        console.print(f"[bold]{shown.name}")
+    if shown.scores is not None:
+        headings, rows = shown.scores.table(shown.columns)
+        table = Table(*headings)
+        for row in rows:
+            # a narrow console: intervals below the means
+            cells = [cell.replace(" (", "\n(") for cell in row[1:]] if _wide(rows) > console.width else row[1:]
+            table.add_row(row[0], *cells, style="bold" if row[0] in _models(shown) else None)
+        console.print(table)
+    for title, (headings, rows) in shown.tables.items():
+        table = Table(*map(str, headings), title=title)
+        for row in rows:
+            table.add_row(*map(str, row))
+        console.print(table)
+    for sentence in (*shown.headline, *notes(shown)):
+        console.print(sentence, highlight=False)
+
+
+def scores_html(shown: Shown) -> str:
+    """The sentences, the tables and the notes, as HTML."""
+    parts = [f"<p>{escape(' '.join(shown.headline))}</p>"] if shown.headline else []
+    if shown.scores is not None:
+        headings, rows = shown.scores.table(shown.columns)
+        models = _models(shown)
+        kinds = ["model" if row[0] in models else "control" for row in rows]
+        parts.append(table_html(headings, rows, kinds))
+    for title, (headings, rows) in shown.tables.items():
+        parts.append(f"<h4>{escape(title)}</h4>{table_html(headings, rows)}")
+    lines = notes(shown)
+    if lines:
+        parts.append(f'<p class="note">{"<br>".join(map(escape, lines))}</p>')
+    return "".join(parts)
+
+
+def table_html(headings: Sequence[str], rows: Sequence[Sequence], kinds: Sequence[str] = ()) -> str:
+    """An HTML table; an interval in brackets goes below its mean. ``kinds`` are the CSS classes of the rows."""
+    head = "".join(f"<th>{escape(str(text))}</th>" for text in headings)
+    body = []
+    for place, row in enumerate(rows):
+        kind = f' class="{kinds[place]}"' if kinds else ""
+        body.append(f"<tr{kind}>{''.join(map(_td, row))}</tr>")
+    many = " many" if len(headings) > 8 else ""
+    return f'<table class="n2s scores{many}"><tr>{head}</tr>{"".join(body)}</table>'
+
+
+def _td(value: object) -> str:
+    mean, bracket, interval = escape(str(value)).partition(" (")
+    if bracket and interval.endswith(")") and " to " in interval:
+        return f"<td>{mean}<br><small>{interval[:-1]}</small></td>"
+    return f"<td>{escape(str(value))}</td>"
+
+
+def _models(shown: Shown) -> set[str]:
+    return {row.label for row in shown.scores.rows.values() if row.role == "model"}
+
+
+def _wide(rows: list[list[str]]) -> int:
+    """How many columns of a console the table takes, about."""
+    return sum(3 + max(map(len, column)) for column in zip(*rows, strict=True)) if rows else 0

@@ -1,0 +1,78 @@
+"""What every system is: a LightningModule that says what data it takes and what its test leaves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+
+from n2s.data.datamodule import NeuralDataModule
+from n2s.errors import UserError
+from n2s.metrics.result import Result
+
+
+class System(LightningModule):
+    """The base of every system. A new one is a file with a subclass, and a recipe that names it.
+
+    After ``n2s test``, `results` gives what the test leaves; after ``n2s predict``, `predicted` does. The command saves
+    it, prints the table, and writes ``metrics.json``, the page and W&B.
+
+    Parameters
+    ----------
+    optimizer
+        Makes the optimizer.
+    scheduler
+        Makes a schedule that is stepped once an epoch; None for a constant rate.
+    """
+
+    #: Datamodules that the system can take.
+    takes: ClassVar[tuple[type[NeuralDataModule], ...]] = (NeuralDataModule,)
+
+    def __init__(
+        self, *, optimizer: OptimizerCallable = torch.optim.AdamW, scheduler: LRSchedulerCallable | None = None
+    ):
+        super().__init__()
+        self.optimizer, self.scheduler = optimizer, scheduler
+
+    def configure_optimizers(self):
+        """See Lightning."""
+        optimizer = self.optimizer(self.parameters())
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
+    @property
+    def data(self) -> NeuralDataModule:
+        """The trainer's datamodule; a UserError where it is of a kind that the system cannot take."""
+        found = self.trainer.datamodule
+        if not isinstance(found, self.takes):
+            kinds = " or ".join(f"n2s.data.{kind.__name__}" for kind in self.takes)
+            raise UserError(f"{type(self).__name__} takes {kinds}; data is {type(found).__name__}.")
+        return found
+
+    @property
+    def experiment(self) -> Path:
+        """The experiment's folder, in which the run lies. Runs of earlier stages lie in folders beside it."""
+        return Path(self.trainer.default_root_dir).absolute().parent
+
+    def results(self, seed: int) -> Mapping[str, Result]:
+        """What a finished test leaves: the name of each test set -> its result. Only the first process is asked.
+
+        Parameters
+        ----------
+        seed
+            For controls that are drawn at random.
+        """
+        return {}
+
+    def predicted(self, folder: Path, seed: int) -> Result | None:
+        """What ``n2s predict`` leaves, once all batches are predicted. Only the first process is asked.
+
+        Parameters
+        ----------
+        folder
+            The run's folder for it, ``predictions``.
+        seed
+            For what is drawn at random.
+        """
+        return None

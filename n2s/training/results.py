@@ -1,0 +1,154 @@
+"""After a test or a prediction: its results saved, printed, and written as ``metrics.json``, a page and into W&B."""
+
+import importlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
+from rich.console import Console
+
+from n2s.errors import UserError
+from n2s.metrics.result import Drawing, Result, Shown, record
+from n2s.paths import written_whole
+from n2s.report.page import write_page
+from n2s.report.run_figures import run_drawings
+from n2s.report.table import print_shown
+from n2s.report.wandb import log_shown
+from n2s.training.run import Run
+
+#: What made results -> the folder, in the run's, of ``metrics.json`` and ``report.html``.
+PLACES = {"test": ".", "predict": "predictions"}
+
+
+class WriteResults(Callback):
+    """Write what a system's test or prediction leaves into the run's folder; `n2s.systems.system.System` says what that is.
+
+    Parameters
+    ----------
+    run
+        Its folder exists.
+    seed
+        Of controls.
+    """
+
+    def __init__(self, run: Run, seed: int = 0):
+        self.run, self.seed = run, seed
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        if trainer.is_global_zero and hasattr(pl_module, "results"):
+            self._write("test", dict(pl_module.results(self.seed)), trainer.loggers)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        if trainer.is_global_zero and hasattr(pl_module, "predicted"):
+            found = pl_module.predicted(self.run.folder / PLACES["predict"], self.seed)
+            self._write("predict", {} if found is None else {"": found}, trainer.loggers)
+
+    def _write(self, verb: str, results: dict[str, Result], loggers: Iterable[Logger]) -> None:
+        if not results:
+            return
+        settle(results)
+        for name, result in results.items():
+            result.save(saved(self.run.folder, verb, name))
+        classes = {name: f"{type(one).__module__}:{type(one).__qualname__}" for name, one in results.items()}
+        self.run.update(results=self.run.read().get("results", {}) | {verb: classes})
+        page, parts = _metrics_and_page(self.run.folder, verb, results)
+        console = Console()
+        for part in parts:
+            print_shown(part, console)
+        console.print(f"report: {page}", soft_wrap=True, highlight=False)
+        log_shown(loggers, self.run.folder, lambda: _for_wandb(self.run.folder, verb, parts))
+
+
+def saved(run_dir: Path, verb: str, name: str) -> Path:
+    """The folder that a result is saved in."""
+    return run_dir / "test" / name if verb == "test" else run_dir / PLACES[verb] / "result"
+
+
+def write_reports(run_dir: Path) -> list[Path]:
+    """Write the pages of a run again, from what is in its folder.
+
+    Returns
+    -------
+    The pages.
+
+    Raises
+    ------
+    UserError
+        It is no run folder, it has no results, or they are damaged.
+    """
+    run = Run(run_dir)
+    if not run.exists():
+        raise UserError(
+            f"{run_dir}: no run folder: it has no run.json. Expected one such as checkpoints/<experiment>/<run>, as "
+            "`n2s fit` makes it."
+        )
+    known = run.read().get("results")
+    if not known or not isinstance(known, dict):
+        raise UserError(f"{run_dir}: no results yet. Run `n2s test` (or `n2s predict`) with the same config first.")
+    pages = []
+    for verb, classes in known.items():
+        if verb not in PLACES or not isinstance(classes, dict):
+            raise UserError(f"{run_dir / 'run.json'}: results of '{verb}' are not known. Run `n2s test` again.")
+        results = {}
+        for name, of in classes.items():
+            if name != Path(name).name:
+                raise UserError(f"{run_dir / 'run.json'}: '{name}' is no test set. Run `n2s test` again.")
+            results[name] = result_class(of, run_dir).load(saved(run_dir, verb, name))
+        settle(results)
+        pages.append(_metrics_and_page(run_dir, verb, results, metrics=False)[0])
+    return pages
+
+
+def settle(results: Mapping[str, Result]) -> None:
+    """Let the results of each class know of each other: see `n2s.metrics.result.Result.settle`."""
+    for kind in dict.fromkeys(type(one) for one in results.values()):
+        kind.settle({name: one for name, one in results.items() if type(one) is kind})
+
+
+def result_class(path: str, run_dir: Path) -> type[Result]:
+    """The class that ``run.json`` names, as ``module:Class``."""
+    module, _, name = str(path).partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"{run_dir / 'run.json'}: its results are of {path}, which cannot be imported ({error}). Run this where that "
+            "module can be imported, or run `n2s test` again."
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, Result)):
+        raise UserError(f"{run_dir / 'run.json'}: {path} is no n2s.metrics.result.Result. Run `n2s test` again.")
+    return found
+
+
+def _metrics_and_page(
+    run_dir: Path, verb: str, results: Mapping[str, Result], *, metrics: bool = True
+) -> tuple[Path, list[Shown]]:
+    folder = run_dir / PLACES[verb]
+    if metrics:
+        records = {name: record(result) for name, result in results.items()}
+        content = records[""] if verb == "predict" else records
+        with written_whole(folder / "metrics.json") as path:
+            path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
+    parts = [part for name, result in results.items() for part in _named(name, result, len(results))]
+    return write_page(folder / "report.html", run_dir, parts, run_drawings(run_dir)), parts
+
+
+def _named(name: str, result: Result, n_results: int) -> list[Shown]:
+    """The parts of a result, each with a name that differs from those of other results."""
+    parts = result.shown()
+    if n_results == 1:
+        return parts
+    return [replace(part, name=", ".join(filter(None, (name, part.name)))) for part in parts]
+
+
+def _for_wandb(run_dir: Path, verb: str, parts: list[Shown]) -> dict[str, Shown]:
+    """Prefix of the entries in W&B -> what is shown under it."""
+    start = "test" if verb == "test" else "sounds"
+    named = {f"{start}, {part.name}" if part.name else start: part for part in parts}
+    drawn = [one for one in run_drawings(run_dir).values() if isinstance(one, Drawing)]
+    return named | {"run": Shown(drawings=drawn)}
