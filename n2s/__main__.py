@@ -13,7 +13,7 @@ from n2s import interrupts
 COMMANDS = {
     "fit": ("n2s.cli.main:main", "train a recipe; the same command continues an unfinished run"),
     "prepare": ("n2s.cli.prepare:main", "prepare recordings and features ahead of training; --shard i/n for n jobs"),
-    "rerun": ("n2s.commands.rerun:rerun", "repeat a finished run from its record, and compare the two to the bit"),
+    "rerun": ("n2s.cli.rerun:rerun", "repeat a finished run from its record, and compare the two to the bit"),
     "profile": ("n2s.cli.profile:main", "run some training steps of a recipe and say where the time and memory go"),
     "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
