@@ -53,6 +53,11 @@ class Measure:
     higher_is_better: bool = True
     uncontrolled: str = ""
 
+    @property
+    def heading(self) -> str:
+        """The label, and a note where lower is better."""
+        return self.label if self.higher_is_better else f"{self.label}, lower is better"
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -115,6 +120,15 @@ class Scores:
         """One score; None where there is none."""
         return self.values.get(name, {}).get(row, {}).get(subject)
 
+    def of(self, subject: str) -> "Scores":
+        """The scores of one subject alone: its own values stand as `ALL`."""
+        found = {
+            name: {row: {ALL: own[subject]} for row, own in rows.items() if subject in own}
+            for name, rows in self.values.items()
+        }
+        kept = {name: rows for name, rows in found.items() if rows}
+        return Scores(self.rows, {name: one for name, one in self.measures.items() if name in kept}, kept)
+
     def means(self) -> dict[str, dict[str, float]]:
         """Row -> score -> mean over subjects, of what is known."""
         found: dict[str, dict[str, float]] = {}
@@ -145,7 +159,7 @@ class Scores:
             Whose.
         """
         names = list(self.measures) if names is None else list(names)
-        headings = ["", *(self.measures[name].label for name in names)]
+        headings = ["", *(self.measures[name].heading for name in names)]
         rows = [
             [row.label, *(cell(self.get(name, key, subject), self.measures[name]) for name in names)]
             for key, row in self.rows.items()

@@ -8,10 +8,21 @@ from rich.table import Table
 
 from n2s.metrics.result import Shown
 
+MOST = 8  # scores beside each other; where there are more, each has a line of its own
+
 
 def notes(shown: Shown) -> list[str]:
     """Everything below the table: what the intervals are, then the notes."""
     return [*(shown.scores.kinds(shown.columns) if shown.scores else []), *shown.notes]
+
+
+def grid(shown: Shown) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of the table of scores: a column a score, or a row a score where there are more than `MOST`."""
+    headings, rows = shown.scores.table(shown.columns)
+    if len(headings) <= 1 + MOST:
+        return headings, rows
+    headings, *rows = (list(column) for column in zip(headings, *rows, strict=True))
+    return headings, rows
 
 
 def print_shown(shown: Shown, console: Console) -> None:
@@ -19,7 +30,7 @@ def print_shown(shown: Shown, console: Console) -> None:
     if shown.name:
         console.print(f"[bold]{shown.name}")
     if shown.scores is not None:
-        headings, rows = shown.scores.table(shown.columns)
+        headings, rows = grid(shown)
         table = Table(*headings)
         for row in rows:
             # a narrow console: intervals below the means
@@ -39,7 +50,7 @@ def scores_html(shown: Shown) -> str:
     """The sentences, the tables and the notes, as HTML."""
     parts = [f"<p>{escape(' '.join(shown.headline))}</p>"] if shown.headline else []
     if shown.scores is not None:
-        headings, rows = shown.scores.table(shown.columns)
+        headings, rows = grid(shown)
         models = _models(shown)
         kinds = ["model" if row[0] in models else "control" for row in rows]
         parts.append(table_html(headings, rows, kinds))

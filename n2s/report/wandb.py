@@ -59,7 +59,8 @@ def _log(run: wandb.Run, shown: Mapping[str, Shown]) -> None:
         if one.listening is not None:
             groups = one.listening.groups.items()
             heard = [[title, s.label, s.text, s.place, s.value] for title, sounds in groups for s in sounds]
-            tables["segments"] = (["window", "segment", "words", "where", "similarity"], heard)
+            if any(one.listening.columns):
+                tables["segments"] = (["window", "segment", "words", "where", "similarity"], heard)
             # players beside the table, not in it: offline, W&B keeps sounds of tables outside the run's folder
             players = [
                 wandb.Audio(s.samples, s.rate, caption=f"{title}, {s.label}: {s.text}".rstrip(": "))

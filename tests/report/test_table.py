@@ -1,0 +1,36 @@
+"""The table of scores on the console and on the page."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from n2s.metrics.result import Shown
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+from n2s.report.table import MOST, grid, print_shown, scores_html
+
+ROWS = {"model": Row("model"), "chance": Row("chance", "control")}
+
+
+def shown(n_scores):
+    names = [f"score {i}" for i in range(n_scores)]
+    values = {
+        name: {"model": {ALL: Score(i, i - 1.0, i + 1.0)}, "chance": {ALL: Score(0.5)}} for i, name in enumerate(names)
+    }
+    return Shown(scores=Scores(ROWS, {name: Measure(name, digits=1) for name in names}, values))
+
+
+def test_many_scores_lie_below_each_other():
+    headings, rows = grid(shown(MOST))
+    assert headings[:2] == ["", "score 0"] and rows[1] == ["chance", *["0.5"] * MOST]
+    headings, rows = grid(shown(MOST + 1))
+    assert headings == ["", "model", "chance"] and rows[0] == ["score 0", "0.0 (-1.0 to 1.0)", "0.5"]
+    assert len(rows) == MOST + 1
+
+
+def test_console_and_page_hold_the_same_cells():
+    for n_scores in (2, MOST + 1):
+        memory = StringIO()
+        print_shown(shown(n_scores), Console(file=memory, width=200))
+        page = scores_html(shown(n_scores))
+        assert "1.0 (0.0 to 2.0)" in memory.getvalue() and "<td>1.0<br><small>0.0 to 2.0</small></td>" in page
+        assert ('class="model"' in page) == (n_scores <= MOST)
