@@ -226,7 +226,7 @@ def measure_meg(row: str, options: argparse.Namespace) -> dict:
     from lightning.pytorch import Trainer
 
     from n2s.models import BrainEncoder
-    from n2s.systems import MEGContrastive
+    from n2s.systems import Contrastive
     from n2s.training.compile import Compile
     from n2s.training.step_seed import StepSeed
 
@@ -237,7 +237,7 @@ def measure_meg(row: str, options: argparse.Namespace) -> dict:
     root = Path(options.folder)
     data = datamodule(root, options.batch, "host" if residency == "host" else "device")
     if whose == "n2s":
-        model = MEGContrastive(BrainEncoder(N_SUBJECTS, N_FEATURES), optimizer=optimizer)
+        model = Contrastive(BrainEncoder(N_SUBJECTS, N_FEATURES), optimizer=optimizer)
     else:
         data.setup("fit")
         model = peer(data, options.batch, optimizer)

@@ -26,7 +26,7 @@ from n2s.features import Mel
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, DeepMel
 from n2s.studies import SimulatedMEG
-from n2s.systems import MEGContrastive
+from n2s.systems import Contrastive
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
 CLIP = {"normalize": "both", "temperature": "learned", "symmetric": True}
@@ -69,7 +69,7 @@ def first_steps(place: Path) -> None:
         torch.manual_seed(0)
         encoder = BrainEncoder(4, 32, n_virtual=48, n_fourier=512, hidden=64, depth=4, dropout=0.0)
         target = DeepMel(40, 32, 64, 2)
-        module = MEGContrastive(encoder, ClipLoss(**loss), target, negatives=negatives)
+        module = Contrastive(encoder, ClipLoss(**loss), target, negatives=negatives)
         step = FirstStep(still=still)
         trainer = Trainer(
             max_steps=1, accelerator="cpu", devices=int(os.environ.get("LOCAL_WORLD_SIZE", 1)), callbacks=[step],

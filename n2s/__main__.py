@@ -63,7 +63,7 @@ def usage() -> str:
             "  n2s fit --config configs/meg_contrastive.yaml     trains on the built-in simulated study",
             "  n2s test --config configs/meg_contrastive.yaml    scores it on held-out stories",
             "",
-            "Options of a command: n2s COMMAND --help. Of a class: n2s fit --model.help n2s.systems.MEGContrastive.",
+            "Options of a command: n2s COMMAND --help. Of a class: n2s fit --model.help n2s.systems.Contrastive.",
         ]
     )
 

@@ -75,9 +75,9 @@ CASES = {
         f"n2s: trainer.callbacks: no class {EARLY}er (more.yaml, line 3). Nearest: {EARLY}ping,",
     ),
     "no such module": (
-        {"model": {"class_path": "n2s.taks.MEGContrastive"}},
+        {"model": {"class_path": "n2s.sistems.Contrastive"}},
         [],
-        "n2s: model: no class n2s.taks.MEGContrastive (more.yaml, line 2). Nearest: n2s.systems,",
+        "n2s: model: no class n2s.sistems.Contrastive (more.yaml, line 2). Nearest: n2s.systems,",
     ),
     "a class of another kind": (
         {"data": {"class_path": "tiny_recipe.TinyEncoder"}},

@@ -96,7 +96,7 @@ def test_the_report_knows_results_alone():
 
 
 @pytest.mark.parametrize(
-    "name", ["MEGContrastive", "FMRISemantic", "FMRIAcoustic", "FMRIMel", "BrainAudio", "MEGAcoustic"]
+    "name", ["Contrastive", "Semantic", "FMRIAcoustic", "Spectrogram", "BrainAudio", "MEGAcoustic"]
 )
 def test_no_system_is_named_outside_its_room(name):
     """A new system is one file: no list elsewhere names any."""

@@ -11,7 +11,7 @@ from n2s.features import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder
 from n2s.studies import BIDSStudy
-from n2s.systems import MEGContrastive
+from n2s.systems import Contrastive
 
 
 def test_fif_ctf_and_kit_are_prepared_laid_out_and_encoded(real_data, tmp_path):
@@ -40,7 +40,7 @@ def test_a_listener_of_122_s_is_fitted_and_tested(real_data, tmp_path):
         split=SplitByTime(n_folds=5), window_s=2.0, train_windows=Grid(0.25), test_windows=Grid(1.0), batch_size=32, n_jobs=1,
     )  # fmt: skip
     encoder = BrainEncoder(1, 28, n_virtual=16, n_fourier=32, hidden=16, depth=3)
-    module = MEGContrastive(encoder, ClipLoss("both", "learned", True))
+    module = Contrastive(encoder, ClipLoss("both", "learned", True))
     quiet = {
         "logger": False,
         "enable_checkpointing": False,

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from n2s.__main__ import main
-from n2s.systems import MEGContrastive
+from n2s.systems import Contrastive
 from n2s.training.run import Run, runs_of
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
@@ -55,7 +55,7 @@ def fit(tmp_path, monkeypatch):
                 if self.current_epoch == stop_before:
                     raise Stop
 
-            patch.setattr(MEGContrastive, "on_train_epoch_start", stop)
+            patch.setattr(Contrastive, "on_train_epoch_start", stop)
             try:
                 main()
             except Stop:

@@ -4,7 +4,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from n2s.errors import UserError, nearest
 
-NETWORKS = ("encoder", "target_encoder", "maker.diffusion.unet")  # of MEGContrastive, and of BrainAudio
+NETWORKS = ("encoder", "target_encoder", "maker.diffusion.unet")  # of Contrastive, and of BrainAudio
 
 
 class Compile(Callback):

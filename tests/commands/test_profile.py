@@ -86,10 +86,10 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
     }  # fmt: skip
     small = {"channels": [8, 8, 8, 8], "autoencoder_steps": 2}
     stages = {
-        "FMRISemantic": ({"n_voxels": 6, "alpha": 10.0, "n_folds": 4}, {}),
+        "Semantic": ({"n_voxels": 6, "alpha": 10.0, "n_folds": 4}, {}),
         "FMRIAcoustic": (
             {
-                "semantic_run": "FMRISemantic", "n_voxels": 5, "audiomae_lr": 1e-3,
+                "semantic_run": "Semantic", "n_voxels": 5, "audiomae_lr": 1e-3,
                 "decoder": {"class_path": "n2s.models.AcousticDecoder", "init_args": DECODER},
                 "audiomae": {"class_path": "n2s.models.AudioMAE", "init_args": AUDIOMAE},
             },
@@ -110,14 +110,14 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
             "model": {"class_path": f"n2s.systems.{task}", "init_args": model},
             "trainer": trainer,
         }
-        if task == "FMRISemantic":
+        if task == "Semantic":
             recipe["data"]["init_args"] |= {
                 "target": {"class_path": "n2s.features.MelStatistics", "init_args": {"n_mels": 4}}
             }
         Path(f"{task}.yaml").write_text(yaml.safe_dump(recipe))
         words = ("--config", f"{task}.yaml", "--steps", 2, "--warmup", 1, "--out", "profile.json")
         status, out, err = run_n2s("profile", *words)
-        if task == "FMRISemantic":
+        if task == "Semantic":
             assert status == 2 and "closed form" in err
         else:
             assert status == 0, err

@@ -11,7 +11,7 @@ from n2s.data.loader import WindowSampler
 from n2s.features import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, SentenceContext
-from n2s.systems import MEGContrastive
+from n2s.systems import Contrastive
 from n2s.systems.contrastive.write_test import WriteTest
 from tests.tiny import TinyStudy
 
@@ -77,7 +77,7 @@ def test_what_a_test_reports_beside_single_windows(tmp_path):
     data = data_of(tmp_path, together="sentences")
     encoder = BrainEncoder(data.n_subjects, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2, instance_norm=True)
     context = SentenceContext(4, dim=16, n_heads=2, depth=1, patch=15)
-    module = MEGContrastive(encoder, context=context, extra_negatives=7, sentence_context=True, average_listeners=True)
+    module = Contrastive(encoder, context=context, extra_negatives=7, sentence_context=True, average_listeners=True)
     (tmp_path / "config.yaml").write_text("{}")
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
     trainer = Trainer(max_epochs=1, callbacks=[WriteTest(tmp_path)], enable_model_summary=False, **options)
@@ -93,7 +93,7 @@ def test_what_a_test_reports_beside_single_windows(tmp_path):
 def test_extra_negatives_are_candidates_and_never_false_ones(tmp_path):
     """The training loss is that of the batch's and the drawn segments together; a drawn positive is left out."""
     data = data_of(tmp_path)
-    module = MEGContrastive(BrainEncoder(2, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2), extra_negatives=50)
+    module = Contrastive(BrainEncoder(2, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2), extra_negatives=50)
     trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, barebones=True, max_epochs=0)
     trainer.fit(module, data)
     batch = next(iter(data.train_dataloader()))

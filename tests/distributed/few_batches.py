@@ -27,7 +27,7 @@ from n2s.features import ClipFbank, MelStatistics, UntrainedAudioMAETokens
 from n2s.features.ready import Ready
 from n2s.models import AcousticDecoder, AudioMAE, BrainEncoder, DeepMel, MelMLP
 from n2s.models.sound_generator import SmallAudioLDM2
-from n2s.systems import BrainAudio, FMRIAcoustic, FMRIMel, FMRISemantic, MEGAcoustic, MEGContrastive
+from n2s.systems import BrainAudio, Contrastive, FMRIAcoustic, MEGAcoustic, Semantic, Spectrogram
 from n2s.training.run import FINISHED, Run
 
 COUNTS = (1, 2)  # batches
@@ -104,7 +104,7 @@ def tokens(folder: Path, count: int) -> FMRIDataModule:
 
 def contrastive(folder: Path, count: int, **options) -> tuple[LightningModule, object]:
     encoder = BrainEncoder(4, 5, **SHAPE)
-    return MEGContrastive(encoder, target_encoder=DeepMel(4, 5, 6, 2), optimizer=sgd), meg(folder, count, **options)
+    return Contrastive(encoder, target_encoder=DeepMel(4, 5, 6, 2), optimizer=sgd), meg(folder, count, **options)
 
 
 def sentences(folder: Path, count: int) -> tuple[LightningModule, object]:
@@ -113,7 +113,7 @@ def sentences(folder: Path, count: int) -> tuple[LightningModule, object]:
 
 def encoder(folder: Path, count: int) -> tuple[LightningModule, object]:
     data = heard(folder, count)
-    return MEGContrastive(BrainEncoder(2, data.n_features, **SHAPE), optimizer=sgd), data
+    return Contrastive(BrainEncoder(2, data.n_features, **SHAPE), optimizer=sgd), data
 
 
 def parts() -> tuple[AcousticDecoder, AudioMAE]:
@@ -129,7 +129,7 @@ def meg_acoustic(folder: Path, count: int) -> tuple[LightningModule, object]:
 
 def semantic(folder: Path, count: int) -> tuple[LightningModule, object]:
     """Fitted to all clips at once: it has no batches to count."""
-    return FMRISemantic(n_voxels=4, n_folds=3), fmri(folder, 1, MelStatistics(n_mels=4))
+    return Semantic(n_voxels=4, n_folds=3), fmri(folder, 1, MelStatistics(n_mels=4))
 
 
 def acoustic(folder: Path, count: int) -> tuple[LightningModule, object]:
@@ -138,7 +138,7 @@ def acoustic(folder: Path, count: int) -> tuple[LightningModule, object]:
 
 
 def mel(folder: Path, count: int) -> tuple[LightningModule, object]:
-    network = FMRIMel(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=sgd)
+    network = Spectrogram(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=sgd)
     return network, fmri(folder, count, ClipFbank(duration_s=1.0))
 
 
@@ -178,7 +178,7 @@ CONFIGS = {
 #: And of the checkpoint of a command.
 PARAMETERS = {
     "encoder": {
-        "_class_path": "n2s.systems.MEGContrastive",
+        "_class_path": "n2s.systems.Contrastive",
         "encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": SHAPE | {"n_subjects": 2, "n_outputs": 1024}},
     }
 }

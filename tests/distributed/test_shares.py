@@ -14,7 +14,7 @@ from n2s.data.clip_batch import SubjectSampler
 from n2s.data.loader import WindowSampler
 from n2s.errors import UserError
 from n2s.features import ClipFbank, MelStatistics
-from n2s.systems import FMRISemantic
+from n2s.systems import Semantic
 
 
 def steps(n_windows: int, world_size: int, **options) -> list[list]:
@@ -98,7 +98,7 @@ def test_batch_norm_cannot_be_synchronised_on_a_cpu(tmp_path):
 def test_strategies_that_part_the_weights_are_refused():
     module = trainings.model()
     module.trainer = Trainer(**trainings.options(strategy=ModelParallelStrategy()))
-    with pytest.raises(UserError, match="MEGContrastive needs its whole weights.*ModelParallelStrategy.*auto or ddp"):
+    with pytest.raises(UserError, match="Contrastive needs its whole weights.*ModelParallelStrategy.*auto or ddp"):
         module.setup("fit")
 
 
@@ -107,10 +107,10 @@ def test_fits_of_clips_that_processes_cannot_share(tmp_path):
     ddp = trainings.options(strategy="ddp", devices=2)
     study = {"t": TinyFMRI(str(tmp_path))}
     data = FMRIDataModule(study, MelStatistics(n_mels=4), lag_s=LAG_S, val_fraction=0.2)
-    module = FMRISemantic(n_voxels=4)
+    module = Semantic(n_voxels=4)
     module.trainer = Trainer(**ddp)
     module.trainer.datamodule = data
-    with pytest.raises(UserError, match="FMRISemantic is fitted by one process; 2 were started"):
+    with pytest.raises(UserError, match="Semantic is fitted by one process; 2 were started"):
         module.setup("fit")
     module.setup("test")  # each process does it whole
     data = FMRIDataModule(study, ClipFbank(duration_s=1.0), lag_s=LAG_S, val_fraction=0.2, batch_size=13)

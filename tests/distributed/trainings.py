@@ -23,7 +23,7 @@ from n2s.features import ClipFbank
 from n2s.features.ready import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, DeepMel, MelMLP
-from n2s.systems import FMRIMel, MEGContrastive
+from n2s.systems import Contrastive, Spectrogram
 from n2s.systems.contrastive.write_test import WriteTest
 
 N, F, T = 11, 3, 4  # windows of the tables (no multiple of 2 or 4), features, samples
@@ -46,7 +46,7 @@ class CountedStudy(TinyStudy):
         return super().load(recording)
 
 
-class Tables(MEGContrastive):
+class Tables(Contrastive):
     """The embeddings themselves are the weights: a step of 1 shows their gradients."""
 
     def __init__(self, loss: ClipLoss, negatives: str):
@@ -141,10 +141,10 @@ def data_of(folder: Path, **more) -> MEGDataModule:
     )
 
 
-def model(**more) -> MEGContrastive:
+def model(**more) -> Contrastive:
     torch.manual_seed(3)
     encoder = BrainEncoder(4, 5, n_virtual=6, n_fourier=18, hidden=8, depth=4)
-    return MEGContrastive(
+    return Contrastive(
         encoder, target_encoder=DeepMel(4, 5, 6, 2), optimizer=lambda p: torch.optim.SGD(p, lr=1.0), **more
     )
 
@@ -193,9 +193,9 @@ def further_negatives(folder: Path) -> dict:
     return {"loss": trainer.callback_metrics["train/loss"], "seen": seen[0]}
 
 
-def decoder_of_clips() -> FMRIMel:
+def decoder_of_clips() -> Spectrogram:
     torch.manual_seed(3)
-    return FMRIMel(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=lambda p: torch.optim.SGD(p, lr=5.0))
+    return Spectrogram(lambda *sizes: MelMLP(*sizes, hidden=[16]), optimizer=lambda p: torch.optim.SGD(p, lr=5.0))
 
 
 def clips(folder: Path) -> dict:

@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.features import Ready
 from n2s.models import BrainEncoder
-from n2s.systems import MEGContrastive
+from n2s.systems import Contrastive
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.write_test import WriteTest
 from tests.tiny import TinyStudy
@@ -34,7 +34,7 @@ def test_each_study_has_its_scores(tmp_path, capsys):
     (folder / "config.yaml").write_text("{}")
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
     trainer = Trainer(max_epochs=1, callbacks=[WriteTest(folder)], enable_model_summary=False, **options)
-    module = MEGContrastive(encoder)
+    module = Contrastive(encoder)
     trainer.fit(module, data)
     validated = {name: value.item() for name, value in trainer.callback_metrics.items()}
     val = data.window_table("val")

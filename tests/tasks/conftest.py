@@ -44,7 +44,7 @@ def semantic(n2s):
 
     def run(verb, *words, model=None, **parts):
         options = {"n_voxels": 6, "alpha": 10.0, "n_folds": 4} | (model or {})
-        return n2s(verb, "FMRISemantic", *words, model=options, **parts)
+        return n2s(verb, "Semantic", *words, model=options, **parts)
 
     return run
 
@@ -66,7 +66,7 @@ def acoustic(n2s):
 
     def run(verb, *words, data=None, model=None, **parts):
         options = {
-            "semantic_run": "FMRISemantic",
+            "semantic_run": "Semantic",
             "n_voxels": 5,
             "decoder": {"class_path": "n2s.models.AcousticDecoder", "init_args": DECODER},
             "audiomae": {"class_path": "n2s.models.AudioMAE", "init_args": AUDIOMAE},

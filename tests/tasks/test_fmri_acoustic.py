@@ -22,11 +22,11 @@ def state_of(run):
 
 def test_coarse_to_fine_by_the_command(semantic, acoustic):
     status, _, err = acoustic("fit")
-    assert status == 2 and "model.semantic_run: no trained run at FMRISemantic or" in " ".join(err.split())
+    assert status == 2 and "model.semantic_run: no trained run at Semantic or" in " ".join(err.split())
     assert semantic("fit")[0] == 0
     status, _, err = acoustic("fit", trainer={"max_epochs": 3})
     assert status == 0, err
-    shutil.rmtree("checkpoints/FMRISemantic")  # a test needs nothing of it
+    shutil.rmtree("checkpoints/Semantic")  # a test needs nothing of it
     status, out, err = acoustic("test", "--ckpt_path", "last")
     assert status == 0 and "mel" in out, err
     run, found = newest("FMRIAcoustic"), scores("FMRIAcoustic")
@@ -93,7 +93,7 @@ def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitte
     assert acoustic("fit", model={"p_truth": p_truth})[0] == 0
     told = 0
     for data, batch, vectors in given:
-        with np.load(newest("FMRISemantic") / "out_of_fold" / f"tiny_0{batch.subject + 1}.npz") as kept:
+        with np.load(newest("Semantic") / "out_of_fold" / f"tiny_0{batch.subject + 1}.npz") as kept:
             place = {key: row for row, key in enumerate(kept["key"])}
             rows = [place[key] for key in data.splits["train"].table.key.iloc[batch.row.numpy()]]
             true, predicted = kept["true"][rows], kept["predicted"][rows]

@@ -105,7 +105,7 @@ def wav(path):
 
 def test_predict_makes_scores_and_shows_every_method(trained, sounds):
     shutil.rmtree("checkpoints/FMRIAcoustic")
-    shutil.rmtree("checkpoints/FMRISemantic")  # neither is needed any more
+    shutil.rmtree("checkpoints/Semantic")  # neither is needed any more
     status, out, err = trained("predict")
     assert status == 0, err
     folder = newest("BrainAudio")
@@ -379,7 +379,7 @@ def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch)
     ("model", "message"),
     [
         ({"acoustic_run": "elsewhere"}, "model.acoustic_run: no trained run at elsewhere"),
-        ({"acoustic_run": "FMRISemantic"}, "expected one of n2s.systems.FMRIAcoustic"),
+        ({"acoustic_run": "Semantic"}, "expected one of n2s.systems.FMRIAcoustic"),
         ({"mode": "none", "decoder_lr": None}, "nothing would learn"),
         ({"p_truth": 2.0}, "p_truth is 2.0"),
     ],

@@ -25,7 +25,7 @@ def mel(n2s, verb, network, **parts):
         "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-2}},
     }
     data = {"target": FBANK, "batch_size": 16}
-    return n2s(verb, "FMRIMel", model=model, data=data | parts.pop("data", {}), **parts)
+    return n2s(verb, "Spectrogram", model=model, data=data | parts.pop("data", {}), **parts)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -34,7 +34,7 @@ def test_networks_are_fitted_and_tested_by_the_command(n2s, network):
     assert status == 0, err
     status, out, err = mel(n2s, "test", network)
     assert status == 0 and "PSNR" in out, err  # its column is narrow: "mel" stands above
-    found = scores("FMRIMel")
+    found = scores("Spectrogram")
     assert found["mel_pcc"].keys() == {"model", "shuffled", "mean_prediction"} and "ceiling" in found["ceilings"]
     if network == "MelMLP":
         pcc = {row: found["mel_pcc"][row]["mean"] for row in found["mel_pcc"]}
@@ -46,8 +46,8 @@ def test_networks_are_fitted_and_tested_by_the_command(n2s, network):
 
 def test_the_linear_baseline_is_ridge_regression(n2s, sounds):
     parts = {"data": {"target": FBANK}, "model": {"n_voxels": 0, "alpha": 30.0, "out_of_fold": False}}
-    assert n2s("fit", "FMRISemantic", **parts)[0] == n2s("test", "FMRISemantic", **parts)[0] == 0
-    result = ClipResult.load(newest("FMRISemantic") / "test" / "test")
+    assert n2s("fit", "Semantic", **parts)[0] == n2s("test", "Semantic", **parts)[0] == 0
+    result = ClipResult.load(newest("Semantic") / "test" / "test")
     feature = ClipFbank(duration_s=1.0)
     data = FMRIDataModule({"tiny": TinyFMRI(sounds)}, feature, lag_s=LAG_S, val_fraction=0.2)
     data.setup("fit")
@@ -63,9 +63,9 @@ def test_the_linear_baseline_is_ridge_regression(n2s, sounds):
         expected = unit_decibels(feature.magnitude(decoded.reshape(-1, 128, 128).numpy()))
         rows = data.splits["test"].rows_of(train.subject)
         np.testing.assert_allclose(result.mel_predicted[rows].astype(float), expected, atol=2e-3)
-    assert "mel_pcc" in scores("FMRISemantic")
+    assert "mel_pcc" in scores("Semantic")
 
 
 def test_another_target_is_refused(n2s):
     status, _, err = mel(n2s, "fit", "MelMLP", data={"target": {"class_path": "n2s.features.MelStatistics"}})
-    assert status == 2 and "FMRIMel decodes spectrograms; data.target is MelStatistics" in " ".join(err.split())
+    assert status == 2 and "Spectrogram decodes spectrograms; data.target is MelStatistics" in " ".join(err.split())

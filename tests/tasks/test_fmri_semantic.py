@@ -36,7 +36,7 @@ def scaled(target):
 def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
     status, _, err = semantic("fit")
     assert status == 0, err
-    run = newest("FMRISemantic")
+    run = newest("Semantic")
     state = torch.load(run / "best.ckpt", weights_only=True)["state_dict"]
     data = the_data(sounds)
     status, out, err = semantic("test")
@@ -66,7 +66,7 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
                 held = train.group == group
                 other = VoxelRidge(6, 10.0).fit(train.brain[~held], scaled(train.target)[~held])
                 np.testing.assert_allclose(kept["predicted"][held], other.predict(train.brain[held]), atol=1e-4)
-    found = scores("FMRISemantic")
+    found = scores("Semantic")
     assert found["n_clips"] == 24 and found["n_candidates"] == 12 and found["n_subjects"] == 2
     assert found["correlation"]["model"]["mean"] > 0.6 > 0.3 > abs(found["correlation"]["shuffled"]["mean"])
     two = found["identification"]["2"]
@@ -78,7 +78,7 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
 
 def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(semantic):
     assert semantic("fit")[0] == semantic("test")[0] == 0
-    run, found = newest("FMRISemantic"), scores("FMRISemantic")
+    run, found = newest("Semantic"), scores("Semantic")
     result = ClipResult.load(run / "test" / "test")
     medians, pairs = [], []
     for name in np.unique(result.subject):
@@ -110,7 +110,7 @@ def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(sem
 def test_noise_alone_scores_chance(semantic):
     study = {"gain": 0.0, "n_clips": 60, "seed": 4}
     assert semantic("fit", study=study)[0] == semantic("test", study=study)[0] == 0
-    found = scores("FMRISemantic")
+    found = scores("Semantic")
     two = found["identification"]["2"]
     spread = 1 / np.sqrt(12 * found["n_clips"])  # of the mean of uniform ranks
     assert abs(two["model"]["mean"] - 0.5) < 3.3 * spread
@@ -120,7 +120,7 @@ def test_noise_alone_scores_chance(semantic):
 def test_alpha_by_cross_validation_is_voxel_ridges(semantic, sounds):
     alphas = [0.1, 10.0, 1000.0]
     assert semantic("fit", model={"alpha": alphas})[0] == 0
-    state = torch.load(newest("FMRISemantic") / "best.ckpt", weights_only=True)["state_dict"]
+    state = torch.load(newest("Semantic") / "best.ckpt", weights_only=True)["state_dict"]
     for index, train in enumerate(the_data(sounds).train_dataloader()):
         ridge = VoxelRidge(6, alphas, n_folds=4).fit(train.brain, scaled(train.target), train.group.tolist())
         assert float(state[f"networks.{index}.alpha"]) == pytest.approx(ridge.alpha_)
@@ -130,10 +130,10 @@ def test_one_of_the_subjects_can_be_tested_alone(semantic):
     assert semantic("fit")[0] == 0
     both = semantic("test")
     assert both[0] == 0
-    first = scores("FMRISemantic")["identification"]["2"]["model"]["per_subject"]["tiny/02"]["value"]
+    first = scores("Semantic")["identification"]["2"]["model"]["per_subject"]["tiny/02"]["value"]
     status, _, err = semantic("test", data={"subjects": ["02"]})
     assert status == 0, err
-    found = scores("FMRISemantic")
+    found = scores("Semantic")
     assert found["subjects"] == {"tiny/02": 12}
     assert found["correlation"]["model"]["per_subject"].keys() == {"tiny/02"}
     assert abs(found["identification"]["2"]["model"]["mean"] - first) < 0.05  # z-scored by one subject's clips
@@ -148,7 +148,7 @@ def test_labels_are_classified_where_stimuli_allow(semantic, monkeypatch):
 
     monkeypatch.setattr(TinyFMRI, "clips", apart)
     assert semantic("fit", model={"n_folds": 3})[0] == semantic("test", model={"n_folds": 3})[0] == 0
-    found = scores("FMRISemantic")["semantic"]
+    found = scores("Semantic")["semantic"]
     assert found["chance"] == 0.5 and found["ceiling"]["n_left_out"] == 0 and 0 <= found["model"]["mean"] <= 1
     assert found["folds"] == "stimuli"
 
@@ -160,7 +160,7 @@ def test_prompts_lie_on_the_map_as_the_target_hears_them(semantic, fitted, sound
     Path("prompts.csv").write_text("prompt\nsiren.wav\nnoise.wav\nsiren.wav\n")
     status, _, err = semantic("test", model={"prompts": "prompts.csv"})
     assert status == 0, err
-    run, data = newest("FMRISemantic"), the_data(sounds)
+    run, data = newest("Semantic"), the_data(sounds)
     result = ClipResult.load(run / "test" / "test")
     assert result.prompt_names.tolist() == ["siren.wav", "noise.wav"]
     mean, deviation = data.train_moments("target")
@@ -202,7 +202,7 @@ def test_other_voxels_than_those_of_the_fit_are_refused(semantic):
     assert status == 2 and "the data have 4 voxels, and the ridge was fitted to 8" in " ".join(err.split())
     status, _, err = semantic("test", model={"n_voxels": 3}, data={"lag_s": 3.0})
     assert status == 2 and "are not those that the ridge was fitted to" in " ".join(err.split())
-    assert not (newest("FMRISemantic") / "metrics.json").exists()
+    assert not (newest("Semantic") / "metrics.json").exists()
 
 
 def test_prepare_makes_the_features_and_report_writes_the_page_again(semantic, run_n2s, tmp_path, monkeypatch):
@@ -215,7 +215,7 @@ def test_prepare_makes_the_features_and_report_writes_the_page_again(semantic, r
     assert status == 0 and "train: 96 responses to 48 clips of 4 groups" in out, err
     assert len(list(kept.rglob("*.safetensors"))) == 6
     assert semantic("fit")[0] == semantic("test")[0] == 0
-    page = newest("FMRISemantic") / "report.html"
+    page = newest("Semantic") / "report.html"
     page.unlink()
     status, out, err = run_n2s("report", page.parent)
     assert status == 0 and "of cases" in page.read_text(), err

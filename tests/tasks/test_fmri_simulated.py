@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from n2s.data import FMRIDataModule
 from n2s.features import MelStatistics
 from n2s.studies import SimulatedFMRI
-from n2s.systems import FMRISemantic
+from n2s.systems import Semantic
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.write_clips import WriteClips
 
@@ -20,7 +20,7 @@ def trained(folder, **study):
     data = FMRIDataModule(
         {"simulated": SimulatedFMRI(**STUDY | study)}, MelStatistics(n_mels=6), roi="auditory", lag_s=5.0
     )
-    task = FMRISemantic(n_voxels=50, n_folds=2)
+    task = Semantic(n_voxels=50, n_folds=2)
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(
         max_epochs=1, default_root_dir=folder, callbacks=[WriteClips(folder)], num_sanity_val_steps=0,

@@ -75,16 +75,16 @@ def n2s(tmp_path, monkeypatch, run_n2s, sounds):
 @pytest.fixture
 def contrastive(n2s, sounds):
     """A finished run of the MEG encoder in the folder: fitted once, then copied."""
-    kept = sounds / "MEGContrastive"
+    kept = sounds / "Contrastive"
     if not kept.exists():
         target = {"class_path": "n2s.features.Mel", "init_args": {"n_mels": 8, "n_fft": 512, "hop": 320}}
         model = {"encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": ENCODER},
                  "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 3e-3}}}  # fmt: skip
-        status, _, err = n2s("fit", "MEGContrastive", data={"target": target}, model=model, epochs=5)
+        status, _, err = n2s("fit", "Contrastive", data={"target": target}, model=model, epochs=5)
         assert status == 0, err
-        shutil.copytree("checkpoints/MEGContrastive", kept)
-    elif not Path("checkpoints/MEGContrastive").exists():
-        shutil.copytree(kept, "checkpoints/MEGContrastive")
+        shutil.copytree("checkpoints/Contrastive", kept)
+    elif not Path("checkpoints/Contrastive").exists():
+        shutil.copytree(kept, "checkpoints/Contrastive")
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def acoustic(n2s):
 
     def run(verb, *words, model=None, **parts):
         options = {
-            "encoder_run": "MEGContrastive",
+            "encoder_run": "Contrastive",
             "decoder": {"class_path": "n2s.models.AcousticDecoder", "init_args": DECODER},
             "audiomae": {"class_path": "n2s.models.AudioMAE", "init_args": AUDIOMAE},
             "audiomae_lr": 1e-3,
@@ -229,7 +229,7 @@ def test_a_frozen_encoder_stays_as_it_is_and_a_blank_network_takes_the_state(net
 
 
 def test_tokens_are_decoded_from_meg_and_scored_beside_controls(decoded, acoustic):
-    shutil.rmtree("checkpoints/MEGContrastive")  # a test needs nothing of it
+    shutil.rmtree("checkpoints/Contrastive")  # a test needs nothing of it
     status, out, err = acoustic("test")
     assert status == 0 and "mel" in out, err
     run, found = newest("MEGAcoustic"), scores("MEGAcoustic")
@@ -249,7 +249,7 @@ def test_tokens_are_decoded_from_meg_and_scored_beside_controls(decoded, acousti
 
 
 def test_only_what_has_a_rate_learns(decoded, contrastive, acoustic):
-    before = torch.load(newest("MEGContrastive") / "best.ckpt", weights_only=True)["state_dict"]
+    before = torch.load(newest("Contrastive") / "best.ckpt", weights_only=True)["state_dict"]
     before = {name: value for name, value in before.items() if name.startswith("encoder.")}
 
     def encoder_of(run):

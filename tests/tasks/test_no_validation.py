@@ -17,7 +17,7 @@ def unvalidated(semantic):
     """A finished semantic run that held nothing out."""
     status, _, err = semantic("fit", data=NOTHING)
     assert status == 0, err
-    return newest("FMRISemantic")
+    return newest("Semantic")
 
 
 def test_a_ridge_is_fitted_to_all_clips_and_tested_from_its_only_epoch(unvalidated, semantic):
@@ -26,7 +26,7 @@ def test_a_ridge_is_fitted_to_all_clips_and_tested_from_its_only_epoch(unvalidat
     status, out, err = semantic("test", data=NOTHING)
     assert status == 0, err
     assert "last.ckpt (the last epoch's, for nothing was validated; run finished" in out
-    assert scores("FMRISemantic")["n_clips"] == 2 * 12
+    assert scores("Semantic")["n_clips"] == 2 * 12
     kept = torch.load(unvalidated / "last.ckpt", weights_only=True)
     assert kept["epoch"] == 0 and kept["global_step"] == 2  # a step a subject
 
@@ -73,5 +73,5 @@ def test_without_batches_of_validation_it_is_the_same(fitted, acoustic):
 
 
 def test_a_fit_that_validates_has_its_best_epoch_as_ever(fitted):
-    run = Run(newest("FMRISemantic"))
+    run = Run(newest("Semantic"))
     assert run.weights == run.best and run.best.is_file() and "validates" not in run.read()

@@ -66,7 +66,7 @@ def test_contrastive(tmp_path, monkeypatch, run_n2s):
     recipe = {
         "data": {"class_path": "n2s.data.MEGDataModule", "init_args": data},
         "model": {
-            "class_path": "n2s.systems.MEGContrastive",
+            "class_path": "n2s.systems.Contrastive",
             "init_args": {"encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": encoder}},
         },
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False, "logger": False},
@@ -81,7 +81,7 @@ def test_contrastive(tmp_path, monkeypatch, run_n2s):
 
 
 def test_a_ridge_is_solved_in_float32(semantic):
-    exact, half = compared(semantic, "FMRISemantic")
+    exact, half = compared(semantic, "Semantic")
     assert_close(exact, half, rtol=0)
 
 
@@ -102,9 +102,9 @@ def test_mel(n2s):
     target = {"class_path": "n2s.features.ClipFbank", "init_args": {"duration_s": 1.0}}
 
     def mel(verb, *words):
-        return n2s(verb, "FMRIMel", *words, data={"target": target, "batch_size": 16}, model={"network": network})
+        return n2s(verb, "Spectrogram", *words, data={"target": target, "batch_size": 16}, model={"network": network})
 
-    exact, half = compared(mel, "FMRIMel")
+    exact, half = compared(mel, "Spectrogram")
     assert_close(exact, half, rtol=0.01)
     status, _, err = mel("test", *BF16)
     assert status == 0, err

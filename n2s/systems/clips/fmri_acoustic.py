@@ -33,7 +33,7 @@ class FMRIAcoustic(AcousticStage):
     audiomae
         Its decoder makes spectrograms, and is tuned. Its dimension is that of the target's tokens.
     semantic_run
-        Folder of a run of `FMRISemantic`, or of an experiment (then its newest run).
+        Folder of a run of `Semantic`, or of an experiment (then its newest run).
     semantic
         Give the semantic token; without it: the fine-only ablation, in which the ridge only chooses the voxels.
     n_voxels

@@ -20,7 +20,7 @@ from n2s.training.run import Run
 
 
 class MEGAcoustic(AcousticStage):
-    """Train the Transformer of `FMRIAcoustic` on what a brain encoder of `MEGContrastive` says, to give AudioMAE tokens.
+    """Train the Transformer of `FMRIAcoustic` on what a brain encoder of `Contrastive` says, to give AudioMAE tokens.
 
     One network for all listeners, for the encoder has a layer for each. The losses are those of `FMRIAcoustic`. The encoder
     goes into the checkpoint: a test needs no contrastive run.
@@ -32,7 +32,7 @@ class MEGAcoustic(AcousticStage):
     audiomae
         Its decoder makes spectrograms, and is tuned. Its dimension is that of the target's tokens.
     encoder_run
-        Folder of a run of `MEGContrastive`, or of an experiment (then its newest run), of the same recordings and split.
+        Folder of a run of `Contrastive`, or of an experiment (then its newest run), of the same recordings and split.
     encoder_lr
         The learning rate of the encoder; None freezes it.
     audiomae_checkpoint

@@ -19,7 +19,7 @@ from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.sound.prompts import listed_prompts, semantic_vectors
 
 
-class FMRISemantic(ClipDecoder):
+class Semantic(ClipDecoder):
     """One `VoxelRidge` a subject, to any clip feature: to CLAP it is the paper's semantic decoder.
 
     It is fitted in one epoch, from all training clips of a subject at once (``data.batch_size: null``,
@@ -75,10 +75,10 @@ class FMRISemantic(ClipDecoder):
                 f"{self.n_voxels} of them. Take fewer, or 0 for all, or a larger region."
             )
         if data.response.volumes == "stack":
-            raise UserError("FMRISemantic takes one response a clip: set data.volumes to mean.")
+            raise UserError("Semantic takes one response a clip: set data.volumes to mean.")
         if data.batch_size is not None:
             raise UserError(
-                f"FMRISemantic is fitted to all clips of a subject at once; data.batch_size is {data.batch_size}. Set it "
+                f"Semantic is fitted to all clips of a subject at once; data.batch_size is {data.batch_size}. Set it "
                 "to null."
             )
         groups = data.splits["train"].table.group[data.splits["train"].rows_of(subject)].nunique()
@@ -95,7 +95,7 @@ class FMRISemantic(ClipDecoder):
     def check_shared(self, data: FMRIDataModule) -> None:
         """See `ClipDecoder`."""
         raise UserError(
-            f"FMRISemantic is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the "
+            f"Semantic is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the "
             "fits of many subjects are jobs of their own (data.subjects)."
         )
 

@@ -21,7 +21,7 @@ SEMANTIC_RUN = "n2s_semantic_run"  # key of a checkpoint that was trained after 
 
 @dataclass(frozen=True)
 class SemanticRun:
-    """A run of `FMRISemantic` that came to its end."""
+    """A run of `Semantic` that came to its end."""
 
     folder: Path
 
@@ -43,7 +43,7 @@ class SemanticRun:
             raise UserError(f"{self.folder} has no ridge of {name}; there are {', '.join(names) or 'none'}.")
         state = part_of(checkpoint["state_dict"], f"networks.{names.index(name)}.")
         if "selected" not in state:
-            raise UserError(f"{self.folder} is no run of FMRISemantic. Name one in model.semantic_run.")
+            raise UserError(f"{self.folder} is no run of Semantic. Name one in model.semantic_run.")
         ridge = FittedRidge()
         ridge.load_state_dict(state)
         check_same_voxels(ridge, data, subject)

@@ -15,10 +15,10 @@ from n2s.systems.clips.semantic import check_same_voxels
 from n2s.systems.processes import part_of_mean
 
 
-class FMRIMel(ClipDecoder):
+class Spectrogram(ClipDecoder):
     """Train a network a subject on the mean squared error of the z-scored spectrogram, ``data.target``.
 
-    The linear baseline is `FMRISemantic` with a spectrogram as the target.
+    The linear baseline is `Semantic` with a spectrogram as the target.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class FMRIMel(ClipDecoder):
         """See `ClipDecoder`."""
         if not isinstance(data.target, ClipSpectrogram):
             raise UserError(
-                f"FMRIMel decodes spectrograms; data.target is {type(data.target).__name__}. Set n2s.features.ClipFbank."
+                f"Spectrogram decodes spectrograms; data.target is {type(data.target).__name__}. Set n2s.features.ClipFbank."
             )
         scale = data.scales[subject]
         voxels = torch.from_numpy(scale.mean), torch.from_numpy(scale.deviation)

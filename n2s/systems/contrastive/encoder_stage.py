@@ -23,7 +23,7 @@ SAME = (
 
 @dataclass(frozen=True)
 class EncoderRun:
-    """A run of `MEGContrastive` that has weights. ``settings`` are the encoder's class and sizes, in plain types."""
+    """A run of `Contrastive` that has weights. ``settings`` are the encoder's class and sizes, in plain types."""
 
     folder: Path
     settings: dict
@@ -41,8 +41,8 @@ class EncoderRun:
         run = trained_run(given, experiment, key="model.encoder_run", recipe="configs/meg_contrastive.yaml")
         options = read_checkpoint(run.weights).get("hyper_parameters", {})
         task = options.get("_class_path", "another task")
-        if not task.endswith("MEGContrastive"):
-            raise UserError(f"{run.folder} is a run of {task}; expected one of n2s.systems.MEGContrastive.")
+        if not task.endswith("Contrastive"):
+            raise UserError(f"{run.folder} is a run of {task}; expected one of n2s.systems.Contrastive.")
         if run.config.is_file() and own.config.is_file():
             theirs, mine = (yaml.safe_load(one.config.read_text())["data"]["init_args"] for one in (run, own))
             wrong = list(differences(*({key: one.get(key) for key in SAME} for one in (mine, theirs))))

@@ -19,7 +19,7 @@ TOP = (1, 5, 10)
 CHUNK = 256  # candidates through a target encoder at once
 
 
-class MEGContrastive(LightningModule):
+class Contrastive(LightningModule):
     """Train a brain encoder so that its output is most like the features of what was heard.
 
     Validation and test rank every window's true segment among all unique segments of the split that its subject heard:

@@ -23,7 +23,7 @@ from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sen
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.summary import correct, summarize
 from n2s.systems.contrastive.table import print_table
-from n2s.systems.contrastive.task import MEGContrastive
+from n2s.systems.contrastive.task import Contrastive
 
 N_TIMING = 2000  # training segments that the no-brain baseline is fitted on
 
@@ -44,7 +44,7 @@ class WriteTest(Callback):
 
     def on_test_end(self, trainer: Trainer, module: LightningModule) -> None:
         """See Lightning."""
-        if not isinstance(module, MEGContrastive) or not trainer.is_global_zero:
+        if not isinstance(module, Contrastive) or not trainer.is_global_zero:
             return
         data, console, summaries = trainer.datamodule, Console(), {}
         _save_attention(self.folder / "test" / "attention.npz", data, module)
@@ -67,7 +67,7 @@ class WriteTest(Callback):
         log_shown(trainer.loggers, self.folder, lambda: shown(self.folder))
 
 
-def _sets(name: str, single: RetrievalResult, module: MEGContrastive) -> Iterator[tuple[str, RetrievalResult]]:
+def _sets(name: str, single: RetrievalResult, module: Contrastive) -> Iterator[tuple[str, RetrievalResult]]:
     """What is reported: single windows, then what was asked for beside them."""
     yield name, single
     if module.sentence_context:
@@ -83,7 +83,7 @@ def _sets(name: str, single: RetrievalResult, module: MEGContrastive) -> Iterato
         yield f"{name}, listeners averaged", over_listeners(single)
 
 
-def retrieval_result(data: MEGDataModule, module: MEGContrastive, study: str) -> RetrievalResult:
+def retrieval_result(data: MEGDataModule, module: Contrastive, study: str) -> RetrievalResult:
     """A study's scores of a finished test, among its own segments, beside the no-brain baseline's and the ideal observer's."""
     windows = data.windows["test"]
     window, scores = module.tested
@@ -119,7 +119,7 @@ def _heard(subject: np.ndarray, target: np.ndarray) -> tuple[np.ndarray | None, 
 
 
 @torch.inference_mode()
-def _no_brain(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray) -> np.ndarray:
+def _no_brain(data: MEGDataModule, module: Contrastive, segments: np.ndarray) -> np.ndarray:
     """(k, k) scores of each of some test segments with each, as a function of its timing."""
     n_train = len(data.windows["train"].first)
     chosen = np.unique(np.linspace(0, n_train - 1, min(n_train, N_TIMING)).astype(int))
@@ -131,7 +131,7 @@ def _no_brain(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray)
 
 
 @torch.inference_mode()
-def _subject_only(data: MEGDataModule, module: MEGContrastive, segments: np.ndarray, subject: np.ndarray) -> np.ndarray:
+def _subject_only(data: MEGDataModule, module: Contrastive, segments: np.ndarray, subject: np.ndarray) -> np.ndarray:
     """(n, k) scores of the mean of what each window's subject heard in training, whatever the brain."""
     train = data.windows["train"]
     listener = train.of_interval("subject")
@@ -167,7 +167,7 @@ def _ideal(data: MEGDataModule, study: str, windows: pd.DataFrame, candidates: p
     return scores
 
 
-def _save_attention(path: Path, data: MEGDataModule, module: MEGContrastive) -> None:
+def _save_attention(path: Path, data: MEGDataModule, module: Contrastive) -> None:
     """The spatial attention over the sensors of the first test recording."""
     if not isinstance(module.encoder, BrainEncoder) or module.encoder.attention is None:
         return

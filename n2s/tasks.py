@@ -1,0 +1,7 @@
+"""Systems by the names that they had before: recipes, runs and checkpoints of then still load."""
+
+from n2s.systems import BrainAudio, Contrastive, FMRIAcoustic, MEGAcoustic, Semantic, Spectrogram
+
+FMRISemantic, FMRIMel, MEGContrastive = Semantic, Spectrogram, Contrastive
+
+__all__ = ["BrainAudio", "FMRIAcoustic", "FMRIMel", "FMRISemantic", "MEGAcoustic", "MEGContrastive"]
