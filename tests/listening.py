@@ -9,7 +9,7 @@ import soundfile
 
 from n2s.listening.manifest import write_manifest
 
-RATE, METHODS = 16_000, ("coarse_to_fine", "exchanged")
+RATE, METHODS = 16_000, ("decoded", "exchanged")
 TEXT = 'she said "</script><b>stop</b>", & left'
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from n2s.errors import UserError
 from n2s.listening.rating_report import COLUMNS, read_ratings
 
-NAMES = {"QXZ": "coarse_to_fine", "BCD": "fine"}
+NAMES = {"QXZ": "decoded", "BCD": "fine"}
 CLIPS = ("a", "b", "c")
 
 
@@ -50,14 +50,14 @@ def test_several_files_give_a_table_a_figure_and_json(files, n2s, tmp_path):
     status, out, err = n2s(*paths, "--key", key, "--out", tmp_path / "out")
     assert (status, err) == (0, "")
     found = json.loads((tmp_path / "out" / "ratings.json").read_text())
-    assert list(found["methods"]) == ["coarse_to_fine", "fine"] and found["notes"] == []
+    assert list(found["methods"]) == ["decoded", "fine"] and found["notes"] == []
     for j, method in enumerate(NAMES.values()):
         assert found["methods"][method]["mean"] == pytest.approx(given[:, :, j].mean())
         assert found["methods"][method]["per_rater"]["ben"] == pytest.approx(given[1, :, j].mean())
         assert f"{given[:, :, j].mean():.2f}" in out
     (pair,) = found["pairs"]
     assert pair["difference"] == pytest.approx((given[..., 0] - given[..., 1]).mean()) and pair["p"] == 2 / 2**3
-    assert "coarse_to_fine - fine" in out and "+2.67" in out and "0.2500" in out
+    assert "decoded - fine" in out and "+2.67" in out and "0.2500" in out
     assert f"alpha {found['agreement']['alpha']:.2f}" in out and "3 pairs of raters" in out
     assert Image.open(tmp_path / "out" / "ratings.png").width > 1000
 

@@ -129,7 +129,7 @@ def spoil(table: pd.DataFrame, row: int, audio: np.ndarray, rate: int = RATE) ->
 @pytest.mark.parametrize(
     ("change", "methods", "said"),
     [
-        (lambda t: t, ("coarse_to_fin",), "no sound of method 'coarse_to_fin'.*Nearest: coarse_to_fine"),
+        (lambda t: t, ("decode",), "no sound of method 'decode'.*Nearest: decoded"),
         (lambda t: t, (), "expected each once, and one at least"),
         (lambda t: t.drop(index=3), METHODS, "1 of 3 clips have no stimulus, such as 'clip1'"),
         (lambda t: pd.concat([t, t[:1]]), METHODS, "two sounds of 'stimulus'"),
@@ -159,7 +159,7 @@ def test_the_command_tells_what_is_missing(run, n2s):
     write_manifest(run / "predictions", table)
     status, out, _ = n2s("listen", run)
     assert status == 0 and (run / "listening.html").is_file()
-    assert "1 of 3 clips have no sound of 'coarse_to_fine'" in out and "(3 clips, 2 methods, 0.1 MB, FLAC)" in out
+    assert "1 of 3 clips have no sound of 'decoded'" in out and "(3 clips, 2 methods, 0.1 MB, FLAC)" in out
     status, out, _ = n2s("listen", run / "predictions", "--page", run / "two.html", "--max_clips", 2)
     assert [clip["clip"] for clip in content_of(run / "two.html")["clips"]] == ["clip0", "clip2"]
     assert n2s("listen", run, "--max_clips", 0)[0] == 2

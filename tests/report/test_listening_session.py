@@ -95,9 +95,9 @@ def test_a_session_from_the_first_sound_to_the_table(browser, run, n2s, tmp_path
 
     file = browser.downloads / f"ratings_Ana_B__{page_id}.csv"
     status, out, _ = n2s("ratings", file, "--key", written.key, "--out", tmp_path / "out")
-    assert status == 0 and "coarse_to_fine" in out and "note" not in out
+    assert status == 0 and "decoded" in out and "note" not in out
     found = json.loads((tmp_path / "out" / "ratings.json").read_text())
-    assert list(found["methods"]["coarse_to_fine"]["per_rater"]) == ['Ana, "B"']
+    assert list(found["methods"]["decoded"]["per_rater"]) == ['Ana, "B"']
     names = json.loads(written.key.read_text())["methods"]
     for method in METHODS:
         own = [int(row["rating"]) for row in rows if names[row["method"]] == method]

@@ -22,7 +22,7 @@ from n2s.systems.sound.options import SoundOptions
 from n2s.systems.sound.sound_html import N_CLIPS, read_sounds, sounds_shown, write_sound_report
 
 RATE, N = 16_000, 6
-METHODS = ("coarse_to_fine", "shuffled")
+METHODS = ("decoded", "shuffled")
 
 
 def write_sounds(folder):
@@ -32,7 +32,7 @@ def write_sounds(folder):
     rows = []
     for i in range(N):
         hiss = 0.02 * rng.standard_normal(RATE // 2)
-        sounds = {"stimulus": true[i], "coarse_to_fine": true[i] + hiss, "shuffled": true[(i + 1) % N] + hiss}
+        sounds = {"stimulus": true[i], "decoded": true[i] + hiss, "shuffled": true[(i + 1) % N] + hiss}
         for method, samples in sounds.items():
             path = folder / method / f"clip{i}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def test_the_report_holds_the_scores_the_pictures_and_the_sounds(made, capsys):
     for method in METHODS:
         for entry in found[method]["scores"].values():
             assert f"<td>{entry['generated']['mean']:.3f}" in page
-    ahead = found["coarse_to_fine"]["ahead"]["identification_mel"]
+    ahead = found["decoded"]["ahead"]["identification_mel"]
     assert ahead["mean"] == 0.5 and "ahead of chance in 2-way by mel by 50.0 points" in page
     assert page.count("<audio") == N_CLIPS * 3 and page.count("data:image/webp;base64,") == 3
     assert "<td>0.500</td>" in page  # chance of two
@@ -76,7 +76,7 @@ def test_the_same_is_in_wandb(made, own_wandb):
         for score, entry in found[method]["scores"].items():
             assert summary[f"sounds/{method}/{score}"] == entry["generated"]["mean"]
     assert summary["sounds/chance/identification_mel@2"] == 0.5 and summary["sounds/n_clips"] == N
-    assert summary["sounds/coarse_to_fine/ahead_of_chance_identification_mel"] == 0.5
+    assert summary["sounds/decoded/ahead_of_chance_identification_mel"] == 0.5
     logger.experiment.finish()
     wandb.teardown()
     (files,) = run_dir.glob("wandb/offline-run-*/files")
@@ -86,24 +86,24 @@ def test_the_same_is_in_wandb(made, own_wandb):
     assert one.clips == ["clip0", "clip2", "clip3", "clip5"]
     written = [soundfile.read(path)[0] for path in files.rglob("*.wav")]
     assert len(written) == N_CLIPS * 3
-    for samples in one.sounds["coarse_to_fine"]:
+    for samples in one.sounds["decoded"]:
         assert min(np.abs(samples - other).max() for other in written) < 1e-3
 
 
 def test_the_mean_of_several_subjects_has_an_interval_over_them(made, tmp_path):
     _, first = made
     second = json.loads(json.dumps(first))
-    second["coarse_to_fine"]["scores"]["mel_pcc"]["generated"]["mean"] -= 0.02
-    second["coarse_to_fine"]["scores"]["identification_mel@2"]["ahead"]["mean"] -= 0.1
+    second["decoded"]["scores"]["mel_pcc"]["generated"]["mean"] -= 0.02
+    second["decoded"]["scores"]["identification_mel@2"]["ahead"]["mean"] -= 0.1
     del second["shuffled"]["scores"]["mel_psnr"]
     over = over_subjects({"a": first, "b": second})
-    pcc = first["coarse_to_fine"]["scores"]["mel_pcc"]["generated"]["mean"]
-    found = over["coarse_to_fine"]["scores"]["mel_pcc"]["generated"]
+    pcc = first["decoded"]["scores"]["mel_pcc"]["generated"]["mean"]
+    found = over["decoded"]["scores"]["mel_pcc"]["generated"]
     half = 12.7062047 * 0.02 / 2  # t of one degree of freedom, times the standard error of two
     assert found["mean"] == pytest.approx(pcc - 0.01) and found["deviation"] == pytest.approx(0.02 / 2**0.5)
     assert found["low"] == pytest.approx(max(-1, pcc - 0.01 - half)) and found["high"] == min(1, found["high"])
-    ahead = first["coarse_to_fine"]["ahead"]["identification_mel"]["mean"]
-    assert over["coarse_to_fine"]["ahead"]["identification_mel"]["mean"] == pytest.approx(ahead - 0.05)
+    ahead = first["decoded"]["ahead"]["identification_mel"]["mean"]
+    assert over["decoded"]["ahead"]["identification_mel"]["mean"] == pytest.approx(ahead - 0.05)
     assert set(over["shuffled"]["scores"]) == set(first["shuffled"]["scores"]) - {"mel_psnr"}
 
 
@@ -126,9 +126,9 @@ def test_the_page_begins_with_the_mean_of_subjects(made, tmp_path):
 
 def test_a_method_without_a_clip_and_a_run_without_sounds(made, tmp_path):
     run_dir, found = made
-    entry = found["coarse_to_fine"]["scores"]
+    entry = found["decoded"]["scores"]
     more = entry | {f"identification_mel@{n}": entry["identification_mel@2"] for n in (10, 50)}
-    drawing = method_scores({"coarse_to_fine": more, "prompted": {"mel_pcc": entry["mel_pcc"]}}, "sim/01")
+    drawing = method_scores({"decoded": more, "prompted": {"mel_pcc": entry["mel_pcc"]}}, "sim/01")
     panels = [axes for axes in drawing.figure.axes if axes.axison]
     assert len(panels) == len(more) - 2  # of identification 2-way and 10-way
     assert [len(axes.patches) for axes in panels] == [2] + [1] * (len(panels) - 1)
@@ -139,7 +139,7 @@ def test_a_method_without_a_clip_and_a_run_without_sounds(made, tmp_path):
     damaged = shutil.copytree(run_dir, tmp_path / "run")
     before = (damaged / "predictions" / "metrics.json").read_text()
     (damaged / "predictions" / "report.html").write_text("old")
-    for content in ("{", "{}", '{"subjects": {"sim/01": {"coarse_to_fine": {}}}}', before.replace('"absent"', '"x"')):
+    for content in ("{", "{}", '{"subjects": {"sim/01": {"decoded": {}}}}', before.replace('"absent"', '"x"')):
         (damaged / "predictions" / "metrics.json").write_text(content)
         with pytest.raises(UserError, match=r"metrics\.json.*(not JSON|Run it again)"):
             write_sound_report(damaged)

@@ -34,7 +34,7 @@ SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}
 DATA = {"target": TOKENS, "spectrogram": FBANK, "batch_size": 16, "subjects": ["01"]}
 SWEEPS = Path(__file__).parents[2] / "configs" / "sweeps"
-METHODS = ["ceiling", "coarse_to_fine", "mel", "retrieval", "shuffled", "stimulus"]
+METHODS = ["ceiling", "decoded", "mel", "retrieval", "shuffled", "stimulus"]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def sounded(trained, sounds):
         shutil.rmtree("checkpoints/BrainAudio")
         shutil.copytree(kept, "checkpoints/BrainAudio")
     else:
-        status, _, err = trained("predict", sounds={"methods": ["coarse_to_fine"]})
+        status, _, err = trained("predict", sounds={"methods": ["decoded"]})
         assert status == 0, err
         shutil.copytree("checkpoints/BrainAudio", kept)
     return trained
@@ -128,7 +128,7 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
         np.testing.assert_allclose(wav(true[clip]), 0.5 * centred / np.abs(centred).max(), atol=1e-4)
     # the scores are those of `n2s evaluate` on the folders
     found = json.loads((folder / "predictions" / "metrics.json").read_text())["subjects"]["tiny/01"]
-    for method in ("retrieval", "coarse_to_fine"):
+    for method in ("retrieval", "decoded"):
         scores = evaluate_sounds(folder / "predictions" / "stimulus", folder / "predictions" / method)["scores"]
         own = found[method]["scores"]
         assert {name: own[name] for name in own if "semantic" not in name} == scores
@@ -139,15 +139,15 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
         alike = np.corrcoef(by_meaning[1], by_meaning[0])[:12, 12:]
         pairs = (alike < np.diag(alike)[:, None]).sum(1) / 11
         assert own["identification_semantic@2"]["generated"]["mean"] == pytest.approx(pairs.mean(), abs=1e-6)
-    ahead = found["coarse_to_fine"]["ahead"]["identification_mel"]
+    ahead = found["decoded"]["ahead"]["identification_mel"]
     two_way = scores["identification_mel@2"]["generated"]["mean"]
     assert ahead["mean"] == pytest.approx(two_way - 0.5) and ahead["low"] <= ahead["mean"] <= ahead["high"]
     metrics = [yaml.safe_load(path.read_text())["metric"]["name"] for path in sorted(SWEEPS.glob("sound_*.yaml"))]
-    assert metrics[0] == "sounds/coarse_to_fine/ahead_of_chance_identification_semantic"  # of guidance
+    assert metrics[0] == "sounds/decoded/ahead_of_chance_identification_semantic"  # of guidance
     assert metrics[1] in (folder / "metrics.csv").read_text().splitlines()[0].split(",")  # of LoRA
     shown = sounds_shown(folder)[0]  # what W&B is told, in the same words as the page
-    by_meaning = found["coarse_to_fine"]["ahead"]["identification_semantic"]["mean"]
-    assert shown.name == "sounds" and shown.scores["coarse_to_fine"][metrics[0].split("/")[2]] == by_meaning
+    by_meaning = found["decoded"]["ahead"]["identification_semantic"]["mean"]
+    assert shown.name == "sounds" and shown.scores["decoded"][metrics[0].split("/")[2]] == by_meaning
     page = (folder / "predictions" / "report.html").read_text()
     assert all(f">{drawing.title}</a>" in page for drawing in shown.drawings)
     assert "identification_mel@10" in scores and " ".join(METHODS[:1]) in out
@@ -162,15 +162,15 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
 
 
 def test_predict_goes_on_where_it_stopped_and_a_clip_does_not_depend_on_its_batch(sounded):
-    only = {"methods": ["coarse_to_fine"]}
-    first = {clip: path.read_bytes() for clip, path in predicted("coarse_to_fine").items()}
-    times = {clip: path.stat().st_mtime_ns for clip, path in predicted("coarse_to_fine").items()}
+    only = {"methods": ["decoded"]}
+    first = {clip: path.read_bytes() for clip, path in predicted("decoded").items()}
+    times = {clip: path.stat().st_mtime_ns for clip, path in predicted("decoded").items()}
     lost = sorted(first)[3:8:2]
     for clip in lost:
-        predicted("coarse_to_fine")[clip].unlink()
+        predicted("decoded")[clip].unlink()
     status, out, err = sounded("predict", sounds=only | {"batch_size": 2})
-    assert status == 0 and "coarse_to_fine: 3 sounds made, 9 were there" in out, err
-    again = predicted("coarse_to_fine")
+    assert status == 0 and "decoded: 3 sounds made, 9 were there" in out, err
+    again = predicted("decoded")
     assert list(again) == list(first)
     for clip, path in again.items():
         if clip in lost:
@@ -182,11 +182,11 @@ def test_predict_goes_on_where_it_stopped_and_a_clip_does_not_depend_on_its_batc
     mine = newest("BrainAudio") / "predictions" / "mel" / "mine.txt"
     mine.parent.mkdir()
     mine.write_text("not yours")
-    status, out, err = sounded("predict", sounds={"methods": ["coarse_to_fine", "mel"], "sampler": other})
+    status, out, err = sounded("predict", sounds={"methods": ["decoded", "mel"], "sampler": other})
     assert status == 2 and "mel holds files that n2s predict did not write there" in " ".join(err.split())
-    assert "coarse_to_fine: 12 sounds made\n" in out  # of another sampler: none of the old ones is kept
+    assert "decoded: 12 sounds made\n" in out  # of another sampler: none of the old ones is kept
     assert mine.read_text() == "not yours"
-    assert all(path.read_bytes() != first[clip] for clip, path in predicted("coarse_to_fine").items())
+    assert all(path.read_bytes() != first[clip] for clip, path in predicted("decoded").items())
 
 
 def test_a_killed_predict_leaves_whole_sounds_that_are_kept(trained, monkeypatch):
@@ -199,21 +199,21 @@ def test_a_killed_predict_leaves_whole_sounds_that_are_kept(trained, monkeypatch
         return sampled(self, tokens, rows)
 
     monkeypatch.setattr(SoundMethods, "_sampled", killed)
-    only = {"methods": ["coarse_to_fine"], "batch_size": 4}
+    only = {"methods": ["decoded"], "batch_size": 4}
     assert trained("predict", sounds=only)[0] != 0
-    assert len(predicted("coarse_to_fine")) == 8
-    assert all(len(wav(path)) == 16000 for path in predicted("coarse_to_fine").values())
+    assert len(predicted("decoded")) == 8
+    assert all(len(wav(path)) == 16000 for path in predicted("decoded").values())
     status, out, err = trained("predict", sounds=only)
-    assert status == 0 and "coarse_to_fine: 4 sounds made, 8 were there" in out, err
+    assert status == 0 and "decoded: 4 sounds made, 8 were there" in out, err
 
 
 def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(sounded):
     soundfile.write("siren.wav", 0.3 * np.sin(np.arange(24000) * 0.3 + 40 * np.sin(np.arange(24000) / 4000)), 16000)
-    plain = predicted("coarse_to_fine")
+    plain = predicted("decoded")
     assert len(plain) == 12
     one = sorted(plain)[4]
     pd.DataFrame({"clip": [one], "prompt": ["siren.wav"]}).to_csv("prompts.csv", index=False)
-    only = {"methods": ["coarse_to_fine", "prompted"]}
+    only = {"methods": ["decoded", "prompted"]}
     status, _, err = sounded("predict", sounds=only | {"prompt": "prompts.csv"})
     assert status == 0, err
     assert list(predicted("prompted")) == [one]
@@ -226,7 +226,7 @@ def test_a_prompt_replaces_the_meaning_of_the_clips_that_it_names(sounded):
     status, _, err = sounded("predict", sounds=only | {"prompt": "prompts.csv"})
     message = " ".join(err.split())
     assert status == 2 and "which does not exist. Nearest: " in message and one in message
-    assert predicted("coarse_to_fine").keys() == plain.keys()  # what was finished is kept
+    assert predicted("decoded").keys() == plain.keys()  # what was finished is kept
 
 
 def test_the_ablations_sounds_are_of_its_own_tokens(trained, acoustic, monkeypatch):
@@ -347,8 +347,8 @@ def test_only_what_has_a_rate_learns_and_published_weights_stay_out_of_the_check
     assert all(same.values()) == (rate is None) and same["networks.0.decoder.queries"] == (rate is None)
     kept = [name for name in state if name.startswith("maker.diffusion.")]
     assert kept and all("lora_" in name for name in kept)
-    status, _, err = audio("predict", model=model, sounds={"methods": ["coarse_to_fine"]})
-    assert status == 0 and len(predicted("coarse_to_fine")) == 12, err
+    status, _, err = audio("predict", model=model, sounds={"methods": ["decoded"]})
+    assert status == 0 and len(predicted("decoded")) == 12, err
 
 
 def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch):

@@ -278,7 +278,7 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
         "unet_lr": 2e-3, "decoder_lr": None, "p_truth": 0.5,
         "sounds": {"sampler": {"class_path": "n2s.models.diffusion.DPMSolver",
                                "init_args": {"n_steps": 2, "guidance": 2.0}},
-                   "methods": ["coarse_to_fine", "mel"], "page_clips": 2, "stitch": True},
+                   "methods": ["decoded", "mel"], "page_clips": 2, "stitch": True},
     }  # fmt: skip
     few = {"train_windows": {"class_path": "n2s.data.Grid", "init_args": {"step_s": 2.0}}}
     status, _, err = n2s("fit", "BrainAudio", data=few, model=model)
@@ -288,14 +288,12 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
     assert status == 0, err
     folder = newest("BrainAudio") / "predictions"
     table = read_manifest(folder)
-    assert table.groupby("method").size().to_dict() == dict.fromkeys(["coarse_to_fine", "mel", "stimulus"], 18)
+    assert table.groupby("method").size().to_dict() == dict.fromkeys(["decoded", "mel", "stimulus"], 18)
     for row in table.itertuples():
         sound, rate = soundfile.read(row.path)
         assert len(sound) == rate == 16000 and 0 < np.abs(sound).max() < 1
     heard = json.loads((folder / "metrics.json").read_text())["subjects"]
-    assert set(heard) == {"heard/01", "heard/02"} and all(
-        one["coarse_to_fine"]["n_clips"] == 9 for one in heard.values()
-    )
+    assert set(heard) == {"heard/01", "heard/02"} and all(one["decoded"]["n_clips"] == 9 for one in heard.values())
     stories = read_manifest(folder / "stitched")
     assert set(stories["clip"]) == {"heard_01_story3", "heard_02_story3"} and len(stories) == 2 * 3
     last_s = table.start_s.astype(float).max() - table.start_s.astype(float).min() + 1

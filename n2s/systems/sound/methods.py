@@ -27,11 +27,11 @@ from n2s.training.run import Run
 
 #: Method: what it is, in the order of the table.
 METHODS = {
-    "coarse_to_fine": "decoded tokens, sampled",
+    "decoded": "decoded tokens, sampled",
     "fine_only": "tokens decoded without a semantic token, sampled",
     "mel": "the spectrogram of AudioMAE's decoder, a linear map, the vocoder",
     "retrieval": "the subject's training clip whose true tokens correlate most with the decoded ones",
-    "shuffled": "coarse_to_fine from the response to another stimulus of the same subject, or another stretch of it",
+    "shuffled": "decoded from the response to another stimulus of the same subject, or another stretch of it",
     "ceiling": "true tokens, sampled",
     "prompted": "tokens decoded with a prompt in place of the decoded meaning, sampled",
     "study_prompted": "the same with the mean of the study's own prompts of the clip's kind",
@@ -73,7 +73,7 @@ class SoundMethods:
         """Those that the options name, or all that can be made."""
         options = self.module.sounds
         makes: dict[str, Make] = {
-            "coarse_to_fine": lambda rows: self._of_decoded(self.decoded.feature[rows], rows),
+            "decoded": lambda rows: self._of_decoded(self.decoded.feature[rows], rows),
             "mel": lambda rows: self.module.maker.from_spectrogram(self.decoded.spectrogram[rows])[0],
             "retrieval": self._retrieved,
             "shuffled": lambda rows: self._of_decoded(self.decoded.feature[self.others[rows]], rows),
