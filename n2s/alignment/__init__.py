@@ -1,1 +1,1 @@
-"""Words placed in a sound whose transcript is known: forced alignment, and how far to trust it."""
+"""Forced alignment: the times of the words of a known text, and how reliable they are."""

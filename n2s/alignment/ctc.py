@@ -69,7 +69,7 @@ class CTCAligner(Aligner):
 
     @cached_property
     def _stride_s(self) -> tuple[float, float]:
-        """From a frame to the next, and the beginning of what is the first frame's own, s."""
+        """Time from one frame to the next, and the start of the first frame's own part, s."""
         stride, field = 1, 1
         for kernel, step in zip(self._network.config.conv_kernel, self._network.config.conv_stride, strict=True):
             field += (kernel - 1) * stride
@@ -88,7 +88,7 @@ class CTCAligner(Aligner):
 
     @torch.inference_mode()
     def _log_probs(self, audio: np.ndarray) -> Tensor:
-        """(n,) -> (l, k), in overlapping windows, so that memory is that of one."""
+        """(n,) -> (l, k), in overlapping windows: memory is needed for one."""
         values = self._extractor(audio, sampling_rate=SFREQ, return_tensors="pt").input_values[0]
         stride = round(self._stride_s[0] * SFREQ)
         field = stride + round(2 * self._stride_s[1] * SFREQ)
@@ -107,7 +107,7 @@ class CTCAligner(Aligner):
 
 
 def place(log_probs: Tensor, words: list[list[int]], *, blank: int, between: int | None) -> pd.DataFrame | None:
-    """The likeliest frames of each word.
+    """The most likely frames of each word.
 
     Parameters
     ----------
@@ -116,13 +116,13 @@ def place(log_probs: Tensor, words: list[list[int]], *, blank: int, between: int
     words
         The characters of each word, none of them ``blank``.
     blank, between
-        The characters of nothing, and between two words (None: the model has none).
+        The blank character, and the character between two words (None: the model has none).
 
     Returns
     -------
     DataFrame or None
         ``start``, ``stop`` (frames) and ``score`` of each word: the mean over its frames of the path's log-probability
-        less that of the likeliest character. None where the sound has too few frames.
+        minus the log-probability of the best character. None if the sound has too few frames.
 
     Raises
     ------

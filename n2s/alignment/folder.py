@@ -32,24 +32,24 @@ def sounds_in(folder: Path) -> dict[str, Path]:
 def align_folder(
     sounds: dict[str, Path], texts: dict[str, str], aligner: Aligner, out: Path, *, again: bool = False
 ) -> Iterator[dict]:
-    """Align sound after sound; what is done is kept when the command is stopped, and not done again.
+    """Align all sounds, one after the other. Finished sounds are kept when the command is stopped, and are not repeated.
 
     Parameters
     ----------
     sounds, texts
-        By the sound's name: the file, and what is said.
+        Sound -> its file, and its transcript.
     aligner
-        Who places the words.
+        The aligner.
     out
         Where ``<sound>.TextGrid`` goes, with the tiers ``words`` and ``sentences``, and the table `TABLE`.
     again
-        Align also what has a TextGrid. Without it only our own are made again, where the text has changed.
+        Also align sounds that have a TextGrid. Otherwise only TextGrids of ours are replaced, when the text has changed.
 
     Yields
     ------
     dict
-        The row of the table (`COLUMNS`) of each sound. ``score`` is the median of the words; ``which`` tells the doubtful
-        words with their times, or why there is no alignment.
+        The row of the table (`COLUMNS`) of each sound. ``score`` is the median over words; ``which`` lists the doubtful
+        words with their times, or the reason why there is no alignment.
     """
     table = _read_table(out / TABLE)
     for name, text in texts.items():

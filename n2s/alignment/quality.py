@@ -12,7 +12,7 @@ _LONGEST_S = 2.0  # of a word
 
 
 def doubts(audio: np.ndarray, words: pd.DataFrame, doubtful_behind: float) -> tuple[pd.Series, float]:
-    """What is odd about each word, and how many seconds of speech lie outside all words.
+    """Problems of each word, and the seconds of speech outside all words.
 
     Parameters
     ----------

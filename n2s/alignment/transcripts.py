@@ -1,4 +1,4 @@
-"""What is said in each sound of a folder: a text beside it, or one file with a line a sound."""
+"""The transcript of each sound of a folder: a text beside it, or one file with a line per sound."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def read_transcripts(place: Path, sounds: dict[str, Path]) -> dict[str, str]:
     Raises
     ------
     UserError
-        There is no such place, it cannot be read, no sound has a text, or a sound has two.
+        The place does not exist or cannot be read, no sound has a text, or a sound has two.
     """
     if place.is_dir():
         found = {key: path for key in sounds for path in _beside(place, key)}

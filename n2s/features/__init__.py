@@ -1,4 +1,4 @@
-"""What a stimulus is compared by: frozen models of sound and words, one file each, and the store that keeps them."""
+"""Features of stimuli: frozen models of sound and words, one file each, and the store that caches their values."""
 
 from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap

@@ -1,4 +1,4 @@
-"""Sound files as mono tensors at the rate that is asked for."""
+"""Sound files as mono tensors at any sampling rate."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ _HEADER_SLACK_S = 0.1  # headers of mp3 files overstate the length by up to abou
 
 
 def audio_duration_s(path: Path | str) -> float:
-    """Length of a sound file in seconds, from its header. That of an mp3 may overstate it by some 50 ms."""
+    """Length of a sound file in seconds, from its header. The header of an mp3 may overstate it by about 50 ms."""
     with _opened(Path(path)) as file:
         return file.frames / file.samplerate
 
@@ -29,17 +29,17 @@ def audio_rate_hz(path: Path | str) -> int:
 
 
 def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float | None = None) -> Tensor:
-    """Read a sound file (wav, flac, mp3, ogg, whatever libsndfile reads), mixed to one channel and resampled.
+    """Read a sound file (wav, flac, mp3, ogg, and whatever else libsndfile reads), mix it to one channel and resample it.
 
     Parameters
     ----------
     path
         The file.
     sfreq
-        Sampling rate of the answer in Hz; 16000 for speech models.
+        Sampling rate of the result in Hz; 16000 for speech models.
     start_s, stop_s
-        The stretch to read, in seconds; by default all. Nothing outside it touches the answer: two stretches that
-        share a border share no sample.
+        The stretch to read, in seconds; by default all. Samples outside it do not influence the result: two stretches
+        that share a border share no sample.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
     Raises
     ------
     UserError
-        There is no such file, it is no sound or has no samples, the stretch is not in it, or samples are NaN or
+        The file does not exist, is not a sound or has no samples, the stretch is outside it, or samples are NaN or
         infinite.
     """
     path = Path(path)
@@ -98,15 +98,15 @@ def read_stimulus(stimulus: Stimulus, sfreq: int, start_s: float = 0.0, stop_s: 
     if stimulus.audio is None:
         raise UserError(
             f"stimulus '{stimulus.id}' has no audio to compute features from. Make the study's audio() name its file, "
-            "or take the features that the study brings: n2s.features.Ready."
+            "or use the features that the study provides: n2s.features.Ready."
         )
     return read_audio(stimulus.audio, sfreq, start_s, stop_s)
 
 
 def _blocks(file: soundfile.SoundFile, n_samples: int | None) -> Iterator[Tensor]:
-    """Mono pieces of what follows, of ``n_samples`` or to the end.
+    """Mono pieces of the rest of the file, each of ``n_samples`` or up to the end.
 
-    ``SoundFile.blocks`` would fill up with random memory where an mp3's header lies.
+    ``SoundFile.blocks`` would add random memory where an mp3's header overstates the length.
     """
     left = float("inf") if n_samples is None else n_samples
     while left:

@@ -14,13 +14,13 @@ MEAN, DEVIATION = -4.2677393, 4.5689974  # of AudioSet (AudioMAE)
 def fbank(wav: Tensor | np.ndarray, sfreq: float) -> Tensor:
     """Waveform ``(n,)`` -> ``(1024, 128)`` float32: 10 ms a frame, log mel energies of 25 ms Hann windows, normalised.
 
-    Zeros are put in for the frames after the end *before* the normalisation, as upstream: they come out as 0.467. What is
+    Frames after the end are zeros *before* the normalisation, as upstream, and become 0.467. Audio
     longer than 10.24 s is cut. The waveform is not repeated: see `tiled`.
 
     Raises
     ------
     UserError
-        The waveform is not of one dimension, is shorter than a frame, or holds values that are not finite.
+        The waveform has more than one dimension, is shorter than a frame, or has values that are not finite.
     """
     wav = torch.as_tensor(wav, dtype=torch.float32)
     if wav.ndim != 1 or len(wav) < 0.025 * sfreq or not torch.isfinite(wav).all():
@@ -44,7 +44,7 @@ def fbank(wav: Tensor | np.ndarray, sfreq: float) -> Tensor:
 
 
 def tiled(wav: Tensor | np.ndarray, sfreq: float, *, duration_s: float = DURATION_S) -> Tensor:
-    """A clip ``(n,)`` repeated until it is ``duration_s`` long, and cut there: what a clip shorter than 10 s becomes."""
+    """A clip ``(n,)`` repeated until it is ``duration_s`` long, and cut there: the input for a clip shorter than 10 s."""
     wav = torch.as_tensor(wav, dtype=torch.float32)
     n = round(duration_s * sfreq)
     if wav.ndim != 1 or not len(wav):

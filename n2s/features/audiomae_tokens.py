@@ -31,11 +31,11 @@ class AudioMAETokens(ClipFeature):
     checkpoint
         The published ``pretrained.pth``, or a file with the encoder alone (see `AudioMAE.load_upstream`).
     duration_s
-        Of every clip, s; at most 10. It decides how many numbers a clip has: 208, 80, 112 tokens for 4, 1.5, 2 s.
+        Duration of every clip, s; at most 10. It decides how many tokens a clip has: 208, 80, 112 for 4, 1.5, 2 s.
     layer
-        ``contextual``, the mean of the upper blocks that AudioLDM2 takes, or ``last``, what the decoder was trained on.
+        ``contextual``: the mean of the upper blocks, as AudioLDM2 uses it. ``last``: what AudioMAE's decoder was trained on.
     dim, depth, n_heads
-        Of the encoder, where it is not the published one.
+        Size of the encoder, if it is not the published one.
     device
         Where to compute; by default on a GPU if there is one.
     """
@@ -129,16 +129,16 @@ class AudioMAETokens(ClipFeature):
 
 
 class UntrainedAudioMAETokens(AudioMAETokens):
-    """A stand-in that needs no download: the same encoder with random weights, by default a small one.
+    """A stand-in without a download: the same encoder with random weights, small by default.
 
-    It has learned nothing; its tokens are a fixed random map of the spectrogram and of where in it they stand.
+    It has learned nothing: its tokens are a fixed random map of the spectrogram and of their position in it.
 
     Parameters
     ----------
     duration_s, layer, dim, depth, n_heads, device
         As for `AudioMAETokens`.
     seed
-        Of the weights.
+        Seed of the weights.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a sound is about: CLAP's embedding of a clip, in the space that it shares with text."""
+"""The meaning of a sound: CLAP's embedding of a clip, in a space that sounds and texts share."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -21,12 +21,12 @@ _BATCH = 8  # clips or texts embedded at once
 
 
 class CLAP(ClipFeature):
-    """Audio embeddings of CLAP (Wu et al. 2023), each of length 1; `text` gives those of prompts, in the same space.
+    """Audio embeddings of CLAP (Wu et al. 2023), each of length 1; `text` embeds prompts in the same space.
 
-    Audio is brought to the rate of the model (48 kHz in all published ones). A clip shorter than the 10 s that it hears
-    is repeated as often as it fits and filled up with zeros; of a longer one the middle 10 s are heard. There is no random
-    cut anywhere: transformers' own takes a random 10 s of longer clips, and for the fused models it declares one short
-    clip of each batch long, at random; here none is, so that a clip's embedding does not depend on its neighbours.
+    Audio is resampled to the rate of the model (48 kHz in all published models). A clip shorter than the 10 s of its input
+    is repeated as often as it fits and padded with zeros; of a longer clip the middle 10 s are used. Nothing is cut at
+    random: transformers' own extractor takes a random 10 s of longer clips, and for fused models it treats one short
+    clip of each batch as long, at random. Here the embedding of a clip does not depend on its neighbours.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class CLAP(ClipFeature):
 
     @torch.inference_mode()
     def text(self, prompts: Sequence[str]) -> np.ndarray:
-        """(n,) texts -> (n, f), each of length 1. What exceeds the model's number of tokens is cut."""
+        """(n,) texts -> (n, f), each of length 1. A text with more tokens than the model takes is cut."""
         if isinstance(prompts, str):
             raise UserError(f"{type(self).__name__}.text takes several prompts; found '{prompts}'. Give ['{prompts}'].")
         vectors = [torch.zeros(0, self.n_features)]
@@ -81,7 +81,7 @@ class CLAP(ClipFeature):
         return torch.cat(vectors).numpy()
 
     def _embed(self, clips: list[Tensor]) -> Tensor:
-        """Clips (samples,) of the model's rate, none longer than it hears -> (n, f)."""
+        """Clips (samples,) at the model's rate, none longer than its input -> (n, f)."""
         # Which mel bands the network was trained on; nothing is cut.
         bands = "fusion" if self._config.audio_config.enable_fusion else "rand_trunc"
         mels = self._extractor(
@@ -146,15 +146,15 @@ class CLAP(ClipFeature):
 
 
 class TinyClap(CLAP):
-    """A stand-in that needs no download: CLAP's parts at 0.6 M parameters, with random weights; texts are read by byte.
+    """A stand-in without a download: CLAP's parts with 0.6 M parameters and random weights; texts are read byte by byte.
 
-    It has learned nothing. Alike sounds get alike vectors, as they would from any fixed random map of a spectrogram; its
-    texts have nothing to do with its sounds.
+    It has learned nothing. Similar sounds get similar vectors, as with any fixed random map of a spectrogram. Its
+    texts are unrelated to its sounds.
 
     Parameters
     ----------
     seed
-        Of the weights.
+        Seed of the weights.
     device
         Where to compute; by default on a GPU if there is one.
     """

@@ -1,4 +1,4 @@
-"""The spectrogram of a clip: what a decoder's sound is made from, and what it is scored by."""
+"""The spectrogram of a clip: decoded sound is made from it, and scored by it."""
 
 from abc import abstractmethod
 
@@ -22,15 +22,15 @@ class ClipSpectrogram(ClipFeature):
 
 
 class ClipFbank(ClipSpectrogram):
-    """The filter bank that AudioMAE hears, ``(128, t)``: 10 ms a frame, normalised, of a clip that is repeated.
+    """The filter bank that AudioMAE takes, ``(128, t)``: 10 ms a frame, normalised; short clips are repeated.
 
-    Frames are those of the patches that a clip has (`n2s.models.audiomae.n_patches`): 416, 160, 224 for 4, 1.5, 2 s, a
-    little more than the clip.
+    It has the frames of the clip's patches (`n2s.models.audiomae.n_patches`): 416, 160, 224 for 4, 1.5, 2 s, slightly
+    more than the clip.
 
     Parameters
     ----------
     duration_s
-        Of every clip, s; at most 10.
+        Duration of every clip, s; at most 10.
     """
 
     def __init__(self, *, duration_s: float) -> None:

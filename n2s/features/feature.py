@@ -1,4 +1,4 @@
-"""The two ports of stimulus features. A new target is one file that implements one of them."""
+"""The two kinds of stimulus features. A new target is one file that implements one of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from n2s.studies.study import Frames, Stimulus
 
 
 class Feature(ABC):
-    """What both kinds share: a dimension, and what its cache is keyed by."""
+    """What both kinds share: a dimension, and the settings that name their cache."""
 
-    #: Bump when the numbers change though the settings do not.
+    #: Increase it when the numbers change and the settings do not.
     version: int = 1
 
     #: Whether a store keeps the numbers on disk.
@@ -21,14 +21,14 @@ class Feature(ABC):
     @property
     @abstractmethod
     def n_features(self) -> int:
-        """f: known without computing anything."""
+        """f: the dimension, known without computing anything."""
 
     @abstractmethod
     def settings(self) -> dict:
         """Everything that changes the numbers, as plain JSON types."""
 
     def fingerprint(self, stimulus: Stimulus) -> str:
-        """Hash of what this feature takes from a stimulus: by default its audio file, byte by byte.
+        """Hash of the input that this feature takes from a stimulus: by default its audio file, byte by byte.
 
         Raises
         ------
@@ -45,18 +45,18 @@ class Feature(ABC):
         return stimulus.sha256
 
     def release(self) -> None:  # noqa: B027 (most features hold nothing)
-        """Let go of what was loaded to compute (a network's weights); it is loaded again when needed."""
+        """Free what was loaded (the weights of a network); it is loaded again when needed."""
 
 
 class FrameFeature(Feature):
-    """A feature at every moment of a stimulus."""
+    """A feature with a value at every moment of a stimulus."""
 
     #: Whether a frame depends on audio further away than a few milliseconds. Such a feature is computed on each side
-    #: of a split's border apart, so that nothing is heard across it.
+    #: of a split's border separately, so that no context crosses it.
     contextual: bool = False
 
-    #: Whether frames count events (word onsets, phones, impulses), or which of their dimensions do. At another rate
-    #: events are summed, where all else is filtered.
+    #: Whether frames count events (word onsets, phones, impulses), or which of their dimensions do. When the rate
+    #: changes, events are summed and everything else is filtered.
     events: bool | Sequence[int] = False
 
     @abstractmethod
@@ -65,11 +65,11 @@ class FrameFeature(Feature):
 
 
 class ClipFeature(Feature):
-    """One vector for a stretch of a stimulus."""
+    """A feature with one vector for a stretch of a stimulus."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """What a vector is reshaped to: ``(n_features,)``, or the axes of a feature that has several."""
+        """The shape of a vector: ``(n_features,)``, or several axes."""
         return (self.n_features,)
 
     @abstractmethod

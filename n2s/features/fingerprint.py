@@ -1,9 +1,9 @@
-"""What a sound is known by: a hash of all its samples, and marks along it that a cut or a copy of it shares.
+"""The identity of a sound: a hash of all its samples, and marks along it that cuts and copies share.
 
-Two kinds of marks are found, each a hash and a place. *Samples*: short runs of samples, chosen by what they are, so that
-a file that was cut out of another has the same ones, at one offset. *Peaks*: three neighbouring peaks of the spectrogram,
-by their frequencies and the times between them, which stay when a sound is encoded, resampled, made louder or mixed down
-(the idea of landmarks is that of Wang 2003, An industrial-strength audio search algorithm).
+There are two kinds of marks, each a hash and a place. *Samples*: short runs of samples, chosen by their content, so that
+a file that was cut out of another has the same runs, at one offset. *Peaks*: three neighbouring peaks of the spectrogram,
+with their frequencies and the times between them. They survive encoding, resampling, a change of level and mixing down
+(landmarks: Wang 2003, An industrial-strength audio search algorithm).
 """
 
 import hashlib
@@ -21,7 +21,7 @@ import scipy.signal
 from n2s.features.audio import audio_rate_hz, mono_blocks
 from n2s.studies.study import Frames
 
-RUN = 64  # samples whose hash is one: 1.5 ms at 44.1 kHz
+RUN = 64  # samples in one hash: 1.5 ms at 44.1 kHz
 RUNS_HZ = 40  # about as many are kept each second
 PEAKS_SFREQ = 8000  # what every codec keeps
 FRAME, HOP = 512, 128  # 64 ms, every 16 ms
@@ -44,7 +44,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one sound: ``sha256`` of its decoded samples, how long it lasts, and its marks."""
+    """The identity of one sound: ``sha256`` of its decoded samples, its duration, and its marks."""
 
     sha256: str
     duration_s: float
@@ -53,12 +53,12 @@ class Fingerprint:
 
 
 def audio_fingerprint(path: Path) -> Fingerprint:
-    """Of a sound file, read once, piece by piece; one channel or several equal ones are the same.
+    """Make it from a sound file, read once, piece by piece. One channel and several equal channels give the same.
 
     Raises
     ------
     UserError
-        The file is no sound.
+        The file is not a sound.
     """
     rate_hz = audio_rate_hz(path)
     unit = gcd(rate_hz, PEAKS_SFREQ)
@@ -72,7 +72,7 @@ def audio_fingerprint(path: Path) -> Fingerprint:
 
 
 def frames_fingerprint(ready: Frames) -> Fingerprint:
-    """Of features that stand in place of audio: each frame is a mark."""
+    """Make it from features that replace audio: each frame is a mark."""
     values = np.ascontiguousarray(ready.values, dtype=np.float32) + np.float32(0)
     digest = hashlib.sha256(repr(values.shape).encode() + values.tobytes()).hexdigest()
     rate = str(float(ready.rate_hz)).encode()
@@ -122,7 +122,7 @@ def _peaks(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Runs:
-    """Collects marks of runs of samples, over blocks that follow each other."""
+    """Collects the marks of runs of samples, over consecutive blocks."""
 
     def __init__(self, rate_hz: int):
         self.rate_hz = rate_hz
@@ -144,7 +144,7 @@ class _Runs:
         self.left = joined
 
     def marks(self) -> Marks:
-        """Of all that was added."""
+        """The marks of everything that was added."""
         hashes = np.concatenate([np.zeros(0, np.uint64), *(values for values, _ in self.found)])
         at = np.concatenate([np.zeros(0, np.int64), *(places for _, places in self.found)])
         return Marks(hashes, at, 1 / self.rate_hz)

@@ -1,4 +1,4 @@
-"""What a latent diffusion learns from: the mel of a clip as its autoencoder takes it, and the latents made of it."""
+"""The training data of a latent diffusion: the mel spectrogram of a clip as its autoencoder takes it, and the latents."""
 
 import hashlib
 
@@ -21,7 +21,7 @@ class ClipMel(ClipFeature):
     Parameters
     ----------
     duration_s
-        Of every clip, s.
+        Duration of every clip, s.
     """
 
     def __init__(self, *, duration_s: float) -> None:
@@ -34,7 +34,7 @@ class ClipMel(ClipFeature):
 
     @property
     def n_features(self) -> int:
-        """All numbers of the shape."""
+        """The product of the shape."""
         return int(np.prod(self.shape))
 
     def settings(self) -> dict:
@@ -57,14 +57,14 @@ class ClipMel(ClipFeature):
 
 
 class Latents(ClipMel):
-    """Mean and deviation of a clip's latents, ``(2, 8, l / 4, 16)``: what an autoencoder makes of its `ClipMel`.
+    """Mean and deviation of a clip's latents, ``(2, 8, l / 4, 16)``: the autoencoder's output for its `ClipMel`.
 
     Parameters
     ----------
     model
-        Its autoencoder's weights name the cache.
+        The hash of its autoencoder's weights names the cache.
     duration_s
-        Of every clip, s.
+        Duration of every clip, s.
     """
 
     def __init__(self, model: LatentDiffusion, *, duration_s: float) -> None:

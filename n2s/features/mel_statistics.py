@@ -10,8 +10,8 @@ from n2s.studies.study import Stimulus
 class MelStatistics(ClipFeature):
     """Mean, deviation and mean absolute change of each log-mel band over a clip: ``(3 * n_mels,)``.
 
-    An offline stand-in for an embedding such as `n2s.features.CLAP`. It tells how loud, how varied and how quick a sound is
-    in each band; it knows nothing of meaning.
+    An offline stand-in for an embedding such as `n2s.features.CLAP`. It describes how loud, how varied and how fast a sound is
+    in each band; it contains no meaning.
 
     Parameters
     ----------

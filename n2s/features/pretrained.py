@@ -42,7 +42,7 @@ def load_pretrained(kind: type[T], model: str, *, subfolder: str = "", may_lack:
     Raises
     ------
     UserError
-        There is no such folder or id, no network to fetch it by, or the files are not of this kind of model.
+        The folder or id does not exist, it cannot be downloaded, or the files are of another kind of model.
     """
     from transformers import AutoModel  # 0.6 s
 
@@ -67,7 +67,7 @@ def load_pretrained(kind: type[T], model: str, *, subfolder: str = "", may_lack:
 
 
 def model_identity(model: str) -> str:
-    """What a cache names a model by: an id as it stands; of a local folder, a hash of the files that are read."""
+    """The name of a model in a cache: its id; for a local folder, a hash of the files that are read."""
     folder = Path(model).expanduser()
     if not folder.is_dir():
         return model
@@ -110,7 +110,7 @@ def _without_load_report() -> Iterator[None]:
 
 
 def _advice(kind: type, model: str, is_folder: bool, reason: str) -> str:
-    where = "the folder" if is_folder else "no folder here, so taken for a Hugging Face id"
+    where = "the folder" if is_folder else "no folder here, so it is read as a Hugging Face id"
     what = f"'{model}' ({where}) cannot be loaded as {kind.__name__}: {' '.join(reason.split())[:300].rstrip('.')}."
     if is_folder:
         return f"{what} The folder must hold the config.json, the weights and the tokenizer of one model, as saved."
@@ -121,5 +121,5 @@ def _advice(kind: type, model: str, is_folder: bool, reason: str) -> str:
     )
     return (
         f"{what} {offline}Without a network, fetch it elsewhere by `hf download {model} --local-dir FOLDER` and give "
-        "the copied folder as the model; or copy the cache of a machine that has it and let HF_HOME name its folder."
+        "the copied folder as the model; or copy the cache of a machine that has it and set HF_HOME to its folder."
     )

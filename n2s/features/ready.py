@@ -1,4 +1,4 @@
-"""Features that a study brings itself, in place of audio."""
+"""Features that a study provides itself, instead of audio."""
 
 import numpy as np
 
@@ -42,11 +42,11 @@ class Ready(FrameFeature):
         return {"n_features": self._n_features, "events": self.events}
 
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
-        """Give the frames whose time lies in ``start_s <= time < stop_s``, as float32."""
+        """Give the frames with ``start_s <= time < stop_s``, as float32."""
         ready = stimulus.ready
         if ready is None:
             raise UserError(
-                f"stimulus '{stimulus.id}': the study brings no ready features for it. Make its features() give them, "
+                f"stimulus '{stimulus.id}': the study provides no ready features for it. Make its features() give them, "
                 "or compute some from the audio: n2s.features.Mel."
             )
         values = np.asarray(ready.values, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What was said, as one vector for a window: sentence embeddings of the words that begin in it."""
+"""The words of a window as one vector: sentence embeddings of the words that begin in it."""
 
 import hashlib
 import json
@@ -147,10 +147,10 @@ class SentenceEmbedding(TextFeature):
 
 
 class HashedBagOfWords(TextFeature):
-    """A stand-in that needs no download: each word has a fixed vector of random signs, a text their normalised sum.
+    """A stand-in without a download: each word has a fixed vector of random signs, a text has their normalised sum.
 
-    It is no language model: texts are alike as far as they share words, whatever these mean and in whatever order
-    they come. The signs are bits of SHAKE-256 of the word, the same on every machine.
+    It is not a language model: two texts are similar if they share words, whatever the meaning or the order of
+    these. The signs are bits of SHAKE-256 of the word, the same on every machine.
 
     Parameters
     ----------

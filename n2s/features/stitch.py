@@ -1,4 +1,4 @@
-"""Clips of a story laid on its clock, as one sound."""
+"""The clips of a story joined into one sound, on the story's clock."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from n2s.errors import UserError
 
 
 def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
-    """Join consecutive clips; where one reaches into the next, they are cross-faded so that the power stays.
+    """Join consecutive clips, with a cross-fade of constant power where they overlap.
 
-    The weights are a quarter of a cosine and of a sine, over the root of 1 + 2 r cos sin, where r is how alike the two
-    clips are in what they share (the cosine between them, at least 0). Two that have nothing in common fade with equal
-    power, two that are the same with equal gain: a sound that was cut into overlapping clips is itself again. A clip that
-    only touches the next is joined hard; make clips some tens of ms longer than their step to have something to fade.
+    The weights are a quarter of a cosine and of a sine, over the root of 1 + 2 r cos sin, where r is the similarity of the two
+    clips in their overlap (their cosine, at least 0). Unrelated clips fade with equal
+    power, equal clips with equal gain: a sound that was cut into overlapping clips is restored. Clips that
+    only touch are joined without a fade: make clips some tens of ms longer than their step.
     Between clips that do not touch there is silence.
 
     Parameters
@@ -60,7 +60,7 @@ def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
 
 
 def spanning(starts: Sequence[int], n: int) -> list[int]:
-    """Which clips of ``n`` samples to `stitch`, so that nothing is left out and at most two are at one place.
+    """Which clips of ``n`` samples to `stitch`, so that nothing is left out and at most two overlap at any place.
 
     From each clip to the latest that still overlaps it, or else to the next. ``starts`` rise.
     """

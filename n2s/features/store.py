@@ -25,11 +25,11 @@ _SHORTEST_S = 0.1  # between two cuts: no window fits, and the header of an mp3 
 
 
 class FeatureStore:
-    """Give a feature of any stimulus: from the cache where it is there, else computed and kept.
+    """Give a feature of any stimulus: from the cache, or computed and then cached.
 
     A file is named by the hash of what the feature takes from the stimulus and by the stretch, in a folder named by
     the feature's class and a hash of its version and settings. Equal audio under two names is computed once; several
-    processes may use one cache. A broken file is made again, with a warning that names it.
+    processes may use one cache. A broken file is computed again, with a warning that names it.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class FeatureStore:
     root
         Where to keep it; by default ``features`` in the cache (``N2S_CACHE``).
     half
-        Keep and give float16 instead of float32: half the room, three digits.
+        Keep and give float16 instead of float32: half the size, three digits.
     """
 
     def __init__(self, feature: Feature, root: Path | str | None = None, *, half: bool = False) -> None:
@@ -76,7 +76,7 @@ class FeatureStore:
         Returns
         -------
         list of Frames
-            Of a contextual feature one more than there are cuts (one under 0.1 s has no frames); else a single one.
+            For a contextual feature, one more than the number of cuts (a stretch under 0.1 s has no frames); else one.
         """
         feature = self.feature
         if not isinstance(feature, FrameFeature):
@@ -99,7 +99,7 @@ class FeatureStore:
     def all_frames(
         self, stimuli: Sequence[Stimulus], cuts_s: Mapping[str, Sequence[float]] | None = None
     ) -> dict[str, list[Frames]]:
-        """`frames` of many stimuli by their id, with a progress bar; then the feature lets go of its network.
+        """`frames` of many stimuli by their id, with a progress bar; then the feature frees its network.
 
         ``cuts_s`` holds each stimulus' cuts, by its id.
         """
@@ -150,7 +150,7 @@ class FeatureStore:
         return Frames(values, float(told["rate_hz"]), float(told["start_s"]))
 
     def _once(self, path: Path, extract: Callable[[], tuple], *needed: str) -> tuple[np.ndarray, dict[str, str]]:
-        """Values and metadata of a kept file, made by one process if it is not there yet."""
+        """Values and metadata of a cached file; one process makes it if it is missing."""
         if not self.feature.kept:
             return extract()
         found = _read(path, *needed)
@@ -169,7 +169,7 @@ class FeatureStore:
                 f"{name} gave the shape {values.shape} for stimulus '{stimulus.id}'; expected (n, {n_features}), "
                 "as its n_features says."
             )
-        with np.errstate(over="ignore"):  # told below
+        with np.errstate(over="ignore"):  # reported below
             values = np.ascontiguousarray(values, dtype=np.float16 if self.half else np.float32)
         bad = int((~np.isfinite(values)).sum())
         if bad:
@@ -198,7 +198,7 @@ _KINDS = "A frame feature such as Mel or Wav2Vec2 has frames, a clip feature suc
 
 
 def _read(path: Path, *needed: str) -> tuple[np.ndarray, dict[str, str]] | None:
-    """Values and metadata of a kept file; None where there is none, or a broken one."""
+    """Values and metadata of a cached file; None if it is missing or broken."""
     if not path.is_file():
         return None
     try:

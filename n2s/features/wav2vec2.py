@@ -1,4 +1,4 @@
-"""Layers of wav2vec 2.0, trained or not: the target of the contrastive decoder, and its control."""
+"""Layers of wav2vec 2.0, trained or untrained: the target of the contrastive decoder, and its control."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,20 +22,20 @@ class Wav2Vec2(FrameFeature):
     """Mean of some hidden states of a pretrained wav2vec 2.0 (Baevski 2020), ``(l, hidden size)``.
 
     The convolutional part has a stride of 320 samples and sees 400 (in all published networks), so that frame i is
-    centred at ``(200 + 320 i) / 16000`` s: 50 frames a second. Long audio is heard in overlapping windows, on a GPU
-    where there is one, always in full float32.
+    centred at ``(200 + 320 i) / 16000`` s: 50 frames a second. Long audio is processed in overlapping windows, on a GPU
+    if there is one, always in full float32.
 
     Parameters
     ----------
     model
         Hugging Face id or local folder.
     layers
-        Hidden states to average: 0 is what enters the first transformer layer, k what leaves the k-th. The default
-        is that of the published code of Défossez 2023 (its text says the last four).
+        Hidden states to average: 0 is the input of the first transformer layer, k the output of the k-th. The default
+        follows the published code of Défossez 2023 (its text says the last four).
     window_s
-        Audio heard at once, s: it bounds the memory.
+        Audio processed at once, s: it limits the memory.
     context_s
-        At either end of a window that has neighbours, so much is heard but left to the neighbour, s.
+        Context at either end of a window, s: processed, but the frames there are taken from the neighbour.
     device
         Where to compute; by default on a GPU if there is one.
     """
@@ -84,7 +84,7 @@ class Wav2Vec2(FrameFeature):
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
         """Compute (l, f) from audio brought to zero mean and unit variance, as the networks were trained.
 
-        A stretch shorter than what one frame sees has no frames.
+        A stretch shorter than the input of one frame has no frames.
         """
         audio = read_stimulus(stimulus, _SFREQ, start_s, stop_s)
         audio = (audio - audio.mean()) / torch.sqrt(audio.var(correction=0) + 1e-7)  # as Wav2Vec2FeatureExtractor
@@ -130,7 +130,7 @@ class Wav2Vec2(FrameFeature):
     @cached_property
     def _network(self) -> "Wav2Vec2Model":
         network = frozen(self._load_network(), self.device)
-        network.encoder.layers = network.encoder.layers[: max(1, *self.layers)]  # those above would run in vain
+        network.encoder.layers = network.encoder.layers[: max(1, *self.layers)]  # higher layers are not needed
         return network
 
     @property
@@ -155,14 +155,14 @@ class Wav2Vec2(FrameFeature):
 
 
 class UntrainedWav2Vec2(Wav2Vec2):
-    """The control: the same network with random weights. Of ``model`` only the config is read.
+    """The control: the same network with random weights. Only the config of ``model`` is read.
 
     Parameters
     ----------
     model, layers, window_s, context_s, device
         As for `Wav2Vec2`.
     seed
-        Of the weights.
+        Seed of the weights.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class UntrainedWav2Vec2(Wav2Vec2):
         self.seed = seed
 
     def settings(self) -> dict:
-        """Those of the trained one, and the seed."""
+        """The settings of the trained network, and the seed."""
         return super().settings() | {"seed": self.seed}
 
     def _load_network(self) -> "Wav2Vec2Model":
@@ -191,9 +191,9 @@ class UntrainedWav2Vec2(Wav2Vec2):
 
 
 class TinyUntrainedWav2Vec2(UntrainedWav2Vec2):
-    """A stand-in that needs no download: wav2vec 2.0's timing and parts, 64 wide, 4 layers, random weights.
+    """A stand-in without a download: wav2vec 2.0's timing and parts, 64 wide, 4 layers, random weights.
 
-    It has learned nothing; it shows that everything around it works.
+    It has learned nothing. It tests everything around it.
 
     Parameters
     ----------

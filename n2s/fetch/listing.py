@@ -1,4 +1,4 @@
-"""What files a public data set has, asked of the place where it lies."""
+"""The files of a public data set, as its server lists them."""
 
 import http.client
 import json
@@ -21,14 +21,14 @@ def files_of(source: OpenNeuro | OSF | Files, *, openneuro: str = OPENNEURO, osf
     Parameters
     ----------
     source
-        Where the data set lies.
+        The place of the data set.
     openneuro, osf
         Addresses of the two archives.
 
     Raises
     ------
     UserError
-        There is no network, the answer is no listing, or its pages lead in a circle.
+        There is no network, the answer is not a listing, or its pages form a loop.
     """
     if isinstance(source, Files):
         return list(source.files)
@@ -89,7 +89,7 @@ def _osf_file(item: dict, address: str) -> PlainFile:
 
 
 def _size(said: object, address: str) -> int:
-    """Bytes of a file, 0 where the listing does not say; a `UserError` where it is no number of bytes."""
+    """Bytes of a file, 0 if the listing does not give them; a `UserError` if it is not a number of bytes."""
     if not said:
         return 0
     if not re.fullmatch("[0-9]{1,18}", str(said)):
@@ -98,7 +98,7 @@ def _size(said: object, address: str) -> int:
 
 
 def _get(address: str, seen: set[str]) -> bytes:
-    """What an address answers; a `UserError` where it was asked before, or is none of the web."""
+    """The answer of an address; a `UserError` if it was asked before, or is not a web address."""
     if address in seen:
         raise UserError(f"{address}: the pages of the listing lead in a circle. Try again later.")
     seen.add(address)

@@ -23,7 +23,7 @@ def download(
     Raises
     ------
     UserError
-        A subject is not there, there is no room, or files could not be fetched: which, and what to do.
+        A subject does not exist, the disk is too small, or files could not be downloaded: which, and what to do.
     """
     if isinstance(source, Wall):
         print("This data set asks for an account:")
@@ -64,7 +64,7 @@ def download(
 
 
 def of_subjects(files: list[PlainFile], subjects: list[str] | None) -> list[PlainFile]:
-    """The files of some people, and those of nobody."""
+    """The files of some subjects, and the files that belong to no subject."""
     if subjects is None:
         return files
     of = {file: next((part[4:] for part in Path(file.path).parts if part.startswith("sub-")), None) for file in files}

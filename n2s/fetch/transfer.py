@@ -86,7 +86,7 @@ def transfer(
 
 
 def _target(file: PlainFile, root: Path) -> Path:
-    """Where a file goes; a `UserError` where its path leads out of the folder, through a link too, or is no path."""
+    """Where to write a file; a `UserError` if its path leads out of the folder, also through a link, or is not a path."""
     target = root / file.path
     try:
         inside = target.resolve().is_relative_to(root.resolve()) and target.resolve() != root.resolve()
