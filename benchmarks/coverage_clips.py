@@ -64,7 +64,7 @@ def decoded(rng: np.random.Generator, data: str, gain: float) -> Run:
         yield f"{n_way}-way", mean_over(values, units.of, (0.0, 1.0))
         shuffled = n_way_accuracy(np.stack(others), len(true), n_way)
         found = ahead_of_nothing(values, shuffled, 1 / n_way, subject=subject, units=units)
-        yield f"claim of {n_way}-way", found["p"] < 0.05 and found["mean"] > 0
+        yield f"claim of {n_way}-way", found.p < 0.05 and found.all.mean > 0
     pictures = [values.reshape(-1, 3, 4) for values in (predicted, true)]
     yield "mel PCC", mean_over(mel_pcc(*pictures), units.of, (-1.0, 1.0))
     (median,) = median_intervals(predicted, true, subject=subject, units=units).values()

@@ -7,12 +7,13 @@ import numpy as np
 from n2s.errors import UserError
 from n2s.evaluation.networks import NETWORKS, Heard
 from n2s.metrics.claims import ahead_of_nothing
-from n2s.metrics.clip_scores import Units, exchanged, mean_over, summarize_clips, value_of
+from n2s.metrics.clip_scores import Units, clip_entry, exchanged, mean_over, summarize_clips
 from n2s.metrics.divergence import clip_divergences
 from n2s.metrics.frechet import frechet_distance
 from n2s.metrics.identification import Choice, n_way_accuracy
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.score import Score
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 
 N_PERMUTATIONS = 200
@@ -178,7 +179,8 @@ def _mean(values: np.ndarray, kind: str, units: Units) -> dict:
 def _shuffled(values: np.ndarray, kind: str, units: Units) -> dict:
     """Of exchanges (p, n): their mean, and the range of most or all of them."""
     subject = np.zeros(values.shape[1])
-    found = summarize_clips({"shuffled": values}, subject, units=units, bounds=SCORES[kind][2:])["shuffled"]
+    rows = summarize_clips({"shuffled": values}, subject, units=units, bounds=SCORES[kind][2:])
+    found = clip_entry(rows["shuffled"], values)
     return {key: found[key] for key in ("mean", "low", "high", "n_left_out", "interval")}
 
 
@@ -186,7 +188,7 @@ def _ahead(own: np.ndarray, shuffled: np.ndarray, kind: str, n_way: str, units: 
     """How far the clips are better than chance or exchanged ones: of divergences, how far they are below."""
     sign = 1.0 if SCORES[kind][1] else -1.0
     chance = 1 / int(n_way) if n_way else None
-    found = ahead_of_nothing(sign * own, sign * shuffled, chance, subject=np.zeros(len(own)), units=units)
+    found = ahead_of_nothing(sign * own, sign * shuffled, chance, subject=np.zeros(len(own)), units=units).plain()
     return {key: found[key] for key in ("mean", "low", "high", "p", "interval", "of")}
 
 
@@ -203,5 +205,5 @@ def _distance(reference: list[np.ndarray], generated: list[np.ndarray], units: U
 
 
 def _row(interval: Interval, values: np.ndarray) -> dict:
-    found = value_of(interval)
-    return {"mean": found.pop("value"), **found, "n_left_out": int((~np.isfinite(values)).sum())}
+    mean, low, high, _ = Score.of(interval)
+    return {"mean": mean, "low": low, "high": high, "n_left_out": int((~np.isfinite(values)).sum())}

@@ -1,14 +1,48 @@
 """What may be claimed: how far a decoder is ahead of what knows nothing, and the correction for many such tests."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from n2s.metrics.clip_scores import Units, finite_mean, mean_over, over_subjects
+from n2s.metrics.clip_scores import Units, deviation, finite_mean, mean_over, over_subjects
 from n2s.metrics.controls import holm, null_of
 from n2s.metrics.intervals import Interval, t_interval
+from n2s.metrics.score import ALL, Score, entry
 
 ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far scores are ahead of others.
+
+    Parameters
+    ----------
+    by_subject
+        Subject (or `ALL`) -> the mean difference with its interval.
+    deviation
+        Standard deviation over subjects; None for a single one.
+    p
+        Two-sided: 1 less the level whose interval just reaches 0; None without an interval.
+    of
+        Ahead of what: ``chance`` or ``shuffled``; empty for another decoder.
+    """
+
+    by_subject: Mapping[str, Score]
+    deviation: float | None
+    p: float | None
+    of: str = ""
+
+    @property
+    def all(self) -> Score:
+        """The mean of the subjects' mean differences."""
+        return self.by_subject[ALL]
+
+    def plain(self) -> dict:
+        """As ``metrics.json`` has it: what `n2s.metrics.score.entry` gives, ``deviation``, ``p``, and ``of`` if there is one."""
+        of = {"of": self.of} if self.of else {}
+        return entry(self.by_subject) | {"deviation": self.deviation, "p": self.p} | of
 
 
 def ahead(
@@ -18,8 +52,8 @@ def ahead(
     subject: np.ndarray,
     units: Units,
     bounds: tuple[float, float] = (-np.inf, np.inf),
-) -> dict:
-    """How far the scores of clips are ahead of others on the same clips, as plain JSON types.
+) -> Lead:
+    """How far the scores of clips are ahead of others on the same clips.
 
     Parameters
     ----------
@@ -34,12 +68,8 @@ def ahead(
     bounds
         The lowest and highest possible score.
 
-    Returns
-    -------
-    ``mean`` of the subjects' mean differences, ``low``, ``high``, ``interval`` (which kind it is, in words), ``p``
-    (two-sided: 1 less the level whose interval just reaches 0; None without an interval) and ``per_subject`` with
-    ``value``, ``low``, ``high``. Clips where either is not finite are left out. Where all subjects are ahead by the same,
-    p is that of all clips together.
+    Clips where either is not finite are left out. Where all subjects are ahead by the same, p is that of all clips
+    together.
     """
     one, other, subject = np.asarray(one, np.float64), np.asarray(other, np.float64), np.asarray(subject)
     if other.ndim == 2:
@@ -52,20 +82,22 @@ def ahead(
     by_subject = {name: mean_over(one[rows], units.of[rows], bounds) for name, rows in members.items()}
     found = over_subjects(by_subject, units.words, bounds)
     means = np.array([single.mean for single in by_subject.values() if single.mean is not None])
-    if len(means) > 1 and found["low"] is not None:
+    if len(means) > 1 and found[ALL].low is not None:
         p = probability(lambda level: t_interval(means, level=level, bounds=bounds), level_0)
     elif len(means) and mean_over(one, units.of, bounds).low is not None:
         p = probability(lambda level: mean_over(one, units.of, bounds, level=level), level_0)
     else:
         p = None
-    for row, ends in ((found, ("mean", "low", "high")), *((row, row) for row in found["per_subject"].values())):
-        row |= {end: None if row[end] is None else row[end] - level_0 for end in list(ends)}
-    return found | {"p": p}
+    return Lead({name: _less(score, level_0) for name, score in found.items()}, deviation(found), p)
+
+
+def _less(score: Score, value: float) -> Score:
+    return Score(*(None if end is None else end - value for end in score[:3]), score.kind)
 
 
 def ahead_of_nothing(
     own: np.ndarray, shuffled: np.ndarray, chance: float | None, *, subject: np.ndarray, units: Units
-) -> dict:
+) -> Lead:
     """How far a decoder is ahead of what knows nothing: of chance where it is known, else of exchanged responses.
 
     Parameters
@@ -76,23 +108,20 @@ def ahead_of_nothing(
         A share; it is to be beaten, and the exchanged responses too: the larger p of both tests counts. Of a single subject
         p is that of chance as the exchanged responses scatter around it.
     subject, units
-        As `ahead` takes them.
-
-    Returns
-    -------
-    What `ahead` gives, and ``of``: ``chance`` or ``shuffled``.
+        See `ahead`.
     """
-    of_shuffled = ahead(own, shuffled, subject=subject, units=units) | {"of": "shuffled"}
+    of_shuffled = replace(ahead(own, shuffled, subject=subject, units=units), of="shuffled")
     if chance is None:
         return of_shuffled
-    of_chance = ahead(own, chance, subject=subject, units=units, bounds=(0.0, 1.0)) | {"of": "chance"}
-    if len(of_chance["per_subject"]) == 1 or of_chance["low"] is None:
-        of_chance["p"] = _exchange_p(own, shuffled, chance, subject=np.asarray(subject))
-    both = [of_shuffled["p"], of_chance["p"]]
+    of_chance = ahead(own, chance, subject=subject, units=units, bounds=(0.0, 1.0))
+    p = of_chance.p
+    if len(np.unique(subject)) == 1 or of_chance.all.low is None:
+        p = _exchange_p(own, shuffled, chance, subject=np.asarray(subject))
+    both = [of_shuffled.p, p]
     p = None if None in both else max(both)
-    if p is not None and of_shuffled["mean"] * of_chance["mean"] <= 0:
+    if p is not None and of_shuffled.all.mean * of_chance.all.mean <= 0:
         p = 1.0  # ahead of one and behind the other is neither
-    return of_chance | {"p": p}
+    return replace(of_chance, p=p, of="chance")
 
 
 def _exchange_p(own: np.ndarray, shuffled: np.ndarray, chance: float, *, subject: np.ndarray) -> float | None:
@@ -117,7 +146,7 @@ def probability(interval: Callable[[float], Interval], value: float = 0.0) -> fl
 def claimed(tests: Mapping[str, dict]) -> dict[str, dict]:
     """Each test with ``p_holm``, its p corrected for as many tests as there are, and ``ahead``: whether it may be claimed.
 
-    A test holds ``mean`` and ``p``, as `ahead` gives them. One without p is none, and is not counted.
+    A test holds ``mean`` and ``p``, as `Lead.plain` gives them. Without p it is no test, and is not counted.
     """
     known = {name: one for name, one in tests.items() if one["p"] is not None}
     corrected = dict(zip(known, holm(np.array([one["p"] for one in known.values()])).tolist(), strict=True))

@@ -7,6 +7,7 @@ import numpy as np
 
 from n2s.metrics.blocks import time_blocks
 from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval, t_interval
+from n2s.metrics.score import ALL, Score, entry
 
 #: (n, ...) predicted, (n, ...) true -> (n,)
 ClipScore = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -143,8 +144,8 @@ def with_controls(
 
 def summarize_clips(
     found: Mapping[str, np.ndarray], subject: np.ndarray, *, units: Units, bounds: tuple[float, float]
-) -> dict:
-    """Means with intervals, over subjects and for each, as plain JSON types.
+) -> dict[str, dict[str, Score]]:
+    """Means with intervals, over subjects and for each subject.
 
     Parameters
     ----------
@@ -159,10 +160,9 @@ def summarize_clips(
 
     Returns
     -------
-    For each row: ``mean`` of the subjects' means, ``low``, ``high``, ``deviation`` over subjects (None of a single one),
-    ``interval`` (which kind it is, in words), ``n_left_out`` (clips without a finite score, such as the PSNR of a perfect
-    clip, which no mean can hold) and ``per_subject`` with ``value``, ``low``, ``high``. Ends are None where there is no
-    interval: of a row that is the same for every subject, and of a subject with one unit.
+    Row -> subject (or `ALL`, the mean of the subjects' means) -> `Score`. Clips without a finite score, such as the PSNR
+    of a perfect clip, are left out. There is no interval over subjects for a row that is the same for every subject, and
+    none for a subject with one unit.
     """
     subject = np.asarray(subject).astype(str)
     names = [str(name) for name in np.unique(subject)]
@@ -176,8 +176,32 @@ def summarize_clips(
                 name: mean_over(np.asarray(values)[rows], units.of[rows], bounds) for name, rows in own.items()
             }
             summary[row] = over_subjects(by_subject, units.words, bounds)
-        summary[row]["n_left_out"] = int((~np.isfinite(values)).reshape(-1, len(subject)).any(0).sum())
     return summary
+
+
+def clip_entry(by_subject: Mapping[str, Score], values: np.ndarray) -> dict:
+    """A row of `summarize_clips` as ``metrics.json`` has it.
+
+    Parameters
+    ----------
+    by_subject
+        Subject (or `ALL`) -> `Score`.
+    values
+        (n,) or (p, n) The scores of clips that it was made from.
+
+    Returns
+    -------
+    What `n2s.metrics.score.entry` gives, ``deviation`` over subjects (None for a single one) and ``n_left_out``: how many
+    clips have no finite score.
+    """
+    n_left_out = int((~np.isfinite(values)).reshape(-1, np.shape(values)[-1]).any(0).sum())
+    return entry(by_subject) | {"deviation": deviation(by_subject), "n_left_out": n_left_out}
+
+
+def deviation(by_subject: Mapping[str, Score]) -> float | None:
+    """Standard deviation over subjects; None where fewer than two have a score."""
+    means = [one.mean for name, one in by_subject.items() if name != ALL and one.mean is not None]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else None
 
 
 def mean_over(values: np.ndarray, unit: np.ndarray, bounds: tuple[float, float], *, level: float = 0.95) -> Interval:
@@ -195,8 +219,8 @@ def mean_over(values: np.ndarray, unit: np.ndarray, bounds: tuple[float, float],
     return cluster_interval(values, unit, level=level, bounds=bounds)
 
 
-def over_subjects(by_subject: Mapping[str, Interval], words: str, bounds: tuple[float, float]) -> dict:
-    """The mean of subjects' means with its interval, as plain JSON types: see `summarize_clips`."""
+def over_subjects(by_subject: Mapping[str, Interval], words: str, bounds: tuple[float, float]) -> dict[str, Score]:
+    """The mean of subjects' means with its interval, as `ALL`, and each subject's own: see `summarize_clips`."""
     means = np.array([one.mean for one in by_subject.values() if one.mean is not None])
     if len(by_subject) < 2:
         over, kind = next(iter(by_subject.values())), f"95% interval over {words} of one subject"
@@ -206,12 +230,7 @@ def over_subjects(by_subject: Mapping[str, Interval], words: str, bounds: tuple[
         over, kind = Interval(means[0], None, None), "the same for every subject: no interval over subjects"
     else:
         over, kind = t_interval(means, bounds=bounds), f"95% t interval over {len(means)} subjects"
-    return {
-        "interval": kind,
-        **{end: None if value is None else float(value) for end, value in over._asdict().items()},
-        "deviation": float(means.std(ddof=1)) if len(means) > 1 else None,
-        "per_subject": {name: value_of(interval) for name, interval in by_subject.items()},
-    }
+    return {ALL: Score.of(over, kind)} | {name: Score.of(interval) for name, interval in by_subject.items()}
 
 
 def same_for_all(means: np.ndarray) -> bool:
@@ -219,25 +238,12 @@ def same_for_all(means: np.ndarray) -> bool:
     return float(np.ptp(means)) <= 1e-9 * max(1.0, float(np.abs(means).max()))
 
 
-def value_of(interval: Interval) -> dict:
-    """An interval in the words of ``per_subject``."""
-    return {
-        key: None if value is None else float(value)
-        for key, value in zip(("value", "low", "high"), interval, strict=True)
-    }
-
-
-def _exchanged(found: dict[str, np.ndarray]) -> dict:
+def _exchanged(found: dict[str, np.ndarray]) -> dict[str, Score]:
     means = {name: finite_mean(values, -1) for name, values in found.items()}  # (p,) of each subject
     over = np.mean(list(means.values()), axis=0)
     kind = "middle 95%" if len(over) >= MANY else "lowest to highest"
-    deviation = float(np.std([m.mean() for m in means.values()], ddof=1)) if len(means) > 1 else None
-    return {
-        "interval": f"{kind} of {len(over)} exchanges",
-        **_range(over)._asdict(),
-        "deviation": deviation,
-        "per_subject": {name: value_of(_range(values)) for name, values in means.items()},
-    }
+    own = {name: Score.of(_range(values)) for name, values in means.items()}
+    return {ALL: Score.of(_range(over), f"{kind} of {len(over)} exchanges")} | own
 
 
 def finite_mean(values: np.ndarray, axis: int) -> np.ndarray:

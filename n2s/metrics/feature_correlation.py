@@ -8,6 +8,7 @@ from n2s.metrics.clip_scores import Units, over_subjects
 from n2s.metrics.correlation import unit
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.score import ALL, Score
 
 _BLOCK = 4096  # dimensions at once: AudioMAE tokens of a 4 s clip have 160,000
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
@@ -89,8 +90,8 @@ def _by_order(predicted: np.ndarray, true: np.ndarray, orders: np.ndarray) -> np
 
 def summarize_correlations(
     found: Mapping[str, Mapping[str, np.ndarray]], medians: Mapping[str, Mapping[str, Interval]], *, words: str
-) -> dict:
-    """Quartiles over dimensions of each subject, and the median dimension of the subjects, as JSON types.
+) -> dict[str, dict[str, Score]]:
+    """The correlation of the median dimension, over subjects and for each.
 
     Parameters
     ----------
@@ -103,8 +104,8 @@ def summarize_correlations(
 
     Returns
     -------
-    Of each row of ``medians`` what `n2s.metrics.clip_scores.over_subjects` makes of it, and ``q25``, ``median``, ``q75`` of
-    each subject. Of ``shuffled`` (all exchanges together) the same without intervals: those of its medians are of no use.
+    Row -> subject (or `ALL`) -> `Score`. A row that ``medians`` lacks has no interval for each subject; ``shuffled`` (all
+    exchanges together) has none over subjects either: there it would mean nothing.
     """
     summary = {}
     for row, by_subject in found.items():
@@ -113,10 +114,13 @@ def summarize_correlations(
         }
         summary[row] = over_subjects(of_row, words, (-1.0, 1.0))
         if row == "shuffled":
-            summary[row] |= {"interval": "all exchanges together", "low": None, "high": None}
-        for name, values in by_subject.items():
-            summary[row]["per_subject"][name] |= {key: _quantile(values, q) for key, q in QUARTILES.items()}
+            summary[row][ALL] = Score(summary[row][ALL].mean, kind="all exchanges together")
     return summary
+
+
+def quartiles(values: np.ndarray) -> dict[str, float | None]:
+    """``q25``, ``median`` and ``q75`` over the dimensions (..., d) that have a correlation."""
+    return {key: _quantile(values, q) for key, q in QUARTILES.items()}
 
 
 def _quantile(values: np.ndarray, q: float) -> float | None:

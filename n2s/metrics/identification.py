@@ -16,6 +16,7 @@ from n2s.metrics.clip_scores import Units, summarize_clips
 from n2s.metrics.controls import ranks_ties_at_random
 from n2s.metrics.correlation import unit
 from n2s.metrics.retrieval import ranks
+from n2s.metrics.score import ALL, Score
 
 N_WAYS = (2, 5, 10, 50)
 MIN_DIMENSIONS = 3  # of a vector whose correlation tells more than a sign
@@ -199,8 +200,8 @@ def summarize_identification(
     *,
     units: Units,
     n_ways: Sequence[int] = N_WAYS,
-) -> dict[int, dict]:
-    """For each N: what `n2s.metrics.clip_scores.summarize_clips` makes of the accuracy, and ``chance``, 1 / N.
+) -> dict[int, dict[str, dict[str, Score]]]:
+    """For each N: what `n2s.metrics.clip_scores.summarize_clips` makes of the accuracy, and the row ``chance``, 1 / N.
 
     ``n_candidates`` is one number, or (n,) of each clip. An N above anybody's number of candidates is left out.
     """
@@ -211,7 +212,7 @@ def summarize_identification(
             units=units,
             bounds=(0.0, 1.0),
         )
-        | {"chance": 1 / n_way}
+        | {"chance": {ALL: Score(1 / n_way)}}
         for n_way in n_ways
         if n_way <= np.min(n_candidates)
     }

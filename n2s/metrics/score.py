@@ -20,6 +20,11 @@ class Score(NamedTuple):
     high: float | None = None
     kind: str = ""
 
+    @classmethod
+    def of(cls, interval: Sequence[float | None], kind: str = "") -> "Score":
+        """A score from a mean and the ends of its interval, as Python's own floats."""
+        return cls(*(None if one is None else float(one) for one in interval), kind)
+
 
 @dataclass(frozen=True)
 class Row:

@@ -1,10 +1,12 @@
 """What may be claimed: differences with intervals, p of the exchanges, and a page of noise that claims as seldom as it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from n2s.metrics.claims import ahead, ahead_of_nothing, claimed, probability
+from n2s.metrics.claims import Lead, ahead, ahead_of_nothing, claimed, probability
 from n2s.metrics.clip_scores import Units, exchanged, mean_over
 from n2s.metrics.controls import null_of
 from n2s.metrics.identification import Choice, n_way_accuracy
@@ -21,15 +23,22 @@ def test_how_far_ahead_with_whole_stimuli_as_the_sample():
     one = ahead(own, other, subject=np.repeat("a", 120), units=UNITS)
     gap = (own - other)[::5]  # 24 stimuli, not 120 clips
     low, high = stats.t.interval(0.95, 23, gap.mean(), stats.sem(gap))
-    assert (one["mean"], one["low"], one["high"]) == pytest.approx((gap.mean(), low, high))
-    assert one["p"] == pytest.approx(stats.ttest_1samp(gap, 0).pvalue, abs=2e-6)
-    assert one["per_subject"]["a"]["value"] == one["mean"] and "stimuli" in one["interval"]
+    assert one.all[:3] == pytest.approx((gap.mean(), low, high))
+    assert one.p == pytest.approx(stats.ttest_1samp(gap, 0).pvalue, abs=2e-6)
+    assert one.by_subject["a"].mean == one.all.mean and "stimuli" in one.all.kind
     subject = np.tile(["a", "b", "c"], 40)
     three = ahead(own, other, subject=subject, units=UNITS)
     means = np.array([(own - other)[subject == name].mean() for name in "abc"])
     low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
-    assert (three["mean"], three["low"], three["high"]) == pytest.approx((means.mean(), low, high))
-    assert three["p"] == pytest.approx(stats.ttest_1samp(means, 0).pvalue, abs=2e-6)
+    assert three.all[:3] == pytest.approx((means.mean(), low, high))
+    assert three.p == pytest.approx(stats.ttest_1samp(means, 0).pvalue, abs=2e-6)
+    plain = three.plain()
+    assert (plain["mean"], plain["p"], plain["deviation"]) == (
+        three.all.mean,
+        three.p,
+        pytest.approx(means.std(ddof=1)),
+    )
+    assert plain["per_subject"]["b"]["value"] == three.by_subject["b"].mean and "of" not in plain
 
 
 def test_of_exchanges_their_mean_counts_and_of_a_number_the_scores_interval():
@@ -37,12 +46,12 @@ def test_of_exchanges_their_mean_counts_and_of_a_number_the_scores_interval():
     own, exchanges = rng.random(120), rng.random((50, 120))
     by_hand = ahead(own, exchanges.mean(0), subject=np.zeros(120), units=UNITS)
     found = ahead(own, exchanges, subject=np.zeros(120), units=UNITS)
-    assert (found["mean"], found["low"], found["p"]) == pytest.approx((by_hand["mean"], by_hand["low"], by_hand["p"]))
+    assert (*found.all[:2], found.p) == pytest.approx((*by_hand.all[:2], by_hand.p))
     exchanges[3, :5] = np.nan  # no score
-    assert ahead(own, exchanges, subject=np.zeros(120), units=UNITS)["mean"] == pytest.approx(found["mean"], abs=0.01)
+    assert ahead(own, exchanges, subject=np.zeros(120), units=UNITS).all.mean == pytest.approx(found.all.mean, abs=0.01)
     number = ahead(own, 0.3, subject=np.zeros(120), units=UNITS, bounds=(0.0, 1.0))
     interval = mean_over(own, STIMULUS, (0.0, 1.0))
-    assert (number["mean"], number["low"], number["high"]) == pytest.approx(tuple(end - 0.3 for end in interval))
+    assert number.all[:3] == pytest.approx(tuple(end - 0.3 for end in interval))
 
 
 def test_p_is_that_of_the_t_test():
@@ -70,7 +79,7 @@ def decoded(rng, gain: float) -> tuple[np.ndarray, np.ndarray]:
     return gain * true + alike(), true
 
 
-def outcome(rng, gain: float) -> dict:
+def outcome(rng, gain: float) -> Lead:
     predicted, true = decoded(rng, gain)
     choice = Choice.of(true, np.arange(120), np.zeros(120))
     scores = choice.similarities(predicted)
@@ -84,11 +93,11 @@ def outcome(rng, gain: float) -> dict:
 def test_noise_is_seldom_ahead_of_chance_and_a_signal_is(gain):
     rng = np.random.default_rng(1)
     found = [outcome(rng, gain) for _ in range(60)]
-    claimed_share = np.mean([one["p"] < 0.05 and one["mean"] > 0 for one in found])
+    claimed_share = np.mean([one.p < 0.05 and one.all.mean > 0 for one in found])
     # clips as if independent: 14 to 37% of noise
     assert claimed_share <= 0.075 if gain == 0 else claimed_share > 0.9
-    truth = 0 if gain == 0 else np.mean([one["mean"] for one in found])
-    assert np.mean([one["low"] <= truth <= one["high"] for one in found]) >= 0.9
+    truth = 0 if gain == 0 else np.mean([one.all.mean for one in found])
+    assert np.mean([one.all.low <= truth <= one.all.high for one in found]) >= 0.9
 
 
 def test_a_perfect_decoder_of_eight_clips_is_ahead():
@@ -98,7 +107,7 @@ def test_a_perfect_decoder_of_eight_clips_is_ahead():
     choice = Choice.of(np.eye(8), np.arange(8), subject)
     shuffled = np.stack([n_way_accuracy(choice.ranks(scores[order]), 8, 2) for order in orders])
     found = ahead_of_nothing(np.ones(8), shuffled, 0.5, subject=subject, units=units)
-    assert found["p"] < 0.01 and found["mean"] == 0.5 and found["of"] == "chance"
+    assert found.p < 0.01 and found.all.mean == 0.5 and found.of == found.plain()["of"] == "chance"
 
 
 def sided(own, shuffled, chance, *, people=2):
@@ -115,11 +124,11 @@ def test_of_many_people_the_larger_p_of_chance_and_exchanges_counts():
         found, options = sided(own, shuffled, chance, people=5)
         of_chance = ahead(own, chance, bounds=(0.0, 1.0), **options)
         of_shuffled = ahead(own, shuffled, **options)
-        assert found["p"] == max(of_chance["p"], of_shuffled["p"]) and of_chance["p"] != of_shuffled["p"]
-        assert (found["mean"], found["of"]) == (of_chance["mean"], "chance")
+        assert found.p == max(of_chance.p, of_shuffled.p) and of_chance.p != of_shuffled.p
+        assert (found.all.mean, found.of) == (of_chance.all.mean, "chance")
     found, options = sided(own, shuffled, None, people=5)
-    assert found == ahead(own, shuffled, **options) | {"of": "shuffled"}
-    assert sided(own, shuffled, 0.75, people=5)[0]["p"] == 1.0  # behind chance, ahead of the exchanges
+    assert found == replace(ahead(own, shuffled, **options), of="shuffled")
+    assert sided(own, shuffled, 0.75, people=5)[0].p == 1.0  # behind chance, ahead of the exchanges
 
 
 def test_of_one_person_p_is_that_of_chance_as_exchanges_scatter():
@@ -127,8 +136,8 @@ def test_of_one_person_p_is_that_of_chance_as_exchanges_scatter():
     own, shuffled = (rng.random(60) < 0.62).astype(float), (rng.random((30, 60)) < 0.5).astype(float)
     found, options = sided(own, shuffled, 0.5, people=1)
     expected = null_of(shuffled.mean(1), 0.5).p_value(own.mean())
-    assert found["p"] == max(expected, ahead(own, shuffled, **options)["p"])
-    assert sided(own, shuffled[:1], 0.5, people=1)[0]["p"] is None
+    assert found.p == max(expected, ahead(own, shuffled, **options).p)
+    assert sided(own, shuffled[:1], 0.5, people=1)[0].p is None
 
 
 def test_people_who_are_ahead_by_the_same_are_tested_by_their_clips():
@@ -137,8 +146,8 @@ def test_people_who_are_ahead_by_the_same_are_tested_by_their_clips():
         np.tile(once, 2), 0.0, subject=np.repeat(["a", "b"], 20), units=Units(np.tile(np.arange(20), 2), "clips")
     )
     pooled = mean_over(np.tile(once, 2), np.tile(np.arange(20), 2), (-np.inf, np.inf))
-    assert found["low"] is None and pooled.low < 0 < found["p"] < 1 and found["mean"] == pytest.approx(once.mean())
-    assert found["p"] == pytest.approx(stats.ttest_1samp(once, 0).pvalue, abs=2e-6)
+    assert found.all.low is None and pooled.low < 0 < found.p < 1 and found.all.mean == pytest.approx(once.mean())
+    assert found.p == pytest.approx(stats.ttest_1samp(once, 0).pvalue, abs=2e-6)
 
 
 def test_a_p_of_five_percent_or_a_mean_of_zero_is_no_claim():

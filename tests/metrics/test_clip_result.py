@@ -8,6 +8,7 @@ import pytest
 
 from n2s.errors import UserError
 from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.facts import clip_facts
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.summary import ROWS, clip_headline, clip_notes, clip_table_rows
 
@@ -42,7 +43,7 @@ def test_no_clip_keeps_its_own_response_when_they_are_exchanged(groups):
 def test_the_mean_and_the_ideal_observer_stand_where_they_must():
     ideal = np.tile(np.eye(40), (2, 1))
     result = made([f"g{i}" for i in range(40)], ideal=ideal, noise=2.0)
-    found = ClipScores(result).summary()
+    found = clip_facts(ClipScores(result))
     two = found["identification"]["2"]
     assert two["ideal_observer"]["mean"] == two["ceiling"]["mean"] == 1
     assert abs(two["mean_prediction"]["mean"] - 0.5) < 3.3 / np.sqrt(12 * 80)
@@ -61,7 +62,7 @@ def test_labels_are_told_from_decoded_features():
     shift = np.where(labels == "music", 4.0, 0.0)[:, None]
     result.candidates = result.candidates + shift * (np.arange(30) < 5)
     result.predicted = result.predicted + shift[result.target] * (np.arange(30) < 5)
-    found = ClipScores(result).summary()["semantic"]
+    found = clip_facts(ClipScores(result))["semantic"]
     assert found["model"]["mean"] > 0.9 and found["chance"] == 0.5 and found["ceiling"]["mean"] > 0.9
     assert 0.2 < found["shuffled"]["mean"] < 0.75 and found["mean_prediction"]["mean"] == 0.5
 
@@ -74,7 +75,7 @@ def test_it_comes_back_as_it_was(tmp_path):
     again = ClipResult.load(tmp_path / "test" / "test")
     np.testing.assert_array_equal(again.mel_predicted, result.mel_predicted)
     pd.testing.assert_frame_equal(again.clips, result.clips)
-    assert again.ideal is None and ClipScores(again).summary() == ClipScores(result).summary()
+    assert again.ideal is None and clip_facts(ClipScores(again)) == clip_facts(ClipScores(result))
     (tmp_path / "test" / "test.npz").unlink()
     with pytest.raises(UserError, match="no test.npz. Run `n2s test`"):
         ClipResult.load(tmp_path / "test" / "test")
@@ -90,7 +91,7 @@ def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voic
     result.candidates = result.candidates + shift
     result.fine_only = result.predicted.copy()
     result.predicted = result.predicted + 3 * shift[result.target]
-    found = json.loads(json.dumps(ClipScores(result).summary()))
+    found = json.loads(json.dumps(clip_facts(ClipScores(result))))
     semantic = found["semantic"]
     assert semantic["folds"] == "stretches of stimuli" and semantic["chance"] == 0.5
     gap = semantic["ahead_of_fine_only"]
@@ -100,7 +101,7 @@ def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voic
     assert 0.3 < semantic["shuffled"]["mean"] < 0.6
     scores = ClipScores(made(np.repeat(["harbour", "market"], 30), labels=voices, noise=3.0))
     scores.result.candidates, scores.result.predicted = result.candidates, result.fine_only
-    alone = json.loads(json.dumps(scores.summary()))  # as if the ablation were the model
+    alone = json.loads(json.dumps(clip_facts(scores)))  # as if the ablation were the model
     assert found["correlation"]["fine_only"] == alone["correlation"]["model"]
     assert found["identification"]["10"]["fine_only"] == alone["identification"]["10"]["model"]
     assert semantic["fine_only"] == alone["semantic"]["model"]
@@ -127,7 +128,7 @@ def test_people_who_heard_other_sounds_are_told_from_their_own_and_by_who_they_a
         clips=pd.DataFrame(table | {"label": "", "audio": ""}),
         own_mean=kinds,
     )
-    found = json.loads(json.dumps(ClipScores(result).summary()))
+    found = json.loads(json.dumps(clip_facts(ClipScores(result))))
     assert found["candidates"] == {"a/1": 20, "a/2": 20, "a/3": 20} and found["own_candidates"]
     top = found["identification"]["20"]
     assert top["chance"] == 0.05 and abs(top["model"]["mean"] - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 60)
@@ -141,15 +142,15 @@ def test_people_who_heard_other_sounds_are_told_from_their_own_and_by_who_they_a
 
 def test_what_is_said_of_noise_and_of_a_signal():
     groups = [f"g{i // 3}" for i in range(60)]
-    noise = clip_headline(ClipScores(made(groups, noise=1000.0)).summary())
+    noise = clip_headline(clip_facts(ClipScores(made(groups, noise=1000.0))))
     assert "of all 60 test clips" in noise[0] and "chance is 1.7%" in noise[0]
     assert "After Holm's correction for 2 tests the model is not reliably ahead of chance" in noise[1]
-    two = " ".join(clip_headline(ClipScores(made(groups, noise=3.0)).summary()))  # two people say little of others
+    two = " ".join(clip_headline(clip_facts(ClipScores(made(groups, noise=3.0)))))  # two people say little of others
     assert "in 2-way identification 2 of 2 are ahead by their own 95% intervals" in two and "is ahead of" not in two
     result = made(groups, noise=1.0)
     more = [made(groups, noise=1.0, seed=0) for _ in range(2)]
     result.predicted = np.concatenate([result.predicted, *(one.predicted for one in more)])
     result.predicted = result.predicted + np.random.default_rng(1).normal(size=result.predicted.shape)
     result.target, result.subject = np.tile(result.target, 3), np.repeat([f"a/{i}" for i in range(6)], 60)
-    said = " ".join(clip_headline(ClipScores(result).summary()))
+    said = " ".join(clip_headline(clip_facts(ClipScores(result))))
     assert "the model is ahead of chance in 2-way identification by +" in said and "not reliably" not in said

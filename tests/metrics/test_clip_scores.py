@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from n2s.metrics.clip_scores import Units, exchanged, independent_units, summarize_clips, with_controls
+from n2s.metrics.clip_scores import (
+    Units,
+    clip_entry,
+    deviation,
+    exchanged,
+    independent_units,
+    summarize_clips,
+    with_controls,
+)
+from n2s.metrics.score import ALL
 
 SUBJECT = np.repeat(["a", "b"], [12, 9])
 STIMULUS = np.array([*np.repeat(np.arange(4), 3), *np.repeat(np.arange(3), 3)])
@@ -91,40 +100,45 @@ def test_intervals_over_subjects_and_over_units():
     summary = summarize_clips(
         {"model": scores, "shuffled": shuffled}, subject, units=Units(unit, "stimuli"), bounds=(-1.0, 1.0)
     )
-    json.dumps(summary)
+    plain = clip_entry(summary["model"], scores)
+    assert json.loads(json.dumps(plain)) == plain
     means = np.array([scores[subject == name].mean() for name in "xyz"])
-    row = summary["model"]
+    row = summary["model"][ALL]
     low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
-    np.testing.assert_allclose([row["mean"], row["low"], row["high"]], [means.mean(), max(low, -1), min(high, 1)])
-    assert row["deviation"] == pytest.approx(means.std(ddof=1)) and row["interval"] == "95% t interval over 3 subjects"
+    np.testing.assert_allclose(row[:3], [means.mean(), max(low, -1), min(high, 1)])
+    assert plain["deviation"] == pytest.approx(means.std(ddof=1)) and row.kind == "95% t interval over 3 subjects"
     own = scores[subject == "z"].reshape(3, 4).mean(1)  # three stimuli, not twelve clips
     low, high = stats.t.interval(0.95, 2, own.mean(), stats.sem(own))
-    np.testing.assert_allclose(list(row["per_subject"]["z"].values()), [own.mean(), low, high])
+    np.testing.assert_allclose(summary["model"]["z"][:3], [own.mean(), low, high])
     null = np.mean([shuffled[:, subject == name].mean(1) for name in "xyz"], axis=0)
-    assert summary["shuffled"]["mean"] == pytest.approx(null.mean())
-    assert summary["shuffled"]["low"] == pytest.approx(np.quantile(null, 0.025))
-    few = summarize_clips({"shuffled": shuffled[:20]}, subject, units=Units(unit, ""), bounds=(-1.0, 1.0))["shuffled"]
-    assert few["low"] == pytest.approx(null[:20].min()) and few["interval"] == "lowest to highest of 20 exchanges"
+    assert summary["shuffled"][ALL].mean == pytest.approx(null.mean())
+    assert summary["shuffled"][ALL].low == pytest.approx(np.quantile(null, 0.025))
+    few = summarize_clips({"shuffled": shuffled[:20]}, subject, units=Units(unit, ""), bounds=(-1.0, 1.0))["shuffled"][
+        ALL
+    ]
+    assert few.low == pytest.approx(null[:20].min()) and few.kind == "lowest to highest of 20 exchanges"
 
 
 def test_a_row_that_is_the_same_for_all_subjects_has_no_interval_over_them():
     subject, units = np.repeat(["x", "y"], 6), Units(np.tile(np.repeat(np.arange(3), 2), 2), "stimuli")
     same = np.tile([0.1, 0.5, 0.2, 0.9, 0.4, 0.3], 2)
     row = summarize_clips({"mean_prediction": same}, subject, units=units, bounds=(-1.0, 1.0))["mean_prediction"]
-    assert row["low"] is None and row["high"] is None and "the same for every subject" in row["interval"]
-    assert row["mean"] == pytest.approx(0.4) and row["per_subject"]["x"]["low"] < 0.4
+    assert row[ALL].low is None and row[ALL].high is None and "the same for every subject" in row[ALL].kind
+    assert row[ALL].mean == pytest.approx(0.4) and row["x"].low < 0.4
 
 
 def test_one_subject_hits_and_infinite_scores():
     one_each = Units(np.arange(4), "stimuli")
     one = summarize_clips({"model": np.array([1.0, 0, 1, 1])}, np.repeat("a", 4), units=one_each, bounds=(0.0, 1.0))
-    one = one["model"]
-    assert one["mean"] == 0.75 and 0 < one["low"] < 0.5 and one["high"] <= 1 and one["deviation"] is None
-    assert one["interval"] == "95% interval over stimuli of one subject"
+    mean, low, high, kind = one["model"][ALL]
+    assert mean == 0.75 and 0 < low < 0.5 and high <= 1 and deviation(one["model"]) is None
+    assert kind == "95% interval over stimuli of one subject"
     subject = np.array(["a", "a", "b", "b"])
-    row = summarize_clips({"model": np.array([1.0, 3, np.inf, 5])}, subject, units=one_each, bounds=(0.0, 9.0))["model"]
-    assert row["mean"] == 3.5 and row["n_left_out"] == 1
-    never = summarize_clips({"ceiling": np.full(4, np.inf)}, subject, units=one_each, bounds=(0.0, 9.0))["ceiling"]
-    assert never["mean"] is None and never["n_left_out"] == 4
+    for values, mean, n_left_out in ((np.array([1.0, 3, np.inf, 5]), 3.5, 1), (np.full(4, np.inf), None, 4)):
+        row = summarize_clips({"model": values}, subject, units=one_each, bounds=(0.0, 9.0))["model"]
+        assert row[ALL].mean == mean and clip_entry(row, values)["n_left_out"] == n_left_out
+    exchanges = np.array([[1.0, 2, np.inf, 3], [np.inf, 1, np.inf, 2]])
+    row = summarize_clips({"shuffled": exchanges}, subject, units=one_each, bounds=(0.0, 9.0))["shuffled"]
+    assert clip_entry(row, exchanges)["n_left_out"] == 2  # clips, not values
     alone = summarize_clips({"model": np.arange(4.0)}, np.repeat("a", 4), units=Units(np.zeros(4), ""), bounds=(0, 9))
-    assert alone["model"]["mean"] == 1.5 and alone["model"]["low"] is None  # one stimulus: no interval
+    assert alone["model"][ALL].mean == 1.5 and alone["model"][ALL].low is None  # one stimulus: no interval

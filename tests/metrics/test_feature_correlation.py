@@ -1,13 +1,17 @@
 """Correlation of each dimension over clips, against numpy, and what exchanged responses leave of it."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from n2s.metrics.clip_scores import Units, exchanged
-from n2s.metrics.feature_correlation import feature_correlations, median_intervals, summarize_correlations
+from n2s.metrics.clip_scores import Units, deviation, exchanged
+from n2s.metrics.feature_correlation import (
+    feature_correlations,
+    median_intervals,
+    quartiles,
+    summarize_correlations,
+)
+from n2s.metrics.score import ALL
 
 SUBJECT = np.repeat(["a", "b", "c"], [50, 60, 70])
 STIMULUS = np.arange(180) // 2
@@ -62,27 +66,26 @@ def test_what_is_never_heard_to_change_has_no_correlation_for_anybody(decoded):
     found = feature_correlations(true, true, **OPTIONS)
     assert np.isnan(found["model"]["a"][:20]).all() and np.isnan(found["shuffled"]["a"][:, :20]).all()
     summary = summarize_correlations(found, {}, words="stimuli")
-    assert summary["model"]["mean"] == pytest.approx(1)
+    assert summary["model"][ALL].mean == pytest.approx(1)
     nothing = feature_correlations(predicted, np.full_like(true, 3.0), **OPTIONS)
-    assert summarize_correlations(nothing, {}, words="stimuli")["model"]["mean"] is None
+    assert summarize_correlations(nothing, {}, words="stimuli")["model"][ALL].mean is None
 
 
 def test_quartiles_and_the_interval_of_medians(decoded, found):
     intervals = median_intervals(*decoded, subject=SUBJECT, units=UNITS)
     summary = summarize_correlations(found, {"model": intervals}, words="stimuli")
-    json.dumps(summary)
-    own = summary["model"]["per_subject"]["b"]
+    own, boxes = summary["model"]["b"], quartiles(found["model"]["b"])
     np.testing.assert_allclose(
-        [own[key] for key in ("q25", "median", "q75")], np.percentile(found["model"]["b"], [25, 50, 75])
+        [boxes[key] for key in ("q25", "median", "q75")], np.percentile(found["model"]["b"], [25, 50, 75])
     )
-    assert own["value"] == pytest.approx(own["median"]) and own["low"] < own["value"] < own["high"]
+    assert own.mean == pytest.approx(boxes["median"]) and own.low < own.mean < own.high
+    assert summary["shuffled"][ALL][1:] == (None, None, "all exchanges together")
     medians = [np.median(found["model"][name]) for name in "abc"]
     low, high = stats.t.interval(0.95, 2, np.mean(medians), stats.sem(medians))
-    assert summary["model"]["mean"] == pytest.approx(np.mean(medians))
-    assert (summary["model"]["low"], summary["model"]["high"]) == pytest.approx((low, high))
+    assert summary["model"][ALL][:3] == pytest.approx((np.mean(medians), low, high))
     alone = {"model": {"a": found["model"]["a"]}}
     one = summarize_correlations(alone, {"model": {"a": intervals["a"]}}, words="stimuli")["model"]
-    assert one["low"] == intervals["a"].low > 0 and one["deviation"] is None
+    assert one[ALL].low == intervals["a"].low > 0 and deviation(one) is None
 
 
 def test_what_has_no_correlation_is_an_error(decoded):

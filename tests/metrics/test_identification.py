@@ -18,6 +18,7 @@ from n2s.metrics.identification import (
     summarize_identification,
 )
 from n2s.metrics.retrieval import ranks
+from n2s.metrics.score import ALL, Score
 
 
 @pytest.fixture
@@ -102,11 +103,11 @@ def test_identity_is_perfect_and_its_controls_are_at_chance(decoded, rng):
     summary = summarize_identification(found, subject, choice.n_candidates, units=units)
     assert list(summary) == [2, 5, 10, 50]
     for n_way, rows in summary.items():
-        assert rows["model"]["mean"] == rows["ceiling"]["mean"] == 1
-        assert rows["chance"] == 1 / n_way
+        assert rows["model"][ALL].mean == rows["ceiling"][ALL].mean == 1
+        assert rows["chance"] == {ALL: Score(1 / n_way)}
         # one constant prediction is right once in k, whatever it is: exactly chance over all candidates
-        assert rows["mean_prediction"]["mean"] == pytest.approx(1 / n_way)
-        assert abs(rows["shuffled"]["mean"] - 1 / n_way) < 0.03
+        assert rows["mean_prediction"][ALL].mean == pytest.approx(1 / n_way)
+        assert abs(rows["shuffled"][ALL].mean - 1 / n_way) < 0.03
     assert list(summarize_identification(found, subject, 60, units=units, n_ways=(2, 100))) == [2]
 
 

@@ -12,6 +12,7 @@ from n2s.evaluation.sound_scores import score_sounds
 from n2s.metrics import identification, kl_divergence
 from n2s.metrics.clip_scores import Units
 from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.facts import clip_facts
 from n2s.systems.clips.result import ClipResult
 
 K = 24
@@ -42,7 +43,7 @@ def clips(n_dimensions: int, *, noise: float | None = None) -> ClipResult:
 
 @pytest.mark.parametrize("n_dimensions", [1, 2, 3, 30])
 def test_of_clips(n_dimensions):
-    found = ClipScores(clips(n_dimensions)).summary()
+    found = clip_facts(ClipScores(clips(n_dimensions)))
     assert found["n_candidates"] == K - 1  # the sound that is there twice is one
     scores = {f"identification@{n}": rows for n, rows in found["identification"].items()}
     scores |= {"label": found["semantic"], "mel_pcc": found["mel_pcc"], "mel_psnr": found["mel_psnr"]}
@@ -61,7 +62,7 @@ def test_of_clips(n_dimensions):
 
 @pytest.mark.parametrize("n_dimensions", [1, 2, 3, 30])
 def test_noise_is_ahead_of_nothing(n_dimensions):
-    found = ClipScores(clips(n_dimensions, noise=1.0)).summary()
+    found = clip_facts(ClipScores(clips(n_dimensions, noise=1.0)))
     assert not any(one["ahead"] for one in found["claims"].values())
     assert abs(found["identification"]["2"]["model"]["mean"] - 0.5) < 0.15
     assert found["identification"]["2"]["mean_prediction"]["low"] is None  # the same for both

@@ -8,6 +8,7 @@ from sklearn.svm import SVC
 from n2s.errors import UserError
 from n2s.metrics.clip_scores import Units, exchanged, summarize_clips
 from n2s.metrics.controls import is_chance
+from n2s.metrics.score import ALL
 from n2s.metrics.semantic import classify, common_label, fold_groups, semantic_hits, tsne
 
 STIMULUS = np.repeat(np.arange(24), 5)  # 24 stimuli of 5 clips
@@ -86,15 +87,15 @@ def test_rows_beside_their_controls(kinds):
     np.testing.assert_array_equal(hits["fine_only"][:120], classify(noise, LABELS, STIMULUS) == LABELS)
     np.testing.assert_array_equal(hits["fine_only"][120:], classify(kinds, LABELS, STIMULUS) == LABELS)
     summary = summarize_clips(hits, subject, units=Units(stimulus, "stimuli"), bounds=(0.0, 1.0))
-    assert summary["model"]["per_subject"]["a"]["value"] > 0.95
+    assert summary["model"]["a"].mean > 0.95
     assert is_chance(hits["model"][subject == "b"].mean(), 120, 1 / 3)
-    assert summary["ceiling"]["mean"] > 0.95
-    assert abs(summary["shuffled"]["mean"] - 1 / 3) < 0.12
+    assert summary["ceiling"][ALL].mean > 0.95
+    assert abs(summary["shuffled"][ALL].mean - 1 / 3) < 0.12
     # each exchange is the classification of features that stand at other clips
     order = exchanges[2][:120]
     given = classify(kinds[order], LABELS, STIMULUS)
     np.testing.assert_array_equal(hits["shuffled"][2, :120], given == LABELS)
-    assert summary["mean_prediction"]["mean"] == pytest.approx(1 / 3)  # as many clips of each kind
+    assert summary["mean_prediction"][ALL].mean == pytest.approx(1 / 3)  # as many clips of each kind
 
 
 def test_a_kind_of_one_stimulus_cannot_be_tested(kinds):

@@ -7,6 +7,7 @@ from scipy import stats
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from n2s.metrics.clip_scores import Units, exchanged, summarize_clips, with_controls
+from n2s.metrics.score import ALL
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr, unit_decibels
 
 
@@ -73,6 +74,7 @@ def test_a_shared_shape_scores_high_without_any_brain():
     exchanges = exchanged(units.of, subject, n_permutations=20, seed=0)
     scores = with_controls(mel_pcc, predicted, true, exchanges=exchanges, means={"mean_prediction": shared})
     found = summarize_clips(scores, subject, units=units, bounds=(-1, 1))
-    assert found["model"]["mean"] > 0.85
-    assert found["shuffled"]["low"] - 0.01 < found["model"]["mean"] < found["shuffled"]["high"] + 0.01
-    assert found["mean_prediction"]["mean"] > found["model"]["mean"]
+    model, shuffled, mean = (found[row][ALL] for row in ("model", "shuffled", "mean_prediction"))
+    assert model.mean > 0.85
+    assert shuffled.low - 0.01 < model.mean < shuffled.high + 0.01
+    assert mean.mean > model.mean

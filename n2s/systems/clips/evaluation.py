@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from n2s.errors import UserError
-from n2s.metrics.claims import ahead, ahead_of_nothing, claimed
+from n2s.metrics.claims import Lead, ahead, ahead_of_nothing
 from n2s.metrics.clip_scores import Units, exchanged, independent_units, summarize_clips, with_controls
 from n2s.metrics.feature_correlation import feature_correlations, median_intervals, summarize_correlations
 from n2s.metrics.identification import (
@@ -15,6 +15,7 @@ from n2s.metrics.identification import (
     n_way_accuracy,
     summarize_identification,
 )
+from n2s.metrics.score import ALL, Score
 from n2s.metrics.semantic import common_label, fold_groups, semantic_hits
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 from n2s.systems.clips.result import ClipResult
@@ -30,7 +31,7 @@ MEL = {
 
 
 class ClipScores:
-    """Scores of a `ClipResult`, each computed once: `summary` for the record, the rest for figures.
+    """Scores of a `ClipResult`, each computed once, when it is first asked for.
 
     Parameters
     ----------
@@ -150,48 +151,36 @@ class ClipScores:
             for name, (score, _) in MEL.items()
         }
 
-    def summary(self) -> dict:
-        """Every score with its controls, over subjects and for each, as plain JSON types."""
-        result, choice, subject = self.result, self.choice, self.result.subject
-        names, counts = np.unique(subject, return_counts=True)
-        candidates = {str(name): int(choice.n_candidates[subject == name][0]) for name in names}
-        k = min(candidates.values())
-        ways = sorted({n for n in (*N_WAYS, k) if 2 <= n <= k})
-        found = {
-            "n_clips": len(result.target),
-            "n_candidates": k,
-            "candidates": candidates,
-            "own_candidates": bool((~choice.own).any()),
-            "n_subjects": len(names),
-            "subjects": {str(name): int(n) for name, n in zip(names, counts, strict=True)},
-            "seed": self.seed,
-            "units": {
-                "words": self.units.words,
-                "n": {str(name): len(set(self.units.of[subject == name])) for name in names},
-            },
-            "ceilings": {
-                "ceiling": "the true feature of each clip"
-                + ("; of spectrograms, its sound through the same decoder" if result.mel_ceiling is not None else ""),
-                "ideal_observer": "the exact likelihood of the simulated data" if result.ideal is not None else None,
-            },
-            "correlation": self._correlation_summary(),
-            "identification": {
-                str(n): one
-                for n, one in summarize_identification(
-                    self.ranks, subject, choice.n_candidates, units=self.units, n_ways=ways
-                ).items()
-            },
-            "semantic": None,
-        }
-        if isinstance(self.semantic, str):
-            found["semantic_left_out"] = self.semantic
-        else:
-            found["semantic"] = self._semantic_summary(self.semantic)
-        for name, rows in self.mel.items():
-            found[name] = summarize_clips(rows, subject, units=self.units, bounds=MEL[name][1])
-        return found | {"claims": claimed(self._tests(found))}
+    @cached_property
+    def rows(self) -> dict[str, dict[str, dict[str, Score]]]:
+        """Score -> row -> subject (or `ALL`) -> `Score`.
 
-    def _correlation_summary(self) -> dict:
+        Scores are ``correlation``, ``identification@N``, ``label``, ``mel_pcc`` and ``mel_psnr``; those that there are.
+        """
+        subject, found = self.result.subject, {"correlation": self._correlation_rows()}
+        by_n = summarize_identification(
+            self.ranks, subject, self.choice.n_candidates, units=self.units, n_ways=self.n_ways
+        )
+        found |= {f"identification@{n_way}": rows for n_way, rows in by_n.items()}
+        if not isinstance(self.semantic, str):
+            rows = summarize_clips(self.semantic, subject, units=self.folds, bounds=UNIT_RANGE)
+            found["label"] = rows | {"chance": {ALL: Score(common_label(self.labels, subject))}}
+        return found | {
+            name: summarize_clips(rows, subject, units=self.units, bounds=MEL[name][1])
+            for name, rows in self.mel.items()
+        }
+
+    @property
+    def n_candidates(self) -> int:
+        """The smallest number of candidates of a clip."""
+        return int(self.choice.n_candidates.min())
+
+    @property
+    def n_ways(self) -> list[int]:
+        """Every N of N-way identification; the largest is `n_candidates`."""
+        return sorted({n for n in (*N_WAYS, self.n_candidates) if 2 <= n <= self.n_candidates})
+
+    def _correlation_rows(self) -> dict[str, dict[str, Score]]:
         result = self.result
         decoders = {"model": result.predicted, "fine_only": result.fine_only}
         options = {"subject": result.subject, "units": self.units}
@@ -201,32 +190,32 @@ class ClipScores:
             if values is not None
         }
         found = summarize_correlations(self.correlations, medians, words=self.units.words)
-        return found | {"mean_prediction": {"mean": 0.0}, "ceiling": {"mean": 1.0}}
+        return found | {"mean_prediction": {ALL: Score(0.0)}, "ceiling": {ALL: Score(1.0)}}
 
-    def _semantic_summary(self, hits: dict[str, np.ndarray]) -> dict:
-        subject = self.result.subject
-        found = summarize_clips(hits, subject, units=self.folds, bounds=UNIT_RANGE)
-        found |= {"chance": common_label(self.labels, subject), "folds": self.folds.words}
-        if "fine_only" in hits:
-            found["ahead_of_fine_only"] = ahead(hits["model"], hits["fine_only"], subject=subject, units=self.folds)
-        return found
-
-    def _tests(self, found: dict) -> dict[str, dict]:
-        """How far the model is ahead of what knows nothing, score by score: of chance, where it is known, and of exchanges."""
-        tests = {}
-
-        def tested(values: dict[str, np.ndarray], units: Units, chance: float | None) -> dict:
-            return ahead_of_nothing(
-                values["model"], values["shuffled"], chance, subject=self.result.subject, units=units
+    @cached_property
+    def leads(self) -> dict[str, Lead]:
+        """How far the model is ahead of what knows nothing, by score: of chance where it is known, and of exchanges."""
+        subject, leads = self.result.subject, {}
+        for n_way in (n for n in CLAIM_WAYS if n in self.n_ways):
+            own, shuffled = (
+                n_way_accuracy(self.ranks[row], self.choice.n_candidates, n_way) for row in ("model", "shuffled")
             )
+            leads[f"identification@{n_way}"] = ahead_of_nothing(
+                own, shuffled, 1 / n_way, subject=subject, units=self.units
+            )
+        if not isinstance(self.semantic, str):
+            chance, hits = self.rows["label"]["chance"][ALL].mean, self.semantic
+            leads["label"] = ahead_of_nothing(
+                hits["model"], hits["shuffled"], chance, subject=subject, units=self.folds
+            )
+        for name, rows in self.mel.items():
+            leads[name] = ahead_of_nothing(rows["model"], rows["shuffled"], None, subject=subject, units=self.units)
+        return leads
 
-        for n_way in (str(n) for n in CLAIM_WAYS):
-            if n_way in found["identification"]:
-                values = {
-                    row: n_way_accuracy(self.ranks[row], self.choice.n_candidates, int(n_way))
-                    for row in ("model", "shuffled")
-                }
-                tests[f"identification@{n_way}"] = tested(values, self.units, 1 / int(n_way))
-        if found["semantic"]:
-            tests["label"] = tested(self.semantic, self.folds, found["semantic"]["chance"])
-        return tests | {name: tested(rows, self.units, None) for name, rows in self.mel.items()}
+    @cached_property
+    def ahead_of_fine_only(self) -> Lead | None:
+        """How far the model is ahead of the ablation in telling labels; None without an ablation or labels."""
+        if isinstance(self.semantic, str) or "fine_only" not in self.semantic:
+            return None
+        hits = self.semantic
+        return ahead(hits["model"], hits["fine_only"], subject=self.result.subject, units=self.folds)

@@ -18,6 +18,7 @@ from n2s.paths import written_whole
 from n2s.report.wandb_old import log_shown
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.facts import clip_facts
 from n2s.systems.clips.fmri_html import clips_shown, write_clip_report
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.summary import print_clip_table
@@ -52,7 +53,7 @@ class WriteClips(Callback):
             name = "test" if len(data.studies) == 1 else study
             result = clip_result(data, module.tested, study, prompts=module.prompts)
             result.save(self.folder / "test" / name)
-            summaries[name] = ClipScores(result, seed=self.seed).summary() | {"sounds": data.notes}
+            summaries[name] = clip_facts(ClipScores(result, seed=self.seed)) | {"sounds": data.notes}
             if name != "test":
                 console.print(f"[bold]{study}")
             print_clip_table(summaries[name], console)

@@ -1,0 +1,72 @@
+"""What ``metrics.json`` holds of decoded clips, as plain JSON types."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from n2s.metrics.claims import claimed
+from n2s.metrics.clip_scores import clip_entry, deviation
+from n2s.metrics.feature_correlation import quartiles
+from n2s.metrics.score import ALL, Score, entry
+from n2s.systems.clips.evaluation import ClipScores
+
+
+def clip_facts(scores: ClipScores) -> dict:
+    """Every score with its controls, over subjects and for each; counts, and what may be claimed."""
+    result, choice, subject = scores.result, scores.choice, scores.result.subject
+    names, counts = np.unique(subject, return_counts=True)
+    found = {
+        "n_clips": len(result.target),
+        "n_candidates": scores.n_candidates,
+        "candidates": {str(name): int(choice.n_candidates[subject == name][0]) for name in names},
+        "own_candidates": bool((~choice.own).any()),
+        "n_subjects": len(names),
+        "subjects": {str(name): int(n) for name, n in zip(names, counts, strict=True)},
+        "seed": scores.seed,
+        "units": {
+            "words": scores.units.words,
+            "n": {str(name): len(set(scores.units.of[subject == name])) for name in names},
+        },
+        "ceilings": {
+            "ceiling": "the true feature of each clip"
+            + ("; of spectrograms, its sound through the same decoder" if result.mel_ceiling is not None else ""),
+            "ideal_observer": "the exact likelihood of the simulated data" if result.ideal is not None else None,
+        },
+        "correlation": _correlation(scores),
+        "identification": {
+            str(n): _entries(scores.rows[f"identification@{n}"], scores.ranks) | {"chance": 1 / n}
+            for n in scores.n_ways
+        },
+        "semantic": None,
+    }
+    if isinstance(scores.semantic, str):
+        found["semantic_left_out"] = scores.semantic
+    else:
+        found["semantic"] = _semantic(scores)
+    for name, values in scores.mel.items():
+        found[name] = _entries(scores.rows[name], values)
+    return found | {"claims": claimed({name: lead.plain() for name, lead in scores.leads.items()})}
+
+
+def _entries(rows: Mapping[str, Mapping[str, Score]], values: Mapping[str, np.ndarray]) -> dict:
+    """Row -> its entry; ``values`` are the scores of clips, by row."""
+    return {row: clip_entry(rows[row], values[row]) for row in values}
+
+
+def _correlation(scores: ClipScores) -> dict:
+    """The quartiles over dimensions are beside each subject's value."""
+    found = {}
+    for row, by_subject in scores.rows["correlation"].items():
+        if row not in scores.correlations:
+            found[row] = {"mean": by_subject[ALL].mean}
+            continue
+        found[row] = entry(by_subject) | {"deviation": deviation(by_subject)}
+        for name, values in scores.correlations[row].items():
+            found[row]["per_subject"][name] |= quartiles(values)
+    return found
+
+
+def _semantic(scores: ClipScores) -> dict:
+    rows, lead = scores.rows["label"], scores.ahead_of_fine_only
+    found = _entries(rows, scores.semantic) | {"chance": rows["chance"][ALL].mean, "folds": scores.folds.words}
+    return found if lead is None else found | {"ahead_of_fine_only": lead.plain()}
