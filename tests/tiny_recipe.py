@@ -58,6 +58,16 @@ class TinyDecoder(LightningModule):
         self.encoder, self.target_encoder, self.temperature = encoder, target_encoder, temperature
         self.optimizer, self.scheduler = optimizer, scheduler
 
+    @classmethod
+    def shapes(cls, data, options):
+        """The encoder gives what the target encoder gives, where there is one."""
+        target = options.get("target_encoder")
+        n_outputs = (target.get("init_args") or {}).get("n_outputs") if target else None
+        return data | {
+            "encoder.n_outputs": n_outputs or data["n_features"],
+            "target_encoder.n_inputs": data["n_features"],
+        }
+
     def loss(self, batch):
         x, subject, y = batch
         y = y if self.target_encoder is None else self.target_encoder(y)

@@ -1,82 +1,118 @@
-"""The numbers that a model takes from the data, once the data module is built."""
+"""The numbers that a recipe's networks take from the data, once the datamodule is built."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser, _InstantiatorFn
+from lightning.pytorch.cli import LightningArgumentParser
+from torch import nn
 
 from n2s.config_classes import class_of
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 
+#: A link to no parameter: with it data are built before the model also where no network takes a number from them.
+DATA_FIRST = "trainer.logger.init_args.nothing"
 
-def link_shapes(parser: LightningArgumentParser, model: Callable[[], Namespace]) -> None:
-    """Set the shapes of a model's ``encoder``, ``target_encoder`` and ``context``, where it has them, from the data's.
+
+def link_shapes(parser: LightningArgumentParser, config: Namespace, final: Callable[[], Namespace]) -> None:
+    """Set parameters of the recipe's networks from the data, by their names.
+
+    The datamodule says which numbers it knows (`n2s.data.NeuralDataModule.shapes`). Every parameter of every network in
+    the model's options that has such a name gets that number, however deep the network lies. A system may rename and add
+    numbers (`n2s.systems.system.System.shapes`).
 
     Parameters
     ----------
     parser
         To add the links to.
-    model
-        Gives the model's parsed config, when links are applied.
+    config
+        The recipe as it is read so far: its classes are known, and its options are not yet checked.
+    final
+        Gives the model's complete config, when links are applied.
 
     Raises
     ------
     UserError
         When links are applied: the recipe gives another number.
     """
-
-    def n_subjects(data: NeuralDataModule) -> int:
-        return _checked(model(), "encoder", "n_subjects", data.n_subjects)
-
-    def compared(data: NeuralDataModule) -> int:
-        target = model().init_args.get("target_encoder")
-        given = target.init_args.get("n_outputs") if target else None
-        return data.n_features if given is None else given
-
-    def n_outputs(data: NeuralDataModule) -> int:
-        return _checked(model(), "encoder", "n_outputs", compared(data))
-
-    def n_features(data: NeuralDataModule) -> int:
-        return _checked(model(), "context", "n_features", compared(data))
-
-    def n_inputs(data: NeuralDataModule) -> int:
-        return _checked(model(), "target_encoder", "n_inputs", data.n_features)
-
-    for part, compute in (
-        ("encoder", n_subjects),
-        ("encoder", n_outputs),
-        ("target_encoder", n_inputs),
-        ("context", n_features),
-    ):
-        target = f"model.init_args.{part}.init_args.{compute.__name__}"
-        parser.link_arguments("data", target, compute_fn=compute, apply_on="instantiate")
+    known = {action.dest for action in parser._links_group._group_actions} if hasattr(parser, "_links_group") else set()
+    targets = {f"model.init_args.{path}.init_args.{name}": (path, name) for path, name in _linked(config)}
+    for target, (path, name) in targets.items():
+        if target not in known:
+            compute = partial(_number, final, path.replace(".init_args.", "."), name)
+            parser.link_arguments("data", target, compute_fn=compute, apply_on="instantiate")
+    if DATA_FIRST not in known:
+        parser.link_arguments("data", DATA_FIRST, compute_fn=lambda data: None, apply_on="instantiate")
 
 
-def _checked(model: Namespace, part: str, name: str, value: int) -> int:
-    """``value``, unless the recipe says otherwise: jsonargparse would overrule it without a word."""
-    config = model.init_args.get(part)
-    given = config.init_args.get(name) if config else None
-    if given is None or given == value:
+def networks(options: Namespace, prefix: str = "") -> Iterator[tuple[str, type[nn.Module]]]:
+    """The networks among options, at any depth: where each lies (``head.init_args.inner``), and its class."""
+    for key, value in vars(options).items():
+        if not isinstance(value, Namespace):
+            continue
+        kind = _class_or_none(value)
+        if kind is not None and issubclass(kind, nn.Module):
+            yield f"{prefix}{key}", kind
+        inner = value.get("init_args")
+        if isinstance(inner, Namespace):
+            yield from networks(inner, f"{prefix}{key}.init_args.")
+
+
+def parameters(kind: type) -> dict[str, inspect.Parameter]:
+    """The parameters of a class by name; those of its bases too where it passes ``**options`` on."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in kind.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        own = inspect.signature(base.__init__).parameters
+        found = {name: one for name, one in own.items() if name != "self"} | found
+        if not any(one.kind is one.VAR_KEYWORD for one in own.values()):
+            break
+    return found
+
+
+def _linked(config: Namespace) -> Iterator[tuple[str, str]]:
+    """Each parameter to link: the place of its network, and its name."""
+    data = _class_or_none(config.get("data")) or NeuralDataModule
+    options = _options(config.model)
+    for path, kind in networks(options):
+        names = _shapes(config.model, dict.fromkeys(getattr(data, "shape_names", ()), 0))
+        short = path.replace(".init_args.", ".")
+        yield from ((path, name) for name in parameters(kind) if name in names or f"{short}.{name}" in names)
+
+
+def _shapes(model: Namespace, data: dict[str, int]) -> dict[str, int]:
+    """The numbers by the names that the model's system gives them."""
+    declared = getattr(_class_or_none(model), "shapes", None)
+    return data if declared is None else declared(data, _options(model))
+
+
+def _number(final: Callable[[], Namespace], path: str, name: str, data: NeuralDataModule) -> int:
+    """A parameter's number, unless the recipe gives another one: jsonargparse would overrule it without a word."""
+    model = final()
+    shapes = _shapes(model, data.shapes())
+    value, config = shapes.get(f"{path}.{name}", shapes.get(name)), model.init_args
+    for part in path.split("."):
+        config = config[part] if isinstance(config.get(part), Namespace) else config.init_args[part]
+    given, parameter = config.init_args.get(name), parameters(class_of(config)).get(name)
+    if given in (None, value) or (parameter is not None and given == parameter.default):
         return value
-    parameter = inspect.signature(class_of(config)).parameters.get(name)
-    if parameter is not None and given == parameter.default:
-        return value
-    raise UserError(f"model.{part}.{name} is {given}, and the data say {value}: leave it out, it is set from the data.")
+    raise UserError(f"model.{path}.{name} is {given}, and the data say {value}: leave it out, it is set from the data.")
 
 
-class Instantiator(_InstantiatorFn):
-    """Lightning's keeps a class's arguments for its checkpoints; alone it fails on a link into a part that is null."""
+def _options(model: Namespace) -> Namespace:
+    options = model.get("init_args")
+    return options if isinstance(options, Namespace) else Namespace()
 
-    def __call__(self, class_type: type, *args, applied_instantiation_links: dict, **kwargs):
-        """See Lightning."""
-        self.cli._dump_config()
-        applied = {key: value for key, value in applied_instantiation_links.items() if self._has_parent(key)}
-        return super().__call__(class_type, *args, applied_instantiation_links=applied, **kwargs)
 
-    def _has_parent(self, key: str) -> bool:
-        config = self.cli.config_dump
-        for part in key.split(".")[:-1]:
-            config = config.get(part) if isinstance(config, dict) else None
-        return isinstance(config, dict)
+def _class_or_none(entry: object) -> type | None:
+    """The class that an entry names; None where it names none, of which the parser reports later."""
+    if not isinstance(entry, Namespace) or not isinstance(entry.get("class_path"), str):
+        return None
+    try:
+        found = class_of(entry)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return found if isinstance(found, type) else None

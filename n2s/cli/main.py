@@ -18,7 +18,6 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from n2s import interrupts
 from n2s.cli.errors import other_weights
-from n2s.cli.links import Instantiator, link_shapes
 from n2s.cli.parser import Parser, quieten
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
@@ -80,11 +79,7 @@ class CLI(LightningCLI):
             help="How long one of several processes waits for another before all of them end, and say for whom.",
         )
         parser.add_argument("--fresh", action="store_true", help="Start a new run though an unfinished one exists.")
-        link_shapes(parser, lambda: self.config[self.subcommand].model)
-
-    def _add_instantiators(self) -> None:
-        for key, base in (("model", LightningModule), ("data", NeuralDataModule)):
-            self.parser.add_instantiator(Instantiator(cli=self, key=key), base, subclasses=True)
+        parser.model = lambda: self.config[self.subcommand].model
 
     def _parse_ckpt_path(self) -> None:
         """The command line wins: Lightning would put the checkpoint's hyper-parameters over it."""

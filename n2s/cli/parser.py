@@ -1,13 +1,15 @@
-"""The parser of recipes, and what of Lightning's talk is left out."""
+"""The parser of recipes, and which of Lightning's messages are left out."""
 
 import logging
 import re
 import warnings
+from collections.abc import Callable
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from n2s.cli.errors import ReadableErrors
+from n2s.cli.links import link_shapes
 
 NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
     r".*isinstance\(treespec, LeafSpec\)",
@@ -29,12 +31,21 @@ NOISY_LOGS = (
 
 
 class Parser(ReadableErrors, LightningArgumentParser):
-    """Lightning's parser, with short errors."""
+    """Lightning's parser, with short errors, and with networks that take their shapes from the data."""
+
+    #: Gives the model's complete config once the command is parsed; None: nothing is linked.
+    model: Callable[[], Namespace] | None = None
 
     def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
         """As jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
         args = args and [re.sub("=None$", "=null", word) for word in args]
         return super().parse_args(args, *others, **options)
+
+    def _parse_common(self, cfg: Namespace, *others, **options) -> Namespace:
+        """Link what the recipe's networks take from the data: its classes are known now, and nothing is checked yet."""
+        if self.model is not None and isinstance(cfg.get("model"), Namespace):
+            link_shapes(self, cfg, self.model)
+        return super()._parse_common(cfg, *others, **options)
 
 
 def quieten() -> None:

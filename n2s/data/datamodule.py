@@ -1,6 +1,7 @@
-"""What every datamodule of n2s tells before anything is loaded: the numbers that a model's shape depends on."""
+"""What every datamodule of n2s says before anything is loaded: the numbers that a model's shape depends on."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from lightning.pytorch import LightningDataModule
 
@@ -10,8 +11,11 @@ from n2s.data.recordings import Shard
 class NeuralDataModule(LightningDataModule, ABC):
     """A datamodule whose shapes are known as soon as it is constructed, from cheap metadata.
 
-    The command line links them to the model once the datamodule is built, so that no recipe repeats them.
+    The command line sets the parameters of a recipe's networks from them, so that no recipe repeats them.
     """
+
+    #: Attributes that are shapes. A parameter of any network of a recipe that has such a name is set from the data.
+    shape_names: ClassVar[tuple[str, ...]] = ("n_subjects", "n_features")
 
     #: Subjects with training data: the size of the model's subject layers.
     n_subjects: int
@@ -24,6 +28,10 @@ class NeuralDataModule(LightningDataModule, ABC):
 
     #: Processes that prepare recordings.
     n_jobs: int = 1
+
+    def shapes(self) -> dict[str, int]:
+        """The numbers that networks take from the data, by the names of their parameters."""
+        return {name: getattr(self, name) for name in self.shape_names}
 
     @property
     def validates(self) -> bool:

@@ -30,11 +30,33 @@ class System(LightningModule):
     #: Datamodules that the system can take.
     takes: ClassVar[tuple[type[NeuralDataModule], ...]] = (NeuralDataModule,)
 
+    #: Networks that `n2s.training.Compile` compiles by default, by their names in the system.
+    compiles: ClassVar[tuple[str, ...]] = ()
+
     def __init__(
         self, *, optimizer: OptimizerCallable = torch.optim.AdamW, scheduler: LRSchedulerCallable | None = None
     ):
         super().__init__()
         self.optimizer, self.scheduler = optimizer, scheduler
+
+    @classmethod
+    def shapes(cls, data: Mapping[str, int], options: Mapping) -> dict[str, int]:
+        """The numbers that the networks of a recipe take from the data.
+
+        Parameters
+        ----------
+        data
+            `n2s.data.NeuralDataModule.shapes` of the recipe's data.
+        options
+            The system's own options in the recipe, ``class_path`` and ``init_args`` for objects. While a recipe is read
+            they are not complete.
+
+        Returns
+        -------
+        By the name of a parameter (``n_subjects``: of any network), or by network and parameter (``encoder.n_outputs``).
+        Which names there are must not depend on ``data`` or ``options``.
+        """
+        return dict(data)
 
     def configure_optimizers(self):
         """See Lightning."""

@@ -4,8 +4,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from n2s.errors import UserError, nearest
 
-NETWORKS = ("encoder", "target_encoder", "maker.diffusion.unet")  # of Contrastive, and of BrainAudio
-
 
 class Compile(Callback):
     """Compile networks as a fit begins: ``--trainer.callbacks+ n2s.training.Compile``. The first steps take longer.
@@ -16,7 +14,7 @@ class Compile(Callback):
     Parameters
     ----------
     networks
-        Names within the model; by default those of `NETWORKS` that it has.
+        Names within the model; by default those of the system's ``compiles`` that it has.
     dynamic
         Compile once for all batch sizes; None: for the first one, and for all where another comes.
     """
@@ -26,8 +24,8 @@ class Compile(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning: the networks are on their device."""
-        known = dict(pl_module.named_modules())
-        for name in [one for one in NETWORKS if one in known] if self.networks is None else self.networks:
+        known, default = dict(pl_module.named_modules()), getattr(pl_module, "compiles", ())
+        for name in [one for one in default if one in known] if self.networks is None else self.networks:
             if name not in known:
                 raise UserError(
                     f"Compile: {type(pl_module).__name__} has no network '{name}'.{nearest(name, list(known), 5)}"

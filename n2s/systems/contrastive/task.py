@@ -1,5 +1,6 @@
 """Contrastive decoding: find the stretch of audio that a brain window was recorded with."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -54,6 +55,8 @@ class Contrastive(LightningModule):
         Makes a schedule, stepped once an epoch, from the optimizer; none for a constant rate.
     """
 
+    compiles = ("encoder", "target_encoder")
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -80,6 +83,14 @@ class Contrastive(LightningModule):
         self.loss = loss if loss is not None else ClipLoss()
         self.optimizer, self.scheduler = optimizer, scheduler
         self.tested: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def shapes(cls, data: Mapping[str, int], options: Mapping) -> dict[str, int]:
+        """See `System`. The encoder gives what it is compared with: the target, or what a target encoder makes of it."""
+        target = options.get("target_encoder") or {}
+        compared = (target.get("init_args") or {}).get("n_outputs") or data["n_features"]
+        outputs = {"encoder.n_outputs": compared, "context.n_features": compared}
+        return dict(data) | outputs | {"target_encoder.n_inputs": data["n_features"]}
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector a window."""

@@ -81,6 +81,7 @@ class BrainAudio(ClipDecoder):
     """
 
     takes = (FMRIDataModule, MEGDataModule)
+    compiles = ("maker.diffusion.unet",)
 
     def __init__(
         self,
