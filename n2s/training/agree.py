@@ -1,4 +1,4 @@
-"""One decision for all processes, before a Trainer exists: the first decides, the others learn it."""
+"""One decision for all processes, before a Trainer exists: the first process decides and the others receive it."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from torch.distributed import DistError, TCPStore
 from n2s.errors import UserError
 
 PATIENCE = timedelta(minutes=10)  # a cluster may start its processes minutes apart
-GRACE_S = 60.0  # how long the first process stays to say that it failed
+GRACE_S = 60.0  # how long the first process stays to report that it failed
 _KEY, _LEARNT = "N2S_AGREED", "N2S_LEARNT"
 _stores: list[TCPStore] = []  # the first process serves the others as long as it lives
 
 
 def agree(decide: Callable[[], dict]) -> dict:
-    """What ``decide`` gave on the first process.
+    """Return the result of ``decide`` on the first process.
 
     Processes of torchrun, Slurm, LSF and MPI meet at the address that Lightning will use too; those that Lightning
     starts itself (``--trainer.devices 2``) inherit the decision in their environment.
@@ -32,12 +32,12 @@ def agree(decide: Callable[[], dict]) -> dict:
     Parameters
     ----------
     decide
-        Called on the first process only; gives plain JSON types.
+        Called on the first process only; returns plain JSON types.
 
     Raises
     ------
     UserError
-        As ``decide`` raises it; on other processes, if the first one ended without a decision.
+        ``decide`` raised it; or, on other processes, the first process ended without a decision.
     """
     cluster = _cluster()
     if cluster is not None and cluster.world_size() > 1:
@@ -62,7 +62,7 @@ def _cluster() -> ClusterEnvironment | None:
         try:
             if environment.detect():
                 return environment()
-        except RuntimeError as error:  # Lightning's word on a job script that cannot work
+        except RuntimeError as error:  # Lightning's error for a job script that cannot work
             raise UserError(str(error)) from None
     return None
 
@@ -95,7 +95,7 @@ def _over_network(decide: Callable[[], dict], cluster: ClusterEnvironment) -> di
 
 
 def _wait_for_others(store: TCPStore, count: int) -> None:
-    """Until they know, but not for one that does not come: it would look for a server that has gone."""
+    """Wait until the others know, but not for a process that never comes: it would look for a server that is gone."""
     end = time.monotonic() + GRACE_S
     while store.add(_LEARNT, 0) < count and time.monotonic() < end:
         time.sleep(0.1)

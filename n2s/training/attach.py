@@ -1,4 +1,4 @@
-"""What a run adds to a recipe's Trainer: places for its checkpoints and logs, seeds, the record."""
+"""What a run adds to the Trainer of a recipe: folders for checkpoints and logs, seeds, the record."""
 
 import os
 import sys
@@ -25,8 +25,8 @@ from n2s.training.throughput import Throughput
 def place(trainer: Namespace, choice: Choice) -> None:
     """Put the run's folder into a Trainer's config.
 
-    A recipe's ModelCheckpoint says what is best; its folder, and its name ``best.ckpt``, are set here unless it has
-    its own. A WandbLogger gets the folder and the run's fixed id, so that a continued run continues there too.
+    A recipe's ModelCheckpoint defines the best epoch. Its folder and its name ``best.ckpt`` are set here, unless the
+    recipe sets them. A WandbLogger gets the folder and the fixed id of the run, so that a continued run continues there too.
     """
     trainer.default_root_dir = choice.folder
     for entry in entries(trainer.callbacks, ModelCheckpoint):
@@ -43,7 +43,7 @@ def place(trainer: Namespace, choice: Choice) -> None:
 
 
 def never_ask_to_log_in() -> None:
-    """Set ``WANDB_MODE`` to offline where there is no key: W&B would stop and ask. It can be synced at any time."""
+    """Set ``WANDB_MODE`` to offline if there is no key: W&B would stop and ask. The run can be synced at any time."""
     if "WANDB_MODE" in os.environ or os.environ.get("WANDB_API_KEY"):
         return
     host = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname
@@ -57,18 +57,18 @@ def never_ask_to_log_in() -> None:
 
 
 def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: StopSignals) -> list[Callback]:
-    """The record of a fit and the checkpoints that it must have, beside those of the recipe.
+    """The record of a fit and the checkpoints that every fit has, beside those of the recipe.
 
     Parameters
     ----------
     given
-        The recipe's.
+        The callbacks of the recipe.
     choice
         The run.
     config
         The complete config, as plain types.
     signals
-        By which the fit may be asked to stop.
+        The signals that ask the fit to stop.
     """
     folder = choice.run.folder
     found: list[Callback] = [RunRecord(choice.run, config), FiniteLoss(folder), Continuation(folder), Throughput()]
@@ -80,5 +80,5 @@ def fit_callbacks(given: list[Callback], choice: Choice, config: dict, signals: 
 
 
 def loggers(given: object, path: Path) -> list[Logger]:
-    """The recipe's loggers, and a CSV file: always, and last, so that ``trainer.logger`` is the recipe's."""
+    """The loggers of the recipe, and always a CSV file. It comes last, so that ``trainer.logger`` is the recipe's."""
     return [*(logger for logger in as_list(given) if not isinstance(logger, bool)), MetricsCSV(path)]

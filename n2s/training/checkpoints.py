@@ -1,4 +1,4 @@
-"""``best.ckpt`` and ``last.ckpt``: written whole or not at all; read only if whole, and without running what is in them."""
+"""``best.ckpt`` and ``last.ckpt``: written whole or not at all, read only if whole, and read without running code from them."""
 
 import os
 import pickle
@@ -16,24 +16,24 @@ from n2s.errors import UserError
 from n2s.paths import written_whole
 from n2s.training.signals import StopSignals
 
-AGREE_EVERY = 5  # steps after which several processes ask each other: each asking is a wait for all of them
+AGREE_EVERY = 5  # steps after which several processes ask each other; each time, all of them wait
 TRAINED = ("state_dict", "optimizer_states", "lr_schedulers", "loops")  # what training is continued from
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """``last.ckpt``, what a run is continued from: at the end of every epoch, and inside one by the clock or a signal.
+    """``last.ckpt``, from which a run continues: written after every epoch, and inside an epoch by the clock or a signal.
 
-    Inside an epoch it is written only where nothing but the optimizer's step lies behind and before: not while gradients
-    are accumulated, nor when a validation is next.
+    Inside an epoch it is written only between two optimizer steps: not while gradients
+    are accumulated, and not when a validation comes next.
 
     Parameters
     ----------
     folder
-        The run's.
+        The run's folder.
     minutes
-        Also inside an epoch, after so many minutes; None: only at its end.
+        Also write inside an epoch, every so many minutes; None: only at its end.
     signals
-        What asks to save and stop.
+        The signals that ask to save and stop.
     """
 
     def __init__(self, folder: Path, *, minutes: float | None = None, signals: StopSignals | None = None):
@@ -44,7 +44,7 @@ class LastCheckpoint(ModelCheckpoint):
         self._saved = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See Lightning; from here on training looks at signals."""
+        """See Lightning; from here on, training checks for signals."""
         super().on_train_start(trainer, pl_module)
         self._saved = time.monotonic()
         self._signals.heed()
@@ -83,7 +83,7 @@ class LastCheckpoint(ModelCheckpoint):
 
     @staticmethod
     def _any(trainer: Trainer, mine: bool) -> bool:
-        """Whether it is so on any process; all of them must ask."""
+        """Whether it is true on any process; all processes must call this."""
         return mine if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(mine, all=False)
 
 
@@ -94,20 +94,20 @@ class BestCheckpoint(ModelCheckpoint):
         super().__init__(folder, "best", monitor="val/loss", enable_version_counter=False)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See Lightning; where nothing is validated nothing is best."""
+        """See Lightning; without validation no epoch is the best."""
         if sum(trainer.num_val_batches):
             super().on_train_epoch_end(trainer, pl_module)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, to the disk, and then renames it: a kill never leaves half a file.
+    """Writes a checkpoint under a temporary name on the same disk, then renames it: a kill never leaves half a file.
 
-    Lightning's own writer goes through the system's temporary folder, and copies if that is another disk.
+    Lightning's own writer uses the system's temporary folder, and copies if that is on another disk.
 
     Parameters
     ----------
     training
-        Whether a checkpoint that is read must hold what training is continued from, not only weights.
+        Whether a checkpoint must contain everything that training needs to continue, not only weights.
     """
 
     def __init__(self, *, training: bool = False):
@@ -126,16 +126,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """A checkpoint that is whole, by its own checksums, and holds what is expected.
+        """Load a checkpoint that is whole, by its own checksums, and has the expected content.
 
         Raises
         ------
         UserError
-            It is damaged or foreign, or more than weights and plain values is to be loaded.
+            It is damaged, it is not from n2s, or it contains more than weights and plain values.
         """
         path = Path(path)
         if weights_only is False:
-            raise UserError(f"--weights_only false: n2s loads no file, {path} neither, so that code in it would run.")
+            raise UserError(
+                f"--weights_only false: n2s never loads a file in a way that runs code from it; this holds for {path} too."
+            )
         _check_whole(path)
         try:
             found = torch.load(path, map_location=map_location, weights_only=True)
@@ -157,7 +159,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def _between_steps(trainer: Trainer, batch_idx: int) -> bool:
-    """Whether after this batch no gradients wait, and no validation or end of the epoch is next."""
+    """Whether after this batch no gradients are pending, and neither a validation nor the end of the epoch comes next."""
     epoch_loop = trainer.fit_loop.epoch_loop
     ready = epoch_loop.total_batch_idx if trainer.check_val_every_n_epoch is None else batch_idx
     validates = bool(trainer.val_check_batch) and (ready + 1) % trainer.val_check_batch == 0
@@ -166,7 +168,7 @@ def _between_steps(trainer: Trainer, batch_idx: int) -> bool:
 
 
 def _check_whole(path: Path) -> None:
-    """Read every byte and compare checksums: torch itself would take a flipped bit for a weight."""
+    """Read every byte and compare checksums: torch itself would read a flipped bit as a weight."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint.")
     if not path.stat().st_size:
@@ -177,12 +179,12 @@ def _check_whole(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, EOFError, RuntimeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from None
     if broken is not None:
-        raise _damaged(path, f"the checksum of {broken} is not that of its contents")
+        raise _damaged(path, f"the checksum of {broken} does not match its contents")
 
 
 def _damaged(path: Path, why: str) -> UserError:
     others = [name for name in ("best.ckpt", "last.ckpt") if name != path.name and (path.parent / name).is_file()]
     beside = f" To start a new run from {others[0]} beside it: --ckpt_path {path.parent / others[0]}." if others else ""
     return UserError(
-        f"{path} is damaged or no checkpoint: {why}. Bring it back from a copy.{beside} To begin again: n2s fit ... --fresh."
+        f"{path} is damaged or no checkpoint: {why}. Restore it from a copy.{beside} To begin again: n2s fit ... --fresh."
     )

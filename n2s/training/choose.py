@@ -1,4 +1,4 @@
-"""Which run a fit continues or starts."""
+"""Choose the run that a fit continues or starts."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from n2s.training.run import Run, differences, originals
 
 @dataclass(frozen=True)
 class Choice:
-    """What a command will do, in plain types: the run's folder, the checkpoint to load, the run's id, how to say it."""
+    """What a command will do, in plain types: the run's folder, the checkpoint to load, the run's id, a message."""
 
     folder: str
     checkpoint: str | None
@@ -32,23 +32,23 @@ class Choice:
 def choose_to_train(
     experiment: Path, settings: dict, *, fresh: bool = False, name: str | None = None, job: str | None = None
 ) -> Choice:
-    """The run that a fit goes into.
+    """Choose the run of a fit.
 
-    The newest unfinished run with the same settings is continued from its last checkpoint, unless another process
-    trains it now; else a new one is started. A finished run is never touched.
+    The newest unfinished run with the same settings continues from its last checkpoint, unless another process
+    trains it now. Otherwise a new run is started. A finished run is never changed.
 
     Parameters
     ----------
     experiment
         The experiment's folder.
     settings
-        As `n2s.training.settings_of` gives them.
+        See `n2s.training.run.settings_of`.
     fresh
         Start a new run in any case.
     name
-        The run to continue or start, by the user's wish (``N2S_RUN``).
+        The run to continue or start, as the user named it (``N2S_RUN``).
     job
-        What a new run is called by a cluster: its job id.
+        The cluster's job id, which names a new run.
 
     Raises
     ------
@@ -67,26 +67,26 @@ def choose_to_train(
 
 
 def plain_name(name: str, where: str) -> str:
-    """``name`` if it can be a folder's."""
+    """``name``, if it can be the name of a folder."""
     if not name or name != Path(name).name or name.startswith("."):
         raise UserError(f"{where}={name!r} must be a plain folder name, without '/' and not starting with a dot.")
     return name
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first four, and how many more."""
+    """The first four, and the number of others."""
     first = list(names)
     return ", ".join(first[:4]) + (f" and {len(first) - 4} more" if len(first) > 4 else "")
 
 
 def shown(path: Path) -> str:
-    """Relative to the current folder where it lies below it."""
+    """The path relative to the current folder, if it is below it."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
 
 
 def check_exists(path: Path) -> None:
-    """A UserError where a given checkpoint is no file."""
+    """Raise a UserError if a given checkpoint is not a file."""
     if not path.is_file():
         siblings = [other.name for other in path.parent.glob("*.ckpt")]
         raise UserError(f"--ckpt_path {path}: no such file.{nearest(path.name, siblings)}")
@@ -98,7 +98,7 @@ def _choose_named(run: Run, settings: dict, *, fresh: bool) -> Choice:
             raise UserError(f"N2S_RUN={run.name}: {run.folder} exists and is not a run. Choose another name.")
         return started(run.folder, settings, "named by N2S_RUN")
     if fresh or run.finished:
-        why = "--fresh never writes into an existing run" if fresh else "it is finished, and is not touched again"
+        why = "--fresh never writes into an existing run" if fresh else "it is finished and is never changed"
         raise UserError(f"N2S_RUN={run.name}: {run.folder} exists; {why}. Choose another name.")
     if run.settings() != settings:
         keys = listed(differences(settings, run.settings()))
@@ -126,7 +126,7 @@ def started(folder: Path, settings: dict, why: str) -> Choice:
 
 
 def _run_id() -> str:
-    """Of a new run; in a W&B sweep the one that its agent gave, which W&B takes whatever else it is told."""
+    """The id of a new run. In a W&B sweep it is the agent's, because W&B uses that one in any case."""
     given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
     return given or uuid.uuid4().hex[:12]
 
@@ -141,7 +141,7 @@ def _why_new(unfinished: list[Run], settings: dict, *, fresh: bool) -> str:
 
 
 def free_folder(experiment: Path, settings: dict, job: str | None) -> Path:
-    """A name that no folder has yet: the job's id, else the time in UTC and a hash of the settings."""
+    """An unused folder name: the job's id, or the time in UTC and a hash of the settings."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:8]
     stem = job or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{digest}"
     folder, count = experiment / stem, 1

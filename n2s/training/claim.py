@@ -1,4 +1,4 @@
-"""A new run's folder belongs to one process from the moment that its name is chosen, and goes with what was refused."""
+"""A new run's folder belongs to one process as soon as its name is chosen. If the command is refused, the folder is removed."""
 
 import shutil
 from dataclasses import replace
@@ -11,19 +11,19 @@ from n2s.training.run import Run
 
 
 class Claim:
-    """Make the folder of a new run, under the next free name where another process was faster.
+    """Make the folder of a new run, under the next free name if another process was faster.
 
     Parameters
     ----------
     choice
-        Of a new run.
+        The choice of a new run.
     named
-        The user gave the name: another one will not do.
+        The user gave the name, so it cannot be changed.
 
     Raises
     ------
     UserError
-        The folder cannot be written, or the named one is another process'.
+        The folder cannot be written, or another process has the named one.
     """
 
     def __init__(self, choice: Choice, *, named: bool = False):
@@ -43,7 +43,7 @@ class Claim:
         self.choice = replace(choice, folder=str(folder), message=message)
 
     def drop(self) -> None:
-        """Remove the folder, and those above it that were made for it and hold nothing else."""
+        """Remove the folder, and the folders above it that were made for it and are empty."""
         shutil.rmtree(self.choice.folder, ignore_errors=True)
         for folder in self._made:
             if not folder.is_dir() or any(folder.iterdir()):

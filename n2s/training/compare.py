@@ -1,4 +1,4 @@
-"""Are two runs the same: what they were made from, and what came out, to the bit."""
+"""Compare two runs: their origins, and their results to the bit."""
 
 import json
 import math
@@ -13,13 +13,13 @@ from torch import Tensor
 from n2s.errors import UserError, reading
 from n2s.training.run import Run, settings_of
 
-SPEEDS = "throughput/"  # logged metrics that differ from run to run
+SPEEDS = "throughput/"  # logged metrics that always differ between runs
 _CONTENTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step")
 _RECORDED = ("seed", "versions", "git", "data", "hardware", "started_from")
 
 
 def origins(run: Run, other: Run) -> dict[str, list[str]]:
-    """What two runs were made from (``settings`` and the entries of ``run.json``): how each differs, in words."""
+    """How the origins of two runs differ (``settings`` and the entries of ``run.json``), in words."""
     before, now = run.read(), other.read()
     found = {"settings": _told(*(settings_of(yaml.safe_load(one.config.read_text())) for one in (run, other)))}
     for name in _RECORDED:
@@ -31,9 +31,9 @@ def origins(run: Run, other: Run) -> dict[str, list[str]]:
 
 
 def results(run: Run, other: Run) -> dict[str, list[str]]:
-    """What came out of two runs, by file: how each differs, in words; an empty list is equal to the bit.
+    """How the results of two runs differ, file by file, in words; an empty list means equal to the bit.
 
-    Speeds are left out, and folders' names. A file that neither has is not named.
+    Speeds and folder names are ignored. A file that neither run has is not listed.
 
     Raises
     ------
@@ -85,7 +85,7 @@ _COMPARED = {".ckpt": _checkpoints, ".csv": _rows, ".json": _numbers}
 
 
 def _told(one: object, other: object) -> list[str]:
-    """Differences of two nested values: of numbers how many, and the largest; of anything else the first few."""
+    """Differences of two nested values: for numbers their count and the largest; for anything else the first few."""
     numbers, others = [], []
     for place, first, second in _differences(one, other, ""):
         size = _distance(first, second)
@@ -118,14 +118,14 @@ def _differences(one: object, other: object, place: str) -> Iterator[tuple[str, 
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """To the bit, NaN included."""
+    """Equal to the bit, NaN included."""
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
     return torch.equal(*(tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other)))
 
 
 def _distance(one: object, other: object) -> float | None:
-    """The largest distance of two numbers or tensors of one shape; None of other things."""
+    """The largest difference of two numbers or tensors of one shape; None for anything else."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         if one.shape != other.shape or one.dtype != other.dtype:
             return None
@@ -149,8 +149,8 @@ def _short(value: object) -> str:
 
 
 def check_finished(run: Run) -> None:
-    """A `UserError` if it is no run, or has not come to its end."""
+    """Raise a `UserError` if it is not a run, or not finished."""
     if not run.exists():
-        raise UserError(f"{run.folder} is no run: it has no run.json. Name the folder that `n2s fit` has told.")
+        raise UserError(f"{run.folder} is not a run: it has no run.json. Give the folder that `n2s fit` printed.")
     if not run.finished:
-        raise UserError(f"{run.folder} is unfinished: first let it come to its end, by the command that began it.")
+        raise UserError(f"{run.folder} is unfinished: finish it first, with the command that started it.")

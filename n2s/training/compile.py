@@ -6,17 +6,17 @@ from n2s.errors import UserError, nearest
 
 
 class Compile(Callback):
-    """Compile networks as a fit begins: ``--trainer.callbacks+ n2s.training.Compile``. The first steps take longer.
+    """Compile networks at the start of a fit: ``--trainer.callbacks+ n2s.training.Compile``. The first steps take longer.
 
     The names of weights stay as they are, so checkpoints fit runs without it. On a GPU it joins normalisation,
-    activations and gates into few kernels. Numbers differ a little from those without it, as other orders of sums do.
+    activations and gates into few kernels. Numbers differ slightly, because sums have another order.
 
     Parameters
     ----------
     networks
         Names within the model; by default those of the system's ``compiles`` that it has.
     dynamic
-        Compile once for all batch sizes; None: for the first one, and for all where another comes.
+        Compile once for all batch sizes; None: for the first size, and for all sizes when another one comes.
     """
 
     def __init__(self, networks: list[str] | None = None, dynamic: bool | None = None):

@@ -1,4 +1,4 @@
-"""What Lightning's checkpoint lacks to continue to the bit: sums of means, a row not yet logged, where the best is."""
+"""What Lightning's checkpoint lacks to continue to the bit: running sums, a row not yet logged, the place of the best epoch."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ KEY = "n2s"
 
 
 class Continuation(Callback):
-    """Keep with a checkpoint what is logged of its epoch, and keep ``metrics.csv`` in step with it.
+    """Keep the logged values of the epoch in a checkpoint, and keep ``metrics.csv`` consistent with it.
 
-    At the end of an epoch Lightning logs after it has saved: a kill between the two would lose the epoch's row. Inside
-    an epoch it forgets the sums of which the epoch's means are made. What was best it forgets if the run's folder was
-    moved, and would write a worse ``best.ckpt`` over it.
+    At the end of an epoch Lightning saves first and logs afterwards: a kill between the two would lose the epoch's row. Inside
+    an epoch it loses the running sums of the epoch's means. If the run's folder was moved it forgets the best score,
+    and would overwrite ``best.ckpt`` with a worse one.
 
     Parameters
     ----------
     folder
-        The run's.
+        The run's folder.
     """
 
     def __init__(self, folder: Path):
@@ -61,7 +61,7 @@ class Continuation(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """See Lightning: after the first step of a continued epoch, what was summed before is added."""
+        """See Lightning: after the first step of a continued epoch, the earlier sums are added."""
         for name, metric in trainer._results.items() if self._sums else ():
             for part, before in self._sums.get(name, {}).items():
                 value = getattr(metric, part)
@@ -73,7 +73,7 @@ class Continuation(Callback):
 
 
 def _move(callbacks: dict[str, object], before: str | None, now: str) -> None:
-    """Let what ModelCheckpoints wrote into the run's folder lie where that folder is now."""
+    """Update the paths of ModelCheckpoints to where the run's folder is now."""
 
     def moved(path: str) -> str:
         return now + path[len(before) :] if path.startswith(before) else path

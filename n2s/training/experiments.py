@@ -1,4 +1,4 @@
-"""What an experiment is called: by the recipe and its overlays, so that different data never share a folder."""
+"""Names of experiments: the recipe and its overlays, so that different data never share a folder."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -9,7 +9,7 @@ from n2s.training.choose import listed, shown
 from n2s.training.run import Run, originals, runs_dir
 
 JOIN = "+"
-LONGEST = 120  # of a name: folders below it need room in a path, too
+LONGEST = 120  # longest name: folders below it need room in a path, too
 
 
 def experiment_name(configs: Sequence[Path]) -> str:
@@ -29,14 +29,14 @@ def experiment_name(configs: Sequence[Path]) -> str:
 
 
 def with_overlays(given: str, own: str) -> list[str]:
-    """Names that an earlier stage may have, the likeliest first: its recipe with the own overlays, or with some of them.
+    """Possible names of an earlier stage, the most likely first: its recipe with the overlays of this one, or with some of them.
 
     Parameters
     ----------
     given
-        The name of its recipe, ``fmri_semantic``.
+        The name of the earlier recipe, ``fmri_semantic``.
     own
-        The own experiment: ``fmri_acoustic+lebel2023+large``.
+        This experiment: ``fmri_acoustic+lebel2023+large``.
     """
     overlays = own.split(JOIN)[1:]
     sizes = range(len(overlays), -1, -1)
@@ -44,18 +44,18 @@ def with_overlays(given: str, own: str) -> list[str]:
 
 
 def trained_run(given: str, own: Path, *, key: str, recipe: str) -> Run:
-    """An earlier stage's run: that of a folder, or the newest of an experiment, that has weights.
+    """The run of an earlier stage: a folder, or the newest run of an experiment that has weights.
 
-    An experiment with the overlays of the own one comes first, then with some of them, then without.
+    An experiment with the same overlays comes first, then with some of them, then without any.
 
     Parameters
     ----------
     given
-        The folder; a relative one is looked for here and below the folders of experiments.
+        The folder; a relative path is searched here and below the folder of experiments.
     own
-        The folder of the own experiment.
+        The folder of this experiment.
     key, recipe
-        Of the own recipe, and what trains such a run: for the message.
+        The key of this recipe, and the recipe that trains such a run: for the message.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A loss or weights that are not finite end a run at once, with the batch, and never reach a checkpoint."""
+"""A loss or weights that are not finite end a run at once. The batch is kept, and no checkpoint has such weights."""
 
 from collections import deque
 from pathlib import Path
@@ -11,20 +11,20 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.paths import written_whole
 
-LAG = 1  # steps that an accelerator may be ahead of the check, so that it never waits for the host; their batches are held
+LAG = 1  # steps that an accelerator may run ahead of the check, so that it never waits for the host; their batches are kept
 
 
 class FiniteLoss(Callback):
-    """Look at every training loss; at the first that is NaN or infinite, keep its batch and raise a `UserError`.
+    """Check every training loss; at the first that is NaN or infinite, keep its batch and raise a `UserError`.
 
-    On a CPU each step is looked at as it ends. On an accelerator the verdict is copied to the host without waiting, and
+    On a CPU each step is checked at its end. On an accelerator the check is copied to the host without waiting, and
     read one step later, when the next step is already queued: no step waits for the host, and one more batch stays in
-    the accelerator's memory. No checkpoint is written before all verdicts are in, nor from weights that are not finite.
+    the accelerator's memory. A checkpoint is written only after all checks, and never from weights that are not finite.
 
     Parameters
     ----------
     folder
-        The run's: ``nan_batch.pt`` is written there, its tensors with ``epoch``, ``batch_index`` and ``loss``.
+        The run's folder. ``nan_batch.pt`` is written there: the tensors, with ``epoch``, ``batch_index`` and ``loss``.
     """
 
     def __init__(self, folder: Path):
@@ -55,7 +55,7 @@ class FiniteLoss(Callback):
         """See Lightning: raising here keeps the checkpoint from being written."""
         self._look(trainer, leave=0)
         values = {name: value for name, value in pl_module.named_parameters() if value.numel()}
-        # the sum of what is not finite is not finite: one number a tensor, one wait for all of them
+        # a sum with an infinite or NaN term is not finite: one number a tensor, one wait for all of them
         sums = torch.stack([(value.detach() * 0).sum().float() for value in values.values()] or [torch.zeros(())])
         wrong = [name for name, total in zip(values, sums.tolist(), strict=False) if total != 0]
         if wrong:
@@ -90,7 +90,7 @@ class FiniteLoss(Callback):
 
     def _kept(self) -> str:
         last = self.folder / "last.ckpt"
-        return f"{last} is of before and whole." if last.is_file() else "No checkpoint was written yet."
+        return f"{last} is from before and whole." if last.is_file() else "No checkpoint was written yet."
 
 
 REMEDY = (
@@ -100,7 +100,7 @@ REMEDY = (
 
 
 def _tensors(batch: object) -> dict[str, Tensor]:
-    """The tensors of a batch by name: of a dataclass or dict by theirs, of a tuple by their number."""
+    """The tensors of a batch by name: the names of a dataclass or dict, the numbers of a tuple."""
     if isinstance(batch, Tensor):
         return {"batch": batch}
     parts = batch if isinstance(batch, dict) else dict(enumerate(batch)) if isinstance(batch, (list, tuple)) else None
@@ -109,7 +109,7 @@ def _tensors(batch: object) -> dict[str, Tensor]:
 
 
 def _cause(tensors: dict[str, Tensor], places: list[str]) -> str:
-    """Which inputs are not finite and where they are from; else where the first of the batch is from."""
+    """Which inputs are not finite and where they come from; otherwise where the first samples of the batch come from."""
     for name, value in tensors.items():
         if not value.is_floating_point() or torch.isfinite(value).all():
             continue
@@ -117,7 +117,7 @@ def _cause(tensors: dict[str, Tensor], places: list[str]) -> str:
         of = _list(places, rows)
         return (
             f"Its input is at fault: '{name}' is NaN or infinite in {len(rows)} of {len(value)} samples{of}. Look at them "
-            "there; leave that stretch out, or mend its preparation."
+            "there; leave that stretch out, or correct its preparation."
         )
     return f"Its inputs are finite{_list(places, range(len(places)))}: the model diverged. {REMEDY}"
 

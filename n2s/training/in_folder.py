@@ -1,4 +1,4 @@
-"""What happens in a run's folder around a command: locked, recorded, and cleared of what was refused."""
+"""Run a command in a run's folder: lock it, record the run, and remove what a refused command left."""
 
 import os
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from n2s.training.wandb_loss import end_wandb, open_or_go_offline
 
 
 def fit_in(choice: Choice, claim: Claim | None, config: dict, trainer: Trainer, fit: Callable[[], None]) -> None:
-    """Train in a run's folder: by the one process that keeps the record.
+    """Train in a run's folder, on the one process that keeps the record.
 
     Parameters
     ----------
     choice
-        Of the run.
+        The choice of the run.
     claim
-        On the folder of a new run: given up where the fit was refused before its first step.
+        The claim on the folder of a new run; dropped if the fit is refused before its first step.
     config
         The complete config, as plain types.
     trainer, fit
-        Which trains, and the call that does it.
+        The trainer, and the call that trains.
     """
     run = choice.run
     with ExitStack() as stack:
@@ -40,7 +40,10 @@ def fit_in(choice: Choice, claim: Claim | None, config: dict, trainer: Trainer, 
         _clear(run)
         if not choice.new:
             told = run.read()
-            continued = [*told.get("continued", []), {"at": now()} | provenance()]  # perhaps elsewhere, by other code
+            continued = [
+                *told.get("continued", []),
+                {"at": now()} | provenance(),
+            ]  # perhaps on another machine, with other code
             run.update(resumed=[*told["resumed"], now()], continued=continued)
         open_or_go_offline(trainer.loggers)
         try:
@@ -56,16 +59,16 @@ def fit_in(choice: Choice, claim: Claim | None, config: dict, trainer: Trainer, 
 def score_in(
     choice: Choice, claim: Claim | None, config: dict, trainer: Trainer, table: str, score: Callable[[], None]
 ) -> None:
-    """Test, validate or predict in a run's folder. What is refused leaves no new folder, and the scores before it.
+    """Test, validate or predict in a run's folder. A refused command leaves no new folder, and keeps the earlier scores.
 
     Parameters
     ----------
     choice, claim, config, trainer
-        As in `fit_in`; a run is new where its checkpoint lies in none.
+        As in `fit_in`; a run is new if its checkpoint is in no run's folder.
     table
-        The file of logged scores, which are written anew.
+        The file of logged scores, which is written again.
     score
-        The call that does it.
+        The call that scores.
     """
     run = choice.run
     path = run.folder / table
@@ -115,8 +118,8 @@ def _lock(run: Run, stack: ExitStack) -> None:
 
 
 def _clear(run: Run) -> None:
-    """What a killed process has left."""
+    """Remove what a killed process has left."""
     for leftover in (*run.folder.glob("hpc_ckpt_*.ckpt"), *run.folder.glob(".*.part")):
-        leftover.unlink()  # last.ckpt is what counts: it is of the end of an epoch
+        leftover.unlink()  # last.ckpt counts: it is from the end of an epoch
     if not run.last.exists():
         (run.folder / "metrics.csv").unlink(missing_ok=True)

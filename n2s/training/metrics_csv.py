@@ -1,4 +1,4 @@
-"""What is logged, as one CSV file that a continued run goes on with."""
+"""The logged metrics as one CSV file, which a continued run continues."""
 
 import csv
 from pathlib import Path
@@ -10,12 +10,12 @@ from n2s.paths import written_whole
 
 
 class MetricsCSV(Logger):
-    """One row a logged step, one column a metric; what was logged is on disk at once.
+    """One row per logged step, one column per metric; rows are on disk at once.
 
     Parameters
     ----------
     path
-        Of the file; rows are added to one that exists.
+        The file; rows are added if it exists.
     """
 
     def __init__(self, path: Path):
@@ -40,7 +40,7 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: object, *args: object, **kwargs: object) -> None:
-        """Nothing: the run's config.yaml has them."""
+        """Do nothing: the run's config.yaml has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -56,7 +56,7 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def log_once(self, metrics: dict[str, float], step: int) -> None:
-        """`log_metrics`, unless the epoch and step have a row with these metrics."""
+        """`log_metrics`, unless this epoch and step already have a row with these metrics."""
         names = set(metrics) - {"epoch"}
         for row in self._read():
             if row["step"] == str(step) and all(row.get(name) for name in names):
@@ -65,12 +65,12 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def keep_until(self, epoch: int, step: int | None = None) -> None:
-        """Drop the rows after an epoch (in that epoch: after a step): those of steps that a continued run does again."""
+        """Drop the rows after an epoch (or after a step of that epoch): a continued run repeats these steps."""
         if self.path.exists():
             self._write([row for row in self._read() if _is_before(row, epoch, step)])
 
     def _read(self) -> list[dict]:
-        """The whole rows: a kill or a full disk may have cut the last one."""
+        """The complete rows: a kill or a full disk may have cut the last one."""
         if not self.path.exists():
             return []
         lines = self.path.read_bytes().decode().splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""What made a run: versions, source, hardware, command. ``run.json`` keeps it."""
+"""The origin of a run: versions, source, hardware, command. ``run.json`` keeps it."""
 
 import os
 import platform
@@ -44,7 +44,7 @@ def provenance() -> dict:
 
 
 def versions() -> dict[str, str]:
-    """Of n2s, Python, and the packages that decide numbers."""
+    """Versions of n2s, Python, and the packages that influence numbers."""
     found = {"n2s": n2s.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -83,7 +83,7 @@ def hardware() -> dict:
 
 
 def processor() -> str:
-    """The processor's name, as Linux tells it; else what Python knows of it."""
+    """The processor's name from Linux, or what Python knows about it."""
     told = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.is_file() else []
     return names[0].strip() if names else platform.processor()

@@ -24,14 +24,14 @@ PLACES = {"test": ".", "predict": "predictions"}
 
 
 class WriteResults(Callback):
-    """Write what a system's test or prediction leaves into the run's folder; `n2s.systems.system.System` says what that is.
+    """Write the results of a system's test or prediction into the run's folder: see `n2s.systems.system.System`.
 
     Parameters
     ----------
     run
         Its folder exists.
     seed
-        Of controls.
+        For controls that are drawn at random.
     """
 
     def __init__(self, run: Run, seed: int = 0):
@@ -79,12 +79,12 @@ def write_reports(run_dir: Path) -> list[Path]:
     Raises
     ------
     UserError
-        It is no run folder, it has no results, or they are damaged.
+        It is not a run folder, it has no results, or they are damaged.
     """
     run = Run(run_dir)
     if not run.exists():
         raise UserError(
-            f"{run_dir}: no run folder: it has no run.json. Expected one such as checkpoints/<experiment>/<run>, as "
+            f"{run_dir}: not a run folder: it has no run.json. Expected one such as checkpoints/<experiment>/<run>, as "
             "`n2s fit` makes it."
         )
     known = run.read().get("results")
@@ -105,7 +105,7 @@ def write_reports(run_dir: Path) -> list[Path]:
 
 
 def settle(results: Mapping[str, Result]) -> None:
-    """Let the results of each class know of each other: see `n2s.metrics.result.Result.settle`."""
+    """Let the results of each class correct for each other: see `n2s.metrics.result.Result.settle`."""
     for kind in dict.fromkeys(type(one) for one in results.values()):
         kind.settle({name: one for name, one in results.items() if type(one) is kind})
 

@@ -1,4 +1,4 @@
-"""Run folders: ``<runs>/<experiment>/<run>/``, and what is in one."""
+"""Run folders: ``<runs>/<experiment>/<run>/``, and their content."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from n2s.errors import UserError
 from n2s.paths import written_whole
 
 UNFINISHED, FINISHED = "unfinished", "finished"
-_ENTRIES = ("id", "status", "started", "started_from", "resumed")  # of run.json, that commands go by
+_ENTRIES = ("id", "status", "started", "started_from", "resumed")  # entries of run.json that commands use
 
-# Keys of a config that change where and how a run is done, but not its numbers.
+# Keys of a config that change where and how a run is made, but not its numbers.
 ASIDE = {"experiment", "runs_dir", "fresh", "ckpt_path", "weights_only", "checkpoint_minutes", "wait_minutes"}
 ASIDE_OF_TRAINER = {"logger", "default_root_dir", "enable_progress_bar", "enable_model_summary", "profiler"}
 
@@ -28,7 +28,7 @@ def runs_dir() -> Path:
 
 
 def settings_of(config: dict, started_from: str | None = None) -> dict:
-    """What decides the numbers of a fit: two runs with equal settings are the same run.
+    """The settings that decide the numbers of a fit: two runs with equal settings are the same run.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The checkpoint that a test and later stages take: the best; of a finished fit without validation the last."""
+        """The checkpoint for tests and later stages: the best one, or the last one of a finished fit without validation."""
         record = self.read()
         return self.last if record["status"] == FINISHED and record.get("validates") is False else self.best
 
     @property
     def last(self) -> Path:
-        """The checkpoint that it is continued from."""
+        """The checkpoint from which it continues."""
         return self.folder / "last.ckpt"
 
     @property
@@ -86,12 +86,12 @@ class Run:
 
     @property
     def repeats(self) -> bool:
-        """Whether ``n2s rerun`` made it: a copy of another run, which no command takes but by its name."""
+        """Whether ``n2s rerun`` made it: a copy of another run, which commands take only by its name."""
         return bool(self.read().get("rerun_of")) or re.search(r"_rerun\d*$", self.name) is not None
 
     @property
     def finished(self) -> bool:
-        """Whether the fit came to its end."""
+        """Whether the fit is finished."""
         return self.read()["status"] == FINISHED
 
     def exists(self) -> bool:
@@ -104,10 +104,10 @@ class Run:
         try:
             content = json.loads(path.read_text("utf-8"))
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path} is not valid JSON ({error}). Mend it, or move the run's folder away.") from None
+            raise UserError(f"{path} is not valid JSON ({error}). Correct it, or move the run's folder away.") from None
         lacking = [name for name in _ENTRIES if not isinstance(content, dict) or name not in content]
         if lacking:
-            raise UserError(f"{path} does not say {', '.join(lacking)}. Mend it, or move the run's folder away.")
+            raise UserError(f"{path} has no {', '.join(lacking)}. Correct it, or move the run's folder away.")
         return content
 
     def update(self, **changes) -> None:
@@ -117,13 +117,13 @@ class Run:
             path.write_text(json.dumps(content, indent=1) + "\n")
 
     def settings(self) -> dict:
-        """What decides its numbers, from its config and record."""
+        """The settings that decide its numbers, from its config and record."""
         if not self.config.is_file():
-            raise UserError(f"{self.folder} has no config.yaml. Move the folder away: it cannot be told what it is.")
+            raise UserError(f"{self.folder} has no config.yaml. Move the folder away: its settings are unknown.")
         return settings_of(yaml.safe_load(self.config.read_text()), self.read()["started_from"])
 
     def lock(self) -> FileLock:
-        """The lock of whoever trains here; the system frees it when that process ends, however it ends."""
+        """The lock of the process that trains here; the system releases it when that process ends, in any way."""
         return FileLock(self.folder / ".lock", blocking=False)
 
     def in_use(self) -> bool:
@@ -136,7 +136,7 @@ class Run:
 
 
 def originals(experiment: Path) -> list[Run]:
-    """The runs of an experiment's folder that repeat no other one, the newest first."""
+    """The runs of an experiment's folder that are not repeats of others, the newest first."""
     return [run for run in runs_of(experiment) if not run.repeats]
 
 
@@ -147,7 +147,7 @@ def runs_of(experiment: Path) -> list[Run]:
 
 
 def run_of(path: Path | None) -> Run | None:
-    """The run that a file lies in, if it lies in one."""
+    """The run whose folder has this file, or None."""
     if path is None:
         return None
     run = Run(path.absolute().parent)

@@ -1,4 +1,4 @@
-"""What is written into a run's folder while it is trained."""
+"""The record that a fit writes into its run's folder."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -10,23 +10,23 @@ from n2s.training.run import Run
 
 
 class RunRecord(Callback):
-    """Keep the data's hashes in ``run.json`` and the config in W&B; say there, too, where nothing is validated.
+    """Keep the hashes of the data in ``run.json`` and the config in W&B. A fit without validation is recorded as such.
 
-    Then the run's weights are those of its last epoch (`n2s.training.run.Run.weights`).
+    The weights of such a run are those of its last epoch (`n2s.training.run.Run.weights`).
 
     Parameters
     ----------
     run
         The run, whose folder exists.
     config
-        The complete config, as plain types: loggers get it nested as it is.
+        The complete config, as plain types; loggers get it as it is.
     """
 
     def __init__(self, run: Run, config: dict):
         self.run, self.config = run, config
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See Lightning: data are set up, nothing is trained."""
+        """See Lightning: the data are set up, and training has not begun."""
         data = trainer.datamodule
         validates = is_overridden("validation_step", pl_module) and (
             not isinstance(data, NeuralDataModule) or (data.validates and trainer.limit_val_batches > 0)
@@ -40,7 +40,7 @@ class RunRecord(Callback):
 
 
 def _check_nothing_waits(trainer: Trainer) -> None:
-    """Raise a UserError where a callback needs a score of validation. One that saves the best epoch has nothing to do."""
+    """Raise a UserError if a callback needs a validation score. A callback that saves the best epoch just does nothing."""
     for one in trainer.callbacks:
         monitor = getattr(one, "monitor", None) or ""
         if monitor.startswith("val/") and not isinstance(one, ModelCheckpoint):

@@ -1,4 +1,4 @@
-"""What a fit does when it is told to stop: SIGTERM, Ctrl-C, and the signal by which Slurm says that time is nearly up."""
+"""How a fit stops: after SIGTERM, Ctrl-C, or the signal that Slurm sends shortly before the time limit."""
 
 import os
 import signal
@@ -13,19 +13,19 @@ ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # SIGUSR1: #SBATCH --sig
 
 
 class Stopped(BaseException):
-    """A signal ends the fit. Not an `Exception`: nothing that expects errors shall catch it.
+    """A signal ends the fit. It is not an `Exception`, so that no error handler catches it.
 
-    ``alone``: the other processes have not agreed to it, and do not know.
+    ``alone``: the other processes have not agreed to stop, and do not know about it.
     """
 
     alone = False
 
 
 class StopSignals:
-    """A context in which those signals ask training to save and stop, rather than break it off anywhere.
+    """A context in which these signals ask training to save and stop, instead of interrupting it anywhere.
 
-    Before training looks at them, or when one comes a second time, they end the process at once; what is on disk is
-    whole in any case. Lightning's own handlers save from inside the handler, in the middle of a step.
+    Before training checks for signals, or when one comes a second time, the process ends at once. Files on disk are
+    whole in any case. Lightning's own handlers save inside the handler, in the middle of a step.
     """
 
     def __init__(self):
@@ -44,18 +44,18 @@ class StopSignals:
         self._before, self._heeded = {}, False
 
     def heed(self) -> None:
-        """Training looks at `received` from now on; takes the place of the handlers that Lightning has just set."""
+        """From now on training checks `received`; this replaces the handlers that Lightning has just set."""
         if self._before:
             self._heeded = True
             for one in ASKS:
                 signal.signal(one, self._take)
 
     def stop(self, where: str) -> NoReturn:
-        """End the fit, which is saved; ``where`` says so."""
+        """End the fit, which is saved; ``where`` describes where."""
         raise Stopped(where)
 
     def message(self, stopped: Stopped) -> str:
-        """What to tell the user; where Slurm asked, it is told to start the job again."""
+        """The message to the user; if Slurm sent the signal, the job is requeued."""
         name = self.received.name if self.received else "asked to stop by another process"
         text = f"{name}: stopped {stopped}. The same command continues the run."
         if self.received is signal.SIGUSR1 and SLURMEnvironment.detect() and os.environ.get("SLURM_PROCID", "0") == "0":
@@ -64,7 +64,7 @@ class StopSignals:
 
     @property
     def status(self) -> int:
-        """The exit status by custom."""
+        """The conventional exit status."""
         return 128 + (self.received or signal.SIGTERM)
 
     def _take(self, number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Randomness as a function of the place in the training, so that a continued run is the uninterrupted one."""
+"""Randomness as a function of the training step, so that a continued run equals an uninterrupted one."""
 
 import numpy as np
 import torch
@@ -9,15 +9,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class StepSeed(Callback):
     """Seed torch from (seed, epoch) before an epoch and from (seed, epoch, batch, process) before a training step.
 
-    Dropout, dropped sensors and shuffling then depend on nothing that happened before: no random state has to be
-    saved, and a continued run gives the same bits as one that was never stopped. An epoch's seed is the same on every
-    process, so that shuffles agree; a step's is not, so that dropout differs. A run that is continued inside an epoch
-    starts that epoch's order again, and leaves out the batches that it has seen.
+    Dropout, dropped sensors and shuffling then do not depend on earlier steps: no random state has to be
+    saved, and a continued run gives the same bits as one that was never stopped. The seed of an epoch is the same on every
+    process, so that shuffles agree; the seed of a step differs, so that dropout differs. A run that continues inside an epoch
+    starts the order of that epoch again, and skips the batches that it has seen.
 
     Parameters
     ----------
     seed
-        Not negative.
+        The seed, 0 or more.
     """
 
     def __init__(self, seed: int):
@@ -25,14 +25,14 @@ class StepSeed(Callback):
         self._first_epoch = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See Lightning, which calls no start of an epoch if it continues inside one."""
+        """See Lightning, which does not call the start of an epoch when it continues inside one."""
         loop = trainer.fit_loop
         if not loop.restarted_mid_epoch:
             return
         self._first_epoch = False
         seen = loop.epoch_loop.batch_progress
         if seen.is_last_batch:
-            return  # as a checkpoint of a validation says
+            return  # as in a checkpoint from a validation
         for loader in loop._combined_loader.flattened:
             _set_sampler_epoch(loader, trainer.current_epoch)
         _seed(self.seed, trainer.current_epoch)
@@ -45,7 +45,7 @@ class StepSeed(Callback):
         _seed(self.seed, trainer.current_epoch)
         if self._first_epoch:
             # Lightning (2.6, FitLoop.setup_data) makes the first epoch's iterator before it has told the sampler the
-            # epoch, and later ones after: a continued run would shuffle otherwise than the uninterrupted one.
+            # epoch, and later ones after: a continued run would shuffle differently from an uninterrupted one.
             iter(trainer.fit_loop._data_fetcher)
             self._first_epoch = False
 

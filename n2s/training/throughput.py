@@ -1,4 +1,4 @@
-"""How fast a training is, logged beside its losses."""
+"""The speed of training, logged beside the losses."""
 
 import time
 import warnings
@@ -14,19 +14,19 @@ from n2s.profiling.clock import DATA, TRANSFER, Clock
 from n2s.profiling.memory import peak_bytes
 from n2s.profiling.peak import compute_dtype
 
-PREFIX = "throughput/"  # these differ from run to run: what compares two runs leaves them out
+PREFIX = "throughput/"  # these differ from run to run: comparisons of two runs ignore them
 
 
 class Throughput(Callback):
-    """Log once an epoch, validation left out: nothing waits for the device, and the numbers of the training stay the same.
+    """Log once an epoch, without validation. Nothing waits for the device, and the training's numbers stay the same.
 
     - ``throughput/windows_per_s``: windows or clips, of all processes
     - ``throughput/data_wait``: share of the time in which the host made or fetched batches
     - ``throughput/gflops_per_s`` of this process, and ``throughput/utilisation``, its share of the peak of a GPU that is
-      known. The operations of the first step are counted, and taken for all; not where a network is compiled. On a CPU
+      known. The operations of the first step are counted and used for all steps; not if a network is compiled. On a CPU
       they are not counted: the counter changes the order of some sums, and a continued run would not end with the same
-      bits. ``n2s profile`` counts them anywhere
-    - ``throughput/peak_gb``: the most memory used: the GPU's, or on a CPU that of the process
+      bits. ``n2s profile`` counts them everywhere
+    - ``throughput/peak_gb``: peak memory of the GPU, or of the process on a CPU
     """
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class Throughput(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """See Lightning."""
-        if isinstance(trainer.profiler, PassThroughProfiler):  # Lightning tells its profiler what it does
+        if isinstance(trainer.profiler, PassThroughProfiler):  # Lightning reports to its profiler what it does
             trainer.profiler = self._clock = Clock(time.perf_counter)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
         if pl_module.device.type == "cuda":
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of an unknown GPU no share is logged
+                warnings.simplefilter("ignore")  # no share is logged for an unknown GPU
                 self._peak = get_available_flops(pl_module.device, compute_dtype(trainer.precision))
         if self._peak and not any(module._compiled_call_impl is not None for module in pl_module.modules()):
             self._counter = FlopCounterMode(display=False)

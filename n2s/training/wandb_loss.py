@@ -1,4 +1,4 @@
-"""A run goes on without Weights & Biases: its service cannot be reached, or ends. metrics.csv has everything in any case."""
+"""A run continues without Weights & Biases if its service cannot be reached or ends. metrics.csv has everything in any case."""
 
 import functools
 import os
@@ -8,11 +8,11 @@ from collections.abc import Callable
 import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-LOST = (wandb.errors.Error, ConnectionError)  # ConnectionError: of the process beside ours that talks with the server
+LOST = (wandb.errors.Error, ConnectionError)  # ConnectionError: from the process beside ours that talks to the server
 
 
 def open_or_go_offline(loggers: list[Logger]) -> None:
-    """Begin the W&B run of each logger; offline where its server does not answer or knows no such key. Then guard it."""
+    """Start the W&B run of each logger, offline if its server does not answer or rejects the key. Then guard it."""
     for logger in loggers:
         if not isinstance(logger, WandbLogger):
             continue
@@ -30,7 +30,7 @@ def open_or_go_offline(loggers: list[Logger]) -> None:
 def end_wandb(exc_type: type[BaseException] | None, *_: object) -> None:
     """End the command's W&B run, as an exit callback: its id must be free for the next command.
 
-    The end of the process does not do it where W&B's service is shared with a parent, as in a notebook.
+    The end of the process does not free it if W&B's service is shared with a parent, as in a notebook.
     """
     if wandb.run is not None:
         try:
@@ -40,7 +40,7 @@ def end_wandb(exc_type: type[BaseException] | None, *_: object) -> None:
 
 
 def _guarded(logger: WandbLogger, method: Callable) -> Callable:
-    """``method``, which at the first loss says so, and does nothing from then on."""
+    """``method``, which reports the first lost connection, and does nothing from then on."""
 
     @functools.wraps(method)
     def call(*args: object, **kwargs: object) -> object:
@@ -52,7 +52,7 @@ def _guarded(logger: WandbLogger, method: Callable) -> Callable:
                 "that is logged."
             )
             wandb.run = None  # it could not be ended either
-            logger._experiment = wandb.init(mode="disabled")  # takes everything and does nothing
+            logger._experiment = wandb.init(mode="disabled")  # accepts everything and does nothing
             return None
 
     return call

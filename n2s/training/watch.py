@@ -1,4 +1,4 @@
-"""Several processes of one run: none waits for ever for another, and none outlives one that has failed."""
+"""Several processes of one run: none waits for ever for another, and none continues after another has failed."""
 
 import json
 import os
@@ -17,20 +17,20 @@ from lightning.pytorch.strategies import DDPStrategy, Strategy
 from n2s.errors import UserError
 
 POLL_S = 0.5
-OWN_END_S = 6.0  # for a process to come to its end by itself, once it knows that it has to
-LEAVE_S = 12.0  # how long a process that has failed stays, so that the others learn it
+OWN_END_S = 6.0  # time for a process to end by itself, once it knows that it must
+LEAVE_S = 12.0  # how long a failed process stays, so that the others hear of it
 LAST_S = 60.0  # how long the first process, which others ask, stays for them after a good end
-MARGIN_S = 60.0  # the backend's own time limit comes so much later: its message names nobody
+MARGIN_S = 60.0  # the backend's own time limit comes this much later: its message names no process
 
 _LOST = r"closed by peer|reset by peer|Broken pipe|remote process exited|Connection (was )?(closed|refused)"
 _LATE = r"[Tt]imed out|[Tt]imeout"
-_watches = 0  # in this process: each has keys of its own
+_watches = 0  # in this process: each has its own keys
 
 
 def wait_no_longer(strategy: Strategy, limit_s: float) -> None:
-    """Give the backend a time limit: the last resort, where no process is behind another and still all wait.
+    """Give the backend a time limit: the last resort, if all processes wait and none is behind another.
 
-    A recipe's own, of its strategy, is kept.
+    A limit in the recipe's strategy is kept.
     """
     if isinstance(strategy, DDPStrategy) and strategy._timeout == default_pg_timeout:  # Lightning has no setter
         strategy._timeout = timedelta(seconds=limit_s + MARGIN_S)
@@ -39,12 +39,12 @@ def wait_no_longer(strategy: Strategy, limit_s: float) -> None:
 class Watch:
     """A context around the work of a Trainer; with one process it does nothing.
 
-    A thread tells the others where this process is, through the store at which they have met, and looks at two things:
+    A thread reports to the others where this process is, through their common store, and checks two things:
 
-    - Another process has failed. This one then comes to its end: by an error where the backend notices the lost
-      connection, else the thread ends it after `OWN_END_S`. NCCL notices nothing, and the process waits inside a call.
-    - This process has not moved for ``limit_s``, and another is behind it. All processes are then ended, with a message
-      that says who waited for whom. A process that works is never behind itself, so that it may take as long as it wants.
+    - Another process has failed. This one then ends too: by an error if the backend notices the lost
+      connection, or else the thread ends it after `OWN_END_S`. NCCL notices nothing: the process would wait inside a call.
+    - This process has not moved for ``limit_s``, and another is behind it. All processes then end, with a message
+      that says who waited for whom. A single slow step is fine as long as no other process waits for it.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Watch:
         self._thread = threading.Thread(target=self._look, daemon=True, name="n2s-watch")
 
     def at(self, place: str) -> None:
-        """Say that this process has come to ``place``. All processes come to the same places, in the same order."""
+        """Report that this process has reached ``place``. All processes reach the same places, in the same order."""
         self._place, self._since = place, time.monotonic()
         self._count += 1
 
@@ -78,7 +78,7 @@ class Watch:
         self._thread.join()
         if isinstance(error, dist.DistError) and self._store is None:
             raise UserError(
-                f"not all processes have met ({str(error).splitlines()[0]}). See what the others tell."
+                f"not all processes have met ({str(error).splitlines()[0]}). See the messages of the others."
             ) from error
         failed = isinstance(error, Exception) or getattr(error, "alone", False)
         try:
@@ -87,7 +87,7 @@ class Watch:
             if failed:
                 self._fail(error)
             self._leave(failed=failed)
-        except (dist.DistError, RuntimeError):  # the first process has gone, and the store with it
+        except (dist.DistError, RuntimeError):  # the first process is gone, and the store with it
             self.reason = self.reason or _gone(0)
         if failed and self.reason is not None and not isinstance(error, UserError):
             raise UserError(self.reason) from error
@@ -129,14 +129,14 @@ class Watch:
             self._store.set(f"{self._keys}/at/{self._rank}", json.dumps([self._count, self._place]))
 
     def _failure(self) -> str | None:
-        """What another process has failed of; this one then has learnt it."""
+        """The error of another process, if one has failed."""
         if not self._store.check([f"{self._keys}/failed"]):
             return None
         rank, message = json.loads(self._store.get(f"{self._keys}/failed"))
-        return message if rank is None else f"process {rank} has ended this run: {message} See what it has told."
+        return message if rank is None else f"process {rank} has ended this run: {message} See its message."
 
     def _waited(self) -> str | None:
-        """That another process is behind, and has been for too long."""
+        """A message if another process is behind, and has been for too long."""
         waited_s = time.monotonic() - self._since
         if waited_s < self.limit_s or self._count == 0:
             return None
@@ -146,8 +146,8 @@ class Watch:
             return None
         who = "; ".join(f"process {rank}, which is at: {place}" for rank, place in list(behind.items())[:4])
         message = (
-            f"process {self._rank} has waited {waited_s / 60:.3g} minutes ({self._place}) for {who}. Look at what that one "
-            "tells, and at its machine. If it only needs longer: --wait_minutes, here "
+            f"process {self._rank} has waited {waited_s / 60:.3g} minutes ({self._place}) for {who}. Look at its output "
+            "and at its machine. If it only needs longer: --wait_minutes, here "
             f"{self.limit_s / 60:g}; data can be made ahead with n2s prepare."
         )
         return self._post(None, message)
@@ -161,7 +161,7 @@ class Watch:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def _fail(self, error: BaseException) -> None:
-        """Tell the others; or learn from them why a call to them has failed."""
+        """Report the error to the others; or find out from them why a call has failed."""
         self.reason = self.reason or self._failure()
         if self.reason is not None:
             return
@@ -178,16 +178,16 @@ class Watch:
             first = (text.splitlines() or [""])[0]
             self._post(self._rank, first if isinstance(error, UserError) else f"{type(error).__name__}: {first}")
         if dist.is_initialized() and dist.get_backend() == "gloo":
-            dist.destroy_process_group()  # whoever waits for this process learns now that it will not come
+            dist.destroy_process_group()  # processes that wait for this one learn now that it will not come
 
     def _post(self, rank: int | None, message: str) -> str:
-        """The first that posts is heard."""
+        """The first message counts."""
         kept = self._store.compare_set(f"{self._keys}/failed", "", json.dumps([rank, message]))
         kept_rank, kept_message = json.loads(kept)
         return kept_message if kept_rank is None else f"process {kept_rank} has ended this run: {kept_message}"
 
     def _leave(self, *, failed: bool) -> None:
-        """The first process stays until the others have gone: they ask it. One that has failed stays for the first."""
+        """The first process stays until the others are gone, because they ask it. A failed process stays for the first."""
         gone = f"{self._keys}/gone"
         self._store.add(f"{gone}/{self._rank}", 1)
         stays_s = LEAVE_S if failed else LAST_S if self._rank == 0 else 0.0
@@ -196,11 +196,11 @@ class Watch:
         while time.monotonic() < end and not all(self._store.check([f"{gone}/{rank}"]) for rank in waits_for):
             time.sleep(POLL_S / 5)
         if failed and self._rank == 0:
-            time.sleep(POLL_S)  # they have asked once more: the store must answer
+            time.sleep(POLL_S)  # they may ask once more: the store must answer
 
 
 def _gone(rank: int | None) -> str:
     return (
-        f"the connection to {'another process' if rank is None else 'the first process'} is lost: it has ended without a "
-        "word. Was it killed, for its memory perhaps? The run goes on from its last checkpoint with the same command."
+        f"the connection to {'another process' if rank is None else 'the first process'} is lost: it ended without a "
+        "message. Was it killed, perhaps because memory was full? The run goes on from its last checkpoint with the same command."
     )

@@ -1,4 +1,4 @@
-"""Which run's weights a command takes."""
+"""Choose the run whose weights a command takes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +7,14 @@ from n2s.errors import UserError, nearest
 from n2s.training.choose import Choice, check_exists, free_folder, listed, shown, started
 from n2s.training.run import Run, originals, run_of, runs_of
 
-#: Why a run is taken, the best reason first.
+#: Reasons to take a run, the best one first.
 REASONS = (
     "the newest with these settings",
     "the newest with these data and this model; of another seed",
     "the newest with these networks; none has these settings",
     "the newest of this task; none has these networks",
 )
-NO_NETWORKS = ("optimizer", "scheduler", "loss")  # parts of a model's settings that have no weights
+NO_NETWORKS = ("optimizer", "scheduler", "loss")  # parts of a model's settings without weights
 
 
 def choose_weights(
@@ -26,30 +26,30 @@ def choose_weights(
     own: Run | None = None,
     remedy: str = "",
 ) -> Choice:
-    """The weights that a test takes, and the run that its results go into.
+    """Choose the weights of a test, and the run for its results.
 
-    Of several runs that is the newest with the same data, model and seed; else with the same data and model; else with the
-    same networks; else of the same task. What ``n2s rerun`` has made is only taken by its name.
+    If there are several runs, it takes the newest with the same data, model and seed; else with the same data and model; else with
+    the same networks; else of the same task. A run of ``n2s rerun`` is only taken by its name.
 
     Parameters
     ----------
     experiment
         The experiment's folder.
     settings
-        Of the command; a checkpoint that lies in no run gets a new one, so that its results have a folder.
+        The settings of the command. A checkpoint outside any run gets a new run, so that its results have a folder.
     given
-        ``--ckpt_path``: a file; or ``best`` (as if it were not given) or ``last``, of the run.
+        ``--ckpt_path``: a file, or ``best`` (the default) or ``last`` of the run.
     name
         Take this run (``N2S_RUN``).
     own
-        The run whose config.yaml the command was given.
+        The run whose config.yaml is the command's recipe.
     remedy
-        What to do if nothing has weights; ends the error.
+        What to do if no run has weights; the end of the error message.
 
     Raises
     ------
     UserError
-        There are no weights: untrained ones are never scored.
+        There are no weights: untrained networks are never scored.
     """
     if given not in (None, "best", "last"):
         return _of_file(Path(given), experiment, settings)
@@ -71,9 +71,7 @@ def choose_weights(
             else f"{shown(experiment)}: no run yet{_beside(experiment)}"
         )
         if any(run.last.is_file() and run.read().get("validates") is False for run in runs):
-            found += (
-                ", for nothing is validated: last.ckpt counts once the fit is finished, before that --ckpt_path last"
-            )
+            found += ", because nothing is validated: last.ckpt is used once the fit is finished; before that, give --ckpt_path last"
         raise UserError(f"no weights to score. {found}. {remedy}".rstrip())
     if why:
         return _of_run(trained[0], _weights(trained[0], given), why)
@@ -89,7 +87,7 @@ def choose_weights(
 
 
 def _rank(run: Run, settings: dict) -> int:
-    """The place of the first of `REASONS` that holds; their number, if none does."""
+    """The index of the first of `REASONS` that is true; their number, if none is."""
     if not run.config.is_file():
         return len(REASONS)
     theirs = run.settings()
@@ -109,7 +107,7 @@ def _networks(settings: dict) -> dict:
 
 
 def _beside(experiment: Path) -> str:
-    """Other experiments of the same recipe: with other overlays."""
+    """Other experiments of the same recipe, with other overlays."""
     recipe = experiment.name.split("+")[0]
     others = [path.name for path in experiment.parent.glob("*") if path.name.split("+")[0] == recipe and runs_of(path)]
     return f" (there are runs of {listed(sorted(others))})" if others else ""
@@ -122,7 +120,7 @@ def _weights(run: Run, given: str | None) -> Path:
 def _of_run(run: Run, checkpoint: Path, why: str) -> Choice:
     record = run.read()
     begun = record["started"][:16].replace("T", " ")
-    kind = "the last epoch's, for nothing was validated; " if record.get("validates") is False else ""
+    kind = "the last epoch's, because nothing was validated; " if record.get("validates") is False else ""
     message = f"weights: {shown(checkpoint)} ({kind}run {record['status']}, begun {begun} UTC; {why})"
     return Choice(str(run.folder.absolute()), str(checkpoint.absolute()), record["id"], False, message)
 

@@ -1,4 +1,4 @@
-"""Tells a run's other processes where this one is."""
+"""Reports to the other processes of a run where this one is."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -6,12 +6,12 @@ from n2s.training.watch import Watch
 
 
 class Whereabouts(Callback):
-    """Say to a `Watch` which step comes next. All processes have the same steps: `WindowSampler` deals them so.
+    """Tell a `Watch` which step comes next. All processes have the same steps, because the sampler gives each the same number.
 
     Parameters
     ----------
     watch
-        Of this process.
+        The watch of this process.
     """
 
     def __init__(self, watch: Watch):
@@ -96,7 +96,7 @@ class Whereabouts(Callback):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
-        self._watch.at("prediction, what it leaves")
+        self._watch.at("prediction, its results")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
