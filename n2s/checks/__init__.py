@@ -1,1 +1,1 @@
-"""What `n2s studies check` looks at."""
+"""The checks of `n2s studies check`."""

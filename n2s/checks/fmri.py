@@ -1,4 +1,4 @@
-"""Is an fMRI data set whole, and do its clips fit its runs? A short text, and a page to look at."""
+"""Check that an fMRI data set is complete and that its clips fit its runs: a short text and a page."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ COLORS = {"train": "#0072B2", "val": "#56B4E9", "test": "#D55E00", "prompt": "#9
 def check_fmri(study: FMRIStudy, page: Path, *, every: bool = False) -> Path:
     """Print what was found and write the page.
 
-    Clips are held against the runs of one subject, the first, or of all; volumes are read of the first run, or of all.
+    Clips are compared with the runs of the first subject, or of all; volumes are read from the first run, or from all.
 
     Parameters
     ----------

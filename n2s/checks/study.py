@@ -1,4 +1,4 @@
-"""Is a data set whole, and do its events fit its recordings? A short text, and a page to look at."""
+"""Check that a data set is complete and that its events fit its recordings: a short text and a page."""
 
 from collections import Counter
 from pathlib import Path

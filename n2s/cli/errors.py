@@ -1,4 +1,4 @@
-"""Say in a few lines what was wrong with a command: the key, the file, the nearest right name."""
+"""Report in a few lines what is wrong with a command: the key, the file, the nearest correct name."""
 
 import argparse
 import importlib
@@ -15,7 +15,7 @@ from typing import NoReturn
 from n2s.errors import UserError, nearest
 from n2s.paths import is_full
 
-# What Lightning raises as RuntimeError or ValueError, though it is the recipe or the command that is wrong.
+# Messages that Lightning raises as RuntimeError or ValueError, although the recipe or the command is wrong.
 LIGHTNING_SAYS = (
     "Early stopping conditioned on metric",
     "does not match the world size",
@@ -29,13 +29,13 @@ class ReadableErrors(argparse.ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with its own message, often forty lines with the whole config in them."""
         if not self.exit_on_error:
-            super().error(message, ex)  # an inner parser: the outer one adds where it is, and comes here again
+            super().error(message, ex)  # an inner parser: the outer one adds the place, and calls this again
         raise UserError(explain(message, self, sys.argv[1:]))
 
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Print what a user can mend as a message on stderr and exit with 2; let everything else be seen in full."""
+    """Print an error that the user can correct as a message on stderr and exit with 2; show everything else in full."""
     try:
         yield
     except Exception as error:
@@ -49,7 +49,7 @@ def readable() -> Iterator[None]:
 
 
 def _message_of(error: BaseException) -> str | None:
-    """What to tell the user, if the error is one that they can mend."""
+    """The message for the user, if it is an error that they can correct."""
     chain, link = [], error
     while link is not None and link not in chain:
         chain.append(link)
@@ -68,15 +68,15 @@ def _message_of(error: BaseException) -> str | None:
 
 
 def _full_disk(chain: list[BaseException]) -> str | None:
-    """What to do about a disk that is full, whichever library met it: torch raises something else on top."""
+    """The message for a full disk, whichever library found it: torch raises another error on top."""
     full = [link for link in chain if is_full(link)]
     if not full:
         return None
     where = f" ({full[0].filename})" if getattr(full[0], "filename", None) else ""
     return (
-        f"a disk is full{where}: {getattr(full[0], 'strerror', None) or full[0]}. What was written before is whole. Free "
+        f"a disk is full{where}: {getattr(full[0], 'strerror', None) or full[0]}. Earlier files are whole. Free "
         "some space, or let N2S_CACHE (prepared data) or N2S_RUNS (runs) name a folder on another disk. The same command "
-        "then goes on; one with another N2S_RUNS begins again."
+        "then continues; with another N2S_RUNS it starts again."
     )
 
 
@@ -94,14 +94,14 @@ def _interpolation(error: Exception) -> str:
 
 
 def other_weights(text: str, path: str) -> str:
-    """Our words for what torch says of a state that is not the model's.
+    """Our message for torch's error about weights that do not fit the model.
 
     Parameters
     ----------
     text
-        Its message, of many lines.
+        Torch's message, of many lines.
     path
-        Of the checkpoint.
+        The checkpoint.
     """
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
     first = lines[0] if len(lines[0]) < 200 else f"{lines[0][:200]} ..."
@@ -113,14 +113,14 @@ def other_weights(text: str, path: str) -> str:
 
 
 def explain(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str:
-    """Our words for a message of jsonargparse.
+    """Our message for an error of jsonargparse.
 
     Parameters
     ----------
     message
         Its message.
     parser
-        That gave it: knows the options.
+        The parser that raised it; it knows the options.
     arguments
         The command line, to find the file that a wrong key is in.
     """
@@ -285,7 +285,7 @@ def _files(arguments: list[str]) -> Iterator[Path]:
 
 
 def _in_file(arguments: list[str], *words: str) -> str:
-    """Where wrong words stand together: `` (recipe.yaml, line 3)``; nothing if they came from the command line."""
+    """The place of wrong words: `` (recipe.yaml, line 3)``; empty if they came from the command line."""
     for path in _files(arguments):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if all(re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", line) for word in words):

@@ -58,7 +58,7 @@ class CLI(LightningCLI):
         parser.add_argument("--seed_everything", type=int, default=0, help="Seed of everything random, 0 or more.")
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Where a run is kept; the numbers that a model takes from the data."""
+        """Options for the run's folder, and the shapes that a model takes from the data."""
         parser.add_argument(
             "--experiment",
             type=str | None,
@@ -76,18 +76,18 @@ class CLI(LightningCLI):
             "--wait_minutes",
             type=PositiveFloat,
             default=30.0,
-            help="How long one of several processes waits for another before all of them end, and say for whom.",
+            help="How long one of several processes waits for another before all of them end and report it.",
         )
-        parser.add_argument("--fresh", action="store_true", help="Start a new run though an unfinished one exists.")
+        parser.add_argument("--fresh", action="store_true", help="Start a new run even if an unfinished one exists.")
         parser.model = lambda: self.config[self.subcommand].model
 
     def _parse_ckpt_path(self) -> None:
-        """The command line wins: Lightning would put the checkpoint's hyper-parameters over it."""
+        """The command line wins: Lightning would override it with the checkpoint's hyper-parameters."""
 
     # -- which run ---------------------------------------------------------------------------------------------------
 
     def before_instantiate_classes(self) -> None:
-        """Choose the run, and put what follows from it into the config."""
+        """Choose the run, and write its folders and checkpoint into the config."""
         interrupts.unwind()
         config = self.config[self.subcommand]
         self.complete = self._complete(config)
@@ -102,11 +102,11 @@ class CLI(LightningCLI):
         config.ckpt_path = self.choice.checkpoint
         config.weights_only = True if config.weights_only is None else config.weights_only
         if self.subcommand == "test":
-            config.verbose = False  # one table, with the controls, not Lightning's beside it
+            config.verbose = False  # only our table, which has the controls
         place(config.trainer, self.choice)
 
     def _complete(self, config: Namespace) -> dict:
-        """The config as a run keeps it, in plain types: everything, but what only this one command asked for."""
+        """The config that a run keeps, in plain types: everything except the options of this one command."""
         kept = config.clone()
         kept.experiment = self._experiment(config)
         kept.runs_dir, kept.fresh, kept.ckpt_path, kept.weights_only = None, False, None, None
@@ -117,13 +117,13 @@ class CLI(LightningCLI):
         return plain_name(name, "experiment")
 
     def _folder(self, config: Namespace) -> Path:
-        """Of the experiment; a run's own config.yaml stands for the experiment that it lies in."""
+        """The folder of the experiment; a run's own config.yaml means the experiment of that run."""
         of_config = run_of(_first_config(config))
         base = config.runs_dir or (of_config.folder.parents[1] if of_config else runs_dir())
         return Path(base) / self.complete["experiment"]
 
     def _chosen(self, config: Namespace) -> Choice:
-        """By the first process: the run, whose folder is made if it is new."""
+        """On the first process: choose the run, and make its folder if it is new."""
         choice = (self._choose_to_train if self.subcommand == "fit" else self._choose_weights)(config)
         if not choice.new:
             return choice
@@ -152,7 +152,7 @@ class CLI(LightningCLI):
         return choice
 
     def _note_differences(self, choice: Choice) -> None:
-        """A test with another model or other data than the fit's may be meant, or a slip."""
+        """A test with a model or data that differ from the fit's may be on purpose or a mistake."""
         mine, other = settings_of(self.complete), choice.run.settings()
         keys = list(differences({k: mine[k] for k in ("data", "model")}, {k: other[k] for k in ("data", "model")}))
         if keys:
@@ -181,7 +181,10 @@ class CLI(LightningCLI):
         config.trainer.callbacks = callbacks
         try:
             trainer = super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException) as error:  # Lightning's word on options that do not go together
+        except (
+            ValueError,
+            MisconfigurationException,
+        ) as error:  # Lightning's error for options that do not go together
             raise UserError(f"trainer: {error}") from error
         wait_no_longer(trainer.strategy, self.watch.limit_s)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
@@ -245,7 +248,7 @@ def run_cli(cli: type[CLI], **options: type) -> None:
 
 
 def _processes() -> dict[str, int]:
-    """As many processes as torchrun or Slurm has started, so that no recipe has to say it."""
+    """As many processes as torchrun or Slurm has started, so that recipes need not set it."""
     names = {"devices": "LOCAL_WORLD_SIZE", "num_nodes": "GROUP_WORLD_SIZE"}
     if not TorchElasticEnvironment.detect():
         names = (

@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from n2s.cli.errors import ReadableErrors
 from n2s.cli.links import link_shapes
 
-NOISY_WARNINGS = (  # of Lightning, about nothing that a user could do better here
+NOISY_WARNINGS = (  # messages of Lightning that need no action of the user here
     r".*isinstance\(treespec, LeafSpec\)",
     r".*does not have many workers",
     r"Attribute '\w+' is an instance of `nn.Module`",
@@ -37,7 +37,7 @@ class Parser(ReadableErrors, LightningArgumentParser):
     model: Callable[[], Namespace] | None = None
 
     def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
-        """As jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
+        """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
         args = args and [re.sub("=None$", "=null", word) for word in args]
         return super().parse_args(args, *others, **options)
 

@@ -1,4 +1,4 @@
-"""n2s prepare: what a fit would compute before its first step, ahead of it and in parallel."""
+"""n2s prepare: compute in advance, and in parallel, what a fit computes before its first step."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from n2s.paths import cache_dir
 
 
 class Preparer(Trainer):
-    """Its method `prepare` is the verb: jsonargparse makes the command's options of its arguments."""
+    """Its method `prepare` is the verb: jsonargparse turns its arguments into the command's options."""
 
     @staticmethod
     def prepare(
@@ -29,13 +29,13 @@ class Preparer(Trainer):
         Parameters
         ----------
         datamodule
-            To prepare.
+            The data to prepare.
         ckpt_path, weights_only
-            Without meaning here; the config.yaml of a run has them.
+            Not used here; a run's config.yaml has them.
         shard
             Only part i of n of the recordings, as "3/10": for one of n jobs of a Slurm array.
         n_jobs
-            Recordings prepared at once, each by a process of its own (default: as many as there are cores).
+            Recordings prepared at once, each in its own process (default: the number of cores).
         """
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         datamodule.n_jobs = n_jobs or cores
@@ -46,11 +46,11 @@ class Preparer(Trainer):
 
 
 class PrepareCLI(CLI):
-    """The recipe of a fit, of which only the data are made."""
+    """The recipe of a fit; only its data are made."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """One verb, and what of its arguments is no option."""
+        """The verb, and which of its arguments are not options."""
         return {"prepare": {"datamodule"}}
 
     def before_instantiate_classes(self) -> None:
@@ -58,7 +58,7 @@ class PrepareCLI(CLI):
         interrupts.unwind()
 
     def instantiate_classes(self) -> None:
-        """The data only: a model may be large."""
+        """Make only the data: a model may be large."""
         config = self.config["prepare"]
         parser = ArgumentParser()
         parser.add_subclass_arguments(NeuralDataModule, "data")

@@ -1,4 +1,4 @@
-"""n2s profile: where the training steps of a recipe go."""
+"""n2s profile: where the time of a recipe's training steps goes."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ from n2s.training.step_seed import StepSeed
 
 
 class StepProfiler(Trainer):
-    """Its method `profile` is the verb: jsonargparse makes the command's options of its arguments."""
+    """Its method `profile` is the verb: jsonargparse turns its arguments into the command's options."""
 
     def profile(
         self,
@@ -37,18 +37,18 @@ class StepProfiler(Trainer):
         out: Path | None = None,
         largest_batch: bool = False,
     ) -> None:
-        """Run some training steps and print where they go; nothing is trained or kept.
+        """Run some training steps and print where their time goes; nothing is trained or kept.
 
         Parameters
         ----------
         model, datamodule
-            Of the recipe.
+            From the recipe.
         ckpt_path, weights_only
-            Without meaning here; the config.yaml of a run has them.
+            Not used here; a run's config.yaml has them.
         steps
-            Measured as they are, and again by part.
+            Number of steps to measure, first as a whole, then by part.
         warmup
-            Steps before them.
+            Steps before the measured ones.
         out
             Write the numbers to this file, as JSON.
         largest_batch
@@ -58,7 +58,7 @@ class StepProfiler(Trainer):
             raise UserError(f"n2s profile: steps is {steps} and warmup {warmup}; expected 1 or more of each.")
         if not model.automatic_optimization:
             raise UserError(
-                f"{type(model).__name__} is not trained in steps (a closed form, once over the data): there is nothing to "
+                f"{type(model).__name__} is not trained in steps (it has a closed form): there is nothing to "
                 "profile. Take a recipe of another task, or --trainer.profiler simple with n2s fit."
             )
         largest = self._largest_batch(model, datamodule) if largest_batch else None
@@ -88,7 +88,7 @@ class StepProfiler(Trainer):
         found = Tuner(self).scale_batch_size(
             model, datamodule=datamodule, mode="binsearch", init_val=size, steps_per_trial=2
         )
-        for one in made:  # the tuner has kept the model there meanwhile
+        for one in made:  # the tuner has kept the model there
             if one.is_dir() and not any(one.iterdir()):
                 one.rmdir()
         datamodule.batch_size = found
@@ -117,15 +117,15 @@ class StepProfiler(Trainer):
 
 
 class ProfileCLI(CLI):
-    """The recipe of a fit, of which some steps are run."""
+    """The recipe of a fit; only some of its steps are run."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """One verb, and what of its arguments is no option."""
+        """The verb, and which of its arguments are not options."""
         return {"profile": {"model", "datamodule"}}
 
     def before_instantiate_classes(self) -> None:
-        """No run is chosen: nothing is kept. Runs of earlier stages are looked for where a fit would."""
+        """No run is chosen: nothing is kept. Runs of earlier stages are searched where a fit would."""
         interrupts.unwind()
         config = self.config["profile"]
         self.complete, self.choice = {"experiment": self._experiment(config)}, None

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 def rerun(run_dir: Path) -> None:
     """Train a run again from its config and seed, into a folder beside it, and compare the two to the bit.
 
-    Says first what else differs: versions, commit, data, hardware. What was tested is tested again. Exit status 0: the
-    same checkpoints and numbers; 1: not. Given again, it goes on where it was stopped.
+    It first prints what else differs: versions, commit, data, hardware. A tested run is tested again. Exit status 0: the
+    same checkpoints and numbers; 1: different ones. The same command continues a repetition that was stopped.
 
     Parameters
     ----------
     run_dir
-        The finished run's folder. A relative path in its config is taken from here, so call it where you called fit.
+        The finished run's folder. Relative paths in its config are relative to the current folder, so call it where you called fit.
     """
     from n2s.training.compare import check_finished, origins, results
     from n2s.training.run import Run
@@ -40,7 +40,7 @@ def rerun(run_dir: Path) -> None:
 
 
 def _free(run: "Run") -> "Run":
-    """The folder of the repetition: one that was begun and is not finished, else a new one."""
+    """The folder of the repetition: an unfinished one, or else a new one."""
     from n2s.training.run import Run
 
     count = 1
@@ -57,7 +57,7 @@ def _started_from(run: "Run") -> list[str]:
 
 
 def _command(verb: str, run: "Run", again: "Run", *words: str) -> None:
-    """What a user would type."""
+    """The command that a user would type."""
     from n2s.cli.main import main
 
     before, told = sys.argv, {key: os.environ.get(key) for key in ("N2S_RUN", "N2S_RERUN_OF")}

@@ -1,4 +1,4 @@
-"""``n2s align``: TextGrids with the time of every word, from sounds and what is said in them."""
+"""``n2s align``: TextGrids with the time of every word, from sounds and their transcripts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,25 +17,25 @@ def align(
     out: Path | None = None,
     again: bool = False,
 ) -> None:
-    """Place the words of known texts in their sounds, and write TextGrids, which all studies read from beside the sounds.
+    """Find the times of the words of known texts in their sounds, and write TextGrids. All studies read them beside the sounds.
 
     With --language: PocketSphinx's English model, and eSpeak NG's pronunciation for other languages; nothing is downloaded.
-    With --model: a CTC speech recogniser of the language, which places words better where there is one. A command that was
-    stopped goes on. TextGrids that are there are kept.
+    With --model: a CTC speech recogniser of the language, which is more exact. The command continues if it was
+    stopped. Existing TextGrids are kept.
 
     Parameters
     ----------
     sounds
         Folder of the sounds (wav, flac, ogg, mp3).
     transcripts
-        Folder of <sound>.txt or .lab, by default that of the sounds; or a file with a line a sound: its name or number, then
-        the text.
+        Folder with <sound>.txt or .lab, by default the folder of the sounds; or a file with a line per sound: its name or
+        number, then the text.
     language
-        Such as en, nl, es, eu.
+        A code such as en, nl, es, eu.
     model
         Hugging Face id or folder of a CTC model, such as jonatasgrosman/wav2vec2-large-xlsr-53-dutch.
     out
-        Folder for the TextGrids and alignment.csv; by default that of the sounds.
+        Folder for the TextGrids and alignment.csv; by default the folder of the sounds.
     again
         Align also sounds that have a TextGrid.
     """
@@ -77,7 +77,9 @@ def _aligner(language: str | None, model: str | None) -> "Aligner":
 
         return CTCAligner(model)
     if language is None:
-        raise UserError("say the language of the sounds (--language nl), or a CTC model of it (--model ID_OR_FOLDER).")
+        raise UserError(
+            "give the language of the sounds (--language nl), or a CTC model for it (--model ID_OR_FOLDER)."
+        )
     from n2s.alignment.sphinx import SphinxAligner
 
     return SphinxAligner(language)

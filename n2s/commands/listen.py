@@ -1,4 +1,4 @@
-"""``n2s listen``: a page to listen to and rate what a run made."""
+"""``n2s listen``: a page to listen to the sounds of a run and to rate them."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
     page
         The HTML file to write; by default listening.html in the folder.
     max_clips
-        At most so many clips, evenly taken from all.
+        The most clips; they are taken evenly from all.
     max_mb
-        The largest page, MB. Sounds are lossless (FLAC) where they fit, compressed (Ogg Vorbis) otherwise.
+        The largest page, MB. Sounds are lossless (FLAC) if they fit, otherwise compressed (Ogg Vorbis).
     """
     from n2s.errors import UserError
     from n2s.listening.manifest import STIMULUS, read_manifest

@@ -1,4 +1,4 @@
-"""``n2s ratings``: what raters of a listening page found."""
+"""``n2s ratings``: summarise the ratings of a listening page."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ def ratings(files: list[Path], key: Path | None = None, out: Path = Path("rating
     Parameters
     ----------
     files
-        CSV files, of one rater or several.
+        CSV files from one or several raters.
     key
-        The JSON file beside the page: it names the methods, which have codes otherwise.
+        The JSON file beside the page: it has the names of the methods, which otherwise are codes.
     out
         Folder for ratings.json and ratings.png.
     seed
-        Of the intervals and tests.
+        Seed of the intervals and tests.
     """
     import json
 
@@ -27,7 +27,7 @@ def ratings(files: list[Path], key: Path | None = None, out: Path = Path("rating
     from n2s.paths import written_whole
 
     if out.is_file():
-        raise UserError(f"--out {out} is a file; expected a folder, which is made if it is not there.")
+        raise UserError(f"--out {out} is a file; expected a folder, which is made if it does not exist.")
     found = read_ratings(files, key)
     summary = summarize_ratings(found.values, raters=found.raters, methods=found.methods, seed=seed)
     summary |= {"notes": found.notes, "files": [str(file) for file in files]}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def report(run: Path) -> None:
-    """Write report.html of a tested run again, and that of its predictions, from what is in the run's folder.
+    """Write report.html of a tested run again, and the page of its predictions, from the run's folder.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ class Studies:
         Parameters
         ----------
         name
-            As ``n2s studies list`` names it.
+            The name in ``n2s studies list``.
         """
         from n2s.studies.card import Wall
 
@@ -61,18 +61,18 @@ class Studies:
         print("\n".join(lines))
 
     def download(self, name: str, root: Path | None = None, subjects: Labels = None, jobs: int = 4) -> None:
-        """Fetch a data set, or say how to get it; a broken transfer goes on where it was.
+        """Download a data set, or explain how to get it; a broken download continues.
 
         Parameters
         ----------
         name
-            As ``n2s studies list`` names it.
+            The name in ``n2s studies list``.
         root
             Folder to put it in.
         subjects
-            Only these people's folders (01), and all that belongs to nobody.
+            Only these subjects' folders (01), and everything that belongs to no subject.
         jobs
-            Files at once.
+            Parallel downloads.
         """
         from n2s.fetch.run import download
 
@@ -80,34 +80,34 @@ class Studies:
         download(source, root or _asked(source), subjects=subjects, jobs=jobs)
 
     def check(self, name: str, root: Path | None = None, page: Path | None = None, all: bool = False) -> None:
-        """Count what is there, compare events, audio and triggers, and draw one recording on a page.
+        """Count the files, compare events, audio and triggers, and draw one recording on a page.
 
         Parameters
         ----------
         name
-            As ``n2s studies list`` names it.
+            The name in ``n2s studies list``.
         root
             Folder of the data set.
         page
             The page; by default <name>_check.html here.
         all
-            Compare every recording, not the first alone.
+            Compare every recording, not only the first.
         """
         from n2s.checks.study import check_study
 
         if root is None:
-            raise UserError("say where the data set lies: --root FOLDER.")
+            raise UserError("give the folder of the data set: --root FOLDER.")
         study = _named(name)(str(root))
         written = check_study(study, page or Path(f"{name}_check.html"), every=all)
         print(f"Page: {written}")
 
 
 def _asked(source: object) -> Path:
-    """No folder is needed where there is nothing but steps to print."""
+    """No folder is needed if there are only steps to print."""
     from n2s.studies.card import Wall
 
     if not isinstance(source, Wall):
-        raise UserError("say where to put the data set: --root FOLDER.")
+        raise UserError("give a folder for the data set: --root FOLDER.")
     return Path()
 
 
