@@ -9,7 +9,7 @@ by one `Case` in `CASES`: a function that draws data and says what was found.
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ from scipy.signal import lfilter
 from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval, t_interval, wilson_interval
 from n2s.systems.contrastive.context import with_sentences
 from n2s.systems.contrastive.result import RetrievalResult
-from n2s.systems.contrastive.summary import summarize
 
 RATE_HZ, N_DIMS, WINDOW_S = 8, 4, 3.0
 
@@ -158,7 +157,7 @@ def bound(level: str, **options) -> Callable:
     """The difference of the model's top-10 from chance, inside the bounds of chance if it holds zero."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
-        summary = summarize(retrieval(rng, **options), seed=0, n_permutations=40)
+        summary = replace(retrieval(rng, **options), n_permutations=40).facts()
         p = summary["tests"]["model"]["top10"]["p"]
         return [Interval(0.0, -1.0, 1.0) if p >= 1 - float(level) else Interval(0.0, 1.0, 1.0)]
 
@@ -169,7 +168,7 @@ def listeners(k: int = 10, *, minus_chance: bool = True, **options) -> Callable:
     """Each listener's top-k accuracy less chance."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
-        summary = summarize(retrieval(rng, **options), seed=0, n_permutations=2)
+        summary = replace(retrieval(rng, **options), n_permutations=2).facts()
         found = summary["model"][f"top{k}"]["per_subject"]
         chance = summary["chance"][f"top{k}"]["per_subject"]
         chance = {name: chance[name]["value"] * minus_chance for name in found}
@@ -184,7 +183,7 @@ def over_subjects(k: int = 10, **options) -> Callable:
     def draw(rng: np.random.Generator) -> list[Interval]:
         found = {"low": None}
         while found["low"] is None:  # subjects who score the same have no interval
-            summary = summarize(retrieval(rng, **options), seed=0, n_permutations=2)
+            summary = replace(retrieval(rng, **options), n_permutations=2).facts()
             found, chance = summary["model"][f"top{k}"], summary["chance"][f"top{k}"]["mean"]
         return [Interval(found["mean"] - chance, found["low"] - chance, found["high"] - chance)]
 

@@ -148,7 +148,7 @@ def main() -> None:
             n2s(n, "test", f"fit_{n}", folder, *epochs)
             summary = json.loads((run / "metrics.json").read_text())["test"]["model"]
             first = n2s(n, "test", f"fit_{options.processes[0]}", folder, *epochs)
-            scores = np.load(first / "test" / "test.npz")["scores"]
+            scores = np.load(first / "test" / "test" / "arrays.npz")["similarity"]
             reference = scores if reference is None else reference
             print(
                 f"{f'{options.epochs} epochs':28} {n:9}   {last(run, 'throughput/windows_per_s'):9.0f} "

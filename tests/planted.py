@@ -1,6 +1,7 @@
 """A test's result with a planted signal: scores computed from random vectors, one per segment and one per window."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import mne
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 import soundfile
 from lightning.pytorch.loggers import CSVLogger
+from run_folders import new_run
 
+from n2s.metrics.result import record
 from n2s.systems.contrastive.result import RetrievalResult
-from n2s.systems.contrastive.summary import summarize
+from n2s.training.results import saved
 
 DURATION_S = 3.0
 
@@ -57,7 +60,7 @@ def planted_result(
     heard_s = candidates.start_s.to_numpy()
     about_s = heard_s[target] + 60.0 * rng.standard_normal(len(target))
     return RetrievalResult(
-        scores=_log_likelihood(seen, speech),
+        similarity=_log_likelihood(seen, speech),
         target=target,
         subject=subject,
         windows=pd.DataFrame(
@@ -80,8 +83,22 @@ def _log_likelihood(brain: np.ndarray, speech: np.ndarray) -> np.ndarray:
     return brain @ speech.T - 0.5 * (speech**2).sum(1)
 
 
-def planted_run(run_dir: Path, result: RetrievalResult) -> Path:
-    """A tested run's folder, as fit and test leave it."""
+def with_attention(result: RetrievalResult, n_permutations: int = 50) -> RetrievalResult:
+    """The result with 40 virtual channels that look at places of the helmet, and fewer permutations."""
+    positions = helmet_positions()
+    centres = np.random.default_rng(1).random((40, 2))
+    weights = np.exp(-((positions - centres[:, None]) ** 2).sum(-1) / 0.03)
+    return replace(
+        result,
+        n_permutations=n_permutations,
+        attention=weights / weights.sum(1, keepdims=True),
+        sensor_positions=positions,
+        sensors=np.arange(len(positions)).astype(str),
+    )
+
+
+def planted_run(run_dir: Path, **results: RetrievalResult) -> Path:
+    """A tested run's folder, as fit and test leave it, with results by the name of their test set."""
     logger = CSVLogger(run_dir, name="", version="")
     for epoch in range(12):
         left = np.exp(-epoch / 4)
@@ -90,22 +107,17 @@ def planted_run(run_dir: Path, result: RetrievalResult) -> Path:
             {"val/loss": 1.5 + 2.5 * left, "val/top10": 0.8 - 0.6 * left, "epoch": epoch}, 10 * epoch + 9
         )
     logger.save()
-    result.save(run_dir / "test" / "test")
-    (run_dir / "metrics.json").write_text(json.dumps({"test": summarize(result, seed=0, n_permutations=50)}))
-    (run_dir / "config.yaml").write_text("seed_everything: 0\nmodel:\n  note: <b>5 > 3 & 2</b>\n")
-    origin = {
-        "status": "finished",
-        "versions": {"n2s": "0.1.0", "torch": "2.11.0"},
-        "git": {"commit": "0123abc", "dirty": False},
-        "data": {f"sub-s{i}": f"9f8e{i}" for i in range(20)},
-    }
-    (run_dir / "run.json").write_text(json.dumps(origin))
-    positions = helmet_positions()
-    centres = np.random.default_rng(1).random((40, 2))
-    weights = np.exp(-((positions - centres[:, None]) ** 2).sum(-1) / 0.03)
-    weights /= weights.sum(1, keepdims=True)
-    names = np.arange(len(positions)).astype(str)
-    np.savez(run_dir / "test" / "attention.npz", weights=weights, positions=positions, ch_names=names)
+    RetrievalResult.settle(results)
+    for name, result in results.items():
+        result.save(saved(run_dir, "test", name))
+    records = {name: record(result) for name, result in results.items()}
+    (run_dir / "metrics.json").write_text(json.dumps(records))
+    new_run(run_dir, "seed_everything: 0\nmodel:\n  note: <b>5 > 3 & 2</b>\n").update(
+        results={"test": dict.fromkeys(results, "n2s.systems.contrastive.result:RetrievalResult")},
+        versions={"n2s": "0.1.0", "torch": "2.11.0"},
+        git={"commit": "0123abc", "dirty": False},
+        data={f"sub-s{i}": f"9f8e{i}" for i in range(20)},
+    )
     return run_dir
 
 

@@ -1,5 +1,1 @@
-"""Figures, sound and the HTML report of a run."""
-
-from n2s.report.html import write_report
-
-__all__ = ["write_report"]
+"""The report of a run: console tables, one HTML page, and the same in W&B. It knows results alone."""

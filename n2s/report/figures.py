@@ -1,18 +1,16 @@
-"""The figures of the report, each with its caption. They take numbers; nothing is read or written here."""
+"""Parts that figures share: colours, panels, and bars of scores by subject."""
 
-import mne
+from collections.abc import Mapping, Sequence
+
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from n2s.metrics.intervals import t_interval
-from n2s.metrics.result import Drawing
-from n2s.systems.contrastive.result import RetrievalResult
-from n2s.systems.contrastive.summary import ROWS
+from n2s.metrics.result import Drawing  # noqa: F401  (imported from here, still)
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 
-# Okabe & Ito (2008): told apart by colour-blind readers; line styles tell them apart in print
+# Okabe & Ito (2008): distinct for colour-blind readers; line styles differ too, for print
 COLORS = {
     "model": "#0072B2",
     "shuffled": "#E69F00",
@@ -31,23 +29,6 @@ LINES = {
 }
 
 
-def result_drawings(result: RetrievalResult, summary: dict, ranks: dict[str, np.ndarray]) -> list[Drawing]:
-    """The figures of one test set, in reading order: by subject, by rank, similarity matrix.
-
-    Parameters
-    ----------
-    result, summary
-        Of the test, and what `n2s.systems.contrastive.summary.summarize` makes of it.
-    ranks
-        What `n2s.systems.contrastive.summary.result_ranks` makes of it.
-    """
-    return [
-        accuracy_by_subject(summary),
-        accuracy_by_rank(ranks, result.subject, result.n_candidates),
-        similarity_matrix(result, ranks["model"]),
-    ]
-
-
 def blank_panels(n: int, *, width: float, height: float, stacked: bool = False) -> tuple[Figure, list[Axes]]:
     """A figure with n axes beside each other, or stacked."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
@@ -58,10 +39,66 @@ def blank_panels(n: int, *, width: float, height: float, stacked: bool = False) 
 
 
 def on_whole_pixels(figure: Figure) -> Figure:
-    """Resize by less than a pixel: of 734.9999, MNE's report and matplotlib's renderer count 734 and 735, and shear the picture."""
+    """Resize by less than a pixel: MNE's report counts 734 pixels in 734.9999 and matplotlib 735, which shears the picture."""
     pixels = np.round(figure.get_size_inches() * figure.dpi)
     figure.set_size_inches((pixels + 0.25) / figure.dpi)
     return figure
+
+
+def score_bars(scores: Scores, names: Sequence[str], *, model: str = "model") -> Figure:
+    """A panel a score: a bar a subject with its interval; controls as lines, mean over subjects.
+
+    Each subject has its own ceiling: a line above its bar.
+
+    Parameters
+    ----------
+    scores
+        The scores of a test set.
+    names
+        The scores to show.
+    model
+        The row that the bars show.
+    """
+    subjects = list(scores.values[names[0]][model])
+    subjects.remove(ALL)
+    labels, many = short_names(subjects), len(subjects) > 8
+    figure, panels = blank_panels(len(names), width=8.5, height=6.5 if many else 4, stacked=many)
+    for axes, name in zip(panels, names, strict=True):
+        _bars(axes, labels, subjects, scores.values[name], scores.rows, scores.measures[name], model)
+        if max(map(len, labels)) * len(labels) > (70 if many else 40):  # they would overlap
+            axes.tick_params(axis="x", rotation=60)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False)
+    return figure
+
+
+def _bars(
+    axes: Axes,
+    labels: list[str],
+    subjects: list[str],
+    values: Mapping[str, Mapping[str, Score]],
+    rows: Mapping[str, Row],
+    measure: Measure,
+    model: str,
+) -> None:
+    own = np.array([values[model].get(name, Score(None))[:3] for name in subjects], float)  # None: nan
+    ends = np.maximum([own[:, 0] - own[:, 1], own[:, 2] - own[:, 0]], 0)
+    axes.bar(
+        labels, own[:, 0], yerr=ends, color=COLORS["model"], ecolor="black", capsize=3, width=0.6, label=rows[model].label
+    )  # fmt: skip
+    for row, what in sorted(rows.items(), key=lambda item: item[1].role != "ceiling"):
+        if row == model or row not in values:
+            continue
+        style = {"color": COLORS.get(row, "#999999"), "linewidth": 1.8, "label": what.label}
+        if what.role == "ceiling" and len(values[row]) > 1:  # a mean of ceilings is nobody's
+            best = np.array([values[row].get(name, Score(None)).mean for name in subjects], float)
+            place = np.arange(len(subjects))
+            axes.hlines(best, place - 0.42, place + 0.42, **style)
+        elif values[row][ALL].mean is not None:
+            axes.axhline(values[row][ALL].mean, linestyle=LINES.get(row, "-"), **style)
+    axes.set(xlabel="subject", ylabel=measure.label)
+    if measure.scale == 100:
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
 
 
 def bars_by_subject(subjects: list[str], scores: dict[str, dict[str, dict]], rows: dict[str, str]) -> Figure:
@@ -76,204 +113,21 @@ def bars_by_subject(subjects: list[str], scores: dict[str, dict[str, dict]], row
     rows
         Row (of `COLORS`) -> what it is called. A score may lack any but ``model``.
     """
-    labels, many = short_names(subjects), len(subjects) > 8
-    figure, panels = blank_panels(len(scores), width=8.5, height=6.5 if many else 4, stacked=many)
-    for axes, (label, found) in zip(panels, scores.items(), strict=True):
-        own = [found["model"]["per_subject"][name] for name in subjects]
-        values = np.array([np.nan if score["value"] is None else score["value"] for score in own])
-        ends = [[s["low"], s["high"]] if s["low"] is not None else [np.nan, np.nan] for s in own]
-        low, high = np.array(ends, float).T
-        axes.bar(
-            labels, values, yerr=np.maximum([values - low, high - values], 0), color=COLORS["model"], ecolor="black",
-            capsize=3, width=0.6, label=rows["model"],
-        )  # fmt: skip
-        own = (found.get("ceiling") or {}).get("per_subject")
-        if own:  # each subject's own: a mean of ceilings is nobody's
-            best = [np.nan if own[name]["value"] is None else own[name]["value"] for name in subjects]
-            ends = np.arange(len(subjects))
-            axes.hlines(best, ends - 0.42, ends + 0.42, color=COLORS["ceiling"], linewidth=1.8, label=rows["ceiling"])
-        for row in ("ceiling", "no_brain", "subject_only", "shuffled", "chance")[bool(own) :]:
-            if found.get(row):
-                level = found[row]["mean"]
-                axes.axhline(level, color=COLORS[row], linestyle=LINES[row], linewidth=1.8, label=rows[row])
-        axes.set(ylim=(0, 1.02), xlabel="subject", ylabel=label)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-        if max(map(len, labels)) * len(labels) > (70 if many else 40):  # they would overlap
-            axes.tick_params(axis="x", rotation=60)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False)
-    return figure
+    roles = {row: Row(label, "ceiling" if row == "ceiling" else "control") for row, label in rows.items()}
+
+    def of(entry: dict) -> dict[str, Score]:
+        own = entry.get("per_subject") or {}
+        return {ALL: Score(entry["mean"])} | {
+            n: Score(own[n]["value"], own[n]["low"], own[n]["high"]) for n in subjects if n in own
+        }
+
+    values = {label: {row: of(one) for row, one in found.items() if one} for label, found in scores.items()}
+    return score_bars(
+        Scores(roles, {label: Measure(label, 100, uncontrolled="-") for label in values}, values), list(values)
+    )
 
 
-def short_names(subjects: list[str]) -> list[str]:
+def short_names(subjects: Sequence[str]) -> list[str]:
     """Without the study, where all are of one."""
     shared = {name.split("/")[0] for name in subjects}
     return [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]
-
-
-def accuracy_by_subject(summary: dict) -> Drawing:
-    """Bars of top-1 and top-10 accuracy with the interval of each subject; the controls as lines."""
-    known = [row for row in ROWS if summary.get(row)]
-    scores = {f"top-{k} accuracy (%)": {row: summary[row][f"top{k}"] for row in known} for k in (1, 10)}
-    caption = (
-        "Bars: top-1 and top-10 accuracy of each subject, with the 95% interval over blocks of its windows. "
-        "Lines: the controls, mean over subjects."
-    )
-    return Drawing("Accuracy by subject", bars_by_subject(list(summary["subjects"]), scores, ROWS), caption)
-
-
-def rank_curve(ranks: np.ndarray, n_candidates: int) -> np.ndarray:
-    """Top-k accuracy for k = 1 .. K: ranks (...) -> (K,)."""
-    ranks = ranks[ranks >= 0]  # -1: of none
-    return np.cumsum(np.bincount(ranks, minlength=n_candidates)[:n_candidates]) / max(ranks.size, 1)
-
-
-def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_of: np.ndarray | int) -> Drawing:
-    """Top-k accuracy against k, mean over subjects, with its 95% t interval and a thin line for each subject.
-
-    Parameters
-    ----------
-    ranks
-        As `n2s.systems.contrastive.summary.result_ranks` gives them.
-    subject
-        (n,)
-    n_of
-        (n,) How many candidates each window has, or one number for all.
-    """
-    n_of = np.broadcast_to(n_of, subject.shape)
-    n_candidates = int(n_of.max())
-    k = np.arange(1, n_candidates + 1)
-    figure, (axes,) = blank_panels(1, width=8.5, height=4.6)
-    names = np.unique(subject)
-    for row in ("ceiling", "model", "no_brain", "subject_only", "shuffled"):
-        if row not in ranks or not ranks[row].size:
-            continue
-        curves = np.stack([rank_curve(ranks[row][..., subject == name], n_candidates) for name in names])
-        axes.plot(k, curves.mean(0), color=COLORS[row], linestyle=LINES[row], linewidth=2, label=ROWS[row])
-        if row == "model":
-            axes.plot(k, curves.T, color=COLORS[row], linewidth=0.6, alpha=0.5)
-            if len(names) > 1:
-                ends = np.array([t_interval(values)[1:] for values in curves.T])
-                axes.fill_between(k, *ends.T, color=COLORS[row], alpha=0.15, linewidth=0)
-    chance = np.mean([np.minimum(1, k / n_of[subject == name][:, None]).mean(0) for name in names], axis=0)
-    axes.plot(k, chance, color=COLORS["chance"], linestyle=LINES["chance"], linewidth=2, label="chance")
-    axes.set_xscale("log")
-    ticks = [step * 10**power for power in range(6) for step in (1, 2, 5) if step * 10**power <= n_candidates]
-    axes.set_xticks(ticks, labels=map(str, ticks))
-    axes.minorticks_off()
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-    axes.set(xlim=(1, max(2, n_candidates)), ylim=(0, 1.02))
-    axes.set(xlabel="k (number of candidates looked at)", ylabel="top-k accuracy (%)")
-    axes.grid(which="major", color="#dddddd", linewidth=0.6)
-    axes.legend(loc="lower right", frameon=False)
-    caption = "How often the true segment is among the first k: mean over subjects; thin lines are single subjects."
-    if len(names) > 1:
-        caption += " Shaded: 95% t interval over subjects."
-    return Drawing("Accuracy by rank", figure, caption)
-
-
-def unlike_channels(weights: np.ndarray, n: int) -> list[int]:
-    """Virtual channels that look at different places: the most focused, then each time the one least like the others.
-
-    ``weights`` (h, c); two channels are as unlike as the weight that would have to move between them.
-    """
-    chosen = [int((weights**2).sum(1).argmax())]
-    while len(chosen) < min(n, len(weights)):
-        distance = np.min([np.abs(weights - weights[i]).sum(1) for i in chosen], axis=0)
-        distance[chosen] = -1
-        chosen.append(int(distance.argmax()))
-    return chosen
-
-
-def attention_maps(weights: np.ndarray, positions: np.ndarray, *, n_channels: int = 4) -> Drawing | None:
-    """Topographies of the spatial attention: its mean over virtual channels, and a few of them.
-
-    Weights are shown in multiples of an even spread (1 / c): 2 is twice what even attention would give.
-
-    Parameters
-    ----------
-    weights
-        (h, c) of h virtual channels over c sensors; each row sums to one.
-    positions
-        (c, 2) in [0, 1], the nose upwards. Sensors at one place are averaged.
-    n_channels
-        How many virtual channels to show beside the mean.
-
-    Returns
-    -------
-    None where fewer than four places, or places on a line, span no map.
-    """
-    places, place = np.unique(np.round(positions, 4), axis=0, return_inverse=True)
-    if np.linalg.matrix_rank(places - places.mean(0), tol=1e-3) < 2 or len(places) < 4:
-        return None
-    # the triangulation refuses places that all lie on one circle, as those of a few electrodes may
-    places = places - 0.5 + 1e-4 * np.random.default_rng(0).standard_normal(places.shape)
-    relative = weights * weights.shape[1]
-    sums = np.zeros((len(places), len(weights)))
-    np.add.at(sums, np.ravel(place), relative.T)
-    at_place = (sums / np.bincount(np.ravel(place))[:, None]).T
-    shown = {"mean of all": at_place.mean(0)}
-    shown |= {f"virtual channel {i}": at_place[i] for i in unlike_channels(weights, n_channels)}
-    figure, panels = blank_panels(len(shown), width=2.3 * len(shown), height=3.2)
-    for axes, (title, values) in zip(panels, shown.items(), strict=True):
-        image, _ = mne.viz.plot_topomap(
-            values,
-            places,
-            axes=axes,
-            sphere=(0.0, 0.0, 0.0, 0.46),
-            extrapolate="local",
-            contours=0,
-            cmap="YlOrRd",
-            vlim=(0, max(values.max(), 1.0)),
-            show=False,
-        )
-        axes.set_title(title, fontsize=10)
-        bar = figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.75, pad=0.02, aspect=15)
-        bar.set_label("weight / even weight", fontsize=8)
-        bar.ax.tick_params(labelsize=8)
-    caption = (
-        f"Where {len(weights)} virtual channels look among {weights.shape[1]} sensors (dots), seen from above, the "
-        "nose upwards. 1 is what even attention would give. Beside the mean: the most focused channel and those least "
-        "like it."
-    )
-    return Drawing("Spatial attention", figure, caption)
-
-
-def similarity_matrix(result: RetrievalResult, ranks: np.ndarray) -> Drawing:
-    """Scores of one subject's windows of one story with that story's segments, both in order of time.
-
-    The story is the one with most windows, the subject the one whose top-10 accuracy is the median. Each row is
-    z-scored over all candidates, those of other stories too.
-
-    Parameters
-    ----------
-    result
-        Of the test.
-    ranks
-        (n,) of the model.
-    """
-    names = np.unique(result.subject)
-    by_accuracy = sorted(names, key=lambda name: (np.mean(ranks[result.subject == name] < 10), name))
-    subject = str(by_accuracy[(len(names) - 1) // 2])
-    rows = np.flatnonzero(result.subject == subject)
-    stories = result.candidates.story.to_numpy()
-    story = pd.Series(stories[result.target[rows]]).value_counts(sort=True).index[0]
-    rows = rows[stories[result.target[rows]] == story]
-    columns = result.candidates[stories == story].sort_values(["stimulus", "start_s"], kind="stable").index.to_numpy()
-    place = np.empty(len(result.candidates), dtype=np.int64)
-    place[columns] = np.arange(len(columns))
-    rows = rows[np.argsort(place[result.target[rows]], kind="stable")]
-
-    scores = result.scores[rows].astype(np.float64)
-    spread = scores.std(1, keepdims=True)
-    z = (scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
-    figure, (axes,) = blank_panels(1, width=7, height=min(9.0, max(3.0, 0.8 + 5.6 * len(rows) / len(columns))))
-    limit = np.nanpercentile(np.abs(z[:, columns]), 99.5)
-    image = axes.imshow(z[:, columns], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
-    axes.spines[:].set_visible(True)
-    axes.set(xlabel="candidate segment (in order of time)", ylabel="brain window (in order of time)")
-    figure.colorbar(image, ax=axes, label="similarity (z-score in each row)", shrink=0.8)
-    caption = (
-        f"Story '{story}', subject {subject} (the median one by top-10 accuracy): {len(rows)} windows and the "
-        f"{len(columns)} segments of this story. A perfect decoder shows the diagonal only."
-    )
-    return Drawing("Similarity of brain and speech", figure, caption)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 from scipy.signal import resample_poly
+
+from n2s.metrics.result import Listening, Sound
 
 RATE_HZ = 16_000  # speech needs no more, and the report stays small
 _PICKS = {"best": 0.0, "better quarter": 0.25, "median": 0.5, "worse quarter": 0.75, "worst": 1.0}
@@ -108,6 +111,23 @@ def retrieved_segments(
         )
         for pick, row in chosen.items()
     ]
+
+
+def retrieved_listening(windows: Sequence[Retrieved], *, text: str = "words") -> Listening:
+    """Retrieved windows as sounds to listen to; ``text`` is the heading of the segments' texts."""
+    groups = {
+        f"{window.pick[0].upper()}{window.pick[1:]}: rank {window.rank} (of 0 to {window.n_candidates - 1}), "
+        f"subject {window.subject}": [
+            Sound(label, one.audio, RATE_HZ, text=one.text, place=one.place, value=f"{one.z:.1f}", true=one.true)
+            for label, one in window.segments()
+        ]
+        for window in windows
+    }
+    note = (
+        "Windows at fixed places in the order of all, from the best rank to the worst. Similarity is the model's score, "
+        "z-scored over all candidates of the window. Bold: the segment that was heard."
+    )
+    return Listening("Segments to listen to", note, groups, (text, "where", "similarity"))
 
 
 def read_clip(path: str, start_s: float, duration_s: float) -> np.ndarray | None:

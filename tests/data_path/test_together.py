@@ -12,7 +12,8 @@ from n2s.features import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, SentenceContext
 from n2s.systems import Contrastive
-from n2s.systems.contrastive.write_test import WriteTest
+from n2s.training.results import WriteResults
+from tests.run_folders import new_run
 from tests.tiny import TinyStudy
 
 
@@ -78,9 +79,8 @@ def test_what_a_test_reports_beside_single_windows(tmp_path):
     encoder = BrainEncoder(data.n_subjects, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2, instance_norm=True)
     context = SentenceContext(4, dim=16, n_heads=2, depth=1, patch=15)
     module = Contrastive(encoder, context=context, extra_negatives=7, sentence_context=True, average_listeners=True)
-    (tmp_path / "config.yaml").write_text("{}")
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
-    trainer = Trainer(max_epochs=1, callbacks=[WriteTest(tmp_path)], enable_model_summary=False, **options)
+    trainer = Trainer(max_epochs=1, callbacks=[WriteResults(new_run(tmp_path))], enable_model_summary=False, **options)
     trainer.fit(module, data)
     trainer.test(module, data, verbose=False)
     scores = json.loads((tmp_path / "metrics.json").read_text())

@@ -129,7 +129,7 @@ def test_scores_of_a_test_are_the_same_to_the_bit(found, folder, n):
     kept = [folder / str(count) / "run" for count in (1, n)]
     scores = [json.loads((place / "metrics.json").read_text()) for place in kept]
     assert scores[0] == scores[1] and scores[0]["test"]["n_windows"] == 48
-    arrays = [np.load(place / "test" / "test.npz") for place in kept]
+    arrays = [np.load(place / "test" / "test" / "arrays.npz") for place in kept]
     assert arrays[0].files == arrays[1].files
     assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0].files)
 

@@ -24,7 +24,8 @@ from n2s.features.ready import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, DeepMel, MelMLP
 from n2s.systems import Contrastive, Spectrogram
-from n2s.systems.contrastive.write_test import WriteTest
+from n2s.training.results import WriteResults
+from tests.run_folders import new_run
 
 N, F, T = 11, 3, 4  # windows of the tables (no multiple of 2 or 4), features, samples
 
@@ -157,10 +158,8 @@ def whole(folder: Path) -> dict:
     trained = {name: value.clone() for name, value in module.state_dict().items()}
 
     place = folder / str(trainer.world_size) / "run"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "config.yaml").write_text("{}")
     data.test_dataloader = lambda: data._loader("test", batch_size=10, shuffle=False)  # 5 batches: an uneven deal
-    trainer = Trainer(callbacks=[WriteTest(place)], **options())
+    trainer = Trainer(callbacks=[WriteResults(new_run(place))], **options())
     tested, weights = model(), folder / "weights.pt"
     if trainer.world_size == 1:
         torch.save(trained, weights)

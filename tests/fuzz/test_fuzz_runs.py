@@ -23,7 +23,7 @@ from n2s.listening.manifest import COLUMNS, read_manifest
 from n2s.listening.rating_report import read_ratings
 from n2s.models.audiomae import read_state
 from n2s.models.weights import read_weights
-from n2s.report.run_folder import read_json, read_test_sets
+from n2s.report.page import read_json
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.training.run import Run
 
@@ -86,7 +86,6 @@ RECORD = {
     "resumed": [],
     "versions": {"torch": "2"},
 }
-SUMMARY = {"test": {"seed": 0, "shuffled": {"n_permutations": 2}, "model": {"top_10": 0.5}}}
 
 
 @fuzz()
@@ -113,10 +112,8 @@ def result() -> RetrievalResult:
 @pytest.fixture(scope="module")
 def tested(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tested")
-    result().save(folder / "test" / "test")
-    (folder / "config.yaml").write_text("{}")
-    (folder / "metrics.json").write_text(json.dumps(SUMMARY))
-    return folder, {path: path.read_bytes() for path in (folder / "test").iterdir()}
+    result().save(folder)
+    return folder, {path: path.read_bytes() for path in folder.iterdir()}
 
 
 @fuzz()
@@ -125,16 +122,16 @@ def test_results_of_tests(tested, data):
     folder, valid = tested
     for path, content in valid.items():
         path.write_bytes(content)
-    changed = data.draw(st.sampled_from([*sorted(valid), folder / "metrics.json"]))
+    changed = data.draw(st.sampled_from(sorted(valid)))
     if changed.suffix == ".json":
-        changed.write_bytes(data.draw(jsons(SUMMARY)))
+        changed.write_bytes(data.draw(jsons(json.loads(valid[changed]))))
     else:
         changed.write_bytes(data.draw(broken(valid[changed], at_most=8)))
-    found = answer(read_test_sets, folder)
-    (folder / "metrics.json").write_text(json.dumps(SUMMARY))
-    for one in found or []:
-        n, k = one.result.scores.shape
-        assert len(one.result.windows) == n and len(one.result.candidates) == k and one.result.target.max() < k
+    found = answer(RetrievalResult.load, folder)
+    if found is not None:
+        n, k = found.similarity.shape
+        assert len(found.windows) == n and len(found.candidates) == k and found.target.max() < k
+        answer(found.facts)
 
 
 class Runs:

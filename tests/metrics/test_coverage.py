@@ -37,7 +37,7 @@ def test_the_harness_sees_an_interval_that_takes_overlapping_windows_for_indepen
     rng, inside = np.random.default_rng(0), []
     for _ in range(60):
         result = retrieval(rng, **SMALL)
-        hits, chance = ranks(result.scores, result.target) < 10, 10 / len(result.candidates)
+        hits, chance = ranks(result.similarity, result.target) < 10, 10 / len(result.candidates)
         for name in np.unique(result.subject):
             own = hits[result.subject == name]
             found = wilson_interval(int(own.sum()), len(own))

@@ -18,7 +18,7 @@ def tones(tmp_path_factory):
 
 def windows_of(result, ranks):
     return retrieved_segments(
-        result.scores, result.target, ranks=ranks, subject=result.subject, candidates=result.candidates
+        result.similarity, result.target, ranks=ranks, subject=result.subject, candidates=result.candidates
     )
 
 
@@ -54,7 +54,7 @@ def test_the_player_holds_the_sound(seconds):
 
 def test_windows_run_from_the_best_to_the_worst_and_choices_are_the_models(tones):
     result = planted_result(audio=tones)
-    found = ranks(result.scores, result.target)
+    found = ranks(result.similarity, result.target)
     windows = windows_of(result, found)
     assert [w.pick for w in windows] == ["best", "better quarter", "median", "worse quarter", "worst"]
     by_rank = [w.rank for w in windows]
@@ -71,7 +71,7 @@ def test_windows_run_from_the_best_to_the_worst_and_choices_are_the_models(tones
 
 def test_what_one_hears_is_what_the_text_says(tones):
     result = planted_result(audio=tones)
-    for window in windows_of(result, ranks(result.scores, result.target)):
+    for window in windows_of(result, ranks(result.similarity, result.target)):
         for segment in (window.heard, *window.first):
             story, index = re.match(r"words of (\w+) <(\d+)>", segment.text).groups()
             start_s = 3 * int(index)
@@ -82,5 +82,5 @@ def test_what_one_hears_is_what_the_text_says(tones):
 
 def test_without_audio_there_is_text_only():
     result = planted_result()
-    windows = windows_of(result, ranks(result.scores, result.target))
+    windows = windows_of(result, ranks(result.similarity, result.target))
     assert all(segment.audio is None for window in windows for segment in (window.heard, *window.first))

@@ -10,17 +10,23 @@ import wandb
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
-from planted import planted_result, planted_run, write_tones
+from planted import planted_result, planted_run, with_attention, write_tones
 
-from n2s.report import write_report
-from n2s.report.run_folder import read_test_sets, shown
+from n2s.metrics.result import Drawing, Shown
+from n2s.report.run_figures import run_drawings
 from n2s.report.wandb import log_shown
+from n2s.training.results import write_reports
 
 
 @pytest.fixture
-def run_dir(tmp_path, own_wandb):
+def result(tmp_path):
     audio = write_tones(tmp_path / "audio", ("kites", "harbour"))
-    return planted_run(tmp_path / "run", planted_result(n_subjects=2, n_per_story=6, audio=audio))
+    return with_attention(planted_result(n_subjects=2, n_per_story=6, audio=audio))
+
+
+@pytest.fixture
+def run_dir(tmp_path, own_wandb, result):
+    return planted_run(tmp_path / "run", test=result)
 
 
 def logged(run_dir):
@@ -30,9 +36,11 @@ def logged(run_dir):
     return files
 
 
-def test_an_offline_run_holds_scores_tables_figures_and_players(run_dir):
+def test_an_offline_run_holds_scores_tables_figures_and_players(run_dir, result):
     logger = WandbLogger(project="n2s", save_dir=run_dir, offline=True)
-    log_shown([logger], run_dir, lambda: shown(run_dir))
+    (part,) = result.shown()
+    of_run = Shown(drawings=[one for one in run_drawings(run_dir).values() if isinstance(one, Drawing)])
+    log_shown([logger], run_dir, lambda: {"test": part, "run": of_run})
     run = logger.experiment
     summary = json.loads((run_dir / "metrics.json").read_text())["test"]
     for row in ("model", "shuffled", "no_brain", "chance", "ceiling"):
@@ -44,14 +52,13 @@ def test_an_offline_run_holds_scores_tables_figures_and_players(run_dir):
     images = {path.parent.name + "/" + path.name.split("_")[0]: path for path in files.rglob("*.png")}
     assert set(images) == {
         "test/Accuracy by subject", "test/Accuracy by rank", "test/Similarity of brain and speech",
-        "test/Segments as spectrograms", "run/Learning curves", "run/Spatial attention",
+        "test/Segments as spectrograms", "run/Learning curves", "test/Spatial attention",
     }  # fmt: skip
-    page = write_report(run_dir).read_text()  # the same figures
+    page = write_reports(run_dir)[0].read_text()  # the same figures
     assert page.count("data:image/webp;base64,") == len(images)
     assert all(f">{name.split('/')[1]}</a>" in page for name in images)
     assert all(min(Image.open(path).size) > 300 for path in images.values())
-    (test_set,) = read_test_sets(run_dir)
-    heard = {segment.place: segment.audio for window in test_set.segments() for _, segment in window.segments()}
+    heard = {segment.place: segment.audio for window in result.retrieved() for _, segment in window.segments()}
     sounds = [soundfile.read(path) for path in files.rglob("*.wav")]
     assert len(sounds) == len(heard)  # one file for each different sound
     assert {(len(samples), rate) for samples, rate in sounds} == {(len(audio), 16000) for audio in heard.values()}
@@ -79,7 +86,7 @@ KILLED = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 from lightning.pytorch.loggers import WandbLogger
-from n2s.report.shown import Shown
+from n2s.metrics.result import Shown
 from n2s.report.wandb import log_shown
 
 run_dir = Path(sys.argv[1])
@@ -89,7 +96,7 @@ asked = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], c
 (service,) = [int(line.split()[0]) for line in asked.stdout.splitlines() if "wandb-core" in line]
 os.kill(service, signal.SIGKILL)
 time.sleep(0.2)
-log_shown([logger], run_dir, lambda: [Shown("test", {"model": {"top10": 0.5}})])
+log_shown([logger], run_dir, lambda: {"test": Shown(counts={"n_windows": 2})})
 print("goes on")
 """
 

@@ -87,8 +87,8 @@ class GenericFMRI(FMRIStudy):
         return list(self._runs)
 
     def load(self, recording: Recording) -> Bold:
-        """Read one run."""
-        run = self._runs[recording]
+        """Read and clean one run."""
+        run, where = self._runs[recording], f"{self.name}, {recording.name}"
         bold = self.files.read(run.bold, root=self.root, subject=recording.subject)
         first = next(files.bold for one, files in self._runs.items() if one.subject == recording.subject)
         if not first.name.endswith(NIFTI) and array_shape(first, self.files.key)[-1] != bold.data.shape[1]:
@@ -96,7 +96,8 @@ class GenericFMRI(FMRIStudy):
                 f"{run.bold} has {bold.data.shape[1]} voxels, but {first} of the same subject has "
                 f"{array_shape(first, self.files.key)[-1]}: voxels must be the same, in one order, in all its runs."
             )
-        return replace(bold, confounds=run.confounds)
+        data = self.cleaning.apply(bold.data, tr_s=bold.tr_s, where=where, confounds=run.confounds)
+        return replace(bold, data=data)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """The run's table of clips, held against its volumes and the audio."""
@@ -115,8 +116,8 @@ class GenericFMRI(FMRIStudy):
         return own + self.files.sources(root=self.root, subject=recording.subject)
 
     def settings(self) -> dict:
-        """How files are read."""
-        return {"files": asdict(self.files)}
+        """How files are read and cleaned."""
+        return {"files": asdict(self.files), "cleaning": asdict(self.cleaning)}
 
     def audio(self, stimulus: str) -> Path:
         """The stimulus' file."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from n2s.systems.contrastive.result import RetrievalResult
 
+NO_MAP = dict.fromkeys(("attention", "sensor_positions", "sensors"))  # it stands beside single windows
 N_DRAWS = 30  # runs of candidates of each length, to learn what evidence is worth that says nothing
 NO_CEILING = (
     "the model sees the brain of a whole sentence, and the ideal observer of these data that of a single window, so that it "
@@ -118,12 +119,13 @@ def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndar
 
     return replace(
         result,
-        scores=pooled(result.scores),
+        similarity=pooled(result.similarity),
         no_brain=pooled(result.no_brain),
         subject_only=pooled(result.subject_only),
         ideal=None,
         no_ceiling=result.no_ceiling or ("" if result.ideal is None else NO_CEILING),
         group=sentence[result.target],
+        **NO_MAP,
     )
 
 
@@ -150,16 +152,17 @@ def over_listeners(result: RetrievalResult) -> RetrievalResult:
         np.logical_and.at(sets, row, result.allowed)
     first = pd.Series(np.arange(len(row))).groupby(row).first().to_numpy()
     study = result.windows.study.to_numpy()[first]
-    return RetrievalResult(
-        scores=mean(result.scores),
+    return replace(
+        result,
+        similarity=mean(result.similarity),
         target=segments,
         subject=np.char.add(study.astype(str), "/all"),
-        windows=result.windows.iloc[first].reset_index(drop=True),
-        candidates=result.candidates,
+        windows=result.windows.iloc[first],
         no_brain=mean(result.no_brain),
         ideal=None if result.ideal is None else mean(result.ideal) * n_hearings[:, None],
+        group=None,
         candidate_sets=sets,
         candidate_set=None if sets is None else np.arange(len(segments)),
         subject_only=mean(result.subject_only),
-        no_ceiling=result.no_ceiling,
+        **NO_MAP,
     )

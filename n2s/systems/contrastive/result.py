@@ -1,25 +1,31 @@
-"""What a test leaves behind: the score of every window with every candidate, and who they are."""
+"""What a test leaves: the similarity of every window with every candidate, and who they are."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError, reading
-from n2s.paths import written_whole
+from n2s.metrics.result import Result, Shown
+from n2s.metrics.score import Scores
+from n2s.report.listen import Retrieved, retrieved_listening, retrieved_segments
+from n2s.systems.contrastive import facts, figures, words
+from n2s.systems.contrastive.chance import Comparisons, corrected
+from n2s.systems.contrastive.summary import Summary, result_ranks, summarize
 
 WINDOW_COLUMNS = ("recording", "study", "start_s", "stimulus", "stimulus_start_s", "sequence")
 CANDIDATE_COLUMNS = ("stimulus", "start_s", "duration_s", "story", "text", "audio")
+MOST_PERMUTATIONS = 100_000  # more would not fit into memory
 
 
-@dataclass
-class RetrievalResult:
+@dataclass(eq=False)
+class RetrievalResult(Result):
     """Scores of one test set, from which every number and figure of the report is made.
 
     Attributes
     ----------
-    scores
+    similarity
         (n, k) float32, of the model: the higher, the more alike.
     target
         (n,) Index of the true candidate of each window.
@@ -30,24 +36,36 @@ class RetrievalResult:
         ``sequence``.
     candidates
         k rows, unique segments: ``stimulus``, ``start_s``, ``duration_s``, ``story``, ``text``, ``audio`` (path, empty
-        where the study brings no audio).
+        where the study has no audio).
     no_brain
-        (n, k) Scores of the baseline that sees timing and duration only.
+        (n, k) Scores of the baseline that knows timing and duration only.
     ideal
         (n, k) Scores of the ideal observer, where the generator of the data is known.
     group
-        (n,) What a window's scores may also have been made from: windows of one group (a sentence) are not exchanged
-        for the shuffled brain. By default its own segment only.
+        (n,) Windows that share information: windows of one group (a sentence) are not exchanged for the shuffled brain.
+        By default the windows of one segment.
     candidate_sets, candidate_set
         (s, k) booleans, and (n,): which candidates a window is ranked among, as the number of its set. Given where
-        people heard different segments: a subject's candidates are what this subject heard. By default all.
+        people heard different segments: the candidates of a subject are the segments that this subject heard. By
+        default all.
     subject_only
         (n, k) Scores of the baseline that knows only who listens; given where people heard different segments.
     no_ceiling
-        Why there is no ideal observer, in words, where the study knows one.
+        Why there is no ideal observer, in words, where the study has one.
+    seed
+        Seed for ties of controls.
+    n_permutations
+        How often brain and speech are exchanged for the shuffled brain, at most.
+    scaled_by
+        What the sensors were scaled by.
+    gaps, sounds
+        Sentences on what was lost to gaps between splits, and on sounds that splits share.
+    attention, sensor_positions, sensors
+        The spatial attention of h virtual channels over the c sensors of the first test recording: (h, c) weights, (c,
+        2) positions in [0, 1] with the nose upwards, (c,) names.
     """
 
-    scores: np.ndarray
+    similarity: np.ndarray
     target: np.ndarray
     subject: np.ndarray
     windows: pd.DataFrame
@@ -59,27 +77,35 @@ class RetrievalResult:
     candidate_set: np.ndarray | None = None
     subject_only: np.ndarray | None = None
     no_ceiling: str = ""
+    seed: int = 0
+    n_permutations: int = 200
+    scaled_by: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+    sounds: list[str] = field(default_factory=list)
+    attention: np.ndarray | None = None
+    sensor_positions: np.ndarray | None = None
+    sensors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        self.scores = np.asarray(self.scores, dtype=np.float32)
-        self.no_brain = np.asarray(self.no_brain, dtype=np.float32)
-        self.ideal = None if self.ideal is None else np.asarray(self.ideal, dtype=np.float32)
-        self.target = np.asarray(self.target, dtype=np.int64)
-        self.subject_only = None if self.subject_only is None else np.asarray(self.subject_only, dtype=np.float32)
-        self.group = None if self.group is None else np.asarray(self.group, dtype=np.int64)
-        self.candidate_sets = None if self.candidate_sets is None else np.asarray(self.candidate_sets, dtype=bool)
-        self.candidate_set = None if self.candidate_set is None else np.asarray(self.candidate_set, dtype=np.int64)
+        kinds = dict.fromkeys(("similarity", "no_brain", "ideal", "subject_only", "attention"), np.float32)
+        kinds |= dict.fromkeys(("target", "group", "candidate_set"), np.int64)
+        kinds |= {"candidate_sets": bool, "subject": np.str_, "sensor_positions": np.float64, "sensors": np.str_}
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            setattr(self, name, None if value is None else np.asarray(value, dtype=kind))
+        for name in ("scaled_by", "gaps", "sounds"):
+            setattr(self, name, [str(text) for text in getattr(self, name)])
         self.no_ceiling = str(self.no_ceiling)
-        self.subject = np.asarray(self.subject, dtype=np.str_)
         self.windows = self.windows.reset_index(drop=True)
         self.candidates = self.candidates.reset_index(drop=True)
+        self._together: list[RetrievalResult] = [self]
         self._check()
 
     def _check(self) -> None:
         n, k = len(self.windows), len(self.candidates)
         if not n or not k:
             raise ValueError(f"A result needs windows and candidates; got {n} and {k}.")
-        shapes = dict.fromkeys(("scores", "no_brain", "ideal", "subject_only"), (n, k))
+        shapes = dict.fromkeys(("similarity", "no_brain", "ideal", "subject_only"), (n, k))
         shapes |= dict.fromkeys(("target", "subject", "group", "candidate_set"), (n,))
         for name, shape in shapes.items():
             value = getattr(self, name)
@@ -105,6 +131,14 @@ class RetrievalResult:
             missing = [column for column in columns if column not in table]
             if missing:
                 raise ValueError(f"{name} lack the columns {missing}; they have {list(table.columns)}.")
+        if type(self.seed) is not int or self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more.")
+        if type(self.n_permutations) is not int or not 0 < self.n_permutations <= MOST_PERMUTATIONS:
+            raise ValueError(f"n_permutations is {self.n_permutations!r}; expected 1 to {MOST_PERMUTATIONS}.")
+        if self.attention is not None:
+            c = self.attention.shape[-1]
+            if self.attention.ndim != 2 or np.shape(self.sensor_positions) != (c, 2) or np.shape(self.sensors) != (c,):
+                raise ValueError(f"attention {self.attention.shape} does not fit its sensors' positions and names.")
 
     @property
     def allowed(self) -> np.ndarray | None:
@@ -118,44 +152,63 @@ class RetrievalResult:
             return np.full(len(self.target), len(self.candidates))
         return self.candidate_sets.sum(1)[self.candidate_set]
 
-    def save(self, path: Path) -> None:
-        """Write ``path.npz``, ``path.windows.parquet`` and ``path.candidates.parquet``: all of them, or none.
+    @cached_property
+    def ranks(self) -> dict[str, np.ndarray]:
+        """Ranks of the true candidates, see `n2s.systems.contrastive.summary.result_ranks`."""
+        return result_ranks(self)
 
-        Parameters
-        ----------
-        path
-            Without an ending: ``<run folder>/test/<name of the test set>``.
-        """
-        arrays = {"scores": self.scores, "no_brain": self.no_brain, "target": self.target, "subject": self.subject}
-        more = ("ideal", "group", "candidate_sets", "candidate_set", "subject_only")
-        arrays |= {name: getattr(self, name) for name in more if getattr(self, name) is not None}
-        arrays |= {"no_ceiling": np.array(self.no_ceiling)} if self.no_ceiling else {}
-        files = _files(Path(path))
-        # nothing is renamed before all three are written
-        with written_whole(files[0]) as npz, written_whole(files[1]) as windows, written_whole(files[2]) as candidates:
-            self.windows.to_parquet(windows, index=False)
-            self.candidates.to_parquet(candidates, index=False)
-            with open(npz, "wb") as file:
-                np.savez(file, **arrays)
+    @cached_property
+    def summary(self) -> Summary:
+        """Every number; p-values without correction."""
+        return summarize(self, self.ranks)
+
+    @property
+    def tests(self) -> Comparisons:
+        """Row -> accuracy -> its comparison with chance, corrected for all results that are shown together."""
+        place = next(i for i, one in enumerate(self._together) if one is self)
+        return corrected([one.summary.tests for one in self._together])[0][place]
+
+    @property
+    def n_tests(self) -> int:
+        """How many comparisons with chance are shown together."""
+        return corrected([one.summary.tests for one in self._together])[1]
 
     @classmethod
-    def load(cls, path: Path) -> "RetrievalResult":
-        """Read what `save` wrote.
+    def settle(cls, results: Mapping[str, "RetrievalResult"]) -> None:
+        """Correct the p-values for the tests of all results."""
+        for one in results.values():
+            one._together = list(results.values())
 
-        Raises
-        ------
-        UserError
-            A file is missing or damaged, or they are not of one test.
-        """
-        files = _files(Path(path))
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise UserError(f"{Path(path).parent}: no {', '.join(missing)}. Run `n2s test` on this run again.")
-        with reading(path, "a test's result", "Run `n2s test` again."):
-            with np.load(files[0], allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in arrays.files}
-            return cls(windows=pd.read_parquet(files[1]), candidates=pd.read_parquet(files[2]), **values)
+    def scores(self) -> Scores:
+        """See `Result`."""
+        return self.summary.scores
 
+    def facts(self) -> dict:
+        """See `Result`."""
+        return facts.facts(self)
 
-def _files(path: Path) -> tuple[Path, Path, Path]:
-    return tuple(path.with_name(path.name + end) for end in (".npz", ".windows.parquet", ".candidates.parquet"))
+    def retrieved(self) -> list[Retrieved]:
+        """Some windows, from the best rank to the worst, with the model's first choices."""
+        return retrieved_segments(
+            self.similarity,
+            self.target,
+            ranks=self.ranks["model"],
+            subject=self.subject,
+            candidates=self.candidates,
+            allowed=self.allowed,
+        )
+
+    def shown(self) -> list[Shown]:
+        """See `Result`."""
+        windows = self.retrieved()
+        return [
+            Shown(
+                headline=words.headline(self),
+                scores=self.scores(),
+                columns=words.COLUMNS,
+                notes=words.notes(self),
+                drawings=figures.drawings(self, windows),
+                listening=retrieved_listening(windows),
+                counts=words.counts(self),
+            )
+        ]

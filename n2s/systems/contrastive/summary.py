@@ -1,41 +1,90 @@
-"""A test's result in numbers: every score with its controls and intervals, as plain JSON."""
+"""A test's result in numbers: every score with its controls and intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from n2s.metrics.blocks import LEAST_WINDOWS, N_BLOCKS, time_blocks
-from n2s.metrics.controls import Null, chance_reciprocal_rank, holm, null_of_hits, ranks_ties_at_random
+from n2s.metrics.controls import chance_reciprocal_rank, ranks_ties_at_random
 from n2s.metrics.exchange import exchanged_targets
 from n2s.metrics.intervals import cluster_interval, cluster_share_interval, t_interval
 from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, ranks_of_many, topk_accuracy
-from n2s.systems.contrastive.result import RetrievalResult
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+from n2s.systems.contrastive.chance import Comparisons, compared, null
+from n2s.systems.contrastive.window_blocks import window_blocks
+
+if TYPE_CHECKING:
+    from n2s.systems.contrastive.result import RetrievalResult
 
 TOP = (1, 5, 10)
-MEASURES = (*(f"top{k}" for k in TOP), "median_rank", "mrr")
+MEASURES = {f"top{k}": Measure(f"top-{k} (%)", 100, 1) for k in TOP} | {
+    "median_rank": Measure("median rank (from 0)", digits=1, higher_is_better=False),
+    "mrr": Measure("mean reciprocal rank"),
+}
 ROWS = {
-    "model": "model",
-    "shuffled": "shuffled brain",
-    "no_brain": "no brain",
-    "subject_only": "subject only",
-    "chance": "chance",
-    "ceiling": "ceiling",
+    "model": Row("model"),
+    "shuffled": Row("shuffled brain", "control"),
+    "no_brain": Row("no brain", "control"),
+    "subject_only": Row("subject only", "control"),
+    "chance": Row("chance", "control"),
+    "ceiling": Row("ceiling", "ceiling"),
 }
 TESTED = ("model", "no_brain", "subject_only")  # rows that are compared with chance
+OVER_SUBJECTS = "95% t interval over subjects"
+OVER_BLOCKS = "95% Wilson interval over blocks of one subject's windows"
 SAME = "the same for all subjects: no interval over them"
+OWN = "95% interval over blocks of the subject's windows"
+CHANCE = "99.9% bound of chance"
+
+RowScores = dict[str, dict[str, Score]]  # score -> subject (or `ALL`) -> value
 
 
-def result_ranks(result: RetrievalResult, *, seed: int, n_permutations: int = 200) -> dict[str, np.ndarray]:
-    """Ranks (n,) of ``model``, ``no_brain`` and, where known, ``subject_only`` and ``ceiling``; (m, n) of ``shuffled``, -1 for none."""
+@dataclass(frozen=True)
+class Summary:
+    """The numbers of a test set.
+
+    Parameters
+    ----------
+    scores
+        Score -> row -> subject; rows that are not known are left out.
+    tests
+        The accuracies of the model, of no brain and of subject only against chance, each p-value on its own.
+    ratio
+        Accuracy -> subject -> model / ceiling; empty without a ceiling.
+    subjects
+        How many windows each subject has.
+    candidates
+        The most candidates that a window of each subject has.
+    n_exchanges
+        How often brain and speech were exchanged for the shuffled brain.
+    """
+
+    scores: Scores
+    tests: Comparisons
+    ratio: RowScores
+    subjects: dict[str, int]
+    candidates: dict[str, int]
+    n_exchanges: int
+
+
+def result_ranks(result: "RetrievalResult") -> dict[str, np.ndarray]:
+    """Ranks of the true candidates.
+
+    Returns
+    -------
+    (n,) for ``model``, ``no_brain`` and, where known, ``subject_only`` and ``ceiling``; (m, n) for ``shuffled``, -1 for
+    windows that are left out of an exchange.
+    """
     target, allowed = result.target, result.allowed
-    asked = exchanged_targets(target, result.subject, result.candidates, result.group, most=n_permutations)
+    asked = exchanged_targets(target, result.subject, result.candidates, result.group, most=result.n_permutations)
 
     def control(scores: np.ndarray) -> np.ndarray:
-        return ranks_ties_at_random(scores, target, np.random.default_rng(seed), allowed, alike=target)
+        return ranks_ties_at_random(scores, target, np.random.default_rng(result.seed), allowed, alike=target)
 
     found = {
-        "model": ranks(result.scores, target, allowed),
-        "shuffled": ranks_of_many(result.scores, asked, allowed),
+        "model": ranks(result.similarity, target, allowed),
+        "shuffled": ranks_of_many(result.similarity, asked, allowed),
         "no_brain": control(result.no_brain),
     }
     if result.subject_only is not None:
@@ -45,104 +94,57 @@ def result_ranks(result: RetrievalResult, *, seed: int, n_permutations: int = 20
     return found
 
 
-def summarize(
-    result: RetrievalResult, *, seed: int, n_permutations: int = 200, found: dict[str, np.ndarray] | None = None
-) -> dict:
-    """Every score of a test set, over subjects and for each, beside its controls, as plain JSON types.
+def summarize(result: "RetrievalResult", found: Mapping[str, np.ndarray]) -> Summary:
+    """Every score of a test set, over subjects and for each, beside its controls.
 
     Parameters
     ----------
     result
-        Of the test.
-    seed
-        Of ties of controls.
-    n_permutations
-        How often brain and speech are exchanged for the shuffled brain, at most.
+        The result of the test.
     found
-        What `result_ranks` made of it, where that is known already.
-
-    Returns
-    -------
-    ``n_candidates``, ``n_windows``, ``n_subjects``, ``seed``; ``subjects`` with the number of windows of each and
-    ``candidates`` with the most candidates of a window of each; for each of ``model``, ``shuffled``, ``no_brain``,
-    ``subject_only``, ``chance`` and ``ceiling`` (None where not known): ``interval`` (which kind it is, in words) and,
-    for ``top1``, ``top5``, ``top10``, ``median_rank`` (0 the best) and ``mrr``, ``mean`` over subjects, ``low``,
-    ``high``, and ``per_subject`` with ``value``, ``low``, ``high``; ``ratio_to_ceiling`` of the accuracies, likewise
-    (None without one); ``tests``: row -> accuracy -> the bounds of chance (``low``, ``high``, 99.9%), ``p``,
-    and ``p_corrected`` for the number of tests (see `correct`). An end that is not defined is None.
+        Its ranks, see `result_ranks`.
     """
-    found = result_ranks(result, seed=seed, n_permutations=n_permutations) if found is None else found
     names, counts = np.unique(result.subject, return_counts=True)
     rows_of = {str(name): np.flatnonzero(result.subject == name) for name in names}
-    blocks = _Blocks(result)
+    blocks = window_blocks(result)
     n_of = {name: result.n_candidates[rows] for name, rows in rows_of.items()}
     by_subject = {row: {name: v[..., rows] for name, rows in rows_of.items()} for row, v in found.items()}
-    shuffled = _shuffled(by_subject["shuffled"], result.group is not None)
-    chance = _chance(n_of, shuffled if result.group is not None else None)
-    tests = {row: _tests(found[row], chance, rows_of, blocks.independent) for row in TESTED if row in found}
-    _bound(chance, tests["model"], found["model"], rows_of, blocks.independent)
-    measured = {
-        row: _measured(by_subject[row], n_of, {name: blocks.steady[rows] for name, rows in rows_of.items()})
+    known = {
+        row: _decoder(by_subject[row], n_of, {name: blocks.steady[rows] for name, rows in rows_of.items()})
         for row in ("model", "no_brain", "subject_only", "ceiling")
         if row in found
     }
-    summary = {
-        "n_candidates": len(result.candidates),
-        "n_windows": len(result.windows),
-        "n_subjects": len(names),
-        "subjects": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
-        "candidates": {name: int(n.max()) for name, n in n_of.items()},
-        "own_candidates": result.candidate_sets is not None,
-        "seed": seed,
-        "n_permutations": n_permutations,
-        "shuffled": shuffled,
-        "chance": chance,
-        **{row: measured.get(row) for row in ("model", "no_brain", "subject_only", "ceiling")},
-        "no_ceiling": result.no_ceiling,
-        "ratio_to_ceiling": None,
-        "tests": tests,
+    n_exchanges, pooled = len(found["shuffled"]), result.group is not None
+    if n_exchanges:
+        known["shuffled"] = _shuffled(by_subject["shuffled"], pooled)
+    chance = _chance(n_of, known.get("shuffled") if pooled else None)
+    tests = {
+        row: {f"top{k}": compared(found[row], k, chance[f"top{k}"][ALL].mean, rows_of, blocks.independent) for k in TOP}
+        for row in TESTED
+        if row in found
     }
-    if "ceiling" in measured:
-        summary["ratio_to_ceiling"] = {f"top{k}": _ratio(measured, f"top{k}") for k in TOP}
-    correct({"": summary})
-    return summary
-
-
-def correct(summaries: dict[str, dict]) -> None:
-    """Put ``p_corrected`` beside each ``p`` of all test sets that are shown together (Holm), and say how many there are."""
-    tests = [
-        test
-        for one in summaries.values()
-        for by_score in one["tests"].values()
-        for test in by_score.values()
-        if test["p"] is not None
-    ]
-    for test, p in zip(tests, holm(np.array([test["p"] for test in tests])), strict=True):
-        test["p_corrected"] = float(p)
-    for one in summaries.values():
-        one["n_tests"] = len(tests)
-
-
-class _Blocks:
-    """What of a result is independent: ``independent`` (n,) where brain and speech do not fit; ``steady`` (n,) for intervals."""
-
-    def __init__(self, result: RetrievalResult):
-        stimulus = result.candidates.stimulus.to_numpy()
-        start_s = result.candidates.start_s.to_numpy(np.float64)
-        span_s = float(result.candidates.duration_s.max())
-        order = np.lexsort((start_s, stimulus))
-        next_to = stimulus[order][1:] == stimulus[order][:-1]
-        overlap = bool((np.diff(start_s[order])[next_to] < span_s - 1e-6).any())
-        if result.group is not None:  # windows of a sentence know of each other
-            first, last = {}, {}
-            for group, at in zip(result.group, start_s[result.target], strict=True):
-                first[group], last[group] = min(at, first.get(group, at)), max(at, last.get(group, at))
-            spans = [last[group] - first[group] for group in first if group != -1]
-            span_s, overlap = span_s + (float(np.median(spans)) if spans else 0.0), True
-        least_s = span_s * (LEAST_WINDOWS if overlap else 1)
-        heard = stimulus[result.target], start_s[result.target]
-        self.independent = time_blocks(*heard, duration_s=span_s, n_blocks=10**9, least_s=least_s)
-        self.steady = time_blocks(*heard, duration_s=span_s, n_blocks=N_BLOCKS, least_s=least_s)
+    for k in TOP:
+        name = f"top{k}"
+        bounds = {ALL: tests["model"][name][:2]}
+        for subject, rows in rows_of.items():
+            expected = chance[name][subject].mean
+            own = None if expected is None else null(found["model"], k, expected, {subject: rows}, blocks.independent)
+            bounds[subject] = own.bounds() if own else (None, None)
+        chance[name] = {s: Score(chance[name][s].mean, *map(_number, ends), CHANCE) for s, ends in bounds.items()}
+    known["chance"] = chance
+    scores = Scores(
+        {row: label for row, label in ROWS.items() if row in known},
+        MEASURES,
+        {name: {row: known[row][name] for row in ROWS if row in known} for name in MEASURES},
+    )
+    return Summary(
+        scores=scores,
+        tests=tests,
+        ratio={f"top{k}": _ratio(known, f"top{k}") for k in TOP} if "ceiling" in known else {},
+        subjects={str(name): int(count) for name, count in zip(names, counts, strict=True)},
+        candidates={name: int(n.max()) for name, n in n_of.items()},
+        n_exchanges=n_exchanges,
+    )
 
 
 def _measure(name: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -153,125 +155,79 @@ def _measure(name: str) -> Callable[[np.ndarray], np.ndarray]:
     return lambda found: topk_accuracy(found, int(name.removeprefix("top")))
 
 
-def _value(value: float, low: float | None = None, high: float | None = None) -> dict:
-    plain = [None if end is None else float(end) for end in (low, high)]
-    return {"value": float(value), "low": plain[0], "high": plain[1]}
+def _number(value: float | None) -> float | None:
+    """A plain float; None where it is not defined."""
+    return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _own(name: str, found: np.ndarray, block: np.ndarray) -> dict:
-    """One subject's score, and how well its windows tell it."""
+def _own(name: str, found: np.ndarray, block: np.ndarray) -> Score:
+    """One subject's score, and how well its windows determine it."""
     value = float(_measure(name)(found))
     if name == "median_rank" or len(np.unique(block)) < 2:
-        return _value(value)
+        return Score(value)
     if name == "mrr":
-        return _value(*cluster_interval(1 / (found + 1), block, bounds=(0.0, 1.0)))
-    return _value(*cluster_share_interval(found < int(name[3:]), block))
+        return Score(*map(float, cluster_interval(1 / (found + 1), block, bounds=(0.0, 1.0))), OWN)
+    return Score(*map(float, cluster_share_interval(found < int(name[3:]), block)), OWN)
 
 
-def _measured(found: dict[str, np.ndarray], n_of: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> dict:
-    """Scores of a decoder: t interval over subjects, or that over the blocks of the only one's windows."""
-    one = len(found) == 1
-    row = {
-        "interval": "95% Wilson interval over blocks of one subject's windows"
-        if one
-        else "95% t interval over subjects"
-    }
+def _decoder(found: dict[str, np.ndarray], n_of: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> RowScores:
+    """Scores of a decoder: the t interval over subjects; of one subject, the interval over blocks of its windows."""
+    own = {name: {subject: _own(name, r, block[subject]) for subject, r in found.items()} for name in MEASURES}
+    if len(found) == 1:
+        only = {name: next(iter(by_subject.values())) for name, by_subject in own.items()}
+        return {name: {ALL: only[name]._replace(kind=OVER_BLOCKS), **own[name]} for name in MEASURES}
     most = float(max(n.max() for n in n_of.values()) - 1)
+    over = {}
     for name in MEASURES:
-        per_subject = {subject: _own(name, r, block[subject]) for subject, r in found.items()}
-        values = np.array([entry["value"] for entry in per_subject.values()])
-        if one:
-            (only,) = per_subject.values()
-            mean, low, high = only["value"], only["low"], only["high"]
-        elif np.ptp(values) < 1e-12:  # no spread to make an interval from
-            mean, low, high = float(values[0]), None, None
+        values = np.array([score.mean for score in own[name].values()])
+        if np.ptp(values) < 1e-12:  # no spread to make an interval from
+            over[name] = Score(float(values[0]))
         else:
-            mean, low, high = t_interval(values, bounds=(0.0, most if name == "median_rank" else 1.0))
-        row[name] = {"mean": mean, "low": low, "high": high, "per_subject": per_subject}
-    if not one and all(row[name]["low"] is None for name in MEASURES):
-        row["interval"] = SAME
-    return row
+            over[name] = Score(*t_interval(values, bounds=(0.0, most if name == "median_rank" else 1.0)))
+    kind = SAME if all(score.low is None for score in over.values()) else OVER_SUBJECTS
+    return {name: {ALL: over[name]._replace(kind=kind), **own[name]} for name in MEASURES}
 
 
-def _shuffled(found: dict[str, np.ndarray], sentences: bool) -> dict | None:
-    """Scores (m,) of exchanges: their mean and the range of 95% of them; None where nothing could be exchanged."""
+def _shuffled(found: dict[str, np.ndarray], pooled: bool) -> RowScores:
+    """Scores (m,) of exchanges: their mean and the range of 95% of them."""
     n = min(len(r) for r in found.values())
-    if not n:
-        return None
-    what = "whole sentences of about one length" if sentences else "what a subject heard"
-    row = {"interval": f"range of 95% of {n} exchanges of {what}", "n_permutations": n}
+    kind = f"range of 95% of {n} exchanges of "
+    kind += "whole sentences of about one length" if pooled else "what a subject heard"
+    row = {}
     for name in MEASURES:
         values = {s: np.array([_measure(name)(turn[turn >= 0]) for turn in r]) for s, r in found.items()}
         mean = np.nanmean(list(values.values()), axis=0)
+        ranges = {ALL: mean} | values
         row[name] = {
-            "mean": float(mean.mean()),
-            **dict(zip(("low", "high"), map(float, np.quantile(mean, [0.025, 0.975])), strict=True)),
-            "per_subject": {s: _value(v.mean(), *np.quantile(v, [0.025, 0.975])) for s, v in values.items()},
+            s: Score(*map(_number, (v.mean(), *np.quantile(v, [0.025, 0.975]))), kind) for s, v in ranges.items()
         }
     return row
 
 
-def _chance(n_of: dict[str, np.ndarray], exchanged: dict | None) -> dict:
+def _chance(n_of: dict[str, np.ndarray], exchanged: RowScores | None) -> RowScores:
     """What a guess scores, exactly; for pooled windows what exchanged sentences score."""
-    row: dict = {"interval": "99.9% bound of chance"}
+    row = {}
     for name in MEASURES:
         if exchanged is not None:
-            per_subject = {subject: entry["value"] for subject, entry in exchanged[name]["per_subject"].items()}
+            values = {subject: score.mean for subject, score in exchanged[name].items() if subject != ALL}
         elif name.startswith("top"):
-            per_subject = {s: float(np.minimum(1.0, int(name[3:]) / n).mean()) for s, n in n_of.items()}
+            values = {s: float(np.minimum(1.0, int(name[3:]) / n).mean()) for s, n in n_of.items()}
         elif name == "median_rank":
-            per_subject = {s: float(np.median((n - 1) / 2)) for s, n in n_of.items()}
+            values = {s: float(np.median((n - 1) / 2)) for s, n in n_of.items()}
         else:
-            per_subject = {s: float(np.mean([chance_reciprocal_rank(k) for k in n])) for s, n in n_of.items()}
-        row[name] = {
-            "mean": float(np.mean(list(per_subject.values()))),
-            "low": None,
-            "high": None,
-            "per_subject": {s: _value(value) for s, value in per_subject.items()},
-        }
+            values = {s: float(np.mean([chance_reciprocal_rank(k) for k in n])) for s, n in n_of.items()}
+        mean = float(np.mean([value for value in values.values() if value is not None]))
+        row[name] = {ALL: Score(mean, kind=CHANCE)} | {s: Score(value) for s, value in values.items()}
     return row
 
 
-def _null(found: np.ndarray, k: int, expected: float, rows_of: dict[str, np.ndarray], block: np.ndarray) -> Null | None:
-    weight = np.zeros(len(found))  # a score is the mean over subjects, however many windows each has
-    for rows in rows_of.values():
-        weight[rows] = 1 / len(rows)
-    used = weight > 0
-    return null_of_hits(found[used] < k, block[used], expected, weight[used])
-
-
-def _tests(found: np.ndarray, chance: dict, rows_of: dict[str, np.ndarray], block: np.ndarray) -> dict:
-    """Each accuracy of a row against chance."""
-    tests = {}
-    for k in TOP:
-        expected = chance[f"top{k}"]["mean"]
-        null = _null(found, k, expected, rows_of, block)
-        score = np.mean([np.mean(found[rows] < k) for rows in rows_of.values()])
-        low, high = null.bounds() if null else (None, None)
-        p = null.p_value(float(score)) if null else None
-        tests[f"top{k}"] = {"low": low, "high": high, "p": p, "p_corrected": p}
-    return tests
-
-
-def _bound(chance: dict, tests: dict, found: np.ndarray, rows_of: dict[str, np.ndarray], block: np.ndarray) -> None:
-    """Put the bounds of chance into its row: over subjects, and for each."""
-    for k in TOP:
-        row = chance[f"top{k}"]
-        row["low"], row["high"] = tests[f"top{k}"]["low"], tests[f"top{k}"]["high"]
-        for name, rows in rows_of.items():
-            own = row["per_subject"][name]
-            null = _null(found, k, own["value"], {name: rows}, block)
-            row["per_subject"][name] = _value(own["value"], *(null.bounds() if null else ()))
-
-
-def _ratio(measured: dict, name: str) -> dict:
+def _ratio(known: dict[str, RowScores], name: str) -> dict[str, Score]:
     """Model / ceiling of each subject, and the mean of these ratios; None where a ceiling is zero."""
-    best = {s: entry["value"] for s, entry in measured["ceiling"][name]["per_subject"].items()}
-    own = {s: entry["value"] for s, entry in measured["model"][name]["per_subject"].items()}
-    per_subject = {s: own[s] / best[s] if best[s] else None for s in best}
-    values = np.array([value for value in per_subject.values() if value is not None])
+    own, best = ({s: score.mean for s, score in known[row][name].items() if s != ALL} for row in ("model", "ceiling"))
+    ratios = {s: own[s] / best[s] if best[s] else None for s in best}
+    values = np.array([value for value in ratios.values() if value is not None])
     mean = float(values.mean()) if len(values) else None
     low = high = None
     if len(values) > 1 and np.ptp(values) > 1e-12:
         _, low, high = t_interval(values, bounds=(0.0, np.inf))
-    return {"mean": mean, "low": low, "high": high, "per_subject": per_subject}
+    return {ALL: Score(mean, low, high)} | {s: Score(value) for s, value in ratios.items()}

@@ -5,22 +5,25 @@ from typing import Literal
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
+from n2s.data.meg import MEGDataModule
 from n2s.data.windows import Windows
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
+from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.sets import tested_sets
 from n2s.systems.processes import check_strategy, gathered, part_of_mean
+from n2s.systems.system import System
 
 TOP = (1, 5, 10)
 CHUNK = 256  # candidates through a target encoder at once
 
 
-class Contrastive(LightningModule):
+class Contrastive(System):
     """Train a brain encoder so that its output is most like the features of what was heard.
 
     Validation and test rank every window's true segment among all unique segments of the split that its subject heard:
@@ -55,6 +58,7 @@ class Contrastive(LightningModule):
         Makes a schedule, stepped once an epoch, from the optimizer; none for a constant rate.
     """
 
+    takes = (MEGDataModule,)
     compiles = ("encoder", "target_encoder")
 
     def __init__(
@@ -71,7 +75,7 @@ class Contrastive(LightningModule):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
     ):
-        super().__init__()
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
         if negatives not in ("all", "process"):
             raise UserError(f"model.negatives is {negatives!r}; expected 'all' or 'process'.")
@@ -81,7 +85,6 @@ class Contrastive(LightningModule):
         self.extra_negatives, self.negatives = extra_negatives, negatives
         self.sentence_context, self.average_listeners = sentence_context, average_listeners
         self.loss = loss if loss is not None else ClipLoss()
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.tested: tuple[Tensor, Tensor] | None = None
 
     @classmethod
@@ -102,11 +105,6 @@ class Contrastive(LightningModule):
     def encode_target(self, target: Tensor) -> Tensor:
         """(k, f, t) features -> what estimates are compared with."""
         return target if self.target_encoder is None else self.target_encoder(target)
-
-    def configure_optimizers(self):
-        """See Lightning."""
-        optimizer = self.optimizer(self.parameters())
-        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
 
     def setup(self, stage: str) -> None:
         """See Lightning."""
@@ -159,13 +157,17 @@ class Contrastive(LightningModule):
         """Log ``test/top1`` and so on, and leave ``tested``: the windows and their scores (n, k)."""
         self.tested = self._finish("test")
 
+    def results(self, seed: int) -> Mapping[str, RetrievalResult]:
+        """See `System`: the name of each test set -> its scores."""
+        return tested_sets(self.data, self, seed)
+
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The estimated features (b, f, t)."""
         return self(batch) if len(batch) else batch.target
 
     def encoded_segments(self, split: str) -> Tensor:
         """(k, f, t) encoded target of every unique segment of a split, in its order."""
-        targets = self.trainer.datamodule.segment_targets(split).to(self.device)
+        targets = self.data.segment_targets(split).to(self.device)
         return torch.cat([self.encode_target(chunk) for chunk in targets.split(CHUNK)])
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -192,7 +194,7 @@ class Contrastive(LightningModule):
 
     def _more_segments(self, batch: Batch, n: int) -> tuple[Tensor, Tensor]:
         """(n, f, t) encoded targets of random training segments, and (n,) which they are."""
-        data = self.trainer.datamodule
+        data = self.data
         drawn = torch.randint(len(data.windows["train"].first), (n,))
         targets = data.segment_targets("train", drawn.numpy()).to(batch.target.device)
         return self.encode_target(targets), drawn.to(batch.segment.device)
@@ -224,12 +226,12 @@ class Contrastive(LightningModule):
 
     def _chance(self, split: str, k: int) -> float:
         """How often a guess is among the first k, over all windows."""
-        parts = [(len(rows), len(segments)) for rows, segments in _by_subject(self.trainer.datamodule.windows[split])]
+        parts = [(len(rows), len(segments)) for rows, segments in _by_subject(self.data.windows[split])]
         return sum(n * min(1.0, k / n_segments) for n, n_segments in parts) / sum(n for n, _ in parts)
 
     def _ranks(self, split: str, window: Tensor, scores: Tensor) -> Tensor:
         """Of each window's segment, among those that its subject heard."""
-        windows, found = self.trainer.datamodule.windows[split], []
+        windows, found = self.data.windows[split], []
         for rows, segments in _by_subject(windows):
             seen = torch.isin(window, torch.from_numpy(rows))
             true = np.searchsorted(segments, windows.segment[window[seen].numpy()])

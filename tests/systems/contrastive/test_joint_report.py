@@ -10,7 +10,8 @@ from n2s.features import Ready
 from n2s.models import BrainEncoder
 from n2s.systems import Contrastive
 from n2s.systems.contrastive.result import RetrievalResult
-from n2s.systems.contrastive.write_test import WriteTest
+from n2s.training.results import WriteResults, saved
+from tests.run_folders import new_run
 from tests.tiny import TinyStudy
 
 
@@ -30,10 +31,8 @@ def test_each_study_has_its_scores(tmp_path, capsys):
     )
     encoder = BrainEncoder(data.n_subjects, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2)
     folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "config.yaml").write_text("{}")
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
-    trainer = Trainer(max_epochs=1, callbacks=[WriteTest(folder)], enable_model_summary=False, **options)
+    trainer = Trainer(max_epochs=1, callbacks=[WriteResults(new_run(folder))], enable_model_summary=False, **options)
     module = Contrastive(encoder)
     trainer.fit(module, data)
     validated = {name: value.item() for name, value in trainer.callback_metrics.items()}
@@ -49,14 +48,14 @@ def test_each_study_has_its_scores(tmp_path, capsys):
     assert both.shape == (6 + 20, 6 + 10)
     hits = []
     for name in studies:
-        result = RetrievalResult.load(folder / "test" / name)
+        result = RetrievalResult.load(saved(folder, "test", name))
         own = data.window_table("test").iloc[window.numpy()].reset_index(drop=True)
         rows = np.flatnonzero(own.study == name)
         columns = np.unique(own.segment[rows])
-        np.testing.assert_array_equal(result.scores, both.numpy()[np.ix_(rows, columns)])
+        np.testing.assert_array_equal(result.similarity, both.numpy()[np.ix_(rows, columns)])
         heard = result.windows.stimulus_start_s.to_numpy()
         np.testing.assert_allclose(result.candidates.start_s.to_numpy()[result.target], heard)
-        hits += [(result.scores >= result.scores[np.arange(len(heard)), result.target][:, None]).sum(1) <= 10]
+        hits += [(result.similarity >= result.similarity[np.arange(len(heard)), result.target][:, None]).sum(1) <= 10]
     logged = trainer.callback_metrics["test/top10"].item()
     np.testing.assert_allclose(logged, np.concatenate(hits).mean(), atol=1e-6)  # of each among its own candidates
     page = (folder / "report.html").read_text()

@@ -11,9 +11,10 @@ from scipy import stats
 from n2s.metrics.controls import holm, is_chance
 from n2s.metrics.intervals import cluster_share_interval
 from n2s.metrics.retrieval import ranks
+from n2s.metrics.score import ALL
+from n2s.report.table import print_shown
 from n2s.systems.contrastive.result import RetrievalResult
-from n2s.systems.contrastive.summary import correct, summarize
-from n2s.systems.contrastive.table import chance_sentence, control_notes, counts_line, print_table, ratio_text, verdict
+from n2s.systems.contrastive.words import chance_sentence, control_notes, counts_line, ratio_text, verdict
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +24,17 @@ def result():
 
 @pytest.fixture(scope="module")
 def summary(result):
-    return summarize(result, seed=0)
+    return result.facts()
+
+
+def printed(result, width=140) -> str:
+    text = io.StringIO()
+    print_shown(result.shown()[0], Console(file=text, width=width))
+    return text.getvalue()
 
 
 def test_the_numbers_are_those_of_a_loop_over_subjects(result, summary):
-    found = ranks(result.scores, result.target)
+    found = ranks(result.similarity, result.target)
     per_subject = [np.mean(found[result.subject == s] < 10) for s in np.unique(result.subject)]
     model = summary["model"]["top10"]
     assert model["mean"] == pytest.approx(np.mean(per_subject))
@@ -51,10 +58,10 @@ def test_the_numbers_are_those_of_a_loop_over_subjects(result, summary):
 
 def test_it_is_plain_json_and_the_seed_decides_ties(result, summary):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
-    assert summarize(result, seed=0) == summary
+    assert replace(result).facts() == summary
     alike = replace(result, no_brain=np.zeros_like(result.no_brain))
-    assert summarize(alike, seed=0) == summarize(alike, seed=0)
-    assert summarize(alike, seed=1)["no_brain"]["mrr"] != summarize(alike, seed=0)["no_brain"]["mrr"]
+    assert replace(alike).facts() == alike.facts()
+    assert replace(alike, seed=1).facts()["no_brain"]["mrr"] != alike.facts()["no_brain"]["mrr"]
 
 
 def test_a_row_that_is_the_same_for_all_has_no_interval_over_subjects():
@@ -62,7 +69,7 @@ def test_a_row_that_is_the_same_for_all_has_no_interval_over_subjects():
     timing = np.random.default_rng(0).integers(0, 4, (40, 40))  # many ties, which nobody may break for one subject
     result.no_brain = timing[result.target].astype(np.float32)
     result.ideal = 9.0 * (result.target[:, None] == np.arange(40))
-    summary = summarize(result, seed=0)
+    summary = result.facts()
     for row in ("no_brain", "ceiling"):
         assert "the same for all subjects" in summary[row]["interval"]
         for name in ("top1", "top10", "median_rank", "mrr"):
@@ -89,38 +96,37 @@ def different_parts(n_subjects=4, *, effect=0.0, seed=0):
 
 def test_who_listens_is_worth_nothing_among_what_the_person_heard():
     result = different_parts()
-    assert np.mean(ranks(result.scores, result.target) < 10) > 0.4  # among all 80, of which chance finds an eighth
-    summary = summarize(result, seed=0)
+    assert np.mean(ranks(result.similarity, result.target) < 10) > 0.4  # among all 80, of which chance finds an eighth
+    summary = result.facts()
     assert summary["candidates"] == {f"planted/s{i}": 20 for i in range(4)} and summary["own_candidates"]
     for k in (1, 5, 10):
         assert summary["chance"][f"top{k}"]["mean"] == pytest.approx(k / 20)
         assert is_chance(summary["model"][f"top{k}"]["mean"], 80, k / 20)
     for row in ("model", "subject_only", "no_brain", "shuffled"):
         assert is_chance(summary[row]["top10"]["mean"], 80, 0.5), row
-    assert verdict(summary, "model", 10) == "inside"
-    text = io.StringIO()
-    print_table(summary, Console(file=text, width=140))
-    printed = " ".join(text.getvalue().split())
-    assert "subject only" in printed and "20 a subject" in printed
-    able = summarize(different_parts(effect=4.0), seed=0)
+    assert verdict(result, "model", 10) == "inside"
+    text = " ".join(printed(result).split())
+    assert "subject only" in text and "20 a subject" in text
+    able = different_parts(effect=4.0)
     assert verdict(able, "model", 10) == "above" and verdict(able, "subject_only", 10) == "inside"
 
 
-def test_a_model_at_chance_is_not_told_to_reach_a_ceiling():
+def test_a_model_at_chance_reaches_no_ceiling():
     result = planted_result(noise=0.3, model_noise=1e6)
-    summary = summarize(result, seed=0)
-    assert summary["ceiling"]["top10"]["mean"] > 0.9 and verdict(summary, "model", 10) == "inside"
-    assert ratio_text(summary, 10) == "" and "ceiling" not in counts_line(summary)
-    assert "nothing says that it is ahead of chance" in chance_sentence(summary)
-    able = summarize(planted_result(), seed=0)
-    assert "it is ahead of chance" in chance_sentence(able) and " to " in ratio_text(able, 10)
+    assert result.facts()["ceiling"]["top10"]["mean"] > 0.9 and verdict(result, "model", 10) == "inside"
+    assert ratio_text(result, 10) == "" and "ceiling" not in counts_line(result)
+    assert "there is no evidence that it is above chance" in chance_sentence(result)
+    able = planted_result()
+    assert "it is above chance" in chance_sentence(able) and " to " in ratio_text(able, 10)
 
 
 def test_tests_are_corrected_for_all_that_are_shown():
-    one, two = summarize(planted_result(), seed=0), summarize(planted_result(noise=1e6, seed=1), seed=0)
+    results = planted_result(), planted_result(noise=1e6, seed=1)
+    one, two = (result.facts() for result in results)
     alone = {k: two["tests"]["model"][k]["p_corrected"] for k in ("top1", "top5", "top10")}
     assert one["n_tests"] == two["n_tests"] == 6
-    correct({"a": one, "b": two})
+    RetrievalResult.settle(dict(zip("ab", results, strict=True)))
+    one, two = (result.facts() for result in results)
     assert one["n_tests"] == two["n_tests"] == 12
     p = [test["p"] for each in (one, two) for row in each["tests"].values() for test in row.values()]
     told = [test["p_corrected"] for each in (one, two) for row in each["tests"].values() for test in row.values()]
@@ -131,20 +137,17 @@ def test_tests_are_corrected_for_all_that_are_shown():
 def test_a_control_that_leaves_its_own_bound_is_explained():
     result = planted_result()
     result.no_brain = (9.0 * (result.target[:, None] // 4 == np.arange(40) // 4)).astype(np.float32)
-    summary = summarize(result, seed=0)
-    assert verdict(summary, "no_brain", 10) == "above"
-    (note,) = control_notes(summary)
+    assert verdict(result, "no_brain", 10) == "above"
+    (note,) = control_notes(result)
     assert "no brain is above chance" in note and "must beat it" in note
 
 
 def test_too_few_windows_tell_nothing():
     result = planted_result(n_subjects=1, n_per_story=1, stories=("kites",), with_ideal=False)
-    summary = summarize(result, seed=0)
+    summary = result.facts()
     assert summary["shuffled"] is None and summary["tests"]["model"]["top1"]["p"] is None
-    assert "too few independent windows" in chance_sentence(summary)
-    text = io.StringIO()
-    print_table(summary, Console(file=text, width=140))
-    assert "not known" in text.getvalue()
+    assert "too few independent windows" in chance_sentence(result)
+    assert "no ceiling is known" in " ".join(printed(result).split())
 
 
 def test_the_planted_signal_is_found_below_its_ceiling_and_above_its_controls(summary):
@@ -158,14 +161,14 @@ def test_the_planted_signal_is_found_below_its_ceiling_and_above_its_controls(su
 def test_noise_only_is_at_chance_and_so_is_a_baseline_of_equal_durations():
     result = planted_result(noise=1e6)
     result.no_brain[:] = 3.0  # every segment lasts 3 s
-    summary = summarize(result, seed=0)
+    summary = result.facts()
     for row in ("model", "shuffled", "no_brain", "ceiling"):
         for k in (1, 5, 10):
             assert is_chance(summary[row][f"top{k}"]["mean"], 160, k / 40), (row, k)
 
 
 def test_one_subject_gets_the_wilson_interval_and_it_is_named():
-    summary = summarize(planted_result(n_subjects=1, with_ideal=False), seed=0)
+    summary = planted_result(n_subjects=1, with_ideal=False).facts()
     model = summary["model"]
     assert "Wilson" in model["interval"]
     own = model["top5"]["per_subject"]["planted/s0"]
@@ -177,14 +180,28 @@ def test_one_subject_gets_the_wilson_interval_and_it_is_named():
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_the_table_prints_every_row_and_the_counts(summary, width):
-    text = io.StringIO()
-    print_table(summary, Console(file=text, width=width))
-    printed = text.getvalue()
+def test_the_table_prints_every_row_and_the_counts(result, summary, width):
+    text = printed(result, width)
     for label in ("model", "shuffled brain", "no brain", "chance", "ceiling"):
-        assert label in printed
+        assert label in text
     for score in ("top1", "top5", "top10"):
-        assert f"{100 * summary['model'][score]['mean']:.1f}" in printed
-    assert f"{100 * summary['model']['top1']['low']:.1f}–" in printed
-    assert "40 candidates, 160 windows, 4 subjects" in printed
-    assert max(len(line) for line in printed.splitlines()) <= width
+        assert f"{100 * summary['model'][score]['mean']:.1f}" in text
+    assert f"({100 * summary['model']['top1']['low']:.1f} to" in text
+    assert "40 candidates, 160 windows, 4 subjects" in text
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+def test_metrics_json_holds_the_scores_twice_with_the_same_numbers(result, summary):
+    for name, rows in result.scores().plain().items():
+        for row, by_subject in rows.items():
+            old = summary[row][name]
+            assert by_subject[ALL] == {
+                "mean": old["mean"],
+                "low": old["low"],
+                "high": old["high"],
+                "kind": old["interval"],
+            }
+            for subject, own in old["per_subject"].items():
+                assert {key: by_subject[subject][key] for key in ("mean", "low", "high")} == {
+                    "mean": own["value"], "low": own["low"], "high": own["high"],
+                }  # fmt: skip

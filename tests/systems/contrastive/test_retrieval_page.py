@@ -1,46 +1,56 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import mne
 import numpy as np
 import pytest
-from planted import planted_result, planted_run, write_tones
+from planted import planted_result, planted_run, with_attention, write_tones
 
 from n2s.commands.report import report
 from n2s.errors import UserError
-from n2s.report import write_report
-from n2s.systems.contrastive.summary import summarize
+from n2s.training.results import write_reports
 
 SECTIONS = [
     "Summary",
     "Accuracy by subject",
     "Accuracy by rank",
-    "Learning curves",
-    "Throughput",
     "Spatial attention",
     "Similarity of brain and speech",
     "Segments as spectrograms",
     "Segments to listen to",
+    "Learning curves",
+    "Throughput",
     "Configuration and origin",
 ]
 
 
 @pytest.fixture(scope="module")
-def tested(tmp_path_factory):
+def result(tmp_path_factory):
     audio = write_tones(tmp_path_factory.mktemp("audio"), ("kites", "harbour"))
-    return planted_run(tmp_path_factory.mktemp("runs") / "meg_contrastive" / "first", planted_result(audio=audio))
+    return with_attention(planted_result(audio=audio))
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory, result):
+    return planted_run(tmp_path_factory.mktemp("runs") / "meg_contrastive" / "first", test=result)
 
 
 @pytest.fixture(scope="module")
 def page(tested):
-    return write_report(tested).read_text()
+    return written(tested)
 
 
 @pytest.fixture
 def run_dir(tested, tmp_path):
     return shutil.copytree(tested, tmp_path / "run")
+
+
+def written(run_dir) -> str:
+    (page,) = write_reports(run_dir)
+    return page.read_text()
 
 
 def headings(page: str) -> list[str]:
@@ -87,37 +97,39 @@ def test_texts_are_escaped(page):
     assert "9f8e19" in page
 
 
-def test_the_command_writes_it_again_and_tells_what_is_missing(run_dir, capsys):
-    for name in ("metrics.csv", "run.json", "test/attention.npz"):
-        (run_dir / name).unlink()
+def test_the_command_writes_it_again_and_says_what_is_missing(run_dir, capsys):
+    (run_dir / "metrics.csv").unlink()
     (run_dir / "report.html").unlink(missing_ok=True)
+    scores = (run_dir / "metrics.json").read_text()
     report(run_dir)
     assert str(run_dir / "report.html") in capsys.readouterr().out
     page = (run_dir / "report.html").read_text()
     assert headings(page) == SECTIONS
-    for name in ("metrics.csv", "run.json", "test/attention.npz"):
-        assert re.search(f"Left out: the run has no {name}", page)
+    assert page.count("Left out: the run has no metrics.csv") == 2
+    assert (run_dir / "metrics.json").read_text() == scores
 
 
-def test_two_test_sets_are_named_and_noise_is_said_to_be_inside_chance(run_dir):
-    other = planted_result(n_subjects=1, with_ideal=False, noise=1e6, seed=5)
-    other.save(run_dir / "test" / "unseen")
-    summaries = json.loads((run_dir / "metrics.json").read_text())
-    summaries["unseen"] = summarize(other, seed=0, n_permutations=5)
-    (run_dir / "metrics.json").write_text(json.dumps(summaries))
-    page = write_report(run_dir).read_text()
+def test_two_test_sets_are_named_and_noise_is_inside_chance(result, tmp_path):
+    other = replace(planted_result(n_subjects=1, with_ideal=False, noise=1e6, seed=5), n_permutations=5)
+    run_dir = planted_run(tmp_path / "run", test=result, unseen=other)
+    page = written(run_dir)
     found = headings(page)
-    assert found[:2] == ["Summary: test", "Summary: unseen"]
-    assert len(found) == 6 + 5 + 4  # the other set has no sounds
+    assert found[0] == "Summary: test" and found[7] == "Summary: unseen"
+    assert len(found) == 7 + 5 + 3  # the other set has no sounds and no attention
     assert "no ceiling is known" in page
-    assert page.index("is outside the") < page.index("is inside the")
+    assert page.index("is outside the range") < page.index("is inside the range")
+    assert "corrected for 12 tests on this page" in page  # two rows, three accuracies, two sets
 
 
-def test_sounds_that_are_alike_are_told_below_the_scores(run_dir):
-    summaries = json.loads((run_dir / "metrics.json").read_text())
-    summaries["test"]["sounds"] = ["LEAK? 'a' <one> & 'b'"]
-    (run_dir / "metrics.json").write_text(json.dumps(summaries))
-    assert "LEAK? &#x27;a&#x27; &lt;one&gt; &amp; &#x27;b&#x27;" in write_report(run_dir).read_text()
+def test_notes_are_below_the_scores(result, tmp_path):
+    line = np.linspace(0, 1, 306)[:, None].repeat(2, 1)
+    noted = replace(
+        result, sounds=["LEAK? 'a' <one> & 'b'"], gaps=["a gap"], scaled_by=["itself"], sensor_positions=line
+    )
+    page = written(planted_run(tmp_path / "run", test=noted))
+    assert "LEAK? &#x27;a&#x27; &lt;one&gt; &amp; &#x27;b&#x27;" in page
+    assert "a gap" in page and "brain scaled by: itself" in page and "no map of the spatial attention" in page
+    assert "Spatial attention" not in headings(page)
 
 
 def test_a_failed_report_leaves_the_old_one(run_dir, monkeypatch):
@@ -129,35 +141,36 @@ def test_a_failed_report_leaves_the_old_one(run_dir, monkeypatch):
 
     monkeypatch.setattr(mne.Report, "save", full_disk)
     with pytest.raises(OSError, match="No space"):
-        write_report(run_dir)
+        write_reports(run_dir)
     assert (run_dir / "report.html").read_text() == "old"
     assert not list(run_dir.glob(".*part"))
 
 
 @pytest.mark.parametrize(
-    ("lost", "told"),
+    ("lost", "message"),
     [
         ("", "no such folder"),
-        ("config.yaml", "no run folder"),
-        ("metrics.json", "not tested yet"),
-        ("test/test.npz", r"no test\.npz"),
+        ("run.json", "no run folder"),
+        ("test/test/arrays.npz", r"no arrays\.npz"),
+        ("test/test/windows.parquet", "cannot be read"),
     ],
 )
-def test_what_is_no_tested_run_is_refused(run_dir, lost, told):
+def test_what_is_no_tested_run_is_refused(run_dir, lost, message):
     if lost:
         (run_dir / lost).unlink()
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         report(run_dir if lost else run_dir / "nowhere")
 
 
 def test_damaged_scores_are_refused(run_dir):
+    record = (run_dir / "run.json").read_text()
     (run_dir / "run.json").write_text("{")
-    with pytest.raises(UserError, match=r"run\.json: not JSON"):
-        write_report(run_dir)
-    (run_dir / "metrics.json").write_text("{")
-    with pytest.raises(UserError, match="not JSON"):
-        write_report(run_dir)
-    np.savez(run_dir / "test" / "test.npz", scores=np.zeros(3))
-    (run_dir / "metrics.json").write_text('{"test": {"seed": 0}}')
+    with pytest.raises(UserError, match="not valid JSON"):
+        write_reports(run_dir)
+    (run_dir / "run.json").write_text(record.replace('"results"', '"no_results"'))
+    with pytest.raises(UserError, match="no results yet"):
+        write_reports(run_dir)
+    (run_dir / "run.json").write_text(record)
+    np.savez(run_dir / "test" / "test" / "arrays.npz", similarity=np.zeros(3))
     with pytest.raises(UserError, match="cannot be read"):
-        write_report(run_dir)
+        write_reports(run_dir)

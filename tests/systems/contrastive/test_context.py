@@ -1,5 +1,7 @@
 """Scores of several windows together: against loops, on noise, and where a sentence says what a window cannot."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
@@ -8,7 +10,6 @@ from n2s.metrics.controls import is_chance
 from n2s.metrics.retrieval import ranks
 from n2s.systems.contrastive.context import over_listeners, sentence_pooled, with_sentences
 from n2s.systems.contrastive.result import RetrievalResult
-from n2s.systems.contrastive.summary import summarize
 
 N_SENTENCES, N_WORDS, N_SUBJECTS = 12, 5, 3
 SENTENCE = np.repeat(np.arange(N_SENTENCES), N_WORDS)  # of each candidate
@@ -85,7 +86,7 @@ def test_evidence_of_noise_does_not_grow_with_the_number_of_candidates():
 def test_a_sentence_helps_its_windows_and_keeps_its_controls():
     single = heard(1.0)
     pooled = with_sentences(single, groups(single), SENTENCE)
-    before, after = summarize(single, seed=0, n_permutations=50), summarize(pooled, seed=0, n_permutations=50)
+    before, after = (replace(one, n_permutations=50).facts() for one in (single, pooled))
     assert after["model"]["top1"]["mean"] > before["model"]["top1"]["mean"] + 0.1
     chance = before["chance"]["top1"]["mean"]
     assert after["shuffled"]["top1"]["mean"] < 2 * chance  # another sentence's windows: no better than a guess
@@ -93,7 +94,9 @@ def test_a_sentence_helps_its_windows_and_keeps_its_controls():
     assert after["ceiling"] is None
     for p in range(3):  # nobody takes the place of a window of the same sentence
         assert (
-            np.mean(ranks(pooled.scores[np.random.default_rng(p).permutation(len(single.target))], single.target) < 1)
+            np.mean(
+                ranks(pooled.similarity[np.random.default_rng(p).permutation(len(single.target))], single.target) < 1
+            )
             < 0.2
         )
 
@@ -101,21 +104,21 @@ def test_a_sentence_helps_its_windows_and_keeps_its_controls():
 def test_noise_stays_at_chance():
     single = heard(0.0, seed=3)
     pooled = with_sentences(single, groups(single), SENTENCE)
-    n, k = pooled.scores.shape
-    assert is_chance(np.mean(ranks(pooled.scores, pooled.target) < 10), n, 10 / k)
+    n, k = pooled.similarity.shape
+    assert is_chance(np.mean(ranks(pooled.similarity, pooled.target) < 10), n, 10 / k)
 
 
 def test_listeners_averaged_is_the_mean_estimate():
     rng = np.random.default_rng(0)
     single = heard(1.0)
     estimate, candidate = rng.standard_normal((len(single.target), 8)), rng.standard_normal((len(SENTENCE), 8))
-    single.scores = (estimate @ candidate.T).astype(np.float32)
+    single.similarity = (estimate @ candidate.T).astype(np.float32)
     averaged = over_listeners(single)
     mean = np.stack([estimate[single.target == segment].mean(0) for segment in range(len(SENTENCE))])
-    np.testing.assert_allclose(averaged.scores, mean @ candidate.T, atol=1e-5)
+    np.testing.assert_allclose(averaged.similarity, mean @ candidate.T, atol=1e-5)
     assert averaged.subject.tolist() == ["sim/all"] * len(SENTENCE)
     assert averaged.target.tolist() == list(range(len(SENTENCE)))
-    assert summarize(averaged, seed=0, n_permutations=20)["n_windows"] == len(SENTENCE)
+    assert averaged.facts()["n_windows"] == len(SENTENCE)
 
 
 def test_who_heard_a_segment_tells_nothing_of_it_where_listeners_are_averaged():
@@ -124,20 +127,20 @@ def test_who_heard_a_segment_tells_nothing_of_it_where_listeners_are_averaged():
     number = np.unique(single.subject, return_inverse=True)[1]
     sets = np.arange(len(SENTENCE)) // 20 != np.arange(N_SUBJECTS)[:, None]
     kept = sets[number, single.target]
-    prefer = single.scores[kept] + 6.0 * sets[number[kept]]
+    prefer = single.similarity[kept] + 6.0 * sets[number[kept]]
     parts = RetrievalResult(
         prefer, single.target[kept], single.subject[kept], single.windows[kept], single.candidates,
         np.zeros_like(prefer), candidate_sets=sets, candidate_set=number[kept],
     )  # fmt: skip
     averaged = over_listeners(parts)
     assert averaged.n_candidates.tolist() == [20] * 60  # each was heard by two, who share that third
-    assert np.mean(ranks(averaged.scores, averaged.target) < 10) > 0.4  # among all 60: the leak
-    assert is_chance(np.mean(ranks(averaged.scores, averaged.target, averaged.allowed) < 10), 60, 0.5)
+    assert np.mean(ranks(averaged.similarity, averaged.target) < 10) > 0.4  # among all 60: the leak
+    assert is_chance(np.mean(ranks(averaged.similarity, averaged.target, averaged.allowed) < 10), 60, 0.5)
 
 
 def test_the_ideal_observer_of_many_listeners_adds_what_each_says():
     single = heard(1.0)
-    single.ideal = single.scores.copy()
+    single.ideal = single.similarity.copy()
     averaged = over_listeners(single)
     total = np.stack([single.ideal[single.target == segment].sum(0) for segment in range(len(SENTENCE))])
     np.testing.assert_allclose(averaged.ideal, total, rtol=1e-5, atol=1e-6)
@@ -149,4 +152,4 @@ def test_saved_with_its_groups(tmp_path):
     pooled.save(tmp_path / "test, sentence context")
     again = RetrievalResult.load(tmp_path / "test, sentence context")
     np.testing.assert_array_equal(again.group, SENTENCE[single.target])
-    assert summarize(again, seed=1, n_permutations=5) == summarize(pooled, seed=1, n_permutations=5)
+    assert again.facts() == pooled.facts()

@@ -1,0 +1,182 @@
+"""A retrieval test in sentences: what was ranked, the headline score, its controls, and whether it is above chance."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from n2s.metrics.score import Score
+from n2s.systems.contrastive.figures import span_map
+from n2s.systems.contrastive.summary import ROWS, TESTED, TOP
+
+if TYPE_CHECKING:
+    from n2s.systems.contrastive.result import RetrievalResult
+
+COLUMNS = (*(f"top{k}" for k in TOP), "median_rank")  # scores of the table
+CLAIM = 0.001  # a corrected p below it is reported as outside chance
+CONTROLS = {
+    "chance": "Chance in top-10 is",
+    "shuffled": "the same model with brain and speech exchanged scores",
+    "no_brain": "timing and duration without a brain score",
+    "subject_only": "who listens, without a brain, scores",
+}
+REASONS = {
+    "no_brain": {
+        "above": "timing predicts in part what was heard (a word's length, the place in the story): a decoder must beat it",
+        "below": "what timing predicts on training stories is misleading on these",
+    },
+    "subject_only": {
+        "above": "who listens predicts in part what was heard: a decoder must beat it",
+        "below": "what a person heard in training is unlike what the same person heard here",
+    },
+}
+
+
+def headline(result: "RetrievalResult") -> list[str]:
+    """The sentences above the table."""
+    top10, top1 = (result.scores().get(name, "model") for name in ("top10", "top1"))
+    no_more = ", which is no more than chance" if verdict(result, "model", 10) == "inside" else ""
+    return [
+        what(result),
+        candidates_sentence(result),
+        f"The segment that was heard was among the first 10 in {_percent(top10)} of windows and the very first in "
+        f"{_percent(top1)} ({top10.kind}){no_more}.",
+        controls(result),
+        chance_sentence(result),
+    ]
+
+
+def notes(result: "RetrievalResult") -> list[str]:
+    """The sentences below the table."""
+    lines = [counts_line(result), *control_notes(result), tests_line(result)]
+    if result.scaled_by:
+        lines.append(f"brain scaled by: {', '.join(result.scaled_by)}")
+    if result.attention is not None and not span_map(result.sensor_positions):
+        lines.append("no map of the spatial attention: the sensors have fewer than four places, or all lie on a line")
+    return lines + result.gaps + result.sounds
+
+
+def counts(result: "RetrievalResult") -> dict[str, int]:
+    """How many candidates, windows and subjects."""
+    return {
+        "n_candidates": len(result.candidates),
+        "n_windows": len(result.windows),
+        "n_subjects": len(result.summary.subjects),
+    }
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """``1 subject``, ``2 subjects``."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def what(result: "RetrievalResult") -> str:
+    """Which windows and candidates were compared."""
+    seconds, n = result.candidates.duration_s, counts(result)
+    lengths = f"{seconds.min():.1f} s" if np.ptp(seconds) < 0.05 else f"{seconds.min():.1f} to {seconds.max():.1f} s"
+    studies = ", ".join(sorted(set(result.windows.study)))
+    n_stories = result.candidates.story.nunique()
+    return (
+        f"For each of {n['n_windows']} brain windows of {count(n['n_subjects'], 'subject')} ({studies}), the model ranked "
+        f"{n['n_candidates']} unique segments of {lengths} from "
+        f"{count(n_stories, 'held-out story', 'held-out stories')} by how well they match."
+    )
+
+
+def candidates_sentence(result: "RetrievalResult") -> str:
+    """Which candidates a window is ranked among."""
+    if result.candidate_sets is None:
+        return "All subjects heard the same segments, and each window is ranked among all of them."
+    numbers = result.summary.candidates.values()
+    range_ = f"{min(numbers)} to {max(numbers)}" if min(numbers) != max(numbers) else str(max(numbers))
+    return (
+        "Subjects heard different segments. The candidates of a window are the test segments that its own subject heard, "
+        f"in any recording: {range_} a subject."
+    )
+
+
+def controls(result: "RetrievalResult") -> str:
+    """What the controls score in top-10. The ratio to the ceiling is given only for a model that is above chance."""
+    scores = result.scores()
+    found = {row: scores.get("top10", row) for row in ROWS}
+    parts = [f"{text} {100 * found[row].mean:.1f}%" for row, text in CONTROLS.items() if found[row]]
+    if found["ceiling"] is None:
+        return "; ".join([*parts, "no ceiling is known for these scores."])
+    text = "; ".join([*parts, f"the ideal observer of these data scores {100 * found['ceiling'].mean:.1f}%."])
+    reached = ratio_text(result, 10)
+    return f"{text} The model reaches {reached} of the ideal observer, on average over subjects." if reached else text
+
+
+def verdict(result: "RetrievalResult", row: str, k: int) -> str:
+    """``above``, ``below`` or ``inside`` chance, corrected for all tests shown; ``unknown`` with too few windows."""
+    test = result.tests[row][f"top{k}"]
+    if test.p is None:
+        return "unknown"
+    if test.p_corrected >= CLAIM:
+        return "inside"
+    own, chance = (result.scores().get(f"top{k}", name).mean for name in (row, "chance"))
+    return "above" if own > chance else "below"
+
+
+def chance_sentence(result: "RetrievalResult", k: int = 10) -> str:
+    """Whether the model does better than chance."""
+    found, test = verdict(result, "model", k), result.tests["model"][f"top{k}"]
+    if found == "unknown":
+        return "There are too few independent windows to decide whether the model is above chance."
+    if found == "inside":
+        inside = test.low <= result.scores().get(f"top{k}", "model").mean <= test.high
+        where, claim = "inside" if inside else "at the edge of", "there is no evidence that it is above chance"
+    else:
+        where = "outside"
+        claim = {"above": "it is above chance", "below": "it is below chance, which points to an error"}[found]
+    return (
+        f"The model's score is {where} the range of chance, {100 * test.low:.1f} to {100 * test.high:.1f}% (99.9%, for "
+        f"windows that overlap and share stimuli as these do): {claim} (p = {test.p_corrected:.2g}, corrected for "
+        f"{count(result.n_tests, 'test')} on this page)."
+    )
+
+
+def ratio_text(result: "RetrievalResult", k: int) -> str:
+    """Model / ceiling with its interval; empty without a ceiling, and for a model that is not above chance."""
+    ratio = result.summary.ratio.get(f"top{k}")
+    if ratio is None or verdict(result, "model", k) != "above":
+        return ""
+    mean, low, high, _ = next(iter(ratio.values()))
+    if mean is None:
+        return ""
+    return f"{mean:.2f}" if low is None else f"{mean:.2f} ({low:.2f} to {high:.2f})"
+
+
+def counts_line(result: "RetrievalResult") -> str:
+    """Candidates, windows and subjects, and the ratio to the ceiling where there is one and the model is above chance."""
+    line = ", ".join(count(n, name[2:-1]) for name, n in counts(result).items())
+    ratios = [f"{text} in top-{k}" for k in (1, 10) if (text := ratio_text(result, k))]
+    return line + (f"; model / ceiling: {', '.join(ratios)}" if ratios else "")
+
+
+def control_notes(result: "RetrievalResult") -> list[str]:
+    """Controls that differ from chance, and why they may; and why there is no ceiling."""
+    lines = []
+    for row in TESTED[1:]:
+        verdicts = {k: verdict(result, row, k) for k in TOP} if row in result.tests else {}
+        k = next((k for k, found in verdicts.items() if found in ("above", "below")), None)
+        if k is not None:
+            share = 100 * result.scores().get(f"top{k}", row).mean
+            found = verdicts[k]
+            lines.append(f"{ROWS[row].label} is {found} chance in top-{k} ({share:.1f}%): {REASONS[row][found]}")
+    return lines + ([f"no ceiling: {result.no_ceiling}"] if result.no_ceiling else [])
+
+
+def tests_line(result: "RetrievalResult") -> str:
+    """How many intervals and tests are shown."""
+    shown = [result.scores().get(name, row) for name in COLUMNS for row in ROWS]
+    n = sum(score is not None and score.low is not None for score in shown)
+    return (
+        f"the table has {count(n, 'interval')}, each for itself at 95% (chance: 99.9%); "
+        f"{count(result.n_tests, 'comparison')} with chance, with p-values corrected for that number (Holm)"
+    )
+
+
+def _percent(score: Score) -> str:
+    if score.low is None:
+        return f"{100 * score.mean:.1f}%"
+    return f"{100 * score.mean:.1f}% ({100 * score.low:.1f} to {100 * score.high:.1f}%)"
