@@ -1,4 +1,4 @@
-"""What `n2s studies` says of a public data set, and where it lies."""
+"""The description of a public data set for `n2s studies`, and its source."""
 
 from dataclasses import dataclass, field
 
@@ -26,12 +26,12 @@ class HuggingFace:
 
 @dataclass(frozen=True)
 class PlainFile:
-    """One file behind an address. ``checksum`` is ``md5:...`` or ``sha256:...``, empty where none is published."""
+    """One file behind an address. ``checksum`` is ``md5:...`` or ``sha256:...``, empty if none is published."""
 
     url: str
     path: str  # under the data set's root
     checksum: str = ""
-    size: int = 0  # bytes, 0 where it is not published
+    size: int = 0  # bytes, 0 if not published
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Card:
     Parameters
     ----------
     title
-        What it is called beside its short name, such as "MEG-MASC".
+        Its name beside its short name, such as "MEG-MASC".
     modality
         "MEG" or "EEG", with the device.
     language
@@ -65,7 +65,7 @@ class Card:
     licence
         As published.
     source
-        Where it lies.
+        Where to get it.
     citation
         Authors (year), journal, DOI.
     layout
@@ -73,7 +73,7 @@ class Card:
     left_out
         Subject or recording -> why the literature, and so the reader, leaves it out.
     notes
-        What one should know before using it (clocks, traps).
+        What users should know before using it (clocks, traps).
     """
 
     title: str

@@ -24,7 +24,7 @@ _DEFAULTS = {"text": "", "sequence": "", "language": "", "condition": "listen", 
 
 
 def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: float | None = None) -> pd.DataFrame:
-    """Make a valid events table, sorted by onset, or say plainly what is wrong with it.
+    """Make a valid events table, sorted by onset, or raise an error that explains what is wrong.
 
     Parameters
     ----------
@@ -32,15 +32,15 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
         One dict an event, or a table; ``text``, ``sequence``, ``language``, ``condition`` and ``speaker`` may be
         left out.
     where
-        Named in errors: the file or recording that the events are of.
+        The file or recording of the events, for error messages.
     duration_s
         Length of the recording: events that reach outside it are an error.
 
     Raises
     ------
     UserError
-        A column is missing or unknown, a value is of no known kind, a time is negative or not finite, or an event
-        lies outside the recording.
+        A column is missing or unknown, a value is of an unknown kind, a time is negative or not finite, or an event
+        is outside the recording.
     """
     table = pd.DataFrame(rows)
     if table.empty:

@@ -1,4 +1,4 @@
-"""What an fMRI data set must tell n2s: its runs, their volumes, and which clip of sound belongs to which time."""
+"""The port of an fMRI data set: its runs, their volumes, and which clip of sound was played when."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from n2s.errors import UserError, nearest
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
-#: Columns of `FMRIStudy.clips`, and what an optional one holds where a study does not give it.
+#: Columns of `FMRIStudy.clips`, and the default of the optional ones.
 CLIP_COLUMNS = ("stimulus", "start_s", "duration_s", "time_s")
 OPTIONAL = {"group": None, "split": "train", "repeat": 0, "label": ""}
 
@@ -29,7 +29,7 @@ class Bold:
     places: np.ndarray | None = None
 
     def voxels(self, roi: str | None, where: str) -> np.ndarray:
-        """(voxel,) bool of a region, of all voxels without one; a UserError where no region has that name."""
+        """(voxel,) bool of a region, or of all voxels without one; a UserError if no region has that name."""
         if roi is None:
             return np.ones(self.data.shape[1], bool)
         if roi not in self.rois:
@@ -50,7 +50,7 @@ class FMRIStudy(Study):
         """The clips that were heard, one row each, without reading the volumes.
 
         Columns: ``stimulus`` (audio id), ``start_s`` and ``duration_s`` (in that audio), ``time_s`` (when the clip
-        began on the run's clock; before the first row: negative); and optionally ``group`` (what must not stand in two
+        began on the run's clock; before the first row: negative); and optionally ``group`` (it must not be in two
         splits; by default the stimulus), ``split`` (train, val, test; ``prompt``: kept out of all three), ``repeat``
         (which presentation) and ``label`` (a semantic class).
         """
@@ -70,7 +70,7 @@ def clip_table(clips: pd.DataFrame, *, where: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        A column is missing, a clip has no length or starts before its audio, or a group stands in two splits.
+        A column is missing, a clip has no length or starts before its audio, or a group is in two splits.
     """
     missing = [name for name in CLIP_COLUMNS if name not in clips]
     if missing:

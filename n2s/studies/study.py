@@ -1,4 +1,4 @@
-"""What a data set must tell n2s: its recordings, their events, their audio. Nothing else knows file names."""
+"""The port of a data set: its recordings, their events, their audio. Only studies know file names."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -61,7 +61,7 @@ class Stimulus:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the audio file's bytes (of the ready array where there is no audio): what caches are keyed by."""
+        """Hash of the audio file's bytes (of the ready array if there is no audio); it is part of cache keys."""
         if self.audio is not None:
             with open(self.audio, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
@@ -74,15 +74,15 @@ class Study(ABC):
     name: str
     root: Path
 
-    #: Official split, if the data set has one: story or sequence id -> "train" | "val" | "test". It wins over others.
+    #: Official split, if the data set has one: story or sequence id -> "train" | "val" | "test". It overrides all others.
     split: dict[str, str] | None = None
 
-    #: What says the same, beside stories of one id and sentences of the same words: the id of a story, a stimulus or a
-    #: sentence -> the name of its content. Translations of a story have one name, and so have translations of a sentence.
-    #: Names are shared by all studies that are read together. None: nothing is said; {}: nothing else is the same.
+    #: Equal content, beside stories with one id and sentences with the same words: the id of a story, a stimulus or a
+    #: sentence -> the name of its content. Translations of a story share one name, and so do translations of a sentence.
+    #: All studies that are read together share these names. None: not declared; {}: nothing else is equal.
     content: dict[str, str] | None = None
 
-    #: What a public data set is, for `n2s studies`.
+    #: The description of a public data set, for `n2s studies`.
     card: Card | None = None
 
     #: Counts that the complete real data must have, such as ``{"subjects": 27, "recordings": 196}``.
@@ -98,22 +98,22 @@ class Study(ABC):
 
     @abstractmethod
     def events(self, recording: Recording) -> pd.DataFrame:
-        """Its events, as `n2s.studies.events.events_table` makes them."""
+        """Its events: see `n2s.studies.events.events_table`."""
 
     @abstractmethod
     def sources(self, recording: Recording) -> list[Path]:
-        """The files that `load` and `events` read: their size and time of change tell whether a cache is stale."""
+        """The files that `load` and `events` read. A cache is stale if their size or modification time changes."""
 
     def settings(self) -> dict:
-        """What, beside those files, changes what `load` and `events` give, as plain JSON types: part of a cache's key."""
+        """Everything beside those files that changes the results of `load` and `events`, as plain JSON types: part of cache keys."""
         return {}
 
     def audio(self, stimulus: str) -> Path | None:
-        """The audio file of a stimulus; None where the study brings features instead."""
+        """The audio file of a stimulus; None if the study provides features instead."""
         return None
 
     def features(self, stimulus: str) -> Frames | None:
-        """Ready-made features of a stimulus, where the study brings them."""
+        """Ready-made features of a stimulus, if the study provides them."""
         return None
 
     def ideal_scores(
@@ -125,7 +125,7 @@ class Study(ABC):
         offset_s: float,
         duration_s: float,
     ) -> np.ndarray | None:
-        """Scores (n, k) of the best possible decoder, where the generator of the data is known; else None.
+        """Scores (n, k) of the best possible decoder if the generator of the data is known; else None.
 
         Parameters
         ----------
@@ -137,6 +137,6 @@ class Study(ABC):
         candidates
             (k) Stimulus id and start (s in it) of each candidate, whose audio is known for ``duration_s``.
         offset_s, duration_s
-            What of a window the decoder sees, s.
+            The part of a window that the decoder sees, s.
         """
         return None

@@ -34,39 +34,39 @@ class BIDSStudy(Study):
     MEG: FIF (split files and MaxShield too), CTF, KIT with its markers. EEG: BrainVision, EDF, BDF, EEGLAB. CTF and
     KIT reference channels stay in the recording, as type ``ref_meg``: pick sensors with ``ref_meg=False``.
 
-    The rows of ``*_events.tsv`` are either of our kinds (sound, story, sentence, word, phone, in ``trial_type``), or
-    say no more than which stimulus starts when (``stim_file``); then words and phones come from TextGrids. See
-    `n2s.studies.readers.event_columns.complete` and `n2s.studies.readers.sentences.with_sentences` for what is filled in, and how.
+    The rows of ``*_events.tsv`` either have our kinds (sound, story, sentence, word, phone, in ``trial_type``), or only
+    name the stimulus that starts (``stim_file``); then words and phones come from TextGrids. See
+    `n2s.studies.readers.event_columns.complete` and `n2s.studies.readers.sentences.with_sentences` for the values that are filled in.
 
     Parameters
     ----------
     root
-        The BIDS folder. A relative one that is not here is looked for in the folder that ``N2S_DATA`` names.
+        The BIDS folder. A relative path that does not exist here is searched in the folder ``N2S_DATA``.
     name
-        What the study is called; by default the folder's name.
+        The name of the study; by default the folder's name.
     datatype
         "meg" or "eeg".
     task, subjects, sessions, runs, acquisition, processing
-        Keep only these, each a list of labels as in the file names (``01`` or ``sub-01``; 1 will do). By default all
-        but empty rooms.
+        Keep only these, each a list of labels as in the file names (``01``, ``sub-01`` or 1). By default all
+        except empty-room recordings.
     stimuli
         Folder of the audio (wav, flac, ogg, mp3), relative to ``root``.
     features
-        Folder of ready features in place of audio, relative to ``root``: ``<stimulus>.npy`` and ``<stimulus>.json``,
+        Folder of ready features instead of audio, relative to ``root``: ``<stimulus>.npy`` and ``<stimulus>.json``,
         see `n2s.studies.readers.arrays.read_frames`.
     alignments
-        Folder of ``<stimulus>.TextGrid``, relative to ``root``, for every stimulus. By default those that lie beside
+        Folder of ``<stimulus>.TextGrid``, relative to ``root``, for every stimulus. By default those beside
         the audio.
     columns
-        Which column of events.tsv holds what.
+        The columns of events.tsv to read.
     word_tier, phone_tier, sentence_tier
         Names of the TextGrids' tiers, if they are not the usual ones.
     sentence_pause_s
-        Where nothing marks sentences, a pause as long as this does.
+        If nothing marks sentences, a pause of this length ends one.
     language
         BCP 47 tag of events that have none in the table.
     content
-        What says the same, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
+        Stories or stimuli with equal content, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
     default_condition
         Condition of events that have none: listen, overt, silent, imagined or rest.
     montage
@@ -75,7 +75,7 @@ class BIDSStudy(Study):
     Raises
     ------
     UserError
-        No such folder, no recording that fits, an unknown subject, two recordings with one name.
+        The folder does not exist, no recording matches, a subject is unknown, or two recordings have one name.
     """
 
     def __init__(
@@ -137,17 +137,17 @@ class BIDSStudy(Study):
     def load(self, recording: Recording) -> mne.io.BaseRaw:
         """Open a recording without reading its samples, with its annotations.
 
-        Bad channels are those of channels.tsv. EEG sensors have positions from electrodes.tsv, or else from
-        ``montage``; without either a warning says so.
+        Bad channels come from channels.tsv. EEG sensors have positions from electrodes.tsv, or else from
+        ``montage``; without either there is a warning.
         """
         path = self._path(recording)
         try:
             raw = mne_bids.read_raw_bids(path, verbose="ERROR")
             _add_what_bids_drops(raw, path)
-        except Exception as error:  # MNE's readers raise whatever a damaged or misnamed file makes them meet
+        except Exception as error:  # MNE's readers may raise any exception for a damaged or misnamed file
             raise UserError(
                 f"{path.fpath}: MNE cannot read it with its BIDS side files ({type(error).__name__}: {error}). "
-                f"Check the file, and that the names in its channels.tsv are those of the recording."
+                f"Check the file, and that channels.tsv has the channel names of the recording."
             ) from error
         if self.datatype == "eeg":
             self._place_electrodes(raw, path.fpath)
@@ -169,11 +169,11 @@ class BIDSStudy(Study):
         )
 
     def read_rows(self, path: Path) -> pd.DataFrame:
-        """The rows of an events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them: what a data set has its own way for."""
+        """The rows of an events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them; a data set may override this."""
         return read_rows(path, self.columns)
 
     def sources(self, recording: Recording) -> list[Path]:
-        """Its data files, BIDS side files, and the stimuli and TextGrids that its events speak of."""
+        """Its data files, BIDS side files, and the stimuli and TextGrids that its events use."""
         path = self._path(recording)
         events = self._events_path(recording)
         found = {*_data_files(path), *chain(*kit_side_files(path).values()), events}
@@ -185,7 +185,7 @@ class BIDSStudy(Study):
         return sorted(Path(file) for file in found if file is not None)
 
     def settings(self) -> dict:
-        """The options that change what `load` and `events` give."""
+        """The options that change the results of `load` and `events`."""
         return {
             "columns": asdict(self.columns),
             "tiers": self.stimuli.tiers,
@@ -196,15 +196,15 @@ class BIDSStudy(Study):
         }
 
     def audio(self, stimulus: str) -> Path | None:
-        """The audio file; None where the study brings features."""
+        """The audio file; None if the study provides features."""
         return None if self.stimuli.ready else self.stimuli.path(stimulus)
 
     def features(self, stimulus: str) -> Frames | None:
-        """The ready features; None where the study brings audio."""
+        """The ready features; None if the study provides audio."""
         return self.stimuli.frames(stimulus) if self.stimuli.ready else None
 
     def _listed(self) -> list[BIDSPath]:
-        """Every data file of the datatype, one a recording: only the first of split files."""
+        """Every data file of the datatype, one per recording: only the first of split files."""
         found = mne_bids.find_matching_paths(
             self.root,
             datatypes=[self.datatype],
@@ -249,7 +249,7 @@ class BIDSStudy(Study):
                 if not same:
                     raise UserError(
                         f"{self.root}: no {self.datatype} recording of {entity} '{label}'; there are "
-                        f"{', '.join(known) or 'none: file names do not say it'}.{nearest(plain, known)}"
+                        f"{', '.join(known) or 'none: file names do not have it'}.{nearest(plain, known)}"
                     )
                 kept += same
             paths = [path for path in paths if getattr(path, entity) in kept]
@@ -289,10 +289,10 @@ class BIDSStudy(Study):
             found = path.find_matching_sidecar("events", ".tsv", on_error="raise")
         except RuntimeError as error:
             found, why = None, " ".join(str(error).split("The search strings")[0].split())
-        else:  # MNE-BIDS would lend a recording that has no run the events of run 1
+        else:  # MNE-BIDS would give the events of run 1 to a recording without a run
             own = mne_bids.get_entities_from_fname(found, on_error="ignore")
             if any(value not in (None, path.entities.get(key)) for key, value in own.items()):
-                found, why = None, f"{Path(found).name} is another recording's"
+                found, why = None, f"{Path(found).name} belongs to another recording"
         if found is None:
             expected = path.copy().update(suffix="events", extension=".tsv", split=None).basename
             raise UserError(

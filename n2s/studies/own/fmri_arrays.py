@@ -21,7 +21,7 @@ ENTITIES = {"subject": "sub", "session": "ses", "task": "task", "run": "run"}
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What belongs to one run."""
+    """The files of one run."""
 
     bold: Path
     clips: Path
@@ -29,12 +29,12 @@ class RunFiles:
 
 
 class GenericFMRI(FMRIStudy):
-    """Runs of one TR and one voxel order a subject, as fMRIPrep or any other pipeline leaves them.
+    """Runs from fMRIPrep or any other pipeline; the runs of a subject have one TR and one order of voxels.
 
-    Files are named as BIDS names them, ``sub-01_ses-1_task-listen_run-1_*``: the run's volumes ``*_bold`` (.npy,
-    .h5, .hf5, .nii, .nii.gz), its clips ``*_clips.tsv`` and, if wanted, its ``*_desc-confounds_timeseries.tsv``, all
-    anywhere below the root. A table of clips that names no subject (``task-listen_run-1_clips.tsv``) is every
-    subject's. Or a table says which files belong together.
+    Files have BIDS names, ``sub-01_ses-1_task-listen_run-1_*``: the run's volumes ``*_bold`` (.npy,
+    .h5, .hf5, .nii, .nii.gz), its clips ``*_clips.tsv`` and optionally its ``*_desc-confounds_timeseries.tsv``, all
+    anywhere below the root. A table of clips without a subject in its name (``task-listen_run-1_clips.tsv``) is for every
+    subject. Alternatively a table lists which files belong together.
 
     The columns of clips: see `n2s.studies.fmri.FMRIStudy.clips`.
 
@@ -45,22 +45,22 @@ class GenericFMRI(FMRIStudy):
     audio_dir
         Folder of the audio that ``stimulus`` names; by default ``<root>/stimuli``.
     runs
-        A table below the root in place of BIDS' names, one row a run: ``subject``, ``bold``, ``clips`` and, if there
+        A table below the root instead of BIDS names, one row per run: ``subject``, ``bold``, ``clips`` and, if there
         are any, ``session``, ``task``, ``run``, ``confounds``; paths from the root.
     bold
-        Which files are runs, where there are several of one (fMRIPrep's spaces):
+        Which files are the runs, if a run has several (fMRIPrep's spaces):
         ``**/*_space-T1w_desc-preproc_bold.nii.gz``.
     files, cleaning
-        How a file becomes an array, and what is cleaned from it.
+        How a file becomes an array, and how it is cleaned.
     subjects, tasks
         Keep only these.
     name
-        What it is called in messages.
+        Its name in messages.
 
     Raises
     ------
     UserError
-        There is no run, one has two files or no clips, or a subject or task is unknown.
+        There is no run, a run has two files or no clips, or a subject or task is unknown.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class GenericFMRI(FMRIStudy):
         return replace(bold, data=data)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
-        """The run's table of clips, held against its volumes and the audio."""
+        """The run's table of clips, checked against its volumes and the audio."""
         run = self._runs[recording]
         table = read_clips(run.clips)
         ids = {name: self.stimuli.id(name, where=f"{run.clips}: stimulus") for name in table.stimulus.unique()}
@@ -110,7 +110,7 @@ class GenericFMRI(FMRIStudy):
         return table
 
     def sources(self, recording: Recording) -> list[Path]:
-        """The run's files, and those that choose its voxels."""
+        """The files of the run, and the files that select its voxels."""
         run = self._runs[recording]
         own = [run.bold, run.clips, *([run.confounds] if run.confounds and self.cleaning.confounds else [])]
         return own + self.files.sources(root=self.root, subject=recording.subject)
@@ -124,7 +124,7 @@ class GenericFMRI(FMRIStudy):
         return self.stimuli.path(stimulus)
 
     def _named(self, pattern: str) -> dict[Recording, RunFiles]:
-        """Runs by their names; what else belongs to one is the file that names the most of its entities."""
+        """Runs by their names. The other files of a run are those that match most of its entities."""
         found: dict[Recording, Path] = {}
         for path in sorted(self.root.glob(pattern)):
             entities = _entities(path)
@@ -172,7 +172,7 @@ class GenericFMRI(FMRIStudy):
 
 
 def keep(runs: dict[Recording, object], what: str, wanted: list[str | int] | None, root: Path) -> dict:
-    """The runs of the wanted subjects, tasks or others, sorted; a UserError where one is unknown."""
+    """The selected runs by subject, task and so on, sorted; a UserError if one is unknown."""
     if wanted is not None:
         known = sorted({getattr(one, what) for one in runs}, key=natural)
         prefix = f"{ENTITIES[what]}-"
@@ -190,7 +190,7 @@ def _entities(path: Path) -> dict[str, str]:
 
 
 def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | None = None) -> Path | None:
-    """The one of the files whose entities are all the run's, and most of them; a UserError without a needed one."""
+    """The file whose entities all match the run, with the most matches; a UserError if a required file is missing."""
     own = {key: value for key, value in _entities(bold).items() if key in ENTITIES.values()}
     best, n_best = [], -1
     for path in sorted(files):
@@ -206,6 +206,6 @@ def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | Non
     if needed and not best:
         name = "_".join(f"{key}-{value}" for key, value in own.items())
         raise UserError(
-            f"{bold}: no {name}_{needed}, nor one of fewer labels, below {root}. It says what was heard when."
+            f"{bold}: no {name}_{needed}, nor one of fewer labels, below {root}. It lists what was heard and when."
         )
     return best[0] if best else None

@@ -1,10 +1,10 @@
-"""Two clocks: the times that a log gives, and those of the triggers that the same events left in a recording."""
+"""Align two clocks: the times in a log, and the triggers of the same events in a recording."""
 
 import numpy as np
 
 from n2s.errors import UserError
 
-N_FIRST = 40  # events of the log that the first distance between the clocks is found with
+N_FIRST = 40  # events of the log for the first estimate of the distance between the clocks
 FOLLOW = 0.3  # how quickly the distance follows a drift, from one matched event to the next
 
 
@@ -13,8 +13,8 @@ def match_times(
 ) -> np.ndarray:
     """Find the trigger of each event of a log.
 
-    The clocks may start at different times and drift slowly; triggers may be missing, and others lie between. The first
-    distance is the one with which most of some neighbouring events find a trigger; from there it follows the drift.
+    The clocks may start at different times and drift slowly; triggers may be missing, and there may be others between them. The first
+    distance is the one at which most of some neighbouring events find a trigger; from there it follows the drift.
 
     Parameters
     ----------
@@ -23,16 +23,16 @@ def match_times(
     trigger_s
         (m,) Times of triggers on the recording's clock, s, ascending.
     tolerance_s
-        How far a trigger may lie from where its event is expected.
+        The largest distance of a trigger from the expected time of its event.
     max_missing
         Events that may be without a trigger.
     where
-        Named in errors.
+        The recording, for error messages.
 
     Returns
     -------
     ndarray
-        (n,) The trigger's time of each event, NaN where there is none.
+        (n,) The time of the trigger of each event, NaN if there is none.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def match_times(
         if not len(times):
             raise UserError(f"{where}: no {what}; cannot align the log with the recording.")
         if (np.diff(times) < 0).any():
-            raise UserError(f"{where}: the times of the {what} do not ascend: is a part of them there twice?")
+            raise UserError(f"{where}: the times of the {what} do not ascend: are some of them duplicated?")
     best = np.full(len(log_s), np.nan)
     for begin in range(0, max(len(log_s) - max_missing, 1), N_FIRST):  # the first events may be those without triggers
         found = _followed(log_s, trigger_s, begin, tolerance_s)
@@ -67,7 +67,7 @@ def _followed(log_s: np.ndarray, trigger_s: np.ndarray, begin: int, tolerance_s:
     n_near = np.searchsorted(apart, apart + 2 * tolerance_s, side="right") - np.arange(len(apart))
     first = int(n_near.argmax())
     start = float(np.median(apart[first : first + n_near[first]]))
-    # The distance holds where it was found: a drift may have made the first events need another one.
+    # The distance is valid where it was found: after a drift the first events may need another one.
     fits = np.flatnonzero(np.abs(some[:, None] + start - trigger_s[None]).min(axis=1) <= tolerance_s)
     middle = begin + int(fits[len(fits) // 2])
     found = np.full(len(log_s), np.nan)
@@ -80,7 +80,7 @@ def _followed(log_s: np.ndarray, trigger_s: np.ndarray, begin: int, tolerance_s:
             if abs(trigger_s[near] - expected) <= tolerance_s:
                 found[i] = trigger_s[near]
                 distance += FOLLOW * (trigger_s[near] - expected)
-    # one trigger belongs to one event: the nearer in time of the log keeps it
+    # one trigger belongs to one event: the nearer event in the log keeps it
     known = np.flatnonzero(np.isfinite(found))
     again = known[1:][np.diff(found[known]) <= 0]
     found[again] = np.nan
@@ -88,7 +88,7 @@ def _followed(log_s: np.ndarray, trigger_s: np.ndarray, begin: int, tolerance_s:
 
 
 def on_recording_clock(times_s: np.ndarray, log_s: np.ndarray, matched_s: np.ndarray) -> np.ndarray:
-    """Times of the log on the recording's clock: shifted between its matched events, beyond them as the nearest one.
+    """Times of the log on the recording's clock: interpolated between matched events, beyond them shifted as the nearest one.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from n2s.studies.study import Frames
 
 
 def open_npy(path: Path) -> np.ndarray:
-    """The array of a .npy file, not read into memory; a `UserError` where it is none, or would need pickle."""
+    """The array of a .npy file, not read into memory; a `UserError` if it is not an array, or would need pickle."""
     with reading(path, "an array that numpy.save wrote"):
         return np.lib.format.open_memmap(path, mode="r")
 
@@ -24,7 +24,7 @@ def read_frames(path: Path) -> Frames:
     Raises
     ------
     UserError
-        A file is missing or of another form, or a value is not finite.
+        A file is missing or has another form, or a value is not finite.
     """
     sidecar = path.with_suffix(".json")
     expected = 'Expected {"rate_hz": frames a second, "start_s": time of frame 0 in s}.'

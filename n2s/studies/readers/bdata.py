@@ -1,4 +1,4 @@
-"""BData, the HDF5 layout of the bdpy toolbox: samples by columns, and tables that say what a column is."""
+"""BData, the HDF5 layout of the bdpy toolbox: samples by columns, and tables that describe the columns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import numpy as np
 
 from n2s.errors import UserError, nearest, reading
 
-BLOCK = 256  # samples: a file of gigabytes is read in pieces, of which only the wanted columns are kept
+BLOCK = 256  # samples: a file of gigabytes is read in pieces, and only the selected columns are kept
 
 
 class BData:
@@ -18,7 +18,7 @@ class BData:
     Raises
     ------
     UserError
-        It is no whole file of this layout.
+        It is not a complete file with this layout.
     """
 
     def __init__(self, path: Path):
@@ -39,14 +39,14 @@ class BData:
             yield file
 
     def columns(self, key: str) -> np.ndarray:
-        """(column,) bool: those that belong to a key; a UserError where there is no such key."""
+        """(column,) bool: the columns of a key; a UserError if there is no such key."""
         if key not in self.keys:
             raise UserError(f"{self.path}: no key '{key}' in its metadata.{nearest(key, self.keys)}")
         with self._opened() as file:
             return file["metadata/value"][self.keys.index(key)] == 1
 
     def regions(self, voxels: np.ndarray) -> dict[str, np.ndarray]:
-        """Key -> (voxel,) bool, for every key that marks some of these columns (bool), and none beside them.
+        """Key -> (voxel,) bool, for every key that marks some of these columns (bool), and no others.
 
         Keys that hold numbers (coordinates) are not regions.
         """
@@ -59,7 +59,7 @@ class BData:
         return found
 
     def labels(self, key: str) -> list[str]:
-        """The label of each sample: the number in the key's column, as ``/vmap/<key>`` spells it."""
+        """The label of each sample: the number in the key's column, with its name in ``/vmap/<key>``."""
         columns = np.flatnonzero(self.columns(key))
         if len(columns) != 1:
             raise UserError(f"{self.path}: {len(columns)} columns of '{key}'; expected one.")

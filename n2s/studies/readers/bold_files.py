@@ -31,7 +31,7 @@ class BoldFiles:
     key
         The array in an HDF5 file.
     tr_s
-        Seconds between volumes; None: as the NIfTI header says (arrays say nothing).
+        Seconds between volumes; None: from the NIfTI header (arrays have none).
     mask
         NIfTI: the voxels to take, one image for all runs of a subject, so that voxels mean the same in each.
     atlas
@@ -39,7 +39,7 @@ class BoldFiles:
     atlas_labels
         A table with the columns ``index`` and ``name``; without it ROIs are named by their numbers.
     resample_mask
-        Bring a mask or atlas of another grid to the run's (nearest neighbour); else that is an error.
+        Resample a mask or atlas to the grid of the run (nearest neighbour); otherwise another grid is an error.
     rois
         A folder with ``<subject>/<name>.npy``: one ROI each, as a mask (one value a voxel) or as voxels' indices.
     """
@@ -61,11 +61,11 @@ class BoldFiles:
         if len(shape) != 2 or 0 in shape:
             raise UserError(f"{path}: an array of shape {shape}; expected [TR, voxel].")
         if not self.tr_s:
-            raise UserError(f"{path}: an array does not say how long a TR is. Set tr_s.")
+            raise UserError(f"{path}: an array does not contain the TR. Set tr_s.")
         return shape[0], self.tr_s
 
     def read(self, path: Path, *, root: Path, subject: str) -> Bold:
-        """Read a run, not cleaned; the places of its voxels are known of a NIfTI image alone."""
+        """Read a run, not cleaned. The places of its voxels are only known for a NIfTI image."""
         _, tr_s = self.count(path)
         if path.name.endswith(NIFTI):
             data, rois, places = self._through_mask(path, root, subject)
@@ -76,7 +76,7 @@ class BoldFiles:
         return Bold(data, tr_s, rois, places)
 
     def sources(self, *, root: Path, subject: str) -> list[Path]:
-        """Every file that is read beside the run's own."""
+        """Every other file that is read for the run."""
         named = [self._path(one, root, subject) for one in (self.mask, self.atlas, self.atlas_labels) if one]
         folder = self._path(self.rois, root, subject) / subject if self.rois else None
         return named + (sorted(folder.glob("*.npy")) if folder else [])
@@ -124,7 +124,7 @@ class BoldFiles:
         return dict(zip(whole(table["index"], path).tolist(), table["name"], strict=True))
 
     def _on_grid(self, path: Path, bold: "nibabel.Nifti1Image", bold_path: Path) -> np.ndarray:
-        """A mask or atlas on the run's grid; a UserError with both shapes and affines where it is not, unless asked."""
+        """A mask or atlas on the run's grid; if it is on another grid, a UserError with both shapes and affines, unless resampled."""
         image = _image(path, 3)
         with reading(path, "a whole NIfTI image"):
             values = image.get_fdata()
@@ -170,7 +170,7 @@ def read_rois(folder: Path, n_voxels: int) -> dict[str, np.ndarray]:
     Raises
     ------
     UserError
-        There is none, or one is neither a mask of as many voxels nor indices of them.
+        There is none, or one is neither a mask of all voxels nor voxel indices.
     """
     files = sorted(folder.glob("*.npy"))
     if not files:
@@ -203,7 +203,7 @@ def _image(path: Path, n_axes: int) -> "nibabel.Nifti1Image":
     import nibabel
 
     if not path.is_file():
-        raise UserError(f"no {path}. Where it is a link to nowhere, its content was not fetched.")
+        raise UserError(f"no {path}. If it is a broken link, its content was not downloaded.")
     with reading(path, "a NIfTI image"):
         image = nibabel.load(path)
         if image.ndim == n_axes + 1 and image.shape[-1] == 1:
@@ -212,14 +212,14 @@ def _image(path: Path, n_axes: int) -> "nibabel.Nifti1Image":
     if image.ndim != n_axes or min(image.shape) < 1:
         raise UserError(f"{path}: an image of shape {image.shape}; expected {n_axes} axes.")
     if not turnable:
-        raise UserError(f"{path}: its affine is {image.affine.tolist()}, which places no voxel.")
+        raise UserError(f"{path}: its affine is {image.affine.tolist()}, which is not invertible.")
     return image
 
 
 def _nearest(values: np.ndarray, own: np.ndarray, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """The values of an image (``own``: its affine) on another grid: each place takes the voxel that it lies in, 0 outside.
+    """The values of an image (``own``: its affine) on another grid: each place takes the value of its voxel, 0 outside.
 
-    By hand, since nilearn's resampling gives 0 in the outer half of the image's outermost voxels.
+    nilearn is not used, because its resampling gives 0 in the outer half of the image's outermost voxels.
     """
     import nibabel
 

@@ -1,4 +1,4 @@
-"""Clips of sound in a run: read from a table, held against the run's volumes and the sound's length."""
+"""Clips of sound in a run: read from a table, checked against the run's volumes and the sound's length."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ TOLERANCE_S = 0.05  # rounded times, a codec's padding
 
 
 def read_clips(path: Path) -> pd.DataFrame:
-    """Read a clips.tsv: the columns of `n2s.studies.fmri.CLIP_COLUMNS`, and the optional ones that are there (n/a: the default).
+    """Read a clips.tsv: the columns of `n2s.studies.fmri.CLIP_COLUMNS`, and the optional ones in the table (n/a: the default).
 
     Raises
     ------
     UserError
-        A column is missing, or a time or a number of a presentation is none.
+        A column is missing, or a time or repeat is not a number.
     """
     table = read_table(path, numbers=("start_s", "duration_s", "time_s", "repeat"))
     missing = [name for name in CLIP_COLUMNS if name not in table]
@@ -30,7 +30,7 @@ def read_clips(path: Path) -> pd.DataFrame:
         )
     table = table[[name for name in (*CLIP_COLUMNS, *OPTIONAL) if name in table]].copy()
     for name, default in OPTIONAL.items():
-        if name in table:  # n/a: as if it were not said
+        if name in table:  # n/a: as if it were absent
             empty = table[name].isna() | (table[name] == "")
             table[name] = table[name].where(~empty, table.stimulus if default is None else default)
     for name in CLIP_COLUMNS[1:]:
@@ -40,7 +40,7 @@ def read_clips(path: Path) -> pd.DataFrame:
 
 
 def check_in_run(clips: pd.DataFrame, n_tr: int, tr_s: float, *, where: str) -> None:
-    """Raise a UserError where clips end after the run's last volume."""
+    """Raise a UserError if clips end after the run's last volume."""
     stop = clips.time_s + clips.duration_s
     late = stop > n_tr * tr_s + TOLERANCE_S
     if late.any():
@@ -52,13 +52,13 @@ def check_in_run(clips: pd.DataFrame, n_tr: int, tr_s: float, *, where: str) -> 
 
 
 def check_in_audio(clips: pd.DataFrame, stimuli: StimulusFolder, *, where: str) -> None:
-    """Raise a UserError where a stimulus is not there or ends before its clips do."""
+    """Raise a UserError if a stimulus is missing or ends before its clips."""
     for stimulus, stop_s in (clips.start_s + clips.duration_s).groupby(clips.stimulus, sort=False).max().items():
         length_s = stimuli.length_s(stimulus)
         if stop_s > length_s + TOLERANCE_S:
             raise UserError(
                 f"{where}: a clip of '{stimulus}' ends at {stop_s:g} s, but {stimuli.path(stimulus)} lasts "
-                f"{length_s:g} s. Check that the audio is whole, and the one that was played."
+                f"{length_s:g} s. Check that the audio is complete, and that it was the one played."
             )
 
 

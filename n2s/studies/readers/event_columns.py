@@ -1,4 +1,4 @@
-"""From a BIDS ``*_events.tsv`` to the events table: which column holds what, and what its rows leave unsaid."""
+"""From a BIDS ``*_events.tsv`` to the events table: the meaning of its columns, and the values that its rows leave out."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,7 @@ from n2s.studies.readers.sentences import TOLERANCE_S, containing, with_sentence
 from n2s.studies.readers.stimuli import END_TOLERANCE_S, StimulusFolder
 from n2s.studies.readers.tsv import as_numbers, read_cells
 
-# Kinds as others write them, in lower case. Rows of any other kind (triggers, answers, BAD_ACQ_SKIP) are left out.
+# Kinds under other names, in lower case. Rows of any other kind (triggers, answers, BAD_ACQ_SKIP) are left out.
 SYNONYMS = {"phoneme": "phone", "audio": "sound", "stimulus": "sound", "utterance": "sentence"}
 _ORDER = {"sound": 0, "sentence": 1, "word": 2, "phone": 3}
 _FILLED = ("text", "stimulus", "story", "sequence", "language", "condition", "speaker")
@@ -20,7 +20,7 @@ _FILLED = ("text", "stimulus", "story", "sequence", "language", "condition", "sp
 
 @dataclass(frozen=True)
 class EventColumns:
-    """Which column of events.tsv holds what: the first of the names that is there, in any case; none with ()."""
+    """The columns of events.tsv: for each value the first existing name, in upper or lower case; () for no column."""
 
     kind: tuple[str, ...] = ("trial_type", "type", "kind")
     text: tuple[str, ...] = ("text", "word", "value")
@@ -34,12 +34,12 @@ class EventColumns:
 
 
 def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
-    """Read the rows of our kinds from an events.tsv, with our column names; what is not said is "" or NaN.
+    """Read the rows with our kinds from an events.tsv, with our column names; missing values are "" or NaN.
 
     Raises
     ------
     UserError
-        See `read_cells`; or no row is of our kinds.
+        See `read_cells`; or no row has one of our kinds.
     """
     table = read_cells(path)
     names = {name.lower(): name for name in table}
@@ -49,7 +49,7 @@ def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
         rows[name] = table[found] if found else ""
     rows["stimulus_onset"] = as_numbers(rows.stimulus_onset, path)
     codes = rows.text[rows.text != ""]
-    if codes.str.fullmatch(r"-?\d+(\.0+)?").all():  # the trigger codes of BIDS' column value are nobody's words
+    if codes.str.fullmatch(r"-?\d+(\.0+)?").all():  # the trigger codes in BIDS' column `value` are not words
         rows["text"] = ""
     return _of_our_kinds(rows, path)
 
@@ -58,7 +58,9 @@ def _of_our_kinds(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     found = rows.kind.copy()
     rows["kind"] = found.str.lower().replace(SYNONYMS)
     rows.loc[(rows.kind == "story") & (rows.story == ""), "story"] = rows.text
-    if not (rows.kind == "sound").any():  # a table of stimuli: each row that names one, and is no part of one, plays it
+    if not (
+        rows.kind == "sound"
+    ).any():  # a table of stimuli: each row that names a stimulus, and is not part of one, plays it
         parts = rows.kind.isin(["sentence", "word", "phone"])
         rows.loc[(rows.stimulus != "") & ~parts, "kind"] = "sound"
     kept = rows[rows.kind.isin(KINDS)]
@@ -80,17 +82,17 @@ def complete(
     language: str = "",
     default_condition: str = "listen",
 ) -> pd.DataFrame:
-    """Fill in what the rows leave unsaid and make the events table of one recording.
+    """Fill in missing values and make the events table of one recording.
 
-    Words and phones come from the TextGrids where the rows have none. A row takes its stimulus, its time there, its
-    story, language, condition and speaker from the sound row that it lies in. A sound that lasts n/a or 0 s lasts as
-    long as its stimulus; one that is cut short holds only the words that lie wholly inside it. A story row gives its
+    Words and phones come from the TextGrids if the rows have none. A row takes its stimulus, its time there, its
+    story, language, condition and speaker from the sound row around it. A sound with a duration of n/a or 0 s is as
+    long as its stimulus; a shorter sound only has the words that are completely inside it. A story row gives its
     name to the sounds inside it, and is not kept. Sentences: `n2s.studies.readers.sentences.with_sentences`.
 
     Raises
     ------
     UserError
-        A stimulus is not there, or shorter than its events say; a word is in no sound; see also `events_table`.
+        A stimulus is missing, or shorter than its events; a word is in no sound; see also `events_table`.
     """
     names = {name: stimuli.id(name, where=f"{where}: stimulus") for name in rows.stimulus.unique() if name}
     rows = rows.assign(stimulus=rows.stimulus.map(names).fillna(""))
@@ -131,7 +133,7 @@ def complete(
 
 
 def _sounds(rows: pd.DataFrame, stimuli: StimulusFolder, where: str) -> pd.DataFrame:
-    """The sound rows, complete; where there are none, the stretches of audio that the other rows cover."""
+    """The sound rows, complete; if there are none, the stretches of audio that the other rows cover."""
     sounds = rows[rows.kind == "sound"].reset_index(drop=True)
     nameless = sounds.stimulus == ""
     if nameless.any():
@@ -148,7 +150,7 @@ def _sounds(rows: pd.DataFrame, stimuli: StimulusFolder, where: str) -> pd.DataF
 
 
 def _covered(rows: pd.DataFrame, where: str) -> pd.DataFrame:
-    """One row for each run of rows that have one stimulus and one distance between its clock and the recording's."""
+    """One row for each sequence of rows with one stimulus and one distance between its clock and the recording's."""
     unplaced = (rows.stimulus == "") | rows.stimulus_onset.isna()
     if unplaced.any():
         first = rows[unplaced].iloc[0]
@@ -168,7 +170,7 @@ def _covered(rows: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Rows other than sounds, each with ``home``, its sound, and with its time there."""
+    """The rows that are not sounds, each with ``home`` (its sound) and its time there."""
     parts = parts.reset_index(drop=True)
     long = parts.duration.isna() & parts.kind.isin(["sentence", "story"])
     if long.any():

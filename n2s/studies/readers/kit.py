@@ -16,7 +16,7 @@ def kit_side_files(path: BIDSPath) -> dict[str, list[Path]]:
     """``mrk`` (one, or before and after), ``elp`` (fiducials and coils) and ``hsp`` (head shape) of a recording.
 
     They are ``*_markers.*`` and ``*_acq-ELP_headshape.*``, ``*_acq-HSP_headshape.*`` in its folder, of its task and
-    run where their names say one.
+    run if their names have one.
     """
     found: dict[str, list[Path]] = {"mrk": [], "elp": [], "hsp": []}
     if path.extension not in EXTENSIONS:
@@ -35,7 +35,7 @@ def kit_side_files(path: BIDSPath) -> dict[str, list[Path]]:
 
 
 def set_head_position(raw: mne.io.BaseRaw, path: BIDSPath) -> None:
-    """Set where the head was in the helmet, and the digitised points, from the side files if all three are there."""
+    """Set the head position in the helmet and the digitised points, from the side files if all three exist."""
     files = kit_side_files(path)
     if not all(files.values()):
         return
@@ -52,6 +52,6 @@ def set_head_position(raw: mne.io.BaseRaw, path: BIDSPath) -> None:
 
 
 def _as_mne_names_it(file: Path, kind: str, folder: Path) -> Path:
-    """A copy under the extension that MNE tells the two Polhemus formats apart by: BIDS calls both .pos."""
+    """A copy with the extension by which MNE distinguishes the two Polhemus formats: in BIDS both are .pos."""
     isotrak = b"%F" in file.read_bytes()  # its fiducials; FastSCAN's text has only % comments, and is in mm
     return Path(shutil.copyfile(file, folder / f"{kind}.{kind if isotrak else 'txt'}"))

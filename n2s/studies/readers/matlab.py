@@ -1,4 +1,4 @@
-"""MATLAB files as plain dicts. Every size in a file is checked first: SciPy's reader trusts them, and dies of a wrong one."""
+"""MATLAB files as plain dicts. Every size in a file is checked first: SciPy's reader trusts them, and crashes on a wrong one."""
 
 import io
 import math
@@ -19,7 +19,7 @@ _DEPTH = 100  # of structs in structs
 
 
 def read_mat(path: Path, name: str, fields: tuple[str, ...]) -> dict:
-    """Read one struct of a MATLAB file of version 5 to 7; a `UserError` if it, or one of its fields, is not there.
+    """Read one struct of a MATLAB file of version 5 to 7; a `UserError` if it or one of its fields is missing.
 
     ``name`` "" takes the file's own variables.
     """
@@ -27,7 +27,7 @@ def read_mat(path: Path, name: str, fields: tuple[str, ...]) -> dict:
         raise UserError(f"no {path}. Download it again, or set root to the folder that holds it.")
     try:
         found = scipy.io.loadmat(io.BytesIO(_checked(path.read_bytes())), simplify_cells=True)
-    except Exception as error:  # SciPy answers a malformed file with whatever its parser stumbles on
+    except Exception as error:  # SciPy may raise any exception for a malformed file
         raise UserError(
             f"{path}: not a whole MATLAB file of version 5 to 7 ({type(error).__name__}: {error}). Download it again."
         ) from None
@@ -40,7 +40,7 @@ def read_mat(path: Path, name: str, fields: tuple[str, ...]) -> dict:
 
 
 def real_numbers(content: dict, field: str, path: Path) -> np.ndarray:
-    """A field as float64, of any shape; a `UserError` where it holds anything but real numbers."""
+    """A field as float64, of any shape; a `UserError` if it has anything but real numbers."""
     try:
         values = np.asarray(content[field])
     except ValueError:  # cells of several lengths
@@ -51,7 +51,7 @@ def real_numbers(content: dict, field: str, path: Path) -> np.ndarray:
 
 
 def positive(content: dict, field: str, path: Path) -> float:
-    """A field that holds one number above 0, as a sampling rate is; a `UserError` where it does not."""
+    """A field with one number above 0, such as a sampling rate; a `UserError` otherwise."""
     values = real_numbers(content, field, path)
     if values.size != 1 or not 0 < values.item() < math.inf:
         raise UserError(f"{path}: '{field}' is {values.tolist()}; expected one number above 0.")
@@ -59,7 +59,7 @@ def positive(content: dict, field: str, path: Path) -> float:
 
 
 def _checked(content: bytes) -> bytes:
-    """The file without compression; a ValueError where an element does not fit into what holds it."""
+    """The file without compression; a ValueError if an element does not fit into its container."""
     order = {b"IM": "<", b"MI": ">"}.get(content[126:_HEADER], "")
     if not order or struct.unpack_from(f"{order}H", content, 124)[0] != 0x0100:
         raise ValueError("its first 128 bytes are no header")
@@ -67,7 +67,7 @@ def _checked(content: bytes) -> bytes:
     while at < len(content):
         kind, start, stop, after = _element(content, at, len(content), order)
         part = zlib.decompress(content[start:stop]) if kind == _COMPRESSED else content[at:after]
-        at = stop if kind == _COMPRESSED else after  # what is compressed is not padded
+        at = stop if kind == _COMPRESSED else after  # compressed elements are not padded
         _check(part, 0, len(part), order)
         parts.append(part)
     return b"".join(parts)
@@ -111,7 +111,7 @@ def _check_array(content: bytes, at: int, end: int, order: str) -> None:
     flags = struct.unpack_from(f"{order}I", content, start)[0]
     class_, n_values = flags & 0xFF, 2 if flags & 0x800 else 1  # real, and for complex numbers imaginary parts
     if class_ not in (_CELL, _STRUCT, _CHAR, *_NUMBERS):
-        return  # objects, functions: nothing of n2s' is in them
+        return  # objects, functions: n2s needs none of them
     if len(rest) < 2 or rest[0][0] not in (_INT32, _UINT32):
         raise ValueError("an array without dimensions or name")
     sizes = np.frombuffer(content[rest[0][1] : rest[0][2]], f"{order}i4").tolist()

@@ -1,4 +1,4 @@
-"""Logs of the software Presentation: what was shown or played, in ten-thousandths of a second."""
+"""Logs of the software Presentation: pictures and sounds with their times, in ten-thousandths of a second."""
 
 import re
 from pathlib import Path
@@ -15,13 +15,13 @@ COLUMNS = ("Event Type", "Code", "Time")
 def read_log(path: Path) -> pd.DataFrame:
     """Read the first table of a log: ``kind`` (Picture, Sound, Nothing, ...), ``code``, ``time_s``, in order of time.
 
-    A log that was written twice into its file is read once; rows without a time are left out; dots at ends of lines are no
-    part of a code.
+    A log that is twice in its file is read once. Rows without a time are left out. Dots at the ends of lines do not
+    belong to a code.
 
     Raises
     ------
     UserError
-        No such table in the file, or its times do not ascend.
+        The file has no such table, or its times do not ascend.
     """
     text = path.read_text("utf-8-sig", errors="replace").replace("\r\n", "\n")
     parts = text.split("Scenario -")
@@ -35,7 +35,7 @@ def read_log(path: Path) -> pd.DataFrame:
         cells = line.split("\t")
         if not line.strip():
             if begun:
-                break  # what follows is the summary of trials
+                break  # the summary of trials follows
             continue
         begun = True
         if len(cells) > max(places):

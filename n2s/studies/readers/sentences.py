@@ -1,4 +1,4 @@
-"""Sentences: an id that depends on the words alone, and where one ends when nobody has marked it."""
+"""Sentences: an id that depends only on the words, and the ends of sentences that are not marked."""
 
 import hashlib
 import re
@@ -22,10 +22,10 @@ def sentence_id(text: str) -> str:
 
 
 def sentence_numbers(words: pd.DataFrame, pause_s: float) -> np.ndarray:
-    """Number the sentences of words that nobody has grouped.
+    """Number the sentences of ungrouped words.
 
-    If any word ends in . ! ? or …, such words end the sentences; if none does (an aligner dropped punctuation), a
-    pause of at least ``pause_s`` before the next word does.
+    If any word ends in . ! ? or …, such words end the sentences. If none does (an aligner dropped punctuation), a
+    pause of at least ``pause_s`` before the next word ends a sentence.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ def sentence_numbers(words: pd.DataFrame, pause_s: float) -> np.ndarray:
 
 
 def sequences(words: pd.DataFrame, given: pd.Series) -> pd.Series:
-    """The `sentence_id` of each word, where the data set numbers its sentences: a run of one number is a sentence.
+    """The `sentence_id` of each word if the data set numbers its sentences: consecutive equal numbers are a sentence.
 
     Parameters
     ----------
     words
         ``text``, ``onset``; with the index of ``given``.
     given
-        The data set's number of each word's sentence, "" for a word of none.
+        The number of each word's sentence in the data set, "" for a word outside sentences.
     """
     ordered = words[given != ""].sort_values("onset", kind="stable")
     number = given[ordered.index]
@@ -63,7 +63,7 @@ def sequences(words: pd.DataFrame, given: pd.Series) -> pd.Series:
 
 
 def containing(times: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Index of the interval that each time lies in (the one that starts last, if several), -1 if none does."""
+    """Index of the interval around each time (the latest to start, if there are several), -1 if there is none."""
     inside = (times[:, None] >= starts - TOLERANCE_S) & (times[:, None] <= stops + TOLERANCE_S)
     latest = np.where(inside, starts, -np.inf).argmax(axis=1) if len(starts) else np.zeros(len(times), int)
     return np.where(inside.any(axis=1), latest, -1)
@@ -72,8 +72,8 @@ def containing(times: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.n
 def with_sentences(rows: pd.DataFrame, pause_s: float) -> pd.DataFrame:
     """Give the words and phones of one presented sound their ``sequence``, and add its sentences if it has none.
 
-    What is there is kept: a word's ``sequence``; else that of the ``sentence`` row it lies in; else the words are
-    grouped by `sentence_numbers`. A sequence that nobody gave is the `sentence_id` of the text.
+    Existing values are kept: a word's ``sequence``, else that of the ``sentence`` row around it. Otherwise the words are
+    grouped by `sentence_numbers`. A missing sequence becomes the `sentence_id` of the text.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def with_sentences(rows: pd.DataFrame, pause_s: float) -> pd.DataFrame:
 
 
 def _made_sentences(words: pd.DataFrame, pause_s: float) -> pd.DataFrame:
-    """One ``sentence`` row for each run of words with one given sequence, or each that `sentence_numbers` tells."""
+    """One ``sentence`` row for each run of words with one given sequence, or for each sentence of `sentence_numbers`."""
     given = words.sequence.to_numpy()
     if (given != "").any():
         numbers = np.concatenate([[0], np.cumsum(given[1:] != given[:-1])])

@@ -12,24 +12,24 @@ from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.textgrid import read_alignment
 from n2s.studies.study import Frames
 
-END_TOLERANCE_S = 0.1  # of an end: an aligner's last frame, a codec's padding
-AUDIO = (".wav", ".flac", ".ogg", ".mp3")  # of two files of one name the first kind is taken: no loss before some
+END_TOLERANCE_S = 0.1  # tolerance at an end: an aligner's last frame, a codec's padding
+AUDIO = (".wav", ".flac", ".ogg", ".mp3")  # if two files have one name, the first kind is taken: lossless before lossy
 
 
 class StimulusFolder:
-    """Finds what belongs to a stimulus.
+    """Finds the files of a stimulus.
 
-    A stimulus' id is its path in the folder without the extension (``story1``, ``part1/story1``), in the spelling of
-    the disk. Names are looked up whatever their case, with or without folder and extension.
+    A stimulus' id is its path in the folder without the extension (``story1``, ``part1/story1``), spelled as
+    on the disk. Names are found in any case, with or without folder and extension.
 
     Parameters
     ----------
     folder
-        Holds the audio, or where ``ready`` the arrays (`n2s.studies.readers.arrays.read_frames`).
+        The folder of the audio, or, with ``ready``, of the arrays (`n2s.studies.readers.arrays.read_frames`).
     ready
-        Whether features are brought in place of audio.
+        Whether there are features instead of audio.
     alignments
-        Holds ``<stimulus>.TextGrid`` for every stimulus; None: beside the audio, where there is one.
+        The folder with ``<stimulus>.TextGrid`` for every stimulus; None: beside the audio, if there is one.
     word_tier, phone_tier, sentence_tier
         See `n2s.studies.readers.textgrid.read_alignment`.
     sentence_pause_s
@@ -65,7 +65,7 @@ class StimulusFolder:
         return _index(self.alignments or self.folder, (".textgrid",))
 
     def id(self, name: str, *, where: str) -> str:
-        """The id of the stimulus that an events file, ``where``, calls ``name``; a UserError if there is none."""
+        """The id of the stimulus that the events file ``where`` names ``name``; a UserError if there is none."""
         return self._id(self._find(name, self._files, where=where))
 
     def path(self, stimulus: str) -> Path:
@@ -73,7 +73,7 @@ class StimulusFolder:
         return self._find(stimulus, self._files, where="the stimulus")
 
     def sources(self, stimulus: str) -> list[Path]:
-        """Every file that tells something of it."""
+        """Every file of the stimulus."""
         files = [self.path(stimulus), self.textgrid(stimulus)]
         if self.ready:
             files.append(files[0].with_suffix(".json"))
@@ -84,7 +84,7 @@ class StimulusFolder:
         return read_frames(self.path(stimulus))
 
     def length_s(self, stimulus: str) -> float:
-        """How long it lasts: of audio from the file's header, of features to the end of the last frame."""
+        """Its length in seconds: from the audio file's header, or to the end of the last frame of features."""
         if stimulus not in self._lengths_s:
             path = self.path(stimulus)
             if self.ready:
@@ -100,7 +100,7 @@ class StimulusFolder:
         return self._lengths_s[stimulus]
 
     def textgrid(self, stimulus: str) -> Path | None:
-        """The stimulus' TextGrid. None where none is beside the audio; a UserError where ``alignments`` has none."""
+        """The stimulus' TextGrid. None if there is none beside the audio; a UserError if ``alignments`` has none."""
         if self.alignments is None:
             return self._textgrids.get(stimulus.lower())
         return self._find(stimulus, self._textgrids, where="the alignment of stimulus")

@@ -1,4 +1,4 @@
-"""Praat TextGrids, read and written with praatio: any as a table; the words, phones and sentences of an alignment."""
+"""Praat TextGrids, read and written with praatio: any TextGrid as a table; the words, phones and sentences of an alignment."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from praatio import textgrid
 from n2s.errors import UserError
 from n2s.paths import written_whole
 
-# Tier names in use, most telling first: MFA and praatIO (words, phones), MAUS (ORT-MAU, MAU, TRN).
+# Tier names in use, the most specific first: MFA and praatIO (words, phones), MAUS (ORT-MAU, MAU, TRN).
 TIERS = {
     "word": ("words", "word", "ort-mau", "ort"),
     "phone": ("phones", "phone", "mau", "phonemes", "phoneme"),
@@ -33,7 +33,7 @@ def read_textgrid(path: Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        There is no such file, praatio cannot read it, or a label has no time in the audio.
+        The file does not exist, praatio cannot read it, or a label has no time in the audio.
     """
     try:
         grid = textgrid.openTextgrid(
@@ -43,7 +43,7 @@ def read_textgrid(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: no such TextGrid.") from None
     except UnicodeError:
         raise UserError(f"{path}: neither UTF-8 nor UTF-16. Save it again from Praat as UTF-8 text.") from None
-    except Exception as error:  # praatio answers a malformed file with whatever its parser stumbles on
+    except Exception as error:  # praatio may raise any exception for a malformed file
         raise UserError(
             f"{path}: cannot be read as a TextGrid ({type(error).__name__}: {error}). "
             "Expected Praat's long or short text form; open it in Praat and save it as a text file."
@@ -67,7 +67,7 @@ def read_textgrid(path: Path) -> pd.DataFrame:
 def read_alignment(
     path: Path, *, word_tier: str | None = None, phone_tier: str | None = None, sentence_tier: str | None = None
 ) -> pd.DataFrame:
-    """Read the words, and where there are tiers of them the phones and sentences, of an aligned audio file.
+    """Read the words of an aligned audio file, and its phones and sentences if it has such tiers.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def read_alignment(
     Raises
     ------
     UserError
-        No tier of words, a named tier that is not there, or two tiers that answer to one name.
+        There is no tier of words, a named tier is missing, or two tiers match one name.
     """
     table = read_textgrid(path)
     names = list(dict.fromkeys(table.tier))
@@ -103,7 +103,7 @@ def read_alignment(
 
 
 def _tier(names: list[str], kind: str, wanted: str | None, path: Path) -> str | None:
-    """The tier of a kind; None where there is none and none was asked for."""
+    """The tier of a kind; None if there is none and none was named."""
     for known in (wanted.lower(),) if wanted else TIERS[kind]:
         found = [name for name in names if name.lower() == known]
         found = found or [name for name in names if name.lower().rsplit(" - ", 1)[-1] == known]
@@ -122,12 +122,12 @@ def write_textgrid(path: Path, tiers: Mapping[str, pd.DataFrame], *, duration_s:
     Parameters
     ----------
     path
-        The file. What is there is replaced.
+        The file. An existing file is replaced.
     tiers
         Name of a tier -> ``text``, ``onset``, ``duration`` (s), in order, none overlapping the next; others columns are
         ignored.
     duration_s
-        Of the sound: praatio fills what is between the intervals with empty ones.
+        Duration of the sound: praatio fills the gaps between the intervals with empty ones.
     """
     grid = textgrid.Textgrid(0.0, duration_s)
     for name, table in tiers.items():

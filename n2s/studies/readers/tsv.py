@@ -1,4 +1,4 @@
-"""Tables of tabs or commas, read strictly: cells as text, numbers checked, n/a as nothing."""
+"""Tables separated by tabs or commas, read strictly: cells as text, numbers checked, n/a as empty."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ def read_cells(path: Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The file is empty or no table, lacks onset or duration, or one of them is no finite number.
+        The file is empty or not a table, lacks onset or duration, or one of them is not a finite number.
     """
     table = _table(path)
     names = {name.lower(): name for name in table}
@@ -35,7 +35,7 @@ def read_cells(path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -> pd.DataFrame:
-    """Read any table of tabs or commas: all cells as text ("" for n/a), but ``numbers`` (NaN for n/a), where they are there."""
+    """Read any table of tabs or commas: all cells as text ("" for n/a), except the columns ``numbers`` (NaN for n/a), if they exist."""
     table = _table(path, separator)
     for name in set(numbers) & set(table):
         table[name] = as_numbers(table[name], path)
@@ -43,7 +43,7 @@ def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -
 
 
 def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
-    """A column of text as float64, NaN for "" (n/a); a `UserError` where one is no finite number."""
+    """A column of text as float64, NaN for "" (n/a); a `UserError` if one is not a finite number."""
     found = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
     wrong = ~np.isfinite(found) & (cells != "")
     if wrong.any():
@@ -53,8 +53,8 @@ def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
 
 
 def whole(cells: pd.Series, path: Path) -> pd.Series:
-    """A column of numbers as int64; a `UserError` where one is n/a, or has a fraction."""
-    wrong = ~(np.abs(cells) < 2**53) | (cells % 1 != 0)  # above, float64 has no fractions to tell
+    """A column of numbers as int64; a `UserError` if one is n/a or has a fraction."""
+    wrong = ~(np.abs(cells) < 2**53) | (cells % 1 != 0)  # above this, float64 has no fractions
     if wrong.any():
         row = int(wrong.argmax())
         raise UserError(f"{path}, line {row + 2}: {cells.name} is {cells.iloc[row]:g}; expected a whole number.")
@@ -72,7 +72,7 @@ def _table(path: Path, separator: str = "\t") -> pd.DataFrame:
         raise UserError(
             f"{path}: {'no rows under the header' if lines else 'an empty file'}. Expected one row an event."
         )
-    # Quotes are only text in BIDS; spreadsheets and pandas put a pair around a cell that holds one.
+    # Quotes are plain text in BIDS; spreadsheets and pandas put a pair around a cell that contains one.
     quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
     try:
         cells = [[_unquoted(cell) for cell in row] for row in csv.reader(lines, delimiter=separator, quoting=quoting)]
@@ -91,7 +91,7 @@ def _table(path: Path, separator: str = "\t") -> pd.DataFrame:
 
 
 def natural(label: str) -> list[tuple[int, int, str]]:
-    """Sorts run-2 before run-10."""
+    """Sort key that puts run-2 before run-10."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
 
 
