@@ -17,9 +17,9 @@ from lightning.pytorch import Trainer
 
 from n2s.__main__ import main
 from n2s.cli.main import Parser
-from n2s.training.attach import never_ask_to_log_in
 from n2s.training.checkpoints import AtomicCheckpointIO
 from n2s.training.run import Run, runs_of
+from n2s.training.trainer_parts import never_ask_to_log_in
 
 
 @pytest.fixture

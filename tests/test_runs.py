@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from n2s.errors import UserError
-from n2s.training.choose import choose_to_train
+from n2s.training.choose_run import choose_to_train
+from n2s.training.choose_weights import choose_weights
 from n2s.training.claim import Claim
 from n2s.training.experiments import experiment_name, trained_run, with_overlays
 from n2s.training.provenance import git_state, provenance
 from n2s.training.run import FINISHED, UNFINISHED, Run, differences, run_of, runs_dir, runs_of, settings_of
-from n2s.training.weights import choose_weights
 
 CONFIG = {
     "seed_everything": 0,

@@ -25,18 +25,18 @@ from n2s.errors import UserError
 from n2s.systems.clips.write_clips import WriteClips
 from n2s.systems.sound.write_sounds import WriteSounds
 from n2s.training.agree import agree, process_rank
-from n2s.training.attach import fit_callbacks, loggers, place
 from n2s.training.checkpoints import AtomicCheckpointIO
-from n2s.training.choose import Choice, choose_to_train, listed, plain_name, shown
+from n2s.training.choose_run import Choice, choose_to_train, listed, plain_name, shown
+from n2s.training.choose_weights import choose_weights
 from n2s.training.claim import Claim
 from n2s.training.experiments import experiment_name
-from n2s.training.in_folder import fit_in, score_in
 from n2s.training.results import PLACES, WriteResults
 from n2s.training.run import differences, run_of, runs_dir, settings_of
+from n2s.training.run_in_folder import fit_in, score_in
 from n2s.training.signals import Stopped, StopSignals
 from n2s.training.step_seed import StepSeed
+from n2s.training.trainer_parts import fit_callbacks, loggers, place
 from n2s.training.watch import Watch, wait_no_longer
-from n2s.training.weights import choose_weights
 from n2s.training.whereabouts import Whereabouts
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from n2s.errors import UserError
 from n2s.paths import make_folder, writable
-from n2s.training.choose import Choice, shown
+from n2s.training.choose_run import Choice, shown
 from n2s.training.run import Run
 
 

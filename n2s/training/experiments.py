@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 from n2s.errors import UserError
-from n2s.training.choose import listed, shown
+from n2s.training.choose_run import listed, shown
 from n2s.training.run import Run, originals, runs_dir
 
 JOIN = "+"

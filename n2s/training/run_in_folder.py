@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 
 from n2s.errors import UserError
 from n2s.paths import written_whole
-from n2s.training.choose import Choice
+from n2s.training.choose_run import Choice
 from n2s.training.claim import Claim
 from n2s.training.provenance import provenance
 from n2s.training.run import FINISHED, UNFINISHED, Run, now

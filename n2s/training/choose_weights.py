@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from n2s.errors import UserError, nearest
-from n2s.training.choose import Choice, check_exists, free_folder, listed, shown, started
+from n2s.training.choose_run import Choice, check_exists, free_folder, listed, shown, started
 from n2s.training.run import Run, originals, run_of, runs_of
 
 #: Reasons to take a run, the best one first.

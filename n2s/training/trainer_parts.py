@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 
 from n2s.config_classes import as_list, entries
 from n2s.training.checkpoints import BestCheckpoint, LastCheckpoint
-from n2s.training.choose import Choice
+from n2s.training.choose_run import Choice
 from n2s.training.continuation import Continuation
 from n2s.training.finite_loss import FiniteLoss
 from n2s.training.metrics_csv import MetricsCSV
