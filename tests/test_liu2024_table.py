@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from n2s.cli.data_of import complete
+
 PAPER = Path(__file__).parents[1] / "configs" / "paper" / "liu2024"
 SETS = ("brain2sound", "brain2music", "brain2speech")
 STAGES = ("semantic", "acoustic", "audio", "lir", "mlp")
@@ -58,9 +60,8 @@ def test_the_table_is_what_the_recipe_resolves_to(stage, place, run_n2s):
     found = {key: of(config, key) for key in table}
     wanted = {key: values[place] for key, values in table.items()}
     assert {key: _plain(value) for key, value in found.items()} == {key: _plain(value) for key, value in wanted.items()}
-    untold = {
-        key for key in given(yaml.safe_load(path.read_text())) if key not in table and not re.fullmatch(ASIDE, key)
-    }
+    whole = yaml.safe_load(complete(path.read_text(), path))  # with the data of an earlier stage
+    untold = {key for key in given(whole) if key not in table and not re.fullmatch(ASIDE, key)}
     assert not untold, f"{path.name}: README's table says nothing of these"
 
 

@@ -1,5 +1,6 @@
 """Every YAML in configs/ is accepted by the command, alone or over its base recipe, and the paper's hold its numbers."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -130,3 +131,20 @@ def test_the_sound_stages_of_meg_take_the_recordings_and_splits_of_the_encoder(r
 def test_every_meg_study_lies_over_the_sound_stages(study, parsed):
     for recipe in ("meg_acoustic", "meg_audio"):
         assert list(parsed(CONFIGS / f"{recipe}.yaml", study)["data"]["init_args"]["studies"]) == [study.stem]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in RECIPES if "data_of:" in path.read_text()], ids=lambda path: path.stem
+)
+def test_later_stages_have_the_data_of_the_earlier_one(path, parsed):
+    recipe = yaml.safe_load(path.read_text())
+    own = recipe.get("data", {}).get("init_args", {})
+    mine, theirs = (parsed(one)["data"] for one in (path, path.parent / recipe["data_of"]))
+    assert mine["class_path"] == theirs["class_path"] and own.keys() <= mine["init_args"].keys()
+    assert {name for name, value in mine["init_args"].items() if theirs["init_args"][name] != value} <= own.keys()
+
+
+def test_every_later_stage_says_whose_data_it_takes():
+    """A data block that is copied is mended in one place and forgotten in the other."""
+    after = {path.stem for path in RECIPES if re.search(r"(semantic|encoder|acoustic)_run: ", path.read_text())}
+    assert len(after) == 10 and after <= {path.stem for path in RECIPES if "data_of:" in path.read_text()}

@@ -1,13 +1,16 @@
 """The parser of recipes, and which of Lightning's messages are left out."""
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
+from n2s.cli.data_of import complete
 from n2s.cli.errors import ReadableErrors
 from n2s.cli.links import link_shapes
 
@@ -40,6 +43,10 @@ class Parser(ReadableErrors, LightningArgumentParser):
         """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
         args = args and [re.sub("=None$", "=null", word) for word in args]
         return super().parse_args(args, *others, **options)
+
+    def parse_string(self, content: str, path: str | os.PathLike = "", *others, **options) -> Namespace:
+        """See jsonargparse; a recipe may take the data of another one. A file is read in its own folder."""
+        return super().parse_string(complete(content, Path(path) if path else None), path, *others, **options)
 
     def _parse_common(self, cfg: Namespace, *others, **options) -> Namespace:
         """Link what the recipe's networks take from the data: its classes are known now, and nothing is checked yet."""
