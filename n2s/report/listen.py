@@ -92,8 +92,9 @@ def retrieved_segments(
         described = candidates.iloc[candidate]
         if candidate not in clips:
             clips[candidate] = read_clip(described.audio, float(described.start_s), float(described.duration_s))
+        start_s = max(float(described.start_s), 0.0)  # -1e-17 s would be shown as -0.0
         return Segment(
-            place=f"{described.story}, {described.start_s:.1f} to {described.start_s + described.duration_s:.1f} s",
+            place=f"{described.story}, {start_s:.1f} to {start_s + described.duration_s:.1f} s",
             text=str(described.text),
             audio=clips[candidate],
             z=float(z[row, candidate]),

@@ -61,7 +61,7 @@ class WriteResults(Callback):
         for part in parts:
             print_shown(part, console)
         console.print(f"report: {page}", soft_wrap=True, highlight=False)
-        log_shown(loggers, self.run.folder, lambda: _for_wandb(self.run.folder, verb, parts))
+        log_shown(loggers, self.run.folder, lambda: wandb_entries(self.run.folder, verb, parts))
 
 
 def saved(run_dir: Path, verb: str, name: str) -> Path:
@@ -146,9 +146,12 @@ def _named(name: str, result: Result, n_results: int) -> list[Shown]:
     return [replace(part, name=", ".join(filter(None, (name, part.name)))) for part in parts]
 
 
-def _for_wandb(run_dir: Path, verb: str, parts: list[Shown]) -> dict[str, Shown]:
-    """Prefix of the entries in W&B -> what is shown under it."""
+def wandb_entries(run_dir: Path, verb: str, parts: list[Shown]) -> dict[str, Shown]:
+    """Prefix of the entries in W&B -> what is shown under it. A test set may be called ``test`` itself."""
     start = "test" if verb == "test" else "sounds"
-    named = {f"{start}, {part.name}" if part.name else start: part for part in parts}
+    named = {}
+    for part in parts:
+        within = part.name.split(", ")[0] == start
+        named[part.name if within else ", ".join(filter(None, (start, part.name)))] = part
     drawn = [one for one in run_drawings(run_dir).values() if isinstance(one, Drawing)]
     return named | {"run": Shown(drawings=drawn)}
