@@ -1,12 +1,8 @@
 """``n2s evaluate``: how good generated sounds are, and how sure that is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from n2s.errors import UserError
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 def evaluate(
@@ -24,7 +20,7 @@ def evaluate(
     """Compare two folders of sounds of the same names, clip by clip and as sets, beside their controls.
 
     Always: PCC and PSNR of mel spectrograms, and identification by them. FD and KL need --cnn14, FAD --vggish, the CLAP
-    score --clap; each also adds its identification, but for FAD. Nothing is downloaded but a CLAP named by an id.
+    score --clap. CNN14 and CLAP also add an identification. Only a CLAP named by an id is downloaded.
 
     Parameters
     ----------
@@ -41,7 +37,7 @@ def evaluate(
     clap
         Hugging Face id or local folder.
     n_way
-        Of how many clips the true one is told: 5, or [2,10]. By default 2, 5, 10 and 50, as far as there are clips.
+        Among how many clips the true one is found: 5, or [2,10]. By default 2, 5, 10 and 50, as far as there are clips.
     stimulus
         Which clips are of one stimulus, and so not independent: ``each`` (every clip is a stimulus of its own), a CSV file
         with the columns clip and stimulus, or a regular expression that finds the stimulus in a name. By default the
@@ -51,10 +47,14 @@ def evaluate(
     seed
         Of the exchanges.
     """
+    import json
+
     from rich.console import Console
 
-    from n2s.evaluation.folders import evaluate_sounds, write_metrics
-    from n2s.evaluation.sound_claims import claims_text
+    from n2s.evaluation.folders import evaluate_sounds
+    from n2s.metrics.result import record
+    from n2s.paths import written_whole
+    from n2s.report.table import print_shown
 
     if reference is None or generated is None:
         raise UserError("name both folders: n2s evaluate --reference DIR --generated DIR.")
@@ -62,7 +62,7 @@ def evaluate(
     if out.is_dir():
         raise UserError(f"--out {out} is a folder; expected the name of a file: {out / 'metrics.json'}.")
     console = Console()
-    found = evaluate_sounds(
+    result = evaluate_sounds(
         reference,
         generated,
         ceiling=ceiling,
@@ -74,40 +74,8 @@ def evaluate(
         seed=seed,
         console=console,
     )
-    console.print(table(found, narrow=console.width < 110))
-    for sentence in claims_text(found["claims"]):
-        console.print(sentence, highlight=False)
-    for note in found["notes"]:
-        console.print(f"Note: {note}", highlight=False)
-    for reason in found["absent"].values():
-        console.print(f"Absent: {reason}", highlight=False, soft_wrap=True)
-    console.print(f"Numbers: {write_metrics(found, out)}", highlight=False, soft_wrap=True)
-
-
-def table(found: dict, *, narrow: bool = False) -> "Table":
-    """One line a score: the generated sounds, the ceiling where there is one, exchanged sounds, chance, and N."""
-    from rich.table import Table
-
-    rows = ["generated", *(["ceiling"] if found["ceiling"] else []), "shuffled", "chance"]
-    shown = Table("", *rows, "N", caption="\n".join(found["intervals"]))
-    shown.columns[0].no_wrap = True
-    for name, score in found["scores"].items():
-        cells = [_cell(score[row], name, "\n" if narrow else " ") for row in rows]
-        shown.add_row(f"{score['label']} {'↑' if score['higher_is_better'] else '↓'}", *cells, str(score["n"]))
-    return shown
-
-
-def _cell(row: dict | float | None, name: str, between: str) -> str:
-    if row is None:
-        return "–"
-    digits = 2 if name in ("mel_psnr", "fd", "fad") else 3
-    if not isinstance(row, dict):
-        return _number(row, digits)
-    if row["mean"] is None:
-        return "infinite"
-    mean, low, high = (None if row[end] is None else _number(row[end], digits) for end in ("mean", "low", "high"))
-    return mean if low is None else f"{mean}{between}[{low}, {high}]"
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if value == 0 or abs(value) >= 10**-digits else f"{value:.1e}"
+    for part in result.shown():
+        print_shown(part, console)
+    with written_whole(out) as path:
+        path.write_text(json.dumps(record(result), indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
+    console.print(f"Numbers: {out}", highlight=False, soft_wrap=True)

@@ -1,7 +1,6 @@
-"""The evaluation of a folder of generated sounds: read, hear, score, write."""
+"""The evaluation of a folder of generated sounds: read, hear, score."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +8,12 @@ from rich.console import Console
 
 from n2s.evaluation.networks import Networks, hear
 from n2s.evaluation.pairs import SFREQ, Sounds, read_together, same_sounds
-from n2s.evaluation.sound_claims import sound_claims
+from n2s.evaluation.result import EvaluationResult
 from n2s.evaluation.sound_scores import absent, score_sounds
 from n2s.evaluation.units import sound_units
-from n2s.metrics.clip_scores import Units
 from n2s.models import cnn14 as cnn14_model
 from n2s.models import vggish as vggish_model
 from n2s.models.weights import find_weights
-from n2s.paths import written_whole
 
 N_WAYS = (2, 5, 10, 50)
 
@@ -33,7 +30,7 @@ def evaluate_sounds(
     stimulus: str | None = None,
     seed: int = 0,
     console: Console | None = None,
-) -> dict:
+) -> EvaluationResult:
     """Score a folder of generated sounds against one of the same names.
 
     Parameters
@@ -41,7 +38,7 @@ def evaluate_sounds(
     reference, generated, ceiling
         Folders; see `n2s.evaluation.pairs.read_together`.
     cnn14, vggish
-        Files of weights or their folders; scores that need one that is not given are absent.
+        Files of weights or their folders. Without one, its scores are absent.
     clap
         Hugging Face id or local folder.
     n_ways
@@ -53,17 +50,10 @@ def evaluate_sounds(
     console
         Shows progress.
 
-    Returns
-    -------
-    Plain JSON types: ``reference``, ``generated``, ``ceiling`` (folders), ``n_clips``, ``networks`` (what was used, by
-    hash), ``scores`` (see `n2s.evaluation.sound_scores.score_sounds`), ``absent`` (why, by the name of the network),
-    ``claims`` (how far what is decoded is better than exchanged sounds, and whether that may be said after the correction
-    for so many tests), ``intervals`` and ``notes`` in words, ``n_units`` (how many of what is independent) and ``seed``.
-
     Raises
     ------
     UserError
-        Anything that the user can mend: folders, names, sounds, weights, ``n_ways``.
+        Anything that the user can fix: folders, names, sounds, weights, ``n_ways``.
     """
     console = console or Console(quiet=True)
     networks = Networks.load(cnn14_weights=cnn14, vggish_weights=vggish, clap=clap)
@@ -79,51 +69,29 @@ def evaluate_sounds(
         n_ways=n_ways,
         seed=seed,
     )
-    return {
-        "reference": str(reference),
-        "generated": str(generated),
-        "ceiling": None if ceiling is None else str(ceiling),
-        "n_clips": n,
-        "networks": {
+    return EvaluationResult(
+        str(reference),
+        str(generated),
+        None if ceiling is None else str(ceiling),
+        n_clips=n,
+        networks={
             "cnn14": None if cnn14 is None else _identity(cnn14, cnn14_model.PUBLISHED, cnn14_model.GET),
             "vggish": None if vggish is None else _identity(vggish, vggish_model.PUBLISHED, vggish_model.GET),
             "clap": None if clap is None else networks.clap.settings()["model"],
         },
-        "scores": scores,
-        "absent": absent(heard[0]),
-        "claims": sound_claims(scores),
-        "intervals": _intervals(scores, units, assumed),
-        "notes": [note for one in sounds for note in one.notes] + _notes(sounds[0], scores),
-        "n_units": len(set(units.of)),
-        "seed": seed,
-    }
-
-
-def write_metrics(found: dict, path: Path) -> Path:
-    """Write what `evaluate_sounds` gives as JSON, whole or not at all."""
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
-    return path
+        found=scores,
+        absent=absent(heard[0]),
+        notes=[note for one in sounds for note in one.notes] + _notes(sounds[0], scores),
+        units=units.words,
+        n_units=len(set(units.of)),
+        assumed=assumed,
+        seed=seed,
+    )
 
 
 def _identity(place: Path, published: str, get: str) -> str:
     with open(find_weights(place, published=published, get=get), "rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def _intervals(scores: dict, units: Units, assumed: str) -> list[str]:
-    shuffled = next(one["shuffled"]["interval"] for one in scores.values() if one["shuffled"])
-    n = len(set(units.of))
-    lines = [
-        "k-way: the true clip found among k different ones, by correlation",
-        f"[ ]: 95% interval over {n} {units.words}; each for itself, so that one in twenty misses its true value",
-        f"{assumed}",
-        f"shuffled: generated sounds exchanged between {units.words}; {shuffled}",
-    ]
-    if n < 2:
-        lines[1] = f"no intervals: all clips are of one of the {units.words}"
-    sets = "FD and FAD compare sets: exchanges change nothing"
-    return lines + ([sets] if {"fd", "fad"} & set(scores) else [])
 
 
 def _notes(reference: Sounds, scores: dict) -> list[str]:

@@ -1,4 +1,4 @@
-"""What may be said of generated sounds after the correction for many tests."""
+"""What may be said about generated sounds after the correction for many tests."""
 
 from n2s.metrics.claims import claimed
 
@@ -6,8 +6,8 @@ from n2s.metrics.claims import claimed
 def sound_claims(scores: dict[str, dict]) -> dict[str, dict]:
     """In which scores sounds are better than chance, or than exchanged ones: see `n2s.metrics.claims.claimed`.
 
-    Each kind of identification is tested once, by the smallest N: other N say the same again, and so does the PSNR beside
-    the PCC.
+    Each kind of identification is tested once, with the smallest N: other N repeat the same test. The PSNR repeats that of
+    the PCC and is not tested.
 
     Parameters
     ----------
@@ -29,18 +29,18 @@ def claims_text(claims: dict[str, dict], what: str = "the sounds") -> list[str]:
     """Sentences: in which scores ``what`` is ahead of chance or of exchanged sounds, and in which it is not."""
     known = [one for one in claims.values() if one["p"] is not None]
     if not known:
-        return [f"There are too few independent clips to test whether {what} tell what was heard."]
+        return [f"There are too few independent clips to test whether {what} match what was heard."]
     tests = "one test" if len(known) == 1 else f"Holm's correction for {len(known)} tests"
     text = []
     for of, other in (("chance", "chance"), ("shuffled", "the same sounds exchanged among clips")):
-        said = [f"{one['label']} by {_by(one)}" for one in known if one["ahead"] and one["of"] == of]
-        if said:
-            text.append(f"After {tests}, {what} are ahead of {other} in {', '.join(said)}.")
-    not_said = [one["label"] for one in known if not one["ahead"]]
-    if not_said:
+        ahead = [f"{one['label']} by {_by(one)}" for one in known if one["ahead"] and one["of"] == of]
+        if ahead:
+            text.append(f"After {tests}, {what} are ahead of {other} in {', '.join(ahead)}.")
+    behind = [one["label"] for one in known if not one["ahead"]]
+    if behind:
         text.append(
             f"After {tests}, {what} are not reliably ahead of chance or of the same sounds exchanged among clips in "
-            f"{', '.join(not_said)}."
+            f"{', '.join(behind)}."
         )
     return text
 

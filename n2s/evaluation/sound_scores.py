@@ -6,6 +6,7 @@ import numpy as np
 
 from n2s.errors import UserError
 from n2s.evaluation.networks import NETWORKS, Heard
+from n2s.evaluation.sound_measures import in_order, kind_of, label_of
 from n2s.metrics.claims import ahead_of_nothing
 from n2s.metrics.clip_scores import Units, clip_entry, exchanged, mean_over, summarize_clips
 from n2s.metrics.divergence import clip_divergences
@@ -13,24 +14,10 @@ from n2s.metrics.frechet import frechet_distance
 from n2s.metrics.identification import Choice, n_way_accuracy
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
-from n2s.metrics.score import Score
+from n2s.metrics.score import ALL, Score, entry
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 
 N_PERMUTATIONS = 200
-
-#: Name: (label, whether higher is better, lowest, highest). The name of an identification goes on: @2 is 2-way.
-SCORES = {
-    "mel_pcc": ("mel PCC", True, -1.0, 1.0),
-    "mel_psnr": ("mel PSNR (dB)", True, -np.inf, np.inf),
-    "fd": ("FD (CNN14)", False, 0.0, np.inf),
-    "kl": ("KL (CNN14)", False, -np.inf, np.inf),
-    "fad": ("FAD (VGGish)", False, 0.0, np.inf),
-    "clap": ("CLAP score", True, -1.0, 1.0),
-    "identification_mel": ("mel", True, 0.0, 1.0),
-    "identification_cnn14": ("CNN14", True, 0.0, 1.0),
-    "identification_clap": ("CLAP", True, 0.0, 1.0),
-    "identification_semantic": ("semantic target", True, 0.0, 1.0),
-}
 
 #: (n,) whose generated clip each reference gets -> (n,) scores
 ByClip = Callable[[np.ndarray], np.ndarray]
@@ -45,7 +32,7 @@ def score_sounds(
     n_ways: Sequence[int],
     seed: int = 0,
 ) -> dict[str, dict]:
-    """Every score that what was heard allows, as plain JSON types.
+    """Every score that the networks allow, as plain JSON types.
 
     Parameters
     ----------
@@ -60,11 +47,16 @@ def score_sounds(
 
     Returns
     -------
-    By name: ``label``, ``higher_is_better``, ``n`` (clips; of FAD, examples of 0.96 s), ``generated``, ``ceiling``
-    (None without one), ``shuffled`` (generated sounds exchanged among clips; None of FD and FAD, which know of no pairs),
-    ``chance`` (None where none is) and ``ahead``, how far ``generated`` is better than chance, or where that is not known
-    than ``shuffled`` (None where there is neither; see `n2s.metrics.claims.ahead_of_nothing`). Each row has ``mean``, ``low``, ``high`` and ``n_left_out``: clips without a finite score,
-    such as the PSNR of an equal clip.
+    By name: ``label``, ``higher_is_better``, ``n`` (clips; of FAD, examples of 0.96 s), and the rows
+
+    - ``generated`` and ``ceiling`` (None without one);
+    - ``shuffled``: generated sounds exchanged among clips; None of FD and FAD, which compare sets;
+    - ``chance``: a number, or None where it is not known;
+    - ``ahead``: how far ``generated`` is better than chance, or than ``shuffled`` where chance is not known; None where
+      there is neither. See `n2s.metrics.claims.ahead_of_nothing`.
+
+    A row has ``mean``, ``low``, ``high``, ``interval`` (what the interval is, in words), and ``n_left_out``: how many clips
+    have no finite score, such as the PSNR of two equal clips.
 
     Raises
     ------
@@ -79,15 +71,15 @@ def score_sounds(
     found, best = by_clip(reference, generated, n_ways), by_clip(reference, ceiling, n_ways) if ceiling else {}
     scores = {}
     for name, score in found.items():
-        kind, _, n_way = name.partition("@")
-        own = score(np.arange(n))
+        n_way = name.partition("@")[2]
+        chance, own = 1 / int(n_way) if n_way else None, score(np.arange(n))
         shuffled = np.stack([score(order) for order in orders])
-        scores[name] = _entry(kind, n, n_way) | {
-            "generated": _mean(own, kind, units),
-            "ceiling": _mean(best[name](np.arange(n)), kind, units) if ceiling else None,
-            "shuffled": _shuffled(shuffled, kind, units),
-            "chance": 1 / int(n_way) if n_way else None,
-            "ahead": _ahead(own, shuffled, kind, n_way, units),
+        scores[name] = _entry(name, n) | {
+            "generated": _mean(own, name, units),
+            "ceiling": _mean(best[name](np.arange(n)), name, units) if ceiling else None,
+            "shuffled": _shuffled(shuffled, name, units),
+            "chance": chance,
+            "ahead": _ahead(own, shuffled, name, chance, units),
         }
     for name, rows in by_set(reference).items():
         sets = [None if heard is None else by_set(heard)[name] for heard in (generated, ceiling)]
@@ -98,8 +90,7 @@ def score_sounds(
             "chance": None,
             "ahead": None,
         }
-    order = list(SCORES)
-    return dict(sorted(scores.items(), key=lambda item: order.index(item[0].partition("@")[0])))
+    return {name: scores[name] for name in in_order(scores)}
 
 
 def absent(heard: Heard) -> dict[str, str]:
@@ -167,27 +158,26 @@ def _identified(choice: Choice, matrix: np.ndarray, n_way: int) -> ByClip:
     return lambda order: n_way_accuracy(choice.ranks(matrix[order]), len(choice.candidates), n_way)
 
 
-def _entry(kind: str, n: int, n_way: str = "") -> dict:
-    label, higher, *_ = SCORES[kind]
-    return {"label": f"{n_way}-way by {label}" if n_way else label, "higher_is_better": higher, "n": n}
+def _entry(name: str, n: int) -> dict:
+    return {"label": label_of(name), "higher_is_better": kind_of(name).higher_is_better, "n": n}
 
 
-def _mean(values: np.ndarray, kind: str, units: Units) -> dict:
-    return _row(mean_over(values, units.of, SCORES[kind][2:]), values)
+def _mean(values: np.ndarray, name: str, units: Units) -> dict:
+    kind = kind_of(name)
+    return _row(mean_over(values, units.of, (kind.low, kind.high)), "95% interval", values, units)
 
 
-def _shuffled(values: np.ndarray, kind: str, units: Units) -> dict:
+def _shuffled(values: np.ndarray, name: str, units: Units) -> dict:
     """Of exchanges (p, n): their mean, and the range of most or all of them."""
-    subject = np.zeros(values.shape[1])
-    rows = summarize_clips({"shuffled": values}, subject, units=units, bounds=SCORES[kind][2:])
+    subject, kind = np.zeros(values.shape[1]), kind_of(name)
+    rows = summarize_clips({"shuffled": values}, subject, units=units, bounds=(kind.low, kind.high))
     found = clip_entry(rows["shuffled"], values)
-    return {key: found[key] for key in ("mean", "low", "high", "n_left_out", "interval")}
+    return {key: found[key] for key in ("interval", "mean", "low", "high", "n_left_out")}
 
 
-def _ahead(own: np.ndarray, shuffled: np.ndarray, kind: str, n_way: str, units: Units) -> dict:
+def _ahead(own: np.ndarray, shuffled: np.ndarray, name: str, chance: float | None, units: Units) -> dict:
     """How far the clips are better than chance or exchanged ones: of divergences, how far they are below."""
-    sign = 1.0 if SCORES[kind][1] else -1.0
-    chance = 1 / int(n_way) if n_way else None
+    sign = 1.0 if kind_of(name).higher_is_better else -1.0
     found = ahead_of_nothing(sign * own, sign * shuffled, chance, subject=np.zeros(len(own)), units=units).plain()
     return {key: found[key] for key in ("mean", "low", "high", "p", "interval", "of")}
 
@@ -201,9 +191,12 @@ def _distance(reference: list[np.ndarray], generated: list[np.ndarray], units: U
         taken = np.concatenate([rows[clip] for clip in clips])
         return frechet_distance(a[taken], b[taken]) if len(taken) > 1 else None
 
-    return _row(jackknife_interval(distance, units.of, bounds=(0.0, np.inf)), np.zeros(0))
+    interval = jackknife_interval(distance, units.of, bounds=(0.0, np.inf))
+    return _row(interval, "95% jackknife interval", np.zeros(0), units)
 
 
-def _row(interval: Interval, values: np.ndarray) -> dict:
-    mean, low, high, _ = Score.of(interval)
-    return {"mean": mean, "low": low, "high": high, "n_left_out": int((~np.isfinite(values)).sum())}
+def _row(interval: Interval, what: str, values: np.ndarray, units: Units) -> dict:
+    words = f"{what} over {len(set(units.of))} {units.words}" if interval.low is not None else ""
+    found = entry({ALL: Score.of(interval, words)})
+    del found["per_subject"]  # the sounds are of one subject, or of a folder
+    return found | {"n_left_out": int((~np.isfinite(values)).sum())}

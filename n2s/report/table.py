@@ -28,7 +28,7 @@ def grid(shown: Shown) -> tuple[list[str], list[list[str]]]:
 def print_shown(shown: Shown, console: Console) -> None:
     """Print the table of scores, the other tables, and the sentences."""
     if shown.name:
-        console.print(f"[bold]{shown.name}")
+        console.print(shown.name, style="bold", markup=False, highlight=False)
     if shown.scores is not None:
         headings, rows = grid(shown)
         table = Table(*headings)
@@ -43,7 +43,7 @@ def print_shown(shown: Shown, console: Console) -> None:
             table.add_row(*map(str, row))
         console.print(table)
     for sentence in (*shown.headline, *notes(shown)):
-        console.print(sentence, highlight=False)
+        console.print(sentence, highlight=False, markup=False)
 
 
 def scores_html(shown: Shown) -> str:

@@ -1,4 +1,4 @@
-"""The audio stage after the acoustic one, by the command: what learns, what is sampled, what is kept and what is scored."""
+"""The audio stage by the command: what learns, what is sampled, what is kept and what is scored."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ from n2s.systems import BrainAudio
 from n2s.systems.clips.acoustic_stage import AcousticRun
 from n2s.systems.sound.methods import SoundMethods
 from n2s.systems.sound.prompts import read_prompts, semantic_vectors
-from n2s.systems.sound.sound_html import sounds_shown
+from n2s.systems.sound.result import SoundResult
 
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}
@@ -129,7 +129,7 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
     # the scores are those of `n2s evaluate` on the folders
     found = json.loads((folder / "predictions" / "metrics.json").read_text())["subjects"]["tiny/01"]
     for method in ("retrieval", "decoded"):
-        scores = evaluate_sounds(folder / "predictions" / "stimulus", folder / "predictions" / method)["scores"]
+        scores = evaluate_sounds(folder / "predictions" / "stimulus", folder / "predictions" / method).found
         own = found[method]["scores"]
         assert {name: own[name] for name in own if "semantic" not in name} == scores
         by_meaning = []
@@ -143,11 +143,12 @@ def test_predict_makes_scores_and_shows_every_method(trained, sounds):
     two_way = scores["identification_mel@2"]["generated"]["mean"]
     assert ahead["mean"] == pytest.approx(two_way - 0.5) and ahead["low"] <= ahead["mean"] <= ahead["high"]
     metrics = [yaml.safe_load(path.read_text())["metric"]["name"] for path in sorted(SWEEPS.glob("sound_*.yaml"))]
-    assert metrics[0] == "sounds/decoded/ahead_of_chance_identification_semantic"  # of guidance
+    assert metrics[0] == "sounds/decoded/identification_semantic@2"  # of guidance
     assert metrics[1] in (folder / "metrics.csv").read_text().splitlines()[0].split(",")  # of LoRA
-    shown = sounds_shown(folder)[0]  # what W&B is told, in the same words as the page
+    (shown,) = SoundResult.load(folder / "predictions" / "result").shown()  # what the page and W&B show
     by_meaning = found["decoded"]["ahead"]["identification_semantic"]["mean"]
-    assert shown.name == "sounds" and shown.scores["decoded"][metrics[0].split("/")[2]] == by_meaning
+    score = shown.scores.means()["decoded"][metrics[0].split("/")[2]]
+    assert shown.name == "" and score - 0.5 == pytest.approx(by_meaning)
     page = (folder / "predictions" / "report.html").read_text()
     assert all(f">{drawing.title}</a>" in page for drawing in shown.drawings)
     assert "identification_mel@10" in scores and " ".join(METHODS[:1]) in out

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,10 @@ from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.systems.clips.acoustic_stage import AcousticRun, fine_only_networks, object_of
 from n2s.systems.clips.decoder import Decoded
 from n2s.systems.sound.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
-from n2s.systems.sound.task import BrainAudio
 from n2s.training.run import Run
+
+if TYPE_CHECKING:
+    from n2s.systems.sound.task import BrainAudio
 
 #: Method: what it is, in the order of the table.
 METHODS = {
@@ -63,7 +66,7 @@ class SoundMethods:
         Of the samples, and of the exchange of responses.
     """
 
-    module: BrainAudio
+    module: "BrainAudio"
     data: ClipData
     decoded: Decoded
     clips: list[str]

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
-import numpy as np
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
@@ -15,8 +15,6 @@ from n2s.data.clip_targets import feature_values
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
-from n2s.features.audiomae_tokens import AudioMAETokens
-from n2s.features.clip_spectrogram import ClipFbank
 from n2s.features.latents import ClipMel
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion import RunningAverage, choose_trained, parameter_groups
@@ -29,6 +27,10 @@ from n2s.systems.clips.semantic_stage import Meanings, SemanticRun
 from n2s.systems.processes import part_of_mean
 from n2s.systems.sound.latents import ClipLatents, placed
 from n2s.systems.sound.options import SoundOptions
+from n2s.systems.sound.predict import predict_sounds
+from n2s.systems.sound.result import SoundResult
+from n2s.systems.sound.scoring import chosen_networks
+from n2s.systems.sound.tokens import check_tokens, decoded_once
 
 STAGES = "n2s_stages"  # key of a checkpoint
 
@@ -125,7 +127,7 @@ class BrainAudio(ClipDecoder):
         """Load the generator, and for a fit the acoustic networks."""
         data = self.data
         if not hasattr(self, "maker"):
-            self._check_data(data)
+            check_tokens(data)
             if stage == "fit":
                 run = AcousticRun.found(self.acoustic_run, self.experiment, key="model.acoustic_run")
                 self.stages, self._built = run.settings, run.networks(data)
@@ -250,25 +252,23 @@ class BrainAudio(ClipDecoder):
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
 
     def on_predict_start(self) -> None:
-        """The averages for the weights."""
+        """Load the networks that score, so that a wrong name is reported at once; the averages for the weights."""
+        self._scoring, self._predicted = chosen_networks(self.sounds), []
         self._put_averages()
+
+    def on_predict_batch_end(self, outputs: Decoded, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Keep what was decoded."""
+        self._predicted.append(outputs.cpu())
+
+    def predicted(self, folder: Path, seed: int) -> SoundResult:
+        """See `n2s.systems.system.System`: the sounds of each method and their scores."""
+        return predict_sounds(self, Decoded.joined(self._predicted), self._scoring, folder, seed)
 
     def on_predict_end(self) -> None:
         """And back."""
         self._averaged.close()
 
     # -- how ---------------------------------------------------------------------------------------------------------
-
-    def _check_data(self, data: ClipData) -> None:
-        if not isinstance(data.target, AudioMAETokens):
-            raise UserError(
-                f"BrainAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
-                "of the acoustic stage: n2s.features.AudioMAETokens."
-            )
-        if not isinstance(data.spectrogram, ClipFbank):
-            raise UserError(
-                "BrainAudio needs data.spectrogram: set n2s.features.ClipFbank with the target's duration_s."
-            )
 
     def _decoders(self) -> list[nn.Parameter]:
         return [
@@ -295,15 +295,7 @@ class BrainAudio(ClipDecoder):
     def _tokens(self, batch: ClipBatch, meaning: Tensor | None) -> Tensor:
         return self.network(batch)(*batch.inputs, *(() if meaning is None else (placed(meaning, batch),)))
 
-    @torch.no_grad()
     def _decoded_once(self, data: ClipData) -> Tensor:
-        """(n, n_patch, d) float16 of all training rows."""
         self.networks.eval()
-        table = data.splits["train"].table
-        found = torch.zeros(len(table), *data.target.shape, dtype=torch.float16)
-        for subject in range(len(data.subjects)):
-            rows = data.splits["train"].rows_of(subject)
-            for some in np.array_split(rows, max(1, len(rows) // 64)):
-                meaning = None if self._meanings is None else self._meanings.predicted[some]
-                found[some] = self._tokens(data.batch("train", some).to(self.device), meaning).half().cpu()
-        return found
+        networks = [self.networks[self.subjects.index(name)] for name in data.subjects]
+        return decoded_once(networks, data, None if self._meanings is None else self._meanings.predicted, self.device)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from listening import METHODS, TEXT, write_sounds
+from method_sounds import METHODS, TEXT, write_sounds
 
 from n2s.errors import UserError
 from n2s.listening.manifest import read_manifest, write_manifest

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import PROGRAMS, Browser, find_browser
-from listening import METHODS, TEXT, content_of, write_sounds
+from method_sounds import METHODS, TEXT, content_of, write_sounds
 
 from n2s.listening.manifest import read_manifest
 from n2s.listening.page import write_listening_page

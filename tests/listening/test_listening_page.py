@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from listening import METHODS, RATE, TEXT, content_of, write_sounds
+from method_sounds import METHODS, RATE, TEXT, content_of, write_sounds
 
 from n2s.errors import UserError
 from n2s.listening.manifest import read_manifest, write_manifest

@@ -1,0 +1,94 @@
+"""What the scores of sounds are called, what values they can have, and how a table shows them."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from n2s.metrics.score import Measure, Score
+
+MANY_WAYS = 10  # of identification a table shows the smallest number of clips, and the largest one up to this
+
+
+class Kind(NamedTuple):
+    """A kind of score: its label, whether higher is better, the lowest and the highest value, decimals in a table."""
+
+    label: str
+    higher_is_better: bool
+    low: float
+    high: float
+    digits: int = 3
+
+
+#: Kind by its name. The name of an identification goes on: ``identification_mel@2`` is 2-way.
+KINDS = {
+    "mel_pcc": Kind("mel PCC", True, -1.0, 1.0),
+    "mel_psnr": Kind("mel PSNR (dB)", True, -np.inf, np.inf, 2),
+    "fd": Kind("FD (CNN14)", False, 0.0, np.inf, 2),
+    "kl": Kind("KL (CNN14)", False, -np.inf, np.inf),
+    "fad": Kind("FAD (VGGish)", False, 0.0, np.inf, 2),
+    "clap": Kind("CLAP score", True, -1.0, 1.0),
+    "identification_mel": Kind("mel", True, 0.0, 1.0),
+    "identification_cnn14": Kind("CNN14", True, 0.0, 1.0),
+    "identification_clap": Kind("CLAP", True, 0.0, 1.0),
+    "identification_semantic": Kind("semantic target", True, 0.0, 1.0),
+}
+
+#: Why a score that compares sets has no sounds exchanged among clips as its control.
+OF_SETS = "FD and FAD compare sets of sounds: to exchange sounds among clips changes nothing"
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of a score: of ``identification_mel@2`` that of ``identification_mel``."""
+    return KINDS[name.partition("@")[0]]
+
+
+def label_of(name: str) -> str:
+    """A score's label: ``2-way by mel``."""
+    kind, _, n_way = name.partition("@")
+    return f"{n_way}-way by {KINDS[kind].label}" if n_way else KINDS[kind].label
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of scores, each once, in the order of a table."""
+    kinds = list(KINDS)
+    return sorted(dict.fromkeys(names), key=lambda name: (kinds.index(name.partition("@")[0]), _n_way(name)))
+
+
+def measures(names: Iterable[str], uncontrolled: Mapping[str, str]) -> dict[str, Measure]:
+    """How scores are shown, in the order of a table.
+
+    Parameters
+    ----------
+    names
+        Of the scores.
+    uncontrolled
+        Score -> why it has no control, for those without one. FD and FAD need no entry.
+    """
+    reasons = {"fd": OF_SETS, "fad": OF_SETS} | dict(uncontrolled)
+    return {
+        name: Measure(
+            label_of(name),
+            digits=(kind := kind_of(name)).digits,
+            higher_is_better=kind.higher_is_better,
+            uncontrolled=reasons.get(name, ""),
+        )
+        for name in in_order(names)
+    }
+
+
+def main_scores(names: Iterable[str]) -> list[str]:
+    """The scores that a table shows: of identification those with the smallest N, and with the largest N up to 10."""
+    names = in_order(names)
+    ways = sorted({_n_way(name) for name in names if "@" in name})
+    shown = {0, *ways[:1], *[n_way for n_way in ways if n_way <= MANY_WAYS][-1:]}
+    return [name for name in names if _n_way(name) in shown]
+
+
+def score_of(row: Mapping | None) -> Score | None:
+    """A row of ``metrics.json`` as a `Score`."""
+    return None if row is None else Score(row["mean"], row["low"], row["high"], row["interval"])
+
+
+def _n_way(name: str) -> int:
+    return int(name.partition("@")[2] or 0)
