@@ -1,4 +1,4 @@
-"""More brain for one decision: all windows of a sentence, all hearings of a segment. Reported apart from single windows."""
+"""More brain data for one decision: all windows of a sentence, or all listeners of a segment. Reported beside single windows."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pandas as pd
 
 from n2s.systems.contrastive.result import RetrievalResult
 
-NO_MAP = dict.fromkeys(("attention", "sensor_positions", "sensors"))  # it stands beside single windows
-N_DRAWS = 30  # runs of candidates of each length, to learn what evidence is worth that says nothing
+NO_MAP = dict.fromkeys(("attention", "sensor_positions", "sensors"))  # shown with single windows only
+N_DRAWS = 30  # runs of candidates of each length, to estimate the evidence of noise
 NO_CEILING = (
     "the model sees the brain of a whole sentence, and the ideal observer of these data that of a single window, so that it "
     "bounds nothing here"
@@ -18,26 +18,26 @@ NO_CEILING = (
 def sentence_pooled(
     scores: np.ndarray, group: np.ndarray, sentence: np.ndarray, allowed: np.ndarray | None = None
 ) -> np.ndarray:
-    """Add to each window's scores what the other windows of its sentence say of the candidates' sentences.
+    """Add to each window's scores the evidence of the other windows of its sentence for the candidates' sentences.
 
-    Scores are taken for log-probabilities up to a constant of the window, as the contrastive loss makes them, and
-    windows for independent: the log-likelihood of a candidate's sentence, given the other windows, is added. When
-    windows follow each other plays no part, only that they belong together.
+    Scores are treated as log-probabilities up to a constant of the window, as the contrastive loss makes them, and
+    windows as independent: the log-likelihood of a candidate's sentence, given the other windows, is added. The order of
+    the windows is not used, only that they belong together.
 
     The mean and the spread of that log-likelihood depend on the number of candidates of a sentence, whatever the brain
-    says: the logarithm of a mean is larger for more candidates. Both are taken out, as they are found for runs of as many
-    neighbouring candidates, anywhere: no sentence is more likely for its length.
+    data: the logarithm of a mean is larger for more candidates. Both are estimated on runs of as many neighbouring
+    candidates, anywhere, and removed: no sentence is more likely because of its length.
 
     Parameters
     ----------
     scores
         (n, k).
     group
-        (n,) Which windows are of one sentence of one recording; -1: of none.
+        (n,) Windows of one sentence in one recording have one number; -1: no sentence.
     sentence
-        (k,) The sentence of each candidate; -1: of none. Candidates are in order of time.
+        (k,) The sentence of each candidate; -1: no sentence. Candidates are in order of time.
     allowed
-        (n, k) Candidates of each window, alike in a group; by default all.
+        (n, k) Candidates of each window, the same within a group; by default all.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def sentence_pooled(
 
 
 def _evidence(every: np.ndarray, scores: np.ndarray, sentence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What each window says of each sentence, without a bias for its length: (n, s), and the sentence of each column."""
+    """The evidence of each window for each sentence, (n, s), without a bias for its length; and each column's sentence."""
     _, first, column = np.unique(sentence, return_index=True, return_inverse=True)
     exponent = np.exp(np.asarray(scores - every.max(axis=1, keepdims=True), np.float64))
     length = np.bincount(column)
@@ -94,15 +94,15 @@ def _log_mean(exponent: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
 
 
 def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndarray) -> RetrievalResult:
-    """The result with every score, and those of its controls, pooled over the windows of each sentence.
+    """The result with the scores of the model and of the controls pooled over the windows of each sentence.
 
-    There is no ceiling: the ideal observer sees single windows, and pooling its scores is not the best that can be done
-    with the brain of the whole sentence.
+    There is no ceiling: the ideal observer sees single windows, and pooling its scores is not the optimum for the brain
+    data of the whole sentence.
 
     Parameters
     ----------
     result
-        Of single windows.
+        The result of single windows.
     group
         (n,) See `sentence_pooled`.
     sentence
@@ -130,11 +130,12 @@ def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndar
 
 
 def over_listeners(result: RetrievalResult) -> RetrievalResult:
-    """One window a segment: the mean of the scores of everybody who heard it, as one listener, ``study/all``.
+    """One window per segment: the mean of the scores of all its listeners, as one listener, ``study/all``.
 
     The mean of the scores is the score of the mean estimate wherever a score is linear in the estimate. The log-likelihoods
-    of the ideal observer add, as the noise of hearings is independent. Candidates of a window are those that all of its
-    listeners heard: the true one is always among these, and who listened tells nothing of which it is.
+    of the ideal observer are added, because the noise of different recordings is independent. The candidates of a window
+    are those that all of its listeners heard: the true one is always among these, and knowing the listeners does not help
+    to find it.
     """
     segments, row = np.unique(result.target, return_inverse=True)
     n_hearings = np.bincount(row)

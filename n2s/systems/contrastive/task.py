@@ -24,38 +24,39 @@ CHUNK = 256  # candidates through a target encoder at once
 
 
 class Contrastive(System):
-    """Train a brain encoder so that its output is most like the features of what was heard.
+    """Train a brain encoder so that its output resembles the features of the heard segment most.
 
     Validation and test rank every window's true segment among all unique segments of the split that its subject heard:
     ``val/top10`` is the share among the first ten. A test leaves ``tested``: the windows (n,) and their scores (n, k).
 
-    Many processes share each training batch, and take the step that one would take with all of it, but for what each draws
-    for itself (dropout) and batch norm, whose statistics are of a process' part unless ``trainer.sync_batchnorm`` is set.
-    Validation and test give the same scores for any number of processes.
+    Several processes share each training batch and take the same step as one process with the whole batch. Exceptions are
+    random draws of each process (dropout) and batch norm, which uses the statistics of a process' own part unless
+    ``trainer.sync_batchnorm`` is set. Validation and test give the same scores for any number of processes.
 
     Parameters
     ----------
     encoder
-        ``(brain, positions, subject, mask, kind) -> (b, f, t)``. Its subjects and outputs are set from the data.
+        ``(brain, positions, subject, mask, kind) -> (b, f, t)``. Its numbers of subjects and outputs come from the data.
     loss
         Compares estimates with candidates.
     target_encoder
-        A network on the target's features, trained jointly (`n2s.models.DeepMel`); none for fixed features.
+        A network on the target's features, trained jointly (`n2s.models.DeepMel`); None for fixed features.
     context
         A network over the windows of a sentence (`n2s.models.SentenceContext`); needs ``data.together: sentences``.
     extra_negatives
-        Further training segments among the candidates of each step, drawn anew.
+        How many training segments to draw at random as further candidates of each step.
     negatives
-        ``all``: the candidates of a step are those of the whole batch, gathered from all processes. ``process``: each
-        process' own part of it, as Défossez 2023 trained on several GPUs.
+        ``all``: the candidates of a step are the whole batch, gathered from all processes. ``process``: each process uses
+        only its own part, as in the multi-GPU training of Défossez 2023.
     sentence_context
-        Test also with the scores of all windows of a sentence pooled (`n2s.systems.contrastive.context`), reported apart.
+        Also report a test in which the scores of all windows of a sentence are pooled
+        (`n2s.systems.contrastive.context`).
     average_listeners
-        Test also with the scores of everybody who heard a segment averaged, reported apart.
+        Also report a test in which the scores of all listeners of a segment are averaged.
     optimizer
         Makes the optimizer from the parameters.
     scheduler
-        Makes a schedule, stepped once an epoch, from the optimizer; none for a constant rate.
+        Makes a schedule from the optimizer, which is stepped once an epoch; None for a constant rate.
     """
 
     takes = (MEGDataModule,)
@@ -96,14 +97,14 @@ class Contrastive(System):
         return dict(data) | outputs | {"target_encoder.n_inputs": data["n_features"]}
 
     def forward(self, batch: Batch) -> Tensor:
-        """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector a window."""
+        """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector per window."""
         estimate = self.encoder(batch.brain, batch.positions, batch.subject, batch.mask, batch.kind)
         if self.context is not None:
             estimate = self.context(estimate, batch.sentence)
         return estimate.mean(-1, keepdim=True) if batch.target.shape[-1] == 1 else estimate
 
     def encode_target(self, target: Tensor) -> Tensor:
-        """(k, f, t) features -> what estimates are compared with."""
+        """(k, f, t) features -> the candidates that estimates are compared with."""
         return target if self.target_encoder is None else self.target_encoder(target)
 
     def setup(self, stage: str) -> None:
@@ -111,7 +112,7 @@ class Contrastive(System):
         check_strategy(self)
 
     def on_fit_start(self) -> None:
-        """Refuse what cannot work."""
+        """Refuse synchronised batch norm on the CPU."""
         if self.device.type == "cpu" and any(isinstance(part, nn.SyncBatchNorm) for part in self.modules()):
             raise UserError(
                 "trainer.sync_batchnorm is true, and torch synchronises batch norm on GPUs only; this fit runs on the CPU. "
@@ -126,7 +127,7 @@ class Contrastive(System):
 
     def on_validation_epoch_start(self) -> None:
         """Encode the candidates once an epoch."""
-        if self.trainer.world_size > 1:  # batch norm's running statistics: those that a checkpoint keeps
+        if self.trainer.world_size > 1:  # batch norm: the running statistics that a checkpoint keeps
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, 0)
         self._start("val")
@@ -176,7 +177,7 @@ class Contrastive(System):
         shared = len(batch.shares) > 1 and self.negatives == "all"
         shares, rank = (batch.shares, self.global_rank) if shared else ([len(batch)], 0)
         sizes = shares
-        if self.training and self.extra_negatives:  # each process draws a part of them
+        if self.training and self.extra_negatives:  # each process draws a part
             parts = [len(part) for part in np.array_split(np.arange(self.extra_negatives), len(shares))]
             sizes = [n + more for n, more in zip(shares, parts, strict=True)]
             if parts[rank]:
@@ -185,7 +186,7 @@ class Contrastive(System):
         candidates, ids = gathered(self, candidate, sizes), gathered(self, segment, sizes)
         first = np.cumsum([0, *sizes])
         of_rank = [np.arange(start, start + n) for start, n in zip(first, shares, strict=False)]
-        if self.loss.symmetric:  # the other direction is among all estimates
+        if self.loss.symmetric:  # the other direction ranks all estimates
             estimate, rows = gathered(self, estimate, shares), slice(sum(shares[:rank]), sum(shares[: rank + 1]))
         else:
             of_rank, rows = of_rank[rank : rank + 1], slice(None)
@@ -193,7 +194,7 @@ class Contrastive(System):
         return self.loss(estimate, candidates, target=target, estimate_ids=ids[target], candidate_ids=ids, rows=rows)
 
     def _more_segments(self, batch: Batch, n: int) -> tuple[Tensor, Tensor]:
-        """(n, f, t) encoded targets of random training segments, and (n,) which they are."""
+        """(n, f, t) encoded targets of random training segments, and (n,) their numbers."""
         data = self.data
         drawn = torch.randint(len(data.windows["train"].first), (n,))
         targets = data.segment_targets("train", drawn.numpy()).to(batch.target.device)
@@ -202,13 +203,13 @@ class Contrastive(System):
     def _start(self, split: str) -> None:
         self._candidates = self.encoded_segments(split)
         self._rows: list[tuple[Tensor, Tensor]] = []
-        self._losses = torch.zeros(2)  # their sum over windows, and how many
+        self._losses = torch.zeros(2)  # the sum over windows, and the number of windows
 
     def _collect(self, batch: Batch) -> None:
         self._rows.append((batch.window.cpu(), self.loss.scores(self(batch), self._candidates).float().cpu()))
 
     def _finish(self, split: str) -> tuple[Tensor, Tensor]:
-        """The windows that were seen on any process, in their order, and their scores."""
+        """All windows that any process scored, in order, and their scores."""
         nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, len(self._candidates))
         window, scores = (torch.cat(part) for part in zip(nothing, *self._rows, strict=True))
         if self.trainer.world_size > 1:
@@ -219,18 +220,18 @@ class Contrastive(System):
         rank = self._ranks(split, window, scores)
         for k in TOP:
             self.log(f"{split}/top{k}", (rank < k).float().mean(), prog_bar=k == 10, sync_dist=True)
-            if split == "val":  # beside it in every dashboard; a test's report has more controls
+            if split == "val":  # shown beside it in dashboards; the report of a test has more controls
                 self.log(f"{split}/chance_top{k}", self._chance(split, k), sync_dist=True)
         del self._candidates, self._rows
         return window, scores
 
     def _chance(self, split: str, k: int) -> float:
-        """How often a guess is among the first k, over all windows."""
+        """Top-k accuracy of a guess, over all windows."""
         parts = [(len(rows), len(segments)) for rows, segments in _by_subject(self.data.windows[split])]
         return sum(n * min(1.0, k / n_segments) for n, n_segments in parts) / sum(n for n, _ in parts)
 
     def _ranks(self, split: str, window: Tensor, scores: Tensor) -> Tensor:
-        """Of each window's segment, among those that its subject heard."""
+        """The rank of each window's segment among the segments that its subject heard."""
         windows, found = self.data.windows[split], []
         for rows, segments in _by_subject(windows):
             seen = torch.isin(window, torch.from_numpy(rows))
@@ -240,7 +241,7 @@ class Contrastive(System):
 
 
 def _by_subject(windows: Windows) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each subject: its windows, and the segments that they are of, which are their candidates; both sorted."""
+    """For each subject, its windows and their segments, which are the candidates; both sorted."""
     subject = windows.of_interval("subject")
     rows = [np.flatnonzero(subject == name) for name in dict.fromkeys(subject)]
     return [(own, np.unique(windows.segment[own])) for own in rows]
