@@ -1,5 +1,6 @@
 """An fMRI study small enough to compute by hand: three tones whose loudness changes from clip to clip, and voxels that follow."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.study import Recording
 
 TR_S, LAG_S, REST, TONES_HZ = 1.0, 2.0, 4, (300.0, 1200.0, 4000.0)
+
+
+def hash_of(data):
+    return hashlib.sha256(np.ascontiguousarray(data)).hexdigest()
 
 
 class TinyFMRI(FMRIStudy):
@@ -37,7 +42,7 @@ class TinyFMRI(FMRIStudy):
         self.n_subjects, self.n_sounds, self.n_clips, self.n_voxels = n_subjects, n_sounds, n_clips, n_voxels
         self.gain, self.val, self.seed = gain, val, seed
         self.clips_of = lambda recording, table: table
-        self.spoil = lambda recording, data: data
+        self.spoil = None
 
     def recordings(self):
         runs = [(sound, repeat) for sound in range(self.n_sounds) for repeat in range(1 + (sound == self.n_sounds - 1))]
@@ -59,7 +64,8 @@ class TinyFMRI(FMRIStudy):
         data = 100 + 0.5 * rng.standard_normal((self.n_clips + REST, n_voxels))
         data[int(LAG_S) : int(LAG_S) + self.n_clips] += self.gain * self.latent(recording.task) @ mixing
         half = np.arange(n_voxels) < n_voxels // 2
-        data = self.spoil(recording, data.astype(np.float32))
+        data = data.astype(np.float32)
+        data = data if self.spoil is None else self.spoil(recording, data)
         return Bold(data, TR_S, {"half": half[: data.shape[1]]})
 
     def clips(self, recording):
@@ -80,6 +86,10 @@ class TinyFMRI(FMRIStudy):
 
     def sources(self, recording):
         return []
+
+    def settings(self):
+        spoiled = self.spoil and [hash_of(self.load(one).data) for one in self.recordings()]
+        return {name: getattr(self, name) for name in ("n_clips", "n_voxels", "gain", "seed")} | {"spoiled": spoiled}
 
     def audio(self, stimulus):
         path = self.root / f"{stimulus}-{self.seed}-{self.n_clips}.wav"

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from n2s.checks.page import against, write_page
+from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
 from n2s.studies.fmri import Bold, FMRIStudy, clip_table
 from n2s.studies.readers.clips import count_samples
@@ -43,7 +44,7 @@ def check_fmri(study: FMRIStudy, page: Path, *, every: bool = False) -> Path:
             tables[recording] = clip_table(study.clips(recording), where=recording.name)
             text = _clips(tables[recording])
             if every or number == 0:
-                bold = study.load(recording)
+                bold = cleaned(study.load(recording), study.cleaning, f"{study.name}, {recording.name}")
                 read = read or (recording, bold)
                 text = f"{_volumes(bold)}; {text}"
             lines.append(f"{recording.name}: {text}")

@@ -57,8 +57,10 @@ class Response:
         return np.stack([first, stop], 1), (first >= 0) & (stop <= n_tr)
 
     def cut(self, bold: Bold, bounds: np.ndarray, voxels: np.ndarray, where: str) -> np.ndarray:
-        """(k, 2) bounds -> (k, v) or (k, n, v) float32."""
-        data = bold.data[:, voxels]
+        """(k, 2) bounds -> (k, v) or (k, n, v) float32; of a memory map only these volumes and voxels are read."""
+        bounds = bounds - (start := bounds.min())
+        # A voxel's volumes lie side by side: the order that means are summed in decides their last bit.
+        data = np.asfortranarray(np.asarray(bold.data)[start : start + bounds.max()][:, voxels])
         bad = ~np.isfinite(data).all(0)
         if bad.any():
             raise UserError(

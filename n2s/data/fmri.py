@@ -1,12 +1,14 @@
 """The datamodule of fMRI: studies in, batches of (response to a clip, features of the clip) out."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
+from n2s.data.bold_preparation import BoldPreparation, BoldRun
 from n2s.data.clip_batch import ClipBatch, SubjectSampler
 from n2s.data.clip_split import ClipSplit
 from n2s.data.clip_splits import (
@@ -20,7 +22,7 @@ from n2s.data.clip_targets import feature_values, moments, tracked
 from n2s.data.clip_volumes import Response, VoxelScale
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import WindowLoader
-from n2s.data.recordings import Shard
+from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.windows import instants
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
@@ -69,7 +71,7 @@ class FMRIDataModule(NeuralDataModule):
     seed
         Of the order of clips.
     n_jobs
-        As `NeuralDataModule` has it; runs are read one by one.
+        Processes that prepare runs; each holds a whole run in memory.
     """
 
     def __init__(
@@ -122,25 +124,30 @@ class FMRIDataModule(NeuralDataModule):
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
     def prepare_data(self) -> None:
-        """Fill the cache of features. One process does it, the others wait."""
+        """Fill the caches: runs, features. One process does it, the others wait."""
         self.prepare()
 
     def prepare(self, shard: Shard | None = None) -> None:
-        """See `NeuralDataModule`; a shard is a part of the stimuli, whose features are computed."""
+        """See `NeuralDataModule`; a shard is a part of the runs, and of the stimuli, whose features are computed.
+
+        Clips and audio are checked first, so that no mistake in them shows only after hours of preparing.
+        """
         clips = self._listed()
-        stimuli = sorted(self.stimuli)
         if shard is not None:
-            mine = stimuli[shard.index - 1 :: shard.of]
-            self._features(clips[clips.stimulus.isin(mine)])
-            print(f"part {shard.index} of {shard.of} is prepared: features of {len(mine)} of {len(stimuli)} stimuli.")
-            return
+            self._prepared(clips, prepare, n_jobs=self.n_jobs, shard=shard)
+            self._features(clips[clips.stimulus.isin(shard.part(sorted(self.stimuli)))])
+            left = [run for run in self._prepared(clips, listed).values() if not run.ready]
+            if left:
+                print(f"part {shard.index} of {shard.of} is prepared; {len(left)} recordings are left to other parts.")
+                return
         self.setup("prepare")
 
     def setup(self, stage: str) -> None:
-        """Read and cut all runs; checks everything before the first step."""
+        """Cut what is prepared; checks everything before the first step."""
         if self.splits:
             return
         clips = self._listed()
+        self._bold = self._prepared(clips, prepare, n_jobs=self.n_jobs)
         self._values = self._features(clips)
         self.scales: list[VoxelScale] = []
         self.voxel_places: list[np.ndarray | None] = []  # (v, 3) of each subject
@@ -261,11 +268,22 @@ class FMRIDataModule(NeuralDataModule):
         wanted = {"target": self.target, "spectrogram": self.spectrogram}
         return {name: feature_values(clips, self.stimuli, one) for name, one in wanted.items() if one is not None}
 
+    def _prepared(
+        self, clips: pd.DataFrame, make: Callable[..., list[BoldRun]], **options: object
+    ) -> dict[str, BoldRun]:
+        """What `prepare` or `listed` gives of the clips' runs, by ``study/recording``."""
+        found = {}
+        for name, own in clips.groupby("study", sort=False):
+            study, runs = self.studies[name], [self.runs[key] for key in own.recording.unique()]
+            made = make(study, BoldPreparation(study.cleaning), runs, **options)
+            found |= {f"{name}/{one.recording.name}": one for one in made}
+        return found
+
     def _subject(self, clips: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
         """One subject's usable presentations and their z-scored responses, row by row."""
         tables, parts = [], []
         for run, rows in clips.groupby("recording", sort=False):
-            bold = self.studies[rows.study.iloc[0]].load(self.runs[run])
+            bold = self._bold[run].bold(run)
             voxels = bold.voxels(self.roi, run)
             bounds, inside = self.response.bounds(rows, len(bold.data), bold.tr_s, run)
             self._count("their window reaches out of the run", (~inside).sum())

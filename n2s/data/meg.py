@@ -17,9 +17,10 @@ from n2s.data.identity import sound_identities
 from n2s.data.loader import WindowLoader, WindowSampler
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.reader import WindowReader
-from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
+from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.residency import Scaled, for_windows
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, window_starts
+from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
 from n2s.data.spans import lengths, merged
 from n2s.data.splits import SPLITS, Split, SplitByStory, joined
@@ -163,7 +164,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
                 rank_zero_info(str(lost))
 
     def _set_up(self) -> None:
-        self.recordings: dict[str, PreparedRecording] = {}
+        self.recordings: dict[str, SensorRecording] = {}
         self.stimuli: dict[str, Stimulus] = {}
         heard = {}
         for name, study in self.studies.items():

@@ -2,14 +2,21 @@
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
+from functools import partial
 
 import mne
 import numpy as np
 from mne.filter import create_filter
 
-from n2s.data.edges import filtered_apart
+from n2s.data.checked_signal import CheckedSignal
+from n2s.data.edges import annotated, filtered_apart
 from n2s.data.filtering import Resampler
+from n2s.data.positions import sensor_positions
+from n2s.data.recordings import Made, Preparation
+from n2s.data.sensor_recording import SensorRecording
 from n2s.errors import UserError
+from n2s.studies.events import events_table
+from n2s.studies.study import Recording, Study
 
 # What one unit of MNE's is in ours, so that float32 and float16 hold it: T -> fT, T/m -> fT/cm, V -> uV.
 UNITS = {"mag": (1e15, "fT"), "grad": (1e13, "fT/cm"), "eeg": (1e6, "uV")}
@@ -107,7 +114,7 @@ class RemoveICA(Step):
         return ica.apply(raw, verbose="error")
 
 
-class Preprocessing:
+class Preprocessing(Preparation):
     """What is done to each recording before training, in this order: steps, notch, band-pass, reference, resampling.
 
     Parameters
@@ -128,6 +135,7 @@ class Preprocessing:
         SSS, ICA or your own `Step`, applied first to all channels.
     """
 
+    kind = SensorRecording
     version = 3  # bump when the numbers change though the settings do not
 
     def __init__(
@@ -162,6 +170,31 @@ class Preprocessing:
             **{name: value for name, value in vars(self).items() if name != "steps"},
             "steps": [[type(step).__module__, type(step).__qualname__, step.settings()] for step in self.steps],
         }
+
+    def make(self, study: Study, recording: Recording, where: str) -> Made:
+        """See `Preparation`."""
+        raw = study.load(recording)
+        raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
+        events = events_table(study.events(recording), where=where, duration_s=duration_s)
+        bad_spans = [[onset, duration] for onset, duration, text in annotated(raw) if text.upper().startswith("BAD")]
+        stretches = self.stretches(raw)
+        data, sfreq, info = self(raw, where)
+        meta = {
+            "sfreq": sfreq,
+            "raw_sfreq": raw_sfreq,
+            "support_s": self.support_s(raw_sfreq),
+            "supports_s": self.supports_s(raw_sfreq),
+            "over_edges_s": sum(step.support_s for step in self.steps if not step.stops_at_edges),
+            "stretches": stretches,
+            "ch_names": info["ch_names"],
+            "units": [UNITS[kind][1] for kind in info.get_channel_types()],
+            "good": [name not in info["bads"] for name in info["ch_names"]],
+            "positions": sensor_positions(info, where).round(6).tolist(),
+            "bad_spans": bad_spans,
+            "preprocessing": self.settings(),
+        }
+        write_info = partial(mne.io.write_info, info=info, verbose="error")
+        return Made(data, meta, {"events.parquet": events.to_parquet, "sensors-info.fif": write_info})
 
     def support_s(self, sfreq: float) -> float:
         """Seconds of raw recording that one prepared sample depends on, for a recording of ``sfreq`` Hz."""
@@ -215,7 +248,7 @@ class Preprocessing:
         scale = np.array([UNITS[kind][0] for kind in kinds])[:, None]
         good = np.array([name not in info["bads"] for name in info["ch_names"]])
         resampler = self._resampler(info["sfreq"])
-        signal = _Signal(raw, picks)
+        signal = CheckedSignal(raw, picks)
         data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(picks)), np.float32)
         for start, stop in filtered_apart(raw):
             for first, values in resampler(signal.read, start, stop):
@@ -246,43 +279,3 @@ class Preprocessing:
                 f"{where}: no channel of type {self.picks}; it has {found}. Set preprocessing.picks to one of those."
             )
         return picks
-
-
-class _Signal:
-    """Reads some channels of a recording, and keeps in mind which of them carry no signal."""
-
-    def __init__(self, raw: mne.io.BaseRaw, picks: np.ndarray):
-        self._raw, self._picks = raw, picks
-        self._low, self._high = np.full(len(picks), np.inf), np.full(len(picks), -np.inf)
-        self._broken = np.zeros(len(picks), bool)
-
-    def read(self, first: int, last: int) -> np.ndarray:
-        """(c, last - first) in volts and teslas; what is not finite is 0."""
-        values = self._raw[self._picks, first:last][0]
-        finite = np.isfinite(values)
-        if not finite.all():
-            self._broken |= ~finite.all(axis=1)
-            values = np.where(finite, values, 0.0)
-        np.minimum(self._low, values.min(axis=1), out=self._low)
-        np.maximum(self._high, values.max(axis=1), out=self._high)
-        return values
-
-    def check(self, info: mne.Info, where: str) -> None:
-        """A flat or non-finite channel that nobody marked as bad would be learned from, or poison the scaler."""
-        good = np.array([name not in info["bads"] for name in info["ch_names"]])
-        names = np.array(info["ch_names"])
-        found = {
-            "NaN or infinite": names[good & self._broken],
-            "flat": names[good & ~self._broken & (self._low == self._high)],
-        }
-        n_found = sum(map(len, found.values()))
-        if n_found:
-            told = [
-                f"{kind}: {', '.join(some[:8])}{' ...' if len(some) > 8 else ''}"
-                for kind, some in found.items()
-                if len(some)
-            ]
-            raise UserError(
-                f"{where}: {n_found} of {good.sum()} good channels carry no signal ({'; '.join(told)}). "
-                "Mark them as bad in channels.tsv (status: bad) or list them in preprocessing.bads."
-            )

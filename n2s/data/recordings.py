@@ -1,83 +1,100 @@
-"""Prepared recordings: preprocessed once, kept in the cache as one time-major array each."""
+"""Prepared recordings of any kind: cleaned once, kept in the cache as one time-major array each."""
 
 import hashlib
 import json
 import re
 import shutil
 import traceback
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import joblib
-import mne
 import numpy as np
-import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import track
 
-from n2s.data.edges import annotated
-from n2s.data.gaps import Reach
-from n2s.data.positions import sensor_positions
-from n2s.data.preprocessing import UNITS, Preprocessing
 from n2s.errors import UserError, reading
 from n2s.paths import cache_dir, disk_room, locked, written_whole
-from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
-FILES = ("meta.json", "brain.npy", "events.parquet", "sensors-info.fif")
+AGAIN = "Delete it: the same command makes it again."
 
 
 @dataclass(frozen=True)
 class PreparedRecording:
-    """One recording in the cache: ``brain.npy (t, c)`` float32, ``events.parquet`` ``meta.json``, ``sensors-info.fif``."""
+    """One recording in the cache: ``brain.npy (t, c)`` float32, ``meta.json``, and what its kind keeps beside them."""
 
     folder: Path
     recording: Recording
 
+    #: The other files of this kind.
+    beside: ClassVar[tuple[str, ...]] = ()
+
     @cached_property
     def meta(self) -> dict:
-        """``sfreq``, ``ch_names``, ``units``, ``good``, ``positions``, ``bad_spans``, ``shape``; of the filters ``support_s``,
-        ``supports_s`` (of each), ``over_edges_s``, and ``stretches`` (samples) that they took as one.
-        """
-        return json.loads((self.folder / "meta.json").read_text())
+        """``shape`` and ``sha256`` of the array, and what its kind adds."""
+        path = self.folder / "meta.json"
+        with reading(path, "a JSON file", AGAIN):
+            return json.loads(path.read_text())
 
     @cached_property
     def brain(self) -> np.ndarray:
-        """(t, c) float32, memory-mapped: fT, fT/cm, uV."""
-        path = self.folder / "brain.npy"
-        with reading(path, "a whole array", "Delete it: the same command makes it again."):
-            return np.load(path, mmap_mode="r")
+        """(t, c) float32, memory-mapped: sensors in fT, fT/cm and uV, voxels in the study's unit."""
+        return self.brain_mapped()
 
-    @cached_property
-    def events(self) -> pd.DataFrame:
-        """See `n2s.studies.events`."""
-        return pd.read_parquet(self.folder / "events.parquet")
-
-    @property
-    def reach(self) -> Reach:
-        """How far samples reach through the filters. A stretch may be entered up to a sample early: `brain_start` moves
-        such a window to the first sample.
-        """
-        sfreq, n_times = self.meta["sfreq"], self.meta["shape"][0]
-        stretches = [
-            (
-                (first - 1 + 1e-6) / sfreq if first else -np.inf,  # events may reach a little out of the recording
-                last / sfreq if last < n_times else np.inf,
+    def brain_mapped(self) -> np.ndarray:
+        """A memory map of `brain` that is closed when the caller drops it: a process may hold few files open."""
+        data = self.array("brain.npy")
+        if list(data.shape) != self.meta["shape"] or data.dtype != np.float32:
+            raise UserError(
+                f"{self.folder / 'brain.npy'} holds {data.dtype} of shape {list(data.shape)}, but meta.json beside it says "
+                f"float32 of shape {self.meta['shape']}. {AGAIN}"
             )
-            for first, last in self.meta["stretches"]
-        ]
-        return Reach(self.meta["support_s"], self.meta["over_edges_s"], stretches, max(0.02, 1.5 / sfreq))
+        return data
+
+    def array(self, name: str) -> np.ndarray:
+        """One of its arrays, memory-mapped; a UserError where the file is damaged."""
+        path = self.folder / name
+        with reading(path, "a whole array", AGAIN):
+            return np.load(path, mmap_mode="r")
 
     @property
     def ready(self) -> bool:
         """Whether all of it is in the cache: a cluster may clear away old files one by one."""
-        return all((self.folder / name).exists() for name in FILES)
+        return all((self.folder / name).exists() for name in ("meta.json", "brain.npy", *self.beside))
 
     @property
     def key(self) -> str:
         """Names the settings and sources that made this array."""
         return self.folder.name
+
+
+@dataclass(frozen=True)
+class Made:
+    """A recording that was just prepared: ``brain (t, c)`` float32, its ``meta`` as JSON types, and what writes the files beside."""
+
+    brain: np.ndarray
+    meta: dict
+    beside: dict[str, Callable[[Path], object]] = field(default_factory=dict)
+
+
+class Preparation(ABC):
+    """What is done to the recordings of one kind (MEG and EEG, BOLD), and what the cache keeps of each."""
+
+    #: How a recording of this kind is read from the cache.
+    kind: type[PreparedRecording] = PreparedRecording
+
+    @abstractmethod
+    def settings(self) -> dict:
+        """Everything that changes the prepared numbers, as plain JSON types: part of the cache's key."""
+
+    @abstractmethod
+    def make(self, study: Study, recording: Recording, where: str) -> Made:
+        """Load and clean one recording, by itself; ``where`` names it in messages."""
 
 
 @dataclass(frozen=True)
@@ -95,29 +112,42 @@ class Shard:
             raise UserError(f"--shard is '{text}'; expected i/n with i from 1 to n, such as 3/10: part 3 of 10.")
         return cls(int(found[1]), int(found[2]))
 
+    def part(self, items: Sequence) -> Sequence:
+        """Its part of a list; all parts together are the list."""
+        return items[self.index - 1 :: self.of]
 
-def listed(study: Study, preprocessing: Preprocessing) -> list[PreparedRecording]:
-    """Every recording of a study, in its order, prepared or not; nothing is read.
+
+def listed(
+    study: Study, preparation: Preparation, recordings: Sequence[Recording] | None = None
+) -> list[PreparedRecording]:
+    """The recordings of a study (these, or all) in its order, prepared or not; nothing is read.
 
     Raises
     ------
     UserError
-        There are none, or two have one name.
+        The study has none, two have one name, or a source file is missing.
     """
-    recordings = study.recordings()
-    names = [recording.name for recording in recordings]
+    every = study.recordings()
+    names = [recording.name for recording in every]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise UserError(f"study {study.name}: several recordings are named {doubled}: give them a session or a run.")
-    if not recordings:
+    if not every:
         raise UserError(f"study {study.name} at {study.root}: no recordings.")
-    return [PreparedRecording(_folder(study, recording, preprocessing), recording) for recording in recordings]
+    wanted = set(every if recordings is None else recordings)
+    chosen = [one for one in every if one in wanted]
+    return [preparation.kind(_folder(study, recording, preparation), recording) for recording in chosen]
 
 
 def prepare(
-    study: Study, preprocessing: Preprocessing, *, n_jobs: int = 1, shard: Shard | None = None
+    study: Study,
+    preparation: Preparation,
+    recordings: Sequence[Recording] | None = None,
+    *,
+    n_jobs: int = 1,
+    shard: Shard | None = None,
 ) -> list[PreparedRecording]:
-    """Prepare what is not in the cache yet; every recording of the study, in its order.
+    """Prepare what is not in the cache yet; every recording that was asked for, in the study's order.
 
     Each is written whole or not at all, by one process at a time, so that a run that was killed goes on where it
     stopped and several may work on one study. One that fails does not keep the others from being prepared.
@@ -126,8 +156,10 @@ def prepare(
     ----------
     study
         Of recordings.
-    preprocessing
+    preparation
         What is done to each.
+    recordings
+        Only these; None: all of the study.
     n_jobs
         Processes; each holds one prepared recording in memory.
     shard
@@ -138,13 +170,13 @@ def prepare(
     UserError
         At the end: some could not be prepared.
     """
-    every = listed(study, preprocessing)
-    mine = every[shard.index - 1 :: shard.of] if shard else every
+    every = listed(study, preparation, recordings)
+    mine = shard.part(every) if shard else every
     failed: dict[str, str] = {}
     for wait in (False, True):  # first what nobody works on
         missing = [item for item in mine if not item.ready and item.recording.name not in failed]
         work = joblib.Parallel(n_jobs=min(n_jobs, max(len(missing), 1)), return_as="generator_unordered")(
-            joblib.delayed(_prepare_one)(study, item, preprocessing, wait=wait) for item in missing
+            joblib.delayed(_prepare_one)(study, item, preparation, wait=wait) for item in missing
         )
         try:
             for name, error in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
@@ -163,21 +195,24 @@ def prepare(
     return every
 
 
-def _folder(study: Study, recording: Recording, preprocessing: Preprocessing) -> Path:
-    """Keyed by the settings of preprocessing and study, and by size and time of change of every source file."""
+def _folder(study: Study, recording: Recording, preparation: Preparation) -> Path:
+    """Keyed by the settings of preparation and study, and by size and time of change of every source file."""
     sources = []
     for path in study.sources(recording):
-        stat = path.stat()
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            raise UserError(
+                f"{study.name}, {recording.name}: no {path}. Where it is a link to nowhere, its content was not fetched."
+            ) from None
         sources.append([path.name, stat.st_size, stat.st_mtime_ns])
-    identity = json.dumps([preprocessing.settings(), study.settings(), str(study.root), sources], sort_keys=True)
+    identity = json.dumps([preparation.settings(), study.settings(), str(study.root), sources], sort_keys=True)
     key = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return cache_dir() / "prepared" / re.sub(r"\W+", "-", study.name) / f"{recording.name}-{key}"
 
 
-def _prepare_one(
-    study: Study, prepared: PreparedRecording, preprocessing: Preprocessing, *, wait: bool
-) -> tuple[str, str]:
-    """Its name, and what went wrong. Does nothing if another process is at it, unless told to ``wait`` for that one."""
+def _prepare_one(study: Study, prepared: PreparedRecording, preparation: Preparation, *, wait: bool) -> tuple[str, str]:
+    """Its name, and what went wrong. Does nothing if another process is at it, unless asked to ``wait`` for that one."""
     name = prepared.recording.name
     try:
         with locked(prepared.folder, wait=wait) as mine:
@@ -186,44 +221,23 @@ def _prepare_one(
                     shutil.rmtree(leftover)  # of a process that was killed: nobody else writes here now
                 if prepared.folder.exists():
                     shutil.rmtree(prepared.folder)  # a part of it is lost
-                _write(study, prepared, preprocessing)
+                _write(study, prepared, preparation)
     except UserError as error:
         return name, str(error)
-    except Exception as error:  # whatever a damaged file makes its reader meet: told when the others are done
+    except Exception as error:  # whatever a damaged file makes its reader meet: reported when the others are done
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         return name, f"{study.name}, {name}: {type(error).__name__}: {error} ({where})"
     return name, ""
 
 
-def _write(study: Study, prepared: PreparedRecording, preprocessing: Preprocessing) -> None:
-    recording = prepared.recording
-    where = f"{study.name}, {recording.name}"
-    raw = study.load(recording)
-    raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
-    events = events_table(study.events(recording), where=where, duration_s=duration_s)
-    bad_spans = [[onset, duration] for onset, duration, text in annotated(raw) if text.upper().startswith("BAD")]
-    stretches = preprocessing.stretches(raw)
-    data, sfreq, info = preprocessing(raw, where)
-    meta = {
-        "sfreq": sfreq,
-        "raw_sfreq": raw_sfreq,
-        "support_s": preprocessing.support_s(raw_sfreq),
-        "supports_s": preprocessing.supports_s(raw_sfreq),
-        "over_edges_s": sum(step.support_s for step in preprocessing.steps if not step.stops_at_edges),
-        "stretches": stretches,
-        "ch_names": info["ch_names"],
-        "units": [UNITS[kind][1] for kind in info.get_channel_types()],
-        "good": [name not in info["bads"] for name in info["ch_names"]],
-        "positions": sensor_positions(info, where).round(6).tolist(),
-        "bad_spans": bad_spans,
-        "shape": list(data.shape),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "preprocessing": preprocessing.settings(),
-    }
-    with disk_room(prepared.folder, data.nbytes, where), written_whole(prepared.folder) as folder:
+def _write(study: Study, prepared: PreparedRecording, preparation: Preparation) -> None:
+    where = f"{study.name}, {prepared.recording.name}"
+    made = preparation.make(study, prepared.recording, where)
+    meta = made.meta | {"shape": list(made.brain.shape), "sha256": hashlib.sha256(made.brain).hexdigest()}
+    with disk_room(prepared.folder, made.brain.nbytes, where), written_whole(prepared.folder) as folder:
         folder.mkdir()
-        np.save(folder / "brain.npy", data)
-        events.to_parquet(folder / "events.parquet")
-        mne.io.write_info(folder / "sensors-info.fif", info, verbose="error")
+        np.save(folder / "brain.npy", made.brain)
+        for name in prepared.beside:
+            made.beside[name](folder / name)
         (folder / "meta.json").write_text(json.dumps(meta))

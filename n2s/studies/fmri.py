@@ -2,11 +2,13 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, nearest
+from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
@@ -17,16 +19,20 @@ OPTIONAL = {"group": None, "split": "train", "repeat": 0, "label": ""}
 
 @dataclass(frozen=True)
 class Bold:
-    """One run: ``data (TR, voxel)`` float32, ``tr_s`` seconds a TR, and ``rois``: name -> (voxel,) bool.
+    """One run: ``data (TR, voxel)``, ``tr_s`` seconds a TR, and ``rois``: name -> (voxel,) bool.
 
-    ``places (voxel, 3)``: mm to the right, to the front and upwards, where they are known.
     Time 0 of the run's clock is the start of its first row. Voxels are in one order for all runs of a subject.
+    Where they are known: ``places (voxel, 3)``, mm to the right, to the front and upwards; ``confounds``, the run's table
+    of confounds, of which `BoldCleaning` names the columns to regress out; ``nuisances (TR, regressor)``, which are
+    known to have caused a part of the data (in a simulation) and are always taken out.
     """
 
     data: np.ndarray
     tr_s: float
     rois: dict[str, np.ndarray] = field(default_factory=dict)
     places: np.ndarray | None = None
+    confounds: Path | None = None
+    nuisances: np.ndarray | None = None
 
     def voxels(self, roi: str | None, where: str) -> np.ndarray:
         """(voxel,) bool of a region, or of all voxels without one; a UserError if no region has that name."""
@@ -41,9 +47,12 @@ class Bold:
 class FMRIStudy(Study):
     """A data set of BOLD runs. `load` gives `Bold`; `clips` says which sound is to be decoded from which time."""
 
+    #: The cleaning that its runs need; None: they are used as they are.
+    cleaning: BoldCleaning | None = None
+
     @abstractmethod
     def load(self, recording: Recording) -> Bold:
-        """Read one run."""
+        """Read one run, all voxels, not cleaned: `n2s.data.bold_preparation` cleans it once and keeps it."""
 
     @abstractmethod
     def clips(self, recording: Recording) -> pd.DataFrame:

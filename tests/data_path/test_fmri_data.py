@@ -192,7 +192,7 @@ def test_features_are_computed_once_for_each_unique_clip(tiny, tmp_path, monkeyp
     options = {"lag_s": LAG_S, "spectrogram": ClipFbank(duration_s=1.0)}
     data = FMRIDataModule({"tiny": tiny}, Counted(n_mels=4), **options)
     data.prepare(Shard(1, 2))
-    assert Counted.n_clips == 3 * 12 and not data.splits  # three of six sounds; nobody's volumes were read
+    assert Counted.n_clips == 3 * 12 and not data.splits  # three of six sounds
     data.setup("fit")
     assert Counted.n_clips == 6 * 12
     again = FMRIDataModule({"tiny": tiny}, Counted(n_mels=4), **options)

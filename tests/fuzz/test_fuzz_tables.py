@@ -12,10 +12,11 @@ from mangled import answer, fuzz, tables
 from studies.trees import gwilliams2022, libribrain
 from studies.trees_fmri import generic, nakai2022, park2025
 
+from n2s.data.bold_steps import cleaned
 from n2s.studies import GenericFMRI, Gwilliams2022, LibriBrain, Nakai2022, Park2025
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.events import COLUMNS, CONDITIONS, KINDS
-from n2s.studies.fmri import clip_table
+from n2s.studies.fmri import Bold, clip_table
 from n2s.studies.readers.clips import read_clips
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.stimuli import StimulusFolder
@@ -256,9 +257,9 @@ def test_confounds(folder, content):
     path.write_bytes(content)
     cleaning = BoldCleaning(detrend=True, confounds=("trans_*", "x_derivative1"))
     data = np.random.default_rng(0).standard_normal((8, 3))
-    cleaned = answer(cleaning.apply, data, tr_s=2.0, where="here", confounds=path)
-    if cleaned is not None:
-        assert cleaned.shape == (8, 3) and np.isfinite(cleaned).all()
+    found = answer(cleaned, Bold(data, 2.0, confounds=path), cleaning, "here")
+    if found is not None:
+        assert found.data.shape == (8, 3) and np.isfinite(found.data).all()
 
 
 @fuzz()

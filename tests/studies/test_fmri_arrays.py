@@ -6,9 +6,10 @@ import pytest
 from builders import write_audio, write_tsv
 from trees_fmri.generic import AFFINE, ATLAS, MASK, N_TR, SHAPE, TR_S, clips, volumes, write_image, write_tree
 
+from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.fmri import clip_table
+from n2s.studies.fmri import Bold, clip_table
 from n2s.studies.own.fmri_arrays import GenericFMRI
 from n2s.studies.readers.bold_files import BoldFiles, read_rois
 from n2s.studies.readers.clips import count_samples
@@ -32,7 +33,7 @@ def test_every_kind_of_file_gives_the_same_numbers(tmp_path, kind):
     study = GenericFMRI(str(write_tree(tmp_path / "own", kind)), files=files)
     assert [one.name for one in study.recordings()] == [f"sub-0{s}_task-listen_run-{r}" for s in (1, 2) for r in (1, 2)]
     for one in study.recordings():
-        bold = study.load(one)
+        bold = cleaned(study.load(one), study.cleaning, one.name)
         wanted = volumes(int(one.subject), int(one.run))[MASK].T
         assert bold.data.dtype == np.float32 and bold.tr_s == TR_S
         assert np.array_equal(bold.data, wanted)
@@ -114,6 +115,11 @@ def test_a_mask_of_another_affine_is_told(nifti):
         study.load(study.recordings()[0])
 
 
+def clean_run(study, recording):
+    """One run's data after the cleaning that its study says."""
+    return cleaned(study.load(recording), study.cleaning, recording.name).data
+
+
 def projected(data, *columns):
     """What least squares leaves of each voxel."""
     design = np.column_stack(columns)
@@ -136,12 +142,12 @@ def test_trend_drift_and_confounds_go_out_in_one_projection(arrays):
     drift = cosines(N_TR, TR_S, 0.03)
     assert drift.shape[1] == 4
     wanted = projected(raw, line, drift, motion, derivative)
-    assert np.abs(study.load(study.recordings()[0]).data - wanted).max() < 1e-4
-    plain = BoldCleaning(detrend=True).apply(raw, tr_s=TR_S, where="")
+    assert np.abs(clean_run(study, study.recordings()[0]) - wanted).max() < 1e-4
+    assert np.array_equal(study.load(study.recordings()[0]).data, raw)  # a reader cleans nothing
+    plain = cleaned(Bold(raw, TR_S), BoldCleaning(detrend=True), "").data
     assert np.abs(plain - projected(raw, line)).max() < 1e-4
-    kept = BoldCleaning(highpass_hz=0.03).apply(raw, tr_s=TR_S, where="")
+    kept = cleaned(Bold(raw, TR_S), BoldCleaning(highpass_hz=0.03), "").data
     assert np.allclose(kept.mean(0), raw.mean(0), atol=1e-2)  # without detrending the mean stays
-    assert study.settings() != GenericFMRI(str(arrays), files=BoldFiles(tr_s=TR_S)).settings()
 
 
 def test_confounds_that_do_not_fit(arrays):
@@ -149,7 +155,7 @@ def test_confounds_that_do_not_fit(arrays):
 
     def load(*columns):
         study = GenericFMRI(str(arrays), files=BoldFiles(tr_s=TR_S), cleaning=BoldCleaning(confounds=columns))
-        return study.load(study.recordings()[0])
+        return clean_run(study, study.recordings()[0])
 
     with pytest.raises(UserError, match="no column 'trans_q'. Nearest: trans_"):
         load("trans_q")
@@ -169,9 +175,8 @@ def test_voxels_with_nan_and_voxels_that_never_change():
     data = volumes(1, 1)[MASK].T.copy()
     data[3, 5], data[:, 9], data[:, 11] = np.inf, np.nan, 1000 / 3
     with pytest.raises(UserError, match=r"here: 2 of 24 voxels .* \(1 of them in all 40 volumes\)"):
-        BoldCleaning().apply(data, tr_s=2.0, where="here")
-    with pytest.warns(UserWarning, match="here: 2 of 24 voxels never change"):
-        plain = BoldCleaning(nan="zero").apply(data, tr_s=2.0, where="here")
+        cleaned(Bold(data, 2.0), BoldCleaning(), "here")
+    plain = cleaned(Bold(data, 2.0), BoldCleaning(nan="zero"), "here").data
     assert (
         plain.shape == data.shape
         and plain[3, 5] == 0
@@ -179,12 +184,11 @@ def test_voxels_with_nan_and_voxels_that_never_change():
         and np.ptp(plain[:, 11]) == 0
         and plain[0, 11] > 333
     )
-    with pytest.warns(UserWarning, match="never change"):
-        cleaned = BoldCleaning(nan="zero", detrend=True, highpass_hz=0.02).apply(data, tr_s=2.0, where="here")
-    assert not cleaned[:, [9, 11]].any()  # exactly 0: rounding would be z-scored into noise
+    detrended = cleaned(Bold(data, 2.0), BoldCleaning(nan="zero", detrend=True, highpass_hz=0.02), "here").data
+    assert not detrended[:, [9, 11]].any()  # exactly 0: rounding would be z-scored into noise
     plain[:, 9:12] += np.arange(40)[:, None]
     with pytest.raises(UserError, match="highpass_hz is 0.3; at a TR of 2 s"):
-        BoldCleaning(highpass_hz=0.3).apply(plain, tr_s=2.0, where="here")
+        cleaned(Bold(plain, 2.0), BoldCleaning(highpass_hz=0.3), "here")
 
 
 def test_clips_after_the_end_of_the_run(arrays):
@@ -314,10 +318,11 @@ def test_a_real_image(tmp_path, real_data):
         assert np.allclose(bold.data, raw.get_fdata()[brain].T, rtol=1e-6)
         assert len(study.clips(one)) == 8
     cleaning = BoldCleaning(detrend=True, highpass_hz=0.008, confounds=("?",))
-    cleaned = GenericFMRI(str(tmp_path), runs="runs.tsv", files=files, cleaning=cleaning).load(study.recordings()[0])
+    study = GenericFMRI(str(tmp_path), runs="runs.tsv", files=files, cleaning=cleaning)
+    left = clean_run(study, study.recordings()[0])
     motion, raw = np.loadtxt(source / "BOLD" / "task001_run001" / "bold_moest.txt"), study.load(study.recordings()[0])
-    assert np.abs(cosines(121, 2.5, 0.008).T @ cleaned.data).max() < 1e-2
-    assert np.abs(motion.T @ cleaned.data).max() < 1e-3 * np.abs(motion.T @ (raw.data - raw.data.mean(0))).max()
+    assert np.abs(cosines(121, 2.5, 0.008).T @ left).max() < 1e-2
+    assert np.abs(motion.T @ left).max() < 1e-3 * np.abs(motion.T @ (raw.data - raw.data.mean(0))).max()
     whole = nibabel.load(masks / "gray.nii.gz").shape
     with pytest.raises(UserError, match="not on the grid") as told:
         wrong = BoldFiles(mask=str(real_data / "fmri_nifti" / "haxby" / "mask.nii.gz"))

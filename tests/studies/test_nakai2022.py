@@ -9,6 +9,7 @@ import pytest
 from trees_fmri.generic import write_image
 from trees_fmri.nakai2022 import N_VOXELS, TEST, TRAINING, write_events, write_track, write_tree, write_volumes
 
+from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import clip_table
@@ -117,8 +118,9 @@ def test_raw_images_need_a_mask(root):
     assert study.load(one).tr_s == 1.5  # whatever the header says: 2 s here
     assert np.allclose(study.load(one).data, data[mask].T, atol=1e-3) and image in study.sources(one)
     assert root / "masks" / "001.nii.gz" in study.sources(one)
-    drifting = Nakai2022(str(root), audio_dir=str(root / "genres"), files=study.files).load(one).data
-    assert np.abs(drifting.mean(0)).max() < 1e-3  # by default trend and drift go out
+    drifting = Nakai2022(str(root), audio_dir=str(root / "genres"), files=study.files)
+    left = cleaned(drifting.load(one), drifting.cleaning, one.name).data
+    assert np.abs(left.mean(0)).max() < 1e-3  # by default trend and drift go out
 
 
 def test_events_of_another_form(root):

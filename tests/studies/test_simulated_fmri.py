@@ -12,9 +12,11 @@ import scipy.stats
 from nilearn import masking
 from nilearn.glm.first_level import compute_regressor, glover_hrf, make_first_level_design_matrix
 
+from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
 from n2s.models.ridge import VoxelRidge
 from n2s.studies import Recording, SimulatedFMRI
+from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.fmri import clip_table
 from n2s.studies.simulated import bold_noise, bold_sources
 from n2s.studies.simulated.bold_noise import SpatialNoise
@@ -41,6 +43,10 @@ def small(root):
 
 def runs_of(study, subject="01", split="test"):
     return [one for one in study.recordings() if one.subject == subject and study.split[one.task] == split]
+
+
+def clean_run(study, recording):
+    return cleaned(study.load(recording), study.cleaning, recording.name)
 
 
 def ideal(study, recording, **window):
@@ -153,7 +159,7 @@ def test_a_noise_run_is_white_once_whitened(root):
         n_subjects=1, stories=["train"], max_story_s=130.0, signal_gain=0.0, noise_level=2.0, root=root
     )
     (recording,) = study.recordings()
-    data, person = study.load(recording).data.astype(float), bold_listener(1, 8, 0)
+    data, person = clean_run(study, recording).data.astype(float), bold_listener(1, 8, 0)
     lags = np.arange(len(data)) * 2.0
     temporal = scipy.linalg.toeplitz(0.7 * np.exp(-lags / 2.2) + 0.3 * (lags == 0))
     nuisances = np.load(study.sources(recording)[1])
@@ -178,22 +184,22 @@ def test_cleaning_takes_drift_and_motion_out_and_nothing_else(root, small):
     dirty, clean = SimulatedFMRI(**options, clean=False), SimulatedFMRI(**options)
     recording = clean.recordings()[0]
     person, nuisances = bold_listener(1, 8, 0), np.load(clean.sources(recording)[1])
-    scanned, cleaned = dirty.load(recording).data.astype(float), clean.load(recording).data.astype(float)
+    scanned, left = (clean_run(study, recording).data.astype(float) for study in (dirty, clean))
     quiet = ~brain(8).auditory
     assert scanned[:, quiet].mean() == pytest.approx(100, abs=0.5)
     assert scanned[:, quiet].std(0).mean() > 1  # drift and motion
-    assert cleaned[:, quiet].std(0).mean() < 2e-3  # the noise
-    assert np.abs(nuisances.T @ cleaned).max() < 1e-3
+    assert left[:, quiet].std(0).mean() < 2e-3  # the noise
+    assert np.abs(nuisances.T @ left).max() < 1e-3
     heard = np.load(clean.audio(f"{recording.task}.{recording.run}").parent / "channels.npy")
-    kernel, caused = glover_hrf(1 / FINE_HZ, oversampling=1), np.zeros((len(cleaned), len(DELAYS_S), N_CHANNELS))
+    kernel, caused = glover_hrf(1 / FINE_HZ, oversampling=1), np.zeros((len(left), len(DELAYS_S), N_CHANNELS))
     slow = scipy.signal.oaconvolve(heard, kernel[:, None], axes=0)
     for delay, delay_s in enumerate(DELAYS_S):
-        at = np.rint(((np.arange(len(cleaned)) + 0.5) * 2 - 10 - delay_s) * FINE_HZ).astype(int)
+        at = np.rint(((np.arange(len(left)) + 0.5) * 2 - 10 - delay_s) * FINE_HZ).astype(int)
         caused[at >= 0, delay] = slow[at[at >= 0]]
-    signal = caused.reshape(len(cleaned), -1) @ person.patterns.T
+    signal = caused.reshape(len(left), -1) @ person.patterns.T
     expected = signal - nuisances @ np.linalg.lstsq(nuisances, signal, rcond=None)[0]
     tuned = np.abs(person.patterns).sum(1) > 0
-    assert np.abs(expected - cleaned)[:, tuned].max() < 0.01 < 0.5 < expected[:, tuned].max()
+    assert np.abs(expected - left)[:, tuned].max() < 0.01 < 0.5 < expected[:, tuned].max()
 
 
 # what the study tells
@@ -253,7 +259,7 @@ def test_likelihood_against_the_dense_normal_density():
     rng = np.random.default_rng(0)
     k, v, j, t, w = 5, 6, 3, 14, np.array([4, 5, 6, 9])
     patterns, noise = rng.normal(size=(v, j)), SpatialNoise(rng.uniform(0.5, 1, v), rng.normal(size=(v, 2)))
-    cleaning = bold_noise.residual_maker(rng.normal(size=(t, 3)))
+    cleaning = residual_maker(rng.normal(size=(t, 3)))
     temporal = (cleaning @ bold_noise.temporal_covariance(t, 2.0) @ cleaning)[np.ix_(w, w)]
     volumes, known, added = rng.normal(size=(4, v)), rng.normal(size=(4, j)), rng.normal(size=(k, 4, j))
     scores = BoldObserver(patterns, noise).log_likelihood_ratios(volumes, known, added, temporal)
@@ -274,7 +280,7 @@ def test_scores_of_a_study_against_runs_that_are_built_anew_for_each_candidate(r
     recording = runs_of(study)[1]
     candidates = [("orchestra.en", 4.0), ("orchestra.en", 12.0), ("train.es", 8.0)]
     found = study.ideal_scores(recording, np.array([14.0, 22.0]), candidates, **window)
-    person, bold = bold_listener(1, 20, 0), study.load(recording)
+    person, bold = bold_listener(1, 20, 0), clean_run(study, recording)
     n_volumes, n_voxels = bold.data.shape
     nuisances = np.load(study.sources(recording)[1])
     cleaning = np.eye(n_volumes) - nuisances @ np.linalg.pinv(nuisances)
@@ -353,7 +359,7 @@ def test_a_ridge_learns_the_channels_and_stays_below_the_ideal(root):
     study = SimulatedFMRI(**SMALL, n_subjects=1, noise_level=0.5, root=root)
 
     def rows(recording):
-        clips, bold = study.clips(recording), study.load(recording)
+        clips, bold = study.clips(recording), clean_run(study, recording)
         first = np.rint((clips.time_s + WINDOW["offset_s"]) / bold.tr_s).astype(int)
         heard = np.load(study.audio(clips.stimulus[0]).parent / "channels.npy")
         sound = np.stack([heard[round(at * 50) : round((at + 4) * 50)].mean(0) for at in clips.start_s])
@@ -417,7 +423,7 @@ def test_two_processes_make_one_study_and_the_same_bits_as_another(small, tmp_pa
         assert again.load(recording).data.tobytes() == small.load(recording).data.tobytes()
     other = SimulatedFMRI(stories=["train"], n_subjects=1, max_story_s=130.0, seed=1, root=tmp_path)
     (recording,) = other.recordings()
-    assert abs(np.corrcoef(other.load(recording).data.ravel(), small.load(recording).data.ravel())[0, 1]) < 0.2
+    assert abs(np.corrcoef(*(clean_run(study, recording).data.ravel() for study in (other, small)))[0, 1]) < 0.2
 
 
 def test_a_run_that_was_lost_is_made_again(small, tmp_path):

@@ -87,8 +87,8 @@ class GenericFMRI(FMRIStudy):
         return list(self._runs)
 
     def load(self, recording: Recording) -> Bold:
-        """Read and clean one run."""
-        run, where = self._runs[recording], f"{self.name}, {recording.name}"
+        """Read one run."""
+        run = self._runs[recording]
         bold = self.files.read(run.bold, root=self.root, subject=recording.subject)
         first = next(files.bold for one, files in self._runs.items() if one.subject == recording.subject)
         if not first.name.endswith(NIFTI) and array_shape(first, self.files.key)[-1] != bold.data.shape[1]:
@@ -96,8 +96,7 @@ class GenericFMRI(FMRIStudy):
                 f"{run.bold} has {bold.data.shape[1]} voxels, but {first} of the same subject has "
                 f"{array_shape(first, self.files.key)[-1]}: voxels must be the same, in one order, in all its runs."
             )
-        data = self.cleaning.apply(bold.data, tr_s=bold.tr_s, where=where, confounds=run.confounds)
-        return replace(bold, data=data)
+        return replace(bold, confounds=run.confounds)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """The run's table of clips, checked against its volumes and the audio."""
@@ -116,8 +115,8 @@ class GenericFMRI(FMRIStudy):
         return own + self.files.sources(root=self.root, subject=recording.subject)
 
     def settings(self) -> dict:
-        """How files are read and cleaned."""
-        return {"files": asdict(self.files), "cleaning": asdict(self.cleaning)}
+        """How files are read."""
+        return {"files": asdict(self.files)}
 
     def audio(self, stimulus: str) -> Path:
         """The stimulus' file."""

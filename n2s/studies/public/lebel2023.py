@@ -143,8 +143,7 @@ stimuli/adollshouse.wav ...""",
         else:
             data = read_array(path, "data")
         rois = {} if self.rois is None else read_rois(self.rois / recording.subject, data.shape[1])
-        where = f"{self.name}, {recording.name}"
-        return Bold(self.cleaning.apply(data, tr_s=TR_S, where=where), TR_S, rois)
+        return Bold(data, TR_S, rois)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """A clip of 2 s for each volume, 4 s before it."""
@@ -164,10 +163,6 @@ stimuli/adollshouse.wav ...""",
         rois = [] if self.rois is None else sorted((self.rois / recording.subject).glob("*.npy"))
         speakers = [] if self._speakers_path is None else [self._speakers_path]
         return [self._paths[recording], self._respdict_path, *rois, *speakers]
-
-    def settings(self) -> dict:
-        """What is done to NaNs."""
-        return {"nan": self.cleaning.nan}
 
     def audio(self, stimulus: str) -> Path:
         """The story's file."""

@@ -103,12 +103,10 @@ genres/blues/blues.00000.wav ...                    (GTZAN, brought)""",
         return list(self._events)
 
     def load(self, recording: Recording) -> Bold:
-        """Read and clean one run."""
+        """Read one run."""
         path = self._bold_file(recording)
         self._check_count(recording, path)
-        bold = self.files.read(path, root=self.root, subject=recording.subject)
-        data = self.cleaning.apply(bold.data, tr_s=TR_S, where=f"{self.name}, {recording.name}")
-        return replace(bold, data=data)
+        return self.files.read(path, root=self.root, subject=recording.subject)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """Ten clips a piece, but for the dummy; a test piece's presentations are numbered."""
@@ -142,8 +140,8 @@ genres/blues/blues.00000.wav ...                    (GTZAN, brought)""",
         return [self._bold_file(recording), self._events[recording], *extra]
 
     def settings(self) -> dict:
-        """How files are read and cleaned."""
-        return {"files": asdict(self.files), "cleaning": asdict(self.cleaning)}
+        """How files are read."""
+        return {"files": asdict(self.files)}
 
     def audio(self, stimulus: str) -> Path:
         """The track's file."""

@@ -142,7 +142,7 @@ SoundReconstruction_stimulus.csv                     (from the repository Kamita
             chosen = Bold(np.empty((0, int(voxels.sum())), np.float32), WINDOW_S, regions).voxels(self.region, where)
             voxels[np.flatnonzero(voxels)[~chosen]] = False
             regions = {name: marks[chosen] for name, marks in regions.items() if marks[chosen].any()}
-        return Bold(self.cleaning.apply(file.samples(voxels), tr_s=WINDOW_S, where=where), WINDOW_S, regions)
+        return Bold(file.samples(voxels), WINDOW_S, regions)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """A window of 4 s for each sample whose sound is there."""
@@ -179,7 +179,6 @@ SoundReconstruction_stimulus.csv                     (from the repository Kamita
         """Which voxels are read."""
         return {
             "region": self.region,
-            "nan": self.cleaning.nan,
             "missing": self.missing,
             "audio": self._audio is not None,
         }

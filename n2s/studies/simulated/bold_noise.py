@@ -93,9 +93,3 @@ def nuisance_effects(drifts: np.ndarray, moves: np.ndarray, n_voxels: int, rng: 
     by_drift = rng.standard_normal((drifts.shape[1], n_voxels)) * slowness[:, None]
     by_motion = rng.standard_normal((N_MOTION, n_voxels)) * MOTION_PERCENT
     return drifts @ by_drift + moves @ by_motion
-
-
-def residual_maker(nuisances: np.ndarray) -> np.ndarray:
-    """(t, t) The projection that takes the span of ``nuisances (t, p)`` out of a run."""
-    basis = scipy.linalg.orth(nuisances)
-    return np.eye(len(nuisances)) - basis @ basis.T

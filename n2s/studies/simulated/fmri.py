@@ -13,9 +13,10 @@ from rich.progress import track
 
 from n2s.errors import UserError
 from n2s.paths import disk_room, written_whole
+from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.events import events_table
 from n2s.studies.fmri import Bold, FMRIStudy
-from n2s.studies.simulated.bold_noise import residual_maker, temporal_covariance
+from n2s.studies.simulated.bold_noise import temporal_covariance
 from n2s.studies.simulated.bold_observer import BoldObserver
 from n2s.studies.simulated.bold_run import LEAD_S, count_volumes, scan, story_courses, stretch
 from n2s.studies.simulated.bold_sources import FINE_HZ, BoldListener, bold_listener, brain, channels, courses, responses
@@ -37,7 +38,7 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
 
     Runs are made at the first need, in the cache, once for all studies of the same settings; a process that was killed
     goes on where it stopped. They are kept as scanned, with the nuisance regressors (the constant, slow cosines, motion)
-    beside them; `load` gives them cleaned.
+    beside them.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
     signal_gain
         Amplitude of the responses, relative to the usual ones; 0 makes runs of noise alone.
     clean
-        Whether `load` projects the nuisance regressors out of each run (which is then of mean 0).
+        Whether preparation projects the nuisance regressors out of each run (which is then of mean 0).
     seed
         Another seed, other people and other noise.
     max_story_s
@@ -117,16 +118,15 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
         ]
 
     def load(self, recording: Recording) -> Bold:
-        """Read a run, percent signal change; makes all that are missing."""
+        """Read a run as scanned, percent signal change, with its nuisances if it is to be cleaned; makes all that are missing."""
         data, nuisances = self._scanned(recording)
-        if self.clean:
-            data = residual_maker(nuisances) @ data
         known = brain(self.resolution_mm)
         return Bold(
             data.astype(np.float32),
             tr_s=self.tr_s,
             rois={"auditory": known.auditory, "whole": np.ones_like(known.auditory)},
             places=known.places.astype(np.float32),
+            nuisances=nuisances if self.clean else None,
         )
 
     def clips(self, recording: Recording) -> pd.DataFrame:

@@ -1,0 +1,72 @@
+"""Prepared runs of BOLD: cleaned once, all voxels kept; a region is cut when it is asked for."""
+
+import warnings
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from n2s.data.bold_steps import cleaned
+from n2s.data.recordings import AGAIN, Made, Preparation, PreparedRecording
+from n2s.errors import UserError
+from n2s.studies.bold_cleaning import BoldCleaning
+from n2s.studies.fmri import Bold, FMRIStudy
+from n2s.studies.study import Recording
+
+
+@dataclass(frozen=True)
+class BoldRun(PreparedRecording):
+    """``brain (TR, voxel)`` in the study's unit, with ``rois.npy (roi, voxel)`` bool and ``places.npy (voxel, 3)``, mm.
+
+    ``meta`` has ``tr_s``, ``shape``, ``rois`` (their names), ``n_constant`` (voxels that never change), ``cleaning``.
+    ``places.npy`` has no rows where the study knows no places.
+    """
+
+    beside: ClassVar[tuple[str, ...]] = ("rois.npy", "places.npy")
+
+    def bold(self, where: str) -> Bold:
+        """The cleaned run; arrays are memory maps, so that only what is taken of them is read. Warns of constant voxels."""
+        data, rois, places = self.brain_mapped(), self.array("rois.npy"), self.array("places.npy")
+        n_voxels, names = data.shape[1], self.meta["rois"]
+        for name, found, expected in (
+            ("rois.npy", rois.shape, [(len(names), n_voxels)]),
+            ("places.npy", places.shape, [(n_voxels, 3), (0, 3)]),
+        ):
+            if found not in expected:
+                raise UserError(f"{self.folder / name} is of shape {found}; expected {expected[0]}. {AGAIN}")
+        if n_constant := self.meta["n_constant"]:
+            warnings.warn(f"{where}: {n_constant} of {n_voxels} voxels never change; they tell nothing.", stacklevel=2)
+        known = places if len(places) or not n_voxels else None
+        return Bold(data, self.meta["tr_s"], dict(zip(names, rois, strict=True)), known)
+
+
+@dataclass(frozen=True)
+class BoldPreparation(Preparation):
+    """Cleans runs as their study says. Nothing passes from one run to another."""
+
+    cleaning: BoldCleaning | None
+
+    kind: ClassVar[type[PreparedRecording]] = BoldRun
+    version: ClassVar[int] = 1  # bump when the numbers change though the settings do not
+
+    def settings(self) -> dict:
+        """See `Preparation`."""
+        cleaning = None if self.cleaning is None else asdict(self.cleaning)
+        return {"kind": "bold", "version": self.version, "cleaning": cleaning}
+
+    def make(self, study: FMRIStudy, recording: Recording, where: str) -> Made:
+        """See `Preparation`."""
+        bold = cleaned(study.load(recording), self.cleaning, where)
+        if bold.data.ndim != 2:
+            raise UserError(f"{where}: volumes of shape {bold.data.shape}; expected [TR, voxel].")
+        data = np.ascontiguousarray(bold.data)
+        rois = np.array(list(bold.rois.values()), bool).reshape(len(bold.rois), data.shape[1])
+        places = np.empty((0, 3), np.float32) if bold.places is None else np.asarray(bold.places)
+        meta = {
+            "tr_s": float(bold.tr_s),
+            "rois": list(bold.rois),
+            "n_constant": int((np.ptp(data, axis=0) == 0).sum()),
+            "cleaning": self.settings()["cleaning"],
+        }
+        return Made(data, meta, {"rois.npy": partial(np.save, arr=rois), "places.npy": partial(np.save, arr=places)})
