@@ -205,13 +205,15 @@ def test_other_voxels_than_those_of_the_fit_are_refused(semantic):
     assert not (newest("Semantic") / "metrics.json").exists()
 
 
-def test_prepare_makes_the_features_and_report_writes_the_page_again(semantic, run_n2s, tmp_path, monkeypatch):
+def test_prepare_makes_runs_and_features_and_report_writes_the_page_again(semantic, run_n2s, tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
-    status, out, err = semantic("prepare", "--shard", "1/2")
-    assert status == 0 and "part 1 of 2 is prepared: features of 3 of 6 stimuli" in out, err
-    kept = tmp_path / "cache" / "features"
+    status, out, err = semantic("prepare", "--shard", "1/2", "--n_jobs", "1")
+    assert status == 0 and "part 1 of 2 is prepared; 7 recordings are left to other parts" in out, err
+    kept, runs = tmp_path / "cache" / "features", tmp_path / "cache" / "prepared"
     assert len(list(kept.rglob("*.safetensors"))) == 3 and not Path("checkpoints").exists()
-    status, out, err = semantic("prepare")
+    assert len(list(runs.rglob("brain.npy"))) == 7
+    status, out, err = semantic("prepare", "--shard", "2/2", "--n_jobs", "1")  # finds everything: checks it to the end
+    assert len(list(runs.rglob("brain.npy"))) == 14
     assert status == 0 and "train: 96 responses to 48 clips of 4 groups" in out, err
     assert len(list(kept.rglob("*.safetensors"))) == 6
     assert semantic("fit")[0] == semantic("test")[0] == 0
