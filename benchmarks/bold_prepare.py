@@ -24,9 +24,9 @@ import nibabel  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import soundfile  # noqa: E402
-from n2s.data.bold_steps import cleaned  # noqa: E402
 
 from n2s.data import FMRIDataModule  # noqa: E402
+from n2s.data.bold_steps import cleaned  # noqa: E402
 from n2s.features import MelStatistics  # noqa: E402
 from n2s.studies import GenericFMRI  # noqa: E402
 from n2s.studies.bold_cleaning import BoldCleaning  # noqa: E402

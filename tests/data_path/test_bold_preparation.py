@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from n2s.data.bold_preparation import BoldPreparation
 
 from n2s.data import FMRIDataModule
+from n2s.data.bold_preparation import BoldPreparation
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.errors import UserError
 from n2s.features import MelStatistics
