@@ -1,14 +1,37 @@
-"""Classes as a parsed config names them: ``class_path`` and ``init_args``."""
+"""Classes as a config names them: ``class_path`` and ``init_args``."""
 
 import importlib
 
 from jsonargparse import Namespace
+
+#: Where systems were before: its names stand for the systems of today.
+OLD_SYSTEMS = "n2s.tasks"
 
 
 def class_of(entry: Namespace) -> type:
     """The class that an entry names."""
     module, _, name = entry.class_path.rpartition(".")
     return getattr(importlib.import_module(module), name)
+
+
+def class_named(class_path: object) -> type | None:
+    """The class of a path; None where there is none."""
+    try:
+        found = class_of(Namespace(class_path=class_path))
+    except (ImportError, AttributeError, ValueError, TypeError):
+        return None
+    return found if isinstance(found, type) else None
+
+
+def name_of_today(class_path: str) -> str:
+    """The path that a recipe would give today for a system that was named before systems moved."""
+    found = class_named(class_path) if class_path.startswith(f"{OLD_SYSTEMS}.") else None
+    return class_path if found is None else f"n2s.systems.{found.__name__}"
+
+
+def object_of(entry: dict) -> object:
+    """The object that a plain ``class_path`` and ``init_args`` describe."""
+    return class_of(Namespace(class_path=entry["class_path"]))(**(entry.get("init_args") or {}))
 
 
 def entries(value: object, kind: type) -> list[Namespace]:

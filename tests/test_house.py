@@ -95,9 +95,7 @@ def test_the_report_knows_results_alone():
     assert {folder(name) for name in known} <= {"report", "metrics", "paths", "errors"}
 
 
-@pytest.mark.parametrize(
-    "name", ["Contrastive", "Semantic", "FMRIAcoustic", "Spectrogram", "BrainAudio", "MEGAcoustic"]
-)
+@pytest.mark.parametrize("name", ["Contrastive", "Semantic", "Acoustic", "Spectrogram", "BrainAudio"])
 def test_no_system_is_named_outside_its_room(name):
     """A new system is one file: no list elsewhere names any."""
     named = [

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from n2s import __main__ as command
-from n2s.systems.contrastive.encoder_stage import SAME
+from n2s.systems.contrastive.task import SAME
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"

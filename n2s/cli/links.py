@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from torch import nn
 
-from n2s.config_classes import class_of
+from n2s.config_classes import class_named, class_of
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 
@@ -111,8 +111,4 @@ def _class_or_none(entry: object) -> type | None:
     """The class that an entry names; None where it names none, of which the parser reports later."""
     if not isinstance(entry, Namespace) or not isinstance(entry.get("class_path"), str):
         return None
-    try:
-        found = class_of(entry)
-    except (ImportError, AttributeError, ValueError):
-        return None
-    return found if isinstance(found, type) else None
+    return class_named(entry.class_path)

@@ -30,6 +30,9 @@ class System(LightningModule):
     #: Datamodules that the system can take.
     takes: ClassVar[tuple[type[NeuralDataModule], ...]] = (NeuralDataModule,)
 
+    #: The recipe that trains it, for messages of later stages that find no run of it.
+    recipe: ClassVar[str] = ""
+
     #: Networks that `n2s.training.Compile` compiles by default, by their names in the system.
     compiles: ClassVar[tuple[str, ...]] = ()
 

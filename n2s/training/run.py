@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
+from n2s.config_classes import name_of_today
 from n2s.errors import UserError
 from n2s.paths import written_whole
 
@@ -38,6 +39,8 @@ def settings_of(config: dict, started_from: str | None = None) -> dict:
         The checkpoint that the user started it from, if any.
     """
     kept = {key: value for key, value in config.items() if key not in ASIDE}
+    if isinstance(kept.get("model"), dict) and isinstance(kept["model"].get("class_path"), str):
+        kept["model"] = kept["model"] | {"class_path": name_of_today(kept["model"]["class_path"])}
     trainer = {key: value for key, value in (config.get("trainer") or {}).items() if key not in ASIDE_OF_TRAINER}
     return kept | {"trainer": trainer, "started_from": started_from}
 

@@ -87,7 +87,7 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
     small = {"channels": [8, 8, 8, 8], "autoencoder_steps": 2}
     stages = {
         "Semantic": ({"n_voxels": 6, "alpha": 10.0, "n_folds": 4}, {}),
-        "FMRIAcoustic": (
+        "Acoustic": (
             {
                 "semantic_run": "Semantic", "n_voxels": 5, "audiomae_lr": 1e-3,
                 "decoder": {"class_path": "n2s.models.AcousticDecoder", "init_args": DECODER},
@@ -97,7 +97,7 @@ def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
         ),
         "BrainAudio": (
             {
-                "acoustic_run": "FMRIAcoustic",
+                "acoustic_run": "Acoustic",
                 "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2", "init_args": small},
             },
             {"batch_size": 16},

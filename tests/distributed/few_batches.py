@@ -27,7 +27,7 @@ from n2s.features import ClipFbank, MelStatistics, UntrainedAudioMAETokens
 from n2s.features.ready import Ready
 from n2s.models import AcousticDecoder, AudioMAE, BrainEncoder, DeepMel, MelMLP
 from n2s.models.sound_generator import SmallAudioLDM2
-from n2s.systems import BrainAudio, Contrastive, FMRIAcoustic, MEGAcoustic, Semantic, Spectrogram
+from n2s.systems import Acoustic, BrainAudio, Contrastive, Semantic, Spectrogram
 from n2s.training.run import FINISHED, Run
 
 COUNTS = (1, 2)  # batches
@@ -124,7 +124,7 @@ def parts() -> tuple[AcousticDecoder, AudioMAE]:
 
 
 def meg_acoustic(folder: Path, count: int) -> tuple[LightningModule, object]:
-    return MEGAcoustic(*parts(), encoder_run="encoder", optimizer=sgd), heard(folder, count)
+    return Acoustic(*parts(), encoder_run="encoder", optimizer=sgd), heard(folder, count)
 
 
 def semantic(folder: Path, count: int) -> tuple[LightningModule, object]:
@@ -134,7 +134,7 @@ def semantic(folder: Path, count: int) -> tuple[LightningModule, object]:
 
 def acoustic(folder: Path, count: int) -> tuple[LightningModule, object]:
     options = {"semantic_run": "semantic", "n_voxels": 5, "p_truth": 1.0, "audiomae_lr": 0.1}
-    return FMRIAcoustic(*parts(), optimizer=sgd, **options), tokens(folder, count)
+    return Acoustic(*parts(), optimizer=sgd, **options), tokens(folder, count)
 
 
 def mel(folder: Path, count: int) -> tuple[LightningModule, object]:
@@ -171,9 +171,10 @@ ACOUSTIC = {
     "semantic": True,
 }
 CONFIGS = {
-    "acoustic": {"model": {"class_path": "n2s.systems.FMRIAcoustic", "init_args": ACOUSTIC}},
-    "meg_acoustic": {"model": {"class_path": "n2s.systems.MEGAcoustic", "init_args": ACOUSTIC | {"semantic": False}}},
-    "semantic": {"data": {"init_args": {"target": None}}},
+    "acoustic": {"model": {"class_path": "n2s.systems.Acoustic", "init_args": ACOUSTIC}},
+    "meg_acoustic": {"model": {"class_path": "n2s.systems.Acoustic", "init_args": ACOUSTIC | {"semantic": False}}},
+    "semantic": {"model": {"class_path": "n2s.systems.Semantic"}, "data": {"init_args": {"target": None}}},
+    "encoder": {"model": {"class_path": "n2s.systems.Contrastive"}},
 }
 #: And of the checkpoint of a command.
 PARAMETERS = {

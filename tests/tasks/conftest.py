@@ -74,6 +74,6 @@ def acoustic(n2s):
             "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 3e-3}},
         } | (model or {})
         given = {"target": TOKENS, "spectrogram": FBANK, "batch_size": 16} | (data or {})
-        return n2s(verb, "FMRIAcoustic", *words, data=given, model=options, **parts)
+        return n2s(verb, "Acoustic", *words, data=given, model=options, **parts)
 
     return run

@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.systems import FMRIAcoustic
+from n2s.systems import Acoustic
 from n2s.systems.clips.result import ClipResult
 
 
@@ -29,7 +29,7 @@ def test_coarse_to_fine_by_the_command(semantic, acoustic):
     shutil.rmtree("checkpoints/Semantic")  # a test needs nothing of it
     status, out, err = acoustic("test", "--ckpt_path", "last")
     assert status == 0 and "mel" in out, err
-    run, found = newest("FMRIAcoustic"), scores("FMRIAcoustic")
+    run, found = newest("Acoustic"), scores("Acoustic")
     assert (run / "report.html").stat().st_size > 0
     for name in ("mel_pcc", "mel_psnr"):
         assert {"model", "shuffled", "mean_prediction", "ceiling"} <= found[name].keys()
@@ -47,7 +47,7 @@ def test_coarse_to_fine_by_the_command(semantic, acoustic):
 
 def test_fine_only_has_no_semantic_token(fitted, acoustic):
     assert acoustic("fit", model={"semantic": False})[0] == 0
-    state = state_of(newest("FMRIAcoustic"))
+    state = state_of(newest("Acoustic"))
     assert not [name for name in state if ".tokens.semantic." in name]
 
 
@@ -60,8 +60,8 @@ def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
     assert status == 2 and "fine" in err and "has no network of tiny/01; there are tiny/02" in " ".join(err.split())
     status, out, err = acoustic("test", model=beside, data={"subjects": ["02"]})
     assert status == 0 and "coarse to fine ahead of fine only" in " ".join(out.split()), err
-    found = scores("FMRIAcoustic")["semantic"]
-    compared = ClipResult.load(newest("FMRIAcoustic") / "test" / "test")
+    found = scores("Acoustic")["semantic"]
+    compared = ClipResult.load(newest("Acoustic") / "test" / "test")
     gap = found["ahead_of_fine_only"]
     assert gap["mean"] == pytest.approx(found["model"]["mean"] - found["fine_only"]["mean"])
     status, _, err = acoustic("test", "--experiment", "fine", model=fine, data={"subjects": ["02"]})
@@ -72,7 +72,7 @@ def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
     assert found["fine_only"]["mean"] == pytest.approx(scores("fine")["semantic"]["model"]["mean"])
     for model, message in (
         (beside | fine, "this run has no semantic token either"),
-        ({"fine_only_run": "FMRIAcoustic"}, "has a semantic token. Fit it with model.semantic false"),
+        ({"fine_only_run": "Acoustic"}, "has a semantic token. Fit it with model.semantic false"),
     ):
         status, _, err = acoustic("test", model=model)
         assert status == 2 and message in " ".join(err.split()), err
@@ -80,7 +80,7 @@ def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
 
 @pytest.mark.parametrize("p_truth", [0.0, 0.5, 1.0])
 def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitted, acoustic, monkeypatch, p_truth):
-    given, validated, losses = [], [], FMRIAcoustic._losses
+    given, validated, losses = [], [], Acoustic._losses
 
     def seen(self, batch, vectors):
         if self.trainer.training:
@@ -89,7 +89,7 @@ def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitte
             validated.append(vectors)
         return losses(self, batch, vectors)
 
-    monkeypatch.setattr(FMRIAcoustic, "_losses", seen)
+    monkeypatch.setattr(Acoustic, "_losses", seen)
     assert acoustic("fit", model={"p_truth": p_truth})[0] == 0
     told = 0
     for data, batch, vectors in given:
@@ -143,7 +143,7 @@ def test_the_loss_is_equation_1(network):
         brain, target, spectrogram = torch.randn(2, 9), torch.randn(2, 64, 16), torch.randn(2, 128, 128)
         subject, inputs = 0, (brain,)
 
-    task = FMRIAcoustic(network.decoder, network.audiomae)
+    task = Acoustic(network.decoder, network.audiomae)
     task.network = lambda batch: network
     loss, parts = task._losses(Batch, None)
     tokens = network(Batch.brain)
@@ -172,7 +172,7 @@ def test_the_loss_is_equation_1(network):
 @pytest.mark.parametrize("rate", [None, 1e-2])
 def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(fitted, acoustic, rate):
     assert acoustic("fit", model={"audiomae_lr": rate})[0] == 0
-    state = state_of(newest("FMRIAcoustic"))
+    state = state_of(newest("Acoustic"))
     key = "audiomae.decoder_blocks.0.mlp.fc1.weight"
     one, other = state[f"networks.0.{key}"], state[f"networks.1.{key}"]
     assert torch.equal(one, other) == (rate is None)  # they start alike, and each subject tunes its own
@@ -184,22 +184,22 @@ def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_
     fitted, semantic, acoustic, monkeypatch
 ):
     assert acoustic("fit", trainer={"max_epochs": 2})[0] == 0
-    whole = state_of(newest("FMRIAcoustic"))
-    step = FMRIAcoustic.training_step
+    whole = state_of(newest("Acoustic"))
+    step = Acoustic.training_step
 
     def killed(self, batch, index):
         if self.current_epoch == 1:
             raise KeyboardInterrupt
         return step(self, batch, index)
 
-    monkeypatch.setattr(FMRIAcoustic, "training_step", killed)
+    monkeypatch.setattr(Acoustic, "training_step", killed)
     assert acoustic("fit", "--fresh", trainer={"max_epochs": 2})[0] != 0
-    monkeypatch.setattr(FMRIAcoustic, "training_step", step)
+    monkeypatch.setattr(Acoustic, "training_step", step)
     assert semantic("fit", model={"alpha": 1e5})[0] == 0  # newer, and other
     status, out, err = acoustic("fit", trainer={"max_epochs": 2})
     assert status == 0 and "continues from last.ckpt" in out, err
-    again = state_of(newest("FMRIAcoustic"))
-    assert len(list(Path("checkpoints/FMRIAcoustic").iterdir())) == 2
+    again = state_of(newest("Acoustic"))
+    assert len(list(Path("checkpoints/Acoustic").iterdir())) == 2
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
@@ -222,4 +222,4 @@ def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_
 def test_what_does_not_fit_is_told_before_training(fitted, acoustic, changes, message):
     status, _, err = acoustic("fit", **changes)
     assert status == 2 and message in " ".join(err.split()), err
-    assert not list(Path("checkpoints").glob("FMRIAcoustic/*/*.ckpt"))
+    assert not list(Path("checkpoints").glob("Acoustic/*/*.ckpt"))

@@ -24,11 +24,12 @@ from n2s.models.mel_map import MelMap
 from n2s.models.sound_generator import PretrainedAudioLDM2, SmallAudioLDM2
 from n2s.models.sound_maker import SoundMaker
 from n2s.studies.study import Stimulus
-from n2s.systems import BrainAudio
-from n2s.systems.clips.acoustic_stage import AcousticRun
+from n2s.systems import Acoustic, BrainAudio
+from n2s.systems.clips.acoustic_networks import networks_of
 from n2s.systems.sound.methods import SoundMethods
 from n2s.systems.sound.prompts import read_prompts, semantic_vectors
 from n2s.systems.sound.result import SoundResult
+from n2s.systems.stages import StageRun
 
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}
@@ -43,7 +44,7 @@ def audio(n2s):
 
     def run(verb, *words, model=None, sounds=None, trainer=None):
         options = {
-            "acoustic_run": "FMRIAcoustic",
+            "acoustic_run": "Acoustic",
             "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2", "init_args": SMALL},
             "unet_lr": 2e-3,
             "p_truth": 0.5,
@@ -62,9 +63,9 @@ def decoded(fitted, acoustic, sounds):
     kept = sounds / "acoustic"
     if not kept.exists():
         assert acoustic("fit", data={"subjects": ["01"]})[0] == 0
-        shutil.copytree("checkpoints/FMRIAcoustic", kept)
-    elif not Path("checkpoints/FMRIAcoustic").exists():
-        shutil.copytree(kept, "checkpoints/FMRIAcoustic")
+        shutil.copytree("checkpoints/Acoustic", kept)
+    elif not Path("checkpoints/Acoustic").exists():
+        shutil.copytree(kept, "checkpoints/Acoustic")
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def wav(path):
 
 
 def test_predict_makes_scores_and_shows_every_method(trained, sounds):
-    shutil.rmtree("checkpoints/FMRIAcoustic")
+    shutil.rmtree("checkpoints/Acoustic")
     shutil.rmtree("checkpoints/Semantic")  # neither is needed any more
     status, out, err = trained("predict")
     assert status == 0, err
@@ -242,18 +243,18 @@ def test_the_ablations_sounds_are_of_its_own_tokens(trained, acoustic, monkeypat
     only = {"methods": ["fine_only"]}
     status, _, err = trained("predict", sounds=only | {"fine_only_run": "fine"})
     assert status == 0 and len(predicted("fine_only")) == 12, err
-    run = AcousticRun.found("fine", Path("checkpoints").absolute(), key="here")
+    run = StageRun.found(Acoustic, "fine", Path("checkpoints").absolute(), key="here")
     assert sum(len(rows) for _, _, rows in given) == 12
     for data, tokens, rows in given:
-        (network,) = run.networks(data)
+        (network,) = networks_of(run, data)
         with torch.no_grad():
             torch.testing.assert_close(tokens, network.eval()(data.batch("test", rows).brain))
-    status, _, err = trained("predict", sounds=only | {"fine_only_run": "FMRIAcoustic"})
+    status, _, err = trained("predict", sounds=only | {"fine_only_run": "Acoustic"})
     assert status == 2 and "has a semantic token. Fit it with model.semantic false" in " ".join(err.split()), err
 
 
 def test_validate_and_test_need_no_earlier_run(trained):
-    shutil.rmtree("checkpoints/FMRIAcoustic")
+    shutil.rmtree("checkpoints/Acoustic")
     status, out, err = trained("validate")
     assert status == 0 and "loss_of_true" in out, err
     status, out, err = trained("test")  # of what the tokens say, without sampling
@@ -342,7 +343,7 @@ def test_only_what_has_a_rate_learns_and_published_weights_stay_out_of_the_check
     status, _, err = audio("fit", model=model)
     assert status == 0, err
     state = torch.load(newest("BrainAudio") / "last.ckpt", weights_only=True)["state_dict"]
-    before = torch.load(newest("FMRIAcoustic") / "best.ckpt", weights_only=True)["state_dict"]
+    before = torch.load(newest("Acoustic") / "best.ckpt", weights_only=True)["state_dict"]
     same = {name: torch.equal(state[name], before[name]) for name in before}
     assert all(same[name] for name in same if ".audiomae." in name or ".ridge." in name)
     assert all(same.values()) == (rate is None) and same["networks.0.decoder.queries"] == (rate is None)
@@ -380,7 +381,7 @@ def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch)
     ("model", "message"),
     [
         ({"acoustic_run": "elsewhere"}, "model.acoustic_run: no trained run at elsewhere"),
-        ({"acoustic_run": "Semantic"}, "expected one of n2s.systems.FMRIAcoustic"),
+        ({"acoustic_run": "Semantic"}, "expected one of n2s.systems.Acoustic"),
         ({"mode": "none", "decoder_lr": None}, "nothing would learn"),
         ({"p_truth": 2.0}, "p_truth is 2.0"),
     ],

@@ -6,7 +6,7 @@ from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.audiomae import n_patches
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.systems import FMRIAcoustic
+from n2s.systems import Acoustic
 
 
 def test_one_step_of_the_full_size_fine_stage():
@@ -33,7 +33,7 @@ def test_one_step_of_the_full_size_fine_stage():
         spectrogram, subject = torch.randn(1, 128, 2 * n), 0
         inputs = (brain,)
 
-    task = FMRIAcoustic(AcousticDecoder(depth=1), AudioMAE(depth=0, decoder_depth=0))
+    task = Acoustic(AcousticDecoder(depth=1), AudioMAE(depth=0, decoder_depth=0))
     task.network = lambda batch: made
     loss, parts = task._losses(Batch, torch.randn(1, 512))
     loss.backward()

@@ -6,7 +6,7 @@ import torch
 from n2s.errors import UserError
 from n2s.models.sound_generator import SmallAudioLDM2
 from n2s.systems import BrainAudio
-from n2s.systems.clips.semantic_stage import Meanings
+from n2s.systems.clips.meanings import Meanings
 
 
 def test_a_share_of_clips_is_told_truly_anew_each_time():

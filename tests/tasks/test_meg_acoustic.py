@@ -20,7 +20,7 @@ from n2s.features import ClipFbank, Mel, UntrainedAudioMAETokens
 from n2s.listening.manifest import read_manifest
 from n2s.models import AcousticDecoder, AudioMAE
 from n2s.models.meg_to_sound import MEGToSound
-from n2s.systems import MEGAcoustic
+from n2s.systems import Acoustic
 from n2s.systems.clips.result import ClipResult
 
 STUDY = {"n_subjects": 2, "n_stories": 4, "story_s": 9.0, "gain": 2.0}
@@ -99,7 +99,7 @@ def acoustic(n2s):
             "audiomae_lr": 1e-3,
             "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 5e-3}},
         } | (model or {})
-        return n2s(verb, "MEGAcoustic", *words, model=options, **parts)
+        return n2s(verb, "Acoustic", *words, model=options, **parts)
 
     return run
 
@@ -107,13 +107,13 @@ def acoustic(n2s):
 @pytest.fixture
 def decoded(contrastive, acoustic, sounds):
     """A finished acoustic run in the folder: fitted once, then copied."""
-    kept = sounds / "MEGAcoustic"
+    kept = sounds / "Acoustic"
     if not kept.exists():
         status, _, err = acoustic("fit", epochs=5)
         assert status == 0, err
-        shutil.copytree("checkpoints/MEGAcoustic", kept)
-    elif not Path("checkpoints/MEGAcoustic").exists():
-        shutil.copytree(kept, "checkpoints/MEGAcoustic")
+        shutil.copytree("checkpoints/Acoustic", kept)
+    elif not Path("checkpoints/Acoustic").exists():
+        shutil.copytree(kept, "checkpoints/Acoustic")
 
 
 # -- windows as clips ------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_what_cannot_be_decoded_is_refused(sounds, acoustic, contrastive, n2s):
     ):  # fmt: skip
         status, _, err = acoustic("fit", data=data)
         assert status == 2 and message in " ".join(err.split()), err
-    assert not list(Path("checkpoints").glob("MEGAcoustic/*/*.ckpt"))
+    assert not list(Path("checkpoints").glob("Acoustic/*/*.ckpt"))
     status, _, err = acoustic("fit", model={"encoder_run": "elsewhere"})
     assert status == 2 and "model.encoder_run: no trained run at elsewhere" in " ".join(err.split())
 
@@ -232,7 +232,7 @@ def test_tokens_are_decoded_from_meg_and_scored_beside_controls(decoded, acousti
     shutil.rmtree("checkpoints/Contrastive")  # a test needs nothing of it
     status, out, err = acoustic("test")
     assert status == 0 and "mel" in out, err
-    run, found = newest("MEGAcoustic"), scores("MEGAcoustic")
+    run, found = newest("Acoustic"), scores("Acoustic")
     assert (run / "report.html").stat().st_size > 0
     assert found["n_clips"] == 18 and found["n_candidates"] == 9 and set(found["subjects"]) == {"heard/01", "heard/02"}
     result = ClipResult.load(run / "test" / "test")
@@ -256,10 +256,10 @@ def test_only_what_has_a_rate_learns(decoded, contrastive, acoustic):
         state = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
         return {name: state[f"networks.0.tokens.{name}"] for name in before}
 
-    kept = encoder_of(newest("MEGAcoustic"))
+    kept = encoder_of(newest("Acoustic"))
     assert before and all(torch.equal(kept[name], before[name]) for name in before)  # batch norm's statistics, too
     assert acoustic("fit", "--fresh", model={"encoder_lr": 1e-3, "audiomae_lr": None})[0] == 0
-    learnt = encoder_of(newest("MEGAcoustic"))
+    learnt = encoder_of(newest("Acoustic"))
     assert not torch.equal(learnt["encoder.head.2.weight"], before["encoder.head.2.weight"])
 
 
@@ -272,7 +272,7 @@ def test_the_listeners_have_to_be_those_of_the_fit(decoded, acoustic, sounds):
 
 def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
     model = {
-        "acoustic_run": "MEGAcoustic",
+        "acoustic_run": "Acoustic",
         "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2",
                       "init_args": {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}},
         "unet_lr": 2e-3, "decoder_lr": None, "p_truth": 0.5,
@@ -283,7 +283,7 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
     few = {"train_windows": {"class_path": "n2s.data.Grid", "init_args": {"step_s": 2.0}}}
     status, _, err = n2s("fit", "BrainAudio", data=few, model=model)
     assert status == 0, err
-    shutil.rmtree("checkpoints/MEGAcoustic")  # nor does predict
+    shutil.rmtree("checkpoints/Acoustic")  # nor does predict
     status, out, err = n2s("predict", "BrainAudio", model=model)
     assert status == 0, err
     folder = newest("BrainAudio") / "predictions"
@@ -303,5 +303,5 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
     assert status == 0 and "mel: 0 sounds made, 18 were there" in out
 
 
-def test_fmri_is_no_meg():
-    assert [kind.__name__ for kind in MEGAcoustic.takes] == ["MEGDataModule"]
+def test_one_system_takes_either_brain():
+    assert [kind.__name__ for kind in Acoustic.takes] == ["FMRIDataModule", "MEGDataModule"]

@@ -39,7 +39,7 @@ def test_the_next_stages_take_the_last_epoch_of_a_finished_fit(unvalidated, acou
         "fit", data=NOTHING, trainer=trainer
     )  # what would save the best epoch has nothing to do
     assert status == 0, err
-    run = newest("FMRIAcoustic")
+    run = newest("Acoustic")
     assert sorted(path.name for path in run.glob("*.ckpt")) == ["last.ckpt"]
     assert torch.load(run / "last.ckpt", weights_only=True)["epoch"] == 1
     status, out, err = acoustic("test", data=NOTHING, trainer=trainer)
@@ -62,13 +62,13 @@ def test_what_waits_for_a_validation_score_is_refused_at_the_start(semantic, aco
     stop = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": {"monitor": "val/mel"}}
     status, _, err = acoustic("fit", data=NOTHING, trainer={"callbacks": [stop]})
     assert status != 0 and "EarlyStopping waits for val/mel, but nothing is validated" in err
-    assert not list(Path("checkpoints").glob("FMRIAcoustic/*"))  # nothing is left of it
+    assert not list(Path("checkpoints").glob("Acoustic/*"))  # nothing is left of it
 
 
 def test_without_batches_of_validation_it_is_the_same(fitted, acoustic):
     status, _, err = acoustic("fit", trainer={"limit_val_batches": 0})
     assert status == 0, err
-    run = Run(newest("FMRIAcoustic"))
+    run = Run(newest("Acoustic"))
     assert run.weights == run.last and run.last.is_file()
 
 

@@ -15,7 +15,7 @@ from n2s.systems.clips.decoder import Decoded
 
 BF16 = ("--trainer.precision", "bf16-mixed")
 AUDIO = {
-    "acoustic_run": "FMRIAcoustic",
+    "acoustic_run": "Acoustic",
     "generator": {
         "class_path": "n2s.models.sound_generator.SmallAudioLDM2",
         "init_args": {"channels": [8, 8, 8, 8], "autoencoder_steps": 3},
@@ -86,9 +86,9 @@ def test_a_ridge_is_solved_in_float32(semantic):
 
 
 def test_acoustic_then_sound(fitted, acoustic, n2s):
-    exact, half = compared(lambda *words: acoustic(*words, data={"subjects": ["01"]}), "FMRIAcoustic")
+    exact, half = compared(lambda *words: acoustic(*words, data={"subjects": ["01"]}), "Acoustic")
     assert_close(exact, half, rtol=0.01)
-    given = yaml.safe_load(Path("FMRIAcoustic.yaml").read_text())["data"]["init_args"]
+    given = yaml.safe_load(Path("Acoustic.yaml").read_text())["data"]["init_args"]
 
     def audio(verb, *words):
         return n2s(verb, "BrainAudio", *words, data=given, model=AUDIO)

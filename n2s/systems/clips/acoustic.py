@@ -1,5 +1,8 @@
-"""What the acoustic stages share: from the brain to AudioMAE's tokens, by three losses."""
+"""The acoustic stage: from the brain to how a clip sounds, as AudioMAE's tokens, by three losses."""
 
+from pathlib import Path
+
+import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 from torch.nn.functional import mse_loss
@@ -7,15 +10,33 @@ from torch.nn.functional import mse_loss
 from n2s.data.batch import Batch
 from n2s.data.clip_batch import ClipBatch
 from n2s.data.clip_data import ClipData
+from n2s.data.fmri import FMRIDataModule
+from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
 from n2s.models.acoustic_decoder import AcousticDecoder
-from n2s.models.audiomae import AudioMAE
-from n2s.systems.clips.decoder import ClipDecoder, Decoded
+from n2s.models.audiomae import GRID, AudioMAE
+from n2s.models.brain_to_sound import BrainToSound, ToSound
+from n2s.models.meg_to_sound import MEGToSound
+from n2s.systems.clips.acoustic_networks import ENCODER, SEMANTIC_RUN, blank, check_same_brain, fine_only_networks
+from n2s.systems.clips.acoustic_target import check_target
+from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
+from n2s.systems.clips.meanings import Meanings
+from n2s.systems.clips.semantic import Semantic, ridge_of
+from n2s.systems.contrastive.task import Contrastive, encoder_of
 from n2s.systems.processes import part_of_mean
+from n2s.systems.stages import SUBJECTS, StageRun
+from n2s.training.run import Run
 
 
-class AcousticStage(ClipDecoder):
-    """Train networks of the kind of `n2s.models.brain_to_sound.ToSound`.
+class Acoustic(ClipDecoder):
+    """Train a Transformer that turns what the brain gives into AudioMAE tokens. The data decide what the brain gives.
+
+    From fMRI: a token of voxels and a semantic token, with one network a subject. In training the semantic vector is the
+    true one with the probability ``p_truth``, else the ridge's out-of-fold prediction; afterwards it is the ridge's. The
+    ridge goes into the checkpoint: a test needs no semantic run.
+
+    From MEG and EEG: what a trained brain encoder gives for each time of a window. One network serves all listeners, for
+    the encoder has a layer for each. The encoder goes into the checkpoint: a test needs no contrastive run.
 
     The loss is the sum of the mean squared errors of the tokens, of what each block of AudioMAE's decoder makes of them,
     and of the spectrograms decoded from them and from the true tokens.
@@ -26,6 +47,21 @@ class AcousticStage(ClipDecoder):
         The Transformer.
     audiomae
         Its decoder makes spectrograms, and is tuned. Its dimension is that of the target's tokens.
+    semantic_run
+        For fMRI: the folder of a run of `Semantic`, or an experiment (then its newest run).
+    semantic
+        For fMRI: give the semantic token. Without it, the fine-only ablation, the ridge only chooses the voxels.
+    n_voxels
+        For fMRI: how many voxels are given as a token: those that the ridge weighs most.
+    p_truth
+        For fMRI: see above.
+    fine_only_run
+        For fMRI: a run of the ablation, or its experiment. A test also classifies its tokens, clip by clip beside one's own.
+    encoder_run
+        For MEG and EEG: the folder of a run of `Contrastive` with the same recordings and split, or an experiment (then its
+        newest run).
+    encoder_lr
+        For MEG and EEG: the learning rate of the encoder; None freezes it.
     audiomae_checkpoint
         The published ``pretrained.pth``; without it AudioMAE's decoder starts untrained.
     audiomae_lr
@@ -34,26 +70,59 @@ class AcousticStage(ClipDecoder):
         Makes the optimizer.
     scheduler
         Makes a schedule, stepped once an epoch; none for a constant rate.
+
+    References
+    ----------
+    Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2. The
+    paper does not say which blocks the perceptual loss takes, and over what the means are: all 16, and over all values.
     """
+
+    takes = (FMRIDataModule, MEGDataModule)
+    recipe = "configs/fmri_acoustic.yaml (for MEG: meg_acoustic.yaml)"
 
     def __init__(
         self,
         decoder: AcousticDecoder,
         audiomae: AudioMAE,
         *,
-        audiomae_checkpoint: str | None,
-        audiomae_lr: float | None,
-        optimizer: OptimizerCallable,
-        scheduler: LRSchedulerCallable | None,
+        semantic_run: str = "fmri_semantic",
+        semantic: bool = True,
+        n_voxels: int = 768,
+        p_truth: float = 0.25,
+        fine_only_run: str | None = None,
+        encoder_run: str = "meg_contrastive",
+        encoder_lr: float | None = None,
+        audiomae_checkpoint: str | None = None,
+        audiomae_lr: float | None = 1e-6,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        scheduler: LRSchedulerCallable | None = None,
     ):
         super().__init__()
+        self.save_hyperparameters()
+        if not 0 <= p_truth <= 1 or n_voxels < 1:
+            raise UserError(f"Acoustic: p_truth is {p_truth}, n_voxels {n_voxels}; expected 0 to 1, and 1 or more.")
         # in lists: what is trained are copies, a subject each
         self._templates = [decoder, audiomae]
+        self.semantic_run, self.semantic, self.n_voxels, self.p_truth = semantic_run, semantic, n_voxels, p_truth
+        self.fine_only_run, self.encoder_run, self.encoder_lr = fine_only_run, encoder_run, encoder_lr
         self.audiomae_checkpoint, self.audiomae_lr = audiomae_checkpoint, audiomae_lr
         self.optimizer, self.scheduler = optimizer, scheduler
+        self.encoder_settings: dict | None = None
+        self._fine_only: list[ToSound] = []
+        self._run: StageRun | None = None
+        self._meanings: Meanings | None = None
+
+    # -- networks ----------------------------------------------------------------------------------------------------
+
+    @property
+    def from_voxels(self) -> bool:
+        """Whether the data are fMRI."""
+        return isinstance(self.trainer.datamodule, FMRIDataModule)
 
     def setup(self, stage: str) -> None:
-        """Load AudioMAE for a fit; freeze what has no learning rate."""
+        """Find the earlier run and load AudioMAE for a fit, and freeze parts; for a test, load the ablation's networks."""
+        if stage == "fit" and self.from_voxels and self._run is None:
+            self._run = StageRun.found(Semantic, self.semantic_run, self.experiment, key="model.semantic_run")
         if stage == "fit" and not self.subjects and self.audiomae_checkpoint is not None:
             self._templates[1].load_upstream(self.audiomae_checkpoint)
         super().setup(stage)
@@ -61,6 +130,68 @@ class AcousticStage(ClipDecoder):
         for name, parameter in self.named_parameters():
             if any(part in name for part in frozen):
                 parameter.requires_grad_(False)
+        if stage == "fit" and not self.from_voxels:
+            self.networks.train()  # a frozen encoder goes into evaluation mode
+        if stage == "test" and self.from_voxels and self.fine_only_run is not None:
+            if not self.semantic:
+                raise UserError(
+                    "model.fine_only_run: this run has no semantic token either; there is nothing to compare."
+                )
+            run = StageRun.found(Acoustic, self.fine_only_run, self.experiment, key="model.fine_only_run")
+            self._fine_only = fine_only_networks(run, self.trainer.datamodule)
+
+    def build(self, data: ClipData, subject: int) -> ToSound:
+        """See `ClipDecoder`."""
+        if self.from_voxels and data.response.volumes == "stack":
+            raise UserError("Acoustic takes one response a clip: set data.volumes to mean.")
+        decoder, audiomae = self._templates
+        check_target(data, decoder, audiomae, type(self).__name__)
+        if self.from_voxels:
+            ridge = ridge_of(self._run, data, subject)
+            moments = ridge.strongest(self.n_voxels), *target_moments(data)
+            return BrainToSound(ridge, *moments, decoder=decoder, audiomae=audiomae, semantic=self.semantic)
+        run = StageRun.found(Contrastive, self.encoder_run, self.experiment, key="model.encoder_run")
+        encoder, self.encoder_settings = encoder_of(run, Run(Path(self.trainer.default_root_dir).absolute()))
+        mean, deviation = target_moments(data)
+        return MEGToSound(
+            encoder,
+            self.encoder_settings["init_args"]["n_outputs"],
+            -(-data.of.shape.n_times // (len(mean) // GRID[1])),
+            mean=mean,
+            deviation=deviation,
+            decoder=decoder,
+            audiomae=audiomae,
+        )
+
+    def blank(self, state: dict[str, Tensor]) -> ToSound:
+        """See `ClipDecoder`."""
+        decoder, audiomae = self._templates
+        return blank(state, decoder=decoder, audiomae=audiomae, semantic=self.semantic, encoder=self.encoder_settings)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Whose networks they are, and which semantic run they were trained after, or what the encoder is."""
+        super().on_save_checkpoint(checkpoint)
+        if self.from_voxels:
+            checkpoint[SEMANTIC_RUN] = str(self._run.folder)
+        else:
+            checkpoint[ENCODER] = self.encoder_settings
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """A fit goes on with the semantic run that it began with. An encoder knows its listeners by their place."""
+        known = checkpoint.get(SUBJECTS)
+        if known is not None and (ENCODER in checkpoint) == self.from_voxels:
+            kinds = ("voxels", "sensors") if ENCODER not in checkpoint else ("sensors", "voxels")
+            raise UserError("the checkpoint decodes {}; the data have {}. Give the data of its fit.".format(*kinds))
+        if not self.from_voxels and known is not None and known != self.data.subjects:
+            raise UserError(
+                f"the checkpoint is of the listeners {'; '.join(known)}; the data have {'; '.join(self.data.subjects)}. "
+                "Give the studies that it was trained with."
+            )
+        self.encoder_settings = checkpoint.get(ENCODER)
+        super().on_load_checkpoint(checkpoint)
+        if self.from_voxels and self.trainer.training:
+            given = checkpoint[SEMANTIC_RUN]
+            self._run = StageRun.found(Semantic, given, self.experiment, key="model.semantic_run")
 
     def configure_optimizers(self):
         """Parts that have a learning rate of their own are groups of their own."""
@@ -74,31 +205,40 @@ class AcousticStage(ClipDecoder):
 
     def rates(self) -> dict[str, float | None]:
         """Learning rates by what the names of the parameters hold; None: they are frozen."""
-        return {".audiomae.": self.audiomae_lr}
+        encoder = {} if self.from_voxels else {".tokens.encoder.": self.encoder_lr}
+        return {".audiomae.": self.audiomae_lr} | encoder
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Read the out-of-fold predictions."""
+        if self.from_voxels and self.semantic:
+            self._meanings = Meanings.of_run(self._run, self.trainer.datamodule, self.p_truth)
 
     def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
-        """The three losses."""
-        return self._train_losses(self.clips(batch), None)
-
-    def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
-        """The same."""
-        self._log("val", *self._losses(self.clips(batch), None), len(batch))
-
-    def decode(self, batch: ClipBatch) -> Decoded:
-        """See `ClipDecoder`; the ceiling is the spectrogram of the true tokens."""
-        network = self.network(batch)
-        tokens = network(*batch.inputs)
-        return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
-
-    # -- how ---------------------------------------------------------------------------------------------------------
-
-    def _train_losses(self, batch: ClipBatch, semantic: Tensor | None) -> Tensor:
-        """The loss of a step, logged; see `_losses`."""
+        """The three losses of equation 1."""
+        batch, semantic = self.clips(batch), None
+        if self._meanings is not None:
+            semantic = self._meanings.drawn(batch.row).to(batch.brain, non_blocking=True)
         loss, parts = self._losses(batch, semantic)
         parts = {name: part_of_mean(value, batch) for name, value in parts.items()}
         loss = part_of_mean(loss, batch)
         self._log("train", loss, parts, sum(batch.shares), sync_dist=True)
         return loss
+
+    def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
+        """The same."""
+        batch = self.clips(batch)
+        self._log("val", *self._losses(batch, None), len(batch))
+
+    def decode(self, batch: ClipBatch) -> Decoded:
+        """See `ClipDecoder`; the ceiling is the spectrogram of the true tokens."""
+        network = self.network(batch)
+        check_same_brain(network, self.data, batch.subject)
+        tokens = network(*batch.inputs)
+        fine_only = self._fine_only[batch.subject].to(self.device)(batch.brain) if self._fine_only else None
+        best = network.spectrogram(batch.target)[0]
+        return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
 
     def _losses(self, batch: ClipBatch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """``semantic (b, d)`` where the network is to be given it."""
@@ -118,24 +258,3 @@ class AcousticStage(ClipDecoder):
     def _log(self, split: str, loss: Tensor, parts: dict[str, Tensor], n: int, *, sync_dist: bool = False) -> None:
         values = {f"{split}/loss": loss} | {f"{split}/{name}": value.detach() for name, value in parts.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=n, sync_dist=sync_dist)
-
-    def _check_target(self, data: ClipData) -> None:
-        name, shape, (decoder, audiomae) = type(self).__name__, data.target.shape, self._templates
-        if len(shape) != 2:
-            raise UserError(f"{name} decodes tokens (n_patch, dim); data.target has the shape {shape}.")
-        widths = {
-            "model.decoder.dim": decoder.queries.shape[1],
-            "model.audiomae.dim": audiomae.decoder_embed.in_features,
-        }
-        wrong = [f"{key} is {width}" for key, width in widths.items() if width != shape[1]]
-        if wrong:
-            raise UserError(
-                f"data.target has tokens of {shape[1]} numbers, but {' and '.join(wrong)}. Make them equal."
-            )
-        expected = (128, 2 * shape[0])
-        if data.spectrogram is None or tuple(data.spectrogram.shape) != expected:
-            found = None if data.spectrogram is None else tuple(data.spectrogram.shape)
-            raise UserError(
-                f"data.spectrogram has the shape {found}; the losses of {shape[0]} patches need {expected}: set it to "
-                "n2s.features.ClipFbank with the target's duration_s."
-            )

@@ -2,12 +2,9 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
@@ -18,8 +15,8 @@ from n2s.data.meg import MEGDataModule
 from n2s.data.meg_clips import MEGClips
 from n2s.errors import UserError
 from n2s.systems.processes import check_strategy
-
-SUBJECTS = "n2s_subjects"  # key of a checkpoint
+from n2s.systems.stages import SUBJECTS, part_of
+from n2s.systems.system import System
 
 
 @dataclass
@@ -50,7 +47,7 @@ class Decoded:
         return cls(*(None if value is None else value[order] for value in vars(joined).values()))
 
 
-class ClipDecoder(LightningModule, ABC):
+class ClipDecoder(System, ABC):
     """One network a subject (their voxels differ, and the published models are of single subjects).
 
     Of MEG and EEG all subjects share one (`n2s.data.meg_clips`), in a single process. Of fMRI several processes share the
@@ -60,8 +57,7 @@ class ClipDecoder(LightningModule, ABC):
     them ``prompts``: the feature of each, ``(*shape)``, by its name.
     """
 
-    #: Kinds of data that can be decoded.
-    takes: ClassVar[tuple[type, ...]] = (FMRIDataModule,)
+    takes = (FMRIDataModule,)
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,11 +143,6 @@ class ClipDecoder(LightningModule, ABC):
             blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
             self.networks = nn.ModuleList(blanks).to(self.device)
 
-    @property
-    def experiment(self) -> Path:
-        """The experiment's folder, in which the run lies; those of earlier stages lie beside it."""
-        return Path(self.trainer.default_root_dir).absolute().parent
-
     def network(self, batch: ClipBatch) -> nn.Module:
         """The batch's subject's."""
         name = self.data.subjects[batch.subject]
@@ -177,11 +168,6 @@ class ClipDecoder(LightningModule, ABC):
     def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
         """What a batch's responses say."""
         return self.decode(self.clips(batch))
-
-
-def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The entries of a state dict below a prefix, without it."""
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def target_moments(data: ClipData) -> tuple[Tensor, Tensor]:

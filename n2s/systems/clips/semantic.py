@@ -17,6 +17,7 @@ from n2s.models.ridge import VoxelRidge
 from n2s.paths import written_whole
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.sound.prompts import listed_prompts, semantic_vectors
+from n2s.systems.stages import StageRun
 
 
 class Semantic(ClipDecoder):
@@ -41,6 +42,8 @@ class Semantic(ClipDecoder):
         For the map of a test: where prompts lie among the clips. A text (of a target that reads texts, such as CLAP), a
         sound file, or a table (``.csv``) with a column ``prompt`` of such, as ``n2s predict`` takes it.
     """
+
+    recipe = "configs/fmri_semantic.yaml"
 
     def __init__(
         self,
@@ -156,6 +159,15 @@ class Semantic(ClipDecoder):
 def out_of_fold_file(run: Path, subject: str) -> Path:
     """Where a run keeps a subject's out-of-fold predictions: ``key`` (n,) of `ClipSplit.table`, ``predicted`` and ``true`` (n, d)."""
     return run / "out_of_fold" / f"{subject.replace('/', '_')}.npz"
+
+
+def ridge_of(run: StageRun, data: FMRIDataModule, subject: int) -> FittedRidge:
+    """The ridge that a run gives to a later stage, of one of the data's subjects; checked to be of the same voxels."""
+    state = run.of_subject(data.subjects[subject], "ridge")
+    ridge = FittedRidge()
+    ridge.load_state_dict(state)
+    check_same_voxels(ridge, data, subject)
+    return ridge
 
 
 def check_same_voxels(ridge: FittedRidge, data: FMRIDataModule, subject: int) -> None:

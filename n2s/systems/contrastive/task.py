@@ -8,18 +8,23 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
+from n2s.config_classes import object_of
 from n2s.data.batch import Batch
 from n2s.data.meg import MEGDataModule
 from n2s.data.windows import Windows
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
+from n2s.models.brain_encoder import BrainEncoder
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.sets import tested_sets
 from n2s.systems.processes import check_strategy, gathered, part_of_mean
+from n2s.systems.stages import StageRun
 from n2s.systems.system import System
+from n2s.training.run import Run
 
 TOP = (1, 5, 10)
+SAME = ("studies", "split", "preprocessing", "scaler", "clamp")  # data settings that a later stage has to share
 CHUNK = 256  # candidates through a target encoder at once
 
 
@@ -60,6 +65,7 @@ class Contrastive(System):
     """
 
     takes = (MEGDataModule,)
+    recipe = "configs/meg_contrastive.yaml"
     compiles = ("encoder", "target_encoder")
 
     def __init__(
@@ -245,3 +251,19 @@ def _by_subject(windows: Windows) -> list[tuple[np.ndarray, np.ndarray]]:
     subject = windows.of_interval("subject")
     rows = [np.flatnonzero(subject == name) for name in dict.fromkeys(subject)]
     return [(own, np.unique(windows.segment[own])) for own in rows]
+
+
+def encoder_of(run: StageRun, own: Run) -> tuple[BrainEncoder, dict]:
+    """The brain encoder that a run gives to a later stage, and its class and options in plain types.
+
+    Raises
+    ------
+    UserError
+        The later stage's run, ``own``, has other recordings, preparation or splits.
+    """
+    why = "Its encoder knows listeners by their place, and may have heard what is tested here."
+    run.check_same_data(own, SAME, why)
+    settings = run.checkpoint["hyper_parameters"]["encoder"]
+    encoder = object_of(settings)
+    encoder.load_state_dict(run.weights("encoder"))
+    return encoder, settings

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from n2s.config_classes import object_of
 from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
@@ -20,9 +21,11 @@ from n2s.metrics.clip_scores import exchanged, independent_units
 from n2s.metrics.identification import similarities
 from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
-from n2s.systems.clips.acoustic_stage import AcousticRun, fine_only_networks, object_of
+from n2s.systems.clips.acoustic import Acoustic
+from n2s.systems.clips.acoustic_networks import fine_only_networks
 from n2s.systems.clips.decoder import Decoded
 from n2s.systems.sound.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
+from n2s.systems.stages import StageRun
 from n2s.training.run import Run
 
 if TYPE_CHECKING:
@@ -129,9 +132,9 @@ class SoundMethods:
         return {"responses": self.others.tolist()} if method == "shuffled" else None
 
     @cached_property
-    def _fine_run(self) -> AcousticRun:
-        given = self.module.sounds.fine_only_run
-        return AcousticRun.found(given, self.module.experiment, key="model.sounds.fine_only_run")
+    def _fine_run(self) -> StageRun:
+        given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"
+        return StageRun.found(Acoustic, given, self.module.experiment, key=key)
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
@@ -172,9 +175,7 @@ class SoundMethods:
         return found
 
     def _fine_only(self) -> Make:
-        given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"
-        found = fine_only_networks(given, self.module.experiment, self.data, key=key)
-        networks = [network.to(self.module.device) for network in found]
+        networks = [network.to(self.module.device) for network in fine_only_networks(self._fine_run, self.data)]
         return lambda rows: self._of_decoded(self._tokens(networks, rows), rows)
 
     @cached_property

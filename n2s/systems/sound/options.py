@@ -18,7 +18,7 @@ class SoundOptions:
     methods
         Only these; by default all.
     fine_only_run
-        Folder of a run of `n2s.systems.FMRIAcoustic` without the semantic token, or of an experiment: one more method.
+        Folder of a run of `n2s.systems.Acoustic` without the semantic token, or of an experiment: one more method.
     prompt
         Replaces what was decoded as the clips' meaning, in a method of its own: a text, in which ``{label}`` stands for
         the clip's label; a sound file; or a table (``.csv`` with the columns clip, prompt) for single clips.

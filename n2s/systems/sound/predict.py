@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from n2s.config_classes import object_of
 from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
 from n2s.evaluation.networks import Networks
@@ -22,7 +23,6 @@ from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.listening.page import evenly, write_listening_page
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
-from n2s.systems.clips.acoustic_stage import object_of
 from n2s.systems.clips.decoder import Decoded
 from n2s.systems.sound.methods import METHODS, Make, SoundMethods
 from n2s.systems.sound.result import SoundResult

@@ -21,9 +21,11 @@ from n2s.models.diffusion import RunningAverage, choose_trained, parameter_group
 from n2s.models.diffusion.finetuning import Mode
 from n2s.models.sound_generator import SoundGenerator
 from n2s.models.sound_maker import SoundMaker
-from n2s.systems.clips.acoustic_stage import AcousticRun, assembled, check_same_brain
+from n2s.systems.clips.acoustic import Acoustic
+from n2s.systems.clips.acoustic_networks import assembled, check_same_brain, given, networks_of
 from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
-from n2s.systems.clips.semantic_stage import Meanings, SemanticRun
+from n2s.systems.clips.meanings import Meanings
+from n2s.systems.clips.semantic import Semantic
 from n2s.systems.processes import part_of_mean
 from n2s.systems.sound.latents import ClipLatents, placed
 from n2s.systems.sound.options import SoundOptions
@@ -31,14 +33,13 @@ from n2s.systems.sound.predict import predict_sounds
 from n2s.systems.sound.result import SoundResult
 from n2s.systems.sound.scoring import chosen_networks
 from n2s.systems.sound.tokens import check_tokens, decoded_once
+from n2s.systems.stages import StageRun
 
 STAGES = "n2s_stages"  # key of a checkpoint
 
 
 class BrainAudio(ClipDecoder):
     """Train the UNet of a latent diffusion to make sound from the tokens that an acoustic run decodes.
-
-    That is one of `FMRIAcoustic`, or, of MEG and EEG, one of `MEGAcoustic`.
 
     One UNet for all subjects of the run: name one in ``data.subjects`` for one of its own, as in the paper. In training
     the acoustic decoders get the ridge's out-of-fold predictions, afterwards the ridge's. They go into the checkpoint:
@@ -61,7 +62,7 @@ class BrainAudio(ClipDecoder):
         Chance of a training clip to be conditioned on its true tokens. 0 for a published UNet, which knows such tokens;
         one that starts from nothing has to learn what they sound like.
     p_true_meaning
-        Chance that the acoustic decoder is told a training clip's true meaning: `FMRIAcoustic`'s ``p_truth`` in this stage.
+        Chance that the acoustic decoder is told a training clip's true meaning: `Acoustic`'s ``p_truth`` in this stage.
     match_variance
         Stretch decoded tokens to the variance that true ones have over training clips: a regression from little or noisy
         data shrinks them toward the mean, of which a UNet hardly takes notice.
@@ -129,8 +130,8 @@ class BrainAudio(ClipDecoder):
         if not hasattr(self, "maker"):
             check_tokens(data)
             if stage == "fit":
-                run = AcousticRun.found(self.acoustic_run, self.experiment, key="model.acoustic_run")
-                self.stages, self._built = run.settings, run.networks(data)
+                run = StageRun.found(Acoustic, self.acoustic_run, self.experiment, key="model.acoustic_run")
+                self.stages, self._built = given(run), networks_of(run, data)
             dim, n_bands = data.target.shape[1], data.spectrogram.shape[0]
             self.maker = SoundMaker(self.generator, dim, n_bands=n_bands, duration_s=data.target.duration_s)
             self._unet = choose_trained(self.maker.diffusion, self.mode, rank=self.lora_rank)
@@ -188,8 +189,9 @@ class BrainAudio(ClipDecoder):
         self._latents = ClipLatents(self.maker, data)
         self._meanings = None
         if self.stages["semantic"]:
-            run = SemanticRun.found(self.stages["semantic_run"], self.experiment)
-            self._meanings = Meanings(*run.out_of_fold(data), self.p_true_meaning)
+            earlier = self.stages["semantic_run"]
+            run = StageRun.found(Semantic, earlier, self.experiment, key="the acoustic run's semantic_run")
+            self._meanings = Meanings.of_run(run, data, self.p_true_meaning)
         self._once = self._decoded_once(data) if self.decoder_lr is None else None
         if self.match_variance:
             self.networks.eval()  # the noise of dropout would be stretched, too
