@@ -1,1 +1,1 @@
-"""The page to hear, compare and rate sounds."""
+"""The page on which sounds are played, compared and rated."""

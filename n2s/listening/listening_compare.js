@@ -1,13 +1,13 @@
-// The sounds of each clip side by side; with the key, under their methods' names.
+// Shows the sounds of each clip side by side; with the key, under the names of their methods.
 
 const KEY_STORE = `n2s-key/${DATA.page}`;
-let names = kept(ofTab, KEY_STORE); // code -> method, once the key was loaded; gone with the tab
+let names = kept(ofTab, KEY_STORE); // code -> method, once the key is loaded; forgotten when the tab closes
 
 function showCompare() {
   const codes = names ? Object.keys(names) : DATA.codes;
   const chooser = make("input", { type: "file", accept: ".json", onchange: (event) => loadKey(event.target.files[0]) });
   const told = names
-    ? "Names of methods are shown, in this tab only."
+    ? "Method names are shown, in this tab only."
     : `Methods are hidden behind codes. Their names are in ${DATA.key}.`;
   main.className = "compare";
   main.replaceChildren(
@@ -19,7 +19,7 @@ function showCompare() {
       make("span", { className: "note" },
         make("kbd", { textContent: "↑" }), " ", make("kbd", { textContent: "↓" }), " clip, ",
         make("kbd", { textContent: "0" }), " stimulus, ", make("kbd", { textContent: "1" }), " to ",
-        make("kbd", { textContent: "9" }), " methods, in their order"),
+        make("kbd", { textContent: "9" }), " methods, in order"),
     ),
     make("p", { className: "note", textContent: DATA.images }),
     ...DATA.clips.map((clip) => clipSection(clip, codes)),
@@ -52,7 +52,7 @@ async function loadKey(file) {
   try {
     key = JSON.parse(await file.text());
   } catch (error) {
-    note.textContent = `${file.name} is no key: ${error.message}. Choose ${DATA.key}.`;
+    note.textContent = `${file.name} is not a key: ${error.message}. Choose ${DATA.key}.`;
     return;
   }
   const methods = (key && key.methods) || {};

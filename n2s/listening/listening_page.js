@@ -1,11 +1,11 @@
-// What both modes share. It comes first in the page's script, listening_compare.js and listening_rate.js follow.
+// Code that both modes share. It comes first in the page's script; listening_compare.js and listening_rate.js follow.
 "use strict";
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const STIMULUS = "stimulus";
 const main = document.querySelector("main");
 
-/** An element with properties, attributes (those with a dash, and role) and children. */
+/** Make an element with properties, attributes (names with a dash, and role) and children. */
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -19,9 +19,9 @@ function make(tag, properties = {}, ...children) {
 // ---------------------------------------------------------------- sound: one at a time
 
 const audio = new Audio();
-let playing = null; // the button whose sound it is
+let playing = null; // the button of the sound that plays
 
-/** A button that plays a sound; `heard` is called when it has been played to its end. */
+/** Make a button that plays a sound; `heard` is called when the sound has played to its end. */
 function playButton(sound, label, { content = [], heard = () => {} } = {}) {
   const sign = make("span", { className: "sign", textContent: "▶", "aria-hidden": "true" });
   const button = make(
@@ -64,7 +64,7 @@ function follow(button) {
 
 function refuse(button, why) {
   stop();
-  button.after(make("p", { className: "warning", role: "alert", textContent: `This browser cannot play it: ${why}` }));
+  button.after(make("p", { className: "warning", role: "alert", textContent: `This browser cannot play the sound: ${why}` }));
 }
 
 audio.onended = () => {
@@ -75,7 +75,7 @@ audio.onended = () => {
 
 // ---------------------------------------------------------------- what the browser keeps
 
-/** The browser's storage, or null where it refuses to keep anything. */
+/** The browser's storage, or null if the browser refuses to store anything. */
 function storage(name) {
   try {
     window[name].setItem("n2s-try", "");
@@ -88,7 +88,7 @@ function storage(name) {
 
 const lasting = storage("localStorage");
 const ofTab = storage("sessionStorage");
-let lost = lasting === null; // whether ratings are gone with the page
+let lost = lasting === null; // whether closing the page loses the ratings
 
 function kept(store, name) {
   const text = store && store.getItem(name);

@@ -1,4 +1,4 @@
-// One pair after the other to be rated, without a method's name or picture.
+// Shows one pair at a time for rating, without the method's name or picture.
 
 const LEVELS = [1, 2, 3, 4, 5, 6, 7];
 const COLUMNS = ["page", "rater", "clip", "method", "rating", "time", "order"];
@@ -6,7 +6,7 @@ const SESSION_STORE = `n2s-ratings/${DATA.page}/`;
 const RATER_STORE = `n2s-rater/${DATA.page}`;
 let session = null; // {rater, order: [[clip, code]], ratings: {"clip\0code": [rating, time]}, at}
 
-/** 32 bits of a text (FNV-1a) and the numbers that follow from them (mulberry32): the same in every browser. */
+/** Random numbers (mulberry32) seeded with a 32-bit hash of a text (FNV-1a): the same in every browser. */
 function numbersOf(text) {
   let state = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) state = Math.imul(state ^ byte, 0x01000193);
@@ -27,7 +27,7 @@ function shuffled(items, random) {
   return order;
 }
 
-/** The trials of a rater: clips in random order, the methods of a clip one after the other, in random order too. */
+/** The trials of a rater: clips in random order; the methods of a clip follow each other, also in random order. */
 function orderOf(rater) {
   const random = numbersOf(`${DATA.page}/${rater}`);
   return shuffled(DATA.clips, random).flatMap((clip) => {
@@ -47,20 +47,20 @@ function begin(rater) {
   setRater(rater);
 }
 
-/** Whose session goes on when the page is loaded again. */
+/** Remember whose session continues when the page is loaded again. */
 function setRater(rater) {
   if (ofTab) ofTab.setItem(RATER_STORE, JSON.stringify(rater));
 }
 
 function record(trial, level) {
-  // another tab may have rated meanwhile
+  // another tab may have stored ratings meanwhile
   session.ratings = { ...session.ratings, ...kept(lasting, SESSION_STORE + session.rater) };
   session.ratings[trialName(trial)] = [level, new Date().toISOString()];
   try {
     lasting.setItem(SESSION_STORE + session.rater, JSON.stringify(session.ratings));
     lost = false;
   } catch (error) {
-    lost = true; // full, or none: the page warns
+    lost = true; // storage is full or absent: the page warns
   }
 }
 
@@ -85,8 +85,8 @@ function showStart() {
   const sessions = Object.keys(lasting || {}).filter((name) => name.startsWith(SESSION_STORE)).sort();
   main.replaceChildren(
     make("h2", { textContent: "How similar do they sound?" }),
-    make("p", { textContent: `You hear ${trials} pairs of sounds: one that somebody listened to, and one that was made from their brain's response. Say how similar the second is to the first, from 1, not similar at all, to 7, identical. Use headphones, and the whole scale.` }),
-    make("p", { textContent: "Give your own name or number, the same each time: it decides the order. Ratings are kept in this browser; you can close the page and go on later. At the end, export them and send the file." }),
+    make("p", { textContent: `You hear ${trials} pairs of sounds: a sound that a person listened to, and a sound made from that person's brain response. Rate how similar the second is to the first, from 1 (not similar at all) to 7 (identical). Use headphones, and use the whole scale.` }),
+    make("p", { textContent: "Enter your own name or number, the same each time: it decides the order. This browser keeps the ratings; you can close the page and continue later. At the end, export them and send the file." }),
     make("label", { htmlFor: "rater", textContent: "Rater" }),
     form,
     sessions.length ? make("h3", { textContent: "Sessions in this browser" }) : "",
@@ -148,7 +148,7 @@ function showTrial() {
     const done = trialName(trial) in session.ratings;
     scale.disabled = !all;
     next.disabled = !done;
-    status.textContent = all ? (done ? "Rated. You can change it, or go on." : "Give a rating.") : "Listen to both, to the end.";
+    status.textContent = all ? (done ? "Rated. You can change the rating, or continue." : "Give a rating.") : "Listen to both sounds, to the end.";
   }
   function rate(level) {
     record(trial, level);
@@ -187,7 +187,7 @@ function move(step) {
   showRate();
 }
 
-/** All trials in the order they are heard in; one that is not rated has an empty rating and time. */
+/** All trials in the order of presentation; a trial that is not rated has an empty rating and time. */
 function csv() {
   const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
   const rows = session.order.map((trial, i) => {
@@ -212,7 +212,7 @@ function rateKeys(event) {
     s: button("#stimulus"), r: button("#reconstruction"), ArrowLeft: button("#back"), ArrowRight: button("#next"), Enter: button("#next"),
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!pressed) return false;
-  if (event.key === "Enter" && document.activeElement.matches("button")) return false; // it presses that button
+  if (event.key === "Enter" && document.activeElement.matches("button")) return false; // Enter presses that button
   pressed.click();
   return true;
 }

@@ -1,4 +1,4 @@
-"""The sounds that a run made, and the table of them: ``predictions/<method>/<clip>.wav`` and ``manifest.csv``."""
+"""The sounds that a run made (``predictions/<method>/<clip>.wav``) and their table (``manifest.csv``)."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.paths import written_whole
 
-#: The method whose sounds are what was heard.
+#: The "method" of the sounds that were heard.
 STIMULUS = "stimulus"
 
 #: Columns of the manifest. ``path`` is relative to its folder; ``text`` and ``subject`` may be empty.
@@ -26,9 +26,9 @@ def write_manifest(folder: Path, table: pd.DataFrame) -> Path:
     folder
         ``predictions`` of a run.
     table
-        One row a sound: ``clip``, ``method`` (`STIMULUS` for what was heard), ``path``, and optionally ``text`` (what
-        is said in the clip), ``subject`` and further columns, which are kept. A path is relative to ``folder``; those
-        inside it are made so. What several people heard is one clip for each of them.
+        One row per sound: ``clip``, ``method`` (`STIMULUS` for the sound that was heard), ``path``, and optionally
+        ``text`` (the words of the clip), ``subject`` and further columns, which are kept. A path is relative to
+        ``folder``; absolute paths inside it are made relative. A sound that several people heard is one clip per person.
 
     Returns
     -------
@@ -52,22 +52,22 @@ def write_manifest(folder: Path, table: pd.DataFrame) -> Path:
 
 
 def read_manifest(folder: Path) -> pd.DataFrame:
-    """Read the table of a folder's sounds.
+    """Read the table of the sounds in a folder.
 
     Parameters
     ----------
     folder
-        A run's folder, its ``predictions``, or any folder with a ``manifest.csv``. Without one, sounds are found by
-        their place, ``<method>/<clip>.wav``, and ``text`` and ``subject`` are empty.
+        A run's folder, its ``predictions``, or any folder with a ``manifest.csv``. Without a manifest, sounds are found
+        by their path, ``<method>/<clip>.wav``, and ``text`` and ``subject`` are empty.
 
     Returns
     -------
-    One row a sound with the columns `COLUMNS` (all strings; ``path`` absolute) and those that were added to them.
+    One row per sound with the columns `COLUMNS` (all strings; ``path`` absolute) and any further columns.
 
     Raises
     ------
     UserError
-        There is no such folder or no sound in it, a column or a file is missing, a cell is empty, or a clip has two
+        The folder does not exist or has no sound, a column or a file is missing, a cell is empty, or a clip has two
         sounds of one method.
     """
     if not folder.is_dir():
@@ -85,15 +85,15 @@ def read_manifest(folder: Path) -> pd.DataFrame:
         raise UserError(
             f"{file}: not a table ({error}). Expected CSV with the columns {', '.join(COLUMNS)}."
         ) from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in front for the rows' names
+    if not isinstance(table.index, pd.RangeIndex):  # pandas reads surplus first cells as row names
         raise UserError(
-            f"{file}: its rows have more cells than there are columns. Put a text that holds a comma in quotes."
+            f"{file}: its rows have more cells than there are columns. Put a text that contains a comma in quotes."
         )
     return _checked(table, folder, where=str(file))
 
 
 def _found(folder: Path) -> pd.DataFrame:
-    """The table of ``<method>/<clip>.wav``."""
+    """The table of the files ``<method>/<clip>.wav``."""
     paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in _SOUNDS and path.name[0] != ".")
     if not paths:
         raise UserError(
@@ -104,7 +104,7 @@ def _found(folder: Path) -> pd.DataFrame:
 
 
 def _checked(table: pd.DataFrame, folder: Path, *, where: str) -> pd.DataFrame:
-    """The table with all columns and absolute paths; a `UserError` that names the place otherwise."""
+    """Check a table; return it with all columns and absolute paths. A `UserError` names the place of a fault."""
     missing = [name for name in NEEDED if name not in table]
     if missing:
         raise UserError(
@@ -129,6 +129,6 @@ def _checked(table: pd.DataFrame, folder: Path, *, where: str) -> pd.DataFrame:
     if lost:
         raise UserError(
             f"{where}: {len(lost)} of {len(paths)} sounds are missing, such as {lost[0]}. "
-            "Run `n2s predict` again, which makes what is missing, or take their rows out."
+            "Run `n2s predict` again, which makes the missing sounds, or remove their rows."
         )
     return table.assign(path=[str(path) for path in paths])

@@ -1,4 +1,4 @@
-"""The page of a run's sounds: one HTML file to compare them, and to rate them without knowing the method."""
+"""The page of a run's sounds: one HTML file to compare them, and to rate them blind to the method."""
 
 import base64
 import hashlib
@@ -27,13 +27,13 @@ CODECS = {"FLAC": ("FLAC", "PCM_16", "audio/flac"), "Ogg Vorbis": ("OGG", "VORBI
 SHORTEST_S = 0.1
 
 _SCRIPTS = ("listening_page.js", "listening_compare.js", "listening_rate.js")
-_LETTERS = "BCDFGHJKMNPQRSTVWXZ"  # no vowels: no words; none that look like a digit
+_LETTERS = "BCDFGHJKMNPQRSTVWXZ"  # no vowels, so no words; no letter that looks like a digit
 _N_MELS, _MOST_FRAMES, _RANGE = 64, 400, 6.0  # decades of power: 60 dB
 
 
 @dataclass(frozen=True)
 class ListeningPage:
-    """What was written: the page, its key, its size, how sounds are kept, and clips without a sound, by method."""
+    """What was written: the page, its key, its size, the sounds' codec, and the number of missing sounds by method."""
 
     path: Path
     key: Path
@@ -45,37 +45,37 @@ class ListeningPage:
 def write_listening_page(
     path: Path, clips: pd.DataFrame, methods: Sequence[str], *, title: str = "", max_mb: float = 80.0
 ) -> ListeningPage:
-    """Write the page and, beside it, the key that tells which code is which method.
+    """Write the page and, beside it, the key with the method of each code.
 
-    The page needs no network and no other file. It holds codes in place of methods' names; whoever has the key can load
-    it into the page. The key's name holds the page's id, which is made of the sounds: the same sounds give the same
-    page with the same codes again, other sounds another key, and no key is overwritten.
+    The page needs no network and no other file. It contains codes in place of method names; anyone who has the key can
+    load it into the page. The key's file name contains the page's id, a hash of the sounds: the same sounds give the
+    same page with the same codes, other sounds get another key, and no key is overwritten.
 
     Parameters
     ----------
     path
         The HTML file.
     clips
-        One row a sound: what `n2s.listening.manifest.read_manifest` gives.
+        One row per sound, from `n2s.listening.manifest.read_manifest`.
     methods
-        Those to show, in their order in the table of whoever has the key; without the stimulus.
+        The methods to show, without the stimulus. With the key, they appear in this order.
     title
-        Of the page; by default the names of the last two folders that it is in.
+        Title of the page; by default the names of the last two folders in its path.
     max_mb
-        The largest page, in MB. If 16-bit FLAC does not fit, sounds are kept as Ogg Vorbis.
+        Maximum size of the page, in MB. If 16-bit FLAC does not fit, sounds are stored as Ogg Vorbis.
 
     Raises
     ------
     UserError
-        No clip or no such method, a clip without its stimulus, two sounds for one place, files of different sampling
-        rates, too short or not readable, or more sounds than ``max_mb`` holds.
+        There is no clip or no such method, a clip has no stimulus or two sounds of one method, files have different
+        sampling rates, are too short or unreadable, or the sounds do not fit in ``max_mb``.
     """
     chosen = _chosen(clips, methods)
     rate = _rate(chosen)
     sounds = {row.path: read_audio(row.path, rate).numpy() for row in chosen.itertuples()}
     for sound_path, audio in sounds.items():
         if len(audio) < SHORTEST_S * rate:
-            raise UserError(f"{sound_path}: {len(audio) / rate:.3f} s of sound; expected {SHORTEST_S:g} s at least.")
+            raise UserError(f"{sound_path}: {len(audio) / rate:.3f} s of sound; expected at least {SHORTEST_S:g} s.")
     page_id = _identity(chosen)
     key = path.with_name(f"{path.stem}.{page_id}.key.json")
     codes = _codes(key, methods)
@@ -111,7 +111,7 @@ def write_listening_page(
 
 
 def evenly(names: Sequence[str], n: int) -> list[str]:
-    """At most n of the names, at even distances from the first to the last."""
+    """At most n of the names, evenly spaced from the first to the last."""
     if n >= len(names):
         return list(names)
     return [names[i] for i in np.linspace(0, len(names) - 1, n).round().astype(int)]
@@ -124,7 +124,7 @@ def _chosen(clips: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
         if method not in known:
             raise UserError(f"no sound of method '{method}'; there are {', '.join(known)}.{nearest(method, known)}")
     if not methods or len(set(methods)) < len(methods):
-        raise UserError(f"methods: {', '.join(methods) or 'none'}; expected each once, and one at least.")
+        raise UserError(f"methods: {', '.join(methods) or 'none'}; expected at least one, and each once.")
     chosen = clips[clips.method.isin([STIMULUS, *methods])]
     twice = chosen[chosen.duplicated(["clip", "method"])]
     if len(twice):
@@ -140,7 +140,7 @@ def _chosen(clips: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
 
 
 def _rate(chosen: pd.DataFrame) -> int:
-    """The sampling rate of all files: another bandwidth would give a method away."""
+    """The sampling rate, which must be the same for all files: a different bandwidth would reveal the method."""
     by_rate: dict[int, str] = {}
     for path in chosen.path:
         try:
@@ -152,14 +152,14 @@ def _rate(chosen: pd.DataFrame) -> int:
     if len(by_rate) > 1:
         told = "; ".join(f"{rate} Hz ({path})" for rate, path in by_rate.items())
         raise UserError(
-            f"sounds of different sampling rates: {told}. Expected one rate for stimuli and all methods: a bandwidth of "
-            "its own would give a method away. Resample with `ffmpeg -i IN -ar RATE OUT.wav`."
+            f"sounds of different sampling rates: {told}. Expected one rate for stimuli and all methods: a different "
+            "bandwidth would reveal a method. Resample with `ffmpeg -i IN -ar RATE OUT.wav`."
         )
     return next(iter(by_rate))
 
 
 def _identity(chosen: pd.DataFrame) -> str:
-    """Ten hexadecimal digits of the clips, the methods and their files' bytes."""
+    """A hash of the clips, the methods and the bytes of their files: ten hexadecimal digits."""
     digest = hashlib.sha256()
     for row in chosen.sort_values(["clip", "method"]).itertuples():
         digest.update(f"{row.clip}\0{row.method}\0{Stimulus(row.clip, Path(row.path)).sha256}\n".encode())
@@ -167,7 +167,7 @@ def _identity(chosen: pd.DataFrame) -> str:
 
 
 def _codes(key: Path, methods: Sequence[str]) -> dict[str, str]:
-    """Method -> code: those of the key, if the page was written before; else drawn, from nothing that can be guessed."""
+    """Method -> code: from the key, if the page was written before; else drawn at random, so that nobody can guess them."""
     if key.is_file():
         try:
             codes = {method: code for code, method in json.loads(key.read_text("utf-8"))["methods"].items()}
@@ -175,7 +175,7 @@ def _codes(key: Path, methods: Sequence[str]) -> dict[str, str]:
             raise UserError(f"{key}: damaged ({error}). Move it away to get new codes.") from error
         if set(codes) == set(methods):
             return codes
-        raise UserError(f"{key}: holds the methods {', '.join(codes)}, not {', '.join(methods)}. Move it away.")
+        raise UserError(f"{key}: has the methods {', '.join(codes)}, not {', '.join(methods)}. Move it away.")
     drawn: set[str] = set()
     while len(drawn) < len(methods):
         drawn.add("".join(secrets.choice(_LETTERS) for _ in range(3)))
@@ -183,13 +183,13 @@ def _codes(key: Path, methods: Sequence[str]) -> dict[str, str]:
 
 
 def _mel(rate: int, longest: int) -> Mel:
-    """Windows of 64 ms or a little more; a frame every 10 ms, fewer where the longest sound would make a wide image."""
+    """Windows of 64 ms or slightly more. A frame every 10 ms, or fewer if the longest sound would make the image too wide."""
     n_fft, hop = 2 ** int(np.ceil(np.log2(0.064 * rate))), max(rate // 100, longest // _MOST_FRAMES)
     return Mel(_N_MELS, sfreq=rate, n_fft=n_fft, hop=hop, fmin=50.0, fmax=min(8000.0, rate / 2))
 
 
 def _images(chosen: pd.DataFrame, mel: Mel) -> dict[str, str]:
-    """Mel spectrograms as data URIs, by path. The sounds of a clip share the scale that its stimulus sets."""
+    """Mel spectrograms as data URIs, by path. The sounds of a clip share the scale of its stimulus."""
     images = {}
     for _, rows in chosen.groupby("clip", sort=False):
         values = {row.method: mel.extract(Stimulus(row.path, Path(row.path))).values for row in rows.itertuples()}
@@ -204,7 +204,7 @@ def _images(chosen: pd.DataFrame, mel: Mel) -> dict[str, str]:
 
 
 def _fitting(content: dict, sounds: dict[str, np.ndarray], rate: int, *, max_mb: float) -> tuple[bytes, str]:
-    """The page in the first codec with which it is small enough."""
+    """The page, with the first codec that makes it small enough."""
     for codec in CODECS:
         encoded = {path: _encoded(audio, rate, codec) for path, audio in sounds.items()}
         clips = [
@@ -218,7 +218,7 @@ def _fitting(content: dict, sounds: dict[str, np.ndarray], rate: int, *, max_mb:
     advice = f"--max_clips {fits}" if fits else "fewer methods or shorter clips"
     raise UserError(
         f"the page would have {len(html) / 1e6:.1f} MB, more than max_mb={max_mb:g}, with {len(clips)} clips of "
-        f"{len(content['codes'])} methods. Take {advice}, or allow more: --max_mb {np.ceil(len(html) / 1e6):.0f}."
+        f"{len(content['codes'])} methods. Use {advice}, or allow more: --max_mb {np.ceil(len(html) / 1e6):.0f}."
     )
 
 
@@ -239,7 +239,7 @@ def _html(content: dict) -> bytes:
     here = Path(__file__)
     page = here.with_name("listening_page.html").read_text("utf-8")
     script = "\n".join(here.with_name(name).read_text("utf-8") for name in _SCRIPTS)
-    data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # a text with </script> would end it
+    data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # a text with </script> would end the script
     title = escape(content["title"])
-    # data come last: nothing is looked for in them
+    # data come last: no placeholder in them is replaced
     return page.replace("@SCRIPT@", script).replace("@TITLE@", title).replace("@DATA@", data).encode("utf-8")

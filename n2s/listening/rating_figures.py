@@ -1,4 +1,4 @@
-"""The figure of a listening test. It takes numbers; nothing is read or written here."""
+"""The figure of a listening test, made from numbers: nothing is read or written here."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -7,18 +7,18 @@ from n2s.report.figures import COLORS, Drawing, blank_panels
 
 
 def rating_means(summary: dict) -> Drawing:
-    """Mean of each method with its interval and each rater's own mean; beside it, how often each rating was given.
+    """Draw each method's mean with its interval and each rater's mean; beside it, how often each rating was given.
 
     Parameters
     ----------
     summary
-        What `n2s.metrics.ratings.summarize_ratings` gives.
+        The result of `n2s.metrics.ratings.summarize_ratings`.
     """
     names = list(summary["methods"])
     low, high = summary["scale"]
     rows = np.arange(len(names))
     figure, (left, right) = blank_panels(2, width=9.5, height=1.6 + 0.42 * len(names))
-    spread = np.linspace(0.15, 0.35, summary["n_raters"])  # below the mean, which would hide them
+    spread = np.linspace(0.15, 0.35, summary["n_raters"])  # below the mean, which would cover them
     shades = colormaps["cividis"](np.linspace(0.05, 0.95, high - low + 1))
     for row, name in zip(rows, names, strict=True):
         method = summary["methods"][name]

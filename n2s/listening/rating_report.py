@@ -1,4 +1,4 @@
-"""The ratings that listening pages export: read, checked and put together."""
+"""Read, check and combine the ratings that listening pages export."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SHOWN = 3  # examples in a message
 
 @dataclass(frozen=True)
 class Ratings:
-    """What raters gave: ``values`` (r, c, m), 1 to 7, NaN where there is none; names; what was odd, in sentences."""
+    """Ratings: ``values`` (rater, clip, method), 1 to 7, NaN: not rated; names; ``notes``: irregularities, in sentences."""
 
     values: np.ndarray
     raters: list[str]
@@ -28,10 +28,10 @@ class Ratings:
 
 
 def read_ratings(files: list[Path], key: Path | None = None) -> Ratings:
-    """Read exported files of any number of raters.
+    """Read the exported files of any number of raters.
 
-    A trial that is in several files of one rater counts once, as rated last. Ratings outside the scale are left out.
-    Both are told in ``notes``, as are sessions without an end.
+    If several files of one rater contain a trial, its latest rating counts. Ratings outside the scale are ignored.
+    ``notes`` reports both, and incomplete sessions.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def read_ratings(files: list[Path], key: Path | None = None) -> Ratings:
     Raises
     ------
     UserError
-        A file cannot be read or has other columns, files or key are of different pages, a method is not in the key, a
-        rater has no name, or there is no rating at all.
+        A file cannot be read or has other columns, files or key belong to different pages, a method is not in the key, a
+        rater has no name, or there is no rating.
     """
     notes: list[str] = []
     table = pd.concat([_read(file) for file in dict.fromkeys(files)], ignore_index=True)
@@ -79,7 +79,7 @@ def _read(file: Path) -> pd.DataFrame:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except ValueError as error:  # pandas' parser errors are ValueErrors
         raise UserError(f"{file}: not a table ({error}). Export it from the listening page again.") from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much in front for the rows' names
+    if not isinstance(table.index, pd.RangeIndex):  # pandas reads surplus first cells as row names
         raise UserError(
             f"{file}: its rows have more cells than there are columns. Export it from the listening page again."
         )
@@ -91,7 +91,7 @@ def _read(file: Path) -> pd.DataFrame:
         )
     table = table[list(COLUMNS)].apply(lambda column: column.str.strip())
     if (table.rater == "").any():
-        raise UserError(f"{file}, line {table.index[table.rater == ''][0] + 2}: no rater. Fill in who rated.")
+        raise UserError(f"{file}, line {table.index[table.rater == ''][0] + 2}: no rater. Fill in the rater's name.")
     return table.assign(file=str(file), line=np.arange(len(table)) + 2)  # line 1 holds the names
 
 
@@ -100,7 +100,7 @@ def _names(table: pd.DataFrame, key: Path | None) -> dict[str, str]:
     pages = table.groupby("page").file.first()
     if len(pages) > 1:
         told = "; ".join(f"{page} ({file})" for page, file in pages.items())
-        raise UserError(f"ratings of different pages, whose sounds differ: {told}. Summarise each page's files apart.")
+        raise UserError(f"ratings of different pages, whose sounds differ: {told}. Summarise each page separately.")
     codes = sorted(table.method.unique())
     if key is None:
         return {code: code for code in codes}
@@ -116,8 +116,8 @@ def _names(table: pd.DataFrame, key: Path | None) -> dict[str, str]:
         ) from error
     if len(pages) and page != pages.index[0]:
         raise UserError(
-            f"{key} is of page {page}, the ratings are of page {pages.index[0]} ({pages.iloc[0]}). "
-            "Give the key whose name holds the ratings' page."
+            f"{key} belongs to page {page}, the ratings to page {pages.index[0]} ({pages.iloc[0]}). "
+            "Give the key with the ratings' page in its name."
         )
     unknown = [code for code in codes if code not in names]
     if unknown:
@@ -126,25 +126,25 @@ def _names(table: pd.DataFrame, key: Path | None) -> dict[str, str]:
 
 
 def _in_range(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Trials with a whole rating of the scale."""
+    """Trials with a whole number of the scale as rating."""
     given = table[table.rating != ""]
     numbers = pd.to_numeric(given.rating, errors="coerce")
     good = numbers.isin(range(1, N_LEVELS + 1))
     bad = given[~good]
     if len(bad):
         shown = ", ".join(f"'{row.rating}' ({row.file}, line {row.line})" for row in bad[:_SHOWN].itertuples())
-        notes.append(f"{len(bad)} ratings are no whole number from 1 to {N_LEVELS} and are left out: {shown}")
+        notes.append(f"{len(bad)} ratings are not whole numbers from 1 to {N_LEVELS} and are left out: {shown}")
     return given[good].assign(rating=numbers[good].astype(int))
 
 
 def _once(rated: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """One rating of a rater and a trial: the latest. Times are ISO 8601 in UTC, whose order is that of text."""
+    """Keep one rating per rater and trial: the latest. Times are ISO 8601 in UTC, so text order is time order."""
     trial = ["rater", "clip", "method"]
     for rater, twice in rated[rated.duplicated(trial, keep=False)].groupby("rater"):
         groups = twice.groupby(trial)
         differ = int((groups.rating.nunique() > 1).sum())
         notes.append(
-            f"{rater}: {groups.ngroups} trials are given more than once ({', '.join(twice.file.unique())}); the latest "
+            f"{rater}: {groups.ngroups} trials were rated more than once ({', '.join(twice.file.unique())}); the latest "
             f"rating counts, {differ} differ"
         )
     return rated.sort_values("time", kind="stable").drop_duplicates(trial, keep="last")

@@ -1,1 +1,1 @@
-"""Where a training step's time, memory and arithmetic go."""
+"""Time, memory and floating point operations of each part of a training step."""

@@ -1,10 +1,10 @@
-"""How many windows or clips a batch has, whatever it is."""
+"""The number of windows or clips in any batch."""
 
 from torch import Tensor
 
 
 def n_windows(batch: object) -> int:
-    """Of `n2s.data.Batch` and `ClipBatch` their length; of tuples and dicts of tensors that of the first tensor."""
+    """The length of a `n2s.data.Batch` or `ClipBatch`; for tuples and dicts of tensors, the length of the first."""
     if isinstance(batch, dict):
         batch = list(batch.values())
     if isinstance(batch, list | tuple):

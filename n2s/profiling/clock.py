@@ -1,4 +1,4 @@
-"""The parts of a training step, and what each takes: Lightning's own profiler interface, and the calls of networks."""
+"""Measure each part of a training step, through Lightning's profiler interface and the calls of networks."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from lightning.pytorch.profilers import Profiler
 from torch import nn
 
 DATA, TRANSFER, FORWARD, BACKWARD, OPTIMIZER = "data wait", "transfer", "forward", "backward", "optimizer"
-PARTS = {  # how Lightning's actions end
+PARTS = {  # by the last part of the name of Lightning's action
     "train_dataloader_next": DATA,
     "batch_to_device": TRANSFER,
     "transfer_batch_to_device": TRANSFER,
@@ -17,18 +17,18 @@ PARTS = {  # how Lightning's actions end
     "optimizer_zero_grad": OPTIMIZER,
     "configure_gradient_clipping": OPTIMIZER,
 }
-LEVELS = 2  # of networks that are told apart: a network that the step calls, and what this one calls
+LEVELS = 2  # depth of networks measured separately: a network that the step calls, and the networks that it calls
 
 
 class Clock(Profiler):
-    """What each part of a step takes of something that only grows, as time does; a part within another counts once.
+    """Measure by part a quantity that only grows, such as time. A part inside another one is counted once.
 
-    ``spent`` holds it by part: those of `PARTS`, and in the forward pass ``forward: NAME`` for each network of `watch`.
+    ``spent`` has the amount of each part: those of `PARTS`, and ``forward: NAME`` for each network of `watch`.
 
     Parameters
     ----------
     now
-        Reads what is counted: seconds, or operations. None: nothing is counted for now.
+        Reads the quantity: seconds, or operations. None: nothing is counted for now.
     """
 
     def __init__(self, now: Callable[[], float] | None = None):
@@ -38,7 +38,7 @@ class Clock(Profiler):
         self._open: list[tuple[str, float]] = []  # part, and when it was last the innermost one
 
     def count(self, now: Callable[[], float] | None) -> dict[str, float]:
-        """Count something else from now on; gives what was counted so far."""
+        """Return the counts so far, and count another quantity from now on."""
         found, self.spent, self._open, self.now = self.spent, {}, [], now
         return found
 
@@ -55,7 +55,7 @@ class Clock(Profiler):
             self.leave(part)
 
     def enter(self, part: str) -> None:
-        """A part begins, maybe within another."""
+        """A part begins, perhaps inside another."""
         if self.now is not None:
             now = self.now()
             self._charge(now)
@@ -76,13 +76,13 @@ class Clock(Profiler):
             self.spent[part] = self.spent.get(part, 0) + now - since
 
     def watch(self, model: nn.Module) -> None:
-        """Tell the calls of a model's networks apart, as far as they are not parts of a compiled one."""
+        """Measure a model's networks separately, except networks inside a compiled one."""
         compiled: list[str] = []
         for path, module in model.named_modules():
             if not path or any(path.startswith(f"{root}.") for root in compiled):
                 continue
             name = re.sub(r"\.\d+", ".*", path)  # layers of one list, networks of several subjects
-            if module._compiled_call_impl is not None:  # hooks would be compiled with it
+            if module._compiled_call_impl is not None:  # hooks would be compiled too
                 compiled.append(path)
                 module._compiled_call_impl = self._timed(name, module._compiled_call_impl)
             else:

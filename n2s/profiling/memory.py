@@ -1,4 +1,4 @@
-"""What is kept in memory while a model trains, and for what."""
+"""How much memory a model uses while it trains, and for what."""
 
 import gc
 import sys
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class KeptForBackward:
-    """Within a ``with``: bytes that the graph keeps for the backward pass, each tensor once, parameters left out."""
+    """A context that counts the bytes kept for the backward pass: each tensor once, without parameters."""
 
     def __init__(self, model: nn.Module):
         self._known = set(_storages([*model.parameters(), *model.buffers()]))
@@ -18,7 +18,7 @@ class KeptForBackward:
 
     @property
     def n_bytes(self) -> int:
-        """Kept in all."""
+        """All bytes kept."""
         return sum(self._kept.values())
 
     def __enter__(self) -> "KeptForBackward":
@@ -36,8 +36,8 @@ class KeptForBackward:
 def by_use(model: nn.Module, optimizers: Iterable[torch.optim.Optimizer], device: torch.device) -> dict[str, int]:
     """Bytes on the device between two steps: parameters, buffers, optimizer state, and all other tensors ("data").
 
-    Gradients are freed between steps: in a step they take what the parameters take that learn ("gradients"). Files that
-    are mapped into memory count as data on a CPU.
+    Gradients are freed between steps; inside a step they take as much as the trainable parameters ("gradients").
+    Memory-mapped files count as data on a CPU.
     """
     state = [value for one in optimizers for kept in one.state.values() for value in kept.values()]
     parts = {
@@ -56,21 +56,21 @@ def by_use(model: nn.Module, optimizers: Iterable[torch.optim.Optimizer], device
 
 
 def peak_bytes(device: torch.device) -> int:
-    """The most that was in use: of the GPU by torch, else of main memory by the process (0: unknown, on Windows).
+    """Peak memory in bytes: torch's on a GPU, else main memory of the process (0: unknown, on Windows).
 
-    Nothing waits for it.
+    Reading it does not wait for the device.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
-        return 0  # not told
+        return 0  # unknown
     import resource  # not on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _storages(tensors: Iterable[Tensor]) -> dict[int, int]:
-    """Bytes by address: views of one storage are one."""
+    """Bytes by address: views of one storage count once."""
     found = {}
     for tensor in tensors:
         if tensor.layout == torch.strided and not tensor.is_meta and type(tensor) in (Tensor, nn.Parameter):

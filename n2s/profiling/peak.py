@@ -1,4 +1,4 @@
-"""How many operations a second a device could do at best."""
+"""The peak floating point operations per second of a device."""
 
 import time
 import warnings
@@ -7,18 +7,18 @@ from collections.abc import Callable
 import torch
 from lightning.fabric.utilities.throughput import get_available_flops
 
-SIZES = {"cuda": 8192, "cpu": 1024}  # of the square matrices whose product is timed
+SIZES = {"cuda": 8192, "cpu": 1024}  # rows of the square matrices in the timed product
 REPEATS = 20
 
 
 def compute_dtype(precision: str) -> torch.dtype:
-    """What a Trainer's ``precision`` multiplies in: ``bf16-mixed``, ``16-true``, ``32-true`` ..."""
+    """The dtype in which a Trainer's ``precision`` multiplies: ``bf16-mixed``, ``16-true``, ``32-true`` ..."""
     kinds = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
     return kinds.get(str(precision).partition("-")[0], torch.float32)
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
-    """Operations a second, and where the number is from: the GPU's data sheet where it is known, else a measurement."""
+    """Operations per second and their source: the data sheet of a known GPU, else a measurement."""
     if device.type == "cuda":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an unknown GPU is measured
@@ -32,10 +32,10 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
 
 
 def measured_flops(device: torch.device, dtype: torch.dtype, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Operations a second of the fastest of a few products of square matrices."""
+    """Operations per second in the fastest of a few products of square matrices."""
     n = SIZES.get(device.type, 2048)
     matrix, best = torch.randn(n, n, device=device).to(dtype), float("inf")
-    for _ in range(REPEATS + 1):  # the first is for warming up
+    for _ in range(REPEATS + 1):  # the first one warms up
         synchronize(device)
         start = clock()
         matrix @ matrix
@@ -45,6 +45,6 @@ def measured_flops(device: torch.device, dtype: torch.dtype, clock: Callable[[],
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until an accelerator has done all that was asked of it."""
+    """Wait until an accelerator has finished all its work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

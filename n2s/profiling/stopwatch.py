@@ -1,4 +1,4 @@
-"""The steps of a profile, one after the other: warm-up, as they are, by part, counted, watched for waits."""
+"""Run the phases of a profile: warm-up, plain steps, steps by part, one counted step, one step watched for waits."""
 
 import time
 from contextlib import ExitStack
@@ -18,10 +18,10 @@ from n2s.profiling.waits import HostWaits
 
 @dataclass
 class Measured:
-    """What was measured, a step each, of all processes' windows but of this process' time, memory and operations.
+    """Measurements per step. Windows are of all processes; time, memory and operations are of this process.
 
-    ``step_s`` as training runs; ``parts`` in s, where the device is waited for between parts; ``operations`` (floating
-    point) by part; ``memory`` in bytes by use; ``waits`` by place.
+    ``step_s``: time of a step as training runs it. ``parts``: seconds by part, measured with a wait for the device between
+    parts. ``operations``: floating point operations by part. ``memory``: bytes by use. ``waits``: counts by place.
     """
 
     n_windows: float = 0.0
@@ -39,9 +39,9 @@ class Stopwatch(Callback):
     Parameters
     ----------
     warmup
-        Steps that are not measured: memory is found, kernels are chosen, networks are compiled.
+        Steps that are not measured: memory is allocated, kernels are chosen, networks are compiled.
     steps
-        Measured as they are, and again by part. Two more follow: operations are counted, waits are listed.
+        Steps that are measured as they are, and as many again by part. Two more steps count operations and list waits.
     clock
         The Trainer's profiler.
     """
@@ -55,7 +55,7 @@ class Stopwatch(Callback):
         self._open = ExitStack()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See Lightning: callbacks have compiled what they compile."""
+        """See Lightning: callbacks have compiled their networks by now."""
         self.clock.watch(pl_module)
 
     def on_train_batch_end(
@@ -89,7 +89,7 @@ class Stopwatch(Callback):
             self.done = trainer.should_stop = True
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See Lightning: what waited at the end of an epoch is no part of a step."""
+        """See Lightning: waits at the end of an epoch are not part of a step."""
         if self._waits is not None:
             self._waits.forget()
 

@@ -1,4 +1,4 @@
-"""A profile in words and as JSON: what a step takes, and what to change."""
+"""A profile as text and as JSON: the cost of a step, and what to change."""
 
 from dataclasses import asdict, dataclass
 
@@ -14,8 +14,8 @@ MUCH_WAIT, MUCH_OPTIMIZER, LITTLE_MEMORY, LITTLE_USE = 0.1, 0.1, 0.5, 0.4  # whe
 class Setting:
     """What was profiled: the classes, the Trainer's precision, the device and its memory (bytes, 0: unknown).
 
-    ``residency`` is the data module's where it has one; ``compiled`` names networks; ``fused`` tells of the optimizer;
-    ``peak`` is the best rate of operations a second, from ``peak_source``.
+    ``residency`` is the data module's, if it has one; ``compiled`` lists the compiled networks; ``fused``: whether the
+    optimizer is fused; ``peak`` is the peak of operations per second, from ``peak_source``.
     """
 
     model: str
@@ -34,7 +34,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Profile:
-    """What was measured, and of what."""
+    """The measurements and their setting."""
 
     setting: Setting
     measured: Measured
@@ -44,21 +44,21 @@ class Profile:
 
     @property
     def windows_per_s(self) -> float:
-        """Windows or clips a second, as training runs."""
+        """Windows or clips per second in training."""
         return self.measured.n_windows / self.measured.step_s
 
     @property
     def operations(self) -> float:
-        """Floating point operations a step."""
+        """Floating point operations per step."""
         return sum(self.measured.operations.values())
 
     @property
     def utilisation(self) -> float:
-        """Operations a second, in parts of the peak."""
+        """Operations per second, as a fraction of the peak."""
         return self.operations / self.measured.step_s / self.setting.peak
 
     def rows(self) -> list[tuple[str, float]]:
-        """The parts of a step in its order, s; the rest last."""
+        """The parts of a step in order, with their seconds; the rest comes last."""
         parts = self.measured.parts
         forward = [part for part in parts if part.startswith(f"{FORWARD}: ")]
         names = [DATA, TRANSFER, *forward, FORWARD, BACKWARD, OPTIMIZER]
@@ -87,7 +87,7 @@ class Profile:
         }
 
     def advice(self) -> list[str]:
-        """What would make it faster, as far as the numbers tell."""
+        """What would make training faster, judging by these numbers."""
         setting, found, gpu = self.setting, [], self.setting.device != "cpu"
         share = {name: spent / self.measured.parts_step_s for name, spent in self.rows()}
         if share[DATA] > MUCH_WAIT:

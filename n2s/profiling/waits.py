@@ -1,4 +1,4 @@
-"""Where a step's host waits for its accelerator: each such place may leave the accelerator without work."""
+"""Find the places where the host waits for the accelerator in a step: each may leave the accelerator idle."""
 
 import sys
 import warnings
@@ -10,24 +10,23 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# methods of a tensor that hand its values to the host
+# methods of a tensor that give its values to the host
 READS = ("item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__", "__array__")
-# operations whose result has a size that depends on values: the host has to know it
+# operations whose output size depends on values: the host must know it
 SIZED = ("nonzero", "_unique", "_unique2", "unique_dim", "unique_consecutive", "masked_select", "equal")
 TORCH, OPTIMIZERS = (str(Path(torch.__file__).parent / part) for part in ("", "optim"))
 
 
 class HostWaits:
-    """Count within a ``with`` where the host asks the device for values: ``places``, times by ``file:line``.
+    """A context that counts where the host asks the device for values: ``places`` has the count by ``file:line``.
 
-    On a GPU CUDA reports them itself, copies from pageable memory among them. On a CPU nothing waits: the reads of
-    tensors are counted that would wait if the tensors were on a GPU. Those of an optimizer are left out: it keeps its
-    count of steps in main memory.
+    On a GPU, CUDA reports these waits, including copies from pageable memory. On a CPU nothing waits: reads of tensors
+    that would wait on a GPU are counted. Reads by an optimizer are ignored: it keeps its step count in main memory.
 
     Parameters
     ----------
     device
-        Of the model.
+        The model's device.
     """
 
     def __init__(self, device: torch.device):
@@ -48,7 +47,7 @@ class HostWaits:
         return self
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Delete the counts so far."""
         self.places.clear()
         self._warnings.clear()
 
@@ -88,7 +87,7 @@ class _Sized(TorchDispatchMode):
 
 
 def _count(places: Counter[str]) -> None:
-    """One more for the innermost line outside torch."""
+    """Count the innermost line outside torch."""
     frame = sys._getframe(2)
     while frame is not None and (frame.f_code.co_filename == __file__ or frame.f_code.co_filename.startswith(TORCH)):
         if frame.f_code.co_filename.startswith(OPTIMIZERS):
@@ -99,7 +98,7 @@ def _count(places: Counter[str]) -> None:
 
 
 def _place(file: str, line: int) -> str:
-    """The path from its package on."""
+    """The path, starting at its package."""
     parts = Path(file).parts
     start = max((i + 1 for i, part in enumerate(parts) if part == "site-packages"), default=len(parts) - 3)
     return f"{'/'.join(parts[max(start, 0) :])}:{line}"

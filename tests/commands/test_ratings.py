@@ -88,7 +88,7 @@ def test_a_trial_in_two_files_counts_as_rated_last(files, tmp_path):
         found = read_ratings(order, key)
         np.testing.assert_array_equal(found.values, wanted)
         (note,) = found.notes
-        assert note.startswith("ana: 5 trials are given more than once") and note.endswith("1 differ")
+        assert note.startswith("ana: 5 trials were rated more than once") and note.endswith("1 differ")
         assert "later.csv" in note and "ana.csv" in note
     twice = read_ratings([*paths, paths[0]], key)
     assert twice.notes == []  # one file, named twice
@@ -104,7 +104,9 @@ def test_incomplete_sessions_and_ratings_off_the_scale_are_told(files):
     wanted[1, 0], wanted[1, 1, 0], wanted[1, 2, 1] = np.nan, np.nan, np.nan
     np.testing.assert_array_equal(found.values, wanted)
     off, incomplete = found.notes
-    assert off.startswith("3 ratings are no whole number from 1 to 7") and "'8' (" in off and "ben.csv, line 2)" in off
+    assert (
+        off.startswith("3 ratings are not whole numbers from 1 to 7") and "'8' (" in off and "ben.csv, line 2)" in off
+    )
     assert "'3.5'" in off and "'five'" in off
     assert incomplete == "ben: incomplete, 2 of 6 trials rated"
 
@@ -131,7 +133,7 @@ def edited(change):
         (edited(lambda t: t.assign(method="WWW")), "no method WWW; it has QXZ, BCD"),
         (
             lambda paths, key: key.write_text(json.dumps({"page": "p9", "methods": NAMES})),
-            "is of page p9, the ratings are of",
+            "belongs to page p9, the ratings to",
         ),
         (lambda paths, key: key.write_text("[]"), "not the key of a listening page"),
         (lambda paths, key: key.unlink(), "not the key of a listening page"),

@@ -130,7 +130,7 @@ def spoil(table: pd.DataFrame, row: int, audio: np.ndarray, rate: int = RATE) ->
     ("change", "methods", "said"),
     [
         (lambda t: t, ("decode",), "no sound of method 'decode'.*Nearest: decoded"),
-        (lambda t: t, (), "expected each once, and one at least"),
+        (lambda t: t, (), "expected at least one, and each once"),
         (lambda t: t.drop(index=3), METHODS, "1 of 3 clips have no stimulus, such as 'clip1'"),
         (lambda t: pd.concat([t, t[:1]]), METHODS, "two sounds of 'stimulus'"),
         (

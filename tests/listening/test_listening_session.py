@@ -134,7 +134,7 @@ def test_names_of_methods_come_with_the_key_alone(browser, run):
     codes = content_of(written.path)["codes"]
     assert captions() == ["stimulus", *(f"method {code}" for code in codes)] * 3
     assert browser.run("document.querySelector('section p').textContent") == f"“{TEXT}”"
-    for wrong, said in (("manifest.csv", "is no key"), ("other.json", "not the key of this page")):
+    for wrong, said in (("manifest.csv", "is not a key"), ("other.json", "not the key of this page")):
         path = run / "predictions" / wrong
         if wrong == "other.json":
             path.write_text(json.dumps({"page": "another", "methods": dict.fromkeys(codes, "x")}))
