@@ -1,4 +1,4 @@
-# make demo: fit and test the built-in simulated study.  make test: the tests.  Both install what they need, once.
+# make demo: fit and test on the built-in simulated study.  make test: run the tests.  Both install what they need, once.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RECIPE := configs/meg_contrastive.yaml
