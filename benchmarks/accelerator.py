@@ -3,10 +3,10 @@
     python benchmarks/accelerator.py                    # pip install "n2s[bench]" for braindecode
     python benchmarks/accelerator.py --seconds 10       # a shorter look; --batch 64, --only "bf16, compiled"
 
-MEG: 9.6 million weights, windows of 3 s at 120 Hz, 1024 features, Adam, by the Trainer and the datamodule that `n2s fit`
-uses; beside it the stages of braindecode's BrainModule with the same head, loss and optimizer, fed by a DataLoader.
-AudioLDM 2: published sizes with random weights, latents and tokens of 4 s from a cache. Each row is a process of its own.
-Utilisation is of the GPU's data sheet at the row's precision, or of a measured product of matrices.
+MEG: 9.6 million weights, windows of 3 s at 120 Hz, 1024 features, Adam, with the Trainer and the datamodule of `n2s fit`;
+for comparison, the stages of braindecode's BrainModule with the same head, loss and optimizer, fed by a DataLoader.
+AudioLDM 2: published sizes with random weights, latents and tokens of 4 s from a cache. Each row runs in its own process.
+Utilisation is relative to the GPU's data sheet at the row's precision, or to a measured product of matrices.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def timed_callback(seconds: float, device, clock):
 
 
 def study(root: Path):
-    """Noise of as many channels and features as the paper's, already at the rate of the model."""
+    """Noise with the paper's numbers of channels and features, already at the model's rate."""
     import mne
     import numpy as np
 
@@ -168,7 +168,7 @@ def peer(data, batch: int, optimizer):
     stages.final_layer = nn.Sequential(nn.Conv1d(320, 640, 1), nn.GELU(), nn.Conv1d(640, N_FEATURES, 1))
 
     class Windows(Dataset):
-        """Window by window: sliced, scaled, less its baseline, clamped; its features to the brain's rate."""
+        """One window: sliced, scaled, baseline-corrected, clamped; its features resampled to the brain's rate."""
 
         def __init__(self):
             self.windows, self.values = data.windows["train"], torch.from_numpy(data.targets.values)
@@ -213,7 +213,7 @@ def peer(data, batch: int, optimizer):
 
 
 def set_precision(precision: str) -> str:
-    """What a Trainer is given. Without TF32 convolutions too are in float32, which torch does not do by itself."""
+    """The options of a Trainer. Without TF32, convolutions are in float32 too, which is not torch's default."""
     import torch
 
     torch.set_float32_matmul_precision("highest" if precision == "32-true" else "high")
@@ -290,7 +290,7 @@ def measure_sound(row: str, options: argparse.Namespace) -> dict:
         step()
         steps += 1
         if steps % 10 == 0 or device.type == "cpu":
-            synchronize(device)  # else the host would be far ahead of the clock
+            synchronize(device)  # otherwise the host would run far ahead
     synchronize(device)
     spent = clock() - start
     found = {"rate": steps * n / spent, "peak_gb": peak_bytes(device) / 1e9}
@@ -301,12 +301,12 @@ def measure_sound(row: str, options: argparse.Namespace) -> dict:
 
 
 def clock_of(options: argparse.Namespace):
-    """Seconds of the wall, or of this process alone."""
+    """Seconds of wall time, or of CPU time of this process."""
     return time.process_time if options.cpu_time else time.perf_counter
 
 
 def share(found: dict, device, precision: str, clock) -> dict:
-    """Of the peak, and where that is from."""
+    """The utilisation, and the source of the peak."""
     from n2s.profiling.peak import compute_dtype, measured_flops, peak_flops
 
     dtype = compute_dtype(precision)
@@ -319,8 +319,8 @@ def share(found: dict, device, precision: str, clock) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, help="windows (default: 256 on a GPU, 16 on a CPU)")
-    parser.add_argument("--clips", type=int, help="of AudioLDM 2 (default: 16 on a GPU, 1 on a CPU)")
-    parser.add_argument("--seconds", type=float, help="of each measurement (default: 60 on a GPU, 15 on a CPU)")
+    parser.add_argument("--clips", type=int, help="clips of AudioLDM 2 (default: 16 on a GPU, 1 on a CPU)")
+    parser.add_argument("--seconds", type=float, help="seconds of each measurement (default: 60 on a GPU, 15 on a CPU)")
     parser.add_argument("--only", help="rows that contain these words")
     parser.add_argument("--folder", help="for the data (default: a temporary one)")
     parser.add_argument("--cpu_time", action="store_true", help="on a CPU that others use too, with one thread")

@@ -1,10 +1,10 @@
-"""Set-up of an fMRI study of 20 runs: each run read and cleaned anew, against runs that are prepared once.
+"""Set-up time of an fMRI study of 20 runs: runs read and cleaned every time, against runs prepared once.
 
     python benchmarks/bold_prepare.py [--runs 20] [--volumes 300] [--folder DIR]
 
-Writes NIfTI runs of 64 x 64 x 30 voxels (int16, gzip) with a mask, an atlas, 12 confounds, clips and audio. Each way is
-a process of its own with one thread. ``cold``: the prepared files are dropped from the system's memory first, so that they
-come from the disk. ``floor``: the same arrays read from end to end by NumPy, and nothing else done.
+Writes NIfTI runs of 64 x 64 x 30 voxels (int16, gzip) with a mask, an atlas, 12 confounds, clips and audio. Each way runs in
+its own process with one thread. ``cold``: the prepared files are first dropped from the system's file cache, so that they
+come from the disk. ``floor``: NumPy reads the same arrays from end to end and does nothing else.
 """
 
 import os

@@ -1,10 +1,10 @@
-"""How often intervals hold the truth and chance stays inside its bounds, on simulated noise and effects.
+"""How often intervals contain the true value and chance stays inside its bounds, on simulated noise and effects.
 
     python benchmarks/coverage.py [--runs 400] [--only word]
 
-Each row: an interval or a bound, the data, the nominal share, the measured one with its standard error, and how many
-runs. The truth is exact for noise; for effects it is the mean of 4 times as many runs. An interval or bound is added
-by one `Case` in `CASES`: a function that draws data and says what was found.
+Each row: an interval or a bound, the data, the nominal share, the measured share with its standard error, and the number
+of runs. The true value is exact for noise; for effects it is the mean of 4 times as many runs. To add an interval or a
+bound, add a `Case` to `CASES`: a function that draws data and returns the result.
 """
 
 import argparse
@@ -23,7 +23,7 @@ RATE_HZ, N_DIMS, WINDOW_S = 8, 4, 3.0
 
 
 def smooth(rng: np.random.Generator, n: int, memory_s: float) -> np.ndarray:
-    """(n, d) A stationary process of unit variance that forgets in ``memory_s``."""
+    """(n, d) A stationary process of unit variance with a correlation time of ``memory_s``."""
     keep = np.exp(-1 / (memory_s * RATE_HZ))
     noise = rng.standard_normal((n + int(10 * memory_s * RATE_HZ) + 1, N_DIMS))
     return lfilter([np.sqrt(1 - keep**2)], [1, -keep], noise, axis=0)[-n:]
@@ -43,7 +43,7 @@ def retrieval(
     parts: bool = False,
     sentences: bool = False,
 ) -> RetrievalResult:
-    """A test of simulated brains: speech is a process, a brain the same times ``effect`` and noise.
+    """A test with simulated brains: speech is a process; a brain is that process times ``effect``, plus noise.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class Case:
 
 
 def measure(case: Case, n_runs: int, seed: int = 0) -> tuple[float, float, int]:
-    """The share of intervals that hold the truth, its standard error (runs are independent), and how many runs."""
+    """The share of intervals that contain the true value, its standard error (runs are independent), the number of runs."""
     rng = np.random.default_rng(seed)
     truth = case.truth
     if truth is None:
@@ -154,7 +154,7 @@ def measure(case: Case, n_runs: int, seed: int = 0) -> tuple[float, float, int]:
 
 
 def bound(level: str, **options) -> Callable:
-    """The difference of the model's top-10 from chance, inside the bounds of chance if it holds zero."""
+    """The model's top-10 minus chance: inside the bounds of chance if the interval contains zero."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
         summary = replace(retrieval(rng, **options), n_permutations=40).facts()
@@ -165,7 +165,7 @@ def bound(level: str, **options) -> Callable:
 
 
 def listeners(k: int = 10, *, minus_chance: bool = True, **options) -> Callable:
-    """Each listener's top-k accuracy less chance."""
+    """Each listener's top-k accuracy minus chance."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
         summary = replace(retrieval(rng, **options), n_permutations=2).facts()
@@ -178,7 +178,7 @@ def listeners(k: int = 10, *, minus_chance: bool = True, **options) -> Callable:
 
 
 def over_subjects(k: int = 10, **options) -> Callable:
-    """The mean over subjects less chance."""
+    """The mean over subjects minus chance."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
         found = {"low": None}
@@ -191,7 +191,7 @@ def over_subjects(k: int = 10, **options) -> Callable:
 
 
 def clusters(interval: Callable, *, n: int, alike: float, mean: float | None, sizes: str = "equal") -> Callable:
-    """An interval over n clusters with a share ``alike`` of their variance in common; ``mean`` None: not shares but normal values."""
+    """An interval over n clusters that share a fraction ``alike`` of their variance; ``mean`` None: normal values, not shares."""
 
     def draw(rng: np.random.Generator) -> list[Interval]:
         size = np.full(n, 20) if sizes == "equal" else rng.integers(3, 60, n)
@@ -283,7 +283,7 @@ CASES = [
 
 
 def main() -> None:
-    """Print one row a case."""
+    """Print one row per case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--only", default="", help="a word of the interval or the data")

@@ -1,10 +1,10 @@
-"""How often the intervals of scores of clips and sounds hold the truth, on simulated noise and effects.
+"""How often the intervals of scores of clips and sounds contain the true value, on simulated noise and effects.
 
     python benchmarks/coverage_clips.py [--runs 150] [--only ratings]
 
-Each row: an interval, the data, the nominal share, the measured one with its standard error, and how many runs. The truth
-of noise is known; that of an effect is the mean of all runs. The rows of claims say how often one is made at the 5% level:
-of noise at most in 2.5% (it has to be ahead), and a test of exchanged responses is stricter still.
+Each row: an interval, the data, the nominal share, the measured share with its standard error, and the number of runs. The
+true value is known for noise; for an effect it is the mean of all runs. The rows of claims show how often a claim is made at
+the 5% level: on noise in at most 2.5% (a claim needs a score above chance); the test of exchanged responses is even stricter.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from n2s.metrics.ratings import summarize_ratings
 from n2s.metrics.spectrogram import mel_pcc
 
 N_DIMS = 12
-#: Stimuli, clips of each, what clips of a stimulus have in common, what a clip has of the one before, of the rest
+#: Stimuli, clips per stimulus, share of variance that the clips of a stimulus share, correlation with the clip before
 DATA = {
     "12 stimuli of 10 clips": (12, 10, 0.4, 0.6),
     "5 stimuli of 12": (5, 12, 0.4, 0.6),
@@ -35,12 +35,12 @@ DATA = {
 }
 NOISE = {"2-way": 0.5, "10-way": 0.1, "mel PCC": 0.0, "correlation of the median dimension": 0.0}
 
-#: What a run gives: the name of an interval, and it; or of a claim, and whether it was made.
+#: The output of a run: the name of an interval and the interval, or the name of a claim and whether it was made.
 Run = Iterator[tuple[str, Interval | bool]]
 
 
 def alike(rng: np.random.Generator, n_stimuli: int, n_clips: int, common: float, before: float) -> np.ndarray:
-    """(n, d) of unit variance."""
+    """(n, d) values of unit variance."""
     found = rng.standard_normal((n_stimuli, n_clips, N_DIMS))
     for clip in range(1, n_clips):
         found[:, clip] = before * found[:, clip - 1] + np.sqrt(1 - before**2) * found[:, clip]
@@ -72,7 +72,7 @@ def decoded(rng: np.random.Generator, data: str, gain: float) -> Run:
 
 
 def distance(rng: np.random.Generator, data: str, gain: float) -> Run:
-    """Between sets whose clips of a stimulus are alike, of 60 dimensions in which most vary little."""
+    """The distance of two sets in which clips of a stimulus are similar; most of the 60 dimensions vary little."""
     n_stimuli, n_clips, common, _ = DATA[data]
     scale, unit = 1 / np.sqrt(1 + np.arange(60)), np.repeat(np.arange(n_stimuli), n_clips)
     shared = np.sqrt(common) * rng.standard_normal((n_stimuli, 60))[unit]
@@ -82,7 +82,7 @@ def distance(rng: np.random.Generator, data: str, gain: float) -> Run:
 
 
 def rated(rng: np.random.Generator, n_raters: int) -> Run:
-    """Two methods, of which the second is better by 0.5; raters, clips and both differ in how they take to it."""
+    """Two methods: the second is better by 0.5; this difference varies over raters, clips and their pairs."""
     values = 4 + 0.6 * rng.standard_normal((n_raters, 1, 1)) + 0.8 * rng.standard_normal((1, 30, 1))
     values = values + rng.standard_normal((n_raters, 30, 2)) + [0.0, 0.5]
     values[..., 1] += 0.3 * rng.standard_normal((n_raters, 1)) + 0.3 * rng.standard_normal((1, 30))
@@ -94,7 +94,7 @@ def rated(rng: np.random.Generator, n_raters: int) -> Run:
 
 
 def cases() -> Iterator[tuple[str, Callable[[np.random.Generator], Run], dict[str, float]]]:
-    """What data are called, a run of them, and the truths that are known."""
+    """The name of the data, a function for one run, and the known true values."""
     for data in DATA:
         yield f"noise, {data}", partial(decoded, data=data, gain=0.0), NOISE
         yield f"effect, {data}", partial(decoded, data=data, gain=0.25), {}
@@ -106,10 +106,10 @@ def cases() -> Iterator[tuple[str, Callable[[np.random.Generator], Run], dict[st
 
 
 def main() -> None:
-    """Print one row an interval."""
+    """Print one row per interval."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=150)
-    parser.add_argument("--only", default="", help="what a name of data holds")
+    parser.add_argument("--only", default="", help="a part of the name of data")
     options = parser.parse_args()
     print(f"{'data':40} {'interval':38} nominal  measured  error  runs", flush=True)
     for data, run, truths in cases():

@@ -4,9 +4,9 @@
 
 208 magnetometers, 3 s at 120 Hz (360 samples), batches of 256, one thread, half an hour of noise, in random order.
 ``to the model``: scaled, baseline-corrected, clamped float32 windows, as a model takes them; every path does that work.
-``to the bus``: what the host does for a GPU, which finishes the batch there: scaled float16. Their like for peers is
-the window as read, since that is what their host hands over. For a GPU the memory is pinned, and given out again after
-each batch: ``memory reused`` is that case; without, a batch has to be written to fresh pages.
+``to the bus``: the work of the host for a GPU, which then finishes the batch: scaled float16 windows. For peers it is
+the window as read, because their host passes that on. For a GPU the memory is pinned and reused after
+each batch: ``memory reused`` measures that; without reuse, a batch is written to new pages.
 """
 
 import json
@@ -56,7 +56,7 @@ def residency(source: OnDevice | OnHost, n_times: int, *, to_model: bool) -> Ite
 
 
 class Reused(OnHost):
-    """Fills the same memory again, as torch's allocator of pinned memory does for a GPU."""
+    """Reuse the same memory, as torch's allocator of pinned memory does for a GPU."""
 
     memory: torch.Tensor | None = None
 
@@ -67,14 +67,14 @@ class Reused(OnHost):
 
 
 def ready(window: np.ndarray) -> np.ndarray:
-    """(c, n) as read -> as a model takes it: scaled, less its baseline, clamped."""
+    """(c, n) as read -> as a model takes it: scaled, baseline-corrected, clamped."""
     window = window.astype(np.float32) * np.float32(1e13)
     window -= window[:, :BASELINE].mean(1, keepdims=True)
     return np.clip(window, -CLAMP, CLAMP, out=window)
 
 
 class Read(Dataset):
-    """One window a read, by ``read(index) -> (c, n)``, and made ready for the model if so wanted."""
+    """Read one window at a time with ``read(index) -> (c, n)``, and optionally finish it for the model."""
 
     def __init__(self, read: Callable[[int], np.ndarray], n: int, *, to_model: bool):
         self.read, self.n, self.to_model = read, n, to_model
@@ -108,7 +108,7 @@ def braindecode_windows(path: Path) -> Dataset | None:
 
 
 def peers(fif: Path, n_times: int) -> dict[str, tuple[Callable[[int], np.ndarray], int]]:
-    """Name: how to read one window, how many there are."""
+    """Name -> the function that reads one window, and the number of windows."""
     starts = np.arange(0, n_times - N, 60)
     events = np.stack([starts, np.zeros_like(starts), np.ones_like(starts)], 1)
     raw = mne.io.read_raw_fif(fif, preload=False, verbose="error")

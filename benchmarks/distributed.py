@@ -1,10 +1,10 @@
-"""What 1, 2 and 4 processes make of one recipe: the first step, a whole fit, a test of the same weights.
+"""Compare 1, 2 and 4 processes on one recipe: the first step, a whole fit, a test of the same weights.
 
     python benchmarks/distributed.py --processes 1 2 4 --epochs 10
 
-On CPUs, with gloo. The first step has the same weights and the same batch, without dropout: the loss and its gradient are
-those of one process, and what is left is what batch norm over a process' part of the batch changes. The fits are real
-ones, of the demo's recipe; each is tested by as many processes as trained it, and the first one's weights by all.
+On CPUs, with gloo. The first step has the same weights and the same batch, without dropout: loss and gradient should equal
+those of one process; a remaining difference comes from batch norm over a process' part of the batch. The fits are real
+fits of the demo's recipe; each is tested with the processes that trained it, and the weights of the first fit with all.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from n2s.systems import Contrastive
 
 RECIPE = Path(__file__).parents[1] / "configs" / "meg_contrastive.yaml"
 CLIP = {"normalize": "both", "temperature": "learned", "symmetric": True}
-#: name: (loss, negatives, whether batch norm takes its running statistics)
+#: name: (loss, negatives, whether batch norm uses its running statistics)
 STEPS = {
     "paper's loss": ({}, "all", True),
     "CLIP's loss": (CLIP, "all", True),
@@ -40,7 +40,7 @@ STEPS = {
 
 
 class FirstStep(Callback):
-    """Keep the gradient that the optimizer would be given."""
+    """Keep the gradient that the optimizer would get."""
 
     def __init__(self, *, still: bool):
         self.still = still
@@ -55,7 +55,7 @@ class FirstStep(Callback):
 
 
 def first_steps(place: Path) -> None:
-    """The worker: as one of several processes, the loss and gradient of each of `STEPS`."""
+    """Work as one of several processes: compute the loss and gradient of each of `STEPS`."""
     found = {}
     data = MEGDataModule(
         {"simulated": SimulatedMEG(noise_level=0.9)},
@@ -85,7 +85,7 @@ def first_steps(place: Path) -> None:
 
 
 def launch(n: int, words: list[str]) -> None:
-    """Run Python with ``words``, by one process or by torchrun."""
+    """Run Python with the arguments ``words``, in one process or under torchrun."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)] if n > 1 else []
     done = subprocess.run([sys.executable, *torchrun, *words], capture_output=True, text=True)
     if done.returncode:
@@ -93,7 +93,7 @@ def launch(n: int, words: list[str]) -> None:
 
 
 def n2s(n: int, verb: str, name: str, folder: Path, *more: str) -> Path:
-    """A real command by n processes; the run that it is about."""
+    """Run a real command with n processes; return its run."""
     shared = ["--config", str(RECIPE), "--runs_dir", str(folder), "--experiment", name]
     launch(
         n, ["-m", "n2s", verb, *shared, "--trainer.enable_progress_bar", "false", "--trainer.accelerator", "cpu", *more]
@@ -111,7 +111,7 @@ def last(run: Path, column: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--processes", type=int, nargs="*", default=[1, 2, 4], help="The first is what others are compared with."
+        "--processes", type=int, nargs="*", default=[1, 2, 4], help="Each number is compared with the first."
     )
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)

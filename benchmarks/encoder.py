@@ -3,8 +3,8 @@
     python benchmarks/encoder.py --batch 32 --threads 1
 
 BrainModule's head pools over time, so the stages before the head are compared: spatial attention, subject layer, 1x1
-convolution, dilated convolutions with their gates. All are 320 wide. Every time is the best of a few; what is compared
-is timed in turns. Ratios of one run mean something, milliseconds of two runs do not.
+convolution, dilated convolutions with their gates. All are 320 wide. Every time is the best of a few repeats; compared
+variants are timed in turns. Compare ratios within one run, not milliseconds between runs.
 """
 
 import argparse
@@ -52,7 +52,7 @@ class Ours(nn.Module):
 
 
 class Theirs(nn.Module):
-    """BrainModule without its head. With subject layers it asks for a subject embedding too: here of one channel."""
+    """BrainModule without its head. With subject layers it also needs a subject embedding: here of one channel."""
 
     def __init__(self):
         super().__init__()
@@ -104,7 +104,7 @@ class Unfolded(nn.Module):
 
 
 class ChannelsLast(nn.Module):
-    """The dilated convolutions as images of height 1 whose channels lie together in memory."""
+    """The dilated convolutions on images of height 1 in channels-last memory format."""
 
     def __init__(self, convs: nn.Module):
         super().__init__()
@@ -137,7 +137,7 @@ def _replaced(module: nn.Module, kind: type[nn.Module], by: Callable[[nn.Module]
 
 
 def _fused(ours: Ours) -> Ours:
-    """Batch norms as part of the convolutions before them: for evaluation."""
+    """Batch norms merged into the convolutions before them, for evaluation."""
     ours = copy.deepcopy(ours).eval()
     for layer in ours.encoder.convs:
         layer.body[0], layer.body[1] = fuse_conv_bn_eval(layer.body[0], layer.body[1]), nn.Identity()
@@ -159,7 +159,7 @@ class OneMatrix(nn.Module):
 
 
 def best_times(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Seconds of the fastest call of each, called in turns."""
+    """Seconds of the fastest call of each function, called in turns."""
     times = {name: [] for name in runs}
     for _ in range(repeats + 1):  # the first is for warming up
         for name, run in runs.items():
@@ -200,7 +200,7 @@ def inputs(batch: int, samples: int, device: str) -> tuple[Tensor, Tensor, Tenso
 
 
 def peak_memory(kind: str, batch: int, samples: int, threads: int, device: str) -> float:
-    """MB that a forward and backward pass adds to a fresh process (on a GPU: that are allocated at most)."""
+    """MB that a forward and backward pass adds to a new process (on a GPU: peak allocation)."""
     torch.set_num_threads(threads)
     model, given = {"ours": Ours, "braindecode": Theirs}[kind]().to(device), inputs(batch, samples, device)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -240,7 +240,7 @@ def compare_stages(models: dict[str, nn.Module], options: argparse.Namespace) ->
 def compare_variants(ours: Ours, options: argparse.Namespace) -> None:
     given = inputs(options.batch, options.samples, options.device)
     ours = copy.deepcopy(ours)
-    ours.encoder.attention.dropout = 0.0  # a compiled network draws another disc: results could not be compared
+    ours.encoder.attention.dropout = 0.0  # a compiled network draws another disc, so results could not be compared
 
     def with_convs(convs: nn.Module) -> Ours:
         other = copy.deepcopy(ours)
@@ -277,7 +277,7 @@ def compare_variants(ours: Ours, options: argparse.Namespace) -> None:
 
 
 def _difference(one: Callable, other: Callable, given: tuple) -> float:
-    """Largest difference in parts of the largest value."""
+    """Largest difference relative to the largest value."""
     a, b = forward(one, *given)(), forward(other, *given)()
     return ((a - b).abs().max() / a.abs().max()).item()
 
@@ -289,7 +289,7 @@ def _print_variants(seconds: dict[str, float], differences: dict[str, float]) ->
 
 
 def compare_layouts(options: argparse.Namespace) -> None:
-    """What the spatial attention costs when the rows of a batch have different sensors or different bad ones."""
+    """The cost of the spatial attention if the rows of a batch have different sensors or different bad sensors."""
     brain, one, _ = inputs(options.batch, options.samples, options.device)
     many = torch.rand_like(one)
     bad = torch.rand(options.batch, N_SENSORS, device=options.device) > 0.05
@@ -306,7 +306,7 @@ def compare_layouts(options: argparse.Namespace) -> None:
 
 
 def compare_with_peak(ours: Ours, options: argparse.Namespace) -> None:
-    """How near our step comes to what matrix products reach on this machine."""
+    """Our step's rate of operations compared with that of matrix products on this machine."""
     given = inputs(options.batch, options.samples, options.device)
     run = step(ours, *given)
     with FlopCounterMode(display=False) as counter:
@@ -321,14 +321,14 @@ def compare_with_peak(ours: Ours, options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--samples", type=int, default=360, help="of a window: 3 s at 120 Hz")
+    parser.add_argument("--samples", type=int, default=360, help="samples of a window: 3 s at 120 Hz")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="needs a C++ compiler")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    torch._logging.set_logs(dynamo=logging.ERROR)  # that it compiles in several parts is known
+    torch._logging.set_logs(dynamo=logging.ERROR)  # several compiled parts are expected
 
     models = {"ours": Ours().to(options.device)}
     try:
@@ -341,7 +341,7 @@ def main() -> None:
     )
     print("peak memory of one step, all stages")
     shape = options.batch, options.samples, options.threads, options.device
-    for kind in models:  # first: a new process starts with the peak of the one that made it
+    for kind in models:  # first: a new process inherits the peak of its parent
         print(f"    {kind:14}{in_fresh_process(kind, *shape):10.0f} MB")
     print()
     compare_stages(models, options)

@@ -1,10 +1,10 @@
-"""Does n2s hear which sounds are the same: what was done to a copy, how much of it is found; what it costs an hour.
+"""How well n2s recognises changed copies of a sound, by kind of change, and the cost per hour of audio.
 
     python benchmarks/fingerprint.py [FOLDER]
 
-Sounds are the simulated stories, and those of a folder. Each is changed in every way and compared with all the originals:
-found is the share of the copies that are matched with their own original at the right place, seconds the share of their
-length that matched, false the matches with any other original.
+Sounds are the simulated stories, or the sounds of a folder. Each is changed in every way and compared with all originals.
+``found``: the share of copies that match their own original at the right place; ``seconds``: the share of their
+length that matched; ``false``: matches with any other original.
 """
 
 import sys

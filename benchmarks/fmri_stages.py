@@ -1,9 +1,9 @@
-"""The two fMRI stages on the simulated study, by the command: coarse to fine, fine only, the mean of the training clips.
+"""Compare on the simulated fMRI study, with real commands: coarse to fine, fine only, the mean of the training clips.
 
     python benchmarks/fmri_stages.py --seeds 3
 
-Prints, for each, the correlation of the median dimension, identification and mel PCC, with the deviation over seeds, the
-ideal observer and the wall time of every command; writes the figure that compares the decoded dimensions.
+Prints for each the correlation of the median dimension, identification and mel PCC with their standard deviation over
+seeds, the ideal observer, and the wall time of every command. Writes the figure that compares the decoded dimensions.
 """
 
 import argparse
@@ -30,7 +30,7 @@ STAGES = {
 
 
 def measured(name: str, seed: int, folder: Path) -> tuple[dict, float, Path]:
-    """Fit and test one stage: its scores, the seconds that both took, and its run's folder."""
+    """Fit and test one stage; return its scores, the seconds of both, and the run's folder."""
     recipe, options = STAGES[name]
     experiment = f"{name.replace(' ', '_')}_{seed}"
     words = [

@@ -18,7 +18,7 @@ from n2s.metrics import frechet_distance  # noqa: E402
 
 
 def by_matrix_root(a: np.ndarray, b: np.ndarray) -> float:
-    """As audioldm_eval has it: covariances, sqrtm, and a patched diagonal where that fails."""
+    """As in audioldm_eval: covariances, sqrtm, and a patched diagonal if that fails."""
     one, two = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = linalg.sqrtm(one @ two)
     if not np.isfinite(root).all():

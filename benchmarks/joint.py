@@ -1,10 +1,10 @@
-"""One model trained on two studies with other helmets, people and stories, against one model a study.
+"""One model trained on two studies with different helmets, people and stories, against one model per study.
 
     python benchmarks/joint.py [--seeds 0 1 2] [--epochs 30] [--kinds 1]
 
 Study A: two listeners in a Vectorview hear four of the simulated stories; study B: two others in a CTF hear the other four.
-Both are tested on a story that nobody was trained on. Every row is a real `n2s fit` and `n2s test`; a model on both sees
-as many windows a step, and twice as many steps an epoch; `equal steps` gives it the same number of steps in all.
+Both are tested on a story without training data. Every row is a real `n2s fit` and `n2s test`. A model on both studies sees
+the same number of windows per step, and twice as many steps per epoch; `equal steps` gives it the same total of steps.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def study(system: str, seed: int, stories: list[str]) -> dict:
 
 
 def scores(name: str, studies: dict, balance: str, seed: int, epochs: int, kinds: int, folder: Path) -> dict:
-    """Top-1 of each study's test, and its ceiling."""
+    """Top-1 in each study's test, and its ceiling."""
     overlay = {
         "seed_everything": seed,
         "data": {"init_args": {"studies": studies, "balance": balance, "seed": seed}},
@@ -56,11 +56,11 @@ def scores(name: str, studies: dict, balance: str, seed: int, epochs: int, kinds
 
 
 def main() -> None:
-    """Print one row a training, one column a test set."""
+    """Print one row per training, one column per test set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--kinds", type=int, default=1, help="of sensors that the spatial attention tells apart")
+    parser.add_argument("--kinds", type=int, default=1, help="kinds of sensors that the attention distinguishes")
     options = parser.parse_args()
     a = study("vectorview", 0, ["lighthouse.en", "beekeeper", "bakery.es", "school"])
     b = study("ctf275", 1, ["mapmaker", "lighthouse.es", "bakery.eu", "shepherd"])

@@ -2,12 +2,12 @@
 
     python benchmarks/kills.py [--kills 30] [--seed 0] [--epochs 3] [--keep FOLDER]
 
-Each fit has a folder and a cache of its own, so that it simulates, prepares, computes features, trains and validates. Two
-of three kills aim at a stage in turn, at a random moment of it; the others fall anywhere. Every fourth fit is killed again
-while it goes on. Every second one writes a checkpoint after each step, so that it is continued inside an epoch; two of
-four read their data from memory maps. All are compared with one run that does neither. A fit is a forked process that has
-everything imported: else imports would be most of its time.
-Exit status 0: every stage was hit, and every run ended with the bits of the uninterrupted one and left no orphan.
+Each fit has its own folder and cache, so that it simulates, prepares, computes features, trains and validates. Two
+of three kills aim at each stage in turn, at a random moment; the others happen at any time. Every fourth fit is killed again
+after it continued. Every second fit writes a checkpoint after each step, so that it continues inside an epoch; two of
+four read their data from memory maps. All are compared with one run that does neither. A fit is a forked process with
+all modules imported: otherwise imports would take most of its time.
+Exit status 0: every stage was hit, and every run ended with the same bits as the uninterrupted run and left no orphan.
 """
 
 import os
@@ -68,7 +68,7 @@ AIMED = STAGES[1:]
 
 
 class Progress:
-    """Shared with a fit: the stage that it is in, and how often it has entered each."""
+    """State shared with a fit: its current stage, and how often it has entered each stage."""
 
     def __init__(self):
         self.stage = multiprocessing.RawValue("i", 0)
@@ -80,7 +80,7 @@ class Progress:
         self.waits = multiprocessing.RawValue("i", 0)
 
     def enter(self, index: int) -> None:
-        """Say so; at the aimed entry stop, so that whoever kills knows the moment exactly."""
+        """Record that a stage begins; at the aimed entry, stop, so that the killer knows the exact moment."""
         self.stage.value = index
         self.entered[index] += 1
         if list(self.aim) == [index, self.entered[index]]:
@@ -88,7 +88,7 @@ class Progress:
             os.kill(os.getpid(), signal.SIGSTOP)
 
     def during(self, name: str, function: Callable) -> Callable:
-        """``function``, which says that it runs, and for how long."""
+        """``function``, recording when it starts and ends."""
         index = STAGES.index(name)
 
         @functools.wraps(function)
@@ -105,7 +105,7 @@ class Progress:
         return told
 
     def watch(self) -> None:
-        """Let the fit in this process say where it is."""
+        """Make the fit in this process record its stage."""
         for name, owner, method in (
             ("preparing", MEGDataModule, "prepare"),
             ("features", FeatureStore, "frames"),
@@ -126,7 +126,7 @@ class Progress:
 
 @dataclass
 class Trial:
-    """One run, and what was done to it."""
+    """One run and its kills."""
 
     folder: Path
     epochs: int
@@ -156,12 +156,12 @@ class Trial:
         main()
 
     def options(self) -> dict[str, object]:
-        """Of the recipe. A checkpoint after every step, and data on the host, change nothing of what comes out."""
+        """Options of the recipe. A checkpoint after every step and data on the host do not change the result."""
         minutes = "1.0e-9" if self.number % 2 else "null"
         return {"epochs": self.epochs, "minutes": minutes, "residency": "host" if self.number % 4 > 1 else "device"}
 
     def kill(self, aim: tuple[int, int], wait_s: float) -> bool:
-        """Start, kill ``wait_s`` after the aimed entry to a stage, or after the start; False if it was over before."""
+        """Start the fit, kill it ``wait_s`` after the aimed entry to a stage or after the start; False if it ended before."""
         process, progress = self.start(aim)
         while aim[0] >= 0 and process.is_alive() and not progress.waits.value:
             time.sleep(5e-4)
@@ -181,7 +181,7 @@ class Trial:
         return killed
 
     def finish(self) -> tuple[float, Progress]:
-        """The same command to its end."""
+        """Run the same command to its end."""
         begun = time.perf_counter()
         process, progress = self.start()
         process.join()
@@ -191,17 +191,17 @@ class Trial:
 
     @property
     def run(self) -> Run:
-        """There is one, however often the command was given."""
+        """The run: there is exactly one, however often the command was repeated."""
         (run,) = runs_of(self.folder / "runs" / "meg_contrastive")
         return run
 
     @property
     def finished(self) -> bool:
-        """Whether the record says so."""
+        """Whether the record says that the run is finished."""
         return any(run.finished for run in runs_of(self.folder / "runs" / "meg_contrastive"))
 
     def orphans(self) -> list[str]:
-        """What a killed process left and nobody needs."""
+        """Files that a killed process left behind."""
         found = [path for path in self.folder.rglob("*.part")]
         found += [path for path in (self.folder / "tmp").rglob("*")]
         found += [p for p in self.run.folder.iterdir() if p.name not in EXPECTED]
@@ -212,14 +212,14 @@ EXPECTED = {"best.ckpt", "last.ckpt", "config.yaml", "run.json", "metrics.csv", 
 
 
 def differences(run: Run, other: Run) -> list[str]:
-    """What is not the same to the bit: checkpoints, every logged number, the data."""
+    """What differs in any bit: checkpoints, logged numbers, data."""
     found = [f"{name}: {told}" for name, all_told in results(run, other).items() for told in all_told]
     found += [] if run.read()["data"] == other.read()["data"] else ["data"]
     return found + ([] if run.finished else ["not finished"])
 
 
 def kill_once(trial: Trial, rng: np.random.Generator, aim: str | None, whole_s: float, typical: Progress) -> None:
-    """Kill at a moment of the stage, or of the whole fit; again if it was faster than that."""
+    """Kill at a random moment of the stage or of the whole fit; try again if the fit was faster."""
     for _ in range(5):
         if aim is None:
             killed = trial.kill((-1, 0), rng.uniform(0, 0.7 * whole_s))  # the first fit is the slowest
@@ -233,7 +233,7 @@ def kill_once(trial: Trial, rng: np.random.Generator, aim: str | None, whole_s: 
 
 
 def benchmark(n_kills: int, epochs: int, seed: int, folder: Path) -> int:
-    """Print the table; gives how many stages were missed and runs differed."""
+    """Print the table; return the number of missed stages plus runs that differed."""
     rng = np.random.default_rng(seed)
     reference = Trial(folder / "uninterrupted", epochs)
     whole_s, typical = reference.finish()
@@ -247,8 +247,8 @@ def benchmark(n_kills: int, epochs: int, seed: int, folder: Path) -> int:
             if not trial.finished:
                 kill_once(trial, rng, aim, whole_s, typical)
         if not trial.kills:
-            continue  # it was over sooner than the first; another folder
-        if not trial.finished:  # it may have been killed after its last word
+            continue  # it ended sooner than the first; use another folder
+        if not trial.finished:  # it may have been killed after its last message
             trial.finish()
         wrong, orphans = differences(trial.run, reference.run), trial.orphans()
         failed += bool(wrong or orphans)

@@ -2,7 +2,7 @@
 
     python benchmarks/learning_curve.py --hours 0.1 0.3 --seeds 0 1 2 --losses paper clip
 
-Every row is a real `n2s fit` and `n2s test` of the demo's recipe, of which one setting was changed.
+Every row is a real `n2s fit` and `n2s test` of the demo's recipe with one setting changed.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What the options beyond the paper are worth on the simulated study: top-1 and top-10 on the held-out story.
+"""The effect of the options beyond the paper on the simulated study: top-1 and top-10 on the held-out story.
 
     python benchmarks/options.py [--seeds 0 1 2] [--only plain context]
 
-The demo's recipe with one test window a word, as the paper tests. Every row is a real `n2s fit` and `n2s test`; the rows
-below `plain` that start with a dash are other readings of the same test: the scores of a sentence's windows pooled, and of
-all listeners averaged. Means over seeds, and the 95% t interval over subjects of the mean of their seeds.
+The demo's recipe with one test window per word, as in the paper. Every row is a real `n2s fit` and `n2s test`. Rows
+below `plain` that start with a dash score the same test differently: scores pooled over the windows of a sentence, and
+averaged over listeners. Printed: means over seeds, and the 95% t interval over subjects (each the mean over seeds).
 """
 
 import argparse
@@ -47,7 +47,7 @@ SETS = {"test": "", "test, sentence context": "- sentence pooled", "test, listen
 
 
 def tested(name: str, overlay: dict, seed: int, folder: Path) -> dict:
-    """Every test set of a fit with an overlay."""
+    """The scores of every test set after a fit with an overlay."""
     files = []
     seeded = {"seed_everything": seed, "data": {"init_args": {"seed": seed}}}
     for number, content in enumerate((WORDS, overlay, seeded)):
@@ -82,7 +82,7 @@ def cell(summaries: list[dict], measure: str) -> str:
 
 
 def main() -> None:
-    """Print one row an option and reading."""
+    """Print one row per option and way of scoring."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--only", nargs="*", help="first words of the options to run")

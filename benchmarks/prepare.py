@@ -2,7 +2,7 @@
 
     python benchmarks/prepare.py [--minutes 20] [--sfreq 120]
 
-Against plain MNE (read, filter 1-40 Hz, resample, float32 array on disk), each in a process of its own with one thread.
+Compared with plain MNE (read, filter 1-40 Hz, resample, float32 array on disk), each in its own process with one thread.
 """
 
 import os
@@ -40,14 +40,14 @@ def write_recording(path: Path, minutes: float) -> None:
 
 
 def plain_mne(path: Path, sfreq: float, out: Path) -> None:
-    """What a script without n2s does."""
+    """Prepare a recording as a script without n2s does."""
     raw = mne.io.read_raw_fif(path, preload=True, verbose="error")
     raw.filter(*BAND_HZ, verbose="error").resample(sfreq, verbose="error")
     np.save(out, raw.get_data().T.astype(np.float32))
 
 
 def n2s_prepare(path: Path, sfreq: float, out: Path) -> None:
-    """What `n2s prepare` does to a recording."""
+    """Prepare a recording as `n2s prepare` does."""
     raw = mne.io.read_raw_fif(path, verbose="error")
     data, *_ = Preprocessing(sfreq=sfreq, highpass_hz=BAND_HZ[0], lowpass_hz=BAND_HZ[1])(raw, "benchmark")
     np.save(out, data)
@@ -62,7 +62,7 @@ def _measured(way: Callable, arguments: tuple, found: multiprocessing.Queue) -> 
 
 
 def main() -> None:
-    """Print one row a way."""
+    """Print one row for each of the two ways."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--sfreq", type=float, default=120.0)

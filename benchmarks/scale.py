@@ -38,7 +38,7 @@ MINUTES, N_DISTINCT = 5.0, 3
 
 
 class Linked(Study):
-    """Many subjects, a recording each; the files are links to a few."""
+    """Many subjects with one recording each; the files are links to a few originals."""
 
     name = "linked"
 
@@ -76,7 +76,7 @@ def datamodule(root: Path, n: int, *, residency: str = "device", n_jobs: int = 1
 
 
 def write_study(root: Path, n: int) -> None:
-    """The files, each made by a process of its own."""
+    """Write the files, each in its own process."""
     root.mkdir(parents=True, exist_ok=True)
     distinct = [root / f"distinct{i}_raw.fif" for i in range(N_DISTINCT)]
     for path in distinct:
@@ -89,7 +89,7 @@ def write_study(root: Path, n: int) -> None:
 
 
 def kill_and_resume(root: Path, n: int, n_jobs: int) -> None:
-    """Prepare in another process, kill it and its workers when a third is done, and go on here."""
+    """Prepare in another process, kill it and its workers after a third of the recordings, and continue here."""
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import scale; from pathlib import Path; "
     code += f"scale.prepare_all(Path({str(root)!r}), {n}, {n_jobs})"
     start = time.perf_counter()

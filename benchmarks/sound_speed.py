@@ -4,10 +4,10 @@ python benchmarks/sound_speed.py                      # the published sizes, few
 python benchmarks/sound_speed.py --sizes small
 python benchmarks/sound_speed.py --device cuda        # the published sizes in float32 and bfloat16, batches of 1, 8, 32
 
-Random weights: they cost what published ones do. The loop is that of AudioLDM2Pipeline without its text encoders, with
-the same UNet, noise, schedule and guidance; in float32 its latents have to be n2s's. Under bfloat16 its autoencoder and
-vocoder are in bfloat16, too, which n2s keeps in float32: with few steps that is seen. Each row is a process of its own, so
-that its memory is its own: of the process on a CPU, of torch's allocations on a GPU.
+Weights are random, which does not change the speed. The loop is that of AudioLDM2Pipeline without its text encoders, with
+the same UNet, noise, schedule and guidance; in float32 its latents must equal those of n2s. In bfloat16 its autoencoder and
+vocoder also run in bfloat16, while n2s keeps them in float32: with few steps this is visible. Each row runs in its own
+process, so that memory is measured separately: of the process on a CPU, torch's allocations on a GPU.
 """
 
 import argparse
@@ -25,7 +25,7 @@ CACHES = ("latents", "features", "conditions")  # in the order in which they are
 
 @dataclass(frozen=True)
 class Row:
-    """What one process measures: sampling where ``mode`` is None, else a step of training in that mode."""
+    """The measurement of one process: sampling if ``mode`` is None, else a training step in that mode."""
 
     label: str
     size: str
@@ -105,7 +105,7 @@ def sampled(row: Row) -> tuple[float, float]:
 
 
 def of_stock(model, tokens, ids: list[str], n_steps: int, n_samples: int):
-    """As AudioLDM2Pipeline goes about it: both halves of the guidance in a batch, then autoencoder and vocoder."""
+    """Sample as AudioLDM2Pipeline does: both halves of the guidance in one batch, then autoencoder and vocoder."""
     import torch
     from diffusers import DPMSolverMultistepScheduler
 
@@ -135,7 +135,7 @@ def of_stock(model, tokens, ids: list[str], n_steps: int, n_samples: int):
 
 
 def trained(row: Row) -> tuple[float, float]:
-    """Seconds for a training step, and peak memory in GB. What is not cached is computed in it, from sound and voxels."""
+    """Seconds of a training step, and peak memory in GB. The step computes uncached parts from sound and voxels."""
     import torch
 
     from n2s.models.diffusion import choose_trained, denoising_loss
@@ -166,7 +166,7 @@ def trained(row: Row) -> tuple[float, float]:
 
 
 def kept(make: Callable) -> Callable:
-    """What was made, time and again; what makes it is not kept."""
+    """Return one precomputed result again and again, without keeping the networks that made it."""
     import torch
 
     with torch.no_grad():
@@ -220,7 +220,7 @@ def conditions_of(row: Row, model) -> Callable:
 
 
 def timed(run: Callable, device: str) -> tuple[object, float]:
-    """What it gives, and how long it took, s."""
+    """The result of a call, and its time in s."""
     import torch
 
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None

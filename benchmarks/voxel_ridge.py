@@ -1,4 +1,4 @@
-"""VoxelRidge against fastl2lir: seconds and memory, each in a process of its own.
+"""VoxelRidge against fastl2lir: seconds and memory, each in its own process.
 
 python benchmarks/voxel_ridge.py                 # 2,000 samples x 6,000 voxels x 512 dimensions; pip install fastl2lir
 python benchmarks/voxel_ridge.py --whole_brain   # 4,800 x 60,000 x 512, where fastl2lir would need over 29 GB

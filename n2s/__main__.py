@@ -69,7 +69,7 @@ def usage() -> str:
 
 
 def run(verb: str) -> None:
-    """Import and call what a verb stands for."""
+    """Import and call the function of a verb."""
     from n2s.cli.errors import ReadableErrors, readable
 
     module, _, name = COMMANDS[verb][0].partition(":")
@@ -92,7 +92,7 @@ def run(verb: str) -> None:
 
         class Parser(ReadableErrors, jsonargparse.ArgumentParser):
             def add_argument(self, *names: str, **settings: object) -> object:
-                """A list that must be given is words on the command line, where jsonargparse wants it as JSON."""
+                """Read a required list as words of the command line; jsonargparse expects JSON."""
                 if names[0] in lists:
                     settings = {"help": settings["help"], "type": lists[names[0]], "nargs": "+"}
                 return super().add_argument(*names, **settings)

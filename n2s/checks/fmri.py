@@ -89,7 +89,7 @@ def _volumes(bold: Bold) -> str:
 
 
 def _crossing(tables: list[pd.DataFrame]) -> list[str]:
-    """Groups of which one run has clips in one split, and another run in another."""
+    """Groups that have clips in different splits in different runs."""
     rows = pd.concat(tables)
     n_splits = rows[rows.split != "prompt"].groupby("group").split.nunique()
     crossing = list(n_splits.index[n_splits > 1])

@@ -1,4 +1,4 @@
-"""The page that `n2s studies check` writes: what was found, line by line, and figures."""
+"""The page that `n2s studies check` writes: the findings, line by line, and figures."""
 
 from html import escape
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_page(page: Path, name: str, lines: list[str], drawings: list[tuple[str
 
 
 def against(found: int, wanted: int | None) -> str:
-    """What to say beside a number of which another one is expected."""
+    """The text after a count: whether it is the expected one."""
     if wanted is None:
         return ""
     return " (all)" if found == wanted else f" of {wanted}"

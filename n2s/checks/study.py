@@ -54,7 +54,7 @@ def check_study(study: Study, page: Path, *, every: bool = False) -> Path:
 
 
 def _told(study: Study, recording: Recording) -> str:
-    """One recording in a line; a `UserError` where events and recording do not fit."""
+    """One recording as a line; raise a `UserError` if events and recording do not fit."""
     raw = study.load(recording)
     events = study.events(recording)
     duration_s = raw.n_times / raw.info["sfreq"]
@@ -147,7 +147,7 @@ def _spectrum(spectrum: mne.time_frequency.Spectrum, unit: tuple[str, float]) ->
 
 
 def _evoked(raw: mne.io.BaseRaw, events: pd.DataFrame, kind: str, unit: tuple[str, float]) -> tuple[Figure, str]:
-    """Average over word onsets (of sounds, where there are no words), with what the same number of random moments give."""
+    """Average over word onsets (or sound onsets if there are no words), beside the average over as many random moments."""
     what = "word" if (events.kind == "word").any() else "sound"
     onset = events.onset[events.kind == what].to_numpy()
     low, high = BAND_HZ

@@ -29,7 +29,7 @@ def evaluate(
     generated
         Folder of sounds of the same names; the suffix may differ.
     ceiling
-        Folder of the best that the same last steps can do, of the same names: true features made sound.
+        Folder of the best sounds that the same last steps can make, from true features; same names.
     cnn14
         Cnn14_16k_mAP=0.438.pth, or its folder.
     vggish
@@ -37,15 +37,15 @@ def evaluate(
     clap
         Hugging Face id or local folder.
     n_way
-        Among how many clips the true one is found: 5, or [2,10]. By default 2, 5, 10 and 50, as far as there are clips.
+        Number of candidates for identification: 5, or [2,10]. By default 2, 5, 10 and 50, if there are enough clips.
     stimulus
-        Which clips are of one stimulus, and so not independent: ``each`` (every clip is a stimulus of its own), a CSV file
-        with the columns clip and stimulus, or a regular expression that finds the stimulus in a name. By default the
-        manifest of `n2s predict` beside the reference says it; without one, it is the name up to its last number.
+        Which clips share a stimulus and are therefore not independent: ``each`` (every clip is a separate stimulus), a CSV
+        file with the columns clip and stimulus, or a regular expression that finds the stimulus in a name. By default it
+        is read from the manifest of `n2s predict` beside the reference, or else it is the name up to its last number.
     out
         Where to write the numbers; by default metrics.json in the folder of the generated sounds.
     seed
-        Of the exchanges.
+        Seed for the exchanges of sounds.
     """
     import json
 
