@@ -195,13 +195,18 @@ def _shuffled(found: dict[str, np.ndarray], pooled: bool) -> RowScores:
     kind += "whole sentences of about one length" if pooled else "what a subject heard"
     row = {}
     for name in MEASURES:
-        values = {s: np.array([_measure(name)(turn[turn >= 0]) for turn in r]) for s, r in found.items()}
+        values = {s: np.array([_exchanged(name, turn[turn >= 0]) for turn in r]) for s, r in found.items()}
         mean = np.nanmean(list(values.values()), axis=0)
         ranges = {ALL: mean} | values
         row[name] = {
             s: Score(*map(_number, (v.mean(), *np.quantile(v, [0.025, 0.975]))), kind) for s, v in ranges.items()
         }
     return row
+
+
+def _exchanged(name: str, found: np.ndarray) -> float:
+    """The score of one exchange; nan for a subject whose windows were all left out of it."""
+    return float(_measure(name)(found)) if len(found) else np.nan
 
 
 def _chance(n_of: dict[str, np.ndarray], exchanged: RowScores | None) -> RowScores:

@@ -205,3 +205,16 @@ def test_metrics_json_holds_the_scores_twice_with_the_same_numbers(result, summa
                 assert {key: by_subject[subject][key] for key in ("mean", "low", "high")} == {
                     "mean": own["value"], "low": own["low"], "high": own["high"],
                 }  # fmt: skip
+
+
+def test_a_subject_whose_windows_are_never_exchanged_has_no_shuffled_score():
+    result = planted_result(n_subjects=2, with_ideal=False)
+    kept = np.r_[np.flatnonzero(result.subject == "planted/s0"), np.flatnonzero(result.subject == "planted/s1")[:1]]
+    rows = {name: getattr(result, name)[kept] for name in ("similarity", "target", "subject", "no_brain")}
+    few = replace(result, **rows, windows=result.windows.iloc[kept])
+    summary = few.facts()
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    own = summary["shuffled"]["top10"]["per_subject"]
+    assert own["planted/s1"] == {"value": None, "low": None, "high": None} and own["planted/s0"]["value"] is not None
+    assert summary["shuffled"]["top10"]["mean"] == pytest.approx(own["planted/s0"]["value"])
+    assert "shuffled brain" in printed(few)
