@@ -10,7 +10,7 @@ from torch import Tensor
 
 from n2s.alignment.aligner import SFREQ, Aligner
 from n2s.errors import UserError
-from n2s.features.pretrained import frozen, full_float32, load_pretrained
+from n2s.models.pretrained import frozen, full_float32, load_pretrained
 
 _WINDOW_S, _CONTEXT_S = 30.0, 5.0  # heard at once, and of it at either end left to the neighbours
 _LARGEST = 4e9  # frames times characters: the bytes of the path's memory

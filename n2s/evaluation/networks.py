@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.evaluation.pairs import SFREQ, Sounds
 from n2s.features.clap import CLAP
-from n2s.features.pretrained import frozen, full_float32
 from n2s.metrics.spectrogram import unit_decibels
 from n2s.models import cnn14 as cnn14_model
 from n2s.models import vggish as vggish_model
+from n2s.models.pretrained import frozen, full_float32
 from n2s.studies.study import Stimulus
 
 _CNN14_SHORTEST = 2 * SFREQ  # samples: audioldm_eval fills shorter clips up with zeros

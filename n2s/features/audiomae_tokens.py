@@ -13,8 +13,8 @@ from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.audiomae import DURATION_S, SFREQ, fbank, tiled
 from n2s.features.feature import ClipFeature
-from n2s.features.pretrained import frozen, full_float32
 from n2s.models.audiomae import CONTEXTUAL_FROM, AudioMAE, n_patches
+from n2s.models.pretrained import frozen, full_float32
 from n2s.studies.study import Stimulus
 
 _BATCH = 4  # clips encoded at once

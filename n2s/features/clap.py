@@ -11,7 +11,7 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import ClipFeature
-from n2s.features.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 
@@ -53,19 +54,24 @@ class ShiftedWindowBlock(nn.Module):
     def _to_windows(self, tokens: Tensor) -> Tensor:
         """``(b, n, d) -> (b, windows, tokens of a window, d)``."""
         if any(self.shift):
-            tokens = tokens.unflatten(1, self.grid).roll((-self.shift[0], -self.shift[1]), (1, 2)).flatten(1, 2)
+            grid = rearrange(tokens, "b (rows columns) d -> b rows columns d", rows=self.grid[0])
+            tokens = rearrange(
+                grid.roll((-self.shift[0], -self.shift[1]), (1, 2)), "b rows columns d -> b (rows columns) d"
+            )
         return self._windows(tokens)
 
     def _windows(self, tokens: Tensor) -> Tensor:
-        (rows, columns), (high, wide) = self.grid, self.window
-        parts = tokens.reshape(len(tokens), rows // high, high, columns // wide, wide, -1).transpose(2, 3)
-        return parts.flatten(3, 4).flatten(1, 2)
+        down, (high, wide) = self.grid[0] // self.window[0], self.window
+        apart = "b (down high across wide) d -> b (down across) (high wide) d"
+        return rearrange(tokens, apart, down=down, high=high, wide=wide)
 
     def _from_windows(self, windows: Tensor, b: int) -> Tensor:
-        (rows, columns), (high, wide) = self.grid, self.window
-        parts = windows.reshape(b, rows // high, columns // wide, high, wide, -1).transpose(2, 3)
-        grid = parts.flatten(3, 4).flatten(1, 2)
-        return (grid.roll(self.shift, (1, 2)) if any(self.shift) else grid).flatten(1, 2)
+        down, high = self.grid[0] // self.window[0], self.window[0]
+        together = "(b down across) (high wide) d -> b (down high) (across wide) d"
+        grid = rearrange(windows, together, b=b, down=down, high=high)
+        return rearrange(
+            grid.roll(self.shift, (1, 2)) if any(self.shift) else grid, "b rows columns d -> b (rows columns) d"
+        )
 
     def _mask(self) -> Tensor:
         """``(windows, n, n)``: -100 between tokens of a window that the shift brought together from opposite edges."""
@@ -90,13 +96,12 @@ class WindowAttention(nn.Module):
 
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
         """``(b, windows, n, d) -> (b * windows, n, d)``; ``mask (windows, n, n)`` is added to the scores."""
-        b, n_windows, n, d = windows.shape
-        query, key, value = self.qkv(windows).reshape(b, n_windows, n, 3, self.n_heads, -1).permute(3, 0, 1, 4, 2, 5)
+        query, key, value = rearrange(self.qkv(windows), "b w n (qkv h d) -> qkv b w h n d", qkv=3, h=self.n_heads)
         scores = F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).mT / self.tau.clamp(min=0.01)[:, None, None]
-        scores = scores + self.meta_mlp(self.distance).permute(2, 0, 1)
+        scores = scores + rearrange(self.meta_mlp(self.distance), "n m h -> h n m")
         if mask is not None:
             scores = scores + mask[:, None]
-        return self.proj((scores.softmax(-1) @ value).transpose(2, 3).reshape(b * n_windows, n, d))
+        return self.proj(rearrange(scores.softmax(-1) @ value, "b w h n d -> (b w) n (h d)"))
 
 
 class FeedForward(nn.Module):
@@ -137,5 +142,5 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(b, n, d) -> (b, n, d)``."""
-        query, key, value = self.qkv(tokens).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.proj(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+        query, key, value = rearrange(self.qkv(tokens), "b n (qkv h d) -> qkv b h n d", qkv=3, h=self.n_heads)
+        return self.proj(rearrange(F.scaled_dot_product_attention(query, key, value), "b h n d -> b n (h d)"))

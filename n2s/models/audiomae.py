@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from n2s.errors import UserError
@@ -156,13 +157,13 @@ def positions(dim: int) -> Tensor:
 
 def unpatched(patches: Tensor) -> Tensor:
     """``(b, 512, 256) -> (b, 1, 1024, 128)``."""
-    return patches.unflatten(1, GRID).unflatten(-1, (PATCH, PATCH)).transpose(2, 3).flatten(3, 4).flatten(1, 2)[:, None]
+    time, mel = GRID
+    return rearrange(patches, "b (time mel) (l f) -> b 1 (time l) (mel f)", time=time, mel=mel, l=PATCH)
 
 
 def patched(fbank: Tensor) -> Tensor:
     """``(b, 1, 1024, 128) -> (b, 512, 256)``: the inverse."""
-    grid = fbank[:, 0].unflatten(2, (GRID[1], PATCH)).unflatten(1, (GRID[0], PATCH))
-    return grid.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    return rearrange(fbank, "b 1 (time l) (mel f) -> b (time mel) (l f)", l=PATCH, f=PATCH)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

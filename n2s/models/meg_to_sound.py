@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -94,5 +95,5 @@ class MEGToSound(ToSound):
     def forward(self, *window: Tensor) -> Tensor:
         """``brain (b, c, t), positions, subject, mask, kind``, as `n2s.models.BrainEncoder` takes them ``-> (b, n_patch, d)``."""
         said = self.tokens(*window)
-        here = self.same_time(said).unflatten(-1, (GRID[1], -1)).flatten(1, 2)  # 8 patches a time
+        here = rearrange(self.same_time(said), "b time (mel d) -> b (time mel) d", mel=GRID[1])
         return self.decoded(said + self.tokens.moments) + self.deviation * here

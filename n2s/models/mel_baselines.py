@@ -15,6 +15,7 @@ not said there: here each frame starts from the response at its time and a learn
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 
@@ -56,7 +57,7 @@ class MelMLP(nn.Module):
         volumes = _volumes(bold, self.n_voxels)
         if volumes.shape[1] != self.n_volumes:
             raise ValueError(f"{volumes.shape[1]} volumes a clip; this MelMLP was made for n_volumes={self.n_volumes}.")
-        return self.layers(volumes.flatten(1)).unflatten(1, (self.n_mels, -1))
+        return rearrange(self.layers(rearrange(volumes, "b n v -> b (n v)")), "b (f t) -> b f t", f=self.n_mels)
 
 
 class MelBiLSTM(nn.Module):

@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from n2s.errors import UserError
@@ -73,7 +74,7 @@ class SentenceContext(nn.Module):
                 f"SentenceContext: a window has {n} patches of {self.patch} samples; max_patches is {self.max_patches}."
             )
         padded = F.pad(estimate, (0, n * self.patch - t))
-        patches = padded.unflatten(2, (n, self.patch)).permute(0, 2, 1, 3).flatten(2)  # (b, n, f * patch)
+        patches = rearrange(padded, "b f (n patch) -> b n (f patch)", n=n)
         alone = torch.arange(b, device=sentence.device)
         group = torch.where(sentence == -1, -1 - alone, sentence)
         same = group[:, None] == group
@@ -81,5 +82,5 @@ class SentenceContext(nn.Module):
         tokens = self.inward(patches) + self.place[:n] + self.order[order][:, None]
         apart = ~same.repeat_interleave(n, 0).repeat_interleave(n, 1)
         answer = self.layers(tokens.flatten(0, 1)[None], mask=apart)[0]
-        answer = self.outward(answer).unflatten(0, (b, n)).unflatten(2, (-1, self.patch))  # (b, n, f, patch)
-        return estimate + answer.permute(0, 2, 1, 3).flatten(2)[..., :t]
+        answer = rearrange(self.outward(answer), "(b n) (f patch) -> b f (n patch)", n=n, patch=self.patch)
+        return estimate + answer[..., :t]

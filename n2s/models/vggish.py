@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -71,7 +72,7 @@ class VGGish(nn.Module):
     def forward(self, examples: Tensor) -> Tensor:
         """``(b, 96, 64) -> (b, n_features)``."""
         x = self.features(examples[:, None])
-        return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))  # TensorFlow's order: channels last
+        return self.embeddings(rearrange(x, "b c l f -> b (l f c)"))  # TensorFlow's order: channels last
 
 
 def examples(audio: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class TestHeads:
             model = random_audioldm2(variant)
         counted = sum(parameter.numel() for parameter in model.unet.parameters())
         assert counted / 1e6 == pytest.approx(millions, abs=0.01)
-        from n2s.models.diffusion.finetuning import attention_layers
+        from n2s.models.diffusion.attention import attention_layers
 
         assert {layer.heads for layer in attention_layers(model).values()} == {8, 12, 20}
         assert {layer.to_q.out_features // layer.heads for layer in attention_layers(model).values()} == {32}

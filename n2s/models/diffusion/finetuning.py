@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.models.diffusion.attention import attention_layers
 from n2s.models.diffusion.latent_diffusion import LatentDiffusion
+from n2s.models.diffusion.lora import add_lora
 
 Mode = Literal["full", "cross_attention", "lora", "none"]
 
@@ -39,8 +41,6 @@ def choose_trained(model: LatentDiffusion, mode: Mode, *, rank: int = 8) -> list
             "the UNet has adapters: choose what is trained before add_lora or load_lora, or merge_lora first."
         )
     if mode == "lora":
-        from n2s.models.diffusion.lora import add_lora  # peft: 1 s
-
         add_lora(model, rank=rank)
     else:
         model.unet.requires_grad_(mode == "full")
@@ -48,18 +48,6 @@ def choose_trained(model: LatentDiffusion, mode: Mode, *, rank: int = 8) -> list
         for layer in attention_layers(model).values():
             layer.requires_grad_(layer.is_cross_attention)
     return [parameter for parameter in model.unet.parameters() if parameter.requires_grad]
-
-
-def attention_layers(model: LatentDiffusion) -> dict[str, nn.Module]:
-    """Attention of the UNet by name: to the latents themselves and to the condition, not to a second context."""
-    from diffusers.models.attention_processor import Attention
-
-    layers = {name: layer for name, layer in model.unet.named_modules() if isinstance(layer, Attention)}
-    return {
-        name: layer
-        for name, layer in layers.items()
-        if not layer.is_cross_attention or layer.cross_attention_dim == model.condition_dim
-    }
 
 
 def parameter_groups(*groups: tuple[str, Iterable[nn.Parameter], float]) -> list[dict]:

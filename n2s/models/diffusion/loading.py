@@ -11,6 +11,7 @@ from n2s.errors import UserError
 from n2s.models.diffusion.latent_diffusion import LatentDiffusion
 from n2s.models.diffusion.placed import PlacedLinear
 from n2s.models.diffusion.vocoder import GriffinLim
+from n2s.models.pretrained import load_pretrained
 from n2s.paths import written_whole
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ def load_audioldm2(
     """
     from diffusers import AudioLDM2UNet2DConditionModel, AutoencoderKL, DDIMScheduler  # 3 s
     from transformers import SpeechT5HifiGan
-
-    from n2s.features.pretrained import load_pretrained  # which needs no models, but its neighbours do
 
     source = PUBLISHED.get(str(id_or_folder), str(id_or_folder))
     kinds = {"unet": AudioLDM2UNet2DConditionModel, "vae": AutoencoderKL, "scheduler": DDIMScheduler}

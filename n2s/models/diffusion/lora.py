@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from n2s.errors import UserError
-from n2s.models.diffusion.finetuning import attention_layers
+from n2s.models.diffusion.attention import attention_layers
 from n2s.models.diffusion.latent_diffusion import LatentDiffusion
 from n2s.paths import written_whole
 

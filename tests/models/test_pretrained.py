@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModel, Wav2Vec2Model
 
 from n2s.errors import UserError
 from n2s.features import Wav2Vec2
-from n2s.features.pretrained import load_pretrained, model_identity
+from n2s.models.pretrained import load_pretrained, model_identity
 
 
 @pytest.fixture
