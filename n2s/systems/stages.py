@@ -16,6 +16,9 @@ from n2s.systems.system import System
 from n2s.training.experiments import trained_run
 from n2s.training.run import Run, differences
 
+#: Key of a checkpoint: the subjects of a system with a network a subject, in the order of its networks.
+SUBJECTS = "n2s_subjects"
+
 
 @dataclass(frozen=True)
 class StageRun:
@@ -69,7 +72,7 @@ class StageRun:
         file = Run(self.folder).config
         if not file.is_file():
             raise UserError(f"{self.folder} has no config.yaml: it is not known what made it. Fit it again.")
-        return yaml.safe_load(file.read_text()) or {}
+        return _config(file)
 
     @property
     def options(self) -> dict:
@@ -100,17 +103,13 @@ class StageRun:
         """Raise a UserError where these settings of the data differ from those of the own run."""
         if not own.config.is_file():
             return
-        mine, theirs = (config["data"]["init_args"] for config in (yaml.safe_load(own.config.read_text()), self.config))
-        wrong = list(differences(*({key: one.get(key) for key in keys} for one in (mine, theirs))))
+        both = [(config.get("data") or {}).get("init_args") or {} for config in (_config(own.config), self.config)]
+        wrong = list(differences(*({key: one.get(key) for key in keys} for one in both)))
         if wrong:
             raise UserError(
                 f"{self.key}: {self.folder} was trained with other settings of data.{', data.'.join(wrong)}. {why} Make "
                 "them equal."
             )
-
-
-#: Key of a checkpoint: the subjects of a system with a network a subject, in the order of its networks.
-SUBJECTS = "n2s_subjects"
 
 
 def part_of(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -122,3 +121,7 @@ def public_name(system: type[System]) -> str:
     """What a recipe calls it."""
     package = ".".join(system.__module__.split(".")[:2])
     return f"{package if package == 'n2s.systems' else system.__module__}.{system.__name__}"
+
+
+def _config(file: Path) -> dict:
+    return yaml.safe_load(file.read_text("utf-8")) or {}
