@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.figures import correlation_quartiles
 from n2s.systems.clips.result import ClipResult
 
@@ -84,7 +83,7 @@ def main() -> None:
                 for row in ("shuffled", "mean_prediction", "ceiling", "ideal_observer"):
                     rows.setdefault(row.replace("_", " "), []).append(numbers(summary, row))
             if name in ("coarse to fine", "fine only") and seed == 0:
-                scores = ClipScores(ClipResult.load(run / "test" / "test"))
+                scores = ClipResult.load(run / "test" / "test").evaluated
                 correlations |= {name: scores.correlations["model"], "shuffled": scores.correlations["shuffled"]}
     columns = list(dict.fromkeys(key for found in rows.values() for one in found for key in one))
     print(f"{'':20}" + "".join(f"{column:>18}" for column in columns))

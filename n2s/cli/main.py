@@ -22,7 +22,6 @@ from n2s.cli.parser import Parser, quieten
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
-from n2s.systems.clips.write_clips import WriteClips
 from n2s.training.agree import agree, process_rank
 from n2s.training.checkpoints import AtomicCheckpointIO
 from n2s.training.choose_run import Choice, choose_to_train, listed, plain_name, shown
@@ -172,10 +171,7 @@ class CLI(LightningCLI):
             path = self.choice.run.folder / f"{'metrics' if fit else self.subcommand}.csv"
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete, self.signals) if fit else []
-            writers = {"test": (WriteClips,)}.get(self.subcommand, ())
             callbacks += [WriteResults(self.choice.run, config.seed_everything)] if self.subcommand in PLACES else []
-            # each writes what its own tasks made
-            callbacks += [write(self.choice.run.folder, config.seed_everything) for write in writers]
         config.trainer.callbacks = callbacks
         try:
             trainer = super().instantiate_trainer(**kwargs)

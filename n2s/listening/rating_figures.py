@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib import colormaps
 
-from n2s.report.figures import COLORS, Drawing, blank_panels
+from n2s.metrics.result import Drawing
+from n2s.report.figures import COLORS, blank_panels
 
 
 def rating_means(summary: dict) -> Drawing:

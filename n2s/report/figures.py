@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from n2s.metrics.result import Drawing  # noqa: F401  (imported from here, still)
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 
 # Okabe & Ito (2008): distinct for colour-blind readers; line styles differ too, for print
@@ -99,32 +98,6 @@ def _bars(
     if measure.scale == 100:
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-
-
-def bars_by_subject(subjects: list[str], scores: dict[str, dict[str, dict]], rows: dict[str, str]) -> Figure:
-    """A panel a score: a bar a subject with its interval, and the controls' means as lines.
-
-    Parameters
-    ----------
-    subjects
-        ``study/id``.
-    scores
-        Label of the axis -> row -> its entry in ``metrics.json``; of ``model``, ``per_subject`` is shown.
-    rows
-        Row (of `COLORS`) -> what it is called. A score may lack any but ``model``.
-    """
-    roles = {row: Row(label, "ceiling" if row == "ceiling" else "control") for row, label in rows.items()}
-
-    def of(entry: dict) -> dict[str, Score]:
-        own = entry.get("per_subject") or {}
-        return {ALL: Score(entry["mean"])} | {
-            n: Score(own[n]["value"], own[n]["low"], own[n]["high"]) for n in subjects if n in own
-        }
-
-    values = {label: {row: of(one) for row, one in found.items() if one} for label, found in scores.items()}
-    return score_bars(
-        Scores(roles, {label: Measure(label, 100, uncontrolled="-") for label in values}, values), list(values)
-    )
 
 
 def short_names(subjects: Sequence[str]) -> list[str]:

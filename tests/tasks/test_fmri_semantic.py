@@ -11,15 +11,13 @@ from scipy import stats
 from tiny_fmri import LAG_S, TinyFMRI
 
 from n2s.data import FMRIDataModule
-from n2s.errors import UserError
 from n2s.features import MelStatistics
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.studies.study import Stimulus
 from n2s.systems.clips.decoder import part_of
-from n2s.systems.clips.fmri_html import clips_shown, write_clip_report
 from n2s.systems.clips.result import ClipResult
-from n2s.systems.clips.voxel_figures import read_voxels
+from n2s.training.results import write_reports
 
 
 def the_data(sounds, **study):
@@ -52,8 +50,8 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
         assert (own.coefficients != 0).sum(0).tolist() == [6] * 12
         np.testing.assert_allclose(own.voxel_mean, data.scales[index].mean)
         assert own.strongest(3).tolist() == ridge.strongest(3).tolist()
-        kept = read_voxels(run / "test" / "voxels.npz")[index]
-        assert kept.subject == f"tiny/0{index + 1}" and kept.places is None
+        kept = result.voxels[result.voxels.subject == f"tiny/0{index + 1}"]
+        assert kept[["right_mm", "front_mm", "up_mm"]].isna().all(axis=None)
         np.testing.assert_allclose(kept.strength, np.linalg.norm(ridge.coef_, axis=1), atol=1e-6)
         decoded = ridge.predict(test.brain) * train.target.std(0) + train.target.mean(0)
         rows = data.splits["test"].rows_of(index)
@@ -91,20 +89,22 @@ def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(sem
     assert found["correlation"]["model"]["mean"] == pytest.approx(np.mean(medians), abs=1e-4)
     assert found["identification"]["2"]["model"]["mean"] == pytest.approx(np.mean(pairs), abs=1e-4)
     (run / "report.html").unlink()
-    page = write_clip_report(run).read_text()
+    (page,) = write_reports(run)
+    page = page.read_text()
     assert f"{100 * found['identification']['12']['model']['mean']:.1f}% (95% interval" in page
     assert "5 folds of stretches of stimuli" in page and "After Holm" in page
-    test, whole = clips_shown(run)  # the same for W&B
-    assert test.scores["model"]["identification@2"] == found["identification"]["2"]["model"]["mean"]
-    assert test.scores["model"]["correlation"] == found["correlation"]["model"]["mean"]
-    assert test.scores["chance"]["identification@12"] == 1 / 12 and test.scores["ceiling"]["correlation"] == 1
-    titles = [drawing.title for drawing in (*test.drawings, *whole.drawings)]
-    assert {"Identification by subject", "Segments as spectrograms", "Learning curves"} <= set(titles)
+    assert "the study does not give their positions" in page
+    (test,) = result.shown()  # the same for W&B
+    means = test.scores.means()
+    assert means["model"]["identification@2"] == found["identification"]["2"]["model"]["mean"]
+    assert means["model"]["correlation"] == found["correlation"]["model"]["mean"]
+    assert means["chance"]["identification@12"] == 1 / 12 and means["ceiling"]["correlation"] == 1
+    titles = [drawing.title for drawing in test.drawings] + ["Learning curves", "Throughput"]
+    assert {"Identification by subject", "Segments as spectrograms"} <= set(titles)
     assert all(page.count(f">{title}</a>") for title in titles)
     assert page.count("data:image/webp;base64,") == len(titles)
-    assert len(test.sounds) == page.count("<audio") == 5 * 4
-    with pytest.raises(UserError, match="no tested run"):
-        write_clip_report(run.parent)
+    heard = [sound for sounds in test.listening.groups.values() for sound in sounds]
+    assert len(heard) == page.count("<audio") == 5 * 4
 
 
 def test_noise_alone_scores_chance(semantic):

@@ -1,17 +1,14 @@
 """The simulated study through datamodule and test: the ceiling is the ideal observer's, over all hearings of a clip."""
 
-import json
-
 import numpy as np
 import pytest
 from lightning.pytorch import Trainer
 
 from n2s.data import FMRIDataModule
 from n2s.features import MelStatistics
+from n2s.metrics.result import record
 from n2s.studies import SimulatedFMRI
 from n2s.systems import Semantic
-from n2s.systems.clips.result import ClipResult
-from n2s.systems.clips.write_clips import WriteClips
 
 STUDY = {"n_subjects": 1, "stories": ["beekeeper", "mapmaker", "orchestra", "train"], "max_story_s": 60.0}
 
@@ -23,13 +20,12 @@ def trained(folder, **study):
     task = Semantic(n_voxels=50, n_folds=2)
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(
-        max_epochs=1, default_root_dir=folder, callbacks=[WriteClips(folder)], num_sanity_val_steps=0,
-        enable_checkpointing=False, **options,
+        max_epochs=1, default_root_dir=folder, num_sanity_val_steps=0, enable_checkpointing=False, **options
     )  # fmt: skip
     trainer.fit(task, datamodule=data)
-    (folder / "config.yaml").write_text("{}")
     trainer.test(task, datamodule=data, verbose=False)
-    return data, ClipResult.load(folder / "test" / "test"), json.loads((folder / "metrics.json").read_text())["test"]
+    (result,) = task.results(0).values()
+    return data, result, record(result)
 
 
 def test_the_ceiling_is_the_ideal_observers_over_all_hearings(tmp_path):

@@ -97,7 +97,7 @@ class Acoustic(ClipDecoder):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
-        super().__init__()
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
         if not 0 <= p_truth <= 1 or n_voxels < 1:
             raise UserError(f"Acoustic: p_truth is {p_truth}, n_voxels {n_voxels}; expected 0 to 1, and 1 or more.")
@@ -106,7 +106,6 @@ class Acoustic(ClipDecoder):
         self.semantic_run, self.semantic, self.n_voxels, self.p_truth = semantic_run, semantic, n_voxels, p_truth
         self.fine_only_run, self.encoder_run, self.encoder_lr = fine_only_run, encoder_run, encoder_lr
         self.audiomae_checkpoint, self.audiomae_lr = audiomae_checkpoint, audiomae_lr
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.encoder_settings: dict | None = None
         self._fine_only: list[ToSound] = []
         self._run: StageRun | None = None

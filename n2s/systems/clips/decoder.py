@@ -1,10 +1,12 @@
 """What the decoders of clips share: a network a subject, and what a test collects."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
@@ -14,6 +16,8 @@ from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
 from n2s.data.meg_clips import MEGClips
 from n2s.errors import UserError
+from n2s.systems.clips.result import ClipResult
+from n2s.systems.clips.results import clip_results
 from n2s.systems.processes import check_strategy
 from n2s.systems.stages import SUBJECTS, part_of
 from n2s.systems.system import System
@@ -59,8 +63,10 @@ class ClipDecoder(System, ABC):
 
     takes = (FMRIDataModule,)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self, *, optimizer: OptimizerCallable = torch.optim.AdamW, scheduler: LRSchedulerCallable | None = None
+    ):
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
         self._clips: MEGClips | None = None
         self.subjects: list[str] = []
         self.networks = nn.ModuleList()
@@ -164,6 +170,10 @@ class ClipDecoder(System, ABC):
         """Leave ``tested``."""
         self.tested = Decoded.joined(self._decoded)
         del self._decoded
+
+    def results(self, seed: int) -> Mapping[str, ClipResult]:
+        """See `System`: a result a study."""
+        return clip_results(self, seed)
 
     def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
         """What a batch's responses say."""

@@ -1,11 +1,12 @@
 """Every score of decoded clips, beside its controls."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from n2s.errors import UserError
-from n2s.metrics.claims import Lead, ahead, ahead_of_nothing
+from n2s.metrics.claims import Lead, ahead, ahead_of_nothing, claimed
 from n2s.metrics.clip_scores import Units, exchanged, independent_units, summarize_clips, with_controls
 from n2s.metrics.feature_correlation import feature_correlations, median_intervals, summarize_correlations
 from n2s.metrics.identification import (
@@ -18,7 +19,9 @@ from n2s.metrics.identification import (
 from n2s.metrics.score import ALL, Score
 from n2s.metrics.semantic import common_label, fold_groups, semantic_hits
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
-from n2s.systems.clips.result import ClipResult
+
+if TYPE_CHECKING:
+    from n2s.systems.clips.result import ClipResult
 
 N_EXCHANGES = 200
 N_COSTLY = 20  # exchanges of what takes long: correlations of many dimensions, classifiers
@@ -36,21 +39,30 @@ class ClipScores:
     Parameters
     ----------
     result
-        Of the test.
-    seed
-        Of the exchanged responses and of folds.
+        The decoded clips of a test.
     """
 
-    def __init__(self, result: ClipResult, *, seed: int = 0):
-        self.result, self.seed = result, seed
+    def __init__(self, result: "ClipResult"):
+        self.result, self.seed = result, result.seed
+
+    @cached_property
+    def n_by_subject(self) -> dict[str, int]:
+        """Subject -> how many decoded clips."""
+        names, counts = np.unique(self.result.subject, return_counts=True)
+        return {str(name): int(n) for name, n in zip(names, counts, strict=True)}
 
     @cached_property
     def units(self) -> Units:
-        """What is taken as independent, of the decoded clips."""
+        """Which decoded clips share a unit; units are taken as independent."""
         result = self.result
         rows = result.clips.iloc[result.target]
         duration_s = float(result.clips.duration_s.max())
         return independent_units(rows.group, result.subject, rows.start_s, duration_s=duration_s)
+
+    @cached_property
+    def n_units(self) -> dict[str, int]:
+        """Subject -> how many independent units."""
+        return {name: len(set(self.units.of[self.result.subject == name])) for name in self.n_by_subject}
 
     @cached_property
     def exchanges(self) -> np.ndarray:
@@ -170,10 +182,29 @@ class ClipScores:
             for name, rows in self.mel.items()
         }
 
+    @cached_property
+    def candidates(self) -> dict[str, int]:
+        """Subject -> how many candidates each of its clips has."""
+        subject = self.result.subject
+        return {name: int(self.choice.n_candidates[subject == name][0]) for name in self.n_by_subject}
+
     @property
     def n_candidates(self) -> int:
-        """The smallest number of candidates of a clip."""
-        return int(self.choice.n_candidates.min())
+        """The smallest number of candidates of a subject."""
+        return min(self.candidates.values())
+
+    @property
+    def own_candidates(self) -> bool:
+        """Whether a subject did not hear some of the candidates."""
+        return bool((~self.choice.own).any())
+
+    @property
+    def ceilings(self) -> dict[str, str | None]:
+        """What each ceiling is; None where there is none."""
+        result = self.result
+        sound = "" if result.mel_ceiling is None else "; of spectrograms, its sound through the same decoder"
+        ideal = None if result.ideal is None else "the exact likelihood of the simulated data"
+        return {"ceiling": f"the true feature of each clip{sound}", "ideal_observer": ideal}
 
     @property
     def n_ways(self) -> list[int]:
@@ -211,6 +242,11 @@ class ClipScores:
         for name, rows in self.mel.items():
             leads[name] = ahead_of_nothing(rows["model"], rows["shuffled"], None, subject=subject, units=self.units)
         return leads
+
+    @cached_property
+    def claims(self) -> dict[str, dict]:
+        """`leads` as plain JSON types, corrected for their number: see `n2s.metrics.claims.claimed`."""
+        return claimed({name: lead.plain() for name, lead in self.leads.items()})
 
     @cached_property
     def ahead_of_fine_only(self) -> Lead | None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from n2s.metrics.claims import claimed
 from n2s.metrics.clip_scores import clip_entry, deviation
 from n2s.metrics.feature_correlation import quartiles
 from n2s.metrics.score import ALL, Score, entry
@@ -13,25 +12,16 @@ from n2s.systems.clips.evaluation import ClipScores
 
 def clip_facts(scores: ClipScores) -> dict:
     """Every score with its controls, over subjects and for each; counts, and what may be claimed."""
-    result, choice, subject = scores.result, scores.choice, scores.result.subject
-    names, counts = np.unique(subject, return_counts=True)
     found = {
-        "n_clips": len(result.target),
+        "n_clips": len(scores.result.target),
         "n_candidates": scores.n_candidates,
-        "candidates": {str(name): int(choice.n_candidates[subject == name][0]) for name in names},
-        "own_candidates": bool((~choice.own).any()),
-        "n_subjects": len(names),
-        "subjects": {str(name): int(n) for name, n in zip(names, counts, strict=True)},
+        "candidates": scores.candidates,
+        "own_candidates": scores.own_candidates,
+        "n_subjects": len(scores.n_by_subject),
+        "subjects": scores.n_by_subject,
         "seed": scores.seed,
-        "units": {
-            "words": scores.units.words,
-            "n": {str(name): len(set(scores.units.of[subject == name])) for name in names},
-        },
-        "ceilings": {
-            "ceiling": "the true feature of each clip"
-            + ("; of spectrograms, its sound through the same decoder" if result.mel_ceiling is not None else ""),
-            "ideal_observer": "the exact likelihood of the simulated data" if result.ideal is not None else None,
-        },
+        "units": {"words": scores.units.words, "n": scores.n_units},
+        "ceilings": scores.ceilings,
         "correlation": _correlation(scores),
         "identification": {
             str(n): _entries(scores.rows[f"identification@{n}"], scores.ranks) | {"chance": 1 / n}
@@ -45,7 +35,7 @@ def clip_facts(scores: ClipScores) -> dict:
         found["semantic"] = _semantic(scores)
     for name, values in scores.mel.items():
         found[name] = _entries(scores.rows[name], values)
-    return found | {"claims": claimed({name: lead.plain() for name, lead in scores.leads.items()})}
+    return found | {"claims": scores.claims, "sounds": scores.result.sounds}
 
 
 def _entries(rows: Mapping[str, Mapping[str, Score]], values: Mapping[str, np.ndarray]) -> dict:

@@ -1,4 +1,4 @@
-"""The figures of the fMRI decoders, each with its caption. They take numbers; nothing is read or written here."""
+"""The figures of decoded clips, each with its caption."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,10 @@ from matplotlib.ticker import PercentFormatter
 
 from n2s.metrics.identification import n_way_accuracy
 from n2s.metrics.intervals import t_interval
-from n2s.report.figures import COLORS, LINES, Drawing, bars_by_subject, blank_panels, short_names
+from n2s.metrics.result import Drawing
+from n2s.metrics.score import Measure, Row, Scores
+from n2s.report.figures import COLORS, LINES, blank_panels, score_bars, short_names
+from n2s.systems.clips.evaluation import ClipScores
 
 LABELS = {
     "model": "model",
@@ -29,6 +32,7 @@ PALETTE = (
     "#332288",
     "#E69F00",
 )
+ROLES = {"model": "model", "ceiling": "ceiling"}
 _MOST_POINTS = 40  # values of N that a curve is drawn through
 
 
@@ -122,31 +126,29 @@ def identification_curves(
     return Drawing("Identification of the test clip", figure, caption)
 
 
-def identification_by_subject(summary: dict) -> Drawing:
-    """Bars of 2-way and 10-way identification with each subject's interval; the controls as lines.
-
-    Parameters
-    ----------
-    summary
-        What `n2s.systems.clips.evaluation.ClipScores.summary` gives.
-    """
-    rows = LABELS | {"no_brain": LABELS["mean_prediction"], "chance": "chance"}
-    scores = {}
-    k = summary["n_candidates"]
-    for n_way in dict.fromkeys(("2", str(min(10, k)))) if k > 1 else ():
-        found = summary["identification"][n_way]
-        scores[f"{n_way}-way identification (%)"] = {
-            "model": found["model"],
-            "shuffled": found["shuffled"],
-            "no_brain": found["mean_prediction"],
-            "ceiling": found.get("ideal_observer", found.get("ceiling")),
-            "chance": {"mean": found["chance"]},
-        }
+def identification_by_subject(found: ClipScores) -> Drawing:
+    """Bars of 2-way and 10-way identification with each subject's interval; the controls as lines."""
+    n_ways, values = dict.fromkeys((2, min(10, found.n_candidates))), {}
+    best = "ideal_observer" if "ideal_observer" in found.ranks else "ceiling"
+    shown = {
+        "model": "model",
+        "ceiling": best,
+        "no_brain": "mean_prediction",
+        "shuffled": "shuffled",
+        "chance": "chance",
+    }
+    for n_way in n_ways:
+        own = found.rows[f"identification@{n_way}"]
+        values[f"identification@{n_way}"] = {style: own[row] for style, row in shown.items()}
+    rows = {
+        style: Row(LABELS.get(style, LABELS.get(row, row)), ROLES.get(style, "control")) for style, row in shown.items()
+    }
+    measures = {f"identification@{n_way}": Measure(f"{n_way}-way identification (%)", 100, 1) for n_way in n_ways}
     caption = (
-        "Bars: how often each subject's clips are identified among 2 and among 10 test clips, with the 95% interval over "
-        f"its {summary['units']['words']}. Lines: the controls, mean over subjects; the ceiling is each subject's own."
+        f"Bars: how often each subject's clips are identified among {' and among '.join(map(str, n_ways))} test clips, with the 95% interval over "
+        f"its {found.units.words}. Lines: the controls, mean over subjects. The line above a bar: the subject's own ceiling."
     )
-    return Drawing("Identification by subject", bars_by_subject(list(summary["subjects"]), scores, rows), caption)
+    return Drawing("Identification by subject", score_bars(Scores(rows, measures, values), list(values)), caption)
 
 
 def decoded_spectrograms(rows: Mapping[str, np.ndarray], pcc: np.ndarray) -> Drawing:

@@ -1,19 +1,20 @@
-"""What a test of an fMRI decoder leaves behind."""
+"""What a test of a decoder of clips leaves."""
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError, reading
-from n2s.paths import written_whole
+from n2s.metrics.result import HALF, Result, Shown
+from n2s.metrics.score import Scores
+from n2s.report.listen import retrieved_listening
+from n2s.systems.clips import drawings, facts, summary
+from n2s.systems.clips.evaluation import ClipScores
 
-LARGE = 10_000  # numbers a clip, above which arrays are kept as float16
 
-
-@dataclass
-class ClipResult:
+@dataclass(eq=False)
+class ClipResult(Result):
     """Decoded clips of one test set.
 
     Attributes
@@ -31,32 +32,41 @@ class ClipResult:
     ideal
         (n, k) Scores of the ideal observer, where the generator of the data is known.
     fine_only
-        (n, d) Decoded feature of the ablation that knows no coarse one, scaled alike.
+        (n, d) Feature decoded by the ablation without a coarse stage, on the same scale.
     prompts, prompt_names
-        (m, d) The same feature of prompts, scaled alike, and (m,) what they are.
+        (m, d) The same feature of prompts, on the same scale, and (m,) what they are.
     mel_predicted, mel_candidates, mel_mean, mel_ceiling
         (n, f, t), (k, f, t), (f, t) of the training clips, (n, f, t) the true feature through the decoder's last steps:
         spectrograms on the scale of `n2s.metrics.spectrogram.unit_decibels`. None without a spectrogram.
     own_mean, mel_own_mean
-        (s, d) and (s, f, t) of the subjects in the order of their names: the means of the clips that each was trained on,
-        which is all that knowing who listens tells. None where all were trained on the same stimuli.
+        (s, d) and (s, f, t) of the subjects in the order of their names: the means of the clips that each was trained on.
+        They hold all that one can predict from who listens. None where all were trained on the same stimuli.
+    voxels
+        A row a voxel of each subject's ridge: see `n2s.systems.clips.voxel_figures.voxel_table`. None without a ridge.
+    sounds
+        Sentences on sounds that splits share.
+    seed
+        Seed for exchanged responses, ties and folds.
     """
 
-    predicted: np.ndarray
-    candidates: np.ndarray
+    predicted: np.ndarray = field(metadata=HALF)
+    candidates: np.ndarray = field(metadata=HALF)
     target: np.ndarray
     subject: np.ndarray
     clips: pd.DataFrame
     ideal: np.ndarray | None = None
-    fine_only: np.ndarray | None = None
-    prompts: np.ndarray | None = None
+    fine_only: np.ndarray | None = field(default=None, metadata=HALF)
+    prompts: np.ndarray | None = field(default=None, metadata=HALF)
     prompt_names: np.ndarray | None = None
-    mel_predicted: np.ndarray | None = None
-    mel_candidates: np.ndarray | None = None
-    mel_mean: np.ndarray | None = None
-    mel_ceiling: np.ndarray | None = None
-    own_mean: np.ndarray | None = None
-    mel_own_mean: np.ndarray | None = None
+    mel_predicted: np.ndarray | None = field(default=None, metadata=HALF)
+    mel_candidates: np.ndarray | None = field(default=None, metadata=HALF)
+    mel_mean: np.ndarray | None = field(default=None, metadata=HALF)
+    mel_ceiling: np.ndarray | None = field(default=None, metadata=HALF)
+    own_mean: np.ndarray | None = field(default=None, metadata=HALF)
+    mel_own_mean: np.ndarray | None = field(default=None, metadata=HALF)
+    voxels: pd.DataFrame | None = None
+    sounds: list[str] = field(default_factory=list)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         n, k, s = len(self.target), len(self.clips), len(np.unique(self.subject))
@@ -71,27 +81,32 @@ class ClipResult:
         """(n,) place of each clip's subject in the order of their names."""
         return np.unique(self.subject, return_inverse=True)[1]
 
-    def save(self, path: Path) -> None:
-        """As ``<path>.npz`` and ``<path>.clips.parquet``."""
-        arrays = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "clips" and value is not None:
-                large = value.dtype == np.float32 and value[:1].size > LARGE
-                arrays[field.name] = value.astype(np.float16) if large else value
-        with written_whole(path.with_name(path.name + ".npz")) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-        with written_whole(path.with_name(path.name + ".clips.parquet")) as temporary:
-            self.clips.to_parquet(temporary)
+    @cached_property
+    def evaluated(self) -> ClipScores:
+        """Every score, computed when it is first used."""
+        return ClipScores(self)
 
-    @classmethod
-    def load(cls, path: Path) -> "ClipResult":
-        """What `save` wrote; a UserError where it is not there."""
-        files = [path.with_name(path.name + end) for end in (".npz", ".clips.parquet")]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise UserError(f"{path.parent}: no {', '.join(missing)}. Run `n2s test` on this run again.")
-        with reading(path, "a test's result", "Run `n2s test` again."):
-            with np.load(files[0], allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in arrays.files}
-            return cls(clips=pd.read_parquet(files[1]), **values)
+    def scores(self) -> Scores:
+        """See `Result`."""
+        return summary.scores(self.evaluated)
+
+    def facts(self) -> dict:
+        """See `Result`."""
+        return facts.clip_facts(self.evaluated)
+
+    def shown(self) -> list[Shown]:
+        """See `Result`."""
+        found, scores = self.evaluated, self.scores()
+        columns, windows = summary.columns(found), drawings.retrieved(found)
+        return [
+            Shown(
+                headline=summary.headline(found),
+                scores=scores,
+                columns=columns,
+                notes=summary.notes(found),
+                tables={"Each subject": summary.by_subject(found, scores, columns)},
+                drawings=drawings.drawings(found, windows),
+                listening=retrieved_listening(windows, text="label"),
+                counts=summary.counts(found),
+            )
+        ]

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from n2s.metrics.result import Drawing
 from n2s.metrics.semantic import tsne
-from n2s.report.figures import Drawing, blank_panels
+from n2s.report.figures import blank_panels
 from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.figures import PALETTE
 
@@ -14,22 +15,16 @@ _MOST_NAMES = 12  # prompts that are numbered, and named in the caption
 _LONGEST = 40  # characters of a name
 
 
-def semantic_drawing(scores: ClipScores, summary: dict) -> Drawing:
-    """The map of one subject, that of the median accuracy in telling the labels: a panel each for true, decoded, fine only.
-
-    Parameters
-    ----------
-    scores, summary
-        Of a test, and what `ClipScores.summary` gave.
-    """
-    result, subjects, whose = scores.result, list(summary["subjects"]), ""
+def semantic_drawing(scores: ClipScores) -> Drawing:
+    """The map of the subject with the median accuracy in labels: a panel each for true, decoded and fine only."""
+    result, subjects, whose = scores.result, list(scores.n_by_subject), ""
     subject = subjects[0]
-    if len(subjects) > 1 and not summary["semantic"]:
+    if len(subjects) > 1 and "label" not in scores.rows:
         whose = f" of {subject}"
     elif len(subjects) > 1:
-        right = summary["semantic"]["model"]["per_subject"]
-        subject = sorted(subjects, key=lambda name: right[name]["value"])[(len(subjects) - 1) // 2]
-        whose = f" of {subject}, whose labels are told with the median accuracy"
+        right = scores.rows["label"]["model"]
+        subject = sorted(subjects, key=lambda name: right[name].mean)[(len(subjects) - 1) // 2]
+        whose = f" of {subject}, the subject with the median accuracy in labels"
     own = result.subject == subject
     features = {"true": result.candidates[result.target[own]], "decoded": result.predicted[own]}
     if result.fine_only is not None:
@@ -54,7 +49,7 @@ def semantic_map(
     prompts
         (m,) texts, or paths of sounds.
     whose
-        Whose clips they are, for the caption.
+        The subject, for the caption.
     """
     kinds, n, named = np.unique(labels), len(labels), len(prompts) <= _MOST_NAMES
     figure, panels = blank_panels(len(maps), width=4.4 * len(maps), height=4.8)

@@ -37,9 +37,9 @@ class Spectrogram(ClipDecoder):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
-        super().__init__()
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
-        self.make, self.optimizer, self.scheduler = network, optimizer, scheduler
+        self.make = network
 
     def build(self, data: FMRIDataModule, subject: int) -> "MelNetwork":
         """See `ClipDecoder`."""
@@ -55,11 +55,6 @@ class Spectrogram(ClipDecoder):
         """See `ClipDecoder`."""
         buffers = [state[name] for name in ("mean", "deviation", "voxel_mean", "voxel_deviation")]
         return MelNetwork(self.make(len(buffers[2]), *buffers[0].shape), *buffers)
-
-    def configure_optimizers(self):
-        """See Lightning."""
-        optimizer = self.optimizer(self.parameters())
-        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """Mean squared error; 1 is what the mean of the training clips gives."""

@@ -1,231 +1,202 @@
-"""The scores of an fMRI test as one table and in sentences, for console and report."""
+"""The scores of decoded clips in a table and in sentences, for console, page and W&B."""
 
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Collection, Sequence
+
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores, cell
+from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.voxel_figures import has_places
 
 ROWS = {
-    "model": "model",
-    "shuffled": "shuffled brain",
-    "fine_only": "fine only",
-    "subject_only": "only who listens",
-    "mean_prediction": "mean of the training clips",
-    "ceiling": "ceiling: true feature",
-    "ideal_observer": "ceiling: ideal observer",
+    "model": Row("model"),
+    "shuffled": Row("shuffled brain", "control"),
+    "fine_only": Row("fine only", "control"),
+    "subject_only": Row("only who listens", "control"),
+    "mean_prediction": Row("mean of the training clips", "control"),
+    "ceiling": Row("ceiling: true feature", "ceiling"),
+    "ideal_observer": Row("ceiling: ideal observer", "ceiling"),
+    "chance": Row("chance", "control"),
 }
-WHAT = {"label": "label", "mel_pcc": "mel PCC", "mel_psnr": "mel PSNR"}
+MEASURES = {
+    "correlation": Measure("correlation (median dimension)"),
+    "label": Measure("label (%)", 100, 1),
+    "mel_pcc": Measure("mel PCC"),
+    "mel_psnr": Measure("mel PSNR (dB)", digits=1),
+}
+NAMES = {"label": "label", "mel_pcc": "mel PCC", "mel_psnr": "mel PSNR"}  # in sentences
 
 
-def clip_scores(summary: dict) -> dict[str, dict]:
-    """Name -> rows of one score: ``correlation``, ``identification@N``, ``label``, ``mel_pcc``, ``mel_psnr``; those there are."""
-    found = {"correlation": summary["correlation"], "label": summary["semantic"]}
-    found |= {f"identification@{n_way}": rows for n_way, rows in summary["identification"].items()}
-    found |= {name: summary.get(name) for name in ("mel_pcc", "mel_psnr")}
-    return {name: rows for name, rows in found.items() if rows}
+def scores(found: ClipScores) -> Scores:
+    """Every score with its controls."""
+    ways = {f"identification@{n}": Measure(f"{n}-way (%)", 100, 1) for n in found.n_ways}
+    measures = {name: (ways | MEASURES)[name] for name in found.rows}
+    return Scores(ROWS, measures, found.rows)
 
 
-def clip_columns(summary: dict) -> dict[str, tuple[dict, float]]:
-    """Heading -> (rows of one score, what to multiply by)."""
-    columns = {"correlation (median dimension)": (summary["correlation"], 1.0)}
-    k = str(summary["n_candidates"])
-    for n in dict.fromkeys(("2", "10", k)):
-        if n in summary["identification"]:
-            columns[f"{n}-way (%)"] = (summary["identification"][n], 100.0)
-    if summary["semantic"]:
-        columns["label (%)"] = (summary["semantic"], 100.0)
-    for name, heading in (("mel_pcc", "mel PCC"), ("mel_psnr", "mel PSNR (dB)")):
-        if name in summary:
-            columns[heading] = (summary[name], 1.0)
-    return columns
+def columns(found: ClipScores) -> list[str]:
+    """The scores of the table."""
+    ways = (f"identification@{n}" for n in sorted({2, 10, found.n_candidates}))
+    return [name for name in ("correlation", *ways, "label", "mel_pcc", "mel_psnr") if name in found.rows]
 
 
-def clip_table_rows(summary: dict) -> list[list[str]]:
-    """A label and a cell a column; the last row is chance."""
-    columns = clip_columns(summary)
-    rows = []
-    for row, label in ROWS.items():
-        if any(row in scores for scores, _ in columns.values()):
-            rows.append([label, *(score_cell(scores.get(row), scale) for scores, scale in columns.values())])
-    chance = [score_cell({"mean": s["chance"]} if "chance" in s else None, scale) for s, scale in columns.values()]
-    return [*rows, ["chance", *chance]]
+def by_subject(found: ClipScores, scores: Scores, columns: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows: the model's scores of each subject, and below them the subject's ceiling."""
+    measures, rows = {name: scores.measures[name] for name in columns}, []
+    for subject, n in found.n_by_subject.items():
+        own = {
+            name: [scores.get(name, row, subject) for row in ("model", "ideal_observer", "ceiling")] for name in columns
+        }
+        rows.append([subject, str(n), "model", *(cell(own[name][0], one) for name, one in measures.items())])
+        best = [_mean_alone(own[name][1] or own[name][2], one) for name, one in measures.items()]
+        rows.append(["", "", "ceiling", *best])
+    return ["subject", "clips", "score of", *(one.heading for one in measures.values())], rows
 
 
-def clip_headline(summary: dict) -> list[str]:
-    """Sentences: how often the clip was found, and what the model is ahead of after the correction for many tests."""
-    n, k = summary["n_subjects"], summary["n_candidates"]
-    whose = "1 subject" if n == 1 else f"{n} subjects"
-    found = []
-    if str(k) in summary["identification"]:
-        top = summary["identification"][str(k)]
-        told = f"all {k} test clips" if not summary["own_candidates"] else f"{k} test clips of the same subject"
-        found.append(
-            f"From the responses of {whose}, the clip that was heard was the most alike of {told} in "
-            f"{_with_interval(top['model'], 100.0, '%')} of cases; chance is {100 * top['chance']:.1f}%, and with the "
-            f"responses exchanged it was {100 * top['shuffled']['mean']:.1f}%."
+def counts(found: ClipScores) -> dict[str, int]:
+    """How many candidates, clips and subjects."""
+    n = {"n_clips": len(found.result.target), "n_subjects": len(found.n_by_subject)}
+    return {"n_candidates": found.n_candidates} | n
+
+
+def headline(found: ClipScores) -> list[str]:
+    """How often the clip was identified, and in which scores the model is ahead, corrected for the number of tests."""
+    n, k, sentences = len(found.n_by_subject), found.n_candidates, []
+    if (name := f"identification@{k}") in found.rows:
+        rows = {row: by_subject[ALL] for row, by_subject in found.rows[name].items()}
+        among = f"{k} test clips of the same subject" if found.own_candidates else f"all {k} test clips"
+        sentences.append(
+            f"From the responses of {_count(n, 'subject')}, the model identified the clip that was heard among {among} in "
+            f"{_with_interval(rows['model'])} of cases. Chance is {100 * rows['chance'].mean:.1f}%; with exchanged responses "
+            f"the model scored {100 * rows['shuffled'].mean:.1f}%."
         )
-    return found + claims_text(summary["claims"])
+    return sentences + claims_text(found.claims)
 
 
 def claims_text(claims: dict[str, dict]) -> list[str]:
-    """What `n2s.metrics.claims.claimed` allows to be said of a model, and what it does not."""
+    """In which scores the model is ahead, and in which it is not: see `n2s.metrics.claims.claimed`."""
     known = {name: one for name, one in claims.items() if one["p"] is not None}
     if not known:
         return ["There are too few independent clips to test whether the model is ahead of chance."]
     tests = "one test" if len(known) == 1 else f"Holm's correction for {len(known)} tests"
-    said = [_claim(name, one) for name, one in known.items() if one["ahead"]]
-    not_said = [score_name(name) for name, one in known.items() if not one["ahead"]]
-    text = [f"After {tests} the model is {'; '.join(said)}."] if said else []
-    if not_said:
+    ahead = [_claim(name, one) for name, one in known.items() if one["ahead"]]
+    not_ahead = [score_name(name) for name, one in known.items() if not one["ahead"]]
+    text = [f"After {tests} the model is {'; '.join(ahead)}."] if ahead else []
+    if not_ahead:
         text.append(
-            f"{'It' if said else f'After {tests} the model'} is not reliably ahead of chance or of exchanged responses in "
-            f"{', '.join(not_said)}."
+            f"{'It' if ahead else f'After {tests} the model'} is not reliably ahead of chance or of exchanged responses in "
+            f"{', '.join(not_ahead)}."
         )
+    single = []
     for name, one in known.items():
         own = [subject["low"] for subject in one["per_subject"].values() if subject["low"] is not None]
         if not one["ahead"] and len(own) > 1 and (n := sum(low > 0 for low in own)):
-            text.append(
-                f"Few subjects say little about others, but in {score_name(name)} {n} of {len(own)} are ahead by their own 95% "
-                "intervals, not corrected."
-            )
+            single.append(f"{n} of {len(own)} in {score_name(name)}")
+    if single:
+        text.append(
+            "The mean over so few subjects is uncertain, but some subjects are ahead by their own 95% intervals (not "
+            f"corrected): {', '.join(single)}."
+        )
     return text
 
 
 def score_name(name: str) -> str:
-    """Of a score of clips, in words."""
+    """The name of a score in a sentence."""
     kind, _, n_way = name.partition("@")
-    return f"{n_way}-way identification" if kind == "identification" else WHAT.get(name, name)
+    return f"{n_way}-way identification" if kind == "identification" else NAMES.get(name, name)
 
 
-def clip_notes(summary: dict) -> list[str]:
-    """What the intervals are, what was left out, and the counts."""
-    several, words = summary["n_subjects"] > 1, summary["units"]["words"]
-    n_units = sorted(summary["units"]["n"].values())
-    notes = [
-        f"model: {'mean over subjects, ' if several else ''}{summary['correlation']['model']['interval']}",
-        f"intervals of one subject: over its {_span(n_units)} {words}, since clips of one stimulus are not independent",
+def notes(found: ClipScores) -> list[str]:
+    """What the intervals and controls are, the counts, and what was left out."""
+    several, words = len(found.n_by_subject) > 1, found.units.words
+    lines = [
+        f"intervals of one subject are over its {_span(found.n_units.values())} {words}: clips of one stimulus are not "
+        "independent"
     ]
     if words != "stimuli":
-        notes[-1] += "; they say nothing of other stimuli, as too few were heard"
-    if same := _same_rows(summary):
-        notes.append(
-            f"{', '.join(ROWS[row] for row in same)}: the same for every subject, so without an interval over subjects"
-        )
-    notes.append(f"shuffled brain: responses exchanged between {words}, {_exchanges(summary)}")
-    notes += _outside(summary)
-    notes.append(
-        f"{summary['n_clips']} decoded clips of {_span(sorted(summary['candidates'].values()))} different ones"
-        f"{' a subject' if several else ''}, {summary['n_subjects']} subject{'s' if several else ''}"
+        lines[-1] += "; they say nothing about other stimuli, because too few were heard"
+    lines.append(f"shuffled brain: responses exchanged between {words}")
+    lines += _outside(found)
+    lines.append(
+        f"{len(found.result.target)} decoded clips of {_count(len(found.n_by_subject), 'subject')}, "
+        f"{_span(found.candidates.values())} different ones{' each' if several else ''}"
     )
-    if summary["own_candidates"]:
-        notes.append(
-            "subjects heard different clips: each clip is told from those of the same subject, for among all clips knowing "
-            "who listens would already help"
+    if found.own_candidates:
+        lines.append(
+            "subjects heard different clips: each clip is identified among those of the same subject, because among all clips "
+            "it would help to recognise the subject"
         )
-    if summary["semantic"]:
-        notes += semantic_notes(summary["semantic"])
-    notes += [f"{name.replace('_', ' ')}: {what}" for name, what in summary["ceilings"].items() if what]
-    if summary.get("semantic_left_out"):
-        notes.append(f"no semantic classification: {summary['semantic_left_out']}")
-    n = sum(rows.get("model", {}).get("low") is not None for rows, _ in clip_columns(summary).values())
-    notes.append(
-        f"the model's row has {n} intervals of 95%, each for itself: one in twenty misses its true value. What is said "
-        "above the table to be ahead is corrected for the number of tests"
+    lines += _label_notes(found)
+    lines += [f"{name.replace('_', ' ')}: {what}" for name, what in found.ceilings.items() if what]
+    n = sum(found.rows[name]["model"][ALL].low is not None for name in columns(found))
+    lines.append(
+        f"the model's row has {n} intervals of 95%, not corrected: one in twenty misses its true value. The sentences above "
+        "the table are corrected for the number of tests"
     )
-    return notes
+    if found.result.voxels is not None and not has_places(found.result.voxels):
+        lines.append("no map of the voxels: the study does not give their positions")
+    return lines + found.result.sounds
 
 
-def semantic_notes(semantic: dict) -> list[str]:
-    """What the classification of labels is, and how far coarse to fine is ahead in it."""
-    folds = semantic["folds"]
-    notes = [f"label: linear support vector machine, 5 folds of {folds}; chance is the commonest label, always"]
+def _label_notes(found: ClipScores) -> list[str]:
+    """What the classification of labels is, and how far coarse to fine is ahead of fine only in it."""
+    if isinstance(found.semantic, str):
+        return [f"no classification of labels: {found.semantic}"]
+    folds, lead = found.folds.words, found.ahead_of_fine_only
+    lines = [f"label: linear support vector machine, 5 folds of {folds}; chance is the most frequent label, always"]
     if folds != "stimuli":
-        notes[0] += (
-            ". A label has fewer than 5 stimuli, so that whatever tells two recordings apart counts as their label. Where "
-            "the mean of each run was taken away, a label that is the same in all of a run is lost with it, and the score "
-            "falls to chance or below"
+        lines[0] += (
+            ". A label has fewer than 5 stimuli, so whatever separates two recordings can pass for their label. If the mean "
+            "of each run was removed, so was a label that stays the same in all of a run: the score then falls to chance or "
+            "below"
         )
-    if "ahead_of_fine_only" in semantic:
-        gap = semantic["ahead_of_fine_only"]
-        notes.append(f"label, coarse to fine ahead of fine only: {_points(gap)} ({gap['interval']})")
-    return notes
+    if lead is not None:
+        lines.append(f"label, coarse to fine ahead of fine only: {_points(lead.all)} ({lead.all.kind})")
+    return lines
 
 
-def print_clip_table(summary: dict, console: Console) -> None:
-    """Print the scores beside their controls, then what they are."""
-    table = Table("", *clip_columns(summary), caption="\n".join(clip_notes(summary)))
-    for row in clip_table_rows(summary):
-        table.add_row(*(cell.replace(" (", "\n(") for cell in row), style="bold" if row[0] == ROWS["model"] else None)
-    console.print(table)
-    for sentence in clip_headline(summary):
-        console.print(sentence, highlight=False)
-
-
-def score_cell(score: dict | None, scale: float) -> str:
-    """A mean, in brackets its interval where it has one."""
-    if score is None or score["mean"] is None:
-        return "-"
-    digits = 1 if scale > 1 or abs(score["mean"]) > 5 else 3
-    mean = f"{scale * score['mean']:.{digits}f}"
-    if score.get("low") is None:
-        return mean
-    return f"{mean} ({scale * score['low']:.{digits}f} to {scale * score['high']:.{digits}f})"
-
-
-def _with_interval(score: dict, scale: float, unit: str) -> str:
-    mean = f"{scale * score['mean']:.1f}{unit}"
-    if score["low"] is None:
-        return mean
-    return f"{mean} (95% interval {scale * score['low']:.1f} to {scale * score['high']:.1f})"
-
-
-def _claim(name: str, one: dict) -> str:
-    of = "chance" if one["of"] == "chance" else "exchanged responses"
-    return f"ahead of {of} in {score_name(name)} by {_points(one) if of == 'chance' else _plain(one)}"
-
-
-def _points(gap: dict) -> str:
-    if gap["low"] is None:
-        return f"{100 * gap['mean']:+.1f} points"
-    return f"{100 * gap['mean']:+.1f} points ({100 * gap['low']:+.1f} to {100 * gap['high']:+.1f})"
-
-
-def _plain(gap: dict) -> str:
-    return f"{gap['mean']:.3f}" + ("" if gap["low"] is None else f" ({gap['low']:.3f} to {gap['high']:.3f})")
-
-
-def _span(numbers: list[int]) -> str:
-    return str(numbers[0]) if numbers[0] == numbers[-1] else f"{numbers[0]} to {numbers[-1]}"
-
-
-def _exchanges(summary: dict) -> str:
-    kinds = dict.fromkeys(
-        rows["shuffled"]["interval"] for rows in clip_scores(summary).values() if rows["shuffled"]["low"] is not None
-    )
-    return " or ".join(kinds)
-
-
-def _same_rows(summary: dict) -> list[str]:
-    """Rows of which no score has an interval over subjects, because they are the same for all."""
-    kinds: dict[str, list[str]] = {}
-    for rows in clip_scores(summary).values():
-        for row in ROWS:
-            if "interval" in rows.get(row, {}):
-                kinds.setdefault(row, []).append(rows[row]["interval"])
-    return [row for row, found in kinds.items() if any(kind.startswith("the same") for kind in found)]
-
-
-def _outside(summary: dict) -> list[str]:
-    """Where a control does not hold chance: why that is so."""
-    names = [
-        score_name(name)
-        for name, rows in clip_scores(summary).items()
-        if "chance" in rows
-        and rows["shuffled"]["low"] is not None
-        and not rows["shuffled"]["low"] - 1e-9 <= rows["chance"] <= rows["shuffled"]["high"] + 1e-9
-    ]
+def _outside(found: ClipScores) -> list[str]:
+    """Where the shuffled brain's range does not include chance: why."""
+    names = []
+    for name, rows in found.rows.items():
+        shuffled = rows["shuffled"][ALL]
+        if "chance" not in rows or shuffled.low is None:
+            continue
+        if not shuffled.low - 1e-9 <= rows["chance"][ALL].mean <= shuffled.high + 1e-9:
+            names.append(score_name(name))
     if not names:
         return []
     return [
-        f"the shuffled brain's range does not hold chance in {', '.join(names)}: a clip never gets a response to its own "
-        "stimulus, so that a decoder that knows the stimulus is wrong here more often than a guess; and labels or clips "
-        "that are not equally frequent favour some answers"
+        f"the shuffled brain's range does not include chance in {', '.join(names)}: a clip never gets a response to its own "
+        "stimulus, so a decoder that knows the stimulus is wrong here more often than a guess; and labels or clips that are "
+        "not equally frequent favour some answers"
     ]
+
+
+def _mean_alone(score: Score | None, measure: Measure) -> str:
+    return cell(score and Score(score.mean), measure)
+
+
+def _with_interval(score: Score) -> str:
+    if score.low is None:
+        return f"{100 * score.mean:.1f}%"
+    return f"{100 * score.mean:.1f}% (95% interval {100 * score.low:.1f} to {100 * score.high:.1f})"
+
+
+def _claim(name: str, one: dict) -> str:
+    lead = Score(one["mean"], one["low"], one["high"])
+    if one["of"] == "chance":
+        return f"ahead of chance in {score_name(name)} by {_points(lead)}"
+    return f"ahead of exchanged responses in {score_name(name)} by {cell(lead, Measure(name))}"
+
+
+def _points(lead: Score) -> str:
+    mean, low, high = (None if end is None else f"{100 * end:+.1f}" for end in lead[:3])
+    return f"{mean} points" if low is None else f"{mean} points ({low} to {high})"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def _span(numbers: Collection[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,81 +1,49 @@
-"""After the test of an fMRI decoder: the scores with their controls, on disk, on the console and as a page."""
+"""What a test of a decoder of clips leaves: its results, made from what was decoded and from the data."""
 
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
+from torch import nn
 
-from n2s.data.fmri import FMRIDataModule
+from n2s.data.clip_data import ClipData
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.metrics.spectrogram import unit_decibels
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
-from n2s.paths import written_whole
-from n2s.report.wandb_old import log_shown
-from n2s.systems.clips.decoder import ClipDecoder, Decoded
-from n2s.systems.clips.evaluation import ClipScores
-from n2s.systems.clips.facts import clip_facts
-from n2s.systems.clips.fmri_html import clips_shown, write_clip_report
 from n2s.systems.clips.result import ClipResult
-from n2s.systems.clips.summary import print_clip_table
-from n2s.systems.clips.voxel_figures import VoxelWeights, write_voxels
+from n2s.systems.clips.voxel_figures import voxel_table
+
+if TYPE_CHECKING:
+    from n2s.systems.clips.decoder import ClipDecoder, Decoded
 
 CHUNK = 256  # clips whose features are summed at once
 
 
-class WriteClips(Callback):
-    """Write ``metrics.json``, ``test/`` and ``report.html`` into the run folder at the end of an fMRI test.
+def clip_results(decoder: "ClipDecoder", seed: int) -> dict[str, ClipResult]:
+    """A result a study, by its name; ``test`` where there is one study.
 
     Parameters
     ----------
-    folder
-        The run folder.
+    decoder
+        After its test.
     seed
-        Of the controls.
+        Seed of the results' controls.
     """
-
-    def __init__(self, folder: Path, seed: int = 0):
-        self.folder, self.seed = Path(folder), seed
-
-    def on_test_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """See Lightning."""
-        if not isinstance(module, ClipDecoder) or not trainer.is_global_zero:
-            return
-        data, console, summaries = module.data, Console(), {}
-        if weights := _voxel_weights(data, module):
-            write_voxels(self.folder / "test" / "voxels.npz", weights)
-        studies = list(dict.fromkeys(data.splits["test"].table.study))
-        for study in studies:
-            name = "test" if len(data.studies) == 1 else study
-            result = clip_result(data, module.tested, study, prompts=module.prompts)
-            result.save(self.folder / "test" / name)
-            summaries[name] = clip_facts(ClipScores(result, seed=self.seed)) | {"sounds": data.notes}
-            if name != "test":
-                console.print(f"[bold]{study}")
-            print_clip_table(summaries[name], console)
-        with written_whole(self.folder / "metrics.json") as path:
-            path.write_text(json.dumps(summaries, indent=1))
-        console.print(f"report: {write_clip_report(self.folder)}", soft_wrap=True)
-        log_shown(trainer.loggers, self.folder, lambda: clips_shown(self.folder))
-
-
-def _voxel_weights(data: FMRIDataModule, module: ClipDecoder) -> list[VoxelWeights]:
-    """Of the ridges in a module's networks, where there are any."""
-    found = []
-    for subject, network in zip(module.subjects, module.networks, strict=True):
-        ridge = network.ridge if isinstance(network, BrainToSound) else network
-        if isinstance(ridge, FittedRidge) and subject in data.subjects:
-            strength = ridge.coefficients.norm(dim=1).cpu().numpy()
-            found.append(VoxelWeights(subject, strength, data.voxel_places[data.subjects.index(subject)]))
+    data, found = decoder.data, {}
+    studies = list(dict.fromkeys(data.splits["test"].table.study))
+    networks = dict(zip(decoder.subjects, decoder.networks, strict=True))
+    for study in studies:
+        result = clip_result(data, decoder.tested, study, prompts=decoder.prompts)
+        result.seed, result.sounds = seed, list(data.notes)
+        result.voxels = _voxels(data, {name: networks[name] for name in networks if name in set(result.subject)})
+        found["test" if len(data.studies) == 1 else study] = result
     return found
 
 
 def clip_result(
-    data: FMRIDataModule, decoded: Decoded, study: str, *, prompts: Mapping[str, np.ndarray] | None = None
+    data: ClipData, decoded: "Decoded", study: str, *, prompts: Mapping[str, np.ndarray] | None = None
 ) -> ClipResult:
     """A study's decoded test clips beside the true ones, the training mean, the ideal observer's scores and prompts."""
     table = data.splits["test"].table.iloc[decoded.row.numpy()]
@@ -107,7 +75,18 @@ def clip_result(
     )
 
 
-def _trained_on(data: FMRIDataModule, subjects: list[str]) -> list[np.ndarray] | None:
+def _voxels(data: ClipData, networks: Mapping[str, nn.Module]) -> pd.DataFrame | None:
+    """The weights of the subjects' ridges; None where there is none."""
+    tables = []
+    for subject, network in networks.items():
+        ridge = network.ridge if isinstance(network, BrainToSound) else network
+        if isinstance(ridge, FittedRidge):
+            strength = ridge.coefficients.norm(dim=1).cpu().numpy()
+            tables.append(voxel_table(subject, strength, data.voxel_places[data.subjects.index(subject)]))
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _trained_on(data: ClipData, subjects: list[str]) -> list[np.ndarray] | None:
     """The training clips of each subject; None where all were trained on the same stimuli."""
     table = data.splits["train"].table
     parts = [table[table.subject == name] for name in subjects]
@@ -126,7 +105,7 @@ def _means(trained: list[np.ndarray], values: Callable[[np.ndarray], np.ndarray]
 
 
 def _spectrograms(
-    data: FMRIDataModule, decoded: Decoded, own: np.ndarray, clip: np.ndarray, trained: list[np.ndarray] | None
+    data: ClipData, decoded: "Decoded", own: np.ndarray, clip: np.ndarray, trained: list[np.ndarray] | None
 ) -> dict[str, np.ndarray]:
     target = isinstance(data.target, ClipSpectrogram)
     feature = data.target if target else data.spectrogram
@@ -146,9 +125,7 @@ def _spectrograms(
     return found if decoded.ceiling is None else found | {"mel_ceiling": scaled(decoded.ceiling.numpy()[own])}
 
 
-def _ideal(
-    data: FMRIDataModule, study: str, own: np.ndarray, decoded: Decoded, clips: pd.DataFrame
-) -> np.ndarray | None:
+def _ideal(data: ClipData, study: str, own: np.ndarray, decoded: "Decoded", clips: pd.DataFrame) -> np.ndarray | None:
     """(n, k) log-likelihoods, summed over the presentations that were averaged, where the study knows an observer."""
     split = data.splits["test"]
     place = pd.Series(np.arange(len(own)), decoded.row.numpy()[own])  # a row of the split -> of the result

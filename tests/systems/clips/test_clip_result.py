@@ -1,4 +1,4 @@
-"""What an fMRI test leaves: exchanges that are none, files that come back, and scores in plain JSON."""
+"""What a test of decoded clips leaves: exchanges that are none, files that come back, and scores in plain JSON."""
 
 import json
 
@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from n2s.errors import UserError
-from n2s.systems.clips.evaluation import ClipScores
-from n2s.systems.clips.facts import clip_facts
+from n2s.metrics.result import record
+from n2s.metrics.score import ALL, cell
 from n2s.systems.clips.result import ClipResult
-from n2s.systems.clips.summary import ROWS, clip_headline, clip_notes, clip_table_rows
+from n2s.systems.clips.summary import ROWS, headline
+from n2s.systems.clips.voxel_figures import voxel_table
 
 
 def made(groups, *, noise=0.5, seed=0, labels=None, **more):
@@ -29,10 +30,15 @@ def made(groups, *, noise=0.5, seed=0, labels=None, **more):
     )
 
 
+def plain(result):
+    """What ``metrics.json`` holds, read back."""
+    return json.loads(json.dumps(record(result), allow_nan=False))
+
+
 @pytest.mark.parametrize("groups", [["one"] * 12, ["one"] * 9 + ["two"] * 3, [f"g{i // 3}" for i in range(12)]])
 def test_no_clip_keeps_its_own_response_when_they_are_exchanged(groups):
     result = made(groups, noise=0.0)  # a perfect decoder: any clip that kept its own would count as found
-    scores = ClipScores(result)
+    scores = result.evaluated
     by_group = len(set(groups)) == 4
     assert scores.units.words == ("stimuli" if by_group else "stretches of stimuli")
     assert np.median(scores.correlations["model"]["a/1"]) == pytest.approx(1)
@@ -43,17 +49,35 @@ def test_no_clip_keeps_its_own_response_when_they_are_exchanged(groups):
 def test_the_mean_and_the_ideal_observer_stand_where_they_must():
     ideal = np.tile(np.eye(40), (2, 1))
     result = made([f"g{i}" for i in range(40)], ideal=ideal, noise=2.0)
-    found = clip_facts(ClipScores(result))
+    found = plain(result)
     two = found["identification"]["2"]
     assert two["ideal_observer"]["mean"] == two["ceiling"]["mean"] == 1
     assert abs(two["mean_prediction"]["mean"] - 0.5) < 3.3 / np.sqrt(12 * 80)
     assert two["shuffled"]["mean"] < two["model"]["mean"] < 1
     assert found["ceilings"]["ideal_observer"] and found["identification"].keys() == {"2", "5", "10", "40"}
-    rows = clip_table_rows(json.loads(json.dumps(found)))  # plain JSON
+    (shown,) = result.shown()
+    headings, rows = shown.scores.table(shown.columns)
+    assert headings[1:] == ["correlation (median dimension)", "2-way (%)", "10-way (%)", "40-way (%)"]
     left_out = ("fine_only", "subject_only")
-    assert [row[0] for row in rows] == [*(label for row, label in ROWS.items() if row not in left_out), "chance"]
-    assert rows[-1][1:] == ["-", "50.0", "10.0", "2.5"]
-    assert any("no semantic classification" in note for note in clip_notes(found))
+    assert [row[0] for row in rows] == [row.label for name, row in ROWS.items() if name not in left_out]
+    assert rows[-1] == ["chance", "-", "50.0", "10.0", "2.5"]
+    assert any("no classification of labels" in note for note in shown.notes)
+    # scores are the entries, laid out once more
+    for n, entries in found["identification"].items():
+        for row, own in found["scores"][f"identification@{n}"].items():
+            mean = entries[row] if row == "chance" else entries[row]["mean"]
+            assert own[ALL]["mean"] == mean and (row == "chance" or own[ALL]["low"] == entries[row]["low"])
+    _, by_subject = shown.tables["Each subject"]
+    assert [row[:3] for row in by_subject] == [
+        ["a/1", "40", "model"],
+        ["", "", "ceiling"],
+        ["a/2", "40", "model"],
+        ["", "", "ceiling"],
+    ]
+    assert by_subject[1][4] == "100.0"  # of the ideal observer
+    own = found["identification"]["2"]["model"]["per_subject"]["a/2"]
+    assert by_subject[2][4] == f"{100 * own['value']:.1f} ({100 * own['low']:.1f} to {100 * own['high']:.1f})"
+    assert shown.counts == {"n_candidates": 40, "n_clips": 80, "n_subjects": 2}
 
 
 def test_labels_are_told_from_decoded_features():
@@ -62,25 +86,37 @@ def test_labels_are_told_from_decoded_features():
     shift = np.where(labels == "music", 4.0, 0.0)[:, None]
     result.candidates = result.candidates + shift * (np.arange(30) < 5)
     result.predicted = result.predicted + shift[result.target] * (np.arange(30) < 5)
-    found = clip_facts(ClipScores(result))["semantic"]
+    found = result.facts()["semantic"]
     assert found["model"]["mean"] > 0.9 and found["chance"] == 0.5 and found["ceiling"]["mean"] > 0.9
     assert 0.2 < found["shuffled"]["mean"] < 0.75 and found["mean_prediction"]["mean"] == 0.5
 
 
 def test_it_comes_back_as_it_was(tmp_path):
     result = made(["a", "b", "c"], mel_predicted=np.random.rand(6, 8, 5), mel_candidates=np.random.rand(3, 8, 5),
-                  mel_mean=np.random.rand(8, 5))  # fmt: skip
-    (tmp_path / "test").mkdir()
+                  mel_mean=np.random.rand(8, 5), sounds=["one sound is shared"],
+                  voxels=voxel_table("a/1", np.ones(3), None))  # fmt: skip
+    result.seed = 3
     result.save(tmp_path / "test" / "test")
     again = ClipResult.load(tmp_path / "test" / "test")
     np.testing.assert_array_equal(again.mel_predicted, result.mel_predicted)
     pd.testing.assert_frame_equal(again.clips, result.clips)
-    assert again.ideal is None and clip_facts(ClipScores(again)) == clip_facts(ClipScores(result))
-    (tmp_path / "test" / "test.npz").unlink()
-    with pytest.raises(UserError, match="no test.npz. Run `n2s test`"):
+    pd.testing.assert_frame_equal(again.voxels, result.voxels)
+    assert again.ideal is None and plain(again) == plain(result)
+    assert plain(again)["seed"] == 3 and plain(again)["sounds"] == ["one sound is shared"]
+    assert "one sound is shared" in again.shown()[0].notes
+    (tmp_path / "test" / "test" / "arrays.npz").unlink()
+    with pytest.raises(UserError, match="no arrays.npz. Run the command that made it again: n2s test"):
         ClipResult.load(tmp_path / "test" / "test")
     with pytest.raises(ValueError, match="predicted has 5 rows; 6 decoded clips of 3 need 6"):
         ClipResult(result.predicted[:5], result.candidates, result.target, result.subject, result.clips)
+
+
+def test_large_arrays_take_half_the_room(tmp_path):
+    result = made(["a", "b", "c"], mel_predicted=np.zeros((6, 128, 100), np.float32), mel_candidates=np.zeros((3, 128, 100)),
+                  mel_mean=np.zeros((128, 100)), ideal=np.zeros((6, 3), np.float32))  # fmt: skip
+    result.save(tmp_path)
+    again = ClipResult.load(tmp_path)
+    assert again.mel_predicted.dtype == np.float16 and again.predicted.dtype == again.ideal.dtype == np.float32
 
 
 def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voice():
@@ -91,7 +127,7 @@ def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voic
     result.candidates = result.candidates + shift
     result.fine_only = result.predicted.copy()
     result.predicted = result.predicted + 3 * shift[result.target]
-    found = json.loads(json.dumps(clip_facts(ClipScores(result))))
+    found = plain(result)
     semantic = found["semantic"]
     assert semantic["folds"] == "stretches of stimuli" and semantic["chance"] == 0.5
     gap = semantic["ahead_of_fine_only"]
@@ -99,15 +135,16 @@ def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voic
     assert gap["per_subject"].keys() == {"a/1", "a/2"} and gap["low"] <= gap["mean"] <= gap["high"]
     assert semantic["model"]["mean"] > 0.9 and semantic["fine_only"]["mean"] < 0.75 < semantic["ceiling"]["mean"]
     assert 0.3 < semantic["shuffled"]["mean"] < 0.6
-    scores = ClipScores(made(np.repeat(["harbour", "market"], 30), labels=voices, noise=3.0))
-    scores.result.candidates, scores.result.predicted = result.candidates, result.fine_only
-    alone = json.loads(json.dumps(clip_facts(scores)))  # as if the ablation were the model
+    other = made(np.repeat(["harbour", "market"], 30), labels=voices, noise=3.0)
+    other.candidates, other.predicted = result.candidates, result.fine_only
+    alone = plain(other)  # as if the ablation were the model
     assert found["correlation"]["fine_only"] == alone["correlation"]["model"]
     assert found["identification"]["10"]["fine_only"] == alone["identification"]["10"]["model"]
     assert semantic["fine_only"] == alone["semantic"]["model"]
-    rows = {row[0]: row[1:] for row in clip_table_rows(found)}
-    assert rows[ROWS["fine_only"]][-1].startswith(f"{100 * semantic['fine_only']['mean']:.1f} (")
-    notes = " ".join(clip_notes(found))
+    (shown,) = result.shown()
+    rows = {row[0]: row[1:] for row in shown.scores.table(shown.columns)[1]}
+    assert rows["fine only"][-1].startswith(f"{100 * semantic['fine_only']['mean']:.1f} (")
+    notes = " ".join(shown.notes)
     assert "5 folds of stretches of stimuli" in notes and "A label has fewer than 5 stimuli" in notes
     assert f"coarse to fine ahead of fine only: {100 * gap['mean']:+.1f} points" in notes
 
@@ -128,29 +165,34 @@ def test_people_who_heard_other_sounds_are_told_from_their_own_and_by_who_they_a
         clips=pd.DataFrame(table | {"label": "", "audio": ""}),
         own_mean=kinds,
     )
-    found = json.loads(json.dumps(clip_facts(ClipScores(result))))
+    found = plain(result)
     assert found["candidates"] == {"a/1": 20, "a/2": 20, "a/3": 20} and found["own_candidates"]
     top = found["identification"]["20"]
     assert top["chance"] == 0.05 and abs(top["model"]["mean"] - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 60)
     assert top["subject_only"]["mean"] == pytest.approx(0.05)
     assert not any(one["ahead"] for one in found["claims"].values())
-    notes = " ".join(clip_notes(found))
-    assert "each clip is told from those of the same subject" in notes
-    assert ROWS["subject_only"] in [row[0] for row in clip_table_rows(found)]
-    assert "20 test clips of the same subject" in " ".join(clip_headline(found))
+    (shown,) = result.shown()
+    assert "each clip is identified among those of the same subject" in " ".join(shown.notes)
+    assert (
+        cell(shown.scores.get("identification@20", "subject_only"), shown.scores.measures["identification@20"]) == "5.0"
+    )
+    assert "20 test clips of the same subject" in " ".join(shown.headline)
 
 
 def test_what_is_said_of_noise_and_of_a_signal():
     groups = [f"g{i // 3}" for i in range(60)]
-    noise = clip_headline(clip_facts(ClipScores(made(groups, noise=1000.0))))
-    assert "of all 60 test clips" in noise[0] and "chance is 1.7%" in noise[0]
+    noise = headline(made(groups, noise=1000.0).evaluated)
+    assert "among all 60 test clips" in noise[0] and "Chance is 1.7%" in noise[0]
     assert "After Holm's correction for 2 tests the model is not reliably ahead of chance" in noise[1]
-    two = " ".join(clip_headline(clip_facts(ClipScores(made(groups, noise=3.0)))))  # two people say little of others
-    assert "in 2-way identification 2 of 2 are ahead by their own 95% intervals" in two and "is ahead of" not in two
+    two = " ".join(headline(made(groups, noise=3.0).evaluated))  # two people say little of others
+    assert (
+        "ahead by their own 95% intervals (not corrected): 2 of 2 in 2-way identification" in two
+        and "is ahead of" not in two
+    )
     result = made(groups, noise=1.0)
     more = [made(groups, noise=1.0, seed=0) for _ in range(2)]
     result.predicted = np.concatenate([result.predicted, *(one.predicted for one in more)])
     result.predicted = result.predicted + np.random.default_rng(1).normal(size=result.predicted.shape)
     result.target, result.subject = np.tile(result.target, 3), np.repeat([f"a/{i}" for i in range(6)], 60)
-    said = " ".join(clip_headline(clip_facts(ClipScores(result))))
+    said = " ".join(headline(result.evaluated))
     assert "the model is ahead of chance in 2-way identification by +" in said and "not reliably" not in said

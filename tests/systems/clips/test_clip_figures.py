@@ -1,4 +1,4 @@
-"""What the figures of the fMRI decoders show is what the scores say."""
+"""The figures of decoded clips show the scores."""
 
 import numpy as np
 import pytest

@@ -4,8 +4,6 @@ import numpy as np
 import pandas as pd
 
 from n2s.metrics.semantic import tsne
-from n2s.systems.clips.evaluation import ClipScores
-from n2s.systems.clips.facts import clip_facts
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.semantic_map import semantic_drawing, semantic_map
 
@@ -61,17 +59,16 @@ def result_of(noise, **more):
 
 
 def test_the_subject_of_the_median_accuracy_with_what_else_was_decoded():
-    scores = ClipScores(result_of((20.0, 0.1, 6.0)))
-    summary = clip_facts(scores)
-    told = {name: one["value"] for name, one in summary["semantic"]["model"]["per_subject"].items()}
-    assert told["s/0"] < told["s/2"] < told["s/1"]
-    assert "of s/2, whose labels are told with the median" in semantic_drawing(scores, summary).caption
-    none = semantic_drawing(scores, summary | {"semantic": None})
-    assert "of s/0, near" in none.caption
+    scores = result_of((20.0, 0.1, 6.0)).evaluated
+    right = {name: one.mean for name, one in scores.rows["label"]["model"].items()}
+    assert right["s/0"] < right["s/2"] < right["s/1"]
+    assert "of s/2, the subject with the median accuracy in labels" in semantic_drawing(scores).caption
+    alike = result_of((20.0, 0.1, 6.0))
+    alike.clips = alike.clips.assign(label="speech")
+    assert "label" not in alike.evaluated.rows and "of s/0, near" in semantic_drawing(alike.evaluated).caption
     result = result_of((0.1,), prompts=np.ones((3, 12)), prompt_names=np.array(["a", "b", "c"]))
     result.fine_only = result.predicted[::-1]
-    scores = ClipScores(result)
-    drawing = semantic_drawing(scores, clip_facts(scores))
+    drawing = semantic_drawing(result.evaluated)
     assert [axes.get_title() for axes in drawing.figure.axes] == ["true", "coarse to fine", "fine only"]
     for axes, values in zip(drawing.figure.axes, (result.candidates, result.predicted, result.fine_only), strict=True):
         expected = tsne(np.concatenate([values, np.ones((3, 12))]))

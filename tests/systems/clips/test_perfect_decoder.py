@@ -11,8 +11,6 @@ from n2s.evaluation.networks import Heard
 from n2s.evaluation.sound_scores import score_sounds
 from n2s.metrics import identification, kl_divergence
 from n2s.metrics.clip_scores import Units
-from n2s.systems.clips.evaluation import ClipScores
-from n2s.systems.clips.facts import clip_facts
 from n2s.systems.clips.result import ClipResult
 
 K = 24
@@ -43,7 +41,7 @@ def clips(n_dimensions: int, *, noise: float | None = None) -> ClipResult:
 
 @pytest.mark.parametrize("n_dimensions", [1, 2, 3, 30])
 def test_of_clips(n_dimensions):
-    found = clip_facts(ClipScores(clips(n_dimensions)))
+    found = clips(n_dimensions).facts()
     assert found["n_candidates"] == K - 1  # the sound that is there twice is one
     scores = {f"identification@{n}": rows for n, rows in found["identification"].items()}
     scores |= {"label": found["semantic"], "mel_pcc": found["mel_pcc"], "mel_psnr": found["mel_psnr"]}
@@ -62,7 +60,7 @@ def test_of_clips(n_dimensions):
 
 @pytest.mark.parametrize("n_dimensions", [1, 2, 3, 30])
 def test_noise_is_ahead_of_nothing(n_dimensions):
-    found = clip_facts(ClipScores(clips(n_dimensions, noise=1.0)))
+    found = clips(n_dimensions, noise=1.0).facts()
     assert not any(one["ahead"] for one in found["claims"].values())
     assert abs(found["identification"]["2"]["model"]["mean"] - 0.5) < 0.15
     assert found["identification"]["2"]["mean_prediction"]["low"] is None  # the same for both
