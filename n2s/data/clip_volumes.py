@@ -10,6 +10,7 @@ from n2s.errors import UserError
 from n2s.studies.fmri import Bold
 
 TOLERANCE_S = 0.05  # rounded times
+SUMMED_IN_PARTS = 8  # numbers: fewer are summed one by one, whatever their order in memory
 CONSTANT = 1e-6  # deviation, relative to the mean, that rounding to float32 leaves
 
 
@@ -59,8 +60,10 @@ class Response:
     def cut(self, bold: Bold, bounds: np.ndarray, voxels: np.ndarray, where: str) -> np.ndarray:
         """(k, 2) bounds -> (k, v) or (k, n, v) float32; of a memory map only these volumes and voxels are read."""
         bounds = bounds - (start := bounds.min())
-        # A voxel's volumes lie side by side: the order that means are summed in decides their last bit.
-        data = np.asfortranarray(np.asarray(bold.data)[start : start + bounds.max()][:, voxels])
+        rows = np.asarray(bold.data)[start : start + bounds.max()]
+        data = rows if voxels.all() else rows[:, voxels]
+        if (bounds[:, 1] - bounds[:, 0]).max() >= SUMMED_IN_PARTS:
+            data = np.asfortranarray(data)  # one order of sums, whatever the voxels: it decides the last bit of a mean
         bad = ~np.isfinite(data).all(0)
         if bad.any():
             raise UserError(
