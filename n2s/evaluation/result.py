@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from n2s.evaluation.sound_claims import claims_text, sound_claims
-from n2s.evaluation.sound_measures import OF_SETS, measures, score_of
+from n2s.evaluation.sound_measures import measures, score_of
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import ALL, Row, Score, Scores
 
@@ -64,7 +64,7 @@ class EvaluationResult(Result):
             values[name] = {row: {ALL: score} for row, score in rows.items() if score is not None}
         # equal sounds have no finite PSNR, whoever they are compared with
         lacking = [name for name, one in self.found.items() if one["shuffled"] and one["shuffled"]["mean"] is None]
-        return Scores(ROWS, measures(values, dict.fromkeys(lacking, "no finite score of exchanged sounds")), values)
+        return Scores(ROWS, measures(values, dict.fromkeys(lacking, "Exchanged sounds have no finite score.")), values)
 
     def shown(self) -> list[Shown]:
         """See `Result`."""
@@ -102,4 +102,4 @@ class EvaluationResult(Result):
         ]
         if self.n_units < 2:
             lines[1] = f"no intervals: all clips are of one of the {self.units}"
-        return lines + ([OF_SETS] if {"fd", "fad"} & set(self.found) else [])
+        return lines

@@ -35,7 +35,7 @@ KINDS = {
 }
 
 #: Why a score that compares sets has no sounds exchanged among clips as its control.
-OF_SETS = "FD and FAD compare sets of sounds: to exchange sounds among clips changes nothing"
+OF_SETS = "It compares sets of sounds: nothing changes when sounds are exchanged among clips."
 
 
 def kind_of(name: str) -> Kind:

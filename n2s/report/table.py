@@ -12,8 +12,16 @@ MOST = 8  # scores beside each other; where there are more, each has a line of i
 
 
 def notes(shown: Shown) -> list[str]:
-    """Everything below the table: what the intervals are, then the notes."""
-    return [*(shown.scores.kinds(shown.columns) if shown.scores else []), *shown.notes]
+    """Everything below the table: what the intervals are, which scores have no control, then the notes."""
+    if shown.scores is None:
+        return list(shown.notes)
+    scores, lacking = shown.scores, {}
+    for name in scores.measures if shown.columns is None else shown.columns:
+        if not scores.has_control(name):
+            measure = scores.measures[name]
+            lacking.setdefault(measure.uncontrolled, []).append(measure.label)
+    without = [f"{', '.join(labels)}: no control. {reason}" for reason, labels in lacking.items()]
+    return [*scores.kinds(shown.columns), *without, *shown.notes]
 
 
 def grid(shown: Shown) -> tuple[list[str], list[list[str]]]:
@@ -69,7 +77,7 @@ def table_html(headings: Sequence[str], rows: Sequence[Sequence], kinds: Sequenc
     for place, row in enumerate(rows):
         kind = f' class="{kinds[place]}"' if kinds else ""
         body.append(f"<tr{kind}>{''.join(map(_td, row))}</tr>")
-    many = " many" if len(headings) > 8 else ""
+    many = " many" if len(headings) > 6 else ""
     return f'<table class="n2s scores{many}"><tr>{head}</tr>{"".join(body)}</table>'
 
 

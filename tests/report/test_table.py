@@ -1,12 +1,13 @@
 """The table of scores on the console and on the page."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
 
 from n2s.metrics.result import Shown
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-from n2s.report.table import MOST, grid, print_shown, scores_html
+from n2s.report.table import MOST, grid, notes, print_shown, scores_html
 
 ROWS = {"model": Row("model"), "chance": Row("chance", "control")}
 
@@ -34,3 +35,13 @@ def test_console_and_page_hold_the_same_cells():
         page = scores_html(shown(n_scores))
         assert "1.0 (0.0 to 2.0)" in memory.getvalue() and "<td>1.0<br><small>0.0 to 2.0</small></td>" in page
         assert ('class="model"' in page) == (n_scores <= MOST)
+
+
+def test_a_score_without_a_control_is_named_below_the_table():
+    one = shown(1)
+    assert notes(one) == []
+    values = {"fd": {"model": {ALL: Score(1.0)}}, "score 0": one.scores.values["score 0"]}
+    measures = {"fd": Measure("FD", uncontrolled="It compares sets."), "score 0": Measure("score 0")}
+    two = Shown(scores=Scores(ROWS, measures, values), notes=["last"])
+    assert notes(two) == ["FD: no control. It compares sets.", "last"]
+    assert notes(replace(two, columns=["score 0"])) == ["last"]

@@ -88,8 +88,8 @@ class SoundResult(Result):
         if self.over:
             n, scores = len(self.found), self.scores()
             drawn = [method_scores(scores, f"Mean of {n} subjects, with its 95% t interval")]
-            counts = {"n_subjects": n}
-            parts.insert(0, self._shown("mean of subjects", f"{n} subjects", self.over, scores, drawn, counts=counts))
+            mean = self._shown("mean of subjects", f"each of {n} subjects", self.over, scores, drawn)
+            parts.insert(0, replace(mean, counts={"n_subjects": n}))
         return [replace(parts[0], notes=self._notes(parts[0].scores)), *parts[1:]] if parts else []
 
     def _of_subject(self, subject: str) -> Shown:
@@ -113,33 +113,34 @@ class SoundResult(Result):
         drawn = [method_scores(scores, words), true_and_decoded(sounds, clips, subject)]
         counts = {"n_clips": max((one["n_clips"] for one in methods.values()), default=0)}
         name = subject if len(self.found) > 1 else ""
-        return self._shown(name, subject, entries, scores, drawn, counts=counts, listening=listening)
+        return replace(self._shown(name, subject, entries, scores, drawn), counts=counts, listening=listening)
 
-    def _shown(
-        self, name: str, who: str, entries: dict, scores: Scores, drawn: list[Drawing | None], **more: object
-    ) -> Shown:
+    def _shown(self, name: str, who: str, entries: dict, scores: Scores, drawn: list[Drawing | None]) -> Shown:
         """A part, which begins with what may be said about the first method."""
         headline = [f"No method has two sounds of clips that {who} heard."]
         if entries:
             method, first = next(iter(entries.items()))
+            most = "up to " if entries is self.over else ""
             headline = [
-                f"Sounds of {first['n_clips']} clips that {who} heard, by {len(entries)} methods.",
-                *claims_text(first["claims"], f"the sounds of {method}"),
+                f"Sounds of {most}{first['n_clips']} clips that {who} heard, made by {len(entries)} methods.",
+                *claims_text(first["claims"], f"the '{method}' sounds"),
             ]
         drawings = [one for one in drawn if one is not None]
-        return Shown(name, headline, scores, main_scores(scores.measures), drawings=drawings, **more)
+        return Shown(name, headline, scores, main_scores(scores.measures), drawings=drawings)
 
     def _notes(self, scores: Scores) -> list[str]:
         """Once for all parts: what the rows are, what the intervals are, and what is not there."""
-        n = sum(one[ALL].low is not None for rows in scores.values.values() for one in rows.values())
+        shown = main_scores(scores.measures)
+        n = sum(one[ALL].low is not None for name in shown for one in scores.values[name].values())
         absent = (sub(r"--(?=cnn14|vggish|clap)", "--model.sounds.", reason) for reason in self.absent.values())
-        shown = METHODS | {EXCHANGED: "the sounds of the first method, each compared with another clip"}
+        rows = self.scores().rows
+        what = METHODS | {EXCHANGED: "the sounds of the first method, each compared with another clip"}
         return [
-            *(f"{name}: {shown[name]}" for name in self.scores().rows if name in shown),
-            f"There are {n} intervals of 95%, each for itself: one in twenty misses its true value. Sentences about what is "
-            "ahead are corrected for the number of tests.",
-            "k-way: how often the true clip is the most alike of k clips that the same subject heard, over all choices of "
-            "the others. metrics.json has more of them.",
+            *(f"{row.label}: {what[name]}" for name, row in rows.items() if name in what),
+            f"The table has {n} intervals of 95%, each for itself: one in twenty misses its true value. Sentences about what "
+            "is ahead are corrected for the number of tests.",
+            "k-way: how often the true clip is the most similar one among k clips that the same subject heard, over all "
+            "choices of the others. metrics.json has more of these scores.",
             *(f"Absent: {reason}" for reason in absent),
             *(f"Left out: {reason}" for reason in self.left_out),
         ]
@@ -153,7 +154,7 @@ class SoundResult(Result):
             found = {method: self._generated(name, method) for method in methods}
             found |= {EXCHANGED: self._exchanged(name), CHANCE: self._chance(name)}
             values[name] = {row: own for row, own in found.items() if own}
-        reason = "a subject has no second sound to exchange, or exchanged sounds have no finite score"
+        reason = "A subject has no second sound to exchange, or exchanged sounds have no finite score."
         lacking = {name: reason for name, one in values.items() if not _controlled(one)}
         return Scores(rows, measures(values, lacking), values)
 
