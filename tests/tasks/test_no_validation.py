@@ -25,7 +25,7 @@ def test_a_ridge_is_fitted_to_all_clips_and_tested_from_its_only_epoch(unvalidat
     assert json.loads((unvalidated / "run.json").read_text())["validates"] is False
     status, out, err = semantic("test", data=NOTHING)
     assert status == 0, err
-    assert "last.ckpt (the last epoch's, for nothing was validated; run finished" in out
+    assert "last.ckpt (the last epoch's, because nothing was validated; run finished" in out
     assert scores("Semantic")["n_clips"] == 2 * 12
     kept = torch.load(unvalidated / "last.ckpt", weights_only=True)
     assert kept["epoch"] == 0 and kept["global_step"] == 2  # a step a subject
@@ -53,7 +53,7 @@ def test_an_unfinished_fit_without_validation_is_no_stage_and_tested_only_if_ask
     status, _, err = acoustic("fit", data=NOTHING)
     assert status != 0 and "no trained run at" in err
     status, _, err = semantic("test", data=NOTHING)
-    assert status != 0 and "last.ckpt counts once the fit is finished" in err
+    assert status != 0 and "last.ckpt is used once the fit is finished" in err
     status, out, err = semantic("test", "--ckpt_path", "last", data=NOTHING)
     assert status == 0 and "run unfinished" in out, err
 
