@@ -43,7 +43,7 @@ class ListeningPage:
 
 
 def write_listening_page(
-    path: Path, clips: pd.DataFrame, methods: Sequence[str], *, title: str = "", max_mb: float = 80.0
+    path: Path, clips: pd.DataFrame, methods: Sequence[str], *, max_mb: float = 80.0
 ) -> ListeningPage:
     """Write the page and, beside it, the key with the method of each code.
 
@@ -54,13 +54,11 @@ def write_listening_page(
     Parameters
     ----------
     path
-        The HTML file.
+        The HTML file. The last two folders of its path give the title.
     clips
         One row per sound, from `n2s.listening.manifest.read_manifest`.
     methods
         The methods to show, without the stimulus. With the key, they appear in this order.
-    title
-        Title of the page; by default the names of the last two folders in its path.
     max_mb
         Maximum size of the page, in MB. If 16-bit FLAC does not fit, sounds are stored as Ogg Vorbis.
 
@@ -83,7 +81,7 @@ def write_listening_page(
     images = _images(chosen, mel)
     content = {
         "page": page_id,
-        "title": title or ", ".join(path.absolute().parts[-3:-1]),
+        "title": ", ".join(path.absolute().parts[-3:-1]),
         "key": key.name,
         "images": f"Spectrograms: mel bands from {mel.fmin:g} to {mel.fmax:g} Hz, down to {10 * _RANGE:g} dB below the "
         "loudest of the clip's stimulus.",
