@@ -202,7 +202,7 @@ def _missing_file(message: str, parser: argparse.ArgumentParser, arguments: list
 
 
 def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
-    """A message about the inside of a class, which jsonargparse wraps in one line a level and a dump of the value."""
+    """A message about an option inside a class: jsonargparse adds a line per level and prints the whole value."""
     keys = re.findall(r'Parser key "([^"]+)"', message)
     if not keys:
         return None

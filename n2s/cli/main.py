@@ -39,7 +39,7 @@ from n2s.training.whereabouts import Whereabouts
 
 
 class CLI(LightningCLI):
-    """Lightning's verbs, each in the run folder that it concerns."""
+    """Lightning's verbs, each in its run folder."""
 
     claim: Claim | None = None  # on the folder of a new run; the first process has it
 
@@ -160,7 +160,7 @@ class CLI(LightningCLI):
     # -- the Trainer -------------------------------------------------------------------------------------------------
 
     def instantiate_trainer(self, **kwargs) -> Trainer:
-        """Attach what every run has."""
+        """Add the callbacks and loggers of every run."""
         config = self.config_init[self.subcommand]
         callbacks, fit = as_list(config.trainer.callbacks), self.subcommand == "fit"
         self.watch = Watch(60 * config.wait_minutes)
@@ -208,7 +208,7 @@ class CLI(LightningCLI):
             score_in(*given, f"{subcommand}.csv", work)
 
     def _work(self, subcommand: str) -> None:
-        """Lightning's part."""
+        """Run Lightning's verb."""
         try:
             super()._run_subcommand(subcommand)
         except RuntimeError as error:
@@ -223,7 +223,7 @@ def main() -> None:
 
 
 def run_cli(cli: type[CLI], **options: type) -> None:
-    """Run a command line that takes a recipe, with what all of them share."""
+    """Run a command line that takes a recipe, with the settings that all of them share."""
     quieten()
     cli(
         LightningModule,

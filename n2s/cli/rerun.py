@@ -18,7 +18,7 @@ def rerun(run_dir: Path) -> None:
     Parameters
     ----------
     run_dir
-        The finished run's folder. Relative paths in its config are relative to the current folder, so call it where you called fit.
+        The finished run's folder. Run it in the folder where you ran fit: paths in the config may be relative.
     """
     from n2s.training.compare import check_finished, origins, results
     from n2s.training.run import Run

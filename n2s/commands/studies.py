@@ -16,7 +16,7 @@ class Studies:
     """The public data sets: list, show, download, check."""
 
     def list(self) -> None:
-        """Print one line a data set."""
+        """Print one line per data set."""
         from rich.console import Console
         from rich.table import Table
 
@@ -32,7 +32,7 @@ class Studies:
         Console().print(table)
 
     def show(self, name: str) -> None:
-        """Print what a data set holds, where to get it, and what is left out.
+        """Print what a data set contains, where to get it, and what is left out.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""``best.ckpt`` and ``last.ckpt``: written whole or not at all, read only if whole, and read without running code from them."""
+"""``best.ckpt`` and ``last.ckpt``: written whole or not at all, read only if whole, without running code from them."""
 
 import os
 import pickle

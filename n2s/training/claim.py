@@ -1,4 +1,4 @@
-"""A new run's folder belongs to one process as soon as its name is chosen. If the command is refused, the folder is removed."""
+"""Claim the folder of a new run for one process, and remove it if the command is refused."""
 
 import shutil
 from dataclasses import replace

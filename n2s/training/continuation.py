@@ -1,4 +1,4 @@
-"""What Lightning's checkpoint lacks to continue to the bit: running sums, a row not yet logged, the place of the best epoch."""
+"""Add to checkpoints what Lightning leaves out: running sums, a row not yet logged, the path of the best checkpoint."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.paths import written_whole
 
-LAG = 1  # steps that an accelerator may run ahead of the check, so that it never waits for the host; their batches are kept
+LAG = 1  # steps that an accelerator may run ahead of the check, so that it never waits for the host; it keeps their batches
 
 
 class FiniteLoss(Callback):
@@ -37,7 +37,7 @@ class FiniteLoss(Callback):
         """See Lightning."""
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if not isinstance(loss, Tensor):
-            return  # a ridge has none
+            return  # a ridge has no loss
         loss = loss.detach()
         copied = None
         if loss.is_cuda:
@@ -55,7 +55,7 @@ class FiniteLoss(Callback):
         """See Lightning: raising here keeps the checkpoint from being written."""
         self._look(trainer, leave=0)
         values = {name: value for name, value in pl_module.named_parameters() if value.numel()}
-        # a sum with an infinite or NaN term is not finite: one number a tensor, one wait for all of them
+        # a sum with an infinite or NaN term is not finite: one number per tensor, one wait for all tensors
         sums = torch.stack([(value.detach() * 0).sum().float() for value in values.values()] or [torch.zeros(())])
         wrong = [name for name, total in zip(values, sums.tolist(), strict=False) if total != 0]
         if wrong:

@@ -59,7 +59,7 @@ def fit_in(choice: Choice, claim: Claim | None, config: dict, trainer: Trainer, 
 def score_in(
     choice: Choice, claim: Claim | None, config: dict, trainer: Trainer, table: str, score: Callable[[], None]
 ) -> None:
-    """Test, validate or predict in a run's folder. A refused command leaves no new folder, and keeps the earlier scores.
+    """Test, validate or predict in a run's folder. A refused command leaves no new folder and keeps earlier scores.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ class Throughput(Callback):
 
     - ``throughput/windows_per_s``: windows or clips, of all processes
     - ``throughput/data_wait``: share of the time in which the host made or fetched batches
-    - ``throughput/gflops_per_s`` of this process, and ``throughput/utilisation``, its share of the peak of a GPU that is
-      known. The operations of the first step are counted and used for all steps; not if a network is compiled. On a CPU
+    - ``throughput/gflops_per_s`` of this process, and ``throughput/utilisation``, its share of the peak of a known GPU.
+      The operations of the first step are counted and used for all steps, unless a network is compiled. On a CPU
       they are not counted: the counter changes the order of some sums, and a continued run would not end with the same
       bits. ``n2s profile`` counts them everywhere
     - ``throughput/peak_gb``: peak memory of the GPU, or of the process on a CPU

@@ -26,7 +26,7 @@ def place(trainer: Namespace, choice: Choice) -> None:
     """Put the run's folder into a Trainer's config.
 
     A recipe's ModelCheckpoint defines the best epoch. Its folder and its name ``best.ckpt`` are set here, unless the
-    recipe sets them. A WandbLogger gets the folder and the fixed id of the run, so that a continued run continues there too.
+    recipe sets them. A WandbLogger gets the folder and the fixed id of the run, so that W&B also continues a run.
     """
     trainer.default_root_dir = choice.folder
     for entry in entries(trainer.callbacks, ModelCheckpoint):

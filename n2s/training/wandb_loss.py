@@ -1,4 +1,4 @@
-"""A run continues without Weights & Biases if its service cannot be reached or ends. metrics.csv has everything in any case."""
+"""Continue a run without Weights & Biases if its service cannot be reached or ends. metrics.csv always has everything."""
 
 import functools
 import os
