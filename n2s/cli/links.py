@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.cli import LightningArgumentParser, _InstantiatorFn
 from torch import nn
 
 from n2s.config_classes import class_named, class_of
@@ -45,6 +45,25 @@ def link_shapes(parser: LightningArgumentParser, config: Namespace, final: Calla
             parser.link_arguments("data", target, compute_fn=compute, apply_on="instantiate")
     if DATA_FIRST not in known:
         parser.link_arguments("data", DATA_FIRST, compute_fn=lambda data: None, apply_on="instantiate")
+
+
+class Instantiator(_InstantiatorFn):
+    """Build a class and keep its arguments for checkpoints, as Lightning does, but without links into parts that are null.
+
+    A later overlay may remove a network that an earlier file has: its links exist, and Lightning alone fails on them.
+    """
+
+    def __call__(self, class_type: type, *args, applied_instantiation_links: dict, **kwargs):
+        """See Lightning."""
+        self.cli._dump_config()
+        applied = {key: value for key, value in applied_instantiation_links.items() if self._has_parent(key)}
+        return super().__call__(class_type, *args, applied_instantiation_links=applied, **kwargs)
+
+    def _has_parent(self, key: str) -> bool:
+        config = self.cli.config_dump
+        for part in key.split(".")[:-1]:
+            config = config.get(part) if isinstance(config, dict) else None
+        return isinstance(config, dict)
 
 
 def networks(options: Namespace, prefix: str = "") -> Iterator[tuple[str, type[nn.Module]]]:
@@ -95,7 +114,10 @@ def _number(final: Callable[[], Namespace], path: str, name: str, data: NeuralDa
     shapes = _shapes(model, data.shapes())
     value, config = shapes.get(f"{path}.{name}", shapes.get(name)), model.init_args
     for part in path.split("."):
-        config = config[part] if isinstance(config.get(part), Namespace) else config.init_args[part]
+        inside = config if isinstance(config.get(part), Namespace) else _options(config)
+        if not isinstance(inside.get(part), Namespace):
+            return value  # a later overlay removed the network (null): the number is not used
+        config = inside[part]
     given, parameter = config.init_args.get(name), parameters(class_of(config)).get(name)
     if given in (None, value) or (parameter is not None and given == parameter.default):
         return value

@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from n2s import interrupts
 from n2s.cli.errors import other_weights
+from n2s.cli.links import Instantiator
 from n2s.cli.parser import Parser, quieten
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
@@ -77,6 +78,10 @@ class CLI(LightningCLI):
         )
         parser.add_argument("--fresh", action="store_true", help="Start a new run even if an unfinished one exists.")
         parser.model = lambda: self.config[self.subcommand].model
+
+    def _add_instantiators(self) -> None:
+        for key, base in (("model", LightningModule), ("data", NeuralDataModule)):
+            self.parser.add_instantiator(Instantiator(cli=self, key=key), base, subclasses=True)
 
     def _parse_ckpt_path(self) -> None:
         """The command line wins: Lightning would override it with the checkpoint's hyper-parameters."""

@@ -114,6 +114,16 @@ def test_a_part_may_be_null(toy):
     assert toy(None)[0] == 0
 
 
+def test_a_later_overlay_may_remove_a_network(toy, tmp_path):
+    (tmp_path / "without.yaml").write_text(yaml.safe_dump({"model": {"init_args": {"gadget": None}}}))
+    status, _, err = toy(gadget(), "--config", "without.yaml")
+    assert status == 0, err
+    (folder,) = (tmp_path / "checkpoints" / "toy+without").iterdir()
+    kept = torch.load(Run(folder).last, weights_only=True)
+    assert not any(name.startswith("gadget") for name in kept["state_dict"])
+    assert kept["hyper_parameters"]["gadget"] is None
+
+
 def test_compile_takes_the_networks_that_the_system_names(toy, monkeypatch):
     compiled = []
     monkeypatch.setattr(nn.Module, "compile", lambda module, **options: compiled.append(type(module).__name__))

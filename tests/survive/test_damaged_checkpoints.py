@@ -72,7 +72,7 @@ class TestLast:
             (lambda content, at: b"", "it is empty"),
             (lambda content, at: content[:-1000], "not a zip file"),
             (lambda content, at: content[: len(content) // 2], "not a zip file"),
-            (flipped, "the checksum of .* is not that of its contents"),
+            (flipped, "the checksum of .* does not match its contents"),
             (lambda content, at: b"weights " * 100, "not a zip file"),
         ],
     )
@@ -109,7 +109,7 @@ class TestLast:
         assert status == 2
         assert f"n2s: {run.last.absolute()} holds more than weights and plain values" in err
         status, _, err = run_n2s("fit", "--config", "tiny.yaml", "--weights_only", "false")
-        assert status == 2 and "n2s: --weights_only false: n2s loads no file" in err
+        assert status == 2 and "n2s: --weights_only false: n2s never loads a file" in err
         assert not Path("evil").exists()
 
     @pytest.mark.parametrize(
