@@ -150,7 +150,7 @@ def test_a_failed_report_leaves_the_old_one(run_dir, monkeypatch):
     ("lost", "message"),
     [
         ("", "no such folder"),
-        ("run.json", "no run folder"),
+        ("run.json", "not a run folder"),
         ("test/test/arrays.npz", r"no arrays\.npz"),
         ("test/test/windows.parquet", "cannot be read"),
     ],
