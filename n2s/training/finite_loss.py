@@ -90,7 +90,7 @@ class FiniteLoss(Callback):
 
     def _kept(self) -> str:
         last = self.folder / "last.ckpt"
-        return f"{last} is from before and whole." if last.is_file() else "No checkpoint was written yet."
+        return f"{last} was saved before and is whole." if last.is_file() else "No checkpoint was written yet."
 
 
 REMEDY = (

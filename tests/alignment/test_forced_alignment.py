@@ -205,7 +205,7 @@ def test_what_is_wrong_is_said(folder, run_n2s):
     assert status == 2 and "1 of 2 sounds could not be aligned" in err
     assert (folder / "deep" / "two.TextGrid").is_file() and not (folder / "one.TextGrid").exists()
     for words, told in (
-        ((folder,), "say the language of the sounds"),
+        ((folder,), "give the language of the sounds"),
         ((folder / "nowhere", "--language", "en"), "no folder"),
         ((folder, "--language", "en", "--transcripts", folder / "texts"), "no transcripts at"),
     ):

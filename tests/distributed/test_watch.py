@@ -91,7 +91,7 @@ def test_a_failure_ends_the_others(tmp_path, who, what, told):
 def test_one_that_is_killed(tmp_path):
     status, said = run("kill 1", tmp_path)
     assert status == [2, 9, 2]
-    assert all("it has ended without a word" in said[rank] and "same command" in said[rank] for rank in (0, 2))
+    assert all("it ended without a message" in said[rank] and "same command" in said[rank] for rank in (0, 2))
 
 
 def test_one_that_is_late(tmp_path):

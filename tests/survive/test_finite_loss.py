@@ -64,7 +64,7 @@ def test_stops_with_the_batch(fit, monkeypatch, value):
     assert all(torch.equal(kept[str(i)], part) for i, part in enumerate(seen[-1]))
     last = torch.load(run.last, weights_only=True)
     assert last["epoch"] == 0 and all(torch.isfinite(value).all() for value in last["state_dict"].values())
-    assert f"{run.last.absolute()} is of before and whole" in said
+    assert f"{run.last.absolute()} was saved before and is whole" in said
 
 
 def test_in_the_first_step_the_folder_stays(fit):

@@ -65,7 +65,7 @@ def test_no_checkpoint_fits(here, monkeypatch):
     """By the limit of a file's size, which needs no rights: 4 kB are less than a checkpoint."""
     status, err = limited_fit(4096)
     assert status == 2
-    assert "n2s: a disk is full" in err and "The same command then goes on" in err
+    assert "n2s: a disk is full" in err and "The same command then continues" in err
     (run,) = runs_of(Path("checkpoints/tiny"))
     assert not list(run.folder.glob("*.ckpt")) and not list(run.folder.glob(".*.part"))
     undisturbed = fits.fit(monkeypatch, "--runs_dir", "undisturbed")

@@ -113,7 +113,7 @@ def test_a_rerun_that_was_stopped_goes_on(n2s, monkeypatch):
 
 def test_refused(n2s, tmp_path):
     status, _, err = n2s("rerun", tmp_path)
-    assert status == 2 and "is no run: it has no run.json" in err
+    assert status == 2 and "is not a run: it has no run.json" in err
     n2s("fit", "--config", "tiny.yaml")
     newest().update(status="unfinished")
     status, _, err = n2s("rerun", newest().folder)
