@@ -1,6 +1,6 @@
 """The scores of a test set as a table, with the sentences around it: for the console and for the page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 from rich.console import Console
@@ -38,18 +38,9 @@ def print_shown(shown: Shown, console: Console) -> None:
     if shown.name:
         console.print(shown.name, style="bold", markup=False, highlight=False)
     if shown.scores is not None:
-        headings, rows = grid(shown)
-        table = Table(*headings)
-        for row in rows:
-            # a narrow console: intervals below the means
-            cells = [cell.replace(" (", "\n(") for cell in row[1:]] if _wide(rows) > console.width else row[1:]
-            table.add_row(row[0], *cells, style="bold" if row[0] in _models(shown) else None)
-        console.print(table)
+        console.print(_table(*grid(shown), console.width, bold=_models(shown)))
     for title, (headings, rows) in shown.tables.items():
-        table = Table(*map(str, headings), title=title)
-        for row in rows:
-            table.add_row(*map(str, row))
-        console.print(table)
+        console.print(_table(headings, rows, console.width, title=title))
     for sentence in (*shown.headline, *notes(shown)):
         console.print(sentence, highlight=False, markup=False)
 
@@ -90,6 +81,25 @@ def _td(value: object) -> str:
 
 def _models(shown: Shown) -> set[str]:
     return {row.label for row in shown.scores.rows.values() if row.role == "model"}
+
+
+def _table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence],
+    width: int,
+    *,
+    title: str | None = None,
+    bold: Collection[str] = (),
+) -> Table:
+    """For a console of a width. Where it is too narrow, intervals go below their means, and long names are cut in lines."""
+    table, rows = Table(title=title), [[str(cell) for cell in row] for row in rows]
+    for heading in headings:
+        table.add_column(str(heading), overflow="fold")
+    narrow = _wide(rows) > width
+    for row in rows:
+        cells = [cell.replace(" (", "\n(") for cell in row[1:]] if narrow else row[1:]
+        table.add_row(row[0], *cells, style="bold" if row[0] in bold else None)
+    return table
 
 
 def _wide(rows: list[list[str]]) -> int:

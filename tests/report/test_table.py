@@ -45,3 +45,11 @@ def test_a_score_without_a_control_is_named_below_the_table():
     two = Shown(scores=Scores(ROWS, measures, values), notes=["last"])
     assert notes(two) == ["FD: no control. It compares sets.", "last"]
     assert notes(replace(two, columns=["score 0"])) == ["last"]
+
+
+def test_a_narrow_console_shows_whole_names():
+    rows = [["simulated/01", "0.5 (0.4 to 0.6)"], ["simulated/02", "0.6 (0.5 to 0.7)"]]
+    console = Console(width=24, record=True, file=StringIO())
+    print_shown(Shown(tables={"Each subject": (["subject", "score"], rows)}), console)
+    cells = [line.split("│")[1].strip() for line in console.export_text().splitlines() if line.count("│") == 3]
+    assert "".join(cells) == "simulated/01simulated/02"

@@ -20,7 +20,7 @@ MEASURES = {
     "correlation": Measure("correlation (median dimension)"),
     "label": Measure("label (%)", 100, 1),
     "mel_pcc": Measure("mel PCC"),
-    "mel_psnr": Measure("mel PSNR (dB)", digits=1),
+    "mel_psnr": Measure("mel PSNR (dB)", digits=2),
 }
 NAMES = {"label": "label", "mel_pcc": "mel PCC", "mel_psnr": "mel PSNR"}  # in sentences
 
