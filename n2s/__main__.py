@@ -8,8 +8,8 @@ import sys
 import n2s
 from n2s import interrupts
 
-# verb: (module:function, one line of help). n2s.cli reads the command line itself; any other function is called with
-# its arguments, whose types and docstring are the command's options and help.
+# verb: (module:function, one line of help). A function `main` reads the command line itself. Any other function is called
+# with its arguments: their types and the docstring are the command's options and help.
 COMMANDS = {
     "fit": ("n2s.cli.main:main", "train a recipe; the same command continues an unfinished run"),
     "prepare": ("n2s.cli.prepare:main", "prepare recordings and features ahead of training; --shard i/n for n jobs"),
@@ -72,7 +72,7 @@ def run(verb: str) -> None:
     module, _, name = COMMANDS[verb][0].partition(":")
     with readable():
         function = getattr(importlib.import_module(module), name)
-        if module.startswith("n2s.cli."):
+        if name == "main":
             function()
             return
         interrupts.unwind()
