@@ -21,6 +21,7 @@ NOISY_WARNINGS = (  # messages of Lightning that need no action of the user here
     r"Checkpoint directory .* exists and is not empty",
     r"Be aware that when using `ckpt_path`|Total length of `list` across ranks is zero",  # nothing to validate
     r"Found \d+ module\(s\) in eval mode",
+    r"You have overridden `on_after_batch_transfer`",  # decoders of clips do, and mean it
     r"You're resuming from a checkpoint that ended before the epoch ended",  # StepSeed finds the place again
 )
 NOISY_LOGS = (

@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from n2s.data.clip_volumes import CONSTANT
+from n2s.data.scaler import CONSTANT
 from n2s.features.feature import ClipFeature
 from n2s.features.store import FeatureStore
 from n2s.studies.study import Stimulus

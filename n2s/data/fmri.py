@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from n2s.data.batch import Batch
 from n2s.data.bold_preparation import BoldPreparation, BoldRun
-from n2s.data.clip_batch import ClipBatch, SubjectSampler
-from n2s.data.clip_split import ClipSplit
 from n2s.data.clip_splits import (
     SPLITS,
     check_subjects,
@@ -19,10 +18,14 @@ from n2s.data.clip_splits import (
     without_shared_volumes,
 )
 from n2s.data.clip_targets import feature_values, moments, tracked
-from n2s.data.clip_volumes import Response, VoxelScale
 from n2s.data.datamodule import NeuralDataModule
-from n2s.data.loader import WindowLoader
+from n2s.data.loader import BatchLoader
 from n2s.data.recordings import Shard, listed, prepare
+from n2s.data.repeats import one_split
+from n2s.data.responses import VolumeWindow
+from n2s.data.sampler import Sampler
+from n2s.data.scaler import VoxelScale
+from n2s.data.segments import Segments
 from n2s.data.windows import instants
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
@@ -74,6 +77,9 @@ class FMRIDataModule(NeuralDataModule):
         Processes that prepare runs; each holds a whole run in memory.
     """
 
+    #: See `n2s.data.clip_data.ClipData`.
+    dealt = False
+
     def __init__(
         self,
         studies: dict[str, FMRIStudy],
@@ -97,11 +103,11 @@ class FMRIDataModule(NeuralDataModule):
             raise UserError("data.studies is empty: name at least one study.")
         self.studies, self.target, self.spectrogram = dict(studies), target, spectrogram
         self.chosen, self.roi, self.scale, self.average_repeats = subjects, roi, scale, average_repeats
-        self.response = Response(lag_s, window_s, volumes)
+        self.response = VolumeWindow(lag_s, window_s, volumes)
         self.val_fraction, self.batch_size, self.seed, self.n_jobs = val_fraction, batch_size, seed, n_jobs
         self.subjects = check_subjects(self.studies, subjects)
         self.n_subjects, self.n_features = len(self.subjects), target.n_features
-        self.splits: dict[str, ClipSplit] = {}
+        self.splits: dict[str, Segments] = {}
         self._left_out: dict[str, int] = {}
 
     def data_hashes(self) -> dict[str, str]:
@@ -115,6 +121,11 @@ class FMRIDataModule(NeuralDataModule):
     def validates(self) -> bool:
         """See `NeuralDataModule`."""
         return len(self.splits["val"].table) > 0
+
+    @property
+    def brains(self) -> list[str]:
+        """See `n2s.data.clip_data.ClipData`: each subject has voxels of its own."""
+        return self.subjects
 
     @property
     def n_voxels(self) -> list[int]:
@@ -155,34 +166,34 @@ class FMRIDataModule(NeuralDataModule):
         rows, responses = [], []
         for index, subject in enumerate(tracked(self.subjects, "reading runs", len(self.subjects))):
             own, brain = self._subject(clips[clips.subject == subject])
-            own = own.assign(subject_index=index)
+            own = own.assign(brain_index=index)
             rows.append(own)
             responses.append(brain)
         every = pd.concat(rows, ignore_index=True)
         groups = {group: index for index, group in enumerate(every.group.unique())}
         for split in SPLITS:
             averaged = self.average_repeats and split != "train"
-            self.splits[split] = found = ClipSplit.of(split, rows, responses, groups, average_repeats=averaged)
+            self.splits[split] = found = one_split(split, rows, responses, groups, average_repeats=averaged)
             if not len(found.table) and (split != "val" or self.val_fraction):
                 raise UserError(f"the {split} split has no clips: {', '.join(self.studies)} give none for it.")
 
-    def train_dataloader(self) -> WindowLoader:
+    def train_dataloader(self) -> BatchLoader:
         """Batches of one subject each, in a new order each epoch."""
         return self._loader("train")
 
-    def val_dataloader(self) -> WindowLoader | list:
+    def val_dataloader(self) -> BatchLoader | list:
         """Validation clips, in their order; nothing where there are none."""
         return self._loader("val") if self.validates else []
 
-    def test_dataloader(self) -> WindowLoader:
+    def test_dataloader(self) -> BatchLoader:
         """Test clips, in their order."""
         return self._loader("test")
 
-    def predict_dataloader(self) -> WindowLoader:
+    def predict_dataloader(self) -> BatchLoader:
         """Test clips."""
         return self.test_dataloader()
 
-    def transfer_batch_to_device(self, batch: ClipBatch, device: torch.device, dataloader_idx: int) -> ClipBatch:
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """See Lightning."""
         return batch if batch.brain.device == device else batch.to(device)
 
@@ -196,25 +207,34 @@ class FMRIDataModule(NeuralDataModule):
         """(n, f, t) float32 spectrogram of unique clips."""
         return self._values["spectrogram"][clip].reshape(-1, *self.spectrogram.shape).astype(np.float32)
 
-    def batch(self, split: str, rows: np.ndarray) -> ClipBatch:
-        """Rows of one subject's table."""
+    def batch(self, split: str, rows: np.ndarray) -> Batch:
+        """See `n2s.data.clip_data.ClipData`."""
         part = self.splits[split]
         table = part.table.iloc[rows]
-        (subject,) = table.subject_index.unique()
+        (subject,) = table.brain_index.unique()
         clip = table.clip_index.to_numpy()
-        return ClipBatch(
+        return Batch(
             brain=torch.from_numpy(part.brain[subject][table.place.to_numpy()]),
             target=torch.from_numpy(self.targets(clip)),
             spectrogram=None if self.spectrogram is None else torch.from_numpy(self.spectrograms(clip)),
-            subject=int(subject),
+            subject=torch.full((len(table),), int(subject)),
+            segment=torch.tensor(clip),
             row=torch.from_numpy(np.asarray(rows)),
             group=torch.tensor(table.group_index.to_numpy()),
-            clip=torch.tensor(clip),
+            split=split,
+            brain_index=int(subject),
         )
 
-    def places(self, batch: ClipBatch) -> list[str]:
+    def check_clips(self) -> None:
+        """See `n2s.data.clip_data.ClipData`: every target of this datamodule is of clips."""
+
+    def clips(self, batch: Batch) -> Batch:
+        """See `n2s.data.clip_data.ClipData`: loaders give such batches."""
+        return batch
+
+    def places(self, batch: Batch) -> list[str]:
         """See `NeuralDataModule`; seconds are of the stimulus."""
-        table = self.splits["train"].table.iloc[batch.row.cpu().numpy()]
+        table = self.splits["train"].table.iloc[batch.row.numpy()]
         return [
             f"{row.recording}, {row.stimulus}, {row.start_s:.2f} to {row.start_s + row.duration_s:.2f} s"
             for row in table.itertuples()
@@ -320,15 +340,17 @@ class FMRIDataModule(NeuralDataModule):
     def _count(self, why: str, n: int) -> None:
         self._left_out[why] = self._left_out.get(why, 0) + int(n)
 
-    def _loader(self, split: str) -> WindowLoader:
+    def _loader(self, split: str) -> BatchLoader:
         shuffle = split == "train" and self.batch_size is not None
         shared = split == "train" and self.trainer is not None  # the other splits each process has whole
-        sampler = SubjectSampler(
-            self.splits[split].table.subject_index.to_numpy(),
+        subject = self.splits[split].table.brain_index.to_numpy()
+        sampler = Sampler(
+            len(subject),
+            apart=subject,
             batch_size=self.batch_size,
             shuffle=shuffle,
             seed=self.seed,
             rank=self.trainer.global_rank if shared else 0,
             world_size=self.trainer.world_size if shared else 1,
         )
-        return WindowLoader(sampler, lambda rows, epoch: self.batch(split, rows), lambda batch: batch, ahead=False)
+        return BatchLoader(sampler, lambda rows, epoch: self.batch(split, rows), lambda batch: batch, ahead=False)

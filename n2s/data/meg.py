@@ -14,11 +14,12 @@ from n2s.data.content import Heard
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
-from n2s.data.loader import WindowLoader, WindowSampler
+from n2s.data.loader import BatchLoader
 from n2s.data.preprocessing import Preprocessing
-from n2s.data.reader import WindowReader
+from n2s.data.reader import SplitReader, WindowReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.residency import Scaled, for_windows
+from n2s.data.sampler import Sampler
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, window_starts
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
@@ -27,6 +28,7 @@ from n2s.data.splits import SPLITS, Split, SplitByStory, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.data.tables import WindowTables
 from n2s.data.targets import Targets
+from n2s.data.window_segments import WindowSegments
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
 from n2s.data.word_windows import check_words
 from n2s.errors import UserError
@@ -37,7 +39,7 @@ EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
 VALIDATION_BATCH = 2048  # at most: it is one process', where a training batch is shared by many
 
 
-class MEGDataModule(WindowTables, NeuralDataModule):
+class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     """MEG or EEG of people who hear speech, cut into windows.
 
     Parameters
@@ -210,20 +212,21 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             for item in track([one for both in self.scaled for one in both], "scaling", transient=True):
                 item.table()
         self._reader: WindowReader | None = None
+        self._readers: dict[str, SplitReader] = {}
 
-    def train_dataloader(self) -> WindowLoader:
+    def train_dataloader(self) -> BatchLoader:
         """Windows in a new order each epoch."""
         return self._loader("train", batch_size=self.batch_size, shuffle=True)
 
-    def val_dataloader(self) -> WindowLoader:
+    def val_dataloader(self) -> BatchLoader:
         """Validation windows, in batches like those of training."""
         return self._loader("val", batch_size=min(self.batch_size, VALIDATION_BATCH), shuffle=False)
 
-    def test_dataloader(self) -> WindowLoader:
+    def test_dataloader(self) -> BatchLoader:
         """Test windows."""
         return self._loader("test", batch_size=EVALUATION_BATCH, shuffle=False)
 
-    def predict_dataloader(self) -> WindowLoader:
+    def predict_dataloader(self) -> BatchLoader:
         """Test windows."""
         return self.test_dataloader()
 
@@ -244,6 +247,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             recording_index=table.recording.map(self._index),
             stimulus_index=table.stimulus.map(stimulus),
             audio=table.sound,
+            group_index=pd.factorize(table.sound)[0],
         )
 
     def _shortened(self, intervals: pd.DataFrame) -> pd.DataFrame:
@@ -276,14 +280,20 @@ class MEGDataModule(WindowTables, NeuralDataModule):
         windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
         return windows
 
-    def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> WindowLoader:
+    def reader(self, split: str) -> SplitReader:
+        """See `WindowSegments`; the arrays are placed when the first windows are read."""
         if self._reader is None:
             device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
             self._reader = WindowReader(
                 self.scaled, self.targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
             )
+        if split not in self._readers:
+            self._readers[split] = self._reader.of(split, self.windows[split], seed=self.seed)
+        return self._readers[split]
+
+    def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> BatchLoader:
         windows = self.windows[split]
-        sampler = WindowSampler(
+        sampler = Sampler(
             len(windows),
             batch_size=batch_size,
             shuffle=shuffle,
@@ -291,7 +301,7 @@ class MEGDataModule(WindowTables, NeuralDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
             dealt=split != "train",
-            groups=windows.of_interval(self.balance) if split == "train" and self.balance != "hours" else None,
+            balance=windows.of_interval(self.balance) if split == "train" and self.balance != "hours" else None,
             together=windows.sentence_heard if self.together else None,
         )
-        return self._reader.loader(split, windows, sampler)
+        return self.reader(split).loader(sampler)

@@ -1,4 +1,4 @@
-"""The scale of each sensor, from training data only."""
+"""The scale of each sensor and of each voxel, from training data only."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from einops import rearrange
 
 from n2s.data.recordings import PreparedRecording
 from n2s.data.windows import Windows, WindowShape
@@ -14,6 +15,7 @@ from n2s.paths import cache_dir, written_whole
 
 N_WINDOWS = 200  # windows a recording that its scaler is fitted on: Défossez 2023
 OWN, POOLED, ITSELF = "own training windows", "the subject's training windows", "the recording itself"
+CONSTANT = 1e-6  # deviation, relative to the mean, that rounding to float32 leaves
 STRIDE = 4  # every 4th sample of them: quantiles of neighbours differ little
 
 
@@ -109,7 +111,7 @@ def fit_scaler(
     centre = np.median(raw[:, ::4], axis=(0, 1))
     if n_baseline:
         raw = raw - np.stack([prepared.brain[s : s + n_baseline].mean(0) for s in chosen])[:, None]
-    low, high = np.percentile(raw.reshape(-1, raw.shape[-1]), [25, 75], axis=0)
+    low, high = np.percentile(rearrange(raw, "n t c -> (n t) c"), [25, 75], axis=0)
     scale = np.maximum(high - low, 1e-12)
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         np.save(file, np.stack([centre, scale]).astype(np.float32))
@@ -140,3 +142,24 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
     ]
     centre, scale = np.array(found, np.float32).T
     return Scaler(centre, scale, source=POOLED)
+
+
+@dataclass(frozen=True)
+class VoxelScale:
+    """Mean and deviation (v,) of each voxel over training clips; ``deviation`` 0: it never changes."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def fit(cls, brain: np.ndarray) -> "VoxelScale":
+        """From (k, v) or (k, n, v) of training clips."""
+        rows = rearrange(brain, "... v -> (...) v").astype(np.float64)
+        mean, deviation = rows.mean(0), rows.std(0)
+        deviation[deviation <= CONSTANT * np.abs(mean)] = 0
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def apply(self, brain: np.ndarray) -> np.ndarray:
+        """Z-scores; a voxel that never changed in training is 0."""
+        tells = self.deviation > 0
+        return np.where(tells, (brain - self.mean) / np.where(tells, self.deviation, 1), 0).astype(np.float32)

@@ -45,7 +45,7 @@ class WindowTables:
 
     def places(self, batch: Batch) -> list[str]:
         """See `n2s.data.datamodule.NeuralDataModule`; seconds are of the story, jitter included."""
-        table = self.window_table("train").iloc[batch.window.cpu().numpy()]
+        table = self.window_table("train").iloc[batch.row.numpy()]
         start_s = batch.start.tolist()
         return [
             f"{row.recording}, {row.story}, {s:.2f} to {s + self.shape.window_s:.2f} s"

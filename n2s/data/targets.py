@@ -43,7 +43,7 @@ class Targets:
         *,
         per_dimension: bool,
     ):
-        self._shape = shape
+        self._shape, self._feature = shape, feature
         store = FeatureStore(feature)
         if isinstance(feature, FrameFeature):
             intervals = pd.concat([w.intervals.assign(of=split) for split, w in windows.items()], ignore_index=True)
@@ -85,6 +85,11 @@ class Targets:
             return self._first[split] + windows.segment[rows][:, None]
         time_s = start_s[:, None] + np.arange(self._shape.n_times) / self._shape.sfreq
         return self._nearest(self._piece_of[split][windows.interval[rows]], time_s)
+
+    def __call__(self, clip: np.ndarray) -> np.ndarray:
+        """(n, *shape) float32 of rows of `values` in the feature's own units, to the precision of float16 deviations."""
+        found = self.values[clip] * self.deviation + self.mean
+        return found.astype(np.float32).reshape(-1, *self._feature.shape)
 
     def frames(self, split: str, interval: int, start_s: float, n: int, sfreq: float) -> np.ndarray:
         """(n,) rows of `values` from ``start_s`` of an interval's stimulus on, at ``sfreq``: for frame features."""

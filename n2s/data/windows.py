@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from n2s.data.responses import Response
 from n2s.errors import UserError
 
 
 @dataclass(frozen=True)
-class WindowShape:
+class WindowShape(Response):
     """How long a window is, and what of it the model sees.
 
     A window is the stretch [start, start + window_s] in which audio and brain run together. The brain is given from
@@ -56,6 +57,15 @@ class WindowShape:
     def duration_s(self) -> float:
         """Seconds that the model sees."""
         return self.n_times / self.sfreq
+
+    @property
+    def lag_s(self) -> float:
+        """See `n2s.data.responses.Response`."""
+        return self.offset_s
+
+    def lasts_s(self, segment_s: float) -> float:
+        """See `n2s.data.responses.Response`: as long as what the model sees, whatever the segment."""
+        return self.duration_s
 
 
 class Placement(ABC):

@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 def n_windows(batch: object) -> int:
-    """The length of a `n2s.data.Batch` or `ClipBatch`; for tuples and dicts of tensors, the length of the first."""
+    """The length of a `n2s.data.Batch`; for tuples and dicts of tensors, the length of the first."""
     if isinstance(batch, dict):
         batch = list(batch.values())
     if isinstance(batch, list | tuple):

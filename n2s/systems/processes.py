@@ -9,7 +9,6 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor
 
 from n2s.data.batch import Batch
-from n2s.data.clip_batch import ClipBatch
 from n2s.errors import UserError
 
 
@@ -36,7 +35,7 @@ def gathered(module: LightningModule, rows: Tensor, shares: Sequence[int]) -> Te
     return torch.cat([part[:n] for part, n in zip(parts, shares, strict=True)])
 
 
-def part_of_mean(loss: Tensor, batch: Batch | ClipBatch) -> Tensor:
+def part_of_mean(loss: Tensor, batch: Batch) -> Tensor:
     """The mean over a process' part of a batch, scaled so that the mean over processes is that over the whole batch.
 
     DDP takes the mean of gradients over processes, however many rows each has.

@@ -131,7 +131,7 @@ def test_an_unfiltered_study_that_drifts_gives_the_batches_of_one_that_does_not(
         data.setup("fit")
         batch = next(iter(data.test_dataloader()))
         clear = (batch.start > 11.5) | (batch.start < 7.5)
-        order = batch.window[clear].argsort()
+        order = batch.row[clear].argsort()
         found.append(batch.brain[clear][order])
     scale = found[0].std() / found[1].std()
     assert abs(scale - 1) < 0.1

@@ -203,7 +203,7 @@ def test_features_are_computed_once_for_each_unique_clip(tiny, tmp_path, monkeyp
     np.testing.assert_allclose(batch.target, direct, rtol=1e-6)
     mel = ClipFbank(duration_s=1.0).extract(again.stimuli["tiny/s5"], np.array([4.0, 7.0]), 1.0)
     np.testing.assert_allclose(batch.spectrogram.flatten(1), mel, atol=2e-3)  # kept as float16
-    assert batch.spectrogram.shape == (2, 128, 128) and batch.subject == 1
+    assert batch.spectrogram.shape == (2, 128, 128) and batch.subject.tolist() == [1, 1]
 
 
 def test_batches_are_of_one_subject_and_every_row_comes_once(tiny):
@@ -212,7 +212,7 @@ def test_batches_are_of_one_subject_and_every_row_comes_once(tiny):
     for epoch in (0, 1, 0):
         loader = data.train_dataloader()
         loader.sampler.set_epoch(epoch)
-        seen = [(batch.subject, batch.row.tolist(), tuple(batch.brain.shape)) for batch in loader]
+        seen = [(batch.brain_index, batch.row.tolist(), tuple(batch.brain.shape)) for batch in loader]
         assert {shape[1] for subject, _, shape in seen if subject == 0} == {8}
         assert {shape[1] for subject, _, shape in seen if subject == 1} == {9}
         assert sorted(row for _, batch, _ in seen for row in batch) == list(range(96))
@@ -232,7 +232,7 @@ def test_batches_pair_each_response_with_its_clip(tiny):
             for row in table.itertuples()
         ]
         np.testing.assert_allclose(batch.target, direct, rtol=1e-5)
-        _, brain = rows(data, "train", data.subjects[batch.subject])
+        _, brain = rows(data, "train", data.subjects[batch.brain_index])
         np.testing.assert_array_equal(batch.brain, brain[table.place])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
-from n2s.data.loader import WindowSampler
+from n2s.data.sampler import Sampler
 from n2s.errors import UserError
 from n2s.features import Ready
 from tests.tiny import TinyStudy
@@ -64,14 +64,13 @@ def test_balance(tmp_path, balance, shares):
 
 def test_a_small_group_is_drawn_in_whole_rounds_and_ranks_share_a_batch():
     groups = np.array([0] * 10 + [1] * 90)
-    sampler = WindowSampler(100, batch_size=20, shuffle=True, seed=3, groups=groups)
+    sampler = Sampler(100, batch_size=20, shuffle=True, seed=3, balance=groups)
     rows = np.concatenate(list(sampler))
     assert np.bincount(groups[rows]).tolist() == [50, 50]
     assert (np.bincount(rows[groups[rows] == 0], minlength=10) == 5).all()  # 5 whole rounds
     assert np.bincount(rows[groups[rows] == 1]).max() == 1
     parts = [
-        list(WindowSampler(100, batch_size=20, shuffle=True, seed=3, groups=groups, rank=r, world_size=2))
-        for r in (0, 1)
+        list(Sampler(100, batch_size=20, shuffle=True, seed=3, balance=groups, rank=r, world_size=2)) for r in (0, 1)
     ]
     for whole, one, other in zip(sampler, *parts, strict=True):
         np.testing.assert_array_equal(whole, np.stack([one, other], 1).ravel())

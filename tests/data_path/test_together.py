@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
-from n2s.data.loader import WindowSampler
+from n2s.data.sampler import Sampler
 from n2s.features import Ready
 from n2s.losses import ClipLoss
 from n2s.models import BrainEncoder, SentenceContext
@@ -55,8 +55,8 @@ def test_sentences_stay_together_in_their_order(tmp_path):
         assert (sizes == 5).all() and len(numbers) == 4
         for number in numbers:
             assert (np.diff(batch.start[batch.sentence == number].numpy()) > 0).all()
-        assert (heard[batch.window.numpy()] == batch.sentence.numpy()).all()
-        seen += batch.window.tolist()
+        assert (heard[batch.row.numpy()] == batch.sentence.numpy()).all()
+        seen += batch.row.tolist()
     assert sorted(seen) == list(range(len(heard)))
     loader.sampler.set_epoch(1)
     assert [row for rows in loader.sampler for row in rows] != seen
@@ -65,12 +65,12 @@ def test_sentences_stay_together_in_their_order(tmp_path):
 def test_processes_take_whole_pieces_and_windows_without_sentence_go_anywhere():
     together = np.array([3, 3, -1, 5, 5, -1, 3, 5])
     options = {"batch_size": 4, "shuffle": True, "seed": 1, "together": together}
-    whole = np.concatenate(list(WindowSampler(8, **options)))
+    whole = np.concatenate(list(Sampler(8, **options)))
     assert sorted(whole) == list(range(8))
     for number in (3, 5):
         place = np.flatnonzero(together[whole] == number)
         assert (np.diff(place) == 1).all() and (np.diff(whole[place]) > 0).all()
-    parts = [list(WindowSampler(8, **options, rank=rank, world_size=2)) for rank in (0, 1)]
+    parts = [list(Sampler(8, **options, rank=rank, world_size=2)) for rank in (0, 1)]
     np.testing.assert_array_equal(np.concatenate([np.concatenate(pair) for pair in zip(*parts, strict=True)]), whole)
 
 

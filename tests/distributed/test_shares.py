@@ -10,8 +10,7 @@ from tiny_fmri import LAG_S, TinyFMRI
 from torch import nn
 
 from n2s.data import FMRIDataModule
-from n2s.data.clip_batch import SubjectSampler
-from n2s.data.loader import WindowSampler
+from n2s.data.sampler import Sampler
 from n2s.errors import UserError
 from n2s.features import ClipFbank, MelStatistics
 from n2s.systems import Semantic
@@ -20,7 +19,7 @@ from n2s.systems import Semantic
 def steps(n_windows: int, world_size: int, **options) -> list[list]:
     """Of each process, its steps."""
     shared = {"batch_size": 20, "shuffle": True, "seed": 1, "world_size": world_size} | options
-    samplers = [WindowSampler(n_windows, rank=rank, **shared) for rank in range(world_size)]
+    samplers = [Sampler(n_windows, rank=rank, **shared) for rank in range(world_size)]
     found = [list(sampler.steps()) for sampler in samplers]
     assert [len(sampler) for sampler in samplers] == [len(one) for one in found]
     return found
@@ -81,11 +80,11 @@ def test_batches_too_small_to_share():
     assert len(rows) == 0 and shares == [0]
     subject = np.repeat([0, 1], [10, 11])
     options = {"batch_size": 4, "shuffle": False, "seed": 0}
-    parts = [list(SubjectSampler(subject, rank=rank, world_size=2, **options).steps()) for rank in (0, 1)]
+    parts = [list(Sampler(len(subject), apart=subject, rank=rank, world_size=2, **options).steps()) for rank in (0, 1)]
     assert [shares for _, shares in parts[0]] == [[2, 2], [2, 2], [1, 1], [2, 2], [2, 2], [2, 1]]
     assert sorted(np.concatenate([rows for one in parts for rows, _ in one])) == list(range(21))
     with pytest.raises(UserError, match="a batch of 2 clips cannot be shared by 3 processes"):
-        SubjectSampler(subject, rank=0, world_size=3, **options)
+        Sampler(len(subject), apart=subject, rank=0, world_size=3, **options)
 
 
 def test_batch_norm_cannot_be_synchronised_on_a_cpu(tmp_path):

@@ -18,7 +18,8 @@ from torch import nn
 
 from n2s.data import FMRIDataModule, Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.batch import Batch
-from n2s.data.loader import WindowLoader, WindowSampler
+from n2s.data.loader import BatchLoader
+from n2s.data.sampler import Sampler
 from n2s.features import ClipFbank
 from n2s.features.ready import Ready
 from n2s.losses import ClipLoss
@@ -57,7 +58,7 @@ class Tables(Contrastive):
         self.candidates = nn.Parameter(torch.randn(N, F, T, generator=generator, dtype=torch.float64))
 
     def forward(self, batch):
-        return self.estimates[batch.window]
+        return self.estimates[batch.row]
 
     def encode_target(self, target):
         return self.candidates[target[:, 0, 0].long()]
@@ -68,18 +69,17 @@ class TableData(LightningDataModule):
 
     def train_dataloader(self):
         trainer = self.trainer
-        sampler = WindowSampler(
+        sampler = Sampler(
             N, batch_size=N, shuffle=True, seed=0, rank=trainer.global_rank, world_size=trainer.world_size
         )
-        return WindowLoader(sampler, lambda rows, epoch: torch.from_numpy(rows), table_batch, ahead=False)
+        return BatchLoader(sampler, lambda rows, epoch: torch.from_numpy(rows), table_batch, ahead=False)
 
 
 def table_batch(rows):
     nothing = torch.zeros(len(rows), 1)
     segment = torch.where(rows == 7, 3, rows)
     target = rows[:, None, None].double().expand(-1, F, T)
-    ids = dict.fromkeys(("subject", "recording", "stimulus", "start", "sentence"), rows)
-    return Batch(nothing, nothing, nothing, nothing, target=target, segment=segment, window=rows, **ids)
+    return Batch(brain=nothing, target=target, subject=rows, segment=segment, row=rows, group=rows, split="train")
 
 
 class SameDraws(Callback):

@@ -11,7 +11,7 @@ from trees_fmri.lebel2023 import write_story
 from trees_fmri.nakai2022 import write_volumes
 
 from n2s.data.clip_splits import listed_clips, with_validation, without_shared_volumes
-from n2s.data.clip_volumes import Response
+from n2s.data.responses import VolumeWindow
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.public.lebel2023 import COMMON, Lebel2023
 from n2s.studies.public.nakai2022 import Nakai2022
@@ -23,7 +23,7 @@ def counted(study, lag_s, tr_s, n_tr):
     clips = with_validation(clips[clips.split != "prompt"].reset_index(drop=True), 0.0)
     kept = []
     for run, rows in clips.groupby("recording", sort=False):
-        bounds, inside = Response(lag_s, None, "mean").bounds(rows, n_tr(runs[run]), tr_s, run)
+        bounds, inside = VolumeWindow(lag_s, None, "mean").bounds(rows, n_tr(runs[run]), tr_s, run)
         kept.append(rows.assign(first=bounds[:, 0], stop=bounds[:, 1])[inside])
     kept = pd.concat(kept, ignore_index=True)
     kept = kept[without_shared_volumes(kept)]

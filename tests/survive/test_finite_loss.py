@@ -105,7 +105,7 @@ def test_names_the_windows(tmp_path):
     data.prepare()
     batch = next(iter(data.train_dataloader()))
     batch.brain[5, 2, 7] = float("nan")
-    table = data.window_table("train").iloc[int(batch.window[5])]
+    table = data.window_table("train").iloc[int(batch.row[5])]
     trainer = SimpleNamespace(current_epoch=4, global_rank=0, datamodule=data)
     with pytest.raises(UserError) as raised:
         FiniteLoss(tmp_path).on_train_batch_end(trainer, None, {"loss": torch.tensor(float("nan"))}, batch, 17)
@@ -114,7 +114,7 @@ def test_names_the_windows(tmp_path):
     assert f"'brain' is NaN or infinite in 1 of 8 samples ({where})" in str(raised.value)
     kept = torch.load(tmp_path / "nan_batch.pt", weights_only=True)
     assert torch.equal(kept["brain"].isnan().nonzero(), torch.tensor([[5, 2, 7]]))
-    assert torch.equal(kept["window"], batch.window)
+    assert torch.equal(kept["row"], batch.row)
 
 
 def test_a_step_without_a_loss(tmp_path):

@@ -93,7 +93,7 @@ def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitte
     assert acoustic("fit", model={"p_truth": p_truth})[0] == 0
     told = 0
     for data, batch, vectors in given:
-        with np.load(newest("Semantic") / "out_of_fold" / f"tiny_0{batch.subject + 1}.npz") as kept:
+        with np.load(newest("Semantic") / "out_of_fold" / f"tiny_0{batch.brain_index + 1}.npz") as kept:
             place = {key: row for row, key in enumerate(kept["key"])}
             rows = [place[key] for key in data.splits["train"].table.key.iloc[batch.row.numpy()]]
             true, predicted = kept["true"][rows], kept["predicted"][rows]

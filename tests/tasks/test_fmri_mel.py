@@ -61,7 +61,7 @@ def test_the_linear_baseline_is_ridge_regression(n2s, sounds):
         machine = Ridge(alpha=30.0).fit(train.brain.numpy(), scaled.numpy())
         decoded = torch.from_numpy(machine.predict(test.brain.numpy())) * deviation + target.mean(0)
         expected = unit_decibels(feature.magnitude(decoded.reshape(-1, 128, 128).numpy()))
-        rows = data.splits["test"].rows_of(train.subject)
+        rows = data.splits["test"].rows_of(train.brain_index)
         np.testing.assert_allclose(result.mel_predicted[rows].astype(float), expected, atol=2e-3)
     assert "mel_pcc" in scores("Semantic")
 

@@ -14,7 +14,6 @@ from heard import HeardStudy
 from torch import nn
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
-from n2s.data.meg_clips import MEGClips
 from n2s.errors import UserError
 from n2s.features import ClipFbank, Mel, UntrainedAudioMAETokens
 from n2s.listening.manifest import read_manifest
@@ -43,7 +42,7 @@ def clips(sounds):
         offset_s=0.1, baseline_s=0.0, train_windows=Grid(0.5), test_windows=Grid(0.9), batch_size=16, n_jobs=1,
     )  # fmt: skip
     data.setup("fit")
-    return MEGClips(data)
+    return data
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def decoded(contrastive, acoustic, sounds):
 
 
 def test_each_window_is_a_response_to_the_clip_that_was_heard_in_it(clips):
-    data = clips.of
+    data = clips
     for split in ("train", "test"):
         table = clips.splits[split].table
         assert len(table) == len(data.windows[split]) and set(table.subject) == {"heard/01", "heard/02"}
@@ -136,8 +135,8 @@ def test_each_window_is_a_response_to_the_clip_that_was_heard_in_it(clips):
             np.testing.assert_allclose(batch.spectrogram[place], mel, atol=2e-3)
         # the brain, and whose it is, are those of the datamodule's own batch
         own = next(iter(data.test_dataloader() if split == "test" else data.train_dataloader()))
-        again = clips.clips(split, own)
-        rows = own.window.numpy()
+        again = clips.clips(own)
+        rows = own.row.numpy()
         torch.testing.assert_close(again.brain, clips.batch(split, rows).brain)
         assert [f"heard/{1 + index:02d}" for index in again.inputs[2].tolist()] == table.subject.iloc[rows].tolist()
     # a clip that both heard has one number, and none is on two sides
@@ -159,7 +158,7 @@ def test_moments_are_of_training_clips_and_undo_the_scaling(clips):
 def test_what_cannot_be_decoded_is_refused(sounds, acoustic, contrastive, n2s):
     data = MEGDataModule({"heard": HeardStudy(sounds / "study", **STUDY)}, Mel(n_mels=4))
     with pytest.raises(UserError, match="data.target is Mel. Set n2s.features.AudioMAETokens with duration_s 2.85"):
-        MEGClips(data)
+        data.check_clips()
     for data, message in (
         ({"preprocessing": {"class_path": "n2s.data.Preprocessing", "init_args": {"sfreq": 50.0, "picks": ["eeg"], "highpass_hz": 1.0}}},
          "other settings of data.preprocessing.init_args.highpass_hz"),

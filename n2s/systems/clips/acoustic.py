@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from n2s.data.batch import Batch
-from n2s.data.clip_batch import ClipBatch
 from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
@@ -155,7 +154,7 @@ class Acoustic(ClipDecoder):
         return MEGToSound(
             encoder,
             self.encoder_settings["init_args"]["n_outputs"],
-            -(-data.of.shape.n_times // (len(mean) // GRID[1])),
+            -(-data.shape.n_times // (len(mean) // GRID[1])),
             mean=mean,
             deviation=deviation,
             decoder=decoder,
@@ -181,9 +180,9 @@ class Acoustic(ClipDecoder):
         if known is not None and (ENCODER in checkpoint) == self.from_voxels:
             kinds = ("voxels", "sensors") if ENCODER not in checkpoint else ("sensors", "voxels")
             raise UserError("the checkpoint decodes {}; the data have {}. Give the data of its fit.".format(*kinds))
-        if not self.from_voxels and known is not None and known != self.data.subjects:
+        if not self.from_voxels and known is not None and known != self.data.brains:
             raise UserError(
-                f"the checkpoint is of the listeners {'; '.join(known)}; the data have {'; '.join(self.data.subjects)}. "
+                f"the checkpoint is of the listeners {'; '.join(known)}; the data have {'; '.join(self.data.brains)}. "
                 "Give the studies that it was trained with."
             )
         self.encoder_settings = checkpoint.get(ENCODER)
@@ -214,9 +213,9 @@ class Acoustic(ClipDecoder):
         if self.from_voxels and self.semantic:
             self._meanings = Meanings.of_run(self._run, self.trainer.datamodule, self.p_truth)
 
-    def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The three losses of equation 1."""
-        batch, semantic = self.clips(batch), None
+        semantic = None
         if self._meanings is not None:
             semantic = self._meanings.drawn(batch.row).to(batch.brain, non_blocking=True)
         loss, parts = self._losses(batch, semantic)
@@ -225,21 +224,20 @@ class Acoustic(ClipDecoder):
         self._log("train", loss, parts, sum(batch.shares), sync_dist=True)
         return loss
 
-    def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The same."""
-        batch = self.clips(batch)
         self._log("val", *self._losses(batch, None), len(batch))
 
-    def decode(self, batch: ClipBatch) -> Decoded:
+    def decode(self, batch: Batch) -> Decoded:
         """See `ClipDecoder`; the ceiling is the spectrogram of the true tokens."""
         network = self.network(batch)
-        check_same_brain(network, self.data, batch.subject)
+        check_same_brain(network, self.data, batch.brain_index)
         tokens = network(*batch.inputs)
-        fine_only = self._fine_only[batch.subject].to(self.device)(batch.brain) if self._fine_only else None
+        fine_only = self._fine_only[batch.brain_index].to(self.device)(batch.brain) if self._fine_only else None
         best = network.spectrogram(batch.target)[0]
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
 
-    def _losses(self, batch: ClipBatch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+    def _losses(self, batch: Batch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """``semantic (b, d)`` where the network is to be given it."""
         network = self.network(batch)
         tokens = network(*batch.inputs, *(() if semantic is None else (semantic,)))

@@ -81,7 +81,7 @@ def given(run: StageRun) -> dict:
 def networks_of(run: StageRun, data: ClipData) -> list[ToSound]:
     """The trained network of each of the data's subjects, checked to be of the same brains and tokens."""
     settings, found = given(run), []
-    for index, name in enumerate(data.subjects):
+    for index, name in enumerate(data.brains):
         state = run.of_subject(name)
         network = assembled(settings, state)
         network.load_state_dict(state)

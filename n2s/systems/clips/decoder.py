@@ -10,11 +10,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
-from n2s.data.clip_batch import ClipBatch
 from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
-from n2s.data.meg import MEGDataModule
-from n2s.data.meg_clips import MEGClips
 from n2s.errors import UserError
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.results import clip_results
@@ -54,8 +51,8 @@ class Decoded:
 class ClipDecoder(System, ABC):
     """One network a subject (their voxels differ, and the published models are of single subjects).
 
-    Of MEG and EEG all subjects share one (`n2s.data.meg_clips`), in a single process. Of fMRI several processes share the
-    batches of a fit; what they validate, test and predict each does whole.
+    The data's ``brains`` say what has a network. From MEG and EEG all subjects share one, in a single process. From fMRI
+    several processes share the batches of a fit; each of them validates, tests and predicts everything.
 
     A test leaves ``tested``: what was decoded of all its clips, in their order; and where prompts are to be compared with
     them ``prompts``: the feature of each, ``(*shape)``, by its name.
@@ -67,7 +64,6 @@ class ClipDecoder(System, ABC):
         self, *, optimizer: OptimizerCallable = torch.optim.AdamW, scheduler: LRSchedulerCallable | None = None
     ):
         super().__init__(optimizer=optimizer, scheduler=scheduler)
-        self._clips: MEGClips | None = None
         self.subjects: list[str] = []
         self.networks = nn.ModuleList()
         self.tested: Decoded | None = None
@@ -82,35 +78,28 @@ class ClipDecoder(System, ABC):
         """A network that this state dict, of one that was built, can be loaded into."""
 
     @abstractmethod
-    def decode(self, batch: ClipBatch) -> Decoded:
+    def decode(self, batch: Batch) -> Decoded:
         """What a batch's responses say."""
 
     @property
     def data(self) -> ClipData:
-        """The trainer's; windows of MEG as clips."""
+        """See `System`."""
         found = self.trainer.datamodule
         if not isinstance(found, self.takes):
             kinds = " or ".join(f"n2s.data.{kind.__name__}" for kind in self.takes)
             raise UserError(f"{type(self).__name__} decodes clips: data has to be {kinds}.")
-        if not isinstance(found, MEGDataModule):
-            return found
-        if self._clips is None or self._clips.of is not found:
-            self._clips = MEGClips(found)
-        return self._clips
+        found.check_clips()
+        return found
 
-    def clips(self, batch: ClipBatch | Batch) -> ClipBatch:
-        """What the data give to a step; windows of MEG as clips."""
-        if isinstance(batch, ClipBatch):
-            return batch
-        trainer = self.trainer
-        split = "train" if trainer.training else "val" if trainer.validating or trainer.sanity_checking else "test"
-        return self.data.clips(split, batch)
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """See Lightning: steps get the target in its own units, and the spectrogram."""
+        return self.data.clips(batch)
 
     def setup(self, stage: str) -> None:
         """Build what is to be trained; what is tested is made from the checkpoint."""
         data = self.data
         check_strategy(self)
-        if isinstance(data, MEGClips) and self.trainer.world_size > 1:
+        if data.dealt and self.trainer.world_size > 1:
             raise UserError(
                 f"{type(self).__name__} decodes windows of MEG in one process; {self.trainer.world_size} were started. Set "
                 "trainer.devices to 1."
@@ -118,7 +107,7 @@ class ClipDecoder(System, ABC):
         if stage == "fit" and self.trainer.world_size > 1:
             self.check_shared(data)
         if stage == "fit" and not self.subjects:
-            self.subjects = list(data.subjects)
+            self.subjects = list(data.brains)
             self.networks = nn.ModuleList(self._built_alike(data, index) for index in range(len(self.subjects)))
 
     def _built_alike(self, data: ClipData, subject: int) -> nn.Module:
@@ -129,7 +118,7 @@ class ClipDecoder(System, ABC):
 
     def check_shared(self, data: ClipData) -> None:
         """Raise a UserError where several processes cannot share the steps of a fit."""
-        if len(data.subjects) > 1 and not self.trainer.strategy._ddp_kwargs.get("find_unused_parameters"):
+        if len(data.brains) > 1 and not self.trainer.strategy._ddp_kwargs.get("find_unused_parameters"):
             raise UserError(
                 f"{type(self).__name__} has a network a subject, and a step trains one of them: several processes do not "
                 "expect that. Give each job one of data.subjects, or set trainer.strategy to "
@@ -149,9 +138,9 @@ class ClipDecoder(System, ABC):
             blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
             self.networks = nn.ModuleList(blanks).to(self.device)
 
-    def network(self, batch: ClipBatch) -> nn.Module:
+    def network(self, batch: Batch) -> nn.Module:
         """The batch's subject's."""
-        name = self.data.subjects[batch.subject]
+        name = self.data.brains[batch.brain_index]
         if name not in self.subjects:
             raise UserError(
                 f"{name} was not trained on; the checkpoint has {', '.join(self.subjects)}. (data.subjects)"
@@ -162,9 +151,9 @@ class ClipDecoder(System, ABC):
         """Nothing is decoded yet."""
         self._decoded: list[Decoded] = []
 
-    def test_step(self, batch: ClipBatch, batch_index: int) -> None:
+    def test_step(self, batch: Batch, batch_index: int) -> None:
         """Decode."""
-        self._decoded.append(self.decode(self.clips(batch)).cpu())
+        self._decoded.append(self.decode(batch).cpu())
 
     def on_test_epoch_end(self) -> None:
         """Leave ``tested``."""
@@ -175,9 +164,9 @@ class ClipDecoder(System, ABC):
         """See `System`: a result a study."""
         return clip_results(self, seed)
 
-    def predict_step(self, batch: ClipBatch, batch_index: int) -> Decoded:
+    def predict_step(self, batch: Batch, batch_index: int) -> Decoded:
         """What a batch's responses say."""
-        return self.decode(self.clips(batch))
+        return self.decode(batch)
 
 
 def target_moments(data: ClipData) -> tuple[Tensor, Tensor]:

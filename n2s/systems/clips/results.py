@@ -133,7 +133,7 @@ def _ideal(data: ClipData, study: str, own: np.ndarray, decoded: "Decoded", clip
     asked = [
         (name.split("/", 1)[1], float(start_s)) for name, start_s in zip(clips.stimulus, clips.start_s, strict=True)
     ]
-    window_s = data.response.window_s or float(clips.duration_s.max())
+    window_s = data.response.lasts_s(float(clips.duration_s.max()))
     scores = np.zeros((len(own), len(clips)))
     for run, rows in heard.groupby("recording"):
         found = data.studies[study].ideal_scores(

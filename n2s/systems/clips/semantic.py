@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from n2s.data.clip_batch import ClipBatch
-from n2s.data.clip_volumes import CONSTANT
+from n2s.data.batch import Batch
 from n2s.data.fmri import FMRIDataModule
+from n2s.data.scaler import CONSTANT
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.models.fitted_ridge import FittedRidge
@@ -111,7 +111,7 @@ class Semantic(ClipDecoder):
         return torch.optim.SGD([self._nothing], lr=0.0)
 
     @torch.no_grad()
-    def training_step(self, batch: ClipBatch, batch_index: int) -> None:
+    def training_step(self, batch: Batch, batch_index: int) -> None:
         """Fit a subject's ridge."""
         if self.current_epoch:
             raise UserError("a ridge is fitted in one epoch: set trainer.max_epochs to 1.")
@@ -128,36 +128,36 @@ class Semantic(ClipDecoder):
         self.log("train/alpha", ridge.alpha_, batch_size=len(batch))
         self.optimizers().step()
 
-    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Mean squared error of the z-scored target: 1 is what the mean of the training clips gives."""
         if not self.trainer.sanity_checking:  # before the fit there is nothing to check
             self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch))
 
-    def decode(self, batch: ClipBatch) -> Decoded:
+    def decode(self, batch: Batch) -> Decoded:
         """See `ClipDecoder`; a target that is a spectrogram is one."""
         ridge, data = self.network(batch), self.trainer.datamodule
-        check_same_voxels(ridge, data, batch.subject)
+        check_same_voxels(ridge, data, batch.brain_index)
         feature = ridge.unscaled(ridge(batch.brain)).unflatten(1, data.target.shape)
         return Decoded(batch.row, feature, feature if isinstance(data.target, ClipSpectrogram) else None)
 
     def _ridge(self) -> VoxelRidge:
         return VoxelRidge(self.n_voxels, self.alpha, n_folds=self.n_folds)
 
-    def _loss(self, batch: ClipBatch) -> Tensor:
+    def _loss(self, batch: Batch) -> Tensor:
         ridge = self.network(batch)
         scaled = (batch.target.flatten(1) - ridge.target_mean) / ridge.target_deviation
         return (ridge(batch.brain) - scaled).square().mean()
 
-    def _keep_out_of_fold(self, batch: ClipBatch, predicted: Tensor, true: Tensor) -> None:
+    def _keep_out_of_fold(self, batch: Batch, predicted: Tensor, true: Tensor) -> None:
         data = self.trainer.datamodule
-        path = out_of_fold_file(Path(self.trainer.default_root_dir), data.subjects[batch.subject])
-        key = data.splits["train"].table.key.to_numpy()[batch.row.cpu().numpy()].astype(str)
+        path = out_of_fold_file(Path(self.trainer.default_root_dir), data.subjects[batch.brain_index])
+        key = data.splits["train"].table.key.to_numpy()[batch.row.numpy()].astype(str)
         with written_whole(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, key=key, predicted=predicted.cpu().numpy(), true=true.cpu().numpy())
 
 
 def out_of_fold_file(run: Path, subject: str) -> Path:
-    """Where a run keeps a subject's out-of-fold predictions: ``key`` (n,) of `ClipSplit.table`, ``predicted`` and ``true`` (n, d)."""
+    """Where a run keeps a subject's out-of-fold predictions: ``key`` (n,) of `n2s.data.segments.Segments.table`, ``predicted`` and ``true`` (n, d)."""
     return run / "out_of_fold" / f"{subject.replace('/', '_')}.npz"
 
 

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from n2s.data.clip_batch import ClipBatch
+from n2s.data.batch import Batch
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
@@ -56,24 +56,24 @@ class Spectrogram(ClipDecoder):
         buffers = [state[name] for name in ("mean", "deviation", "voxel_mean", "voxel_deviation")]
         return MelNetwork(self.make(len(buffers[2]), *buffers[0].shape), *buffers)
 
-    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean squared error; 1 is what the mean of the training clips gives."""
         loss, n = part_of_mean(self._loss(batch), batch), sum(batch.shares)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
 
-    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The same."""
         self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch))
 
-    def decode(self, batch: ClipBatch) -> Decoded:
+    def decode(self, batch: Batch) -> Decoded:
         """See `ClipDecoder`."""
         network = self.network(batch)
-        check_same_voxels(network, self.trainer.datamodule, batch.subject)
+        check_same_voxels(network, self.trainer.datamodule, batch.brain_index)
         mel = network(batch.brain) * network.deviation + network.mean
         return Decoded(batch.row, mel, mel)
 
-    def _loss(self, batch: ClipBatch) -> Tensor:
+    def _loss(self, batch: Batch) -> Tensor:
         network = self.network(batch)
         return (network(batch.brain) - (batch.target - network.mean) / network.deviation).square().mean()
 

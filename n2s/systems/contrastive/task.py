@@ -212,7 +212,7 @@ class Contrastive(System):
         self._losses = torch.zeros(2)  # the sum over windows, and the number of windows
 
     def _collect(self, batch: Batch) -> None:
-        self._rows.append((batch.window.cpu(), self.loss.scores(self(batch), self._candidates).float().cpu()))
+        self._rows.append((batch.row, self.loss.scores(self(batch), self._candidates).float().cpu()))
 
     def _finish(self, split: str) -> tuple[Tensor, Tensor]:
         """All windows that any process scored, in order, and their scores."""

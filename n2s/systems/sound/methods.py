@@ -160,13 +160,13 @@ class SoundMethods:
         return found
 
     def _retrieved(self, rows: np.ndarray) -> Tensor:
-        table, subject = self.data.splits["train"].table, self.data.splits["test"].table.subject_index.to_numpy()[rows]
+        table, subject = self.data.splits["train"].table, self.data.splits["test"].table.brain_index.to_numpy()[rows]
         mean, deviation = self.data.train_moments("target")
         decoded = (self.decoded.feature[rows].numpy().reshape(len(rows), -1) - mean) / deviation
         found = torch.zeros(len(rows), round(self.module.maker.duration_s * SFREQ))
         for index in np.unique(subject):
             own = np.flatnonzero(subject == index)
-            train = table[table.subject_index == index].drop_duplicates("clip_index")
+            train = table[table.brain_index == index].drop_duplicates("clip_index")
             scores = [
                 similarities(decoded[own], (self.data.targets(some).reshape(len(some), -1) - mean) / deviation)
                 for some in np.array_split(train.clip_index.to_numpy(), -(-len(train) // 256))
@@ -210,7 +210,7 @@ class SoundMethods:
     def _told(self, vectors: dict[str, np.ndarray]) -> Make:
         """From a semantic vector (d,) of each clip."""
         names = self.module.subjects
-        networks = [self.module.networks[names.index(name)] for name in self.data.subjects]
+        networks = [self.module.networks[names.index(name)] for name in self.data.brains]
 
         def make(rows: np.ndarray) -> Tensor:
             semantic = torch.from_numpy(np.stack([vectors[self.clips[row]] for row in rows]))
@@ -220,7 +220,7 @@ class SoundMethods:
 
     @torch.no_grad()
     def _tokens(self, networks: list[ToSound], rows: np.ndarray, semantic: Tensor | None = None) -> Tensor:
-        subject = self.data.splits["test"].table.subject_index.to_numpy()[rows]
+        subject = self.data.splits["test"].table.brain_index.to_numpy()[rows]
         found = torch.zeros(len(rows), *self.data.target.shape)
         for index in np.unique(subject):
             own, network = np.flatnonzero(subject == index), networks[index]

@@ -9,7 +9,6 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
-from n2s.data.clip_batch import ClipBatch
 from n2s.data.clip_data import ClipData
 from n2s.data.clip_targets import feature_values
 from n2s.data.fmri import FMRIDataModule
@@ -198,9 +197,8 @@ class BrainAudio(ClipDecoder):
             if not self.maker.matched:
                 self.maker.match(self._decoded_once(data) if self._once is None else self._once, target_moments(data))
 
-    def training_step(self, batch: ClipBatch | Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Mean squared error of the noise."""
-        batch = self.clips(batch)
         if self._once is None:
             tokens = self._tokens(batch, None if self._meanings is None else self._meanings.drawn(batch.row))
         else:
@@ -235,9 +233,8 @@ class BrainAudio(ClipDecoder):
         """And back, before a checkpoint is written."""
         self._averaged.close()
 
-    def validation_step(self, batch: ClipBatch | Batch, batch_index: int) -> None:
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The same error from decoded and from true tokens, of the same steps and noise each time."""
-        batch = self.clips(batch)
         decoded = self.maker.stretched(self.network(batch)(*batch.inputs))
         for name, tokens in (("loss", decoded), ("loss_of_true", batch.target)):
             generator = torch.Generator().manual_seed(batch_index)
@@ -246,10 +243,10 @@ class BrainAudio(ClipDecoder):
 
     # -- sound -------------------------------------------------------------------------------------------------------
 
-    def decode(self, batch: ClipBatch) -> Decoded:
+    def decode(self, batch: Batch) -> Decoded:
         """See `ClipDecoder`: the tokens, and the spectrogram of AudioMAE's decoder."""
         network = self.network(batch)
-        check_same_brain(network, self.data, batch.subject)
+        check_same_brain(network, self.data, batch.brain_index)
         tokens = network(*batch.inputs)
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
 
@@ -294,10 +291,10 @@ class BrainAudio(ClipDecoder):
         if self.average is not None:
             self._averaged.enter_context(self.average.in_place())
 
-    def _tokens(self, batch: ClipBatch, meaning: Tensor | None) -> Tensor:
+    def _tokens(self, batch: Batch, meaning: Tensor | None) -> Tensor:
         return self.network(batch)(*batch.inputs, *(() if meaning is None else (placed(meaning, batch),)))
 
     def _decoded_once(self, data: ClipData) -> Tensor:
         self.networks.eval()
-        networks = [self.networks[self.subjects.index(name)] for name in data.subjects]
+        networks = [self.networks[self.subjects.index(name)] for name in data.brains]
         return decoded_once(networks, data, None if self._meanings is None else self._meanings.predicted, self.device)

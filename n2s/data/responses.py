@@ -1,5 +1,6 @@
-"""The brain's response to a clip: the volumes of a stretch of time after it, scaled by training clips."""
+"""What a brain's response to a segment of a sound is: the port, and the volumes of BOLD after it."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +12,31 @@ from n2s.studies.fmri import Bold
 
 TOLERANCE_S = 0.05  # rounded times
 SUMMED_IN_PARTS = 8  # numbers: fewer are summed one by one, whatever their order in memory
-CONSTANT = 1e-6  # deviation, relative to the mean, that rounding to float32 leaves
+
+
+class Response(ABC):
+    """Which part of a recording is the response to a segment of a sound.
+
+    There are three kinds:
+
+    - a window of samples, that runs with the sound (MEG, EEG, intracranial EEG): `n2s.data.windows.WindowShape`;
+    - the volumes of a window after the segment (BOLD): `VolumeWindow`;
+    - for encoding models, a whole run as one time series beside the features of what was heard. Nothing is cut: for
+      sensors `n2s.data.continuous` gives such stretches, and a datamodule of runs gives no batches of segments.
+    """
+
+    @property
+    @abstractmethod
+    def lag_s(self) -> float:
+        """The response begins this long after the segment."""
+
+    @abstractmethod
+    def lasts_s(self, segment_s: float) -> float:
+        """How long the response to a segment of this length is."""
 
 
 @dataclass(frozen=True)
-class Response:
+class VolumeWindow(Response):
     """Which volumes belong to a clip, and what becomes of them.
 
     Parameters
@@ -28,9 +49,13 @@ class Response:
         ``mean`` of the volumes that start in it, ``(v,)`` a clip; or ``stack``, all of them, ``(n, v)``.
     """
 
-    lag_s: float
-    window_s: float | None
-    volumes: Literal["mean", "stack"]
+    lag_s: float = 4.0
+    window_s: float | None = None
+    volumes: Literal["mean", "stack"] = "mean"
+
+    def lasts_s(self, segment_s: float) -> float:
+        """See `Response`."""
+        return segment_s if self.window_s is None else self.window_s
 
     def bounds(self, clips: pd.DataFrame, n_tr: int, tr_s: float, where: str) -> tuple[np.ndarray, np.ndarray]:
         """(n, 2) first volume and the one after the last of each clip's window, and (n,) whether the run has them all.
@@ -81,24 +106,3 @@ class Response:
                 )
             found = np.stack([data[first:stop] for first, stop in bounds])
         return np.ascontiguousarray(found, dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class VoxelScale:
-    """Mean and deviation (v,) of each voxel over training clips; ``deviation`` 0: it never changes."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @classmethod
-    def fit(cls, brain: np.ndarray) -> "VoxelScale":
-        """From (k, v) or (k, n, v) of training clips."""
-        rows = brain.reshape(-1, brain.shape[-1]).astype(np.float64)
-        mean, deviation = rows.mean(0), rows.std(0)
-        deviation[deviation <= CONSTANT * np.abs(mean)] = 0
-        return cls(mean.astype(np.float32), deviation.astype(np.float32))
-
-    def apply(self, brain: np.ndarray) -> np.ndarray:
-        """Z-scores; a voxel that never changed in training is 0."""
-        tells = self.deviation > 0
-        return np.where(tells, (brain - self.mean) / np.where(tells, self.deviation, 1), 0).astype(np.float32)
