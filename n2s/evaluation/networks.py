@@ -48,7 +48,7 @@ class Networks:
         """From files or folders of weights, and an id or folder of CLAP."""
         feature = None if clap is None else CLAP(clap)
         if feature is not None:
-            feature.n_features  # noqa: B018 (no such model: told now, not after minutes)
+            feature.n_features  # noqa: B018 (reports an unknown model now, not after minutes)
         return cls(
             None if cnn14_weights is None else frozen(cnn14_model.Cnn14.load(cnn14_weights), None),
             None if vggish_weights is None else frozen(vggish_model.VGGish.load(vggish_weights), None),

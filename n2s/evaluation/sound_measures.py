@@ -39,7 +39,7 @@ OF_SETS = "It compares sets of sounds: nothing changes when sounds are exchanged
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of a score: of ``identification_mel@2`` that of ``identification_mel``."""
+    """The kind of a score; ``identification_mel@2`` is of the kind ``identification_mel``."""
     return KINDS[name.partition("@")[0]]
 
 

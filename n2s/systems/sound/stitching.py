@@ -11,7 +11,7 @@ from n2s.features.stitch import spanning, stitch
 from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.paths import written_whole
 
-FOLDER = "stitched"  # in that of the predictions
+FOLDER = "stitched"  # in the folder of the predictions
 PEAK = 0.99  # of full scale: what a story that would clip is scaled to
 
 

@@ -103,7 +103,7 @@ class BrainAudio(ClipDecoder):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
-        super().__init__()
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
         for name, value in (("p_truth", p_truth), ("p_true_meaning", p_true_meaning), ("dropout", dropout)):
             if not 0 <= value <= 1:
@@ -113,9 +113,8 @@ class BrainAudio(ClipDecoder):
             raise UserError(f"BrainAudio: decoder_lr is null and mode '{mode}': {what}. Set decoder_lr.")
         self.generator, self.acoustic_run, self.mode, self.lora_rank = generator, acoustic_run, mode, lora_rank
         self.unet_lr, self.decoder_lr, self.p_truth, self.dropout = unet_lr, decoder_lr, p_truth, dropout
-        self.p_true_meaning = p_true_meaning
-        self.decay, self.sounds, self.optimizer, self.scheduler = average, sounds, optimizer, scheduler
-        self.match_variance = match_variance
+        self.p_true_meaning, self.match_variance = p_true_meaning, match_variance
+        self.decay, self.sounds = average, sounds
         self.stages: dict = {}
         self.average: RunningAverage | None = None
         self._averaged = ExitStack()
@@ -266,8 +265,6 @@ class BrainAudio(ClipDecoder):
     def on_predict_end(self) -> None:
         """And back."""
         self._averaged.close()
-
-    # -- how ---------------------------------------------------------------------------------------------------------
 
     def _decoders(self) -> list[nn.Parameter]:
         return [
