@@ -4,7 +4,7 @@ import importlib
 
 from jsonargparse import Namespace
 
-#: Where systems were before: its names stand for the systems of today.
+#: The old module of the systems: its names refer to the current ones.
 OLD_SYSTEMS = "n2s.tasks"
 
 
@@ -15,7 +15,7 @@ def class_of(entry: Namespace) -> type:
 
 
 def class_named(class_path: object) -> type | None:
-    """The class of a path; None where there is none."""
+    """The class of a path, or None if there is none."""
     try:
         found = class_of(Namespace(class_path=class_path))
     except (ImportError, AttributeError, ValueError, TypeError):
@@ -24,7 +24,7 @@ def class_named(class_path: object) -> type | None:
 
 
 def name_of_today(class_path: str) -> str:
-    """The path that a recipe would give today for a system that was named before systems moved."""
+    """The current path of a system that a recipe names by its old path."""
     found = class_named(class_path) if class_path.startswith(f"{OLD_SYSTEMS}.") else None
     return class_path if found is None else f"n2s.systems.{found.__name__}"
 

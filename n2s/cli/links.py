@@ -12,7 +12,7 @@ from n2s.config_classes import class_named, class_of
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 
-#: A link to no parameter: with it data are built before the model also where no network takes a number from them.
+#: A link to no parameter: it makes the parser build the data before the model even if no network needs a number from them.
 DATA_FIRST = "trainer.logger.init_args.nothing"
 
 
@@ -67,7 +67,7 @@ class Instantiator(_InstantiatorFn):
 
 
 def networks(options: Namespace, prefix: str = "") -> Iterator[tuple[str, type[nn.Module]]]:
-    """The networks among options, at any depth: where each lies (``head.init_args.inner``), and its class."""
+    """The networks among options, at any depth: the path of each (``head.init_args.inner``) and its class."""
     for key, value in vars(options).items():
         if not isinstance(value, Namespace):
             continue
@@ -80,7 +80,7 @@ def networks(options: Namespace, prefix: str = "") -> Iterator[tuple[str, type[n
 
 
 def parameters(kind: type) -> dict[str, inspect.Parameter]:
-    """The parameters of a class by name; those of its bases too where it passes ``**options`` on."""
+    """The parameters of a class by name, including those of its bases if it passes ``**options`` on."""
     found: dict[str, inspect.Parameter] = {}
     for base in kind.__mro__:
         if "__init__" not in vars(base):
@@ -109,7 +109,7 @@ def _shapes(model: Namespace, data: dict[str, int]) -> dict[str, int]:
 
 
 def _number(final: Callable[[], Namespace], path: str, name: str, data: NeuralDataModule) -> int:
-    """A parameter's number, unless the recipe gives another one: jsonargparse would overrule it without a word."""
+    """A parameter's number. An error if the recipe gives another one, which jsonargparse would silently override."""
     model = final()
     shapes = _shapes(model, data.shapes())
     value, config = shapes.get(f"{path}.{name}", shapes.get(name)), model.init_args
@@ -130,7 +130,7 @@ def _options(model: Namespace) -> Namespace:
 
 
 def _class_or_none(entry: object) -> type | None:
-    """The class that an entry names; None where it names none, of which the parser reports later."""
+    """The class that an entry names; None if there is none, which the parser reports later."""
     if not isinstance(entry, Namespace) or not isinstance(entry.get("class_path"), str):
         return None
     return class_named(entry.class_path)
