@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.identity import shared_sound, sound_identities
+from n2s.data.priority import PRIORITY
 from n2s.data.shared import check_shared_sound, sound_groups
 from n2s.errors import UserError
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Recording, Stimulus
-
-PRIORITY = {"train": 0, "val": 1, "test": 2}  # of two splits that share something, the less precious one gives way
-SPLITS = ("train", "val", "test")
 
 
 def listed_clips(

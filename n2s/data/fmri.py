@@ -11,7 +11,6 @@ import torch
 from n2s.data.batch import Batch
 from n2s.data.bold_preparation import BoldPreparation, BoldRun
 from n2s.data.clip_splits import (
-    SPLITS,
     check_subjects,
     listed_clips,
     split_by_sound,
@@ -20,6 +19,7 @@ from n2s.data.clip_splits import (
 from n2s.data.clip_targets import feature_values, moments, tracked
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import BatchLoader
+from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.repeats import one_split
 from n2s.data.responses import VolumeWindow

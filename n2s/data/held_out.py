@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from n2s.data.priority import HELD_OUT_FIRST
 from n2s.data.spans import TINY_S, merged, minus
 
-_DEAREST = ("test", "val", "train")
 _CLOCK_S = 1e-3  # two intervals are on one clock if they differ by less
 
 
@@ -65,9 +65,9 @@ def _overlap_s(span: np.ndarray, taken: np.ndarray) -> float:
 
 def _cut(rows: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
     dearer = {
-        (sound, split): merged(part[part.split.isin(_DEAREST[: _DEAREST.index(split)])])
+        (sound, split): merged(part[part.split.isin(HELD_OUT_FIRST[: HELD_OUT_FIRST.index(split)])])
         for sound, part in held.groupby("sound")
-        for split in _DEAREST
+        for split in HELD_OUT_FIRST
     }
     kept = []
     for row in rows.to_dict("records"):
@@ -91,7 +91,7 @@ def _with_context(rows: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
 def _borders(rows: pd.DataFrame) -> np.ndarray:
     """Of one sound, in order: 0, the middle of each gap in which its split changes, inf."""
     taken, runs = np.zeros((0, 2)), []
-    for split in _DEAREST:
+    for split in HELD_OUT_FIRST:
         own = minus(merged(rows[rows.split == split]), taken)
         taken = merged(np.concatenate([taken, own]))
         runs += [(start_s, stop_s, split) for start_s, stop_s in own]

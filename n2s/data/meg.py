@@ -16,6 +16,7 @@ from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
 from n2s.data.loader import BatchLoader
 from n2s.data.preprocessing import Preprocessing
+from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader, WindowReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.residency import Scaled, for_windows
@@ -24,7 +25,7 @@ from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, window_starts
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
 from n2s.data.spans import lengths, merged
-from n2s.data.splits import SPLITS, Split, SplitByStory, joined
+from n2s.data.splits import Split, SplitByStory, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.data.tables import WindowTables
 from n2s.data.targets import Targets

@@ -16,10 +16,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from n2s.data.content import Heard, story_contents, warn_of_misspelt
 from n2s.data.gaps import Reach, purge
 from n2s.data.held_out import apart
+from n2s.data.priority import PRIORITY, SPLITS
 from n2s.errors import UserError, nearest
-
-SPLITS = ("train", "val", "test")
-_PRIORITY = {"test": 2, "val": 1, "train": 0}  # at a border the more precious side is kept whole
 
 #: Columns of a table of intervals. onset, duration: s on the recording's clock; stimulus_onset: s in the audio; sound: the
 #: same for all stimuli that are one sound; unit: content that is in one split; used: not kept out, for its content is held
@@ -76,9 +74,9 @@ class Split(ABC):
         decided = _agreed(rows, rows.by_sequence, rows.unit)
         decided = decided.where(decided != "", rows.official)
         own = decided.where(decided != "", rows.drawn.map({name: self.of(name) for name in rows.drawn.unique()}))
-        rank = own.map(_PRIORITY)
+        rank = own.map(PRIORITY)
         best = rank.groupby(rows.unit).transform("max")
-        rows = rows.assign(split=best.map({rank: name for name, rank in _PRIORITY.items()}), used=rank == best)
+        rows = rows.assign(split=best.map({rank: name for name, rank in PRIORITY.items()}), used=rank == best)
         return rows.assign(stimulus=rows.study + "/" + rows.stimulus)[[*INTERVAL, "study", "recording"]]
 
     def _told(self, study: str, heard: Heard) -> pd.DataFrame:
@@ -253,5 +251,5 @@ def joined(intervals: pd.DataFrame, *, gap_s: float | Mapping[str, float | Reach
     """
     tables = []
     for recording, rows in apart(intervals).groupby("recording", sort=False):
-        tables.append(purge(rows, gap_s[recording] if isinstance(gap_s, Mapping) else gap_s, _PRIORITY))
+        tables.append(purge(rows, gap_s[recording] if isinstance(gap_s, Mapping) else gap_s, PRIORITY))
     return pd.concat(tables, ignore_index=True)
