@@ -8,12 +8,15 @@ from rich.console import Console
 from rich.progress import track
 
 from n2s.data.scaler import CONSTANT
+from n2s.errors import UserError
+from n2s.features.audio import audio_duration_s
 from n2s.features.feature import ClipFeature
 from n2s.features.store import FeatureStore
-from n2s.studies.study import Stimulus
+from n2s.studies.study import Stimulus, Study
 
 LARGE = 10_000  # numbers a clip, above which features are kept as float16
 BLOCK = 2**24  # numbers that are summed at once
+TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
 
 
 def feature_values(
@@ -47,3 +50,25 @@ def moments(values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def tracked(items: Iterable, what: str, n: int) -> Iterable:
     """The items, with a progress bar on stderr where there are several."""
     return track(items, what, total=n, console=Console(stderr=True), disable=n < 2, transient=True)
+
+
+def clip_stimulus(name: str, clips: pd.DataFrame, studies: Mapping[str, Study]) -> Stimulus:
+    """The stimulus ``study/name`` of some clips, whose audio holds them all.
+
+    Raises
+    ------
+    UserError
+        There is no such audio, or a clip ends after it.
+    """
+    study, _, own = name.partition("/")
+    audio = studies[study].audio(own)
+    row = clips.iloc[0]
+    if audio is None or not audio.is_file():
+        raise UserError(f"{row.recording} plays '{own}', whose audio {audio or ''} does not exist. Bring the file.")
+    stop_s, lasts_s = (clips.start_s + clips.duration_s).max(), audio_duration_s(audio)
+    if stop_s > lasts_s + TOLERANCE_S:
+        raise UserError(
+            f"{row.recording}: a clip of '{own}' ends at {stop_s:g} s, but {audio} lasts {lasts_s:g} s. Check the "
+            "clips' start_s and duration_s, or the file."
+        )
+    return Stimulus(own, audio)

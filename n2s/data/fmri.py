@@ -1,7 +1,7 @@
 """The datamodule of fMRI: studies in, batches of (response to a clip, features of the clip) out."""
 
-import hashlib
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
@@ -16,8 +16,9 @@ from n2s.data.clip_splits import (
     split_by_sound,
     without_shared_volumes,
 )
-from n2s.data.clip_targets import feature_values, moments, tracked
+from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracked
 from n2s.data.datamodule import NeuralDataModule
+from n2s.data.kept_responses import kept_responses, scaled_responses
 from n2s.data.loader import BatchLoader
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
@@ -28,13 +29,10 @@ from n2s.data.scaler import VoxelScale
 from n2s.data.segments import Segments
 from n2s.data.windows import instants
 from n2s.errors import UserError
-from n2s.features.audio import audio_duration_s
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
 from n2s.studies.fmri import FMRIStudy
-from n2s.studies.study import Stimulus
 
-TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
 SAME_S = 0.005  # clips whose starts and lengths differ by less are one: rounded times, far below any response
 
 
@@ -263,25 +261,11 @@ class FMRIDataModule(NeuralDataModule):
     def _listed(self) -> pd.DataFrame:
         """Every presentation, with its split and the identity of its sound (``audio``), without a volume being read."""
         clips, self.runs = listed_clips(self.studies, self.chosen)
-        stimuli = {name: self._stimulus(name, rows) for name, rows in clips.groupby("stimulus")}
+        stimuli = {name: clip_stimulus(name, rows, self.studies) for name, rows in clips.groupby("stimulus")}
         clips, self.notes = split_by_sound(clips, stimuli, self.studies, self.val_fraction)
         self.stimuli = {name: stimuli[name] for name in sorted(clips.stimulus.unique())}  # none that only prompts name
         start = instants(clips.audio.to_numpy(), clips.start_s.to_numpy(float), SAME_S)[0]
         return clips.assign(clip_index=instants(start, clips.duration_s.to_numpy(float), SAME_S)[0])
-
-    def _stimulus(self, name: str, clips: pd.DataFrame) -> Stimulus:
-        study, _, own = name.partition("/")
-        audio = self.studies[study].audio(own)
-        row = clips.iloc[0]
-        if audio is None or not audio.is_file():
-            raise UserError(f"{row.recording} plays '{own}', whose audio {audio or ''} does not exist. Bring the file.")
-        stop_s, lasts_s = (clips.start_s + clips.duration_s).max(), audio_duration_s(audio)
-        if stop_s > lasts_s + TOLERANCE_S:
-            raise UserError(
-                f"{row.recording}: a clip of '{own}' ends at {stop_s:g} s, but {audio} lasts {lasts_s:g} s. Check the "
-                "clips' start_s and duration_s, or the file."
-            )
-        return Stimulus(own, audio)
 
     def _features(self, clips: pd.DataFrame) -> dict[str, np.ndarray]:
         """(k, n_features) of each feature, by the clip's number."""
@@ -301,7 +285,7 @@ class FMRIDataModule(NeuralDataModule):
 
     def _subject(self, clips: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
         """One subject's usable presentations and their z-scored responses, row by row."""
-        tables, parts = [], []
+        tables, cuts, subject = [], {}, clips.subject.iloc[0]
         for run, rows in clips.groupby("recording", sort=False):
             bold = self._bold[run].bold(run)
             voxels = bold.voxels(self.roi, run)
@@ -309,33 +293,26 @@ class FMRIDataModule(NeuralDataModule):
             self._count("their window reaches out of the run", (~inside).sum())
             rows, bounds = rows[inside], bounds[inside]
             if len(rows):
-                parts.append(self.response.cut(bold, bounds, voxels, run))
+                cuts[run] = (bold, bounds, voxels, run)
                 tables.append(rows.assign(first=bounds[:, 0], stop=bounds[:, 1]))
-                self._hashes[run] = hashlib.sha256(parts[-1]).hexdigest()
-                if parts[-1].shape[1:] != parts[0].shape[1:]:
-                    raise UserError(
-                        f"{run}: {parts[-1].shape[-1]} voxels a volume, but {tables[0].recording.iloc[0]} of the same "
-                        f"subject has {parts[0].shape[-1]}. Bring all runs of a subject into one space and mask."
-                    )
-        subject = clips.subject.iloc[0]
         self.voxel_places.append(None if bold.places is None else bold.places[voxels])
         if not tables:
             raise UserError(f"{subject}: no clip's window lies in its run. Check data.lag_s and data.window_s.")
-        table, brain = pd.concat(tables, ignore_index=True), np.concatenate(parts)
+        table = pd.concat(tables, ignore_index=True)
         keep = without_shared_volumes(table)
         self._count("training clips that share volumes with held-out ones", (~keep).sum())
-        table, brain = table[keep].reset_index(drop=True), brain[keep]
-        train = (table.split == "train").to_numpy()
-        if not train.any():
+        kept = table[keep].reset_index(drop=True)
+        if not (kept.split == "train").any():
             raise UserError(f"{subject} has no training clips: voxels cannot be scaled. Leave it out (data.subjects).")
-        pooled = VoxelScale.fit(brain[train])
-        self.scales.append(pooled)
-        scaled = np.empty_like(brain)
-        for run in table.recording.unique():
-            own = (table.recording == run).to_numpy()
-            by_run = self.scale == "run" and (own & train).any()
-            scaled[own] = (VoxelScale.fit(brain[own & train]) if by_run else pooled).apply(brain[own])
-        return table, scaled
+        rows = table[["recording", "first", "stop", "split"]].assign(keep=keep).to_csv(index=False)
+        prepared = [f"{self._bold[run].folder.parent.name}/{self._bold[run].key}" for run in cuts]
+        key = {"runs": prepared, "rows": rows, "roi": self.roi, "scale": self.scale, "window": asdict(self.response)}
+        found = kept_responses(
+            key, lambda: scaled_responses(self.response, cuts, kept, keep, self.scale), where=subject
+        )
+        self.scales.append(found.scale)
+        self._hashes |= found.hashes
+        return kept, found.scaled
 
     def _count(self, why: str, n: int) -> None:
         self._left_out[why] = self._left_out.get(why, 0) + int(n)

@@ -34,9 +34,12 @@ def one_split(
         apart = np.arange(len(own))
         row = part.groupby("clip_index", sort=False).ngroup().to_numpy() if average_repeats else apart
         first = np.unique(row, return_index=True)[1]
-        averaged = np.zeros((len(first), *brain.shape[1:]), np.float32)
-        np.add.at(averaged, row, brain[own])
-        averaged /= np.bincount(row, minlength=len(first)).reshape(-1, *[1] * (brain.ndim - 1))
+        if len(first) == len(own):  # nothing to average; + 0: as a sum begins, so that -0.0 becomes 0.0
+            averaged = brain[own] + np.float32(0)
+        else:
+            averaged = np.zeros((len(first), *brain.shape[1:]), np.float32)
+            np.add.at(averaged, row, brain[own])
+            averaged /= np.bincount(row, minlength=len(first)).reshape(-1, *[1] * (brain.ndim - 1))
         responses.append(averaged)
         rows.append(part.iloc[first].assign(place=np.arange(len(first))))
         heard.append(part[["recording", "time_s"]].assign(row=n + row))
