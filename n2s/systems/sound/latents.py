@@ -1,4 +1,4 @@
-"""The latents that a diffusion learns from, computed once a clip, and its loss on them."""
+"""The latents that a diffusion learns from, computed once per clip, and the loss on them."""
 
 import pandas as pd
 import torch
@@ -13,27 +13,28 @@ from n2s.models.sound_maker import SoundMaker
 
 
 class ClipLatents:
-    """Mean and deviation of the latents of all training and validation clips, from the cache where they are there.
+    """Mean and deviation of the latents of all training and validation clips, from the cache if they are in it.
 
     Parameters
     ----------
     maker
-        Whose autoencoder makes them, and whose UNet learns from them.
+        Its autoencoder makes the latents, and its UNet learns from them.
     data
-        Whose clips.
+        The data of the clips.
     """
 
     def __init__(self, maker: SoundMaker, data: ClipData):
-        self.maker, self.data = maker, data
+        self.maker = maker
         latents = Latents(maker.diffusion, duration_s=maker.duration_s)
-        table = pd.concat([data.splits[name].table for name in ("train", "val")])
-        values = feature_values(table, data.stimuli, latents, half=True)
+        tables = {name: data.splits[name].table for name in ("train", "val")}
+        # number of the clip, by row of a split's table
+        self.clip = {name: torch.from_numpy(table.clip_index.to_numpy()) for name, table in tables.items()}
+        values = feature_values(pd.concat(list(tables.values())), data.stimuli, latents, half=True)
         self.values = torch.from_numpy(values.reshape(-1, *latents.shape))  # (k, 2, 8, l / 4, 16) by number of the clip
 
     def loss(self, batch: Batch, tokens: Tensor, *, dropout: float, generator: torch.Generator | None = None) -> Tensor:
         """Mean squared error of the noise, given the tokens ``(b, n_patch, d)``; see `n2s.models.diffusion.denoising_loss`."""
-        clip = self.data.splits[batch.split].table.clip_index.to_numpy()[batch.row.numpy()]
-        mean, deviation = placed(self.values[torch.from_numpy(clip)], batch).unbind(1)
+        mean, deviation = placed(self.values[self.clip[batch.split][batch.row]], batch).unbind(1)
         device = "cpu" if generator is not None else mean.device
         noise = torch.randn(mean.shape, generator=generator, device=device).to(mean)
         return denoising_loss(
@@ -46,5 +47,5 @@ class ClipLatents:
 
 
 def placed(values: Tensor, batch: Batch) -> Tensor:
-    """On the batch's device, without that the host waits for it."""
+    """The values on the batch's device; the host does not wait for the copy."""
     return values.to(batch.brain, non_blocking=True)
