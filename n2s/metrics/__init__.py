@@ -1,4 +1,4 @@
-"""Scores of decoders, with their controls and intervals. Nothing here knows of models or training."""
+"""Scores of decoders, with their controls and intervals. This package does not depend on models or training."""
 
 from n2s.metrics.divergence import kl_divergence
 from n2s.metrics.frechet import frechet_distance

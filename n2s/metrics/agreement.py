@@ -7,18 +7,18 @@ from scipy import stats
 
 
 def coincidences(ratings: np.ndarray, n_levels: int) -> np.ndarray:
-    """How often each two ratings of one unit come together, one table a unit.
+    """Count how often each pair of ratings occurs in one unit: one table per unit.
 
     Parameters
     ----------
     ratings
-        (r, u) of r raters and u units: 1 to ``n_levels``, NaN where there is none.
+        (r, u) for r raters and u units: 1 to ``n_levels``, NaN where there is no rating.
     n_levels
-        v: ratings that the scale has.
+        v: number of levels of the scale.
 
     Returns
     -------
-    (u, v, v) symmetric; each sums to the number of the unit's ratings, or to 0 where it has fewer than two.
+    (u, v, v) symmetric; each sums to the unit's number of ratings, or to 0 if it has fewer than two.
     """
     counts = (ratings[..., None] == np.arange(1, n_levels + 1)).sum(0).astype(np.float64)  # (u, v)
     n_ratings = counts.sum(1)
@@ -27,13 +27,13 @@ def coincidences(ratings: np.ndarray, n_levels: int) -> np.ndarray:
 
 
 def alpha_of(tables: np.ndarray) -> np.ndarray:
-    """Krippendorff's alpha for ordinal data of coincidences (..., v, v), which are summed over units: -> (...).
+    """Krippendorff's alpha for ordinal data, from coincidences summed over units: (..., v, v) -> (...).
 
-    NaN where all ratings are the same: without any difference there is nothing to agree on.
+    NaN if all ratings are the same: agreement is then not defined.
     """
     marginal = tables.sum(-1)  # (..., v)
     n = marginal.sum(-1)
-    # ordinal distance of two levels: the ratings that lie between them, their own counted by half
+    # ordinal distance of two levels: the number of ratings between them; ratings at the two levels count half
     place = np.cumsum(marginal, -1) - marginal / 2
     distance = (place[..., :, None] - place[..., None, :]) ** 2
     observed = (tables * distance).sum((-1, -2))
@@ -43,31 +43,31 @@ def alpha_of(tables: np.ndarray) -> np.ndarray:
 
 
 def krippendorff_alpha(ratings: np.ndarray, n_levels: int) -> float:
-    """Krippendorff's alpha for ordinal data: 1 full agreement, 0 that of chance, less than 0 systematic disagreement.
+    """Krippendorff's alpha for ordinal data: 1 full agreement, 0 chance agreement, below 0 systematic disagreement.
 
-    Units that fewer than two rated are left out (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
+    Units with fewer than two ratings are left out (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
 
     Parameters
     ----------
     ratings
-        (r, u): 1 to ``n_levels``, NaN where there is none.
+        (r, u): 1 to ``n_levels``, NaN where there is no rating.
     n_levels
-        Ratings that the scale has.
+        Number of levels of the scale.
     """
     return float(alpha_of(coincidences(ratings, n_levels).sum(0)))
 
 
 def pairwise_spearman(ratings: np.ndarray, *, at_least: int = 3) -> dict[tuple[int, int], float]:
-    """Rank correlation of each two raters over the units that both rated.
+    """Rank correlation of each pair of raters over the units that both rated.
 
-    Pairs with fewer than ``at_least`` common units, or of whom one gave these all the same rating, are left out.
+    Pairs with fewer than ``at_least`` common units are left out, and pairs where one rater gave them all the same rating.
 
     Parameters
     ----------
     ratings
-        (r, u), NaN where there is none.
+        (r, u), NaN where there is no rating.
     at_least
-        Common units that a pair must have.
+        Minimum number of common units of a pair.
     """
     found = {}
     for one, other in combinations(range(len(ratings)), 2):

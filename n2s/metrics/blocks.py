@@ -2,8 +2,8 @@
 
 import numpy as np
 
-N_BLOCKS = 20  # t with 19 degrees of freedom is 2.09, where endless ones would give 1.96
-# windows a block, at least: a correlation as long as a window then adds 1 / (3 * 5) to the variance of a block's mean
+N_BLOCKS = 20  # t with 19 degrees of freedom is 2.09; with infinitely many it is 1.96
+# minimum windows per block: a correlation as long as a window then adds 1 / (3 * 5) to the variance of a block's mean
 LEAST_WINDOWS = 5
 
 
@@ -17,30 +17,30 @@ def time_blocks(
 ) -> np.ndarray:
     """Cut the windows of each stimulus into consecutive blocks of about equal length.
 
-    Blocks serve as clusters (`n2s.metrics.intervals`) where a few long stimuli were heard, too few to be the sample.
-    Windows that overlap across a border are dependent still, so that a block is much longer than a window. A stimulus
-    that is shorter than a block is one block: with many short stimuli, the stimuli are the clusters.
+    Blocks serve as clusters (`n2s.metrics.intervals`) when subjects heard a few long stimuli, too few to be the sample.
+    Windows that overlap across a border are still dependent, so a block is much longer than a window. A stimulus
+    shorter than a block is one block: with many short stimuli, the stimuli are the clusters.
 
     Parameters
     ----------
     stimulus
-        (n,) Which stimulus each window is of.
+        (n,) The stimulus of each window.
     start_s
-        (n,) When it starts there, s.
+        (n,) Start of each window in its stimulus, s.
     duration_s
-        How long windows are, s.
+        Duration of a window, s.
     n_blocks
-        How many blocks of all stimuli together to aim for.
+        Target number of blocks over all stimuli.
     least_s
-        Shortest block, s; by default that of five windows. Make it longer than the noise remembers.
+        Shortest block, s; by default five windows. It must be longer than the noise's correlation time.
 
     Returns
     -------
-    (n,) number of each window's block, from 0.
+    (n,) index of each window's block, from 0.
     """
     stimulus, start_s = np.asarray(stimulus), np.asarray(start_s, np.float64)
     if stimulus.shape != start_s.shape or start_s.ndim != 1 or not len(start_s):
-        raise ValueError(f"stimulus and start_s must be of one length; got {stimulus.shape} and {start_s.shape}.")
+        raise ValueError(f"stimulus and start_s must have the same length; got {stimulus.shape} and {start_s.shape}.")
     if not (duration_s > 0 and n_blocks > 0 and np.isfinite(start_s).all()):
         raise ValueError(f"duration_s {duration_s}, n_blocks {n_blocks}: expected positive numbers, and finite starts.")
     _, which = np.unique(stimulus, return_inverse=True)

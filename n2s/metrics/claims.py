@@ -1,4 +1,4 @@
-"""What may be claimed: how far a decoder is ahead of what knows nothing, and the correction for many such tests."""
+"""Which claims are supported: how far a decoder is above chance, with correction for multiple tests."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,18 +15,18 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Lead:
-    """How far scores are ahead of others.
+    """The lead of one set of scores over another.
 
     Parameters
     ----------
     by_subject
-        Subject (or `ALL`) -> the mean difference with its interval.
+        Subject (or `ALL`) -> mean difference with its interval.
     deviation
-        Standard deviation over subjects; None for a single one.
+        Standard deviation over subjects; None for a single subject.
     p
-        Two-sided: 1 less the level whose interval just reaches 0; None without an interval.
+        Two-sided: 1 minus the level whose interval just reaches 0; None without an interval.
     of
-        Ahead of what: ``chance`` or ``shuffled``; empty for another decoder.
+        The comparison: ``chance`` or ``shuffled``; empty for another decoder.
     """
 
     by_subject: Mapping[str, Score]
@@ -40,7 +40,7 @@ class Lead:
         return self.by_subject[ALL]
 
     def plain(self) -> dict:
-        """As ``metrics.json`` has it: what `n2s.metrics.score.entry` gives, ``deviation``, ``p``, and ``of`` if there is one."""
+        """The entry in ``metrics.json``: see `n2s.metrics.score.entry`, plus ``deviation``, ``p``, and ``of`` if there is one."""
         of = {"of": self.of} if self.of else {}
         return entry(self.by_subject) | {"deviation": self.deviation, "p": self.p} | of
 
@@ -53,23 +53,23 @@ def ahead(
     units: Units,
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Lead:
-    """How far the scores of clips are ahead of others on the same clips.
+    """Compute how far a decoder's scores are ahead of others on the same clips.
 
     Parameters
     ----------
     one
         (n,) Scores of a decoder.
     other
-        (n,) of another, (p, n) of exchanges, whose mean counts, or one number, such as chance.
+        (n,) Scores of another decoder, (p, n) scores of exchanges (their mean is used), or one number, such as chance.
     subject
-        (n,) Of each clip.
+        (n,) The subject of each clip.
     units
-        What is independent.
+        The independent units.
     bounds
         The lowest and highest possible score.
 
-    Clips where either is not finite are left out. Where all subjects are ahead by the same, p is that of all clips
-    together.
+    Clips where either score is not finite are left out. If all subjects have the same lead, p is computed from all
+    clips together.
     """
     one, other, subject = np.asarray(one, np.float64), np.asarray(other, np.float64), np.asarray(subject)
     if other.ndim == 2:
@@ -98,15 +98,15 @@ def _less(score: Score, value: float) -> Score:
 def ahead_of_nothing(
     own: np.ndarray, shuffled: np.ndarray, chance: float | None, *, subject: np.ndarray, units: Units
 ) -> Lead:
-    """How far a decoder is ahead of what knows nothing: of chance where it is known, else of exchanged responses.
+    """Compute how far a decoder is above chance, if the chance level is known, or else above exchanged responses.
 
     Parameters
     ----------
     own, shuffled
-        (n,) and (p, n): the higher, the better.
+        (n,) and (p, n) scores: higher is better.
     chance
-        A share; it is to be beaten, and the exchanged responses too: the larger p of both tests counts. Of a single subject
-        p is that of chance as the exchanged responses scatter around it.
+        Chance level, a share. The decoder must beat both it and the exchanged responses: the larger p of both tests counts.
+        For a single subject, p is how often chance, with the spread of the exchanged responses, lies as far out.
     subject, units
         See `ahead`.
     """
@@ -120,12 +120,12 @@ def ahead_of_nothing(
     both = [of_shuffled.p, p]
     p = None if None in both else max(both)
     if p is not None and of_shuffled.all.mean * of_chance.all.mean <= 0:
-        p = 1.0  # ahead of one and behind the other is neither
+        p = 1.0  # ahead of one and behind the other: no difference
     return replace(of_chance, p=p, of="chance")
 
 
 def _exchange_p(own: np.ndarray, shuffled: np.ndarray, chance: float, *, subject: np.ndarray) -> float | None:
-    """How often chance, which scatters as the exchanged responses do, lies as far out as these subjects' mean."""
+    """How often chance, with the spread of the exchanged responses, lies as far out as these subjects' mean."""
     if len(shuffled) < 2:
         return None
     members = [subject == name for name in np.unique(subject)]
@@ -134,8 +134,8 @@ def _exchange_p(own: np.ndarray, shuffled: np.ndarray, chance: float, *, subject
 
 
 def probability(interval: Callable[[float], Interval], value: float = 0.0) -> float:
-    """Two-sided p of a value: 1 less the level at which an interval just reaches it, to 1e-6."""
-    low, high = 0.0, 1.0  # levels: the first interval does not hold the value, the last one does
+    """Two-sided p of a value: 1 minus the level at which an interval just reaches it, to 1e-6."""
+    low, high = 0.0, 1.0  # levels: the first interval does not contain the value, the last one does
     while high - low > 1e-6:
         level = (low + high) / 2
         found = interval(level)
@@ -144,9 +144,9 @@ def probability(interval: Callable[[float], Interval], value: float = 0.0) -> fl
 
 
 def claimed(tests: Mapping[str, dict]) -> dict[str, dict]:
-    """Each test with ``p_holm``, its p corrected for as many tests as there are, and ``ahead``: whether it may be claimed.
+    """Add ``p_holm`` (p corrected for the number of tests) and ``ahead`` (whether the claim is supported) to each test.
 
-    A test holds ``mean`` and ``p``, as `Lead.plain` gives them. Without p it is no test, and is not counted.
+    A test has ``mean`` and ``p``: see `Lead.plain`. An entry without p is not a test and is not counted.
     """
     known = {name: one for name, one in tests.items() if one["p"] is not None}
     corrected = dict(zip(known, holm(np.array([one["p"] for one in known.values()])).tolist(), strict=True))

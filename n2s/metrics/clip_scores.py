@@ -1,4 +1,4 @@
-"""A score of each clip beside its controls: predictions exchanged between clips, and means of the training clips."""
+"""Score each clip and its controls: predictions exchanged between clips, and means of the training clips."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -12,32 +12,32 @@ from n2s.metrics.score import ALL, Score, entry
 #: (n, ...) predicted, (n, ...) true -> (n,)
 ClipScore = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-MIN_STIMULI = 3  # fewer say nothing of other stimuli: stretches of them are resampled in their place
-MANY = 100  # exchanges, of which the middle 95% can be told; of fewer the lowest and highest are given
+MIN_STIMULI = 3  # fewer stimuli do not generalise to others: stretches of stimuli are resampled instead
+MANY = 100  # exchanges needed for the middle 95%; with fewer, the range is the lowest to the highest
 
 
 class Units(NamedTuple):
-    """What is taken as independent: the unit (n,) of each clip, and what units are, in words."""
+    """The independent units: the unit (n,) of each clip, and a description of the units."""
 
     of: np.ndarray
     words: str
 
 
 def independent_units(stimulus: np.ndarray, subject: np.ndarray, start_s: np.ndarray, *, duration_s: float) -> Units:
-    """Clips of one stimulus are alike, and so are clips that follow each other: such clips share a unit.
+    """Assign clips to independent units: clips of one stimulus, or consecutive clips, are alike and share a unit.
 
-    Units are whole stimuli where everybody heard three or more, none of them half of the time. Otherwise stimuli are cut
-    into stretches of five clips or more (of few clips into four, of many into twenty). Intervals over stretches tell how
-    well the score of these stimuli is known, and nothing about others.
+    Units are whole stimuli if every subject heard three or more and none makes up half of the time. Otherwise stimuli are
+    cut into stretches of five clips or more (four stretches for few clips, twenty for many). Intervals over stretches show
+    how precise the score of these stimuli is; they do not generalise to other stimuli.
 
     Parameters
     ----------
     stimulus, subject
-        (n,) Of each clip.
+        (n,) The stimulus and subject of each clip.
     start_s
-        (n,) Where in its stimulus it begins. A repeat lies in the stretch of its clip.
+        (n,) Start of each clip in its stimulus, s. A repeat is in the same stretch as its clip.
     duration_s
-        Of a clip.
+        Duration of a clip, s.
     """
     stimulus, subject = np.asarray(stimulus).astype(str), np.asarray(subject)
     start_s = np.asarray(start_s, np.float64)
@@ -57,21 +57,20 @@ def independent_units(stimulus: np.ndarray, subject: np.ndarray, start_s: np.nda
 
 
 def exchanged(unit: np.ndarray, subject: np.ndarray, *, n_permutations: int, seed: int) -> np.ndarray:
-    """(p, n): which clip's prediction each clip gets when a subject's brain responses are exchanged at random.
+    """Draw random exchanges of a subject's brain responses, (p, n): the index of the prediction that each clip gets.
 
-    Each comes from the same subject and, unless one unit has more than half of the subject's clips, from another unit.
-    Units are laid in a circle in random order, and all predictions move on by some of them: neighbours stay neighbours,
-    so that what the responses to one unit have in common is kept, and an exchange scatters as much as a decoder would
-    that knows nothing.
+    Each prediction comes from the same subject and, unless one unit has more than half of the subject's clips, from another
+    unit. Units are placed on a circle in random order, and all predictions shift by some units. Neighbours stay neighbours:
+    this keeps what the responses to one unit have in common, and an exchange varies as much as a decoder at chance.
 
     Parameters
     ----------
     unit, subject
-        (n,) Of each clip, in the order of time: see `independent_units`.
+        (n,) The unit and subject of each clip, in order of time: see `independent_units`.
     n_permutations
-        How many are drawn; of equal ones one is given. Of few units there are few exchanges: two of three stimuli.
+        Number of draws; duplicates are removed. With few units there are few exchanges: two for three stimuli.
     seed
-        Of the exchanges.
+        Seed for the exchanges.
     """
     rng, subject = np.random.default_rng(seed), np.asarray(subject)
     members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
@@ -81,7 +80,7 @@ def exchanged(unit: np.ndarray, subject: np.ndarray, *, n_permutations: int, see
         for clips, group in zip(members, groups, strict=True):
             place = rng.permutation(group.max() + 1)[group]
             circle, sizes = np.argsort(place, kind="stable"), np.bincount(place)
-            low, high = sorted((sizes.max(), max(1, len(clips) - sizes.max())))  # as far as no unit meets itself
+            low, high = sorted((sizes.max(), max(1, len(clips) - sizes.max())))  # far enough that no unit meets itself
             steps = np.cumsum(sizes)
             steps = steps[(steps >= low) & (steps <= high)]
             step = rng.choice(steps) if len(steps) else rng.integers(low, high, endpoint=True)
@@ -99,25 +98,25 @@ def with_controls(
     means: Mapping[str, np.ndarray],
     ceiling: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Score each clip's prediction, and what knows nothing of its brain response.
+    """Score each clip's prediction and the controls, which do not use its brain response.
 
     Parameters
     ----------
     score
-        Such as `n2s.metrics.spectrogram.mel_pcc`.
+        A function such as `n2s.metrics.spectrogram.mel_pcc`.
     predicted, true
-        (n, ...) Of each clip.
+        (n, ...) One target per clip.
     exchanges
-        (p, n) Whose prediction each clip gets, as `exchanged` gives it.
+        (p, n) Index of the prediction that each clip gets: see `exchanged`.
     means
-        Predictions that need no brain, by the name of their row: the mean of the *training* targets (...), of one clip;
-        or (n, ...) where subjects differ.
+        Predictions without brain data, by the name of their row: the mean of the *training* targets, with the shape of one
+        clip (...), or (n, ...) if subjects differ.
     ceiling
-        (n, ...) What the best possible decoder would give: the true target through the same last steps.
+        (n, ...) Output of the best possible decoder: the true target after the same last steps.
 
     Returns
     -------
-    ``model`` (n,), ``shuffled`` (p, n), (n,) of each of the means and, where given, ``ceiling`` (n,).
+    ``model`` (n,), ``shuffled`` (p, n), (n,) for each of the means and, if given, ``ceiling`` (n,).
 
     Raises
     ------
@@ -145,24 +144,24 @@ def with_controls(
 def summarize_clips(
     found: Mapping[str, np.ndarray], subject: np.ndarray, *, units: Units, bounds: tuple[float, float]
 ) -> dict[str, dict[str, Score]]:
-    """Means with intervals, over subjects and for each subject.
+    """Compute means with intervals, over subjects and for each subject.
 
     Parameters
     ----------
     found
-        Scores (n,) by row, and (p, n) of ``shuffled``: what `with_controls` gives.
+        Scores (n,) by row, and (p, n) for ``shuffled``: see `with_controls`.
     subject
         (n,)
     units
-        What is independent: intervals of one subject are over these.
+        The independent units: the intervals of one subject are over these.
     bounds
         The lowest and highest possible score.
 
     Returns
     -------
     Row -> subject (or `ALL`, the mean of the subjects' means) -> `Score`. Clips without a finite score, such as the PSNR
-    of a perfect clip, are left out. There is no interval over subjects for a row that is the same for every subject, and
-    none for a subject with one unit.
+    of a perfect clip, are left out. A row that is the same for every subject has no interval over
+    subjects, and a subject with one unit has no interval.
     """
     subject = np.asarray(subject).astype(str)
     names = [str(name) for name in np.unique(subject)]
@@ -180,32 +179,32 @@ def summarize_clips(
 
 
 def clip_entry(by_subject: Mapping[str, Score], values: np.ndarray) -> dict:
-    """A row of `summarize_clips` as ``metrics.json`` has it.
+    """A row of `summarize_clips` as an entry of ``metrics.json``.
 
     Parameters
     ----------
     by_subject
         Subject (or `ALL`) -> `Score`.
     values
-        (n,) or (p, n) The scores of clips that it was made from.
+        (n,) or (p, n) The clip scores behind the row.
 
     Returns
     -------
-    What `n2s.metrics.score.entry` gives, ``deviation`` over subjects (None for a single one) and ``n_left_out``: how many
-    clips have no finite score.
+    The entry of `n2s.metrics.score.entry`, ``deviation`` over subjects (None for a single one) and ``n_left_out``: the
+    number of clips without a finite score.
     """
     n_left_out = int((~np.isfinite(values)).reshape(-1, np.shape(values)[-1]).any(0).sum())
     return entry(by_subject) | {"deviation": deviation(by_subject), "n_left_out": n_left_out}
 
 
 def deviation(by_subject: Mapping[str, Score]) -> float | None:
-    """Standard deviation over subjects; None where fewer than two have a score."""
+    """Standard deviation over subjects; None if fewer than two have a score."""
     means = [one.mean for name, one in by_subject.items() if name != ALL and one.mean is not None]
     return float(np.std(means, ddof=1)) if len(means) > 1 else None
 
 
 def mean_over(values: np.ndarray, unit: np.ndarray, bounds: tuple[float, float], *, level: float = 0.95) -> Interval:
-    """Mean (n,) of the finite values of one subject, with its interval over units; an end is None where there is none."""
+    """Mean (n,) of the finite values of one subject, with its interval over units; an end is None if there is no interval."""
     kept = np.isfinite(values)
     values, unit = np.asarray(values, np.float64)[kept], np.asarray(unit)[kept]
     if not len(values):
@@ -214,7 +213,7 @@ def mean_over(values: np.ndarray, unit: np.ndarray, bounds: tuple[float, float],
         return Interval(float(values.mean()), None, None)
     if tuple(bounds) == (0.0, 1.0):
         return cluster_share_interval(values, unit, level=level)
-    if not np.ptp(values):  # without any spread there is nothing to tell it from
+    if not np.ptp(values):  # without any spread there is no interval
         return Interval(float(values[0]), None, None)
     return cluster_interval(values, unit, level=level, bounds=bounds)
 
@@ -234,12 +233,12 @@ def over_subjects(by_subject: Mapping[str, Interval], words: str, bounds: tuple[
 
 
 def same_for_all(means: np.ndarray) -> bool:
-    """Whether a row is the same for every subject: subjects are no sample of it, and its spread of 0 is no certainty."""
+    """Whether a row is the same for every subject: its spread of 0 over subjects then does not mean certainty."""
     return float(np.ptp(means)) <= 1e-9 * max(1.0, float(np.abs(means).max()))
 
 
 def _exchanged(found: dict[str, np.ndarray]) -> dict[str, Score]:
-    means = {name: finite_mean(values, -1) for name, values in found.items()}  # (p,) of each subject
+    means = {name: finite_mean(values, -1) for name, values in found.items()}  # (p,) for each subject
     over = np.mean(list(means.values()), axis=0)
     kind = "middle 95%" if len(over) >= MANY else "lowest to highest"
     own = {name: Score.of(_range(values)) for name, values in means.items()}
@@ -247,7 +246,7 @@ def _exchanged(found: dict[str, np.ndarray]) -> dict[str, Score]:
 
 
 def finite_mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Of the finite values along an axis; NaN where there is none."""
+    """The mean of the finite values along an axis; NaN if there is none."""
     kept = np.isfinite(values)
     n = kept.sum(axis)
     return np.where(n > 0, np.where(kept, values, 0).sum(axis) / np.maximum(n, 1), np.nan)

@@ -1,4 +1,4 @@
-"""What a decoder that knows nothing scores: exact chance, shuffled brain, and ties drawn at random."""
+"""Scores of a decoder without information: exact chance, shuffled brain, and ties drawn at random."""
 
 import math
 from typing import NamedTuple
@@ -28,21 +28,21 @@ def chance_reciprocal_rank(n_candidates: int) -> float:
 def chance_bounds(
     n: float, probability: float, *, level: float = 0.999, freedom: float = math.inf
 ) -> tuple[float, float]:
-    """Least and greatest accuracy that chance gives over ``n`` independent windows, with ``level`` certainty.
+    """Lowest and highest accuracy expected by chance over ``n`` independent windows, with probability ``level``.
 
-    The two-sided binomial range: at most ``(1 - level) / 2`` of the probability lies beyond either end. As n need not be
-    whole, an end may lie between two numbers of hits.
+    The two-sided binomial range: at most ``(1 - level) / 2`` of the probability lies beyond either end. n need not be
+    whole, so an end may lie between two numbers of hits.
 
     Parameters
     ----------
     n
-        Independent windows, or the effective number of those that are not (`null_bounds`).
+        Number of independent windows, or the effective number of dependent ones (`null_of`).
     probability
-        Of a hit.
+        Probability of a hit.
     level
-        Share of tests inside.
+        Share of tests inside the bounds.
     freedom
-        How well n is known: degrees of freedom of the variance that it was made from.
+        Degrees of freedom of the variance behind n: how precise n is.
     """
     tail = _as_if_known((1 - level) / 2, freedom)
     return 1 - _most_hits(n, 1 - probability, tail), _most_hits(n, probability, tail)
@@ -53,13 +53,13 @@ def is_chance(
 ) -> bool:
     """Whether an accuracy lies inside `chance_bounds`."""
     low, high = chance_bounds(n, probability, level=level, freedom=freedom)
-    return low - 1e-9 <= accuracy <= high + 1e-9  # 3 / 10 must equal 0.3, however it was averaged
+    return low - 1e-9 <= accuracy <= high + 1e-9  # 3 / 10 must equal 0.3, regardless of how it was averaged
 
 
 class Null(NamedTuple):
-    """What chance gives: the mean of a score, and how many independent hits or misses spread as much.
+    """The chance distribution: the mean of a score, and the number of independent hits or misses with the same spread.
 
-    ``freedom`` are the degrees of freedom of the variance that ``n`` was made from.
+    ``freedom``: degrees of freedom of the variance behind ``n``.
     """
 
     expected: float
@@ -67,11 +67,11 @@ class Null(NamedTuple):
     freedom: float
 
     def bounds(self, level: float = 0.999) -> tuple[float, float]:
-        """The range that chance gives, with ``level`` certainty."""
+        """The range of chance scores, with probability ``level``."""
         return chance_bounds(self.n, self.expected, level=level, freedom=self.freedom)
 
     def p_value(self, score: float) -> float:
-        """Two-sided: how often chance lies as far out."""
+        """Two-sided p: how often chance lies as far out."""
         high = _tail(score, self.n, self.expected)
         low = _tail(1 - score, self.n, 1 - self.expected)
         tail = min(high, low, 0.5)
@@ -83,18 +83,18 @@ class Null(NamedTuple):
 def null_of_hits(
     hits: np.ndarray, cluster: np.ndarray, expected: float, weight: np.ndarray | None = None
 ) -> Null | None:
-    """What chance gives for as many hits that depend on each other as much as these; None for fewer than two clusters.
+    """The chance distribution of hits that are as dependent as these; None for fewer than two clusters.
 
     Parameters
     ----------
     hits
         (n,) 0 or 1.
     cluster
-        (n,) What is independent where brain and speech do not fit: blocks of time, the same for all subjects.
+        (n,) The independent units when brain and speech do not match: blocks of time, the same for all subjects.
     expected
-        The share of chance.
+        The chance level, a share.
     weight
-        (n,) How much each counts in the score; by default all alike.
+        (n,) Weight of each hit in the score; by default equal.
     """
     if len(np.unique(cluster)) < 2:
         return None
@@ -103,21 +103,21 @@ def null_of_hits(
 
 
 def null_of(exchanged: np.ndarray, expected: float) -> Null:
-    """What chance gives, from the scores of exchanged brains (`n2s.metrics.exchange`), which keep what is dependent.
+    """The chance distribution, from the scores of exchanged brains (`n2s.metrics.exchange`), which keep dependencies.
 
-    Only their variance is used: the tails are those of a binomial distribution that varies as much, so that 99.9% can
-    be told from a few dozen exchanges, and the bounds widen where these are few or alike.
+    Only their variance is used. The tails are from a binomial distribution with the same variance, so that a few dozen
+    exchanges are enough for 99.9% bounds. The bounds widen if the exchanges are few or alike.
 
     Parameters
     ----------
     exchanged
-        (m,) A share, of each exchange; in order, where neighbours are alike (a brain moved a little further each time).
+        (m,) The share in each exchange, in order: neighbours are alike (each shifts the brain a little further).
     expected
         The exact share of chance.
     """
     exchanged = np.asarray(exchanged, np.float64)
     if exchanged.ndim != 1 or len(exchanged) < 2:
-        raise ValueError(f"A null needs the scores of two exchanges at least; got an array of shape {exchanged.shape}.")
+        raise ValueError(f"A null needs the scores of at least two exchanges; got an array of shape {exchanged.shape}.")
     if not 0 <= expected <= 1:
         raise ValueError(f"chance is {expected}; expected a share, 0 to 1.")
     variance = float(exchanged.var(ddof=1))
@@ -126,12 +126,12 @@ def null_of(exchanged: np.ndarray, expected: float) -> Null:
 
 
 def null_bounds(exchanged: np.ndarray, expected: float, *, level: float = 0.999) -> tuple[float, float]:
-    """The range of a share that chance gives, from the shares of exchanged brains: see `null_of`."""
+    """The range of a share at chance, from the shares of exchanged brains: see `null_of`."""
     return null_of(exchanged, expected).bounds(level)
 
 
 def _independent(series: np.ndarray) -> float:
-    """How many independent values tell the variance as well as these, of which neighbours are alike."""
+    """Number of independent values that give the variance as precisely as these, whose neighbours are alike."""
     centred = series - series.mean()
     power = float(centred @ centred)
     if not power:
@@ -144,12 +144,12 @@ def _independent(series: np.ndarray) -> float:
 
 
 def _as_if_known(tail: float, freedom: float) -> float:
-    """The normal distribution's tail that lies as far out as this one of Student's t."""
+    """The tail of the normal distribution as far out as this tail of Student's t."""
     return tail if math.isinf(freedom) else float(stats.norm.sf(stats.t.isf(tail, freedom)))
 
 
 def _tail(share: float, n: float, probability: float) -> float:
-    """How often a binomial share is as large, for any real n: the beta distribution of which the binomial is a part."""
+    """How often a binomial share is as large, for any real n, by the beta distribution."""
     if share <= 0 or probability >= 1:
         return 1.0
     if math.isinf(n):
@@ -159,7 +159,7 @@ def _tail(share: float, n: float, probability: float) -> float:
 
 
 def _most_hits(n: float, probability: float, tail: float) -> float:
-    """The greatest share that is reached in ``tail`` of all cases at least."""
+    """The greatest share that at least ``tail`` of all cases reach."""
     if math.isinf(n) or probability <= 0:
         return probability
     if _tail(1.0, n, probability) >= tail:
@@ -168,7 +168,7 @@ def _most_hits(n: float, probability: float, tail: float) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """(m,) p-values corrected for m tests (Holm 1979, Scand. J. Stat. 6:65): in their order."""
+    """(m,) p-values corrected for m tests (Holm 1979, Scand. J. Stat. 6:65), in the order given."""
     p_values = np.asarray(p_values, np.float64)
     order = np.argsort(p_values, kind="stable")
     corrected = np.empty_like(p_values)
@@ -185,19 +185,19 @@ def ranks_ties_at_random(
     *,
     alike: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Ranks (n,) of a control: as `ranks`, but ties are drawn at random.
+    """Ranks (n,) of a control: like `ranks`, but ties are broken at random.
 
-    A model's ties count against it. A control's must not: one that cannot tell candidates apart (no-brain, where all
-    segments last equally long) is a guess, and would stand at zero, below chance, to the model's advantage.
+    A model's ties count against it. A control's must not: a control that cannot distinguish candidates (no-brain, if all
+    segments have the same duration) is a guess. It would otherwise score zero, below chance, to the model's advantage.
 
     Parameters
     ----------
     scores, target, allowed
         See `ranks`.
     rng
-        Of the draws.
+        Random generator for the ties.
     alike
-        (n,) Windows of one number draw the same, so that a control that is the same for all subjects stays so.
+        (n,) Windows with the same number get the same draw, so that a control that is equal for all subjects stays equal.
     """
     worst = ranks(scores, target, allowed)
     n_others = scores.shape[1] - 1 if allowed is None else allowed.sum(1) - 1
@@ -207,11 +207,11 @@ def ranks_ties_at_random(
 
 
 def mismatched(target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random permutation (n,) of windows that gives as few as possible the true candidate they had.
+    """A random permutation (n,) of windows in which as few as possible keep their true candidate.
 
-    Windows are laid in a circle, those with the same target side by side and in random order, and each takes the
-    place as many steps on as the largest such group has members: no window then meets its own group, unless that
-    group holds more than half of all windows.
+    Windows are placed on a circle, those with the same target side by side and in random order. Each shifts by as many
+    steps as the largest such group has members: no window then meets its own group, unless that group has more than
+    half of all windows.
     """
     _, group, sizes = np.unique(target, return_inverse=True, return_counts=True)
     circle = np.lexsort((rng.random(len(target)), rng.permutation(len(sizes))[group]))
@@ -229,33 +229,33 @@ def shuffled_ranks(
     seed: int = 0,
     group: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Ranks (p, n) when each window is scored with the brain of another window of the same subject.
+    """Ranks (p, n) of windows scored with the brain response to another window of the same subject.
 
-    Everything but the match of brain and speech is kept: the scores, their preference for some candidates, the
-    targets, the number of windows of each subject. As no window keeps its true candidate (where that is possible), a
-    perfect decoder scores a little below chance here: ``(k - 1) / (K - 1)`` of K candidates instead of ``k / K``.
+    Only the match of brain and speech changes. The scores, their preference for some candidates, the targets and the
+    number of windows per subject stay. No window keeps its true candidate (where possible), so a perfect decoder scores
+    a little below chance here: ``(k - 1) / (K - 1)`` for K candidates instead of ``k / K``.
 
     Parameters
     ----------
     scores
-        (n, k) of the model.
+        (n, k) Scores of the model.
     target
         (n,) Index of the true candidate.
     subject
         (n,) Windows are exchanged within a subject only.
     n_permutations
-        p.
+        p: number of permutations.
     seed
-        Of the permutations.
+        Seed for the permutations.
     group
-        (n,) Windows whose scores know of each other: none takes the place of another. By default those of one target.
+        (n,) Windows with dependent scores: they are never exchanged with each other. By default windows of one target.
     """
     rng = np.random.default_rng(seed)
     group = target if group is None else group
     members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
     shuffled = np.empty((n_permutations, len(target)), dtype=np.int32)
     for p in range(n_permutations):
-        asked = np.empty_like(target)  # of each row of scores: the candidate whose rank we want
+        asked = np.empty_like(target)  # for each row of scores: the candidate to rank
         window = np.empty_like(target)  # and the window that it is the true one of
         for rows in members:
             permutation = mismatched(group[rows], rng)

@@ -1,12 +1,12 @@
-"""The one step that every Pearson correlation here shares."""
+"""The step shared by all Pearson correlations."""
 
 import numpy as np
 
 
 def unit(values: np.ndarray, axis: int) -> np.ndarray:
-    """Values without their mean and of length 1 along an axis, float64: products of two such sum up to a correlation.
+    """Values without their mean and of length 1 along an axis, float64: the sum of products of two such is their correlation.
 
-    0 where they never change: a constant correlates with nothing. Its mean differs from it by rounding, which is no change.
+    0 for constant values. Rounding of the mean does not count as a change.
     """
     values = np.asarray(values, dtype=np.float64)
     centred = values - values.mean(axis, keepdims=True)

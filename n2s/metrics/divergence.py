@@ -1,4 +1,4 @@
-"""Whether a classifier of sounds hears the same in two clips: the Kullback-Leibler divergence of its classes."""
+"""Kullback-Leibler divergence of a sound classifier's output on two clips."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ def kl_divergence(
     variant: Variant = "softmax",
     floor: float = _FLOOR,
 ) -> float:
-    """Mean over clips of `clip_divergences`, ``(n, k), (n, k) -> ()``: 0 where the classifier hears the same."""
+    """Mean of `clip_divergences` over clips, ``(n, k), (n, k) -> ()``: 0 if the classifier's outputs are equal."""
     return float(clip_divergences(reference_logits, generated_logits, variant=variant, floor=floor).mean())
 
 
@@ -30,18 +30,18 @@ def clip_divergences(
 ) -> np.ndarray:
     """KL divergence of each clip's classes from its reference's in nats, ``(n, k), (n, k) -> (n,)``.
 
-    ``sum p log(p / (q + floor))`` with the reference's probabilities p and the generated clip's q, as audioldm_eval has
-    it.
+    ``sum p log(p / (q + floor))`` with the reference's probabilities p and the generated clip's q, as in
+    audioldm_eval.
 
     Parameters
     ----------
     reference_logits, generated_logits
-        (n, k) Of the k classes, before softmax or sigmoid.
+        (n, k) Logits of the k classes, before softmax or sigmoid.
     variant
-        ``softmax``: one distribution over classes. ``sigmoid``: each class by itself, without the term of its absence,
-        as published ("KL-sigmoid"); no true divergence, it can be negative.
+        ``softmax``: one distribution over classes. ``sigmoid``: each class separately, without the term for its absence,
+        as published ("KL-sigmoid"); not a true divergence, it can be negative.
     floor
-        Keeps a class that the generated clip has not from an infinite score. 0 for the exact divergence.
+        Prevents an infinite score for a class that is absent from the generated clip. 0 for the exact divergence.
 
     Raises
     ------

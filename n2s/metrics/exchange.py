@@ -1,10 +1,10 @@
-"""The null of retrieval: each brain window is asked for what was heard elsewhere, and all that is dependent stays so."""
+"""The null of retrieval: each brain window is tested on a candidate from elsewhere; dependencies are kept."""
 
 import numpy as np
 import pandas as pd
 
 MOST_TURNS = 200
-LEAST_UNITS = 8  # sentences of like length that are exchanged with each other, at least
+LEAST_UNITS = 8  # minimum number of sentences of similar length that are exchanged with each other
 
 
 def exchanged_targets(
@@ -15,30 +15,30 @@ def exchanged_targets(
     *,
     most: int = MOST_TURNS,
 ) -> np.ndarray:
-    """What each window is asked for in place of its own candidate.
+    """Choose the candidates that each window is tested on instead of its own.
 
-    The candidates that a subject heard are laid in a circle, in order of time, and turned: windows that overlap are then
-    asked for candidates that overlap, as before, and all subjects turn alike, so that errors which they share stay
-    shared. Only brain and speech do not fit any more.
+    The candidates that a subject heard are placed on a circle, in order of time, and rotated. Overlapping windows are then
+    tested on overlapping candidates, as before. All subjects rotate alike, so that shared errors stay shared. Only the
+    match of brain and speech is broken.
 
     Parameters
     ----------
     target
         (n,) Index of the true candidate.
     subject
-        (n,) A window is asked only for what the same subject heard.
+        (n,) A window is tested only on candidates that its subject heard.
     candidates
         (k,) rows: ``stimulus``, ``start_s``, ``duration_s``.
     group
-        (n,) Windows whose scores know of each other (a sentence; -1: none), the same for all windows of a candidate.
-        Whole groups are exchanged, each with one that has as many candidates, or nearly as many where few have.
+        (n,) Windows with dependent scores (a sentence; -1: none), the same for all windows of a candidate. Whole groups
+        are exchanged, each with one that has the same number of candidates, or nearly the same if few have.
     most
-        Turns, at most: evenly spread over the circle.
+        Maximum number of rotations, evenly spread over the circle.
 
     Returns
     -------
-    (m, n) candidates, a row a turn, in their order, so that neighbours are alike; -1 where a window would be asked for
-    what overlaps its own candidate. Turns in which that is so for more windows than need be are left out.
+    (m, n) candidates, one row per rotation, in order, so that neighbours are alike; -1 where a window would be tested on
+    a candidate that overlaps its own. Rotations with more of these than necessary are left out.
     """
     number = np.unique(candidates.stimulus.to_numpy(), return_inverse=True)[1]
     start_s, duration_s = candidates.start_s.to_numpy(), candidates.duration_s.to_numpy()
@@ -69,9 +69,9 @@ class _Ring:
     Attributes
     ----------
     window
-        (w,) Rows of the subject's windows.
+        (w,) Row indices of the subject's windows.
     length
-        (u,) Candidates of each group.
+        (u,) Number of candidates of each group.
     """
 
     def __init__(self, groups: list[np.ndarray], window: np.ndarray, target: np.ndarray):
@@ -87,14 +87,14 @@ class _Ring:
         self._unit, self._place = unit[found[found >= 0]], place[found[found >= 0]]
 
     def turned(self, by: float) -> np.ndarray:
-        """(w,) candidates, at the same place of the group that is a share of the circle further on."""
+        """(w,) candidates at the same position in the group that lies a share of the circle further on."""
         step = min(max(round(by * len(self.length)), 1), max(1, len(self.length) - 1))
         other = (self._unit + step) % len(self.length)
         return self._member[other, self._place * self.length[other] // self.length[self._unit]]
 
 
 def _rings(window: np.ndarray, target: np.ndarray, group: np.ndarray | None, *, order: np.ndarray) -> list[_Ring]:
-    """What one subject heard, parted by the length of groups."""
+    """The candidates of one subject, split by the length of groups."""
     heard, first = np.unique(target[window], return_index=True)
     by_time = np.argsort(order[heard])
     heard, first = heard[by_time], window[first[by_time]]

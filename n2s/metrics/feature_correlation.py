@@ -1,4 +1,4 @@
-"""How well each dimension of a feature is decoded: its correlation over clips, and the quartiles over dimensions."""
+"""Correlation over clips of each decoded feature dimension, and its quartiles over dimensions."""
 
 from collections.abc import Mapping
 
@@ -17,10 +17,10 @@ QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 def feature_correlations(
     predicted: np.ndarray, true: np.ndarray, *, subject: np.ndarray, exchanges: np.ndarray
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Pearson correlation over a subject's clips of each dimension, and the same with its predictions exchanged.
+    """Pearson correlation of each dimension over a subject's clips, with the model's and with exchanged predictions.
 
-    0 where a predicted dimension never changes: so it is for the mean of the training clips, which needs no row of its
-    own. NaN where the true one never changes: no decoder could have any.
+    0 where a predicted dimension is constant, as for the mean of the training clips, which therefore has no row. NaN
+    where the true one is constant: the correlation is then not defined.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def feature_correlations(
     subject
         (n,)
     exchanges
-        (p, n) Whose prediction each clip gets, as `n2s.metrics.clip_scores.exchanged` gives it.
+        (p, n) Index of the prediction that each clip gets: see `n2s.metrics.clip_scores.exchanged`.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def feature_correlations(
     if predicted.shape != true.shape or true.ndim < 2 or not len(true) == len(subject) == exchanges.shape[1]:
         raise ValueError(
             f"predicted is {predicted.shape}, true {true.shape}, with {len(subject)} subjects and exchanges "
-            f"{exchanges.shape}; expected (n, d) of both, n and (p, n)."
+            f"{exchanges.shape}; expected (n, d) for both, n and (p, n)."
         )
     names, counts = np.unique(subject, return_counts=True)
     if counts.min() < 3:
@@ -82,7 +82,7 @@ def median_intervals(
 
 
 def _by_order(predicted: np.ndarray, true: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """(n, d), (n, d) and orders (p, n) of the predicted clips -> (p, d)."""
+    """Correlate each order of the predicted clips: (n, d), (n, d) and orders (p, n) -> (p, d)."""
     x, y = unit(predicted, 0), unit(true, 0)
     y[:, ~y.any(0)] = np.nan
     return np.stack([np.einsum("nd,nd->d", x[order], y) for order in orders])
@@ -91,21 +91,21 @@ def _by_order(predicted: np.ndarray, true: np.ndarray, orders: np.ndarray) -> np
 def summarize_correlations(
     found: Mapping[str, Mapping[str, np.ndarray]], medians: Mapping[str, Mapping[str, Interval]], *, words: str
 ) -> dict[str, dict[str, Score]]:
-    """The correlation of the median dimension, over subjects and for each.
+    """The correlation of the median dimension, over subjects and for each subject.
 
     Parameters
     ----------
     found
-        What `feature_correlations` gives, and other decoders by the name of their row.
+        The output of `feature_correlations`, and other decoders by the name of their row.
     medians
-        What `median_intervals` gives, by row.
+        The output of `median_intervals`, by row.
     words
-        What the intervals of one subject are over.
+        The units of the intervals of one subject, in words.
 
     Returns
     -------
-    Row -> subject (or `ALL`) -> `Score`. A row that ``medians`` lacks has no interval for each subject; ``shuffled`` (all
-    exchanges together) has none over subjects either: there it would mean nothing.
+    Row -> subject (or `ALL`) -> `Score`. A row that is not in ``medians`` has no interval per subject; ``shuffled`` (all
+    exchanges together) has none over subjects either, where it would be meaningless.
     """
     summary = {}
     for row, by_subject in found.items():
@@ -124,6 +124,6 @@ def quartiles(values: np.ndarray) -> dict[str, float | None]:
 
 
 def _quantile(values: np.ndarray, q: float) -> float | None:
-    """Over the dimensions that have a correlation; None where none has."""
+    """The median over the dimensions that have a correlation; None if none has."""
     values = values[np.isfinite(values)]
     return float(np.quantile(values, q)) if len(values) else None

@@ -1,4 +1,4 @@
-"""How far two sets of embeddings lie apart: the Fréchet distance of the Gaussians fitted to them."""
+"""Fréchet distance between Gaussians fitted to two sets of embeddings."""
 
 import warnings
 
@@ -10,15 +10,15 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
     ``|mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))``, with the means and unbiased covariances of both. With the
     centred rows ``A / sqrt(n - 1)`` and ``B / sqrt(m - 1)``, the trace of the root is the sum of the singular values of
-    ``A B^T``: no d x d matrix is made, and ranks below d, where ``sqrtm`` loses digits, are no special case.
+    ``A B^T``: no d x d matrix is needed, and ranks below d, where ``sqrtm`` loses digits, are no special case.
 
-    The fewer rows, the larger the distance of the same two distributions, by far more than methods differ where n is
-    below d: compare values of the same n and m only.
+    With fewer rows, the distance of the same two distributions is larger; for n below d this effect far exceeds the
+    differences between methods. Compare only values with the same n and m.
 
     Parameters
     ----------
     a, b
-        (n, d) and (m, d) One embedding a row; n and m at least 2.
+        (n, d) and (m, d) One embedding per row; n and m at least 2.
 
     Warns
     -----
@@ -36,13 +36,13 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     if len(a) != len(b):
         warnings.warn(
             f"Fréchet distance of {len(a)} and {len(b)} rows: it falls as rows are added. Compare it with "
-            "distances of as many rows only.",
+            "distances of the same numbers of rows only.",
             stacklevel=2,
         )
     (mean_a, root_a), (mean_b, root_b) = _moments(a), _moments(b)
     overlap = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
     squares = np.square(mean_a - mean_b).sum() + np.square(root_a).sum() + np.square(root_b).sum()
-    return float(max(0.0, squares - 2 * overlap))  # equal sets: rounding may leave -1e-13
+    return float(max(0.0, squares - 2 * overlap))  # for equal sets, rounding may give -1e-13
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

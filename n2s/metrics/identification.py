@@ -1,6 +1,6 @@
-"""Whether a decoded clip is told from others: N-way identification, exact over all draws of distractors.
+"""N-way identification of decoded clips, exact over all draws of distractors.
 
-A window of rank r among k candidates beats ``k - 1 - r`` of the others. It is the first of N candidates, the true one and
+A window with rank r among k candidates beats ``k - 1 - r`` of the others. It is the first of N candidates, the true one and
 N - 1 drawn from the others without replacement, with the probability ``C(k - 1 - r, N - 1) / C(k - 1, N - 1)``: nothing is
 sampled. For N = 2 this is the pairwise identification of bdpy, ``(k - 1 - r) / (k - 1)``; ties count as wrong there and
 here.
@@ -19,27 +19,27 @@ from n2s.metrics.retrieval import ranks
 from n2s.metrics.score import ALL, Score
 
 N_WAYS = (2, 5, 10, 50)
-MIN_DIMENSIONS = 3  # of a vector whose correlation tells more than a sign
-_TIE = 1e-6  # weight of the distance beside a correlation: it orders what correlates equally, and nothing else
+MIN_DIMENSIONS = 3  # dimensions of a vector whose correlation is more than a sign
+_TIE = 1e-6  # weight of the distance relative to the correlation: it only orders equal correlations
 
 
 def correlations(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """Pearson correlation over dimensions of each prediction with each candidate, ``(n, d), (k, d) -> (n, k)``.
 
-    0 where either never changes. Bring dimensions of different scale to one before (z-scored on training data).
+    0 where either is constant. Bring dimensions to the same scale first (z-score on training data).
     """
     _check_dimensions(predicted, candidates)
     return unit(predicted, 1) @ unit(candidates, 1).T
 
 
 def similarities(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """How alike each prediction is to each candidate, ``(n, d), (k, d) -> (n, k)``; a candidate is most like itself.
+    """Similarity of each prediction to each candidate, ``(n, d), (k, d) -> (n, k)``; a candidate is most similar to itself.
 
-    With three dimensions or more it is the correlation over dimensions. It knows no level: of candidates that correlate
-    equally (a sound and its louder copy, two that never change), the nearer one is the more alike. With one or two
-    dimensions a correlation is not defined or only a sign, and the negative Euclidean distance takes its place.
+    With three dimensions or more it is the correlation over dimensions, which ignores level: if candidates correlate
+    equally (a sound and its louder copy, two constant ones), the nearer one is more similar. With one or two
+    dimensions a correlation is not defined or only a sign, and the negative Euclidean distance replaces it.
 
-    Bring dimensions of different scale to one before (z-scored on training data).
+    Bring dimensions to the same scale first (z-score on training data).
     """
     _check_dimensions(predicted, candidates)
     x, y = np.asarray(predicted, np.float64), np.asarray(candidates, np.float64)
@@ -51,10 +51,10 @@ def similarities(predicted: np.ndarray, candidates: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Choice:
-    """What each clip has to be told from.
+    """The candidates of each clip.
 
-    Equal candidates (the same sound twice) are one: no decoder could tell them apart. The candidates of a person are what
-    this person heard: among those of others, knowing who listens would already help.
+    Equal candidates (the same sound twice) count as one: no decoder could distinguish them. The candidates of a subject are
+    the clips that this subject heard: among other subjects' clips, the subject's identity would already help.
 
     Attributes
     ----------
@@ -63,9 +63,9 @@ class Choice:
     target
         (n,) Index of each clip's true candidate.
     own
-        (n, k) Whether the person who heard the clip heard the candidate.
+        (n, k) Whether the subject who heard the clip heard the candidate.
     kind
-        Index among ``candidates`` of each one that was given.
+        Index in ``candidates`` of each given candidate.
     """
 
     candidates: np.ndarray
@@ -75,7 +75,7 @@ class Choice:
 
     @classmethod
     def of(cls, candidates: np.ndarray, target: np.ndarray, subject: np.ndarray) -> "Choice":
-        """Of candidates as they come, some of them perhaps equal, and the index of each clip's true one."""
+        """Build the choice from candidates, some of them perhaps equal, and the index of each clip's true one."""
         numbers: dict[bytes, int] = {}
         rows = np.ascontiguousarray(candidates) + 0.0  # -0 is 0
         kind = np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows])
@@ -89,15 +89,15 @@ class Choice:
 
     @cached_property
     def n_candidates(self) -> np.ndarray:
-        """(n,) How many candidates each clip has, the true one among them."""
+        """(n,) Number of candidates of each clip, including the true one."""
         return self.own.sum(1)
 
     def similarities(self, predicted: np.ndarray) -> np.ndarray:
-        """(n, d), or (1, d) for all, -> (n, k): minus infinity where the person did not hear the candidate."""
+        """Score predictions (n, d), or (1, d) for all, -> (n, k): minus infinity if the subject did not hear the candidate."""
         return np.where(self.own, similarities(predicted, self.candidates), -np.inf)
 
     def merged(self, scores: np.ndarray) -> np.ndarray:
-        """Scores of the candidates as they were given -> (n, k): of equal ones the largest counts."""
+        """Merge the scores of the given candidates -> (n, k): for equal ones the largest counts."""
         found = np.full(self.own.shape, -np.inf)
         for place, kind in enumerate(self.kind):
             np.maximum(found[:, kind], scores[:, place], out=found[:, kind])
@@ -111,7 +111,7 @@ class Choice:
 def n_way_accuracy(ranks: np.ndarray, n_candidates: int | np.ndarray, n_way: int) -> np.ndarray:
     """Probability that the true candidate is first of ``n_way``: ranks (..., n), 0 the best -> (..., n).
 
-    ``n_candidates`` is one number, or (n,) of each clip.
+    ``n_candidates`` is one number, or (n,) one per clip.
     """
     ranks, sizes = np.asarray(ranks), np.asarray(n_candidates)
     if sizes.ndim:
@@ -127,17 +127,17 @@ def n_way_accuracy(ranks: np.ndarray, n_candidates: int | np.ndarray, n_way: int
 
 
 def identification(true: np.ndarray, decoded: np.ndarray, n_way: int) -> float:
-    """Share of clips that their decoded feature finds among ``n_way``; ``1 / n_way`` is chance.
+    """Share of clips that their decoded feature identifies among ``n_way``; chance is ``1 / n_way``.
 
-    The most alike is found by `similarities`. It is the mean over clips, and over all draws of the ``n_way - 1`` other
-    clips. Clips that are equal count as one candidate.
+    `similarities` ranks the candidates. The share is the mean over clips, and over all draws of the ``n_way - 1`` other
+    clips. Equal clips count as one candidate.
 
     Parameters
     ----------
     true, decoded
-        (n, d) Row i of both is of clip i. Bring dimensions of different scale to one before.
+        (n, d) Row i of both belongs to clip i. Bring dimensions to the same scale first.
     n_way
-        2 (pairwise identification) to the number of clips that differ (top-1 accuracy).
+        2 (pairwise identification) to the number of different clips (top-1 accuracy).
 
     Raises
     ------
@@ -164,26 +164,26 @@ def identification_ranks(
     ceiling: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Ranks of the true clip by `similarities`, of the model and its controls.
+    """Rank the true clip by `similarities`, for the model and its controls.
 
     Parameters
     ----------
     predicted
         (n, d) Decoded feature of each window.
     choice
-        The candidates of each.
+        The candidates of each window.
     exchanges
-        (p, n) Whose prediction each clip gets, as `n2s.metrics.clip_scores.exchanged` gives it.
+        (p, n) Index of the prediction that each clip gets: see `n2s.metrics.clip_scores.exchanged`.
     means
-        Predictions that need no brain, by the name of their row: (d,), or (n, d) where they differ.
+        Predictions without brain data, by the name of their row: (d,), or (n, d) if they differ between clips.
     ceiling
-        (n, d) What the best possible decoder would give.
+        (n, d) Output of the best possible decoder.
     seed
-        Of ties of the means, which are drawn.
+        Seed for random ties of the means.
 
     Returns
     -------
-    ``model`` (n,), ``shuffled`` (p, n), (n,) of each of the means and, where given, ``ceiling`` (n,).
+    ``model`` (n,), ``shuffled`` (p, n), (n,) for each of the means and, if given, ``ceiling`` (n,).
     """
     scores, rng = choice.similarities(predicted), np.random.default_rng(seed)
     found = {"model": choice.ranks(scores), "shuffled": np.stack([choice.ranks(scores[order]) for order in exchanges])}
@@ -201,9 +201,9 @@ def summarize_identification(
     units: Units,
     n_ways: Sequence[int] = N_WAYS,
 ) -> dict[int, dict[str, dict[str, Score]]]:
-    """For each N: what `n2s.metrics.clip_scores.summarize_clips` makes of the accuracy, and the row ``chance``, 1 / N.
+    """Summarize the accuracy for each N with `n2s.metrics.clip_scores.summarize_clips`, and add the row ``chance``, 1 / N.
 
-    ``n_candidates`` is one number, or (n,) of each clip. An N above anybody's number of candidates is left out.
+    ``n_candidates`` is one number, or (n,) one per clip. An N above any subject's number of candidates is left out.
     """
     return {
         n_way: summarize_clips(

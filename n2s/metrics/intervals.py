@@ -1,4 +1,4 @@
-"""How sure a score is: intervals of a mean over subjects or over clusters, of a share, and of any score of clips."""
+"""Confidence intervals of a mean over subjects or clusters, and of a share."""
 
 import math
 from typing import NamedTuple
@@ -16,17 +16,17 @@ class Interval(NamedTuple):
 
 
 def t_interval(values: np.ndarray, *, level: float = 0.95, bounds: tuple[float, float] = (0.0, 1.0)) -> Interval:
-    """Mean over subjects and its Student t interval, clipped to what the score can be.
+    """Mean over subjects and its Student t interval, clipped to the possible range of the score.
 
-    Subjects are the sample: it says where the mean of other subjects of this kind would lie. With two or three
-    subjects it is very wide, as it must be.
+    Subjects are the sample: the interval estimates the mean of the population of subjects. With two or three subjects it
+    is very wide, as it must be.
 
     Parameters
     ----------
     values
-        (n,) One score a subject, n >= 2.
+        (n,) One score per subject, n >= 2.
     level
-        Share of such intervals that hold the true mean.
+        Share of such intervals that contain the true mean.
     bounds
         The lowest and highest possible score.
 
@@ -37,7 +37,7 @@ def t_interval(values: np.ndarray, *, level: float = 0.95, bounds: tuple[float, 
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"An interval over subjects needs two of them at least; got an array of shape {values.shape}.")
+        raise ValueError(f"An interval over subjects needs at least two of them; got an array of shape {values.shape}.")
     mean = float(values.mean())
     half = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / math.sqrt(len(values))
     return Interval(mean, max(bounds[0], mean - half), min(bounds[1], mean + half))
@@ -69,34 +69,34 @@ def _wilson(share: float, n: float, quantile: float) -> Interval:
 
 
 class _Clustered(NamedTuple):
-    """A mean, the variance of that mean and its degrees of freedom, of values of which only clusters are independent."""
+    """A mean, its variance and the degrees of freedom, for values in independent clusters."""
 
     mean: float
     variance: float
     freedom: float
     which: np.ndarray  # (n,) number of each value's cluster
-    size: np.ndarray  # (g,) values a cluster, by their weight
+    size: np.ndarray  # (g,) values per cluster, weighted
 
 
 def _clustered(values: np.ndarray, cluster: np.ndarray, weight: np.ndarray | None = None) -> _Clustered:
-    """The mean, and how sure it is.
+    """Compute the mean and its variance.
 
-    The variance is the jackknife's: what the mean changes by when one cluster is left out. Unlike plain sums of squares
-    it is not too small where clusters are few or one is large. The degrees of freedom are those of a chi-squared
+    The variance is the jackknife's, from the change of the mean when one cluster is left out. Unlike plain sums of squares,
+    it is not too small if clusters are few or one is large. The degrees of freedom are those of a chi-squared
     variable with the same mean and variance (Satterthwaite; Bell & McCaffrey 2002, Survey Methodology 28:169): the
-    number of clusters less one where they are equally large, less where a few hold most of the values.
+    number of clusters minus one if they are equally large, fewer if a few clusters hold most of the values.
     """
     values, cluster = np.asarray(values, np.float64), np.asarray(cluster)
     if values.ndim != 1 or values.shape != cluster.shape:
-        raise ValueError(f"values (n,) and their clusters (n,) do not fit: {values.shape} and {cluster.shape}.")
+        raise ValueError(f"values (n,) and their clusters (n,) do not match: {values.shape} and {cluster.shape}.")
     if not np.isfinite(values).all():
-        raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(values)} values are no finite numbers.")
+        raise ValueError(f"{int((~np.isfinite(values)).sum())} of {len(values)} values are not finite.")
     _, which = np.unique(cluster, return_inverse=True)
     n = len(values)
     weight = np.ones(n) if weight is None else np.asarray(weight, np.float64) * n / np.sum(weight)
     size = np.bincount(which, weight)
     if len(size) < 2:
-        raise ValueError(f"An interval over clusters needs two of them at least; got {len(size)}.")
+        raise ValueError(f"An interval over clusters needs at least two of them; got {len(size)}.")
     mean = float(weight @ values) / n
     left = 1 / (1 - size / n)
     moved = np.bincount(which, weight * (values - mean)) * left / n
@@ -114,23 +114,23 @@ def cluster_interval(
     level: float = 0.95,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval:
-    """Mean of all values and its t interval, where only clusters of them are independent.
+    """Mean of all values and its t interval, if only clusters of values are independent.
 
     Parameters
     ----------
     values
-        (n,) One a window, a clip or a pair.
+        (n,) One per window, clip or pair.
     cluster
-        (n,) What is independent: the stimulus, the block of time (`n2s.metrics.blocks`) or the subject of each.
+        (n,) The independent unit: the stimulus, the block of time (`n2s.metrics.blocks`) or the subject of each value.
     level
-        Share of such intervals that hold the true mean.
+        Share of such intervals that contain the true mean.
     bounds
         The lowest and highest possible score.
 
     Raises
     ------
     ValueError
-        Fewer than two clusters: they have no spread. So it is for values that are not finite.
+        Fewer than two clusters (they have no spread), or values that are not finite.
     """
     found = _clustered(values, cluster)
     half = float(stats.t.ppf((1 + level) / 2, found.freedom)) * math.sqrt(found.variance)
@@ -138,19 +138,19 @@ def cluster_interval(
 
 
 def cluster_share_interval(hits: np.ndarray, cluster: np.ndarray, *, level: float = 0.95) -> Interval:
-    """Share of hits and its interval, where only clusters of hits are independent.
+    """Share of hits and its interval, if only clusters of hits are independent.
 
     Wilson's interval with the effective number of values and the quantile of Student's t (Dean & Pagano 2015, J. Surv.
-    Stat. Methodol. 3:484). It never leaves [0, 1], nor is it empty at 0 or 1.
+    Stat. Methodol. 3:484). It never leaves [0, 1] and has a width at 0 and 1.
 
     Parameters
     ----------
     hits
         (n,) 0 or 1, or shares between them.
     cluster
-        (n,) What is independent: the stimulus, the block of time (`n2s.metrics.blocks`) or the subject of each.
+        (n,) The independent unit: the stimulus, the block of time (`n2s.metrics.blocks`) or the subject of each value.
     level
-        Share of such intervals that hold the true share.
+        Share of such intervals that contain the true share.
 
     Raises
     ------
@@ -162,9 +162,9 @@ def cluster_share_interval(hits: np.ndarray, cluster: np.ndarray, *, level: floa
 
 
 class Share(NamedTuple):
-    """A share of hits, how many independent hits or misses tell it as well, and how sure that number is.
+    """A share of hits, the equivalent number of independent hits or misses, and the precision of that number.
 
-    ``freedom`` are the degrees of freedom of the variance that ``n`` was made from.
+    ``freedom``: degrees of freedom of the variance behind ``n``.
     """
 
     mean: float
@@ -175,28 +175,28 @@ class Share(NamedTuple):
 def effective_share(
     hits: np.ndarray, cluster: np.ndarray, weight: np.ndarray | None = None, *, lean: bool = True
 ) -> Share:
-    """The share of hits, of which only clusters are independent, and how many independent ones are worth as much.
+    """The share of hits in independent clusters, and the effective number of independent hits or misses.
 
     Parameters
     ----------
     hits, cluster
         See `cluster_share_interval`.
     weight
-        (n,) How much each counts; by default all alike.
+        (n,) Weight of each hit; by default equal.
     lean
-        Take hits for more alike than they look where few clusters have one; else only the degrees of freedom are fewer.
+        If few clusters have a hit, assume more similarity of hits than observed; otherwise only reduce the degrees of freedom.
     """
     hits = np.asarray(hits, np.float64)
     if ((hits < 0) | (hits > 1)).any():
         raise ValueError(f"hits lie between {hits.min()} and {hits.max()}; expected 0 to 1.")
     found = _clustered(hits, cluster, weight)
     n, share = len(hits), found.mean
-    # how many values are worth one that is 0 or 1: `least` if they are independent, `most` if alike in a cluster
+    # number of values equivalent to one that is 0 or 1: `least` if independent, `most` if alike in a cluster
     least = float(hits.var()) / (share * (1 - share)) if np.ptp(hits) else 1.0
     alike = most = least * float((found.size**2).sum()) / n
     if np.ptp(hits):
         alike = max(least, found.variance * n / (share * (1 - share)))
-        # few clusters with a hit, or a miss, do not tell how alike the values of a cluster are: lean to "quite"
+        # few clusters with a hit, or a miss, do not show how alike the values of a cluster are: assume very alike
         seen = min(int((np.bincount(found.which, values) > 0).sum()) for values in (hits, 1 - hits))
         if lean or seen < 2:
             alike = (seen * alike + max(alike, most)) / (1 + seen)

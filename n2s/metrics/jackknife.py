@@ -1,4 +1,4 @@
-"""How sure any score of a set of clips is: the score again without each unit of clips."""
+"""Jackknife interval of any score of a set of clips: the score is recomputed without each unit of clips."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from scipy import stats
 
 from n2s.metrics.intervals import Interval
 
-MOST = 50  # parts that are left out in turn; t with 49 degrees of freedom is 2.01
+MOST = 50  # maximum number of parts to leave out in turn; t with 49 degrees of freedom is 2.01
 
 
 def jackknife_interval(
@@ -17,24 +17,24 @@ def jackknife_interval(
     level: float = 0.95,
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval:
-    """A score of all clips with its jackknife t interval (Tukey 1958), where only units of clips are independent.
+    """A score of all clips with its jackknife t interval (Tukey 1958), if only units of clips are independent.
 
-    It holds, with the level's probability, what the score would be on average of as many other clips of the kind.
+    With probability ``level``, it contains the average score of the same number of other clips of the kind.
 
     Parameters
     ----------
     score
-        (m,) indices of clips -> the score; it changes smoothly with the clips. None where it has none.
+        (m,) indices of clips -> the score, which must change smoothly with the clips. None if not defined.
     unit
-        (n,) The stimulus of each clip, or the stretch of it. More than 50 are put together at random.
+        (n,) The stimulus of each clip, or the stretch of it. More than 50 are merged at random.
     level
-        Share of such intervals that hold it.
+        Share of such intervals that contain the true score.
     bounds
         The lowest and highest possible score.
 
     Returns
     -------
-    Ends are None with fewer than two units, or where the score is None without one of them.
+    Ends are None with fewer than two units, or if the score is None without one of them.
     """
     clips, names = np.arange(len(unit)), np.unique(unit, return_inverse=True)[1]
     value = score(clips)

@@ -1,4 +1,4 @@
-"""Listeners' ratings of methods: means over raters and clips, methods against each other, agreement."""
+"""Listeners' ratings of methods: means over raters and clips, comparisons of methods, agreement."""
 
 from itertools import combinations
 
@@ -23,32 +23,32 @@ def summarize_ratings(
     n_bootstrap: int = 5000,
     n_permutations: int = 20000,
 ) -> dict:
-    """Means with intervals, paired comparisons and agreement, as plain JSON types.
+    """Summarize ratings: means with intervals, paired comparisons and agreement, as plain JSON types.
 
-    Intervals hold 95% of the means that other raters and other clips of the same kind would give: raters and clips are
-    both drawn anew with replacement (Owen 2007, Ann. Appl. Stat. 1:386), and the interval is wider by Student's t where
-    raters are few; `benchmarks/coverage_clips.py` measures how often it holds. A single rater is kept as it is, and the
-    interval is over clips alone. The test of two methods exchanges them clip by clip, for all raters at once: raters
-    heard the same sounds, and their ratings of a clip are not independent. It asks about these raters; whether others agree, the interval tells.
+    Intervals are 95% intervals over raters and clips of the same kind: both are resampled with replacement (Owen 2007,
+    Ann. Appl. Stat. 1:386), and Student's t widens the interval if raters are few; `benchmarks/coverage_clips.py`
+    measures the coverage. A single rater is not resampled; the interval is then over clips alone. The test of two
+    methods exchanges them clip by clip, for all raters at once: raters heard the same sounds, and their ratings of a clip
+    are not independent. The test is about these raters; the interval covers other raters too.
 
     Parameters
     ----------
     ratings
-        (r, c, m) of r raters, c clips and m methods: 1 to `N_LEVELS`, NaN where there is none.
+        (r, c, m) for r raters, c clips and m methods: 1 to `N_LEVELS`, NaN where there is no rating.
     raters, methods
         Names, r and m.
     seed
-        Of all that is drawn.
+        Seed for all draws.
     n_bootstrap, n_permutations
-        Resamplings of an interval; permutations of a test, where there are too many to try all.
+        Resamplings of an interval; permutations of a test, if there are too many to try all.
 
     Returns
     -------
     ``methods``: ``mean``, ``low``, ``high``, ``n`` ratings, ``counts`` of each level, ``per_rater`` means (None: no
-    rating). ``pairs``, of each two methods ``first`` and ``second`` over what was rated of both: ``difference`` of the
-    means, ``low``, ``high``, ``n_clips``, ``p`` (two-sided) and ``p_holm`` (for as many tests as there are pairs).
+    rating). ``pairs``, for each two methods ``first`` and ``second`` over the clips rated for both: ``difference`` of the
+    means, ``low``, ``high``, ``n_clips``, ``p`` (two-sided) and ``p_holm`` (corrected for the number of pairs).
     ``agreement``: ordinal ``alpha`` with ``low`` and ``high`` (over clips), and ``spearman``, the mean over ``n_pairs``
-    of raters with ``lowest`` and ``highest``; None where it is not defined.
+    pairs of raters with ``lowest`` and ``highest``; None if it is not defined.
     """
     ratings = np.asarray(ratings, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -75,17 +75,17 @@ def summarize_ratings(
 
 
 def exchange_test(difference: np.ndarray, rng: np.random.Generator, n_permutations: int) -> float:
-    """Two-sided p of a mean difference of two methods, whose names are exchanged clip by clip.
+    """Two-sided p of the mean difference of two methods, by exchanging their names clip by clip.
 
-    All 2^c exchanges are tried where these are no more than ``n_permutations``; otherwise so many are drawn, and the
-    one that was found counts among them, so that p is never 0.
+    All 2^c exchanges are tried if these are at most ``n_permutations``; otherwise ``n_permutations`` are drawn, and the
+    observed one counts among them, so that p is never 0.
 
     Parameters
     ----------
     difference
-        (r, c) of ratings, whole numbers; NaN where one of the two is missing.
+        (r, c) Differences of ratings, whole numbers; NaN where one of the two is missing.
     rng, n_permutations
-        What is drawn, and how often.
+        Random generator, and number of draws.
     """
     of_clips = np.nansum(difference, axis=0)
     n_clips = len(of_clips)
@@ -135,7 +135,7 @@ def _agreement(ratings: np.ndarray, rng: np.random.Generator, n_bootstrap: int) 
 
 
 def _resampled(values: np.ndarray, rng: np.random.Generator, n_draws: int) -> np.ndarray:
-    """Means (n_draws, m) of (r, c, m) with raters and clips drawn anew; NaN where a draw has no value."""
+    """Means (n_draws, m) of (r, c, m) with resampled raters and clips; NaN where a draw has no value."""
     present = np.isfinite(values)
     both = np.stack([np.where(present, values, 0), present])  # (2, r, c, m)
     n_raters, n_clips = values.shape[:2]
@@ -149,9 +149,9 @@ def _resampled(values: np.ndarray, rng: np.random.Generator, n_draws: int) -> np
 
 
 def _drawn(n: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each of n is drawn, (n_draws, n): n - 1 each time, for the variance of a mean to come out unbiased.
+    """Count how often each of n is drawn, (n_draws, n): n - 1 draws each time, so that the variance of a mean is unbiased.
 
-    With n it would be too small by (n - 1) / n, a third of it for three raters (McCarthy & Snowden 1985, Vital Health
+    With n draws it would be too small by the factor (n - 1) / n, a third too small for three raters (McCarthy & Snowden 1985, Vital Health
     Stat. 2:95).
     """
     return rng.multinomial(max(1, n - 1), np.full(n, 1 / n), n_draws).astype(np.float64)
@@ -169,8 +169,8 @@ def _measured(values: np.ndarray, draws: np.ndarray, bounds: tuple[float, float]
 def _freedom(values: np.ndarray) -> float:
     """Degrees of freedom of the variance of a mean over raters and clips, ``(r, c)`` (Satterthwaite); NaN: no rating.
 
-    Where raters differ most, they are hardly more than the raters less one: quantiles of draws of three raters know
-    nothing of how little three tell about others.
+    If raters are the main source of variance, they are hardly more than the number of raters minus one: quantiles of
+    resamplings do not account for the uncertainty of only three raters.
     """
     found = []
     for axis in (1, 0):

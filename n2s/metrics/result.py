@@ -1,4 +1,4 @@
-"""The port of what a test leaves: every system gives results of this kind, and one report shows them all."""
+"""The interface of test results: every system returns such results, and one report shows them all."""
 
 import json
 from abc import ABC, abstractmethod
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ARRAYS, PLAIN = "arrays.npz", "plain.json"
-LARGE = 10_000  # numbers a row: with `HALF`, larger arrays are kept as float16
+LARGE = 10_000  # numbers per row: with `HALF`, larger arrays are kept as float16
 #: Metadata of a field whose rows may be very large: ``field(default=None, metadata=HALF)``.
 HALF: Mapping[str, bool] = {"half": True}
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, what it is called, and what one sees in it."""
+    """A figure, its name, and its caption."""
 
     title: str
     figure: "Figure"
@@ -42,13 +42,13 @@ class Sound:
     label
         What it is: ``heard``, ``choice 1``, the name of a method.
     samples
-        (n,) Mono; None where there is no sound.
+        (n,) Mono; None if there is no sound.
     rate
-        Samples a second.
+        Sampling rate, Hz.
     text, place, value
-        Words, where it is from, and a number, for a table; empty where there is none.
+        Words, source and a number, for a table; empty if there is none.
     true
-        Whether it is what was heard.
+        Whether it is the sound that was heard.
     """
 
     label: str
@@ -67,7 +67,7 @@ class Listening:
     Parameters
     ----------
     title, note
-        A heading, and what one hears.
+        A heading, and a description of the sounds.
     groups
         Heading -> its sounds.
     columns
@@ -82,16 +82,16 @@ class Listening:
 
 @dataclass(frozen=True)
 class Shown:
-    """What console, page and W&B show of a test set or of a part of it.
+    """The content of console, page and W&B for a test set or a part of it.
 
     Parameters
     ----------
     name
-        Of the part; empty where there is only one.
+        Name of the part; empty if there is only one.
     headline
         Sentences above the table.
     scores, columns
-        The table, and which scores it has; by default all.
+        The table, and the scores to show; by default all.
     notes
         Sentences below the table.
     tables
@@ -101,7 +101,7 @@ class Shown:
     listening
         Sounds.
     counts
-        How many candidates, subjects, ...
+        Numbers of candidates, subjects, ...
     """
 
     name: str = ""
@@ -116,10 +116,10 @@ class Shown:
 
 
 class Result(ABC):
-    """What a test leaves of one test set: enough to make every number and figure again.
+    """The result of one test set: sufficient to recompute every number and figure.
 
     A subclass is a dataclass. Its fields are arrays, tables (`pandas.DataFrame`), plain JSON types, or None: `save` and
-    `load` keep them. It gives its `scores`; it may say more in `shown`.
+    `load` keep them. It provides `scores`, and optionally more in `shown`.
     """
 
     @abstractmethod
@@ -127,18 +127,18 @@ class Result(ABC):
         """Every score with its controls."""
 
     def shown(self) -> list[Shown]:
-        """What is shown, in parts; by default the table of scores."""
+        """The parts to show; by default the table of scores."""
         return [Shown(scores=self.scores())]
 
     def facts(self) -> dict:
-        """What ``metrics.json`` holds beside the scores, as plain JSON types: counts, tests, seeds."""
+        """Entries of ``metrics.json`` besides the scores, as plain JSON types: counts, tests, seeds."""
         return {}
 
     @classmethod
     def settle(cls, results: Mapping[str, Self]) -> None:
-        """Let the results that are shown together know of each other, to correct for the number of tests.
+        """Link the results that are shown together, to correct for the number of tests.
 
-        By default each result stands by itself.
+        By default results are independent.
         """
         return
 
@@ -156,7 +156,7 @@ class Result(ABC):
                 arrays[one.name] = value.astype(np.float16) if half else value
             elif value is not None:
                 plain[one.name] = value
-        with ExitStack() as stack:  # nothing is renamed before everything is written
+        with ExitStack() as stack:  # files are renamed only after all are written
             files = {name: stack.enter_context(written_whole(folder / f"{name}.parquet")) for name in tables}
             npz, text = (stack.enter_context(written_whole(folder / name)) for name in (ARRAYS, PLAIN))
             for name, table in tables.items():
@@ -167,12 +167,12 @@ class Result(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Read the files that `save` wrote.
 
         Raises
         ------
         UserError
-            A file is missing or damaged, or the files are not of one test.
+            A file is missing or damaged, or the files are from different tests.
         """
         remedy = "Run the command that made it again: n2s test, or n2s predict."
         missing = [name for name in (ARRAYS, PLAIN) if not (folder / name).is_file()]
@@ -187,5 +187,5 @@ class Result(ABC):
 
 
 def record(result: Result) -> dict:
-    """What ``metrics.json`` keeps of a result."""
+    """The entry of a result in ``metrics.json``."""
     return {"scores": result.scores().plain()} | result.facts()

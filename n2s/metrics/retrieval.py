@@ -1,10 +1,10 @@
-"""Where the true candidate stands among all: ranks, and the scores made from them."""
+"""Ranks of the true candidate, and the scores computed from them."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# 16 M comparisons a chunk: 16 MB of booleans, whatever the number of windows
+# 16 M comparisons per chunk: 16 MB of booleans, for any number of windows
 _CHUNK = 2**24
 
 
@@ -13,27 +13,27 @@ def ranks(
 ) -> np.ndarray | Tensor:
     """Rank of the true candidate of each window: 0 is the best, ``k - 1`` the last.
 
-    Ties count against us: a candidate that scores the same as the true one stands before it, so that constant scores
-    give the last rank. So does a candidate whose score is not a number; where the true one's is not, the rank is the
+    Ties count as errors: a candidate with the same score as the true one ranks before it, so that constant scores give
+    the last rank. A candidate whose score is NaN also ranks before it; if the true one's score is NaN, the rank is the
     last.
 
     Parameters
     ----------
     scores
-        (n, k) The higher, the better. A torch tensor may be on any device.
+        (n, k) Higher is better. A torch tensor may be on any device.
     target
         (n,) Index of the true candidate.
     allowed
-        (n, k) Which candidates each window is ranked among, its own always; by default all.
+        (n, k) The candidates that each window is ranked among, always including its own; by default all.
 
     Returns
     -------
-    (n,) integers, of the same library (and device) as ``scores``.
+    (n,) integers, in the same library (and on the same device) as ``scores``.
 
     Raises
     ------
     ValueError
-        The shapes do not fit, or a target is no candidate.
+        The shapes do not match, or a target is not a candidate.
     """
     if scores.ndim != 2 or tuple(target.shape) != (len(scores),):
         raise ValueError(f"scores (n, k) and target (n,) do not fit: {tuple(scores.shape)} and {tuple(target.shape)}.")
@@ -49,25 +49,25 @@ def ranks(
         before = ~(chunk < own)  # not less: equal, more, or not a number
         if allowed is not None:
             before &= allowed[start : start + rows]
-        found.append(before.sum(1) - 1)  # less itself
+        found.append(before.sum(1) - 1)  # minus itself
     return lib.concatenate(found)
 
 
 def ranks_of_many(scores: np.ndarray, asked: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
-    """Ranks (m, n), as `ranks`, of m candidates of each window; -1 where ``asked`` is.
+    """Ranks (m, n) of m candidates of each window, like `ranks`; -1 where ``asked`` is -1.
 
     Parameters
     ----------
     scores
-        (n, k) The higher, the better.
+        (n, k) Higher is better.
     asked
-        (m, n) Index of the candidates whose rank is wanted; -1: of none.
+        (m, n) Indices of the candidates to rank; -1: none.
     allowed
-        (n, k) Which candidates each window is ranked among; by default all.
+        (n, k) The candidates that each window is ranked among; by default all.
     """
     found = np.empty(asked.shape, np.int32)
     for i, row in enumerate(scores):
-        among = np.sort(row if allowed is None else row[allowed[i]])  # what is no number stands last, above all
+        among = np.sort(row if allowed is None else row[allowed[i]])  # NaN ranks first, above all scores
         own = row[asked[:, i]]
         less = np.where(np.isnan(own), 0, np.searchsorted(among, own))
         found[:, i] = len(among) - 1 - less

@@ -1,4 +1,4 @@
-"""One shape for every score: score -> row -> subject -> mean, low, high, and what the interval is."""
+"""One structure for all scores: score -> row -> subject -> mean, low, high, and the kind of interval."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ ALL = "all subjects"
 
 
 class Score(NamedTuple):
-    """A mean with the ends of its interval; ``kind`` says in words what the interval is.
+    """A mean with the ends of its interval; ``kind`` describes the interval.
 
-    ``mean`` is None where the score is not defined; ``low`` and ``high`` are None where there is no interval.
+    ``mean`` is None if the score is not defined; ``low`` and ``high`` are None if there is no interval.
     """
 
     mean: float | None
@@ -28,7 +28,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """What a row of the table is: a model (or a method), a control that a model has to beat, or a ceiling."""
+    """The role of a row in the table: a model (or a method), a control that a model must beat, or a ceiling."""
 
     label: str
     role: Literal["model", "control", "ceiling"] = "model"
@@ -36,20 +36,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Measure:
-    """How a score is shown.
+    """Format of a score.
 
     Parameters
     ----------
     label
         The heading: ``top-10 (%)``.
     scale
-        What a value is multiplied by: 100 for a percentage.
+        Factor for values: 100 for a percentage.
     digits
         Decimals of the scaled value.
     higher_is_better
-        Else lower is better.
+        If false, lower is better.
     uncontrolled
-        Why this score has no control, in words; only for a score that cannot have one.
+        The reason why this score has no control; only for a score that cannot have one.
     """
 
     label: str
@@ -66,22 +66,22 @@ class Measure:
 
 @dataclass(frozen=True)
 class Scores:
-    """Every score of one test set, beside its controls.
+    """All scores of one test set, with their controls.
 
     Parameters
     ----------
     rows
-        Row -> what it is, in the order of the table.
+        Row -> its role, in the order of the table.
     measures
-        Score -> how it is shown, in the order of the table.
+        Score -> its format, in the order of the table.
     values
         Score -> row -> subject (or `ALL`) -> `Score`.
 
     Raises
     ------
     ValueError
-        A score has no control and no reason for that, an unknown row, no value over all subjects, or a value that is
-        not finite.
+        A score has no control and gives no reason, or it has an unknown row, no value over all subjects, or a value that
+        is not finite.
     """
 
     rows: Mapping[str, Row]
@@ -117,16 +117,16 @@ class Scores:
 
     @property
     def subjects(self) -> list[str]:
-        """Every subject that has a score, in order of appearance."""
+        """All subjects that have a score, in order of appearance."""
         found = (name for rows in self.values.values() for by_subject in rows.values() for name in by_subject)
         return [name for name in dict.fromkeys(found) if name != ALL]
 
     def get(self, name: str, row: str, subject: str = ALL) -> Score | None:
-        """One score; None where there is none."""
+        """One score; None if there is none."""
         return self.values.get(name, {}).get(row, {}).get(subject)
 
     def of(self, subject: str) -> "Scores":
-        """The scores of one subject alone: its own values stand as `ALL`."""
+        """The scores of one subject: its values become `ALL`."""
         found = {
             name: {row: {ALL: own[subject]} for row, own in rows.items() if subject in own}
             for name, rows in self.values.items()
@@ -135,7 +135,7 @@ class Scores:
         return Scores(self.rows, {name: one for name, one in self.measures.items() if name in kept}, kept)
 
     def means(self) -> dict[str, dict[str, float]]:
-        """Row -> score -> mean over subjects, of what is known."""
+        """Row -> score -> mean over subjects; undefined means are left out."""
         found: dict[str, dict[str, float]] = {}
         for name, rows in self.values.items():
             for row, by_subject in rows.items():
@@ -154,14 +154,14 @@ class Scores:
         }
 
     def table(self, names: Sequence[str] | None = None, subject: str = ALL) -> tuple[list[str], list[list[str]]]:
-        """Headings, and for each row its label and a cell a score.
+        """Headings, and for each row its label and one cell per score.
 
         Parameters
         ----------
         names
             The scores to show; by default all.
         subject
-            Whose.
+            The subject to show.
         """
         names = list(self.measures) if names is None else list(names)
         headings = ["", *(self.measures[name].heading for name in names)]
@@ -173,7 +173,7 @@ class Scores:
         return headings, rows
 
     def kinds(self, names: Sequence[str] | None = None) -> list[str]:
-        """What the intervals of the table's rows are: a line for each kind."""
+        """Describe the intervals of the table's rows: one line for each kind."""
         names = list(self.measures) if names is None else list(names)
         found: dict[str, list[str]] = {}
         for key, row in self.rows.items():
@@ -185,8 +185,8 @@ class Scores:
 def entry(by_subject: Mapping[str, Score]) -> dict:
     """A row of a score as one plain dictionary: ``mean``, ``low``, ``high``, ``interval`` and ``per_subject``.
 
-    The only place that lays an interval out as JSON beside `Scores.plain`: ``metrics.json`` has it under the names that
-    it had before there was `Scores`.
+    Apart from `Scores.plain`, the only place that writes an interval as JSON: ``metrics.json`` keeps the names from
+    before `Scores` existed.
     """
     mean, low, high, kind = by_subject[ALL]
     own = {name: score for name, score in by_subject.items() if name != ALL}
@@ -200,7 +200,7 @@ def entry(by_subject: Mapping[str, Score]) -> dict:
 
 
 def cell(score: Score | None, measure: Measure) -> str:
-    """``12.3 (11.0 to 13.5)``: a mean and its interval, as a table shows them; ``-`` for nothing."""
+    """``12.3 (11.0 to 13.5)``: a mean and its interval for a table; ``-`` if there is none."""
     if score is None or score.mean is None:
         return "-"
     mean, low, high = (None if one is None else f"{measure.scale * one:.{measure.digits}f}" for one in score[:3])

@@ -1,4 +1,4 @@
-"""Whether decoded features tell what kind of sound was heard: a linear classifier of labels, and a map for the eye."""
+"""Linear classification of sound labels from decoded features, and a 2-D map of the features."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from n2s.errors import UserError
 
-_COLUMNS = 2**14  # dimensions whose products are summed at once: AudioMAE's tokens of a clip of 4 s are 160,000
+_COLUMNS = 2**14  # dimensions per block of the inner products: AudioMAE's tokens of a 4 s clip have 160,000
 
 
 def classify(
@@ -18,33 +18,33 @@ def classify(
     penalty: float = 1.0,
     seed: int = 0,
 ) -> np.ndarray:
-    """Labels (n,) that a linear support vector machine gives to clips of stimuli that it was not trained on.
+    """Predict labels (n,) with a linear support vector machine, for clips of stimuli that it was not trained on.
 
-    Clips of one stimulus are in one fold: else it would be recognised, not its kind. Folds hold about equal shares of each
-    label. Nothing is learnt from the clips left out: all features are divided by one number, the root of the mean squared
-    distance of a fold's training clips from their mean.
+    All clips of one stimulus are in one fold: otherwise the classifier could recognise the stimulus instead of its label.
+    Folds have about equal shares of each label. Nothing is learnt from the clips left out: all features are divided by one
+    number, the root of the mean squared distance of a fold's training clips from their mean.
 
     Parameters
     ----------
     features
-        (n, d) or (n, ..., d); axes after the first are flattened. Bring dimensions of different scale to one before
-        (z-scored on training data).
+        (n, d) or (n, ..., d); axes after the first are flattened. Bring dimensions to the same scale first
+        (z-score on training data).
     labels
-        (n,) Of the kinds.
+        (n,) The label of each clip.
     stimulus
-        (n,) Clips that must not be parted: see `fold_groups`. Different for each clip, it gives the ungrouped folds of Liu
-        et al. 2024.
+        (n,) Clips that must stay in one fold: see `fold_groups`. A different value for each clip gives the ungrouped
+        folds of Liu et al. 2024.
     n_folds
-        Of the cross-validation.
+        Number of folds of the cross-validation.
     penalty
-        Of the support vector machine (C).
+        C of the support vector machine.
     seed
-        Of the folds.
+        Seed for the folds.
 
     Raises
     ------
     UserError
-        One label only, or a label that fewer stimuli than folds have: some fold could not be trained or tested on it.
+        Only one label, or a label with fewer stimuli than folds: some fold could not be trained or tested on it.
     """
     return _classified(_products(features), labels, stimulus, n_folds=n_folds, penalty=penalty, seed=seed)
 
@@ -57,13 +57,13 @@ def fold_groups(
     subject: np.ndarray | None = None,
     n_folds: int = 5,
 ) -> tuple[np.ndarray, bool]:
-    """What must not be parted by folds, (n,) of clips; and whether that is whole stimuli.
+    """The groups (n,) of clips that must stay in one fold, and whether they are whole stimuli.
 
-    Where a label has fewer stimuli of a subject than there are folds (two test stories, a man's and a woman's), each stimulus is cut in
-    time into as many stretches, and these are kept together. Then a classifier may tell two recordings apart by anything,
-    not only by their kind: say so. Where each run's mean was taken away, a label that is the same throughout a run is
-    gone with it. Accuracy then falls below chance, because a stretch that is left out lies on the other side of the mean
-    of the rest.
+    If a label has fewer stimuli of a subject than there are folds (two test stories, read by a man and a woman), each
+    stimulus is cut in time into as many stretches, and each stretch stays together. A classifier may then distinguish two
+    recordings by anything, not only by their label: report this. If each run's mean was removed, so was any label that is
+    constant in a run. Accuracy then falls below chance, because a stretch that is left out lies on the other side of the
+    mean of the rest.
     """
     labels, stimulus, start_s = np.asarray(labels), np.asarray(stimulus).astype(str), np.asarray(start_s)
     subject = np.zeros(len(labels)) if subject is None else np.asarray(subject)
@@ -73,7 +73,7 @@ def fold_groups(
     groups = np.empty(len(stimulus), dtype=object)
     for name in np.unique(stimulus):
         clips = np.flatnonzero(stimulus == name)
-        starts, place = np.unique(start_s[clips], return_inverse=True)  # a repeat lies in the stretch of its clip
+        starts, place = np.unique(start_s[clips], return_inverse=True)  # a repeat is in the same stretch as its clip
         groups[clips] = [f"{name}/{part}" for part in place * n_folds // len(starts)]
     return groups.astype(str), False
 
@@ -91,27 +91,27 @@ def semantic_hits(
     penalty: float = 1.0,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Whether `classify` is right about each clip, subject by subject; `n2s.metrics.clip_scores.summarize_clips` sums it up.
+    """Whether `classify` is right about each clip, per subject; summarize it with `n2s.metrics.clip_scores.summarize_clips`.
 
     Parameters
     ----------
     features
-        (n, d) Decoded.
+        (n, d) Decoded features.
     labels, stimulus, subject
         (n,)
     exchanges
-        (p, n) Whose features each clip gets, as `n2s.metrics.clip_scores.exchanged` gives it for these stimuli.
+        (p, n) Index of the features that each clip gets: see `n2s.metrics.clip_scores.exchanged`, for these stimuli.
     ceiling
         (n, d) True features.
     others
-        (n, d) By name: what other decoders make of the same clips, classified in the same folds.
+        (n, d) By name: features of other decoders for the same clips, classified in the same folds.
     n_folds, penalty, seed
-        As for `classify`.
+        See `classify`.
 
     Returns
     -------
-    ``model`` (n,) 0 or 1, ``shuffled`` (p, n), ``mean_prediction`` (n,) (the commonest label, which is all that a constant
-    tells), where given ``ceiling`` (n,), and (n,) of each of the others.
+    ``model`` (n,) 0 or 1, ``shuffled`` (p, n), ``mean_prediction`` (n,) (the most common label, the best constant
+    guess), if given ``ceiling`` (n,), and (n,) for each of the others.
     """
     labels, stimulus, subject = np.asarray(labels), np.asarray(stimulus), np.asarray(subject)
     given = {"model": features} | ({} if ceiling is None else {"ceiling": ceiling}) | dict(others or {})
@@ -139,28 +139,28 @@ def semantic_hits(
 
 
 def common_label(labels: np.ndarray, subject: np.ndarray) -> float:
-    """What a guess gets: each subject's commonest label, always; the mean over subjects."""
+    """Accuracy of always guessing each subject's most common label; the mean over subjects."""
     labels, subject = np.asarray(labels), np.asarray(subject)
     counts = [np.unique(labels[subject == name], return_counts=True)[1] for name in np.unique(subject)]
     return float(np.mean([count.max() / count.sum() for count in counts]))
 
 
 def tsne(features: np.ndarray, *, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:
-    """Place clips in a plane so that alike ones are near each other (t-SNE): ``(n, d) -> (n, 2)``.
+    """Place clips in a plane with similar ones near each other (t-SNE): ``(n, d) -> (n, 2)``.
 
-    Distances between groups mean nothing. ``perplexity`` is about the number of neighbours that a clip has; of few clips,
-    a third of them is taken.
+    Distances between groups mean nothing. ``perplexity`` is about the number of neighbours of a clip; with few clips,
+    it is a third of their number.
     """
     from sklearn.manifold import TSNE
 
     flat = np.asarray(features, dtype=np.float32).reshape(len(features), -1)
     if len(flat) < 4:
-        raise ValueError(f"{len(flat)} clips make no map; expected 4 or more.")
+        raise ValueError(f"{len(flat)} clips are too few for a map; expected 4 or more.")
     return TSNE(2, perplexity=min(perplexity, (len(flat) - 1) / 3), init="pca", random_state=seed).fit_transform(flat)
 
 
 def _products(features: np.ndarray) -> np.ndarray:
-    """(n, n) inner products of clips: all that a linear machine needs, once for all folds and exchanges."""
+    """(n, n) inner products of clips: sufficient for a linear machine, computed once for all folds and exchanges."""
     flat = np.asarray(features).reshape(len(features), -1)
     found = np.zeros((len(flat), len(flat)))
     for first in range(0, flat.shape[1], _COLUMNS):
@@ -178,14 +178,16 @@ def _classified(
 
     labels, stimulus = np.asarray(labels), np.asarray(stimulus)
     if not len(products) == len(labels) == len(stimulus):
-        raise ValueError(f"{len(products)} features, {len(labels)} labels, {len(stimulus)} stimuli; expected as many.")
+        raise ValueError(
+            f"{len(products)} features, {len(labels)} labels, {len(stimulus)} stimuli; expected equal numbers."
+        )
     n_stimuli = {str(label): len(np.unique(stimulus[labels == label])) for label in np.unique(labels)}
     if len(n_stimuli) < 2 or min(n_stimuli.values()) < n_folds:
         raise UserError(
             f"semantic classification in {n_folds} folds by stimulus: the labels have "
             f"{', '.join(f'{n} ({label})' for label, n in n_stimuli.items())} stimuli or stretches of one; expected two "
             f"labels or more, each of {n_folds} or more. Take fewer folds, or pass each clip as its own stimulus and say "
-            "so: what distinguishes two recordings is then taken for their kind."
+            "so: the score then also counts any other difference between two recordings."
         )
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     given = np.empty_like(labels)

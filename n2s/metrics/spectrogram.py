@@ -1,7 +1,7 @@
-"""How like the true mel spectrogram a decoded one is: correlation and peak signal-to-noise ratio of each clip.
+"""Similarity of decoded and true mel spectrograms: correlation and peak signal-to-noise ratio of each clip.
 
-Both reward smooth predictions: linear regression wins them and sounds worst (Liu et al. 2024, table 2). Numbers of
-different mel scales do not compare.
+Both reward smooth predictions: linear regression scores best and sounds worst (Liu et al. 2024, table 2). Numbers of
+different mel scales are not comparable.
 """
 
 import numpy as np
@@ -12,26 +12,25 @@ from n2s.metrics.correlation import unit
 def mel_pcc(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Pearson correlation over all bands and frames of each clip, ``(n, f, t), (n, f, t) -> (n,)``.
 
-    Of one clip alone, ``(f, t), (f, t) -> ()``.
+    For a single clip, ``(f, t), (f, t) -> ()``.
 
-    0 of a prediction that never changes: it is worth nothing. NaN where the true clip never changes, such as silence: no
-    decoder could have a correlation with it.
+    0 for a constant prediction. NaN if the true clip is constant, such as silence: the correlation is then not defined.
     """
     predicted, true = (unit(_flat(values), -1) for values in _alike(predicted, true))
     return np.where(true.any(-1), (predicted * true).sum(-1), np.nan)[()]
 
 
 def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> np.ndarray:
-    """Peak signal-to-noise ratio of each clip in dB, ``(n, f, t), (n, f, t) -> (n,)``; infinite where they are equal.
+    """Peak signal-to-noise ratio of each clip in dB, ``(n, f, t), (n, f, t) -> (n,)``; infinite if they are equal.
 
-    Of one clip alone, ``(f, t), (f, t) -> ()``.
+    For a single clip, ``(f, t), (f, t) -> ()``.
 
     Parameters
     ----------
     predicted, true
         (n, f, t) or (f, t)
     data_range
-        The distance between the lowest and highest value of the scale, whatever the clips hold: 1 for `unit_decibels`.
+        The distance between the lowest and highest value of the scale, independent of the clips: 1 for `unit_decibels`.
     """
     if not data_range > 0:
         raise ValueError(f"data_range is {data_range}; expected the positive range of the scale.")
@@ -41,9 +40,9 @@ def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> n
 
 
 def unit_decibels(magnitude: np.ndarray) -> np.ndarray:
-    """Mel magnitudes on the scale of audioldm_eval: -80 dB to 20 dB become 0 to 1, and what lies beyond is cut.
+    """Convert mel magnitudes to the scale of audioldm_eval: -80 dB to 20 dB become 0 to 1; values outside are clipped.
 
-    A vocoder's mel holds natural logarithms: give ``np.exp(mel)``.
+    A vocoder's mel contains natural logarithms: pass ``np.exp(mel)``.
     """
     decibels = 20 * np.log10(np.maximum(magnitude, 1e-5)) - 20
     return np.clip((decibels + 100) / 100, 0, 1)

@@ -116,7 +116,7 @@ def test_hits_that_are_alike_in_a_cluster_count_once():
     [
         ([0.1, 0.2], [3, 3], "two of them"),
         ([0.1, np.nan], [0, 1], "1 of 2 values"),
-        ([0.1, 0.2], [0, 1, 2], "do not fit"),
+        ([0.1, 0.2], [0, 1, 2], "do not match"),
     ],
 )
 def test_what_is_no_sample_of_clusters_is_refused(interval, values, cluster, told):

@@ -175,5 +175,5 @@ def test_the_map_keeps_neighbours(kinds):
     distances = np.linalg.norm(points[:, None] - points[None], axis=2) + np.diag(np.full(120, np.inf))
     assert (LABELS[distances.argmin(1)] == LABELS).mean() > 0.9
     assert tsne(kinds[:5]).shape == (5, 2)  # fewer than the perplexity
-    with pytest.raises(ValueError, match="3 clips make no map"):
+    with pytest.raises(ValueError, match="3 clips are too few for a map"):
         tsne(kinds[:3])
