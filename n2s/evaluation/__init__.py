@@ -1,1 +1,1 @@
-"""Folders of sounds, compared with what was heard."""
+"""Compare folders of sounds with what was heard."""

@@ -1,4 +1,4 @@
-"""The evaluation of a folder of generated sounds: read, hear, score."""
+"""Evaluate a folder of generated sounds: read, embed, score."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def evaluate_sounds(
     seed: int = 0,
     console: Console | None = None,
 ) -> EvaluationResult:
-    """Score a folder of generated sounds against one of the same names.
+    """Score a folder of generated sounds against a reference folder with the same file names.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def evaluate_sounds(
     clap
         Hugging Face id or local folder.
     n_ways
-        Of identification; by default 2, 5, 10 and 50, as far as there are clips.
+        N of N-way identification; by default 2, 5, 10 and 50, up to the number of clips.
     stimulus
-        Which clips are of one stimulus: see `n2s.evaluation.units.sound_units`.
+        Which clips belong to one stimulus: see `n2s.evaluation.units.sound_units`.
     seed
-        Of the exchanges.
+        Seed for the exchanges.
     console
         Shows progress.
 

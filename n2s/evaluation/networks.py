@@ -1,4 +1,4 @@
-"""What is heard in clips: mel spectrograms, and what CNN14, VGGish and CLAP make of them where they are given."""
+"""Features of clips: mel spectrograms, and the outputs of CNN14, VGGish and CLAP if they are given."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from n2s.models import vggish as vggish_model
 from n2s.models.pretrained import frozen, full_float32
 from n2s.studies.study import Stimulus
 
-_CNN14_SHORTEST = 2 * SFREQ  # samples: audioldm_eval fills shorter clips up with zeros
-_BATCH = 16  # examples of VGGish at once
+_CNN14_SHORTEST = 2 * SFREQ  # samples: audioldm_eval pads shorter clips with zeros
+_BATCH = 16  # VGGish examples per batch
 
-#: What each network makes possible, and how to get it.
+#: The scores that need each network, and how to get it.
 NETWORKS = {
     "cnn14": ("FD, KL and identification by CNN14", f"{cnn14_model.GET[:-1]}: --cnn14 PATH."),
     "vggish": ("FAD", f"{vggish_model.GET[:-1]}: --vggish PATH."),
@@ -37,7 +37,7 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Networks:
-    """Those that the user gave; None where not."""
+    """The networks that the user gave; None for the others."""
 
     cnn14: cnn14_model.Cnn14 | None = None
     vggish: vggish_model.VGGish | None = None
@@ -45,7 +45,7 @@ class Networks:
 
     @classmethod
     def load(cls, *, cnn14_weights: Path | None, vggish_weights: Path | None, clap: str | None) -> "Networks":
-        """From files or folders of weights, and an id or folder of CLAP."""
+        """Load from files or folders of weights, and an id or folder of CLAP."""
         feature = None if clap is None else CLAP(clap)
         if feature is not None:
             feature.n_features  # noqa: B018 (reports an unknown model now, not after minutes)
@@ -58,19 +58,19 @@ class Networks:
 
 @dataclass(frozen=True)
 class Heard:
-    """What is heard in n clips."""
+    """The features of n clips."""
 
     mel: list[np.ndarray]  # (64, t) each, from 0 to 1
     embedding: np.ndarray | None  # (n, 2048) of CNN14
     logits: np.ndarray | None  # (n, 527)
     examples: list[np.ndarray] | None  # (l, 128) each, of VGGish
     clap: np.ndarray | None  # (n, 512), of length 1
-    semantic: np.ndarray | None = None  # (n, d) of a feature that a decoder was trained to tell, z-scored
+    semantic: np.ndarray | None = None  # (n, d) of the feature that a decoder was trained to predict, z-scored
 
 
 @torch.inference_mode()
 def hear(sounds: Sounds, networks: Networks, console: Console) -> Heard:
-    """Pass clips through each network, one by one: what is heard in one does not depend on its neighbours.
+    """Pass clips through each network, one by one: the features of one do not depend on its neighbours.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def evaluation_mel(audio: Tensor) -> np.ndarray:
 
 
 def cnn14_hears(network: cnn14_model.Cnn14, audio: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Embedding (2048,) and logits (527,) of a clip (samples,): without its mean, and filled with zeros to 2 s."""
+    """Embedding (2048,) and logits (527,) of a clip (samples,): its mean is removed, and it is padded with zeros to 2 s."""
     clip = F.pad(audio - audio.mean(), (0, max(0, _CNN14_SHORTEST - len(audio))))
     embedding, logits = network(clip[None].to(network.fc1.weight.device))
     return embedding[0].cpu().numpy(), logits[0].cpu().numpy()

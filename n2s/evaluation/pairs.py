@@ -21,9 +21,9 @@ class Sounds:
     """The clips of a folder, in order of their names."""
 
     folder: Path
-    paths: dict[str, Path]  # by name, which is the file's without its suffix
+    paths: dict[str, Path]  # by name: the file name without its suffix
     audio: list[Tensor]  # (samples,) mono, 16 kHz
-    notes: list[str]  # what the user should know of them
+    notes: list[str]  # notes for the user
 
     def __len__(self) -> int:
         return len(self.audio)
@@ -34,12 +34,12 @@ class Sounds:
 
 
 def sound_files(folder: Path) -> dict[str, Path]:
-    """The sounds right in a folder, by name without suffix.
+    """The sounds directly in a folder, by name without suffix.
 
     Raises
     ------
     UserError
-        No such folder, no sound in it, or two of one name.
+        No such folder, no sound in it, or two with the same name.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
@@ -49,16 +49,16 @@ def sound_files(folder: Path) -> dict[str, Path]:
         if path.suffix.lower() not in SUFFIXES or not path.is_file() or path.name.startswith("."):
             continue
         if path.stem in found:
-            raise UserError(f"{folder}: {found[path.stem].name} and {path.name} are of one name. Keep one of them.")
+            raise UserError(f"{folder}: {found[path.stem].name} and {path.name} have the same name. Keep one of them.")
         found[path.stem] = path
     if not found:
         inside = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
-        raise UserError(f"{folder}: no sound ({', '.join(SUFFIXES)}) right in this folder; it holds {inside}.")
+        raise UserError(f"{folder}: no sound ({', '.join(SUFFIXES)}) directly in this folder; it contains {inside}.")
     return dict(sorted(found.items()))  # by name: 'x.flac' comes before 'x.g.flac', but 'x.wav' after 'x.g.wav'
 
 
 def read_together(reference: Path, *others: Path) -> list[Sounds]:
-    """The clips of the reference and of each other folder; clips of one name are cut to the shortest of them.
+    """Read the clips of the reference and the other folders; clips with the same name are cut to the shortest of them.
 
     Channels are averaged (audioldm_eval takes the first).
 
@@ -66,7 +66,7 @@ def read_together(reference: Path, *others: Path) -> list[Sounds]:
     ------
     UserError
         Names that are in one folder only, fewer than two clips, sounds that cannot be read or are below 0.1 s, or
-        a folder of which all are silent.
+        a folder with only silent clips.
     """
     folders = [Path(folder).expanduser() for folder in (reference, *others)]
     files = [sound_files(folder) for folder in folders]
@@ -85,7 +85,7 @@ def read_together(reference: Path, *others: Path) -> list[Sounds]:
 
 
 def same_sounds(sounds: Sounds) -> int:
-    """How many clips are, sample by sample, the same as an earlier one."""
+    """Number of clips that are identical to an earlier one, sample by sample."""
     return len(sounds) - len({hashlib.sha256(clip.numpy().tobytes()).digest() for clip in sounds.audio})
 
 
@@ -100,7 +100,7 @@ def _same_names(one: dict[str, Path], two: dict[str, Path], first: Path, second:
     if lines:
         raise UserError(
             f"the sounds of {first} and {second} are paired by name, and some have no partner. {' '.join(lines)} "
-            "Give partners the same name (the suffix may differ), and take out what has none."
+            "Give partners the same name (the suffix may differ), and remove sounds without a partner."
         )
 
 
@@ -110,7 +110,7 @@ def _rates(folder: Path, paths: dict[str, Path]) -> list[str]:
         try:
             rate = soundfile.info(path).samplerate
         except soundfile.SoundFileError:
-            continue  # reading it says what is wrong
+            continue  # the error is reported when the file is read
         if rate != SFREQ:
             other[rate] = other.get(rate, 0) + 1
     return [
@@ -127,8 +127,8 @@ def _cut(found: list[Sounds]) -> None:
         n = min(lengths)
         if n < _SHORTEST_S * SFREQ:
             raise UserError(
-                f"{found[lengths.index(n)].paths[name]}: {n / SFREQ:.3f} s of sound; every score needs {_SHORTEST_S} s "
-                "at least. Take the clip out of all folders."
+                f"{found[lengths.index(n)].paths[name]}: {n / SFREQ:.3f} s of sound; every score needs at "
+                f"least {_SHORTEST_S} s. Remove the clip from all folders."
             )
         if max(lengths) > n:
             gaps[name] = (max(lengths) - n) / SFREQ
@@ -149,7 +149,7 @@ def _audible(sounds: Sounds) -> None:
         if float((clip - clip.mean()).abs().max()) < _SILENT
     ]
     if len(silent) == len(sounds):
-        raise UserError(f"{sounds.folder}: all {len(sounds)} clips are silent. Check what wrote them.")
+        raise UserError(f"{sounds.folder}: all {len(sounds)} clips are silent. Check the program that wrote them.")
     if silent:
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
         sounds.notes.append(

@@ -1,4 +1,4 @@
-"""What a comparison of two folders of sounds leaves."""
+"""The result of a comparison of two folders of sounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ class EvaluationResult(Result):
     reference, generated, ceiling
         Folders; ``ceiling`` is None without one.
     n_clips
-        How many pairs of sounds.
+        Number of pairs of sounds.
     networks
-        What was used, by hash or name; None where it was not given.
+        The networks used, by hash or name; None if not given.
     found
         Score -> its rows: see `n2s.evaluation.sound_scores.score_sounds`.
     absent
-        Network -> which scores are not there without it, and how to get it.
+        Network -> the scores that are absent without it, and how to get it.
     notes
-        What a user should know about the sounds.
+        Notes for the user about the sounds.
     units, n_units
-        What is taken as independent, in words, and how many of them there are.
+        The independent units, in words, and their number.
     assumed
-        A sentence: which clips are taken to be of one stimulus, and why.
+        A sentence: which clips are assumed to share a stimulus, and why.
     seed
-        Of the exchanges.
+        Seed for the exchanges.
     """
 
     reference: str
@@ -62,7 +62,7 @@ class EvaluationResult(Result):
             chance = None if one["chance"] is None else Score(one["chance"])
             rows = {row: score_of(one[row]) for row in ("generated", "ceiling", "shuffled")} | {"chance": chance}
             values[name] = {row: {ALL: score} for row, score in rows.items() if score is not None}
-        # equal sounds have no finite PSNR, whoever they are compared with
+        # equal sounds have no finite PSNR, for every pair
         lacking = [name for name, one in self.found.items() if one["shuffled"] and one["shuffled"]["mean"] is None]
         return Scores(ROWS, measures(values, dict.fromkeys(lacking, "Exchanged sounds have no finite score.")), values)
 
@@ -77,7 +77,7 @@ class EvaluationResult(Result):
         return [Shown(headline=headline, scores=self.scores(), notes=notes, counts={"n_clips": self.n_clips})]
 
     def facts(self) -> dict:
-        """See `Result`. ``scores`` has a folder's scores by row, without a level for subjects: there are none."""
+        """See `Result`. ``scores`` has a folder's scores by row, without subjects: there are none."""
         return {
             "reference": self.reference,
             "generated": self.generated,

@@ -1,18 +1,18 @@
-"""What may be said about generated sounds after the correction for many tests."""
+"""Supported claims about generated sounds, corrected for multiple tests."""
 
 from n2s.metrics.claims import claimed
 
 
 def sound_claims(scores: dict[str, dict]) -> dict[str, dict]:
-    """In which scores sounds are better than chance, or than exchanged ones: see `n2s.metrics.claims.claimed`.
+    """Find the scores in which sounds are better than chance, or than exchanged ones: see `n2s.metrics.claims.claimed`.
 
-    Each kind of identification is tested once, with the smallest N: other N repeat the same test. The PSNR repeats that of
-    the PCC and is not tested.
+    Each kind of identification is tested once, with the smallest N: other N repeat the same test. The PSNR would repeat the
+    test of the PCC and is not tested.
 
     Parameters
     ----------
     scores
-        What `n2s.evaluation.sound_scores.score_sounds` gives.
+        The output of `n2s.evaluation.sound_scores.score_sounds`.
     """
     tested = {}
     for name, one in scores.items():
@@ -26,7 +26,7 @@ def sound_claims(scores: dict[str, dict]) -> dict[str, dict]:
 
 
 def claims_text(claims: dict[str, dict], what: str = "the sounds") -> list[str]:
-    """Sentences: in which scores ``what`` is ahead of chance or of exchanged sounds, and in which it is not."""
+    """Sentences: the scores in which ``what`` is ahead of chance or of exchanged sounds, and the others."""
     known = [one for one in claims.values() if one["p"] is not None]
     if not known:
         return [f"There are too few independent clips to test whether {what} match what was heard."]

@@ -1,4 +1,4 @@
-"""What the scores of sounds are called, what values they can have, and how a table shows them."""
+"""Names, ranges and table formats of the scores of sounds."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from n2s.metrics.score import Measure, Score
 
-MANY_WAYS = 10  # of identification a table shows the smallest number of clips, and the largest one up to this
+MANY_WAYS = 10  # a table shows identification with the smallest N, and with the largest N up to this
 
 
 class Kind(NamedTuple):
@@ -20,7 +20,7 @@ class Kind(NamedTuple):
     digits: int = 3
 
 
-#: Kind by its name. The name of an identification goes on: ``identification_mel@2`` is 2-way.
+#: Kind by its name. The name of an identification has a suffix: ``identification_mel@2`` is 2-way.
 KINDS = {
     "mel_pcc": Kind("mel PCC", True, -1.0, 1.0),
     "mel_psnr": Kind("mel PSNR (dB)", True, -np.inf, np.inf, 2),
@@ -34,12 +34,12 @@ KINDS = {
     "identification_semantic": Kind("semantic target", True, 0.0, 1.0),
 }
 
-#: Why a score that compares sets has no sounds exchanged among clips as its control.
+#: Reason why a score that compares sets has no exchanged sounds as its control.
 OF_SETS = "It compares sets of sounds: nothing changes when sounds are exchanged among clips."
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of a score; ``identification_mel@2`` is of the kind ``identification_mel``."""
+    """The kind of a score; ``identification_mel@2`` has the kind ``identification_mel``."""
     return KINDS[name.partition("@")[0]]
 
 
@@ -56,14 +56,14 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def measures(names: Iterable[str], uncontrolled: Mapping[str, str]) -> dict[str, Measure]:
-    """How scores are shown, in the order of a table.
+    """Formats of scores, in the order of a table.
 
     Parameters
     ----------
     names
-        Of the scores.
+        Names of the scores.
     uncontrolled
-        Score -> why it has no control, for those without one. FD and FAD need no entry.
+        Score -> the reason why it has no control. FD and FAD need no entry.
     """
     reasons = {"fd": OF_SETS, "fad": OF_SETS} | dict(uncontrolled)
     return {
@@ -78,7 +78,7 @@ def measures(names: Iterable[str], uncontrolled: Mapping[str, str]) -> dict[str,
 
 
 def main_scores(names: Iterable[str]) -> list[str]:
-    """The scores that a table shows: of identification those with the smallest N, and with the largest N up to 10."""
+    """The scores that a table shows: identification only with the smallest N, and with the largest N up to 10."""
     names = in_order(names)
     ways = sorted({_n_way(name) for name in names if "@" in name})
     shown = {0, *ways[:1], *[n_way for n_way in ways if n_way <= MANY_WAYS][-1:]}

@@ -1,4 +1,4 @@
-"""Scores of generated sounds beside their controls: exchanged among clips, and a ceiling where there is one."""
+"""Scores of generated sounds and their controls: sounds exchanged among clips, and a ceiling if there is one."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 
 N_PERMUTATIONS = 200
 
-#: (n,) whose generated clip each reference gets -> (n,) scores
+#: (n,) index of the generated clip that each reference gets -> (n,) scores
 ByClip = Callable[[np.ndarray], np.ndarray]
 
 
@@ -32,31 +32,31 @@ def score_sounds(
     n_ways: Sequence[int],
     seed: int = 0,
 ) -> dict[str, dict]:
-    """Every score that the networks allow, as plain JSON types.
+    """Compute every score that the networks allow, as plain JSON types.
 
     Parameters
     ----------
     reference, generated, ceiling
-        Of the same clips in the same order.
+        Features of the same clips in the same order.
     units
-        What is independent, of each clip: intervals are over it, and exchanges between it.
+        The independent unit of each clip: intervals are over units, and exchanges between them.
     n_ways
-        Of identification; each at most the number of clips.
+        N of N-way identification; each at most the number of clips.
     seed
-        Of the exchanges.
+        Seed for the exchanges.
 
     Returns
     -------
-    By name: ``label``, ``higher_is_better``, ``n`` (clips; of FAD, examples of 0.96 s), and the rows
+    By name: ``label``, ``higher_is_better``, ``n`` (clips; for FAD, examples of 0.96 s), and the rows
 
     - ``generated`` and ``ceiling`` (None without one);
-    - ``shuffled``: generated sounds exchanged among clips; None of FD and FAD, which compare sets;
-    - ``chance``: a number, or None where it is not known;
-    - ``ahead``: how far ``generated`` is better than chance, or than ``shuffled`` where chance is not known; None where
+    - ``shuffled``: generated sounds exchanged among clips; None for FD and FAD, which compare sets;
+    - ``chance``: a number, or None if it is not known;
+    - ``ahead``: how far ``generated`` is better than chance, or than ``shuffled`` if chance is not known; None if
       there is neither. See `n2s.metrics.claims.ahead_of_nothing`.
 
-    A row has ``mean``, ``low``, ``high``, ``interval`` (what the interval is, in words), and ``n_left_out``: how many clips
-    have no finite score, such as the PSNR of two equal clips.
+    A row has ``mean``, ``low``, ``high``, ``interval`` (its kind, in words), and ``n_left_out``: the number of clips
+    without a finite score, such as the PSNR of two equal clips.
 
     Raises
     ------
@@ -94,16 +94,16 @@ def score_sounds(
 
 
 def absent(heard: Heard) -> dict[str, str]:
-    """Which scores are not there, and how to get them: by the name of the network."""
+    """The absent scores and how to get them, by the name of the network."""
     has = {"cnn14": heard.embedding, "vggish": heard.examples, "clap": heard.clap}
     return {name: f"{what}: not computed. {get}" for name, (what, get) in NETWORKS.items() if has[name] is None}
 
 
 def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[str, ByClip]:
-    """The scores that compare clip by clip; ``identification_mel@2`` is 2-way, by `similarities`.
+    """Compute the scores that compare clip by clip; ``identification_mel@2`` is 2-way, by `similarities`.
 
-    Of spectrograms their mean over clips is taken off before, of the generated and of the true ones apart. True clips that
-    sound the same are one candidate; an N above the number of different ones is left out.
+    The mean over clips is first subtracted from spectrograms, separately for generated and true ones. Identical true clips
+    are one candidate; an N above the number of different ones is left out.
     """
     found: dict[str, ByClip] = {
         "mel_pcc": lambda order: _mels(mel_pcc, generated, reference, order),
@@ -129,7 +129,7 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
 
 
 def _own(mels: list[np.ndarray], n_frames: int) -> np.ndarray:
-    """(n, d): what spectrograms have not in common, for one voice's correlate whatever it says."""
+    """(n, d) Spectrograms minus their mean: those of one voice correlate with any words."""
     stacked = np.stack([mel[:, :n_frames].ravel() for mel in mels])
     return stacked - stacked.mean(0)
 
@@ -149,7 +149,7 @@ def _psnr(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def _mels(score: Callable, generated: Heard, reference: Heard, order: np.ndarray) -> np.ndarray:
-    """Each pair over the frames that both have."""
+    """Compare each pair over their common frames."""
     pairs = [(generated.mel[taken], true) for taken, true in zip(order, reference.mel, strict=True)]
     return np.array([score(one[:, : two.shape[1]], two[:, : one.shape[1]]) for one, two in pairs])
 
@@ -168,7 +168,7 @@ def _mean(values: np.ndarray, name: str, units: Units) -> dict:
 
 
 def _shuffled(values: np.ndarray, name: str, units: Units) -> dict:
-    """Of exchanges (p, n): their mean, and the range of most or all of them."""
+    """Summarize exchanges (p, n): their mean, and the range of most or all of them."""
     subject, kind = np.zeros(values.shape[1]), kind_of(name)
     rows = summarize_clips({"shuffled": values}, subject, units=units, bounds=(kind.low, kind.high))
     found = clip_entry(rows["shuffled"], values)
@@ -176,14 +176,14 @@ def _shuffled(values: np.ndarray, name: str, units: Units) -> dict:
 
 
 def _ahead(own: np.ndarray, shuffled: np.ndarray, name: str, chance: float | None, units: Units) -> dict:
-    """How far the clips are better than chance or exchanged ones: of divergences, how far they are below."""
+    """How much better the clips are than chance or exchanged ones; for divergences, how far below."""
     sign = 1.0 if kind_of(name).higher_is_better else -1.0
     found = ahead_of_nothing(sign * own, sign * shuffled, chance, subject=np.zeros(len(own)), units=units).plain()
     return {key: found[key] for key in ("mean", "low", "high", "p", "interval", "of")}
 
 
 def _distance(reference: list[np.ndarray], generated: list[np.ndarray], units: Units) -> dict:
-    """Pairs of clips are left out unit by unit, each with all its examples."""
+    """Leave out pairs of clips unit by unit, each with all its examples."""
     rows = np.split(np.arange(sum(map(len, reference))), np.cumsum([len(one) for one in reference])[:-1])
     a, b = np.concatenate(reference), np.concatenate(generated)
 
@@ -198,5 +198,5 @@ def _distance(reference: list[np.ndarray], generated: list[np.ndarray], units: U
 def _row(interval: Interval, what: str, values: np.ndarray, units: Units) -> dict:
     words = f"{what} over {len(set(units.of))} {units.words}" if interval.low is not None else ""
     found = entry({ALL: Score.of(interval, words)})
-    del found["per_subject"]  # the sounds are of one subject, or of a folder
+    del found["per_subject"]  # the sounds are from one subject or one folder
     return found | {"n_left_out": int((~np.isfinite(values)).sum())}

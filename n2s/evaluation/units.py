@@ -1,4 +1,4 @@
-"""Which sounds of a folder are of one stimulus, as a table, a pattern or their names say."""
+"""Assign the sounds of a folder to stimuli, by a table, a pattern or their names."""
 
 import re
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ _NUMBER = re.compile(r"[_\-. ]*\d+(?=\D*$)")  # the last number of a name
 
 
 def sound_units(names: Sequence[str], stimulus: str | None, folder: Path) -> tuple[Units, str]:
-    """What is independent among clips, and a sentence that says what was taken for one stimulus and why.
+    """Find the independent units of clips, and a sentence on which clips were assumed to share a stimulus and why.
 
     Parameters
     ----------
     names
-        Of the clips.
+        Names of the clips.
     stimulus
-        ``each``: every clip is of a stimulus of its own. The path of a CSV file with the columns ``clip`` and ``stimulus``.
+        ``each``: every clip is its own stimulus. The path of a CSV file with the columns ``clip`` and ``stimulus``.
         Or a regular expression: what it finds in a name (its first group, if it has one) is the stimulus. None: the
         manifest of `n2s predict` beside the folder; without one, a clip's stimulus is its name up to the last number.
     folder
-        Of the reference sounds.
+        Folder of the reference sounds.
 
     Raises
     ------
     UserError
-        A table that lacks a clip or a column, a pattern that is none, or is not found in a name.
+        A table without a clip or a column, an invalid pattern, or a pattern that is not found in a name.
     """
     manifest = folder.parent / "manifest.csv"
     if stimulus == EACH:
@@ -60,7 +60,7 @@ def sound_units(names: Sequence[str], stimulus: str | None, folder: Path) -> tup
 
 
 def units_of(table: pd.DataFrame) -> Units:
-    """Of rows with ``stimulus`` and, where it is known, ``start_s``; else clips follow each other as rows do."""
+    """Units of rows with ``stimulus`` and, if known, ``start_s``; otherwise clips are in the order of rows."""
     start_s = table["start_s"].astype(float) if "start_s" in table else pd.Series(np.arange(len(table)), dtype=float)
     gaps = start_s.groupby(table.stimulus.to_numpy()).apply(lambda own: pd.Series(np.diff(np.unique(own))))
     duration_s = float(gaps.median()) if len(gaps) else 1.0
@@ -68,7 +68,7 @@ def units_of(table: pd.DataFrame) -> Units:
 
 
 def re_of(pattern: str) -> re.Pattern:
-    """A compiled pattern; a UserError where it is none."""
+    """A compiled pattern; a UserError if it is invalid."""
     try:
         return re.compile(pattern)
     except re.error as error:

@@ -1,1 +1,1 @@
-"""The report of a run: console tables, one HTML page, and the same in W&B. It knows results alone."""
+"""The report of a run: console tables, one HTML page, and the same in W&B. It depends only on results."""

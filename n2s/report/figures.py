@@ -1,4 +1,4 @@
-"""Parts that figures share: colours, panels, and bars of scores by subject."""
+"""Shared parts of figures: colours, panels, and bars of scores by subject."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ LINES = {
 
 
 def blank_panels(n: int, *, width: float, height: float, stacked: bool = False) -> tuple[Figure, list[Axes]]:
-    """A figure with n axes beside each other, or stacked."""
+    """Create a figure with n axes side by side, or stacked."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     panels = [figure.add_subplot(*((n, 1) if stacked else (1, n)), i + 1) for i in range(n)]
     for axes in panels:
@@ -45,7 +45,7 @@ def on_whole_pixels(figure: Figure) -> Figure:
 
 
 def score_bars(scores: Scores, names: Sequence[str], *, model: str = "model") -> Figure:
-    """A panel a score: a bar a subject with its interval; controls as lines, mean over subjects.
+    """Draw one panel per score: a bar per subject with its interval; controls as lines, mean over subjects.
 
     Each subject has its own ceiling: a line above its bar.
 
@@ -88,7 +88,7 @@ def _bars(
         if row == model or row not in values:
             continue
         style = {"color": COLORS.get(row, "#999999"), "linewidth": 1.8, "label": what.label}
-        if what.role == "ceiling" and len(values[row]) > 1:  # a mean of ceilings is nobody's
+        if what.role == "ceiling" and len(values[row]) > 1:  # the mean of ceilings belongs to no subject
             best = np.array([values[row].get(name, Score(None)).mean for name in subjects], float)
             place = np.arange(len(subjects))
             axes.hlines(best, place - 0.42, place + 0.42, **style)
@@ -101,6 +101,6 @@ def _bars(
 
 
 def short_names(subjects: Sequence[str]) -> list[str]:
-    """Without the study, where all are of one."""
+    """Subject names, without the study if all are from one."""
     shared = {name.split("/")[0] for name in subjects}
     return [name.split("/", 1)[-1] if len(shared) == 1 else name for name in subjects]

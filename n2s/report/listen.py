@@ -1,4 +1,4 @@
-"""Retrieved segments to listen to: some windows, what was heard in them, and what the model took it for."""
+"""Retrieved segments to listen to: some windows, what was heard in them, and the model's choices."""
 
 import base64
 import io
@@ -14,16 +14,16 @@ from scipy.signal import resample_poly
 
 from n2s.metrics.result import Listening, Sound
 
-RATE_HZ = 16_000  # speech needs no more, and the report stays small
+RATE_HZ = 16_000  # sufficient for speech, and the report stays small
 _PICKS = {"best": 0.0, "better quarter": 0.25, "median": 0.5, "worse quarter": 0.75, "worst": 1.0}
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A candidate as one can see and hear it.
+    """A candidate to see and hear.
 
-    ``audio`` is (n,) at 16 kHz, or None where the study brings none or its file is gone; ``z`` is its score, z-scored
-    over all candidates of the window; ``true`` tells whether it is what was heard.
+    ``audio`` is (n,) at 16 kHz, or None if the study has none or its file is missing; ``z`` is its score, z-scored
+    over all candidates of the window; ``true``: whether it is what was heard.
     """
 
     place: str
@@ -35,7 +35,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """One window: which it is of all by rank, what was heard, and the first of its candidates, by the model."""
+    """One window: its place among all by rank, what was heard, and the model's first choices."""
 
     pick: str
     subject: str
@@ -59,21 +59,21 @@ def retrieved_segments(
     allowed: np.ndarray | None = None,
     n_first: int = 3,
 ) -> list[Retrieved]:
-    """Windows at fixed quantiles of all, from the best rank to the worst, so that none is hand-picked.
+    """Choose windows at fixed quantiles of rank, from best to worst, so that none is hand-picked.
 
     Parameters
     ----------
     scores
-        (n, k) of the model.
+        (n, k) Scores of the model.
     target, ranks, subject
-        (n,) Index of the true candidate, its rank, and who heard it. Windows of one rank are ordered by how far the true
-        candidate stands above the best other.
+        (n,) Index of the true candidate, its rank, and its subject. Windows of equal rank are ordered by the margin of
+        the true candidate over the best other.
     candidates
         k rows: ``start_s``, ``duration_s``, ``story``, ``text`` and ``audio`` (path).
     allowed
-        (n, k) Which candidates each window is ranked among; by default all.
+        (n, k) The candidates that each window is ranked among; by default all.
     n_first
-        How many of the model's first candidates to give.
+        Number of the model's first candidates to return.
     """
     scores = scores.astype(np.float64) if allowed is None else np.where(allowed, scores, np.nan)
     spread = np.nanstd(scores, 1, keepdims=True)
@@ -132,7 +132,7 @@ def retrieved_listening(windows: Sequence[Retrieved], *, text: str = "words") ->
 
 
 def read_clip(path: str, start_s: float, duration_s: float) -> np.ndarray | None:
-    """Mono audio (n,) at 16 kHz of a stretch of a file; None where there is no such file."""
+    """Mono audio (n,) at 16 kHz from a stretch of a file; None if there is no such file."""
     if not path or not Path(path).is_file():
         return None
     with soundfile.SoundFile(path) as file:

@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that stands alone, of whatever results it is given."""
+"""The page of a run: one self-contained HTML file for any results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
     path
         The HTML file.
     run_dir
-        The run's folder, whose ``config.yaml`` and ``run.json`` end the page.
+        The run's folder; its ``config.yaml`` and ``run.json`` are at the end of the page.
     shown
         The parts, in reading order.
     drawn
-        Figures of the run as a whole, by title; or why one is left out.
+        Figures of the whole run, by title; or the reason why one is left out.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def listening_html(listening: Listening) -> str:
 
 
 def origin_html(run_dir: Path) -> str:
-    """Versions, commit, hashes and whatever else the run recorded, then its whole configuration."""
+    """Versions, commit, hashes and other records of the run, then its complete configuration."""
     file = run_dir / "run.json"
     if file.is_file():
         rows, folded = [], []
@@ -113,7 +113,7 @@ def origin_html(run_dir: Path) -> str:
 
 
 def read_json(file: Path) -> dict:
-    """The content of one of the run's JSON files; a UserError where it is damaged."""
+    """The content of one of the run's JSON files; a UserError if it is damaged."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from n2s.errors import reading
 from n2s.metrics.result import Drawing
 from n2s.report.figures import COLORS, LINES, blank_panels
 
-#: Column of metrics.csv: label of its axis, and what to multiply by.
+#: Column of metrics.csv: label of its axis, and scale factor.
 THROUGHPUT = {
     "throughput/windows_per_s": ("windows a second", 1.0),
     "throughput/data_wait": ("waiting for data (%)", 100.0),
@@ -21,7 +21,7 @@ THROUGHPUT = {
 
 
 def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
-    """What ``metrics.csv`` says of the training, by title; or why there is nothing."""
+    """Figures from ``metrics.csv``, by title; or the reason why there is none."""
     file = run_dir / "metrics.csv"
     if not file.is_file():
         return dict.fromkeys(("Learning curves", "Throughput"), "the run has no metrics.csv")
@@ -34,9 +34,9 @@ def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
 
 
 def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
-    """Losses and validation accuracy by epoch, from the CSV log; None where it has neither.
+    """Losses and validation accuracy by epoch, from the CSV log; None if it has neither.
 
-    Rows of one epoch are averaged. Columns that end in ``_step`` are left out where the epoch's mean was logged too.
+    Rows of one epoch are averaged. Columns that end in ``_step`` are left out if the epoch's mean was logged too.
     """
     epochs = metrics.groupby("epoch").mean(numeric_only=True) if "epoch" in metrics else pd.DataFrame()
     epochs = epochs.loc[:, [not (c.endswith("_step") and f"{c[:-5]}_epoch" in epochs) for c in epochs.columns]]
@@ -73,9 +73,9 @@ def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
 
 
 def throughput_curves(metrics: pd.DataFrame) -> Drawing | None:
-    """How fast each epoch was, from the CSV log; None where it does not say.
+    """Speed of each epoch, from the CSV log; None if it is not logged.
 
-    GFLOPS are left out where their share of the device's peak is known.
+    GFLOPS are left out if their share of the device's peak is known.
     """
     epochs = metrics.groupby("epoch").mean(numeric_only=True) if "epoch" in metrics else pd.DataFrame()
     logged = [name for name in THROUGHPUT if name in epochs and epochs[name].notna().any()]

@@ -1,4 +1,4 @@
-"""The figures of sounds, each with its caption. They take numbers; nothing is read or written here."""
+"""The figures of sounds, each with its caption. Functions take numbers and do not read or write files."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from n2s.metrics.result import Drawing
 from n2s.report.figures import COLORS
 from n2s.report.listen import Retrieved
 
-SFREQ, WINDOW, HOP, N_MELS = 16_000, 1024, 160, 64  # as the sound generators hear it
+SFREQ, WINDOW, HOP, N_MELS = 16_000, 1024, 160, 64  # as in the sound generators
 FLOOR = 1e-5  # of a magnitude
-RANGE_DB = 60.0  # below the loudest of what was heard
+RANGE_DB = 60.0  # below the loudest part of what was heard
 
 
 def decibels(samples: np.ndarray) -> np.ndarray | None:
-    """(n,) at 16 kHz -> (64, n // 160) mel magnitudes in dB; None of what is shorter than a window."""
+    """(n,) at 16 kHz -> (64, n // 160) mel magnitudes in dB; None if it is shorter than a window."""
     if len(samples) < WINDOW:
         return None
     transform = torchaudio.transforms.MelSpectrogram(
@@ -35,20 +35,20 @@ def spectrogram_grid(
     marked: Sequence[Sequence[bool]] | None = None,
     by: str = "row",
 ) -> Figure:
-    """Log-mel spectrograms in rows and columns; all of a row, or of a column, on the scale of its first.
+    """Draw log-mel spectrograms in rows and columns; each row, or column, has the scale of its first cell.
 
     Parameters
     ----------
     cells
         Samples (n,) at 16 kHz; None leaves a cell empty.
     rows
-        What is beside each row.
+        Label beside each row.
     titles
-        What is above each cell.
+        Title above each cell.
     marked
         Cells with a frame.
     by
-        ``row`` or ``column``: what has one scale, that of its first cell.
+        ``row`` or ``column``: which cells share the scale of their first cell.
     """
     n_columns = len(cells[0])
     figure = Figure(figsize=(2.5 * n_columns + 0.9, 1.45 * len(rows) + 0.5), dpi=110, layout="constrained")
@@ -77,7 +77,7 @@ def spectrogram_grid(
 
 
 def heard_spectrograms(windows: Sequence[Retrieved]) -> Drawing | None:
-    """What was heard in some windows, and the model's first choices; None where the study has no sounds."""
+    """What was heard in some windows, and the model's first choices; None if the study has no sounds."""
     named = [window.segments() for window in windows]
     if not any(segment.audio is not None for row in named for _, segment in row):
         return None

@@ -1,4 +1,4 @@
-"""The scores of a test set as a table, with the sentences around it: for the console and for the page."""
+"""The score table of a test set and its sentences, for the console and the page."""
 
 from collections.abc import Collection, Sequence
 from html import escape
@@ -8,11 +8,11 @@ from rich.table import Table
 
 from n2s.metrics.result import Shown
 
-MOST = 8  # scores beside each other; where there are more, each has a line of its own
+MOST = 8  # maximum number of columns of scores; with more scores, each has its own line
 
 
 def notes(shown: Shown) -> list[str]:
-    """Everything below the table: what the intervals are, which scores have no control, then the notes."""
+    """The text below the table: kinds of intervals, scores without a control, then the notes."""
     if shown.scores is None:
         return list(shown.notes)
     scores, lacking = shown.scores, {}
@@ -25,7 +25,7 @@ def notes(shown: Shown) -> list[str]:
 
 
 def grid(shown: Shown) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of the table of scores: a column a score, or a row a score where there are more than `MOST`."""
+    """Headings and rows of the table of scores: one column per score, or one row per score if there are more than `MOST`."""
     headings, rows = shown.scores.table(shown.columns)
     if len(headings) <= 1 + MOST:
         return headings, rows
@@ -46,7 +46,7 @@ def print_shown(shown: Shown, console: Console) -> None:
 
 
 def scores_html(shown: Shown) -> str:
-    """The sentences, the tables and the notes, as HTML."""
+    """Format the sentences, the tables and the notes as HTML."""
     parts = [f"<p>{escape(' '.join(shown.headline))}</p>"] if shown.headline else []
     if shown.scores is not None:
         headings, rows = grid(shown)
@@ -91,7 +91,7 @@ def _table(
     title: str | None = None,
     bold: Collection[str] = (),
 ) -> Table:
-    """For a console of a width. Where it is too narrow, intervals go below their means, and long names are cut in lines."""
+    """Fit a table to a console width. If it is too narrow, intervals go below their means, and long names wrap."""
     table, rows = Table(title=title), [[str(cell) for cell in row] for row in rows]
     for heading in headings:
         table.add_column(str(heading), overflow="fold")
@@ -103,5 +103,5 @@ def _table(
 
 
 def _wide(rows: list[list[str]]) -> int:
-    """How many columns of a console the table takes, about."""
+    """Approximate width of the table, in characters."""
     return sum(3 + max(map(len, column)) for column in zip(*rows, strict=True)) if rows else 0

@@ -1,4 +1,4 @@
-"""What a report shows, in a Weights & Biases run: the same scores, tables, figures and sounds, online or offline."""
+"""The report in a Weights & Biases run: the same scores, tables, figures and sounds, online or offline."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -14,19 +14,19 @@ from n2s.metrics.result import Shown
 
 @rank_zero_only
 def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Mapping[str, Shown]]) -> None:
-    """Put what a report shows, and the fit's whole configuration, into the W&B runs of a Trainer's loggers.
+    """Log the report and the fit's complete configuration to the W&B runs of a Trainer's loggers.
 
-    Only the first process writes. Loggers of other kinds are left alone, and nothing is done where W&B is disabled.
-    All of it is in the run's folder already: where W&B's service does not answer, a line says so, and nothing is lost.
+    Only the first process writes. Other loggers are not touched, and nothing is logged if W&B is disabled.
+    The run's folder already has all of it: if W&B's service does not answer, a line says so, and no data is lost.
 
     Parameters
     ----------
     loggers
-        A Trainer's.
+        The Trainer's loggers.
     run_dir
         The run's folder, with its ``config.yaml``.
     shown
-        Makes what is shown: what its entries begin with (``test``, ``run``) -> the part.
+        Makes the parts to show: prefix of the entries (``test``, ``run``) -> part.
     """
     for logger in loggers:
         if not isinstance(logger, WandbLogger):

@@ -270,14 +270,14 @@ def test_what_it_refuses(folders, weights, tmp_path):
     assert "no weights at" in refused(folders / "generated", "--cnn14", tmp_path / "nowhere.pth")
     assert "--n_way 9: there are 8 clips; expected 2 to 8" in refused(folders / "generated", "--n_way", 9)
     assert "no folder at" in refused(tmp_path / "nowhere")
-    assert "no sound (.wav, .flac, .ogg, .mp3) right in this folder" in refused(weights)
+    assert "no sound (.wav, .flac, .ogg, .mp3) directly in this folder" in refused(weights)
     assert "--out" in refused(folders / "generated", "--out", tmp_path)
     soundfile.write(short / "clip_5.wav", np.zeros(800), RATE)
-    assert "0.050 s of sound; every score needs 0.1 s" in refused(short)
+    assert "0.050 s of sound; every score needs at least 0.1 s" in refused(short)
     for path in short.glob("*.wav"):
         soundfile.write(path, np.zeros(2 * RATE), RATE)
     assert "all 8 clips are silent" in refused(short)
     (short / "clip_5.flac").write_bytes(b"")
-    assert "clip_5.flac and clip_5.wav are of one name" in refused(short)
+    assert "clip_5.flac and clip_5.wav have the same name" in refused(short)
     status, _, err = n2s("--generated", short)
     assert status == 2 and "name both folders" in err

@@ -122,6 +122,6 @@ def test_fits_of_clips_that_processes_cannot_share(tmp_path):
             module.setup("fit")
             assert len(module.networks) == 2
         else:
-            with pytest.raises(UserError, match="a network a subject.*one of data.subjects, or.*find_unused"):
+            with pytest.raises(UserError, match="one network per subject.*one of data.subjects, or.*find_unused"):
                 module.setup("fit")
     assert torch.distributed.is_available() and not torch.distributed.is_initialized()  # nothing was started for this

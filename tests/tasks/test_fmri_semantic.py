@@ -180,7 +180,7 @@ def test_prompts_lie_on_the_map_as_the_target_hears_them(semantic, fitted, sound
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": {"n_voxels": 9}}, "tiny/01 has 8 voxels, and model.n_voxels asks for 9"),
+        ({"model": {"n_voxels": 9}}, "tiny/01 has 8 voxels, and model.n_voxels needs 9"),
         ({"model": {"n_voxels": 6}, "data": {"roi": "half"}}, "tiny/01 has 4 voxels in half"),
         ({"data": {"batch_size": 8}}, "data.batch_size is 8. Set it to null"),
         ({"model": {"n_folds": 5}}, "training clips of 4 groups, and cross-validation has 5 folds"),

@@ -1,1 +1,1 @@
-"""Decoders of clips: what a clip was about, and how it sounded."""
+"""Decoders of clips: their meaning and their sound."""

@@ -1,4 +1,4 @@
-"""The acoustic stage: from the brain to how a clip sounds, as AudioMAE's tokens, by three losses."""
+"""The acoustic stage: from the brain to the sound of a clip as AudioMAE tokens, with three losses."""
 
 from pathlib import Path
 
@@ -28,34 +28,34 @@ from n2s.training.run import Run
 
 
 class Acoustic(ClipDecoder):
-    """Train a Transformer that turns what the brain gives into AudioMAE tokens. The data decide what the brain gives.
+    """Train a Transformer from brain features to AudioMAE tokens. The data decide the brain features.
 
-    From fMRI: a token of voxels and a semantic token, with one network a subject. In training the semantic vector is the
-    true one with the probability ``p_truth``, else the ridge's out-of-fold prediction; afterwards it is the ridge's. The
-    ridge goes into the checkpoint: a test needs no semantic run.
+    From fMRI: a token of voxels and a semantic token, with one network per subject. In training, the semantic vector is
+    the true one with probability ``p_truth``, or else the ridge's out-of-fold prediction; afterwards it is the ridge's
+    prediction. The checkpoint contains the ridge: a test needs no semantic run.
 
-    From MEG and EEG: what a trained brain encoder gives for each time of a window. One network serves all listeners, for
-    the encoder has a layer for each. The encoder goes into the checkpoint: a test needs no contrastive run.
+    From MEG and EEG: the output of a trained brain encoder at each time of a window. One network serves all subjects,
+    because the encoder has a layer for each. The checkpoint contains the encoder: a test needs no contrastive run.
 
-    The loss is the sum of the mean squared errors of the tokens, of what each block of AudioMAE's decoder makes of them,
-    and of the spectrograms decoded from them and from the true tokens.
+    The loss is the sum of the mean squared errors between decoded and true tokens, between the outputs of each block of
+    AudioMAE's decoder for them, and between the spectrograms decoded from them.
 
     Parameters
     ----------
     decoder
         The Transformer.
     audiomae
-        Its decoder makes spectrograms, and is tuned. Its dimension is that of the target's tokens.
+        Its decoder makes spectrograms and is fine-tuned. Its dimension must equal the dimension of the target's tokens.
     semantic_run
         For fMRI: the folder of a run of `Semantic`, or an experiment (then its newest run).
     semantic
-        For fMRI: give the semantic token. Without it, the fine-only ablation, the ridge only chooses the voxels.
+        For fMRI: use the semantic token. Without it (the fine-only ablation), the ridge only chooses the voxels.
     n_voxels
-        For fMRI: how many voxels are given as a token: those that the ridge weighs most.
+        For fMRI: number of voxels in the voxel token: those with the largest ridge weights.
     p_truth
         For fMRI: see above.
     fine_only_run
-        For fMRI: a run of the ablation, or its experiment. A test also classifies its tokens, clip by clip beside one's own.
+        For fMRI: a run of the ablation, or its experiment. A test also classifies its tokens, clip by clip, for comparison.
     encoder_run
         For MEG and EEG: the folder of a run of `Contrastive` with the same recordings and split, or an experiment (then its
         newest run).
@@ -68,12 +68,12 @@ class Acoustic(ClipDecoder):
     optimizer
         Makes the optimizer.
     scheduler
-        Makes a schedule, stepped once an epoch; none for a constant rate.
+        Makes a schedule, stepped once per epoch; none for a constant rate.
 
     References
     ----------
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2. The
-    paper does not say which blocks the perceptual loss takes, and over what the means are: all 16, and over all values.
+    paper does not specify the blocks of the perceptual loss or the axes of the means; here: all 16 blocks, all values.
     """
 
     takes = (FMRIDataModule, MEGDataModule)
@@ -100,7 +100,7 @@ class Acoustic(ClipDecoder):
         self.save_hyperparameters()
         if not 0 <= p_truth <= 1 or n_voxels < 1:
             raise UserError(f"Acoustic: p_truth is {p_truth}, n_voxels {n_voxels}; expected 0 to 1, and 1 or more.")
-        # in lists: what is trained are copies, a subject each
+        # in lists: copies are trained, one per subject
         self._templates = [decoder, audiomae]
         self.semantic_run, self.semantic, self.n_voxels, self.p_truth = semantic_run, semantic, n_voxels, p_truth
         self.fine_only_run, self.encoder_run, self.encoder_lr = fine_only_run, encoder_run, encoder_lr
@@ -133,7 +133,7 @@ class Acoustic(ClipDecoder):
         if stage == "test" and self.from_voxels and self.fine_only_run is not None:
             if not self.semantic:
                 raise UserError(
-                    "model.fine_only_run: this run has no semantic token either; there is nothing to compare."
+                    "model.fine_only_run: this run has no semantic token either, so there is no comparison."
                 )
             run = StageRun.found(Acoustic, self.fine_only_run, self.experiment, key="model.fine_only_run")
             self._fine_only = fine_only_networks(run, self.trainer.datamodule)
@@ -141,7 +141,7 @@ class Acoustic(ClipDecoder):
     def build(self, data: ClipData, subject: int) -> ToSound:
         """See `ClipDecoder`."""
         if self.from_voxels and data.response.volumes == "stack":
-            raise UserError("Acoustic takes one response a clip: set data.volumes to mean.")
+            raise UserError("Acoustic needs one response per clip: set data.volumes to mean.")
         decoder, audiomae = self._templates
         check_target(data, decoder, audiomae, type(self).__name__)
         if self.from_voxels:
@@ -167,7 +167,7 @@ class Acoustic(ClipDecoder):
         return blank(state, decoder=decoder, audiomae=audiomae, semantic=self.semantic, encoder=self.encoder_settings)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Whose networks they are, and which semantic run they were trained after, or what the encoder is."""
+        """Store the subjects of the networks, and the semantic run or the encoder that they were trained with."""
         super().on_save_checkpoint(checkpoint)
         if self.from_voxels:
             checkpoint[SEMANTIC_RUN] = str(self._run.folder)
@@ -175,15 +175,15 @@ class Acoustic(ClipDecoder):
             checkpoint[ENCODER] = self.encoder_settings
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        """A fit goes on with the semantic run that it began with. An encoder knows its listeners by their place."""
+        """Resume a fit with its own semantic run. An encoder identifies subjects by their index."""
         known = checkpoint.get(SUBJECTS)
         if known is not None and (ENCODER in checkpoint) == self.from_voxels:
             kinds = ("voxels", "sensors") if ENCODER not in checkpoint else ("sensors", "voxels")
-            raise UserError("the checkpoint decodes {}; the data have {}. Give the data of its fit.".format(*kinds))
+            raise UserError("the checkpoint decodes {}; the data have {}. Use the data of its fit.".format(*kinds))
         if not self.from_voxels and known is not None and known != self.data.brains:
             raise UserError(
-                f"the checkpoint is of the listeners {'; '.join(known)}; the data have {'; '.join(self.data.brains)}. "
-                "Give the studies that it was trained with."
+                f"the checkpoint has the listeners {'; '.join(known)}; the data have {'; '.join(self.data.brains)}. "
+                "Use the studies that it was trained with."
             )
         self.encoder_settings = checkpoint.get(ENCODER)
         super().on_load_checkpoint(checkpoint)
@@ -192,7 +192,7 @@ class Acoustic(ClipDecoder):
             self._run = StageRun.found(Semantic, given, self.experiment, key="model.semantic_run")
 
     def configure_optimizers(self):
-        """Parts that have a learning rate of their own are groups of their own."""
+        """Parts with their own learning rate are separate parameter groups."""
         left, groups = dict(self.named_parameters()), []
         for part, rate in self.rates().items():
             own = {name: left.pop(name) for name in list(left) if part in name}
@@ -202,7 +202,7 @@ class Acoustic(ClipDecoder):
         return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
 
     def rates(self) -> dict[str, float | None]:
-        """Learning rates by what the names of the parameters hold; None: they are frozen."""
+        """Learning rates by parts of parameter names; None: frozen."""
         encoder = {} if self.from_voxels else {".tokens.encoder.": self.encoder_lr}
         return {".audiomae.": self.audiomae_lr} | encoder
 
@@ -238,14 +238,14 @@ class Acoustic(ClipDecoder):
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
 
     def _losses(self, batch: Batch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """``semantic (b, d)`` where the network is to be given it."""
+        """``semantic (b, d)`` if the network uses it."""
         network = self.network(batch)
         tokens = network(*batch.inputs, *(() if semantic is None else (semantic,)))
         mel, blocks = network.spectrogram(tokens)
         best_mel, true_blocks = network.spectrogram(batch.target)
         parts = {
             "tokens": mse_loss(tokens, batch.target),
-            # not back through the true tokens' blocks: they would come to meet the decoded ones
+            # no gradient through the true tokens' blocks: they would move towards the decoded ones
             "blocks": sum(mse_loss(mine, true.detach()) for mine, true in zip(blocks, true_blocks, strict=True)),
             "mel_of_true": mse_loss(best_mel, batch.spectrogram),
             "mel": mse_loss(mel, batch.spectrogram),

@@ -1,4 +1,4 @@
-"""The networks of an acoustic run: blank ones for its weights, and what the run gives to later stages."""
+"""The networks of an acoustic run: untrained ones for its weights, and the data for later stages."""
 
 from pathlib import Path
 
@@ -28,38 +28,38 @@ def blank(
     semantic: bool,
     encoder: dict | None = None,
 ) -> ToSound:
-    """A network into which this state dict can be loaded.
+    """Build a network for this state dict.
 
     Parameters
     ----------
     state
-        Of a network of `n2s.systems.Acoustic`.
+        State dict of a network of `n2s.systems.Acoustic`.
     decoder, audiomae
-        Taken as copies.
+        Networks to copy.
     semantic
         Whether a network of voxels has a semantic token.
     encoder
-        The class and options of the brain encoder; None: the network is one of voxels.
+        The class and options of the brain encoder; None: the network takes voxels.
     """
     if encoder is not None:
         return MEGToSound.blank(object_of(encoder), state, decoder=decoder, audiomae=audiomae)
     ridge = FittedRidge()
-    ridge.intercept = state["ridge.intercept"]  # its length is that of a semantic vector
+    ridge.intercept = state["ridge.intercept"]  # its length is the length of a semantic vector
     moments = state["voxels"], state["mean"], state["deviation"]
     return BrainToSound(ridge, *moments, decoder=decoder, audiomae=audiomae, semantic=semantic)
 
 
 def assembled(settings: dict, state: dict[str, Tensor]) -> ToSound:
-    """`blank` from what `given` says."""
+    """Call `blank` with the output of `given`."""
     parts = {name: object_of(settings[name]) for name in ("decoder", "audiomae")}
     return blank(state, **parts, semantic=settings["semantic"], encoder=settings.get("encoder"))
 
 
 def given(run: StageRun) -> dict:
-    """What a later stage keeps of an acoustic run, in plain types.
+    """Data of an acoustic run for a later stage, in plain types.
 
-    The classes of ``decoder`` and ``audiomae``; that of the ``encoder``, None for voxels; whether there is a ``semantic``
-    token; the ``semantic_run``, and the class of its target, ``semantic_target``.
+    The classes of ``decoder``, ``audiomae`` and ``encoder`` (None for voxels); whether there is a ``semantic`` token; the
+    ``semantic_run``, and the class of its target, ``semantic_target``.
     """
     kept = {name: run.options[name] for name in ("decoder", "audiomae")}
     encoder = run.checkpoint.get(ENCODER)
@@ -79,7 +79,7 @@ def given(run: StageRun) -> dict:
 
 
 def networks_of(run: StageRun, data: ClipData) -> list[ToSound]:
-    """The trained network of each of the data's subjects, checked to be of the same brains and tokens."""
+    """The trained network of each of the data's subjects; brains and tokens are checked to be the same."""
     settings, found = given(run), []
     for index, name in enumerate(data.brains):
         state = run.of_subject(name)
@@ -96,13 +96,13 @@ def networks_of(run: StageRun, data: ClipData) -> list[ToSound]:
 
 
 def fine_only_networks(run: StageRun, data: ClipData) -> list[ToSound]:
-    """`networks_of` a run without the semantic token, for evaluation."""
+    """Call `networks_of` for a run without the semantic token, for evaluation."""
     if given(run)["semantic"]:
         raise UserError(f"{run.key}: {run.folder} has a semantic token. Fit it with model.semantic false.")
     return [network.eval() for network in networks_of(run, data)]
 
 
 def check_same_brain(network: ToSound, data: ClipData, subject: int) -> None:
-    """Raise a UserError where the network was trained with other voxels."""
+    """Raise a UserError if the network was trained with other voxels."""
     if isinstance(network, BrainToSound):
         check_same_voxels(network.ridge, data, subject)

@@ -1,4 +1,4 @@
-"""Whether the data have what the acoustic stage decodes: AudioMAE's tokens and the spectrogram that they stand for."""
+"""Check that the data have the targets of the acoustic stage: AudioMAE's tokens and their spectrogram."""
 
 from n2s.data.clip_data import ClipData
 from n2s.errors import UserError
@@ -7,16 +7,16 @@ from n2s.models.audiomae import AudioMAE
 
 
 def check_target(data: ClipData, decoder: AcousticDecoder, audiomae: AudioMAE, name: str) -> None:
-    """Raise a UserError where the target, the spectrogram and the networks do not fit together.
+    """Raise a UserError if the target, the spectrogram and the networks do not match.
 
     Parameters
     ----------
     data
-        Of the fit.
+        Data of the fit.
     decoder, audiomae
-        Their widths have to be that of the target's tokens.
+        Their widths must equal the width of the target's tokens.
     name
-        The system's, for the message.
+        Name of the system, for the message.
     """
     shape = data.target.shape
     if len(shape) != 2:

@@ -1,4 +1,4 @@
-"""What the decoders of clips share: a network a subject, and what a test collects."""
+"""Base of the decoders of clips: one network per subject, and the outputs of a test."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from n2s.systems.system import System
 
 @dataclass
 class Decoded:
-    """What was decoded from some clips: ``feature (b, *shape)``, and where the task makes one ``spectrogram (b, f, t)``.
+    """Decoded clips: ``feature (b, *shape)``, and ``spectrogram (b, f, t)`` if the system makes one.
 
-    ``ceiling (b, f, t)`` is the spectrogram that the true feature would give. ``row`` is the clips' place in the split.
-    ``fine_only`` is the feature as the ablation decodes it that knows no coarse one, where it is to be compared.
+    ``ceiling (b, f, t)`` is the spectrogram decoded from the true feature. ``row`` is the clips' index in the split.
+    ``fine_only`` is the feature decoded by the ablation without a coarse feature, if it is compared.
     """
 
     row: Tensor
@@ -49,13 +49,13 @@ class Decoded:
 
 
 class ClipDecoder(System, ABC):
-    """One network a subject (their voxels differ, and the published models are of single subjects).
+    """One network per subject (their voxels differ, and the published models are for single subjects).
 
-    The data's ``brains`` say what has a network. From MEG and EEG all subjects share one, in a single process. From fMRI
-    several processes share the batches of a fit; each of them validates, tests and predicts everything.
+    There is one network per entry of the data's ``brains``. With MEG and EEG all subjects share one, in a single process.
+    With fMRI several processes share the batches of a fit; each of them validates, tests and predicts everything.
 
-    A test leaves ``tested``: what was decoded of all its clips, in their order; and where prompts are to be compared with
-    them ``prompts``: the feature of each, ``(*shape)``, by its name.
+    A test stores ``tested``: all decoded clips, in their order; and, if prompts are compared with them, ``prompts``: the
+    feature of each, ``(*shape)``, by its name.
     """
 
     takes = (FMRIDataModule,)
@@ -71,15 +71,15 @@ class ClipDecoder(System, ABC):
 
     @abstractmethod
     def build(self, data: ClipData, subject: int) -> nn.Module:
-        """A new network for a subject of the data; raises a UserError where the data do not fit."""
+        """Build a network for a subject of the data; raises a UserError if the data do not match."""
 
     @abstractmethod
     def blank(self, state: dict[str, Tensor]) -> nn.Module:
-        """A network that this state dict, of one that was built, can be loaded into."""
+        """Build a network for the state dict of an earlier `build`."""
 
     @abstractmethod
     def decode(self, batch: Batch) -> Decoded:
-        """What a batch's responses say."""
+        """Decode a batch's responses."""
 
     @property
     def data(self) -> ClipData:
@@ -96,7 +96,7 @@ class ClipDecoder(System, ABC):
         return self.data.clips(batch)
 
     def setup(self, stage: str) -> None:
-        """Build what is to be trained; what is tested is made from the checkpoint."""
+        """Build the networks for a fit; for a test, they are made from the checkpoint."""
         data = self.data
         check_strategy(self)
         if data.dealt and self.trainer.world_size > 1:
@@ -111,35 +111,35 @@ class ClipDecoder(System, ABC):
             self.networks = nn.ModuleList(self._built_alike(data, index) for index in range(len(self.subjects)))
 
     def _built_alike(self, data: ClipData, subject: int) -> nn.Module:
-        """First weights that are a function of the seed and the subject: Lightning seeds several processes once more."""
+        """Initial weights from the seed and the subject only: Lightning reseeds if there are several processes."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed((torch.initial_seed() + subject) % 2**63)
             return self.build(data, subject)
 
     def check_shared(self, data: ClipData) -> None:
-        """Raise a UserError where several processes cannot share the steps of a fit."""
+        """Raise a UserError if several processes cannot share the steps of a fit."""
         if len(data.brains) > 1 and not self.trainer.strategy._ddp_kwargs.get("find_unused_parameters"):
             raise UserError(
-                f"{type(self).__name__} has a network a subject, and a step trains one of them: several processes do not "
-                "expect that. Give each job one of data.subjects, or set trainer.strategy to "
+                f"{type(self).__name__} has one network per subject, and a step trains one of them: several processes do "
+                "not support that. Give each job one of data.subjects, or set trainer.strategy to "
                 "ddp_find_unused_parameters_true, which is slower."
             )
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Whose networks they are."""
+        """Store the subjects of the networks."""
         checkpoint[SUBJECTS] = list(self.subjects)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Make the networks of the subjects that the checkpoint has."""
         if SUBJECTS not in checkpoint:
-            raise UserError(f"the checkpoint is not of {type(self).__name__}: it names no subjects.")
+            raise UserError(f"the checkpoint is not from {type(self).__name__}: it names no subjects.")
         if checkpoint[SUBJECTS] != self.subjects:
             self.subjects, state = list(checkpoint[SUBJECTS]), checkpoint["state_dict"]
             blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
             self.networks = nn.ModuleList(blanks).to(self.device)
 
     def network(self, batch: Batch) -> nn.Module:
-        """The batch's subject's."""
+        """The network of the batch's subject."""
         name = self.data.brains[batch.brain_index]
         if name not in self.subjects:
             raise UserError(
@@ -148,7 +148,7 @@ class ClipDecoder(System, ABC):
         return self.networks[self.subjects.index(name)]
 
     def on_test_epoch_start(self) -> None:
-        """Nothing is decoded yet."""
+        """Start with no decoded clips."""
         self._decoded: list[Decoded] = []
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
@@ -161,11 +161,11 @@ class ClipDecoder(System, ABC):
         del self._decoded
 
     def results(self, seed: int) -> Mapping[str, ClipResult]:
-        """See `System`: a result a study."""
+        """See `System`: one result per study."""
         return clip_results(self, seed)
 
     def predict_step(self, batch: Batch, batch_index: int) -> Decoded:
-        """What a batch's responses say."""
+        """Decode a batch's responses."""
         return self.decode(batch)
 
 

@@ -1,4 +1,4 @@
-"""Which figures a test of decoded clips shows, in reading order."""
+"""The figures of a test of decoded clips, in reading order."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,7 +22,7 @@ N_SPECTROGRAMS = 4  # clips whose decoded spectrograms are shown
 
 
 def retrieved(found: ClipScores) -> list[Retrieved]:
-    """Some decoded clips, from the best rank to the worst, with the clips of their subject that they are most alike."""
+    """Some decoded clips, from the best rank to the worst, with the most similar clips of their subject."""
     result = found.result
     return retrieved_segments(
         similarities(result.predicted, result.candidates),
@@ -35,7 +35,7 @@ def retrieved(found: ClipScores) -> list[Retrieved]:
 
 
 def drawings(found: ClipScores, windows: Sequence[Retrieved]) -> list[Drawing]:
-    """The figures; ``windows`` are shown as spectrograms where there are sounds."""
+    """The figures; ``windows`` are shown as spectrograms if there are sounds."""
     return [drawing for drawing in _drawings(found, windows) if drawing is not None]
 
 

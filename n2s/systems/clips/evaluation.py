@@ -1,4 +1,4 @@
-"""Every score of decoded clips, beside its controls."""
+"""All scores of decoded clips, with their controls."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from n2s.systems.clips.result import ClipResult
 
 N_EXCHANGES = 200
-N_COSTLY = 20  # exchanges of what takes long: correlations of many dimensions, classifiers
-CLAIM_WAYS = (2, 10)  # identification that is tested; other N say the same again
+N_COSTLY = 20  # number of exchanges for slow scores: correlations of many dimensions, classifiers
+CLAIM_WAYS = (2, 10)  # the N that is tested; other N repeat the same test
 UNIT_RANGE = (0.0, 1.0)
 MEL = {
     "mel_pcc": (mel_pcc, (-1.0, 1.0)),
@@ -34,7 +34,7 @@ MEL = {
 
 
 class ClipScores:
-    """Scores of a `ClipResult`, each computed once, when it is first asked for.
+    """Scores of a `ClipResult`, each computed once, at its first use.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class ClipScores:
 
     @cached_property
     def n_by_subject(self) -> dict[str, int]:
-        """Subject -> how many decoded clips."""
+        """Subject -> number of decoded clips."""
         names, counts = np.unique(self.result.subject, return_counts=True)
         return {str(name): int(n) for name, n in zip(names, counts, strict=True)}
 
     @cached_property
     def units(self) -> Units:
-        """Which decoded clips share a unit; units are taken as independent."""
+        """The unit of each decoded clip; units are assumed independent."""
         result = self.result
         rows = result.clips.iloc[result.target]
         duration_s = float(result.clips.duration_s.max())
@@ -61,25 +61,25 @@ class ClipScores:
 
     @cached_property
     def n_units(self) -> dict[str, int]:
-        """Subject -> how many independent units."""
+        """Subject -> number of independent units."""
         return {name: len(set(self.units.of[self.result.subject == name])) for name in self.n_by_subject}
 
     @cached_property
     def exchanges(self) -> np.ndarray:
-        """(p, n) Whose response each clip gets."""
+        """(p, n) Index of the response that each clip gets."""
         return exchanged(self.units.of, self.result.subject, n_permutations=N_EXCHANGES, seed=self.seed)
 
     @cached_property
     def choice(self) -> Choice:
-        """What each clip is told from: what its subject heard in the test."""
+        """The candidates of each clip: the test clips that its subject heard."""
         return Choice.of(self.result.candidates, self.result.target, self.result.subject)
 
     @cached_property
     def ranks(self) -> dict[str, np.ndarray]:
-        """Of identification: ``model``, ``shuffled``, ``mean_prediction``, ``ceiling`` (the true feature); some have more.
+        """Identification ranks: ``model``, ``shuffled``, ``mean_prediction``, ``ceiling`` (the true feature); some have more.
 
-        ``subject_only``, where subjects were trained on other clips; ``fine_only``, where the ablation was tested beside
-        it; and ``ideal_observer``, where there is one.
+        ``subject_only``, if subjects were trained on different clips; ``fine_only``, if the ablation was tested too; and
+        ``ideal_observer``, if there is one.
         """
         result, choice = self.result, self.choice
         own = {} if result.own_mean is None else {"subject_only": result.own_mean[result.subject_index]}
@@ -99,7 +99,7 @@ class ClipScores:
 
     @cached_property
     def correlations(self) -> dict[str, dict[str, np.ndarray]]:
-        """Of each dimension over a subject's clips, by subject: ``model``, ``shuffled``, and where there is one ``fine_only``."""
+        """Correlation of each dimension over a subject's clips, by subject: ``model``, ``shuffled``, ``fine_only`` if present."""
         result, exchanges = self.result, self.exchanges[:N_COSTLY]
         true = result.candidates[result.target]
         found = feature_correlations(result.predicted, true, subject=result.subject, exchanges=exchanges)
@@ -115,7 +115,7 @@ class ClipScores:
 
     @cached_property
     def folds(self) -> Units:
-        """Groups of clips that semantic classification keeps together, and what they are."""
+        """Groups of clips that semantic classification keeps together, and their description."""
         rows = self.result.clips.iloc[self.result.target]
         options = {"subject": self.result.subject}
         groups, whole = fold_groups(self.labels, rows.group.to_numpy(), rows.start_s.to_numpy(), **options)
@@ -123,7 +123,7 @@ class ClipScores:
 
     @cached_property
     def semantic(self) -> dict[str, np.ndarray] | str:
-        """Hits of the linear classifier; or why there are none."""
+        """Hits of the linear classifier; or the reason why there are none."""
         result = self.result
         if len(set(self.labels)) < 2:
             return f"the test clips have no two labels (found: {', '.join(sorted(set(self.labels))) or 'none'})"
@@ -144,7 +144,7 @@ class ClipScores:
 
     @cached_property
     def mel(self) -> dict[str, dict[str, np.ndarray]]:
-        """Of each clip's spectrogram: ``mel_pcc`` and ``mel_psnr``; empty without one."""
+        """``mel_pcc`` and ``mel_psnr`` of each clip's spectrogram; empty without one."""
         result = self.result
         if result.mel_predicted is None:
             return {}
@@ -167,7 +167,7 @@ class ClipScores:
     def rows(self) -> dict[str, dict[str, dict[str, Score]]]:
         """Score -> row -> subject (or `ALL`) -> `Score`.
 
-        Scores are ``correlation``, ``identification@N``, ``label``, ``mel_pcc`` and ``mel_psnr``; those that there are.
+        Scores are ``correlation``, ``identification@N``, ``label``, ``mel_pcc`` and ``mel_psnr``, as available.
         """
         subject, found = self.result.subject, {"correlation": self._correlation_rows()}
         by_n = summarize_identification(
@@ -184,7 +184,7 @@ class ClipScores:
 
     @cached_property
     def candidates(self) -> dict[str, int]:
-        """Subject -> how many candidates each of its clips has."""
+        """Subject -> number of candidates of each of its clips."""
         subject = self.result.subject
         return {name: int(self.choice.n_candidates[subject == name][0]) for name in self.n_by_subject}
 
@@ -200,7 +200,7 @@ class ClipScores:
 
     @property
     def ceilings(self) -> dict[str, str | None]:
-        """What each ceiling is; None where there is none."""
+        """Description of each ceiling; None if there is none."""
         result = self.result
         sound = "" if result.mel_ceiling is None else "; of spectrograms, its sound through the same decoder"
         ideal = None if result.ideal is None else "the exact likelihood of the simulated data"
@@ -225,7 +225,7 @@ class ClipScores:
 
     @cached_property
     def leads(self) -> dict[str, Lead]:
-        """How far the model is ahead of what knows nothing, by score: of chance where it is known, and of exchanges."""
+        """How far the model is above chance, by score: above the known chance level, and above exchanges."""
         subject, leads = self.result.subject, {}
         for n_way in (n for n in CLAIM_WAYS if n in self.n_ways):
             own, shuffled = (
@@ -250,7 +250,7 @@ class ClipScores:
 
     @cached_property
     def ahead_of_fine_only(self) -> Lead | None:
-        """How far the model is ahead of the ablation in telling labels; None without an ablation or labels."""
+        """How far the model is ahead of the ablation in label classification; None without an ablation or labels."""
         if isinstance(self.semantic, str) or "fine_only" not in self.semantic:
             return None
         hits = self.semantic

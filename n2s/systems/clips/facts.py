@@ -1,4 +1,4 @@
-"""What ``metrics.json`` holds of decoded clips, as plain JSON types."""
+"""The entries of decoded clips in ``metrics.json``, as plain JSON types."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from n2s.systems.clips.evaluation import ClipScores
 
 
 def clip_facts(scores: ClipScores) -> dict:
-    """Every score with its controls, over subjects and for each; counts, and what may be claimed."""
+    """Every score with its controls, over subjects and for each; counts, and the supported claims."""
     found = {
         "n_clips": len(scores.result.target),
         "n_candidates": scores.n_candidates,
@@ -44,7 +44,7 @@ def _entries(rows: Mapping[str, Mapping[str, Score]], values: Mapping[str, np.nd
 
 
 def _correlation(scores: ClipScores) -> dict:
-    """The quartiles over dimensions are beside each subject's value."""
+    """Each subject's value comes with the quartiles over dimensions."""
     found = {}
     for row, by_subject in scores.rows["correlation"].items():
         if row not in scores.correlations:

@@ -33,19 +33,19 @@ PALETTE = (
     "#E69F00",
 )
 ROLES = {"model": "model", "ceiling": "ceiling"}
-_MOST_POINTS = 40  # values of N that a curve is drawn through
+_MOST_POINTS = 40  # number of N in a curve
 
 
 def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what: str = "decoded feature") -> Drawing:
-    """Boxes over dimensions of each subject: the median, the quartiles, and whiskers from 5% to 95%.
+    """Draw boxes over dimensions for each subject: the median, the quartiles, and whiskers from 5% to 95%.
 
     Parameters
     ----------
     found
-        Decoders, then their controls: correlations (d,), or (p, d) of exchanges, by subject. It is what
-        `n2s.metrics.feature_correlation.feature_correlations` gives, or several of those joined under other names.
+        Decoders, then their controls: correlations (d,), or (p, d) for exchanges, by subject: the output
+        of `n2s.metrics.feature_correlation.feature_correlations`, or several of them joined under other names.
     what
-        Whose dimensions they are, for the caption.
+        Name of the feature, for the caption.
     """
     subjects = list(next(iter(found.values())))
     colors = iter(PALETTE)
@@ -79,16 +79,16 @@ def correlation_quartiles(found: Mapping[str, Mapping[str, np.ndarray]], *, what
 def identification_curves(
     ranks: Mapping[str, np.ndarray], subject: np.ndarray, n_candidates: int | np.ndarray
 ) -> Drawing:
-    """Accuracy of N-way identification against N, mean over subjects, with a thin line for each.
+    """Draw the accuracy of N-way identification against N: mean over subjects, and a thin line for each subject.
 
     Parameters
     ----------
     ranks
-        (n,) of each row, (p, n) of ``shuffled``: what `n2s.metrics.identification.identification_ranks` gives.
+        (n,) for each row, (p, n) for ``shuffled``: see `n2s.metrics.identification.identification_ranks`.
     subject
         (n,)
     n_candidates
-        k, or (n,) of each clip where subjects heard different ones. The least is the largest N.
+        k, or (n,) for each clip if subjects heard different ones. The smallest is the largest N.
     """
     every, n_candidates = np.broadcast_to(n_candidates, subject.shape), int(np.min(n_candidates))
     n_ways = np.unique(np.geomspace(2, n_candidates, _MOST_POINTS).round().astype(int))
@@ -119,7 +119,7 @@ def identification_curves(
     axes.grid(which="major", color="#dddddd", linewidth=0.6)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     caption = (
-        f"How often the true clip is the most alike of N test clips, exact over all draws from the {n_candidates}"
+        f"How often the true clip is the most similar of N test clips, exact over all draws from the {n_candidates}"
         f"{'' if every.min() == every.max() else ' or more'} that the subject heard. Ties count as wrong. Mean over subjects"
         + ("; thin: single subjects; shaded: 95% t interval." if len(names) > 1 else ".")
     )
@@ -127,7 +127,7 @@ def identification_curves(
 
 
 def identification_by_subject(found: ClipScores) -> Drawing:
-    """Bars of 2-way and 10-way identification with each subject's interval; the controls as lines."""
+    """Draw bars of 2-way and 10-way identification with each subject's interval; the controls as lines."""
     n_ways, values = dict.fromkeys((2, min(10, found.n_candidates))), {}
     best = "ideal_observer" if "ideal_observer" in found.ranks else "ceiling"
     shown = {
@@ -152,14 +152,14 @@ def identification_by_subject(found: ClipScores) -> Drawing:
 
 
 def decoded_spectrograms(rows: Mapping[str, np.ndarray], pcc: np.ndarray) -> Drawing:
-    """Spectrograms of some clips, a column each.
+    """Draw spectrograms of some clips, one column each.
 
     Parameters
     ----------
     rows
         (n, f, t) by label: true, decoded, ...; values from 0 to 1.
     pcc
-        (n,) correlation of the decoded with the true one.
+        (n,) correlation of decoded and true spectrogram.
     """
     n = len(pcc)
     figure = Figure(figsize=(2.6 * n + 0.6, 1.7 * len(rows) + 0.4), dpi=130, layout="constrained")

@@ -1,4 +1,4 @@
-"""What a decoder learns about each training clip from a semantic run: predictions by ridges that had not seen the clip."""
+"""Semantic vectors of the training clips from a semantic run: predictions by ridges that had not seen the clip."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from n2s.systems.stages import StageRun
 
 @dataclass(frozen=True)
 class Meanings:
-    """The meaning of each training clip: mostly the out-of-fold prediction, sometimes the truth.
+    """The semantic vector of each training clip: usually the out-of-fold prediction, sometimes the true one.
 
     Parameters
     ----------
     predicted, true
-        (n, d) By row of the training split, z-scored.
+        (n, d) In the row order of the training split, z-scored.
     p_truth
-        Chance of a clip to get its true meaning.
+        Probability that a clip gets its true semantic vector.
     """
 
     predicted: Tensor
@@ -30,7 +30,7 @@ class Meanings:
 
     @classmethod
     def of_run(cls, run: StageRun, data: FMRIDataModule, p_truth: float) -> "Meanings":
-        """Those that a run of `n2s.systems.Semantic` kept."""
+        """Load the predictions that a run of `n2s.systems.Semantic` saved."""
         table = data.splits["train"].table
         found: list[np.ndarray | None] = [None] * len(table)
         true = list(found)
@@ -52,7 +52,7 @@ class Meanings:
         return cls(torch.from_numpy(np.stack(found)), torch.from_numpy(np.stack(true)), p_truth)
 
     def drawn(self, rows: Tensor) -> Tensor:
-        """``(b,) -> (b, d)``, drawn anew each time."""
+        """Draw semantic vectors, ``(b,) -> (b, d)``; each call draws again."""
         if not self.p_truth:
             return self.predicted[rows]
         told = torch.rand(len(rows), 1) < self.p_truth

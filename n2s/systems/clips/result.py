@@ -1,4 +1,4 @@
-"""What a test of a decoder of clips leaves."""
+"""The result of a test of a decoder of clips."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +20,7 @@ class ClipResult(Result):
     Attributes
     ----------
     predicted
-        (n, d) Decoded feature, z-scored by the training clips' mean and deviation: 0 is the mean of the training clips.
+        (n, d) Decoded feature, z-scored with the training clips' mean and deviation: 0 is the mean of the training clips.
     candidates
         (k, d) True feature of each unique test clip, on the same scale.
     target
@@ -30,21 +30,21 @@ class ClipResult(Result):
     clips
         k rows: ``stimulus``, ``start_s``, ``duration_s``, ``group``, ``label``, ``audio`` (path).
     ideal
-        (n, k) Scores of the ideal observer, where the generator of the data is known.
+        (n, k) Scores of the ideal observer, if the generator of the data is known.
     fine_only
         (n, d) Feature decoded by the ablation without a coarse stage, on the same scale.
     prompts, prompt_names
-        (m, d) The same feature of prompts, on the same scale, and (m,) what they are.
+        (m, d) The same feature of prompts, on the same scale, and (m,) their names.
     mel_predicted, mel_candidates, mel_mean, mel_ceiling
         (n, f, t), (k, f, t), (f, t) of the training clips, (n, f, t) the true feature through the decoder's last steps:
         spectrograms on the scale of `n2s.metrics.spectrogram.unit_decibels`. None without a spectrogram.
     own_mean, mel_own_mean
-        (s, d) and (s, f, t) of the subjects in the order of their names: the means of the clips that each was trained on.
-        They hold all that one can predict from who listens. None where all were trained on the same stimuli.
+        (s, d) and (s, f, t) Mean of each subject's training clips, in the order of the subjects' names: the best prediction
+        from the subject's identity alone. None if all were trained on the same stimuli.
     voxels
-        A row a voxel of each subject's ridge: see `n2s.systems.clips.voxel_figures.voxel_table`. None without a ridge.
+        One row per voxel of each subject's ridge: see `n2s.systems.clips.voxel_figures.voxel_table`. None without a ridge.
     sounds
-        Sentences on sounds that splits share.
+        Sentences about sounds that splits share.
     seed
         Seed for exchanged responses, ties and folds.
     """
@@ -78,12 +78,12 @@ class ClipResult(Result):
 
     @property
     def subject_index(self) -> np.ndarray:
-        """(n,) place of each clip's subject in the order of their names."""
+        """(n,) index of each clip's subject in the order of their names."""
         return np.unique(self.subject, return_inverse=True)[1]
 
     @cached_property
     def evaluated(self) -> ClipScores:
-        """Every score, computed when it is first used."""
+        """All scores, computed at first use."""
         return ClipScores(self)
 
     def scores(self) -> Scores:

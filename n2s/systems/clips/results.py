@@ -1,4 +1,4 @@
-"""What a test of a decoder of clips leaves: its results, made from what was decoded and from the data."""
+"""Make the results of a test of a decoder of clips, from decoded clips and data."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -18,18 +18,18 @@ from n2s.systems.clips.voxel_figures import voxel_table
 if TYPE_CHECKING:
     from n2s.systems.clips.decoder import ClipDecoder, Decoded
 
-CHUNK = 256  # clips whose features are summed at once
+CHUNK = 256  # clips per block of the sum of features
 
 
 def clip_results(decoder: "ClipDecoder", seed: int) -> dict[str, ClipResult]:
-    """A result a study, by its name; ``test`` where there is one study.
+    """One result per study, by its name; ``test`` if there is one study.
 
     Parameters
     ----------
     decoder
         After its test.
     seed
-        Seed of the results' controls.
+        Seed for the results' controls.
     """
     data, found = decoder.data, {}
     studies = list(dict.fromkeys(data.splits["test"].table.study))
@@ -45,7 +45,7 @@ def clip_results(decoder: "ClipDecoder", seed: int) -> dict[str, ClipResult]:
 def clip_result(
     data: ClipData, decoded: "Decoded", study: str, *, prompts: Mapping[str, np.ndarray] | None = None
 ) -> ClipResult:
-    """A study's decoded test clips beside the true ones, the training mean, the ideal observer's scores and prompts."""
+    """A study's decoded and true test clips, training mean, ideal observer's scores and prompts."""
     table = data.splits["test"].table.iloc[decoded.row.numpy()]
     own = np.flatnonzero(table.study == study)
     table = table.iloc[own]
@@ -76,7 +76,7 @@ def clip_result(
 
 
 def _voxels(data: ClipData, networks: Mapping[str, nn.Module]) -> pd.DataFrame | None:
-    """The weights of the subjects' ridges; None where there is none."""
+    """The weights of the subjects' ridges; None if there is none."""
     tables = []
     for subject, network in networks.items():
         ridge = network.ridge if isinstance(network, BrainToSound) else network
@@ -87,7 +87,7 @@ def _voxels(data: ClipData, networks: Mapping[str, nn.Module]) -> pd.DataFrame |
 
 
 def _trained_on(data: ClipData, subjects: list[str]) -> list[np.ndarray] | None:
-    """The training clips of each subject; None where all were trained on the same stimuli."""
+    """The training clips of each subject; None if all were trained on the same stimuli."""
     table = data.splits["train"].table
     parts = [table[table.subject == name] for name in subjects]
     if all(set(part.stimulus) == set(parts[0].stimulus) for part in parts):
@@ -126,7 +126,7 @@ def _spectrograms(
 
 
 def _ideal(data: ClipData, study: str, own: np.ndarray, decoded: "Decoded", clips: pd.DataFrame) -> np.ndarray | None:
-    """(n, k) log-likelihoods, summed over the presentations that were averaged, where the study knows an observer."""
+    """(n, k) log-likelihoods, summed over the averaged presentations, if the study has an ideal observer."""
     split = data.splits["test"]
     place = pd.Series(np.arange(len(own)), decoded.row.numpy()[own])  # a row of the split -> of the result
     heard = split.heard[split.heard.row.isin(place.index)]

@@ -1,4 +1,4 @@
-"""The coarse stage: from voxels to what a clip is about, by ridge regression."""
+"""The coarse stage: from voxels to the meaning of a clip, by ridge regression."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +21,11 @@ from n2s.systems.stages import StageRun
 
 
 class Semantic(ClipDecoder):
-    """One `VoxelRidge` a subject, to any clip feature: to CLAP it is the paper's semantic decoder.
+    """One `VoxelRidge` per subject, to any clip feature: to CLAP it is the paper's semantic decoder.
 
     It is fitted in one epoch, from all training clips of a subject at once (``data.batch_size: null``,
     ``trainer.max_epochs: 1``). Both sides are z-scored with the training clips. Predictions of each training clip by a
-    ridge that has not seen its group are kept in the run's folder, ``out_of_fold/<subject>.npz``: the acoustic stage
+    ridge that has not seen its group are saved in the run's folder, ``out_of_fold/<subject>.npz``: the acoustic stage
     learns from them. With a spectrogram as the target it is the linear baseline.
 
     Parameters
@@ -33,14 +33,14 @@ class Semantic(ClipDecoder):
     n_voxels
         Best-correlated voxels for each dimension; 0: all.
     alpha
-        The penalty; of several, cross-validation by group takes one.
+        The penalty; if there are several, cross-validation by group chooses one.
     n_folds
-        Of that, and of the out-of-fold predictions.
+        Number of folds of this cross-validation and of the out-of-fold predictions.
     out_of_fold
-        Whether to make those.
+        Whether to make out-of-fold predictions.
     prompts
-        For the map of a test: where prompts lie among the clips. A text (of a target that reads texts, such as CLAP), a
-        sound file, or a table (``.csv``) with a column ``prompt`` of such, as ``n2s predict`` takes it.
+        Prompts to show among the clips in the map of a test. A text (for a target that reads texts, such as CLAP), a
+        sound file, or a table (``.csv``) with a column ``prompt`` of these, as for ``n2s predict``.
     """
 
     recipe = "configs/fmri_semantic.yaml"
@@ -59,11 +59,11 @@ class Semantic(ClipDecoder):
         self.automatic_optimization = False
         self.n_voxels, self.alpha, self.n_folds, self.out_of_fold = n_voxels, alpha, n_folds, out_of_fold
         self.given_prompts = prompts
-        self._ridge()  # an impossible option is told at once
+        self._ridge()  # an impossible option is reported at once
         self._nothing = nn.Parameter(torch.zeros(()))
 
     def setup(self, stage: str) -> None:
-        """Before a test, hear and read the prompts."""
+        """Before a test, encode the prompts."""
         super().setup(stage)
         if stage == "test" and self.given_prompts is not None:
             names = listed_prompts(self.given_prompts)
@@ -74,11 +74,11 @@ class Semantic(ClipDecoder):
         found, name = data.n_voxels[subject], data.subjects[subject]
         if found < self.n_voxels:
             raise UserError(
-                f"{name} has {found} voxels{'' if data.roi is None else f' in {data.roi}'}, and model.n_voxels asks for "
-                f"{self.n_voxels} of them. Take fewer, or 0 for all, or a larger region."
+                f"{name} has {found} voxels{'' if data.roi is None else f' in {data.roi}'}, and model.n_voxels needs "
+                f"{self.n_voxels} of them. Set fewer, or 0 for all, or a larger region."
             )
         if data.response.volumes == "stack":
-            raise UserError("Semantic takes one response a clip: set data.volumes to mean.")
+            raise UserError("Semantic needs one response per clip: set data.volumes to mean.")
         if data.batch_size is not None:
             raise UserError(
                 f"Semantic is fitted to all clips of a subject at once; data.batch_size is {data.batch_size}. Set it "
@@ -88,7 +88,7 @@ class Semantic(ClipDecoder):
         if (self.out_of_fold or isinstance(self.alpha, Sequence)) and groups < self.n_folds:
             raise UserError(
                 f"{name} has training clips of {groups} groups, and cross-validation has {self.n_folds} folds "
-                "(model.n_folds). Set fewer; two are the least."
+                "(model.n_folds). Set fewer, at least two."
             )
         ridge = FittedRidge()
         ridge.voxel_mean = torch.from_numpy(data.scales[subject].mean)
@@ -99,7 +99,7 @@ class Semantic(ClipDecoder):
         """See `ClipDecoder`."""
         raise UserError(
             f"Semantic is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the "
-            "fits of many subjects are jobs of their own (data.subjects)."
+            "fits of many subjects are separate jobs (data.subjects)."
         )
 
     def blank(self, state: dict[str, Tensor]) -> FittedRidge:
@@ -107,7 +107,7 @@ class Semantic(ClipDecoder):
         return FittedRidge()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One that has nothing to do: Lightning counts its steps, and keeps no checkpoint before the first."""
+        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
         return torch.optim.SGD([self._nothing], lr=0.0)
 
     @torch.no_grad()
@@ -119,7 +119,7 @@ class Semantic(ClipDecoder):
         mean, deviation = target.mean(0), target.std(0)
         deviation[deviation <= CONSTANT * mean.abs()] = 1
         scaled, groups = (target - mean) / deviation, batch.group.tolist()
-        with torch.autocast(self.device.type, enabled=False):  # equations are not solved in bfloat16
+        with torch.autocast(self.device.type, enabled=False):  # linear equations cannot be solved in bfloat16
             ridge = self._ridge().fit(batch.brain, scaled, groups)
             self.network(batch).keep(ridge, mean, deviation)
             if self.out_of_fold:
@@ -129,7 +129,7 @@ class Semantic(ClipDecoder):
         self.optimizers().step()
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Mean squared error of the z-scored target: 1 is what the mean of the training clips gives."""
+        """Mean squared error of the z-scored target: the mean of the training clips gives 1."""
         if not self.trainer.sanity_checking:  # before the fit there is nothing to check
             self.log("val/loss", self._loss(batch), prog_bar=True, batch_size=len(batch))
 
@@ -157,12 +157,12 @@ class Semantic(ClipDecoder):
 
 
 def out_of_fold_file(run: Path, subject: str) -> Path:
-    """Where a run keeps a subject's out-of-fold predictions: ``key`` (n,) of `n2s.data.segments.Segments.table`, ``predicted`` and ``true`` (n, d)."""
+    """File of a subject's out-of-fold predictions: ``key`` (n,) of `n2s.data.segments.Segments.table`, ``predicted``, ``true`` (n, d)."""
     return run / "out_of_fold" / f"{subject.replace('/', '_')}.npz"
 
 
 def ridge_of(run: StageRun, data: FMRIDataModule, subject: int) -> FittedRidge:
-    """The ridge that a run gives to a later stage, of one of the data's subjects; checked to be of the same voxels."""
+    """A run's ridge of one of the data's subjects, for a later stage; the voxels are checked to be the same."""
     state = run.of_subject(data.subjects[subject], "ridge")
     ridge = FittedRidge()
     ridge.load_state_dict(state)
@@ -171,7 +171,7 @@ def ridge_of(run: StageRun, data: FMRIDataModule, subject: int) -> FittedRidge:
 
 
 def check_same_voxels(ridge: FittedRidge, data: FMRIDataModule, subject: int) -> None:
-    """Raise a UserError where a ridge was fitted to voxels that are other ones, or that were scaled otherwise, than the data's."""
+    """Raise a UserError if a ridge was fitted to other voxels, or with another scaling, than the data's."""
     scale, name = data.scales[subject], data.subjects[subject]
     own = ridge.voxel_mean.cpu().numpy(), ridge.voxel_deviation.cpu().numpy()
     if len(own[0]) != len(scale.mean):

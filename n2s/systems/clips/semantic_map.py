@@ -1,4 +1,4 @@
-"""The map of what clips are about: true and decoded features by t-SNE, with the prompts among them."""
+"""The semantic map of clips: true and decoded features by t-SNE, together with the prompts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,12 +11,12 @@ from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.figures import PALETTE
 
 _MARKERS = "osD^vP*<>"
-_MOST_NAMES = 12  # prompts that are numbered, and named in the caption
-_LONGEST = 40  # characters of a name
+_MOST_NAMES = 12  # maximum number of prompts that are numbered, and named in the caption
+_LONGEST = 40  # maximum characters of a name
 
 
 def semantic_drawing(scores: ClipScores) -> Drawing:
-    """The map of the subject with the median accuracy in labels: a panel each for true, decoded and fine only."""
+    """The map of the subject with the median label accuracy: one panel each for true, decoded and fine only."""
     result, subjects, whose = scores.result, list(scores.n_by_subject), ""
     subject = subjects[0]
     if len(subjects) > 1 and "label" not in scores.rows:
@@ -38,14 +38,14 @@ def semantic_drawing(scores: ClipScores) -> Drawing:
 def semantic_map(
     maps: Mapping[str, np.ndarray], labels: np.ndarray, prompts: Sequence[str] = (), *, whose: str = ""
 ) -> Drawing:
-    """Clips in a plane, coloured by label; prompts are crosses.
+    """Draw clips in a plane, coloured by label; prompts are crosses.
 
     Parameters
     ----------
     maps
         (n + m, 2) by title: clips, then prompts.
     labels
-        (n,) of the clips, the same in all maps.
+        (n,) Labels of the clips, the same in all maps.
     prompts
         (m,) texts, or paths of sounds.
     whose
@@ -55,7 +55,7 @@ def semantic_map(
     figure, panels = blank_panels(len(maps), width=4.4 * len(maps), height=4.8)
     for axes, (title, points) in zip(panels, maps.items(), strict=True):
         for i, kind in enumerate(kinds):
-            # past ten kinds, colours come with other markers
+            # after ten labels, colours repeat with other markers
             marker = _MARKERS[(i + i // len(PALETTE)) % len(_MARKERS)]
             here = points[:n][np.asarray(labels) == kind]
             color, name = PALETTE[i % len(PALETTE)], str(kind) or "no label"
@@ -67,14 +67,14 @@ def semantic_map(
         axes.set(title=title, xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     caption = (
-        f"Test clips{whose}, near each other where their features are alike (t-SNE, each panel for itself); distances "
+        f"Test clips{whose}, near each other if their features are similar (t-SNE, separately for each panel); distances "
         "between groups mean nothing."
     )
     if prompts:
         which = f" ({', '.join(f'{i} {_short(name)}' for i, name in enumerate(prompts, start=1))})" if named else ""
         caption += (
-            f" Crosses: the prompts' own features{which}. Decoded features lie nearer to the mean than true ones, and of CLAP "
-            "texts lie apart from sounds: look for the neighbours of a cross, not for how far it is."
+            f" Crosses: the prompts' own features{which}. Decoded features lie nearer to the mean than true ones, and with "
+            "CLAP, texts lie apart from sounds: look for the neighbours of a cross, not for how far it is."
         )
     return Drawing("Semantic map", figure, caption)
 

@@ -1,4 +1,4 @@
-"""The baselines: a network straight from voxels to the spectrogram."""
+"""The baselines: a network directly from voxels to the spectrogram."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from n2s.systems.processes import part_of_mean
 
 
 class Spectrogram(ClipDecoder):
-    """Train a network a subject on the mean squared error of the z-scored spectrogram, ``data.target``.
+    """Train one network per subject on the mean squared error of the z-scored spectrogram, ``data.target``.
 
     The linear baseline is `Semantic` with a spectrogram as the target.
 
@@ -27,7 +27,7 @@ class Spectrogram(ClipDecoder):
     optimizer
         Makes the optimizer.
     scheduler
-        Makes a schedule, stepped once an epoch; none for a constant rate.
+        Makes a schedule, stepped once per epoch; none for a constant rate.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Spectrogram(ClipDecoder):
         return MelNetwork(self.make(len(buffers[2]), *buffers[0].shape), *buffers)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Mean squared error; 1 is what the mean of the training clips gives."""
+        """Mean squared error; the mean of the training clips gives 1."""
         loss, n = part_of_mean(self._loss(batch), batch), sum(batch.shares)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss

@@ -39,7 +39,7 @@ def columns(found: ClipScores) -> list[str]:
 
 
 def by_subject(found: ClipScores, scores: Scores, columns: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows: the model's scores of each subject, and below them the subject's ceiling."""
+    """Headings and rows: the model's scores of each subject, with the subject's ceiling below."""
     measures, rows = {name: scores.measures[name] for name in columns}, []
     for subject, n in found.n_by_subject.items():
         own = {
@@ -52,13 +52,13 @@ def by_subject(found: ClipScores, scores: Scores, columns: Sequence[str]) -> tup
 
 
 def counts(found: ClipScores) -> dict[str, int]:
-    """How many candidates, clips and subjects."""
+    """Numbers of candidates, clips and subjects."""
     n = {"n_clips": len(found.result.target), "n_subjects": len(found.n_by_subject)}
     return {"n_candidates": found.n_candidates} | n
 
 
 def headline(found: ClipScores) -> list[str]:
-    """How often the clip was identified, and in which scores the model is ahead, corrected for the number of tests."""
+    """Share of identified clips, and the scores in which the model is ahead, corrected for the number of tests."""
     n, k, sentences = len(found.n_by_subject), found.n_candidates, []
     if (name := f"identification@{k}") in found.rows:
         rows = {row: by_subject[ALL] for row, by_subject in found.rows[name].items()}
@@ -72,7 +72,7 @@ def headline(found: ClipScores) -> list[str]:
 
 
 def claims_text(claims: dict[str, dict]) -> list[str]:
-    """In which scores the model is ahead, and in which it is not: see `n2s.metrics.claims.claimed`."""
+    """The scores in which the model is ahead, and the others: see `n2s.metrics.claims.claimed`."""
     known = {name: one for name, one in claims.items() if one["p"] is not None}
     if not known:
         return ["There are too few independent clips to test whether the model is ahead of chance."]
@@ -105,7 +105,7 @@ def score_name(name: str) -> str:
 
 
 def notes(found: ClipScores) -> list[str]:
-    """What the intervals and controls are, the counts, and what was left out."""
+    """Notes on intervals, controls, counts and omissions."""
     several, words = len(found.n_by_subject) > 1, found.units.words
     lines = [
         f"intervals of one subject are over its {_span(found.n_units.values())} {words}: clips of one stimulus are not "
@@ -137,7 +137,7 @@ def notes(found: ClipScores) -> list[str]:
 
 
 def _label_notes(found: ClipScores) -> list[str]:
-    """What the classification of labels is, and how far coarse to fine is ahead of fine only in it."""
+    """Notes on the classification of labels, and the lead of coarse to fine over fine only."""
     if isinstance(found.semantic, str):
         return [f"no classification of labels: {found.semantic}"]
     folds, lead = found.folds.words, found.ahead_of_fine_only
@@ -154,7 +154,7 @@ def _label_notes(found: ClipScores) -> list[str]:
 
 
 def _outside(found: ClipScores) -> list[str]:
-    """Where the shuffled brain's range does not include chance: why."""
+    """The reason why the shuffled brain's range does not include chance, if so."""
     names = []
     for name, rows in found.rows.items():
         shuffled = rows["shuffled"][ALL]

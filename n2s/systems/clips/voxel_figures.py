@@ -1,4 +1,4 @@
-"""Where the weights of an fMRI decoder lie: a table of voxels, and their map."""
+"""Locations of the weights of an fMRI decoder: a table of voxels, and their map."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from n2s.metrics.result import Drawing
 
 MOST_SUBJECTS = 6
-#: Title of a view, the axes that run across and up in it, and the ends of the first.
+#: Title of a view, its horizontal and vertical axis, and the ends of the horizontal one.
 VIEWS = (
     ("from the right", (1, 2), ("back", "front")),
     ("from behind", (0, 2), ("left", "right")),
@@ -21,7 +21,7 @@ PLACES = ["right_mm", "front_mm", "up_mm"]
 
 
 def voxel_table(subject: str, strength: np.ndarray, places: np.ndarray | None) -> pd.DataFrame:
-    """A row a voxel of one subject's ridge.
+    """Make a table with one row per voxel of one subject's ridge.
 
     Parameters
     ----------
@@ -30,21 +30,21 @@ def voxel_table(subject: str, strength: np.ndarray, places: np.ndarray | None) -
     strength
         (v,) The norm of each voxel's weights over dimensions.
     places
-        (v, 3) In mm, to the right, to the front and upwards; None where the study does not give them.
+        (v, 3) In mm, to the right, to the front and upwards; None if the study does not provide them.
     """
     places = np.full((len(strength), 3), np.nan) if places is None else places
     return pd.DataFrame({"subject": subject, "strength": strength}).assign(**dict(zip(PLACES, places.T, strict=True)))
 
 
 def has_places(table: pd.DataFrame) -> bool:
-    """Whether the places of some subject's voxels are known."""
+    """Whether the positions of some subject's voxels are known."""
     return bool(table[PLACES].notna().any(axis=None))
 
 
 def voxel_maps(table: pd.DataFrame) -> Drawing | None:
-    """Three views of each subject's voxels, the strongest in front; None where no subject's places are known.
+    """Draw three views of each subject's voxels, the strongest in front; None if no positions are known.
 
-    Strengths are shown in multiples of the mean voxel's. All views have one scale. For the table see `voxel_table`.
+    Strengths are relative to the mean over voxels. All views have one scale. For the table see `voxel_table`.
     """
     known = [
         (str(subject), rows.strength.to_numpy(), rows[PLACES].to_numpy())
@@ -89,7 +89,7 @@ def voxel_maps(table: pd.DataFrame) -> Drawing | None:
 
 
 def _spacing(places: np.ndarray) -> float:
-    """Distance of the nearest neighbour, mm, of the median voxel."""
+    """Median distance of voxels to their nearest neighbour, mm."""
     if len(places) < 2:
         return 1.0
     return float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))

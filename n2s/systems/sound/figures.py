@@ -1,4 +1,4 @@
-"""The figures of a run's sounds, each with its caption. They take numbers; nothing is read or written here."""
+"""The figures of a run's sounds, each with its caption. Functions take numbers and do not read or write files."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,16 +17,16 @@ CHANCE = "chance"  # the row that is a line, not a bar
 def true_and_decoded(
     sounds: Mapping[str, Sequence[np.ndarray | None]], clips: Sequence[str], subject: str
 ) -> Drawing | None:
-    """What was heard above what each method made of it, a column a clip; None without clips.
+    """Draw what was heard and the sounds of each method below, one column per clip; None without clips.
 
     Parameters
     ----------
     sounds
-        Samples (n,) at 16 kHz of each clip by method, the stimulus first; None where a method has none.
+        Samples (n,) at 16 kHz of each clip by method, the stimulus first; None if a method has none.
     clips
         Their names.
     subject
-        Who heard them.
+        The subject who heard them.
     """
     if not clips:
         return None
@@ -44,16 +44,16 @@ def true_and_decoded(
 
 
 def method_scores(scores: Scores, what: str) -> Drawing | None:
-    """A panel a score, a bar a row, with its interval; dotted: chance. None where there is no score.
+    """Draw one panel per score and one bar per row, with its interval; dotted: chance. None if there is no score.
 
-    Of identification the same two as in the table.
+    Identification has the same two N as the table.
 
     Parameters
     ----------
     scores
-        Of one subject, or the mean of subjects.
+        Scores of one subject, or the mean of subjects.
     what
-        The bars and their intervals are, for the caption.
+        Description of the bars and their intervals, for the caption.
     """
     drawn = main_scores(scores.measures)
     if not drawn:
@@ -86,7 +86,7 @@ def method_scores(scores: Scores, what: str) -> Drawing | None:
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.tick_params(labelsize=8)
     caption = (
-        f"{what}; dotted: chance. 'ceiling' is the best that can be had: true features, sampled. 'shuffled' has the "
+        f"{what}; dotted: chance. 'ceiling' is the best possible: true features, sampled. 'shuffled' has the "
         "response to another stimulus; 'exchanged among clips' has the sounds of the first method, each compared with "
         "another clip."
     )

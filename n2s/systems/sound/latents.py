@@ -30,7 +30,7 @@ class ClipLatents:
         # number of the clip, by row of a split's table
         self.clip = {name: torch.from_numpy(table.clip_index.to_numpy()) for name, table in tables.items()}
         values = feature_values(pd.concat(list(tables.values())), data.stimuli, latents, half=True)
-        self.values = torch.from_numpy(values.reshape(-1, *latents.shape))  # (k, 2, 8, l / 4, 16) by number of the clip
+        self.values = torch.from_numpy(values.reshape(-1, *latents.shape))  # (k, 2, 8, l / 4, 16) by clip index
 
     def loss(self, batch: Batch, tokens: Tensor, *, dropout: float, generator: torch.Generator | None = None) -> Tensor:
         """Mean squared error of the noise, given the tokens ``(b, n_patch, d)``; see `n2s.models.diffusion.denoising_loss`."""

@@ -1,4 +1,4 @@
-"""The ways to make sound of a test clip that a run is compared by."""
+"""The methods that make sound for a test clip."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from n2s.training.run import Run
 if TYPE_CHECKING:
     from n2s.systems.sound.task import BrainAudio
 
-#: Method: what it is, in the order of the table.
+#: Method: its description, in the order of the table.
 METHODS = {
     "decoded": "decoded tokens, sampled",
     "fine_only": "tokens decoded without a semantic token, sampled",
@@ -52,21 +52,21 @@ Make = Callable[[np.ndarray], Tensor]
 class SoundMethods:
     """Makes the sounds of rows of the test split by each method.
 
-    True sounds are given as the generator takes them, without an offset and with a peak of 0.5: generated ones have no
-    loudness of their own.
+    True sounds are normalised like the generator's input, without an offset and with a peak of 0.5: the loudness of
+    generated ones is arbitrary.
 
     Parameters
     ----------
     module
-        The task, with its weights.
+        The system, with its weights.
     data
         Its data.
     decoded
-        Of all test clips.
+        Decoded outputs of all test clips.
     clips
-        Their names: what a generated clip starts from is a function of the name and the seed.
+        Their names: the initial noise of a generated clip depends on its name and the seed.
     seed
-        Of the samples, and of the exchange of responses.
+        Seed for the samples and the exchange of responses.
     """
 
     module: "BrainAudio"
@@ -76,7 +76,7 @@ class SoundMethods:
     seed: int
 
     def chosen(self) -> dict[str, Make]:
-        """Those that the options name, or all that can be made."""
+        """The methods that the options name, or all that are possible."""
         options = self.module.sounds
         makes: dict[str, Make] = {
             "decoded": lambda rows: self._of_decoded(self.decoded.feature[rows], rows),
@@ -111,14 +111,14 @@ class SoundMethods:
 
     @cached_property
     def others(self) -> np.ndarray:
-        """(n,) The row whose response each row gets when shuffled: of the same subject, another stimulus or stretch of it."""
+        """(n,) The row whose response each row gets when shuffled: same subject, another stimulus or stretch of it."""
         table = self.data.splits["test"].table
         duration_s = float(table.duration_s.max())
         units = independent_units(table.group, table.subject, table.start_s, duration_s=duration_s)
         return exchanged(units.of, table.subject.to_numpy(), n_permutations=1, seed=self.seed)[0]
 
     def made_of(self, method: str) -> dict | None:
-        """What a method's sounds depend on beside the run and its options, in plain types."""
+        """The other inputs of a method's sounds besides the run and its options, in plain types."""
         if method == "prompted":
             return {
                 "prompts": self.prompts,
@@ -136,7 +136,7 @@ class SoundMethods:
         given, key = self.module.sounds.fine_only_run, "model.sounds.fine_only_run"
         return StageRun.found(Acoustic, given, self.module.experiment, key=key)
 
-    # -- how ---------------------------------------------------------------------------------------------------------
+    # -- making -----------------------------------------------------------------------------------------------------
 
     def _of_decoded(self, tokens: Tensor, rows: np.ndarray) -> Tensor:
         maker = self.module.maker
@@ -208,7 +208,7 @@ class SoundMethods:
         return object_of(settings["semantic_target"])
 
     def _told(self, vectors: dict[str, np.ndarray]) -> Make:
-        """From a semantic vector (d,) of each clip."""
+        """Make sounds from a semantic vector (d,) of each clip."""
         names = self.module.subjects
         networks = [self.module.networks[names.index(name)] for name in self.data.brains]
 
@@ -234,6 +234,6 @@ class SoundMethods:
 
 
 def _state(path: str | Path) -> list:
-    """Of a file: another one has another."""
+    """Fingerprint of a file: it differs for another file."""
     status = Path(path).expanduser().stat()
     return [str(path), status.st_size, status.st_mtime_ns]

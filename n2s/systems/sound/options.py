@@ -1,4 +1,4 @@
-"""What ``n2s predict`` makes of an audio run, and how it is scored."""
+"""Options of the sounds and scores of ``n2s predict`` for an audio run."""
 
 from dataclasses import dataclass
 
@@ -7,30 +7,30 @@ from n2s.models.diffusion import Sampler
 
 @dataclass(frozen=True)
 class SoundOptions:
-    """Options of ``n2s predict``: they can be given anew without training.
+    """Options of ``n2s predict``: they can be changed without training.
 
     Parameters
     ----------
     sampler
         From noise to latents; by default `n2s.models.diffusion.DPMSolver` with 25 steps.
     batch_size
-        Clips sampled at once; none changes by it.
+        Clips sampled at once; it does not change the sounds.
     methods
         Only these; by default all.
     fine_only_run
-        Folder of a run of `n2s.systems.Acoustic` without the semantic token, or of an experiment: one more method.
+        Folder of a run of `n2s.systems.Acoustic` without the semantic token, or of an experiment: an additional method.
     prompt
-        Replaces what was decoded as the clips' meaning, in a method of its own: a text, in which ``{label}`` stands for
+        Replaces the decoded meaning of the clips, in a separate method: a text, in which ``{label}`` is replaced by
         the clip's label; a sound file; or a table (``.csv`` with the columns clip, prompt) for single clips.
     study_prompts
-        One more method: the clips that the study keeps as prompts tell the meaning. A clip gets the mean over those of its
-        label; where there are no labels, of its stimulus.
+        An additional method: the meaning comes from the clips that the study keeps as prompts. A clip gets the mean over
+        those of its label, or of its stimulus if there are no labels.
     cnn14, vggish
         Files of weights or their folders, for FD and KL, and for FAD.
     clap
         Hugging Face id or local folder, for the CLAP score.
     page_clips
-        Clips on the listening page, evenly taken from all.
+        Number of clips on the listening page, evenly taken from all.
     stitch
         Also join each story's clips, cross-faded: ``predictions/stitched``; see `n2s.systems.sound.stitching`.
     """

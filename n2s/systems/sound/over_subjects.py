@@ -15,15 +15,15 @@ UNBOUNDED = (-np.inf, np.inf)
 def with_claims(n_clips: int, scores: dict) -> dict:
     """A method's entry in ``metrics.json``.
 
-    ``n_clips``, ``scores`` (see `n2s.evaluation.sound_scores.score_sounds`), ``ahead``: how far it is ahead of chance in
-    2-way identification of each kind, and ``claims``: what may be said about it (see `sound_claims`).
+    ``n_clips``, ``scores`` (see `n2s.evaluation.sound_scores.score_sounds`), ``ahead``: its lead over chance in 2-way
+    identification of each kind, and ``claims``: the supported claims (see `sound_claims`).
     """
     ahead = {name.partition("@")[0]: one["ahead"] for name, one in scores.items() if name.endswith("@2")}
     return {"n_clips": n_clips, "scores": scores, "ahead": ahead, "claims": sound_claims(scores)}
 
 
 def over_subjects(found: dict[str, dict[str, dict]]) -> dict[str, dict]:
-    """The mean over subjects of what every subject has: `with_claims` of each method.
+    """The mean over subjects of the scores that every subject has: `with_claims` of each method.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def over_subjects(found: dict[str, dict[str, dict]]) -> dict[str, dict]:
 
     Returns
     -------
-    By method. ``n_clips`` is the most that a subject has. ``generated`` and ``ahead`` also have ``deviation`` over subjects.
+    By method. ``n_clips`` is the largest number of a subject. ``generated`` and ``ahead`` also have ``deviation`` over subjects.
     """
     several = list(found.values())
     over = {}
@@ -65,7 +65,7 @@ def mean_over(rows: dict[str, dict], bounds: tuple[float, float]) -> dict:
 
 
 def _ahead(rows: dict[str, dict | None]) -> dict | None:
-    """How far subjects are ahead: of chance, or of exchanged sounds."""
+    """How far subjects are ahead of chance or of exchanged sounds."""
     if any(row is None or row["mean"] is None for row in rows.values()):
         return None
     found = mean_over(rows, UNBOUNDED)

@@ -1,4 +1,4 @@
-"""``n2s predict`` of an audio run: sounds, their spectrograms and their manifest, what is missing only; then scores and a page."""
+"""``n2s predict`` of an audio run: make missing sounds, their spectrograms and manifest; then scores and a page."""
 
 import hashlib
 import json
@@ -32,27 +32,27 @@ from n2s.systems.sound.stitching import FOLDER, clear_stitched, write_stitched
 if TYPE_CHECKING:
     from n2s.systems.sound.task import BrainAudio
 
-MADE = "made.json"  # in a method's folder: what its sounds were made with
+MADE = "made.json"  # in a method's folder: the settings of its sounds
 
 
 def predict_sounds(module: "BrainAudio", decoded: Decoded, networks: Networks, folder: Path, seed: int) -> SoundResult:
     """Write ``<method>/<clip>.wav`` and ``.png`` and ``manifest.csv`` into a folder, and the listening page beside it.
 
-    Sounds that are there already are kept if the same weights, data and options made them. A clip's sound is written last,
-    whole or not at all.
+    Existing sounds are reused if they were made with the same weights, data and options. A clip's sound is written last,
+    and atomically.
 
     Parameters
     ----------
     module
         The system with its weights and a trainer.
     decoded
-        What it decoded from all test clips.
+        Its decoded outputs for all test clips.
     networks
-        Those that score the sounds.
+        Networks that score the sounds.
     folder
         ``predictions`` of the run.
     seed
-        Of the samples.
+        Seed for the samples.
     """
     console, clips = Console(), clip_names(module.data)
     methods = SoundMethods(module, module.data, decoded, clips, seed)
@@ -76,7 +76,7 @@ def predict_sounds(module: "BrainAudio", decoded: Decoded, networks: Networks, f
 
 
 def clip_names(data: ClipData) -> list[str]:
-    """A name for each test clip that is also a file's: subject, stimulus, start in ms; a number where it was heard again."""
+    """A name for each test clip, valid as a file name: subject, stimulus, start in ms; a number for repeats."""
     table = data.splits["test"].table
     stimulus = [name.split("/", 1)[1] for name in table.stimulus]
     start = (1000 * table.start_s).round().astype(int)
@@ -87,7 +87,7 @@ def clip_names(data: ClipData) -> list[str]:
 
 
 def _make_missing(name: str, make: Make, folder: Path, made: dict, methods: SoundMethods, console: Console) -> None:
-    """Make the sounds of one method that are not there yet."""
+    """Make the missing sounds of one method."""
     clips, size = methods.clips, methods.module.sounds.batch_size
     rows = np.array([row for row, clip in enumerate(clips) if name != "prompted" or clip in methods.prompts])
     todo = _missing(folder / name, made, rows, clips)
@@ -110,7 +110,7 @@ def _write_page(folder: Path, n_clips: int, console: Console) -> None:
 
 
 def _what_made(module: "BrainAudio", seed: int) -> dict:
-    """What decides the numbers of a sound, in plain types."""
+    """All inputs that determine a sound, in plain types."""
     checkpoint = Path(module.trainer.ckpt_path)
     split, sampler = module.data.splits["test"], module.sounds.sampler
     digest = hashlib.sha256(split.table[["subject", "stimulus", "start_s"]].to_csv(index=False).encode())
@@ -123,11 +123,11 @@ def _what_made(module: "BrainAudio", seed: int) -> dict:
         "precision": str(module.trainer.precision),
         "seed": seed,
     }
-    return json.loads(json.dumps(made))  # as it is read again
+    return json.loads(json.dumps(made))  # as it will be read from the file
 
 
 def _missing(folder: Path, made: dict, rows: np.ndarray, clips: list[str]) -> np.ndarray:
-    """Rows to make. Sounds that something else made are removed first: a folder never holds two kinds."""
+    """Rows to make. Sounds made with other settings are removed first: a folder never mixes both."""
     before = _read_made(folder)
     if before is None and folder.is_dir() and any(folder.iterdir()):
         raise UserError(f"{folder} holds files that n2s predict did not write there. Move them away.")
@@ -147,7 +147,7 @@ def _read_made(folder: Path) -> dict | None:
 
 
 def _write(place: Path, wav: torch.Tensor) -> None:
-    """The picture of a clip first, its sound last."""
+    """Write the picture of a clip first, its sound last."""
     mel = log_mel(wav[None, : len(wav) // 160 * 160])[0].numpy()
     shade = np.clip((mel - np.log(FLOOR)) / -np.log(FLOOR), 0, 1)
     with written_whole(place.with_name(f"{place.name}.png")) as path:
@@ -157,7 +157,7 @@ def _write(place: Path, wav: torch.Tensor) -> None:
 
 
 def _table(folder: Path, names: list[str], methods: SoundMethods) -> pd.DataFrame:
-    """A row a sound of some methods."""
+    """One row per sound of some methods."""
     table, prompts = methods.data.splits["test"].table, methods.prompts
     found = []
     for method in names:

@@ -1,4 +1,4 @@
-"""Prompts: a text or a sound that says what a clip is about, in place of what was decoded."""
+"""Prompts: a text or a sound that replaces the decoded meaning of a clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,27 +17,27 @@ from n2s.studies.study import Stimulus
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
-LABEL = "{label}"  # in a text: the clip's
+LABEL = "{label}"  # in a text: replaced by the clip's label
 
 
 def read_prompts(given: str, clips: Sequence[str], labels: Sequence[str] = ()) -> dict[str, str]:
-    """The prompt of each clip that has one.
+    """Read the prompt of each clip that has one.
 
     Parameters
     ----------
     given
-        A text (`LABEL` in it stands for the clip's label) or a sound file for all clips; or a table, ``.csv``, with the
+        A text (`LABEL` in it is replaced by the clip's label) or a sound file for all clips; or a table, ``.csv``, with the
         columns ``clip`` and ``prompt``, each again a text or a sound file.
     clips
-        All there are.
+        Names of all clips.
     labels
-        Of the clips.
+        Labels of the clips.
 
     Raises
     ------
     UserError
-        No such table, columns that are missing, a clip that does not exist or has two prompts, an empty prompt, no such
-        sound file, or no label where it is wanted.
+        No such table, missing columns, a clip that does not exist or has two prompts, an empty prompt, no such sound file,
+        or no label where it is needed.
     """
     if LABEL in given:
         unlabelled = [clip for clip, label in zip(clips, labels, strict=True) if not label]
@@ -67,7 +67,7 @@ def read_prompts(given: str, clips: Sequence[str], labels: Sequence[str] = ()) -
 
 
 def listed_prompts(given: str) -> list[str]:
-    """The different prompts of `read_prompts`' option, whatever clips they are for: a table needs no column ``clip``."""
+    """The different prompts of `read_prompts`' option, for any clips: a table needs no column ``clip``."""
     if not given.lower().endswith(".csv"):
         return [_checked(given, "model.prompts")]
     path = Path(given).expanduser()
@@ -76,12 +76,12 @@ def listed_prompts(given: str) -> list[str]:
 
 
 def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray:
-    """(n, d) of prompts, by the feature that the semantic stage decodes.
+    """Encode prompts (n, d) with the feature that the semantic stage decodes.
 
     Raises
     ------
     UserError
-        A text, where that feature does not read any.
+        A text, if that feature does not read texts.
     """
     unique = list(dict.fromkeys(prompts))
     texts = [prompt for prompt in unique if not is_sound(prompt)]
@@ -100,14 +100,14 @@ def semantic_vectors(prompts: Sequence[str], feature: ClipFeature) -> np.ndarray
 
 
 def study_prompts(data: ClipData) -> pd.DataFrame:
-    """The clips that the data's studies keep as prompts, each once: ``kind``, ``stimulus``, ``audio``, ``start_s``, ``duration_s``.
+    """The clips that the data's studies keep as prompts, without repeats: ``kind``, ``stimulus``, ``audio``, ``start_s``, ``duration_s``.
 
-    ``kind`` is the label; where there is none, the stimulus, as ``study/stimulus``.
+    ``kind`` is the label, or the stimulus as ``study/stimulus`` if there is no label.
 
     Raises
     ------
     UserError
-        They keep none.
+        There are no such clips.
     """
     tables = []
     for name, study in data.studies.items():
@@ -142,12 +142,12 @@ def mean_vectors(clips: pd.DataFrame, feature: ClipFeature) -> dict[str, np.ndar
 
 
 def is_sound(prompt: str) -> bool:
-    """Whether a prompt is a file; else it is a text."""
+    """Whether a prompt is a file; otherwise it is a text."""
     return Path(prompt).suffix.lower() in SOUNDS
 
 
 def _table(path: Path, columns: tuple[str, ...], key: str) -> pd.DataFrame:
-    """A table that has these columns, and a row or more."""
+    """Read a table with these columns and at least one row."""
     expected = f"Expected CSV with the columns {', '.join(columns)}."
     if not path.is_file():
         raise UserError(f"{key}: no table at {path.absolute()}. {expected}")

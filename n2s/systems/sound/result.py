@@ -1,4 +1,4 @@
-"""What ``n2s predict`` leaves of an audio run: the scores of each method's sounds, and some of the sounds."""
+"""The result of ``n2s predict`` for an audio run: the scores of each method's sounds, and some of the sounds."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,15 +35,15 @@ class SoundResult(Result):
     found
         Subject -> method -> ``n_clips`` and ``scores``, which `n2s.evaluation.sound_scores.score_sounds` describes.
     units
-        Subject -> what its intervals are over, in words.
+        Subject -> the units of its intervals, in words.
     absent
-        Network -> which scores are not there without it, and how to get it.
+        Network -> the scores that are absent without it, and how to get it.
     left_out
         Methods with fewer than two sounds of a subject.
     sounds
-        A row a sound to be shown: ``subject``, ``clip``, ``method``, and ``path`` from ``folder``.
+        One row per sound to show: ``subject``, ``clip``, ``method``, and ``path`` from ``folder``.
     seed
-        Of the exchanges.
+        Seed for the exchanges.
     """
 
     folder: str
@@ -60,7 +60,7 @@ class SoundResult(Result):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """See `Result`; sounds are found where the run is now."""
+        """See `Result`; sounds are found in the run's current folder."""
         return replace(super().load(folder), folder=str(folder.parent))
 
     def scores(self) -> Scores:
@@ -83,7 +83,7 @@ class SoundResult(Result):
         }
 
     def shown(self) -> list[Shown]:
-        """See `Result`: the mean of subjects where there are several, then each subject."""
+        """See `Result`: the mean of subjects if there are several, then each subject."""
         parts = [self._of_subject(subject) for subject in self.found]
         if self.over:
             n, scores = len(self.found), self.scores()
@@ -116,7 +116,7 @@ class SoundResult(Result):
         return replace(self._shown(name, subject, entries, scores, drawn), counts=counts, listening=listening)
 
     def _shown(self, name: str, who: str, entries: dict, scores: Scores, drawn: list[Drawing | None]) -> Shown:
-        """A part, which begins with what may be said about the first method."""
+        """A part, which begins with the claims about the first method."""
         headline = [f"No method has two sounds of clips that {who} heard."]
         if entries:
             method, first = next(iter(entries.items()))
@@ -129,7 +129,7 @@ class SoundResult(Result):
         return Shown(name, headline, scores, main_scores(scores.measures), drawings=drawings)
 
     def _notes(self, scores: Scores) -> list[str]:
-        """Once for all parts: what the rows are, what the intervals are, and what is not there."""
+        """Notes for all parts: rows, intervals and absent scores."""
         shown = main_scores(scores.measures)
         n = sum(one[ALL].low is not None for name in shown for one in scores.values[name].values())
         absent = (sub(r"--(?=cnn14|vggish|clap)", "--model.sounds.", reason) for reason in self.absent.values())
@@ -159,7 +159,7 @@ class SoundResult(Result):
         return Scores(rows, measures(values, lacking), values)
 
     def _generated(self, name: str, method: str) -> dict[str, Score]:
-        """A method's score; empty where nobody has it."""
+        """A method's score; empty if no subject has it."""
         entries = {subject: own[method]["scores"].get(name) for subject, own in self.found.items() if method in own}
         over = self.over.get(method, {}).get("scores", {}).get(name)
         return self._with_mean({s: one["generated"] for s, one in entries.items() if one}, over and over["generated"])

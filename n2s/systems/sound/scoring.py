@@ -24,11 +24,11 @@ from n2s.systems.sound.options import SoundOptions
 from n2s.systems.sound.result import SoundResult
 
 N_WAYS = (2, 5, 10, 50)
-N_CLIPS = 4  # of each subject, to see and to hear
+N_CLIPS = 4  # clips of each subject to show
 
 
 def chosen_networks(options: SoundOptions) -> Networks:
-    """The networks that the options name; a `UserError` where one is not there."""
+    """The networks that the options name; a `UserError` if one is missing."""
     cnn14, vggish = (None if given is None else Path(given) for given in (options.cnn14, options.vggish))
     return Networks.load(cnn14_weights=cnn14, vggish_weights=vggish, clap=options.clap)
 
@@ -38,19 +38,19 @@ def score_methods(
 ) -> SoundResult:
     """Score all sounds of a manifest against what was heard.
 
-    Subjects are scored apart: identification is among the clips that the same subject heard.
+    Subjects are scored separately: identification is among the clips that the same subject heard.
 
     Parameters
     ----------
     folder
-        It has the manifest.
+        Folder with the manifest.
     networks
-        Of the scores.
+        Networks for the scores.
     feature
-        What the semantic stage decodes, for identification by it. It is z-scored over the clips of each method: what all
-        sounds of a method have in common does not tell one clip from another.
+        The target of the semantic stage, for identification by it. It is z-scored over the clips of each method: this
+        removes what all sounds of a method have in common.
     seed
-        Of the exchanges.
+        Seed for the exchanges.
     """
     table = read_manifest(folder)
     console = Console(quiet=True)
@@ -91,7 +91,7 @@ def _shown(subject: str, paths: Mapping[str, Mapping[str, str]], folder: Path) -
 
 
 def _units(rows: pd.DataFrame, clips: list[str], folder: Path) -> tuple[Units, str]:
-    """What is independent among a subject's clips, and that in words: by the manifest, where it has stimuli."""
+    """The independent units of a subject's clips, and their description: from the manifest, if it has stimuli."""
     if "stimulus" not in rows:
         return sound_units(clips, None, folder / STIMULUS)
     units = units_of(rows.reset_index(drop=True))
@@ -101,7 +101,7 @@ def _units(rows: pd.DataFrame, clips: list[str], folder: Path) -> tuple[Units, s
 def _heard(
     folder: Path, paths: dict[str, str], networks: Networks, feature: ClipFeature | None, console: Console
 ) -> Heard:
-    """What the networks make of sounds, by clip."""
+    """The networks' features of sounds, by clip."""
     files = {clip: Path(path) for clip, path in paths.items()}
     sounds = Sounds(folder, files, [read_audio(path, SFREQ) for path in files.values()], [])
     found = hear(sounds, networks, console)
@@ -113,7 +113,7 @@ def _heard(
 
 
 def _part(heard: Heard, places: list[int]) -> Heard:
-    """The same of some clips."""
+    """The features of some clips."""
     parts = {
         name: None
         if value is None

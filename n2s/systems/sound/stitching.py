@@ -12,26 +12,26 @@ from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.paths import written_whole
 
 FOLDER = "stitched"  # in the folder of the predictions
-PEAK = 0.99  # of full scale: what a story that would clip is scaled to
+PEAK = 0.99  # of full scale: a story that would clip is scaled to this peak
 
 
 def write_stitched(folder: Path) -> pd.DataFrame:
     """Write ``stitched/<method>/<story>.wav`` and their ``stitched/manifest.csv`` beside the clips of a manifest.
 
-    A story is what one person heard of one stimulus, from its first test clip to the end of its last; heard again, it is
-    another one. All methods' sounds of a story are equally long, to the sample: where a method has no clip there is
-    silence. Where clips overlap more than once, only as many are taken as are needed. Overlaps are faded as
-    `n2s.features.stitch.stitch` does; a story whose peak would clip is scaled as a whole.
+    A story is one subject's stretch of one stimulus, from its first test clip to the end of its last; a repeat is another
+    story. All methods' sounds of a story have equal length, to the sample: where a method has no clip there is silence.
+    Where clips overlap more than once, only the necessary ones are used. Overlaps are faded by
+    `n2s.features.stitch.stitch`; a story whose peak would clip is scaled as a whole.
 
     Parameters
     ----------
     folder
-        ``predictions`` of a run. Its manifest has ``subject``, ``stimulus`` and ``start_s``, and what was heard of each clip.
+        ``predictions`` of a run. Its manifest has ``subject``, ``stimulus`` and ``start_s``, and the sounds that were heard.
 
     Returns
     -------
     The manifest's rows: ``clip`` (the story), ``method``, ``path``, ``text`` (empty), ``subject``, ``stimulus``, ``start_s``,
-    ``duration_s``, ``n_clips`` (joined), ``silent_s`` (without a clip) and ``gain`` (1: as it was).
+    ``duration_s``, ``n_clips`` (joined), ``silent_s`` (without a clip) and ``gain`` (1: unchanged).
     """
     clear_stitched(folder)
     table = read_manifest(folder)
@@ -64,7 +64,7 @@ def clear_stitched(folder: Path) -> None:
 
 
 def _story(heard: pd.DataFrame, own: pd.DataFrame, path: Path) -> dict:
-    """Join the clips of one method, on the clock that starts with the first clip that was heard."""
+    """Join the clips of one method, on a time axis that starts with the first clip."""
     last = soundfile.info(heard.path.iloc[-1])
     sfreq, n = last.samplerate, last.frames
     first_s = heard.start_s.iloc[0]

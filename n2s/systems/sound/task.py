@@ -34,15 +34,15 @@ from n2s.systems.sound.scoring import chosen_networks
 from n2s.systems.sound.tokens import check_tokens, decoded_once
 from n2s.systems.stages import StageRun
 
-STAGES = "n2s_stages"  # key of a checkpoint
+STAGES = "n2s_stages"  # key in a checkpoint
 
 
 class BrainAudio(ClipDecoder):
     """Train the UNet of a latent diffusion to make sound from the tokens that an acoustic run decodes.
 
-    One UNet for all subjects of the run: name one in ``data.subjects`` for one of its own, as in the paper. In training
-    the acoustic decoders get the ridge's out-of-fold predictions, afterwards the ridge's. They go into the checkpoint:
-    ``n2s predict`` needs no earlier run. Latents are computed once for each unique clip and kept in the cache.
+    There is one UNet for all subjects of the run: name one subject in ``data.subjects`` for a UNet of its own, as in the
+    paper. In training the acoustic decoders get the ridge's out-of-fold predictions, afterwards the ridge's predictions.
+    The checkpoint contains them: ``n2s predict`` needs no earlier run. Latents are computed once for each unique clip and kept in the cache.
 
     Parameters
     ----------
@@ -58,28 +58,28 @@ class BrainAudio(ClipDecoder):
         Learning rates of the UNet and of the acoustic decoders; None freezes the decoders, whose tokens are then decoded
         once.
     p_truth
-        Chance of a training clip to be conditioned on its true tokens. 0 for a published UNet, which knows such tokens;
-        one that starts from nothing has to learn what they sound like.
+        Probability that a training clip is conditioned on its true tokens. 0 for a published UNet, which was trained on
+        such tokens; an untrained one must learn how they sound.
     p_true_meaning
-        Chance that the acoustic decoder is told a training clip's true meaning: `Acoustic`'s ``p_truth`` in this stage.
+        Probability that the acoustic decoder gets a training clip's true meaning: `Acoustic`'s ``p_truth`` in this stage.
     match_variance
-        Stretch decoded tokens to the variance that true ones have over training clips: a regression from little or noisy
-        data shrinks them toward the mean, of which a UNet hardly takes notice.
+        Stretch decoded tokens to the variance of true ones over training clips: a regression from few or noisy data
+        shrinks them toward the mean, and a UNet then hardly uses them.
     dropout
-        Chance of a training clip to lose its condition.
+        Probability that a training clip loses its condition.
     average
-        Decay of the running average of what learns, which validation and ``n2s predict`` take; None: no average.
+        Decay of the running average of trained weights, used by validation and ``n2s predict``; None: no average.
     sounds
-        What ``n2s predict`` makes.
+        Options of ``n2s predict``.
     optimizer
         Makes the optimizer; the rates are those above.
     scheduler
-        Makes a schedule, stepped once an epoch; none for constant rates.
+        Makes a schedule, stepped once per epoch; none for constant rates.
 
     References
     ----------
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2.
-    Whether both parts learn together is not said there: they do, the decoder at the rate that it was trained with.
+    The paper does not say whether both parts learn together: here they do, the decoder at its earlier learning rate.
     """
 
     takes = (FMRIDataModule, MEGDataModule)
@@ -123,7 +123,7 @@ class BrainAudio(ClipDecoder):
     # -- networks ----------------------------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
-        """Load the generator, and for a fit the acoustic networks."""
+        """Load the generator and, for a fit, the acoustic networks."""
         data = self.data
         if not hasattr(self, "maker"):
             check_tokens(data)
@@ -148,16 +148,16 @@ class BrainAudio(ClipDecoder):
         return assembled(self.stages, state)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """The subjects, the stages before, and no weights that can be loaded as they were published."""
+        """Store the subjects and the earlier stages; leave out weights that can be loaded as published."""
         super().on_save_checkpoint(checkpoint)
         checkpoint[STAGES] = self.stages
         for name in self.maker.frozen_names():
             del checkpoint["state_dict"][f"maker.{name}"]
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        """Make what the checkpoint's weights go into."""
+        """Build the networks for the checkpoint's weights."""
         if STAGES not in checkpoint:
-            raise UserError("the checkpoint is not of BrainAudio: it names no stages before. Give one of its own runs.")
+            raise UserError("the checkpoint is not of BrainAudio: it names no earlier stages. Use one of its own runs.")
         self.stages = checkpoint[STAGES]
         super().on_load_checkpoint(checkpoint)
         self._freeze()
@@ -177,7 +177,7 @@ class BrainAudio(ClipDecoder):
     # -- training ----------------------------------------------------------------------------------------------------
 
     def on_fit_start(self) -> None:
-        """Fit the autoencoder where it needs it; encode all clips once; read the out-of-fold predictions."""
+        """Fit the autoencoder if needed; encode all clips once; read the out-of-fold predictions."""
         data = self.data
         if not self.maker.ready:
             table, feature = data.splits["train"].table, ClipMel(duration_s=self.maker.duration_s)
@@ -192,7 +192,7 @@ class BrainAudio(ClipDecoder):
             self._meanings = Meanings.of_run(run, data, self.p_true_meaning)
         self._once = self._decoded_once(data) if self.decoder_lr is None else None
         if self.match_variance:
-            self.networks.eval()  # the noise of dropout would be stretched, too
+            self.networks.eval()  # the noise of dropout would be stretched too
             if not self.maker.matched:
                 self.maker.match(self._decoded_once(data) if self._once is None else self._once, target_moments(data))
 
@@ -217,23 +217,23 @@ class BrainAudio(ClipDecoder):
         optimizer: torch.optim.Optimizer,
         optimizer_closure: Callable[[], Tensor] | None = None,
     ) -> None:
-        """See Lightning; take the step into the average."""
+        """See Lightning; update the average after the step."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         if self.average is not None:
             self.average.update()
 
     def on_validation_epoch_start(self) -> None:
-        """The averages for the weights."""
+        """Swap the averages in for the weights."""
         if self._latents is None:  # not in a fit
             self._latents = ClipLatents(self.maker, self.data)
         self._put_averages()
 
     def on_validation_epoch_end(self) -> None:
-        """And back, before a checkpoint is written."""
+        """Swap the weights back before a checkpoint is written."""
         self._averaged.close()
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """The same error from decoded and from true tokens, of the same steps and noise each time."""
+        """The same error from decoded and from true tokens, with the same steps and noise each time."""
         decoded = self.maker.stretched(self.network(batch)(*batch.inputs))
         for name, tokens in (("loss", decoded), ("loss_of_true", batch.target)):
             generator = torch.Generator().manual_seed(batch_index)
@@ -250,12 +250,12 @@ class BrainAudio(ClipDecoder):
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], network.spectrogram(batch.target)[0])
 
     def on_predict_start(self) -> None:
-        """Load the networks that score, so that a wrong name is reported at once; the averages for the weights."""
+        """Load the networks that score, so that a wrong name is reported at once; use the averaged weights."""
         self._scoring, self._predicted = chosen_networks(self.sounds), []
         self._put_averages()
 
     def on_predict_batch_end(self, outputs: Decoded, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Keep what was decoded."""
+        """Store the decoded outputs."""
         self._predicted.append(outputs.cpu())
 
     def predicted(self, folder: Path, seed: int) -> SoundResult:
@@ -278,7 +278,7 @@ class BrainAudio(ClipDecoder):
         return self._unet + (self._decoders() if self.decoder_lr is not None else [])
 
     def _freeze(self) -> None:
-        """AudioMAE's decoder has no part in the loss; the acoustic decoders only where they have a rate."""
+        """AudioMAE's decoder is not part of the loss; the acoustic decoders are only if they have a rate."""
         self.networks.requires_grad_(False)
         if self.decoder_lr is not None:
             for value in self._decoders():

@@ -1,4 +1,4 @@
-"""The tokens that condition a diffusion: what data they need, and all of them decoded once."""
+"""The tokens that condition a diffusion: check their data, and decode all of them once."""
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from n2s.systems.sound.latents import placed
 
 
 def check_tokens(data: ClipData) -> None:
-    """Raise a UserError where the data's target or spectrogram is not AudioMAE's."""
+    """Raise a UserError if the data's target or spectrogram is not AudioMAE's."""
     if not isinstance(data.target, AudioMAETokens):
         raise UserError(
-            f"BrainAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Take the target "
+            f"BrainAudio makes sound from AudioMAE tokens; data.target is {type(data.target).__name__}. Use the target "
             "of the acoustic stage: n2s.features.AudioMAETokens."
         )
     if not isinstance(data.spectrogram, ClipFbank):
@@ -25,18 +25,18 @@ def check_tokens(data: ClipData) -> None:
 
 @torch.no_grad()
 def decoded_once(networks: list[ToSound], data: ClipData, meanings: Tensor | None, device: torch.device) -> Tensor:
-    """(n, n_patch, d) float16 of all training rows.
+    """Decode the tokens of all training rows, (n, n_patch, d) float16.
 
     Parameters
     ----------
     networks
-        One a subject of the data.
+        One per subject of the data.
     data
-        It gives the brain responses.
+        Source of the brain responses.
     meanings
-        (n, f) Predicted without the row's own fold; None without a semantic token.
+        (n, f) Predictions without the row's own fold; None without a semantic token.
     device
-        Of the networks.
+        Device of the networks.
     """
     table = data.splits["train"].table
     found = torch.zeros(len(table), *data.target.shape, dtype=torch.float16)
