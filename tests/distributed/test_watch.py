@@ -74,8 +74,8 @@ def test_they_end_well(tmp_path, what):
 @pytest.mark.parametrize(
     ("who", "what", "told"),
     [
-        (1, "fault of 1", r"process 1 has ended this run: its own fault\. See what it has told"),
-        (0, "fault of 0", r"process 0 has ended this run: its own fault\. See what it has told"),
+        (1, "fault of 1", r"process 1 has ended this run: its own fault\. See its message"),
+        (0, "fault of 0", r"process 0 has ended this run: its own fault\. See its message"),
         (2, "bug of 2", r"process 2 has ended this run: ValueError: oops"),
     ],
 )

@@ -59,7 +59,7 @@ def test_another_runs_triggers_are_refused():
 
 def test_a_doubled_log_and_no_triggers():
     log, triggers = planted()
-    with pytest.raises(UserError, match="events in the log do not ascend: is a part of them there twice"):
+    with pytest.raises(UserError, match="events in the log do not ascend: are some of them duplicated"):
         matched(np.concatenate([log, log]), triggers)
     with pytest.raises(UserError, match="no triggers"):
         matched(log, [])

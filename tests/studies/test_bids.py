@@ -242,7 +242,7 @@ def test_missing_events(lab):
         study.sources(rest)
     bids_from_raw(simulated_raw(4), lab, subject="2", session="a")  # without a run: not to be lent run 1's
     study = BIDSStudy(lab, subjects=["2"], task="listen")
-    with pytest.raises(UserError, match=r"run-1_events\.tsv is another recording's"):
+    with pytest.raises(UserError, match=r"run-1_events\.tsv belongs to another recording"):
         study.events(study.recordings()[0])
     events_file(lab).unlink()
     with pytest.raises(UserError, match=r"Did not find any events\.tsv"):
