@@ -1,4 +1,4 @@
-"""Prepared runs of BOLD: cleaned once, all voxels kept; a region is cut when it is asked for."""
+"""Prepared runs of BOLD: cleaned once, all voxels kept; a region is cut on demand."""
 
 import warnings
 from dataclasses import asdict, dataclass
@@ -20,13 +20,13 @@ class BoldRun(PreparedRecording):
     """``brain (TR, voxel)`` in the study's unit, with ``rois.npy (roi, voxel)`` bool and ``places.npy (voxel, 3)``, mm.
 
     ``meta`` has ``tr_s``, ``shape``, ``rois`` (their names), ``n_constant`` (voxels that never change), ``cleaning``.
-    ``places.npy`` has no rows where the study knows no places.
+    ``places.npy`` has no rows if the study does not know the places of voxels.
     """
 
     beside: ClassVar[tuple[str, ...]] = ("rois.npy", "places.npy")
 
     def bold(self, where: str) -> Bold:
-        """The cleaned run; arrays are memory maps, so that only what is taken of them is read. Warns of constant voxels."""
+        """The cleaned run; arrays are memory maps: only the needed parts are read. Warns of constant voxels."""
         data, rois, places = self.brain_mapped(), self.array("rois.npy"), self.array("places.npy")
         n_voxels, names = data.shape[1], self.meta["rois"]
         for name, found, expected in (
@@ -43,7 +43,7 @@ class BoldRun(PreparedRecording):
 
 @dataclass(frozen=True)
 class BoldPreparation(Preparation):
-    """Cleans runs as their study says. Nothing passes from one run to another."""
+    """Cleans runs with the cleaning of their study. Each run is cleaned by itself."""
 
     cleaning: BoldCleaning | None
 

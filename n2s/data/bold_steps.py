@@ -13,14 +13,14 @@ from n2s.studies.readers.tsv import read_table
 
 
 def cleaned(bold: Bold, cleaning: BoldCleaning | None, where: str) -> Bold:
-    """The run with ``data (TR, voxel)`` float32 after all steps. A voxel that never changes is 0 once anything is taken out.
+    """The run with ``data (TR, voxel)`` float32 after all steps. A voxel that never changes becomes 0 if anything is removed.
 
     Parameters
     ----------
     bold
-        One run as its study reads it. Its ``nuisances`` are taken out whatever the cleaning.
+        One run as its study reads it. Its ``nuisances`` are always removed.
     cleaning
-        What else is done; None: nothing.
+        The other steps; None: none.
     where
         Names the run in messages.
 
@@ -40,7 +40,7 @@ def cleaned(bold: Bold, cleaning: BoldCleaning | None, where: str) -> Bold:
 
 
 def finite(data: np.ndarray, nan: str, where: str) -> np.ndarray:
-    """(TR, voxel) with zeros in place of values that are not finite; a `UserError` if ``nan`` is ``error``."""
+    """(TR, voxel) with zeros instead of values that are not finite; a `UserError` if ``nan`` is ``error``."""
     bad = ~np.isfinite(data)
     voxels = bad.any(axis=0)
     if not voxels.any():

@@ -7,7 +7,7 @@ from n2s.errors import UserError
 
 
 class CheckedSignal:
-    """Reads some channels of a recording, and keeps in mind which of them carry no signal."""
+    """Reads some channels of a recording, and records which of them carry no signal."""
 
     def __init__(self, raw: mne.io.BaseRaw, picks: np.ndarray):
         self._raw, self._picks = raw, picks
@@ -15,7 +15,7 @@ class CheckedSignal:
         self._broken = np.zeros(len(picks), bool)
 
     def read(self, first: int, last: int) -> np.ndarray:
-        """(c, last - first) in volts and teslas; what is not finite is 0."""
+        """(c, last - first) in volts and teslas; values that are not finite become 0."""
         values = self._raw[self._picks, first:last][0]
         finite = np.isfinite(values)
         if not finite.all():
@@ -26,7 +26,7 @@ class CheckedSignal:
         return values
 
     def check(self, info: mne.Info, where: str) -> None:
-        """A flat or non-finite channel that nobody marked as bad would be learned from, or poison the scaler."""
+        """Find a flat or non-finite channel that is not marked as bad: it would be used in training, or spoil the scaler."""
         good = np.array([name not in info["bads"] for name in info["ch_names"]])
         names = np.array(info["ch_names"])
         found = {

@@ -1,4 +1,4 @@
-"""What the decoders of clips ask of their data, whatever recorded the brain."""
+"""The port between decoders of clips and their data, for any kind of recording."""
 
 from collections.abc import Mapping
 from typing import Literal, Protocol
@@ -16,8 +16,8 @@ from n2s.studies.study import Recording, Stimulus, Study
 class ClipData(Protocol):
     """A datamodule whose responses are to clips of sound: `n2s.data.FMRIDataModule`, `n2s.data.MEGDataModule`.
 
-    ``brains`` names what has a network of its own: each person, where voxels differ; everybody together, where one network
-    knows its listeners. ``dealt``: validation and test batches are dealt to processes; otherwise each has them all.
+    ``brains`` lists what has its own network: each person if voxels differ, or everybody together if one network
+    knows its listeners. ``dealt``: validation and test batches are distributed over processes; otherwise each has them all.
     """
 
     brains: list[str]
@@ -32,7 +32,7 @@ class ClipData(Protocol):
     notes: list[str]
 
     def check_clips(self) -> None:
-        """Raise a UserError where the target cannot be decoded clip by clip."""
+        """Raise a UserError if the target cannot be decoded clip by clip."""
 
     def targets(self, clip: np.ndarray) -> np.ndarray:
         """(n, *shape) float32 target of unique clips, by their numbers, in the feature's own units."""

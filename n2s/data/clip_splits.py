@@ -51,7 +51,7 @@ def chosen(name: str, study: FMRIStudy, subjects: list[str] | None) -> list[Reco
 
 
 def check_subjects(studies: Mapping[str, FMRIStudy], subjects: list[str] | None) -> list[str]:
-    """``study/subject`` of all that are wanted; a UserError where one is unknown."""
+    """``study/subject`` of the selected subjects; a UserError if one is unknown."""
     known = [f"{name}/{run.subject}" for name, study in studies.items() for run in study.recordings()]
     for one in subjects or ():
         if one not in known and one not in {name.split("/", 1)[1] for name in known}:
@@ -62,16 +62,16 @@ def check_subjects(studies: Mapping[str, FMRIStudy], subjects: list[str] | None)
 def split_by_sound(
     clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], studies: Mapping[str, FMRIStudy], val_fraction: float
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The clips that are for training, validation and test, and what was warned of.
+    """The clips for training, validation and test, and the warnings.
 
-    ``audio`` is the identity of a clip's sound. Groups that play a moment of one sound are one group, whatever it is
-    called, and so are those that a study's `content` calls the same. Where a study has no clips for
+    ``audio`` is the identity of a clip's sound. Groups that share a moment of one sound become one group, whatever its
+    name, and so do groups that a study's `content` declares equal. If a study has no clips for
     validation, some of its groups are drawn (`with_validation`).
 
     Raises
     ------
     UserError
-        A moment of a sound, or a group, stands in two splits; a prompt's counts as one.
+        A moment of a sound, or a group, is in two splits; prompts count as a split.
     """
     _check_groups(clips)
     clips = clips.assign(audio=clips.stimulus.map(sound_identities(stimuli)))
@@ -107,14 +107,14 @@ _REMEDY = (
 
 
 def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
-    """The clips; where a study has none for validation, a share of its training groups, chosen by the hash of their name.
+    """The clips. If a study has none for validation, it gets a share of its training groups, chosen by the hash of their name.
 
-    A group is held out in every study that has it; those that another study holds out come first.
+    A group is held out in every study that has it; groups that another study holds out come first.
 
     Raises
     ------
     UserError
-        A study has no training clips, or one group of them only where a share is wanted; or no such share.
+        A study has no training clips, or only one group of them although a share is needed; or the share is not valid.
     """
     if not 0 <= fraction < 1:
         raise UserError(f"data.val_fraction is {fraction:g}; expected 0 (no validation) or more, and less than 1.")
@@ -147,7 +147,7 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
 
 
 def without_shared_volumes(clips: pd.DataFrame) -> np.ndarray:
-    """(n,) bool: clips to keep. A clip of whose volumes (``first``, ``stop``) a more precious split has one is not kept."""
+    """(n,) bool: clips to keep. A clip is dropped if it shares a volume (``first``, ``stop``) with a higher-priority split."""
     keep = np.ones(len(clips), bool)
     for _, places in clips.reset_index(drop=True).groupby("recording").groups.items():
         rows = clips.iloc[places]

@@ -22,9 +22,9 @@ TOLERANCE_S = 0.1  # a clip may end this much after its audio: rounded times
 def feature_values(
     clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], feature: ClipFeature, *, half: bool | None = None
 ) -> np.ndarray:
-    """(k, n_features) by ``clip_index``, from the cache where they are there; rows of no clip are not set.
+    """(k, n_features) by ``clip_index``, from the cache if possible; rows without a clip are not set.
 
-    ``half``: as float16; by default where a clip has very many numbers.
+    ``half``: as float16; by default if a clip has very many numbers.
     """
     half = feature.n_features > LARGE if half is None else half
     store = FeatureStore(feature, half=half)
@@ -37,7 +37,7 @@ def feature_values(
 
 
 def moments(values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation (f,) of rows (k, f) that come ``count`` (k,) times; 1 is the deviation of what never changes."""
+    """Mean and deviation (f,) of rows (k, f) that occur ``count`` (k,) times; the deviation of a constant is 1."""
     used = np.flatnonzero(count)
     parts = np.array_split(used, max(1, len(used) * values.shape[1] // BLOCK))
     mean = sum(count[some].astype(np.float64) @ values[some] for some in parts) / count.sum()
@@ -48,7 +48,7 @@ def moments(values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def tracked(items: Iterable, what: str, n: int) -> Iterable:
-    """The items, with a progress bar on stderr where there are several."""
+    """The items, with a progress bar on stderr if there are several."""
     return track(items, what, total=n, console=Console(stderr=True), disable=n < 2, transient=True)
 
 

@@ -1,4 +1,4 @@
-"""What was heard, and which of it says the same: one sound under two names, translations, a sentence that returns."""
+"""What was heard, and what has equal content: one sound under two names, translations, a repeated sentence."""
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping
@@ -19,7 +19,7 @@ _SHARED = 0.5  # two stories are one content if they share at least this part of
 
 @dataclass(frozen=True)
 class Heard:
-    """What the listeners of one study heard, and what the study says of it.
+    """What the listeners of one study heard, and what the study declares about it.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Heard:
     sounds
         Stimulus -> identity of its sound: two names with one identity are one sound. By default each name is another sound.
     lengths_s
-        Stimulus -> length of its whole audio, s. By default up to the last moment that anybody heard.
+        Stimulus -> length of its whole audio, s. By default up to the last moment that was heard.
     """
 
     events: Mapping[str, pd.DataFrame]
@@ -43,7 +43,7 @@ class Heard:
 
 
 def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
-    """Say of which content each row's story is. Stories are one content if their study says so, or if they share a sound.
+    """Find the content of each row's story. Stories have one content if their study declares it, or if they share a sound.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | No
     Returns
     -------
     With the index of ``rows``: ``content`` (unique), ``name`` (of the content, or of its first story), and ``versions``:
-    whether it is heard in several languages, or as several sounds that the study calls the same.
+    whether it is heard in several languages, or as several sounds that the study declares equal.
     """
     nodes = list(zip(rows.study, rows.story, strict=True))
     pairs: set[tuple[Hashable, Hashable]] = {(node, node) for node in nodes}
@@ -77,7 +77,7 @@ def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | No
 
 
 def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
-    """Say of which content each sentence is: one id in a study, the same words anywhere, or what the study calls the same.
+    """Find the content of each sentence: one id in a study, the same words anywhere, or sentences that the study declares equal.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] |
     Returns
     -------
     With the index of ``rows``: ``unit`` (unique), ``name`` (what a split is drawn by) and ``aligned``: whether the study
-    says to which content it belongs.
+    declares its content.
     """
     own = rows.sequence.where(rows.sequence != "", rows.text)
     words = rows.text.map({text: sentence_id(text) for text in rows.text.unique() if text}).fillna("")
@@ -124,7 +124,7 @@ class _Said:
 
 
 def _classes(pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
-    """Number the nodes that pairs connect, directly or through others, alike."""
+    """Give one number to all nodes that pairs connect, directly or through others."""
     pairs = list(pairs)
     index = {node: i for i, node in enumerate(dict.fromkeys(node for pair in pairs for node in pair))}
     one, other = np.array([[index[a], index[b]] for a, b in pairs], int).reshape(-1, 2).T
@@ -133,7 +133,7 @@ def _classes(pairs: Iterable[tuple[Hashable, Hashable]]) -> dict[Hashable, int]:
 
 
 def _sharing(rows: pd.DataFrame) -> set[tuple[Hashable, Hashable]]:
-    """Pairs of stories that are told by one sound: each all of it, under two names, or both the same stretch of it."""
+    """Pairs of stories with one sound: the whole sound under two names, or the same stretch of it."""
     pairs = set()
     for _, sound in rows.groupby("sound"):
         stories = {story: merged(part) for story, part in sound.groupby(["study", "story"])}
@@ -160,7 +160,7 @@ def _warn(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None], *, t
 
 
 def warn_of_misspelt(said: Mapping[str, Mapping[str, str] | None], heard: Mapping[str, set[str]]) -> None:
-    """Warn of ids in `Heard.content` that nobody heard, and that look like one that it does not name.
+    """Warn about ids in `Heard.content` that nobody heard and that look like an id that it does not name.
 
     Parameters
     ----------

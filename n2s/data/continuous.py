@@ -1,4 +1,4 @@
-"""Whole stretches of brain and stimulus feature, for models that know no windows, such as a ridge."""
+"""Whole stretches of brain and stimulus feature, for models without windows, such as a ridge."""
 
 import math
 from collections.abc import Iterator

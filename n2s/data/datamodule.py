@@ -1,4 +1,4 @@
-"""What every datamodule of n2s says before anything is loaded: the numbers that a model's shape depends on."""
+"""The port of every datamodule: it knows the numbers that a model's shape depends on before anything is loaded."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -23,7 +23,7 @@ class NeuralDataModule(LightningDataModule, ABC):
     #: Dimension f of the target, as `n2s.features.Feature.n_features` gives it.
     n_features: int
 
-    #: What was found in the data that a user should know: warned of at set-up.
+    #: Findings in the data that a user should know: reported as warnings at set-up.
     notes: list[str]
 
     #: Processes that prepare recordings.
@@ -40,7 +40,7 @@ class NeuralDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def prepare(self, shard: Shard | None = None) -> None:
-        """Fill the caches ahead of training: what is there is not computed again.
+        """Fill the caches ahead of training; cached results are reused.
 
         Parameters
         ----------
@@ -50,8 +50,8 @@ class NeuralDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def data_hashes(self) -> dict[str, str]:
-        """What the data were: a name (recording, stimulus) to a hash of its content. ``run.json`` keeps it."""
+        """The identity of the data: the name of a recording or stimulus -> a hash of its content. ``run.json`` keeps it."""
 
     def places(self, batch: object) -> list[str]:
-        """Where each training sample of a batch is from, for a message: recording, story, seconds. Empty: not known."""
+        """The origin of each training sample of a batch, for a message: recording, story, seconds. Empty: not known."""
         return []

@@ -1,4 +1,4 @@
-"""Where a recording was interrupted, which its annotations tell."""
+"""The interruptions of a recording, from its annotations."""
 
 import mne
 import numpy as np
@@ -14,7 +14,7 @@ def annotated(raw: mne.io.BaseRaw) -> list[tuple[float, float, str]]:
 
 
 def filtered_apart(raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
-    """The samples between places where the recording was interrupted: no filter reaches across those.
+    """The stretches between interruptions of the recording: no filter reaches across one.
 
     As MNE names them: what a system skipped, and the seams of joined files; EEGLAB's ``boundary`` and BrainVision's ``New
     Segment`` are seams too.

@@ -14,7 +14,7 @@ class Resampler:
     """Zero-phase FIR filters, then a change of rate by ``up / down``, as one product of spectra (overlap-save).
 
     It gives what filtering with each kernel and `scipy.signal.resample_poly` give, at a fraction of their cost: only
-    the samples of the new rate are computed, and memory is that of one block. Numbers stay in float64.
+    samples at the new rate are computed, and memory is needed for one block. Numbers stay in float64.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Resampler:
 
     @property
     def resampling(self) -> int:
-        """Those of the change of rate alone."""
+        """The samples for the change of rate alone."""
         return 0 if self.up == self.down else -(-10 * max(self.up, self.down) // self.up)
 
     @cached_property

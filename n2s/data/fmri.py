@@ -40,7 +40,7 @@ class FMRIDataModule(NeuralDataModule):
     """BOLD of people who hear clips of sound, a response a clip.
 
     A clip's response is the volumes that start in ``[time_s + lag_s, + window_s)``. Prompts are left out; so are clips
-    whose window reaches out of their run, and training clips of whose volumes a held-out clip has one: `str` counts
+    whose window reaches out of their run, and training clips that share a volume with a held-out clip: `str` counts
     them. Voxels are z-scored with training clips only; one that never changes is 0.
 
     Parameters
@@ -52,25 +52,25 @@ class FMRIDataModule(NeuralDataModule):
     spectrogram
         The clips' spectrogram too, for losses and scores in it.
     subjects
-        Only these, as ``01`` or ``name/01``; None: all.
+        Keep only these, as ``01`` or ``name/01``; None: all.
     roi
-        The region whose voxels are taken, as the study names it; None: all.
+        The region to use, by its name in the study; None: all voxels.
     lag_s, window_s
-        When the window opens after the clip's start, and its length, s; by default that of the clip.
+        Start of the window after the clip's start, and its length, s; by default the length of the clip.
     volumes
         The ``mean`` of the window's volumes, or all as a ``stack``.
     scale
-        Voxels are scaled by the training clips of their ``subject``, or of their ``run`` (of the subject, where a run has
+        Voxels are scaled by the training clips of their ``subject``, or of their ``run`` (of the subject, if a run has
         none).
     average_repeats
-        Average the responses to one clip for validation and test; training keeps them apart.
+        Average the responses to one clip for validation and test; training keeps all of them.
     val_fraction
-        Of the training groups, chosen by a hash, where a study has no validation clips of its own. 0: none, all clips are
-        trained on; the run's weights are then those of its last epoch.
+        Share of the training groups, chosen by a hash, if a study has no validation clips. 0: all clips are
+        used for training, and the run's weights are those of its last epoch.
     batch_size
         Clips a batch, over all processes; None: all of a subject at once, as closed-form solutions need.
     seed
-        Of the order of clips.
+        Seed of the order of clips.
     n_jobs
         Processes that prepare runs; each holds a whole run in memory.
     """
@@ -139,7 +139,7 @@ class FMRIDataModule(NeuralDataModule):
     def prepare(self, shard: Shard | None = None) -> None:
         """See `NeuralDataModule`; a shard is a part of the runs, and of the stimuli, whose features are computed.
 
-        Clips and audio are checked first, so that no mistake in them shows only after hours of preparing.
+        Clips and audio are checked first, so that mistakes show before hours of preparing.
         """
         clips = self._listed()
         if shard is not None:
@@ -152,7 +152,7 @@ class FMRIDataModule(NeuralDataModule):
         self.setup("prepare")
 
     def setup(self, stage: str) -> None:
-        """Cut what is prepared; checks everything before the first step."""
+        """Cut the prepared runs, and check everything before the first step."""
         if self.splits:
             return
         clips = self._listed()
@@ -180,7 +180,7 @@ class FMRIDataModule(NeuralDataModule):
         return self._loader("train")
 
     def val_dataloader(self) -> BatchLoader | list:
-        """Validation clips, in their order; nothing where there are none."""
+        """Validation clips, in their order; an empty list if there are none."""
         return self._loader("val") if self.validates else []
 
     def test_dataloader(self) -> BatchLoader:
@@ -244,7 +244,7 @@ class FMRIDataModule(NeuralDataModule):
         return moments(values, np.bincount(self.splits["train"].table.clip_index, minlength=len(values)))
 
     def __str__(self) -> str:
-        """What is prepared, in a line a split."""
+        """A summary of the prepared data, a line per split."""
         if not self.splits:
             return "nothing is prepared yet"
         lines = [f"{len(self.subjects)} subjects, {min(self.n_voxels)} to {max(self.n_voxels)} voxels"]
@@ -259,7 +259,7 @@ class FMRIDataModule(NeuralDataModule):
     # -- how ----------------------------------------------------------------------------------------------------------
 
     def _listed(self) -> pd.DataFrame:
-        """Every presentation, with its split and the identity of its sound (``audio``), without a volume being read."""
+        """Every presentation, with its split and the identity of its sound (``audio``), without reading volumes."""
         clips, self.runs = listed_clips(self.studies, self.chosen)
         stimuli = {name: clip_stimulus(name, rows, self.studies) for name, rows in clips.groupby("stimulus")}
         clips, self.notes = split_by_sound(clips, stimuli, self.studies, self.val_fraction)
@@ -319,7 +319,7 @@ class FMRIDataModule(NeuralDataModule):
 
     def _loader(self, split: str) -> BatchLoader:
         shuffle = split == "train" and self.batch_size is not None
-        shared = split == "train" and self.trainer is not None  # the other splits each process has whole
+        shared = split == "train" and self.trainer is not None  # each process has the other splits as a whole
         subject = self.splits[split].table.brain_index.to_numpy()
         sampler = Sampler(
             len(subject),

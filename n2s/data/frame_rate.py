@@ -1,4 +1,4 @@
-"""A feature's frames at the brain's rate: what is dense is filtered, what counts events is summed."""
+"""The frames of a feature at the brain's rate: dense features are filtered, counts of events are summed."""
 
 from collections.abc import Sequence
 
@@ -18,17 +18,17 @@ BLOCK = 2**21  # weights at once: bounds memory
 def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False) -> Frames:
     """Frames at whole multiples of ``1 / rate_hz`` of the stimulus' clock, from these frames alone.
 
-    Dense features that come faster, or between those moments, pass a zero-phase low-pass below half the lower rate; what
-    is beyond an end is taken for the last frame there. Slower ones stay as they are: a sample takes the nearest frame,
-    never off by more than half a frame, which adds no memory and is what Défossez 2023 does. Events are summed into the
+    Dense features that come faster, or between those moments, pass a zero-phase low-pass below half the lower rate; beyond
+    an end the last frame is repeated. Slower features stay as they are: a sample takes the nearest frame,
+    at most half a frame away. This adds no memory, and Défossez 2023 does the same. Events are summed into the
     nearest moment inside the piece: none is lost, none counts twice, whatever the rates.
 
     Parameters
     ----------
     frames
-        Of one piece of a stimulus.
+        The frames of one piece of a stimulus.
     rate_hz
-        Of the brain.
+        The brain's rate.
     events
         Whether dimensions are counts of events, or which ones are.
     """

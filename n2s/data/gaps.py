@@ -1,4 +1,4 @@
-"""Gaps between splits: how far a filter reaches, where it stops, and what that costs."""
+"""Gaps between splits: how far a filter reaches, where it stops, and how much data the gaps cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Reach:
 
     ``gap_s`` inside a stretch that was filtered as one. ``stretches`` are those, (start, stop) in s; beyond one's ends
     only ``over_edges_s`` counts, of steps that do not stop there. Without stretches all is one.
-    What an edge leaves of an interval below ``sliver_s`` is nothing: its onset was rounded, and no window fits.
+    Rests of intervals at an edge below ``sliver_s`` are dropped: onsets are rounded, and no window fits.
     """
 
     gap_s: float
@@ -27,14 +27,14 @@ class Reach:
 
 
 def purge(rows: pd.DataFrame, reach: Reach | float, priority: Mapping[str, int]) -> pd.DataFrame:
-    """Cut the intervals of one recording where a filter stops, and open a gap between those of different splits.
+    """Cut the intervals of one recording where a filter stops, and open a gap between intervals of different splits.
 
     Parameters
     ----------
     rows
         Intervals: ``onset``, ``duration``, ``stimulus_onset``, ``split``.
     reach
-        Of the recording. The side of less ``priority`` is cut back until it is so far away.
+        The reach in the recording. The lower-priority side is cut back until it is so far away.
     priority
         Of each split.
     """
@@ -69,7 +69,7 @@ def _moved(rows: pd.DataFrame, start: np.ndarray, end: np.ndarray) -> pd.DataFra
 
 @dataclass(frozen=True)
 class Lost:
-    """What the gap took of a study."""
+    """What the gaps cost in one study."""
 
     study: str
     gap_s: float
@@ -79,7 +79,7 @@ class Lost:
 
     @property
     def made_by(self) -> str:
-        """The setting that makes most of the gap."""
+        """The setting that causes most of the gap."""
         return max(self.filters, key=self.filters.get, default="one sample")
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class Lost:
 
 
 def lost_to_gaps(before: pd.DataFrame, after: pd.DataFrame, metas: Mapping[str, dict], windows: Callable) -> list[Lost]:
-    """What the gaps took, of each study that lost anything.
+    """What the gaps cost, for each study that lost anything.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def lost_to_gaps(before: pd.DataFrame, after: pd.DataFrame, metas: Mapping[str, 
 
 
 def empty_split(split: str, rows: pd.DataFrame, *, would_be: int, lost: Sequence[Lost], window_s: float) -> UserError:
-    """The error of a split without windows, which says what empties it.
+    """The error for a split without windows, with the cause.
 
     Parameters
     ----------

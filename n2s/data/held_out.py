@@ -1,4 +1,4 @@
-"""Keeps what is held out of a sound away from everybody who trains on that sound."""
+"""Keeps the held-out parts of a sound out of everybody's training."""
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,11 @@ _CLOCK_S = 1e-3  # two intervals are on one clock if they differ by less
 
 
 def apart(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Join intervals where nothing lies between them, and cut out of each what is held out for anybody.
+    """Join intervals with nothing between them, and cut out everything that is held out for anybody.
 
     Two intervals of one split follow each other in a recording: they are joined if the sound simply played on, and if no
     listener has a stretch of another split, or one that is kept out, between them. A moment of a sound that is test for
-    anybody is then cut out of everybody's validation and training, and one that is validation out of training: listeners'
+    anybody is then cut out of everybody's validation and training, and validation is cut out of training: listeners'
     clocks and events differ.
 
     Parameters
@@ -35,7 +35,7 @@ def apart(intervals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _foreign(rows: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
-    """(sound, split) -> the stretches of the sound that are of other splits."""
+    """(sound, split) -> the stretches of the sound that are in other splits."""
     return {
         (sound, split): merged(part[part.split != split])
         for sound, part in rows.groupby("sound")
@@ -89,7 +89,7 @@ def _with_context(rows: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
 
 
 def _borders(rows: pd.DataFrame) -> np.ndarray:
-    """Of one sound, in order: 0, the middle of each gap in which its split changes, inf."""
+    """The borders of one sound, in order: 0, the middle of each gap in which its split changes, inf."""
     taken, runs = np.zeros((0, 2)), []
     for split in HELD_OUT_FIRST:
         own = minus(merged(rows[rows.split == split]), taken)

@@ -1,4 +1,4 @@
-"""Which stimuli are the same sound, whole or in part, whatever their names, files and formats: known by what is heard."""
+"""Find stimuli that are the same sound, whole or in part, whatever their names, files and formats."""
 
 import hashlib
 import zipfile
@@ -34,7 +34,7 @@ def sound_identities(stimuli: Mapping[str, Stimulus]) -> dict[str, str]:
     """The identity of each stimulus' sound, by the stimulus' name: equal for equal sounds.
 
     It is a hash of the decoded samples, so that wav, flac, other headers, tags and file names, and one channel or
-    several equal ones, make no difference; of the values, where a study brings features in place of audio. Each
+    several equal ones, make no difference; of the values, if a study provides features instead of audio. Each
     audio file is decoded once: its fingerprint is kept in the cache, by the file's place, size and time of change.
     """
     return {
@@ -43,7 +43,7 @@ def sound_identities(stimuli: Mapping[str, Stimulus]) -> dict[str, str]:
 
 
 def shared_sound(stimuli: Mapping[str, Stimulus]) -> pd.DataFrame:
-    """Every stretch that two different sounds share: a cut of a longer file, a copy that was encoded or mixed otherwise.
+    """Every stretch that two different sounds share: a cut from a longer file, or a copy with another encoding or mix.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def _same_stretch(near: tuple, exact: tuple) -> bool:
 
 
 def _rare(marks: Marks) -> Marks:
-    """Those that do not occur often in their sound."""
+    """The marks that do not occur often in their sound."""
     _, which, count = np.unique(marks.hash, return_inverse=True, return_counts=True)
     rare = count[which] <= OFTEN
     return Marks(marks.hash[rare], marks.at[rare], marks.step_s)
@@ -162,7 +162,7 @@ def _sha256(stimulus: Stimulus) -> str:
 
 
 def _fingerprint(stimulus: Stimulus) -> Fingerprint:
-    """From the cache, or made and kept there."""
+    """Read it from the cache, or make and keep it."""
     kept = _kept(stimulus)
     if kept is None:
         return frames_fingerprint(stimulus.ready)
@@ -195,7 +195,7 @@ def _read(path: Path) -> Fingerprint:
 
 
 def _kept(stimulus: Stimulus) -> Path | None:
-    """Where a stimulus' fingerprint is kept; None of features in place of audio."""
+    """The file of a stimulus' fingerprint; None for features instead of audio."""
     if stimulus.audio is None:
         return None
     path = stimulus.audio.resolve()

@@ -1,4 +1,4 @@
-"""Iterates over batches as a sampler orders them, reading ahead where that helps."""
+"""Iterates over batches in the order of a sampler, and reads ahead if that helps."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,5 +55,5 @@ class BatchLoader:
 
 
 def _some(rows: np.ndarray) -> np.ndarray:
-    """The rows of a batch; of an empty one any row, whose shape it has, so that nothing else needs to know of such."""
+    """The rows of a batch. For an empty batch any row, for its shape, so that no other code needs to handle empty batches."""
     return rows if len(rows) else np.zeros(1, dtype=np.int64)

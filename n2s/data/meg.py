@@ -50,17 +50,17 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     target
         The stimulus feature to retrieve.
     preprocessing
-        What is done to each recording.
+        The preprocessing of each recording.
     split
-        What is held out. A study's own official split wins.
+        What is held out. A study's official split overrides it.
     window_s, offset_s, baseline_s
         See `n2s.data.windows.WindowShape`.
     train_windows, val_windows, test_windows
-        Where windows start; validation as test by default.
+        Where windows start; by default validation is as test.
     clamp
         Values beyond this many interquartile ranges are clipped (Défossez 2023: 20; without it nothing is learned).
     scaler
-        ``training``: each sensor is scaled by the training windows of its recording, or of its subject where the
+        ``training``: each sensor is scaled by the training windows of its recording, or of its subject if the
         recording has none. ``recording``: by the recording itself, without labels; the report names it.
     per_dimension
         Standardise each dimension of the target on its own, else all by one mean and deviation (Défossez 2023).
@@ -69,13 +69,13 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     residency
         ``device``: all data on the model's device, as float16. ``host``: memory maps, read ahead.
     balance
-        What an epoch holds as much of: ``hours`` (every window once), or the same of each ``subject`` or ``study``.
+        How an epoch is balanced: ``hours`` (every window once), or equally many windows of each ``subject`` or ``study``.
     together
-        ``sentences``: a sentence's windows stand in one batch, for a model that looks at them together.
+        ``sentences``: the windows of a sentence are in one batch, for a model that sees them together.
     train_hours
         Use only the first hours of unique training audio: for learning curves.
     seed
-        Of the order and jitter of windows.
+        Seed of the order and jitter of windows.
     n_jobs
         Processes that prepare recordings.
     """
@@ -142,7 +142,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     def prepare(self, shard: Shard | None = None) -> None:
         """See `NeuralDataModule`. Features and scalers are made by the job that finds all recordings there.
 
-        Events and audio are checked first, so that no mistake in them shows only after hours of preparing.
+        Events and audio are checked first, so that mistakes show before hours of preparing.
         """
         for name, study in self.studies.items():
             events = {r.name: study.events(r) for r in study.recordings()}
@@ -159,7 +159,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         self.setup("prepare")
 
     def setup(self, stage: str) -> None:
-        """Read what is prepared, split it, lay the windows; checks everything before the first step."""
+        """Read the prepared recordings, split them and place the windows; check everything before the first step."""
         if not self.windows:
             self._set_up()
         if stage == "fit":

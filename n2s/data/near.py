@@ -1,4 +1,4 @@
-"""A copy of prepared arrays on a node's own disk, for a cache that lies on a shared one."""
+"""A copy of prepared arrays on a node's own disk, for a cache on a shared disk."""
 
 import errno
 import os
@@ -12,10 +12,10 @@ from n2s.paths import cache_dir, written_whole
 
 
 def near(path: Path) -> Path:
-    """``path`` of the cache; or, where ``N2S_LOCAL_CACHE`` names a folder, its copy there.
+    """``path`` in the cache, or its copy in the folder ``N2S_LOCAL_CACHE`` if that is set.
 
-    The first process of a node that asks copies it, whole or not at all; the others wait. What has a name in the cache
-    never changes, so that a copy of the same size is a copy of the same array. The folder can be deleted at any time.
+    The first process of a node that asks copies it, whole or not at all; the others wait. A file in the cache
+    never changes, so a copy of the same size is a copy of the same array. The folder can be deleted at any time.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where each sensor lies on a flat, unit-square map of the head."""
+"""The place of each sensor on a flat, unit-square map of the head."""
 
 import re
 
@@ -11,7 +11,7 @@ from n2s.errors import UserError
 def sensor_positions(info: mne.Info, where: str) -> np.ndarray:
     """(c, 2) positions in [0, 1], min-max normalised over the recording's sensors.
 
-    MNE's layout of the system where it has one (as in Défossez 2023), else the sensors' 3-D places, projected
+    From MNE's layout of the system if there is one (as in Défossez 2023), else from the sensors' 3-D places, projected
     azimuthally from above the head.
     """
     places = _from_layout(info)
@@ -22,7 +22,7 @@ def sensor_positions(info: mne.Info, where: str) -> np.ndarray:
 
 
 def sensor_kinds(ch_names: list[str]) -> np.ndarray:
-    """(c,) Which of the sensors at one place each is, as Megin numbers them; 0 for all sensors of other systems.
+    """(c,) The number of each sensor at its place, as Megin numbers them; 0 for all sensors of other systems.
 
     Of ``MEG 0113`` the last figure counts: 1 the magnetometer (kind 0), 2 and 3 the two planar gradiometers.
     """

@@ -1,4 +1,4 @@
-"""The splits, and which of them gives way where two share something."""
+"""The splits and their priority: if two share something, the lower-priority one loses it."""
 
 SPLITS = ("train", "val", "test")
 PRIORITY = {"train": 0, "val": 1, "test": 2}  # the side with the higher number is kept whole

@@ -1,4 +1,4 @@
-"""Reads windows, wherever the arrays live, as batches on the model's device."""
+"""Reads windows as batches on the model's device, wherever the arrays are."""
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ NOWHERE = -0.1  # position of a sensor that a recording lacks
 
 
 class WindowReader:
-    """Brain windows and their targets. What a batch costs does not depend on how many recordings there are.
+    """Brain windows and their targets. The cost of a batch does not depend on the number of recordings.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class WindowReader:
         return SplitReader(self, split, windows, seed=seed)
 
     def sensors(self, recording: np.ndarray, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (b, c, 2) and kinds (b, c); where all are of one layout one row of memory, which a model can tell."""
+        """Positions (b, c, 2) and kinds (b, c). If all have one layout it is one row of memory, which a model can detect."""
         if len(np.unique(self._layout[recording])) > 1:
             return self._positions[index], self._kind[index]
         one = int(recording[0])

@@ -83,7 +83,7 @@ class Made:
 
 
 class Preparation(ABC):
-    """What is done to the recordings of one kind (MEG and EEG, BOLD), and what the cache keeps of each."""
+    """How recordings of one kind (MEG and EEG, BOLD) are prepared, and what the cache keeps."""
 
     #: How a recording of this kind is read from the cache.
     kind: type[PreparedRecording] = PreparedRecording
@@ -147,10 +147,10 @@ def prepare(
     n_jobs: int = 1,
     shard: Shard | None = None,
 ) -> list[PreparedRecording]:
-    """Prepare what is not in the cache yet; every recording that was asked for, in the study's order.
+    """Prepare the recordings that are not in the cache yet; return all selected ones, in the study's order.
 
-    Each is written whole or not at all, by one process at a time, so that a run that was killed goes on where it
-    stopped and several may work on one study. One that fails does not keep the others from being prepared.
+    Each is written whole or not at all, by one process at a time. A killed command continues where it
+    stopped, and several processes can work on one study. A failing recording does not stop the others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Responses to one clip that was played several times: kept apart, or averaged."""
+"""Responses to a clip that was played several times: separate, or averaged."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Where the arrays live while a model trains: on its device, or in memory maps read ahead of it.
+"""Where the arrays are during training: on the device, or in memory maps that are read ahead.
 
 Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16. A recording that
 drifts so far that float16 would lose its signal beside its offset stays float32 (`Scaled.suited`).
@@ -108,7 +108,7 @@ class Scaled:
 
 
 def for_windows(scaled: Scaled, train: np.ndarray, held_out: np.ndarray, n: int) -> tuple[Scaled, Scaled]:
-    """What training windows are cut from, and what all others are: nothing of training depends on what is held out."""
+    """The arrays for training windows, and the arrays for all others: training never depends on held-out data."""
     one = scaled.suited(train if len(train) else held_out, n)
     other = one if one.wide else scaled.suited(held_out, n)
     return one, other if other.wide else one

@@ -1,4 +1,4 @@
-"""What a brain's response to a segment of a sound is: the port, and the volumes of BOLD after it."""
+"""The response of a brain to a segment of a sound: the port, and the volumes of BOLD after a segment."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -37,12 +37,12 @@ class Response(ABC):
 
 @dataclass(frozen=True)
 class VolumeWindow(Response):
-    """Which volumes belong to a clip, and what becomes of them.
+    """Which volumes belong to a clip, and how they are combined.
 
     Parameters
     ----------
     lag_s
-        The window opens this long after the clip began.
+        Start of the window, s after the start of the clip.
     window_s
         Its length; None: the clip's.
     volumes

@@ -11,8 +11,8 @@ class Sampler:
     """Rows of a split, batch by batch.
 
     By default an epoch has every row once. Its batches are as large as ``batch_size`` at most, and as large as each other
-    (within one): a last batch of a few windows would be another contrastive task. Without ``shuffle`` the order is one
-    fixed permutation, for neighbours in time would be the hardest negatives.
+    (within one): a small last batch would be another contrastive task. Without ``shuffle`` the order is one
+    fixed permutation, because neighbours in time would be the hardest negatives.
 
     With ``apart`` each batch has rows of one subject (their voxels differ). Its rows are cut into batches one subject after
     another, so that the last of each may be smaller; without ``shuffle`` they stay in their own order.
@@ -30,12 +30,12 @@ class Sampler:
     rank, world_size
         Every batch is shared: this process takes every ``world_size``-th row of it.
     dealt
-        Batches are not shared but dealt whole, every ``world_size``-th to this process: what is computed from a row does
-        not depend on how many processes there are, to the bit. All processes get equally many batches, for each batch is a
-        step in which they may meet: those that have nothing left get empty ones.
+        Batches are not shared: every ``world_size``-th batch goes whole to this process. Results of a row then do
+        not depend on the number of processes, to the bit. All processes get equally many batches, because each batch is a
+        step in which they may communicate: a process with none left gets empty ones.
     balance
-        (n,) Number of each row's group (its study, its subject). An epoch then has as many rows of each group, and as many
-        in all: those of a small group several times, those of a large one not all.
+        (n,) Number of each row's group (its study, its subject). An epoch then has equally many rows of each group, and the same
+        total: rows of a small group occur several times, and some rows of a large group do not occur.
     together
         (n,) Rows of one number stand beside each other, in their order, mostly in one batch and, where a batch has enough
         numbers to share, in one process; those of -1 may stand anywhere.

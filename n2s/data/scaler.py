@@ -31,7 +31,7 @@ class Scaler:
 def fit_scalers(
     recordings: Mapping[str, PreparedRecording], windows: Iterable[Windows], shape: WindowShape, *, source: str
 ) -> dict[str, Scaler]:
-    """The scaler of each recording: of its own ``windows``, or of its subject's where it has none.
+    """The scaler of each recording: from its own ``windows``, or from its subject's if it has none.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The table of segments: which stretches of which sounds somebody met, whatever recorded the brain."""
+"""The table of segments: the stretches of sounds that somebody heard, for any kind of recording."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Segments:
         read when they are asked for.
     heard
         The presentations behind each row: ``row``, ``recording``, ``time_s`` (s, recording's clock). One row has several
-        where the responses to one segment were averaged.
+        if the responses to one segment were averaged.
     """
 
     table: pd.DataFrame

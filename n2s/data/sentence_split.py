@@ -1,4 +1,4 @@
-"""Sentences, or blocks of them, each in one split wherever it is heard."""
+"""Split by sentences or blocks of sentences: each is in one split, wherever it is heard."""
 
 from collections.abc import Mapping
 
@@ -22,8 +22,8 @@ class SplitBySentence(Split):
         Shares (Défossez 2023: 0.1 and 0.2).
     min_block_s
         Neighbouring sentences of a sound are joined into blocks of at least this length before they are split (Défossez
-        2023: 6 s, 0 for single sentences). A sentence that then stands in several splits is cut out of all but the most
-        precious one (test, then val).
+        2023: 6 s, 0 for single sentences). A sentence that is then in several splits is only kept in the one with the highest
+        priority (test, then val).
     seed
         Added to the hash (Défossez 2023: 12).
     """

@@ -1,4 +1,4 @@
-"""Which sentence a window is of."""
+"""The sentence of each window."""
 
 from collections.abc import Mapping
 

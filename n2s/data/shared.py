@@ -1,4 +1,4 @@
-"""Sound that stands in two splits: refused where the samples are equal, told where it only sounds alike."""
+"""Sound in two splits: an error if the samples are equal, a warning if it only sounds alike."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Overlap:
 
 
 def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: str) -> list[str]:
-    """No moment of a sound may be in two splits, whatever it is called, in whatever study, whole or as a part of another.
+    """Check that no moment of a sound is in two splits, whatever its name or study, whole or as a part of another.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: st
 
     Returns
     -------
-    What it warned of, for the record: sounds that are not equal but sound alike, those in two splits first.
+    The warnings, for the record: sounds that are not equal but sound alike, those in two splits first.
 
     Raises
     ------
@@ -152,14 +152,14 @@ def common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def sound_groups(clips: pd.DataFrame, shared: pd.DataFrame, said: Mapping[str, str]) -> pd.Series:
-    """The group of each clip: groups that play a moment of one sound are one, and so are those said to be the same.
+    """The group of each clip: groups that share a moment of one sound become one, and so do groups declared equal.
 
     Parameters
     ----------
     clips
         ``group``, ``split``, ``audio``, ``start_s``, ``duration_s`` and ``stimulus``.
     shared
-        See `n2s.data.identity.shared_sound`. What only sounds alike does not join groups of two splits: it is warned of.
+        See `n2s.data.identity.shared_sound`. Sounds that are only alike do not join groups of two splits: there is a warning.
     said
         Group or stimulus -> the name of its content.
 

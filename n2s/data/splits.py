@@ -1,4 +1,4 @@
-"""Which moments are for training, validation and test, the same for every listener.
+"""Divide the heard sounds into training, validation and test, the same for every listener.
 
 A split works on what is *heard*: the same story, sentence or second of audio is in one split for all recordings, under
 whatever name and in whatever language. Its result is a table of intervals, each wholly inside one split; windows are laid
@@ -30,7 +30,7 @@ class Split(ABC):
     """Cuts what the recordings of some studies heard into units, and gives each unit to a split."""
 
     def rows(self, events: pd.DataFrame) -> pd.DataFrame:
-        """The events of one recording that say what it heard: by default `stretches`."""
+        """The events of one recording that describe what was heard: by default `stretches`."""
         return stretches(events)
 
     @abstractmethod
@@ -60,8 +60,8 @@ class Split(ABC):
 
         Returns
         -------
-        Table of `INTERVAL`, ``study`` and ``recording``; stimuli are ``study/stimulus``. Where one content would be in
-        several splits, it is in the most precious one, and its other places are not ``used``.
+        Table of `INTERVAL`, ``study`` and ``recording``; stimuli are ``study/stimulus``. If one content would be in
+        several splits, it is in the one with the highest priority, and its other places are not ``used``.
         """
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
         said = {study: one.content for study, one in heard.items()}
@@ -144,15 +144,15 @@ def stretches(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def uniform(identity: str, seed: int) -> float:
-    """A number in [0, 1) that depends on nothing but the identity and the seed.
+    """A number in [0, 1) that only depends on the identity and the seed.
 
-    The formula of Défossez 2023's splits (sha256 of the sentence seeds Python's generator), so that theirs can be had.
+    The formula of Défossez 2023's splits (sha256 of the sentence seeds Python's generator), so that their splits can be reproduced.
     """
     return random.Random(int(hashlib.sha256(identity.encode()).hexdigest(), 16) + seed).random()
 
 
 def check_fractions(val_fraction: float, test_fraction: float) -> None:
-    """Raise a UserError where two shares leave nothing for training."""
+    """Raise a UserError if two shares leave nothing for training."""
     if val_fraction < 0 or test_fraction < 0 or val_fraction + test_fraction >= 1:
         raise UserError(
             f"split: val_fraction {val_fraction:g} and test_fraction {test_fraction:g} must be at least 0 and sum to less than 1."
@@ -245,7 +245,7 @@ def joined(intervals: pd.DataFrame, *, gap_s: float | Mapping[str, float | Reach
     intervals
         As `Split.intervals` gives them.
     gap_s
-        Raw samples within this distance may reach both sides through the filters. The side that matters less
+        Raw samples within this distance may reach both sides through the filters. The lower-priority side
         (train, then val) is cut back until it is this far away. Of all recordings, or of each: then also where its
         filters stop, and no interval lies across such a place.
     """

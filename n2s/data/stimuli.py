@@ -1,4 +1,4 @@
-"""The stimuli of a study as its events name them, checked against their audio before anything is trained."""
+"""The stimuli of a study's events, checked against their audio before training."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
     Raises
     ------
     UserError
-        There is neither audio nor features for it, or they end before the events say that it was heard.
+        It has neither audio nor features, or they end before the end of the events.
     """
     ends: dict[str, tuple[float, str]] = {}
     words: dict[str, list[pd.DataFrame]] = {}
@@ -45,7 +45,7 @@ def length_s(stimulus: Stimulus) -> float:
 
 
 def check_shared_audio(intervals: pd.DataFrame, stimuli: Mapping[str, Stimulus]) -> list[str]:
-    """No moment of a sound may be in two splits, whatever it is called, in whatever study, whole or as a part of another.
+    """Check that no moment of a sound is in two splits, whatever its name or study, whole or as a part of another.
 
     Parameters
     ----------
