@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from chance import is_chance
 
 from n2s.data import Grid, MEGDataModule, Preprocessing
 from n2s.features import Mel
 from n2s.losses import ClipLoss
-from n2s.metrics.controls import is_chance
 from n2s.metrics.retrieval import ranks
 from n2s.models import BrainEncoder
 from n2s.studies import SimulatedMEG

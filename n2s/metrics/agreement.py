@@ -29,7 +29,8 @@ def coincidences(ratings: np.ndarray, n_levels: int) -> np.ndarray:
 def alpha_of(tables: np.ndarray) -> np.ndarray:
     """Krippendorff's alpha for ordinal data, from coincidences summed over units: (..., v, v) -> (...).
 
-    NaN if all ratings are the same: agreement is then not defined.
+    Krippendorff 2011, Computing Krippendorff's alpha-reliability. 1: full agreement, 0: chance agreement, below 0:
+    systematic disagreement; NaN if all ratings are the same: agreement is then not defined.
     """
     marginal = tables.sum(-1)  # (..., v)
     n = marginal.sum(-1)
@@ -40,21 +41,6 @@ def alpha_of(tables: np.ndarray) -> np.ndarray:
     expected = (marginal[..., :, None] * marginal[..., None, :] * distance).sum((-1, -2))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(expected > 0, 1 - (n - 1) * observed / expected, np.nan)
-
-
-def krippendorff_alpha(ratings: np.ndarray, n_levels: int) -> float:
-    """Krippendorff's alpha for ordinal data: 1 full agreement, 0 chance agreement, below 0 systematic disagreement.
-
-    Units with fewer than two ratings are left out (Krippendorff 2011, Computing Krippendorff's alpha-reliability).
-
-    Parameters
-    ----------
-    ratings
-        (r, u): 1 to ``n_levels``, NaN where there is no rating.
-    n_levels
-        Number of levels of the scale.
-    """
-    return float(alpha_of(coincidences(ratings, n_levels).sum(0)))
 
 
 def pairwise_spearman(ratings: np.ndarray, *, at_least: int = 3) -> dict[tuple[int, int], float]:

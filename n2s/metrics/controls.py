@@ -1,4 +1,4 @@
-"""Scores of a decoder without information: exact chance, shuffled brain, and ties drawn at random."""
+"""Scores of a decoder without information: exact chance, the null of exchanged brains, and ties drawn at random."""
 
 import math
 from typing import NamedTuple
@@ -8,16 +8,6 @@ from scipy import optimize, special, stats
 
 from n2s.metrics.intervals import effective_share
 from n2s.metrics.retrieval import ranks
-
-
-def chance_accuracy(k: int, n_candidates: int) -> float:
-    """Top-k accuracy of a guess, exact."""
-    return min(k, n_candidates) / n_candidates
-
-
-def chance_median_rank(n_candidates: int) -> float:
-    """Expected median rank (0 the best) of guesses, exact: ranks are uniform."""
-    return (n_candidates - 1) / 2
 
 
 def chance_reciprocal_rank(n_candidates: int) -> float:
@@ -46,14 +36,6 @@ def chance_bounds(
     """
     tail = _as_if_known((1 - level) / 2, freedom)
     return 1 - _most_hits(n, 1 - probability, tail), _most_hits(n, probability, tail)
-
-
-def is_chance(
-    accuracy: float, n: float, probability: float, *, level: float = 0.999, freedom: float = math.inf
-) -> bool:
-    """Whether an accuracy lies inside `chance_bounds`."""
-    low, high = chance_bounds(n, probability, level=level, freedom=freedom)
-    return low - 1e-9 <= accuracy <= high + 1e-9  # 3 / 10 must equal 0.3, regardless of how it was averaged
 
 
 class Null(NamedTuple):
@@ -123,11 +105,6 @@ def null_of(exchanged: np.ndarray, expected: float) -> Null:
     variance = float(exchanged.var(ddof=1))
     n = max(1.0, expected * (1 - expected) / variance) if variance > 1e-18 else math.inf
     return Null(float(expected), n, max(1.0, _independent(exchanged) - 1))
-
-
-def null_bounds(exchanged: np.ndarray, expected: float, *, level: float = 0.999) -> tuple[float, float]:
-    """The range of a share at chance, from the shares of exchanged brains: see `null_of`."""
-    return null_of(exchanged, expected).bounds(level)
 
 
 def _independent(series: np.ndarray) -> float:
@@ -204,62 +181,3 @@ def ranks_ties_at_random(
     best = n_others - ranks(-scores, target, allowed)
     drawn = rng.random(len(target)) if alike is None else rng.random(int(np.max(alike)) + 1)[alike]
     return best + np.floor(drawn * (worst - best + 1)).astype(np.int64)
-
-
-def mismatched(target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random permutation (n,) of windows in which as few as possible keep their true candidate.
-
-    Windows are placed on a circle, those with the same target side by side and in random order. Each shifts by as many
-    steps as the largest such group has members: no window then meets its own group, unless that group has more than
-    half of all windows.
-    """
-    _, group, sizes = np.unique(target, return_inverse=True, return_counts=True)
-    circle = np.lexsort((rng.random(len(target)), rng.permutation(len(sizes))[group]))
-    permutation = np.empty(len(target), dtype=np.int64)
-    permutation[circle] = np.roll(circle, -int(sizes.max()))
-    return permutation
-
-
-def shuffled_ranks(
-    scores: np.ndarray,
-    target: np.ndarray,
-    subject: np.ndarray,
-    *,
-    n_permutations: int = 200,
-    seed: int = 0,
-    group: np.ndarray | None = None,
-) -> np.ndarray:
-    """Ranks (p, n) of windows scored with the brain response to another window of the same subject.
-
-    Only the match of brain and speech changes. The scores, their preference for some candidates, the targets and the
-    number of windows per subject stay. No window keeps its true candidate (where possible), so a perfect decoder scores
-    a little below chance here: ``(k - 1) / (K - 1)`` for K candidates instead of ``k / K``.
-
-    Parameters
-    ----------
-    scores
-        (n, k) Scores of the model.
-    target
-        (n,) Index of the true candidate.
-    subject
-        (n,) Windows are exchanged within a subject only.
-    n_permutations
-        p: number of permutations.
-    seed
-        Seed for the permutations.
-    group
-        (n,) Windows with dependent scores: they are never exchanged with each other. By default windows of one target.
-    """
-    rng = np.random.default_rng(seed)
-    group = target if group is None else group
-    members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
-    shuffled = np.empty((n_permutations, len(target)), dtype=np.int32)
-    for p in range(n_permutations):
-        asked = np.empty_like(target)  # for each row of scores: the candidate to rank
-        window = np.empty_like(target)  # and the window that it is the true one of
-        for rows in members:
-            permutation = mismatched(group[rows], rng)
-            window[rows[permutation]] = rows
-            asked[rows[permutation]] = target[rows]
-        shuffled[p, window] = ranks(scores, asked)
-    return shuffled

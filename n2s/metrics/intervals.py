@@ -203,14 +203,3 @@ def effective_share(
         else:
             return Share(share, n / alike, min(found.freedom, seen - 1.0))
     return Share(share, n / alike, found.freedom)
-
-
-def effective_number(values: np.ndarray, cluster: np.ndarray) -> float:
-    """How many independent values would tell the mean as well as these do, of which only clusters are independent.
-
-    Where all values are equal, which tells nothing, the number of clusters.
-    """
-    found, spread = _clustered(values, cluster), float(np.var(values, ddof=1))
-    if not spread:
-        return float(len(found.size))
-    return spread / found.variance if found.variance else math.inf

@@ -5,7 +5,6 @@ from scipy import stats
 from n2s.metrics.intervals import (
     cluster_interval,
     cluster_share_interval,
-    effective_number,
     effective_share,
     t_interval,
     wilson_interval,
@@ -77,7 +76,6 @@ def test_unequal_clusters_are_the_jackknife():
     assert 1 < freedom < 6
     half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     np.testing.assert_allclose(found, (values.mean(), values.mean() - half, values.mean() + half))
-    assert effective_number(values, cluster) == pytest.approx(values.var(ddof=1) / variance)
 
 
 def test_a_share_over_clusters_never_leaves_its_range_nor_is_empty():
@@ -104,13 +102,11 @@ def test_hits_that_are_alike_in_a_cluster_count_once():
     many = np.repeat(once, 8)
     found = cluster_share_interval(many, np.repeat(np.arange(300), 8))
     np.testing.assert_allclose(found, wilson_interval(int(once.sum()), 300), atol=0.003)
-    assert effective_number(many, np.repeat(np.arange(300), 8)) == pytest.approx(300, rel=0.01)
-    assert effective_number(np.ones(24), np.repeat(np.arange(3), 8)) == 3
     naive = wilson_interval(int(many.sum()), len(many))
     assert found.high - found.low > 2.5 * (naive.high - naive.low)
 
 
-@pytest.mark.parametrize("interval", [cluster_interval, cluster_share_interval, effective_number])
+@pytest.mark.parametrize("interval", [cluster_interval, cluster_share_interval])
 @pytest.mark.parametrize(
     ("values", "cluster", "told"),
     [
@@ -195,7 +191,3 @@ def test_one_cluster_with_all_hits_tells_little():
     hits[4] = 1
     two = effective_share(hits, cluster, lean=False)
     assert two.freedom == 1.0 and two != effective_share(hits, cluster)
-
-
-def test_the_effective_number_where_nothing_varies():
-    assert effective_number(np.array([0.0, 1, 0, 1]), np.array([0, 0, 1, 1])) == np.inf  # cluster means are the same

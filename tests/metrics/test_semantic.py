@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from chance import is_chance
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 
 from n2s.errors import UserError
 from n2s.metrics.clip_scores import Units, exchanged, summarize_clips
-from n2s.metrics.controls import is_chance
 from n2s.metrics.score import ALL
 from n2s.metrics.semantic import classify, common_label, fold_groups, semantic_hits, tsne
 

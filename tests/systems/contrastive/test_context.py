@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from chance import is_chance
 from scipy.special import logsumexp
 
-from n2s.metrics.controls import is_chance
 from n2s.metrics.retrieval import ranks
 from n2s.systems.contrastive.context import over_listeners, sentence_pooled, with_sentences
 from n2s.systems.contrastive.result import RetrievalResult

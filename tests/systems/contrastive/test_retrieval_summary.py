@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from chance import is_chance
 from planted import planted_result
 from rich.console import Console
 from scipy import stats
 
-from n2s.metrics.controls import holm, is_chance
+from n2s.metrics.controls import holm
 from n2s.metrics.intervals import cluster_share_interval
 from n2s.metrics.retrieval import ranks
 from n2s.metrics.score import ALL
