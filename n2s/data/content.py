@@ -14,7 +14,7 @@ from n2s.data.spans import lengths, merged, minus
 from n2s.errors import nearest
 from n2s.studies.readers.sentences import sentence_id
 
-_SHARED = 0.5  # two stories are one content if they share at least this part of the shorter one's sound
+_SHARED = 0.5  # two stories are one content if they share at least this fraction of the shorter one's sound
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | No
     Parameters
     ----------
     rows
-        ``study``, ``story``, ``stimulus``, ``sound``, ``language``, ``stimulus_onset``, ``duration``: one row a stretch.
+        ``study``, ``story``, ``stimulus``, ``sound``, ``language``, ``stimulus_onset``, ``duration``: one row per stretch.
     said
         `Heard.content` of each study.
 
@@ -82,13 +82,13 @@ def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] |
     Parameters
     ----------
     rows
-        ``study``, ``sequence``, ``text``: one row a sentence.
+        ``study``, ``sequence``, ``text``: one row per sentence.
     said
         `Heard.content` of each study.
 
     Returns
     -------
-    With the index of ``rows``: ``unit`` (unique), ``name`` (what a split is drawn by) and ``aligned``: whether the study
+    With the index of ``rows``: ``unit`` (unique), ``name`` (it determines the split) and ``aligned``: whether the study
     declares its content.
     """
     own = rows.sequence.where(rows.sequence != "", rows.text)
@@ -165,7 +165,7 @@ def warn_of_misspelt(said: Mapping[str, Mapping[str, str] | None], heard: Mappin
     Parameters
     ----------
     said, heard
-        Of each study: its content, and the ids of its stories and stimuli.
+        For each study: its content, and the ids of its stories and stimuli.
     """
     for study, names in said.items():
         unnamed = sorted(heard[study] - set(names or {}))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tensor]]:
     """Every interval of a split between bad spans, in order: brain ``(t, c)`` and target ``(t, f)``, float32, at the brain's rate.
 
-    The same recordings, gaps at the borders between splits, scalers and standardised targets as the windows have, and
-    fitted on training windows alone; no baseline, no offset.
+    Recordings, gaps at the borders between splits, scalers and standardised targets are the same as for windows, and are
+    fitted on training windows only; no baseline, no offset.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tenso
         for first, stop in _good(round(row.onset * sfreq), last, prepared.meta["bad_spans"], sfreq):
             start_s = (
                 row.stimulus_onset + first / sfreq - row.onset
-            )  # where that sample is, not where the interval begins
+            )  # the time of that sample, not the start of the interval
             frames = data.targets.frames(split, index, start_s, stop - first, sfreq)
             yield scaled.read(first, stop - first), torch.from_numpy(data.targets.values[frames]).float()
 

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def annotated(raw: mne.io.BaseRaw) -> list[tuple[float, float, str]]:
-    """(onset, duration, description) of each annotation, s from the first sample, whatever ``first_samp`` and date are."""
+    """(onset, duration, description) of each annotation, s from the first sample, independent of ``first_samp`` and date."""
     notes = raw.annotations
     return [
         (float(onset - raw.first_time), float(duration), str(text))
@@ -16,8 +16,8 @@ def annotated(raw: mne.io.BaseRaw) -> list[tuple[float, float, str]]:
 def filtered_apart(raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
     """The stretches between interruptions of the recording: no filter reaches across one.
 
-    As MNE names them: what a system skipped, and the seams of joined files; EEGLAB's ``boundary`` and BrainVision's ``New
-    Segment`` are seams too.
+    Interruptions have MNE's names: skipped data, and the edges of joined files; EEGLAB's ``boundary`` and BrainVision's ``New
+    Segment`` are edges too.
     """
     edges, sfreq = [0], raw.info["sfreq"]
     gaps = sorted(

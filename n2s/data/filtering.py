@@ -39,7 +39,7 @@ class Resampler:
 
     @cached_property
     def _block(self) -> tuple[int, int]:
-        """Samples of a block, and of its margin on either side; multiples of ``down``."""
+        """Length of a block and of its margin on either side, in samples; multiples of ``down``."""
         margin = -(-self.half // self.down) * self.down
         wanted = max(SHORTEST, 8 * margin)
         return 2 * self.down * 2 ** max(int(np.ceil(np.log2(wanted / (2 * self.down)))), 1), margin

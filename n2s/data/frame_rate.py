@@ -11,12 +11,12 @@ from n2s.studies.study import Frames
 ZEROS, BETA = (
     10,
     5.0,
-)  # half length of the low-pass in zeros of its sinc, and its Kaiser window: as resample_poly has them
+)  # half length of the low-pass in zeros of its sinc, and its Kaiser window: as in resample_poly
 BLOCK = 2**21  # weights at once: bounds memory
 
 
 def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False) -> Frames:
-    """Frames at whole multiples of ``1 / rate_hz`` of the stimulus' clock, from these frames alone.
+    """Resample frames to whole multiples of ``1 / rate_hz`` on the stimulus' clock, from these frames only.
 
     Dense features that come faster, or between those moments, pass a zero-phase low-pass below half the lower rate; beyond
     an end the last frame is repeated. Slower features stay as they are: a sample takes the nearest frame,
@@ -30,14 +30,14 @@ def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False
     rate_hz
         The brain's rate.
     events
-        Whether dimensions are counts of events, or which ones are.
+        Whether dimensions are counts of events, or which ones.
     """
     n, n_features = frames.values.shape
     summed = np.zeros(n_features, bool)
     summed[slice(None) if events is True else list(events or [])] = True
     if not n:
         return frames
-    place = (frames.start_s + np.arange(n) / frames.rate_hz) * rate_hz  # of each frame, in samples
+    place = (frames.start_s + np.arange(n) / frames.rate_hz) * rate_hz  # time of each frame, in samples
     bins = np.floor(place + 0.5 + 1e-6).astype(np.int64)
     same = np.isclose(frames.rate_hz, rate_hz, rtol=1e-6) and np.abs(place - bins).max() < 1e-3
     if same or (frames.rate_hz < rate_hz and not summed.any()):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from n2s.errors import UserError
 
-TINY_S = 1e-6  # shorter is nothing
+TINY_S = 1e-6  # shorter intervals are dropped
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def purge(rows: pd.DataFrame, reach: Reach | float, priority: Mapping[str, int])
     reach
         The reach in the recording. The lower-priority side is cut back until it is so far away.
     priority
-        Of each split.
+        Priority of each split.
     """
     reach = reach if isinstance(reach, Reach) else Reach(reach)
     start, stop = np.array(reach.stretches).T
@@ -73,9 +73,9 @@ class Lost:
 
     study: str
     gap_s: float
-    filters: dict[str, float]  # which settings make the gap, and how long each, s
-    seconds: float  # of all splits
-    windows: int  # of training
+    filters: dict[str, float]  # settings that make the gap, and the length of each, s
+    seconds: float  # over all splits
+    windows: int  # for training
 
     @property
     def made_by(self) -> str:
@@ -97,9 +97,9 @@ def lost_to_gaps(before: pd.DataFrame, after: pd.DataFrame, metas: Mapping[str, 
     before, after
         Intervals without and with gaps, with ``study``.
     metas
-        Of the prepared recordings, by ``study/recording``.
+        Metadata of the prepared recordings, by ``study/recording``.
     windows
-        Of intervals: how many windows of training they hold.
+        Counts the training windows of intervals.
     """
     found = []
     for study, rows in before.groupby("study"):
@@ -118,13 +118,13 @@ def empty_split(split: str, rows: pd.DataFrame, *, would_be: int, lost: Sequence
     Parameters
     ----------
     split
-        Which.
+        Name of the split.
     rows
         Its intervals.
     would_be
-        How many windows it would have without gaps.
+        Number of windows that it would have without gaps.
     lost
-        What the gaps took.
+        The losses through gaps.
     window_s
         Length of a window.
     """

@@ -6,7 +6,7 @@ import pandas as pd
 from n2s.data.priority import HELD_OUT_FIRST
 from n2s.data.spans import TINY_S, merged, minus
 
-_CLOCK_S = 1e-3  # two intervals are on one clock if they differ by less
+_CLOCK_S = 1e-3  # two intervals are on the same clock if they differ by less
 
 
 def apart(intervals: pd.DataFrame) -> pd.DataFrame:
@@ -20,11 +20,11 @@ def apart(intervals: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     intervals
-        As `n2s.data.splits.Split.intervals` gives them.
+        See `n2s.data.splits.Split.intervals`.
 
     Returns
     -------
-    The intervals that are ``used``, with ``context_start_s`` and ``context_stop_s``: how far the sound may be heard around
+    The intervals that are ``used``, with ``context_start_s`` and ``context_stop_s``: the range of the sound around
     an interval without a moment of another split (s on the sound's clock, 0 and inf at its ends).
     """
     rows = intervals.sort_values(["recording", "onset"], kind="stable")

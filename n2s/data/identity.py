@@ -14,7 +14,7 @@ from n2s.features.fingerprint import Fingerprint, Marks, audio_fingerprint, fram
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.study import Stimulus
 
-_VERSION = 4  # bump when fingerprints, or what is found by them, change
+_VERSION = 4  # increase when fingerprints, or their matches, change
 OFTEN = 20  # times in one sound: such a mark tells no place (a steady tone, a syllable of a synthesizer)
 SHORTEST_S = {True: 1.0, False: 2.0}  # of a stretch that two sounds share, exactly and nearly
 OF_SHORTER = 0.4  # or this share of the shorter sound
@@ -22,7 +22,7 @@ LEAST_MARKS, LEAST_HZ = 8, 3.0  # of such a stretch
 PAUSE_S = 1.0  # between its marks, at most
 WHOLE = 0.9  # of an exact stretch's marks are in the other sound, too
 MOST_OFFSETS = 100  # of two sounds, those that most marks fit: two copies of speech that repeats itself have thousands
-STEADY = 0.5  # as many marks fit at another offset near by: a steady sound, no copy
+STEADY = 0.5  # as many marks match at another offset near by: a steady sound, not a copy
 STEADY_S = 2.0
 
 #: Columns of `shared_sound`: two identities, where the stretch starts in each and how long it is (s), and whether its
@@ -47,8 +47,8 @@ def shared_sound(stimuli: Mapping[str, Stimulus]) -> pd.DataFrame:
 
     Returns
     -------
-    Table of `SHARED`, a row a stretch. Equal sounds are one (`sound_identities`). A stretch is exact where the samples
-    are equal; else it was found by peaks of the spectrogram, to within a fiftieth of a second.
+    Table of `SHARED`, one row per stretch. Equal sounds are one (`sound_identities`). A stretch is exact if the samples
+    are equal; otherwise it was found by peaks of the spectrogram, to within a fiftieth of a second.
     """
     unique = {identity: stimuli[name] for name, identity in sorted(sound_identities(stimuli).items())}
     names = sorted(unique)
@@ -67,7 +67,7 @@ def shared_sound(stimuli: Mapping[str, Stimulus]) -> pd.DataFrame:
 
 
 def _shared(marks: list[Marks], lasts_s: list[float], *, exact: bool) -> list[tuple]:
-    """Rows of `SHARED`, with numbers in place of names."""
+    """Rows of `SHARED`, with numbers instead of names."""
     marks = [_rare(one) for one in marks]
     owner = np.repeat(np.arange(len(marks)), [len(one.hash) for one in marks])
     order = np.argsort(np.concatenate([one.hash for one in marks]), kind="stable")
@@ -134,7 +134,7 @@ def _is_steady(lags: np.ndarray, fits: np.ndarray, lag: int, reach: int) -> bool
 
 
 def _same_stretch(near: tuple, exact: tuple) -> bool:
-    """Whether a stretch that sounds alike is one whose samples are equal."""
+    """Whether the samples of a stretch that sounds alike are equal."""
     apart_s = (near[2] - near[3]) - (exact[2] - exact[3])
     inside = near[2] > exact[2] - 1 and near[2] + near[4] < exact[2] + exact[4] + 1
     return near[:2] == exact[:2] and abs(apart_s) < 0.05 and inside

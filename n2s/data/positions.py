@@ -24,7 +24,7 @@ def sensor_positions(info: mne.Info, where: str) -> np.ndarray:
 def sensor_kinds(ch_names: list[str]) -> np.ndarray:
     """(c,) The number of each sensor at its place, as Megin numbers them; 0 for all sensors of other systems.
 
-    Of ``MEG 0113`` the last figure counts: 1 the magnetometer (kind 0), 2 and 3 the two planar gradiometers.
+    In ``MEG 0113`` the last digit counts: 1 the magnetometer (kind 0), 2 and 3 the two planar gradiometers.
     """
     found = [re.fullmatch(r"MEG ?\d{3}([123])", name) for name in ch_names]
     return np.array([int(match[1]) - 1 if match else 0 for match in found])
@@ -33,7 +33,7 @@ def sensor_kinds(ch_names: list[str]) -> np.ndarray:
 def _from_layout(info: mne.Info) -> np.ndarray | None:
     try:
         layout = mne.find_layout(info, exclude=[])
-    except (RuntimeError, ValueError):  # MNE knows no layout, or the channels have no places
+    except (RuntimeError, ValueError):  # MNE has no layout, or the channels have no positions
         return None
     if layout is None:
         return None
@@ -42,7 +42,7 @@ def _from_layout(info: mne.Info) -> np.ndarray | None:
     if any(box is None for box in boxes):
         return None
     boxes = np.array(boxes)
-    return boxes[:, :2] + boxes[:, 2:] / 2  # the middle of each box
+    return boxes[:, :2] + boxes[:, 2:] / 2  # the centre of each box
 
 
 def _from_projection(info: mne.Info, where: str) -> np.ndarray:
@@ -65,7 +65,7 @@ def _from_projection(info: mne.Info, where: str) -> np.ndarray:
 
 
 def _sphere_centre(places: np.ndarray) -> np.ndarray:
-    """Of the least-squares sphere through the sensors: |p|^2 = 2 p.c + const."""
+    """Centre of the least-squares sphere through the sensors: |p|^2 = 2 p.c + const."""
     if len(places) < 5:
         return np.zeros(3)
     system = np.column_stack([2 * places, np.ones(len(places))])

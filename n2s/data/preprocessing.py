@@ -1,4 +1,4 @@
-"""From a raw recording to an array: MNE does the signal processing, a recipe says what."""
+"""From a raw recording to an array: MNE does the signal processing, a recipe sets the options."""
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
@@ -18,10 +18,10 @@ from n2s.errors import UserError
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
-# What one unit of MNE's is in ours, so that float32 and float16 hold it: T -> fT, T/m -> fT/cm, V -> uV.
+# Factors from MNE's units to ours, so that float32 and float16 can hold the values: T -> fT, T/m -> fT/cm, V -> uV.
 UNITS = {"mag": (1e15, "fT"), "grad": (1e13, "fT/cm"), "eeg": (1e6, "uV")}
 
-# Of a line frequency: passed 1 Hz away, stopped within 0.1 Hz.
+# Notch of a line frequency: passes 1 Hz away, stops within 0.1 Hz.
 NOTCH = {"l_trans_bandwidth": 0.9, "h_trans_bandwidth": 0.9}
 
 
@@ -36,7 +36,7 @@ class Step(ABC):
 
     @abstractmethod
     def settings(self) -> dict:
-        """Everything that changes the result, as plain JSON types."""
+        """All settings that change the result, as plain JSON types."""
 
     @abstractmethod
     def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
@@ -54,7 +54,7 @@ class SSS(Step):
         Buffer of the temporal extension (tSSS); None for the purely spatial filter.
     """
 
-    stops_at_edges = True  # MNE's default: it skips what is annotated as edge or bad_acq_skip
+    stops_at_edges = True  # MNE's default: it skips data annotated as edge or bad_acq_skip
 
     def __init__(
         self, calibration: str | None = None, cross_talk: str | None = None, st_duration_s: float | None = None
@@ -87,7 +87,7 @@ class RemoveICA(Step):
     n_components
         Components to estimate.
     seed
-        Of the estimation.
+        Seed for the estimation.
     """
 
     def __init__(self, n_components: int = 30, seed: int = 0):
@@ -115,7 +115,7 @@ class RemoveICA(Step):
 
 
 class Preprocessing(Preparation):
-    """What is done to each recording before training, in this order: steps, notch, band-pass, reference, resampling.
+    """Preprocessing of each recording before training, in this order: steps, notch, band-pass, reference, resampling.
 
     Parameters
     ----------
@@ -130,13 +130,13 @@ class Preprocessing(Preparation):
     average_reference
         EEG: subtract the mean of the good channels.
     bads
-        Channels that are bad in every recording, in addition to what the study marks.
+        Channels that are bad in every recording, in addition to those that the study marks.
     steps
         SSS, ICA or your own `Step`, applied first to all channels.
     """
 
     kind = SensorRecording
-    version = 3  # bump when the numbers change though the settings do not
+    version = 3  # increase when the numbers change but the settings do not
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class Preprocessing(Preparation):
             )
 
     def settings(self) -> dict:
-        """Everything that changes the prepared numbers: what their cache is keyed by."""
+        """All settings that change the prepared numbers: the key of their cache."""
         return {
             "version": self.version,
             **{name: value for name, value in vars(self).items() if name != "steps"},
@@ -201,7 +201,7 @@ class Preprocessing(Preparation):
         return (2 * self._resampler(sfreq).half + 1) / sfreq + sum(step.support_s for step in self.steps)
 
     def supports_s(self, sfreq: float) -> dict[str, float]:
-        """The settings that make one prepared sample depend on its neighbours in time, and what each adds, s."""
+        """The settings that make one prepared sample depend on its neighbours in time, and the length that each adds, s."""
 
         def length_s(low: float | None, high: float | None, **more: float) -> float:
             return (len(create_filter(None, sfreq, low, high, **more, verbose="error")) - 1) / sfreq
@@ -232,12 +232,12 @@ class Preprocessing(Preparation):
         sfreq
             The exact rate (a ratio of whole numbers times the recording's own).
         info
-            Of the kept channels, bad ones marked.
+            Info of the kept channels, bad ones marked.
 
         Raises
         ------
         UserError
-            No channel of the kinds asked for; a good channel is flat, or holds NaN or infinite values.
+            No channel of the requested types; a good channel is flat, or holds NaN or infinite values.
         """
         for step in self.steps:
             raw = step(raw.load_data(verbose="error"))

@@ -13,7 +13,7 @@ from n2s.data.sampler import Sampler
 from n2s.data.targets import Targets
 from n2s.data.windows import Windows, WindowShape
 
-NOWHERE = -0.1  # position of a sensor that a recording lacks
+NOWHERE = -0.1  # position of a sensor that is missing in a recording
 
 
 class WindowReader:
@@ -22,17 +22,17 @@ class WindowReader:
     Parameters
     ----------
     recordings
-        In the order of the windows' ``recording_index``: what training windows are cut from, and what all others are.
+        In the order of the windows' ``recording_index``: sources of training windows and of all others.
     targets
-        Of all windows.
+        Targets of all windows.
     shape
-        Of a window.
+        Shape of a window.
     residency
         "device" or "host".
     clamp
         Values beyond this are clipped.
     device
-        Of the model.
+        Device of the model.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class WindowReader:
             if self.ahead
             else OnDevice(items, targets.values, device)
         )
-        self.held_out = np.arange(len(recordings))  # where those of other windows are among them
+        self.held_out = np.arange(len(recordings))  # index of those of other windows
         self.held_out[others] = len(recordings) + np.arange(len(others))
         metas = [one.prepared.meta for one, _ in recordings]
         self.sfreq = np.array([meta["sfreq"] for meta in metas])
@@ -68,10 +68,10 @@ class WindowReader:
             kind[index, : meta["shape"][1]] = sensor_kinds(meta["ch_names"])
         self._positions, self.mask, self._kind = (torch.from_numpy(x).to(device) for x in (positions, mask, kind))
         layouts = np.concatenate([positions.reshape(len(metas), -1), kind], axis=1)
-        self._layout = np.unique(layouts, axis=0, return_inverse=True)[1].reshape(-1)  # of each recording, which one
+        self._layout = np.unique(layouts, axis=0, return_inverse=True)[1].reshape(-1)  # index for each recording
 
     def of(self, split: str, windows: Windows, *, seed: int) -> "SplitReader":
-        """What reads the windows of one split; ``seed``: of their jitter."""
+        """The reader of the windows of one split; ``seed``: for their jitter."""
         return SplitReader(self, split, windows, seed=seed)
 
     def sensors(self, recording: np.ndarray, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ class WindowReader:
         return tuple(table[one].expand(len(recording), *table.shape[1:]) for table in (self._positions, self._kind))
 
     def ids(self, values: np.ndarray) -> Tensor:
-        """Small arrays on the model's device."""
+        """Move small arrays to the model's device."""
         return on_device(values, self.device)
 
 
@@ -92,13 +92,13 @@ class SplitReader:
     Parameters
     ----------
     reader
-        Of all recordings.
+        Reader of all recordings.
     split
         Its name.
     windows
         Its windows.
     seed
-        Of their jitter.
+        Seed for their jitter.
     """
 
     def __init__(self, reader: WindowReader, split: str, windows: Windows, *, seed: int):
@@ -107,7 +107,7 @@ class SplitReader:
         self._source = self._recording if split == "train" else reader.held_out[self._recording]
         self._subject, self._stimulus = (windows.of_interval(f"{name}_index") for name in ("subject", "stimulus"))
         self._sentence, self._group = windows.sentence_heard, windows.of_interval("group_index")
-        self._laid: tuple[int, np.ndarray, np.ndarray] | None = None  # epoch, and where its windows are
+        self._laid: tuple[int, np.ndarray, np.ndarray] | None = None  # epoch, and the positions of its windows
 
     def loader(self, sampler: Sampler) -> BatchLoader:
         """Batches in the sampler's order."""
@@ -118,7 +118,7 @@ class SplitReader:
         return self._assemble(self._read(rows, 0))
 
     def _starts(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of all windows in this epoch: (n,) s in the stimulus, (n,) first brain sample."""
+        """Positions of all windows in this epoch: (n,) s in the stimulus, (n,) first brain sample."""
         epoch = epoch if self._windows.jitter_s else 0
         laid = self._laid
         if laid is None or laid[0] != epoch:
@@ -128,7 +128,7 @@ class SplitReader:
         return laid[1:]
 
     def _read(self, rows: np.ndarray, epoch: int) -> tuple:
-        """On the host: what a batch needs from where the arrays live."""
+        """On the host: gather the arrays of a batch."""
         start_s, first = self._starts(epoch)
         brain = self._of.source.brain(self._source[rows], first[rows], self._of.shape.n_window)
         found = self._of.targets.rows(self.split, self._windows, start_s[rows], rows)

@@ -1,7 +1,7 @@
 """Where the arrays are during training: on the device, or in memory maps that are read ahead.
 
-Both give the same windows, the same numbers: scaled, clamped to what float16 holds, rounded to float16. A recording that
-drifts so far that float16 would lose its signal beside its offset stays float32 (`Scaled.suited`).
+Both give the same windows and the same numbers: scaled, clamped to the range of float16, rounded to float16. A recording
+with so much drift that float16 would lose its signal relative to its offset stays float32 (`Scaled.suited`).
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from n2s.paths import cache_dir, disk_room, written_whole
 HALF_MAX = 60000.0  # just below the largest float16
 CHUNK = 8192  # samples scaled at once: bounds memory
 LOSS = 5e-5  # of the signal's power within a window, that rounding to float16 may take on average
-N_PROBES = 256  # windows that tell it: drifts are slow
+N_PROBES = 256  # windows to measure it: drifts are slow
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Scaled:
     def of(cls, prepared: PreparedRecording, scaler: Scaler, *, recentre: bool) -> "Scaled":
         """Join the two; with ``recentre`` the zero is the mean of the recording's first hundredth.
 
-        That is for a recording whose scaler comes from others, in windows with a baseline: the baseline removes any
-        constant exactly, and float16 could not hold the other offset of this recording beside its signal.
+        This is for a recording with a scaler from other recordings, in windows with a baseline: the baseline removes any
+        constant exactly, and float16 could not hold this recording's different offset together with its signal.
         """
         centre = np.asarray(prepared.brain[: 1 + len(prepared.brain) // 100].mean(0)) if recentre else scaler.centre
         gain = torch.from_numpy(1 / scaler.scale)
@@ -54,8 +54,8 @@ class Scaled:
     def suited(self, starts: np.ndarray, n: int) -> "Scaled":
         """The same, ``wide`` if float16 would lose more than `LOSS` of the power of some good channel in its windows.
 
-        The baseline, and all else that is a straight line in a window, is not signal: what an offset of 250 interquartile ranges
-        leaves of float16 is steps of 0.125 of them.
+        The baseline, and any straight line in a window, is not signal: with an offset of 250 interquartile ranges, float16 has
+        steps of 0.125 of them.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Scaled:
             values = self.read(start, n)
             time = torch.arange(len(values)) - (len(values) - 1) / 2
             power = (values - values.mean(0) - torch.outer(time, time @ values / time.square().sum())).square().mean(0)
-            changes = power > 1e-6  # else it is flat, as where the system skipped
+            changes = power > 1e-6  # otherwise it is flat, as in data that the system skipped
             half = values.clamp(-HALF_MAX, HALF_MAX).half().float()
             lost[changes] += ((half - values).square().mean(0) / power)[changes]
             seen += changes
@@ -125,9 +125,9 @@ class Residency(ABC):
 
     @abstractmethod
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
-        """(b,) recordings, (b,) first samples -> (b, n, c); channels that a recording lacks are 0.
+        """(b,) recordings, (b,) first samples -> (b, n, c); missing channels of a recording are 0.
 
-        float16, or float32 where one of the recordings is wide.
+        float16, or float32 if one of the recordings is wide.
         """
 
     @abstractmethod
@@ -195,7 +195,7 @@ class OnHost(Residency):
         return out
 
     def buffer(self, n_windows: int, n: int, dtype: torch.dtype) -> Tensor:
-        """(b, n, c) to fill. torch gives pinned memory out again, without the cost of fresh pages."""
+        """(b, n, c) to fill. torch reuses pinned memory, without the cost of fresh pages."""
         return torch.empty(n_windows, n, self._n_channels, dtype=dtype, pin_memory=self._pin)
 
     def target(self, rows: np.ndarray) -> Tensor:
@@ -215,13 +215,13 @@ def _windows(table: Tensor, start: np.ndarray, n: int) -> Tensor:
 
 
 def on_device(values: np.ndarray, device: torch.device) -> Tensor:
-    """A copy of small arrays; on a GPU from pinned memory, or the host would wait until all before is done."""
+    """Copy small arrays; to a GPU from pinned memory, otherwise the host would wait for all earlier work."""
     found = torch.from_numpy(np.ascontiguousarray(values))
     return (found.pin_memory() if device.type == "cuda" else found).to(device, non_blocking=True)
 
 
 def finish(brain: Tensor, *, n_baseline: int, n_offset: int, clamp: float) -> Tensor:
-    """(b, n, c) -> (b, c, t) float32: less its baseline, clamped, the offset cut off.
+    """(b, n, c) -> (b, c, t) float32: minus its baseline, clamped, the offset cut off.
 
     On a CPU one window at a time, which stays in the cache of a core.
     """

@@ -13,15 +13,15 @@ from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError, reading
 from n2s.paths import cache_dir, written_whole
 
-N_WINDOWS = 200  # windows a recording that its scaler is fitted on: Défossez 2023
+N_WINDOWS = 200  # windows per recording for the fit of its scaler: Défossez 2023
 OWN, POOLED, ITSELF = "own training windows", "the subject's training windows", "the recording itself"
-CONSTANT = 1e-6  # deviation, relative to the mean, that rounding to float32 leaves
+CONSTANT = 1e-6  # deviation, relative to the mean, due to rounding to float32
 STRIDE = 4  # every 4th sample of them: quantiles of neighbours differ little
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """``(x - centre) / scale`` for each channel, all (c,) float32; ``source`` says what it was fitted on."""
+    """``(x - centre) / scale`` for each channel, all (c,) float32; ``source``: the data that it was fitted on."""
 
     centre: np.ndarray
     scale: np.ndarray
@@ -38,11 +38,11 @@ def fit_scalers(
     recordings
         By ``study/recording``, in the order of the windows' ``recording_index``.
     windows
-        To fit on: those of training.
+        Windows for the fit: those of training.
     shape
-        Of a window.
+        Shape of a window.
     source
-        What the windows are, kept in the scalers.
+        Description of the windows, stored in the scalers.
     """
     keys = list(recordings)
     lengths = {"n_window": shape.n_window, "n_baseline": shape.n_baseline, "source": source}
@@ -74,7 +74,7 @@ def window_starts(recordings: Mapping[str, PreparedRecording], windows: Iterable
 
 
 def _runs(values: np.ndarray) -> tuple[np.ndarray, list[slice]]:
-    """The different values of a sorted array, and where each stands."""
+    """The different values of a sorted array, and the position of each."""
     known, first = np.unique(values, return_index=True)
     ends = [*first[1:], len(values)]
     return known, [slice(start, stop) for start, stop in zip(first, ends, strict=True)]
@@ -87,7 +87,7 @@ def _subject(key: str, recordings: Mapping[str, PreparedRecording]) -> str:
 def fit_scaler(
     prepared: PreparedRecording, starts: np.ndarray, *, n_window: int, n_baseline: int, source: str
 ) -> Scaler:
-    """Median and interquartile range of each channel over windows, each less its baseline (as it will be used).
+    """Median and interquartile range of each channel over windows, each minus its baseline (as in training).
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def fit_scaler(
     n_window, n_baseline
         Samples of a window, and of the baseline at its start (0: none is subtracted).
     source
-        Kept in the result.
+        Stored in the result.
     """
     chosen = np.unique(starts)[:: max(1, len(np.unique(starts)) // N_WINDOWS)]
     identity = json.dumps([2, N_WINDOWS, STRIDE, chosen.tolist(), n_window, n_baseline])
@@ -121,7 +121,7 @@ def fit_scaler(
 def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecording, Scaler]]) -> Scaler:
     """For a recording without training windows: the median, channel by channel, of its subject's training scalers.
 
-    A sensor that no other recording has takes the median over those of its unit.
+    A sensor that no other recording has gets the median over sensors with its unit.
     """
     if not others:
         raise UserError(
@@ -146,7 +146,7 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
 
 @dataclass(frozen=True)
 class VoxelScale:
-    """Mean and deviation (v,) of each voxel over training clips; ``deviation`` 0: it never changes."""
+    """Mean and deviation (v,) of each voxel over training clips; ``deviation`` 0: it is constant."""
 
     mean: np.ndarray
     deviation: np.ndarray
@@ -160,6 +160,6 @@ class VoxelScale:
         return cls(mean.astype(np.float32), deviation.astype(np.float32))
 
     def apply(self, brain: np.ndarray) -> np.ndarray:
-        """Z-scores; a voxel that never changed in training is 0."""
+        """Z-scores; a voxel that was constant in training is 0."""
         tells = self.deviation > 0
         return np.where(tells, (brain - self.mean) / np.where(tells, self.deviation, 1), 0).astype(np.float32)

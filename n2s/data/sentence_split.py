@@ -11,10 +11,10 @@ from n2s.errors import UserError
 
 
 class SplitBySentence(Split):
-    """Sentences, or blocks of them, by a hash of their text: the same words are in one split wherever they are heard.
+    """Split sentences, or blocks of them, by a hash of their text: the same words are in one split everywhere.
 
-    Translations of a sentence go together where the study says which correspond (`n2s.studies.study.Study.content`). A story
-    that is heard in several languages, some of whose sentences it does not name, goes whole into one split.
+    Translations of a sentence go together if the study says which correspond (`n2s.studies.study.Study.content`). A story
+    in several languages goes whole into one split if the study does not name all of its sentences.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class SplitBySentence(Split):
         return stretches(sentences)
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
-        """One unit a sentence; what is drawn is its block, or a whole story."""
+        """One unit per sentence; the split is drawn for its block, or for a whole story."""
         sentences = sentence_contents(rows, said)
         rows = rows.assign(unit=sentences.unit, drawn=self._blocks(rows.assign(own=sentences.name)))
         whole = (rows.versions & ~sentences.aligned & (rows.official == "")).groupby(rows.content).transform("any")
@@ -64,12 +64,12 @@ class SplitBySentence(Split):
         return rows.assign(drawn=rows.drawn.where(~whole, rows.name))
 
     def _blocks(self, rows: pd.DataFrame) -> pd.Series:
-        """The block of each row. Blocks are of a sound's sentences in its order, whoever heard which of them."""
+        """The block of each row. Blocks are made of a sound's sentences in order, independent of who heard them."""
         rows = rows.sort_values(["sound", "stimulus_onset"], kind="stable")
         stop = rows.stimulus_onset + rows.duration
         same = [rows["sound"], rows["own"]]
         before = stop.groupby(same).cummax().groupby(same).shift()
-        place = (~(rows.stimulus_onset < before)).groupby(same).cumsum()  # clocks differ: what overlaps is one
+        place = (~(rows.stimulus_onset < before)).groupby(same).cumsum()  # clocks differ: overlapping sentences are one
         places = rows.assign(place=place).drop_duplicates(["sound", "own", "place"])
         names, members, length_s, previous = [], [], 0.0, None
         for row in places.itertuples():

@@ -10,16 +10,16 @@ from n2s.studies.study import Stimulus
 
 
 def sentence_numbers(windows: Windows, stimuli: Mapping[str, Stimulus], duration_s: float) -> np.ndarray:
-    """(n,) Number of the sentence that is spoken in the middle of each window, the same for all listeners; -1: none.
+    """(n,) Number of the sentence in the middle of each window, the same for all subjects; -1: none.
 
     Parameters
     ----------
     windows
-        Of one split.
+        Windows of one split.
     stimuli
-        By the id that the windows' intervals have.
+        By the id in the windows' intervals.
     duration_s
-        Of a window's audio.
+        Duration of a window's audio, s.
     """
     stimulus, audio = windows.of_interval("stimulus"), windows.of_interval("audio")
     known: dict[tuple[str, int], int] = {}
@@ -34,7 +34,7 @@ def sentence_numbers(windows: Windows, stimuli: Mapping[str, Stimulus], duration
 
 
 def _spoken(words: pd.DataFrame, at_s: np.ndarray) -> np.ndarray:
-    """(n,) Number in the stimulus of the sentence of the last word that began before each moment; -1: of none."""
+    """(n,) Number of the sentence of the last word that began before each moment; -1: none."""
     if words.empty:
         return np.full(len(at_s), -1)
     sentence = words.sequence.to_numpy()

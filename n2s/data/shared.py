@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from n2s.errors import UserError
 
 TOLERANCE_S = 0.05  # a shared moment shorter than this is a rounded time, or a clock that drifts
-TOLD = 5  # of many pairs that sound alike, so many are named
+TOLD = 5  # maximum number of named pairs that sound alike
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: st
     Parameters
     ----------
     pieces
-        What is used: ``audio`` (identity), ``start_s`` and ``stop_s`` in it, ``split``, and ``stimulus``, its name.
+        The used stretches: ``audio`` (identity), ``start_s`` and ``stop_s`` in it, ``split``, and ``stimulus``, its name.
     shared
         See `n2s.data.identity.shared_sound`.
     remedy
-        How to say that two stimuli are the same, for the message.
+        For the message: how to declare that two stimuli are the same.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: st
             "candidate for the other. Give the same file to both, if they are the same."
         )
     for note in notes:
-        rank_zero_warn(note)  # once a process and text
+        rank_zero_warn(note)  # once per process and text
     return notes
 
 
@@ -115,7 +115,7 @@ def _overlaps(pieces: pd.DataFrame, shared: pd.DataFrame) -> Iterator[Overlap]:
 
 
 class _Part:
-    """What is used of one sound in one split: ``spans (k, 2)``, disjoint and in order."""
+    """The used part of one sound in one split: ``spans (k, 2)``, disjoint and in order."""
 
     def __init__(self, rows: pd.DataFrame):
         self.rows = rows
@@ -143,7 +143,7 @@ def _between(
 
 
 def common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(k, 2) What two sets of stretches share; each is disjoint and in order."""
+    """(k, 2) Intersection of two sets of stretches; each is disjoint and in order."""
     found = [np.zeros((0, 2))]
     for start, stop in one:
         low, high = np.searchsorted(other[:, 1], start, "right"), np.searchsorted(other[:, 0], stop, "left")

@@ -26,7 +26,7 @@ def merged(rows: pd.DataFrame | np.ndarray) -> np.ndarray:
 
 
 def minus(spans: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """(k, 2) What is left of each stretch, in order, without those of ``taken`` (disjoint and in order)."""
+    """(k, 2) Each stretch minus those in ``taken`` (disjoint and in order), in order."""
     left = [np.zeros((0, 2))]
     for start, stop in spans:
         low, high = np.searchsorted(taken[:, 1], start, "right"), np.searchsorted(taken[:, 0], stop, "left")

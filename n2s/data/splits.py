@@ -1,8 +1,8 @@
 """Divide the heard sounds into training, validation and test, the same for every listener.
 
 A split works on what is *heard*: the same story, sentence or second of audio is in one split for all recordings, under
-whatever name and in whatever language. Its result is a table of intervals, each wholly inside one split; windows are laid
-inside them. No second of what is held out, whoever heard it, is in training.
+any name and in any language. The result is a table of intervals, each completely inside one split; windows are
+placed inside them. No held-out second is in training, for any subject.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ from n2s.data.priority import PRIORITY, SPLITS
 from n2s.errors import UserError, nearest
 
 #: Columns of a table of intervals. onset, duration: s on the recording's clock; stimulus_onset: s in the audio; sound: the
-#: same for all stimuli that are one sound; unit: content that is in one split; used: not kept out, for its content is held
-#: out elsewhere.
+#: same for all stimuli that are one sound; unit: content that is in one split; used: false if excluded, because its content
+#: is held out elsewhere.
 INTERVAL = ["onset", "duration", "stimulus", "stimulus_onset", "story", "sound", "unit", "split", "used"]
 _ROW = ["onset", "duration", "stimulus", "stimulus_onset", "story", "language", "sequence", "text"]
 
 
 class Split(ABC):
-    """Cuts what the recordings of some studies heard into units, and gives each unit to a split."""
+    """Cuts what the recordings of some studies heard into units, and assigns each unit to a split."""
 
     def rows(self, events: pd.DataFrame) -> pd.DataFrame:
         """The events of one recording that describe what was heard: by default `stretches`."""
@@ -48,7 +48,7 @@ class Split(ABC):
 
     @abstractmethod
     def of(self, drawn: str) -> str:
-        """The split of a unit: a function of its name alone, so that it is the same for every recording."""
+        """The split of a unit: it depends only on its name, so that it is the same for every recording."""
 
     def intervals(self, heard: Mapping[str, Heard]) -> pd.DataFrame:
         """Split all recordings of some studies.
@@ -56,7 +56,7 @@ class Split(ABC):
         Parameters
         ----------
         heard
-            Of each study, by name. A study's official split wins.
+            By name of the study. A study's official split has priority.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class Split(ABC):
 
 
 def _agreed(rows: pd.DataFrame, official: pd.Series, content: pd.Series) -> pd.Series:
-    """The official split of each row's content, "" without one; an error where it has two."""
+    """The official split of each row's content, "" without one; an error if it has two."""
     known = rows[official != ""].assign(official=official, content=content)
     several = known.groupby("content").official.nunique()
     if (several > 1).any():
@@ -168,9 +168,9 @@ class SplitByStory(Split):
         Story ids to hold out, or names of contents (`n2s.studies.study.Study.content`). A story named here is never drawn
         for another split.
     val_fraction, test_fraction
-        Where ``val`` or ``test`` is not given: the share of stories drawn for it, by a hash of the story's id.
+        If ``val`` or ``test`` is not given: the share of stories drawn for it, by a hash of the story's id.
     seed
-        Of that draw.
+        Seed for that draw.
     """
 
     def __init__(
@@ -191,12 +191,12 @@ class SplitByStory(Split):
         self.seed = seed
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
-        """One unit a content.
+        """One unit per content.
 
         Raises
         ------
         UserError
-            ``val`` or ``test`` names what nobody heard, or one content is named in both.
+            ``val`` or ``test`` names a story that no recording heard, or one content is named in both.
         """
         wanted = {name: split for split, names in self.named.items() for name in names or []}
         known = set(rows.story) | set(rows.name)
@@ -238,7 +238,7 @@ class SplitByStory(Split):
 
 
 def joined(intervals: pd.DataFrame, *, gap_s: float | Mapping[str, float | Reach]) -> pd.DataFrame:
-    """Join neighbouring intervals, keep what is held out apart (see `apart`), and open a gap at every border between splits.
+    """Join neighbouring intervals, separate what is held out (see `apart`), and open a gap at every border between splits.
 
     Parameters
     ----------

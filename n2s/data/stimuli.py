@@ -40,7 +40,7 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
 
 
 def length_s(stimulus: Stimulus) -> float:
-    """How long a stimulus' audio lasts, or its ready features, s."""
+    """Duration of a stimulus' audio, or of its ready features, s."""
     return stimulus.ready.stop_s if stimulus.ready is not None else audio_duration_s(stimulus.audio)
 
 
@@ -50,13 +50,13 @@ def check_shared_audio(intervals: pd.DataFrame, stimuli: Mapping[str, Stimulus])
     Parameters
     ----------
     intervals
-        Of all studies, with ``audio`` (the identity of the sound).
+        Intervals of all studies, with ``audio`` (the identity of the sound).
     stimuli
         By their name in the intervals.
 
     Returns
     -------
-    What it warned of; see `n2s.data.shared.check_shared_sound`.
+    The warnings; see `n2s.data.shared.check_shared_sound`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a model or a report asks of laid windows: who heard what, and the targets of unique segments."""
+"""Tables of windows for models and reports: who heard what, and the targets of unique segments."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from n2s.studies.study import Stimulus, Study
 
 
 class WindowTables:
-    """A part of `MEGDataModule`, whose attributes it reads."""
+    """A part of `MEGDataModule`; it reads that class's attributes."""
 
     studies: dict[str, Study]
     shape: WindowShape
@@ -26,7 +26,7 @@ class WindowTables:
     lost: list[Lost]
 
     def window_table(self, split: str) -> pd.DataFrame:
-        """One row a window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``story``, ``sequence`` (its sentence's number), ``segment``."""
+        """One row per window: ``recording``, ``study``, ``subject``, ``start_s`` (recording's clock), ``stimulus``, ``stimulus_start_s``, ``story``, ``sequence`` (its sentence's number), ``segment``."""
         windows = self.windows[split]
         rows = windows.intervals.iloc[windows.interval]
         return pd.DataFrame(
@@ -63,7 +63,7 @@ class WindowTables:
         )
 
     def candidate_table(self, split: str, study: str | None = None) -> pd.DataFrame:
-        """One row a unique segment (of one study): ``stimulus``, ``start_s``, ``duration_s``, ``story``, ``text`` (its words), ``audio`` (path)."""
+        """One row per unique segment (of one study): ``stimulus``, ``start_s``, ``duration_s``, ``story``, ``text`` (its words), ``audio`` (path)."""
         windows = self.windows[split]
         table = windows.segments if study is None else windows.segments_of(windows.by_study()[study][0])
         table = table.drop(columns="first").assign(duration_s=self.shape.duration_s)
@@ -76,14 +76,14 @@ class WindowTables:
         return table.assign(text=texts, audio=["" if path is None else str(path) for path in audio])
 
     def segment_timing(self, split: str, segments: np.ndarray | None = None) -> Tensor:
-        """(k, 5) what is known of each unique segment without a brain: `n2s.data.timing.timing`."""
+        """(k, 5) timing of each unique segment, known without a brain: `n2s.data.timing.timing`."""
         table = self.windows[split].segments
         table = table if segments is None else table.iloc[segments]
         found = [timing(self.stimuli[row.stimulus], np.array([row.start_s])) for row in table.itertuples()]
         return torch.from_numpy(np.concatenate(found))
 
     def __str__(self) -> str:
-        """What is prepared, in a line a study and a split."""
+        """Summary of the prepared data, one line per study and per split."""
         if not self.windows:
             return "nothing is prepared yet"
         lines = []

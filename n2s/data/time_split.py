@@ -1,4 +1,4 @@
-"""Folds of the time of each sound."""
+"""Split by contiguous folds of time in each sound."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ from n2s.errors import UserError
 
 
 class SplitByTime(Split):
-    """Contiguous folds of each sound, of its whole length, the same for everybody: for one listener, one story.
+    """Contiguous folds of each whole sound, the same for all subjects: for studies with one subject or one story.
 
     Parameters
     ----------
     n_folds
         Number of folds of equal length.
     test_fold, val_fold
-        Which are held out, from 0.
+        Indices of the held-out folds, from 0.
     """
 
     def __init__(self, *, n_folds: int = 5, test_fold: int = 4, val_fold: int = 3):
@@ -28,12 +28,12 @@ class SplitByTime(Split):
         self.n_folds, self.test_fold, self.val_fold = n_folds, test_fold, val_fold
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
-        """``n_folds`` units a sound; a listener has those parts of them that it heard.
+        """``n_folds`` units per sound; a recording has the parts of them that it heard.
 
         Raises
         ------
         UserError
-            A story is heard in several languages or versions: nothing says which second of one is which of the other.
+            A story is heard in several languages or versions: their seconds do not correspond.
         """
         odd = rows[rows.versions & (rows.official == "")]
         if len(odd):

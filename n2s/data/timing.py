@@ -1,4 +1,4 @@
-"""What is known of a window without a brain: when it is, and how long the word and sentence are that it starts in."""
+"""Timing of a window, known without a brain: its start, and the length of the word and sentence there."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def timing(stimulus: Stimulus, starts_s: np.ndarray) -> np.ndarray:
     """(n,) starts, s in the stimulus -> (n, 5) float32.
 
     Start in the story, its logarithm, time since the sentence began, length of the sentence, length of the word (s; 0
-    where the study tells no words).
+    if the study has no words).
     """
     start = np.asarray(starts_s, np.float64)
     since, sentence, word = np.zeros_like(start), np.zeros_like(start), np.zeros_like(start)

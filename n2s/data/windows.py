@@ -13,12 +13,12 @@ from n2s.errors import UserError
 
 @dataclass(frozen=True)
 class WindowShape(Response):
-    """How long a window is, and what of it the model sees.
+    """Length of a window, and the part that the model sees.
 
-    A window is the stretch [start, start + window_s] in which audio and brain run together. The brain is given from
-    ``start + offset_s`` to its end, the audio from its start, equally long: brain at t + offset is paired with audio at
-    t (Défossez 2023: window 3 s, offset 150 ms). ``baseline_s`` from the window's start is averaged and subtracted from
-    each channel (0: nothing is).
+    A window is the stretch [start, start + window_s] in which audio and brain run together. The model gets the brain from
+    ``start + offset_s`` to the end, and audio of equal length from the start: brain at t + offset is paired with audio at
+    t (Défossez 2023: window 3 s, offset 150 ms). The mean over ``baseline_s`` from the window's start is subtracted from
+    each channel (0: no baseline).
     """
 
     sfreq: float
@@ -69,13 +69,13 @@ class WindowShape(Response):
 
 
 class Placement(ABC):
-    """Where windows start in an interval. Starts are on the stimulus' clock, so that all listeners share them."""
+    """Where windows start in an interval. Starts are on the stimulus' clock, so that all subjects share them."""
 
     @abstractmethod
     def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
         """(n,) starts of the windows that lie inside [start_s, stop_s]; ``words``: those of the stimulus (`Stimulus.words`)."""
 
-    #: How far a training window may be moved, s, so that each epoch sees other cuts of the same audio.
+    #: Maximum shift of a training window, s, so that each epoch sees other cuts of the same audio.
     jitter_s: float = 0.0
 
     #: Whether there are no windows in a stimulus without words.
@@ -90,7 +90,7 @@ class Grid(Placement):
     step_s
         0.5 s in Défossez 2023's training; as long as the window for windows that do not overlap.
     jitter
-        In training, move each window by a random part of a step, anew each epoch, the same for all listeners.
+        In training, shift each window by a random part of a step, a new one each epoch, the same for all subjects.
     """
 
     def __init__(self, step_s: float = 0.5, *, jitter: bool = False):
@@ -107,7 +107,7 @@ class Grid(Placement):
 
 
 class WordOnsets(Placement):
-    """One window a word, starting ``before_s`` before its onset (Défossez 2023's test windows: 0.5 s)."""
+    """One window per word, starting ``before_s`` before its onset (Défossez 2023's test windows: 0.5 s)."""
 
     needs_words = True
 
@@ -129,7 +129,7 @@ class Windows:
     )  # see n2s.data.splits.INTERVAL, with `recording`, `recording_index`, `subject_index`, `stimulus_index`
     interval: np.ndarray  # (n,) row in `intervals`
     start_s: np.ndarray  # (n,) s in the stimulus
-    segment: np.ndarray  # (n,) windows of one instant of one audio have one number, whoever heard it in whatever study
+    segment: np.ndarray  # (n,) windows at one instant of one audio have one number, for all subjects and studies
     jitter_s: float = 0.0
     sentence: np.ndarray | None = None  # (n,) see n2s.data.sentences
 
@@ -147,12 +147,12 @@ class Windows:
 
     @property
     def sentence_heard(self) -> np.ndarray:
-        """(n,) Windows of one sentence of one recording have one number; -1: of no sentence."""
+        """(n,) Windows of one sentence of one recording have one number; -1: no sentence."""
         number = self.of_interval("recording_index") * (self.sentence.max() + 1) + self.sentence
         return np.where(self.sentence == -1, -1, number)
 
     def by_study(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Of each study: its windows, and the segments that they are of, which are their candidates; both sorted."""
+        """For each study: its windows, and their segments, which are the candidates; both sorted."""
         study = self.of_interval("study")
         rows = {name: np.flatnonzero(study == name) for name in dict.fromkeys(study)}
         return {name: (found, np.unique(self.segment[found])) for name, found in rows.items()}
@@ -176,19 +176,19 @@ class Windows:
         )
 
     def jittered(self, window_s: float, seed: list[int]) -> np.ndarray:
-        """(n,) starts in s, each moved by up to ``jitter_s``, but never out of its interval; one move a segment."""
+        """(n,) starts in s, each shifted by up to ``jitter_s``, but never out of its interval; one shift per segment."""
         if not self.jitter_s or not len(self):
             return self.start_s
         shift = np.random.default_rng(seed).uniform(0, self.jitter_s, self.segment.max() + 1)
         stop_s = (self.intervals.stimulus_onset + self.intervals.duration).to_numpy()[self.interval]
-        # whoever has the least room: all who heard a segment have the same cut of it
+        # the smallest margin over subjects: all subjects have the same cut of a segment
         np.minimum.at(shift, self.segment, np.maximum(stop_s - window_s - self.start_s, 0.0))
         return self.start_s + shift[self.segment]
 
     def brain_start(self, start_s: np.ndarray, sfreq: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """First brain sample of windows ``rows`` when they start at ``start_s``; ``sfreq`` of each recording, Hz.
 
-        The nearest one, but none before its interval, where another stretch of the recording may end.
+        The nearest sample, but not before its interval, where another stretch of the recording may end.
         """
         table = self.intervals
         interval = self.interval[rows]
@@ -208,25 +208,25 @@ def lay_windows(
     jitter: bool,
     same_s: float,
 ) -> Windows:
-    """Place windows in every interval; those that start at nearly one instant of a sound start at one, as one segment.
+    """Place windows in every interval; those with nearly the same start in a sound get one start, as one segment.
 
     Parameters
     ----------
     intervals
-        Of one split. ``audio`` says which stimuli are the same sound.
+        Intervals of one split. ``audio`` shows which stimuli are the same sound.
     placement
-        Where they start.
+        Where windows start.
     window_s
-        Length; a window lies wholly inside its interval.
+        Length; a window lies completely inside its interval.
     words
-        Of each stimulus, as `Stimulus.words` has them: the same for all who heard it.
+        Words of each stimulus (`Stimulus.words`): the same for all subjects.
     bad_spans
         (onset, duration) of the stretches of each recording that are annotated as bad: no window touches one.
     jitter
         Whether the placement's jitter applies (training only).
     same_s
-        Windows whose starts are nearer than this are one: half a sample of the brain, below which two of them hold the
-        same samples. Moved windows of different segments stay as far apart.
+        Windows with starts closer than this are one: half a sample of the brain, below which two of them have the same
+        samples. Shifted windows of different segments stay at least this far apart.
     """
     intervals = intervals.reset_index(drop=True)
     jitter_s = max(placement.jitter_s - same_s, 0.0) if jitter else 0.0
@@ -250,12 +250,12 @@ def lay_windows(
 def instants(audio: np.ndarray, start_s: np.ndarray, same_s: float) -> tuple[np.ndarray, np.ndarray]:
     """Number the instants of sounds: starts of one sound that lie within ``same_s`` of the first of them are one.
 
-    Never those further apart, however many lie between.
+    Starts further apart are never one, regardless of how many lie between.
 
     Parameters
     ----------
     audio
-        (n,) What the sounds are known by.
+        (n,) Identity of the sounds.
     start_s
         (n,) s in them.
     same_s

@@ -1,4 +1,4 @@
-"""Whether the words that a recipe asks for are there."""
+"""Check that the words that a recipe needs exist."""
 
 import warnings
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from n2s.studies.study import Stimulus
 
 
 def check_words(study: str, stimuli: Mapping[str, Stimulus], placements: Mapping[str, Placement]) -> None:
-    """A UserError where windows of a split start at words, and no stimulus of the study has any; a warning for some."""
+    """Raise a UserError if windows of a split start at words and no stimulus of the study has any; warn if some lack them."""
     splits = [split for split, placement in placements.items() if placement.needs_words]
     silent = sorted(name for name, stimulus in stimuli.items() if stimulus.words.empty)
     if not splits or not silent:

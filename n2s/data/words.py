@@ -1,4 +1,4 @@
-"""The words of a stimulus: one table for all who heard it, though each recording tells them on its own clock."""
+"""The words of a stimulus: one table for all recordings, although each has its own clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import pandas as pd
 from scipy.ndimage import median_filter
 
 NEAR_S = 1.0  # between two clocks of one stimulus: a late trigger, a drift over a story
-SAME_S = 0.1  # between two tellings of one word once their clocks agree; a word is not said twice as fast as this
-BACK_S = 0.05  # by which time goes back where a stimulus starts anew
+SAME_S = 0.1  # between two records of one word once their clocks agree; a word is not repeated faster than this
+BACK_S = 0.05  # by which time goes back where a stimulus starts again
 SMOOTH = 31  # words over which two clocks are compared: triggers jitter one by one, clocks drift together
 
 
 def canonical_words(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One row a word of the stimulus, at one place, whoever heard it.
+    """Merge the words of a stimulus: one row per word, at one time for all recordings.
 
-    Every time the stimulus was played is one telling of its words. The longest one is the reference. Each other clock is
-    brought to the reference's by the running median of the differences of their words. Words of one text within
-    `SAME_S` are then one word, and no two words of one telling are. A word is put at the median of all tellings, so that
-    neither jitter, rounding nor drift makes two of it.
+    Each presentation of the stimulus is one record of its words. The longest one is the reference. Each other clock is
+    aligned to the reference by the running median of the differences of their words. Words with the same text within
+    `SAME_S` are then one word, but never two words of one record. A word gets the median time of all records, so that
+    jitter, rounding and drift do not duplicate it.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def canonical_words(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 @dataclass
 class _Telling:
-    """One time that the stimulus was played: ``rows`` of a table in the order of ``time_s``, s in the audio."""
+    """One presentation of the stimulus: ``rows`` of a table in the order of ``time_s``, s in the audio."""
 
     table: pd.DataFrame
     rows: np.ndarray
@@ -67,7 +67,7 @@ class _Telling:
     text: np.ndarray
 
     def words(self) -> pd.DataFrame:
-        """As `canonical_words` gives them."""
+        """See `canonical_words`."""
         found = self.table[["text", "stimulus_onset", "duration", "sequence"]].iloc[self.rows]
         return found.rename(columns={"stimulus_onset": "onset"}).reset_index(drop=True)
 
@@ -84,7 +84,7 @@ def _tellings(table: pd.DataFrame) -> list[_Telling]:
 def _place(
     known_text: np.ndarray, known_s: np.ndarray, text: np.ndarray, time_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """(n,) number of the known word that each of a telling is, -1: none; (n,) its time on their clock; by how much it moved."""
+    """(n,) index of the known word for each word of a record, -1: none; (n,) its time on their clock; its shift."""
     if len(text) == len(known_text) and (text == known_text).all():  # nearly always
         difference = time_s - known_s
         moved = _smooth(difference)
