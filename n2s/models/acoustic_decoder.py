@@ -9,23 +9,23 @@ from n2s.models.audiomae import N_TOKENS
 class AcousticDecoder(nn.Module):
     """Transformer encoder over the given tokens; decoder from learned queries, one for each patch of the spectrogram.
 
-    The queries are in order of time: a shorter clip takes the first of them.
+    The queries are in order of time: a shorter clip uses the first ones.
 
     Parameters
     ----------
     dim
-        Of all tokens; 768 as AudioMAE's.
+        Width of all tokens; 768 as in AudioMAE.
     depth
         Layers of the encoder, and of the decoder.
     n_heads, hidden, dropout
-        Of each layer.
+        Sizes and dropout of each layer.
     max_patches
         Learned queries: 512 cover 10.24 s.
 
     References
     ----------
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI. Heads, hidden
-    size and dropout are not given there: the original Transformer's are taken.
+    size and dropout are not given there: we use the original Transformer's.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class BrainTokens(nn.Module):
     n_voxels
         Voxels given.
     dim
-        Of a token. As many voxels are taken as they are (768 in the paper); another number is mapped linearly.
+        Width of a token. ``dim`` voxels are used unchanged (768 in the paper); another number is mapped linearly.
     """
 
     def __init__(self, n_voxels: int, n_semantic: int = 512, *, dim: int = 768):

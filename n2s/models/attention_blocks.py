@@ -12,16 +12,16 @@ class ShiftedWindowBlock(nn.Module):
     Parameters
     ----------
     dim
-        Of a token.
+        Width of a token.
     n_heads
-        Heads of the attention.
+        Attention heads.
     grid
         Rows and columns of the tokens, which come row by row.
     window
         Rows and columns of a window; they divide the grid's.
     shift
-        By how many rows and columns the windows are shifted. What lies at one edge of the grid does not attend to what
-        lies at the other, though they share a window then.
+        By how many rows and columns the windows are shifted. Tokens at opposite edges of the grid do not attend to
+        each other, although they then share a window.
 
     References
     ----------

@@ -28,9 +28,9 @@ class AudioMAE(nn.Module):
     Parameters
     ----------
     dim, depth, n_heads
-        Of the encoder; the defaults are the published ones.
+        Sizes of the encoder; the defaults are the published ones.
     decoder_dim, decoder_depth, decoder_heads
-        Of the decoder.
+        Sizes of the decoder.
 
     References
     ----------
@@ -87,7 +87,7 @@ class AudioMAE(nn.Module):
         return found[:, 1:]
 
     def decode(self, tokens: Tensor) -> Tensor:
-        """``(b, n, 768) -> (b, 1, 1024, 128)``: of the first n of 512 patches; the rest is told that it is missing."""
+        """``(b, n, 768) -> (b, 1, 1024, 128)``: from the first n of 512 patches; the rest are mask tokens."""
         return self.decode_blocks(tokens)[0]
 
     def decode_blocks(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:

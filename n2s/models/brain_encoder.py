@@ -34,7 +34,7 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
     n_virtual
         Channels between the spatial attention and the dilated convolutions.
     n_fourier, margin, spatial_dropout
-        Of the spatial attention: its Fourier terms (twice a square), the free border around the sensors, and the
+        Parts of the spatial attention: its Fourier terms (twice a square), the free border around the sensors, and the
         radius of the disc of sensors that each training batch does without; lengths in head widths.
     hidden, depth, kernel, growth, period
         Of the dilated convolutions: channels, layers, samples, and by what the dilation grows and when it starts anew.
@@ -46,9 +46,9 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         False takes that part out, as the paper's ablations do. Without spatial attention the channels go on in their
         own order, filled up with zeros to ``n_virtual``; without a head the last dilated layer gives the features.
     activation
-        Of the dilated layers.
+        Activation of the dilated layers.
     n_kinds
-        Kinds of sensors that the spatial attention tells apart; 3 for Megin's triplets. The paper has 1.
+        Kinds of sensors that the spatial attention distinguishes; 3 for Megin's triplets. The paper has 1.
     instance_norm
         Bring each channel of each window to zero mean and unit variance first; the paper does not.
 
@@ -126,13 +126,13 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         brain
             Scaled recordings.
         positions
-            Of the sensors, in [0, 1]; ``(1, c, 2)`` where all rows share them.
+            Positions of the sensors, in [0, 1]; ``(1, c, 2)`` if all rows share them.
         subject
             Index of the subject; -1 for an unseen one, who gets the mean subject layer.
         mask
             True where a channel is real and good; by default all are. What a masked channel holds does not matter.
         kind
-            Of each sensor, from 0 (`n2s.data.positions.sensor_kinds`); only of interest where ``n_kinds`` is not 1.
+            Kind of each sensor, from 0 (`n2s.data.positions.sensor_kinds`); only used if ``n_kinds`` is not 1.
 
         Raises
         ------

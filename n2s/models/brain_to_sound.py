@@ -19,9 +19,9 @@ class ToSound(nn.Module):
     Parameters
     ----------
     mean, deviation
-        (n_patch, d) Of each token over training clips.
+        (n_patch, d) Mean and deviation of each token over training clips.
     decoder, audiomae
-        Taken as copies. Of AudioMAE only the decoder is kept: its encoder made the target.
+        Both are copied. Only AudioMAE's decoder is kept: its encoder made the target.
     """
 
     def __init__(self, mean: Tensor, deviation: Tensor, *, decoder: AcousticDecoder, audiomae: AudioMAE):
@@ -47,16 +47,16 @@ class ToSound(nn.Module):
 
 
 class BrainToSound(ToSound):
-    """Of one subject: a fitted ridge, the voxels that it weighs most, and what `ToSound` has.
+    """The model of one subject: a fitted ridge, the voxels with its largest weights, and the parts of `ToSound`.
 
     Parameters
     ----------
     ridge
-        Of the semantic stage.
+        Ridge of the semantic stage.
     voxels
         (n,) Places of the voxels that are given as a token.
     mean, deviation, decoder, audiomae
-        As `ToSound` takes them.
+        See `ToSound`.
     semantic
         Whether there is a semantic token.
     """

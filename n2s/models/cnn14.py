@@ -32,7 +32,7 @@ class Cnn14(nn.Module):
     width
         Channels of the first block; each of the next has twice as many.
     n_classes
-        Of the logits.
+        Number of logits.
     """
 
     def __init__(self, *, width: int = 64, n_classes: int = 527) -> None:

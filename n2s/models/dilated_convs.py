@@ -13,7 +13,7 @@ class DilatedLayer(nn.Module):
     n_inputs, n_outputs
         Channels in and out.
     kernel, dilation
-        Of the convolution, in samples.
+        Sizes of the convolution, in samples.
     dropout
         Share of values dropped after the GELU.
     linear
@@ -23,7 +23,7 @@ class DilatedLayer(nn.Module):
     skip
         Whether there is one.
     activation
-        Of the layer.
+        Activation of the layer.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DilatedConvs(nn.Sequential):
     dropout
         Share of values dropped in each layer.
     n_outputs
-        Where given, the last layer has this width, not ``hidden``, and no batch norm and activation.
+        If given, the last layer has this width, not ``hidden``, and no batch norm and activation.
     skip, gates, activation
         Whether layers have skips, every second one a gate, and their activation: for ablations.
     """

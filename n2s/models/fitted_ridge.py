@@ -1,4 +1,4 @@
-"""A fitted ridge as a module: what a checkpoint keeps of it, and what a later stage takes."""
+"""A fitted ridge as a module: the form that checkpoints keep and later stages use."""
 
 import torch
 from torch import Tensor, nn

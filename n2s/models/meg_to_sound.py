@@ -13,7 +13,7 @@ from n2s.models.brain_to_sound import ToSound
 
 
 class WindowTokens(nn.Module):
-    """The memory of an `AcousticDecoder`: what a brain encoder says of each stretch of a window, and which stretch it is.
+    """The memory of an `AcousticDecoder`: the brain encoder's output for each stretch of a window, and its place.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class WindowTokens(nn.Module):
     n_times, length
         Stretches, and the samples of each. What the window lacks of the last is zero.
     dim
-        Of a token.
+        Width of a token.
     """
 
     def __init__(self, encoder: nn.Module, n_features: int, *, n_times: int, length: int, dim: int):
@@ -57,13 +57,13 @@ class MEGToSound(ToSound):
     Parameters
     ----------
     encoder
-        Taken as a copy; see `WindowTokens`.
+        It is copied; see `WindowTokens`.
     n_features
-        Of the encoder's output.
+        Width of the encoder's output.
     length
         Samples of the encoder's output that make a token.
     mean, deviation, decoder, audiomae
-        As `n2s.models.brain_to_sound.ToSound` takes them.
+        See `n2s.models.brain_to_sound.ToSound`.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ class MelBiLSTM(nn.Module):
     n_voxels, n_mels, n_frames
         v, f, t.
     dim
-        Of a frame; each direction has half of it.
+        Width of a frame; each direction has half of it.
     depth
         Layers.
     dropout
@@ -97,7 +97,7 @@ class MelTransformer(nn.Module):
     n_voxels, n_mels, n_frames
         v, f, t.
     dim, depth, n_heads, hidden, dropout
-        Of its layers.
+        Sizes and dropout of its layers.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A Transformer over the windows of a sentence: what was said before and after helps to tell what was said."""
+"""A Transformer over the windows of a sentence: the words before and after a window help to decode it."""
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ class SentenceContext(nn.Module):
     Parameters
     ----------
     n_features
-        f: of the estimate; set from the data.
+        f: width of the estimate; set from the data.
     dim, n_heads, depth
         Width, heads and layers of the Transformer.
     patch
@@ -27,7 +27,7 @@ class SentenceContext(nn.Module):
     dropout
         In the Transformer.
     max_windows
-        Windows of a sentence that are told apart by their order; later ones share the last place.
+        Windows of a sentence that are distinguished by their order; later ones share the last place.
     max_patches
         Patches a window, at most.
     """
@@ -63,9 +63,9 @@ class SentenceContext(nn.Module):
         Parameters
         ----------
         estimate
-            Of each window.
+            Estimate of each window.
         sentence
-            Windows with one number are of one sentence of one recording, in the order of the batch; -1: of none.
+            Windows with one number belong to one sentence of one recording, in the order of the batch; -1: to none.
         """
         b, _, t = estimate.shape
         n = -(-t // self.patch)

@@ -48,11 +48,11 @@ class SmallAudioLDM2(SoundGenerator):
     Parameters
     ----------
     channels
-        Of the UNet's levels, multiples of 8.
+        Channels of the UNet's levels, multiples of 8.
     autoencoder_steps, autoencoder_lr
-        Of the fit of the autoencoder.
+        Steps and learning rate for the autoencoder.
     seed
-        Of the weights, and of that fit.
+        Seed for the weights and for that fit.
     """
 
     published = False

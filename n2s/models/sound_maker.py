@@ -21,9 +21,9 @@ class SoundMaker(nn.Module):
     condition_dim
         Width of the tokens.
     n_bands
-        Of AudioMAE's spectrogram.
+        Bands of AudioMAE's spectrogram.
     duration_s
-        Of every clip, s.
+        Duration of every clip, s.
     """
 
     ready: Tensor
@@ -43,7 +43,7 @@ class SoundMaker(nn.Module):
         self.register_buffer("offset", torch.zeros(shape))
 
     def prepare(self, spectrograms: np.ndarray, mels: Tensor, moments: tuple[Tensor, Tensor]) -> None:
-        """Fit what has to be fitted before the UNet learns, to training clips.
+        """Fit to training clips all that must be fitted before the UNet learns.
 
         Parameters
         ----------

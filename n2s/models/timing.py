@@ -1,4 +1,4 @@
-"""The no-brain baseline: what can be guessed of the audio from timing alone."""
+"""The no-brain baseline: what timing alone predicts about the audio."""
 
 import torch
 from torch import Tensor
@@ -7,8 +7,8 @@ from torch import Tensor
 class TimingBaseline:
     """Ridge regression from the timing of a window to its target.
 
-    Whatever it retrieves, it retrieves without a brain: from when in the story a window lies and how long the sentence
-    and word are that it starts in. A decoder must be better than this.
+    It retrieves without a brain: from the time of a window in the story, and from the length of the sentence and word
+    that it starts in. A decoder must be better than this.
 
     Parameters
     ----------

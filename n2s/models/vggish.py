@@ -20,7 +20,7 @@ PUBLISHED = "vggish-10086976.pth"
 GET = f"Get {PUBLISHED} from https://github.com/harritaylor/torchvggish/releases (v0.1) and name the file."
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples: 25 ms, every 10 ms
 N_MELS, FMIN, FMAX = 64, 125.0, 7500.0  # Hz
-N_FRAMES = 96  # of an example: 0.96 s, of which none overlaps another
+N_FRAMES = 96  # of an example: 0.96 s, without overlap
 SHORTEST = (N_FRAMES - 1) * HOP + WINDOW  # samples: 0.975 s
 _OFFSET = 0.01  # added before the logarithm
 
@@ -33,9 +33,9 @@ class VGGish(nn.Module):
     width
         Channels of the first convolution; those after it have 2, 4, 4, 8 and 8 times as many.
     hidden
-        Of the two linear layers before the last.
+        Width of the two linear layers before the last.
     n_features
-        Of the embedding.
+        Width of the embedding.
     """
 
     def __init__(self, *, width: int = 64, hidden: int = 4096, n_features: int = 128) -> None:

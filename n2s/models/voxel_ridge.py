@@ -11,7 +11,7 @@ from n2s.errors import UserError
 BLOCK_BYTES = 2**24  # of the arrays that one step of a loop makes
 GRAM_BYTES = 2**31  # of the largest (v, v) matrix that is made at once
 STRIP = 64  # rows of a lower triangle that are gathered together
-CONSTANT = 1e-8  # variance below which a voxel says nothing (FastL2LiR)
+CONSTANT = 1e-8  # variance below which a voxel carries no signal (FastL2LiR)
 
 
 class VoxelRidge:
@@ -25,12 +25,12 @@ class VoxelRidge:
     Parameters
     ----------
     n_voxels
-        Chosen for each dimension by absolute correlation on the data of `fit`; 0, or as many as there are: all.
+        Voxels for each dimension, chosen by absolute correlation on the data of `fit`; 0, or as many as there are: all.
     alpha
-        Penalty on the squared weights, on the scale of the sum over samples. Of several, the one with the highest mean
-        correlation in cross-validation is taken (all is fitted anew in each fold, the choice of voxels too).
+        Penalty on the squared weights, on the scale of the sum over samples. If there are several, cross-validation chooses
+        the one with the highest mean correlation (each fold refits everything, the choice of voxels too).
     n_folds
-        Of that cross-validation, and of `out_of_fold`.
+        Folds of that cross-validation, and of `out_of_fold`.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class VoxelRidge:
     intercept_
         (d,)
     alpha_
-        The penalty taken.
+        The chosen penalty.
     selected_
         (d, k) The voxels chosen for each dimension, the best first.
 
@@ -72,7 +72,7 @@ class VoxelRidge:
         Y
             (n, d) Target.
         groups
-            (n,) What must not be parted in cross-validation: the stimulus of each sample. Needed only for several alphas.
+            (n,) Samples that cross-validation must keep together: the stimulus of each sample. Needed only for several alphas.
 
         Raises
         ------
@@ -100,8 +100,8 @@ class VoxelRidge:
     def out_of_fold(self, X: Tensor | np.ndarray, Y: Tensor | np.ndarray, groups: Sequence) -> Tensor:
         """(n, d) predictions of each sample by a decoder that has not seen its group; the penalty is the fitted one.
 
-        What a next stage is to be trained on: predictions for the samples of `fit` itself are better than any that will
-        ever be seen again.
+        Train the next stage on these: predictions for the samples of `fit` itself are better than those for any new
+        sample.
         """
         X, Y = _checked(X, Y)
         return _predicted_by_fold(X, Y, self._folds(groups, len(X)), self.n_voxels, self.alpha_)

@@ -27,7 +27,7 @@ def choose_trained(model: LatentDiffusion, mode: Mode, *, rank: int = 8) -> list
         low rank beside the projections of its attention (`add_lora`). ``none``: nothing. Layers that look at a second
         context, which is zeros here, are trained in ``full`` only.
     rank
-        Of the adapters.
+        Rank of the adapters.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class RunningAverage(nn.Module):
     parameters
         Those that learn: `choose_trained` gives them. They stay where they are; this holds a copy.
     decay
-        Of the average at last. After n updates it is (1 + n) / (10 + n), if that is less, so that the beginning is soon
+        Final decay of the average. After n updates it is (1 + n) / (10 + n), if that is less, so that the beginning is soon
         forgotten (CompVis, latent-diffusion).
     """
 

@@ -26,11 +26,11 @@ def add_lora(model: LatentDiffusion, *, rank: int = 8, scale: float = 1.0, dropo
     model
         Its UNet is changed in place.
     rank
-        Of each adapter.
+        Rank of each adapter.
     scale
-        What its output is multiplied by: ``lora_alpha / rank`` of peft.
+        Factor of its output: ``lora_alpha / rank`` of peft.
     dropout
-        Of its input in training.
+        Dropout of its input in training.
 
     Raises
     ------

@@ -19,7 +19,7 @@ class PlacedLinear(nn.Linear):
     Parameters
     ----------
     linear
-        The layer to take the weights of.
+        The layer that gives the weights.
     n_bands
         Rows of one time.
     tokens_per_step

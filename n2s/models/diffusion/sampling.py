@@ -27,7 +27,7 @@ class Sampler(ABC):
         Weight of the condition: 1 takes the prediction as it is (and costs half), more moves further away from the
         prediction without a condition. 3.5 is AudioLDM 2's.
     clip
-        What each step takes the clean latents to be is kept within this many standard deviations. None: no limit, as
+        The clean latents that each step predicts are kept within this many standard deviations. None: no limit, as
         published. A UNet that predicts noise and has just begun to learn needs it (4): the error of its first steps is
         multiplied by 60, and what comes out has many times the right size.
     """
@@ -119,7 +119,7 @@ def sample(
     sampler
         By default `DPMSolver` with 25 steps.
     seed
-        Of the noise.
+        Seed for the noise.
     progress
         Called after each step with the steps done and all steps.
 

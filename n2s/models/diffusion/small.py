@@ -46,11 +46,11 @@ def small_audioldm2(
     Parameters
     ----------
     seed
-        Of the weights. The state of torch's random numbers stays as it was.
+        Seed for the weights. The state of torch's random numbers stays as it was.
     condition_dim
         Width of the tokens.
     channels
-        Of the UNet's levels, multiples of 8. The default learns some minutes of speech in as many on one core (1,200
+        Channels of the UNet's levels, multiples of 8. The default learns some minutes of speech in as many on one core (1,200
         steps of 8 clips of 1.5 s); (32, 48, 64, 64) takes three times as long for a step.
     vocoder
         By default `GriffinLim`.
@@ -62,7 +62,7 @@ def small_audioldm2(
         and Ho 2022) it learns the sound there.
     placed
         Begin with cross-attention that looks where a token belongs (`n2s.models.diffusion.placed`). Without, the UNet
-        learns of its tokens only what they have in common for a thousand steps and more.
+        learns only what its tokens have in common for a thousand steps and more.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs, too
@@ -122,11 +122,11 @@ def fit_autoencoder(
     mels
         (n, l, 64) of `clip_mel`, training clips only.
     n_steps, batch, n_frames, lr
-        Of AdamW, on random stretches of ``n_frames`` frames; the rate falls to zero along a cosine.
+        Settings of AdamW, on random stretches of ``n_frames`` frames; the rate falls to zero along a cosine.
     kl_weight
-        Of the divergence of the latents from a standard normal, per latent number.
+        Weight of the divergence of the latents from a standard normal, per latent number.
     seed
-        Of the stretches and of the latents.
+        Seed for the stretches and the latents.
     progress
         Called after each step with the steps done, all steps, and the mean absolute error.
 

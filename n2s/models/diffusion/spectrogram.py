@@ -47,7 +47,7 @@ def clip_mel(wav: Tensor, sfreq: float, duration_s: float) -> Tensor:
     sfreq
         Its sampling rate, Hz; it must be 16000.
     duration_s
-        Of the clip, s.
+        Duration of the clip, s.
 
     Raises
     ------

@@ -16,7 +16,7 @@ def denoising_loss(
     dropout: float = DROPOUT,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Mean squared error of the predicted noise (or velocity, where the scheduler says so), a scalar.
+    """Mean squared error of the predicted noise (or velocity, if the scheduler is set so), a scalar.
 
     Each sample has its own step of the schedule, its own noise, and its own chance to lose its condition, so that the UNet
     also learns what to do without: classifier-free guidance needs that.
@@ -24,7 +24,7 @@ def denoising_loss(
     Parameters
     ----------
     model
-        Whose UNet predicts.
+        Its UNet predicts.
     latents
         (b, 8, l / 4, 16) clean, scaled; a cache may hold them in float16, and the conditions too.
     conditions
@@ -32,7 +32,7 @@ def denoising_loss(
     dropout
         Chance of a sample's condition to be zeros.
     generator
-        Of steps, noise and dropout, on the CPU or on the device of the latents; by default torch's own. A loss that is to
+        Random generator for steps, noise and dropout, on the CPU or on the device of the latents; by default torch's own. A loss that is to
         be compared from epoch to epoch gets one with a fixed seed.
 
     Raises

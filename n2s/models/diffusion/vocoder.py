@@ -21,7 +21,7 @@ class GriffinLim(nn.Module):
     Parameters
     ----------
     n_iterations
-        Of the search for phases.
+        Iterations of the search for phases.
     momentum
         0 is the original algorithm.
 
