@@ -1,4 +1,4 @@
-"""Classes as a config names them: ``class_path`` and ``init_args``."""
+"""Classes from their names in a config: ``class_path`` and ``init_args``."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend."""
+"""The one exception for problems that a user can fix."""
 
 import difflib
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ class UserError(Exception):
 
 @contextmanager
 def reading(path: Path, expected: str, remedy: str = "Copy it again from its source.") -> Iterator[None]:
-    """Call a library's reader in here: whatever it meets in a damaged file is a `UserError` that names the file.
+    """Call a library's reader in this block: any error from a damaged file becomes a `UserError` that names the file.
 
-    The readers of NumPy, SciPy, h5py and nibabel promise no exceptions, and raise those of any line that stumbles.
+    The readers of NumPy, SciPy, h5py and nibabel document no exceptions, and raise any kind.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command with one line and the status 130, whatever the command is at."""
+"""Ctrl-C ends a command with one line and the status 130, at any point of the command."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ _received = False
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Around a whole command. Until `unwind` is called the first Ctrl-C ends it at once: nothing is made that it could leave.
+    """Around a whole command. Until `unwind` is called the first Ctrl-C ends it at once: there is nothing to clean up.
 
     Later it raises a KeyboardInterrupt, so that files and processes are cleared; whatever libraries make of that on its way
     out, one line is said. A second one ends the command at once.
@@ -57,6 +57,6 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 
 def _say() -> None:
-    """Of several processes, which all get the signal, the first one says it. Written past ``print``, which may be interrupted."""
+    """All processes get the signal; only the first one prints the line. Written past ``print``, which may be interrupted."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         os.write(2, b"n2s: stopped by Ctrl-C.\n")

@@ -1,4 +1,4 @@
-"""Contrastive losses between what a network says of a window of brain and what was heard in it."""
+"""Contrastive losses between a network's estimate for a window of brain and the sound in that window."""
 
 import math
 from typing import Literal
@@ -21,12 +21,12 @@ class ClipLoss(nn.Module):
     Parameters
     ----------
     normalize
-        What is divided by its L2 norm over features and time: the candidates ("target"), or the estimates too.
+        Tensors to divide by their L2 norm over features and time: the candidates ("target"), or the estimates too.
     temperature
         "learned": scores are multiplied by a learned scale, 1 / 0.07 at first and at most 100. Keep weight decay off
         it.
     symmetric
-        Average with the other direction: of each true candidate among all estimates.
+        Average with the other direction: the true estimate among all, for each candidate.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ClipLoss(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if temperature == "learned" else None
 
     def scores(self, estimate: Tensor, candidate: Tensor) -> Tensor:
-        """``(b, f, t), (k, f, t) -> (b, k)``: how well each candidate fits each estimate; what the softmax is taken of.
+        """``(b, f, t), (k, f, t) -> (b, k)``: how well each candidate fits each estimate: the logits of the softmax.
 
         In float32 at least, also under autocast: with half precision the sum over 3 s of features loses the small
         differences that decide. ``torch.set_float32_matmul_precision("high")`` makes it fast on a GPU.
@@ -83,9 +83,9 @@ class ClipLoss(nn.Module):
         Parameters
         ----------
         estimate
-            What the network says of each window.
+            The network's output for each window.
         candidate
-            What may have been heard.
+            The possible sounds.
         target
             (b,) Index of each estimate's true candidate; by default the first b candidates, in order.
         estimate_ids, candidate_ids
@@ -94,7 +94,7 @@ class ClipLoss(nn.Module):
             direction.
         rows
             The mean is over these estimates only (those of one process); in the other direction the rest are negatives.
-            The mean of all is that of its parts, weighted by their sizes.
+            The mean of all is the mean of its parts, weighted by their sizes.
 
         Raises
         ------
@@ -125,7 +125,7 @@ def _inverse_norm(x: Tensor) -> Tensor:
 
 
 def _same(estimate_ids: Tensor | None, candidate_ids: Tensor | None, b: int, k: int, device: torch.device) -> Tensor:
-    """``(b, k)``: True where estimate and candidate are of one instant of one stimulus."""
+    """``(b, k)``: True where estimate and candidate have one instant of one stimulus."""
     if estimate_ids is None and candidate_ids is None:
         return torch.zeros(b, k, dtype=torch.bool, device=device)
     found = [None if ids is None else tuple(ids.shape) for ids in (estimate_ids, candidate_ids)]

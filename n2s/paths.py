@@ -1,4 +1,4 @@
-"""Where n2s keeps things, and how it writes them: whole or not at all."""
+"""Where n2s keeps its files, and how it writes them: whole or not at all."""
 
 import errno
 import hashlib
@@ -60,14 +60,14 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there; a UserError where that cannot be."""
+    """Make a folder and its parents if they do not exist; a UserError if that fails."""
     with writable(folder, *CLOSED, errno.ENOENT):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def writable(folder: Path, *closed: int) -> Iterator[None]:
-    """Write below a folder in here: that it cannot be written, or is no folder, is a `UserError` that says which to name."""
+    """Write below a folder in this block: if that fails, a `UserError` says which folder to name."""
     try:
         yield
     except OSError as error:
@@ -84,7 +84,7 @@ def writable(folder: Path, *closed: int) -> Iterator[None]:
 
 @cache
 def _clear_left(folder: Path) -> None:
-    """Remove what processes that live no more were writing to a folder; once a process and folder: large ones are slow."""
+    """Remove the unfinished files of dead processes from a folder; once a process and folder: large ones are slow."""
     for left in folder.glob(".*.part"):
         found = re.fullmatch(r"\..+\.([0-9a-f]{6})-(\d+)-[0-9a-f]{6}\.part", left.name)
         if not found or found[1] != _machine() or _alive(int(found[2])):
@@ -97,7 +97,7 @@ def _clear_left(folder: Path) -> None:
 
 @cache
 def _machine() -> str:
-    """A short hash of where this process' number means something: the machine, and on Linux the container."""
+    """A short hash of the place in which this process' number is unique: the machine, and on Linux the container."""
     namespace = Path("/proc/self/ns/pid")
     inside = os.readlink(namespace) if namespace.is_symlink() else ""
     return hashlib.sha256(f"{platform.node()} {inside}".encode()).hexdigest()[:6]
@@ -111,7 +111,7 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's
+        return True  # another user's process
     return True
 
 
@@ -119,7 +119,7 @@ def _alive(pid: int) -> bool:
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Keep other processes, of this machine or of others that share the cache, from making ``path`` meanwhile.
 
-    Gives whether the lock is ours; without ``wait`` it may not be. A killed process lets go of it.
+    Yields whether the lock is ours; without ``wait`` it may not be. A killed process releases it.
     """
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:24]
     lock = FileLock(cache_dir() / "locks" / f"{name}.lock")
@@ -138,7 +138,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
 
 @contextmanager
 def disk_room(path: Path, n_bytes: int, what: str) -> Iterator[None]:
-    """Write ``path`` in here: a disk of the cache that is full, before or in the middle, is a `UserError`."""
+    """Write ``path`` in this block: a full disk of the cache, before or during the write, is a `UserError`."""
     full = UserError(
         f"{what}: the disk of the cache {cache_dir()} is full: {n_bytes / 1e6:.0f} MB are needed. What is prepared so "
         "far is kept. Free some space, or set N2S_CACHE to a folder on another disk, and run the same command again."
@@ -166,7 +166,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def data_folder(root: str | Path) -> Path:
-    """The folder of a data set; a relative one that is not here is looked for in ``N2S_DATA``.
+    """The folder of a data set; a relative path that does not exist here is searched in ``N2S_DATA``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which cleaning a study's BOLD needs: a study says it, `n2s.data.bold_steps` does it."""
+"""Which cleaning a study's BOLD needs: a study declares it, `n2s.data.bold_steps` does it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,22 +9,22 @@ import scipy.linalg
 
 @dataclass(frozen=True)
 class BoldCleaning:
-    """Cleaning of a run, by itself: nothing passes from one run to another, and nothing is z-scored here.
+    """Cleaning of a run, separate from other runs and without z-scoring.
 
-    Trend, slow drifts and confounds go out in one projection (Lindquist et al. 2019, Human Brain Mapping 40:2358), so
+    Trend, slow drifts and confounds are removed in one projection (Lindquist et al. 2019, Human Brain Mapping 40:2358), so
     that none brings another back.
 
     Parameters
     ----------
     detrend
-        Take out the mean and the line that fits each voxel best.
+        Remove the mean and the line that fits each voxel best.
     highpass_hz
-        Take out the discrete cosines below this frequency; 0: none. 0.008 is a period of 125 s.
+        Remove the discrete cosines below this frequency; 0: none. 0.008 is a period of 125 s.
     confounds
         Columns of the run's confounds table to regress out, ``*`` standing for anything: ``trans_*``, ``a_comp_cor_0?``.
         A first value of n/a, as derivatives have, takes the second's.
     nan
-        What values that are not finite are: an ``error``, or ``zero`` in their place (in a z-scored voxel, its mean).
+        How to treat values that are not finite: an ``error``, or ``zero`` instead (in a z-scored voxel, its mean).
     """
 
     detrend: bool = False
@@ -34,6 +34,6 @@ class BoldCleaning:
 
 
 def residual_maker(regressors: np.ndarray) -> np.ndarray:
-    """(t, t) The projection that takes the span of ``regressors (t, p)`` out of a run."""
+    """(t, t) The projection that removes the span of ``regressors (t, p)`` from a run."""
     basis = scipy.linalg.orth(regressors)
     return np.eye(len(regressors)) - basis @ basis.T

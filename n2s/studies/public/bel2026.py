@@ -23,7 +23,7 @@ LEFT_OUT = {("21", 8), *(("23", run) for run in (1, 2, 3, 4))}
 class Bel2026(BIDSStudy):
     """Listening to Le Petit Prince: nine runs of three chapters a person.
 
-    The published word onsets are those of the presentation; the triggers on STI008, which fall at each word, say when it
+    The published word onsets come from the presentation; the triggers on STI008, which fall at each word, say when it
     was heard. The sound starts and stops at the two triggers 5 of STI001. Run N plays the Nth audio file.
 
     Parameters

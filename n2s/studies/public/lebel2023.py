@@ -42,7 +42,7 @@ LEFT_OUT = {"UTS04": "has no 'life'", "UTS09": "has no 'fromboyhoodtofatherhood'
 class Lebel2023(FMRIStudy):
     """The preprocessed volumes of the stories that all heard, one a run, cut into clips of 2 s.
 
-    Row i of a run is the volume of 10 + 2i s of the story's audio. Its clip is that of 4 s earlier, so with a lag of 4 s
+    Row i of a run is the volume of 10 + 2i s of the story's audio. Its clip starts 4 s earlier, so with a lag of 4 s
     a clip meets its volume. Test stories are hangtime and wheretheressmoke; their last ten clips are prompts. A clip's
     label is who speaks, ``man`` or ``woman``: known of the test stories.
 
@@ -207,7 +207,7 @@ stimuli/adollshouse.wav ...""",
         return [Recording(subject, task=story, run=f"{i:02d}", modality="fmri") for i in range(1, n + 1)]
 
     def _check_rows(self, recording: Recording) -> int:
-        """Rows of the run; a UserError where they are not those that respdict.json promises."""
+        """Rows of the run; a UserError if they do not match respdict.json."""
         path = self._paths[recording]
         if recording.task not in self._n_tr:
             raise UserError(f"{self._respdict_path} has no story '{recording.task}'. Download it again.")

@@ -29,7 +29,7 @@ class Nakai2022(FMRIStudy):
     """Pieces of 15 s of the GTZAN tracks, cut into ten clips of 1.5 s, one a volume.
 
     The first piece of a run, a dummy of the last one, is not used. A test run plays ten pieces four times. All clips of a
-    track are one group. What is published are raw volumes, without motion correction: bring your own preprocessed
+    track are one group. The published volumes are raw, without motion correction: bring your own preprocessed
     runs with ``volumes``, or take the raw ones through a mask.
 
     Parameters
@@ -40,7 +40,7 @@ class Nakai2022(FMRIStudy):
         GTZAN's folder of genres (``blues/blues.00000.wav``); by default ``<root>/genres``.
     volumes
         Folder of your runs, ``sub-001_task-Training_run-01_bold.npy`` (or .h5, .hf5, .nii, .nii.gz), anywhere below it:
-        all 410 volumes, those of the dummy too. By default the images in ``root``.
+        all 410 volumes, the dummy's too. By default the images in ``root``.
     files, cleaning
         How a file becomes an array (``files.mask`` for images), and what is cleaned from it.
     subjects
@@ -99,7 +99,7 @@ genres/blues/blues.00000.wav ...                    (GTZAN, brought)""",
             self._bold.setdefault(path.name.split("_bold.")[0], []).append(path)
 
     def recordings(self) -> list[Recording]:
-        """Every run whose events are there, by subject, test before training."""
+        """Every run with an events file, by subject, test before training."""
         return list(self._events)
 
     def load(self, recording: Recording) -> Bold:

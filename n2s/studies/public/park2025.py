@@ -52,7 +52,7 @@ def _files() -> Files:
 
 
 class Park2025(FMRIStudy):
-    """Sounds of 8 s, of which each sample is a window of 4 s: slide0, slide1 and slide2 start at 0, 2 and 4 s.
+    """Sounds of 8 s; each sample is a window of 4 s of one: slide0, slide1 and slide2 start at 0, 2 and 4 s.
 
     A sample is the mean of three volumes, already made when published, so rows have no common clock: here row i stands
     at 4i s and lasts 4 s. Use a lag of 0. Training sounds were heard four times, test sounds eight.
@@ -71,7 +71,7 @@ class Park2025(FMRIStudy):
         Read the voxels of this region only: ``AC``, the union of 13 auditory areas of both hemispheres, one of those
         (``A1``), or a key of the files. None: all voxels (gigabytes a subject).
     missing
-        What sounds without a file in ``audio_dir`` are: ``skip`` leaves their samples out and says how many, ``error``.
+        How to treat sounds without a file in ``audio_dir``: ``skip`` leaves their samples out and says how many, ``error``.
     nan
         See `n2s.studies.bold_cleaning.BoldCleaning`.
     subjects
@@ -145,7 +145,7 @@ SoundReconstruction_stimulus.csv                     (from the repository Kamita
         return Bold(file.samples(voxels), WINDOW_S, regions)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
-        """A window of 4 s for each sample whose sound is there."""
+        """A window of 4 s for each sample with a sound file."""
         file = self._file(recording)
         names = file.labels("sample_name")
         odd = [name for name in names if len(SLIDE.findall(name)) != 1]
@@ -223,7 +223,7 @@ SoundReconstruction_stimulus.csv                     (from the repository Kamita
 
     @cached_property
     def _labels(self) -> dict[tuple[str, str], str]:
-        """(video, start in ms) -> label; (video, "") has that of the video's first row."""
+        """(video, start in ms) -> label; (video, "") has the label of the video's first row."""
         if not self._csv.is_file():
             return {}
         try:

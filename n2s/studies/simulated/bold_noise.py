@@ -48,7 +48,7 @@ class SpatialNoise:
 def spatial_noise(places: np.ndarray, rng: np.random.Generator) -> SpatialNoise:
     """Draw a subject's noise over voxels at ``places (v, 3)``, mm, of variances near one.
 
-    Its parts are white noise, that of neighbourhoods on a lattice through the brain, and one course of the whole brain.
+    Its parts are white noise, noise of neighbourhoods on a lattice through the brain, and one course of the whole brain.
     """
     edges = [
         np.arange(low, high + LATTICE_MM, LATTICE_MM) for low, high in zip(places.min(0), places.max(0), strict=True)
@@ -64,7 +64,7 @@ def spatial_noise(places: np.ndarray, rng: np.random.Generator) -> SpatialNoise:
 
 
 def temporal_covariance(n_volumes: int, tr_s: float) -> np.ndarray:
-    """(n_volumes, n_volumes) Of unit variance: a first-order autoregressive course and white noise."""
+    """(n_volumes, n_volumes) covariance with unit variance: a first-order autoregressive course and white noise."""
     lags = np.arange(n_volumes) * tr_s
     autocovariance = AR_SHARE * np.exp(-lags / AR_S)
     autocovariance[0] = 1.0

@@ -1,9 +1,9 @@
 """The ideal observer of the simulated BOLD: the best possible decoder, because it knows how the data were made.
 
-A cleaned run is ``P (signal + noise)``, with P the projection that cleaning is and noise of covariance ``R (x) C`` (time
+A cleaned run is ``P (signal + noise)``, with P the projection of the cleaning and noise of covariance ``R (x) C`` (time
 times space). Any of its volumes, rows w, are Gaussian with covariance ``(P R P)[w, w] (x) C``: no approximation. So the
 log-likelihood ratio of "this clip was heard" against "nothing was, in its place" is ``<x, s> - <s, s> / 2`` with ``<x, s>
-= tr((P R P)[w, w]^-1 x C^-1 s')``, for volumes ``x (t, v)``, what is known to be in them taken off, and a candidate's
+= tr((P R P)[w, w]^-1 x C^-1 s')``, for volumes ``x (t, v)``, minus the known part of them, and a candidate's
 noiseless signal ``s (t, v)``.
 """
 
@@ -36,13 +36,13 @@ class BoldObserver:
         Parameters
         ----------
         volumes
-            (t, v) What is seen.
+            (t, v) The volumes that the observer sees.
         known
             (t, j) Courses that are known to be in them, whatever the clip.
         candidates
             (k, t, j) Courses that each candidate would add.
         temporal
-            (t, t) Covariance of the seen volumes over time; may be singular, as that of a whole cleaned run is.
+            (t, t) Covariance of the seen volumes over time; may be singular, as for a whole cleaned run.
         """
         precision = scipy.linalg.pinvh(temporal, rtol=1e-10)
         seen = precision @ (volumes @ self.filters - known @ self.gram)  # R^-1 x C^-1 A: (t, j)

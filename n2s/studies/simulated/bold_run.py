@@ -15,13 +15,13 @@ def count_volumes(n_samples: int, tr_s: float) -> int:
 
 
 def story_courses(heard: np.ndarray, tr_s: float) -> np.ndarray:
-    """(t, N_COURSES) What a whole story, channels (l, N_CHANNELS), causes in its run."""
+    """(t, N_COURSES) The response that a whole story, channels (l, N_CHANNELS), causes in its run."""
     n_volumes, first = count_volumes(len(heard), tr_s), round(LEAD_S * FINE_HZ)
     return courses(heard, responses(n_volumes, tr_s, first=first, n_samples=len(heard)))
 
 
 def stretch(heard: np.ndarray, first: int, n_samples: int) -> np.ndarray:
-    """(n_samples, N_CHANNELS) Of a story, from sample ``first`` on; before and after it there is nothing."""
+    """(n_samples, N_CHANNELS) Channels of a story from sample ``first`` on; zero before and after the story."""
     at = np.arange(first, first + n_samples)
     return np.where(((at >= 0) & (at < len(heard)))[:, None], heard[np.clip(at, 0, len(heard) - 1)], 0.0)
 

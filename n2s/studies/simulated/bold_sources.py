@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FINE_HZ = 50.0  # of the channels, and of the haemodynamic response
 N_BUMPS = 6  # smooth pieces of the spectrum
-N_MEANING = 8  # dimensions of what words mean
+N_MEANING = 8  # dimensions of the meaning of words
 N_CHANNELS = 2 * N_BUMPS + 2 + N_MEANING  # level and rise of each bump, words, phones, meaning
 STEM = 5  # words that begin with as many letters alike mean the same: crude, but inflections keep together
 #: How much of the typical swing of a channel is left after the haemodynamic response: measured on all stories.
@@ -63,7 +63,7 @@ def brain(resolution_mm: int) -> Brain:
 
 
 def channels(audio: Path, events: pd.DataFrame) -> np.ndarray:
-    """(l, N_CHANNELS) What voxels answer to, `FINE_HZ` a second, in units of each channel's usual slow swing.
+    """(l, N_CHANNELS) The channels that voxels respond to, `FINE_HZ` a second, in units of each channel's usual slow swing.
 
     Level and rise of smooth pieces of the mel spectrum, word and phone onsets, and what each word means: a place that
     its first letters draw, the same wherever it is said. Less the story's mean: cortex has adapted to who speaks, and
@@ -81,7 +81,7 @@ def channels(audio: Path, events: pd.DataFrame) -> np.ndarray:
 
 
 def responses(n_volumes: int, tr_s: float, *, first: int, n_samples: int) -> np.ndarray:
-    """(delay, n_volumes, n_samples) What an impulse in each of some samples of `FINE_HZ` leaves in each volume.
+    """(delay, n_volumes, n_samples) The response of each volume to an impulse in each of some samples of `FINE_HZ`.
 
     Volume i is seen in the middle of its TR, at ``(i + 1/2) tr_s``. Sample ``first`` is counted from the run's start.
     """

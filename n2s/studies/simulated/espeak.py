@@ -4,7 +4,7 @@ One process does not speak a text twice alike (its phase and echo carry over), s
 time starts this file afresh: it takes a JSON request on stdin and answers with an ``.npz`` on stdout. It needs nothing
 but numpy and the ``espeakng_loader`` wheel, and starts in a tenth of a second.
 
-The constants and the event structure are those of ``speak_lib.h`` of eSpeak NG 1.52.
+The constants and the event structure come from ``speak_lib.h`` of eSpeak NG 1.52.
 """
 
 import ctypes
@@ -123,7 +123,7 @@ def _set_voice(library: ctypes.CDLL, voice: str, data: Path) -> None:
 
 
 def main() -> int:
-    """Answer one request; a message on stderr and exit status 2 where it cannot be met."""
+    """Answer one request; a message on stderr and exit status 2 if it cannot be met."""
     request = json.load(sys.stdin)
     try:
         sfreq, audio, events = speak(**request)

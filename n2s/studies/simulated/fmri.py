@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedFMRI(SpokenStudy, FMRIStudy):
-    """BOLD answers to speech whose generator is known, and with it the best score that any decoder can reach.
+    """BOLD responses to speech with a known generator, and so a known best score for any decoder.
 
     Every subject hears every story once, a run each, and the test story ``n_repeats`` times (sessions "1", "2", ...).
     Grey-matter voxels in MNI space, some of them in auditory cortex tuned to speech (`bold_sources`), in Gaussian noise,
@@ -52,7 +52,7 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
         Size of a voxel, whole mm; 8 mm are 3,690 voxels, 4 mm 28,144. Small voxels are as noisy as large ones, so that
         more of them tell more.
     clip_s
-        Length of the clips that each story is cut into, s; what is left at its end is no clip.
+        Length of the clips that each story is cut into, s; the rest at its end is no clip.
     n_repeats
         How often the test story is heard.
     noise_level
@@ -217,12 +217,12 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
     ) -> np.ndarray:
         """Exact log-likelihood ratios (n, k) of each candidate clip for each window; see `Study.ideal_scores`.
 
-        The observer knows the listener and the noise. Of the cleaned run it sees, in every voxel, the volumes that start
+        The observer knows the listener and the noise. It sees, in every voxel of the cleaned run, the volumes that start
         in ``[start + offset_s, start + offset_s + duration_s)``: give the lag of the model and the length of its clip for
-        what the model sees (as single volumes, of which it sees the mean), or 0 and 40 s for all that a clip causes. Of a
-        candidate it knows ``clip_s`` seconds of audio (and words) from its start. What else was heard in the run, before
-        and after, it knows: a model does not, so this bounds what any can reach. Scores of repeats of one clip add up to
-        the score of all of them. Runs of noise alone are judged by what the signal would have been.
+        the model's view (it sees the mean of these volumes), or 0 and 40 s for the whole response to a clip. For each
+        candidate it knows ``clip_s`` seconds of audio (and words) from its start. It also knows the rest of the run's
+        sound, before and after; a model does not, so this is an upper bound for any model. Scores of repeats of one clip add up to
+        the score of all of them. For runs of noise alone, it uses the signal that would have been there.
         """
         person = self._listener(recording)
         data, nuisances = self._scanned(recording)
@@ -289,7 +289,7 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
         return np.load(folder / "bold.npy").astype(np.float64), np.load(folder / "nuisances.npy")
 
     def _seen(self, recording: Recording, n_volumes: int, from_s: float, duration_s: float) -> np.ndarray:
-        """The volumes that start in an interval; a UserError where the run does not have all of it."""
+        """The volumes that start in an interval; a UserError if the run does not have all of it."""
         first, stop = (int(np.ceil(time_s / self.tr_s - 1e-6)) for time_s in (from_s, from_s + duration_s))
         if first < 0 or stop > n_volumes or stop <= first:
             raise UserError(

@@ -28,7 +28,7 @@ BAD_LEVELS = (30.0, 0.01, 100.0)  # of the bad channels, relative to good ones: 
 
 
 class SimulatedMEG(SpokenStudy):
-    """Speech-evoked MEG whose generator is known, and with it the best score that any decoder can reach.
+    """Speech-evoked MEG with a known generator, and so a known best score for any decoder.
 
     Every subject hears every story once. A recording is the activity of six sources in auditory cortex (`sources`),
     seen by the helmet through a sphere model (`sensors`), in stationary Gaussian noise (`noise`), with 1 to 2 s of
@@ -47,7 +47,7 @@ class SimulatedMEG(SpokenStudy):
     sfreq
         Sampling rate, Hz; divides 16000.
     noise_level
-        Amplitude of the noise, relative to that of a shielded room.
+        Amplitude of the noise, relative to a shielded room.
     signal_gain
         Amplitude of the responses, relative to the usual ones; 0 makes recordings of noise alone.
     seed

@@ -77,5 +77,5 @@ def _period(n_times: int, sfreq: float) -> int:
 
 
 def _power(n: int, sfreq: float) -> np.ndarray:
-    """Two-sided power of a sampled process whose one-sided density per Hz is `spectrum`."""
+    """Two-sided power of a sampled process with the one-sided density per Hz `spectrum`."""
     return spectrum(scipy.fft.rfftfreq(n, 1 / sfreq)) * sfreq / 2

@@ -69,7 +69,7 @@ def candidate_courses(
     sfreq, offset_s, duration_s
         Rate of drives and activity, Hz; the window opens ``offset_s`` later than the audio; both last ``duration_s``.
     whole_audio
-        Whether the audio is known outside [start, start + duration] too; else its mean inside is taken for it.
+        Whether the audio is known outside [start, start + duration] too; else it is set to the mean inside.
     """
     n_times, memory = sample(duration_s, sfreq), person.deflections.shape[1] - 1
     heard = np.zeros((len(candidates), len(person.weights), memory + n_times))

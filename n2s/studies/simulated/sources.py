@@ -52,7 +52,7 @@ N_SOURCES = 2 * len(RESPONSES)
 
 
 def stimulus_features(audio: Path, events: pd.DataFrame, sfreq: float) -> np.ndarray:
-    """(l, N_FEATURES) What the sources answer to, frame i at ``i / sfreq`` s of the audio.
+    """(l, N_FEATURES) The features that the sources respond to, frame i at ``i / sfreq`` s of the audio.
 
     Level of 16 mel bands from 80 to 8000 Hz in log units, its half-wave rectified rise over 20 ms, and an impulse at
     each word and phone onset. Every stimulus is played equally loud, whatever the file's scale.
@@ -98,7 +98,7 @@ class Listener:
     noise: np.ndarray
 
     def drive(self, features: np.ndarray) -> np.ndarray:
-        """Weighted features, (..., l, f) -> (..., j, l), A m: what each source answers to, before its delay."""
+        """Weighted features, (..., l, f) -> (..., j, l), A m: the input of each source, before its delay."""
         return np.einsum("...lf,jf->...jl", features, self.weights, optimize=True)
 
     def activity(self, drive: np.ndarray) -> np.ndarray:

@@ -25,14 +25,14 @@ from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.simulated import espeak
 from n2s.studies.simulated.stories import Story, stories
 
-SFREQ = 16000  # Hz, of the files: what speech models expect
+SFREQ = 16000  # Hz, of the files: speech models expect it
 PAUSE_S = (0.3, 0.6)  # between sentences: shortest, longest
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
 @dataclass(frozen=True)
 class Speech:
-    """Audio (n,), float32 in -1 to 1 at ``sfreq`` Hz, and what is said when.
+    """Audio (n,), float32 in -1 to 1 at ``sfreq`` Hz, and the timing of its words and phones.
 
     Each table has the columns ``text``, ``onset``, ``duration`` (s) and ``sequence`` (the sentence's id): one row a
     word of the text, a phone (IPA, with stress marks), a sentence.
@@ -180,7 +180,7 @@ def _speak_apart(
 
 
 def _pause_s(sequence: str) -> float:
-    """The pause after a sentence: drawn from its id, so that it does not depend on what else is spoken."""
+    """The pause after a sentence: drawn from its id, so that it does not depend on other speech."""
     shortest, longest = PAUSE_S
     return shortest + (longest - shortest) * int(sequence[:4], 16) / 0xFFFF
 

@@ -36,7 +36,7 @@ class SpokenStudy(Study):
     """
 
     version: int  #: bump when the numbers change though the settings do not
-    kind: str  #: what the folder's name begins with
+    kind: str  #: the beginning of the folder's name
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SpokenStudy(Study):
 
     @abstractmethod
     def _numbers(self) -> dict:
-        """The settings that change the numbers, stories apart; who and what is chosen of them does not."""
+        """The settings that change the numbers, without stories; the selection of subjects and stories does not change them."""
 
     @abstractmethod
     def _describe(self, folder: Path, events: pd.DataFrame) -> None:
@@ -91,7 +91,7 @@ class SpokenStudy(Study):
 
 
 def stimulus_of(recording: Recording) -> str:
-    """The stimulus of a recording, whose task is the story and whose run is its language."""
+    """The stimulus of a recording: its task is the story, its run is the language."""
     return f"{recording.task}.{recording.run}"
 
 
@@ -128,7 +128,7 @@ def split_for(test_stories: list[str], split: dict[str, str], study: str) -> dic
     Raises
     ------
     UserError
-        There is no such story among those of the split, or none is left to train on.
+        The split has no such story, or none is left to train on.
     """
     for name in test_stories:
         if name not in split:
@@ -151,7 +151,7 @@ def speak_into(folder: Path, story: Story, *, speech: Path, max_story_s: float |
     folder
         Made here.
     story
-        What to speak.
+        The text to speak.
     speech
         Where the whole stories are kept, once for all studies.
     max_story_s
