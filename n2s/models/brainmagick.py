@@ -1,4 +1,4 @@
-"""Weights trained with the published code of Défossez et al. 2023: what they are called there, and their sizes."""
+"""Weights trained with the published code of Défossez et al. 2023: their names there, and their sizes."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def sizes(weights: Mapping[str, Tensor]) -> dict[str, int]:
     Raises
     ------
     UserError
-        A tensor that tells a size is missing or has another number of dimensions.
+        A tensor that shows a size is missing or has another number of dimensions.
     """
     telling = {
         "merger.heads": 2,

@@ -6,7 +6,7 @@ from n2s.errors import UserError
 
 
 class DilatedLayer(nn.Module):
-    """``(b, n_inputs, t) -> (b, n_outputs, t)``: convolution, batch norm, GELU; a skip where widths match; a gate.
+    """``(b, n_inputs, t) -> (b, n_outputs, t)``: convolution, batch norm, GELU; a skip if widths match; a gate.
 
     Parameters
     ----------

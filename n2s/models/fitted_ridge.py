@@ -11,7 +11,7 @@ class FittedRidge(nn.Module):
     """The weights of a `VoxelRidge` on z-scored voxels, sparse, with the scales of both sides; nothing in it is trained.
 
     Buffers: ``selected`` and ``weights (d, k)``, ``intercept (d,)``, ``alpha ()``, ``target_mean`` and
-    ``target_deviation (d,)``, ``voxel_mean`` and ``voxel_deviation (v,)``. They take whatever shapes a checkpoint has.
+    ``target_deviation (d,)``, ``voxel_mean`` and ``voxel_deviation (v,)``. They take the shapes of the checkpoint.
     """
 
     def __init__(self) -> None:

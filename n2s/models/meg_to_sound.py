@@ -22,7 +22,7 @@ class WindowTokens(nn.Module):
     n_features
         f.
     n_times, length
-        Stretches, and the samples of each. What the window lacks of the last is zero.
+        Stretches, and the samples of each. The last one is filled with zeros.
     dim
         Width of a token.
     """
@@ -50,8 +50,8 @@ class WindowTokens(nn.Module):
 class MEGToSound(ToSound):
     """A brain encoder of all listeners, the acoustic decoder, and AudioMAE's decoder.
 
-    The brain gives a token for each time of the patches. What it says of a time is also mapped linearly to the patches of
-    that time: most of what can be known is there, and the Transformer, which would have to learn where to look, adds the
+    The brain gives a token for each time of the patches. The token is also mapped linearly to the patches of
+    that time: most of the information is there, and the Transformer, which would have to learn where to look, adds the
     rest.
 
     Parameters

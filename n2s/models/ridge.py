@@ -33,7 +33,7 @@ class RidgeDecoder:
     lags_s
         First and last lag of the brain after the stimulus, s, both included.
     alphas
-        Penalties to choose from; one alone is taken as it is.
+        Penalties to choose from; a single one is used directly.
     n_folds
         Contiguous parts of the training data in that cross-validation.
 
@@ -111,7 +111,7 @@ class RidgeDecoder:
         return self
 
     def predict(self, brain: Tensor) -> Tensor:
-        """``(t, c) -> (t, f)`` in the feature's own unit; the brain outside the recording is taken for its mean."""
+        """``(t, c) -> (t, f)`` in the feature's own unit; outside the recording, the brain is set to its mean."""
         padded = functional.pad(_scaled(brain, *self._brain_scale).T[None], (-self.first_lag, self.last_lag))
         mean, std = self._target_scale
         return (functional.conv1d(padded, self.weights)[0].T * std + mean).to(brain.dtype)

@@ -65,7 +65,7 @@ class SoundMaker(nn.Module):
         Parameters
         ----------
         decoded
-            (n, n_patch, d) Of training clips, n >= 2.
+            (n, n_patch, d) Tokens of training clips, n >= 2.
         moments
             Mean and deviation of each true token over training clips, (n_patch, d) each.
         """

@@ -75,7 +75,7 @@ class SpatialAttention(nn.Module):
     def weights(self, positions: Tensor, mask: Tensor | None = None, kind: Tensor | None = None) -> Tensor:
         """``(b, c, 2) -> (b, n_virtual, c)``: the weight of every sensor, in float32 under autocast too.
 
-        ``b`` of ``positions`` may be 1 where all rows share their sensors; then the result's is that of ``mask``, or
+        ``b`` of ``positions`` may be 1 if all rows share their sensors; then the result's is that of ``mask``, or
         1. Rows with the same positions are found and computed once; rows that are one in memory (``expand``) without that
         the host waits for a GPU. ``mask`` is True where a sensor counts; in a row
         where no sensor does, all weights are equal. ``kind``, like ``positions``, holds each sensor's kind, from 0; where
@@ -114,7 +114,7 @@ class SpatialAttention(nn.Module):
 
 
 def _layouts(positions: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The different rows of ``(b, c, 2)`` and which of them each row is; None where there is only one.
+    """The different rows of ``(b, c, 2)`` and which of them each row is; None if there is only one.
 
     On a GPU this waits for the device once (how many rows differ must be known); positions of one row need no
     comparison and no wait.

@@ -35,7 +35,7 @@ class VoxelRidge:
     Attributes
     ----------
     coef_
-        (v, d), zero where a voxel was not chosen.
+        (v, d), zero if a voxel was not chosen.
     intercept_
         (d,)
     alpha_
@@ -185,7 +185,7 @@ def _one_gram(X: Tensor, Y: Tensor, chosen: Tensor, alpha: float) -> tuple[Tenso
 
 
 def _own_equations(X: Tensor, Y: Tensor, chosen: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Each dimension's equations from its voxels: primal, or dual where samples are fewer than voxels."""
+    """Each dimension's equations from its voxels: primal, or dual if samples are fewer than voxels."""
     n, (d, k) = len(X), chosen.shape
     dual = n <= k
     weights = X.new_empty(d, k + 1)

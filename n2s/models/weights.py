@@ -1,4 +1,4 @@
-"""Published weights from a file: read without running anything in it, and told where they do not fit."""
+"""Published weights from a file: read without running its code; a mismatch is reported."""
 
 from pathlib import Path
 

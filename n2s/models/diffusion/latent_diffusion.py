@@ -18,7 +18,7 @@ FRAMES_PER_TOKEN = 2  # 16 frames a column of 8 tokens
 
 
 class LatentDiffusion(nn.Module):
-    """AudioLDM 2 without its text encoders and its language model: the tokens they would have guessed are given.
+    """AudioLDM 2 without its text encoders and its language model: the tokens that they would predict are given.
 
     Autoencoder and vocoder are frozen. Shapes: tokens ``(b, n_patch, d)``, mel ``(b, l, 64)`` with ``l = 2 n_patch``,
     latents ``(b, 8, l / 4, 16)``.
@@ -73,7 +73,7 @@ class LatentDiffusion(nn.Module):
         )[0]
 
     def check_conditions(self, conditions: Tensor, n_latent_frames: int | None = None) -> None:
-        """Raise a `UserError` where tokens have not the width of the UNet's context or do not cover the clip exactly."""
+        """Raise a `UserError` if tokens do not have the width of the UNet's context or do not cover the clip exactly."""
         if conditions.ndim != 3 or conditions.shape[2] != self.condition_dim:
             raise UserError(
                 f"the conditions are {tuple(conditions.shape)}; expected (b, n_patch, {self.condition_dim}), the width of "

@@ -46,7 +46,7 @@ class Sampler(ABC):
 
 
 class DPMSolver(Sampler):
-    """DPM-Solver++ of second order: 20 to 25 steps are enough. The default of every day.
+    """DPM-Solver++ of second order: 20 to 25 steps are enough. The default.
 
     References
     ----------
@@ -173,7 +173,7 @@ def clip_noise(shape: tuple[int, ...], seed: int, clip_id: str) -> Tensor:
 
 
 def _guided(model: LatentDiffusion, latents: Tensor, step: Tensor, conditions: Tensor, guidance: float) -> Tensor:
-    """The UNet's prediction, moved away from that without a condition; both in one batch."""
+    """The UNet's prediction, moved away from the one without a condition; both in one batch."""
     if guidance == 1:
         return model.predict(latents, step, conditions)
     both = torch.cat([torch.zeros_like(conditions), conditions])

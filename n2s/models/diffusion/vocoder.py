@@ -16,7 +16,7 @@ class GriffinLim(nn.Module):
 
     Magnitudes are the least-squares solution for the mel filters, without negative ones; phases are found by Griffin and
     Lim's iteration with momentum, from one fixed random start, so that a clip does not depend on its batch. It needs no
-    weights, and it sounds like it: metallic, but intelligible where the spectrogram is.
+    weights, and it sounds like it: metallic, but intelligible if the spectrogram is.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def to_sound(vocoder: nn.Module, mel: Tensor, n_samples: int | None = None) -> t
     wav
         (b, n_samples) float32, within -0.99 and 0.99.
     gain
-        (b,) What a clip was multiplied by so that it does not clip: 1 for most. For the record of the run.
+        (b,) The factor that keeps a clip from clipping: 1 for most. For the record of the run.
 
     Raises
     ------
     UserError
-        More samples are wanted than the frames hold, or the vocoder gives too few.
+        More samples are requested than the frames hold, or the vocoder gives too few.
     """
     longest = HOP * mel.shape[1]
     wanted = longest if n_samples is None else n_samples
