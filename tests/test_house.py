@@ -21,12 +21,10 @@ STUDIES = ("__init__", "public", "own", "simulated", "readers", "study")  # stud
 
 
 def imports(module: str) -> set[str]:
-    """Modules of n2s that a module imports, inside functions too; not those for annotations alone."""
+    """Modules of n2s that a module imports, inside functions and for annotations, too."""
     found: set[str] = set()
 
     def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
         if isinstance(node, ast.Import):
             found.update(one.name for one in node.names if one.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -1,7 +1,6 @@
 """All scores of decoded clips, with their controls."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from n2s.metrics.identification import (
 from n2s.metrics.score import ALL, Score
 from n2s.metrics.semantic import common_label, fold_groups, semantic_hits
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
-
-if TYPE_CHECKING:
-    from n2s.systems.clips.result import ClipResult
+from n2s.systems.clips.decoded_clips import DecodedClips
 
 N_EXCHANGES = 200
 N_COSTLY = 20  # number of exchanges for slow scores: correlations of many dimensions, classifiers
@@ -34,7 +31,7 @@ MEL = {
 
 
 class ClipScores:
-    """Scores of a `ClipResult`, each computed once, at its first use.
+    """Scores of a `DecodedClips`, each computed once, at its first use.
 
     Parameters
     ----------
@@ -42,7 +39,7 @@ class ClipScores:
         The decoded clips of a test.
     """
 
-    def __init__(self, result: "ClipResult"):
+    def __init__(self, result: DecodedClips):
         self.result, self.seed = result, result.seed
 
     @cached_property

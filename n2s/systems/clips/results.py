@@ -1,7 +1,6 @@
 """Make the results of a test of a decoder of clips, from decoded clips and data."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,15 @@ from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.metrics.spectrogram import unit_decibels
 from n2s.models.brain_to_sound import BrainToSound
 from n2s.models.fitted_ridge import FittedRidge
+from n2s.systems.clips.decoded import Decoded
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.voxel_figures import voxel_table
-
-if TYPE_CHECKING:
-    from n2s.systems.clips.decoder import ClipDecoder, Decoded
+from n2s.systems.system import System
 
 CHUNK = 256  # clips per block of the sum of features
 
 
-def clip_results(decoder: "ClipDecoder", seed: int) -> dict[str, ClipResult]:
+def clip_results(decoder: System, seed: int) -> dict[str, ClipResult]:
     """One result per study, by its name; ``test`` if there is one study.
 
     Parameters
@@ -43,7 +41,7 @@ def clip_results(decoder: "ClipDecoder", seed: int) -> dict[str, ClipResult]:
 
 
 def clip_result(
-    data: ClipData, decoded: "Decoded", study: str, *, prompts: Mapping[str, np.ndarray] | None = None
+    data: ClipData, decoded: Decoded, study: str, *, prompts: Mapping[str, np.ndarray] | None = None
 ) -> ClipResult:
     """A study's decoded and true test clips, training mean, ideal observer's scores and prompts."""
     table = data.splits["test"].table.iloc[decoded.row.numpy()]
@@ -105,7 +103,7 @@ def _means(trained: list[np.ndarray], values: Callable[[np.ndarray], np.ndarray]
 
 
 def _spectrograms(
-    data: ClipData, decoded: "Decoded", own: np.ndarray, clip: np.ndarray, trained: list[np.ndarray] | None
+    data: ClipData, decoded: Decoded, own: np.ndarray, clip: np.ndarray, trained: list[np.ndarray] | None
 ) -> dict[str, np.ndarray]:
     target = isinstance(data.target, ClipSpectrogram)
     feature = data.target if target else data.spectrogram
@@ -125,7 +123,7 @@ def _spectrograms(
     return found if decoded.ceiling is None else found | {"mel_ceiling": scaled(decoded.ceiling.numpy()[own])}
 
 
-def _ideal(data: ClipData, study: str, own: np.ndarray, decoded: "Decoded", clips: pd.DataFrame) -> np.ndarray | None:
+def _ideal(data: ClipData, study: str, own: np.ndarray, decoded: Decoded, clips: pd.DataFrame) -> np.ndarray | None:
     """(n, k) log-likelihoods, summed over the averaged presentations, if the study has an ideal observer."""
     split = data.splits["test"]
     place = pd.Series(np.arange(len(own)), decoded.row.numpy()[own])  # a row of the split -> of the result

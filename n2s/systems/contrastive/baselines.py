@@ -1,7 +1,5 @@
 """What a retrieval test is compared with: timing alone, the listener alone, the ideal observer; and where the model looks."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import torch
@@ -10,15 +8,13 @@ from n2s.data.meg import MEGDataModule
 from n2s.data.positions import sensor_kinds
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.timing import TimingBaseline
-
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.task import Contrastive
+from n2s.systems.system import System
 
 N_TIMING = 2000  # training segments that a baseline is fitted on, at most
 
 
 @torch.inference_mode()
-def no_brain(data: MEGDataModule, module: "Contrastive", segments: np.ndarray) -> np.ndarray:
+def no_brain(data: MEGDataModule, module: System, segments: np.ndarray) -> np.ndarray:
     """(k, k) scores of each of k test segments with each, predicted from its timing alone."""
     n_train = len(data.windows["train"].first)
     chosen = np.unique(np.linspace(0, n_train - 1, min(n_train, N_TIMING)).astype(int))
@@ -30,7 +26,7 @@ def no_brain(data: MEGDataModule, module: "Contrastive", segments: np.ndarray) -
 
 
 @torch.inference_mode()
-def subject_only(data: MEGDataModule, module: "Contrastive", segments: np.ndarray, subject: np.ndarray) -> np.ndarray:
+def subject_only(data: MEGDataModule, module: System, segments: np.ndarray, subject: np.ndarray) -> np.ndarray:
     """(n, k) scores of the mean target that each window's subject heard in training, whatever the brain."""
     train = data.windows["train"]
     listener = train.of_interval("subject")
@@ -69,7 +65,7 @@ def ideal_observer(
 
 
 @torch.inference_mode()
-def spatial_attention(data: MEGDataModule, module: "Contrastive", recording: str) -> dict[str, np.ndarray]:
+def spatial_attention(data: MEGDataModule, module: System, recording: str) -> dict[str, np.ndarray]:
     """The spatial attention over the sensors of a recording, as fields of a result; empty where the encoder has none."""
     if not isinstance(module.encoder, BrainEncoder) or module.encoder.attention is None:
         return {}

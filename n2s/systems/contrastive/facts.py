@@ -1,15 +1,11 @@
 """What ``metrics.json`` holds of a retrieval test beside the scores."""
 
-from typing import TYPE_CHECKING
-
 from n2s.metrics.score import ALL, entry
+from n2s.systems.contrastive.summarized import SummarizedWindows
 from n2s.systems.contrastive.summary import MEASURES, ROWS
 
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.result import RetrievalResult
 
-
-def facts(result: "RetrievalResult") -> dict:
+def facts(result: SummarizedWindows) -> dict:
     """Counts, rows, ratios and tests of a result, as plain JSON types.
 
     Returns
@@ -54,7 +50,7 @@ def facts(result: "RetrievalResult") -> dict:
     }
 
 
-def _row(result: "RetrievalResult", row: str) -> dict | None:
+def _row(result: SummarizedWindows, row: str) -> dict | None:
     scores = result.summary.scores
     if row not in scores.rows:
         return None

@@ -1,7 +1,6 @@
 """The figures of a retrieval test, each with its caption."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import mne
 import numpy as np
@@ -14,13 +13,11 @@ from n2s.metrics.score import Scores
 from n2s.report.figures import COLORS, LINES, blank_panels, score_bars
 from n2s.report.listen import Retrieved
 from n2s.report.sound_figures import heard_spectrograms
+from n2s.systems.contrastive.summarized import SummarizedWindows
 from n2s.systems.contrastive.summary import ROWS
 
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.result import RetrievalResult
 
-
-def drawings(result: "RetrievalResult", windows: Sequence[Retrieved]) -> list[Drawing]:
+def drawings(result: SummarizedWindows, windows: Sequence[Retrieved]) -> list[Drawing]:
     """The figures of one test set, in reading order.
 
     Parameters
@@ -171,7 +168,7 @@ def attention_maps(weights: np.ndarray, positions: np.ndarray, *, n_channels: in
     return Drawing("Spatial attention", figure, caption)
 
 
-def similarity_matrix(result: "RetrievalResult") -> Drawing:
+def similarity_matrix(result: SummarizedWindows) -> Drawing:
     """Scores of one subject's windows of one story with that story's segments, both in order of time.
 
     The story is the one with most windows, the subject the one whose top-10 accuracy is the median. Each row is

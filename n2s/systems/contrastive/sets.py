@@ -1,7 +1,5 @@
 """The test sets of a finished retrieval test: single windows of each study, and pooled ones beside them."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from n2s.data.meg import MEGDataModule
@@ -9,12 +7,10 @@ from n2s.errors import UserError
 from n2s.systems.contrastive.baselines import ideal_observer, no_brain, spatial_attention, subject_only
 from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sentences
 from n2s.systems.contrastive.result import RetrievalResult
-
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.task import Contrastive
+from n2s.systems.system import System
 
 
-def tested_sets(data: MEGDataModule, module: "Contrastive", seed: int) -> dict[str, RetrievalResult]:
+def tested_sets(data: MEGDataModule, module: System, seed: int) -> dict[str, RetrievalResult]:
     """The results of a finished test, by name: ``test``, or each study; then what was asked for beside single windows.
 
     Parameters
@@ -37,7 +33,7 @@ def tested_sets(data: MEGDataModule, module: "Contrastive", seed: int) -> dict[s
     return found
 
 
-def single_windows(data: MEGDataModule, module: "Contrastive", study: str, seed: int) -> RetrievalResult:
+def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -> RetrievalResult:
     """The scores of a study's windows among its own segments, beside the baselines and the ideal observer."""
     windows = data.windows["test"]
     window, scores = module.tested

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,8 @@ from n2s.metrics.intervals import cluster_interval, cluster_share_interval, t_in
 from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, ranks_of_many, topk_accuracy
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.systems.contrastive.chance import Comparisons, compared, null
+from n2s.systems.contrastive.ranked import RankedWindows
 from n2s.systems.contrastive.window_blocks import window_blocks
-
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.result import RetrievalResult
 
 TOP = (1, 5, 10)
 MEASURES = {f"top{k}": Measure(f"top-{k} (%)", 100, 1) for k in TOP} | {
@@ -68,7 +65,7 @@ class Summary:
     n_exchanges: int
 
 
-def result_ranks(result: "RetrievalResult") -> dict[str, np.ndarray]:
+def result_ranks(result: RankedWindows) -> dict[str, np.ndarray]:
     """Ranks of the true candidates.
 
     Returns
@@ -94,7 +91,7 @@ def result_ranks(result: "RetrievalResult") -> dict[str, np.ndarray]:
     return found
 
 
-def summarize(result: "RetrievalResult", found: Mapping[str, np.ndarray]) -> Summary:
+def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary:
     """Every score of a test set, over subjects and for each, beside its controls.
 
     Parameters

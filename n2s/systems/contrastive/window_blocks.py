@@ -1,13 +1,11 @@
 """Which windows of a test are independent: blocks of time, for intervals and for the null of chance."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from n2s.metrics.blocks import LEAST_WINDOWS, N_BLOCKS, time_blocks
-
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.result import RetrievalResult
+from n2s.systems.contrastive.ranked import RankedWindows
 
 
 class WindowBlocks(NamedTuple):
@@ -21,7 +19,7 @@ class WindowBlocks(NamedTuple):
     steady: np.ndarray
 
 
-def window_blocks(result: "RetrievalResult") -> WindowBlocks:
+def window_blocks(result: RankedWindows) -> WindowBlocks:
     """Cut the windows of a test into blocks of time.
 
     Windows of a sentence share information, so that their blocks are longer.

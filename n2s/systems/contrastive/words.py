@@ -1,15 +1,11 @@
 """A retrieval test in sentences: what was ranked, the headline score, its controls, and whether it is above chance."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from n2s.metrics.score import Score
 from n2s.systems.contrastive.figures import span_map
+from n2s.systems.contrastive.summarized import SummarizedWindows
 from n2s.systems.contrastive.summary import ROWS, TESTED, TOP
-
-if TYPE_CHECKING:
-    from n2s.systems.contrastive.result import RetrievalResult
 
 COLUMNS = (*(f"top{k}" for k in TOP), "median_rank")  # scores of the table
 CLAIM = 0.001  # a corrected p below it is reported as outside chance
@@ -31,7 +27,7 @@ REASONS = {
 }
 
 
-def headline(result: "RetrievalResult") -> list[str]:
+def headline(result: SummarizedWindows) -> list[str]:
     """The sentences above the table."""
     top10, top1 = (result.scores().get(name, "model") for name in ("top10", "top1"))
     no_more = ", which is no more than chance" if verdict(result, "model", 10) == "inside" else ""
@@ -45,7 +41,7 @@ def headline(result: "RetrievalResult") -> list[str]:
     ]
 
 
-def notes(result: "RetrievalResult") -> list[str]:
+def notes(result: SummarizedWindows) -> list[str]:
     """The sentences below the table."""
     lines = [counts_line(result), *control_notes(result), tests_line(result)]
     if result.scaled_by:
@@ -55,7 +51,7 @@ def notes(result: "RetrievalResult") -> list[str]:
     return lines + result.gaps + result.sounds
 
 
-def counts(result: "RetrievalResult") -> dict[str, int]:
+def counts(result: SummarizedWindows) -> dict[str, int]:
     """How many candidates, windows and subjects."""
     return {
         "n_candidates": len(result.candidates),
@@ -69,7 +65,7 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def what(result: "RetrievalResult") -> str:
+def what(result: SummarizedWindows) -> str:
     """Which windows and candidates were compared."""
     seconds, n = result.candidates.duration_s, counts(result)
     lengths = f"{seconds.min():.1f} s" if np.ptp(seconds) < 0.05 else f"{seconds.min():.1f} to {seconds.max():.1f} s"
@@ -82,7 +78,7 @@ def what(result: "RetrievalResult") -> str:
     )
 
 
-def candidates_sentence(result: "RetrievalResult") -> str:
+def candidates_sentence(result: SummarizedWindows) -> str:
     """Which candidates a window is ranked among."""
     if result.candidate_sets is None:
         return "All subjects heard the same segments, and each window is ranked among all of them."
@@ -94,7 +90,7 @@ def candidates_sentence(result: "RetrievalResult") -> str:
     )
 
 
-def controls(result: "RetrievalResult") -> str:
+def controls(result: SummarizedWindows) -> str:
     """What the controls score in top-10. The ratio to the ceiling is given only for a model that is above chance."""
     scores = result.scores()
     found = {row: scores.get("top10", row) for row in ROWS}
@@ -106,7 +102,7 @@ def controls(result: "RetrievalResult") -> str:
     return f"{text} The model reaches {reached} of the ideal observer, on average over subjects." if reached else text
 
 
-def verdict(result: "RetrievalResult", row: str, k: int) -> str:
+def verdict(result: SummarizedWindows, row: str, k: int) -> str:
     """``above``, ``below`` or ``inside`` chance, corrected for all tests shown; ``unknown`` with too few windows."""
     test = result.tests[row][f"top{k}"]
     if test.p is None:
@@ -117,7 +113,7 @@ def verdict(result: "RetrievalResult", row: str, k: int) -> str:
     return "above" if own > chance else "below"
 
 
-def chance_sentence(result: "RetrievalResult", k: int = 10) -> str:
+def chance_sentence(result: SummarizedWindows, k: int = 10) -> str:
     """Whether the model does better than chance."""
     found, test = verdict(result, "model", k), result.tests["model"][f"top{k}"]
     if found == "unknown":
@@ -135,7 +131,7 @@ def chance_sentence(result: "RetrievalResult", k: int = 10) -> str:
     )
 
 
-def ratio_text(result: "RetrievalResult", k: int) -> str:
+def ratio_text(result: SummarizedWindows, k: int) -> str:
     """Model / ceiling with its interval; empty without a ceiling, and for a model that is not above chance."""
     ratio = result.summary.ratio.get(f"top{k}")
     if ratio is None or verdict(result, "model", k) != "above":
@@ -146,14 +142,14 @@ def ratio_text(result: "RetrievalResult", k: int) -> str:
     return f"{mean:.2f}" if low is None else f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
-def counts_line(result: "RetrievalResult") -> str:
+def counts_line(result: SummarizedWindows) -> str:
     """Candidates, windows and subjects, and the ratio to the ceiling where there is one and the model is above chance."""
     line = ", ".join(count(n, name[2:-1]) for name, n in counts(result).items())
     ratios = [f"{text} in top-{k}" for k in (1, 10) if (text := ratio_text(result, k))]
     return line + (f"; model / ceiling: {', '.join(ratios)}" if ratios else "")
 
 
-def control_notes(result: "RetrievalResult") -> list[str]:
+def control_notes(result: SummarizedWindows) -> list[str]:
     """Controls that differ from chance, and why they may; and why there is no ceiling."""
     lines = []
     for row in TESTED[1:]:
@@ -166,7 +162,7 @@ def control_notes(result: "RetrievalResult") -> list[str]:
     return lines + ([f"no ceiling: {result.no_ceiling}"] if result.no_ceiling else [])
 
 
-def tests_line(result: "RetrievalResult") -> str:
+def tests_line(result: SummarizedWindows) -> str:
     """How many intervals and tests are shown."""
     shown = [result.scores().get(name, row) for name in COLUMNS for row in ROWS]
     n = sum(score is not None and score.low is not None for score in shown)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,13 +22,11 @@ from n2s.models.brain_to_sound import ToSound
 from n2s.models.diffusion.spectrogram import SFREQ, normalized
 from n2s.systems.clips.acoustic import Acoustic
 from n2s.systems.clips.acoustic_networks import fine_only_networks
-from n2s.systems.clips.decoder import Decoded
+from n2s.systems.clips.decoded import Decoded
+from n2s.systems.clips.decoder import ClipDecoder
 from n2s.systems.sound.prompts import is_sound, mean_vectors, read_prompts, semantic_vectors, study_prompts
 from n2s.systems.stages import StageRun
 from n2s.training.run import Run
-
-if TYPE_CHECKING:
-    from n2s.systems.sound.task import BrainAudio
 
 #: Method: its description, in the order of the table.
 METHODS = {
@@ -69,7 +66,7 @@ class SoundMethods:
         Seed for the samples and the exchange of responses.
     """
 
-    module: "BrainAudio"
+    module: ClipDecoder
     data: ClipData
     decoded: Decoded
     clips: list[str]

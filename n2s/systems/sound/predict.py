@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,19 +22,17 @@ from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.listening.page import evenly, write_listening_page
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
-from n2s.systems.clips.decoder import Decoded
+from n2s.systems.clips.decoded import Decoded
+from n2s.systems.clips.decoder import ClipDecoder
 from n2s.systems.sound.methods import METHODS, Make, SoundMethods
 from n2s.systems.sound.result import SoundResult
 from n2s.systems.sound.scoring import score_methods
 from n2s.systems.sound.stitching import FOLDER, clear_stitched, write_stitched
 
-if TYPE_CHECKING:
-    from n2s.systems.sound.task import BrainAudio
-
 MADE = "made.json"  # in a method's folder: the settings of its sounds
 
 
-def predict_sounds(module: "BrainAudio", decoded: Decoded, networks: Networks, folder: Path, seed: int) -> SoundResult:
+def predict_sounds(module: ClipDecoder, decoded: Decoded, networks: Networks, folder: Path, seed: int) -> SoundResult:
     """Write ``<method>/<clip>.wav`` and ``.png`` and ``manifest.csv`` into a folder, and the listening page beside it.
 
     Existing sounds are reused if they were made with the same weights, data and options. A clip's sound is written last,
@@ -109,7 +106,7 @@ def _write_page(folder: Path, n_clips: int, console: Console) -> None:
     console.print(f"page: {page.path} ({len(shown)} clips)", soft_wrap=True, highlight=False)
 
 
-def _what_made(module: "BrainAudio", seed: int) -> dict:
+def _what_made(module: ClipDecoder, seed: int) -> dict:
     """All inputs that determine a sound, in plain types."""
     checkpoint = Path(module.trainer.ckpt_path)
     split, sampler = module.data.splits["test"], module.sounds.sampler
