@@ -39,7 +39,7 @@ def test_blocks_are_consecutive_windows_of_one_stimulus(windows, duration_s, n_b
 
 
 def test_what_is_no_window_is_refused():
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="the same length"):
         time_blocks(np.array(["a"]), np.array([0.0, 1.0]), duration_s=3.0)
     with pytest.raises(ValueError, match="finite starts"):
         time_blocks(np.array(["a"]), np.array([np.nan]), duration_s=3.0)
