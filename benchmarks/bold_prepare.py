@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import soundfile  # noqa: E402
 
-from n2s.data import FMRIDataModule  # noqa: E402
+from n2s.data import FMRIDataModule, fmri  # noqa: E402
 from n2s.data.bold_steps import cleaned  # noqa: E402
 from n2s.features import MelStatistics  # noqa: E402
 from n2s.studies import GenericFMRI  # noqa: E402
@@ -75,6 +75,8 @@ def write_study(root: Path, n_runs: int, n_volumes: int) -> None:
 class ReadAnew:
     """One run in place of a prepared one: read and cleaned whenever it is asked for, as before runs were kept."""
 
+    folder, key = Path("none/none"), "read anew"
+
     def __init__(self, study: GenericFMRI, recording: Recording):
         self.study, self.recording = study, recording
 
@@ -84,7 +86,11 @@ class ReadAnew:
 
 
 class WithoutCache(FMRIDataModule):
-    """Reads and cleans each run at each set-up."""
+    """Reads, cleans, cuts and scales each run at each set-up, as before runs and responses were kept."""
+
+    def setup(self, stage: str) -> None:
+        fmri.kept_responses = lambda key, make, where: make()  # each way has its own process
+        super().setup(stage)
 
     def _prepared(self, clips: pd.DataFrame, make: Callable, **options: object) -> dict:
         return {key: ReadAnew(self.studies["own"], self.runs[key]) for key in clips.recording.unique()}
