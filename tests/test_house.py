@@ -15,7 +15,7 @@ MODULES = {
 FLOORS = (
     "__main__", "tasks", "cli", "commands", "checks", "systems", "evaluation", "listening", "alignment", "fetch",
     "training", "profiling", "report", "data", "features", "models", "studies", "metrics", "losses", "config_classes",
-    "interrupts", "paths", "errors", "n2s",
+    "interrupts", "paths", "findings", "errors", "n2s",
 )  # fmt: skip
 STUDIES = ("__init__", "public", "own", "simulated", "readers", "study")  # study: the files that lie in studies/ itself
 

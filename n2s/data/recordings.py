@@ -7,7 +7,7 @@ import shutil
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +18,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import track
 
 from n2s.errors import UserError, reading
+from n2s.findings import Finding, kept, say
 from n2s.paths import cache_dir, disk_room, locked, written_whole
 from n2s.studies.study import Recording, Study
 
@@ -66,6 +67,11 @@ class PreparedRecording:
     def ready(self) -> bool:
         """Whether all of it is in the cache: a cluster may clear away old files one by one."""
         return all((self.folder / name).exists() for name in ("meta.json", "brain.npy", *self.beside))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was left out, corrected or odd when it was prepared."""
+        return [Finding(*one) for one in self.meta.get("findings", [])]
 
     @property
     def key(self) -> str:
@@ -149,6 +155,7 @@ def prepare(
 ) -> list[PreparedRecording]:
     """Prepare the recordings that are not in the cache yet; return all selected ones, in the study's order.
 
+    What was left out, corrected or odd is said at the end, also of recordings that were prepared earlier.
     Each is written whole or not at all, by one process at a time. A killed command continues where it
     stopped, and several processes can work on one study. A failing recording does not stop the others.
 
@@ -192,6 +199,7 @@ def prepare(
         raise UserError(
             f"{len(failed)} of {len(mine)} recordings could not be prepared; the others are there.\n" + "\n".join(told)
         )
+    say(finding for item in mine if item.ready for finding in item.findings)
     return every
 
 
@@ -233,8 +241,10 @@ def _prepare_one(study: Study, prepared: PreparedRecording, preparation: Prepara
 
 def _write(study: Study, prepared: PreparedRecording, preparation: Preparation) -> None:
     where = f"{study.name}, {prepared.recording.name}"
-    made = preparation.make(study, prepared.recording, where)
+    with kept() as findings:
+        made = preparation.make(study, prepared.recording, where)
     meta = made.meta | {"shape": list(made.brain.shape), "sha256": hashlib.sha256(made.brain).hexdigest()}
+    meta["findings"] = [astuple(one) for one in findings]
     with disk_room(prepared.folder, made.brain.nbytes, where), written_whole(prepared.folder) as folder:
         folder.mkdir()
         np.save(folder / "brain.npy", made.brain)
