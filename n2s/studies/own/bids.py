@@ -1,7 +1,6 @@
 """A lab's own folder in BIDS: MEG or EEG of people who hear or speak, with their stimuli."""
 
 import logging
-import re
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -13,11 +12,11 @@ from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
+from n2s.studies.own.bids_files import data_files, events_file, listed, matching, named
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.kit import EXTENSIONS as KIT
 from n2s.studies.readers.kit import kit_side_files, set_head_position
 from n2s.studies.readers.stimuli import StimulusFolder
-from n2s.studies.readers.tsv import natural
 from n2s.studies.study import Frames, Recording, Study
 
 logger = logging.getLogger(__name__)
@@ -127,7 +126,7 @@ class BIDSStudy(Study):
             "acquisition": acquisition,
             "processing": processing,
         }
-        self._paths = self._named(self._matching(self._listed(), wanted))
+        self._paths = named(self.root, matching(self.root, listed(self.root, datatype, EXTENSIONS), wanted))
         self._durations_s: dict[Recording, float] = {}
 
     def recordings(self) -> list[Recording]:
@@ -155,7 +154,7 @@ class BIDSStudy(Study):
 
     def events(self, recording: Recording) -> pd.DataFrame:
         """Its events, complete and checked against its length and the stimuli's."""
-        path = self._events_path(recording)
+        path = events_file(self._path(recording))
         rows = self.read_rows(path)
         if recording not in self._durations_s:
             self._durations_s[recording] = self.load(recording).duration
@@ -175,8 +174,8 @@ class BIDSStudy(Study):
     def sources(self, recording: Recording) -> list[Path]:
         """Its data files, BIDS side files, and the stimuli and TextGrids that its events use."""
         path = self._path(recording)
-        events = self._events_path(recording)
-        found = {*_data_files(path), *chain(*kit_side_files(path).values()), events}
+        events = events_file(self._path(recording))
+        found = {*data_files(path), *chain(*kit_side_files(path).values()), events}
         for suffix, extension in (("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")):
             found.add(path.find_matching_sidecar(suffix, extension, on_error="ignore"))
         for name in self.read_rows(events).stimulus.unique():
@@ -203,103 +202,11 @@ class BIDSStudy(Study):
         """The ready features; None if the study provides audio."""
         return self.stimuli.frames(stimulus) if self.stimuli.ready else None
 
-    def _listed(self) -> list[BIDSPath]:
-        """Every data file of the datatype, one per recording: only the first of split files."""
-        found = mne_bids.find_matching_paths(
-            self.root,
-            datatypes=[self.datatype],
-            suffixes=[self.datatype],
-            extensions=list(EXTENSIONS[self.datatype]),
-            ignore_nosub=True,
-        )
-        # MaxFilter's side files carry the suffix and extension of a recording; later parts are read with the first
-        found = [path for path in found if path.acquisition not in ("crosstalk", "calibration")]
-        found = [path for path in found if path.split is None or int(path.split) == 1]
-        if not found:
-            raise UserError(
-                f"{self.root}: no {self.datatype} recordings (sub-*/[ses-*/]{self.datatype}/*_{self.datatype}"
-                f"{{{','.join(EXTENSIONS[self.datatype])}}}). {self._inside()} Set root to the folder that holds "
-                f"sub-*, and datatype to one of {', '.join(EXTENSIONS)}."
-            )
-        return found
-
-    def _inside(self) -> str:
-        kinds = sorted({p.name for p in self.root.glob("sub-*/*") if p.is_dir() and not p.name.startswith("ses-")})
-        kinds = sorted({*kinds, *(p.name for p in self.root.glob("sub-*/ses-*/*") if p.is_dir())})
-        if kinds:
-            return f"Its subjects have {', '.join(kinds)}."
-        names = sorted(path.name for path in self.root.iterdir()) or ["nothing"]
-        return f"It holds {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
-
-    def _matching(self, paths: list[BIDSPath], wanted: dict[str, list[str | int] | None]) -> list[BIDSPath]:
-        """The recordings asked for; a label that no recording of the folder has is an error."""
-        if wanted["subject"] is None:
-            paths = [path for path in paths if path.subject != "emptyroom"]
-        everything = paths
-        for entity, labels in wanted.items():
-            if labels is None:
-                continue
-            known = sorted({getattr(path, entity) for path in everything} - {None}, key=natural)
-            kept = []
-            for label in labels:
-                plain = re.sub("^(sub|ses|task|run|acq|proc)-", "", str(label))
-                same = [one for one in known if one == plain] or [
-                    one for one in known if one.lstrip("0") == plain.lstrip("0")
-                ]
-                if not same:
-                    raise UserError(
-                        f"{self.root}: no {self.datatype} recording of {entity} '{label}'; there are "
-                        f"{', '.join(known) or 'none: file names do not have it'}.{nearest(plain, known)}"
-                    )
-                kept += same
-            paths = [path for path in paths if getattr(path, entity) in kept]
-        if not paths:
-            asked = ", ".join(f"{entity} {labels}" for entity, labels in wanted.items() if labels is not None)
-            there = ", ".join(path.basename for path in everything[:6]) + (", ..." if len(everything) > 6 else "")
-            raise UserError(
-                f"{self.root}: none of its {len(everything)} {self.datatype} recordings has {asked or 'a subject'} "
-                f"at once. There are {there or 'only empty rooms'}."
-            )
-        return paths
-
-    def _named(self, paths: list[BIDSPath]) -> dict[Recording, BIDSPath]:
-        named: dict[Recording, BIDSPath] = {}
-        order = ("subject", "session", "task", "run", "acquisition", "processing")
-        for path in sorted(paths, key=lambda path: [natural(getattr(path, entity) or "") for entity in order]):
-            recording = Recording(
-                path.subject, path.session or "", path.task or "", path.run or "", modality=self.datatype
-            )
-            if recording in named:
-                raise UserError(
-                    f"{self.root}: two recordings are named {recording.name}: {named[recording].fpath.name} and "
-                    f"{path.fpath.name}. Keep one, or choose with acquisition, processing, task or runs."
-                )
-            named[recording] = path
-        return named
-
     def _path(self, recording: Recording) -> BIDSPath:
         if recording not in self._paths:
             names = [one.name for one in self._paths]
             raise UserError(f"{self.root}: no recording {recording.name}.{nearest(recording.name, names)}")
         return self._paths[recording]
-
-    def _events_path(self, recording: Recording) -> Path:
-        path = self._path(recording)
-        try:
-            found = path.find_matching_sidecar("events", ".tsv", on_error="raise")
-        except RuntimeError as error:
-            found, why = None, " ".join(str(error).split("The search strings")[0].split())
-        else:  # MNE-BIDS would give the events of run 1 to a recording without a run
-            own = mne_bids.get_entities_from_fname(found, on_error="ignore")
-            if any(value not in (None, path.entities.get(key)) for key, value in own.items()):
-                found, why = None, f"{Path(found).name} belongs to another recording"
-        if found is None:
-            expected = path.copy().update(suffix="events", extension=".tsv", split=None).basename
-            raise UserError(
-                f"{path.fpath}: no events.tsv of its own ({why}). Expected {expected} beside it. Recordings without "
-                "events can be left out with task, subjects, sessions or runs."
-            )
-        return Path(found)
 
     def _place_electrodes(self, raw: mne.io.BaseRaw, path: Path) -> None:
         if raw.get_montage() is not None:
@@ -315,16 +222,6 @@ class BIDSStudy(Study):
             raw.set_montage(self.montage, match_case=False, verbose="ERROR")
         except ValueError as error:
             raise UserError(f"{path}: montage '{self.montage}' does not fit: {error}") from None
-
-
-def _data_files(path: BIDSPath) -> list[Path]:
-    """Every file that holds the samples or the header: a .ds folder's, split FIF files, BrainVision's three."""
-    file = path.fpath
-    if file.is_dir():
-        return [part for part in file.rglob("*") if part.is_file()]
-    base = re.sub(rf"(_split-\d+)?_{path.datatype}$", "", file.stem)
-    parts = re.compile(re.escape(base) + rf"(_split-\d+)?_{path.datatype}(-\d+)?\.\w+")
-    return [part for part in file.parent.iterdir() if parts.fullmatch(part.name)]
 
 
 def _add_what_bids_drops(raw: mne.io.BaseRaw, path: BIDSPath) -> None:
