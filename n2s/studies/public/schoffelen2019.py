@@ -10,6 +10,7 @@ from n2s.errors import UserError
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.own.bids import BIDSStudy
+from n2s.studies.own.bids_files import events_file
 from n2s.studies.readers.align import match_times, on_recording_clock
 from n2s.studies.readers.presentation import read_log
 from n2s.studies.readers.sentences import sentence_id
@@ -108,7 +109,7 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid, or beside the sounds   (n
     def read_rows(self, path: Path) -> pd.DataFrame:
         """See `BIDSStudy.read_rows`; the log is read, not this file, which tells the triggers alone."""
         if path not in self._rows:  # the triggers are read from the whole recording
-            self._rows[path] = self._aligned(next(one for one in self._paths if self._events_path(one) == path))
+            self._rows[path] = self._aligned(next(one for one in self._paths if events_file(self._paths[one]) == path))
         return self._rows[path]
 
     def _aligned(self, recording: Recording) -> pd.DataFrame:
