@@ -10,6 +10,7 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.studies.card import Card, OpenNeuro
 from n2s.studies.own.bids import BIDSStudy
+from n2s.studies.own.bids_files import events_file
 from n2s.studies.readers.align import match_times, on_recording_clock
 from n2s.studies.readers.sentences import sequences
 from n2s.studies.readers.stimuli import AUDIO
@@ -94,7 +95,7 @@ sourcedata/stimuli/audio/ch1-3.wav ... ch26-27.wav""",
     def read_rows(self, path: Path) -> pd.DataFrame:
         """See `BIDSStudy.read_rows`."""
         if path not in self._rows:  # the triggers are read from the whole recording
-            recording = next(one for one in self._paths if self._events_path(one) == path)
+            recording = next(one for one in self._paths if events_file(self._paths[one]) == path)
             self._rows[path] = self._aligned(recording, path)
         return self._rows[path]
 
