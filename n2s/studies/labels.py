@@ -1,19 +1,14 @@
 """Labels of subjects, sessions, stories and the like that a user names in a recipe: matched with those that the data have."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
 import yaml
 
 from n2s.errors import UserError, nearest
+from n2s.studies.text import normal
 
 SHOWN = 12  # labels listed in a message
-
-
-def normal(name: str) -> str:
-    """A name in Unicode's composed form (NFC): macOS writes file names decomposed, and both look the same."""
-    return unicodedata.normalize("NFC", name)
 
 
 def label(value: object, option: str) -> str:
