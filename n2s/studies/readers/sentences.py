@@ -7,25 +7,25 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
+from n2s.studies.readers.sentence_ends import sentence_ends
+from n2s.studies.text import plain
+
 TOLERANCE_S = 0.01  # a rounded time in a text file
-_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
+_APOSTROPHES = re.compile("['’‘ʼ`´]")
 
 
 def sentence_id(text: str) -> str:
-    """A sentence's id: the same for the same words everywhere, whatever the case, punctuation and white space.
+    """A sentence's id: the same for the same words everywhere, whatever the case, punctuation, white space and Unicode form.
 
     The first 12 hexadecimal digits of the SHA-256 of the NFKC-normalised, case-folded letters and digits.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    words = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded.replace("'", "").replace("’", ""))
+    folded = unicodedata.normalize("NFKC", _APOSTROPHES.sub("", plain(text))).casefold()
+    words = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded)
     return hashlib.sha256((" ".join(words.split()) or text).encode()).hexdigest()[:12]
 
 
 def sentence_numbers(words: pd.DataFrame, pause_s: float) -> np.ndarray:
-    """Number the sentences of ungrouped words.
-
-    If any word ends in . ! ? or …, such words end the sentences. If none does (an aligner dropped punctuation), a
-    pause of at least ``pause_s`` before the next word ends a sentence.
+    """Number the sentences of ungrouped words: see `n2s.studies.readers.sentence_ends.sentence_ends`.
 
     Parameters
     ----------
@@ -33,17 +33,14 @@ def sentence_numbers(words: pd.DataFrame, pause_s: float) -> np.ndarray:
         ``text``, ``onset``, ``duration`` (s), by onset.
     pause_s
         Shortest silence between two sentences, s. At 0.4 s two Dutch stories that have 102 and 96 sentences in print
-        fall into 92 and 106, of 10 and 9 words. Words whose duration is not known (0) need another way.
+        fall into 92 and 106, of 10 and 9 words.
 
     Returns
     -------
     ndarray
         (n words) 0, 0, ..., 1, 1, ...
     """
-    last = words.text.map(lambda text: bool(_END.search(text))).to_numpy(bool)
-    if not last.any():
-        onset, stop = words.onset.to_numpy(), (words.onset + words.duration).to_numpy()
-        last = np.append(onset[1:] - stop[:-1] >= pause_s - 1e-6, True)[: len(words)]
+    last = sentence_ends(words, pause_s)
     return np.concatenate([[0], np.cumsum(last[:-1])])[: len(words)].astype(int)
 
 
