@@ -19,6 +19,7 @@ from n2s.studies.events import COLUMNS, CONDITIONS, KINDS
 from n2s.studies.fmri import Bold, clip_table
 from n2s.studies.readers.clips import read_clips
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
+from n2s.studies.readers.side_files import MARKS
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import read_cells, read_table
 
@@ -66,7 +67,8 @@ def test_cells(folder, content):
         return
     assert len(table) and np.isfinite(table.onset).all() and not np.isinf(table.duration).any()
     # the numbers are those that Python reads from the same cells
-    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    wide = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8-sig")
+    text = content.decode(wide).replace("\r\n", "\n").replace("\r", "\n")
     lines = [line.split("\t") for line in text.split("\n") if line.strip()]
     places = [
         next(i for i, name in enumerate(lines[0]) if name.strip(' "').lower() == one) for one in ("onset", "duration")

@@ -205,7 +205,7 @@ def test_ready_features_stand_for_the_audio(folder):
     [
         ("", "an empty file"),
         ("onset\tduration\ttrial_type\n", "no rows under the header"),
-        ("onset,duration,trial_type\n1,2,word\n", "no column onset and duration; there are onset,duration,trial_type"),
+        ("onset,duration,trial_type\n1,2,word\n", "its header has commas and no tab"),
         ("onset\ttrial_type\n1\tword\n", "no column duration"),
         ("onset\tduration\ttext\ttext\n1\t1\ta\tb\n", r"several columns are named \['text'\]"),
         ("onset\tduration\ttrial_type\n1\t2\n", "row 1: 2 cells under 3 columns"),

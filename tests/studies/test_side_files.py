@@ -42,6 +42,7 @@ def test_marks_of_encodings(path, encoding):
         ('{"a": "中文中文中文"}'.encode("gb18030"), "GB18030"),
         ('{"a": 1}'.encode("utf-16-le"), "UTF-16 without a byte order mark"),
         (b'{"a": 1\0}', "zero byte"),
+        ('{"a": "\0"}'.encode("utf-16"), "zero character"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
     ],
 )

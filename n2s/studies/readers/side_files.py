@@ -42,20 +42,21 @@ def read_text(path: Path) -> str:
             f"{path}: only Git LFS' pointer to the file. Fetch the file itself: `git lfs pull` in that folder."
         )
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    if encoding.startswith("utf-8") and b"\0" in content:
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        why = "UTF-16 without a byte order mark" if content.count(b"\0") > len(content) / 4 else "a damaged copy"
+        raise UserError(f"{path}, line {line}: a zero byte, which no text has ({why}). Save it as UTF-8.")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
+        kind = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
         raise UserError(
-            f"{path}, line {line}: not {'UTF-8' if encoding.startswith('utf-8') else encoding.upper()} text (the byte "
-            f"0x{content[error.start]:02X} at {error.start}){_guess(content)}. Save it as UTF-8."
+            f"{path}, line {line}: not {kind} text (the byte 0x{content[error.start]:02X} at {error.start})"
+            f"{_guess(content)}. Save it as UTF-8."
         ) from None
     if "\0" in text:
-        at = text.index("\0")
-        why = "UTF-16 without a byte order mark, or a damaged copy" if content.count(b"\0") > 1 else "a damaged copy"
-        raise UserError(
-            f"{path}, line {text[:at].count(chr(10)) + 1}: a zero byte, which no text has ({why}). Save it as UTF-8."
-        )
+        raise UserError(f"{path}: a zero character in {encoding.upper()} text (a damaged copy). Save it as UTF-8.")
     return text
 
 

@@ -1,6 +1,5 @@
 """Tables separated by tabs or commas, read strictly: cells as text, numbers checked, n/a as empty."""
 
-import csv
 import re
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.studies.readers.cells import table_cells
 
 
 def read_cells(path: Path) -> pd.DataFrame:
@@ -18,7 +18,7 @@ def read_cells(path: Path) -> pd.DataFrame:
     UserError
         The file is empty or not a table, lacks onset or duration, or one of them is not a finite number.
     """
-    table = _table(path)
+    table = table_cells(path).reset_index(drop=True)
     names = {name.lower(): name for name in table}
     absent = [name for name in ("onset", "duration") if name not in names]
     if absent:
@@ -36,7 +36,7 @@ def read_cells(path: Path) -> pd.DataFrame:
 
 def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -> pd.DataFrame:
     """Read any table of tabs or commas: all cells as text ("" for n/a), except the columns ``numbers`` (NaN for n/a), if they exist."""
-    table = _table(path, separator)
+    table = table_cells(path, separator).reset_index(drop=True)
     for name in set(numbers) & set(table):
         table[name] = as_numbers(table[name], path)
     return table
@@ -61,42 +61,6 @@ def whole(cells: pd.Series, path: Path) -> pd.Series:
     return cells.astype(np.int64)
 
 
-def _table(path: Path, separator: str = "\t") -> pd.DataFrame:
-    """All cells as text, "" for n/a and empty ones."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error}). Save it as UTF-8.") from None
-    lines = [line for line in re.split("\r\n|\n|\r", text) if line.strip()]
-    if len(lines) < 2:
-        raise UserError(
-            f"{path}: {'no rows under the header' if lines else 'an empty file'}. Expected one row an event."
-        )
-    # Quotes are plain text in BIDS; spreadsheets and pandas put a pair around a cell that contains one.
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    try:
-        cells = [[_unquoted(cell) for cell in row] for row in csv.reader(lines, delimiter=separator, quoting=quoting)]
-    except csv.Error as error:
-        raise UserError(f"{path}: not a table ({error}).") from None
-    wrong = next((i for i, row in enumerate(cells) if len(row) != len(cells[0])), None)
-    if wrong is not None:
-        raise UserError(
-            f"{path}, row {wrong}: {len(cells[wrong])} cells under {len(cells[0])} columns ({', '.join(cells[0])}). "
-            f"Expected one {'comma' if separator == ',' else 'tab'} between two cells, n/a for an empty one."
-        )
-    doubled = sorted({name for name in cells[0] if cells[0].count(name) > 1})
-    if doubled:
-        raise UserError(f"{path}: several columns are named {doubled}. Rename or drop one.")
-    return pd.DataFrame(cells[1:], columns=cells[0], dtype=object)
-
-
 def natural(label: str) -> list[tuple[int, int, str]]:
     """Sort key that puts run-2 before run-10."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
-
-
-def _unquoted(cell: str) -> str:
-    cell = cell.strip()
-    if len(cell) > 1 and cell[0] == cell[-1] == '"':
-        cell = cell[1:-1].replace('""', '"').strip()
-    return "" if cell.lower() == "n/a" else cell
