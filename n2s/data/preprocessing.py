@@ -9,7 +9,7 @@ import numpy as np
 from mne.filter import create_filter
 
 from n2s.data.checked_signal import CheckedSignal
-from n2s.data.edges import annotated, filtered_apart
+from n2s.data.edges import bad_spans, filtered_apart
 from n2s.data.filtering import Resampler
 from n2s.data.positions import sensor_positions
 from n2s.data.recordings import Made, Preparation
@@ -176,7 +176,7 @@ class Preprocessing(Preparation):
         raw = study.load(recording)
         raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
         events = events_table(study.events(recording), where=where, duration_s=duration_s)
-        bad_spans = [[onset, duration] for onset, duration, text in annotated(raw) if text.upper().startswith("BAD")]
+        spans = bad_spans(raw)
         stretches = self.stretches(raw)
         data, sfreq, info = self(raw, where)
         meta = {
@@ -190,7 +190,7 @@ class Preprocessing(Preparation):
             "units": [UNITS[kind][1] for kind in info.get_channel_types()],
             "good": [name not in info["bads"] for name in info["ch_names"]],
             "positions": sensor_positions(info, where).round(6).tolist(),
-            "bad_spans": bad_spans,
+            "bad_spans": spans,
             "preprocessing": self.settings(),
         }
         write_info = partial(mne.io.write_info, info=info, verbose="error")

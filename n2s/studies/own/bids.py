@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 
 import mne
-import mne_bids
 import pandas as pd
 from mne_bids import BIDSPath
 
@@ -14,17 +13,13 @@ from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
 from n2s.studies.own.bids_files import data_files, events_file, listed, matching, named
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
-from n2s.studies.readers.kit import EXTENSIONS as KIT
-from n2s.studies.readers.kit import kit_side_files, set_head_position
+from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
+from n2s.studies.readers.kit import kit_side_files
+from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.study import Frames, Recording, Study
 
 logger = logging.getLogger(__name__)
-
-EXTENSIONS = {
-    "meg": (".fif", ".ds", *KIT),
-    "eeg": (".vhdr", ".edf", ".EDF", ".bdf", ".set"),
-}
 
 
 class BIDSStudy(Study):
@@ -127,7 +122,7 @@ class BIDSStudy(Study):
             "processing": processing,
         }
         self._paths = named(self.root, matching(self.root, listed(self.root, datatype, EXTENSIONS), wanted))
-        self._durations_s: dict[Recording, float] = {}
+        self._clocks: dict[Recording, tuple[float, list[Hole]]] = {}  # how long it is, and where it was interrupted
 
     def recordings(self) -> list[Recording]:
         """Every recording, by subject, session, task and run."""
@@ -141,13 +136,10 @@ class BIDSStudy(Study):
         """
         path = self._path(recording)
         try:
-            raw = mne_bids.read_raw_bids(path, verbose="ERROR")
-            _add_what_bids_drops(raw, path)
-        except Exception as error:  # MNE's readers may raise any exception for a damaged or misnamed file
-            raise UserError(
-                f"{path.fpath}: MNE cannot read it with its BIDS side files ({type(error).__name__}: {error}). "
-                f"Check the file, and that channels.tsv has the channel names of the recording."
-            ) from error
+            events = events_file(path)
+        except UserError:  # `events` says so, to whom needs them
+            events = None
+        raw = open_raw(path, events=events, kind=self.columns.kind)
         if self.datatype == "eeg":
             self._place_electrodes(raw, path.fpath)
         return raw
@@ -156,16 +148,20 @@ class BIDSStudy(Study):
         """Its events, complete and checked against its length and the stimuli's."""
         path = events_file(self._path(recording))
         rows = self.read_rows(path)
-        if recording not in self._durations_s:
-            self._durations_s[recording] = self.load(recording).duration
-        return complete(
+        if recording not in self._clocks:
+            raw = self.load(recording)
+            self._clocks[recording] = raw.duration, noted_holes(raw)
+        duration_s, holes = self._clocks[recording]
+        table = complete(
             rows,
             self.stimuli,
             where=str(path),
-            duration_s=self._durations_s[recording],
+            duration_s=duration_s,
             language=self.language,
             default_condition=self.default_condition,
         )
+        refuse_sounds_across(holes, table, path)
+        return table
 
     def read_rows(self, path: Path) -> pd.DataFrame:
         """The rows of an events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them; a data set may override this."""
@@ -222,15 +218,3 @@ class BIDSStudy(Study):
             raw.set_montage(self.montage, match_case=False, verbose="ERROR")
         except ValueError as error:
             raise UserError(f"{path}: montage '{self.montage}' does not fit: {error}") from None
-
-
-def _add_what_bids_drops(raw: mne.io.BaseRaw, path: BIDSPath) -> None:
-    """Bad spans and seams that a FIF file marks, and KIT's head position: MNE-BIDS reads neither."""
-    if path.extension == ".fif":
-        own = mne.io.read_raw_fif(path.fpath, allow_maxshield=True, verbose="ERROR").annotations
-        known = set(raw.annotations.description)
-        marks = "bad", "edge"
-        new = [i for i, text in enumerate(own.description) if text.lower().startswith(marks) and text not in known]
-        raw.annotations.append(own.onset[new], own.duration[new], own.description[new])  # `own` has the same clock
-    if path.extension in KIT:
-        set_head_position(raw, path)

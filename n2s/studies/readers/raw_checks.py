@@ -1,0 +1,190 @@
+"""What a raw recording must be before its samples can be used: continuous, whole, with all its parts."""
+
+import configparser
+import json
+import re
+import struct
+from pathlib import Path
+
+import mne
+from mne_bids import BIDSPath
+
+from n2s.errors import UserError
+from n2s.findings import tell
+
+_CONTINUOUS = "Only continuous recordings are read: export it without segmentation and averages."
+_NEXT_NONE = -1  # of the last tag of a FIF file
+
+
+def header_of(file: Path) -> dict[str, str | Path]:
+    """The entries of a BrainVision header, with their names in lower case, and the paths ``data`` and ``markers``.
+
+    Empty where it is damaged: MNE says how.
+    """
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        text = file.read_bytes().decode("latin-1").split("[Comment]")[0]
+        parser.read_string(text[text.index("[") :])
+    except (OSError, ValueError, configparser.Error):
+        return {}
+    found: dict[str, str | Path] = {}
+    for section in ("Common Infos", "Common infos", "Binary Infos"):
+        found |= {key: value.strip() for key, value in (parser.items(section) if section in parser else [])}
+    if found.get("datafile"):
+        found["data"] = file.parent / _utf8(found["datafile"])
+    if found.get("markerfile"):
+        named = file.parent / _utf8(found["markerfile"])
+        found["markers"] = named if named.is_file() else file.with_suffix(".vmrk")
+    return found
+
+
+def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
+    """Refuse epochs and averages that are stored like a continuous recording, and a header without its data.
+
+    Raises
+    ------
+    UserError
+        RecordingType in the JSON file is ``epoched``; a BrainVision file is segmented or averaged, or its data are not there.
+    """
+    kind = _recording_type(path)
+    if kind == "epoched":
+        raise UserError(
+            f"{file}: RecordingType in its JSON file is 'epoched', so the time between its epochs is lost. {_CONTINUOUS} If it "
+            "is continuous, write that into the JSON file."
+        )
+    if kind == "discontinuous":
+        tell(
+            "odd",
+            file,
+            "RecordingType in its JSON file is 'discontinuous'. Check that onsets count its samples, without pauses.",
+        )
+    if file.suffix.lower() != ".vhdr":
+        return
+    header = header_of(file)
+    for key, plain in (("datatype", "TIMEDOMAIN"), ("segmentationtype", "NOTSEGMENTED"), ("averaged", "NO")):
+        if header.get(key, plain).upper() != plain:
+            raise UserError(f"{file}: its header says {key} '{header[key]}'; expected {plain}. {_CONTINUOUS}")
+    data = header.get("data")
+    if data is not None and not data.is_file():
+        here = sorted(one.name for one in file.parent.glob(f"{file.stem}.*") if one != file) or ["nothing of its name"]
+        raise UserError(
+            f"{file}: its data file {data.name} is not here; beside it lies {', '.join(here)}. Fetch it, or correct DataFile (and "
+            "MarkerFile) in the header if the files were renamed."
+        )
+
+
+def explained(file: Path, error: Exception) -> str | None:
+    """What an error of one of MNE's readers means, where its own words do not say it; else None."""
+    said = " ".join(str(error).split())
+    missing = re.search(r"next file (.+?) does not exist", said)
+    if missing:
+        return (
+            f"{file}: it goes on in {Path(missing[1]).name}, which is not here. Fetch that part. If the files were renamed by hand, "
+            "read them under their old names with MNE and save them again: the name of the next part is inside the file."
+        )
+    if re.search(r"number of trials is|contains epochs|contains evoked|averaged|No raw data in", said):
+        return f"{file}: it is not a continuous recording ({said}). {_CONTINUOUS}"
+    lost = re.search(r"Could not find the \.fdt data file, tried (.+?)\.?$", said)
+    if lost:
+        names = " and ".join(Path(one).name for one in lost[1].split(" and "))
+        return (
+            f"{file}: its samples are in a file of their own that is not here (tried {names}). Fetch it, or rename it."
+        )
+    return None
+
+
+def check_parts(file: Path, raw: mne.io.BaseRaw) -> None:
+    """Report parts of a recording that lie beside it and are not read, and refuse samples that are not all there.
+
+    Raises
+    ------
+    UserError
+        The .fdt file of an EEGLAB recording is shorter than its header says.
+    """
+    if file.suffix.lower() == ".fif":
+        stem = re.sub(r"_split-\d+", "", file.stem)
+        base, _, kind = stem.rpartition("_")
+        part = re.compile(rf"{re.escape(base)}(_split-\d+)?_{re.escape(kind)}(-\d+)?\.fif")
+        read = {Path(one).name for one in raw.filenames} | {file.name, Path(file).resolve().name}
+        left = sorted(one.name for one in file.parent.iterdir() if part.fullmatch(one.name) and one.name not in read)
+        if left and base:
+            tell(
+                "left out",
+                file,
+                f"{', '.join(left)}: it lies beside it under the name of a part, but no part that is read names it as its next one. "
+                "If it belongs to the recording, save all parts again with MNE.",
+            )
+    if file.suffix.lower() == ".set" and raw.filenames and str(raw.filenames[0]).endswith(".fdt"):
+        data = Path(raw.filenames[0])
+        expected, found = 4 * len(raw.ch_names) * len(raw.times), data.stat().st_size
+        if found < expected:
+            raise UserError(
+                f"{data}: {found} bytes; {file.name} says {len(raw.ch_names)} channels of {len(raw.times)} samples, which are "
+                f"{expected} bytes. Copy it again from its source."
+            )
+        if found > expected:
+            tell("odd", data, f"{found} bytes, where {file.name} says {expected}: what is beyond is not read.")
+
+
+def tell_cut_off(file: Path, raw: mne.io.BaseRaw) -> None:
+    """Report a file that ends before its end: what is there can be read, and MNE does so silently."""
+    read_s = len(raw.times) / raw.info["sfreq"]
+    if file.suffix.lower() == ".fif" and any(_ends_early(Path(one)) for one in raw.filenames):
+        tell(
+            "odd",
+            file,
+            f"the file ends before its end: {read_s:.3f} s of it can be read. Copy it again from its source.",
+        )
+    if file.suffix.lower() == ".vhdr":
+        header = header_of(file)
+        try:
+            promised = int(header["datapoints"])
+        except (KeyError, ValueError):
+            return
+        if promised > 0 and promised != len(raw.times):  # 0: the software did not know it yet
+            tell(
+                "odd",
+                file,
+                f"its header says {promised} samples, its data file holds {len(raw.times)}, which are {read_s:.3f} s: these are "
+                "read. If the file was cut off, copy it again from its source.",
+            )
+
+
+def _ends_early(file: Path) -> bool:
+    """Whether a chain of FIF tags breaks off: each says how long it is, and the last that it is the last."""
+    if file.suffix != ".fif":
+        return False
+    size, at = file.stat().st_size, 0
+    with file.open("rb") as opened:
+        while at != size:
+            opened.seek(at)
+            head = opened.read(16)
+            if len(head) < 16:
+                return True
+            _, _, n_bytes, follows = struct.unpack(">iiii", head)
+            if n_bytes < 0 or at + 16 + n_bytes > size:
+                return True
+            if follows == _NEXT_NONE:
+                return False
+            if 0 < follows <= at:
+                return False  # damaged in another way
+            at = follows or at + 16 + n_bytes
+    return False
+
+
+def _recording_type(path: BIDSPath | None) -> str:
+    side = None if path is None else path.find_matching_sidecar(path.datatype, ".json", on_error="ignore")
+    if side is None:
+        return ""
+    try:
+        content = json.loads(Path(side).read_text("utf-8-sig"))
+    except (OSError, ValueError):  # MNE-BIDS says what is wrong with it
+        return ""
+    return str(content.get("RecordingType", "")) if isinstance(content, dict) else ""
+
+
+def _utf8(text: str) -> str:
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return text
