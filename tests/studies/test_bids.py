@@ -20,6 +20,7 @@ from builders import (
 from jsonargparse import ArgumentParser
 
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.studies import BIDSStudy, Recording, Study
 from n2s.studies.readers.event_columns import EventColumns
 
@@ -62,18 +63,16 @@ def test_recordings_are_in_order_and_no_file_is_opened(template, monkeypatch):
         "sub-2_ses-a_task-listen_run-1",
     ]
     assert {recording.modality for recording in study.recordings()} == {"meg"}
-    assert "sub-2_ses-a_task-rest" in [recording.name for recording in BIDSStudy(template).recordings()]
 
 
 @pytest.mark.parametrize(
     ("options", "n"),
     [
         ({"subjects": ["sub-01"]}, 3),
-        ({"subjects": ["2", 1]}, 5),  # 1 for 01
+        ({"subjects": ["2", 1]}, 4),  # 1 for 01; the rest of 2 has no events
         ({"sessions": ["a"], "task": "listen"}, 3),
         ({"runs": ["002"]}, 1),
-        ({"task": ["rest", "listen"]}, 5),
-        ({"subjects": ["emptyroom"]}, 1),
+        ({"task": ["listen"], "subjects": "sub-2"}, 1),
     ],
 )
 def test_selections(template, options, n):
@@ -110,11 +109,11 @@ def test_no_recordings_says_what_is_there(template, tmp_path):
 
 
 def test_unknown_labels_name_what_is_there(template):
-    with pytest.raises(UserError, match=r"no meg recording of subject '03'; there are 01, 2"):
+    with pytest.raises(UserError, match=r"subjects: no meg subject '03'; there are 01, 2"):
         BIDSStudy(template, subjects=["01", "03"])
-    with pytest.raises(UserError, match=r"task 'lisen'; there are listen, rest\. Nearest: listen"):
+    with pytest.raises(UserError, match=r"task: no meg task 'lisen'; there are listen, rest\. Nearest: listen"):
         BIDSStudy(template, task="lisen")
-    with pytest.raises(UserError, match=r"subject \['2'\], run \['10'\] at once"):
+    with pytest.raises(UserError, match=r"subjects \['2'\], runs \['10'\] at once"):
         BIDSStudy(template, subjects=["2"], runs=["10"])
 
 
@@ -233,20 +232,23 @@ def test_settings_tell_which_options_change_the_events(template):
     assert json.dumps(BIDSStudy(template, subjects=["2"]).settings()) == plain
 
 
-def test_missing_events(lab):
-    study = BIDSStudy(lab)
-    rest = next(one for one in study.recordings() if one.task == "rest")
-    with pytest.raises(UserError, match=r"no events\.tsv.*Expected sub-2_ses-a_task-rest_events\.tsv"):
-        study.events(rest)
-    with pytest.raises(UserError, match=r"no events\.tsv"):
-        study.sources(rest)
+def test_recordings_without_events_are_left_out_by_name(lab):
+    with kept() as found:
+        study = BIDSStudy(lab)
+    assert "rest" not in {one.task for one in study.recordings()}
+    (text,) = [one.text for one in found if "events" in one.text]
+    assert text == "1 meg recording (sub-2/ses-a/meg/sub-2_ses-a_task-rest_meg.fif): no events.tsv of its own."
+    with pytest.raises(UserError, match=r"task names 'rest', but n2s can use none.*task-rest_meg\.fif: no events\.tsv"):
+        BIDSStudy(lab, task=["rest", "listen"])
     bids_from_raw(simulated_raw(4), lab, subject="2", session="a")  # without a run: not to be lent run 1's
-    study = BIDSStudy(lab, subjects=["2"], task="listen")
-    with pytest.raises(UserError, match=r"run-1_events\.tsv belongs to another recording"):
-        study.events(study.recordings()[0])
-    events_file(lab).unlink()
-    with pytest.raises(UserError, match=r"Did not find any events\.tsv"):
-        BIDSStudy(lab).events(Recording("01", "a", "listen", "2"))
+    with kept() as found:
+        study = BIDSStudy(lab, subjects=["2"], task="listen")
+    assert [one.run for one in study.recordings()] == ["1"]
+    assert any("run-1_events.tsv belongs to another recording" in one.text for one in found)
+    study = BIDSStudy(lab)
+    events_file(lab).unlink()  # while it is used
+    with pytest.raises(UserError, match=r"no events\.tsv.*Expected sub-01_ses-a_task-listen_run-2_events\.tsv"):
+        study.events(Recording("01", "a", "listen", "2"))
 
 
 def test_events_of_the_whole_folder_may_lie_at_its_root(lab):

@@ -11,7 +11,11 @@ from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
-from n2s.studies.own.bids_files import data_files, events_file, listed, matching, named
+from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
+from n2s.studies.own.bids_files import choose, named, nothing, usable, with_events
+from n2s.studies.own.bids_scan import data_files, scan
+from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files
+from n2s.studies.own.bids_tables import tell_tables
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
@@ -41,8 +45,12 @@ class BIDSStudy(Study):
     datatype
         "meg" or "eeg".
     task, subjects, sessions, runs, acquisition, processing
-        Keep only these, each a list of labels as in the file names (``01``, ``sub-01`` or 1). By default all
+        Keep only these, each a list of labels as in the file names (``"01"``, ``sub-01`` or 1). By default all
         except empty-room recordings.
+    derivative
+        A pipeline's folder below ``root``, such as ``derivatives/mne-bids-pipeline``: its continuous recordings
+        (``*_raw.fif``; ``processing: [clean]`` names their ``proc-`` or ``desc-``) are read in place of the raw
+        ones, with the raw folder's events.
     stimuli
         Folder of the audio (wav, flac, ogg, mp3), relative to ``root``.
     features
@@ -69,7 +77,8 @@ class BIDSStudy(Study):
     Raises
     ------
     UserError
-        The folder does not exist, no recording matches, a subject is unknown, or two recordings have one name.
+        The folder does not exist, no recording matches, a label is unknown, none of its recordings can be used (not fetched,
+        without events.tsv, in another format), or two recordings have one name.
     """
 
     def __init__(
@@ -84,6 +93,7 @@ class BIDSStudy(Study):
         runs: list[str | int] | None = None,
         acquisition: list[str | int] | None = None,
         processing: list[str | int] | None = None,
+        derivative: str | None = None,
         stimuli: str = "stimuli",
         features: str | None = None,
         alignments: str | None = None,
@@ -114,14 +124,26 @@ class BIDSStudy(Study):
             sentence_pause_s=sentence_pause_s,
         )
         wanted = {
-            "subject": subjects,
-            "session": sessions,
-            "task": [task] if isinstance(task, str) else task,
-            "run": runs,
+            "subjects": subjects,
+            "sessions": sessions,
+            "task": task,
+            "runs": runs,
             "acquisition": acquisition,
             "processing": processing,
         }
-        self._paths = named(self.root, matching(self.root, listed(self.root, datatype, EXTENSIONS), wanted))
+        found = scan(self.root, datatype, EXTENSIONS[datatype], (datatype,))
+        if not found:
+            raise nothing(self.root, datatype, EXTENSIONS)
+        raw = {one: one.path for one in found}
+        if derivative is not None:
+            raw = cleaned_recordings(self.root, derivative, datatype, found)
+        found = with_events(choose(self.root, list(raw), wanted, datatype), raw)
+        found = usable(self.root, found, wanted, datatype)
+        tell_tables(self.root, found, subjects is None, datatype)
+        chosen = named(self.root, found, datatype)
+        self._paths = {one: raw[item] for one, item in chosen.items()}
+        self._cleaned = {} if derivative is None else {one: item.path for one, item in chosen.items()}
+        self._derivative = derivative
         self._clocks: dict[Recording, tuple[float, list[Hole]]] = {}  # how long it is, and where it was interrupted
 
     def recordings(self) -> list[Recording]:
@@ -135,6 +157,12 @@ class BIDSStudy(Study):
         ``montage``; without either there is a warning.
         """
         path = self._path(recording)
+        if recording in self._cleaned:
+            raw = read_cleaned(self._cleaned[recording], path)
+            if self.datatype == "eeg":
+                self._place_electrodes(raw, self._cleaned[recording].fpath)
+            return raw
+        check_side_files(path)
         try:
             events = events_file(path)
         except UserError:  # `events` says so, to whom needs them
@@ -171,13 +199,13 @@ class BIDSStudy(Study):
         """Its data files, BIDS side files, and the stimuli and TextGrids that its events use."""
         path = self._path(recording)
         events = events_file(self._path(recording))
-        found = {*data_files(path), *chain(*kit_side_files(path).values()), events}
-        for suffix, extension in (("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")):
-            found.add(path.find_matching_sidecar(suffix, extension, on_error="ignore"))
+        data = self._cleaned.get(recording, path)
+        found = {*data_files(data.fpath, (self.datatype, data.suffix)), *chain(*kit_side_files(path).values()), events}
+        found.update(side_files(path))
         for name in self.read_rows(events).stimulus.unique():
             if name:
                 found.update(self.stimuli.sources(self.stimuli.id(name, where=str(events))))
-        return sorted(Path(file) for file in found if file is not None)
+        return sorted(found)
 
     def settings(self) -> dict:
         """The options that change the results of `load` and `events`."""
@@ -188,7 +216,7 @@ class BIDSStudy(Study):
             "language": self.language,
             "default_condition": self.default_condition,
             "montage": self.montage,
-        }
+        } | ({} if self._derivative is None else {"derivative": self._derivative})
 
     def audio(self, stimulus: str) -> Path | None:
         """The audio file; None if the study provides features."""

@@ -1,114 +1,183 @@
-"""The files of a BIDS folder: which are recordings, which of them are wanted, and what lies beside each."""
+"""The recordings of a BIDS folder that a user asks for: chosen by their labels; what is left out is counted aloud."""
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
-import mne_bids
 from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
+from n2s.findings import tell
+from n2s.studies.labels import chosen
+from n2s.studies.own.bids_scan import Found, subjects
+from n2s.studies.own.bids_side_files import own_events
 from n2s.studies.readers.tsv import natural
 from n2s.studies.study import Recording
 
-
-def listed(root: Path, datatype: str, extensions: dict[str, tuple[str, ...]]) -> list[BIDSPath]:
-    """Every data file of the datatype, one per recording: only the first of split files."""
-    found = mne_bids.find_matching_paths(
-        root, datatypes=[datatype], suffixes=[datatype], extensions=list(extensions[datatype]), ignore_nosub=True
-    )
-    # MaxFilter's side files carry the suffix and extension of a recording; later parts are read with the first
-    found = [path for path in found if path.acquisition not in ("crosstalk", "calibration")]
-    found = [path for path in found if path.split is None or int(path.split) == 1]
-    if not found:
-        raise UserError(
-            f"{root}: no {datatype} recordings (sub-*/[ses-*/]{datatype}/*_{datatype}"
-            f"{{{','.join(extensions[datatype])}}}). {_inside(root)} Set root to the folder that holds "
-            f"sub-*, and datatype to one of {', '.join(extensions)}."
-        )
-    return found
+#: Option -> the entity that it chooses by, and the entity's short name.
+OPTIONS = {"subjects": ("subject", "sub"), "sessions": ("session", "ses"), "task": ("task", "task"), "runs": ("run", "run"),
+           "acquisition": ("acquisition", "acq"), "processing": ("processing", "proc")}  # fmt: skip
+NAMED = 20  # files named in a message
 
 
-def matching(root: Path, paths: list[BIDSPath], wanted: dict[str, list[str | int] | None]) -> list[BIDSPath]:
-    """The recordings asked for; a label that no recording of the folder has is an error."""
-    kind = paths[0].datatype
-    if wanted["subject"] is None:
-        paths = [path for path in paths if path.subject != "emptyroom"]
-    everything = paths
-    for entity, labels in wanted.items():
+def choose(root: Path, found: list[Found], wanted: dict[str, list | str | int | None], kind: str) -> list[Found]:
+    """The files with all labels asked for, those that n2s cannot use included.
+
+    Parameters
+    ----------
+    root, kind
+        The folder and the datatype, for messages.
+    found
+        What a scan gave.
+    wanted
+        Option -> labels; None: all, but no empty room.
+
+    Raises
+    ------
+    UserError
+        A label is unknown, ambiguous, or no label; or no file has all of them.
+    """
+    if wanted["subjects"] is None:
+        rooms = [one for one in found if one.entities.get("subject") == "emptyroom"]
+        if rooms:
+            tell("left out", root / "sub-emptyroom", f"{_count(len(rooms), kind)} of an empty room.")
+        found = [one for one in found if one.entities.get("subject") != "emptyroom"]
+    everything = found
+    for option, labels in wanted.items():
         if labels is None:
             continue
-        known = sorted({getattr(path, entity) for path in everything} - {None}, key=natural)
-        kept = []
-        for label in labels:
-            plain = re.sub("^(sub|ses|task|run|acq|proc)-", "", str(label))
-            same = [one for one in known if one == plain] or [
-                one for one in known if one.lstrip("0") == plain.lstrip("0")
-            ]
-            if not same:
-                raise UserError(
-                    f"{root}: no {kind} recording of {entity} '{label}'; there are "
-                    f"{', '.join(known) or 'none: file names do not have it'}.{nearest(plain, known)}"
-                )
-            kept += same
-        paths = [path for path in paths if getattr(path, entity) in kept]
-    if not paths:
-        asked = ", ".join(f"{entity} {labels}" for entity, labels in wanted.items() if labels is not None)
-        there = ", ".join(path.basename for path in everything[:6]) + (", ..." if len(everything) > 6 else "")
-        raise UserError(
-            f"{root}: none of its {len(everything)} {kind} recordings has {asked or 'a subject'} "
-            f"at once. There are {there or 'only empty rooms'}."
-        )
-    return paths
-
-
-def named(root: Path, paths: list[BIDSPath]) -> dict[Recording, BIDSPath]:
-    """The recordings in the order of subjects, sessions, tasks and runs; two of one name are an error."""
-    found: dict[Recording, BIDSPath] = {}
-    order = ("subject", "session", "task", "run", "acquisition", "processing")
-    for path in sorted(paths, key=lambda path: [natural(getattr(path, entity) or "") for entity in order]):
-        recording = Recording(path.subject, path.session or "", path.task or "", path.run or "", modality=path.datatype)
-        if recording in found:
+        entity, prefix = OPTIONS[option]
+        known = sorted({label for one in everything if (label := one.entities.get(entity)) is not None}, key=natural)
+        kept = {None} if entity != "subject" else set()  # a folder that cannot be read has no task of its own
+        kept |= set(chosen(labels, known, option=f"{root}: {option}", what=f"{kind} {entity}", prefix=prefix))
+        found = [one for one in found if one.entities.get(entity) in (kept if one.why else kept - {None})]
+    if not any(not one.why for one in found) and any(not one.why for one in everything):
+        asked = ", ".join(f"{option} {labels}" for option, labels in wanted.items() if labels is not None)
+        there = ", ".join(one.file.name for one in everything[:6]) + (", ..." if len(everything) > 6 else "")
+        if not found:
             raise UserError(
-                f"{root}: two recordings are named {recording.name}: {found[recording].fpath.name} and "
-                f"{path.fpath.name}. Keep one, or choose with acquisition, processing, task or runs."
+                f"{root}: none of its {len(everything)} {kind} recordings has {asked or 'a subject'} at once. "
+                f"There are {there or 'only empty rooms'}."
             )
-        found[recording] = path
     return found
 
 
-def events_file(path: BIDSPath) -> Path:
-    """The events.tsv of a recording, beside it or higher up; a `UserError` if it has none of its own."""
-    try:
-        found = path.find_matching_sidecar("events", ".tsv", on_error="raise")
-    except RuntimeError as error:
-        found, why = None, " ".join(str(error).split("The search strings")[0].split())
-    else:  # MNE-BIDS would give the events of run 1 to a recording without a run
-        own = mne_bids.get_entities_from_fname(found, on_error="ignore")
-        if any(value not in (None, path.entities.get(key)) for key, value in own.items()):
-            found, why = None, f"{Path(found).name} belongs to another recording"
-    if found is None:
-        expected = path.copy().update(suffix="events", extension=".tsv", split=None).basename
-        raise UserError(
-            f"{path.fpath}: no events.tsv of its own ({why}). Expected {expected} beside it. Recordings without "
-            "events can be left out with task, subjects, sessions or runs."
-        )
-    return Path(found)
+def with_events(found: list[Found], raw: dict[Found, BIDSPath]) -> list[Found]:
+    """Mark the recordings that have no events.tsv of their own."""
+    marked = []
+    for one in found:
+        why = "" if one.why else own_events(raw.get(one, one.path))[1]
+        marked.append(replace(one, path=None, why=why) if why else one)
+    return marked
 
 
-def data_files(path: BIDSPath) -> list[Path]:
-    """Every file that holds the samples or the header: a .ds folder's, split FIF files, BrainVision's three."""
-    file = path.fpath
-    if file.is_dir():
-        return [part for part in file.rglob("*") if part.is_file()]
-    base = re.sub(rf"(_split-\d+)?_{path.datatype}$", "", file.stem)
-    parts = re.compile(re.escape(base) + rf"(_split-\d+)?_{path.datatype}(-\d+)?\.\w+")
-    return [part for part in file.parent.iterdir() if parts.fullmatch(part.name)]
+def usable(root: Path, found: list[Found], wanted: dict[str, list | str | int | None], kind: str) -> list[Found]:
+    """The recordings that n2s can use. The others are told, each by its name, and so are subjects without any.
+
+    Raises
+    ------
+    UserError
+        There is none, or none for a label that the user named.
+    """
+    good, bad = [one for one in found if not one.why], [one for one in found if one.why]
+    for option, labels in wanted.items():
+        if labels is None:
+            continue
+        entity = OPTIONS[option][0]
+        for label in sorted(
+            {one.entities.get(entity) for one in bad} - {None} - {one.entities[entity] for one in good}
+        ):
+            of_it = [one for one in bad if one.entities.get(entity) == label]
+            raise UserError(
+                f"{root}: {option} names '{label}', but n2s can use none of its {kind} recordings: {_reasons(root, of_it)} "
+                f"Mend that, or leave '{label}' out of {option}."
+            )
+    if not good:
+        raise UserError(f"{root}: n2s can use none of its {kind} recordings: {_reasons(root, bad)}")
+    for why in dict.fromkeys(one.why for one in bad):
+        files = [str(one.file.relative_to(root)) for one in bad if one.why == why]
+        tell("left out", root, f"{_count(len(files), kind)} ({_some(files)}): {why}.")
+    if wanted["subjects"] is None:
+        every = subjects(root)
+        seen = {one.entities.get("subject") for one in found}
+        without = [f"sub-{one}" for one in every if one not in seen]
+        if without:
+            asked = "".join(f", {option} {labels}" for option, labels in wanted.items() if labels is not None)
+            tell("left out", root, f"{len(without)} of {len(every)} subjects ({_some(without)}): their folders hold no {kind} "
+                 f"recording{asked}.")  # fmt: skip
+    _alike(root, good)
+    return good
 
 
-def _inside(root: Path) -> str:
+def named(root: Path, found: list[Found], kind: str) -> dict[Recording, Found]:
+    """The recordings in the order of subjects, sessions, tasks and runs; two of one name are an error."""
+    order = ("subject", "session", "task", "run", "acquisition", "processing", "description")
+    by_name: dict[Recording, Found] = {}
+    for one in sorted(found, key=lambda one: [natural(one.entities[entity] or "") for entity in order]):
+        labels = (one.entities[entity] or "" for entity in ("subject", "session", "task", "run"))
+        recording = Recording(*labels, modality=kind)
+        if recording in by_name:
+            raise UserError(
+                f"{root}: two recordings are named {recording.name}: {by_name[recording].file.name} and "
+                f"{one.file.name}. Keep one, or choose with acquisition, processing, task or runs."
+            )
+        by_name[recording] = one
+    return by_name
+
+
+def nothing(root: Path, datatype: str, extensions: dict[str, tuple[str, ...]]) -> UserError:
+    """The error of a folder without any recording of the datatype."""
     kinds = sorted({p.name for p in root.glob("sub-*/*") if p.is_dir() and not p.name.startswith("ses-")})
     kinds = sorted({*kinds, *(p.name for p in root.glob("sub-*/ses-*/*") if p.is_dir())})
-    if kinds:
-        return f"Its subjects have {', '.join(kinds)}."
     names = sorted(path.name for path in root.iterdir()) or ["nothing"]
-    return f"It holds {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
+    inside = f"It holds {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}."
+    if kinds:
+        inside = f"Its subjects have {', '.join(kinds)}."
+    return UserError(
+        f"{root}: no {datatype} recordings (sub-*/[ses-*/]{datatype}/*_{datatype}"
+        f"{{{','.join(extensions[datatype])}}}). {inside} Set root to the folder that holds "
+        f"sub-*, and datatype to one of {', '.join(extensions)}.{nearest(datatype, kinds) if datatype not in kinds else ''}"
+    )
+
+
+def _alike(root: Path, found: list[Found]) -> None:
+    """Refuse runs 1 and 01 of one recording; tell subjects and sessions whose labels differ only so."""
+    places: dict[tuple, str] = {}
+    for one in found:
+        labels = one.entities
+        key = (*(labels[name] for name in ("subject", "session", "task", "acquisition", "processing", "description")),
+               _plain(labels["run"]))  # fmt: skip
+        if places.setdefault(key, labels["run"]) != labels["run"]:
+            raise UserError(
+                f"{root}: sub-{labels['subject']} has the runs {places[key]} and {labels['run']} of one recording, which are one "
+                "number. Keep or rename one, or choose with runs."
+            )
+    for entity, short in (("subject", "sub"), ("session", "ses")):
+        same: dict[str, list[str]] = {}
+        for label in dict.fromkeys(one.entities[entity] for one in found if one.entities[entity]):
+            same.setdefault(_plain(label).lower(), []).append(f"{short}-{label}")
+        for names in same.values():
+            if len(names) > 1:
+                tell(
+                    "odd",
+                    root,
+                    f"{' and '.join(names)} differ only in zeros or case; n2s takes them for different {entity}s.",
+                )
+
+
+def _plain(label: str | None) -> str:
+    return "" if label is None else (label.lstrip("0") or "0") if label.isdecimal() else label
+
+
+def _reasons(root: Path, bad: list[Found]) -> str:
+    told = []
+    for why in dict.fromkeys(one.why for one in bad):
+        told.append(f"{_some([str(one.file.relative_to(root)) for one in bad if one.why == why])}: {why}.")
+    return " ".join(told[:5]) + (" ..." if len(told) > 5 else "")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def _count(n: int, kind: str) -> str:
+    return f"{n} {kind} recording{'s' if n != 1 else ''}"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold, FMRIStudy
+from n2s.studies.labels import chosen
 from n2s.studies.readers.bold_files import KINDS, NIFTI, BoldFiles, array_shape
 from n2s.studies.readers.clips import check_in_audio, check_in_run, read_clips
 from n2s.studies.readers.stimuli import StimulusFolder
@@ -171,14 +172,10 @@ class GenericFMRI(FMRIStudy):
 
 
 def keep(runs: dict[Recording, object], what: str, wanted: list[str | int] | None, root: Path) -> dict:
-    """The selected runs by subject, task and so on, sorted; a UserError if one is unknown."""
+    """The selected runs by subject, task and so on, sorted; a UserError if a label is unknown or ambiguous."""
     if wanted is not None:
         known = sorted({getattr(one, what) for one in runs}, key=natural)
-        prefix = f"{ENTITIES[what]}-"
-        plain = [str(one).removeprefix(prefix) for one in wanted]
-        for one in plain:
-            if one not in known:
-                raise UserError(f"{root}: no {what} '{one}'; there are {', '.join(known)}.{nearest(one, known)}")
+        plain = chosen(wanted, known, option=f"{root}: {what}s", what=what, prefix=ENTITIES[what])
         runs = {one: files for one, files in runs.items() if getattr(one, what) in plain}
     order = sorted(runs, key=lambda r: [natural(part) for part in (r.subject, r.session, r.task, r.run)])
     return {one: runs[one] for one in order}

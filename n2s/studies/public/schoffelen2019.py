@@ -10,7 +10,7 @@ from n2s.errors import UserError
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.own.bids import BIDSStudy
-from n2s.studies.own.bids_files import events_file
+from n2s.studies.own.bids_side_files import events_file
 from n2s.studies.readers.align import match_times, on_recording_clock
 from n2s.studies.readers.presentation import read_log
 from n2s.studies.readers.sentences import sentence_id
