@@ -197,7 +197,9 @@ def _incomplete(file: Path, suffixes: tuple[str, ...], names: set[str]) -> str:
         return "an unfinished download: fetch it again"
     parts = [part for part in data_files(file, suffixes) if not part.name.endswith((".json", ".tsv"))]
     if file.is_dir():
-        wanted = CTF_PARTS if file.suffix == ".ds" else ("",)
+        if not parts:
+            return "the folder is empty: fetch it whole"
+        wanted = CTF_PARTS if file.suffix == ".ds" else ()
         absent = [kind for kind in wanted if not any(part.suffix.endswith(kind) for part in parts)]
         if absent:
             return f"its {' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} not in the folder: fetch it whole"
