@@ -18,7 +18,7 @@ COMMANDS = {
     "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
-    "studies": ("n2s.commands.studies:Studies", "list, show, download and check the public data sets that n2s reads"),
+    "studies": ("n2s.cli.studies:Studies", "check your data before training; list, show and download public data sets"),
     "align": ("n2s.commands.align:align", "find the times of the words of a known text in its sound; write TextGrids"),
     "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate the sounds of a run"),
     "ratings": ("n2s.commands.ratings:ratings", "summarise the ratings of such a page: means, intervals, agreement"),
@@ -81,9 +81,15 @@ def run(verb: str) -> None:
 
         import jsonargparse
 
+        verbs = (
+            [one for _, one in inspect.getmembers(function, inspect.isfunction)]
+            if inspect.isclass(function)
+            else [function]
+        )
         lists = {
             name: typing.get_args(parameter.annotation)[0]
-            for name, parameter in inspect.signature(function).parameters.items()
+            for one in verbs
+            for name, parameter in inspect.signature(one).parameters.items()
             if typing.get_origin(parameter.annotation) is list and parameter.default is parameter.empty
         }
 

@@ -53,21 +53,30 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
     ``path``.
     """
     run = run_dir.resolve()
-    report = mne.Report(title=f"n2s: {run.parent.name}, {run.name}", verbose="ERROR")
-    report.add_custom_css(STYLE)
+    parts: list[tuple[str, str | Drawing]] = []
     for part in shown:
         end = f": {part.name}" if part.name and len(shown) > 1 else ""
-        report.add_html(scores_html(part), f"Summary{end}", tags=())
-        for drawing in part.drawings:
-            _draw(report, drawing, f"{drawing.title}{end}")
+        parts.append((f"Summary{end}", scores_html(part)))
+        parts += [(f"{drawing.title}{end}", drawing) for drawing in part.drawings]
         if part.listening is not None:
-            report.add_html(listening_html(part.listening), f"{part.listening.title}{end}", tags=())
+            parts.append((f"{part.listening.title}{end}", listening_html(part.listening)))
     for title, drawing in drawn.items():
-        if isinstance(drawing, Drawing):
-            _draw(report, drawing, title)
+        left_out = None if isinstance(drawing, Drawing) else f'<p class="note">Left out: {escape(drawing)}.</p>'
+        parts.append((title, left_out or drawing))
+    parts.append(("Configuration and origin", origin_html(run_dir)))
+    return write_parts(path, f"{run.parent.name}, {run.name}", parts)
+
+
+def write_parts(path: Path, title: str, parts: Sequence[tuple[str, str | Drawing]]) -> Path:
+    """Write a page of parts with headings, in reading order: HTML, or figures."""
+    report = mne.Report(title=f"n2s: {title}", verbose="ERROR")
+    report.add_custom_css(STYLE)
+    for heading, part in parts:
+        if isinstance(part, Drawing):
+            figure = on_whole_pixels(part.figure)
+            report.add_figure(figure, heading, caption=part.caption, image_format="webp", tags=())
         else:
-            report.add_html(f'<p class="note">Left out: {escape(drawing)}.</p>', title, tags=())
-    report.add_html(origin_html(run_dir), "Configuration and origin", tags=())
+            report.add_html(part, heading, tags=())
     with written_whole(path) as temporary:
         report.save(temporary, open_browser=False, verbose="ERROR")
     return path
@@ -121,11 +130,6 @@ def read_json(file: Path) -> dict:
     if not isinstance(content, dict):
         raise UserError(f"{file}: expected a JSON object. Run `n2s test` on this run again.")
     return content
-
-
-def _draw(report: mne.Report, drawing: Drawing, title: str) -> None:
-    figure = on_whole_pixels(drawing.figure)
-    report.add_figure(figure, title, caption=drawing.caption, image_format="webp", tags=())
 
 
 def _folded(title: str, text: str) -> str:

@@ -1,21 +1,13 @@
-"""Check that a data set is complete and that its events fit its recordings: a short text and a page."""
-
-from collections import Counter
-from pathlib import Path
+"""Figures of one recording of MEG or EEG: its sensors, events, spectrum, and the response to words."""
 
 import mne
 import numpy as np
 import pandas as pd
-import soundfile
 from matplotlib.figure import Figure
-from rich.progress import track
 
-from n2s.checks.fmri import check_fmri
-from n2s.checks.page import against, write_page
 from n2s.data.positions import sensor_positions
-from n2s.errors import UserError
+from n2s.metrics.result import Drawing
 from n2s.studies.events import KINDS
-from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Study
 
 EVOKED_S, BAND_HZ, SFREQ = (-0.2, 0.6), (1.0, 20.0), 100.0
@@ -23,63 +15,8 @@ SHOWN_S = 30.0
 FAR_EAST = "[\u2e80-\uffff]"  # letters that matplotlib's own font lacks
 
 
-def check_study(study: Study, page: Path, *, every: bool = False) -> Path:
-    """Print what was found and write the page.
-
-    Parameters
-    ----------
-    study
-        The data set.
-    page
-        The HTML file to write.
-    every
-        Open every recording, not only the first.
-    """
-    if isinstance(study, FMRIStudy):
-        return check_fmri(study, page, every=every)
-    recordings = study.recordings()
-    rows = [("recordings", len(recordings), (study.expected or {}).get("recordings"))]
-    rows.insert(0, ("subjects", len({one.subject for one in recordings}), (study.expected or {}).get("subjects")))
-    lines = [f"{what}: {found}{against(found, wanted)}" for what, found, wanted in rows]
-    problems = []
-    for recording in track(recordings if every else recordings[:1], "checking", transient=True):
-        try:
-            lines.append(f"{recording.name}: {_told(study, recording)}")
-        except UserError as error:
-            problems.append(f"{recording.name}: {error}")
-    lines += [f"PROBLEM {problem}" for problem in problems]
-    print("\n".join(lines))
-    drawings = [] if problems else _drawings(study, recordings[0])
-    return write_page(page, study.name, lines, drawings)
-
-
-def _told(study: Study, recording: Recording) -> str:
-    """One recording as a line; raise a `UserError` if events and recording do not fit."""
-    raw = study.load(recording)
-    events = study.events(recording)
-    duration_s = raw.n_times / raw.info["sfreq"]
-    kinds = Counter(events.kind)
-    counted = ", ".join(f"{kinds[kind]} {kind}s" for kind in KINDS if kinds[kind])
-    late = (events.onset + events.duration).max() - duration_s
-    if events.onset.min() < -0.01 or late > 0.01:
-        raise UserError(f"events lie outside its {duration_s:.1f} s.")
-    heard = events[events.kind == "sound"]
-    short = []
-    for sound in heard.itertuples():
-        path = study.audio(sound.stimulus)
-        if path is None:
-            continue
-        length_s = soundfile.info(str(path)).duration
-        if sound.stimulus_onset + sound.duration > length_s + 0.1:
-            short.append(f"{path.name} ({length_s:.1f} s)")
-    if short:
-        raise UserError(f"audio is shorter than its events say: {', '.join(short[:3])}.")
-    channels = Counter(raw.get_channel_types())
-    kept = ", ".join(f"{count} {kind}" for kind, count in channels.items() if kind in ("mag", "grad", "eeg"))
-    return f"{duration_s:.1f} s at {raw.info['sfreq']:g} Hz, {kept}; {counted}; {heard.duration.sum():.1f} s of sound"
-
-
-def _drawings(study: Study, recording: Recording) -> list[tuple[str, Figure, str]]:
+def sensor_drawings(study: Study, recording: Recording) -> list[Drawing]:
+    """Sensors, events, spectrum, and the average response to words, of one recording."""
     raw = study.load(recording)
     events = study.events(recording)
     picks = mne.pick_types(raw.info, meg=True, eeg=True, ref_meg=False)
@@ -89,18 +26,18 @@ def _drawings(study: Study, recording: Recording) -> list[tuple[str, Figure, str
     places = sensor_positions(raw.info, recording.name)
     spectrum = raw.compute_psd(picks=kind, fmax=min(150.0, raw.info["sfreq"] / 2.01), n_jobs=1, verbose="error")
     return [
-        (
+        Drawing(
             "Sensors",
             _layout(places, raw.info["bads"], raw.ch_names),
-            f"{len(places)} sensors, seen from above; red: marked bad.",
+            f"{len(places)} sensors of {recording.name}, seen from above; red: marked bad.",
         ),
-        ("Events", _raster(events), f"The first {SHOWN_S:g} s of {recording.name}."),
-        (
+        Drawing("Events", _raster(events), f"The first {SHOWN_S:g} s of {recording.name}."),
+        Drawing(
             "Spectrum",
             _spectrum(spectrum, unit),
             f"Power of each of {len(spectrum.ch_names)} {kind} sensors, and the median.",
         ),
-        ("Response to words", *_evoked(raw, events, kind, unit)),
+        Drawing("Response to words", *_evoked(raw, events, kind, unit)),
     ]
 
 

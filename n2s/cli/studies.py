@@ -1,19 +1,22 @@
-"""``n2s studies``: the public data sets that n2s reads."""
+"""``n2s studies``: the public data sets that n2s reads, and a check of any data."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from n2s.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from n2s.data.datamodule import NeuralDataModule
     from n2s.studies import Study
 
 
-Labels = list[str] | None  # `list` is a verb of the class
+Words = list[str]  # `list` is a verb of the class
+Labels = list[str] | None
 
 
 class Studies:
-    """The public data sets: list, show, download, check."""
+    """Public data sets: list, show, download. Your own, too: check, example."""
 
     def list(self) -> None:
         """Print one line per data set."""
@@ -79,27 +82,65 @@ class Studies:
         source = _named(name).card.source
         download(source, root or _asked(source), subjects=subjects, jobs=jobs)
 
-    def check(self, name: str, root: Path | None = None, page: Path | None = None, all: bool = False) -> None:
-        """Count the files, compare events, audio and triggers, and draw one recording on a page.
+    def example(self, folder: Path) -> None:
+        """Write a small BIDS folder with MEG and EEG of three simulated people, to try n2s on.
 
         Parameters
         ----------
-        name
-            The name in ``n2s studies list``.
-        root
-            Folder of the data set.
-        page
-            The page; by default <name>_check.html here.
-        all
-            Compare every recording, not only the first.
+        folder
+            A new folder.
         """
-        from n2s.checks.study import check_study
+        from n2s.studies.simulated.example import write_example
 
-        if root is None:
-            raise UserError("give the folder of the data set: --root FOLDER.")
-        study = _named(name)(str(root))
-        written = check_study(study, page or Path(f"{name}_check.html"), every=all)
-        print(f"Page: {written}")
+        print(f"{write_example(folder)}: look at it with n2s studies check {folder}")
+
+    def check(self, what: Words, root: Path | None = None, page: Path | None = None, all: bool = False) -> None:
+        """Look at recordings, events and sounds before anything is prepared, and write a page of what is odd.
+
+        Reads headers and tables of all recordings, all sounds, and all samples of the first recording of each person.
+        Exit status: 0 if n2s can go on, 1 if something stops it.
+
+        Parameters
+        ----------
+        what
+            A BIDS folder; a recipe and its overlays (.yaml); or a name in ``n2s studies list``, with ``--root``.
+        root
+            Folder of a public data set.
+        page
+            The page; by default <what>_check.html here.
+        all
+            Read all samples of all recordings.
+        """
+        from n2s.checks.check import check
+        from n2s.checks.folder import folder_studies
+        from n2s.findings import kept
+
+        data, name = None, Path(what[-1]).resolve().stem
+        with kept() as found:
+            if all_yaml := [one for one in what if one.endswith((".yaml", ".yml"))]:
+                data = _recipe(what, all_yaml)
+                studies = data.studies
+            elif len(what) > 1:
+                raise UserError(f"check takes one folder or one name; got {', '.join(what)}.")
+            elif root is None and Path(what[0]).is_dir():
+                studies, name = folder_studies(Path(what[0])), Path(what[0]).resolve().name
+            else:
+                study = _named(what[0], folders=root is None)
+                if root is None:
+                    raise UserError("give the folder of the data set: --root FOLDER.")
+                studies, name = {what[0]: study(str(root))}, what[0]
+        n_stops = check(studies, page or Path(f"{name}_check.html"), title=name, data=data, found=found, every=all)
+        if n_stops:
+            sys.exit(1)
+
+
+def _recipe(what: Words, files: Words) -> "NeuralDataModule":
+    from n2s.cli.recipe_data import recipe_data
+
+    others = [one for one in what if one not in files]
+    if others:
+        raise UserError(f"check takes recipes (.yaml), or one folder or name; got {', '.join(others)} beside recipes.")
+    return recipe_data(files)
 
 
 def _asked(source: object) -> Path:
@@ -119,8 +160,9 @@ def _public() -> dict[str, type["Study"]]:
     return {one.__name__.lower(): one for one in classes if getattr(one, "card", None) is not None}
 
 
-def _named(name: str) -> type["Study"]:
+def _named(name: str, *, folders: bool = False) -> type["Study"]:
     public = _public()
     if name.lower() not in public:
-        raise UserError(f"no data set '{name}'; there are {', '.join(public)}.{nearest(name.lower(), list(public))}")
+        neither = "no folder, recipe or data set" if folders else "no data set"
+        raise UserError(f"{neither} '{name}'; there are {', '.join(public)}.{nearest(name.lower(), list(public))}")
     return public[name.lower()]
