@@ -160,7 +160,7 @@ def _alike(root: Path, found: list[Found]) -> None:
                 tell(
                     "odd",
                     root,
-                    f"{' and '.join(names)} differ only in zeros or case; n2s takes them for different {entity}s.",
+                    f"{' and '.join(sorted(names))} differ only in zeros or case; n2s takes them for different {entity}s.",
                 )
 
 

@@ -9,7 +9,7 @@ import mne_bids
 from mne_bids import BIDSPath
 
 from n2s.errors import UserError
-from n2s.studies.readers.fetched import NOT_FETCHED, UNFINISHED, first_missing
+from n2s.studies.readers.fetched import NOT_FETCHED, UNFINISHED, first_missing, missing_content
 from n2s.studies.readers.tsv import natural
 
 ENTITIES = {"sub": "subject", "ses": "session", "task": "task", "acq": "acquisition", "run": "run", "proc": "processing",
@@ -125,7 +125,7 @@ def _in_folder(
         if entities.get("acquisition") in ("crosstalk", "calibration"):
             continue  # MaxFilter's files carry the suffix and extension of a recording
         if entry.name.lower().endswith(UNFINISHED):
-            if re.search(rf"_({'|'.join(suffixes)})\b", entry.name, re.IGNORECASE):
+            if entry.stem not in names and re.search(rf"_({'|'.join(suffixes)})\b", entry.name, re.IGNORECASE):
                 yield Found(entry, entities, why="an unfinished download: fetch it again")
         elif suffix in suffixes and extension in extensions:
             later = re.sub(r"_split-\d+_", "_split-01_", entry.name)
@@ -203,9 +203,10 @@ def _incomplete(file: Path, suffixes: tuple[str, ...], names: set[str]) -> str:
         absent = [kind for kind in wanted if not any(part.suffix.endswith(kind) for part in parts)]
         if absent:
             return f"its {' and '.join(absent)} {'are' if len(absent) > 1 else 'is'} not in the folder: fetch it whole"
-        missing = first_missing(parts)  # CTF writes some empty files
-        if missing and (missing[1].startswith(NOT_FETCHED) or missing[0].suffix.endswith(CTF_PARTS)):
-            return f"{missing[0].name}: {missing[1]}"
+        for part in parts:
+            why = missing_content(part)
+            if why.startswith(NOT_FETCHED) or (why and part.suffix.endswith(wanted)):  # CTF writes some empty files
+                return f"{part.name}: {why}"
         return ""
     missing = first_missing([file]) or first_missing(parts)
     if missing:
