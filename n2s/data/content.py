@@ -1,19 +1,23 @@
 """What was heard, and what has equal content: one sound under two names, translations, a repeated sentence."""
 
+import difflib
 import itertools
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from lightning.pytorch.utilities import rank_zero_warn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from n2s.data.spans import lengths, merged, minus
-from n2s.errors import nearest
+from n2s.errors import UserError, nearest
+from n2s.findings import tell
 from n2s.studies.readers.sentences import sentence_id
+from n2s.studies.text import normal
 
+_NEAR = 0.8  # of a misspelt name to the right one: a letter in ten, or two swapped
 _SHARED = 0.5  # two stories are one content if they share at least this fraction of the shorter one's sound
 
 
@@ -61,7 +65,10 @@ def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | No
     pairs: set[tuple[Hashable, Hashable]] = {(node, node) for node in nodes}
     for study, story, stimulus in set(zip(rows.study, rows.story, rows.stimulus, strict=True)):
         names = said.get(study) or {}
-        pairs |= {((study, story), _Said(names[key])) for key in (story, stimulus) if key in names}
+        keys = [normal(story), normal(stimulus)]
+        pairs |= {((study, story), _Said(names[key])) for key in keys if key in names}
+        if keys[0] not in names and keys[0] in names.values():  # prince_es: prince, and prince itself is heard
+            pairs.add(((study, story), _Said(keys[0])))
     pairs |= _sharing(rows)
     number = _classes(pairs)
     names: dict[int, tuple[int, str, str]] = {}
@@ -70,7 +77,7 @@ def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | No
         names[group] = min(names.get(group, named), named)
     found = pd.DataFrame([names[number[node]] for node in nodes], rows.index, ["rank", "name", "content"])
     sounds = rows.sound.groupby(found.content).transform("nunique")
-    languages = rows.language.where(rows.language != "").groupby(found.content).transform("nunique")
+    languages = _languages(rows).groupby(found.content).transform("nunique")
     versions = (languages > 1) | ((found["rank"] == 0) & (sounds > 1))
     _warn(rows, said, translated=set(rows.study[languages > 1]))
     return found[["content", "name"]].assign(versions=versions)
@@ -98,7 +105,7 @@ def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] |
     for study, sentence, text in set(keys):
         node, names = (study, sentence), said.get(study) or {}
         pairs |= {(node, node)} | ({(node, text)} if text else set())
-        pairs |= {(node, _Said(names[key])) for key in (sentence, text) if key in names}
+        pairs |= {(node, _Said(names[key])) for key in (normal(sentence), text) if key in names}
     number = _classes(pairs)
     names: dict[int, tuple[int, str]] = {}
     for node, group in number.items():
@@ -147,29 +154,50 @@ def _sharing(rows: pd.DataFrame) -> set[tuple[Hashable, Hashable]]:
     return pairs
 
 
+def _languages(rows: pd.DataFrame) -> pd.Series:
+    """The language of each row without its region or script (en-GB, EN: en), None if it is not known."""
+    short = {tag: re.split("[-_]", tag.strip().lower())[0] or None for tag in rows.language.unique()}
+    return rows.language.map(short)
+
+
 def _warn(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None], *, translated: set[str]) -> None:
-    for study, own in rows.groupby("study"):
+    for study, own in rows.assign(language=_languages(rows)).groupby("study"):
         names = said.get(study)
-        languages = sorted(set(own.language) - {""})
+        languages = sorted(set(own.language.dropna()))
         if names is None and len(languages) > 1 and study not in translated:
-            rank_zero_warn(
-                f"study {study} is heard in {', '.join(languages)}, and nothing says which of its stories are translations of "
-                "each other: a translation of a held-out story may be trained on. Say it in the study's `content` (story or "
-                "stimulus: name of what it tells); an empty one says that there are none.",
+            tell(
+                "odd",
+                f"study {study}",
+                f"it is heard in {', '.join(languages)}, and nothing says which of its stories are translations of each other: "
+                "a translation of a held-out story may be trained on. Say it in the study's `content` (story or stimulus: name "
+                "of what it tells); an empty one says that there are none.",
             )
 
 
-def warn_of_misspelt(said: Mapping[str, Mapping[str, str] | None], heard: Mapping[str, set[str]]) -> None:
-    """Warn about ids in `Heard.content` that nobody heard and that look like an id that it does not name.
+def check_names(said: Mapping[str, Mapping[str, str] | None], heard: Mapping[str, set[str]]) -> None:
+    """Check the ids in `Heard.content` that nobody heard: one may be a misspelt id that is heard, and then not held out.
 
     Parameters
     ----------
     said, heard
-        For each study: its content, and the ids of its stories and stimuli.
+        For each study: its content, and the ids of its stories, stimuli and sentences.
+
+    Raises
+    ------
+    UserError
+        Such an id is nearly one that is heard and has no content. If they differ in a number alone, it is only told.
     """
     for study, names in said.items():
-        unnamed = sorted(heard[study] - set(names or {}))
-        for one in sorted(set(names or {}) - heard[study]) if unnamed else ():
-            near = nearest(one, unnamed)
-            if near:
-                rank_zero_warn(f"study {study}: its content names '{one}', which no recording heard.{near}")
+        ids = {normal(one) for one in heard[study]}
+        unnamed = {one.lower(): one for one in sorted(ids - set(names or {}) - set((names or {}).values()))}
+        for one in sorted(set(names or {}) - ids) if unnamed else ():
+            near = [unnamed[name] for name in difflib.get_close_matches(one.lower(), list(unnamed), cutoff=_NEAR)]
+            hint = nearest(one, list(unnamed.values()))
+            text = f"its content names '{one}', which no recording heard.{hint}"
+            if any(re.sub(r"\d", "", one) != re.sub(r"\d", "", other) for other in near):
+                raise UserError(
+                    f"study {study}: {text} If that is the same, correct the name; if it is another one, name it in content, too "
+                    f"({near[0]}: {near[0]})."
+                )
+            if hint:
+                tell("odd", f"study {study}", text)

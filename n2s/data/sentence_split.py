@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from lightning.pytorch.utilities import rank_zero_warn
 
 from n2s.data.content import sentence_contents
 from n2s.data.splits import Split, check_fractions, stretches, uniform
 from n2s.errors import UserError
+from n2s.findings import tell
 
 
 class SplitBySentence(Split):
@@ -32,6 +32,8 @@ class SplitBySentence(Split):
         self, *, val_fraction: float = 0.1, test_fraction: float = 0.2, min_block_s: float = 0.0, seed: int = 12
     ):
         check_fractions(val_fraction, test_fraction)
+        if not 0 <= min_block_s < float("inf"):
+            raise UserError(f"split: min_block_s is {min_block_s:g}; expected seconds, 0 for single sentences.")
         self.val_fraction, self.test_fraction, self.min_block_s, self.seed = (
             val_fraction,
             test_fraction,
@@ -57,9 +59,11 @@ class SplitBySentence(Split):
         whole = (rows.versions & ~sentences.aligned & (rows.official == "")).groupby(rows.content).transform("any")
         if whole.any():
             stories = ", ".join(sorted(set(rows.name[whole]))[:8])
-            rank_zero_warn(
-                f"split: {stories}: heard in several languages or versions, and nothing says which sentences correspond. Each "
-                "goes whole into one split. Name their sentences in the study's `content` to split them.",
+            tell(
+                "odd",
+                "data.split",
+                f"{stories}: heard in several languages or versions, and nothing says which sentences correspond. Each goes "
+                "whole into one split. Name their sentences in the study's `content` to split them.",
             )
         return rows.assign(drawn=rows.drawn.where(~whole, rows.name))
 

@@ -11,13 +11,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
-from lightning.pytorch.utilities import rank_zero_warn
 
-from n2s.data.content import Heard, story_contents, warn_of_misspelt
+from n2s.data.content import Heard, check_names, story_contents
 from n2s.data.gaps import Reach, purge
 from n2s.data.held_out import apart
 from n2s.data.priority import PRIORITY, SPLITS
 from n2s.errors import UserError, nearest
+from n2s.findings import tell
+from n2s.studies.labels import labelled, named
+from n2s.studies.text import normal
 
 #: Columns of a table of intervals. onset, duration: s on the recording's clock; stimulus_onset: s in the audio; sound: the
 #: same for all stimuli that are one sound; unit: content that is in one split; used: false if excluded, because its content
@@ -64,13 +66,14 @@ class Split(ABC):
         several splits, it is in the one with the highest priority, and its other places are not ``used``.
         """
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
-        said = {study: one.content for study, one in heard.items()}
-        rows = rows.join(story_contents(rows, said))
-        warn_of_misspelt(
+        said = {study: labelled(one.content, f"study {study}: content") for study, one in heard.items()}
+        check_names(
             said, {study: _ids(one.events.values(), "story", "stimulus", "sequence") for study, one in heard.items()}
         )
+        rows = rows.join(story_contents(rows, said))
         rows["official"] = _agreed(rows, rows.by_story, rows.content)
         rows = self.units(rows, said).reset_index(drop=True)
+        self._tell_official(rows)
         decided = _agreed(rows, rows.by_sequence, rows.unit)
         decided = decided.where(decided != "", rows.official)
         own = decided.where(decided != "", rows.drawn.map({name: self.of(name) for name in rows.drawn.unique()}))
@@ -79,8 +82,18 @@ class Split(ABC):
         rows = rows.assign(split=best.map({rank: name for name, rank in PRIORITY.items()}), used=rank == best)
         return rows.assign(stimulus=rows.study + "/" + rows.stimulus)[[*INTERVAL, "study", "recording"]]
 
+    def _tell_official(self, rows: pd.DataFrame) -> None:
+        """Say where a study's official split has priority over what this one would do."""
+        for study, own in rows[(rows.official != "") | (rows.by_sequence != "")].groupby("study"):
+            n, of = own.story.nunique(), rows.story[rows.study == study].nunique()
+            tell(
+                "odd",
+                f"study {study}",
+                f"its official split decides about {n} of {of} stories; data.split does for the rest.",
+            )
+
     def _told(self, study: str, heard: Heard) -> pd.DataFrame:
-        official = dict(heard.official or {})
+        official = labelled(heard.official or {}, f"study {study}: split")
         odd = sorted(set(official.values()) - set(SPLITS))
         if odd:
             raise UserError(f"study {study}: its split holds {odd}, expected train, val or test.")
@@ -95,8 +108,12 @@ class Split(ABC):
             tables.append(rows.assign(recording=recording, study=study))
         rows = pd.concat(tables, ignore_index=True)
         sounds = {name: heard.sounds.get(name, f"{study}/{name}") for name in rows.stimulus.unique()}
-        by_sequence, by_story = (rows[name].map(lambda one: official.get(one, "")) for name in ("sequence", "story"))
-        if (by_sequence + by_story == "").all() and set(official) & _ids(heard.events.values(), "sequence"):
+        by_sequence, by_story = (
+            rows[name].map(lambda one: official.get(normal(one), "")) for name in ("sequence", "story")
+        )
+        if (by_sequence + by_story == "").all() and set(official) & {
+            normal(one) for one in _ids(heard.events.values(), "sequence")
+        }:
             raise UserError(
                 f"study {study}: its official split is of sentences, which {type(self).__name__} does not deal out. Use "
                 "SplitBySentence."
@@ -153,7 +170,7 @@ def uniform(identity: str, seed: int) -> float:
 
 def check_fractions(val_fraction: float, test_fraction: float) -> None:
     """Raise a UserError if two shares leave nothing for training."""
-    if val_fraction < 0 or test_fraction < 0 or val_fraction + test_fraction >= 1:
+    if not (val_fraction >= 0 and test_fraction >= 0 and val_fraction + test_fraction < 1):  # NaN is neither
         raise UserError(
             f"split: val_fraction {val_fraction:g} and test_fraction {test_fraction:g} must be at least 0 and sum to less than 1."
         )
@@ -182,11 +199,11 @@ class SplitByStory(Split):
         test_fraction: float = 0.2,
         seed: int = 0,
     ):
-        both = sorted(set(val or []) & set(test or []))
+        self.named = {"val": named(val, "data.split.val"), "test": named(test, "data.split.test")}
+        both = sorted(set(self.named["val"] or []) & set(self.named["test"] or []))
         if both:
             raise UserError(f"split: the stories {both} are named both in val and in test. Name each once.")
         check_fractions(val_fraction, test_fraction)
-        self.named = {"val": val, "test": test}
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.seed = seed
 
@@ -199,6 +216,7 @@ class SplitByStory(Split):
             ``val`` or ``test`` names a story that no recording heard, or one content is named in both.
         """
         wanted = {name: split for split, names in self.named.items() for name in names or []}
+        rows = rows.assign(story=rows.story.map({one: normal(one) for one in rows.story.unique()}))
         known = set(rows.story) | set(rows.name)
         for name in wanted:
             if name not in known:
@@ -216,9 +234,19 @@ class SplitByStory(Split):
                 )
             others = sorted(set(part.story) - set(names))
             if names and others and set(names) <= set(part.story):
-                rank_zero_warn(
-                    f"split: {', '.join(others)} go to {wanted[names[0]]} with {names[0]}: they are the same sound, or their "
-                    "study says that they are one content."
+                tell(
+                    "odd",
+                    "data.split",
+                    f"{', '.join(others)} go to {wanted[names[0]]} with {names[0]}: they are the same sound, or their study "
+                    "says that they are one content.",
+                )
+            official = sorted(set(part.official) - {"", *(wanted[name] for name in names)})
+            if names and official:
+                tell(
+                    "corrected",
+                    f"data.split.{wanted[names[0]]}",
+                    f"{', '.join(names)}: the study's official split has this content in {official[0]}, and that one is used. "
+                    "Leave the name out, or leave the official split out of the study (split: null in your own study).",
                 )
             drawn[content] = (names or [part.name.iloc[0]])[0]
         return rows.assign(unit=rows.content, drawn=rows.content.map(drawn))

@@ -25,6 +25,8 @@ class SplitByTime(Split):
             raise UserError(
                 f"split: test_fold {test_fold} and val_fold {val_fold} must be two different folds from 0 to {n_folds - 1}."
             )
+        if n_folds < 3:
+            raise UserError(f"split: n_folds is {n_folds}; expected 3 or more, so that one is left for training.")
         self.n_folds, self.test_fold, self.val_fold = n_folds, test_fold, val_fold
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:

@@ -1,15 +1,15 @@
 """Check that the words that a recipe needs exist."""
 
-import warnings
 from collections.abc import Mapping
 
 from n2s.data.windows import Placement
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.studies.study import Stimulus
 
 
 def check_words(study: str, stimuli: Mapping[str, Stimulus], placements: Mapping[str, Placement]) -> None:
-    """Raise a UserError if windows of a split start at words and no stimulus of the study has any; warn if some lack them."""
+    """Raise a UserError if windows of a split start at words and no stimulus of the study has any; a finding if some lack them."""
     splits = [split for split, placement in placements.items() if placement.needs_words]
     silent = sorted(name for name, stimulus in stimuli.items() if stimulus.words.empty)
     if not splits or not silent:
@@ -17,9 +17,7 @@ def check_words(study: str, stimuli: Mapping[str, Stimulus], placements: Mapping
     kind = type(placements[splits[0]]).__name__
     which = f"{len(silent)} of {len(stimuli)} stimuli of {study} have no words ({', '.join(silent[:3])}{', ...' if len(silent) > 3 else ''})"
     if len(silent) < len(stimuli):
-        warnings.warn(
-            f"{which}: the {' and '.join(splits)} windows, which start at words ({kind}), leave them out.", stacklevel=2
-        )
+        tell("left out", which, f"the {' and '.join(splits)} windows, which start at words ({kind}), leave them out.")
         return
     raise UserError(
         f"{which}, and the {' and '.join(splits)} windows start at words (data.{splits[0]}_windows: {kind}). Give the words their "

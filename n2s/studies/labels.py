@@ -1,7 +1,7 @@
 """Labels of subjects, sessions, stories and the like that a user names in a recipe: matched with those that the data have."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import yaml
 
@@ -32,6 +32,41 @@ def label(value: object, option: str) -> str:
         f"{option}: {value!r} is no label: YAML reads an unquoted no, yes, null, 1e3, 2.10 or date as another value. "
         "Put the label in quotes."
     )
+
+
+def named(values: Iterable[object] | None, option: str) -> list[str] | None:
+    """The labels that an option lists, each once; None stays None.
+
+    Raises
+    ------
+    UserError
+        One is no label (`label`), or is listed twice.
+    """
+    if values is None:
+        return None
+    names = [label(one, option) for one in ([values] if isinstance(values, str) else values)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{option} names {', '.join(twice)} twice. Name each once.")
+    return names
+
+
+def labelled(table: Mapping[str, str] | None, option: str) -> dict[str, str] | None:
+    """A table of names with all of them in composed form; None stays None.
+
+    Raises
+    ------
+    UserError
+        YAML read a name as a number or something else.
+    """
+    if table is None:
+        return None
+    odd = [one for pair in table.items() for one in pair if not isinstance(one, str)]
+    if odd:
+        raise UserError(
+            f"{option} holds {odd[0]!r}, which is no name: YAML reads an unquoted 007 or no so. Put it in quotes."
+        )
+    return {normal(key): normal(name) for key, name in table.items()}
 
 
 def chosen(values: object, known: Iterable[str], *, option: str, what: str, prefix: str = "") -> list[str]:

@@ -11,6 +11,7 @@ from n2s.data import SplitBySentence, SplitByStory, SplitByTime
 from n2s.data.content import Heard
 from n2s.data.splits import check_fractions, joined, stretches, uniform
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.studies.events import events_table
 
 
@@ -81,6 +82,44 @@ def test_the_official_split_wins(tmp_path):
     }
 
 
+def test_an_official_split_that_wins_is_told(tmp_path):
+    heard = replace(_heard(tmp_path)["t"], official={"story3": "test", "story0": "train"})
+    with kept() as found:
+        SplitByStory(test=["story0"], val=["story1"]).intervals({"t": heard})
+    said = {one.where: one.text for one in found}
+    assert (
+        "story0: the study's official split has this content in train, and that one is used" in said["data.split.test"]
+    )
+    assert "its official split decides about 2 of 4 stories" in said["study t"]
+    with kept() as found:
+        SplitByStory(test=["story3"], val=["story1"]).intervals({"t": heard})
+    assert [one.where for one in found] == ["study t"]
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        (["story0", "stroy1"], "names the story 'stroy1', which no recording heard. Nearest: story1"),
+        ([True], "True is no label.*quotes"),
+        ([1e3], "1000.0 is no label"),
+        (["story0", "story0"], "names story0 twice"),
+        ([7], "names the story '7', which no recording heard"),
+        (["7"], "names the story '7', which no recording heard"),
+        (["Story0"], "Nearest: story0"),
+    ],
+)
+def test_names_of_no_story(tmp_path, test, says):
+    with pytest.raises(UserError, match=says):
+        SplitByStory(test=test).intervals(_heard(tmp_path))
+
+
+def test_a_story_whose_name_is_a_number():
+    rows = [{"kind": "sound", "stimulus": one, "story": one, "onset": 10.0 * i, "stimulus_onset": 0.0, "duration": 9.0}
+            for i, one in enumerate(("007", "7", "10"))]  # fmt: skip
+    table = SplitByStory(test=["007"], val=["10"]).intervals({"t": Heard({"r": events_table(rows, where="r")})})
+    assert dict(zip(table.story, table.split, strict=True)) == {"007": "test", "7": "train", "10": "val"}
+
+
 def test_translations_go_together():
     def story(stimulus):
         return events_table(
@@ -115,6 +154,13 @@ def test_mistakes_are_told():
         SplitByStory(val=["a"], test=["a"])
     with pytest.raises(UserError, match="less than 1"):
         SplitBySentence(val_fraction=0.5, test_fraction=0.6)
+    for wrong in ({"val_fraction": float("nan")}, {"test_fraction": -0.1}, {"val_fraction": 0.5, "test_fraction": 0.5}):
+        with pytest.raises(UserError, match="less than 1"):
+            SplitByStory(**wrong)
+    with pytest.raises(UserError, match="min_block_s is nan"):
+        SplitBySentence(min_block_s=float("nan"))
+    with pytest.raises(UserError, match="n_folds is 2; expected 3 or more"):
+        SplitByTime(n_folds=2, test_fold=1, val_fold=0)
     with pytest.raises(UserError, match="two different folds"):
         SplitByTime(n_folds=5, test_fold=3, val_fold=3)
     words = events_table(

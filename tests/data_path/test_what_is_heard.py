@@ -1,5 +1,6 @@
 """Listeners whose events differ, sounds with two names, translations: what is held out for one is held out for all."""
 
+import unicodedata
 import warnings
 from dataclasses import replace
 
@@ -9,13 +10,14 @@ import pytest
 import soundfile
 
 from n2s.data import Grid, SplitBySentence, SplitByStory, SplitByTime
-from n2s.data.content import Heard
+from n2s.data.content import Heard, story_contents
 from n2s.data.spans import lengths, merged, minus
 from n2s.data.splits import joined
 from n2s.data.targets import Targets
 from n2s.data.windows import WindowShape, lay_windows
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
+from n2s.findings import kept
 from n2s.studies.events import events_table
 from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.simulated.spoken import aligned_sentences
@@ -113,8 +115,9 @@ def test_stories_that_share_a_sound_go_together():
     sounds = {f"s{i}": f"sound {i % 10}" for i in range(20)}
     table = SplitByStory(val_fraction=0.3, test_fraction=0.3, seed=1).intervals({"t": Heard(events, sounds=sounds)})
     assert (table.groupby("sound").split.nunique() == 1).all() and table.split.nunique() == 3
-    with pytest.warns(UserWarning, match="s12 go to test with s2"):
+    with kept() as found:
         table = SplitByStory(test=["s2"], val=["s3", "s13"]).intervals({"t": Heard(events, sounds=sounds)})
+    assert ["s12 go to test with s2" in one.text for one in found] == [True]
     assert set(table[table.split == "test"].story) == {"s2", "s12"}
     with pytest.raises(
         UserError, match=r"s2 \(test\) and s12 \(val\) are one content|s12 \(val\) and s2 \(test\) are one"
@@ -171,10 +174,9 @@ def test_a_translation_is_where_its_story_is(heard):
         assert table[table.stimulus.str.contains("prince")].split.nunique() == 1
     table = SplitByStory(val=[], test=["prince"]).intervals(heard)
     assert set(table[table.split == "test"].stimulus) == {"t/prince_en", "t/prince_es"}
-    with pytest.warns(
-        UserWarning, match="prince: heard in several languages .* nothing says which sentences correspond"
-    ):
+    with kept() as found:
         table = SplitBySentence(seed=1).intervals(heard)
+    assert any("prince: heard in several languages" in one.text for one in found)
     assert table[table.stimulus.str.contains("prince")].split.nunique() == 1  # whole
     assert table.split.nunique() == 3
     with pytest.raises(UserError, match="prince_en, prince_es are versions or translations of one content"):
@@ -205,20 +207,65 @@ def test_the_built_in_stories_keep_translations_together():
     assert (table.split == "test").sum() > 20
 
 
-def test_languages_of_which_nothing_is_said_are_warned_of_once():
-    with pytest.warns(
-        UserWarning, match="study t is heard in en, es, and nothing says which of its stories are translat"
+def told(events: dict) -> list[str]:
+    with kept() as found:
+        SplitByStory().intervals(events)
+    return [f"{one.where}: {one.text}" for one in found]
+
+
+def test_languages_of_which_nothing_is_said_are_told():
+    said = told(translated())
+    assert len(said) == 1 and said[0].startswith(
+        "study t: it is heard in en, es, and nothing says which of its stories are tr"
+    )
+    assert not told(translated({}))
+    assert not told(translated(share_story=True))
+
+
+def test_a_region_is_no_other_language():
+    heard = translated()["t"]
+    for index, events in enumerate(heard.events.values()):
+        events["language"] = ("en-GB", "EN", "en_US", "en")[index % 4]
+    assert not told({"t": heard})
+
+
+def test_a_misspelt_name_in_content_is_an_error():
+    with pytest.raises(
+        UserError, match="its content names 'prince_eu', which no recording heard. Nearest: prince_es.*: prince_es"
     ):
-        SplitByStory().intervals(translated())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        SplitByStory().intervals(translated({}))
-        SplitByStory().intervals(translated(share_story=True))
-    with pytest.warns(UserWarning, match="its content names 'prince_eu', which no recording heard. Nearest: prince_es"):
         SplitByStory().intervals(translated({"prince_en": "prince", "prince_eu": "prince"}))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        SplitByStory().intervals(translated(SAID | {"prince_eu": "prince"} | OTHERS))  # not heard by these: no mistake
+    assert not told(translated(SAID | {"prince_eu": "prince"} | OTHERS))  # not heard by these: no mistake
+    with pytest.raises(UserError, match="content holds 7, which is no name.*quotes"):
+        SplitByStory().intervals(translated({7: "prince"}))
+
+
+def test_a_number_in_a_name_may_be_another_story():
+    events = {"r": pd.concat([part(f"story_{i}", 0, 30, onset=31 * i) for i in range(4)], ignore_index=True)}
+    said = told({"t": Heard(events, content={"story_0": "a", "story_11": "a"})})
+    assert len(said) == 1 and "content names 'story_11', which no recording heard" in said[0]
+
+
+def test_a_story_with_the_name_of_a_content_is_of_it():
+    rows = pd.concat([part(one, 0, 30) for one in ("prince", "prince_es", "fox")], ignore_index=True)
+    rows = rows.assign(study="t", sound=rows.stimulus)
+    found = story_contents(rows, {"t": {"prince_es": "prince"}}).content
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_in_any_unicode_form(form):
+    """On macOS, file names are decomposed: the story held out in the recipe is that of the file."""
+    names = [unicodedata.normalize(form, one) for one in ("Übung", "fábula", "kurz")]
+    events = {"r": pd.concat([part(one, 0, 30, onset=31 * i) for i, one in enumerate(names)], ignore_index=True)}
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    table = SplitByStory(test=[unicodedata.normalize(other, "Übung")], val=[]).intervals({"t": Heard(events)})
+    assert table[table.split == "test"].stimulus.tolist() == [f"t/{names[0]}"]
+    official = {unicodedata.normalize(other, "fábula"): "val"}
+    table = SplitByStory(test=[], val=[]).intervals({"t": Heard(events, official)})
+    assert table[table.split == "val"].stimulus.tolist() == [f"t/{names[1]}"]
+    content = {unicodedata.normalize(other, "Übung"): "one", "kurz": "one"}
+    table = SplitByStory(test=["kurz"], val=[]).intervals({"t": Heard(events, content=content)})
+    assert set(table[table.split == "test"].stimulus) == {f"t/{names[0]}", "t/kurz"}
 
 
 def test_the_same_words_with_other_ids_are_one_sentence():

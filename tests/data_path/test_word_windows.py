@@ -6,6 +6,7 @@ from tiny import TinyStudy
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitBySentence, WordOnsets
 from n2s.errors import UserError
 from n2s.features import Ready
+from n2s.findings import kept
 
 
 class Wordless(TinyStudy):
@@ -50,8 +51,9 @@ def test_no_words_at_all_is_said_before_anything_is_prepared(study):
 def test_some_stimuli_without_words_are_left_out_with_a_warning(study):
     study.lacking = ("story0",)
     module = data(study, test_windows=WordOnsets(0.5), split=SplitBySentence(val_fraction=0.3, test_fraction=0.4))
-    with pytest.warns(UserWarning, match=r"1 of 4 stimuli of tiny have no words \(story0\)"):
+    with kept() as found:
         module.setup("fit")
+    assert ("left out", "1 of 4 stimuli of tiny have no words (story0)") in [(one.kind, one.where) for one in found]
     assert "tiny/story0" not in set(module.window_table("test").stimulus)
 
 
