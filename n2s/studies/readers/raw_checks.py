@@ -13,6 +13,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 
 _CONTINUOUS = "Only continuous recordings are read: export it without segmentation and averages."
+_SAMPLE_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}  # of BrainVision's formats
 _NEXT_NONE = -1  # of the last tag of a FIF file
 
 
@@ -36,6 +37,21 @@ def header_of(file: Path) -> dict[str, str | Path]:
         named = file.parent / _utf8(found["markerfile"])
         found["markers"] = named if named.is_file() else file.with_suffix(".vmrk")
     return found
+
+
+def check_here(file: Path) -> None:
+    """Refuse a file that is not here: a link to nowhere, or a pointer that Git leaves in the place of a large file."""
+    fetch = "Fetch it (`datalad get`, `git annex get` or `git lfs pull` in that folder), or copy the folder with its links followed."
+    if file.is_symlink() and not file.exists():
+        raise UserError(f"{file}: a link to a file that is not here ({file.readlink()}). {fetch}")
+    if not file.exists():
+        raise UserError(f"{file}: no such file. Copy it again from its source.")
+    if file.is_file() and file.stat().st_size < 1000:
+        head = file.read_bytes()[:200]
+        if head.startswith(b"version https://git-lfs") or b"/annex/objects/" in head:
+            raise UserError(f"{file}: only Git's pointer to the file. {fetch}")
+        if not head:
+            raise UserError(f"{file}: an empty file. {fetch}")
 
 
 def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
@@ -84,12 +100,9 @@ def explained(file: Path, error: Exception) -> str | None:
         )
     if re.search(r"number of trials is|contains epochs|contains evoked|averaged|No raw data in", said):
         return f"{file}: it is not a continuous recording ({said}). {_CONTINUOUS}"
-    lost = re.search(r"Could not find the \.fdt data file, tried (.+?)\.?$", said)
-    if lost:
-        names = " and ".join(Path(one).name for one in lost[1].split(" and "))
-        return (
-            f"{file}: its samples are in a file of their own that is not here (tried {names}). Fetch it, or rename it."
-        )
+    if ".fdt" in said and "not f" in said.lower().replace("could not find", "not found"):
+        names = " and ".join(dict.fromkeys(Path(one).name for one in re.findall(r"[^ ]+\.fdt(?!\w)", said) if len(one) > 4))
+        return f"{file}: its samples are in a file of their own that is not here ({names}). Fetch it, or give it that name."
     return None
 
 
@@ -137,6 +150,13 @@ def tell_cut_off(file: Path, raw: mne.io.BaseRaw) -> None:
         )
     if file.suffix.lower() == ".vhdr":
         header = header_of(file)
+        data, frame = header.get("data"), _SAMPLE_BYTES.get(str(header.get("binaryformat")), 0) * len(raw.ch_names)
+        if frame and data.is_file() and data.stat().st_size % frame:
+            tell(
+                "odd",
+                file,
+                f"{data.name} ends inside a sample: {read_s:.3f} s of it are read. Copy it again from its source.",
+            )
         try:
             promised = int(header["datapoints"])
         except (KeyError, ValueError):

@@ -1,5 +1,6 @@
 """Raw recordings of MEG, EEG and iEEG: which extension is read by what, and how one is opened."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,18 @@ from n2s.studies.readers.kit import EXTENSIONS as KIT
 from n2s.studies.readers.kit import set_head_position
 from n2s.studies.readers.marks import Note, marks, notes_of, rows_of, set_notes
 from n2s.studies.readers.nwb import read_raw_nwb
-from n2s.studies.readers.raw_checks import check_parts, explained, header_of, refuse_pieces, tell_cut_off
+from n2s.studies.readers.raw_checks import check_here, check_parts, explained, header_of, refuse_pieces, tell_cut_off
 
 
 def _fif(file: Path, **options: str) -> mne.io.BaseRaw:
     return mne.io.read_raw_fif(file, allow_maxshield=True, **options)
+
+
+def _cnt(file: Path, **options: str) -> mne.io.BaseRaw:
+    """Neuroscan's format, or ANT's, which has the same name and is a RIFF file."""
+    with file.open("rb") as opened:
+        reader = mne.io.read_raw_ant if opened.read(4) == b"RIFF" else mne.io.read_raw_cnt
+    return reader(file, **options)
 
 
 def _bti(folder: Path, **options: str) -> mne.io.BaseRaw:
@@ -49,7 +57,7 @@ READERS: dict[str, Callable[..., mne.io.BaseRaw]] = {
     ".edf": mne.io.read_raw_edf,
     ".bdf": mne.io.read_raw_bdf,
     ".set": mne.io.read_raw_eeglab,
-    ".cnt": mne.io.read_raw_cnt,
+    ".cnt": _cnt,
     ".mff": mne.io.read_raw_egi,
     ".nwb": read_raw_nwb,
 }
@@ -69,7 +77,6 @@ _TOLD = (
     "Number of records",
     "file size",
     "Omitted",
-    "Limited",
     "Unknown types",
     "sampling",
     "Scaling factor",
@@ -85,7 +92,7 @@ _TOLD = (
 
 #: A package that MNE needs for some files, by a word of its message.
 _INSTALL = {
-    "pymatreader": "this file is MATLAB 7.3 (HDF5): `pip install pymatreader`, or save it in EEGLAB without -v7.3",
+    "HDF reader": "this file is MATLAB 7.3 (HDF5): `pip install pymatreader`, or save it in EEGLAB without -v7.3",
     "mffpy": "EGI's .mff needs `pip install mffpy defusedxml`",
     "defusedxml": "EGI's .mff needs `pip install mffpy defusedxml`",
     "antio": "ANT's .cnt needs `pip install antio`",
@@ -115,10 +122,11 @@ def open_raw(
         The file cannot be read, is in pieces (epochs, averages), lacks a part, or has a hole before its events.
     """
     file = path.fpath if isinstance(path, BIDSPath) else Path(path)
+    check_here(file)
     end = ending(file)
     refuse_pieces(file, path if isinstance(path, BIDSPath) else None)
     rows = rows_of(events, kind)
-    with _mne_reads(file):
+    with _mne_reads(file, in_bids=isinstance(path, BIDSPath)):
         by_mne_bids = isinstance(path, BIDSPath) and path.extension in _BY_MNE_BIDS
         raw = mne_bids.read_raw_bids(path, verbose="WARNING") if by_mne_bids else _read(file, end)
         own = _read(file, end) if by_mne_bids and end not in _WITHOUT_NOTES else raw.copy()
@@ -160,7 +168,7 @@ def _read(file: Path, end: str) -> mne.io.BaseRaw:
 
 
 @contextmanager
-def _mne_reads(file: Path) -> Iterator[None]:
+def _mne_reads(file: Path, *, in_bids: bool) -> Iterator[None]:
     """MNE's warnings about samples and times become findings, and whatever its readers raise a `UserError`."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
@@ -169,13 +177,13 @@ def _mne_reads(file: Path) -> Iterator[None]:
         except UserError:
             raise
         except Exception as error:  # MNE's readers may raise any exception for a damaged or misnamed file
-            said = " ".join(str(error).split())
+            said = re.split(r"\w+Error: ", " ".join(str(error).split()))[-1]  # some repeat a traceback in their message
             install = next((how for word, how in _INSTALL.items() if word in said), None)
             if install or (plain := explained(file, error)):
                 raise UserError(f"{file}: {install}." if install else plain) from error
             raise UserError(
-                f"{file}: MNE cannot read it with its BIDS side files ({type(error).__name__}: {said}). "
-                f"Check the file, and that channels.tsv has the channel names of the recording."
+                f"{file}: MNE cannot read it{' with its BIDS side files' if in_bids else ''} ({type(error).__name__}: {said}). "
+                f"Check the file{', and that channels.tsv has the channel names of the recording' if in_bids else ''}."
             ) from error
     for one in heard:
         text = " ".join(str(one.message).split())
@@ -189,6 +197,8 @@ def _own_notes(own: mne.io.BaseRaw, file: Path, end: str) -> list[Note]:
     if end in (".edf", ".bdf"):
         start_s, _ = edf_clock(file)
         return [note._replace(onset=note.onset - start_s) for note in found]
+    if end == ".set":  # those of the recording are cut at its end, but a boundary's duration is what was cut out
+        return _eeglab_notes(notes_of(mne.read_annotations(file)))
     if end.startswith(".fif"):
         try:
             kept = mne.read_annotations(file)
@@ -205,6 +215,13 @@ def _own_notes(own: mne.io.BaseRaw, file: Path, end: str) -> list[Note]:
             )
             return notes_of(kept, own.first_time) + found
     return found
+
+
+def _eeglab_notes(notes: list[Note]) -> list[Note]:
+    """Where all events have numbers, EEGLAB's boundary is -99 (eeg_isboundary.m)."""
+    if not all(re.fullmatch(r"-?\d+(\.0)?", note.text) for note in notes if note.text != "boundary"):
+        return notes
+    return [note._replace(text="boundary") if note.text in ("-99", "-99.0") else note for note in notes]
 
 
 def _seams(own: mne.io.BaseRaw, file: Path, end: str, notes: list[Note], rows: pd.DataFrame) -> list[Note]:
