@@ -26,8 +26,8 @@ class Hole(NamedTuple):
     lost_s: float
 
 
-def edf_clock(file: Path) -> tuple[float, list[Hole]]:
-    """The time of the first sample of an EDF+ or BDF+ file on the clock of its annotations (s), and its holes.
+def edf_holes(file: Path) -> list[Hole]:
+    """The pauses between the data records of an EDF+ or BDF+ file.
 
     Each data record says when it starts (edfplus.info, section 2.2.4); MNE reads the records as one piece. Without such times,
     or where the header is damaged, there is nothing to find.
@@ -38,30 +38,30 @@ def edf_clock(file: Path) -> tuple[float, list[Hole]]:
             head = opened.read(256)
             n_records, record_s, n_signals = int(head[236:244]), float(head[244:252]), int(head[252:256])
             if not (0 < n_signals < 10_000 and 0 < record_s < math.inf):
-                return 0.0, []
+                return []
             opened.seek(256)
             labels = [opened.read(16).decode("latin-1").strip() for _ in range(n_signals)]
             if not any(label in ("EDF Annotations", "BDF Annotations") for label in labels):
-                return 0.0, []
+                return []
             opened.seek(256 + 216 * n_signals)
             lengths = [int(opened.read(8)) for _ in range(n_signals)]
             first = next(i for i, label in enumerate(labels) if label in ("EDF Annotations", "BDF Annotations"))
             step, at = size * sum(lengths), 256 * (n_signals + 1) + size * sum(lengths[:first])
             if min(lengths) < 0 or not lengths[first]:
-                return 0.0, []
+                return []
             held = (file.stat().st_size - 256 * (n_signals + 1)) // step
             starts = []
             for record in range(min(n_records, held) if n_records >= 0 else held):
                 opened.seek(at + record * step)
                 found = re.match(rb"([+-]\d+(\.\d*)?)\x14", opened.read(min(size * lengths[first], 64)))
                 if found is None:
-                    return 0.0, []
+                    return []
                 starts.append(float(found[1]))
     except (ValueError, OSError):
-        return 0.0, []
+        return []
     lost = np.diff(starts) - record_s
     wrong = np.flatnonzero(np.abs(lost) > max(1e-3, 1e-6 * record_s))
-    return (starts or [0.0])[0], [Hole((i + 1) * record_s, float(lost[i])) for i in wrong]
+    return [Hole((i + 1) * record_s, float(lost[i])) for i in wrong]
 
 
 def brainvision_holes(markers: Path | None, sfreq: float) -> list[Hole]:

@@ -14,7 +14,7 @@ from mne_bids import read as mne_bids_read
 
 from n2s.errors import UserError
 from n2s.findings import tell
-from n2s.studies.readers.holes import accepted, brainvision_holes, ctf_holes, edf_clock, eeglab_holes
+from n2s.studies.readers.holes import accepted, brainvision_holes, ctf_holes, edf_holes, eeglab_holes
 from n2s.studies.readers.kit import EXTENSIONS as KIT
 from n2s.studies.readers.kit import set_head_position
 from n2s.studies.readers.marks import Note, marks, notes_of, rows_of, set_notes
@@ -194,9 +194,6 @@ def _mne_reads(file: Path, *, in_bids: bool) -> Iterator[None]:
 def _own_notes(own: mne.io.BaseRaw, file: Path, end: str) -> list[Note]:
     """The annotations of the file, s from its first sample."""
     found = notes_of(own.annotations, own.first_time)
-    if end in (".edf", ".bdf"):
-        start_s, _ = edf_clock(file)
-        return [note._replace(onset=note.onset - start_s) for note in found]
     if end == ".set":  # those of the recording are cut at its end, but a boundary's duration is what was cut out
         return _eeglab_notes(notes_of(mne.read_annotations(file)))
     if end.startswith(".fif"):
@@ -228,7 +225,7 @@ def _seams(own: mne.io.BaseRaw, file: Path, end: str, notes: list[Note], rows: p
     """The holes of the recording as seams; a `UserError` if events lie after one."""
     sfreq, holes = own.info["sfreq"], []
     if end in (".edf", ".bdf"):
-        _, holes = edf_clock(file)
+        holes = edf_holes(file)
     elif end == ".vhdr":
         holes = brainvision_holes(header_of(file).get("markers"), sfreq)
     elif end == ".set":
