@@ -29,7 +29,9 @@ def test_edf_with_a_hole(tmp_path):
     starts = [*range(10), *range(30, 40)]
     path = edf(tmp_path / "a.edf", starts)
     assert edf_holes(path) == [Hole(10.0, 20.0)]
-    with pytest.raises(UserError, match=r"a\.edf: 20\.000 s were not recorded after 10\.000 s.*1 events .* at 15\.000 s"):
+    with pytest.raises(
+        UserError, match=r"a\.edf: 20\.000 s were not recorded after 10\.000 s.*1 events .* at 15\.000 s"
+    ):
         opened(path, EARLY, LATE)
     raw, told = opened(path, EARLY)
     assert noted_holes(raw) == [Hole(10.0, 20.0)] and "No event of its events.tsv ends after that." in told[0]
@@ -62,7 +64,12 @@ def test_edf_without_times(tmp_path):
     mne.export.export_raw(plain, simulated_raw(2, kind="eeg"), verbose="ERROR")
     content = plain.read_bytes()
     assert edf_holes(plain) == []
-    for bad in (b"", content[:100], content[:252] + b"xxxx" + content[256:], content[:236] + b"-1      " + content[244:]):
+    for bad in (
+        b"",
+        content[:100],
+        content[:252] + b"xxxx" + content[256:],
+        content[:236] + b"-1      " + content[244:],
+    ):
         plain.write_bytes(bad)
         assert edf_holes(plain) == []
 
@@ -71,7 +78,9 @@ def test_brainvision_with_a_pause(tmp_path):
     path = brainvision(tmp_path / "a.vhdr", PAUSE)
     with pytest.raises(UserError, match=r"a\.vhdr: 20\.000 s were not recorded after 10\.000 s"):
         opened(path, LATE)
-    path = brainvision(tmp_path / "b.vhdr", PAUSE, "Stimulus,S  1,1501,1,0")  # its markers count samples: so do the events
+    path = brainvision(
+        tmp_path / "b.vhdr", PAUSE, "Stimulus,S  1,1501,1,0"
+    )  # its markers count samples: so do the events
     raw, told = opened(path, LATE)
     assert noted_holes(raw) == [Hole(10.0, 20.0)] and "lie on the file's own markers" in told[0]
     path = brainvision(tmp_path / "c.vhdr", PAUSE, "Stimulus,S  1,1301,1,0")
@@ -95,7 +104,9 @@ def test_eeglab_with_data_cut_out(tmp_path):
     assert filtered_apart(raw) == [(0, 1000), (1000, 2000)]  # the boundary lies between samples 999 and 1000
     raw, told = opened(eeglab(tmp_path / "c.set", ("boundary", 1000.5, np.nan)), LATE)
     assert bad_spans(raw) == [[9.995, 0.0]] and "nothing says how much time" in told[0]
-    raw, _ = opened(eeglab(tmp_path / "d.set", (-99, 1000.5, 3000.0), (7, 1501.0, 1.0)), LATE)  # a boundary among numbers
+    raw, _ = opened(
+        eeglab(tmp_path / "d.set", (-99, 1000.5, 3000.0), (7, 1501.0, 1.0)), LATE
+    )  # a boundary among numbers
     assert noted_holes(raw) == [Hole(9.995, 30.0)]
 
 
@@ -110,7 +121,9 @@ def test_a_sound_that_plays_across_a_hole(tmp_path):
     row = "\t".join(["0", "n/a", "sound", "a.wav"])
     events.write_text(f"onset\tduration\ttrial_type\tstim_file\n{row}\n15\t0\tbutton\tn/a\n")
     study = BIDSStudy(tmp_path / "lab", datatype="eeg")
-    with pytest.raises(UserError, match=r"the sound 'a' plays from 0\.000 to 12\.000 s, but at 10\.000 s .* 20\.000 s were not"):
+    with pytest.raises(
+        UserError, match=r"the sound 'a' plays from 0\.000 to 12\.000 s, but at 10\.000 s .* 20\.000 s were not"
+    ):
         study.events(study.recordings()[0])
     write_audio(tmp_path / "lab" / "stimuli" / "a.wav", 4.0)
     study = BIDSStudy(tmp_path / "lab", datatype="eeg")
@@ -143,7 +156,9 @@ def test_skipped_data_of_fif_keep_their_time(tmp_path):
 def test_brainvision_in_pieces(tmp_path, line, said):
     with pytest.raises(UserError, match=rf"a\.vhdr: its header says {said}; expected .*continuous"):
         open_raw(brainvision(tmp_path / "a.vhdr", header=line))
-    assert open_raw(brainvision(tmp_path / "b.vhdr", header="SegmentationType=NOTSEGMENTED\nAveraged=NO")).n_times == 2000
+    assert (
+        open_raw(brainvision(tmp_path / "b.vhdr", header="SegmentationType=NOTSEGMENTED\nAveraged=NO")).n_times == 2000
+    )
 
 
 def test_eeglab_in_epochs(tmp_path):

@@ -66,7 +66,9 @@ def test_rows_that_mark_bad_spans(tmp_path, text):
     assert bad_spans(raw) == [[3.0, 2.0]]
 
 
-@pytest.mark.parametrize("text", ["badge", "Badezimmer", "bad luck", "bad", "BADGE", "edges", "edge case", "Boundaries"])
+@pytest.mark.parametrize(
+    "text", ["badge", "Badezimmer", "bad luck", "bad", "BADGE", "edges", "edge case", "Boundaries"]
+)
 def test_words_mark_nothing(tmp_path, text):
     """Neither as a word of ours, nor as the name of a condition or stimulus, nor for MNE's own functions."""
     rows = [
@@ -119,7 +121,11 @@ def test_names_of_marks(text, bad, edge):
     [
         ([(0.0, 0.0, "EDGE boundary")], [], [(0, 2000)]),
         ([(19.0, 5.0, "BAD_x")], [[19.0, 1.0]], [(0, 2000)]),
-        ([(4.0, 30.0, "boundary")], [[4.0, 0.0]], [(0, 400), (400, 2000)]),  # EEGLAB: 30 s were cut out, the rest is good
+        (
+            [(4.0, 30.0, "boundary")],
+            [[4.0, 0.0]],
+            [(0, 400), (400, 2000)],
+        ),  # EEGLAB: 30 s were cut out, the rest is good
         ([(4.0, 2.0, "BAD_x"), (4.0, 2.0, "BAD_y")], [[4.0, 2.0]], [(0, 2000)]),
         ([(4.0, 4.0, "BAD_ACQ_SKIP"), (5.0, 1.0, "BAD_ACQ_SKIP")], [[4.0, 4.0], [5.0, 1.0]], [(0, 400), (800, 2000)]),
     ],
@@ -150,7 +156,9 @@ def test_joined_recordings_are_filtered_apart_and_no_window_crosses_the_seam(tmp
 
 
 def test_marks_of_brainvision_and_edf(tmp_path):
-    notes = mne.Annotations([3.0, 6.0], [2.0, 0.1], ["BAD_x", "S  1"], orig_time=datetime.datetime(2020, 1, 1, tzinfo=UTC))
+    notes = mne.Annotations(
+        [3.0, 6.0], [2.0, 0.1], ["BAD_x", "S  1"], orig_time=datetime.datetime(2020, 1, 1, tzinfo=UTC)
+    )
     path = brainvision(tmp_path / "a.vhdr", "Bad Interval,Userdefined,801,100,0", "New Segment,,1501,1,0", notes=notes)
     raw = open_raw(path, events=table(tmp_path, (12, 3, "sound", "a.wav")))
     assert [8.0, 1.0] in bad_spans(raw) and [15.0, 0.0] in bad_spans(raw)

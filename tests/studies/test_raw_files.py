@@ -6,7 +6,7 @@ import h5py
 import mne
 import numpy as np
 import pytest
-from builders import bids_from_raw, simulated_raw, story_events, write_tsv
+from builders import bids_from_raw, simulated_raw, story_events, write_audio, write_tsv
 from raw_folders import brainvision, edf, eeglab, fif
 
 from n2s.errors import UserError
@@ -86,17 +86,24 @@ def test_nwb_that_cannot_be_used(tmp_path):
 
 def test_ieeg_in_bids(tmp_path):
     """EDF and NWB of electrodes in the brain: types, bad channels and 3-D places (mm) from the side files."""
+    write_audio(tmp_path / "lab" / "stimuli" / "a.wav", 0.2)
     raw = simulated_raw(3, kind="eeg").set_montage(None)
     raw.rename_channels(dict(zip(raw.ch_names, ["LA1", "LA2", "LA3"], strict=True)))
     raw.set_channel_types(dict.fromkeys(raw.ch_names, "ecog"), verbose="ERROR")
-    places = dict(zip(raw.ch_names, np.array([[0.02, 0.03, 0.05], [0.03, 0.02, 0.06], [0.01, 0.05, 0.04]]), strict=True))
+    places = dict(
+        zip(raw.ch_names, np.array([[0.02, 0.03, 0.05], [0.03, 0.02, 0.06], [0.01, 0.05, 0.04]]), strict=True)
+    )
     raw.set_montage(mne.channels.make_dig_montage(places, coord_frame="mni_tal"), verbose="ERROR")
     path = bids_from_raw(raw, tmp_path / "lab", datatype="ieeg", format="EDF", events=story_events("a.wav", []))
     channels = path.copy().update(suffix="channels", extension=".tsv").fpath
     text = channels.read_text().replace("LA2\tECOG", "LA2\tSEEG").replace("good", "bad", 1)
     channels.write_text(text)
-    electrodes = next(channels.parent.glob("*_electrodes.tsv")).read_text()
-    assert "20.0\t30.0\t50.0" in electrodes  # mm
+    (electrodes,), (system,) = (
+        list(channels.parent.glob(f"*_{end}")) for end in ("electrodes.tsv", "coordsystem.json")
+    )
+    write_tsv(electrodes, [dict(zip(["name", "x", "y", "z", "size"], [name, *1e3 * place, "n/a"], strict=True))
+                           for name, place in places.items()])  # fmt: skip
+    system.write_text(system.read_text().replace('Units": "m"', 'Units": "mm"'))
     for name in ("EDF", "NWB"):
         if name == "NWB":
             path.fpath.unlink()
@@ -128,6 +135,7 @@ def four_d(real_data, tmp_path):
     for name, here in names.items():
         shutil.copyfile(source / name, folder / "sub-01_task-listen_meg" / here)
     write_tsv(folder / "sub-01_task-listen_events.tsv", story_events("a.wav", []))
+    write_audio(tmp_path / "lab" / "stimuli" / "a.wav", 0.2)
     (tmp_path / "lab" / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
     return folder / "sub-01_task-listen_meg"
 
@@ -169,7 +177,9 @@ def test_a_part_of_split_fif_that_is_not_here(tmp_path):
     parts = sorted(tmp_path.glob("*.fif"))
     assert open_raw(parts[0]).n_times == 36000 and len(parts) > 1
     parts[1].rename(tmp_path / "gone")
-    with pytest.raises(UserError, match=r"split-01_meg\.fif: it goes on in sub-01_split-02_meg\.fif, which is not here"):
+    with pytest.raises(
+        UserError, match=r"split-01_meg\.fif: it goes on in sub-01_split-02_meg\.fif, which is not here"
+    ):
         open_raw(parts[0])
 
 
@@ -190,7 +200,9 @@ def test_fif_that_is_cut_off(tmp_path, kept_part, seconds):
     assert opened(path)[1] == []
     path.write_bytes(content[: int(kept_part * len(content))])
     raw, told = opened(path)
-    assert raw.n_times / 100 == pytest.approx(seconds, abs=1) and f"{raw.n_times / 100:.3f} s of it can be read" in told[0]
+    assert (
+        raw.n_times / 100 == pytest.approx(seconds, abs=1) and f"{raw.n_times / 100:.3f} s of it can be read" in told[0]
+    )
 
 
 def test_brainvision_that_is_cut_off_or_renamed(tmp_path):
@@ -241,7 +253,11 @@ def test_packages_that_some_files_need(tmp_path):
     (tmp_path / "a.set").write_bytes(content)
     (tmp_path / "b.mff").mkdir()
     (tmp_path / "c.cnt").write_bytes(b"RIFF" * 300)
-    for name, module, said in (("a.set", "pymatreader", "pymatreader"), ("b.mff", "mffpy", "mffpy"), ("c.cnt", "antio", "antio")):
+    for name, module, said in (
+        ("a.set", "pymatreader", "pymatreader"),
+        ("b.mff", "mffpy", "mffpy"),
+        ("c.cnt", "antio", "antio"),
+    ):
         try:
             __import__(module)
         except ImportError:

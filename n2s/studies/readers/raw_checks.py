@@ -101,7 +101,9 @@ def explained(file: Path, error: Exception) -> str | None:
     if re.search(r"number of trials is|contains epochs|contains evoked|averaged|No raw data in", said):
         return f"{file}: it is not a continuous recording ({said}). {_CONTINUOUS}"
     if ".fdt" in said and "not f" in said.lower().replace("could not find", "not found"):
-        names = " and ".join(dict.fromkeys(Path(one).name for one in re.findall(r"[^ ]+\.fdt(?!\w)", said) if len(one) > 4))
+        names = " and ".join(
+            dict.fromkeys(Path(one).name for one in re.findall(r"[^ ]+\.fdt(?!\w)", said) if len(one) > 4)
+        )
         return f"{file}: its samples are in a file of their own that is not here ({names}). Fetch it, or give it that name."
     return None
 

@@ -1,5 +1,6 @@
 """Raw recordings of MEG, EEG and iEEG: which extension is read by what, and how one is opened."""
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -170,8 +171,10 @@ def _read(file: Path, end: str) -> mne.io.BaseRaw:
 @contextmanager
 def _mne_reads(file: Path, *, in_bids: bool) -> Iterator[None]:
     """MNE's warnings about samples and times become findings, and whatever its readers raise a `UserError`."""
+    log, mute = logging.getLogger("mne"), lambda record: False  # it would repeat its warnings on the terminal
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        log.addFilter(mute)
         try:
             yield
         except UserError:
@@ -185,6 +188,8 @@ def _mne_reads(file: Path, *, in_bids: bool) -> Iterator[None]:
                 f"{file}: MNE cannot read it{' with its BIDS side files' if in_bids else ''} ({type(error).__name__}: {said}). "
                 f"Check the file{', and that channels.tsv has the channel names of the recording' if in_bids else ''}."
             ) from error
+        finally:
+            log.removeFilter(mute)
     for one in heard:
         text = " ".join(str(one.message).split())
         if any(word in text for word in _TOLD):
