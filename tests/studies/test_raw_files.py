@@ -160,10 +160,10 @@ def test_files_that_are_not_here(tmp_path):
     with pytest.raises(UserError, match=r"a\.edf: no such file"):
         open_raw(tmp_path / "a.edf")
     (tmp_path / "b.edf").symlink_to("../.git/annex/objects/x")
-    with pytest.raises(UserError, match=r"b\.edf: a link to a file that is not here .*datalad get"):
+    with pytest.raises(UserError, match=r"b\.edf: the content was not fetched: a link to .*datalad get"):
         open_raw(tmp_path / "b.edf")
     (tmp_path / "c.edf").write_text("/annex/objects/MD5E-s1.edf\n")
-    with pytest.raises(UserError, match=r"c\.edf: only Git's pointer"):
+    with pytest.raises(UserError, match=r"c\.edf: the content was not fetched: only git-annex"):
         open_raw(tmp_path / "c.edf")
     (tmp_path / "d.xyz").write_text("x")
     with pytest.raises(UserError, match=r"d\.xyz: not a format that is read \(\.bdf, \.cnt"):

@@ -19,6 +19,7 @@ from n2s.studies.own.bids_tables import tell_tables
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
+from n2s.studies.readers.marks import mark_again
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.study import Frames, Recording, Study
@@ -27,10 +28,11 @@ logger = logging.getLogger(__name__)
 
 
 class BIDSStudy(Study):
-    """MEG or EEG recordings in a BIDS folder, read with MNE-BIDS.
+    """MEG, EEG or iEEG recordings in a BIDS folder, read with MNE-BIDS.
 
-    MEG: FIF (split files and MaxShield too), CTF, KIT with its markers. EEG: BrainVision, EDF, BDF, EEGLAB. CTF and
-    KIT reference channels stay in the recording, as type ``ref_meg``: pick sensors with ``ref_meg=False``.
+    MEG: FIF (split files and MaxShield too), CTF, KIT with its markers, 4D. EEG: BrainVision, EDF, BDF, EEGLAB; Neuroscan and EGI
+    too. iEEG: BrainVision, EDF, EEGLAB, NWB. CTF and KIT reference channels stay in the recording, as type ``ref_meg``: pick
+    sensors with ``ref_meg=False``. See `n2s.studies.readers.raw_files.open_raw` for annotations and holes.
 
     The rows of ``*_events.tsv`` either have our kinds (sound, story, sentence, word, phone, in ``trial_type``), or only
     name the stimulus that starts (``stim_file``); then words and phones come from TextGrids. See
@@ -43,7 +45,7 @@ class BIDSStudy(Study):
     name
         The name of the study; by default the folder's name.
     datatype
-        "meg" or "eeg".
+        "meg", "eeg" or "ieeg".
     task, subjects, sessions, runs, acquisition, processing
         Keep only these, each a list of labels as in the file names (``"01"``, ``sub-01`` or 1). By default all
         except empty-room recordings.
@@ -156,20 +158,19 @@ class BIDSStudy(Study):
         Bad channels come from channels.tsv. EEG sensors have positions from electrodes.tsv, or else from
         ``montage``; without either there is a warning.
         """
-        path = self._path(recording)
-        if recording in self._cleaned:
-            raw = read_cleaned(self._cleaned[recording], path)
-            if self.datatype == "eeg":
-                self._place_electrodes(raw, self._cleaned[recording].fpath)
-            return raw
-        check_side_files(path)
+        path, cleaned = self._path(recording), self._cleaned.get(recording)
         try:
             events = events_file(path)
         except UserError:  # `events` says so, to whom needs them
             events = None
-        raw = open_raw(path, events=events, kind=self.columns.kind)
+        if cleaned is None:
+            check_side_files(path)
+            raw = open_raw(path, events=events, kind=self.columns.kind)
+        else:
+            raw = read_cleaned(cleaned, path)
+            mark_again(raw, events, self.columns.kind)
         if self.datatype == "eeg":
-            self._place_electrodes(raw, path.fpath)
+            self._place_electrodes(raw, (cleaned or path).fpath)
         return raw
 
     def events(self, recording: Recording) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import mne_bids
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.findings import tell
 from n2s.studies.events import KINDS
 from n2s.studies.readers.event_columns import SYNONYMS
@@ -115,6 +115,12 @@ def marks(rows: pd.DataFrame, own: Sequence[Note], where: object) -> list[Note]:
     return sorted(found.values())
 
 
+def mark_again(raw: mne.io.BaseRaw, events: Path | None, kind: Sequence[str]) -> None:
+    """Give a recording that a pipeline wrote the marks of its file and of events.tsv, and the events, in place of its annotations."""
+    if events is not None:
+        set_notes(raw, events, marks(rows_of(events, kind), notes_of(raw.annotations, raw.first_time), events))
+
+
 def set_notes(raw: mne.io.BaseRaw, events: Path | None, found: Sequence[Note]) -> None:
     """Replace the annotations of a recording: these marks, and the events of the table.
 
@@ -122,7 +128,8 @@ def set_notes(raw: mne.io.BaseRaw, events: Path | None, found: Sequence[Note]) -
     """
     notes = list(found)
     if events is not None:
-        table = mne_bids.events_file_to_annotation_kwargs(events, verbose="ERROR")
+        with reading(events, "a table of events for MNE-BIDS", "See the BIDS specification, 'Task events'."):
+            table = mne_bids.events_file_to_annotation_kwargs(events, verbose="ERROR")
         taken = {(round(one.onset, 3), one.text) for one in found}
         for onset, duration, text in zip(table["onset"], table["duration"], table["description"], strict=True):
             if (round(float(onset), 3), str(text)) in taken:

@@ -39,21 +39,6 @@ def header_of(file: Path) -> dict[str, str | Path]:
     return found
 
 
-def check_here(file: Path) -> None:
-    """Refuse a file that is not here: a link to nowhere, or a pointer that Git leaves in the place of a large file."""
-    fetch = "Fetch it (`datalad get`, `git annex get` or `git lfs pull` in that folder), or copy the folder with its links followed."
-    if file.is_symlink() and not file.exists():
-        raise UserError(f"{file}: a link to a file that is not here ({file.readlink()}). {fetch}")
-    if not file.exists():
-        raise UserError(f"{file}: no such file. Copy it again from its source.")
-    if file.is_file() and file.stat().st_size < 1000:
-        head = file.read_bytes()[:200]
-        if head.startswith(b"version https://git-lfs") or b"/annex/objects/" in head:
-            raise UserError(f"{file}: only Git's pointer to the file. {fetch}")
-        if not head:
-            raise UserError(f"{file}: an empty file. {fetch}")
-
-
 def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
     """Refuse epochs and averages that are stored like a continuous recording, and a header without its data.
 

@@ -15,12 +15,13 @@ from mne_bids import read as mne_bids_read
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.studies.readers.fetched import check_fetched
 from n2s.studies.readers.holes import accepted, brainvision_holes, ctf_holes, edf_holes, eeglab_holes
 from n2s.studies.readers.kit import EXTENSIONS as KIT
 from n2s.studies.readers.kit import set_head_position
 from n2s.studies.readers.marks import Note, marks, notes_of, rows_of, set_notes
 from n2s.studies.readers.nwb import read_raw_nwb
-from n2s.studies.readers.raw_checks import check_here, check_parts, explained, header_of, refuse_pieces, tell_cut_off
+from n2s.studies.readers.raw_checks import check_parts, explained, header_of, refuse_pieces, tell_cut_off
 
 
 def _fif(file: Path, **options: str) -> mne.io.BaseRaw:
@@ -123,7 +124,7 @@ def open_raw(
         The file cannot be read, is in pieces (epochs, averages), lacks a part, or has a hole before its events.
     """
     file = path.fpath if isinstance(path, BIDSPath) else Path(path)
-    check_here(file)
+    check_fetched(file)
     end = ending(file)
     refuse_pieces(file, path if isinstance(path, BIDSPath) else None)
     rows = rows_of(events, kind)
@@ -146,10 +147,7 @@ def open_raw(
             "SSS to the preprocessing, or use the file that MaxFilter wrote (proc-sss).",
         )
     seams = _seams(own, file, end, notes, rows)
-    if events is None:
-        set_notes(raw, None, notes + seams)
-    else:
-        set_notes(raw, events, marks(rows, notes, events) + seams)
+    set_notes(raw, events, (notes if events is None else marks(rows, notes, events)) + seams)
     return raw
 
 
