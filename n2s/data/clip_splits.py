@@ -9,7 +9,7 @@ import pandas as pd
 from n2s.data.identity import shared_sound, sound_identities
 from n2s.data.priority import PRIORITY
 from n2s.data.shared import check_shared_sound, sound_groups
-from n2s.errors import UserError
+from n2s.errors import UserError, nearest
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Recording, Stimulus
 
@@ -53,9 +53,14 @@ def chosen(name: str, study: FMRIStudy, subjects: list[str] | None) -> list[Reco
 def check_subjects(studies: Mapping[str, FMRIStudy], subjects: list[str] | None) -> list[str]:
     """``study/subject`` of the selected subjects; a UserError if one is unknown."""
     known = [f"{name}/{run.subject}" for name, study in studies.items() for run in study.recordings()]
+    if subjects is not None and not subjects:
+        raise UserError("data.subjects is empty. Name a subject, or leave the option out.")
     for one in subjects or ():
         if one not in known and one not in {name.split("/", 1)[1] for name in known}:
-            raise UserError(f"data.subjects: no subject '{one}'. There are: {', '.join(sorted(set(known)))}.")
+            raise UserError(
+                f"data.subjects: no subject '{one}'. There are: {', '.join(sorted(set(known)))}."
+                f"{nearest(one, [name.split('/', 1)[1] for name in known])}"
+            )
     return sorted({f"{name}/{run.subject}" for name, study in studies.items() for run in chosen(name, study, subjects)})
 
 

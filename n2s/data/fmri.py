@@ -20,6 +20,7 @@ from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracke
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.kept_responses import kept_responses, scaled_responses
 from n2s.data.loader import BatchLoader
+from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.repeats import one_split
@@ -32,6 +33,7 @@ from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
 from n2s.studies.fmri import FMRIStudy
+from n2s.studies.labels import named
 
 SAME_S = 0.005  # clips whose starts and lengths differ by less are one: rounded times, far below any response
 
@@ -97,9 +99,14 @@ class FMRIDataModule(NeuralDataModule):
         n_jobs: int = 1,
     ):
         super().__init__()
-        if not studies:
-            raise UserError("data.studies is empty: name at least one study.")
-        self.studies, self.target, self.spectrogram = dict(studies), target, spectrogram
+        check_choice("data.scale", scale, ("subject", "run"))
+        check_choice("data.volumes", volumes, ("mean", "stack"))
+        check_number("data.lag_s", lag_s)
+        check_number("data.window_s", window_s, above=0)
+        check_number("data.batch_size", batch_size, low=1, whole=True)
+        check_number("data.seed", seed, low=0, whole=True)
+        subjects = named(subjects, "data.subjects")
+        self.studies, self.target, self.spectrogram = named_studies(studies), target, spectrogram
         self.chosen, self.roi, self.scale, self.average_repeats = subjects, roi, scale, average_repeats
         self.response = VolumeWindow(lag_s, window_s, volumes)
         self.val_fraction, self.batch_size, self.seed, self.n_jobs = val_fraction, batch_size, seed, n_jobs

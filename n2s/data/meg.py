@@ -15,6 +15,7 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
 from n2s.data.loader import BatchLoader
+from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader, WindowReader
@@ -31,8 +32,8 @@ from n2s.data.tables import WindowTables
 from n2s.data.targets import Targets
 from n2s.data.window_segments import WindowSegments
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
+from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
-from n2s.errors import UserError
 from n2s.features.feature import Feature
 from n2s.studies.study import Stimulus, Study
 
@@ -105,9 +106,14 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         n_jobs: int = 2,
     ):
         super().__init__()
-        if not studies:
-            raise UserError("data.studies is empty: name at least one study.")
-        self.studies, self.target, self.split = dict(studies), target, split or SplitByStory()
+        check_choice("data.balance", balance, ("hours", "subject", "study"))
+        check_choice("data.scaler", scaler, ("training", "recording"))
+        check_choice("data.residency", residency, ("device", "host"))
+        check_number("data.clamp", clamp, above=0)
+        check_number("data.batch_size", batch_size, low=1, whole=True)
+        check_number("data.train_hours", train_hours, above=0)
+        check_number("data.seed", seed, low=0, whole=True)
+        self.studies, self.target, self.split = named_studies(studies), target, split or SplitByStory()
         self.preprocessing = preprocessing or Preprocessing()
         self.shape = WindowShape(self.preprocessing.sfreq, window_s, offset_s, baseline_s)
         self.placements = {
@@ -115,6 +121,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
             "test": test_windows or Grid(window_s),
             "val": val_windows or test_windows or Grid(window_s),
         }
+        for name, placement in self.placements.items():
+            placement.check(f"data.{name}_windows", window_s)
         self.clamp, self.scaler, self.per_dimension = clamp, scaler, per_dimension
         self.batch_size, self.residency, self.train_hours = batch_size, residency, train_hours
         self.together = together
@@ -188,6 +196,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         self.notes = check_shared_audio(intervals, self.stimuli)
         intervals, without_gap = self._shortened(intervals), self._shortened(without_gap)
         windows = {split: self._lay(split, intervals) for split in SPLITS}
+        tell_without_windows(without_gap, windows.values(), self.shape.window_s)
         metas = {key: item.meta for key, item in self.recordings.items()}
         self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
         for split in SPLITS:

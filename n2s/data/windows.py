@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from n2s.data.options import check_number
 from n2s.data.responses import Response
 from n2s.errors import UserError
 
@@ -27,10 +28,16 @@ class WindowShape(Response):
     baseline_s: float = 0.5
 
     def __post_init__(self):
+        check_number("data.window_s", self.window_s, above=0)
         if not 0 <= self.offset_s < self.window_s or not 0 <= self.baseline_s <= self.window_s:
             raise UserError(
                 f"window_s {self.window_s:g}, offset_s {self.offset_s:g}, baseline_s {self.baseline_s:g}: the offset must be "
                 "shorter than the window, the baseline at most as long, none negative."
+            )
+        if self.n_times < 1:
+            raise UserError(
+                f"window_s {self.window_s:g} and offset_s {self.offset_s:g} leave no sample at {self.sfreq:g} Hz "
+                "(preprocessing.sfreq). Lengthen the window or raise the rate."
             )
 
     @property
@@ -75,6 +82,9 @@ class Placement(ABC):
     def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
         """(n,) starts of the windows that lie inside [start_s, stop_s]; ``words``: those of the stimulus (`Stimulus.words`)."""
 
+    def check(self, option: str, window_s: float) -> None:  # noqa: B027  (most have nothing to check)
+        """Raise a `UserError` if this placement and the length of a window contradict each other."""
+
     #: Maximum shift of a training window, s, so that each epoch sees other cuts of the same audio.
     jitter_s: float = 0.0
 
@@ -94,7 +104,7 @@ class Grid(Placement):
     """
 
     def __init__(self, step_s: float = 0.5, *, jitter: bool = False):
-        if step_s <= 0:
+        if not 0 < step_s < np.inf:
             raise UserError(f"Grid: step_s is {step_s:g}, expected a positive number of seconds.")
         self.step_s = step_s
         self.jitter_s = step_s if jitter else 0.0
@@ -112,7 +122,16 @@ class WordOnsets(Placement):
     needs_words = True
 
     def __init__(self, before_s: float = 0.5):
+        check_number("WordOnsets: before_s", before_s)
         self.before_s = before_s
+
+    def check(self, option: str, window_s: float) -> None:
+        """See `Placement`."""
+        if self.before_s >= window_s:
+            raise UserError(
+                f"{option}: WordOnsets starts windows {self.before_s:g} s before a word, and they last {window_s:g} s "
+                "(data.window_s): no word is in its window. Lower before_s or lengthen the window."
+            )
 
     def starts(self, start_s: float, stop_s: float, window_s: float, words: pd.DataFrame) -> np.ndarray:
         """See `Placement`."""
