@@ -1,6 +1,5 @@
 """Prepared runs of BOLD: cleaned once, all voxels kept; a region is cut on demand."""
 
-import warnings
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import ClassVar
@@ -10,6 +9,7 @@ import numpy as np
 from n2s.data.bold_steps import cleaned
 from n2s.data.recordings import AGAIN, Made, Preparation, PreparedRecording
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.study import Recording
@@ -26,7 +26,7 @@ class BoldRun(PreparedRecording):
     beside: ClassVar[tuple[str, ...]] = ("rois.npy", "places.npy")
 
     def bold(self, where: str) -> Bold:
-        """The cleaned run; arrays are memory maps: only the needed parts are read. Warns of constant voxels."""
+        """The cleaned run; arrays are memory maps: only the needed parts are read."""
         data, rois, places = self.brain_mapped(), self.array("rois.npy"), self.array("places.npy")
         n_voxels, names = data.shape[1], self.meta["rois"]
         for name, found, expected in (
@@ -35,8 +35,6 @@ class BoldRun(PreparedRecording):
         ):
             if found not in expected:
                 raise UserError(f"{self.folder / name} is of shape {found}; expected {expected[0]}. {AGAIN}")
-        if n_constant := self.meta["n_constant"]:
-            warnings.warn(f"{where}: {n_constant} of {n_voxels} voxels never change; they tell nothing.", stacklevel=2)
         known = places if len(places) or not n_voxels else None
         return Bold(data, self.meta["tr_s"], dict(zip(names, rois, strict=True)), known)
 
@@ -48,7 +46,7 @@ class BoldPreparation(Preparation):
     cleaning: BoldCleaning | None
 
     kind: ClassVar[type[PreparedRecording]] = BoldRun
-    version: ClassVar[int] = 1  # bump when the numbers change though the settings do not
+    version: ClassVar[int] = 2  # bump when the numbers change though the settings do not
 
     def settings(self) -> dict:
         """See `Preparation`."""
@@ -57,16 +55,40 @@ class BoldPreparation(Preparation):
 
     def make(self, study: FMRIStudy, recording: Recording, where: str) -> Made:
         """See `Preparation`."""
-        bold = cleaned(study.load(recording), self.cleaning, where)
+        raw = study.load(recording)
+        _tell_flat(raw.data, where)
+        bold = cleaned(raw, self.cleaning, where)
         if bold.data.ndim != 2:
             raise UserError(f"{where}: volumes of shape {bold.data.shape}; expected [TR, voxel].")
         data = np.ascontiguousarray(bold.data)
         rois = np.array(list(bold.rois.values()), bool).reshape(len(bold.rois), data.shape[1])
         places = np.empty((0, 3), np.float32) if bold.places is None else np.asarray(bold.places)
+        constant = int((np.ptp(data, axis=0) == 0).sum())
+        if constant:
+            tell(
+                "odd",
+                where,
+                f"{constant} of {data.shape[1]} voxels never change; n2s keeps them, and they tell nothing.",
+            )
         meta = {
             "tr_s": float(bold.tr_s),
             "rois": list(bold.rois),
-            "n_constant": int((np.ptp(data, axis=0) == 0).sum()),
+            "n_constant": constant,
             "cleaning": self.settings()["cleaning"],
         }
         return Made(data, meta, {"rois.npy": partial(np.save, arr=rois), "places.npy": partial(np.save, arr=places)})
+
+
+def _tell_flat(data: np.ndarray, where: str) -> None:
+    """Report volumes that a scanner did not record: the same value everywhere, or an exact copy of the volume before."""
+    data = np.asarray(data)
+    if data.ndim != 2 or data.shape[1] < 2 or len(data) < 2:
+        return
+    for missing, what in (
+        (np.ptp(data, axis=1) == 0, "hold one value in all voxels"),
+        (np.append(False, (data[1:] == data[:-1]).all(axis=1)), "equal the volume before them"),
+    ):
+        if missing.any() and not missing[1:].all():
+            at = np.flatnonzero(missing)
+            tell("odd", where, f"{len(at)} of {len(data)} volumes {what}, the first is volume {at[0]} (from 0): missing ones, "
+                               "which n2s keeps. Leave the clips of that time out, if so.")  # fmt: skip

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from n2s.errors import UserError, nearest
+from n2s.findings import tell
 from n2s.studies.bold_cleaning import BoldCleaning, residual_maker
 from n2s.studies.fmri import Bold
 from n2s.studies.readers.tsv import read_table
+
+LEAST_LEFT = 0.05  # of a run's volumes: with fewer degrees of freedom nothing of the response is left
 
 
 def cleaned(bold: Bold, cleaning: BoldCleaning | None, where: str) -> Bold:
@@ -71,6 +74,7 @@ def regressed(data: np.ndarray, cleaning: BoldCleaning, bold: Bold, where: str) 
     if bold.nuisances is not None:
         regressors.append(bold.nuisances)
     constant = np.ptp(data, axis=0) == 0
+    _check_freedom(np.hstack(regressors), cleaning.detrend, where)
     found = signal.clean(
         np.array(data, np.float64),
         detrend=cleaning.detrend,
@@ -81,6 +85,20 @@ def regressed(data: np.ndarray, cleaning: BoldCleaning, bold: Bold, where: str) 
     )
     found[:, constant] = 0.0  # what rounding leaves must not be z-scored into noise
     return found
+
+
+def _check_freedom(regressors: np.ndarray, detrend: bool, where: str) -> None:
+    """A UserError if regressors leave nothing of a run but rounding errors, which would be z-scored into a signal."""
+    n_tr = len(regressors)
+    line = np.stack([np.ones(n_tr), np.arange(n_tr)], 1)[:, : 2 if detrend else 1]
+    every = np.hstack([line, regressors])
+    size = np.linalg.norm(every, axis=0)
+    rank = int(np.linalg.matrix_rank(every[:, size > 0] / size[size > 0]))
+    if n_tr - rank < max(1, LEAST_LEFT * n_tr):
+        raise UserError(
+            f"{where}: {n_tr} volumes less trend, drifts and confounds ({rank} different regressors) leave {n_tr - rank} "
+            "degrees of freedom. Name fewer confounds, or a lower highpass_hz."
+        )
 
 
 def confounds(path: Path | None, patterns: tuple[str, ...], n_tr: int, where: str) -> np.ndarray:
@@ -96,14 +114,27 @@ def confounds(path: Path | None, patterns: tuple[str, ...], n_tr: int, where: st
         wanted += [name for name in matching if name not in wanted]
     table = read_table(path, numbers=tuple(wanted))[wanted].to_numpy(np.float64, copy=True)
     if len(table) != n_tr:
-        raise UserError(f"{path}: {len(table)} rows, but {where} has {n_tr} volumes; expected a row a volume.")
-    if n_tr > 1:
-        table[0] = np.where(np.isnan(table[0]), table[1], table[0])
+        raise UserError(
+            f"{path}: {len(table)} rows, but {where} has {n_tr} volumes; expected a row a volume. Where volumes were cut off "
+            "the run (dummy scans), cut the same rows."
+        )
+    begun = np.isnan(table[0])  # a derivative has no first value
+    if n_tr > 1 and begun.any():
+        table[0, begun] = table[1, begun]
+        filled = ", ".join(np.array(wanted)[begun][:5]) + (", ..." if begun.sum() > 5 else "")
+        tell(
+            "corrected",
+            path,
+            f"the first row is n/a in {begun.sum()} confounds ({filled}); it takes the second row's values.",
+        )
     empty = np.isnan(table).any(axis=0)
     if empty.any():
         raise UserError(
             f"{path}: n/a after the first row in {', '.join(np.array(wanted)[empty])}. Fill or drop these columns."
         )
+    still = np.ptp(table, axis=0) == 0
+    if still.any():
+        tell("odd", path, f"confounds that never change remove nothing: {', '.join(np.array(wanted)[still])}.")
     return table
 
 

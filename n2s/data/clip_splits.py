@@ -13,6 +13,9 @@ from n2s.errors import UserError, nearest
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Recording, Stimulus
 
+#: Overlap of clips that follow each other: two starts and a length written with two decimals are off by 15 ms at most.
+ROUNDED_S = 0.02
+
 
 def listed_clips(
     studies: Mapping[str, FMRIStudy], subjects: list[str] | None
@@ -86,8 +89,8 @@ def split_by_sound(
     }
     pieces = clips.assign(stop_s=clips.start_s + clips.duration_s)
     pieces = pieces[["audio", "start_s", "stop_s", "split", "stimulus"]].drop_duplicates()
-    notes = check_shared_sound(pieces, shared, remedy=_REMEDY)
-    clips = clips.assign(group=sound_groups(clips, shared, said))
+    notes = check_shared_sound(pieces, shared, remedy=_REMEDY, rounded_s=ROUNDED_S)
+    clips = clips.assign(group=sound_groups(clips, shared, said, rounded_s=ROUNDED_S))
     _check_groups(clips)
     clips = with_validation(clips[clips.split != "prompt"].reset_index(drop=True), val_fraction)
     return clips, notes

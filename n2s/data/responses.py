@@ -10,7 +10,8 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.studies.fmri import Bold
 
-TOLERANCE_S = 0.05  # rounded times
+TOLERANCE_S = 0.05  # rounded times at the end of a run
+ROUNDED_S = 0.011  # a start and a length written with two decimals (5 ms each), and what float32 costs
 SUMMED_IN_PARTS = 8  # numbers: fewer are summed one by one, whatever their order in memory
 
 
@@ -60,6 +61,9 @@ class VolumeWindow(Response):
     def bounds(self, clips: pd.DataFrame, n_tr: int, tr_s: float, where: str) -> tuple[np.ndarray, np.ndarray]:
         """(n, 2) first volume and the one after the last of each clip's window, and (n,) whether the run has them all.
 
+        A volume that starts up to `ROUNDED_S` (at most a twentieth of a TR) before a window is in it: clips' times and the
+        TR are rounded numbers, and a clip at k TR with a lag of n TR begins with volume k + n.
+
         Raises
         ------
         UserError
@@ -67,7 +71,14 @@ class VolumeWindow(Response):
         """
         opens = clips.time_s.to_numpy(float) + self.lag_s
         lasts = clips.duration_s.to_numpy(float) if self.window_s is None else np.full(len(clips), self.window_s)
-        first, stop = (np.ceil(time_s / tr_s - 1e-6).astype(int) for time_s in (opens, opens + lasts))
+        rounded_s = min(ROUNDED_S, tr_s / 20)
+        first = np.ceil((opens - rounded_s) / tr_s).astype(int)
+        whole = np.rint(lasts / tr_s).astype(int)  # a length of n TR holds n volumes, wherever it begins
+        stop = np.where(
+            np.abs(lasts - whole * tr_s) <= rounded_s,
+            first + whole,
+            np.ceil((opens + lasts - rounded_s) / tr_s).astype(int),
+        )
         if (stop <= first).any():
             raise UserError(
                 f"{where}: a window of {lasts[(stop <= first).argmax()]:g} s holds no volume of {tr_s:g} s. Set "

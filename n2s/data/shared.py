@@ -33,7 +33,9 @@ class Overlap:
         )
 
 
-def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: str) -> list[str]:
+def check_shared_sound(
+    pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: str, rounded_s: float = TOLERANCE_S
+) -> list[str]:
     """Check that no moment of a sound is in two splits, whatever its name or study, whole or as a part of another.
 
     Parameters
@@ -44,6 +46,8 @@ def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: st
         See `n2s.data.identity.shared_sound`.
     remedy
         For the message: how to declare that two stimuli are the same.
+    rounded_s
+        Moments of one audio that are shorter are rounded times.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def check_shared_sound(pieces: pd.DataFrame, shared: pd.DataFrame, *, remedy: st
     UserError
         Equal sound is in two splits; it names both, and how many seconds.
     """
-    found = list(_overlaps(pieces, shared))
+    found = list(_overlaps(pieces, shared, rounded_s))
     for overlap in found:
         if overlap.exact and len(set(overlap.splits)) > 1:
             raise UserError(
@@ -96,7 +100,7 @@ def _together(overlaps: Iterator[Overlap]) -> list[Overlap]:
     return sorted(found.values(), key=lambda overlap: -overlap.seconds)
 
 
-def _overlaps(pieces: pd.DataFrame, shared: pd.DataFrame) -> Iterator[Overlap]:
+def _overlaps(pieces: pd.DataFrame, shared: pd.DataFrame, rounded_s: float) -> Iterator[Overlap]:
     parts = {key: _Part(rows) for key, rows in pieces.groupby(["audio", "split"])}
     splits: dict[str, list[str]] = {}
     for audio, split in parts:
@@ -104,7 +108,8 @@ def _overlaps(pieces: pd.DataFrame, shared: pd.DataFrame) -> Iterator[Overlap]:
     for audio, names in splits.items():
         for one, other in permutations(names, 2):
             if one < other:
-                yield from _between(parts[audio, one], parts[audio, other], (one, other), 0.0, (-np.inf, np.inf), True)
+                where = parts[audio, one], parts[audio, other]
+                yield from _between(*where, (one, other), 0.0, (-np.inf, np.inf), True, rounded_s)
     for row in shared.itertuples():
         lag_s = row.one_start_s - row.other_start_s
         within = row.one_start_s, row.one_start_s + row.duration_s
@@ -131,11 +136,17 @@ class _Part:
 
 
 def _between(
-    one: _Part, other: _Part, splits: tuple[str, str], lag_s: float, within: tuple[float, float], exact: bool
+    one: _Part,
+    other: _Part,
+    splits: tuple[str, str],
+    lag_s: float,
+    within: tuple[float, float],
+    exact: bool,
+    rounded_s: float = TOLERANCE_S,
 ) -> Iterator[Overlap]:
     """The overlap of two parts, if there is any; ``lag_s`` is added to the times of the other, ``within`` is of the one."""
     met = common(common(one.spans, other.spans + lag_s), np.array([within]))
-    met = met[met[:, 1] - met[:, 0] > TOLERANCE_S]
+    met = met[met[:, 1] - met[:, 0] > rounded_s]
     if len(met):
         (start_s, stop_s), seconds = met[0], float((met[:, 1] - met[:, 0]).sum())
         names = one.name(start_s, stop_s), other.name(start_s - lag_s, stop_s - lag_s)
@@ -151,7 +162,9 @@ def common(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def sound_groups(clips: pd.DataFrame, shared: pd.DataFrame, said: Mapping[str, str]) -> pd.Series:
+def sound_groups(
+    clips: pd.DataFrame, shared: pd.DataFrame, said: Mapping[str, str], *, rounded_s: float = TOLERANCE_S
+) -> pd.Series:
     """The group of each clip: groups that share a moment of one sound become one, and so do groups declared equal.
 
     Parameters
@@ -162,6 +175,8 @@ def sound_groups(clips: pd.DataFrame, shared: pd.DataFrame, said: Mapping[str, s
         See `n2s.data.identity.shared_sound`. Sounds that are only alike do not join groups of two splits: there is a warning.
     said
         Group or stimulus -> the name of its content.
+    rounded_s
+        Clips of one audio that overlap by less are neighbours with rounded times.
 
     Returns
     -------
@@ -187,7 +202,7 @@ def sound_groups(clips: pd.DataFrame, shared: pd.DataFrame, said: Mapping[str, s
     pieces = unique.assign(stop_s=unique.start_s + unique.duration_s)
     played = {audio: rows.sort_values("start_s") for audio, rows in pieces.groupby("audio")}
     for rows in played.values():
-        _join_touching(rows, join)
+        _join_touching(rows, join, rounded_s)
     split = dict(zip(clips.group, clips.split, strict=True))
     for row in shared.itertuples():
         if row.one in played and row.other in played:
@@ -201,15 +216,15 @@ def sound_groups(clips: pd.DataFrame, shared: pd.DataFrame, said: Mapping[str, s
             )
             both = both[both.stop_s > both.start_s].sort_values("start_s")
             if row.exact or both.group.map(split).nunique() == 1:
-                _join_touching(both, join)
+                _join_touching(both, join, TOLERANCE_S)
     return clips.group.map({name: root(name) for name in parent})
 
 
-def _join_touching(pieces: pd.DataFrame, join: Callable[[str, str], None]) -> None:
+def _join_touching(pieces: pd.DataFrame, join: Callable[[str, str], None], rounded_s: float) -> None:
     """Join the groups of stretches, sorted by their start, that overlap."""
     reach_s, last = -np.inf, None
     for start_s, stop_s, group in zip(pieces.start_s, pieces.stop_s, pieces.group, strict=True):
-        if start_s < reach_s - TOLERANCE_S:
+        if start_s < reach_s - rounded_s:
             join(last, group)
         if stop_s > reach_s:
             reach_s, last = stop_s, group

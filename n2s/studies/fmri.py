@@ -41,6 +41,8 @@ class Bold:
         if roi not in self.rois:
             known = ", ".join(sorted(self.rois)) or "none"
             raise UserError(f"{where}: no ROI '{roi}'.{nearest(roi, list(self.rois))} There are: {known}.")
+        if not self.rois[roi].any():
+            raise UserError(f"{where}: the ROI '{roi}' has no voxel of the {self.data.shape[1]} in this run.")
         return self.rois[roi]
 
 

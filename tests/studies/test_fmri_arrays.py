@@ -244,7 +244,7 @@ def test_files_that_are_not_what_they_should_be(tmp_path, arrays):
     np.save(path, np.zeros((3, 4, 5)))
     with pytest.raises(UserError, match=r"shape \(3, 4, 5\); expected \[TR, voxel\]"):
         study.load(study.recordings()[0])
-    path.write_bytes(b"")
+    path.write_bytes(b"NUMPY")
     with pytest.raises(UserError, match="not an array"):
         study.load(study.recordings()[0])
     root = write_tree(tmp_path / "h5", ".h5")

@@ -1,41 +1,33 @@
 """Your own fMRI study: runs as arrays or NIfTI images, with tables of their clips, and a folder of audio."""
 
-import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.labels import chosen
-from n2s.studies.readers.bold_files import KINDS, NIFTI, BoldFiles, array_shape
+from n2s.studies.own.bold_names import ENTITIES, RunFiles, named_runs
+from n2s.studies.readers.bold_files import BoldFiles, check_kind, own_mask, own_mask_name
 from n2s.studies.readers.clips import check_in_audio, check_in_run, read_clips
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
+from n2s.studies.readers.volume_times import sidecars
 from n2s.studies.study import Recording
-
-ENTITIES = {"subject": "sub", "session": "ses", "task": "task", "run": "run"}
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """The files of one run."""
-
-    bold: Path
-    clips: Path
-    confounds: Path | None = None
 
 
 class GenericFMRI(FMRIStudy):
     """Runs from fMRIPrep or any other pipeline; the runs of a subject have one TR and one order of voxels.
 
     Files have BIDS names, ``sub-01_ses-1_task-listen_run-1_*``: the run's volumes ``*_bold`` (.npy,
-    .h5, .hf5, .nii, .nii.gz), its clips ``*_clips.tsv`` and optionally its ``*_desc-confounds_timeseries.tsv``, all
-    anywhere below the root. A table of clips without a subject in its name (``task-listen_run-1_clips.tsv``) is for every
-    subject. Alternatively a table lists which files belong together.
+    .h5, .hf5, .nii, .nii.gz, .dtseries.nii, or .func.gii of hemi-L and hemi-R), its clips ``*_clips.tsv`` and optionally
+    its ``*_desc-confounds_timeseries.tsv``, all anywhere below the root. A table of clips without a subject in its name
+    (``task-listen_run-1_clips.tsv``) is for every subject. JSON files beside and above a run (``*_bold.json``) apply to it,
+    as BIDS inherits them. Alternatively a table lists which files belong together.
 
     The columns of clips: see `n2s.studies.fmri.FMRIStudy.clips`.
 
@@ -45,6 +37,8 @@ class GenericFMRI(FMRIStudy):
         The folder with the runs.
     audio_dir
         Folder of the audio that ``stimulus`` names; by default ``<root>/stimuli``.
+    clips_dir
+        Folder of the tables of clips, if they do not lie below ``root``: the raw folder, where ``root`` has derivatives.
     runs
         A table below the root instead of BIDS names, one row per run: ``subject``, ``bold``, ``clips`` and, if there
         are any, ``session``, ``task``, ``run``, ``confounds``; paths from the root.
@@ -69,6 +63,7 @@ class GenericFMRI(FMRIStudy):
         root: str,
         *,
         audio_dir: str | None = None,
+        clips_dir: str | None = None,
         runs: str | None = None,
         bold: str = "**/*_bold.*",
         files: BoldFiles = BoldFiles(),  # noqa: B008  (frozen)
@@ -80,7 +75,8 @@ class GenericFMRI(FMRIStudy):
         self.name, self.root = name, data_folder(root)
         self.files, self.cleaning = files, cleaning
         self.stimuli = StimulusFolder(self.root / "stimuli" if audio_dir is None else data_folder(audio_dir))
-        found = self._listed(self.root / runs) if runs else self._named(bold)
+        clips = self.root if clips_dir is None else data_folder(clips_dir)
+        found = self._listed(self.root / runs) if runs else named_runs(self.root, bold, clips)
         self._runs = keep(keep(found, "subject", subjects, self.root), "task", tasks, self.root)
 
     def recordings(self) -> list[Recording]:
@@ -90,12 +86,22 @@ class GenericFMRI(FMRIStudy):
     def load(self, recording: Recording) -> Bold:
         """Read one run."""
         run = self._runs[recording]
-        bold = self.files.read(run.bold, root=self.root, subject=recording.subject)
+        masks = self._masks(recording)
+        bold = self.files.read(*run.bold, root=self.root, subject=recording.subject, own_masks=masks)
+        n_voxels = bold.data.shape[1]
+        if masks:
+            shared = (
+                f"are in the masks beside all {len(masks)} runs of the subject"
+                if len(masks) > 1
+                else "are in the mask beside it"
+            )
+            tell("odd", run.bold[0], f"no mask is set: n2s takes the {n_voxels} voxels that {shared}.")
         first = next(files.bold for one, files in self._runs.items() if one.subject == recording.subject)
-        if not first.name.endswith(NIFTI) and array_shape(first, self.files.key)[-1] != bold.data.shape[1]:
+        n_first = None if self.files.n_voxels(*run.bold) is None else self.files.n_voxels(*first)
+        if n_first is not None and n_first != n_voxels:
             raise UserError(
-                f"{run.bold} has {bold.data.shape[1]} voxels, but {first} of the same subject has "
-                f"{array_shape(first, self.files.key)[-1]}: voxels must be the same, in one order, in all its runs."
+                f"{run.bold[0]} has {n_voxels} voxels, but {first[0]} of the same subject has "
+                f"{n_first}: voxels must be the same, in one order, in all its runs."
             )
         return replace(bold, confounds=run.confounds)
 
@@ -105,14 +111,19 @@ class GenericFMRI(FMRIStudy):
         table = read_clips(run.clips)
         ids = {name: self.stimuli.id(name, where=f"{run.clips}: stimulus") for name in table.stimulus.unique()}
         table["stimulus"] = table.stimulus.map(ids)
-        check_in_run(table, *self.files.count(run.bold), where=str(run.clips))
+        n_tr, tr_s = self.files.count(*run.bold)
+        check_in_run(
+            table, n_tr, tr_s, where=f"{run.clips}, for {run.bold[0]}", n_columns=self.files.n_columns(run.bold[0])
+        )
         check_in_audio(table, self.stimuli, where=str(run.clips))
         return table
 
     def sources(self, recording: Recording) -> list[Path]:
         """The files of the run, and the files that select its voxels."""
         run = self._runs[recording]
-        own = [run.bold, run.clips, *([run.confounds] if run.confounds and self.cleaning.confounds else [])]
+        confounds = [run.confounds] if run.confounds and self.cleaning.confounds else []
+        beside = [*sidecars(run.bold[0]), *self._masks(recording)]
+        own = [*run.bold, run.clips, *confounds, *beside]
         return own + self.files.sources(root=self.root, subject=recording.subject)
 
     def settings(self) -> dict:
@@ -123,31 +134,16 @@ class GenericFMRI(FMRIStudy):
         """The stimulus' file."""
         return self.stimuli.path(stimulus)
 
-    def _named(self, pattern: str) -> dict[Recording, RunFiles]:
-        """Runs by their names. The other files of a run are those that match most of its entities."""
-        found: dict[Recording, Path] = {}
-        for path in sorted(self.root.glob(pattern)):
-            entities = _entities(path)
-            if not path.name.endswith(KINDS) or "sub" not in entities:
-                continue
-            one = Recording(**{ours: entities.get(theirs, "") for ours, theirs in ENTITIES.items()}, modality="fmri")
-            if one in found:
-                raise UserError(
-                    f"{self.root}: {found[one].name} and {path.name} are both of {one.name}. Say which in `bold`, as "
-                    "**/*_space-T1w_desc-preproc_bold.nii.gz."
-                )
-            found[one] = path
-        if not found:
+    def _masks(self, recording: Recording) -> list[Path]:
+        """The masks beside the subject's runs, if these decide which voxels are taken."""
+        own = {one: files for one, files in self._runs.items() if one.subject == recording.subject}
+        needed = [files for files in own.values() if self.files.needs_mask(files.bold[0])]
+        missing = [files.bold[0] for files in needed if files.mask is None]
+        if missing and len(missing) < len(needed):
             raise UserError(
-                f"{self.root}: no file {pattern} named sub-<label>_*_bold with one of {', '.join(KINDS)}. Name the runs "
-                "so, or list them in a table (`runs`)."
+                f"{missing[0]}: no mask {own_mask_name(missing[0])} beside it, as other runs of the subject have. Set mask."
             )
-        clips = list(self.root.rglob("*_clips.tsv"))
-        confounds = [*self.root.rglob("*_desc-confounds_*.tsv"), *self.root.rglob("*_confounds.tsv")]
-        return {
-            one: RunFiles(path, _belonging(path, clips, "clips.tsv", self.root), _belonging(path, confounds))
-            for one, path in found.items()
-        }
+        return [files.mask for files in needed if files.mask is not None]
 
     def _listed(self, path: Path) -> dict[Recording, RunFiles]:
         if not path.is_file():
@@ -160,14 +156,14 @@ class GenericFMRI(FMRIStudy):
         for line, row in enumerate(table.to_dict("records"), 2):
             labels = {ours: row.get(ours, "").removeprefix(f"{theirs}-") for ours, theirs in ENTITIES.items()}
             one = Recording(**labels, modality="fmri")
-            given = [self.root / row[name] if row.get(name) else None for name in ("bold", "clips", "confounds")]
-            absent = [str(file) for file in given if file is not None and not file.is_file()]
-            if absent or None in given[:2] or one in found:
+            bold = tuple(self.root / part.strip() for part in row.get("bold", "").split(";") if part.strip())
+            clips, confounds = (self.root / row[name] if row.get(name) else None for name in ("clips", "confounds"))
+            absent = [str(file) for file in (*bold, clips, confounds) if file is not None and not file.is_file()]
+            if absent or not bold or clips is None or one in found:
                 why = f"no {' and '.join(absent)}" if absent else "bold or clips is empty"
                 raise UserError(f"{path}, line {line}: {f'a second {one.name}' if one in found else why}.")
-            if not given[0].name.endswith(KINDS):
-                raise UserError(f"{path}, line {line}: {given[0].name} is none of {', '.join(KINDS)}.")
-            found[one] = RunFiles(*given)
+            check_kind(bold[0])
+            found[one] = RunFiles(bold, clips, confounds, own_mask(bold[0]))
         return found
 
 
@@ -179,29 +175,3 @@ def keep(runs: dict[Recording, object], what: str, wanted: list[str | int] | Non
         runs = {one: files for one, files in runs.items() if getattr(one, what) in plain}
     order = sorted(runs, key=lambda r: [natural(part) for part in (r.subject, r.session, r.task, r.run)])
     return {one: runs[one] for one in order}
-
-
-def _entities(path: Path) -> dict[str, str]:
-    return dict(re.findall(r"(?:^|_)([a-z]+)-([A-Za-z0-9]+)", path.name))
-
-
-def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | None = None) -> Path | None:
-    """The file whose entities all match the run, with the most matches; a UserError if a required file is missing."""
-    own = {key: value for key, value in _entities(bold).items() if key in ENTITIES.values()}
-    best, n_best = [], -1
-    for path in sorted(files):
-        entities = {key: value for key, value in _entities(path).items() if key in ENTITIES.values()}
-        if not entities.items() <= own.items():
-            continue
-        if len(entities) > n_best:
-            best, n_best = [path], len(entities)
-        elif len(entities) == n_best:
-            best.append(path)
-    if len(best) > 1:
-        raise UserError(f"{bold}: both {best[0]} and {best[1]} may be its own. Keep one, or list the runs in a table.")
-    if needed and not best:
-        name = "_".join(f"{key}-{value}" for key, value in own.items())
-        raise UserError(
-            f"{bold}: no {name}_{needed}, nor one of fewer labels, below {root}. It lists what was heard and when."
-        )
-    return best[0] if best else None

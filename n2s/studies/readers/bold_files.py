@@ -1,4 +1,4 @@
-"""Files of BOLD as [TR, voxel] arrays: .npy, HDF5, and NIfTI through a mask; regions of interest beside them."""
+"""Files of BOLD as [TR, voxel] arrays: .npy, HDF5, NIfTI through a mask, CIFTI and GIFTI; regions of interest beside them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +8,37 @@ import h5py
 import numpy as np
 
 from n2s.errors import UserError, nearest, reading
+from n2s.findings import tell
 from n2s.studies.fmri import Bold
 from n2s.studies.readers.arrays import open_npy
-from n2s.studies.readers.tsv import read_table, whole
+from n2s.studies.readers.fetched import check_fetched
+from n2s.studies.readers.masks import read_image, through_mask
+from n2s.studies.readers.surfaces import (
+    CIFTI,
+    GIFTI,
+    NO_RUNS,
+    cifti_times,
+    gifti_times,
+    n_grayordinates,
+    n_vertices,
+    read_cifti,
+    read_gifti,
+)
+from n2s.studies.readers.volume_times import HeaderTime, repetition_s
 
 if TYPE_CHECKING:
     import nibabel
 
 HDF5 = (".h5", ".hf5", ".hdf5")
 NIFTI = (".nii", ".nii.gz")
-KINDS = (".npy", *HDF5, *NIFTI)
+KINDS = (".npy", *HDF5, *NIFTI, CIFTI, GIFTI)
 
 
 @dataclass(frozen=True)
 class BoldFiles:
     """How a run's file becomes an array [TR, voxel].
+
+    Structures of CIFTI and hemispheres of GIFTI are regions (CortexLeft, CortexRight, ThalamusLeft, ...).
 
     Paths are absolute or below the data set's root; ``{subject}`` in one is replaced by the subject's label.
 
@@ -31,9 +47,11 @@ class BoldFiles:
     key
         The array in an HDF5 file.
     tr_s
-        Seconds between volumes; None: from the NIfTI header (arrays have none).
+        Seconds between volumes; None: RepetitionTime of the run's JSON file, or else the header (arrays have none). What
+        contradicts it is an error or reported: see `n2s.studies.readers.volume_times.repetition_s`.
     mask
-        NIfTI: the voxels to take, one image for all runs of a subject, so that voxels mean the same in each.
+        NIfTI: the voxels to take, one image for all runs of a subject, so that voxels mean the same in each. Without mask
+        and atlas, the masks beside the subject's runs (``*_desc-brain_mask.nii.gz``): voxels that are in all of them.
     atlas
         A label image of the same grid: each of its labels becomes a ROI. Without a mask its labelled voxels are taken.
     atlas_labels
@@ -52,28 +70,66 @@ class BoldFiles:
     resample_mask: bool = False
     rois: str | None = None
 
-    def count(self, path: Path) -> tuple[int, float]:
-        """Volumes of a run, and the seconds between them, from the file's header."""
-        if path.name.endswith(NIFTI):
-            image = _image(path, 4)
-            return image.shape[3], self.tr_s or _header_tr_s(image.header, path)
-        shape = array_shape(path, self.key)
-        if len(shape) != 2 or 0 in shape:
-            raise UserError(f"{path}: an array of shape {shape}; expected [TR, voxel].")
-        if not self.tr_s:
-            raise UserError(f"{path}: an array does not contain the TR. Set tr_s.")
-        return shape[0], self.tr_s
-
-    def read(self, path: Path, *, root: Path, subject: str) -> Bold:
-        """Read a run, not cleaned. The places of its voxels are only known for a NIfTI image."""
-        _, tr_s = self.count(path)
-        if path.name.endswith(NIFTI):
-            data, rois, places = self._through_mask(path, root, subject)
+    def count(self, path: Path, *others: Path) -> tuple[int, float]:
+        """Volumes of a run, and the seconds between them, from the header and the JSON files; ``others``: its other hemisphere."""
+        check_kind(path)
+        header = None
+        if path.name.endswith(CIFTI):
+            n, header = cifti_times(path)
+        elif path.name.endswith(GIFTI):
+            n, header = gifti_times((path, *others))
+        elif path.name.endswith(NIFTI):
+            image = read_image(path, 4)
+            n, header = image.shape[3], _nifti_time(image, path)
         else:
-            data, rois, places = read_array(path, self.key), {}, None
+            n = _rows_of_voxels(path, self.key)[0]
+        return n, repetition_s(path, n, header=header, given_s=self.tr_s)
+
+    def read(self, path: Path, *others: Path, root: Path, subject: str, own_masks: list[Path] | None = None) -> Bold:
+        """Read a run, not cleaned. The places of its voxels are only known for a NIfTI image.
+
+        Parameters
+        ----------
+        path, others
+            The file; of GIFTI also its other hemisphere.
+        root, subject
+            Where relative paths begin, and what ``{subject}`` stands for.
+        own_masks
+            The masks beside the subject's runs: if neither mask nor atlas is set, voxels in all of them are taken.
+        """
+        n, tr_s = self.count(path, *others)
+        places = None
+        if path.name.endswith(CIFTI):
+            data, rois = read_cifti(path)
+        elif path.name.endswith(GIFTI):
+            data, rois = read_gifti((path, *others))
+        elif path.name.endswith(NIFTI):
+            data, rois, places = self._through_mask(path, root, subject, own_masks or [])
+        else:
+            data, rois = read_array(path, self.key), {}
+        if len(data) != n:
+            raise UserError(f"{path}: its header promises {n} volumes, but {len(data)} were read. Copy it again.")
+        if places is None:
+            self._tell_unused(path, root, subject, data.shape[1])
         if self.rois is not None:
             rois |= read_rois(self._path(self.rois, root, subject) / subject, data.shape[1])
         return Bold(data, tr_s, rois, places)
+
+    def needs_mask(self, path: Path) -> bool:
+        """Whether the voxels of a run have to be taken by the mask beside it."""
+        return path.name.endswith(NIFTI) and not path.name.endswith(CIFTI) and not (self.mask or self.atlas)
+
+    def n_columns(self, path: Path) -> int | None:
+        """The second axis of an array, which could be the first by mistake; None for images, which name their axes."""
+        return None if path.name.endswith((*NIFTI, GIFTI)) else array_shape(path, self.key)[-1]
+
+    def n_voxels(self, path: Path, *others: Path) -> int | None:
+        """Voxels of a run, without reading its data; None if a mask decides."""
+        if path.name.endswith(CIFTI):
+            return n_grayordinates(path)
+        if path.name.endswith(GIFTI):
+            return n_vertices((path, *others))
+        return self.n_columns(path)
 
     def sources(self, *, root: Path, subject: str) -> list[Path]:
         """Every other file that is read for the run."""
@@ -85,66 +141,73 @@ class BoldFiles:
         return root / Path(given.replace("{subject}", subject)).expanduser()
 
     def _through_mask(
-        self, path: Path, root: Path, subject: str
+        self, path: Path, root: Path, subject: str, own_masks: list[Path]
     ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
-        from nilearn.masking import apply_mask
-
-        if not (self.mask or self.atlas):
-            raise UserError(f"{path}: a NIfTI image needs a mask or an atlas that says which voxels to take. Set one.")
-        bold = _image(path, 4)
-        labels = None
-        if self.atlas:
-            labels = np.rint(self._on_grid(self._path(self.atlas, root, subject), bold, path)).astype(int)
-        if self.mask:
-            inside = self._on_grid(self._path(self.mask, root, subject), bold, path) > 0
-        else:
-            inside = labels > 0
-        if not inside.any():
-            raise UserError(f"{self._path(self.mask or self.atlas, root, subject)}: no voxel of the run is in it.")
-        import nibabel
-
-        with reading(path, "a whole NIfTI image"):
-            data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
-        places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)).astype(
-            np.float32
-        )  # in apply_mask's order
-        if labels is None:
-            return data, {}, places
-        found = labels[inside]
-        names = self._names(root, subject)
-        return data, {names.get(int(n), str(n)): found == n for n in np.unique(found) if n > 0}, places
-
-    def _names(self, root: Path, subject: str) -> dict[int, str]:
-        if self.atlas_labels is None:
-            return {}
-        path = self._path(self.atlas_labels, root, subject)
-        table = read_table(path, numbers=("index",))
-        if not {"index", "name"} <= set(table):
-            raise UserError(f"{path}: expected the columns index and name; there are {', '.join(table)}.")
-        return dict(zip(whole(table["index"], path).tolist(), table["name"], strict=True))
-
-    def _on_grid(self, path: Path, bold: "nibabel.Nifti1Image", bold_path: Path) -> np.ndarray:
-        """A mask or atlas on the run's grid; if it is on another grid, a UserError with both shapes and affines, unless resampled."""
-        image = _image(path, 3)
-        with reading(path, "a whole NIfTI image"):
-            values = image.get_fdata()
-        if not np.isfinite(values).all():
-            raise UserError(f"{path}: values that are not finite; expected a mask or labels.")
-        shape, affine = bold.shape[:3], bold.affine
-        # 1e-3: headers keep float32; a thousandth of a mm moves no voxel
-        if image.shape == shape and np.allclose(image.affine, affine, atol=1e-3):
-            return values
-        if not self.resample_mask:
+        if self.needs_mask(path) and not own_masks:
             raise UserError(
-                f"{path} is not on the grid of {bold_path}: shape {image.shape} against {shape}, affine "
-                f"{np.round(image.affine, 3).tolist()} against {np.round(affine, 3).tolist()}. Give a mask in the run's "
-                "space, or set resample_mask to true."
+                f"{path}: a NIfTI image needs a mask or an atlas that says which voxels to take. Set one, or put a mask "
+                f"beside each run ({own_mask_name(path)})."
             )
-        return _nearest(values, image.affine, shape, affine)
+        mask, atlas, labels = (
+            self._path(one, root, subject) if one else None for one in (self.mask, self.atlas, self.atlas_labels)
+        )
+        masks = [mask] if mask else own_masks if self.needs_mask(path) else []
+        return through_mask(path, masks, atlas, labels, resample=self.resample_mask)
+
+    def _tell_unused(self, path: Path, root: Path, subject: str, n_columns: int) -> None:
+        """Report a mask or atlas that nothing uses; a `UserError` if the mask contradicts the array."""
+        for given in (self.mask, self.atlas):
+            if not given:
+                continue
+            file = self._path(given, root, subject)
+            if given == self.mask and not path.name.endswith((CIFTI, GIFTI)):
+                image = read_image(file, 3)
+                with reading(file, "a whole NIfTI image"):
+                    n_inside = int((image.get_fdata() > 0).sum())
+                if n_inside != n_columns:
+                    raise UserError(
+                        f"{path} has {n_columns} voxels, but {file} has {n_inside}. Give the mask that the array was made "
+                        "with, or none: an array is used with all its voxels."
+                    )
+            tell("left out", file, "not used: arrays and surfaces have no grid. Give regions as files (rois).")
+
+
+def check_kind(path: Path) -> None:
+    """A `UserError` if the file is of a kind that has no volumes, or that n2s does not read."""
+    other = next((kind for kind in NO_RUNS if path.name.endswith(kind)), None)
+    if other or not path.name.endswith(KINDS):
+        what = NO_RUNS.get(other, "a kind of file that n2s does not read")
+        raise UserError(f"{path}: {what}; expected a run of volumes: {', '.join(KINDS)}.")
+
+
+def own_mask_name(path: Path) -> str:
+    """The name of the mask that derivatives put beside a NIfTI run."""
+    parts = [part for part in path.name.split(".")[0].split("_")[:-1] if not part.startswith("desc-")]
+    return "_".join([*parts, "desc-brain_mask.nii.gz"])
+
+
+def own_mask(path: Path) -> Path | None:
+    """The mask beside a NIfTI run, by its name."""
+    zipped = path.with_name(own_mask_name(path))
+    return next((one for one in (zipped, zipped.with_suffix("")) if one.is_file() or one.is_symlink()), None)
+
+
+def _nifti_time(image: "nibabel.Nifti1Image", path: Path) -> HeaderTime:
+    with reading(path, "a NIfTI image whose units are known"):
+        return HeaderTime(float(image.header.get_zooms()[3]), image.header.get_xyzt_units()[1])
+
+
+def _rows_of_voxels(path: Path, key: str) -> tuple[int, int]:
+    shape = array_shape(path, key)
+    if len(shape) != 2 or 0 in shape:
+        grid = " Save volumes with a grid as NIfTI, and give a mask." if len(shape) in (3, 4) else ""
+        raise UserError(f"{path}: an array of shape {shape}; expected [TR, voxel].{grid}")
+    return shape
 
 
 def array_shape(path: Path, key: str) -> tuple[int, ...]:
     """The shape of an array in a .npy or HDF5 file, without reading it."""
+    check_fetched(path)
     if path.suffix == ".npy":
         return open_npy(path).shape
     with reading(path, "a whole HDF5 file"), h5py.File(path, "r") as file:
@@ -197,44 +260,3 @@ def _dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     if not key or not isinstance(file.get(key), h5py.Dataset) or file[key].shape is None:
         raise UserError(f"{path}: no array '{key}'; there are {', '.join(file) or 'none'}.{nearest(key, list(file))}")
     return file[key]
-
-
-def _image(path: Path, n_axes: int) -> "nibabel.Nifti1Image":
-    import nibabel
-
-    if not path.is_file():
-        raise UserError(f"no {path}. If it is a broken link, its content was not downloaded.")
-    with reading(path, "a NIfTI image"):
-        image = nibabel.load(path)
-        if image.ndim == n_axes + 1 and image.shape[-1] == 1:
-            image = image.slicer[..., 0]
-        turnable = np.isfinite(image.affine).all() and np.linalg.det(image.affine) != 0
-    if image.ndim != n_axes or min(image.shape) < 1:
-        raise UserError(f"{path}: an image of shape {image.shape}; expected {n_axes} axes.")
-    if not turnable:
-        raise UserError(f"{path}: its affine is {image.affine.tolist()}, which is not invertible.")
-    return image
-
-
-def _nearest(values: np.ndarray, own: np.ndarray, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """The values of an image (``own``: its affine) on another grid: each place takes the value of its voxel, 0 outside.
-
-    nilearn is not used, because its resampling gives 0 in the outer half of the image's outermost voxels.
-    """
-    import nibabel
-
-    places = nibabel.affines.apply_affine(np.linalg.inv(own) @ affine, np.moveaxis(np.indices(shape), 0, -1))
-    places = np.rint(places)
-    inside = ((places >= 0) & (places < values.shape)).all(axis=-1)
-    found = np.zeros(shape)
-    found[inside] = values[tuple(places[inside].astype(int).T)]
-    return found
-
-
-def _header_tr_s(header: "nibabel.Nifti1Header", path: Path) -> float:
-    with reading(path, "a NIfTI image whose units are known"):
-        tr, unit = float(header.get_zooms()[3]), header.get_xyzt_units()[1]
-    tr_s = tr * {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
-    if not 0 < tr_s < np.inf:
-        raise UserError(f"{path}: its header gives a TR of {tr:g} {unit}. Set tr_s.")
-    return tr_s

@@ -1,0 +1,144 @@
+"""Which files of a folder are runs of BOLD, and which clips, confounds and mask belong to each: by their BIDS names."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from n2s.errors import UserError
+from n2s.findings import tell
+from n2s.studies.readers.bold_files import KINDS, own_mask
+from n2s.studies.readers.surfaces import GIFTI, NO_RUNS, hemisphere
+from n2s.studies.study import Recording
+
+ENTITIES = {"subject": "sub", "session": "ses", "task": "task", "run": "run"}
+#: Files of fMRIPrep and others beside a run that a wide pattern finds, too.
+BESIDE = ("boldref", "mask", "dseg", "probseg", "sbref", "xfm", "T1w", "T2w", "std", "mean")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run: ``bold`` has two if the hemispheres are apart; ``mask`` is the one beside a NIfTI run."""
+
+    bold: tuple[Path, ...]
+    clips: Path
+    confounds: Path | None = None
+    mask: Path | None = None
+
+
+def named_runs(root: Path, pattern: str, clips_dir: Path) -> dict[Recording, RunFiles]:
+    """Runs by their names. The other files of a run are those that match most of its entities.
+
+    Raises
+    ------
+    UserError
+        There is no run, a run has several files, or no clips.
+    """
+    found: dict[Recording, list[Path]] = {}
+    for path in sorted(root.glob(pattern)):
+        own = entities(path)
+        if path.name.endswith((".json", ".tsv")) or "sub" not in own:
+            continue
+        if not path.name.endswith(KINDS) or path.name.endswith(tuple(NO_RUNS)):
+            what = next(
+                (NO_RUNS[kind] for kind in NO_RUNS if path.name.endswith(kind)), "a kind that n2s does not read"
+            )
+            tell("left out", path, f"{what}; runs are {', '.join(KINDS)}.")
+            continue
+        one = Recording(**{ours: own.get(theirs, "") for ours, theirs in ENTITIES.items()}, modality="fmri")
+        found.setdefault(one, []).append(path)
+    if not found:
+        raise UserError(
+            f"{root}: no file {pattern} named sub-<label>_*_bold with one of {', '.join(KINDS)}. Name the runs "
+            "so, or list them in a table (`runs`)."
+        )
+    clips = list(clips_dir.rglob("*_clips.tsv"))
+    confounds = [*root.rglob("*_desc-confounds_*.tsv"), *root.rglob("*_confounds.tsv")]
+    runs = {}
+    for one, paths in found.items():
+        bold = _of_one_run(one, paths, root)
+        listed = _belonging(bold[0], clips, "clips.tsv", clips_dir)
+        runs[one] = RunFiles(bold, listed, _belonging(bold[0], confounds), own_mask(bold[0]))
+    return runs
+
+
+def entities(path: Path) -> dict[str, str]:
+    """``sub``, ``task`` and so on, from a file's name."""
+    return dict(re.findall(r"(?:^|_)([a-z]+)-([A-Za-z0-9+]+)", path.name))
+
+
+def _of_one_run(one: Recording, paths: list[Path], root: Path) -> tuple[Path, ...]:
+    """The file of a run, or its two hemispheres; a `UserError` if there are several. What is clearly no run is reported."""
+    kept = _without(paths, lambda path: _suffix(path) in BESIDE, "no run of volumes, but a file beside one")
+    kept = _without(kept, lambda path: entities(path).get("part", "mag") != "mag", "not the magnitude of the signal")
+    if len(kept) > 1 and all("echo" in entities(path) for path in kept):
+        raise UserError(
+            f"{root}: {one.name} has {len(kept)} echoes ({', '.join(path.name for path in kept)}). n2s does not combine "
+            "echoes: give the combined run (fMRIPrep writes it), or name one echo in `bold`, as **/*_echo-2_*bold.nii.gz."
+        )
+    kept = _without(kept, lambda path: "echo" in entities(path), "a single echo of a run that is there combined")
+    halves = {hemisphere(path): path for path in kept if path.name.endswith(GIFTI)}
+    if len(kept) == 2 and set(halves) == {"L", "R"} and len({_but_hemisphere(path) for path in kept}) == 1:
+        return halves["L"], halves["R"]
+    if len(kept) == 1:
+        if next(iter(halves), None):
+            tell("odd", kept[0], "one hemisphere alone; n2s reads it without the other, of which no file was found.")
+        return tuple(kept)
+    tails = dict.fromkeys(_pattern(path) for path in kept)
+    raise UserError(
+        f"{root}: {' and '.join(path.name for path in kept)} are {'both' if len(kept) == 2 else 'all'} of {one.name}. Say "
+        f"which in `bold`: {' or '.join(tails)}."
+    )
+
+
+def _without(paths: list[Path], other: object, why: str) -> list[Path]:
+    """The paths that are not ``other``, if some are not; the rest is reported."""
+    kept = [path for path in paths if not other(path)]
+    if not kept:
+        return paths
+    for path in paths:
+        if path not in kept:
+            tell("left out", path, f"{why}.")
+    return kept
+
+
+def _suffix(path: Path) -> str:
+    return path.name.split(".")[0].split("_")[-1]
+
+
+def _but_hemisphere(path: Path) -> tuple[Path, str]:
+    return path.parent, re.sub(r"hemi-[LR]", "", path.name)
+
+
+def _pattern(path: Path) -> str:
+    """A glob pattern that tells this file from the others of its run."""
+    stem, _, kind = path.name.partition(".")
+    own = [part for part in stem.split("_") if part.split("-")[0] not in (*ENTITIES.values(), "hemi")]
+    return f"**/*_{'_'.join(own)}.{kind}" if len(own) > 1 else f"{path.parent.name}/**/*_{own[0]}.{kind}"
+
+
+def _index(key: str, value: str) -> str:
+    """BIDS counts runs: run-1 and run-01 are one."""
+    return str(int(value)) if key == "run" and value.isdigit() else value
+
+
+def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | None = None) -> Path | None:
+    """The file whose entities all match the run, with the most matches; a UserError if a required file is missing."""
+    own = {key: _index(key, value) for key, value in entities(bold).items() if key in ENTITIES.values()}
+    best, n_best = [], -1
+    for path in sorted(files):
+        its = {key: _index(key, value) for key, value in entities(path).items() if key in ENTITIES.values()}
+        if not its.items() <= own.items():
+            continue
+        if len(its) > n_best:
+            best, n_best = [path], len(its)
+        elif len(its) == n_best:
+            best.append(path)
+    if len(best) > 1:
+        raise UserError(f"{bold}: both {best[0]} and {best[1]} may be its own. Keep one, or list the runs in a table.")
+    if needed and not best:
+        name = "_".join(f"{key}-{value}" for key, value in entities(bold).items() if key in own)
+        raise UserError(
+            f"{bold}: no {name}_{needed}, nor one of fewer labels, below {root}. It lists what was heard and when. If it lies "
+            "elsewhere, set clips_dir."
+        )
+    return best[0] if best else None
