@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from n2s.checks.seen import Seen, noted
 from n2s.data.identity import sound_identities
 from n2s.data.stimuli import collect_stimuli
 from n2s.findings import tell
+from n2s.studies.readers.file_names import files_below
 from n2s.studies.readers.stimuli import AUDIO, StimulusFolder
 from n2s.studies.study import Stimulus, Study
 
@@ -71,14 +71,11 @@ def _unheard(study: Study, stimuli: dict[str, Stimulus]) -> None:
     if not isinstance(folder, StimulusFolder) or folder.ready or not folder.folder.is_dir():
         return
     heard = {stimulus.audio.resolve() for stimulus in stimuli.values() if stimulus.audio is not None}
-    for path in sorted(folder.folder.rglob("*")):
-        if _is_audio(path) and path.resolve() not in heard:
+    for path in files_below(folder.folder):
+        if path.suffix.lower() in AUDIO and path.resolve() not in heard:
             tell(
                 "left out",
                 path.relative_to(folder.folder).as_posix(),
                 f"is in {folder.folder}, but no events name it. n2s does not read it.",
             )
 
-
-def _is_audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO and not path.name.startswith(".")

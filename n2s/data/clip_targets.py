@@ -9,9 +9,9 @@ from rich.progress import track
 
 from n2s.data.scaler import CONSTANT
 from n2s.errors import UserError
-from n2s.features.audio import audio_duration_s
 from n2s.features.feature import ClipFeature
 from n2s.features.store import FeatureStore
+from n2s.studies.readers.sound_findings import heard
 from n2s.studies.study import Stimulus, Study
 
 LARGE = 10_000  # numbers a clip, above which features are kept as float16
@@ -65,7 +65,7 @@ def clip_stimulus(name: str, clips: pd.DataFrame, studies: Mapping[str, Study]) 
     row = clips.iloc[0]
     if audio is None or not audio.is_file():
         raise UserError(f"{row.recording} plays '{own}', whose audio {audio or ''} does not exist. Bring the file.")
-    stop_s, lasts_s = (clips.start_s + clips.duration_s).max(), audio_duration_s(audio)
+    stop_s, lasts_s = (clips.start_s + clips.duration_s).max(), heard(audio).length_s
     if stop_s > lasts_s + TOLERANCE_S:
         raise UserError(
             f"{row.recording}: a clip of '{own}' ends at {stop_s:g} s, but {audio} lasts {lasts_s:g} s. Check the "

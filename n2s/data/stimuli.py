@@ -10,6 +10,9 @@ from n2s.data.splits import stretches
 from n2s.data.words import canonical_words
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
+from n2s.findings import tell
+from n2s.studies.readers.sound_findings import heard, rates_confused
+from n2s.studies.readers.unreadable import why_unreadable
 from n2s.studies.study import Stimulus, Study
 
 TOLERANCE_S = 0.1  # rounded times, a trimmed last frame
@@ -82,12 +85,17 @@ def _stimulus(study: Study, stimulus: str, end: tuple[float, str], words: pd.Dat
             f"study {study.name}: stimulus '{stimulus}' of {recording} has neither audio nor ready features."
         )
     if audio is not None and not audio.exists():
-        raise UserError(f"study {study.name}: {recording} plays '{stimulus}', whose audio {audio} does not exist.")
-    has_s = ready.stop_s if ready is not None else audio_duration_s(audio)
+        raise UserError(
+            f"study {study.name}: {recording} plays '{stimulus}', whose audio does not exist. {why_unreadable(audio)}"
+        )
+    has_s = ready.stop_s if ready is not None else heard(audio).length_s
+    hint = rates_confused(end_s, has_s) if ready is None else ""
     if has_s + TOLERANCE_S < end_s:
         what = "ready features end" if ready is not None else f"audio {audio} ends"
         raise UserError(
             f"study {study.name}: {recording} hears '{stimulus}' up to {end_s:.2f} s, but its {what} at {has_s:.2f} s. "
-            "Check stimulus_onset and duration of the events (seconds, on the audio's clock), or the file."
+            f"Check stimulus_onset and duration of the events (seconds, on the audio's clock), or the file.{hint}"
         )
+    if hint:
+        tell("odd", f"{audio} ({end_s:.2f} of {has_s:.2f} s are heard)", hint.strip())
     return Stimulus(stimulus, audio, words, ready)

@@ -1,31 +1,35 @@
 """Sound files as mono tensors at any sampling rate."""
 
 from collections.abc import Iterator
+from math import gcd
 from pathlib import Path
 
+import numpy as np
+import scipy.signal
 import soundfile
 import torch
 import torchaudio
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.findings import tell
+from n2s.studies.readers.sound import BLOCK, broken, opened, sound
 from n2s.studies.study import Stimulus
 
-_BLOCK = 2**20  # samples: a long stereo file is mixed down piece by piece, never held whole
 _FILTER_ZEROS = 64  # torchaudio's 6 lose 1.8 dB at 7 kHz and let 9 kHz through at -17 dB, for 16 kHz
-_HEADER_SLACK_S = 0.1  # headers of mp3 files overstate the length by up to about 50 ms
+_LARGEST_KERNEL = 10**8  # numbers in torchaudio's filters, one for each phase: 44101 Hz to 16 kHz would take 0.7e9
+_BEYOND_S = 0.1  # that a stretch may reach beyond the end: rounded times, the padding of a codec
+_SAID_S = 0.002  # of it that is filled with silence in silence: times rounded to milliseconds
 
 
 def audio_duration_s(path: Path | str) -> float:
-    """Length of a sound file in seconds, from its header. The header of an mp3 may overstate it by about 50 ms."""
-    with _opened(Path(path)) as file:
-        return file.frames / file.samplerate
+    """Length of a sound file in seconds: of its decoded samples, whatever its header says."""
+    return sound(path).length_s
 
 
 def audio_rate_hz(path: Path | str) -> int:
     """Sampling rate of a sound file, from its header."""
-    with _opened(Path(path)) as file:
-        return file.samplerate
+    return sound(path).rate_hz
 
 
 def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float | None = None) -> Tensor:
@@ -39,42 +43,47 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
         Sampling rate of the result in Hz; 16000 for speech models.
     start_s, stop_s
         The stretch to read, in seconds; by default all. Samples outside it do not influence the result: two stretches
-        that share a border share no sample.
+        that share a border share no sample. Up to 0.1 s after the end of the file are silence, which is said.
 
     Returns
     -------
     Tensor
-        (n,) float32, full scale at 1; channels are averaged.
+        (n,) float32, full scale at 1; channels are averaged. Never fewer samples than asked for.
 
     Raises
     ------
     UserError
-        The file does not exist, is not a sound or has no samples, the stretch is outside it, or samples are NaN or
-        infinite.
+        The file does not exist, is not a whole sound (`n2s.studies.readers.sound.sound`) or has no samples, the stretch is
+        outside it, or samples are NaN or infinite.
     """
     path = Path(path)
-    with _opened(path) as file:
-        native, duration_s = file.samplerate, file.frames / file.samplerate
-        stop = duration_s if stop_s is None else stop_s
-        first, last = round(start_s * native), round(stop * native)
-        if not (0 <= first < min(last, file.frames) and stop <= duration_s + _HEADER_SLACK_S):
-            raise UserError(
-                f"{path}: asked for {start_s:.3f} to {stop:.3f} s of audio that lasts {duration_s:.3f} s. "
-                "Check that the events' stimulus_onset and duration are in seconds of this file."
-            )
+    known = sound(path)
+    native, duration_s = known.rate_hz, known.length_s
+    stop = duration_s if stop_s is None else stop_s
+    first, last = round(start_s * native), round(stop * native)
+    if not (0 <= first < min(last, known.n_samples) and stop <= duration_s + _BEYOND_S):
+        raise UserError(
+            f"{path}: asked for {start_s:.3f} to {stop:.3f} s of audio that lasts {duration_s:.3f} s. "
+            "Check that the events' stimulus_onset and duration are in seconds of this file."
+        )
+    beyond = max(last - known.n_samples, 0)
+    with opened(path) as file:
         try:
             file.seek(first)
-            audio = torch.cat(list(_blocks(file, last - first)))
+            audio = torch.cat(list(_blocks(file, last - beyond - first)))
         except soundfile.SoundFileError as error:
-            raise _broken(path, error) from error
-    if not len(audio):
-        raise UserError(f"{path}: no samples between {start_s:.3f} and {stop:.3f} s, though its header says so.")
-    bad = int((~torch.isfinite(audio)).sum())
-    if bad:
+            raise broken(path, error, start_s, duration_s) from error
+    if len(audio) != last - beyond - first:
         raise UserError(
-            f"{path}: {bad} of {len(audio)} samples are NaN or infinite. Export it again as PCM wav or flac."
+            f"{path}: {len(audio) / native:.3f} s could be read from {start_s:.3f} s on, not the {stop - start_s:.3f} s asked "
+            f"for, though it lasts {duration_s:.3f} s. Write it anew: `ffmpeg -i IN OUT.flac`."
         )
-    return torchaudio.functional.resample(audio, native, sfreq, lowpass_filter_width=_FILTER_ZEROS)
+    if beyond:
+        audio = torch.nn.functional.pad(audio, (0, beyond))
+        if beyond > _SAID_S * native:
+            text = "a stretch that is heard ends after the end of this sound, at most 0.1 s: what is missing there is silence."
+            tell("odd", f"{path} ({stop:.3f} of {duration_s:.3f} s)", text)
+    return _resampled(audio, native, sfreq)
 
 
 def mono_blocks(path: Path | str) -> Iterator[Tensor]:
@@ -86,11 +95,12 @@ def mono_blocks(path: Path | str) -> Iterator[Tensor]:
         See `read_audio`.
     """
     path = Path(path)
-    with _opened(path) as file:
+    duration_s = sound(path).length_s
+    with opened(path) as file:
         try:
             yield from _blocks(file, None)
         except soundfile.SoundFileError as error:
-            raise _broken(path, error) from error
+            raise broken(path, error, file.tell() / file.samplerate, duration_s) from error
 
 
 def read_stimulus(stimulus: Stimulus, sfreq: int, start_s: float = 0.0, stop_s: float | None = None) -> Tensor:
@@ -110,26 +120,17 @@ def _blocks(file: soundfile.SoundFile, n_samples: int | None) -> Iterator[Tensor
     """
     left = float("inf") if n_samples is None else n_samples
     while left:
-        block = file.read(int(min(_BLOCK, left)), dtype="float32", always_2d=True)
+        block = file.read(int(min(BLOCK, left)), dtype="float32", always_2d=True)
         yield torch.from_numpy(block.mean(axis=1))
         left = left - len(block) if len(block) else 0
 
 
-def _broken(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: broken in the middle ({error}). Copy it again from its source.")
-
-
-def _opened(path: Path) -> soundfile.SoundFile:
-    if not path.is_file():
-        raise UserError(f"no audio file at {path}. Check the study's folder and the name in its events.")
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.SoundFileError as error:
-        raise UserError(
-            f"{path}: cannot be read as audio ({error}). Expected wav, flac, mp3 or ogg; "
-            "convert it with `ffmpeg -i IN OUT.flac`."
-        ) from error
-    if file.frames == 0:
-        file.close()
-        raise UserError(f"{path}: an audio file without a single sample. Copy it again from its source.")
-    return file
+def _resampled(audio: Tensor, native: int, sfreq: int) -> Tensor:
+    """To another rate, with a filter of one kind: torchaudio's, or SciPy's where rates have no large common divisor."""
+    unit = gcd(native, sfreq)
+    if (native // unit) * (sfreq // unit) <= _LARGEST_KERNEL:
+        return torchaudio.functional.resample(audio, native, sfreq, lowpass_filter_width=_FILTER_ZEROS)
+    up, down = sfreq // unit, native // unit
+    half = _FILTER_ZEROS * max(up, down)
+    taps = scipy.signal.firwin(2 * half + 1, 0.99 / max(up, down), window="hann").astype(np.float32)
+    return torch.from_numpy(scipy.signal.resample_poly(audio.numpy(), up, down, window=taps))

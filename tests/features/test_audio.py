@@ -27,7 +27,7 @@ def test_samples_come_back_and_channels_are_averaged(stimulus_of):
 def test_a_long_file_is_read_in_blocks(stimulus_of, monkeypatch):
     samples = noise(1.0)
     path = stimulus_of(samples).audio
-    monkeypatch.setattr("n2s.features.audio._BLOCK", 999)
+    monkeypatch.setattr("n2s.features.audio.BLOCK", 999)
     np.testing.assert_array_equal(read_audio(path, 16000).numpy(), samples)
 
 

@@ -1,26 +1,35 @@
 """A folder of stimuli: audio files or ready features, and the TextGrids that align them."""
 
+import unicodedata
 from functools import cached_property
+from math import log10
 from pathlib import Path
 
 import pandas as pd
-import soundfile
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.studies.readers.arrays import read_frames
+from n2s.studies.readers.file_names import FileNames, key_of
 from n2s.studies.readers.sentences import with_sentences
+from n2s.studies.readers.sound import sound
+from n2s.studies.readers.sound_findings import heard
 from n2s.studies.readers.textgrid import read_alignment
 from n2s.studies.study import Frames
 
 END_TOLERANCE_S = 0.1  # tolerance at an end: an aligner's last frame, a codec's padding
-AUDIO = (".wav", ".flac", ".ogg", ".mp3")  # if two files have one name, the first kind is taken: lossless before lossy
+LOSSY = (".ogg", ".oga", ".opus", ".mp3")
+#: If several files have one name, the first kind is taken: lossless before lossy.
+AUDIO = (".wav", ".flac", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", *LOSSY)
+SAME_S, SAME_DB = 0.01, 1.0  # two files of one name that differ by more may not be one sound
 
 
 class StimulusFolder:
     """Finds the files of a stimulus.
 
     A stimulus' id is its path in the folder without the extension (``story1``, ``part1/story1``), spelled as
-    on the disk. Names are found in any case, with or without folder and extension.
+    on the disk. Names are found as `n2s.studies.readers.file_names.FileNames` says: in any case, with or without extension; with
+    their own folder, or without any.
 
     Parameters
     ----------
@@ -56,21 +65,30 @@ class StimulusFolder:
         self._aligned: dict[str, pd.DataFrame] = {}
 
     @cached_property
-    def _files(self) -> dict[str, Path]:
-        """Id in lower case -> file."""
-        return _index(self.folder, (".npy",) if self.ready else AUDIO)
+    def _files(self) -> FileNames:
+        if self.ready:
+            return FileNames(self.folder, (".npy",), kind=".npy array", flat=True)
+        return FileNames(self.folder, AUDIO, kind="wav/flac/ogg/mp3")
 
     @cached_property
-    def _textgrids(self) -> dict[str, Path]:
-        return _index(self.alignments or self.folder, (".textgrid",))
+    def _textgrids(self) -> FileNames:
+        return FileNames(self.alignments or self.folder, (".textgrid",), kind="TextGrid", flat=True)
 
     def id(self, name: str, *, where: str) -> str:
         """The id of the stimulus that the events file ``where`` names ``name``; a UserError if there is none."""
-        return self._id(self._find(name, self._files, where=where))
+        path = self._find(name, where)
+        asked = Path(name.strip()).suffix.lower()
+        if path.suffix.lower() in LOSSY and asked in AUDIO and asked != path.suffix.lower():
+            text = (
+                f"the events name a {asked[1:]}, but only a {path.suffix.lower()[1:]} of that name is there, and it is used: an encoder "
+                "may have moved its start by up to 50 ms."
+            )
+            tell("odd", path, text)
+        return unicodedata.normalize("NFC", path.relative_to(self.folder).with_suffix("").as_posix())
 
     def path(self, stimulus: str) -> Path:
         """The stimulus' file."""
-        return self._find(stimulus, self._files, where="the stimulus")
+        return self._find(stimulus, "the stimulus")
 
     def sources(self, stimulus: str) -> list[Path]:
         """Every file of the stimulus."""
@@ -84,26 +102,22 @@ class StimulusFolder:
         return read_frames(self.path(stimulus))
 
     def length_s(self, stimulus: str) -> float:
-        """Its length in seconds: from the audio file's header, or to the end of the last frame of features."""
+        """Its length in seconds: that of the decoded audio, whatever its header says, or to the end of the last frame of features.
+
+        What is odd about the audio is said (`n2s.studies.readers.sound_findings.heard`).
+        """
+        if not self.ready:
+            return heard(self.path(stimulus)).length_s
         if stimulus not in self._lengths_s:
-            path = self.path(stimulus)
-            if self.ready:
-                length_s = self.frames(stimulus).stop_s
-            else:
-                try:
-                    length_s = soundfile.info(str(path)).duration
-                except soundfile.LibsndfileError as error:
-                    raise UserError(
-                        f"{path}: cannot be read as audio ({error}). Expected wav, flac, ogg or mp3."
-                    ) from None
-            self._lengths_s[stimulus] = length_s
+            self._lengths_s[stimulus] = self.frames(stimulus).stop_s
         return self._lengths_s[stimulus]
 
     def textgrid(self, stimulus: str) -> Path | None:
         """The stimulus' TextGrid. None if there is none beside the audio; a UserError if ``alignments`` has none."""
         if self.alignments is None:
-            return self._textgrids.get(stimulus.lower())
-        return self._find(stimulus, self._textgrids, where="the alignment of stimulus")
+            beside = self._textgrids.files.get(key_of(stimulus))
+            return beside[0] if beside else None
+        return self._textgrids.find(stimulus, where="the alignment of stimulus")[0]
 
     def alignment(self, stimulus: str) -> pd.DataFrame | None:
         """``kind``, ``text``, ``onset``, ``duration``, ``sequence`` of its words, phones and sentences, in its time."""
@@ -121,52 +135,31 @@ class StimulusFolder:
             self._aligned[stimulus] = with_sentences(rows, self.sentence_pause_s)
         return self._aligned[stimulus]
 
-    def _id(self, path: Path) -> str:
-        return path.relative_to(self.folder).with_suffix("").as_posix()
+    def _find(self, name: str, where: str) -> Path:
+        paths = self._files.find(name, where=where)
+        if len(paths) > 1:
+            _check_one_sound(*paths)
+        return paths[0]
 
-    def _find(self, name: str, files: dict[str, Path], *, where: str) -> Path:
-        folder = self.folder if files is self._files else self.alignments
-        wanted = name.replace("\\", "/").lower().strip().lstrip("./").removeprefix(f"{self.folder.name.lower()}/")
-        # An extension is one of audio or features; "lw1.0" is a name. A name without its folder will do if it is the
-        # only one: stim_file may be relative to the data set, to its stimuli, or nothing but a name.
-        stem = wanted
-        for suffix in (*AUDIO, ".gz", ".npy", ".npz"):
-            stem = stem.removesuffix(suffix)
-        for known in (wanted, stem):
-            if known in files:
-                return files[known]
-        same = [path for key, path in files.items() if key.rsplit("/", 1)[-1] == stem.rsplit("/", 1)[-1]]
-        if len(same) == 1:
-            return same[0]
-        if same:
+
+def _check_one_sound(first: Path, *others: Path) -> None:
+    """Compare files that have one name, but for their extension; only the first is used."""
+    for other in others:
+        try:
+            one, two = sound(first), sound(other)
+        except UserError as error:
+            tell("left out", other, f"it has the name of another file of sound, and one of them cannot be read: {error}")
+            continue
+        apart_s = abs(one.length_s - two.length_s)
+        if apart_s > END_TOLERANCE_S:
             raise UserError(
-                f"{where} '{name}': {folder} holds {[str(path.relative_to(folder)) for path in same]}. Say which."
+                f"{first} lasts {one.length_s:.3f} s and {other} {two.length_s:.3f} s: two sounds of one name. Remove, or "
+                "rename, the one that was not played."
             )
-        if not folder.is_dir():
-            raise UserError(
-                f"{where} '{name}': there is no folder {folder}.{nearest(folder.name, _names(folder.parent))}"
+        db = abs(10 * log10(one.power / two.power)) if one.power and two.power else 0.0 if one.power == two.power else 99.0
+        if apart_s > SAME_S or db > SAME_DB:
+            text = (
+                f"two files of one name that are not quite one sound: the {first.suffix[1:]} is used. If the "
+                f"{other.suffix[1:]} was played, or aligned, times may be off: remove the other."
             )
-        kinds = (
-            "TextGrid" if files is not self._files else ".npy array" if self.ready else "/".join(s[1:] for s in AUDIO)
-        )
-        raise UserError(
-            f"{where} '{name}': no {kinds} of that name in {folder}, which holds {len(files)}."
-            f"{nearest(stem, list(files))} Put the file there, or name the right folder."
-        )
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-
-
-def _index(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Every file of these kinds below a folder, by its path there in lower case without the extension."""
-    found = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in suffixes and not p.name.startswith(".")]
-    found.sort(key=lambda path: suffixes.index(path.suffix.lower()), reverse=True)
-    index: dict[str, Path] = {}
-    for path in found:
-        key = path.relative_to(folder).with_suffix("").as_posix().lower()
-        if key in index and index[key].suffix.lower() == path.suffix.lower():
-            raise UserError(f"{folder}: {index[key].name} and {path.name} differ only in case. Rename one.")
-        index[key] = path
-    return index
+            tell("odd", f"{other} ({1000 * apart_s:.0f} ms, {db:.1f} dB apart)", text)
