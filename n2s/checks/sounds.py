@@ -78,4 +78,3 @@ def _unheard(study: Study, stimuli: dict[str, Stimulus]) -> None:
                 path.relative_to(folder.folder).as_posix(),
                 f"is in {folder.folder}, but no events name it. n2s does not read it.",
             )
-

@@ -18,6 +18,7 @@ from n2s.studies.study import Stimulus
 
 _FILTER_ZEROS = 64  # torchaudio's 6 lose 1.8 dB at 7 kHz and let 9 kHz through at -17 dB, for 16 kHz
 _LARGEST_KERNEL = 10**8  # numbers in torchaudio's filters, one for each phase: 44101 Hz to 16 kHz would take 0.7e9
+_LEAD = 20_000  # samples decoded before a stretch: frames of mp3 and opus need those before them
 _BEYOND_S = 0.1  # that a stretch may reach beyond the end: rounded times, the padding of a codec
 _SAID_S = 0.002  # of it that is filled with silence in silence: times rounded to milliseconds
 
@@ -69,8 +70,9 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
     beyond = max(last - known.n_samples, 0)
     with opened(path) as file:
         try:
-            file.seek(first)
-            audio = torch.cat(list(_blocks(file, last - beyond - first)))
+            lead = min(first, _LEAD) if file.format in ("MP3", "OGG") else 0
+            file.seek(first - lead)
+            audio = torch.cat(list(_blocks(file, lead + last - beyond - first)))[lead:]
         except soundfile.SoundFileError as error:
             raise broken(path, error, start_s, duration_s) from error
     if len(audio) != last - beyond - first:

@@ -134,7 +134,11 @@ class FileNames:
             for name in (*folders, *files):
                 if without_suffix(key_of(Path(name).stem), self.suffixes) == last and Path(name).suffix:
                     kind = "a folder" if name in folders else f"no {self.kind}"
-                    how = f": `ffmpeg -i {name} {Path(name).stem}.flac`" if ".wav" in self.suffixes and name in files else ""
+                    how = (
+                        f": `ffmpeg -i {name} {Path(name).stem}.flac`"
+                        if ".wav" in self.suffixes and name in files
+                        else ""
+                    )
                     return f" {Path(folder, name).relative_to(self.folder)} is {kind}{how}."
         return ""
 
@@ -175,4 +179,3 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
             kept.append(name)
         folders[:] = kept
         yield place, folders, files
-

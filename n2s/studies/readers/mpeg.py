@@ -94,4 +94,4 @@ def _header(content: bytes, at: int) -> int | None:
     if place >= 0 and len(first) >= place + 12:
         return struct.unpack(">I", first[place + 8 : place + 12])[0] if first[place + 7] & 1 else None
     place = first.find(b"VBRI", 0, 60)
-    return struct.unpack(">I", first[place + 14 : place + 18])[0] if 0 <= place and len(first) >= place + 18 else None
+    return struct.unpack(">I", first[place + 14 : place + 18])[0] if place >= 0 and len(first) >= place + 18 else None

@@ -178,9 +178,7 @@ def _decoded(path: Path) -> Sound:
             raise _unequal(path, "it was cut off, or is damaged", header / rate_hz, n / rate_hz)
         if not n:
             raise UserError(f"{path}: an audio file without a single sample. {AGAIN}")
-        return Sound(
-            rate_hz, file.channels, n, f"{file.format}/{file.subtype}", streamed, stray_s, **tally.summary()
-        )
+        return Sound(rate_hz, file.channels, n, f"{file.format}/{file.subtype}", streamed, stray_s, **tally.summary())
 
 
 def _blocks(path: Path, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
@@ -242,9 +240,7 @@ def _check_container(path: Path, file: soundfile.SoundFile) -> tuple[bool, float
             if told.declared - told.held > SLACK_S / seconds:
                 raise _unequal(path, "it was cut off", told.declared * seconds, told.held * seconds)
             if told.stray * seconds > STRAY_S:
-                raise _unequal(
-                    path, "bytes after its end may be sound, too", header_s, header_s + told.stray * seconds
-                )
+                raise _unequal(path, "bytes after its end may be sound, too", header_s, header_s + told.stray * seconds)
             return False, told.stray * seconds
     return False, 0.0
 
@@ -265,7 +261,7 @@ def _after(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    told = str(getattr(error, "error_string", "") or error).strip().rstrip(".")
+    told = str(getattr(error, "error_string", "") or error).removeprefix("Error : ").strip().rstrip(".")
     return {"System error": "the system could not read it", "": "no reason given"}.get(told, told)
 
 

@@ -1,6 +1,6 @@
 """What is wrong or odd about the samples of a stimulus: refused by name, or said aloud."""
 
-from itertools import permutations
+from itertools import product
 from math import log10
 from pathlib import Path
 
@@ -8,7 +8,10 @@ from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.readers.sound import Sound, sound
 
-CANCELLED, NEARLY = 1e-4, 0.05  # power of the mean of the channels, of the mean power of a channel (independent ones: 0.5)
+CANCELLED, NEARLY = (
+    1e-4,
+    0.05,
+)  # power of the mean of the channels, of the mean power of a channel (independent ones: 0.5)
 MOSTLY = 0.5  # of the samples are exactly 0
 QUIET = 1e-3  # -60 dB
 CLIPPED = 0.01  # of the samples at the peak
@@ -57,12 +60,18 @@ def odd(sound: Sound) -> list[tuple[str, str]]:
     if loudest > 0 and min(sound.channel_power) == 0:
         quiet = [index + 1 for index, power in enumerate(sound.channel_power) if power == 0]
         found.append(
-            (f"channel {quiet[0]} of {n}", "a channel is silent, so that the mean of all channels is weaker than the sound.")
+            (
+                f"channel {quiet[0]} of {n}",
+                "a channel is silent, so that the mean of all channels is weaker than the sound.",
+            )
         )
     elif n > 1 and sound.power < NEARLY * sum(sound.channel_power) / n:
         db = 10 * log10(sound.power * n / sum(sound.channel_power))
         found.append(
-            (f"{db:.0f} dB", "its channels nearly cancel each other in their mean, which n2s takes: is one the other's inverse?")
+            (
+                f"{db:.0f} dB",
+                "its channels nearly cancel each other in their mean, which n2s takes: is one the other's inverse?",
+            )
         )
     if sound.zeros > MOSTLY:
         extent = f"sound from {sound.first / sound.rate_hz:.2f} to {sound.last / sound.rate_hz:.2f} s"
@@ -79,24 +88,43 @@ def odd(sound: Sound) -> list[tuple[str, str]]:
     if sound.clipped > CLIPPED and sound.peak > QUIET:
         found.append((f"{sound.clipped:.1%}", "it is clipped: so many of its samples lie at its highest value."))
     if sound.peak > FULL and sound.container.endswith(("/FLOAT", "/DOUBLE")):  # a lossy codec overshoots a little
-        found.append((f"peak {sound.peak:.4g}", "its samples go beyond full scale (1), as whole numbers saved as floats do; used as they are."))
+        found.append(
+            (
+                f"peak {sound.peak:.4g}",
+                "its samples go beyond full scale (1), as whole numbers saved as floats do; used as they are.",
+            )
+        )
     if sound.streamed:
         found.append(
-            (f"{sound.length_s:.2f} s", "its header leaves the length open, as of a stream: all of it is used; nothing tells if it is whole.")
+            (
+                f"{sound.length_s:.2f} s",
+                "its header leaves the length open, as of a stream: all of it is used; nothing tells if it is whole.",
+            )
         )
     if sound.stray_s > 0.005:
-        found.append((f"{sound.stray_s:.3f} s of bytes", "after its sound follow bytes that are no part of a wav; they are left out."))
+        found.append(
+            (
+                f"{sound.stray_s:.3f} s of bytes",
+                "after its sound follow bytes that are no part of a wav; they are left out.",
+            )
+        )
     if sound.rate_hz % 25 and sound.rate_hz not in RATES_HZ or sound.rate_hz < 4000:
-        found.append((f"{sound.rate_hz} Hz", "an unusual sampling rate: if its header is wrong, times and pitch are, too."))
+        found.append(
+            (f"{sound.rate_hz} Hz", "an unusual sampling rate: if its header is wrong, times and pitch are, too.")
+        )
     return found
 
 
 def rates_confused(heard_s: float, length_s: float) -> str:
-    """A sentence where the length that is heard and that of the file are as two common sampling rates are to each other; else ""."""
-    for one, other in permutations((8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000), 2):
-        if one / other not in (0.5, 2.0) and abs(heard_s / length_s / (one / other) - 1) < 5e-4:
-            return (
-                f" That is as {one} to {other} Hz: the sampling rate in the file's header may be wrong, so that times and "
-                "pitch are, too."
-            )
+    """A sentence where the length that is heard and that of the file are as two sampling rates are to each other; else "".
+
+    Only ratios of 44.1 kHz (22.05, 11.025) to the others: round ones (2 to 3) are as likely a part that was played.
+    """
+    for one, other in product((44100, 22050, 11025), (48000, 16000, 32000, 24000, 8000)):
+        for played, told in ((one, other), (other, one)):
+            if abs(heard_s / length_s / (played / told) - 1) < 5e-4:
+                return (
+                    f" That is as {played} to {told} Hz: the sampling rate in the file's header may be wrong, so that times and "
+                    "pitch are, too."
+                )
     return ""

@@ -80,7 +80,7 @@ class StimulusFolder:
         asked = Path(name.strip()).suffix.lower()
         if path.suffix.lower() in LOSSY and asked in AUDIO and asked != path.suffix.lower():
             text = (
-                f"the events name a {asked[1:]}, but only a {path.suffix.lower()[1:]} of that name is there, and it is used: an encoder "
+                f"the events name a {asked} file, but only a {path.suffix.lower()} file of that name is there, and it is used: an encoder "
                 "may have moved its start by up to 50 ms."
             )
             tell("odd", path, text)
@@ -148,7 +148,9 @@ def _check_one_sound(first: Path, *others: Path) -> None:
         try:
             one, two = sound(first), sound(other)
         except UserError as error:
-            tell("left out", other, f"it has the name of another file of sound, and one of them cannot be read: {error}")
+            tell(
+                "left out", other, f"it has the name of another file of sound, and one of them cannot be read: {error}"
+            )
             continue
         apart_s = abs(one.length_s - two.length_s)
         if apart_s > END_TOLERANCE_S:
@@ -156,7 +158,13 @@ def _check_one_sound(first: Path, *others: Path) -> None:
                 f"{first} lasts {one.length_s:.3f} s and {other} {two.length_s:.3f} s: two sounds of one name. Remove, or "
                 "rename, the one that was not played."
             )
-        db = abs(10 * log10(one.power / two.power)) if one.power and two.power else 0.0 if one.power == two.power else 99.0
+        db = (
+            abs(10 * log10(one.power / two.power))
+            if one.power and two.power
+            else 0.0
+            if one.power == two.power
+            else 99.0
+        )
         if apart_s > SAME_S or db > SAME_DB:
             text = (
                 f"two files of one name that are not quite one sound: the {first.suffix[1:]} is used. If the "

@@ -36,7 +36,9 @@ def why_unreadable(path: Path) -> str | None:
     if not any(head):
         with open(path, "rb") as file:
             if not any(any(block) for block in iter(lambda: file.read(2**20), b"")):
-                return f"{path}: every byte is 0, as a download leaves it that never ran. Copy it again from its source."
+                return (
+                    f"{path}: every byte is 0, as a download leaves it that never ran. Copy it again from its source."
+                )
     for at, start, kind in _KINDS:
         if head[at : at + len(start)] == start:
             return (
