@@ -15,6 +15,7 @@ from n2s.paths import cache_dir, written_whole
 from n2s.studies.readers.mpeg import mpeg_frames
 from n2s.studies.readers.ogg import ogg_problem
 from n2s.studies.readers.riff import declared_bytes
+from n2s.studies.readers.sound_sums import Sums
 from n2s.studies.readers.unreadable import why_unreadable
 
 _VERSION = 1  # increase when `Sound`, or what is refused, changes
@@ -166,19 +167,19 @@ def _decoded(path: Path) -> Sound:
     with opened(path) as file:
         header, rate_hz = file.frames, file.samplerate
         streamed, stray_s = _check_container(path, file)
-        tally = _Tally(file.channels)
+        sums = Sums(file.channels)
         for block in _blocks(path, file):
-            tally.add(block)
-        n = tally.n
-        if tally.bad:
+            sums.add(block)
+        n = sums.n
+        if sums.bad:
             raise UserError(
-                f"{path}: {tally.bad} of {n} samples are NaN or infinite. Export it again as PCM wav or flac."
+                f"{path}: {sums.bad} of {n} samples are NaN or infinite. Export it again as PCM wav or flac."
             )
         if n < header - SLACK_S * rate_hz and not _estimated(path, file):
             raise _unequal(path, "it was cut off, or is damaged", header / rate_hz, n / rate_hz)
         if not n:
             raise UserError(f"{path}: an audio file without a single sample. {AGAIN}")
-        return Sound(rate_hz, file.channels, n, f"{file.format}/{file.subtype}", streamed, stray_s, **tally.summary())
+        return Sound(rate_hz, file.channels, n, f"{file.format}/{file.subtype}", streamed, stray_s, **sums.summary())
 
 
 def _blocks(path: Path, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
@@ -263,51 +264,3 @@ def _after(path: Path) -> str:
 def _reason(error: Exception) -> str:
     told = str(getattr(error, "error_string", "") or error).removeprefix("Error : ").strip().rstrip(".")
     return {"System error": "the system could not read it", "": "no reason given"}.get(told, told)
-
-
-class _Tally:
-    """Sums over the blocks of a file."""
-
-    def __init__(self, n_channels: int):
-        self.n, self.bad, self.zeros, self.first, self.last = 0, 0, 0, -1, -1
-        self.low, self.high, self.sum, self.square = np.inf, -np.inf, 0.0, 0.0
-        self.channels = np.zeros((2, n_channels))
-        self.peaks: list[tuple[float, int]] = []
-
-    def add(self, block: np.ndarray) -> None:
-        """The next (n, channels) samples."""
-        top = float(np.abs(block).max())
-        if not np.isfinite(top):
-            self.bad += int((~np.isfinite(block)).any(axis=1).sum())
-            self.n += len(block)
-            return
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-        heard = np.flatnonzero(mono)
-        if len(heard):
-            self.first = self.n + int(heard[0]) if self.first < 0 else self.first
-            self.last = self.n + int(heard[-1])
-        self.zeros += len(mono) - len(heard)
-        self.low, self.high = min(self.low, float(mono.min())), max(self.high, float(mono.max()))
-        self.sum += float(mono.sum(dtype=np.float64))
-        self.square += float(np.dot(mono, mono))
-        self.channels[0] += block.sum(axis=0, dtype=np.float64)
-        self.channels[1] += np.einsum("nc,nc->c", block, block)
-        self.peaks.append((top, int((np.abs(block) == top).sum(axis=0).max()) if top else 0))
-        self.n += len(block)
-
-    def summary(self) -> dict:
-        """The fields of `Sound` that samples tell."""
-        peak = max((one for one, _ in self.peaks), default=0.0)
-        mean, of_channels = self.sum / self.n, self.channels / self.n
-        return {
-            "peak": peak,
-            "clipped": sum(count for one, count in self.peaks if one == peak) / self.n,
-            "low": self.low,
-            "high": self.high,
-            "mean": mean,
-            "power": max(self.square / self.n - mean**2, 0.0),
-            "channel_power": tuple(float(one) for one in np.maximum(of_channels[1] - of_channels[0] ** 2, 0.0)),
-            "zeros": self.zeros / self.n,
-            "first": self.first,
-            "last": self.last,
-        }
