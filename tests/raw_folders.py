@@ -1,6 +1,7 @@
 """Small raw recordings in many formats, written for the tests of their readers."""
 
 import datetime
+import struct
 from pathlib import Path
 
 import edfio
@@ -85,4 +86,27 @@ def eeglab(path: Path, *events: tuple, data: str | None = None, **fields) -> Pat
         "event": np.array(list(events), EEGLAB_EVENT) if events else [], "chaninfo": {"plotrad": 0.5}, "icaweights": [],
     }  # fmt: skip
     scipy.io.savemat(path, {"EEG": content | fields})
+    return path
+
+
+def neuroscan(path: Path, *, n_bytes: int = 2, events: tuple = ((1001, 7),)) -> Path:
+    """20 s at 100 Hz in units of 0.1 uV; ``events`` are (sample from 1, code). Format: paulbourke.net/dataformats/eeg."""
+    values = np.round(1e7 * simulated_raw(3, kind="eeg").get_data()).astype(f"<i{n_bytes}")
+    head = bytearray(900)
+    data = values.T.tobytes()
+    places = {225: b"01/02/20  12:00:00", 370: struct.pack("<H", 3), 376: struct.pack("<H", 100), 864: struct.pack("<i", 2000),
+              886: struct.pack("<i", 900 + 75 * 3 + len(data))}  # fmt: skip
+    for at, part in places.items():
+        head[at : at + len(part)] = part
+    channels = b""
+    for i, name in enumerate((b"Fz", b"Cz", b"Pz")):
+        channel = bytearray(75)
+        channel[: len(name)] = name
+        channel[19:27] = struct.pack("<ff", 0.1 * i, 0.2 + 0.1 * i)
+        channel[59:63], channel[71:75] = struct.pack("<f", 20.48), struct.pack("<f", 1.0)  # 0.1 uV a step
+        channels += channel
+    rows = b"".join(
+        struct.pack("<HBci", code, 0, b"\0", 900 + 75 * 3 + at * 3 * n_bytes) for at, code in events
+    )
+    path.write_bytes(bytes(head) + channels + data + struct.pack("<Bii", 1, len(rows), 0) + rows)
     return path

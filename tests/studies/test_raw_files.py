@@ -2,13 +2,15 @@
 
 import shutil
 
+import edfio
 import h5py
 import mne
 import numpy as np
 import pytest
 from builders import bids_from_raw, simulated_raw, story_events, write_audio, write_tsv
-from raw_folders import brainvision, edf, eeglab, fif
+from raw_folders import brainvision, edf, eeglab, fif, neuroscan
 
+from n2s.data.edges import annotated, bad_spans
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.studies import BIDSStudy
@@ -156,6 +158,31 @@ def test_the_folder_of_a_4d_recording(four_d):
         open_raw(four_d)
 
 
+@pytest.mark.parametrize("n_bytes", [2, 4])
+def test_neuroscan(tmp_path, n_bytes):
+    raw, told = opened(neuroscan(tmp_path / "a.cnt", n_bytes=n_bytes))
+    np.testing.assert_allclose(raw.get_data(), simulated_raw(3, kind="eeg").get_data(), atol=5.1e-8)
+    assert (raw.n_times, raw.info["sfreq"], raw.ch_names, told) == (2000, 100.0, ["Fz", "Cz", "Pz"], [])
+    assert annotated(raw) == [(10.0, 0.0, "7")]
+
+
+def test_neuroscan_in_bids(tmp_path):
+    """Not a format of BIDS, but of older data: MNE-BIDS has no reader, and its side files are used all the same."""
+    raw = simulated_raw(3, kind="eeg")
+    raw.rename_channels(dict(zip(raw.ch_names, ["Fz", "Cz", "Pz"], strict=True))).set_montage(None)
+    path = bids_from_raw(raw, tmp_path / "lab", datatype="eeg", format="EDF", events=story_events("a.wav", []))
+    path.fpath.unlink()
+    neuroscan(path.fpath.with_suffix(".cnt"))
+    channels = path.copy().update(suffix="channels", extension=".tsv").fpath
+    channels.write_text(channels.read_text().replace("good", "bad", 1))
+    study = BIDSStudy(tmp_path / "lab", datatype="eeg")
+    found = study.load(study.recordings()[0])
+    assert found.info["bads"] == ["Fz"] and annotated(found) == [(0.0, 0.0, "sound")]
+    channels.write_text(channels.read_text().replace("Cz", "Oz"))
+    with pytest.raises(UserError, match=r"\.cnt: MNE cannot read it with its BIDS side files .*Channel mismatch"):
+        study.load(study.recordings()[0])
+
+
 def test_files_that_are_not_here(tmp_path):
     with pytest.raises(UserError, match=r"a\.edf: no such file"):
         open_raw(tmp_path / "a.edf")
@@ -243,6 +270,29 @@ def test_edf_that_is_cut_off(tmp_path):
     path.write_bytes(path.read_bytes()[:-3000])
     raw, told = opened(path)
     assert raw.n_times < 2000 and "Number of records from the header does not match the file size" in told[0]
+
+
+def test_edf_of_two_rates(tmp_path):
+    signals = [edfio.EdfSignal(np.arange(20.0 * rate) % 7, rate, label=f"E{rate}", physical_dimension="uV") for rate in (50, 100)]
+    edfio.Edf(signals).write(tmp_path / "a.edf")
+    raw, told = opened(tmp_path / "a.edf")
+    assert raw.n_times == 2000 and told == ["its channels have 2 sampling rates: MNE brings all of them to 100 Hz."]
+
+
+def test_bad_segments_of_ctf_are_in_their_trials(real_data, tmp_path):
+    """bad.segments has a trial, and a start and end in it (s): here 1 and 4, of 0.2504 s each."""
+    source = real_data / "meg_formats" / "ctf" / "somMDYO-18av.ds"
+    if not source.is_dir():
+        pytest.skip(f"no {source}")
+    folder = shutil.copytree(source, tmp_path / source.name)
+    (samples,) = folder.glob("*.meg4")
+    content = samples.read_bytes()
+    samples.write_bytes(content + content[8:])
+    first = open_raw(folder)
+    assert first.n_times == 1252
+    start_s = mne.io.ctf.res4._read_res4(folder)["pre_trig_pts"] / 1250
+    (folder / "bad.segments").write_text(f"1\t{0.1 - start_s}\t{0.2 - start_s}\n4\t{0.1 - start_s}\t{0.2 - start_s}\n")
+    assert bad_spans(open_raw(folder)) == [[0.1, 0.1], [pytest.approx(0.1 + 3 * 313 / 1250, abs=1e-6), 0.1]]
 
 
 def test_packages_that_some_files_need(tmp_path):

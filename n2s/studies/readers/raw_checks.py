@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 import mne
+import numpy as np
 from mne_bids import BIDSPath
 
 from n2s.errors import UserError
@@ -127,8 +128,13 @@ def check_parts(file: Path, raw: mne.io.BaseRaw) -> None:
 
 
 def tell_cut_off(file: Path, raw: mne.io.BaseRaw) -> None:
-    """Report a file that ends before its end: what is there can be read, and MNE does so silently."""
+    """Report a file that ends before its end, and samples that are not read or not as they are: MNE is silent about these."""
     read_s = len(raw.times) / raw.info["sfreq"]
+    rates = {round(n, 6) for n in _edf_rates(raw)} if file.suffix.lower() in (".edf", ".bdf") else set()
+    if len(rates) > 1:
+        tell("odd", file, f"its channels have {len(rates)} sampling rates: MNE brings all of them to {raw.info['sfreq']:g} Hz.")
+    if file.suffix.lower() == ".ds" and (n := raw._raw_extras[0]["n_samp_tot"] - raw._raw_extras[0]["n_samp"]) > 0:
+        tell("left out", file, f"{n / raw.info['sfreq']:.3f} s at its end, where the system clock does not run.")
     if file.suffix.lower() == ".fif" and any(_ends_early(Path(one)) for one in raw.filenames):
         tell(
             "odd",
@@ -155,6 +161,13 @@ def tell_cut_off(file: Path, raw: mne.io.BaseRaw) -> None:
                 f"its header says {promised} samples, its data file holds {len(raw.times)}, which are {read_s:.3f} s: these are "
                 "read. If the file was cut off, copy it again from its source.",
             )
+
+
+def _edf_rates(raw: mne.io.BaseRaw) -> list[float]:
+    """Samples of each channel in a data record, without the annotations."""
+    extras = raw._raw_extras[0]
+    lengths, notes = np.atleast_1d(extras.get("n_samps", [])), np.atleast_1d(extras.get("tal_idx", [])).astype(int)
+    return [float(n) for n in np.delete(lengths, notes[notes < len(lengths)])]
 
 
 def _ends_early(file: Path) -> bool:

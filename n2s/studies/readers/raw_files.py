@@ -197,6 +197,8 @@ def _mne_reads(file: Path, *, in_bids: bool) -> Iterator[None]:
 def _own_notes(own: mne.io.BaseRaw, file: Path, end: str) -> list[Note]:
     """The annotations of the file, s from its first sample."""
     found = notes_of(own.annotations, own.first_time)
+    if end == ".ds":
+        return _ctf_notes(found, own._raw_extras[0]["block_size"] / own.info["sfreq"])
     if end == ".set":  # those of the recording are cut at its end, but a boundary's duration is what was cut out
         return _eeglab_notes(notes_of(mne.read_annotations(file)))
     if end.startswith(".fif"):
@@ -215,6 +217,15 @@ def _own_notes(own: mne.io.BaseRaw, file: Path, end: str) -> list[Note]:
             )
             return notes_of(kept, own.first_time) + found
     return found
+
+
+def _ctf_notes(notes: list[Note], trial_s: float) -> list[Note]:
+    """CTF's bad.segments has lines of trial (from 1), start and end in that trial; MNE takes the trial for a name alone."""
+    found = [(re.fullmatch(r"bad_(\d+)", note.text), note) for note in notes]
+    return [
+        note._replace(onset=note.onset + (int(bad[1]) - 1) * trial_s, text="bad_segment") if bad and int(bad[1]) else note
+        for bad, note in found
+    ]
 
 
 def _eeglab_notes(notes: list[Note]) -> list[Note]:
