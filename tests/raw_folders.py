@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import edfio
+import h5py
 import mne
 import numpy as np
 import scipy.io
@@ -105,8 +106,27 @@ def neuroscan(path: Path, *, n_bytes: int = 2, events: tuple = ((1001, 7),)) -> 
         channel[19:27] = struct.pack("<ff", 0.1 * i, 0.2 + 0.1 * i)
         channel[59:63], channel[71:75] = struct.pack("<f", 20.48), struct.pack("<f", 1.0)  # 0.1 uV a step
         channels += channel
-    rows = b"".join(
-        struct.pack("<HBci", code, 0, b"\0", 900 + 75 * 3 + at * 3 * n_bytes) for at, code in events
-    )
+    rows = b"".join(struct.pack("<HBci", code, 0, b"\0", 900 + 75 * 3 + at * 3 * n_bytes) for at, code in events)
     path.write_bytes(bytes(head) + channels + data + struct.pack("<Bii", 1, len(rows), 0) + rows)
+    return path
+
+
+def write_nwb(path: Path, *, conversion: float | list = 1e-6, clock: str = "rate", lost_s: float = 0.0) -> Path:
+    """Three channels of 2 s at 50 Hz; ``lost_s`` is a pause after 1.2 s."""
+    with h5py.File(path, "w") as file:
+        series = file.create_group("acquisition/ElectricalSeries")
+        series.attrs["neurodata_type"] = "ElectricalSeries"
+        series["data"] = np.arange(300).reshape(100, 3)
+        series["data"].attrs["offset"] = 0.5e-6
+        if np.ndim(conversion):
+            series["data"].attrs["conversion"], series["channel_conversion"] = 1.0, conversion
+        else:
+            series["data"].attrs["conversion"] = conversion
+        series["electrodes"] = [1, 2, 3]
+        if clock == "rate":
+            series["starting_time"] = 7.0
+            series["starting_time"].attrs["rate"] = 50.0
+        else:
+            series["timestamps"] = 7.0 + np.arange(100) / 50 + lost_s * (np.arange(100) >= 60)
+        file["general/extracellular_ephys/electrodes/label"] = [b"skull", b"LA1", b"LA2", b"LA3"]
     return path

@@ -18,7 +18,7 @@ def bad_spans(raw: mne.io.BaseRaw) -> list[list[float]]:
 
     Those are the spans that are annotated as bad, and the seams of joined recordings, as spans of no length.
     """
-    stop_s, found = len(raw.times) / raw.info["sfreq"], set()
+    stop_s, found = raw.n_times / raw.info["sfreq"], set()
     for onset, duration, text in annotated(raw):
         if is_bad(text) or is_edge(text):
             length = duration if is_bad(text) else 0.0
@@ -42,8 +42,8 @@ def filtered_apart(raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
     )
     for start, stop in gaps:
         edges += [max(start, edges[-1]), max(stop, edges[-1])]
-    edges.append(max(len(raw.times), edges[-1]))
-    edges = np.clip(edges, 0, len(raw.times)).tolist()
+    edges.append(max(raw.n_times, edges[-1]))
+    edges = np.clip(edges, 0, raw.n_times).tolist()
     return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if stop > start]
 
 

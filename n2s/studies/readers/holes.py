@@ -95,7 +95,7 @@ def ctf_holes(raw: mne.io.BaseRaw) -> list[Hole]:
     if not clock:
         return []
     sfreq, holes = raw.info["sfreq"], []
-    for start in range(n, len(raw.times), n):
+    for start in range(n, raw.n_times, n):
         before, last, first = raw[clock[0], start - 2 : start + 1][0][0]
         if last > before and abs(lost := (first - last) / (last - before) - 1) > 0.5:
             holes.append(Hole(start / sfreq, float(lost / sfreq)))

@@ -2,8 +2,10 @@
 
 import io
 import math
+import mmap
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,19 +60,41 @@ def positive(content: dict, field: str, path: Path) -> float:
     return values.item()
 
 
+def check_mat(path: Path) -> None:
+    """Refuse a MATLAB file that a reader other than `read_mat` would crash on; those of version 7.3 (HDF5) need no check.
+
+    Raises
+    ------
+    UserError
+        It is damaged, or no MATLAB file of version 5 to 7.3.
+    """
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content[124:_HEADER] in (b"\x00\x02IM", b"\x02\x00MI"):
+                return
+            for _ in _parts(content):
+                pass
+    except Exception as error:  # whatever a damaged file makes the checks meet
+        raise UserError(f"{path}: not a whole MATLAB file ({error}). Copy it again from its source.") from None
+
+
 def _checked(content: bytes) -> bytes:
     """The file without compression; a ValueError if an element does not fit into its container."""
+    return b"".join((content[:_HEADER], *_parts(content)))
+
+
+def _parts(content: bytes | mmap.mmap) -> Iterator[bytes]:
+    """Each element of the file without compression, checked."""
     order = {b"IM": "<", b"MI": ">"}.get(content[126:_HEADER], "")
     if not order or struct.unpack_from(f"{order}H", content, 124)[0] != 0x0100:
         raise ValueError("its first 128 bytes are no header")
-    parts, at = [content[:_HEADER]], _HEADER
+    at = _HEADER
     while at < len(content):
         kind, start, stop, after = _element(content, at, len(content), order)
         part = zlib.decompress(content[start:stop]) if kind == _COMPRESSED else content[at:after]
         at = stop if kind == _COMPRESSED else after  # compressed elements are not padded
         _check(part, 0, len(part), order)
-        parts.append(part)
-    return b"".join(parts)
+        yield part
 
 
 def _element(content: bytes, at: int, end: int, order: str) -> tuple[int, int, int, int]:

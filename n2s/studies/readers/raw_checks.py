@@ -12,6 +12,7 @@ from mne_bids import BIDSPath
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.studies.readers.matlab import check_mat
 
 _CONTINUOUS = "Only continuous recordings are read: export it without segmentation and averages."
 _SAMPLE_BYTES = {"INT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}  # of BrainVision's formats
@@ -46,7 +47,7 @@ def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
     Raises
     ------
     UserError
-        RecordingType in the JSON file is ``epoched``; a BrainVision file is segmented or averaged, or its data are not there.
+        RecordingType in the JSON file is ``epoched``; a .set file is damaged; a BrainVision file is segmented or averaged, or its data are not there.
     """
     kind = _recording_type(path)
     if kind == "epoched":
@@ -60,6 +61,8 @@ def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
             file,
             "RecordingType in its JSON file is 'discontinuous'. Check that onsets count its samples, without pauses.",
         )
+    if file.suffix.lower() == ".set":
+        check_mat(file)
     if file.suffix.lower() != ".vhdr":
         return
     header = header_of(file)
@@ -94,6 +97,31 @@ def explained(file: Path, error: Exception) -> str | None:
     return None
 
 
+def check_ends(file: Path, raw: mne.io.BaseRaw, *, read: bool) -> None:
+    """Refuse a recording without samples or rate; ``read`` its first and last sample, so that a damaged file is known at once.
+
+    Raises
+    ------
+    Exception
+        Of the reader, if a sample cannot be read.
+    """
+    n, sfreq = int(raw.n_times), raw.info["sfreq"]
+    if n < 1 or not 0 < sfreq < np.inf:
+        raise UserError(
+            f"{file}: {n} samples at {sfreq:g} Hz; expected some, at a rate above 0. Copy it again from its source."
+        )
+    if not read:
+        return
+    try:
+        raw[:, :1], raw[:, n - 1 :]
+    except Exception as error:  # MNE's readers may raise any
+        if file.suffix.lower() == ".fif" and any(_ends_early(Path(one)) for one in raw.filenames):
+            raise UserError(
+                f"{file}: the file ends before its end, inside its samples. Copy it again from its source."
+            ) from error
+        raise
+
+
 def check_parts(file: Path, raw: mne.io.BaseRaw) -> None:
     """Report parts of a recording that lie beside it and are not read, and refuse samples that are not all there.
 
@@ -117,10 +145,10 @@ def check_parts(file: Path, raw: mne.io.BaseRaw) -> None:
             )
     if file.suffix.lower() == ".set" and raw.filenames and str(raw.filenames[0]).endswith(".fdt"):
         data = Path(raw.filenames[0])
-        expected, found = 4 * len(raw.ch_names) * len(raw.times), data.stat().st_size
+        expected, found = 4 * len(raw.ch_names) * raw.n_times, data.stat().st_size
         if found < expected:
             raise UserError(
-                f"{data}: {found} bytes; {file.name} says {len(raw.ch_names)} channels of {len(raw.times)} samples, which are "
+                f"{data}: {found} bytes; {file.name} says {len(raw.ch_names)} channels of {raw.n_times} samples, which are "
                 f"{expected} bytes. Copy it again from its source."
             )
         if found > expected:
@@ -129,10 +157,14 @@ def check_parts(file: Path, raw: mne.io.BaseRaw) -> None:
 
 def tell_cut_off(file: Path, raw: mne.io.BaseRaw) -> None:
     """Report a file that ends before its end, and samples that are not read or not as they are: MNE is silent about these."""
-    read_s = len(raw.times) / raw.info["sfreq"]
+    read_s = raw.n_times / raw.info["sfreq"]
     rates = {round(n, 6) for n in _edf_rates(raw)} if file.suffix.lower() in (".edf", ".bdf") else set()
     if len(rates) > 1:
-        tell("odd", file, f"its channels have {len(rates)} sampling rates: MNE brings all of them to {raw.info['sfreq']:g} Hz.")
+        tell(
+            "odd",
+            file,
+            f"its channels have {len(rates)} sampling rates: MNE brings all of them to {raw.info['sfreq']:g} Hz.",
+        )
     if file.suffix.lower() == ".ds" and (n := raw._raw_extras[0]["n_samp_tot"] - raw._raw_extras[0]["n_samp"]) > 0:
         tell("left out", file, f"{n / raw.info['sfreq']:.3f} s at its end, where the system clock does not run.")
     if file.suffix.lower() == ".fif" and any(_ends_early(Path(one)) for one in raw.filenames):
@@ -154,11 +186,11 @@ def tell_cut_off(file: Path, raw: mne.io.BaseRaw) -> None:
             promised = int(header["datapoints"])
         except (KeyError, ValueError):
             return
-        if promised > 0 and promised != len(raw.times):  # 0: the software did not know it yet
+        if promised > 0 and promised != raw.n_times:  # 0: the software did not know it yet
             tell(
                 "odd",
                 file,
-                f"its header says {promised} samples, its data file holds {len(raw.times)}, which are {read_s:.3f} s: these are "
+                f"its header says {promised} samples, its data file holds {raw.n_times}, which are {read_s:.3f} s: these are "
                 "read. If the file was cut off, copy it again from its source.",
             )
 

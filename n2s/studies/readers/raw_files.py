@@ -21,7 +21,7 @@ from n2s.studies.readers.kit import EXTENSIONS as KIT
 from n2s.studies.readers.kit import set_head_position
 from n2s.studies.readers.marks import Note, marks, notes_of, rows_of, set_notes
 from n2s.studies.readers.nwb import read_raw_nwb
-from n2s.studies.readers.raw_checks import check_parts, explained, header_of, refuse_pieces, tell_cut_off
+from n2s.studies.readers.raw_checks import check_ends, check_parts, explained, header_of, refuse_pieces, tell_cut_off
 
 
 def _fif(file: Path, **options: str) -> mne.io.BaseRaw:
@@ -72,6 +72,7 @@ EXTENSIONS = {
 }
 
 _BY_MNE_BIDS = (".fif", ".ds", ".con", ".sqd", ".vhdr", ".edf", ".EDF", ".bdf", ".set")
+_READ_WHOLE = (".set", ".fif.gz")  # formats in which one sample may cost reading all
 _WITHOUT_NOTES = ("", *KIT, ".nwb")  # formats that have no annotations
 
 #: Warnings of MNE that are about the samples or their times.
@@ -132,6 +133,7 @@ def open_raw(
         by_mne_bids = isinstance(path, BIDSPath) and path.extension in _BY_MNE_BIDS
         raw = mne_bids.read_raw_bids(path, verbose="WARNING") if by_mne_bids else _read(file, end)
         own = _read(file, end) if by_mne_bids and end not in _WITHOUT_NOTES else raw.copy()
+        check_ends(file, own, read=end not in _READ_WHOLE)
         if isinstance(path, BIDSPath) and not by_mne_bids:  # what `read_raw_bids` does after its own reader
             raw = mne_bids_read._attach_sidecars(raw, path, on_ch_mismatch="raise")
         if end in KIT and isinstance(path, BIDSPath):
@@ -223,7 +225,9 @@ def _ctf_notes(notes: list[Note], trial_s: float) -> list[Note]:
     """CTF's bad.segments has lines of trial (from 1), start and end in that trial; MNE takes the trial for a name alone."""
     found = [(re.fullmatch(r"bad_(\d+)", note.text), note) for note in notes]
     return [
-        note._replace(onset=note.onset + (int(bad[1]) - 1) * trial_s, text="bad_segment") if bad and int(bad[1]) else note
+        note._replace(onset=note.onset + (int(bad[1]) - 1) * trial_s, text="bad_segment")
+        if bad and int(bad[1])
+        else note
         for bad, note in found
     ]
 
