@@ -234,7 +234,8 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     if expected and given:
         kinds = " or ".join(dict.fromkeys(expected if not classes else expected[:-1] or expected))
         value = given[1] if len(given[1]) < 80 else f"{given[1][:80]} ..."
-        return f"{key}: expected {kinds}, found {value}{_in_file(arguments, key.rpartition('.')[2], value)}."
+        quotes = " Put a label in quotes." if "str" in kinds and re.fullmatch(r"True|False|None|[\d.e+-]+", value) else ""
+        return f"{key}: expected {kinds}, found {value}{_in_file(arguments, key.rpartition('.')[2], value)}.{quotes}"
     noise = (
         r"\s*(- Expected a <class 'NoneType'>|Does not validate|Subtypes:|Errors:|Given value|- a (class path|dict))"
     )

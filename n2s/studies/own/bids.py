@@ -134,7 +134,7 @@ class BIDSStudy(Study):
             "processing": processing,
         }
         found = scan(self.root, datatype, EXTENSIONS[datatype], (datatype,))
-        if not found:
+        if not found and derivative is None:
             raise nothing(self.root, datatype, EXTENSIONS)
         raw = {one: one.path for one in found}
         if derivative is not None:

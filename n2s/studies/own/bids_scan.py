@@ -174,7 +174,10 @@ def _looks_like_one(
         "physio",
         "stim",
     ):
-        return f"the name ends in _{suffix}{extension}; recordings end in _{datatype}{extension} in BIDS. Rename it, or move it"
+        pipeline = (
+            " (a pipeline's: set root to the raw folder and derivative to the pipeline's)" if suffix == "raw" else ""
+        )
+        return f"the name ends in _{suffix}{extension}; recordings end in _{datatype}{extension} in BIDS{pipeline}"
     return ""
 
 
