@@ -11,6 +11,8 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import ClipFeature
+from n2s.features.network_input import check_clap_input
+from n2s.findings import tell
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.studies.study import Stimulus
 
@@ -23,8 +25,9 @@ _BATCH = 8  # clips or texts embedded at once
 class CLAP(ClipFeature):
     """Audio embeddings of CLAP (Wu et al. 2023), each of length 1; `text` embeds prompts in the same space.
 
-    Audio is resampled to the rate of the model (48 kHz in all published models). A clip shorter than the 10 s of its input
-    is repeated as often as it fits and padded with zeros; of a longer clip the middle 10 s are used. Nothing is cut at
+    Audio is resampled to the rate of the model (48 kHz in all published models); its spectrogram follows the model's
+    ``preprocessor_config.json``. A clip shorter than the 10 s of its input is repeated as often as it fits and padded with
+    zeros (``repeatpad``; ``repeat`` and ``pad`` are followed, too); of a longer clip the middle 10 s are used. Nothing is cut at
     random: transformers' own extractor takes a random 10 s of longer clips, and for fused models it treats one short
     clip of each batch as long, at random. Here the embedding of a clip does not depend on its neighbours.
 
@@ -36,6 +39,8 @@ class CLAP(ClipFeature):
         Where to compute; by default on a GPU if there is one.
     """
 
+    version = 2  # a clip that ends a little after its sound is filled with silence
+
     def __init__(self, model: str = "laion/clap-htsat-unfused", *, device: str | None = None) -> None:
         self.model, self.device = model, device
 
@@ -45,8 +50,9 @@ class CLAP(ClipFeature):
         return self._config.projection_dim
 
     def settings(self) -> dict:
-        """The model; a local folder by the hash of its files."""
-        return {"model": self._identity}
+        """The model (a local folder by the hash of its files), and how short clips are filled, if not as by most."""
+        padding = self._extractor.padding
+        return {"model": self._identity} | ({} if padding == "repeatpad" else {"padding": padding})
 
     def release(self) -> None:
         """Drop the network."""
@@ -87,7 +93,7 @@ class CLAP(ClipFeature):
         mels = self._extractor(
             [clip.numpy() for clip in clips],
             truncation=bands,
-            padding="repeatpad",
+            padding=self._extractor.padding,
             sampling_rate=self._extractor.sampling_rate,
             return_tensors="pt",
         )["input_features"].float()
@@ -115,8 +121,24 @@ class CLAP(ClipFeature):
 
     @cached_property
     def _extractor(self) -> "ClapFeatureExtractor":
-        self._config  # noqa: B018 (checked first)
-        return self._load_extractor()
+        audio = self._config.audio_config
+        found = self._load_extractor()
+        if found.padding not in ("repeatpad", "repeat", "pad"):
+            raise UserError(
+                f"'{self.model}', preprocessor_config.json: padding is {found.padding!r}; expected repeatpad, repeat or pad."
+            )
+        if found.feature_size != audio.num_mel_bins:
+            raise UserError(
+                f"'{self.model}': preprocessor_config.json says {found.feature_size} mel bands (feature_size), but the network "
+                f"takes {audio.num_mel_bins} (num_mel_bins in config.json). Both files must be of one model."
+            )
+        if (found.truncation == "fusion") != bool(audio.enable_fusion):
+            text = (
+                f"preprocessor_config.json says truncation {found.truncation}, config.json enable_fusion "
+                f"{audio.enable_fusion}: the mel bands are those of the network (config.json)."
+            )
+            tell("odd", self.model, text)
+        return found
 
     @cached_property
     def _tokenizer(self) -> "PreTrainedTokenizerBase":
@@ -137,6 +159,7 @@ class CLAP(ClipFeature):
     def _load_extractor(self) -> "ClapFeatureExtractor":
         from transformers import ClapFeatureExtractor
 
+        check_clap_input(self.model)
         return load_pretrained(ClapFeatureExtractor, self.model)
 
     def _load_network(self) -> "ClapModel":
@@ -186,7 +209,7 @@ class TinyClap(CLAP):
     def _load_extractor(self) -> "ClapFeatureExtractor":
         from transformers import ClapFeatureExtractor
 
-        return ClapFeatureExtractor(frequency_min=50)  # Hz: as the published ones
+        return ClapFeatureExtractor(frequency_min=50, truncation="rand_trunc")  # Hz: as the published ones
 
     def _load_network(self) -> "ClapModel":
         from transformers import ClapModel

@@ -33,6 +33,8 @@ class ClipFbank(ClipSpectrogram):
         Duration of every clip, s; at most 10.
     """
 
+    version = 2  # a clip that ends a little after its sound is filled with silence
+
     def __init__(self, *, duration_s: float) -> None:
         if not 0.025 <= duration_s <= DURATION_S:
             raise UserError(f"ClipFbank: duration_s={duration_s}; expected 0.025 to {DURATION_S:g} s.")

@@ -24,6 +24,8 @@ class ClipMel(ClipFeature):
         Duration of every clip, s.
     """
 
+    version = 2  # a clip that ends a little after its sound is filled with silence
+
     def __init__(self, *, duration_s: float) -> None:
         self.duration_s = duration_s
 

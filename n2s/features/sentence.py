@@ -5,6 +5,7 @@ import json
 import re
 import unicodedata
 from abc import abstractmethod
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from n2s.errors import UserError
 from n2s.features.feature import ClipFeature
+from n2s.features.sentence_input import TextInput, text_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.studies.study import Stimulus
 
@@ -65,12 +67,15 @@ def _words(stimulus: Stimulus) -> list[tuple[float, str]]:
 
 
 class SentenceEmbedding(TextFeature):
-    """Mean of a text model's last hidden states over the tokens, with unit length (Reimers & Gurevych 2019).
+    """A text model's last hidden states, pooled over the tokens, with unit length (Reimers & Gurevych 2019).
+
+    The files of sentence-transformers beside the weights are followed: pooling (mean, or the first token), the greatest length, lower
+    case, and the default prompt if there is no ``prefix``. Without them it is the mean over the tokens.
 
     Parameters
     ----------
     model
-        Hugging Face id or local folder of a model that was trained with mean pooling. The default knows some fifty
+        Hugging Face id or local folder. The default knows some fifty
         languages, Spanish and English among them; for Basque, take ``intfloat/multilingual-e5-base`` with
         ``prefix="query: "``.
     prefix
@@ -86,16 +91,21 @@ class SentenceEmbedding(TextFeature):
         prefix: str = "",
         device: str | None = None,
     ) -> None:
-        self.model, self.prefix, self.device = model, prefix, device
+        self.model, self._prefix, self.device = model, prefix, device
 
     @property
     def n_features(self) -> int:
         """f: the width of the model, from its config alone."""
         return self._config.hidden_size
 
+    @property
+    def prefix(self) -> str:
+        """What is put before each text: as given, or the model's own prompt."""
+        return self._prefix or self._input.prompt
+
     def settings(self) -> dict:
-        """The model (a local folder by the hash of its files) and the prefix."""
-        return {"model": self._identity, "prefix": self.prefix}
+        """The model (a local folder by the hash of its files), the prefix, and what the folder says about its texts."""
+        return {"model": self._identity, "prefix": self.prefix} | asdict(self._input)
 
     def release(self) -> None:
         """Drop the network."""
@@ -105,10 +115,13 @@ class SentenceEmbedding(TextFeature):
     def embed(self, texts: list[str]) -> np.ndarray:
         """(n,) texts -> (n, f), each of length 1."""
         longest = min(self._tokenizer.model_max_length, self._config.max_position_embeddings - 2)  # 2: XLM-R's offset
+        longest = min(longest, self._input.longest or longest)
+        texts = [self.prefix + text for text in texts]
+        texts = [text.strip().lower() for text in texts] if self._input.lower else texts
         vectors = []
         for first in range(0, len(texts), _BATCH):
             tokens = self._tokenizer(
-                [self.prefix + text for text in texts[first : first + _BATCH]],
+                texts[first : first + _BATCH],
                 padding=True,
                 truncation=True,
                 max_length=longest,
@@ -117,7 +130,9 @@ class SentenceEmbedding(TextFeature):
             with full_float32():
                 states = self._network(**tokens).last_hidden_state
             mask = tokens["attention_mask"][..., None].to(states.dtype)
-            vectors.append(F.normalize((states * mask).sum(1) / mask.sum(1), dim=-1).cpu())
+            first_token = states[torch.arange(len(states)), mask[..., 0].argmax(1)]
+            pooled = first_token if self._input.pooling == "cls" else (states * mask).sum(1) / mask.sum(1)
+            vectors.append(F.normalize(pooled, dim=-1).cpu())
         return torch.cat(vectors).numpy()
 
     @cached_property
@@ -132,6 +147,11 @@ class SentenceEmbedding(TextFeature):
         if not (hasattr(config, "hidden_size") and hasattr(config, "max_position_embeddings")):
             raise UserError(f"'{self.model}' is a {config.model_type} model; expected a text encoder such as BERT.")
         return config
+
+    @cached_property
+    def _input(self) -> TextInput:
+        self._config  # noqa: B018 (checked first)
+        return text_input(self.model)
 
     @cached_property
     def _tokenizer(self) -> "PreTrainedTokenizerBase":

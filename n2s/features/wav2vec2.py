@@ -9,20 +9,20 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
+from n2s.features.network_input import AudioInput, wav2vec2_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.studies.study import Frames, Stimulus
 
 if TYPE_CHECKING:
     from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-_SFREQ = 16000  # Hz: of the audio that every wav2vec 2.0 was trained on
-
 
 class Wav2Vec2(FrameFeature):
     """Mean of some hidden states of a pretrained wav2vec 2.0 (Baevski 2020), ``(l, hidden size)``.
 
     The convolutional part has a stride of 320 samples and sees 400 (in all published networks), so that frame i is
-    centred at ``(200 + 320 i) / 16000`` s: 50 frames a second. Long audio is processed in overlapping windows, on a GPU
+    centred at ``(200 + 320 i) / 16000`` s: 50 frames a second. ``preprocessor_config.json`` beside the weights is followed:
+    another sampling rate, or audio as it is (``do_normalize: false``). Long audio is processed in overlapping windows, on a GPU
     if there is one, always in full float32.
 
     Parameters
@@ -74,7 +74,7 @@ class Wav2Vec2(FrameFeature):
             "layers": list(self.layers),
             "window_s": self.window_s,
             "context_s": self.context_s,
-        }
+        } | self._input.settings()
 
     def release(self) -> None:
         """Drop the network."""
@@ -82,20 +82,22 @@ class Wav2Vec2(FrameFeature):
 
     @torch.inference_mode()
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
-        """Compute (l, f) from audio brought to zero mean and unit variance, as the networks were trained.
+        """Compute (l, f) from audio brought to zero mean and unit variance, unless the network was trained without.
 
         A stretch shorter than the input of one frame has no frames.
         """
-        audio = read_stimulus(stimulus, _SFREQ, start_s, stop_s)
-        audio = (audio - audio.mean()) / torch.sqrt(audio.var(correction=0) + 1e-7)  # as Wav2Vec2FeatureExtractor
+        sfreq = self._input.sfreq
+        audio = read_stimulus(stimulus, sfreq, start_s, stop_s)
+        if self._input.normalize:
+            audio = (audio - audio.mean()) / torch.sqrt(audio.var(correction=0) + 1e-7)  # as Wav2Vec2FeatureExtractor
         stride, field = self._stride_and_field
-        return Frames(self._in_windows(audio).numpy(), _SFREQ / stride, start_s + field / 2 / _SFREQ)
+        return Frames(self._in_windows(audio).numpy(), sfreq / stride, start_s + field / 2 / sfreq)
 
     def _in_windows(self, audio: Tensor) -> Tensor:
         """(n,) -> (l, f); windows start on the grid of frames, so that each frame sees the samples it would in one."""
         stride, field = self._stride_and_field
         n_frames = max(0, (len(audio) - field) // stride + 1)
-        window, context = int(self.window_s * _SFREQ / stride), int(self.context_s * _SFREQ / stride)
+        window, context = (int(seconds * self._input.sfreq / stride) for seconds in (self.window_s, self.context_s))
         kept = window if n_frames <= window else window - 2 * context
         values = torch.empty(n_frames, self.n_features)
         for first in range(0, n_frames, kept):
@@ -114,6 +116,11 @@ class Wav2Vec2(FrameFeature):
     @cached_property
     def _identity(self) -> str:
         return model_identity(self.model)
+
+    @cached_property
+    def _input(self) -> AudioInput:
+        self._config  # noqa: B018 (checked first: another kind of network is named)
+        return self._load_input()
 
     @cached_property
     def _config(self) -> "Wav2Vec2Config":
@@ -147,6 +154,9 @@ class Wav2Vec2(FrameFeature):
 
         return load_pretrained(AutoConfig, self.model)
 
+    def _load_input(self) -> AudioInput:
+        return wav2vec2_input(self.model)
+
     def _load_network(self) -> "Wav2Vec2Model":
         from transformers import Wav2Vec2Model
 
@@ -155,7 +165,7 @@ class Wav2Vec2(FrameFeature):
 
 
 class UntrainedWav2Vec2(Wav2Vec2):
-    """The control: the same network with random weights. Only the config of ``model`` is read.
+    """The control: the same network with random weights. Only the configs of ``model`` are read.
 
     Parameters
     ----------
@@ -228,3 +238,6 @@ class TinyUntrainedWav2Vec2(UntrainedWav2Vec2):
             do_stable_layer_norm=True,
             conv_bias=True,
         )
+
+    def _load_input(self) -> AudioInput:
+        return AudioInput()

@@ -1,6 +1,7 @@
 """The one door for pretrained networks: a Hugging Face id or a local folder goes in, or one clear error comes out."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,36 @@ def load_pretrained(kind: type[T], model: str, *, subfolder: str = "", may_lack:
         reason = f"it lacks {len(random)} of the network's weights ({', '.join(random[:3])}, ..), which would be random"
         raise UserError(_advice(kind, model, is_folder, reason))
     return network
+
+
+def read_settings(model: str, name: str) -> dict | list | None:
+    """A JSON file that lies beside a network's weights (``preprocessor_config.json``); None if there is none, or none can be fetched.
+
+    Raises
+    ------
+    UserError
+        The file is no JSON object or list.
+    """
+    from transformers.utils import cached_file
+
+    folder = Path(model).expanduser()
+    path = folder / name
+    if not folder.is_dir():
+        may_fail = {
+            f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")
+        }
+        path = cached_file(model, name, **may_fail)
+    if path is None or not Path(path).is_file():
+        return None
+    try:
+        found = json.loads(Path(path).read_text("utf-8-sig"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}). Copy it again from the model's source.") from error
+    if not isinstance(found, dict | list):
+        raise UserError(
+            f"{path}: expected settings by their names; found {found!r}. Copy it again from the model's source."
+        )
+    return found
 
 
 def model_identity(model: str) -> str:
