@@ -250,7 +250,7 @@ def test_each_mistake_is_told(folder, content, said):
             "line 3: a word of stimulus 'song' lies in the sound 'tale'",
         ),
         (
-            {"onset": 11.0, "duration": 0.4, "trial_type": "word", "text": "late", "stimulus_onset": 4.9},
+            {"onset": 14.6, "duration": 0.4, "trial_type": "word", "text": "late", "stimulus_onset": 4.9},
             r"tale\.wav lasts 5\.000 s, but a sentence 'late' of it ends at 5\.300 s",
         ),
     ],

@@ -10,6 +10,7 @@ import pandas as pd
 from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
+from n2s.findings import kept
 from n2s.paths import data_folder
 from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
 from n2s.studies.own.bids_files import choose, named, nothing, usable, with_events
@@ -194,7 +195,7 @@ class BIDSStudy(Study):
 
     def read_rows(self, path: Path) -> pd.DataFrame:
         """The rows of an events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them; a data set may override this."""
-        return read_rows(path, self.columns)
+        return read_rows(path, self.columns, self.stimuli)
 
     def sources(self, recording: Recording) -> list[Path]:
         """Its data files, BIDS side files, and the stimuli and TextGrids that its events use."""
@@ -203,7 +204,9 @@ class BIDSStudy(Study):
         data = self._cleaned.get(recording, path)
         found = {*data_files(data.fpath, (self.datatype, data.suffix)), *chain(*kit_side_files(path).values()), events}
         found.update(side_files(path))
-        for name in self.read_rows(events).stimulus.unique():
+        with kept():  # what is left out is told by `events`
+            rows = self.read_rows(events)
+        for name in rows.stimulus.unique():
             if name:
                 found.update(self.stimuli.sources(self.stimuli.id(name, where=str(events))))
         return sorted(found)

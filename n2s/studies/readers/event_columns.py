@@ -1,26 +1,35 @@
 """From a BIDS ``*_events.tsv`` to the events table: the meaning of its columns, and the values that its rows leave out."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError
-from n2s.studies.events import COLUMNS, CONDITIONS, KINDS, events_table
+from n2s.errors import UserError, nearest
+from n2s.findings import tell
+from n2s.studies.events import COLUMNS, CONDITIONS, events_table
+from n2s.studies.readers.presentations import presentations, told_once
+from n2s.studies.readers.row_kinds import END, PARTS, of_our_kinds
 from n2s.studies.readers.sentences import TOLERANCE_S, containing, with_sentences
 from n2s.studies.readers.stimuli import END_TOLERANCE_S, StimulusFolder
-from n2s.studies.readers.tsv import as_numbers, read_cells
+from n2s.studies.readers.tsv import as_numbers, check_onsets, event_cells
+from n2s.studies.readers.word_clocks import APART_S, compared, covered
 
-# Kinds under other names, in lower case. Rows of any other kind (triggers, answers, BAD_ACQ_SKIP) are left out.
-SYNONYMS = {"phoneme": "phone", "audio": "sound", "stimulus": "sound", "utterance": "sentence"}
 _ORDER = {"sound": 0, "sentence": 1, "word": 2, "phone": 3}
 _FILLED = ("text", "stimulus", "story", "sequence", "language", "condition", "speaker")
+_CODE = re.compile(r"(?:[A-Za-z]+/)?[SRT]? *-?\d+(?:\.0+)?")  # 12, S 12, Stimulus/S 12
+_PLACE = re.compile("(stim|stimulus|audio|sound|file|wav|clip)_?(onset|start|begin)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class EventColumns:
-    """The columns of events.tsv: for each value the first existing name, in upper or lower case; () for no column."""
+    """The columns of events.tsv: for each value the first existing name, in upper or lower case; () for no column.
+
+    A table without any of the names that you give for a value is an error; the names below may be absent. Of several, a
+    column without a single entry counts as absent.
+    """
 
     kind: tuple[str, ...] = ("trial_type", "type", "kind")
     text: tuple[str, ...] = ("text", "word", "value")
@@ -32,45 +41,87 @@ class EventColumns:
     condition: tuple[str, ...] = ("condition",)
     speaker: tuple[str, ...] = ("speaker",)
 
+    def __post_init__(self):
+        for field in fields(self):
+            given = getattr(self, field.name)
+            object.__setattr__(self, field.name, (given,) if isinstance(given, str) else tuple(given))
 
-def read_rows(path: Path, columns: EventColumns) -> pd.DataFrame:
-    """Read the rows with our kinds from an events.tsv, with our column names; missing values are "" or NaN.
+    def of(self, value: str, table: pd.DataFrame, path: Path) -> str | None:
+        """The table's column for a value, None without one.
+
+        Raises
+        ------
+        UserError
+            The names were given, and the table has none of them; or it has one twice, in upper and lower case.
+        """
+        wanted = getattr(self, value)
+        found = []
+        for one in wanted:
+            same = [name for name in table if name.lower() == one.lower()]
+            if len(same) > 1 and one not in same:
+                raise UserError(f"{path}: columns.{value} is '{one}', and there are {' and '.join(same)}. Rename one.")
+            found += [one] if one in same else same
+        if not found and wanted and wanted != getattr(EventColumns, value):
+            known = [name for name in table if name != "line"]
+            near = next((hint for one in wanted if (hint := nearest(one, known, n=1))), "")
+            raise UserError(
+                f"{path}: columns.{value} names {' or '.join(wanted)}, and there is no such column.{near} "
+                f"There are {', '.join(known)}."
+            )
+        return next((name for name in found if (table[name] != "").any()), found[0] if found else None)
+
+
+def read_rows(path: Path, columns: EventColumns, stimuli: StimulusFolder | None = None) -> pd.DataFrame:
+    """Read the rows of an events.tsv that n2s uses, with our column names; missing values are "" or NaN.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        Where its values are.
+    stimuli
+        What its names may mean; see `n2s.studies.readers.row_kinds.of_our_kinds`.
+
+    Returns
+    -------
+    Rows of our kinds, and of kind ``end`` where a sound ended; ``said`` is what the table calls their kind, ``line`` their line.
 
     Raises
     ------
     UserError
-        See `read_cells`; or no row has one of our kinds.
+        See `event_cells`, `EventColumns.of` and `of_our_kinds`; or a time of one of these rows is no number. What stands in
+        other rows does not matter.
     """
-    table = read_cells(path)
-    names = {name.lower(): name for name in table}
+    table = event_cells(path)
     rows = table[["onset", "duration", "line"]].copy()
-    for name in ("kind", "stimulus_onset", *_FILLED):
-        found = next((names[one.lower()] for one in getattr(columns, name) if one.lower() in names), None)
+    names = {name: columns.of(name, table, path) for name in ("kind", "stimulus_onset", *_FILLED)}
+    for name, found in names.items():
         rows[name] = table[found] if found else ""
-    rows["stimulus_onset"] = as_numbers(rows.stimulus_onset, path)
-    codes = rows.text[rows.text != ""]
-    if codes.str.fullmatch(r"-?\d+(\.0+)?").all():  # the trigger codes in BIDS' column `value` are not words
-        rows["text"] = ""
-    return _of_our_kinds(rows, path)
+    rows = of_our_kinds(rows, path, stimuli)
+    for name in ("onset", "duration", "stimulus_onset"):
+        rows[name] = as_numbers(rows[name], path)
+    check_onsets(rows.onset, path)
+    if (names["text"] or "").lower() == "value" and columns.text == EventColumns.text:
+        rows = _without_codes(rows, path)
+    rows.loc[(rows.said.str.lower() == "story") & (rows.story == ""), "story"] = rows.text
+    places = [name for name in table if _PLACE.fullmatch(name) and name not in names.values()]
+    if names["stimulus_onset"] is None and places and (table[places[0]] != "").any():
+        text = f"no column stimulus_onset, so that sounds start at 0 s of their files; '{places[0]}' is not read."
+        tell("odd", path, f"{text} If it says where they start, set columns.stimulus_onset to [{places[0]}].")
+    return rows.reset_index(drop=True)
 
 
-def _of_our_kinds(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
-    found = rows.kind.copy()
-    rows["kind"] = found.str.lower().replace(SYNONYMS)
-    rows.loc[(rows.kind == "story") & (rows.story == ""), "story"] = rows.text
-    if not (
-        rows.kind == "sound"
-    ).any():  # a table of stimuli: each row that names a stimulus, and is not part of one, plays it
-        parts = rows.kind.isin(["sentence", "word", "phone"])
-        rows.loc[(rows.stimulus != "") & ~parts, "kind"] = "sound"
-    kept = rows[rows.kind.isin(KINDS)]
-    if kept.empty:
-        seen = ", ".join(f"'{kind[:40]}' ({n})" for kind, n in found.value_counts().head(8).items())
-        raise UserError(
-            f"{path}: none of its {len(rows)} rows is a {', '.join(KINDS)}, or names a stimulus. Found: {seen}. "
-            "Expected these kinds in trial_type, or a column stim_file; name other columns in `columns`."
-        )
-    return kept.reset_index(drop=True)
+def _without_codes(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """BIDS' column ``value`` holds trigger codes, and sometimes words."""
+    codes = rows.text.map(lambda text: bool(_CODE.fullmatch(text)))
+    spoken = rows.kind.isin(PARTS) & (rows.text != "")
+    if not codes[spoken].all():
+        return rows
+    if spoken.any():
+        text = "its column value holds numbers, which are taken for trigger codes: words have no text."
+        tell("left out", path, f"{text} If these numbers are what was said, set columns.text to [value].")
+    return rows.assign(text=rows.text.where(~codes, ""))
 
 
 def complete(
@@ -96,15 +147,17 @@ def complete(
     """
     names = {name: stimuli.id(name, where=f"{where}: stimulus") for name in rows.stimulus.unique() if name}
     rows = rows.assign(stimulus=rows.stimulus.map(names).fillna(""))
+    rows = told_once(rows if "said" in rows else rows.assign(said=rows.kind), where)
     odd = sorted(set(rows.condition) - {"", *CONDITIONS})
     if odd:
+        near = next((hint for one in odd if (hint := nearest(one, list(CONDITIONS), n=1))), "")
         raise UserError(
-            f"{where}: condition is {odd}; known are {', '.join(CONDITIONS)}. If that column means something else, "
+            f"{where}: condition is {odd}; known are {', '.join(CONDITIONS)}.{near} If that column means something else, "
             "set columns.condition to [] (then every row has default_condition) or to another column's name."
         )
-    stories = rows[rows.kind == "story"]
-    rows = rows[rows.kind != "story"]
-    sounds = _sounds(rows if len(rows) else stories, stimuli, where)
+    stories, ends = rows[rows.kind == "story"], rows[rows.kind == END]
+    rows = rows[~rows.kind.isin(["story", END])]
+    sounds = _sounds(rows if len(rows) else stories, ends, stimuli, where, duration_s)
     sounds.loc[sounds.condition == "", "condition"] = default_condition
     inside = containing(_middle(sounds), *_extent(stories))
     sounds["story"] = np.where(
@@ -112,7 +165,7 @@ def complete(
     )
     parts = _parts(rows[rows.kind != "sound"], sounds, where)
     from_sounds = not rows.kind.isin(["word", "phone"]).any()
-    presentations = []
+    played = []
     for number, sound in sounds.iterrows():
         own = parts[parts.home == number]
         aligned = stimuli.alignment(sound.stimulus) if from_sounds else None
@@ -122,8 +175,9 @@ def complete(
             own = _with_alignment(own, sound, aligned, stimuli.sentence_pause_s)
         for name in ("story", "language", "condition", "speaker"):
             own.loc[own[name] == "", name] = sound[name]
-        presentations.append(own)
-    table = pd.concat([sounds, *presentations], ignore_index=True)
+        played.append(own)
+    sounds = compared(sounds, parts[parts.timed], where, duration_s)
+    table = pd.concat([sounds, *played], ignore_index=True)
     table.loc[table.story == "", "story"] = table.stimulus.map(lambda name: PurePosixPath(name).name)
     table.loc[table.language == "", "language"] = language
     table = table.sort_values("kind", key=lambda kind: kind.map(_ORDER), kind="stable")  # at one onset, the whole first
@@ -132,8 +186,10 @@ def complete(
     return table
 
 
-def _sounds(rows: pd.DataFrame, stimuli: StimulusFolder, where: str) -> pd.DataFrame:
-    """The sound rows, complete; if there are none, the stretches of audio that the other rows cover."""
+def _sounds(
+    rows: pd.DataFrame, ends: pd.DataFrame, stimuli: StimulusFolder, where: str, duration_s: float
+) -> pd.DataFrame:
+    """The presentations of sounds; if there are no rows of sounds, the stretches of audio that the other rows cover."""
     sounds = rows[rows.kind == "sound"].reset_index(drop=True)
     nameless = sounds.stimulus == ""
     if nameless.any():
@@ -143,30 +199,10 @@ def _sounds(rows: pd.DataFrame, stimuli: StimulusFolder, where: str) -> pd.DataF
         )
     sounds["stimulus_onset"] = sounds.stimulus_onset.fillna(0.0)
     if sounds.empty:
-        sounds = _covered(rows, where)
-    unsaid = sounds.duration.isna() | (sounds.duration == 0)
-    lengths = sounds.stimulus.map(stimuli.length_s) - sounds.stimulus_onset
-    return sounds.assign(duration=sounds.duration.where(~unsaid, lengths), text="", sequence="", home=-1)
-
-
-def _covered(rows: pd.DataFrame, where: str) -> pd.DataFrame:
-    """One row for each sequence of rows with one stimulus and one distance between its clock and the recording's."""
-    unplaced = (rows.stimulus == "") | rows.stimulus_onset.isna()
-    if unplaced.any():
-        first = rows[unplaced].iloc[0]
-        raise UserError(
-            f"{where}, line {first.line}: a {first.kind} '{first.text[:40]}' without stimulus and stimulus_onset, and "
-            "no row says when a sound starts. Add a row of trial_type sound with the audio file in stim_file, or both "
-            "columns."
-        )
-    rows = rows.sort_values("onset", kind="stable")
-    start = rows.onset - rows.stimulus_onset
-    new = (rows.stimulus != rows.stimulus.shift()) | ((start - start.shift()).abs() > 0.05)  # a rounded time, no pause
-    made = []
-    for _, run in rows.groupby(new.cumsum(), sort=True):
-        stop = (run.onset + run.duration.fillna(0)).max()
-        made.append({**run.iloc[0], "kind": "sound", "duration": stop - run.onset.min()})
-    return pd.DataFrame(made, columns=rows.columns)
+        sounds = covered(rows, where)
+    else:
+        sounds = presentations(sounds, ends, stimuli, where=where, duration_s=duration_s)
+    return sounds.assign(text="", sequence="", home=-1)
 
 
 def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -180,7 +216,8 @@ def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFram
             "sound (its audio's length) and of a word or phone (then 0) may be left out."
         )
     parts["duration"] = parts.duration.fillna(0.0)
-    parts["home"] = containing(_middle(parts), *_extent(sounds))
+    parts["timed"] = parts.stimulus_onset.notna()
+    parts["home"] = _homes(parts, sounds)
     homeless = parts.home < 0
     if homeless.any():
         first = parts[homeless].iloc[0]
@@ -202,6 +239,25 @@ def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFram
         (parts.onset - home.onset + home.stimulus_onset).clip(lower=0.0)
     )
     return parts
+
+
+def _homes(parts: pd.DataFrame, sounds: pd.DataFrame) -> np.ndarray:
+    """The sound around each part: one of its stimulus, if it names one and several play; else the latest to start.
+
+    A part that says its place in the sound may come a tenth of the sound's length after it, if the clocks differ.
+    """
+    home = containing(_middle(parts), *_extent(sounds))
+    for stimulus in set(parts.stimulus) - {""}:
+        own, same = parts.stimulus == stimulus, np.flatnonzero(sounds.stimulus == stimulus)
+        found = containing(_middle(parts[own]), *_extent(sounds.iloc[same]))
+        home[own] = np.where(found >= 0, np.append(same, -1)[found], home[own])
+    late = np.flatnonzero((home < 0) & parts.timed)
+    start, stop = _extent(sounds)
+    found = containing(_middle(parts.iloc[late]), start, stop + np.maximum(0.1 * (stop - start), APART_S))
+    last = np.append(sounds.stimulus_onset + sounds.duration, -np.inf)
+    inside = parts.stimulus_onset.to_numpy()[late] <= last[found]
+    home[late[inside]] = found[inside]
+    return home
 
 
 def _middle(rows: pd.DataFrame) -> np.ndarray:

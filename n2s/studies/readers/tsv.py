@@ -16,7 +16,22 @@ def read_cells(path: Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The file is empty or not a table, lacks onset or duration, or one of them is not a finite number.
+        See `event_cells`; or an onset or duration is not a finite number, or an onset n/a.
+    """
+    table = event_cells(path)
+    for name in ("onset", "duration"):
+        table[name] = as_numbers(table[name], path)
+    check_onsets(table.onset, path)
+    return table
+
+
+def event_cells(path: Path) -> pd.DataFrame:
+    """Read an events.tsv as text ("" for n/a), ``onset`` and ``duration`` too, with the ``line`` of each row as its number.
+
+    Raises
+    ------
+    UserError
+        The file is empty or not a table, lacks onset or duration, or has one of them twice.
     """
     table = table_cells(path).reset_index(drop=True)
     names = {name.lower(): name for name in table}
@@ -26,12 +41,18 @@ def read_cells(path: Path) -> pd.DataFrame:
             f"{path}: no column {' and '.join(absent)}; there are {', '.join(table)}. "
             "Expected tab-separated onset, duration (s), trial_type and more, as BIDS has it."
         )
+    for wanted in ("onset", "duration"):
+        several = [name for name in table if name.lower() == wanted]
+        if len(several) > 1:
+            raise UserError(f"{path}: the columns {' and '.join(several)} are both {wanted}. Rename or drop one.")
     table = table.rename(columns={names[name]: name for name in ("onset", "duration")})
-    for name in ("onset", "duration"):
-        table[name] = as_numbers(table[name], path)
-    if table.onset.isna().any():
-        raise UserError(f"{path}, line {int(table.onset.isna().argmax()) + 2}: onset is n/a; expected seconds.")
     return table.assign(line=np.arange(len(table)) + 2)
+
+
+def check_onsets(onset: pd.Series, path: Path) -> None:
+    """Raise a `UserError` if an onset is n/a; the index of a row is its place under the header."""
+    if onset.isna().any():
+        raise UserError(f"{path}, line {onset.isna().idxmax() + 2}: onset is n/a; expected seconds.")
 
 
 def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -> pd.DataFrame:
@@ -43,11 +64,11 @@ def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -
 
 
 def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
-    """A column of text as float64, NaN for "" (n/a); a `UserError` if one is not a finite number."""
+    """A column of text, or some of its rows, as float64, NaN for "" (n/a); a `UserError` if one is not a finite number."""
     found = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
     wrong = ~np.isfinite(found) & (cells != "")
     if wrong.any():
-        row = int(wrong.argmax())
+        row = wrong.idxmax()
         raise UserError(f"{path}, line {row + 2}: {cells.name} is '{cells[row]}'; expected seconds, as 12.345, or n/a.")
     return found
 
