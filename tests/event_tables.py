@@ -18,7 +18,7 @@ def read_events(
     duration_s: float = 200.0,
     columns: EventColumns | None = None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """The events of a table with sounds of these lengths (s), and what was told."""
+    """The events of a table with sounds of these lengths (s), and what was told of the table."""
     path = folder / "events.tsv"
     if isinstance(rows, str):
         path.write_text(rows)
@@ -31,7 +31,7 @@ def read_events(
     with kept() as found:
         rows = read_rows(path, columns or EventColumns(), stimuli)
         table = complete(rows, stimuli, where=str(path), duration_s=duration_s)
-    return table, found
+    return table, [one for one in found if one.where.startswith(str(path))]
 
 
 def sounds(table: pd.DataFrame) -> list[tuple]:

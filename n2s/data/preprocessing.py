@@ -136,7 +136,7 @@ class Preprocessing(Preparation):
     """
 
     kind = SensorRecording
-    version = 5  # increase when the numbers change but the settings do not
+    version = 6  # increase when the numbers change but the settings do not
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ import pandas as pd
 from n2s.errors import UserError, reading
 from n2s.findings import tell
 from n2s.studies.events import KINDS
-from n2s.studies.readers.event_columns import SYNONYMS
+from n2s.studies.readers.row_kinds import SYNONYMS
 from n2s.studies.readers.tsv import read_cells
 
 # MNE takes all that begins with "bad" or "edge", in upper or lower case. Not "badge", "Badezimmer" or "edges".

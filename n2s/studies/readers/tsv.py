@@ -22,18 +22,18 @@ def read_cells(path: Path) -> pd.DataFrame:
     for name in ("onset", "duration"):
         table[name] = as_numbers(table[name], path)
     check_onsets(table.onset, path)
-    return table
+    return table.reset_index(drop=True)
 
 
 def event_cells(path: Path) -> pd.DataFrame:
-    """Read an events.tsv as text ("" for n/a), ``onset`` and ``duration`` too, with the ``line`` of each row as its number.
+    """Read an events.tsv as text ("" for n/a), ``onset`` and ``duration`` too, and the ``line`` of each row; its index is its line less 2.
 
     Raises
     ------
     UserError
         The file is empty or not a table, lacks onset or duration, or has one of them twice.
     """
-    table = table_cells(path).reset_index(drop=True)
+    table = table_cells(path)
     names = {name.lower(): name for name in table}
     absent = [name for name in ("onset", "duration") if name not in names]
     if absent:
@@ -46,25 +46,28 @@ def event_cells(path: Path) -> pd.DataFrame:
         if len(several) > 1:
             raise UserError(f"{path}: the columns {' and '.join(several)} are both {wanted}. Rename or drop one.")
     table = table.rename(columns={names[name]: name for name in ("onset", "duration")})
-    return table.assign(line=np.arange(len(table)) + 2)
+    return table.assign(line=table.index + 2)
 
 
 def check_onsets(onset: pd.Series, path: Path) -> None:
-    """Raise a `UserError` if an onset is n/a; the index of a row is its place under the header."""
+    """Raise a `UserError` if an onset is n/a; the index of a row is its line less 2."""
     if onset.isna().any():
         raise UserError(f"{path}, line {onset.isna().idxmax() + 2}: onset is n/a; expected seconds.")
 
 
 def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -> pd.DataFrame:
     """Read any table of tabs or commas: all cells as text ("" for n/a), except the columns ``numbers`` (NaN for n/a), if they exist."""
-    table = table_cells(path, separator).reset_index(drop=True)
+    table = table_cells(path, separator)
     for name in set(numbers) & set(table):
         table[name] = as_numbers(table[name], path)
-    return table
+    return table.reset_index(drop=True)
 
 
 def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
-    """A column of text, or some of its rows, as float64, NaN for "" (n/a); a `UserError` if one is not a finite number."""
+    """A column of text, or some of its rows, as float64, NaN for "" (n/a); a `UserError` if one is not a finite number.
+
+    The index of a row is its line less 2.
+    """
     found = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
     wrong = ~np.isfinite(found) & (cells != "")
     if wrong.any():
