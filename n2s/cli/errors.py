@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from n2s.cli.yaml_files import broken_yaml, in_file
 from n2s.errors import UserError, nearest
 from n2s.paths import is_full
 
@@ -124,7 +125,7 @@ def explain(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     arguments
         The command line, to find the file that a wrong key is in.
     """
-    rules = (_no_recipe, _unknown_argument, _unknown_key, _broken_yaml, _missing_file, _nested)
+    rules = (_no_recipe, _unknown_argument, _unknown_key, _no_yaml, _missing_file, _nested)
     for rule in rules:
         found = rule(message, parser, arguments)
         if found:
@@ -163,27 +164,13 @@ def _unknown_key(message: str, parser: argparse.ArgumentParser, arguments: list[
     group, _, leaf = key.rpartition(".")
     siblings = [name for name in known if group and name.rpartition(".")[0] == group]
     if siblings:
-        return f"no key '{key}'{_in_file(arguments, leaf)}.{nearest(key, siblings)}"
+        return f"no key '{key}'{in_file(arguments, leaf)}.{nearest(key, siblings)}"
     top = key.split(".")[0]
-    return f"no key '{key}'{_in_file(arguments, top)}.{nearest(top, sorted({name.split('.')[0] for name in known}))}"
+    return f"no key '{key}'{in_file(arguments, top)}.{nearest(top, sorted({name.split('.')[0] for name in known}))}"
 
 
-def _broken_yaml(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
-    import yaml
-
-    if not re.match(r"Problems parsing config|Unexpected config", message):
-        return None
-    for path in _files(arguments):
-        try:
-            content = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark else ""
-            return f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}."
-        if not isinstance(content, dict):
-            kind = "nothing" if content is None else f"a {type(content).__name__}"
-            return f"{path}: expected keys and values, found {kind}."
-    return None
+def _no_yaml(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    return broken_yaml(message, arguments)
 
 
 def _missing_file(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
@@ -215,7 +202,7 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
             return f"{key}: put the arguments of {owner} below init_args."
         accepted = _accepted(owner)
         return (
-            f"{key}: {owner.rpartition('.')[2]} has no option '{option[1]}'{_in_file(arguments, option[1])}."
+            f"{key}: {owner.rpartition('.')[2]} has no option '{option[1]}'{in_file(arguments, option[1])}."
             f"{nearest(option[1], accepted)} It accepts {', '.join(accepted)}."
         )
     missing = re.search(r"the following arguments are required: ([\w., ]+)", message)
@@ -223,7 +210,7 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
         return f"{key}: {(classes[-1] if classes else key).rpartition('.')[2]} needs {missing[1]}."
     no_class = re.search(r"No module named '([^']+)'|module '[^']+' has no attribute '[^']+'", message)
     if no_class and classes:
-        return f"{key}: no class {classes[-1]}{_in_file(arguments, classes[-1])}.{_nearest_class(classes[-1])}"
+        return f"{key}: no class {classes[-1]}{in_file(arguments, classes[-1])}.{_nearest_class(classes[-1])}"
     kind = re.search(r"(?:Import path )?(\S+) does not correspond to a subclass of (\w+)", message)
     if kind:
         return f"{key}: {kind[1]} is no {kind[2]}."
@@ -234,13 +221,24 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     if expected and given:
         kinds = " or ".join(dict.fromkeys(expected if not classes else expected[:-1] or expected))
         value = given[1] if len(given[1]) < 80 else f"{given[1][:80]} ..."
-        quotes = " Put a label in quotes." if "str" in kinds and re.fullmatch(r"True|False|None|[\d.e+-]+", value) else ""
-        return f"{key}: expected {kinds}, found {value}{_in_file(arguments, key.rpartition('.')[2], value)}.{quotes}"
+        leaf = key.rpartition(".")[2]
+        remedy = _quotes(kinds, value)  # then the file has another word than the value
+        place = in_file(arguments, leaf, value) or (in_file(arguments, leaf) if remedy else "")
+        return f"{key}: expected {kinds}, found {value}{place}.{remedy}"
     noise = (
         r"\s*(- Expected a <class 'NoneType'>|Does not validate|Subtypes:|Errors:|Given value|- a (class path|dict))"
     )
     kept = [line for line in message.splitlines() if line.strip() and not re.match(noise, line)]
     return "\n".join(kept)
+
+
+def _quotes(kinds: str, value: str) -> str:
+    """A remedy where a name is expected and YAML read a number or a yes or no."""
+    if "list" in kinds and "str" not in kinds:
+        return " Write it as a list: [a, b]; names that look like a number, yes, no or null in quotes."
+    if "str" not in kinds.split(" or ") or not re.fullmatch(r"True|False|None|[-+\d.e]+|nan|inf", value):
+        return ""
+    return " Put a label in quotes: YAML reads an unquoted no, 007 or 1e3 as another value."
 
 
 def _accepted(class_path: str) -> list[str]:
@@ -275,23 +273,6 @@ def _subparser(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentP
         if isinstance(action, argparse._SubParsersAction):
             return action.choices[verb]
     return parser
-
-
-def _files(arguments: list[str]) -> Iterator[Path]:
-    """The YAML files that a command names."""
-    for word in arguments:
-        path = Path(word.rpartition("=")[2])
-        if path.suffix in (".yaml", ".yml") and path.is_file():
-            yield path
-
-
-def _in_file(arguments: list[str], *words: str) -> str:
-    """The place of wrong words: `` (recipe.yaml, line 3)``; empty if they came from the command line."""
-    for path in _files(arguments):
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if all(re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", line) for word in words):
-                return f" ({path}, line {number})"
-    return ""
 
 
 def _type_name(name: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from n2s.cli.data_of import complete
 from n2s.cli.errors import ReadableErrors
 from n2s.cli.links import link_shapes
+from n2s.cli.yaml_files import files, text
 
 NOISY_WARNINGS = (  # messages of Lightning that need no action of the user here
     r".*isinstance\(treespec, LeafSpec\)",
@@ -42,6 +44,8 @@ class Parser(ReadableErrors, LightningArgumentParser):
 
     def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
         """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
+        for path in files(sys.argv[1:] if args is None else args):
+            text(path)  # says which recipe is no UTF-8
         args = args and [re.sub("=None$", "=null", word) for word in args]
         return super().parse_args(args, *others, **options)
 

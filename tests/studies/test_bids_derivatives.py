@@ -112,9 +112,9 @@ def test_raw_recordings_need_not_be_here(lab):
     study = BIDSStudy(lab, derivative=PIPELINE, processing=["clean"])
     with kept() as found:
         assert study.events(study.recordings()[0]).kind.tolist()[0] == "sound"
-    assert [
-        one.text for one in found
-    ] == ["the raw recording is not here: n2s takes both for equally long, without a check."]
+    assert [one.text for one in found] == [
+        "the raw recording is not here: n2s takes both for equally long, without a check."
+    ]
 
 
 def test_epochs_alone_and_folders_that_are_not_there(lab):
