@@ -181,3 +181,18 @@ def test_a_table_of_no_rows(tmp_path):
     path.write_text("onset\tduration\ttrial_type\n")
     write_tsv(tmp_path / "x.tsv", [SOUND])
     assert bad_spans(open_raw(next((tmp_path / "lab").rglob("*_meg.fif")), events=path)) == [[5.0, 1.0]]
+
+
+def test_marks_that_the_table_rounds_are_one(tmp_path):
+    path = fif(tmp_path / "a_meg.fif", (3.0012, 2.0004, "BAD_x"), (8.0012, 0.0, "EDGE boundary"))
+    raw = open_raw(path, events=table(tmp_path, (3.001, 2, "BAD_x", "n/a"), (8.001, 0, "EDGE boundary", "n/a")))
+    assert bad_spans(raw) == [[3.0012, 2.0004], [8.0012, 0.0]]
+
+
+def test_what_marks_too_little_is_named(tmp_path):
+    events = table(tmp_path, (3, "n/a", "BAD_x", "n/a"), (12, 3, "sound", "a.wav"))
+    with kept() as found:
+        open_raw(fif(tmp_path / "a_meg.fif", (5.0, 1.0, "badspan")), events=events)
+    told = [one.text for one in found]
+    assert len(told) == 2 and "'badspan' are not taken for bad spans (MNE would)" in told[0]
+    assert "line 2: 'BAD_x' has the duration n/a" in told[1]

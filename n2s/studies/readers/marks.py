@@ -23,6 +23,7 @@ _EDGE = re.compile(r"(?i)(?!event/)(\w+/)?(edge|bad_acq_skip|(bad[ _])?boundary|
 _BAD_ROW = re.compile(
     r"BAD(?![A-Z])|(?i:bad)[_-]|(?i:bad (acq|segment|span|epoch|data|period|interval|block|boundary|arti?e?fact|time))"
 )
+_ROUNDED_S = 0.005  # tables have milliseconds, or less
 _SAME_S = 0.05  # an annotation of a file and a row of the table are one event if they start within this
 
 
@@ -83,23 +84,40 @@ def rows_of(events: Path | None, kind: Sequence[str] = ("trial_type",)) -> pd.Da
     return rows.drop(columns=[one.name for one in cells]).assign(mark=mark, ours=ours, kind=kinds)
 
 
-def marks(rows: pd.DataFrame, own: Sequence[Note], where: object) -> list[Note]:
+def marks(rows: pd.DataFrame, own: Sequence[Note], where: object, file: object) -> list[Note]:
     """The bad spans and seams of a recording: of the table's rows and of its file's own annotations, each once.
 
     An annotation of the file that repeats a row of our kinds, with its text and time, is that event, such as the word "bad".
     """
-    found = {}
+    found: list[Note] = []
+    texts = rows.drop(columns=["mark", "kind"])
+    unknown = []
+    for note in own:
+        near = (rows.onset - note.onset).abs() <= _SAME_S
+        word = (texts[near] == note.text).any(axis=None) or (rows.kind[near & rows.ours] == note.text).any()
+        if word and not re.match("(?i)bad[_-]", note.text):
+            continue
+        if is_bad(note.text) or is_edge(note.text):
+            found += [note] * (not _is_among(note, found))
+        elif note.text.lower().startswith("bad"):
+            unknown.append(note.text)
+    if unknown:
+        tell(
+            "odd",
+            file,
+            f"{len(unknown)} annotations such as '{unknown[0][:40]}' are not taken for bad spans (MNE would). If they mark some, name "
+            "them BAD_ and the reason.",
+        )
     for row in rows[rows.mark != ""].itertuples():
         note = Note(row.onset, float(np.nan_to_num(row.duration)), row.mark)
-        found[_key(note)] = note
-    texts = rows.drop(columns=["mark", "kind"])
-    for note in own:
-        if not (is_bad(note.text) or is_edge(note.text)):
-            continue
-        near = (rows.onset - note.onset).abs() <= _SAME_S
-        if not ((texts[near] == note.text).any(axis=None) or (rows.kind[near & rows.ours] == note.text).any()):
-            found.setdefault(_key(note), note)
-    known = {key[0] for key in found}
+        found += [note] * (not _is_among(note, found))
+        if np.isnan(row.duration) and not is_edge(row.mark):
+            tell(
+                "odd",
+                where,
+                f"line {row.line}: '{row.mark[:40]}' has the duration n/a: it marks no more than an instant.",
+            )
+    known = {round(note.onset, 3) for note in found}
     odd = [
         text
         for text, onset in zip(rows.kind, rows.onset, strict=True)
@@ -112,13 +130,17 @@ def marks(rows: pd.DataFrame, own: Sequence[Note], where: object) -> list[Note]:
             f"{len(odd)} rows such as '{odd[0][:40]}' are not taken for bad spans. A row that marks one has BAD_ and its reason "
             "in trial_type, such as BAD_movement.",
         )
-    return sorted(found.values())
+    return sorted(found)
 
 
 def mark_again(raw: mne.io.BaseRaw, events: Path | None, kind: Sequence[str]) -> None:
     """Give a recording that a pipeline wrote the marks of its file and of events.tsv, and the events, in place of its annotations."""
     if events is not None:
-        set_notes(raw, events, marks(rows_of(events, kind), notes_of(raw.annotations, raw.first_time), events))
+        set_notes(
+            raw,
+            events,
+            marks(rows_of(events, kind), notes_of(raw.annotations, raw.first_time), events, raw.filenames[0]),
+        )
 
 
 def set_notes(raw: mne.io.BaseRaw, events: Path | None, found: Sequence[Note]) -> None:
@@ -141,5 +163,10 @@ def set_notes(raw: mne.io.BaseRaw, events: Path | None, found: Sequence[Note]) -
     raw.set_annotations(mne.Annotations(onset, duration, text), emit_warning=False, verbose="ERROR")
 
 
-def _key(note: Note) -> tuple[float, float, str]:
-    return round(note.onset, 3), round(note.duration, 3), note.text.lower()
+def _is_among(note: Note, found: Sequence[Note]) -> bool:
+    """Whether a mark is one of these, with rounded times."""
+    return any(
+        note.text.lower() == one.text.lower()
+        and max(abs(note.onset - one.onset), abs(note.duration - one.duration)) < _ROUNDED_S
+        for one in found
+    )

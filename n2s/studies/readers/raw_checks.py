@@ -41,7 +41,7 @@ def header_of(file: Path) -> dict[str, str | Path]:
     return found
 
 
-def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
+def refuse_pieces(file: Path, side: dict) -> None:
     """Refuse epochs and averages that are stored like a continuous recording, and a header without its data.
 
     Raises
@@ -49,7 +49,7 @@ def refuse_pieces(file: Path, path: BIDSPath | None) -> None:
     UserError
         RecordingType in the JSON file is ``epoched``; a .set file is damaged; a BrainVision file is segmented or averaged, or its data are not there.
     """
-    kind = _recording_type(path)
+    kind = side.get("RecordingType")
     if kind == "epoched":
         raise UserError(
             f"{file}: RecordingType in its JSON file is 'epoched', so the time between its epochs is lost. {_CONTINUOUS} If it "
@@ -224,15 +224,14 @@ def _ends_early(file: Path) -> bool:
     return False
 
 
-def _recording_type(path: BIDSPath | None) -> str:
-    side = None if path is None else path.find_matching_sidecar(path.datatype, ".json", on_error="ignore")
-    if side is None:
-        return ""
+def side_of(path: BIDSPath | Path) -> dict:
+    """The entries of a recording's JSON side file; empty if it has none, or MNE-BIDS says what is wrong with it."""
+    side = path.find_matching_sidecar(path.datatype, ".json", on_error="ignore") if isinstance(path, BIDSPath) else None
     try:
-        content = json.loads(Path(side).read_text("utf-8-sig"))
-    except (OSError, ValueError):  # MNE-BIDS says what is wrong with it
-        return ""
-    return str(content.get("RecordingType", "")) if isinstance(content, dict) else ""
+        content = {} if side is None else json.loads(Path(side).read_text("utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _utf8(text: str) -> str:

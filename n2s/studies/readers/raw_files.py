@@ -15,13 +15,22 @@ from mne_bids import read as mne_bids_read
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.studies.readers.clocks import check_samples, check_side_file
 from n2s.studies.readers.fetched import check_fetched
 from n2s.studies.readers.holes import accepted, brainvision_holes, ctf_holes, edf_holes, eeglab_holes
 from n2s.studies.readers.kit import EXTENSIONS as KIT
 from n2s.studies.readers.kit import set_head_position
 from n2s.studies.readers.marks import Note, marks, notes_of, rows_of, set_notes
 from n2s.studies.readers.nwb import read_raw_nwb
-from n2s.studies.readers.raw_checks import check_ends, check_parts, explained, header_of, refuse_pieces, tell_cut_off
+from n2s.studies.readers.raw_checks import (
+    check_ends,
+    check_parts,
+    explained,
+    header_of,
+    refuse_pieces,
+    side_of,
+    tell_cut_off,
+)
 
 
 def _fif(file: Path, **options: str) -> mne.io.BaseRaw:
@@ -127,8 +136,8 @@ def open_raw(
     file = path.fpath if isinstance(path, BIDSPath) else Path(path)
     check_fetched(file)
     end = ending(file)
-    refuse_pieces(file, path if isinstance(path, BIDSPath) else None)
-    rows = rows_of(events, kind)
+    side, rows = side_of(path), rows_of(events, kind)
+    refuse_pieces(file, side)
     with _mne_reads(file, in_bids=isinstance(path, BIDSPath)):
         by_mne_bids = isinstance(path, BIDSPath) and path.extension in _BY_MNE_BIDS
         raw = mne_bids.read_raw_bids(path, verbose="WARNING") if by_mne_bids else _read(file, end)
@@ -141,6 +150,8 @@ def open_raw(
         notes = [] if end in _WITHOUT_NOTES else _own_notes(own, file, end)
     check_parts(file, own)
     tell_cut_off(file, own)
+    check_side_file(own, side, file)
+    check_samples(own, rows, events)
     if own.info.get("maxshield"):
         tell(
             "odd",
@@ -149,7 +160,7 @@ def open_raw(
             "SSS to the preprocessing, or use the file that MaxFilter wrote (proc-sss).",
         )
     seams = _seams(own, file, end, notes, rows)
-    set_notes(raw, events, (notes if events is None else marks(rows, notes, events)) + seams)
+    set_notes(raw, events, (notes if events is None else marks(rows, notes, events, file)) + seams)
     return raw
 
 
