@@ -218,7 +218,7 @@ def _ends_early(file: Path) -> bool:
                 return True
             if follows == _NEXT_NONE:
                 return False
-            if 0 < follows <= at:
+            if follows < 0 or 0 < follows <= at:
                 return False  # damaged in another way
             at = follows or at + 16 + n_bytes
     return False
