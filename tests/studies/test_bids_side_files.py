@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import mne
+import numpy as np
 import pytest
-from builders import bids_from_raw, simulated_raw, story_events, write_audio
+from builders import bids_from_raw, simulated_raw, story_events, write_audio, write_frames, write_tsv
 
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -189,6 +190,25 @@ def test_tables_without_rows_are_no_fault(lab):
         file = side(lab, end)
         file.write_text(file.read_text().split("\n")[0] + "\n")
     assert len(load(lab).ch_names) == 4
+
+
+@pytest.mark.parametrize("content", [None, POINTER, b""])
+@pytest.mark.parametrize("name", ["a.wav", "a.TextGrid", "a.npy", "a.json"])
+def test_unfetched_stimuli_are_named(lab, name, content):
+    folder = lab / "stimuli"
+    ready = name.endswith(("npy", "json"))
+    if ready:
+        write_frames(folder, "a", np.zeros((256, 1)), rate_hz=64.0)
+    file = folder / name
+    file.unlink(missing_ok=True)
+    if content is None:
+        file.symlink_to(LINK)
+    else:
+        file.write_bytes(content)
+    write_tsv(side(lab, "events.tsv"), story_events("a.wav", []))  # words come from the TextGrid
+    study = BIDSStudy(lab, datatype="eeg", **({"features": "stimuli"} if ready else {}))
+    with pytest.raises(UserError, match=rf"stimuli/{name}[:,]"):
+        study.events(study.recordings()[0])
 
 
 def test_what_content_is_here(tmp_path):

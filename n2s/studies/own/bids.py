@@ -1,6 +1,5 @@
 """A lab's own folder in BIDS: MEG or EEG of people who hear or speak, with their stimuli."""
 
-import logging
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
-from n2s.findings import kept
+from n2s.findings import kept, tell
 from n2s.paths import data_folder
 from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
 from n2s.studies.own.bids_files import choose, named, nothing, usable, with_events
@@ -24,8 +23,6 @@ from n2s.studies.readers.marks import mark_again
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.study import Frames, Recording, Study
-
-logger = logging.getLogger(__name__)
 
 
 class BIDSStudy(Study):
@@ -157,7 +154,7 @@ class BIDSStudy(Study):
         """Open a recording without reading its samples, with its annotations.
 
         Bad channels come from channels.tsv. EEG sensors have positions from electrodes.tsv, or else from
-        ``montage``; without either there is a warning.
+        ``montage``; without either this is said.
         """
         path, cleaned = self._path(recording), self._cleaned.get(recording)
         try:
@@ -240,10 +237,11 @@ class BIDSStudy(Study):
         if raw.get_montage() is not None:
             return
         if self.montage is None:
-            logger.warning(
-                "%s: the electrodes have no positions (no electrodes.tsv with coordsystem.json). Set montage to the "
-                "cap's name in MNE, such as biosemi64 or standard_1020.",
+            tell(
+                "odd",
                 path,
+                "the electrodes have no positions (no electrodes.tsv with coordsystem.json). Set montage to the cap's name in MNE, "
+                "such as biosemi64 or standard_1020.",
             )
             return
         try:

@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import mne_bids
@@ -11,6 +12,7 @@ from mne_bids import BIDSPath
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.readers.fetched import check_fetched
+from n2s.studies.readers.kit import kit_side_files
 from n2s.studies.readers.side_files import read_json
 
 #: Columns that MNE-BIDS needs of a table.
@@ -67,7 +69,7 @@ def events_file(path: BIDSPath) -> Path:
             f"{path.directory / path.basename}: {why}. Expected {expected} beside it. Recordings without "
             "events can be left out with task, subjects, sessions or runs."
         )
-    check_fetched(found)
+    _check_here(found)
     return found
 
 
@@ -95,6 +97,8 @@ def check_side_files(path: BIDSPath) -> None:
             _check_json(found, suffix)
         else:
             check_table(found, suffix)
+    for file in chain(*kit_side_files(path).values()):
+        _check_here(file)
     session = [] if path.session is None else [f"ses-{path.session}"]
     name = "_".join([f"sub-{path.subject}", *session, "scans.tsv"])
     for suffix, file in (("scans", path.root.joinpath(f"sub-{path.subject}", *session, name)),
@@ -108,7 +112,7 @@ def check_table(file: Path, suffix: str) -> dict[str, list[str]]:
 
     MNE-BIDS reads Latin-1 too, and tables without rows: they are no fault.
     """
-    check_fetched(file)
+    _check_here(file)
     content = file.read_bytes()
     coding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
@@ -146,8 +150,14 @@ def check_table(file: Path, suffix: str) -> dict[str, list[str]]:
     return columns
 
 
-def _check_json(file: Path, suffix: str) -> None:
+def _check_here(file: Path) -> None:
+    if file.is_dir():
+        raise UserError(f"{file}: a folder; expected a file of that name. Remove or rename it.")
     check_fetched(file)
+
+
+def _check_json(file: Path, suffix: str) -> None:
+    _check_here(file)
     found = read_json(file)
     if file.read_bytes().startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UserError(

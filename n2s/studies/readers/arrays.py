@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from n2s.errors import UserError, reading
+from n2s.studies.readers.fetched import check_fetched
+from n2s.studies.readers.side_files import read_text
 from n2s.studies.study import Frames
 
 
@@ -28,10 +30,11 @@ def read_frames(path: Path) -> Frames:
     """
     sidecar = path.with_suffix(".json")
     expected = 'Expected {"rate_hz": frames a second, "start_s": time of frame 0 in s}.'
-    if not sidecar.is_file():
+    check_fetched(path)
+    if not sidecar.is_file() and not sidecar.is_symlink():
         raise UserError(f"{sidecar}: missing beside {path.name}. {expected}")
     try:
-        said = json.loads(sidecar.read_text("utf-8"))
+        said = json.loads(read_text(sidecar))
         rate_hz, start_s = float(said["rate_hz"]), float(said.get("start_s", 0.0))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise UserError(f"{sidecar}: {type(error).__name__}: {error}. {expected}") from None

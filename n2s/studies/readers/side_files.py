@@ -7,6 +7,7 @@ from pathlib import Path
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.studies.readers.fetched import check_fetched
 
 #: Byte order marks, and the encoding that each announces; UTF-32's begin with UTF-16's.
 MARKS = (
@@ -37,10 +38,8 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: no such file.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror or type(error).__name__}).") from None
-    if content.startswith(b"version https://git-lfs"):
-        raise UserError(
-            f"{path}: only Git LFS' pointer to the file. Fetch the file itself: `git lfs pull` in that folder."
-        )
+    if content.startswith((b"version https://git-lfs", b"/annex/objects/")):
+        check_fetched(path)
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     if encoding.startswith("utf-8") and b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
