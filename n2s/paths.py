@@ -75,6 +75,7 @@ def writable(folder: Path, *closed: int) -> Iterator[None]:
         if error.errno not in (closed or CLOSED) or not (at.is_relative_to(folder) or folder.is_relative_to(at)):
             raise
         cached = folder.is_relative_to(cache_dir().absolute())
+        at = final(at)
         name = "N2S_CACHE" if cached else "N2S_RUNS or --runs_dir (for prepared data N2S_CACHE)"
         raise UserError(
             f"{folder} cannot be written: {error.strerror or type(error).__name__} ({at}). Set {name} to a folder that you "
@@ -113,6 +114,12 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True  # another user's process
     return True
+
+
+def final(path: str | Path) -> Path:
+    """A path as the user knows it: without the temporary name that `written_whole` gives a file or folder."""
+    path = Path(path)
+    return Path(*(re.sub(r"^\.(.+)\.[0-9a-f]{6}-\d+-[0-9a-f]{6}\.part$", r"\1", part) for part in path.parts))
 
 
 @contextmanager

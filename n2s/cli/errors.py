@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from n2s.cli.yaml_files import broken_yaml, in_file
 from n2s.errors import UserError, nearest
-from n2s.paths import is_full
+from n2s.paths import final, is_full
 
 # Messages that Lightning raises as RuntimeError or ValueError, although the recipe or the command is wrong.
 LIGHTNING_SAYS = (
@@ -73,7 +73,7 @@ def _full_disk(chain: list[BaseException]) -> str | None:
     full = [link for link in chain if is_full(link)]
     if not full:
         return None
-    where = f" ({full[0].filename})" if getattr(full[0], "filename", None) else ""
+    where = f" ({final(full[0].filename)})" if getattr(full[0], "filename", None) else ""
     return (
         f"a disk is full{where}: {getattr(full[0], 'strerror', None) or full[0]}. Earlier files are whole. Free "
         "some space, or let N2S_CACHE (prepared data) or N2S_RUNS (runs) name a folder on another disk. The same command "

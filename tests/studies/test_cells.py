@@ -1,5 +1,6 @@
 """Tables as spreadsheets, MATLAB, R and people save them: the same cells, or an error that says what to save."""
 
+import numpy as np
 import pytest
 
 from n2s.errors import UserError
@@ -75,6 +76,19 @@ def test_what_is_no_number_is_never_another_number(write, cell):
     path = write(TABLE.replace("0.5", cell))
     with pytest.raises(UserError, match=f"line 2: onset is '{cell}'"):
         read_cells(path)
+
+
+@pytest.mark.parametrize("cell", ["12,345", "1.234,5"])
+def test_the_remedy_of_a_decimal_comma(write, cell):
+    with pytest.raises(UserError, match="decimals with a point"):
+        read_cells(write(TABLE.replace("0.5", cell)))
+
+
+@pytest.mark.parametrize("cell", ["NaN", "nan", "NA"])
+def test_what_matlab_and_r_write_for_no_value(write, cell):
+    assert np.isnan(read_cells(write(TABLE.replace("0.25", cell))).duration).tolist() == [True, True]
+    with pytest.raises(UserError, match="line 2: onset is n/a"):
+        read_cells(write(TABLE.replace("0.5", cell)))
 
 
 def test_a_table_of_commas(write):

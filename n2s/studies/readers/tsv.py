@@ -66,13 +66,17 @@ def read_table(path: Path, *, numbers: tuple[str, ...], separator: str = "\t") -
 def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
     """A column of text, or some of its rows, as float64, NaN for "" (n/a); a `UserError` if one is not a finite number.
 
-    The index of a row is its line less 2.
+    NaN and NA, which MATLAB and R write for n/a, are that. The index of a row is its line less 2.
     """
-    found = pd.to_numeric(cells.where(cells != "", None), errors="coerce").astype(float)
-    wrong = ~np.isfinite(found) & (cells != "")
+    empty = cells.astype(str).str.lower().isin(("", "nan", "na"))
+    found = pd.to_numeric(cells.where(~empty, None), errors="coerce").astype(float)
+    wrong = ~np.isfinite(found) & ~empty
     if wrong.any():
         row = wrong.idxmax()
-        raise UserError(f"{path}, line {row + 2}: {cells.name} is '{cells[row]}'; expected seconds, as 12.345, or n/a.")
+        comma = " Write decimals with a point, and nothing between thousands." if "," in cells[row] else ""
+        raise UserError(
+            f"{path}, line {row + 2}: {cells.name} is '{cells[row]}'; expected seconds, as 12.345, or n/a.{comma}"
+        )
     return found
 
 

@@ -12,12 +12,15 @@ from n2s.data.batch import Batch
 from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.systems.clips.decoded import Decoded
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.results import clip_results
 from n2s.systems.processes import check_strategy
 from n2s.systems.stages import SUBJECTS, part_of
 from n2s.systems.system import System
+
+FEWEST = 3  # test clips of a subject: a correlation over two is 1 or -1
 
 
 class ClipDecoder(System, ABC):
@@ -76,6 +79,11 @@ class ClipDecoder(System, ABC):
                 f"{type(self).__name__} decodes windows of MEG in one process; {self.trainer.world_size} were started. Set "
                 "trainer.devices to 1."
             )
+        few = too_few_clips(data)
+        if few and stage == "test":
+            raise UserError(f"{few} Give more clips the split test, or leave that subject out (data.subjects).")
+        if few and stage == "fit":
+            tell("odd", "data", f"{few} A test will refuse them.")
         if stage == "fit" and self.trainer.world_size > 1:
             self.check_shared(data)
         if stage == "fit" and not self.subjects:
@@ -139,6 +147,16 @@ class ClipDecoder(System, ABC):
     def predict_step(self, batch: Batch, batch_index: int) -> Decoded:
         """Decode a batch's responses."""
         return self.decode(batch)
+
+
+def too_few_clips(data: ClipData) -> str | None:
+    """A sentence about a subject with too few test clips to be scored; None if each has enough."""
+    if "test" not in data.splits or not len(data.splits["test"].table):
+        return None
+    counts = data.splits["test"].table.subject.value_counts()
+    if counts.min() >= FEWEST:
+        return None
+    return f"{counts.idxmin()} has {counts.min()} test clips, and a correlation over clips needs {FEWEST}."
 
 
 def target_moments(data: ClipData) -> tuple[Tensor, Tensor]:

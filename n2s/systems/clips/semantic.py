@@ -173,6 +173,11 @@ def ridge_of(run: StageRun, data: FMRIDataModule, subject: int) -> FittedRidge:
 def check_same_voxels(ridge: FittedRidge, data: FMRIDataModule, subject: int) -> None:
     """Raise a UserError if a ridge was fitted to other voxels, or with another scaling, than the data's."""
     scale, name = data.scales[subject], data.subjects[subject]
+    if not len(ridge.intercept):
+        raise UserError(
+            f"{name}: the run holds no fitted ridge of this subject: its fit ended before that. Run `n2s fit` again, without "
+            "trainer.limit_train_batches, or leave the subject out (data.subjects)."
+        )
     own = ridge.voxel_mean.cpu().numpy(), ridge.voxel_deviation.cpu().numpy()
     if len(own[0]) != len(scale.mean):
         raise UserError(
