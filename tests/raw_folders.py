@@ -130,3 +130,23 @@ def write_nwb(path: Path, *, conversion: float | list = 1e-6, clock: str = "rate
             series["timestamps"] = 7.0 + np.arange(100) / 50 + lost_s * (np.arange(100) >= 60)
         file["general/extracellular_ephys/electrodes/label"] = [b"skull", b"LA1", b"LA2", b"LA3"]
     return path
+
+
+def bdf(path: Path, starts: list[float]) -> Path:
+    """The same as `edf`, with three bytes a sample."""
+    content = edf(path.with_suffix(".edf"), starts).read_bytes()
+    n_signals = int(content[252:256])
+    head = bytearray(content[: 256 * (n_signals + 1)].replace(b"EDF Annotations", b"BDF Annotations"))
+    head[:8], head[192:197] = b"\xffBIOSEMI", b"BDF+D"
+    lengths = [int(head[256 + 216 * n_signals + 8 * i :][:8]) for i in range(n_signals)]
+    out, at = bytes(head), len(head)
+    for _ in starts:
+        for i, length in enumerate(lengths):
+            part = content[at : at + 2 * length]
+            at += 2 * length
+            if content[256 + 16 * i :].startswith(b"EDF Annotations"):
+                out += part.ljust(3 * length, b"\0")
+            else:
+                out += b"".join(int(value).to_bytes(3, "little", signed=True) for value in np.frombuffer(part, "<i2"))
+    path.write_bytes(out)
+    return path

@@ -4,7 +4,7 @@ import mne
 import numpy as np
 import pytest
 from builders import bids_from_raw, simulated_raw, story_events, write_audio
-from raw_folders import brainvision, edf, eeglab, fif, table
+from raw_folders import bdf, brainvision, edf, eeglab, fif, table
 
 from n2s.data.edges import bad_spans, filtered_apart
 from n2s.errors import UserError
@@ -57,6 +57,14 @@ def test_the_clock_of_edf_records(tmp_path, starts, holes, kind):
     elif holes[0].lost_s < 0:
         with pytest.raises(UserError, match=r"the clock goes back by 5\.000 s"):
             opened(path, LATE)
+
+
+def test_bdf_with_a_hole(tmp_path):
+    path = bdf(tmp_path / "a.bdf", [*range(10), *range(30, 40)])
+    assert edf_holes(path) == [Hole(10.0, 20.0)]
+    assert open_raw(path).n_times == 2000  # MNE reads it as one piece
+    with pytest.raises(UserError, match=r"a\.bdf: 20\.000 s were not recorded after 10\.000 s"):
+        opened(path, LATE)
 
 
 def test_edf_without_times(tmp_path):
