@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from n2s.data.residency import Scaled
+from n2s.data.targets import Targets
 
 if TYPE_CHECKING:
     from n2s.data.meg import MEGDataModule
@@ -26,6 +29,10 @@ def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tenso
     split
         "train", "val" or "test".
     """
+    targets = data.targets
+    if data.shape.shift_s:  # those of windows lie between the samples of the stimulus' clock
+        unshifted = replace(data.shape, offset_s=0.0)
+        targets = Targets(data.target, data.stimuli, data.windows, unshifted, per_dimension=data.per_dimension)
     for index, row in enumerate(data.windows[split].intervals.itertuples()):
         prepared = data.recordings[row.recording]
         sfreq = prepared.meta["sfreq"]
@@ -35,8 +42,10 @@ def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tenso
             start_s = (
                 row.stimulus_onset + first / sfreq - row.onset
             )  # the time of that sample, not the start of the interval
-            frames = data.targets.frames(split, index, start_s, stop - first, sfreq)
-            yield scaled.read(first, stop - first), torch.from_numpy(data.targets.values[frames]).float()
+            target = targets.values[targets.frames(split, index, start_s, stop - first, sfreq)].astype(np.float32)
+            if targets is not data.targets:  # standardised as those of windows
+                target = (target * targets.deviation + targets.mean - data.targets.mean) / data.targets.deviation
+            yield scaled.read(first, stop - first), torch.from_numpy(target)
 
 
 def _good(first: int, last: int, bad_spans: list[list[float]], sfreq: float) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ ZEROS, BETA = (
 BLOCK = 2**21  # weights at once: bounds memory
 
 
-def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False) -> Frames:
+def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False, *, shift_s: float = 0.0) -> Frames:
     """Resample frames to whole multiples of ``1 / rate_hz`` on the stimulus' clock, from these frames only.
 
     Dense features that come faster, or between those moments, pass a zero-phase low-pass below half the lower rate; beyond
@@ -31,13 +31,15 @@ def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False
         The brain's rate.
     events
         Whether dimensions are counts of events, or which ones.
+    shift_s
+        All moments are later by this: see `n2s.data.windows.WindowShape.shift_s`.
     """
     n, n_features = frames.values.shape
     summed = np.zeros(n_features, bool)
     summed[slice(None) if events is True else list(events or [])] = True
     if not n:
         return frames
-    place = (frames.start_s + np.arange(n) / frames.rate_hz) * rate_hz  # time of each frame, in samples
+    place = (frames.start_s - shift_s + np.arange(n) / frames.rate_hz) * rate_hz  # time of each frame, in samples
     bins = np.floor(place + 0.5 + 1e-6).astype(np.int64)
     same = np.isclose(frames.rate_hz, rate_hz, rtol=1e-6) and np.abs(place - bins).max() < 1e-3
     if same or (frames.rate_hz < rate_hz and not summed.any()):
@@ -48,12 +50,12 @@ def at_rate(frames: Frames, rate_hz: float, events: bool | Sequence[int] = False
     first, last = min(low, bins[0]) - 1, max(high, bins[-1]) + 1  # one more on each side, without events
     values = np.empty((last - first + 1, n_features), np.float32)
     if not summed.all():
-        values[:, ~summed] = _filtered(frames, np.arange(first, last + 1) / rate_hz, rate_hz, ~summed)
+        values[:, ~summed] = _filtered(frames, np.arange(first, last + 1) / rate_hz + shift_s, rate_hz, ~summed)
     if summed.any():
         filled, start = np.unique(bins, return_index=True)
         values[:, summed] = 0
         values[np.ix_(filled - first, summed)] = np.add.reduceat(frames.values[:, summed], start, axis=0)
-    return Frames(values, rate_hz, first / rate_hz)
+    return Frames(values, rate_hz, first / rate_hz + shift_s)
 
 
 def cut(frames: Frames, cuts_s: np.ndarray) -> list[Frames]:

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from rich.progress import track
 
+from n2s.data.bad_channels import check_bads
 from n2s.data.batch import Batch
 from n2s.data.content import Heard
 from n2s.data.datamodule import NeuralDataModule
@@ -157,6 +158,9 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
             check_words(name, collect_stimuli(study, events), self.placements)
             for table in events.values():
                 self.split.rows(table)  # sentences, where it cuts at them
+        new = [p for study in self.studies.values() for p in listed(study, self.preprocessing) if not p.ready]
+        if new and self.preprocessing.bads:
+            check_bads(self.preprocessing.bads, self.studies)
         if shard is not None:
             for study in self.studies.values():
                 prepare(study, self.preprocessing, n_jobs=self.n_jobs, shard=shard)

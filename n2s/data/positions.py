@@ -5,6 +5,7 @@ import re
 import mne
 import numpy as np
 
+from n2s.data.places import NOWHERE, check_places
 from n2s.errors import UserError
 
 
@@ -12,13 +13,28 @@ def sensor_positions(info: mne.Info, where: str) -> np.ndarray:
     """(c, 2) positions in [0, 1], min-max normalised over the recording's sensors.
 
     From MNE's layout of the system if there is one (as in Défossez 2023), else from the sensors' 3-D places, projected
-    azimuthally from above the head.
+    azimuthally from above the head. Electrodes inside the head (sEEG) are projected as all others, so contacts of one shaft
+    lie close together. A bad channel needs no place: it is `NOWHERE`, outside the square.
+
+    Raises
+    ------
+    UserError
+        A good channel has no place, or all lie at one point.
     """
-    places = _from_layout(info)
+    placed = check_places(info, where)
+    known = mne.pick_info(info, np.flatnonzero(placed))
+    places = _from_layout(known)
     if places is None:
-        places = _from_projection(info, where)
+        places = _from_projection(known)
     low, high = places.min(0), places.max(0)
-    return ((places - low) / np.maximum(high - low, 1e-9)).astype(np.float32)
+    if len(places) > 2 and not (high > low).any():
+        raise UserError(
+            f"{where}: all {len(places)} sensors lie at one point of the head's map. Check electrodes.tsv or the montage: "
+            "spatial attention needs to know where each sensor is."
+        )
+    found = np.full((len(placed), 2), NOWHERE, np.float32)
+    found[placed] = (places - low) / np.maximum(high - low, 1e-9)
+    return found
 
 
 def sensor_kinds(ch_names: list[str]) -> np.ndarray:
@@ -45,21 +61,10 @@ def _from_layout(info: mne.Info) -> np.ndarray | None:
     return boxes[:, :2] + boxes[:, 2:] / 2  # the centre of each box
 
 
-def _from_projection(info: mne.Info, where: str) -> np.ndarray:
+def _from_projection(info: mne.Info) -> np.ndarray:
     places = np.array([channel["loc"][:3] for channel in info["chs"]])
-    lost = [
-        name
-        for name, place in zip(info["ch_names"], places, strict=True)
-        if not np.isfinite(place).all() or not place.any()
-    ]
-    if lost:
-        raise UserError(
-            f"{where}: {len(lost)} of {len(places)} channels have no place on the head ({', '.join(lost[:5])} ...). "
-            "Spatial attention needs one: add an electrodes.tsv to the BIDS folder or set a montage, or mark them as bad "
-            "and drop them."
-        )
     x, y, z = (places - _sphere_centre(places)).T
-    radius = np.linalg.norm([x, y, z], axis=0)
+    radius = np.maximum(np.linalg.norm([x, y, z], axis=0), 1e-12)
     angle = np.arccos(np.clip(z / radius, -1, 1)) / np.maximum(np.hypot(x, y), 1e-9)
     return np.stack([x * angle, y * angle], axis=1)
 

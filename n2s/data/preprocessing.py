@@ -1,6 +1,5 @@
 """From a raw recording to an array: MNE does the signal processing, a recipe sets the options."""
 
-from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import partial
 
@@ -8,114 +7,28 @@ import mne
 import numpy as np
 from mne.filter import create_filter
 
-from n2s.data.checked_signal import CheckedSignal
+from n2s.data.bad_channels import mark_bads
+from n2s.data.bands import NOTCH_WIDTH_HZ, Band, check_lengths
+from n2s.data.channel_types import ELECTRODES, TYPES, check_types, reference_groups
+from n2s.data.checked_signal import CheckedSignal, leave_out
 from n2s.data.edges import bad_spans, filtered_apart
 from n2s.data.filtering import Resampler
 from n2s.data.positions import sensor_positions
 from n2s.data.recordings import Made, Preparation
 from n2s.data.sensor_recording import SensorRecording
+from n2s.data.steps import SSS, RemoveICA, Step, check_shielding, run_step
 from n2s.errors import UserError
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
-# Factors from MNE's units to ours, so that float32 and float16 can hold the values: T -> fT, T/m -> fT/cm, V -> uV.
-UNITS = {"mag": (1e15, "fT"), "grad": (1e13, "fT/cm"), "eeg": (1e6, "uV")}
+__all__ = ["SSS", "Preprocessing", "RemoveICA", "Step"]  # the steps, too: recipes name them here
 
 # Notch of a line frequency: passes 1 Hz away, stops within 0.1 Hz.
 NOTCH = {"l_trans_bandwidth": 0.9, "h_trans_bandwidth": 0.9}
 
 
-class Step(ABC):
-    """One step of the cleaning that needs more than a number, on the whole raw recording: SSS, ICA, your own."""
-
-    #: Seconds that one output sample depends on in time: 0 for a spatial filter.
-    support_s: float = 0.0
-
-    #: Whether it treats the stretches between interruptions apart (`spansfiltered_apart`), as the filters do.
-    stops_at_edges: bool = False
-
-    @abstractmethod
-    def settings(self) -> dict:
-        """All settings that change the result, as plain JSON types."""
-
-    @abstractmethod
-    def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-        """Clean a loaded recording and return it."""
-
-
-class SSS(Step):
-    """Signal-space separation by `mne.preprocessing.maxwell_filter`.
-
-    Parameters
-    ----------
-    calibration, cross_talk
-        Site files of a Megin system (``sss_cal.dat``, ``ct_sparse.fif``).
-    st_duration_s
-        Buffer of the temporal extension (tSSS); None for the purely spatial filter.
-    """
-
-    stops_at_edges = True  # MNE's default: it skips data annotated as edge or bad_acq_skip
-
-    def __init__(
-        self, calibration: str | None = None, cross_talk: str | None = None, st_duration_s: float | None = None
-    ):
-        self.calibration, self.cross_talk, self.st_duration_s = calibration, cross_talk, st_duration_s
-        self.support_s = 2 * st_duration_s if st_duration_s else 0.0
-
-    def settings(self) -> dict:
-        """See `Step`."""
-        return {"calibration": self.calibration, "cross_talk": self.cross_talk, "st_duration_s": self.st_duration_s}
-
-    def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-        """See `Step`."""
-        return mne.preprocessing.maxwell_filter(
-            raw,
-            calibration=self.calibration,
-            cross_talk=self.cross_talk,
-            st_duration=self.st_duration_s,
-            verbose="error",
-        )
-
-
-class RemoveICA(Step):
-    """Remove the components that follow the eye and heart channels (`mne.preprocessing.ICA`, find_bads).
-
-    The unmixing is fitted on the whole recording, without labels or stimuli: it is part of the cleaning, as SSS is.
-
-    Parameters
-    ----------
-    n_components
-        Components to estimate.
-    seed
-        Seed for the estimation.
-    """
-
-    def __init__(self, n_components: int = 30, seed: int = 0):
-        self.n_components, self.seed = n_components, seed
-
-    def settings(self) -> dict:
-        """See `Step`."""
-        return {"n_components": self.n_components, "seed": self.seed}
-
-    def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-        """See `Step`."""
-        ica = mne.preprocessing.ICA(self.n_components, random_state=self.seed, max_iter="auto", verbose="error")
-        ica.fit(raw.copy().filter(1.0, None, verbose="error"), verbose="error")  # 1 Hz: drifts would fill components
-        kinds = raw.get_channel_types(unique=True)
-        found = [ica.find_bads_eog(raw, verbose="error")[0]] if "eog" in kinds else []
-        if "ecg" in kinds or "mag" in kinds:
-            found.append(ica.find_bads_ecg(raw, verbose="error")[0])
-        if not found:
-            raise UserError(
-                f"RemoveICA: the recording has channels of type {kinds}, expected an EOG or ECG channel (or magnetometers, "
-                "for a synthetic ECG) to tell which components to remove. Remove this step from the recipe."
-            )
-        ica.exclude = sorted({index for indices in found for index in indices})
-        return ica.apply(raw, verbose="error")
-
-
 class Preprocessing(Preparation):
-    """Preprocessing of each recording before training, in this order: steps, notch, band-pass, reference, resampling.
+    """Preprocessing of each recording before training, in this order: bad channels, steps, notch, band-pass, reference, resampling.
 
     Parameters
     ----------
@@ -126,13 +39,14 @@ class Preprocessing(Preparation):
     notch_hz
         Line frequencies to stop, 2 Hz wide.
     picks
-        Channel types to keep: ``mag``, ``grad``, ``meg`` (both; never reference sensors) or ``eeg``.
+        Channel types to keep: ``mag``, ``grad``, ``meg`` (both; never reference sensors), ``eeg``, ``ecog`` or ``seeg``.
     average_reference
-        EEG: subtract the mean of the good channels.
+        Subtract the mean of the good channels, of EEG, ECoG and sEEG each.
     bads
-        Channels that are bad in every recording, in addition to those that the study marks.
+        Channels that are bad in every recording that has them, in addition to those that the study marks: before the steps, as
+        those. Names that differ only in case, spaces and leading zeros are the same (`n2s.data.bad_channels.found_bads`).
     steps
-        SSS, ICA or your own `Step`, applied first to all channels.
+        SSS, ICA or your own `Step`, applied to all channels, before the filters. SSS comes before ICA.
     """
 
     kind = SensorRecording
@@ -153,15 +67,22 @@ class Preprocessing(Preparation):
         self.sfreq, self.highpass_hz, self.lowpass_hz = float(sfreq), highpass_hz, lowpass_hz
         self.notch_hz, self.picks = list(notch_hz or []), list(picks or ["meg"])
         self.average_reference, self.bads, self.steps = average_reference, list(bads or []), list(steps or [])
-        unknown = set(self.picks) - {"meg", "mag", "grad", "eeg"}
+        unknown = set(self.picks) - {"meg", *TYPES}
         if unknown:
-            raise UserError(f"preprocessing.picks: found {sorted(unknown)}, expected some of meg, mag, grad, eeg.")
-        top = self.lowpass_hz or 0.0
-        if self.sfreq <= 0 or top >= self.sfreq / 2:
             raise UserError(
-                f"preprocessing: lowpass_hz {top:g} must be below half of sfreq {self.sfreq:g} (Nyquist). "
-                "Lower the one or raise the other."
+                f"preprocessing.picks: found {sorted(unknown)}, expected some of {', '.join(['meg', *TYPES])}."
             )
+        if average_reference and not set(ELECTRODES) & set(self.picks):
+            raise UserError(
+                f"preprocessing.average_reference is for electrodes, and picks is {self.picks}. Set it to false, or pick eeg, "
+                "ecog or seeg."
+            )
+        kinds = [type(step) for step in self.steps]
+        if SSS in kinds and RemoveICA in kinds[: kinds.index(SSS)]:
+            raise UserError(
+                "preprocessing.steps: SSS comes after RemoveICA, but models the field that the sensors measured. Put SSS first."
+            )
+        self._band()
 
     def settings(self) -> dict:
         """All settings that change the prepared numbers: the key of their cache."""
@@ -178,7 +99,7 @@ class Preprocessing(Preparation):
         events = events_table(study.events(recording), where=where, duration_s=duration_s)
         spans = bad_spans(raw)
         stretches = self.stretches(raw)
-        data, sfreq, info = self(raw, where)
+        data, sfreq, info = self(raw, where, spans)
         meta = {
             "sfreq": sfreq,
             "raw_sfreq": raw_sfreq,
@@ -187,7 +108,7 @@ class Preprocessing(Preparation):
             "over_edges_s": sum(step.support_s for step in self.steps if not step.stops_at_edges),
             "stretches": stretches,
             "ch_names": info["ch_names"],
-            "units": [UNITS[kind][1] for kind in info.get_channel_types()],
+            "units": [TYPES[kind][1] for kind in info.get_channel_types()],
             "good": [name not in info["bads"] for name in info["ch_names"]],
             "positions": sensor_positions(info, where).round(6).tolist(),
             "bad_spans": spans,
@@ -212,7 +133,7 @@ class Preprocessing(Preparation):
             edges |= {f"lowpass_hz {self.lowpass_hz or 0:g}": (None, self.lowpass_hz)} if self.lowpass_hz else {}
             longest = max(edges, key=lambda name: length_s(*edges[name]))
             found[longest] = length_s(self.highpass_hz, self.lowpass_hz)
-        found |= {f"notch_hz {hz:g}": length_s(hz + 1, hz - 1, **NOTCH) for hz in self.notch_hz}
+        found |= {f"notch_hz {hz:g}": length_s(*edges, **NOTCH) for hz, edges in self._notches(sfreq).items()}
         found[f"sfreq {self.sfreq:g}"] = 2 * self._resampler(sfreq).resampling / sfreq
         found |= {type(step).__name__: step.support_s for step in self.steps}
         return {name: seconds for name, seconds in found.items() if seconds}
@@ -222,8 +143,19 @@ class Preprocessing(Preparation):
         up, down = (ratio := self._ratio(raw.info["sfreq"])).numerator, ratio.denominator
         return [(-(-start * up // down), -(-stop * up // down)) for start, stop in filtered_apart(raw)]
 
-    def __call__(self, raw: mne.io.BaseRaw, where: str) -> tuple[np.ndarray, float, mne.Info]:
+    def __call__(
+        self, raw: mne.io.BaseRaw, where: str, spans: list[list[float]] | None = None
+    ) -> tuple[np.ndarray, float, mne.Info]:
         """Clean one recording, block by block: a file is never held in memory, unless a step needs it.
+
+        Parameters
+        ----------
+        raw
+            The recording.
+        where
+            Names it in messages.
+        spans
+            (onset, duration), s, of what no window may touch. Stretches in which nothing was recorded are added.
 
         Returns
         -------
@@ -237,42 +169,70 @@ class Preprocessing(Preparation):
         Raises
         ------
         UserError
-            No channel of the requested types; a good channel is flat, or holds NaN or infinite values.
+            No channel of the requested types; a good channel carries no signal, or none of a brain's size (`CheckedSignal`); the
+            recording cannot hold the band; a step fails.
         """
+        spans = [] if spans is None else spans
+        band, raw_hz = self._band(), raw.info["sfreq"]
+        band.check(raw.info, where)
+        raw.info["bads"] = sorted(set(raw.info["bads"]) | set(mark_bads(self.bads, raw.ch_names, where)))
+        check_shielding(raw.info, self.steps, where)
+        gaps = self._check_before_steps(raw, where, spans) if self.steps else []
         for step in self.steps:
-            raw = step(raw.load_data(verbose="error"))
-        raw.info["bads"] = sorted(set(raw.info["bads"]) | (set(self.bads) & set(raw.ch_names)))
+            raw = run_step(step, raw.load_data(verbose="error"), where)
         picks = self._pick(raw.info, where)
         info = mne.pick_info(raw.info, picks)
+        check_types(info, where)
         kinds = np.array(info.get_channel_types())
-        scale = np.array([UNITS[kind][0] for kind in kinds])[:, None]
+        scale = np.array([TYPES[kind][0] for kind in kinds])[:, None]
         good = np.array([name not in info["bads"] for name in info["ch_names"]])
-        resampler = self._resampler(info["sfreq"])
-        signal = CheckedSignal(raw, picks)
+        groups = reference_groups(kinds, good, where) if self.average_reference else []
+        apart = filtered_apart(raw)
+        check_lengths(self.supports_s(raw_hz), [(stop - start) / raw_hz for start, stop in apart], where)
+        resampler = self._resampler(raw_hz)
+        signal = CheckedSignal(raw, picks, spans)
         data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(picks)), np.float32)
-        for start, stop in filtered_apart(raw):
+        for start, stop in apart:
             for first, values in resampler(signal.read, start, stop):
                 values *= scale
-                if self.average_reference and (kinds == "eeg").any():
-                    values[kinds == "eeg"] -= values[good & (kinds == "eeg")].mean(0)
+                for those in groups:
+                    values[those] -= values[good & those].mean(0)
                 data[first : first + values.shape[1]] = values.T
-        signal.check(info, where)
-        return data, info["sfreq"] * resampler.up / resampler.down, info
+        gaps += signal.check(info, where, cleaned=bool(self.steps))
+        leave_out(gaps, spans, self.support_s(raw_hz) / 2, where)
+        return data, raw_hz * resampler.up / resampler.down, info
+
+    def _band(self) -> Band:
+        return Band(self.sfreq, self.highpass_hz, self.lowpass_hz, self.notch_hz)
+
+    def _check_before_steps(self, raw: mne.io.BaseRaw, where: str, spans: list[list[float]]) -> list[list[float]]:
+        """Steps mix channels: a dead one would spoil the others. `CheckedSignal.check` of what goes into them."""
+        meg = any(isinstance(step, SSS) for step in self.steps)
+        others = mne.pick_types(raw.info, meg=meg, ref_meg=False, exclude=[])
+        picks = np.union1d(self._pick(raw.info, where), others)
+        signal = CheckedSignal(raw, picks, spans)
+        signal.read_all(filtered_apart(raw))
+        return signal.check(mne.pick_info(raw.info, picks), where)
 
     def _resampler(self, sfreq: float) -> Resampler:
         bands = [(self.highpass_hz, self.lowpass_hz, {})] if self.highpass_hz or self.lowpass_hz else []
-        bands += [(hz + 1, hz - 1, NOTCH) for hz in self.notch_hz]
+        bands += [(*edges, NOTCH) for edges in self._notches(sfreq).values()]
         kernels = [create_filter(None, sfreq, low, high, **more, verbose="error") for low, high, more in bands]
         ratio = self._ratio(sfreq)
         return Resampler(kernels, ratio.numerator, ratio.denominator)
 
     def _ratio(self, sfreq: float) -> Fraction:
-        return Fraction(self.sfreq / sfreq).limit_denominator(1000)
+        return self._band().ratio(sfreq)
+
+    def _notches(self, sfreq: float) -> dict[float, tuple[float, float]]:
+        half = NOTCH_WIDTH_HZ / 2  # the stopped band: its lower edge is given second, as MNE wants it
+        return {hz: (hz + half, hz - half) for hz in self._band().notches(sfreq)}
 
     def _pick(self, info: mne.Info, where: str) -> np.ndarray:
         kinds = set(self.picks)
         meg = True if "meg" in kinds or {"mag", "grad"} <= kinds else next(iter(kinds & {"mag", "grad"}), False)
-        picks = mne.pick_types(info, meg=meg, eeg="eeg" in kinds, ref_meg=False, exclude=[])
+        electrodes = {kind: kind in kinds for kind in ELECTRODES}
+        picks = mne.pick_types(info, meg=meg, **electrodes, ref_meg=False, exclude=[])
         if not len(picks):
             found = ", ".join(sorted(set(info.get_channel_types())))
             raise UserError(

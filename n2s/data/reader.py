@@ -7,13 +7,12 @@ from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.loader import BatchLoader
+from n2s.data.places import NOWHERE, check_square
 from n2s.data.positions import sensor_kinds
 from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, on_device
 from n2s.data.sampler import Sampler
 from n2s.data.targets import Targets
 from n2s.data.windows import Windows, WindowShape
-
-NOWHERE = -0.1  # position of a sensor that is missing in a recording
 
 
 class WindowReader:
@@ -57,6 +56,8 @@ class WindowReader:
         self.held_out = np.arange(len(recordings))  # index of those of other windows
         self.held_out[others] = len(recordings) + np.arange(len(others))
         metas = [one.prepared.meta for one, _ in recordings]
+        for (one, _), meta in zip(recordings, metas, strict=True):
+            check_square(meta, one.prepared.recording.name)
         self.sfreq = np.array([meta["sfreq"] for meta in metas])
         self.last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
         n_channels = max(meta["shape"][1] for meta in metas)

@@ -11,17 +11,23 @@ from einops import rearrange
 from n2s.data.recordings import PreparedRecording
 from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError, reading
+from n2s.findings import tell
 from n2s.paths import cache_dir, written_whole
 
 N_WINDOWS = 200  # windows per recording for the fit of its scaler: Défossez 2023
 OWN, POOLED, ITSELF = "own training windows", "the subject's training windows", "the recording itself"
 CONSTANT = 1e-6  # deviation, relative to the mean, due to rounding to float32
 STRIDE = 4  # every 4th sample of them: quantiles of neighbours differ little
+HELD = 1e-6  # of a channel's largest spread in a window: what changes less from sample to sample stands still
+HELD_SHARE = 0.05  # of the samples, from which on those that stand still do not count
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """``(x - centre) / scale`` for each channel, all (c,) float32; ``source``: the data that it was fitted on."""
+    """``(x - centre) / scale`` for each channel, all (c,) float32; ``source``: the data that it was fitted on.
+
+    As `fit_scaler` gives it, ``scale`` is 0 where nothing changes; as `fit_scalers` gives it, never.
+    """
 
     centre: np.ndarray
     scale: np.ndarray
@@ -32,6 +38,9 @@ def fit_scalers(
     recordings: Mapping[str, PreparedRecording], windows: Iterable[Windows], shape: WindowShape, *, source: str
 ) -> dict[str, Scaler]:
     """The scaler of each recording: from its own ``windows``, or from its subject's if it has none.
+
+    A channel that never changes in those windows says nothing of its scale: it has the median of the subject's other
+    recordings, or of the sensors with its unit, and that is told.
 
     Parameters
     ----------
@@ -54,10 +63,31 @@ def fit_scalers(
     by_subject: dict[str, list] = {}
     for key, scaler in own.items():
         by_subject.setdefault(_subject(key, recordings), []).append((recordings[key], scaler))
-    return {
-        key: own.get(key) or pooled_scaler(item, by_subject.get(_subject(key, recordings), []))
-        for key, item in recordings.items()
-    }
+    found = {}
+    for key, item in recordings.items():
+        others = by_subject.get(_subject(key, recordings), [])
+        found[key] = _whole(key, item, own[key], others) if key in own else pooled_scaler(item, others)
+    return found
+
+
+def _whole(
+    key: str, prepared: PreparedRecording, scaler: Scaler, others: list[tuple[PreparedRecording, Scaler]]
+) -> Scaler:
+    """The scaler with a scale for the channels that have none."""
+    still = scaler.scale <= 0
+    if not still.any():
+        return scaler
+    good = still & np.array(prepared.meta["good"])
+    if good.any():
+        listed = ", ".join(np.array(prepared.meta["ch_names"])[good].tolist()[:8]) + (" ..." if good.sum() > 8 else "")
+        tell(
+            "odd",
+            key,
+            f"channels that do not change in any window of the {scaler.source}: {listed}. They are scaled as in the subject's "
+            "other recordings, or as the median sensor of their unit. Mark them as bad if they carry no signal.",
+        )
+    instead = pooled_scaler(prepared, others).scale
+    return Scaler(scaler.centre, np.where(still, instead, scaler.scale), scaler.source)
 
 
 def window_starts(recordings: Mapping[str, PreparedRecording], windows: Iterable[Windows]) -> list[np.ndarray]:
@@ -89,6 +119,8 @@ def fit_scaler(
 ) -> Scaler:
     """Median and interquartile range of each channel over windows, each minus its baseline (as in training).
 
+    Where a channel stands still for more than a twentieth of the time (a loose electrode, a switch), only the rest counts.
+
     Parameters
     ----------
     prepared
@@ -101,21 +133,34 @@ def fit_scaler(
         Stored in the result.
     """
     chosen = np.unique(starts)[:: max(1, len(np.unique(starts)) // N_WINDOWS)]
-    identity = json.dumps([2, N_WINDOWS, STRIDE, chosen.tolist(), n_window, n_baseline])
+    identity = json.dumps([3, N_WINDOWS, STRIDE, chosen.tolist(), n_window, n_baseline])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = cache_dir() / "scalers" / f"{prepared.key}-{key}.npy"
     if path.exists():
         with reading(path, "a whole array", "Delete it: the same command makes it again."):
             return Scaler(*np.load(path), source=source)
     raw = np.stack([prepared.brain[start : start + n_window : STRIDE] for start in chosen])  # (n, t, c)
-    centre = np.median(raw[:, ::4], axis=(0, 1))
+    centre, moves = np.median(raw[:, ::4], axis=(0, 1)), _moves(raw)
+    partly = np.flatnonzero(moves.mean((0, 1)) < 1 - HELD_SHARE)
+    for channel in partly[moves[..., partly].any((0, 1))]:
+        centre[channel] = np.median(raw[..., channel][moves[..., channel]])
     if n_baseline:
         raw = raw - np.stack([prepared.brain[s : s + n_baseline].mean(0) for s in chosen])[:, None]
     low, high = np.percentile(rearrange(raw, "n t c -> (n t) c"), [25, 75], axis=0)
-    scale = np.maximum(high - low, 1e-12)
+    scale = high - low
+    for channel in partly:
+        rest = raw[..., channel][moves[..., channel]]
+        scale[channel] = np.subtract(*np.percentile(rest, [75, 25])) if len(rest) else 0.0
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         np.save(file, np.stack([centre, scale]).astype(np.float32))
     return Scaler(centre.astype(np.float32), scale.astype(np.float32), source=source)
+
+
+def _moves(raw: np.ndarray) -> np.ndarray:
+    """(n, t, c) Whether a sample differs from both neighbours in its window."""
+    change = np.abs(np.diff(raw, axis=1)) > HELD * np.ptp(raw, axis=1).max(0)
+    edge = np.ones_like(raw[:, :1], dtype=bool)
+    return np.concatenate([edge, change], axis=1) & np.concatenate([change, edge], axis=1)
 
 
 def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecording, Scaler]]) -> Scaler:
@@ -134,8 +179,9 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
         for name, unit, centre, scale in zip(
             other.meta["ch_names"], other.meta["units"], scaler.centre, scaler.scale, strict=True
         ):
-            columns.setdefault(name, []).append((centre, scale))
-            columns.setdefault(f"all {unit}", []).append((centre, scale))
+            if scale > 0:
+                columns.setdefault(name, []).append((centre, scale))
+                columns.setdefault(f"all {unit}", []).append((centre, scale))
     found = [
         np.median(columns.get(name) or columns.get(f"all {unit}") or [(0.0, 1.0)], axis=0)
         for name, unit in zip(prepared.meta["ch_names"], prepared.meta["units"], strict=True)

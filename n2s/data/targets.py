@@ -48,7 +48,7 @@ class Targets:
         if isinstance(feature, FrameFeature):
             intervals = pd.concat([w.intervals.assign(of=split) for split, w in windows.items()], ignore_index=True)
             pieces = self._cut(store, stimuli, intervals)
-            self._pieces = [at_rate(piece, shape.sfreq, feature.events) for piece in pieces]
+            self._pieces = [at_rate(piece, shape.sfreq, feature.events, shift_s=shape.shift_s) for piece in pieces]
             values = np.concatenate([piece.values for piece in self._pieces])
             self._first = np.concatenate([[0], np.cumsum([len(piece.values) for piece in self._pieces])]).astype(
                 np.int64
@@ -83,7 +83,7 @@ class Targets:
         """(b, t) rows of `values` for the windows ``rows`` that start at ``start_s``: at the brain's rate, or the nearest of slower frames."""
         if self._pieces is None:
             return self._first[split] + windows.segment[rows][:, None]
-        time_s = start_s[:, None] + np.arange(self._shape.n_times) / self._shape.sfreq
+        time_s = start_s[:, None] + self._shape.shift_s + np.arange(self._shape.n_times) / self._shape.sfreq
         return self._nearest(self._piece_of[split][windows.interval[rows]], time_s)
 
     def __call__(self, clip: np.ndarray) -> np.ndarray:
@@ -134,9 +134,10 @@ class Targets:
 
     def _clips(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], windows: Windows) -> np.ndarray:
         segments = windows.segments
+        start_s = windows.paired_s(self._shape.shift_s)[segments["first"].to_numpy()]
         values = None
         for name, rows in segments.groupby("stimulus"):
-            found = store.clips(stimuli[name], rows.start_s.to_numpy(), self._shape.duration_s)
+            found = store.clips(stimuli[name], start_s[rows.index], self._shape.duration_s)
             values = np.zeros((len(segments), found.shape[1]), np.float32) if values is None else values
             values[rows.index] = found
         return values

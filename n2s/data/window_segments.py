@@ -122,7 +122,7 @@ class WindowSegments:
                 "subject": found.subject,
                 "study": found.study,
                 "stimulus": found.stimulus,
-                "start_s": found.stimulus_start_s,
+                "start_s": windows.paired_s(self.shape.shift_s),
                 "duration_s": self.shape.duration_s,
                 "group": pd.Series(windows.of_interval("audio")).map(names),
                 "label": "",
@@ -133,7 +133,7 @@ class WindowSegments:
                 "place": every,
             }
         )
-        heard = pd.DataFrame({"row": every, "recording": found.recording, "time_s": found.start_s})
+        heard = pd.DataFrame({"row": every, "recording": found.recording, "time_s": found.start_s + self.shape.shift_s})
         return Segments(table, _Windows(self, split, len(table)), heard)
 
 

@@ -20,6 +20,11 @@ class WindowShape(Response):
     ``start + offset_s`` to the end, and audio of equal length from the start: brain at t + offset is paired with audio at
     t (Défossez 2023: window 3 s, offset 150 ms). The mean over ``baseline_s`` from the window's start is subtracted from
     each channel (0: no baseline).
+
+    ``offset_s`` holds exactly, also where it is no whole number of samples: the model's first sample is the nearest one,
+    and the audio moves with it (`shift_s`). What is left is rounding without a bias: the brain of a window starts at the
+    sample nearest to its start, and a feature has its values on the samples of the stimulus' clock; each is at most half a
+    sample away. At 50 Hz half a sample is 10 ms. Where a stimulus and the windows in it start on whole samples, both are 0.
     """
 
     sfreq: float
@@ -49,6 +54,15 @@ class WindowShape(Response):
     def n_offset(self) -> int:
         """Samples at the window's start that only serve the baseline."""
         return round(self.offset_s * self.sfreq)
+
+    @property
+    def shift_s(self) -> float:
+        """Seconds from a window's start to the audio that is paired with the model's first sample: at most half a sample.
+
+        0.15 s are 7.5 samples of 50 Hz: the model's first sample is the 8th, at 160 ms, and is paired with audio at 10 ms.
+        """
+        off = self.n_offset - self.offset_s * self.sfreq
+        return 0.0 if abs(off) < 1e-6 else off / self.sfreq
 
     @property
     def n_baseline(self) -> int:
@@ -203,6 +217,15 @@ class Windows:
         # the smallest margin over subjects: all subjects have the same cut of a segment
         np.minimum.at(shift, self.segment, np.maximum(stop_s - window_s - self.start_s, 0.0))
         return self.start_s + shift[self.segment]
+
+    def paired_s(self, shift_s: float) -> np.ndarray:
+        """(n,) s in the stimulus where the audio of the model's first sample is (`WindowShape.shift_s`).
+
+        The same for all windows of a segment, and never before their interval, where another split may end.
+        """
+        if not shift_s or not len(self):
+            return self.start_s
+        return np.maximum(self.start_s + shift_s, self.of_interval("stimulus_onset"))[self.first][self.segment]
 
     def brain_start(self, start_s: np.ndarray, sfreq: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """First brain sample of windows ``rows`` when they start at ``start_s``; ``sfreq`` of each recording, Hz.

@@ -1,0 +1,64 @@
+"""Bad channels that a recipe names, matched with the names in the recordings."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from n2s.errors import UserError, nearest
+from n2s.findings import tell
+from n2s.studies.study import Study
+
+
+def same_name(name: str) -> str:
+    """What stays of a channel's name without case, spaces and leading zeros: ``MEG 001``, ``MEG001`` and ``meg1`` are one."""
+    return re.sub(r"0*(\d+)", r"\1", re.sub(r"[\s_-]", "", name).casefold())
+
+
+def found_bads(asked: Iterable[str], ch_names: list[str]) -> dict[str, str]:
+    """The channel of this recording that each asked name means; names without a channel are left out.
+
+    The same name wins, then one that differs only in case, spaces, hyphens and leading zeros, then one with the suffix of
+    CTF or of a reference (``MLC11`` is ``MLC11-2908``, ``Fp1`` is ``Fp1-REF``). A name that fits several channels means none.
+    """
+    found = {}
+    for name in asked:
+        alike = [one for one in ch_names if same_name(one) == same_name(name)]
+        alike = alike or [one for one in ch_names if same_name(one.split("-")[0]) == same_name(name)]
+        if name in ch_names or len(alike) == 1:
+            found[name] = name if name in ch_names else alike[0]
+    return found
+
+
+def mark_bads(asked: list[str], ch_names: list[str], where: str) -> list[str]:
+    """The channels of this recording that are bad by the recipe. Another spelling, and a name without a channel, are told."""
+    found = found_bads(asked, ch_names)
+    for name in asked:
+        if name not in found:
+            text = f"preprocessing.bads: the recording has no channel '{name}'.{nearest(name, ch_names)}"
+            tell("odd", where, text)
+        elif found[name] != name:
+            tell("corrected", where, f"preprocessing.bads: '{name}' is taken for the channel '{found[name]}'.")
+    return sorted(set(found.values()))
+
+
+def check_bads(asked: list[str], studies: Mapping[str, Study]) -> None:
+    """Refuse a name that no recording has. Headers are read only until all names are found.
+
+    Raises
+    ------
+    UserError
+        Some names fit no channel of any recording.
+    """
+    missing, known = list(asked), {}
+    for study in studies.values():
+        for recording in study.recordings():
+            if not missing:
+                return
+            ch_names = study.load(recording).ch_names
+            known |= dict.fromkeys(ch_names)
+            missing = [name for name in missing if name not in found_bads(missing, ch_names)]
+    if missing:
+        told = "; ".join(f"'{name}'{nearest(name, list(known)).rstrip('.')}" for name in missing[:5])
+        raise UserError(
+            f"preprocessing.bads: no recording of {', '.join(studies)} has exactly one channel of this name: {told}. Expected "
+            "names of channels as the recordings have them. Mend or remove the name."
+        )
