@@ -153,12 +153,13 @@ def check_lengths(lengths_s: dict[str, float], stretches_s: list[float], where: 
     for name, length_s in lengths_s.items():
         short = [one for one in stretches_s if one < length_s]
         if short:
-            share = f"all {len(short)}" if len(short) == len(stretches_s) else f"{len(short)} of {len(stretches_s)}"
+            whole = f"the recording, which has {short[0]:.3g} s"
+            some = f"{len(short)} of {len(stretches_s)} stretches between interruptions (the shortest has {min(short):.3g} s)"
             tell(
                 "odd",
                 where,
-                f"preprocessing.{name}: the filter is {length_s:.3g} s long, longer than {share} of the stretches that are "
-                f"filtered as one (the shortest has {min(short):.3g} s). It works there on the signal mirrored at its ends.",
+                f"preprocessing.{name}: the filter is {length_s:.3g} s long, longer than {whole if len(stretches_s) == 1 else some}. "
+                "It works there on the signal mirrored at its ends.",
             )
 
 

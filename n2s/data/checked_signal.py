@@ -16,7 +16,8 @@ DEAD, PARTLY = (
     0.05,
 )  # shares of the time that a channel stands still: refused from the one on, told from the other on
 CLIPPED = 0.02  # share of samples at the lowest or highest value of a channel, from which on it is told
-EVERY = 8  # of these samples, one is looked at for that
+FEWEST_CLIPPED = 20  # of them
+EVERY = 8  # of the samples, one is looked at for that
 LEVELS = 8  # a channel with so few values is no signal of an amplifier
 
 
@@ -69,10 +70,14 @@ class CheckedSignal:
         low = np.minimum(lows.min(1), rest.min(1, initial=np.inf)) if n else rest.min(1)
         high = np.maximum(highs.max(1), rest.max(1, initial=-np.inf)) if n else rest.max(1)
         some = values[:, ::EVERY]
+        moves = np.ones(some.shape, bool)  # what stands still is told as such
+        if n:
+            chunk = np.arange(0, values.shape[1], EVERY) // self._length
+            moves[:, chunk < n] = (highs > lows)[:, chunk[chunk < n]]
         for extreme, count, sign, kept in ((low, self._at_low, 1, self._low), (high, self._at_high, -1, self._high)):
             new = sign * extreme < sign * kept
             count[new], kept[new] = 0, extreme[new]
-            count += (some == kept[:, None]).sum(1)
+            count += ((some == kept[:, None]) & moves).sum(1)
         self._seen += some.shape[1]
         if some.shape[1] > 4 * LEVELS:
             ordered = np.sort(some[:, : 64 * LEVELS], axis=1)
@@ -111,7 +116,8 @@ class CheckedSignal:
                 0 * self._levels,
             )
         gaps, share = self._standing_still(good & ~still)
-        clipped = np.maximum(self._at_low, self._at_high) / max(self._seen, 1)
+        at_end = np.maximum(self._at_low, self._at_high)
+        clipped = np.where(at_end < FEWEST_CLIPPED, 0, at_end / max(self._seen, 1))
         dead = good & ~self._broken & ~still & (share >= DEAD)
         stuck = good & ~self._broken & ~still & ~dead & (clipped >= DEAD)
         found = {

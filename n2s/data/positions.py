@@ -58,7 +58,8 @@ def _from_layout(info: mne.Info) -> np.ndarray | None:
     if any(box is None for box in boxes):
         return None
     boxes = np.array(boxes)
-    return boxes[:, :2] + boxes[:, 2:] / 2  # the centre of each box
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    return centres if np.isfinite(centres).all() else None  # MNE divides by the extent, which one sensor has not
 
 
 def _from_projection(info: mne.Info) -> np.ndarray:

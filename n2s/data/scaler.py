@@ -83,7 +83,7 @@ def _whole(
         tell(
             "odd",
             key,
-            f"channels that do not change in any window of the {scaler.source}: {listed}. They are scaled as in the subject's "
+            f"channels that never change in what their scale is taken from ({scaler.source}): {listed}. They are scaled as in the subject's "
             "other recordings, or as the median sensor of their unit. Mark them as bad if they carry no signal.",
         )
     instead = pooled_scaler(prepared, others).scale

@@ -162,8 +162,8 @@ class RemoveICA(Step):
                 f"RemoveICA: the recording has channels of type {kinds}, expected an EOG or ECG channel (or magnetometers, "
                 "for a synthetic ECG) to tell which components to remove. Remove this step from the recipe."
             )
-        fitted = raw.copy().filter(1.0, None, verbose="error")  # 1 Hz: drifts would fill components
         try:
+            fitted = raw.copy().filter(1.0, None, verbose="error")  # 1 Hz: drifts would fill components
             ica = mne.preprocessing.ICA(
                 self._n_components(fitted), random_state=self.seed, max_iter="auto", verbose="error"
             )
@@ -172,6 +172,9 @@ class RemoveICA(Step):
             if "ecg" in kinds or "mag" in kinds:
                 found.append(ica.find_bads_ecg(raw, verbose="error")[0])
             ica.exclude = sorted({index for indices in found for index in indices})
+            if not ica.exclude:
+                text = f"none of {ica.n_components_} components follows the eye or heart channels: nothing is removed."
+                tell("odd", "RemoveICA", text)
             return ica.apply(raw, verbose="error")
         except UserError:
             raise

@@ -26,7 +26,7 @@ class Disturbed(TinyStudy):
         for name, onset in self._played(recording).items():
             if name in (self.only or []):
                 first = round(onset * self.sfreq)
-                raw._data[:, first : first + round(self.story_s * self.sfreq)] *= 1000
+                raw._data[:, first : first + round(self.story_s * self.sfreq)] *= 10
         return raw
 
 
