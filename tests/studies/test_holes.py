@@ -46,6 +46,8 @@ def test_edf_with_a_hole(tmp_path):
         ([*range(5), *range(7, 12), *range(15, 25)], [Hole(5.0, 2.0), Hole(10.0, 3.0)]),
         ([*range(10), *[i + 0.25 for i in range(10, 20)]], [Hole(10.0, 0.25)]),
         ([*range(10), *range(5, 15)], [Hole(10.0, -5.0)]),
+        ([i + 0.004 * (i % 2) for i in range(20)], []),  # the jitter of a computer's clock
+        ([1.003 * i for i in range(20)], [Hole(7.0, 0.021), Hole(14.0, 0.021)]),  # 3 ms lost in each second
     ],
 )
 @pytest.mark.parametrize("kind", ["EDF+D", "EDF+C"])  # the header's word does not decide
@@ -94,6 +96,16 @@ def test_brainvision_with_a_pause(tmp_path):
     path = brainvision(tmp_path / "c.vhdr", PAUSE, "Stimulus,S  1,1301,1,0")
     with pytest.raises(UserError, match=r"20\.000 s were not recorded"):  # the event is at 15 s, its marker at 13 s
         opened(path, LATE)
+
+
+def test_events_that_a_sound_card_plays_late(tmp_path):
+    markers = [f"Stimulus,S  1,{sample},1,0" for sample in (1201, 1301, 1451, 1601)]
+    path = brainvision(tmp_path / "a.vhdr", PAUSE, *markers)
+    rows = [(onset + 0.08, 0.5, "sound", f"{onset}.wav") for onset in (12, 13, 14.5, 16)]
+    assert "lie on the file's own markers" in opened(path, *rows)[1][0]
+    rows[1:] = [(onset + 0.08 * i, *rest) for i, (onset, *rest) in enumerate(rows[1:], 2)]  # of no common delay
+    with pytest.raises(UserError, match=r"20\.000 s were not recorded"):
+        opened(path, *rows)
 
 
 def test_a_seam_of_unknown_length_is_told(tmp_path):
