@@ -1,5 +1,6 @@
 """Prepared runs of BOLD: cleaned once, all voxels kept; a region is cut on demand."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import ClassVar
@@ -77,6 +78,18 @@ class BoldPreparation(Preparation):
             "cleaning": self.settings()["cleaning"],
         }
         return Made(data, meta, {"rois.npy": partial(np.save, arr=rois), "places.npy": partial(np.save, arr=places)})
+
+
+def check_copies(runs: Mapping[str, BoldRun]) -> None:
+    """Raise a UserError if two prepared runs, by ``study/recording``, hold the same values: no brain does one thing twice."""
+    seen: dict[str, str] = {}
+    for name, run in runs.items():
+        other = seen.setdefault(run.meta["sha256"], name)
+        if other != name and run.meta["n_constant"] < run.meta["shape"][1]:
+            raise UserError(
+                f"{other} and {name} hold the same volumes, value by value: one file is there under two names. What is held "
+                "out of one would be trained on in the other. Leave one out, or replace it by the right file."
+            )
 
 
 def _tell_flat(data: np.ndarray, where: str) -> None:

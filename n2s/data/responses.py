@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.studies.fmri import Bold
 
 TOLERANCE_S = 0.05  # rounded times at the end of a run
 ROUNDED_S = 0.011  # a start and a length written with two decimals (5 ms each), and what float32 costs
+BY_CHANCE = 1e-6
 SUMMED_IN_PARTS = 8  # numbers: fewer are summed one by one, whatever their order in memory
 
 
@@ -69,8 +71,9 @@ class VolumeWindow(Response):
         UserError
             A window holds no volume, or a clip itself was played after the last volume.
         """
-        opens = clips.time_s.to_numpy(float) + self.lag_s
-        lasts = clips.duration_s.to_numpy(float) if self.window_s is None else np.full(len(clips), self.window_s)
+        begun, lasts = on_volumes(clips.time_s.to_numpy(float), clips.duration_s.to_numpy(float), tr_s, where)
+        opens = begun + self.lag_s
+        lasts = lasts if self.window_s is None else np.full(len(clips), self.window_s)
         rounded_s = min(ROUNDED_S, tr_s / 20)
         first = np.ceil((opens - rounded_s) / tr_s).astype(int)
         whole = np.rint(lasts / tr_s).astype(int)  # a length of n TR holds n volumes, wherever it begins
@@ -117,3 +120,26 @@ class VolumeWindow(Response):
                 )
             found = np.stack([data[first:stop] for first, stop in bounds])
         return np.ascontiguousarray(found, dtype=np.float32)
+
+
+def on_volumes(begun: np.ndarray, lasts: np.ndarray, tr_s: float, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) starts and lengths of clips, s: if all starts are starts of volumes written with one or two decimals, the exact ones.
+
+    With one decimal a time is off by up to 50 ms, which is more than `ROUNDED_S`. That so many clips lie so near to volumes
+    must be no chance; lengths are exact then, too, where they are a number of TRs.
+    """
+    for decimals in (1, 2):
+        half_s = 0.5 * 10.0**-decimals + 1e-6
+        if np.abs(begun - begun.round(decimals)).max(initial=0) < 1e-9 and half_s <= tr_s / 6:
+            break
+    else:
+        return begun, lasts
+    exact = np.rint(begun / tr_s) * tr_s
+    off_s = np.abs(begun - exact)
+    # the chance that one clip without any relation to volumes is as near, once for each different clip
+    if not ROUNDED_S / 11 < off_s.max(initial=0) <= half_s or (2 * half_s / tr_s) ** len(np.unique(begun)) > BY_CHANCE:
+        return begun, lasts
+    whole = np.rint(lasts / tr_s) * tr_s
+    tell("corrected", where, f"clips begin with volumes of {tr_s:.6g} s, but their times have {decimals} decimals, up to "
+                             f"{off_s.max():.3f} s off; n2s takes the volumes' times.")  # fmt: skip
+    return exact, np.where((np.abs(lasts - whole) <= half_s) & (whole > 0), whole, lasts)

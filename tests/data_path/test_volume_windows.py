@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n2s.data.responses import VolumeWindow
+from n2s.findings import kept
 from tests.fuzz.mangled import fuzz
 
 #: As scanners have them: thirds, multiband, the float32 of poldracklab/fitlins#25.
@@ -69,6 +70,21 @@ def test_a_fast_tr_keeps_its_volumes_apart():
     """Half a TR of 50 ms is 25 ms: rounding forgives less than a tenth of it."""
     bounds, _ = VolumeWindow(lag_s=0.0).bounds(clips([0.1, 0.105, 0.101], 0.05), 100, 0.05, "here")
     assert bounds.tolist() == [[2, 3], [3, 4], [2, 3]]
+
+
+@pytest.mark.parametrize(("tr", "length"), [(0.72, 3), (4 / 3, 2), (1.49, 1), (2.2, 2)])
+def test_volume_times_with_one_decimal_are_those_of_the_volumes(tr, length):
+    """50 ms off: more than is forgiven for one clip, but no chance in so many."""
+    k = np.arange(5, 300, 4)
+    table = clips((k * tr).round(1), round(length * tr, 1))
+    with kept() as findings:
+        bounds, _ = VolumeWindow(lag_s=4 * tr).bounds(table, 400, tr, "here")
+    assert np.array_equal(bounds, np.stack([k + 4, k + 4 + length], 1))
+    assert [one.kind for one in findings] == ["corrected"] * int(np.abs(k * tr - table.time_s).max() > 1e-3)
+    moved = table.assign(time_s=(table.time_s + 0.3).round(1))  # not where volumes start: taken as they are
+    with kept() as findings:
+        bounds, _ = VolumeWindow(lag_s=0.0).bounds(moved, 400, tr, "here")
+    assert np.array_equal(bounds[:, 0], k + 1) and not findings
 
 
 def test_windows_of_n_tr_hold_n_volumes_wherever_they_begin():

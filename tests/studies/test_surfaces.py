@@ -14,6 +14,7 @@ from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.studies.own.fmri_arrays import GenericFMRI
 from n2s.studies.readers.bold_files import BoldFiles
+from n2s.studies.readers.surfaces import hemisphere
 
 VALUES = np.random.default_rng(0).standard_normal((N_TR, 7)).astype(np.float32)
 STRUCTURES = (("CortexLeft", 3), ("CortexRight", 2), ("CIFTI_STRUCTURE_THALAMUS_RIGHT", 2))
@@ -112,9 +113,9 @@ def test_what_is_no_series_of_volumes_is_refused_by_name(root, tmp_path):
 
 def test_both_hemispheres_are_one_run_left_first(root):
     func = root / "sub-01" / "func"
-    for run in (1, 2):
+    for run, named in ((1, "_hemi-{}_space-fsaverage5_bold.func.gii"), (2, "_bold.{}.func.gii")):
         for side, columns in (("R", slice(3, 7)), ("L", slice(0, 3))):
-            path = func / f"sub-01_task-listen_run-{run}_hemi-{side}_space-fsaverage5_bold.func.gii"
+            path = func / f"sub-01_task-listen_run-{run}{named.format(side)}"
             write_gifti(path, VALUES[:, columns], step=1000 * TR_S, whole=run == 2)
     study = GenericFMRI(str(root))
     assert len(study.recordings()) == 2
@@ -122,7 +123,7 @@ def test_both_hemispheres_are_one_run_left_first(root):
         bold = study.load(one)
         assert bold.tr_s == TR_S and np.array_equal(bold.data, VALUES) and bold.places is None
         assert {name: int(roi.sum()) for name, roi in bold.rois.items()} == {"CortexLeft": 3, "CortexRight": 4}
-        assert [path.name.split("hemi-")[1][0] for path in study.sources(one)[:2]] == ["L", "R"]
+        assert [hemisphere(path) for path in study.sources(one)[:2]] == ["L", "R"]
     write_gifti(path, VALUES[:, :2], step=1000 * TR_S)  # fewer vertices in one run
     study = GenericFMRI(str(root))
     with pytest.raises(UserError, match="has 6 voxels, but .*run-1.* has 7"):

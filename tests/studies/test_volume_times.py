@@ -199,3 +199,13 @@ def test_what_shifts_volumes_is_reported(func):
     assert any("NumberOfVolumesDiscardedByUser is 4. n2s shifts nothing" in text for _, text in told)
     say(func, RepetitionTime=2.0, SliceTimingCorrected=False, StartTime=0.95, NumberOfVolumesDiscardedByUser=0)
     assert tr_of(path) == (2.0, [])
+
+
+def test_an_offset_of_the_header_is_reported(func):
+    path = image(func, 2.0)
+    found = nibabel.load(path)
+    found.header["toffset"] = 8.0
+    nibabel.save(found, path)
+    say(func, RepetitionTime=2.0)
+    assert tr_of(path) == (2.0, [("odd", "its header puts the first volume at 8 sec (toffset). n2s takes it for 0 s, as clips' "
+                                         "times do.")])  # fmt: skip

@@ -1,13 +1,14 @@
 """Which files of a folder are runs of BOLD, and which clips, confounds and mask belong to each: by their BIDS names."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.readers.bold_files import KINDS, own_mask
-from n2s.studies.readers.surfaces import GIFTI, NO_RUNS, hemisphere
+from n2s.studies.readers.surfaces import GIFTI, HEMISPHERE, NO_RUNS, hemisphere
 from n2s.studies.study import Recording
 
 ENTITIES = {"subject": "sub", "session": "ses", "task": "task", "run": "run"}
@@ -34,7 +35,7 @@ def named_runs(root: Path, pattern: str, clips_dir: Path) -> dict[Recording, Run
         There is no run, a run has several files, or no clips.
     """
     found: dict[Recording, list[Path]] = {}
-    for path in sorted(root.glob(pattern)):
+    for path in _seen(root, pattern):
         own = entities(path)
         if path.name.endswith((".json", ".tsv")) or "sub" not in own:
             continue
@@ -44,6 +45,11 @@ def named_runs(root: Path, pattern: str, clips_dir: Path) -> dict[Recording, Run
             )
             tell("left out", path, f"{what}; runs are {', '.join(KINDS)}.")
             continue
+        folder = next(
+            (part for part in path.relative_to(root).parts[:-1] if re.fullmatch("sub-[A-Za-z0-9+]+", part)), None
+        )
+        if folder not in (None, f"sub-{own['sub']}"):
+            raise UserError(f"{path}: named sub-{own['sub']}, but it lies in {folder}. Rename it, or move it.")
         one = Recording(**{ours: own.get(theirs, "") for ours, theirs in ENTITIES.items()}, modality="fmri")
         found.setdefault(one, []).append(path)
     if not found:
@@ -51,14 +57,19 @@ def named_runs(root: Path, pattern: str, clips_dir: Path) -> dict[Recording, Run
             f"{root}: no file {pattern} named sub-<label>_*_bold with one of {', '.join(KINDS)}. Name the runs "
             "so, or list them in a table (`runs`)."
         )
-    clips = list(clips_dir.rglob("*_clips.tsv"))
-    confounds = [*root.rglob("*_desc-confounds_*.tsv"), *root.rglob("*_confounds.tsv")]
+    clips = _seen(clips_dir, "**/*_clips.tsv")
+    confounds = [*_seen(root, "**/*_desc-confounds_*.tsv"), *_seen(root, "**/*_confounds.tsv")]
     runs = {}
     for one, paths in found.items():
         bold = _of_one_run(one, paths, root)
         listed = _belonging(bold[0], clips, "clips.tsv", clips_dir)
         runs[one] = RunFiles(bold, listed, _belonging(bold[0], confounds), own_mask(bold[0]))
     return runs
+
+
+def _seen(root: Path, pattern: str) -> list[Path]:
+    """Files of a pattern, but the hidden ones, such as ``._sub-01_task-x_bold.nii.gz`` of macOS."""
+    return sorted(path for path in root.glob(pattern) if not path.name.startswith("."))
 
 
 def entities(path: Path) -> dict[str, str]:
@@ -84,13 +95,15 @@ def _of_one_run(one: Recording, paths: list[Path], root: Path) -> tuple[Path, ..
             tell("odd", kept[0], "one hemisphere alone; n2s reads it without the other, of which no file was found.")
         return tuple(kept)
     tails = dict.fromkeys(_pattern(path) for path in kept)
+    if len(tails) < len({_but_hemisphere(path) for path in kept}):  # the same name in several folders
+        tails = dict.fromkeys(f"{_above(path, root)}/{_pattern(path)}" for path in kept)
     raise UserError(
         f"{root}: {' and '.join(path.name for path in kept)} are {'both' if len(kept) == 2 else 'all'} of {one.name}. Say "
         f"which in `bold`: {' or '.join(tails)}."
     )
 
 
-def _without(paths: list[Path], other: object, why: str) -> list[Path]:
+def _without(paths: list[Path], other: Callable[[Path], bool], why: str) -> list[Path]:
     """The paths that are not ``other``, if some are not; the rest is reported."""
     kept = [path for path in paths if not other(path)]
     if not kept:
@@ -106,14 +119,21 @@ def _suffix(path: Path) -> str:
 
 
 def _but_hemisphere(path: Path) -> tuple[Path, str]:
-    return path.parent, re.sub(r"hemi-[LR]", "", path.name)
+    return path.parent, re.sub(HEMISPHERE, "", path.name, count=1)
 
 
 def _pattern(path: Path) -> str:
-    """A glob pattern that tells this file from the others of its run."""
+    """A glob pattern for the files that are as this one in their runs."""
     stem, _, kind = path.name.partition(".")
     own = [part for part in stem.split("_") if part.split("-")[0] not in (*ENTITIES.values(), "hemi")]
-    return f"**/*_{'_'.join(own)}.{kind}" if len(own) > 1 else f"{path.parent.name}/**/*_{own[0]}.{kind}"
+    return f"**/*_{'_'.join(own)}.{kind}"
+
+
+def _above(path: Path, root: Path) -> str:
+    """The folders above those of the subject, from the root; ``sub-*`` if there are none."""
+    parts = path.relative_to(root).parts[:-1]
+    above = next((parts[:i] for i, part in enumerate(parts) if part.startswith("sub-")), parts)
+    return "/".join(above) or "sub-*"
 
 
 def _index(key: str, value: str) -> str:

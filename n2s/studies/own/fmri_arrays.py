@@ -11,12 +11,13 @@ from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.labels import chosen
+from n2s.studies.own.bold_confounds import tell_about_volumes
 from n2s.studies.own.bold_names import ENTITIES, RunFiles, named_runs
 from n2s.studies.readers.bold_files import BoldFiles, check_kind, own_mask, own_mask_name
 from n2s.studies.readers.clips import check_in_audio, check_in_run, read_clips
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
-from n2s.studies.readers.volume_times import sidecars
+from n2s.studies.readers.volume_times import SAME_S, sidecars
 from n2s.studies.study import Recording
 
 
@@ -103,6 +104,15 @@ class GenericFMRI(FMRIStudy):
                 f"{run.bold[0]} has {n_voxels} voxels, but {first[0]} of the same subject has "
                 f"{n_first}: voxels must be the same, in one order, in all its runs."
             )
+        first_tr_s = self.files.count(*first)[1]
+        if abs(first_tr_s - bold.tr_s) > SAME_S:
+            tell(
+                "odd",
+                run.bold[0],
+                f"a TR of {bold.tr_s:.6g} s, but {first_tr_s:.6g} s in the first run of the subject.",
+            )
+        if run.confounds is not None:
+            tell_about_volumes(run.confounds, len(bold.data), self.cleaning.confounds)
         return replace(bold, confounds=run.confounds)
 
     def clips(self, recording: Recording) -> pd.DataFrame:

@@ -194,7 +194,12 @@ def own_mask(path: Path) -> Path | None:
 
 def _nifti_time(image: "nibabel.Nifti1Image", path: Path) -> HeaderTime:
     with reading(path, "a NIfTI image whose units are known"):
-        return HeaderTime(float(image.header.get_zooms()[3]), image.header.get_xyzt_units()[1])
+        offset = float(image.header["toffset"])
+        found = HeaderTime(float(image.header.get_zooms()[3]), image.header.get_xyzt_units()[1])
+    if np.isfinite(offset) and offset:
+        tell("odd", path, f"its header puts the first volume at {offset:g} {found.unit} (toffset). n2s takes it for 0 s, as "
+                          "clips' times do.")  # fmt: skip
+    return found
 
 
 def _rows_of_voxels(path: Path, key: str) -> tuple[int, int]:
@@ -235,7 +240,7 @@ def read_rois(folder: Path, n_voxels: int) -> dict[str, np.ndarray]:
     UserError
         There is none, or one is neither a mask of all voxels nor voxel indices.
     """
-    files = sorted(folder.glob("*.npy"))
+    files = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("."))
     if not files:
         raise UserError(f"{folder}: no ROIs (*.npy) there. Expected a folder of masks or indices a subject.")
     rois = {}

@@ -13,6 +13,8 @@ from n2s.studies.readers.tsv import read_table, whole
 if TYPE_CHECKING:
     import nibabel
 
+MM = {"meter": 1000.0, "micron": 1e-3}
+VOXEL_MM = (0.1, 50.0)  # edges of voxels, from laminar fMRI to images that were averaged coarsely
 WHOLE = 1e-3  # labels and masks are whole numbers but for the scaling of a header
 
 
@@ -58,6 +60,10 @@ def through_mask(
     from nilearn.masking import apply_mask
 
     bold = read_image(path, 4)
+    if bold.get_data_dtype().kind not in "biuf":
+        raise UserError(
+            f"{path}: holds {bold.get_data_dtype()}; expected real numbers: the magnitude, without the phase."
+        )
     numbers = None if atlas is None else on_grid(atlas, bold, path, resample=resample).astype(int)
     inside = np.ones(bold.shape[:3], bool) if masks else numbers > 0
     for mask in masks:
@@ -72,8 +78,32 @@ def through_mask(
         raise UserError(f"{given}: no voxel of the run is in it.")
     with reading(path, "a whole NIfTI image"):
         data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
-    places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)).astype(np.float32)  # in apply_mask's order
+    # in apply_mask's order
+    places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)) * _unit_mm(bold, path)
+    places = places.astype(np.float32)
     return data, {} if numbers is None else _regions(numbers[inside], atlas, labels), places
+
+
+def _unit_mm(bold: "nibabel.Nifti1Image", path: Path) -> float:
+    """How many mm one unit of the image's affine is; reports what makes places uncertain."""
+    with reading(path, "a NIfTI image whose units are known"):
+        unit = bold.header.get_xyzt_units()[0]
+        unplaced = not (int(bold.header["qform_code"]) or int(bold.header["sform_code"]))
+    if unplaced:
+        tell(
+            "odd",
+            path,
+            "its header has neither qform nor sform: where voxels are is only known relative to the image's middle.",
+        )
+    size_mm = float(np.abs(np.linalg.det(bold.affine[:3, :3])) ** (1 / 3)) * MM.get(unit, 1.0)
+    if unit in MM and not VOXEL_MM[0] <= size_mm <= VOXEL_MM[1]:
+        tell(
+            "corrected",
+            path,
+            f"its unit is {unit}, but voxels of {size_mm:g} mm are none of a head; n2s takes it for mm.",
+        )
+        return 1.0
+    return MM.get(unit, 1.0)
 
 
 def _regions(numbers: np.ndarray, atlas: Path, labels: Path | None) -> dict[str, np.ndarray]:

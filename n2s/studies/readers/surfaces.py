@@ -22,6 +22,7 @@ NO_RUNS = {
     ".ptseries.nii": "CIFTI series of parcels", ".pscalar.nii": "CIFTI maps of parcels",
     ".surf.gii": "a GIFTI surface", ".label.gii": "GIFTI labels", ".shape.gii": "GIFTI maps",
 }  # fmt: skip
+HEMISPHERE = r"(?:^|[_.])(?:hemi-)?([LR])(?=[_.])|(?:^|[_.])(l|r)h(?=[_.])"  # _hemi-L_, .L., lh.
 HEMISPHERES = {"L": "CortexLeft", "R": "CortexRight"}
 
 
@@ -87,7 +88,7 @@ def _region(name: str) -> str:
 
 def hemisphere(path: Path) -> str | None:
     """``L`` or ``R``, from the name of a GIFTI file."""
-    found = re.search(r"(?:^|[_.])(?:hemi-)?([LR])(?=[_.])|(?:^|[_.])(l|r)h(?=[_.])", path.name)
+    found = re.search(HEMISPHERE, path.name)
     return None if found is None else (found[1] or found[2]).upper()
 
 
