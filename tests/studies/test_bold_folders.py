@@ -56,12 +56,15 @@ def test_raw_runs_beside_two_derivatives_are_told_apart_by_folder(arrays):
     for name in ("fmriprep-20", "fmriprep-23"):
         func = arrays / "derivatives" / name / "sub-01" / "func"
         func.mkdir(parents=True)
-        shutil.copy(arrays / "sub-01" / "func" / f"{STEM}_bold.npy", func)
+        for name in (f"{STEM}_bold.npy", f"{STEM}_desc-confounds_timeseries.tsv"):
+            shutil.copy(arrays / "sub-01" / "func" / name, func)
     with pytest.raises(UserError) as error:
         GenericFMRI(str(arrays))
     for folder in ("derivatives/fmriprep-20", "derivatives/fmriprep-23", "sub-*"):
         assert f"{folder}/**/*_bold.npy" in str(error.value)
-        assert GenericFMRI(str(arrays), bold=f"{folder}/**/*_bold.npy").recordings()
+        study = GenericFMRI(str(arrays), bold=f"{folder}/**/*_bold.npy", files=BoldFiles(tr_s=TR_S))
+        run = study.recordings()[0]
+        assert study.load(run).confounds.parent == study.sources(run)[0].parent  # of several, the one beside it
 
 
 def test_a_run_that_is_a_copy_of_another(arrays, tmp_path, monkeypatch):

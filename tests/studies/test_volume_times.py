@@ -107,6 +107,16 @@ def test_no_number_of_seconds_in_the_json_file(func, value):
         tr_of(path)
 
 
+def test_the_option_in_place_of_an_impossible_value(func):
+    """The TR of one excitation, 36 ms, is what some converters write for 3D sequences."""
+    path = image(func, 0.0)
+    say(func, RepetitionTime=0.036)
+    tr_s, told = tr_of(path, tr_s=2.0)
+    assert (
+        tr_s == 2.0 and told[0][0] == "corrected" and "is 0.036, which is no possible TR; n2s uses tr_s" in told[0][1]
+    )
+
+
 def test_two_plausible_values_are_an_error_with_both(func):
     path = image(func, 1.5)
     say(func, RepetitionTime=2.0)

@@ -142,7 +142,13 @@ def _index(key: str, value: str) -> str:
 
 
 def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | None = None) -> Path | None:
-    """The file whose entities all match the run, with the most matches; a UserError if a required file is missing."""
+    """The file whose entities all match the run, with the most matches, beside it if there are several.
+
+    Raises
+    ------
+    UserError
+        A required file is missing, or there are several.
+    """
     own = {key: _index(key, value) for key, value in entities(bold).items() if key in ENTITIES.values()}
     best, n_best = [], -1
     for path in sorted(files):
@@ -153,6 +159,8 @@ def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | Non
             best, n_best = [path], len(its)
         elif len(its) == n_best:
             best.append(path)
+    beside = [path for path in best if path.parent == bold.parent]
+    best = beside if len(beside) == 1 else best
     if len(best) > 1:
         raise UserError(f"{bold}: both {best[0]} and {best[1]} may be its own. Keep one, or list the runs in a table.")
     if needed and not best:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from n2s.errors import UserError
-from n2s.findings import tell
+from n2s.findings import kept, tell
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold, FMRIStudy
@@ -104,7 +104,8 @@ class GenericFMRI(FMRIStudy):
                 f"{run.bold[0]} has {n_voxels} voxels, but {first[0]} of the same subject has "
                 f"{n_first}: voxels must be the same, in one order, in all its runs."
             )
-        first_tr_s = self.files.count(*first)[1]
+        with kept():  # what is odd about the first run is reported with it
+            first_tr_s = self.files.count(*first)[1]
         if abs(first_tr_s - bold.tr_s) > SAME_S:
             tell(
                 "odd",

@@ -56,10 +56,10 @@ def repetition_s(path: Path, n_volumes: int, *, header: HeaderTime | None, given
     if written is not None:
         if in_header is None or _agree(written, in_header):
             if header is not None and in_header is None and header.step not in PLACEHOLDERS:
-                tell("corrected", path, f"{header} is no possible TR; n2s uses {written:.9g} s of {source}.")
+                tell("corrected", path, f"{header} is no possible TR; n2s uses {written:.9g} s of {_key(source)}.")
             return written if in_header is None else _precise(path, written, in_header)
         if header.is_placeholder:
-            tell("corrected", path, f"{header}, which is a placeholder; n2s uses {written:.9g} s of {source}.")
+            tell("corrected", path, f"{header}, which is a placeholder; n2s uses {written:.9g} s of {_key(source)}.")
             return written
         raise UserError(f"{path}: {header}, but {source} is {written:.9g} s. {REMEDY}")
     if in_header is None:
@@ -127,6 +127,10 @@ def _of_json(
         value, file = said["RepetitionTime"]
         name = f"RepetitionTime in {file}"
         tr_s = _clean(_number(value, name))
+        likely = _plausible(tr_s) or MS[0] <= tr_s <= MS[1]
+        if not likely and given is not None:
+            tell("corrected", path, f"{_key(name)} is {value}, which is no possible TR; n2s uses tr_s, {given:.9g} s.")
+            tr_s = given
         if not _plausible(tr_s):
             if not MS[0] <= tr_s <= MS[1]:
                 raise UserError(
@@ -134,7 +138,9 @@ def _of_json(
                     f"{PLAUSIBLE_S[1]:g}. Correct it."
                 )
             tell(
-                "corrected", path, f"{name} is {value}, which BIDS has in s; n2s takes it for ms: {tr_s / 1000:.9g} s."
+                "corrected",
+                path,
+                f"{_key(name)} is {value}, which BIDS has in s; n2s takes it for ms: {tr_s / 1000:.9g} s.",
             )
             tr_s = _clean(tr_s / 1000)
         found.append((tr_s, name))
@@ -207,7 +213,9 @@ def _with_option(
         if not fits:
             raise UserError(f"{path}: tr_s is {given:.9g} s, but {source} is {tr_s:.9g} s. Correct the wrong one.")
         tell(
-            "corrected", path, f"{source} is {tr_s:.9g} s; n2s uses tr_s, {given:.9g} s, with which the header agrees."
+            "corrected",
+            path,
+            f"{_key(source)} is {tr_s:.9g} s; n2s uses tr_s, {given:.9g} s, with which the header agrees.",
         )
     if header is not None and header.step != 0 and header_s not in fits:
         tell("corrected", path, f"{header}; n2s uses tr_s, {given:.9g} s.")
@@ -239,6 +247,11 @@ def _agree(one: float, other: float) -> bool:
 
 def _plausible(tr_s: float) -> bool:
     return PLAUSIBLE_S[0] <= tr_s <= PLAUSIBLE_S[1]
+
+
+def _key(source: str) -> str:
+    """What says the TR, without the file: findings of equal texts are told together."""
+    return f"{source.split(' in ')[0]} in its JSON file"
 
 
 def _stem(path: Path) -> str:
