@@ -80,16 +80,14 @@ class BoldPreparation(Preparation):
         return Made(data, meta, {"rois.npy": partial(np.save, arr=rois), "places.npy": partial(np.save, arr=places)})
 
 
-def check_copies(runs: Mapping[str, BoldRun]) -> None:
-    """Raise a UserError if two prepared runs, by ``study/recording``, hold the same values: no brain does one thing twice."""
+def tell_copies(runs: Mapping[str, BoldRun]) -> None:
+    """Report prepared runs, by ``study/recording``, that hold the same values: no brain does one thing twice."""
     seen: dict[str, str] = {}
     for name, run in runs.items():
         other = seen.setdefault(run.meta["sha256"], name)
         if other != name and run.meta["n_constant"] < run.meta["shape"][1]:
-            raise UserError(
-                f"{other} and {name} hold the same volumes, value by value: one file is there under two names. What is held "
-                "out of one would be trained on in the other. Leave one out, or replace it by the right file."
-            )
+            tell("odd", name, f"the same volumes as {other}, value by value: one file is there under two names. If one of them is "
+                              "held out, it was trained on in the other. Leave one out, or replace it by the right file.")  # fmt: skip
 
 
 def _tell_flat(data: np.ndarray, where: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from n2s.data.batch import Batch
-from n2s.data.bold_preparation import BoldPreparation, BoldRun, check_copies
+from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
 from n2s.data.clip_splits import (
     check_subjects,
     listed_clips,
@@ -164,7 +164,7 @@ class FMRIDataModule(NeuralDataModule):
             return
         clips = self._listed()
         self._bold = self._prepared(clips, prepare, n_jobs=self.n_jobs)
-        check_copies(self._bold)
+        tell_copies(self._bold)
         self._values = self._features(clips)
         self.scales: list[VoxelScale] = []
         self.voxel_places: list[np.ndarray | None] = []  # (v, 3) of each subject

@@ -72,10 +72,12 @@ def test_a_run_that_is_a_copy_of_another(arrays, tmp_path, monkeypatch):
     func = arrays / "sub-02" / "func"
     shutil.copy(func / "sub-02_task-listen_run-1_bold.npy", func / "sub-02_task-listen_run-2_bold.npy")
     study = GenericFMRI(str(arrays), files=BoldFiles(tr_s=TR_S))
-    with pytest.raises(
-        UserError, match="own/sub-02_task-listen_run-1 and own/sub-02_task-listen_run-2 hold the same volumes"
-    ):
+    with kept() as findings:
         FMRIDataModule({"own": study}, MelStatistics(n_mels=4)).setup("fit")
+    (copy,) = [one for one in findings if "the same volumes" in one.text]
+    assert (
+        copy.where == "own/sub-02_task-listen_run-2" and "as own/sub-02_task-listen_run-1, value by value" in copy.text
+    )
 
 
 def test_runs_of_one_subject_with_two_trs(arrays):
