@@ -93,13 +93,15 @@ def marks(rows: pd.DataFrame, own: Sequence[Note], where: object, file: object) 
     texts = rows.drop(columns=["mark", "kind"])
     unknown = []
     for note in own:
+        if not (note.text.lower().startswith("bad") or is_edge(note.text)):
+            continue
         near = (rows.onset - note.onset).abs() <= _SAME_S
         word = (texts[near] == note.text).any(axis=None) or (rows.kind[near & rows.ours] == note.text).any()
         if word and not re.match("(?i)bad[_-]", note.text):
             continue
         if is_bad(note.text) or is_edge(note.text):
             found += [note] * (not _is_among(note, found))
-        elif note.text.lower().startswith("bad"):
+        else:
             unknown.append(note.text)
     if unknown:
         tell(
