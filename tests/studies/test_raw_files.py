@@ -163,6 +163,29 @@ def test_neuroscan_in_bids(tmp_path):
         study.load(study.recordings()[0])
 
 
+def test_two_formats_of_one_recording(tmp_path):
+    raw = simulated_raw(3, kind="eeg")
+    path = bids_from_raw(raw, tmp_path / "lab", datatype="eeg", format="BrainVision", events=story_events("a.wav", []))
+    raw.save(path.fpath.with_suffix(".fif"), verbose="ERROR")
+    with kept() as found:
+        study = BIDSStudy(tmp_path / "lab", datatype="eeg")
+    assert study.load(study.recordings()[0]).filenames[0].suffix == ".eeg"
+    assert [one.kind == "left out" and "is the same recording, in a format of BIDS" in one.text for one in found] == [
+        True
+    ]
+    mne.export.export_raw(path.fpath.with_suffix(".edf"), raw, verbose="ERROR")
+    with pytest.raises(UserError, match="two recordings are named sub-01_task-listen"):
+        BIDSStudy(tmp_path / "lab", datatype="eeg")
+
+
+def test_annotations_with_a_date_that_the_recording_lost(tmp_path):
+    path = fif(tmp_path / "a_meg.fif", (3.0, 1.0, "BAD_x"), date=2020)
+    date = np.array([204, 3], ">i4").tobytes()  # FIFF_MEAS_DATE, as whole numbers: that of the annotations is a float
+    path.write_bytes(path.read_bytes().replace(date, np.array([9999, 3], ">i4").tobytes()))
+    with pytest.raises(UserError, match=r"a_meg\.fif: its annotations have a date and the recording has none"):
+        open_raw(path)
+
+
 def test_files_that_are_not_here(tmp_path):
     with pytest.raises(UserError, match=r"a\.edf: no such file"):
         open_raw(tmp_path / "a.edf")

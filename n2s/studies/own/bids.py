@@ -12,7 +12,7 @@ from n2s.errors import UserError, nearest
 from n2s.findings import kept, tell
 from n2s.paths import data_folder
 from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
-from n2s.studies.own.bids_files import choose, named, nothing, usable, with_events
+from n2s.studies.own.bids_files import choose, named, nothing, one_format, usable, with_events
 from n2s.studies.own.bids_scan import data_files, scan
 from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files
 from n2s.studies.own.bids_tables import tell_tables
@@ -131,7 +131,7 @@ class BIDSStudy(Study):
             "acquisition": acquisition,
             "processing": processing,
         }
-        found = scan(self.root, datatype, EXTENSIONS[datatype], (datatype,))
+        found = one_format(scan(self.root, datatype, EXTENSIONS[datatype], (datatype,)))
         if not found and derivative is None:
             raise nothing(self.root, datatype, EXTENSIONS)
         raw = {one: one.path for one in found}

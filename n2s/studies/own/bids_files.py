@@ -17,6 +17,7 @@ from n2s.studies.study import Recording
 OPTIONS = {"subjects": ("subject", "sub"), "sessions": ("session", "ses"), "task": ("task", "task"), "runs": ("run", "run"),
            "acquisition": ("acquisition", "acq"), "processing": ("processing", "proc")}  # fmt: skip
 NAMED = 20  # files named in a message
+OUTSIDE_BIDS = (".cnt", ".CNT", ".mff", ".fif")  # formats of EEG and iEEG that n2s reads, too
 
 
 def choose(root: Path, found: list[Found], wanted: dict[str, list | str | int | None], kind: str) -> list[Found]:
@@ -122,6 +123,21 @@ def named(root: Path, found: list[Found], kind: str) -> dict[Recording, Found]:
             )
         by_name[recording] = one
     return by_name
+
+
+def one_format(found: list[Found]) -> list[Found]:
+    """Leave out a recording in a format that BIDS does not have for its datatype, where it lies beside the same in one that it has."""
+    legal = {_same(one): one.file.name for one in found if not one.why and one.file.suffix not in OUTSIDE_BIDS}
+    return [
+        replace(one, path=None, why=f"{legal[_same(one)]} is the same recording, in a format of BIDS: that one is read")
+        if not one.why and one.path.datatype != "meg" and one.file.suffix in OUTSIDE_BIDS and _same(one) in legal
+        else one
+        for one in found
+    ]
+
+
+def _same(one: Found) -> tuple:
+    return one.file.parent, *(one.entities[key] for key in sorted(one.entities))
 
 
 def nothing(root: Path, datatype: str, extensions: dict[str, tuple[str, ...]]) -> UserError:

@@ -89,6 +89,11 @@ def explained(file: Path, error: Exception) -> str | None:
         )
     if re.search(r"number of trials is|contains epochs|contains evoked|averaged|No raw data in", said):
         return f"{file}: it is not a continuous recording ({said}). {_CONTINUOUS}"
+    if "Ambiguous operation" in said:
+        return (
+            f"{file}: its annotations have a date and the recording has none, so their times cannot be placed: the date was removed by "
+            "a program that left theirs. Use the original file, or remove its date with `raw.anonymize()` of MNE."
+        )
     if ".fdt" in said and "not f" in said.lower().replace("could not find", "not found"):
         names = " and ".join(
             dict.fromkeys(Path(one).name for one in re.findall(r"[^ ]+\.fdt(?!\w)", said) if len(one) > 4)
