@@ -26,7 +26,7 @@ def compare(seen: Sequence[Seen]) -> None:
     _without_sound(seen)
     heard = [one for one in seen if len(one.heard)]
     _slots(heard)
-    _stories(heard)
+    _stories(heard, unknown={one.recording.subject for one in seen if one.events is None})
 
 
 def odd_ones(values: Mapping[str, Hashable]) -> tuple[Hashable, list[str]]:
@@ -66,10 +66,11 @@ def _mixed_recordings(seen: Sequence[Seen]) -> None:
     for one in seen:
         if one.channels:
             people[one.recording.subject].append(one)
-    for own in people.values():
-        rates = Counter(one.sfreq for one in own)
-        sensors = Counter(frozenset(name for names in one.channels.values() for name in names) for one in own)
-        usual_rate, usual = rates.most_common(1)[0][0], sensors.most_common(1)[0][0]
+    every = [one for own in people.values() for one in own]
+    main = {}
+    for name, own in people.items():
+        main[name] = usual_rate = _usual([one.sfreq for one in own], [one.sfreq for one in every])
+        usual = _usual([_names(one) for one in own], [_names(one) for one in every])
         for one in own:
             if one.sfreq != usual_rate:
                 tell(
@@ -78,9 +79,8 @@ def _mixed_recordings(seen: Sequence[Seen]) -> None:
                     f"has {one.sfreq:g} Hz, but other recordings of this person have {usual_rate:g} Hz. n2s resamples each "
                     "to the rate of the recipe. Check that it is of this experiment.",
                 )
-            mine = {name for names in one.channels.values() for name in names}
-            if mine != usual:
-                lacks, more = sorted(usual - mine), sorted(mine - usual)
+            if _names(one) != usual:
+                lacks, more = sorted(usual - _names(one)), sorted(_names(one) - usual)
                 parts = [f"lacks {_few(lacks)}"] * bool(lacks) + [f"has {_few(more)} in addition"] * bool(more)
                 tell(
                     "odd",
@@ -88,10 +88,18 @@ def _mixed_recordings(seen: Sequence[Seen]) -> None:
                     f"{' and '.join(parts)}, unlike other recordings of this person. n2s uses the sensors that each has. "
                     "Check channels.tsv (names, types) and the file.",
                 )
-    main = {name: Counter(one.sfreq for one in own).most_common(1)[0][0] for name, own in people.items()}
     usual, others = odd_ones(main)
     for name in others:
         tell("odd", f"sub-{name}", f"has {main[name]:g} Hz; nearly all others have {usual:g} Hz. n2s resamples each.")
+
+
+def _names(one: Seen) -> frozenset[str]:
+    return frozenset(name for names in one.channels.values() for name in names)
+
+
+def _usual(own: Sequence[Hashable], every: Sequence[Hashable]) -> Hashable:
+    """The most frequent value; of several, the one that all people have most often."""
+    return max(dict.fromkeys(own), key=lambda value: (own.count(value), every.count(value)))
 
 
 def _without_sound(seen: Sequence[Seen]) -> None:
@@ -121,7 +129,7 @@ def _slots(heard: Sequence[Seen]) -> None:
         for subject in others:
             mine = names[subject]
             if len(mine) != len(usual):
-                said = f"has {len(mine)} sounds where the others have {len(usual)}"
+                said = f"has {len(mine)} {'sounds' if len(mine) > 1 else 'sound'} where the others have {len(usual)}"
             elif sorted(mine) == sorted(usual):
                 said = "has the sounds of the others in another order"
             else:
@@ -153,8 +161,8 @@ def _first_onsets(people: Mapping[str, Seen]) -> None:
             )
 
 
-def _stories(heard: Sequence[Seen]) -> None:
-    """Stories that one person lacks, or that one person alone heard."""
+def _stories(heard: Sequence[Seen], *, unknown: set[str]) -> None:
+    """Stories that one person lacks (unless events of theirs are ``unknown``), or that one person alone heard."""
     told: dict[str, set[str]] = defaultdict(set)
     for one in heard:
         told[one.recording.subject] |= set(one.heard.story)
@@ -167,7 +175,7 @@ def _stories(heard: Sequence[Seen]) -> None:
     few = max(1, FEW * len(told))
     lacking: dict[str, list[str]] = defaultdict(list)
     for story in shared:
-        for name in set(told) - people[story] if len(told) - len(people[story]) <= few else ():
+        for name in set(told) - people[story] - unknown if len(told) - len(people[story]) <= few else ():
             lacking[name].append(story)
     for name, stories in sorted(lacking.items()):
         tell(

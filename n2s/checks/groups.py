@@ -41,7 +41,9 @@ def grouped(survey: Survey) -> list[Group]:
     found = [(STOPS, where, text) for where, text in survey.stops]
     found += [(one.kind, one.where, one.text) for one in survey.findings]
     groups: dict[tuple[str, str], Group] = {}
+    folder = "" if survey.study is None else f"{survey.study.root}/"
     for kind, where, text in found:
+        where = where.removeprefix(folder)
         groups.setdefault((kind, _OWN.sub("_", text)), Group(kind)).each.append((where, text))
     return sorted(groups.values(), key=lambda group: list(KINDS).index(group.kind))
 

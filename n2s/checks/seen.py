@@ -104,8 +104,9 @@ def look(study: Study, recording: Recording) -> Seen:
                 _header(study.load(recording), seen)
         with noted(seen.stops):
             seen.events = study.events(recording)
-        with noted(seen.stops):
-            seen.marks |= {_file_mark(study, recording)} - {""}
+        if not seen.stops:  # what `events` lacks, `sources` lacks too
+            with noted(seen.stops):
+                seen.marks |= {_file_mark(study, recording)} - {""}
     seen.stops = list(dict.fromkeys(seen.stops))
     return seen
 
