@@ -107,7 +107,7 @@ def look(study: Study, recording: Recording) -> Seen:
         if not seen.stops:  # what `events` lacks, `sources` lacks too
             with noted(seen.stops):
                 seen.marks |= {_file_mark(study, recording)} - {""}
-    seen.stops = list(dict.fromkeys(seen.stops))
+    seen.stops = list({text.partition(": ")[0]: text for text in seen.stops}.values())  # of one line of a file, one
     return seen
 
 

@@ -19,7 +19,7 @@ from n2s.findings import Finding, kept
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Stimulus, Study
 
-SEVERAL = 16  # recordings that are worth the start of further processes
+SEVERAL, MANY = 16, 50  # recordings whose samples, or headers, are worth the start of further processes
 PLAIN_HZ = 120.0  # the rate of a trial preparation without a recipe, at most
 
 
@@ -79,7 +79,8 @@ def survey(name: str, study: Study, *, preparation: Preparation | None = None, e
     found = Survey(name, study)
     with kept() as told:
         recordings = study.recordings()
-        found.seen = [look(study, one) for one in _tracked(recordings, f"{name}: headers and tables")]
+        looked_at = _jobs(len(recordings), MANY)(joblib.delayed(look)(study, one) for one in recordings)
+        found.seen = list(_tracked(looked_at, f"{name}: headers and tables", len(recordings)))
         compare(found.seen)
     with kept() as about_sounds:
         found.stimuli, bad_sounds = check_sounds(study, found.seen, _tracked)
@@ -99,8 +100,7 @@ def _sampled(found: Survey, preparation: Preparation | None, *, every: bool) -> 
     """Prepare the chosen recordings without keeping the result; add what is found to each."""
     first = {one.recording.subject: one for one in reversed(found.seen) if not one.stops}
     chosen = [one for one in found.seen if not one.stops and (every or first.get(one.recording.subject) is one)]
-    n_jobs = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(chosen))
-    work = joblib.Parallel(n_jobs=n_jobs if len(chosen) >= SEVERAL else 1, return_as="generator")(
+    work = _jobs(len(chosen), SEVERAL)(
         joblib.delayed(_trial)(found.study, one.recording, preparation or plain(found.study, one)) for one in chosen
     )
     for one, (findings, stops, meta) in zip(chosen, _tracked(work, f"{found.name}: samples", len(chosen)), strict=True):
@@ -130,6 +130,12 @@ def plain(study: Study, seen: Seen) -> Preparation:
         return BoldPreparation(study.cleaning)
     kinds = [kind for kind in seen.channels if kind in UNITS]
     return Preprocessing(sfreq=min(PLAIN_HZ, seen.sfreq or PLAIN_HZ), picks=kinds or None)
+
+
+def _jobs(n: int, worth: int) -> joblib.Parallel:
+    """One process for each core, if there are ``worth`` or more things to do."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return joblib.Parallel(n_jobs=min(cores, n) if n >= worth else 1, return_as="generator")
 
 
 def _tracked(items: Sequence, what: str, n: int | None = None) -> Sequence:

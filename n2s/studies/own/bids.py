@@ -169,6 +169,7 @@ class BIDSStudy(Study):
             mark_again(raw, events, self.columns.kind)
         if self.datatype == "eeg":
             self._place_electrodes(raw, (cleaned or path).fpath)
+        self._clocks[recording] = raw.duration, noted_holes(raw)  # `events` need not open it again
         return raw
 
     def events(self, recording: Recording) -> pd.DataFrame:
@@ -176,8 +177,7 @@ class BIDSStudy(Study):
         path = events_file(self._path(recording))
         rows = self.read_rows(path)
         if recording not in self._clocks:
-            raw = self.load(recording)
-            self._clocks[recording] = raw.duration, noted_holes(raw)
+            self.load(recording)
         duration_s, holes = self._clocks[recording]
         table = complete(
             rows,

@@ -23,7 +23,6 @@ from n2s.studies.simulated.speech import SFREQ as AUDIO_HZ
 from n2s.studies.simulated.speech import Speech, synthesize
 from n2s.studies.simulated.stories import Story, stories
 
-SUBJECTS = ("01", "02", "03")
 RUNS = {"1": ("lighthouse.en", "beekeeper.en"), "2": ("mapmaker.en", "orchestra.en")}
 SENTENCES = 3  # of each story: 15 to 20 s
 SFREQ = 100.0
@@ -40,8 +39,8 @@ COLUMNS = {
 }
 
 
-def write_example(folder: Path) -> Path:
-    """Write three people, two runs each, who hear four stories with MEG and with EEG: 11 MB, in seconds.
+def write_example(folder: Path, n_subjects: int = 3) -> Path:
+    """Write people who hear four stories in two runs, with MEG and with EEG: 3 MB each, in seconds.
 
     Samples, tables and sounds are the same each time. The voice is eSpeak NG if it is installed (extra ``[sim]``), else a
     buzz with the rhythm of the words.
@@ -50,6 +49,8 @@ def write_example(folder: Path) -> Path:
     ----------
     folder
         A new folder.
+    n_subjects
+        How many people: 01, 02, ...
 
     Raises
     ------
@@ -66,10 +67,10 @@ def write_example(folder: Path) -> Path:
         for name, one in speech.items():
             (root / "stimuli").mkdir(parents=True, exist_ok=True)
             soundfile.write(root / "stimuli" / f"{name}.wav", one.audio, one.sfreq, subtype="PCM_16")
-        for subject in SUBJECTS:
+        for number in range(n_subjects):
             for run, names in RUNS.items():
                 for datatype in N_CHANNELS:
-                    _write_run(root, subject, run, datatype, {name: speech[name] for name in names})
+                    _write_run(root, f"{number + 1:02}", run, datatype, {name: speech[name] for name in names})
         mne_bids.make_dataset_description(
             path=root, name="n2s example", authors=["n2s"], data_license="CC0", overwrite=True, verbose="ERROR"
         )
