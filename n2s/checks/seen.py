@@ -12,6 +12,7 @@ import mne
 import numpy as np
 import pandas as pd
 
+from n2s.data.channel_types import TYPES
 from n2s.data.splits import stretches
 from n2s.errors import UserError
 from n2s.findings import Finding, kept
@@ -20,7 +21,7 @@ from n2s.studies.readers.stimuli import AUDIO
 from n2s.studies.study import Recording, Study
 
 TABLES = (".tsv", ".json", ".csv", ".txt", ".parquet", ".textgrid", *AUDIO)  # what may be equal in two recordings
-SENSORS = {"mag", "grad", "eeg", "seeg", "ecog"}
+
 MARKED_CHANNELS, MARKED_BYTES = 16, 1 << 20  # enough to know a recording again
 
 
@@ -115,7 +116,7 @@ def _header(raw: mne.io.BaseRaw, seen: Seen) -> None:
     seen.sfreq = float(raw.info["sfreq"])
     seen.duration_s = len(raw.times) / seen.sfreq
     for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
-        if kind in SENSORS:
+        if kind in TYPES:
             seen.channels.setdefault(kind, []).append(name)
     sensors = {name for names in seen.channels.values() for name in names}
     seen.bads = [name for name in raw.info["bads"] if name in sensors]

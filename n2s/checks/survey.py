@@ -13,7 +13,8 @@ from n2s.checks.clips import clip_facts, crossing_groups
 from n2s.checks.seen import Seen, look, noted
 from n2s.checks.sounds import check_sounds
 from n2s.data.bold_preparation import BoldPreparation
-from n2s.data.preprocessing import UNITS, Preprocessing
+from n2s.data.channel_types import TYPES
+from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import Preparation
 from n2s.findings import Finding, kept
 from n2s.studies.fmri import FMRIStudy
@@ -128,7 +129,7 @@ def plain(study: Study, seen: Seen) -> Preparation:
     """How a recording is tried without a recipe: all of its sensors, at a lower rate."""
     if isinstance(study, FMRIStudy):
         return BoldPreparation(study.cleaning)
-    kinds = [kind for kind in seen.channels if kind in UNITS]
+    kinds = [kind for kind in seen.channels if kind in TYPES]
     return Preprocessing(sfreq=min(PLAIN_HZ, seen.sfreq or PLAIN_HZ), picks=kinds or None)
 
 

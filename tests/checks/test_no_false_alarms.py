@@ -14,12 +14,14 @@ from n2s.studies.readers.bold_files import BoldFiles
 
 ONE_FILE = "hold the same samples"  # a miniature's recordings are one real recording
 ONE_SOUND = "are one sound"
+SLOW = "unusual sampling rate"  # 100 Hz
 NO_AUDIO = "neither audio nor ready features"  # has to be brought
 #: Study -> what is odd, corrected or stops n2s. What is left out are traps of the data sets: test_traps_are_tested.
 TRUE = {
-    "Armeni2022": (ONE_FILE, ONE_SOUND, "MNE says: (Omitted|Limited) 1 annotation"),  # half a second of it
-    "Bel2026": (), "Brennan2019": (), "Broderick2019": (), "Gwilliams2022": (ONE_FILE,), "LibriBrain": (NO_AUDIO,),
-    "SMN4Lang": (), "Schoffelen2019": (), "Lebel2023": (), "Nakai2022": (ONE_FILE, ONE_SOUND), "Park2025": (NO_AUDIO,),
+    "Armeni2022": (ONE_FILE, ONE_SOUND, "MNE says: (Omitted|Limited) 1 annotation", "onset and sample disagree"),  # 0.5 s of it
+    "Bel2026": ("play for another time than their files",),  # a round number of seconds
+    "Brennan2019": (), "Broderick2019": (), "Gwilliams2022": (ONE_FILE,), "LibriBrain": (NO_AUDIO,),
+    "SMN4Lang": (), "Schoffelen2019": (), "Lebel2023": (SLOW,), "Nakai2022": (ONE_FILE, ONE_SOUND, SLOW), "Park2025": (NO_AUDIO,),
 }  # fmt: skip
 
 
@@ -48,7 +50,7 @@ def test_a_public_study(name, tmp_path, request):
 @pytest.mark.parametrize("ending", [".npy", ".nii.gz"])
 def test_own_fmri(ending, tmp_path):
     root = importlib.import_module("trees_fmri.generic").write_tree(tmp_path / "root", ending, rate_hz=4000)
-    files = BoldFiles(tr_s=2.0) if ending == ".npy" else BoldFiles(mask="mask.nii.gz")
+    files = BoldFiles(tr_s=2.0, mask=None if ending == ".npy" else "mask.nii.gz")
     assert not alarms(GenericFMRI(str(root), files=files))
 
 
