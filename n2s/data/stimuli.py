@@ -24,19 +24,24 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
     Raises
     ------
     UserError
-        It has neither audio nor features, or they end before the end of the events.
+        It has neither audio nor features, or they end before the end of the events; or see `canonical_words`.
     """
     ends: dict[str, tuple[float, str]] = {}
-    words: dict[str, list[pd.DataFrame]] = {}
+    words: dict[str, dict[str, pd.DataFrame]] = {}
     for recording, table in events.items():
         rows = stretches(table)
         for stimulus, end_s in (rows.stimulus_onset + rows.duration).groupby(rows.stimulus).max().items():
             ends[stimulus] = max(ends.get(stimulus, (0.0, "")), (end_s, recording))
         spoken = table[table.kind == "word"]
         for stimulus, group in spoken.groupby("stimulus"):
-            words.setdefault(stimulus, []).append(group)
+            words.setdefault(stimulus, {})[recording] = group
     none = pd.DataFrame({"text": [], "onset": [], "duration": [], "sequence": []})
-    spoken = {stimulus: canonical_words(tables) for stimulus, tables in words.items()}
+    spoken = {
+        stimulus: canonical_words(
+            list(tables.values()), where=f"study {study.name}, stimulus '{stimulus}'", names=list(tables)
+        )
+        for stimulus, tables in words.items()
+    }
     return {
         stimulus: _stimulus(study, stimulus, end, spoken.get(stimulus, none)) for stimulus, end in sorted(ends.items())
     }

@@ -15,7 +15,9 @@ from n2s.data.splits import joined
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.windows import Grid, Windows, instants, lay_windows
 from n2s.data.words import canonical_words
+from n2s.errors import UserError
 from n2s.features.ready import Ready
+from n2s.findings import kept
 from n2s.studies.events import events_table
 from n2s.studies.study import Frames, Recording, Study
 
@@ -58,6 +60,44 @@ def test_words_that_some_recordings_lack_or_have_alone():
         tables.append(_words(texts[kept], onset[kept] + rng.normal(0, 0.002, 270) + rng.uniform(-0.1, 0.1)))
     found = canonical_words(tables)
     assert found.text.tolist() == texts.tolist() and np.abs(np.diff(found.onset - onset)).max() < 0.01
+
+
+@pytest.mark.parametrize("seam", ["the", "v1", "w58"])
+@pytest.mark.parametrize("second_of_both", [False, True])
+def test_the_two_parts_of_a_story_keep_their_times(seam, second_of_both):
+    """A common word on both sides of the seam is not the same word, and one that both runs tell there is one."""
+    first = [(0.5 * i, f"w{i}") for i in range(1, 59)] + [(29.4, "the")]
+    second = [(30.1, seam)] + [(30.5 + 0.5 * i, f"v{i}") for i in range(50)]
+    if second_of_both:
+        second.insert(0, (29.43, "the"))
+    tables = [_words([w for _, w in rows], [t for t, _ in rows]) for rows in (first, second)]
+    for order in (tables, tables[::-1]):
+        found = canonical_words(order)
+        times = dict(zip(found.text, found.onset, strict=True))
+        for at, text in first[:-2] + second[-48:]:
+            assert times[text] == pytest.approx(at, abs=1e-9)
+        assert len(found) == len(first) + len(second) - second_of_both
+
+
+def test_one_listeners_table_without_words_and_words_known_in_one_run_alone():
+    texts, onset = _spoken(100)
+    half = _words(texts[50:], onset[50:])
+    found = canonical_words([_words(texts, onset).iloc[:50], half, half])
+    assert found.text.tolist() == texts.tolist() and np.allclose(found.onset, onset)
+
+
+def test_clocks_of_listeners_that_are_apart_are_told():
+    texts, onset = _spoken(60)
+    told = {"where": "here", "names": ["ane", "ion"]}
+    with kept() as found:
+        canonical_words([_words(texts, onset), _words(texts, onset + 0.02)], **told)
+    assert not found
+    with kept() as found:
+        words = canonical_words([_words(texts, onset), _words(texts, onset + 0.12)], **told)
+    assert np.allclose(words.onset, onset + 0.06)
+    assert [(one.kind, one.where) for one in found] == [("odd", "here (120 ms between ane and ion)")]
+    with pytest.raises(UserError, match=r"here: ion has its words \+5\.00 s from where ane has the same words"):
+        canonical_words([_words(texts, onset), _words(texts, onset + 5.0)], **told)
 
 
 def test_a_word_said_twice_in_a_row_stays_two_words():
