@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import write_audio
+from builders import write_audio, write_tsv
 from hypothesis import given
-from mangled import answer, fuzz, tables
+from hypothesis import strategies as st
+from mangled import answer, cells, fuzz, tables
 from studies.trees import gwilliams2022, libribrain
 from studies.trees_fmri import generic, nakai2022, park2025
 
 from n2s.data.bold_steps import cleaned
+from n2s.findings import kept
 from n2s.studies import GenericFMRI, Gwilliams2022, LibriBrain, Nakai2022, Park2025
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.events import COLUMNS, CONDITIONS, KINDS
@@ -39,7 +41,7 @@ DURATION_S = 10.0
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz")
-    for name, length_s in (("one", 4.0), ("two", 2.0), ("lw1_0", 1.2)):
+    for name, length_s in (("one", 4.0), ("two", 2.0), ("lw1_0", 1.2), ("minute", 60.0)):
         write_audio(folder / "stimuli" / f"{name}.wav", length_s, rate_hz=100)
     return folder
 
@@ -95,6 +97,101 @@ def test_events_of_a_recording(folder, content):
     table = answer(read)
     if table is not None:
         check_events(table, DURATION_S)
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> tuple[list[dict], list[tuple[float, float, float]]]:
+    """Rows of a session as some laboratory writes them, and the (onset, duration, stimulus_onset) of what was heard."""
+    heard, rows, at = [], [], round(draw(st.floats(0, 3)), 3)
+    kinds = draw(st.sampled_from((("sound", "sound_end"), ("story_start", "story_end"), ("speech", "stop"))))
+    with_ends, with_durations = draw(st.booleans()), draw(st.booleans())
+    for _ in range(draw(st.integers(1, 4))):
+        length_s = draw(st.sampled_from((4.0, 4.0, 2.5)))  # 2.5: aborted
+        told = length_s if with_durations else None
+        if length_s < 4 and not (with_ends or with_durations):
+            length_s = 4.0
+        row = {"onset": at, "duration": told, "trial_type": kinds[0], "stim_file": "one.wav"}
+        rows += [row] * draw(st.sampled_from((1, 1, 2)))
+        if draw(st.booleans()):
+            rows.append(row | {"onset": round(at + draw(st.floats(0, 0.003)), 4)})  # noted twice
+        if with_ends:
+            end = {
+                "onset": round(at + length_s, 3),
+                "duration": draw(st.sampled_from((0, None))),
+                "trial_type": kinds[1],
+            }
+            rows.append(end | {"stim_file": draw(st.sampled_from(("one.wav", None)))})
+        for word in range(3):
+            word = {"onset": at + 0.5 * word + 0.1, "duration": 0.2, "trial_type": "word", "word": f"w{word}"}
+            rows += [word] * draw(st.sampled_from((1, 1, 2)))
+        heard.append((at, length_s, 0.0))
+        at = round(at + length_s + draw(st.floats(0.5, 3)), 3)
+    for _ in range(draw(st.integers(0, 4))):  # rows of no kind of ours
+        odd = {
+            "onset": draw(st.sampled_from(("n/a", "-3", "7.5", "soon"))),
+            "duration": draw(cells.filter(_fits_a_cell)),
+        }
+        kind = draw(st.sampled_from(("response", "fixation", "picture_off", "word_end", "S  7")))
+        named = draw(st.sampled_from(("q.png", "n/a", "n/a")))
+        rows.append(odd | {"trial_type": kind, "stim_file": named})
+    return draw(st.permutations(rows)), heard
+
+
+def _fits_a_cell(text: str) -> bool:
+    return not set(text) & set('\t\r\n"\x00\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029') and text.isprintable()
+
+
+@fuzz(share=3)
+@given(sessions())
+def test_each_presentation_once(folder, session):
+    """Rows twice, ends, aborts and other rows, in any order: what was heard comes out, and nothing else."""
+    rows, heard = session
+    path = write_tsv(folder / "session.tsv", rows)
+    stimuli = StimulusFolder(folder / "stimuli")
+    with kept():
+        table = complete(read_rows(path, EventColumns(), stimuli), stimuli, where=str(path), duration_s=60.0)
+    sounds, words = (table[table.kind == kind] for kind in ("sound", "word"))
+    found = sounds[["onset", "duration", "stimulus_onset"]].to_numpy()
+    assert found == pytest.approx(np.array(heard), abs=0.004)
+    assert len(words) == 3 * len(heard)
+    assert words.stimulus_onset.to_numpy() == pytest.approx(np.tile([0.1, 0.6, 1.1], len(heard)), abs=0.004)
+
+
+@fuzz(share=1)
+@given(
+    st.floats(-0.2, 0.2),
+    st.floats(-0.3, 0.3),
+    st.sampled_from((0.0, 0.002, 0.01)),
+    st.booleans(),
+    st.integers(0, 2**31),
+)
+def test_two_clocks(folder, rate, offset_s, jitter_s, with_sound, seed):
+    """Windows are where the words are, or the drift or the distance is told."""
+    rng = np.random.default_rng(seed)
+    if rng.random() < 0.5:
+        rate /= 100
+    at = np.arange(0.5, 55.0, 0.5)
+    onset = (15 + offset_s + at * (1 + rate) + jitter_s * rng.standard_normal(len(at))).round(4)
+    rows = [{"onset": o, "duration": 0.1, "trial_type": "word", "stim_file": "minute.wav", "stimulus_onset": t,
+             "text": "a."} for o, t in zip(onset, at, strict=True)]  # fmt: skip
+    if with_sound:
+        rows.append({"onset": 15.0, "trial_type": "sound", "stim_file": "minute.wav"})
+    path = write_tsv(folder / "clocks.tsv", rows)
+    stimuli = StimulusFolder(folder / "stimuli")
+    with kept() as told:
+        table = answer(
+            lambda: complete(read_rows(path, EventColumns(), stimuli), stimuli, where="here", duration_s=99.0)
+        )
+    if table is None:
+        assert abs(rate) > 0.003 or abs(offset_s) > 0.4
+        return
+    assert abs(rate) < 0.008
+    pieces, words = (table[table.kind == kind] for kind in ("sound", "word"))
+    at_s, begin = words.stimulus_onset.to_numpy(), pieces.stimulus_onset.to_numpy()
+    own = np.clip(np.searchsorted(begin, at_s + 1e-9, side="right") - 1, 0, None)
+    away_s = (words.onset - words.stimulus_onset).to_numpy() - (pieces.onset - pieces.stimulus_onset).to_numpy()[own]
+    assert np.median(np.abs(away_s)) < 0.03 + jitter_s or any("all later" in one.text for one in told)
+    assert len(pieces) == 1 or any(one.kind == "corrected" for one in told)
 
 
 @pytest.fixture(scope="module")

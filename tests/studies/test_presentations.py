@@ -73,6 +73,8 @@ def test_an_early_end_row_ends_the_sound(tmp_path, stimulus):
     ]
     table, _ = read_events(tmp_path, rows)
     assert sounds(table) == [("a", 1.0, 12.0, 0.0), ABC[1]]
+    rows[1]["trial_type"] = "stop"
+    assert sounds(read_events(tmp_path, rows)[0]) == [("a", 1.0, 12.0, 0.0), ABC[1]]
     rows[0]["duration"] = 30  # as planned
     table, found = read_events(tmp_path, rows)
     assert sounds(table)[0] == ("a", 1.0, 12.0, 0.0)

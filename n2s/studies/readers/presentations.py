@@ -124,10 +124,11 @@ def _ended(rows: pd.DataFrame, ends: pd.DataFrame, where: str) -> pd.DataFrame:
         own = rows.onset < end.onset
         if end.stimulus:
             own &= rows.stimulus == end.stimulus
+        if not own.any() and not end.stimulus:
+            continue  # of something else
         if not own.any():
-            of = f" of '{end.stimulus}'" if end.stimulus else ""
             raise UserError(
-                f"{where}, line {end.line}: '{end.said}' is taken for the end of a sound, but no row before it starts one{of}. "
+                f"{where}, line {end.line}: '{end.said}' is taken for the end of a sound, but no row before it starts one of '{end.stimulus}'. "
                 "If it starts there, call the row sound in trial_type, or give its duration (s)."
             )
         row = rows.index[own][-1]
@@ -137,7 +138,7 @@ def _ended(rows: pd.DataFrame, ends: pd.DataFrame, where: str) -> pd.DataFrame:
         noted_s = end.onset - rows.onset[row]
         expected_s = rows.left_s[row] if rows.unsaid[row] else rows.duration[row]
         if noted_s < expected_s - END_TOLERANCE_S:
-            short += [] if rows.unsaid[row] else [rows.line[row]]
+            short += [] if rows.unsaid[row] and end.stimulus else [rows.line[row]]
             rows.loc[row, "duration"] = noted_s
         elif rows.unsaid[row]:
             rows.loc[row, "duration"] = min(noted_s, rows.left_s[row])
@@ -147,7 +148,7 @@ def _ended(rows: pd.DataFrame, ends: pd.DataFrame, where: str) -> pd.DataFrame:
             rows.loc[row, "noted_s"] = noted_s
         rows.loc[row, "unsaid"] = False
     if short:
-        text = "sounds that end earlier than their duration says, by a row at their end, end there."
+        text = "sounds that end earlier than their duration or their file, by a row that says so, end there."
         tell("corrected", f"{where}, {_lines(short)}", text)
     if late:
         text = "sounds that end, by a row at their end, more than 1 s after their duration; the duration is taken."

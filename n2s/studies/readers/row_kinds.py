@@ -36,6 +36,7 @@ _ENDS = {
     "fin",
     "ende",
 }
+_BARE = {"end", "ended", "stop", "stopped", "abort", "aborted"}  # alone: of whatever plays; off may be a picture
 _STARTS = {"start", "starts", "started", "begin", "begins", "beginning", "on", "onset"}
 _IN_SOUNDS = {"word", "words", "phone", "phones", "phoneme", "phonemes", "syllable", "sentence", "picture", "image"}
 _SPOKEN = {"sound", "audio", "speech", "story", "stimulus", "stim", "voice", "listen", "listening"}
@@ -91,7 +92,8 @@ def of_our_kinds(rows: pd.DataFrame, path: Path, stimuli: StimulusFolder | None 
     else:
         ends = rows.said.map(_is_end) & ~rows.kind.isin(KINDS)
     playing = {_base(kind) for kind in rows.said[rows.kind == "sound"]} | {frozenset({"sound"}), frozenset({"audio"})}
-    rows.loc[ends & (names | rows.said.map(lambda kind: _base(kind) in playing)) & ~seen, "kind"] = END
+    own = rows.said.map(lambda kind: _base(kind) in playing or (_words(kind) <= _BARE and kind != ""))
+    rows.loc[ends & (names | own) & ~seen, "kind"] = END
     kept = rows.kind.isin(KINDS) & ~seen
     if not kept.any():
         found = ", ".join(f"'{kind[:40]}' ({n})" for kind, n in said.value_counts().head(8).items())
