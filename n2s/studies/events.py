@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.studies.text import normal, plain
 
 COLUMNS = {
     "onset": "float64",  # s, on the recording's clock (0 is its first sample)
@@ -20,6 +21,7 @@ COLUMNS = {
 }
 KINDS = ("story", "sentence", "word", "phone", "sound")
 CONDITIONS = ("listen", "overt", "silent", "imagined", "rest")
+_COMPOSED = ("text", "story", "sequence", "language", "condition", "speaker")  # a stimulus is spelled as on the disk
 _DEFAULTS = {"text": "", "sequence": "", "language": "", "condition": "listen", "speaker": ""}
 
 
@@ -60,6 +62,9 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
             table[name] = table[name].astype(dtype)
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: column '{name}' of the events must hold {dtype}: {error}.") from None
+    for name in _COMPOSED:  # a name or word in decomposed form (macOS) is the same name or word
+        as_one = plain if name == "text" else normal
+        table[name] = table[name].map({value: as_one(value) for value in table[name].unique()})
     _check_values(table, where)
     if duration_s is not None:
         _check_inside(table, duration_s, where)

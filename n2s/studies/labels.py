@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import yaml
 
 from n2s.errors import UserError, nearest
+from n2s.findings import tell
 from n2s.studies.text import normal
 
 SHOWN = 12  # labels listed in a message
@@ -73,7 +74,7 @@ def chosen(values: object, known: Iterable[str], *, option: str, what: str, pref
     """The labels of the data that an option names, in the order of the option.
 
     ``1`` is the label ``01`` if no other label may be meant by it. An unquoted 010 arrives here as 8, an octal number: if the
-    data have 010, it is an error, whether they have 008 or not.
+    data have 010, it is an error, whether they have 008 or not. If they have 008 alone, that is taken and told.
 
     Parameters
     ----------
@@ -114,6 +115,13 @@ def _match(value: object, labels: list[str], *, option: str, what: str, prefix: 
     same = same or [one for one in labels if _stripped(normal(one)) == _stripped(text)]
     written = [one for one in labels if number and one not in same and _read(one, value)]
     if len(same) == 1 and not written:
+        octal = f"0{value:o}" if number and value >= 8 else ""
+        if same[0].startswith("0") and len(octal) == len(same[0]):  # it may be a label that the data lack
+            tell(
+                "odd",
+                option,
+                f"{value} is taken as the {what} '{same[0]}'. If {octal} was written, YAML has changed it: put it in quotes.",
+            )
         return same[0]
     if same or written:
         quoted = " or ".join(f"'{one}'" for one in sorted([*same, *written] if same else [text, *written]))

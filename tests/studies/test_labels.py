@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.studies.labels import chosen, label
 
 
@@ -27,6 +28,8 @@ def choose(values, known, **options):
         (["sub-02", 1], ["01", "02"], ["02", "01"]),
         (["1"], ["01", "1"], ["1"]),
         ([1000], ["1000"], ["1000"]),
+        ([7, 64], ["007", "064"], ["007", "064"]),  # 007 is 7, and 0100 is no label of these
+        ([8, 10], ["8", "10"], ["8", "10"]),
     ],
 )
 def test_the_label_that_is_meant(values, known, expected):
@@ -59,6 +62,14 @@ def test_what_is_refused(values, known, says):
     with pytest.raises(UserError, match="data.subjects") as error:
         choose(values, known)
     assert says in str(error.value)
+
+
+def test_a_number_that_may_be_a_label_that_is_not_here_is_told():
+    """Subject 010 was not fetched, and 010 without quotes is 8."""
+    for values, known, expected in (([8], ["008", "009"], 1), ([8], ["08"], 0), ([7], ["007"], 0), ([64], ["064"], 0)):
+        with kept() as found:
+            assert choose(values, known) == known[:1]
+        assert len(found) == expected and all("If 010 was written" in one.text for one in found)
 
 
 def test_a_name_composed_or_not():
