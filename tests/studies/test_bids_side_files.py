@@ -145,6 +145,23 @@ def test_side_files_higher_up_are_read_and_are_sources(lab):
         load(lab)
 
 
+def test_channels_that_only_one_of_both_has_are_told(lab):
+    channels = side(lab, "channels.tsv")
+    lines = channels.read_text().replace("good", "noisy", 1).splitlines()
+    channels.write_text("\n".join(lines[:-1]) + "\n")
+    last = lines[-1].split("\t")[0]
+    with kept() as found:
+        assert load(lab).info["bads"] == []
+    assert [one.text for one in found] == [
+        f"1 channels are in the recording and not in the table: {last}.",
+        "status is noisy; expected good or bad. n2s takes these channels for good.",
+    ]
+    channels.write_text("\n".join([*lines, lines[-1].replace(last, "XX", 1).replace("good", "bad")]) + "\n")
+    with kept() as found:
+        load(lab)
+    assert found[0].text == "1 channels are in the table and not in the recording: XX."
+
+
 def test_another_recordings_channels_are_refused(lab):
     channels = side(lab, "channels.tsv")
     shutil.move(channels, str(channels).replace("_channels", "_run-1_channels"))

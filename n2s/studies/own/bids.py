@@ -14,7 +14,7 @@ from n2s.paths import data_folder
 from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
 from n2s.studies.own.bids_files import choose, named, nothing, one_format, usable, with_events
 from n2s.studies.own.bids_scan import data_files, scan
-from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files
+from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files, tell_channels
 from n2s.studies.own.bids_tables import tell_tables
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
@@ -164,6 +164,7 @@ class BIDSStudy(Study):
         if cleaned is None:
             check_side_files(path)
             raw = open_raw(path, events=events, kind=self.columns.kind)
+            tell_channels(path, raw.ch_names)
         else:
             raw = read_cleaned(cleaned, path)
             mark_again(raw, events, self.columns.kind)

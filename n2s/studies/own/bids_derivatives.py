@@ -86,7 +86,7 @@ def read_cleaned(path: BIDSPath, raw: BIDSPath) -> mne.io.BaseRaw:
     if channels is not None:
         columns = check_table(channels, "channels")
         status = columns.get("status", [""] * len(columns["name"]))
-        bad = [name for name, says in zip(columns["name"], status, strict=True) if says == "bad"]
+        bad = [name for name, says in zip(columns["name"], status, strict=True) if says.lower() == "bad"]
         good = [name for name in bad if name in cleaned.ch_names and name not in cleaned.info["bads"]]
         if good:
             tell("odd", file, f"{len(good)} channels are bad in {channels.name} and good here ({', '.join(good[:8])}): n2s takes them "

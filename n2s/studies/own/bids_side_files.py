@@ -107,6 +107,30 @@ def check_side_files(path: BIDSPath) -> None:
             check_table(file, suffix)
 
 
+def tell_channels(path: BIDSPath, names: list[str]) -> None:
+    """Tell which channels only channels.tsv or only the recording has, and marks that are neither good nor bad.
+
+    MNE-BIDS refuses other names only where both have as many channels.
+    """
+    file, _ = side_file(path, "channels", ".tsv")
+    if file is None:
+        return
+    columns = check_table(file, "channels")
+    listed = columns["name"]
+    for kind, absent in (
+        ("in the table and not in the recording", [one for one in listed if one not in names]),
+        ("in the recording and not in the table", [one for one in names if one not in listed]),
+    ):
+        if absent:
+            more = ", ..." if len(absent) > 8 else ""
+            tell("odd", file, f"{len(absent)} channels are {kind}: {', '.join(absent[:8])}{more}.")
+    strange = sorted({one for one in columns.get("status", []) if one.lower() not in ("good", "bad", "n/a", "")})
+    if strange:
+        tell(
+            "odd", file, f"status is {', '.join(strange[:5])}; expected good or bad. n2s takes these channels for good."
+        )
+
+
 def check_table(file: Path, suffix: str) -> dict[str, list[str]]:
     """A table's columns, as text, if it has as many cells in each row as names in its first, and the columns of its kind.
 
