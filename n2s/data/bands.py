@@ -12,6 +12,7 @@ from n2s.findings import tell
 
 NOTCH_WIDTH_HZ = 2.0  # a line frequency and 1 Hz on either side
 RATE_ERROR = 1e-3  # of the asked rate: the prepared rate is a ratio of small whole numbers times the recording's
+MOST_UP = 10  # times the recording's rate
 NEAR = 1.02  # edges that a file's header and a recipe write differently: 0.099 and 0.1 Hz
 
 
@@ -66,6 +67,11 @@ class Band:
             raise UserError(
                 f"{where}: preprocessing.sfreq is {self.sfreq:g} Hz and the recording has {raw_hz:g} Hz: their ratio is too far "
                 "from one of whole numbers up to 1000. Choose an sfreq nearer to the recording's."
+            )
+        if self.sfreq > MOST_UP * raw_hz:
+            raise UserError(
+                f"{where}: preprocessing.sfreq is {self.sfreq:g} Hz and the recording has {raw_hz:g} Hz: upsampling by more than "
+                f"{MOST_UP} only costs memory. Lower sfreq."
             )
         for name in ("highpass_hz", "lowpass_hz"):
             if (getattr(self, name) or 0) >= raw_hz / 2:

@@ -63,6 +63,8 @@ def test_a_rate_that_cannot_be_made_is_refused():
 def test_upsampling_is_told_with_both_rates():
     assert "120 Hz, more than the recording's 100 Hz" in told(simulated_raw(), sfreq=120.0)["odd"]
     assert told(simulated_raw(), sfreq=100.0) == {}
+    with pytest.raises(UserError, match="sfreq is 1e.09 Hz and the recording has 100 Hz: upsampling by more than 10"):
+        told(simulated_raw(), sfreq=1e9)
 
 
 def test_a_notch_that_the_recording_cannot_hold_is_left_out_and_the_others_work():
