@@ -7,6 +7,7 @@ import pandas as pd
 
 from n2s.data.frame_rate import at_rate, cut
 from n2s.data.residency import HALF_MAX
+from n2s.data.target_checks import check_reach, tell_constant
 from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError
 from n2s.features.feature import ClipFeature, Feature, FrameFeature
@@ -57,6 +58,7 @@ class Targets:
             self._rate_hz = np.array([piece.rate_hz for piece in self._pieces])
             self._zero_s = np.array([piece.start_s for piece in self._pieces])
             self._piece_of = {split: self._find(table) for split, table in intervals.groupby("of", sort=False)}
+            self._check_reach(windows)
             known = self._training_rows(intervals[intervals.of == "train"])
         elif isinstance(feature, ClipFeature):
             if any(w.jitter_s for w in windows.values()):
@@ -76,6 +78,10 @@ class Targets:
         # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
         changes = deviation > 1e-6 * largest
         self.values = _standardised(values, known, mean, np.where(changes, deviation, np.inf))
+        if self._pieces is not None:
+            for split, one in windows.items():
+                rows = self.rows(split, one, one.start_s[one.first], one.first)
+                tell_constant(self.values, rows[:, 0], rows[:, -1], self._places(one).iloc[one.first], split)
         # (f,), or () of all dimensions together; float32 as networks are
         self.mean, self.deviation = np.float32(mean), np.float32(np.where(changes, deviation, 1))
 
@@ -122,6 +128,19 @@ class Targets:
             first, cuts = self._of_stimulus[name]
             found.append(first + int(np.searchsorted(cuts, time_s)))
         return np.array(found, np.int64)
+
+    def _check_reach(self, windows: Mapping[str, Windows]) -> None:
+        for split, one in windows.items():
+            piece = self._piece_of[split][one.interval]
+            last_s = self._zero_s[piece] + self._last[piece] / self._rate_hz[piece]
+            name = type(self._feature).__name__
+            check_reach(self._places(one), self._zero_s[piece], last_s, self._rate_hz[piece], feature=name)
+
+    def _places(self, windows: Windows) -> pd.DataFrame:
+        """Where each window lies in its stimulus."""
+        stop_s = windows.start_s + self._shape.duration_s
+        stimulus = windows.of_interval("stimulus")
+        return pd.DataFrame({"stimulus": stimulus, "start_s": windows.start_s, "stop_s": stop_s})
 
     def _training_rows(self, intervals: pd.DataFrame) -> np.ndarray:
         used = np.zeros(self._first[-1], bool)

@@ -6,7 +6,9 @@ import pytest
 
 from n2s.data.targets import Targets, _moments, _standardised, split_borders
 from n2s.data.windows import Windows, WindowShape
+from n2s.errors import UserError
 from n2s.features import Ready
+from n2s.findings import kept
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -49,3 +51,45 @@ def test_moments_in_pieces_are_those_of_all(monkeypatch):
 def test_borders_are_inside_the_sound_and_each_once():
     table = pd.DataFrame({"context_start_s": [0.0, 4.0, 9.0, 4.0], "context_stop_s": [4.0, 9.0, np.inf, 9.0]})
     assert split_borders(table).tolist() == [4.0, 9.0]
+
+
+def windows_of(rows):
+    """One window of 2 s at each (split, start) of stimulus a."""
+    found = {}
+    for split, start_s in rows:
+        interval = {"stimulus": "a", "stimulus_onset": start_s, "duration": 2.0, "onset": start_s, "unit": split}
+        interval |= {"story": split, "split": split, "audio": "a", "context_start_s": 0.0, "context_stop_s": np.inf}
+        found[split] = Windows(pd.DataFrame([interval]), np.zeros(1, int), np.array([start_s]), np.zeros(1, int))
+    return found
+
+
+def targets_of(values, rows, start_s=0.0):
+    stimuli = {"a": Stimulus("a", None, ready=Frames(values, 10.0, start_s))}
+    return Targets(Ready(2), stimuli, windows_of(rows), WindowShape(10.0, 2.0, 0.0, 0.0), per_dimension=True)
+
+
+def test_a_window_is_not_filled_with_one_repeated_frame():
+    values = np.random.default_rng(0).standard_normal((100, 2)).astype(np.float32)
+    rows = [("train", 0.0), ("val", 4.0), ("test", 8.0)]
+    targets_of(values, rows)
+    targets_of(values[:98], rows)  # 0.2 s are missing: a rounded time
+    with pytest.raises(
+        UserError,
+        match=r"'a': 1 windows reach out of its Ready, .* 8\.00 to 10\.00 s: frames are there from 0\.00 to 8\.90",
+    ):
+        targets_of(values[:90], rows)
+    with pytest.raises(UserError, match=r"frames are there from 1\.00 to"):
+        targets_of(values, rows, start_s=1.0)
+
+
+def test_windows_whose_target_never_changes_are_told():
+    values = np.random.default_rng(0).standard_normal((100, 2)).astype(np.float32)
+    rows = [("train", 0.0), ("val", 4.0), ("test", 8.0)]
+    with kept() as findings:
+        targets_of(values, rows)
+    assert not findings
+    values[79:] = values[79]
+    with kept() as findings:
+        targets_of(values, rows)
+    assert [one.where for one in findings] == ["1 of 1 test windows (the first: a, 8.00 s)"]
+    assert findings[0].kind == "odd" and "never changes" in findings[0].text
