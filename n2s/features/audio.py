@@ -70,8 +70,9 @@ def read_audio(path: Path | str, sfreq: int, start_s: float = 0.0, stop_s: float
     beyond = max(last - known.n_samples, 0)
     with opened(path) as file:
         try:
-            lead = min(first, _LEAD) if file.format in ("MP3", "OGG") else 0
-            file.seek(first - lead)
+            lead = first if not file.seekable() else min(first, _LEAD) if file.format in ("MP3", "OGG") else 0
+            if first > lead:
+                file.seek(first - lead)
             audio = torch.cat(list(_blocks(file, lead + last - beyond - first)))[lead:]
         except soundfile.SoundFileError as error:
             raise broken(path, error, start_s, duration_s) from error

@@ -75,6 +75,11 @@ def test_a_file_that_was_cut_off(tmp_path, name):
 def test_a_compressed_wav_that_was_cut_off(tmp_path, subtype):
     path = written(tmp_path / "a.wav", subtype=subtype)
     assert sound(path).length_s == pytest.approx(3.0, abs=0.1)
+    whole = read_audio(path, RATE_HZ).numpy()
+    assert np.corrcoef(whole[:N], speech())[0, 1] > 0.5  # noise, coded for speech
+    for start in (0, 1001, 40000):  # some of these codecs cannot seek
+        part = read_audio(path, RATE_HZ, start / RATE_HZ, (start + 800) / RATE_HZ).numpy()
+        np.testing.assert_allclose(part, whole[start : start + 800], atol=1e-6)
     path.write_bytes(path.read_bytes()[:-3000])
     with pytest.raises(UserError, match=r"its header says 3\.\d+ s, but it holds 2\.\d+ s: it was cut off"):
         sound(path)
@@ -147,6 +152,15 @@ def test_mp3_and_ogg_files_joined_end_to_end(tmp_path):
     other.write_bytes(other.read_bytes() + written(tmp_path / "b.ogg", rate_hz=22050).read_bytes())
     with pytest.raises(UserError, match=r"a\.ogg: (it holds several streams|its header does not say)"):
         sound(other)
+
+
+def test_a_hole_in_an_mp3_that_does_not_count_its_frames(tmp_path):
+    path = without_xing(written(tmp_path / "a.mp3", speech(n=20 * RATE_HZ), bitrate_mode="CONSTANT"))
+    content = path.read_bytes()
+    sound(path)
+    path.write_bytes(content[:20000] + b"\x01" * 3000 + content[23000:])
+    with pytest.raises(UserError, match=r"a\.mp3: damaged: \d+ bytes between its \d+ frames are no frames"):
+        sound(path)
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.ogg", "a.flac"])

@@ -18,11 +18,16 @@ _SAMPLES = {3: 384, 2: 1152, 1: 1152}
 
 @dataclass(frozen=True)
 class MpegFrames:
-    """Frames of sound in the file, frames that its Xing or VBRI header declares (None without one), and samples a frame."""
+    """Frames of sound in the file, frames that its Xing or VBRI header declares (None without one), and samples a frame.
+
+    ``skipped`` are the bytes before and between frames that belong to none, ``longest`` those of the longest frame.
+    """
 
     found: int
     declared: int | None
     samples: int
+    skipped: int
+    longest: int
 
 
 def mpeg_frames(path: Path) -> MpegFrames | None:
@@ -31,14 +36,17 @@ def mpeg_frames(path: Path) -> MpegFrames | None:
     Source of the layout: ISO/IEC 11172-3, 2.4.1.3; of the headers of variable bit rates: mp3-tech.org (Xing, VBRI).
     """
     content = path.read_bytes()
-    at = _after_tags(content)
-    at = _next(content, at)
+    start = end = _after_tags(content)
+    while content[start : start + 1] == b"\0":  # padding after a tag
+        start = end = start + 1
+    at = _next(content, start)
     if at is None:
         return None
     _, samples, rate_hz = _frame(content, at)
-    declared, found = _header(content, at), 0
+    declared, found, covered, longest = _header(content, at), 0, 0, 0
     if declared is not None:  # that frame holds no sound
-        at += _frame(content, at)[0]
+        covered = _frame(content, at)[0]
+        at += covered
     while at is not None and at + 4 <= len(content):
         frame = _frame(content, at)
         if frame is None:
@@ -48,7 +56,8 @@ def mpeg_frames(path: Path) -> MpegFrames | None:
         else:
             found += frame[2] == rate_hz
             at += frame[0]
-    return MpegFrames(found, declared, samples)
+            covered, longest, end = covered + frame[0], max(longest, frame[0]), at
+    return MpegFrames(found, declared, samples, max(end - start - covered, 0), longest)
 
 
 def _after_tags(content: bytes) -> int:

@@ -221,13 +221,19 @@ def _check_container(path: Path, file: soundfile.SoundFile) -> tuple[bool, float
     rate_hz, header_s = file.samplerate, file.frames / file.samplerate
     if file.format == "MP3":
         mpeg = mpeg_frames(path)
-        if mpeg is not None:
-            found_s = mpeg.found * mpeg.samples / rate_hz
-            told_s = header_s if mpeg.declared is None else mpeg.declared * mpeg.samples / rate_hz
-            if mpeg.declared is not None and mpeg.found < mpeg.declared - 1:
-                raise _unequal(path, "its download or copy stopped early, or it is damaged", told_s, found_s)
-            if found_s > told_s + 4 * mpeg.samples / rate_hz:
-                raise _unequal(path, "libsndfile would leave out the rest", told_s, found_s)
+        if mpeg is None:
+            raise UserError(f"{path}: no regular frames of an mp3 follow each other in it. {AGAIN}")
+        found_s = mpeg.found * mpeg.samples / rate_hz
+        told_s = header_s if mpeg.declared is None else mpeg.declared * mpeg.samples / rate_hz
+        if mpeg.declared is not None and mpeg.found < mpeg.declared - 1:
+            raise _unequal(path, "its download or copy stopped early, or it is damaged", told_s, found_s)
+        if found_s > told_s + 4 * mpeg.samples / rate_hz:
+            raise _unequal(path, "libsndfile would leave out the rest", told_s, found_s)
+        if mpeg.skipped > 3 * max(mpeg.longest, 1):
+            raise UserError(
+                f"{path}: damaged: {mpeg.skipped} bytes between its {mpeg.found} frames are no frames of an mp3, so that what "
+                f"follows them would be heard too early. {AGAIN}"
+            )
     elif file.format == "OGG":
         problem = ogg_problem(path)
         if problem:
