@@ -19,7 +19,8 @@ class Sums:
             self.bad += int((~np.isfinite(block)).any(axis=1).sum())
             self.n += len(block)
             return
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        mono = sum(block[:, channel] for channel in range(1, block.shape[1])) + block[:, 0]
+        mono = mono / np.float32(block.shape[1]) if block.shape[1] > 1 else mono
         heard = np.flatnonzero(mono)
         if len(heard):
             self.first = self.n + int(heard[0]) if self.first < 0 else self.first
