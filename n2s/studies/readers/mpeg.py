@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _KBPS = {
-    (3, 3): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),  # MPEG-1, layer I
-    (3, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),  # layer II
+    (3, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),  # MPEG-1, layer II
     (3, 1): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # layer III
-    (2, 3): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),  # MPEG-2 and 2.5
-    (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG-2 and 2.5
     (2, 1): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _HZ = (44100, 48000, 32000)
-_SAMPLES = {3: 384, 2: 1152, 1: 1152}
+_SAMPLES = {2: 1152, 1: 1152}
 
 
 @dataclass(frozen=True)
 class MpegFrames:
     """Frames of sound in the file, frames that its Xing or VBRI header declares (None without one), and samples a frame.
 
-    ``skipped`` are the bytes before and between frames that belong to none, ``longest`` those of the longest frame.
+    ``skipped`` are the bytes before and between frames that belong to none, ``longest`` those of the longest frame, ``rate_hz`` is
+    that of the first.
     """
 
     found: int
@@ -28,6 +27,7 @@ class MpegFrames:
     samples: int
     skipped: int
     longest: int
+    rate_hz: int
 
 
 def mpeg_frames(path: Path) -> MpegFrames | None:
@@ -57,7 +57,7 @@ def mpeg_frames(path: Path) -> MpegFrames | None:
             found += frame[2] == rate_hz
             at += frame[0]
             covered, longest, end = covered + frame[0], max(longest, frame[0]), at
-    return MpegFrames(found, declared, samples, max(end - start - covered, 0), longest)
+    return MpegFrames(found, declared, samples, max(end - start - covered, 0), longest, rate_hz)
 
 
 def _after_tags(content: bytes) -> int:
@@ -69,19 +69,18 @@ def _after_tags(content: bytes) -> int:
 
 
 def _frame(content: bytes, at: int) -> tuple[int, int, int] | None:
-    """Bytes, samples and rate of the frame whose header lies there; None if there is none."""
+    """Bytes, samples and rate of the frame (layer II or III) whose header lies there; None if there is none."""
     if content[at] != 0xFF:
         return None
     second, third = content[at + 1], content[at + 2]
     version, layer, kbps, hz = second >> 3 & 3, second >> 1 & 3, third >> 4, third >> 2 & 3
-    if second < 0xE0 or version == 1 or not layer or kbps in (0, 15) or hz == 3:
+    if second < 0xE0 or version == 1 or layer not in _SAMPLES or kbps in (0, 15) or hz == 3:
         return None
     rate_hz = _HZ[hz] >> {3: 0, 2: 1, 0: 2}[version]
     samples = _SAMPLES[layer] >> (layer == 1 and version != 3)
     rate = _KBPS[3 if version == 3 else 2, layer][kbps] * 1000
     padding = third >> 1 & 1
-    length = (12 * rate // rate_hz + padding) * 4 if layer == 3 else samples // 8 * rate // rate_hz + padding
-    return length, samples, rate_hz
+    return samples // 8 * rate // rate_hz + padding, samples, rate_hz
 
 
 def _next(content: bytes, at: int) -> int | None:

@@ -221,7 +221,7 @@ def _check_container(path: Path, file: soundfile.SoundFile) -> tuple[bool, float
     rate_hz, header_s = file.samplerate, file.frames / file.samplerate
     if file.format == "MP3":
         mpeg = mpeg_frames(path)
-        if mpeg is None:
+        if mpeg is None or mpeg.rate_hz != rate_hz:
             raise UserError(f"{path}: no regular frames of an mp3 follow each other in it. {AGAIN}")
         found_s = mpeg.found * mpeg.samples / rate_hz
         told_s = header_s if mpeg.declared is None else mpeg.declared * mpeg.samples / rate_hz
