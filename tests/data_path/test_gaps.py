@@ -194,6 +194,7 @@ def test_what_a_fif_file_marks_is_known_in_bids(tmp_path, first_samp):
     parts[0].save(folder / "sub-01_task-listen_meg.fif", verbose="ERROR")
     (folder / "sub-01_task-listen_meg.json").write_text('{"TaskName": "listen", "PowerLineFrequency": 50}')
     (tmp_path / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
+    (folder / "sub-01_task-listen_events.tsv").write_text("onset\tduration\ttrial_type\n1.0\t1.0\tword\n")
     study = BIDSStudy(str(tmp_path), name="lab")
     raw = study.load(study.recordings()[0])
     assert filtered_apart(raw) == [(0, 1000), (1000, 2000)]
