@@ -10,8 +10,8 @@ from n2s.errors import UserError
 PAUSE_S, LENGTH_S = 5.0, 600.0
 
 
-def table_of(clock, *, sound=True, n=1200, length_s=LENGTH_S, jitter_s=0.0, digits=3, seed=0, start_s=5.0):
-    """A sound from 5 s, with a word each half second whose trigger comes at ``clock(stimulus_onset)`` on the sound's clock."""
+def table_of(clock, *, sound=True, n=300, length_s=LENGTH_S, jitter_s=0.0, digits=3, seed=0, start_s=5.0):
+    """A sound from 5 s, with ``n`` words whose trigger comes at ``clock(stimulus_onset)`` on the sound's clock."""
     rng = np.random.default_rng(seed)
     at = np.linspace(0.2, length_s - 0.5, n)
     onset = start_s + clock(at) + rng.normal(0, 1, n) * jitter_s
@@ -58,7 +58,7 @@ def test_a_drift_is_followed(tmp_path, sound, rate, jitter_s):
     table, found = read(tmp_path, table_of(lambda t: t * (1 + rate), sound=sound, jitter_s=jitter_s))
     assert worst_s(table) < 0.04 + 3.5 * jitter_s
     pieces = table[table.kind == "sound"]
-    assert 0.9 * abs(rate) * LENGTH_S / 0.04 - 1 < len(pieces) < abs(rate) * LENGTH_S / 0.02 + 2
+    assert 0.6 * abs(rate) * LENGTH_S / 0.04 - 1 < len(pieces) < abs(rate) * LENGTH_S / 0.02 + 2
     stop = pieces.stimulus_onset + pieces.duration
     assert (pieces.onset.to_numpy()[1:] >= (pieces.onset + pieces.duration).to_numpy()[:-1] - 1e-6).all()
     assert (pieces.stimulus_onset.to_numpy()[1:] >= stop.to_numpy()[:-1] - 1e-6).all()

@@ -169,7 +169,7 @@ def _pace(at_s: np.ndarray, clock: np.ndarray) -> float:
         return 0.0
     pace = float(np.median(slopes))
     error = 1.2533 * 1.4826 * np.median(np.abs(slopes - pace)) / np.sqrt(len(slopes))
-    return pace if abs(pace) > max(RATE, SURE * error) else 0.0
+    return pace if abs(pace) > SURE * error else 0.0
 
 
 def _followed(row: dict, stop_s: float, at_s: np.ndarray, clock: np.ndarray) -> tuple[list[dict], float]:
