@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 import numpy as np
 
 from n2s.checks.seen import Seen
+from n2s.checks.word_times import tell_word_times
 from n2s.errors import nearest
 from n2s.findings import tell
 
@@ -26,6 +27,7 @@ def compare(seen: Sequence[Seen]) -> None:
     _without_sound(seen)
     heard = [one for one in seen if len(one.heard)]
     _slots(heard)
+    tell_word_times(heard)
     _stories(heard, unknown={one.recording.subject for one in seen if one.events is None})
 
 

@@ -103,10 +103,6 @@ def wrong_unit(root: Path, subject: str) -> None:
     )
 
 
-def other_unit_in_channels(root: Path, subject: str) -> None:
-    edited(Path(f"{stem(root, subject, '1', 'eeg')}channels.tsv"), lambda rows: rows.assign(units="V"))
-
-
 def picture_rows(root: Path, subject: str) -> None:
     def more(rows: pd.DataFrame) -> pd.DataFrame:
         picture = {"onset": "20.3", "duration": "1.0", "trial_type": "picture", "stim_file": "face.png", "text": "n/a"}
@@ -207,17 +203,16 @@ BESIDE = ("SUB did not hear", "outside (the|its) data range|outside data range")
 FIRST = r"SUB_task-listen_run-1"
 ODDITIES = [
     Oddity("a misspelt column", "meg", misspelt_column, "stops n2s", FIRST, "names no stimulus.*(stim_file|stimulus)"),
-#    Oddity("a table written twice", "meg", doubled_table, "corrected|stops n2s", FIRST, "twice|double|equal rows"),
+    Oddity("a table written twice", "meg", doubled_table, "corrected", FIRST, "taken once|one presentation"),
     Oddity("a recording that was not fetched", "meg", not_fetched, "left out|stops n2s", FIRST, "fetch|git.annex|datalad"),
     Oddity("a person who was not fetched", "meg", subject_not_fetched, "left out|stops n2s", "SUB", "fetch|annex|datalad"),
     Oddity("no events", "meg", events_missing, "left out|stops n2s", FIRST, "no events.tsv|events"),
-#    Oddity("a silent story", "meg", silent_story, "odd|stops n2s", "orchestra.en", "silen"),
-#    Oddity("an electrode without a place", "eeg", no_place, "odd|left out|stops n2s", FIRST + "|electrodes", "Cz"),
-#    Oddity("an mp3 that was cut off", "meg", cut_mp3, "stops n2s", "orchestra.en", "mp3"),
-#    Oddity("words that drift from the sound", "meg", drifted_words, "odd|stops n2s", FIRST, "word|clock|drift"),
-#    Oddity("microvolts that are called volts", "eeg", wrong_unit, "odd|stops n2s", FIRST, "V"),
-#    Oddity("another unit in channels.tsv", "eeg", other_unit_in_channels, "odd|corrected|stops n2s", FIRST, "unit"),
-#    Oddity("pictures beside sounds", "meg", picture_rows, "left out", FIRST, "picture|png"),
+    Oddity("a silent story", "meg", silent_story, "stops n2s", "orchestra.en", "silent: .*Give the file that was played"),
+    Oddity("an electrode without a place", "eeg", no_place, "stops n2s", FIRST, "no place on the head .Cz.*electrodes.tsv"),
+    Oddity("an mp3 that was cut off", "meg", cut_mp3, "stops n2s", "orchestra.en", "mp3: .*it holds .*Copy it again"),
+    Oddity("words that drift from the sound", "meg", drifted_words, "odd", FIRST, "words of .* are up to"),
+    Oddity("microvolts that are called volts", "eeg", wrong_unit, "stops n2s", FIRST, "micro-V, read as V"),
+    Oddity("pictures beside sounds", "meg", picture_rows, "left out", FIRST, "no sound: .png"),
     Oddity("a byte order mark", "meg", byte_order_mark, "corrected|odd|stops n2s", FIRST, "JSON|byte order|BOM"),
     Oddity("a copied recording", "meg", copied_recording, "odd", f"{FIRST} and sub-01_task-listen_run-1", "two people"),
     Oddity("a brain saved under two names", "meg", same_brain_written_again, "odd", f"{FIRST} and sub-01", "two people"),
@@ -228,7 +223,7 @@ ODDITIES = [
     Oddity("a sound that nobody heard", "meg", unheard_sound, "left out", "practice.wav", "no events name it"),
     Oddity("another rate", "meg", other_rate, "odd", FIRST, "has 50 Hz, but other recordings of this person have 100 Hz"),
     Oddity("a flat sensor", "meg", flat_sensor, "stops n2s", FIRST, "flat: MEG 0411"),
-    Oddity("an EEG file that was cut off", "eeg", truncated_eeg, "odd|stops n2s", FIRST, "."),
+    Oddity("an EEG file that was cut off", "eeg", truncated_eeg, "odd", FIRST, "RecordingDuration|ends inside a sample"),
     Oddity("most of the recording without sound", "meg", longer_recording, "odd", FIRST, "lasts 213 s, of which 37 s have sound"),
     Oddity("a missing sound", "meg", sound_missing, "stops n2s", "run-2", "orchestra.en"),
     Oddity("one sound under two names", "meg", story_named_twice, "odd", "beekeeper.en, bees", "are one sound"),

@@ -113,3 +113,18 @@ def test_odd_ones_need_agreement_of_nearly_all():
     many = {str(i): 1 for i in range(18)} | {"x": 2, "y": 3}
     assert odd_ones(many) == (1, ["x", "y"])
     assert odd_ones(many | {"z": 4}) == (None, [])
+
+
+def with_words(subject, factor=1.0):
+    rows = [{"onset": 1.0, "duration": 20.0, "kind": "sound", "story": "a", "stimulus": "a", "stimulus_onset": 0.0}]
+    for i in range(10):
+        rows.append(rows[0] | {"kind": "word", "text": f"w{i}", "duration": 0.2, "stimulus_onset": 1.5 * i * factor,
+                               "onset": 1 + 1.5 * i * factor})  # fmt: skip
+    return Seen(Recording(subject), 40.0, 100.0, {"eeg": ["x"]}, events=events_table(rows, where=subject))
+
+
+def test_words_that_drift_in_one_recording():
+    ((where, text),) = told(*(with_words(f"{i}") for i in range(3)), with_words("9", 0.98))
+    assert where == "sub-9" and "words of 'a' are up to 0.27 s away" in text  # 13.5 s x 2%
+    assert not told(with_words("1"), with_words("2"), with_words("9", 1.004))  # 0.05 s: rounding
+    assert not told(with_words("1"), with_words("9", 0.9))

@@ -16,7 +16,7 @@ from n2s.studies.simulated.example import write_example
 
 TEN = (
     "a misspelt column", "a person who was not fetched", "a byte order mark", "a copied recording", "a story that one person heard",
-    "another delay", "a brain saved under two names", "another rate", "a flat sensor", "most of the recording without sound",
+    "another delay", "words that drift from the sound", "a table written twice", "a flat sensor", "pictures beside sounds",
 )  # fmt: skip
 
 
