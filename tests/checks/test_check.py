@@ -101,6 +101,7 @@ def test_a_folder_has_a_study_of_each_datatype(lab):
     assert "clips.tsv" in folder_studies(lab)["lab (func)"]
 
 
+@pytest.mark.slow
 def test_all_samples_are_read_if_asked(check, lab):
     shutil.rmtree(lab / "sub-03")
     flat_sensor(lab, "02")
