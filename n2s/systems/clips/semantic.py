@@ -136,6 +136,7 @@ class Semantic(ClipDecoder):
     def decode(self, batch: Batch) -> Decoded:
         """See `ClipDecoder`; a target that is a spectrogram is one."""
         ridge, data = self.network(batch), self.trainer.datamodule
+        check_fitted(ridge, data.subjects[batch.brain_index])
         check_same_voxels(ridge, data, batch.brain_index)
         feature = ridge.unscaled(ridge(batch.brain)).unflatten(1, data.target.shape)
         return Decoded(batch.row, feature, feature if isinstance(data.target, ClipSpectrogram) else None)
@@ -166,18 +167,23 @@ def ridge_of(run: StageRun, data: FMRIDataModule, subject: int) -> FittedRidge:
     state = run.of_subject(data.subjects[subject], "ridge")
     ridge = FittedRidge()
     ridge.load_state_dict(state)
+    check_fitted(ridge, data.subjects[subject])
     check_same_voxels(ridge, data, subject)
     return ridge
+
+
+def check_fitted(ridge: FittedRidge, subject: str) -> None:
+    """Raise a UserError if the run ended before the ridge of a subject (``study/subject``) was fitted."""
+    if not len(ridge.intercept):
+        raise UserError(
+            f"{subject}: the run holds no fitted ridge of this subject: its fit ended before that. Run `n2s fit` again, without "
+            "trainer.limit_train_batches, or leave the subject out (data.subjects)."
+        )
 
 
 def check_same_voxels(ridge: FittedRidge, data: FMRIDataModule, subject: int) -> None:
     """Raise a UserError if a ridge was fitted to other voxels, or with another scaling, than the data's."""
     scale, name = data.scales[subject], data.subjects[subject]
-    if not len(ridge.intercept):
-        raise UserError(
-            f"{name}: the run holds no fitted ridge of this subject: its fit ended before that. Run `n2s fit` again, without "
-            "trainer.limit_train_batches, or leave the subject out (data.subjects)."
-        )
     own = ridge.voxel_mean.cpu().numpy(), ridge.voxel_deviation.cpu().numpy()
     if len(own[0]) != len(scale.mean):
         raise UserError(

@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,7 +9,7 @@ import torch
 from n2s.errors import UserError
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.systems.clips.decoder import too_few_clips
-from n2s.systems.clips.semantic import check_same_voxels
+from n2s.systems.clips.semantic import check_fitted
 
 
 def data(subjects: list[str]) -> SimpleNamespace:
@@ -25,10 +24,9 @@ def test_a_subject_with_two_test_clips():
 
 def test_a_ridge_that_was_never_fitted():
     """The fit ended before this subject's batch: torch alone says that a scatter failed."""
-    ridge, scale = FittedRidge(), SimpleNamespace(mean=np.zeros(4), deviation=np.ones(4))
+    ridge = FittedRidge()
     ridge.voxel_mean, ridge.voxel_deviation = torch.zeros(4), torch.ones(4)
-    own = SimpleNamespace(scales=[scale], subjects=["lab/01"])
     with pytest.raises(UserError, match="lab/01: the run holds no fitted ridge of this subject.*n2s fit"):
-        check_same_voxels(ridge, own, 0)
+        check_fitted(ridge, "lab/01")
     ridge.intercept = torch.zeros(2)
-    check_same_voxels(ridge, own, 0)
+    check_fitted(ridge, "lab/01")
