@@ -31,7 +31,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def arrays(tmp_path):
-    return write_tree(tmp_path / "own")
+    return write_tree(tmp_path / "own", rate_hz=8000)
 
 
 def func(root, subject=1):

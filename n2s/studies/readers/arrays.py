@@ -10,11 +10,22 @@ from n2s.studies.readers.fetched import check_fetched
 from n2s.studies.readers.side_files import read_text
 from n2s.studies.study import Frames
 
+EXPECTED = 'Expected {"rate_hz": frames a second, "start_s": time of frame 0 in s}.'
+
 
 def open_npy(path: Path) -> np.ndarray:
     """The array of a .npy file, not read into memory; a `UserError` if it is not an array, or would need pickle."""
     with reading(path, "an array that numpy.save wrote"):
         return np.lib.format.open_memmap(path, mode="r")
+
+
+def frame_files(path: Path) -> list[Path]:
+    """A stimulus' array and the JSON file beside it; a `UserError` if one of both is not here."""
+    sidecar = path.with_suffix(".json")
+    check_fetched(path)
+    if not sidecar.is_file() and not sidecar.is_symlink():
+        raise UserError(f"{sidecar}: missing beside {path.name}. {EXPECTED}")
+    return [path, sidecar]
 
 
 def read_frames(path: Path) -> Frames:
@@ -28,16 +39,12 @@ def read_frames(path: Path) -> Frames:
     UserError
         A file is missing or has another form, or a value is not finite.
     """
-    sidecar = path.with_suffix(".json")
-    expected = 'Expected {"rate_hz": frames a second, "start_s": time of frame 0 in s}.'
-    check_fetched(path)
-    if not sidecar.is_file() and not sidecar.is_symlink():
-        raise UserError(f"{sidecar}: missing beside {path.name}. {expected}")
+    _, sidecar = frame_files(path)
     try:
         said = json.loads(read_text(sidecar))
         rate_hz, start_s = float(said["rate_hz"]), float(said.get("start_s", 0.0))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        raise UserError(f"{sidecar}: {type(error).__name__}: {error}. {expected}") from None
+        raise UserError(f"{sidecar}: {type(error).__name__}: {error}. {EXPECTED}") from None
     if not (np.isfinite(rate_hz) and rate_hz > 0 and np.isfinite(start_s)):
         raise UserError(
             f"{sidecar}: rate_hz is {rate_hz} and start_s {start_s}; expected a positive rate, both finite."

@@ -9,7 +9,7 @@ import pandas as pd
 
 from n2s.errors import UserError
 from n2s.findings import tell
-from n2s.studies.readers.arrays import read_frames
+from n2s.studies.readers.arrays import frame_files, read_frames
 from n2s.studies.readers.file_names import FileNames, key_of
 from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.sound import sound
@@ -92,10 +92,9 @@ class StimulusFolder:
 
     def sources(self, stimulus: str) -> list[Path]:
         """Every file of the stimulus."""
-        files = [self.path(stimulus), self.textgrid(stimulus)]
-        if self.ready:
-            files.append(files[0].with_suffix(".json"))
-        return [file for file in files if file is not None]
+        path, textgrid = self.path(stimulus), self.textgrid(stimulus)
+        files = frame_files(path) if self.ready else [path]
+        return files if textgrid is None else [*files, textgrid]
 
     def frames(self, stimulus: str) -> Frames:
         """The stimulus' ready features."""
