@@ -60,7 +60,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     train_windows, val_windows, test_windows
         Where windows start; by default validation is as test.
     clamp
-        Values beyond this many interquartile ranges are clipped (Défossez 2023: 20; without it nothing is learned).
+        Values beyond this many interquartile ranges are clipped (Défossez 2023: 20; without it nothing is learned); inf: none.
     scaler
         ``training``: each sensor is scaled by the training windows of its recording, or of its subject if the
         recording has none. ``recording``: by the recording itself, without labels; the report names it.
@@ -110,7 +110,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         check_choice("data.balance", balance, ("hours", "subject", "study"))
         check_choice("data.scaler", scaler, ("training", "recording"))
         check_choice("data.residency", residency, ("device", "host"))
-        check_number("data.clamp", clamp, above=0)
+        if clamp != float("inf"):  # inf: nothing is clamped
+            check_number("data.clamp", clamp, above=0)
         check_number("data.batch_size", batch_size, low=1, whole=True)
         check_number("data.train_hours", train_hours, above=0)
         check_number("data.seed", seed, low=0, whole=True)

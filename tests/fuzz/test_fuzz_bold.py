@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("bold")
 
 
-@fuzz(share=4)
+@fuzz(share=1)
 @given(st.data())
 def test_headers_json_files_and_options(folder, data):
     """Whatever n2s takes for the TR stands somewhere, in s or ms; a value of two that contradict is never taken silently."""
@@ -86,7 +86,7 @@ def test_headers_json_files_and_options(folder, data):
         assert any(one.kind == "corrected" for one in findings)
 
 
-@fuzz(share=2)
+@fuzz(share=1)
 @given(st.data())
 def test_axes_exchanged(data):
     """An array as it should be is never refused; exchanged, it is refused wherever the clips tell the two readings apart."""
@@ -103,7 +103,7 @@ def test_axes_exchanged(data):
     assert not (taken and apart)
 
 
-@fuzz(share=2)
+@fuzz(share=1)
 @given(st.data())
 def test_cifti_headers(folder, data):
     path = write_cifti(folder / "sub-02_task-x_bold.dtseries.nii")
@@ -140,7 +140,7 @@ def test_cifti_headers(folder, data):
         assert sum(int(roi.sum()) for roi in found.rois.values()) == found.data.shape[1]
 
 
-@fuzz(share=2)
+@fuzz(share=1)
 @given(st.data())
 def test_gifti_files(folder, data):
     values = np.random.default_rng(0).standard_normal((N, 4)).astype(np.float32)

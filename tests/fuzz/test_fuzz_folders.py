@@ -120,7 +120,7 @@ def named(read):
 def test_folders_of_meg(tmp_path):
     template = write_lab(tmp_path / "template", "meg")
 
-    @fuzz(share=2)
+    @fuzz(share=0.3)
     @given(st.data())
     def run(data):
         shutil.rmtree(tmp_path / "lab", ignore_errors=True)
@@ -132,7 +132,7 @@ def test_folders_of_meg(tmp_path):
 def test_folders_of_eeg(tmp_path):
     template = write_lab(tmp_path / "template", "eeg")
 
-    @fuzz(share=2)
+    @fuzz(share=0.3)
     @given(st.data())
     def run(data):
         shutil.rmtree(tmp_path / "lab", ignore_errors=True)

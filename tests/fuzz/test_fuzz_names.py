@@ -18,7 +18,7 @@ from n2s.studies.text import normal
 LABELS = ("01", "1", "001", "010", "008", "8", "10", "no", "yes", "1e3", "12:30", "0x1f", "1_000", "2024-01-01", "null", "pilot", "Ü", "U\u0308", ".5")  # fmt: skip
 
 
-@fuzz(share=5)
+@fuzz(share=2)
 @given(
     st.lists(st.sampled_from(LABELS), min_size=1, unique=True),
     st.lists(st.sampled_from(LABELS), min_size=1, max_size=3),
@@ -53,7 +53,7 @@ SIDE = {"TaskName": "listen", "PowerLineFrequency": 50, "SamplingFrequency": 100
 def test_side_files(tmp_path):
     path = tmp_path / "a_meg.json"
 
-    @fuzz(share=3)
+    @fuzz(share=2)
     @given(jsons(SIDE))
     def check(content):
         path.write_bytes(content)

@@ -163,8 +163,8 @@ def set_notes(raw: mne.io.BaseRaw, events: Path | None, found: Sequence[Note]) -
             notes.append(Note(float(onset), float(np.nan_to_num(duration)), str(text)))
     stop_s = raw.n_times / raw.info["sfreq"]
     notes = [
-        note for note in notes if -1e9 < note.onset <= stop_s and note.duration < 1e9
-    ]  # else MNE makes a date that is none
+        note for note in notes if -1e9 < note.onset <= stop_s and 0 <= note.duration < 1e9
+    ]  # else MNE makes a date that is none, or fails
     onset, duration, text = zip(*sorted(notes), strict=True) if notes else ([], [], [])
     raw.set_annotations(mne.Annotations(onset, duration, text), emit_warning=False, verbose="ERROR")
 
