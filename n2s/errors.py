@@ -1,7 +1,7 @@
 """The one exception for problems that a user can fix."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,3 +33,9 @@ def nearest(name: str, known: list[str], n: int = 3) -> str:
     lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), list(lower), n=n, cutoff=0.5)
     return f" Nearest: {', '.join(lower[one] for one in close)}." if close else ""
+
+
+def first_of(names: Iterable[object], n: int = 8, more: str = " and {} more") -> str:
+    """The first ``n`` names for a message, and after them ``more``, where ``{}`` is how many are left; "a, b and 3 more"."""
+    every = [str(name) for name in names]
+    return ", ".join(every[:n]) + (more.format(len(every) - n) if len(every) > n else "")

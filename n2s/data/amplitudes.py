@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
 
@@ -71,7 +71,7 @@ def check_sizes(kinds: np.ndarray, names: np.ndarray, median: np.ndarray, large:
         ratio[those] = median[those] / max(usual, np.finfo(float).tiny)
         apart = those & ((ratio > APART) | (large < peak / APART))
         if apart.any():
-            listed = ", ".join(names[apart][:8]) + (" ..." if apart.sum() > 8 else "")
+            listed = first_of(names[apart], more=" ...")
             tell(
                 "odd",
                 where,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.bold_cleaning import BoldCleaning, residual_maker
 from n2s.studies.fmri import Bold
@@ -121,7 +121,7 @@ def confounds(path: Path | None, patterns: tuple[str, ...], n_tr: int, where: st
     begun = np.isnan(table[0])  # a derivative has no first value
     if n_tr > 1 and begun.any():
         table[0, begun] = table[1, begun]
-        filled = ", ".join(np.array(wanted)[begun][:5]) + (", ..." if begun.sum() > 5 else "")
+        filled = first_of(np.array(wanted)[begun], 5, ", ...")
         tell(
             "corrected",
             path,

@@ -5,7 +5,7 @@ import re
 import mne
 import numpy as np
 
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
 #: By MNE's type: factor from MNE's unit to ours, so that float32 and float16 can hold the values, and our unit.
@@ -30,7 +30,7 @@ def check_types(info: mne.Info, where: str) -> None:
     kinds = dict(zip(info["ch_names"], info.get_channel_types(), strict=True))
     others = [name for name in good if kinds[name] in ELECTRODES and OTHERS.match(name)]
     if others:
-        listed = ", ".join(others[:8]) + (" ..." if len(others) > 8 else "")
+        listed = first_of(others, more=" ...")
         tell(
             "odd",
             where,

@@ -5,7 +5,7 @@ import numpy as np
 
 from n2s.data.amplitudes import check_sizes
 from n2s.data.spans import merged
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
 CHUNK_S = 0.25  # whether a channel stands still, and its size, are looked at in stretches of this length
@@ -128,22 +128,22 @@ class CheckedSignal:
         }
         n_found = sum(map(len, found.values()))
         if n_found:
-            told = [f"{kind}: {_listed(some)}" for kind, some in found.items() if len(some)]
+            told = [f"{kind}: {first_of(some, more=' ...')}" for kind, some in found.items() if len(some)]
             raise UserError(
                 f"{where}: {n_found} of {good.sum()} good channels carry no signal ({'; '.join(told)}). "
                 "Mark them as bad in channels.tsv (status: bad) or list them in preprocessing.bads."
             )
         partly = good & (share >= PARTLY)
         if partly.any():
-            text = f"channels that stand still for part of the time: {_listed(_with_share(names, share, partly))}."
+            text = f"channels that stand still for part of the time: {first_of(_with_share(names, share, partly), more=' ...')}."
             tell("odd", where, f"{text} They are used, and scaled by the rest. Mark them as bad if they are.")
         limited = good & ~partly & (clipped >= CLIPPED) & (self._levels > LEVELS)
         if limited.any():
-            listed = _listed(_with_share(names, clipped, limited))
+            listed = first_of(_with_share(names, clipped, limited), more=" ...")
             tell("odd", where, f"channels that are often at their lowest or highest value (clipped): {listed}.")
         stepped = good & (self._levels > 0) & (self._levels <= LEVELS)
         if stepped.any():
-            text = f"channels with at most {LEVELS} different values: {_listed(names[stepped])}."
+            text = f"channels with at most {LEVELS} different values: {first_of(names[stepped], more=' ...')}."
             tell("odd", where, f"{text} If they are triggers, give their type in channels.tsv.")
         self._check_sizes(info, good, where)
         return gaps
@@ -207,7 +207,3 @@ def leave_out(gaps: list[list[float]], bad_spans: list[list[float]], reach_s: fl
 
 def _with_share(names: np.ndarray, share: np.ndarray, chosen: np.ndarray) -> list[str]:
     return [f"{name} ({part:.0%})" for name, part in zip(names[chosen], share[chosen], strict=True)]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")

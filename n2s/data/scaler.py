@@ -10,7 +10,7 @@ from einops import rearrange
 
 from n2s.data.recordings import PreparedRecording
 from n2s.data.windows import Windows, WindowShape
-from n2s.errors import UserError, reading
+from n2s.errors import UserError, first_of, reading
 from n2s.findings import tell
 from n2s.paths import cache_dir, written_whole
 
@@ -79,7 +79,7 @@ def _whole(
         return scaler
     good = still & np.array(prepared.meta["good"])
     if good.any():
-        listed = ", ".join(np.array(prepared.meta["ch_names"])[good].tolist()[:8]) + (" ..." if good.sum() > 8 else "")
+        listed = first_of(np.array(prepared.meta["ch_names"])[good], more=" ...")
         tell(
             "odd",
             key,

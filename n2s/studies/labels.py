@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import yaml
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.text import normal
 
@@ -129,7 +129,7 @@ def _match(value: object, labels: list[str], *, option: str, what: str, prefix: 
         raise UserError(
             f"{option}: {value!r} may be the {what} {quoted}{why}. Write the label as the data have it, in quotes."
         )
-    several = ", ".join(sorted(labels)[:SHOWN]) + (", ..." if len(labels) > SHOWN else "")
+    several = first_of(sorted(labels), SHOWN, ", ...")
     raise UserError(
         f"{option}: no {what} '{text}'; there are {several or 'none'}.{nearest(text, labels)}"
         + (" An unquoted number may be read as another one: put the label in quotes." if number else "")

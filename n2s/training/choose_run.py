@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, first_of, nearest
 from n2s.training.run import Run, differences, originals
 
 
@@ -75,8 +75,7 @@ def plain_name(name: str, where: str) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """The first four, and the number of others."""
-    first = list(names)
-    return ", ".join(first[:4]) + (f" and {len(first) - 4} more" if len(first) > 4 else "")
+    return first_of(names, 4)
 
 
 def shown(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import mne
 import numpy as np
+import pytest
 from builders import bids_from_raw, simulated_raw, story_events, write_audio, write_frames
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,25 +118,14 @@ def named(read):
     return call
 
 
-def test_folders_of_meg(tmp_path):
-    template = write_lab(tmp_path / "template", "meg")
+@pytest.mark.parametrize("datatype", ["meg", "eeg"])
+def test_folders(tmp_path, datatype):
+    template = write_lab(tmp_path / "template", datatype)
 
     @fuzz(share=0.3)
     @given(st.data())
     def run(data):
         shutil.rmtree(tmp_path / "lab", ignore_errors=True)
-        check(shutil.copytree(template, tmp_path / "lab"), "meg", data.draw)
-
-    run()
-
-
-def test_folders_of_eeg(tmp_path):
-    template = write_lab(tmp_path / "template", "eeg")
-
-    @fuzz(share=0.3)
-    @given(st.data())
-    def run(data):
-        shutil.rmtree(tmp_path / "lab", ignore_errors=True)
-        check(shutil.copytree(template, tmp_path / "lab"), "eeg", data.draw)
+        check(shutil.copytree(template, tmp_path / "lab"), datatype, data.draw)
 
     run()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mne_bids import BIDSPath
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.labels import chosen
 from n2s.studies.own.bids_scan import Found, subjects
@@ -53,7 +53,7 @@ def choose(root: Path, found: list[Found], wanted: dict[str, list | str | int | 
         found = [one for one in found if one.entities.get(entity) in (kept if one.why else kept - {None})]
     if not any(not one.why for one in found) and any(not one.why for one in everything):
         asked = ", ".join(f"{option} {labels}" for option, labels in wanted.items() if labels is not None)
-        there = ", ".join(one.file.name for one in everything[:6]) + (", ..." if len(everything) > 6 else "")
+        there = first_of((one.file.name for one in everything), 6, ", ...")
         if not found:
             raise UserError(
                 f"{root}: none of its {len(everything)} {kind} recordings has {asked or 'a subject'} at once. "
@@ -96,14 +96,14 @@ def usable(root: Path, found: list[Found], wanted: dict[str, list | str | int | 
         raise UserError(f"{root}: n2s can use none of its {kind} recordings: {_reasons(root, bad)}")
     for why in dict.fromkeys(one.why for one in bad):
         files = [str(one.file.relative_to(root)) for one in bad if one.why == why]
-        tell("left out", root, f"{_count(len(files), kind)} ({_some(files)}): {why}.")
+        tell("left out", root, f"{_count(len(files), kind)} ({first_of(files, NAMED)}): {why}.")
     if wanted["subjects"] is None:
         every = subjects(root)
         seen = {one.entities.get("subject") for one in found}
         without = [f"sub-{one}" for one in every if one not in seen]
         if without:
             asked = "".join(f", {option} {labels}" for option, labels in wanted.items() if labels is not None)
-            tell("left out", root, f"{len(without)} of {len(every)} subjects ({_some(without)}): their folders hold no {kind} "
+            tell("left out", root, f"{len(without)} of {len(every)} subjects ({first_of(without, NAMED)}): their folders hold no {kind} "
                  f"recording{asked}.")  # fmt: skip
     _alike(root, good)
     return good
@@ -187,12 +187,8 @@ def _plain(label: str | None) -> str:
 def _reasons(root: Path, bad: list[Found]) -> str:
     told = []
     for why in dict.fromkeys(one.why for one in bad):
-        told.append(f"{_some([str(one.file.relative_to(root)) for one in bad if one.why == why])}: {why}.")
+        told.append(f"{first_of([str(one.file.relative_to(root)) for one in bad if one.why == why], NAMED)}: {why}.")
     return " ".join(told[:5]) + (" ..." if len(told) > 5 else "")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _count(n: int, kind: str) -> str:

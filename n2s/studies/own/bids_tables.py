@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.studies.own.bids_scan import Found, subjects
 from n2s.studies.own.bids_side_files import check_table
@@ -45,10 +45,18 @@ def _participants(root: Path, used: set[str], all_subjects: bool) -> None:
     if all_subjects:
         absent = [f"sub-{one}" for one in listed if one not in folders and one not in ("", "n/a", "emptyroom")]
         if absent:
-            tell("left out", path, f"{len(absent)} of {len(listed)} participants have no folder: {_some(absent)}.")
+            tell(
+                "left out",
+                path,
+                f"{len(absent)} of {len(listed)} participants have no folder: {first_of(absent, NAMED)}.",
+            )
     unlisted = [f"sub-{one}" for one in sorted(used - set(listed))]
     if unlisted and listed:
-        tell("odd", path, f"{len(unlisted)} subjects with recordings are not listed: {_some(unlisted)}. n2s uses them.")
+        tell(
+            "odd",
+            path,
+            f"{len(unlisted)} subjects with recordings are not listed: {first_of(unlisted, NAMED)}. n2s uses them.",
+        )
     for name in columns:
         excludes = EXCLUDED.get(name.lower())
         if excludes is None:
@@ -63,7 +71,7 @@ def _participants(root: Path, used: set[str], all_subjects: bool) -> None:
             tell(
                 "odd",
                 path,
-                f"the column {name} marks {_some(marked)} as excluded; n2s uses them. Leave them out with subjects.",
+                f"the column {name} marks {first_of(marked, NAMED)} as excluded; n2s uses them. Leave them out with subjects.",
             )
 
 
@@ -79,7 +87,11 @@ def _scans(root: Path, folder: Path, kind: str) -> None:
         if name.startswith(f"{kind}/") and not (folder / name).exists() and not (folder / name).is_symlink():
             absent[name.rpartition("/")[2]].append(name)
     if absent:
-        tell("left out", path, f"{len(absent)} of its {kind} files are not in the folder: {_some(list(absent))}.")
+        tell(
+            "left out",
+            path,
+            f"{len(absent)} of its {kind} files are not in the folder: {first_of(list(absent), NAMED)}.",
+        )
 
 
 def _columns(path: Path, suffix: str) -> dict[str, list[str]] | None:
@@ -94,7 +106,3 @@ def _columns(path: Path, suffix: str) -> dict[str, list[str]] | None:
     except UserError as error:
         tell("left out", path, str(error).removeprefix(f"{path}").lstrip(":, "))
         return None
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

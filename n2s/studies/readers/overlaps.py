@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.studies.readers.stimuli import END_TOLERANCE_S
 
@@ -50,8 +50,11 @@ def without_overlaps(rows: pd.DataFrame, where: str) -> pd.DataFrame:
             kept.append(row)
             playing.append(row)
     for text, lines in found.items():
-        some = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
-        tell("odd" if text == _TOGETHER else "corrected", f"{where}, line{'s' * (len(lines) > 1)} {some}", text)
+        tell(
+            "odd" if text == _TOGETHER else "corrected",
+            f"{where}, line{'s' * (len(lines) > 1)} {first_of(lines, 5, ', ...')}",
+            text,
+        )
     return pd.DataFrame(kept, columns=rows.columns).astype(rows.dtypes)
 
 

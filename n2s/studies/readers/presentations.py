@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.studies.readers.file_lengths import compare_lengths
 from n2s.studies.readers.overlaps import without_overlaps
@@ -157,5 +157,4 @@ def _ended(rows: pd.DataFrame, ends: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _lines(lines: list[int]) -> str:
-    some = ", ".join(str(line) for line in lines[:5]) + (", ..." if len(lines) > 5 else "")
-    return f"line{'s' if len(lines) > 1 else ''} {some}"
+    return f"line{'s' * (len(lines) > 1)} {first_of(lines, 5, ', ...')}"

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.studies.events import KINDS
 from n2s.studies.readers.stimuli import StimulusFolder
@@ -187,6 +187,5 @@ def _tell_left_out(rows: pd.DataFrame, kept: pd.Series, seen: pd.Series, path: P
         tell("left out", where, " ".join([f"rows that are no sound and no part of one: {_few(kinds)}.", *near]))
 
 
-def _few(names: Iterable[str], n: int = 8) -> str:
-    names = [name[:40] or "n/a" for name in names]
-    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
+def _few(names: Iterable[str]) -> str:
+    return first_of(name[:40] or "n/a" for name in names)
