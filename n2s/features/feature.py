@@ -1,4 +1,4 @@
-"""The two kinds of stimulus features. A new target is one file that implements one of them."""
+"""The three kinds of stimulus features. A new target is one file that implements one of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from n2s.errors import UserError
-from n2s.studies.study import Frames, Stimulus
+from n2s.studies.study import Frames, Impulses, Stimulus
 
 
 class Feature(ABC):
-    """What both kinds share: a dimension, and the settings that name their cache."""
+    """What all kinds share: a dimension, and the settings that name their cache."""
 
     #: Increase it when the numbers change and the settings do not.
     version: int = 1
@@ -62,6 +62,18 @@ class FrameFeature(Feature):
     @abstractmethod
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
         """Compute from the audio between ``start_s`` and ``stop_s`` only; frame times are on the stimulus' clock."""
+
+
+class ImpulseFeature(Feature):
+    """A feature with a value at each word or phone of a stimulus, and none between them."""
+
+    #: Whether a value depends on words before or after it. Such a feature is computed on each side of a split's border
+    #: separately, so that no context crosses it.
+    contextual: bool = False
+
+    @abstractmethod
+    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
+        """Compute from the words that begin between ``start_s`` and ``stop_s`` only; times are on the stimulus' clock."""
 
 
 class ClipFeature(Feature):

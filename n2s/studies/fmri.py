@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from n2s.errors import UserError, nearest
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
+
+if TYPE_CHECKING:
+    import nibabel
 
 #: Columns of `FMRIStudy.clips`, and the default of the optional ones.
 CLIP_COLUMNS = ("stimulus", "start_s", "duration_s", "time_s")
@@ -46,6 +50,18 @@ class Bold:
         return self.rois[roi]
 
 
+@dataclass(frozen=True)
+class Space:
+    """Where the voxels of a subject lie, so that a value per voxel can be written as an image and drawn.
+
+    ``mask``: a NIfTI image; voxels are its true ones, in C order. ``mesh``: a surface such as ``fsaverage5``; voxels are the
+    vertices of the left hemisphere, then those of the right. Both None: only ``places`` of `Bold` are known.
+    """
+
+    mask: "nibabel.Nifti1Image | None" = None
+    mesh: str | None = None
+
+
 class FMRIStudy(Study):
     """A data set of BOLD runs. `load` gives `Bold`; `clips` says which sound is to be decoded from which time."""
 
@@ -65,6 +81,10 @@ class FMRIStudy(Study):
         splits; by default the stimulus), ``split`` (train, val, test; ``prompt``: kept out of all three), ``repeat``
         (which presentation) and ``label`` (a semantic class).
         """
+
+    def space(self, subject: str) -> Space | None:
+        """The image or surface that a subject's voxels lie on; None if the study does not know it."""
+        return None
 
     def events(self, recording: Recording) -> pd.DataFrame:
         """The clips that began in the run, as events of kind ``sound``; a study with words overrides this."""

@@ -48,16 +48,30 @@ class Frames:
 
 
 @dataclass(frozen=True)
-class Stimulus:
-    """One audio file with the words spoken in it, or ready-made features in place of audio.
+class Impulses:
+    """A feature of a stimulus at single moments (words, phones): ``values (n, f)`` at ``times_s (n,)``, in order of time."""
 
-    ``words`` has the columns ``text``, ``onset``, ``duration``, ``sequence``, in seconds of this audio.
+    values: np.ndarray
+    times_s: np.ndarray
+
+
+def no_words() -> pd.DataFrame:
+    """An empty table of words (or phones) of a stimulus."""
+    return pd.DataFrame(columns=["text", "onset", "duration", "sequence"])
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """One audio file with the words and phones spoken in it, or ready-made features in place of audio.
+
+    ``words`` and ``phones`` have the columns ``text``, ``onset``, ``duration``, ``sequence``, in seconds of this audio.
     """
 
     id: str
     audio: Path | None
-    words: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["text", "onset", "duration", "sequence"]))
+    words: pd.DataFrame = field(default_factory=no_words)
     ready: Frames | None = None
+    phones: pd.DataFrame = field(default_factory=no_words)
 
     @cached_property
     def sha256(self) -> str:

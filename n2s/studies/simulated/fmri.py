@@ -15,7 +15,7 @@ from n2s.errors import UserError
 from n2s.paths import disk_room, written_whole
 from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.events import events_table
-from n2s.studies.fmri import Bold, FMRIStudy
+from n2s.studies.fmri import Bold, FMRIStudy, Space
 from n2s.studies.simulated.bold_noise import temporal_covariance
 from n2s.studies.simulated.bold_observer import BoldObserver
 from n2s.studies.simulated.bold_run import LEAD_S, count_volumes, scan, story_courses, stretch
@@ -170,6 +170,10 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
     def mask(self) -> "nibabel.Nifti1Image":
         """The grey-matter mask: voxels are in its C order, so that ``nilearn.masking.unmask`` puts a map into space."""
         return brain(self.resolution_mm).mask
+
+    def space(self, subject: str) -> Space:
+        """See `FMRIStudy`: everybody's voxels are those of the mask."""
+        return Space(mask=self.mask())
 
     def sources(self, recording: Recording) -> list[Path]:
         """The run's files and the stimulus' events; makes all runs that are missing."""

@@ -1,0 +1,103 @@
+"""What encoding models ask of a datamodule: whole runs of the brain as time series, beside features of what was heard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from n2s.studies.fmri import Space
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which rows (volumes or samples) of a subject a model is fitted on, and which it is tested on.
+
+    Parameters
+    ----------
+    name
+        ``held-out`` or ``fold 3 of 12``.
+    train, test
+        (n,), (m,) Row numbers, ascending. Rows near a border of the two are in neither (purged).
+    groups
+        (n,) Name of the unit (story, sentence block) of each training row: cross-validation keeps units together.
+    """
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+    groups: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the columns of a subject's responses are.
+
+    Parameters
+    ----------
+    kind
+        ``voxel``, ``vertex`` or ``sensor``.
+    names
+        (v,) Sensor names; for voxels their numbers as text.
+    rois
+        Region -> (v,) bool.
+    places
+        (v, 3) mm, MNI or scanner: right, front, up; None if not known. For sensors (v, 2): layout, 0 to 1.
+    space
+        The image or mesh of the voxels; None if not known.
+    chosen
+        (v,) Where these columns lie among all voxels of ``space`` (a region or constant voxels may be left out).
+    """
+
+    kind: Literal["voxel", "vertex", "sensor"]
+    names: np.ndarray
+    rois: Mapping[str, np.ndarray] = field(default_factory=dict)
+    places: np.ndarray | None = None
+    space: Space | None = None
+    chosen: np.ndarray | None = None
+
+
+class EncodingData(Protocol):
+    """The part of `n2s.data.EncodingDataModule` that systems use. Everything is per subject; rows are those of all its runs."""
+
+    #: ``study/id``.
+    subjects: list[str]
+
+    #: Feature space -> number of seeds (1: only one). In the order of the recipe.
+    spaces: Mapping[str, int]
+
+    #: Rate of the rows: 1 / TR for BOLD, sfreq for sensors, Hz.
+    rate_hz: Mapping[str, float]
+
+    def rows(self, subject: str) -> pd.DataFrame:
+        """One row per volume or sample: ``recording``, ``time_s`` (run's clock), ``story``, ``stimulus``, ``stimulus_s`` (NaN: silence),
+        ``unit`` (the split's content), ``split`` (train, val, test, "" purged) and ``repeat`` (presentation of the stimulus, from 0).
+        """
+        ...
+
+    def folds(self, subject: str) -> Sequence[Fold]:
+        """One fold with the held-out stories, or k folds in which every unit is held out once."""
+        ...
+
+    def measured(self, subject: str) -> Measured:
+        """What the columns of `responses` are."""
+        ...
+
+    def responses(self, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+        """(n, v), (m, v) float32: responses of training and test rows, detrended and z-scored per run; no statistic of a run with
+        training rows comes from other rows.
+        """
+        ...
+
+    def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """(n, p), (m, p) float32: a feature space after the response model (HRF, delays or lags), z-scored with the training rows."""
+        ...
+
+    def delays(self, space: str) -> tuple[np.ndarray, int]:
+        """Delays or lags of a design's columns, s (k,), and the number of features f: columns are ordered ``(k f)``."""
+        ...
+
+    def repeats(self, subject: str) -> Mapping[str, np.ndarray]:
+        """Stimulus -> (r, m, v) responses of all presentations, r > 1, on one clock: for the ceiling. Empty: nothing was repeated."""
+        ...

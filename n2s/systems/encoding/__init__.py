@@ -1,0 +1,1 @@
+"""Encoding models: the brain predicted from what was heard."""
