@@ -3,15 +3,19 @@
 from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
-from n2s.features.feature import ClipFeature, Feature, FrameFeature
+from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
+from n2s.features.layers import Layers
 from n2s.features.mel import Mel
 from n2s.features.mel_statistics import MelStatistics
+from n2s.features.phones import Articulation, Phones
+from n2s.features.rates import PhoneRate, WordRate
 from n2s.features.ready import Ready
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
 from n2s.features.store import FeatureStore
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 
 __all__ = [
+    "Articulation",
     "AudioMAETokens",
     "CLAP",
     "ClipFbank",
@@ -21,8 +25,12 @@ __all__ = [
     "FeatureStore",
     "FrameFeature",
     "HashedBagOfWords",
+    "ImpulseFeature",
+    "Layers",
     "Mel",
     "MelStatistics",
+    "PhoneRate",
+    "Phones",
     "Ready",
     "SentenceEmbedding",
     "TinyClap",
@@ -30,4 +38,5 @@ __all__ = [
     "UntrainedAudioMAETokens",
     "UntrainedWav2Vec2",
     "Wav2Vec2",
+    "WordRate",
 ]

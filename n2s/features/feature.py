@@ -1,11 +1,16 @@
 """The three kinds of stimulus features. A new target is one file that implements one of them."""
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from n2s.errors import UserError
+from n2s.studies.readers.textgrid import SILENCES
 from n2s.studies.study import Frames, Impulses, Stimulus
 
 
@@ -44,6 +49,15 @@ class Feature(ABC):
             raise UserError(f"stimulus '{stimulus.id}': no audio file at {stimulus.audio}. Check the study's folder.")
         return stimulus.sha256
 
+    @property
+    def together(self) -> Sequence["Feature"]:
+        """The features that one pass gives, such as the layers of a network, in an order; by default this one alone."""
+        return (self,)
+
+    def extract_together(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Sequence:
+        """`extract` of each of `together`, in one pass."""
+        return [self.extract(stimulus, start_s, stop_s)]
+
     def release(self) -> None:  # noqa: B027 (most features hold nothing)
         """Free what was loaded (the weights of a network); it is loaded again when needed."""
 
@@ -71,9 +85,45 @@ class ImpulseFeature(Feature):
     #: separately, so that no context crosses it.
     contextual: bool = False
 
+    #: Which table of a stimulus it reads.
+    table: Literal["words", "phones"] = "words"
+
     @abstractmethod
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
         """Compute from the words that begin between ``start_s`` and ``stop_s`` only; times are on the stimulus' clock."""
+
+    def fingerprint(self, stimulus: Stimulus) -> str:
+        """Hash of the words or phones with their times: the audio is not heard."""
+        rows = self.heard(stimulus)
+        return hashlib.sha256(json.dumps(rows.to_numpy().tolist()).encode()).hexdigest()
+
+    def heard(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> pd.DataFrame:
+        """The words or phones that begin in ``[start_s, stop_s)``: ``text``, ``onset``, ``duration``, ``sequence``, in order of time.
+
+        Rows without text are none, nor are the silences that aligners write among phones.
+
+        Raises
+        ------
+        UserError
+            The stimulus has none at all, or a time is no number.
+        """
+        rows = getattr(stimulus, self.table)
+        if len(rows):
+            columns = {"text": str, "onset": float, "duration": float, "sequence": str}
+            rows = rows[list(columns)].astype(columns).assign(text=rows.text.astype(str).str.strip())
+            silent = rows.text.str.lower().isin(SILENCES) if self.table == "phones" else rows.text == ""
+            rows = rows[~silent].sort_values("onset", kind="stable", ignore_index=True)
+        if not len(rows):
+            raise UserError(
+                f"stimulus '{stimulus.id}' has no {self.table}, and {type(self).__name__} needs them. Give events of kind "
+                f"'{self.table[:-1]}' with their text and times (or a TextGrid), leave the stimulus out, or choose a feature of the audio."
+            )
+        if not np.isfinite(rows[["onset", "duration"]].to_numpy()).all():
+            raise UserError(f"stimulus '{stimulus.id}': an onset or duration of its {self.table} is no number.")
+        begun = (
+            rows.onset >= start_s if start_s > 0 else np.ones(len(rows), bool)
+        )  # rounding may put a first word before 0
+        return rows[begun & (rows.onset < (np.inf if stop_s is None else stop_s))].reset_index(drop=True)
 
 
 class ClipFeature(Feature):

@@ -17,10 +17,11 @@ from safetensors.numpy import save_file
 
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
-from n2s.features.feature import ClipFeature, Feature, FrameFeature
+from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
 from n2s.paths import cache_dir, locked, written_whole
-from n2s.studies.study import Frames, Stimulus
+from n2s.studies.study import Frames, Impulses, Stimulus
 
+_Kept = tuple[dict[str, np.ndarray], dict[str, str]]  # arrays by name, metadata
 _SHORTEST_S = 0.1  # between two cuts: no window fits, and the header of an mp3 is no more exact than this
 
 
@@ -80,9 +81,9 @@ class FeatureStore:
         """
         feature = self.feature
         if not isinstance(feature, FrameFeature):
-            raise UserError(f"{type(feature).__name__} gives one vector a window, not frames. {_KINDS}")
-        if not np.isfinite(cuts_s).all():
-            raise UserError(f"stimulus '{stimulus.id}': cuts at {list(cuts_s)}; expected times in seconds.")
+            what = "values at words" if isinstance(feature, ImpulseFeature) else "one vector a window"
+            raise UserError(f"{type(feature).__name__} gives {what}, not frames. {_KINDS}")
+        _check_cuts(stimulus, cuts_s)
         if not feature.contextual or not len(cuts_s) or stimulus.audio is None:
             return [self._stretch(stimulus, 0.0, None)]
         end_s = round(audio_duration_s(stimulus.audio), 6)  # microseconds, as in the names of files
@@ -96,6 +97,34 @@ class FeatureStore:
             for start_s, stop_s in pairwise(edges_s)
         ]
 
+    def impulses(self, stimulus: Stimulus, cuts_s: Sequence[float] = ()) -> list[Impulses]:
+        """Impulses of a whole stimulus, in order of time.
+
+        Parameters
+        ----------
+        stimulus
+            Its words or phones.
+        cuts_s
+            Borders of splits, s in the stimulus. A contextual feature is computed on each stretch between them from the words
+            alone that begin there; any other feature ignores them.
+
+        Returns
+        -------
+        list of Impulses
+            For a contextual feature, one more than the number of cuts; else one.
+        """
+        feature = self.feature
+        if not isinstance(feature, ImpulseFeature):
+            raise UserError(f"{type(feature).__name__} has no values at words or phones. {_KINDS}")
+        _check_cuts(stimulus, cuts_s)
+        cuts = sorted(round(max(float(cut), 0.0), 6) for cut in cuts_s) if feature.contextual else []
+        return [
+            self._words_of(stimulus, start_s, stop_s)
+            if stop_s is None or stop_s > start_s
+            else Impulses(np.zeros((0, feature.n_features), np.float16 if self.half else np.float32), np.zeros(0))
+            for start_s, stop_s in pairwise([0.0, *cuts, None])
+        ]
+
     def all_frames(
         self, stimuli: Sequence[Stimulus], cuts_s: Mapping[str, Sequence[float]] | None = None
     ) -> dict[str, list[Frames]]:
@@ -103,23 +132,33 @@ class FeatureStore:
 
         ``cuts_s`` holds each stimulus' cuts, by its id.
         """
-        cuts_s = cuts_s or {}
-        name = type(self.feature).__name__
+        return self._all(self.frames, stimuli, cuts_s or {})
+
+    def all_impulses(
+        self, stimuli: Sequence[Stimulus], cuts_s: Mapping[str, Sequence[float]] | None = None
+    ) -> dict[str, list[Impulses]]:
+        """`impulses` of many stimuli by their id; see `all_frames`."""
+        return self._all(self.impulses, stimuli, cuts_s or {})
+
+    def _all(
+        self, each: Callable, stimuli: Sequence[Stimulus], cuts_s: Mapping[str, Sequence[float]]
+    ) -> dict[str, list]:
         progress = track(
             stimuli,
-            description=f"{name} of {len(stimuli)} stimuli",
+            description=f"{type(self.feature).__name__} of {len(stimuli)} stimuli",
             console=Console(stderr=True),
             disable=len(stimuli) < 2,
             transient=True,
         )
-        frames = {stimulus.id: self.frames(stimulus, cuts_s.get(stimulus.id, ())) for stimulus in progress}
+        found = {stimulus.id: each(stimulus, cuts_s.get(stimulus.id, ())) for stimulus in progress}
         self.feature.release()
-        return frames
+        return found
 
     def clips(self, stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) -> np.ndarray:
         """(n,) starts of windows of one duration, s in the stimulus -> (n, f)."""
         if not isinstance(self.feature, ClipFeature):
-            raise UserError(f"{type(self.feature).__name__} gives frames, not one vector a window. {_KINDS}")
+            what = "values at words" if isinstance(self.feature, ImpulseFeature) else "frames"
+            raise UserError(f"{type(self.feature).__name__} gives {what}, not one vector a window. {_KINDS}")
         starts_s = np.ascontiguousarray(starts_s, dtype=np.float64)
         if starts_s.ndim != 1 or not np.isfinite(starts_s).all() or not 0 < duration_s < np.inf:
             raise UserError(
@@ -127,39 +166,71 @@ class FeatureStore:
                 "expected a positive duration and a row of finite times."
             )
         windows = hashlib.sha256(starts_s.tobytes() + np.float64(duration_s).tobytes()).hexdigest()[:16]
-        path = self.folder / f"{self.feature.fingerprint(stimulus)}-{windows}.safetensors"
+        name = f"{self.feature.fingerprint(stimulus)}-{windows}.safetensors"
 
-        def extract() -> tuple[np.ndarray, dict[str, str]]:
+        def extract() -> list[_Kept]:
             values = self._checked(self.feature.extract(stimulus, starts_s, duration_s), stimulus)
             if len(values) != len(starts_s):
-                name = type(self.feature).__name__
-                raise UserError(f"{name} gave {len(values)} vectors for {len(starts_s)} windows.")
-            return values, {}
+                kind = type(self.feature).__name__
+                raise UserError(f"{kind} gave {len(values)} vectors for {len(starts_s)} windows.")
+            return [({"values": values}, {})]
 
-        return self._once(path, extract)[0]
+        return self._once(name, extract, (self,))[0]["values"]
 
     def _stretch(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> Frames:
-        def extract() -> tuple[np.ndarray, dict[str, str]]:
-            frames = self.feature.extract(stimulus, start_s, stop_s)
-            told = {"rate_hz": repr(float(frames.rate_hz)), "start_s": repr(float(frames.start_s))}
-            return self._checked(frames.values, stimulus), told
+        def extract() -> list[_Kept]:
+            found = self.feature.extract_together(stimulus, start_s, stop_s)
+            return [
+                (
+                    {"values": self._checked(frames.values, stimulus)},
+                    _told(rate_hz=frames.rate_hz, start_s=frames.start_s),
+                )
+                for frames in found
+            ]
 
+        arrays, told = self._once(self._name(stimulus, start_s, stop_s), extract, self._together, "rate_hz", "start_s")
+        return Frames(arrays["values"], float(told["rate_hz"]), float(told["start_s"]))
+
+    def _words_of(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> Impulses:
+        def extract() -> list[_Kept]:
+            found = self.feature.extract_together(stimulus, start_s, stop_s)
+            return [
+                ({"values": self._checked(one.values, stimulus), "times_s": self._checked_times(one, stimulus)}, {})
+                for one in found
+            ]
+
+        arrays, _ = self._once(self._name(stimulus, start_s, stop_s), extract, self._together, "times_s")
+        return Impulses(arrays["values"], arrays["times_s"])
+
+    @cached_property
+    def _together(self) -> tuple["FeatureStore", ...]:
+        """The stores of all that one pass gives, this one among them."""
+        return tuple(
+            self if feature is self.feature else FeatureStore(feature, self.root, half=self.half)
+            for feature in self.feature.together
+        )
+
+    def _name(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> str:
         stretch = f"{start_s:.6f}-{'end' if stop_s is None else format(stop_s, '.6f')}"
-        path = self.folder / f"{self.feature.fingerprint(stimulus)}-{stretch}.safetensors"
-        values, told = self._once(path, extract, "rate_hz", "start_s")
-        return Frames(values, float(told["rate_hz"]), float(told["start_s"]))
+        return f"{self.feature.fingerprint(stimulus)}-{stretch}.safetensors"
 
-    def _once(self, path: Path, extract: Callable[[], tuple], *needed: str) -> tuple[np.ndarray, dict[str, str]]:
-        """Values and metadata of a cached file; one process makes it if it is missing."""
+    def _once(
+        self, name: str, extract: Callable[[], list[_Kept]], together: Sequence["FeatureStore"], *needed: str
+    ) -> _Kept:
+        """Arrays and metadata of a cached file; one process makes it, and those of the same pass, if it is missing."""
+        mine = together.index(self)
         if not self.feature.kept:
-            return extract()
+            return extract()[mine]
+        path = self.folder / name
         found = _read(path, *needed)
         if found is None:
-            with locked(path):
+            with locked(together[0].folder / name):
                 found = _read(path, *needed) if path.is_file() else None
                 if found is None:
-                    found = extract()
-                    self._write(path, *found)
+                    every = extract()
+                    for store, kept in zip(together, every, strict=True):
+                        store._write(store.folder / name, *kept)
+                    found = every[mine]
         return found
 
     def _checked(self, values: np.ndarray, stimulus: Stimulus) -> np.ndarray:
@@ -180,36 +251,66 @@ class FeatureStore:
             )
         return values
 
-    def _write(self, path: Path, values: np.ndarray, metadata: dict[str, str]) -> None:
+    def _checked_times(self, found: Impulses, stimulus: Stimulus) -> np.ndarray:
+        times_s = np.ascontiguousarray(found.times_s, dtype=np.float64)
+        if times_s.shape != (len(found.values),) or not np.isfinite(times_s).all() or (np.diff(times_s) < 0).any():
+            raise UserError(
+                f"{type(self.feature).__name__} gave {len(found.values)} values at times of shape {times_s.shape} for stimulus "
+                f"'{stimulus.id}'; expected one time a value, in order."
+            )
+        return times_s
+
+    def _write(self, path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
         told = self.folder / "settings.json"
         try:
             if not told.is_file():
                 with written_whole(told) as temporary:
                     temporary.write_text(self._identity + "\n")
             with written_whole(path) as temporary:
-                save_file({"values": values}, temporary, metadata | {"crc32": str(zlib.crc32(values))})
+                save_file(arrays, temporary, metadata | {"crc32": str(_checksum(arrays))})
         except (OSError, SafetensorError) as error:
             raise UserError(
                 f"cannot keep a feature at {path}: {error}. Make room there, or let N2S_CACHE name another folder."
             ) from error
 
 
-_KINDS = "A frame feature such as Mel or Wav2Vec2 has frames, a clip feature such as SentenceEmbedding has clips."
+_KINDS = (
+    "A frame feature such as Mel or Wav2Vec2 has frames, a feature of words such as WordRate has impulses, a clip feature such as "
+    "SentenceEmbedding has clips."
+)
 
 
-def _read(path: Path, *needed: str) -> tuple[np.ndarray, dict[str, str]] | None:
-    """Values and metadata of a cached file; None if it is missing or broken."""
+def _check_cuts(stimulus: Stimulus, cuts_s: Sequence[float]) -> None:
+    if not np.isfinite(cuts_s).all():
+        raise UserError(f"stimulus '{stimulus.id}': cuts at {list(cuts_s)}; expected times in seconds.")
+
+
+def _told(**numbers: float) -> dict[str, str]:
+    return {name: repr(float(value)) for name, value in numbers.items()}
+
+
+def _checksum(arrays: dict[str, np.ndarray]) -> int:
+    """Of the values, then of the other arrays."""
+    crc = zlib.crc32(arrays["values"])
+    for name in sorted(arrays.keys() - {"values"}):
+        crc = zlib.crc32(arrays[name], crc)
+    return crc
+
+
+def _read(path: Path, *needed: str) -> _Kept | None:
+    """Arrays and metadata of a cached file; None if it is missing or broken."""
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="numpy") as file:
-            values, metadata = file.get_tensor("values"), file.metadata() or {}
-        missing = {"crc32", *needed} - set(metadata)
+            arrays, metadata = {"values": file.get_tensor("values")}, file.metadata() or {}
+            arrays |= {name: file.get_tensor(name) for name in file.keys() if name != "values"}  # noqa: SIM118 (no dict)
+        missing = {"crc32", *needed} - {*metadata, *arrays}
         if missing:
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
-        if zlib.crc32(values) != int(metadata["crc32"]):
+        if _checksum(arrays) != int(metadata["crc32"]):
             raise ValueError("its checksum is not that of its contents")
     except (SafetensorError, ValueError) as error:
         warnings.warn(f"{path} is broken ({error}): it is computed again", stacklevel=2)
         return None
-    return values, metadata
+    return arrays, metadata

@@ -1,0 +1,94 @@
+"""Names of phones: ARPABET and the International Phonetic Alphabet, without stress, length and what aligners add."""
+
+import re
+import unicodedata
+
+#: ARPABET (CMUdict's 39 phones, and the two reduced vowels and the flap of TIMIT) -> IPA.
+ARPABET = {
+    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "tʃ", "D": "d", "DH": "ð",
+    "EH": "ɛ", "ER": "ɝ", "EY": "eɪ", "F": "f", "G": "ɡ", "HH": "h", "IH": "ɪ", "IY": "i", "JH": "dʒ", "K": "k",
+    "L": "l", "M": "m", "N": "n", "NG": "ŋ", "OW": "oʊ", "OY": "ɔɪ", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ",
+    "T": "t", "TH": "θ", "UH": "ʊ", "UW": "u", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
+}  # fmt: skip
+_MORE_ARPABET = {
+    "AX": "AH",
+    "AXR": "ER",
+    "DX": "D",
+    "IX": "IH",
+    "UX": "UW",
+    "HV": "HH",
+    "EL": "L",
+    "EM": "M",
+    "EN": "N",
+}
+
+_VOWELS = {
+    ("close", "front"): "iy", ("close", "central"): "ɨʉᵻ", ("close", "back"): "ɯu",
+    ("close", "front", "lax"): "ɪʏ", ("close", "back", "lax"): "ʊ",
+    ("mid", "front"): "eøɛœ", ("mid", "central"): "ɘɵəɜɞɚɝ", ("mid", "back"): "ɤoʌɔ",
+    ("open", "front"): "æaɶ", ("open", "central"): "ɐ", ("open", "back"): "ɑɒ",
+}  # fmt: skip
+_ROUNDED = set("yʉuʏʊøœɵɞoɔɶɒ")
+#: Place -> pairs of manner and letters, voiceless before voiced where the chart has both ("." where one is absent).
+_CONSONANTS = {
+    "bilabial": {"plosive": "pb", "nasal": ".m", "trill": ".ʙ", "fricative": "ɸβ"},
+    "labiodental": {"nasal": ".ɱ", "tap": ".ⱱ", "fricative": "fv", "approximant": ".ʋ"},
+    "dental": {"fricative": "θð"},
+    "alveolar": {
+        "plosive": "td",
+        "nasal": ".n",
+        "trill": ".r",
+        "tap": ".ɾ",
+        "fricative": "szɬɮ",
+        "approximant": ".ɹ.l.ɫ.ɺ",
+    },
+    "postalveolar": {"fricative": "ʃʒ"},
+    "retroflex": {"plosive": "ʈɖ", "nasal": ".ɳ", "tap": ".ɽ", "fricative": "ʂʐ", "approximant": ".ɻ.ɭ"},
+    "palatal": {"plosive": "cɟ", "nasal": ".ɲ", "fricative": "çʝɕʑ", "approximant": ".j.ʎ.ɥ"},
+    "velar": {"plosive": "kɡ", "nasal": ".ŋ", "fricative": "xɣɧ.", "approximant": ".ɰ.ʟʍw"},
+    "uvular": {"plosive": "qɢ", "nasal": ".ɴ", "trill": ".ʀ", "fricative": "χʁ"},
+    "pharyngeal": {"fricative": "ħʕ"},
+    "glottal": {"plosive": "ʔ.", "fricative": "hɦ"},
+}
+_LATERAL, _LIPS = set("ɬɮlɫɺɭʎʟ"), set("wʍɥ")
+
+
+def _classes() -> dict[str, frozenset[str]]:
+    found = {}
+    for place, manners in _CONSONANTS.items():
+        for manner, letters in manners.items():
+            for i, letter in enumerate(letters):
+                extra = ["voiced"] * (i % 2) + ["lateral"] * (letter in _LATERAL) + ["bilabial"] * (letter in _LIPS)
+                found[letter] = frozenset([place, manner, *extra])
+    found.pop(".")
+    for classes, letters in _VOWELS.items():
+        for letter in letters:
+            extra = ["rounded"] * (letter in _ROUNDED)
+            found[letter] = frozenset(["vowel", "voiced", *(name for name in classes if name != "lax"), *extra])
+    return found
+
+
+#: Letter of the IPA -> its articulatory classes (the chart of the International Phonetic Association, 2020).
+CLASSES = _classes()
+
+_ALIKE = str.maketrans({"g": "ɡ", "ǝ": "ə", "ʣ": "dz", "ʤ": "dʒ", "ʥ": "dʑ", "ʦ": "ts", "ʧ": "tʃ", "ʨ": "tɕ"})
+_ARPABET_LABEL = re.compile(r"([A-Za-z]{1,3})[0-2]?(?:_[BIES])?")  # stress; the place in the word, as Kaldi writes it
+
+
+def arpabet(label: str) -> str | None:
+    """One of the 39 phones, without its stress (``AH0``) and place in the word (``AH0_B``); None if it is none."""
+    found = _ARPABET_LABEL.fullmatch(label.strip())
+    name = found[1].upper() if found else ""
+    name = _MORE_ARPABET.get(name, name)
+    return name if name in ARPABET else None
+
+
+def ipa_letters(label: str) -> list[str] | None:
+    """The letters of an IPA phone: ``t, ʃ`` of ``t͡ʃʰ``, without stress, length, ties and diacritics; None if one is no letter."""
+    plain = unicodedata.normalize("NFD", label.strip().replace("ç", "\0")).translate(_ALIKE)
+    letters = [
+        letter.replace("\0", "ç")
+        for letter in plain
+        if letter == "\0" or unicodedata.category(letter) not in ("Mn", "Lm", "Sk", "Po", "Pd", "Nd")
+    ]
+    return letters if letters and all(letter in CLASSES for letter in letters) else None
