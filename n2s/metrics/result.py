@@ -102,6 +102,8 @@ class Shown:
         Sounds.
     counts
         Numbers of candidates, subjects, ...
+    files
+        What a file that was saved with the result shows -> its path in the result's folder. The page links those that exist.
     """
 
     name: str = ""
@@ -113,6 +115,7 @@ class Shown:
     drawings: Sequence[Drawing] = ()
     listening: Listening | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class Result(ABC):

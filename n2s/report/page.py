@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import mne
 
@@ -60,6 +61,8 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
         parts += [(f"{drawing.title}{end}", drawing) for drawing in part.drawings]
         if part.listening is not None:
             parts.append((f"{part.listening.title}{end}", listening_html(part.listening)))
+        if part.files:
+            parts.append((f"Files{end}", files_html(part.files)))
     for title, drawing in drawn.items():
         left_out = None if isinstance(drawing, Drawing) else f'<p class="note">Left out: {escape(drawing)}.</p>'
         parts.append((title, left_out or drawing))
@@ -100,6 +103,12 @@ def listening_html(listening: Listening) -> str:
                 f"<td>{player(sound.samples, sound.rate)}</td>{cells}</tr>"
             )
     return "".join(parts) + "</table>"
+
+
+def files_html(files: Mapping[str, str]) -> str:
+    """Links to files beside the page: what each shows -> its path from the page."""
+    links = (f'<li><a href="{quote(path)}" target="_blank">{escape(text)}</a></li>' for text, path in files.items())
+    return f"<ul>{''.join(links)}</ul>"
 
 
 def origin_html(run_dir: Path) -> str:

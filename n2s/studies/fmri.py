@@ -55,11 +55,14 @@ class Space:
     """Where the voxels of a subject lie, so that a value per voxel can be written as an image and drawn.
 
     ``mask``: a NIfTI image; voxels are its true ones, in C order. ``mesh``: a surface such as ``fsaverage5``; voxels are the
-    vertices of the left hemisphere, then those of the right. Both None: only ``places`` of `Bold` are known.
+    vertices of the left hemisphere, then those of the right. Both None: only ``places`` of `Bold` are known. ``template``: the
+    brain whose coordinates the voxels have, by its BIDS name (``MNI152NLin2009cAsym``); None: the subject's own, or unknown. Only
+    voxels of MNI are drawn on the cortex.
     """
 
     mask: "nibabel.Nifti1Image | None" = None
     mesh: str | None = None
+    template: str | None = None
 
 
 class FMRIStudy(Study):

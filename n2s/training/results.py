@@ -134,7 +134,11 @@ def _metrics_and_page(
         content = records[""] if verb == "predict" else records
         with written_whole(folder / "metrics.json") as path:
             path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
-    parts = [part for name, result in results.items() for part in _named(name, result, len(results))]
+    parts = [
+        replace(part, files=_beside(folder, saved(run_dir, verb, name), part.files))
+        for name, result in results.items()
+        for part in _named(name, result, len(results))
+    ]
     return write_page(folder / "report.html", run_dir, parts, run_drawings(run_dir)), parts
 
 
@@ -144,6 +148,13 @@ def _named(name: str, result: Result, n_results: int) -> list[Shown]:
     if n_results == 1:
         return parts
     return [replace(part, name=", ".join(filter(None, (name, part.name)))) for part in parts]
+
+
+def _beside(page: Path, folder: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """Files of a result that exist, with their paths from the folder of the page."""
+    return {
+        text: (folder / file).relative_to(page).as_posix() for text, file in files.items() if (folder / file).is_file()
+    }
 
 
 def wandb_entries(run_dir: Path, verb: str, parts: list[Shown]) -> dict[str, Shown]:

@@ -27,7 +27,8 @@ class BrainScoreResult(Result):
         One row per ``<row>``: ``row``, ``label``, ``role`` (model, control), ``network`` (``dutch``; "" for a single space), ``level``
         (0 for the first space of a network), ``spaces`` (joined by " + "), ``n_features``, ``n_seeds``.
     images
-        Subject -> ``{"kind": voxel | vertex | sensor, "shape": [...], "affine": [[...]], "mesh": ""}``; what is not known is absent.
+        Subject -> ``{"kind": voxel | vertex | sensor, "shape": [...], "affine": [[...]], "mesh": "", "template": ""}``; what is not
+        known is absent. ``template`` is that of `n2s.studies.fmri.Space`.
     lags
         For sensors: ``subject``, ``name``, ``lag_s``, and ``r:<row>`` of each lag alone. None: not asked for.
     kernels
