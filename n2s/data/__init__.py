@@ -3,6 +3,8 @@
 from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.fmri import FMRIDataModule
+from n2s.data.hrf_response import hrf_response
+from n2s.data.lanczos import lanczos_resample
 from n2s.data.meg import MEGDataModule
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
 from n2s.data.sentence_split import SplitBySentence
@@ -23,4 +25,6 @@ __all__ = [
     "SplitByStory",
     "SplitByTime",
     "WordOnsets",
+    "hrf_response",
+    "lanczos_resample",
 ]
