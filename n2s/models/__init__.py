@@ -9,6 +9,7 @@ from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.sentence_context import SentenceContext
 from n2s.models.spatial_attention import SpatialAttention
+from n2s.models.story_likelihood import StoryLikelihood
 from n2s.models.subject_layer import SubjectLayer
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RidgeDecoder",
     "SentenceContext",
     "SpatialAttention",
+    "StoryLikelihood",
     "SubjectLayer",
     "VoxelRidge",
 ]
