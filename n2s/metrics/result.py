@@ -137,6 +137,9 @@ class Result(ABC):
         """Entries of ``metrics.json`` besides the scores, as plain JSON types: counts, tests, seeds."""
         return {}
 
+    def export(self, folder: Path) -> None:  # noqa: B027 (most results leave nothing more)
+        """Write what others read (images, flat tables) into the folder where the result is saved, beside it; by default nothing."""
+
     @classmethod
     def settle(cls, results: Mapping[str, Self]) -> None:
         """Link the results that are shown together, to correct for the number of tests.

@@ -54,6 +54,7 @@ class WriteResults(Callback):
         settle(results)
         for name, result in results.items():
             result.save(saved(self.run.folder, verb, name))
+            result.export(saved(self.run.folder, verb, name))
         classes = {name: f"{type(one).__module__}:{type(one).__qualname__}" for name, one in results.items()}
         self.run.update(results=self.run.read().get("results", {}) | {verb: classes})
         page, parts = _metrics_and_page(self.run.folder, verb, results)

@@ -1,14 +1,19 @@
 """What a test of an encoding model leaves: a score for each subject and target, beside its controls and ceilings."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
-from n2s.metrics.result import Result
+from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
+from n2s.systems.encoding import summary, tables
+from n2s.systems.encoding.group import Group, within
+from n2s.systems.encoding.regions import Regions
 
 
-@dataclass
+@dataclass(eq=False)
 class BrainScoreResult(Result):
     """Brain scores of all subjects.
 
@@ -47,6 +52,44 @@ class BrainScoreResult(Result):
     settings: dict = field(default_factory=dict)
     seed: int = 0
 
+    @cached_property
+    def regions(self) -> Regions:
+        """Means over regions."""
+        return Regions(self.targets, self.rows)
+
+    @cached_property
+    def group(self) -> Group:
+        """Tests over subjects, at first use."""
+        return Group(self.targets, self.images, self.seed)
+
+    @cached_property
+    def significant(self) -> dict:
+        """Counts of targets that are significant within each subject; see `n2s.systems.encoding.group.within`."""
+        return within(self.targets, self.regions.names)
+
     def scores(self) -> Scores:
         """See `Result`."""
-        raise NotImplementedError
+        return summary.scores(self.regions)
+
+    def facts(self) -> dict:
+        """See `Result`."""
+        return tables.facts(self)
+
+    def shown(self) -> list[Shown]:
+        """See `Result`."""
+        scores = self.scores()
+        return [
+            Shown(
+                headline=tables.headline(self),
+                scores=scores,
+                columns=summary.shown_columns(self.regions, scores),
+                notes=tables.notes(self),
+                tables=tables.tables(self, scores),
+                drawings=tables.drawn(self),
+                counts={"subjects": len(self.group.subjects), "targets": len(self.targets)},
+            )
+        ]
+
+    def export(self, folder: Path) -> None:
+        """See `Result`: the table of regions, tests over subjects, and maps as images and surfaces."""
+        tables.write(self, folder)

@@ -1,0 +1,152 @@
+"""Ceilings of brain scores: explainable variance from repeats, or the correlation with other subjects. Absent where unknown."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.encoding_data import EncodingData, Measured
+from n2s.metrics.ceilings import explainable_variance, intersubject
+from n2s.studies.fmri import Space
+
+#: Targets that are compared at once.
+BLOCK = 4096
+NOWHERE = -1
+FEWEST_ROWS = 10  # that all subjects share; a correlation over fewer says nothing
+
+
+def from_repeats(repeats: Mapping[str, np.ndarray], n_targets: int) -> tuple[np.ndarray, np.ndarray]:
+    """(v,) biased, (v,) corrected explainable variance of a single response; NaN where nothing was repeated.
+
+    Stimuli that were heard equally often are joined in time. Of different numbers of repeats, the mean is weighted by rows.
+
+    Parameters
+    ----------
+    repeats
+        Stimulus -> (r, m, v).
+    n_targets
+        v.
+    """
+    by_count: dict[int, list[np.ndarray]] = {}
+    for values in repeats.values():
+        by_count.setdefault(len(values), []).append(values)
+    joined = [np.concatenate(values, axis=1) for count, values in by_count.items() if count > 1]
+    joined = [one for one in joined if one.shape[1] >= FEWEST_ROWS]
+    if not joined:
+        return np.full(n_targets, np.nan), np.full(n_targets, np.nan)
+    weights = np.array([one.shape[1] for one in joined], float)
+    blocks = [slice(at, at + BLOCK) for at in range(0, n_targets, BLOCK)]
+    found = [np.concatenate([explainable_variance(one[..., part]) for part in blocks], axis=1) for one in joined]
+    return tuple(np.tensordot(weights / weights.sum(), np.stack(found), 1))
+
+
+def shared_targets(measured: Sequence[Measured]) -> list[np.ndarray] | None:
+    """For each subject, the columns of the targets that all share, in one order; None if they share none.
+
+    Vertices are shared if they are of one mesh, voxels if they are of one template's grid, sensors if they have the same name.
+    """
+    if len({one.kind for one in measured}) != 1 or len(measured) < 2:
+        return None
+    if measured[0].kind == "sensor":
+        names = [np.asarray(one.names).astype(str).tolist() for one in measured]
+    elif any(one.space is None or not _same(one.space, measured[0].space) for one in measured):
+        return None
+    else:
+        names = [flat_places(one).tolist() for one in measured]
+    common = sorted(set(names[0]).intersection(*names[1:]) - {NOWHERE})
+    if not common:
+        return None
+    places = [{name: place for place, name in enumerate(one)} for one in names]
+    return [np.array([own[name] for name in common]) for own in places]
+
+
+def flat_places(measured: Measured) -> np.ndarray:
+    """(v,) flat place of each target in its image (C order) or mesh; `NOWHERE` where that is not known."""
+    chosen, space = measured.chosen, measured.space
+    if chosen is None or space is None or (space.mask is None and space.mesh is None):
+        return np.full(len(measured.names), NOWHERE)
+    if space.mesh is not None:
+        return np.asarray(chosen)
+    return np.flatnonzero(np.asarray(space.mask.dataobj) != 0)[chosen]
+
+
+def shared_rows(tables: Sequence[pd.DataFrame], rate_hz: float) -> list[list[np.ndarray]] | None:
+    """For each subject and shared moment, the held-out rows at it; None if too few are shared.
+
+    A moment is a time of a stimulus, to the nearest row; presentations of one stimulus are averaged.
+
+    Parameters
+    ----------
+    tables
+        ``stimulus``, ``stimulus_s`` of each subject's held-out rows.
+    rate_hz
+        Of the rows.
+    """
+    places = []
+    for table in tables:
+        heard = table.stimulus_s.notna().to_numpy()
+        number = np.floor(table.stimulus_s.to_numpy()[heard] * rate_hz + 1e-6).astype(int)
+        own: dict[tuple, list[int]] = {}
+        for key, row in zip(
+            zip(table.stimulus[heard], number.tolist(), strict=True), np.flatnonzero(heard), strict=True
+        ):
+            own.setdefault(key, []).append(row)
+        places.append(own)
+    moments = [key for key in places[0] if all(key in other for other in places[1:])] if places else []
+    if len(moments) < FEWEST_ROWS:
+        return None
+    return [[np.array(own[key]) for key in moments] for own in places]
+
+
+def from_subjects(
+    data: EncodingData, subjects: Sequence[str], rows: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Leave-one-subject-out correlation: subject -> (v,); empty if they share no targets or too few moments.
+
+    Parameters
+    ----------
+    data
+        For the tables of rows and what is measured.
+    subjects
+        Whom to compare.
+    rows
+        Subject -> (n,) held-out rows.
+    true
+        Subject -> (n, v) their responses.
+    """
+    columns = shared_targets([data.measured(name) for name in subjects])
+    if columns is None or len({data.rate_hz[name] for name in subjects}) > 1:
+        return {}
+    tables = [data.rows(name).iloc[rows[name]] for name in subjects]
+    moments = shared_rows(tables, data.rate_hz[subjects[0]])
+    if moments is None:
+        return {}
+    found = {name: np.full(true[name].shape[1], np.nan) for name in subjects}
+    for at in range(0, len(columns[0]), BLOCK):
+        part = slice(at, at + BLOCK)
+        responses = np.stack(
+            [
+                np.stack([true[name][np.ix_(at_moment, own[part])].mean(0) for at_moment in mine])
+                for name, own, mine in zip(subjects, columns, moments, strict=True)
+            ]
+        )
+        for name, own, values in zip(subjects, columns, intersubject(responses), strict=True):
+            found[name][own[part]] = values
+    return found
+
+
+def spill(values: np.ndarray, folder: Path, number: int) -> np.ndarray:
+    """The responses of a subject, on disk instead of in memory."""
+    path = folder / f"{number}.npy"
+    np.save(path, values, allow_pickle=False)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _same(one: Space, other: Space) -> bool:
+    """Whether two spaces are the same mesh, or images of one template's grid. Native images never are: their voxels differ."""
+    if one.mesh is not None or other.mesh is not None:
+        return one.mesh == other.mesh
+    if one.mask is None or other.mask is None or one.template is None or one.template != other.template:
+        return False
+    return one.mask.shape == other.mask.shape and np.allclose(one.mask.affine, other.mask.affine)

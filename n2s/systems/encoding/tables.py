@@ -1,0 +1,184 @@
+"""What is shown and written of brain scores beside the table: sentences, tables of regions and tests, flat files."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from n2s.metrics.result import Drawing
+from n2s.metrics.score import ALL, Measure, Score, Scores, cell
+from n2s.paths import written_whole
+from n2s.systems.encoding.group import FEWEST_SUBJECTS, Q
+from n2s.systems.encoding.regions import inside
+from n2s.systems.encoding.summary import over_subjects
+
+if TYPE_CHECKING:
+    from n2s.systems.encoding.result import BrainScoreResult
+
+#: Modules of this folder that draw and write maps.
+FIGURES, MAPS = "n2s.systems.encoding.figures", "n2s.systems.encoding.maps"
+R = Measure("R")
+CEILINGS = {
+    "ceiling:ev": "explainable variance of a single response, biased",
+    "ceiling:ev_corrected": "explainable variance of a single response, corrected for the number of repeats",
+    "ceiling:isc": "correlation with the mean of the other subjects (leave one out)",
+}
+
+
+def headline(result: "BrainScoreResult") -> list[str]:
+    """How many subjects and targets, and what R is."""
+    settings, counts = result.settings, result.targets.groupby("subject").size()
+    kinds = sorted({one.get("kind", "target") for one in result.images.values()}) or ["target"]
+    plural = {"voxel": "voxels", "vertex": "vertices", "sensor": "sensors"}
+    what = " and ".join(plural.get(kind, "targets") for kind in kinds)
+    n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+    told = [f"{len(counts)} {'subject' if len(counts) == 1 else 'subjects'}, {n} {what} each."]
+    if "n_rows" in settings:
+        told.append(
+            f"R: Pearson correlation of prediction and response on {_range(settings['n_rows'])} held-out rows of "
+            f"{_range(settings['n_folds'])} {'fold' if settings['n_folds'] == [1, 1] else 'folds'} a subject, all folds joined, each "
+            "fold's part of a run without its mean."
+        )
+    return told
+
+
+def notes(result: "BrainScoreResult") -> list[str]:
+    """Ceilings, controls, significance, penalties."""
+    settings, targets, told = result.settings, result.targets, []
+    for name, text in CEILINGS.items():
+        if name in targets and targets[name].notna().any():
+            reached = over_subjects(result.regions.mean(name, result.regions.names[0]))[ALL]
+            told.append(f"Ceiling, {text}: {cell(reached, R)} on average in {result.regions.names[0]}.")
+    if not result.regions.ceilings:
+        told.append(
+            "No ceiling: no stimulus was repeated, and subjects do not share targets and held-out stimuli. Scores are not normalised."
+        )
+    elif result.regions.ceilings != ["ceiling:isc"]:
+        told.append(
+            "R / sqrt(EV): mean R by the mean root of the corrected explainable variance; 1 is a perfect model."
+        )
+    if "ceiling:isc" in result.regions.ceilings:
+        told.append("R / ISC: mean R by mean inter-subject correlation; a model fitted to its subject can exceed 1.")
+    if settings.get("n_permutations"):
+        how = f"permuted blocks of {settings['block_s']:g} s" if settings["null"] == "block" else "random phases"
+        told.append(
+            f"p within a subject: {settings['n_permutations']} draws of {how}, one-sided, (1 + n) / (1 + N); significant: q < {Q} "
+            "(Benjamini-Hochberg over the subject's targets)."
+        )
+        if not any(targets[name].notna().any() for name in targets if name.startswith("p:")):
+            told.append("There are no p: the held-out rows are fewer than five blocks (model.block_s).")
+    if result.group.shared is None:
+        told.append(f"No tests over subjects: they need {FEWEST_SUBJECTS} subjects with the same targets.")
+    else:
+        told.append(
+            f"Over subjects, {len(result.group.shared)} shared targets: Wilcoxon signed-rank above 0 with Benjamini-Hochberg (q < {Q}), sign "
+            f"flips corrected by the largest t (p < {Q})."
+        )
+    if "shift_s" in settings:
+        told.append(
+            f"Shifted in time: in a circle within each run, by {settings['shift_s']:g} s or more, and fitted again."
+        )
+    if "at_largest_penalty" in settings:
+        told.append(
+            f"Penalties at the largest of the grid: {100 * settings['at_largest_penalty']:.0f}% of targets and fits."
+        )
+    return told
+
+
+def tables(result: "BrainScoreResult", scores: Scores) -> dict[str, tuple[list[str], list[list]]]:
+    """R by region, significant targets by region, each subject."""
+    regions, rows = result.regions.names, list(result.rows.itertuples())
+    found = {}
+    if len(regions) > 1:
+        lines = [[row.label, *(cell(scores.get(f"R, {one}", row.row), R) for one in regions)] for row in rows]
+        found["R by region"] = (["", *regions], lines)
+    counts = result.group.counts(regions), result.significant
+    lines = [[row.label, *(_significant(*counts, row.row, one) for one in regions)] for row in rows]
+    lines = [line for line in lines if any(line[1:])]
+    if lines:
+        found[f"Significant targets (q < {Q})"] = (["", *regions], lines)
+    subjects = scores.subjects
+    if 1 < len(subjects) <= 30:
+        lines = [
+            [row.label, *(cell(scores.get(f"R, {regions[0]}", row.row, one), R) for one in subjects)] for row in rows
+        ]
+        found[f"R of each subject, {regions[0]}"] = (["", *subjects], lines)
+    return found
+
+
+def facts(result: "BrainScoreResult") -> dict:
+    """Entries of ``metrics.json``: counts, ceilings, tests within and over subjects, settings."""
+    regions = result.regions
+    ceilings = {
+        name[8:]: {one: _plain(over_subjects(regions.mean(name, one), (-1e9, 1e9))) for one in regions.names}
+        for name in regions.ceilings
+    }
+    best = {row: {one: regions.best(f"r:{row}", one) for one in regions.names} for row in result.rows.row}
+    return {
+        "n_subjects": len(result.group.subjects),
+        "n_targets": result.targets.groupby("subject", sort=False).size().to_dict(),
+        "n_targets_of_regions": {
+            one: {name: int(n) for name, n in _sizes(result, one).items()} for one in regions.names
+        },
+        "rows": result.rows.to_dict("records"),
+        "ceilings": ceilings,
+        "best_target": best,
+        "significant_within_subjects": result.significant,
+        "over_subjects": result.group.counts(regions.names),
+        "settings": result.settings,
+        "seed": result.seed,
+    }
+
+
+def drawn(result: "BrainScoreResult") -> list[Drawing]:
+    """The figures."""
+    if importlib.util.find_spec(FIGURES) is None:
+        return []
+    return list(importlib.import_module(FIGURES).drawings(result))
+
+
+def write(result: "BrainScoreResult", folder: Path) -> None:
+    """``regions.csv``, ``over_subjects.csv`` and the maps."""
+    lines = [
+        {"measure": name, "row": row, "subject": subject, **one._asdict()}
+        for name, rows in result.scores().values.items()
+        for row, by_subject in rows.items()
+        for subject, one in by_subject.items()
+    ]
+    _write_table(pd.DataFrame(lines), folder / "regions.csv")
+    if result.group.tested:
+        every = [table.assign(score=column) for column, table in result.group.tested.items()]
+        _write_table(pd.concat(every, ignore_index=True), folder / "over_subjects.csv")
+    if importlib.util.find_spec(MAPS) is not None:
+        importlib.import_module(MAPS).write_maps(result, folder)
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    with written_whole(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def _significant(over: dict, within: dict, row: str, region: str) -> str:
+    """``41 of 300``: over subjects, else the mean over subjects of counts within each."""
+    over = over.get(f"r:{row}", {}).get(region)
+    if over is not None:
+        return f"{over['wilcoxon']} of {over['n']}"
+    own = within.get(row, {}).get(region, {})
+    if not own:
+        return ""
+    n = sum(one["significant"] for one in own.values()) / len(own)
+    return f"{n:.4g} of {sum(one['n'] for one in own.values()) / len(own):.4g}"
+
+
+def _sizes(result: "BrainScoreResult", region: str) -> pd.Series:
+    return result.targets[inside(result.targets, region)].groupby("subject", sort=False).size()
+
+
+def _plain(found: dict[str, Score]) -> dict:
+    return {name: dict(one._asdict()) for name, one in found.items()}
+
+
+def _range(ends: list[int]) -> str:
+    return f"{ends[0]}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
