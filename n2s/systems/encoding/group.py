@@ -22,7 +22,7 @@ class Group:
     Parameters
     ----------
     targets
-        See `n2s.systems.encoding.result.BrainScoreResult`.
+        See `n2s.systems.encoding.scored.BrainScores`.
     images
         Subject -> what its targets lie on.
     seed

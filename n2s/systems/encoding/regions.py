@@ -22,7 +22,7 @@ class Regions:
     Parameters
     ----------
     targets, rows
-        See `n2s.systems.encoding.result.BrainScoreResult`.
+        See `n2s.systems.encoding.scored.BrainScores`.
     """
 
     def __init__(self, targets: pd.DataFrame, rows: pd.DataFrame):

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,10 +11,8 @@ from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
 from n2s.systems.encoding.group import FEWEST_SUBJECTS, Q
 from n2s.systems.encoding.regions import inside
+from n2s.systems.encoding.scored import BrainScores
 from n2s.systems.encoding.summary import over_subjects
-
-if TYPE_CHECKING:
-    from n2s.systems.encoding.result import BrainScoreResult
 
 #: Modules of this folder that draw and write maps.
 FIGURES, MAPS = "n2s.systems.encoding.figures", "n2s.systems.encoding.maps"
@@ -27,7 +24,7 @@ CEILINGS = {
 }
 
 
-def headline(result: "BrainScoreResult") -> list[str]:
+def headline(result: BrainScores) -> list[str]:
     """How many subjects and targets, and what R is."""
     settings, counts = result.settings, result.targets.groupby("subject").size()
     kinds = sorted({one.get("kind", "target") for one in result.images.values()}) or ["target"]
@@ -44,7 +41,7 @@ def headline(result: "BrainScoreResult") -> list[str]:
     return told
 
 
-def notes(result: "BrainScoreResult") -> list[str]:
+def notes(result: BrainScores) -> list[str]:
     """Ceilings, controls, significance, penalties."""
     settings, targets, told = result.settings, result.targets, []
     for name, text in CEILINGS.items():
@@ -87,7 +84,7 @@ def notes(result: "BrainScoreResult") -> list[str]:
     return told
 
 
-def tables(result: "BrainScoreResult", scores: Scores) -> dict[str, tuple[list[str], list[list]]]:
+def tables(result: BrainScores, scores: Scores) -> dict[str, tuple[list[str], list[list]]]:
     """R by region, significant targets by region, each subject."""
     regions, rows = result.regions.names, list(result.rows.itertuples())
     found = {}
@@ -108,7 +105,7 @@ def tables(result: "BrainScoreResult", scores: Scores) -> dict[str, tuple[list[s
     return found
 
 
-def facts(result: "BrainScoreResult") -> dict:
+def facts(result: BrainScores) -> dict:
     """Entries of ``metrics.json``: counts, ceilings, tests within and over subjects, settings."""
     regions = result.regions
     ceilings = {
@@ -132,14 +129,14 @@ def facts(result: "BrainScoreResult") -> dict:
     }
 
 
-def drawn(result: "BrainScoreResult") -> list[Drawing]:
+def drawn(result: BrainScores) -> list[Drawing]:
     """The figures."""
     if importlib.util.find_spec(FIGURES) is None:
         return []
     return list(importlib.import_module(FIGURES).drawings(result))
 
 
-def write(result: "BrainScoreResult", folder: Path) -> None:
+def write(result: BrainScores, folder: Path) -> None:
     """``regions.csv``, ``over_subjects.csv`` and the maps."""
     lines = [
         {"measure": name, "row": row, "subject": subject, **one._asdict()}
@@ -172,7 +169,7 @@ def _significant(over: dict, within: dict, row: str, region: str) -> str:
     return f"{n:.4g} of {sum(one['n'] for one in own.values()) / len(own):.4g}"
 
 
-def _sizes(result: "BrainScoreResult", region: str) -> pd.Series:
+def _sizes(result: BrainScores, region: str) -> pd.Series:
     return result.targets[inside(result.targets, region)].groupby("subject", sort=False).size()
 
 

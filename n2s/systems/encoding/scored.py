@@ -1,0 +1,64 @@
+"""Brain scores of all subjects, and what follows from them: means over regions, tests over subjects."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from n2s.systems.encoding.group import Group, within
+from n2s.systems.encoding.regions import Regions
+
+
+@dataclass(eq=False)
+class BrainScores:
+    """Brain scores of all subjects.
+
+    Parameters
+    ----------
+    targets
+        One row per subject and target (voxel, vertex, sensor): ``subject``, ``name``, ``index`` (flat place in the image or mesh, -1:
+        none), ``x``, ``y``, ``z`` (mm; of sensors x and y of the layout), a column ``roi:<region>`` (bool) for each region, and
+
+        - ``r:<row>``: Pearson correlation of prediction and response on held-out rows, mean over seeds;
+        - ``p:<row>``: its p within the subject, one-sided;
+        - ``gain:<row>``: r of a nested level minus r of the level before it;
+        - ``share:<space>``: the share of R2 that the banded model gives a space (product measure);
+        - ``ceiling:<kind>``: ``ev`` (explainable variance), ``ev_corrected``, ``isc``; NaN where it cannot be computed.
+    rows
+        One row per ``<row>``: ``row``, ``label``, ``role`` (model, control), ``network`` (``dutch``; "" for a single space), ``level``
+        (0 for the first space of a network), ``spaces`` (joined by " + "), ``n_features``, ``n_seeds``.
+    images
+        Subject -> ``{"kind": voxel | vertex | sensor, "shape": [...], "affine": [[...]], "mesh": "", "template": ""}``; what is not
+        known is absent. ``template`` is that of `n2s.studies.fmri.Space`.
+    lags
+        For sensors: ``subject``, ``name``, ``lag_s``, and ``r:<row>`` of each lag alone. None: not asked for.
+    kernels
+        Response functions: ``subject``, ``name``, ``space``, ``feature``, ``lag_s``, ``weight``. None: not asked for.
+    settings
+        Facts for notes and ``metrics.json``: folds, penalties, permutations, what is purged, the kind of ceiling.
+    seed
+        Of permutations.
+    """
+
+    targets: pd.DataFrame
+    rows: pd.DataFrame
+    images: dict = field(default_factory=dict)
+    lags: pd.DataFrame | None = None
+    kernels: pd.DataFrame | None = None
+    settings: dict = field(default_factory=dict)
+    seed: int = 0
+
+    @cached_property
+    def regions(self) -> Regions:
+        """Means over regions."""
+        return Regions(self.targets, self.rows)
+
+    @cached_property
+    def group(self) -> Group:
+        """Tests over subjects, at first use."""
+        return Group(self.targets, self.images, self.seed)
+
+    @cached_property
+    def significant(self) -> dict:
+        """Counts of targets that are significant within each subject; see `n2s.systems.encoding.group.within`."""
+        return within(self.targets, self.regions.names)
