@@ -68,7 +68,7 @@ def synthesize(sentences: list[str], *, voice: str, rate_wpm: int, pitch: int) -
     UserError
         eSpeak NG is not installed, has no such voice, or a sentence has no words.
     """
-    sfreq, spoken, events = _speak_apart(sentences, voice, rate_wpm, pitch)
+    sfreq, spoken, events = speak_apart(sentences, voice, rate_wpm, pitch)
     pieces, words, phones, whole = [], [], [], []
     start = 0  # sample at which the sentence begins
     for i, (sentence, samples) in enumerate(zip(sentences, spoken, strict=True)):
@@ -159,7 +159,7 @@ def _story_events(story: Story, speech: Speech, duration_s: float) -> pd.DataFra
     return events_table(rows, where=story.stimulus, duration_s=duration_s)
 
 
-def _speak_apart(
+def speak_apart(
     sentences: list[str], voice: str, rate_wpm: int, pitch: int
 ) -> tuple[int, list[np.ndarray], np.ndarray]:
     """`espeak.speak` in a fresh process: one process does not speak a text twice alike."""
