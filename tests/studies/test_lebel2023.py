@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 from builders import write_audio
-from trees_fmri.lebel2023 import N_VOXELS, STORIES, write_meta, write_story, write_tree
+from trees_fmri.lebel2023 import N_VOXELS, STORIES, write_mask, write_meta, write_story, write_tree, write_words
 
 from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.studies.fmri import clip_table
 from n2s.studies.public.lebel2023 import COMMON, Lebel2023
 from n2s.studies.readers.clips import count_samples
@@ -51,7 +52,6 @@ def test_a_clip_meets_its_volume_after_a_lag_of_4_s(run):
     # Row i is of 10 + 2i s of the audio, which the run's clock calls 2i.
     assert np.array_equal(clips.start_s - clips.time_s, np.full(len(clips), 10.0))
     assert set(clips.split) == {"train"} and set(clips.group) == {"adollshouse"}
-    assert (study.events(one).onset >= 0).all() and len(study.events(one)) == len(clips) - 2
 
 
 def test_test_stories_end_in_prompts(run):
@@ -156,3 +156,77 @@ def test_speakers_may_be_brought(root):
             Lebel2023(str(root), speakers="speakers.tsv")
     with pytest.raises(UserError, match="no table of speakers at .*nowhere.tsv"):
         Lebel2023(str(root), speakers="nowhere.tsv")
+
+
+@pytest.mark.parametrize("story", STORIES)  # tiers by name and by position, in both forms of Praat
+def test_words_and_phones_are_on_the_runs_clock(run, story):
+    study, one = run(story)
+    with kept() as said:
+        events = study.events(one)
+    assert sum("overlap; they are used" in finding.text for finding in said) == 1
+    (sound,) = events[events.kind == "sound"].itertuples()
+    assert (sound.onset, sound.stimulus_onset, sound.duration) == (-10.0, 0.0, 2.0 * (STORIES[story] - 10))
+    assert np.allclose(events.onset, events.stimulus_onset - 10)  # row 0 is the volume of 10 s
+    words = events[events.kind == "word"]
+    assert words.text.tolist() == ["i", "reached", "over", "and", "secretly"]
+    assert words.onset.tolist() == pytest.approx([-9.8, -9.0, -8.5, 2.0, 2.3])
+    assert events.text[events.kind == "phone"].tolist() == ["AY", "R", "IY"]
+    assert events.text[events.kind == "sentence"].tolist() == [
+        "i",
+        "reached over",
+        "and secretly",
+    ]  # pauses of 0.4 s and more
+    assert set(events.language) == {"en"} and set(events.story) == {story}
+    assert (words.sequence != "").all() and study._textgrid(story) in study.sources(one)
+
+
+def test_a_story_without_its_words_is_told(root, run):
+    study, one = run("legacy")
+    study._textgrid("legacy").unlink()
+    with kept() as said:
+        events = study.events(one)
+    assert set(events.kind) == {"sound"} and any("no words and phones" in finding.text for finding in said)
+    write_words(root, "legacy", names=("a", "b")).write_text(
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n0\n9\n<exists>\n1\n"IntervalTier"\n"x"\n0\n9\n1\n0\n9\n"a"\n'
+    )
+    with pytest.raises(UserError, match="expected one of phones and one of words, in this order"):
+        study.events(one)
+
+
+def test_the_mean_of_the_repeats_is_no_eleventh_presentation(root):
+    mean, singles = (Lebel2023(str(root), subjects=["UTS01"], repeats=repeats) for repeats in (False, True))
+    heard = [len([one for one in study.recordings() if one.task == "wheretheressmoke"]) for study in (mean, singles)]
+    assert heard == [1, 10] and Lebel2023.split == {"wheretheressmoke": "test"}
+    own = [one for one in singles.recordings() if one.task == "wheretheressmoke"]
+    assert not any(np.array_equal(singles.load(one).data, mean.load(mean.recordings()[-1]).data) for one in own[1:])
+    assert all(singles.events(one).equals(singles.events(own[0])) for one in own[1:])  # one clock for all
+
+
+def test_all_stories_of_each_subject(root):
+    (root / "derivative" / "respdict.json").write_text(json.dumps(STORIES | {"treasureisland": 50, "listo": 44}))
+    for subject in ("UTS01", "UTS02"):
+        write_story(root, subject, "treasureisland", 50, N_VOXELS[subject])
+    with kept() as said:
+        study = Lebel2023(str(root), stories="all")
+    found = {subject: {one.task for one in study.recordings() if one.subject == subject} for subject in N_VOXELS}
+    assert found == {"UTS01": {*STORIES}, "UTS02": {*STORIES, "treasureisland"}, "UTS04": {*STORIES} - {"life"}}
+    assert len(said) == 1 and "corrupt" in said[0].text
+    assert {one.task for one in Lebel2023(str(root), subjects=["UTS01"], stories=["treasureisland"]).recordings()} == {
+        "treasureisland"
+    }
+
+
+def test_voxels_lie_in_the_mask_of_pycortex(root):
+    inside = np.zeros((3, 4, 2), bool)
+    inside[[0, 2, 1, 0, 2, 1], [0, 1, 3, 2, 0, 0], [1, 0, 0, 1, 1, 0]] = True
+    affine = np.array([[-2.0, 0, 0, 30], [0, 2.2, 0, -40], [0, 0, 2.4, 10], [0, 0, 0, 1]])
+    write_mask(root, "UTS01", inside, affine)
+    study = Lebel2023(str(root))
+    assert study.space("UTS02") is None
+    mask = study.space("UTS01").mask
+    found = (mask.affine @ np.c_[np.argwhere(mask.get_fdata() > 0), np.ones(6)].T)[:3].T
+    zyx = np.argwhere(inside.transpose(2, 1, 0))  # pycortex's order of voxels
+    assert np.allclose(found, (affine @ np.c_[zyx[:, ::-1], np.ones(6)].T)[:3].T)
+    write_mask(root, "UTS02", inside, affine)
+    with pytest.raises(UserError, match="6 voxels, but the runs have 5"):
+        study.space("UTS02")

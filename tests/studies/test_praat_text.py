@@ -119,8 +119,6 @@ def test_counts_and_ends(read):
         read(text.replace("intervals: size = 2", "intervals: size = 3"))
     with pytest.raises(UserError, match="whole number"):
         read(text.replace("intervals: size = 2", "intervals: size = 2.5"))
-    with pytest.raises(UserError, match="chronological"):
-        read('"Praat chronological TextGrid text file"\n0 2\n')
     with pytest.raises(UserError, match="binary"):
         read(b"ooBinaryFile\x08TextGrid")
     with pytest.raises(UserError, match="line 12: .*'0.5' where the name of a tier"):
@@ -209,3 +207,46 @@ def test_what_n2s_writes_it_reads(tmp_path):
     found = read_alignment(tmp_path / "a.TextGrid")
     assert found.text.tolist() == ["a", 'b "c"']
     assert found.onset.tolist() == [6.25e-05, 0.5]
+
+
+CHRONOLOGICAL = """"Praat chronological TextGrid text file"
+0 2.5   ! Time domain.
+2   ! Number of tiers.
+"IntervalTier" "words" 0 2.5
+"TextTier" "clicks" 0 2.5
+
+! words:
+1 0 1.25
+"one"
+
+! clicks:
+2 0.5
+"x ""y"" z"
+
+! words:
+1 1.25 2.5
+"two"
+"""
+
+
+def test_the_chronological_form(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    path.write_text(CHRONOLOGICAL)
+    table = read_textgrid(path)
+    assert table.values.tolist() == [
+        ["words", "one", 0, 1.25],
+        ["words", "two", 1.25, 1.25],
+        ["clicks", 'x "y" z', 0.5, 0],
+    ]
+    for old, new, said in (
+        ("\n2 0.5", "\n3 0.5", r"line 12: .*3.0 where the number of a tier is expected \(1 to 2\)"),
+        ("IntervalTier", "Interval", "a tier of the class 'Interval'"),
+        ('"two"\n', "", "the file ends where a label of tier 'words' is expected"),
+        ("1 1.25 2.5", "1 1.0 2.5", "line 16: 'two' of 'words' starts at 1 s, before 'one'"),
+    ):
+        path.write_text(CHRONOLOGICAL.replace(old, new))
+        with pytest.raises(UserError, match=said):
+            read_textgrid(path)
+    with kept() as found:
+        assert len(read_textgrid(path, overlaps=True)) == 3
+    assert [one.kind for one in found] == ["odd"]

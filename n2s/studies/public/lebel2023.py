@@ -8,13 +8,18 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, nearest
+from n2s.findings import tell
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.card import Card, OpenNeuro
-from n2s.studies.fmri import Bold, FMRIStudy
+from n2s.studies.events import events_table
+from n2s.studies.fmri import Bold, FMRIStudy, Space
 from n2s.studies.own.fmri_arrays import keep
+from n2s.studies.public.lebel2023_space import pycortex_mask, pycortex_space
+from n2s.studies.public.lebel2023_words import words_and_phones
 from n2s.studies.readers.bold_files import array_shape, read_array, read_rois
 from n2s.studies.readers.clips import check_in_audio
+from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
 from n2s.studies.study import Recording
@@ -37,14 +42,19 @@ COMMON = (
 # files say it of the 25 others: they have no label unless a table is brought (``speakers``).
 SPEAKERS = {"hangtime": "man", REPEATED: "woman"}
 LEFT_OUT = {"UTS04": "has no 'life'", "UTS09": "has no 'fromboyhoodtofatherhood'"}
+CORRUPT = {("UTS01", "treasureisland"): "a corrupt run (session 7), as readers of others say"}
 
 
 class Lebel2023(FMRIStudy):
-    """The preprocessed volumes of the stories that all heard, one a run, cut into clips of 2 s.
+    """The preprocessed volumes of the stories that all heard, one a run; decoding cuts them into clips of 2 s.
 
     Row i of a run is the volume of 10 + 2i s of the story's audio. Its clip starts 4 s earlier, so with a lag of 4 s
     a clip meets its volume. Test stories are hangtime and wheretheressmoke; their last ten clips are prompts. A clip's
     label is who speaks, ``man`` or ``woman``: known of the test stories.
+
+    For encoding models, `events` has the whole story (it began 10 s before the first row) with its words and phones from
+    ``derivative/TextGrids``. The official split holds wheretheressmoke out; ``repeats`` reads its ten presentations, from which
+    the ceiling comes, in place of their published mean, which is none of them.
 
     Parameters
     ----------
@@ -53,7 +63,7 @@ class Lebel2023(FMRIStudy):
     subjects
         Keep only these; by default those that have all stories.
     stories
-        These in place of the 27 that all heard.
+        These in place of the 27 that all heard; ``all``: every story that a subject has.
     repeats
         The ten presentations of wheretheressmoke as runs of their own; else their published mean.
     rois
@@ -64,6 +74,8 @@ class Lebel2023(FMRIStudy):
         or in place of those that are known.
     nan
         See `n2s.studies.bold_cleaning.BoldCleaning`: some published voxels have no values.
+    sentence_pause_s
+        The words come without punctuation: a pause this long ends a sentence.
 
     Raises
     ------
@@ -83,24 +95,29 @@ class Lebel2023(FMRIStudy):
         citation="LeBel et al. 2023, Scientific Data 10:555, doi:10.1038/s41597-023-02437-z",
         layout="""derivative/preprocessed_data/UTS01/adollshouse.hf5 ...    (data: TR by voxel)
 derivative/respdict.json                                    (volumes a story)
+derivative/TextGrids/adollshouse.TextGrid ...               (words and phones, for encoding)
+derivative/pycortex-db/UTS01/transforms/UTS01_auto/mask_thick.nii.gz      (where voxels are, for maps)
 stimuli/adollshouse.wav ...""",
-        left_out=LEFT_OUT,
+        left_out=LEFT_OUT | {f"{subject} {story}": why for (subject, story), why in CORRUPT.items()},
         notes="Volumes are detrended and z-scored a run as published. Some voxels are NaN: they become 0. Set a lag of "
         "4 s. Regions (AC) have to be brought: rois.",
     )
     expected = {"subjects": 7, "recordings": 189, "train_clips": 9137, "test_clips": 595}
+    split = {REPEATED: "test"}  # LeBel 2023; clips follow Liu et al. 2024, who test on hangtime as well
 
     def __init__(
         self,
         root: str,
         *,
         subjects: list[str] | None = None,
-        stories: list[str] | None = None,
+        stories: list[str] | Literal["all"] | None = None,
         repeats: bool = False,
         rois: str | None = None,
         speakers: str | None = None,
         nan: Literal["error", "zero"] = "zero",
+        sentence_pause_s: float = 0.4,
     ):
+        self.sentence_pause_s = sentence_pause_s
         self.root, self.repeats = data_folder(root), repeats
         self.rois = None if rois is None else data_folder(rois)
         self.cleaning = BoldCleaning(nan=nan)
@@ -108,7 +125,9 @@ stimuli/adollshouse.wav ...""",
         self._n_tr = self._respdict()
         self._speakers_path = None if speakers is None else self.root / Path(speakers).expanduser()
         self.speakers = SPEAKERS | self._brought()
-        unknown = [one for one in stories or () if one not in self._n_tr]
+        every = stories == "all"
+        wanted = list(self._n_tr) if every else list(stories or COMMON)
+        unknown = [one for one in wanted if stories and one not in self._n_tr]
         if unknown:
             raise UserError(
                 f"{self.root}: respdict.json has no story '{unknown[0]}'.{nearest(unknown[0], list(self._n_tr))}"
@@ -117,15 +136,17 @@ stimuli/adollshouse.wav ...""",
         here = [path.name for path in folder.glob("UTS*") if path.is_dir()]
         found = {}
         for subject in sorted(here, key=natural):
-            if subjects is None and subject in LEFT_OUT:
+            if subjects is None and subject in LEFT_OUT and not every:
                 continue
-            for story in stories or COMMON:
+            for story in wanted:
                 path = folder / subject / f"{story}.hf5"
-                if path.exists():
+                if path.exists() and every and (subject, story) in CORRUPT:
+                    tell("left out", path, f"{CORRUPT[subject, story]}. Name it in stories to read it.")
+                elif path.exists():
                     found |= {run: path for run in self._runs(subject, story, path)}
         if not found:
             raise UserError(
-                f"{folder}: no <subject>/<story>.hf5 of {len(stories or COMMON)} stories; subjects there: "
+                f"{folder}: no <subject>/<story>.hf5 of {len(wanted)} stories; subjects there: "
                 f"{', '.join(here) or 'none'}. Set root to the folder that holds derivative."
             )
         self._paths = keep(found, "subject", subjects, self.root)
@@ -158,15 +179,50 @@ stimuli/adollshouse.wav ...""",
         check_in_audio(table, self.stimuli, where=f"{self.name}, {recording.name}")
         return table
 
+    def events(self, recording: Recording) -> pd.DataFrame:
+        """The whole story, which began 10 s before the first row, with its sentences, words and phones."""
+        self._check_rows(recording)
+        story, where = recording.task, f"{self.name}, {recording.name}"
+        stimulus = self.stimuli.id(story, where=where)
+        length_s = self.stimuli.length_s(stimulus)
+        rows = pd.DataFrame([{"kind": "sound", "text": "", "onset": 0.0, "duration": length_s, "sequence": ""}])
+        path = self._textgrid(story)
+        if path.is_file():
+            spoken = words_and_phones(path)
+            late = spoken.onset >= length_s
+            if late.any():
+                tell("left out", path, f"{late.sum()} words and phones begin after the end of the audio.")
+            rows = pd.concat([rows, with_sentences(spoken[~late], self.sentence_pause_s)], ignore_index=True)
+        else:
+            tell(
+                "odd", path, "not here: this story has no words and phones. Download derivative/TextGrids of ds003020."
+            )
+        rows = rows.assign(stimulus=stimulus, story=story, language="en", stimulus_onset=rows.onset)
+        return events_table(rows.assign(onset=rows.onset - AUDIO_OF_ROW_0_S), where=where)
+
+    def space(self, subject: str) -> Space | None:
+        """The cortex of the subject's functional space, if ``derivative/pycortex-db`` is here."""
+        path = pycortex_mask(self.root, subject)
+        one = next(one for one in self._paths if one.subject == subject)
+        return None if path is None else pycortex_space(path, array_shape(self._paths[one], "data")[-1])
+
+    def settings(self) -> dict:
+        """What changes the events."""
+        return {"sentence_pause_s": self.sentence_pause_s}
+
     def sources(self, recording: Recording) -> list[Path]:
-        """The run's volumes, the number of volumes of each story, the regions, and who speaks."""
+        """The run's volumes, the number of volumes of each story, its words, the regions, and who speaks."""
+        words = [path for path in [self._textgrid(recording.task)] if path.is_file()]
         rois = [] if self.rois is None else sorted((self.rois / recording.subject).glob("*.npy"))
         speakers = [] if self._speakers_path is None else [self._speakers_path]
-        return [self._paths[recording], self._respdict_path, *rois, *speakers]
+        return [self._paths[recording], self._respdict_path, *words, *rois, *speakers]
 
     def audio(self, stimulus: str) -> Path:
         """The story's file."""
         return self.stimuli.path(stimulus)
+
+    def _textgrid(self, story: str) -> Path:
+        return self.root / "derivative" / "TextGrids" / f"{story}.TextGrid"
 
     @property
     def _respdict_path(self) -> Path:

@@ -1,7 +1,8 @@
-"""Praat's text form of a TextGrid, long or short, read strictly.
+"""Praat's text form of a TextGrid, long, short or chronological, read strictly.
 
 Praat takes only what stands by itself: numbers, texts in double quotes, flags in angle brackets. The words between them
-(``xmin =``) are for people, and the short form leaves them out. So both forms are one list of values.
+(``xmin =``) are for people, and the short form leaves them out. So both forms are one list of values. The chronological form lists
+the tiers first, then all labels in the order of time, each behind the number of its tier.
 Source: Praat's manual, "TextGrid file formats" (https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html).
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from n2s.errors import UserError
+from n2s.findings import tell
 
 #: Overlap of two intervals of a tier that is taken as a rounded time, s.
 OVERLAP_S = 1e-3
@@ -48,27 +50,36 @@ class _Value:
     at: int
 
 
-def read_tiers(text: str, path: Path) -> tuple[float, float, list[Tier]]:
+def read_tiers(text: str, path: Path, *, overlaps: bool = False) -> tuple[float, float, list[Tier]]:
     """The start and end of a TextGrid (s), and its tiers.
+
+    Parameters
+    ----------
+    text, path
+        What it holds, and where it is.
+    overlaps
+        Whether intervals of a tier may overlap: then it is told, and they are kept as they are.
 
     Raises
     ------
     UserError
-        The text is no TextGrid in one of the two forms, a value is missing or of the wrong kind, an interval ends before it
+        The text is no TextGrid in one of the three forms, a value is missing or of the wrong kind, an interval ends before it
         starts, or two intervals of a tier overlap; with its line.
     """
-    return _Reader(text, path).grid()
+    return _Reader(text, path, overlaps).grid()
 
 
 class _Reader:
-    def __init__(self, text: str, path: Path):
-        self.text, self.path = text, path
+    def __init__(self, text: str, path: Path, overlaps: bool):
+        self.text, self.path, self.overlaps = text, path, overlaps
         self.last = 0  # where the last value stands
-        if text.startswith(("ooBinaryFile", "\x01")) or "Praat chronological" in text[:80]:
-            raise UserError(f"{path}: a binary or chronological TextGrid, which n2s does not read. {_REMEDY}")
+        if text.startswith(("ooBinaryFile", "\x01")):
+            raise UserError(f"{path}: a binary TextGrid, which n2s does not read. {_REMEDY}")
         self.values = self._values()
 
     def grid(self) -> tuple[float, float, list[Tier]]:
+        if self.text.lstrip().startswith('"Praat chronological'):
+            return self._chronological()
         kind, of = self._next("text", "File type"), self._next("text", "Object class")
         if not (kind.startswith("ooTextFile") and of.startswith("TextGrid")):
             raise UserError(
@@ -82,6 +93,32 @@ class _Reader:
         if left is not None:
             raise self._wrong(f"there is more after the last of {len(tiers)} tiers ({str(left.value)[:40]!r})", left.at)
         return start_s, stop_s, tiers
+
+    def _chronological(self) -> tuple[float, float, list[Tier]]:
+        self._next("text", "the kind of file")
+        start_s, stop_s = self._next("number", "the start"), self._next("number", "the end")
+        heads, labels = [], []
+        for _ in range(self._count("the number of tiers")):
+            kind, name = self._next("text", "the class of a tier"), self._next("text", "the name of a tier")
+            if kind not in ("IntervalTier", "TextTier"):
+                raise self._wrong(f"a tier of the class '{kind[:30]}'; expected IntervalTier or TextTier", self.last)
+            self._next("number", "the start of a tier"), self._next("number", "the end of a tier")
+            heads.append((kind, name))
+            labels.append([])
+        for number in self.values:
+            self.last = number.at
+            if number.kind != "number" or number.value not in range(1, len(heads) + 1):
+                raise self._wrong(
+                    f"{number.value!r} where the number of a tier is expected (1 to {len(heads)})", number.at
+                )
+            kind, name = heads[int(number.value) - 1]
+            start = self._next("number", f"a time of tier '{name[:40]}'")
+            stop = self._next("number", f"a time of tier '{name[:40]}'") if kind == "IntervalTier" else start
+            text = self._next("text", f"a label of tier '{name[:40]}'")
+            labels[int(number.value) - 1].append(Label(start, stop, text, self._line(number.at)))
+        for (_, name), own in zip(heads, labels, strict=True):
+            self._check(name, own)
+        return start_s, stop_s, [Tier(name, own) for (_, name), own in zip(heads, labels, strict=True)]
 
     def _tier(self) -> Tier:
         kind, name = self._next("text", "the class of a tier"), self._next("text", "the name of a tier")
@@ -106,6 +143,9 @@ class _Reader:
                 )
         filled = sorted((one for one in labels if one.text.strip()), key=lambda one: one.start_s)
         for one, other in zip(filled, filled[1:], strict=False):
+            if one.stop_s - other.start_s > OVERLAP_S and self.overlaps:
+                tell("odd", self.path, f"intervals of '{name}' overlap; they are used as they are.")
+                break
             if one.stop_s - other.start_s > OVERLAP_S:
                 raise UserError(
                     f"{self.path}, line {other.line}: '{other.text[:40]}' of '{name}' starts at {other.start_s:g} s, before "

@@ -27,8 +27,10 @@ TIERS = {
 SILENCES = frozenset(("", "sil", "sp", "spn", "<sil>", "<eps>", "<p>", "<p:>", "<usb>", "<nib>", "#", "_"))
 
 
-def read_textgrid(path: Path) -> pd.DataFrame:
-    """Read every tier of a TextGrid: long or short text form, UTF-8 or UTF-16; or praatio's JSON.
+def read_textgrid(path: Path, *, overlaps: bool = False) -> pd.DataFrame:
+    """Read every tier of a TextGrid: long, short or chronological text form, UTF-8 or UTF-16; or praatio's JSON.
+
+    ``overlaps``: whether intervals of a tier may overlap; else it is an error.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def read_textgrid(path: Path) -> pd.DataFrame:
         in the audio.
     """
     text = _text(path)
-    start_s, stop_s, tiers = _from_json(path) if text.startswith("{") else read_tiers(text, path)
+    start_s, stop_s, tiers = _from_json(path) if text.startswith("{") else read_tiers(text, path, overlaps=overlaps)
     rows = []
     for name, tier in zip(_names([plain(tier.name) for tier in tiers]), tiers, strict=True):
         for one in tier.labels:
