@@ -5,6 +5,7 @@ from n2s.models.audiomae import AudioMAE
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
+from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.sentence_context import SentenceContext
@@ -18,6 +19,7 @@ __all__ = [
     "BrainEncoder",
     "DeepMel",
     "DilatedConvs",
+    "EncodingRidge",
     "MelBiLSTM",
     "MelMLP",
     "MelTransformer",

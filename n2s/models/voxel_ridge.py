@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.models.folds import dealt_folds
 
 BLOCK_BYTES = 2**24  # of the arrays that one step of a loop makes
 GRAM_BYTES = 2**31  # of the largest (v, v) matrix that is made at once
@@ -82,7 +83,7 @@ class VoxelRidge:
         X, Y = _checked(X, Y)
         self.alpha_ = self.alphas[0]
         if len(self.alphas) > 1:
-            folds = self._folds(groups, len(X))
+            folds = dealt_folds(groups, len(X), self.n_folds, "VoxelRidge")
             tracked = torch.stack(
                 [_correlation(_predicted_by_fold(X, Y, folds, self.n_voxels, alpha), Y).mean() for alpha in self.alphas]
             )
@@ -104,27 +105,15 @@ class VoxelRidge:
         sample.
         """
         X, Y = _checked(X, Y)
-        return _predicted_by_fold(X, Y, self._folds(groups, len(X)), self.n_voxels, self.alpha_)
+        return _predicted_by_fold(
+            X, Y, dealt_folds(groups, len(X), self.n_folds, "VoxelRidge"), self.n_voxels, self.alpha_
+        )
 
     def strongest(self, n: int) -> Tensor:
         """(n,) the voxels with the largest weights (Euclidean norm over dimensions), the largest first."""
         if n > len(self.coef_):
             raise UserError(f"VoxelRidge: {n} voxels are wanted of {len(self.coef_)}. Ask for fewer.")
         return self.coef_.norm(dim=1).topk(n).indices
-
-    def _folds(self, groups: Sequence | None, n: int) -> Tensor:
-        """(n,) fold of each sample: whole groups, in the order of their first sample, dealt out in turn."""
-        if groups is None:
-            raise UserError("VoxelRidge: cross-validation needs groups, the stimulus of each sample.")
-        names, first, group = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
-        if len(group) != n or len(names) < self.n_folds:
-            raise UserError(
-                f"VoxelRidge: {len(group)} groups for {n} samples, {len(names)} different; expected one a sample, and at "
-                f"least {self.n_folds} different (n_folds)."
-            )
-        rank = np.empty(len(names), np.int64)
-        rank[np.argsort(first)] = np.arange(len(names))
-        return torch.from_numpy(rank[group] % self.n_folds)
 
 
 def solve(X: Tensor, Y: Tensor, n_voxels: int, alpha: float) -> tuple[Tensor, Tensor, Tensor]:

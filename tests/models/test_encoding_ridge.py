@@ -1,0 +1,181 @@
+"""EncodingRidge against himalaya, scikit-learn, and a loop written from the text of its conventions."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+
+from n2s.errors import UserError
+from n2s.models import EncodingRidge
+from n2s.models import encoding_ridge as module
+from n2s.models.folds import dealt_folds
+
+ALPHAS = np.logspace(-2, 5, 8)
+
+
+def made(n: int, p: int, v: int, dtype: type = np.float64, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows with a mean, targets with a mean and from noisy to clear, groups that lie in several stretches."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, p)) + 2
+    y = x @ rng.standard_normal((p, v)) + np.linspace(0.5, 30, v) * rng.standard_normal((n, v)) + 10
+    groups = np.array([f"run {name}" for name in (np.arange(n) // 3) % 13])
+    return x.astype(dtype), y.astype(dtype), groups
+
+
+def scores(x, y, groups, alphas, n_folds):
+    """The conventions, line by line."""
+    names = list(dict.fromkeys(groups))
+    fold = np.array([names.index(name) % n_folds for name in groups])
+    found = np.zeros((len(alphas), y.shape[1]))
+    for row, alpha in zip(found, alphas, strict=True):
+        for k in range(n_folds):
+            x0, y0, x1, y1 = x[fold != k], y[fold != k], x[fold == k], y[fold == k]
+            left = x0 - x0.mean(0)
+            weights = np.linalg.solve(left.T @ left + alpha * np.eye(x.shape[1]), left.T @ (y0 - y0.mean(0)))
+            error = y1 - y0.mean(0) - (x1 - x0.mean(0)) @ weights
+            row += (1 - (error**2).sum(0) / ((y1 - y1.mean(0)) ** 2).sum(0)) / n_folds
+    return found
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "v"), [(60, 20, 7), (60, 100, 7), (60, 55, 7), (60, 48, 3), (60, 1, 1), (41, 41, 1)]
+)
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-9), (np.float32, 1e-3)])
+def test_the_conventions_line_by_line(n, p, v, dtype, near):
+    x, y, groups = made(n, p, v, dtype)
+    ridge = EncodingRidge(ALPHAS).fit(x, y, groups)
+    expected = scores(x.astype(float), y.astype(float), groups, ALPHAS, 5)
+    np.testing.assert_allclose(ridge.cv_scores_, expected, atol=near)
+    chosen = ALPHAS[expected.argmax(0)]
+    np.testing.assert_allclose(ridge.alpha_, chosen, rtol=1e-6)
+    exact = Ridge(alpha=chosen).fit(x.astype(float), y.astype(float))
+    np.testing.assert_allclose(ridge.coef_, exact.coef_.reshape(v, p).T, atol=near)
+    np.testing.assert_allclose(ridge.intercept_, exact.intercept_, rtol=near)
+    np.testing.assert_allclose(ridge.predict(x), exact.predict(x).reshape(n, v), rtol=near, atol=near)
+    assert all(values.dtype == torch.as_tensor(x).dtype for values in (ridge.coef_, ridge.alpha_, ridge.predict(x)))
+
+
+@pytest.mark.parametrize("p", [30, 90])
+def test_the_numbers_of_himalaya(p):
+    from himalaya.backend import set_backend
+    from himalaya.kernel_ridge import KernelRidgeCV
+    from himalaya.scoring import r2_score
+    from sklearn.model_selection import PredefinedSplit
+
+    set_backend("numpy")
+    x, y, groups = made(80, p, 25)
+    theirs = KernelRidgeCV(
+        alphas=ALPHAS, fit_intercept=True, warn=False, solver_params={"score_func": r2_score},
+        cv=PredefinedSplit(dealt_folds(groups, 80, 5, "").numpy()),
+    ).fit(x, y)  # fmt: skip
+    ours = EncodingRidge(ALPHAS).fit(x, y, groups)
+    np.testing.assert_allclose(ours.alpha_, theirs.best_alphas_)
+    np.testing.assert_allclose(ours.cv_scores_.amax(0), theirs.cv_scores_.ravel(), rtol=1e-6)
+    np.testing.assert_allclose(ours.coef_, theirs.get_primal_coef(x), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(ours.predict(x[:9] + 1), theirs.predict(x[:9] + 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("p", [20, 90])
+def test_blocks_and_parts_change_nothing(p, monkeypatch, tmp_path):
+    x, y, groups = made(60, p, 50)
+    whole = EncodingRidge(ALPHAS).fit(x, y, groups)
+    monkeypatch.setattr(module, "BLOCK_BYTES", {"cpu": 1})
+    monkeypatch.setattr(module, "OPERATOR_BYTES", 1)
+    np.save(tmp_path / "y.npy", y)
+    parts = EncodingRidge(ALPHAS).fit(torch.from_numpy(x), np.load(tmp_path / "y.npy", mmap_mode="r"), groups)
+    for name in ("cv_scores_", "alpha_", "intercept_", "coef_"):
+        torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
+    torch.testing.assert_close(parts.coef_of(slice(3, 5)), whole.coef_[:, 3:5])
+
+
+def test_one_penalty_needs_no_groups():
+    x, y, _ = made(30, 4, 3)
+    ridge = EncodingRidge(10.0).fit(x, y)
+    np.testing.assert_allclose(ridge.coef_.T, Ridge(alpha=10.0).fit(x, y).coef_)
+    assert ridge.cv_scores_.isnan().all() and (ridge.alpha_ == 10).all()
+
+
+@pytest.mark.parametrize("p", [10, 90])
+def test_constant_targets_have_no_score(p):
+    """Constant in all rows: no score, weights of 0. Constant in one held-out part: the mean of the other folds."""
+    x, y, groups = made(60, p, 3)
+    fold = dealt_folds(groups, 60, 5, "").numpy()
+    y[:, 0] = 0.1
+    y[fold == 2, 1] = 7.7
+    ridge = EncodingRidge(ALPHAS).fit(x, y, groups)
+    assert ridge.cv_scores_[:, 0].isnan().all() and ridge.alpha_[0] == ALPHAS.max()
+    assert ridge.coef_[:, 0].abs().max() < 1e-15
+    assert ridge.intercept_[0].item() == pytest.approx(0.1)
+    others = []
+    for k in (0, 1, 3, 4):
+        model = Ridge(alpha=ALPHAS[3]).fit(x[fold != k], y[fold != k, 1])
+        others.append(r2_score(y[fold == k, 1], model.predict(x[fold == k])))
+    assert ridge.cv_scores_[3, 1].item() == pytest.approx(np.mean(others))
+
+
+def test_constant_and_repeated_columns():
+    x, y, groups = made(60, 30, 4)
+    x[:, 3] = 5
+    x[:, 7] = x[:, 8]
+    ridge = EncodingRidge(ALPHAS).fit(x, y, groups)
+    assert ridge.coef_[3].abs().max() < 1e-12
+    torch.testing.assert_close(ridge.coef_[7], ridge.coef_[8])
+
+
+@pytest.mark.parametrize("p", [20, 90])
+def test_penalties_below_rounding(p):
+    """Repeated columns and hardly a penalty: rounding makes the equations singular, and predictions stay those of the limit."""
+    x, y, groups = made(60, p, 4, np.float32)
+    x[:, p // 2 :] = x[:, : p // 2]
+    tiny = EncodingRidge([1e-12, 1e4]).fit(x, y, groups)
+    expected = scores(x.astype(float), y.astype(float), groups, [1e-7, 1e4], 5)
+    np.testing.assert_allclose(tiny.cv_scores_, expected, rtol=2e-3)
+    assert tiny.coef_.isfinite().all()
+
+
+def test_a_planted_leak_is_seen_and_noise_is_not():
+    """Rows repeated in other groups can be known by heart; alone in their group they cannot."""
+    rng = np.random.default_rng(0)
+    x, y = np.repeat(rng.standard_normal((100, 300)), 2, 0), np.repeat(rng.standard_normal((100, 200)), 2, 0)
+    honest = EncodingRidge(ALPHAS).fit(x, y, np.repeat(np.arange(100), 2))
+    leaky = EncodingRidge(ALPHAS).fit(x, y, np.arange(200))
+    assert honest.cv_scores_.amax(0).mean() < 0 < 0.9 < leaky.cv_scores_.amax(0).mean()
+
+
+@pytest.mark.parametrize("wrong", [
+    dict(X=np.zeros((9, 2))), dict(X=np.zeros((10, 0))), dict(Y=np.zeros(10)), dict(Y=np.zeros((10, 0))), dict(groups=None),
+    dict(groups=np.arange(9)), dict(groups=np.arange(10) % 4), dict(X=np.zeros((10, 2), int)),
+    dict(X=np.full((10, 2), np.nan)), dict(Y=np.full((10, 2), np.inf)),
+])  # fmt: skip
+def test_wrong_input_is_named(wrong):
+    right = dict(X=np.ones((10, 2)), Y=np.zeros((10, 2)), groups=np.arange(10))
+    with pytest.raises(UserError, match="EncodingRidge"):
+        EncodingRidge(ALPHAS).fit(**(right | wrong))
+
+
+@pytest.mark.parametrize("wrong", [dict(alphas=[]), dict(alphas=[0.0, 1]), dict(alphas=[np.nan]), dict(n_folds=1)])
+def test_wrong_options_are_named(wrong):
+    with pytest.raises(UserError, match="EncodingRidge"):
+        EncodingRidge(**wrong)
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        x, y, groups = made(60, 20, 7)
+        EncodingRidge(ALPHAS).fit(x, y, groups)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("p", [20, 90])
+def test_a_gpu_gives_the_same_numbers(p):
+    x, y, groups = made(60, p, 7)
+    here = EncodingRidge(ALPHAS).fit(x, y, groups)
+    there = EncodingRidge(ALPHAS).fit(torch.from_numpy(x).cuda(), y, groups)
+    for name in ("cv_scores_", "alpha_", "coef_"):
+        torch.testing.assert_close(getattr(there, name).cpu(), getattr(here, name))
