@@ -3,6 +3,7 @@
 from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
+from n2s.features.driver import Driver
 from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
 from n2s.features.mel import Mel
@@ -21,6 +22,7 @@ __all__ = [
     "ClipFbank",
     "ClipFeature",
     "ClipSpectrogram",
+    "Driver",
     "Feature",
     "FeatureStore",
     "FrameFeature",

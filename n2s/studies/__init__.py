@@ -13,6 +13,7 @@ from n2s.studies.public.nakai2022 import Nakai2022
 from n2s.studies.public.park2025 import Park2025
 from n2s.studies.public.schoffelen2019 import Schoffelen2019
 from n2s.studies.public.smn4lang import SMN4Lang
+from n2s.studies.simulated.areas import SimulatedAreas
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.study import Frames, Recording, Stimulus, Study
@@ -33,6 +34,7 @@ __all__ = [
     "Recording",
     "SMN4Lang",
     "Schoffelen2019",
+    "SimulatedAreas",
     "SimulatedFMRI",
     "SimulatedMEG",
     "Stimulus",

@@ -21,6 +21,7 @@ from n2s.studies.simulated.sources import N_BANDS, stimulus_features
 if TYPE_CHECKING:
     import nibabel
 
+TEMPLATE = "MNI152NLin2009aSym"  # the brain of nilearn's mask, by its BIDS name
 FINE_HZ = 50.0  # of the channels, and of the haemodynamic response
 N_BUMPS = 6  # smooth pieces of the spectrum
 N_MEANING = 8  # dimensions of the meaning of words
