@@ -4,9 +4,11 @@ Volume k is seen at ``k * tr_s`` of the run's clock (its start), as `n2s.data.hr
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy.linalg
+import scipy.signal
 
 from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.simulated.areas_drivers import RATE_HZ
@@ -51,10 +53,7 @@ def responses(values: np.ndarray, start_s: float, times_s: np.ndarray) -> np.nda
 
     Each value is held for one frame; the kernel has a unit sum and begins at lag 0. Linear between frames.
     """
-    from nilearn.glm.first_level import glover_hrf  # takes a second to import
-
-    kernel = glover_hrf(1 / RATE_HZ, oversampling=1)
-    slow = scipy.signal.oaconvolve(values, kernel[:, None], axes=0)
+    slow = scipy.signal.oaconvolve(values, _kernel()[:, None], axes=0)
     at = (times_s - start_s) * RATE_HZ
     frames = np.arange(-1, len(slow) + 1)
     padded = np.pad(slow, ((1, 1), (0, 0)))  # nothing before and after
@@ -62,6 +61,13 @@ def responses(values: np.ndarray, start_s: float, times_s: np.ndarray) -> np.nda
     part = np.clip(at - before, 0, 1)[:, None]
     inside = ((at > frames[0]) & (at < frames[-1]))[:, None]
     return np.where(inside, (1 - part) * padded[before + 1] + part * padded[before + 2], 0.0)
+
+
+@cache
+def _kernel() -> np.ndarray:
+    from nilearn.glm.first_level import glover_hrf  # takes a second to import
+
+    return glover_hrf(1 / RATE_HZ, oversampling=1)
 
 
 def nuisances(run: Run, entropy: list[int]) -> np.ndarray:
