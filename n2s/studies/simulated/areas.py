@@ -20,7 +20,7 @@ from n2s.studies.simulated.areas_material import Material
 from n2s.studies.simulated.areas_ruler import KnownRun, block_rows, expected_scores, known_rows
 from n2s.studies.simulated.areas_run import Run, courses, noise_over_time, nuisances, scan
 from n2s.studies.simulated.areas_scores import ExpectedScores
-from n2s.studies.simulated.bold_sources import TEMPLATE, brain
+from n2s.studies.simulated.bold_sources import brain
 from n2s.studies.simulated.spoken import aligned_sentences
 from n2s.studies.simulated.stories import stories
 from n2s.studies.study import Frames, Recording
@@ -220,7 +220,7 @@ class SimulatedAreas(FMRIStudy):
 
     def space(self, subject: str) -> Space:
         """See `FMRIStudy`: everybody's voxels are those of the mask."""
-        return Space(mask=self.mask(), template=TEMPLATE)
+        return Space(mask=self.mask(), template=brain(self.resolution_mm).template)
 
     def sources(self, recording: Recording) -> list[Path]:
         """The speech of a run and its drivers."""

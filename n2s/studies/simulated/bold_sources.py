@@ -9,7 +9,7 @@ in which voxels are tuned, how strongly, to what, and how late.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -21,7 +21,6 @@ from n2s.studies.simulated.sources import N_BANDS, stimulus_features
 if TYPE_CHECKING:
     import nibabel
 
-TEMPLATE = "MNI152NLin2009aSym"  # the brain of nilearn's mask, by its BIDS name
 FINE_HZ = 50.0  # of the channels, and of the haemodynamic response
 N_BUMPS = 6  # smooth pieces of the spectrum
 N_MEANING = 8  # dimensions of the meaning of words
@@ -50,6 +49,7 @@ class Brain:
     mask: "nibabel.Nifti1Image"
     places: np.ndarray
     auditory: np.ndarray
+    template: ClassVar[str] = "MNI152NLin2009aSym"  # of nilearn's mask, by its BIDS name
 
 
 @lru_cache(maxsize=4)

@@ -19,16 +19,7 @@ from n2s.studies.fmri import Bold, FMRIStudy, Space
 from n2s.studies.simulated.bold_noise import temporal_covariance
 from n2s.studies.simulated.bold_observer import BoldObserver
 from n2s.studies.simulated.bold_run import LEAD_S, count_volumes, scan, story_courses, stretch
-from n2s.studies.simulated.bold_sources import (
-    FINE_HZ,
-    TEMPLATE,
-    BoldListener,
-    bold_listener,
-    brain,
-    channels,
-    courses,
-    responses,
-)
+from n2s.studies.simulated.bold_sources import FINE_HZ, BoldListener, bold_listener, brain, channels, courses, responses
 from n2s.studies.simulated.observer import sample
 from n2s.studies.simulated.spoken import SpokenStudy, split_for, stimulus_of
 from n2s.studies.study import Recording
@@ -182,7 +173,7 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
 
     def space(self, subject: str) -> Space:
         """See `FMRIStudy`: everybody's voxels are those of the mask."""
-        return Space(mask=self.mask(), template=TEMPLATE)
+        return Space(mask=self.mask(), template=brain(self.resolution_mm).template)
 
     def sources(self, recording: Recording) -> list[Path]:
         """The run's files and the stimulus' events; makes all runs that are missing."""
