@@ -12,6 +12,11 @@ from n2s.features.phones import Articulation, Phones
 from n2s.features.rates import PhoneRate, WordRate
 from n2s.features.ready import Ready
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
+from n2s.features.speech_layers import (
+    SpeechModelLayers,
+    TinyUntrainedSpeechLayers,
+    UntrainedSpeechModelLayers,
+)
 from n2s.features.store import FeatureStore
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 
@@ -35,9 +40,12 @@ __all__ = [
     "Phones",
     "Ready",
     "SentenceEmbedding",
+    "SpeechModelLayers",
     "TinyClap",
+    "TinyUntrainedSpeechLayers",
     "TinyUntrainedWav2Vec2",
     "UntrainedAudioMAETokens",
+    "UntrainedSpeechModelLayers",
     "UntrainedWav2Vec2",
     "Wav2Vec2",
     "WordRate",

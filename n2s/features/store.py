@@ -10,14 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
+from n2s.features.progress import tracked
 from n2s.paths import cache_dir, locked, written_whole
 from n2s.studies.study import Frames, Impulses, Stimulus
 
@@ -143,13 +142,7 @@ class FeatureStore:
     def _all(
         self, each: Callable, stimuli: Sequence[Stimulus], cuts_s: Mapping[str, Sequence[float]]
     ) -> dict[str, list]:
-        progress = track(
-            stimuli,
-            description=f"{type(self.feature).__name__} of {len(stimuli)} stimuli",
-            console=Console(stderr=True),
-            disable=len(stimuli) < 2,
-            transient=True,
-        )
+        progress = tracked(stimuli, f"{type(self.feature).__name__} of {len(stimuli)} stimuli", least=2)
         found = {stimulus.id: each(stimulus, cuts_s.get(stimulus.id, ())) for stimulus in progress}
         self.feature.release()
         return found

@@ -223,21 +223,26 @@ class TinyUntrainedWav2Vec2(UntrainedWav2Vec2):
         super().__init__("tiny-untrained", layers, seed=seed, window_s=window_s, context_s=context_s, device=device)
 
     def _load_config(self) -> "Wav2Vec2Config":
-        from transformers import Wav2Vec2Config
-
-        return Wav2Vec2Config(
-            hidden_size=64,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            intermediate_size=128,
-            conv_dim=(32,) * 7,
-            num_conv_pos_embeddings=16,
-            num_conv_pos_embedding_groups=4,
-            # as the large networks: these norms look at one moment at a time
-            feat_extract_norm="layer",
-            do_stable_layer_norm=True,
-            conv_bias=True,
-        )
+        return tiny_config()
 
     def _load_input(self) -> AudioInput:
         return AudioInput()
+
+
+def tiny_config() -> "Wav2Vec2Config":
+    """The config of a wav2vec 2.0 of 4 layers, 64 wide, that has learned nothing."""
+    from transformers import Wav2Vec2Config
+
+    return Wav2Vec2Config(
+        hidden_size=64,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=128,
+        conv_dim=(32,) * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        # as the large networks: these norms look at one moment at a time
+        feat_extract_norm="layer",
+        do_stable_layer_norm=True,
+        conv_bias=True,
+    )
