@@ -20,6 +20,20 @@ def test_wilcoxon_is_scipys_and_leaves_absent_subjects_out():
     assert wilcoxon(np.ones((4, 1)))[0] == 1 / 16
 
 
+@pytest.mark.parametrize("alternative", ["greater", "two-sided"])
+def test_wilcoxon_with_ties_zeros_and_absent_subjects(alternative):
+    rng = np.random.default_rng(5)
+    few, many = rng.normal(0.3, 1, (8, 12)), rng.normal(0.3, 1, (15, 12)).round(1)
+    few[:, :6] = few[:, :6].round()
+    few[0, 8] = many[3, :6] = np.nan
+    few[2, :3] = many[0, 4] = 0
+    every = scipy.stats.PermutationMethod(n_resamples=10_000)
+    for scores, n, method in ((few, 12, every), (many, 6, "asymptotic")):
+        own = [scores[np.isfinite(scores[:, i]) & (scores[:, i] != 0), i] for i in range(n)]
+        expected = [scipy.stats.wilcoxon(one, alternative=alternative, method=method).pvalue for one in own]
+        np.testing.assert_allclose(wilcoxon(scores, alternative=alternative)[:n], expected)
+
+
 def test_flips_of_few_subjects_are_all_made():
     scores = np.random.default_rng(1).normal(0.5, 1, (6, 3))
     t, p = sign_flip_max(scores)
