@@ -142,7 +142,9 @@ class EncodingRidge:
             alphas = self.alphas[first : first + step]
             operators = [X.new_empty(len(alphas), *shape) for shape in shapes]
             in_threads(
-                lambda at, alphas=alphas, operators=operators: rows.operators(alphas[at], [one[at] for one in operators]),
+                lambda at, alphas=alphas, operators=operators: rows.operators(
+                    alphas[at], [one[at] for one in operators]
+                ),
                 range(len(alphas)),
                 X.device,
             )

@@ -374,8 +374,30 @@ def test_rows_may_come_in_any_order_and_with_the_studys_name(small):
     np.testing.assert_allclose(one.r["mel"], other.r["mel"], atol=1e-9)
     with pytest.raises(UserError, match="no driver 'mell'. Nearest: mel"):
         small.expected_scores("01", [("phones", "mell")], train=train, test=test)
-    with pytest.raises(UserError, match="rows of sub-01_ses-1_task-once_run-1; subject 02 has no recording"):
+    with pytest.raises(UserError, match="no subject '02'; there are 01 to 01"):
         small.expected_scores("02", ["mel"], train=train, test=test)
+    with pytest.raises(UserError, match="rows of sub-02_run; the subject has sub-01"):
+        small.expected_scores("01", ["mel"], train=train, test=test.assign(recording="sub-02_run"))
+    with pytest.raises(UserError, match="from 11 to 73 s; its 45 volumes begin every 2 s"):
+        small.expected_scores("01", ["mel"], train=train, test=test.assign(time_s=test.time_s + 1))
+
+
+def test_the_score_of_a_prediction_is_that_of_the_model_that_made_it(small):
+    train, test = rows_of(small)
+    known, voxels = small.expected_scores("01", ["phones"], train=train, test=test), np.flatnonzero(regions(12)["STS"])
+    (run, held), (run_too, given) = ((small._material.runs[key], rows) for key, rows in ((("repeated", "1"), test), (("once", "1"), train)))  # fmt: skip
+    new, old = (courses(one, small._material.values["phones"])[(rows.time_s / 2).astype(int)] for one, rows in ((run, held), (run_too, given)))  # fmt: skip
+    recording = small.recordings()[0]
+    nuisances = small.load(recording).nuisances
+    signal = small.signal(recording)[:, voxels]
+    signal = (signal - nuisances @ np.linalg.lstsq(nuisances, signal, rcond=None)[0])[(train.time_s / 2).astype(int)]
+    weights = np.linalg.lstsq(np.column_stack([np.ones(len(old)), old]), signal, rcond=None)[0]
+    prediction = np.column_stack([np.ones(len(new)), new]) @ weights
+    found = small.score_of("01", 3 * prediction + 5, rows=test, voxels=voxels)
+    np.testing.assert_allclose(found, known.r["phones"][voxels], atol=1e-9)
+    assert np.isnan(small.score_of("01", 0 * prediction, rows=test, voxels=voxels)).all()
+    with pytest.raises(UserError, match="predictions of shape .* expected .26, 1092.: rows, voxels"):
+        small.score_of("01", prediction, rows=test)
 
 
 # noise alone

@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from n2s.studies.simulated.areas_blocks import blocks
 from n2s.studies.simulated.areas_brain import listener, regions
 from n2s.studies.simulated.areas_drivers import DRIVERS, RATE_HZ
 from n2s.studies.simulated.areas_material import Material
-from n2s.studies.simulated.areas_ruler import KnownRun, block_rows, expected_scores, known_rows
+from n2s.studies.simulated.areas_ruler import KnownRun, Ruler
 from n2s.studies.simulated.areas_run import Run, courses, noise_over_time, nuisances, scan
 from n2s.studies.simulated.areas_scores import ExpectedScores
 from n2s.studies.simulated.bold_sources import brain
@@ -25,11 +24,7 @@ from n2s.studies.simulated.spoken import aligned_sentences
 from n2s.studies.simulated.stories import stories
 from n2s.studies.study import Frames, Recording
 
-if TYPE_CHECKING:
-    import nibabel
-
 SIGNAL_PERCENT = 0.5  # signal change of a usual voxel; noise has 1: the best R is then .3 to .5
-CLIP_S = 4.0
 
 
 class SimulatedAreas(FMRIStudy):
@@ -83,7 +78,7 @@ class SimulatedAreas(FMRIStudy):
         An option is out of its range, or there are no texts in the language.
     """
 
-    name, version = "simulated_areas", 1
+    name, version = "simulated_areas", 2
 
     def __init__(
         self,
@@ -193,12 +188,7 @@ class SimulatedAreas(FMRIStudy):
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """The blocks, cut on a grid of 4 s."""
-        rows = []
-        for stimulus, onset_s in self._run(recording).heard:
-            for start_s in np.arange(int(self._material.lengths_s[stimulus] / CLIP_S)) * CLIP_S:
-                rows.append((stimulus, start_s, CLIP_S, onset_s + start_s, (self.split or {}).get(stimulus, "train")))
-        table = pd.DataFrame(rows, columns=["stimulus", "start_s", "duration_s", "time_s", "split"])
-        return table.assign(group=table.stimulus, repeat=int(recording.session) - 1)
+        return self._material.clips(self._run(recording), self.split or {}).assign(repeat=int(recording.session) - 1)
 
     def audio(self, stimulus: str) -> Path:
         """The block as it was played: 16 kHz, one channel."""
@@ -214,13 +204,10 @@ class SimulatedAreas(FMRIStudy):
         self._known(stimulus)
         return {name: Frames(self._material.values[name][stimulus], RATE_HZ) for name in DRIVERS}
 
-    def mask(self) -> "nibabel.Nifti1Image":
-        """The grey-matter mask: voxels are in its C order, so that ``nilearn.masking.unmask`` puts a map into space."""
-        return brain(self.resolution_mm).mask
-
     def space(self, subject: str) -> Space:
-        """See `FMRIStudy`: everybody's voxels are those of the mask."""
-        return Space(mask=self.mask(), template=brain(self.resolution_mm).template)
+        """See `FMRIStudy`: everybody's voxels are those of the grey-matter mask, in its C order."""
+        known = brain(self.resolution_mm)
+        return Space(mask=known.mask, template=known.template)
 
     def sources(self, recording: Recording) -> list[Path]:
         """The speech of a run and its drivers."""
@@ -229,17 +216,8 @@ class SimulatedAreas(FMRIStudy):
 
     def settings(self) -> dict:
         """All that changes a run, but the number of subjects and of repeats."""
-        return {
-            "version": self.version,
-            "folder": self._material.folder.name,
-            "repeated": self.repeated,
-            "tr_s": self.tr_s,
-            "resolution_mm": self.resolution_mm,
-            "noise_level": self.noise_level,
-            "noise_memory_s": self.noise_memory_s,
-            "signal_gain": self.signal_gain,
-            "seed": self.seed,
-        }
+        names = ("version", "repeated", "tr_s", "resolution_mm", "noise_level", "noise_memory_s", "signal_gain", "seed")
+        return {"folder": self._material.folder.name} | {name: getattr(self, name) for name in names}
 
     # the ruler
 
@@ -248,8 +226,7 @@ class SimulatedAreas(FMRIStudy):
 
         A volume answers what was heard some seconds before it.
         """
-        recordings = [one for one in self.recordings() if one.subject == subject]
-        return block_rows({one.name: self._run(one) for one in recordings}, self._material.lengths_s, blocks)
+        return self._ruler(subject).block_rows(self._material.lengths_s, blocks)
 
     def expected_scores(
         self,
@@ -279,23 +256,32 @@ class SimulatedAreas(FMRIStudy):
             Whether the nuisances were taken out of the features, too. Else a model pays for slow parts of its features that
             are no longer in the responses.
         """
-        named = {one.name: one for one in self.recordings() if one.subject == subject}
+        return self._ruler(subject).expected_scores(drivers, train, test, clean_drivers=clean_drivers)
 
-        def known(name: str) -> KnownRun:
-            if name not in named:
-                raise UserError(
-                    f"{self.name}: rows of {name}; subject {subject} has {', '.join(named) or 'no recording'}."
-                )
-            run = self._run(named[name])
-            regressors = nuisances(run, self._entropy(named[name]))
-            values = {driver: courses(run, self._material.values[driver]) for driver in DRIVERS}
-            noise = noise_over_time(run, self.noise_memory_s)
-            return KnownRun(values, self.signal(named[name]), noise, residual_maker(regressors), run.tr_s)
+    def score_of(
+        self, subject: str, prediction: np.ndarray, *, rows: pd.DataFrame, voxels: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(v,) Pearson's r of any prediction (m, v) of some rows, in expectation over their noise: what is left is its own error.
 
+        NaN where a prediction is constant. ``voxels``: the numbers of its columns among all; None: all. See `expected_scores`.
+        """
+        return self._ruler(subject).score_of(prediction, rows, voxels)
+
+    def _ruler(self, subject: str) -> Ruler:
+        runs = {one.name: self._run(one) for one in self.recordings() if one.subject == subject}
+        if not runs:
+            raise UserError(f"{self.name}: no subject '{subject}'; there are 01 to {self.n_subjects:02d}.")
         noise = listener(int(subject), self.resolution_mm, self.seed).noise
         variance = self.noise_level**2 * (noise.white + (noise.loadings**2).sum(1))
-        rows = [known_rows(table, known, clean_drivers=clean_drivers) for table in (train, test)]
-        return expected_scores(*rows, drivers, variance)
+        return Ruler(runs, self._known_run, variance)
+
+    def _known_run(self, name: str) -> KnownRun:
+        recording = next(one for one in self.recordings() if one.name == name)
+        run, values = self._run(recording), self._material.values
+        regressors = nuisances(run, self._entropy(recording))
+        noise = noise_over_time(run, self.noise_memory_s)
+        heard = {driver: courses(run, values[driver]) for driver in DRIVERS}
+        return KnownRun(heard, self.signal(recording), noise, residual_maker(regressors))
 
     def _run(self, recording: Recording) -> Run:
         if recording not in self.recordings():

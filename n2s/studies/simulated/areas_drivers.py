@@ -6,7 +6,8 @@ name           dims  what it holds
 mel            6     level of six overlapping pieces of the log-mel spectrum (0 in silence)
 modulations    6     energy of spectro-temporal modulations: 2-4, 4-8, 8-16 Hz, of the whole spectrum and of a ripple
 phones         8     which phone of the language begins: seven numbers that its identity draws, so that phones that
-                     sound alike are as different as others; and its surprisal after the phone before
+                     sound alike are as different as others, times -log2 of its frequency, as rare events tell more;
+                     and its surprisal after the phone before
 words          3     a word begins; its log frequency; its surprisal after the word before
 meaning        6     what the content words of the sentence so far mean: numbers that a word's first letters draw,
                      halved at each later word
@@ -117,8 +118,9 @@ def modulations(level: np.ndarray) -> np.ndarray:
 def phone_values(events: pd.DataFrame, phones: Bigrams) -> np.ndarray:
     """(n, 8) Identity and surprisal of each phone."""
     texts, befores = phones.texts(events)
+    rarity = np.array([-np.log2(phones.frequency(text)) for text in texts])
     known = [phones.surprisal(text, before) for text, before in zip(texts, befores, strict=True)]
-    return np.column_stack([_codes(texts, DRIVERS["phones"] - 1), known])
+    return np.column_stack([_codes(texts, DRIVERS["phones"] - 1) * rarity[:, None], known])
 
 
 def word_values(events: pd.DataFrame, words: Bigrams) -> np.ndarray:

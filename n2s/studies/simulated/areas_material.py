@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from n2s.paths import written_whole
 from n2s.studies.simulated.areas_blocks import speak_block
@@ -15,6 +16,7 @@ from n2s.studies.simulated.areas_drivers import DRIVERS, RATE_HZ, drivers
 from n2s.studies.simulated.areas_run import BLOCKS_A_RUN, Run, lay_run, slow_covariance
 from n2s.studies.simulated.stories import Story
 
+CLIP_S = 4.0
 PARALLEL = 4
 
 
@@ -82,6 +84,15 @@ class Material:
         return {
             name: lay_run({one: self.lengths_s[one] for one in ids}, self.tr_s) for name, ids in self.pieces.items()
         }
+
+    def clips(self, run: Run, splits: dict[str, str]) -> pd.DataFrame:
+        """The blocks of a run on a grid of `CLIP_S`; without a split, all are for training."""
+        rows = [
+            (stimulus, start_s, CLIP_S, onset_s + start_s, splits.get(stimulus, "train"), stimulus)
+            for stimulus, onset_s in run.heard
+            for start_s in np.arange(int(self.lengths_s[stimulus] / CLIP_S)) * CLIP_S
+        ]
+        return pd.DataFrame(rows, columns=["stimulus", "start_s", "duration_s", "time_s", "split", "group"])
 
     @cached_property
     def values(self) -> dict[str, dict[str, np.ndarray]]:

@@ -20,94 +20,120 @@ from n2s.studies.simulated.areas_scores import (
 
 @dataclass(frozen=True)
 class KnownRun:
-    """One run without noise: ``drivers`` after the response, name -> (t, f); ``signal (t, v)``; ``noise (t, t)``, covariance for
-    a variance of 1; ``cleaning (t, t)``, the projection of the nuisances.
+    """One run without noise.
+
+    ``drivers`` after the response, name -> (t, f); ``signal (t, v)``; ``noise (t, t)``, its covariance for a variance of 1;
+    ``cleaning (t, t)``, the projection that takes the nuisances out.
     """
 
     drivers: dict[str, np.ndarray]
     signal: np.ndarray
     noise: np.ndarray
     cleaning: np.ndarray
-    tr_s: float
 
 
 @dataclass(frozen=True)
 class KnownRows:
-    """Some rows of a subject's cleaned runs: as `KnownRun`, without noise, and the noise's covariance over these rows."""
+    """Some rows of a subject's cleaned runs: drivers and signal without noise, and the noise's covariance over these rows."""
 
     drivers: dict[str, np.ndarray]
     signal: np.ndarray
     noise: np.ndarray
 
 
-def block_rows(runs: Mapping[str, Run], lengths_s: Mapping[str, float], wanted: Sequence[str] | None) -> pd.DataFrame:
-    """The volumes seen while some blocks sound; see `SimulatedAreas.block_rows`. ``runs``: by the name of the recording."""
-    found = []
-    for name, run in runs.items():
-        for stimulus, onset_s in run.heard:
-            inside = (run.times_s >= onset_s) & (run.times_s < onset_s + lengths_s[stimulus])
-            if wanted is None or stimulus in wanted:
-                found.append(pd.DataFrame({"recording": name, "time_s": run.times_s[inside], "stimulus": stimulus}))
-    return pd.concat(found, ignore_index=True)
-
-
-def known_rows(rows: pd.DataFrame, known: Callable[[str], KnownRun], *, clean_drivers: bool) -> KnownRows:
-    """Collect rows, of which each has a ``recording`` and a ``time_s``, in their order.
+class Ruler:
+    """Scores of one subject; see the methods of `SimulatedAreas` of the same names.
 
     Parameters
     ----------
-    rows
-        The table.
+    runs
+        By the name of their recording.
     known
-        Gives a run by the name of its recording.
-    clean_drivers
-        Whether the nuisances are taken out of the drivers as well.
+        Gives what is known of a run.
+    variance
+        (v,) Of the noise.
     """
-    drivers, signals, noises, order = [], [], [], []
-    for name, group in rows.reset_index(drop=True).groupby("recording", sort=False):
-        run = known(str(name).rsplit("/", 1)[-1])
-        at = np.rint(group.time_s.to_numpy() / run.tr_s).astype(int)
-        cleaning = run.cleaning[at]
-        drivers.append({one: cleaning @ values if clean_drivers else values[at] for one, values in run.drivers.items()})
-        signals.append(cleaning @ run.signal)
-        noises.append(cleaning @ run.noise @ cleaning.T)
-        order.append(group.index.to_numpy())
-    back = np.argsort(np.concatenate(order))
-    return KnownRows(
-        {one: np.concatenate([part[one] for part in drivers])[back] for one in DRIVERS},
-        np.concatenate(signals)[back],
-        scipy.linalg.block_diag(*noises)[np.ix_(back, back)],
-    )
 
+    def __init__(self, runs: Mapping[str, Run], known: Callable[[str], KnownRun], variance: np.ndarray):
+        self.runs, self.known, self.variance = runs, known, variance
 
-def expected_scores(
-    train: KnownRows, test: KnownRows, wanted: Sequence[str | Sequence[str]], variance: np.ndarray
-) -> ExpectedScores:
-    """Scores on test rows of the best linear predictors on training rows; ``variance (v,)`` of the noise. See `SimulatedAreas`.
+    def block_rows(self, lengths_s: Mapping[str, float], wanted: Sequence[str] | None) -> pd.DataFrame:
+        """The volumes seen while some blocks sound."""
+        found = []
+        for name, run in self.runs.items():
+            for stimulus, onset_s in run.heard:
+                inside = (run.times_s >= onset_s) & (run.times_s < onset_s + lengths_s[stimulus])
+                if wanted is None or stimulus in wanted:
+                    found.append(pd.DataFrame({"recording": name, "time_s": run.times_s[inside], "stimulus": stimulus}))
+        return pd.concat(found, ignore_index=True)
 
-    Raises
-    ------
-    UserError
-        There is no such driver.
-    """
-    driven = np.flatnonzero(np.abs(test.signal).max(0) > 0)
+    def expected_scores(
+        self, wanted: Sequence[str | Sequence[str]], train: pd.DataFrame, test: pd.DataFrame, *, clean_drivers: bool
+    ) -> ExpectedScores:
+        """Of the best linear predictors, fitted on training rows without noise."""
+        given, held_out = (self._rows(table, clean_drivers=clean_drivers) for table in (train, test))
+        driven = np.flatnonzero(np.abs(held_out.signal).max(0) > 0)
+        signal, variance = held_out.signal[:, driven], self.variance[driven]
 
-    def whole(values: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(variance))
-        found[driven] = values
-        return found
+        def whole(values: np.ndarray) -> np.ndarray:
+            found = np.zeros(len(self.variance))
+            found[driven] = values
+            return found
 
-    signal, own = test.signal[:, driven], variance[driven]
-    scores = {}
-    for names in ((one,) if isinstance(one, str) else tuple(one) for one in wanted):
-        for name in names:
-            if name not in DRIVERS:
-                raise UserError(f"no driver '{name}'.{nearest(name, list(DRIVERS))} There are: {', '.join(DRIVERS)}.")
-        given, new = (np.concatenate([rows.drivers[name] for name in names], axis=1) for rows in (train, test))
-        prediction = limit_of_regression(given, train.signal[:, driven], new)
-        scores[" + ".join(names)] = whole(expected_correlation(prediction, signal, test.noise, own))
-    return ExpectedScores(
-        scores,
-        whole(expected_correlation(signal, signal, test.noise, own)),
-        whole(explainable_share(signal, test.noise, own)),
-    )
+        scores = {}
+        for names in ((one,) if isinstance(one, str) else tuple(one) for one in wanted):
+            for name in names:
+                if name not in DRIVERS:
+                    raise UserError(
+                        f"no driver '{name}'.{nearest(name, list(DRIVERS))} There are: {', '.join(DRIVERS)}."
+                    )
+            features, new = (
+                np.concatenate([rows.drivers[name] for name in names], axis=1) for rows in (given, held_out)
+            )
+            prediction = limit_of_regression(features, given.signal[:, driven], new)
+            scores[" + ".join(names)] = whole(expected_correlation(prediction, signal, held_out.noise, variance))
+        ceiling = expected_correlation(signal, signal, held_out.noise, variance)
+        return ExpectedScores(scores, whole(ceiling), whole(explainable_share(signal, held_out.noise, variance)))
+
+    def score_of(self, prediction: np.ndarray, rows: pd.DataFrame, voxels: np.ndarray | None) -> np.ndarray:
+        """Of a given prediction."""
+        known = self._rows(rows, clean_drivers=False)
+        voxels = np.arange(len(self.variance)) if voxels is None else voxels
+        if prediction.shape != (len(rows), len(voxels)):
+            raise UserError(
+                f"predictions of shape {prediction.shape}; expected {(len(rows), len(voxels))}: rows, voxels."
+            )
+        return expected_correlation(prediction, known.signal[:, voxels], known.noise, self.variance[voxels])
+
+    def _rows(self, rows: pd.DataFrame, *, clean_drivers: bool) -> KnownRows:
+        """Collect rows, of which each has a ``recording`` and a ``time_s``, in their order."""
+        drivers, signals, noises, order = [], [], [], []
+        for name, group in rows.reset_index(drop=True).groupby("recording", sort=False):
+            at, run = self._volumes(name, group.time_s.to_numpy())
+            cleaning = run.cleaning[at]
+            drivers.append(
+                {one: cleaning @ values if clean_drivers else values[at] for one, values in run.drivers.items()}
+            )
+            signals.append(cleaning @ run.signal)
+            noises.append(cleaning @ run.noise @ cleaning.T)
+            order.append(group.index.to_numpy())
+        back = np.argsort(np.concatenate(order))
+        return KnownRows(
+            {one: np.concatenate([part[one] for part in drivers])[back] for one in DRIVERS},
+            np.concatenate(signals)[back],
+            scipy.linalg.block_diag(*noises)[np.ix_(back, back)],
+        )
+
+    def _volumes(self, name: str, times_s: np.ndarray) -> tuple[np.ndarray, KnownRun]:
+        """The numbers of volumes at some times of a recording, whose name may have its study's before it."""
+        bare = str(name).rsplit("/", 1)[-1]
+        if bare not in self.runs:
+            raise UserError(f"rows of {name}; the subject has {', '.join(self.runs)}.")
+        run = self.runs[bare]
+        at = np.rint(times_s / run.tr_s).astype(int)
+        if (at < 0).any() or (at >= run.n_volumes).any() or np.abs(at * run.tr_s - times_s).max() > run.tr_s / 4:
+            raise UserError(
+                f"rows of {name} from {times_s.min():g} to {times_s.max():g} s; its {run.n_volumes} volumes begin every {run.tr_s:g} s "
+                "from 0 on."
+            )
+        return at, self.known(bare)
