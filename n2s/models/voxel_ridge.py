@@ -8,10 +8,13 @@ from torch import Tensor
 
 from n2s.errors import UserError
 from n2s.models.folds import dealt_folds
+from n2s.models.symmetric import product
+from n2s.models.threads import in_threads
 
 BLOCK_BYTES = 2**24  # of the arrays that one step of a loop makes
 GRAM_BYTES = 2**31  # of the largest (v, v) matrix that is made at once
 STRIP = 64  # rows of a lower triangle that are gathered together
+COLUMNS = 512  # voxels whose rows of the Gram matrix are made together
 CONSTANT = 1e-8  # variance below which a voxel carries no signal (FastL2LiR)
 
 
@@ -139,12 +142,16 @@ def correlations(X: Tensor, Y: Tensor) -> Tensor:
     centred /= centred.norm(dim=0)
     found = X.new_empty(X.shape[1], Y.shape[1])
     step = max(1, BLOCK_BYTES // (X.element_size() * len(X)))
-    for at in range(0, X.shape[1], step):
+
+    def correlate(at: int) -> None:
         block = X[:, at : at + step] - X[:, at : at + step].mean(0)
         norm = block.norm(dim=0)
-        torch.mm(block.T, centred, out=found[at : at + step])
-        found[at : at + step] /= norm[:, None]
-        found[at : at + step][norm.square() / len(X) < CONSTANT] = 0
+        own = found[at : at + step]
+        torch.mm(block.T, centred, out=own)
+        own /= norm[:, None]
+        own[norm.square() / len(X) < CONSTANT] = 0
+
+    in_threads(correlate, range(0, X.shape[1], step), X.device)
     return found.nan_to_num_()
 
 
@@ -153,15 +160,22 @@ def _one_gram(X: Tensor, Y: Tensor, chosen: Tensor, alpha: float) -> tuple[Tenso
 
     ``chosen`` ascends in each row, so that what is gathered lies in memory as it is read.
     """
-    d, k = chosen.shape
+    (d, k), v = chosen.shape, X.shape[1]
     if X.device.type == "cpu":
-        x = X.numpy()
-        gram = torch.from_numpy(x.T @ x)  # numpy sees that it is symmetric, and does half the work
+        gram, moments = X.new_empty(v, v), X.new_empty(d, v)
+
+        def multiply(at: int) -> None:
+            own = X[:, at : at + COLUMNS].T
+            moments[:, at : at + COLUMNS] = product(own, Y).T
+            gram[at : at + COLUMNS, : at + COLUMNS] = product(own, X[:, : at + COLUMNS])
+
+        in_threads(multiply, reversed(range(0, v, COLUMNS)), X.device)
     else:
-        gram = X.T @ X
-    sums, moments, totals = X.sum(0), (X.T @ Y).T, Y.sum(0)
+        gram, moments = X.T @ X, (X.T @ Y).T
+    sums, totals = X.sum(0), Y.sum(0)
     weights = X.new_empty(d, k + 1)
-    for rows in torch.arange(d, device=X.device).split(max(1, BLOCK_BYTES // (X.element_size() * (k + 1) ** 2))):
+
+    def work(rows: Tensor) -> None:
         voxels = chosen[rows]
         left = X.new_empty(len(rows), k + 1, k + 1)
         for own, one in zip(left, voxels, strict=True):
@@ -170,6 +184,9 @@ def _one_gram(X: Tensor, Y: Tensor, chosen: Tensor, alpha: float) -> tuple[Tenso
         left[:, k, :k], left[:, k, k] = sums[voxels], len(X)
         left.diagonal(dim1=-2, dim2=-1).add_(alpha)
         weights[rows] = _solved(left, torch.cat([moments[rows].gather(1, voxels), totals[rows, None]], 1))
+
+    step = max(1, BLOCK_BYTES // (X.element_size() * (k + 1) ** 2))
+    in_threads(work, torch.arange(d, device=X.device).split(step), X.device)
     return weights[:, :k], weights[:, k]
 
 
@@ -179,7 +196,8 @@ def _own_equations(X: Tensor, Y: Tensor, chosen: Tensor, alpha: float) -> tuple[
     dual = n <= k
     weights = X.new_empty(d, k + 1)
     largest = X.element_size() * max(n * (k + 1), min(n, k + 1) ** 2)
-    for rows in torch.arange(d, device=X.device).split(max(1, BLOCK_BYTES // largest)):
+
+    def work(rows: Tensor) -> None:
         own = X.new_ones(len(rows), n, k + 1)
         for one, voxels in zip(own, chosen[rows], strict=True):
             one[:, :k] = X[:, voxels]
@@ -192,6 +210,8 @@ def _own_equations(X: Tensor, Y: Tensor, chosen: Tensor, alpha: float) -> tuple[
             left = own.mT @ own
             left.diagonal(dim1=-2, dim2=-1).add_(alpha)
             weights[rows] = _solved(left, (target[:, None] @ own)[:, 0])
+
+    in_threads(work, torch.arange(d, device=X.device).split(max(1, BLOCK_BYTES // largest)), X.device)
     return weights[:, :k], weights[:, k]
 
 
