@@ -5,6 +5,11 @@ from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
 from n2s.features.driver import Driver
 from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
+from n2s.features.language_layers import (
+    LanguageModelLayers,
+    TinyUntrainedLanguageLayers,
+    UntrainedLanguageModelLayers,
+)
 from n2s.features.layers import Layers
 from n2s.features.mel import Mel
 from n2s.features.mel_statistics import MelStatistics
@@ -33,6 +38,7 @@ __all__ = [
     "FrameFeature",
     "HashedBagOfWords",
     "ImpulseFeature",
+    "LanguageModelLayers",
     "Layers",
     "Mel",
     "MelStatistics",
@@ -42,9 +48,11 @@ __all__ = [
     "SentenceEmbedding",
     "SpeechModelLayers",
     "TinyClap",
+    "TinyUntrainedLanguageLayers",
     "TinyUntrainedSpeechLayers",
     "TinyUntrainedWav2Vec2",
     "UntrainedAudioMAETokens",
+    "UntrainedLanguageModelLayers",
     "UntrainedSpeechModelLayers",
     "UntrainedWav2Vec2",
     "Wav2Vec2",
