@@ -15,7 +15,8 @@ BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez202
 LIU = CONFIGS / "paper" / "liu2024"  # whole recipes, whose values test_liu2024_table.py compares
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI)
-RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "sweeps")  # those: test_sweeps.py
+#: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
+RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))
 STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.bold_cleaning import BoldCleaning, residual_maker
+from n2s.studies.confound_sets import columns_of
 from n2s.studies.fmri import Bold
 from n2s.studies.readers.tsv import read_table
 
@@ -102,12 +103,12 @@ def _check_freedom(regressors: np.ndarray, detrend: bool, where: str) -> None:
 
 
 def confounds(path: Path | None, patterns: tuple[str, ...], n_tr: int, where: str) -> np.ndarray:
-    """(TR, confound) The columns of a run's table of confounds that match the patterns."""
+    """(TR, confound) The columns of a run's table of confounds that match the patterns, or are in the sets that they name."""
     if path is None:
         raise UserError(f"{where}: no table of confounds, but {', '.join(patterns)} are to be regressed out.")
     names = list(read_table(path, numbers=()))
     wanted = []
-    for pattern in patterns:
+    for pattern in columns_of(patterns):
         matching = [name for name in names if fnmatchcase(name, pattern)]
         if not matching:
             raise UserError(f"{path}: no column '{pattern}'.{nearest(pattern, names)} There are: {', '.join(names)}.")

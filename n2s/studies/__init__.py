@@ -1,6 +1,7 @@
 """What data sets are: one file each."""
 
 from n2s.studies.own.bids import BIDSStudy
+from n2s.studies.own.bids_fmri import BIDSFMRI
 from n2s.studies.own.fmri_arrays import GenericFMRI
 from n2s.studies.public.armeni2022 import Armeni2022
 from n2s.studies.public.bel2026 import Bel2026
@@ -12,13 +13,16 @@ from n2s.studies.public.libribrain import LibriBrain
 from n2s.studies.public.nakai2022 import Nakai2022
 from n2s.studies.public.park2025 import Park2025
 from n2s.studies.public.schoffelen2019 import Schoffelen2019
+from n2s.studies.public.schoffelen2019fmri import Schoffelen2019FMRI
 from n2s.studies.public.smn4lang import SMN4Lang
+from n2s.studies.public.smn4langfmri import SMN4LangFMRI
 from n2s.studies.simulated.areas import SimulatedAreas
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
 __all__ = [
+    "BIDSFMRI",
     "Armeni2022",
     "BIDSStudy",
     "Bel2026",
@@ -33,8 +37,10 @@ __all__ = [
     "Park2025",
     "Recording",
     "SMN4Lang",
+    "SMN4LangFMRI",
     "Schoffelen2019",
     "SimulatedAreas",
+    "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
     "Stimulus",

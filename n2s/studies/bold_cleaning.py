@@ -21,8 +21,9 @@ class BoldCleaning:
     highpass_hz
         Remove the discrete cosines below this frequency; 0: none. 0.008 is a period of 125 s.
     confounds
-        Columns of the run's confounds table to regress out, ``*`` standing for anything: ``trans_*``, ``a_comp_cor_0?``.
-        A first value of n/a, as derivatives have, takes the second's.
+        Columns of the run's confounds table to regress out, ``*`` standing for anything: ``trans_*``, ``a_comp_cor_0?``; or names
+        of sets of them: ``motion6``, ``motion24``, ``millet18`` and others (`n2s.studies.confound_sets`). A first value of n/a,
+        as derivatives have, takes the second's (as nilearn's ``load_confounds`` does).
     nan
         How to treat values that are not finite: an ``error``, or ``zero`` instead (in a z-scored voxel, its mean).
     """

@@ -16,12 +16,14 @@ ONE_FILE = "hold the same samples"  # a miniature's recordings are one real reco
 ONE_SOUND = "are one sound"
 SLOW = "unusual sampling rate"  # 100 Hz
 NO_AUDIO = "neither audio nor ready features"  # has to be brought
+HEADER = "only the header gives the TR"  # no JSON files in the miniature
 #: Study -> what is odd, corrected or stops n2s. What is left out are traps of the data sets: test_traps_are_tested.
 TRUE = {
     "Armeni2022": (ONE_FILE, ONE_SOUND, "MNE says: (Omitted|Limited) 1 annotation", "onset and sample disagree"),  # 0.5 s of it
     "Bel2026": ("play for another time than their files",),  # a round number of seconds
     "Brennan2019": (), "Broderick2019": (), "Gwilliams2022": (ONE_FILE,), "LibriBrain": (NO_AUDIO,),
     "SMN4Lang": (), "Schoffelen2019": (), "Lebel2023": (SLOW, "intervals of .* overlap"), "Nakai2022": (ONE_FILE, ONE_SOUND, SLOW), "Park2025": (NO_AUDIO,),
+    "Schoffelen2019FMRI": (HEADER,), "SMN4LangFMRI": (),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from n2s.findings import tell
+from n2s.studies.confound_sets import columns_of
 from n2s.studies.readers.fetched import missing_content
 from n2s.studies.readers.tsv import read_table
 
@@ -32,6 +33,6 @@ def tell_about_volumes(path: Path, n_tr: int, used: tuple[str, ...]) -> None:
         tell("odd", path, f"{len(table)} rows of confounds, but the run has {n_tr} volumes. If volumes were cut off its start, "
                           "clips' times have to be from the first one that was kept.")  # fmt: skip
     unsteady = [name for name in table if name.startswith(UNSTEADY)]
-    if unsteady and not any(fnmatchcase(unsteady[0], pattern) for pattern in used):
+    if unsteady and not any(fnmatchcase(unsteady[0], pattern) for pattern in columns_of(used)):
         tell("odd", path, f"{len(unsteady)} first volumes are not steady ({UNSTEADY}*); n2s uses them. Regress them out with "
                           f"cleaning.confounds, or leave the clips of that time out.")  # fmt: skip

@@ -18,7 +18,10 @@ BESIDE = ("boldref", "mask", "dseg", "probseg", "sbref", "xfm", "T1w", "T2w", "s
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The files of one run: ``bold`` has two if the hemispheres are apart; ``mask`` is the one beside a NIfTI run."""
+    """The files of one run: ``bold`` has two if the hemispheres are apart; ``mask`` is the one beside a NIfTI run.
+
+    ``clips``: the table of what was heard, clips or events.
+    """
 
     bold: tuple[Path, ...]
     clips: Path
@@ -26,13 +29,20 @@ class RunFiles:
     mask: Path | None = None
 
 
-def named_runs(root: Path, pattern: str, clips_dir: Path) -> dict[Recording, RunFiles]:
+def named_runs(root: Path, pattern: str, clips_dir: Path, *, heard: str = "clips") -> dict[Recording, RunFiles]:
     """Runs by their names. The other files of a run are those that match most of its entities.
+
+    Parameters
+    ----------
+    root, pattern
+        Where runs lie, and the names of their files.
+    clips_dir, heard
+        Where the tables of what was heard lie, and what they are: ``clips`` or ``events``.
 
     Raises
     ------
     UserError
-        There is no run, a run has several files, or no clips.
+        There is no run, a run has several files, or no such table.
     """
     found: dict[Recording, list[Path]] = {}
     for path in _seen(root, pattern):
@@ -57,12 +67,12 @@ def named_runs(root: Path, pattern: str, clips_dir: Path) -> dict[Recording, Run
             f"{root}: no file {pattern} named sub-<label>_*_bold with one of {', '.join(KINDS)}. Name the runs "
             "so, or list them in a table (`runs`)."
         )
-    clips = _seen(clips_dir, "**/*_clips.tsv")
+    clips = _seen(clips_dir, f"**/*_{heard}.tsv")
     confounds = [*_seen(root, "**/*_desc-confounds_*.tsv"), *_seen(root, "**/*_confounds.tsv")]
     runs = {}
     for one, paths in found.items():
         bold = _of_one_run(one, paths, root)
-        listed = _belonging(bold[0], clips, "clips.tsv", clips_dir)
+        listed = _belonging(bold[0], clips, f"{heard}.tsv", clips_dir)
         runs[one] = RunFiles(bold, listed, _belonging(bold[0], confounds), own_mask(bold[0]))
     return runs
 
@@ -165,8 +175,11 @@ def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | Non
         raise UserError(f"{bold}: both {best[0]} and {best[1]} may be its own. Keep one, or list the runs in a table.")
     if needed and not best:
         name = "_".join(f"{key}-{value}" for key, value in entities(bold).items() if key in own)
+        elsewhere = (
+            "set clips_dir" if needed == "clips.tsv" else "set root to its folder, and derivatives to that of the runs"
+        )
         raise UserError(
             f"{bold}: no {name}_{needed}, nor one of fewer labels, below {root}. It lists what was heard and when. If it lies "
-            "elsewhere, set clips_dir."
+            f"elsewhere, {elsewhere}."
         )
     return best[0] if best else None

@@ -1,23 +1,21 @@
 """Your own fMRI study: runs as arrays or NIfTI images, with tables of their clips, and a folder of audio."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from n2s.errors import UserError
-from n2s.findings import kept, tell
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
-from n2s.studies.fmri import Bold, FMRIStudy
+from n2s.studies.fmri import Bold, FMRIStudy, Space
 from n2s.studies.labels import chosen
-from n2s.studies.own.bold_confounds import tell_about_volumes
 from n2s.studies.own.bold_names import ENTITIES, RunFiles, named_runs
-from n2s.studies.readers.bold_files import BoldFiles, check_kind, own_mask, own_mask_name
+from n2s.studies.own.bold_runs import BoldRuns
+from n2s.studies.readers.bold_files import BoldFiles, check_kind, own_mask
 from n2s.studies.readers.clips import check_in_audio, check_in_run, read_clips
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
-from n2s.studies.readers.volume_times import SAME_S, sidecars
 from n2s.studies.study import Recording
 
 
@@ -79,6 +77,7 @@ class GenericFMRI(FMRIStudy):
         clips = self.root if clips_dir is None else data_folder(clips_dir)
         found = self._listed(self.root / runs) if runs else named_runs(self.root, bold, clips)
         self._runs = keep(keep(found, "subject", subjects, self.root), "task", tasks, self.root)
+        self._files = BoldRuns(self.root, files, self._runs)
 
     def recordings(self) -> list[Recording]:
         """Every run, by subject, session, task and run."""
@@ -86,35 +85,11 @@ class GenericFMRI(FMRIStudy):
 
     def load(self, recording: Recording) -> Bold:
         """Read one run."""
-        run = self._runs[recording]
-        masks = self._masks(recording)
-        bold = self.files.read(*run.bold, root=self.root, subject=recording.subject, own_masks=masks)
-        n_voxels = bold.data.shape[1]
-        if masks:
-            shared = (
-                f"are in the masks beside all {len(masks)} runs of the subject"
-                if len(masks) > 1
-                else "are in the mask beside it"
-            )
-            tell("odd", run.bold[0], f"no mask is set: n2s takes the {n_voxels} voxels that {shared}.")
-        first = next(files.bold for one, files in self._runs.items() if one.subject == recording.subject)
-        n_first = None if self.files.n_voxels(*run.bold) is None else self.files.n_voxels(*first)
-        if n_first is not None and n_first != n_voxels:
-            raise UserError(
-                f"{run.bold[0]} has {n_voxels} voxels, but {first[0]} of the same subject has "
-                f"{n_first}: voxels must be the same, in one order, in all its runs."
-            )
-        with kept():  # what is odd about the first run is reported with it
-            first_tr_s = self.files.count(*first)[1]
-        if abs(first_tr_s - bold.tr_s) > SAME_S:
-            tell(
-                "odd",
-                run.bold[0],
-                f"a TR of {bold.tr_s:.6g} s, but {first_tr_s:.6g} s in the first run of the subject.",
-            )
-        if run.confounds is not None:
-            tell_about_volumes(run.confounds, len(bold.data), self.cleaning.confounds)
-        return replace(bold, confounds=run.confounds)
+        return self._files.load(recording, self.cleaning.confounds)
+
+    def space(self, subject: str) -> Space | None:
+        """Where the voxels of a subject lie: the image or surface of its runs; None for arrays and CIFTI."""
+        return self._files.space(subject)
 
     def clips(self, recording: Recording) -> pd.DataFrame:
         """The run's table of clips, checked against its volumes and the audio."""
@@ -122,7 +97,7 @@ class GenericFMRI(FMRIStudy):
         table = read_clips(run.clips)
         ids = {name: self.stimuli.id(name, where=f"{run.clips}: stimulus") for name in table.stimulus.unique()}
         table["stimulus"] = table.stimulus.map(ids)
-        n_tr, tr_s = self.files.count(*run.bold)
+        n_tr, tr_s = self._files.count(recording)
         check_in_run(
             table, n_tr, tr_s, where=f"{run.clips}, for {run.bold[0]}", n_columns=self.files.n_columns(run.bold[0])
         )
@@ -131,11 +106,7 @@ class GenericFMRI(FMRIStudy):
 
     def sources(self, recording: Recording) -> list[Path]:
         """The files of the run, and the files that select its voxels."""
-        run = self._runs[recording]
-        confounds = [run.confounds] if run.confounds and self.cleaning.confounds else []
-        beside = [*sidecars(run.bold[0]), *self._masks(recording)]
-        own = [*run.bold, run.clips, *confounds, *beside]
-        return own + self.files.sources(root=self.root, subject=recording.subject)
+        return self._files.sources(recording, self.cleaning.confounds)
 
     def settings(self) -> dict:
         """How files are read."""
@@ -144,17 +115,6 @@ class GenericFMRI(FMRIStudy):
     def audio(self, stimulus: str) -> Path:
         """The stimulus' file."""
         return self.stimuli.path(stimulus)
-
-    def _masks(self, recording: Recording) -> list[Path]:
-        """The masks beside the subject's runs, if these decide which voxels are taken."""
-        own = {one: files for one, files in self._runs.items() if one.subject == recording.subject}
-        needed = [files for files in own.values() if self.files.needs_mask(files.bold[0])]
-        missing = [files.bold[0] for files in needed if files.mask is None]
-        if missing and len(missing) < len(needed):
-            raise UserError(
-                f"{missing[0]}: no mask {own_mask_name(missing[0])} beside it, as other runs of the subject have. Set mask."
-            )
-        return [files.mask for files in needed if files.mask is not None]
 
     def _listed(self, path: Path) -> dict[Recording, RunFiles]:
         if not path.is_file():

@@ -131,13 +131,13 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid, or beside the sounds   (n
                 f"{path}: {wrong} fixations or announcements of blocks meet a trigger of the other kind ({FIXATION}, {CONTEXT}). "
                 "Are log and recording of the same person?"
             )
-        rows = []
+        rows, texts = [], sentence_texts(self.root)
         for number, start_s, stop_s in sounds(log, path):
             onset, stop = on_recording_clock([start_s, stop_s], anchors.time_s, matched)
             stimulus = self.stimuli.id(SOUND.format(number), where=str(path))
             length_s = min(stop - onset, self.stimuli.length_s(stimulus))
             shared = {"onset": onset, "duration": length_s, "stimulus": stimulus, "stimulus_onset": 0.0, "line": number}
-            text = self._texts.get(number, "")
+            text = texts.get(number, "")
             rows.append(shared | {"kind": "sound", "text": "", "sequence": ""})
             if text:
                 rows.append(shared | {"kind": "sentence", "text": text, "sequence": sentence_id(text)})
@@ -160,13 +160,14 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid, or beside the sounds   (n
         rises = np.flatnonzero((np.diff(level, prepend=0) != 0) & np.isin(level, [FIXATION, CONTEXT]))
         return rises / raw.info["sfreq"], level[rises]
 
-    @property
-    def _texts(self) -> dict[int, str]:
-        path = self.root / "stimuli" / "stimuli.txt"
-        if not path.is_file():
-            raise UserError(f"no {path}: it holds the sentences, one a line, each behind its number.")
-        lines = [line.strip().split(maxsplit=1) for line in path.read_text("utf-8", errors="replace").splitlines()]
-        return {int(line[0]): line[1] for line in lines if len(line) == 2 and re.fullmatch("[0-9]{1,9}", line[0])}
+
+def sentence_texts(root: Path) -> dict[int, str]:
+    """The sentence of each sound, by the number of its file."""
+    path = root / "stimuli" / "stimuli.txt"
+    if not path.is_file():
+        raise UserError(f"no {path}: it holds the sentences, one a line, each behind its number.")
+    lines = [line.strip().split(maxsplit=1) for line in path.read_text("utf-8", errors="replace").splitlines()]
+    return {int(line[0]): line[1] for line in lines if len(line) == 2 and re.fullmatch("[0-9]{1,9}", line[0])}
 
 
 def sounds(log: pd.DataFrame, path: Path) -> list[tuple[int, float, float]]:

@@ -9,11 +9,9 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.studies.card import Card, OpenNeuro
 from n2s.studies.own.bids import BIDSStudy
-from n2s.studies.readers.matlab import read_mat, real_numbers
+from n2s.studies.public.smn4lang_words import story_times, times_file
 from n2s.studies.readers.tsv import read_cells
 from n2s.studies.study import Recording
-
-FMRI_LEAD_S = 10.65  # the published word times count from the start of the fMRI scan, that long before the sound
 
 
 class SMN4Lang(BIDSStudy):
@@ -85,7 +83,7 @@ derivatives/annotations/time_align/word-level/story_1_word_time.mat""",
                 f"Found {', '.join(sorted(set(cells.trial_type))) or 'nothing'}."
             )
         sound = {"onset": onset, "duration": length_s, "kind": "sound", "stimulus": stimulus, "stimulus_onset": 0.0}
-        words = self._words(story)
+        words = story_times(self.root, story)
         words = words.assign(kind="word", onset=onset + words.stimulus_onset, stimulus="")
         rows = pd.concat([pd.DataFrame([sound]), words], ignore_index=True)
         filled = dict.fromkeys(("text", "story", "sequence", "language", "condition", "speaker"), "")
@@ -93,27 +91,5 @@ derivatives/annotations/time_align/word-level/story_1_word_time.mat""",
 
     def sources(self, recording: Recording) -> list[Path]:
         """Also the word times."""
-        path = self._word_file(f"story_{int(recording.run)}")
+        path = times_file(self.root, f"story_{int(recording.run)}")
         return sorted({*super().sources(recording), path})
-
-    def _word_file(self, story: str) -> Path:
-        return self.root / "derivatives" / "annotations" / "time_align" / "word-level" / f"{story}_word_time.mat"
-
-    def _words(self, story: str) -> pd.DataFrame:
-        """``text``, ``stimulus_onset``, ``duration`` of each word, s in the sound."""
-        path = self._word_file(story)
-        if not path.is_file():
-            raise UserError(f"no word times at {path}. Download derivatives/annotations of ds004078.")
-        found = read_mat(path, "", ("start", "end", "word"))
-        start, stop = (real_numbers(found, key, path).ravel() - FMRI_LEAD_S for key in ("start", "end"))
-        text = [str(word).strip() for word in np.asarray(found["word"], object).ravel()]
-        if not len(start) == len(stop) == len(text):
-            raise UserError(
-                f"{path}: {len(start)} starts, {len(stop)} ends, {len(text)} words; expected as many of each."
-            )
-        if (start < -0.01).any():
-            raise UserError(
-                f"{path}: a word starts {start.min():.2f} s before the sound, once {FMRI_LEAD_S} s are taken off. Were the "
-                "times shifted already?"
-            )
-        return pd.DataFrame({"text": text, "stimulus_onset": start.clip(0), "duration": stop - start})

@@ -1,5 +1,6 @@
 """Files of BOLD as [TR, voxel] arrays: .npy, HDF5, NIfTI through a mask, CIFTI and GIFTI; regions of interest beside them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,17 @@ import numpy as np
 
 from n2s.errors import UserError, nearest, reading
 from n2s.findings import tell
-from n2s.studies.fmri import Bold
+from n2s.studies.fmri import Bold, Space
 from n2s.studies.readers.arrays import open_npy
 from n2s.studies.readers.fetched import check_fetched
-from n2s.studies.readers.masks import read_image, through_mask
+from n2s.studies.readers.masks import mask_image, read_image, through_mask
 from n2s.studies.readers.surfaces import (
     CIFTI,
     GIFTI,
     NO_RUNS,
     cifti_times,
     gifti_times,
+    mesh_of,
     n_grayordinates,
     n_vertices,
     read_cifti,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 HDF5 = (".h5", ".hf5", ".hdf5")
 NIFTI = (".nii", ".nii.gz")
+#: Names of spaces that are a subject's own brain: of fMRIPrep and of BIDS.
+OWN_SPACES = ("T1w", "T2w", "func", "boldref", "fsnative", "orig", "individual", "native")
 KINDS = (".npy", *HDF5, *NIFTI, CIFTI, GIFTI)
 
 
@@ -115,6 +119,18 @@ class BoldFiles:
             rois |= read_rois(self._path(self.rois, root, subject) / subject, data.shape[1])
         return Bold(data, tr_s, rois, places)
 
+    def space(
+        self, path: Path, *others: Path, root: Path, subject: str, own_masks: list[Path] | None = None
+    ) -> Space | None:
+        """Where the voxels of a run lie, as `read` gives them; None for arrays, CIFTI and a hemisphere alone."""
+        template = template_of(path)
+        if path.name.endswith(GIFTI):
+            return Space(mesh=mesh_of((path, *others)), template=template) if others else None
+        if path.name.endswith(CIFTI) or not path.name.endswith(NIFTI):
+            return None
+        masks, atlas = self._masks(path, root, subject, own_masks or [])
+        return Space(mask=mask_image(path, masks, atlas, resample=self.resample_mask), template=template)
+
     def needs_mask(self, path: Path) -> bool:
         """Whether the voxels of a run have to be taken by the mask beside it."""
         return path.name.endswith(NIFTI) and not path.name.endswith(CIFTI) and not (self.mask or self.atlas)
@@ -148,11 +164,14 @@ class BoldFiles:
                 f"{path}: a NIfTI image needs a mask or an atlas that says which voxels to take. Set one, or put a mask "
                 f"beside each run ({own_mask_name(path)})."
             )
-        mask, atlas, labels = (
-            self._path(one, root, subject) if one else None for one in (self.mask, self.atlas, self.atlas_labels)
-        )
-        masks = [mask] if mask else own_masks if self.needs_mask(path) else []
+        masks, atlas = self._masks(path, root, subject, own_masks)
+        labels = self._path(self.atlas_labels, root, subject) if self.atlas_labels else None
         return through_mask(path, masks, atlas, labels, resample=self.resample_mask)
+
+    def _masks(self, path: Path, root: Path, subject: str, own_masks: list[Path]) -> tuple[list[Path], Path | None]:
+        """The masks that a NIfTI run is read through, and the atlas."""
+        mask, atlas = (self._path(one, root, subject) if one else None for one in (self.mask, self.atlas))
+        return [mask] if mask else own_masks if self.needs_mask(path) else [], atlas
 
     def _tell_unused(self, path: Path, root: Path, subject: str, n_columns: int) -> None:
         """Report a mask or atlas that nothing uses; a `UserError` if the mask contradicts the array."""
@@ -178,6 +197,12 @@ def check_kind(path: Path) -> None:
     if other or not path.name.endswith(KINDS):
         what = NO_RUNS.get(other, "a kind of file that n2s does not read")
         raise UserError(f"{path}: {what}; expected a run of volumes: {', '.join(KINDS)}.")
+
+
+def template_of(path: Path) -> str | None:
+    """The brain whose coordinates a run has, by the entity ``space`` of its name; None: the subject's own, or not said."""
+    found = re.search(r"_space-([A-Za-z0-9]+)", path.name)
+    return None if found is None or found[1] in OWN_SPACES else found[1]
 
 
 def own_mask_name(path: Path) -> str:

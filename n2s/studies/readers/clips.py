@@ -106,3 +106,25 @@ def count_samples(clips: list[pd.DataFrame]) -> dict[str, int]:
     test = rows[rows.split == "test"]
     seen = {(row.stimulus, float(np.round(row.start_s, 3))) for row in test.itertuples()}
     return {"train_clips": int((rows.split == "train").sum()), "test_clips": len(seen)}
+
+
+def cut_clips(events: pd.DataFrame, clip_s: float, split: dict[str, str] | None) -> pd.DataFrame:
+    """The sounds of a run cut into clips, from the start of each; what is left at its end is no clip.
+
+    Parameters
+    ----------
+    events
+        Of the run.
+    clip_s
+        Length of a clip, s: that of a volume.
+    split
+        Story -> train, val, test; others are of train.
+    """
+    rows = []
+    for sound in events[events.kind == "sound"].itertuples():
+        after_s = clip_s * np.arange(int((sound.duration + 1e-6) // clip_s))
+        table = pd.DataFrame({"start_s": sound.stimulus_onset + after_s, "time_s": sound.onset + after_s})
+        rows.append(
+            table.assign(stimulus=sound.stimulus, group=sound.story, split=(split or {}).get(sound.story, "train"))
+        )
+    return pd.concat(rows, ignore_index=True).assign(duration_s=clip_s)

@@ -60,10 +60,32 @@ def through_mask(
     from nilearn.masking import apply_mask
 
     bold = read_image(path, 4)
+    inside, numbers = _inside(bold, path, masks, atlas, resample=resample)
     if bold.get_data_dtype().kind not in "biuf":
         raise UserError(
             f"{path}: holds {bold.get_data_dtype()}; expected real numbers: the magnitude, without the phase."
         )
+    with reading(path, "a whole NIfTI image"):
+        data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
+    # in apply_mask's order
+    places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)) * _unit_mm(bold, path)
+    places = places.astype(np.float32)
+    return data, {} if numbers is None else _regions(numbers[inside], atlas, labels), places
+
+
+def mask_image(path: Path, masks: list[Path], atlas: Path | None, *, resample: bool) -> "nibabel.Nifti1Image":
+    """The voxels that `through_mask` takes from a run, as an image on its grid; the run's values are not read."""
+    import nibabel
+
+    bold = read_image(path, 4)
+    inside, _ = _inside(bold, path, masks, atlas, resample=resample)
+    return nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine)
+
+
+def _inside(
+    bold: "nibabel.Nifti1Image", path: Path, masks: list[Path], atlas: Path | None, *, resample: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The voxels taken (x, y, z), and the atlas' numbers."""
     numbers = None if atlas is None else on_grid(atlas, bold, path, resample=resample).astype(int)
     inside = np.ones(bold.shape[:3], bool) if masks else numbers > 0
     for mask in masks:
@@ -76,12 +98,7 @@ def through_mask(
     if not inside.any():
         given = ", ".join(map(str, masks or [atlas]))
         raise UserError(f"{given}: no voxel of the run is in it.")
-    with reading(path, "a whole NIfTI image"):
-        data = apply_mask(bold, nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine), ensure_finite=False)
-    # in apply_mask's order
-    places = nibabel.affines.apply_affine(bold.affine, np.argwhere(inside)) * _unit_mm(bold, path)
-    places = places.astype(np.float32)
-    return data, {} if numbers is None else _regions(numbers[inside], atlas, labels), places
+    return inside, numbers
 
 
 def _unit_mm(bold: "nibabel.Nifti1Image", path: Path) -> float:

@@ -24,6 +24,8 @@ NO_RUNS = {
 }  # fmt: skip
 HEMISPHERE = r"(?:^|[_.])(?:hemi-)?([LR])(?=[_.])|(?:^|[_.])(l|r)h(?=[_.])"  # _hemi-L_, .L., lh.
 HEMISPHERES = {"L": "CortexLeft", "R": "CortexRight"}
+#: Vertices of one hemisphere of FreeSurfer's meshes.
+VERTICES = {"fsaverage3": 642, "fsaverage4": 2562, "fsaverage5": 10242, "fsaverage6": 40962, "fsaverage": 163842}
 
 
 def cifti_times(path: Path) -> tuple[int, HeaderTime]:
@@ -110,6 +112,29 @@ def gifti_times(paths: tuple[Path, ...]) -> tuple[int, HeaderTime | None]:
 def n_vertices(paths: tuple[Path, ...]) -> int:
     """Vertices of all files of a GIFTI run."""
     return _about(paths, _changed(paths))[2]
+
+
+def mesh_of(paths: tuple[Path, ...]) -> str | None:
+    """The mesh of a run of both hemispheres, by its number of vertices; None if it is none of FreeSurfer's averages.
+
+    Raises
+    ------
+    UserError
+        The files' names say another mesh (``space-fsaverage5``).
+    """
+    n = n_vertices(paths)
+    mesh = next((name for name, each in VERTICES.items() if 2 * each == n), None)
+    said = re.search(r"_space-(fsaverage[3-6]?)(?=_)", paths[0].name)
+    density = re.search(r"_den-([0-9]+k)(?=_)", paths[0].name)  # space-fsaverage_den-10k is fsaverage5
+    named = None if said is None else {"10k": "fsaverage5", "41k": "fsaverage6", "3k": "fsaverage4", "164k": "fsaverage"}.get(
+        density[1] if density else "", said[1]
+    )  # fmt: skip
+    if named is not None and named != mesh:
+        raise UserError(
+            f"{paths[0]}: {n} vertices in both hemispheres ({mesh or 'no mesh of FreeSurfer'}), but its name says {named}, which has "
+            f"{2 * VERTICES[named]}. Rename it, or project the run again."
+        )
+    return mesh
 
 
 def _changed(paths: tuple[Path, ...]) -> tuple[int, ...]:

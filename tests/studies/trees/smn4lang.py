@@ -6,7 +6,7 @@ import numpy as np
 from builders import bids_from_raw, helmet_raw, write_audio
 from scipy.io import savemat
 
-from n2s.studies.public.smn4lang import FMRI_LEAD_S
+from n2s.studies.public.smn4lang_words import FMRI_LEAD_S
 
 SOUND_ONSET, SOUND_S = 3.7, 14.0
 WORDS = (("今天", 0.2, 0.5), ("天气", 0.6, 1.0), ("很好", 2.0, 2.4))  # text, start, end in the sound

@@ -1,0 +1,200 @@
+"""A lab's own fMRIPrep output for encoding models: spaces, masks, confounds by name, events on the clock of the volumes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from builders import write_tsv
+from trees_fmri.fmriprep import (
+    MNI,
+    N_TR,
+    N_VERTICES,
+    ONSET_S,
+    SOUND_S,
+    TR_S,
+    WORDS,
+    confounds,
+    write_surface,
+    write_tree,
+    write_volumes,
+)
+from trees_fmri.generic import AFFINE, SHAPE
+
+from n2s.data.bold_steps import cleaned
+from n2s.errors import UserError
+from n2s.findings import kept
+from n2s.studies import BIDSFMRI
+from n2s.studies.bold_cleaning import BoldCleaning
+from n2s.studies.confound_sets import CONFOUND_SETS, columns_of
+from n2s.studies.fmri import clip_table
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return write_tree(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture
+def own(tmp_path):
+    return write_tree(tmp_path / "lab", ("nifti",))
+
+
+def func(root, subject=1):
+    return root / "derivatives" / "fmriprep" / f"sub-0{subject}" / "func"
+
+
+def told(call, *given):
+    with kept() as findings:
+        result = call(*given)
+    return result, " | ".join(f"{one.kind}: {one.text}" for one in findings)
+
+
+def test_a_space_has_to_be_named_if_there_are_several(lab):
+    with pytest.raises(UserError, match="are all of sub-01_task-listen_run-1. Say which in `bold`"):
+        BIDSFMRI(str(lab))
+    with pytest.raises(UserError, match="no file .*space-T1w"):
+        BIDSFMRI(str(lab), space="T1w")
+    with pytest.raises(UserError, match="no folder .*fmriprp with the runs. Nearest: fmriprep"):
+        BIDSFMRI(str(lab), derivatives="derivatives/fmriprp")
+
+
+def test_voxels_are_those_of_all_runs_and_the_space_says_where(lab):
+    study = BIDSFMRI(str(lab), space="MNI152NLin2009cAsym", language="nl")
+    one = study.recordings()[0]
+    bold, said = told(study.load, one)
+    assert bold.data.shape == (N_TR, 24 - 2) and "masks beside all 2 runs" in said
+    space = study.space("01")
+    assert space.template == "MNI152NLin2009cAsym" and space.mesh is None and np.array_equal(space.mask.affine, AFFINE)
+    inside = np.argwhere(space.mask.get_fdata() > 0)  # C order
+    assert np.allclose(bold.places, (AFFINE @ np.c_[inside, np.ones(22)].T)[:3].T)
+    assert study.space("02").mask.get_fdata().sum() == 22
+
+
+def test_both_hemispheres_on_a_mesh(lab):
+    study = BIDSFMRI(str(lab), space="fsaverage5")
+    bold = study.load(study.recordings()[0])
+    space = study.space("01")
+    assert bold.data.shape == (N_TR, 2 * N_VERTICES) and bold.tr_s == TR_S
+    assert (space.mesh, space.mask, space.template) == ("fsaverage5", None, "fsaverage5")
+    assert np.flatnonzero(bold.rois["CortexRight"])[0] == N_VERTICES  # the left one first
+    assert bold.confounds.name == "sub-01_task-listen_run-1_desc-confounds_timeseries.tsv"
+
+
+def test_another_mesh_and_hemispheres_of_other_lengths(tmp_path):
+    root = write_tree(tmp_path / "lab", ())
+    for side in "LR":
+        write_surface(
+            func(root) / f"sub-01_task-listen_run-1_hemi-{side}_space-fsaverage5_bold.func.gii", np.zeros((N_TR, 642))
+        )
+        write_surface(
+            func(root) / f"sub-01_task-listen_run-2_hemi-{side}_space-fsaverage5_bold.func.gii", np.zeros((N_TR, 2562))
+        )
+    study = BIDSFMRI(str(root), space="fsaverage5")
+    with pytest.raises(
+        UserError,
+        match=r"1284 vertices in both hemispheres \(fsaverage3\), but its name says fsaverage5, which has 20484",
+    ):
+        study.space("01")
+    with pytest.raises(
+        UserError, match="run-2_hemi-L_.* has 5124 voxels, but .*run-1_hemi-L_.* of the same subject has 1284"
+    ):
+        study.load(study.recordings()[1])
+    write_surface(
+        func(root) / "sub-01_task-listen_run-1_hemi-R_space-fsaverage5_bold.func.gii", np.zeros((N_TR - 3, 642))
+    )
+    with pytest.raises(UserError, match="has 20 and .*has 17 volumes; expected as many in both hemispheres"):
+        study.load(study.recordings()[0])
+
+
+def test_words_are_on_the_clock_of_the_volumes(lab):
+    study = BIDSFMRI(str(lab), space="fsaverage5", language="nl")
+    one = study.recordings()[0]
+    events, said = told(study.events, one)
+    (sound,) = events[events.kind == "sound"].itertuples()
+    assert (sound.onset, sound.stimulus_onset, sound.stimulus, sound.story) == (ONSET_S, 0.0, "story1", "story1")
+    assert sound.duration == N_TR * TR_S - ONSET_S  # the run ends before the sound
+    assert "the run ends 3.00 s before the sound 'story1': the rest of it is cut off" in said
+    words = events[events.kind == "word"]
+    assert words.text.tolist() == [text for text, *_ in WORDS][:5] and "left out: 1 of 12 events begin after" in said
+    assert np.allclose(words.onset, [ONSET_S + start for _, start, _ in WORDS[:5]])
+    assert np.allclose(words.stimulus_onset, [start for _, start, _ in WORDS[:5]])
+    assert events.text[events.kind == "phone"].tolist() == ["h", "ɛ", "t"]
+    assert set(events.language) == {"nl"} and (words.sequence != "").all()
+    clips = clip_table(study.clips(one), where="")
+    assert len(clips) == 16 and np.allclose(clips.time_s - clips.start_s, ONSET_S) and set(clips.duration_s) == {TR_S}
+    assert {"story1.wav", "story1.TextGrid"} <= {path.name for path in study.sources(one)}
+
+
+def test_volumes_that_were_cut_off_the_start(lab):
+    study = BIDSFMRI(str(lab), space="fsaverage5", first_volume_s=10.0)
+    events, _ = told(study.events, study.recordings()[0])
+    (sound,) = events[events.kind == "sound"].itertuples()
+    assert (sound.onset, sound.duration) == (ONSET_S - 10, SOUND_S)  # it began before the first volume
+    assert study.settings() != BIDSFMRI(str(lab), space="fsaverage5").settings()
+    with pytest.raises(UserError, match="the first event is at .* after the end of the run"):
+        BIDSFMRI(str(lab), space="fsaverage5", first_volume_s=-40.0).events(study.recordings()[0])
+
+
+def test_named_sets_of_confounds(lab):
+    """Against least squares on the columns that Millet & King name; a derivative's first value is the second's."""
+    assert len(columns_of(["millet18"])) == 18 and len(columns_of(["motion24", "motion6"])) == 24
+    assert all(len(set(columns)) == len(columns) for columns in CONFOUND_SETS.values())
+    table = pd.DataFrame(confounds(seed=1))
+    for names, columns in (
+        (
+            ("millet18",),
+            [
+                *CONFOUND_SETS["motion6"],
+                *(f"a_comp_cor_{i:02d}" for i in range(6)),
+                *(f"cosine{i:02d}" for i in range(6)),
+            ],
+        ),
+        (("motion12", "framewise_displacement"), [*CONFOUND_SETS["motion12"], "framewise_displacement"]),
+    ):
+        study = BIDSFMRI(str(lab), space="MNI152NLin2009cAsym", cleaning=BoldCleaning(detrend=False, confounds=names))
+        one = study.recordings()[0]
+        bold = study.load(one)
+        if names == ("millet18",):  # one more, and nothing is left
+            with pytest.raises(
+                UserError, match=r"20 volumes less .*20 different regressors.* leave 0 degrees of freedom"
+            ):
+                cleaned(bold, BoldCleaning(detrend=True, confounds=("millet18", "framewise_displacement")), one.name)
+        found, said = told(cleaned, bold, study.cleaning, one.name)
+        design = table[columns].to_numpy(copy=True)
+        design[0] = np.where(np.isnan(design[0]), design[1], design[0])
+        design = np.c_[np.ones(N_TR), design]
+        centred = bold.data - bold.data.mean(0)
+        expected = centred - design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+        assert np.allclose(found.data - found.data.mean(0), expected, atol=1e-3)
+        assert ("the first row is n/a in 7 confounds" in said) == (names[0] == "motion12")
+        assert any("confounds" in path.name for path in study.sources(one))
+    with pytest.raises(UserError, match="no column 'motion9'"):
+        cleaned(bold, BoldCleaning(confounds=("motion9",)), one.name)
+
+
+def test_runs_without_confounds_masks_or_events_are_named(own):
+    (func(own) / "sub-01_task-listen_run-2_desc-confounds_timeseries.tsv").unlink()
+    study = BIDSFMRI(str(own), cleaning=BoldCleaning(confounds=("motion6",)))
+    one = study.recordings()[1]
+    with pytest.raises(
+        UserError, match="sub-01_task-listen_run-2: no table of confounds, but motion6 are to be regressed out"
+    ):
+        cleaned(study.load(one), study.cleaning, one.name)
+    (func(own) / f"sub-01_task-listen_run-2_{MNI}_desc-brain_mask.nii.gz").unlink()
+    with pytest.raises(UserError, match="no mask .*run-2_.*_desc-brain_mask.nii.gz beside it, as other runs"):
+        BIDSFMRI(str(own)).load(one)
+    (own / "sub-02" / "func" / "sub-02_task-listen_run-1_events.tsv").unlink()
+    with pytest.raises(
+        UserError, match="no sub-02_task-listen_run-1_events.tsv.*set root to its folder, and derivatives"
+    ):
+        BIDSFMRI(str(own))
+    write_tsv(own / "task-listen_events.tsv", [{"onset": 0.0, "duration": 4.0, "stim_file": "story1.wav"}])  # inherited
+    assert len(BIDSFMRI(str(own)).recordings()) == 4
+
+
+def test_masks_on_another_grid(own):
+    path = func(own) / f"sub-01_task-listen_run-2_{MNI}_desc-brain_mask.nii.gz"
+    write_volumes(path, np.ones((SHAPE[0] + 1, *SHAPE[1:])))
+    study = BIDSFMRI(str(own))
+    for ask, given in ((study.load, study.recordings()[0]), (study.space, "01")):
+        with pytest.raises(UserError, match="is not on the grid of"):
+            ask(given)
