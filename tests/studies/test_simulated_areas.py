@@ -320,6 +320,22 @@ def test_oracle_regression_reaches_the_expected_scores(small, drawn):
                 assert np.mean((found.mean(0) - exact)[where[voxels]]) == pytest.approx(0, abs=0.03), (names, area)
 
 
+def test_the_mean_of_repeats_is_predicted_better_as_expected(small, drawn):
+    voxels, runs = drawn
+    train, test = rows_of(small)
+    both = [small.expected_scores("01", [], train=train, test=test, average_repeats=average) for average in (True, False)]  # fmt: skip
+    once, rows = small.recordings()[1], (test.time_s / 2).astype(int).to_numpy()
+    prediction = small.signal(once)[rows][:, voxels]
+    expected = [small.score_of("01", prediction, rows=test, voxels=voxels, average_repeats=average) for average in (True, False)]  # fmt: skip
+    means = [runs[f"sub-01_ses-{one}_task-repeated_run-1"][:, rows] for one in (1, 2)]
+    for measured, exact in zip((np.mean(means, 0), means[0]), expected, strict=True):
+        found = np.mean([column_correlation(prediction, one) for one in measured], axis=0)
+        assert np.mean(found - exact) == pytest.approx(0, abs=0.015)
+    share, single = (one.explainable[voxels] for one in both)
+    assert (expected[0] - expected[1]).mean() > 0.08
+    np.testing.assert_allclose(share, 2 * single / (1 + single), rtol=0.35)  # but for what motion takes away
+
+
 def test_repeats_tell_the_explainable_variance_without_bias(small, drawn):
     voxels, runs = drawn
     rows = np.arange(7, 40)

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,19 +101,13 @@ class SimulatedAreas(FMRIStudy):
     ):
         known = blocks(language)
         n_blocks = len(known) if n_blocks is None else n_blocks
+        most = np.inf
         for name, value, low, high in (
-            ("n_subjects", n_subjects, 1, np.inf),
-            ("n_blocks", n_blocks, 2, len(known)),
-            ("n_repeated", n_repeated, 0, n_blocks - 1),
-            ("n_repeats", n_repeats, 1, np.inf),
-            ("pause_s", pause_s, 0, np.inf),
-            ("tr_s", tr_s, 0.1, np.inf),
-            ("resolution_mm", resolution_mm, 2, 20),
-            ("noise_level", noise_level, 1e-3, np.inf),
-            ("noise_memory_s", noise_memory_s, 0, np.inf),
-            ("signal_gain", signal_gain, 0, np.inf),
-            ("seed", seed, 0, np.inf),
-        ):
+            ("n_subjects", n_subjects, 1, most), ("n_blocks", n_blocks, 2, len(known)), ("n_repeated", n_repeated, 0, n_blocks - 1),
+            ("n_repeats", n_repeats, 1, most), ("pause_s", pause_s, 0, most), ("tr_s", tr_s, 0.1, most),
+            ("resolution_mm", resolution_mm, 2, 20), ("noise_level", noise_level, 1e-3, most),
+            ("noise_memory_s", noise_memory_s, 0, most), ("signal_gain", signal_gain, 0, most), ("seed", seed, 0, most),
+        ):  # fmt: skip
             if not low <= value <= high:
                 raise UserError(f"{self.name}: {name} is {value}; it must be from {low} to {high}.")
         self.n_subjects, self.n_repeats, self.seed, self.language = n_subjects, n_repeats, seed, language
@@ -128,8 +123,6 @@ class SimulatedAreas(FMRIStudy):
         if official_split and n_repeated:
             self.split = {one: "test" if one in self.repeated else "train" for one in ids}
         self.content = aligned_sentences(one for one in stories() if one.language == language)
-
-    # what the study tells
 
     def recordings(self) -> list[Recording]:
         """A subject's runs of blocks heard once (session 1), then those of the repeated blocks, a session each time."""
@@ -219,8 +212,6 @@ class SimulatedAreas(FMRIStudy):
         names = ("version", "repeated", "tr_s", "resolution_mm", "noise_level", "noise_memory_s", "signal_gain", "seed")
         return {"folder": self._material.folder.name} | {name: getattr(self, name) for name in names}
 
-    # the ruler
-
     def block_rows(self, subject: str, blocks: Sequence[str] | None = None) -> pd.DataFrame:
         """The volumes seen while some blocks (None: all) sound, each time they are heard: ``recording``, ``time_s``, ``stimulus``.
 
@@ -236,6 +227,7 @@ class SimulatedAreas(FMRIStudy):
         train: pd.DataFrame,
         test: pd.DataFrame,
         clean_drivers: bool = False,
+        average_repeats: bool = False,
     ) -> ExpectedScores:
         """The score that models of some drivers reach on these very test rows, in expectation over the noise there.
 
@@ -255,17 +247,27 @@ class SimulatedAreas(FMRIStudy):
         clean_drivers
             Whether the nuisances were taken out of the features, too. Else a model pays for slow parts of its features that
             are no longer in the responses.
+        average_repeats
+            Whether the test response is the mean over all presentations, as that of the datamodule is; rows are then those of one.
         """
-        return self._ruler(subject).expected_scores(drivers, train, test, clean_drivers=clean_drivers)
+        return self._ruler(subject).expected_scores(
+            drivers, train, test, clean_drivers=clean_drivers, average_repeats=average_repeats
+        )
 
     def score_of(
-        self, subject: str, prediction: np.ndarray, *, rows: pd.DataFrame, voxels: np.ndarray | None = None
+        self,
+        subject: str,
+        prediction: np.ndarray,
+        *,
+        rows: pd.DataFrame,
+        voxels: np.ndarray | None = None,
+        average_repeats: bool = False,
     ) -> np.ndarray:
         """(v,) Pearson's r of any prediction (m, v) of some rows, in expectation over their noise: what is left is its own error.
 
         NaN where a prediction is constant. ``voxels``: the numbers of its columns among all; None: all. See `expected_scores`.
         """
-        return self._ruler(subject).score_of(prediction, rows, voxels)
+        return self._ruler(subject).score_of(prediction, rows, voxels, average_repeats=average_repeats)
 
     def _ruler(self, subject: str) -> Ruler:
         runs = {one.name: self._run(one) for one in self.recordings() if one.subject == subject}
@@ -273,15 +275,16 @@ class SimulatedAreas(FMRIStudy):
             raise UserError(f"{self.name}: no subject '{subject}'; there are 01 to {self.n_subjects:02d}.")
         noise = listener(int(subject), self.resolution_mm, self.seed).noise
         variance = self.noise_level**2 * (noise.white + (noise.loadings**2).sum(1))
-        return Ruler(runs, self._known_run, variance)
+        return Ruler(runs, self._presentations, variance)
 
-    def _known_run(self, name: str) -> KnownRun:
-        recording = next(one for one in self.recordings() if one.name == name)
-        run, values = self._run(recording), self._material.values
-        regressors = nuisances(run, self._entropy(recording))
-        noise = noise_over_time(run, self.noise_memory_s)
-        heard = {driver: courses(run, values[driver]) for driver in DRIVERS}
-        return KnownRun(heard, self.signal(recording), noise, residual_maker(regressors))
+    def _presentations(self, name: str) -> list[KnownRun]:
+        own = next(one for one in self.recordings() if one.name == name)
+        others = [one for one in self.recordings() if replace(one, session=own.session) == own and one != own]
+        run = self._run(own)
+        heard = {driver: courses(run, values) for driver, values in self._material.values.items()}
+        signal, noise = self.signal(own), noise_over_time(run, self.noise_memory_s)
+        cleaning = [residual_maker(nuisances(run, self._entropy(one))) for one in (own, *others)]
+        return [KnownRun(heard, signal, noise, one) for one in cleaning]
 
     def _run(self, recording: Recording) -> Run:
         if recording not in self.recordings():
@@ -294,5 +297,5 @@ class SimulatedAreas(FMRIStudy):
             raise UserError(f"{self.name}: no stimulus '{stimulus}'; there are {', '.join(self._material.blocks)}.")
 
     def _entropy(self, recording: Recording) -> list[int]:
-        where = zlib.crc32(f"{recording.task} {recording.run}".encode())
-        return [self.seed, int(recording.subject), int(recording.session), where]
+        heard = zlib.crc32(f"{recording.task} {recording.run}".encode())
+        return [self.seed, int(recording.subject), int(recording.session), heard]

@@ -49,12 +49,12 @@ class Ruler:
     runs
         By the name of their recording.
     known
-        Gives what is known of a run.
+        Gives what is known of each presentation of a run, its own first.
     variance
         (v,) Of the noise.
     """
 
-    def __init__(self, runs: Mapping[str, Run], known: Callable[[str], KnownRun], variance: np.ndarray):
+    def __init__(self, runs: Mapping[str, Run], known: Callable[[str], list[KnownRun]], variance: np.ndarray):
         self.runs, self.known, self.variance = runs, known, variance
 
     def block_rows(self, lengths_s: Mapping[str, float], wanted: Sequence[str] | None) -> pd.DataFrame:
@@ -68,10 +68,17 @@ class Ruler:
         return pd.concat(found, ignore_index=True)
 
     def expected_scores(
-        self, wanted: Sequence[str | Sequence[str]], train: pd.DataFrame, test: pd.DataFrame, *, clean_drivers: bool
+        self,
+        wanted: Sequence[str | Sequence[str]],
+        train: pd.DataFrame,
+        test: pd.DataFrame,
+        *,
+        clean_drivers: bool,
+        average_repeats: bool,
     ) -> ExpectedScores:
         """Of the best linear predictors, fitted on training rows without noise."""
-        given, held_out = (self._rows(table, clean_drivers=clean_drivers) for table in (train, test))
+        given = self._rows(train, clean_drivers=clean_drivers, average=False)
+        held_out = self._rows(test, clean_drivers=clean_drivers, average=average_repeats)
         driven = np.flatnonzero(np.abs(held_out.signal).max(0) > 0)
         signal, variance = held_out.signal[:, driven], self.variance[driven]
 
@@ -95,9 +102,11 @@ class Ruler:
         ceiling = expected_correlation(signal, signal, held_out.noise, variance)
         return ExpectedScores(scores, whole(ceiling), whole(explainable_share(signal, held_out.noise, variance)))
 
-    def score_of(self, prediction: np.ndarray, rows: pd.DataFrame, voxels: np.ndarray | None) -> np.ndarray:
+    def score_of(
+        self, prediction: np.ndarray, rows: pd.DataFrame, voxels: np.ndarray | None, *, average_repeats: bool
+    ) -> np.ndarray:
         """Of a given prediction."""
-        known = self._rows(rows, clean_drivers=False)
+        known = self._rows(rows, clean_drivers=False, average=average_repeats)
         voxels = np.arange(len(self.variance)) if voxels is None else voxels
         if prediction.shape != (len(rows), len(voxels)):
             raise UserError(
@@ -105,17 +114,18 @@ class Ruler:
             )
         return expected_correlation(prediction, known.signal[:, voxels], known.noise, self.variance[voxels])
 
-    def _rows(self, rows: pd.DataFrame, *, clean_drivers: bool) -> KnownRows:
+    def _rows(self, rows: pd.DataFrame, *, clean_drivers: bool, average: bool) -> KnownRows:
         """Collect rows, of which each has a ``recording`` and a ``time_s``, in their order."""
         drivers, signals, noises, order = [], [], [], []
         for name, group in rows.reset_index(drop=True).groupby("recording", sort=False):
-            at, run = self._volumes(name, group.time_s.to_numpy())
-            cleaning = run.cleaning[at]
-            drivers.append(
-                {one: cleaning @ values if clean_drivers else values[at] for one, values in run.drivers.items()}
-            )
-            signals.append(cleaning @ run.signal)
-            noises.append(cleaning @ run.noise @ cleaning.T)
+            at, heard = self._volumes(name, group.time_s.to_numpy())
+            heard = heard if average else heard[:1]
+            cleaning = np.mean([run.cleaning[at] for run in heard], axis=0)  # of the mean: all runs have one signal
+            values = heard[0].drivers
+            drivers.append({one: cleaning @ values[one] if clean_drivers else values[one][at] for one in DRIVERS})
+            signals.append(cleaning @ heard[0].signal)
+            apart = [run.cleaning[at] @ run.noise @ run.cleaning[at].T for run in heard]
+            noises.append(np.mean(apart, axis=0) / len(heard))
             order.append(group.index.to_numpy())
         back = np.argsort(np.concatenate(order))
         return KnownRows(
@@ -124,8 +134,8 @@ class Ruler:
             scipy.linalg.block_diag(*noises)[np.ix_(back, back)],
         )
 
-    def _volumes(self, name: str, times_s: np.ndarray) -> tuple[np.ndarray, KnownRun]:
-        """The numbers of volumes at some times of a recording, whose name may have its study's before it."""
+    def _volumes(self, name: str, times_s: np.ndarray) -> tuple[np.ndarray, list[KnownRun]]:
+        """The numbers of volumes at some times of a recording, whose name may have its study's before it, and what is known there."""
         bare = str(name).rsplit("/", 1)[-1]
         if bare not in self.runs:
             raise UserError(f"rows of {name}; the subject has {', '.join(self.runs)}.")
