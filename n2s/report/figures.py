@@ -12,6 +12,7 @@ from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 # Okabe & Ito (2008): distinct for colour-blind readers; line styles differ too, for print
 COLORS = {
     "model": "#0072B2",
+    "encoding": "#D55E00",
     "shuffled": "#E69F00",
     "no_brain": "#CC79A7",
     "subject_only": "#56B4E9",
@@ -20,6 +21,7 @@ COLORS = {
 }
 LINES = {
     "model": "-",
+    "encoding": (0, (8, 1, 1, 1)),
     "shuffled": "--",
     "no_brain": "-.",
     "subject_only": (0, (3, 1, 1, 1, 1, 1)),

@@ -121,6 +121,7 @@ def with_sentences(result: RetrievalResult, group: np.ndarray, sentence: np.ndar
         result,
         similarity=pooled(result.similarity),
         no_brain=pooled(result.no_brain),
+        encoding=pooled(result.encoding),
         subject_only=pooled(result.subject_only),
         ideal=None,
         no_ceiling=result.no_ceiling or ("" if result.ideal is None else NO_CEILING),
@@ -133,7 +134,7 @@ def over_listeners(result: RetrievalResult) -> RetrievalResult:
     """One window per segment: the mean of the scores of all its listeners, as one listener, ``study/all``.
 
     The mean of the scores is the score of the mean estimate wherever a score is linear in the estimate. The log-likelihoods
-    of the ideal observer are added, because the noise of different recordings is independent. The candidates of a window
+    of the ideal observer and of the encoding model are added, because the noise of different recordings is independent. The candidates of a window
     are those that all of its listeners heard: the true one is always among these, and knowing the listeners does not help
     to find it.
     """
@@ -146,6 +147,9 @@ def over_listeners(result: RetrievalResult) -> RetrievalResult:
         total = np.zeros((len(segments), scores.shape[1]))
         np.add.at(total, row, scores)
         return (total / n_hearings[:, None]).astype(np.float32)
+
+    def added(scores: np.ndarray | None) -> np.ndarray | None:
+        return None if scores is None else mean(scores) * n_hearings[:, None]
 
     sets = None
     if result.candidate_sets is not None:
@@ -160,10 +164,11 @@ def over_listeners(result: RetrievalResult) -> RetrievalResult:
         subject=np.char.add(study.astype(str), "/all"),
         windows=result.windows.iloc[first],
         no_brain=mean(result.no_brain),
-        ideal=None if result.ideal is None else mean(result.ideal) * n_hearings[:, None],
+        ideal=added(result.ideal),
         group=None,
         candidate_sets=sets,
         candidate_set=None if sets is None else np.arange(len(segments)),
+        encoding=added(result.encoding),
         subject_only=mean(result.subject_only),
         **NO_MAP,
     )

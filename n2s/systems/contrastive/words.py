@@ -5,7 +5,7 @@ import numpy as np
 from n2s.metrics.score import Score
 from n2s.systems.contrastive.figures import span_map
 from n2s.systems.contrastive.summarized import SummarizedWindows
-from n2s.systems.contrastive.summary import ROWS, TESTED, TOP
+from n2s.systems.contrastive.summary import ROWS, TOP
 
 COLUMNS = (*(f"top{k}" for k in TOP), "median_rank")  # scores of the table
 CLAIM = 0.001  # a corrected p below it is reported as outside chance
@@ -14,6 +14,7 @@ CONTROLS = {
     "shuffled": "the same model with brain and speech exchanged scores",
     "no_brain": "timing and duration without a brain score",
     "subject_only": "who listens, without a brain, scores",
+    "encoding": "an encoding model of each listener, turned into a decoder, scores",
 }
 REASONS = {
     "no_brain": {
@@ -152,7 +153,7 @@ def counts_line(result: SummarizedWindows) -> str:
 def control_notes(result: SummarizedWindows) -> list[str]:
     """Controls that differ from chance, and why they may; and why there is no ceiling."""
     lines = []
-    for row in TESTED[1:]:
+    for row in REASONS:
         verdicts = {k: verdict(result, row, k) for k in TOP} if row in result.tests else {}
         k = next((k for k, found in verdicts.items() if found in ("above", "below")), None)
         if k is not None:

@@ -1,0 +1,174 @@
+"""The linear alternative to the network: an encoding model of each listener, turned round into a decoder by its likelihood."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from n2s.data.meg import MEGDataModule
+from n2s.features.feature import FrameFeature
+from n2s.metrics.retrieval import mean_reciprocal_rank, ranks
+from n2s.models.encoding_ridge import EncodingRidge
+from n2s.models.story_likelihood import StoryLikelihood
+
+LAGS_S = (0.0, 0.5)  # of the brain after the sound
+STEP_S = 0.02  # between two lags, or a sample
+N_FEATURES = 32  # principal components of the target, at most
+MOST_ROWS = 100_000  # brain samples that a listener's model is fitted on
+N_COMPONENTS = (8, 16, 32, 64, 128, 256)  # of the sensors, to choose from
+SHRINKAGES = (0.01, 0.1, 2 / 3)
+ALPHAS = tuple(10.0**exponent for exponent in range(1, 8))
+N_FOLDS = 5
+CHUNK = 128  # windows read at once
+
+
+def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) -> np.ndarray | None:
+    """The log-likelihood of test windows (n,) under candidates: unique test segments (k,).
+
+    Each listener's sensors are predicted from the target (its principal components, at lags of 0 to 500 ms) by a ridge.
+    All that the model needs is learned from that listener's training windows: the components of target and sensors, the
+    penalties, the noise covariance (of windows that a first fit has not seen), and how many components of the sensors count (the
+    choice that finds most of those windows). It sees the windows and candidates that the network sees.
+
+    Returns
+    -------
+    (n, k) float32; None if the target is not a `FrameFeature`, or a listener has fewer than two
+    training stimuli.
+    """
+    if not isinstance(data.target, FrameFeature):
+        return None
+    train, test = data.windows["train"], data.windows["test"]
+    listener, group = train.of_interval("subject"), train.of_interval("group_index")
+    tested = test.of_interval("subject")[rows]
+    scores = np.empty((len(rows), len(segments)), np.float32)
+    candidates = data.segment_targets("test", segments).float().cpu()
+    delays = _delays(data)
+    for name in np.unique(tested):
+        own = np.flatnonzero(listener == name)
+        if len(np.unique(group[own])) < 2:
+            return None
+        most = max(2, MOST_ROWS // data.shape.n_times)
+        own = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), most)).astype(int))]
+        model = _fitted(*_read(data, "train", own), group[own], delays)
+        brain, _ = _read(data, "test", rows[tested == name])
+        scores[tested == name] = model.scores(candidates, brain, delays).numpy()
+    return scores
+
+
+@dataclass
+class _Decoder:
+    """``features (f, d)`` and ``sensors (c, v)`` project onto components; ``mean (c,)`` is taken off the sensors before."""
+
+    features: Tensor
+    mean: Tensor
+    sensors: Tensor
+    likelihood: StoryLikelihood
+
+    def scores(self, target: Tensor, brain: Tensor, delays: np.ndarray) -> Tensor:
+        """(k, f, t) candidates and (n, c, t) windows -> (n, k)."""
+        return self.likelihood.log_likelihoods(
+            _lagged(target, self.features, delays), _responses(brain, self.mean, self.sensors)
+        )
+
+
+def _fitted(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.ndarray) -> _Decoder:
+    """(n, c, t) and (n, f, t) training windows, (n,) their stimuli."""
+    features = _components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)[0]
+    known, held = _held_out(group)
+    # the choice of components and the noise: from windows that this first fit has not seen
+    sensors, mean = _components(rearrange(brain[known], "n c t -> (n t) c"), brain.shape[1], unit=True)
+    first = _ridge(brain[known], target[known], group[known], features, mean, sensors, delays)
+    order = _best_first(first, sensors.shape[1])
+    design, response = _lagged(target[held], features, delays), _responses(brain[held], mean, sensors)
+    weights = torch.as_tensor(first.coef_).float()
+    residual = rearrange(response - design @ weights, "n t v -> (n t) v")
+    noise = residual.T @ residual / len(residual)
+    tried = []
+    for n in sorted({min(n, len(order)) for n in N_COMPONENTS}):
+        kept = order[:n]
+        for shrinkage in SHRINKAGES:
+            model = StoryLikelihood(weights[:, kept], noise[kept][:, kept], shrinkage)
+            found = ranks(model.log_likelihoods(design, response[..., kept]), torch.arange(len(held)))
+            tried.append((float(mean_reciprocal_rank(found)), -n, shrinkage))
+    _, minus_n, shrinkage = max(tried)
+    kept = order[:-minus_n]
+    # the weights again, from all training windows; the noise stays that of windows which a fit has not seen
+    final = _ridge(brain, target, group, features, mean, sensors[:, kept], delays)
+    weights = torch.as_tensor(final.coef_).float()
+    return _Decoder(features, mean, sensors[:, kept], StoryLikelihood(weights, noise[kept][:, kept], shrinkage))
+
+
+def _ridge(
+    brain: Tensor,
+    target: Tensor,
+    group: np.ndarray,
+    features: Tensor,
+    mean: Tensor,
+    sensors: Tensor,
+    delays: np.ndarray,
+) -> EncodingRidge:
+    design = rearrange(_lagged(target, features, delays), "n t d -> (n t) d")
+    response = rearrange(_responses(brain, mean, sensors), "n t v -> (n t) v")
+    n_folds = min(N_FOLDS, len(np.unique(group)))
+    alphas = ALPHAS if n_folds > 1 else (ALPHAS[len(ALPHAS) // 2],)
+    return EncodingRidge(alphas=alphas, n_folds=max(n_folds, 2)).fit(design, response, np.repeat(group, brain.shape[2]))
+
+
+def _best_first(ridge: EncodingRidge, n: int) -> Tensor:
+    """The components in the order of their cross-validated R2; by variance, if only one penalty was fitted."""
+    if len(ridge.alphas) == 1:
+        return torch.arange(n)
+    return ridge.cv_scores_.amax(0).nan_to_num(-math.inf).argsort(descending=True)
+
+
+def _held_out(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of about four fifths of the stimuli, and those of the others."""
+    names = np.unique(group)
+    late = names[-max(1, round(len(names) / N_FOLDS)) :]
+    held = np.isin(group, late)
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _components(values: Tensor, n: int, *, unit: bool = False) -> tuple[Tensor, Tensor]:
+    """(m, p) -> principal axes (p, at most n), with ``unit`` scaled to components of variance 1; and the mean (p,)."""
+    mean = values.mean(0)
+    centred = values - mean
+    variance, axes = torch.linalg.eigh((centred.T @ centred / len(values)).double())
+    n = min(
+        n, int((variance > 1e-5 * variance[-1]).sum())
+    )  # bad sensors and those that are sums of others have no axis
+    variance, axes = variance.flip(0)[:n], axes.flip(1)[:, :n]
+    return (axes / variance.sqrt() if unit else axes).float(), mean
+
+
+def _responses(brain: Tensor, mean: Tensor, sensors: Tensor) -> Tensor:
+    """(n, c, t) -> (n, t, v)."""
+    return (rearrange(brain, "n c t -> n t c") - mean) @ sensors
+
+
+def _lagged(target: Tensor, features: Tensor, delays: np.ndarray) -> Tensor:
+    """(n, f, t) -> (n, t, k * d): components of the target ``delays`` samples before each; 0 outside the window."""
+    frames = rearrange(target, "n f t -> n t f") @ features
+    found = frames.new_zeros(*frames.shape[:2], len(delays), frames.shape[2])
+    t = frames.shape[1]
+    for place, delay in enumerate(delays.tolist()):
+        if abs(delay) < t:
+            found[:, max(delay, 0) : t + min(delay, 0), place] = frames[:, max(-delay, 0) : t - max(delay, 0)]
+    return rearrange(found, "n t k d -> n t (k d)")
+
+
+def _delays(data: MEGDataModule) -> np.ndarray:
+    """Samples from a frame of a window's target to the brain sample that responds to it: the brain is paired ``offset_s`` later."""
+    sfreq, offset_s = data.shape.sfreq, data.shape.offset_s
+    first, last = math.ceil((LAGS_S[0] - offset_s) * sfreq - 1e-6), math.floor((LAGS_S[1] - offset_s) * sfreq + 1e-6)
+    return np.arange(first, last + 1, max(1, round(STEP_S * sfreq)))
+
+
+def _read(data: MEGDataModule, split: str, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Brain (n, c, t) and target (n, f, t) of some windows."""
+    batches = [data.reader(split).batch(part) for part in np.array_split(rows, -(-len(rows) // CHUNK))]
+    brain = torch.cat([batch.brain.float().cpu() * batch.mask.cpu()[..., None] for batch in batches])
+    return brain, torch.cat([batch.target.float().cpu() for batch in batches])
