@@ -20,8 +20,9 @@ N_FEATURES = 32  # principal components of the target, at most
 MOST_ROWS = 100_000  # brain samples that a listener's model is fitted on
 N_COMPONENTS = (8, 16, 32, 64, 128, 256)  # of the sensors, to choose from
 SHRINKAGES = (0.01, 0.1, 2 / 3)
-ALPHAS = tuple(10.0**exponent for exponent in range(1, 8))
-N_FOLDS = 5
+ALPHAS = tuple(10.0**exponent for exponent in range(2, 7))
+N_FOLDS = 3  # of the choice of penalties
+HELD_OUT = 0.2  # of the training stimuli: they choose the components and give the noise
 CHUNK = 128  # windows read at once
 
 
@@ -127,7 +128,7 @@ def _best_first(ridge: EncodingRidge, n: int) -> Tensor:
 def _held_out(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Windows of about four fifths of the stimuli, and those of the others."""
     names = np.unique(group)
-    late = names[-max(1, round(len(names) / N_FOLDS)) :]
+    late = names[-max(1, round(HELD_OUT * len(names))) :]
     held = np.isin(group, late)
     return np.flatnonzero(~held), np.flatnonzero(held)
 
