@@ -2,6 +2,7 @@
 
 from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
+from n2s.models.banded_ridge import BandedRidge
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
@@ -16,6 +17,7 @@ from n2s.models.subject_layer import SubjectLayer
 __all__ = [
     "AcousticDecoder",
     "AudioMAE",
+    "BandedRidge",
     "BrainEncoder",
     "DeepMel",
     "DilatedConvs",

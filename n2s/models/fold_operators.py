@@ -11,6 +11,9 @@ from n2s.models.symmetric import factor, inverse, largest, product, solve
 #: Largest eigenvalue over penalty up to which a type is exact enough: beyond, float64, and beyond that, eigenvectors.
 CONDITION = {torch.float32: 3e3, torch.float64: 1e9}
 
+#: One a band of columns.
+Penalties = tuple[float, ...]
+
 
 class Rows:
     """Centred rows in the order of their folds, and the equations of ridge regression on them.
@@ -21,78 +24,110 @@ class Rows:
         (n, p) Rows, of mean 0, those of one fold after the other.
     sizes
         Rows in each fold; one number, n, where nothing is held out.
+    widths
+        Columns in each band of columns that has a penalty of its own; None: one band.
     """
 
-    def __init__(self, X: Tensor, sizes: list[int]):
-        self.X, self.n = X, len(X)
+    def __init__(self, X: Tensor, sizes: list[int], widths: list[int] | None = None):
+        self.X, self.n, self.widths = X, len(X), widths or [X.shape[1]]
         ends = torch.tensor([0, *sizes]).cumsum(0).tolist()
         self.folds = [slice(*ends[at : at + 2]) for at in range(len(sizes))]
         #: Equations of rows (the kernel) if those of training are fewer than columns, else equations of columns.
         self.dual = self.n - (min(sizes) if len(sizes) > 1 else 0) < X.shape[1]
+        self.m = self.n if self.dual else X.shape[1]
+        self._grams: dict[torch.dtype, list[Tensor]] = {}
 
-    def gram(self, dtype: torch.dtype) -> Tensor:
-        """(m, m) Products of rows (dual) or columns, m = n or p."""
-        return self._gram if dtype == self.X.dtype else self._exact
-
-    @cached_property
-    def _gram(self) -> Tensor:
-        return product(self.X, self.X.T) if self.dual else product(self.X.T, self.X)
-
-    @cached_property
-    def _exact(self) -> Tensor:
-        X = self.X.double()
-        return product(X, X.T) if self.dual else product(X.T, X)
+    def grams(self, dtype: torch.dtype) -> list[Tensor]:
+        """(m, m) Products of the rows of each band (dual), or of all columns."""
+        if dtype not in self._grams:
+            X = self.X.to(dtype)
+            pairs = [(one, one.T) for one in X.split(self.widths, 1)] if self.dual else [(X.T, X)]
+            self._grams[dtype] = [product(*pair) for pair in pairs]
+        return self._grams[dtype]
 
     @cached_property
-    def largest(self) -> float:
-        """The largest eigenvalue, about."""
-        return largest(self._gram)
+    def largest(self) -> list[float]:
+        """The largest eigenvalue of each band, about."""
+        grams = self.grams(self.X.dtype)
+        if not self.dual and len(self.widths) > 1:
+            ends = torch.tensor([0, *self.widths]).cumsum(0).tolist()
+            grams = [grams[0][a:b, a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        return [largest(gram) for gram in grams]
 
-    def solver(self, alpha: float) -> Callable[[Tensor], Tensor]:
+    def scales(self, penalties: Penalties) -> list[float]:
+        """What multiplies the kernel of each band if the penalty is the smallest of all."""
+        return [min(penalties) / one for one in penalties]
+
+    def gram(self, penalties: Penalties, dtype: torch.dtype) -> Tensor:
+        """(m, m), made anew: the kernel of scaled bands, of which the smallest penalty is that of all; or products of columns."""
+        grams = self.grams(dtype)
+        if len(grams) == 1:
+            return grams[0].clone()
+        scales = self.scales(penalties)
+        matrix = grams[0] * scales[0]
+        for gram, scale in zip(grams[1:], scales[1:], strict=True):
+            matrix.add_(gram, alpha=scale)
+        return matrix
+
+    def penalise(self, matrix: Tensor, penalties: Penalties) -> Tensor:
+        """Add the penalties to the diagonal, in place."""
+        matrix.diagonal().add_(min(penalties) if self.dual else self.by_column(penalties).to(matrix))
+        return matrix
+
+    def by_column(self, values: Penalties) -> Tensor:
+        """(p,) float64: the value of the band of each column."""
+        return torch.tensor(values, dtype=torch.float64, device=self.X.device).repeat_interleave(
+            torch.tensor(self.widths, device=self.X.device)
+        )
+
+    def prepare(self, candidates: list[Penalties]) -> None:
+        """Make what the threads share that work on these."""
+        for dtype in {self.type_for(one) or torch.float64 for one in candidates}:
+            self.grams(dtype)
+
+    def solver(self, penalties: Penalties) -> Callable[[Tensor], Tensor]:
         """What solves the equations of all rows: (m, k) -> (m, k)."""
-        dtype = self.type_for(alpha)
+        dtype = self.type_for(penalties)
         if dtype is not None:
-            matrix = self.gram(dtype).clone()
-            matrix.diagonal().add_(alpha)
-            lower = factor(matrix)
+            lower = factor(self.penalise(self.gram(penalties, dtype), penalties))
             if lower is not None:
                 return lambda right: solve(lower, right.to(dtype)).to(self.X)
-        kept, vectors = eigenvectors(self._exact, alpha)
-        return lambda right: (vectors @ (kept[:, None] * (vectors.T @ right.double()))).to(self.X)
+        left = self._by_eigenvectors(self.gram(penalties, torch.float64), penalties)
+        return lambda right: left(right.double().T).T.to(self.X)
 
-    def type_for(self, alpha: float) -> torch.dtype | None:
-        """The type in which a Cholesky decomposition with this penalty is exact enough; None if in none."""
-        condition = self.largest / alpha
+    def type_for(self, penalties: Penalties) -> torch.dtype | None:
+        """The type in which a Cholesky decomposition with these penalties is exact enough; None if in none."""
+        condition = sum(value / penalty for value, penalty in zip(self.largest, penalties, strict=True))
         return next((t for t, most in CONDITION.items() if condition < most and t.itemsize >= self.X.itemsize), None)
 
-    def operators(self, alpha: float, out: list[Tensor]) -> None:
+    def operators(self, penalties: Penalties, out: list[Tensor]) -> None:
         """Fill for each fold (held out, training rows) if dual, else (held out, p + 1).
 
         Dual: an operator times the targets of the training rows is their prediction. Else it is multiplied with the
         products of columns and targets in training, not centred, below which their mean is one row more.
         """
-        dtype = self.type_for(alpha)
-        done = dtype is not None and (self._dual(alpha, dtype, out) if self.dual else self._primal(alpha, dtype, out))
-        if not done:
-            self._by_eigenvectors(alpha, out)
+        dtype = self.type_for(penalties)
+        make = self._from_columns if not self.dual else self._from_one_inverse
+        if dtype is not None and make(penalties, dtype, out):
+            return
+        for rows, operator in zip(self.folds, out, strict=True):
+            matrix, held_out, mean = self._training(rows, penalties, torch.float64)
+            self._fill(operator, self._by_eigenvectors(matrix, penalties)(held_out), mean, rows)
 
-    def _dual(self, alpha: float, dtype: torch.dtype, out: list[Tensor]) -> bool:
+    def _from_one_inverse(self, penalties: Penalties, dtype: torch.dtype, out: list[Tensor]) -> bool:
         """From one inverse of all rows: the residuals of held-out rows are ``S[k, k]^-1 S[k] Y``.
 
         S is the inverse of the penalised kernel on what is orthogonal to the intercept. (The leave-one-out formula, for
         blocks: An et al. 2007, Pattern Recognit. 40:2154.)
         """
-        matrix = self.gram(dtype).clone()
-        level = (
-            matrix.diagonal().mean().item() + alpha
-        )  # of the direction of the intercept, which the kernel leaves at 0
+        matrix = self.penalise(self.gram(penalties, dtype), penalties)
+        level = matrix.diagonal().mean().item()  # for the direction of the intercept, which the kernel leaves at 0
         matrix += level / self.n
-        matrix.diagonal().add_(alpha)
         lower = factor(matrix)
         if lower is None:
             return False
         inverted = inverse(lower)
-        inverted -= 1 / (self.n * (level + alpha))
+        inverted -= 1 / (self.n * (level + min(penalties)))
         for rows, operator in zip(self.folds, out, strict=True):
             own = factor(inverted[rows, rows].clone())
             if own is None:
@@ -101,28 +136,30 @@ class Rows:
             operator.copy_(solve(own, others.neg_()))
         return True
 
-    def _primal(self, alpha: float, dtype: torch.dtype, out: list[Tensor]) -> bool:
+    def _from_columns(self, penalties: Penalties, dtype: torch.dtype, out: list[Tensor]) -> bool:
         """By subtraction of the held-out rows from the products of all."""
         for rows, operator in zip(self.folds, out, strict=True):
-            matrix, held_out, mean = self._training(rows, dtype)
-            matrix.diagonal().add_(alpha)
-            lower = factor(matrix)
+            matrix, held_out, mean = self._training(rows, penalties, dtype)
+            lower = factor(self.penalise(matrix, penalties))
             if lower is None:
                 return False
             self._fill(operator, solve(lower, held_out.T).T, mean, rows)
         return True
 
-    def _by_eigenvectors(self, alpha: float, out: list[Tensor]) -> None:
-        """For penalties so small that rounding would make the equations singular."""
-        for rows, operator in zip(self.folds, out, strict=True):
-            matrix, held_out, mean = self._training(rows, torch.float64)
-            kept, vectors = eigenvectors(matrix, alpha)
-            solved = (held_out @ vectors * kept) @ vectors.T
-            self._fill(operator, solved, mean, rows)
+    def _by_eigenvectors(self, matrix: Tensor, penalties: Penalties) -> Callable[[Tensor], Tensor]:
+        """(k, m) -> (k, m) times the penalised inverse, for penalties so small that rounding would make it singular.
 
-    def _training(self, rows: slice, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        Directions that rounding alone makes are left out.
+        """
+        scale = matrix.new_ones(len(matrix)) if self.dual else self.by_column(tuple(self.scales(penalties))).sqrt()
+        values, vectors = torch.linalg.eigh(scale[:, None] * matrix * scale)
+        noise = len(values) * torch.finfo(values.dtype).eps * values[-1]
+        kept = (1 / (values + min(penalties))).where(values > noise, 0)
+        return lambda left: ((left * scale) @ vectors * kept) @ vectors.T * scale
+
+    def _training(self, rows: slice, penalties: Penalties, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         """The equations of the training part, centred by its mean; the held-out side; the training mean of columns."""
-        gram = self.gram(dtype)
+        gram = self.gram(penalties, dtype)
         if self.dual:
             train = torch.cat([torch.arange(rows.start), torch.arange(rows.stop, self.n)]).to(gram.device)
             own, cross = gram[train][:, train], gram[rows][:, train]
@@ -131,9 +168,8 @@ class Rows:
         held_out = self.X[rows].to(dtype)
         left = self.n - len(held_out)
         mean = -held_out.sum(0) / left  # all rows have mean 0
-        matrix = gram - product(held_out.T, held_out)
-        matrix.addr_(mean, mean, alpha=-left)
-        return matrix, held_out - mean, mean
+        gram -= product(held_out.T, held_out)
+        return gram.addr_(mean, mean, alpha=-left), held_out - mean, mean
 
     def _fill(self, operator: Tensor, solved: Tensor, mean: Tensor, rows: slice) -> None:
         left = self.n - (rows.stop - rows.start)
@@ -142,10 +178,3 @@ class Rows:
             return
         operator[:, :-1] = solved
         operator[:, -1] = 1 - left * (solved @ mean)
-
-
-def eigenvectors(matrix: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """(m,) what the penalised inverse multiplies with, (m, m) on which directions; 0 on those that rounding alone makes."""
-    values, vectors = torch.linalg.eigh(matrix)
-    noise = len(values) * torch.finfo(values.dtype).eps * values[-1]
-    return (1 / (values + alpha)).where(values > noise, 0), vectors

@@ -7,8 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from n2s.errors import UserError
-from n2s.models import EncodingRidge
-from n2s.models import encoding_ridge as module
+from n2s.models import EncodingRidge, by_target
 from n2s.models.folds import dealt_folds
 
 ALPHAS = np.logspace(-2, 5, 8)
@@ -80,8 +79,8 @@ def test_the_numbers_of_himalaya(p):
 def test_blocks_and_parts_change_nothing(p, monkeypatch, tmp_path):
     x, y, groups = made(60, p, 50)
     whole = EncodingRidge(ALPHAS).fit(x, y, groups)
-    monkeypatch.setattr(module, "BLOCK_BYTES", {"cpu": 1})
-    monkeypatch.setattr(module, "OPERATOR_BYTES", 1)
+    monkeypatch.setattr(by_target, "BLOCK_BYTES", {"cpu": 1})
+    monkeypatch.setattr(by_target, "OPERATOR_BYTES", 1)
     np.save(tmp_path / "y.npy", y)
     parts = EncodingRidge(ALPHAS).fit(torch.from_numpy(x), np.load(tmp_path / "y.npy", mmap_mode="r"), groups)
     for name in ("cv_scores_", "alpha_", "intercept_", "coef_"):

@@ -1,0 +1,170 @@
+"""Banded ridge regression: each feature space has its own penalty, chosen for each voxel or sensor."""
+
+from collections.abc import Sequence
+from itertools import product as pairs
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.errors import UserError
+from n2s.models.by_target import Targets, checked, checked_penalties, chosen, cross_validated, weights
+from n2s.models.encoding_ridge import ALPHAS
+from n2s.models.fold_operators import Penalties, Rows
+from n2s.models.folds import dealt_folds
+from n2s.models.symmetric import product
+
+
+class BandedRidge:
+    """Linear encoding model from several feature spaces (bands): ``|Y - sum_b X_b W_b|^2 + sum_b alpha_b |W_b|^2``.
+
+    The penalties of each target are those with the highest mean R2 over folds; folds, centring and scores are those of
+    `EncodingRidge`. One or two bands: all combinations of the penalties are tried. More: himalaya's random search, which
+    draws the ratios of the penalties from a Dirichlet distribution and tries each with every overall penalty.
+
+    Parameters
+    ----------
+    alphas
+        Penalties to choose from, for each band; in the random search the overall one, of which a band with the share
+        gamma has ``alpha / gamma``.
+    n_folds
+        Folds: the groups are dealt out in turn, in the order of their first row.
+    n_draws
+        Draws of the random search, the first of them equal shares.
+    seed
+        Of the draws.
+
+    Attributes
+    ----------
+    alpha_
+        (bands, v) The penalties of each target.
+    cv_scores_
+        (n_candidates, v) Mean R2 over folds of each combination; NaN as in `EncodingRidge`.
+    candidates_
+        (n_candidates, bands) The combinations that were tried.
+    coef_
+        (p, v) Weights, the bands one below the other.
+    intercept_
+        (v,)
+
+    References
+    ----------
+    Nunez-Elizalde, Huth & Gallant 2019, NeuroImage 197:482. Dupré la Tour et al. 2022, NeuroImage 264:119728 (himalaya).
+    """
+
+    alpha_: Tensor
+    cv_scores_: Tensor
+    candidates_: Tensor
+    intercept_: Tensor
+
+    def __init__(
+        self, alphas: float | Sequence[float] = ALPHAS, n_folds: int = 5, *, n_draws: int = 100, seed: int = 0
+    ):
+        self.alphas = checked_penalties(alphas, n_folds, "BandedRidge")
+        if n_draws < 1:
+            raise UserError(f"BandedRidge: n_draws {n_draws}; expected 1 or more.")
+        self.n_folds, self.n_draws, self.seed = n_folds, n_draws, seed
+
+    def fit(
+        self, Xs: Sequence[Tensor | np.ndarray], Y: Tensor | np.ndarray, groups: Sequence | None = None
+    ) -> "BandedRidge":
+        """Fit.
+
+        Parameters
+        ----------
+        Xs
+            (n, p_b) each: the bands, of one type, on one device.
+        Y
+            (n, v) Targets.
+        groups
+            (n,) Rows that cross-validation must keep together. Needed for more than one combination of penalties.
+
+        Raises
+        ------
+        UserError
+            Shapes that do not match, values that are not finite, fewer groups than folds.
+        """
+        X = checked(self._stacked(Xs, len(Y)), Y, "BandedRidge")
+        self.widths_ = [np.shape(one)[1] for one in Xs]
+        candidates = self._candidates(len(Xs))
+        several = len(candidates) > 1
+        folds = dealt_folds(groups, len(X), self.n_folds, "BandedRidge") if several else torch.zeros(len(X)).long()
+        order = folds.argsort(stable=True)
+        self._mean = X.mean(0)
+        rows = Rows((X - self._mean)[order.to(X.device)], folds.bincount().tolist(), self.widths_)
+        targets = Targets(Y, order, X, "BandedRidge")
+        self.candidates_ = torch.tensor(candidates, dtype=X.dtype, device=X.device)
+        self.cv_scores_ = X.new_full((len(candidates), targets.v), float("nan"))
+        if several:
+            self.cv_scores_ = cross_validated(rows, targets, candidates)
+        best = chosen(self.cv_scores_, int(np.argmax([sum(one) for one in candidates])))
+        self.alpha_ = self.candidates_[best].T.contiguous()
+        found = weights(rows, targets, candidates, best)
+        if rows.dual:
+            scales = self.alpha_.amin(0) / self.alpha_
+            bands = zip(rows.X.split(self.widths_, 1), scales, strict=True)
+            found = torch.cat([product(one.T, found) * scale for one, scale in bands])
+        self.coef_ = found
+        self.intercept_ = targets.mean - self._mean @ found
+        return self
+
+    def predict(self, Xs: Sequence[Tensor | np.ndarray]) -> Tensor:
+        """(n, p_b) each -> (n, v)."""
+        return torch.addmm(self.intercept_, self._like_fitted(Xs), self.coef_)
+
+    def split_scores(self, Xs: Sequence[Tensor | np.ndarray], Y: Tensor | np.ndarray) -> Tensor:
+        """Divide R2 among the bands: (bands, v), of which the sum over bands is R2 (the product measure).
+
+        The part of a band is its own prediction times ``2 Y - prediction of all``, relative to the variance of Y. Where a
+        band takes away what another explains, it is negative. What a wrong mean of the held-out rows costs is shared
+        equally. NaN where a target is constant.
+
+        References
+        ----------
+        Pratt 1987; Dupré la Tour et al. 2022, NeuroImage 264:119728; himalaya's `r2_score_split`.
+        """
+        X = self._like_fitted(Xs)
+        Y = torch.as_tensor(Y).to(self.coef_)
+        if Y.shape != (len(X), self.coef_.shape[1]):
+            raise UserError(f"BandedRidge: Y is {tuple(Y.shape)}; expected {(len(X), self.coef_.shape[1])}.")
+        mean = Y.mean(0)
+        true = Y - mean
+        offset = (self._mean @ self.coef_ + self.intercept_ - mean) / len(self.widths_)
+        bands = zip((X - self._mean).split(self.widths_, 1), self.coef_.split(self.widths_), strict=True)
+        predicted = torch.stack([one @ coefficients + offset for one, coefficients in bands])
+        parts = (predicted * (2 * true - predicted.sum(0))).sum(1) / true.square().sum(0)
+        return parts.where(Y.amax(0) > Y.amin(0), torch.nan)
+
+    def _candidates(self, n_bands: int) -> list[Penalties]:
+        if n_bands <= 2:
+            return list(pairs(self.alphas, repeat=n_bands))
+        from himalaya.backend import set_backend
+        from himalaya.kernel_ridge import generate_dirichlet_samples
+
+        set_backend("numpy")
+        shares = generate_dirichlet_samples(self.n_draws, n_bands, concentration=[0.1, 1.0], random_state=self.seed)
+        shares[0] = 1 / n_bands
+        shares = np.maximum(shares.astype(np.float64), 1e-12)  # no band is left out altogether: its penalty is finite
+        return [tuple((alpha / share).tolist()) for share in shares for alpha in self.alphas]
+
+    def _stacked(self, Xs: Sequence[Tensor | np.ndarray], n: int) -> Tensor:
+        if isinstance(Xs, np.ndarray | Tensor) or not len(Xs):
+            raise UserError("BandedRidge: expected a list of feature spaces, [X0, X1, ...].")
+        bands = [torch.as_tensor(one) for one in Xs]
+        shapes = [tuple(one.shape) for one in bands]
+        if (
+            any(len(shape) != 2 or shape[0] != n or not shape[1] for shape in shapes)
+            or len({x.dtype for x in bands}) > 1
+        ):
+            raise UserError(
+                f"BandedRidge: feature spaces of shapes {shapes} and types {[str(x.dtype) for x in bands]}; expected "
+                f"(n, p_b) each with n = {n}, and one type."
+            )
+        return torch.cat(bands, 1)
+
+    def _like_fitted(self, Xs: Sequence[Tensor | np.ndarray]) -> Tensor:
+        X = self._stacked(Xs, len(Xs[0]))
+        widths = [np.shape(one)[1] for one in Xs]
+        if widths != self.widths_:
+            raise UserError(f"BandedRidge: bands of {widths} columns, but it was fitted on {self.widths_}.")
+        return X.to(self.coef_)
