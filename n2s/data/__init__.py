@@ -2,6 +2,7 @@
 
 from n2s.data.batch import Batch
 from n2s.data.datamodule import NeuralDataModule
+from n2s.data.encoding import EncodingDataModule
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.hrf_response import hrf_response
 from n2s.data.lanczos import lanczos_resample
@@ -15,6 +16,7 @@ from n2s.data.windows import Grid, WordOnsets
 
 __all__ = [
     "Batch",
+    "EncodingDataModule",
     "FIR",
     "FMRIDataModule",
     "Glover",

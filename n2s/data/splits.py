@@ -62,7 +62,7 @@ class Split(ABC):
 
         Returns
         -------
-        Table of `INTERVAL`, ``study`` and ``recording``; stimuli are ``study/stimulus``. If one content would be in
+        Table of `INTERVAL`, ``drawn`` (see `units`), ``study`` and ``recording``; stimuli are ``study/stimulus``. If one content would be in
         several splits, it is in the one with the highest priority, and its other places are not ``used``.
         """
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
@@ -80,7 +80,7 @@ class Split(ABC):
         rank = own.map(PRIORITY)
         best = rank.groupby(rows.unit).transform("max")
         rows = rows.assign(split=best.map({rank: name for name, rank in PRIORITY.items()}), used=rank == best)
-        return rows.assign(stimulus=rows.study + "/" + rows.stimulus)[[*INTERVAL, "study", "recording"]]
+        return rows.assign(stimulus=rows.study + "/" + rows.stimulus)[[*INTERVAL, "drawn", "study", "recording"]]
 
     def _tell_official(self, rows: pd.DataFrame) -> None:
         """Say where a study's official split has priority over what this one would do."""

@@ -1,6 +1,7 @@
 """The stimuli of a study's events, checked against their audio before training."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -27,23 +28,27 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
         It has neither audio nor features, or they end before the end of the events; or see `canonical_words`.
     """
     ends: dict[str, tuple[float, str]] = {}
-    words: dict[str, dict[str, pd.DataFrame]] = {}
+    told: dict[str, dict[str, dict[str, pd.DataFrame]]] = {"word": {}, "phone": {}}
     for recording, table in events.items():
         rows = stretches(table)
         for stimulus, end_s in (rows.stimulus_onset + rows.duration).groupby(rows.stimulus).max().items():
             ends[stimulus] = max(ends.get(stimulus, (0.0, "")), (end_s, recording))
-        spoken = table[table.kind == "word"]
-        for stimulus, group in spoken.groupby("stimulus"):
-            words.setdefault(stimulus, {})[recording] = group
+        for kind, known in told.items():
+            for stimulus, group in table[table.kind == kind].groupby("stimulus"):
+                known.setdefault(stimulus, {})[recording] = group
+    words, phones = (
+        {
+            stimulus: canonical_words(
+                list(tables.values()), where=f"study {study.name}, stimulus '{stimulus}'{of}", names=list(tables)
+            )
+            for stimulus, tables in known.items()
+        }
+        for known, of in ((told["word"], ""), (told["phone"], ", phones"))
+    )
     none = pd.DataFrame({"text": [], "onset": [], "duration": [], "sequence": []})
-    spoken = {
-        stimulus: canonical_words(
-            list(tables.values()), where=f"study {study.name}, stimulus '{stimulus}'", names=list(tables)
-        )
-        for stimulus, tables in words.items()
-    }
     return {
-        stimulus: _stimulus(study, stimulus, end, spoken.get(stimulus, none)) for stimulus, end in sorted(ends.items())
+        stimulus: replace(_stimulus(study, stimulus, end, words.get(stimulus, none)), phones=phones.get(stimulus, none))
+        for stimulus, end in sorted(ends.items())
     }
 
 

@@ -90,9 +90,12 @@ class FMRIStudy(Study):
         return None
 
     def events(self, recording: Recording) -> pd.DataFrame:
-        """The clips that began in the run, as events of kind ``sound``; a study with words overrides this."""
+        """The clips that were heard in the run, as events of kind ``sound``; a study with words overrides this.
+
+        A clip that began before the run has a negative onset.
+        """
         clips = clip_table(self.clips(recording), where=f"{self.name}, {recording.name}")
-        clips = clips[clips.time_s >= 0]
+        clips = clips[clips.time_s + clips.duration_s > 0]
         rows = clips.assign(kind="sound", onset=clips.time_s, stimulus_onset=clips.start_s, story=clips.group)
         named = ["kind", "onset", "duration", "story", "stimulus", "stimulus_onset"]
         return events_table(rows.rename(columns={"duration_s": "duration"})[named], where=recording.name)

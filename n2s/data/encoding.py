@@ -1,0 +1,294 @@
+"""The datamodule of encoding models: whole runs of the brain as time series, beside features of what was heard."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.bad_channels import check_bads
+from n2s.data.bold_preparation import BoldPreparation, tell_copies
+from n2s.data.clip_splits import check_subjects, chosen
+from n2s.data.clip_targets import tracked
+from n2s.data.datamodule import NeuralDataModule
+from n2s.data.encoding_data import Fold, Measured
+from n2s.data.encoding_designs import Designs, spaces_of, standardised
+from n2s.data.encoding_people import Dealt, Person, heard_of
+from n2s.data.encoding_responses import Responses
+from n2s.data.options import check_choice, check_number, named_studies
+from n2s.data.preprocessing import Preprocessing
+from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
+from n2s.data.response_model import ResponseModel
+from n2s.data.runs import measured
+from n2s.data.splits import Split, SplitByStory
+from n2s.data.stimuli import collect_stimuli
+from n2s.data.subject_folds import SubjectFold, SubjectFolds
+from n2s.errors import UserError
+from n2s.features.feature import FrameFeature, ImpulseFeature
+from n2s.features.layers import Layers
+from n2s.findings import tell
+from n2s.studies.fmri import FMRIStudy
+from n2s.studies.study import Recording, Study
+
+
+class EncodingDataModule(NeuralDataModule):
+    """Runs of BOLD, MEG, EEG or iEEG as time series, beside any number of features of what was heard (`n2s.data.encoding_data`).
+
+    Nothing that is held out is in training. A story, sentence or second of sound is on one side for every listener (`n2s.data.splits`).
+    A training row is left out (purged) if the response model lets it see held-out sound, or if it is so near to a test row that both depend on
+    one moment of sound or, through filters, on one recorded sample. Contextual features are computed on each side of a border alone. Scales
+    and trends are of training rows. Rows of silence belong to the sound before them as long as its response lasts, then to nothing.
+
+    Parameters
+    ----------
+    studies
+        The data sets, by a name of your choice; subjects are ``name/subject``.
+    features
+        Feature spaces by name, in the order in which models take them; `n2s.features.layers.Layers` become one space a layer.
+    response
+        `Glover` or `FIR` for BOLD, `Lags` for sensors.
+    preprocessing
+        Of MEG, EEG and iEEG. BOLD is cleaned as its study says.
+    split
+        What is held out. A study's official split overrides it.
+    n_folds
+        None: the test stories are held out. Else every unit of the split (a story, or a block of sentences) is held out once, units
+        dealt to this many folds by their content, the same for all subjects.
+    subjects
+        Keep only these, as ``01`` or ``name/01``; None: all.
+    roi
+        The region of BOLD to use, by its name in the study; None: all voxels.
+    trim_s
+        Seconds off the start and the end of each run.
+    detrend
+        Remove the best line from each response: of a ``run`` (through its training rows), or of each ``block`` that is held out whole (Millet &
+        King 2021).
+    clamp
+        Responses beyond this many deviations are clipped; None: none.
+    average_repeats
+        Test on the mean response to all presentations of a stimulus; training has each.
+    train_on_val
+        Validation stories are trained on, too: closed-form models choose their penalties within training. False: they are left out.
+    seed
+        Of the order in which units are dealt to folds.
+    n_jobs
+        Processes that prepare runs.
+    """
+
+    def __init__(
+        self,
+        studies: dict[str, Study],
+        features: dict[str, FrameFeature | ImpulseFeature | Layers],
+        response: ResponseModel,
+        *,
+        preprocessing: Preprocessing | None = None,
+        split: Split | None = None,
+        n_folds: int | None = None,
+        subjects: list[str] | None = None,
+        roi: str | None = None,
+        trim_s: tuple[float, float] = (0.0, 0.0),
+        detrend: Literal["run", "block"] | None = None,
+        clamp: float | None = 20.0,
+        average_repeats: bool = True,
+        train_on_val: bool = True,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ):
+        super().__init__()
+        check_choice("data.detrend", detrend, (None, "run", "block"))
+        check_number("data.n_folds", n_folds, low=2, whole=True)
+        check_number("data.clamp", clamp, above=0)
+        check_number("data.seed", seed, low=0, whole=True)
+        for side in trim_s:
+            check_number("data.trim_s", side, low=0)
+        self.studies, self.features, self.response = named_studies(studies), features, response
+        self.preprocessing, self.split, self.n_folds = (
+            preprocessing or Preprocessing(),
+            split or SplitByStory(),
+            n_folds,
+        )
+        self.chosen, self.roi, self.trim_s = subjects, roi, (float(trim_s[0]), float(trim_s[1]))
+        self.detrend, self.clamp, self.average_repeats = detrend, clamp, average_repeats
+        self.train_on_val, self.seed, self.n_jobs = train_on_val, seed, n_jobs
+        if roi is not None and not any(isinstance(study, FMRIStudy) for study in self.studies.values()):
+            raise UserError(f"data.roi is '{roi}', but no study is of BOLD. Leave it out.")
+        self._spaces = spaces_of(features)
+        self.spaces = {name: len(seeds) for name, seeds in self._spaces.items()}
+        self.subjects = check_subjects(self.studies, subjects)
+        self.n_subjects = len(self.subjects)
+        self.n_features = sum(seeds[0].n_features for seeds in self._spaces.values())
+        self.rate_hz: dict[str, float] = {}
+        self.notes: list[str] = []
+        self._people: dict[str, Person] = {}
+        self._measured: dict[str, Measured] = {}
+
+    def data_hashes(self) -> dict[str, str]:
+        """See `NeuralDataModule`; known once the data are set up."""
+        if not self._people:
+            return {}
+        heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
+        runs = [run for person in self._people.values() for run in person.runs]
+        return {f"recording {run.name}": run.prepared.meta["sha256"] for run in runs} | heard
+
+    @property
+    def validates(self) -> bool:
+        """See `NeuralDataModule`: nothing is chosen on validation stories."""
+        return False
+
+    # -- Lightning ---------------------------------------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Fill the caches: runs, features. One process does it, the others wait."""
+        self.prepare()
+
+    def prepare(self, shard: Shard | None = None) -> None:
+        """See `NeuralDataModule`; a shard is a part of the runs. Features are computed by the job that finds all runs there.
+
+        Events and audio are checked first, so that mistakes show before hours of preparing.
+        """
+        for _, study, runs in self._recordings():
+            events = {run.name: study.events(run) for run in runs}
+            collect_stimuli(study, events)
+            for table in events.values():
+                self.split.rows(table)
+        new = [one for _, found in self._prepared(listed) for one in found if not one.ready]
+        if new and self.preprocessing.bads:
+            check_bads(self.preprocessing.bads, self.studies)
+        if shard is not None:
+            for _ in self._prepared(prepare, n_jobs=self.n_jobs, shard=shard):
+                pass
+            left = [one for _, found in self._prepared(listed) for one in found if not one.ready]
+            if left:
+                print(f"part {shard.index} of {shard.of} is prepared; {len(left)} recordings are left to other parts.")
+                return
+        self.setup("prepare")
+        for subject in tracked(self.subjects, "checking responses", len(self.subjects)):
+            self.measured(subject)
+        self._designs.fill(
+            sorted({name for one in self._people.values() for run in one.runs for name in run.plays.stimulus})
+        )
+
+    def setup(self, stage: str) -> None:
+        """Deal what was heard to the sides of each fold, and check everything before the first fit."""
+        if self._people:
+            return
+        heard, runs, self.stimuli = {}, {}, {}
+        for name, found in self._prepared(prepare, n_jobs=self.n_jobs):
+            one = heard_of(name, self.studies[name], found, official=self.n_folds is None)
+            heard[name], own, stimuli = one
+            runs |= own
+            self.stimuli |= stimuli
+        tell_copies({key: run.prepared for key, run in runs.items() if run.is_bold})
+        dealt = Dealt(self.split.intervals(heard), runs, self.n_folds, self.seed, train_on_val=self.train_on_val)
+        self.notes = dealt.check_sound(self.stimuli)
+        self._designs = Designs(self._spaces, self.response, self.stimuli, dealt.cuts_s)
+        self._people = {
+            subject: dealt.person(subject, self.response, self.trim_s, average_repeats=self.average_repeats)
+            for subject in self.subjects
+        }
+        if not any(one.folds for one in self._people.values()):
+            told = "; ".join(f"{name}: {one.told()}" for name, one in list(self._people.items())[:3])
+            raise UserError(
+                f"no subject has both training and test rows ({told}). A training row is left out if it depends on held-out sound: hold out "
+                "whole runs or longer pieces (data.split), or lower data.n_folds or data.trim_s."
+            )
+        self.rate_hz = {subject: 1 / one.runs[0].step_s for subject, one in self._people.items()}
+
+    def train_dataloader(self) -> SubjectFolds:
+        """One batch for each subject and fold: the fits of a closed-form model."""
+        self.setup("fit")
+        return SubjectFolds(
+            [SubjectFold(name, index) for name, one in self._people.items() for index in range(len(one.folds))]
+        )
+
+    def val_dataloader(self) -> list:
+        """Nothing."""
+        return []
+
+    def test_dataloader(self) -> SubjectFolds:
+        """The same batches as for training: each is tested on its held-out rows."""
+        return self.train_dataloader()
+
+    def predict_dataloader(self) -> SubjectFolds:
+        """See `test_dataloader`."""
+        return self.train_dataloader()
+
+    def transfer_batch_to_device(self, batch: SubjectFold, device: object, dataloader_idx: int) -> SubjectFold:
+        """Batches are names."""
+        return batch
+
+    # -- what systems ask for: see `n2s.data.encoding_data.EncodingData` ---------------------------------------------
+
+    def rows(self, subject: str) -> pd.DataFrame:
+        """See `EncodingData`. With ``n_folds``, ``split`` is ``test`` for every row that is held out once."""
+        return self._person_of(subject).rows.drop(columns=["sound", "clock_s"])
+
+    def folds(self, subject: str) -> Sequence[Fold]:
+        """See `EncodingData`. A subject who heard nothing of a fold does not have it."""
+        return self._person_of(subject).folds
+
+    def measured(self, subject: str) -> Measured:
+        """See `EncodingData`. Voxels and sensors that never change are left out; all values are checked once."""
+        if subject not in self._measured:
+            runs = self._person_of(subject).runs
+            self._measured[subject] = measured(runs, self.studies[subject.split("/", 1)[0]], self.roi)
+        return self._measured[subject]
+
+    def responses(self, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+        """See `EncodingData`. Test responses of repeated stimuli are means of their presentations, if ``average_repeats``."""
+        return self._scaling(subject).both(fold)
+
+    def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """See `EncodingData`. A column that does not change in training is 0."""
+        columns = self._designs.columns(subject, self._person_of(subject).runs, space, seed)
+        train, test, still = standardised(columns, fold.train, fold.test)
+        if still == train.shape[1]:
+            tell(
+                "odd", f"{subject}, {fold.name}", f"nothing of the feature '{space}' changes in training rows: it is 0."
+            )
+        return train, test
+
+    def delays(self, space: str) -> tuple[np.ndarray, int]:
+        """See `EncodingData`; of the first subject's rate."""
+        feature = self._designs.feature(space, 0)
+        return self.response.delays_s(1 / self.rate_hz[self.subjects[0]]), feature.n_features
+
+    def repeats(self, subject: str) -> Mapping[str, np.ndarray]:
+        """See `EncodingData`: held-out stimuli that were heard more than once, at the moments that all presentations have."""
+        return self._scaling(subject).repeats()
+
+    def __str__(self) -> str:
+        """A summary of the prepared data."""
+        if not self._people:
+            return "nothing is prepared yet"
+        spaces = ", ".join(f"{name} ({seeds[0].n_features})" for name, seeds in self._spaces.items())
+        lines = [f"{len(self.subjects)} subjects; features: {spaces}"]
+        lines += [f"{name}: {one.told()}" for name, one in self._people.items()]
+        return "\n".join(lines)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _recordings(self) -> Iterator[tuple[str, Study, list[Recording]]]:
+        for name, study in self.studies.items():
+            found = chosen(name, study, self.chosen)
+            if found:
+                yield name, study, found
+
+    def _prepared(self, make: Callable[..., list], **options: object) -> Iterator[tuple[str, list[PreparedRecording]]]:
+        """What `prepare` or `listed` gives of each study's chosen recordings."""
+        for name, study, recordings in self._recordings():
+            is_bold = isinstance(study, FMRIStudy)
+            yield (
+                name,
+                make(study, BoldPreparation(study.cleaning) if is_bold else self.preprocessing, recordings, **options),
+            )
+
+    def _person_of(self, subject: str) -> Person:
+        if subject not in self._people:
+            what = f"There are: {', '.join(self._people)}." if self._people else "Call setup first."
+            raise UserError(f"no subject '{subject}' in the data. {what}")
+        return self._people[subject]
+
+    def _scaling(self, subject: str) -> Responses:
+        what = self.measured(subject)
+        return Responses(self._person_of(subject), what, detrend=self.detrend, clamp=self.clamp, where=subject)

@@ -1,0 +1,182 @@
+"""The features of rows: every feature of what a run played, on its clock, after the response model."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from n2s.data.response_model import ResponseModel
+from n2s.data.runs import Run
+from n2s.errors import UserError
+from n2s.features.feature import Feature, FrameFeature, ImpulseFeature
+from n2s.features.layers import Layers
+from n2s.features.store import FeatureStore
+from n2s.studies.study import Frames, Impulses, Stimulus
+
+KEPT_BYTES = 2**31  # of columns that stay in memory
+MISSING_S = 0.25  # at either end of what was heard: rounded times, the first and last frame of a transform
+CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
+BLOCK = 2**24  # numbers that are squared at once
+
+
+def spaces_of(features: Mapping[str, FrameFeature | ImpulseFeature | Layers]) -> dict[str, list[Feature]]:
+    """Name of each feature space -> its feature from each seed. `Layers` become a space a layer, ``name.layer``.
+
+    Raises
+    ------
+    UserError
+        There is none, one is of another kind, or two have one name.
+    """
+    if not features:
+        raise UserError("data.features is empty: name at least one feature, such as mel: n2s.features.Mel.")
+    found: dict[str, list[Feature]] = {}
+    for name, feature in features.items():
+        many = isinstance(feature, Layers)
+        members = feature.members() if many else {"": [feature]}
+        for layer, seeds in members.items():
+            wrong = [one for one in seeds if not isinstance(one, (FrameFeature, ImpulseFeature))]
+            if wrong or not len(seeds):
+                raise UserError(
+                    f"data.features.{name} is a {type(wrong[0] if wrong else feature).__name__}; expected a feature with frames (Mel, "
+                    "Wav2Vec2) or with values at words or phones (WordRate), or the layers of a network."
+                )
+            space = f"{name}.{layer}" if many else name
+            if space in found:
+                raise UserError(f"data.features: two feature spaces are named '{space}'. Rename one.")
+            found[space] = list(seeds)
+    return found
+
+
+class Designs:
+    """Columns of every feature space for all rows of a subject, before they are scaled.
+
+    Parameters
+    ----------
+    spaces
+        See `spaces_of`.
+    response
+        The response model.
+    stimuli
+        By ``study/stimulus``.
+    cuts_s
+        Moments of each stimulus that no context may cross.
+    """
+
+    def __init__(
+        self,
+        spaces: Mapping[str, Sequence[Feature]],
+        response: ResponseModel,
+        stimuli: Mapping[str, Stimulus],
+        cuts_s: Mapping[str, np.ndarray],
+    ):
+        self.spaces, self.response, self.stimuli, self.cuts_s = spaces, response, stimuli, cuts_s
+        self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
+
+    def fill(self, names: Sequence[str]) -> None:
+        """Compute all features of some stimuli that are not in the cache."""
+        stimuli = [self.stimuli[name] for name in names]
+        keys = {stimulus.id: name for name, stimulus in zip(names, stimuli, strict=True)}
+        for seeds in self.spaces.values():
+            for feature in seeds:
+                if feature.kept:
+                    for stimulus in stimuli:
+                        self._pieces(feature, keys[stimulus.id])
+                    feature.release()
+
+    def columns(self, subject: str, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
+        """(n, p) float32 of all rows of a subject; what fits in memory is kept."""
+        key = (subject, space, seed)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        found = self._columns(runs, space, seed)
+        self._kept[key] = found
+        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return found
+
+    def feature(self, space: str, seed: int) -> Feature:
+        """One of them; a UserError if there is no such space or seed."""
+        if space not in self.spaces:
+            raise UserError(f"no feature space '{space}'. There are: {', '.join(self.spaces)}.")
+        if not 0 <= seed < len(self.spaces[space]):
+            raise UserError(f"'{space}' has the seeds 0 to {len(self.spaces[space]) - 1}, not {seed}.")
+        return self.spaces[space][seed]
+
+    def _columns(self, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
+        feature, step_s = self.feature(space, seed), runs[0].step_s
+        before_s, after_s = self.response.reach_s(step_s)
+        events = getattr(feature, "events", False)
+        n_rows = runs[-1].rows.stop
+        found = np.zeros((n_rows, len(self.response.delays_s(step_s)) * feature.n_features), np.float32)
+        played: dict[str, list] = {}
+        for run in runs:
+            for row in run.plays.itertuples():
+                played.setdefault(row.stimulus, []).append((run, row))
+        for stimulus, places in played.items():
+            pieces = self._pieces(feature, stimulus)
+            for run, row in places:
+                span_s = row.stimulus_onset, row.stimulus_onset + row.duration
+                self._check(feature, stimulus, pieces, span_s, run)
+                # only the rows that hear it are computed
+                low = max(int(np.floor((row.onset - after_s) / step_s)) - 1, 0)
+                high = min(int(np.ceil((row.onset + row.duration + before_s) / step_s)) + 2, run.n_rows)
+                for piece in pieces:
+                    heard = _within(piece, span_s, row.onset - row.stimulus_onset - low * step_s)
+                    if len(heard.values) and high > low:
+                        part = self.response.columns(heard, high - low, step_s, events=events)
+                        found[run.first + low : run.first + high] += part
+        feature.release()
+        return found
+
+    def _pieces(self, feature: Feature, name: str) -> list[Frames] | list[Impulses]:
+        store, stimulus, cuts_s = FeatureStore(feature), self.stimuli[name], self.cuts_s[name]
+        if isinstance(feature, ImpulseFeature):
+            return store.impulses(stimulus, cuts_s=cuts_s)
+        return store.frames(stimulus, cuts_s=cuts_s)
+
+    def _check(
+        self,
+        feature: Feature,
+        stimulus: str,
+        pieces: Sequence[Frames | Impulses],
+        span_s: tuple[float, float],
+        run: Run,
+    ) -> None:
+        """A UserError if frames end before what was heard."""
+        if isinstance(feature, ImpulseFeature):
+            return
+        full = [one for one in pieces if len(one.values)]
+        start_s, stop_s = (full[0].start_s, full[-1].stop_s) if full else (np.inf, -np.inf)
+        slack_s = MISSING_S + 2 / (full[0].rate_hz if full else 1.0)
+        for lacks_s, side in ((start_s - span_s[0], "start"), (span_s[1] - stop_s, "end")):
+            if lacks_s > slack_s:
+                raise UserError(
+                    f"{run.name} hears '{stimulus}' from {span_s[0]:.2f} to {span_s[1]:.2f} s, but its {type(feature).__name__} has frames "
+                    f"from {start_s:.2f} to {stop_s:.2f} s: {lacks_s:.2f} s are missing at the {side}. Check stimulus_onset and duration "
+                    "of the events, the file of the sound, or the features' start_s and rate_hz."
+                )
+
+
+def standardised(columns: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """(n, p), (m, p) float32 rows, z-scored by the training rows, and how many columns are 0 since they do not change there."""
+    own = columns[train]
+    mean = own.mean(0, dtype=np.float64)
+    parts = np.array_split(np.arange(len(own)), max(1, own.size // BLOCK))
+    square = sum(np.square(own[part] - mean).sum(0) for part in parts) / len(own)
+    deviation, largest = np.sqrt(square), np.abs(own).max(0, initial=0)
+    constant = deviation <= CONSTANT * largest
+    scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)).astype(np.float32)
+    mean = mean.astype(np.float32)
+    return (own - mean) * scale, (columns[test] - mean) * scale, int(constant.sum())
+
+
+def _within(piece: Frames | Impulses, span_s: tuple[float, float], shift_s: float) -> Frames | Impulses:
+    """The part of a piece that was heard, moved to another clock."""
+    if isinstance(piece, Impulses):
+        times_s = np.asarray(piece.times_s, np.float64)
+        chosen = (times_s >= span_s[0] - 1e-9) & (times_s < span_s[1] - 1e-9)
+        return replace(piece, values=piece.values[chosen], times_s=times_s[chosen] + shift_s)
+    edges = np.ceil((np.array(span_s) - piece.start_s) * piece.rate_hz - 1e-6).astype(int).clip(0, len(piece.values))
+    return Frames(piece.values[edges[0] : edges[1]], piece.rate_hz, piece.start_s + edges[0] / piece.rate_hz + shift_s)

@@ -1,0 +1,240 @@
+"""What each subject of encoding models heard and when, dealt to folds once for all subjects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.content import Heard
+from n2s.data.dealing import as_folds, borders, deal, sides, with_blocks
+from n2s.data.encoding_data import Fold
+from n2s.data.encoding_rows import Side, alike, heard_rows, side_of
+from n2s.data.held_out import apart
+from n2s.data.identity import sound_identities
+from n2s.data.recordings import PreparedRecording
+from n2s.data.response_model import ResponseModel
+from n2s.data.runs import Run, check_clock, joined_plays
+from n2s.data.splits import stretches
+from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
+from n2s.errors import UserError
+from n2s.findings import tell
+from n2s.studies.fmri import FMRIStudy, clip_table
+from n2s.studies.study import Stimulus, Study
+
+
+@dataclass(frozen=True)
+class Person:
+    """One subject.
+
+    Parameters
+    ----------
+    runs
+        In the order of their rows.
+    rows
+        See `n2s.data.encoding_data.EncodingData.rows`; also ``sound`` and ``clock_s``.
+    folds
+        Those of which the subject has training and test rows.
+    alike, same
+        (n,) The first row at the same moment of the same sound, -1 for rows that are never tested; and the row that the
+        response is averaged into.
+    blocks
+        (n,) Number of the unit of each row.
+    n_purged
+        Training rows that were left out, over all folds.
+    """
+
+    runs: list[Run]
+    rows: pd.DataFrame
+    folds: list[Fold]
+    alike: np.ndarray
+    same: np.ndarray
+    blocks: np.ndarray
+    n_purged: int
+
+    def presentations(self, fold: Fold) -> dict[str, np.ndarray]:
+        """Held-out stimulus -> (r, m) the rows of its r > 1 presentations, at the m moments that most presentations share."""
+        tested = np.flatnonzero(np.isin(self.same, fold.test))
+        order = tested[np.argsort(self.alike[tested], kind="stable")]
+        names, count = np.unique(self.alike[order], return_counts=True)
+        first = np.cumsum(count) - count
+        stimulus, found = self.rows.stimulus.to_numpy()[names], {}
+        for name in dict.fromkeys(stimulus):
+            own = stimulus == name
+            r = int(count[own].max())
+            if r > 1:
+                places = first[own & (count == r)]
+                found[name] = order[places + np.arange(r)[:, None]]
+        return found
+
+    def told(self) -> str:
+        """A line for a summary."""
+        if not self.folds:
+            return f"{len(self.runs)} runs; nothing to fit and test, {self.n_purged} training rows purged"
+        train, test = (
+            [len(part) for part in parts] for parts in zip(*((one.train, one.test) for one in self.folds), strict=True)
+        )
+        units = self.rows.unit[self.rows.split != ""].nunique()
+        return (
+            f"{len(self.runs)} runs, {len(self.rows)} rows of {units} units; {len(self.folds)} folds, {min(train)} to {max(train)} training "
+            f"and {min(test)} to {max(test)} test rows; {self.n_purged} training rows purged"
+        )
+
+
+def heard_of(
+    name: str, study: Study, prepared: Sequence[PreparedRecording], *, official: bool
+) -> tuple[Heard, dict[str, Run], dict[str, Stimulus]]:
+    """What the listeners of a study heard, its runs by ``study/recording``, and its stimuli by ``study/stimulus``.
+
+    ``official``: whether the study's own split counts.
+    """
+    is_bold = isinstance(study, FMRIStudy)
+    events = {
+        f"{name}/{one.recording.name}": study.events(one.recording) if is_bold else one.events for one in prepared
+    }
+    stimuli = collect_stimuli(study, events)
+    runs = {}
+    for (key, table), one in zip(events.items(), prepared, strict=True):
+        runs[key] = Run(key, f"{name}/{one.recording.subject}", one, joined_plays(stretches(table), name))
+        check_clock(runs[key])
+    own = _official(study, events, prepared) if official else None
+    lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
+    heard = Heard(events, own, study.content, sound_identities(stimuli), lengths_s)
+    return heard, runs, {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
+
+
+def _official(
+    study: Study, events: Mapping[str, pd.DataFrame], prepared: Sequence[PreparedRecording]
+) -> dict[str, str] | None:
+    """The study's split of stories; of BOLD that has none, the split of its clips, if it tests any."""
+    if study.split is not None or not isinstance(study, FMRIStudy):
+        return study.split
+    found: dict[str, set[str]] = {}
+    for (key, table), one in zip(events.items(), prepared, strict=True):
+        clips = clip_table(study.clips(one.recording), where=key)
+        story = dict(zip(table.stimulus, table.story, strict=True))
+        for row in clips[clips.split != "prompt"][["stimulus", "split"]].drop_duplicates().itertuples():
+            if row.stimulus in story:
+                found.setdefault(story[row.stimulus], set()).add(row.split)
+    split = {story: splits.pop() for story, splits in found.items() if len(splits) == 1}
+    return split if "test" in split.values() else None
+
+
+class Dealt:
+    """Everything that was heard, on its side of each fold.
+
+    Parameters
+    ----------
+    intervals
+        See `n2s.data.splits.Split.intervals`.
+    runs
+        All, by name.
+    n_folds, seed
+        None: the test split is held out; else see `n2s.data.dealing.deal`.
+    train_on_val
+        Whether the validation split is trained on.
+    """
+
+    def __init__(
+        self, intervals: pd.DataFrame, runs: Mapping[str, Run], n_folds: int | None, seed: int, *, train_on_val: bool
+    ):
+        self.runs = runs
+        dealt = with_blocks(intervals)
+        dealt = dealt.assign(subject=dealt.recording.map({key: run.subject for key, run in runs.items()}))
+        if n_folds is None:
+            if train_on_val:  # also what was kept out since it is validation elsewhere
+                joins = dealt.split == "val"
+                dealt = dealt.assign(split=dealt.split.where(~joins, "train"), used=dealt.used | joins)
+            tables, self.names, side = [dealt], ["held-out"], dealt.split
+            if not ((dealt.split == "test") & dealt.used).any():
+                stories = ", ".join(sorted(set(dealt.story))[:8])
+                raise UserError(
+                    f"data.split holds nothing out for testing (stories: {stories}). Name stories in data.split (test), change its "
+                    "fractions or seed, or set data.n_folds so that every story is held out once."
+                )
+        else:
+            fold_of = deal(dealt, n_folds, seed)
+            tables = [as_folds(dealt, fold_of, fold) for fold in range(n_folds)]
+            self.names, side = [f"fold {fold + 1} of {n_folds}" for fold in range(n_folds)], dealt.block.map(fold_of)
+        self._apart = [apart(table) for table in tables]
+        self._spans = [sides(table, list(runs)) for table in self._apart]
+        self._of_run = dict(iter(dealt.groupby("recording")))
+        of_sound = borders(dealt, side)
+        sound = dict(zip(dealt.stimulus, dealt.sound, strict=True))
+        played = {name for run in runs.values() for name in run.plays.stimulus}
+        #: Stimulus -> moments that no context of a feature may cross, s.
+        self.cuts_s = {name: of_sound[sound[name]] if name in sound else np.zeros(0) for name in played}
+
+    def check_sound(self, stimuli: Mapping[str, Stimulus]) -> list[str]:
+        """See `n2s.data.stimuli.check_shared_audio`, for every fold; the warnings, each once."""
+        notes: dict[str, None] = {}
+        for table in self._apart:
+            notes |= dict.fromkeys(check_shared_audio(table.assign(audio=table["sound"]), stimuli))
+        return list(notes)
+
+    def person(
+        self, subject: str, response: ResponseModel, trim_s: tuple[float, float], *, average_repeats: bool
+    ) -> Person:
+        """The rows and folds of one subject."""
+        runs, first = [], 0
+        for run in self.runs.values():
+            if run.subject == subject:
+                runs.append(run.after(first))
+                first += run.n_rows
+        reach_s = response.reach_s(runs[0].step_s)
+        rows = heard_rows(runs, self._of_run, reach_s[0])
+        found = [side_of(runs, self._of_run, spans, reach_s, trim_s) for spans in self._spans]
+        tested = np.logical_or.reduce([one.test for one in found])
+        moments = alike(rows, tested, runs[0].step_s)
+        same = moments if average_repeats else np.where(tested, np.arange(len(rows)), -1)
+        unit, folds = rows.unit.to_numpy(), []
+        for name, one in zip(self.names, found, strict=True):
+            train, test = np.flatnonzero(one.train), np.unique(same[one.test])
+            if len(train) and len(test):
+                folds.append(Fold(name, train, test, unit[train]))
+            elif len(test) or one.purged.any():
+                what = "no training rows" if len(test) else "no test rows"
+                tell("left out", f"{subject}, {name}", f"it has {what}; {one.purged.sum()} were purged.")
+        if not folds:
+            _tell_without(subject, found, reach_s, runs)
+        self._tell_cleaned(subject, runs, found)
+        split = np.where(tested, "test", "")
+        if len(self.names) == 1:
+            split = np.select([found[0].train, found[0].val, tested], ["train", "val", "test"], "")
+        blocks = np.unique(unit.astype(str), return_inverse=True)[1]
+        purged = int(sum(one.purged.sum() for one in found))
+        if purged:
+            of = int(sum(one.train.sum() + one.purged.sum() for one in found))
+            tell(
+                "left out",
+                subject,
+                f"{purged} of {of} training rows, near what is held out ({reach_s[0]:g} s of response before them).",
+            )
+        return Person(runs, rows.assign(split=split), folds, moments, same, blocks, purged)
+
+    def _tell_cleaned(self, subject: str, runs: Sequence[Run], found: Sequence[Side]) -> None:
+        mixed = {
+            run.name
+            for run in runs
+            if run.cleaned
+            for one in found
+            if one.train[run.rows].any() and one.test[run.rows].any()
+        }
+        if mixed:
+            tell(
+                "odd",
+                subject,
+                f"{len(mixed)} runs hold training and test rows, and their study takes trend, drifts or confounds out of whole runs: a "
+                "training row has a trace of the test rows' responses (of no feature).",
+            )
+
+
+def _tell_without(subject: str, found: Sequence[Side], reach_s: tuple[float, float], runs: Sequence[Run]) -> None:
+    purged = sum(int(one.purged.sum()) for one in found)
+    why = (
+        f"all {purged} training rows are within {reach_s[0] + reach_s[1] + runs[0].filter_s:g} s of held-out sound: hold out longer "
+        "pieces, or whole runs"
+        if purged
+        else "it heard nothing of the training or of the test stories"
+    )
+    tell("left out", subject, f"there is nothing to fit and test: {why}.")

@@ -1,0 +1,159 @@
+"""The rows of a subject: what was heard at each, and on which side of a fold it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.dealing import foreign, inside, last_stop, meets
+from n2s.data.runs import Run
+from n2s.data.spans import merged
+
+JUST_S = 1e-6  # before the end of a stretch
+
+
+@dataclass(frozen=True)
+class Side:
+    """(n,) bool ``train``, ``val`` and ``test`` rows of a subject in a fold; ``purged``: rows that would be in training."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+    purged: np.ndarray
+
+
+def heard_rows(runs: Sequence[Run], dealt: Mapping[str, pd.DataFrame], before_s: float) -> pd.DataFrame:
+    """One row per volume or sample of a subject: see `n2s.data.encoding_data.EncodingData.rows`, without ``split``.
+
+    After a stimulus rows belong to it as long as its response lasts (``before_s``), then to nothing (``unit`` is ""). Also
+    ``sound`` and ``clock_s``, the time of the sound, which goes on in the silence after it.
+    """
+    tables, told = [], {}
+    for run in runs:
+        n = run.n_rows
+        text = {name: np.full(n, "", object) for name in ("story", "stimulus", "unit", "sound")}
+        clock_s, repeat, playing = np.full(n, np.nan), np.zeros(n, int), np.zeros(n, bool)
+        own = dealt[run.name].sort_values("onset", kind="stable")
+        bounds = np.stack([own.onset, own.onset + own.duration, own.onset + own.duration + before_s], 1)
+        first, stop, tail = np.ceil(bounds.T / run.step_s - 1e-6).astype(int).clip(0, n)
+        free = np.ones(n, bool)  # not yet in a stretch: the tails of those before may lie there
+        for at, row in enumerate(own.itertuples()):
+            number = _presentation(told.get(row.sound, []), row)
+            for low, high, only_free in ((first[at], stop[at], False), (stop[at], tail[at], True)):
+                rows = np.arange(low, high)[free[low:high]] if only_free else slice(low, high)
+                for name, values in text.items():
+                    values[rows] = row.block if name == "unit" else getattr(row, name)
+                clock_s[rows] = row.stimulus_onset + run.times_s[rows] - row.onset
+                repeat[rows] = number
+            free[first[at] : stop[at]] = False
+            told.setdefault(row.sound, []).append((row.stimulus_onset, row.stimulus_onset + row.duration, number))
+        for row in run.plays.itertuples():
+            low, high = (
+                np.ceil(np.array([row.onset, row.onset + row.duration]) / run.step_s - 1e-6).astype(int).clip(0, n)
+            )
+            playing[low:high] = True
+        tables.append(
+            pd.DataFrame(
+                {"recording": run.name, "time_s": run.times_s, **text, "stimulus_s": np.where(playing, clock_s, np.nan)}
+            ).assign(clock_s=clock_s, repeat=repeat)
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _presentation(told: list[tuple[float, float, int]], row: tuple) -> int:
+    """How often most of this stretch of the sound was heard before."""
+    start, stop = row.stimulus_onset, row.stimulus_onset + row.duration
+    seen = [number for low, high, number in told if min(stop, high) - max(start, low) > 0.5 * (stop - start)]
+    return max(seen) + 1 if seen else 0
+
+
+def side_of(
+    runs: Sequence[Run],
+    dealt: Mapping[str, pd.DataFrame],
+    spans: Mapping[str, Mapping[str, np.ndarray]],
+    reach_s: tuple[float, float],
+    trim_s: tuple[float, float],
+) -> Side:
+    """Which rows a model is fitted on and tested on in a fold, and which are purged.
+
+    A row that depends on sound from ``before`` to ``after`` it (the response model) is in training only if none of that sound
+    is held out or kept out for anybody, and if no test row is so near that both depend on one moment of sound, or on one recorded
+    sample through the filters.
+
+    Parameters
+    ----------
+    runs
+        Of the subject.
+    dealt
+        Recording -> all of its intervals.
+    spans
+        Recording -> side -> (k, 2), as `n2s.data.dealing.sides` gives them.
+    reach_s
+        ``before`` and ``after``.
+    trim_s
+        Rows off both ends of each run.
+    """
+    found: dict[str, list[np.ndarray]] = {"train": [], "val": [], "test": [], "purged": []}
+    before_s, after_s = reach_s
+    for run in runs:
+        table, own = dealt[run.name], spans[run.name]
+        heard = merged(np.stack([table.onset, table.onset + table.duration], 1))
+        times_s, usable = run.times_s, run.usable(trim_s)
+        ended_s = last_stop(times_s, heard)
+        silent = ~inside(times_s, heard)
+        lasting = silent & (times_s - ended_s < before_s - 1e-9)
+        # a row in silence is where the last moment of the sound before it is, as long as the response lasts
+        moment_s = np.where(lasting, ended_s - JUST_S, times_s)
+        known = ~silent | lasting
+        test = inside(moment_s, own["test"]) & known
+        val = inside(moment_s, own["val"]) & known & ~test
+        train = inside(moment_s, own["train"]) & known & ~test & ~val
+        usual = {"train": train & usable, "val": val & usable}
+        kept = {}
+        for name, others in (("val", [own["val"], own["train"]]), ("train", [own["train"]])):
+            alien = foreign(heard, others)
+            near = run.filter_s + before_s, run.filter_s + after_s
+            seen = meets(times_s - near[0], times_s + near[1], alien)
+            dearer = times_s[test | val] if name == "train" else times_s[test]
+            kept[name] = usual[name] & ~seen & ~_near(times_s, dearer, before_s + after_s + run.filter_s)
+        found["train"].append(kept["train"])
+        found["val"].append(kept["val"])
+        found["test"].append(test & usable)
+        found["purged"].append(usual["train"] & ~kept["train"] | usual["val"] & ~kept["val"])
+    return Side(**{name: np.concatenate(parts) for name, parts in found.items()})
+
+
+def _near(times_s: np.ndarray, others_s: np.ndarray, reach_s: float) -> np.ndarray:
+    """(n,) bool: whether one of some moments, in order, is nearer than ``reach_s``."""
+    if not len(others_s):
+        return np.zeros(len(times_s), bool)
+    at = np.searchsorted(others_s, times_s)
+    before_s = times_s - others_s[(at - 1).clip(0)]
+    after_s = others_s[at.clip(0, len(others_s) - 1)] - times_s
+    apart_s = np.minimum(np.where(at > 0, before_s, np.inf), np.where(at < len(others_s), after_s, np.inf))
+    return apart_s < reach_s - 1e-9
+
+
+def alike(rows: pd.DataFrame, chosen: np.ndarray, step_s: float) -> np.ndarray:
+    """(n,) for each of the ``chosen`` rows the first one at the same moment of the same sound, maybe itself; -1 for others.
+
+    Presentations may lie differently on the rows' clock: the nearest row, at most half a row away, is the same moment. Two rows of
+    one presentation never are.
+    """
+    found, numbers = np.full(len(rows), -1), np.flatnonzero(chosen)
+    own = rows.iloc[numbers]
+    since_s = own.clock_s - own.groupby("sound").clock_s.transform("first")
+    own = pd.DataFrame(
+        {
+            "sound": own["sound"],
+            "silent": own.stimulus_s.isna(),
+            "moment": np.floor(since_s / step_s + 0.5 + 1e-6),
+            "repeat": own["repeat"],
+        }
+    )
+    own["again"] = own.groupby(list(own)).cumcount()  # the sound stood still, and went on
+    which = own.groupby(["sound", "silent", "moment", "again"], sort=False).ngroup().to_numpy()
+    first = np.unique(which, return_index=True)[1]
+    found[numbers] = numbers[first[which]]
+    return found

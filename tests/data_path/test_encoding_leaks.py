@@ -1,0 +1,223 @@
+"""What is held out reaches no training row: an oracle looks at every row, planted changes stay outside, and noise scores chance."""
+
+import numpy as np
+import pytest
+from encoding_runs import RATE_HZ, TR_S, F, RunsOfSentences, RunsOfStories
+from tiny import TinyStudy
+
+from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitBySentence, SplitByStory
+from n2s.data.response_model import ResponseModel
+from n2s.errors import UserError
+from n2s.features.ready import Ready
+from n2s.metrics.correlation import column_correlation
+
+#: The test story lies between others, is heard again in a training run, and once before the run begins.
+PLAN = {
+    "1": [("a", 6.0), ("d", 130.0), ("b", 255.0)],
+    "2": [("c", 0.0), ("a", 125.0)],
+    "3": [("d", -30.0), ("e", 160.0)],
+    "4": [("b", 4.0)],
+}
+OTHER = {"1": [("b", 10.0), ("e", 131.0)], "2": [("d", 3.0)]}
+
+
+def made(root, plan=PLAN, *, study=RunsOfStories, response=None, options=None, louder=(), **more):
+    one = study(root, plan, **(options or {}))
+    one.louder = louder
+    more = {"split": SplitByStory(test=["d"], val=[])} | more
+    data = EncodingDataModule({"s": one}, {"f": Ready(F)}, response or Glover(), **more)
+    data.setup("fit")
+    return data
+
+
+def is_apart(data, subject, response, unit_of):
+    """By brute force: no training row sees, within the response's reach, sound of a unit that is tested, nor is near a test row."""
+    rows, study = data.rows(subject), data.studies["s"]
+    before_s, after_s = response.reach_s(TR_S)
+    for fold in data.folds(subject):
+        held = {
+            unit_of(story, at)
+            for story, at in zip(rows.story[fold.test], rows.stimulus_s[fold.test].fillna(-1), strict=True)
+        } - {None}
+        for recording in study.recordings():
+            name = f"s/{recording.name}"
+            own = np.flatnonzero(rows.recording == name)
+            if not len(own):
+                continue
+            train, test = (np.intersect1d(part, own) for part in (fold.train, fold.test))
+            time_s = rows.time_s.to_numpy()
+            for row in train:
+                for story, onset in study.plan_of(recording.subject)[recording.run]:
+                    at = np.arange(0.05, study.story_s, 0.5)
+                    seen = at[(onset + at > time_s[row] - before_s) & (onset + at < time_s[row] + after_s)]
+                    if {unit_of(story, moment) for moment in seen} & held:
+                        return False
+                if len(test) and np.abs(time_s[test] - time_s[row]).min() < before_s + after_s - 1e-6:
+                    return False
+    return True
+
+
+@pytest.mark.parametrize("response", [Glover(), FIR([1, 2, 3, 4])])
+@pytest.mark.parametrize("n_folds", [None, 3])
+def test_no_training_row_depends_on_what_is_held_out(tmp_path, response, n_folds):
+    data = made(tmp_path, response=response, n_folds=n_folds, options={"n_subjects": 2, "plans": {"02": OTHER}})
+    for subject in data.subjects:
+        assert len(data.folds(subject)) >= 1 and all(len(fold.train) for fold in data.folds(subject))
+        assert is_apart(data, subject, response, lambda story, at: story)
+    assert data._people["s/01"].n_purged > 0
+
+
+def test_blocks_of_sentences_are_held_out_whole(tmp_path):
+    split, response = SplitBySentence(min_block_s=30.0, test_fraction=0.3, val_fraction=0.0), FIR([1, 2])
+    plan = {"1": [("a", 6.0), ("b", 140.0)], "2": [("c", 4.0)], "3": [("b", 4.0)]}
+    data = made(tmp_path, plan, study=RunsOfSentences, response=response, split=split, n_folds=4, detrend="block")
+    rows = data.rows("s/01")
+    blocks = rows[rows.unit != ""].groupby("unit").stimulus_s.agg(lambda at: at.max() - at.min())
+    assert len(blocks) == 9 and (blocks > 25).all() and (blocks < 60).all()
+    block_of = {
+        (story, int(at // 10)): unit
+        for story, at, unit in zip(rows.story, rows.stimulus_s.fillna(-10), rows.unit, strict=True)
+    }
+    assert is_apart(data, "s/01", response, lambda story, at: block_of.get((story, int(at // 10))) if at >= 0 else None)
+    tested = np.concatenate([fold.test for fold in data.folds("s/01")])
+    assert len(np.unique(tested)) == len(tested)
+    assert set(rows.unit.to_numpy()[tested]) == set(blocks.index)
+    fold = data.folds("s/01")[0]
+    train, test = data.responses("s/01", fold)
+    assert np.isfinite(train).all() and np.isfinite(test).all() and len(fold.groups) == len(train)
+
+
+@pytest.mark.parametrize("detrend", [None, "run", "block"])
+def test_training_arrays_do_not_change_when_what_is_held_out_does(tmp_path, detrend):
+    """Features and responses of the held-out story become 20 times larger: no scale, trend or purged border lets it through."""
+    clean, other = (made(tmp_path, detrend=detrend, louder=louder) for louder in ((), ("d",)))
+    for one, two in ((clean.folds("s/01")[0], other.folds("s/01")[0]),):
+        np.testing.assert_array_equal(one.train, two.train)
+        np.testing.assert_allclose(clean.design("s/01", one, "f")[0], other.design("s/01", two, "f")[0], atol=1e-6)
+        np.testing.assert_array_equal(clean.responses("s/01", one)[0], other.responses("s/01", two)[0])
+        assert np.abs(clean.responses("s/01", one)[1] - other.responses("s/01", two)[1]).max() > 1
+
+
+class Blind(Glover):
+    """Says that rows depend on nothing but their own moment: nothing is purged."""
+
+    def reach_s(self, step_s):
+        return 0.0, 0.0
+
+
+def test_without_the_purge_it_would_leak(tmp_path, monkeypatch):
+    """The tests above can fail."""
+    clean, other = (made(tmp_path, response=Blind(), louder=louder) for louder in ((), ("d",)))
+    real = Glover().reach_s(TR_S)
+    for one in (clean, other):  # the columns are whole, only the purge is blind
+        monkeypatch.setattr(one._designs, "response", Glover())
+    fold = clean.folds("s/01")[0]
+    assert not is_apart(clean, "s/01", Glover(), lambda story, at: story) and real[0] == 32
+    moved = np.abs(clean.responses("s/01", fold)[0] - other.responses("s/01", other.folds("s/01")[0])[0]).max()
+    assert moved > 0.5
+
+
+def test_noise_scores_chance(tmp_path):
+    """A ridge on noise: the mean correlation on held-out rows, over folds and voxels, is 0 within its error."""
+    data = made(tmp_path, n_folds=4, options={"gain": 0.0, "n_voxels": 40}, detrend="block")
+    scores = []
+    for fold in data.folds("s/01"):
+        (x, x_test), (y, y_test) = data.design("s/01", fold, "f"), data.responses("s/01", fold)
+        weights = np.linalg.solve(x.T @ x + 10 * np.eye(x.shape[1]), x.T @ y)
+        scores.append(column_correlation(x_test @ weights, y_test))
+    scores = np.array(scores)
+    assert np.abs(scores.mean()) < 4 * scores.std() / np.sqrt(scores.size)
+    assert scores.std() > 0.05
+
+
+def test_repeats_and_copies_are_on_one_side(tmp_path):
+    """One story in two runs, for two subjects, and one sound under two names."""
+    plan = {"1": [("a", 0.0)], "2": [("b", 0.0)], "3": [("a2", 0.0)], "4": [("c", 0.0)], "5": [("a", 0.0)]}
+
+    class Copied(RunsOfStories):
+        def features(self, stimulus):
+            return super().features(stimulus.removesuffix("2"))
+
+    data = made(
+        tmp_path,
+        plan,
+        study=Copied,
+        n_folds=3,
+        split=SplitByStory(),
+        options={"n_subjects": 2, "plans": {"02": {"1": [("c", 5.0)], "2": [("a2", 1.0)]}}},
+    )
+    fold_of = {}
+    for subject in data.subjects:
+        rows = data.rows(subject)
+        for fold in data.folds(subject):
+            for story in set(rows.story.to_numpy()[fold.test]):
+                assert fold_of.setdefault(story, fold.name) == fold.name  # the same for all subjects
+    assert fold_of["a"] == fold_of["a2"] and len(set(fold_of.values())) == 3
+    assert data.repeats("s/01")["s/a"].shape[0] == 3
+
+
+def test_every_unit_is_held_out_once(tmp_path):
+    data = made(tmp_path, n_folds=5)
+    rows, folds = data.rows("s/01"), data.folds("s/01")
+    assert [fold.name for fold in folds] == [f"fold {i} of 5" for i in range(1, 6)]
+    units = [set(rows.unit.to_numpy()[fold.test]) for fold in folds]
+    assert sorted(unit for one in units for unit in one) == [f"s/{name}" for name in "abcde"]
+    with pytest.raises(UserError, match="n_folds is 6, but only 5 units"):
+        made(tmp_path, n_folds=6)
+
+
+def test_validation_stories_are_trained_on_or_left_out(tmp_path):
+    split = SplitByStory(test=["d"], val=["c"])
+    both, without = (made(tmp_path, split=split, train_on_val=one) for one in (True, False))
+    story = both.rows("s/01").story.to_numpy()
+    assert "c" in story[both.folds("s/01")[0].train] and "c" not in story[without.folds("s/01")[0].train]
+    assert set(without.rows("s/01").split) == {"train", "val", "test", ""}
+
+
+def test_two_studies_share_their_split(tmp_path):
+    plan = {"1": [("a", 0.0)], "2": [("d", 0.0)], "3": [("b", 0.0)]}
+    studies = {name: RunsOfStories(tmp_path / name, plan, seed=seed) for name, seed in (("s", 0), ("u", 1))}
+    data = EncodingDataModule(studies, {"f": Ready(F)}, Glover(), split=SplitByStory(test=["d"], val=[]))
+    data.setup("fit")
+    assert data.subjects == ["s/01", "u/01"]
+    for subject in data.subjects:
+        (fold,) = data.folds(subject)
+        assert set(data.rows(subject).story.to_numpy()[fold.test]) == {"d"}
+
+
+class Pushed(TinyStudy):
+    """Another brain while the held-out story plays."""
+
+    def load(self, recording):
+        raw = super().load(recording)
+        for name, onset in self._played(recording).items():
+            if name in (self.only or []):
+                first = round(onset * self.sfreq)
+                raw._data[:, first : first + round(self.story_s * self.sfreq)] *= 10
+        return raw
+
+
+@pytest.mark.parametrize("filters", [{}, {"highpass_hz": 1.0, "lowpass_hz": 20.0}])
+def test_sensors_beside_what_is_held_out_are_purged(tmp_path, filters):
+    """Stories follow each other in one recording: lags, and filters, reach over the border."""
+    found = []
+    for only in (None, ["story1"]):
+        study = Pushed(tmp_path / str(bool(only)), n_subjects=1, n_stories=3, together=True, only=only)
+        data = EncodingDataModule(
+            {"s": study},
+            {"f": Ready(4)},
+            Lags(-0.1, 0.3),
+            preprocessing=Preprocessing(sfreq=50, picks=["eeg"], **filters),
+            split=SplitByStory(test=["story1"], val=[]),
+        )
+        data.setup("fit")
+        found.append(data)
+    data, other = found
+    fold = data.folds("s/01")[0]
+    train, test = (data.rows("s/01").time_s.to_numpy()[part] for part in (fold.train, fold.test))
+    gap_s = np.abs(train[:, None] - test[None, ::10]).min()
+    before_s, after_s = Lags(-0.1, 0.3).reach_s(1 / 50)
+    assert gap_s >= before_s + after_s + data._people["s/01"].runs[0].filter_s - 1e-6
+    one, two = data.responses("s/01", fold)[0], other.responses("s/01", other.folds("s/01")[0])[0]
+    np.testing.assert_allclose(one, two, atol=1e-3 if filters else 1e-5)  # resampling by FFT rounds blocks differently
+    assert isinstance(data.response, ResponseModel) and RATE_HZ
