@@ -9,8 +9,10 @@ from n2s.studies.public.brennan2019 import Brennan2019
 from n2s.studies.public.broderick2019 import Broderick2019
 from n2s.studies.public.gwilliams2022 import Gwilliams2022
 from n2s.studies.public.lebel2023 import Lebel2023
+from n2s.studies.public.li2022 import Li2022
 from n2s.studies.public.libribrain import LibriBrain
 from n2s.studies.public.nakai2022 import Nakai2022
+from n2s.studies.public.nastase2021 import Nastase2021
 from n2s.studies.public.park2025 import Park2025
 from n2s.studies.public.schoffelen2019 import Schoffelen2019
 from n2s.studies.public.schoffelen2019fmri import Schoffelen2019FMRI
@@ -32,8 +34,10 @@ __all__ = [
     "GenericFMRI",
     "Gwilliams2022",
     "Lebel2023",
+    "Li2022",
     "LibriBrain",
     "Nakai2022",
+    "Nastase2021",
     "Park2025",
     "Recording",
     "SMN4Lang",

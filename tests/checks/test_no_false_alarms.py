@@ -23,7 +23,8 @@ TRUE = {
     "Bel2026": ("play for another time than their files",),  # a round number of seconds
     "Brennan2019": (), "Broderick2019": (), "Gwilliams2022": (ONE_FILE,), "LibriBrain": (NO_AUDIO,),
     "SMN4Lang": (), "Schoffelen2019": (), "Lebel2023": (SLOW, "intervals of .* overlap"), "Nakai2022": (ONE_FILE, ONE_SOUND, SLOW), "Park2025": (NO_AUDIO,),
-    "Schoffelen2019FMRI": (HEADER,), "SMN4LangFMRI": (),
+    "Schoffelen2019FMRI": (HEADER,), "SMN4LangFMRI": (), "Li2022": (SLOW, HEADER, "needs a mask"),
+    "Nastase2021": (HEADER, "it names notthefall_audio", "never change"),
 }  # fmt: skip
 
 

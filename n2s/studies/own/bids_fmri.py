@@ -57,6 +57,9 @@ class BIDSFMRI(FMRIStudy):
         There is no such folder or run, a run has two files or no events, or a subject or task is unknown.
     """
 
+    #: The tables that say what was heard; None: a data set that has none reads it elsewhere (`read_rows`).
+    heard: str | None = "events"
+
     def __init__(
         self,
         root: str,
@@ -101,7 +104,7 @@ class BIDSFMRI(FMRIStudy):
                 f"no folder {folder} with the runs.{nearest(folder.name, there)} Set derivatives to fMRIPrep's output, from the root or absolute."
             )
         pattern = bold or (f"**/*_space-{space}_*bold.*" if space else "**/*_bold.*")
-        found = named_runs(folder, pattern, self.root, heard="events")
+        found = named_runs(folder, pattern, self.root, heard=self.heard)
         found = keep(keep(found, "subject", subjects, self.root), "task", tasks, self.root)
         self._runs = self.select(found)
         self._files = BoldRuns(self.root, files, self._runs)
@@ -122,6 +125,10 @@ class BIDSFMRI(FMRIStudy):
         """Where the voxels of a subject lie: the image or surface of its runs; None for arrays and CIFTI."""
         return self._files.space(subject)
 
+    def table(self, recording: Recording) -> Path:
+        """The file that says what was heard in a run."""
+        return self._runs[recording].clips
+
     def read_rows(self, path: Path, recording: Recording) -> pd.DataFrame:
         """The rows of a run's events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them; a data set may override this."""
         return read_rows(path, self.columns, self.stimuli)
@@ -131,7 +138,7 @@ class BIDSFMRI(FMRIStudy):
 
         A sound that began before the first volume has a negative onset; what comes after the last one is cut off and told.
         """
-        path = self._runs[recording].clips
+        path = self.table(recording)
         table = complete(
             self.read_rows(path, recording),
             self.stimuli,
@@ -151,8 +158,8 @@ class BIDSFMRI(FMRIStudy):
 
     def sources(self, recording: Recording) -> list[Path]:
         """The files of the run, and the stimuli and TextGrids that its events use."""
-        rows = self.read_rows(self._runs[recording].clips, recording)
-        where = str(self._runs[recording].clips)
+        path = self.table(recording)
+        rows, where = self.read_rows(path, recording), str(path)
         heard = [self.stimuli.id(name, where=where) for name in rows.stimulus.unique() if name]
         stimuli = {path for name in heard for path in self.stimuli.sources(name)}
         return [*self._files.sources(recording, self.cleaning.confounds), *sorted(stimuli)]

@@ -20,16 +20,16 @@ BESIDE = ("boldref", "mask", "dseg", "probseg", "sbref", "xfm", "T1w", "T2w", "s
 class RunFiles:
     """The files of one run: ``bold`` has two if the hemispheres are apart; ``mask`` is the one beside a NIfTI run.
 
-    ``clips``: the table of what was heard, clips or events.
+    ``clips``: the table of what was heard, clips or events; None if the data set says it elsewhere.
     """
 
     bold: tuple[Path, ...]
-    clips: Path
+    clips: Path | None
     confounds: Path | None = None
     mask: Path | None = None
 
 
-def named_runs(root: Path, pattern: str, clips_dir: Path, *, heard: str = "clips") -> dict[Recording, RunFiles]:
+def named_runs(root: Path, pattern: str, clips_dir: Path, *, heard: str | None = "clips") -> dict[Recording, RunFiles]:
     """Runs by their names. The other files of a run are those that match most of its entities.
 
     Parameters
@@ -37,7 +37,7 @@ def named_runs(root: Path, pattern: str, clips_dir: Path, *, heard: str = "clips
     root, pattern
         Where runs lie, and the names of their files.
     clips_dir, heard
-        Where the tables of what was heard lie, and what they are: ``clips`` or ``events``.
+        Where the tables of what was heard lie, and what they are: ``clips`` or ``events``; None: there are none.
 
     Raises
     ------
@@ -67,12 +67,12 @@ def named_runs(root: Path, pattern: str, clips_dir: Path, *, heard: str = "clips
             f"{root}: no file {pattern} named sub-<label>_*_bold with one of {', '.join(KINDS)}. Name the runs "
             "so, or list them in a table (`runs`)."
         )
-    clips = _seen(clips_dir, f"**/*_{heard}.tsv")
+    tables = [] if heard is None else _seen(clips_dir, f"**/*_{heard}.tsv")
     confounds = [*_seen(root, "**/*_desc-confounds_*.tsv"), *_seen(root, "**/*_confounds.tsv")]
     runs = {}
     for one, paths in found.items():
         bold = _of_one_run(one, paths, root)
-        listed = _belonging(bold[0], clips, f"{heard}.tsv", clips_dir)
+        listed = None if heard is None else _belonging(bold[0], tables, f"{heard}.tsv", clips_dir)
         runs[one] = RunFiles(bold, listed, _belonging(bold[0], confounds), own_mask(bold[0]))
     return runs
 

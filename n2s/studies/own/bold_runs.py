@@ -82,7 +82,8 @@ class BoldRuns:
         """The files of a run, those that select its voxels, and its table of confounds if any is regressed out."""
         run = self.runs[recording]
         table = [run.confounds] if run.confounds and confounds else []
-        own = [*run.bold, run.clips, *table, *sidecars(run.bold[0]), *self.masks(recording.subject)]
+        heard = [] if run.clips is None else [run.clips]
+        own = [*run.bold, *heard, *table, *sidecars(run.bold[0]), *self.masks(recording.subject)]
         return own + self.files.sources(root=self.root, subject=recording.subject)
 
     def masks(self, subject: str) -> list[Path]:
