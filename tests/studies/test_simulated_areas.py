@@ -8,6 +8,8 @@ import soundfile
 
 from n2s.data import hrf_response
 from n2s.data.bold_steps import cleaned
+from n2s.data.encoding import EncodingDataModule
+from n2s.data.response_models import Glover
 from n2s.errors import UserError
 from n2s.features import Driver
 from n2s.metrics.ceilings import explainable_variance
@@ -414,6 +416,27 @@ def test_the_score_of_a_prediction_is_that_of_the_model_that_made_it(small):
     assert np.isnan(small.score_of("01", 0 * prediction, rows=test, voxels=voxels)).all()
     with pytest.raises(UserError, match="predictions of shape .* expected .26, 1092.: rows, voxels"):
         small.score_of("01", prediction, rows=test)
+
+
+def test_the_datamodule_measures_what_is_expected(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("N2S_CACHE", str(tmp_path))
+    study = SimulatedAreas(**SMALL, root=root, official_split=True, noise_level=0.3)
+    data = EncodingDataModule({"a": study}, {name: Driver(name) for name in ("mel", "phones")}, Glover())
+    data.prepare()
+    (fold,), rows, areas = data.folds("a/01"), data.rows("a/01"), data.measured("a/01").rois
+    (known, measured), tested = data.responses("a/01", fold), rows.iloc[fold.test]
+    best = study.expected_scores(
+        "01", ["mel", "phones"], train=rows.iloc[fold.train], test=tested, average_repeats=True
+    )
+    for name, area in (("mel", "A1"), ("phones", "STS")):
+        given, held_out = data.design("a/01", fold, name)
+        prediction = held_out @ np.linalg.lstsq(given, known, rcond=None)[0]
+        found = column_correlation(prediction, measured)
+        expected = study.score_of("01", prediction, rows=tested, average_repeats=True)
+        for one in (area, "belt", "TPJ"):
+            assert found[areas[one]].mean() == pytest.approx(expected[areas[one]].mean(), abs=0.06)
+        assert 0.7 < expected[areas[area]].mean() < best.r[name][areas[area]].mean() + 0.01  # noise in training costs
+        assert not expected[areas["V1"]].any() and abs(found[areas["V1"]].mean()) < 0.15
 
 
 # noise alone
