@@ -14,7 +14,8 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
 LIU = CONFIGS / "paper" / "liu2024"  # whole recipes, whose values test_liu2024_table.py compares
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
-WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI)
+ENCODING = ("brain_scores", "brain_scores_meg")
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING)
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))
 STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
@@ -44,6 +45,8 @@ def _given(path):
         return [path]
     if path.stem == "fmri_mel_ridge":
         return [CONFIGS / "fmri_mel.yaml", path]
+    if path.parent.name == "data_encoding":
+        return [CONFIGS / "brain_scores.yaml", path]
     if path.parent.name == "data_fmri":
         return [CONFIGS / "fmri_semantic.yaml", path]
     if path.parent == PAPER and path.name != "base.yaml":
@@ -57,7 +60,9 @@ def _given(path):
 def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
-    assert config["data"]["class_path"] == ("n2s.data.FMRIDataModule" if fmri else "n2s.data.MEGDataModule")
+    encoding = path.stem in ENCODING or path.parent.name == "data_encoding"
+    kind = "EncodingDataModule" if encoding else "FMRIDataModule" if fmri else "MEGDataModule"
+    assert config["data"]["class_path"] == f"n2s.data.{kind}"
     own = yaml.safe_load(path.read_text())
     for part in ("data", "model"):  # nothing of the overlay got lost
         for key, value in own.get(part, {}).get("init_args", {}).items():

@@ -4,6 +4,7 @@ from n2s.systems.clips.acoustic import Acoustic
 from n2s.systems.clips.semantic import Semantic
 from n2s.systems.clips.spectrogram import Spectrogram
 from n2s.systems.contrastive.task import Contrastive
+from n2s.systems.encoding.task import BrainScore
 from n2s.systems.sound.task import BrainAudio
 
-__all__ = ["Acoustic", "BrainAudio", "Contrastive", "Semantic", "Spectrogram"]
+__all__ = ["Acoustic", "BrainAudio", "BrainScore", "Contrastive", "Semantic", "Spectrogram"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.encoding_data import EncodingData, Measured
-from n2s.metrics.ceilings import explainable_variance, intersubject
+from n2s.metrics.ceilings import explainable_variance, intersubject, noise_ceiling
 from n2s.studies.fmri import Space
 
 #: Targets that are compared at once.
@@ -39,6 +39,28 @@ def from_repeats(repeats: Mapping[str, np.ndarray], n_targets: int) -> tuple[np.
     blocks = [slice(at, at + BLOCK) for at in range(0, n_targets, BLOCK)]
     found = [np.concatenate([explainable_variance(one[..., part]) for part in blocks], axis=1) for one in joined]
     return tuple(np.tensordot(weights / weights.sum(), np.stack(found), 1))
+
+
+def n_averaged(table: pd.DataFrame, repeats: Mapping[str, np.ndarray]) -> float:
+    """How many presentations a held-out response is the mean of: 1 / mean over rows of 1 / n, as the noise is averaged.
+
+    A stimulus that was repeated, of whose presentations one alone is among the held-out rows, is tested on their mean.
+
+    Parameters
+    ----------
+    table
+        ``stimulus``, ``repeat`` of the held-out rows.
+    repeats
+        See `from_repeats`.
+    """
+    alone = table.groupby("stimulus").repeat.nunique() == 1
+    counts = {name: len(values) for name, values in repeats.items() if alone.get(name, False)}
+    return float(1 / np.mean([1 / counts.get(name, 1) for name in table.stimulus]))
+
+
+def highest(explainable: np.ndarray, n: float) -> np.ndarray:
+    """(v,) the correlation of a perfect model with the mean of ``n`` responses: 0 where nothing is explained, NaN where unknown."""
+    return np.where(np.isnan(explainable), np.nan, np.nan_to_num(noise_ceiling(explainable, n)))
 
 
 def shared_targets(measured: Sequence[Measured]) -> list[np.ndarray] | None:

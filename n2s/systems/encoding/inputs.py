@@ -34,6 +34,8 @@ class FoldInputs:
     def __init__(self, data: EncodingData, subject: str, fold: Fold, *, shift_s: float, seed: int):
         self.data, self.subject, self.fold, self.shift_s, self.seed = data, subject, fold, shift_s, seed
         self._kept: dict[tuple[str, int], tuple[np.ndarray, np.ndarray]] = {}
+        #: Feature and seed -> `mark`, of all that were read.
+        self.marks: dict[str, np.ndarray] = {}
 
     @property
     def where(self) -> str:
@@ -56,29 +58,25 @@ class FoldInputs:
                         f"{part.shape[1]} columns. Check the feature, or leave it out (data.features)."
                     )
             self._kept[space, seed] = found
+            self.marks[f"{space}@{seed}"] = mark(found[0])
         return self._kept[space, seed]
 
     def of(self, fit: Fit) -> tuple[np.ndarray, np.ndarray]:
         """(n, p), (m, p) float32: all columns of a fit, shifted if it says so."""
+        self._kept = {
+            part: self._kept[part] for part in fit.parts if part in self._kept
+        }  # the rest would fill the memory
         parts = [self._columns(space, seed, fit.lag) for space, seed in fit.parts]
         train, test = (np.hstack([part[side] for part in parts]) for side in (0, 1))
         if not fit.shift:
             return train, test
         return train[self._order(fit.shift, self.fold.train)], test[self._order(fit.shift, self.fold.test)]
 
-    def release(self) -> None:
-        """Forget the features that were read."""
-        self._kept.clear()
-
     def widths(self, fit: Fit) -> list[int]:
         """Columns of each band (of everything: one)."""
         own = [self._columns(space, seed, fit.lag)[0].shape[1] for space, seed in fit.parts]
         ends = np.cumsum(fit.bands or (len(own),))
         return [sum(own[start:stop]) for start, stop in zip([0, *ends[:-1]], ends, strict=True)]
-
-    def marks(self) -> dict[str, np.ndarray]:
-        """Name of each feature so far -> its `mark`."""
-        return {f"{space}@{seed}": mark(train) for (space, seed), (train, _) in self._kept.items()}
 
     def _columns(self, space: str, seed: int, lag: int | None) -> tuple[np.ndarray, np.ndarray]:
         found = self.design(space, seed)

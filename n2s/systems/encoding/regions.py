@@ -47,17 +47,11 @@ class Regions:
     def normalised(self, column: str, ceiling: str, region: str) -> dict[str, float]:
         """Subject -> mean score by mean ceiling, over targets that have both.
 
-        Explainable variance gives its root, and counts as 0 where its estimate is below. The ratio of means is used because a
-        ratio of single targets has no bound where the ceiling is near 0.
+        A ratio of single targets would have no bound where the ceiling is near 0.
         """
         part = self.targets.loc[inside(self.targets, region), ["subject", column, ceiling]].dropna()
-        found = {}
-        for name, own in part.groupby("subject", sort=False):
-            reached = own[ceiling].to_numpy()
-            highest = float(np.mean(np.sqrt(np.maximum(reached, 0)) if "ev" in ceiling else reached))
-            if highest > 0:
-                found[name] = float(own[column].mean()) / highest
-        return found
+        means = part.groupby("subject", sort=False).mean()
+        return {name: float(row[column] / row[ceiling]) for name, row in means.iterrows() if row[ceiling] > 0}
 
     @cached_property
     def ceilings(self) -> list[str]:

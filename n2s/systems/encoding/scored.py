@@ -23,7 +23,9 @@ class BrainScores:
         - ``p:<row>``: its p within the subject, one-sided;
         - ``gain:<row>``: r of a nested level minus r of the level before it;
         - ``share:<space>``: the share of R2 that the banded model gives a space (product measure);
-        - ``ceiling:<kind>``: ``ev`` (explainable variance), ``ev_corrected``, ``isc``; NaN where it cannot be computed.
+        - ``ceiling:<kind>``: ``ev`` (explainable variance of a single response), ``ev_corrected``, ``r`` (what follows from it: the
+          correlation of a perfect model with the held-out responses, which may be means of several presentations), ``isc``; NaN
+          where it cannot be computed.
     rows
         One row per ``<row>``: ``row``, ``label``, ``role`` (model, control), ``network`` (``dutch``; "" for a single space), ``level``
         (0 for the first space of a network), ``spaces`` (joined by " + "), ``n_features``, ``n_seeds``.

@@ -10,7 +10,7 @@ from n2s.systems.encoding.regions import WHOLE, Regions
 
 KIND = "mean over subjects, 95% t interval"
 #: Ceiling column -> name of a score divided by it.
-NORMALISED = {"ceiling:ev_corrected": "R / sqrt(EV)", "ceiling:isc": "R / ISC"}
+NORMALISED = {"ceiling:r": "R / ceiling", "ceiling:isc": "R / ISC"}
 SHOWN_REGIONS = 2  # of the table of scores; the table of regions has all
 
 

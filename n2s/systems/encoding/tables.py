@@ -17,9 +17,11 @@ from n2s.systems.encoding.summary import over_subjects
 #: Modules of this folder that draw and write maps.
 FIGURES, MAPS = "n2s.systems.encoding.figures", "n2s.systems.encoding.maps"
 R = Measure("R")
+MOST_SUBJECTS = 30  # in a table
 CEILINGS = {
     "ceiling:ev": "explainable variance of a single response, biased",
     "ceiling:ev_corrected": "explainable variance of a single response, corrected for the number of repeats",
+    "ceiling:r": "correlation that a perfect model reaches with the held-out responses, by the corrected explainable variance",
     "ceiling:isc": "correlation with the mean of the other subjects (leave one out)",
 }
 
@@ -44,6 +46,8 @@ def headline(result: BrainScores) -> list[str]:
 def notes(result: BrainScores) -> list[str]:
     """Ceilings, controls, significance, penalties."""
     settings, targets, told = result.settings, result.targets, []
+    if settings.get("n_folds", [1, 1])[1] > 1:
+        told.append("With several folds, features that predict nothing score somewhat below 0: see the controls.")
     for name, text in CEILINGS.items():
         if name in targets and targets[name].notna().any():
             reached = over_subjects(result.regions.mean(name, result.regions.names[0]))[ALL]
@@ -54,7 +58,8 @@ def notes(result: BrainScores) -> list[str]:
         )
     elif result.regions.ceilings != ["ceiling:isc"]:
         told.append(
-            "R / sqrt(EV): mean R by the mean root of the corrected explainable variance; 1 is a perfect model."
+            "R / ceiling: mean R by the mean correlation that a perfect model reaches (the root of the corrected explainable variance, for "
+            "the number of presentations whose mean is tested)."
         )
     if "ceiling:isc" in result.regions.ceilings:
         told.append("R / ISC: mean R by mean inter-subject correlation; a model fitted to its subject can exceed 1.")
@@ -85,21 +90,20 @@ def notes(result: BrainScores) -> list[str]:
 
 
 def tables(result: BrainScores, scores: Scores) -> dict[str, tuple[list[str], list[list]]]:
-    """R by region, significant targets by region, each subject."""
+    """R by region, significant targets by region, each subject. Intervals of all regions are in ``regions.csv``."""
     regions, rows = result.regions.names, list(result.rows.itertuples())
     found = {}
     if len(regions) > 1:
-        lines = [[row.label, *(cell(scores.get(f"R, {one}", row.row), R) for one in regions)] for row in rows]
-        found["R by region"] = (["", *regions], lines)
-    counts = result.group.counts(regions), result.significant
-    lines = [[row.label, *(_significant(*counts, row.row, one) for one in regions)] for row in rows]
-    lines = [line for line in lines if any(line[1:])]
-    if lines:
-        found[f"Significant targets (q < {Q})"] = (["", *regions], lines)
+        lines = [[row.label, *(_mean(scores.get(f"R, {one}", row.row)) for one in regions)] for row in rows]
+        found["R by region, mean over subjects"] = (["", *regions], lines)
+    for title, counts in _significant(result).items():
+        lines = [[row.label, *(counts.get(row.row, {}).get(one, "") for one in regions)] for row in rows]
+        if any(any(line[1:]) for line in lines):
+            found[title] = (["", *regions], [line for line in lines if any(line[1:])])
     subjects = scores.subjects
-    if 1 < len(subjects) <= 30:
+    if 1 < len(subjects) <= MOST_SUBJECTS:
         lines = [
-            [row.label, *(cell(scores.get(f"R, {regions[0]}", row.row, one), R) for one in subjects)] for row in rows
+            [row.label, *(_mean(scores.get(f"R, {regions[0]}", row.row, one)) for one in subjects)] for row in rows
         ]
         found[f"R of each subject, {regions[0]}"] = (["", *subjects], lines)
     return found
@@ -157,16 +161,30 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(temporary, index=False)
 
 
-def _significant(over: dict, within: dict, row: str, region: str) -> str:
-    """``41 of 300``: over subjects, else the mean over subjects of counts within each."""
-    over = over.get(f"r:{row}", {}).get(region)
-    if over is not None:
-        return f"{over['wilcoxon']} of {over['n']}"
-    own = within.get(row, {}).get(region, {})
-    if not own:
-        return ""
-    n = sum(one["significant"] for one in own.values()) / len(own)
-    return f"{n:.4g} of {sum(one['n'] for one in own.values()) / len(own):.4g}"
+def _significant(result: BrainScores) -> dict[str, dict[str, dict[str, str]]]:
+    """Title -> row -> region -> ``41 of 300``."""
+    within = {
+        row: {region: _mean_count(own) for region, own in by_region.items()}
+        for row, by_region in result.significant.items()
+    }
+    over = {
+        column[2:]: {region: f"{one['wilcoxon']} of {one['n']}" for region, one in by_region.items()}
+        for column, by_region in result.group.counts(result.regions.names).items()
+        if column.startswith("r:")
+    }
+    return {
+        f"Significant targets within a subject (q < {Q}), mean over subjects": within,
+        f"Significant targets over subjects (Wilcoxon, q < {Q})": over,
+    }
+
+
+def _mean_count(own: dict[str, dict[str, int]]) -> str:
+    significant, n = (sum(one[key] for one in own.values()) / len(own) for key in ("significant", "n"))
+    return f"{significant:.4g} of {n:.4g}"
+
+
+def _mean(score: Score | None) -> str:
+    return cell(None if score is None else Score(score.mean), R)
 
 
 def _sizes(result: BrainScores, region: str) -> pd.Series:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from n2s.paths import written_whole
 
 #: Targets whose equations are solved at once: the right-hand sides stay below 200 MB at 6,000 columns.
 BLOCK = 4096
+#: Rows that are float64 at once.
+ROWS = 16_384
+LARGEST = 1e30  # a penalty beyond it is infinite as float32, and its weights are 0
 
 
 def weights_file(folder: Path, subject: str, fold: str, fit: str) -> Path:
@@ -54,32 +58,38 @@ def solved(train: Tensor, brain: Tensor, penalties: Tensor, widths: list[int]) -
     widths
         Columns of each band, which sum to p.
     """
-    x, y = train.double(), brain - brain.mean(0)
-    x = x - x.mean(0)
-    penalties = penalties.to(x).reshape(len(widths), -1)
-    if penalties.shape[1] != y.shape[1] or sum(widths) != x.shape[1]:
+    penalties = penalties.to(train.device).double().clamp(max=LARGEST).reshape(len(widths), -1)
+    if penalties.shape[1] != brain.shape[1] or sum(widths) != train.shape[1]:
         raise UserError(
-            f"the run's penalties are of {penalties.shape[1]} targets, and the data have {y.shape[1]}. Take the run's own config.yaml."
+            f"the run's penalties are of {penalties.shape[1]} targets, and the data have {brain.shape[1]}. Take the run's own config.yaml."
         )
+    x, y = train - train.mean(0), brain - brain.mean(0)
     found = torch.zeros(x.shape[1], y.shape[1], device=x.device)
     different, which = torch.unique(penalties, dim=1, return_inverse=True)
-    gram = _gram(x) if len(widths) == 1 else None
-    for number, penalty in enumerate(different.T):
-        columns = torch.nonzero(which == number).flatten()
-        scale = torch.repeat_interleave(penalty.rsqrt(), torch.tensor(widths, device=x.device))
-        scaled = x if gram is not None else x * scale
-        one = gram if gram is not None else _gram(scaled)
-        added = penalty[0] if gram is not None else 1.0
-        factor = torch.linalg.cholesky(one + added * torch.eye(len(one), dtype=x.dtype, device=x.device))
-        for block in columns.split(BLOCK):
-            target = y[:, block].double()
-            if x.shape[0] < x.shape[1]:
-                part = scaled.T @ torch.cholesky_solve(target, factor)
-            else:
-                part = torch.cholesky_solve(scaled.T @ target, factor)
-            found[:, block] = (part if gram is not None else part * scale[:, None]).float()
+    solve = _dual if x.shape[0] < x.shape[1] else _primal
+    for columns, weights in solve(x, y, different, which, torch.tensor(widths, device=x.device)):
+        found[:, columns] = weights.float()
     return found
 
 
-def _gram(x: Tensor) -> Tensor:
-    return x @ x.T if x.shape[0] < x.shape[1] else x.T @ x
+def _primal(x: Tensor, y: Tensor, different: Tensor, which: Tensor, widths: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    gram = sum(part.double().T @ part.double() for part in x.split(ROWS))
+    for number, penalty in enumerate(different.T):
+        factor = torch.linalg.cholesky(gram + torch.diag(torch.repeat_interleave(penalty, widths)))
+        for columns in torch.nonzero(which == number).flatten().split(BLOCK):
+            target = y[:, columns]
+            right = sum(a.double().T @ b.double() for a, b in zip(x.split(ROWS), target.split(ROWS), strict=True))
+            yield columns, torch.cholesky_solve(right, factor)
+
+
+def _dual(x: Tensor, y: Tensor, different: Tensor, which: Tensor, widths: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """``X' (sum of X_b X_b' / a_b + I)^-1 y / a_b`` for each band."""
+    parts = x.double().split(widths.tolist(), 1)
+    kernels = [part @ part.T for part in parts]
+    one = torch.eye(len(x), dtype=torch.float64, device=x.device)
+    for number, penalty in enumerate(different.T):
+        kernel = sum(kernel / alpha for kernel, alpha in zip(kernels, penalty, strict=True))
+        factor = torch.linalg.cholesky(kernel + one)
+        for columns in torch.nonzero(which == number).flatten().split(BLOCK):
+            dual = torch.cholesky_solve(y[:, columns].double(), factor)
+            yield columns, torch.cat([part.T @ dual / alpha for part, alpha in zip(parts, penalty, strict=True)])

@@ -36,7 +36,7 @@ def targets(n_subjects: int, seed: int = 0) -> pd.DataFrame:
                     "x": 0.0, "y": 0.0, "z": 0.0, "roi:auditory": auditory, "roi:whole": True,
                     "r:model/mel": mel, "r:model/phones": phones, "r:word_rate": rng.normal(0, 0.02, N),
                     "p:model/mel": np.where(auditory, 0.001, 0.6), "gain:model/phones": phones - mel,
-                    "ceiling:ev": 0.3, "ceiling:ev_corrected": np.where(auditory, 0.25, -0.01), "ceiling:isc": np.nan,
+                    "ceiling:ev": 0.3, "ceiling:ev_corrected": np.where(auditory, 0.25, -0.01), "ceiling:r": np.where(auditory, 0.5, 0.0), "ceiling:isc": np.nan,
                 }
             )
         )  # fmt: skip
@@ -70,11 +70,11 @@ def test_regions_are_means_of_each_subject_and_an_interval_over_them(eight):
 
 def test_scores_are_normalised_by_the_named_ceiling_alone(eight):
     scores = eight.scores()
-    raw, normalised = (scores.get(f"{name}, auditory", "model/mel").mean for name in ("R", "R / sqrt(EV)"))
+    raw, normalised = (scores.get(f"{name}, auditory", "model/mel").mean for name in ("R", "R / ceiling"))
     assert normalised == pytest.approx(raw / 0.5)
     assert not any(name.startswith("R / ISC") for name in scores.measures)  # there is none: absent, not 0
     assert "isc" not in eight.facts()["ceilings"]
-    unknown = result(2, **{"ceiling:ev": np.nan, "ceiling:ev_corrected": np.nan})
+    unknown = result(2, **dict.fromkeys(("ceiling:ev", "ceiling:ev_corrected", "ceiling:r"), np.nan))
     assert not any("/" in name for name in unknown.scores().measures)
     assert any("No ceiling" in note for note in unknown.shown()[0].notes)
 
@@ -98,7 +98,7 @@ def test_native_voxels_and_few_subjects_are_not_compared():
         assert any("No tests over subjects" in note for note in one.shown()[0].notes)
         (heading,) = [title for title in one.shown()[0].tables if title.startswith("Significant")]
         cells = {row[0]: row[1:] for row in one.shown()[0].tables[heading][1]}
-        assert cells["mel"] == ["10 of 10", "10 of 40"]  # from p within subjects
+        assert cells["mel"] == ["10 of 10", "10 of 40"]
 
 
 def test_a_target_without_a_score_in_one_subject_is_left_out_of_the_tests():

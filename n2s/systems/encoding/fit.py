@@ -1,0 +1,160 @@
+"""The fit of one subject and fold: the penalty of each target, from the training rows alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.data.encoding_data import EncodingData, Fold
+from n2s.data.options import check_number
+from n2s.errors import UserError, reading
+from n2s.models.banded_ridge import BandedRidge
+from n2s.models.encoding_ridge import EncodingRidge
+from n2s.paths import written_whole
+from n2s.systems.encoding.inputs import FoldInputs, mark, rows_hash
+from n2s.systems.encoding.rows import Fit
+from n2s.systems.encoding.weights import keep_weights
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a fit is made.
+
+    Parameters
+    ----------
+    alphas
+        Penalties to choose from.
+    n_folds
+        Of the cross-validation inside the training rows, by unit.
+    shift_s, seed
+        See `FoldInputs`.
+    """
+
+    alphas: tuple[float, ...]
+    n_folds: int
+    shift_s: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        for alpha in self.alphas:
+            check_number("model.alphas", alpha, above=0)
+        check_number("model.n_folds", self.n_folds, low=2, whole=True)
+        check_number("model.shift_s", self.shift_s, above=0)
+
+
+@dataclass
+class Fitted:
+    """What a fit of one subject and fold leaves: plain tensors, for checkpoints.
+
+    ``penalties``: key of a fit -> (v,), or (bands, v). ``marks``: what a test knows the data by.
+    """
+
+    penalties: dict[str, Tensor] = field(default_factory=dict)
+    marks: dict[str, Tensor | str] = field(default_factory=dict)
+
+    def plain(self) -> dict:
+        """For a checkpoint."""
+        return {"penalties": dict(self.penalties), "marks": dict(self.marks)}
+
+
+def fit_fold(
+    data: EncodingData,
+    subject: str,
+    fold: Fold,
+    fits: Mapping[str, Fit],
+    recipe: Recipe,
+    *,
+    device: torch.device | str = "cpu",
+    keep: Path | None = None,
+) -> Fitted:
+    """Choose the penalties of every fit.
+
+    Parameters
+    ----------
+    data, subject, fold
+        Whose training rows.
+    fits
+        Key -> fit.
+    recipe
+        How.
+    device
+        Where ridges are solved.
+    keep
+        The folder for weights (see `keep_weights`); None: they are not kept.
+
+    Raises
+    ------
+    UserError
+        Fewer units than folds, or values that are not finite.
+    """
+    inputs = FoldInputs(data, subject, fold, shift_s=recipe.shift_s, seed=recipe.seed)
+    brain = checked_brain(data, subject, fold)[0]
+    target, groups = torch.from_numpy(brain).to(device), fold.groups.tolist()
+    found = Fitted(marks={"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain))})
+    for key, fit in fits.items():
+        train = torch.from_numpy(inputs.of(fit)[0]).to(device)
+        if fit.bands:
+            ridge = BandedRidge(list(recipe.alphas), n_folds=recipe.n_folds)
+            ridge.fit(list(train.split(inputs.widths(fit), dim=1)), target, groups)
+        else:
+            ridge = EncodingRidge(list(recipe.alphas), n_folds=recipe.n_folds).fit(train, target, groups)
+        found.penalties[key] = torch.as_tensor(ridge.alpha_).float().cpu()
+        if keep is not None:
+            keep_weights(keep, subject, fold.name, key, ridge.coef_)
+    found.marks |= {name: torch.from_numpy(value) for name, value in inputs.marks.items()}
+    return found
+
+
+def check_units(fold: Fold, recipe: Recipe, where: str) -> None:
+    """Raise a UserError if the training rows have fewer units than the cross-validation has folds."""
+    n_units = len(set(fold.groups.tolist()))
+    if len(recipe.alphas) > 1 and n_units < recipe.n_folds:
+        raise UserError(
+            f"{where}: its training rows are of {n_units} {'unit' if n_units == 1 else 'units'} (stories, blocks), and penalties are chosen "
+            f"by cross-validation in {recipe.n_folds} folds (model.n_folds). Set fewer, at least two, or a single penalty "
+            "(model.alphas)."
+        )
+
+
+def checked_brain(data: EncodingData, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """(n, v), (m, v) float32 responses, which must be finite."""
+    found = tuple(np.ascontiguousarray(one, np.float32) for one in data.responses(subject, fold))
+    for part in found:
+        if not np.isfinite(part).all():
+            raise UserError(
+                f"{subject}, {fold.name}: {int((~np.isfinite(part)).any(0).sum())} of {part.shape[1]} voxels or sensors have values that are not "
+                "finite. Check the recording."
+            )
+    return found
+
+
+def kept_fit(path: Path, keys: Sequence[str], rows: str, data: Mapping[str, str]) -> Fitted | None:
+    """The fit that an interrupted run left, if it has these fits and these data.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    keys
+        Names of the fits and the recipe.
+    rows
+        Hash of the fold's rows.
+    data
+        Hashes of the data.
+    """
+    if not path.is_file():
+        return None
+    with reading(path, "a fit of one fold", "Remove it: it is made again."):
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    if found["keys"] != list(keys) or found["data"] != dict(data) or found["marks"]["rows"] != rows:
+        return None
+    return Fitted(found["penalties"], found["marks"])
+
+
+def keep_fit(path: Path, fitted: Fitted, keys: Sequence[str], data: Mapping[str, str]) -> None:
+    """Keep the fit of one subject and fold until the run's checkpoint is written."""
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        torch.save(fitted.plain() | {"keys": list(keys), "data": dict(data)}, file)
