@@ -13,6 +13,7 @@ from n2s.features.language_layers import (
 from n2s.features.layers import Layers
 from n2s.features.mel import Mel
 from n2s.features.mel_statistics import MelStatistics
+from n2s.features.modulations import Modulations
 from n2s.features.phones import Articulation, Phones
 from n2s.features.rates import PhoneRate, WordRate
 from n2s.features.ready import Ready
@@ -42,6 +43,7 @@ __all__ = [
     "Layers",
     "Mel",
     "MelStatistics",
+    "Modulations",
     "PhoneRate",
     "Phones",
     "Ready",
