@@ -144,9 +144,10 @@ class Modulations(FrameFeature):
         n = len(_frequencies_hz())
         padded = _mirrored(torch.eye(n), n - 1)  # each row: one channel, mirrored at both ends
         scales = torch.fft.fftfreq(padded.shape[1], 1 / _PER_OCTAVE)
-        found = [
-            torch.fft.ifft(torch.fft.fft(padded, dim=1) * _log_gabor(scales, scale), dim=1) for scale in self.scales
+        gains = [
+            _log_gabor(scales, scale) if scale else torch.exp(-0.5 * (scales / _LOW_PASS) ** 2) for scale in self.scales
         ]
+        found = [torch.fft.ifft(torch.fft.fft(padded, dim=1) * gain, dim=1) for gain in gains]
         return [one[:, n - 1 : 2 * n - 1].T.contiguous() for one in found]
 
 
