@@ -1,6 +1,7 @@
 """Recordings and stimuli as batches of windows."""
 
 from n2s.data.batch import Batch
+from n2s.data.corpus import CorpusDataModule
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
 from n2s.data.fmri import FMRIDataModule
@@ -16,6 +17,7 @@ from n2s.data.windows import Grid, WordOnsets
 
 __all__ = [
     "Batch",
+    "CorpusDataModule",
     "EncodingDataModule",
     "FIR",
     "FMRIDataModule",

@@ -11,6 +11,7 @@ from n2s.features.language_layers import (
     UntrainedLanguageModelLayers,
 )
 from n2s.features.layers import Layers
+from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.features.mel import Mel
 from n2s.features.mel_statistics import MelStatistics
 from n2s.features.modulations import Modulations
@@ -23,6 +24,8 @@ from n2s.features.speech_layers import (
     TinyUntrainedSpeechLayers,
     UntrainedSpeechModelLayers,
 )
+from n2s.features.speech_net_layer import SpeechNetLayer
+from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 
@@ -41,6 +44,7 @@ __all__ = [
     "ImpulseFeature",
     "LanguageModelLayers",
     "Layers",
+    "LogSpectrogram",
     "Mel",
     "MelStatistics",
     "Modulations",
@@ -49,6 +53,8 @@ __all__ = [
     "Ready",
     "SentenceEmbedding",
     "SpeechModelLayers",
+    "SpeechNetLayer",
+    "SpeechNetLayers",
     "TinyClap",
     "TinyUntrainedLanguageLayers",
     "TinyUntrainedSpeechLayers",
@@ -56,6 +62,7 @@ __all__ = [
     "UntrainedAudioMAETokens",
     "UntrainedLanguageModelLayers",
     "UntrainedSpeechModelLayers",
+    "UntrainedSpeechNetLayers",
     "UntrainedWav2Vec2",
     "Wav2Vec2",
     "WordRate",

@@ -11,6 +11,7 @@ from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.sentence_context import SentenceContext
 from n2s.models.spatial_attention import SpatialAttention
+from n2s.models.speech_net import SpeechNet
 from n2s.models.story_likelihood import StoryLikelihood
 from n2s.models.subject_layer import SubjectLayer
 
@@ -28,6 +29,7 @@ __all__ = [
     "RidgeDecoder",
     "SentenceContext",
     "SpatialAttention",
+    "SpeechNet",
     "StoryLikelihood",
     "SubjectLayer",
     "VoxelRidge",

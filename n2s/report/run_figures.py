@@ -19,6 +19,9 @@ THROUGHPUT = {
     "throughput/peak_gb": ("peak memory (GB)", 1.0),
 }
 
+#: Error rates that are drawn beside losses: of characters, words and classes.
+ERRORS = ("cer", "wer", "error")
+
 
 def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
     """Figures from ``metrics.csv``, by title; or the reason why there is none."""
@@ -34,7 +37,7 @@ def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
 
 
 def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
-    """Losses and validation accuracy by epoch, from the CSV log; None if it has neither.
+    """Losses, validation accuracy and errors by epoch, from the CSV log; None if it has none.
 
     Rows of one epoch are averaged. Columns that end in ``_step`` are left out if the epoch's mean was logged too.
     """
@@ -43,7 +46,8 @@ def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
     fitted = [c for c in epochs if c.startswith(("train/", "val/")) and epochs[c].notna().any()]
     losses = [c for c in fitted if "loss" in c]
     scores = [c for c in fitted if "/top" in c]
-    kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)")) if kind[0]]
+    errors = [c for c in fitted if c.partition("/")[2] in ERRORS]
+    kinds = [kind for kind in ((losses, "loss"), (scores, "accuracy (%)"), (errors, "errors (%)")) if kind[0]]
     if not kinds:
         return None
     figure, panels = blank_panels(len(kinds), width=9.2, height=3.6)
@@ -60,13 +64,15 @@ def learning_curves(metrics: pd.DataFrame) -> Drawing | None:
                 axes.plot(epochs[chance].dropna(), linestyle=LINES["chance"], color=color)
         if label != "loss":
             axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-            axes.set_ylim(0, 1.02)
+            axes.set_ylim(0, 1.02 if label == "accuracy (%)" else None)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(epochs) == 1:
             axes.set_xticks(epochs.index)
         axes.set(xlabel="epoch", ylabel=label)
         axes.legend(frameon=False)
-    caption = "Mean of each epoch. Accuracies are over the candidates of the split or batch that they were logged on."
+    caption = "Mean of each epoch."
+    if scores:
+        caption += " Accuracies are over the candidates of the split or batch that they were logged on."
     if any("/chance_top" in column for column in epochs):
         caption += " Dotted: chance."
     return Drawing("Learning curves", figure, caption)

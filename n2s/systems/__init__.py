@@ -6,5 +6,16 @@ from n2s.systems.clips.spectrogram import Spectrogram
 from n2s.systems.contrastive.task import Contrastive
 from n2s.systems.encoding.task import BrainScore
 from n2s.systems.sound.task import BrainAudio
+from n2s.systems.speech.sound_scenes import SoundScenes
+from n2s.systems.speech.speech_to_text import SpeechToText
 
-__all__ = ["Acoustic", "BrainAudio", "BrainScore", "Contrastive", "Semantic", "Spectrogram"]
+__all__ = [
+    "Acoustic",
+    "BrainAudio",
+    "BrainScore",
+    "Contrastive",
+    "Semantic",
+    "SoundScenes",
+    "Spectrogram",
+    "SpeechToText",
+]

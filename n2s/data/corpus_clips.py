@@ -1,0 +1,114 @@
+"""The clips of a corpus that a network can learn from; all others are left out, and counted aloud."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from n2s.corpora.corpus import COLUMNS, Corpus
+from n2s.data.corpus_text import Symbols, sentence, written
+from n2s.errors import UserError, first_of
+from n2s.features.audio import audio_duration_s
+from n2s.findings import tell
+
+
+def usable_clips(
+    corpus: Corpus, *, target: str, alphabet: Sequence[str] | None, hours: float | None, max_s: float, seed: int
+) -> pd.DataFrame:
+    """The clips: `COLUMNS`, ``target`` (a tuple of symbols) and ``content``; ``duration_s`` is known.
+
+    Clips of one ``content``, the sentence or the stretch of sound, must not be on two sides of a split.
+
+    Parameters
+    ----------
+    corpus, target, alphabet, hours, max_s, seed
+        See `n2s.data.CorpusDataModule`.
+
+    Raises
+    ------
+    UserError
+        No clip is left, or fewer hours than wanted.
+    """
+    where, clips = f"corpus {corpus.name}", corpus.clips()
+    lacking = [name for name in COLUMNS if name not in clips]
+    if lacking or not len(clips):
+        raise UserError(f"{where}: its table of {len(clips)} clips lacks {', '.join(lacking) or 'clips'}.")
+    clips = _with_sound(clips.reset_index(drop=True), where)
+    clips = _without(clips, clips.duration_s > max_s, f"they are longer than {max_s:g} s (data.max_s)", where)
+    clips = _without(clips, clips.duration_s <= 0, "they have no duration", where)
+    clips = clips.assign(**{name: clips[name].fillna("").astype(str) for name in ("text", "label", "speaker", "split")})
+    if target == "text":
+        clips["text"] = clips.text.map(written)
+        clips["target"], clips["content"] = clips.text.map(tuple), clips.text.map(sentence)
+    else:
+        clips["label"] = clips.label.str.strip()
+        clips["target"] = [(label,) if label else () for label in clips.label]
+        clips["content"] = clips.sound.map(str) + clips.start_s.map(" {:.3f}".format)
+        clips = _without(clips, clips.label.str.contains(","), "they have several classes", where)
+    clips = _without(clips, clips.target.map(len) == 0, f"they have no {target}", where)
+    if alphabet is not None:
+        other = ~clips.target.map(set(alphabet).issuperset)
+        clips = _without(clips, other, "their transcripts have characters that data.alphabet has not", where)
+    return _limited(clips, hours, seed, where)
+
+
+def symbols_of(clips: pd.DataFrame, alphabet: Sequence[str] | None) -> Symbols:
+    """What the classes of a network mean: the alphabet, or the characters or classes of training clips."""
+    return Symbols(tuple(alphabet)) if alphabet is not None else Symbols.of(clips.target[clips.split == "train"])
+
+
+def without_unknown(clips: pd.DataFrame, *, target: str, alphabet: Sequence[str] | None, where: str) -> pd.DataFrame:
+    """Say what of validation and test is unknown to training: clips of unknown classes are left out, characters stay."""
+    known = symbols_of(clips, alphabet)
+    strange = clips.target.map(lambda one: bool(known.unknown(one)))
+    if not strange.any():
+        return clips
+    if target == "label":
+        return _without(clips, strange, "their classes are not in training", where).reset_index(drop=True)
+    unknown = first_of(sorted({symbol for one in clips.target[strange] for symbol in known.unknown(one)}))
+    text = f"held-out transcripts have characters that training has not ({unknown}): they count as errors."
+    tell("odd", f"{where} ({int(strange.sum())} clips)", text)
+    return clips
+
+
+def _with_sound(clips: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The clips whose sounds are there, with their durations."""
+    there = {sound: Path(sound).is_file() for sound in clips.sound.unique()}
+    if not any(there.values()):
+        raise UserError(f"{where}: none of its {len(there)} sounds is there; the first is {next(iter(there))}.")
+    absent = first_of((name for name, found in there.items() if not found), 3)
+    clips = _without(clips, ~clips.sound.map(there), f"their sounds are missing ({absent})", where)
+    clips = clips.assign(start_s=clips.start_s.astype(float).fillna(0.0), duration_s=clips.duration_s.astype(float))
+    unknown = clips.duration_s.isna()
+    if unknown.any():
+        lasts = {sound: audio_duration_s(sound) for sound in clips.sound[unknown].unique()}
+        clips.loc[unknown, "duration_s"] = clips.sound[unknown].map(lasts) - clips.start_s[unknown]
+    return clips
+
+
+def _limited(clips: pd.DataFrame, hours: float | None, seed: int, where: str) -> pd.DataFrame:
+    """Clips that last ``hours`` together, in the corpus' order."""
+    if hours is None:
+        return clips
+    total_h = clips.duration_s.sum() / 3600
+    if total_h < hours:
+        raise UserError(
+            f"data.hours is {hours:g}, but {where} has {total_h:.2f} h of clips that can be used. Lower it, in all recipes that "
+            "are compared."
+        )
+    names = clips.sound.map(lambda sound: Path(sound).name) + clips.start_s.map(" {:.3f}".format)
+    order = [hashlib.sha256(f"{seed} {name}".encode()).hexdigest() for name in names]
+    ordered = clips.iloc[np.argsort(order, kind="stable")]
+    return ordered[ordered.duration_s.cumsum() - ordered.duration_s < 3600 * hours].sort_index()
+
+
+def _without(clips: pd.DataFrame, wrong: pd.Series, why: str, where: str) -> pd.DataFrame:
+    """Clips that are not wrong; the others are counted aloud."""
+    if not wrong.any():
+        return clips
+    if wrong.all():
+        raise UserError(f"{where}: none of its {len(clips)} clips is left: {why}.")
+    tell("left out", f"{where} ({int(wrong.sum())} of {len(clips)} clips)", f"{why}: they are not used.")
+    return clips[~wrong]

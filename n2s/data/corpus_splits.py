@@ -1,0 +1,94 @@
+"""Which clips of a corpus are for training, validation and test: no speaker and no sentence is on two sides."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from n2s.errors import UserError
+from n2s.findings import tell
+
+SPLITS = ("train", "val", "test")
+_FEWEST = 10  # speakers: with fewer, a tenth is no whole speaker
+
+
+def split_clips(
+    clips: pd.DataFrame, *, val_fraction: float, test_fraction: float, seed: int, where: str
+) -> pd.DataFrame:
+    """Give each clip its split; clips whose sentence is held out elsewhere are dropped.
+
+    The corpus' own split counts. What it lacks is taken from its training clips: whole speakers (articles, recordings; the
+    column ``speaker``), in the order of a hash, until a share of the time is reached. With fewer than ten speakers,
+    or none that is known, clips of one content stay together instead. Classes of sounds are dealt out one by one, so that
+    each is in every split. Then training clips with a content of validation or test, and validation clips with one of test,
+    are left out.
+
+    Parameters
+    ----------
+    clips
+        Columns of `n2s.corpora.corpus.COLUMNS`, and ``content``, equal for clips that must not be on two sides.
+    val_fraction, test_fraction
+        Shares of the time.
+    seed
+        Of the hash.
+    where
+        The corpus, for messages.
+
+    Raises
+    ------
+    UserError
+        An unknown split, or one without clips.
+    """
+    given = clips.split.to_numpy(str)
+    unknown = sorted(set(given) - {*SPLITS, ""})
+    if unknown:
+        raise UserError(f"{where}: split is {', '.join(map(repr, unknown))}; expected train, val, test, or nothing.")
+    split = np.where(given == "", "train", given).astype(object)
+    lacking = {"test": test_fraction, "val": val_fraction}
+    lacking = {name: share for name, share in lacking.items() if name not in given and share > 0}
+    free = split == "train"
+    if lacking and free.any():
+        split[free] = _dealt(clips[free], lacking, seed, where)
+    found = clips.assign(split=split)
+    left = _shared(found)
+    if left.any():
+        tell("left out", f"{where} ({int(left.sum())} clips)", "clips whose text is held out elsewhere are not used.")
+    found = found[~left].reset_index(drop=True)
+    for name in SPLITS:
+        if not (found.split == name).any() and (name != "val" or val_fraction):
+            raise UserError(
+                f"{where}: no clip is for {name}: there are {len(found)} clips of {found.content.nunique()} contents. Take more "
+                "clips, or other data.val_fraction and data.test_fraction."
+            )
+    return found
+
+
+def _dealt(clips: pd.DataFrame, shares: dict[str, float], seed: int, where: str) -> np.ndarray:
+    """The split of each clip."""
+    speaker = clips.speaker
+    n_speakers = speaker[speaker != ""].nunique()
+    unit = "content " + clips.content
+    if n_speakers >= _FEWEST:
+        unit = unit.where(speaker == "", "speaker " + speaker)
+    elif n_speakers > 1:
+        text = "so few speakers cannot be dealt out: sentences are. The test hears speakers of the training."
+        tell("odd", f"{where} ({n_speakers} speakers)", text)
+    units = pd.DataFrame({"unit": unit, "label": clips.label, "duration_s": clips.duration_s})
+    units = units.groupby("unit", sort=True).agg(label=("label", "first"), duration_s=("duration_s", "sum"))
+    units["order"] = [hashlib.sha256(f"{seed} {name}".encode()).hexdigest() for name in units.index]
+    units = units.sort_values(["label", "order"])
+    own = units.groupby("label", sort=False).duration_s
+    place = (own.cumsum() - units.duration_s / 2) / own.transform("sum")  # of a unit's middle, 0 to 1, within its class
+    split, above = pd.Series("train", index=units.index), 0.0
+    for name, share in shares.items():
+        split[(place >= above) & (place < above + share)] = name
+        above += share
+    return unit.map(split).to_numpy()
+
+
+def _shared(clips: pd.DataFrame) -> np.ndarray:
+    """(n,) Whether a content that is dearer elsewhere is in a clip: test before validation, validation before training."""
+    held = {name: set(clips.content[clips.split == name]) for name in ("val", "test")}
+    in_test, in_val = (clips.content.isin(held[name]).to_numpy() for name in ("test", "val"))
+    split = clips.split.to_numpy(str)
+    return ((split == "train") & (in_test | in_val)) | ((split == "val") & in_test)

@@ -1,0 +1,1 @@
+"""Networks of speech and sound, trained on corpora: their layers become features of encoding models."""
