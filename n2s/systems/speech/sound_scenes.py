@@ -21,7 +21,7 @@ class SoundScenes(SpeechSystem):
 
     Parameters
     ----------
-    network, optimizer, scheduler
+    network, max_steps, optimizer, scheduler
         See `SpeechSystem`; the schedule is stepped once a step.
     """
 

@@ -20,7 +20,7 @@ class SpeechToText(SpeechSystem):
 
     Parameters
     ----------
-    network, optimizer, scheduler
+    network, max_steps, optimizer, scheduler
         See `SpeechSystem`; the schedule is stepped once a step.
     """
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from n2s.data.corpus import CorpusDataModule
 from n2s.data.corpus_batch import SpeechBatch
 from n2s.data.corpus_text import BLANK, Symbols
+from n2s.data.options import check_number
+from n2s.errors import UserError
 from n2s.models.speech_net import SpeechNet
 from n2s.systems.processes import check_strategy, part_of_mean
 from n2s.systems.system import System
@@ -33,6 +35,14 @@ class SpeechSystem(System):
         Makes the optimizer.
     scheduler
         Makes a schedule that is stepped once a **step**; None for a constant rate.
+    max_steps
+        Stop after so many steps, in the middle of an epoch if need be; None: only ``trainer.max_epochs`` counts. It stands in for
+        ``trainer.max_steps``, with which Lightning (2.6) counts an epoch twice where a fit is continued.
+
+    Raises
+    ------
+    UserError
+        When a fit begins: ``trainer.max_steps`` is set.
     """
 
     takes = (CorpusDataModule,)
@@ -42,12 +52,14 @@ class SpeechSystem(System):
         self,
         network: SpeechNet,
         *,
+        max_steps: int | None = None,
         optimizer: OptimizerCallable = torch.optim.SGD,
         scheduler: LRSchedulerCallable | None = None,
     ):
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
-        self.network = network
+        check_number("model.max_steps", max_steps, low=1, whole=True)
+        self.network, self.max_steps = network, max_steps
 
     @abstractmethod
     def decoded(self, log_probs: Tensor, lengths: Tensor) -> list:
@@ -88,6 +100,16 @@ class SpeechSystem(System):
         n = sum(batch.shares)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=n, sync_dist=True)
         return loss
+
+    def on_fit_start(self) -> None:
+        """Refuse what a continued fit would not repeat."""
+        if self.trainer.max_steps != -1:
+            raise UserError(f"trainer.max_steps is {self.trainer.max_steps}; set model.max_steps in its place.")
+
+    def on_train_batch_end(self, outputs: object, batch: SpeechBatch, batch_index: int) -> None:
+        """Stop after the last step."""
+        if self.max_steps is not None and self.trainer.global_step >= self.max_steps:
+            self.trainer.should_stop = True
 
     def on_validation_epoch_start(self) -> None:
         """Begin to count."""
