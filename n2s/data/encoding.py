@@ -13,7 +13,7 @@ from n2s.data.clip_targets import tracked
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding_data import Fold, Measured
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
-from n2s.data.encoding_people import Dealt, Person, heard_of
+from n2s.data.encoding_people import Dealt, Person, check_fits, heard_of, part_of
 from n2s.data.encoding_responses import Responses
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
@@ -54,6 +54,9 @@ class EncodingDataModule(NeuralDataModule):
     n_folds
         None: the test stories are held out. Else every unit of the split (a story, or a block of sentences) is held out once, units
         dealt to this many folds by their content, the same for all subjects.
+    each_alone
+        Deal what each subject heard without regard to the others: their models are fitted apart. For studies that draw the order of sentences for
+        each listener, so that blocks of all hang together (Millet & King 2021). A split must then hold for each subject.
     subjects
         Keep only these, as ``01`` or ``name/01``; None: all.
     roi
@@ -84,6 +87,7 @@ class EncodingDataModule(NeuralDataModule):
         preprocessing: Preprocessing | None = None,
         split: Split | None = None,
         n_folds: int | None = None,
+        each_alone: bool = False,
         subjects: list[str] | None = None,
         roi: str | None = None,
         trim_s: tuple[float, float] = (0.0, 0.0),
@@ -107,7 +111,12 @@ class EncodingDataModule(NeuralDataModule):
             split or SplitByStory(),
             n_folds,
         )
-        self.chosen, self.roi, self.trim_s = subjects, roi, (float(trim_s[0]), float(trim_s[1]))
+        self.each_alone, self.chosen, self.roi, self.trim_s = (
+            each_alone,
+            subjects,
+            roi,
+            (float(trim_s[0]), float(trim_s[1])),
+        )
         self.detrend, self.clamp, self.average_repeats = detrend, clamp, average_repeats
         self.train_on_val, self.seed, self.n_jobs = train_on_val, seed, n_jobs
         if roi is not None and not any(isinstance(study, FMRIStudy) for study in self.studies.values()):
@@ -164,9 +173,7 @@ class EncodingDataModule(NeuralDataModule):
         self.setup("prepare")
         for subject in tracked(self.subjects, "checking responses", len(self.subjects)):
             self.measured(subject)
-        self._designs.fill(
-            sorted({name for one in self._people.values() for run in one.runs for name in run.plays.stimulus})
-        )
+        self._designs.fill({name: one.runs for name, one in self._people.items()})
 
     def setup(self, stage: str) -> None:
         """Deal what was heard to the sides of each fold, and check everything before the first fit."""
@@ -179,19 +186,18 @@ class EncodingDataModule(NeuralDataModule):
             runs |= own
             self.stimuli |= stimuli
         tell_copies({key: run.prepared for key, run in runs.items() if run.is_bold})
-        dealt = Dealt(self.split.intervals(heard), runs, self.n_folds, self.seed, train_on_val=self.train_on_val)
-        self.notes = dealt.check_sound(self.stimuli)
-        self._designs = Designs(self._spaces, self.response, self.stimuli, dealt.cuts_s)
-        self._people = {
-            subject: dealt.person(subject, self.response, self.trim_s, average_repeats=self.average_repeats)
-            for subject in self.subjects
-        }
-        if not any(one.folds for one in self._people.values()):
-            told = "; ".join(f"{name}: {one.told()}" for name, one in list(self._people.items())[:3])
-            raise UserError(
-                f"no subject has both training and test rows ({told}). A training row is left out if it depends on held-out sound: hold out "
-                "whole runs or longer pieces (data.split), or lower data.n_folds or data.trim_s."
-            )
+        people, cuts_s, self.notes = {}, {}, []
+        for group in [[one] for one in self.subjects] if self.each_alone else [self.subjects]:
+            own, listened = part_of(heard, runs, group)
+            dealt = Dealt(self.split.intervals(listened), own, self.n_folds, self.seed, train_on_val=self.train_on_val)
+            self.notes += [note for note in dealt.check_sound(self.stimuli) if note not in self.notes]
+            for subject in group:
+                cuts_s[subject] = dealt.cuts_s
+                people[subject] = dealt.person(
+                    subject, self.response, self.trim_s, average_repeats=self.average_repeats
+                )
+        check_fits(people)
+        self._designs, self._people = Designs(self._spaces, self.response, self.stimuli, cuts_s), people
         self.rate_hz = {subject: 1 / one.runs[0].step_s for subject, one in self._people.items()}
 
     def train_dataloader(self) -> SubjectFolds:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from n2s.data.clip_targets import tracked
 from n2s.data.response_model import ResponseModel
 from n2s.data.runs import Run
 from n2s.errors import UserError
@@ -60,7 +61,7 @@ class Designs:
     stimuli
         By ``study/stimulus``.
     cuts_s
-        Moments of each stimulus that no context may cross.
+        Subject -> stimulus -> its moments that no context may cross, s.
     """
 
     def __init__(
@@ -68,21 +69,26 @@ class Designs:
         spaces: Mapping[str, Sequence[Feature]],
         response: ResponseModel,
         stimuli: Mapping[str, Stimulus],
-        cuts_s: Mapping[str, np.ndarray],
+        cuts_s: Mapping[str, Mapping[str, np.ndarray]],
     ):
         self.spaces, self.response, self.stimuli, self.cuts_s = spaces, response, stimuli, cuts_s
         self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
-    def fill(self, names: Sequence[str]) -> None:
-        """Compute all features of some stimuli that are not in the cache."""
-        stimuli = [self.stimuli[name] for name in names]
-        keys = {stimulus.id: name for name, stimulus in zip(names, stimuli, strict=True)}
+    def fill(self, runs: Mapping[str, Sequence[Run]]) -> None:
+        """Compute all features that the runs of some subjects need and that are not in the cache."""
+        needed = {}
+        for subject, own in runs.items():
+            for stimulus in {name for run in own for name in run.plays.stimulus}:
+                cuts_s = self.cuts_s[subject][stimulus]
+                needed[stimulus, tuple(cuts_s)] = cuts_s
         for seeds in self.spaces.values():
             for feature in seeds:
-                if feature.kept:
-                    for stimulus in stimuli:
-                        self._pieces(feature, keys[stimulus.id])
-                    feature.release()
+                what = f"{type(feature).__name__} of {len(needed)} stimuli"
+                for (stimulus, _), cuts_s in (
+                    tracked(sorted(needed.items(), key=lambda one: one[0]), what, len(needed)) if feature.kept else ()
+                ):
+                    self._pieces(feature, stimulus, cuts_s)
+                feature.release()
 
     def columns(self, subject: str, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
         """(n, p) float32 of all rows of a subject; what fits in memory is kept."""
@@ -90,7 +96,7 @@ class Designs:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = self._columns(runs, space, seed)
+        found = self._columns(subject, runs, space, seed)
         self._kept[key] = found
         while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
@@ -104,7 +110,7 @@ class Designs:
             raise UserError(f"'{space}' has the seeds 0 to {len(self.spaces[space]) - 1}, not {seed}.")
         return self.spaces[space][seed]
 
-    def _columns(self, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
+    def _columns(self, subject: str, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
         feature, step_s = self.feature(space, seed), runs[0].step_s
         before_s, after_s = self.response.reach_s(step_s)
         events = getattr(feature, "events", False)
@@ -115,7 +121,7 @@ class Designs:
             for row in run.plays.itertuples():
                 played.setdefault(row.stimulus, []).append((run, row))
         for stimulus, places in played.items():
-            pieces = self._pieces(feature, stimulus)
+            pieces = self._pieces(feature, stimulus, self.cuts_s[subject][stimulus])
             for run, row in places:
                 span_s = row.stimulus_onset, row.stimulus_onset + row.duration
                 self._check(feature, stimulus, pieces, span_s, run)
@@ -130,8 +136,8 @@ class Designs:
         feature.release()
         return found
 
-    def _pieces(self, feature: Feature, name: str) -> list[Frames] | list[Impulses]:
-        store, stimulus, cuts_s = FeatureStore(feature), self.stimuli[name], self.cuts_s[name]
+    def _pieces(self, feature: Feature, name: str, cuts_s: np.ndarray) -> list[Frames] | list[Impulses]:
+        store, stimulus = FeatureStore(feature), self.stimuli[name]
         if isinstance(feature, ImpulseFeature):
             return store.impulses(stimulus, cuts_s=cuts_s)
         return store.frames(stimulus, cuts_s=cuts_s)

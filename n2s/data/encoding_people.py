@@ -1,7 +1,7 @@
 """What each subject of encoding models heard and when, dealt to folds once for all subjects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -101,6 +101,18 @@ def heard_of(
     lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
     heard = Heard(events, own, study.content, sound_identities(stimuli), lengths_s)
     return heard, runs, {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
+
+
+def part_of(
+    heard: Mapping[str, Heard], runs: Mapping[str, Run], subjects: Sequence[str]
+) -> tuple[dict[str, Run], dict[str, Heard]]:
+    """The runs of some subjects, and what they heard."""
+    own = {key: run for key, run in runs.items() if run.subject in subjects}
+    parts = {
+        name: replace(one, events={key: table for key, table in one.events.items() if key in own})
+        for name, one in heard.items()
+    }
+    return own, {name: one for name, one in parts.items() if one.events}
 
 
 def _official(
@@ -238,3 +250,14 @@ def _tell_without(subject: str, found: Sequence[Side], reach_s: tuple[float, flo
         else "it heard nothing of the training or of the test stories"
     )
     tell("left out", subject, f"there is nothing to fit and test: {why}.")
+
+
+def check_fits(people: Mapping[str, Person]) -> None:
+    """A UserError if nobody has both training and test rows."""
+    if any(one.folds for one in people.values()):
+        return
+    told = "; ".join(f"{name}: {one.told()}" for name, one in list(people.items())[:3])
+    raise UserError(
+        f"no subject has both training and test rows ({told}). A training row is left out if it depends on held-out sound: hold out "
+        "whole runs or longer pieces (data.split), or lower data.n_folds or data.trim_s."
+    )

@@ -16,7 +16,8 @@ from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Study
 
 BLOCK = 2**26  # numbers that are checked at once
-MOST_OUTSIDE = 0.1  # of a sound may be played after a run's last row: runs are trimmed
+MOST_OUTSIDE = 0.1  # of a sound may be played after a run's last row
+TRIMMED_S = 20.0  # and this much of any sound after that of BOLD: volumes at the ends of runs are cut off
 ROUNDED_S = 0.1  # of a sound's length
 SEAM_S = 0.02  # between clips that continue each other: times with two decimals
 
@@ -136,7 +137,8 @@ def check_clock(run: Run) -> None:
             f"{run.n_rows} {what} of {run.step_s:.6g} s, {stop_s:.2f} s. Check the onsets (s, from the run's first row), the "
             f"{'TR' if run.is_bold else 'rate'}, and that brain and events are of one run."
         )
-    allowed_s = max(2 * run.step_s, ROUNDED_S, MOST_OUTSIDE * (run.plays.duration.max() if len(run.plays) else 0.0))
+    longest_s = run.plays.duration.max() if len(run.plays) else 0.0
+    allowed_s = max(TRIMMED_S if run.is_bold else 2 * run.step_s, ROUNDED_S, MOST_OUTSIDE * longest_s)
     if late_s > allowed_s:
         raise UserError(
             f"{run.name}: the brain ends {late_s:.2f} s before what was heard: {run.n_rows} {what} of {run.step_s:.6g} s are "
