@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from n2s.models.symmetric import factor, inverse, largest, product, solve
+from n2s.models.symmetric import factor, inverse, largest, product, solve, whole
 
 #: Largest eigenvalue over penalty up to which a type is exact enough: beyond, float64, and beyond that, eigenvectors.
 CONDITION = {torch.float32: 3e3, torch.float64: 1e9}
@@ -133,7 +133,7 @@ class Rows:
             if own is None:
                 return False
             others = torch.cat([inverted[rows, : rows.start], inverted[rows.stop :, rows].T], 1)
-            operator.copy_(solve(own, others.neg_()))
+            operator.copy_(product(whole(inverse(own)).neg_(), others))
         return True
 
     def _from_columns(self, penalties: Penalties, dtype: torch.dtype, out: list[Tensor]) -> bool:

@@ -39,6 +39,12 @@ def inverse(lower: Tensor) -> Tensor:
     return torch.from_numpy(potri(lower.numpy().T, lower=0, overwrite_c=1)[0].T)
 
 
+def whole(lower: Tensor) -> Tensor:
+    """(m, m) the symmetric matrix of which the lower triangle is given."""
+    below = lower.tril(-1)
+    return lower.tril() + below.T
+
+
 def largest(matrix: Tensor, n_steps: int = 12) -> float:
     """Largest eigenvalue of a positive semidefinite matrix, by power iteration: seldom more than a fifth too small."""
     vector = torch.ones(len(matrix), dtype=matrix.dtype, device=matrix.device)
