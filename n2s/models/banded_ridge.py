@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
-from n2s.models.by_target import Targets, checked, checked_penalties, chosen, cross_validated, weights
+from n2s.models.by_target import Targets, as_tensor, checked, checked_penalties, chosen, cross_validated, weights
 from n2s.models.encoding_ridge import ALPHAS
 from n2s.models.fold_operators import Penalties, Rows
 from n2s.models.folds import dealt_folds
-from n2s.models.symmetric import product
+from n2s.models.memory import told
+from n2s.models.symmetric import all_digits, product
 
 
 class BandedRidge:
@@ -89,13 +90,18 @@ class BandedRidge:
         candidates = self._candidates(len(Xs))
         several = len(candidates) > 1
         folds = dealt_folds(groups, len(X), self.n_folds, "BandedRidge") if several else torch.zeros(len(X)).long()
+        with told(X, Y.shape[1], len(candidates), "BandedRidge"), all_digits():
+            self._fit(X, Y, folds, candidates)
+        return self
+
+    def _fit(self, X: Tensor, Y: Tensor | np.ndarray, folds: Tensor, candidates: list[Penalties]) -> None:
         order = folds.argsort(stable=True)
         self._mean = X.mean(0)
         rows = Rows((X - self._mean)[order.to(X.device)], folds.bincount().tolist(), self.widths_)
         targets = Targets(Y, order, X, "BandedRidge")
         self.candidates_ = torch.tensor(candidates, dtype=X.dtype, device=X.device)
         self.cv_scores_ = X.new_full((len(candidates), targets.v), float("nan"))
-        if several:
+        if len(candidates) > 1:
             self.cv_scores_ = cross_validated(rows, targets, candidates)
         best = chosen(self.cv_scores_, int(np.argmax([sum(one) for one in candidates])))
         self.alpha_ = self.candidates_[best].T.contiguous()
@@ -106,7 +112,6 @@ class BandedRidge:
             found = torch.cat([product(one.T, found) * scale for one, scale in bands])
         self.coef_ = found
         self.intercept_ = targets.mean - self._mean @ found
-        return self
 
     def predict(self, Xs: Sequence[Tensor | np.ndarray]) -> Tensor:
         """(n, p_b) each -> (n, v)."""
@@ -124,7 +129,7 @@ class BandedRidge:
         Pratt 1987; Dupré la Tour et al. 2022, NeuroImage 264:119728; himalaya's `r2_score_split`.
         """
         X = self._like_fitted(Xs)
-        Y = torch.as_tensor(Y).to(self.coef_)
+        Y = as_tensor(Y).to(self.coef_)
         if Y.shape != (len(X), self.coef_.shape[1]):
             raise UserError(f"BandedRidge: Y is {tuple(Y.shape)}; expected {(len(X), self.coef_.shape[1])}.")
         mean = Y.mean(0)
@@ -150,7 +155,7 @@ class BandedRidge:
     def _stacked(self, Xs: Sequence[Tensor | np.ndarray], n: int) -> Tensor:
         if isinstance(Xs, np.ndarray | Tensor) or not len(Xs):
             raise UserError("BandedRidge: expected a list of feature spaces, [X0, X1, ...].")
-        bands = [torch.as_tensor(one) for one in Xs]
+        bands = [as_tensor(one) for one in Xs]
         shapes = [tuple(one.shape) for one in bands]
         if (
             any(len(shape) != 2 or shape[0] != n or not shape[1] for shape in shapes)

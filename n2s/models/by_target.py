@@ -50,9 +50,8 @@ class Targets:
 
     def _part(self, block: slice | Tensor) -> Tensor:
         if isinstance(self.Y, Tensor):
-            return self.Y[:, block if isinstance(block, slice) else block.to(self.Y.device)].to(self.like)
-        part = np.array(self.Y[:, block if isinstance(block, slice) else block.cpu().numpy()])
-        return torch.from_numpy(part).to(self.like)
+            return self.Y[:, block if isinstance(block, slice) else block.to(self.Y.device)].detach().to(self.like)
+        return as_tensor(self.Y[:, block if isinstance(block, slice) else block.cpu().numpy()]).to(self.like)
 
 
 def cross_validated(rows: Rows, targets: Targets, candidates: list[Penalties]) -> Tensor:
@@ -131,6 +130,17 @@ def held_out_r2(rows: Rows, operators: list[Tensor], Y: Tensor) -> Tensor:
     return total / counted
 
 
+def as_tensor(values: Tensor | np.ndarray) -> Tensor:
+    """Without gradients; arrays that PyTorch does not take (read-only, reversed, of foreign byte order) are copied."""
+    if isinstance(values, Tensor):
+        return values.detach()
+    values = np.asarray(values)
+    foreign = not values.dtype.isnative or any(stride < 0 for stride in values.strides)
+    if foreign or not values.flags.writeable:
+        values = values.astype(values.dtype.newbyteorder("="))
+    return torch.from_numpy(values)
+
+
 def checked(X: Tensor | np.ndarray, Y: Tensor | np.ndarray, whose: str) -> Tensor:
     """X as a tensor.
 
@@ -139,8 +149,8 @@ def checked(X: Tensor | np.ndarray, Y: Tensor | np.ndarray, whose: str) -> Tenso
     UserError
         Shapes that do not match, another type, values that are not finite.
     """
-    X = torch.as_tensor(X)
-    if X.ndim != 2 or len(Y.shape) != 2 or len(X) != len(Y) or not min(*X.shape, Y.shape[1]):
+    X = as_tensor(X)
+    if X.ndim != 2 or len(np.shape(Y)) != 2 or len(X) != len(Y) or not min(*X.shape, Y.shape[1]):
         raise UserError(
             f"{whose}: X is {tuple(X.shape)}, Y {tuple(Y.shape)}; expected (n, p) and (n, v) with the same n, none of them 0."
         )

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
-from n2s.models.by_target import Targets, checked, checked_penalties, chosen, cross_validated, weights
+from n2s.models.by_target import Targets, as_tensor, checked, checked_penalties, chosen, cross_validated, weights
 from n2s.models.fold_operators import Rows
 from n2s.models.folds import dealt_folds
-from n2s.models.symmetric import product
+from n2s.models.memory import told
+from n2s.models.symmetric import all_digits, product
 
 #: From none to nearly all shrunk, for some thousand rows of z-scored features.
 ALPHAS = tuple(10.0**exponent for exponent in range(-1, 8))
@@ -83,13 +84,18 @@ class EncodingRidge:
         X = checked(X, Y, "EncodingRidge")
         several = len(self.alphas) > 1
         folds = dealt_folds(groups, len(X), self.n_folds, "EncodingRidge") if several else torch.zeros(len(X)).long()
+        with told(X, Y.shape[1], len(self.alphas), "EncodingRidge"), all_digits():
+            self._fit(X, Y, folds)
+        return self
+
+    def _fit(self, X: Tensor, Y: Tensor | np.ndarray, folds: Tensor) -> None:
         order = folds.argsort(stable=True)
         self._mean = X.mean(0)
         rows = Rows((X - self._mean)[order.to(X.device)], folds.bincount().tolist())
         targets = Targets(Y, order, X, "EncodingRidge")
         candidates = [(alpha,) for alpha in self.alphas]
         self.cv_scores_ = X.new_full((len(candidates), targets.v), float("nan"))
-        if several:
+        if len(candidates) > 1:
             self.cv_scores_ = cross_validated(rows, targets, candidates)
         best = chosen(self.cv_scores_, int(np.argmax(self.alphas)))
         self.alpha_ = torch.tensor(self.alphas, dtype=X.dtype, device=X.device)[best]
@@ -100,11 +106,10 @@ class EncodingRidge:
         else:
             self._rows, self._dual, self._coef = None, None, found
             self.intercept_ = targets.mean - self._mean @ found
-        return self
 
     def predict(self, X: Tensor | np.ndarray) -> Tensor:
         """(n, p) -> (n, v). With fewer rows than columns, from the dual weights: (p, v) is not made."""
-        X = torch.as_tensor(X)
+        X = as_tensor(X)
         if X.ndim != 2 or X.shape[1] != len(self._mean):
             raise UserError(f"EncodingRidge: X is {tuple(X.shape)}, but it was fitted on {len(self._mean)} columns.")
         X = X.to(self._mean)

@@ -159,6 +159,31 @@ def test_wrong_options_are_named(wrong):
         EncodingRidge(**wrong)
 
 
+@pytest.mark.parametrize("strange", [
+    lambda a: a.astype(">f8"), lambda a: np.asfortranarray(a), lambda a: a[::-1].copy()[::-1],
+    lambda a: torch.from_numpy(a).requires_grad_(),
+])  # fmt: skip
+def test_arrays_of_any_layout(strange):
+    x, y, groups = made(60, 20, 7)
+    plain, odd = EncodingRidge(ALPHAS).fit(x, y, groups), EncodingRidge(ALPHAS).fit(strange(x), strange(y), groups)
+    torch.testing.assert_close(odd.coef_, plain.coef_)
+    torch.testing.assert_close(odd.predict(strange(x)), plain.predict(x))
+    x.flags.writeable = y.flags.writeable = False
+    torch.testing.assert_close(EncodingRidge(ALPHAS).fit(x, y, groups).coef_, plain.coef_)
+
+
+def test_targets_of_integers_and_the_inference_mode_of_pytorch():
+    x, y, groups = made(60, 20, 7)
+    with torch.inference_mode():
+        whole = EncodingRidge(ALPHAS).fit(torch.from_numpy(x), torch.from_numpy(y.round()), groups)
+    torch.testing.assert_close(EncodingRidge(ALPHAS).fit(x, y.round().astype(np.int16), groups).coef_, whole.coef_)
+
+
+def test_out_of_memory_says_what_would_fit():
+    with pytest.raises(UserError, match=r"out of memory.*about \d+ targets would fit"):
+        EncodingRidge(ALPHAS).fit(np.ones((10, 2)), np.broadcast_to(np.ones((10, 1)), (10, 10**14)), np.arange(10))
+
+
 def test_threads_are_given_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
