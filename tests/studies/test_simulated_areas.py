@@ -105,12 +105,16 @@ def test_options_choose_the_design_and_not_the_speech(root, small):
         "nl-01": "train", "nl-02": "train", "nl-03": "train", "nl-04": "train", "nl-05": "test", "nl-06": "test",
     }  # fmt: skip
     assert len(SimulatedAreas(root=root).recordings()) == 6 * (4 + 2)
+    every = SimulatedAreas(n_subjects=1, n_repeated=24, n_repeats=3, root=root).recordings()
+    assert [(one.task, one.run, one.session) for one in every][:4] == [("repeated", run, session) for run, session in ("11", "12", "13", "21")]  # fmt: skip
+    assert len(every) == 4 * 3
     assert small.sources(small.recordings()[0])[-1].parent == many.sources(many.recordings()[0])[-1].parent
     assert SimulatedAreas(**SMALL, root=root, tr_s=1.3).load(small.recordings()[0]).tr_s == 1.3
     assert SimulatedAreas(language="en", n_blocks=30).content and small.content == {}
     for wrong, message in (
         ({"n_blocks": 25}, "n_blocks is 25; it must be from 2 to 24"),
-        ({"n_repeated": 24}, "n_repeated is 24; it must be from 0 to 23"),
+        ({"n_repeated": 25}, "n_repeated is 25; it must be from 0 to 24"),
+        ({"n_repeated": 24, "official_split": True}, "n_repeated is 24; it must be from 0 to 23"),
         ({"language": "fr"}, "no sentences in 'fr'; there are nl, en, es, eu"),
         ({"noise_level": 0}, "noise_level is 0"),
     ):
@@ -220,10 +224,14 @@ def test_areas_lie_where_they_should(resolution_mm):
 def test_people_mix_drivers_in_their_own_ways():
     one, other = listener(1, 12, 0), listener(2, 12, 0)
     assert set(one.mixtures) == set(DRIVERS)
+    alike = []
     for name, mixture in one.mixtures.items():
         assert np.array_equal(mixture.voxels, other.mixtures[name].voxels)
         assert mixture.weights.shape == (len(mixture.voxels), DRIVERS[name])
-        assert abs(np.corrcoef(mixture.weights.ravel(), other.mixtures[name].weights.ravel())[0, 1]) < 0.4
+        alike.append((mixture.weights * other.mixtures[name].weights).mean() / mixture.weights.var())
+    assert np.mean(alike) == pytest.approx(0.5, abs=0.15)
+    strange = listener(1, 12, 1).mixtures["meaning"].weights
+    assert abs(np.corrcoef(one.mixtures["meaning"].weights.ravel(), strange.ravel())[0, 1]) < 0.25
     assert set(one.mixtures["meaning"].voxels) == set(np.flatnonzero(regions(12)["TPJ"] | regions(12)["IFG"]))
     covariance = np.cov(np.random.default_rng(0).standard_normal((50, 6)) @ np.random.default_rng(1).standard_normal((6, 6)), rowvar=False)  # fmt: skip
     scaled = one.mixtures["mel"].scaled(covariance)
@@ -309,7 +317,7 @@ def test_oracle_regression_reaches_the_expected_scores(small, drawn):
         names = (names,) if isinstance(names, str) else names
         features, held_out = (np.column_stack([part[name] for name in names]) for part in (given, new))
         scores = []
-        for draw in range(0, 90, 2):  # fitted on the mean of all draws: nearly noiseless
+        for draw in range(90):  # fitted on the mean of all draws: nearly noiseless
             design = np.column_stack([np.ones(len(features)), features])
             weights = np.linalg.lstsq(design, known.mean(0), rcond=None)[0]
             prediction = np.column_stack([np.ones(len(held_out)), held_out]) @ weights
@@ -319,7 +327,7 @@ def test_oracle_regression_reaches_the_expected_scores(small, drawn):
         assert np.mean(np.abs(found.mean(0) - exact) < 2 * error + 0.03) > 0.9
         for area, where in regions(12).items():
             if area != "V1":
-                assert np.mean((found.mean(0) - exact)[where[voxels]]) == pytest.approx(0, abs=0.03), (names, area)
+                assert np.mean((found.mean(0) - exact)[where[voxels]]) == pytest.approx(0, abs=0.04), (names, area)
 
 
 def test_the_mean_of_repeats_is_predicted_better_as_expected(small, drawn):
@@ -377,7 +385,7 @@ def test_planted_areas_come_out_and_wrong_drivers_score_less(small):
         means = {name: known.r[name][own].mean() for name in DRIVERS}
         assert max(means, key=means.get) == area.driver
         np.testing.assert_allclose(known.r[area.driver][own], known.ceiling[own], atol=1e-6)
-        assert 0.3 < means[area.driver] < 0.6
+        assert 0.25 < means[area.driver] < 0.6
         assert (known.ceiling[own] <= np.sqrt(known.explainable[own]) + 0.02).all()
     assert known.r["words"][regions(12)["A1"]].mean() > 0.05  # words begin where there is sound
     loud = SimulatedAreas(**SMALL, root=small.root, noise_level=1e-3)

@@ -33,7 +33,7 @@ class SimulatedAreas(FMRIStudy):
 
     The areas are ``A1`` (mel), ``belt`` (modulations), ``STS`` (phones of the language), ``MTG`` (words), ``TPJ`` and ``IFG``
     (meaning), and ``V1`` (nothing), on grey-matter voxels in MNI space; ``whole`` is all voxels. The drivers are described in
-    `areas_drivers`, the areas in `areas_brain`. Every voxel of an area mixes the dimensions of its driver in its own way, and
+    `areas_drivers`, the areas in `areas_brain`. Every voxel of an area mixes the dimensions of its driver in its own way, half of which people share, and
     answers through Glover's haemodynamic response, in Gaussian noise, drift and motion (`bold_noise`). As in MOUS
     (Schoffelen 2019), a run has several blocks with rest between them. A story of the study is a block.
 
@@ -51,7 +51,7 @@ class SimulatedAreas(FMRIStudy):
     n_blocks
         The first blocks of the language; None: all (24 Dutch ones, of 28 s).
     n_repeated
-        The last of them are heard ``n_repeats`` times, in runs of their own (task ``repeated``).
+        The last of them are heard ``n_repeats`` times, in runs of their own (task ``repeated``); it may be all.
     n_repeats
         How often.
     official_split
@@ -79,7 +79,7 @@ class SimulatedAreas(FMRIStudy):
         An option is out of its range, or there are no texts in the language.
     """
 
-    name, version = "simulated_areas", 2
+    name, version = "simulated_areas", 3
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class SimulatedAreas(FMRIStudy):
         n_blocks = len(known) if n_blocks is None else n_blocks
         most = np.inf
         for name, value, low, high in (
-            ("n_subjects", n_subjects, 1, most), ("n_blocks", n_blocks, 2, len(known)), ("n_repeated", n_repeated, 0, n_blocks - 1),
+            ("n_subjects", n_subjects, 1, most), ("n_blocks", n_blocks, 2, len(known)), ("n_repeated", n_repeated, 0, n_blocks - bool(official_split)),
             ("n_repeats", n_repeats, 1, most), ("pause_s", pause_s, 0, most), ("tr_s", tr_s, 0.1, most),
             ("resolution_mm", resolution_mm, 2, 20), ("noise_level", noise_level, 1e-3, most),
             ("noise_memory_s", noise_memory_s, 0, most), ("signal_gain", signal_gain, 0, most), ("seed", seed, 0, most),

@@ -10,6 +10,7 @@ from n2s.studies.simulated.bold_noise import SpatialNoise, spatial_noise
 from n2s.studies.simulated.bold_sources import brain
 
 SPREAD = 0.25  # standard deviation of the log strength of voxels
+SHARED = 0.5  # of the variance of a voxel's weights: those of everybody; the rest is the person's own
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,12 @@ class Listener:
 @lru_cache(maxsize=32)
 def listener(subject: int, resolution_mm: int, seed: int) -> Listener:
     """Draw a subject: the same numbers, the same listener, whatever else is simulated."""
-    rng = np.random.default_rng([seed, subject])
+    rng, everybody = np.random.default_rng([seed, subject]), np.random.default_rng([seed, 0])
     mixtures = {}
     for name, n_dims in DRIVERS.items():
         driven = [regions(resolution_mm)[area.name] for area in AREAS if area.driver == name]
         voxels = np.flatnonzero(np.any(driven, axis=0))
-        weights = rng.standard_normal((len(voxels), n_dims))
+        common, own = (one.standard_normal((len(voxels), n_dims)) for one in (everybody, rng))
+        weights = np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * own
         mixtures[name] = Mixture(voxels, weights, np.exp(rng.normal(0, SPREAD, len(voxels))))
     return Listener(mixtures, spatial_noise(brain(resolution_mm).places, rng))
