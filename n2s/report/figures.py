@@ -19,6 +19,19 @@ COLORS = {
     "chance": "#444444",
     "ceiling": "#009E73",
 }
+#: For any other kinds, in this order.
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#A98600",
+    "#8C564B",
+    "#7F7F7F",
+    "#332288",
+    "#E69F00",
+)
 LINES = {
     "model": "-",
     "encoding": (0, (8, 1, 1, 1)),

@@ -10,7 +10,7 @@ from n2s.metrics.identification import n_way_accuracy
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.result import Drawing
 from n2s.metrics.score import Measure, Row, Scores
-from n2s.report.figures import COLORS, LINES, blank_panels, score_bars, short_names
+from n2s.report.figures import COLORS, LINES, PALETTE, blank_panels, score_bars, short_names
 from n2s.systems.clips.evaluation import ClipScores
 
 LABELS = {
@@ -20,18 +20,6 @@ LABELS = {
     "mean_prediction": "mean of the training clips",
     "ceiling": "ceiling",
 }
-PALETTE = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#A98600",
-    "#8C564B",
-    "#7F7F7F",
-    "#332288",
-    "#E69F00",
-)
 ROLES = {"model": "model", "ceiling": "ceiling"}
 _MOST_POINTS = 40  # number of N in a curve
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from n2s.metrics.result import Drawing
 from n2s.metrics.semantic import tsne
-from n2s.report.figures import blank_panels
+from n2s.report.figures import PALETTE, blank_panels
 from n2s.systems.clips.evaluation import ClipScores
-from n2s.systems.clips.figures import PALETTE
 
 _MARKERS = "osD^vP*<>"
 _MOST_NAMES = 12  # maximum number of prompts that are numbered, and named in the caption

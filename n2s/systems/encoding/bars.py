@@ -1,0 +1,99 @@
+"""Bars of means over subjects with their standard error, and stars for what differs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from n2s.metrics.controls import holm
+from n2s.metrics.group_tests import wilcoxon
+from n2s.systems.encoding.contrasts import fewest, mean_and_sem
+
+STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+#: For captions of figures with `stars`.
+STARS_CAPTION = "Stars: two-sided Wilcoxon signed-rank test over subjects, Holm-corrected within the panel (* p < .05, ** p < .01, *** p < .001)"
+Values = Mapping[str, float]
+
+
+def stars(p: float) -> str:
+    """``**`` for p < .01, and so on; empty for .05 and above, or NaN."""
+    return next((sign for limit, sign in STARS if p < limit), "")
+
+
+def differences(pairs: Sequence[tuple[Values, Values | None]]) -> np.ndarray:
+    """Holm-corrected p of each pair's difference over the subjects that have both; of None: of the values themselves.
+
+    Returns
+    -------
+    (pairs,) NaN where fewer than six subjects have both: no order of signs is then significant.
+    """
+    p = np.full(len(pairs), np.nan)
+    for number, (one, other) in enumerate(pairs):
+        both = [name for name in one if other is None or name in other]
+        own = np.array([one[name] - (0 if other is None else other[name]) for name in both])
+        if len(own) >= fewest(two_sided=True):
+            p[number] = wilcoxon(own[:, None], alternative="two-sided")[0]
+    known = np.isfinite(p)
+    p[known] = holm(p[known])
+    return p
+
+
+def draw_bars(
+    axes: Axes, place: np.ndarray, values: Sequence[Values], color: Sequence[str] | str, *, width: float = 0.7
+) -> np.ndarray:
+    """Draw a bar at each place, its SEM, and a point for each of up to 12 subjects.
+
+    Returns
+    -------
+    (bars,) How far each reaches up, for brackets.
+    """
+    means = np.array([mean_and_sem(one) for one in values])
+    mean, sem = means[:, 0], np.nan_to_num(means[:, 1])
+    axes.bar(place, mean, width, color=color, alpha=0.85)
+    axes.errorbar(place, mean, sem, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
+    top = np.maximum(mean + sem, 0)
+    if max(map(len, values), default=0) <= 12:
+        for x, own in zip(place, values, strict=True):
+            spread = np.linspace(-0.22, 0.22, len(own)) * width if len(own) > 1 else [0.0]
+            axes.plot(x + np.asarray(spread), list(own.values()), ".", color="#333333", markersize=2.5, zorder=3)
+        top = np.maximum(top, [max(own.values(), default=0.0) for own in values])
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    return top
+
+
+def draw_brackets(
+    axes: Axes, place: np.ndarray, top: np.ndarray, pairs: Sequence[tuple[int, int]], p: np.ndarray
+) -> None:
+    """Draw a line and stars over each pair of bars that differs, short ones below."""
+    low, high = axes.get_ylim()
+    high = max(high, float(np.nanmax(top, initial=0)))
+    step = 0.075 * (high - low)
+    reached = np.array(top, float) + 0.3 * step
+    for number in sorted(range(len(pairs)), key=lambda i: abs(place[pairs[i][1]] - place[pairs[i][0]])):
+        one, other = sorted(pairs[number], key=lambda i: place[i])
+        if not stars(p[number]):
+            continue
+        between = (place >= place[one]) & (place <= place[other])
+        y = reached[between].max() + 0.35 * step
+        ends = place[one] + 0.06, place[other] - 0.06
+        axes.plot(
+            [ends[0], ends[0], ends[1], ends[1]], [y - 0.15 * step, y, y, y - 0.15 * step], color="black", linewidth=0.8
+        )
+        axes.text(np.mean(ends), y - 0.12 * step, stars(p[number]), ha="center", va="bottom", fontsize=8)
+        reached[between] = y + 0.5 * step
+    axes.set_ylim(low, max(high, float(np.nanmax(reached, initial=0))) + 0.25 * step)
+
+
+def draw_stars(axes: Axes, place: np.ndarray, top: np.ndarray, p: np.ndarray) -> None:
+    """Stars over bars that differ from 0."""
+    low, high = axes.get_ylim()
+    for x, y, one in zip(place, top, p, strict=True):
+        axes.text(x, y + 0.01 * (high - low), stars(one), ha="center", va="bottom", fontsize=8)
+    axes.set_ylim(low, max(high, float(np.nanmax(top, initial=0)) + 0.08 * (high - low)))
+
+
+def n_subjects(n: int) -> str:
+    """``n = 8 subjects``."""
+    return f"n = {n} subject{'' if n == 1 else 's'}"

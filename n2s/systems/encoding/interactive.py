@@ -1,0 +1,58 @@
+"""A map of fsaverage5 that turns in a browser, as one HTML file that needs no network."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from n2s.paths import written_whole
+from n2s.systems.encoding.contrasts import Contrast, Tested
+from n2s.systems.encoding.surface_views import scale_of
+from n2s.systems.encoding.surfaces import DRAWN, N, fsaverage5
+
+
+def write_interactive(path: Path, contrast: Contrast, found: Tested, n_subjects: int) -> Path:
+    """Write nilearn's viewer with a map: vertices that are not significant are gray.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.html``; about 3 MB.
+    contrast, found
+        What is shown, and its values (20484,).
+    n_subjects
+        For the title.
+    """
+    from nilearn.plotting import view_surf
+    from nilearn.surface import SurfaceImage
+
+    shown = np.where(found.shown, found.mean, np.nan).astype(np.float32)
+    scale = scale_of([(found.mean, found.shown)], difference=contrast.two_sided)
+    cortex = fsaverage5()
+    view = view_surf(
+        surf_map=SurfaceImage(_mesh(), _sides(shown)),
+        bg_map=SurfaceImage(_mesh(), _sides(cortex.sulcus)),
+        hemi="both",
+        cmap=scale.mappable.get_cmap().name,
+        symmetric_cmap=contrast.two_sided,
+        vmin=None if contrast.two_sided else 0.0,
+        vmax=scale.limit,
+        colorbar_fontsize=14,
+        title=f"{contrast.title}, n = {n_subjects}",
+        title_fontsize=18,
+    )
+    with written_whole(path) as temporary:
+        temporary.write_text(re.sub(r'<link rel="icon".*?/>', "", view.html, flags=re.DOTALL), "utf-8")
+    return path
+
+
+@cache
+def _mesh():
+    from nilearn.datasets import load_fsaverage
+
+    return load_fsaverage(DRAWN)["inflated"]
+
+
+def _sides(values: np.ndarray) -> dict[str, np.ndarray]:
+    return {"left": values[:N], "right": values[N:]}
