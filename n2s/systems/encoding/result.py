@@ -5,7 +5,7 @@ from pathlib import Path
 
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
-from n2s.systems.encoding import summary, tables
+from n2s.systems.encoding import maps, summary, tables
 from n2s.systems.encoding.scored import BrainScores
 
 
@@ -33,6 +33,7 @@ class BrainScoreResult(BrainScores, Result):
                 tables=tables.tables(self, scores),
                 drawings=tables.drawn(self),
                 counts={"subjects": len(self.group.subjects), "targets": len(self.targets)},
+                files=maps.files(self),
             )
         ]
 
