@@ -165,7 +165,7 @@ def test_words_and_phones_are_on_the_runs_clock(run, story):
         events = study.events(one)
     assert sum("overlap; they are used" in finding.text for finding in said) == 1
     (sound,) = events[events.kind == "sound"].itertuples()
-    assert (sound.onset, sound.stimulus_onset, sound.duration) == (-10.0, 0.0, 2.0 * (STORIES[story] - 10))
+    assert (sound.onset, sound.stimulus_onset, sound.duration) == (-10.0, 0.0, 10.0 + 2.0 * (STORIES[story] - 20))
     assert np.allclose(events.onset, events.stimulus_onset - 10)  # row 0 is the volume of 10 s
     words = events[events.kind == "word"]
     assert words.text.tolist() == ["i", "reached", "over", "and", "secretly"]

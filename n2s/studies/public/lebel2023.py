@@ -52,9 +52,9 @@ class Lebel2023(FMRIStudy):
     a clip meets its volume. Test stories are hangtime and wheretheressmoke; their last ten clips are prompts. A clip's
     label is who speaks, ``man`` or ``woman``: known of the test stories.
 
-    For encoding models, `events` has the whole story (it began 10 s before the first row) with its words and phones from
-    ``derivative/TextGrids``. The official split holds wheretheressmoke out; ``repeats`` reads its ten presentations, from which
-    the ceiling comes, in place of their published mean, which is none of them.
+    For encoding models, `events` has the story (it began 10 s before the first row, and is cut at the last) with its words and
+    phones from ``derivative/TextGrids``. The official split holds wheretheressmoke out; ``repeats`` reads its ten presentations,
+    from which the ceiling comes, in place of their published mean, which is none of them.
 
     Parameters
     ----------
@@ -180,19 +180,20 @@ stimuli/adollshouse.wav ...""",
         return table
 
     def events(self, recording: Recording) -> pd.DataFrame:
-        """The whole story, which began 10 s before the first row, with its sentences, words and phones."""
-        self._check_rows(recording)
-        story, where = recording.task, f"{self.name}, {recording.name}"
+        """The story from 10 s before the first row to the end of the last one, with its sentences, words and phones."""
+        n, story, where = self._check_rows(recording), recording.task, f"{self.name}, {recording.name}"
         stimulus = self.stimuli.id(story, where=where)
         length_s = self.stimuli.length_s(stimulus)
-        rows = pd.DataFrame([{"kind": "sound", "text": "", "onset": 0.0, "duration": length_s, "sequence": ""}])
+        stop_s = min(length_s, AUDIO_OF_ROW_0_S + n * TR_S)  # the story goes on in volumes that were cut
+        rows = pd.DataFrame([{"kind": "sound", "text": "", "onset": 0.0, "duration": stop_s, "sequence": ""}])
         path = self._textgrid(story)
         if path.is_file():
             spoken = words_and_phones(path)
             late = spoken.onset >= length_s
             if late.any():
                 tell("left out", path, f"{late.sum()} words and phones begin after the end of the audio.")
-            rows = pd.concat([rows, with_sentences(spoken[~late], self.sentence_pause_s)], ignore_index=True)
+            spoken = spoken[spoken.onset < stop_s]
+            rows = pd.concat([rows, with_sentences(spoken, self.sentence_pause_s)], ignore_index=True)
         else:
             tell(
                 "odd", path, "not here: this story has no words and phones. Download derivative/TextGrids of ds003020."

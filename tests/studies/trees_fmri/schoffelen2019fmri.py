@@ -7,10 +7,8 @@ from builders import write_audio, write_tsv
 from trees_fmri.fmriprep import N_VERTICES, confounds, write_surface
 
 TR_S, SOUND_S, N_TR = 2.0, 1.5, 40
-SENTENCES = {
-    "A2002": (12, 186, 3, 44, 5, 6, 7, 28, 9, 10, 11, 2, 13, 14, 15),
-    "A2003": (15, 14, 13, 2, 11, 10, 9, 28, 7, 6, 5, 44, 3, 186, 12),
-}
+HEARD = (12, 186, 3, 44, 5, 6, 7, 28, 9, 10, 11, 2, 13, 14, 15)
+SENTENCES = {"A2002": HEARD, "A2003": HEARD[2:] + HEARD[:2]}  # each in another order, so that blocks differ
 LISTS = tuple(range(701, 711))
 FIRST_PULSE_S, SPEECH_S = 31.7, 0.046  # on the log's clock; where speech begins in a file
 
