@@ -257,16 +257,15 @@ def main_contrasts(rows: pd.DataFrame) -> list[Contrast]:
 
 
 def normalised(table: pd.DataFrame, row: str) -> dict[str, np.ndarray]:
-    """Ceiling -> (targets,) R divided by it: by the root of the corrected explainable variance, or by the inter-subject correlation.
+    """Ceiling -> (targets,) R divided by it: by what a perfect model reaches (``r``), or by the inter-subject correlation (``isc``).
 
     NaN where the ceiling is below `LEAST_CEILING`: a ratio has no bound near 0.
     """
     found = {}
-    for kind in ("ev_corrected", "isc"):
+    for kind in ("r", "isc"):
         if f"ceiling:{kind}" not in table or table[f"ceiling:{kind}"].isna().all():
             continue
-        ceiling = table[f"ceiling:{kind}"].to_numpy(np.float64)
-        highest = np.sqrt(np.clip(ceiling, 0, None)) if kind == "ev_corrected" else ceiling
+        highest = table[f"ceiling:{kind}"].to_numpy(np.float64)
         r = table[f"r:{row}"].to_numpy(np.float64)
         found[kind] = np.divide(r, highest, out=np.full(len(r), np.nan), where=highest >= LEAST_CEILING)
     return found

@@ -38,10 +38,7 @@ def map_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
     scores, told = list(maps.values()), ""
     for column, text in CEILINGS.items():
         if column in result.targets and any(cortex.tables[name][column].notna().any() for name in cortex.weights):
-            own = [
-                cortex.subject(name, _ceiling(cortex.tables[name][column].to_numpy(float), column))
-                for name in cortex.weights
-            ]
+            own = [cortex.subject(name, cortex.tables[name][column].to_numpy(float)) for name in cortex.weights]
             maps["ceiling"] = over_subjects(np.stack(own), None)._replace(q=None)
             told = f"{text[0].upper()}{text[1:]}, not thresholded."
             break
@@ -113,7 +110,3 @@ def places_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
     )
     caption = f"R of {title} in each voxel, the highest in front. {gray}{'; '.join(cortex.left_out)}.{more}"
     return Drawing("Maps of voxels", figure, caption)
-
-
-def _ceiling(values: np.ndarray, column: str) -> np.ndarray:
-    return np.sqrt(np.clip(values, 0, None)) if "ev" in column else values

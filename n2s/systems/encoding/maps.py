@@ -1,46 +1,29 @@
 """The files that a test of brain scores leaves for viewers and for statistics: volumes, surfaces, a table, and what they hold."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from n2s.metrics.group_tests import benjamini_hochberg
-from n2s.paths import written_whole
 from n2s.systems.encoding.contrasts import (
-    LEAST_CEILING,
     Contrast,
     OnCortex,
-    Q,
     Tested,
     main_contrasts,
     normalised,
     over_subjects,
-    region_names,
 )
 from n2s.systems.encoding.interactive import write_interactive
 from n2s.systems.encoding.map_files import mesh_size, write_surfaces, write_volumes
+from n2s.systems.encoding.map_notes import ABOUT, NORMALISED, TABLE, write_about, write_sidecar, write_table
 from n2s.systems.encoding.scored import BrainScores
 from n2s.systems.encoding.surfaces import DRAWN, N
 
-FOLDER, TABLE, ABOUT = "maps", "scores_by_region.tsv", "README.md"
+FOLDER = "maps"
 MOST_INTERACTIVE = 12  # 3 MB each
-#: Part of a file's name -> what it holds, and its unit.
-STATISTICS = {
-    "r": ("Pearson correlation of prediction and response on held-out rows", "correlation"),
-    "gain": ("R of a level minus R of the level before it", "difference of correlations"),
-    "normEV": ("R divided by the root of the explainable variance, corrected for the number of repeats", "ratio"),
-    "normISC": ("R divided by the inter-subject correlation", "ratio"),
-    "q": ("False discovery rate at which a target's R is found (Benjamini-Hochberg over targets)", "probability"),
-    "gainQ": (
-        "False discovery rate at which a target's gain is found (Benjamini-Hochberg over targets)",
-        "probability",
-    ),
-}
-NORMALISED = {"ev_corrected": "normEV", "isc": "normISC"}
 
 
 def write_maps(result: BrainScores, folder: Path) -> list[Path]:
@@ -74,8 +57,8 @@ def write_maps(result: BrainScores, folder: Path) -> list[Path]:
                 on = {name: cortex.subject(subject, values) for name, values in maps.items() if statistic != "q"}
                 written += _surface(folder, names[subject], statistic, on, about) if on else []
     written += _over_subjects(result, cortex, folder)
-    written.append(_table(result, folder))
-    written.append(_about(result, cortex, folder))
+    written.append(write_table(result, folder / TABLE))
+    written.append(write_about(result, cortex, folder / ABOUT))
     return written
 
 
@@ -174,23 +157,17 @@ def _native(
         where = {"SpatialReference": image.get("template") or "the subject's own image"}
     else:
         return []
-    return [*paths, *(_sidecar(path, statistic, list(maps), about | where) for path in paths)]
+    return [*paths, *(write_sidecar(path, statistic, list(maps), about | where) for path in paths)]
 
 
 def _surface(folder: Path, who: str, statistic: str, maps: Mapping[str, np.ndarray], about: Mapping) -> list[Path]:
     """On fsaverage5."""
     stem = folder / f"{who}_hemi-{{hemi}}_space-{DRAWN}_stat-{statistic}_statmap.func.gii"
     paths = write_surfaces(stem, maps, np.arange(2 * N), N)
-    return [*paths, *(_sidecar(path, statistic, list(maps), about | {"SpatialReference": DRAWN}) for path in paths)]
-
-
-def _sidecar(path: Path, statistic: str, names: list[str], about: Mapping) -> Path:
-    description, unit = STATISTICS[statistic]
-    content = {"Description": description, "Units": unit, **about, "Maps": names, "Absent": "NaN"}
-    target = path.with_name(re.sub(r"\.(nii\.gz|func\.gii)$", ".json", path.name))
-    with written_whole(target) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return target
+    return [
+        *paths,
+        *(write_sidecar(path, statistic, list(maps), about | {"SpatialReference": DRAWN}) for path in paths),
+    ]
 
 
 def _shared_voxels(result: BrainScores) -> tuple[np.ndarray, Mapping] | None:
@@ -221,72 +198,6 @@ def _before(rows: pd.DataFrame, row: str) -> str:
     own = rows.set_index("row").loc[row]
     same = rows[(rows.network == own.network) & (rows.level == own.level - 1)]
     return str(same.row.iloc[0]) if own.network and len(same) else ""
-
-
-def _table(result: BrainScores, folder: Path) -> Path:
-    """A line per subject, region and row, for mixed models and the like."""
-    path, targets = folder / TABLE, result.targets
-    with written_whole(path) as temporary:
-        pd.DataFrame(_lines(result.rows, targets)).to_csv(temporary, sep="\t", index=False, na_rep="n/a")
-    return path
-
-
-def _lines(rows: pd.DataFrame, targets: pd.DataFrame) -> Iterator[dict]:
-    for subject, table in targets.groupby("subject", sort=False):
-        for region in ["", *region_names(targets)]:
-            own = table[table[f"roi:{region}"].fillna(False).astype(bool)] if region else table
-            for row in rows.itertuples() if len(own) else ():
-                line = {
-                    "subject": subject,
-                    "region": region or "all",
-                    "n_targets": len(own),
-                    "row": row.row,
-                    "role": row.role,
-                }
-                line |= {
-                    "network": row.network or None,
-                    "level": row.level,
-                    "n_features": row.n_features,
-                    "r": own[f"r:{row.row}"].mean(),
-                }
-                line["gain"] = own[f"gain:{row.row}"].mean() if f"gain:{row.row}" in own else None
-                line |= {
-                    f"r_{NORMALISED[kind]}": pd.Series(one).median() for kind, one in normalised(own, row.row).items()
-                }
-                yield line
-
-
-def _about(result: BrainScores, cortex: OnCortex, folder: Path) -> Path:
-    """What the files are, in words."""
-    lines = [
-        "# Brain scores",
-        "",
-        "Names follow BIDS: `<who>[_hemi-L|R][_space-...]_stat-<what>_statmap`. `group`: mean over subjects.",
-    ]
-    lines += [
-        "A file holds the maps of all rows, in the order of `Maps` in its JSON file. What is not known is NaN.",
-        "",
-    ]
-    lines += [f"- `stat-{name}`: {text} ({unit})." for name, (text, unit) in STATISTICS.items()]
-    lines += [
-        "",
-        f"`norm...` is absent where the ceiling is below {LEAST_CEILING:g}; `q` below {Q:g} counts as significant.",
-        "",
-        "Rows:",
-        "",
-    ]
-    lines += [f"- `{row.row}`: {row.label} ({row.role}; {row.spaces})" for row in result.rows.itertuples()]
-    lines += [
-        "",
-        f"`{TABLE}`: means by subject, region and row (normalised scores: medians). All targets: `../targets.parquet`.",
-    ]
-    lines += [
-        f"`space-{DRAWN}` of voxels: read at five depths between white matter and pia of fsaverage5, nearest voxel."
-    ] * cortex.from_volumes
-    lines += [f"Not on fsaverage5: {', '.join(who)} ({why})." for why, who in cortex.left_out.items()]
-    with written_whole(folder / ABOUT) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", "utf-8")
-    return folder / ABOUT
 
 
 def _html(contrast: Contrast) -> str:

@@ -16,7 +16,7 @@ from n2s.systems.encoding.scored import BrainScores
 MOST_REGIONS = 8
 #: Column -> what the line in a figure is.
 CEILINGS = {
-    "ceiling:ev_corrected": "ceiling: root of the explainable variance, corrected",
+    "ceiling:r": "ceiling: the correlation that a perfect model reaches, as repeats say",
     "ceiling:isc": "ceiling: inter-subject correlation",
 }
 
@@ -34,8 +34,7 @@ def ceiling(result: BrainScores, region: str) -> tuple[str, float] | None:
     for column, text in CEILINGS.items():
         if column in result.targets and result.targets[column].notna().any():
             values = result.targets[column].to_numpy(float)
-            highest = np.sqrt(np.clip(values, 0, None)) if "ev" in column else values
-            mean = mean_and_sem(subject_means(result.targets, highest, "" if region == WHOLE else region))[0]
+            mean = mean_and_sem(subject_means(result.targets, values, "" if region == WHOLE else region))[0]
             return (text, mean) if np.isfinite(mean) else None
     return None
 

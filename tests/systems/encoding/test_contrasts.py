@@ -109,12 +109,12 @@ def test_means_of_regions(result):
 
 def test_ceilings_are_absent_not_zero(result):
     table = result.targets
-    found = normalised(table, "dutch/gru")["ev_corrected"]
-    ceiling_r = np.sqrt(table["ceiling:ev_corrected"].to_numpy())
+    found = normalised(table, "dutch/gru")["r"]
+    ceiling_r = table["ceiling:r"].to_numpy()
     known = ceiling_r >= 0.1
     np.testing.assert_allclose(found[known], table["r:dutch/gru"][known] / ceiling_r[known])
     assert np.isnan(found[~known]).all() and (~known).any()
-    assert normalised(table.assign(**{"ceiling:ev_corrected": np.nan}), "dutch/gru") == {}
+    assert normalised(table.assign(**{"ceiling:r": np.nan}), "dutch/gru") == {}
     inside = table["roi:A1"].to_numpy(bool)
     assert ceiling(result, "A1")[1] == pytest.approx(np.nanmean(ceiling_r[inside]), rel=1e-6)
 
