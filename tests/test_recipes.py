@@ -154,3 +154,20 @@ def test_every_later_stage_says_whose_data_it_takes():
     """A data block that is copied is mended in one place and forgotten in the other."""
     after = {path.stem for path in RECIPES if re.search(r"(semantic|encoder|acoustic)_run: ", path.read_text())}
     assert len(after) == 10 and after <= {path.stem for path in RECIPES if "data_of:" in path.read_text()}
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "data_encoding").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_study_lies_over_the_recipe_of_brain_scores(path, parsed):
+    config, own = parsed(CONFIGS / "brain_scores.yaml", path), yaml.safe_load(path.read_text())
+    assert config["data"]["class_path"] == "n2s.data.EncodingDataModule"
+    given, found = own["data"]["init_args"], config["data"]["init_args"]
+    assert list(found["studies"]) == list(given["studies"])  # in place of the simulated one
+    assert found["n_folds"] == given.get("n_folds", 4)
+    assert list(found["features"]) == list(given.get("features", ("mel", "phones", "word_rate", "phone_rate")))
+    if path.stem == "millet2021":
+        model = config["model"]["init_args"]
+        assert (
+            list(model["networks"]) == ["dutch", "english", "bengali", "scenes", "untrained"]
+            and model["banded"] is None
+        )
+        assert found["n_folds"] == 12 and found["detrend"] == "block" and model["alphas"] is None  # 20 from 10 to 1e8
