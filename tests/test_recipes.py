@@ -15,7 +15,8 @@ BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez202
 LIU = CONFIGS / "paper" / "liu2024"  # whole recipes, whose values test_liu2024_table.py compares
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
 ENCODING = ("brain_scores", "brain_scores_meg")
-WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING)
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, "speech_net")
+MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))
 STUDIES = ("brennan2019", "broderick2019", "gwilliams2022", "schoffelen2019")
@@ -43,6 +44,10 @@ def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
     if path.stem in WHOLE or path.parent == LIU:
         return [path]
+    if path.parent == MILLET:
+        return [MILLET / "base.yaml", path]
+    if path.parent.name == "millet2021_small":
+        return [CONFIGS / "speech_net.yaml", path]
     if path.stem == "fmri_mel_ridge":
         return [CONFIGS / "fmri_mel.yaml", path]
     if path.parent.name == "data_encoding":
@@ -61,15 +66,18 @@ def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
     encoding = path.stem in ENCODING or path.parent.name == "data_encoding"
-    kind = "EncodingDataModule" if encoding else "FMRIDataModule" if fmri else "MEGDataModule"
-    assert config["data"]["class_path"] == f"n2s.data.{kind}"
+    speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
+    kinds = {"Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
+    kind = next(kind for kind, true in kinds.items() if true)
+    assert config["data"]["class_path"] == f"n2s.data.{kind}DataModule"
     own = yaml.safe_load(path.read_text())
     for part in ("data", "model"):  # nothing of the overlay got lost
         for key, value in own.get(part, {}).get("init_args", {}).items():
             found = config[part]["init_args"][key]
             if isinstance(value, dict) and "class_path" in value:
                 assert found["class_path"] == value["class_path"]
-                assert value.get("init_args", {}).items() <= found["init_args"].items() or key == "encoder"
+                said = {name: one for name, one in value.get("init_args", {}).items() if not str(one).startswith("${")}
+                assert said.items() <= found["init_args"].items() or key == "encoder"
             elif not isinstance(value, dict):
                 assert found == value
 
@@ -101,6 +109,22 @@ def test_the_papers_numbers(parsed):
     assert (split["val_fraction"], split["test_fraction"], split["min_block_s"], split["seed"]) == (0.1, 0.2, 6.0, 12)
     assert config["trainer"]["callbacks"][1]["init_args"]["patience"] == 10
     assert config["experiment"] == "defossez2023_gwilliams2022_wav2vec2"
+
+
+@pytest.mark.parametrize("kind", ["dutch", "english", "bengali", "scenes"])
+def test_the_networks_of_millet_2021_have_its_numbers(kind, parsed):
+    config = parsed(MILLET / "base.yaml", MILLET / f"{kind}.yaml")
+    data, model = config["data"]["init_args"], config["model"]["init_args"]
+    optimizer, schedule = (model[name]["init_args"] for name in ("optimizer", "scheduler"))
+    assert model["network"]["init_args"] == {"channels": [32, 64, 96], "hidden": 256}
+    assert data["spectrogram"]["init_args"] | {"floor": 0} == {
+        "n_bins": 160, "sfreq": 16000, "window_s": 0.02, "hop_s": 0.01, "floor": 0
+    }  # fmt: skip
+    assert (optimizer["lr"], optimizer["momentum"], schedule["power"]) == (1e-3, 0.9, 2.0)
+    assert schedule["total_iters"] == model["max_steps"] == 70_000
+    assert (data["batch_size"], data["max_s"], data["val_fraction"], data["test_fraction"]) == (8, 20.0, 0.1, 0.1)
+    assert data["hours"] == (None if kind == "scenes" else 66.33)
+    assert config["experiment"] == f"millet2021_{kind}"
 
 
 def test_the_paper_has_a_recipe_for_every_study_and_target():

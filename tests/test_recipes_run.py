@@ -104,3 +104,14 @@ def test_every_study_of_fmri_runs_over_every_fmri_recipe(study, step):
         study, "fmri_mel.yaml", overlay, verbs=verbs, data__target__duration_s=CLIP_S[study]
     )  # that of the clips
     assert scores or study == "own"
+
+
+@pytest.mark.parametrize("kind", ["dutch", "english", "bengali", "scenes"])
+def test_the_networks_of_speech_run(kind, tmp_path, monkeypatch, run_n2s):
+    monkeypatch.chdir(tmp_path)
+    few = {"data__corpus__n_per_class": 5} if kind == "scenes" else {"data__corpus__n_sentences": 20}
+    if kind == "scenes":  # half a clip would be for validation
+        few |= {"data__corpus__val_fraction": 0.2, "data__corpus__test_fraction": 0.2}
+    found = step_and_test(run_n2s, "speech_net.yaml", f"millet2021_small/{kind}.yaml", **few)["scores"]
+    for rows in found.values():
+        assert all(by_subject["all subjects"]["mean"] >= 0 for by_subject in rows.values()) and len(rows) > 3
