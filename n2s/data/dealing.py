@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from n2s.data.runs import Run
+from n2s.data.shared import common
 from n2s.data.spans import merged, minus
 from n2s.data.splits import uniform
 from n2s.errors import UserError
@@ -71,15 +73,32 @@ def deal(dealt: pd.DataFrame, n_folds: int, seed: int) -> dict[str, int]:
     return fold
 
 
-def sides(parted: pd.DataFrame, recordings: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+def sides(parted: pd.DataFrame, runs: Mapping[str, Run]) -> dict[str, dict[str, np.ndarray]]:
     """Recording -> ``train``, ``val``, ``test`` (k, 2): its stretches that are on one side for everybody, s on its clock.
 
-    ``parted``: as `n2s.data.held_out.apart` gives it: what is held out for anybody is cut from everybody's training.
+    Also ``held``: where it plays what is tested for anybody, whether its own events name it or not.
+
+    Parameters
+    ----------
+    parted
+        As `n2s.data.held_out.apart` gives it: what is held out for anybody is cut from everybody's training.
+    runs
+        By recording.
     """
-    found = {name: {split: np.zeros((0, 2)) for split in ("train", "val", "test")} for name in recordings}
+    found = {name: {split: np.zeros((0, 2)) for split in ("train", "val", "test")} for name in runs}
     for (recording, split), rows in parted.groupby(["recording", "split"]):
         start = rows.onset.to_numpy()
         found[recording][split] = merged(np.stack([start, start + rows.duration.to_numpy()], 1))
+    tested = {sound: merged(rows) for sound, rows in parted[parted.split == "test"].groupby("sound")}
+    sound_of = dict(zip(parted.stimulus, parted["sound"], strict=True))
+    for name, run in runs.items():
+        held = [np.zeros((0, 2))]
+        for row in run.plays.itertuples():
+            spans = tested.get(sound_of.get(row.stimulus))
+            if spans is not None:
+                heard = common(spans, np.array([[row.stimulus_onset, row.stimulus_onset + row.duration]]))
+                held.append(heard + row.onset - row.stimulus_onset)
+        found[name]["held"] = merged(np.concatenate(held))
     return found
 
 

@@ -175,7 +175,11 @@ def standardised(columns: np.ndarray, train: np.ndarray, test: np.ndarray) -> tu
     constant = deviation <= CONSTANT * largest
     scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)).astype(np.float32)
     mean = mean.astype(np.float32)
-    return (own - mean) * scale, (columns[test] - mean) * scale, int(constant.sum())
+    held = columns[test]
+    for part in (own, held):
+        part -= mean
+        part *= scale
+    return own, held, int(constant.sum())
 
 
 def _within(piece: Frames | Impulses, span_s: tuple[float, float], shift_s: float) -> Frames | Impulses:

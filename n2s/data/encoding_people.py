@@ -169,7 +169,7 @@ class Dealt:
             tables = [as_folds(dealt, fold_of, fold) for fold in range(n_folds)]
             self.names, side = [f"fold {fold + 1} of {n_folds}" for fold in range(n_folds)], dealt.block.map(fold_of)
         self._apart = [apart(table) for table in tables]
-        self._spans = [sides(table, list(runs)) for table in self._apart]
+        self._spans = [sides(table, runs) for table in self._apart]
         self._of_run = dict(iter(dealt.groupby("recording")))
         of_sound = borders(dealt, side)
         sound = dict(zip(dealt.stimulus, dealt.sound, strict=True))
@@ -210,10 +210,11 @@ class Dealt:
         if not folds:
             _tell_without(subject, found, reach_s, runs)
         self._tell_cleaned(subject, runs, found)
-        split = np.where(tested, "test", "")
+        split = np.where(tested, 3, 0)
         if len(self.names) == 1:
-            split = np.select([found[0].train, found[0].val, tested], ["train", "val", "test"], "")
-        blocks = np.unique(unit.astype(str), return_inverse=True)[1]
+            split = np.select([found[0].train, found[0].val, tested], [1, 2, 3], 0)
+        split = pd.Categorical.from_codes(split, ["", "train", "val", "test"]).remove_unused_categories()
+        blocks = rows.unit.cat.codes.to_numpy()
         purged = int(sum(one.purged.sum() for one in found))
         if purged:
             of = int(sum(one.train.sum() + one.purged.sum() for one in found))

@@ -1,6 +1,6 @@
 """The responses of rows: detrended and z-scored run by run, without any statistic of training rows from other rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from n2s.data.encoding_data import Fold, Measured
 from n2s.data.encoding_people import Person
-from n2s.data.runs import Run, column_places
+from n2s.data.runs import column_places
 from n2s.findings import tell
 
 CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
@@ -37,101 +37,109 @@ class Responses:
     where: str
 
     def both(self, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-        """(n, v), (m, v) float32 of training and test rows."""
-        same = self.person.same
-        tested = np.flatnonzero(np.isin(same, fold.test))
-        rows = np.union1d(fold.train, tested)
-        values, still = self.of(fold, rows)
+        """(n, v), (m, v) float32 of training and test rows; a run at a time is in memory beside them."""
+        n_columns, still = len(self.what.names), 0
+        train = np.empty((len(fold.train), n_columns), np.float32)
+        test, count = np.zeros((len(fold.test), n_columns), np.float32), np.zeros(len(fold.test), np.float32)
+        for rows, values, constant in self._runs(fold):
+            still += constant
+            own = np.isin(rows, fold.train)
+            train[np.searchsorted(fold.train, rows[own])] = values[own]
+            place = np.searchsorted(fold.test, self.person.same[rows[~own]])
+            if len(np.unique(place)) == len(place):
+                test[place] += values[~own]
+            else:
+                np.add.at(test, place, values[~own])
+            np.add.at(count, place, 1)
         if still:
             told = f"{still} columns do not change in a run, though they do in another: 0 there."
             tell("odd", f"{self.where}, {fold.name}", told)
-        test = averaged(values[np.searchsorted(rows, tested)], same[tested])
-        return values[np.searchsorted(rows, fold.train)], test
+        if (count > 1).any():
+            test /= count[:, None]
+        return train, test
 
     def repeats(self) -> dict[str, np.ndarray]:
         """Stimulus -> (r, m, v) float32: see `n2s.data.encoding_data.EncodingData.repeats`."""
         found = {}
         for fold in self.person.folds:
-            for stimulus, places in self.person.presentations(fold).items():
-                rows = np.unique(places)
-                found[stimulus] = self.of(fold, rows)[0][np.searchsorted(rows, places)]
+            places = self.person.presentations(fold)
+            if not places:
+                continue
+            wanted = np.unique(np.concatenate([one.ravel() for one in places.values()]))
+            values = np.empty((len(wanted), len(self.what.names)), np.float32)
+            for rows, part, _ in self._runs(fold, wanted):
+                own = np.isin(rows, wanted)
+                values[np.searchsorted(wanted, rows[own])] = part[own]
+            found |= {stimulus: values[np.searchsorted(wanted, one)] for stimulus, one in places.items()}
         return found
 
-    def of(self, fold: Fold, rows: np.ndarray) -> tuple[np.ndarray, int]:
-        """(k, v) of ascending rows, and columns that are 0; runs are scaled by their training rows, or else by their test rows."""
+    def _runs(self, fold: Fold, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+        """The training and test rows (k,) of each run (of those that have a wanted row), (k, v) scaled, and columns that are 0."""
         person = self.person
-        train, used = np.zeros((2, len(person.rows)), bool)
+        train = np.zeros(len(person.rows), bool)
         train[fold.train] = True
+        used = train | np.isin(person.same, fold.test)
         for run in person.runs:
-            low, high = np.searchsorted(rows, [run.rows.start, run.rows.stop])
-            if high > low:
-                used[run.rows] = train[run.rows] | np.isin(person.same[run.rows], fold.test)
-        used[rows] = True
-        needed = np.flatnonzero(used)
-        values, still = scaled(
-            person.runs, self.what, needed, train, person.blocks, detrend=self.detrend, clamp=self.clamp
-        )
-        return (values, still) if len(needed) == len(rows) else (values[np.searchsorted(needed, rows)], still)
+            rows = run.first + np.flatnonzero(used[run.rows])
+            if len(rows) and (wanted is None or np.isin(rows, wanted).any()):
+                values, still = scaled(
+                    run.read(rows - run.first, column_places(run, self.what)),
+                    run.times_s[rows - run.first],
+                    train[rows],
+                    person.blocks[rows],
+                    detrend=self.detrend,
+                    clamp=self.clamp,
+                )
+                yield rows, values, still
 
 
 def scaled(
-    runs: Sequence[Run],
-    what: Measured,
-    rows: np.ndarray,
+    data: np.ndarray,
+    time_s: np.ndarray,
     train: np.ndarray,
     blocks: np.ndarray,
     *,
     detrend: Detrend,
     clamp: float | None,
 ) -> tuple[np.ndarray, int]:
-    """(k, v) float32 of some rows of a subject, and how many columns of a run are 0 since they do not change there.
+    """(k, v) float32 rows of one run, detrended and z-scored, and how many columns are 0 since they do not change there.
 
-    Each run is scaled by its training rows, or, without any, by its own rows: no label is used for that.
+    A run is scaled by its training rows, or, without any, by its own rows: no label is used for that.
 
     Parameters
     ----------
-    runs, what
-        Of the subject.
-    rows
-        (k,) ascending, of all runs together.
+    data
+        (k, v) As prepared.
+    time_s
+        (k,) On the run's clock.
     train
-        (n,) bool: training rows among all.
+        (k,) bool: training rows.
     blocks
-        (n,) number of the unit of each row.
+        (k,) Number of the unit of each row.
     detrend
         None: no line is removed. ``run``: the line through the training rows (of a run without any: through its rows).
-        ``block``: the line through the rows of each unit of a run.
+        ``block``: the line through the rows of each unit. A unit is on one side, so its line is of that side's rows alone.
     clamp
         Values beyond this many deviations are clipped; None: none.
     """
-    found, still = np.empty((len(rows), len(what.names)), np.float32), 0
-    for run in runs:
-        low, high = np.searchsorted(rows, [run.rows.start, run.rows.stop])
-        if low == high:
-            continue
-        own = rows[low:high]
-        data = run.read(own - run.first, column_places(run, what)).astype(np.float32)
-        largest = np.abs(data).max(0)
-        fitted = train[own] if train[own].any() else np.ones(len(own), bool)
-        time_s = run.times_s[own - run.first]
-        if detrend == "block":
-            for block in np.unique(blocks[own]):
-                part = blocks[own] == block
-                if part.sum() > 1:
-                    # a unit is on one side, so that its line is of that side's rows alone
-                    data[part] -= _line(data[part], time_s[part], time_s[part])
-        elif detrend == "run" and fitted.sum() > 1:
-            data -= _line(data[fitted], time_s[fitted], time_s)
-        mean = data[fitted].mean(0, dtype=np.float64)
-        deviation = np.sqrt(np.square(data[fitted] - mean.astype(np.float32)).mean(0, dtype=np.float64))
-        constant = deviation <= CONSTANT * largest
-        still += int(constant.sum())
-        data -= mean.astype(np.float32)
-        data *= np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)).astype(np.float32)
-        if clamp is not None:
-            np.clip(data, -clamp, clamp, out=data)
-        found[low:high] = data
-    return found, still
+    data = np.array(data, np.float32)
+    largest = np.abs(data).max(0)
+    fitted = train if train.any() else np.ones(len(data), bool)
+    if detrend == "block":
+        for block in np.unique(blocks):
+            part = blocks == block
+            if part.sum() > 1:
+                data[part] -= _line(data[part], time_s[part], time_s[part])
+    elif detrend == "run" and fitted.sum() > 1:
+        data -= _line(data[fitted], time_s[fitted], time_s)
+    mean = data[fitted].mean(0, dtype=np.float64).astype(np.float32)
+    deviation = np.sqrt(np.square(data[fitted] - mean).mean(0, dtype=np.float64))
+    constant = deviation <= CONSTANT * largest
+    data -= mean
+    data *= np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)).astype(np.float32)
+    if clamp is not None:
+        np.clip(data, -clamp, clamp, out=data)
+    return data, int(constant.sum())
 
 
 def _line(data: np.ndarray, time_s: np.ndarray, at_s: np.ndarray) -> np.ndarray:
@@ -140,13 +148,3 @@ def _line(data: np.ndarray, time_s: np.ndarray, at_s: np.ndarray) -> np.ndarray:
     away_s = time_s - centre_s
     slope = away_s @ (data - mean.astype(np.float32)) / (away_s @ away_s)
     return (mean + (at_s - centre_s)[:, None] * slope).astype(np.float32)
-
-
-def averaged(values: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """(m, v) mean of the rows (k, v) that are ``same`` (k,), in the order of their numbers."""
-    names, which, count = np.unique(same, return_inverse=True, return_counts=True)
-    if len(names) == len(same):
-        return values[np.argsort(same)]
-    found = np.zeros((len(names), values.shape[1]), np.float32)
-    np.add.at(found, which, values)
-    return found / count[:, None].astype(np.float32)

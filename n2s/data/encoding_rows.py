@@ -29,36 +29,46 @@ def heard_rows(runs: Sequence[Run], dealt: Mapping[str, pd.DataFrame], before_s:
     After a stimulus rows belong to it as long as its response lasts (``before_s``), then to nothing (``unit`` is ""). Also
     ``sound`` and ``clock_s``, the time of the sound, which goes on in the silence after it.
     """
-    tables, told = [], {}
+    n_rows = runs[-1].rows.stop
+    which = np.full(n_rows, -1)  # the stretch of each row
+    clock_s, repeat, playing = np.full(n_rows, np.nan), np.zeros(n_rows, int), np.zeros(n_rows, bool)
+    told: dict[str, list[tuple[float, float, int]]] = {}
+    every = []
     for run in runs:
-        n = run.n_rows
-        text = {name: np.full(n, "", object) for name in ("story", "stimulus", "unit", "sound")}
-        clock_s, repeat, playing = np.full(n, np.nan), np.zeros(n, int), np.zeros(n, bool)
         own = dealt[run.name].sort_values("onset", kind="stable")
-        bounds = np.stack([own.onset, own.onset + own.duration, own.onset + own.duration + before_s], 1)
-        first, stop, tail = np.ceil(bounds.T / run.step_s - 1e-6).astype(int).clip(0, n)
-        free = np.ones(n, bool)  # not yet in a stretch: the tails of those before may lie there
-        for at, row in enumerate(own.itertuples()):
-            number = _presentation(told.get(row.sound, []), row)
-            for low, high, only_free in ((first[at], stop[at], False), (stop[at], tail[at], True)):
-                rows = np.arange(low, high)[free[low:high]] if only_free else slice(low, high)
-                for name, values in text.items():
-                    values[rows] = row.block if name == "unit" else getattr(row, name)
-                clock_s[rows] = row.stimulus_onset + run.times_s[rows] - row.onset
-                repeat[rows] = number
-            free[first[at] : stop[at]] = False
+        stop_s = own.onset + own.duration
+        bounds = _first_rows(run, np.stack([own.onset, stop_s, stop_s + before_s])).T.tolist()
+        free = np.ones(run.n_rows, bool)  # not yet in a stretch: what goes on after those before may lie there
+        for row, (first, stop, tail) in zip(own.itertuples(), bounds, strict=True):
+            lasting = np.arange(stop, tail)[free[stop:tail]]
+            rows = run.first + np.concatenate([np.arange(first, stop), lasting])
+            which[rows] = len(every)
+            clock_s[rows] = row.stimulus_onset + (rows - run.first) * run.step_s - row.onset
+            repeat[rows] = number = _presentation(told.get(row.sound, []), row)
             told.setdefault(row.sound, []).append((row.stimulus_onset, row.stimulus_onset + row.duration, number))
-        for row in run.plays.itertuples():
-            low, high = (
-                np.ceil(np.array([row.onset, row.onset + row.duration]) / run.step_s - 1e-6).astype(int).clip(0, n)
-            )
-            playing[low:high] = True
-        tables.append(
-            pd.DataFrame(
-                {"recording": run.name, "time_s": run.times_s, **text, "stimulus_s": np.where(playing, clock_s, np.nan)}
-            ).assign(clock_s=clock_s, repeat=repeat)
-        )
-    return pd.concat(tables, ignore_index=True)
+            free[first:stop] = False
+            every.append((row.story, row.stimulus, row.block, row.sound))
+        plays = run.plays
+        for first, stop in _first_rows(run, np.stack([plays.onset, plays.onset + plays.duration])).T.tolist():
+            playing[run.first + first : run.first + stop] = True
+    names = np.array([*every, ("",) * 4], object)  # the last: nothing is heard
+    text = {name: _few(names[:, at], which) for at, name in enumerate(("story", "stimulus", "unit", "sound"))}
+    lengths = [run.n_rows for run in runs]
+    recording = pd.Categorical.from_codes(np.repeat(np.arange(len(runs)), lengths), [run.name for run in runs])
+    time_s = np.concatenate([run.times_s for run in runs])
+    found = {"recording": recording, "time_s": time_s, **text, "stimulus_s": np.where(playing, clock_s, np.nan)}
+    return pd.DataFrame(found | {"clock_s": clock_s, "repeat": repeat})
+
+
+def _first_rows(run: Run, times_s: np.ndarray) -> np.ndarray:
+    """The first row of a run at or after each moment."""
+    return np.ceil(times_s / run.step_s - 1e-6).astype(int).clip(0, run.n_rows)
+
+
+def _few(names: np.ndarray, which: np.ndarray) -> pd.Categorical:
+    """(n,) names by number; runs have far more rows than names."""
+    known, code = np.unique(names.astype(str), return_inverse=True)
+    return pd.Categorical.from_codes(code[which], known)
 
 
 def _presentation(told: list[tuple[float, float, int]], row: tuple) -> int:
@@ -112,7 +122,7 @@ def side_of(
         usual = {"train": train & usable, "val": val & usable}
         kept = {}
         for name, others in (("val", [own["val"], own["train"]]), ("train", [own["train"]])):
-            alien = foreign(heard, others)
+            alien = merged(np.concatenate([foreign(heard, others), own["held"]]))
             near = run.filter_s + before_s, run.filter_s + after_s
             seen = meets(times_s - near[0], times_s + near[1], alien)
             dearer = times_s[test | val] if name == "train" else times_s[test]
