@@ -207,10 +207,6 @@ class EncodingDataModule(NeuralDataModule):
             [SubjectFold(name, index) for name, one in self._people.items() for index in range(len(one.folds))]
         )
 
-    def val_dataloader(self) -> list:
-        """Nothing."""
-        return []
-
     def test_dataloader(self) -> SubjectFolds:
         """The same batches as for training: each is tested on its held-out rows."""
         return self.train_dataloader()

@@ -1,11 +1,13 @@
 """What is held out reaches no training row: an oracle looks at every row, planted changes stay outside, and noise scores chance."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from encoding_runs import RATE_HZ, TR_S, F, RunsOfSentences, RunsOfStories
 from tiny import TinyStudy
 
 from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitBySentence, SplitByStory
+from n2s.data.dealing import borders
 from n2s.data.response_model import ResponseModel
 from n2s.errors import UserError
 from n2s.features.ready import Ready
@@ -183,6 +185,58 @@ def test_two_studies_share_their_split(tmp_path):
     for subject in data.subjects:
         (fold,) = data.folds(subject)
         assert set(data.rows(subject).story.to_numpy()[fold.test]) == {"d"}
+
+
+def test_no_context_crosses_a_border_between_folds():
+    """Borders lie in the middle of the gap between sentences of two folds, for all listeners of a sound; clocks may differ."""
+    dealt = pd.DataFrame(
+        [
+            ("x", 0.0, 5.0, 0),
+            ("x", 6.0, 4.0, 0),
+            ("x", 10.5, 4.5, 1),
+            ("x", 0.01, 5.0, 0),
+            ("x", 16.0, 4.0, 0),
+            ("y", 0.0, 9.0, 1),
+        ],
+        columns=["sound", "stimulus_onset", "duration", "fold"],
+    )
+    found = borders(dealt, dealt.fold)
+    np.testing.assert_allclose(found["x"], [10.25, 15.5])
+    assert len(found["y"]) == 0
+
+
+def test_held_out_sound_that_no_event_names_is_held_out_too(tmp_path):
+    """A second listener's run has no sentence in the middle of the story, which is tested for the first."""
+
+    class Unnamed(RunsOfSentences):
+        def events(self, recording):
+            rows = super().events(recording)
+            hidden = (rows.kind != "sound") & rows.stimulus_onset.between(40, 79)
+            return rows[~hidden].reset_index(drop=True) if recording.subject == "02" else rows
+
+    plans = {"01": {"1": [("a", 4.0)], "2": [("b", 4.0)]}, "02": {"1": [("a", 4.0)], "2": [("b", 4.0)]}}
+    split, response = SplitBySentence(min_block_s=36.0), FIR([1])
+    data = made(
+        tmp_path,
+        {},
+        study=Unnamed,
+        response=response,
+        split=split,
+        n_folds=3,
+        options={"n_subjects": 2, "plans": plans},
+    )
+    before_s, after_s = response.reach_s(TR_S)
+    one, two = data.rows("s/01"), data.rows("s/02")
+    for fold in data.folds("s/02"):
+        for story in "ab":
+            of_fold = [other for other in data.folds("s/01") if other.name == fold.name]
+            tested = {
+                at for other in of_fold for at in one.stimulus_s[other.test][(one.story == story)[other.test]].dropna()
+            }
+            own = fold.train[(two.recording == f"s/sub-02_run-{'ab'.index(story) + 1}").to_numpy()[fold.train]]
+            at_s = two.time_s.to_numpy()[own] - 4
+            for moment in tested:
+                assert not ((at_s - before_s < moment) & (moment < at_s + after_s)).any()
 
 
 class Pushed(TinyStudy):
