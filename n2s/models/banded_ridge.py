@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
-from n2s.models.by_target import Targets, as_tensor, checked, checked_penalties, chosen, cross_validated, weights
+from n2s.models.by_target import Search, Targets, as_tensor, checked, checked_penalties
 from n2s.models.encoding_ridge import ALPHAS
 from n2s.models.fold_operators import Penalties, Rows
 from n2s.models.folds import dealt_folds
@@ -100,12 +100,9 @@ class BandedRidge:
         rows = Rows((X - self._mean)[order.to(X.device)], folds.bincount().tolist(), self.widths_)
         targets = Targets(Y, order, X, "BandedRidge")
         self.candidates_ = torch.tensor(candidates, dtype=X.dtype, device=X.device)
-        self.cv_scores_ = X.new_full((len(candidates), targets.v), float("nan"))
-        if len(candidates) > 1:
-            self.cv_scores_ = cross_validated(rows, targets, candidates)
-        best = chosen(self.cv_scores_, int(np.argmax([sum(one) for one in candidates])))
-        self.alpha_ = self.candidates_[best].T.contiguous()
-        found = weights(rows, targets, candidates, best)
+        search = Search(rows, targets, candidates)
+        self.cv_scores_, found = search.scores, search.weights
+        self.alpha_ = self.candidates_[search.best].T.contiguous()
         if rows.dual:
             scales = self.alpha_.amin(0) / self.alpha_
             bands = zip(rows.X.split(self.widths_, 1), scales, strict=True)

@@ -12,7 +12,7 @@ from n2s.models.symmetric import product
 from n2s.models.threads import in_threads
 
 OPERATOR_BYTES = 2**31  # of the operators that are held at once: the penalties are taken in parts
-BLOCK_BYTES = {"cpu": 2**25, "cuda": 2**30}  # of what one block of targets makes
+BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # of what one block of targets makes
 
 
 class Targets:
@@ -41,7 +41,7 @@ class Targets:
 
     def blocks(self, bytes_each: int) -> Iterator[slice]:
         """Targets that are taken together if each makes so many bytes."""
-        step = max(16, BLOCK_BYTES.get(self.like.device.type, 2**25) // bytes_each)
+        step = max(16, BLOCK_BYTES.get(self.like.device.type, 2**26) // bytes_each)
         return (slice(start, min(start + step, self.v)) for start in range(0, self.v, step))
 
     def __getitem__(self, block: slice | Tensor) -> Tensor:
@@ -54,64 +54,104 @@ class Targets:
         return as_tensor(self.Y[:, block if isinstance(block, slice) else block.cpu().numpy()]).to(self.like)
 
 
-def cross_validated(rows: Rows, targets: Targets, candidates: list[Penalties]) -> Tensor:
-    """(n_candidates, v) mean R2 over folds, for as many candidates at once as operators may be held."""
-    X = rows.X
-    scores = X.new_empty(len(candidates), targets.v)
-    held_out = [part.stop - part.start for part in rows.folds]
-    shapes = [(one, rows.n - one if rows.dual else rows.m + 1) for one in held_out]
-    step = max(1, min(len(candidates), OPERATOR_BYTES // (sum(a * b for a, b in shapes) * X.element_size())))
-    tall = step * max(held_out) + rows.n + (0 if rows.dual else rows.m * len(shapes))
-    rows.prepare(candidates)
-    for first in range(0, len(candidates), step):
-        some, out = candidates[first : first + step], scores[first : first + step]
-        operators = [X.new_empty(len(some), *shape) for shape in shapes]
+class Search:
+    """The best penalties of each target, and its weights with them, for as many candidates at once as may be held.
 
-        def make(at: int, some: list = some, operators: list = operators) -> None:
-            rows.operators(some[at], [one[at] for one in operators])
+    Dual weights are nearly free: those of held-out rows are a small matrix times their residuals, which the scores have
+    needed anyway. All others are solved for afterwards.
 
-        def score(block: slice, operators: list = operators, out: Tensor = out) -> None:
-            out[:, block] = held_out_r2(rows, operators, targets[block])
+    Attributes
+    ----------
+    scores
+        (n_candidates, v) Mean R2 over folds; NaN where nothing is held out.
+    best
+        (v,) Candidate.
+    weights
+        (m, v) Of all rows: dual ones, or of columns.
+    """
 
-        in_threads(make, range(len(some)), X.device)
-        in_threads(score, targets.blocks(tall * X.element_size()), X.device)
-    return scores
+    def __init__(self, rows: Rows, targets: Targets, candidates: list[Penalties]):
+        self.rows, self.targets, self.candidates = rows, targets, candidates
+        self.scores = rows.X.new_full((len(candidates), targets.v), torch.nan)
+        self.weights = rows.X.new_empty(targets.v, rows.m).T  # weights of one target lie together
+        self._top = rows.X.new_full((targets.v,), -torch.inf)
+        self._solved = torch.zeros(targets.v, dtype=torch.bool, device=rows.X.device)
+        if len(rows.folds) > 1:
+            self._score()
+        self.best = self.scores.nan_to_num(-torch.inf).argmax(0)
+        # Without any score: what shrinks most
+        self.best[self.scores.isnan().all(0)] = max(range(len(candidates)), key=lambda at: sum(candidates[at]))
+        self._solve()
+
+    def _score(self) -> None:
+        rows, candidates, X = self.rows, self.candidates, self.rows.X
+        held_out = [part.stop - part.start for part in rows.folds]
+        shapes = [(one, rows.n - one if rows.dual else rows.m + 1) for one in held_out]
+        step = max(1, min(len(candidates), OPERATOR_BYTES // (sum(a * b for a, b in shapes) * X.element_size())))
+        tall = (step + 1) * rows.n + (0 if rows.dual else rows.m * len(shapes))
+        rows.prepare(candidates)
+        for first in range(0, len(candidates), step):
+            some = candidates[first : first + step]
+            operators = [X.new_empty(len(some), *shape) for shape in shapes]
+            own = [X.new_empty(len(some), one, one) if rows.dual else X.new_empty(len(some), 0) for one in held_out]
+            usable = torch.zeros(len(some), dtype=torch.bool, device=X.device)
+
+            def make(at: int, some: list = some, made: tuple = (operators, own), usable: Tensor = usable) -> None:
+                usable[at] = rows.operators(some[at], *([one[at] for one in each] for each in made))
+
+            def score(block: slice, first: int = first, made: tuple = (operators, own, usable)) -> None:
+                self._block(block, first, *made)
+
+            in_threads(make, range(len(some)), X.device)
+            in_threads(score, self.targets.blocks(tall * X.element_size()), X.device)
+
+    def _block(self, block: slice, first: int, operators: list[Tensor], own: list[Tensor], usable: Tensor) -> None:
+        """Scores of one block of targets for the candidates from ``first`` on, and dual weights of those that are better."""
+        found, residuals = held_out_r2(self.rows, operators, self.targets[block])
+        self.scores[first : first + len(found), block] = found
+        top, best = found.nan_to_num(-torch.inf).max(0)
+        better = top > self._top[block]
+        self._top[block] = torch.where(better, top, self._top[block])
+        self._solved[block] = torch.where(better, usable[best], self._solved[block])
+        for at in best[better & usable[best]].unique().tolist():
+            columns = (better & (best == at)).nonzero()[:, 0]
+            for part, matrix, residual in zip(self.rows.folds, own, residuals, strict=True):
+                self.weights.T[block.start + columns, part] = product(matrix[at], residual[at][:, columns]).T
+
+    def _solve(self) -> None:
+        """Weights of the targets that have none yet."""
+        rows, device = self.rows, self.rows.X.device
+        width = max(16, BLOCK_BYTES.get(device.type, 2**26) // (rows.X.element_size() * 4 * (rows.m + rows.n)))
+        left = ~self._solved
+        occurring = self.best[left].unique()
+        rows.prepare([self.candidates[at] for at in occurring.tolist()])
+        for some in occurring.split(max(1, OPERATOR_BYTES // (8 * rows.m**2))):
+            solvers: dict = {}
+
+            def prepare(at: int, solvers: dict = solvers) -> None:
+                solvers[at] = rows.solver(self.candidates[at])
+
+            def solve(piece: tuple[int, Tensor], solvers: dict = solvers) -> None:
+                at, block = piece
+                right = self.targets[block]
+                self.weights.T[block] = solvers[at](right if rows.dual else product(rows.X.T, right)).T
+
+            in_threads(prepare, some.tolist(), device)
+            own = [(at, (left & (self.best == at)).nonzero()[:, 0]) for at in some.tolist()]
+            in_threads(solve, [(at, block) for at, every in own for block in every.split(width)], device)
 
 
-def weights(rows: Rows, targets: Targets, candidates: list[Penalties], best: Tensor) -> Tensor:
-    """(m, v) weights of all rows, dual or of columns, each target with its own of the candidates."""
-    device, m = rows.X.device, rows.m
-    made = rows.X.new_empty(m, targets.v)
-    width = max(16, BLOCK_BYTES.get(device.type, 2**25) // (made.element_size() * (m + rows.n)))
-    occurring = best.unique()
-    rows.prepare([candidates[at] for at in occurring.tolist()])
-    for some in occurring.split(max(1, OPERATOR_BYTES // (8 * m * m))):
-        solvers: dict = {}
+def held_out_r2(rows: Rows, operators: list[Tensor], Y: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Scores and residuals of (n, k) targets.
 
-        def prepare(at: int, solvers: dict = solvers) -> None:
-            solvers[at] = rows.solver(candidates[at])
-
-        def solve(piece: tuple[int, Tensor], solvers: dict = solvers) -> None:
-            at, block = piece
-            right = targets[block]
-            made[:, block] = solvers[at](right if rows.dual else product(rows.X.T, right))
-
-        in_threads(prepare, some.tolist(), device)
-        pieces = [(at, block) for at in some.tolist() for block in (best == at).nonzero()[:, 0].split(width)]
-        in_threads(solve, pieces, device)
-    return made
-
-
-def chosen(scores: Tensor, most: int) -> Tensor:
-    """(n_candidates, v) -> (v,) the best candidate of each target; ``most`` where a target has no score."""
-    best = scores.nan_to_num(-torch.inf).argmax(0)
-    best[scores.isnan().all(0)] = most
-    return best
-
-
-def held_out_r2(rows: Rows, operators: list[Tensor], Y: Tensor) -> Tensor:
-    """(n, k) targets -> (n_candidates, k) mean R2 over the folds in which a target varies; NaN if in none."""
-    total, counted = 0, 0
+    Returns
+    -------
+    scores
+        (n_candidates, k) Mean R2 over the folds in which a target varies; NaN if in none.
+    residuals
+        (n_candidates, held out, k) For each fold.
+    """
+    total, counted, residuals = 0, 0, []
     if not rows.dual:
         moments = [product(rows.X[part].T, Y[part]) for part in rows.folds]
         of_all = sum(moments)
@@ -122,12 +162,14 @@ def held_out_r2(rows: Rows, operators: list[Tensor], Y: Tensor) -> Tensor:
             right = torch.cat([Y[: part.start], Y[part.stop :]])
         else:
             right = torch.cat([of_all - moments[k], -true.sum(0, keepdim=True) / (rows.n - n_held_out)])
-        errors = product(operator.view(-1, m), right).view(n_candidates, n_held_out, -1).sub_(true).square_().sum(1)
+        residual = product(operator.view(-1, m), right).view(n_candidates, n_held_out, -1)
+        errors = torch.stack([torch.sub(true, one, out=one).square().sum(0) for one in residual])
+        residuals.append(residual)
         varies = true.amax(0) > true.amin(0)
         spread = (true - true.mean(0)).square_().sum(0)
         total = total + (1 - errors / spread).where(varies, 0)
         counted = counted + varies.to(Y)
-    return total / counted
+    return total / counted, residuals
 
 
 def as_tensor(values: Tensor | np.ndarray) -> Tensor:

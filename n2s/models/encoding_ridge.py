@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
-from n2s.models.by_target import Targets, as_tensor, checked, checked_penalties, chosen, cross_validated, weights
+from n2s.models.by_target import Search, Targets, as_tensor, checked, checked_penalties
 from n2s.models.fold_operators import Rows
 from n2s.models.folds import dealt_folds
 from n2s.models.memory import told
@@ -94,12 +94,9 @@ class EncodingRidge:
         rows = Rows((X - self._mean)[order.to(X.device)], folds.bincount().tolist())
         targets = Targets(Y, order, X, "EncodingRidge")
         candidates = [(alpha,) for alpha in self.alphas]
-        self.cv_scores_ = X.new_full((len(candidates), targets.v), float("nan"))
-        if len(candidates) > 1:
-            self.cv_scores_ = cross_validated(rows, targets, candidates)
-        best = chosen(self.cv_scores_, int(np.argmax(self.alphas)))
-        self.alpha_ = torch.tensor(self.alphas, dtype=X.dtype, device=X.device)[best]
-        found = weights(rows, targets, candidates, best)
+        search = Search(rows, targets, candidates)
+        self.cv_scores_, found = search.scores, search.weights
+        self.alpha_ = torch.tensor(self.alphas, dtype=X.dtype, device=X.device)[search.best]
         if rows.dual:
             self._rows, self._dual, self._coef = rows.X, found, None
             self.intercept_ = targets.mean - (rows.X @ self._mean) @ found

@@ -100,22 +100,30 @@ class Rows:
         condition = sum(value / penalty for value, penalty in zip(self.largest, penalties, strict=True))
         return next((t for t, most in CONDITION.items() if condition < most and t.itemsize >= self.X.itemsize), None)
 
-    def operators(self, penalties: Penalties, out: list[Tensor]) -> None:
-        """Fill for each fold (held out, training rows) if dual, else (held out, p + 1).
+    def operators(self, penalties: Penalties, out: list[Tensor], own: list[Tensor]) -> bool:
+        """Fill for each fold ``out``, (held out, training rows) if dual, else (held out, p + 1).
 
         Dual: an operator times the targets of the training rows is their prediction. Else it is multiplied with the
         products of columns and targets in training, not centred, below which their mean is one row more.
+
+        Returns
+        -------
+        bool
+            Whether ``own``, (held out, held out) for each fold, is filled: times the residuals of held-out rows it is
+            their dual weights in the fit to all rows.
         """
         dtype = self.type_for(penalties)
-        make = self._from_columns if not self.dual else self._from_one_inverse
-        if dtype is not None and make(penalties, dtype, out):
-            return
+        if dtype is not None and self.dual and self._from_one_inverse(penalties, dtype, out, own):
+            return True
+        if dtype is not None and not self.dual and self._from_columns(penalties, dtype, out):
+            return False
         for rows, operator in zip(self.folds, out, strict=True):
             matrix, held_out, mean = self._training(rows, penalties, torch.float64)
             self._fill(operator, self._by_eigenvectors(matrix, penalties)(held_out), mean, rows)
+        return False
 
-    def _from_one_inverse(self, penalties: Penalties, dtype: torch.dtype, out: list[Tensor]) -> bool:
-        """From one inverse of all rows: the residuals of held-out rows are ``S[k, k]^-1 S[k] Y``.
+    def _from_one_inverse(self, penalties: Penalties, dtype: torch.dtype, out: list[Tensor], own: list[Tensor]) -> bool:
+        """From one inverse of all rows: the residuals of held-out rows are ``S[k, k]^-1 S[k] Y``, and dual weights ``S Y``.
 
         S is the inverse of the penalised kernel on what is orthogonal to the intercept. (The leave-one-out formula, for
         blocks: An et al. 2007, Pattern Recognit. 40:2154.)
@@ -128,12 +136,13 @@ class Rows:
             return False
         inverted = inverse(lower)
         inverted -= 1 / (self.n * (level + min(penalties)))
-        for rows, operator in zip(self.folds, out, strict=True):
-            own = factor(inverted[rows, rows].clone())
-            if own is None:
+        for rows, operator, block in zip(self.folds, out, own, strict=True):
+            lower = factor(inverted[rows, rows].clone())
+            if lower is None:
                 return False
             others = torch.cat([inverted[rows, : rows.start], inverted[rows.stop :, rows].T], 1)
-            operator.copy_(product(whole(inverse(own)).neg_(), others))
+            operator.copy_(product(whole(inverse(lower)).neg_(), others))
+            block.copy_(whole(inverted[rows, rows]))
         return True
 
     def _from_columns(self, penalties: Penalties, dtype: torch.dtype, out: list[Tensor]) -> bool:
