@@ -49,7 +49,7 @@ class OpenSLRBengali(Corpus):
                 f"{self.root}: no {' or '.join(_TABLES)} below it. Fetch it from openslr.org/53 beside the sounds."
             )
         files = SoundFiles(self.root)
-        key = {"class": type(self).__name__, "root": str(self.root), "sounds": len(files)}
+        key = {"class": type(self).__name__, "root": str(self.root), "sounds": files.fingerprint}
         return kept_clips(key, tables, lambda: self._read(tables, files))
 
     def _read(self, tables: list[Path], files: SoundFiles) -> pd.DataFrame:

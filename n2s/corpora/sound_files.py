@@ -1,5 +1,6 @@
 """The sounds of a corpus' folder, found as tables name them: with or without folder and extension."""
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,8 @@ class SoundFiles:
         self._paths: dict[str, Path] = {}
         self._names: dict[str, list[Path]] = {}
         for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO):
+            if path.name.startswith("."):  # what macOS leaves beside each file of an archive
+                continue
             place = normal(path.relative_to(folder).as_posix())
             self._paths[place] = path
             for name in {normal(path.name), normal(path.stem), place.removesuffix(path.suffix)}:
@@ -31,6 +34,11 @@ class SoundFiles:
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of their names."""
+        return hashlib.sha256("\n".join(self._paths).encode()).hexdigest()
 
     def find(self, name: str) -> Path | None:
         """The file of a name: its place from the folder, else a file of that name anywhere below it; None if there is none.

@@ -2,25 +2,22 @@
 
 import hashlib
 import json
-import warnings
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
 
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
+from n2s.features.kept_arrays import Kept, read_arrays, write_arrays
 from n2s.features.progress import tracked
 from n2s.paths import cache_dir, locked, written_whole
 from n2s.studies.study import Frames, Impulses, Stimulus
 
-_Kept = tuple[dict[str, np.ndarray], dict[str, str]]  # arrays by name, metadata
 _SHORTEST_S = 0.1  # between two cuts: no window fits, and the header of an mp3 is no more exact than this
 
 
@@ -161,7 +158,7 @@ class FeatureStore:
         windows = hashlib.sha256(starts_s.tobytes() + np.float64(duration_s).tobytes()).hexdigest()[:16]
         name = f"{self.feature.fingerprint(stimulus)}-{windows}.safetensors"
 
-        def extract() -> list[_Kept]:
+        def extract() -> list[Kept]:
             values = self._checked(self.feature.extract(stimulus, starts_s, duration_s), stimulus)
             if len(values) != len(starts_s):
                 kind = type(self.feature).__name__
@@ -171,7 +168,7 @@ class FeatureStore:
         return self._once(name, extract, (self,))[0]["values"]
 
     def _stretch(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> Frames:
-        def extract() -> list[_Kept]:
+        def extract() -> list[Kept]:
             found = self.feature.extract_together(stimulus, start_s, stop_s)
             return [
                 (
@@ -185,7 +182,7 @@ class FeatureStore:
         return Frames(arrays["values"], float(told["rate_hz"]), float(told["start_s"]))
 
     def _words_of(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> Impulses:
-        def extract() -> list[_Kept]:
+        def extract() -> list[Kept]:
             found = self.feature.extract_together(stimulus, start_s, stop_s)
             return [
                 ({"values": self._checked(one.values, stimulus), "times_s": self._checked_times(one, stimulus)}, {})
@@ -208,21 +205,22 @@ class FeatureStore:
         return f"{self.feature.fingerprint(stimulus)}-{stretch}.safetensors"
 
     def _once(
-        self, name: str, extract: Callable[[], list[_Kept]], together: Sequence["FeatureStore"], *needed: str
-    ) -> _Kept:
+        self, name: str, extract: Callable[[], list[Kept]], together: Sequence["FeatureStore"], *needed: str
+    ) -> Kept:
         """Arrays and metadata of a cached file; one process makes it, and those of the same pass, if it is missing."""
         mine = together.index(self)
         if not self.feature.kept:
             return extract()[mine]
         path = self.folder / name
-        found = _read(path, *needed)
+        found = read_arrays(path, *needed)
         if found is None:
             with locked(together[0].folder / name):
-                found = _read(path, *needed) if path.is_file() else None
+                found = read_arrays(path, *needed) if path.is_file() else None
                 if found is None:
                     every = extract()
                     for store, kept in zip(together, every, strict=True):
-                        store._write(store.folder / name, *kept)
+                        if store is self or not (store.folder / name).is_file():
+                            store._write(store.folder / name, *kept)
                     found = every[mine]
         return found
 
@@ -259,8 +257,7 @@ class FeatureStore:
             if not told.is_file():
                 with written_whole(told) as temporary:
                     temporary.write_text(self._identity + "\n")
-            with written_whole(path) as temporary:
-                save_file(arrays, temporary, metadata | {"crc32": str(_checksum(arrays))})
+            write_arrays(path, arrays, metadata)
         except (OSError, SafetensorError) as error:
             raise UserError(
                 f"cannot keep a feature at {path}: {error}. Make room there, or let N2S_CACHE name another folder."
@@ -280,30 +277,3 @@ def _check_cuts(stimulus: Stimulus, cuts_s: Sequence[float]) -> None:
 
 def _told(**numbers: float) -> dict[str, str]:
     return {name: repr(float(value)) for name, value in numbers.items()}
-
-
-def _checksum(arrays: dict[str, np.ndarray]) -> int:
-    """Of the values, then of the other arrays."""
-    crc = zlib.crc32(arrays["values"])
-    for name in sorted(arrays.keys() - {"values"}):
-        crc = zlib.crc32(arrays[name], crc)
-    return crc
-
-
-def _read(path: Path, *needed: str) -> _Kept | None:
-    """Arrays and metadata of a cached file; None if it is missing or broken."""
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="numpy") as file:
-            arrays, metadata = {"values": file.get_tensor("values")}, file.metadata() or {}
-            arrays |= {name: file.get_tensor(name) for name in file.keys() if name != "values"}  # noqa: SIM118 (no dict)
-        missing = {"crc32", *needed} - {*metadata, *arrays}
-        if missing:
-            raise ValueError(f"it does not say {', '.join(sorted(missing))}")
-        if _checksum(arrays) != int(metadata["crc32"]):
-            raise ValueError("its checksum is not that of its contents")
-    except (SafetensorError, ValueError) as error:
-        warnings.warn(f"{path} is broken ({error}): it is computed again", stacklevel=2)
-        return None
-    return arrays, metadata

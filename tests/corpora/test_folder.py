@@ -12,6 +12,7 @@ from n2s.findings import kept
 def folder(tmp_path):
     sound(tmp_path / "a.wav")
     sound(tmp_path / "sub" / "b.flac", 3.0)
+    (tmp_path / "sub" / "._b.flac").write_bytes(b"Mac OS X")
     return tmp_path
 
 

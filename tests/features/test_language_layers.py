@@ -138,6 +138,21 @@ def test_nothing_is_read_across_a_border(model, tmp_path):
     assert len(list(tmp_path.rglob("*.safetensors"))) == 3 * (2 + 2 + 2)  # all layers at once
 
 
+def test_stretches_without_words_have_no_values(tmp_path):
+    feature = TinyUntrainedLanguageLayers([1]).members()["layer1"][0]
+    parts = FeatureStore(feature, tmp_path).impulses(story(TEXT), cuts_s=[0.0, 99.0])
+    assert [one.values.shape for one in parts] == [(0, 64), (20, 64), (0, 64)]
+
+
+def test_other_layers_do_not_write_over_kept_ones(tmp_path):
+    store = FeatureStore(TinyUntrainedLanguageLayers([1]).members()["layer1"][0], tmp_path)
+    store.impulses(story(TEXT))
+    (path,) = tmp_path.rglob("*.safetensors")
+    before = path.stat().st_mtime_ns
+    FeatureStore(TinyUntrainedLanguageLayers([1, 2]).members()["layer2"][0], tmp_path).impulses(story(TEXT))
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2 and path.stat().st_mtime_ns == before
+
+
 def test_batches_do_not_show(model):
     _, folder = model
     one = LanguageModelLayers(folder, context_words=3, batch_tokens=1).members()["layer2"][0].extract(story(TEXT))

@@ -153,7 +153,7 @@ def test_a_kill_while_writing_leaves_nothing_that_is_read(tmp_path, stimulus_of,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("n2s.features.store.save_file", interrupted)
+        patch.setattr("n2s.features.kept_arrays.save_file", interrupted)
         store.frames(stimulus)
     assert [path.name for path in store.folder.iterdir()] == ["settings.json"]
     first = store.frames(stimulus)
