@@ -145,9 +145,9 @@ def test_an_alignment_without_folder_is_of_one_sound(tmp_path):
     (tmp_path / "grids").mkdir()
     (tmp_path / "grids" / "a.TextGrid").write_text("")
     folder = StimulusFolder(tmp_path / "stimuli", alignments=tmp_path / "grids")
-    assert folder.textgrid("en/a").name == "a.TextGrid"
+    assert folder.alignment_files("en/a")[""].name == "a.TextGrid"
     with pytest.raises(UserError, match="'en/a' and 'es/a' differ in their folder, and both would be this file"):
-        folder.textgrid("es/a")
+        folder.alignment_files("es/a")
 
 
 def test_a_link_to_nowhere_is_a_sound_that_was_not_fetched(tmp_path):

@@ -25,7 +25,7 @@ TOLERANCE_S = 0.05  # rounded times
 
 
 class BIDSFMRI(FMRIStudy):
-    """Runs of BOLD whose stimuli stand in BIDS' events.tsv, with words and phones from there or from TextGrids.
+    """Runs of BOLD whose stimuli stand in BIDS' events.tsv, with words and phones from there, or from TextGrids or tables of the sounds.
 
     Volumes in MNI or the subject's space (``.nii.gz``, through a mask), surfaces (``hemi-L`` and ``hemi-R`` of ``.func.gii``) or
     CIFTI (``.dtseries.nii``), and beside them ``*_desc-confounds_timeseries.tsv`` and ``*_desc-brain_mask.nii.gz``, as fMRIPrep

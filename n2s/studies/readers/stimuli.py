@@ -15,6 +15,7 @@ from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.sound import sound
 from n2s.studies.readers.sound_findings import heard
 from n2s.studies.readers.textgrid import read_alignment
+from n2s.studies.readers.word_tables import read_word_tables
 from n2s.studies.study import Frames
 
 END_TOLERANCE_S = 0.1  # tolerance at an end: an aligner's last frame, a codec's padding
@@ -38,7 +39,9 @@ class StimulusFolder:
     ready
         Whether there are features instead of audio.
     alignments
-        The folder with ``<stimulus>.TextGrid`` for every stimulus; None: beside the audio, if there is one.
+        The folder with ``<stimulus>.TextGrid`` for every stimulus; None: beside the audio, if there is one. In the place of a
+        TextGrid there may be tables, ``<stimulus>_words.tsv`` and ``<stimulus>_phones.tsv``:
+        `n2s.studies.readers.word_tables.read_word_tables`.
     word_tier, phone_tier, sentence_tier
         See `n2s.studies.readers.textgrid.read_alignment`.
     sentence_pause_s
@@ -74,6 +77,10 @@ class StimulusFolder:
     def _textgrids(self) -> FileNames:
         return FileNames(self.alignments or self.folder, (".textgrid",), kind="TextGrid", flat=True)
 
+    @cached_property
+    def _tables(self) -> FileNames:
+        return FileNames(self.alignments or self.folder, (".tsv", ".csv"), kind="table", flat=True)
+
     def id(self, name: str, *, where: str) -> str:
         """The id of the stimulus that the events file ``where`` names ``name``; a UserError if there is none."""
         path = self._find(name, where)
@@ -92,9 +99,9 @@ class StimulusFolder:
 
     def sources(self, stimulus: str) -> list[Path]:
         """Every file of the stimulus."""
-        path, textgrid = self.path(stimulus), self.textgrid(stimulus)
+        path = self.path(stimulus)
         files = frame_files(path) if self.ready else [path]
-        return files if textgrid is None else [*files, textgrid]
+        return [*files, *self.alignment_files(stimulus).values()]
 
     def frames(self, stimulus: str) -> Frames:
         """The stimulus' ready features."""
@@ -111,20 +118,29 @@ class StimulusFolder:
             self._lengths_s[stimulus] = self.frames(stimulus).stop_s
         return self._lengths_s[stimulus]
 
-    def textgrid(self, stimulus: str) -> Path | None:
-        """The stimulus' TextGrid. None if there is none beside the audio; a UserError if ``alignments`` has none."""
-        if self.alignments is None:
-            beside = self._textgrids.files.get(key_of(stimulus))
-            return beside[0] if beside else None
-        return self._textgrids.find(stimulus, where="the alignment of stimulus")[0]
+    def alignment_files(self, stimulus: str) -> dict[str, Path]:
+        """The files that align a stimulus: a TextGrid (as ""), or its tables by the kind of their rows.
+
+        Nothing if there is none beside the audio; a UserError if ``alignments`` has none.
+        """
+        beside = self._textgrids.files.get(key_of(stimulus))
+        if beside:
+            return {"": beside[0]}
+        found = {kind: self._tables.files.get(key_of(f"{stimulus}_{kind}s")) for kind in ("word", "phone")}
+        tables = {kind: paths[0] for kind, paths in found.items() if paths}
+        if "word" in tables or self.alignments is None:
+            return tables
+        return {"": self._textgrids.find(stimulus, where="the alignment of stimulus")[0]}
 
     def alignment(self, stimulus: str) -> pd.DataFrame | None:
         """``kind``, ``text``, ``onset``, ``duration``, ``sequence`` of its words, phones and sentences, in its time."""
-        path = self.textgrid(stimulus)
-        if path is None:
+        files = self.alignment_files(stimulus)
+        if not files:
             return None
         if stimulus not in self._aligned:
-            rows = read_alignment(path, **self.tiers).assign(sequence="")
+            path = next(iter(files.values()))
+            rows = read_alignment(path, **self.tiers) if "" in files else read_word_tables(files)
+            rows = rows.assign(sequence="")
             stop_s, length_s = (rows.onset + rows.duration).max(), self.length_s(stimulus)
             if stop_s > length_s + END_TOLERANCE_S:
                 raise UserError(
