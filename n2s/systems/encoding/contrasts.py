@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from n2s.metrics.group_tests import benjamini_hochberg, wilcoxon
+from n2s.metrics.group_tests import benjamini_hochberg, sign_flip_max, wilcoxon
 from n2s.systems.encoding.scored import BrainScores
 from n2s.systems.encoding.surfaces import brought, largest, not_drawn, onto_cortex
 
 #: False discovery rate of maps, and error rate of bars.
 Q = 0.05
+#: Subjects from which on 2^-n is small enough for a false discovery rate over the targets of a brain.
+MANY = 11
 #: Scores of a target are divided by ceilings from this correlation on.
 LEAST_CEILING = 0.1
 
@@ -51,11 +53,12 @@ class Contrast(NamedTuple):
 
 
 class Tested(NamedTuple):
-    """Mean over subjects of each target, its q, and the test in words; ``q`` is None if there can be no test."""
+    """Mean over subjects of each target, its q or corrected p, and the test in words; ``q`` is None if there can be no test."""
 
     mean: np.ndarray
     q: np.ndarray | None
     test: str
+    measure: str = "q"
 
     @property
     def shown(self) -> np.ndarray:
@@ -65,10 +68,13 @@ class Tested(NamedTuple):
 
 
 def over_subjects(values: np.ndarray, p: np.ndarray | None, *, two_sided: bool = False) -> Tested:
-    """Test every target over subjects.
+    """Test every target over subjects, corrected for the number of targets.
 
-    With enough subjects: Wilcoxon signed-rank, which speaks of people in general. With fewer, p of these subjects are combined
-    (Fisher), which says that at least one of them has an effect. Benjamini-Hochberg over targets.
+    - From `MANY` subjects on: Wilcoxon signed-rank, with Benjamini-Hochberg over targets.
+    - Five or more (two-sided: six): the signs of subjects are flipped; p is corrected by the largest t over targets. The p of a single
+      target cannot be small enough for a false discovery rate over thousands: with 6 subjects it is 1 / 64 at best.
+    - Fewer: p within these subjects, combined by Fisher's method, with Benjamini-Hochberg. It says that at least one of them has an
+      effect, and nothing of other people.
 
     Parameters
     ----------
@@ -79,16 +85,22 @@ def over_subjects(values: np.ndarray, p: np.ndarray | None, *, two_sided: bool =
     two_sided
         Whether values below 0 count.
     """
-    n = len(values)
+    n, sides = len(values), "two-sided" if two_sided else "one-sided"
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         mean = np.where(known.any(0), np.where(known, values, 0).sum(0) / known.sum(0), np.nan)
+    if n >= MANY:
+        q = benjamini_hochberg(wilcoxon(values, alternative="two-sided" if two_sided else "greater"))
+        return Tested(mean, q, f"Wilcoxon signed-rank test over {n} subjects, {sides}, Benjamini-Hochberg")
     if n >= fewest(two_sided):
-        sides = "two-sided" if two_sided else "greater"
-        q = benjamini_hochberg(wilcoxon(values, alternative=sides))
-        return Tested(
-            mean, q, f"Wilcoxon signed-rank test over {n} subjects, {'two-sided' if two_sided else 'one-sided'}"
-        )
+        whole, corrected = known.all(0), np.full(mean.shape, np.nan)
+        if whole.any():
+            corrected[whole] = sign_flip_max(values[:, whole])[1]
+            if two_sided:
+                below = sign_flip_max(-values[:, whole])[1]
+                corrected[whole] = np.minimum(1.0, 2 * np.minimum(corrected[whole], below))
+        test = f"signs of {n} subjects flipped, {sides}, corrected by the largest t"
+        return Tested(mean, corrected, test, "corrected p")
     if p is None:
         return Tested(mean, None, "")
     every = np.where(np.isfinite(p) & known, np.clip(p, 1e-300, 1.0), 1.0)
@@ -101,11 +113,11 @@ def over_subjects(values: np.ndarray, p: np.ndarray | None, *, two_sided: bool =
         if n == 1
         else f"permutation tests within {n} subjects, combined by Fisher's method"
     )
-    return Tested(mean, benjamini_hochberg(combined), how)
+    return Tested(mean, benjamini_hochberg(combined), f"{how}, Benjamini-Hochberg")
 
 
 def fewest(two_sided: bool) -> int:
-    """Subjects with which a Wilcoxon test can reach p < .05: 2^-n, or twice that."""
+    """Subjects with which p over their signs can be below .05: 2^-n, or twice that."""
     return 6 if two_sided else 5
 
 
@@ -169,10 +181,12 @@ class OnCortex:
 class Network:
     """A network's rows, from its first space to all of them.
 
-    ``rows``: keys by level; ``layers``: the space that each adds; ``control``: whether the recipe calls it one.
+    ``title``: its name, or the label of its only row; ``rows``: keys by level; ``layers``: the space that each adds; ``control``:
+    whether the recipe calls it one.
     """
 
     name: str
+    title: str
     rows: tuple[str, ...]
     layers: tuple[str, ...]
     control: bool
@@ -202,7 +216,8 @@ class Networks:
         for name, own in self.rows[self.rows.network != ""].groupby("network", sort=False):
             own = own.sort_values("level")
             layers = [spaces.split(" + ")[-1].removeprefix(f"{name}.") for spaces in own.spaces]
-            found.append(Network(str(name), tuple(own.row), tuple(layers), bool((own.role == "control").all())))
+            title = str(name) if len(own) > 1 else str(own.label.iloc[0])
+            found.append(Network(str(name), title, tuple(own.row), tuple(layers), bool((own.role == "control").all())))
         return found
 
     @property
@@ -247,7 +262,7 @@ def mean_and_sem(values: Mapping[str, float]) -> tuple[float, float]:
 def main_contrasts(rows: pd.DataFrame) -> list[Contrast]:
     """What is most worth looking at: R of each network and its gain over the first level, what training adds, controls, single spaces."""
     networks = Networks(rows)
-    found = [Contrast(f"R, {one.name}", one.top) for one in networks.all]
+    found = [Contrast(f"R, {one.title}", one.top) for one in networks.all]
     found += [Contrast(f"ΔR, {one.name} over {one.layers[0]}", one.top, one.rows[0]) for one in networks.nested]
     if networks.reference is not None:
         base = networks.reference

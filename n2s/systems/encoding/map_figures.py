@@ -25,7 +25,7 @@ VIEWS = (
 
 def shown_rows(result: BrainScores) -> dict[str, str]:
     """Row -> title: each network with all its levels, single spaces and controls."""
-    found = {one.top: one.name for one in Networks(result.rows).all}
+    found = {one.top: one.title for one in Networks(result.rows).all}
     return found | {row.row: row.label for row in result.rows[result.rows.network == ""].itertuples()}
 
 

@@ -19,9 +19,9 @@ STATISTICS = {
     "gain": ("R of a level minus R of the level before it", "difference of correlations"),
     "normCeiling": ("R divided by the correlation that a perfect model reaches, as repeats say", "ratio"),
     "normISC": ("R divided by the inter-subject correlation", "ratio"),
-    "q": ("False discovery rate at which a target's R is found (Benjamini-Hochberg over targets)", "probability"),
+    "q": ("False discovery rate or corrected p of a target's R (see Test)", "probability"),
     "gainQ": (
-        "False discovery rate at which a target's gain is found (Benjamini-Hochberg over targets)",
+        "False discovery rate or corrected p of a target's gain (see Test)",
         "probability",
     ),
 }

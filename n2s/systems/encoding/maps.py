@@ -48,7 +48,7 @@ def write_maps(result: BrainScores, folder: Path) -> list[Path]:
         image, index = result.images.get(subject, {}), table["index"].to_numpy()
         for statistic, maps in _of_subject(result.rows, table).items():
             about = (
-                {"Subject": subject, "Test": "permutation test within the subject"}
+                {"Subject": subject, "Test": "permutation test within the subject, Benjamini-Hochberg"}
                 if statistic == "q"
                 else {"Subject": subject}
             )
@@ -127,7 +127,9 @@ def _group(folder: Path, found: Mapping[str, Tested], write) -> list[Path]:
             written += write(statistic, {name: one.mean for name, one in own.items()}, {"Value": "mean over subjects"})
         q = {name: one.q for name, one in own.items() if one.q is not None}
         if q:
-            written += write(q_name, q, {"Test": next(one.test for one in own.values() if one.q is not None)})
+            written += write(
+                q_name, q, {"Test": next(f"{one.measure}: {one.test}" for one in own.values() if one.q is not None)}
+            )
     return written
 
 

@@ -206,12 +206,8 @@ def _levels_panel(
 
 def threshold_caption(*maps: Tested) -> str:
     """Which vertices are gray, by which tests."""
-    tests = list(dict.fromkeys(one.test for one in maps if one.q is not None))
-    told = ""
-    if tests:
-        told = (
-            f"Gray: not significant (q >= {Q:g}; {'; '.join(tests)}; Benjamini-Hochberg over vertices) or not measured."
-        )
+    tests = list(dict.fromkeys(f"{one.measure} >= {Q:g}: {one.test}" for one in maps if one.q is not None))
+    told = f"Gray: not significant ({'; '.join(tests)}) or not measured." if tests else ""
     if any(one.q is None for one in maps):
         which = "Gains and differences are" if tests else "Maps are"
         told += f" {which} not tested, so all values are shown: that takes {fewest(False)} subjects (two-sided: {fewest(True)})."

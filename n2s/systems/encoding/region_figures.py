@@ -83,7 +83,7 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
 def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dict[str, str]) -> Drawing:
     """R of each network and control in each region, with its interval and the ceiling."""
     regions = shown_regions(result)
-    shown = {one.top: (one.name, colors[one.name], "s" if one.control else "o") for one in networks}
+    shown = {one.top: (one.title, colors[one.name], "s" if one.control else "o") for one in networks}
     single = result.rows[result.rows.network == ""]
     for number, row in enumerate(single.itertuples()):
         color = PALETTE[-1 - number % 3] if row.role == "model" else ("#555555", "#9A9A9A", "#BBBBBB")[number % 3]

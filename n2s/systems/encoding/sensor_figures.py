@@ -36,7 +36,7 @@ def topographies(result: BrainScores) -> Drawing | None:
     for line, kind in zip(panels, groups, strict=True):
         for axes, (row, title) in zip(line, rows, strict=True):
             one = found[kind, row]
-            test = str(one.test.iloc[0]) or test
+            test = one.test.iloc[0] or test
             draw_topography(axes, one, scale.limit)
             axes.set_title(title if len(groups) == 1 else f"{title}, {kind}", fontsize=9)
     n = targets.subject.nunique()
@@ -47,7 +47,7 @@ def topographies(result: BrainScores) -> Drawing | None:
     if "gradiometers" in groups:
         caption.append("Gradiometers: the mean R of the two of a place.")
     if test:
-        caption.append(f"Rings: significant sensors (q < {Q:g}; {test}; Benjamini-Hochberg over places).")
+        caption.append(f"Rings: significant sensors ({test}).")
     return Drawing("Topographies of R", figure, " ".join(caption))
 
 
@@ -150,7 +150,8 @@ def _mean(targets: pd.DataFrame, names: list[str], row: str) -> pd.DataFrame:
     found = over_subjects(r.to_numpy(), None if p is None else p.to_numpy())
     places = own.groupby("at")[["x", "y"]].mean().loc[r.columns]
     q = np.nan if found.q is None else found.q
-    return places.assign(r=found.mean, q=q, test=found.test)[np.isfinite(found.mean)]
+    test = f"{found.measure} < {Q:g}: {found.test}" if found.test else ""
+    return places.assign(r=found.mean, q=q, test=test)[np.isfinite(found.mean)]
 
 
 def _from_front(result: BrainScores, lags: pd.DataFrame) -> list[str]:

@@ -27,7 +27,7 @@ def result():
 
 
 def test_maps_over_many_subjects_are_tested_by_wilcoxon():
-    scores = np.random.default_rng(0).normal(0.4, 1, (9, 30))
+    scores = np.random.default_rng(0).normal(0.4, 1, (12, 30))
     scores[2, 5], scores[:, 7] = np.nan, np.nan
     found = over_subjects(scores, None)
     keep = [i for i in range(30) if i != 7]
@@ -36,7 +36,27 @@ def test_maps_over_many_subjects_are_tested_by_wilcoxon():
     np.testing.assert_allclose(found.mean[keep], np.nanmean(scores[:, keep], 0))
     assert np.isnan(found.mean[7]) and np.isnan(found.q[7]) and not found.shown[7]
     np.testing.assert_array_equal(found.shown[keep], found.q[keep] < 0.05)
-    assert "over 9 subjects, one-sided" in found.test
+    assert "over 12 subjects, one-sided" in found.test
+
+
+def test_maps_over_some_subjects_are_tested_by_flips_of_signs():
+    scores = np.random.default_rng(3).normal(0, 1, (7, 200))
+    scores[:, :3] = np.random.default_rng(4).normal(5, 0.5, (7, 3))
+    scores[:, 3] = -scores[:, 0]
+    scores[1, 9] = np.nan
+    one, both = over_subjects(scores, None), over_subjects(scores, None, two_sided=True)
+    keep = np.arange(200) != 9
+    flips = np.array(np.meshgrid(*[[1, -1]] * 7)).reshape(7, -1).T
+    most = np.array([scipy.stats.ttest_1samp(scores[:, keep] * flip[:, None], 0).statistic.max() for flip in flips])
+    t = scipy.stats.ttest_1samp(scores, 0).statistic
+    np.testing.assert_allclose(one.q[:3], [(most >= value - 1e-9).mean() for value in t[:3]])
+    assert not one.shown[3] and both.q[3] == both.q[0]
+    assert (
+        np.isnan(one.q[9])
+        and np.isfinite(one.mean[9])
+        and "signs of 7 subjects" in one.test
+        and one.measure == "corrected p"
+    )
 
 
 def test_few_subjects_are_combined_and_differences_of_few_are_not_tested():
@@ -61,6 +81,7 @@ def test_few_subjects_are_combined_and_differences_of_few_are_not_tested():
 def test_noise_is_not_shown():
     rng = np.random.default_rng(2)
     assert over_subjects(rng.normal(size=(12, 5000)), None).shown.mean() < 0.01
+    assert over_subjects(rng.normal(size=(6, 5000)), None).shown.sum() <= 1
     assert over_subjects(rng.normal(size=(2, 5000)), rng.uniform(1e-3, 1, (2, 5000))).shown.mean() < 0.01
 
 

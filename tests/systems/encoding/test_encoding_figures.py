@@ -70,7 +70,7 @@ def test_stars_of_many_subjects():
     found = by_title(of_networks(on_vertices(8, index=some), ["untrained", "dutch"]))
     axes = {one.get_title(loc="left").split(",")[0]: one for one in found["What training adds"].figure.axes}
     assert "**" in [text.get_text() for text in axes["C  all targets"].texts]
-    assert "Wilcoxon signed-rank test over 8 subjects, two-sided" in found["What training adds"].caption
+    assert "corrected p >= 0.05: signs of 8 subjects flipped, two-sided" in found["What training adds"].caption
 
 
 def test_a_voxel_whose_brain_is_not_mni_is_drawn_by_its_place():
