@@ -41,7 +41,7 @@ class ESpeakCorpus(Corpus):
     language
         ``nl``, ``en`` or ``bn``.
     n_sentences
-        How many different sentences; 1000 last about 45 minutes.
+        How many different sentences; 1000 last about 50 minutes.
     n_speakers
         How many voices, 1 to 8: each has a rate and a pitch of its own.
     val_fraction, test_fraction
@@ -88,7 +88,7 @@ class ESpeakCorpus(Corpus):
         }
 
     def clips(self) -> pd.DataFrame:
-        """One sentence a clip; all are spoken first, if they are not there yet: about a second for twenty."""
+        """One sentence a clip; all are spoken first, if they are not there yet: about a second for forty."""
         return self._clips.copy()
 
     @cached_property

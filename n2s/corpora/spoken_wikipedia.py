@@ -77,6 +77,8 @@ class SpokenWikipedia(Corpus):
             article = _parsed(path)
             reader = _reader(article, path.parent)
             for sentence in _sentences(article):
+                if sentence.find(".//n") is None:  # nothing of it is spoken
+                    continue
                 runs, whole = _runs(sentence)
                 counts["unaligned"] += not whole
                 if self.whole and not whole:
@@ -160,19 +162,19 @@ def _sentences(article: ElementTree.Element) -> Iterator[ElementTree.Element]:
 def _runs(sentence: ElementTree.Element) -> tuple[list[list[tuple[str, float, float]]], bool]:
     """Runs of consecutive aligned words (what is spoken, begin, end in s), and whether they are the whole sentence.
 
-    A token has a ``n`` for each spoken word ("1990": two), and none if it is not spoken (a comma).
+    A token has a ``n`` for each spoken word ("1990": two), and none if it is not spoken (a comma). It is aligned if its first word
+    begins and its last ends.
     """
     runs: list[list[tuple[str, float, float]]] = [[]]
     whole = True
-    for spoken in sentence.iter("n"):
-        word, times = (spoken.get("pronunciation") or "").strip(), (spoken.get("start"), spoken.get("end"))
+    for token in sentence.iter("t"):
+        spoken = token.findall("n")
+        if not spoken:
+            continue
+        text = " ".join((word.get("pronunciation") or "").strip() for word in spoken)
         try:
-            start, stop = (int(time) / 1000 for time in times)
+            runs[-1].append((text, int(spoken[0].get("start")) / 1000, int(spoken[-1].get("end")) / 1000))
         except (TypeError, ValueError):
-            word = ""
-        if word:
-            runs[-1].append((word, start, stop))
-        else:
             whole = False
             runs.append([])
     runs = [run for run in runs if run]

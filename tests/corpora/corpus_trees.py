@@ -52,7 +52,11 @@ HOND = (
     + token("blaft", ("blaft", 650, 1000))
     + token(".")
 )
-JAAR = token("In", ("in", 1200, 1300)) + token("12", ("twaalf", 1300, 1700)) + token("weken", ("weken", 1700, 2200))
+JAAR = (
+    token("In", ("in", 1200, 1300))
+    + token("12,5", ("twaalf", 1300, 1500), ("komma", None, None), ("vijf", 1550, 1700))
+    + token("weken", ("weken", 1700, 2200))
+)
 HALF = (
     token("Een", ("een", 2500, 2700))
     + token("kat", ("kat", None, None))
