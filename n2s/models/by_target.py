@@ -88,7 +88,7 @@ class Search:
         held_out = [part.stop - part.start for part in rows.folds]
         shapes = [(one, rows.n - one if rows.dual else rows.m + 1) for one in held_out]
         step = max(1, min(len(candidates), OPERATOR_BYTES // (sum(a * b for a, b in shapes) * X.element_size())))
-        tall = (step + 1) * rows.n + (0 if rows.dual else rows.m * len(shapes))
+        tall = rows.n + (step * rows.n if rows.dual else step * max(held_out) + rows.m * len(shapes))
         rows.prepare(candidates)
         for first in range(0, len(candidates), step):
             some = candidates[first : first + step]
@@ -149,7 +149,7 @@ def held_out_r2(rows: Rows, operators: list[Tensor], Y: Tensor) -> tuple[Tensor,
     scores
         (n_candidates, k) Mean R2 over the folds in which a target varies; NaN if in none.
     residuals
-        (n_candidates, held out, k) For each fold.
+        (n_candidates, held out, k) For each fold, if dual.
     """
     total, counted, residuals = 0, 0, []
     if not rows.dual:
@@ -164,7 +164,8 @@ def held_out_r2(rows: Rows, operators: list[Tensor], Y: Tensor) -> tuple[Tensor,
             right = torch.cat([of_all - moments[k], -true.sum(0, keepdim=True) / (rows.n - n_held_out)])
         residual = product(operator.view(-1, m), right).view(n_candidates, n_held_out, -1)
         errors = torch.stack([torch.sub(true, one, out=one).square().sum(0) for one in residual])
-        residuals.append(residual)
+        if rows.dual:
+            residuals.append(residual)
         varies = true.amax(0) > true.amin(0)
         spread = (true - true.mean(0)).square_().sum(0)
         total = total + (1 - errors / spread).where(varies, 0)

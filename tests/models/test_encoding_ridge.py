@@ -184,15 +184,21 @@ def test_out_of_memory_says_what_would_fit():
         EncodingRidge(ALPHAS).fit(np.ones((10, 2)), np.broadcast_to(np.ones((10, 1)), (10, 10**14)), np.arange(10))
 
 
-def test_threads_are_given_back():
+@pytest.mark.parametrize("p", [20, 90])
+def test_two_threads_give_the_same_numbers_and_are_given_back(p):
+    """Their own threads know of the inference mode of the caller, whose tensors they write to."""
+    x, y, groups = made(60, p, 40)
+    alone = EncodingRidge(ALPHAS).fit(x, y, groups)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        x, y, groups = made(60, 20, 7)
-        EncodingRidge(ALPHAS).fit(x, y, groups)
+        with torch.inference_mode():
+            together = EncodingRidge(ALPHAS).fit(torch.from_numpy(x), torch.from_numpy(y), groups)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+    for name in ("cv_scores_", "alpha_", "coef_"):
+        torch.testing.assert_close(getattr(together, name), getattr(alone, name))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
