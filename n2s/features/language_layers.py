@@ -187,8 +187,9 @@ class _Pass:
         self.layers = list(range(known)) if options.layers is None else list(options.layers)
         self.features = [_LanguageLayer(self, layer) for layer in self.layers]
 
+    @cached_property
     def settings(self) -> dict:
-        """What changes the numbers of any layer."""
+        """What changes the numbers of any layer; once, since a folder of weights is read for it."""
         given = self.options
         names = ("context_words", "of", "at", "between", "bos", "max_tokens")
         return self.model.settings() | {name: getattr(given, name) for name in names}
@@ -260,11 +261,7 @@ class _LanguageLayer(ImpulseFeature):
 
     def settings(self) -> dict:
         """The network, the context and the layer."""
-        return self._settings | {"layer": self.layer}
-
-    @cached_property
-    def _settings(self) -> dict:
-        return self._pass.settings()
+        return self._pass.settings | {"layer": self.layer}
 
     @property
     def together(self) -> list["_LanguageLayer"]:

@@ -176,8 +176,9 @@ class _Pass:
         encoder.depth = max(self.layers)
         self.features = [_SpeechLayer(self, layer) for layer in self.layers]
 
+    @cached_property
     def settings(self) -> dict:
-        """What changes the numbers of any layer."""
+        """What changes the numbers of any layer; once, since a folder of weights is read for it."""
         given = self.options
         windows = {"stride_s": given.stride_s} if given.causal else {"context_s": given.context_s}
         return self.encoder.settings() | {"causal": given.causal, "window_s": given.window_s} | windows
@@ -239,11 +240,7 @@ class _SpeechLayer(FrameFeature):
 
     def settings(self) -> dict:
         """The network, the windows and the layer."""
-        return self._settings | {"layer": self.layer}
-
-    @cached_property
-    def _settings(self) -> dict:
-        return self._pass.settings()
+        return self._pass.settings | {"layer": self.layer}
 
     @property
     def together(self) -> list["_SpeechLayer"]:
