@@ -222,11 +222,13 @@ def test_held_out_sound_that_no_event_names_is_held_out_too(tmp_path):
         study=Unnamed,
         response=response,
         split=split,
-        n_folds=3,
+        n_folds=2,
+        seed=7,
         options={"n_subjects": 2, "plans": plans},
     )
     before_s, after_s = response.reach_s(TR_S)
     one, two = data.rows("s/01"), data.rows("s/02")
+    assert len(data.folds("s/02")) == 2
     for fold in data.folds("s/02"):
         for story in "ab":
             of_fold = [other for other in data.folds("s/01") if other.name == fold.name]
