@@ -13,6 +13,7 @@ from n2s.systems.encoding.scored import BrainScores
 
 #: With more features a space is drawn as an image: features by lags.
 MOST_LINES, MOST_SPACES, MOST_TARGETS = 4, 4, 3
+MOST_DRAWN = 300  # lines in a panel
 WEIGHT = "weight (SD of the response per SD of the feature)"
 
 
@@ -30,6 +31,12 @@ def kernel_figures(result: BrainScores) -> Iterator[Drawing]:
             yield _lines(str(space), mean, n)
 
 
+def lag_axis(lag_s: np.ndarray) -> tuple[np.ndarray, str]:
+    """Lags in ms, or in s for the slow response of BOLD; and the label of the axis."""
+    slow = np.abs(lag_s).max() > 2
+    return (lag_s if slow else 1000 * lag_s), f"lag of the brain ({'s' if slow else 'ms'})"
+
+
 def _best(result: BrainScores, mean: pd.DataFrame) -> list[str]:
     """Targets with the highest R of any model, mean over subjects, among those with kernels."""
     models = [f"r:{row}" for row in result.rows[result.rows.role == "model"].row if f"r:{row}" in result.targets]
@@ -42,21 +49,21 @@ def _image(space: str, mean: pd.DataFrame, names: list[str], n: int) -> Drawing:
     figure = Figure(figsize=(1 + 3.2 * len(names), 3.4), dpi=130, layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False).ravel()
     features = list(mean.feature.unique())
-    ms = 1000 * np.sort(mean.lag_s.unique())
+    lags, label = lag_axis(np.sort(mean.lag_s.unique()))
     images = [
         own.pivot(index="feature", columns="lag_s", values="weight").loc[features].to_numpy()
         for own in (mean[mean.name == name] for name in names)
     ]
     limit = max(float(np.quantile(np.abs(np.stack(images)), 0.995)), 1e-12)
-    step = np.median(np.diff(ms)) / 2
+    step = np.median(np.diff(lags)) / 2
     for number, (axes, name, image) in enumerate(zip(panels, names, images, strict=True)):
         drawn = axes.imshow(
             image, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest",
-            extent=(ms[0] - step, ms[-1] + step, -0.5, len(features) - 0.5),
+            extent=(lags[0] - step, lags[-1] + step, -0.5, len(features) - 0.5),
         )  # fmt: skip
         axes.axvline(0, color="black", linewidth=0.7, linestyle=":")
         axes.set_title(name, fontsize=9)
-        axes.set_xlabel("lag of the brain (ms)", fontsize=8)
+        axes.set_xlabel(label, fontsize=8)
         axes.tick_params(labelsize=7)
         if number:
             axes.set_yticks([])
@@ -81,20 +88,21 @@ def _lines(space: str, mean: pd.DataFrame, n: int) -> Drawing:
     panels = figure.subplots(1, len(features), squeeze=False, sharey=True).ravel()
     for number, (axes, feature) in enumerate(zip(panels, features, strict=True)):
         table = mean[mean.feature == feature].pivot(index="name", columns="lag_s", values="weight")
-        ms, values = 1000 * table.columns.to_numpy(), table.to_numpy()
-        axes.plot(ms, values.T, color=PALETTE[0], linewidth=0.5, alpha=max(0.15, min(0.7, 12 / len(values))))
-        axes.plot(ms, np.sqrt(np.square(values).mean(0)), color="black", linewidth=1.6, label="root mean square")
+        (lags, label), values = lag_axis(table.columns.to_numpy()), table.to_numpy()
+        drawn = values[:: -(-len(values) // MOST_DRAWN)]
+        axes.plot(lags, drawn.T, color=PALETTE[0], linewidth=0.5, alpha=max(0.15, min(0.7, 12 / len(drawn))))
+        axes.plot(lags, np.sqrt(np.square(values).mean(0)), color="black", linewidth=1.6, label="root mean square")
         axes.axhline(0, color="black", linewidth=0.6)
         axes.axvline(0, color="black", linewidth=0.6, linestyle=":")
         axes.set_title(space if len(features) == 1 else f"{space}: {feature}", fontsize=9)
-        axes.set_xlabel("lag of the brain (ms)", fontsize=8)
+        axes.set_xlabel(label, fontsize=8)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         if number == 0:
             axes.set_ylabel(WEIGHT, fontsize=7)
             axes.legend(frameon=False, fontsize=8)
     caption = (
-        f"Weights of {space} over lags: a line for each target, mean over {n_subjects(n).removeprefix('n = ')}; black: their root mean "
+        f"Weights of {space} over lags: a line for each target (at most 300), mean over {n_subjects(n).removeprefix('n = ')}; black: their root mean "
         "square. The brain follows the sound at positive lags."
     )
     return Drawing(f"Response functions of {space}", figure, caption)
