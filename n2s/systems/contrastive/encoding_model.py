@@ -15,9 +15,9 @@ from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.story_likelihood import StoryLikelihood
 
 LAGS_S = (0.0, 0.5)  # of the brain after the sound
-STEP_S = 0.02  # between two lags, or a sample
+STEP_S = 0.04  # between two lags, or a sample: speech and its response change little faster
 N_FEATURES = 32  # principal components of the target, at most
-MOST_ROWS = 100_000  # brain samples that a listener's model is fitted on
+MOST_ROWS = 30_000  # brain samples that a listener's model is fitted on
 N_COMPONENTS = (8, 16, 32, 64, 128, 256)  # of the sensors, to choose from
 SHRINKAGES = (0.01, 0.1, 2 / 3)
 ALPHAS = tuple(10.0**exponent for exponent in range(2, 7))
