@@ -1,9 +1,10 @@
 """The linear alternative to the network: an encoding model of each listener, turned round into a decoder by its likelihood."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -22,6 +23,8 @@ N_COMPONENTS = (8, 16, 32, 64, 128, 256)  # of the sensors, to choose from
 SHRINKAGES = (0.01, 0.1, 2 / 3)
 ALPHAS = tuple(10.0**exponent for exponent in range(2, 7))
 N_FOLDS = 3  # of the choice of penalties
+ROUGH_ALPHA = 1e4  # of the fit that only shows the noise
+MEMORY = 10  # samples that the noise is predicted from: 200 ms at 50 Hz
 HELD_OUT = 0.2  # of the training stimuli: they choose the components and give the noise
 CHUNK = 128  # windows read at once
 
@@ -31,8 +34,9 @@ def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) 
 
     Each listener's sensors are predicted from the target (its principal components, at lags of 0 to 500 ms) by a ridge.
     All that the model needs is learned from that listener's training windows: the components of target and sensors, the
-    penalties, the noise covariance (of windows that a first fit has not seen), and how many components of the sensors count (the
-    choice that finds most of those windows). It sees the windows and candidates that the network sees.
+    penalties, the noise over time (a whitening filter) and over sensors (a covariance), both of windows that a fit has not seen,
+    and how many components of the sensors count: the choice that finds most of those windows. It sees the windows and candidates
+    that the network sees.
 
     Returns
     -------
@@ -61,61 +65,92 @@ def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) 
 
 @dataclass
 class _Decoder:
-    """``features (f, d)`` and ``sensors (c, v)`` project onto components; ``mean (c,)`` is taken off the sensors before."""
+    """``features (f, d)`` and ``sensors (c, v)`` project onto components; ``mean (c,)`` is taken off the sensors before.
+
+    ``whitening (m,)`` filters both over time, so that what is left of the noise does not depend on the sample before.
+    """
 
     features: Tensor
     mean: Tensor
     sensors: Tensor
-    likelihood: StoryLikelihood
+    whitening: Tensor
+    likelihood: StoryLikelihood | None = None
+
+    def design(self, target: Tensor, delays: np.ndarray) -> Tensor:
+        """(n, f, t) -> (n, t', k * d)."""
+        return _filtered(_lagged(target, self.features, delays), self.whitening)
+
+    def responses(self, brain: Tensor) -> Tensor:
+        """(n, c, t) -> (n, t', v)."""
+        return _filtered((rearrange(brain, "n c t -> n t c") - self.mean) @ self.sensors, self.whitening)
 
     def scores(self, target: Tensor, brain: Tensor, delays: np.ndarray) -> Tensor:
         """(k, f, t) candidates and (n, c, t) windows -> (n, k)."""
-        return self.likelihood.log_likelihoods(
-            _lagged(target, self.features, delays), _responses(brain, self.mean, self.sensors)
-        )
+        return self.likelihood.log_likelihoods(self.design(target, delays), self.responses(brain))
 
 
 def _fitted(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.ndarray) -> _Decoder:
     """(n, c, t) and (n, f, t) training windows, (n,) their stimuli."""
-    features = _components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)[0]
     known, held = _held_out(group)
-    # the choice of components and the noise: from windows that this first fit has not seen
+    features = _components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)[0]
     sensors, mean = _components(rearrange(brain[known], "n c t -> (n t) c"), brain.shape[1], unit=True)
-    first = _ridge(brain[known], target[known], group[known], features, mean, sensors, delays)
-    order = _best_first(first, sensors.shape[1])
-    design, response = _lagged(target[held], features, delays), _responses(brain[held], mean, sensors)
-    weights = torch.as_tensor(first.coef_).float()
-    residual = rearrange(response - design @ weights, "n t v -> (n t) v")
+    model = _Decoder(features, mean, sensors, torch.ones(1))
+    # what the noise does over time: from the residuals of a first fit
+    design, response = model.design(target, delays), model.responses(brain)
+    first = _ridge(design[known], response[known], group[known], (ROUGH_ALPHA,))
+    model = replace(model, whitening=_whitening(response[held] - design[held] @ first.coef_))
+    # how many components count, and their noise: from windows that a second fit has not seen
+    design, response = model.design(target, delays), model.responses(brain)
+    second = _ridge(design[known], response[known], group[known], ALPHAS)
+    order = _best_first(second, sensors.shape[1])
+    residual = rearrange(response[held] - design[held] @ second.coef_, "n t v -> (n t) v")
     noise = residual.T @ residual / len(residual)
     tried = []
     for n in sorted({min(n, len(order)) for n in N_COMPONENTS}):
         kept = order[:n]
         for shrinkage in SHRINKAGES:
-            model = StoryLikelihood(weights[:, kept], noise[kept][:, kept], shrinkage)
-            found = ranks(model.log_likelihoods(design, response[..., kept]), torch.arange(len(held)))
+            likelihood = StoryLikelihood(second.coef_[:, kept], noise[kept][:, kept], shrinkage)
+            found = ranks(likelihood.log_likelihoods(design[held], response[held][..., kept]), torch.arange(len(held)))
             tried.append((float(mean_reciprocal_rank(found)), -n, shrinkage))
     _, minus_n, shrinkage = max(tried)
     kept = order[:-minus_n]
     # the weights again, from all training windows; the noise stays that of windows which a fit has not seen
-    final = _ridge(brain, target, group, features, mean, sensors[:, kept], delays)
-    weights = torch.as_tensor(final.coef_).float()
-    return _Decoder(features, mean, sensors[:, kept], StoryLikelihood(weights, noise[kept][:, kept], shrinkage))
+    final = _ridge(design, response[..., kept], group, ALPHAS)
+    return replace(
+        model, sensors=sensors[:, kept], likelihood=StoryLikelihood(final.coef_, noise[kept][:, kept], shrinkage)
+    )
 
 
-def _ridge(
-    brain: Tensor,
-    target: Tensor,
-    group: np.ndarray,
-    features: Tensor,
-    mean: Tensor,
-    sensors: Tensor,
-    delays: np.ndarray,
-) -> EncodingRidge:
-    design = rearrange(_lagged(target, features, delays), "n t d -> (n t) d")
-    response = rearrange(_responses(brain, mean, sensors), "n t v -> (n t) v")
+def _ridge(design: Tensor, response: Tensor, group: np.ndarray, alphas: tuple[float, ...]) -> EncodingRidge:
     n_folds = min(N_FOLDS, len(np.unique(group)))
-    alphas = ALPHAS if n_folds > 1 else (ALPHAS[len(ALPHAS) // 2],)
-    return EncodingRidge(alphas=alphas, n_folds=max(n_folds, 2)).fit(design, response, np.repeat(group, brain.shape[2]))
+    alphas = alphas if n_folds > 1 else (ROUGH_ALPHA,)
+    rows = (rearrange(one, "n t d -> (n t) d") for one in (design, response))
+    return EncodingRidge(alphas=alphas, n_folds=max(n_folds, 2)).fit(*rows, np.repeat(group, design.shape[1]))
+
+
+def _whitening(residual: Tensor) -> Tensor:
+    """(n, t, v) -> (m + 1,) the filter that predicts the noise from its last m samples and leaves the rest (Yule-Walker)."""
+    m = min(MEMORY, residual.shape[1] // 4)
+    residual = residual - residual.mean(1, keepdim=True)
+    power = [float((residual[:, lag:] * residual[:, : residual.shape[1] - lag]).mean()) for lag in range(m + 1)]
+    if m < 1 or power[0] <= 0:
+        return torch.ones(1)
+    past = scipy.linalg.solve_toeplitz(power[:-1], power[1:])
+    return torch.tensor(np.concatenate([[1.0], -past]), dtype=residual.dtype)
+
+
+def _filtered(values: Tensor, taps: Tensor) -> Tensor:
+    """(n, t, d) -> (n, t - m, d): each sample with the m before it."""
+    t, m = values.shape[1], len(taps) - 1
+    return sum(tap * values[:, m - lag : t - lag] for lag, tap in enumerate(taps.tolist()))
+
+
+def _held_out(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of about four fifths of the stimuli, and those of the others."""
+    names = np.unique(group)
+    late = names[-max(1, round(HELD_OUT * len(names))) :]
+    held = np.isin(group, late)
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def _best_first(ridge: EncodingRidge, n: int) -> Tensor:
@@ -143,11 +178,6 @@ def _components(values: Tensor, n: int, *, unit: bool = False) -> tuple[Tensor, 
     )  # bad sensors and those that are sums of others have no axis
     variance, axes = variance.flip(0)[:n], axes.flip(1)[:, :n]
     return (axes / variance.sqrt() if unit else axes).float(), mean
-
-
-def _responses(brain: Tensor, mean: Tensor, sensors: Tensor) -> Tensor:
-    """(n, c, t) -> (n, t, v)."""
-    return (rearrange(brain, "n c t -> n t c") - mean) @ sensors
 
 
 def _lagged(target: Tensor, features: Tensor, delays: np.ndarray) -> Tensor:

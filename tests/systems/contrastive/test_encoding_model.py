@@ -6,7 +6,7 @@ import torch
 from einops import rearrange
 from scipy.signal import lfilter
 
-from n2s.systems.contrastive.encoding_model import _fitted, _lagged
+from n2s.systems.contrastive.encoding_model import _filtered, _fitted, _lagged, _whitening
 
 T, F, C = 30, 4, 12
 DELAYS = np.arange(-2, 6)
@@ -37,6 +37,18 @@ def test_columns_are_the_target_some_samples_before():
     assert torch.equal(found[:, 1], target)
     assert torch.equal(found[:, 0, :, :-1], target[..., 1:]) and not found[:, 0, :, -1].any()
     assert torch.equal(found[:, 2, :, 2:], target[..., :-2]) and not found[:, 2, :, :2].any()
+
+
+def test_noise_that_remembers_is_white_after_the_filter():
+    noise = torch.tensor(
+        lfilter([1.0], [1.0, -1.2, 0.5], np.random.default_rng(2).normal(size=(200, 150, 3)), axis=1)[:, 50:]
+    )
+    taps = _whitening(noise)
+    np.testing.assert_allclose(taps[:3], [1.0, -1.2, 0.5], atol=0.05)
+    white = _filtered(noise, taps)
+    after = [float((white[:, lag:] * white[:, : white.shape[1] - lag]).mean()) for lag in range(4)]
+    assert max(abs(one) for one in after[1:]) < 0.03 * after[0]
+    assert torch.allclose(white[:, 0], sum(tap * noise[:, 10 - lag] for lag, tap in enumerate(taps)))
 
 
 def test_a_bad_sensor_and_one_that_is_a_sum_of_others_do_no_harm():
