@@ -22,6 +22,8 @@ from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Stimulus, Study
 
+APART = 0.1  # of a row: presentations that lie further apart are told
+
 
 @dataclass(frozen=True)
 class Person:
@@ -199,6 +201,8 @@ class Dealt:
         tested = np.logical_or.reduce([one.test for one in found])
         moments = alike(rows, tested, runs[0].step_s)
         same = moments if average_repeats else np.where(tested, np.arange(len(rows)), -1)
+        if average_repeats and runs[0].is_bold:
+            _tell_apart(subject, rows.clock_s.to_numpy(), moments, runs[0].step_s)
         unit, folds = rows.unit.to_numpy(), []
         for name, one in zip(self.names, found, strict=True):
             train, test = np.flatnonzero(one.train), np.unique(same[one.test])
@@ -240,6 +244,18 @@ class Dealt:
                 f"{len(mixed)} runs hold training and test rows, and their study takes trend, drifts or confounds out of whole runs: a "
                 "training row has a trace of the test rows' responses (of no feature).",
             )
+
+
+def _tell_apart(subject: str, clock_s: np.ndarray, moments: np.ndarray, step_s: float) -> None:
+    own = np.flatnonzero(moments >= 0)
+    apart_s = np.abs(clock_s[own] - clock_s[moments[own]]).max(initial=0.0)
+    if apart_s > APART * step_s:
+        tell(
+            "odd",
+            subject,
+            f"presentations of a stimulus began up to {apart_s:.2f} s apart against the volumes: the nearest volumes are averaged "
+            "(data.average_repeats), which blurs them.",
+        )
 
 
 def _tell_without(subject: str, found: Sequence[Side], reach_s: tuple[float, float], runs: Sequence[Run]) -> None:

@@ -10,6 +10,7 @@ from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, Split
 from n2s.features import WordRate
 from n2s.features.layers import Layers
 from n2s.features.ready import Ready
+from n2s.findings import kept
 
 PLAN = {"1": [("a", 6.0)], "2": [("b", 6.0), ("c", 200.0)], "3": [("d", -5.0)], "4": [("d", 4.0)]}
 TEST = SplitByStory(test=["d"], val=[])
@@ -130,7 +131,9 @@ def test_the_summary_the_loaders_and_the_shapes(data):
 
 
 def test_layers_are_spaces_in_their_order(tmp_path):
-    data = made(tmp_path, features={"first": Ready(F), "net": Two()})
+    with kept() as findings:
+        data = made(tmp_path, features={"first": Ready(F), "net": Two()})
+    assert any("began up to 1.00 s apart" in one.text for one in findings)
     assert data.spaces == {"first": 1, "net.one": 2, "net.two": 2}
     (fold,) = data.folds("s/01")
     np.testing.assert_array_equal(
