@@ -165,7 +165,7 @@ class BandedRidge:
         return torch.cat(bands, 1)
 
     def _like_fitted(self, Xs: Sequence[Tensor | np.ndarray]) -> Tensor:
-        X = self._stacked(Xs, len(Xs[0]))
+        X = self._stacked(Xs, len(Xs[0]) if len(Xs) else 0)
         widths = [np.shape(one)[1] for one in Xs]
         if widths != self.widths_:
             raise UserError(f"BandedRidge: bands of {widths} columns, but it was fitted on {self.widths_}.")
