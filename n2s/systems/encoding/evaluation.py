@@ -99,14 +99,15 @@ def subject_scores(
 
 def lag_scores(held: HeldOut, rows: Sequence[ModelRow], delays_s: np.ndarray, names: np.ndarray) -> pd.DataFrame:
     """Scores of each lag alone: ``subject``, ``name``, ``lag_s``, ``r:<row>``."""
-    parts = []
-    for number, lag_s in enumerate(delays_s):
-        part = pd.DataFrame({"subject": held.subject, "name": names, "lag_s": float(lag_s)})
-        for row in rows:
-            own = [held.predicted(fit).values for fit in row.lags(len(delays_s))[number]]
-            part[f"r:{row.key}"] = np.mean([correlation(one, held.true) for one in own], 0)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    found = {}
+    for row in rows:  # one after the other: the features of a row are read once
+        by_lag = [
+            np.mean([correlation(held.predicted(fit).values, held.true) for fit in fits], 0)
+            for fits in row.lags(len(delays_s))
+        ]
+        found[f"r:{row.key}"] = np.concatenate(by_lag)
+    lags = {"name": np.tile(names, len(delays_s)), "lag_s": np.repeat(delays_s.astype(float), len(names))}
+    return pd.DataFrame({"subject": held.subject} | lags | found)
 
 
 def kernels(held: HeldOut, row: ModelRow, names: np.ndarray) -> pd.DataFrame:

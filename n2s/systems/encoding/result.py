@@ -6,6 +6,7 @@ from pathlib import Path
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
 from n2s.systems.encoding import maps, summary, tables
+from n2s.systems.encoding.figures import drawings
 from n2s.systems.encoding.scored import BrainScores
 
 
@@ -31,7 +32,7 @@ class BrainScoreResult(BrainScores, Result):
                 columns=summary.shown_columns(self.regions, scores),
                 notes=tables.notes(self),
                 tables=tables.tables(self, scores),
-                drawings=tables.drawn(self),
+                drawings=drawings(self),
                 counts={"subjects": len(self.group.subjects), "targets": len(self.targets)},
                 files=maps.files(self),
             )

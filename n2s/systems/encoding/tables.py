@@ -1,21 +1,17 @@
 """What is shown and written of brain scores beside the table: sentences, tables of regions and tests, flat files."""
 
-import importlib
-import importlib.util
 from pathlib import Path
 
 import pandas as pd
 
-from n2s.metrics.result import Drawing
 from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
 from n2s.systems.encoding.group import FEWEST_SUBJECTS, Q
+from n2s.systems.encoding.maps import write_maps
 from n2s.systems.encoding.regions import inside
 from n2s.systems.encoding.scored import BrainScores
 from n2s.systems.encoding.summary import over_subjects
 
-#: Modules of this folder that draw and write maps.
-FIGURES, MAPS = "n2s.systems.encoding.figures", "n2s.systems.encoding.maps"
 R = Measure("R")
 MOST_SUBJECTS = 30  # in a table
 CEILINGS = {
@@ -133,13 +129,6 @@ def facts(result: BrainScores) -> dict:
     }
 
 
-def drawn(result: BrainScores) -> list[Drawing]:
-    """The figures."""
-    if importlib.util.find_spec(FIGURES) is None:
-        return []
-    return list(importlib.import_module(FIGURES).drawings(result))
-
-
 def write(result: BrainScores, folder: Path) -> None:
     """``regions.csv``, ``over_subjects.csv`` and the maps."""
     lines = [
@@ -152,8 +141,7 @@ def write(result: BrainScores, folder: Path) -> None:
     if result.group.tested:
         every = [table.assign(score=column) for column, table in result.group.tested.items()]
         _write_table(pd.concat(every, ignore_index=True), folder / "over_subjects.csv")
-    if importlib.util.find_spec(MAPS) is not None:
-        importlib.import_module(MAPS).write_maps(result, folder)
+    write_maps(result, folder)
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
