@@ -177,13 +177,14 @@ class FrameNorm(nn.Module):
             return nn.functional.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
             )
+        x, real = x.float(), real.float()  # sums of thousands of numbers, in mixed precision, too
         n = real.sum() * x.shape[-1]
         mean = (x * real).sum((0, 2, 3)) / n
         centred = x - mean[:, None, None]
         variance = (centred.square() * real).sum((0, 2, 3)) / n
         with torch.no_grad():
-            self.running_mean.lerp_(mean.float(), self.momentum)
-            self.running_var.lerp_((variance * n / (n - 1)).float(), self.momentum)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * n / (n - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return centred * scale[:, None, None] + self.bias[:, None, None]
 

@@ -37,7 +37,7 @@ class SoundScenes(SpeechSystem):
 
     def decoded(self, log_probs: Tensor, lengths: Tensor) -> list[np.ndarray]:
         """(k,) log-likelihood of each class, for each clip."""
-        return list(single(log_probs, lengths)[:, 1:].cpu().numpy())
+        return list(single(log_probs, lengths)[:, 1:].numpy())
 
     def errors(self, rows: np.ndarray, found: list[np.ndarray], split: str) -> dict[str, tuple[float, float]]:
         """``error``: clips whose class is not named, and clips."""

@@ -24,7 +24,8 @@ SYMBOLS = "n2s_symbols"
 class SpeechSystem(System):
     """Train a `SpeechNet` with CTC (Graves 2006): the mean over clips of -log p(target), not divided by its length.
 
-    That is the toolkit's loss, to which the paper's rate belongs. On a CPU it is the same to the bit each time; CUDA's
+    That is the toolkit's loss, to which the paper's rate belongs. Several processes share each batch and take the step of one with
+    the whole batch, apart from batch norm, whose statistics are those of a process' own part. On a CPU it is the same to the bit each time; CUDA's
     is not, and is left to the CPU where ``trainer.deterministic`` is set.
 
     Parameters
@@ -121,7 +122,7 @@ class SpeechSystem(System):
         if not len(batch):
             return
         log_probs, lengths = self(batch)
-        loss = ctc(log_probs, lengths, batch.target, batch.target_lengths).sum().double().cpu()
+        loss = ctc(log_probs, lengths, batch.target, batch.target_lengths).sum().cpu().double()
         self._loss += torch.stack([loss, torch.tensor(float(len(batch)), dtype=torch.float64)])
         for name, counted in self.errors(batch.row.numpy(), self.decoded(log_probs, lengths), batch.split).items():
             self._counts[name] += counted
@@ -177,7 +178,7 @@ def ctc(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Ten
     target_lengths
         (b,)
     """
-    if torch.are_deterministic_algorithms_enabled():
+    if torch.are_deterministic_algorithms_enabled() or log_probs.device.type == "mps":  # Apple's has no CTC
         log_probs = log_probs.cpu()
     return torch.nn.functional.ctc_loss(
         log_probs.transpose(0, 1).float(),
@@ -197,21 +198,21 @@ def greedy(log_probs: Tensor, lengths: Tensor) -> list[list[int]]:
 
 
 def single(log_probs: Tensor, lengths: Tensor) -> Tensor:
-    """(b, k) log-probability that CTC writes one class and nothing else; -inf for the blank.
+    """(b, k) log-probability that CTC writes one class and nothing else, in main memory; -inf for the blank.
 
     A path is blanks, then the class for at least one frame, then blanks. With cumulated log-probabilities of blank (B) and class
     (C) it is exp(B_i + C_j - C_i + B_n - B_j), and their sum over i < j is a cumulative sum of C - B.
     """
-    log_probs = log_probs.double()
+    log_probs = log_probs.cpu().double()
     blank = log_probs[..., BLANK].cumsum(1)
     ratio = torch.nn.functional.pad(
         log_probs.cumsum(1) - blank[..., None], (0, 0, 1, 0)
     )  # (b, l + 1, k): C - B, from 0
     begun = torch.logcumsumexp(-ratio[:, :-1], dim=1)
     ended = ratio[:, 1:] + begun
-    late = torch.arange(ended.shape[1], device=ended.device) >= lengths.to(ended.device)[:, None]
+    late = torch.arange(ended.shape[1]) >= lengths[:, None]
     total = ended.masked_fill(late[..., None], -torch.inf).logsumexp(1)
-    whole = blank.gather(1, lengths.to(blank.device)[:, None] - 1)
+    whole = blank.gather(1, lengths[:, None] - 1)
     found = total + whole
     found[:, BLANK] = -torch.inf
     return found

@@ -65,7 +65,7 @@ def test_greedy_joins_repeats_then_drops_blanks():
     assert greedy(log_probs, torch.tensor([8])) == [[1, 1, 2, 3]] and greedy(log_probs, torch.tensor([3])) == [[1]]
 
 
-STEPS = {"text": 160, "label": 64}
+STEPS = {"text": 160, "label": 48}
 
 
 def recipe(folder: Path, target: str = "text", **trainer) -> Path:
@@ -188,7 +188,7 @@ def test_a_continued_fit_is_the_uninterrupted_one(trained, tmp_path, monkeypatch
     monkeypatch.setenv("N2S_CACHE", str(folder / "cache"))
     path = folder / "tones_short.yaml"
     path.write_text(recipe(folder, check_val_every_n_epoch=1).read_text())
-    words = ("fit", "--config", path, "--model.max_steps", 40)
+    words = ("fit", "--config", path, "--model.max_steps", 24)
     command(monkeypatch, *words, "--runs_dir", "uninterrupted")
     (uninterrupted,) = runs_of(tmp_path / "uninterrupted" / "tones_short")
     with monkeypatch.context() as patch:
