@@ -184,22 +184,25 @@ def _levels_panel(
     colors: dict[str, str],
     letter: str,
 ) -> None:
-    """Bars in groups, one a level that both networks have; stars over those that differ from 0."""
-    levels = min(len(reference.rows), *(len(one.rows) for one in trained)) if trained else 0
+    """Bars in groups, one a layer that all networks have; stars over those that differ from 0."""
+    layers = [layer for layer in reference.layers[1:] if all(layer in one.layers for one in trained)]
+    axes.set_title(f"{letter}levels", fontsize=9, loc="left")
+    if not layers:
+        axes.text(0.5, 0.5, "no layer in common", ha="center", transform=axes.transAxes)
+        axes.set_axis_off()
+        return
     width = 0.8 / len(trained)
     drawn = []
     for number, one in enumerate(trained):
-        pairs = zip(one.rows[1:levels], reference.rows[1:levels], strict=True)
+        pairs = [(one.rows[one.layers.index(layer)], reference.rows[reference.layers.index(layer)]) for layer in layers]
         values = [subject_means(targets, Contrast("", row, other).of(targets)) for row, other in pairs]
         place = np.arange(len(values)) + (number - (len(trained) - 1) / 2) * width
         drawn.append((place, draw_bars(axes, place, values, colors[one.name], width=0.9 * width), values))
         axes.bar([np.nan], [np.nan], color=colors[one.name], alpha=0.85, label=one.name)
     p = differences([(value, None) for *_, values in drawn for value in values])
     draw_stars(axes, np.concatenate([one[0] for one in drawn]), np.concatenate([one[1] for one in drawn]), p)
-    names = [f"+ {layer}" for layer in trained[0].layers[1:levels]]
-    axes.set_xticks(np.arange(len(names)), labels=names)
+    axes.set_xticks(np.arange(len(layers)), labels=[f"+ {layer}" for layer in layers])
     axes.set_ylabel(f"ΔR to {reference.name}, same level", fontsize=9)
-    axes.set_title(f"{letter}levels", fontsize=9, loc="left")
     axes.set_ylim(axes.get_ylim()[0], 1.2 * axes.get_ylim()[1])  # room for the legend
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
 

@@ -100,7 +100,7 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
         mean, low, high = np.array(found, float).T
         place = np.arange(len(regions)) + (number - (len(shown) - 1) / 2) * wide
         axes.errorbar(
-            place, mean, [mean - low, high - mean], fmt=marker, color=color, markersize=5, capsize=2, elinewidth=1.1, label=label
+            place, mean, np.stack([mean - low, high - mean]), fmt=marker, color=color, markersize=5, capsize=2, elinewidth=1.1, label=label
         )  # fmt: skip
     for number, region in enumerate(regions):
         reached = ceiling(result, region)

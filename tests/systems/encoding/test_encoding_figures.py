@@ -65,6 +65,15 @@ def test_a_map_is_gray_where_it_is_not_significant(voxels):
     assert "q >= 0.05" in drawn.caption and "Fisher" in drawn.caption
 
 
+def test_levels_are_compared_by_their_layer():
+    result = of_networks(on_vertices(1, index=np.arange(0, 20484, 90)), ["untrained", "dutch"])
+    result.rows = result.rows[~result.rows.row.isin(["dutch/conv1", "dutch/conv2"])]
+    axes = {one.get_title(loc="left").split(",")[0]: one for one in by_title(result)["What training adds"].figure.axes}
+    difference = result.targets["r:dutch/gru"].astype(float) - result.targets["r:untrained/gru"]
+    assert bars(axes["B  levels"]) == [pytest.approx(difference.mean())]
+    assert [one.get_text() for one in axes["B  levels"].get_xticklabels()] == ["+ gru"]
+
+
 def test_stars_of_many_subjects():
     some = np.arange(0, 20484, 60)
     found = by_title(of_networks(on_vertices(8, index=some), ["untrained", "dutch"]))
