@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from n2s.checks.seen import noted
-from n2s.studies import BIDSStudy, GenericFMRI, Study
+from n2s.studies import BIDSFMRI, BIDSStudy, GenericFMRI, Study
 from n2s.studies.own.bids import EXTENSIONS
 
 OTHERS = ("ieeg", "func")  # datatypes of recordings that BIDSStudy may not read
@@ -31,5 +31,12 @@ def _study(folder: Path, kind: str) -> Study | str:
     problems: list[str] = []
     with noted(problems):
         name = folder.resolve().name
-        found.append(GenericFMRI(str(folder), name=name) if kind == "func" else BIDSStudy(str(folder), datatype=kind))
+        found.append(_fmri(folder, name) if kind == "func" else BIDSStudy(str(folder), datatype=kind))
     return found[0] if found else problems[0]
+
+
+def _fmri(folder: Path, name: str) -> Study:
+    """Runs with tables of clips; without any, fMRIPrep's output with events.tsv, if it is there."""
+    if (folder / "derivatives" / "fmriprep").is_dir() and next(folder.rglob("*_clips.tsv"), None) is None:
+        return BIDSFMRI(str(folder), name=name)
+    return GenericFMRI(str(folder), name=name)

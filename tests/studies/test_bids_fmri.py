@@ -19,6 +19,7 @@ from trees_fmri.fmriprep import (
 )
 from trees_fmri.generic import AFFINE, SHAPE
 
+from n2s.checks.folder import folder_studies
 from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -198,3 +199,11 @@ def test_masks_on_another_grid(own):
     for ask, given in ((study.load, study.recordings()[0]), (study.space, "01")):
         with pytest.raises(UserError, match="is not on the grid of"):
             ask(given)
+
+
+def test_a_folder_of_fmriprep_is_checked_by_its_events(own):
+    (study,) = folder_studies(own).values()
+    assert isinstance(study, BIDSFMRI) and len(study.recordings()) == 4
+    write_tsv(own / "task-listen_clips.tsv", [{"stimulus": "story1", "start_s": 0, "duration_s": 2, "time_s": 8}])
+    (study,) = folder_studies(own).values()
+    assert not isinstance(study, BIDSFMRI)
