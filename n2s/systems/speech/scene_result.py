@@ -63,7 +63,8 @@ class SceneResult(Result):
     @cached_property
     def ranks(self) -> dict[str, np.ndarray]:
         """Row -> (n,) classes that are at least as likely as the true one, itself left out."""
-        frequent = np.broadcast_to(self.counts, self.model.shape)
+        rarer = np.argsort(np.argsort(-self.counts, kind="stable"))  # equally frequent ones in their order
+        frequent = np.broadcast_to(-rarer, self.model.shape)
         found = {"model": self.model, "untrained": self.untrained, "frequent": frequent}
         own = np.arange(len(self.true)), self.true
         return {row: (values >= values[own][:, None]).sum(1) - 1 for row, values in found.items()}

@@ -16,6 +16,7 @@ from n2s.__main__ import main
 from n2s.metrics.result import Result
 from n2s.metrics.score import ALL
 from n2s.systems import SoundScenes, SpeechToText
+from n2s.systems.speech.scene_result import SceneResult
 from n2s.systems.speech.system import ctc, greedy, single
 from n2s.systems.speech.text_result import TranscriptResult, typical
 from n2s.training.run import Run, runs_of
@@ -219,3 +220,14 @@ def test_a_system_takes_its_own_target(system, target, trained, run_n2s, tmp_pat
 
 def test_the_typical_sentence_is_the_middle_one():
     assert typical(["aaaa", "aaab", "abab", "bbbb"], 0) in ("aaab", "abab")
+
+
+def test_equally_frequent_classes_are_a_guess_and_not_always_wrong():
+    true = np.arange(4)
+    clips = pd.DataFrame({"label": list("abcd"), "content": list("abcd"), "speaker": "", "duration_s": 1.0})
+    sounds, places = np.zeros(4, np.float32), np.array([[0, 4]])
+    found = SceneResult(
+        clips, np.eye(4), np.zeros((4, 4)), true, list("abcd"), np.full(4, 5), "x", 0, 8000, sounds, places
+    )
+    assert found.scores().get("error", "frequent").mean == found.scores().get("error", "chance").mean == 0.75
+    assert found.scores().get("error", "model").mean == 0
