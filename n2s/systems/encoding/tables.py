@@ -1,5 +1,6 @@
 """What is shown and written of brain scores beside the table: sentences, tables of regions and tests, flat files."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -65,6 +66,13 @@ def notes(result: BrainScores) -> list[str]:
             f"p within a subject: {settings['n_permutations']} draws of {how}, one-sided, (1 + n) / (1 + N); significant: q < {Q} "
             "(Benjamini-Hochberg over the subject's targets)."
         )
+        n_targets, draws = int(targets.groupby("subject").size().max()), 1 + settings["n_permutations"]
+        least = math.ceil(n_targets / draws / Q)
+        if least > 1:
+            told.append(
+                f"No p is below 1 / {draws}: of {n_targets} targets at least {least} have to reach it before any is significant. More draws "
+                "(model.n_permutations) or a region (data.roi) show fewer."
+            )
         if not any(targets[name].notna().any() for name in targets if name.startswith("p:")):
             told.append("There are no p: the held-out rows are fewer than five blocks (model.block_s).")
     if result.group.shared is None:

@@ -121,6 +121,7 @@ def test_it_is_saved_loaded_and_plain_json(eight, tmp_path):
     assert json.dumps(record(back), allow_nan=False) == json.dumps(record(eight), allow_nan=False)
     pd.testing.assert_frame_equal(back.targets, eight.targets)
     shown = back.shown()[0]
+    assert any("of 40 targets at least 8 have to reach it" in note for note in _with(back, 99).shown()[0].notes)
     assert shown.columns[0] == "R, auditory" and shown.counts == {"subjects": 8, "targets": 320}
     assert "8 subjects, 40 voxels each." in shown.headline[0]
 
@@ -131,3 +132,8 @@ def test_flat_tables_are_written_beside_it(eight, tmp_path):
     assert flat.loc[("R, auditory", "model/mel", ALL), "mean"] == eight.scores().get("R, auditory", "model/mel").mean
     over = pd.read_csv(tmp_path / "over_subjects.csv")
     assert set(over.score) == set(eight.group.columns) and len(over) == N * len(eight.group.columns)
+
+
+def _with(one: BrainScoreResult, n_permutations: int) -> BrainScoreResult:
+    one.settings["n_permutations"] = n_permutations
+    return one
