@@ -187,7 +187,9 @@ def test_every_study_lies_over_the_recipe_of_brain_scores(path, parsed):
     given, found = own["data"]["init_args"], config["data"]["init_args"]
     assert list(found["studies"]) == list(given["studies"])  # in place of the simulated one
     assert found["n_folds"] == given.get("n_folds", 4)
-    assert list(found["features"]) == list(given.get("features", ("mel", "phones", "word_rate", "phone_rate", "untrained")))
+    assert list(found["features"]) == list(
+        given.get("features", ("mel", "phones", "word_rate", "phone_rate", "untrained"))
+    )
     if path.stem == "millet2021":
         model = config["model"]["init_args"]
         assert (
