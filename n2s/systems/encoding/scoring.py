@@ -26,7 +26,7 @@ from n2s.systems.encoding.rows import ModelRow
 class Options:
     """How a test scores; see `n2s.systems.BrainScore`."""
 
-    null_by: Literal["block", "phase"] = "block"
+    null_by: Literal["block", "phase"] = "phase"
     block_s: float = 20.0
     n_permutations: int = 1000
     n_shifts: int = 3

@@ -74,7 +74,7 @@ def notes(result: BrainScores) -> list[str]:
                 "(model.n_permutations) or a region (data.roi) show fewer."
             )
         if not any(targets[name].notna().any() for name in targets if name.startswith("p:")):
-            told.append("There are no p: the held-out rows are fewer than five blocks (model.block_s).")
+            told.append("There are no p: too few rows are held out.")
     if result.group.shared is None:
         told.append(f"No tests over subjects: they need {FEWEST_SUBJECTS} subjects with the same targets.")
     else:

@@ -53,7 +53,9 @@ class BrainScore(System):
     n_permutations
         Draws for the p of each target within its subject; 0: no p.
     null_by
-        ``block``: blocks of rows are permuted; ``phase``: phases of the predictions are drawn.
+        ``phase``: phases of the predictions are drawn: the rate of false positives is the nominal one however slow the noise is.
+        ``block``: blocks of rows are permuted: up to .08 at a nominal .05 where blocks are not much longer than the noise remembers
+        (`benchmarks/false_positives.py`).
     block_s
         Length of a block, s: longer than the response is correlated with itself.
     keep_weights
@@ -81,7 +83,7 @@ class BrainScore(System):
         shift_s: float = 10.0,
         n_shifts: int = 3,
         n_permutations: int = 1000,
-        null_by: Literal["block", "phase"] = "block",
+        null_by: Literal["block", "phase"] = "phase",
         block_s: float = 20.0,
         keep_weights: bool = False,
         per_lag: bool = False,
