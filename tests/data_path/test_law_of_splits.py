@@ -18,14 +18,20 @@ from n2s.data import SplitBySentence, SplitByStory, SplitByTime, held_out
 from n2s.data.splits import Split
 from n2s.errors import UserError
 
-EXAMPLES = int(os.environ.get("N2S_LAW", 15))
+EXAMPLES = int(os.environ.get("N2S_LAW", 20))
 SPLITS = {
     "story": lambda seed: SplitByStory(val_fraction=0.25, test_fraction=0.3, seed=seed),
     "sentence": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, seed=seed),
     "blocks": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, min_block_s=3.0, seed=seed),
     "time": lambda seed: SplitByTime(n_folds=3 + seed % 3, test_fold=seed % 3, val_fold=(seed + 1) % 3),
 }
-FAST = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+FAST = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize="N2S_LAW" not in os.environ,  # the same worlds each time, unless more are asked for
+)
 
 
 def judged(random, split: Split, of: str, *, blind=lambda world: None) -> tuple[list[str], Counter]:
