@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError, first_of
-from n2s.models.fold_operators import Penalties, Rows
+from n2s.models.fold_operators import CONDITION, Penalties, Rows
 from n2s.models.symmetric import product
+from n2s.models.tall_rows import factors, is_tall, tall_folds, tall_r2
 from n2s.models.threads import in_threads
 
 OPERATOR_BYTES = 2**31  # of the operators that are held at once: the penalties are taken in parts
@@ -77,38 +78,69 @@ class Search:
         self._top = rows.X.new_full((targets.v,), -torch.inf)
         self._solved = torch.zeros(targets.v, dtype=torch.bool, device=rows.X.device)
         if len(rows.folds) > 1:
-            self._score()
+            left = self._score_tall() if is_tall(rows) else list(range(len(candidates)))
+            if left:
+                self._score(left)
         self.best = self.scores.nan_to_num(-torch.inf).argmax(0)
         # Without any score: what shrinks most
         self.best[self.scores.isnan().all(0)] = max(range(len(candidates)), key=lambda at: sum(candidates[at]))
         self._solve()
 
-    def _score(self) -> None:
-        rows, candidates, X = self.rows, self.candidates, self.rows.X
+    def _score_tall(self) -> list[int]:
+        """Score candidates from products of columns; those that cannot be are left."""
+        rows, left = self.rows, [at for at, one in enumerate(self.candidates) if self.rows.type_for(one) is None]
+        for dtype in CONDITION:
+            own = [at for at, one in enumerate(self.candidates) if rows.type_for(one) == dtype]
+            folds = tall_folds(rows, dtype) if own else []
+            step = max(1, OPERATOR_BYTES // (max(len(folds), 1) * rows.m**2 * dtype.itemsize))
+            for some in (own[first : first + step] for first in range(0, len(own), step)):
+                lowers: dict = {}
+
+                def make(at: int, folds: list = folds, lowers: dict = lowers) -> None:
+                    lowers[at] = factors(rows, folds, self.candidates[at])
+
+                in_threads(make, some, rows.X.device)
+                usable = [at for at in some if lowers[at] is not None]
+                left += [at for at in some if lowers[at] is None]
+
+                def score(block: slice, usable: list = usable, folds: list = folds, lowers: dict = lowers) -> None:
+                    found = tall_r2(rows, folds, [lowers[at] for at in usable], self.targets[block])
+                    self.scores[usable, block] = found
+
+                if usable:
+                    numbers = rows.n + (len(folds) + 4) * rows.m
+                    in_threads(score, self.targets.blocks(numbers * dtype.itemsize), rows.X.device)
+        return left
+
+    def _score(self, which: list[int]) -> None:
+        """Score candidates from the predictions of held-out rows."""
+        rows, X = self.rows, self.rows.X
         held_out = [part.stop - part.start for part in rows.folds]
         shapes = [(one, rows.n - one if rows.dual else rows.m + 1) for one in held_out]
-        step = max(1, min(len(candidates), OPERATOR_BYTES // (sum(a * b for a, b in shapes) * X.element_size())))
+        step = max(1, min(len(which), OPERATOR_BYTES // (sum(a * b for a, b in shapes) * X.element_size())))
         tall = rows.n + (step * rows.n if rows.dual else step * max(held_out) + rows.m * len(shapes))
-        rows.prepare(candidates)
-        for first in range(0, len(candidates), step):
-            some = candidates[first : first + step]
+        rows.prepare([self.candidates[at] for at in which])
+        for some in (which[first : first + step] for first in range(0, len(which), step)):
             operators = [X.new_empty(len(some), *shape) for shape in shapes]
             own = [X.new_empty(len(some), one, one) if rows.dual else X.new_empty(len(some), 0) for one in held_out]
             usable = torch.zeros(len(some), dtype=torch.bool, device=X.device)
 
             def make(at: int, some: list = some, made: tuple = (operators, own), usable: Tensor = usable) -> None:
-                usable[at] = rows.operators(some[at], *([one[at] for one in each] for each in made))
+                penalties = self.candidates[some[at]]
+                usable[at] = rows.operators(penalties, *([one[at] for one in each] for each in made))
 
-            def score(block: slice, first: int = first, made: tuple = (operators, own, usable)) -> None:
-                self._block(block, first, *made)
+            def score(block: slice, some: list = some, made: tuple = (operators, own, usable)) -> None:
+                self._block(block, some, *made)
 
             in_threads(make, range(len(some)), X.device)
             in_threads(score, self.targets.blocks(tall * X.element_size()), X.device)
 
-    def _block(self, block: slice, first: int, operators: list[Tensor], own: list[Tensor], usable: Tensor) -> None:
-        """Scores of one block of targets for the candidates from ``first`` on, and dual weights of those that are better."""
+    def _block(
+        self, block: slice, which: list[int], operators: list[Tensor], own: list[Tensor], usable: Tensor
+    ) -> None:
+        """Scores of one block of targets for some candidates, and dual weights of those that are better."""
         found, residuals = held_out_r2(self.rows, operators, self.targets[block])
-        self.scores[first : first + len(found), block] = found
+        self.scores[which, block] = found
         top, best = found.nan_to_num(-torch.inf).max(0)
         better = top > self._top[block]
         self._top[block] = torch.where(better, top, self._top[block])

@@ -38,7 +38,7 @@ def scores(x, y, groups, alphas, n_folds):
 
 
 @pytest.mark.parametrize(
-    ("n", "p", "v"), [(60, 20, 7), (60, 100, 7), (60, 55, 7), (60, 48, 3), (60, 1, 1), (41, 41, 1)]
+    ("n", "p", "v"), [(60, 20, 7), (60, 100, 7), (60, 55, 7), (60, 48, 3), (60, 1, 1), (41, 41, 1), (400, 15, 7)]
 )
 @pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-9), (np.float32, 1e-3)])
 def test_the_conventions_line_by_line(n, p, v, dtype, near):
@@ -86,6 +86,25 @@ def test_blocks_and_parts_change_nothing(p, monkeypatch, tmp_path):
     for name in ("cv_scores_", "alpha_", "intercept_", "coef_"):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
     torch.testing.assert_close(parts.coef_of(slice(3, 5)), whole.coef_[:, 3:5])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_many_rows_are_scored_without_predictions(dtype, monkeypatch):
+    """As at the rate of sensors. A penalty too small for Cholesky, and targets in parts, go the other way or are the same."""
+    x, y, groups = made(500, 12, 9, dtype)
+    x[:, 5] = x[:, 6]
+    y[:, 0] = 3
+    alphas = [1e-9, *ALPHAS]
+    tall = EncodingRidge(alphas).fit(x, y, groups)
+    monkeypatch.setattr(by_target, "BLOCK_BYTES", {"cpu": 1})
+    monkeypatch.setattr(by_target, "OPERATOR_BYTES", 1)
+    parts = EncodingRidge(alphas).fit(x, y, groups)
+    monkeypatch.setattr(by_target, "is_tall", lambda rows: False)
+    other = EncodingRidge(alphas).fit(x, y, groups)
+    near = 1e-9 if dtype is np.float64 else 1e-4
+    np.testing.assert_allclose(tall.cv_scores_, other.cv_scores_, atol=near)
+    np.testing.assert_allclose(tall.cv_scores_, parts.cv_scores_, atol=near)
+    assert tall.cv_scores_[:, 0].isnan().all() and torch.equal(tall.alpha_[0], other.alpha_[0])
 
 
 def test_one_penalty_needs_no_groups():
