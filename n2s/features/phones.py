@@ -12,6 +12,8 @@ from n2s.features.rates import At, check_at, in_order, moments
 from n2s.findings import tell
 from n2s.studies.study import Impulses, Stimulus
 
+MOST = 0.5  # of the phones, unknown in an alphabet: it is not the alphabet of the alignment (t, k, m are in all)
+
 
 class _OfPhones(ImpulseFeature):
     """A row of zeros and ones for each phone."""
@@ -20,6 +22,9 @@ class _OfPhones(ImpulseFeature):
 
     #: Names of the dimensions, in order.
     names: tuple[str, ...]
+
+    #: The share of unknown phones from which on it is an error.
+    too_many: float = MOST
 
     def __init__(self, at: At) -> None:
         self.at = check_at(at, type(self).__name__)
@@ -30,21 +35,22 @@ class _OfPhones(ImpulseFeature):
         return len(self.names)
 
     @abstractmethod
-    def _of(self, label: str) -> Sequence[str] | None:
-        """The names that are 1 for a phone; None if it is not known."""
+    def _of(self, labels: Sequence[str]) -> dict[str, Sequence[str] | None]:
+        """Label -> the names that are 1 for this phone; None if it is not known. ``labels``: all that a stimulus has."""
 
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
         """Zeros and ones, (n, f). A phone that is not known has zeros, and is named."""
         rows = self.heard(stimulus, start_s, stop_s)
         place = {name: i for i, name in enumerate(self.names)}
-        found = {label: self._of(label) for label in dict.fromkeys(rows.text)}
+        found = self._of(list(rows.text))
         values = np.zeros((len(rows), len(place)), np.float32)
         for row, label in enumerate(rows.text):
             values[row, [place[name] for name in found[label] or ()]] = 1
         unknown = {label: int((rows.text == label).sum()) for label in found if found[label] is None}
-        if len(rows) and sum(unknown.values()) == len(rows):
+        n_unknown = sum(unknown.values())
+        if len(rows) and (n_unknown == len(rows) or n_unknown > self.too_many * len(rows)):
             raise UserError(
-                f"stimulus '{stimulus.id}': none of its phones ({first_of(unknown)}) is known to {type(self).__name__}; expected "
+                f"stimulus '{stimulus.id}': {type(self).__name__} does not know {n_unknown} of its {len(rows)} phones ({first_of(unknown)}); expected "
                 f"{first_of(self.names, 12, ' ..')}. Choose the alphabet of the alignment (arpabet, ipa), or give the list of its phones."
             )
         if unknown:
@@ -76,6 +82,7 @@ class Phones(_OfPhones):
         if isinstance(inventory, str) and inventory not in known:
             raise UserError(f"Phones: inventory='{inventory}'; expected arpabet, ipa, or a list of phones.")
         self.names = known[inventory] if isinstance(inventory, str) else tuple(inventory)
+        self.too_many = MOST if isinstance(inventory, str) else 1.0  # a list may name a few phones on purpose
         if not self.names or len(set(self.names)) < len(self.names):
             raise UserError(f"Phones: the inventory {list(self.names)} is empty or has a phone twice.")
 
@@ -87,7 +94,10 @@ class Phones(_OfPhones):
             "at": self.at,
         }
 
-    def _of(self, label: str) -> Sequence[str] | None:
+    def _of(self, labels: Sequence[str]) -> dict[str, Sequence[str] | None]:
+        return {label: self._one(label) for label in dict.fromkeys(labels)}
+
+    def _one(self, label: str) -> Sequence[str] | None:
         if self.inventory == "arpabet":
             name = arpabet(label)
             return None if name is None else [name]
@@ -104,24 +114,37 @@ class Articulation(_OfPhones):
     Parameters
     ----------
     alphabet
-        How the alignment writes phones: ``arpabet`` or ``ipa``.
+        How the alignment writes phones: ``arpabet`` or ``ipa``; ``auto``: the one that knows more phones of the stimulus.
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
     """
 
     names = tuple(sorted(set().union(*CLASSES.values())))
 
-    def __init__(self, alphabet: str = "arpabet", *, at: At = "middle") -> None:
+    def __init__(self, alphabet: str = "auto", *, at: At = "middle") -> None:
         super().__init__(at)
-        if alphabet not in ("arpabet", "ipa"):
-            raise UserError(f"Articulation: alphabet='{alphabet}'; expected arpabet or ipa.")
+        if alphabet not in ("auto", *_LETTERS):
+            raise UserError(f"Articulation: alphabet='{alphabet}'; expected auto, arpabet or ipa.")
         self.alphabet = alphabet
 
     def settings(self) -> dict:
         """The alphabet and the moment."""
         return {"alphabet": self.alphabet, "at": self.at}
 
-    def _of(self, label: str) -> Sequence[str] | None:
-        name = arpabet(label) if self.alphabet == "arpabet" else ""
-        letters = None if name is None else list(ARPABET[name]) if name else ipa_letters(label)
-        return None if letters is None else sorted(set().union(*(CLASSES[letter] for letter in letters)))
+    def _of(self, labels: Sequence[str]) -> dict[str, Sequence[str] | None]:
+        tried = [self.alphabet] if self.alphabet != "auto" else list(_LETTERS)
+        read = [{label: _LETTERS[alphabet](label) for label in dict.fromkeys(labels)} for alphabet in tried]
+        best = max(read, key=lambda found: sum(found[label] is not None for label in labels))
+        return {
+            label: None if letters is None else sorted(set().union(*(CLASSES[letter] for letter in letters)))
+            for label, letters in best.items()
+        }
+
+
+def _arpabet_letters(label: str) -> Sequence[str] | None:
+    name = arpabet(label)
+    return None if name is None else list(ARPABET[name])
+
+
+#: Alphabet -> the letters of the International Phonetic Alphabet of one of its phones; None if it is not known.
+_LETTERS = {"arpabet": _arpabet_letters, "ipa": ipa_letters}

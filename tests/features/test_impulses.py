@@ -151,8 +151,12 @@ def test_unknown_phones_are_told_and_a_wrong_alphabet_is_refused():
         values = Phones("ipa").extract(heard(["s", "7", "7", "k͡p"])).values
     assert values.sum(1).tolist() == [1, 0, 0, 2]
     assert [one.kind for one in found] == ["left out"] and "7 (2)" in found[0].text
-    with pytest.raises(UserError, match=r"none of its phones \(ə, ʃ\) is known to Phones"):
+    with pytest.raises(UserError, match=r"Phones does not know 2 of its 2 phones \(ə, ʃ\)"):
         Phones().extract(heard(["ə", "ʃ"]))
+    with pytest.raises(UserError, match=r"does not know 3 of its 5 phones .*Choose the alphabet"):
+        Articulation("arpabet").extract(heard(["t", "ə", "k", "ʃ", "ɑ"]))  # t and k are in both alphabets
+    assert Articulation().extract(heard(["t", "ə", "k", "ʃ", "ɑ"])).values.any(1).all()  # the alphabet is found
+    assert Phones(["a1"]).extract(heard(["a2", "a1", "a3"])).values.tolist() == [[0], [1], [0]]  # a choice
     own = Phones(["a1", "a2"])
     assert own.extract(heard(["a2", "a1"])).values.tolist() == [[0, 1], [1, 0]]
     for wrong in ("greek", [], ["a", "a"]):
