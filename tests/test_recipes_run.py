@@ -19,6 +19,9 @@ CLIP_S = {"lebel2023": 2.0, "nakai2022": 1.5, "park2025": 4.0, "own": 4.0}
 
 # A step of the full-size network on the recipe's 256 windows takes minutes on a CPU; all else of the paper's recipes stays.
 SMALL_BATCH = {"data__batch_size": 4}
+NETWORK_ALONE = {
+    "model__encoding_model": "false"
+}  # the encoding model does not depend on the cell: it has tests of its own
 
 
 @pytest.fixture(scope="session")
@@ -76,13 +79,13 @@ def test_every_cell_of_the_papers_table_runs(cell, step, data, wav2vec2):
     changes = SMALL_BATCH | ({"data__target__model": wav2vec2} if target == "wav2vec2" else {})
     if study == "schoffelen2019":
         align_schoffelen2019(data(study) / study)  # as `n2s align` leaves them; the data set has none
-    check(step(study, PAPER / "base.yaml", PAPER / f"{cell}.yaml", **changes))
+    check(step(study, PAPER / "base.yaml", PAPER / f"{cell}.yaml", **changes, **NETWORK_ALONE))
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS)
 def test_every_ablation_runs(ablation, step):
     recipes = (PAPER / "base.yaml", PAPER / "gwilliams2022_mel.yaml", PAPER / "ablations" / f"{ablation}.yaml")
-    check(step("gwilliams2022", *recipes, **SMALL_BATCH))
+    check(step("gwilliams2022", *recipes, **SMALL_BATCH, **NETWORK_ALONE))
 
 
 @pytest.mark.parametrize("study", MEG)

@@ -130,6 +130,7 @@ class EncodingDataModule(NeuralDataModule):
         self.notes: list[str] = []
         self._people: dict[str, Person] = {}
         self._measured: dict[str, Measured] = {}
+        self._told: set[tuple[str, str, str]] = set()
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
@@ -241,14 +242,17 @@ class EncodingDataModule(NeuralDataModule):
         return self._scaling(subject).both(fold)
 
     def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """See `EncodingData`. A column that does not change in training is 0."""
+        """See `EncodingData` and `standardised`."""
         columns = self._designs.columns(subject, self._person_of(subject).runs, space, seed)
-        train, test, still = standardised(columns, fold.train, fold.test)
-        if still == train.shape[1]:
-            tell(
-                "odd", f"{subject}, {fold.name}", f"nothing of the feature '{space}' changes in training rows: it is 0."
-            )
-        return train, test
+        found = standardised(columns, fold.train, fold.test)
+        if (subject, fold.name, space) not in self._told:
+            self._told.add((subject, fold.name, space))
+            if found.still.all():
+                tell("odd", f"{subject}, {fold.name}", f"nothing of '{space}' changes in training rows: it is 0.")
+            if found.unseen.any():
+                told = f"{found.unseen.sum()} of {found.unseen.size} columns of '{space}' happen in held-out rows alone: they are 0 there."
+                tell("left out", f"{subject}, {fold.name}", told)
+        return found.train, found.test
 
     def delays(self, space: str) -> tuple[np.ndarray, int]:
         """See `EncodingData`; of the first subject's rate."""

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from n2s.studies.study import Frames, Impulses, Stimulus
 KEPT_BYTES = 2**31  # of columns that stay in memory
 MISSING_S = 0.25  # at either end of what was heard: rounded times, the first and last frame of a transform
 CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
+BEYOND = (
+    4.0  # times the largest deviation in training: a column that goes further in held-out rows was not seen in training
+)
 BLOCK = 2**24  # numbers that are squared at once
 
 
@@ -165,8 +168,26 @@ class Designs:
                 )
 
 
-def standardised(columns: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """(n, p), (m, p) float32 rows, z-scored by the training rows, and how many columns are 0 since they do not change there."""
+@dataclass(frozen=True)
+class Standardised:
+    """``train (n, p)`` and ``test (m, p)`` float32, z-scored by the training rows.
+
+    ``still (p,)``: columns that are 0, since they do not change in training. ``unseen (p,)``: columns that are 0 in ``test`` alone.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    still: np.ndarray
+    unseen: np.ndarray
+
+
+def standardised(columns: np.ndarray, train: np.ndarray, test: np.ndarray) -> Standardised:
+    """Z-score columns by the training rows.
+
+    A rare event (a phone, a word) may leave nothing but the last trace of its response in training: the column, brought to a
+    deviation of 1, would be thousands in held-out rows where the event happens, and spoil every prediction there. Such a
+    column is its training mean in all held-out rows.
+    """
     own = columns[train]
     mean = own.mean(0, dtype=np.float64)
     parts = np.array_split(np.arange(len(own)), max(1, own.size // BLOCK))
@@ -179,7 +200,9 @@ def standardised(columns: np.ndarray, train: np.ndarray, test: np.ndarray) -> tu
     for part in (own, held):
         part -= mean
         part *= scale
-    return own, held, int(constant.sum())
+    unseen = np.abs(held).max(0, initial=0) > BEYOND * np.abs(own).max(0, initial=0)
+    held[:, unseen] = 0
+    return Standardised(own, held, constant, unseen)
 
 
 def _within(piece: Frames | Impulses, span_s: tuple[float, float], shift_s: float) -> Frames | Impulses:

@@ -8,6 +8,7 @@ from tiny import TinyStudy
 
 from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitBySentence, SplitByStory
 from n2s.data.dealing import borders
+from n2s.data.encoding_designs import standardised
 from n2s.data.response_model import ResponseModel
 from n2s.errors import UserError
 from n2s.features.ready import Ready
@@ -277,3 +278,19 @@ def test_sensors_beside_what_is_held_out_are_purged(tmp_path, filters):
     one, two = data.responses("s/01", fold)[0], other.responses("s/01", other.folds("s/01")[0])[0]
     np.testing.assert_allclose(one, two, atol=1e-3 if filters else 1e-5)  # resampling by FFT rounds blocks differently
     assert isinstance(data.response, ResponseModel) and RATE_HZ
+
+
+def test_an_event_of_held_out_rows_alone_spoils_no_prediction():
+    """Training holds the last trace of its response: brought to a deviation of 1, it would be tens of thousands where it happens."""
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(60, 3)).astype(np.float32)
+    columns[:, 1] = 0
+    columns[38:40, 1] = [1e-4, 3e-5]  # of training
+    columns[40:48, 1] = [0.1, 2, 5, 6, 4, 2, 1, 0.5]
+    columns[:, 2] = 7
+    found = standardised(columns, np.arange(40), np.arange(40, 60))
+    assert found.unseen.tolist() == [False, True, False] and found.still.tolist() == [False, False, True]
+    assert not found.test[:, 1:].any()
+    assert np.allclose(found.train[:, 1].std(), 1, atol=1e-3)  # training rows depend on no held-out value
+    mean, deviation = columns[:40, 0].mean(), columns[:40, 0].std()
+    np.testing.assert_allclose(found.test[:, 0], (columns[40:, 0] - mean) / deviation, rtol=1e-4, atol=1e-5)

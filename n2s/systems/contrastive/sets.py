@@ -54,7 +54,7 @@ def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -
         candidates=candidates,
         no_brain=no_brain(data, module, segments)[target],
         ideal=None if context else ideal,
-        encoding=encoding_model(data, window.numpy()[seen], segments),
+        encoding=encoding_model(data, window.numpy()[seen], segments) if module.encoding_model else None,
         no_ceiling=NO_CEILING if context and ideal is not None else "",
         candidate_sets=sets,
         candidate_set=own,

@@ -58,6 +58,8 @@ class Contrastive(System):
         (`n2s.systems.contrastive.context`).
     average_listeners
         Also report a test in which the scores of all listeners of a segment are averaged.
+    encoding_model
+        Also report an encoding model of each listener, used as a decoder (`n2s.systems.contrastive.encoding_model`).
     optimizer
         Makes the optimizer from the parameters.
     scheduler
@@ -79,6 +81,7 @@ class Contrastive(System):
         negatives: Literal["all", "process"] = "all",
         sentence_context: bool = False,
         average_listeners: bool = False,
+        encoding_model: bool = True,
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
     ):
@@ -91,6 +94,7 @@ class Contrastive(System):
         self.context = context
         self.extra_negatives, self.negatives = extra_negatives, negatives
         self.sentence_context, self.average_listeners = sentence_context, average_listeners
+        self.encoding_model = encoding_model
         self.loss = loss if loss is not None else ClipLoss()
         self.tested: tuple[Tensor, Tensor] | None = None
 

@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.stats
 
 from n2s.metrics.group_tests import benjamini_hochberg, sign_flip_max, wilcoxon
+from n2s.systems.encoding.regions import LEAST_CEILING
 from n2s.systems.encoding.scored import BrainScores
 from n2s.systems.encoding.surfaces import brought, largest, not_drawn, onto_cortex
 
@@ -17,8 +18,6 @@ from n2s.systems.encoding.surfaces import brought, largest, not_drawn, onto_cort
 Q = 0.05
 #: Subjects from which on 2^-n is small enough for a false discovery rate over the targets of a brain.
 MANY = 11
-#: Scores of a target are divided by ceilings from this correlation on.
-LEAST_CEILING = 0.1
 
 
 class Contrast(NamedTuple):

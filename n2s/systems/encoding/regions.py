@@ -7,6 +7,8 @@ import pandas as pd
 
 #: The region of all targets.
 WHOLE = "whole"
+#: A ceiling (a correlation) below it cannot divide a score: there is no ratio near 0.
+LEAST_CEILING = 0.1
 
 
 def inside(targets: pd.DataFrame, region: str) -> np.ndarray:
@@ -47,11 +49,14 @@ class Regions:
     def normalised(self, column: str, ceiling: str, region: str) -> dict[str, float]:
         """Subject -> mean score by mean ceiling, over targets that have both.
 
-        A ratio of single targets would have no bound where the ceiling is near 0.
+        A ratio of single targets would have no bound where the ceiling is near 0. Absent if the mean ceiling of some subject is below
+        `LEAST_CEILING`: the ratio would be noise.
         """
         part = self.targets.loc[inside(self.targets, region), ["subject", column, ceiling]].dropna()
         means = part.groupby("subject", sort=False).mean()
-        return {name: float(row[column] / row[ceiling]) for name, row in means.iterrows() if row[ceiling] > 0}
+        if (means[ceiling] < LEAST_CEILING).any():
+            return {}
+        return {name: float(row[column] / row[ceiling]) for name, row in means.iterrows()}
 
     @cached_property
     def ceilings(self) -> list[str]:
