@@ -1,5 +1,6 @@
 """Response models: a canonical haemodynamic response, delayed copies for a response of any shape, or lags of sensors."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -65,13 +66,13 @@ class Glover(ResponseModel):
 class _Copies(ResponseModel):
     """Copies of a feature on the rows' clock, each later by a number of rows."""
 
+    @abstractmethod
     def shifts(self, step_s: float) -> np.ndarray:
         """(k,) rows by which each copy is later."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_rows(self, heard: Frames | Impulses, n_rows: int, step_s: float, events: bool | Sequence[int]) -> np.ndarray:
         """(n_rows, f): the feature at each row."""
-        raise NotImplementedError
 
     def delays_s(self, step_s: float) -> np.ndarray:
         """See `ResponseModel`."""
