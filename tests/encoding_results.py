@@ -5,8 +5,8 @@ import pandas as pd
 from mne.channels import read_layout
 from scipy.stats import norm
 
-from n2s.systems.encoding.result import BrainScoreResult
-from n2s.systems.encoding.surfaces import fsaverage5
+from n2s.systems.encoding.cortex.surfaces import fsaverage5
+from n2s.systems.encoding.results.result import BrainScoreResult
 
 A1 = np.array([[-48.0, -22.0, 8.0], [50.0, -18.0, 8.0]])  # mm: Heschl's gyri
 TPJ = np.array([[-54.0, -50.0, 24.0], [56.0, -46.0, 24.0]])

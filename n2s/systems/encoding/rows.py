@@ -48,7 +48,7 @@ class Fit:
 class ModelRow:
     """A row of the table: the mean over its fits, one a seed of the network or a shift.
 
-    ``key``, ``label``, ``role``, ``network`` and ``level`` are those of `n2s.systems.encoding.scored.BrainScores`.
+    ``key``, ``label``, ``role``, ``network`` and ``level`` are those of `n2s.systems.encoding.results.scored.BrainScores`.
     ``before`` is the row of the level before; "" for none. ``bands``: the name of each band.
     """
 

@@ -17,8 +17,8 @@ from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjec
 from n2s.systems.encoding.evaluation import Significance, kernels, lag_scores, subject_scores
 from n2s.systems.encoding.fit import Recipe
 from n2s.systems.encoding.predict import HeldOut
-from n2s.systems.encoding.regions import WHOLE
-from n2s.systems.encoding.result import BrainScoreResult
+from n2s.systems.encoding.results.regions import WHOLE
+from n2s.systems.encoding.results.result import BrainScoreResult
 from n2s.systems.encoding.rows import ModelRow
 
 

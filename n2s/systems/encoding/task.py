@@ -12,7 +12,7 @@ from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of
 from n2s.systems.encoding.fit import Recipe, check_units, fit_fold, keep_fit, kept_fit
 from n2s.systems.encoding.inputs import rows_hash
-from n2s.systems.encoding.result import BrainScoreResult
+from n2s.systems.encoding.results.result import BrainScoreResult
 from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
 from n2s.systems.encoding.scoring import Options, Scorer
 from n2s.systems.system import System

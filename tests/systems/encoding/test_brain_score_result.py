@@ -9,7 +9,7 @@ import scipy.stats
 
 from n2s.metrics.result import record
 from n2s.metrics.score import ALL
-from n2s.systems.encoding.result import BrainScoreResult
+from n2s.systems.encoding.results.result import BrainScoreResult
 
 N = 40
 ROWS = pd.DataFrame(

@@ -9,9 +9,8 @@ from nilearn.datasets import load_fsaverage
 from nilearn.surface import vol_to_surf
 
 from n2s.errors import UserError
-from n2s.systems.encoding.figures import drawings
-from n2s.systems.encoding.surface_views import Scale, scale_of, vertex_colors
-from n2s.systems.encoding.surfaces import (
+from n2s.systems.encoding.cortex.surface_views import Scale, scale_of, vertex_colors
+from n2s.systems.encoding.cortex.surfaces import (
     DEPTHS,
     FSAVERAGE,
     N,
@@ -22,6 +21,7 @@ from n2s.systems.encoding.surfaces import (
     not_drawn,
     onto_cortex,
 )
+from n2s.systems.encoding.figures.drawings import drawings
 
 
 def table(places: np.ndarray | None = None, index: np.ndarray | None = None) -> pd.DataFrame:

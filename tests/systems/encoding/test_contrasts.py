@@ -6,8 +6,7 @@ import pytest
 import scipy.stats
 from encoding_results import on_vertices, on_voxels, rows
 
-from n2s.systems.encoding.bars import differences, stars
-from n2s.systems.encoding.contrasts import (
+from n2s.systems.encoding.cortex.contrasts import (
     Contrast,
     Networks,
     OnCortex,
@@ -18,7 +17,8 @@ from n2s.systems.encoding.contrasts import (
     region_names,
     subject_means,
 )
-from n2s.systems.encoding.region_figures import ceiling
+from n2s.systems.encoding.figures.bars import differences, stars
+from n2s.systems.encoding.figures.region_figures import ceiling
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from encoding_results import of_networks, on_sensors, on_vertices, on_voxels
 from matplotlib.collections import TriMesh
 
 from n2s import findings
-from n2s.systems.encoding.contrasts import Contrast, Networks, OnCortex, subject_means
-from n2s.systems.encoding.figures import drawings
-from n2s.systems.encoding.network_figures import colors_of, levels_figure
-from n2s.systems.encoding.result import BrainScoreResult
-from n2s.systems.encoding.sensor_figures import sensor_types
+from n2s.systems.encoding.cortex.contrasts import Contrast, Networks, OnCortex, subject_means
+from n2s.systems.encoding.figures.drawings import drawings
+from n2s.systems.encoding.figures.network_figures import colors_of, levels_figure
+from n2s.systems.encoding.figures.sensor_figures import sensor_types
+from n2s.systems.encoding.results.result import BrainScoreResult
 
 
 def by_title(result: BrainScoreResult) -> dict:

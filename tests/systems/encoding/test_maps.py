@@ -10,9 +10,9 @@ import pytest
 from encoding_results import AFFINE, SHAPE, of_networks, on_sensors, on_vertices, on_voxels
 
 from n2s.metrics.group_tests import benjamini_hochberg
-from n2s.systems.encoding import maps
-from n2s.systems.encoding.maps import files, write_maps
-from n2s.systems.encoding.surfaces import N
+from n2s.systems.encoding.cortex import maps
+from n2s.systems.encoding.cortex.maps import files, write_maps
+from n2s.systems.encoding.cortex.surfaces import N
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def not_drawn(image: Mapping, table: pd.DataFrame) -> str | None:
     Parameters
     ----------
     image
-        Of the subject: see `n2s.systems.encoding.scored.BrainScores`.
+        Of the subject: see `n2s.systems.encoding.results.scored.BrainScores`.
     table
         The subject's targets.
     """

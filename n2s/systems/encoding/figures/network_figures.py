@@ -9,7 +9,18 @@ from matplotlib.figure import Figure
 
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
-from n2s.systems.encoding.bars import (
+from n2s.systems.encoding.cortex.contrasts import (
+    Contrast,
+    Network,
+    OnCortex,
+    Q,
+    Tested,
+    fewest,
+    region_names,
+    subject_means,
+)
+from n2s.systems.encoding.cortex.surface_views import color_bar, draw_brain, scale_of
+from n2s.systems.encoding.figures.bars import (
     STARS_CAPTION,
     Values,
     differences,
@@ -18,8 +29,6 @@ from n2s.systems.encoding.bars import (
     draw_stars,
     n_subjects,
 )
-from n2s.systems.encoding.contrasts import Contrast, Network, OnCortex, Q, Tested, fewest, region_names, subject_means
-from n2s.systems.encoding.surface_views import color_bar, draw_brain, scale_of
 
 MOST_REGIONS, MOST_MAPS = 4, 4
 CONTROL = "#8A8A8A"

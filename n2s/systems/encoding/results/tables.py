@@ -7,11 +7,11 @@ import pandas as pd
 
 from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
-from n2s.systems.encoding.group import FEWEST_SUBJECTS, Q
-from n2s.systems.encoding.maps import write_maps
-from n2s.systems.encoding.regions import inside
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.summary import over_subjects
+from n2s.systems.encoding.cortex.maps import write_maps
+from n2s.systems.encoding.results.group import FEWEST_SUBJECTS, Q
+from n2s.systems.encoding.results.regions import inside
+from n2s.systems.encoding.results.scored import BrainScores
+from n2s.systems.encoding.results.summary import over_subjects
 
 R = Measure("R")
 MOST_SUBJECTS = 30  # in a table

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
-from n2s.systems.encoding import maps, summary, tables
-from n2s.systems.encoding.figures import drawings
-from n2s.systems.encoding.scored import BrainScores
+from n2s.systems.encoding.cortex import maps
+from n2s.systems.encoding.figures.drawings import drawings
+from n2s.systems.encoding.results import summary, tables
+from n2s.systems.encoding.results.scored import BrainScores
 
 
 @dataclass(eq=False)
 class BrainScoreResult(BrainScores, Result):
-    """The result of a test; its fields are those of `n2s.systems.encoding.scored.BrainScores`."""
+    """The result of a test; its fields are those of `n2s.systems.encoding.results.scored.BrainScores`."""
 
     def scores(self) -> Scores:
         """See `Result`."""

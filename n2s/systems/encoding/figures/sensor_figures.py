@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
-from n2s.systems.encoding.bars import n_subjects
-from n2s.systems.encoding.contrasts import Q, over_subjects
-from n2s.systems.encoding.map_figures import shown_rows
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.surface_views import SCORE, color_bar, scale_of
+from n2s.systems.encoding.cortex.contrasts import Q, over_subjects
+from n2s.systems.encoding.cortex.surface_views import SCORE, color_bar, scale_of
+from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.figures.map_figures import shown_rows
+from n2s.systems.encoding.results.scored import BrainScores
 
 MOST_MAPS, FEWEST_SENSORS = 6, 8
 #: Last digit of a Vectorview sensor's name -> its type.

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from n2s.systems.encoding.group import Group, within
-from n2s.systems.encoding.regions import Regions
+from n2s.systems.encoding.results.group import Group, within
+from n2s.systems.encoding.results.regions import Regions
 
 
 @dataclass(eq=False)
@@ -62,5 +62,5 @@ class BrainScores:
 
     @cached_property
     def significant(self) -> dict:
-        """Counts of targets that are significant within each subject; see `n2s.systems.encoding.group.within`."""
+        """Counts of targets that are significant within each subject; see `n2s.systems.encoding.results.group.within`."""
         return within(self.targets, self.regions.names)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
-from n2s.systems.encoding.bars import n_subjects
-from n2s.systems.encoding.scored import BrainScores
+from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.results.scored import BrainScores
 
 #: With more features a space is drawn as an image: features by lags.
 MOST_LINES, MOST_SPACES, MOST_TARGETS = 4, 4, 3

@@ -7,12 +7,12 @@ from scipy.spatial import cKDTree
 
 from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.metrics.result import Drawing
-from n2s.systems.encoding.bars import n_subjects
-from n2s.systems.encoding.contrasts import Contrast, Networks, OnCortex, Q, over_subjects
-from n2s.systems.encoding.network_figures import cortex_caption, threshold_caption
-from n2s.systems.encoding.region_figures import CEILINGS
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.surface_views import color_bar, draw_brain, scale_of
+from n2s.systems.encoding.cortex.contrasts import Contrast, Networks, OnCortex, Q, over_subjects
+from n2s.systems.encoding.cortex.surface_views import color_bar, draw_brain, scale_of
+from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.figures.network_figures import cortex_caption, threshold_caption
+from n2s.systems.encoding.figures.region_figures import CEILINGS
+from n2s.systems.encoding.results.scored import BrainScores
 
 MOST_MAPS, MOST_SUBJECTS = 8, 4
 #: Title of a view, its horizontal and vertical axis, and what is to the left and to the right.

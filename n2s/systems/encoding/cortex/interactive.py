@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from n2s.paths import written_whole
-from n2s.systems.encoding.contrasts import Contrast, Tested
-from n2s.systems.encoding.surface_views import scale_of
-from n2s.systems.encoding.surfaces import DRAWN, N, fsaverage5
+from n2s.systems.encoding.cortex.contrasts import Contrast, Tested
+from n2s.systems.encoding.cortex.surface_views import scale_of
+from n2s.systems.encoding.cortex.surfaces import DRAWN, N, fsaverage5
 
 
 def write_interactive(path: Path, contrast: Contrast, found: Tested, n_subjects: int) -> Path:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from n2s.findings import tell
 from n2s.metrics.result import Drawing
-from n2s.systems.encoding.contrasts import Networks, OnCortex
-from n2s.systems.encoding.kernel_figures import kernel_figures
-from n2s.systems.encoding.map_figures import map_figure, places_figure
-from n2s.systems.encoding.network_figures import colors_of, levels_figure, training_figure
-from n2s.systems.encoding.region_figures import profile_figure, regions_figure, shares_figure
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.sensor_figures import lags_figure, topographies
+from n2s.systems.encoding.cortex.contrasts import Networks, OnCortex
+from n2s.systems.encoding.figures.kernel_figures import kernel_figures
+from n2s.systems.encoding.figures.map_figures import map_figure, places_figure
+from n2s.systems.encoding.figures.network_figures import colors_of, levels_figure, training_figure
+from n2s.systems.encoding.figures.region_figures import profile_figure, regions_figure, shares_figure
+from n2s.systems.encoding.figures.sensor_figures import lags_figure, topographies
+from n2s.systems.encoding.results.scored import BrainScores
 
 
 def drawings(result: BrainScores) -> list[Drawing]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-from n2s.systems.encoding.regions import WHOLE, Regions
+from n2s.systems.encoding.results.regions import WHOLE, Regions
 
 KIND = "mean over subjects, 95% t interval"
 #: Ceiling column -> name of a score divided by it.

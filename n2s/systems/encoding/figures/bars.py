@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from n2s.metrics.controls import holm
 from n2s.metrics.group_tests import wilcoxon
-from n2s.systems.encoding.contrasts import fewest, mean_and_sem
+from n2s.systems.encoding.cortex.contrasts import fewest, mean_and_sem
 
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 #: For captions of figures with `stars`.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.metrics.group_tests import benjamini_hochberg
-from n2s.systems.encoding.contrasts import (
+from n2s.systems.encoding.cortex.contrasts import (
     Contrast,
     OnCortex,
     Tested,
@@ -16,11 +16,11 @@ from n2s.systems.encoding.contrasts import (
     normalised,
     over_subjects,
 )
-from n2s.systems.encoding.interactive import write_interactive
-from n2s.systems.encoding.map_files import mesh_size, write_surfaces, write_volumes
-from n2s.systems.encoding.map_notes import ABOUT, NORMALISED, TABLE, write_about, write_sidecar, write_table
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.surfaces import DRAWN, N
+from n2s.systems.encoding.cortex.interactive import write_interactive
+from n2s.systems.encoding.cortex.map_files import mesh_size, write_surfaces, write_volumes
+from n2s.systems.encoding.cortex.map_notes import ABOUT, NORMALISED, TABLE, write_about, write_sidecar, write_table
+from n2s.systems.encoding.cortex.surfaces import DRAWN, N
+from n2s.systems.encoding.results.scored import BrainScores
 
 FOLDER = "maps"
 MOST_INTERACTIVE = 12  # 3 MB each

@@ -7,7 +7,7 @@ import pandas as pd
 
 from n2s.metrics.group_tests import benjamini_hochberg, effect_size, sign_flip_max, wilcoxon
 from n2s.systems.encoding.ceilings import NOWHERE
-from n2s.systems.encoding.regions import inside
+from n2s.systems.encoding.results.regions import inside
 
 #: False discovery rate, and the error rate of p.
 Q = 0.05
@@ -22,7 +22,7 @@ class Group:
     Parameters
     ----------
     targets
-        See `n2s.systems.encoding.scored.BrainScores`.
+        See `n2s.systems.encoding.results.scored.BrainScores`.
     images
         Subject -> what its targets lie on.
     seed

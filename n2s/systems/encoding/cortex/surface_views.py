@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 
-from n2s.systems.encoding.surfaces import N, fsaverage5
+from n2s.systems.encoding.cortex.surfaces import N, fsaverage5
 
 # Both are distinct for colour-blind readers
 SCORE, DIFFERENCE = "plasma", "RdBu_r"

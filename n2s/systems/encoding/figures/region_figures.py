@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
-from n2s.systems.encoding.bars import n_subjects
-from n2s.systems.encoding.contrasts import Network, mean_and_sem, subject_means
-from n2s.systems.encoding.regions import WHOLE
-from n2s.systems.encoding.scored import BrainScores
+from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem, subject_means
+from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.results.regions import WHOLE
+from n2s.systems.encoding.results.scored import BrainScores
 
 MOST_REGIONS = 8
 #: Column -> what the line in a figure is.

@@ -10,9 +10,9 @@ import pandas as pd
 import scipy.stats
 
 from n2s.metrics.group_tests import benjamini_hochberg, sign_flip_max, wilcoxon
-from n2s.systems.encoding.regions import LEAST_CEILING
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.surfaces import brought, largest, not_drawn, onto_cortex
+from n2s.systems.encoding.cortex.surfaces import brought, largest, not_drawn, onto_cortex
+from n2s.systems.encoding.results.regions import LEAST_CEILING
+from n2s.systems.encoding.results.scored import BrainScores
 
 #: False discovery rate of maps, and error rate of bars.
 Q = 0.05
@@ -126,7 +126,7 @@ class OnCortex:
     Attributes
     ----------
     weights
-        Subject -> (20484, v): see `n2s.systems.encoding.surfaces.onto_cortex`.
+        Subject -> (20484, v): see `n2s.systems.encoding.cortex.surfaces.onto_cortex`.
     left_out
         Why subjects are not drawn -> who.
     from_volumes

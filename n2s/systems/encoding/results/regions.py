@@ -24,7 +24,7 @@ class Regions:
     Parameters
     ----------
     targets, rows
-        See `n2s.systems.encoding.scored.BrainScores`.
+        See `n2s.systems.encoding.results.scored.BrainScores`.
     """
 
     def __init__(self, targets: pd.DataFrame, rows: pd.DataFrame):

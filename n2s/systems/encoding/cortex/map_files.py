@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 
 from n2s.paths import written_whole
-from n2s.systems.encoding.surfaces import FSAVERAGE
+from n2s.systems.encoding.cortex.surfaces import FSAVERAGE
 
 
 def write_volumes(path: Path, maps: Mapping[str, np.ndarray], index: np.ndarray, image: Mapping) -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from n2s.paths import written_whole
-from n2s.systems.encoding.contrasts import LEAST_CEILING, OnCortex, Q, region_names
-from n2s.systems.encoding.scored import BrainScores
-from n2s.systems.encoding.surfaces import DRAWN
+from n2s.systems.encoding.cortex.contrasts import LEAST_CEILING, OnCortex, Q, region_names
+from n2s.systems.encoding.cortex.surfaces import DRAWN
+from n2s.systems.encoding.results.scored import BrainScores
 
 TABLE, ABOUT = "scores_by_region.tsv", "README.md"
 #: Part of a file's name -> what it holds, and its unit.
