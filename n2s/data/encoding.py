@@ -64,8 +64,8 @@ class EncodingDataModule(NeuralDataModule):
     trim_s
         Seconds off the start and the end of each run.
     detrend
-        Remove the best line from each response: of a ``run`` (through its training rows), or of each ``block`` that is held out whole (Millet &
-        King 2021).
+        Remove the best line from each response: of a ``run`` (one through its training rows, another through its held-out rows), or of each
+        ``block`` that is held out whole (Millet & King 2021). Cosines or other drifts among the confounds make it needless.
     clamp
         Responses beyond this many deviations are clipped; None: none.
     average_repeats

@@ -104,7 +104,8 @@ def scaled(
 ) -> tuple[np.ndarray, int]:
     """(k, v) float32 rows of one run, detrended and z-scored, and how many columns are 0 since they do not change there.
 
-    A run is scaled by its training rows, or, without any, by its own rows: no label is used for that.
+    Held-out rows are scaled by the training rows of their run where these are at least as many, else by their own: the deviation of a
+    few rows says little. No statistic of training rows comes from others.
 
     Parameters
     ----------
@@ -117,34 +118,42 @@ def scaled(
     blocks
         (k,) Number of the unit of each row.
     detrend
-        None: no line is removed. ``run``: the line through the training rows (of a run without any: through its rows).
-        ``block``: the line through the rows of each unit. A unit is on one side, so its line is of that side's rows alone.
+        None: no line is removed. ``run``: the line through the training rows from these, and that through the held-out rows from
+        those: a line that is carried on to other rows adds a trend where none was. ``block``: the line through the rows of each unit.
     clamp
         Values beyond this many deviations are clipped; None: none.
     """
     data = np.array(data, np.float32)
     largest = np.abs(data).max(0)
-    fitted = train if train.any() else np.ones(len(data), bool)
-    if detrend == "block":
-        for block in np.unique(blocks):
-            part = blocks == block
-            if part.sum() > 1:
-                data[part] -= _line(data[part], time_s[part], time_s[part])
-    elif detrend == "run" and fitted.sum() > 1:
-        data -= _line(data[fitted], time_s[fitted], time_s)
-    mean = data[fitted].mean(0, dtype=np.float64).astype(np.float32)
-    deviation = np.sqrt(np.square(data[fitted] - mean).mean(0, dtype=np.float64))
-    constant = deviation <= CONSTANT * largest
-    data -= mean
-    data *= np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)).astype(np.float32)
+    sides = [rows for rows in (train, ~train) if rows.any()]
+    for rows in sides if detrend else ():
+        parts = [rows] if detrend == "run" else [rows & (blocks == block) for block in np.unique(blocks[rows])]
+        for part in parts:
+            data[part] -= _line(data[part], time_s[part])
+    still = np.zeros(data.shape[1], bool)
+    moments = [_moments(data[rows], largest) for rows in sides]
+    if len(sides) == 2 and train.sum() >= (~train).sum():
+        moments[1] = moments[0]
+    for rows, (mean, deviation) in zip(sides, moments, strict=True):
+        constant = deviation == 0
+        still |= constant
+        data[rows] = (data[rows] - mean) * np.where(constant, 0, 1 / np.where(constant, 1, deviation)).astype(
+            np.float32
+        )
     if clamp is not None:
         np.clip(data, -clamp, clamp, out=data)
-    return data, int(constant.sum())
+    return data, int(still.sum())
 
 
-def _line(data: np.ndarray, time_s: np.ndarray, at_s: np.ndarray) -> np.ndarray:
-    """(k, v) float32, at some moments, the line that fits each column best."""
-    centre_s, mean = time_s.mean(), data.mean(0, dtype=np.float64)
-    away_s = time_s - centre_s
-    slope = away_s @ (data - mean.astype(np.float32)) / (away_s @ away_s)
-    return (mean + (at_s - centre_s)[:, None] * slope).astype(np.float32)
+def _moments(data: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(v,) mean, and deviation: 0 where there is nothing but rounding errors."""
+    mean = data.mean(0, dtype=np.float64).astype(np.float32)
+    deviation = np.sqrt(np.square(data - mean).mean(0, dtype=np.float64))
+    return mean, np.where(deviation <= CONSTANT * largest, 0, deviation)
+
+
+def _line(data: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+    """(k, v) float32, the line that fits each column best; of one row its value alone."""
+    mean, away_s = data.mean(0, dtype=np.float64), time_s - time_s.mean()
+    slope = away_s @ (data - mean.astype(np.float32)) / max(away_s @ away_s, 1e-12)
+    return (mean + away_s[:, None] * slope).astype(np.float32)

@@ -7,6 +7,7 @@ from nilearn.glm.first_level import compute_regressor
 from tiny import LAG_S, RATE, TinyStudy
 
 from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitByStory
+from n2s.data.encoding_responses import scaled
 from n2s.features import WordRate
 from n2s.features.layers import Layers
 from n2s.features.ready import Ready
@@ -214,3 +215,17 @@ def test_sensors_follow_their_features_at_the_right_lag(tmp_path):
     )
     there = np.isfinite(column)
     assert np.corrcoef(test[there, 4 * now], column[there])[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize("detrend", [None, "run", "block"])
+def test_held_out_rows_keep_their_signal_wherever_training_rows_lie(detrend):
+    """A line through far training rows, or the deviation of two of them, would put a trend or a scale of its own there."""
+    rng, n = np.random.default_rng(0), 150
+    signal = np.convolve(rng.standard_normal(n + 6), np.hanning(7), "valid")[:, None]
+    noisy = signal + 0.5 * rng.standard_normal((n, 40))
+    for train in (np.arange(n) > 110, np.arange(n) < 2, np.arange(n) > 60):
+        found, _ = scaled(noisy, 2.0 * np.arange(n), train, np.where(train, 1, 0), detrend=detrend, clamp=None)
+        true = np.corrcoef(np.c_[signal, noisy][~train].T)[0, 1:]
+        left = np.corrcoef(np.c_[signal, found][~train].T)[0, 1:]
+        assert left.mean() > true.mean() - 0.06
+        assert 0.5 < found[~train].std() < 2
