@@ -1,5 +1,8 @@
 """A lab's own fMRIPrep output for encoding models: spaces, masks, confounds by name, events on the clock of the volumes."""
 
+import re
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -207,3 +210,46 @@ def test_a_folder_of_fmriprep_is_checked_by_its_events(own):
     write_tsv(own / "task-listen_clips.tsv", [{"stimulus": "story1", "start_s": 0, "duration_s": 2, "time_s": 8}])
     (study,) = folder_studies(own).values()
     assert not isinstance(study, BIDSFMRI)
+
+
+def renamed(folder, old, *new):
+    """Copies of the files whose names have ``old``, one for each of ``new``; the first are gone."""
+    for path in folder.glob(f"*{old}*"):
+        for name in new:
+            shutil.copy(path, path.with_name(path.name.replace(old, name)))
+        path.unlink()
+
+
+def test_runs_that_differ_in_direction_have_their_own_confounds_and_events(own):
+    for folder in (func(own), own / "sub-01" / "func"):
+        renamed(folder, "run-1", "dir-AP_run-1", "dir-PA_run-1")
+    study = BIDSFMRI(str(own), bold="**/*_dir-PA_*bold.nii.gz")
+    (one,) = study.recordings()
+    files = study._runs[one]
+    assert all("dir-PA" in path.name for path in (*files.bold, files.clips, files.confounds, files.mask))
+    files.clips.unlink()
+    with pytest.raises(UserError, match="no sub-01_task-listen_run-1_events.tsv"):  # not those of the other direction
+        BIDSFMRI(str(own), bold="**/*_dir-PA_*bold.nii.gz")
+
+
+@pytest.mark.parametrize("copy", ["sourcedata", "derivatives/other", "derivatives/fmriprep/sourcedata/raw"])
+def test_events_in_folders_of_copies_are_not_the_runs_own(own, copy):
+    shutil.copytree(own / "sub-01", own / copy / "sub-01")
+    study = BIDSFMRI(str(own))
+    assert study.table(study.recordings()[0]) == own / "sub-01" / "func" / "sub-01_task-listen_run-1_events.tsv"
+
+
+def test_surfaces_as_fmriprep_named_them_before_20_2(tmp_path):
+    root = write_tree(tmp_path / "lab", ("gifti",))
+    for subject in (1, 2):
+        for path in func(root, subject).glob("*.func.gii"):
+            stem, side = path.name.split("_hemi-")
+            path.rename(path.with_name(f"{stem}_space-fsaverage5_hemi-{side[0]}.func.gii"))
+    study = BIDSFMRI(str(root), space="fsaverage5")
+    one = study.recordings()[0]
+    assert len(study.recordings()) == 4 and study.load(one).data.shape == (N_TR, 2 * N_VERTICES)
+    assert study.space("01").mesh == "fsaverage5" and study._runs[one].confounds is not None
+    for path in func(root).glob("*run-1_space*"):
+        shutil.copy(path, path.with_name(path.name.replace("fsaverage5", "fsaverage6")))
+    with pytest.raises(UserError, match=re.escape("**/*_space-fsaverage5_hemi-?.func.gii")):
+        BIDSFMRI(str(root))

@@ -12,7 +12,7 @@ from n2s.studies import Schoffelen2019
 from n2s.studies.readers.presentation import read_log
 from n2s.studies.readers.sentences import sentence_id
 
-STARTS = np.array([time_s for _, code, time_s in log_rows() if code == "1 Audio onset"])
+STARTS = np.array([time_s for _, code, time_s in log_rows() if "Start File" in code])
 
 
 @pytest.fixture
@@ -47,10 +47,11 @@ def test_a_log_written_twice_is_read_once(root, tmp_path):
     assert read_log(tmp_path / "once.log").equals(read_log(tmp_path / "twice.log"))
 
 
-def test_sounds_start_at_audio_onset_on_the_recordings_clock(root):
+def test_sounds_start_with_their_files_on_the_recordings_clock(root):
     study = Schoffelen2019(str(root))
     sounds = study.events(study.recordings()[0]).query("kind == 'sound'")
     assert np.abs(sounds.onset - (STARTS * (1 + DRIFT) + SHIFT_S)).max() < 0.004  # a sample is 3.3 ms
+    assert sounds.duration.tolist() == pytest.approx([2.0] * len(FILES), abs=1e-3)
     assert sounds.stimulus.tolist() == [f"EQ_Ramp_Int2_Int1LPF{number:03d}" for number in FILES]
 
 

@@ -47,7 +47,8 @@ class BIDSFMRI(FMRIStudy):
     subjects, tasks
         Keep only these.
     first_volume_s
-        When the first volume that is kept began, on the clock of events.tsv: the time of volumes that were cut off the start.
+        When the first volume that is kept began, on the clock of events.tsv: the time of volumes that were cut off the start. Where
+        slices were corrected to the middle of a volume (StartTime in the run's JSON file), add that time.
     name, stimuli, alignments, columns, word_tier, phone_tier, sentence_tier, sentence_pause_s, language, content, default_condition
         See `n2s.studies.own.bids.BIDSStudy`.
 
@@ -103,7 +104,7 @@ class BIDSFMRI(FMRIStudy):
             raise UserError(
                 f"no folder {folder} with the runs.{nearest(folder.name, there)} Set derivatives to fMRIPrep's output, from the root or absolute."
             )
-        pattern = bold or (f"**/*_space-{space}_*bold.*" if space else "**/*_bold.*")
+        pattern = bold or runs_pattern(folder, space)
         found = named_runs(folder, pattern, self.root, heard=self.heard)
         found = keep(keep(found, "subject", subjects, self.root), "task", tasks, self.root)
         self._runs = self.select(found)
@@ -179,6 +180,13 @@ class BIDSFMRI(FMRIStudy):
     def audio(self, stimulus: str) -> Path:
         """The stimulus' file."""
         return self.stimuli.path(stimulus)
+
+
+def runs_pattern(folder: Path, space: str | None) -> str:
+    """The names of runs in a space; of fMRIPrep before 20.2, surfaces end with their hemisphere: ``_space-fsaverage5_hemi-L.func.gii``."""
+    pattern = f"**/*_space-{space}_*bold.*" if space else "**/*_bold.*"
+    former = f"**/*_space-{space or '*'}_hemi-[LR].func.gii"
+    return former if next(folder.glob(pattern), None) is None and next(folder.glob(former), None) else pattern
 
 
 def within(table: pd.DataFrame, run_s: float, where: str) -> pd.DataFrame:

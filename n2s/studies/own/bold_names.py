@@ -12,6 +12,10 @@ from n2s.studies.readers.surfaces import GIFTI, HEMISPHERE, NO_RUNS, hemisphere
 from n2s.studies.study import Recording
 
 ENTITIES = {"subject": "sub", "session": "ses", "task": "task", "run": "run"}
+#: Entities of which a recording knows nothing; a file beside a run is not its own if it has another value of one.
+OTHERS = ("acq", "ce", "rec", "dir", "echo")
+#: Folders of copies: what lies outside them comes first.
+COPIES = ("derivatives", "sourcedata")
 #: Files of fMRIPrep and others beside a run that a wide pattern finds, too.
 BESIDE = ("boldref", "mask", "dseg", "probseg", "sbref", "xfm", "T1w", "T2w", "std", "mean")
 
@@ -135,7 +139,8 @@ def _but_hemisphere(path: Path) -> tuple[Path, str]:
 def _pattern(path: Path) -> str:
     """A glob pattern for the files that are as this one in their runs."""
     stem, _, kind = path.name.partition(".")
-    own = [part for part in stem.split("_") if part.split("-")[0] not in (*ENTITIES.values(), "hemi")]
+    own = [part for part in stem.split("_") if part.split("-")[0] not in ENTITIES.values()]
+    own = ["hemi-?" if part.startswith("hemi-") else part for part in own]
     return f"**/*_{'_'.join(own)}.{kind}"
 
 
@@ -151,26 +156,41 @@ def _index(key: str, value: str) -> str:
     return str(int(value)) if key == "run" and value.isdigit() else value
 
 
+def _labels(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The entities of a recording in a file's name, and those of `OTHERS`."""
+    every = entities(path)
+    own = {key: _index(key, value) for key, value in every.items() if key in ENTITIES.values()}
+    return own, {key: value for key, value in every.items() if key in OTHERS}
+
+
+def _first_hand(paths: list[Path], root: Path | None) -> list[Path]:
+    """Those that lie in no folder of copies below the root, if there are such."""
+    if root is None:
+        return paths
+    return [path for path in paths if not {*COPIES} & {*path.relative_to(root).parts}] or paths
+
+
 def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | None = None) -> Path | None:
-    """The file whose entities all match the run, with the most matches, beside it if there are several.
+    """The file whose entities all match the run, with the most matches; if there are several, the one beside it, or outside copies.
 
     Raises
     ------
     UserError
         A required file is missing, or there are several.
     """
-    own = {key: _index(key, value) for key, value in entities(bold).items() if key in ENTITIES.values()}
+    own, other = _labels(bold)
     best, n_best = [], -1
     for path in sorted(files):
-        its = {key: _index(key, value) for key, value in entities(path).items() if key in ENTITIES.values()}
-        if not its.items() <= own.items():
+        its, also = _labels(path)
+        if not its.items() <= own.items() or any(other.get(key, value) != value for key, value in also.items()):
             continue
-        if len(its) > n_best:
-            best, n_best = [path], len(its)
-        elif len(its) == n_best:
+        n_same = len(its) + len(also.items() & other.items())
+        if n_same > n_best:
+            best, n_best = [path], n_same
+        elif n_same == n_best:
             best.append(path)
     beside = [path for path in best if path.parent == bold.parent]
-    best = beside if len(beside) == 1 else best
+    best = beside if len(beside) == 1 else _first_hand(best, root)
     if len(best) > 1:
         raise UserError(f"{bold}: both {best[0]} and {best[1]} may be its own. Keep one, or list the runs in a table.")
     if needed and not best:

@@ -18,6 +18,7 @@ from n2s.studies.study import Recording
 
 TRIGGERS, FIXATION, CONTEXT = "UPPT001", 20, 10
 ANCHORS = (("FIX", FIXATION), ("ZINNEN", CONTEXT), ("WOORDEN", CONTEXT))
+START = re.compile(r"Start File ([0-9]{1,9})\.wav")
 ALIGNMENTS = "derivatives/phonemes"
 SOUND = "EQ_Ramp_Int2_Int1LPF{:03d}"
 LEFT_OUT = ("A2011", "A2036", "A2062", "A2063", "A2076", "A2084")
@@ -27,7 +28,9 @@ class Schoffelen2019(BIDSStudy):
     """The 96 listeners of MOUS that the literature uses: one recording each, a sound a sentence or word list.
 
     When a sound was played stands in Presentation's log, on another clock: it is matched to the recording by the triggers
-    of fixations and of the announcements of blocks. Words and phones come from TextGrids, which are not in the data set:
+    of fixations and of the announcements of blocks. Its first sample is at "Start File". "Audio onset" is no second start: the
+    scenario sets that row to where the speaker begins in the file (its column "speaking onset time"), some 50 ms later.
+    Brainmagick (Défossez 2023) takes that row for the first sample, so its words come later than they were heard. Words and phones come from TextGrids, which are not in the data set:
     ``n2s align ROOT/stimuli/audio_files --transcripts ROOT/stimuli/stimuli.txt --language nl`` makes them beside the sounds.
 
     Parameters
@@ -171,18 +174,19 @@ def sentence_texts(root: Path) -> dict[int, str]:
 
 
 def sounds(log: pd.DataFrame, path: Path) -> list[tuple[int, float, float]]:
-    """(number of the file, start, end) of each sound that a log tells: from ``Audio onset`` to ``End of file``, s."""
+    """(number of the file, start, end) of each sound that a log tells: from ``Start File`` to ``End of file``, s.
+
+    The row ``Audio onset`` between them is the first word, not the first sample.
+    """
     found: list[tuple[int, float, float]] = []
-    number, start_s = None, None
+    begun: tuple[int, float] | None = None
     for row in log.itertuples():
-        file = re.search(r"Start File ([0-9]{1,9})\.wav", row.code)
+        file = START.search(row.code)
         if file:
-            number, start_s = int(file[1]), None
-        elif "Audio onset" in row.code and number is not None:
-            start_s = row.time_s
-        elif "End of file" in row.code and number is not None and start_s is not None:
-            found.append((number, start_s, row.time_s))
-            number, start_s = None, None
+            begun = int(file[1]), row.time_s
+        elif "End of file" in row.code and begun is not None:
+            found.append((*begun, row.time_s))
+            begun = None
     if not found:
-        raise UserError(f"{path}: no sound ('Start File 186.wav', then 'Audio onset', then 'End of file').")
+        raise UserError(f"{path}: no sound ('Start File 186.wav', then 'End of file').")
     return found

@@ -11,7 +11,7 @@ from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.card import Card, Wall
 from n2s.studies.own.bids_fmri import BIDSFMRI
-from n2s.studies.public.schoffelen2019 import ALIGNMENTS, SOUND, sentence_texts
+from n2s.studies.public.schoffelen2019 import ALIGNMENTS, SOUND, START, sentence_texts
 from n2s.studies.readers.bold_files import BoldFiles
 from n2s.studies.readers.presentation import read_log
 from n2s.studies.readers.sentences import sentence_id
@@ -19,7 +19,6 @@ from n2s.studies.readers.tsv import as_numbers, event_cells
 from n2s.studies.study import Recording
 
 TR_S, BLOCK = 2.0, 5
-START = re.compile(r"Start File ([0-9]{1,9})\.wav")
 TITLES = {"ZINNEN": "sentences", "WOORDEN": "words"}
 
 
@@ -31,7 +30,7 @@ class Schoffelen2019FMRI(BIDSFMRI):
     side for everybody joins their blocks. Millet & King fit each person alone; so do, with one of the ``subjects`` at a time.
 
     When a sound was played stands in events.tsv; where that has no sounds, in Presentation's log, whose clock starts with the
-    scanner's first pulse. A sound begins with "Start File": in the fMRI scenario "Audio onset" is where its speech begins.
+    scanner's first pulse. A sound begins with "Start File"; "Audio onset" is where its speech begins, as in MEG.
 
     Read from the scenario and the converter of the data set, since the recordings are behind an agreement: the names of files, the
     codes of events, the three volumes before the first block. Not checked on the recordings: the columns of events.tsv (``type``

@@ -7,6 +7,7 @@ import numpy as np
 from builders import bids_from_raw, helmet_raw, write_audio
 
 SFREQ, SHIFT_S, DRIFT = 300.0, 7.5, 1e-4  # the recording's clock is the log's times 1 + DRIFT, plus SHIFT_S
+SPEECH_S = 0.046  # where the speaker begins in a file
 FILES = (186, 12, 13, 14, 15, 16, 17, 18)
 
 
@@ -27,8 +28,8 @@ def log_rows(files: tuple[int, ...] = FILES, sound_s: float = 2.0) -> list[tuple
             time_s += 1.3
         rows.append(("Picture", "20 FIX", time_s))
         time_s += rng.uniform(0.5, 1.0)
-        rows += [("Sound", f"14 Start File {number}.wav", time_s), ("Nothing", "1 Audio onset", time_s + 0.046)]
-        rows += [("Nothing", "15 End of file", time_s + sound_s + 0.046)]
+        rows += [("Sound", f"14 Start File {number}.wav", time_s), ("Nothing", "1 Audio onset", time_s + SPEECH_S)]
+        rows += [("Nothing", "15 End of file", time_s + sound_s)]
         rows.append(("Picture", "ISI", time_s + sound_s + 0.1))
         time_s += sound_s + 0.1 + rng.uniform(0.3, 1.5)
     return rows
