@@ -1,5 +1,6 @@
 """Tests over subjects of a score per target (voxel, vertex, sensor), with correction for the number of targets."""
 
+from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
@@ -7,6 +8,95 @@ import numpy as np
 import scipy.stats
 
 EXACT = 13  # subjects: up to 8192 flips, as many as SciPy makes
+#: Subjects from which on 2^-n is small enough for a false discovery rate over the targets of a brain.
+MANY = 11
+
+
+@dataclass(frozen=True)
+class OverSubjects:
+    """The test of every target over subjects: one rule for tables, maps and figures.
+
+    - From `MANY` subjects on: Wilcoxon signed-rank, with Benjamini-Hochberg over targets.
+    - Five or more (two-sided: six): the signs of subjects are flipped, all 2^n ways; p is corrected by the largest t over targets. The
+      p of a single target cannot be small enough for a false discovery rate over thousands: with 6 subjects it is 1 / 64 at best.
+    - Fewer: none. No order of signs has p < .05.
+
+    Its text names the test, the subjects, and the smallest p that so many allow.
+
+    Parameters
+    ----------
+    n_subjects
+        All of them.
+    two_sided
+        Whether scores below 0 count, too.
+    """
+
+    n_subjects: int
+    two_sided: bool = False
+
+    @property
+    def fewest(self) -> int:
+        """Subjects that it takes: 2^-n, or twice that, is below .05."""
+        return 6 if self.two_sided else 5
+
+    @property
+    def possible(self) -> bool:
+        """Whether there are enough subjects."""
+        return self.n_subjects >= self.fewest
+
+    @property
+    def by_flips(self) -> bool:
+        """Whether signs are flipped."""
+        return self.n_subjects < MANY
+
+    @property
+    def measure(self) -> str:
+        """What `q` gives."""
+        return "corrected p" if self.by_flips else "q"
+
+    @property
+    def least_p(self) -> float:
+        """The smallest p of a target, before any correction."""
+        if self.by_flips:
+            return (1 + self.two_sided) / 2.0**self.n_subjects
+        return float(wilcoxon(np.arange(1.0, self.n_subjects + 1)[:, None], alternative=self._alternative)[0])
+
+    def q(self, scores: np.ndarray) -> np.ndarray:
+        """Corrected p, or the false discovery rate, of each target.
+
+        Parameters
+        ----------
+        scores
+            (s, v) One score, or difference of scores, per subject and target; NaN: none.
+
+        Returns
+        -------
+        (v,) NaN where fewer than `fewest` subjects have a score; where signs are flipped, also where one lacks it.
+        """
+        scores = _checked(scores)
+        known, q = np.isfinite(scores), np.full(scores.shape[1], np.nan)
+        tested = known.all(0) if self.by_flips else known.sum(0) >= self.fewest
+        if not self.possible or not tested.any():
+            return q
+        own = scores[:, tested]
+        if not self.by_flips:
+            q[tested] = benjamini_hochberg(wilcoxon(own, alternative=self._alternative))
+            return q
+        q[tested] = sign_flip_max(own)[1]
+        if self.two_sided:
+            q[tested] = np.minimum(1.0, 2 * np.minimum(q[tested], sign_flip_max(-own)[1]))
+        return q
+
+    def __str__(self) -> str:
+        sides, n = "two-sided" if self.two_sided else "one-sided", self.n_subjects
+        least = f"no p of a single target is below {self.least_p:.2g}"
+        if self.by_flips:
+            return f"signs of {n} subjects flipped, {sides}, corrected by the largest t ({least})"
+        return f"Wilcoxon signed-rank test over {n} subjects, {sides}, Benjamini-Hochberg ({least})"
+
+    @property
+    def _alternative(self) -> Literal["greater", "two-sided"]:
+        return "two-sided" if self.two_sided else "greater"
 
 
 def wilcoxon(scores: np.ndarray, *, alternative: Literal["greater", "two-sided"] = "greater") -> np.ndarray:
@@ -128,13 +218,17 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 
 def effect_size(scores: np.ndarray) -> np.ndarray:
-    """(s, v) -> (v,) Cohen's d of one sample: mean over subjects in units of their standard deviation. NaN without a deviation."""
+    """(s, v) -> (v,) Cohen's d of one sample: mean over subjects in units of their standard deviation.
+
+    A subject without a value (NaN) is left out there. NaN without a deviation.
+    """
     scores = _checked(scores)
-    if len(scores) < 2:
-        return np.full(scores.shape[1], np.nan)
-    deviation = scores.std(0, ddof=1)
+    known = np.isfinite(scores)
+    n = known.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(deviation > 0, scores.mean(0) / deviation, np.nan)
+        mean = np.where(known, scores, 0).sum(0) / n
+        deviation = np.sqrt(np.square(np.where(known, scores - mean, 0)).sum(0) / (n - 1))
+        return np.where(deviation > 0, mean / deviation, np.nan)
 
 
 def _checked(scores: np.ndarray) -> np.ndarray:

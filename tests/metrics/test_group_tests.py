@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from n2s.metrics.group_tests import benjamini_hochberg, effect_size, sign_flip_max, wilcoxon
+from n2s.metrics.group_tests import OverSubjects, benjamini_hochberg, effect_size, sign_flip_max, wilcoxon
 
 
 def test_wilcoxon_is_scipys_and_leaves_absent_subjects_out():
@@ -81,3 +81,17 @@ def test_effect_size_is_mean_over_deviation():
     scores = np.array([[1.0, 2.0], [3.0, 2.0]])
     np.testing.assert_allclose(effect_size(scores), [2 / np.sqrt(2), np.nan])
     assert np.isnan(effect_size(scores[:1])).all()
+    scores = np.array([[1.0], [3.0], [np.nan]])
+    np.testing.assert_allclose(effect_size(scores), [2 / np.sqrt(2)])
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+@pytest.mark.parametrize("n", [4, 5, 6, 10, 11, 16])
+def test_the_smallest_p_of_the_rule_is_that_of_subjects_who_all_agree(n, two_sided):
+    rule = OverSubjects(n, two_sided)
+    q = rule.q(np.linspace(1, 2, n)[:, None])
+    assert rule.possible == np.isfinite(q[0]) and (rule.least_p < 0.05 or not rule.possible)
+    if rule.possible:
+        assert q[0] == pytest.approx(rule.least_p) == (1 + two_sided) / 2**n
+        assert str(n) in str(rule) and ("flipped" in str(rule)) == rule.by_flips == (n < 11)
+        assert np.isnan(rule.q(np.full((n, 2), np.nan))).all()

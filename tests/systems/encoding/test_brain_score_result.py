@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import scipy.stats
 
+from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.result import record
 from n2s.metrics.score import ALL
+from n2s.systems.encoding.cortex.contrasts import over_subjects
 from n2s.systems.encoding.results.result import BrainScoreResult
 
 N = 40
@@ -82,14 +84,24 @@ def test_scores_are_normalised_by_the_named_ceiling_alone(eight):
 def test_over_subjects_the_planted_region_is_found_and_nothing_else(eight):
     found = eight.group.counts(["auditory", "whole"])
     for column in ("r:model/mel", "gain:model/phones"):
-        assert found[column]["auditory"]["wilcoxon"] == found[column]["auditory"]["max_t"] == 10
-        assert found[column]["whole"]["wilcoxon"] <= 11 and found[column]["whole"]["max_t"] <= 11
-    assert found["r:word_rate"]["whole"]["max_t"] <= 1
+        assert found[column]["auditory"]["significant"] == 10 and found[column]["whole"]["significant"] <= 11
+    assert found["r:word_rate"]["whole"]["significant"] <= 1
     table = eight.group.tested["r:model/mel"].set_index("index")
     own = eight.targets.pivot(index="subject", columns="index", values="r:model/mel").to_numpy()
-    assert table.p[3] == pytest.approx(scipy.stats.wilcoxon(own[:, 3], alternative="greater").pvalue)
     assert table.d[3] == pytest.approx(own[:, 3].mean() / own[:, 3].std(ddof=1))
-    assert np.allclose(table.q, scipy.stats.false_discovery_control(table.p))
+
+
+@pytest.mark.parametrize("n", [8, 12])
+def test_tables_maps_and_notes_have_one_test_over_subjects(n):
+    one = result(n)
+    table = one.group.tested["r:model/mel"]
+    own = one.targets.pivot(index="subject", columns="index", values="r:model/mel")
+    np.testing.assert_array_equal(table.q, over_subjects(own.to_numpy(), None).q)
+    words = str(OverSubjects(n))
+    assert f"{n} subjects" in words and f"below {1 / 2**n:.2g}" in words and set(table.test) == {words}
+    assert any(words in note for note in one.shown()[0].notes)
+    assert any(words in title for title in one.shown()[0].tables)
+    assert one.facts()["test_over_subjects"]["least_p"] == 1 / 2**n
 
 
 def test_native_voxels_and_few_subjects_are_not_compared():
@@ -105,7 +117,7 @@ def test_a_target_without_a_score_in_one_subject_is_left_out_of_the_tests():
     one = result(8)
     one.targets.loc[2, ["r:model/mel", "p:model/mel"]] = np.nan
     table = one.group.tested["r:model/mel"].set_index("index")
-    assert np.isnan(table.p[2]) and np.isfinite(table.p.drop(2)).all()
+    assert np.isnan(table.q[2]) and np.isfinite(table.q.drop(2)).all()
     assert one.group.counts(["auditory"])["r:model/mel"]["auditory"]["n"] == 9
     assert np.isfinite(one.scores().get("R, auditory", "model/mel").mean)
 

@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
-from n2s.metrics.group_tests import benjamini_hochberg, sign_flip_max, wilcoxon
+from n2s.metrics.group_tests import OverSubjects, benjamini_hochberg
 from n2s.systems.encoding.cortex.surfaces import brought, largest, not_drawn, onto_cortex
 from n2s.systems.encoding.results.regions import LEAST_CEILING
 from n2s.systems.encoding.results.scored import BrainScores
 
 #: False discovery rate of maps, and error rate of bars.
 Q = 0.05
-#: Subjects from which on 2^-n is small enough for a false discovery rate over the targets of a brain.
-MANY = 11
 
 
 class Contrast(NamedTuple):
@@ -67,13 +65,10 @@ class Tested(NamedTuple):
 
 
 def over_subjects(values: np.ndarray, p: np.ndarray | None, *, two_sided: bool = False) -> Tested:
-    """Test every target over subjects, corrected for the number of targets.
+    """Test every target over subjects: `OverSubjects`.
 
-    - From `MANY` subjects on: Wilcoxon signed-rank, with Benjamini-Hochberg over targets.
-    - Five or more (two-sided: six): the signs of subjects are flipped; p is corrected by the largest t over targets. The p of a single
-      target cannot be small enough for a false discovery rate over thousands: with 6 subjects it is 1 / 64 at best.
-    - Fewer: p within these subjects, combined by Fisher's method, with Benjamini-Hochberg. It says that at least one of them has an
-      effect, and nothing of other people.
+    With fewer than it takes: p within these subjects, combined by Fisher's method, with Benjamini-Hochberg over targets. It says that
+    at least one of them has an effect, and nothing of other people.
 
     Parameters
     ----------
@@ -84,22 +79,11 @@ def over_subjects(values: np.ndarray, p: np.ndarray | None, *, two_sided: bool =
     two_sided
         Whether values below 0 count.
     """
-    n, sides = len(values), "two-sided" if two_sided else "one-sided"
-    known = np.isfinite(values)
+    n, known, rule = len(values), np.isfinite(values), OverSubjects(len(values), two_sided)
     with np.errstate(invalid="ignore"):
         mean = np.where(known.any(0), np.where(known, values, 0).sum(0) / known.sum(0), np.nan)
-    if n >= MANY:
-        q = benjamini_hochberg(wilcoxon(values, alternative="two-sided" if two_sided else "greater"))
-        return Tested(mean, q, f"Wilcoxon signed-rank test over {n} subjects, {sides}, Benjamini-Hochberg")
-    if n >= fewest(two_sided):
-        whole, corrected = known.all(0), np.full(mean.shape, np.nan)
-        if whole.any():
-            corrected[whole] = sign_flip_max(values[:, whole])[1]
-            if two_sided:
-                below = sign_flip_max(-values[:, whole])[1]
-                corrected[whole] = np.minimum(1.0, 2 * np.minimum(corrected[whole], below))
-        test = f"signs of {n} subjects flipped, {sides}, corrected by the largest t"
-        return Tested(mean, corrected, test, "corrected p")
+    if rule.possible:
+        return Tested(mean, rule.q(values), str(rule), rule.measure)
     if p is None:
         return Tested(mean, None, "")
     every = np.where(np.isfinite(p) & known, np.clip(p, 1e-300, 1.0), 1.0)
@@ -113,11 +97,6 @@ def over_subjects(values: np.ndarray, p: np.ndarray | None, *, two_sided: bool =
         else f"permutation tests within {n} subjects, combined by Fisher's method"
     )
     return Tested(mean, benjamini_hochberg(combined), f"{how}, Benjamini-Hochberg")
-
-
-def fewest(two_sided: bool) -> int:
-    """Subjects with which p over their signs can be below .05: 2^-n, or twice that."""
-    return 6 if two_sided else 5
 
 
 class OnCortex:
@@ -169,7 +148,7 @@ class OnCortex:
         names = list(self.weights)
         values = np.stack([self.subject(name, contrast.of(self.tables[name])) for name in names])
         p = None
-        if len(names) < fewest(contrast.two_sided):
+        if not OverSubjects(len(names), contrast.two_sided).possible:
             own = {name: contrast.p(self.tables[name]) for name in names}
             if all(one is not None for one in own.values()):
                 p = np.stack([largest(self.weights[name], one) for name, one in own.items()])

@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from n2s.metrics.controls import holm
-from n2s.metrics.group_tests import wilcoxon
-from n2s.systems.encoding.cortex.contrasts import fewest, mean_and_sem
+from n2s.metrics.group_tests import OverSubjects
+from n2s.systems.encoding.cortex.contrasts import mean_and_sem
 
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-#: For captions of figures with `stars`.
-STARS_CAPTION = "Stars: two-sided Wilcoxon signed-rank test over subjects, Holm-corrected within the panel (* p < .05, ** p < .01, *** p < .001)"
 Values = Mapping[str, float]
 
 
@@ -21,21 +18,27 @@ def stars(p: float) -> str:
 
 
 def differences(pairs: Sequence[tuple[Values, Values | None]]) -> np.ndarray:
-    """Holm-corrected p of each pair's difference over the subjects that have both; of None: of the values themselves.
+    """Corrected p of each pair's difference over the subjects that have both; of None: of the values themselves.
 
     Returns
     -------
-    (pairs,) NaN where fewer than six subjects have both: no order of signs is then significant.
+    (pairs,) See `n2s.metrics.group_tests.OverSubjects`, two-sided: the pairs of a panel are its targets.
     """
-    p = np.full(len(pairs), np.nan)
-    for number, (one, other) in enumerate(pairs):
-        both = [name for name in one if other is None or name in other]
-        own = np.array([one[name] - (0 if other is None else other[name]) for name in both])
-        if len(own) >= fewest(two_sided=True):
-            p[number] = wilcoxon(own[:, None], alternative="two-sided")[0]
-    known = np.isfinite(p)
-    p[known] = holm(p[known])
-    return p
+    own = [
+        {name: one[name] - (0 if other is None else other[name]) for name in one if other is None or name in other}
+        for one, other in pairs
+    ]
+    names = list(dict.fromkeys(name for one in own for name in one))
+    values = np.array([[one.get(name, np.nan) for one in own] for name in names]).reshape(len(names), len(own))
+    return OverSubjects(len(names), two_sided=True).q(values)
+
+
+def tests_caption(values: Sequence[Values]) -> str:
+    """What the stars of panels mean, or why there are none."""
+    rule = OverSubjects(max(map(len, values), default=0), two_sided=True)
+    if not rule.possible:
+        return f"No tests: they need {rule.fewest} subjects."
+    return f"Stars: {rule}, within the panel (* {rule.measure} < .05, ** < .01, *** < .001)."
 
 
 def draw_bars(

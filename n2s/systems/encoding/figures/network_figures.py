@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
 from n2s.systems.encoding.cortex.contrasts import (
@@ -15,19 +16,17 @@ from n2s.systems.encoding.cortex.contrasts import (
     OnCortex,
     Q,
     Tested,
-    fewest,
     region_names,
     subject_means,
 )
 from n2s.systems.encoding.cortex.surface_views import color_bar, draw_brain, scale_of
 from n2s.systems.encoding.figures.bars import (
-    STARS_CAPTION,
-    Values,
     differences,
     draw_bars,
     draw_brackets,
     draw_stars,
     n_subjects,
+    tests_caption,
 )
 
 MOST_REGIONS, MOST_MAPS = 4, 4
@@ -222,7 +221,7 @@ def threshold_caption(*maps: Tested) -> str:
     told = f"Gray: not significant ({'; '.join(tests)}) or not measured." if tests else ""
     if any(one.q is None for one in maps):
         which = "Gains and differences are" if tests else "Maps are"
-        told += f" {which} not tested, so all values are shown: that takes {fewest(False)} subjects (two-sided: {fewest(True)})."
+        told += f" {which} not tested, so all values are shown: that takes {OverSubjects(0).fewest} subjects (two-sided: {OverSubjects(0, True).fewest})."
     return told.strip()
 
 
@@ -236,11 +235,3 @@ def cortex_caption(cortex: OnCortex) -> list[str]:
         for why, who in cortex.left_out.items()
     ]
     return told
-
-
-def tests_caption(values: Sequence[Values]) -> str:
-    """What stars mean, or why there are none."""
-    n = max(map(len, values), default=0)
-    if n < fewest(two_sided=True):
-        return f"No tests: they need {fewest(two_sided=True)} subjects."
-    return f"{STARS_CAPTION}."

@@ -5,15 +5,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from n2s.metrics.group_tests import benjamini_hochberg, effect_size, sign_flip_max, wilcoxon
+from n2s.metrics.group_tests import OverSubjects, benjamini_hochberg, effect_size
 from n2s.systems.encoding.ceilings import NOWHERE
 from n2s.systems.encoding.results.regions import inside
 
 #: False discovery rate, and the error rate of p.
 Q = 0.05
-#: With fewer subjects no order of signs has p < .05.
-FEWEST_SUBJECTS = 5
-N_FLIPS = 10_000
 
 
 class Group:
@@ -25,13 +22,12 @@ class Group:
         See `n2s.systems.encoding.results.scored.BrainScores`.
     images
         Subject -> what its targets lie on.
-    seed
-        Of sign flips.
     """
 
-    def __init__(self, targets: pd.DataFrame, images: dict, seed: int = 0):
-        self.targets, self.images, self.seed = targets, images, seed
+    def __init__(self, targets: pd.DataFrame, images: dict):
+        self.targets, self.images = targets, images
         self.subjects = list(dict.fromkeys(targets.subject))
+        self.rule = OverSubjects(len(self.subjects))
 
     @cached_property
     def columns(self) -> list[str]:
@@ -41,7 +37,7 @@ class Group:
     @cached_property
     def shared(self) -> pd.Index | None:
         """Identity of the targets that all subjects have; None if subjects have no target in common, or there are too few."""
-        if len(self.subjects) < FEWEST_SUBJECTS or not self._one_space():
+        if not self.rule.possible or not self._one_space():
             return None
         key = self._key
         own = self.targets[self.targets["index"] != NOWHERE] if key == "index" else self.targets
@@ -58,22 +54,15 @@ class Group:
     def test(self, column: str) -> pd.DataFrame | None:
         """A row per shared target; None if targets are not shared.
 
-        ``index`` or ``name``, ``mean``, ``p`` and ``q`` (Wilcoxon signed-rank above 0; Benjamini-Hochberg over targets), ``t`` and
-        ``p_max`` (sign flips, corrected by the largest t), ``d`` (Cohen's). NaN where a subject has no score.
+        ``index`` or ``name``, ``mean`` over the subjects with a score, ``q`` and ``measure`` (false discovery rate or corrected p: see
+        `n2s.metrics.group_tests.OverSubjects`; above 0), ``d`` (Cohen's), ``n_subjects`` and ``test``. NaN where there is none.
         """
         if self.shared is None:
             return None
         scores = self.scores(column)
-        whole = np.isfinite(scores).all(0)
-        found = pd.DataFrame(
-            {self._key: self.shared, "mean": np.nan, "p": np.nan, "t": np.nan, "p_max": np.nan, "d": np.nan}
-        )
-        if whole.any():
-            t, p_max = sign_flip_max(scores[:, whole], n_permutations=N_FLIPS, seed=self.seed)
-            made = {"mean": scores[:, whole].mean(0), "p": wilcoxon(scores[:, whole]), "t": t, "p_max": p_max}
-            for name, values in (made | {"d": effect_size(scores[:, whole])}).items():
-                found.loc[whole, name] = values
-        return found.assign(q=benjamini_hochberg(found.p.to_numpy()))
+        found = pd.DataFrame({self._key: self.shared, "mean": pd.DataFrame(scores).mean().to_numpy()})
+        found = found.assign(q=self.rule.q(scores), d=effect_size(scores), measure=self.rule.measure)
+        return found.assign(n_subjects=self.rule.n_subjects, test=str(self.rule))
 
     @cached_property
     def tested(self) -> dict[str, pd.DataFrame]:
@@ -81,18 +70,17 @@ class Group:
         return {} if self.shared is None else {column: self.test(column) for column in self.columns}
 
     def counts(self, regions: list[str]) -> dict[str, dict[str, dict[str, float]]]:
-        """Column -> region -> ``n``, ``wilcoxon`` (q < .05), ``max_t`` (p < .05) and the mean effect size; see `test`."""
+        """Column -> region -> ``n`` tested targets, how many are ``significant`` (q < .05), and the mean effect size; see `test`."""
         found: dict[str, dict[str, dict[str, float]]] = {}
         for column, table in self.tested.items():
             first = self.targets[self.targets.subject == self.subjects[0]].set_index(self._key).loc[self.shared]
             for region in regions:
                 here = inside(first, region)
-                part = table[here & table.p.notna().to_numpy()]
+                part = table[here & table.q.notna().to_numpy()]
                 if len(part):
                     found.setdefault(column, {})[region] = {
                         "n": len(part),
-                        "wilcoxon": int((part.q < Q).sum()),
-                        "max_t": int((part.p_max < Q).sum()),
+                        "significant": int((part.q < Q).sum()),
                         "effect_size": None if part.d.isna().all() else float(part.d.mean()),
                     }
         return found

@@ -58,7 +58,7 @@ class BrainScores:
     @cached_property
     def group(self) -> Group:
         """Tests over subjects, at first use."""
-        return Group(self.targets, self.images, self.seed)
+        return Group(self.targets, self.images)
 
     @cached_property
     def significant(self) -> dict:

@@ -8,7 +8,7 @@ import pandas as pd
 from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.maps import write_maps
-from n2s.systems.encoding.results.group import FEWEST_SUBJECTS, Q
+from n2s.systems.encoding.results.group import Q
 from n2s.systems.encoding.results.regions import inside
 from n2s.systems.encoding.results.scored import BrainScores
 from n2s.systems.encoding.results.summary import over_subjects
@@ -75,12 +75,12 @@ def notes(result: BrainScores) -> list[str]:
             )
         if not any(targets[name].notna().any() for name in targets if name.startswith("p:")):
             told.append("There are no p: too few rows are held out.")
+    rule = result.group.rule
     if result.group.shared is None:
-        told.append(f"No tests over subjects: they need {FEWEST_SUBJECTS} subjects with the same targets.")
+        told.append(f"No tests over subjects: they need {rule.fewest} subjects with the same targets.")
     else:
         told.append(
-            f"Over subjects, {len(result.group.shared)} shared targets: Wilcoxon signed-rank above 0 with Benjamini-Hochberg (q < {Q}), sign "
-            f"flips corrected by the largest t (p < {Q})."
+            f"Over subjects, {len(result.group.shared)} shared targets: {rule}; significant: {rule.measure} < {Q}."
         )
     if "shift_s" in settings:
         told.append(
@@ -132,6 +132,7 @@ def facts(result: BrainScores) -> dict:
         "best_target": best,
         "significant_within_subjects": result.significant,
         "over_subjects": result.group.counts(regions.names),
+        "test_over_subjects": _rule(result),
         "settings": result.settings,
         "seed": result.seed,
     }
@@ -159,19 +160,28 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _significant(result: BrainScores) -> dict[str, dict[str, dict[str, str]]]:
     """Title -> row -> region -> ``41 of 300``."""
+    rule = result.group.rule
     within = {
         row: {region: _mean_count(own) for region, own in by_region.items()}
         for row, by_region in result.significant.items()
     }
     over = {
-        column[2:]: {region: f"{one['wilcoxon']} of {one['n']}" for region, one in by_region.items()}
+        column[2:]: {region: f"{one['significant']} of {one['n']}" for region, one in by_region.items()}
         for column, by_region in result.group.counts(result.regions.names).items()
         if column.startswith("r:")
     }
     return {
         f"Significant targets within a subject (q < {Q}), mean over subjects": within,
-        f"Significant targets over subjects (Wilcoxon, q < {Q})": over,
+        f"Significant targets over {rule.n_subjects} subjects ({rule.measure} < {Q}: {rule})": over,
     }
+
+
+def _rule(result: BrainScores) -> dict | None:
+    """The test of every target over subjects; None if there is none."""
+    rule = result.group.rule
+    if result.group.shared is None:
+        return None
+    return {"test": str(rule), "n_subjects": rule.n_subjects, "measure": rule.measure, "least_p": rule.least_p}
 
 
 def _mean_count(own: dict[str, dict[str, int]]) -> str:
