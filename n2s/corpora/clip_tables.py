@@ -21,9 +21,12 @@ NAMES = {
     "start_s": ("start_s", "start", "start_time", "begin", "onset", "offset"),
     "duration_s": ("duration_s", "duration", "dur"),
     "stop": ("stop_s", "stop", "end_s", "end", "end_time"),
-    "speaker": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "user_id", "reader", "session", "recording", "article"),
+    "speaker": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "user_id", "reader", "session", "recording", "article",
+                "src_file", "fsid", "freesound_id"),
     "split": ("split", "subset", "set", "partition"),
 }  # fmt: skip
+#: A column of sounds that were cut out of longer ones: start and end, in such a table, are times in those (UrbanSound8K).
+SLICES = "slice_file_name"
 SPLITS = {
     "train": "train", "training": "train", "tr": "train", "val": "val", "valid": "val", "validation": "val", "validate": "val",
     "dev": "val", "development": "val", "cv": "val", "test": "test", "testing": "test", "eval": "test", "evaluation": "test", "": "",
@@ -63,8 +66,9 @@ def read_clips(path: Path) -> pd.DataFrame:
     clips = pd.DataFrame({"sound": cells[found["sound"]]}, cells.index)
     for column in ("text", "label", "speaker", "split"):
         clips[column] = cells[found[column]].str.strip() if found[column] else ""
+    whole = found["sound"].lower().strip() == SLICES
     for column in ("start_s", "duration_s", "stop"):
-        clips[column] = as_numbers(cells[found[column]], path) if found[column] else np.nan
+        clips[column] = as_numbers(cells[found[column]], path) if found[column] and not whole else np.nan
     return _checked(clips, path)
 
 

@@ -101,6 +101,6 @@ class FolderCorpus(Corpus):
             stop_s = (rows.start_s + rows.duration_s.fillna(0)).max()
             if stop_s > length_s + _END_S:
                 raise UserError(
-                    f"{where}: a clip of {path} ends at {stop_s:.3f} s, but it lasts {length_s:.3f} s. Are the times in seconds?"
+                    f"{where}: a clip of {path} ends at {stop_s:.3f} s, but it lasts {length_s:.3f} s. Are the times in seconds, and of this file?"
                 )
         return clips

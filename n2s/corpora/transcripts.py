@@ -44,7 +44,7 @@ def transcript(text: str, language: str) -> str | None:
     if primary(language) in _ISO:
         text = _romanised(text, _ISO[primary(language)])
     letters = alphabet(language)
-    text = unicodedata.normalize("NFC", text.lower()).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFC", _separated(text).lower()).translate(_APOSTROPHES)
     kept = []
     for letter in text if letters is None else text.translate(_SPELLED):
         if letters is None:
@@ -85,6 +85,11 @@ def transcribed(clips: pd.DataFrame, language: str, where: object) -> pd.DataFra
                 "left out", where, f"{n} of {len(clips)} clips are no sentence to learn from: their transcripts {why}."
             )
     return clips.assign(text=texts)[~gone].reset_index(drop=True)
+
+
+def _separated(text: str) -> str:
+    """Letters that one character joins or widens, as they are read: ``ĳ`` is ``ij``, ``ﬁ`` is ``fi``, ``Ａ`` is ``A``."""
+    return "".join(unicodedata.normalize("NFKC", one) if unicodedata.category(one)[0] == "L" else one for one in text)
 
 
 def _gap(letter: str) -> str:

@@ -1,6 +1,7 @@
 """The clips of a corpus that a network can learn from; all others are left out, and counted aloud."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from n2s.errors import UserError, first_of
 from n2s.features.audio import audio_duration_s
 from n2s.findings import tell
 
+_COMPARED = 65536  # bytes: a second of sound or more
+
 
 def usable_clips(
     corpus: Corpus, *, target: str, alphabet: Sequence[str] | None, hours: float | None, max_s: float, seed: int
 ) -> pd.DataFrame:
     """The clips: `COLUMNS`, ``target`` (a tuple of symbols) and ``content``; ``duration_s`` is known.
 
-    Clips of one ``content``, the sentence or the stretch of sound, must not be on two sides of a split.
+    Clips of one ``content``, the sentence or the stretch of sound, must not be on two sides of a split. Where nobody says who
+    speaks and a file holds several clips, the recording stands for the ``speaker``. Names do not depend on where the corpus lies.
 
     Parameters
     ----------
@@ -39,14 +43,21 @@ def usable_clips(
     clips = _without(clips, clips.duration_s > max_s, f"they are longer than {max_s:g} s (data.max_s)", where)
     clips = _without(clips, clips.duration_s <= 0, "they have no duration", where)
     clips = clips.assign(**{name: clips[name].fillna("").astype(str) for name in ("text", "label", "speaker", "split")})
+    recordings = clips.sound.map(_recordings(clips.sound))
+    untold = (clips.speaker == "") & clips.sound.duplicated(keep=False)
+    clips["speaker"] = clips.speaker.mask(untold, recordings)
     if target == "text":
         clips["text"] = clips.text.map(written)
         clips["target"], clips["content"] = clips.text.map(tuple), clips.text.map(sentence)
     else:
         clips["label"] = clips.label.str.strip()
         clips["target"] = [(label,) if label else () for label in clips.label]
-        clips["content"] = clips.sound.map(str) + clips.start_s.map(" {:.3f}".format)
+        clips["content"] = recordings + clips.start_s.map(" {:.3f}".format)
         clips = _without(clips, clips.label.str.contains(","), "they have several classes", where)
+        if clips.label[clips.label != ""].nunique() == 1:
+            raise UserError(
+                f"{where}: all of its {len(clips)} clips are of the class '{clips.label.max()}'; expected at least two classes."
+            )
     clips = _without(clips, clips.target.map(len) == 0, f"they have no {target}", where)
     if alphabet is not None:
         other = ~clips.target.map(set(alphabet).issuperset)
@@ -86,6 +97,30 @@ def _with_sound(clips: pd.DataFrame, where: str) -> pd.DataFrame:
         lasts = {sound: audio_duration_s(sound) for sound in clips.sound[unknown].unique()}
         clips.loc[unknown, "duration_s"] = clips.sound[unknown].map(lasts) - clips.start_s[unknown]
     return clips
+
+
+def _recordings(sounds: pd.Series) -> dict[str, str]:
+    """Sound -> its place below the folder of all; files of the same bytes have one: the first.
+
+    Of files of equal sizes a stretch in the middle is compared: files that are only alike in it are kept together, no more.
+    """
+    paths = {sound: Path(sound).absolute() for sound in sorted(sounds.unique())}
+    folder = os.path.commonpath([path.parent for path in paths.values()])
+    sizes = {sound: path.stat().st_size for sound, path in paths.items()}
+    shared = pd.Series(sizes).duplicated(keep=False)
+    first: dict[tuple[int, bytes], str] = {}
+    found = {}
+    for sound, path in paths.items():
+        found[sound] = path.relative_to(folder).as_posix()
+        if shared[sound]:
+            found[sound] = first.setdefault((sizes[sound], _middle(path, sizes[sound])), found[sound])
+    return found
+
+
+def _middle(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, size // 2 - _COMPARED // 2))
+        return hashlib.sha256(file.read(_COMPARED)).digest()
 
 
 def _limited(clips: pd.DataFrame, hours: float | None, seed: int, where: str) -> pd.DataFrame:

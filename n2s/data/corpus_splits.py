@@ -20,7 +20,7 @@ def split_clips(
     The corpus' own split counts. What it lacks is taken from its training clips: whole speakers (articles, recordings; the
     column ``speaker``), in the order of a hash, until a share of the time is reached. With fewer than ten speakers,
     or none that is known, clips of one content stay together instead. Classes of sounds are dealt out one by one, so that
-    each is in every split. Then training clips with a content of validation or test, and validation clips with one of test,
+    each is in every split (recordings with several classes: all together). Then training clips with a content of validation or test, and validation clips with one of test,
     are left out.
 
     Parameters
@@ -71,10 +71,13 @@ def _dealt(clips: pd.DataFrame, shares: dict[str, float], seed: int, where: str)
     if n_speakers >= _FEWEST:
         unit = unit.where(speaker == "", "speaker " + speaker)
     elif n_speakers > 1:
-        text = "so few speakers cannot be dealt out: sentences are. The test hears speakers of the training."
-        tell("odd", f"{where} ({n_speakers} speakers)", text)
+        text = "so few cannot be dealt out whole: sentences or stretches of sound are. The test hears those of the training."
+        tell("odd", f"{where} ({n_speakers} speakers or recordings)", text)
     units = pd.DataFrame({"unit": unit, "label": clips.label, "duration_s": clips.duration_s})
-    units = units.groupby("unit", sort=True).agg(label=("label", "first"), duration_s=("duration_s", "sum"))
+    units = units.groupby("unit", sort=True).agg(
+        label=("label", "min"), other=("label", "max"), duration_s=("duration_s", "sum")
+    )
+    units["label"] = units.label.where(units.label == units.other, "")  # a recording of several classes is of none
     units["order"] = [hashlib.sha256(f"{seed} {name}".encode()).hexdigest() for name in units.index]
     units = units.sort_values(["label", "order"])
     own = units.groupby("label", sort=False).duration_s

@@ -46,6 +46,8 @@ def test_characters_as_the_paper_counts_them():
         ("en", "half ½", None),
         ("en", "... !", None),
         ("en", "soft\u00adhyphen", "softhyphen"),
+        ("nl", "Ĳsland, ﬁets", "ijsland fiets"),
+        ("en", "Ｆｕｌｌ ﬂoor", "full floor"),
         ("fi", "Hyvää päivää!", "hyvää päivää"),
     ],
 )

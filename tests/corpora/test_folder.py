@@ -133,3 +133,12 @@ def test_real_dutch_and_english(real_data):
             pytest.skip(f"no {folder}")
         clips = FolderCorpus(folder, language=language).clips()
         assert len(clips) == n and set("".join(clips.text)) <= set(ALPHABETS[language])
+
+
+def test_clips_of_one_source_are_known_as_such(folder):
+    """ESC-50 names the source of a clip; UrbanSound8K, too, and when it began in that: no time of the clip itself."""
+    text = "filename,fold,target,category,src_file,take\na.wav,1,0,dog,100032,A\nb.flac,1,0,dog,100032,B\n"
+    assert FolderCorpus(table(folder, text, "esc50.csv"), "esc50.csv").clips().speaker.tolist() == ["100032"] * 2
+    text = "slice_file_name,fsID,start,end,salience,fold,classID,class\na.wav,77,58.5,60.5,1,5,2,dog\nb.flac,78,0,3,1,5,2,cat\n"
+    clips = FolderCorpus(table(folder, text, "urban.csv"), "urban.csv").clips()
+    assert clips.speaker.tolist() == ["77", "78"] and (clips.start_s == 0).all() and clips.duration_s.isna().all()

@@ -96,6 +96,63 @@ def test_every_class_is_in_every_split():
     assert (found.groupby(["label", "split"]).size().unstack() > 0).all(None)
 
 
+def test_a_recording_of_several_classes_is_dealt_out_whole():
+    clips = table(400, speaker=[f"recording {i // 10}" for i in range(400)], label=["speech", "noise"] * 200)
+    found = dealt(clips)
+    assert (found.groupby("speaker").split.nunique() == 1).all()
+    assert found.split.value_counts().to_dict() == {"train": 320, "val": 40, "test": 40}
+
+
+class Scenes(Corpus):
+    """Two classes; twelve recordings, each of six stretches, or of a file each, and one file that is there twice."""
+
+    name = "scenes"
+
+    def __init__(self, root: Path, *, cut: bool = True, n_classes: int = 2):
+        self.root, self.cut, self.n_classes = root, cut, n_classes
+        root.mkdir()
+        rng = np.random.default_rng(0)
+        for i in range(12 if cut else 72):
+            soundfile.write(root / f"{i:02d}.wav", 0.1 * rng.standard_normal(24000 if cut else 4000), 8000)
+
+    def clips(self) -> pd.DataFrame:
+        rows = [
+            (f"{i // 6 if self.cut else i:02d}.wav", i % 6 * 0.5 if self.cut else 0.0, 0.5) for i in range(72)
+        ]  # fmt: skip
+        clips = pd.DataFrame(rows, columns=["sound", "start_s", "duration_s"])
+        clips["sound"] = [str(self.root / name) for name in clips.sound]
+        return clips.assign(text="", label=[f"class {i % self.n_classes}" for i in range(72)], speaker="", split="")[
+            list(COLUMNS)
+        ]
+
+
+def test_stretches_of_one_recording_are_on_one_side_wherever_it_lies(tmp_path):
+    found = {}
+    for place in ("one", "another"):
+        data = CorpusDataModule(Scenes(tmp_path / place), target="label", spectrogram=LogSpectrogram(**FRONT))
+        data.setup("fit")
+        found[place] = {name: set(part.speaker) for name, part in data.splits.items()}
+        parts = list(found[place].values())
+        assert all(parts) and sum(map(len, parts)) == len(set.union(*parts)) == 12
+        found[place]["hash"] = data.data_hashes()["clips scenes"]
+    assert found["one"] == found["another"]
+
+
+def test_a_file_that_is_there_twice_is_on_one_side(tmp_path):
+    corpus = Scenes(tmp_path / "scenes", cut=False)
+    for i in range(0, 72, 2):
+        (corpus.root / f"{i + 1:02d}.wav").write_bytes((corpus.root / f"{i:02d}.wav").read_bytes())
+    data = CorpusDataModule(corpus, target="label", spectrogram=LogSpectrogram(**FRONT))
+    data.setup("fit")
+    pairs = [{int(Path(sound).stem) // 2 for sound in part.sound} for part in data.splits.values()]
+    assert all(pairs) and sum(map(len, pairs)) == len(set.union(*pairs))
+
+
+def test_a_single_class_is_refused(tmp_path):
+    with pytest.raises(UserError, match="all of its 72 clips are of the class 'class 0'; expected at least two"):
+        CorpusDataModule(Scenes(tmp_path / "scenes", n_classes=1), target="label").setup("fit")
+
+
 def test_the_official_split_wins_and_what_it_lacks_is_taken_from_training():
     given = ["test" if i % 4 == 0 else "train" for i in range(200)]
     found = dealt(table(200, split=given))

@@ -66,7 +66,7 @@ def test_greedy_joins_repeats_then_drops_blanks():
     assert greedy(log_probs, torch.tensor([8])) == [[1, 1, 2, 3]] and greedy(log_probs, torch.tensor([3])) == [[1]]
 
 
-STEPS = {"text": 160, "label": 64}
+STEPS = {"text": 160, "label": 96}
 
 
 def recipe(folder: Path, target: str = "text", **trainer) -> Path:
