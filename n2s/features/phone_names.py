@@ -1,4 +1,4 @@
-"""Names of phones: ARPABET and the International Phonetic Alphabet, without stress, length and what aligners add."""
+"""Names of phones: ARPABET, the International Phonetic Alphabet and X-SAMPA, without stress, length and what aligners add."""
 
 import re
 import unicodedata
@@ -92,3 +92,28 @@ def ipa_letters(label: str) -> list[str] | None:
         if letter == "\0" or unicodedata.category(letter) not in ("Mn", "Lm", "Sk", "Po", "Pd", "Nd")
     ]
     return letters if letters and all(letter in CLASSES for letter in letters) else None
+
+
+#: X-SAMPA (Wells 1995, the International Phonetic Alphabet in ASCII) -> IPA, where it is not the lower-case letter itself; and the
+#: three diphthongs of the Spoken Dutch Corpus, which WebMAUS writes for Dutch.
+_XSAMPA = {
+    "A": "ɑ", "B": "β", "C": "ç", "D": "ð", "E": "ɛ", "F": "ɱ", "G": "ɣ", "H": "ɥ", "I": "ɪ", "J": "ɲ", "K": "ɬ", "L": "ʎ",
+    "M": "ɯ", "N": "ŋ", "O": "ɔ", "P": "ʋ", "Q": "ɒ", "R": "ʁ", "S": "ʃ", "T": "θ", "U": "ʊ", "V": "ʌ", "W": "ʍ", "X": "χ",
+    "Y": "ʏ", "Z": "ʒ", "@": "ə", "{": "æ", "}": "ʉ", "1": "ɨ", "2": "ø", "3": "ɜ", "4": "ɾ", "5": "ɫ", "6": "ɐ", "7": "ɤ",
+    "8": "ɵ", "9": "œ", "&": "ɶ", "?": "ʔ", "g": "ɡ",
+    "r\\": "ɹ", "R\\": "ʀ", "h\\": "ɦ", "j\\": "ʝ", "s\\": "ɕ", "z\\": "ʑ", "x\\": "ɧ", "v\\": "ʋ", "p\\": "ɸ", "B\\": "ʙ",
+    "G\\": "ɢ", "N\\": "ɴ", "K\\": "ɮ", "L\\": "ʟ", "M\\": "ɰ", "l\\": "ɺ", "J\\": "ɟ", "@\\": "ɘ", "3\\": "ɞ", "X\\": "ħ",
+    "?\\": "ʕ", "t`": "ʈ", "d`": "ɖ", "n`": "ɳ", "s`": "ʂ", "z`": "ʐ", "l`": "ɭ", "r`": "ɽ", "r\\`": "ɻ", "@`": "ɚ", "3`": "ɝ",
+    "E+": "ɛi", "Y+": "œy", "A+": "ɑu",
+}  # fmt: skip
+_XSAMPA_PART = re.compile(r"""[EYA]\+|[A-Za-z@{}1-9&?](?:\\`|\\|`)?|_[^_\s]\\?|:\\?|[~"%'=.-]""")
+_XSAMPA_MARK = ("_", ":", "~", '"', "%", "'", "=", ".", "-")  # of length, nasals, stress, syllables: they are dropped
+
+
+def xsampa_letters(label: str) -> list[str] | None:
+    """The IPA letters of a phone in X-SAMPA or SAMPA: ``ø`` of ``2:``, ``t, ʃ`` of ``tS_h``; None if one is no letter."""
+    label = label.strip()
+    parts = _XSAMPA_PART.findall(label)
+    letters = "".join(_XSAMPA.get(part, part) for part in parts if not part.startswith(_XSAMPA_MARK))
+    known = letters and "".join(parts) == label and all(letter in CLASSES for letter in letters)
+    return list(letters) if known else None

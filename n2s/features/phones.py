@@ -7,12 +7,13 @@ import numpy as np
 
 from n2s.errors import UserError, first_of
 from n2s.features.feature import ImpulseFeature
-from n2s.features.phone_names import ARPABET, CLASSES, arpabet, ipa_letters
+from n2s.features.phone_names import ARPABET, CLASSES, arpabet, ipa_letters, xsampa_letters
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.findings import tell
 from n2s.studies.study import Impulses, Stimulus
 
 MOST = 0.5  # of the phones, unknown in an alphabet: it is not the alphabet of the alignment (t, k, m are in all)
+NEARLY = 0.1  # of the phones: an alphabet that knows so many more is that of the alignment
 
 
 class _OfPhones(ImpulseFeature):
@@ -48,10 +49,14 @@ class _OfPhones(ImpulseFeature):
             values[row, [place[name] for name in found[label] or ()]] = 1
         unknown = {label: int((rows.text == label).sum()) for label in found if found[label] is None}
         n_unknown = sum(unknown.values())
-        if len(rows) and (n_unknown == len(rows) or n_unknown > self.too_many * len(rows)):
+        likely = alphabet_of(list(rows.text))
+        other = self.too_many < 1 and n_unknown - _n_unknown(list(rows.text), likely) > NEARLY * len(rows)
+        if len(rows) and (n_unknown == len(rows) or n_unknown > self.too_many * len(rows) or other):
+            seen = f" They look like {likely}." if other else ""
             raise UserError(
                 f"stimulus '{stimulus.id}': {type(self).__name__} does not know {n_unknown} of its {len(rows)} phones ({first_of(unknown)}); expected "
-                f"{first_of(self.names, 12, ' ..')}. Choose the alphabet of the alignment (arpabet, ipa), or give the list of its phones."
+                f"{first_of(self.names, 12, ' ..')}.{seen} Choose the alphabet of the alignment ({', '.join(LETTERS)}), or give the list of its "
+                "phones."
             )
         if unknown:
             counts = first_of(f"{label} ({n})" for label, n in unknown.items())
@@ -70,7 +75,7 @@ class Phones(_OfPhones):
     inventory
         ``arpabet``: the 39 phones of CMUdict, whatever their stress (``AH0``) and place in the word (``AH0_B``). ``ipa``: the letters
         of the International Phonetic Alphabet, without stress, length and diacritics; a diphthong or an affricate has a 1 at each
-        of its letters. Or a list of the phones as the alignment writes them, taken as they are.
+        of its letters. ``xsampa``: the same, written as SAMPA and WebMAUS do. Or a list of the phones as the alignment writes them, taken as they are.
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
     """
@@ -78,9 +83,9 @@ class Phones(_OfPhones):
     def __init__(self, inventory: str | list[str] = "arpabet", *, at: At = "middle") -> None:
         super().__init__(at)
         self.inventory = inventory
-        known = {"arpabet": tuple(ARPABET), "ipa": tuple(CLASSES)}
+        known = {"arpabet": tuple(ARPABET), "ipa": tuple(CLASSES), "xsampa": tuple(CLASSES)}
         if isinstance(inventory, str) and inventory not in known:
-            raise UserError(f"Phones: inventory='{inventory}'; expected arpabet, ipa, or a list of phones.")
+            raise UserError(f"Phones: inventory='{inventory}'; expected {', '.join(known)}, or a list of phones.")
         self.names = known[inventory] if isinstance(inventory, str) else tuple(inventory)
         self.too_many = MOST if isinstance(inventory, str) else 1.0  # a list may name a few phones on purpose
         if not self.names or len(set(self.names)) < len(self.names):
@@ -101,8 +106,8 @@ class Phones(_OfPhones):
         if self.inventory == "arpabet":
             name = arpabet(label)
             return None if name is None else [name]
-        if self.inventory == "ipa":
-            return ipa_letters(label)
+        if isinstance(self.inventory, str):
+            return LETTERS[self.inventory](label)
         return [label] if label in self.names else None
 
 
@@ -114,7 +119,8 @@ class Articulation(_OfPhones):
     Parameters
     ----------
     alphabet
-        How the alignment writes phones: ``arpabet`` or ``ipa``; ``auto``: the one that knows more phones of the stimulus.
+        How the alignment writes phones: ``arpabet``, ``ipa`` or ``xsampa``; ``auto``: the first that knows nearly as many phones of the
+        stimulus as any.
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
     """
@@ -123,8 +129,8 @@ class Articulation(_OfPhones):
 
     def __init__(self, alphabet: str = "auto", *, at: At = "middle") -> None:
         super().__init__(at)
-        if alphabet not in ("auto", *_LETTERS):
-            raise UserError(f"Articulation: alphabet='{alphabet}'; expected auto, arpabet or ipa.")
+        if alphabet not in ("auto", *LETTERS):
+            raise UserError(f"Articulation: alphabet='{alphabet}'; expected auto, {', '.join(LETTERS)}.")
         self.alphabet = alphabet
 
     def settings(self) -> dict:
@@ -132,12 +138,11 @@ class Articulation(_OfPhones):
         return {"alphabet": self.alphabet, "at": self.at}
 
     def _of(self, labels: Sequence[str]) -> dict[str, Sequence[str] | None]:
-        tried = [self.alphabet] if self.alphabet != "auto" else list(_LETTERS)
-        read = [{label: _LETTERS[alphabet](label) for label in dict.fromkeys(labels)} for alphabet in tried]
-        best = max(read, key=lambda found: sum(found[label] is not None for label in labels))
+        read = LETTERS[alphabet_of(labels) if self.alphabet == "auto" else self.alphabet]
+        found = {label: read(label) for label in dict.fromkeys(labels)}
         return {
             label: None if letters is None else sorted(set().union(*(CLASSES[letter] for letter in letters)))
-            for label, letters in best.items()
+            for label, letters in found.items()
         }
 
 
@@ -147,4 +152,16 @@ def _arpabet_letters(label: str) -> Sequence[str] | None:
 
 
 #: Alphabet -> the letters of the International Phonetic Alphabet of one of its phones; None if it is not known.
-_LETTERS = {"arpabet": _arpabet_letters, "ipa": ipa_letters}
+LETTERS = {"arpabet": _arpabet_letters, "ipa": ipa_letters, "xsampa": xsampa_letters}
+
+
+def alphabet_of(labels: Sequence[str]) -> str:
+    """The first alphabet that knows nearly as many of the phones as any."""
+    unknown = {alphabet: _n_unknown(labels, alphabet) for alphabet in LETTERS}
+    most = min(unknown.values()) + NEARLY * len(labels)
+    return next(alphabet for alphabet, n in unknown.items() if n <= most)
+
+
+def _n_unknown(labels: Sequence[str], alphabet: str) -> int:
+    known = {label: LETTERS[alphabet](label) is not None for label in dict.fromkeys(labels)}
+    return sum(not known[label] for label in labels)

@@ -13,7 +13,8 @@ from n2s.features import (
     Phones,
     WordRate,
 )  # fmt: skip
-from n2s.features.phone_names import ARPABET, CLASSES, arpabet, ipa_letters
+from n2s.features.phone_names import ARPABET, CLASSES, arpabet, ipa_letters, xsampa_letters
+from n2s.features.phones import alphabet_of
 from n2s.findings import kept
 from n2s.studies.study import Impulses, Stimulus
 
@@ -127,6 +128,36 @@ def test_names_of_phones_without_stress_length_and_place():
     assert ipa_letters("7") is None and ipa_letters("") is None
 
 
+#: "het meisje ziet een eekhoorn die nu zingt, ja", as WebMAUS, ARPABET with noises, and eSpeak write phones.
+XSAMPA, SPOKEN, IPA = (
+    line.split()
+    for line in (
+        "h @ t m E+ S @ z i t @ n e: k h o: r n d i n y z I N t j a:",
+        "DH AH0 D AO1 G S IY1 Z SPN NSN HH IH1 Z CH EY1 N",
+        "h ə t m ɛɪ ʃ ə z i t ə n eː k h oː r n d i n y z ɪ ŋ t j aː",
+    )
+)
+
+
+def test_xsampa_is_read_letter_by_letter():
+    assert [xsampa_letters(label) for label in ("2:", "tS_h", "E+", "9y", 'r\\`', '"A~', "n=", "g", "@`")] == [
+        ["ø"], ["t", "ʃ"], ["ɛ", "i"], ["œ", "y"], ["ɻ"], ["ɑ"], ["n"], ["ɡ"], ["ɚ"],
+    ]  # fmt: skip
+    assert xsampa_letters("ə") is None and xsampa_letters("") is None and xsampa_letters("0") is None
+    values = Articulation().extract(heard(XSAMPA)).values
+    np.testing.assert_array_equal(values, Articulation("ipa").extract(heard(IPA)).values)
+
+
+@pytest.mark.parametrize(("phones", "alphabet"), [(XSAMPA, "xsampa"), (SPOKEN, "arpabet"), (IPA, "ipa")])
+def test_the_alphabet_of_an_alignment_is_found(phones, alphabet):
+    """Most letters are in several alphabets, so that half of the phones is known in the wrong one, too."""
+    assert alphabet_of(phones) == alphabet
+    assert (Articulation().extract(heard(phones)).values.any(1)).mean() > 0.85
+    for other in {"xsampa", "arpabet", "ipa"} - {alphabet, "xsampa" if alphabet == "arpabet" else alphabet}:
+        with pytest.raises(UserError, match=f"They look like {alphabet}"):
+            Phones(other).extract(heard(phones))
+
+
 def test_identity_and_articulation():
     story = heard(["B_B", "AH0", "CH", "sil"])
     with kept() as found:
@@ -148,9 +179,9 @@ def test_identity_and_articulation():
 
 def test_unknown_phones_are_told_and_a_wrong_alphabet_is_refused():
     with kept() as found:
-        values = Phones("ipa").extract(heard(["s", "7", "7", "k͡p"])).values
+        values = Phones("ipa").extract(heard(["s", "0", "0", "k͡p"])).values
     assert values.sum(1).tolist() == [1, 0, 0, 2]
-    assert [one.kind for one in found] == ["left out"] and "7 (2)" in found[0].text
+    assert [one.kind for one in found] == ["left out"] and "0 (2)" in found[0].text
     with pytest.raises(UserError, match=r"Phones does not know 2 of its 2 phones \(ə, ʃ\)"):
         Phones().extract(heard(["ə", "ʃ"]))
     with pytest.raises(UserError, match=r"does not know 3 of its 5 phones .*Choose the alphabet"):
