@@ -81,7 +81,7 @@ def subject_table(
         table[f"share:{space}"] = share * planted["dutch/gru"] ** 2 + rng.normal(0, 1e-3, n)
     table["ceiling:ev"] = np.clip(1.6 * planted["dutch/gru"] ** 2 + 0.05, 0, 1)
     table["ceiling:ev_corrected"] = np.where(planted["dutch/gru"] > 0.02, 1.6 * planted["dutch/gru"] ** 2, np.nan)
-    table["ceiling:r"] = np.sqrt(table["ceiling:ev_corrected"])
+    table["ceiling:r"], table["n_presentations"] = np.sqrt(table["ceiling:ev_corrected"]), np.ones(n)
     for region, (centres, mm) in {"A1": (A1, 12), "Belt": (A1, 24), "TPJ": (TPJ, 16)}.items():
         near = np.linalg.norm(places[:, None] - centres, axis=-1).min(1) < mm
         table[f"roi:{region}"] = near & ~table["roi:A1"] if region == "Belt" else near

@@ -191,7 +191,9 @@ def test_every_study_lies_over_the_recipe_of_brain_scores(path, parsed):
         given.get("features", ("mel", "phones", "word_rate", "phone_rate", "untrained"))
     )
     if path.stem.startswith("millet2021"):
-        untrained = found["features"]["untrained"]["init_args"]  # of the recipe below, one seed and one layer would be left
+        untrained = found["features"]["untrained"][
+            "init_args"
+        ]  # of the recipe below, one seed and one layer would be left
         assert untrained["seeds"] == [0, 1, 2, 3, 4, 5] and untrained["layers"] is None
     if path.stem == "millet2021":
         model = config["model"]["init_args"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.encoding_data import EncodingData, Measured
-from n2s.metrics.ceilings import explainable_variance, intersubject, noise_ceiling
+from n2s.metrics.ceilings import explainable_variance, intersubject
 from n2s.studies.fmri import Space
 
 #: Targets that are compared at once.
@@ -56,11 +56,6 @@ def n_averaged(table: pd.DataFrame, repeats: Mapping[str, np.ndarray]) -> float:
     alone = table.groupby("stimulus").repeat.nunique() == 1
     counts = {name: len(values) for name, values in repeats.items() if alone.get(name, False)}
     return float(1 / np.mean([1 / counts.get(name, 1) for name in table.stimulus]))
-
-
-def highest(explainable: np.ndarray, n: float) -> np.ndarray:
-    """(v,) the correlation of a perfect model with the mean of ``n`` responses: 0 where nothing is explained, NaN where unknown."""
-    return np.where(np.isnan(explainable), np.nan, np.nan_to_num(noise_ceiling(explainable, n)))
 
 
 def shared_targets(measured: Sequence[Measured]) -> list[np.ndarray] | None:

@@ -13,7 +13,8 @@ import torch
 from n2s.data.encoding_data import EncodingData, Measured
 from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
-from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjects, highest, n_averaged, spill
+from n2s.metrics.ceilings import noise_ceiling
+from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjects, n_averaged, spill
 from n2s.systems.encoding.evaluation import Significance, kernels, lag_scores, subject_scores
 from n2s.systems.encoding.fit import Recipe
 from n2s.systems.encoding.predict import HeldOut
@@ -164,8 +165,13 @@ def ceilings(data: EncodingData, held: HeldOut, n_targets: int) -> dict[str, np.
     repeats = data.repeats(held.subject)
     biased, corrected = from_repeats(repeats, n_targets)
     n = n_averaged(data.rows(held.subject).iloc[held.rows], repeats)
-    found = {"ev": biased, "ev_corrected": corrected, "r": highest(corrected, n), "isc": np.full(n_targets, np.nan)}
-    return {f"ceiling:{name}": values for name, values in found.items()}
+    found = {
+        "ev": biased,
+        "ev_corrected": corrected,
+        "r": noise_ceiling(corrected, n),
+        "isc": np.full(n_targets, np.nan),
+    }
+    return {f"ceiling:{name}": values for name, values in found.items()} | {"n_presentations": np.full(n_targets, n)}
 
 
 def places(subject: str, measured: Measured) -> dict[str, object]:

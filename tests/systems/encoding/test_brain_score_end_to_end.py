@@ -73,11 +73,11 @@ def test_fit_test_and_report(at, run_n2s):
 
     # other data than those of the fit
     changed = yaml.safe_load(recipe.read_text())
-    changed["data"]["init_args"]["detrend"] = None
+    changed["data"]["init_args"]["detrend"] = "run"
     recipe.write_text(yaml.safe_dump(changed))
     status, _, err = run_n2s("test", "--config", recipe)
     assert status == 2 and "the values of the brain's responses are not those" in err and "areas/01, fold 1 of 3" in err
-    changed["data"]["init_args"]["detrend"] = "run"
+    changed["data"]["init_args"]["detrend"] = None
     changed["model"]["init_args"]["networks"] = {"words": ["word_rate"]}
     changed["model"]["init_args"]["controls"] = ["mel"]
     changed["model"]["init_args"]["n_shifts"] = 0

@@ -38,7 +38,7 @@ def targets(n_subjects: int, seed: int = 0) -> pd.DataFrame:
                     "x": 0.0, "y": 0.0, "z": 0.0, "roi:auditory": auditory, "roi:whole": True,
                     "r:model/mel": mel, "r:model/phones": phones, "r:word_rate": rng.normal(0, 0.02, N),
                     "p:model/mel": np.where(auditory, 0.001, 0.6), "gain:model/phones": phones - mel,
-                    "ceiling:ev": 0.3, "ceiling:ev_corrected": np.where(auditory, 0.25, -0.01), "ceiling:r": np.where(auditory, 0.5, 0.0), "ceiling:isc": np.nan,
+                    "ceiling:ev": 0.3, "ceiling:ev_corrected": np.where(auditory, 0.25, -0.01), "ceiling:r": np.where(auditory, 0.5, 0.0), "ceiling:isc": np.nan, "n_presentations": 1.0,
                 }
             )
         )  # fmt: skip

@@ -11,8 +11,8 @@ from encoding_memory import AUDITORY, Memory, driven, slow
 from sklearn.linear_model import Ridge
 
 from n2s.errors import UserError
-from n2s.metrics.ceilings import explainable_variance, intersubject
-from n2s.systems.encoding.ceilings import highest, n_averaged
+from n2s.metrics.ceilings import explainable_variance, intersubject, noise_ceiling
+from n2s.systems.encoding.ceilings import n_averaged
 from n2s.systems.encoding.evaluation import product_measure
 from n2s.systems.encoding.fit import Recipe, check_units, fit_fold
 from n2s.systems.encoding.rows import model_rows, unique_fits
@@ -187,7 +187,7 @@ def test_ceilings_are_those_of_the_metrics(data):
     biased, corrected = explainable_variance(np.concatenate(list(repeated.values()), axis=1))
     own = table[table.subject == "study/01"]
     assert np.allclose(own["ceiling:ev"], biased) and np.allclose(own["ceiling:ev_corrected"], corrected)
-    assert np.allclose(own["ceiling:r"], np.sqrt(np.maximum(corrected, 0)))  # rows are single responses
+    assert np.allclose(own["ceiling:r"], noise_ceiling(corrected), equal_nan=True)  # rows are single responses
     held = {name: data.brains[name].reshape(5, 60, 12) for name in data.subjects}
     true = np.stack([(one - one.mean(1, keepdims=True)).reshape(-1, 12) for one in held.values()])
     assert np.allclose(own["ceiling:isc"], intersubject(true.astype(np.float32))[0], atol=1e-5)
@@ -199,7 +199,7 @@ def test_means_of_presentations_have_the_ceiling_of_a_mean():
     signal, n = rng.normal(size=40_000), 20_000
     noise = np.concatenate([rng.normal(size=n), rng.normal(size=(4, n)).mean(0)])
     table = pd.DataFrame({"stimulus": np.repeat(["once", "again"], n), "repeat": 0})
-    found = highest(np.array([0.5]), n_averaged(table, {"again": np.zeros((4, n, 1))}))
+    found = noise_ceiling(np.array([0.5]), n_averaged(table, {"again": np.zeros((4, n, 1))}))
     assert found[0] == pytest.approx(np.corrcoef(signal, signal + noise)[0, 1], abs=0.01)
     every = pd.DataFrame({"stimulus": "again", "repeat": [0, 1, 2, 3]})
     assert n_averaged(every, {"again": np.zeros((4, 1, 1))}) == 1  # each presentation has rows of its own

@@ -1,5 +1,7 @@
 """Scores, their differences, and their tests over subjects, against SciPy and plain loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,8 +138,20 @@ def test_ceilings_are_absent_not_zero(result):
     np.testing.assert_allclose(found[known], table["r:dutch/gru"][known] / ceiling_r[known])
     assert np.isnan(found[~known]).all() and (~known).any()
     assert normalised(table.assign(**{"ceiling:r": np.nan}), "dutch/gru") == {}
-    inside = table["roi:A1"].to_numpy(bool)
-    assert ceiling(result, "A1")[1] == pytest.approx(np.nanmean(ceiling_r[inside]), rel=1e-6)
+    means = table[table["roi:A1"]].groupby("subject")["ceiling:ev_corrected"].mean()
+    assert ceiling(result, "A1")[1] == pytest.approx(np.sqrt(means).mean(), rel=1e-6)
+
+
+def test_a_region_where_nothing_is_explained_has_no_ceiling(result):
+    """The roots of positive estimates alone would have a mean of .2 and more there."""
+    table = result.targets.copy()
+    noise = np.random.default_rng(0).normal(0, 0.1, len(table))
+    table["ceiling:ev_corrected"] = noise - noise.mean() - 0.001
+    table["ceiling:r"] = np.sqrt(np.where(noise > 0, noise, np.nan))
+    empty = replace(result, targets=table)
+    assert table["ceiling:r"].mean() > 0.2
+    assert ceiling(empty, "A1") is None or ceiling(empty, "A1")[1] < 0.1
+    assert empty.regions.normalised("r:dutch/gru", "ceiling:r", "whole") == {}
 
 
 def test_stars_count_comparisons():

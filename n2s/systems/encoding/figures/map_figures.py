@@ -5,9 +5,10 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
 
+from n2s.metrics.ceilings import noise_ceiling
 from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.metrics.result import Drawing
-from n2s.systems.encoding.cortex.contrasts import Contrast, Networks, OnCortex, Q, over_subjects
+from n2s.systems.encoding.cortex.contrasts import Contrast, Networks, OnCortex, Q, Tested, over_subjects
 from n2s.systems.encoding.cortex.surface_views import color_bar, draw_brain, scale_of
 from n2s.systems.encoding.figures.bars import n_subjects
 from n2s.systems.encoding.figures.network_figures import cortex_caption, threshold_caption
@@ -38,8 +39,7 @@ def map_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
     scores, told = list(maps.values()), ""
     for column, text in CEILINGS.items():
         if column in result.targets and any(cortex.tables[name][column].notna().any() for name in cortex.weights):
-            own = [cortex.subject(name, cortex.tables[name][column].to_numpy(float)) for name in cortex.weights]
-            maps["ceiling"] = over_subjects(np.stack(own), None)._replace(q=None)
+            maps["ceiling"] = _ceiling(cortex, column)
             told = f"{text[0].upper()}{text[1:]}, not thresholded."
             break
     columns = min(3, len(maps))
@@ -61,6 +61,17 @@ def map_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
         threshold_caption(*scores),
     ]
     return Drawing("Maps of R", figure, " ".join(filter(None, [*caption, *cortex_caption(cortex)])))
+
+
+def _ceiling(cortex: OnCortex, column: str) -> Tested:
+    """Mean over subjects; of what a perfect model reaches, from the mean explainable variance: see `region_ceiling`."""
+    source = "ceiling:ev_corrected" if column == "ceiling:r" else column
+    own = np.stack([cortex.subject(name, cortex.tables[name][source].to_numpy(float)) for name in cortex.weights])
+    found = over_subjects(own, None)._replace(q=None)
+    if column != "ceiling:r":
+        return found
+    n = np.mean([cortex.tables[name].n_presentations.iloc[0] for name in cortex.weights])
+    return found._replace(mean=noise_ceiling(found.mean, n))
 
 
 def places_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:

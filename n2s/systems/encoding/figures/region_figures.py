@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
-from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem, subject_means
+from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem
 from n2s.systems.encoding.figures.bars import n_subjects
 from n2s.systems.encoding.results.regions import WHOLE
 from n2s.systems.encoding.results.scored import BrainScores
@@ -32,10 +32,9 @@ def shown_regions(result: BrainScores) -> list[str]:
 def ceiling(result: BrainScores, region: str) -> tuple[str, float] | None:
     """What the ceiling is, and its mean over subjects as a correlation; None if it is not known."""
     for column, text in CEILINGS.items():
-        if column in result.targets and result.targets[column].notna().any():
-            values = result.targets[column].to_numpy(float)
-            mean = mean_and_sem(subject_means(result.targets, values, "" if region == WHOLE else region))[0]
-            return (text, mean) if np.isfinite(mean) else None
+        if column in result.regions.ceilings:
+            found = result.regions.mean(column, region)
+            return (text, float(np.mean(list(found.values())))) if found else None
     return None
 
 

@@ -5,6 +5,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from n2s.metrics.ceilings import noise_ceiling
+
 #: The region of all targets.
 WHOLE = "whole"
 #: A ceiling (a correlation) below it cannot divide a score: there is no ratio near 0.
@@ -16,6 +18,19 @@ def inside(targets: pd.DataFrame, region: str) -> np.ndarray:
     if region == WHOLE:
         return np.ones(len(targets), bool)
     return targets[f"roi:{region}"].fillna(False).to_numpy(bool)
+
+
+def region_ceiling(targets: pd.DataFrame, kind: str) -> float:
+    """The ceiling of one subject's targets together, a correlation; NaN where it is not known.
+
+    ``isc``: their mean. ``r``: what a perfect model reaches where the *mean* explainable variance is theirs. The root of one target's
+    estimate is no such thing: those that happen to be negative have none, and the mean of the others is far from 0 where
+    nothing is explained.
+    """
+    if kind != "r":
+        return float(targets[f"ceiling:{kind}"].mean())
+    n = targets["n_presentations"].iloc[0] if len(targets) else 1.0
+    return float(noise_ceiling(targets["ceiling:ev_corrected"].mean(), n))
 
 
 class Regions:
@@ -37,7 +52,9 @@ class Regions:
         return [name for name in found if name != WHOLE] + [WHOLE]
 
     def mean(self, column: str, region: str) -> dict[str, float]:
-        """Subject -> mean over its targets with a value; a subject without any is absent."""
+        """Subject -> mean over its targets with a value; a subject without any is absent. Of ``ceiling:r`` see `region_ceiling`."""
+        if column == "ceiling:r":
+            return self.highest(column, region)
         part = self.targets.loc[inside(self.targets, region), ["subject", column]].dropna()
         return {name: float(value) for name, value in part.groupby("subject", sort=False)[column].mean().items()}
 
@@ -47,16 +64,22 @@ class Regions:
         return {name: float(value) for name, value in part.groupby("subject", sort=False)[column].max().items()}
 
     def normalised(self, column: str, ceiling: str, region: str) -> dict[str, float]:
-        """Subject -> mean score by mean ceiling, over targets that have both.
+        """Subject -> mean score by the region's ceiling.
 
-        A ratio of single targets would have no bound where the ceiling is near 0. Absent if the mean ceiling of some subject is below
+        A ratio of single targets would have no bound where the ceiling is near 0. Absent if the ceiling of some subject is below
         `LEAST_CEILING`: the ratio would be noise.
         """
-        part = self.targets.loc[inside(self.targets, region), ["subject", column, ceiling]].dropna()
-        means = part.groupby("subject", sort=False).mean()
-        if (means[ceiling] < LEAST_CEILING).any():
+        scores, highest = self.mean(column, region), self.highest(ceiling, region)
+        if any(value < LEAST_CEILING for value in highest.values()):
             return {}
-        return {name: float(row[column] / row[ceiling]) for name, row in means.iterrows()}
+        return {name: scores[name] / value for name, value in highest.items() if name in scores}
+
+    def highest(self, column: str, region: str) -> dict[str, float]:
+        """Subject -> `region_ceiling`. Absent if some subject's is unknown though it has repeats: the mean of the others is too high."""
+        source = "ceiling:ev_corrected" if column == "ceiling:r" else column
+        part = self.targets.loc[inside(self.targets, region)].dropna(subset=[source])
+        found = {name: region_ceiling(own, column[8:]) for name, own in part.groupby("subject", sort=False)}
+        return {} if np.isnan(list(found.values())).any() else found
 
     @cached_property
     def ceilings(self) -> list[str]:

@@ -25,7 +25,8 @@ class BrainScores:
         - ``share:<space>``: the share of R2 that the banded model gives a space (product measure);
         - ``ceiling:<kind>``: ``ev`` (explainable variance of a single response), ``ev_corrected``, ``r`` (what follows from it: the
           correlation of a perfect model with the held-out responses, which may be means of several presentations), ``isc``; NaN
-          where it cannot be computed.
+          where it cannot be computed, or nothing is explained;
+        - ``n_presentations``: how many presentations a held-out response is the mean of.
     rows
         One row per ``<row>``: ``row``, ``label``, ``role`` (model, control), ``network`` (``dutch``; "" for a single space), ``level``
         (0 for the first space of a network), ``spaces`` (joined by " + "), ``n_features``, ``n_seeds``.
