@@ -212,6 +212,19 @@ def test_a_folder_of_fmriprep_is_checked_by_its_events(own):
     assert not isinstance(study, BIDSFMRI)
 
 
+def test_a_sound_that_began_before_the_first_stored_volume(own):
+    """BIDS allows negative onsets: volumes were discarded."""
+    path = own / "sub-01" / "func" / "sub-01_task-listen_run-1_events.tsv"
+    study = BIDSFMRI(str(own))
+    (one, *_), (before, _) = study.recordings(), told(study.events, study.recordings()[0])
+    write_tsv(path, [{"onset": -4.0, "duration": "n/a", "trial_type": "sound", "stim_file": "story1.wav"}])
+    after, findings = told(study.events, one)
+    assert after.onset.min() == -4.0 and "ends" not in findings
+    words = [events[events.kind == "word"].set_index("text") for events in (before, after)]
+    assert np.allclose(words[1].onset[words[0].index], words[0].onset - ONSET_S - 4.0)
+    assert (after.stimulus_onset - after.onset == 4.0).all()
+
+
 def renamed(folder, old, *new):
     """Copies of the files whose names have ``old``, one for each of ``new``; the first are gone."""
     for path in folder.glob(f"*{old}*"):

@@ -140,8 +140,12 @@ class BIDSFMRI(FMRIStudy):
         A sound that began before the first volume has a negative onset; what comes after the last one is cut off and told.
         """
         path = self.table(recording)
+        rows = self.read_rows(path, recording)
+        early_s = max(
+            0.0, -rows.onset.min()
+        )  # BIDS counts from the first volume that is stored: sounds may begin before it
         table = complete(
-            self.read_rows(path, recording),
+            rows.assign(onset=rows.onset + early_s),
             self.stimuli,
             where=str(path),
             duration_s=np.inf,
@@ -150,7 +154,9 @@ class BIDSFMRI(FMRIStudy):
         )
         n_tr, tr_s = self._files.count(recording)
         return within(
-            table.assign(onset=table.onset - self.first_volume_s), n_tr * tr_s, f"{path}, for {recording.name}"
+            table.assign(onset=table.onset - early_s - self.first_volume_s),
+            n_tr * tr_s,
+            f"{path}, for {recording.name}",
         )
 
     def clips(self, recording: Recording) -> pd.DataFrame:

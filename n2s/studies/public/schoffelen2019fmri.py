@@ -32,9 +32,9 @@ class Schoffelen2019FMRI(BIDSFMRI):
     When a sound was played stands in events.tsv; where that has no sounds, in Presentation's log, whose clock starts with the
     scanner's first pulse. A sound begins with "Start File"; "Audio onset" is where its speech begins, as in MEG.
 
-    Read from the scenario and the converter of the data set, since the recordings are behind an agreement: the names of files, the
-    codes of events, the three volumes before the first block. Not checked on the recordings: the columns of events.tsv (``type``
-    and ``value`` are expected, ``trial_type`` is taken too).
+    Read from the scenario, the converter and readers of others (``type`` Sound, ``value`` 14 Start File 186.wav), since the recordings
+    are behind an agreement: the names of files, the codes and columns of events.tsv (``trial_type`` is taken, too), the three volumes
+    before the first block.
 
     Parameters
     ----------
