@@ -57,7 +57,8 @@ class Memory:
         names = np.array([f"story {one}" for one in run])
         return pd.DataFrame(
             {"recording": np.array([f"{subject}_run-{one}" for one in run]), "time_s": within * self.tr_s, "story": names,
-             "stimulus": names, "stimulus_s": within * self.tr_s + 0.3, "unit": names, "repeat": 0}
+             "stimulus": names, "stimulus_s": within * self.tr_s + 0.3, "unit": names, "repeat": 0,
+             "averaged": 1}
         )  # fmt: skip
 
     def folds(self, subject: str) -> list[Fold]:
@@ -88,7 +89,7 @@ class Memory:
         scaled = ((values - mean) / np.where(deviation == 0, 1, deviation)).astype(np.float32)
         return scaled[fold.train], scaled[fold.test]
 
-    def delays(self, space: str) -> tuple[np.ndarray, int]:
+    def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         return self.lags_s, self.features[space][0].shape[1] // len(self.lags_s)
 
     def repeats(self, subject: str) -> dict[str, np.ndarray]:

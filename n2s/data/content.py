@@ -95,8 +95,8 @@ def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] |
 
     Returns
     -------
-    With the index of ``rows``: ``unit`` (unique), ``name`` (it determines the split) and ``aligned``: whether the study
-    declares its content.
+    With the index of ``rows``: ``unit`` (unique, and the same whatever else is heard), ``name`` (it determines the split) and
+    ``aligned``: whether the study declares its content.
     """
     own = rows.sequence.where(rows.sequence != "", rows.text)
     words = rows.text.map({text: sentence_id(text) for text in rows.text.unique() if text}).fillna("")
@@ -107,15 +107,17 @@ def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] |
         pairs |= {(node, node)} | ({(node, text)} if text else set())
         pairs |= {(node, _Said(names[key])) for key in (normal(sentence), text) if key in names}
     number = _classes(pairs)
-    names: dict[int, tuple[int, str]] = {}
+    names: dict[int, tuple[int, str, str]] = {}
     for node, group in number.items():
         if not isinstance(node, str):
-            named = (0, str(node.name)) if isinstance(node, _Said) else (1, node[1])
+            named = (
+                (0, str(node.name), f"content {node.name}") if isinstance(node, _Said) else (1, node[1], "/".join(node))
+            )
             names[group] = min(names.get(group, named), named)
     group = np.array([number[study, sentence] for study, sentence, _ in keys])
     return pd.DataFrame(
         {
-            "unit": [f"{names[i][1]} {i}" for i in group],
+            "unit": [names[i][2] for i in group],
             "name": [names[i][1] for i in group],
             "aligned": [names[i][0] == 0 for i in group],
         },

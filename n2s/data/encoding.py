@@ -254,10 +254,10 @@ class EncodingDataModule(NeuralDataModule):
                 tell("left out", f"{subject}, {fold.name}", told)
         return found.train, found.test
 
-    def delays(self, space: str) -> tuple[np.ndarray, int]:
-        """See `EncodingData`; of the first subject's rate."""
+    def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
+        """See `EncodingData`."""
         feature = self._designs.feature(space, 0)
-        return self.response.delays_s(1 / self.rate_hz[self.subjects[0]]), feature.n_features
+        return self.response.delays_s(1 / self.rate_hz[subject]), feature.n_features
 
     def repeats(self, subject: str) -> Mapping[str, np.ndarray]:
         """See `EncodingData`: held-out stimuli that were heard more than once, at the moments that all presentations have."""

@@ -72,7 +72,8 @@ class EncodingData(Protocol):
 
     def rows(self, subject: str) -> pd.DataFrame:
         """One row per volume or sample: ``recording``, ``time_s`` (run's clock), ``story``, ``stimulus``, ``stimulus_s`` (NaN: silence),
-        ``unit`` (the split's content), ``split`` (train, val, test, "" purged) and ``repeat`` (presentation of the stimulus, from 0).
+        ``unit`` (the split's content), ``split`` (train, val, test, "" purged), ``repeat`` (presentation of the stimulus, from 0) and
+        ``averaged`` (how many presentations a held-out response is the mean of; 0 for other rows).
         """
         ...
 
@@ -94,8 +95,8 @@ class EncodingData(Protocol):
         """(n, p), (m, p) float32: a feature space after the response model (HRF, delays or lags), z-scored with the training rows."""
         ...
 
-    def delays(self, space: str) -> tuple[np.ndarray, int]:
-        """Delays or lags of a design's columns, s (k,), and the number of features f: columns are ordered ``(k f)``."""
+    def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
+        """Delays or lags of a design's columns, s (k,), at a subject's rate, and the number of features f: columns are ordered ``(k f)``."""
         ...
 
     def repeats(self, subject: str) -> Mapping[str, np.ndarray]:

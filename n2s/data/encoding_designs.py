@@ -13,10 +13,12 @@ from n2s.errors import UserError
 from n2s.features.feature import Feature, FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
 from n2s.features.store import FeatureStore
+from n2s.findings import tell
 from n2s.studies.study import Frames, Impulses, Stimulus
 
 KEPT_BYTES = 2**31  # of columns that stay in memory
 MISSING_S = 0.25  # at either end of what was heard: rounded times, the first and last frame of a transform
+QUIET_S = 20.0  # without a word at either end of what was heard
 CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
 BEYOND = (
     4.0  # times the largest deviation in training: a column that goes further in held-out rows was not seen in training
@@ -153,8 +155,9 @@ class Designs:
         span_s: tuple[float, float],
         run: Run,
     ) -> None:
-        """A UserError if frames end before what was heard."""
+        """A UserError if frames end before what was heard; words that do so are told, for speech may have pauses."""
         if isinstance(feature, ImpulseFeature):
+            self._tell_quiet(feature, stimulus, pieces, span_s, run)
             return
         full = [one for one in pieces if len(one.values)]
         start_s, stop_s = (full[0].start_s, full[-1].stop_s) if full else (np.inf, -np.inf)
@@ -165,6 +168,21 @@ class Designs:
                     f"{run.name} hears '{stimulus}' from {span_s[0]:.2f} to {span_s[1]:.2f} s, but its {type(feature).__name__} has frames "
                     f"from {start_s:.2f} to {stop_s:.2f} s: {lacks_s:.2f} s are missing at the {side}. Check stimulus_onset and duration "
                     "of the events, the file of the sound, or the features' start_s and rate_hz."
+                )
+
+    def _tell_quiet(
+        self, feature: Feature, stimulus: str, pieces: Sequence[Impulses], span_s: tuple[float, float], run: Run
+    ) -> None:
+        times_s = np.concatenate([np.asarray(one.times_s, np.float64) for one in pieces])
+        own = times_s[(times_s >= span_s[0] - 1e-9) & (times_s < span_s[1] + 1e-9)]
+        edges = (own.min(), own.max()) if len(own) else (span_s[1], span_s[1])
+        for quiet_s, side in ((edges[0] - span_s[0], "first"), (span_s[1] - edges[1], "last")):
+            if quiet_s > QUIET_S:
+                tell(
+                    "odd",
+                    run.name,
+                    f"hears '{stimulus}' from {span_s[0]:.2f} to {span_s[1]:.2f} s, but {type(feature).__name__} has nothing in the {side} "
+                    f"{quiet_s:.0f} s: it is 0 there. Check the words (or phones) of the events.",
                 )
 
 

@@ -227,7 +227,8 @@ class Dealt:
                 subject,
                 f"{purged} of {of} training rows, near what is held out ({reach_s[0]:g} s of response before them).",
             )
-        return Person(runs, rows.assign(split=split), folds, moments, same, blocks, purged)
+        averaged = np.bincount(same[same >= 0], minlength=len(rows))
+        return Person(runs, rows.assign(split=split, averaged=averaged), folds, moments, same, blocks, purged)
 
     def _tell_cleaned(self, subject: str, runs: Sequence[Run], found: Sequence[Side]) -> None:
         mixed = {

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from n2s.data.encoding_data import Fold, Measured
 from n2s.data.encoding_people import Person
 from n2s.data.runs import column_places
 from n2s.findings import tell
 
+SHORT = 10  # rows of a unit: a line takes a fifth of their variance, or more
 CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
 
 Detrend = Literal["run", "block"] | None
@@ -56,11 +58,15 @@ class Responses:
             tell("odd", f"{self.where}, {fold.name}", told)
         if (count > 1).any():
             test /= count[:, None]
+        self._tell_short(fold)
         return train, test
 
     def repeats(self) -> dict[str, np.ndarray]:
-        """Stimulus -> (r, m, v) float32: see `n2s.data.encoding_data.EncodingData.repeats`."""
-        found = {}
+        """Stimulus -> (r, m, v) float32: see `n2s.data.encoding_data.EncodingData.repeats`.
+
+        Parts of a stimulus that are held out in several folds follow each other, if they were heard equally often.
+        """
+        found: dict[str, list[np.ndarray]] = {}
         for fold in self.person.folds:
             places = self.person.presentations(fold)
             if not places:
@@ -70,8 +76,25 @@ class Responses:
             for rows, part, _ in self._runs(fold, wanted):
                 own = np.isin(rows, wanted)
                 values[np.searchsorted(wanted, rows[own])] = part[own]
-            found |= {stimulus: values[np.searchsorted(wanted, one)] for stimulus, one in places.items()}
-        return found
+            for stimulus, one in places.items():
+                same = stimulus not in found or len(found[stimulus][0]) == len(one)
+                name = stimulus if same else f"{stimulus}, {fold.name}"
+                found.setdefault(name, []).append(values[np.searchsorted(wanted, one)])
+        return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
+
+    def _tell_short(self, fold: Fold) -> None:
+        if self.detrend != "block":
+            return
+        rows = np.flatnonzero(np.isin(self.person.same, fold.test))
+        rows = np.concatenate([fold.train, rows])
+        blocks = pd.Series(self.person.blocks[rows]).groupby(self.person.rows.recording.cat.codes.to_numpy()[rows])
+        counts = blocks.value_counts()
+        if (counts < SHORT).any():
+            told = (
+                f"{(counts < SHORT).sum()} of {len(counts)} units have fewer than {SHORT} rows in a run: the line that is taken out of each "
+                "(data.detrend: block) takes much of what they respond. Hold out longer units, or detrend the run."
+            )
+            tell("odd", f"{self.where}, {fold.name}", told)
 
     def _runs(self, fold: Fold, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         """The training and test rows (k,) of each run (of those that have a wanted row), (k, v) scaled, and columns that are 0."""

@@ -72,9 +72,11 @@ def _few(names: np.ndarray, which: np.ndarray) -> pd.Categorical:
 
 
 def _presentation(told: list[tuple[float, float, int]], row: tuple) -> int:
-    """How often most of this stretch of the sound was heard before."""
+    """How often this stretch of the sound was heard before: they share most of the shorter one."""
     start, stop = row.stimulus_onset, row.stimulus_onset + row.duration
-    seen = [number for low, high, number in told if min(stop, high) - max(start, low) > 0.5 * (stop - start)]
+    seen = [
+        number for low, high, number in told if min(stop, high) - max(start, low) > 0.5 * min(stop - start, high - low)
+    ]
     return max(seen) + 1 if seen else 0
 
 

@@ -79,7 +79,9 @@ def test_a_design_is_the_response_to_what_was_heard(data):
     mean, deviation = expected[fold.train].mean(0), expected[fold.train].std(0)
     np.testing.assert_allclose(train, (expected[fold.train] - mean) / deviation, atol=2e-4)
     np.testing.assert_allclose(test, (expected[fold.test] - mean) / deviation, atol=2e-4)
-    assert train.dtype == np.float32 and data.delays("f")[0].tolist() == [0] and data.delays("f")[1] == F
+    assert (
+        train.dtype == np.float32 and data.delays("f", "s/01")[0].tolist() == [0] and data.delays("f", "s/01")[1] == F
+    )
 
 
 def test_responses_are_scaled_by_the_training_rows_of_their_run(data):
@@ -148,7 +150,7 @@ def test_words_and_frames_side_by_side(tmp_path):
     )
     (fold,) = data.folds("s/01")
     train, test = data.design("s/01", fold, "rate")
-    assert train.shape[1] == 2 and data.delays("rate")[0].tolist() == [2, 4]
+    assert train.shape[1] == 2 and data.delays("rate", "s/01")[0].tolist() == [2, 4]
     np.testing.assert_allclose(train.mean(0), 0, atol=1e-6)
     rows = data.rows("s/01").iloc[fold.train].reset_index(drop=True)
     word = np.isclose(rows.stimulus_s % 10, 0) & (rows.stimulus_s > 20) & (rows.stimulus_s < 100) & (rows.story == "a")
@@ -200,7 +202,7 @@ def test_sensors_follow_their_features_at_the_right_lag(tmp_path):
     (fold,) = data.folds("t/01")
     what, (train, test) = data.measured("t/01"), data.design("t/01", fold, "f")
     brain, held = data.responses("t/01", fold)
-    lags_s, f = data.delays("f")
+    lags_s, f = data.delays("f", "t/01")
     assert what.kind == "sensor" and len(what.names) == 8 == brain.shape[1] and what.places.shape == (8, 2)
     assert f == 4 and data.rate_hz == {"t/01": RATE} and train.shape[1] == 4 * len(lags_s)
     power = [np.square(np.linalg.lstsq(train[:, 4 * k : 4 * k + 4], brain)[0]).sum() for k in range(len(lags_s))]

@@ -41,21 +41,15 @@ def from_repeats(repeats: Mapping[str, np.ndarray], n_targets: int) -> tuple[np.
     return tuple(np.tensordot(weights / weights.sum(), np.stack(found), 1))
 
 
-def n_averaged(table: pd.DataFrame, repeats: Mapping[str, np.ndarray]) -> float:
+def n_averaged(table: pd.DataFrame) -> float:
     """How many presentations a held-out response is the mean of: 1 / mean over rows of 1 / n, as the noise is averaged.
-
-    A stimulus that was repeated, of whose presentations one alone is among the held-out rows, is tested on their mean.
 
     Parameters
     ----------
     table
-        ``stimulus``, ``repeat`` of the held-out rows.
-    repeats
-        See `from_repeats`.
+        ``averaged`` of the held-out rows: see `n2s.data.encoding_data.EncodingData.rows`.
     """
-    alone = table.groupby("stimulus").repeat.nunique() == 1
-    counts = {name: len(values) for name, values in repeats.items() if alone.get(name, False)}
-    return float(1 / np.mean([1 / counts.get(name, 1) for name in table.stimulus]))
+    return float(1 / np.mean(1 / table.averaged.to_numpy()))
 
 
 def shared_targets(measured: Sequence[Measured]) -> list[np.ndarray] | None:

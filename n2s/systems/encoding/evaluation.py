@@ -115,7 +115,7 @@ def kernels(held: HeldOut, row: ModelRow, names: np.ndarray) -> pd.DataFrame:
     fit = row.fits[0]
     weights, parts, start = held.predicted(fit, weights=True).weights, [], 0
     for space, _ in fit.parts:
-        delays_s, n_features = held.data.delays(space)
+        delays_s, n_features = held.data.delays(space, held.subject)
         stop = start + len(delays_s) * n_features
         own = weights[start:stop].reshape(len(delays_s), n_features, -1)  # columns are (k f)
         lag, feature, target = np.meshgrid(delays_s, np.arange(n_features), np.arange(own.shape[2]), indexing="ij")

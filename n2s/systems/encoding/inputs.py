@@ -82,7 +82,7 @@ class FoldInputs:
         found = self.design(space, seed)
         if lag is None:
             return found
-        n_features = self.data.delays(space)[1]
+        n_features = self.data.delays(space, self.subject)[1]
         return tuple(part[:, lag * n_features : (lag + 1) * n_features] for part in found)
 
     def _order(self, shift: int, rows: np.ndarray) -> np.ndarray:

@@ -46,13 +46,21 @@ class Options:
             return {}
         found = {}
         for row in whole_rows(rows):
-            delays = {tuple(np.round(data.delays(space)[0], 9)) for space in row.spaces}
-            if len(delays) > 1:
+            first, *others = [
+                {tuple(np.round(data.delays(space, one)[0], 9)) for space in row.spaces} for one in data.subjects
+            ]
+            if any(len(one) > 1 for one in (first, *others)):
                 raise UserError(
                     f"model.per_lag: the feature spaces of '{row.label}' ({', '.join(row.spaces)}) have different lags. Give them one response "
                     "model, or set model.per_lag to false."
                 )
-            found[row.key] = len(delays.pop())
+            counts = {len(next(iter(one))) for one in (first, *others)}
+            if len(counts) > 1:
+                raise UserError(
+                    f"model.per_lag: subjects have from {min(counts)} to {max(counts)} lags, for their rates differ. Bring them to one "
+                    "rate, or set model.per_lag to false."
+                )
+            found[row.key] = counts.pop()
         if max(found.values()) < 2:
             raise UserError(
                 "model.per_lag: the response model has a single lag. Set data.response to n2s.data.Lags or FIR, or per_lag to false."
@@ -117,7 +125,9 @@ class Scorer:
         self._tables[subject] = pd.DataFrame(places(subject, measured) | scores)
         by_lag = [row for row in self.rows if row.key in self._lags]
         if by_lag:
-            self._more["lags"].append(lag_scores(held, by_lag, self.data.delays(by_lag[0].spaces[0])[0], names))
+            self._more["lags"].append(
+                lag_scores(held, by_lag, self.data.delays(by_lag[0].spaces[0], subject)[0], names)
+            )
         if self.options.kernels:
             self._more["kernels"].append(kernels(held, whole_rows(self.rows)[0], names))
         self._rows[subject] = held.rows
@@ -162,9 +172,8 @@ class Scorer:
 
 def ceilings(data: EncodingData, held: HeldOut, n_targets: int) -> dict[str, np.ndarray]:
     """Those of one subject; NaN where they cannot be computed."""
-    repeats = data.repeats(held.subject)
-    biased, corrected = from_repeats(repeats, n_targets)
-    n = n_averaged(data.rows(held.subject).iloc[held.rows], repeats)
+    biased, corrected = from_repeats(data.repeats(held.subject), n_targets)
+    n = n_averaged(data.rows(held.subject).iloc[held.rows])
     found = {
         "ev": biased,
         "ev_corrected": corrected,
@@ -220,7 +229,7 @@ def row_table(data: EncodingData, rows: Sequence[ModelRow]) -> pd.DataFrame:
                 "network": row.network,
                 "level": row.level,
                 "spaces": " + ".join(row.spaces),
-                "n_features": sum(data.delays(space)[1] for space in row.spaces),
+                "n_features": sum(data.delays(space, data.subjects[0])[1] for space in row.spaces),
                 "n_seeds": len(row.fits),
             }
             for row in rows

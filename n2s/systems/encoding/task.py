@@ -176,7 +176,7 @@ class BrainScore(System):
 
     def on_test_start(self) -> None:
         """Nothing is scored yet."""
-        missing = [name for name in self.data.subjects if name not in self.fits]
+        missing = [name for name in self.data.subjects if name not in self.fits and self.data.folds(name)]
         if missing:
             raise UserError(
                 f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others "

@@ -198,11 +198,9 @@ def test_means_of_presentations_have_the_ceiling_of_a_mean():
     rng = np.random.default_rng(0)
     signal, n = rng.normal(size=40_000), 20_000
     noise = np.concatenate([rng.normal(size=n), rng.normal(size=(4, n)).mean(0)])
-    table = pd.DataFrame({"stimulus": np.repeat(["once", "again"], n), "repeat": 0})
-    found = noise_ceiling(np.array([0.5]), n_averaged(table, {"again": np.zeros((4, n, 1))}))
+    found = noise_ceiling(np.array([0.5]), n_averaged(pd.DataFrame({"averaged": np.repeat([1, 4], n)})))
     assert found[0] == pytest.approx(np.corrcoef(signal, signal + noise)[0, 1], abs=0.01)
-    every = pd.DataFrame({"stimulus": "again", "repeat": [0, 1, 2, 3]})
-    assert n_averaged(every, {"again": np.zeros((4, 1, 1))}) == 1  # each presentation has rows of its own
+    assert n_averaged(pd.DataFrame({"averaged": [1, 1, 1]})) == 1  # each presentation has rows of its own
 
 
 @pytest.mark.parametrize("change", [{"template": None}, {"kind": "sensor"}])
