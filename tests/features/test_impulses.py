@@ -16,6 +16,7 @@ from n2s.features import (
 from n2s.features.phone_names import ARPABET, CLASSES, arpabet, ipa_letters, xsampa_letters
 from n2s.features.phones import alphabet_of
 from n2s.findings import kept
+from n2s.studies.readers.textgrid import read_alignment
 from n2s.studies.study import Impulses, Stimulus
 
 
@@ -156,6 +157,15 @@ def test_the_alphabet_of_an_alignment_is_found(phones, alphabet):
     for other in {"xsampa", "arpabet", "ipa"} - {alphabet, "xsampa" if alphabet == "arpabet" else alphabet}:
         with pytest.raises(UserError, match=f"They look like {alphabet}"):
             Phones(other).extract(heard(phones))
+
+
+@pytest.mark.parametrize("name", ["Anderson_S01_P01_cleaned", "grimm_20_1_cleaned"])
+def test_every_phone_of_real_webmaus_grids_is_known(real_data, name):
+    table = read_alignment(real_data / "speech_audio" / "dutch_story_textgrids" / f"{name}.TextGrid")
+    labels = table.text[table.kind == "phone"].tolist()
+    assert len(labels) > 3000 and alphabet_of(labels) == "xsampa"
+    assert all(xsampa_letters(label) for label in labels)
+    assert sum(ipa_letters(label) is None for label in labels) > 0.29 * len(labels)  # schwas among them
 
 
 def test_identity_and_articulation():

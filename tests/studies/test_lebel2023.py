@@ -81,6 +81,22 @@ def test_who_lacks_a_story_is_left_out_unless_named(root):
     assert {one.task for one in Lebel2023(str(root), stories=["legacy"]).recordings()} == {"legacy"}
 
 
+def test_runs_that_were_not_fetched_are_told(root):
+    every = [one.name for one in Lebel2023(str(root), subjects=["UTS01"]).recordings()]
+    folder = root / "derivative" / "preprocessed_data"
+    paths = sorted((folder / "UTS01").glob("*.hf5"))
+    for number, path in enumerate(paths):
+        path.unlink()
+        path.symlink_to("../../../.git/annex/objects/xx/nothing")
+        if number == 0:
+            with kept() as findings:
+                study = Lebel2023(str(root), subjects=["UTS01"])
+            assert len(study.recordings()) == len(every) - 1
+            assert ["1 runs" in one.where and "not fetched" in one.text for one in findings] == [True]
+    with pytest.raises(UserError, match="the content was not fetched: a link to"):
+        Lebel2023(str(root), subjects=["UTS01"])
+
+
 def test_single_presentations_of_the_repeated_story(root):
     study = Lebel2023(str(root), subjects=["UTS01"], repeats=True)
     runs = [one for one in study.recordings() if one.task == "wheretheressmoke"]

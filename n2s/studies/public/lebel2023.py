@@ -19,6 +19,7 @@ from n2s.studies.public.lebel2023_space import pycortex_mask, pycortex_space
 from n2s.studies.public.lebel2023_words import words_and_phones
 from n2s.studies.readers.bold_files import array_shape, read_array, read_rois
 from n2s.studies.readers.clips import check_in_audio
+from n2s.studies.readers.fetched import NOT_FETCHED, check_fetched
 from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
@@ -134,7 +135,7 @@ stimuli/adollshouse.wav ...""",
             )
         folder = self.root / "derivative" / "preprocessed_data"
         here = [path.name for path in folder.glob("UTS*") if path.is_dir()]
-        found = {}
+        found, absent = {}, []
         for subject in sorted(here, key=natural):
             if subjects is None and subject in LEFT_OUT and not every:
                 continue
@@ -144,10 +145,20 @@ stimuli/adollshouse.wav ...""",
                     tell("left out", path, f"{CORRUPT[subject, story]}. Name it in stories to read it.")
                 elif path.exists():
                     found |= {run: path for run in self._runs(subject, story, path)}
+                elif path.is_symlink() and (subjects is None or subject in subjects):
+                    absent.append(path)
+        if absent and not any(one.subject in (subjects or here) for one in found):
+            check_fetched(absent[0])
         if not found:
             raise UserError(
                 f"{folder}: no <subject>/<story>.hf5 of {len(wanted)} stories; subjects there: "
                 f"{', '.join(here) or 'none'}. Set root to the folder that holds derivative."
+            )
+        if absent:
+            tell(
+                "left out",
+                f"{folder} ({len(absent)} runs, {absent[0].name})",
+                f"{NOT_FETCHED}: links to files that are not here.",
             )
         self._paths = keep(found, "subject", subjects, self.root)
 
