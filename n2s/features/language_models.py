@@ -76,7 +76,13 @@ class LanguageModel:
         return bool((one - two).abs().max() <= 1e-3 * one.abs().max())
 
     def states(self, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Tensor:
-        """Texts of tokens -> (layers, b, t, f) float32, on the CPU; t is the longest, what is behind a shorter one is meaningless."""
+        """Texts of tokens -> (layers, b, t, f) float32, on the CPU; t is the longest, what is behind a shorter one is meaningless.
+
+        Raises
+        ------
+        UserError
+            A layer has another width than the network.
+        """
         longest = max(map(len, texts))
         padding = self.tokenizer.pad_token_id
         ids = torch.full((len(texts), longest), 0 if padding is None else padding)
@@ -84,6 +90,12 @@ class LanguageModel:
         for i, text in enumerate(texts):
             ids[i, : len(text)], mask[i, : len(text)] = torch.tensor(text), 1
         found = self._hidden(ids, mask)
+        other = [layer for layer in layers if found[layer].shape[-1] != self.width]  # opt-350m projects its last state
+        if other:
+            raise UserError(
+                f"'{self.model}': layer {other[0]} has {found[other[0]].shape[-1]} units, and the network is {self.width} wide. Choose other "
+                "layers: layers: [0, 1, ..]."
+            )
         return torch.stack([found[layer] for layer in layers]).float().cpu()
 
     def _hidden(self, ids: Tensor, mask: Tensor) -> Sequence[Tensor]:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +12,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from n2s.errors import UserError
+from n2s.errors import UserError, reading
 from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.models.speech_net import SpeechNet
 
 _PART = "network."  # of a checkpoint's state dict
+AGAIN = "Fit that run again, or copy its whole folder."
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class TrainedNet:
     @cached_property
     def config(self) -> dict:
         """The complete config of the fit."""
-        return yaml.safe_load((self.folder / "config.yaml").read_text("utf-8")) or {}
+        file = self.folder / "config.yaml"
+        with reading(file, "the config of a fit", AGAIN):
+            return dict(yaml.safe_load(file.read_text("utf-8")))
 
     @property
     def seed(self) -> int:
@@ -73,18 +75,15 @@ class TrainedNet:
     def network(self) -> SpeechNet:
         """With the trained weights."""
         network = SpeechNet(**self.shape)
-        network.load_state_dict(self._state)
+        with reading(self.folder / "best.ckpt", "the network of config.yaml beside it", AGAIN):
+            network.load_state_dict(self._state)
         return network
 
     @cached_property
     def _state(self) -> dict[str, Tensor]:
         file = self.folder / "best.ckpt"
-        try:
+        with reading(file, "a checkpoint of a fit", AGAIN):
             found = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{file} cannot be read ({(str(error).splitlines() or [''])[0]}). Fit that run again."
-            ) from None
         return {name.removeprefix(_PART): value for name, value in found.items() if name.startswith(_PART)}
 
 
@@ -133,7 +132,9 @@ def trained_nets(given: str) -> list[TrainedNet]:
             return [TrainedNet(place)]
         newest: dict[int, tuple[str, TrainedNet]] = {}
         for record in sorted(place.glob("*/run.json")):
-            told, net = json.loads(record.read_text("utf-8")), TrainedNet(record.parent)
+            with reading(record, "the record of a run", AGAIN):
+                told = {"started": ""} | json.loads(record.read_text("utf-8"))
+            net = TrainedNet(record.parent)
             if told.get("status") != "finished" or told.get("rerun_of") or not (net.folder / "best.ckpt").is_file():
                 continue
             if net.seed not in newest or told["started"] > newest[net.seed][0]:

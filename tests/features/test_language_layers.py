@@ -224,6 +224,19 @@ def test_models_of_other_families(tmp_path):
         assert found.values.shape == (20, 32) and not features["layer2"][0]._pass.model.causal
 
 
+def test_a_last_layer_of_another_width(tmp_path):
+    tokenizer = pieces()
+    config = transformers.OPTConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, ffn_dim=16, word_embed_proj_dim=16
+    )  # fmt: skip
+    transformers.OPTForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    members = LanguageModelLayers(str(tmp_path), [0, 1]).members()
+    assert members["layer1"][0].extract(story(TEXT)).values.shape == (20, 32)
+    with pytest.raises(UserError, match=r"layer 2 has 16 units, and the network is 32 wide. Choose other layers"):
+        LanguageModelLayers(str(tmp_path)).members()["layer1"][0].extract(story(TEXT))
+
+
 def test_what_is_wrong_is_said(model, tmp_path):
     _, folder = model
     for wrong in (

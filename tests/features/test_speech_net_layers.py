@@ -133,3 +133,21 @@ def test_a_run_of_another_system_is_named(tmp_path):
     (tmp_path / "a" / "config.yaml").write_text(yaml.safe_dump({"model": {"class_path": "n2s.systems.Semantic"}}))
     with pytest.raises(UserError, match="a run of n2s.systems.Semantic; expected a SpeechNet"):
         SpeechNetLayers([str(tmp_path / "a")])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("config.yaml", "a: [1"), ("config.yaml", None), ("run.json", "{"), ("best.ckpt", "no checkpoint")]
+)  # fmt: skip
+def test_a_damaged_run_is_named(tmp_path, name, content):
+    write_run(tmp_path / "dutch" / "a", 0)
+    file = tmp_path / "dutch" / "a" / name
+    file.unlink() if content is None else file.write_text(content)
+    with pytest.raises(UserError, match=f"{name} cannot be read: .*Fit that run again, or copy its whole folder"):
+        SpeechNetLayers([str(tmp_path / "dutch")]).members()
+
+
+def test_weights_of_another_network(tmp_path):
+    write_run(tmp_path / "a", 0)
+    torch.save({"state_dict": {"network.linear.bias": torch.zeros(5)}}, tmp_path / "a" / "best.ckpt")
+    with pytest.raises(UserError, match=r"best.ckpt cannot be read: not the network of config.yaml"):
+        SpeechNetLayers([str(tmp_path / "a")]).nets[0].network()
