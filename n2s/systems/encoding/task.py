@@ -1,5 +1,6 @@
 """The system of encoding models: how well each feature of what was heard predicts each voxel or sensor."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -161,8 +162,8 @@ class BrainScore(System):
 
     def on_fit_end(self) -> None:
         """The checkpoint has all fits: those of single folds are removed."""
-        for path in (self.folder / "fits").glob("*.pt"):
-            path.unlink()
+        if (self.folder / "fits").is_dir():
+            shutil.rmtree(self.folder / "fits")
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Penalties, and by what a test knows the data."""

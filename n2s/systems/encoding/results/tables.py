@@ -55,7 +55,7 @@ def notes(result: BrainScores) -> list[str]:
         )
     elif result.regions.ceilings != ["ceiling:isc"]:
         told.append(
-            "R / ceiling: mean R by the mean correlation that a perfect model reaches (the root of the corrected explainable variance, for "
+            "R / ceiling: mean R by the correlation that a perfect model reaches (the root of the mean corrected explainable variance, for "
             "the number of presentations whose mean is tested)."
         )
     if "ceiling:isc" in result.regions.ceilings:
@@ -186,7 +186,7 @@ def _rule(result: BrainScores) -> dict | None:
 
 def _mean_count(own: dict[str, dict[str, int]]) -> str:
     significant, n = (sum(one[key] for one in own.values()) / len(own) for key in ("significant", "n"))
-    return f"{significant:.4g} of {n:.4g}"
+    return f"{round(significant, 1):g} of {round(n, 1):g}"
 
 
 def _mean(score: Score | None) -> str:
