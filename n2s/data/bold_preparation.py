@@ -18,26 +18,28 @@ from n2s.studies.study import Recording
 
 @dataclass(frozen=True)
 class BoldRun(PreparedRecording):
-    """``brain (TR, voxel)`` in the study's unit, with ``rois.npy (roi, voxel)`` bool and ``places.npy (voxel, 3)``, mm.
+    """``brain (TR, voxel)`` in the study's unit, with ``rois.npy (roi, voxel)`` bool, ``places.npy (voxel, 3)``, mm, and
+    ``nuisances.npy (TR, k)``, orthonormal: what was taken out.
 
     ``meta`` has ``tr_s``, ``shape``, ``rois`` (their names), ``n_constant`` (voxels that never change), ``cleaning``.
     ``places.npy`` has no rows if the study does not know the places of voxels.
     """
 
-    beside: ClassVar[tuple[str, ...]] = ("rois.npy", "places.npy")
+    beside: ClassVar[tuple[str, ...]] = ("rois.npy", "places.npy", "nuisances.npy")
 
     def bold(self, where: str) -> Bold:
         """The cleaned run; arrays are memory maps: only the needed parts are read."""
-        data, rois, places = self.brain_mapped(), self.array("rois.npy"), self.array("places.npy")
+        data, (rois, places, nuisances) = self.brain_mapped(), map(self.array, self.beside)
         n_voxels, names = data.shape[1], self.meta["rois"]
         for name, found, expected in (
             ("rois.npy", rois.shape, [(len(names), n_voxels)]),
             ("places.npy", places.shape, [(n_voxels, 3), (0, 3)]),
+            ("nuisances.npy", nuisances.shape, [(len(data), nuisances.shape[-1])]),
         ):
             if found not in expected:
                 raise UserError(f"{self.folder / name} is of shape {found}; expected {expected[0]}. {AGAIN}")
         known = places if len(places) or not n_voxels else None
-        return Bold(data, self.meta["tr_s"], dict(zip(names, rois, strict=True)), known)
+        return Bold(data, self.meta["tr_s"], dict(zip(names, rois, strict=True)), known, None, nuisances)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class BoldPreparation(Preparation):
     cleaning: BoldCleaning | None
 
     kind: ClassVar[type[PreparedRecording]] = BoldRun
-    version: ClassVar[int] = 2  # bump when the numbers change though the settings do not
+    version: ClassVar[int] = 3  # bump when the numbers change though the settings do not
 
     def settings(self) -> dict:
         """See `Preparation`."""
@@ -64,6 +66,7 @@ class BoldPreparation(Preparation):
         data = np.ascontiguousarray(bold.data)
         rois = np.array(list(bold.rois.values()), bool).reshape(len(bold.rois), data.shape[1])
         places = np.empty((0, 3), np.float32) if bold.places is None else np.asarray(bold.places)
+        nuisances = np.empty((len(data), 0)) if bold.nuisances is None else bold.nuisances
         constant = int((np.ptp(data, axis=0) == 0).sum())
         if constant:
             tell(
@@ -77,7 +80,8 @@ class BoldPreparation(Preparation):
             "n_constant": constant,
             "cleaning": self.settings()["cleaning"],
         }
-        return Made(data, meta, {"rois.npy": partial(np.save, arr=rois), "places.npy": partial(np.save, arr=places)})
+        arrays = dict(zip(BoldRun.beside, (rois, places, nuisances), strict=True))
+        return Made(data, meta, {name: partial(np.save, arr=array) for name, array in arrays.items()})
 
 
 def tell_copies(runs: Mapping[str, BoldRun]) -> None:

@@ -5,10 +5,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
+import scipy.linalg
 
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
-from n2s.studies.bold_cleaning import BoldCleaning, residual_maker
+from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.confound_sets import columns_of
 from n2s.studies.fmri import Bold
 from n2s.studies.readers.tsv import read_table
@@ -28,6 +29,10 @@ def cleaned(bold: Bold, cleaning: BoldCleaning | None, where: str) -> Bold:
     where
         Names the run in messages.
 
+    Returns
+    -------
+    Its ``nuisances (TR, k)`` are orthonormal and span all that was removed, in one projection; None if nothing was.
+
     Raises
     ------
     UserError
@@ -36,11 +41,13 @@ def cleaned(bold: Bold, cleaning: BoldCleaning | None, where: str) -> Bold:
     data = np.asarray(bold.data)
     if cleaning is not None:
         data = finite(data, cleaning.nan, where)
-    if cleaning is not None and (cleaning.detrend or cleaning.highpass_hz or cleaning.confounds):
-        data = regressed(data, cleaning, replace(bold, data=data), where)
-    elif bold.nuisances is not None:
-        data = residual_maker(bold.nuisances) @ np.asarray(data, np.float64)
-    return replace(bold, data=data.astype(np.float32, copy=False), confounds=None, nuisances=None)
+    basis = _removed(bold, cleaning, where)
+    if basis is not None:
+        constant = np.ptp(data, axis=0) == 0
+        data = np.array(data, np.float64)
+        data -= basis @ (basis.T @ data)
+        data[:, constant] = 0.0  # what rounding leaves must not be z-scored into noise
+    return replace(bold, data=data.astype(np.float32, copy=False), confounds=None, nuisances=basis)
 
 
 def finite(data: np.ndarray, nan: str, where: str) -> np.ndarray:
@@ -58,48 +65,43 @@ def finite(data: np.ndarray, nan: str, where: str) -> np.ndarray:
     return np.where(bad, 0, data)
 
 
-def regressed(data: np.ndarray, cleaning: BoldCleaning, bold: Bold, where: str) -> np.ndarray:
-    """(TR, voxel) -> the same without trend, drifts and confounds, in one projection. A constant voxel becomes exactly 0."""
-    slowest_hz, fastest_hz = 1 / (2 * len(data) * bold.tr_s), 1 / (2 * bold.tr_s)
-    if cleaning.highpass_hz and not 0 < cleaning.highpass_hz < fastest_hz:
-        raise UserError(
-            f"{where}: highpass_hz is {cleaning.highpass_hz:g}; at a TR of {bold.tr_s:g} s it is above 0 and below "
-            f"{fastest_hz:g} Hz ({len(data)} volumes hold cosines from {slowest_hz:.4f} Hz)."
-        )
-    from nilearn import signal  # takes a second to import
+def _removed(bold: Bold, cleaning: BoldCleaning | None, where: str) -> np.ndarray | None:
+    """(TR, k) An orthonormal basis of trend, drifts, confounds and nuisances; None if there are none.
 
-    # Cosines go in as confounds: nilearn's own filter="cosine" leaves them out where confounds look like cosines.
-    regressors = [cosines(len(data), bold.tr_s, cleaning.highpass_hz)]
-    if cleaning.confounds:
-        regressors.append(confounds(bold.confounds, cleaning.confounds, len(data), where))
-    if bold.nuisances is not None:
-        regressors.append(bold.nuisances)
-    constant = np.ptp(data, axis=0) == 0
-    _check_freedom(np.hstack(regressors), cleaning.detrend, where)
-    found = signal.clean(
-        np.array(data, np.float64),
-        detrend=cleaning.detrend,
-        standardize=None,
-        confounds=np.hstack(regressors) if np.hstack(regressors).size else None,
-        filter=False,
-        t_r=bold.tr_s,
-    )
-    found[:, constant] = 0.0  # what rounding leaves must not be z-scored into noise
+    Nuisances are fitted beside the run's mean, which would else be fitted by them. With neither a trend nor nuisances it stays: drifts
+    and confounds are taken without theirs.
+    """
+    n_tr = len(bold.data)
+    regressors = [] if bold.nuisances is None else [np.ones((n_tr, 1)), np.asarray(bold.nuisances, np.float64)]
+    if cleaning is not None and (cleaning.detrend or cleaning.highpass_hz or cleaning.confounds):
+        slowest_hz, fastest_hz = 1 / (2 * n_tr * bold.tr_s), 1 / (2 * bold.tr_s)
+        if cleaning.highpass_hz and not 0 < cleaning.highpass_hz < fastest_hz:
+            raise UserError(
+                f"{where}: highpass_hz is {cleaning.highpass_hz:g}; at a TR of {bold.tr_s:g} s it is above 0 and below "
+                f"{fastest_hz:g} Hz ({n_tr} volumes hold cosines from {slowest_hz:.4f} Hz)."
+            )
+        regressors.append(cosines(n_tr, bold.tr_s, cleaning.highpass_hz))
+        if cleaning.confounds:
+            table = confounds(bold.confounds, cleaning.confounds, n_tr, where)
+            regressors.append(table - table.mean(0))
+        if cleaning.detrend:
+            regressors.append(np.stack([np.ones(n_tr), np.arange(n_tr) - (n_tr - 1) / 2], 1))
+    found = basis_of(np.hstack(regressors)) if regressors else np.zeros((n_tr, 0))
+    if not found.shape[1]:
+        return None
+    left = n_tr - np.linalg.matrix_rank(np.column_stack([np.ones(n_tr), found]))
+    if left < max(1, LEAST_LEFT * n_tr):  # nothing but rounding errors, which would be z-scored into a signal
+        raise UserError(
+            f"{where}: {n_tr} volumes less trend, drifts and confounds ({n_tr - left} different regressors) leave {left} "
+            "degrees of freedom. Name fewer confounds, or a lower highpass_hz."
+        )
     return found
 
 
-def _check_freedom(regressors: np.ndarray, detrend: bool, where: str) -> None:
-    """A UserError if regressors leave nothing of a run but rounding errors, which would be z-scored into a signal."""
-    n_tr = len(regressors)
-    line = np.stack([np.ones(n_tr), np.arange(n_tr)], 1)[:, : 2 if detrend else 1]
-    every = np.hstack([line, regressors])
-    size = np.linalg.norm(every, axis=0)
-    rank = int(np.linalg.matrix_rank(every[:, size > 0] / size[size > 0]))
-    if n_tr - rank < max(1, LEAST_LEFT * n_tr):
-        raise UserError(
-            f"{where}: {n_tr} volumes less trend, drifts and confounds ({rank} different regressors) leave {n_tr - rank} "
-            "degrees of freedom. Name fewer confounds, or a lower highpass_hz."
-        )
+def basis_of(regressors: np.ndarray) -> np.ndarray:
+    """(t, p) -> (t, k) An orthonormal basis of their span; columns of any unit count alike, those of 0 not at all."""
+    size = np.linalg.norm(regressors, axis=0)
+    return scipy.linalg.orth(regressors[:, size > 0] / size[size > 0]) if size.any() else np.zeros((len(regressors), 0))
 
 
 def confounds(path: Path | None, patterns: tuple[str, ...], n_tr: int, where: str) -> np.ndarray:

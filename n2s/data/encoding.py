@@ -15,6 +15,7 @@ from n2s.data.encoding_data import Fold, Measured
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
 from n2s.data.encoding_people import Dealt, Person, check_fits, heard_of, part_of
 from n2s.data.encoding_responses import Responses
+from n2s.data.encoding_sides import features_of
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
@@ -26,7 +27,6 @@ from n2s.data.subject_folds import SubjectFold, SubjectFolds
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
-from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Study
 
@@ -66,6 +66,11 @@ class EncodingDataModule(NeuralDataModule):
     detrend
         Remove the best line from each response: of a ``run`` (one through its training rows, another through its held-out rows), or of each
         ``block`` that is held out whole (Millet & King 2021). Cosines or other drifts among the confounds make it needless.
+    clean_features
+        Take out of the features of a run what is taken out of its responses: confounds, drifts, lines. Else a fit looks in the response for
+        parts of a feature that are no longer there, and its weights are too small (Frisch-Waugh-Lovell theorem: both sides, or the fit
+        is biased). Training rows of a run with others are cleaned by themselves, responses and features, so that they have no trace of
+        what is held out. False: only responses are cleaned, and as whole runs, as most publications have it.
     clamp
         Responses beyond this many deviations are clipped; None: none.
     average_repeats
@@ -92,6 +97,7 @@ class EncodingDataModule(NeuralDataModule):
         roi: str | None = None,
         trim_s: tuple[float, float] = (0.0, 0.0),
         detrend: Literal["run", "block"] | None = None,
+        clean_features: bool = True,
         clamp: float | None = 20.0,
         average_repeats: bool = True,
         train_on_val: bool = True,
@@ -106,18 +112,11 @@ class EncodingDataModule(NeuralDataModule):
         for side in trim_s:
             check_number("data.trim_s", side, low=0)
         self.studies, self.features, self.response = named_studies(studies), features, response
-        self.preprocessing, self.split, self.n_folds = (
-            preprocessing or Preprocessing(),
-            split or SplitByStory(),
-            n_folds,
-        )
-        self.each_alone, self.chosen, self.roi, self.trim_s = (
-            each_alone,
-            subjects,
-            roi,
-            (float(trim_s[0]), float(trim_s[1])),
-        )
-        self.detrend, self.clamp, self.average_repeats = detrend, clamp, average_repeats
+        self.preprocessing, self.split = preprocessing or Preprocessing(), split or SplitByStory()
+        self.n_folds, self.each_alone, self.chosen, self.roi = n_folds, each_alone, subjects, roi
+        self.trim_s = float(trim_s[0]), float(trim_s[1])
+        self.detrend, self.clean_features, self.clamp = detrend, clean_features, clamp
+        self.average_repeats = average_repeats
         self.train_on_val, self.seed, self.n_jobs = train_on_val, seed, n_jobs
         if roi is not None and not any(isinstance(study, FMRIStudy) for study in self.studies.values()):
             raise UserError(f"data.roi is '{roi}', but no study is of BOLD. Leave it out.")
@@ -195,7 +194,7 @@ class EncodingDataModule(NeuralDataModule):
             for subject in group:
                 cuts_s[subject] = dealt.cuts_s
                 people[subject] = dealt.person(
-                    subject, self.response, self.trim_s, average_repeats=self.average_repeats
+                    subject, self.response, self.trim_s, average_repeats=self.average_repeats, clean=self.clean_features
                 )
         check_fits(people)
         self._designs, self._people = Designs(self._spaces, self.response, self.stimuli, cuts_s), people
@@ -243,15 +242,12 @@ class EncodingDataModule(NeuralDataModule):
 
     def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """See `EncodingData` and `standardised`."""
-        columns = self._designs.columns(subject, self._person_of(subject).runs, space, seed)
-        found = standardised(columns, fold.train, fold.test)
+        person = self._person_of(subject)
+        columns = self._designs.columns(subject, person.runs, space, seed)
+        found = standardised(*features_of(person, fold, columns, detrend=self.detrend, clean=self.clean_features))
         if (subject, fold.name, space) not in self._told:
             self._told.add((subject, fold.name, space))
-            if found.still.all():
-                tell("odd", f"{subject}, {fold.name}", f"nothing of '{space}' changes in training rows: it is 0.")
-            if found.unseen.any():
-                told = f"{found.unseen.sum()} of {found.unseen.size} columns of '{space}' happen in held-out rows alone: they are 0 there."
-                tell("left out", f"{subject}, {fold.name}", told)
+            found.tell(space, f"{subject}, {fold.name}")
         return found.train, found.test
 
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
@@ -297,4 +293,4 @@ class EncodingDataModule(NeuralDataModule):
 
     def _scaling(self, subject: str) -> Responses:
         what = self.measured(subject)
-        return Responses(self._person_of(subject), what, detrend=self.detrend, clamp=self.clamp, where=subject)
+        return Responses(self._person_of(subject), what, self.detrend, self.clean_features, self.clamp, subject)

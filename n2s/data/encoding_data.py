@@ -22,12 +22,16 @@ class Fold:
         (n,), (m,) Row numbers, ascending. Rows near a border of the two are in neither (purged).
     groups
         (n,) Name of the unit (story, sentence block) of each training row: cross-validation keeps units together.
+    stretches
+        (n,) Number of the stretch of each training row. Units whose rows come so near to each other in a run that both depend on one
+        moment of sound, or on one recorded sample, are of one stretch: folds of whole stretches share nothing. None: not known.
     """
 
     name: str
     train: np.ndarray
     test: np.ndarray
     groups: np.ndarray
+    stretches: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
 BEYOND = (
     4.0  # times the largest deviation in training: a column that goes further in held-out rows was not seen in training
 )
+#: Rows that the variance of a column in training must come from: one event, through the haemodynamic response at 2 s, is 3 rows.
+FEWEST = 5.0
 BLOCK = 2**24  # numbers that are squared at once
 
 
@@ -190,37 +192,54 @@ class Designs:
 class Standardised:
     """``train (n, p)`` and ``test (m, p)`` float32, z-scored by the training rows.
 
-    ``still (p,)``: columns that are 0, since they do not change in training. ``unseen (p,)``: columns that are 0 in ``test`` alone.
+    ``still (p,)``: columns that are 0, since they do not change in training. ``rare (p,)``: since they do so in fewer than `FEWEST`
+    rows. ``unseen (p,)``: columns that are 0 in ``test`` alone.
     """
 
     train: np.ndarray
     test: np.ndarray
     still: np.ndarray
+    rare: np.ndarray
     unseen: np.ndarray
 
+    def tell(self, space: str, where: str) -> None:
+        """Report columns that are 0."""
+        if self.still.all():
+            tell("odd", where, f"nothing of '{space}' changes in training rows: it is 0.")
+        if self.rare.any():
+            told = f"{self.rare.sum()} of {self.rare.size} columns of '{space}' change in fewer than {FEWEST:g} training rows: they are 0."
+            tell("left out", where, told)
+        if self.unseen.any():
+            told = f"{self.unseen.sum()} of {self.unseen.size} columns of '{space}' happen in held-out rows alone: they are 0 there."
+            tell("left out", where, told)
 
-def standardised(columns: np.ndarray, train: np.ndarray, test: np.ndarray) -> Standardised:
-    """Z-score columns by the training rows.
 
-    A rare event (a phone, a word) may leave nothing but the last trace of its response in training: the column, brought to a
-    deviation of 1, would be thousands in held-out rows where the event happens, and spoil every prediction there. Such a
-    column is its training mean in all held-out rows.
+def standardised(own: np.ndarray, held: np.ndarray, largest: np.ndarray) -> Standardised:
+    """Z-score columns ``own (n, p)`` and ``held (m, p)``, in place, by the training rows ``own``.
+
+    ``largest (p,)`` is the magnitude of each column before anything was taken out of it.
+
+    A rare event (a phone, a word) may leave nothing in training but one response, or the last trace of one: the column, brought to a
+    deviation of 1, would be thousands in held-out rows where the event happens, and spoil every prediction there. A column is left out
+    if its training variance comes from fewer than `FEWEST` effective rows: the participation ratio, the squared sum of squares by the
+    sum of fourth powers. One that goes `BEYOND` all of training in some held-out row is its training mean in all of these.
     """
-    own = columns[train]
     mean = own.mean(0, dtype=np.float64)
     parts = np.array_split(np.arange(len(own)), max(1, own.size // BLOCK))
     square = sum(np.square(own[part] - mean).sum(0) for part in parts) / len(own)
-    deviation, largest = np.sqrt(square), np.abs(own).max(0, initial=0)
+    deviation = np.sqrt(square)
     constant = deviation <= CONSTANT * largest
     scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation)).astype(np.float32)
     mean = mean.astype(np.float32)
-    held = columns[test]
     for part in (own, held):
         part -= mean
         part *= scale
+    fourth = sum(np.square(np.square(own[part])).sum(0, dtype=np.float64) for part in parts)
+    rare = ~constant & (len(own) ** 2 < FEWEST * fourth)  # squares sum to the number of rows
+    own[:, rare] = held[:, rare] = 0
     unseen = np.abs(held).max(0, initial=0) > BEYOND * np.abs(own).max(0, initial=0)
     held[:, unseen] = 0
-    return Standardised(own, held, constant, unseen)
+    return Standardised(own, held, constant, rare, unseen)
 
 
 def _within(piece: Frames | Impulses, span_s: tuple[float, float], shift_s: float) -> Frames | Impulses:

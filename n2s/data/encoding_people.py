@@ -9,12 +9,12 @@ import pandas as pd
 from n2s.data.content import Heard
 from n2s.data.dealing import as_folds, borders, deal, sides, with_blocks
 from n2s.data.encoding_data import Fold
-from n2s.data.encoding_rows import Side, alike, heard_rows, side_of
+from n2s.data.encoding_rows import Side, alike, heard_rows, side_of, stretches_of
 from n2s.data.held_out import apart
 from n2s.data.identity import sound_identities
 from n2s.data.recordings import PreparedRecording
 from n2s.data.response_model import ResponseModel
-from n2s.data.runs import Run, check_clock, joined_plays
+from n2s.data.runs import Run, check_clock, joined_plays, separable
 from n2s.data.splits import stretches
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.errors import UserError
@@ -187,9 +187,9 @@ class Dealt:
         return list(notes)
 
     def person(
-        self, subject: str, response: ResponseModel, trim_s: tuple[float, float], *, average_repeats: bool
+        self, subject: str, response: ResponseModel, trim_s: tuple[float, float], *, average_repeats: bool, clean: bool
     ) -> Person:
-        """The rows and folds of one subject."""
+        """The rows and folds of one subject. ``clean``: training rows of mixed runs are cleaned by themselves."""
         runs, first = [], 0
         for run in self.runs.values():
             if run.subject == subject:
@@ -207,13 +207,14 @@ class Dealt:
         for name, one in zip(self.names, found, strict=True):
             train, test = np.flatnonzero(one.train), np.unique(same[one.test])
             if len(train) and len(test):
-                folds.append(Fold(name, train, test, unit[train]))
+                stretches = stretches_of(rows.iloc[train], sum(reach_s) + max(run.filter_s for run in runs))
+                folds.append(Fold(name, train, test, unit[train], stretches))
             elif len(test) or one.purged.any():
                 what = "no training rows" if len(test) else "no test rows"
                 tell("left out", f"{subject}, {name}", f"it has {what}; {one.purged.sum()} were purged.")
         if not folds:
             _tell_without(subject, found, reach_s, runs)
-        self._tell_cleaned(subject, runs, found)
+        _tell_cleaned(subject, runs, found, clean=clean)
         split = np.where(tested, 3, 0)
         if len(self.names) == 1:
             split = np.select([found[0].train, found[0].val, tested], [1, 2, 3], 0)
@@ -230,21 +231,24 @@ class Dealt:
         averaged = np.bincount(same[same >= 0], minlength=len(rows))
         return Person(runs, rows.assign(split=split, averaged=averaged), folds, moments, same, blocks, purged)
 
-    def _tell_cleaned(self, subject: str, runs: Sequence[Run], found: Sequence[Side]) -> None:
-        mixed = {
-            run.name
-            for run in runs
-            if run.cleaned
-            for one in found
-            if one.train[run.rows].any() and one.test[run.rows].any()
-        }
-        if mixed:
-            tell(
-                "odd",
-                subject,
-                f"{len(mixed)} runs hold training and test rows, and their study takes trend, drifts or confounds out of whole runs: a "
-                "training row has a trace of the test rows' responses (of no feature).",
-            )
+
+def _tell_cleaned(subject: str, runs: Sequence[Run], found: Sequence[Side], *, clean: bool) -> None:
+    mixed = {run.name for run in runs for one in found if _has_trace(run, one, clean=clean)}
+    if mixed:
+        tell(
+            "odd",
+            subject,
+            f"{len(mixed)} runs hold training and test rows, and their study takes trend, drifts or confounds out of whole runs: a "
+            "training row has a trace of the test rows' responses (of no feature).",
+        )
+
+
+def _has_trace(run: Run, side: Side, *, clean: bool) -> bool:
+    """Whether training rows have a trace of test rows: they are cleaned together, and not again by themselves."""
+    n_train, n_test = (int(rows[run.rows].sum()) for rows in (side.train, side.test))
+    if not n_train or not n_test or run.nuisances is None:
+        return False
+    return not (clean and separable(n_train, run.nuisances.shape[1]))
 
 
 def _tell_apart(subject: str, clock_s: np.ndarray, moments: np.ndarray, step_s: float) -> None:

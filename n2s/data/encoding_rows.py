@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from n2s.data.dealing import foreign, inside, last_stop, meets
 from n2s.data.runs import Run
@@ -169,3 +171,12 @@ def alike(rows: pd.DataFrame, chosen: np.ndarray, step_s: float) -> np.ndarray:
     first = np.unique(which, return_index=True)[1]
     found[numbers] = numbers[first[which]]
     return found
+
+
+def stretches_of(rows: pd.DataFrame, reach_s: float) -> np.ndarray:
+    """(n,) The stretch of each of some rows, in order: units that come nearer than ``reach_s`` in a run are of one; numbered from 0."""
+    unit, run = rows.unit.cat.codes.to_numpy(), rows.recording.cat.codes.to_numpy()
+    near = (np.diff(run) == 0) & (np.diff(rows.time_s.to_numpy()) < reach_s - 1e-9)
+    pairs = (np.ones(near.sum()), (unit[:-1][near], unit[1:][near]))
+    joined = connected_components(coo_array(pairs, shape=(unit.max(initial=-1) + 1,) * 2), directed=False)[1]
+    return pd.factorize(joined[unit])[0]

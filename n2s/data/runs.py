@@ -78,11 +78,11 @@ class Run:
         """Two rows that are closer share recorded samples through filters. Volumes are cleaned as whole runs instead."""
         return 0.0 if self.is_bold else float(self.prepared.meta["support_s"])
 
-    @property
-    def cleaned(self) -> bool:
-        """Whether trend, drifts or confounds of the whole run were taken out."""
-        cleaning = self.prepared.meta.get("cleaning") if self.is_bold else None
-        return bool(cleaning) and bool(cleaning["detrend"] or cleaning["highpass_hz"] or cleaning["confounds"])
+    @cached_property
+    def nuisances(self) -> np.ndarray | None:
+        """(n, k) Orthonormal: the trend, drifts and confounds that were taken out of a run of BOLD; None if nothing was."""
+        found = self.prepared.array("nuisances.npy") if self.is_bold else np.zeros((0, 0))
+        return found if found.shape[1] else None
 
     def usable(self, trim_s: tuple[float, float]) -> np.ndarray:
         """(n,) bool: not in a bad span, nor trimmed off its ends."""
@@ -98,6 +98,11 @@ class Run:
         if len(columns) == data.shape[1]:
             return np.asarray(data[rows])
         return np.asarray(data[rows])[:, columns]
+
+
+def separable(n_rows: int, n_nuisances: int) -> bool:
+    """Whether nuisances can be taken out of so many rows alone: half of the degrees of freedom must be left."""
+    return n_rows >= 2 * (1 + n_nuisances)
 
 
 def joined_plays(stretches: pd.DataFrame, study: str) -> pd.DataFrame:

@@ -150,9 +150,11 @@ def test_a_cleaned_run_with_both_sides_is_told(tmp_path):
     class Cleaned(RunsOfStories):
         cleaning = BoldCleaning(detrend=True)
 
-    with kept() as findings:
-        made(tmp_path, {"1": [("a", 0.0), ("d", 120.0)], "2": [("b", 4.0)]}, study=Cleaned)
-    assert any("hold training and test rows" in one.text for one in findings)
+    for clean in (False, True):  # each side by itself is cleaned without a trace
+        with kept() as findings:
+            plan = {"1": [("a", 0.0), ("d", 120.0)], "2": [("b", 4.0)]}
+            made(tmp_path, plan, study=Cleaned, clean_features=clean)
+        assert any("hold training and test rows" in one.text for one in findings) != clean
 
 
 def test_a_constant_feature_is_zero(tmp_path):

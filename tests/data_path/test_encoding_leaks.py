@@ -1,5 +1,7 @@
 """What is held out reaches no training row: an oracle looks at every row, planted changes stay outside, and noise scores chance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,11 +9,14 @@ from encoding_runs import RATE_HZ, TR_S, F, RunsOfSentences, RunsOfStories
 from tiny import TinyStudy
 
 from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitBySentence, SplitByStory
+from n2s.data.bold_steps import cosines
 from n2s.data.dealing import borders
 from n2s.data.encoding_designs import standardised
+from n2s.data.encoding_sides import parts_of, take_out
 from n2s.data.response_model import ResponseModel
 from n2s.errors import UserError
 from n2s.features.ready import Ready
+from n2s.findings import kept
 from n2s.metrics.correlation import column_correlation
 
 #: The test story lies between others, is heard again in a training run, and once before the run begins.
@@ -99,6 +104,74 @@ def test_training_arrays_do_not_change_when_what_is_held_out_does(tmp_path, detr
         np.testing.assert_allclose(clean.design("s/01", one, "f")[0], other.design("s/01", two, "f")[0], atol=1e-6)
         np.testing.assert_array_equal(clean.responses("s/01", one)[0], other.responses("s/01", two)[0])
         assert np.abs(clean.responses("s/01", one)[1] - other.responses("s/01", two)[1]).max() > 1
+
+
+@pytest.mark.parametrize("response", [Glover(), FIR([1, 2, 3, 4])])
+def test_stretches_of_training_rows_share_nothing(tmp_path, response):
+    """By brute force: rows of two stretches are in two runs, or further apart than what both depend on."""
+    data = made(tmp_path, response=response, n_folds=3)
+    before_s, after_s = response.reach_s(TR_S)
+    rows = data.rows("s/01")
+    for fold in data.folds("s/01"):
+        own = rows.iloc[fold.train]
+        apart = fold.stretches[:, None] != fold.stretches
+        same_run = own.recording.to_numpy()[:, None] == own.recording.to_numpy()
+        time_s = own.time_s.to_numpy()
+        assert np.abs(time_s[:, None] - time_s)[apart & same_run].min(initial=np.inf) >= before_s + after_s - 1e-6
+        assert set(fold.stretches) == set(range(fold.stretches.max() + 1))
+        assert pd.DataFrame({"unit": fold.groups, "of": fold.stretches}).groupby("unit").of.nunique().max() == 1
+    assert 1 < max(fold.stretches.max() + 1 for fold in data.folds("s/01")) < rows.unit.nunique()
+    touching = made(tmp_path, {"1": [("a", 6.0), ("b", 130.0), ("d", 300.0)]}, response=response)
+    assert set(touching.folds("s/01")[0].groups) == {"s/a", "s/b"} and not touching.folds("s/01")[0].stretches.any()
+
+
+class DriftingRuns(RunsOfStories):
+    """Runs whose study takes drifts and motion out of them."""
+
+    def load(self, recording):
+        bold = super().load(recording)
+        steps = np.random.default_rng([5, *map(ord, recording.run)]).standard_normal((len(bold.data), 4))
+        drifts = cosines(len(bold.data), TR_S, 0.01)
+        return replace(bold, nuisances=np.column_stack([drifts, np.cumsum(steps, 0)]))
+
+
+@pytest.mark.parametrize("detrend", [None, "run", "block"])
+def test_what_is_taken_out_of_a_run_leaves_no_trace_of_its_other_side(tmp_path, detrend):
+    """Cleaned as a whole run, training rows would have a trace of the held-out ones: of responses, and of features."""
+    more = {"study": DriftingRuns, "detrend": detrend}
+    clean, other = (made(tmp_path, louder=louder, **more) for louder in ((), ("d",)))
+    fold = clean.folds("s/01")[0]
+    (x, x_held), (y, y_held) = clean.design("s/01", fold, "f"), clean.responses("s/01", fold)
+    np.testing.assert_allclose(x, other.design("s/01", fold, "f")[0], atol=1e-5)
+    np.testing.assert_allclose(y, other.responses("s/01", fold)[0], atol=1e-3)
+    mixed = [part for part in parts_of(clean._people["s/01"], fold) if not part.whole]
+    assert mixed
+    for part in mixed:  # features and responses lost the same
+        own = np.searchsorted(fold.train, part.rows[part.train])
+        for values in (x[own], y[own]):
+            assert np.abs(part.run.nuisances[part.own][part.train].T @ (values - values.mean(0))).max() < 1e-3
+    weights = np.linalg.lstsq(x, y, rcond=None)[0]
+    assert column_correlation(x_held @ weights, y_held).mean() > 0.5
+    plain = made(tmp_path, clean_features=False, **more)
+    assert not np.allclose(plain.design("s/01", fold, "f")[0], x, atol=0.1)
+
+
+def test_weights_of_cleaned_sides_are_those_of_one_model_with_the_nuisances(tmp_path):
+    """Frisch-Waugh-Lovell: features that keep what responses lost have other weights."""
+    data = made(tmp_path, study=DriftingRuns)
+    person, fold = data._people["s/01"], data.folds("s/01")[0]
+    part = next(one for one in parts_of(person, fold) if one.nuisances is not None and not one.train.all())
+    rng, rows = np.random.default_rng(0), part.train
+    nuisances = np.column_stack([np.ones(len(rows)), part.run.nuisances[part.own]])[rows]
+    x = (rng.normal(size=(len(rows), 3)) + 60 * part.run.nuisances[part.own, :3]).astype(np.float32)
+    y = (x @ rng.normal(size=(3, 2)) + rng.normal(size=(len(rows), 2))).astype(np.float32)
+    expected = np.linalg.lstsq(np.column_stack([x[rows], nuisances]), y[rows], rcond=None)[0][:3]
+    raw = x.copy()
+    for values in (x, y):
+        take_out(values, part.run.times_s[part.own], rows, part.blocks, part.nuisances, detrend=None)
+    np.testing.assert_allclose(np.linalg.lstsq(x[rows], y[rows], rcond=None)[0], expected, atol=1e-3)
+    one_sided = np.linalg.lstsq(raw[rows] - raw[rows].mean(0), y[rows], rcond=None)[0]
+    assert np.abs(one_sided).sum() < 0.7 * np.abs(expected).sum()
 
 
 class Blind(Glover):
@@ -283,14 +356,32 @@ def test_sensors_beside_what_is_held_out_are_purged(tmp_path, filters):
 def test_an_event_of_held_out_rows_alone_spoils_no_prediction():
     """Training holds the last trace of its response: brought to a deviation of 1, it would be tens of thousands where it happens."""
     rng = np.random.default_rng(0)
-    columns = rng.normal(size=(60, 3)).astype(np.float32)
+    columns = rng.normal(size=(60, 5)).astype(np.float32)
     columns[:, 1] = 0
     columns[38:40, 1] = [1e-4, 3e-5]  # of training
     columns[40:48, 1] = [0.1, 2, 5, 6, 4, 2, 1, 0.5]
     columns[:, 2] = 7
-    found = standardised(columns, np.arange(40), np.arange(40, 60))
-    assert found.unseen.tolist() == [False, True, False] and found.still.tolist() == [False, False, True]
-    assert not found.test[:, 1:].any()
-    assert np.allclose(found.train[:, 1].std(), 1, atol=1e-3)  # training rows depend on no held-out value
-    mean, deviation = columns[:40, 0].mean(), columns[:40, 0].std()
-    np.testing.assert_allclose(found.test[:, 0], (columns[40:, 0] - mean) / deviation, rtol=1e-4, atol=1e-5)
+    columns[:40, 3] *= 1e-3  # all of training, but faint
+    columns[:, 4] = 0
+    columns[[3, 9, 20, 21, 30, 35, 50], 4] = 1  # six events
+    found = standardised(columns[:40].copy(), columns[40:].copy(), np.abs(columns[:40]).max(0))
+    assert found.still.tolist() == [False, False, True, False, False]
+    assert found.rare.tolist() == [False, True, False, False, False]
+    assert found.unseen.tolist() == [False, False, False, True, False]
+    assert not found.test[:, 1:4].any() and not found.train[:, 1:3].any()
+    assert np.allclose(found.train[:, [0, 3, 4]].std(0), 1, atol=1e-3)  # training rows depend on no held-out value
+    for column in (0, 4):
+        mean, deviation = columns[:40, column].mean(), columns[:40, column].std()
+        np.testing.assert_allclose(
+            found.test[:, column], (columns[40:, column] - mean) / deviation, rtol=1e-4, atol=1e-5
+        )
+    with kept() as findings:
+        found.tell("phones", "s/01")
+    assert [one.kind for one in findings] == ["left out", "left out"] and "1 of 5" in findings[0].text
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_columns_of_few_events_are_left_out(n):
+    columns = np.zeros((400, 1), np.float32)
+    columns[10 : 10 + 20 * n : 20] = 1
+    assert standardised(columns, columns[:10].copy(), np.ones(1)).rare[0] == (n < 5)

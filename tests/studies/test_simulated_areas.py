@@ -426,16 +426,18 @@ def test_the_score_of_a_prediction_is_that_of_the_model_that_made_it(small):
         small.score_of("01", prediction, rows=test)
 
 
-def test_the_datamodule_measures_what_is_expected(root, tmp_path, monkeypatch):
+@pytest.mark.parametrize("clean", [False, True])
+def test_the_datamodule_measures_what_is_expected(root, tmp_path, monkeypatch, clean):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path))
     study = SimulatedAreas(**SMALL, root=root, official_split=True, noise_level=0.3)
-    data = EncodingDataModule({"a": study}, {name: Driver(name) for name in ("mel", "phones")}, Glover())
+    features = {name: Driver(name) for name in ("mel", "phones")}
+    data = EncodingDataModule({"a": study}, features, Glover(), clean_features=clean)
     data.prepare()
     (fold,), rows, areas = data.folds("a/01"), data.rows("a/01"), data.measured("a/01").rois
     (known, measured), tested = data.responses("a/01", fold), rows.iloc[fold.test]
-    best = study.expected_scores(
-        "01", ["mel", "phones"], train=rows.iloc[fold.train], test=tested, average_repeats=True
-    )
+    train, wanted = rows.iloc[fold.train], ["mel", "phones"]
+    best = study.expected_scores("01", wanted, train=train, test=tested, clean_drivers=clean, average_repeats=True)
+    dirty = study.expected_scores("01", wanted, train=train, test=tested, average_repeats=True)
     for name, area in (("mel", "A1"), ("phones", "STS")):
         given, held_out = data.design("a/01", fold, name)
         prediction = held_out @ np.linalg.lstsq(given, known, rcond=None)[0]
@@ -444,6 +446,9 @@ def test_the_datamodule_measures_what_is_expected(root, tmp_path, monkeypatch):
         for one in (area, "belt", "TPJ"):
             assert found[areas[one]].mean() == pytest.approx(expected[areas[one]].mean(), abs=0.06)
         assert 0.7 < expected[areas[area]].mean() < best.r[name][areas[area]].mean() + 0.01  # noise in training costs
+        gain = (best.r[name] - dirty.r[name])[areas[area]].mean()
+        assert (gain > 0.05) == clean
+        assert (found - dirty.r[name])[areas[area]].mean() == pytest.approx(gain, abs=0.04)
         assert not expected[areas["V1"]].any() and abs(found[areas["V1"]].mean()) < 0.15
 
 

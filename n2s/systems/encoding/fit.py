@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
 from n2s.errors import UserError, reading
+from n2s.findings import tell
 from n2s.models.banded_ridge import BandedRidge
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.paths import written_whole
@@ -28,7 +30,7 @@ class Recipe:
     alphas
         Penalties to choose from.
     n_folds
-        Of the cross-validation inside the training rows, by unit.
+        Of the cross-validation inside the training rows: see `inner_groups`.
     shift_s, seed
         See `FoldInputs`.
     """
@@ -92,7 +94,7 @@ def fit_fold(
     """
     inputs = FoldInputs(data, subject, fold, shift_s=recipe.shift_s, seed=recipe.seed)
     brain = checked_brain(data, subject, fold)[0]
-    target, groups = torch.from_numpy(brain).to(device), fold.groups.tolist()
+    target, groups = torch.from_numpy(brain).to(device), inner_groups(fold, recipe, subject).tolist()
     found = Fitted(marks={"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain))})
     for key, fit in fits.items():
         train = torch.from_numpy(inputs.of(fit)[0]).to(device)
@@ -117,6 +119,30 @@ def check_units(fold: Fold, recipe: Recipe, where: str) -> None:
             f"by cross-validation in {recipe.n_folds} folds (model.n_folds). Set fewer, at least two, or a single penalty "
             "(model.alphas)."
         )
+
+
+def inner_groups(fold: Fold, recipe: Recipe, where: str) -> np.ndarray:
+    """(n,) What the choice of penalties keeps together of the training rows.
+
+    Whole stretches (`n2s.data.encoding_data.Fold`), so that folds share no filter, delay or sound, as those of the test do. With fewer
+    stretches than folds (one long run): units, neighbours in one fold, so that folds meet at no more places than they must. Rows on
+    both sides of such a place are alike; penalties may come out a little too small, and no score is of these rows.
+    """
+    if fold.stretches is None or len(recipe.alphas) == 1:
+        return fold.groups
+    n_stretches = len(np.unique(fold.stretches))
+    if n_stretches >= recipe.n_folds:
+        return fold.stretches
+    told = f"its training rows are {n_stretches} {'stretch' if n_stretches == 1 else 'stretches'} without a pause, fewer than the folds "
+    tell("odd", where, told + f"in which penalties are chosen ({recipe.n_folds}, model.n_folds): these meet in time.")
+    unit = pd.factorize(fold.groups)[0]
+    sizes = np.bincount(unit)
+    middle = np.cumsum(sizes) - sizes / 2
+    dealt = np.floor(middle * recipe.n_folds / len(unit)).astype(int)
+    # units of unlike length may leave a fold empty: then as many units a fold as can be
+    if len(np.unique(dealt)) < recipe.n_folds:
+        dealt = np.arange(len(sizes)) * recipe.n_folds // len(sizes)
+    return dealt[unit]
 
 
 def checked_brain(data: EncodingData, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,7 @@ class BrainScore(System):
     alphas
         Penalties to choose from for each target, as scikit-learn's: |Y - XW|^2 + alpha |W|^2.
     n_folds
-        Of the cross-validation inside the training rows, by story or block.
+        Of the cross-validation inside the training rows, by stretches that share nothing; with fewer of them, by story or block.
     shift_s
         A control has the features of each run moved in a circle by this much or more, s: chance for signals that are as slow.
     n_shifts
