@@ -19,7 +19,7 @@ def kept_clips(key: dict, files: Iterable[Path], make: Callable[[], pd.DataFrame
 
     What ``make`` finds odd is said each time.
     """
-    about = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    about = [(str(path), *_state(path)) for path in files]
     told = json.dumps([_VERSION, key, about], sort_keys=True)
     folder = cache_dir() / "corpora" / f"clips-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
     with locked(folder):
@@ -33,3 +33,11 @@ def kept_clips(key: dict, files: Iterable[Path], make: Callable[[], pd.DataFrame
     for one in json.loads((folder / "findings.json").read_text("utf-8")):
         tell(*one)
     return pd.read_parquet(folder / "clips.parquet")
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of a file; zeros of a link to nothing, of which ``make`` says what is wrong."""
+    if not path.exists():
+        return 0, 0
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

@@ -76,9 +76,10 @@ class SpokenWikipedia(Corpus):
                 continue
             article = _parsed(path)
             reader = _reader(article, path.parent)
-            for sentence in _sentences(article):
-                if sentence.find(".//n") is None:  # nothing of it is spoken
-                    continue
+            spoken = [one for one in _sentences(article) if one.find(".//n") is not None]
+            if not spoken:
+                tell("left out", path, "an article without a spoken sentence (s, t and n in d, as SWC 2.0 has them).")
+            for sentence in spoken:
                 runs, whole = _runs(sentence)
                 counts["unaligned"] += not whole
                 if self.whole and not whole:

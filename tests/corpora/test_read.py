@@ -92,6 +92,18 @@ def test_what_is_wrong_with_an_article_is_said(tmp_path):
     assert "cannot be read" in told(found)
 
 
+def test_an_article_whose_sound_was_not_fetched_or_whose_sentences_are_not_found(tmp_path):
+    article(tmp_path / "A", [HOND])
+    (article(tmp_path / "B", [HOND]) / "audio.ogg").unlink()
+    (tmp_path / "B" / "audio.ogg").symlink_to("../.git/annex/objects/xx/nothing")
+    file = article(tmp_path / "C", [HOND]) / "aligned.swc"
+    file.write_text(file.read_text().replace("<article>", '<article xmlns="elsewhere">'))
+    with kept() as found:
+        assert len(SpokenWikipedia(tmp_path).clips()) == 1
+    assert [one.where.split("/")[-1] for one in found] == ["B", "aligned.swc"]
+    assert "without a spoken sentence" in told(found)
+
+
 def test_bengali_is_romanised_and_its_missing_sounds_are_counted(tmp_path):
     pytest.importorskip("uroman")
     bengali(tmp_path / "asr_bengali")

@@ -45,6 +45,15 @@ def test_what_programs_add(write, change):
     assert table.values.tolist() == EXPECTED
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quoted_cell_over_several_lines(write, end):
+    """Transcripts in CSV: rows keep the lines that they begin at."""
+    table = table_cells(write('path,text\na,"ja, ""nee""\nen\nmeer"\n\nb,goed\n'.replace("\n", end)), ",")
+    assert table.values.tolist() == [["a", 'ja, "nee" en meer'], ["b", "goed"]] and (table.index + 2).tolist() == [2, 6]
+    with pytest.raises(UserError, match="row 1: 2 cells under 3 columns"):
+        table_cells(write('a,b,c\n1,"2\n3,4,5\n6,7,8\n'), ",")  # a quote that is never closed
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

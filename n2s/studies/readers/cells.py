@@ -33,9 +33,12 @@ def table_cells(path: Path, separator: str = "\t") -> pd.DataFrame:
     _check_separator([line for _, line in lines[:2]], separator, path)
     # Quotes are plain text in BIDS; spreadsheets and pandas put a pair around a cell that contains one.
     quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.reader([line for _, line in lines], delimiter=separator, quoting=quoting)
+    rows = csv.reader([f"{line}\n" for _, line in lines], delimiter=separator, quoting=quoting)
+    cells, numbers = [], [lines[0][0]]  # the line that each row begins at: a quoted cell may go over several
     try:
-        cells = [[_unquoted(cell) for cell in row] for row in rows]
+        for row in rows:
+            cells.append([_unquoted(cell) for cell in row])
+            numbers.append(lines[rows.line_num][0] if rows.line_num < len(lines) else 0)
     except csv.Error as error:
         raise UserError(f"{path}: not a table ({error}). Expected cells of text and numbers.") from None
     cells = _without_empty_columns(cells)
@@ -49,7 +52,7 @@ def table_cells(path: Path, separator: str = "\t") -> pd.DataFrame:
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise UserError(f"{path}: several columns are named {doubled}. Rename or drop one.")
-    return pd.DataFrame(cells[1:], [number - 2 for number, _ in lines[1:]], header, dtype=object)
+    return pd.DataFrame(cells[1:], [number - 2 for number in numbers[1 : len(cells)]], header, dtype=object)
 
 
 def _check_separator(lines: list[str], separator: str, path: Path) -> None:
@@ -75,7 +78,7 @@ def _without_empty_columns(cells: list[list[str]]) -> list[list[str]]:
 
 
 def _unquoted(cell: str) -> str:
-    cell = cell.strip()
+    cell = cell.strip().replace("\n", " ")
     if len(cell) > 1 and cell[0] == cell[-1] == '"':
         cell = cell[1:-1].replace('""', '"').strip()
     return "" if cell.lower() == "n/a" else cell
