@@ -43,7 +43,7 @@ def usable_clips(
     clips = _without(clips, clips.duration_s > max_s, f"they are longer than {max_s:g} s (data.max_s)", where)
     clips = _without(clips, clips.duration_s <= 0, "they have no duration", where)
     clips = clips.assign(**{name: clips[name].fillna("").astype(str) for name in ("text", "label", "speaker", "split")})
-    recordings = clips.sound.map(_recordings(clips.sound))
+    recordings = clips.sound.map(_recordings(clips.sound, compared=target == "label"))
     untold = (clips.speaker == "") & clips.sound.duplicated(keep=False)
     clips["speaker"] = clips.speaker.mask(untold, recordings)
     if target == "text":
@@ -99,21 +99,20 @@ def _with_sound(clips: pd.DataFrame, where: str) -> pd.DataFrame:
     return clips
 
 
-def _recordings(sounds: pd.Series) -> dict[str, str]:
-    """Sound -> its place below the folder of all; files of the same bytes have one: the first.
+def _recordings(sounds: pd.Series, *, compared: bool) -> dict[str, str]:
+    """Sound -> its place below the folder of all; if they are ``compared``, files of the same bytes have one: the first.
 
     Of files of equal sizes a stretch in the middle is compared: files that are only alike in it are kept together, no more.
     """
     paths = {sound: Path(sound).absolute() for sound in sorted(sounds.unique())}
     folder = os.path.commonpath([path.parent for path in paths.values()])
-    sizes = {sound: path.stat().st_size for sound, path in paths.items()}
-    shared = pd.Series(sizes).duplicated(keep=False)
+    found = {sound: path.relative_to(folder).as_posix() for sound, path in paths.items()}
+    if not compared:
+        return found
+    sizes = pd.Series({sound: path.stat().st_size for sound, path in paths.items()})
     first: dict[tuple[int, bytes], str] = {}
-    found = {}
-    for sound, path in paths.items():
-        found[sound] = path.relative_to(folder).as_posix()
-        if shared[sound]:
-            found[sound] = first.setdefault((sizes[sound], _middle(path, sizes[sound])), found[sound])
+    for sound, size in sizes[sizes.duplicated(keep=False)].items():
+        found[sound] = first.setdefault((size, _middle(paths[sound], size)), found[sound])
     return found
 
 
