@@ -43,7 +43,7 @@ class SpeechSystem(System):
     Raises
     ------
     UserError
-        When a fit begins: ``trainer.max_steps`` is set.
+        When a fit begins: ``trainer.max_steps`` is set, or the schedule ends before the training.
     """
 
     takes = (CorpusDataModule,)
@@ -75,7 +75,14 @@ class SpeechSystem(System):
         optimizer = self.optimizer(self.parameters())
         if self.scheduler is None:
             return optimizer
-        return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
+        schedule = self.scheduler(optimizer)
+        lasts = getattr(schedule, "total_iters", None)
+        if lasts is not None and lasts < (self.max_steps or 0):
+            raise UserError(
+                f"model.scheduler ends after {lasts} steps, the training after {self.max_steps} (model.max_steps): nothing would be learned in "
+                f"between. Set --model.scheduler.init_args.total_iters {self.max_steps}, too."
+            )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def setup(self, stage: str) -> None:
         """See Lightning."""

@@ -231,3 +231,12 @@ def test_equally_frequent_classes_are_a_guess_and_not_always_wrong():
     )
     assert found.scores().get("error", "frequent").mean == found.scores().get("error", "chance").mean == 0.75
     assert found.scores().get("error", "model").mean == 0
+
+
+def test_a_rate_that_ends_before_the_training_is_refused(tmp_path, monkeypatch, run_n2s):
+    """``${model.init_args.max_steps}`` is read from the files: steps on the command line do not change it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
+    more = STEPS["text"] + 10
+    status, _, err = run_n2s("fit", "--config", recipe(tmp_path, "text"), "--model.init_args.max_steps", more)
+    assert status == 2 and f"--model.scheduler.init_args.total_iters {more}" in err
