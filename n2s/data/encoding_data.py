@@ -41,7 +41,7 @@ class Measured:
     Parameters
     ----------
     kind
-        ``voxel``, ``vertex`` or ``sensor``.
+        ``voxel``, ``vertex``, ``grayordinate`` (of CIFTI) or ``sensor``.
     names
         (v,) Sensor names; for voxels their numbers as text.
     rois
@@ -54,7 +54,7 @@ class Measured:
         (v,) Where these columns lie among all voxels of ``space`` (a region or constant voxels may be left out).
     """
 
-    kind: Literal["voxel", "vertex", "sensor"]
+    kind: Literal["voxel", "vertex", "grayordinate", "sensor"]
     names: np.ndarray
     rois: Mapping[str, np.ndarray] = field(default_factory=dict)
     places: np.ndarray | None = None

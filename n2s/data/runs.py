@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from n2s.data.encoding_data import Measured
 from n2s.data.recordings import PreparedRecording
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
-from n2s.studies.fmri import FMRIStudy
+from n2s.studies.fmri import FMRIStudy, Space
 from n2s.studies.study import Study
 
 BLOCK = 2**26  # numbers that are checked at once
@@ -204,13 +205,19 @@ def _voxels(runs: Sequence[Run], study: FMRIStudy, roi: str | None) -> Measured:
         tell("left out", first.subject, f"{still.sum()} of {len(chosen)} voxels, which never change in any run.")
     chosen = chosen[~still]
     return Measured(
-        "vertex" if space is not None and space.mesh is not None else "voxel",
+        _kind(space),
         chosen.astype(str),
         {name: np.asarray(one)[chosen] for name, one in bolds[0].rois.items()},
         None if bolds[0].places is None else np.asarray(bolds[0].places)[chosen],
         space,
         chosen,
     )
+
+
+def _kind(space: Space | None) -> Literal["voxel", "vertex", "grayordinate"]:
+    if space is None or space.grayordinates is not None:
+        return "voxel" if space is None else "grayordinate"
+    return "voxel" if space.mesh is None else "vertex"
 
 
 def _sensors(runs: Sequence[Run]) -> Measured:

@@ -55,7 +55,8 @@ class Space:
     """Where the voxels of a subject lie, so that a value per voxel can be written as an image and drawn.
 
     ``mask``: a NIfTI image; voxels are its true ones, in C order. ``mesh``: a surface such as ``fsaverage5``; voxels are the
-    vertices of the left hemisphere, then those of the right. Both None: only ``places`` of `Bold` are known. ``template``: the
+    vertices of the left hemisphere, then those of the right. ``grayordinates``: the columns of CIFTI; ``mesh`` is then that of their
+    cortex (``fsLR32k``), or None. All None: only ``places`` of `Bold` are known. ``template``: the
     brain whose coordinates the voxels have, by its BIDS name (``MNI152NLin2009cAsym``); None: the subject's own, or unknown. Only
     voxels of MNI are drawn on the cortex.
     """
@@ -63,6 +64,7 @@ class Space:
     mask: "nibabel.Nifti1Image | None" = None
     mesh: str | None = None
     template: str | None = None
+    grayordinates: "nibabel.cifti2.BrainModelAxis | None" = None
 
 
 class FMRIStudy(Study):

@@ -68,6 +68,8 @@ def test_a_cifti_series_is_read_as_tr_by_grayordinate(root):
     assert {name: np.flatnonzero(roi).tolist() for name, roi in bold.rois.items()} == {
         "CortexLeft": [0, 1, 2], "CortexRight": [3, 4], "ThalamusRight": [5, 6]
     }  # fmt: skip
+    space = study.space("01")
+    assert space.grayordinates == models() and (space.mask, space.mesh, space.template) == (None, None, "fsLR")
     assert len(study.clips(one)) == 12 and study.sources(one)[0].name.endswith(".dtseries.nii")
 
 

@@ -123,7 +123,7 @@ class BIDSFMRI(FMRIStudy):
         return self._files.load(recording, self.cleaning.confounds)
 
     def space(self, subject: str) -> Space | None:
-        """Where the voxels of a subject lie: the image or surface of its runs; None for arrays and CIFTI."""
+        """Where the voxels of a subject lie: the image, surface or grayordinates of its runs; None for arrays."""
         return self._files.space(subject)
 
     def table(self, recording: Recording) -> Path:

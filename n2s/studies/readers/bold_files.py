@@ -13,11 +13,13 @@ from n2s.findings import tell
 from n2s.studies.fmri import Bold, Space
 from n2s.studies.readers.arrays import open_npy
 from n2s.studies.readers.fetched import check_fetched
+from n2s.studies.readers.grayordinates import mesh_of_models
 from n2s.studies.readers.masks import mask_image, read_image, through_mask
 from n2s.studies.readers.surfaces import (
     CIFTI,
     GIFTI,
     NO_RUNS,
+    cifti_models,
     cifti_times,
     gifti_times,
     mesh_of,
@@ -122,11 +124,14 @@ class BoldFiles:
     def space(
         self, path: Path, *others: Path, root: Path, subject: str, own_masks: list[Path] | None = None
     ) -> Space | None:
-        """Where the voxels of a run lie, as `read` gives them; None for arrays, CIFTI and a hemisphere alone."""
+        """Where the voxels of a run lie, as `read` gives them; None for arrays and a hemisphere alone."""
         template = template_of(path)
         if path.name.endswith(GIFTI):
             return Space(mesh=mesh_of((path, *others)), template=template) if others else None
-        if path.name.endswith(CIFTI) or not path.name.endswith(NIFTI):
+        if path.name.endswith(CIFTI):
+            models = cifti_models(path)
+            return Space(mesh=mesh_of_models(models), template=template, grayordinates=models)
+        if not path.name.endswith(NIFTI):
             return None
         masks, atlas = self._masks(path, root, subject, own_masks or [])
         return Space(mask=mask_image(path, masks, atlas, resample=self.resample_mask), template=template)

@@ -47,6 +47,11 @@ def n_grayordinates(path: Path) -> int:
     return len(_axes(_cifti(path), path)[1])
 
 
+def cifti_models(path: Path) -> "nibabel.cifti2.BrainModelAxis":
+    """What the columns of a CIFTI run are."""
+    return _axes(_cifti(path), path)[1]
+
+
 def read_cifti(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The data [TR, grayordinate] of a CIFTI run, and its structures as regions (CortexLeft, ThalamusRight, ...)."""
     image = _cifti(path)

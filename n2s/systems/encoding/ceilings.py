@@ -75,9 +75,9 @@ def shared_targets(measured: Sequence[Measured]) -> list[np.ndarray] | None:
 def flat_places(measured: Measured) -> np.ndarray:
     """(v,) flat place of each target in its image (C order) or mesh; `NOWHERE` where that is not known."""
     chosen, space = measured.chosen, measured.space
-    if chosen is None or space is None or (space.mask is None and space.mesh is None):
+    if chosen is None or space is None or (space.mask is None and space.mesh is None and space.grayordinates is None):
         return np.full(len(measured.names), NOWHERE)
-    if space.mesh is not None:
+    if space.mask is None:
         return np.asarray(chosen)
     return np.flatnonzero(np.asarray(space.mask.dataobj) != 0)[chosen]
 
@@ -155,7 +155,9 @@ def spill(values: np.ndarray, folder: Path, number: int) -> np.ndarray:
 
 
 def _same(one: Space, other: Space) -> bool:
-    """Whether two spaces are the same mesh, or images of one template's grid. Native images never are: their voxels differ."""
+    """Whether two spaces are the same mesh or grayordinates, or images of one template's grid. Native images never are: their voxels differ."""
+    if one.grayordinates is not None or other.grayordinates is not None:
+        return one.grayordinates == other.grayordinates
     if one.mesh is not None or other.mesh is not None:
         return one.mesh == other.mesh
     if one.mask is None or other.mask is None or one.template is None or one.template != other.template:

@@ -14,6 +14,7 @@ from n2s.data.encoding_data import EncodingData, Measured
 from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.ceilings import noise_ceiling
+from n2s.studies.readers.grayordinates import packed
 from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjects, n_averaged, spill
 from n2s.systems.encoding.evaluation import Significance, kernels, lag_scores, subject_scores
 from n2s.systems.encoding.fit import Recipe
@@ -215,6 +216,8 @@ def image(measured: Measured) -> dict:
         found |= {"shape": [int(n) for n in space.mask.shape], "affine": np.asarray(space.mask.affine, float).tolist()}
     if space is not None:
         found |= {key: value for key in ("mesh", "template") if (value := getattr(space, key)) is not None}
+    if space is not None and space.grayordinates is not None:
+        found["grayordinates"] = packed(space.grayordinates)
     return found
 
 

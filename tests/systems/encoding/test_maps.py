@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from encoding_results import AFFINE, SHAPE, of_networks, on_sensors, on_vertices, on_voxels
+from nibabel import cifti2
 
+from n2s.data.encoding_data import Measured
 from n2s.metrics.group_tests import benjamini_hochberg
+from n2s.studies.fmri import Space
+from n2s.studies.readers.grayordinates import mesh_of_models
+from n2s.systems.encoding.ceilings import flat_places
 from n2s.systems.encoding.cortex import maps
 from n2s.systems.encoding.cortex.maps import files, write_maps
 from n2s.systems.encoding.cortex.surfaces import N
+from n2s.systems.encoding.scoring import image
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,38 @@ def test_vertices_are_written_on_their_mesh(tmp_path, monkeypatch):
     left = nibabel.load(tmp_path / "lr/maps/sub-01_hemi-L_space-fsLR_stat-gain_statmap.func.gii")
     assert left.darrays[0].data.shape == (32492,) and not [path for path in written if "fsaverage5" in path.name]
     assert "only written to files" in (tmp_path / "lr/maps/README.md").read_text()
+
+
+def test_grayordinates_keep_their_axis(tmp_path):
+    """Of CIFTI: a part of the cortex on fsLR 32k, left and right, and voxels of the thalamus."""
+    side, thalamus = np.arange(32492) % 9000 == 5, np.zeros((5, 6, 7), bool)
+    thalamus[1:3, 2, 3:5] = True
+    models = cifti2.BrainModelAxis.from_mask(side, name="CortexLeft")
+    models += cifti2.BrainModelAxis.from_mask(np.roll(side, 3), name="CortexRight")
+    models += cifti2.BrainModelAxis.from_mask(thalamus, affine=AFFINE, name="CIFTI_STRUCTURE_THALAMUS_LEFT")
+    n = len(models)
+    measured = [0, *range(2, n)]  # one never changed
+    space = Space(mesh=mesh_of_models(models), template="fsLR", grayordinates=models)
+    what = Measured("grayordinate", np.array(measured).astype(str), {}, None, space, np.array(measured))
+    result = of_networks(on_vertices(5, index=flat_places(what)), ["dutch"])
+    result.images = json.loads(json.dumps({name: image(what) for name in result.images}))
+    assert "fsLR32k" in next(note for note in result.shown()[0].notes if "wb_view" in note)
+    written = write_maps(result, tmp_path)
+    assert all(path.is_file() for path in written) and not [path for path in written if "fsaverage5" in path.name]
+    found = nibabel.load(tmp_path / "maps/sub-02_space-fsLR32k_stat-r_statmap.dscalar.nii")
+    maps_, own = found.header.get_axis(0), result.targets[result.targets.subject == "mous/sub-02"]
+    assert found.header.get_axis(1) == models and list(maps_.name) == list(result.rows.row)
+    row = found.get_fdata()[list(maps_.name).index("dutch/gru")]
+    np.testing.assert_allclose(row[measured], own["r:dutch/gru"])
+    assert np.isnan(row[1])
+    right = nibabel.load(tmp_path / "maps/sub-02_hemi-R_space-fsLR32k_stat-r_statmap.func.gii")
+    data = {array.meta["Name"]: array.data for array in right.darrays}["dutch/gru"]
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(data)), np.flatnonzero(np.roll(side, 3)))
+    np.testing.assert_allclose(data[np.roll(side, 3)], row[side.sum() : 2 * side.sum()])
+    group = nibabel.load(tmp_path / "maps/group_space-fsLR32k_stat-r_statmap.dscalar.nii").get_fdata()[0]
+    mean = result.targets.groupby("index")[f"r:{result.rows.row[0]}"].mean()
+    np.testing.assert_allclose(group[mean.index], mean, atol=1e-6)
+    assert result.group.shared.tolist() == measured
 
 
 def test_surfaces_that_turn_need_no_network(voxels):

@@ -8,7 +8,11 @@ import nibabel
 import numpy as np
 
 from n2s.paths import written_whole
+from n2s.studies.readers.grayordinates import cortex_of, unpacked
 from n2s.systems.encoding.cortex.surfaces import FSAVERAGE
+
+#: Hemisphere -> its name in GIFTI.
+STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
 
 
 def write_volumes(path: Path, maps: Mapping[str, np.ndarray], index: np.ndarray, image: Mapping) -> Path:
@@ -56,21 +60,56 @@ def write_surfaces(stem: Path, maps: Mapping[str, np.ndarray], index: np.ndarray
         Of one hemisphere.
     """
     paths = []
-    for side, (hemi, structure) in enumerate({"L": "CortexLeft", "R": "CortexRight"}.items()):
+    for side, hemi in enumerate(STRUCTURES):
         own = index // n_vertices == side
-        arrays = []
-        for name, values in maps.items():
-            data = np.full(n_vertices, np.nan, np.float32)
-            data[index[own] % n_vertices] = values[own]
-            arrays.append(
-                nibabel.gifti.GiftiDataArray(data, "NIFTI_INTENT_NONE", "NIFTI_TYPE_FLOAT32", meta={"Name": name})
-            )
-        meta = nibabel.gifti.GiftiMetaData({"AnatomicalStructurePrimary": structure})
-        image = nibabel.gifti.GiftiImage(meta=meta, darrays=arrays)
+        values = {name: every[own] for name, every in maps.items()}
         path = stem.with_name(stem.name.format(hemi=hemi))
-        with written_whole(path) as temporary:
-            temporary.write_bytes(image.to_bytes())
-        paths.append(path)
+        paths.append(_write_hemisphere(path, hemi, values, index[own] % n_vertices, n_vertices))
+    return paths
+
+
+def _write_hemisphere(
+    path: Path, hemi: str, maps: Mapping[str, np.ndarray], vertices: np.ndarray, n_vertices: int
+) -> Path:
+    arrays = []
+    for name, values in maps.items():
+        data = np.full(n_vertices, np.nan, np.float32)
+        data[vertices] = values
+        arrays.append(
+            nibabel.gifti.GiftiDataArray(data, "NIFTI_INTENT_NONE", "NIFTI_TYPE_FLOAT32", meta={"Name": name})
+        )
+    meta = nibabel.gifti.GiftiMetaData({"AnatomicalStructurePrimary": STRUCTURES[hemi]})
+    with written_whole(path) as temporary:
+        temporary.write_bytes(nibabel.gifti.GiftiImage(meta=meta, darrays=arrays).to_bytes())
+    return path
+
+
+def write_grayordinates(stem: Path, maps: Mapping[str, np.ndarray], index: np.ndarray, image: Mapping) -> list[Path]:
+    """Write a ``.dscalar.nii`` with the axis of the runs, and a GIFTI file per hemisphere; NaN where nothing was measured.
+
+    Parameters
+    ----------
+    stem
+        Path without an ending, with ``{hemi}`` where ``_hemi-L`` or ``_hemi-R`` stands.
+    maps
+        Name -> (v,) values.
+    index
+        (v,) Column of each value among the grayordinates.
+    image
+        ``grayordinates``, and ``mesh`` of the cortex, if it is known.
+    """
+    models = unpacked(image["grayordinates"])
+    data = np.full((len(maps), len(models)), np.nan, np.float32)
+    data[:, index] = np.stack(list(maps.values()))
+    header = (nibabel.cifti2.ScalarAxis(list(maps)), models)
+    path = stem.with_name(stem.name.format(hemi="") + ".dscalar.nii")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(nibabel.cifti2.Cifti2Image(data, header=header).to_bytes())
+    paths = [path]
+    for hemi, (columns, vertices, n_vertices) in cortex_of(models).items():
+        values = {name: row[columns] for name, row in zip(maps, data, strict=True)}
+        own = stem.with_name(stem.name.format(hemi=f"_hemi-{hemi}") + ".func.gii")
+        paths.append(_write_hemisphere(own, hemi, values, vertices, n_vertices))
     return paths
 
 

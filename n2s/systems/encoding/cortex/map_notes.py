@@ -33,7 +33,7 @@ def write_sidecar(path: Path, statistic: str, names: list[str], about: Mapping) 
     """Write the JSON file beside a file of maps: what it holds, the unit, and the order of the maps."""
     description, unit = STATISTICS[statistic]
     content = {"Description": description, "Units": unit, **about, "Maps": names, "Absent": "NaN"}
-    target = path.with_name(re.sub(r"\.(nii\.gz|func\.gii)$", ".json", path.name))
+    target = path.with_name(re.sub(r"\.(nii\.gz|func\.gii|dscalar\.nii)$", ".json", path.name))
     with written_whole(target) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return target

@@ -17,7 +17,7 @@ from n2s.systems.encoding.cortex.contrasts import (
     over_subjects,
 )
 from n2s.systems.encoding.cortex.interactive import write_interactive
-from n2s.systems.encoding.cortex.map_files import mesh_size, write_surfaces, write_volumes
+from n2s.systems.encoding.cortex.map_files import mesh_size, write_grayordinates, write_surfaces, write_volumes
 from n2s.systems.encoding.cortex.map_notes import ABOUT, NORMALISED, TABLE, write_about, write_sidecar, write_table
 from n2s.systems.encoding.cortex.surfaces import DRAWN, N
 from n2s.systems.encoding.results.scored import BrainScores
@@ -29,7 +29,7 @@ MOST_INTERACTIVE = 12  # 3 MB each
 def write_maps(result: BrainScores, folder: Path) -> list[Path]:
     """Write every map into ``folder/maps``.
 
-    For each subject and over subjects: NIfTI of voxels whose image is known, GIFTI of vertices whose mesh is known and, on
+    For each subject and over subjects: NIfTI of voxels whose image is known, CIFTI of grayordinates, GIFTI of vertices whose mesh is known and, on
     fsaverage5, of voxels in MNI. Maps of all rows are in one file; its JSON file lists them. Then HTML files with surfaces that turn, a
     table of regions, and a README.
 
@@ -146,7 +146,11 @@ def _native(
     if not (index >= 0).any():
         return []
     size = mesh_size(image)
-    if image.get("mesh"):
+    if image.get("grayordinates"):
+        space = f"_space-{image['mesh']}" if image.get("mesh") else ""
+        paths = write_grayordinates(folder / f"{who}{{hemi}}{space}_stat-{statistic}_statmap", maps, index, image)
+        where = {"SpatialReference": image.get("mesh") or "the grayordinates of the runs"}
+    elif image.get("mesh"):
         if size is None:
             return []
         paths = write_surfaces(
@@ -173,12 +177,13 @@ def _surface(folder: Path, who: str, statistic: str, maps: Mapping[str, np.ndarr
 
 
 def _shared_voxels(result: BrainScores) -> tuple[np.ndarray, Mapping] | None:
-    """Voxels that any subject has, and the image, if it is one for all."""
+    """Voxels or grayordinates that any subject has, and the image, if it is one for all."""
     images = [result.images.get(str(name), {}) for name in result.targets.subject.unique()]
-    place = ("kind", "shape", "affine", "template")
+    place = ("kind", "shape", "affine", "template", "grayordinates")
     if any([one.get(key) for key in place] != [images[0].get(key) for key in place] for one in images):
         return None
-    if images[0].get("mesh") or not images[0].get("shape") or not images[0].get("affine"):
+    grid = images[0].get("shape") and images[0].get("affine") and not images[0].get("mesh")
+    if not grid and not images[0].get("grayordinates"):
         return None
     index = np.unique(result.targets["index"])
     return index[index >= 0], images[0]

@@ -87,6 +87,10 @@ def not_drawn(image: Mapping, table: pd.DataFrame) -> str | None:
         The subject's targets.
     """
     kind, mesh, template = image.get("kind"), image.get("mesh") or "", image.get("template") or ""
+    if image.get("grayordinates"):
+        return (
+            f"grayordinates of CIFTI, their cortex on {mesh or 'a mesh that is not known'}, are only written to files"
+        )
     if kind == "vertex" or mesh:
         if mesh in FSAVERAGE:
             return None

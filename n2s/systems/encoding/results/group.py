@@ -92,9 +92,14 @@ class Group:
 
     def _one_space(self) -> bool:
         own = [self.images.get(name, {}) for name in self.subjects]
-        if any(one.get("kind") != "sensor" and not (one.get("mesh") or one.get("template")) for one in own):
+        if any(
+            one.get("kind") != "sensor" and not any(one.get(key) for key in ("mesh", "template", "grayordinates"))
+            for one in own
+        ):
             return False
-        places = [[one.get(key) for key in ("kind", "mesh", "template", "shape", "affine")] for one in own]
+        places = [
+            [one.get(key) for key in ("kind", "mesh", "template", "shape", "affine", "grayordinates")] for one in own
+        ]
         return all(one == places[0] for one in places)
 
 

@@ -31,8 +31,8 @@ class BrainScores:
         One row per ``<row>``: ``row``, ``label``, ``role`` (model, control), ``network`` (``dutch``; "" for a single space), ``level``
         (0 for the first space of a network), ``spaces`` (joined by " + "), ``n_features``, ``n_seeds``.
     images
-        Subject -> ``{"kind": voxel | vertex | sensor, "shape": [...], "affine": [[...]], "mesh": "", "template": ""}``; what is not
-        known is absent. ``template`` is that of `n2s.studies.fmri.Space`.
+        Subject -> ``{"kind": voxel | vertex | grayordinate | sensor, "shape": [...], "affine": [[...]], "mesh": "", "template": "",
+        "grayordinates": n2s.studies.readers.grayordinates.packed}``; what is not known is absent. ``template`` is that of `n2s.studies.fmri.Space`.
     lags
         For sensors: ``subject``, ``name``, ``lag_s``, and ``r:<row>`` of each lag alone. None: not asked for.
     kernels

@@ -27,7 +27,7 @@ def headline(result: BrainScores) -> list[str]:
     """How many subjects and targets, and what R is."""
     settings, counts = result.settings, result.targets.groupby("subject").size()
     kinds = sorted({one.get("kind", "target") for one in result.images.values()}) or ["target"]
-    plural = {"voxel": "voxels", "vertex": "vertices", "sensor": "sensors"}
+    plural = {"voxel": "voxels", "vertex": "vertices", "grayordinate": "grayordinates", "sensor": "sensors"}
     what = " and ".join(plural.get(kind, "targets") for kind in kinds)
     n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     told = [f"{len(counts)} {'subject' if len(counts) == 1 else 'subjects'}, {n} {what} each."]
@@ -81,6 +81,12 @@ def notes(result: BrainScores) -> list[str]:
     else:
         told.append(
             f"Over subjects, {len(result.group.shared)} shared targets: {rule}; significant: {rule.measure} < {Q}."
+        )
+    if any(one.get("grayordinates") for one in result.images.values()):
+        meshes = sorted({one.get("mesh") or "a mesh that is not known" for one in result.images.values()})
+        told.append(
+            f"Maps of grayordinates (CIFTI) have their cortex on {' and '.join(meshes)} and are not drawn here: open maps/*.dscalar.nii "
+            "in Connectome Workbench (wb_view) with surfaces of that mesh."
         )
     if "shift_s" in settings:
         told.append(
