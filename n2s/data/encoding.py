@@ -190,7 +190,7 @@ class EncodingDataModule(NeuralDataModule):
         for group in [[one] for one in self.subjects] if self.each_alone else [self.subjects]:
             own, listened = part_of(heard, runs, group)
             dealt = Dealt(self.split.intervals(listened), own, self.n_folds, self.seed, train_on_val=self.train_on_val)
-            self.notes += [note for note in dealt.check_sound(self.stimuli) if note not in self.notes]
+            self.notes += [note for note in dealt.check(self.stimuli, listened) if note not in self.notes]
             for subject in group:
                 cuts_s[subject] = dealt.cuts_s
                 people[subject] = dealt.person(

@@ -14,7 +14,9 @@ from n2s.data.held_out import apart
 from n2s.data.identity import sound_identities
 from n2s.data.recordings import PreparedRecording
 from n2s.data.response_model import ResponseModel
+from n2s.data.response_models import Glover
 from n2s.data.runs import Run, check_clock, joined_plays, separable
+from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.splits import stretches
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.errors import UserError
@@ -179,8 +181,9 @@ class Dealt:
         #: Stimulus -> moments that no context of a feature may cross, s.
         self.cuts_s = {name: of_sound[sound[name]] if name in sound else np.zeros(0) for name in played}
 
-    def check_sound(self, stimuli: Mapping[str, Stimulus]) -> list[str]:
-        """See `n2s.data.stimuli.check_shared_audio`, for every fold; the warnings, each once."""
+    def check(self, stimuli: Mapping[str, Stimulus], heard: Mapping[str, Heard]) -> list[str]:
+        """See `n2s.data.stimuli.check_shared_audio` and `tell_same_words`, for every fold; the warnings, each once."""
+        tell_same_words(sentences_of(heard), self._apart)
         notes: dict[str, None] = {}
         for table in self._apart:
             notes |= dict.fromkeys(check_shared_audio(table.assign(audio=table["sound"]), stimuli))
@@ -196,6 +199,12 @@ class Dealt:
                 runs.append(run.after(first))
                 first += run.n_rows
         reach_s = response.reach_s(runs[0].step_s)
+        if isinstance(response, Glover) and not runs[0].is_bold:
+            tell(
+                "odd",
+                "data.response",
+                "Glover is a response of blood, and rows are samples of sensors: take n2s.data.Lags.",
+            )
         rows = heard_rows(runs, self._of_run, reach_s[0])
         found = [side_of(runs, self._of_run, spans, reach_s, trim_s) for spans in self._spans]
         tested = np.logical_or.reduce([one.test for one in found])

@@ -7,7 +7,7 @@ import pytest
 from encoding_runs import TR_S, F, RunsOfSentences, RunsOfStories
 from tiny import TinyStudy
 
-from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitByStory
+from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitBySentence, SplitByStory
 from n2s.errors import UserError
 from n2s.features import ClipFbank, WordRate
 from n2s.features.ready import Ready
@@ -217,3 +217,37 @@ def test_sensors_that_are_bad_somewhere_are_left_out(tmp_path):
     what = data.measured("s/01")
     assert len(what.names) == 7 and what.places.shape == (7, 2)
     assert data.responses("s/01", data.folds("s/01")[0])[0].shape[1] == 7
+
+
+def test_a_response_of_blood_for_sensors_is_told(tmp_path):
+    study = TinyStudy(tmp_path, n_subjects=1, n_stories=3)
+    with kept() as findings:
+        EncodingDataModule(
+            {"t": study},
+            {"f": Ready(4)},
+            Glover(),
+            preprocessing=Preprocessing(sfreq=50.0, picks=["eeg"]),
+            split=SplitByStory(test=["story1"], val=[]),
+        ).setup("fit")
+    assert any("Glover is a response of blood" in one.text for one in findings)
+
+
+@pytest.mark.parametrize("split", [SplitByStory(test=["d"], val=[]), SplitBySentence()])
+def test_a_sentence_that_is_in_training_word_for_word_is_told(tmp_path, split):
+    class Again(RunsOfSentences):
+        def events(self, recording):
+            events = super().events(recording)
+            own = (events.kind == "sentence") & (events.story == "d") & (events.stimulus_onset == 20)
+            return events.assign(text=events.text.where(~own, "Sentence 20, of A!"))
+
+    with kept() as findings:
+        made(
+            tmp_path,
+            study=Again,
+            response=FIR([2]),
+            split=split,
+            n_folds=None if split.__class__ is SplitByStory else 3,
+        )
+    told = [one.text for one in findings if "word for word" in one.text]
+    assert len(told) == isinstance(split, SplitByStory)
+    assert not told or told[0].startswith("1 of 17 sentences are held out in one place and in training in another")

@@ -124,3 +124,12 @@ def test_autocorrelated_noise_is_at_its_nominal_rate_and_parametric_p_is_not():
     assert abs((phases.p < 0.0501).mean() - 0.05) < error
     assert (blocks.p < 0.0501).mean() < 0.05 + 2 * error  # seams of blocks cost a little
     assert (parametric < 0.05).mean() > 0.15
+
+
+def test_runs_without_a_phase_to_draw_have_no_p():
+    """All draws were the predictions themselves: p was 1."""
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(40, 3))
+    run = np.arange(40) // 2
+    assert np.isnan(phase_randomised(true, true, run=run).p).all()
+    assert np.isfinite(phase_randomised(true, true, run=np.arange(40) // 4).p).all()

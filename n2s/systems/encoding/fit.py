@@ -62,6 +62,28 @@ class Fitted:
         return {"penalties": dict(self.penalties), "marks": dict(self.marks)}
 
 
+def check_recipe(kept: Mapping | None, recipe: Recipe, *, shifted: bool) -> None:
+    """Raise a UserError if a test names other options of the fit than the run was fitted with: its table would tell of these.
+
+    Parameters
+    ----------
+    kept
+        The run's recipe; None: the run does not say.
+    recipe
+        That of the test.
+    shifted
+        Whether there is a control of shifted features.
+    """
+    names = ["alphas", "n_folds", *(["shift_s", "seed"] if shifted else [])]
+    for name in names if kept else ():
+        mine, theirs = kept[name], getattr(recipe, name)
+        if mine != (list(theirs) if name == "alphas" else theirs):
+            raise UserError(
+                f"model.{name} is {list(theirs) if name == 'alphas' else theirs}, but the run was fitted with {mine}. Take the run's own "
+                "config.yaml, or fit again."
+            )
+
+
 def fit_fold(
     data: EncodingData,
     subject: str,

@@ -26,7 +26,7 @@ class FoldInputs:
     subject, fold
         Whose, and which rows.
     shift_s
-        Circular shifts move by this much or more, s.
+        Circular shifts move by this much or more, s, beyond the spread of delays and lags.
     seed
         Of the shifts.
     """
@@ -70,7 +70,14 @@ class FoldInputs:
         train, test = (np.hstack([part[side] for part in parts]) for side in (0, 1))
         if not fit.shift:
             return train, test
-        return train[self._order(fit.shift, self.fold.train)], test[self._order(fit.shift, self.fold.test)]
+        delays_s = [self.data.delays(space, self.subject)[0] for space, _ in fit.parts]
+        spread_s = max(
+            float(np.ptp(one)) for one in delays_s
+        )  # within it, a copy of the sound would be in its place again
+        return tuple(
+            part[self._order(fit.shift, rows, spread_s)]
+            for part, rows in ((train, self.fold.train), (test, self.fold.test))
+        )
 
     def widths(self, fit: Fit) -> list[int]:
         """Columns of each band (of everything: one)."""
@@ -85,16 +92,20 @@ class FoldInputs:
         n_features = self.data.delays(space, self.subject)[1]
         return tuple(part[:, lag * n_features : (lag + 1) * n_features] for part in found)
 
-    def _order(self, shift: int, rows: np.ndarray) -> np.ndarray:
-        least = int(np.ceil(self.shift_s * self.data.rate_hz[self.subject]))
+    def _order(self, shift: int, rows: np.ndarray, spread_s: float) -> np.ndarray:
+        least = int(np.ceil((self.shift_s + spread_s) * self.data.rate_hz[self.subject] - 1e-6))
         recording = self.data.rows(self.subject).recording.to_numpy()[rows]
         order, long_enough = shift_rows(recording, least, np.random.default_rng([self.seed, shift]))
         if not long_enough:
+            short_s = (
+                np.unique(recording.astype(str), return_counts=True)[1].min() // 2 / self.data.rate_hz[self.subject]
+            )
             tell(
                 "odd",
                 "the control of shifted features",
-                f"some runs have fewer than {2 * least} rows in a fold, twice model.shift_s ({self.shift_s:g} s): their features are "
-                "shifted by half of their length.",
+                f"some runs have fewer than {2 * least} rows in a fold, twice model.shift_s ({self.shift_s:g} s) and the lags "
+                f"({spread_s:g} s): their features are shifted by half of their length."
+                + (" Some lags hold the true features again: it is no level of chance." if short_s <= spread_s else ""),
             )
         return order
 

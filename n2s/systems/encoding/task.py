@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of
-from n2s.systems.encoding.fit import Recipe, check_units, fit_fold, keep_fit, kept_fit
+from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold, keep_fit, kept_fit
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.encoding.results.result import BrainScoreResult
 from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
@@ -22,6 +23,8 @@ from n2s.systems.system import System
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(1, 8, 20))
 #: Key of a checkpoint: the fits, by subject and fold.
 FITS = "n2s_encoding_fits"
+#: Key of a checkpoint: how they were made.
+RECIPE = "n2s_encoding_recipe"
 
 
 class BrainScore(System):
@@ -106,6 +109,7 @@ class BrainScore(System):
         self.keep_weights = keep_weights
         self._rows = {"networks": networks, "controls": controls or [], "alone": alone, "banded": banded}
         self.fits: dict[str, dict[str, dict]] = {}
+        self._fitted_by: dict | None = None
         self._nothing = nn.Parameter(torch.zeros(()))
         self.rows: list[ModelRow] = []
         self._result: BrainScoreResult | None = None
@@ -168,15 +172,17 @@ class BrainScore(System):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Penalties, and by what a test knows the data."""
         checkpoint[FITS] = self.fits
+        checkpoint[RECIPE] = asdict(self.fit_recipe) | {"alphas": list(self.fit_recipe.alphas)}
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from BrainScore: it holds no penalties.")
-        self.fits = checkpoint[FITS]
+        self.fits, self._fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
 
     def on_test_start(self) -> None:
         """Nothing is scored yet."""
+        check_recipe(self._fitted_by, self.fit_recipe, shifted=self.options.n_shifts > 0)
         missing = [name for name in self.data.subjects if name not in self.fits and self.data.folds(name)]
         if missing:
             raise UserError(

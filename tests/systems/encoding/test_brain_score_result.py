@@ -11,6 +11,7 @@ from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.result import record
 from n2s.metrics.score import ALL
 from n2s.systems.encoding.cortex.contrasts import over_subjects
+from n2s.systems.encoding.results import summary
 from n2s.systems.encoding.results.result import BrainScoreResult
 
 N = 40
@@ -149,3 +150,24 @@ def test_flat_tables_are_written_beside_it(eight, tmp_path):
 def _with(one: BrainScoreResult, n_permutations: int) -> BrainScoreResult:
     one.settings["n_permutations"] = n_permutations
     return one
+
+
+def test_a_score_is_divided_by_the_ceiling_of_its_own_targets():
+    """Half of a region's targets are not shared by all subjects: the ratio is of the other half, not of all by half."""
+    found = result(2, **{"ceiling:isc": 0.5})
+    table = found.targets
+    for column in [name for name in table if name.startswith("r:")]:
+        table[column] = 0.2
+    auditory = np.flatnonzero(table["roi:auditory"])
+    table.loc[auditory[::2], "ceiling:isc"] = np.nan
+    table.loc[auditory[::2], "r:model/mel"] = 0.8
+    assert found.regions.normalised("r:model/mel", "ceiling:isc", "auditory") == pytest.approx(
+        dict.fromkeys(found.group.subjects, 0.4)
+    )
+
+
+def test_two_subjects_have_one_inter_subject_correlation_and_no_interval_of_it():
+    """It was 0.009 (0.009 to 0.009)."""
+    found = summary.over_subjects({"a": 0.009, "b": 0.009 + 1e-9})
+    assert found["all subjects"].low is None and found["all subjects"].mean == pytest.approx(0.009)
+    assert summary.over_subjects({"a": 0.1, "b": 0.2})["all subjects"].low is not None

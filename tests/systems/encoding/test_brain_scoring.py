@@ -14,7 +14,7 @@ from n2s.errors import UserError
 from n2s.metrics.ceilings import explainable_variance, intersubject, noise_ceiling
 from n2s.systems.encoding.ceilings import n_averaged
 from n2s.systems.encoding.evaluation import product_measure
-from n2s.systems.encoding.fit import Recipe, check_units, fit_fold
+from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold
 from n2s.systems.encoding.rows import model_rows, unique_fits
 from n2s.systems.encoding.scoring import Options, Scorer
 from n2s.systems.encoding.weights import solved
@@ -277,3 +277,27 @@ def test_a_constant_voxel_and_a_constant_feature_have_no_score():
     assert np.isnan(table["r:model/mel"][5]) and np.isnan(table["p:model/mel"][5])
     assert table["r:word_rate"].isna().all() and made.scores().get("R, whole", "word_rate") is None
     assert np.isfinite(made.scores().get("R, whole", "model/mel").mean)
+
+
+def test_shifted_features_do_not_come_back_through_a_lag():
+    """Moved by 10 s or more, with lags of 0 to 20 s the true columns were there again: the level of chance was R .8."""
+    rng = np.random.default_rng(0)
+    sound = slow(rng, 600, 1, keep=0.1)
+    lags = np.hstack([np.roll(sound, lag, axis=0) for lag in range(11)])
+    brain = sound @ rng.normal(size=(1, 4)) + 0.3 * rng.normal(size=(600, 4))
+    data = Memory({"mel": [lags]}, {"study/01": brain}, lags_s=2.0 * np.arange(11))
+    table = scored(data, Options(n_permutations=0, n_shifts=3)).targets
+    assert table["r:model/mel"].mean() > 0.8 and abs(table["r:model (shifted)"].mean()) < 0.15
+
+
+def test_a_table_does_not_tell_of_options_that_the_fit_did_not_have():
+    kept = {"alphas": [1.0, 10.0], "n_folds": 2, "shift_s": 10.0, "seed": 0}
+    check_recipe(kept, Recipe((1.0, 10.0), 2, 30.0, 5), shifted=False)
+    check_recipe(None, Recipe((1.0,), 3, 10.0, 0), shifted=True)
+    for other, told in (
+        (Recipe((1.0,), 2, 10.0, 0), r"model.alphas is \[1.0\], but the run was fitted with \[1.0, 10.0\]"),
+        (Recipe((1.0, 10.0), 3, 10.0, 0), "model.n_folds is 3"),
+        (Recipe((1.0, 10.0), 2, 30.0, 0), "model.shift_s is 30"),
+    ):
+        with pytest.raises(UserError, match=told):
+            check_recipe(kept, other, shifted=True)

@@ -33,6 +33,10 @@ def region_ceiling(targets: pd.DataFrame, kind: str) -> float:
     return float(noise_ceiling(targets["ceiling:ev_corrected"].mean(), n))
 
 
+def _source(ceiling: str) -> str:
+    return "ceiling:ev_corrected" if ceiling == "ceiling:r" else ceiling
+
+
 class Regions:
     """Means of each subject over the targets of a region.
 
@@ -64,20 +68,24 @@ class Regions:
         return {name: float(value) for name, value in part.groupby("subject", sort=False)[column].max().items()}
 
     def normalised(self, column: str, ceiling: str, region: str) -> dict[str, float]:
-        """Subject -> mean score by the region's ceiling.
+        """Subject -> mean score by the region's ceiling, over targets that have both.
 
         A ratio of single targets would have no bound where the ceiling is near 0. Absent if the ceiling of some subject is below
         `LEAST_CEILING`: the ratio would be noise.
         """
-        scores, highest = self.mean(column, region), self.highest(ceiling, region)
+        highest = self.highest(ceiling, region, column)
         if any(value < LEAST_CEILING for value in highest.values()):
             return {}
-        return {name: scores[name] / value for name, value in highest.items() if name in scores}
+        part = self.targets.loc[inside(self.targets, region)].dropna(subset=[_source(ceiling), column])
+        scores = part.groupby("subject", sort=False)[column].mean()
+        return {name: float(scores[name] / value) for name, value in highest.items()}
 
-    def highest(self, column: str, region: str) -> dict[str, float]:
-        """Subject -> `region_ceiling`. Absent if some subject's is unknown though it has repeats: the mean of the others is too high."""
-        source = "ceiling:ev_corrected" if column == "ceiling:r" else column
-        part = self.targets.loc[inside(self.targets, region)].dropna(subset=[source])
+    def highest(self, column: str, region: str, *known: str) -> dict[str, float]:
+        """Subject -> `region_ceiling`, of targets that have values in some other columns.
+
+        Absent if some subject's is unknown though it has repeats: the mean of the others is too high.
+        """
+        part = self.targets.loc[inside(self.targets, region)].dropna(subset=[_source(column), *known])
         found = {name: region_ceiling(own, column[8:]) for name, own in part.groupby("subject", sort=False)}
         return {} if np.isnan(list(found.values())).any() else found
 

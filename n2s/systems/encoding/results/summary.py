@@ -11,14 +11,15 @@ from n2s.systems.encoding.results.regions import WHOLE, Regions
 KIND = "mean over subjects, 95% t interval"
 #: Ceiling column -> name of a score divided by it.
 NORMALISED = {"ceiling:r": "R / ceiling", "ceiling:isc": "R / ISC"}
+SAME = 1e-7  # values that differ by less are one: rounding
 SHOWN_REGIONS = 2  # of the table of scores; the table of regions has all
 
 
 def over_subjects(values: Mapping[str, float], bounds: tuple[float, float] = (-1.0, 1.0)) -> dict[str, Score]:
-    """Subjects' values and their mean with an interval (with two subjects or more)."""
+    """Subjects' values and their mean with an interval, with two subjects or more that differ: two have one inter-subject correlation."""
     own = {name: Score(value) for name, value in values.items()}
-    if len(values) < 2:
-        return {ALL: Score(next(iter(values.values()), None))} | own
+    if len(values) < 2 or np.ptp(list(values.values())) < SAME:
+        return {ALL: Score(float(np.mean(list(values.values()))) if values else None)} | own
     return {ALL: Score.of(t_interval(np.array(list(values.values())), bounds=bounds), KIND)} | own
 
 
