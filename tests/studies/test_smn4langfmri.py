@@ -44,7 +44,8 @@ def test_both_kinds_of_runs(root):
     study = SMN4LangFMRI(str(root))
     bold = study.load(study.recordings()[0])
     assert bold.data.shape == (N_TR, 9) and bold.tr_s == TR_S and bold.rois["CortexLeft"].sum() == 6
-    assert study.space("01") is None  # grayordinates: no image, and no whole mesh
+    space = study.space("01")
+    assert len(space.grayordinates) == 9 and space.mesh is None  # of no known size
     volumes = SMN4LangFMRI(str(root), kind="mni")
     with pytest.raises(UserError, match="a NIfTI image needs a mask or an atlas"):
         volumes.load(volumes.recordings()[0])
