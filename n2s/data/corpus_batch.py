@@ -1,12 +1,12 @@
 """What a network of speech sees: spectrograms of clips, padded to a common length, and what is said in them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from n2s.data.sampler import Batches
 from n2s.errors import UserError
 
 
@@ -56,7 +56,7 @@ class SpeechBatch:
         return replace(self, spectrogram=self.spectrogram.to(device, non_blocking=True))
 
 
-class LengthSampler:
+class LengthSampler(Batches):
     """Batches of clips of about one length, so that little is padding: a function of (seed, epoch) alone.
 
     An epoch has every clip once. Clips in random order are cut into stretches of ``pool`` batches, sorted by length in each,
@@ -72,10 +72,8 @@ class LengthSampler:
         A new order each epoch; else by length.
     seed
         Of the order.
-    rank, world_size
-        This process takes every ``world_size``-th clip of a batch, or with ``dealt`` every ``world_size``-th batch.
-    dealt
-        Batches go whole to one process each, which gets empty ones where it has none left.
+    rank, world_size, dealt
+        See `Batches`.
     pool
         Batches that are sorted together.
 
@@ -98,8 +96,8 @@ class LengthSampler:
         pool: int = 16,
     ):
         self.lengths, self.batch_size, self.shuffle, self.seed = np.asarray(lengths), batch_size, shuffle, seed
-        self.rank, self.world_size, self.dealt, self.pool = rank, world_size, dealt, pool
-        self.epoch = 0
+        super().__init__(rank, world_size, dealt=dealt)
+        self.pool = pool
         self.n_batches = -(-len(self.lengths) // batch_size)
         smallest = len(self.lengths) // self.n_batches
         if smallest < world_size and not dealt:
@@ -108,29 +106,8 @@ class LengthSampler:
                 f"over all processes; there are {len(self.lengths)} clips). Raise it, or start fewer processes."
             )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch, and after a resume."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.n_batches // self.world_size) if self.dealt else self.n_batches
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (rows for rows, _ in self.steps())
-
-    def steps(self) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """Give the own rows of each batch, and how many each of the processes has that share it."""
-        batches = self._batches()
-        if self.dealt:
-            own = batches[self.rank :: self.world_size]
-            for rows in [*own, *[batches[0][:0]] * (len(self) - len(own))]:
-                yield rows, [len(rows)]
-            return
-        for rows in batches:
-            parts = [rows[rank :: self.world_size] for rank in range(self.world_size)]
-            yield parts[self.rank], [len(part) for part in parts]
-
-    def _batches(self) -> list[np.ndarray]:
+    def batches(self) -> list[np.ndarray]:
+        """See `Batches`."""
         if not self.shuffle:
             return np.array_split(np.argsort(self.lengths, kind="stable"), self.n_batches)
         rng = np.random.default_rng([self.seed, self.epoch])

@@ -1,5 +1,6 @@
 """Which rows make which batch: a function of (seed, epoch) alone, for one process or many."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,7 +8,56 @@ import numpy as np
 from n2s.errors import UserError
 
 
-class Sampler:
+class Batches(ABC):
+    """Batches of rows, for one process or many.
+
+    Parameters
+    ----------
+    rank, world_size
+        Every batch is shared: this process takes every ``world_size``-th row of it.
+    dealt
+        Batches are not shared: every ``world_size``-th batch goes whole to this process. Results of a row then do
+        not depend on the number of processes, to the bit. All processes get equally many batches, because each batch is a
+        step in which they may communicate: a process with none left gets empty ones.
+    """
+
+    n_batches: int
+
+    def __init__(self, rank: int, world_size: int, *, dealt: bool):
+        self.rank, self.world_size, self.dealt, self.epoch = rank, world_size, dealt, 0
+
+    @abstractmethod
+    def batches(self) -> list[np.ndarray]:
+        """The rows of each batch of this epoch, over all processes."""
+
+    def shared(self, rows: np.ndarray) -> list[np.ndarray]:
+        """A batch, shared among the processes."""
+        return [rows[rank :: self.world_size] for rank in range(self.world_size)]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch, and after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.n_batches // self.world_size) if self.dealt else self.n_batches
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (rows for rows, _ in self.steps())
+
+    def steps(self) -> Iterator[tuple[np.ndarray, list[int]]]:
+        """Give the own rows of each batch, and how many each of the processes has that share it."""
+        batches = self.batches()
+        if self.dealt:
+            own = batches[self.rank :: self.world_size]
+            for rows in [*own, *[batches[0][:0]] * (len(self) - len(own))]:
+                yield rows, [len(rows)]
+            return
+        for rows in batches:
+            parts = self.shared(rows)
+            yield parts[self.rank], [len(part) for part in parts]
+
+
+class Sampler(Batches):
     """Rows of a split, batch by batch.
 
     By default an epoch has every row once. Its batches are as large as ``batch_size`` at most, and as large as each other
@@ -27,12 +77,8 @@ class Sampler:
         A new order each epoch.
     seed
         Of the order.
-    rank, world_size
-        Every batch is shared: this process takes every ``world_size``-th row of it.
-    dealt
-        Batches are not shared: every ``world_size``-th batch goes whole to this process. Results of a row then do
-        not depend on the number of processes, to the bit. All processes get equally many batches, because each batch is a
-        step in which they may communicate: a process with none left gets empty ones.
+    rank, world_size, dealt
+        See `Batches`.
     balance
         (n,) Number of each row's group (its study, its subject). An epoch then has equally many rows of each group, and the same
         total: rows of a small group occur several times, and some rows of a large group do not occur.
@@ -63,10 +109,9 @@ class Sampler:
         apart: np.ndarray | None = None,
     ):
         self.n_rows, self.batch_size, self.shuffle, self.seed = n_rows, batch_size, shuffle, seed
-        self.rank, self.world_size, self.dealt = rank, world_size, dealt
+        super().__init__(rank, world_size, dealt=dealt)
         self._balance, self._apart = (None if numbers is None else _members(numbers) for numbers in (balance, apart))
         self._together = together
-        self.epoch = 0
         if self._apart is None:
             self.n_batches = -(-n_rows // batch_size)
             smallest = n_rows // self.n_batches
@@ -77,31 +122,10 @@ class Sampler:
         if smallest < world_size and not dealt:
             raise self._too_small(smallest)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch, and after a resume."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.n_batches // self.world_size) if self.dealt else self.n_batches
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (rows for rows, _ in self.steps())
-
-    def steps(self) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """Give the own rows of each batch, and how many each of the processes has that share it."""
+    def batches(self) -> list[np.ndarray]:
+        """See `Batches`."""
         rng = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
-        if self._apart is None:
-            batches = np.array_split(self._gathered(rng), self.n_batches)
-        else:
-            batches = self._by_subject(rng)
-        if self.dealt:
-            own = batches[self.rank :: self.world_size]
-            for rows in [*own, *[batches[0][:0]] * (len(self) - len(own))]:
-                yield rows, [len(rows)]
-            return
-        for rows in batches:
-            parts = self._parts(rows)
-            yield parts[self.rank], [len(part) for part in parts]
+        return np.array_split(self._gathered(rng), self.n_batches) if self._apart is None else self._by_subject(rng)
 
     def _by_subject(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Batches of one subject each."""
@@ -113,10 +137,10 @@ class Sampler:
         order = rng.permutation(len(batches)) if self.shuffle else range(len(batches))
         return [batches[index] for index in order]
 
-    def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
-        """A batch, shared among the processes."""
+    def shared(self, rows: np.ndarray) -> list[np.ndarray]:
+        """See `Batches`."""
         if self._together is None:
-            return [rows[rank :: self.world_size] for rank in range(self.world_size)]
+            return super().shared(rows)
         borders = np.arange(1, self.world_size) * len(rows) // self.world_size
         number = self._together[rows]
         free = np.flatnonzero((number[1:] != number[:-1]) | (number[1:] == -1)) + 1
