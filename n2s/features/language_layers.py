@@ -12,6 +12,7 @@ from n2s.errors import UserError, first_of
 from n2s.features.feature import ImpulseFeature
 from n2s.features.language_models import LanguageModel, TinyLanguageModel
 from n2s.features.layers import Layers
+from n2s.features.one_layer import OneLayer
 from n2s.features.progress import tracked
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.word_tokens import Window, WordTokens, windows, word_tokens
@@ -183,7 +184,7 @@ class _Pass:
                 f"{type(options).__name__}: layers {wrong}, but '{options.model}' has {known - 1}. Expected numbers from 0 (the "
                 f"embedding) to {known - 1} (the last)."
             )
-        self.model, self.options = model, options
+        self.network, self.options = model, options
         self.layers = list(range(known)) if options.layers is None else list(options.layers)
         self.features = [_LanguageLayer(self, layer) for layer in self.layers]
 
@@ -192,12 +193,12 @@ class _Pass:
         """What changes the numbers of any layer; once, since a folder of weights is read for it."""
         given = self.options
         names = ("context_words", "of", "at", "between", "bos", "max_tokens")
-        return self.model.settings() | {name: getattr(given, name) for name in names}
+        return self.network.settings() | {name: getattr(given, name) for name in names}
 
     @torch.inference_mode()
     def run(self, rows: "pd.DataFrame", where: str) -> list[Impulses]:
         """The values of each layer at the words of a table, which are read in its order."""
-        options, model = self.options, self.model
+        options, model = self.options, self.network
         tokens = word_tokens(model.tokenizer, list(rows.text), options.between)
         before, behind = model.edges(options.bos)
         room = min(options.max_tokens, model.longest) - len(before) - len(behind)
@@ -225,7 +226,7 @@ class _Pass:
         if len(said) < len(rows):
             text = f"{len(rows) - len(said)} words have no value: the tokeniser of '{self.options.model}' drops them ({first_of(dropped)})."
             tell("left out", where, text)
-        unknown = self.model.tokenizer.unk_token_id
+        unknown = self.network.tokenizer.unk_token_id
         if unknown is not None:
             strange = [word for word in said if (tokens.ids[tokens.of(word)] == unknown).all()]
             if strange:
@@ -246,36 +247,9 @@ def _batches(jobs: list[Window], batch_tokens: int) -> list[list[Window]]:
     return found
 
 
-class _LanguageLayer(ImpulseFeature):
-    """One layer; the others of its pass are kept with it."""
-
-    contextual = True
-
-    def __init__(self, one: _Pass, layer: int) -> None:
-        self._pass, self.layer = one, layer
-
-    @property
-    def n_features(self) -> int:
-        """f: the width of the network."""
-        return self._pass.model.width
-
-    def settings(self) -> dict:
-        """The network, the context and the layer."""
-        return self._pass.settings | {"layer": self.layer}
-
-    @property
-    def together(self) -> list["_LanguageLayer"]:
-        """All chosen layers."""
-        return self._pass.features
+class _LanguageLayer(OneLayer, ImpulseFeature):
+    """Of a language model."""
 
     def extract_together(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> list[Impulses]:
         """All chosen layers in one pass."""
         return self._pass.run(self.heard(stimulus, start_s, stop_s), f"stimulus '{stimulus.id}'")
-
-    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
-        """Its values alone, (n, f)."""
-        return self.extract_together(stimulus, start_s, stop_s)[self._pass.layers.index(self.layer)]
-
-    def release(self) -> None:
-        """Drop the network."""
-        self._pass.model.release()

@@ -11,6 +11,7 @@ from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
 from n2s.features.layers import Layers
 from n2s.features.network_input import AudioInput
+from n2s.features.one_layer import OneLayer
 from n2s.features.progress import tracked
 from n2s.features.speech_encoders import SpeechEncoder, WaveformEncoder, speech_encoder
 from n2s.features.wav2vec2 import tiny_config
@@ -171,7 +172,7 @@ class _Pass:
                 f"{type(options).__name__}: window_s={options.window_s}, but '{options.model}' takes at most "
                 f"{encoder.longest / encoder.sfreq:g} s at once."
             )
-        self.encoder, self.options = encoder, options
+        self.network, self.options = encoder, options
         self.layers = list(range(known)) if options.layers is None else list(options.layers)
         encoder.depth = max(self.layers)
         self.features = [_SpeechLayer(self, layer) for layer in self.layers]
@@ -181,18 +182,18 @@ class _Pass:
         """What changes the numbers of any layer; once, since a folder of weights is read for it."""
         given = self.options
         windows = {"stride_s": given.stride_s} if given.causal else {"context_s": given.context_s}
-        return self.encoder.settings() | {"causal": given.causal, "window_s": given.window_s} | windows
+        return self.network.settings() | {"causal": given.causal, "window_s": given.window_s} | windows
 
     @torch.inference_mode()
     def run(self, stimulus: Stimulus, start_s: float, stop_s: float | None) -> list[Frames]:
         """The frames of each layer, from the audio of this stretch alone."""
-        audio = read_stimulus(stimulus, self.encoder.sfreq, start_s, stop_s)
+        audio = read_stimulus(stimulus, self.network.sfreq, start_s, stop_s)
         values, rate_hz, first_s = (self._sliding if self.options.causal else self._chunked)(audio)
         return [Frames(layer.numpy(), rate_hz, start_s + first_s) for layer in values]
 
     def _sliding(self, audio: Tensor) -> tuple[Tensor, float, float]:
         """(n,) -> (layers, l, f), their rate, and the moment of the first: each is put at the end of its window."""
-        sfreq, stride_s, encoder = self.encoder.sfreq, self.options.stride_s, self.encoder
+        sfreq, stride_s, encoder = self.network.sfreq, self.options.stride_s, self.network
         window = round(self.options.window_s * sfreq)
         ends = [round((i + 1) * stride_s * sfreq) for i in range(int(len(audio) / sfreq / stride_s + 1e-6))]
         skipped = sum(encoder.n_frames(end) < 1 for end in ends)  # too short for one frame
@@ -208,7 +209,7 @@ class _Pass:
 
     def _chunked(self, audio: Tensor) -> tuple[Tensor, float, float]:
         """(n,) -> (layers, l, f); windows start on the grid of frames, so that each frame sees the samples it would in one."""
-        encoder, options = self.encoder, self.options
+        encoder, options = self.network, self.options
         n_frames = encoder.n_frames(len(audio))
         audio = encoder.prepared(audio[None])[0]
         window, context = (
@@ -225,36 +226,9 @@ class _Pass:
         return values, encoder.sfreq / encoder.stride, encoder.centre / encoder.sfreq
 
 
-class _SpeechLayer(FrameFeature):
-    """One layer; the others of its pass are kept with it."""
-
-    contextual = True
-
-    def __init__(self, one: _Pass, layer: int) -> None:
-        self._pass, self.layer = one, layer
-
-    @property
-    def n_features(self) -> int:
-        """f: the width of the network."""
-        return self._pass.encoder.width
-
-    def settings(self) -> dict:
-        """The network, the windows and the layer."""
-        return self._pass.settings | {"layer": self.layer}
-
-    @property
-    def together(self) -> list["_SpeechLayer"]:
-        """All chosen layers."""
-        return self._pass.features
+class _SpeechLayer(OneLayer, FrameFeature):
+    """Of a speech model."""
 
     def extract_together(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> list[Frames]:
         """All chosen layers in one pass."""
         return self._pass.run(stimulus, start_s, stop_s)
-
-    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
-        """Its values alone, (l, f)."""
-        return self.extract_together(stimulus, start_s, stop_s)[self._pass.layers.index(self.layer)]
-
-    def release(self) -> None:
-        """Drop the network."""
-        self._pass.encoder.release()

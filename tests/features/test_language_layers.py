@@ -199,9 +199,9 @@ def test_tiny_and_untrained(tmp_path, model):
     trained = LanguageModelLayers(folder, [2]).members()["layer2"][0]
     assert untrained.n_features == trained.n_features == 32
     assert np.abs(untrained.extract(story(TEXT)).values - trained.extract(story(TEXT)).values).max() > 0.01
-    assert trained._pass.model.causal == (kind == "gpt2")
+    assert trained._pass.network.causal == (kind == "gpt2")
     trained.release()
-    assert "_network" not in vars(trained._pass.model)
+    assert "_network" not in vars(trained._pass.network)
 
 
 def test_models_of_other_families(tmp_path):
@@ -221,7 +221,7 @@ def test_models_of_other_families(tmp_path):
         features = LanguageModelLayers(str(folder)).members()
         assert len(features) == 3
         found = features["layer2"][0].extract(story(TEXT))  # more than the 12 tokens that fit
-        assert found.values.shape == (20, 32) and not features["layer2"][0]._pass.model.causal
+        assert found.values.shape == (20, 32) and not features["layer2"][0]._pass.network.causal
 
 
 def test_a_last_layer_of_another_width(tmp_path):
