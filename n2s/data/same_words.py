@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.content import Heard
+from n2s.data.dealing import inside
+from n2s.data.spans import merged
 from n2s.findings import tell
 from n2s.studies.readers.sentences import sentence_id
 
@@ -57,7 +59,9 @@ def tell_same_words(sentences: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> 
 
 
 def _within(sentences: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    spans = table[["stimulus", "stimulus_onset", "duration"]].drop_duplicates()
-    found = sentences.merge(spans, on="stimulus")
-    since_s = found.middle_s - found.stimulus_onset
-    return found[np.asarray((since_s >= 0) & (since_s < found.duration))]
+    spans = {name: merged(rows) for name, rows in table.groupby("stimulus")}
+    middle_s, found = sentences.middle_s.to_numpy(), np.zeros(len(sentences), bool)
+    for name, own in sentences.groupby("stimulus").indices.items():
+        if name in spans:
+            found[own] = inside(middle_s[own], spans[name])
+    return sentences[found]
