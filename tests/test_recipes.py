@@ -194,7 +194,8 @@ def test_every_study_lies_over_the_recipe_of_brain_scores(path, parsed):
         untrained = found["features"]["untrained"][
             "init_args"
         ]  # of the recipe below, one seed and one layer would be left
-        assert untrained["seeds"] == [0, 1, 2, 3, 4, 5] and untrained["layers"] is None
+        dutch = found["features"]["dutch"]["init_args"]
+        assert untrained["seeds"] == [0, 1, 2, 3, 4, 5] and untrained["layers"] == dutch["layers"]
     if path.stem == "millet2021":
         model = config["model"]["init_args"]
         assert (
