@@ -127,7 +127,7 @@ def test_autocorrelated_noise_is_at_its_nominal_rate_and_parametric_p_is_not():
 
 
 def test_runs_without_a_phase_to_draw_have_no_p():
-    """All draws were the predictions themselves: p was 1."""
+    """All draws would be the predictions themselves."""
     rng = np.random.default_rng(0)
     true = rng.normal(size=(40, 3))
     run = np.arange(40) // 2

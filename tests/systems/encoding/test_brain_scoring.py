@@ -280,7 +280,7 @@ def test_a_constant_voxel_and_a_constant_feature_have_no_score():
 
 
 def test_shifted_features_do_not_come_back_through_a_lag():
-    """Moved by 10 s or more, with lags of 0 to 20 s the true columns were there again: the level of chance was R .8."""
+    """Moved by 10 s or more, with lags of 0 to 20 s the true columns would be there again: chance would have the model's R."""
     rng = np.random.default_rng(0)
     sound = slow(rng, 600, 1, keep=0.1)
     lags = np.hstack([np.roll(sound, lag, axis=0) for lag in range(11)])
