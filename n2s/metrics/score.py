@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 #: The key of a row's mean over subjects. A subject's own name is ``study/id``.
 ALL = "all subjects"
+MOST = 12  # labels of rows in one line
 
 
 class Score(NamedTuple):
@@ -179,7 +180,10 @@ class Scores:
         for key, row in self.rows.items():
             for kind in dict.fromkeys(s.kind for name in names if (s := self.get(name, key)) and s.kind):
                 found.setdefault(kind, []).append(row.label)
-        return [f"{', '.join(labels)}: {kind}" for kind, labels in found.items()]
+        return [
+            f"{', '.join(labels) if len(labels) <= MOST else f'{len(labels)} rows'}: {kind}"
+            for kind, labels in found.items()
+        ]
 
 
 def entry(by_subject: Mapping[str, Score]) -> dict:

@@ -161,7 +161,6 @@ class BrainScore(System):
         self.fits.setdefault(subject, {})[fold.name] = fitted.plain()
         typical = torch.stack([one.log().mean() for one in fitted.penalties.values()]).mean().exp()
         self.log("train/alpha", typical, prog_bar=True, batch_size=1)
-        self.log("train/loss", typical, batch_size=1)
         self.optimizers().step()
 
     def on_fit_end(self) -> None:

@@ -14,6 +14,7 @@ from n2s.systems.encoding.results.regions import WHOLE
 from n2s.systems.encoding.results.scored import BrainScores
 
 MOST_REGIONS = 8
+MOST_ROWS = 16  # beside each other in one region
 #: Column -> what the line in a figure is.
 CEILINGS = {
     "ceiling:r": "ceiling: the correlation that a perfect model reaches, as repeats say",
@@ -84,6 +85,9 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     regions = shown_regions(result)
     shown = {one.top: (one.title, colors[one.name], "s" if one.control else "o") for one in networks}
     single = result.rows[result.rows.network == ""]
+    if len(shown) + len(single) > MOST_ROWS:
+        single = single[single.role == "control"]
+    left_out = len(result.rows[result.rows.network == ""]) - len(single)
     for number, row in enumerate(single.itertuples()):
         color = PALETTE[-1 - number % 3] if row.role == "model" else ("#555555", "#9A9A9A", "#BBBBBB")[number % 3]
         shown[row.row] = (row.label, color, "DvP^X"[number % 5])
@@ -118,6 +122,8 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)
     interval = "with 95% t intervals over subjects" if n > 1 else "of one subject, without intervals"
     caption = f"Mean R of each model over the targets of a region, {interval}; networks with all their levels."
+    if left_out:
+        caption += f" {left_out} single feature spaces are in the table alone."
     return Drawing("Regions and networks", figure, caption + (f" Dotted: {top}." if top else " There is no ceiling."))
 
 
