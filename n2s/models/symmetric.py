@@ -1,11 +1,13 @@
 """Products and Cholesky decompositions: SciPy's on a CPU, which there are faster than PyTorch's, and PyTorch's on a GPU."""
 
-from collections.abc import Iterator
+import ctypes
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
-from scipy.linalg import get_lapack_funcs
+from scipy.linalg import cython_lapack
 from torch import Tensor
 
 
@@ -32,25 +34,60 @@ def factor(matrix: Tensor) -> Tensor | None:
     if matrix.device.type != "cpu":
         lower, bad = torch.linalg.cholesky_ex(matrix)
         return None if bad else lower
-    (potrf,) = get_lapack_funcs(("potrf",), (matrix.numpy(),))
-    upper, bad = potrf(matrix.numpy().T, lower=0, overwrite_a=1, clean=0)  # rows of ours are LAPACK's columns
-    return None if bad else torch.from_numpy(upper.T)
+    matrix = matrix.contiguous()
+    return None if _lapack("potrf", matrix) else matrix
 
 
 def solve(lower: Tensor, right: Tensor) -> Tensor:
     """(m, m) factor, (m, k) -> (m, k)."""
     if lower.device.type != "cpu":
         return torch.cholesky_solve(right, lower)
-    (potrs,) = get_lapack_funcs(("potrs",), (lower.numpy(),))
-    return torch.from_numpy(potrs(lower.numpy().T, right.numpy(), lower=0)[0])
+    columns = right.T.clone(memory_format=torch.contiguous_format)
+    _lapack("potrs", lower.contiguous(), columns)
+    return columns.T
 
 
 def inverse(lower: Tensor) -> Tensor:
     """(m, m) factor -> (m, m) inverse, of which the lower triangle is meant. The factor is overwritten."""
     if lower.device.type != "cpu":
         return torch.cholesky_inverse(lower)
-    (potri,) = get_lapack_funcs(("potri",), (lower.numpy(),))
-    return torch.from_numpy(potri(lower.numpy().T, lower=0, overwrite_c=1)[0].T)
+    lower = lower.contiguous()
+    _lapack("potri", lower)
+    return lower
+
+
+def _lapack(name: str, matrix: Tensor, columns: Tensor | None = None) -> int:
+    """Call a routine of LAPACK on a matrix, and on right-hand sides, a row each; both are overwritten.
+
+    Our rows are LAPACK's columns: the lower triangle is its upper one. By their address, SciPy's routines let the interpreter go; its own
+    functions (`scipy.linalg.lapack`) keep it, and threads would wait for each other.
+
+    Returns
+    -------
+    int
+        Above 0: the matrix is not positive definite.
+    """
+    m, found = ctypes.c_int(len(matrix)), ctypes.c_int()
+    right = () if columns is None else (columns.data_ptr(), ctypes.byref(m))
+    counts = () if columns is None else (ctypes.byref(ctypes.c_int(len(columns))),)
+    routine = _routine(("s" if matrix.dtype == torch.float32 else "d") + name)
+    routine(b"U", ctypes.byref(m), *counts, matrix.data_ptr(), ctypes.byref(m), *right, ctypes.byref(found))
+    if found.value < 0:
+        raise ValueError(f"LAPACK's {name} refuses its argument {-found.value}.")
+    return found.value
+
+
+@cache
+def _routine(name: str) -> Callable:
+    capsule = cython_lapack.__pyx_capi__[name]
+    name_of, address_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    address_of.restype, address_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    signature = name_of(capsule)
+    n_arguments = signature.count(b",") + 1
+    return ctypes.CFUNCTYPE(None, ctypes.c_char_p, *[ctypes.c_void_p] * (n_arguments - 1))(
+        address_of(capsule, signature)
+    )
 
 
 def whole(lower: Tensor) -> Tensor:
