@@ -75,12 +75,11 @@ def check_recipe(kept: Mapping | None, recipe: Recipe, *, shifted: bool) -> None
         Whether there is a control of shifted features.
     """
     names = ["alphas", "n_folds", *(["shift_s", "seed"] if shifted else [])]
+    own = {name: getattr(recipe, name) for name in names} | {"alphas": list(recipe.alphas)}
     for name in names if kept else ():
-        mine, theirs = kept[name], getattr(recipe, name)
-        if mine != (list(theirs) if name == "alphas" else theirs):
+        if kept[name] != own[name]:
             raise UserError(
-                f"model.{name} is {list(theirs) if name == 'alphas' else theirs}, but the run was fitted with {mine}. Take the run's own "
-                "config.yaml, or fit again."
+                f"model.{name} is {own[name]}, but the run was fitted with {kept[name]}. Take the run's own config.yaml, or fit again."
             )
 
 

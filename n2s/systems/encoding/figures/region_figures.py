@@ -84,10 +84,9 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     """R of each network and control in each region, with its interval and the ceiling."""
     regions = shown_regions(result)
     shown = {one.top: (one.title, colors[one.name], "s" if one.control else "o") for one in networks}
-    single = result.rows[result.rows.network == ""]
-    if len(shown) + len(single) > MOST_ROWS:
-        single = single[single.role == "control"]
-    left_out = len(result.rows[result.rows.network == ""]) - len(single)
+    every = result.rows[result.rows.network == ""]
+    single = every if len(shown) + len(every) <= MOST_ROWS else every[every.role == "control"]
+    left_out = len(every) - len(single)
     for number, row in enumerate(single.itertuples()):
         color = PALETTE[-1 - number % 3] if row.role == "model" else ("#555555", "#9A9A9A", "#BBBBBB")[number % 3]
         shown[row.row] = (row.label, color, "DvP^X"[number % 5])
@@ -95,10 +94,10 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     axes = figure.add_subplot()
     wide, n, top = 0.8 / len(shown), result.targets.subject.nunique(), None
     for number, (row, (label, color, marker)) in enumerate(shown.items()):
-        every = [np.array(list(result.regions.mean(f"r:{row}", region).values())) for region in regions]
+        means = [np.array(list(result.regions.mean(f"r:{row}", region).values())) for region in regions]
         found = [
             t_interval(own, bounds=(-1, 1)) if len(own) > 1 else (own.mean() if len(own) else np.nan,) * 3
-            for own in every
+            for own in means
         ]
         mean, low, high = np.array(found, float).T
         place = np.arange(len(regions)) + (number - (len(shown) - 1) / 2) * wide
