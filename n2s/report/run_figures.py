@@ -12,7 +12,7 @@ from n2s.report.figures import COLORS, LINES, blank_panels
 
 #: Column of metrics.csv: label of its axis, and scale factor.
 THROUGHPUT = {
-    "throughput/windows_per_s": ("windows a second", 1.0),
+    "throughput/windows_per_s": ("windows, clips or fits a second", 1.0),
     "throughput/data_wait": ("waiting for data (%)", 100.0),
     "throughput/utilisation": ("of the peak FLOPS (%)", 100.0),
     "throughput/gflops_per_s": ("GFLOPS", 1.0),

@@ -69,7 +69,7 @@ def named_runs(root: Path, pattern: str, clips_dir: Path, *, heard: str | None =
     if not found:
         raise UserError(
             f"{root}: no file {pattern} named sub-<label>_*_bold with one of {', '.join(KINDS)}. Name the runs "
-            "so, or list them in a table (`runs`)."
+            "so, or list them in a table (`runs` of n2s.studies.GenericFMRI)."
         )
     tables = [] if heard is None else _seen(clips_dir, f"**/*_{heard}.tsv")
     confounds = [*_seen(root, "**/*_desc-confounds_*.tsv"), *_seen(root, "**/*_confounds.tsv")]
@@ -192,7 +192,9 @@ def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | Non
     beside = [path for path in best if path.parent == bold.parent]
     best = beside if len(beside) == 1 else _first_hand(best, root)
     if len(best) > 1:
-        raise UserError(f"{bold}: both {best[0]} and {best[1]} may be its own. Keep one, or list the runs in a table.")
+        raise UserError(
+            f"{bold}: both {best[0]} and {best[1]} may be its own. Move one elsewhere, or list the runs in a table (`runs` of n2s.studies.GenericFMRI)."
+        )
     if needed and not best:
         name = "_".join(f"{key}-{value}" for key, value in entities(bold).items() if key in own)
         elsewhere = (

@@ -160,22 +160,13 @@ def _best_first(ridge: EncodingRidge, n: int) -> Tensor:
     return ridge.cv_scores_.amax(0).nan_to_num(-math.inf).argsort(descending=True)
 
 
-def _held_out(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of about four fifths of the stimuli, and those of the others."""
-    names = np.unique(group)
-    late = names[-max(1, round(HELD_OUT * len(names))) :]
-    held = np.isin(group, late)
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
 def _components(values: Tensor, n: int, *, unit: bool = False) -> tuple[Tensor, Tensor]:
     """(m, p) -> principal axes (p, at most n), with ``unit`` scaled to components of variance 1; and the mean (p,)."""
     mean = values.mean(0)
     centred = values - mean
     variance, axes = torch.linalg.eigh((centred.T @ centred / len(values)).double())
-    n = min(
-        n, int((variance > 1e-5 * variance[-1]).sum())
-    )  # bad sensors and those that are sums of others have no axis
+    # bad sensors and those that are sums of others have no axis
+    n = min(n, int((variance > 1e-5 * variance[-1]).sum()))
     variance, axes = variance.flip(0)[:n], axes.flip(1)[:, :n]
     return (axes / variance.sqrt() if unit else axes).float(), mean
 
