@@ -18,7 +18,7 @@ def test_throughput_is_the_epochs_and_a_share_of_the_peak_takes_the_place_of_gfl
     )
     panels = throughput_curves(log).figure.axes
     shown = {axes.get_ylabel(): axes.lines[0].get_ydata().tolist() for axes in panels}
-    assert shown == {"windows a second": [100, 200], "waiting for data (%)": [25, 50], "GFLOPS": [5, 6]}
+    assert shown == {"windows, clips or fits a second": [100, 200], "waiting for data (%)": [25, 50], "GFLOPS": [5, 6]}
     with_peak = throughput_curves(log.assign(**{"throughput/utilisation": 0.3})).figure.axes
     assert [axes.get_ylabel() for axes in with_peak][2:] == ["of the peak FLOPS (%)"]
     assert throughput_curves(log[["epoch", "train/loss"]]) is None
