@@ -92,7 +92,12 @@ def take_out(
     detrend
         None: no line is removed. ``run``: the line through the training rows from these, and that through the held-out rows from
         those: a line that is carried on to other rows adds a trend where none was. ``block``: the line through the rows of each unit.
+
+    Training rows lose their mean with their nuisances, and so do held-out rows: the mean of training. Else a BOLD mean of
+    hundreds of deviations stays in held-out rows alone.
     """
+    if nuisances is not None:
+        data[~train] -= data[train].mean(0, dtype=np.float64).astype(np.float32)
     for rows, known in ((train, nuisances), (~train, None)):
         regressors = []
         if detrend and rows.any():

@@ -1,5 +1,7 @@
 """What held-out rows are scaled by, how often they were heard, and units that are the same in every process."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,9 @@ from n2s.data.encoding_responses import scaled
 from n2s.features import WordRate
 from n2s.features.ready import Ready
 from n2s.findings import kept
+from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold
+from n2s.studies.study import Frames
 from n2s.systems.encoding.ceilings import n_averaged
 
 PLAN = {"1": [("a", 4.0)], "2": [("b", 4.0)], "3": [("d", 4.0)], "4": [("d", 4.0)]}
@@ -53,6 +57,33 @@ def test_lines_through_short_units_are_told(tmp_path):
         data = made(tmp_path, RunsOfSentences, FIR([2]), split=SplitBySentence(), n_folds=3, detrend="block")
         data.responses("s/01", data.folds("s/01")[0])
     assert any("fewer than 10 rows in a run" in one.text for one in findings)
+
+
+class Raw(RunsOfStories):
+    """BOLD with its mean, of which slow cosines are taken out; features are around 200."""
+
+    cleaning = BoldCleaning(highpass_hz=1 / 128)
+
+    def features(self, stimulus):
+        found = super().features(stimulus)
+        return Frames(found.values + 200, found.rate_hz)
+
+    def load(self, recording):
+        raw = super().load(recording)
+        return replace(raw, data=raw.data - raw.data.mean(0) + 1000)
+
+
+def test_the_mean_of_bold_does_not_stay_in_held_out_rows_alone(tmp_path):
+    """Training rows lost theirs with their cosines; held-out rows of the same run were all at the clamp, their features all 0."""
+    plan = {"1": [(story, 6 + 130.0 * i) for i, story in enumerate("abcdefgh")]}
+    data = EncodingDataModule({"s": Raw(tmp_path, plan)}, {"f": Ready(F)}, Glover(), n_folds=4)
+    data.setup("fit")
+    for fold in data.folds("s/01"):
+        brain, held = data.responses("s/01", fold)
+        train, test = data.design("s/01", fold, "f")
+        predicted = test @ np.linalg.lstsq(train, brain)[0]
+        assert np.abs(held.mean(0)).max() < 1 and np.abs(held).max() < 10
+        assert np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(predicted.T, held.T, strict=True)]) > 0.4
 
 
 class Partly(RunsOfStories):
