@@ -85,7 +85,8 @@ def flat_places(measured: Measured) -> np.ndarray:
 def shared_rows(tables: Sequence[pd.DataFrame], rate_hz: float) -> list[list[np.ndarray]] | None:
     """For each subject and shared moment, the held-out rows at it; None if too few are shared.
 
-    A moment is a time of a stimulus, to the nearest row; presentations of one stimulus are averaged.
+    Presentations of one stimulus are averaged. Subjects' rows may lie differently on its clock: a moment is half a row to either side
+    of where most lie, so that clocks that differ by little never meet a whole row apart.
 
     Parameters
     ----------
@@ -94,16 +95,15 @@ def shared_rows(tables: Sequence[pd.DataFrame], rate_hz: float) -> list[list[np.
     rate_hz
         Of the rows.
     """
-    places = []
-    for table in tables:
-        heard = table.stimulus_s.notna().to_numpy()
-        number = np.floor(table.stimulus_s.to_numpy()[heard] * rate_hz + 1e-6).astype(int)
-        own: dict[tuple, list[int]] = {}
-        for key, row in zip(
-            zip(table.stimulus[heard], number.tolist(), strict=True), np.flatnonzero(heard), strict=True
-        ):
-            own.setdefault(key, []).append(row)
-        places.append(own)
+    every = pd.concat([table[["stimulus", "stimulus_s"]].astype({"stimulus": str}) for table in tables])
+    every = every.assign(subject=np.repeat(np.arange(len(tables)), [len(table) for table in tables]))
+    every = every.assign(row=every.groupby("subject").cumcount())[every.stimulus_s.notna().to_numpy()]
+    place = every.stimulus_s * rate_hz
+    turn = pd.Series(np.exp(2j * np.pi * place)).groupby(every.stimulus.to_numpy()).sum().map(np.angle) / (2 * np.pi)
+    every["number"] = np.floor(place - every.stimulus.map(turn) + 0.5 + 1e-6).astype(int)
+    places: list[dict[tuple, list[int]]] = [{} for _ in tables]
+    for one in every.itertuples():
+        places[one.subject].setdefault((one.stimulus, one.number), []).append(one.row)
     moments = [key for key in places[0] if all(key in other for other in places[1:])] if places else []
     if len(moments) < FEWEST_ROWS:
         return None

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from n2s.errors import UserError
 from n2s.metrics.ceilings import explainable_variance, intersubject, noise_ceiling
-from n2s.systems.encoding.ceilings import n_averaged
+from n2s.systems.encoding.ceilings import n_averaged, shared_rows
 from n2s.systems.encoding.evaluation import product_measure
 from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold
 from n2s.systems.encoding.rows import model_rows, unique_fits
@@ -207,6 +207,16 @@ def test_means_of_presentations_have_the_ceiling_of_a_mean():
 def test_subjects_are_compared_only_where_targets_are_the_same(change):
     isc = scored(driven(2, **change), networks={"model": ["mel"]}).targets["ceiling:isc"]
     assert isc.isna().all() == ("template" in change)
+
+
+@pytest.mark.parametrize("late_s", [0.012, -0.012, 0.7, 1.3])
+def test_subjects_meet_at_the_nearest_rows(late_s):
+    """One sound on the volume and one 12 ms later met a whole volume apart."""
+    time_s = 2.0 * np.arange(40)
+    heard = [time_s, time_s - late_s]
+    tables = [pd.DataFrame({"stimulus": "a", "stimulus_s": np.where(one < 0, np.nan, one)}) for one in heard]
+    first, second = (np.concatenate(one) for one in shared_rows(tables, 0.5))
+    assert len(first) >= 38 and np.abs(heard[0][first] - heard[1][second]).max() <= 1.0
 
 
 def test_lags_alone_and_kernels_of_sensors():
