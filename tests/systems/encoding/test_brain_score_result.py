@@ -1,6 +1,7 @@
 """Scores by region, tests over subjects, what is shown and written, from targets whose numbers are planted."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -121,6 +122,14 @@ def test_a_target_without_a_score_in_one_subject_is_left_out_of_the_tests():
     assert np.isnan(table.q[2]) and np.isfinite(table.q.drop(2)).all()
     assert one.group.counts(["auditory"])["r:model/mel"]["auditory"]["n"] == 9
     assert np.isfinite(one.scores().get("R, auditory", "model/mel").mean)
+
+
+def test_a_region_over_subjects_is_where_all_have_it(eight):
+    """Localisers differ: the first subject's region was taken for that of all."""
+    table = eight.targets.assign(**{"roi:auditory": eight.targets["roi:auditory"].copy()})
+    table.loc[(table.subject == "study/03") & (table["index"] < 4), "roi:auditory"] = False
+    counts = replace(eight, targets=table).group.counts(["auditory", "whole"])["r:model/mel"]
+    assert counts["auditory"]["n"] == 6 and counts["whole"]["n"] == N
 
 
 def test_one_subject_has_scores_without_interval():

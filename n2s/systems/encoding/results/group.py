@@ -70,12 +70,14 @@ class Group:
         return {} if self.shared is None else {column: self.test(column) for column in self.columns}
 
     def counts(self, regions: list[str]) -> dict[str, dict[str, dict[str, float]]]:
-        """Column -> region -> ``n`` tested targets, how many are ``significant`` (q < .05), and the mean effect size; see `test`."""
+        """Column -> region -> ``n`` tested targets, how many are ``significant`` (q < .05), and the mean effect size; see `test`.
+
+        Regions may differ by subject (localisers): a shared target is in a region if it is for every subject.
+        """
         found: dict[str, dict[str, dict[str, float]]] = {}
+        within = {} if self.shared is None else {region: self._of_all(region) for region in regions}
         for column, table in self.tested.items():
-            first = self.targets[self.targets.subject == self.subjects[0]].set_index(self._key).loc[self.shared]
-            for region in regions:
-                here = inside(first, region)
+            for region, here in within.items():
                 part = table[here & table.q.notna().to_numpy()]
                 if len(part):
                     found.setdefault(column, {})[region] = {
@@ -84,6 +86,15 @@ class Group:
                         "effect_size": None if part.d.isna().all() else float(part.d.mean()),
                     }
         return found
+
+    def _of_all(self, region: str) -> np.ndarray:
+        """(v,) bool: which shared targets lie in a region for every subject."""
+        return (
+            pd.Series(inside(self.targets, region))
+            .groupby(self.targets[self._key].to_numpy())
+            .all()[self.shared]
+            .to_numpy()
+        )
 
     @property
     def _key(self) -> str:
