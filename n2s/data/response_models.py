@@ -190,12 +190,12 @@ class Lags(_Copies):
 
 
 def _held(frames: Frames, rows_s: np.ndarray) -> np.ndarray:
-    """(n, f): the nearest frame to each moment, 0 outside all."""
+    """(n, f): the nearest frame to each moment, 0 outside all: the next piece's frames begin where these end, and none counts twice."""
     if not len(frames.values):
         return np.zeros((len(rows_s), frames.values.shape[1]))
     place = (rows_s - frames.start_s) * frames.rate_hz
     nearest = np.floor(place + 0.5 + 1e-6).astype(np.int64).clip(0, len(frames.values) - 1)
-    inside = (place > -1) & (place < len(frames.values))
+    inside = (place > -1e-6) & (place < len(frames.values) - 1e-6)
     return np.where(inside[:, None], np.asarray(frames.values)[nearest], 0.0)
 
 

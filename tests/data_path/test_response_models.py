@@ -98,6 +98,17 @@ def test_pieces_of_a_sound_add_up(model):
     np.testing.assert_allclose(one + other, whole, atol=1e-4)
 
 
+def test_pieces_of_slow_frames_count_once():
+    """A frame of 1 s before each piece began, its first frame was there already, beside the last of the piece before."""
+    values, step_s = RNG.standard_normal((60, 1)).astype(np.float32), 0.71
+    whole, one, other = (
+        FIR([0]).columns(Frames(values[part], 1.0, 5.0 + part.start), 100, step_s)[:, 0]
+        for part in (slice(0, 60), slice(0, 30), slice(30, 60))
+    )
+    assert ((one != 0) ^ (other != 0))[whole != 0].all()
+    assert not whole[: int(5 / step_s)].any()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_heard_gives_zeros(model):
     assert not model.columns(Frames(np.zeros((0, 3), np.float32), 50.0), 10, 0.5).any()
