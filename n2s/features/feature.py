@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.features.phone_names import PAUSES
 from n2s.studies.readers.textgrid import SILENCES
 from n2s.studies.study import Frames, Impulses, Stimulus
 
@@ -111,7 +112,7 @@ class ImpulseFeature(Feature):
         if len(rows):
             columns = {"text": str, "onset": float, "duration": float, "sequence": str}
             rows = rows[list(columns)].astype(columns).assign(text=rows.text.astype(str).str.strip())
-            silent = rows.text.str.lower().isin(SILENCES) if self.table == "phones" else rows.text == ""
+            silent = rows.text.str.lower().isin(SILENCES | PAUSES) if self.table == "phones" else rows.text == ""
             rows = rows[~silent].sort_values("onset", kind="stable", ignore_index=True)
         if not len(rows):
             raise UserError(

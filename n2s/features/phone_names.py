@@ -3,24 +3,22 @@
 import re
 import unicodedata
 
-#: ARPABET (CMUdict's 39 phones, and the two reduced vowels and the flap of TIMIT) -> IPA.
+#: ARPABET (CMUdict's 39 phones) -> IPA.
 ARPABET = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "tʃ", "D": "d", "DH": "ð",
     "EH": "ɛ", "ER": "ɝ", "EY": "eɪ", "F": "f", "G": "ɡ", "HH": "h", "IH": "ɪ", "IY": "i", "JH": "dʒ", "K": "k",
     "L": "l", "M": "m", "N": "n", "NG": "ŋ", "OW": "oʊ", "OY": "ɔɪ", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ",
     "T": "t", "TH": "θ", "UH": "ʊ", "UW": "u", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
 }  # fmt: skip
+#: What TIMIT and Buckeye have beside them (reduced vowels, flaps, syllabic and glottal ones) -> ARPABET, as Lee & Hon 1989 join them.
 _MORE_ARPABET = {
-    "AX": "AH",
-    "AXR": "ER",
-    "DX": "D",
-    "IX": "IH",
-    "UX": "UW",
-    "HV": "HH",
-    "EL": "L",
-    "EM": "M",
-    "EN": "N",
-}
+    "AX": "AH", "AX-H": "AH", "AXR": "ER", "IX": "IH", "UX": "UW", "HV": "HH", "DX": "D", "NX": "N", "TQ": "T",
+    "EL": "L", "EM": "M", "EN": "N", "ENG": "NG",
+}  # fmt: skip
+#: TIMIT's closures: the silence in a stop, which is another row there, and so no phone of its own.
+_CLOSURES = frozenset(("BCL", "DCL", "GCL", "PCL", "TCL", "KCL"))
+#: TIMIT's pauses: at the ends, within, and those that a cluster makes.
+PAUSES = frozenset(("h#", "pau", "epi"))
 
 _VOWELS = {
     ("close", "front"): "iy", ("close", "central"): "ɨʉᵻ", ("close", "back"): "ɯu",
@@ -72,19 +70,46 @@ def _classes() -> dict[str, frozenset[str]]:
 CLASSES = _classes()
 
 _ALIKE = str.maketrans({"g": "ɡ", "ǝ": "ə", "ʣ": "dz", "ʤ": "dʒ", "ʥ": "dʑ", "ʦ": "ts", "ʧ": "tʃ", "ʨ": "tɕ"})
-_ARPABET_LABEL = re.compile(r"([A-Za-z]{1,3})[0-2]?(?:_[BIES])?")  # stress; the place in the word, as Kaldi writes it
+_ARPABET_LABEL = re.compile(
+    r"([A-Za-z]{1,3}(?:-[Hh])?)[0-2]?(?:_[BIES])?"
+)  # stress; the place in the word, as Kaldi writes it
+
+_NOT_IPA = re.compile(r"^\d|[\\`]")
 
 
 def arpabet(label: str) -> str | None:
     """One of the 39 phones, without its stress (``AH0``) and place in the word (``AH0_B``); None if it is none."""
-    found = _ARPABET_LABEL.fullmatch(label.strip())
-    name = found[1].upper() if found else ""
+    name = _bare(label)
     name = _MORE_ARPABET.get(name, name)
+    if name[:-1] in ARPABET and name[-1] == "N" and "vowel" in CLASSES[ARPABET[name[:-1]][0]]:
+        name = name[:-1]  # nasalised, as Buckeye writes it
     return name if name in ARPABET else None
 
 
+def arpabet_names(label: str) -> list[str] | None:
+    """The phone as a list; empty for what TIMIT writes beside phones (closures, the glottal stop); None if it is not known."""
+    name = arpabet(label)
+    return [name] if name is not None else [] if _bare(label) in {*_CLOSURES, "Q"} else None
+
+
+def arpabet_letters(label: str) -> list[str] | None:
+    """The IPA letters of a phone in ARPABET: ``t, ʃ`` of ``CH``, ``ʔ`` of TIMIT's ``q``; none of a closure; None if it is not known."""
+    names = arpabet_names(label)
+    return ["ʔ"] if _bare(label) == "Q" else names and list(ARPABET[names[0]])
+
+
+def _bare(label: str) -> str:
+    found = _ARPABET_LABEL.fullmatch(label.strip())
+    return found[1].upper() if found else ""
+
+
 def ipa_letters(label: str) -> list[str] | None:
-    """The letters of an IPA phone: ``t, ʃ`` of ``t͡ʃʰ``, without stress, length, ties and diacritics; None if one is no letter."""
+    """The letters of an IPA phone: ``t, ʃ`` of ``t͡ʃʰ``, without stress, length, ties and diacritics; None if one is no letter.
+
+    What only X-SAMPA writes (``r\\``, ``t```, ``9y``) is none, though its letters would be.
+    """
+    if _NOT_IPA.search(label.strip()):
+        return None
     plain = unicodedata.normalize("NFD", label.strip().replace("ç", "\0")).translate(_ALIKE)
     letters = [
         letter.replace("\0", "ç")

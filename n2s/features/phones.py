@@ -7,7 +7,7 @@ import numpy as np
 
 from n2s.errors import UserError, first_of
 from n2s.features.feature import ImpulseFeature
-from n2s.features.phone_names import ARPABET, CLASSES, arpabet, ipa_letters, xsampa_letters
+from n2s.features.phone_names import ARPABET, CLASSES, arpabet_letters, arpabet_names, ipa_letters, xsampa_letters
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.findings import tell
 from n2s.studies.study import Impulses, Stimulus
@@ -20,6 +20,7 @@ class _OfPhones(ImpulseFeature):
     """A row of zeros and ones for each phone."""
 
     table = "phones"
+    version = 2  # the labels of TIMIT and Buckeye; X-SAMPA that is nearly all small letters
 
     #: Names of the dimensions, in order.
     names: tuple[str, ...]
@@ -73,7 +74,8 @@ class Phones(_OfPhones):
     Parameters
     ----------
     inventory
-        ``arpabet``: the 39 phones of CMUdict, whatever their stress (``AH0``) and place in the word (``AH0_B``). ``ipa``: the letters
+        ``arpabet``: the 39 phones of CMUdict, whatever their stress (``AH0``) and place in the word (``AH0_B``); TIMIT's and Buckeye's are
+        joined to them, closures and glottal stops are none. ``ipa``: the letters
         of the International Phonetic Alphabet, without stress, length and diacritics; a diphthong or an affricate has a 1 at each
         of its letters. ``xsampa``: the same, written as SAMPA and WebMAUS do. Or a list of the phones as the alignment writes them, taken as they are.
     at
@@ -104,8 +106,7 @@ class Phones(_OfPhones):
 
     def _one(self, label: str) -> Sequence[str] | None:
         if self.inventory == "arpabet":
-            name = arpabet(label)
-            return None if name is None else [name]
+            return arpabet_names(label)
         if isinstance(self.inventory, str):
             return LETTERS[self.inventory](label)
         return [label] if label in self.names else None
@@ -119,8 +120,8 @@ class Articulation(_OfPhones):
     Parameters
     ----------
     alphabet
-        How the alignment writes phones: ``arpabet``, ``ipa`` or ``xsampa``; ``auto``: the first that knows nearly as many phones of the
-        stimulus as any.
+        How the alignment writes phones: ``arpabet``, ``ipa`` or ``xsampa``; ``auto``: what knows most phones of the stimulus, or ARPABET
+        if it knows nearly as many.
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
     """
@@ -146,20 +147,15 @@ class Articulation(_OfPhones):
         }
 
 
-def _arpabet_letters(label: str) -> Sequence[str] | None:
-    name = arpabet(label)
-    return None if name is None else list(ARPABET[name])
-
-
 #: Alphabet -> the letters of the International Phonetic Alphabet of one of its phones; None if it is not known.
-LETTERS = {"arpabet": _arpabet_letters, "ipa": ipa_letters, "xsampa": xsampa_letters}
+LETTERS = {"arpabet": arpabet_letters, "ipa": ipa_letters, "xsampa": xsampa_letters}
 
 
 def alphabet_of(labels: Sequence[str]) -> str:
-    """The first alphabet that knows nearly as many of the phones as any."""
+    """ARPABET, if it knows nearly as many of the phones as any (in small letters all are letters of the IPA, too); else what knows more."""
     unknown = {alphabet: _n_unknown(labels, alphabet) for alphabet in LETTERS}
-    most = min(unknown.values()) + NEARLY * len(labels)
-    return next(alphabet for alphabet, n in unknown.items() if n <= most)
+    least = min(unknown, key=unknown.__getitem__)
+    return "arpabet" if unknown["arpabet"] <= unknown[least] + NEARLY * len(labels) else least
 
 
 def _n_unknown(labels: Sequence[str], alphabet: str) -> int:

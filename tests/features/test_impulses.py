@@ -159,6 +159,45 @@ def test_the_alphabet_of_an_alignment_is_found(phones, alphabet):
             Phones(other).extract(heard(phones))
 
 
+#: The first sentence of TIMIT as its .PHN has it, and a Spanish one in SAMPA.
+TIMIT, SPANISH = (
+    line.split()
+    for line in (
+        "h# sh iy hv ae dcl d y er dcl d aa r kcl k s ux tcl q en gcl g r iy s iy w aa sh epi w aa dx er q ao l y ih ax-h h#",
+        "e l n i n o k o m i o u n a m a n s a n a e n l a k a s a D e s u a B w e l a",
+    )
+)
+
+
+def test_timit_is_arpabet_though_its_small_letters_are_ipa_letters_too():
+    """Its closures are no phones; ``sh`` is no ``s`` and no ``h``."""
+    assert alphabet_of(TIMIT) == "arpabet"
+    story = heard(TIMIT)
+    assert len(PhoneRate().extract(story).values) == len(TIMIT) - 3  # h# and epi are pauses
+    with kept() as found:
+        names = [{Articulation.names[i] for i in np.flatnonzero(row)} for row in Articulation().extract(story).values]
+        phones = Phones().extract(story).values
+    assert not found
+    assert (
+        names[0] == {"postalveolar", "fricative"}
+        and names[4] == set()
+        and names[5] == {"voiced", "alveolar", "plosive"}
+    )
+    said = [Phones().names[row.argmax()] if row.any() else "-" for row in phones]
+    assert said[:12] == "SH IY HH AE - D Y ER - D AA R".split() and said[-2:] == ["IH", "AH"]
+    assert [arpabet(label) for label in ("ahn", "iyn", "ern", "en", "tq", "nx", "eng", "kn")] == [
+        "AH", "IY", "ER", "N", "T", "N", "NG", None,
+    ]  # fmt: skip
+
+
+def test_xsampa_of_few_capitals_is_no_ipa():
+    """A language with few phones in capitals: none of them is lost."""
+    assert alphabet_of(SPANISH) == "xsampa" and np.mean([ipa_letters(label) is None for label in SPANISH]) < 0.1
+    assert Articulation().extract(heard(SPANISH)).values.any(1).all()
+    assert alphabet_of(["s", "i", "t"]) == "ipa"  # written alike
+    assert [ipa_letters(label) for label in ("r\\", "t`", "9y")] == [None] * 3
+
+
 @pytest.mark.parametrize("name", ["Anderson_S01_P01_cleaned", "grimm_20_1_cleaned"])
 def test_every_phone_of_real_webmaus_grids_is_known(real_data, name):
     table = read_alignment(real_data / "speech_audio" / "dutch_story_textgrids" / f"{name}.TextGrid")
