@@ -66,6 +66,10 @@ def read_clips(path: Path) -> pd.DataFrame:
     clips = pd.DataFrame({"sound": cells[found["sound"]]}, cells.index)
     for column in ("text", "label", "speaker", "split"):
         clips[column] = cells[found[column]].str.strip() if found[column] else ""
+    if found["stop"] is None and "offset" in known and found["start_s"] != known["offset"]:
+        found["stop"] = known[
+            "offset"
+        ]  # beside an onset it is the end (DCASE); alone, or with a duration, a start (NeMo)
     whole = found["sound"].lower().strip() == SLICES
     for column in ("start_s", "duration_s", "stop"):
         clips[column] = as_numbers(cells[found[column]], path) if found[column] and not whole else np.nan
@@ -147,12 +151,10 @@ def read_kaldi(folder: Path) -> pd.DataFrame:
 
 
 def _pairs(path: Path) -> dict[str, str]:
-    """First word -> the rest of its line."""
+    """First word -> the rest of its line, after a space or a tab."""
     found: dict[str, str] = {}
     for line in read_text(path).splitlines():
-        name, _, rest = line.strip().partition(" " if " " in line.strip() else "\t")
-        if name and name in found and found[name] != rest.strip():
+        name, rest = [*line.split(maxsplit=1), "", ""][:2]
+        if name and found.setdefault(name, rest.strip()) != rest.strip():
             raise UserError(f"{path}: '{name}' comes twice. Keep one.")
-        if name:
-            found[name] = rest.strip()
     return found

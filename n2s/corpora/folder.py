@@ -52,6 +52,7 @@ class FolderCorpus(Corpus):
     @cached_property
     def _clips(self) -> pd.DataFrame:
         found, where = self._tables()
+        found = _together(found)
         doubled = found.duplicated(["sound", "start_s", "duration_s"])
         if doubled.any():
             tell(
@@ -104,3 +105,11 @@ class FolderCorpus(Corpus):
                     f"{where}: a clip of {path} ends at {stop_s:.3f} s, but it lasts {length_s:.3f} s. Are the times in seconds, and of this file?"
                 )
         return clips
+
+
+def _together(clips: pd.DataFrame) -> pd.DataFrame:
+    """A clip that has a row for each of its classes gets all of them, with commas between, at each of its rows."""
+    place = ["sound", "start_s", "duration_s"]
+    labels = clips.groupby(place, dropna=False, sort=False).label
+    every = labels.transform(lambda one: ",".join(dict.fromkeys(filter(None, one))))
+    return clips.assign(label=every.where(labels.transform("nunique") > 1, clips.label))

@@ -1,7 +1,9 @@
 """The sounds of a corpus' folder, found as tables name them: with or without folder and extension."""
 
 import hashlib
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -70,12 +72,18 @@ class SoundFiles:
 def with_sounds(clips: pd.DataFrame, files: SoundFiles, where: object) -> pd.DataFrame:
     """Clips whose ``sound``, as the table names it, is a file; the others are counted aloud.
 
+    A sound that lies in another folder than the table says is taken if all of that folder moved (``mp3`` to ``wav``). Else it is a file
+    of the same name that is another's, such as another speaker's ``001.wav``, and the clip has no sound.
+
     Raises
     ------
     UserError
         None is there.
     """
     found = {name: files.find(name) for name in clips.sound.unique()}
+    elsewhere = {name for name, path in found.items() if path is not None and not _as_named(name, path, files.folder)}
+    for name in _others(found, elsewhere):
+        found[name] = None
     gone = [name for name, path in found.items() if path is None]
     if len(gone) == len(found):
         raise UserError(
@@ -85,5 +93,29 @@ def with_sounds(clips: pd.DataFrame, files: SoundFiles, where: object) -> pd.Dat
     if gone:
         n = int(clips.sound.isin(gone).sum())
         tell("left out", where, f"{n} of {len(clips)} clips have no sound below {files.folder} ({first_of(gone, 3)}).")
+    moved = [f"{name}: {found[name].relative_to(files.folder)}" for name in found if name in elsewhere - set(gone)]
+    if moved:
+        tell("corrected", where, f"{len(moved)} sounds lie in other folders than it says ({first_of(moved, 3)}).")
     clips = clips[~clips.sound.isin(gone)]
     return clips.assign(sound=[str(found[name]) for name in clips.sound]).reset_index(drop=True)
+
+
+def _folder_of(name: str) -> tuple[str, ...]:
+    return PurePosixPath(normal(name.strip().replace("\\", "/"))).parent.parts
+
+
+def _as_named(name: str, path: Path, folder: Path) -> bool:
+    """Whether a file lies in the folders that its name tells, as far as both tell any."""
+    if not path.is_relative_to(folder):
+        return True
+    told, has = _folder_of(name), _folder_of(path.relative_to(folder).as_posix())
+    n = min(len(told), len(has))
+    return told[len(told) - n :] == has[len(has) - n :]
+
+
+def _others(found: Mapping[str, Path | None], elsewhere: set[str]) -> set[str]:
+    """Names ``elsewhere`` whose file is another name's, or whose folder has others of its sounds."""
+    here = [name for name, path in found.items() if path is not None and name not in elsewhere]
+    taken, kept = {found[name] for name in here}, {_folder_of(name) for name in here}
+    shared = Counter(found[name] for name in elsewhere)
+    return {name for name in elsewhere if found[name] in taken or shared[found[name]] > 1 or _folder_of(name) in kept}

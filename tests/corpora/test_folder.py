@@ -78,6 +78,48 @@ def test_kaldi(folder):
         FolderCorpus(folder, language="nl").clips()
 
 
+def test_kaldi_with_tabs_or_spaces(folder):
+    table(folder, f"r1\t{folder}/a.wav\nr2  sub/b.flac\n", "wav.scp")
+    table(folder, "r1\tHALLO DAAR\nr2 \t TOT ZIENS\n", "text")
+    clips = FolderCorpus(folder, language="nl").clips()
+    assert clips.text.tolist() == ["hallo daar", "tot ziens"]
+
+
+def test_an_offset_beside_an_onset_is_the_end(folder):
+    """As DCASE has it; NeMo's manifests have an offset with a duration, and mean the start."""
+    clips = FolderCorpus(table(folder, "filename\tonset\toffset\tlabel\nb.flac\t0.5\t1.25\tdog\n", "t.tsv")).clips()
+    assert (clips.start_s[0], clips.duration_s[0]) == (0.5, 0.75)
+    clips = FolderCorpus(table(folder, "filename\toffset\tduration\tlabel\nb.flac\t0.5\t1\tdog\n", "t.tsv")).clips()
+    assert (clips.start_s[0], clips.duration_s[0]) == (0.5, 1.0)
+
+
+def test_a_clip_with_a_row_a_class_has_several_classes(folder):
+    text = "filename,label\na.wav,dog\nb.flac,cat\na.wav,rain\nb.flac,cat\n"
+    clips = FolderCorpus(table(folder, text)).clips()
+    assert clips.label.tolist() == ["dog,rain", "cat"]
+
+
+def test_a_missing_sound_is_not_that_of_another_speaker(folder):
+    """Of equal names: ``p1/2.wav`` is gone, ``p2/2.wav`` is there."""
+    for name in ("p1/1.wav", "p2/2.wav", "p2/3.wav"):
+        sound(folder / name)
+    text = "sound,text\np1/1.wav,een\np1/2.wav,twee\np1/3.wav,drie\np2/2.wav,vier\n"
+    with kept() as found:
+        clips = FolderCorpus(table(folder, text), language="nl").clips()
+    assert clips.text.tolist() == ["een", "vier"]
+    assert [one.kind for one in found] == ["left out"] and "2 of 4 clips have no sound" in found[0].text
+
+
+def test_a_folder_that_was_converted_or_moved_is_found(folder):
+    for name in ("wav/x.wav", "wav/y.wav"):
+        sound(folder / name)
+    text = "sound,text\nmp3/x.mp3,een\nmp3/y.mp3,twee\n/elsewhere/sub/b.flac,drie\n"
+    with kept() as found:
+        clips = FolderCorpus(table(folder, text), language="nl").clips()
+    assert clips.text.tolist() == ["een", "twee", "drie"]
+    assert [(one.kind, "2 sounds lie in other folders" in one.text) for one in found] == [("corrected", True)]
+
+
 def test_what_is_left_out_is_counted(folder):
     text = "sound,text\na.wav,Een\na.wav,Een\nsub/b.flac,Nummer 5\n,leeg\ngone.wav,weg\n"
     with kept() as found:
