@@ -52,6 +52,8 @@ class Measured:
         The image or mesh of the voxels; None if not known.
     chosen
         (v,) Where these columns lie among all voxels of ``space`` (a region or constant voxels may be left out).
+    own_names
+        Whether sensors of the same names are elsewhere in other subjects: contacts inside the head.
     """
 
     kind: Literal["voxel", "vertex", "grayordinate", "sensor"]
@@ -60,6 +62,7 @@ class Measured:
     places: np.ndarray | None = None
     space: Space | None = None
     chosen: np.ndarray | None = None
+    own_names: bool = False
 
 
 class EncodingData(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -20,6 +21,7 @@ BLOCK = 2**26  # numbers that are checked at once
 MOST_OUTSIDE = 0.1  # of a sound may be played after a run's last row
 TRIMMED_S = 20.0  # and this much of any sound after that of BOLD: volumes at the ends of runs are cut off
 ROUNDED_S = 0.1  # of a sound's length
+INSIDE = {"ecog", "seeg", "dbs"}  # types of contacts that were put where each patient needed them
 SEAM_S = 0.02  # between clips that continue each other: times with two decimals
 
 
@@ -242,7 +244,9 @@ def _sensors(runs: Sequence[Run]) -> Measured:
     if still.any():
         tell("left out", runs[0].subject, f"{still.sum()} of {len(shared)} sensors, which never change.")
     places = np.asarray(metas[0]["positions"], np.float64).reshape(len(metas[0]["ch_names"]), -1)[at]
-    return Measured("sensor", np.array(shared)[~still], {}, places[~still])
+    info = mne.io.read_info(runs[0].prepared.folder / "sensors-info.fif", verbose="error")
+    inside = not INSIDE.isdisjoint(info.get_channel_types())
+    return Measured("sensor", np.array(shared)[~still], {}, places[~still], own_names=inside)
 
 
 def column_places(run: Run, what: Measured | np.ndarray) -> np.ndarray:

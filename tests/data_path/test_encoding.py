@@ -12,6 +12,8 @@ from n2s.features import WordRate
 from n2s.features.layers import Layers
 from n2s.features.ready import Ready
 from n2s.findings import kept
+from n2s.systems.encoding.ceilings import shared_targets
+from n2s.systems.encoding.scoring import image
 
 PLAN = {"1": [("a", 6.0)], "2": [("b", 6.0), ("c", 200.0)], "3": [("d", -5.0)], "4": [("d", 4.0)]}
 TEST = SplitByStory(test=["d"], val=[])
@@ -217,6 +219,29 @@ def test_sensors_follow_their_features_at_the_right_lag(tmp_path):
     )
     there = np.isfinite(column)
     assert np.corrcoef(test[there, 4 * now], column[there])[0, 1] > 0.9999
+
+
+class Implanted(TinyStudy):
+    """Contacts inside the head."""
+
+    def load(self, recording):
+        raw = super().load(recording)
+        return raw.set_channel_types(dict.fromkeys(raw.ch_names, "seeg"), verbose="error")
+
+
+@pytest.mark.parametrize("study", [TinyStudy, Implanted])
+def test_contacts_of_two_patients_are_not_compared(tmp_path, study):
+    """Names such as A1 are there in every patient, elsewhere in each brain."""
+    data = EncodingDataModule(
+        {"t": study(tmp_path)},
+        {"f": Ready(4)},
+        Lags(0, 0.1),
+        preprocessing=Preprocessing(picks=["seeg" if study is Implanted else "eeg"]),
+    )
+    data.setup("fit")
+    inside = study is Implanted
+    what = [data.measured(name) for name in data.subjects]
+    assert (shared_targets(what) is None) == inside == image(what[0]).get("own_names", False)
 
 
 @pytest.mark.parametrize("detrend", [None, "run", "block"])

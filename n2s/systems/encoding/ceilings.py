@@ -55,9 +55,10 @@ def n_averaged(table: pd.DataFrame) -> float:
 def shared_targets(measured: Sequence[Measured]) -> list[np.ndarray] | None:
     """For each subject, the columns of the targets that all share, in one order; None if they share none.
 
-    Vertices are shared if they are of one mesh, voxels if they are of one template's grid, sensors if they have the same name.
+    Vertices are shared if they are of one mesh, voxels if they are of one template's grid, sensors if they have the same name
+    (but contacts inside the head).
     """
-    if len({one.kind for one in measured}) != 1 or len(measured) < 2:
+    if len({one.kind for one in measured}) != 1 or len(measured) < 2 or any(one.own_names for one in measured):
         return None
     if measured[0].kind == "sensor":
         names = [np.asarray(one.names).astype(str).tolist() for one in measured]

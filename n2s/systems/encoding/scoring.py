@@ -210,7 +210,7 @@ def joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 def image(measured: Measured) -> dict:
     """What a subject's targets lie on, in plain types."""
-    found: dict[str, object] = {"kind": measured.kind}
+    found: dict[str, object] = {"kind": measured.kind} | ({"own_names": True} if measured.own_names else {})
     space = measured.space
     if space is not None and space.mask is not None:
         found |= {"shape": [int(n) for n in space.mask.shape], "affine": np.asarray(space.mask.affine, float).tolist()}

@@ -1,5 +1,6 @@
 """Figures of brain scores: those whose rows exist, with what was planted in them."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -120,6 +121,21 @@ def test_sensors_have_topographies_lags_and_kernels():
     assert names == list(best.index)
     for one in found.values():
         one.figure.savefig(BytesIO(), format="png", dpi=40)
+
+
+def test_contacts_of_one_name_in_two_heads_are_not_averaged():
+    two = on_sensors(2)
+    one = replace(two, images={name: image | {"own_names": True} for name, image in two.images.items()})
+    lines = [by_title(of)["Response functions of word_rate"].figure.axes[0].lines for of in (two, one)]
+    assert len(lines[1]) - len(lines[0]) == two.kernels.name.nunique()
+    assert "Topographies of R" in by_title(two) and "Topographies of R" not in by_title(one)
+    assert "612 sensors" in by_title(one)["Scores by lag"].figure.axes[0].get_ylabel()
+
+
+def test_voxels_are_named_by_their_number_in_the_mask_of_each_subject():
+    one = on_voxels(2)
+    moved = one.targets.assign(index=one.targets["index"] + (one.targets.subject == one.targets.subject.iloc[-1]))
+    assert one.group.one_name and not replace(one, targets=moved).group.one_name
 
 
 def test_sensors_of_other_systems_are_of_one_type():

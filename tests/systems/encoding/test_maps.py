@@ -157,6 +157,11 @@ def test_voxels_outside_mni_are_written_in_their_own_image_alone(tmp_path):
     assert "not said to be in MNI" in (tmp_path / "maps/README.md").read_text()
 
 
+def test_native_images_of_one_shape_have_no_mean_over_subjects():
+    """Two people's own images are alike if one scanner made them: a map of the mean of other voxels was written."""
+    assert maps._shared_voxels(on_voxels(2, template="")) is None and maps._shared_voxels(on_voxels(2)) is not None
+
+
 def test_subjects_of_one_number_in_two_studies_have_two_names():
     assert maps._labels(["a/sub-01", "b/sub-01"]) == {"a/sub-01": "sub-asub01", "b/sub-01": "sub-bsub01"}
     assert maps._labels(["a/sub-0 1", "a/sub-01"]) == {"a/sub-0 1": "sub-011", "a/sub-01": "sub-012"}

@@ -178,15 +178,14 @@ def _surface(folder: Path, who: str, statistic: str, maps: Mapping[str, np.ndarr
 
 def _shared_voxels(result: BrainScores) -> tuple[np.ndarray, Mapping] | None:
     """Voxels or grayordinates that any subject has, and the image, if it is one for all."""
-    images = [result.images.get(str(name), {}) for name in result.targets.subject.unique()]
-    place = ("kind", "shape", "affine", "template", "grayordinates")
-    if any([one.get(key) for key in place] != [images[0].get(key) for key in place] for one in images):
+    if not result.group.one_space:
         return None
-    grid = images[0].get("shape") and images[0].get("affine") and not images[0].get("mesh")
-    if not grid and not images[0].get("grayordinates"):
+    image = result.images.get(result.group.subjects[0], {})
+    grid = image.get("shape") and image.get("affine") and not image.get("mesh")
+    if not grid and not image.get("grayordinates"):
         return None
     index = np.unique(result.targets["index"])
-    return index[index >= 0], images[0]
+    return index[index >= 0], image
 
 
 def _stacked(targets: pd.DataFrame, index: np.ndarray, of: Contrast | str) -> np.ndarray:

@@ -19,16 +19,17 @@ WEIGHT = "weight (SD of the response per SD of the feature)"
 
 def kernel_figures(result: BrainScores) -> Iterator[Drawing]:
     """One figure a feature space: spectro-temporal images of the best targets, or lines of all targets for few features."""
-    kernels = result.kernels
-    n = kernels.subject.nunique()
+    kernels = result.told_apart(result.kernels)
+    n = n_subjects(kernels.subject.nunique()).removeprefix("n = ")
+    whose = f"mean over {n}" if result.group.one_name else f"each subject's own, {n}"
     for space, own in list(kernels.groupby("space", sort=False))[:MOST_SPACES]:
         if own.lag_s.nunique() < 2:
             continue
         mean = own.groupby(["name", "feature", "lag_s"], sort=False).weight.mean().reset_index()
         if mean.feature.nunique() > MOST_LINES:
-            yield _image(str(space), mean, _best(result, mean), n)
+            yield _image(str(space), mean, _best(result, mean), whose)
         else:
-            yield _lines(str(space), mean, n)
+            yield _lines(str(space), mean, whose)
 
 
 def lag_axis(lag_s: np.ndarray) -> tuple[np.ndarray, str]:
@@ -40,12 +41,13 @@ def lag_axis(lag_s: np.ndarray) -> tuple[np.ndarray, str]:
 def _best(result: BrainScores, mean: pd.DataFrame) -> list[str]:
     """Targets with the highest R of any model, mean over subjects, among those with kernels."""
     models = [f"r:{row}" for row in result.rows[result.rows.role == "model"].row if f"r:{row}" in result.targets]
-    own = result.targets[result.targets.name.isin(mean.name.unique())]
+    own = result.told_apart(result.targets)
+    own = own[own.name.isin(mean.name.unique())]
     order = own.groupby("name")[models].mean().max(axis=1).sort_values(ascending=False)
     return list(order.index[:MOST_TARGETS]) or list(mean.name.unique()[:MOST_TARGETS])
 
 
-def _image(space: str, mean: pd.DataFrame, names: list[str], n: int) -> Drawing:
+def _image(space: str, mean: pd.DataFrame, names: list[str], whose: str) -> Drawing:
     figure = Figure(figsize=(1 + 3.2 * len(names), 3.4), dpi=130, layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False).ravel()
     features = list(mean.feature.unique())
@@ -75,14 +77,14 @@ def _image(space: str, mean: pd.DataFrame, names: list[str], n: int) -> Drawing:
     bar.set_label(WEIGHT, fontsize=7)
     bar.ax.tick_params(labelsize=7)
     caption = (
-        f"Weights of {space} over features and lags, at the targets with the highest R; mean over {n} subject{'' if n == 1 else 's'}. The "
+        f"Weights of {space} over features and lags, at the targets with the highest R; {whose}. The "
         "sign at a sensor depends on its place and type. The brain follows the sound at positive lags. Weights of features that "
         "correlate share what they explain."
     )
     return Drawing(f"Response functions of {space}", figure, caption)
 
 
-def _lines(space: str, mean: pd.DataFrame, n: int) -> Drawing:
+def _lines(space: str, mean: pd.DataFrame, whose: str) -> Drawing:
     features = list(mean.feature.unique())
     figure = Figure(figsize=(min(1.5 + 3.6 * len(features), 11), 3.4), dpi=130, layout="constrained")
     panels = figure.subplots(1, len(features), squeeze=False, sharey=True).ravel()
@@ -102,7 +104,7 @@ def _lines(space: str, mean: pd.DataFrame, n: int) -> Drawing:
             axes.set_ylabel(WEIGHT, fontsize=7)
             axes.legend(frameon=False, fontsize=8)
     caption = (
-        f"Weights of {space} over lags: a line for each target (at most 300), mean over {n_subjects(n).removeprefix('n = ')}; black: their root mean "
+        f"Weights of {space} over lags: a line for each target (at most 300), {whose}; black: their root mean "
         "square. The brain follows the sound at positive lags."
     )
     return Drawing(f"Response functions of {space}", figure, caption)

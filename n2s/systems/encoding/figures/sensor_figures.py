@@ -53,7 +53,12 @@ def topographies(result: BrainScores) -> Drawing | None:
 
 def sensor_rows(result: BrainScores) -> pd.DataFrame | None:
     """Targets of subjects with sensors that have places; None if there are too few for a map."""
-    own = [name for name, image in result.images.items() if image.get("kind") == "sensor"]
+    alone = len(result.images) == 1
+    own = [
+        name
+        for name, image in result.images.items()
+        if image.get("kind") == "sensor" and (alone or not image.get("own_names"))
+    ]
     targets = result.targets[result.targets.subject.isin(own)]
     targets = targets[targets.x.notna() & targets.y.notna()]
     return targets if targets.name.nunique() >= FEWEST_SENSORS else None
@@ -86,7 +91,7 @@ def draw_topography(axes: Axes, table: pd.DataFrame, limit: float) -> None:
 
 def lags_figure(result: BrainScores) -> Drawing | None:
     """R of each lag alone: sensors by lags, and the mean over sensors."""
-    lags = result.lags
+    lags = result.told_apart(result.lags)
     rows = [row for row in shown_rows(result) if f"r:{row}" in lags][:3] or [
         name[2:] for name in lags if name.startswith("r:")
     ][:3]
@@ -157,5 +162,5 @@ def _mean(targets: pd.DataFrame, names: list[str], row: str) -> pd.DataFrame:
 def _from_front(result: BrainScores, lags: pd.DataFrame) -> list[str]:
     """Names of the sensors of ``lags``, those at the front first, if places are known."""
     names = pd.unique(lags.name)
-    height = result.targets.drop_duplicates("name").set_index("name").y.reindex(names)
+    height = result.told_apart(result.targets).drop_duplicates("name").set_index("name").y.reindex(names)
     return list(names[np.argsort(-height.to_numpy(float), kind="stable")])

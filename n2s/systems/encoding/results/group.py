@@ -37,7 +37,7 @@ class Group:
     @cached_property
     def shared(self) -> pd.Index | None:
         """Identity of the targets that all subjects have; None if subjects have no target in common, or there are too few."""
-        if not self.rule.possible or not self._one_space():
+        if not self.rule.possible or not self.one_space:
             return None
         key = self._key
         own = self.targets[self.targets["index"] != NOWHERE] if key == "index" else self.targets
@@ -87,6 +87,14 @@ class Group:
                     }
         return found
 
+    @cached_property
+    def one_name(self) -> bool:
+        """Whether a name is one target in all subjects: names of voxels are their numbers in the subject's own mask."""
+        if len(self.subjects) < 2:
+            return True
+        same = self._key == "name" or self.targets.groupby("name")["index"].nunique().max() == 1
+        return self.one_space and same
+
     def _of_all(self, region: str) -> np.ndarray:
         """(v,) bool: which shared targets lie in a region for every subject."""
         return (
@@ -101,10 +109,14 @@ class Group:
         kinds = {one.get("kind") for one in self.images.values()}
         return "name" if kinds == {"sensor"} else "index"
 
-    def _one_space(self) -> bool:
+    @cached_property
+    def one_space(self) -> bool:
+        """Whether a place (of sensors: a name) is the same in all subjects. Not in native images, nor for contacts inside the head."""
         own = [self.images.get(name, {}) for name in self.subjects]
         if any(
-            one.get("kind") != "sensor" and not any(one.get(key) for key in ("mesh", "template", "grayordinates"))
+            one.get("own_names")
+            if one.get("kind") == "sensor"
+            else not any(one.get(key) for key in ("mesh", "template", "grayordinates"))
             for one in own
         ):
             return False

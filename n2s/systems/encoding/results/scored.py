@@ -32,7 +32,8 @@ class BrainScores:
         (0 for the first space of a network), ``spaces`` (joined by " + "), ``n_features``, ``n_seeds``.
     images
         Subject -> ``{"kind": voxel | vertex | grayordinate | sensor, "shape": [...], "affine": [[...]], "mesh": "", "template": "",
-        "grayordinates": n2s.studies.readers.grayordinates.packed}``; what is not known is absent. ``template`` is that of `n2s.studies.fmri.Space`.
+        "grayordinates": n2s.studies.readers.grayordinates.packed}``; what is not known is absent. ``template`` is that of
+        `n2s.studies.fmri.Space`. ``own_names``: True if other subjects' sensors of the same names are elsewhere.
     lags
         For sensors: ``subject``, ``name``, ``lag_s``, and ``r:<row>`` of each lag alone. None: not asked for.
     kernels
@@ -60,6 +61,10 @@ class BrainScores:
     def group(self) -> Group:
         """Tests over subjects, at first use."""
         return Group(self.targets, self.images)
+
+    def told_apart(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table with ``subject`` and ``name``; where a name is another target in each subject, that of the subject is put before it."""
+        return table if self.group.one_name else table.assign(name=table.subject + " " + table.name)
 
     @cached_property
     def significant(self) -> dict:
