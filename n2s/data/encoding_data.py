@@ -107,5 +107,8 @@ class EncodingData(Protocol):
         ...
 
     def repeats(self, subject: str) -> Mapping[str, np.ndarray]:
-        """Stimulus -> (r, m, v) responses of all presentations, r > 1, on one clock: for the ceiling. Empty: nothing was repeated."""
+        """Stimulus -> (r, m, v) responses of all presentations, r > 1, on one clock: for the ceiling. Empty: nothing was repeated.
+
+        Without the mean of each fold's part of a run, as scores are.
+        """
         ...

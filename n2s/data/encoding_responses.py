@@ -59,7 +59,9 @@ class Responses:
     def repeats(self) -> dict[str, np.ndarray]:
         """Stimulus -> (r, m, v) float32: see `n2s.data.encoding_data.EncodingData.repeats`.
 
-        Parts of a stimulus that are held out in several folds follow each other, if they were heard equally often.
+        Parts of a stimulus that are held out in several folds follow each other, if they were heard equally often. Each held-out part
+        of a run is without its mean, as it is scored (`n2s.systems.encoding.predict.HeldOut`): slow noise, of which scores are free
+        that way, would lower the ceiling.
         """
         found: dict[str, list[np.ndarray]] = {}
         for fold in self.person.folds:
@@ -70,7 +72,7 @@ class Responses:
             values = np.empty((len(wanted), len(self.what.names)), np.float32)
             for part, data, _ in self._runs(fold, wanted):
                 own = np.isin(part.rows, wanted)
-                values[np.searchsorted(wanted, part.rows[own])] = data[own]
+                values[np.searchsorted(wanted, part.rows[own])] = data[own] - data[~part.train].mean(0)
             for stimulus, one in places.items():
                 same = stimulus not in found or len(found[stimulus][0]) == len(one)
                 name = stimulus if same else f"{stimulus}, {fold.name}"

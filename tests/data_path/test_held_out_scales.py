@@ -13,10 +13,11 @@ from n2s.data.encoding_responses import scaled
 from n2s.features import WordRate
 from n2s.features.ready import Ready
 from n2s.findings import kept
+from n2s.metrics.ceilings import noise_ceiling
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.fmri import Bold
 from n2s.studies.study import Frames
-from n2s.systems.encoding.ceilings import n_averaged
+from n2s.systems.encoding.ceilings import from_repeats, n_averaged
 
 PLAN = {"1": [("a", 4.0)], "2": [("b", 4.0)], "3": [("d", 4.0)], "4": [("d", 4.0)]}
 TEST = SplitByStory(test=["d"], val=[])
@@ -84,6 +85,31 @@ def test_the_mean_of_bold_does_not_stay_in_held_out_rows_alone(tmp_path):
         predicted = test @ np.linalg.lstsq(train, brain)[0]
         assert np.abs(held.mean(0)).max() < 1 and np.abs(held).max() < 10
         assert np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(predicted.T, held.T, strict=True)]) > 0.4
+
+
+class Slow(RunsOfStories):
+    """Runs in which the signal lies on a random walk."""
+
+    def load(self, recording):
+        raw = super().load(recording)
+        rng = np.random.default_rng([5, *map(ord, recording.run)])
+        walk = np.cumsum(rng.standard_normal(raw.data.shape), 0)
+        return replace(raw, data=raw.data + 3 * (walk - walk.mean(0)) / walk.std(0))
+
+
+def test_the_ceiling_is_of_rows_as_they_are_scored(tmp_path):
+    """Scores are of parts of runs without their means: with them the ceiling of the true signal, .52, was .42."""
+    plan = {run: [(story, 6 + 130.0 * i) for i, story in enumerate("abcdefgh")] for run in "12"}
+    study = Slow(tmp_path, plan, n_voxels=200, noise=2.0)
+    data = EncodingDataModule({"s": study}, {"f": Ready(F)}, Glover(), n_folds=4)
+    data.setup("fit")
+    folds, quiet = data.folds("s/01"), RunsOfStories(tmp_path, plan, n_voxels=200, noise=0.0)
+    signal = np.concatenate([quiet.load(one).data for one in quiet.recordings()])
+    centred = [[one - one.mean(0) for one in (data.responses("s/01", fold)[1], signal[fold.test])] for fold in folds]
+    held, true = map(np.concatenate, zip(*centred, strict=True))
+    reached = np.mean([np.corrcoef(one, other)[0, 1] for one, other in zip(held.T, true.T, strict=True)])
+    ceiling = noise_ceiling(from_repeats(data.repeats("s/01"), 200)[1].mean(), 2)
+    assert ceiling == pytest.approx(reached, abs=0.03)
 
 
 class Partly(RunsOfStories):
