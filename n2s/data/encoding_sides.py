@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.sparse import coo_array
 
 from n2s.data.bold_steps import basis_of
 from n2s.data.encoding_data import Fold
@@ -165,6 +166,8 @@ def features_of(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n, p), (m, p) float32 features of training and test rows, and (p,) the largest magnitude of each column in training.
 
+    Of presentations whose responses are averaged features are, too: each may follow other sounds, to which the brain still responds.
+
     Parameters
     ----------
     person, fold
@@ -177,10 +180,20 @@ def features_of(
     train = columns[fold.train]
     largest = np.abs(train).max(0, initial=0)
     if not clean or (detrend is None and all(run.nuisances is None for run in person.runs)):
-        return train, columns[fold.test], largest
+        return train, _averaged(person, fold, columns), largest
 
     def cleaned() -> Iterator[tuple[Part, np.ndarray]]:
         for part in parts_of(person, fold):
             yield part, part.features(columns, detrend=detrend)
 
     return *gathered(person, fold, cleaned(), columns.shape[1]), largest
+
+
+def _averaged(person: Person, fold: Fold, columns: np.ndarray) -> np.ndarray:
+    """(m, p) float32: the mean over the presentations of each test row."""
+    rows = np.flatnonzero(np.isin(person.same, fold.test))
+    if len(rows) == len(fold.test):
+        return columns[fold.test]
+    place = np.searchsorted(fold.test, person.same[rows])
+    share = (1 / np.bincount(place)[place]).astype(np.float32)
+    return coo_array((share, (place, rows)), (len(fold.test), len(columns))).tocsr() @ columns
