@@ -11,7 +11,7 @@ import pandas as pd
 from n2s.findings import kept, tell
 from n2s.paths import cache_dir, locked, written_whole
 
-_VERSION = 2  # increase when any reader gives other clips from the same files
+_VERSION = 3  # increase when any reader gives other clips from the same files
 
 
 def kept_clips(key: dict, files: Iterable[Path], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Transcripts as networks learn them: lower case, few characters, no punctuation; Bengali in Latin letters."""
 
 import importlib.util
+import re
 import unicodedata
 from functools import cache
 
@@ -17,6 +18,9 @@ ALPHABETS = {"en": _LATIN, "bn": _LATIN, "nl": _LATIN + "áèéêëïóöü"}
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´′", "'"))
 _SPELLED = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _SHORT = ("'s", "'t", "'n", "'m", "'k", "'r", "'ns")  # Dutch words that begin with an apostrophe: 's avonds, in 't huis
+#: What is spoken, or heard, otherwise than it is written: signs (and currencies), and the tags of transcribers (<unk>, [noise], {cough}).
+_UNLIKE = re.compile(r"[&%@+=°§]|<[^<>]*>|\[[^\[\]\s]*\]|\{[^{}\s]*\}")
+_UNLIKE_KINDS = ("Nd", "Nl", "No", "Sc")
 #: BCP 47 -> ISO 639-3, which uroman expects.
 _ISO = {"bn": "ben"}
 
@@ -32,14 +36,14 @@ def primary(language: str) -> str:
 
 
 def transcript(text: str, language: str) -> str | None:
-    """One sentence: lower case, words with one space between; None where it has digits or no letters.
+    """One sentence: lower case, words with one space between; None where it has digits, signs or tags, or no letters.
 
     Marks that the language has not are dropped from their letters (``ñ`` is ``n`` in Dutch). Apostrophes inside words stay, hyphens and
-    dashes part words, other punctuation is left out. How digits are spoken is not known, so there is no transcript. In a language without
-    a known alphabet all letters stay.
+    dashes part words, other punctuation is left out. How digits and signs (``&``, ``%``) are spoken is not known, nor what is heard at a
+    tag (``<unk>``, ``[noise]``), so there is no transcript. In a language without a known alphabet all letters stay.
     """
     text = plain(text)
-    if any(unicodedata.category(letter) in ("Nd", "Nl", "No") for letter in text):
+    if _unlike(text):
         return None
     if primary(language) in _ISO:
         text = _romanised(text, _ISO[primary(language)])
@@ -70,21 +74,28 @@ def transcribed(clips: pd.DataFrame, language: str, where: object) -> pd.DataFra
         None is left; or the letters need uroman, which is not installed.
     """
     texts = [transcript(text, language) for text in clips.text]
-    digits = clips.text.map(lambda text: any(map(str.isnumeric, text))).to_numpy(bool)
+    unlike = clips.text.map(_unlike).to_numpy(bool)
     gone = pd.Series(texts, dtype=object).isna().to_numpy()
     if gone.all():
         raise UserError(
             f"{where}: none of its {len(clips)} transcripts has words of letters ({language}). Check the language."
         )
     for n, why in (
-        (int((gone & digits).sum()), "have digits, which are spoken in ways that are not written"),
-        (int((gone & ~digits).sum()), "are empty"),
+        (
+            int((gone & unlike).sum()),
+            "have digits, signs (&, %) or tags (<unk>), which are not written as they are spoken",
+        ),
+        (int((gone & ~unlike).sum()), "are empty"),
     ):
         if n:
             tell(
                 "left out", where, f"{n} of {len(clips)} clips are no sentence to learn from: their transcripts {why}."
             )
     return clips.assign(text=texts)[~gone].reset_index(drop=True)
+
+
+def _unlike(text: str) -> bool:
+    return bool(_UNLIKE.search(text)) or any(unicodedata.category(letter) in _UNLIKE_KINDS for letter in text)
 
 
 def _separated(text: str) -> str:
