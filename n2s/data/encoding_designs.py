@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -147,7 +148,7 @@ class Designs:
         store, stimulus = FeatureStore(feature), self.stimuli[name]
         if isinstance(feature, ImpulseFeature):
             return store.impulses(stimulus, cuts_s=cuts_s)
-        return store.frames(stimulus, cuts_s=cuts_s)
+        return in_turn(store.frames(stimulus, cuts_s=cuts_s), cuts_s)
 
     def _check(
         self,
@@ -242,6 +243,23 @@ def standardised(own: np.ndarray, held: np.ndarray, largest: np.ndarray) -> Stan
     return Standardised(own, held, constant, rare, unseen)
 
 
+def in_turn(pieces: list[Frames], cuts_s: Sequence[float]) -> list[Frames]:
+    """Pieces that each count between their own cuts alone, and up to these.
+
+    A transform has a frame at a cut itself, on both sides; a network's first frame is some time after the cut.
+    """
+    if len(pieces) == 1:
+        return pieces
+    edges_s = [pieces[0].start_s, *sorted(cuts_s), pieces[-1].stop_s]
+    found = [
+        replace(one, within_s=span_s) for one, span_s in zip(pieces, pairwise(edges_s), strict=True) if len(one.values)
+    ]
+    for i, (one, other) in enumerate(pairwise(found)):
+        n = int(np.ceil((other.start_s - one.start_s) * one.rate_hz - 1e-6))
+        found[i] = replace(one, values=one.values[:n])
+    return found
+
+
 def _within(piece: Frames | Impulses, span_s: tuple[float, float], shift_s: float) -> Frames | Impulses:
     """The part of a piece that was heard, moved to another clock."""
     if isinstance(piece, Impulses):
@@ -249,4 +267,10 @@ def _within(piece: Frames | Impulses, span_s: tuple[float, float], shift_s: floa
         chosen = (times_s >= span_s[0] - 1e-9) & (times_s < span_s[1] - 1e-9)
         return replace(piece, values=piece.values[chosen], times_s=times_s[chosen] + shift_s)
     edges = np.ceil((np.array(span_s) - piece.start_s) * piece.rate_hz - 1e-6).astype(int).clip(0, len(piece.values))
-    return Frames(piece.values[edges[0] : edges[1]], piece.rate_hz, piece.start_s + edges[0] / piece.rate_hz + shift_s)
+    found = Frames(piece.values[edges[0] : edges[1]], piece.rate_hz, piece.start_s + edges[0] / piece.rate_hz + shift_s)
+    if piece.within_s is None:
+        return found
+    first_s, last_s = found.span_s
+    first_s = first_s if edges[0] else max(piece.within_s[0], span_s[0]) + shift_s
+    last_s = last_s if edges[1] < len(piece.values) else min(piece.within_s[1], span_s[1]) + shift_s
+    return replace(found, within_s=(first_s, last_s))

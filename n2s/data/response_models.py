@@ -182,9 +182,9 @@ class Lags(_Copies):
             return found
         rate_hz = 1 / step_s
         # the rows of this piece: the next one's begin where they end, so that none counts twice
-        edges = np.array([heard.start_s, heard.stop_s]) * rate_hz
+        edges = np.array(heard.span_s) * rate_hz
         low, high = np.ceil(edges - 1e-6).astype(np.int64).clip(0, n_rows)
-        frames = at_rate(heard, rate_hz, events)
+        frames = replace(at_rate(heard, rate_hz, events), within_s=heard.span_s)
         found[low:high] = _held(frames, np.arange(low, high) * step_s)
         return found
 
@@ -195,13 +195,15 @@ def _held(frames: Frames, rows_s: np.ndarray) -> np.ndarray:
         return np.zeros((len(rows_s), frames.values.shape[1]))
     place = (rows_s - frames.start_s) * frames.rate_hz
     nearest = np.floor(place + 0.5 + 1e-6).astype(np.int64).clip(0, len(frames.values) - 1)
-    inside = (place > -1e-6) & (place < len(frames.values) - 1e-6)
+    first, last = ((edge_s - frames.start_s) * frames.rate_hz for edge_s in frames.span_s)
+    inside = (place > first - 1e-6) & (place < last - 1e-6)
     return np.where(inside[:, None], np.asarray(frames.values)[nearest], 0.0)
 
 
 def _later(heard: Frames | Impulses, shift_s: float) -> Frames | Impulses:
     if isinstance(heard, Frames):
-        return replace(heard, start_s=heard.start_s + shift_s)
+        within_s = heard.within_s and (heard.within_s[0] + shift_s, heard.within_s[1] + shift_s)
+        return replace(heard, start_s=heard.start_s + shift_s, within_s=within_s)
     return replace(heard, times_s=np.asarray(heard.times_s, np.float64) + shift_s)
 
 

@@ -228,7 +228,8 @@ def speech_encoder(
     config = load_pretrained(AutoConfig, model)
     if config.model_type == "whisper":
         return WhisperEncoder(model, config, seed=seed, half=half, device=device)
-    if all(hasattr(config, name) for name in ("conv_kernel", "conv_stride", "hidden_size", "num_hidden_layers")):
+    waves = all(hasattr(config, name) for name in ("conv_kernel", "conv_stride", "hidden_size", "num_hidden_layers"))
+    if waves and not hasattr(config, "squeeze_factor"):  # SEW's layers have fewer frames than its convolutions
         return WaveformEncoder(model, config, seed=seed, half=half, device=device)
     raise UserError(
         f"'{model}' is a {config.model_type} network; expected one that hears speech: wav2vec 2.0, HuBERT, WavLM, data2vec-audio, "

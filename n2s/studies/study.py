@@ -35,16 +35,25 @@ class Recording:
 
 @dataclass(frozen=True)
 class Frames:
-    """A feature of a stimulus over time: ``values (l, f)``, frame i is centred at ``start_s + i / rate_hz``."""
+    """A feature of a stimulus over time: ``values (l, f)``, frame i is centred at ``start_s + i / rate_hz``.
+
+    ``within_s``: the moments that its nearest frame is taken at, where these are not those from the first frame to one after the last.
+    """
 
     values: np.ndarray
     rate_hz: float
     start_s: float = 0.0
+    within_s: tuple[float, float] | None = None
 
     @property
     def stop_s(self) -> float:
         """The time of the frame after the last."""
         return self.start_s + len(self.values) / self.rate_hz
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """``within_s``, or from the first frame to one after the last."""
+        return self.within_s or (self.start_s, self.stop_s)
 
 
 @dataclass(frozen=True)
