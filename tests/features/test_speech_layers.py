@@ -191,6 +191,9 @@ def test_what_is_wrong_is_said(tmp_path, wav2vec2_folder):
     transformers.BertConfig().save_pretrained(tmp_path)
     with pytest.raises(UserError, match="is a bert network; expected one that hears speech"):
         SpeechModelLayers(str(tmp_path)).members()
+    transformers.SEWConfig().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="is a sew network"):  # half as many frames as its convolutions have
+        SpeechModelLayers(str(tmp_path)).members()
     whisper = tmp_path / "whisper"
     transformers.WhisperConfig().save_pretrained(whisper)
     with pytest.raises(UserError, match="takes at most 30 s"):
