@@ -67,7 +67,7 @@ class EncodingDataModule(NeuralDataModule):
         Remove the best line from each response: of a ``run`` (one through its training rows, another through its held-out rows), or of each
         ``block`` that is held out whole (Millet & King 2021). Cosines or other drifts among the confounds make it needless.
     clean_features
-        Take out of the features of a run what is taken out of its responses: confounds, drifts, lines. Else a fit looks in the response for
+        Take out of the features of a run what is taken out of its responses: mean, confounds, drifts, lines. Else a fit looks in the response for
         parts of a feature that are no longer there, and its weights are too small (Frisch-Waugh-Lovell theorem: both sides, or the fit
         is biased). Training rows of a run with others are cleaned by themselves, responses and features, so that they have no trace of
         what is held out. False: only responses are cleaned, and as whole runs, as most publications have it.

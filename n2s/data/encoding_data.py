@@ -99,7 +99,10 @@ class EncodingData(Protocol):
         ...
 
     def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """(n, p), (m, p) float32: a feature space after the response model (HRF, delays or lags), z-scored with the training rows."""
+        """(n, p), (m, p) float32: a feature space after the response model (HRF, delays or lags), z-scored with the training rows.
+
+        Without what responses lost, such as the mean of each run, if the recipe says so.
+        """
         ...
 
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from n2s.data.encoding_data import Fold, Measured
 from n2s.data.encoding_people import Person
-from n2s.data.encoding_sides import Detrend, Part, gathered, parts_of, take_out
+from n2s.data.encoding_sides import Detrend, Part, by_training, gathered, parts_of, sides, take_out
 from n2s.data.runs import column_places
 from n2s.findings import tell
 
@@ -142,13 +142,10 @@ def scaled(
     """
     data = np.array(data, np.float32)
     largest = np.abs(data).max(0)
-    sides = [rows for rows in (train, ~train) if rows.any()]
     take_out(data, time_s, train, blocks, nuisances, detrend=detrend)
     still = np.zeros(data.shape[1], bool)
-    moments = [_moments(data[rows], largest) for rows in sides]
-    if len(sides) == 2 and train.sum() >= (~train).sum():
-        moments[1] = moments[0]
-    for rows, (mean, deviation) in zip(sides, moments, strict=True):
+    moments = by_training(train, [_moments(data[rows], largest) for rows in sides(train)])
+    for rows, (mean, deviation) in zip(sides(train), moments, strict=True):
         constant = deviation == 0
         still |= constant
         data[rows] = (data[rows] - mean) * np.where(constant, 0, 1 / np.where(constant, 1, deviation)).astype(

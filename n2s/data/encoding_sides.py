@@ -56,7 +56,7 @@ class Part:
         return every[self.own[self.train]]
 
     def features(self, columns: np.ndarray, *, detrend: Detrend) -> np.ndarray:
-        """(rows, p) of all rows of the subject -> (k, p), without what the responses of these rows lost."""
+        """(rows, p) of all rows of the subject -> (k, p), without what the responses of these rows lost, their mean in the run, too."""
         found, nuisances = columns[self.rows], self.run.nuisances
         if nuisances is not None:
             # training rows would have a trace of held-out ones
@@ -64,7 +64,21 @@ class Part:
             run = columns[self.run.rows].astype(np.float64)
             found[cleaned] = (run - nuisances @ (nuisances.T @ run))[self.own[cleaned]]
         take_out(found, self.run.times_s[self.own], self.train, self.blocks, self.nuisances, detrend=detrend)
+        means = [found[rows].mean(0, dtype=np.float64).astype(np.float32) for rows in sides(self.train)]
+        for rows, mean in zip(sides(self.train), by_training(self.train, means), strict=True):
+            found[rows] -= mean
         return found
+
+
+def sides(train: np.ndarray) -> list[np.ndarray]:
+    """(k,) bool of the training rows of a run and of its held-out rows; of these that are there."""
+    return [rows for rows in (train, ~train) if rows.any()]
+
+
+def by_training(train: np.ndarray, statistics: list) -> list:
+    """The statistic that each of the `sides` is scaled by: held-out rows by that of training rows, where these are as many or more."""
+    many = len(statistics) == 2 and train.sum() >= (~train).sum()
+    return [statistics[0]] * 2 if many else statistics
 
 
 def take_out(
@@ -179,7 +193,7 @@ def features_of(
     """
     train = columns[fold.train]
     largest = np.abs(train).max(0, initial=0)
-    if not clean or (detrend is None and all(run.nuisances is None for run in person.runs)):
+    if not clean:
         return train, _averaged(person, fold, columns), largest
 
     def cleaned() -> Iterator[tuple[Part, np.ndarray]]:

@@ -12,6 +12,7 @@ from n2s.features import WordRate
 from n2s.features.layers import Layers
 from n2s.features.ready import Ready
 from n2s.findings import kept
+from n2s.studies.study import Frames
 from n2s.systems.encoding.ceilings import shared_targets
 from n2s.systems.encoding.scoring import image
 
@@ -76,11 +77,14 @@ def test_a_design_is_the_response_to_what_was_heard(data):
                 made_by = compute_regressor(condition, "glover", times_s, oversampling=10, min_onset=-40)
                 parts[:, column] += made_by[0][:, 0]
         expected.append(parts)
-    expected = np.concatenate(expected)
+    expected, same = np.concatenate(expected), data._people["s/01"].same
     train, test = data.design("s/01", fold, "f")
+    used = np.isin(np.arange(len(rows)), fold.train) | np.isin(same, fold.test)
+    for number in PLAN:  # each is trained on or held out, as a whole
+        own = used & (rows.recording == f"s/sub-01_run-{number}").to_numpy()
+        expected[own] -= expected[own].mean(0)
     mean, deviation = expected[fold.train].mean(0), expected[fold.train].std(0)
     np.testing.assert_allclose(train, (expected[fold.train] - mean) / deviation, atol=2e-4)
-    same = data._people["s/01"].same
     heard = np.stack([expected[same == row].mean(0) for row in fold.test])  # in both presentations
     np.testing.assert_allclose(test, (heard - mean) / deviation, atol=2e-4)
     assert (
@@ -221,6 +225,32 @@ def test_sensors_follow_their_features_at_the_right_lag(tmp_path):
     )
     there = np.isfinite(column)
     assert np.corrcoef(test[there, 4 * now], column[there])[0, 1] > 0.9999
+
+
+class Topics(RunsOfStories):
+    """The features of each story are around another mean."""
+
+    def features(self, stimulus):
+        found = super().features(stimulus)
+        return Frames(found.values + ord(stimulus) % 5 * np.array([0, 0.5, 1], np.float32), found.rate_hz)
+
+
+def test_features_lose_the_mean_of_a_run_as_responses_do(tmp_path):
+    """A fit looked for means that z-scoring had taken out of the responses: R .81, without them .86."""
+    plan = {str(number): [(story, 6.0)] for number, story in enumerate("abcdefghijkl")}
+    found = {}
+    for clean in (False, True):
+        data = made(
+            tmp_path, plan, study=Topics, split=SplitByStory(test=["k", "l"], val=[]),
+            options={"n_voxels": 60}, clean_features=clean,
+        )  # fmt: skip
+        (fold,) = data.folds("s/01")
+        (brain, held), (train, test) = data.responses("s/01", fold), data.design("s/01", fold, "f")
+        predicted, run = test @ np.linalg.lstsq(train, brain)[0], data.rows("s/01").recording.to_numpy()[fold.test]
+        for one in set(run):
+            predicted[run == one] -= predicted[run == one].mean(0)
+        found[clean] = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(predicted.T, held.T, strict=True)])
+    assert found[True] > found[False] + 0.05
 
 
 def test_presentations_after_other_sounds_are_predicted_together(tmp_path):
