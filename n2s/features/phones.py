@@ -152,9 +152,14 @@ LETTERS = {"arpabet": arpabet_letters, "ipa": ipa_letters, "xsampa": xsampa_lett
 
 
 def alphabet_of(labels: Sequence[str]) -> str:
-    """ARPABET, if it knows nearly as many of the phones as any (in small letters all are letters of the IPA, too); else what knows more."""
+    """ARPABET, if it knows nearly as many of the phones as any (in small letters all are letters of the IPA, too); else what knows more.
+
+    Its vowels have two letters: a word of single small ones, such as French ``d y``, is none of ARPABET.
+    """
     unknown = {alphabet: _n_unknown(labels, alphabet) for alphabet in LETTERS}
     least = min(unknown, key=unknown.__getitem__)
+    if all(len(label) == 1 and label.islower() for label in labels):
+        return min(("ipa", "xsampa"), key=unknown.__getitem__)
     return "arpabet" if unknown["arpabet"] <= unknown[least] + NEARLY * len(labels) else least
 
 

@@ -195,6 +195,7 @@ def test_xsampa_of_few_capitals_is_no_ipa():
     assert alphabet_of(SPANISH) == "xsampa" and np.mean([ipa_letters(label) is None for label in SPANISH]) < 0.1
     assert Articulation().extract(heard(SPANISH)).values.any(1).all()
     assert alphabet_of(["s", "i", "t"]) == "ipa"  # written alike
+    assert alphabet_of(["d", "y"]) == "ipa" and alphabet_of(["D", "UW"]) == alphabet_of(["d", "uw"]) == "arpabet"
     assert [ipa_letters(label) for label in ("r\\", "t`", "9y")] == [None] * 3
 
 
