@@ -14,6 +14,7 @@ from n2s.errors import UserError, first_of
 from n2s.features.audio import audio_duration_s
 from n2s.findings import tell
 
+_OVERLAP_S = 1e-3  # of rounded times
 _COMPARED = 65536  # bytes: a second of sound or more
 
 
@@ -22,7 +23,7 @@ def usable_clips(
 ) -> pd.DataFrame:
     """The clips: `COLUMNS`, ``target`` (a tuple of symbols) and ``content``; ``duration_s`` is known.
 
-    Clips of one ``content``, the sentence or the stretch of sound, must not be on two sides of a split. Where nobody says who
+    Clips of one ``content``, the sentence or the stretch of sound (with all that overlap it), must not be on two sides of a split. Where nobody says who
     speaks and a file holds several clips, the recording stands for the ``speaker``. Names do not depend on where the corpus lies.
 
     Parameters
@@ -52,7 +53,7 @@ def usable_clips(
     else:
         clips["label"] = clips.label.str.strip()
         clips["target"] = [(label,) if label else () for label in clips.label]
-        clips["content"] = recordings + clips.start_s.map(" {:.3f}".format)
+        clips["content"] = _stretches(recordings, clips.start_s, clips.duration_s)
         clips = _without(clips, clips.label.str.contains(","), "they have several classes", where)
         if clips.label[clips.label != ""].nunique() == 1:
             raise UserError(
@@ -114,6 +115,15 @@ def _recordings(sounds: pd.Series, *, compared: bool) -> dict[str, str]:
     for sound, size in sizes[sizes.duplicated(keep=False)].items():
         found[sound] = first.setdefault((size, _middle(paths[sound], size)), found[sound])
     return found
+
+
+def _stretches(recordings: pd.Series, start_s: pd.Series, duration_s: pd.Series) -> pd.Series:
+    """(n,) Recording and start of what each clip is in: clips that overlap make one stretch."""
+    clips = pd.DataFrame({"recording": recordings, "start": start_s, "stop": start_s + duration_s})
+    clips = clips.sort_values(["recording", "start"], kind="stable")
+    before = clips.groupby("recording").stop.cummax().groupby(clips.recording).shift()  # where all before it have ended
+    first = clips.start.where(~(clips.start < before - _OVERLAP_S)).ffill()
+    return (clips.recording + first.map(" {:.3f}".format)).reindex(recordings.index)
 
 
 def _middle(path: Path, size: int) -> bytes:

@@ -138,6 +138,25 @@ def test_stretches_of_one_recording_are_on_one_side_wherever_it_lies(tmp_path):
     assert found["one"] == found["another"]
 
 
+def test_overlapping_stretches_are_on_one_side_though_recordings_are_few(tmp_path):
+    """Two classes at once, in four recordings: the same half second is not heard in training and in the test."""
+
+    class Overlapping(Scenes):
+        def clips(self) -> pd.DataFrame:
+            found = super().clips().iloc[:24]
+            place = np.arange(24) % 6
+            return found.assign(start_s=place // 2 + place % 2 * 0.25)
+
+    for seed in range(4):
+        data = CorpusDataModule(
+            Overlapping(tmp_path / str(seed)), target="label", spectrogram=LogSpectrogram(**FRONT), seed=seed,
+            val_fraction=0.25, test_fraction=0.25,
+        )  # fmt: skip
+        data.setup("fit")
+        heard = [set(zip(part.sound, part.start_s.astype(int), strict=True)) for part in data.splits.values()]
+        assert all(heard) and sum(map(len, heard)) == len(set.union(*heard)) == 12
+
+
 def test_a_file_that_is_there_twice_is_on_one_side(tmp_path):
     corpus = Scenes(tmp_path / "scenes", cut=False)
     for i in range(0, 72, 2):
