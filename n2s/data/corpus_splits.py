@@ -9,6 +9,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 
 SPLITS = ("train", "val", "test")
+_PADDED_S = 0.25  # that neighbours in one recording may share: segments are cut with some silence around them
 _FEWEST = 10  # speakers: with fewer, a tenth is no whole speaker
 
 
@@ -20,8 +21,8 @@ def split_clips(
     The corpus' own split counts. What it lacks is taken from its training clips: whole speakers (articles, recordings; the
     column ``speaker``), in the order of a hash, until a share of the time is reached. With fewer than ten speakers,
     or none that is known, clips of one content stay together instead. Classes of sounds are dealt out one by one, so that
-    each is in every split (recordings with several classes: all together). Then training clips with a content of validation or test, and validation clips with one of test,
-    are left out.
+    each is in every split (recordings with several classes: all together). Then training clips with a content of validation or test, and
+    validation clips with one of test, are left out; so are those that overlap such a clip in its file.
 
     Parameters
     ----------
@@ -53,6 +54,11 @@ def split_clips(
     left = _shared(found)
     if left.any():
         tell("left out", f"{where} ({int(left.sum())} clips)", "clips whose text is held out elsewhere are not used.")
+    found = found[~left].reset_index(drop=True)
+    left = _heard_elsewhere(found)
+    if left.any():
+        text = "clips whose sound, at that moment, is held out in another clip are not used (two speakers at once)."
+        tell("left out", f"{where} ({int(left.sum())} clips)", text)
     found = found[~left].reset_index(drop=True)
     for name in SPLITS:
         if not (found.split == name).any() and (name != "val" or val_fraction):
@@ -95,3 +101,18 @@ def _shared(clips: pd.DataFrame) -> np.ndarray:
     in_test, in_val = (clips.content.isin(held[name]).to_numpy() for name in ("test", "val"))
     split = clips.split.to_numpy(str)
     return ((split == "train") & (in_test | in_val)) | ((split == "val") & in_test)
+
+
+def _heard_elsewhere(clips: pd.DataFrame) -> np.ndarray:
+    """(n,) Whether a clip overlaps one of a dearer split in its file, by more than segments are padded."""
+    left = np.zeros(len(clips), bool)
+    rank = clips.split.map({name: i for i, name in enumerate(SPLITS)}).to_numpy()
+    start_s, stop_s = clips.start_s.to_numpy(float), (clips.start_s + clips.duration_s).to_numpy(float)
+    for sound, rows in clips.groupby("sound").indices.items():
+        for split in np.unique(rank[rows])[:-1] if sound else ():
+            own, held = rows[rank[rows] == split], rows[rank[rows] > split]
+            held = held[np.argsort(start_s[held], kind="stable")]
+            until_s = np.concatenate([[-np.inf], np.maximum.accumulate(stop_s[held])])  # of all that began before
+            begun = np.searchsorted(start_s[held], stop_s[own] - _PADDED_S)
+            left[own[until_s[begun] - start_s[own] > _PADDED_S]] = True
+    return left

@@ -84,6 +84,20 @@ def test_no_sentence_is_on_two_sides():
     assert len(found) < 300 and any("held out elsewhere" in one.text for one in findings)
 
 
+def test_speakers_who_speak_at_once_are_not_heard_on_two_sides():
+    """A meeting: no speaker and no sentence is shared, but seconds of sound are; a padding of 0.2 s is none."""
+    n = 240
+    talk = table(n, speaker=[f"s{i % 20}" for i in range(n)], sound=[f"m{i // 60}.wav" for i in range(n)])
+    apart = dealt(talk.assign(start_s=np.arange(n) % 60 * 0.8))
+    with kept() as found:
+        clips = dealt(talk.assign(start_s=np.arange(n) % 60 * 0.5))
+    assert len(apart) == n and 100 < len(clips) < n and "two speakers at once" in found[-1].text
+    for _, own in clips.groupby("sound"):
+        sides = [own.start_s[own.split == name].to_numpy() for name in ("train", "val", "test")]
+        for one, other in ((0, 1), (0, 2), (1, 2)):
+            assert (np.abs(sides[one][:, None] - sides[other]) >= 0.75).all()
+
+
 def test_few_speakers_are_said_and_sentences_dealt():
     with kept() as findings:
         found = dealt(table(100, speaker=[f"s{i % 3}" for i in range(100)]))
@@ -215,7 +229,8 @@ def test_what_cannot_be_used_is_left_out_and_counted(folder, tmp_path):
     clips = ToneCorpus(str(folder)).clips()
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 8000)
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    write_tones(tmp_path / "good.wav", "cab bac")
+    for name in ("good.wav", "held.wav"):
+        write_tones(tmp_path / name, "cab bac")
     ok, n = str(tmp_path / "good.wav"), length_s("cab bac")
     odd = [
         (ok, 0.0, n, "  ", "", "", "train"), (ok, 0.0, 30.0, "abc", "", "", "train"),
@@ -223,7 +238,7 @@ def test_what_cannot_be_used_is_left_out_and_counted(folder, tmp_path):
         (str(tmp_path / "silent.wav"), 0.0, 1.0, "abc a", "", "", "train"),
         (str(tmp_path / "broken.wav"), 0.0, 1.0, "abc b", "", "", "train"),
         (ok, 0.0, n, "aabb" * 20, "", "", "train"), (ok, 0.0, np.nan, "cab bac", "", "", "train"),
-        (ok, 0.0, n, "xylo", "", "", "test"),
+        (str(tmp_path / "held.wav"), 0.0, n, "xylo", "", "", "test"),
     ]  # fmt: skip
     clips["split"] = ["test" if i < 6 else "val" if i < 12 else "train" for i in range(len(clips))]
     clips = pd.concat([clips, pd.DataFrame(odd, columns=list(COLUMNS))], ignore_index=True)
