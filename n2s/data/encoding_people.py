@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from n2s.data.runs import Run, check_clock, joined_plays, separable
 from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.splits import stretches
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
+from n2s.data.surroundings import side_by_side, surroundings
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy, clip_table
@@ -46,6 +48,8 @@ class Person:
         (n,) Number of the unit of each row.
     n_purged
         Training rows that were left out, over all folds.
+    reach_s
+        Of the response model.
     """
 
     runs: list[Run]
@@ -55,20 +59,20 @@ class Person:
     same: np.ndarray
     blocks: np.ndarray
     n_purged: int
+    reach_s: tuple[float, float]
+
+    @cached_property
+    def around(self) -> np.ndarray:
+        """(n,) See `surroundings`."""
+        return surroundings(self.runs, self.rows, self.reach_s)
 
     def presentations(self, fold: Fold) -> dict[str, np.ndarray]:
-        """Held-out stimulus -> (r, m) the rows of its r > 1 presentations, at the m moments that most presentations share."""
+        """Held-out stimulus -> (r, m) the rows of its r > 1 presentations, at m moments: see `side_by_side`."""
         tested = np.flatnonzero(np.isin(self.same, fold.test))
-        order = tested[np.argsort(self.alike[tested], kind="stable")]
-        names, count = np.unique(self.alike[order], return_counts=True)
-        first = np.cumsum(count) - count
-        stimulus, found = self.rows.stimulus.to_numpy()[names], {}
-        for name in dict.fromkeys(stimulus):
-            own = stimulus == name
-            r = int(count[own].max())
-            if r > 1:
-                places = first[own & (count == r)]
-                found[name] = order[places + np.arange(r)[:, None]]
+        found, n_other = side_by_side(tested, self.alike, self.rows.stimulus.to_numpy(), self.around)
+        if n_other:
+            told = f"{n_other} held-out moments of repeated stimuli, for the ceiling: presentations followed other sounds, whose response lasts."
+            tell("left out", f"{self.runs[0].subject}, {fold.name}", told)
         return found
 
     def told(self) -> str:
@@ -238,7 +242,7 @@ class Dealt:
                 f"{purged} of {of} training rows, near what is held out ({reach_s[0]:g} s of response before them).",
             )
         averaged = np.bincount(same[same >= 0], minlength=len(rows))
-        return Person(runs, rows.assign(split=split, averaged=averaged), folds, moments, same, blocks, purged)
+        return Person(runs, rows.assign(split=split, averaged=averaged), folds, moments, same, blocks, purged, reach_s)
 
 
 def _tell_cleaned(subject: str, runs: Sequence[Run], found: Sequence[Side], *, clean: bool) -> None:

@@ -112,6 +112,21 @@ def test_the_ceiling_is_of_rows_as_they_are_scored(tmp_path):
     assert ceiling == pytest.approx(reached, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("orders", "n_rows"), [(("uvw", "uvw"), 48 + 7), (("uvw", "wvu"), 0), (("u", "u"), 16 + 7), (("au", "bu"), 7)]
+)
+def test_presentations_after_other_sounds_are_no_repeats(tmp_path, orders, n_rows):
+    """The response to the sound before was noise to the ceiling: .37 where the true model reached .92."""
+    plan = {"1": [("c", 6.0)], "2": [("d", 6.0)]}
+    for run, order in enumerate(orders, 3):
+        plan[str(run)] = [(story, 6 + 0.3 * run + 32.0 * i) for i, story in enumerate(order)]
+    split = SplitByStory(test=list("uvw" if "v" in orders[0] else "u"), val=[])
+    one = RunsOfStories(tmp_path, plan, story_s=32.0, tail_s=14.0)
+    data = EncodingDataModule({"s": one}, {"f": Ready(F)}, Glover(), split=split)
+    data.setup("fit")
+    assert sum(values.shape[1] for values in data.repeats("s/01").values()) == pytest.approx(n_rows, abs=4)
+
+
 class Partly(RunsOfStories):
     """One run plays the first half of a story."""
 
