@@ -11,6 +11,9 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from n2s.metrics.result import Shown
 
+#: Characters that W&B takes in the name of an artifact; a table is one: ``run-<id>-<its key>``.
+LONGEST = 128
+
 
 @rank_zero_only
 def log_shown(loggers: Iterable[Logger], run_dir: Path, shown: Callable[[], Mapping[str, Shown]]) -> None:
@@ -71,5 +74,14 @@ def _log(run: wandb.Run, shown: Mapping[str, Shown]) -> None:
             if players:
                 media[f"{name}/listen"] = players
         for title, (columns, rows) in tables.items():
-            media[f"{name}/{title}"] = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+            key = _key(f"{name}/{title}", media, LONGEST - len(f"run-{run.id}-"))
+            media[key] = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
     run.log(media)
+
+
+def _key(wanted: str, taken: Mapping[str, object], most: int) -> str:
+    """A table's key, cut to ``most`` characters; numbered where another has the same beginning."""
+    key, number = wanted[:most], 2
+    while key in taken:
+        key, number = f"{wanted[: most - 4]} {number}", number + 1
+    return key

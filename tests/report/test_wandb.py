@@ -105,3 +105,14 @@ def test_a_killed_service_is_told_and_ends_nothing(run_dir):
     done = subprocess.run([sys.executable, "-c", KILLED, str(run_dir)], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0 and "goes on" in done.stdout
     assert "scores and figures are not in its run (" in done.stderr and f"they are in {run_dir}" in done.stderr
+
+
+def test_a_table_of_a_long_title_is_logged(run_dir):
+    """W&B refuses names of more than 128 characters: a test of brain scores ended with a traceback after its page."""
+    long = "R of each subject, " + "the posterior division of the left superior temporal gyrus, " * 3
+    tables = {f"{long}{side}": (["", "R"], [[side, ".1"]]) for side in ("left", "right")}
+    logger = WandbLogger(project="n2s", save_dir=run_dir, offline=True)
+    log_shown([logger], run_dir, lambda: {"test": Shown(tables=tables)})
+    logger.experiment.finish()
+    found = [json.loads(path.read_text()) for path in logged(run_dir).rglob("*.table.json")]
+    assert sorted(table["data"][0][0] for table in found) == ["left", "right"]
