@@ -178,7 +178,7 @@ def _significant(result: BrainScores) -> dict[str, dict[str, dict[str, str]]]:
     }
     return {
         f"Significant targets within a subject (q < {Q}), mean over subjects": within,
-        f"Significant targets over {rule.n_subjects} subjects ({rule.measure} < {Q})": over,
+        f"Significant targets over {rule.n_subjects} subjects ({rule.measure} < {Q}: {rule})": over,
     }
 
 
