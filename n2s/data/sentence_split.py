@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from n2s.data.content import sentence_contents
 from n2s.data.splits import Split, check_fractions, stretches, uniform
 from n2s.errors import UserError
 from n2s.findings import tell
+
+SAME_CLOCK_S = 1e-3  # rounded times
+APART_S = 0.5  # between a sentence and its place in a sound: above it the sound is played another time
 
 
 class SplitBySentence(Split):
@@ -42,7 +46,7 @@ class SplitBySentence(Split):
         )
 
     def rows(self, events: pd.DataFrame) -> pd.DataFrame:
-        """The sentences."""
+        """The sentences, on the clocks of their sounds, as all other splits have them."""
         sentences = events[events.kind == "sentence"]
         if not (sentences.duration > 0).any():
             raise UserError(
@@ -50,7 +54,7 @@ class SplitBySentence(Split):
                 "put TextGrids beside the sounds, from which sentences are made: `n2s align` writes them from sounds and "
                 "transcripts. SplitByStory and SplitByTime need none."
             )
-        return stretches(sentences)
+        return on_sounds(stretches(sentences), stretches(events[events.kind == "sound"]))
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
         """One unit per sentence; the split is drawn for its block, or for a whole story."""
@@ -73,7 +77,8 @@ class SplitBySentence(Split):
         stop = rows.stimulus_onset + rows.duration
         same = [rows["sound"], rows["own"]]
         before = stop.groupby(same).cummax().groupby(same).shift()
-        place = (~(rows.stimulus_onset < before)).groupby(same).cumsum()  # clocks differ: overlapping sentences are one
+        new = ~(rows.stimulus_onset < before) & ~rows.goes_on  # clocks differ: overlapping sentences are one
+        place = new.groupby(same).cumsum()
         places = rows.assign(place=place).drop_duplicates(["sound", "own", "place"])
         names, members, length_s, previous = [], [], 0.0, None
         for row in places.itertuples():
@@ -81,7 +86,7 @@ class SplitBySentence(Split):
                 names += [" ".join(members)] * len(members)
                 members, length_s = [], 0.0
             members.append(row.own)
-            length_s += row.duration
+            length_s += row.whole_s
             previous = row.sound
         names += [" ".join(members)] * len(members)
         block = dict(zip(zip(places.sound, places.own, places.place, strict=True), names, strict=True))
@@ -94,3 +99,49 @@ class SplitBySentence(Split):
         if position < self.test_fraction:
             return "test"
         return "val" if position < self.test_fraction + self.val_fraction else "train"
+
+
+def on_sounds(sentences: pd.DataFrame, sounds: pd.DataFrame) -> pd.DataFrame:
+    """Sentences on the clocks of the sounds that they are heard in, cut where these go over to another clock.
+
+    A sentence's own onset is the trigger of its first word: that jitters, is late, or knows of no drift.
+
+    Parameters
+    ----------
+    sentences, sounds
+        Of one recording, as `n2s.data.splits.stretches` gives them. A sentence without a sound within 0.5 s stays as it is.
+
+    Returns
+    -------
+    With ``whole_s``, the sentence's length in the sound, and ``goes_on``: whether a row is the rest of the sentence of the one before.
+    """
+    played = {name: rows.sort_values("onset", kind="stable") for name, rows in sounds.groupby("stimulus")}
+    rows = []
+    for row in sentences.to_dict("records"):
+        row |= {"whole_s": row["duration"], "goes_on": False}
+        rows += _laid(row, played[row["stimulus"]]) if row["stimulus"] in played else [row]
+    return pd.DataFrame(rows, columns=[*sentences.columns, "whole_s", "goes_on"])
+
+
+def _laid(row: dict, sounds: pd.DataFrame) -> list[dict]:
+    start, place = sounds.onset.to_numpy(), sounds.stimulus_onset.to_numpy()
+    stop, clock = start + sounds.duration.to_numpy(), start - place
+    at = row["stimulus_onset"]
+    inside = (place <= at + SAME_CLOCK_S) & (at < place + sounds.duration.to_numpy())
+    late_s = np.where(inside | ~inside.any(), clock - (row["onset"] - at), np.inf)
+    first = int(np.abs(late_s).argmin())
+    if abs(late_s[first]) > APART_S:
+        return [row]
+    moved_s = late_s[first] if abs(late_s[first]) > SAME_CLOCK_S else 0.0  # rounded times
+    begin, end = row["onset"] + moved_s, row["onset"] + moved_s + row["duration"]
+    next_ones = (start > start[first]) & (place > place[first]) & (start < end - SAME_CLOCK_S)
+    within = [first, *np.flatnonzero(next_ones)]
+    begins = [begin, *start[within[1:]]]
+    ends = [*(min(stop[one], after) for one, after in zip(within[:-1], begins[1:], strict=True)), end]
+    made = [
+        row | {"onset": a, "duration": b - a, "stimulus_onset": a - clock[one] if n else at, "goes_on": n > 0}
+        for n, (one, a, b) in enumerate(zip(within, begins, ends, strict=True))
+        if b > a
+    ]
+    whole_s = made[-1]["stimulus_onset"] + made[-1]["duration"] - at if len(made) > 1 else row["duration"]
+    return [one | {"whole_s": whole_s} for one in made]

@@ -15,6 +15,7 @@ from n2s.studies.events import events_table
 from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
+from n2s.studies.readers.word_clocks import covered
 from n2s.studies.study import Recording, Study
 
 FILE = re.compile(r"sub-(\w+?)_ses-(\w+?)_task-(\w+?)_run-(\w+?)_proc-[^_]+_meg\.h5")
@@ -145,12 +146,14 @@ Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
         )[spoken].sort_values("onset", kind="stable")
         if not (rows.kind == "word").any():
             raise UserError(f"{path}: no row of kind word.")
-        whole = [_stretch(part, "sound") for _, part in rows.groupby("stimulus", sort=False)]
+        played = covered(rows.assign(line=table.index[spoken] + 2), str(path), in_pieces=True).assign(
+            text="", sequence=""
+        )
         words = rows[rows.kind == "word"]
-        whole += [_stretch(part, "sentence") for _, part in words.groupby(["stimulus", "sentence"], sort=False)]
-        sequence = {(row["stimulus"], row["sentence"]): row["sequence"] for row in whole if row["kind"] == "sentence"}
+        whole = [_stretch(part) for _, part in words.groupby(["stimulus", "sentence"], sort=False)]
+        sequence = {(row["stimulus"], row["sentence"]): row["sequence"] for row in whole}
         rows["sequence"] = [sequence.get(key, "") for key in zip(rows.stimulus, rows.sentence, strict=True)]
-        found = pd.concat([pd.DataFrame(whole), rows], ignore_index=True).drop(columns="sentence")
+        found = pd.concat([played, pd.DataFrame(whole), rows], ignore_index=True).drop(columns=["sentence", "line"])
         return events_table(found.assign(story=_story(recording), language="en"), where=str(path))
 
     def sources(self, recording: Recording) -> list[Path]:
@@ -186,17 +189,17 @@ def _listed(attribute: object) -> list[str]:
     return [name.decode() if isinstance(name, bytes) else str(name) for name in attribute]
 
 
-def _stretch(part: pd.DataFrame, kind: str) -> dict:
-    """From the first to the end of the last row of a part."""
+def _stretch(part: pd.DataFrame) -> dict:
+    """The sentence from the first to the end of the last of its words."""
     first, stop = part.iloc[0], (part.onset + part.duration).max()
-    text = " ".join(part.text) if kind == "sentence" else ""
+    text = " ".join(part.text)
     return {
         "onset": first.onset,
         "duration": stop - first.onset,
-        "kind": kind,
+        "kind": "sentence",
         "text": text,
         "stimulus": first.stimulus,
         "stimulus_onset": first.stimulus_onset,
-        "sequence": sentence_id(text) if text else "",
+        "sequence": sentence_id(text),
         "sentence": first.sentence,
     }

@@ -15,7 +15,7 @@ from n2s.studies.readers.row_kinds import END, PARTS, of_our_kinds
 from n2s.studies.readers.sentences import TOLERANCE_S, containing, with_sentences
 from n2s.studies.readers.stimuli import END_TOLERANCE_S, StimulusFolder
 from n2s.studies.readers.tsv import as_numbers, check_onsets, event_cells
-from n2s.studies.readers.word_clocks import APART_S, compared, covered
+from n2s.studies.readers.word_clocks import APART_S, compared, covered, placed
 
 _ORDER = {"sound": 0, "sentence": 1, "word": 2, "phone": 3}
 _FILLED = ("text", "stimulus", "story", "sequence", "language", "condition", "speaker")
@@ -164,6 +164,8 @@ def complete(
         (sounds.story == "") & (inside >= 0), np.array([*stories.story, ""], object)[inside], sounds.story
     )
     parts = _parts(rows[rows.kind != "sound"], sounds, where)
+    pieces = compared(sounds, parts[parts.timed], where, duration_s)
+    parts = placed(parts, pieces)
     from_sounds = not rows.kind.isin(["word", "phone"]).any()
     played = []
     for number, sound in sounds.iterrows():
@@ -176,8 +178,7 @@ def complete(
         for name in ("story", "language", "condition", "speaker"):
             own.loc[own[name] == "", name] = sound[name]
         played.append(own)
-    sounds = compared(sounds, parts[parts.timed], where, duration_s)
-    table = pd.concat([sounds, *played], ignore_index=True)
+    table = pd.concat([pieces, *played], ignore_index=True)
     table.loc[table.story == "", "story"] = table.stimulus.map(lambda name: PurePosixPath(name).name)
     table.loc[table.language == "", "language"] = language
     table = table.sort_values("kind", key=lambda kind: kind.map(_ORDER), kind="stable")  # at one onset, the whole first
@@ -202,7 +203,7 @@ def _sounds(
         sounds = covered(rows, where)
     else:
         sounds = presentations(sounds, ends, stimuli, where=where, duration_s=duration_s)
-    return sounds.assign(text="", sequence="", home=-1)
+    return sounds.assign(text="", sequence="", home=np.arange(len(sounds)))
 
 
 def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -234,11 +235,7 @@ def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFram
             f"{where}, line {parts.line[first]}: a {parts.kind[first]} of stimulus '{parts.stimulus[first]}' lies "
             f"in the sound '{home.stimulus[first]}'."
         )
-    parts["stimulus"] = home.stimulus
-    parts["stimulus_onset"] = parts.stimulus_onset.fillna(
-        (parts.onset - home.onset + home.stimulus_onset).clip(lower=0.0)
-    )
-    return parts
+    return parts.assign(stimulus=home.stimulus)
 
 
 def _homes(parts: pd.DataFrame, sounds: pd.DataFrame) -> np.ndarray:

@@ -23,11 +23,11 @@ SURE = 4.0  # standard errors of a drift that is no chance
 MANY, FEW = 31, 5  # words: triggers jitter one by one, clocks drift together; jumps are seen among few
 
 
-def covered(rows: pd.DataFrame, where: str) -> pd.DataFrame:
+def covered(rows: pd.DataFrame, where: str, *, in_pieces: bool = False) -> pd.DataFrame:
     """The stretches of sounds that rows without a sound's row cover.
 
     A stretch ends where the stimulus changes, starts again, or pauses for more than 50 ms, whatever single triggers do. If
-    its clocks drift, they agree at its start.
+    its clocks drift, they agree at its start, or in each of its pieces (``in_pieces``).
 
     Raises
     ------
@@ -50,13 +50,18 @@ def covered(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         clock = (run.onset - run.stimulus_onset).to_numpy()
         runs += [(run.iloc[part], clock[part]) for part in _between_jumps(run.stimulus_onset.to_numpy(), clock)]
     _check_rate([_Told(run.stimulus_onset.to_numpy(), clock, int(run.line.iloc[0])) for run, clock in runs], where)
-    made = []
+    made, followed_s = [], []
     for run, clock in runs:
         start_s, stop_s = run.stimulus_onset.min(), (run.stimulus_onset + run.duration.fillna(0)).max()
         drifts = _drift(run.stimulus_onset.to_numpy(), clock) != 0
         onset = start_s + np.median(clock[:FEW] if drifts else clock)
         row = {"kind": "sound", "onset": onset, "duration": stop_s - start_s, "stimulus_onset": start_s}
-        made.append({**run.iloc[0], **row})
+        pieces, drift_s = [{**run.iloc[0], **row}], 0.0
+        if in_pieces:
+            pieces, drift_s = _followed(pieces[0], stop_s, run.stimulus_onset.to_numpy(), clock)
+        made += pieces
+        followed_s += [drift_s] * bool(drift_s)
+    _tell_drifts(followed_s, len(runs), where)
     return pd.DataFrame(made, columns=rows.columns)
 
 
@@ -129,6 +134,23 @@ def compared(sounds: pd.DataFrame, parts: pd.DataFrame, where: str, duration_s: 
         text = "single words lie more than 0.5 s from their place in the sound; windows follow the others."
         tell("odd", f"{where} ({single} words)", text)
     return pd.DataFrame(made, columns=sounds.columns).astype(sounds.dtypes)
+
+
+def placed(parts: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
+    """The parts, those that do not say their place in the sound at the one that the piece of the sound that plays then has.
+
+    A sentence that begins before its sound's file begins with the file.
+    """
+    parts = parts.copy()
+    for home, own in parts[~parts.timed].groupby("home"):
+        played = pieces[pieces.home == home].sort_values("onset", kind="stable")
+        last = (np.searchsorted(played.onset, own.onset, "right") - 1).clip(0)
+        place = own.onset - played.onset.to_numpy()[last] + played.stimulus_onset.to_numpy()[last]
+        parts.loc[own.index, "stimulus_onset"] = place.clip(lower=0.0)
+        early_s = (-place[own.kind == "sentence"]).clip(lower=0.0, upper=own.duration)
+        parts.loc[early_s.index, "onset"] += early_s
+        parts.loc[early_s.index, "duration"] -= early_s
+    return parts
 
 
 @dataclass
