@@ -203,7 +203,7 @@ def sign_flip_max(scores: np.ndarray, *, n_permutations: int = 10_000, seed: int
     step = max(1, 2**23 // n_targets)
     most = np.concatenate([t(flips[at : at + step] @ scores / n).max(1) for at in range(0, len(flips), step)])
     most = np.sort(most)
-    above = len(most) - np.searchsorted(most, found * (1 - 1e-9) - 1e-12, side="left")
+    above = len(most) - np.searchsorted(most, found - 1e-9 * np.abs(found) - 1e-12, side="left")
     p = above / len(most) if exact else (1 + above) / (1 + len(most))
     return np.where(varies, found, np.nan), np.where(varies, p, np.nan)
 
@@ -228,7 +228,7 @@ def effect_size(scores: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, scores, 0).sum(0) / n
         deviation = np.sqrt(np.square(np.where(known, scores - mean, 0)).sum(0) / (n - 1))
-        return np.where(deviation > 0, mean / deviation, np.nan)
+        return np.where(deviation > 1e-12 * np.abs(mean), mean / deviation, np.nan)  # rounding is no deviation
 
 
 def _checked(scores: np.ndarray) -> np.ndarray:

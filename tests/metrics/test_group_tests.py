@@ -1,5 +1,7 @@
 """Tests over subjects: scipy, exhaustive flips, false positives on noise."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -43,6 +45,15 @@ def test_flips_of_few_subjects_are_all_made():
     np.testing.assert_allclose(p, [(most >= one - 1e-9).mean() for one in t])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_below_zero_count_their_own_flip(seed):
+    scores = np.random.default_rng(seed).normal(-1, 0.7, (6, 1))
+    flips = np.array(list(itertools.product((1, -1), repeat=6))) * scores[:, 0]
+    null = flips.mean(1) / flips.std(1, ddof=1) * 6**0.5
+    t, p = sign_flip_max(scores)
+    assert t[0] < 0 and p[0] == (null >= t[0] - 1e-9).mean()
+
+
 def test_many_subjects_are_flipped_at_random():
     scores = np.random.default_rng(2).normal(0.2, 1, (30, 50))
     t, p = sign_flip_max(scores, n_permutations=500, seed=3)
@@ -83,6 +94,7 @@ def test_effect_size_is_mean_over_deviation():
     assert np.isnan(effect_size(scores[:1])).all()
     scores = np.array([[1.0], [3.0], [np.nan]])
     np.testing.assert_allclose(effect_size(scores), [2 / np.sqrt(2)])
+    assert np.isnan(effect_size(np.full((3, 1), 0.1))).all()  # their mean is .1 but for rounding
 
 
 @pytest.mark.parametrize("two_sided", [False, True])

@@ -172,6 +172,15 @@ def test_wrong_input_is_named(wrong):
         EncodingRidge(ALPHAS).fit(**(right | wrong))
 
 
+@pytest.mark.parametrize("absent", [None, np.nan])
+def test_rows_without_a_group_are_no_groups_of_their_own(absent):
+    """NaN is not itself: each row would be dealt out alone, and what a run repeats would be known by heart."""
+    x, y = np.random.default_rng(0).standard_normal((2, 60, 2))
+    groups = np.repeat(np.array([0.0, 1, 2, 3, 4, absent], float if absent is np.nan else object), 10)
+    with pytest.raises(UserError, match="10 of 60 rows have no group.*50, 51"):
+        EncodingRidge(ALPHAS).fit(x, y, groups)
+
+
 @pytest.mark.parametrize("wrong", [dict(alphas=[]), dict(alphas=[0.0, 1]), dict(alphas=[np.nan]), dict(n_folds=1)])
 def test_wrong_options_are_named(wrong):
     with pytest.raises(UserError, match="EncodingRidge"):

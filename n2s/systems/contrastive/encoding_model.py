@@ -65,11 +65,12 @@ def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) 
 
 @dataclass
 class _Decoder:
-    """``features (f, d)`` and ``sensors (c, v)`` project onto components; ``mean (c,)`` is taken off the sensors before.
+    """``features (f, d)`` and ``sensors (c, v)`` project onto components; ``level (f,)`` and ``mean (c,)`` are taken off before.
 
     ``whitening (m,)`` filters both over time, so that what is left of the noise does not depend on the sample before.
     """
 
+    level: Tensor
     features: Tensor
     mean: Tensor
     sensors: Tensor
@@ -78,7 +79,7 @@ class _Decoder:
 
     def design(self, target: Tensor, delays: np.ndarray) -> Tensor:
         """(n, f, t) -> (n, t', k * d)."""
-        return _filtered(_lagged(target, self.features, delays), self.whitening)
+        return _filtered(_lagged(target - self.level[:, None], self.features, delays), self.whitening)
 
     def responses(self, brain: Tensor) -> Tensor:
         """(n, c, t) -> (n, t', v)."""
@@ -92,9 +93,9 @@ class _Decoder:
 def _fitted(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.ndarray) -> _Decoder:
     """(n, c, t) and (n, f, t) training windows, (n,) their stimuli."""
     known, held = _held_out(group)
-    features = _components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)[0]
+    features, level = _components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)
     sensors, mean = _components(rearrange(brain[known], "n c t -> (n t) c"), brain.shape[1], unit=True)
-    model = _Decoder(features, mean, sensors, torch.ones(1))
+    model = _Decoder(level, features, mean, sensors, torch.ones(1))
     # what the noise does over time: from the residuals of a first fit
     design, response = model.design(target, delays), model.responses(brain)
     first = _ridge(design[known], response[known], group[known], (ROUGH_ALPHA,))

@@ -31,6 +31,17 @@ def test_it_finds_what_was_heard_and_nothing_in_noise(signal, least, most):
     assert least <= hits <= most
 
 
+def test_the_level_of_the_target_does_not_matter():
+    """Standardised by one mean over all dimensions, each keeps its own level; the edges of a window are no steps to it."""
+    brain, target = windows(np.random.default_rng(0), 60, 0.3)
+    stimulus = np.repeat(np.arange(6), 10)
+    plain, raised = (
+        _fitted(brain[:50], one[:50], stimulus[:50], DELAYS).scores(one[50:], brain[50:], DELAYS)
+        for one in (target, target + torch.tensor([0.0, 4, 30, -100])[:, None])
+    )
+    assert torch.allclose(raised, plain, rtol=1e-2, atol=1e-2 * float(plain.std()))
+
+
 def test_columns_are_the_target_some_samples_before():
     target = torch.arange(2.0 * 3 * 5).reshape(2, 3, 5)
     found = rearrange(_lagged(target, torch.eye(3), np.array([-1, 0, 2])), "n t (k d) -> n k d t", k=3)
