@@ -74,12 +74,13 @@ def through_mask(
 
 
 def mask_image(path: Path, masks: list[Path], atlas: Path | None, *, resample: bool) -> "nibabel.Nifti1Image":
-    """The voxels that `through_mask` takes from a run, as an image on its grid; the run's values are not read."""
+    """The voxels that `through_mask` takes from a run, as an image on its grid, in mm; the run's values are not read."""
     import nibabel
 
     bold = read_image(path, 4)
     inside, _ = _inside(bold, path, masks, atlas, resample=resample)
-    return nibabel.Nifti1Image(inside.astype(np.uint8), bold.affine)
+    affine = np.diag([*[_unit_mm(bold, path)] * 3, 1.0]) @ bold.affine
+    return nibabel.Nifti1Image(inside.astype(np.uint8), affine)
 
 
 def _inside(

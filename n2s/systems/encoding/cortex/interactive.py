@@ -28,15 +28,16 @@ def write_interactive(path: Path, contrast: Contrast, found: Tested, n_subjects:
     from nilearn.surface import SurfaceImage
 
     shown = np.where(found.shown, found.mean, np.nan).astype(np.float32)
-    scale = scale_of([(found.mean, found.shown)], difference=contrast.two_sided)
+    signed = contrast.two_sided or bool(contrast.minus and found.q is None)
+    scale = scale_of([(found.mean, found.shown)], difference=signed)
     cortex = fsaverage5()
     view = view_surf(
         surf_map=SurfaceImage(_mesh(), _sides(shown)),
         bg_map=SurfaceImage(_mesh(), _sides(cortex.sulcus)),
         hemi="both",
         cmap=scale.mappable.get_cmap().name,
-        symmetric_cmap=contrast.two_sided,
-        vmin=None if contrast.two_sided else 0.0,
+        symmetric_cmap=signed,
+        vmin=None if signed else 0.0,
         vmax=scale.limit,
         colorbar_fontsize=14,
         title=f"{contrast.title}, n = {n_subjects}",

@@ -10,7 +10,7 @@ import pandas as pd
 from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.contrasts import LEAST_CEILING, OnCortex, Q, region_names
 from n2s.systems.encoding.cortex.surfaces import DRAWN
-from n2s.systems.encoding.results.regions import region_ceiling
+from n2s.systems.encoding.results.regions import region_ratio
 from n2s.systems.encoding.results.scored import BrainScores
 
 TABLE, ABOUT = "scores_by_region.tsv", "README.md"
@@ -64,8 +64,7 @@ def _lines(rows: pd.DataFrame, targets: pd.DataFrame) -> Iterator[dict]:
                 line["gain"] = own[f"gain:{row.row}"].mean() if f"gain:{row.row}" in own else None
                 for kind, name in NORMALISED.items():
                     if f"ceiling:{kind}" in own:
-                        highest = region_ceiling(own, kind)
-                        line[f"r_{name}"] = line["r"] / highest if highest >= LEAST_CEILING else None
+                        line[f"r_{name}"] = region_ratio(own, f"r:{row.row}", kind)
                 yield line
 
 
@@ -91,7 +90,7 @@ def write_about(result: BrainScores, cortex: OnCortex, path: Path) -> Path:
     lines += [f"- `{row.row}`: {row.label} ({row.role}; {row.spaces})" for row in result.rows.itertuples()]
     lines += [
         "",
-        f"`{TABLE}`: means by subject, region and row (normalised scores: mean R by the region's ceiling). All targets: `../targets.parquet`.",
+        f"`{TABLE}`: means by subject, region and row (normalised scores: mean R by the ceiling, of the targets that have one). All targets: `../targets.parquet`.",
     ]
     lines += [
         f"`space-{DRAWN}` of voxels: read at five depths between white matter and pia of fsaverage5, nearest voxel."

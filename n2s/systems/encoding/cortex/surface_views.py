@@ -28,10 +28,14 @@ Layout = Literal["square", "row"]
 
 
 class Scale(NamedTuple):
-    """Colours of a map: ``limit`` is the value of the last colour; a difference has as many colours below 0."""
+    """Colours of a map: ``limit`` is the value of the last colour; a difference has as many colours below 0.
+
+    ``below``: a score below 0 is shown, in the colour of 0.
+    """
 
     limit: float
     difference: bool = False
+    below: bool = False
 
     @property
     def mappable(self) -> ScalarMappable:
@@ -52,12 +56,13 @@ def scale_of(maps: Sequence[tuple[np.ndarray, np.ndarray]], *, difference: bool 
     difference
         Whether values below 0 have colours.
     """
+    below = not difference and any((one[which] < 0).any() for one, which in maps)
     for every in (False, True):
         values = np.concatenate([one[np.isfinite(one) & (which | every)] for one, which in maps])
         values = np.abs(values) if difference else values[values > 0]
         if len(values):
-            return Scale(max(float(np.quantile(values, 0.995)), 1e-6), difference)
-    return Scale(1.0, difference)
+            return Scale(max(float(np.quantile(values, 0.995)), 1e-6), difference, below)
+    return Scale(1.0, difference, below)
 
 
 def draw_brain(axes: Axes, values: np.ndarray, shown: np.ndarray, scale: Scale, *, layout: Layout = "square") -> None:
@@ -109,9 +114,9 @@ def color_bar(figure: Figure, axes: Axes | Sequence[Axes], scale: Scale, label: 
     """A bar with the unit of the map."""
     many = not isinstance(axes, Axes) and len(axes) > 1
     size = {"shrink": 0.3, "aspect": 28} if many else {"shrink": 0.55, "aspect": 22}
-    extend = "both" if scale.difference else "max"
+    extend = "both" if scale.difference or scale.below else "max"
     bar = figure.colorbar(scale.mappable, ax=axes, location="bottom", pad=0.02, extend=extend, **size)
-    bar.set_label(label, fontsize=8)
+    bar.set_label(f"{label}; below 0 as 0" if scale.below else label, fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.ax.locator_params(nbins=5)
     bar.outline.set_linewidth(0.4)

@@ -36,7 +36,7 @@ def map_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
         return None
     rows = shown_rows(result)
     maps = {title: cortex.tested(Contrast("R", row)) for row, title in list(rows.items())[:MOST_MAPS]}
-    scores, told = list(maps.values()), ""
+    scores, told = dict(maps), ""
     for column, text in CEILINGS.items():
         if column in result.targets and any(cortex.tables[name][column].notna().any() for name in cortex.weights):
             maps["ceiling"] = _ceiling(cortex, column)
@@ -58,7 +58,7 @@ def map_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
     caption = [
         f"R of each model and control, mean over subjects, all on one scale.{more}",
         told,
-        threshold_caption(*scores),
+        threshold_caption(scores),
     ]
     return Drawing("Maps of R", figure, " ".join(filter(None, [*caption, *cortex_caption(cortex)])))
 

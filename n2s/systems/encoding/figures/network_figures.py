@@ -1,6 +1,6 @@
 """The figures of networks: their levels, and what training adds. Figures 2 and 3 of Millet and King 2021."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -66,13 +66,14 @@ def levels_figure(targets: pd.DataFrame, network: Network, cortex: OnCortex | No
         n = len(cortex.weights)
         first, second = (figure.add_subplot(grid[0, part]) for part in (slice(0, 4), slice(4, 8)))
         _map_panel(figure, first, maps[0], f"A  R, all levels, {n_subjects(n)}", "R")
-        _map_panel(figure, second, maps[1], f"B  ΔR over {network.layers[0]}", "ΔR")
+        _map_panel(figure, second, maps[1], f"B  ΔR over {network.layers[0]}", "ΔR", difference=maps[1].q is None)
         wide = 12 // min(len(gains), MOST_MAPS)
         panels = [
             figure.add_subplot(grid[1 + i // MOST_MAPS, wide * (i % MOST_MAPS) : wide * (i % MOST_MAPS + 1)])
             for i in range(len(gains))
         ]
-        scale = scale_of([(one.mean, one.shown) for one in maps[2:]])
+        signed = any(one.q is None for one in maps[2:])
+        scale = scale_of([(one.mean, one.shown) for one in maps[2:]], difference=signed)
         for number, (axes, one, gain) in enumerate(zip(panels, maps[2:], gains, strict=True)):
             draw_brain(axes, one.mean, one.shown, scale)
             axes.set_title(f"{'C  ' if number == 0 else ''}{gain.title}", fontsize=9, loc="left")
@@ -81,7 +82,7 @@ def levels_figure(targets: pd.DataFrame, network: Network, cortex: OnCortex | No
             f"A: R of {network.name} with all its levels ({' + '.join(network.layers)}), mean over subjects. B: its gain over "
             f"{network.layers[0]}. C: the gain of each level over the level before, on one scale."
         )
-        caption += [threshold_caption(maps[0], maps[1]), *cortex_caption(cortex)]
+        caption += [threshold_caption({"R": maps[0], "gains": maps[1]}), *cortex_caption(cortex)]
     axes = figure.add_subplot(grid[0, 8:12] if drawn else grid[0, :])
     values = [subject_means(targets, Contrast("", row).of(targets)) for row in network.rows]
     place = np.arange(len(values), dtype=float)
@@ -141,7 +142,7 @@ def training_figure(
         caption.append(
             f"A: R of each network with all its levels minus that of {reference.name}, mean over subjects{more}."
         )
-        caption += [threshold_caption(maps[0]), *cortex_caption(cortex)]
+        caption += [threshold_caption({"differences": maps[0]}), *cortex_caption(cortex)]
     _levels_panel(
         figure.add_subplot(grid[int(drawn), 0:6]), targets, trained, reference, colors, "B  " if drawn else ""
     )
@@ -177,8 +178,8 @@ def training_figure(
     return Drawing("What training adds", figure, " ".join(filter(None, caption)))
 
 
-def _map_panel(figure: Figure, axes: Axes, one: Tested, title: str, label: str) -> None:
-    scale = scale_of([(one.mean, one.shown)])
+def _map_panel(figure: Figure, axes: Axes, one: Tested, title: str, label: str, *, difference: bool = False) -> None:
+    scale = scale_of([(one.mean, one.shown)], difference=difference)
     draw_brain(axes, one.mean, one.shown, scale)
     axes.set_title(title, fontsize=9, loc="left")
     color_bar(figure, axes, scale, label)
@@ -215,13 +216,14 @@ def _levels_panel(
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
 
 
-def threshold_caption(*maps: Tested) -> str:
-    """Which vertices are gray, by which tests."""
-    tests = list(dict.fromkeys(f"{one.measure} >= {Q:g}: {one.test}" for one in maps if one.q is not None))
+def threshold_caption(maps: Mapping[str, Tested]) -> str:
+    """Which vertices are gray, by which tests, and which maps have none; ``maps``: title -> map."""
+    tests = list(dict.fromkeys(f"{one.measure} >= {Q:g}: {one.test}" for one in maps.values() if one.q is not None))
     told = f"Gray: not significant ({'; '.join(tests)}) or not measured." if tests else ""
-    if any(one.q is None for one in maps):
-        which = "Gains and differences are" if tests else "Maps are"
-        told += f" {which} not tested, so all values are shown: that takes {OverSubjects(0).fewest} subjects (two-sided: {OverSubjects(0, True).fewest})."
+    without = [title for title, one in maps.items() if one.q is None]
+    if without:
+        which = f"Of {', '.join(without)}" if tests else "Of the maps"
+        told += f" {which} all values are shown, for they are not tested: that takes {OverSubjects(0).fewest} subjects (two-sided: {OverSubjects(0, True).fewest})."
     return told.strip()
 
 

@@ -46,9 +46,7 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     lines = -(-len(regions) // columns)
     figure = Figure(figsize=(max(2.7 * columns, 5), 0.6 + 2.5 * lines), dpi=130, layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    longest = max(networks, key=lambda one: len(one.rows))
-    place = np.arange(len(longest.rows))
-    top = ceiling(result, WHOLE)
+    place, legend, top = np.arange(max(len(one.rows) for one in networks)), {}, None
     for number, (axes, region) in enumerate(zip(panels, regions, strict=False)):
         for one in networks:
             found = np.array([mean_and_sem(result.regions.mean(f"r:{row}", region)) for row in one.rows])
@@ -59,7 +57,8 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
         reached = ceiling(result, region)
         if reached is not None:
             axes.axhline(reached[1], color="black", linewidth=1, linestyle=":", label="ceiling")
-        axes.set_xticks(place, labels=[f"{'+ ' if i else ''}{layer}" for i, layer in enumerate(longest.layers)])
+            top = reached[0]
+        axes.set_xticks(place, labels=_level_labels(networks))
         axes.tick_params(axis="x", labelsize=7, rotation=35)
         axes.tick_params(axis="y", labelsize=7)
         axes.set_title("all targets" if region == WHOLE else region, fontsize=9)
@@ -67,17 +66,24 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
         axes.spines[["top", "right"]].set_visible(False)
         if number % columns == 0:
             axes.set_ylabel("R, mean over targets", fontsize=8)
+        handles, names = axes.get_legend_handles_labels()
+        legend |= dict(zip(names, handles, strict=True))
     for axes in panels[len(regions) :]:
         axes.set_axis_off()
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False, fontsize=8
-    )
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     n = result.targets.subject.nunique()
     caption = (
         "Mean R over the targets of a region as layers are added, each level with all spaces before it; mean over "
         f"{n} subject{'' if n == 1 else 's'}{', error bars: SEM' if n > 1 else ''}. Dashed: controls."
     )
-    return Drawing("Profile over layers", figure, caption + (f" Dotted: {top[0]}." if top else ""))
+    return Drawing("Profile over layers", figure, caption + (f" Dotted: {top}." if top else ""))
+
+
+def _level_labels(networks: Sequence[Network]) -> list[str]:
+    """What each level adds; of networks that add different spaces there, all of them."""
+    longest = max(len(one.layers) for one in networks)
+    added = [dict.fromkeys(one.layers[i] for one in networks if i < len(one.layers)) for i in range(longest)]
+    return [f"{'+ ' if i else ''}{' or '.join(names)}" for i, names in enumerate(added)]
 
 
 def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dict[str, str]) -> Drawing:

@@ -12,6 +12,7 @@ from n2s.report.figures import PALETTE
 from n2s.systems.encoding.cortex.contrasts import Q, over_subjects
 from n2s.systems.encoding.cortex.surface_views import SCORE, color_bar, scale_of
 from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.figures.kernel_figures import lag_axis
 from n2s.systems.encoding.figures.map_figures import shown_rows
 from n2s.systems.encoding.results.scored import BrainScores
 
@@ -36,8 +37,11 @@ def topographies(result: BrainScores) -> Drawing | None:
     for line, kind in zip(panels, groups, strict=True):
         for axes, (row, title) in zip(line, rows, strict=True):
             one = found[kind, row]
-            test = one.test.iloc[0] or test
-            draw_topography(axes, one, scale.limit)
+            if len(one):
+                test = one.test.iloc[0] or test
+                draw_topography(axes, one, scale.limit)
+            else:  # no sensor has a score
+                axes.set_axis_off()
             axes.set_title(title if len(groups) == 1 else f"{title}, {kind}", fontsize=9)
     n = targets.subject.nunique()
     color_bar(figure, panels.ravel().tolist(), scale, f"R, {n_subjects(n)}")
@@ -101,42 +105,44 @@ def lags_figure(result: BrainScores) -> Drawing | None:
     order = _from_front(result, lags)
     figure = Figure(figsize=(10.5, 3.7 if len(rows) < 3 else 3.4), dpi=130, layout="constrained")
     panels = figure.subplots(1, len(rows) + 1)
-    ms = 1000 * np.sort(lags.lag_s.unique())
-    images = [lags.pivot_table(index="name", columns="lag_s", values=f"r:{row}").loc[order].to_numpy() for row in rows]
+    lag_s = np.sort(lags.lag_s.unique())
+    at, label = lag_axis(lag_s)
+    means = lags.groupby(["name", "lag_s"])[[f"r:{row}" for row in rows]].mean()
+    images = [means[f"r:{row}"].unstack().reindex(index=order, columns=lag_s).to_numpy() for row in rows]
     scale = scale_of([(one.ravel(), np.ones(one.size, bool)) for one in images])
-    step = np.median(np.diff(ms)) / 2 if len(ms) > 1 else 0.5
+    step = np.median(np.diff(at)) / 2 if len(at) > 1 else 0.5
     for number, (axes, row, image) in enumerate(zip(panels, rows, images, strict=False)):
         axes.imshow(
             image, aspect="auto", cmap=SCORE, vmin=0, vmax=scale.limit, interpolation="nearest",
-            extent=(ms[0] - step, ms[-1] + step, len(order) - 0.5, -0.5),
+            extent=(at[0] - step, at[-1] + step, len(order) - 0.5, -0.5),
         )  # fmt: skip
         axes.axvline(0, color="white", linewidth=0.8, linestyle=":")
         axes.set_title(labels.get(row, row), fontsize=9)
-        axes.set_xlabel("lag of the brain (ms)", fontsize=8)
+        axes.set_xlabel(label, fontsize=8)
         axes.set_yticks([])
         if number == 0:
-            axes.set_ylabel(f"{len(order)} sensors, front at the top", fontsize=8)
+            axes.set_ylabel(f"{len(order)} {result.what}, front at the top", fontsize=8)
     color_bar(figure, panels[:-1].tolist(), scale, "R of a lag alone")
     axes = panels[-1]
     for number, row in enumerate(rows):
         own = lags.groupby(["subject", "lag_s"])[f"r:{row}"].mean().unstack().to_numpy()
         mean, n = own.mean(0), len(own)
-        axes.plot(ms, mean, color=PALETTE[number], linewidth=1.6, label=labels.get(row, row))
+        axes.plot(at, mean, color=PALETTE[number], linewidth=1.6, label=labels.get(row, row))
         if n > 1:
             sem = own.std(0, ddof=1) / n**0.5
-            axes.fill_between(ms, mean - sem, mean + sem, color=PALETTE[number], alpha=0.25, linewidth=0)
+            axes.fill_between(at, mean - sem, mean + sem, color=PALETTE[number], alpha=0.25, linewidth=0)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.axvline(0, color="black", linewidth=0.6, linestyle=":")
-    axes.set_xlabel("lag of the brain (ms)", fontsize=8)
-    axes.set_ylabel("R, mean over sensors", fontsize=8)
+    axes.set_xlabel(label, fontsize=8)
+    axes.set_ylabel(f"R, mean over {result.what}", fontsize=8)
     axes.set_title(n_subjects(lags.subject.nunique()), fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     for one in panels:
         one.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     caption = (
-        "R of models that see the features at a single lag (positive: the brain follows the sound). Left: each sensor, mean over "
-        "subjects, front at the top where places are known. Right: mean over sensors; band: SEM over subjects."
+        "R of models that see the features at a single lag (positive: the brain follows the sound). Left: each of the "
+        f"{result.what}, mean over subjects, front at the top where places are known. Right: mean over all; band: SEM over subjects."
     )
     return Drawing("Scores by lag", figure, caption)
 

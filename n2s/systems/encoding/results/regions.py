@@ -33,6 +33,13 @@ def region_ceiling(targets: pd.DataFrame, kind: str) -> float:
     return float(noise_ceiling(targets["ceiling:ev_corrected"].mean(), n))
 
 
+def region_ratio(targets: pd.DataFrame, column: str, kind: str) -> float:
+    """Mean score of one subject's targets by their `region_ceiling`, over those that have both; NaN below `LEAST_CEILING`."""
+    part = targets.dropna(subset=[_source(f"ceiling:{kind}"), column])
+    highest = region_ceiling(part, kind)
+    return float(part[column].mean() / highest) if highest >= LEAST_CEILING else np.nan
+
+
 def _source(ceiling: str) -> str:
     return "ceiling:ev_corrected" if ceiling == "ceiling:r" else ceiling
 

@@ -52,6 +52,13 @@ class BrainScores:
     settings: dict = field(default_factory=dict)
     seed: int = 0
 
+    @property
+    def what(self) -> str:
+        """What targets are: ``voxels``, ``sensors``; of several kinds all of them."""
+        plural = {"voxel": "voxels", "vertex": "vertices", "grayordinate": "grayordinates", "sensor": "sensors"}
+        kinds = sorted({one.get("kind", "target") for one in self.images.values()}) or ["target"]
+        return " and ".join(plural.get(kind, "targets") for kind in kinds)
+
     @cached_property
     def regions(self) -> Regions:
         """Means over regions."""

@@ -60,4 +60,5 @@ def scores(regions: Regions) -> Scores:
 def shown_columns(regions: Regions, found: Scores) -> list[str]:
     """The measures of the first table: R, gain and normalised scores of the first regions."""
     first = [*regions.names[:-1][: SHOWN_REGIONS - 1], WHOLE]
-    return [name for name in found.measures if name.rpartition(", ")[2] in first and not name.startswith("share")]
+    shown = {f"{measure}, {one}" for measure in ("R", "gain", *NORMALISED.values()) for one in first}
+    return [name for name in found.measures if name in shown]

@@ -26,11 +26,8 @@ CEILINGS = {
 def headline(result: BrainScores) -> list[str]:
     """How many subjects and targets, and what R is."""
     settings, counts = result.settings, result.targets.groupby("subject").size()
-    kinds = sorted({one.get("kind", "target") for one in result.images.values()}) or ["target"]
-    plural = {"voxel": "voxels", "vertex": "vertices", "grayordinate": "grayordinates", "sensor": "sensors"}
-    what = " and ".join(plural.get(kind, "targets") for kind in kinds)
     n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    told = [f"{len(counts)} {'subject' if len(counts) == 1 else 'subjects'}, {n} {what} each."]
+    told = [f"{len(counts)} {'subject' if len(counts) == 1 else 'subjects'}, {n} {result.what} each."]
     if "n_rows" in settings:
         told.append(
             f"R: Pearson correlation of prediction and response on {_range(settings['n_rows'])} held-out rows of "
