@@ -268,3 +268,20 @@ def test_volumes_that_were_not_recorded_are_told(root, monkeypatch, tmp_path):
         text.startswith("3 of 40 volumes equal the volume before them, the first is volume 12") for text in texts
     )
     assert not second.findings
+
+
+def test_an_image_in_metres_is_written_in_mm(tmp_path):
+    """Places were in mm, the image of maps kept the affine in metres and was written as mm: a brain of .1 mm."""
+    from n2s.studies.readers.masks import mask_image, through_mask
+
+    affine = np.diag([0.003, 0.003, 0.003, 1.0])
+    run = nibabel.Nifti1Image(np.ones((3, 4, 5, 2), np.float32), affine)
+    run.header.set_xyzt_units("meter", "sec")
+    mask = nibabel.Nifti1Image(np.ones((3, 4, 5), np.uint8), affine)
+    for image, name in ((run, "run"), (mask, "mask")):
+        nibabel.save(image, tmp_path / f"{name}.nii.gz")
+    paths = tmp_path / "run.nii.gz", [tmp_path / "mask.nii.gz"], None
+    places = through_mask(*paths, None, resample=False)[2]
+    found = mask_image(*paths, resample=False)
+    at = np.argwhere(np.asarray(found.dataobj) > 0)
+    np.testing.assert_allclose(nibabel.affines.apply_affine(found.affine, at), places, rtol=1e-6)
