@@ -37,8 +37,10 @@ def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tenso
         prepared = data.recordings[row.recording]
         sfreq = prepared.meta["sfreq"]
         scaled = Scaled.of(prepared, data.scalers[row.recording], recentre=False)
-        last = min(int((row.onset + row.duration) * sfreq), prepared.meta["shape"][0])
-        for first, stop in _good(round(row.onset * sfreq), last, prepared.meta["bad_spans"], sfreq):
+        # inside the interval: before it another stretch of the recording may end
+        begin = max(math.ceil(row.onset * sfreq - 1e-6), 0)
+        last = min(math.floor((row.onset + row.duration) * sfreq + 1e-6), prepared.meta["shape"][0])
+        for first, stop in _good(begin, last, prepared.meta["bad_spans"], sfreq):
             start_s = (
                 row.stimulus_onset + first / sfreq - row.onset
             )  # the time of that sample, not the start of the interval

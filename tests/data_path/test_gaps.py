@@ -10,6 +10,7 @@ from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.continuous import stretches
 from n2s.data.edges import annotated, filtered_apart
 from n2s.data.gaps import Reach, purge
+from n2s.data.residency import Scaled
 from n2s.errors import UserError
 from n2s.features.ready import Ready
 from n2s.studies import BIDSStudy
@@ -89,6 +90,14 @@ def test_trials_that_begin_between_samples_of_the_new_rate_are_all_there(tmp_pat
         for start in first:
             times_s = np.arange(start, start + 32) / 32.0
             assert len(set(np.searchsorted(first_s, times_s + 1e-9, side="right"))) == 1
+    (prepared,), (scaler,) = data.recordings.values(), data.scalers.values()
+    whole = Scaled.of(prepared, scaler, recentre=False).read(0, prepared.meta["shape"][0])
+    trials = [brain for split in data.windows for brain, _ in stretches(data, split)]
+    assert len(trials) == 160
+    for brain in trials:  # half of them began with the last sample of the trial before
+        begin = int((whole == brain[0]).all(1).nonzero()[0, 0])
+        times_s = np.arange(begin, begin + len(brain)) / 32.0
+        assert len(set(np.searchsorted(first_s, times_s + 1e-9, side="right"))) == 1
 
 
 def test_separate_recordings_know_no_gap(tmp_path):
