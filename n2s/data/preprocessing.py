@@ -50,7 +50,7 @@ class Preprocessing(Preparation):
     """
 
     kind = SensorRecording
-    version = 7  # increase when the numbers change but the settings do not
+    version = 8  # increase when the numbers change but the settings do not
 
     def __init__(
         self,
