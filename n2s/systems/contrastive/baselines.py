@@ -1,8 +1,11 @@
 """What a retrieval test is compared with: timing alone, the listener alone, the ideal observer; and where the model looks."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from n2s.data.meg import MEGDataModule
 from n2s.data.positions import sensor_kinds
@@ -11,34 +14,51 @@ from n2s.models.timing import TimingBaseline
 from n2s.systems.system import System
 
 N_TIMING = 2000  # training segments that a baseline is fitted on, at most
+CHUNK = 256  # segments through a target encoder at once
 
 
 @torch.inference_mode()
-def no_brain(data: MEGDataModule, module: System, segments: np.ndarray) -> np.ndarray:
-    """(k, k) scores of each of k test segments with each, predicted from its timing alone."""
-    n_train = len(data.windows["train"].first)
-    chosen = np.unique(np.linspace(0, n_train - 1, min(n_train, N_TIMING)).astype(int))
-    known = module.encode_target(data.segment_targets("train", chosen).to(module.device)).cpu()
+def encoded(data: MEGDataModule, module: System, split: str, segments: np.ndarray) -> Iterator[Tensor]:
+    """The encoded targets (n, f, t) of some segments of a split, a chunk at a time: a network's activations of all would fill a GPU."""
+    for part in np.array_split(segments, max(1, -(-len(segments) // CHUNK))):
+        yield module.encode_target(data.segment_targets(split, part).to(module.device))
+
+
+@torch.inference_mode()
+def no_brain(data: MEGDataModule, module: System, segments: np.ndarray, candidates: Tensor) -> np.ndarray:
+    """(k, k) scores of each of k test segments with each of the encoded ``candidates (k, f, t)``, predicted from its timing alone."""
+    chosen = _some(np.arange(len(data.windows["train"].first)))
+    known = torch.cat([part.cpu() for part in encoded(data, module, "train", chosen)])
     baseline = TimingBaseline().fit(data.segment_timing("train", chosen), known)
     estimate = baseline.predict(data.segment_timing("test", segments))
-    candidates = module.encode_target(data.segment_targets("test", segments).to(module.device))
     return module.loss.scores(estimate.to(module.device), candidates).float().cpu().numpy()
 
 
 @torch.inference_mode()
-def subject_only(data: MEGDataModule, module: System, segments: np.ndarray, subject: np.ndarray) -> np.ndarray:
-    """(n, k) scores of the mean target that each window's subject heard in training, whatever the brain."""
+def subject_only(data: MEGDataModule, module: System, candidates: Tensor, subject: np.ndarray) -> np.ndarray:
+    """(n, k) scores of the mean target that each window's subject heard in training, whatever the brain.
+
+    Every training segment is encoded once, however many subjects heard it.
+    """
     train = data.windows["train"]
-    listener = train.of_interval("subject")
-    candidates = module.encode_target(data.segment_targets("test", segments).to(module.device))
-    scores = np.empty((len(subject), len(segments)), np.float32)
-    for name in np.unique(subject):
+    listener, names = train.of_interval("subject"), np.unique(subject)
+    chosen = []
+    for name in names:
         heard = np.unique(train.segment[listener == name])
-        heard = heard if len(heard) else np.unique(train.segment)  # without training: what anybody heard
-        chosen = heard[np.unique(np.linspace(0, len(heard) - 1, min(len(heard), N_TIMING)).astype(int))]
-        known = module.encode_target(data.segment_targets("train", chosen).to(module.device))
-        scores[subject == name] = module.loss.scores(known.mean(0, keepdim=True), candidates).float().cpu().numpy()
-    return scores
+        chosen.append(_some(heard if len(heard) else np.unique(train.segment)))  # without training: what anybody heard
+    every = np.unique(np.concatenate(chosen))
+    weight = torch.from_numpy(np.stack([np.isin(every, own) / len(own) for own in chosen])).float()
+    mean, first = 0.0, 0
+    for part in encoded(data, module, "train", every):
+        mean = mean + torch.einsum("sn, nft -> sft", weight[:, first : first + len(part)].to(part), part)
+        first += len(part)
+    scores = module.loss.scores(mean, candidates).float().cpu().numpy()
+    return scores[np.searchsorted(names, subject)]
+
+
+def _some(segments: np.ndarray) -> np.ndarray:
+    """At most `N_TIMING` of them, evenly spread."""
+    return segments[np.unique(np.linspace(0, len(segments) - 1, min(len(segments), N_TIMING)).astype(int))]
 
 
 def ideal_observer(

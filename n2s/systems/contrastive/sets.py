@@ -1,10 +1,11 @@
 """The test sets of a finished retrieval test: single windows of each study, and pooled ones beside them."""
 
 import numpy as np
+import torch
 
 from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
-from n2s.systems.contrastive.baselines import ideal_observer, no_brain, spatial_attention, subject_only
+from n2s.systems.contrastive.baselines import encoded, ideal_observer, no_brain, spatial_attention, subject_only
 from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sentences
 from n2s.systems.contrastive.encoding_model import encoding_model
 from n2s.systems.contrastive.result import RetrievalResult
@@ -45,6 +46,8 @@ def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -
     target = np.searchsorted(segments, table.segment.to_numpy())
     sets, own = _heard(table.subject.to_numpy(), target)
     ideal = ideal_observer(data, study, table, candidates)
+    encoding = encoding_model(data, window.numpy()[seen], segments) if module.encoding_model else None
+    compared = torch.cat(list(encoded(data, module, "test", segments)))
     context = module.context is not None  # it sees more brain than the ideal observer
     return RetrievalResult(
         similarity=scores.numpy()[seen][:, segments],
@@ -52,13 +55,13 @@ def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -
         subject=table.subject.to_numpy(),
         windows=table,
         candidates=candidates,
-        no_brain=no_brain(data, module, segments)[target],
+        no_brain=no_brain(data, module, segments, compared)[target],
         ideal=None if context else ideal,
-        encoding=encoding_model(data, window.numpy()[seen], segments) if module.encoding_model else None,
+        encoding=encoding,
         no_ceiling=NO_CEILING if context and ideal is not None else "",
         candidate_sets=sets,
         candidate_set=own,
-        subject_only=None if sets is None else subject_only(data, module, segments, table.subject.to_numpy()),
+        subject_only=None if sets is None else subject_only(data, module, compared, table.subject.to_numpy()),
         seed=seed,
         scaled_by=sorted({scaler.source for key, scaler in data.scalers.items() if key.split("/")[0] == study}),
         gaps=[str(lost) for lost in data.lost if lost.study == study],

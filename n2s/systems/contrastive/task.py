@@ -16,6 +16,7 @@ from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
 from n2s.models.brain_encoder import BrainEncoder
+from n2s.systems.contrastive.baselines import encoded
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.sets import tested_sets
 from n2s.systems.processes import check_strategy, gathered, part_of_mean
@@ -25,7 +26,6 @@ from n2s.training.run import Run
 
 TOP = (1, 5, 10)
 SAME = ("studies", "split", "preprocessing", "scaler", "clamp")  # data settings that a later stage has to share
-CHUNK = 256  # candidates through a target encoder at once
 
 
 class Contrastive(System):
@@ -178,8 +178,8 @@ class Contrastive(System):
 
     def encoded_segments(self, split: str) -> Tensor:
         """(k, f, t) encoded target of every unique segment of a split, in its order."""
-        targets = self.data.segment_targets(split).to(self.device)
-        return torch.cat([self.encode_target(chunk) for chunk in targets.split(CHUNK)])
+        every = np.arange(len(self.data.windows[split].first))
+        return torch.cat(list(encoded(self.data, self, split, every)))
 
     def _loss(self, batch: Batch) -> Tensor:
         """The mean over this process' windows, among the candidates of all processes that share the batch."""
