@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from encoding_results import of_networks, on_sensors, on_vertices
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import TriMesh
 
 from n2s.metrics.result import Drawing
@@ -126,3 +127,19 @@ def test_normalised_scores_of_the_flat_table_are_those_of_the_page(tmp_path):
     for region in result.regions.names:
         for subject, value in result.regions.normalised("r:dutch/gru", "ceiling:r", region).items():
             assert table["all" if region == "whole" else region, subject] == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("label", ["mel", "a speech network with random weights, all layers"])
+def test_a_legend_has_room_where_there_is_one_region(label):
+    """Sensors have no regions: the names at both ends of the legend were cut."""
+    result = on_sensors(2)
+    rows = pd.concat([result.rows.iloc[[1]].assign(row=f"row{i}", label=f"{label} {i}") for i in range(5)])
+    scores = {f"r:{row}": result.targets["r:mel"] for row in rows.row}
+    targets = result.targets[["subject", "name", "index", "x", "y", "z"]].assign(**scores, **{"share:mel": 0.1})
+    for title in ("Regions and networks", "Shares of feature spaces"):
+        figure = one_of(BrainScoreResult(targets, rows, result.images), title).figure
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+        for text in figure.legends[0].get_texts():
+            extent = text.get_window_extent(renderer)
+            assert extent.x0 >= 0 and extent.x1 <= figure.bbox.width

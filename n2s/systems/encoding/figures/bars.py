@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from n2s.metrics.group_tests import OverSubjects
 from n2s.systems.encoding.cortex.contrasts import mean_and_sem
@@ -95,6 +97,14 @@ def draw_stars(axes: Axes, place: np.ndarray, top: np.ndarray, p: np.ndarray) ->
     for x, y, one in zip(place, top, p, strict=True):
         axes.text(x, y + 0.01 * (high - low), stars(one), ha="center", va="bottom", fontsize=8)
     axes.set_ylim(low, max(high, float(np.nanmax(top, initial=0)) + 0.08 * (high - low)))
+
+
+def legend_of(figure: Figure, names: Mapping[str, Artist], *, above: bool = True, most: int = 5) -> None:
+    """A legend of names beside the panels, in as many columns as fit."""
+    widest = 0.5 + 0.065 * max(map(len, names), default=0)  # inches: the sign, and letters of 8 points
+    columns = int(np.clip(figure.get_figwidth() // widest, 1, most))
+    place = f"outside {'upper' if above else 'lower'} center"
+    figure.legend(names.values(), names.keys(), loc=place, ncols=columns, frameon=False, fontsize=8)
 
 
 def n_subjects(n: int) -> str:

@@ -9,7 +9,7 @@ from n2s.metrics.intervals import t_interval
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
 from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem
-from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.figures.bars import legend_of, n_subjects
 from n2s.systems.encoding.results.regions import WHOLE
 from n2s.systems.encoding.results.scored import BrainScores
 
@@ -70,7 +70,7 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
         legend |= dict(zip(names, handles, strict=True))
     for axes in panels[len(regions) :]:
         axes.set_axis_off()
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    legend_of(figure, legend, above=False, most=6)
     n = result.targets.subject.nunique()
     caption = (
         "Mean R over the targets of a region as layers are added, each level with all spaces before it; mean over "
@@ -96,7 +96,7 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     for number, row in enumerate(single.itertuples()):
         color = PALETTE[-1 - number % 3] if row.role == "model" else ("#555555", "#9A9A9A", "#BBBBBB")[number % 3]
         shown[row.row] = (row.label, color, "DvP^X"[number % 5])
-    figure = Figure(figsize=(min(2.2 + 1.25 * len(regions), 11), 4.2), dpi=130, layout="constrained")
+    figure = Figure(figsize=(np.clip(2.2 + 1.25 * len(regions), 5, 11), 4.2), dpi=130, layout="constrained")
     axes = figure.add_subplot()
     wide, n, top = 0.8 / len(shown), result.targets.subject.nunique(), None
     for number, (row, (label, color, marker)) in enumerate(shown.items()):
@@ -124,7 +124,8 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     axes.spines[["top", "right"]].set_visible(False)
     if top is not None:
         axes.plot([], [], color="black", linestyle=":", label="ceiling")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+    handles, names = axes.get_legend_handles_labels()
+    legend_of(figure, dict(zip(names, handles, strict=True)))
     interval = "with 95% t intervals over subjects" if n > 1 else "of one subject, without intervals"
     caption = f"Mean R of each model over the targets of a region, {interval}; networks with all their levels."
     if left_out:
@@ -139,7 +140,7 @@ def shares_figure(result: BrainScores) -> Drawing:
     found = np.array(
         [[mean_and_sem(result.regions.mean(f"share:{space}", one)) for one in regions] for space in spaces]
     )
-    figure = Figure(figsize=(min(2.4 + 1.1 * len(regions), 11), 3.8), dpi=130, layout="constrained")
+    figure = Figure(figsize=(np.clip(2.4 + 1.1 * len(regions), 5, 11), 3.8), dpi=130, layout="constrained")
     axes = figure.add_subplot()
     place, up, down = np.arange(len(regions), dtype=float), np.zeros(len(regions)), np.zeros(len(regions))
     for number, space in enumerate(spaces):
@@ -155,7 +156,8 @@ def shares_figure(result: BrainScores) -> Drawing:
     axes.spines[["top", "right"]].set_visible(False)
     n = result.targets.subject.nunique()
     axes.set_title(n_subjects(n), fontsize=9, loc="left")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False, fontsize=8)
+    handles, names = axes.get_legend_handles_labels()
+    legend_of(figure, dict(zip(names, handles, strict=True)))
     caption = (
         "How much of the held-out R² of the banded model each feature space explains (product measure); the bars of a region sum to "
         f"its R². Mean over subjects{', error bars: SEM' if n > 1 else ''}. A share below 0 is possible: the space harms the prediction."
