@@ -10,7 +10,7 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.models.by_target import Search, Targets, as_tensor, checked, checked_penalties
 from n2s.models.encoding_ridge import ALPHAS
-from n2s.models.fold_operators import Penalties, Rows
+from n2s.models.fold_operators import Penalties, Rows, enough_digits, give_type
 from n2s.models.folds import dealt_folds
 from n2s.models.memory import told
 from n2s.models.symmetric import all_digits, product
@@ -85,13 +85,15 @@ class BandedRidge:
         UserError
             Shapes that do not match, values that are not finite, fewer groups than folds.
         """
-        X = checked(self._stacked(Xs, len(Y)), Y, "BandedRidge")
+        given = checked(self._stacked(Xs, len(Y)), Y, "BandedRidge")
+        X = enough_digits(given)
         self.widths_ = [np.shape(one)[1] for one in Xs]
         candidates = self._candidates(len(Xs))
         several = len(candidates) > 1
         folds = dealt_folds(groups, len(X), self.n_folds, "BandedRidge") if several else torch.zeros(len(X)).long()
         with told(X, Y.shape[1], len(candidates), "BandedRidge"), all_digits():
             self._fit(X, Y, folds, candidates)
+        give_type(self, given.dtype)
         return self
 
     def _fit(self, X: Tensor, Y: Tensor | np.ndarray, folds: Tensor, candidates: list[Penalties]) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from n2s.errors import UserError
 from n2s.models.by_target import Search, Targets, as_tensor, checked, checked_penalties
-from n2s.models.fold_operators import Rows
+from n2s.models.fold_operators import Rows, enough_digits, give_type
 from n2s.models.folds import dealt_folds
 from n2s.models.memory import told
 from n2s.models.symmetric import all_digits, product
@@ -70,7 +70,8 @@ class EncodingRidge:
         Parameters
         ----------
         X
-            (n, p) Features, float32 or float64, which is the type of all that is computed. On a GPU, all is done there.
+            (n, p) Features, float32 or float64, which is the type of what is found. Columns whose sizes differ by some hundred
+            times are computed as float64, others as given. On a GPU, all is done there.
         Y
             (n, v) Targets; they may stay on the CPU, and may be memory-mapped: blocks of them are moved.
         groups
@@ -81,11 +82,13 @@ class EncodingRidge:
         UserError
             Shapes that do not match, values that are not finite, fewer groups than folds, not enough memory.
         """
-        X = checked(X, Y, "EncodingRidge")
+        given = checked(X, Y, "EncodingRidge")
+        X = enough_digits(given)
         several = len(self.alphas) > 1
         folds = dealt_folds(groups, len(X), self.n_folds, "EncodingRidge") if several else torch.zeros(len(X)).long()
         with told(X, Y.shape[1], len(self.alphas), "EncodingRidge"), all_digits():
             self._fit(X, Y, folds)
+        give_type(self, given.dtype)
         return self
 
     def _fit(self, X: Tensor, Y: Tensor | np.ndarray, folds: Tensor) -> None:

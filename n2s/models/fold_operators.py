@@ -11,8 +11,30 @@ from n2s.models.symmetric import factor, inverse, largest, product, solve, whole
 #: Largest eigenvalue over penalty up to which a type is exact enough: beyond, float64, and beyond that, eigenvectors.
 CONDITION = {torch.float32: 3e3, torch.float64: 1e9}
 
+#: Variance of the largest column over that of the lower quarter, beyond which sums over columns lack digits of the small ones.
+UNLIKE = 1e5
+
 #: One a band of columns.
 Penalties = tuple[float, ...]
+
+
+def unlike(X: Tensor) -> bool:
+    """Whether columns (n, p) are of very different size."""
+    variance = X.var(0, correction=0)
+    variance = variance[variance > 0].sort().values
+    return len(variance) > 0 and bool(variance[-1] > UNLIKE * variance[len(variance) // 4])
+
+
+def enough_digits(X: Tensor) -> Tensor:
+    """The columns, as float64 if their sizes are very different."""
+    return X.double() if unlike(X) else X
+
+
+def give_type(fitted: object, dtype: torch.dtype) -> None:
+    """Bring all that was fitted to one type of number."""
+    for name, value in vars(fitted).items():
+        if isinstance(value, Tensor) and value.dtype != dtype:
+            setattr(fitted, name, value.to(dtype))
 
 
 class Rows:
@@ -32,8 +54,9 @@ class Rows:
         self.X, self.n, self.widths = X, len(X), widths or [X.shape[1]]
         ends = torch.tensor([0, *sizes]).cumsum(0).tolist()
         self.folds = [slice(*ends[at : at + 2]) for at in range(len(sizes))]
-        #: Equations of rows (the kernel) if those of training are fewer than columns, else equations of columns.
-        self.dual = self.n - (min(sizes) if len(sizes) > 1 else 0) < X.shape[1]
+        #: Equations of rows (the kernel) if those of training are fewer than columns, else equations of columns. These keep the digits
+        #: of each column, whatever its unit; rows add columns up.
+        self.dual = self.n - (min(sizes) if len(sizes) > 1 else 0) < X.shape[1] and not unlike(X)
         self.m = self.n if self.dual else X.shape[1]
         self._grams: dict[torch.dtype, list[Tensor]] = {}
 
@@ -158,12 +181,14 @@ class Rows:
     def _by_eigenvectors(self, matrix: Tensor, penalties: Penalties) -> Callable[[Tensor], Tensor]:
         """(k, m) -> (k, m) times the penalised inverse, for penalties so small that rounding would make it singular.
 
-        Directions that rounding alone makes are left out.
+        Directions that rounding alone makes are left out. Columns are brought to one size before: a large one hides no small one.
         """
-        scale = matrix.new_ones(len(matrix)) if self.dual else self.by_column(tuple(self.scales(penalties))).sqrt()
-        values, vectors = torch.linalg.eigh(scale[:, None] * matrix * scale)
+        penalised = self.penalise(matrix.clone(), penalties)
+        scale = matrix.new_ones(len(matrix)) if self.dual else penalised.diagonal().rsqrt()
+        penalty = scale.square() * (min(penalties) if self.dual else self.by_column(penalties))
+        values, vectors = torch.linalg.eigh(scale[:, None] * penalised * scale)
         noise = len(values) * torch.finfo(values.dtype).eps * values[-1]
-        kept = (1 / (values + min(penalties))).where(values > noise, 0)
+        kept = (1 / values).where(values - penalty @ vectors.square() > noise, 0)
         return lambda left: ((left * scale) @ vectors * kept) @ vectors.T * scale
 
     def _training(self, rows: slice, penalties: Penalties, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

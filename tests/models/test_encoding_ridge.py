@@ -141,6 +141,27 @@ def test_constant_and_repeated_columns():
     torch.testing.assert_close(ridge.coef_[7], ridge.coef_[8])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "p"), [(400, 12), (60, 20), (60, 90)])
+def test_a_large_column_hides_no_small_one(n, p, dtype):
+    """Features in their own units: one of 1e8 beside others of 1. Sums over columns would lose the others' digits."""
+    x, y, groups = made(n, p, 4, dtype)
+    x[:, 0] *= 1e8
+    ridge = EncodingRidge(ALPHAS).fit(x, y, groups)
+    assert ridge.coef_.dtype == ridge.alpha_.dtype == torch.from_numpy(x).dtype
+    near = {np.float32: 1e-4, np.float64: 1e-6}[dtype]
+    x, y = x.astype(float), y.astype(float)
+    fold = dealt_folds(groups, n, 5, "").numpy()
+    models = [[Ridge(alpha, solver="svd").fit(x[fold != k], y[fold != k]) for k in range(5)] for alpha in ALPHAS]
+    expected = [
+        np.mean([r2_score(y[fold == k], own[k].predict(x[fold == k]), multioutput="raw_values") for k in range(5)], 0)
+        for own in models
+    ]
+    np.testing.assert_allclose(ridge.cv_scores_, expected, rtol=near, atol=near)
+    whole = Ridge(ridge.alpha_.numpy().astype(float), solver="svd").fit(x, y)
+    np.testing.assert_allclose(ridge.predict(x), whole.predict(x), atol=10 * near * y.std())
+
+
 @pytest.mark.parametrize("p", [20, 90])
 def test_penalties_below_rounding(p):
     """Repeated columns and hardly a penalty: rounding makes the equations singular, and predictions stay those of the limit."""
