@@ -75,6 +75,11 @@ def whole_rows(rows: Sequence[ModelRow]) -> list[ModelRow]:
     return [row for row in rows if row.key not in steps and not row.fits[0].bands and not row.fits[0].shift]
 
 
+def kernel_row(rows: Sequence[ModelRow]) -> ModelRow:
+    """The row whose response functions are kept: all levels of the first network that is no control."""
+    return next(row for row in whole_rows(rows) if row.role == "model")
+
+
 class Scorer:
     """Scores subjects one after the other, and compares them at the end.
 
@@ -130,7 +135,7 @@ class Scorer:
                 lag_scores(held, by_lag, self.data.delays(by_lag[0].spaces[0], subject)[0], names)
             )
         if self.options.kernels:
-            self._more["kernels"].append(kernels(held, whole_rows(self.rows)[0], names))
+            self._more["kernels"].append(kernels(held, kernel_row(self.rows), names))
         self._rows[subject] = held.rows
         self._true[subject] = spill(held.true, Path(self._folder.name), len(self._true))
 

@@ -14,6 +14,9 @@ from n2s.systems.encoding.cortex.maps import write_table
 from n2s.systems.encoding.figures.drawings import drawings
 from n2s.systems.encoding.results.result import BrainScoreResult
 from n2s.systems.encoding.results.summary import shown_columns
+from n2s.systems.encoding.results.tables import notes
+from n2s.systems.encoding.rows import model_rows
+from n2s.systems.encoding.scoring import kernel_row
 
 SOME = np.arange(0, 20484, 90)
 
@@ -42,7 +45,7 @@ def test_a_profile_explains_a_ceiling_that_only_some_regions_have():
     drawn = one_of(replace(result, targets=targets), "Profile over layers")
     dotted = [any(line.get_label() == "ceiling" for line in axes.lines) for axes in drawn.figure.axes[:4]]
     assert dotted == [False, False, True, False]
-    assert "Dotted: ceiling" in drawn.caption
+    assert "Dotted: ceiling" in drawn.caption and "Dashed" not in drawn.caption
     assert "ceiling" in [text.get_text() for text in drawn.figure.legends[0].get_texts()]
 
 
@@ -143,3 +146,19 @@ def test_a_legend_has_room_where_there_is_one_region(label):
         for text in figure.legends[0].get_texts():
             extent = text.get_window_extent(renderer)
             assert extent.x0 >= 0 and extent.x1 <= figure.bbox.width
+
+
+def test_a_ratio_that_is_not_in_the_table_is_not_explained():
+    """Sensors of two people hardly correlate: the page said what R / ISC is, and had none."""
+    result = few(2)
+    for isc, start in ((0.05, "No R / ISC: "), (0.2, "R / ISC: ")):
+        one = replace(result, targets=result.targets.assign(**{"ceiling:isc": isc}))
+        (note,) = [text for text in notes(one, one.scores()) if "R / ISC" in text]
+        assert note.startswith(start)
+
+
+def test_response_functions_are_those_of_a_model():
+    """Of the control, where it was named first."""
+    spaces = {"mel": 1, "random": 1, "trained": 1}
+    networks = {"untrained": ["mel", "random"], "dutch": ["mel", "trained"]}
+    assert kernel_row(model_rows(spaces, networks=networks, controls=["untrained"])).key == "dutch/trained"

@@ -74,8 +74,10 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     n = result.targets.subject.nunique()
     caption = (
         "Mean R over the targets of a region as layers are added, each level with all spaces before it; mean over "
-        f"{n} subject{'' if n == 1 else 's'}{', error bars: SEM' if n > 1 else ''}. Dashed: controls."
+        f"{n} subject{'' if n == 1 else 's'}{', error bars: SEM' if n > 1 else ''}."
     )
+    if any(one.control for one in networks):
+        caption += " Dashed: controls."
     return Drawing("Profile over layers", figure, caption + (f" Dotted: {top}." if top else ""))
 
 

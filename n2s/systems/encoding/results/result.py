@@ -31,7 +31,7 @@ class BrainScoreResult(BrainScores, Result):
                 headline=tables.headline(self),
                 scores=scores,
                 columns=summary.shown_columns(self.regions, scores),
-                notes=tables.notes(self),
+                notes=tables.notes(self, scores),
                 tables=tables.tables(self, scores),
                 drawings=drawings(self),
                 counts={"subjects": len(self.group.subjects), "targets": len(self.targets)},

@@ -9,9 +9,9 @@ from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.maps import write_maps
 from n2s.systems.encoding.results.group import Q
-from n2s.systems.encoding.results.regions import inside
+from n2s.systems.encoding.results.regions import LEAST_CEILING, inside
 from n2s.systems.encoding.results.scored import BrainScores
-from n2s.systems.encoding.results.summary import over_subjects
+from n2s.systems.encoding.results.summary import NORMALISED, over_subjects
 
 R = Measure("R")
 MOST_SUBJECTS = 30  # in a table
@@ -20,6 +20,13 @@ CEILINGS = {
     "ceiling:ev_corrected": "explainable variance of a single response, corrected for the number of repeats",
     "ceiling:r": "correlation that a perfect model reaches with the held-out responses, by the corrected explainable variance",
     "ceiling:isc": "correlation with the mean of the other subjects (leave one out)",
+}
+
+#: Ceiling column -> what a score divided by it is.
+RATIOS = {
+    "ceiling:r": "mean R by the correlation that a perfect model reaches (the root of the mean corrected explainable variance, for the "
+    "number of presentations whose mean is tested).",
+    "ceiling:isc": "mean R by mean inter-subject correlation; a model fitted to its subject can exceed 1.",
 }
 
 
@@ -37,7 +44,7 @@ def headline(result: BrainScores) -> list[str]:
     return told
 
 
-def notes(result: BrainScores) -> list[str]:
+def notes(result: BrainScores, scores: Scores) -> list[str]:
     """Ceilings, controls, significance, penalties."""
     settings, targets, told = result.settings, result.targets, []
     if settings.get("n_folds", [1, 1])[1] > 1:
@@ -50,13 +57,15 @@ def notes(result: BrainScores) -> list[str]:
         told.append(
             "No ceiling: no stimulus was repeated, and subjects do not share targets and held-out stimuli. Scores are not normalised."
         )
-    elif result.regions.ceilings != ["ceiling:isc"]:
-        told.append(
-            "R / ceiling: mean R by the correlation that a perfect model reaches (the root of the mean corrected explainable variance, for "
-            "the number of presentations whose mean is tested)."
-        )
-    if "ceiling:isc" in result.regions.ceilings:
-        told.append("R / ISC: mean R by mean inter-subject correlation; a model fitted to its subject can exceed 1.")
+    for name, text in RATIOS.items():
+        if name in result.regions.ceilings:
+            ratio = NORMALISED[name]
+            known = any(measure.startswith(f"{ratio}, ") for measure in scores.measures)
+            told.append(
+                f"{ratio}: {text}"
+                if known
+                else f"No {ratio}: in each region some subject's ceiling is below {LEAST_CEILING:g}, or not known."
+            )
     if settings.get("n_permutations"):
         how = f"permuted blocks of {settings['block_s']:g} s" if settings["null"] == "block" else "random phases"
         told.append(
