@@ -22,6 +22,7 @@ from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader, WindowReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.residency import Scaled, for_windows
+from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sampler import Sampler
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, window_starts
 from n2s.data.sensor_recording import SensorRecording
@@ -199,6 +200,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         intervals = self._indexed(joined(dealt, gap_s=reach))
         without_gap = self._indexed(joined(dealt, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
         self.notes = check_shared_audio(intervals, self.stimuli)
+        tell_same_words(sentences_of(heard), [intervals])
         intervals, without_gap = self._shortened(intervals), self._shortened(without_gap)
         windows = {split: self._lay(split, intervals) for split in SPLITS}
         tell_without_windows(without_gap, windows.values(), self.shape.window_s)

@@ -12,6 +12,8 @@ from n2s.findings import tell
 from n2s.studies.readers.sentences import sentence_id
 
 FEWEST_WORDS = 4  # shorter sentences are said again by chance
+UNSPACED = "[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]"  # Thai, Lao, Japanese, Chinese: no spaces between words
+LETTERS = 2  # of those, to a word
 
 
 def sentences_of(heard: Mapping[str, Heard]) -> pd.DataFrame:
@@ -37,7 +39,8 @@ def tell_same_words(sentences: pd.DataFrame, tables: Iterable[pd.DataFrame]) -> 
     tables
         The intervals of each fold: ``stimulus``, ``stimulus_onset``, ``duration``, ``split``.
     """
-    sentences = sentences[sentences.text.str.split().str.len() >= FEWEST_WORDS]
+    n_words = np.maximum(sentences.text.str.split().str.len(), sentences.text.str.count(UNSPACED) / LETTERS)
+    sentences = sentences[n_words >= FEWEST_WORDS]
     if sentences.empty:
         return
     texts = {text: sentence_id(text) for text in sentences.text.unique()}
