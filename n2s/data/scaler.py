@@ -132,7 +132,8 @@ def fit_scaler(
     source
         Stored in the result.
     """
-    chosen = np.unique(starts)[:: max(1, len(np.unique(starts)) // N_WINDOWS)]
+    starts = np.unique(np.clip(starts, 0, len(prepared.brain) - n_window))  # events may reach a little out of it
+    chosen = starts[:: max(1, len(starts) // N_WINDOWS)]
     identity = json.dumps([3, N_WINDOWS, STRIDE, chosen.tolist(), n_window, n_baseline])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = cache_dir() / "scalers" / f"{prepared.key}-{key}.npy"
