@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import scipy.stats
 
-EXACT = 13  # subjects: up to 8192 flips, as many as SciPy makes
+EXACT = 13  # subjects with a score that is not 0: up to 8192 flips, as many as SciPy makes
 #: Subjects from which on 2^-n is small enough for a false discovery rate over the targets of a brain.
 MANY = 11
 
@@ -114,16 +114,27 @@ def wilcoxon(scores: np.ndarray, *, alternative: Literal["greater", "two-sided"]
     (v,) p; NaN with fewer than two subjects, or where all scores are 0. With 4 subjects the smallest p is 1 / 16.
     """
     scores = _checked(scores)
-    enough = (np.isfinite(scores) & (scores != 0)).sum(0) >= 2
+    counted = (np.isfinite(scores) & (scores != 0)).sum(0)
     p = np.full(scores.shape[1], np.nan)
-    if len(scores) <= EXACT:
-        p[enough] = _exact_wilcoxon(scores[:, enough], alternative)
-        return p
-    whole = np.isfinite(scores).all(0)
-    if (enough & whole).any():
-        p[enough & whole] = scipy.stats.wilcoxon(scores[:, enough & whole], axis=0, alternative=alternative).pvalue
-    p[enough & ~whole] = _normal_wilcoxon(scores[:, enough & ~whole], alternative)
+    few = (counted >= 2) & (counted <= EXACT)
+    p[few] = _exact_wilcoxon(_largest(scores[:, few], EXACT), alternative)
+    # SciPy takes the normal distribution for all targets if one has two equal differences, or a 0: each target's p is its own
+    plain = (
+        np.isfinite(scores).all(0)
+        & (np.diff(np.sort(np.abs(scores), 0), axis=0, prepend=0) > 0).all(0)
+        & (counted > EXACT)
+    )
+    if plain.any():
+        p[plain] = scipy.stats.wilcoxon(scores[:, plain], axis=0, alternative=alternative).pvalue
+    others = (counted > EXACT) & ~plain
+    p[others] = _normal_wilcoxon(scores[:, others], alternative)
     return p
+
+
+def _largest(scores: np.ndarray, n: int) -> np.ndarray:
+    """(at most n, v) the scores furthest from 0; those that are 0 or NaN are last."""
+    values = np.nan_to_num(scores)
+    return np.take_along_axis(values, np.argsort(-np.abs(values), axis=0)[:n], axis=0)
 
 
 def _exact_wilcoxon(scores: np.ndarray, alternative: str) -> np.ndarray:

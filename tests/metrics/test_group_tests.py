@@ -25,7 +25,7 @@ def test_wilcoxon_is_scipys_and_leaves_absent_subjects_out():
 @pytest.mark.parametrize("alternative", ["greater", "two-sided"])
 def test_wilcoxon_with_ties_zeros_and_absent_subjects(alternative):
     rng = np.random.default_rng(5)
-    few, many = rng.normal(0.3, 1, (8, 12)), rng.normal(0.3, 1, (15, 12)).round(1)
+    few, many = rng.normal(0.3, 1, (8, 12)), rng.normal(0.3, 1, (20, 12)).round(1)
     few[:, :6] = few[:, :6].round()
     few[0, 8] = many[3, :6] = np.nan
     few[2, :3] = many[0, 4] = 0
@@ -34,6 +34,21 @@ def test_wilcoxon_with_ties_zeros_and_absent_subjects(alternative):
         own = [scores[np.isfinite(scores[:, i]) & (scores[:, i] != 0), i] for i in range(n)]
         expected = [scipy.stats.wilcoxon(one, alternative=alternative, method=method).pvalue for one in own]
         np.testing.assert_allclose(wilcoxon(scores, alternative=alternative)[:n], expected)
+
+
+@pytest.mark.parametrize("alternative", ["greater", "two-sided"])
+def test_few_subjects_of_many_have_no_smaller_p_than_their_flips(alternative):
+    scores = np.full((20, 3), np.nan)
+    scores[3:9, 0], scores[:5, 1], scores[:, 2] = np.arange(1, 7), 0.1, np.r_[np.zeros(14), np.arange(6) + 1.0]
+    least = 2.0 ** -np.array([6, 5, 6]) * (1 + (alternative == "two-sided"))
+    np.testing.assert_allclose(wilcoxon(scores, alternative=alternative), least)
+
+
+def test_a_tie_in_one_target_changes_no_p_of_another():
+    scores = np.random.default_rng(0).normal(0.5, 1, (20, 3))
+    scores[0, 0], scores[1, 1] = 0, -scores[2, 1]
+    alone = [scipy.stats.wilcoxon(one, alternative="greater").pvalue for one in scores.T]
+    np.testing.assert_allclose(wilcoxon(scores), alone)
 
 
 def test_flips_of_few_subjects_are_all_made():
