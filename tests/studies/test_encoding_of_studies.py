@@ -1,14 +1,18 @@
 """Public fMRI studies as encoding models take them: blocks and stories as units, repeats, and a clock that the datamodule accepts."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from trees_fmri import lebel2023, nastase2021, schoffelen2019fmri
+import yaml
+from trees_fmri import lebel2023, li2022, nastase2021, schoffelen2019fmri, smn4langfmri
 from trees_fmri.fmriprep import write_words
 
+from n2s import features
 from n2s.data import FIR, EncodingDataModule, Glover, SplitByStory
 from n2s.errors import UserError
 from n2s.features import PhoneRate, WordRate
-from n2s.studies import Lebel2023, Nastase2021, Schoffelen2019FMRI
+from n2s.studies import Lebel2023, Li2022, Nastase2021, Schoffelen2019FMRI, SMN4LangFMRI
 from n2s.studies.bold_cleaning import BoldCleaning
 
 
@@ -73,3 +77,28 @@ def test_versions_of_a_story_are_one_unit(tmp_path):
     units = {one: set(data.rows(one).unit) - {""} for one in data.subjects}
     assert units["stories/001"] & units["stories/201"] == {next(iter(units["stories/001"] & units["stories/201"]))}
     assert len(units["stories/001"] | units["stories/201"]) == 3  # Pie Man, Milky Way, Not the fall
+
+
+@pytest.mark.parametrize(
+    "name, tree, study",
+    [
+        ("nastase2021", nastase2021, lambda root: Nastase2021(root, tasks=["pieman"])),
+        ("li2022", li2022, Li2022),
+        ("smn4langfmri", smn4langfmri, SMN4LangFMRI),
+        ("lebel2023", lebel2023, lambda root: Lebel2023(root, subjects=["UTS01"])),
+    ],
+)
+def test_a_recipe_asks_for_no_phones_that_a_study_has_not(tmp_path, name, tree, study):
+    """Three of them ended with "has no phones", after all runs were prepared."""
+    configs = Path(__file__).parents[2] / "configs"
+    base, own = (
+        yaml.safe_load((configs / one).read_text()) for one in ("brain_scores.yaml", f"data_encoding/{name}.yaml")
+    )
+    init = base["data"]["init_args"] | own["data"]["init_args"]
+    kinds = [getattr(features, one["class_path"].rpartition(".")[2]) for one in init["features"].values()]
+    needed = {one.table[:-1] for one in kinds if hasattr(one, "table")}
+    found = study(str(tree.write_tree(tmp_path / name)))
+    assert needed <= set(found.events(found.recordings()[0]).kind)
+    model = base["model"]["init_args"] | own.get("model", {}).get("init_args", {})
+    spaces = [space for one in model["networks"].values() for space in one] + model["controls"] + model["banded"]
+    assert set(spaces) == set(init["features"])
