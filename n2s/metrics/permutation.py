@@ -10,7 +10,8 @@ from n2s.metrics.correlation import unit
 
 LEAST_BLOCKS = 5  # 120 orders: with fewer blocks no p is below .05 by much
 LEAST_PHASES = 4  # that are drawn: with fewer, all draws are alike
-KEPT = 0.9  # of all rows have to lie in whole blocks of their runs; else blocks lie across the borders of runs
+KEPT = 0.9  # of all rows have to lie in whole blocks of their runs; else blocks have another length
+LEAST_KEPT = 0.5  # of all rows in blocks of the best length; else blocks lie across the borders of runs
 BLOCK_NUMBERS = 2**23  # of the arrays that are made at once: 32 MB as float32
 
 
@@ -53,8 +54,10 @@ def block_permutation(
     block_rows
         Rows per block.
     run
-        (n,) The run of each row. A block lies in one run, and rows that fill no block are left out of the test, unless
-        they are more than a tenth: then blocks lie across borders of runs.
+        (n,) The run of each row. A block lies in one run, and rows that fill no block are left out of the test. If they are more
+        than a tenth, blocks are longer, at most twice, or whole short runs: the length that leaves out fewest rows. (Blocks across
+        borders break what hangs together in short runs, and p is too small.) If even that leaves out half of the rows, or makes too
+        few blocks, they do lie across borders.
     n_permutations
         Draws.
     seed
@@ -173,12 +176,27 @@ def _blocks(n_rows: int, run: np.ndarray | None, block_rows: int) -> np.ndarray:
     if run is not None:
         run = np.asarray(run)
         parts = [np.flatnonzero(run == name) for name in dict.fromkeys(run.tolist())]
-        whole = [rows[: len(rows) // block_rows * block_rows].reshape(-1, block_rows) for rows in parts]
-        inside = np.concatenate(whole)
-        if inside.size >= KEPT * n_rows:
-            return inside
+        inside = _length_inside(np.array([len(rows) for rows in parts]), block_rows)
+        if inside is not None:
+            return np.concatenate([rows[: len(rows) // inside * inside].reshape(-1, inside) for rows in parts])
     n_blocks = n_rows // block_rows
     return np.arange(n_blocks * block_rows).reshape(n_blocks, block_rows)
+
+
+def _length_inside(n_rows: np.ndarray, wanted: int) -> int | None:
+    """Length of blocks that lie inside runs of so many rows; None if none does."""
+
+    def kept(length: int) -> float:
+        return (n_rows // length * length).sum() / n_rows.sum()
+
+    if kept(wanted) >= KEPT:
+        return wanted
+    one_a_run = n_rows.max() // 2 + 1  # shorter blocks than wanted only where no run is cut
+    possible = [
+        length for length in range(min(wanted, one_a_run), 2 * wanted + 1) if (n_rows // length).sum() >= LEAST_BLOCKS
+    ]
+    best = max(possible, key=kept, default=None)
+    return best if best is not None and kept(best) >= LEAST_KEPT else None
 
 
 def _checked(predicted: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,16 +18,23 @@ def naive_blocks(predicted, true, rows, n_permutations, seed):
     return np.stack([column_correlation(predicted[rows[order].ravel()], true[kept]) for order in orders])
 
 
-@pytest.mark.parametrize("run", [None, np.repeat([3, 1, 2], [40, 60, 24]), np.repeat(np.arange(31), 4)])
-def test_blocks_are_those_of_a_naive_loop(run):
+def stretches(starts, length):
+    """(blocks, rows)."""
+    return np.asarray(starts)[:, None] + np.arange(length)
+
+
+@pytest.mark.parametrize(("run", "rows"), [
+    (None, stretches(range(0, 120, 10), 10)),
+    (np.repeat([3, 1, 2], [40, 60, 24]), stretches(range(0, 120, 10), 10)),
+    (np.repeat(np.arange(31), 4), stretches(range(0, 124, 4), 4)),  # whole runs, shorter than a block
+    (np.repeat(np.arange(7), [17] * 6 + [22]), stretches(range(0, 119, 17), 17)),  # ten of 17 would leave 44 rows out
+    (np.repeat(np.arange(53), [20] + [2] * 52), stretches(range(0, 120, 10), 10)),  # most rows lie in no block: across borders
+])  # fmt: skip
+def test_blocks_are_those_of_a_naive_loop(run, rows):
     rng = np.random.default_rng(0)
     true = noise(rng, 124, 5)
     predicted = true * [0.0, 0.2, 0.5, 1.0, -1.0] + noise(rng, 124, 5)
     found = block_permutation(predicted, true, block_rows=10, run=run, n_permutations=50, seed=4)
-    if run is not None and len(set(run)) == 3:
-        rows = np.concatenate([np.arange(40), 40 + np.arange(60), 100 + np.arange(20)]).reshape(-1, 10)
-    else:
-        rows = np.arange(120).reshape(-1, 10)  # runs of 4 rows hold no block of 10
     null = naive_blocks(predicted, true, rows, 50, 4)
     r = column_correlation(predicted[rows.ravel()], true[rows.ravel()])
     np.testing.assert_allclose(found.r, r, atol=1e-6)
@@ -124,6 +131,20 @@ def test_autocorrelated_noise_is_at_its_nominal_rate_and_parametric_p_is_not():
     assert abs((phases.p < 0.0501).mean() - 0.05) < error
     assert (blocks.p < 0.0501).mean() < 0.05 + 2 * error  # seams of blocks cost a little
     assert (parametric < 0.05).mean() > 0.15
+
+
+@pytest.mark.parametrize("length", [4, 17])
+def test_runs_that_blocks_do_not_fill_are_at_the_nominal_rate(length):
+    rng = np.random.default_rng(1)
+    runs = 204 // length
+    true, predicted = (
+        [one - one.mean(0) for _ in range(runs) for one in [noise(rng, length, 2000, 0.8)]] for _ in "ab"
+    )
+    run = np.repeat(np.arange(runs), length)
+    found = block_permutation(
+        np.concatenate(predicted), np.concatenate(true), block_rows=10, run=run, n_permutations=99
+    )
+    assert abs((found.p < 0.0501).mean() - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 2000)  # .015
 
 
 def test_runs_without_a_phase_to_draw_have_no_p():
