@@ -162,3 +162,26 @@ def test_response_functions_are_those_of_a_model():
     spaces = {"mel": 1, "random": 1, "trained": 1}
     networks = {"untrained": ["mel", "random"], "dutch": ["mel", "trained"]}
     assert kernel_row(model_rows(spaces, networks=networks, controls=["untrained"])).key == "dutch/trained"
+
+
+def test_all_targets_are_one_region_of_the_flat_table(tmp_path):
+    """They were there twice, as all and as whole, and a region of the figure of what training adds."""
+    result = few(names=("untrained", "dutch"))
+    result = replace(result, targets=result.targets.assign(**{"roi:whole": True}))
+    table = pd.read_csv(write_table(result, tmp_path / "table.tsv"), sep="\t")
+    assert table.region.unique().tolist() == ["all", "A1", "Belt", "TPJ"]
+    axes = one_of(result, "What training adds").figure.axes
+    assert not [one for one in axes if one.get_title(loc="left").startswith("whole")]
+
+
+def test_what_is_not_drawn_is_told():
+    result = on_sensors(2)
+    rows = pd.concat([result.rows.iloc[[1]].assign(row=f"row{i}", label=f"row {i}") for i in range(8)])
+    scores = {f"r:{row}": result.targets["r:mel"] for row in rows.row}
+    targets = result.targets[["subject", "name", "index", "x", "y", "z"]].assign(**scores)
+    targets = targets.assign(**{f"roi:{i}": targets.x > 0.5 for i in range(10)})
+    lags = result.lags.assign(**{name: result.lags["r:mel"] for name in scores})
+    told = {one.title: one.caption for one in drawings(BrainScoreResult(targets, rows, result.images, lags))}
+    assert "2 more rows are not drawn" in told["Topographies of R"]
+    assert "5 more rows are not drawn" in told["Scores by lag"]
+    assert "2 more regions are in the table and not drawn" in told["Regions and networks"]

@@ -11,7 +11,7 @@ import scipy.stats
 
 from n2s.metrics.group_tests import OverSubjects, benjamini_hochberg
 from n2s.systems.encoding.cortex.surfaces import brought, largest, not_drawn, onto_cortex
-from n2s.systems.encoding.results.regions import LEAST_CEILING
+from n2s.systems.encoding.results.regions import LEAST_CEILING, WHOLE
 from n2s.systems.encoding.results.scored import BrainScores
 
 #: False discovery rate of maps, and error rate of bars.
@@ -219,8 +219,9 @@ class Networks:
 
 
 def region_names(targets: pd.DataFrame) -> list[str]:
-    """Names of the regions with targets."""
-    return [name[4:] for name in targets if name.startswith("roi:") and targets[name].fillna(False).any()]
+    """Names of the regions with targets; not `WHOLE`, which is all of them."""
+    names = [name[4:] for name in targets if name.startswith("roi:") and name[4:] != WHOLE]
+    return [name for name in names if targets[f"roi:{name}"].fillna(False).any()]
 
 
 def subject_means(targets: pd.DataFrame, values: np.ndarray, region: str = "") -> dict[str, float]:

@@ -107,6 +107,11 @@ def legend_of(figure: Figure, names: Mapping[str, Artist], *, above: bool = True
     figure.legend(names.values(), names.keys(), loc=place, ncols=columns, frameon=False, fontsize=8)
 
 
+def not_drawn(n: int, what: str) -> str:
+    """`` 3 more rows are not drawn.``, with a space before it; empty for none."""
+    return f" {n} more {what} not drawn." if n > 0 else ""
+
+
 def n_subjects(n: int) -> str:
     """``n = 8 subjects``."""
     return f"n = {n} subject{'' if n == 1 else 's'}"

@@ -10,7 +10,7 @@ from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.metrics.result import Drawing
 from n2s.systems.encoding.cortex.contrasts import Contrast, Networks, OnCortex, Q, Tested, over_subjects
 from n2s.systems.encoding.cortex.surface_views import color_bar, draw_brain, scale_of
-from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.figures.bars import n_subjects, not_drawn
 from n2s.systems.encoding.figures.network_figures import cortex_caption, threshold_caption
 from n2s.systems.encoding.figures.region_figures import CEILINGS
 from n2s.systems.encoding.results.scored import BrainScores
@@ -54,7 +54,7 @@ def map_figure(result: BrainScores, cortex: OnCortex) -> Drawing | None:
         axes.set_axis_off()
     n = len(cortex.weights)
     color_bar(figure, panels.tolist(), scale, f"R, {n_subjects(n)}")
-    more = f" {len(rows) - MOST_MAPS} more rows are not drawn." if len(rows) > MOST_MAPS else ""
+    more = not_drawn(len(rows) - MOST_MAPS, "rows are")
     caption = [
         f"R of each model and control, mean over subjects, all on one scale.{more}",
         told,

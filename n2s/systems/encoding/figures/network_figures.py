@@ -26,6 +26,7 @@ from n2s.systems.encoding.figures.bars import (
     draw_brackets,
     draw_stars,
     n_subjects,
+    not_drawn,
     tests_caption,
 )
 
@@ -122,7 +123,8 @@ def training_figure(
         See `colors_of`.
     """
     drawn = cortex is not None and bool(cortex.weights)
-    regions = region_names(targets)[:MOST_REGIONS]
+    every = region_names(targets)
+    regions = every[:MOST_REGIONS]
     shown = list(trained)[:MOST_MAPS] if drawn else []
     contrasts = [Contrast(f"{one.name} − {reference.name}", one.top, reference.top, True) for one in trained]
     heights = ([1.15] if drawn else []) + [1.25] + ([1.15] if regions else [])
@@ -173,7 +175,7 @@ def training_figure(
         if number == 0:
             axes.set_ylabel(f"ΔR to {reference.name}", fontsize=9)
     if regions:
-        caption.append("D: as C, within regions.")
+        caption.append(f"D: as C, within regions.{not_drawn(len(every) - MOST_REGIONS, 'regions are')}")
     caption.append(f"Error bars: SEM over subjects. {tests_caption(gains)}")
     return Drawing("What training adds", figure, " ".join(filter(None, caption)))
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
-from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem
-from n2s.systems.encoding.figures.bars import legend_of, n_subjects
+from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem, region_names
+from n2s.systems.encoding.figures.bars import legend_of, n_subjects, not_drawn
 from n2s.systems.encoding.results.regions import WHOLE
 from n2s.systems.encoding.results.scored import BrainScores
 
@@ -24,10 +24,11 @@ CEILINGS = {
 
 def shown_regions(result: BrainScores) -> list[str]:
     """The first regions with targets, then all targets."""
-    known = [
-        name for name in result.regions.names if name != WHOLE and result.targets[f"roi:{name}"].fillna(False).any()
-    ]
-    return [*known[:MOST_REGIONS], WHOLE]
+    return [*region_names(result.targets)[:MOST_REGIONS], WHOLE]
+
+
+def _more_regions(result: BrainScores) -> str:
+    return not_drawn(len(region_names(result.targets)) - MOST_REGIONS, "regions are in the table and")
 
 
 def ceiling(result: BrainScores, region: str) -> tuple[str, float] | None:
@@ -78,6 +79,7 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     )
     if any(one.control for one in networks):
         caption += " Dashed: controls."
+    caption += _more_regions(result)
     return Drawing("Profile over layers", figure, caption + (f" Dotted: {top}." if top else ""))
 
 
@@ -132,6 +134,7 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
     caption = f"Mean R of each model over the targets of a region, {interval}; networks with all their levels."
     if left_out:
         caption += f" {left_out} single feature spaces are in the table alone."
+    caption += _more_regions(result)
     return Drawing("Regions and networks", figure, caption + (f" Dotted: {top}." if top else " There is no ceiling."))
 
 
@@ -163,5 +166,6 @@ def shares_figure(result: BrainScores) -> Drawing:
     caption = (
         "How much of the held-out R² of the banded model each feature space explains (product measure); the bars of a region sum to "
         f"its R². Mean over subjects{', error bars: SEM' if n > 1 else ''}. A share below 0 is possible: the space harms the prediction."
+        + _more_regions(result)
     )
     return Drawing("Shares of feature spaces", figure, caption)

@@ -11,12 +11,12 @@ from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
 from n2s.systems.encoding.cortex.contrasts import Q, over_subjects
 from n2s.systems.encoding.cortex.surface_views import SCORE, color_bar, scale_of
-from n2s.systems.encoding.figures.bars import n_subjects
+from n2s.systems.encoding.figures.bars import n_subjects, not_drawn
 from n2s.systems.encoding.figures.kernel_figures import lag_axis
 from n2s.systems.encoding.figures.map_figures import shown_rows
 from n2s.systems.encoding.results.scored import BrainScores
 
-MOST_MAPS, FEWEST_SENSORS = 6, 8
+MOST_MAPS, MOST_LAGS, FEWEST_SENSORS = 6, 3, 8
 #: Last digit of a Vectorview sensor's name -> its type.
 TRIPLET = {"1": "magnetometers", "2": "gradiometers", "3": "gradiometers"}
 
@@ -27,7 +27,8 @@ def topographies(result: BrainScores) -> Drawing | None:
     if targets is None:
         return None
     types = sensor_types(targets.name.unique())
-    rows = list(shown_rows(result).items())[:MOST_MAPS]
+    every = list(shown_rows(result).items())
+    rows = every[:MOST_MAPS]
     groups = {kind: [name for name, one in types.items() if one == kind] for kind in dict.fromkeys(types.values())}
     found = {(kind, row): _mean(targets, names, row) for kind, names in groups.items() for row, _ in rows}
     figure = Figure(figsize=(max(2.5 * len(rows), 5), 0.7 + 2.6 * len(groups)), dpi=130, layout="constrained")
@@ -47,6 +48,7 @@ def topographies(result: BrainScores) -> Drawing | None:
     color_bar(figure, panels.ravel().tolist(), scale, f"R, {n_subjects(n)}")
     caption = [
         "R of each model and control at the sensors, mean over subjects, on one scale; seen from above, the nose upwards."
+        + not_drawn(len(every) - MOST_MAPS, "rows are")
     ]
     if "gradiometers" in groups:
         caption.append("Gradiometers: the mean R of the two of a place.")
@@ -96,9 +98,10 @@ def draw_topography(axes: Axes, table: pd.DataFrame, limit: float) -> None:
 def lags_figure(result: BrainScores) -> Drawing | None:
     """R of each lag alone: sensors by lags, and the mean over sensors."""
     lags = result.told_apart(result.lags)
-    rows = [row for row in shown_rows(result) if f"r:{row}" in lags][:3] or [
+    every = [row for row in shown_rows(result) if f"r:{row}" in lags] or [
         name[2:] for name in lags if name.startswith("r:")
-    ][:3]
+    ]
+    rows = every[:MOST_LAGS]
     if not rows or not len(lags):
         return None
     labels = result.rows.set_index("row").label
@@ -143,6 +146,7 @@ def lags_figure(result: BrainScores) -> Drawing | None:
     caption = (
         "R of models that see the features at a single lag (positive: the brain follows the sound). Left: each of the "
         f"{result.what}, mean over subjects, front at the top where places are known. Right: mean over all; band: SEM over subjects."
+        + not_drawn(len(every) - MOST_LAGS, "rows are")
     )
     return Drawing("Scores by lag", figure, caption)
 
