@@ -68,7 +68,7 @@ def block_permutation(
     Tang et al. 2023 and the deep-fMRI data set (LeBel et al. 2023) permute blocks of 10 TR.
     """
     predicted, true = _checked(predicted, true)
-    rows = _blocks(len(true), run, block_rows)
+    rows = blocks_of(len(true), run, block_rows)
     if len(rows) < LEAST_BLOCKS:
         return _absent(predicted, true, n_permutations)
     rng = np.random.default_rng(seed)
@@ -169,8 +169,8 @@ def _null(
     return Null(r, p, most)
 
 
-def _blocks(n_rows: int, run: np.ndarray | None, block_rows: int) -> np.ndarray:
-    """(blocks, block_rows) row numbers."""
+def blocks_of(n_rows: int, run: np.ndarray | None, block_rows: int) -> np.ndarray:
+    """(blocks, rows of a block) the rows of each block that `block_permutation` permutes; see there."""
     if block_rows < 1:
         raise ValueError(f"block_rows is {block_rows}; expected 1 or more.")
     if run is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.metrics.correlation import column_correlation, unit
-from n2s.metrics.permutation import block_permutation, phase_randomised
+from n2s.metrics.permutation import block_permutation, blocks_of, phase_randomised
 from n2s.systems.encoding.predict import HeldOut
 from n2s.systems.encoding.rows import Fit, ModelRow
 
@@ -43,6 +43,11 @@ class Significance:
         if self.null == "phase":
             return phase_randomised(predicted, true, **shared).p
         return block_permutation(predicted, true, block_rows=self.block_rows(rate_hz), **shared).p
+
+    def blocks(self, part: np.ndarray, rate_hz: float) -> tuple[int, float]:
+        """How many blocks are permuted, and their length, s: another than wanted where parts are hardly longer than a block."""
+        n_blocks, rows = blocks_of(len(part), part, self.block_rows(rate_hz)).shape
+        return n_blocks, rows / rate_hz
 
     def block_rows(self, rate_hz: float) -> int:
         """Rows of a block."""

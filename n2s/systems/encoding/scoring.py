@@ -117,6 +117,7 @@ class Scorer:
         self._tables: dict[str, pd.DataFrame] = {}
         self._more: dict[str, list[pd.DataFrame]] = {"lags": [], "kernels": []}
         self._rows: dict[str, np.ndarray] = {}
+        self._blocks: dict[str, tuple[int, float]] = {}
         self._true: dict[str, np.ndarray] = {}
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
@@ -137,6 +138,7 @@ class Scorer:
         if self.options.kernels:
             self._more["kernels"].append(kernels(held, kernel_row(self.rows), names))
         self._rows[subject] = held.rows
+        self._blocks[subject] = self.significance.blocks(held.part, self.data.rate_hz[subject])
         self._true[subject] = spill(held.true, Path(self._folder.name), len(self._true))
 
     def result(self) -> BrainScoreResult:
@@ -159,7 +161,7 @@ class Scorer:
     def _settings(self, subjects: Sequence[str]) -> dict:
         """Facts for notes and ``metrics.json``, in plain types."""
         folds = [fold for name in subjects for fold in self.data.folds(name)]
-        blocks = [len(self._rows[name]) // self.significance.block_rows(self.data.rate_hz[name]) for name in subjects]
+        n_blocks, blocks_s = zip(*(self._blocks[name] for name in subjects), strict=True)
         found = {
             "n_folds": _ends([len(self.data.folds(name)) for name in subjects]),
             "n_rows": _ends([len(self._rows[name]) for name in subjects]),
@@ -169,7 +171,8 @@ class Scorer:
             "at_largest_penalty": at_largest(self.fits, subjects, self.recipe),
             "null": self.options.null_by,
             "block_s": self.options.block_s,
-            "n_blocks": _ends(blocks),
+            "n_blocks": _ends(n_blocks),
+            "blocks_s": [min(blocks_s), max(blocks_s)],
             "n_permutations": self.options.n_permutations,
             "n_shifts": self.options.n_shifts,
         }

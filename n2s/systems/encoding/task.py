@@ -61,7 +61,8 @@ class BrainScore(System):
         ``block``: blocks of rows are permuted: up to .08 at a nominal .05 where blocks are not much longer than the noise remembers
         (`benchmarks/false_positives.py`).
     block_s
-        Length of a block, s: longer than the response is correlated with itself.
+        Length of a block, s: longer than the response is correlated with itself. Blocks lie inside a run's held-out rows; where these
+        are hardly longer, they have another length (`n2s.metrics.permutation.block_permutation`).
     keep_weights
         Whether the run keeps the weights (p, v) of every fit, float32; else a test solves them again from the training rows.
     per_lag

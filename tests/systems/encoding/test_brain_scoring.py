@@ -300,6 +300,15 @@ def test_shifted_features_do_not_come_back_through_a_lag():
     assert table["r:model/mel"].mean() > 0.8 and abs(table["r:model (shifted)"].mean()) < 0.15
 
 
+def test_the_length_of_blocks_is_the_one_that_was_permuted():
+    """Held-out runs of 17 rows of 2 s: blocks of 20 s would leave 7 of them out, so whole runs are permuted."""
+    rng = np.random.default_rng(0)
+    data = Memory({"mel": [rng.normal(size=(204, 2))]}, {"study/01": rng.normal(size=(204, 3))}, n_runs=12, n_folds=12)
+    found = scored(data, Options(n_permutations=19, n_shifts=0, null_by="block"))
+    assert found.settings["n_blocks"] == [12, 12] and found.settings["blocks_s"] == [34.0, 34.0]
+    assert any("permuted blocks of 34 s" in text for text in found.shown()[0].notes)
+
+
 def test_a_table_does_not_tell_of_options_that_the_fit_did_not_have():
     kept = {"alphas": [1.0, 10.0], "n_folds": 2, "shift_s": 10.0, "seed": 0}
     check_recipe(kept, Recipe((1.0, 10.0), 2, 30.0, 5), shifted=False)

@@ -67,7 +67,8 @@ def notes(result: BrainScores, scores: Scores) -> list[str]:
                 else f"No {ratio}: in each region some subject's ceiling is below {LEAST_CEILING:g}, or not known."
             )
     if settings.get("n_permutations"):
-        how = f"permuted blocks of {settings['block_s']:g} s" if settings["null"] == "block" else "random phases"
+        length = " to ".join(dict.fromkeys(f"{one:g}" for one in settings.get("blocks_s", [settings["block_s"]])))
+        how = f"permuted blocks of {length} s" if settings["null"] == "block" else "random phases"
         told.append(
             f"p within a subject: {settings['n_permutations']} draws of {how}, one-sided, (1 + n) / (1 + N); significant: q < {Q} "
             "(Benjamini-Hochberg over the subject's targets)."
