@@ -24,7 +24,7 @@ from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.residency import Scaled, for_windows
 from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sampler import Sampler
-from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, window_starts
+from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, tell_far, window_starts
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
 from n2s.data.spans import lengths, merged
@@ -215,6 +215,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         own = self.scaler == "training"
         fitted_on = [self.windows[split] for split in (("train",) if own else SPLITS)]
         self.scalers = fit_scalers(self.recordings, fitted_on, self.shape, source=OWN if own else ITSELF)
+        if not self.shape.n_baseline:
+            tell_far(self.recordings, self.scalers, self.clamp)
         centred = [
             Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
             for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)

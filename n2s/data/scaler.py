@@ -17,6 +17,7 @@ from n2s.paths import cache_dir, written_whole
 N_WINDOWS = 200  # windows per recording for the fit of its scaler: Défossez 2023
 OWN, POOLED, ITSELF = "own training windows", "the subject's training windows", "the recording itself"
 CONSTANT = 1e-6  # deviation, relative to the mean, due to rounding to float32
+N_PLACES = 2000  # samples of a recording that tell its offset
 STRIDE = 4  # every 4th sample of them: quantiles of neighbours differ little
 HELD = 1e-6  # of a channel's largest spread in a window: what changes less from sample to sample stands still
 HELD_SHARE = 0.05  # of the samples, from which on those that stand still do not count
@@ -189,6 +190,27 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
     ]
     centre, scale = np.array(found, np.float32).T
     return Scaler(centre, scale, source=POOLED)
+
+
+def tell_far(recordings: Mapping[str, PreparedRecording], scalers: Mapping[str, Scaler], clamp: float) -> None:
+    """Tell recordings without training windows that lie beyond the clamp: their offset is another one than in training.
+
+    For windows without a baseline, which would take it out.
+    """
+    for key, scaler in scalers.items():
+        item = recordings[key]
+        if scaler.source != POOLED:
+            continue
+        centre = np.median(item.brain[:: 1 + len(item.brain) // N_PLACES], axis=0)
+        away = (np.abs(centre - scaler.centre) / scaler.scale)[np.array(item.meta["good"])]
+        if (away > clamp).any():
+            tell(
+                "odd",
+                key,
+                f"{(away > clamp).sum()} of {len(away)} channels lie {np.median(away[away > clamp]):.3g} interquartile ranges from where the "
+                f"subject's training recordings have them, beyond data.clamp {clamp:g}: all of their values are clipped. Set "
+                "preprocessing.highpass_hz, or data.baseline_s.",
+            )
 
 
 @dataclass(frozen=True)
