@@ -61,6 +61,11 @@ def check_shared_sound(
     found = list(_overlaps(pieces, shared, rounded_s))
     for overlap in found:
         if overlap.exact and len(set(overlap.splits)) > 1:
+            if overlap.one == overlap.other:
+                remedy = (
+                    "The file plays it again: hold whole sounds out (SplitByStory), or let the rows of the sounds leave it out "
+                    "(duration, stimulus_onset)."
+                )
             raise UserError(
                 f"one sound is in two splits: {overlap} are the same samples. What is held out would be trained on. Give both "
                 f"one split, or leave one out. {remedy}"
