@@ -57,9 +57,10 @@ class BrainScore(System):
     n_permutations
         Draws for the p of each target within its subject; 0: no p.
     null_by
-        ``phase``: phases of the predictions are drawn: the rate of false positives is the nominal one however slow the noise is.
-        ``block``: blocks of rows are permuted: up to .08 at a nominal .05 where blocks are not much longer than the noise remembers
-        (`benchmarks/false_positives.py`).
+        ``phase``: phases of the predictions are drawn: the rate of false positives is the nominal one however slow the noise is, in
+        long runs; in held-out runs of 10 to 20 rows of slow noise up to .08 at a nominal .05. ``block``: blocks of rows are permuted:
+        up to .11 where blocks are not much longer than the noise remembers (`benchmarks/false_positives.py`), but .05 where whole short
+        runs are the blocks.
     block_s
         Length of a block, s: longer than the response is correlated with itself. Blocks lie inside a run's held-out rows; where these
         are hardly longer, they have another length (`n2s.metrics.permutation.block_permutation`).
