@@ -88,6 +88,8 @@ class EncodingRidge:
         folds = dealt_folds(groups, len(X), self.n_folds, "EncodingRidge") if several else torch.zeros(len(X)).long()
         with told(X, Y.shape[1], len(self.alphas), "EncodingRidge"), all_digits():
             self._fit(X, Y, folds)
+            if X.dtype != given.dtype and self._dual is not None:  # in fewer digits, sums over columns lose small ones
+                self._coef, self._rows, self._dual = self.coef_, None, None
         give_type(self, given.dtype)
         return self
 

@@ -12,17 +12,17 @@ from n2s.models.symmetric import factor, inverse, largest, product, solve, whole
 CONDITION = {torch.float32: 3e3, torch.float64: 1e9}
 
 #: Variance of the largest column over that of the lower quarter, beyond which sums over columns lack digits of the small ones.
-UNLIKE = 1e5
+UNLIKE = {torch.float32: 1e5, torch.float64: 1e8}
 
 #: One a band of columns.
 Penalties = tuple[float, ...]
 
 
 def unlike(X: Tensor) -> bool:
-    """Whether columns (n, p) are of very different size."""
+    """Whether columns (n, p) are of very different size, for their type of number."""
     variance = X.var(0, correction=0)
     variance = variance[variance > 0].sort().values
-    return len(variance) > 0 and bool(variance[-1] > UNLIKE * variance[len(variance) // 4])
+    return len(variance) > 0 and bool(variance[-1] > UNLIKE[X.dtype] * variance[len(variance) // 4])
 
 
 def enough_digits(X: Tensor) -> Tensor:
