@@ -55,9 +55,9 @@ def block_permutation(
         Rows per block.
     run
         (n,) The run of each row. A block lies in one run, and rows that fill no block are left out of the test. If they are more
-        than a tenth, blocks are longer, at most twice, or whole short runs: the length that leaves out fewest rows. (Blocks across
-        borders break what hangs together in short runs, and p is too small.) If even that leaves out half of the rows, or makes too
-        few blocks, they do lie across borders.
+        than a tenth, blocks are longer, at most twice, or whole short runs: the length of most blocks that leaves out less than
+        that, or else the one that leaves out fewest rows. (Blocks across borders break what hangs together in short runs, and p is
+        too small.) If even that leaves out half of the rows, or makes too few blocks, they do lie across borders.
     n_permutations
         Draws.
     seed
@@ -195,6 +195,9 @@ def _length_inside(n_rows: np.ndarray, wanted: int) -> int | None:
     possible = [
         length for length in range(min(wanted, one_a_run), 2 * wanted + 1) if (n_rows // length).sum() >= LEAST_BLOCKS
     ]
+    enough = [length for length in possible if kept(length) >= KEPT]
+    if enough:  # with few blocks, no p is small
+        return max(enough, key=lambda length: ((n_rows // length).sum(), kept(length)))
     best = max(possible, key=kept, default=None)
     return best if best is not None and kept(best) >= LEAST_KEPT else None
 

@@ -28,6 +28,7 @@ def stretches(starts, length):
     (np.repeat([3, 1, 2], [40, 60, 24]), stretches(range(0, 120, 10), 10)),
     (np.repeat(np.arange(31), 4), stretches(range(0, 124, 4), 4)),  # whole runs, shorter than a block
     (np.repeat(np.arange(7), [17] * 6 + [22]), stretches(range(0, 119, 17), 17)),  # ten of 17 would leave 44 rows out
+    (np.repeat([0, 1], [57, 67]), stretches([*range(0, 55, 11), *range(57, 123, 11)], 11)),  # not 5 or 6 of 19 to 22 rows: few orders
     (np.repeat(np.arange(53), [20] + [2] * 52), stretches(range(0, 120, 10), 10)),  # most rows lie in no block: across borders
 ])  # fmt: skip
 def test_blocks_are_those_of_a_naive_loop(run, rows):
