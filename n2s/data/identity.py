@@ -14,7 +14,7 @@ from n2s.features.fingerprint import Fingerprint, Marks, audio_fingerprint, fram
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.study import Stimulus
 
-_VERSION = 5  # increase when fingerprints, or their matches, change
+_VERSION = 6  # increase when fingerprints, or their matches, change
 OFTEN = 20  # times in one sound: such a mark tells no place (a steady tone, a syllable of a synthesizer)
 SHORTEST_S = {True: 1.0, False: 2.0}  # of a stretch that two sounds share, exactly and nearly
 OF_SHORTER = 0.4  # or this share of the shorter sound
@@ -45,7 +45,7 @@ def sound_identities(stimuli: Mapping[str, Stimulus]) -> dict[str, str]:
 def shared_sound(stimuli: Mapping[str, Stimulus]) -> pd.DataFrame:
     """Every stretch that two different sounds share: a cut from a longer file, or a copy with another encoding or mix.
 
-    And every stretch that one sound plays again, sample by sample: a loop. Both identities are then the same.
+    And every stretch that one sound plays again a second later or more, sample by sample: a loop. Both identities are then the same.
 
     Returns
     -------
@@ -83,8 +83,9 @@ def _shared(marks: list[Marks], lasts_s: list[float], *, exact: bool) -> list[tu
         mine = np.repeat(np.arange(len(n)), n)
         theirs = np.arange(n.sum()) + np.repeat(first - (np.cumsum(n) - n), n)
         later = owner[theirs] > index
-        if exact:  # a sound that plays one thing again
-            later |= (owner[theirs] == index) & (at[theirs] > one.at[mine])
+        if exact:  # a sound that plays one thing again; sooner, values are held, as of a word in every frame of it
+            soonest = min(SHORTEST_S[exact], OF_SHORTER * lasts_s[index]) / one.step_s
+            later |= (owner[theirs] == index) & (at[theirs] - one.at[mine] >= soonest)
         mine, theirs = mine[later], theirs[later]
         place, offset = one.at[mine], one.at[mine] - at[theirs]
         by_other = np.lexsort((place, offset, owner[theirs]))

@@ -65,6 +65,7 @@ class PhoneRate(WordRate):
     """
 
     table = "phones"
+    version = 2  # TIMIT's pauses are none
 
 
 def in_order(values: np.ndarray, times_s: np.ndarray) -> Impulses:

@@ -10,7 +10,7 @@ from n2s.data.identity import shared_sound
 from n2s.data.time_split import SplitByTime
 from n2s.errors import UserError
 from n2s.features import Mel
-from n2s.studies.study import Stimulus
+from n2s.studies.study import Frames, Stimulus
 
 HZ = 8000
 
@@ -39,6 +39,15 @@ def test_a_loop_is_found_where_it_begins_again(tmp_path):
     assert one.one == one.other and one.exact
     lags = sorted(abs(row.one_start_s - row.other_start_s) for row in (one, two))
     assert lags == pytest.approx([10.0, 20.0], abs=1e-3)
+
+
+def test_values_that_are_held_are_no_loop():
+    """A word's vector in each of its ten frames: nearly every frame is the one before, and nothing is played again."""
+    values = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32).repeat(10, 0)
+    assert shared_sound({"a": Stimulus("a", None, ready=Frames(values, 10.0))}).empty
+    twice = np.concatenate([values, values])
+    found = shared_sound({"a": Stimulus("a", None, ready=Frames(twice, 10.0))})
+    assert (found.other_start_s - found.one_start_s).iloc[0] == pytest.approx(60.0)
 
 
 def test_a_split_by_time_of_a_loop_is_refused(tmp_path):
