@@ -108,6 +108,13 @@ def _notes(reference: Sounds, scores: dict) -> list[str]:
     short = sum(len(clip) < 2 * SFREQ for clip in reference.audio)
     if "fd" in scores and short:
         notes.append(f"{short} of {len(reference)} clips are shorter than 2 s: CNN14 heard them filled up with zeros.")
+    low, high = min(reference.durations_s()), max(reference.durations_s())
+    if low < high:
+        notes.append(
+            f"clips are of {low:.2f} to {high:.2f} s: identification by mel compares the first {low:.2f} s of each. Networks would find a "
+            "clip by its length alone, so they identify none, and KL and the CLAP score have no exchanged clips beside them. Cut "
+            "all clips to one length to have these."
+        )
     same = same_sounds(reference)
     if same:
         notes.append(f"{same} reference clips are the same as another one: in identification they are one candidate.")

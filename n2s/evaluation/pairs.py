@@ -14,6 +14,7 @@ SFREQ = 16000
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _SILENT = 1e-4  # of full scale, -80 dB: nothing in the clip is louder
 _SHORTEST_S = 0.1
+_ONE_LENGTH = 0.95  # of the longest clip: shorter by no more, clips are meant to be of one length
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Sounds:
 
     def __len__(self) -> int:
         return len(self.audio)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Samples of each clip."""
+        return [len(clip) for clip in self.audio]
 
     def durations_s(self) -> list[float]:
         """Of each clip."""
@@ -60,7 +66,8 @@ def sound_files(folder: Path) -> dict[str, Path]:
 def read_together(reference: Path, *others: Path) -> list[Sounds]:
     """Read the clips of the reference and the other folders; clips with the same name are cut to the shortest of them.
 
-    Channels are averaged (audioldm_eval takes the first).
+    All are cut to the shortest of all where that is at least 95% of the longest: scores that compare a clip with others need clips
+    of one length. Channels are averaged (audioldm_eval takes the first).
 
     Raises
     ------
@@ -139,6 +146,13 @@ def _cut(found: list[Sounds]) -> None:
         found[0].notes.append(
             f"{len(gaps)} of {len(found[0])} clips differ in length from their reference ("
             f"'{most}' by {gaps[most]:.3f} s); what one of them has more was cut off."
+        )
+    lengths = found[0].lengths
+    if min(lengths) < max(lengths) and min(lengths) >= _ONE_LENGTH * max(lengths):
+        for sounds in found:
+            sounds.audio[:] = [clip[: min(lengths)] for clip in sounds.audio]
+        found[0].notes.append(
+            f"clips are of {min(lengths) / SFREQ:.3f} to {max(lengths) / SFREQ:.3f} s; all were cut to the shortest."
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from n2s.evaluation.sound_claims import claims_text, sound_claims
-from n2s.evaluation.sound_measures import measures, score_of
+from n2s.evaluation.sound_measures import OF_LENGTHS, OF_SETS, measures, score_of
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import ALL, Row, Score, Scores
 
@@ -63,8 +63,13 @@ class EvaluationResult(Result):
             rows = {row: score_of(one[row]) for row in ("generated", "ceiling", "shuffled")} | {"chance": chance}
             values[name] = {row: {ALL: score} for row, score in rows.items() if score is not None}
         # equal sounds have no finite PSNR, for every pair
-        lacking = [name for name, one in self.found.items() if one["shuffled"] and one["shuffled"]["mean"] is None]
-        return Scores(ROWS, measures(values, dict.fromkeys(lacking, "Exchanged sounds have no finite score.")), values)
+        reasons = {}
+        for name, one in self.found.items():
+            if one["shuffled"] is None:
+                reasons[name] = OF_SETS if name in ("fd", "fad") else OF_LENGTHS
+            elif one["shuffled"]["mean"] is None:
+                reasons[name] = "Exchanged sounds have no finite score."
+        return Scores(ROWS, measures(values, reasons), values)
 
     def shown(self) -> list[Shown]:
         """See `Result`."""

@@ -37,6 +37,9 @@ KINDS = {
 #: Reason why a score that compares sets has no exchanged sounds as its control.
 OF_SETS = "It compares sets of sounds: nothing changes when sounds are exchanged among clips."
 
+#: Reason why a network's score of clips of several lengths has no exchanged sounds as its control.
+OF_LENGTHS = "Clips differ in length: exchanged sounds would be worse for that alone."
+
 
 def kind_of(name: str) -> Kind:
     """The kind of a score; ``identification_mel@2`` has the kind ``identification_mel``."""

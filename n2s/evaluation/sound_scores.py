@@ -18,6 +18,7 @@ from n2s.metrics.score import ALL, Score, entry
 from n2s.metrics.spectrogram import mel_pcc, mel_psnr
 
 N_PERMUTATIONS = 200
+KNOW_LENGTHS = ("kl", "clap")  # by networks, whose output depends on a clip's length
 
 #: (n,) index of the generated clip that each reference gets -> (n,) scores
 ByClip = Callable[[np.ndarray], np.ndarray]
@@ -50,7 +51,8 @@ def score_sounds(
     By name: ``label``, ``higher_is_better``, ``n`` (clips; for FAD, examples of 0.96 s), and the rows
 
     - ``generated`` and ``ceiling`` (None without one);
-    - ``shuffled``: generated sounds exchanged among clips; None for FD and FAD, which compare sets;
+    - ``shuffled``: generated sounds exchanged among clips; None for FD and FAD, which compare sets, and for KL and the CLAP
+      score of clips of several lengths: exchanged sounds would be worse for their length alone;
     - ``chance``: a number, or None if it is not known;
     - ``ahead``: how far ``generated`` is better than chance, or than ``shuffled`` if chance is not known; None if
       there is neither. See `n2s.metrics.claims.ahead_of_nothing`.
@@ -73,13 +75,14 @@ def score_sounds(
     for name, score in found.items():
         n_way = name.partition("@")[2]
         chance, own = 1 / int(n_way) if n_way else None, score(np.arange(n))
-        shuffled = np.stack([score(order) for order in orders])
+        fair = name not in KNOW_LENGTHS or of_one_length(reference)
+        shuffled = np.stack([score(order) for order in orders]) if fair else None
         scores[name] = _entry(name, n) | {
             "generated": _mean(own, name, units),
             "ceiling": _mean(best[name](np.arange(n)), name, units) if ceiling else None,
-            "shuffled": _shuffled(shuffled, name, units),
+            "shuffled": _shuffled(shuffled, name, units) if fair else None,
             "chance": chance,
-            "ahead": _ahead(own, shuffled, name, chance, units),
+            "ahead": _ahead(own, shuffled, name, chance, units) if fair else None,
         }
     for name, rows in by_set(reference).items():
         sets = [None if heard is None else by_set(heard)[name] for heard in (generated, ceiling)]
@@ -103,7 +106,9 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
     """Compute the scores that compare clip by clip; ``identification_mel@2`` is 2-way, by `similarities`.
 
     The mean over clips is first subtracted from spectrograms, separately for generated and true ones. Identical true clips
-    are one candidate; an N above the number of different ones is left out.
+    are one candidate; an N above the number of different ones is left out. Spectrograms are identified by the frames that
+    all clips have. Networks identify clips of one length only: a generated sound is as long as its true one, and
+    they would find it by that.
     """
     found: dict[str, ByClip] = {
         "mel_pcc": lambda order: _mels(mel_pcc, generated, reference, order),
@@ -121,11 +126,16 @@ def by_clip(reference: Heard, generated: Heard, n_ways: Sequence[int]) -> dict[s
         "semantic": [generated.semantic, reference.semantic],
     }
     for kind, (decoded, true) in features.items():
-        if true is not None:
+        if true is not None and (kind == "mel" or of_one_length(reference)):
             choice = Choice.of(true, np.arange(len(true)), np.zeros(len(true)))
             matrix, k = choice.similarities(decoded), len(choice.candidates)
             found |= {f"identification_{kind}@{n}": _identified(choice, matrix, n) for n in n_ways if n <= k}
     return found
+
+
+def of_one_length(heard: Heard) -> bool:
+    """Whether all clips have as many frames."""
+    return len({mel.shape[1] for mel in heard.mel}) == 1
 
 
 def _own(mels: list[np.ndarray], n_frames: int) -> np.ndarray:
