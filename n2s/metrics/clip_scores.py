@@ -23,11 +23,13 @@ class Units(NamedTuple):
     words: str
 
 
-def independent_units(stimulus: np.ndarray, subject: np.ndarray, start_s: np.ndarray, *, duration_s: float) -> Units:
+def independent_units(
+    stimulus: np.ndarray, subject: np.ndarray, start_s: np.ndarray, *, duration_s: float | np.ndarray
+) -> Units:
     """Assign clips to independent units: clips of one stimulus, or consecutive clips, are alike and share a unit.
 
     Units are whole stimuli if every subject heard three or more and none makes up half of the time. Otherwise stimuli are
-    cut into stretches of five clips or more (four stretches for few clips, twenty for many). Intervals over stretches show
+    cut into stretches as long as five clips or more (four stretches for few clips, twenty for many). Intervals over stretches show
     how precise the score of these stimuli is; they do not generalise to other stimuli.
 
     Parameters
@@ -37,23 +39,37 @@ def independent_units(stimulus: np.ndarray, subject: np.ndarray, start_s: np.nda
     start_s
         (n,) Start of each clip in its stimulus, s. A repeat is in the same stretch as its clip.
     duration_s
-        Duration of a clip, s.
+        Duration of the clips, or of each (n,), s. Clips that overlap count for what is new in them.
     """
     stimulus, subject = np.asarray(stimulus).astype(str), np.asarray(subject)
     start_s = np.asarray(start_s, np.float64)
+    duration_s = np.broadcast_to(np.asarray(duration_s, np.float64), start_s.shape)
     members = [np.flatnonzero(subject == name) for name in np.unique(subject)]
     counts = [np.unique(stimulus[clips], return_counts=True)[1] for clips in members]
     if all(len(count) >= MIN_STIMULI and 2 * count.max() <= count.sum() for count in counts):
         return Units(stimulus, "stimuli")
     found = np.empty(len(stimulus), dtype=object)
     for clips in members:
-        n_clips = len({*zip(stimulus[clips], start_s[clips], strict=True)})
-        n_blocks = min(max(4, n_clips // 5), 20)
+        n_blocks = min(max(4, int(_apart(stimulus[clips], start_s[clips], duration_s[clips]) / 5)), 20)
+        longest_s = float(duration_s[clips].max())
         blocks = time_blocks(
-            stimulus[clips], start_s[clips], duration_s=duration_s, n_blocks=n_blocks, least_s=duration_s
+            stimulus[clips], start_s[clips], duration_s=longest_s, n_blocks=n_blocks, least_s=longest_s
         )
         found[clips] = [f"{name}/{block:02d}" for name, block in zip(stimulus[clips], blocks, strict=True)]
     return Units(found.astype(str), "stretches of stimuli")
+
+
+def _apart(stimulus: np.ndarray, start_s: np.ndarray, duration_s: np.ndarray) -> float:
+    """The number of different clips, less by the share of their time that several of them play."""
+    n, played_s, heard_s = 0, 0.0, 0.0
+    for name in np.unique(stimulus):
+        own = stimulus == name
+        start, first = np.unique(start_s[own], return_index=True)
+        lasts = duration_s[own][first]
+        before = np.maximum.accumulate(np.append(-np.inf, (start + lasts)[:-1]))
+        heard_s += float(np.maximum(0.0, start + lasts - np.maximum(start, before)).sum())
+        n, played_s = n + len(start), played_s + float(lasts.sum())
+    return n * heard_s / played_s + 1e-6  # rounded times
 
 
 def exchanged(unit: np.ndarray, subject: np.ndarray, *, n_permutations: int, seed: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from n2s.metrics.clip_scores import (
     deviation,
     exchanged,
     independent_units,
+    mean_over,
     summarize_clips,
     with_controls,
 )
@@ -66,6 +67,23 @@ def test_units_are_stimuli_or_stretches_of_too_few():
     assert independent_units(stimulus, subject, start_s, duration_s=1.0).words == "stretches of stimuli"
     twice = independent_units(np.repeat("a", 24), np.zeros(24), np.tile(np.arange(12.0), 2), duration_s=1.0)
     np.testing.assert_array_equal(twice.of[:12], twice.of[12:])  # a repeat lies in the stretch of its clip
+
+
+def test_clips_that_overlap_count_for_what_is_new_in_them():
+    """Windows of 4 s, one a second: their stretches were of five clips, 5.2 s, and alike beyond their borders."""
+    rng, start_s, hits = np.random.default_rng(0), np.arange(100.0), 0
+    units = independent_units(np.repeat("a", 100), np.zeros(100), start_s, duration_s=4.0)
+    assert len(set(units.of)) == 5
+    for _ in range(1500):
+        windows = np.convolve(0.1 * rng.standard_normal(103), np.ones(4), "valid")
+        found = mean_over(windows, units.of, (-1, 1))
+        hits += found.low <= 0 <= found.high
+    assert hits / 1500 > 0.93  # was .91
+    # neighbours of other lengths do not overlap
+    lasts_s = rng.uniform(2, 10, 40)
+    sentences = np.append(0, np.cumsum(lasts_s)[:-1])
+    units = independent_units(np.repeat("a", 40), np.zeros(40), sentences, duration_s=lasts_s)
+    assert len(set(units.of)) == 8
 
 
 def test_rows_against_a_loop():

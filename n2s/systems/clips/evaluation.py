@@ -53,8 +53,7 @@ class ClipScores:
         """The unit of each decoded clip; units are assumed independent."""
         result = self.result
         rows = result.clips.iloc[result.target]
-        duration_s = float(result.clips.duration_s.max())
-        return independent_units(rows.group, result.subject, rows.start_s, duration_s=duration_s)
+        return independent_units(rows.group, result.subject, rows.start_s, duration_s=rows.duration_s.to_numpy())
 
     @cached_property
     def n_units(self) -> dict[str, int]:

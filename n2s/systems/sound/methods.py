@@ -110,7 +110,7 @@ class SoundMethods:
     def others(self) -> np.ndarray:
         """(n,) The row whose response each row gets when shuffled: same subject, another stimulus or stretch of it."""
         table = self.data.splits["test"].table
-        duration_s = float(table.duration_s.max())
+        duration_s = table.duration_s.to_numpy()
         units = independent_units(table.group, table.subject, table.start_s, duration_s=duration_s)
         return exchanged(units.of, table.subject.to_numpy(), n_permutations=1, seed=self.seed)[0]
 
