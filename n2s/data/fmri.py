@@ -18,7 +18,7 @@ from n2s.data.clip_splits import (
 )
 from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracked
 from n2s.data.datamodule import NeuralDataModule
-from n2s.data.kept_responses import kept_responses, scaled_responses
+from n2s.data.kept_responses import FEWEST, kept_responses, scaled_responses
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.priority import SPLITS
@@ -32,6 +32,7 @@ from n2s.data.windows import instants
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
+from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.labels import named
 
@@ -63,7 +64,7 @@ class FMRIDataModule(NeuralDataModule):
         The ``mean`` of the window's volumes, or all as a ``stack``.
     scale
         Voxels are scaled by the training clips of their ``subject``, or of their ``run`` (of the subject, if a run has
-        none).
+        fewer than five).
     average_repeats
         Average the responses to one clip for validation and test; training keeps all of them.
     val_fraction
@@ -312,6 +313,11 @@ class FMRIDataModule(NeuralDataModule):
         kept = table[keep].reset_index(drop=True)
         if not (kept.split == "train").any():
             raise UserError(f"{subject} has no training clips: voxels cannot be scaled. Leave it out (data.subjects).")
+        if self.scale == "run":
+            for run, n in kept.recording[kept.split == "train"].value_counts(sort=False).items():
+                if n < FEWEST:
+                    tell("corrected", run, f"{n} training clips are too few to scale its voxels (data.scale: run); those of all its "
+                                           "subject's runs do.")  # fmt: skip
         rows = table[["recording", "first", "stop", "split"]].assign(keep=keep).to_csv(index=False)
         prepared = [f"{self._bold[run].folder.parent.name}/{self._bold[run].key}" for run in cuts]
         key = {"runs": prepared, "rows": rows, "roi": self.roi, "scale": self.scale, "window": asdict(self.response)}

@@ -15,8 +15,9 @@ from n2s.data.scaler import VoxelScale
 from n2s.errors import UserError, reading
 from n2s.paths import cache_dir, disk_room, locked, written_whole
 
-VERSION = 1  # increase it when the numbers change and the settings do not
+VERSION = 2  # increase it when the numbers change and the settings do not
 FILES = ("scaled.npy", "scale.npy", "hashes.json")
+FEWEST = 5  # training clips that scale their run: of fewer, a held-out z-score has more than 2.4 times its variance
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def scaled_responses(
     keep
         (n,) Which of the rows that are cut are kept.
     by
-        ``subject``: one scale for all runs; ``run``: one for each run that has training rows.
+        ``subject``: one scale for all runs; ``run``: one for each run with `FEWEST` training rows or more.
     """
     parts, hashes = [], {}
     for run, cut in cuts.items():
@@ -104,6 +105,6 @@ def scaled_responses(
     scaled = np.empty_like(brain)
     for run in table.recording.unique():
         own = (table.recording == run).to_numpy()
-        by_run = by == "run" and (own & train).any()
+        by_run = by == "run" and (own & train).sum() >= FEWEST
         scaled[own] = (VoxelScale.fit(brain[own & train]) if by_run else pooled).apply(brain[own])
     return KeptResponses(scaled, pooled, hashes)

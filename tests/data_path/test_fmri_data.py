@@ -10,6 +10,7 @@ from n2s.data import FMRIDataModule
 from n2s.data.recordings import Shard
 from n2s.errors import UserError
 from n2s.features import ClipFbank, MelStatistics
+from n2s.findings import kept
 
 
 @pytest.fixture
@@ -76,6 +77,25 @@ def test_each_run_by_its_own_training_clips_if_asked(tiny):
         np.testing.assert_allclose(brain[at].std(0), 1, atol=1e-3)
     pooled = rows(made(tiny), "test")[1]
     np.testing.assert_allclose(rows(data, "test")[1], pooled)  # a test run has no training clips: its subject's
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_few_training_clips_scale_no_run(tiny, n):
+    def few(run, table):
+        if run.task != "s0":
+            return table
+        split = np.where(np.arange(len(table)) < n, "train", "val")
+        return table.assign(split=split, group=[f"s0 {one}" for one in split])
+
+    tiny.clips_of = few
+    with kept() as findings:
+        own, pooled = (rows(made(tiny, scale=by), "val") for by in ("run", "subject"))
+    here = (own[0].recording == "tiny/sub-01_ses-1_task-s0").to_numpy()
+    assert here.sum() > 0
+    alike = np.allclose(own[1][here], pooled[1][here])
+    assert alike == (n < 5)  # of one clip all responses were 0, of two they had 30 times the size of others
+    told = [one.text for one in findings if "too few to scale" in one.text]
+    assert bool(told) == (n < 5) and all(text.startswith(f"{n} training clips") for text in told)
 
 
 def test_repeats_are_averaged_where_they_are_held_out(tiny):
