@@ -54,8 +54,8 @@ def _print(summary: dict) -> None:
         for pair in summary["pairs"]:
             names = f"{pair['first']} - {pair['second']}"
             difference = "none" if pair["difference"] is None else f"{pair['difference']:+.2f}"
-            cells = (names, difference, _interval(pair), str(pair["n_clips"]), f"{pair['p']:.4f}")
-            table.add_row(*cells, f"{pair['p_holm']:.4f}")
+            p_values = ("none" if pair[name] is None else f"{pair[name]:.4f}" for name in ("p", "p_holm"))
+            table.add_row(names, difference, _interval(pair), str(pair["n_clips"]), *p_values)
         console.print()
         console.print(table)
     agreement = summary["agreement"]

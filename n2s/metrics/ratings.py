@@ -46,7 +46,8 @@ def summarize_ratings(
     -------
     ``methods``: ``mean``, ``low``, ``high``, ``n`` ratings, ``counts`` of each level, ``per_rater`` means (None: no
     rating). ``pairs``, for each two methods ``first`` and ``second`` over the clips rated for both: ``difference`` of the
-    means, ``low``, ``high``, ``n_clips``, ``p`` (two-sided) and ``p_holm`` (corrected for the number of pairs).
+    means, ``low``, ``high``, ``n_clips``, ``p`` (two-sided) and ``p_holm`` (corrected for the number of pairs); None: no rater
+    rated both for one clip, and the pair does not count in the correction.
     ``agreement``: ordinal ``alpha`` with ``low`` and ``high`` (over clips), and ``spearman``, the mean over ``n_pairs``
     pairs of raters with ``lowest`` and ``highest``; None if it is not defined.
     """
@@ -109,9 +110,13 @@ def _pairs(
         rows.append(
             {"first": methods[a], "second": methods[b], "difference": found.pop("mean"), **found}
             | {"n_clips": int(np.isfinite(difference).any(0).sum())}
-            | {"p": exchange_test(difference, rng, n_permutations)}
+            | {
+                "p": exchange_test(difference, rng, n_permutations) if np.isfinite(difference).any() else None,
+                "p_holm": None,
+            }
         )
-    for row, p in zip(rows, holm(np.array([row["p"] for row in rows])).tolist(), strict=True):
+    tested = [row for row in rows if row["p"] is not None]
+    for row, p in zip(tested, holm(np.array([row["p"] for row in tested])).tolist(), strict=True):
         row["p_holm"] = p
     return rows
 

@@ -57,6 +57,16 @@ def test_intervals_hold_the_true_mean_of_other_raters_and_clips(n_raters, least)
     assert least <= np.mean(held) <= 0.995
 
 
+def test_methods_that_share_no_clip_are_no_test():
+    """They had p = 1, and the correction of the other two counted them: the least p was three times itself."""
+    ratings = planted(n_raters=2, n_clips=10)
+    ratings[:, :5, 2] = ratings[:, 5:, 0] = np.nan
+    pairs = {(pair["first"], pair["second"]): pair for pair in summary_of(ratings, n_bootstrap=100)["pairs"]}
+    assert pairs["a", "c"]["n_clips"] == 0 and pairs["a", "c"]["p"] is None and pairs["a", "c"]["p_holm"] is None
+    least, most = sorted((pairs["a", "b"], pairs["b", "c"]), key=lambda pair: pair["p"])
+    assert least["p_holm"] == pytest.approx(2 * least["p"]) and most["p_holm"] >= most["p"]
+
+
 def test_one_rater_and_a_method_without_ratings():
     ratings = planted(n_raters=1)
     ratings[:, :, 2] = np.nan
@@ -64,7 +74,7 @@ def test_one_rater_and_a_method_without_ratings():
     assert "one rater" in found["interval"]
     assert found["methods"]["c"]["mean"] is None and found["methods"]["c"]["per_rater"] == {"R0": None}
     assert found["agreement"]["alpha"] is None and found["agreement"]["spearman"] is None
-    assert found["pairs"][1]["difference"] is None and found["pairs"][1]["p"] == 1
+    assert found["pairs"][1]["difference"] is None and found["pairs"][1]["p"] is found["pairs"][1]["p_holm"] is None
     json.dumps(found, allow_nan=False)
 
 
