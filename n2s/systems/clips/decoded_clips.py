@@ -36,6 +36,8 @@ class DecodedClips:
     own_mean, mel_own_mean
         (s, d) and (s, f, t) Mean of each subject's training clips, in the order of the subjects' names: the best prediction
         from the subject's identity alone. None if all were trained on the same stimuli.
+    response_s
+        Length of a response, s, whatever the clip's; 0: that of its clip. Longer responses overlap as longer clips would.
     voxels
         One row per voxel of each subject's ridge: see `n2s.systems.clips.voxel_figures.voxel_table`. None without a ridge.
     sounds
@@ -59,6 +61,7 @@ class DecodedClips:
     mel_ceiling: np.ndarray | None = field(default=None, metadata=HALF)
     own_mean: np.ndarray | None = field(default=None, metadata=HALF)
     mel_own_mean: np.ndarray | None = field(default=None, metadata=HALF)
+    response_s: float = 0.0
     voxels: pd.DataFrame | None = None
     sounds: list[str] = field(default_factory=list)
     seed: int = 0

@@ -53,7 +53,8 @@ class ClipScores:
         """The unit of each decoded clip; units are assumed independent."""
         result = self.result
         rows = result.clips.iloc[result.target]
-        return independent_units(rows.group, result.subject, rows.start_s, duration_s=rows.duration_s.to_numpy())
+        duration_s = np.maximum(rows.duration_s.to_numpy(), result.response_s)
+        return independent_units(rows.group, result.subject, rows.start_s, duration_s=duration_s)
 
     @cached_property
     def n_units(self) -> dict[str, int]:

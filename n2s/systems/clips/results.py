@@ -68,6 +68,7 @@ def clip_result(
         fine_only=None if decoded.fine_only is None else scaled(decoded.fine_only.numpy()[own]),
         prompts=scaled(np.stack(list(prompts.values()))) if prompts else None,
         prompt_names=np.array(list(prompts)) if prompts else None,
+        response_s=float(data.response.lasts_s(0.0)),
         own_mean=None if trained is None else scaled(_means(trained, data.targets)),
         **spectrograms,
     )

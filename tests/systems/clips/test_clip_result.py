@@ -5,11 +5,17 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from tiny_fmri import LAG_S, TinyFMRI
 
+from n2s.data import FMRIDataModule
 from n2s.errors import UserError
+from n2s.features import MelStatistics
 from n2s.metrics.result import record
 from n2s.metrics.score import ALL, cell
+from n2s.systems.clips.decoded import Decoded
 from n2s.systems.clips.result import ClipResult
+from n2s.systems.clips.results import clip_result
 from n2s.systems.clips.summary import ROWS, headline
 from n2s.systems.clips.voxel_figures import voxel_table
 
@@ -44,6 +50,25 @@ def test_no_clip_keeps_its_own_response_when_they_are_exchanged(groups):
     assert np.median(scores.correlations["model"]["a/1"]) == pytest.approx(1)
     assert abs(np.median(scores.correlations["shuffled"]["a/1"])) < 0.3
     assert (scores.ranks["shuffled"] > 0).all() and (scores.ranks["model"] == 0).all()
+
+
+def test_responses_that_overlap_are_not_independent():
+    """Clips of 1 s, each with the volumes of 4 s: stretches of 5 s shared most of them with the next."""
+    scores = made(["one"] * 100, response_s=4.0).evaluated
+    assert scores.n_units == {"a/1": 5, "a/2": 5} and made(["one"] * 100).evaluated.n_units == {"a/1": 20, "a/2": 20}
+    with_clips = made(["one"] * 100, response_s=0.5).evaluated
+    assert with_clips.n_units == {"a/1": 20, "a/2": 20}
+
+
+@pytest.mark.parametrize(("window_s", "response_s"), [(None, 0.0), (3.0, 3.0)])
+def test_a_result_knows_how_long_its_responses_are(tmp_path, window_s, response_s):
+    data = FMRIDataModule(
+        {"tiny": TinyFMRI(tmp_path / "tiny")}, MelStatistics(n_mels=4), lag_s=LAG_S, window_s=window_s, val_fraction=0.2
+    )
+    data.setup("test")
+    table = data.splits["test"].table
+    feature = torch.from_numpy(data.targets(table.clip_index.to_numpy()))
+    assert clip_result(data, Decoded(torch.arange(len(table)), feature), "tiny").response_s == response_s
 
 
 def test_the_mean_and_the_ideal_observer_stand_where_they_must():
