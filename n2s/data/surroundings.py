@@ -11,7 +11,7 @@ from n2s.data.runs import Run
 def surroundings(runs: Sequence[Run], rows: pd.DataFrame, reach_s: tuple[float, float]) -> np.ndarray:
     """(n,) A number for what is heard within reach of each row, on the clock of its own sound; equal where all is the same.
 
-    To half a row: presentations lie differently on the clock of the rows.
+    To half a row over all presentations: they lie differently on the clock of the rows.
 
     Parameters
     ----------
@@ -40,12 +40,24 @@ def surroundings(runs: Sequence[Run], rows: pd.DataFrame, reach_s: tuple[float, 
             which.append(sound[own].astype(np.int64) * 2**31 + stimuli[play.stimulus])
             apart_s.append(play.onset - play.stimulus_onset - began_s[own])
     near, which, apart_s = (np.concatenate(one) for one in (near, which, apart_s))
-    order = np.lexsort((apart_s, which))
-    other = (np.diff(which[order]) != 0) | (np.diff(apart_s[order]) > runs[0].step_s / 2 + 1e-6)
-    pair = np.concatenate([[0], np.cumsum(other)])
-    names = np.random.default_rng(0).integers(2**63, size=len(pair) and pair[-1] + 1, dtype=np.uint64)
+    pair = _to_half_a_row(which, apart_s, runs[0].step_s / 2 + 1e-6)
+    names = np.random.default_rng(0).integers(2**63, size=pair.max(initial=-1) + 1, dtype=np.uint64)
     found = np.zeros(len(rows), np.uint64)
-    np.add.at(found, near[order], names[pair[: len(order)]])
+    np.add.at(found, near, names[pair])
+    return found
+
+
+def _to_half_a_row(which: np.ndarray, apart_s: np.ndarray, half_s: float) -> np.ndarray:
+    """(n,) A number for each pair of sounds: that of others of its kind, ``which``, that lie at most half a row further apart."""
+    order = np.lexsort((apart_s.round(6), which))
+    which, apart_s = which[order], apart_s[order].round(6)
+    begins, first = np.zeros(len(order), bool), 0
+    changes = (np.diff(which, prepend=-1) != 0) | (np.diff(apart_s, prepend=np.inf) != 0)
+    for at in np.flatnonzero(changes):
+        if not at or which[at] != which[first] or apart_s[at] - apart_s[first] > half_s:
+            begins[at], first = True, at
+    found = np.empty(len(order), int)
+    found[order] = np.cumsum(begins) - 1
     return found
 
 

@@ -127,6 +127,19 @@ def test_presentations_after_other_sounds_are_no_repeats(tmp_path, orders, n_row
     assert sum(values.shape[1] for values in data.repeats("s/01").values()) == pytest.approx(n_rows, abs=4)
 
 
+def test_pauses_that_grow_from_run_to_run_are_not_the_same(tmp_path):
+    """Each pause after a loud sound is .9 s longer than the last, less than half a volume: all were one, and the ceiling .60."""
+    runs = {str(run): [("u", 6.0), ("v", 46.0 + 0.9 * (run - 3))] for run in range(3, 9)}
+    one = RunsOfStories(tmp_path, {"1": [("c", 6.0)], "2": [("d", 6.0)]} | runs, story_s=40.0, tail_s=14.0, noise=0.0)
+    one.louder = ("u",)
+    split = SplitByStory(test=["u", "v"], val=[])
+    data = EncodingDataModule({"s": one}, {"f": Ready(F)}, Glover(), split=split)
+    data.setup("fit")
+    repeats = data.repeats("s/01")["s/v"]
+    assert from_repeats({"v": repeats}, 200)[1].mean() > 0.9  # nearest volumes are up to .9 s apart
+    assert repeats.shape[1] == pytest.approx((40 + 14 - 32) / TR_S, abs=2)
+
+
 class Partly(RunsOfStories):
     """One run plays the first half of a story."""
 
