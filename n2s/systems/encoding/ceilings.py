@@ -101,14 +101,20 @@ def shared_rows(tables: Sequence[pd.DataFrame], rate_hz: float) -> list[list[np.
     every = every.assign(row=every.groupby("subject").cumcount())[every.stimulus_s.notna().to_numpy()]
     place = every.stimulus_s * rate_hz
     turn = pd.Series(np.exp(2j * np.pi * place)).groupby(every.stimulus.to_numpy()).sum().map(np.angle) / (2 * np.pi)
-    every["number"] = np.floor(place - every.stimulus.map(turn) + 0.5 + 1e-6).astype(int)
-    places: list[dict[tuple, list[int]]] = [{} for _ in tables]
-    for one in every.itertuples():
-        places[one.subject].setdefault((one.stimulus, one.number), []).append(one.row)
-    moments = [key for key in places[0] if all(key in other for other in places[1:])] if places else []
-    if len(moments) < FEWEST_ROWS:
+    number = np.floor(place - every.stimulus.map(turn) + 0.5 + 1e-6).astype(int)
+    moment = pd.MultiIndex.from_arrays([every.stimulus, number]).factorize()[0]  # in the first subject's order
+    subject, row = every.subject.to_numpy(), every.row.to_numpy()
+    everywhere = np.ones(moment.max(initial=-1) + 1, bool)
+    for i in range(len(tables)):
+        everywhere &= np.bincount(moment[subject == i], minlength=len(everywhere)) > 0
+    if everywhere.sum() < FEWEST_ROWS:
         return None
-    return [[np.array(own[key]) for key in moments] for own in places]
+    found = []
+    for i in range(len(tables)):
+        own = (subject == i) & everywhere[moment]
+        order = np.argsort(moment[own], kind="stable")
+        found.append(np.split(row[own][order], np.flatnonzero(np.diff(moment[own][order])) + 1))
+    return found
 
 
 def from_subjects(
