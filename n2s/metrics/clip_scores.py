@@ -255,7 +255,7 @@ def same_for_all(means: np.ndarray) -> bool:
 
 def _exchanged(found: dict[str, np.ndarray]) -> dict[str, Score]:
     means = {name: finite_mean(values, -1) for name, values in found.items()}  # (p,) for each subject
-    over = np.mean(list(means.values()), axis=0)
+    over = finite_mean(np.stack(list(means.values())), 0)  # of the subjects that have the score, as the model's mean is
     kind = "middle 95%" if len(over) >= MANY else "lowest to highest"
     own = {name: Score.of(_range(values)) for name, values in means.items()}
     return {ALL: Score.of(_range(over), f"{kind} of {len(over)} exchanges")} | own

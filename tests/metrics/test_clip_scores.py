@@ -86,6 +86,18 @@ def test_clips_that_overlap_count_for_what_is_new_in_them():
     assert len(set(units.of)) == 8
 
 
+def test_a_subject_without_a_score_takes_no_control_from_the_others():
+    rng, subject = np.random.default_rng(0), np.repeat(["a", "b", "c"], 8)
+    found = {"model": rng.normal(size=24), "shuffled": rng.normal(size=(50, 24))}
+    for values in found.values():
+        values[..., 16:] = np.nan  # its true sounds are silent
+    units = Units(np.tile(np.arange(8), 3), "stimuli")
+    rows = summarize_clips(found, subject, units=units, bounds=(-np.inf, np.inf))
+    assert rows["model"][ALL].mean == pytest.approx(found["model"][:16].mean())
+    assert rows["shuffled"][ALL].mean == pytest.approx(found["shuffled"][:, :16].mean())
+    assert rows["shuffled"]["c"].mean is None
+
+
 def test_rows_against_a_loop():
     rng = np.random.default_rng(0)
     true, predicted, mean = rng.normal(size=(21, 5)), rng.normal(size=(21, 5)), rng.normal(size=5)
