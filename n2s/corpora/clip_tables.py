@@ -67,9 +67,8 @@ def read_clips(path: Path) -> pd.DataFrame:
     for column in ("text", "label", "speaker", "split"):
         clips[column] = cells[found[column]].str.strip() if found[column] else ""
     if found["stop"] is None and "offset" in known and found["start_s"] != known["offset"]:
-        found["stop"] = known[
-            "offset"
-        ]  # beside an onset it is the end (DCASE); alone, or with a duration, a start (NeMo)
+        # beside an onset it is the end (DCASE); alone, or with a duration, a start (NeMo)
+        found["stop"] = known["offset"]
     whole = found["sound"].lower().strip() == SLICES
     for column in ("start_s", "duration_s", "stop"):
         clips[column] = as_numbers(cells[found[column]], path) if found[column] and not whole else np.nan

@@ -41,9 +41,8 @@ def stretches(data: "MEGDataModule", split: str) -> Iterator[tuple[Tensor, Tenso
         begin = max(math.ceil(row.onset * sfreq - 1e-6), 0)
         last = min(math.floor((row.onset + row.duration) * sfreq + 1e-6), prepared.meta["shape"][0])
         for first, stop in _good(begin, last, prepared.meta["bad_spans"], sfreq):
-            start_s = (
-                row.stimulus_onset + first / sfreq - row.onset
-            )  # the time of that sample, not the start of the interval
+            # the time of that sample, not the start of the interval
+            start_s = row.stimulus_onset + first / sfreq - row.onset
             target = targets.values[targets.frames(split, index, start_s, stop - first, sfreq)].astype(np.float32)
             if targets is not data.targets:  # standardised as those of windows
                 target = (target * targets.deviation + targets.mean - data.targets.mean) / data.targets.deviation

@@ -21,9 +21,8 @@ KEPT_BYTES = 2**31  # of columns that stay in memory
 MISSING_S = 0.25  # at either end of what was heard: rounded times, the first and last frame of a transform
 QUIET_S = 20.0  # without a word at either end of what was heard
 CONSTANT = 1e-6  # of a column's magnitude: smaller changes are rounding errors
-BEYOND = (
-    4.0  # times the largest deviation in training: a column that goes further in held-out rows was not seen in training
-)
+#: Times the largest deviation in training: a column that goes further in held-out rows was not seen in training.
+BEYOND = 4.0
 #: Rows that the variance of a column in training must come from: one event, through the haemodynamic response at 2 s, is 3 rows.
 FEWEST = 5.0
 BLOCK = 2**24  # numbers that are squared at once

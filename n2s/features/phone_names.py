@@ -70,10 +70,8 @@ def _classes() -> dict[str, frozenset[str]]:
 CLASSES = _classes()
 
 _ALIKE = str.maketrans({"g": "ɡ", "ǝ": "ə", "ʣ": "dz", "ʤ": "dʒ", "ʥ": "dʑ", "ʦ": "ts", "ʧ": "tʃ", "ʨ": "tɕ"})
-_ARPABET_LABEL = re.compile(
-    r"([A-Za-z]{1,3}(?:-[Hh])?)[0-2]?(?:_[BIES])?"
-)  # stress; the place in the word, as Kaldi writes it
-
+#: With its stress, and the place in the word as Kaldi writes it.
+_ARPABET_LABEL = re.compile(r"([A-Za-z]{1,3}(?:-[Hh])?)[0-2]?(?:_[BIES])?")
 _NOT_IPA = re.compile(r"^\d|[\\`]")
 
 
