@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-import mne
 import numpy as np
 import pandas as pd
 
@@ -244,8 +243,7 @@ def _sensors(runs: Sequence[Run]) -> Measured:
     if still.any():
         tell("left out", runs[0].subject, f"{still.sum()} of {len(shared)} sensors, which never change.")
     places = np.asarray(metas[0]["positions"], np.float64).reshape(len(metas[0]["ch_names"]), -1)[at]
-    info = mne.io.read_info(runs[0].prepared.folder / "sensors-info.fif", verbose="error")
-    inside = not INSIDE.isdisjoint(info.get_channel_types())
+    inside = bool(INSIDE & runs[0].prepared.channel_types)
     return Measured("sensor", np.array(shared)[~still], {}, places[~still], own_names=inside)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -25,6 +26,11 @@ class SensorRecording(PreparedRecording):
     def events(self) -> pd.DataFrame:
         """See `n2s.studies.events`."""
         return pd.read_parquet(self.folder / "events.parquet")
+
+    @cached_property
+    def channel_types(self) -> set[str]:
+        """MNE's types of its channels."""
+        return set(mne.io.read_info(self.folder / "sensors-info.fif", verbose="error").get_channel_types())
 
     @property
     def reach(self) -> Reach:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from n2s.evaluation.sound_claims import claims_text, sound_claims
-from n2s.evaluation.sound_measures import OF_LENGTHS, OF_SETS, measures, score_of
+from n2s.evaluation.sound_measures import OF_LENGTHS, measures, score_of
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import ALL, Row, Score, Scores
 
@@ -66,7 +66,7 @@ class EvaluationResult(Result):
         reasons = {}
         for name, one in self.found.items():
             if one["shuffled"] is None:
-                reasons[name] = OF_SETS if name in ("fd", "fad") else OF_LENGTHS
+                reasons[name] = OF_LENGTHS
             elif one["shuffled"]["mean"] is None:
                 reasons[name] = "Exchanged sounds have no finite score."
         return Scores(ROWS, measures(values, reasons), values)

@@ -66,9 +66,9 @@ def measures(names: Iterable[str], uncontrolled: Mapping[str, str]) -> dict[str,
     names
         Names of the scores.
     uncontrolled
-        Score -> the reason why it has no control. FD and FAD need no entry.
+        Score -> the reason why it has no control. FD and FAD have their own.
     """
-    reasons = {"fd": OF_SETS, "fad": OF_SETS} | dict(uncontrolled)
+    reasons = dict(uncontrolled) | {"fd": OF_SETS, "fad": OF_SETS}
     return {
         name: Measure(
             label_of(name),

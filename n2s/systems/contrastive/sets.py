@@ -1,11 +1,10 @@
 """The test sets of a finished retrieval test: single windows of each study, and pooled ones beside them."""
 
 import numpy as np
-import torch
 
 from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
-from n2s.systems.contrastive.baselines import encoded, ideal_observer, no_brain, spatial_attention, subject_only
+from n2s.systems.contrastive.baselines import ideal_observer, no_brain, spatial_attention, subject_only
 from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sentences
 from n2s.systems.contrastive.encoding_model import encoding_model
 from n2s.systems.contrastive.result import RetrievalResult
@@ -46,8 +45,7 @@ def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -
     target = np.searchsorted(segments, table.segment.to_numpy())
     sets, own = _heard(table.subject.to_numpy(), target)
     ideal = ideal_observer(data, study, table, candidates)
-    encoding = encoding_model(data, window.numpy()[seen], segments) if module.encoding_model else None
-    compared = torch.cat(list(encoded(data, module, "test", segments)))
+    compared = module.encoded_segments("test", segments)
     context = module.context is not None  # it sees more brain than the ideal observer
     return RetrievalResult(
         similarity=scores.numpy()[seen][:, segments],
@@ -57,7 +55,7 @@ def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -
         candidates=candidates,
         no_brain=no_brain(data, module, segments, compared)[target],
         ideal=None if context else ideal,
-        encoding=encoding,
+        encoding=encoding_model(data, window.numpy()[seen], segments) if module.encoding_model else None,
         no_ceiling=NO_CEILING if context and ideal is not None else "",
         candidate_sets=sets,
         candidate_set=own,

@@ -176,10 +176,10 @@ class Contrastive(System):
         """The estimated features (b, f, t)."""
         return self(batch) if len(batch) else batch.target
 
-    def encoded_segments(self, split: str) -> Tensor:
-        """(k, f, t) encoded target of every unique segment of a split, in its order."""
-        every = np.arange(len(self.data.windows[split].first))
-        return torch.cat(list(encoded(self.data, self, split, every)))
+    def encoded_segments(self, split: str, segments: np.ndarray | None = None) -> Tensor:
+        """(k, f, t) encoded target of every unique segment of a split, in its order, or of some."""
+        chosen = np.arange(len(self.data.windows[split].first)) if segments is None else segments
+        return torch.cat(list(encoded(self.data, self, split, chosen)))
 
     def _loss(self, batch: Batch) -> Tensor:
         """The mean over this process' windows, among the candidates of all processes that share the batch."""
