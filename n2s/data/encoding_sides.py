@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from n2s.data.bold_steps import basis_of
 from n2s.data.encoding_data import Fold
@@ -191,23 +190,10 @@ def features_of(
     detrend, clean
         See `take_out`, and whether what responses lost is taken out of features, too.
     """
-    train = columns[fold.train]
-    largest = np.abs(train).max(0, initial=0)
-    if not clean:
-        return train, _averaged(person, fold, columns), largest
+    largest = np.abs(columns[fold.train]).max(0, initial=0)
 
-    def cleaned() -> Iterator[tuple[Part, np.ndarray]]:
+    def values() -> Iterator[tuple[Part, np.ndarray]]:
         for part in parts_of(person, fold):
-            yield part, part.features(columns, detrend=detrend)
+            yield part, part.features(columns, detrend=detrend) if clean else columns[part.rows]
 
-    return *gathered(person, fold, cleaned(), columns.shape[1]), largest
-
-
-def _averaged(person: Person, fold: Fold, columns: np.ndarray) -> np.ndarray:
-    """(m, p) float32: the mean over the presentations of each test row."""
-    rows = np.flatnonzero(np.isin(person.same, fold.test))
-    if len(rows) == len(fold.test):
-        return columns[fold.test]
-    place = np.searchsorted(fold.test, person.same[rows])
-    share = (1 / np.bincount(place)[place]).astype(np.float32)
-    return coo_array((share, (place, rows)), (len(fold.test), len(columns))).tocsr() @ columns
+    return *gathered(person, fold, values(), columns.shape[1]), largest
