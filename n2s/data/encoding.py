@@ -198,6 +198,7 @@ class EncodingDataModule(NeuralDataModule):
                 )
         check_fits(people)
         self._designs, self._people = Designs(self._spaces, self.response, self.stimuli, cuts_s), people
+        self._heard = Designs(self._spaces, self.response.undelayed(), self.stimuli, cuts_s)
         self.rate_hz = {subject: 1 / one.runs[0].step_s for subject, one in self._people.items()}
 
     def train_dataloader(self) -> SubjectFolds:
@@ -249,6 +250,12 @@ class EncodingDataModule(NeuralDataModule):
             self._told.add((subject, fold.name, space))
             found.tell(space, f"{subject}, {fold.name}")
         return found.train, found.test
+
+    def heard(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """See `EncodingData`."""
+        person = self._person_of(subject)
+        columns = self._heard.columns(subject, person.runs, space, seed)
+        return features_of(person, fold, columns, detrend=None, clean=False)[:2]
 
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """See `EncodingData`."""

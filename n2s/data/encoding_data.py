@@ -105,6 +105,12 @@ class EncodingData(Protocol):
         """
         ...
 
+    def heard(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """(n, f), (m, f) float32: a feature on training and test rows as it was heard, without response model or scaling: what decoders
+        predict.
+        """
+        ...
+
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """Delays or lags of a design's columns, s (k,), at a subject's rate, and the number of features f: columns are ordered ``(k f)``."""
         ...

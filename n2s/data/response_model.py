@@ -24,6 +24,10 @@ class ResponseModel(ABC):
         """(k,) delay of each block of columns, s; one 0 for a canonical response."""
 
     @abstractmethod
+    def undelayed(self) -> "ResponseModel":
+        """The model that brings a feature to the rows as it is heard: one delay, 0. For decoders, whose target it is."""
+
+    @abstractmethod
     def columns(
         self, heard: Frames | Impulses, n_rows: int, step_s: float, *, events: bool | Sequence[int] = False
     ) -> np.ndarray:

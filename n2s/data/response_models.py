@@ -43,6 +43,10 @@ class Glover(ResponseModel):
         """See `ResponseModel`."""
         return np.zeros(1)
 
+    def undelayed(self) -> "FIR":
+        """See `ResponseModel`: as `FIR` brings it to volumes."""
+        return FIR([0], reference=self.reference)
+
     def columns(
         self, heard: Frames | Impulses, n_rows: int, step_s: float, *, events: bool | Sequence[int] = False
     ) -> np.ndarray:
@@ -125,6 +129,10 @@ class FIR(_Copies):
         after = self.n_lobes + self.reference - min(self.delays)
         return max(before, 0.0) * step_s, max(after, 0.0) * step_s
 
+    def undelayed(self) -> "FIR":
+        """See `ResponseModel`."""
+        return FIR([0], reference=self.reference, n_lobes=self.n_lobes)
+
     def shifts(self, step_s: float) -> np.ndarray:
         """See `_Copies`."""
         return np.array(self.delays)
@@ -164,6 +172,10 @@ class Lags(_Copies):
         """See `ResponseModel`: the lags, and the low-pass on either side."""
         shifts, filter_s = self.shifts(step_s), ZEROS * step_s
         return max(shifts.max() * step_s + filter_s, 0.0), max(filter_s - shifts.min() * step_s, 0.0)
+
+    def undelayed(self) -> "Lags":
+        """See `ResponseModel`."""
+        return Lags(0.0, 0.0)
 
     def shifts(self, step_s: float) -> np.ndarray:
         """See `_Copies`."""

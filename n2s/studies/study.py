@@ -139,6 +139,13 @@ class Study(ABC):
         """Ready-made features of a stimulus, if the study provides them."""
         return None
 
+    def participants(self) -> pd.DataFrame | None:
+        """Who was recorded: one row a person, with ``subject`` and what is known, such as ``group``, ``age``, ``sex``, ``site``.
+
+        None if the study does not say.
+        """
+        return None
+
     def ideal_scores(
         self,
         recording: Recording,
