@@ -5,6 +5,7 @@ from n2s.data.corpus import CorpusDataModule
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
 from n2s.data.fmri import FMRIDataModule
+from n2s.data.high_gamma import high_gamma
 from n2s.data.hrf_response import hrf_response
 from n2s.data.lanczos import lanczos_resample
 from n2s.data.meg import MEGDataModule
@@ -33,6 +34,7 @@ __all__ = [
     "SplitByStory",
     "SplitByTime",
     "WordOnsets",
+    "high_gamma",
     "hrf_response",
     "lanczos_resample",
 ]
