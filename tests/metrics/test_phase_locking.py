@@ -32,7 +32,7 @@ def test_the_filter_is_a_butterworth_there_and_back(band):
     filtered = scipy.signal.sosfiltfilt(sos, np.pad(signal, ((2000, 2000), (0, 0)), "reflect"), axis=0)
     expected = scipy.signal.hilbert(filtered, axis=0)[2000:-2000:step]
     cut = slice(int(100 / band[0] / step), -int(100 / band[0] / step))  # as `analytic_stretches` cuts
-    assert np.abs(found.numpy() - expected)[cut].max() < 5e-3 * np.abs(expected).max()
+    assert np.abs(found.numpy() - expected)[cut].max() < 2e-2 * np.abs(expected).max()
 
 
 def test_short_stretches_give_nothing_and_moments_are_kept():
