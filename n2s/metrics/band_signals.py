@@ -10,7 +10,8 @@ from n2s.errors import UserError
 from n2s.metrics.tracking_coherence import check_bands
 
 ORDER = 4  # of the Butterworth filter, which passes forwards and backwards
-PERIODS = 4  # of the lowest frequency that are mirrored at each end
+PERIODS = 4  # of the lowest frequency that are mirrored at each end,
+MIRRORED_S = 5.0  # or so much, if that is longer: a Hilbert transform reaches far
 OVERSAMPLED = 4  # samples in a period of a band's highest frequency, at least
 BLOCK = 2**24  # complex numbers that are transformed at once: 256 MB
 
@@ -43,7 +44,7 @@ def analytic(signal: Tensor, sfreq: float, band: tuple[float, float]) -> tuple[T
 
     step = max(1, int(sfreq / (OVERSAMPLED * band[1])))
     n = len(signal)
-    n_margin = min(n - 1, int(np.ceil(PERIODS * sfreq / band[0])))
+    n_margin = min(n - 1, int(np.ceil(sfreq * max(PERIODS / band[0], MIRRORED_S))))
     n_whole = next_fast_len(-(-(n + 2 * n_margin) // (2 * step))) * 2 * step  # even, and whole rows
     margin = (n_margin // step * step, n_whole - n - n_margin // step * step)
     place = torch.arange(-margin[0], n + margin[1], device=signal.device).remainder(max(2 * (n - 1), 1))
