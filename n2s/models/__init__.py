@@ -6,6 +6,7 @@ from n2s.models.banded_ridge import BandedRidge
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
+from n2s.models.dyslexnet import DyslexNet
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
@@ -22,6 +23,7 @@ __all__ = [
     "BrainEncoder",
     "DeepMel",
     "DilatedConvs",
+    "DyslexNet",
     "EncodingRidge",
     "MelBiLSTM",
     "MelMLP",
