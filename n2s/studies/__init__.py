@@ -19,6 +19,7 @@ from n2s.studies.public.schoffelen2019fmri import Schoffelen2019FMRI
 from n2s.studies.public.smn4lang import SMN4Lang
 from n2s.studies.public.smn4langfmri import SMN4LangFMRI
 from n2s.studies.simulated.areas import SimulatedAreas
+from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.study import Frames, Recording, Stimulus, Study
@@ -44,6 +45,7 @@ __all__ = [
     "SMN4LangFMRI",
     "Schoffelen2019",
     "SimulatedAreas",
+    "SimulatedCohort",
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",

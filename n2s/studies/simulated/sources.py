@@ -120,7 +120,7 @@ def listener(subject: int, sfreq: float, seed: int, system: str = "vectorview") 
         for side, preferred_hz in ((1, response.left_hz), (-1, response.right_hz)):
             place = np.array(response.place_m) * [side, 1, 1] + rng.normal(0, 0.003, 3)
             places.append(place)
-            directions.append(_tangential(place, np.array(response.direction) + rng.normal(0, 0.15, 3)))
+            directions.append(tangential(place, np.array(response.direction) + rng.normal(0, 0.15, 3)))
             own = response.moment_am * gain * np.exp(rng.normal(0, 0.08))
             time_s = (lags_s - response.latency_s - lag_s) / response.width_s
             shape = np.exp(-0.5 * time_s**2)
@@ -146,7 +146,7 @@ def _preference(hz: float) -> np.ndarray:
     return bump / bump.sum()
 
 
-def _tangential(place: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def tangential(place: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """The direction without its part along the radius (which no magnetometer sees), of unit length."""
     radius = place - HEAD_CENTRE_M
     direction = direction - radius * (direction @ radius) / (radius @ radius)
