@@ -13,7 +13,7 @@ ORDER = 4  # of the Butterworth filter, which passes forwards and backwards
 PERIODS = 4  # of the lowest frequency that are mirrored at each end,
 MIRRORED_S = 5.0  # or so much, if that is longer: a Hilbert transform reaches far
 OVERSAMPLED = 4  # samples in a period of a band's highest frequency, at least
-BLOCK = 2**24  # complex numbers that are transformed at once: 256 MB
+BLOCK = 2**21  # complex numbers that are transformed at once: 32 MB
 
 
 def analytic(signal: Tensor, sfreq: float, band: tuple[float, float]) -> tuple[Tensor, int]:

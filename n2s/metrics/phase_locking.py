@@ -13,7 +13,7 @@ from n2s.metrics.tracking_coherence import BANDS, check_bands
 SMOOTH_HZ = 10.0  # of the envelope whose rises are edges: Oganian & Chang 2019
 APART_S = 0.1  # one edge a syllable
 LEAST_RISE = 0.1  # of the steep rises (99th percentile): smaller ones are no edges
-BLOCK = 2**23  # complex numbers that are transformed at once: 128 MB
+BLOCK = 2**21  # complex numbers that are transformed at once: 32 MB
 
 
 def acoustic_edges(envelope: Tensor | np.ndarray, sfreq: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from n2s.errors import UserError
 
 #: Hz. The rhythms of phrases and words, and of syllables.
 BANDS: Mapping[str, tuple[float, float]] = {"delta": (0.5, 4.0), "theta": (4.0, 8.0)}
-BLOCK = 2**23  # numbers of windowed segments at once: 64 MB
+BLOCK = 2**21  # numbers of windowed segments at once: 16 MB
 
 
 def tracking_coherence(
@@ -82,12 +82,18 @@ class CrossSpectra:
         (k,) Hz.
     bands
         Name -> lowest and highest frequency, Hz.
+    numbers
+        (k,) of the bins among those of a segment.
+    n_rows
+        Samples of a segment.
     """
 
     brain: Tensor
     envelope: Tensor
     frequencies: np.ndarray
     bands: Mapping[str, tuple[float, float]]
+    numbers: Tensor
+    n_rows: int
 
     @classmethod
     def of(
@@ -119,7 +125,11 @@ class CrossSpectra:
                 "whatever was recorded. Give more data, or shorter segments (segment_s)."
             )
         heard = torch.cat([_coefficients(one[:, None], n, bins) for one in envelope], 1)[..., 0]
-        return cls(torch.cat(parts, 1), heard, frequencies[chosen], dict(bands))
+        return cls(torch.cat(parts, 1), heard, frequencies[chosen], dict(bands), bins, n)
+
+    def heard(self, envelope: Sequence[Tensor]) -> Tensor:
+        """(k, s) coefficients of another envelope of the same stretches, (t,) each."""
+        return torch.cat([_coefficients(one[:, None], self.n_rows, self.numbers) for one in envelope], 1)[..., 0]
 
     @property
     def n_segments(self) -> int:

@@ -10,7 +10,7 @@ from n2s.errors import UserError
 from n2s.metrics.band_signals import analytic_stretches
 from n2s.metrics.tracking_coherence import BANDS
 
-BLOCK = 2**23  # complex numbers that are transformed at once: 128 MB
+BLOCK = 2**21  # complex numbers that are transformed at once: 32 MB
 FEWEST = 8  # rows: four covariances of fewer say nothing
 
 
