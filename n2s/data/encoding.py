@@ -20,6 +20,7 @@ from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.response_model import ResponseModel
+from n2s.data.row_stretches import row_stretches
 from n2s.data.runs import measured
 from n2s.data.splits import Split, SplitByStory
 from n2s.data.stimuli import collect_stimuli
@@ -53,7 +54,7 @@ class EncodingDataModule(NeuralDataModule):
         What is held out. A study's official split overrides it.
     n_folds
         None: the test stories are held out. Else every unit of the split (a story, or a block of sentences) is held out once, units
-        dealt to this many folds by their content, the same for all subjects.
+        dealt to this many folds by their content, the same for all subjects. 0: nothing is held out, for systems that compare people.
     each_alone
         Deal what each subject heard without regard to the others: their models are fitted apart. For studies that draw the order of sentences for
         each listener, so that blocks of all hang together (Millet & King 2021). A split must then hold for each subject.
@@ -106,7 +107,7 @@ class EncodingDataModule(NeuralDataModule):
     ):
         super().__init__()
         check_choice("data.detrend", detrend, (None, "run", "block"))
-        check_number("data.n_folds", n_folds, low=2, whole=True)
+        check_number("data.n_folds", n_folds or None, low=2, whole=True)
         check_number("data.clamp", clamp, above=0)
         check_number("data.seed", seed, low=0, whole=True)
         for side in trim_s:
@@ -228,6 +229,8 @@ class EncodingDataModule(NeuralDataModule):
 
     def folds(self, subject: str) -> Sequence[Fold]:
         """See `EncodingData`. A subject who heard nothing of a fold does not have it."""
+        if self.n_folds == 0:
+            raise UserError("data.n_folds is 0: nothing is held out. Leave it out, or set 2 or more.")
         return self._person_of(subject).folds
 
     def measured(self, subject: str) -> Measured:
@@ -256,6 +259,14 @@ class EncodingDataModule(NeuralDataModule):
         person = self._person_of(subject)
         columns = self._heard.columns(subject, person.runs, space, seed)
         return features_of(person, fold, columns, detrend=None, clean=False)[:2]
+
+    def listened(self, subject: str, space: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+        """See `EncodingData`."""
+        person = self._person_of(subject)
+        usable = np.concatenate([run.usable(self.trim_s) for run in person.runs])
+        numbers = np.flatnonzero(usable & person.rows.stimulus_s.notna().to_numpy())
+        brain, heard = self._scaling(subject).whole(), self._heard.columns(subject, person.runs, space, seed)
+        return [(brain[numbers[one]], heard[numbers[one]]) for one in row_stretches(person.rows, numbers)]
 
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """See `EncodingData`."""

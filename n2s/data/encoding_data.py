@@ -111,6 +111,13 @@ class EncodingData(Protocol):
         """
         ...
 
+    def listened(self, subject: str, space: str, seed: int = 0) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+        """Each stretch of a run in which something was heard without a gap: (n, v) the brain, and (n, f) a feature as it was heard, float32.
+
+        Every row is here: each run is z-scored by all of its own rows. For measures of a person, where whole people are held out.
+        """
+        ...
+
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """Delays or lags of a design's columns, s (k,), at a subject's rate, and the number of features f: columns are ordered ``(k f)``."""
         ...

@@ -150,7 +150,7 @@ class Dealt:
     runs
         All, by name.
     n_folds, seed
-        None: the test split is held out; else see `n2s.data.dealing.deal`.
+        None: the test split is held out; 0: nothing is, and all is one fold; else see `n2s.data.dealing.deal`.
     train_on_val
         Whether the validation split is trained on.
     """
@@ -172,6 +172,9 @@ class Dealt:
                     f"data.split holds nothing out for testing (stories: {stories}). Name stories in data.split (test), change its "
                     "fractions or seed, or set data.n_folds so that every story is held out once."
                 )
+        elif n_folds == 0:
+            tables, self.names = [dealt.assign(split="train", used=True)], ["everything"]
+            side = tables[0].split
         else:
             fold_of = deal(dealt, n_folds, seed)
             tables = [as_folds(dealt, fold_of, fold) for fold in range(n_folds)]
@@ -219,7 +222,7 @@ class Dealt:
         unit, folds = rows.unit.to_numpy(), []
         for name, one in zip(self.names, found, strict=True):
             train, test = np.flatnonzero(one.train), np.unique(same[one.test])
-            if len(train) and len(test):
+            if len(train) and (len(test) or name == "everything"):
                 stretches = stretches_of(rows.iloc[train], sum(reach_s) + max(run.filter_s for run in runs))
                 folds.append(Fold(name, train, test, unit[train], stretches))
             elif len(test) or one.purged.any():

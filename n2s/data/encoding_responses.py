@@ -56,6 +56,22 @@ class Responses:
         self._tell_short(fold)
         return found
 
+    def whole(self) -> np.ndarray:
+        """(n, v) float32 of every row, each run scaled by all of its own rows: nothing of a run is held out."""
+        found = np.empty((len(self.person.rows), len(self.what.names)), np.float32)
+        for run in self.person.runs:
+            found[run.rows], still = scaled(
+                run.read(np.arange(run.n_rows), column_places(run, self.what)),
+                run.times_s,
+                np.ones(run.n_rows, bool),
+                self.person.blocks[run.rows],
+                detrend=self.detrend,
+                clamp=self.clamp,
+            )
+            if still:
+                tell("odd", run.name, f"{still} columns do not change in this run, though they do in another: 0 there.")
+        return found
+
     def repeats(self) -> dict[str, np.ndarray]:
         """Stimulus -> (r, m, v) float32: see `n2s.data.encoding_data.EncodingData.repeats`.
 

@@ -8,6 +8,7 @@ from tiny import LAG_S, RATE, TinyStudy
 
 from n2s.data import FIR, EncodingDataModule, Glover, Lags, Preprocessing, SplitByStory
 from n2s.data.encoding_responses import scaled
+from n2s.errors import UserError
 from n2s.features import WordRate
 from n2s.features.layers import Layers
 from n2s.features.ready import Ready
@@ -300,3 +301,23 @@ def test_held_out_rows_keep_their_signal_wherever_training_rows_lie(detrend):
         left = np.corrcoef(np.c_[signal, found][~train].T)[0, 1:]
         assert left.mean() > true.mean() - 0.06
         assert 0.5 < found[~train].std() < 2
+
+
+def test_what_was_listened_to_without_gaps(tmp_path):
+    """Nothing is held out: every row in which something played, run by run, beside the feature at that moment."""
+    data = made(
+        tmp_path, {"1": [("a", 6.0), ("b", 150.0)], "2": [("c", 4.0)]}, split=None, n_folds=0, trim_s=(8.0, 0.0)
+    )
+    found = data.listened("s/01", "f")
+    assert [brain.shape for brain, _ in found] == [(59, 6), (60, 6), (58, 6)]  # 8 s are trimmed off each run's start
+    whole = data._scaling("s/01").whole()
+    runs = data._person_of("s/01").runs
+    for run in runs:
+        raw = run.read(np.arange(run.n_rows), np.arange(6))
+        np.testing.assert_allclose(whole[run.rows], (raw - raw.mean(0)) / raw.std(0), atol=1e-4)
+    np.testing.assert_array_equal(found[1][0], whole[75:135])
+    heard = data._heard.columns("s/01", runs, "f", 0)
+    np.testing.assert_array_equal(found[1][1], heard[75:135])
+    with pytest.raises(UserError, match="nothing is held out"):
+        data.folds("s/01")
+    assert "everything" not in str(data) and len(data.train_dataloader()) == 1
