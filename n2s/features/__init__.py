@@ -4,6 +4,7 @@ from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
 from n2s.features.driver import Driver
+from n2s.features.envelope import Envelope
 from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
 from n2s.features.language_layers import (
     LanguageModelLayers,
@@ -27,6 +28,7 @@ from n2s.features.speech_layers import (
 from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
+from n2s.features.surprisal import Surprisal
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "ClipFeature",
     "ClipSpectrogram",
     "Driver",
+    "Envelope",
     "Feature",
     "FeatureStore",
     "FrameFeature",
@@ -55,6 +58,7 @@ __all__ = [
     "SpeechModelLayers",
     "SpeechNetLayer",
     "SpeechNetLayers",
+    "Surprisal",
     "TinyClap",
     "TinyUntrainedLanguageLayers",
     "TinyUntrainedSpeechLayers",
