@@ -1,12 +1,15 @@
 """Linear decoding of a stimulus feature from the brain that follows it: ridge regression over time lags."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from n2s.models.folds import dealt_folds
+from n2s.models.lagged_sums import Lagged, equations
 from n2s.models.voxel_ridge import VoxelRidge
 
 __all__ = ["ALPHAS", "RidgeDecoder", "VoxelRidge"]
@@ -21,9 +24,11 @@ class RidgeDecoder:
     ``feature(t) = sum over sensors c and lags of weight(c, lag) * brain(t + lag)``, sensors and feature z-scored with
     the mean and deviation of the training data. Weights minimise the mean squared error plus ``alpha`` times their
     squared norm, so ``alpha`` does not depend on how long the recording is (scikit-learn's is ours times the number
-    of rows). It is chosen by cross-validation over contiguous parts of the training data: the least squared error.
+    of rows). It is chosen by cross-validation over contiguous parts of the training data, or over groups of rows: the least
+    squared error.
 
-    All is in float64, from Gram matrices that are summed over chunks of time: the lagged data are never held whole.
+    All is in float64, from Gram matrices that are summed over chunks of time: the lagged data are never held whole. Where
+    sensors times lags are more than rows (voxels), the equations are those of the rows' kernel (`n2s.models.lagged_sums`).
     One solution is one Cholesky decomposition; for the few penalties tried, that is faster than an eigendecomposition.
 
     Parameters
@@ -35,7 +40,7 @@ class RidgeDecoder:
     alphas
         Penalties to choose from; a single one is used directly.
     n_folds
-        Contiguous parts of the training data in that cross-validation.
+        Parts of the training data in that cross-validation.
 
     Attributes
     ----------
@@ -78,7 +83,9 @@ class RidgeDecoder:
         """How many lags, one a sample."""
         return self.last_lag - self.first_lag + 1
 
-    def fit(self, brain: Sequence[Tensor], target: Sequence[Tensor]) -> "RidgeDecoder":
+    def fit(
+        self, brain: Sequence[Tensor], target: Sequence[Tensor], groups: Sequence[Sequence] | None = None
+    ) -> "RidgeDecoder":
         """Fit on one or more stretches of data in order of time; no lag reaches out of a stretch.
 
         Parameters
@@ -87,12 +94,17 @@ class RidgeDecoder:
             Each ``(t, c)``.
         target
             Each ``(t, f)``, at the same times.
+        groups
+            Each (t,): the name of each row's story, run or block, which the choice of the penalty keeps together (dealt as
+            `n2s.models.EncodingRidge` deals them). A row whose lags reach into another fold is in no fold. None: contiguous parts.
 
         Raises
         ------
         ValueError
             Stretches that do not match, values that are not finite, a constant sensor or feature, or a part of the
             cross-validation without a single row.
+        UserError
+            Fewer groups than folds, or a row without one.
         """
         _check(brain, target)
         self._brain_scale = _mean_and_std(brain, "sensor")
@@ -101,12 +113,24 @@ class RidgeDecoder:
             (_scaled(x, *self._brain_scale), _scaled(y, *self._target_scale))
             for x, y in zip(brain, target, strict=True)
         ]
-        parts, total = self._gram_matrices(pairs)
-        self.errors = self._cross_validate(parts) if len(self.alphas) > 1 else torch.empty(0)
-        self.alpha = self.alphas[int(self.errors.argmin())] if len(self.alphas) > 1 else self.alphas[0]
-        for part in parts:
-            total += part
-        weights = total.solve(self.alpha)
+        several = len(self.alphas) > 1
+        by_group = several and groups is not None
+        segments = _by_group(groups, pairs, self.n_folds) if by_group else _contiguous(pairs, self.n_folds)
+        lagged = Lagged(pairs, self.first_lag, self.last_lag, segments)
+        if not lagged.n_rows():
+            raise ValueError(
+                f"no stretch is longer than the lags: {self.n_lags} samples, and stretches have {max(map(len, brain))} at most."
+            )
+        found = equations(lagged, self.n_folds)
+        if several and not all(found.n):
+            raise ValueError(
+                f"{sum(found.n)} rows are too few for {self.n_folds} parts and lags of {self.n_lags} samples: a part has none. "
+                "Give longer stretches, fewer folds or shorter lags."
+            )
+        n_values = pairs[0][1].shape[1] * sum(found.n)
+        self.errors = found.errors(self.alphas) / n_values if several else torch.empty(0)
+        self.alpha = self.alphas[int(self.errors.argmin())] if several else self.alphas[0]
+        weights = found.solve(self.alpha)
         self.weights = weights.reshape(brain[0].shape[1], self.n_lags, -1).permute(2, 0, 1).contiguous()
         return self
 
@@ -116,91 +140,28 @@ class RidgeDecoder:
         mean, std = self._target_scale
         return (functional.conv1d(padded, self.weights)[0].T * std + mean).to(brain.dtype)
 
-    def _gram_matrices(self, pairs: list[tuple[Tensor, Tensor]]) -> tuple[list["_Gram"], "_Gram"]:
-        """Those of each part of the cross-validation, and of the rows whose lags reach from one part to the next."""
-        (x, y), n_total = pairs[0], sum(len(x) for x, _ in pairs)
-        edges = [round(k * n_total / self.n_folds) for k in range(self.n_folds + 1)]
-        empty = [_Gram.empty(x.shape[1] * self.n_lags, y.shape[1], x) for _ in range(self.n_folds + 1)]
-        parts, between = empty[:-1], empty[-1]
-        reach_back, reach_on = min(self.first_lag, 0), max(self.last_lag, 0)
-        offset = 0
-        for x, y in pairs:
-            done = -reach_back  # the first row whose lags lie inside the stretch
-            last = len(x) - reach_on
-            for part, start, stop in zip(parts, edges[:-1], edges[1:], strict=True):
-                first_own, last_own = max(start - offset - reach_back, done), min(stop - offset - reach_on, last)
-                if last_own > first_own:
-                    between.add(self._rows(x, y, done, first_own))
-                    part.add(self._rows(x, y, first_own, last_own))
-                    done = last_own
-            between.add(self._rows(x, y, done, last))
-            offset += len(x)
-        return parts, between
+    def state_dict(self) -> dict[str, Tensor]:
+        """What `predict` needs, the penalty, and ``errors``: plain tensors, for checkpoints."""
+        brain, target = self._brain_scale, self._target_scale
+        scales = {"brain_mean": brain[0], "brain_std": brain[1], "target_mean": target[0], "target_std": target[1]}
+        return {"weights": self.weights, "alpha": torch.tensor(self.alpha), "errors": self.errors} | scales
 
-    def _rows(self, x: Tensor, y: Tensor, start: int, stop: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Lagged brain ``(n, c * n_lags)`` and target ``(n, f)`` of the rows, a chunk of at most 64 MB at a time."""
-        step = max(1, 2**23 // (x.shape[1] * self.n_lags))
-        for a in range(start, stop, step):
-            b = min(a + step, stop)
-            lagged = x[a + self.first_lag : b + self.last_lag].unfold(0, self.n_lags, 1)
-            yield lagged.reshape(b - a, -1), y[a:b]
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> "RidgeDecoder":
+        """Take over what `state_dict` of a decoder with the same lags gave.
 
-    def _cross_validate(self, parts: list["_Gram"]) -> Tensor:
-        if any(part.n == 0 for part in parts):
-            raise ValueError(
-                f"{sum(part.n for part in parts)} rows are too few for {self.n_folds} parts and lags of {self.n_lags} "
-                "samples. Give longer stretches, fewer folds or shorter lags."
-            )
-        errors = torch.zeros(len(self.alphas), dtype=torch.float64)
-        n_targets = parts[0].xy.shape[1]
-        for held_out in parts:
-            train = _Gram.empty(len(held_out.xx), n_targets, held_out.xx)
-            for part in parts:
-                if part is not held_out:
-                    train += part
-            for i, alpha in enumerate(self.alphas):
-                errors[i] += held_out.squared_error(train.solve(alpha)).item()
-        return errors / (n_targets * sum(part.n for part in parts))
-
-
-@dataclass
-class _Gram:
-    """Sums over rows: ``xx (d, d)``, ``xy (d, f)``, ``yy (f,)``, and the number of rows."""
-
-    xx: Tensor
-    xy: Tensor
-    yy: Tensor
-    n: int = 0
-
-    @classmethod
-    def empty(cls, n_predictors: int, n_targets: int, like: Tensor) -> "_Gram":
-        shapes = (n_predictors, n_predictors), (n_predictors, n_targets), (n_targets,)
-        return cls(*(like.new_zeros(shape) for shape in shapes))
-
-    def add(self, rows: Iterator[tuple[Tensor, Tensor]]) -> None:
-        for x, y in rows:
-            self.xx.addmm_(x.T, x)
-            self.xy.addmm_(x.T, y)
-            self.yy += y.square().sum(0)
-            self.n += len(x)
-
-    def __iadd__(self, other: "_Gram") -> "_Gram":
-        self.xx += other.xx
-        self.xy += other.xy
-        self.yy += other.yy
-        self.n += other.n
+        Raises
+        ------
+        ValueError
+            It has another number of lags.
+        """
+        if state["weights"].shape[2] != self.n_lags:
+            raise ValueError(f"weights have {state['weights'].shape[2]} lags; this decoder has {self.n_lags}.")
+        self.weights, self.errors = state["weights"].double(), state["errors"]
+        self.alpha = float(state["alpha"])
+        self._brain_scale, self._target_scale = (
+            (state[f"{side}_mean"].double(), state[f"{side}_std"].double()) for side in ("brain", "target")
+        )
         return self
-
-    def solve(self, alpha: float) -> Tensor:
-        """``(d, f)``: the weights with the least squared error, given the penalty."""
-        penalised = self.xx.clone()
-        penalised.diagonal().add_(alpha * self.n)
-        return torch.cholesky_solve(self.xy, torch.linalg.cholesky(penalised))
-
-    def squared_error(self, weights: Tensor) -> Tensor:
-        """Summed over rows and targets."""
-        explained = (weights * (2 * self.xy - self.xx @ weights)).sum(0)
-        return (self.yy - explained).sum()
 
 
 def _check(brain: Sequence[Tensor], target: Sequence[Tensor]) -> None:
@@ -215,6 +176,31 @@ def _check(brain: Sequence[Tensor], target: Sequence[Tensor]) -> None:
             raise ValueError("Stretches differ in their number of sensors or features.")
         if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
             raise ValueError("Brain or target holds values that are not finite.")
+
+
+def _contiguous(pairs: Sequence[tuple[Tensor, Tensor]], n_folds: int) -> list[list[tuple[int, int, int]]]:
+    """Equal parts of all data in order of time: see `Lagged`."""
+    n_total, found, offset = sum(len(x) for x, _ in pairs), [], 0
+    edges = [round(k * n_total / n_folds) for k in range(n_folds + 1)]
+    for x, _ in pairs:
+        found.append([(fold, a - offset, b - offset) for fold, (a, b) in enumerate(pairwise(edges))])
+        offset += len(x)
+    return found
+
+
+def _by_group(
+    groups: Sequence[Sequence], pairs: Sequence[tuple[Tensor, Tensor]], n_folds: int
+) -> list[list[tuple[int, int, int]]]:
+    """Whole groups dealt out in turn: see `Lagged`."""
+    lengths = [len(x) for x, _ in pairs]
+    if [len(one) for one in groups] != lengths:
+        raise ValueError(f"groups are of {[len(one) for one in groups]} rows, stretches of {lengths}.")
+    folds = dealt_folds(list(chain.from_iterable(groups)), sum(lengths), n_folds, "RidgeDecoder").split(lengths)
+    found = []
+    for fold in folds:
+        edges = [0, *(np.flatnonzero(np.diff(fold.numpy())) + 1).tolist(), len(fold)]
+        found.append([(int(fold[a]), a, b) for a, b in pairwise(edges)])
+    return found
 
 
 def _mean_and_std(stretches: Sequence[Tensor], what: str) -> tuple[Tensor, Tensor]:

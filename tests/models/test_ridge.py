@@ -5,6 +5,8 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from n2s.errors import UserError
+from n2s.models import lagged_sums
 from n2s.models.ridge import RidgeDecoder
 
 
@@ -109,10 +111,7 @@ def test_chunks_of_time_give_the_same_sums(monkeypatch):
     brains, targets = simulated(120, 40)
     whole = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.1, 1.0]).fit(brains, targets)
     sliced = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.1, 1.0])
-    rows = sliced._rows
-    monkeypatch.setattr(
-        sliced, "_rows", lambda x, y, a, b: (piece for t in range(a, b, 7) for piece in rows(x, y, t, min(t + 7, b)))
-    )
+    monkeypatch.setattr(lagged_sums, "CHUNK", 7 * 5 * 4)  # seven rows
     sliced.fit(brains, targets)
     torch.testing.assert_close(sliced.weights, whole.weights)
     torch.testing.assert_close(sliced.errors, whole.errors)
@@ -155,3 +154,62 @@ def test_bad_data():
     for x, y, said in cases:
         with pytest.raises(ValueError, match=said):
             decoder.fit(x, y)
+
+
+def by_hand(brains, targets, groups, alphas, first, last, n_folds):
+    """Errors of each penalty, and the weights of the best, from lagged matrices and scikit-learn."""
+    names = list(dict.fromkeys(name for one in groups for name in one))
+    rows, wanted, fold = [], [], []
+    for x, y, own in zip(scaled(brains), scaled(targets), groups, strict=True):
+        r, w, times = lagged(x, y, first, last)
+        of = np.array([names.index(name) % n_folds for name in own])
+        for t in times:
+            touched = of[t + min(first, 0) : t + max(last, 0) + 1]
+            fold.append(touched[0] if len(set(touched)) == 1 else -1)
+        rows.append(r)
+        wanted.append(w)
+    rows, wanted, fold = np.concatenate(rows), np.concatenate(wanted), np.array(fold)
+    errors = []
+    for alpha in alphas:
+        error = 0.0
+        for k in range(n_folds):
+            train, test = (fold != k) & (fold >= 0), fold == k
+            model = Ridge(alpha=alpha * train.sum(), fit_intercept=False).fit(rows[train], wanted[train])
+            error += ((model.predict(rows[test]) - wanted[test]) ** 2).sum()
+        errors.append(error / (wanted.shape[1] * (fold >= 0).sum()))
+    best = alphas[int(np.argmin(errors))]
+    return errors, Ridge(alpha=best * len(rows), fit_intercept=False).fit(rows, wanted).coef_
+
+
+@pytest.mark.parametrize("n_sensors", [5, 60])  # 60 sensors at 5 lags are more columns than rows: the kernel
+@pytest.mark.parametrize(("first", "last"), [(0, 4), (-2, 2)])
+def test_whole_groups_choose_the_penalty(n_sensors, first, last):
+    brains, targets = simulated(73, 50, 88, noise=4.0, n_sensors=n_sensors)
+    groups = [["a"] * 30 + ["b"] * 43, ["c"] * 50, ["a"] * 20 + ["d"] * 68]  # "a" is in two stretches
+    alphas = (1e-4, 1e-2, 1.0, 100.0)
+    decoder = RidgeDecoder(sfreq=1.0, lags_s=(first, last), alphas=alphas, n_folds=3).fit(brains, targets, groups)
+    errors, weights = by_hand(brains, targets, groups, alphas, first, last, 3)
+    np.testing.assert_allclose(decoder.errors.numpy(), errors, rtol=1e-8)
+    np.testing.assert_allclose(decoder.weights.numpy(), weights.reshape(2, n_sensors, -1), atol=1e-8)
+
+
+def test_bad_groups_and_too_short_stretches():
+    brains, targets = simulated(50, 60)
+    decoder = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), n_folds=3)
+    with pytest.raises(UserError, match="2 different; expected one a row, and at least 3"):
+        decoder.fit(brains, targets, [["a"] * 50, ["b"] * 60])
+    with pytest.raises(ValueError, match="groups are of"):
+        decoder.fit(brains, targets, [["a"] * 50, ["b"] * 59])
+    with pytest.raises(ValueError, match="no stretch is longer than the lags"):
+        RidgeDecoder(sfreq=1.0, lags_s=(0, 80)).fit(brains, targets)
+
+
+def test_a_state_makes_the_same_decoder():
+    brains, targets = simulated(50, 60)
+    decoder = RidgeDecoder(sfreq=1.0, lags_s=(0, 3)).fit(brains, targets)
+    again = RidgeDecoder(sfreq=1.0, lags_s=(0, 3)).load_state_dict(decoder.state_dict())
+    assert again.alpha == pytest.approx(decoder.alpha) and torch.equal(
+        again.predict(brains[0]), decoder.predict(brains[0])
+    )
+    with pytest.raises(ValueError, match="4 lags; this decoder has 3"):
+        RidgeDecoder(sfreq=1.0, lags_s=(0, 2)).load_state_dict(decoder.state_dict())

@@ -1,0 +1,193 @@
+"""The fit of one subject and fold: a decoder of each target, and the encoding model beside it, from the training rows alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.data.encoding_data import EncodingData, Fold
+from n2s.data.options import check_number
+from n2s.errors import UserError, reading
+from n2s.findings import tell
+from n2s.models.ridge import RidgeDecoder
+from n2s.paths import written_whole
+from n2s.systems.encoding import fit as encoding
+from n2s.systems.encoding.inputs import mark, rows_hash
+from n2s.systems.encoding.rows import Fit
+from n2s.systems.linear.inputs import Band, Side, fold_brain, fold_sides, varies
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a decoder is made; see `n2s.systems.LinearDecoder`."""
+
+    lags_s: tuple[float, float] | None
+    band: Band
+    alphas: tuple[float, ...]
+    n_folds: int
+
+    def __post_init__(self) -> None:
+        for alpha in self.alphas:
+            check_number("model.alphas", alpha, above=0)
+        check_number("model.n_folds", self.n_folds, low=2, whole=True)
+        if self.lags_s is not None and not self.lags_s[0] <= self.lags_s[1]:
+            raise UserError(f"model.lags_s is {list(self.lags_s)}; expected the first lag, then the last.")
+
+    def plain(self) -> dict:
+        """For checkpoints."""
+        return asdict(self) | {
+            "alphas": list(self.alphas),
+            "lags_s": None if self.lags_s is None else list(self.lags_s),
+        }
+
+    def lags(self, data: EncodingData, space: str, subject: str) -> tuple[float, float]:
+        """First and last lag of the brain after the sound, s.
+
+        Raises
+        ------
+        UserError
+            The response model of the data has other lags: what it leaves out between training and test would be too little. Or it has
+            one delay alone.
+        """
+        delays_s, half_row_s = data.delays(space, subject)[0], 0.5 / data.rate_hz[subject]
+        first_s, last_s = float(delays_s.min()), float(delays_s.max())
+        if self.lags_s is None:
+            return first_s, last_s
+        if self.lags_s[0] < first_s - half_row_s or self.lags_s[1] > last_s + half_row_s:
+            raise UserError(
+                f"{subject}: model.lags_s goes from {self.lags_s[0]:g} to {self.lags_s[1]:g} s, beyond data.response ({first_s:g} to {last_s:g} s), "
+                "which says how long the brain responds and what lies too near to held-out sound. Widen data.response (n2s.data.Lags)."
+            )
+        return self.lags_s
+
+    def decoder(self, data: EncodingData, space: str, subject: str) -> RidgeDecoder:
+        """A decoder that is not fitted."""
+        return RidgeDecoder(
+            sfreq=data.rate_hz[subject],
+            lags_s=self.lags(data, space, subject),
+            alphas=self.alphas,
+            n_folds=self.n_folds,
+        )
+
+
+@dataclass
+class FoldFit:
+    """What the fit of one subject and fold leaves: plain tensors, for checkpoints.
+
+    ``decoders``: target -> `RidgeDecoder.state_dict`, and ``sensors``, ``features``: (bool) those that change in training.
+    ``forward``: `n2s.systems.encoding.fit.Fitted.plain`; {} without an encoding model. ``marks``: what a test knows the data by.
+    """
+
+    decoders: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    forward: dict = field(default_factory=dict)
+    marks: dict[str, Tensor | str] = field(default_factory=dict)
+
+    def plain(self) -> dict:
+        """For a checkpoint."""
+        return {"decoders": self.decoders, "forward": self.forward, "marks": self.marks}
+
+
+def fit_fold(
+    data: EncodingData,
+    subject: str,
+    fold: Fold,
+    targets: Sequence[str],
+    recipe: Recipe,
+    *,
+    forward: tuple[Mapping[str, Fit], encoding.Recipe] | None = None,
+    device: torch.device | str = "cpu",
+) -> FoldFit:
+    """Fit the decoders of one subject and fold.
+
+    Parameters
+    ----------
+    data, subject, fold
+        Whose training rows.
+    targets
+        Feature spaces.
+    recipe
+        How.
+    forward
+        Fits of the encoding model, and how these are made; None: none.
+    device
+        Where equations are solved. Those of a decoder are in float64.
+    """
+    brain = fold_brain(data, subject, fold)
+    found = FoldFit(marks={"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain[0]))})
+    for space in targets:
+        train, _ = fold_sides(data, subject, fold, space, recipe.band, brain)
+        found.decoders[space] = fit_decoder(data, subject, fold, space, train, recipe, device=device)
+        found.marks[f"target {space}"] = torch.from_numpy(mark(train.target.numpy()))
+    if forward is not None:
+        fits, how = forward
+        found.forward = encoding.fit_fold(data, subject, in_parts(fold, how), fits, how, device=device).plain()
+    return found
+
+
+def fit_decoder(
+    data: EncodingData,
+    subject: str,
+    fold: Fold,
+    space: str,
+    train: Side,
+    recipe: Recipe,
+    *,
+    device: torch.device | str = "cpu",
+) -> dict[str, Tensor]:
+    """Fit a decoder on the training rows; see `FoldFit`.
+
+    Raises
+    ------
+    UserError
+        Nothing of the target changes, or the training rows are too few.
+    """
+    where, sensors, features = f"{subject}, {fold.name}", varies(train.brain), varies(train.target)
+    if not features.any():
+        raise UserError(
+            f"{where}: '{space}' does not change in training rows: there is nothing to decode. Check the feature, or name others "
+            "(model.targets)."
+        )
+    for changes, what in ((sensors, "sensors or voxels"), (features, f"columns of '{space}'")):
+        if not changes.all():
+            tell("left out", where, f"{int((~changes).sum())} of {len(changes)} {what} do not change in training rows.")
+    brain, target = train.parts(sensors, features)
+    groups = None
+    if fold.stretches is not None and len(np.unique(fold.stretches)) >= recipe.n_folds:
+        groups = [fold.stretches[one].tolist() for one in train.stretches]
+    decoder = recipe.decoder(data, space, subject)
+    try:
+        decoder.fit([x.to(device) for x in brain], [y.to(device) for y in target], groups)
+    except ValueError as error:  # too few rows for the lags and folds
+        raise UserError(
+            f"{where}: no decoder of '{space}': {error} (model.n_folds, model.lags_s, data.n_folds, data.split)"
+        ) from error
+    state = {name: value.cpu() for name, value in decoder.state_dict().items()}
+    return state | {"sensors": sensors, "features": features}
+
+
+def in_parts(fold: Fold, recipe: encoding.Recipe) -> Fold:
+    """The fold with equal parts of time as units, if its training rows are of fewer units than penalties are chosen by."""
+    if len(set(fold.groups.tolist())) >= recipe.n_folds:
+        return fold
+    n = len(fold.train)
+    return replace(fold, groups=np.arange(n) * recipe.n_folds // max(n, 1), stretches=None)
+
+
+def keep_fit(path: Path, found: FoldFit, made: Mapping) -> None:
+    """Keep the fit of one subject and fold until the run's checkpoint is written. ``made``: how, and of which data."""
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        torch.save(found.plain() | {"made": dict(made)}, file)
+
+
+def kept_fit(path: Path, made: Mapping, rows: str) -> FoldFit | None:
+    """The fit that an interrupted run left, if it was made in this way from these rows."""
+    if not path.is_file():
+        return None
+    with reading(path, "a fit of one fold", "Remove it: it is made again."):
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    if found.pop("made") != dict(made) or found["marks"]["rows"] != rows:
+        return None
+    return FoldFit(**found)

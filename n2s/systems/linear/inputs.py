@@ -1,0 +1,111 @@
+"""What a linear decoder takes: stretches of consecutive rows of the brain, and of the feature that was heard."""
+
+from dataclasses import dataclass
+
+import mne
+import numpy as np
+import torch
+from torch import Tensor
+
+from n2s.data.encoding_data import EncodingData, Fold
+from n2s.data.options import check_number
+from n2s.data.row_stretches import row_stretches
+from n2s.errors import UserError, first_of
+from n2s.systems.encoding.fit import checked_brain
+
+LEAST = 4  # samples of a stretch that can be filtered
+
+
+@dataclass(frozen=True)
+class Band:
+    """The frequencies of the target that are kept, Hz; None: no edge."""
+
+    low_hz: float | None = None
+    high_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        for edge in (self.low_hz, self.high_hz):
+            check_number("model.band_hz", edge, above=0)
+        if self.low_hz is not None and self.high_hz is not None and self.low_hz >= self.high_hz:
+            raise UserError(f"model.band_hz is [{self.low_hz:g}, {self.high_hz:g}]; expected the lower edge first.")
+
+    def check(self, rate_hz: float, subject: str) -> None:
+        """Raise a UserError if the rows of a subject cannot hold the band."""
+        edge = max(self.low_hz or 0.0, self.high_hz or 0.0)
+        if edge >= rate_hz / 2:
+            raise UserError(
+                f"{subject}: model.band_hz goes to {edge:g} Hz, and its rows come at {rate_hz:g} Hz: below half of that is possible. Lower the edge, "
+                "or raise the rate (data.preprocessing.sfreq)."
+            )
+
+    def of(self, values: np.ndarray, rate_hz: float) -> np.ndarray:
+        """(t, f) -> (t, f) float64, of one stretch alone: no filter crosses its ends. Zero phase (MNE's FIR)."""
+        values = np.asarray(values, np.float64)
+        if (self.low_hz is None and self.high_hz is None) or len(values) < LEAST:
+            return values
+        return mne.filter.filter_data(values.T.copy(), rate_hz, self.low_hz, self.high_hz, verbose="ERROR").T
+
+
+@dataclass(frozen=True)
+class Side:
+    """Training or held-out rows of a fold.
+
+    Parameters
+    ----------
+    stretches
+        Slices of the rows: consecutive samples of one recording.
+    brain, target
+        (n, c), (n, f), both of all rows.
+    """
+
+    stretches: list[slice]
+    brain: Tensor
+    target: Tensor
+
+    def parts(self, sensors: Tensor, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Brain and target of each stretch, of some (bool) sensors and features."""
+        return (
+            [self.brain[one][:, sensors] for one in self.stretches],
+            [self.target[one][:, features] for one in self.stretches],
+        )
+
+
+def fold_brain(data: EncodingData, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """(n, c), (m, c) float32: see `n2s.systems.encoding.fit.checked_brain`."""
+    return checked_brain(data, subject, fold)
+
+
+def fold_sides(
+    data: EncodingData, subject: str, fold: Fold, space: str, band: Band, brain: tuple[np.ndarray, np.ndarray]
+) -> tuple[Side, Side]:
+    """Training and held-out rows of a fold, with a feature as it was heard.
+
+    Raises
+    ------
+    UserError
+        Values that are not finite, or a feature with another number of rows than the brain.
+    """
+    rows, rate_hz, found = data.rows(subject), data.rate_hz[subject], []
+    heard = data.heard(subject, fold, space)
+    for numbers, own, target in zip((fold.train, fold.test), brain, heard, strict=True):
+        if not len(numbers) == len(own) == len(target):
+            raise UserError(
+                f"{subject}, {fold.name}: {len(numbers)} rows, {len(own)} of the brain and {len(target)} of '{space}'. Check the feature's "
+                "clock and length."
+            )
+        bad = np.flatnonzero(~np.isfinite(target).all(0))
+        if len(bad):
+            raise UserError(
+                f"{subject}, {fold.name}: the feature '{space}' holds values that are not finite, in its columns {first_of(bad.tolist())} of "
+                f"{target.shape[1]}. Check the feature, or leave it out (model.targets)."
+            )
+        stretches = row_stretches(rows, numbers)
+        filtered = np.concatenate([band.of(target[one], rate_hz) for one in stretches])
+        found.append(Side(stretches, torch.from_numpy(own), torch.from_numpy(filtered)))
+    return found[0], found[1]
+
+
+def varies(values: Tensor) -> Tensor:
+    """(n, c) -> (c,) bool: columns that are not constant."""
+    spread = values.double().std(0, correction=0)
+    return spread > 1e-6 * values.double().abs().amax(0)

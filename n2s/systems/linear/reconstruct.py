@@ -1,0 +1,142 @@
+"""The reconstruction of a target from a subject's held-out rows, all folds together, and its windows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from n2s.data.encoding_data import EncodingData
+from n2s.errors import UserError, first_of
+from n2s.systems.encoding.inputs import check_same, mark, rows_hash
+from n2s.systems.linear.fit import Recipe
+from n2s.systems.linear.inputs import fold_brain, fold_sides
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """One target of one subject.
+
+    Parameters
+    ----------
+    rows
+        (n,) Row numbers, ascending.
+    part
+        (n,) Number of the fold and recording of each.
+    fold
+        (n,) Number of the fold of each.
+    table
+        Their lines of `n2s.data.encoding_data.EncodingData.rows`.
+    predicted, true
+        (n, f) float64, without their mean in each part.
+    scale
+        (f,) Deviation of each feature in training, mean over folds; 0: it never changed.
+    alphas
+        The penalty of each fold.
+    names
+        The name of each fold.
+    """
+
+    rows: np.ndarray
+    part: np.ndarray
+    fold: np.ndarray
+    table: pd.DataFrame
+    predicted: np.ndarray
+    true: np.ndarray
+    scale: np.ndarray
+    alphas: list[float]
+    names: list[str]
+
+    def windows(self, n_rows: int) -> np.ndarray:
+        """(k, n_rows) places among the rows: windows that follow each other, inside consecutive rows of one part."""
+        ends = np.flatnonzero((np.diff(self.rows) != 1) | (np.diff(self.part) != 0)) + 1
+        found = [np.zeros((0, n_rows), int)]
+        for start, stop in zip([0, *ends], [*ends, len(self.rows)], strict=True):
+            n = (stop - start) // n_rows
+            found.append(start + np.arange(n * n_rows).reshape(n, n_rows))
+        return np.concatenate(found)
+
+    def scaled(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(k, w) -> (k, w f) windows of prediction and truth, features by their deviation in training."""
+        known = self.scale > 0
+        predicted, true = (one[:, known] / self.scale[known] for one in (self.predicted, self.true))
+        return predicted[places].reshape(len(places), -1), true[places].reshape(len(places), -1)
+
+
+def reconstruct(
+    data: EncodingData, subject: str, space: str, fits: Mapping[str, Mapping], recipe: Recipe
+) -> Reconstruction:
+    """Predict every held-out row with the decoder of its fold. Outside the held-out rows of a stretch the brain is at its mean.
+
+    Parameters
+    ----------
+    data, subject, space
+        Whose rows, and the target.
+    fits
+        Name of a fold -> `n2s.systems.linear.fit.FoldFit.plain`.
+    recipe
+        How they were made.
+
+    Raises
+    ------
+    UserError
+        The run has no fit of a fold or target, or was fitted to other data.
+    """
+    folds = list(data.folds(subject))
+    predicted, true, scales, alphas = [], [], [], []
+    for fold in folds:
+        fit = fits.get(fold.name)
+        if fit is None or space not in fit["decoders"]:
+            what = f"'{space}'" if fit else f"{fold.name}; it has {first_of(fits) or 'none'}"
+            raise UserError(
+                f"{subject}: the run has no decoder of {what}. Take the run's own config.yaml, or fit again."
+            )
+        brain, state = fold_brain(data, subject, fold), fit["decoders"][space]
+        train, test = fold_sides(data, subject, fold, space, recipe.band, brain)
+        marks = {
+            "rows": rows_hash(data, subject, fold),
+            "brain": mark(brain[0]),
+            f"target {space}": mark(train.target.numpy()),
+        }
+        check_same(fit["marks"], marks, f"{subject}, {fold.name}")
+        try:
+            decoder = recipe.decoder(data, space, subject).load_state_dict(state)
+        except ValueError as error:
+            raise UserError(f"{subject}, {fold.name}: {error} Take the run's own config.yaml, or fit again.") from error
+        features = state["features"]
+        found = torch.zeros(test.target.shape, dtype=torch.float64)
+        for one, part in zip(test.stretches, test.parts(state["sensors"], features)[0], strict=True):
+            found[one.start : one.stop, features] = decoder.predict(part.double())
+        predicted.append(found.numpy())
+        true.append(test.target.double().numpy())
+        scale = np.zeros(len(features))
+        scale[features.numpy()] = state["target_std"].numpy()
+        scales.append(scale)
+        alphas.append(decoder.alpha)
+    joined = np.concatenate([fold.test for fold in folds])
+    order = np.argsort(joined, kind="stable")
+    if len(np.unique(joined)) < len(joined):
+        raise UserError(f"{subject}: some rows are held out in two folds. Each row can be held out once. (data.split)")
+    table = data.rows(subject).iloc[joined[order]]
+    fold_of = np.repeat(np.arange(len(folds)), [len(fold.test) for fold in folds])[order]
+    part = pd.factorize(pd.Series(fold_of).astype(str) + "\n" + table.recording.astype(str).to_numpy())[0]
+    return Reconstruction(
+        rows=joined[order],
+        part=part,
+        fold=fold_of,
+        table=table,
+        predicted=_centred(np.concatenate(predicted)[order], part),
+        true=_centred(np.concatenate(true)[order], part),
+        scale=np.mean(scales, 0),
+        alphas=alphas,
+        names=[fold.name for fold in folds],
+    )
+
+
+def _centred(values: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Without the mean of each part."""
+    n = np.bincount(part)
+    for column in values.T:
+        column -= (np.bincount(part, column) / n)[part]
+    return values

@@ -1,0 +1,184 @@
+"""The scores of one subject and target: r with its null of shifted time, and windows told apart from mismatched ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from n2s.data.options import check_number
+from n2s.errors import UserError
+from n2s.findings import tell
+from n2s.metrics.blocks import time_blocks
+from n2s.metrics.correlation import column_correlation
+from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval
+from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.match_mismatch import Matched, match_windows
+from n2s.metrics.tracking import circular_shift_null
+from n2s.systems.linear.reconstruct import Reconstruction
+
+BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
+FEWEST = 4  # numbers of a window, and windows
+#: Measure -> how its values are made: `r`, or `match` and `top-k` with the length of windows behind a comma.
+R = "r"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a test scores; see `n2s.systems.LinearDecoder`."""
+
+    windows_s: tuple[float, ...]
+    top_k: tuple[int, ...]
+    shift_s: float
+    n_shifts: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for length_s in self.windows_s:
+            check_number("model.windows_s", length_s, above=0)
+        for k in self.top_k:
+            check_number("model.top_k", k, low=1, whole=True)
+        check_number("model.shift_s", self.shift_s, above=0)
+        check_number("model.n_shifts", self.n_shifts, low=1, whole=True)
+        if not self.windows_s:
+            raise UserError("model.windows_s is empty; expected lengths of windows, s, such as [5.0].")
+
+
+def subject_scores(
+    found: Reconstruction, rate_hz: float, options: Options, where: str
+) -> tuple[list[dict], pd.DataFrame]:
+    """Every measure of one target, as lines of `n2s.systems.linear.result.DecodingResult.values`, and its windows.
+
+    A measure that cannot be computed has the value NaN.
+    """
+    values, windows = [_correlation(found, rate_hz, options, where)], []
+    for length_s in options.windows_s:
+        places = _told_windows(found, rate_hz, length_s, where)
+        if places is None:
+            continue
+        same = _same(found, places, length_s)
+        predicted, true = found.scaled(places)
+        matched = match_windows(predicted, true, same)
+        start_s = found.table.time_s.to_numpy()[places[:, 0]]
+        blocks = time_blocks(found.part[places[:, 0]], start_s, duration_s=length_s, least_s=max(length_s, BLOCK_S))
+        values += _shares(matched, blocks, length_s, options.top_k)
+        windows.append(
+            pd.DataFrame(
+                {
+                    "window_s": length_s,
+                    "recording": found.table.recording.astype(str).to_numpy()[places[:, 0]],
+                    "time_s": start_s,
+                    "r": column_correlation(predicted.T, true.T),
+                    "correct": matched.correct,
+                    "rank": matched.ranks,
+                    "n_candidates": matched.n_candidates,
+                }
+            )
+        )
+    return values, pd.concat(windows, ignore_index=True) if windows else pd.DataFrame()
+
+
+def feature_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """(f,) r of each feature over some rows; NaN where prediction or truth is constant."""
+    return column_correlation(found.predicted[rows], found.true[rows])
+
+
+def mean_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> float | None:
+    """The mean of `feature_r` over the features that have one; None if none does."""
+    r = feature_r(found, rows)
+    return float(np.nanmean(r)) if np.isfinite(r).any() else None
+
+
+def _correlation(found: Reconstruction, rate_hz: float, options: Options, where: str) -> dict:
+    n = len(found.rows)
+    least = int(np.ceil(options.shift_s * rate_hz - 1e-6))
+    if least > n // 4:
+        tell(
+            "odd",
+            where,
+            f"its {n} held-out rows ({n / rate_hz:.0f} s) are fewer than four times model.shift_s ({options.shift_s:g} s): the null moves them by a "
+            "quarter of their length, or more.",
+        )
+        least = n // 4
+    start_s = np.arange(n) / rate_hz
+    blocks = time_blocks(found.part, start_s, duration_s=1 / rate_hz, least_s=BLOCK_S)
+    whole = jackknife_interval(lambda rows: mean_r(found, rows), blocks, bounds=(-1.0, 1.0))
+    line = _line(R, whole, n=n)
+    known = np.isfinite(feature_r(found))
+    if least < 1 or not known.any():
+        return line
+    null = circular_shift_null(
+        *(torch.from_numpy(one[:, known]) for one in (found.predicted, found.true)),
+        n_shifts=options.n_shifts,
+        min_shift=least,
+        seed=options.seed,
+    )
+    return line | _null(whole.mean, null.mean(1).numpy())
+
+
+def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequence[int]) -> list[dict]:
+    several, n = len(np.unique(blocks)) > 1, int(np.median(matched.n_candidates))
+    correct = matched.correct
+    mean = Interval(float(correct.mean()), None, None)
+    whole = cluster_interval(correct, blocks, bounds=(0.0, 1.0)) if several else mean
+    found = [_line(f"match, {length_s:g} s", whole, n=n, chance=0.5) | _null(whole.mean, matched.null_correct)]
+    for k in top_k:
+        if k >= n:
+            continue
+        hits = matched.top(k).astype(float)
+        mean = Interval(float(hits.mean()), None, None)
+        whole = cluster_share_interval(hits, blocks) if several else mean
+        line = _line(f"top-{k}, {length_s:g} s", whole, n=n, chance=matched.chance(k))
+        found.append(line | _null(whole.mean, matched.null_top(k)))
+    return found
+
+
+def _line(measure: str, whole: Interval, *, n: int, chance: float = np.nan) -> dict:
+    ends = {
+        name: np.nan if one is None else float(one) for name, one in zip(("value", "low", "high"), whole, strict=True)
+    }
+    null = dict.fromkeys(("null_mean", "null_low", "null_high", "p"), np.nan)
+    return {"measure": measure} | ends | null | {"chance": chance, "n": n}
+
+
+def _null(value: float, null: np.ndarray) -> dict:
+    """Mean, central 95% and p of a null: (1 + draws of at least the value) / (1 + draws)."""
+    if not len(null):
+        return {}
+    low, high = np.quantile(null, (0.025, 0.975))
+    p = (1 + (null >= value - 1e-12).sum()) / (1 + len(null))
+    return {"null_mean": float(null.mean()), "null_low": float(low), "null_high": float(high), "p": float(p)}
+
+
+def _told_windows(found: Reconstruction, rate_hz: float, length_s: float, where: str) -> np.ndarray | None:
+    """The windows of a length in which the target changes; None if they are too few or too short."""
+    n_rows = round(length_s * rate_hz)
+    places = found.windows(max(n_rows, 1))
+    changes = np.ptp(found.true[places], axis=1).max(1, initial=0) > 0
+    if not changes.all():
+        tell(
+            "left out",
+            where,
+            f"{int((~changes).sum())} windows of {length_s:g} s in which nothing of the target changes.",
+        )
+    places = places[changes]
+    if n_rows * int((found.scale > 0).sum()) < FEWEST or n_rows < 1 or len(places) < FEWEST:
+        tell(
+            "left out",
+            where,
+            f"windows of {length_s:g} s: its held-out rows hold {len(places)} of {n_rows} rows; at least {FEWEST} windows with {FEWEST} numbers are "
+            "needed. Hold out more (data.n_folds), or change model.windows_s.",
+        )
+        return None
+    return places
+
+
+def _same(found: Reconstruction, places: np.ndarray, length_s: float) -> np.ndarray | None:
+    """(k, k) bool: windows of one stimulus that overlap in its time: repeats that are not averaged."""
+    stimulus = pd.factorize(found.table.stimulus.astype(str).to_numpy()[places[:, 0]])[0]
+    start_s = found.table.stimulus_s.to_numpy()[places[:, 0]]
+    near = np.abs(start_s[:, None] - start_s[None]) < length_s * (1 - 1e-6)
+    same = near & (stimulus[:, None] == stimulus[None])
+    np.fill_diagonal(same, True)
+    return same if same.sum() > len(places) else None

@@ -1,0 +1,244 @@
+"""The system of linear decoders: what was heard, reconstructed from the brain."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from n2s.data.encoding import EncodingDataModule, SubjectFold
+from n2s.data.response_models import Glover
+from n2s.errors import UserError, first_of, nearest
+from n2s.metrics.result import Result
+from n2s.models.ridge import ALPHAS
+from n2s.systems.encoding import scoring as encoding_scoring
+from n2s.systems.encoding.fit import Recipe as EncodingRecipe
+from n2s.systems.encoding.inputs import rows_hash
+from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
+from n2s.systems.encoding.task import ALPHAS as ENCODING_ALPHAS
+from n2s.systems.linear.fit import Recipe, fit_fold, keep_fit, kept_fit
+from n2s.systems.linear.inputs import Band
+from n2s.systems.linear.scores import Options
+from n2s.systems.linear.scoring import Scorer
+from n2s.systems.system import System
+
+#: Keys of a checkpoint: the fits, by subject and fold, and how they were made.
+FITS, RECIPE = "n2s_linear_fits", "n2s_linear_recipe"
+FORWARD_SHIFTS = 2  # of the control of the encoding model
+
+
+class LinearDecoder(System):
+    """Ridge regression from the brain at some lags to features of what was heard, and back again, for each subject.
+
+    ``n2s fit`` fits each subject and fold on its training rows, penalties by cross-validation inside these; ``n2s test`` reconstructs
+    the held-out rows. With ``data.n_folds`` every part is held out once. No statistic of training comes from held-out rows, no lag
+    reaches from one side to the other, and rows too near to held-out sound are left out (`n2s.data.EncodingDataModule`).
+
+    Parameters
+    ----------
+    targets
+        Feature spaces to decode, a decoder each; null: all of ``data.features``. Of a space with several seeds the first.
+    lags_s
+        First and last lag of the brain after the sound, s, within those of ``data.response``; null: those. With
+        `n2s.data.FIR` (volumes) all rows from its first to its last delay.
+    band_hz
+        Edges of the band that targets are filtered to, each stretch alone, such as ``[0.5, 4.0]``; null for one edge or all: no filter.
+    alphas
+        Penalties to choose from, of the mean squared error of z-scored data (`n2s.models.RidgeDecoder`); null: 1e-4 to 1e3.
+    n_folds
+        Of the cross-validation of penalties inside the training rows, by stretches that share nothing; with fewer of them, by
+        contiguous parts of time.
+    windows_s
+        Lengths of the windows that are told apart (match-mismatch), s.
+    top_k
+        How often the right window is among so many best of all.
+    shift_s
+        Chance: the truth is moved against the reconstruction in a circle, by this much or more, s.
+    n_shifts
+        How many such moves.
+    forward
+        Whether to fit an encoding model, too (temporal response functions: from the targets to each sensor at all lags of
+        ``data.response``), shown as ``forward``.
+    n_permutations
+        Draws for the p of each sensor of the encoding model; 0: no p.
+    seed
+        Of shifts and draws.
+
+    References
+    ----------
+    Crosse et al. 2016, Front. Hum. Neurosci. 10:604. O'Sullivan et al. 2015, Cereb. Cortex 25:1697.
+    """
+
+    takes = (EncodingDataModule,)
+    recipe = "configs/linear.yaml"
+
+    def __init__(
+        self,
+        *,
+        targets: list[str] | None = None,
+        lags_s: tuple[float, float] | None = None,
+        band_hz: tuple[float | None, float | None] | None = None,
+        alphas: list[float] | None = None,
+        n_folds: int = 5,
+        windows_s: list[float] | None = None,
+        top_k: list[int] | None = None,
+        shift_s: float = 10.0,
+        n_shifts: int = 1000,
+        forward: bool = True,
+        n_permutations: int = 1000,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        self.fit_recipe = Recipe(
+            None if lags_s is None else (float(lags_s[0]), float(lags_s[1])),
+            Band(*(band_hz or (None, None))),
+            tuple(alphas or ALPHAS),
+            n_folds,
+        )
+        self.options = Options(
+            windows_s=tuple(windows_s if windows_s is not None else (5.0,)),
+            top_k=tuple(top_k if top_k is not None else (1, 5)),
+            shift_s=shift_s,
+            n_shifts=n_shifts,
+            seed=seed,
+        )
+        self.named, self.forward_too = targets, forward
+        self.forward_recipe = EncodingRecipe(ENCODING_ALPHAS, n_folds, shift_s, seed)
+        self.n_permutations = n_permutations
+        self.fits: dict[str, dict[str, dict]] = {}
+        self._made: dict | None = None
+        self._nothing = nn.Parameter(torch.zeros(()))
+        self.targets: list[str] = []
+        self.rows: list[ModelRow] = []
+        self._results: dict[str, Result] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The run's."""
+        return Path(self.trainer.default_root_dir)
+
+    @property
+    def solver(self) -> torch.device:
+        """Where equations are solved: Apple's GPU has no float64."""
+        return torch.device("cpu") if self.device.type == "mps" else self.device
+
+    @property
+    def made(self) -> dict:
+        """How fits are made: those of an interrupted run, or of a checkpoint, have to be made so."""
+        forward = {
+            "forward": [row.key for row in self.rows],
+            "seed": self.options.seed,
+            "shift_s": self.options.shift_s,
+        }
+        return {"targets": self.targets} | self.fit_recipe.plain() | (forward if self.forward_too else {})
+
+    def setup(self, stage: str) -> None:
+        """Check what can be checked before the first fit."""
+        data = self.data
+        if self.trainer.world_size > 1:
+            raise UserError(
+                f"LinearDecoder is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the fits of many "
+                "subjects are separate jobs (data.subjects)."
+            )
+        if isinstance(data.response, Glover):
+            raise UserError(
+                "LinearDecoder decodes from the brain at several delays, and data.response is Glover, which has none. Take n2s.data.FIR "
+                "(delays in volumes) for BOLD, or n2s.data.Lags for sensors."
+            )
+        self.targets = list(dict.fromkeys(self.named if self.named is not None else data.spaces))
+        for name in self.targets:
+            if name not in data.spaces:
+                raise UserError(
+                    f"model.targets: '{name}' is no feature space of the data.{nearest(name, list(data.spaces))} There are: "
+                    f"{first_of(data.spaces)}. (data.features)"
+                )
+        if not self.targets:
+            raise UserError("model.targets is empty; expected feature spaces to decode, or null for all.")
+        for subject in data.subjects:
+            self.fit_recipe.band.check(data.rate_hz[subject], subject)
+            self.fit_recipe.lags(data, self.targets[0], subject)
+        spaces = {name: data.spaces[name] for name in self.targets}
+        self.rows = model_rows(spaces, n_shifts=FORWARD_SHIFTS) if self.forward_too else []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
+        return torch.optim.SGD([self._nothing], lr=0.0)
+
+    @torch.no_grad()
+    def training_step(self, batch: SubjectFold, batch_index: int) -> None:
+        """Fit one fold of a subject. What an interrupted run has fitted is taken."""
+        if self.current_epoch:
+            raise UserError("linear decoders are fitted in one epoch: set trainer.max_epochs to 1.")
+        data, subject = self.data, batch.subject
+        fold = data.folds(subject)[batch.fold]
+        path = self.folder / "fits" / f"{subject.replace('/', '_')}_{fold.name.replace(' ', '_')}.pt"
+        made = self.made | {"data": data.data_hashes()}
+        fitted = kept_fit(path, made, rows_hash(data, subject, fold))
+        if fitted is None:
+            forward = (unique_fits(self.rows), self.forward_recipe) if self.forward_too else None
+            fitted = fit_fold(data, subject, fold, self.targets, self.fit_recipe, forward=forward, device=self.solver)
+            keep_fit(path, fitted, made)
+        self.fits.setdefault(subject, {})[fold.name] = fitted.plain()
+        typical = torch.stack([one["alpha"].log() for one in fitted.decoders.values()]).mean().exp()
+        self.log("train/alpha", typical, prog_bar=True, batch_size=1)
+        self.optimizers().step()
+
+    def on_fit_end(self) -> None:
+        """The checkpoint has all fits: those of single folds are removed."""
+        if (self.folder / "fits").is_dir():
+            shutil.rmtree(self.folder / "fits")
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Weights, penalties, and by what a test knows the data."""
+        checkpoint[FITS], checkpoint[RECIPE] = self.fits, self.made
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """See Lightning."""
+        if FITS not in checkpoint:
+            raise UserError("the checkpoint is not from LinearDecoder: it holds no decoders.")
+        self.fits, self._made = checkpoint[FITS], checkpoint.get(RECIPE)
+
+    def on_test_start(self) -> None:
+        """Nothing is scored yet."""
+        now = self.made
+        changed = [name for name in now if name != "targets" and self._made and self._made.get(name) != now[name]]
+        if changed:
+            raise UserError(
+                f"model.{changed[0]} is {now[changed[0]]}, but the run was fitted with {self._made.get(changed[0])}. Take the run's own config.yaml, "
+                "or fit again."
+            )
+        missing = [name for name in self.data.subjects if name not in self.fits and self.data.folds(name)]
+        if missing:
+            raise UserError(
+                f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others "
+                "(data.subjects)."
+            )
+        self._scorer = Scorer(self.data, self.fits, self.targets, self.fit_recipe, self.options)
+        self._forward = self._encoding_scorer() if self.forward_too else None
+
+    def _encoding_scorer(self) -> encoding_scoring.Scorer:
+        data = self.data
+        fits = {subject: {name: one["forward"] for name, one in own.items()} for subject, own in self.fits.items()}
+        sensors = all(data.measured(subject).kind == "sensor" for subject in data.subjects)
+        options = encoding_scoring.Options(n_permutations=self.n_permutations, n_shifts=FORWARD_SHIFTS, kernels=sensors)
+        return encoding_scoring.Scorer(data, fits, self.rows, self.forward_recipe, options, device=self.solver)
+
+    @torch.no_grad()
+    def test_step(self, batch: SubjectFold, batch_index: int) -> None:
+        """Reconstruct and score a subject: all its folds at the first."""
+        self._scorer.add(batch.subject)
+        if self._forward is not None:
+            self._forward.add(batch.subject)
+
+    def on_test_epoch_end(self) -> None:
+        """Compare subjects."""
+        self._results = {"test": self._scorer.result()}
+        if self._forward is not None:
+            self._results["forward"] = self._forward.result()
+
+    def results(self, seed: int) -> Mapping[str, Result]:
+        """See `System`."""
+        return self._results

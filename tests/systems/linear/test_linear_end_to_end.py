@@ -1,0 +1,116 @@
+"""The linear decoder by the command: recipe, fit, test, page; and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from followers import bids_of_followers
+
+RECIPE = Path(__file__).parents[3] / "configs" / "linear.yaml"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return bids_of_followers(tmp_path_factory.mktemp("followers") / "eeg")
+
+
+def small(path: Path, folder: Path, *, data=None, **model) -> Path:
+    """The recipe with listeners whose EEG follows an envelope."""
+    recipe = yaml.safe_load(RECIPE.read_text())
+    own = recipe["data"]["init_args"]
+    study = {"root": str(folder), "datatype": "eeg", "features": "envelope"}
+    own["studies"] = {"eeg": {"class_path": "n2s.studies.BIDSStudy", "init_args": study}}
+    own["features"] = {"envelope": {"class_path": "n2s.features.Ready", "init_args": {"n_features": 1}}}
+    own["preprocessing"]["init_args"] = {"sfreq": 32.0, "highpass_hz": 0.5, "picks": ["eeg"]}
+    own |= data or {}
+    recipe["model"]["init_args"] |= {"targets": None, "n_permutations": 50, "n_shifts": 200} | model
+    recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
+    recipe["experiment"] = "small"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    return path
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("N2S_RUNS", raising=False)
+    return tmp_path
+
+
+def test_fit_test_and_report(at, folder, run_n2s):
+    recipe = small(at / "recipe.yaml", folder)
+    for verb in ("fit", "test"):
+        status, out, err = run_n2s(verb, "--config", recipe)
+        assert status == 0, err + out
+    (run,) = (at / "checkpoints" / "small").iterdir()
+    assert not list((run / "fits").glob("*"))  # the checkpoint has them
+    found = json.loads((run / "metrics.json").read_text())
+    scores = found["test"]["scores"]
+    assert list(scores) == ["r", "match, 3 s", "top-1, 3 s", "top-5, 3 s", "match, 5 s", "top-1, 5 s", "top-5, 5 s"]
+    mean = {row: value["all subjects"]["mean"] for row, value in scores["r"].items()}
+    assert mean["envelope"] > 0.4 and abs(mean["envelope (shifted)"]) < 0.02
+    match = scores["match, 5 s"]
+    assert match["envelope"]["all subjects"]["mean"] > 0.9 and match["chance"]["all subjects"]["mean"] == 0.5
+    assert abs(match["envelope (shifted)"]["all subjects"]["mean"] - 0.5) < 0.05
+    assert set(match["envelope"]) == {"all subjects", "eeg/01", "eeg/02"}
+    for line in found["test"]["values"]:
+        assert line["low"] <= line["value"] <= line["high"] and line["p"] < 0.05
+    assert found["forward"]["scores"]["R, whole"]["model/envelope"]["all subjects"]["mean"] > 0.05
+    folds = pd.read_csv(run / "test" / "test" / "folds.csv")
+    assert len(folds) == 2 * 4 and (folds.r > 0.2).all()
+    kernels = pd.read_parquet(run / "test" / "forward" / "kernels.parquet")
+    strength = kernels.groupby("lag_s").weight.apply(lambda one: np.sqrt(np.square(one).mean()))
+    assert strength.idxmax() == pytest.approx(3 / 32, abs=1.01 / 32)  # the delay of the brain, to a sample
+    page = run / "report.html"
+    text = page.read_text()
+    page.unlink()
+    for told in ("Reconstruction of envelope", "r of envelope", "Match-mismatch of envelope", "Response functions"):
+        assert told in text
+    assert run_n2s("report", run)[0] == 0 and "match-mismatch" in page.read_text()
+
+    # another decoder than that of the fit
+    small(recipe, folder, lags_s=[0.0, 0.2])
+    status, _, err = run_n2s("test", "--config", recipe)
+    assert status == 2 and "model.lags_s is [0.0, 0.2], but the run was fitted with [0.0, 0.3]" in err, err
+
+
+def test_an_interrupted_fit_takes_the_folds_that_it_has(at, folder, run_n2s, monkeypatch):
+    import n2s.systems.linear.task as task
+
+    recipe = small(at / "recipe.yaml", folder, forward=False)
+    made, true = [], task.fit_fold
+
+    def fail(data, subject, fold, *given, **more):
+        made.append((subject, fold.name))
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return true(data, subject, fold, *given, **more)
+
+    monkeypatch.setattr(task, "fit_fold", fail)
+    run_n2s("fit", "--config", recipe)
+    assert len(made) == 2
+    assert run_n2s("fit", "--config", recipe)[0] == 0
+    assert made[2] == made[1] and len(made) == 1 + 1 + 7  # the first fold is not fitted again
+
+
+GLOVER = {"response": {"class_path": "n2s.data.Glover"}}
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "said"),
+    [
+        ({}, {"targets": ["envelop"]}, "Nearest: envelope"),
+        ({}, {"targets": []}, "model.targets is empty"),
+        ({}, {"lags_s": [0.0, 0.9]}, "beyond data.response (-0.09375 to 0.40625 s)"),
+        ({}, {"band_hz": [0.5, 20.0]}, "goes to 20 Hz, and its rows come at 32 Hz"),
+        ({}, {"band_hz": [4.0, 0.5]}, "the lower edge first"),
+        ({}, {"windows_s": []}, "model.windows_s is empty"),
+        (GLOVER, {"lags_s": None}, "data.response is Glover"),
+    ],
+)
+def test_what_cannot_be_is_said_before_a_fit(at, folder, run_n2s, data, model, said):
+    status, _, err = run_n2s("fit", "--config", small(at / "recipe.yaml", folder, data=data, **model))
+    assert status == 2 and said in err and "Traceback" not in err, err
