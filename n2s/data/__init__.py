@@ -6,10 +6,12 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.high_gamma import high_gamma
+from n2s.data.high_gamma_preparation import HighGamma
 from n2s.data.hrf_response import hrf_response
 from n2s.data.lanczos import lanczos_resample
 from n2s.data.meg import MEGDataModule
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
+from n2s.data.reference import Bipolar, CommonAverage, Laplacian
 from n2s.data.response_models import FIR, Glover, Lags
 from n2s.data.sentence_split import SplitBySentence
 from n2s.data.splits import SplitByStory
@@ -18,13 +20,17 @@ from n2s.data.windows import Grid, WordOnsets
 
 __all__ = [
     "Batch",
+    "Bipolar",
+    "CommonAverage",
     "CorpusDataModule",
     "EncodingDataModule",
     "FIR",
     "FMRIDataModule",
     "Glover",
     "Grid",
+    "HighGamma",
     "Lags",
+    "Laplacian",
     "MEGDataModule",
     "NeuralDataModule",
     "Preprocessing",

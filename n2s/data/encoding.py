@@ -22,6 +22,7 @@ from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.response_model import ResponseModel
 from n2s.data.row_stretches import row_stretches
 from n2s.data.runs import measured
+from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split, SplitByStory
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.subject_folds import SubjectFold, SubjectFolds
@@ -49,7 +50,7 @@ class EncodingDataModule(NeuralDataModule):
     response
         `Glover` or `FIR` for BOLD, `Lags` for sensors.
     preprocessing
-        Of MEG, EEG and iEEG. BOLD is cleaned as its study says.
+        `Preprocessing` of MEG, EEG and iEEG, or `HighGamma` of iEEG. BOLD is cleaned as its study says.
     split
         What is held out. A study's official split overrides it.
     n_folds
@@ -90,7 +91,7 @@ class EncodingDataModule(NeuralDataModule):
         features: dict[str, FrameFeature | ImpulseFeature | Layers],
         response: ResponseModel,
         *,
-        preprocessing: Preprocessing | None = None,
+        preprocessing: SensorPreparation | None = None,
         split: Split | None = None,
         n_folds: int | None = None,
         each_alone: bool = False,

@@ -54,6 +54,10 @@ class Measured:
         (v,) Where these columns lie among all voxels of ``space`` (a region or constant voxels may be left out).
     own_names
         Whether sensors of the same names are elsewhere in other subjects: contacts inside the head.
+    contacts_mm
+        (v, 3) Where those are, mm: right, front, up; NaN for one that has no place. None for other sensors.
+    frame
+        Whose brain ``contacts_mm`` are in: ``mni``, or ``own``, the person's.
     """
 
     kind: Literal["voxel", "vertex", "grayordinate", "sensor"]
@@ -63,6 +67,8 @@ class Measured:
     space: Space | None = None
     chosen: np.ndarray | None = None
     own_names: bool = False
+    contacts_mm: np.ndarray | None = None
+    frame: Literal["mni", "own"] = "own"
 
 
 class EncodingData(Protocol):

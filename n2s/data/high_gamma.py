@@ -76,10 +76,15 @@ def high_gamma(
         )
     starts = np.floor(np.arange(n) * hop_s * sfreq).astype(int)  # in this order, as the authors' code rounds
     stops = np.floor(starts + window_s * sfreq).astype(int)
-    found = np.empty((n, signal.shape[1]))
-    step = max(1, BLOCK // len(signal))
-    for first in range(0, signal.shape[1], step):
-        block = np.ascontiguousarray(signal[:, first : first + step].T, np.float64)
+    return frames_of(signal.T, filters, starts, stops)
+
+
+def frames_of(values: np.ndarray, filters: Sequence[np.ndarray], starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    """(c, t) -> (n, c) float64: the `envelope` of a whole stretch, averaged in windows, a few channels at a time."""
+    found = np.empty((len(starts), len(values)))
+    step = max(1, BLOCK // values.shape[1])
+    for first in range(0, len(values), step):
+        block = np.ascontiguousarray(values[first : first + step], np.float64)
         found[:, first : first + step] = window_means(envelope(block, filters), starts, stops).T
     return found
 
@@ -151,8 +156,8 @@ def envelope(values: np.ndarray, filters: Sequence[np.ndarray]) -> np.ndarray:
 def window_means(values: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """(c, t) -> (c, n): means of the samples from each start to before its stop; starts ascend, no window is empty."""
     within = np.stack([starts, stops], axis=1).ravel()
-    if stops[-1] == values.shape[1]:
-        within = within[:-1]  # the last sum goes on to the end
+    if stops[-1] == values.shape[1]:  # `reduceat` names samples, and there is none after the last
+        values = np.concatenate([values, np.zeros((len(values), 1))], axis=1)
     return np.add.reduceat(values, within, axis=1)[:, ::2] / (stops - starts)
 
 

@@ -25,6 +25,7 @@ from n2s.data.residency import Scaled, for_windows
 from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sampler import Sampler
 from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, tell_far, window_starts
+from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
 from n2s.data.spans import lengths, merged
@@ -53,7 +54,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     target
         The stimulus feature to retrieve.
     preprocessing
-        The preprocessing of each recording.
+        The preprocessing of each recording: `Preprocessing`, or `HighGamma` of iEEG.
     split
         What is held out. A study's official split overrides it.
     window_s, offset_s, baseline_s
@@ -88,7 +89,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         studies: dict[str, Study],
         target: Feature,
         *,
-        preprocessing: Preprocessing | None = None,
+        preprocessing: SensorPreparation | None = None,
         split: Split | None = None,
         window_s: float = 3.0,
         offset_s: float = 0.15,

@@ -1,7 +1,10 @@
 """The places of sensors on the head, as a recording has them: found, and of a sensible size."""
 
+from typing import Literal
+
 import mne
 import numpy as np
+from mne.io.constants import FIFF
 
 from n2s.data.channel_types import ELECTRODES
 from n2s.errors import UserError
@@ -43,6 +46,14 @@ def check_places(info: mne.Info, where: str) -> np.ndarray:
     if among.sum() > 1:
         _check_electrodes(places[among], names[among], kinds[among], where)
     return placed
+
+
+def contact_places(info: mne.Info) -> tuple[np.ndarray, Literal["mni", "own"]]:
+    """(c, 3) mm, right, front and up, NaN where a channel has no place; and whose brain they are in: MNI's or the person's."""
+    places = 1e3 * np.array([channel["loc"][:3] for channel in info["chs"]], float).reshape(-1, 3)
+    places[~(np.isfinite(places).all(1) & places.any(1))] = np.nan
+    frames = {int(channel["coord_frame"]) for channel in info["chs"]}
+    return places, "mni" if frames == {int(FIFF.FIFFV_MNE_COORD_MNI_TAL)} else "own"
 
 
 def check_square(meta: dict, where: str) -> None:

@@ -1,7 +1,6 @@
 """From a raw recording to an array: MNE does the signal processing, a recipe sets the options."""
 
 from fractions import Fraction
-from functools import partial
 
 import mne
 import numpy as np
@@ -11,15 +10,11 @@ from n2s.data.bad_channels import mark_bads
 from n2s.data.bands import NOTCH_WIDTH_HZ, Band, check_lengths
 from n2s.data.channel_types import ELECTRODES, TYPES, check_types, reference_groups
 from n2s.data.checked_signal import CheckedSignal, leave_out
-from n2s.data.edges import bad_spans, filtered_apart
+from n2s.data.edges import filtered_apart
 from n2s.data.filtering import Resampler
-from n2s.data.positions import sensor_positions
-from n2s.data.recordings import Made, Preparation
-from n2s.data.sensor_recording import SensorRecording
+from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
 from n2s.data.steps import SSS, RemoveICA, Step, check_shielding, run_step
 from n2s.errors import UserError
-from n2s.studies.events import events_table
-from n2s.studies.study import Recording, Study
 
 __all__ = ["SSS", "Preprocessing", "RemoveICA", "Step"]  # the steps, too: recipes name them here
 
@@ -27,7 +22,7 @@ __all__ = ["SSS", "Preprocessing", "RemoveICA", "Step"]  # the steps, too: recip
 NOTCH = {"l_trans_bandwidth": 0.9, "h_trans_bandwidth": 0.9}
 
 
-class Preprocessing(Preparation):
+class Preprocessing(SensorPreparation):
     """Preprocessing of each recording before training, in this order: bad channels, steps, notch, band-pass, reference, resampling.
 
     Parameters
@@ -49,7 +44,6 @@ class Preprocessing(Preparation):
         SSS, ICA or your own `Step`, applied to all channels, before the filters. SSS comes before ICA.
     """
 
-    kind = SensorRecording
     version = 8  # increase when the numbers change but the settings do not
 
     def __init__(
@@ -67,11 +61,7 @@ class Preprocessing(Preparation):
         self.sfreq, self.highpass_hz, self.lowpass_hz = float(sfreq), highpass_hz, lowpass_hz
         self.notch_hz, self.picks = list(notch_hz or []), list(picks or ["meg"])
         self.average_reference, self.bads, self.steps = average_reference, list(bads or []), list(steps or [])
-        unknown = set(self.picks) - {"meg", *TYPES}
-        if unknown:
-            raise UserError(
-                f"preprocessing.picks: found {sorted(unknown)}, expected some of {', '.join(['meg', *TYPES])}."
-            )
+        check_picks(self.picks, ["meg", *TYPES])
         if average_reference and not set(ELECTRODES) & set(self.picks):
             raise UserError(
                 f"preprocessing.average_reference is for electrodes, and picks is {self.picks}. Set it to false, or pick eeg, "
@@ -92,37 +82,17 @@ class Preprocessing(Preparation):
             "steps": [[type(step).__module__, type(step).__qualname__, step.settings()] for step in self.steps],
         }
 
-    def make(self, study: Study, recording: Recording, where: str) -> Made:
-        """See `Preparation`."""
-        raw = study.load(recording)
-        raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
-        events = events_table(study.events(recording), where=where, duration_s=duration_s)
-        spans = bad_spans(raw)
-        stretches = self.stretches(raw)
-        data, sfreq, info = self(raw, where, spans)
-        meta = {
-            "sfreq": sfreq,
-            "raw_sfreq": raw_sfreq,
-            "support_s": self.support_s(raw_sfreq),
-            "supports_s": self.supports_s(raw_sfreq),
-            "over_edges_s": sum(step.support_s for step in self.steps if not step.stops_at_edges),
-            "stretches": stretches,
-            "ch_names": info["ch_names"],
-            "units": [TYPES[kind][1] for kind in info.get_channel_types()],
-            "good": [name not in info["bads"] for name in info["ch_names"]],
-            "positions": sensor_positions(info, where).round(6).tolist(),
-            "bad_spans": spans,
-            "preprocessing": self.settings(),
-        }
-        write_info = partial(mne.io.write_info, info=info, verbose="error")
-        return Made(data, meta, {"events.parquet": events.to_parquet, "sensors-info.fif": write_info})
+    @property
+    def over_edges_s(self) -> float:
+        """See `SensorPreparation`: of steps that do not stop there."""
+        return sum(step.support_s for step in self.steps if not step.stops_at_edges)
 
     def support_s(self, sfreq: float) -> float:
-        """Seconds of raw recording that one prepared sample depends on, for a recording of ``sfreq`` Hz."""
+        """See `SensorPreparation`."""
         return (2 * self._resampler(sfreq).half + 1) / sfreq + sum(step.support_s for step in self.steps)
 
     def supports_s(self, sfreq: float) -> dict[str, float]:
-        """The settings that make one prepared sample depend on its neighbours in time, and the length that each adds, s."""
+        """See `SensorPreparation`."""
 
         def length_s(low: float | None, high: float | None, **more: float) -> float:
             return (len(create_filter(None, sfreq, low, high, **more, verbose="error")) - 1) / sfreq
@@ -139,7 +109,7 @@ class Preprocessing(Preparation):
         return {name: seconds for name, seconds in found.items() if seconds}
 
     def stretches(self, raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
-        """(first, last) prepared samples of each stretch that is filtered as one."""
+        """See `SensorPreparation`."""
         up, down = (ratio := self._ratio(raw.info["sfreq"])).numerator, ratio.denominator
         return [(-(-start * up // down), -(-stop * up // down)) for start, stop in filtered_apart(raw)]
 
@@ -148,23 +118,7 @@ class Preprocessing(Preparation):
     ) -> tuple[np.ndarray, float, mne.Info]:
         """Clean one recording, block by block: a file is never held in memory, unless a step needs it.
 
-        Parameters
-        ----------
-        raw
-            The recording.
-        where
-            Names it in messages.
-        spans
-            (onset, duration), s, of what no window may touch. Stretches in which nothing was recorded are added.
-
-        Returns
-        -------
-        data
-            (t, c) float32 in fT, fT/cm and uV, time-major.
-        sfreq
-            The exact rate (a ratio of whole numbers times the recording's own).
-        info
-            Info of the kept channels, bad ones marked.
+        See `SensorPreparation`. The rate is a ratio of whole numbers times the recording's own.
 
         Raises
         ------
@@ -180,7 +134,7 @@ class Preprocessing(Preparation):
         gaps = self._check_before_steps(raw, where, spans) if self.steps else []
         for step in self.steps:
             raw = run_step(step, raw.load_data(verbose="error"), where)
-        picks = self._pick(raw.info, where)
+        picks = picked(raw.info, self.picks, where)
         info = mne.pick_info(raw.info, picks)
         check_types(info, where)
         kinds = np.array(info.get_channel_types())
@@ -209,7 +163,7 @@ class Preprocessing(Preparation):
         """Steps mix channels: a dead one would spoil the others. `CheckedSignal.check` of what goes into them."""
         meg = any(isinstance(step, SSS) for step in self.steps)
         others = mne.pick_types(raw.info, meg=meg, ref_meg=False, exclude=[])
-        picks = np.union1d(self._pick(raw.info, where), others)
+        picks = np.union1d(picked(raw.info, self.picks, where), others)
         signal = CheckedSignal(raw, picks, spans)
         signal.read_all(filtered_apart(raw))
         return signal.check(mne.pick_info(raw.info, picks), where)
@@ -227,15 +181,3 @@ class Preprocessing(Preparation):
     def _notches(self, sfreq: float) -> dict[float, tuple[float, float]]:
         half = NOTCH_WIDTH_HZ / 2  # the stopped band: its lower edge is given second, as MNE wants it
         return {hz: (hz + half, hz - half) for hz in self._band().notches(sfreq)}
-
-    def _pick(self, info: mne.Info, where: str) -> np.ndarray:
-        kinds = set(self.picks)
-        meg = True if "meg" in kinds or {"mag", "grad"} <= kinds else next(iter(kinds & {"mag", "grad"}), False)
-        electrodes = {kind: kind in kinds for kind in ELECTRODES}
-        picks = mne.pick_types(info, meg=meg, **electrodes, ref_meg=False, exclude=[])
-        if not len(picks):
-            found = ", ".join(sorted(set(info.get_channel_types())))
-            raise UserError(
-                f"{where}: no channel of type {self.picks}; it has {found}. Set preprocessing.picks to one of those."
-            )
-        return picks

@@ -10,6 +10,7 @@ import pandas as pd
 
 from n2s.data.bold_preparation import BoldRun
 from n2s.data.encoding_data import Measured
+from n2s.data.places import NOWHERE, contact_places
 from n2s.data.recordings import PreparedRecording
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
@@ -243,8 +244,12 @@ def _sensors(runs: Sequence[Run]) -> Measured:
     if still.any():
         tell("left out", runs[0].subject, f"{still.sum()} of {len(shared)} sensors, which never change.")
     places = np.asarray(metas[0]["positions"], np.float64).reshape(len(metas[0]["ch_names"]), -1)[at]
-    inside = bool(INSIDE & runs[0].prepared.channel_types)
-    return Measured("sensor", np.array(shared)[~still], {}, places[~still], own_names=inside)
+    names = np.array(shared)[~still]
+    if not INSIDE & runs[0].prepared.channel_types:
+        return Measured("sensor", names, {}, places[~still])
+    places[(places == NOWHERE).all(1)] = np.nan
+    contacts_mm, frame = contact_places(runs[0].prepared.info)
+    return Measured("sensor", names, {}, places[~still], None, None, True, contacts_mm[at][~still], frame)
 
 
 def column_places(run: Run, what: Measured | np.ndarray) -> np.ndarray:

@@ -28,9 +28,14 @@ class SensorRecording(PreparedRecording):
         return pd.read_parquet(self.folder / "events.parquet")
 
     @cached_property
+    def info(self) -> mne.Info:
+        """MNE's description of its channels."""
+        return mne.io.read_info(self.folder / "sensors-info.fif", verbose="error")
+
+    @property
     def channel_types(self) -> set[str]:
         """MNE's types of its channels."""
-        return set(mne.io.read_info(self.folder / "sensors-info.fif", verbose="error").get_channel_types())
+        return set(self.info.get_channel_types())
 
     @property
     def reach(self) -> Reach:

@@ -1,0 +1,125 @@
+"""What every preparation of sensors has in common: which channels it keeps, and what the cache keeps beside their array."""
+
+from abc import abstractmethod
+from functools import partial
+
+import mne
+import numpy as np
+
+from n2s.data.channel_types import ELECTRODES, TYPES
+from n2s.data.edges import bad_spans
+from n2s.data.positions import sensor_positions
+from n2s.data.recordings import Made, Preparation
+from n2s.data.sensor_recording import SensorRecording
+from n2s.errors import UserError
+from n2s.studies.events import events_table
+from n2s.studies.study import Recording, Study
+
+
+class SensorPreparation(Preparation):
+    """Prepares recordings of MEG, EEG or iEEG: see `n2s.data.Preprocessing` and `n2s.data.HighGamma`.
+
+    Attributes
+    ----------
+    sfreq
+        Rate of the prepared recordings, Hz. Sample i is at ``i / sfreq`` on the recording's clock.
+    bads
+        Channels that are bad in every recording that has them.
+    picks
+        Channel types to keep.
+    """
+
+    kind = SensorRecording
+    sfreq: float
+    bads: list[str]
+    picks: list[str]
+
+    #: Seconds that samples reach over interruptions, at which all else stops.
+    over_edges_s: float = 0.0
+
+    @abstractmethod
+    def support_s(self, sfreq: float) -> float:
+        """Seconds of raw recording that one prepared sample depends on, for a recording of ``sfreq`` Hz."""
+
+    @abstractmethod
+    def supports_s(self, sfreq: float) -> dict[str, float]:
+        """The settings that make one prepared sample depend on its neighbours in time, and the length that each adds, s."""
+
+    @abstractmethod
+    def stretches(self, raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
+        """(first, last) prepared samples of each stretch that is filtered as one."""
+
+    @abstractmethod
+    def __call__(
+        self, raw: mne.io.BaseRaw, where: str, spans: list[list[float]] | None = None
+    ) -> tuple[np.ndarray, float, mne.Info]:
+        """Clean one recording.
+
+        Parameters
+        ----------
+        raw
+            The recording.
+        where
+            Names it in messages.
+        spans
+            (onset, duration), s, of what no window may touch. Stretches that cannot be used are added.
+
+        Returns
+        -------
+        data
+            (t, c) float32 in fT, fT/cm and uV, time-major.
+        sfreq
+            Its exact rate.
+        info
+            Info of the kept channels, bad ones marked.
+        """
+
+    def positions(self, info: mne.Info, where: str) -> np.ndarray:
+        """(c, 2) The place of each channel on the unit square."""
+        return sensor_positions(info, where)
+
+    def make(self, study: Study, recording: Recording, where: str) -> Made:
+        """See `Preparation`."""
+        raw = study.load(recording)
+        raw_sfreq, duration_s = raw.info["sfreq"], len(raw.times) / raw.info["sfreq"]
+        events = events_table(study.events(recording), where=where, duration_s=duration_s)
+        spans = bad_spans(raw)
+        stretches = self.stretches(raw)
+        data, sfreq, info = self(raw, where, spans)
+        meta = {
+            "sfreq": sfreq,
+            "raw_sfreq": raw_sfreq,
+            "support_s": self.support_s(raw_sfreq),
+            "supports_s": self.supports_s(raw_sfreq),
+            "over_edges_s": self.over_edges_s,
+            "stretches": stretches,
+            "ch_names": info["ch_names"],
+            "units": [TYPES[kind][1] for kind in info.get_channel_types()],
+            "good": [name not in info["bads"] for name in info["ch_names"]],
+            "positions": self.positions(info, where).round(6).tolist(),
+            "bad_spans": spans,
+            "preprocessing": self.settings(),
+        }
+        write_info = partial(mne.io.write_info, info=info, verbose="error")
+        return Made(data, meta, {"events.parquet": events.to_parquet, "sensors-info.fif": write_info})
+
+
+def check_picks(picks: list[str], known: list[str]) -> None:
+    """Raise a `UserError` if a type of channels is none of those ``known``."""
+    unknown = set(picks) - set(known)
+    if unknown:
+        raise UserError(f"preprocessing.picks: found {sorted(unknown)}, expected some of {', '.join(known)}.")
+
+
+def picked(info: mne.Info, picks: list[str], where: str) -> np.ndarray:
+    """(c,) The channels of the types in ``picks``; a `UserError` if a recording has none of them."""
+    kinds = set(picks)
+    meg = True if "meg" in kinds or {"mag", "grad"} <= kinds else next(iter(kinds & {"mag", "grad"}), False)
+    electrodes = {kind: kind in kinds for kind in ELECTRODES}
+    found = mne.pick_types(info, meg=meg, **electrodes, ref_meg=False, exclude=[])
+    if not len(found):
+        there = ", ".join(sorted(set(info.get_channel_types())))
+        raise UserError(
+            f"{where}: no channel of type {picks}; it has {there}. Set preprocessing.picks to one of those."
+        )
+    return found
