@@ -2,7 +2,9 @@
 
 from n2s.studies.own.bids import BIDSStudy
 from n2s.studies.own.bids_fmri import BIDSFMRI
+from n2s.studies.own.eeg_arrays import EEGArrays
 from n2s.studies.own.fmri_arrays import GenericFMRI
+from n2s.studies.public.accou2024 import Accou2024
 from n2s.studies.public.armeni2022 import Armeni2022
 from n2s.studies.public.bel2026 import Bel2026
 from n2s.studies.public.brennan2019 import Brennan2019
@@ -26,11 +28,13 @@ from n2s.studies.study import Frames, Recording, Stimulus, Study
 
 __all__ = [
     "BIDSFMRI",
+    "Accou2024",
     "Armeni2022",
     "BIDSStudy",
     "Bel2026",
     "Brennan2019",
     "Broderick2019",
+    "EEGArrays",
     "Frames",
     "GenericFMRI",
     "Gwilliams2022",

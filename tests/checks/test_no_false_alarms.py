@@ -19,6 +19,7 @@ NO_AUDIO = "neither audio nor ready features"  # has to be brought
 HEADER = "only the header gives the TR"  # no JSON files in the miniature
 #: Study -> what is odd, corrected or stops n2s. What is left out are traps of the data sets: test_traps_are_tested.
 TRUE = {
+    "Accou2024": (),
     "Armeni2022": (ONE_FILE, ONE_SOUND, "MNE says: (Omitted|Limited) 1 annotation", "onset and sample disagree"),  # 0.5 s of it
     "Bel2026": ("play for another time than their files",),  # a round number of seconds
     "Brennan2019": (), "Broderick2019": (), "Gwilliams2022": (ONE_FILE,), "LibriBrain": (NO_AUDIO,),

@@ -1,4 +1,4 @@
-"""Ready-made features of a stimulus: a NumPy array beside a JSON file that gives its rate."""
+"""NumPy arrays: ready-made features of a stimulus beside a JSON file that gives their rate, and recordings."""
 
 import json
 from pathlib import Path
@@ -17,6 +17,30 @@ def open_npy(path: Path) -> np.ndarray:
     """The array of a .npy file, not read into memory; a `UserError` if it is not an array, or would need pickle."""
     with reading(path, "an array that numpy.save wrote"):
         return np.lib.format.open_memmap(path, mode="r")
+
+
+def channels_first(path: Path, n_channels: int) -> np.ndarray:
+    """The array of a recording, (channel, sample), whichever side of the file is time; not read into memory.
+
+    Raises
+    ------
+    UserError
+        No side has that many channels, or both have.
+    """
+    check_fetched(path)
+    data = open_npy(path)
+    if data.ndim != 2 or data.dtype.kind not in "fiu":
+        raise UserError(f"{path}: holds {data.dtype} of shape {data.shape}; expected numbers, [channel, sample].")
+    if n_channels not in data.shape:
+        raise UserError(
+            f"{path} is {data.shape[0]} by {data.shape[1]}; expected {n_channels} channels, as the montage has. Set `montage` to that of "
+            "this cap."
+        )
+    if data.shape[0] == data.shape[1]:
+        raise UserError(
+            f"{path} is {n_channels} by {n_channels}: which side is time cannot be told. It needs more samples."
+        )
+    return data if data.shape[0] == n_channels else data.T
 
 
 def frame_files(path: Path) -> list[Path]:
@@ -49,6 +73,18 @@ def read_frames(path: Path) -> Frames:
         raise UserError(
             f"{sidecar}: rate_hz is {rate_hz} and start_s {start_s}; expected a positive rate, both finite."
         )
+    return frames_at(path, rate_hz, start_s)
+
+
+def frames_at(path: Path, rate_hz: float, start_s: float = 0.0) -> Frames:
+    """Read an array (l, f), or (l,) for one feature, whose rate and start are known.
+
+    Raises
+    ------
+    UserError
+        It has another form, or a value is not finite.
+    """
+    check_fetched(path)
     values = open_npy(path)
     if values.ndim == 1:
         values = values[:, None]
