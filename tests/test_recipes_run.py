@@ -20,7 +20,8 @@ CLIP_S = {"lebel2023": 2.0, "nakai2022": 1.5, "park2025": 4.0, "own": 4.0}
 # A step of the full-size network on the recipe's 256 windows takes minutes on a CPU; all else of the paper's recipes stays.
 SMALL_BATCH = {"data__batch_size": 4}
 NETWORK_ALONE = {
-    "model__encoding_model": "false"
+    "model__encoding_model": "false",
+    "model__linear_decoder": "false",
 }  # the encoding model does not depend on the cell: it has tests of its own
 
 

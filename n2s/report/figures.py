@@ -12,6 +12,7 @@ from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 # Okabe & Ito (2008): distinct for colour-blind readers; line styles differ too, for print
 COLORS = {
     "model": "#0072B2",
+    "linear": "#A98600",
     "encoding": "#D55E00",
     "shuffled": "#E69F00",
     "no_brain": "#CC79A7",
@@ -34,6 +35,7 @@ PALETTE = (
 )
 LINES = {
     "model": "-",
+    "linear": (0, (4, 1)),
     "encoding": (0, (8, 1, 1, 1)),
     "shuffled": "--",
     "no_brain": "-.",

@@ -104,9 +104,9 @@ def tokens(folder: Path, count: int) -> FMRIDataModule:
 
 def contrastive(folder: Path, count: int, **options) -> tuple[LightningModule, object]:
     encoder = BrainEncoder(4, 5, **SHAPE)
-    return Contrastive(encoder, target_encoder=DeepMel(4, 5, 6, 2), encoding_model=False, optimizer=sgd), meg(
-        folder, count, **options
-    )
+    return Contrastive(
+        encoder, target_encoder=DeepMel(4, 5, 6, 2), encoding_model=False, linear_decoder=False, optimizer=sgd
+    ), meg(folder, count, **options)
 
 
 def sentences(folder: Path, count: int) -> tuple[LightningModule, object]:
@@ -115,7 +115,9 @@ def sentences(folder: Path, count: int) -> tuple[LightningModule, object]:
 
 def encoder(folder: Path, count: int) -> tuple[LightningModule, object]:
     data = heard(folder, count)
-    return Contrastive(BrainEncoder(2, data.n_features, **SHAPE), encoding_model=False, optimizer=sgd), data
+    return Contrastive(
+        BrainEncoder(2, data.n_features, **SHAPE), encoding_model=False, linear_decoder=False, optimizer=sgd
+    ), data
 
 
 def parts() -> tuple[AcousticDecoder, AudioMAE]:

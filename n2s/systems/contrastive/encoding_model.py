@@ -14,11 +14,9 @@ from n2s.features.feature import FrameFeature
 from n2s.metrics.retrieval import mean_reciprocal_rank, ranks
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.story_likelihood import StoryLikelihood
+from n2s.systems.contrastive.window_rows import components, lags, read_windows, some_windows
 
-LAGS_S = (0.0, 0.5)  # of the brain after the sound
-STEP_S = 0.04  # between two lags, or a sample: speech and its response change little faster
 N_FEATURES = 32  # principal components of the target, at most
-MOST_ROWS = 30_000  # brain samples that a listener's model is fitted on
 N_COMPONENTS = (8, 16, 32, 64, 128, 256)  # of the sensors, to choose from
 SHRINKAGES = (0.01, 0.1, 2 / 3)
 ALPHAS = tuple(10.0**exponent for exponent in range(2, 7))
@@ -26,7 +24,6 @@ N_FOLDS = 3  # of the choice of penalties
 ROUGH_ALPHA = 1e4  # of the fit that only shows the noise
 MEMORY = 10  # samples that the noise is predicted from: 200 ms at 50 Hz
 HELD_OUT = 0.2  # of the training stimuli: they choose the components and give the noise
-CHUNK = 128  # windows read at once
 
 
 def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) -> np.ndarray | None:
@@ -50,15 +47,14 @@ def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) 
     tested = test.of_interval("subject")[rows]
     scores = np.empty((len(rows), len(segments)), np.float32)
     candidates = data.segment_targets("test", segments).float().cpu()
-    delays = _delays(data)
+    delays = lags(data)
     for name in np.unique(tested):
         own = np.flatnonzero(listener == name)
         if len(np.unique(group[own])) < 2:
             return None
-        most = max(2, MOST_ROWS // data.shape.n_times)
-        own = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), most)).astype(int))]
-        model = _fitted(*_read(data, "train", own), group[own], delays)
-        brain, _ = _read(data, "test", rows[tested == name])
+        own = some_windows(data, own)
+        model = _fitted(*read_windows(data, "train", own), group[own], delays)
+        brain, _ = read_windows(data, "test", rows[tested == name])
         scores[tested == name] = model.scores(candidates, brain, delays).numpy()
     return scores
 
@@ -93,8 +89,8 @@ class _Decoder:
 def _fitted(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.ndarray) -> _Decoder:
     """(n, c, t) and (n, f, t) training windows, (n,) their stimuli."""
     known, held = _held_out(group)
-    features, level = _components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)
-    sensors, mean = _components(rearrange(brain[known], "n c t -> (n t) c"), brain.shape[1], unit=True)
+    features, level = components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)
+    sensors, mean = components(rearrange(brain[known], "n c t -> (n t) c"), brain.shape[1], unit=True)
     model = _Decoder(level, features, mean, sensors, torch.ones(1))
     # what the noise does over time: from the residuals of a first fit
     design, response = model.design(target, delays), model.responses(brain)
@@ -161,17 +157,6 @@ def _best_first(ridge: EncodingRidge, n: int) -> Tensor:
     return ridge.cv_scores_.amax(0).nan_to_num(-math.inf).argsort(descending=True)
 
 
-def _components(values: Tensor, n: int, *, unit: bool = False) -> tuple[Tensor, Tensor]:
-    """(m, p) -> principal axes (p, at most n), with ``unit`` scaled to components of variance 1; and the mean (p,)."""
-    mean = values.mean(0)
-    centred = values - mean
-    variance, axes = torch.linalg.eigh((centred.T @ centred / len(values)).double())
-    # bad sensors and those that are sums of others have no axis
-    n = min(n, int((variance > 1e-5 * variance[-1]).sum()))
-    variance, axes = variance.flip(0)[:n], axes.flip(1)[:, :n]
-    return (axes / variance.sqrt() if unit else axes).float(), mean
-
-
 def _lagged(target: Tensor, features: Tensor, delays: np.ndarray) -> Tensor:
     """(n, f, t) -> (n, t, k * d): components of the target ``delays`` samples before each; 0 outside the window."""
     frames = rearrange(target, "n f t -> n t f") @ features
@@ -181,17 +166,3 @@ def _lagged(target: Tensor, features: Tensor, delays: np.ndarray) -> Tensor:
         if abs(delay) < t:
             found[:, max(delay, 0) : t + min(delay, 0), place] = frames[:, max(-delay, 0) : t - max(delay, 0)]
     return rearrange(found, "n t k d -> n t (k d)")
-
-
-def _delays(data: MEGDataModule) -> np.ndarray:
-    """Samples from a frame of a window's target to the brain sample that responds to it: the brain is paired ``offset_s`` later."""
-    sfreq, offset_s = data.shape.sfreq, data.shape.offset_s
-    first, last = math.ceil((LAGS_S[0] - offset_s) * sfreq - 1e-6), math.floor((LAGS_S[1] - offset_s) * sfreq + 1e-6)
-    return np.arange(first, last + 1, max(1, round(STEP_S * sfreq)))
-
-
-def _read(data: MEGDataModule, split: str, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Brain (n, c, t) and target (n, f, t) of some windows."""
-    batches = [data.reader(split).batch(part) for part in np.array_split(rows, -(-len(rows) // CHUNK))]
-    brain = torch.cat([batch.brain.float().cpu() * batch.mask.cpu()[..., None] for batch in batches])
-    return brain, torch.cat([batch.target.float().cpu() for batch in batches])

@@ -11,7 +11,7 @@ def facts(result: SummarizedWindows) -> dict:
     Returns
     -------
     ``n_candidates``, ``n_windows``, ``n_subjects``, ``seed``, ``n_permutations``; ``subjects`` with the number of
-    windows of each and ``candidates`` with the most candidates of a window of each; for each of ``model``, ``encoding``,
+    windows of each and ``candidates`` with the most candidates of a window of each; for each of ``model``, ``linear``, ``encoding``,
     ``shuffled``, ``no_brain``, ``subject_only``, ``chance`` and ``ceiling`` (None where not known): ``interval`` (which
     kind it is, in words) and, for ``top1``, ``top5``, ``top10``, ``median_rank`` (0 the best) and ``mrr``, ``mean`` over
     subjects, ``low``, ``high``, and ``per_subject`` with ``value``, ``low``, ``high``; ``ratio_to_ceiling`` of the

@@ -69,7 +69,7 @@ def accuracy_by_rank(ranks: dict[str, np.ndarray], subject: np.ndarray, n_of: np
     k = np.arange(1, n_candidates + 1)
     figure, (axes,) = blank_panels(1, width=8.5, height=4.6)
     names = np.unique(subject)
-    for row in ("ceiling", "model", "encoding", "no_brain", "subject_only", "shuffled"):
+    for row in ("ceiling", "model", "linear", "encoding", "no_brain", "subject_only", "shuffled"):
         if row not in ranks or not ranks[row].size:
             continue
         curves = np.stack([rank_curve(ranks[row][..., subject == name], n_candidates) for name in names])

@@ -33,6 +33,8 @@ class RankedWindows:
         (n, k) Scores of the baseline that knows timing and duration only.
     encoding
         (n, k) Log-likelihoods of an encoding model of each listener (`n2s.systems.contrastive.encoding_model`).
+    linear
+        (n, k) Scores of a linear decoder of each listener (`n2s.systems.contrastive.linear_decoder`).
     ideal
         (n, k) Scores of the ideal observer, where the generator of the data is known.
     group
@@ -67,6 +69,7 @@ class RankedWindows:
     no_brain: np.ndarray
     ideal: np.ndarray | None = None
     encoding: np.ndarray | None = None
+    linear: np.ndarray | None = None
     group: np.ndarray | None = None
     candidate_sets: np.ndarray | None = None
     candidate_set: np.ndarray | None = None
@@ -82,7 +85,9 @@ class RankedWindows:
     sensors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        kinds = dict.fromkeys(("similarity", "no_brain", "ideal", "encoding", "subject_only", "attention"), np.float32)
+        kinds = dict.fromkeys(
+            ("similarity", "no_brain", "ideal", "encoding", "linear", "subject_only", "attention"), np.float32
+        )
         kinds |= dict.fromkeys(("target", "group", "candidate_set"), np.int64)
         kinds |= {"candidate_sets": bool, "subject": np.str_, "sensor_positions": np.float64, "sensors": np.str_}
         for name, kind in kinds.items():
@@ -100,7 +105,7 @@ class RankedWindows:
         n, k = len(self.windows), len(self.candidates)
         if not n or not k:
             raise ValueError(f"A result needs windows and candidates; got {n} and {k}.")
-        shapes = dict.fromkeys(("similarity", "no_brain", "ideal", "encoding", "subject_only"), (n, k))
+        shapes = dict.fromkeys(("similarity", "no_brain", "ideal", "encoding", "linear", "subject_only"), (n, k))
         shapes |= dict.fromkeys(("target", "subject", "group", "candidate_set"), (n,))
         for name, shape in shapes.items():
             value = getattr(self, name)

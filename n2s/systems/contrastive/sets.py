@@ -7,6 +7,7 @@ from n2s.errors import UserError
 from n2s.systems.contrastive.baselines import ideal_observer, no_brain, spatial_attention, subject_only
 from n2s.systems.contrastive.context import NO_CEILING, over_listeners, with_sentences
 from n2s.systems.contrastive.encoding_model import encoding_model
+from n2s.systems.contrastive.linear_decoder import linear_decoder
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.system import System
 
@@ -56,6 +57,7 @@ def single_windows(data: MEGDataModule, module: System, study: str, seed: int) -
         no_brain=no_brain(data, module, segments, compared)[target],
         ideal=None if context else ideal,
         encoding=encoding_model(data, window.numpy()[seen], segments) if module.encoding_model else None,
+        linear=linear_decoder(data, window.numpy()[seen], segments) if module.linear_decoder else None,
         no_ceiling=NO_CEILING if context and ideal is not None else "",
         candidate_sets=sets,
         candidate_set=own,

@@ -21,6 +21,7 @@ MEASURES = {f"top{k}": Measure(f"top-{k} (%)", 100, 1) for k in TOP} | {
 }
 ROWS = {
     "model": Row("model"),
+    "linear": Row("linear decoder"),
     "encoding": Row("encoding model"),
     "shuffled": Row("shuffled brain", "control"),
     "no_brain": Row("no brain", "control"),
@@ -28,7 +29,7 @@ ROWS = {
     "chance": Row("chance", "control"),
     "ceiling": Row("ceiling", "ceiling"),
 }
-TESTED = ("model", "encoding", "no_brain", "subject_only")  # rows that are compared with chance
+TESTED = ("model", "linear", "encoding", "no_brain", "subject_only")  # rows that are compared with chance
 OVER_SUBJECTS = "95% t interval over subjects"
 OVER_BLOCKS = "95% Wilson interval over blocks of one subject's windows"
 SAME = "the same for all subjects: no interval over them"
@@ -47,7 +48,7 @@ class Summary:
     scores
         Score -> row -> subject; rows that are not known are left out.
     tests
-        The accuracies of the model, the encoding model, no brain and subject only against chance, each p-value on its own.
+        The accuracies of the model, the linear decoder, the encoding model, no brain and subject only against chance, each p-value on its own.
     ratio
         Accuracy -> subject -> model / ceiling; empty without a ceiling.
     subjects
@@ -71,7 +72,7 @@ def result_ranks(result: RankedWindows) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    (n,) for ``model``, ``no_brain`` and, where known, ``encoding``, ``subject_only`` and ``ceiling``; (m, n) for ``shuffled``, -1 for
+    (n,) for ``model``, ``no_brain`` and, where known, ``linear``, ``encoding``, ``subject_only`` and ``ceiling``; (m, n) for ``shuffled``, -1 for
     windows that are left out of an exchange.
     """
     target, allowed = result.target, result.allowed
@@ -85,8 +86,9 @@ def result_ranks(result: RankedWindows) -> dict[str, np.ndarray]:
         "shuffled": ranks_of_many(result.similarity, asked, allowed),
         "no_brain": control(result.no_brain),
     }
-    if result.encoding is not None:
-        found["encoding"] = ranks(result.encoding, target, allowed)
+    for name, scores in (("linear", result.linear), ("encoding", result.encoding)):
+        if scores is not None:
+            found[name] = ranks(scores, target, allowed)
     if result.subject_only is not None:
         found["subject_only"] = control(result.subject_only)
     if result.ideal is not None:
@@ -111,7 +113,7 @@ def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary
     by_subject = {row: {name: v[..., rows] for name, rows in rows_of.items()} for row, v in found.items()}
     known = {
         row: _decoder(by_subject[row], n_of, {name: blocks.steady[rows] for name, rows in rows_of.items()})
-        for row in ("model", "encoding", "no_brain", "subject_only", "ceiling")
+        for row in ("model", "linear", "encoding", "no_brain", "subject_only", "ceiling")
         if row in found
     }
     n_exchanges, pooled = len(found["shuffled"]), result.group is not None

@@ -60,6 +60,8 @@ class Contrastive(System):
         Also report a test in which the scores of all listeners of a segment are averaged.
     encoding_model
         Also report an encoding model of each listener, used as a decoder (`n2s.systems.contrastive.encoding_model`).
+    linear_decoder
+        Also report a linear decoder of each listener (`n2s.systems.contrastive.linear_decoder`): whether the network is worth it.
     optimizer
         Makes the optimizer from the parameters.
     scheduler
@@ -82,6 +84,7 @@ class Contrastive(System):
         sentence_context: bool = False,
         average_listeners: bool = False,
         encoding_model: bool = True,
+        linear_decoder: bool = True,
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
     ):
@@ -94,7 +97,7 @@ class Contrastive(System):
         self.context = context
         self.extra_negatives, self.negatives = extra_negatives, negatives
         self.sentence_context, self.average_listeners = sentence_context, average_listeners
-        self.encoding_model = encoding_model
+        self.encoding_model, self.linear_decoder = encoding_model, linear_decoder
         self.loss = loss if loss is not None else ClipLoss()
         self.tested: tuple[Tensor, Tensor] | None = None
 

@@ -14,6 +14,7 @@ CONTROLS = {
     "shuffled": "the same model with brain and speech exchanged scores",
     "no_brain": "timing and duration without a brain score",
     "subject_only": "who listens, without a brain, scores",
+    "linear": "a linear decoder of each listener scores",
     "encoding": "an encoding model of each listener, turned into a decoder, scores",
 }
 REASONS = {
