@@ -19,11 +19,9 @@ from n2s.data.high_gamma import (
     support_s,
 )
 from n2s.data.options import check_number
-from n2s.data.places import NOWHERE
-from n2s.data.positions import sensor_positions
 from n2s.data.reference import Reference, Referenced
 from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
-from n2s.errors import UserError, first_of
+from n2s.errors import UserError
 from n2s.findings import tell
 
 READ = 2**14  # samples that are looked at together
@@ -108,23 +106,6 @@ class HighGamma(SensorPreparation):
         """See `SensorPreparation`."""
         step = self.hop_s * raw.info["sfreq"]
         return [(_first_at(start / step), _first_at(stop / step)) for start, stop in filtered_apart(raw)]
-
-    def positions(self, info: mne.Info, where: str) -> np.ndarray:
-        """See `SensorPreparation`. Contacts need no places to be encoded: they are told, and `NOWHERE` on the map."""
-        places = np.array([channel["loc"][:3] for channel in info["chs"]], float).reshape(-1, 3)
-        placed = np.isfinite(places).all(1) & places.any(1)
-        found = np.full((len(placed), 2), NOWHERE, np.float32)
-        if placed.any():
-            found[placed] = sensor_positions(mne.pick_info(info, np.flatnonzero(placed)), where)
-        lost = [name for name, at in zip(info["ch_names"], placed, strict=True) if not at and name not in info["bads"]]
-        if lost:
-            tell(
-                "odd",
-                where,
-                f"{len(lost)} of {len(placed)} contacts have no place ({first_of(lost, 6, ', ...')}): no picture of the brain shows them. Add "
-                "electrodes.tsv with coordsystem.json.",
-            )
-        return found
 
     def __call__(
         self, raw: mne.io.BaseRaw, where: str, spans: list[list[float]] | None = None

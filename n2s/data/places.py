@@ -4,12 +4,12 @@ from typing import Literal
 
 import mne
 import numpy as np
-from mne.io.constants import FIFF
 
 from n2s.data.channel_types import ELECTRODES
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
+INSIDE = frozenset({"ecog", "seeg", "dbs"})  # types of contacts that were put where each patient needed them
 NOWHERE = -0.1  # position of a sensor that is missing in a recording, or bad and without a place
 HEAD_M = (0.02, 0.3)  # median distance of electrodes from their centre: a head's is near 0.1 m
 FAR, CLOSE = 4.0, 0.05  # one electrode's distance from the origin, as a part of the others' median
@@ -48,17 +48,29 @@ def check_places(info: mne.Info, where: str) -> np.ndarray:
     return placed
 
 
-def contact_places(info: mne.Info) -> tuple[np.ndarray, Literal["mni", "own"]]:
-    """(c, 3) mm, right, front and up, NaN where a channel has no place; and whose brain they are in: MNI's or the person's."""
+def brain_of(raw: mne.io.BaseRaw) -> Literal["mni", "own"]:
+    """Whose brain the places of a recording's contacts are in: MNI's (fsaverage and Talairach, too), or the person's own."""
+    montage = raw.get_montage()
+    return "mni" if montage is not None and montage.get_positions()["coord_frame"] == "mni_tal" else "own"
+
+
+def contact_places(info: mne.Info) -> np.ndarray:
+    """(c, 3) mm, right, front and up; NaN where a channel has no place."""
     places = 1e3 * np.array([channel["loc"][:3] for channel in info["chs"]], float).reshape(-1, 3)
     places[~(np.isfinite(places).all(1) & places.any(1))] = np.nan
-    frames = {int(channel["coord_frame"]) for channel in info["chs"]}
-    return places, "mni" if frames == {int(FIFF.FIFFV_MNE_COORD_MNI_TAL)} else "own"
+    return places
 
 
 def check_square(meta: dict, where: str) -> None:
-    """Refuse positions of good sensors outside the unit square, as a preparation of your own may give them."""
+    """Refuse positions of good sensors outside the unit square, as a preparation of your own may give them, and contacts without any."""
     positions, good = np.array(meta["positions"], float).reshape(-1, 2), np.array(meta["good"], bool)
+    nowhere = good & np.isclose(positions, NOWHERE).all(1)
+    if nowhere.any():
+        listed = first_of(np.array(meta["ch_names"])[nowhere], 6, ", ...")
+        raise UserError(
+            f"{where}: {nowhere.sum()} of {good.sum()} good contacts have no place ({listed}), and windows need one of each for spatial "
+            "attention. Add electrodes.tsv with coordsystem.json to the BIDS folder, or mark them as bad."
+        )
     outside = good & ~((positions >= 0) & (positions <= 1)).all(1)  # NaN is outside, too
     if outside.any():
         first = int(np.flatnonzero(outside)[0])

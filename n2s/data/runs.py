@@ -10,7 +10,7 @@ import pandas as pd
 
 from n2s.data.bold_preparation import BoldRun
 from n2s.data.encoding_data import Measured
-from n2s.data.places import NOWHERE, contact_places
+from n2s.data.places import INSIDE, NOWHERE, contact_places
 from n2s.data.recordings import PreparedRecording
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
@@ -21,7 +21,6 @@ BLOCK = 2**26  # numbers that are checked at once
 MOST_OUTSIDE = 0.1  # of a sound may be played after a run's last row
 TRIMMED_S = 20.0  # and this much of any sound after that of BOLD: volumes at the ends of runs are cut off
 ROUNDED_S = 0.1  # of a sound's length
-INSIDE = {"ecog", "seeg", "dbs"}  # types of contacts that were put where each patient needed them
 SEAM_S = 0.02  # between clips that continue each other: times with two decimals
 
 
@@ -248,8 +247,8 @@ def _sensors(runs: Sequence[Run]) -> Measured:
     if not INSIDE & runs[0].prepared.channel_types:
         return Measured("sensor", names, {}, places[~still])
     places[(places == NOWHERE).all(1)] = np.nan
-    contacts_mm, frame = contact_places(runs[0].prepared.info)
-    return Measured("sensor", names, {}, places[~still], None, None, True, contacts_mm[at][~still], frame)
+    contacts_mm, frame = contact_places(runs[0].prepared.info)[at][~still], metas[0].get("frame", "own")
+    return Measured("sensor", names, {}, places[~still], own_names=True, contacts_mm=contacts_mm, frame=frame)
 
 
 def column_places(run: Run, what: Measured | np.ndarray) -> np.ndarray:

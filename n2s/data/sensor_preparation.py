@@ -8,10 +8,12 @@ import numpy as np
 
 from n2s.data.channel_types import ELECTRODES, TYPES
 from n2s.data.edges import bad_spans
+from n2s.data.places import INSIDE, NOWHERE, brain_of, contact_places
 from n2s.data.positions import sensor_positions
 from n2s.data.recordings import Made, Preparation
 from n2s.data.sensor_recording import SensorRecording
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
+from n2s.findings import tell
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
@@ -74,10 +76,6 @@ class SensorPreparation(Preparation):
             Info of the kept channels, bad ones marked.
         """
 
-    def positions(self, info: mne.Info, where: str) -> np.ndarray:
-        """(c, 2) The place of each channel on the unit square."""
-        return sensor_positions(info, where)
-
     def make(self, study: Study, recording: Recording, where: str) -> Made:
         """See `Preparation`."""
         raw = study.load(recording)
@@ -96,12 +94,33 @@ class SensorPreparation(Preparation):
             "ch_names": info["ch_names"],
             "units": [TYPES[kind][1] for kind in info.get_channel_types()],
             "good": [name not in info["bads"] for name in info["ch_names"]],
-            "positions": self.positions(info, where).round(6).tolist(),
+            "positions": positions_of(info, where).round(6).tolist(),
             "bad_spans": spans,
             "preprocessing": self.settings(),
         }
+        if INSIDE & set(info.get_channel_types()):
+            meta["frame"] = brain_of(raw)
         write_info = partial(mne.io.write_info, info=info, verbose="error")
         return Made(data, meta, {"events.parquet": events.to_parquet, "sensors-info.fif": write_info})
+
+
+def positions_of(info: mne.Info, where: str) -> np.ndarray:
+    """(c, 2) The place of each channel on the unit square; contacts inside the head may have none (`NOWHERE`), which is told."""
+    if not set(info.get_channel_types()) <= INSIDE:
+        return sensor_positions(info, where)
+    placed = np.isfinite(contact_places(info)).all(1)
+    found = np.full((len(placed), 2), NOWHERE, np.float32)
+    if placed.any():
+        found[placed] = sensor_positions(mne.pick_info(info, np.flatnonzero(placed)), where)
+    lost = [name for name, at in zip(info["ch_names"], placed, strict=True) if not at and name not in info["bads"]]
+    if lost:
+        tell(
+            "odd",
+            where,
+            f"{len(lost)} of {len(placed)} contacts have no place ({first_of(lost, 6, ', ...')}): no picture of the brain shows them. Add "
+            "electrodes.tsv with coordsystem.json.",
+        )
+    return found
 
 
 def check_picks(picks: list[str], known: list[str]) -> None:
