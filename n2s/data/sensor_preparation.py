@@ -138,7 +138,10 @@ def picked(info: mne.Info, picks: list[str], where: str) -> np.ndarray:
     found = mne.pick_types(info, meg=meg, **electrodes, ref_meg=False, exclude=[])
     if not len(found):
         there = ", ".join(sorted(set(info.get_channel_types())))
+        types = (
+            " If they are contacts in the brain, say so in channels.tsv (type ECOG or SEEG)." if kinds <= INSIDE else ""
+        )
         raise UserError(
-            f"{where}: no channel of type {picks}; it has {there}. Set preprocessing.picks to one of those."
+            f"{where}: no channel of type {picks}; it has {there}. Set preprocessing.picks to one of those.{types}"
         )
     return found

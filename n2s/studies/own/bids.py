@@ -11,6 +11,7 @@ from mne_bids import BIDSPath
 from n2s.errors import UserError, nearest
 from n2s.findings import kept, tell
 from n2s.paths import data_folder
+from n2s.studies.own.bids_contacts import contact_sources, place_contacts
 from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
 from n2s.studies.own.bids_files import choose, named, nothing, one_format, usable, with_events
 from n2s.studies.own.bids_scan import data_files, scan
@@ -73,6 +74,8 @@ class BIDSStudy(Study):
         Condition of events that have none: listen, overt, silent, imagined or rest.
     montage
         A standard montage of MNE (such as ``biosemi64``), for EEG without an electrodes.tsv.
+    space
+        Of iEEG: which ``*_space-<space>_electrodes.tsv`` to take. None: MNI's if there is one, else the only one.
 
     Raises
     ------
@@ -106,6 +109,7 @@ class BIDSStudy(Study):
         content: dict[str, str] | None = None,
         default_condition: str = "listen",
         montage: str | None = None,
+        space: str | None = None,
     ):
         self.root = data_folder(root)
         self.name = name or self.root.name
@@ -113,7 +117,11 @@ class BIDSStudy(Study):
             raise UserError(f"datatype is '{datatype}'; expected one of {', '.join(EXTENSIONS)}.")
         self.datatype, self.columns = datatype, columns or EventColumns()
         self.language, self.default_condition = language, default_condition
-        self.content, self.montage = content, montage
+        if space is not None and datatype != "ieeg":
+            raise UserError(
+                f"space is '{space}', but datatype is {datatype}: only contacts of iEEG have places in several spaces."
+            )
+        self.content, self.montage, self.space = content, montage, space
         self.stimuli = StimulusFolder(
             self.root / (features or stimuli),
             ready=features is not None,
@@ -168,6 +176,8 @@ class BIDSStudy(Study):
         else:
             raw = read_cleaned(cleaned, path)
             mark_again(raw, events, self.columns.kind)
+        if self.datatype == "ieeg" and (cleaned is None or raw.get_montage() is None):
+            place_contacts(raw, path, self.space)
         if self.datatype == "eeg":
             self._place_electrodes(raw, (cleaned or path).fpath)
         self._clocks[recording] = raw.duration, noted_holes(raw)  # `events` need not open it again
@@ -202,6 +212,7 @@ class BIDSStudy(Study):
         data = self._cleaned.get(recording, path)
         found = {*data_files(data.fpath, (self.datatype, data.suffix)), *chain(*kit_side_files(path).values()), events}
         found.update(side_files(path))
+        found.update(contact_sources(path) if self.datatype == "ieeg" else [])
         with kept():  # what is left out is told by `events`
             rows = self.read_rows(events)
         for name in rows.stimulus.unique():
@@ -218,7 +229,9 @@ class BIDSStudy(Study):
             "language": self.language,
             "default_condition": self.default_condition,
             "montage": self.montage,
-        } | ({} if self._derivative is None else {"derivative": self._derivative})
+            **({} if self._derivative is None else {"derivative": self._derivative}),
+            **({} if self.space is None else {"space": self.space}),
+        }
 
     def audio(self, stimulus: str) -> Path | None:
         """The audio file; None if the study provides features."""

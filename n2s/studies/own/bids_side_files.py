@@ -198,7 +198,8 @@ def _why_none(path: BIDSPath, suffix: str, extension: str, why: str) -> None:
     where = path.directory / path.basename
     if "Expected to find a single" in why:
         if suffix in ("electrodes", "coordsystem"):
-            tell("left out", where, f"several {suffix}{extension} fit it equally, none is read. Keep one.")
+            if path.datatype != "ieeg":  # there each is of another space: see `n2s.studies.own.bids_contacts`
+                tell("left out", where, f"several {suffix}{extension} fit it equally, none is read. Keep one.")
         elif suffix != "events":
             raise UserError(
                 f"{where}: several {suffix}{extension} fit it equally: {why.rpartition(': ')[2]}. Keep one."
