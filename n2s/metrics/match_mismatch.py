@@ -1,5 +1,6 @@
 """Match-mismatch: does a reconstruction resemble the stretch of sound that was heard, or another one?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,7 @@ class Matched:
     n_candidates
         (n,) Its own included.
     turned
-        (m, n) The same, if the window some places further on is taken for the own, on a circle: the null. -1: that one plays the same
-        moment.
+        (m, n) The same, if the truth is moved in a circle: the null. -1: the window that is taken for the own plays the same moment.
     """
 
     ranks: np.ndarray
@@ -56,7 +56,12 @@ class Matched:
 
 
 def match_windows(
-    predicted: np.ndarray, true: np.ndarray, same: np.ndarray | None = None, *, most: int = MOST_TURNS
+    predicted: np.ndarray,
+    true: np.ndarray,
+    same: np.ndarray | None = None,
+    *,
+    moved: Iterable[np.ndarray] | None = None,
+    most: int = MOST_TURNS,
 ) -> Matched:
     """Correlate the reconstruction of every window with all windows that were heard.
 
@@ -68,8 +73,11 @@ def match_windows(
         (n, d) Windows of one length, all their numbers in a row.
     same
         (n, n) bool: windows that play the same moment; they are no mismatch. None: none do.
+    moved
+        (n, d) each: windows at the same places of the truth moved in a circle, for the null of few windows. None: the window some places
+        further on is taken for the own.
     most
-        Turns of the null, evenly spread over the circle.
+        Turns of the null without ``moved``, evenly spread over the circle.
 
     Raises
     ------
@@ -88,9 +96,14 @@ def match_windows(
     n_candidates = np.full(n, n) if allowed is None else allowed.sum(1)
     if n_candidates.min(initial=2) < 2:
         raise ValueError("a window has no other to compare with.")
+    found = ranks(scores, own, allowed)
+    if moved is not None:
+        left = unit(predicted, 1)
+        turned = [ranks(left @ unit(one, 1).T, own) for one in moved]
+        return Matched(found, n_candidates, np.reshape(turned, (-1, n)))
     turns = np.unique(np.linspace(1, n - 1, min(most, n - 1)).round().astype(int)) if n > 1 else np.zeros(0, int)
     asked = (own + turns[:, None]) % max(n, 1)
     if allowed is not None:
         asked = np.where(allowed[own, asked], asked, -1)
         asked = asked[(asked >= 0).any(1)]
-    return Matched(ranks(scores, own, allowed), n_candidates, ranks_of_many(scores, asked, allowed))
+    return Matched(found, n_candidates, ranks_of_many(scores, asked, allowed))

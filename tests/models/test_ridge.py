@@ -193,6 +193,22 @@ def test_whole_groups_choose_the_penalty(n_sensors, first, last):
     np.testing.assert_allclose(decoder.weights.numpy(), weights.reshape(2, n_sensors, -1), atol=1e-8)
 
 
+def test_components_are_a_ridge_on_projected_sensors():
+    brains, targets = simulated(90, 80, n_sensors=7)
+    whole = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.3]).fit(brains, targets)
+    same = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.3], n_components=7).fit(brains, targets)
+    assert torch.equal(same.weights, whole.weights)
+    few = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), alphas=[0.3], n_components=3).fit(brains, targets)
+    x = scaled(brains)
+    basis = np.linalg.svd(np.concatenate(x), full_matrices=False)[2][:3].T
+    parts = [lagged(one @ basis, y, 0, 3)[:2] for one, y in zip(x, scaled(targets), strict=True)]
+    rows, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
+    expected = Ridge(alpha=0.3 * len(rows), fit_intercept=False).fit(rows, wanted).coef_.reshape(2, 3, 4)
+    np.testing.assert_allclose(few.weights.numpy(), np.einsum("ck,fkl->fcl", basis, expected), atol=1e-9)
+    with pytest.raises(ValueError, match="n_components is 0"):
+        RidgeDecoder(sfreq=1.0, n_components=0)
+
+
 def test_bad_groups_and_too_short_stretches():
     brains, targets = simulated(50, 60)
     decoder = RidgeDecoder(sfreq=1.0, lags_s=(0, 3), n_folds=3)

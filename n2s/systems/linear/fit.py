@@ -28,11 +28,13 @@ class Recipe:
     band: Band
     alphas: tuple[float, ...]
     n_folds: int
+    n_components: int | None = None
 
     def __post_init__(self) -> None:
         for alpha in self.alphas:
             check_number("model.alphas", alpha, above=0)
         check_number("model.n_folds", self.n_folds, low=2, whole=True)
+        check_number("model.n_components", self.n_components, low=1, whole=True)
         if self.lags_s is not None and not self.lags_s[0] <= self.lags_s[1]:
             raise UserError(f"model.lags_s is {list(self.lags_s)}; expected the first lag, then the last.")
 
@@ -70,6 +72,7 @@ class Recipe:
             lags_s=self.lags(data, space, subject),
             alphas=self.alphas,
             n_folds=self.n_folds,
+            n_components=self.n_components,
         )
 
 

@@ -57,11 +57,10 @@ class Reconstruction:
             found.append(start + np.arange(n * n_rows).reshape(n, n_rows))
         return np.concatenate(found)
 
-    def scaled(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(k, w) -> (k, w f) windows of prediction and truth, features by their deviation in training."""
+    def scaled(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n, f') prediction and truth: the features that changed in training, by their deviation there."""
         known = self.scale > 0
-        predicted, true = (one[:, known] / self.scale[known] for one in (self.predicted, self.true))
-        return predicted[places].reshape(len(places), -1), true[places].reshape(len(places), -1)
+        return self.predicted[:, known] / self.scale[known], self.true[:, known] / self.scale[known]
 
 
 def reconstruct(

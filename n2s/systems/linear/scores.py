@@ -1,6 +1,6 @@
 """The scores of one subject and target: r with its null of shifted time, and windows told apart from mismatched ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from n2s.systems.linear.reconstruct import Reconstruction
 
 BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
 FEWEST = 4  # numbers of a window, and windows
+MANY = 200  # windows: so many turns of whole windows are enough for a null
+MOST_MOVED = 400  # turns by rows, for the null of fewer windows
 #: Measure -> how its values are made: `r`, or `match` and `top-k` with the length of windows behind a comma.
 R = "r"
 
@@ -57,9 +59,10 @@ def subject_scores(
         places = _told_windows(found, rate_hz, length_s, where)
         if places is None:
             continue
-        same = _same(found, places, length_s)
-        predicted, true = found.scaled(places)
-        matched = match_windows(predicted, true, same)
+        predicted, true = (_cut(one, places) for one in found.scaled())
+        matched = match_windows(
+            predicted, true, _same(found, places, length_s), moved=_moved(found, places, rate_hz, options)
+        )
         start_s = found.table.time_s.to_numpy()[places[:, 0]]
         blocks = time_blocks(found.part[places[:, 0]], start_s, duration_s=length_s, least_s=max(length_s, BLOCK_S))
         values += _shares(matched, blocks, length_s, options.top_k)
@@ -172,6 +175,21 @@ def _told_windows(found: Reconstruction, rate_hz: float, length_s: float, where:
         )
         return None
     return places
+
+
+def _cut(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n, f) and (k, w) -> (k, w f) windows."""
+    return values[places].reshape(len(places), -1)
+
+
+def _moved(found: Reconstruction, places: np.ndarray, rate_hz: float, options: Options) -> Iterator[np.ndarray] | None:
+    """The truth moved in a circle by ``shift_s`` or a window, or more, at the windows' places; None of many windows, or few rows."""
+    n, true = len(found.rows), found.scaled()[1]
+    least = max(int(np.ceil(options.shift_s * rate_hz)), places.shape[1])
+    if len(places) >= MANY or 2 * least > n:
+        return None
+    turns = np.unique(np.linspace(least, n - least, min(options.n_shifts, MOST_MOVED)).round().astype(int))
+    return (_cut(np.roll(true, turn, 0), places) for turn in turns)
 
 
 def _same(found: Reconstruction, places: np.ndarray, length_s: float) -> np.ndarray | None:

@@ -49,6 +49,9 @@ class LinearDecoder(System):
     n_folds
         Of the cross-validation of penalties inside the training rows, by stretches that share nothing; with fewer of them, by
         contiguous parts of time.
+    n_components
+        Sensors are replaced by so many principal components of the training rows; null: none are. For whole heads of MEG: 64 of 306
+        sensors are fitted a hundred times faster.
     windows_s
         Lengths of the windows that are told apart (match-mismatch), s.
     top_k
@@ -81,6 +84,7 @@ class LinearDecoder(System):
         band_hz: tuple[float | None, float | None] | None = None,
         alphas: list[float] | None = None,
         n_folds: int = 5,
+        n_components: int | None = None,
         windows_s: list[float] | None = None,
         top_k: list[int] | None = None,
         shift_s: float = 10.0,
@@ -97,6 +101,7 @@ class LinearDecoder(System):
             Band(*(band_hz or (None, None))),
             tuple(alphas or ALPHAS),
             n_folds,
+            n_components,
         )
         self.options = Options(
             windows_s=tuple(windows_s if windows_s is not None else (5.0,)),
