@@ -172,6 +172,33 @@ def is_full(error: BaseException) -> bool:
     return re.search(words, str(error)) is not None
 
 
+def data_file(file: str | Path) -> Path:
+    """A file of data; a relative path that does not exist here is searched in ``N2S_DATA``.
+
+    Raises
+    ------
+    UserError
+        It is in neither place.
+    """
+    places = _places(file)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        beside = sorted({path.name for place in places if place.parent.is_dir() for path in place.parent.iterdir()})
+        raise UserError(
+            f"No file {' or '.join(str(place.absolute()) for place in places)}.{nearest(places[0].name, beside)} Give it as a path from "
+            "here, an absolute one, or one below the folder that N2S_DATA names."
+        )
+    return found.resolve()
+
+
+def _places(given: str | Path) -> list[Path]:
+    """Where a path of data may be: as it is given, and below ``N2S_DATA``."""
+    path = Path(given).expanduser()
+    if path.is_absolute() or not os.environ.get("N2S_DATA"):
+        return [path]
+    return [path, Path(os.environ["N2S_DATA"]).expanduser() / path]
+
+
 def data_folder(root: str | Path) -> Path:
     """The folder of a data set; a relative path that does not exist here is searched in ``N2S_DATA``.
 
@@ -180,16 +207,13 @@ def data_folder(root: str | Path) -> Path:
     UserError
         It is in neither place.
     """
-    given = Path(root).expanduser()
-    places = [given]
-    if not given.is_absolute() and os.environ.get("N2S_DATA"):
-        places.append(Path(os.environ["N2S_DATA"]).expanduser() / given)
+    places = _places(root)
     for place in places:
         if place.is_dir():
             return place.resolve()
     parents = [place.parent for place in places if place.parent.is_dir()]
     beside = sorted({path.name for parent in parents for path in parent.iterdir() if path.is_dir()})
     raise UserError(
-        f"No folder {' or '.join(str(place.absolute()) for place in places)}.{nearest(given.name, beside)} "
+        f"No folder {' or '.join(str(place.absolute()) for place in places)}.{nearest(places[0].name, beside)} "
         "Give root as a path from here, an absolute one, or one below the folder that N2S_DATA names."
     )

@@ -1,4 +1,4 @@
-"""Figures of one recording of MEG or EEG: its sensors, events, spectrum, and the response to words."""
+"""Figures of one recording of MEG, EEG or iEEG: its sensors, events, spectrum, and the response to words."""
 
 import mne
 import numpy as np
@@ -12,6 +12,8 @@ from n2s.studies.study import Recording, Study
 
 EVOKED_S, BAND_HZ, SFREQ = (-0.2, 0.6), (1.0, 20.0), 100.0
 SHOWN_S = 30.0
+LOADED = 2**27  # numbers of a recording: 1 GB; of a longer one, its beginning is drawn
+UNITS = {"mag": ("fT", 1e15), "eeg": ("µV", 1e6), "grad": ("fT/cm", 1e13), "seeg": ("µV", 1e6), "ecog": ("µV", 1e6)}
 FAR_EAST = "[\u2e80-\uffff]"  # letters that matplotlib's own font lacks
 
 
@@ -19,10 +21,12 @@ def sensor_drawings(study: Study, recording: Recording) -> list[Drawing]:
     """Sensors, events, spectrum, and the average response to words, of one recording."""
     raw = study.load(recording)
     events = study.events(recording)
-    picks = mne.pick_types(raw.info, meg=True, eeg=True, ref_meg=False)
-    raw = raw.pick(picks, verbose="error").load_data(verbose="error")
-    kind = next(kind for kind in ("mag", "eeg", "grad") if kind in raw.get_channel_types())
-    unit = {"mag": ("fT", 1e15), "grad": ("fT/cm", 1e13), "eeg": ("µV", 1e6)}[kind]
+    picks = mne.pick_types(raw.info, meg=True, eeg=True, ecog=True, seeg=True, ref_meg=False)
+    raw = raw.pick(picks, verbose="error")
+    shown = min(raw.n_times, max(LOADED // len(picks), 1))
+    raw = raw.crop(tmax=(shown - 1) / raw.info["sfreq"], verbose="error").load_data(verbose="error")
+    kind = next(kind for kind in UNITS if kind in raw.get_channel_types())
+    unit = UNITS[kind]
     places = sensor_positions(raw.info, recording.name)
     spectrum = raw.compute_psd(picks=kind, fmax=min(150.0, raw.info["sfreq"] / 2.01), n_jobs=1, verbose="error")
     return [

@@ -19,6 +19,7 @@ from n2s.features.modulations import Modulations
 from n2s.features.phones import Articulation, Phones
 from n2s.features.rates import PhoneRate, WordRate
 from n2s.features.ready import Ready
+from n2s.features.ready_words import ReadyWords
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
 from n2s.features.speech_layers import (
     SpeechModelLayers,
@@ -29,7 +30,9 @@ from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
 from n2s.features.surprisal import Surprisal
+from n2s.features.text_at_words import TextAtWords
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
+from n2s.features.word_vectors import GloVe, WordVectors
 
 __all__ = [
     "Articulation",
@@ -43,6 +46,7 @@ __all__ = [
     "Feature",
     "FeatureStore",
     "FrameFeature",
+    "GloVe",
     "HashedBagOfWords",
     "ImpulseFeature",
     "LanguageModelLayers",
@@ -54,11 +58,13 @@ __all__ = [
     "PhoneRate",
     "Phones",
     "Ready",
+    "ReadyWords",
     "SentenceEmbedding",
     "SpeechModelLayers",
     "SpeechNetLayer",
     "SpeechNetLayers",
     "Surprisal",
+    "TextAtWords",
     "TinyClap",
     "TinyUntrainedLanguageLayers",
     "TinyUntrainedSpeechLayers",
@@ -70,4 +76,5 @@ __all__ = [
     "UntrainedWav2Vec2",
     "Wav2Vec2",
     "WordRate",
+    "WordVectors",
 ]

@@ -20,6 +20,9 @@ from n2s.studies.public.schoffelen2019 import Schoffelen2019
 from n2s.studies.public.schoffelen2019fmri import Schoffelen2019FMRI
 from n2s.studies.public.smn4lang import SMN4Lang
 from n2s.studies.public.smn4langfmri import SMN4LangFMRI
+from n2s.studies.public.verwoert2022 import Verwoert2022
+from n2s.studies.public.wang2024 import Wang2024
+from n2s.studies.public.zada2025 import Zada2025
 from n2s.studies.simulated.areas import SimulatedAreas
 from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
@@ -55,4 +58,7 @@ __all__ = [
     "SimulatedMEG",
     "Stimulus",
     "Study",
+    "Verwoert2022",
+    "Wang2024",
+    "Zada2025",
 ]
