@@ -27,7 +27,7 @@ def n2s(run_n2s):
 
 
 def test_every_data_set_has_a_tree_a_config_and_a_whole_card():
-    assert sorted(name.lower() for name in M_EEG) == TREES and len(TREES) >= 11
+    assert sorted(name.lower() for name in M_EEG) == TREES and len(TREES) >= 12
     assert sorted(path.stem for path in (ROOT / "configs" / "data").glob("*.yaml")) == TREES
     for name in PUBLIC:
         card, expected = getattr(studies, name).card, getattr(studies, name).expected

@@ -82,7 +82,9 @@ def test_every_study_of_brains_in_time_is_tried():
         if isinstance(kind := getattr(studies, name), type) and issubclass(kind, Study)
         and not issubclass(kind, studies.fmri.FMRIStudy)
     }  # fmt: skip
-    assert found - {"Study", "BIDSStudy", "EEGArrays", "SimulatedMEG", "SimulatedFMRI", "SimulatedCohort"} == set(PUBLIC)
+    assert found - {"Study", "BIDSStudy", "EEGArrays", "SimulatedMEG", "SimulatedFMRI", "SimulatedCohort"} == set(
+        PUBLIC
+    )
 
 
 @pytest.mark.slow
