@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import torch
 
 from n2s.data.encoding_data import EncodingData
 from n2s.errors import UserError, first_of
+from n2s.paths import written_whole
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
 from n2s.systems.linear.fit import Recipe
 from n2s.systems.linear.inputs import fold_brain, fold_sides
@@ -131,6 +133,18 @@ def reconstruct(
         alphas=alphas,
         names=[fold.name for fold in folds],
     )
+
+
+def write_reconstructions(folder: Path, subject: str, found: Mapping[str, Reconstruction]) -> Path:
+    """Write ``<study>_<subject>.npz``: ``recording``, ``time_s`` (n,), and of each target ``<target>/decoded`` and ``/heard`` (n, f)."""
+    table = next(iter(found.values())).table
+    arrays = {"recording": table.recording.astype(str).to_numpy(dtype=str), "time_s": table.time_s.to_numpy()}
+    for name, one in found.items():
+        arrays |= {f"{name}/decoded": one.predicted.astype(np.float32), f"{name}/heard": one.true.astype(np.float32)}
+    path = folder / f"{subject.replace('/', '_')}.npz"
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+    return path
 
 
 def _centred(values: np.ndarray, part: np.ndarray) -> np.ndarray:

@@ -129,19 +129,18 @@ def tables(values: pd.DataFrame, folds: pd.DataFrame) -> dict[str, tuple[list[st
     """Each subject's measures, and r by fold."""
     found = {}
     for target, own in values.groupby("target", sort=False):
-        names, subjects = list(own.measure.unique()), list(own.subject.unique())
+        names = [name for name in own.measure.unique() if not name.startswith("top")]
+        subjects = list(own.subject.unique())
         if len(subjects) > MOST_SUBJECTS:
             continue
         by = own.set_index(["subject", "measure"])
-        lines = []
-        for subject in subjects:
-            line = [subject]
-            for name in names:
-                one = by.loc[(subject, name)] if (subject, name) in by.index else None
-                line += [_cell(one, name), "-" if one is None or np.isnan(one.p) else f"{one.p:.2g}"]
-            lines.append(line)
-        heads = [head for name in names for head in (label_of(name).label, "p")]
-        found[f"{target}, each subject"] = (["", *heads], lines)
+        if len(subjects) > 1:
+            by = own.set_index(["subject", "measure"])
+            lines = [[one, *(text for name in names for text in _with_p(by, one, name))] for one in subjects]
+            found[f"{target}, each subject"] = (
+                ["", *(head for name in names for head in (label_of(name).label, "p"))],
+                lines,
+            )
         parts = folds[folds.target == target]
         if 1 < parts.fold.nunique() <= MOST_FOLDS:
             table = parts.pivot_table(index="subject", columns="fold", values="r", sort=False)
@@ -162,12 +161,13 @@ def facts(values: pd.DataFrame, folds: pd.DataFrame) -> dict:
     }
 
 
-def _cell(line: pd.Series | None, measure: str) -> str:
+def _with_p(by: pd.DataFrame, subject: str, measure: str) -> tuple[str, str]:
+    """The cells of a subject's measure and of its p."""
+    line = by.loc[(subject, measure)] if (subject, measure) in by.index else None
     if line is None or np.isnan(line.value):
-        return "-"
-    return cell(
-        Score.of([None if np.isnan(line[one]) else line[one] for one in ("value", "low", "high")]), label_of(measure)
-    )
+        return "-", "-"
+    score = Score.of([None if np.isnan(line[one]) else line[one] for one in ("value", "low", "high")])
+    return cell(score, label_of(measure)), "-" if np.isnan(line.p) else f"{line.p:.2g}"
 
 
 def _plain(line: Mapping) -> dict:

@@ -19,6 +19,7 @@ from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
 from n2s.systems.encoding.task import ALPHAS as ENCODING_ALPHAS
 from n2s.systems.linear.fit import Recipe, fit_fold, keep_fit, kept_fit
 from n2s.systems.linear.inputs import Band
+from n2s.systems.linear.reconstruct import reconstruct, write_reconstructions
 from n2s.systems.linear.scores import Options
 from n2s.systems.linear.scoring import Scorer
 from n2s.systems.system import System
@@ -32,7 +33,7 @@ class LinearDecoder(System):
     """Ridge regression from the brain at some lags to features of what was heard, and back again, for each subject.
 
     ``n2s fit`` fits each subject and fold on its training rows, penalties by cross-validation inside these; ``n2s test`` reconstructs
-    the held-out rows. With ``data.n_folds`` every part is held out once. No statistic of training comes from held-out rows, no lag
+    the held-out rows, and ``n2s predict`` writes them into ``predictions/``. With ``data.n_folds`` every part is held out once. No statistic of training comes from held-out rows, no lag
     reaches from one side to the other, and rows too near to held-out sound are left out (`n2s.data.EncodingDataModule`).
 
     Parameters
@@ -50,8 +51,8 @@ class LinearDecoder(System):
         Of the cross-validation of penalties inside the training rows, by stretches that share nothing; with fewer of them, by
         contiguous parts of time.
     n_components
-        Sensors are replaced by so many principal components of the training rows; null: none are. For whole heads of MEG: 64 of 306
-        sensors are fitted a hundred times faster.
+        Sensors are replaced by so many principal components of the training rows; null: none are. The time of a fit grows with the
+        third power of their number: with 64 of 306 sensors it is seconds, not minutes.
     windows_s
         Lengths of the windows that are told apart (match-mismatch), s.
     top_k
@@ -206,8 +207,8 @@ class LinearDecoder(System):
             raise UserError("the checkpoint is not from LinearDecoder: it holds no decoders.")
         self.fits, self._made = checkpoint[FITS], checkpoint.get(RECIPE)
 
-    def on_test_start(self) -> None:
-        """Nothing is scored yet."""
+    def _check_fits(self) -> None:
+        """Raise a UserError if the run was fitted in another way, or not to all subjects."""
         now = self.made
         changed = [name for name in now if name != "targets" and self._made and self._made.get(name) != now[name]]
         if changed:
@@ -221,6 +222,10 @@ class LinearDecoder(System):
                 f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others "
                 "(data.subjects)."
             )
+
+    def on_test_start(self) -> None:
+        """Nothing is scored yet."""
+        self._check_fits()
         self._scorer = Scorer(self.data, self.fits, self.targets, self.fit_recipe, self.options)
         self._forward = self._encoding_scorer() if self.forward_too else None
 
@@ -243,6 +248,21 @@ class LinearDecoder(System):
         self._results = {"test": self._scorer.result()}
         if self._forward is not None:
             self._results["forward"] = self._forward.result()
+
+    def on_predict_start(self) -> None:
+        """Fits are those of the run."""
+        self._check_fits()
+
+    @torch.no_grad()
+    def predict_step(self, batch: SubjectFold, batch_index: int) -> str:
+        """Write the reconstructions of a subject at its first fold; the file (see `write_reconstructions`), or ""."""
+        if batch.fold:
+            return ""
+        found = {
+            name: reconstruct(self.data, batch.subject, name, self.fits[batch.subject], self.fit_recipe)
+            for name in self.targets
+        }
+        return str(write_reconstructions(self.folder / "predictions", batch.subject, found))
 
     def results(self, seed: int) -> Mapping[str, Result]:
         """See `System`."""

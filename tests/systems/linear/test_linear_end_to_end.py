@@ -26,7 +26,12 @@ def small(path: Path, folder: Path, *, data=None, **model) -> Path:
     own["features"] = {"envelope": {"class_path": "n2s.features.Ready", "init_args": {"n_features": 1}}}
     own["preprocessing"]["init_args"] = {"sfreq": 32.0, "highpass_hz": 0.5, "picks": ["eeg"]}
     own |= data or {}
-    recipe["model"]["init_args"] |= {"targets": None, "n_permutations": 50, "n_shifts": 200} | model
+    recipe["model"]["init_args"] |= {
+        "targets": None,
+        "n_components": None,
+        "n_permutations": 50,
+        "n_shifts": 200,
+    } | model
     recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
     recipe["experiment"] = "small"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False))
@@ -40,6 +45,7 @@ def at(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_fit_test_and_report(at, folder, run_n2s):
     recipe = small(at / "recipe.yaml", folder)
     for verb in ("fit", "test"):
@@ -71,12 +77,20 @@ def test_fit_test_and_report(at, folder, run_n2s):
         assert told in text
     assert run_n2s("report", run)[0] == 0 and "match-mismatch" in page.read_text()
 
+    status, out, err = run_n2s("predict", "--config", recipe)
+    assert status == 0, err + out
+    with np.load(run / "predictions" / "eeg_02.npz") as one:
+        assert len(one["time_s"]) == len(one["recording"]) == folds[folds.subject == "eeg/02"].n_rows.sum()
+        r = np.corrcoef(one["envelope/decoded"][:, 0], one["envelope/heard"][:, 0])[0, 1]
+    assert r == pytest.approx(scores["r"]["envelope"]["eeg/02"]["mean"], abs=1e-5)
+
     # another decoder than that of the fit
     small(recipe, folder, lags_s=[0.0, 0.2])
     status, _, err = run_n2s("test", "--config", recipe)
     assert status == 2 and "model.lags_s is [0.0, 0.2], but the run was fitted with [0.0, 0.3]" in err, err
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_takes_the_folds_that_it_has(at, folder, run_n2s, monkeypatch):
     import n2s.systems.linear.task as task
 
