@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from builders import bids_from_raw, helmet_raw, write_audio
-from trees import armeni2022, bel2026, brennan2019, broderick2019, libribrain, schoffelen2019, smn4lang
+from trees import accou2024, armeni2022, bel2026, brennan2019, broderick2019, libribrain, schoffelen2019, smn4lang
 from trees.gwilliams2022 import write_said
 from trees_fmri import generic, lebel2023, nakai2022, park2025
 
@@ -62,6 +62,11 @@ def write_broderick2019(root: Path) -> None:
         words = spoken(6, name=f"a{run}")
         told = tuple((text, onset) for text, onset, _ in words)
         broderick2019.write_tree(root, runs=(run,), words=told, sound_s=length_s(words))
+
+
+def write_accou2024(root: Path) -> None:
+    """Two people, ten stories of 12 s."""
+    accou2024.write_tree(root, {f"audiobook_{number}_1": 12.0 for number in range(1, 11)})
 
 
 def write_armeni2022(root: Path) -> None:
@@ -137,6 +142,7 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
     "schoffelen2019": write_schoffelen2019,
     "brennan2019": write_brennan2019,
     "broderick2019": write_broderick2019,
+    "accou2024": write_accou2024,
     "armeni2022": write_armeni2022,
     "ds007523": write_bel2026,
     "smn4lang": write_smn4lang,

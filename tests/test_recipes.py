@@ -52,6 +52,8 @@ def _given(path):
         return [CONFIGS / "fmri_mel.yaml", path]
     if path.parent.name == "data_encoding":
         return [CONFIGS / "brain_scores.yaml", path]
+    if path.parent.name == "data_linear":
+        return [CONFIGS / "linear.yaml", path]
     if path.parent.name == "data_fmri":
         return [CONFIGS / "fmri_semantic.yaml", path]
     if path.parent == PAPER and path.name != "base.yaml":
@@ -65,7 +67,7 @@ def _given(path):
 def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
-    encoding = path.stem in ENCODING or path.parent.name == "data_encoding"
+    encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", "data_linear")
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
     kinds = {"Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
     kind = next(kind for kind, true in kinds.items() if true)
