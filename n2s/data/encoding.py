@@ -263,11 +263,13 @@ class EncodingDataModule(NeuralDataModule):
 
     def listened(self, subject: str, space: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
         """See `EncodingData`."""
-        person = self._person_of(subject)
-        usable = np.concatenate([run.usable(self.trim_s) for run in person.runs])
-        numbers = np.flatnonzero(usable & person.rows.stimulus_s.notna().to_numpy())
+        person, numbers = self._person_of(subject), self._listened_rows(subject)
         brain, heard = self._scaling(subject).whole(), self._heard.columns(subject, person.runs, space, seed)
         return [(brain[numbers[one]], heard[numbers[one]]) for one in row_stretches(person.rows, numbers)]
+
+    def heard_s(self, subject: str) -> float:
+        """See `EncodingData`."""
+        return len(self._listened_rows(subject)) / self.rate_hz[subject]
 
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """See `EncodingData`."""
@@ -303,6 +305,12 @@ class EncodingDataModule(NeuralDataModule):
                 name,
                 make(study, BoldPreparation(study.cleaning) if is_bold else self.preprocessing, recordings, **options),
             )
+
+    def _listened_rows(self, subject: str) -> np.ndarray:
+        """(n,) Row numbers in which something was heard, without those that are trimmed."""
+        person = self._person_of(subject)
+        usable = np.concatenate([run.usable(self.trim_s) for run in person.runs])
+        return np.flatnonzero(usable & person.rows.stimulus_s.notna().to_numpy())
 
     def _person_of(self, subject: str) -> Person:
         if subject not in self._people:

@@ -124,6 +124,10 @@ class EncodingData(Protocol):
         """
         ...
 
+    def heard_s(self, subject: str) -> float:
+        """How many seconds `listened` gives, all stretches together."""
+        ...
+
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """Delays or lags of a design's columns, s (k,), at a subject's rate, and the number of features f: columns are ordered ``(k f)``."""
         ...

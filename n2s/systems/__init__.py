@@ -9,6 +9,7 @@ from n2s.systems.linear.task import LinearDecoder
 from n2s.systems.sound.task import BrainAudio
 from n2s.systems.speech.sound_scenes import SoundScenes
 from n2s.systems.speech.speech_to_text import SpeechToText
+from n2s.systems.tracking.task import Tracking
 
 __all__ = [
     "Acoustic",
@@ -20,4 +21,5 @@ __all__ = [
     "SoundScenes",
     "Spectrogram",
     "SpeechToText",
+    "Tracking",
 ]
