@@ -26,6 +26,7 @@ SIZES = {
     "eeg": Sizes("V", (1e-7, 2e-2), (1e-6, 2e-3)),
     "ecog": Sizes("V", (2e-7, 1e-1), (2e-6, 1e-2)),
     "seeg": Sizes("V", (2e-7, 1e-1), (2e-6, 1e-2)),
+    "dbs": Sizes("V", (2e-7, 1e-1), (2e-6, 1e-2)),
 }
 APART = 1000.0  # one channel beside the others of its type
 

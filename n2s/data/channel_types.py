@@ -15,8 +15,9 @@ TYPES = {
     "eeg": (1e6, "uV"),
     "ecog": (1e6, "uV"),
     "seeg": (1e6, "uV"),
+    "dbs": (1e6, "uV"),
 }
-ELECTRODES = ("eeg", "ecog", "seeg")
+ELECTRODES = ("eeg", "ecog", "seeg", "dbs")
 
 # Names of channels that are no brain signal; files without types (EDF, BrainVision) call all of them EEG.
 OTHERS = re.compile(

@@ -25,7 +25,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 
 READ = 2**14  # samples that are looked at together
-HELD = 2**26  # numbers of a recording that are held at once (0.5 GB): files are read again for each such part
+HELD = 2**25  # numbers of a recording that are held at once (0.25 GB): files are read again for each such part
 SLIVER = 1e-9  # of a sample: rounding
 
 
@@ -49,7 +49,7 @@ class HighGamma(SensorPreparation):
     reference
         `CommonAverage`, `Bipolar` or `Laplacian`; None: as recorded.
     picks
-        Channel types to keep: ``ecog``, ``seeg`` or ``eeg``. By default ECoG and sEEG.
+        Channel types to keep: ``ecog``, ``seeg``, ``dbs`` or ``eeg``. By default ECoG and sEEG.
     bads
         Channels that are bad in every recording that has them, in addition to those that the study marks.
     """

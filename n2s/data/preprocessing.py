@@ -34,7 +34,7 @@ class Preprocessing(SensorPreparation):
     notch_hz
         Line frequencies to stop, 2 Hz wide.
     picks
-        Channel types to keep: ``mag``, ``grad``, ``meg`` (both; never reference sensors), ``eeg``, ``ecog`` or ``seeg``.
+        Channel types to keep: ``mag``, ``grad``, ``meg`` (both; never reference sensors), ``eeg``, ``ecog``, ``seeg`` or ``dbs``.
     average_reference
         Subtract the mean of the good channels, of EEG, ECoG and sEEG each.
     bads

@@ -18,6 +18,7 @@ from n2s.data import (
     high_gamma,
 )
 from n2s.data.high_gamma import envelope, filters_of
+from n2s.data.reference import contact_of
 from n2s.errors import UserError
 from n2s.features.ready import Ready
 from n2s.findings import kept
@@ -139,6 +140,18 @@ def test_bipolar_channels_lie_between_their_contacts(noise):
     np.testing.assert_allclose(info["chs"][1]["loc"][:3], (where["LA2"] + where["LA3"]) / 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "contact"),
+    [
+        ("LA1", ("LA", 1)), ("LA01", ("LA", 1)), ("LA 12", ("LA", 12)), ("LA-3", ("LA", 3)), ("A'4", ("A'", 4)), ("POL LA5", ("LA", 5)),
+        ("EEG LA6-Ref", ("LA", 6)), ("LA7-G2", ("LA", 7)), ("G2", ("G", 2)), ("L2A8", ("L2A", 8)), ("Fz", ("Fz", None)),
+        ("LA9_REF1", ("LA", 9)), ("17", ("", 17)),
+    ],
+)  # fmt: skip
+def test_names_of_contacts(name, contact):
+    assert contact_of(name) == contact
+
+
 def test_neighbours_in_a_grid_are_near(noise):
     """G4 and G5 are in different rows of a grid of four columns."""
     names = [f"G{at}" for at in range(1, 8)]
@@ -198,7 +211,7 @@ def test_bad_input(noise, options, change, told):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"picks": ["meg"]}, "picks: found .'meg'., expected some of eeg, ecog, seeg"),
+        ({"picks": ["meg"]}, "picks: found .'meg'., expected some of eeg, ecog, seeg, dbs"),
         ({"hop_s": 0}, "preprocessing.hop_s is 0"),
         ({"line_hz": 3}, "line_hz is 3"),
         ({"band_hz": (100, 100)}, "the lower one first"),
@@ -296,6 +309,19 @@ def test_windows_of_high_gamma(tmp_path):
     data.setup("fit")
     batch = next(iter(data.train_dataloader()))
     assert batch.brain.shape[1:] == (7, 85)  # 150 ms later
+
+
+def test_windows_need_the_places_of_contacts(tmp_path):
+    class Nowhere(TinyContacts):
+        def load(self, recording):
+            return super().load(recording).set_montage(None)
+
+    study = Nowhere(tmp_path, n_subjects=1, n_stories=3, story_s=4.0)
+    split = SplitByStory(val=["story1"], test=["story2"])
+    data = MEGDataModule({"s": study}, Ready(4), preprocessing=HighGamma(), split=split, window_s=1.0, n_jobs=1)
+    with pytest.raises(UserError, match="7 of 7 good contacts have no place.*LA1.*electrodes.tsv"):
+        data.setup("fit")
+        next(iter(data.train_dataloader()))
 
 
 def test_a_bare_recipe_finds_the_key(tmp_path):

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from builders import bids_from_raw, story_events, write_audio, write_tsv
@@ -29,6 +30,18 @@ def lab(root, format="BrainVision", data=None, **options):
     write_audio(root / "stimuli" / "a.wav", 9.0)
     events = story_events("a.wav", [("one", 0.2, 0.3), ("two", 3.0, 0.3)], onset=1.0)
     raw = contacts_raw(samples() if data is None else data, SFREQ, **options)
+    if format == "NWB":
+        path = bids_from_raw(raw, root, datatype="ieeg", format="EDF", events=events)
+        path.fpath.unlink()
+        with h5py.File(path.fpath.with_suffix(".nwb"), "w") as file:  # as pynwb writes it, with the clock of the day
+            series = file.create_group("acquisition/ElectricalSeries")
+            series.attrs["neurodata_type"] = "ElectricalSeries"
+            series["data"], series["electrodes"] = raw.get_data().T * 1e6, np.arange(len(CONTACTS))
+            series["data"].attrs["conversion"] = 1e-6
+            series["starting_time"] = 1.6e9
+            series["starting_time"].attrs["rate"] = SFREQ
+            file["general/extracellular_ephys/electrodes/label"] = [name.encode() for name in CONTACTS]
+        return path.directory
     if format == "FIF":
         path = bids_from_raw(raw, root, datatype="ieeg", format="BrainVision", events=events)
         for file in path.directory.glob("*_ieeg.[ev]*"):
@@ -79,7 +92,7 @@ def copied(folder, tmp_path):
     return tmp_path / "lab" / "sub-01" / "ieeg"
 
 
-@pytest.mark.parametrize("format", ["BrainVision", "EDF", "FIF"])
+@pytest.mark.parametrize("format", ["BrainVision", "EDF", "FIF", "NWB"])
 def test_every_format_gives_the_same_activity(tmp_path, monkeypatch, format):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     lab(tmp_path / "lab", format)
