@@ -30,7 +30,7 @@ from n2s.errors import UserError
 from n2s.features.feature import FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
 from n2s.studies.fmri import FMRIStudy
-from n2s.studies.study import Recording, Study
+from n2s.studies.study import Recording, Stimulus, Study
 
 
 class EncodingDataModule(NeuralDataModule):
@@ -128,6 +128,7 @@ class EncodingDataModule(NeuralDataModule):
         self.n_subjects = len(self.subjects)
         self.n_features = sum(seeds[0].n_features for seeds in self._spaces.values())
         self.rate_hz: dict[str, float] = {}
+        self.stimuli: dict[str, Stimulus] = {}
         self.notes: list[str] = []
         self._people: dict[str, Person] = {}
         self._measured: dict[str, Measured] = {}
@@ -244,6 +245,10 @@ class EncodingDataModule(NeuralDataModule):
     def responses(self, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
         """See `EncodingData`. Test responses of repeated stimuli are means of their presentations, if ``average_repeats``."""
         return self._scaling(subject).both(fold)
+
+    def recorded(self, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+        """See `EncodingData`. Averaged as `responses` are."""
+        return self._scaling(subject).recorded(fold)
 
     def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """See `EncodingData` and `standardised`."""

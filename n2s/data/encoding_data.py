@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.studies.fmri import Space
+from n2s.studies.study import Stimulus
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class EncodingData(Protocol):
     #: Feature space -> number of seeds (1: only one). In the order of the recipe.
     spaces: Mapping[str, int]
 
+    #: What was heard, by ``study/stimulus``.
+    stimuli: Mapping[str, Stimulus]
+
     #: Rate of the rows: 1 / TR for BOLD, sfreq for sensors, Hz.
     rate_hz: Mapping[str, float]
 
@@ -102,6 +106,10 @@ class EncodingData(Protocol):
         """(n, v), (m, v) float32: responses of training and test rows, detrended and z-scored per run; no statistic of a run with
         training rows comes from other rows.
         """
+        ...
+
+    def recorded(self, subject: str, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+        """(n, v), (m, v) float32: the same responses as they were prepared, in their unit, with the mean and size of each column."""
         ...
 
     def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -72,6 +72,15 @@ class Responses:
                 tell("odd", run.name, f"{still} columns do not change in this run, though they do in another: 0 there.")
         return found
 
+    def recorded(self, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+        """(n, v), (m, v) float32 of training and test rows as prepared: nothing is taken out, nothing is scaled."""
+
+        def parts() -> Iterator[tuple[Part, np.ndarray]]:
+            for part in parts_of(self.person, fold):
+                yield part, part.run.read(part.own, column_places(part.run, self.what))
+
+        return gathered(self.person, fold, parts(), len(self.what.names))
+
     def repeats(self) -> dict[str, np.ndarray]:
         """Stimulus -> (r, m, v) float32: see `n2s.data.encoding_data.EncodingData.repeats`.
 

@@ -20,7 +20,9 @@ from n2s.features.phones import Articulation, Phones
 from n2s.features.rates import PhoneRate, WordRate
 from n2s.features.ready import Ready
 from n2s.features.ready_words import ReadyWords
+from n2s.features.seeg_driver import SEEGDriver
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
+from n2s.features.speaking import Speaking
 from n2s.features.speech_layers import (
     SpeechModelLayers,
     TinyUntrainedSpeechLayers,
@@ -59,7 +61,9 @@ __all__ = [
     "Phones",
     "Ready",
     "ReadyWords",
+    "SEEGDriver",
     "SentenceEmbedding",
+    "Speaking",
     "SpeechModelLayers",
     "SpeechNetLayer",
     "SpeechNetLayers",

@@ -7,6 +7,9 @@ from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.dyslexnet import DyslexNet
+from n2s.models.electrode_elastic_net import ElectrodeElasticNet
+from n2s.models.electrode_gru import ElectrodeGRU
+from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
@@ -24,6 +27,10 @@ __all__ = [
     "DeepMel",
     "DilatedConvs",
     "DyslexNet",
+    "ElectrodeElasticNet",
+    "ElectrodeGRU",
+    "ElectrodeModel",
+    "ElectrodeRidge",
     "EncodingRidge",
     "MelBiLSTM",
     "MelMLP",

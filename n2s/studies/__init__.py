@@ -27,6 +27,7 @@ from n2s.studies.simulated.areas import SimulatedAreas
 from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
+from n2s.studies.simulated.seeg import SimulatedSEEG
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
+    "SimulatedSEEG",
     "Stimulus",
     "Study",
     "Verwoert2022",

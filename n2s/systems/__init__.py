@@ -5,6 +5,7 @@ from n2s.systems.clips.semantic import Semantic
 from n2s.systems.clips.spectrogram import Spectrogram
 from n2s.systems.contrastive.task import Contrastive
 from n2s.systems.encoding.task import BrainScore
+from n2s.systems.high_gamma.task import HighGammaEncoding
 from n2s.systems.linear.task import LinearDecoder
 from n2s.systems.sound.task import BrainAudio
 from n2s.systems.speech.sound_scenes import SoundScenes
@@ -16,6 +17,7 @@ __all__ = [
     "BrainAudio",
     "BrainScore",
     "Contrastive",
+    "HighGammaEncoding",
     "LinearDecoder",
     "Semantic",
     "SoundScenes",

@@ -110,7 +110,7 @@ class HeldOut:
             found = {"rows": rows_hash(data, subject, fold), "brain": mark(train)}
             check_same(fitted[fold.name]["marks"], found, self.inputs[fold.name].where)
             tests.append(test)
-        self.true = self._joined(tests)
+        self.true = self.joined(tests)
 
     def predicted(self, fit: Fit, *, weights: bool = False) -> Predicted:
         """Predict every held-out row with the weights of its fold.
@@ -141,8 +141,8 @@ class HeldOut:
                 mean = mean + coef.cpu().numpy() / len(self.folds)
         split = None
         if fit.bands:
-            split = np.stack([self._joined([one[number] for one in bands]) for number in range(len(fit.bands))])
-        return Predicted(self._joined(values), split, mean if weights else None)
+            split = np.stack([self.joined([one[number] for one in bands]) for number in range(len(fit.bands))])
+        return Predicted(self.joined(values), split, mean if weights else None)
 
     def _weights(self, fold: Fold, fit: Fit, train: torch.Tensor) -> torch.Tensor:
         penalties = self.fitted[fold.name]["penalties"]
@@ -174,9 +174,11 @@ class HeldOut:
             self._brains[fold.name] = found
         return found
 
-    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
-        """(n, v): the folds' rows in their order, centred in each part."""
+    def joined(self, parts: list[np.ndarray], *, centred: bool = True) -> np.ndarray:
+        """(n, v): the rows of all folds, given fold by fold, in their order; without their mean in each part."""
         found = np.concatenate(parts)[self._order]
+        if not centred:
+            return found
         for number in range(self.part.max() + 1):
             rows = np.flatnonzero(self.part == number)
             found[rows] -= found[rows].mean(0)
