@@ -1,7 +1,5 @@
 """Figures: r of every electrode, electrodes on a glass brain, recorded and predicted activity, flattened scores."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -10,15 +8,13 @@ from matplotlib.figure import Figure
 from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
 from n2s.systems.high_gamma.rows import MEAN
+from n2s.systems.high_gamma.scored import HighGammaScores
 from n2s.systems.high_gamma.summary import Q, filled, subject_values
-
-if TYPE_CHECKING:
-    from n2s.systems.high_gamma.result import HighGammaResult
 
 AXES = (("y", "z", "front, mm"), ("x", "z", "right, mm"), ("x", "y", "right, mm"))
 
 
-def drawings(result: "HighGammaResult") -> list[Drawing]:
+def drawings(result: HighGammaScores) -> list[Drawing]:
     """Those for which there is something to draw."""
     if not len(result.electrodes):
         return []
@@ -26,7 +22,7 @@ def drawings(result: "HighGammaResult") -> list[Drawing]:
     return [one for one in found if one is not None]
 
 
-def electrodes_figure(result: "HighGammaResult") -> Drawing:
+def electrodes_figure(result: HighGammaScores) -> Drawing:
     """R of all electrodes of all subjects, one curve a row, sorted."""
     figure = Figure(figsize=(7.5, 4.2), dpi=130, layout="constrained")
     axes = figure.subplots()
@@ -47,7 +43,7 @@ def electrodes_figure(result: "HighGammaResult") -> Drawing:
     return Drawing("r of every electrode", figure, caption)
 
 
-def brain_figure(result: "HighGammaResult") -> Drawing | None:
+def brain_figure(result: HighGammaScores) -> Drawing | None:
     """R of the first model at the places of electrodes: a glass brain for MNI, else plain coordinates; None without places."""
     row = result.rows.iloc[0]
     placed = result.electrodes.dropna(subset=["x", "y", "z", f"r:{row.row}"])
@@ -96,7 +92,7 @@ def brain_figure(result: "HighGammaResult") -> Drawing | None:
     return Drawing("Electrodes", figure, f"{told} No glass brain: places are not in MNI space.")
 
 
-def traces_figure(result: "HighGammaResult") -> Drawing | None:
+def traces_figure(result: HighGammaScores) -> Drawing | None:
     """Recorded and predicted activity of the best electrodes of the subject with the highest r."""
     traces = result.traces
     if not len(traces):
@@ -126,7 +122,7 @@ def traces_figure(result: "HighGammaResult") -> Drawing | None:
     return Drawing("Recorded and predicted activity", figure, caption)
 
 
-def flattened_figure(result: "HighGammaResult") -> Drawing | None:
+def flattened_figure(result: HighGammaScores) -> Drawing | None:
     """For each row: flattened r beside r of the median electrode."""
     values = subject_values(result.electrodes, result.flat)
     rows = [one for one in result.rows.itertuples() if one.row in values["flattened_r"]]

@@ -1,23 +1,20 @@
 """Sentences and tables of the page."""
 
 import math
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from n2s.metrics.score import Scores
 from n2s.systems.high_gamma.rows import CIRCULAR, MEAN, PERMUTED, SHIFTED, SPEECH
+from n2s.systems.high_gamma.scored import HighGammaScores
 from n2s.systems.high_gamma.summary import Q, n_top, subject_values
-
-if TYPE_CHECKING:
-    from n2s.systems.high_gamma.result import HighGammaResult
 
 MOST_ELECTRODES = 10  # in the table of the best
 #: What publications of high-gamma from embeddings report.
 LITERATURE = ".79 to .99"
 
 
-def headline(result: "HighGammaResult") -> list[str]:
+def headline(result: HighGammaScores) -> list[str]:
     """Who, how many electrodes, and what r is."""
     counts, settings = result.electrodes.groupby("subject", sort=False).size(), result.settings
     n = _range([int(counts.min()), int(counts.max())])
@@ -31,7 +28,7 @@ def headline(result: "HighGammaResult") -> list[str]:
     return told
 
 
-def notes(result: "HighGammaResult", scores: Scores) -> list[str]:
+def notes(result: HighGammaScores, scores: Scores) -> list[str]:
     """What the baselines are, what flattened scores can mean, how p is found."""
     settings, main = result.settings, result.rows.iloc[0]
     told = [literature(result, scores)]
@@ -67,7 +64,7 @@ def notes(result: "HighGammaResult", scores: Scores) -> list[str]:
     return told
 
 
-def literature(result: "HighGammaResult", scores: Scores) -> str:
+def literature(result: HighGammaScores, scores: Scores) -> str:
     """What correlations of .79 to .99 can mean, with the number of this test beside it."""
     alone, ours = (scores.get("flattened_r", row) for row in (MEAN, result.rows.row.iloc[0]))
     r2 = scores.get("flattened_r2", MEAN)
@@ -84,7 +81,7 @@ def literature(result: "HighGammaResult", scores: Scores) -> str:
     return f"{text}; here each electrode's training mean, with no information about time, has a flattened r of {alone.mean:.3f}{square}{beside}."
 
 
-def tables(result: "HighGammaResult") -> dict[str, tuple[list[str], list[list]]]:
+def tables(result: HighGammaScores) -> dict[str, tuple[list[str], list[list]]]:
     """Each subject, and the best electrodes."""
     values, labels = subject_values(result.electrodes, result.flat), result.rows.set_index("row").label
     found = {}
@@ -117,7 +114,7 @@ def tables(result: "HighGammaResult") -> dict[str, tuple[list[str], list[list]]]
     return found
 
 
-def _significance(result: "HighGammaResult") -> str:
+def _significance(result: HighGammaScores) -> str:
     settings = result.settings
     how = (
         "random phases"
