@@ -138,8 +138,7 @@ def subject_scores(held: Tested, rows: Sequence[Row], null: Null) -> SubjectScor
     """Every score of a subject; the first row is the model that traces and circular shifts are of."""
     measured, rate_hz = held.data.measured(held.subject), held.data.rate_hz[held.subject]
     names = np.asarray(measured.names).astype(str)
-    contacts_mm = getattr(measured, "contacts_mm", None)  # TEMPORARY
-    places = np.full((len(names), 3), np.nan) if contacts_mm is None else contacts_mm
+    places = np.full((len(names), 3), np.nan) if measured.contacts_mm is None else measured.contacts_mm
     table = {"subject": held.subject, "name": names} | dict(zip("xyz", np.asarray(places, float).T, strict=True))
     # one that does not change in what is held out has no r by any model
     table["varies"] = np.ptp(held.true, axis=0) > 0

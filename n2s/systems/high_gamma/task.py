@@ -198,7 +198,7 @@ class HighGammaEncoding(System):
             null=together("null"),
             traces=together("traces"),
             rows=row_table(self.rows, {space: data.delays(space, data.subjects[0])[1] for space in data.spaces}),
-            frames={name: getattr(data.measured(name), "frame", "own") for name in self._scored},
+            frames={name: data.measured(name).frame for name in self._scored},
             settings=self._settings() | {"n_unplaced": int(electrodes[["x", "y", "z"]].isna().any(axis=1).sum())},
             seed=self.fit_options.seed,
         )
