@@ -41,7 +41,9 @@ def test_courses_are_orthonormal_and_shares_add_up(study):
     np.testing.assert_allclose(gram, np.eye(4)[None].repeat(20, 0), atol=1e-8)
     # windows of 50 ms, linear between frames
     at = np.arange(5, 900, 100)
-    fifty = np.stack([np.interp(i + np.linspace(0, 5, 5001), np.arange(fine.shape[1]), fine[0, :, 0]).mean() for i in at])
+    fifty = np.stack(
+        [np.interp(i + np.linspace(0, 5, 5001), np.arange(fine.shape[1]), fine[0, :, 0]).mean() for i in at]
+    )
     np.testing.assert_allclose(seen[0, at, 0], fifty, atol=1e-4)
     n = 200_000
     one = noise(n, 2, np.random.default_rng(0))[0]
@@ -59,7 +61,9 @@ def test_expected_r_follows_from_the_shares(study):
         one = who.kinds.index(kind)
         envelope, phones, words = SHARES[kind]
         assert study.expected_r("01", ["envelope"])[one] == pytest.approx(envelope**0.5, abs=1e-6)
-        assert study.expected_r("01", ["envelope", "phones"])[one] == pytest.approx((envelope + phones) ** 0.5, abs=1e-6)
+        assert study.expected_r("01", ["envelope", "phones"])[one] == pytest.approx(
+            (envelope + phones) ** 0.5, abs=1e-6
+        )
         assert study.expected_r("01")[one] == pytest.approx((envelope + phones + words) ** 0.5, abs=1e-6)
     assert (study.expected_r("01", list(DRIVERS)) >= study.expected_r("01") - 1e-9).all()
 
