@@ -19,7 +19,7 @@ from n2s.data.high_gamma import (
     support_s,
 )
 from n2s.data.options import check_number
-from n2s.data.reference import Reference, Referenced
+from n2s.data.reference import Reference, Referenced, settings_of
 from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
 from n2s.errors import UserError
 from n2s.findings import tell
@@ -79,13 +79,7 @@ class HighGamma(SensorPreparation):
     def settings(self) -> dict:
         """See `Preparation`."""
         plain = {name: value for name, value in vars(self).items() if name != "reference"}
-        one = self.reference
-        return {
-            "version": self.version,
-            "kind": "high-gamma",
-            **plain,
-            "reference": None if one is None else [type(one).__module__, type(one).__qualname__, one.settings()],
-        }
+        return {"version": self.version, "kind": "high-gamma", **plain, "reference": settings_of(self.reference)}
 
     def support_s(self, sfreq: float) -> float:
         """See `SensorPreparation`: all but 1e-4 of the energy, as recursive filters never end."""

@@ -12,6 +12,7 @@ from n2s.data.channel_types import ELECTRODES, TYPES, check_types, reference_gro
 from n2s.data.checked_signal import CheckedSignal, leave_out
 from n2s.data.edges import filtered_apart
 from n2s.data.filtering import Resampler
+from n2s.data.reference import Reference, Referenced, settings_of
 from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
 from n2s.data.steps import SSS, RemoveICA, Step, check_shielding, run_step
 from n2s.errors import UserError
@@ -37,6 +38,8 @@ class Preprocessing(SensorPreparation):
         Channel types to keep: ``mag``, ``grad``, ``meg`` (both; never reference sensors), ``eeg``, ``ecog``, ``seeg`` or ``dbs``.
     average_reference
         Subtract the mean of the good channels, of EEG, ECoG and sEEG each.
+    reference
+        `CommonAverage`, `Bipolar` or `Laplacian` of contacts in the brain, in place of ``average_reference``.
     bads
         Channels that are bad in every recording that has them, in addition to those that the study marks: before the steps, as
         those. Names that differ only in case, spaces and leading zeros are the same (`n2s.data.bad_channels.found_bads`).
@@ -55,12 +58,16 @@ class Preprocessing(SensorPreparation):
         notch_hz: list[float] | None = None,
         picks: list[str] | None = None,
         average_reference: bool = False,
+        reference: Reference | None = None,
         bads: list[str] | None = None,
         steps: list[Step] | None = None,
     ):
         self.sfreq, self.highpass_hz, self.lowpass_hz = float(sfreq), highpass_hz, lowpass_hz
         self.notch_hz, self.picks = list(notch_hz or []), list(picks or ["meg"])
-        self.average_reference, self.bads, self.steps = average_reference, list(bads or []), list(steps or [])
+        self.average_reference, self.reference = average_reference, reference
+        self.bads, self.steps = list(bads or []), list(steps or [])
+        if average_reference and reference is not None:
+            raise UserError("preprocessing: average_reference is true, and there is a reference, too. Leave one out.")
         check_picks(self.picks, ["meg", *TYPES])
         if average_reference and not set(ELECTRODES) & set(self.picks):
             raise UserError(
@@ -76,9 +83,10 @@ class Preprocessing(SensorPreparation):
 
     def settings(self) -> dict:
         """All settings that change the prepared numbers: the key of their cache."""
-        return {
+        own = {} if self.reference is None else {"reference": settings_of(self.reference)}
+        return own | {
             "version": self.version,
-            **{name: value for name, value in vars(self).items() if name != "steps"},
+            **{name: value for name, value in vars(self).items() if name not in ("steps", "reference")},
             "steps": [[type(step).__module__, type(step).__qualname__, step.settings()] for step in self.steps],
         }
 
@@ -141,20 +149,21 @@ class Preprocessing(SensorPreparation):
         scale = np.array([TYPES[kind][0] for kind in kinds])[:, None]
         good = np.array([name not in info["bads"] for name in info["ch_names"]])
         groups = reference_groups(kinds, good, where) if self.average_reference else []
+        new = Referenced.as_recorded(info) if self.reference is None else self.reference(info, where)
         apart = filtered_apart(raw)
         check_lengths(self.supports_s(raw_hz), [(stop - start) / raw_hz for start, stop in apart], where)
         resampler = self._resampler(raw_hz)
         signal = CheckedSignal(raw, picks, spans)
-        data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(picks)), np.float32)
+        data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(new.group)), np.float32)
         for start, stop in apart:
             for first, values in resampler(signal.read, start, stop):
                 values *= scale
                 for those in groups:
                     values[those] -= values[good & those].mean(0)
-                data[first : first + values.shape[1]] = values.T
+                data[first : first + values.shape[1]] = (values if self.reference is None else new(values)).T
         gaps += signal.check(info, where, cleaned=bool(self.steps))
         leave_out(gaps, spans, self.support_s(raw_hz) / 2, where)
-        return data, raw_hz * resampler.up / resampler.down, info
+        return data, raw_hz * resampler.up / resampler.down, new.info
 
     def _band(self) -> Band:
         return Band(self.sfreq, self.highpass_hz, self.lowpass_hz, self.notch_hz)

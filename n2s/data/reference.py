@@ -44,6 +44,14 @@ class Referenced:
         n = len(info["ch_names"])
         return cls(info, csr_array(np.eye(n)), csr_array((0, n)), np.full(n, -1))
 
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """(c, t) recorded -> (d, t) referenced."""
+        found = self.weights @ values
+        averages = self.averages @ values
+        for number, average in enumerate(averages):
+            found[self.group == number] -= average
+        return found
+
     @property
     def matrix(self) -> np.ndarray:
         """(d, c) All of it as one matrix."""
@@ -63,6 +71,13 @@ class Reference(ABC):
     @abstractmethod
     def __call__(self, info: mne.Info, where: str) -> Referenced:
         """How to reference the channels of a recording; ``where`` names it in messages."""
+
+
+def settings_of(reference: Reference | None) -> list | None:
+    """A reference and its settings as plain JSON types; None for none."""
+    return (
+        None if reference is None else [type(reference).__module__, type(reference).__qualname__, reference.settings()]
+    )
 
 
 class CommonAverage(Reference):

@@ -14,6 +14,7 @@ from n2s.data import (
     Lags,
     Laplacian,
     MEGDataModule,
+    Preprocessing,
     SplitByStory,
     high_gamma,
 )
@@ -131,6 +132,22 @@ def test_references_leave_bad_contacts_out(noise, reference, names, matrix):
     np.testing.assert_allclose(found[:, good], centred(noise @ np.transpose(matrix))[:, good], rtol=2e-4)
     alone = [one for one in told if "without a good neighbour" in one]
     assert len(alone) == (len(names) < 7) and all("LA4" in one for one in alone)
+
+
+def test_the_signal_itself_is_referenced_alike(noise):
+    """`Preprocessing` takes the same references: filters and differences of channels exchange."""
+    matrix = Bipolar()(contacts_raw(noise, SFREQ).info, "x").matrix
+    options = {"sfreq": 100.0, "lowpass_hz": 40.0, "picks": ["seeg"]}
+    found, _, info = Preprocessing(reference=Bipolar(), **options)(contacts_raw(noise, SFREQ), "x")
+    plain = Preprocessing(**options)(contacts_raw(noise, SFREQ), "x")[0]
+    assert info["ch_names"] == ["LA1-LA2", "LA2-LA3", "LA3-LA4", "RB1-RB2", "RB2-RB3"]
+    np.testing.assert_allclose(found, plain @ matrix.T, atol=1e-3)
+    average = Preprocessing(reference=CommonAverage(), **options)(contacts_raw(noise, SFREQ), "x")[0]
+    same = Preprocessing(average_reference=True, **options)(contacts_raw(noise, SFREQ), "x")[0]
+    np.testing.assert_allclose(average, same, atol=1e-3)
+    assert "reference" not in Preprocessing(**options).settings()  # what was prepared before is found
+    with pytest.raises(UserError, match="Leave one out"):
+        Preprocessing(reference=Bipolar(), average_reference=True, **options)
 
 
 def test_bipolar_channels_lie_between_their_contacts(noise):

@@ -11,10 +11,9 @@ from mne_bids.config import BIDS_TO_MNE_FRAMES
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.own.bids_side_files import check_table
+from n2s.studies.readers.contacts import CONTACTS, UNITS_M
 from n2s.studies.readers.side_files import read_json
 
-CONTACTS = ("ecog", "seeg", "dbs")
-UNITS_M = {"m": 1.0, "cm": 1e-2, "mm": 1e-3}
 HEAD_MM = 2.0  # places larger than this are no metres: mm, the unit of images
 
 

@@ -44,37 +44,30 @@ def test_from_a_folder_to_scores(tmp_path, monkeypatch, run_n2s):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     write_lab(tmp_path / "lab")
-    recipe = yaml.safe_load((CONFIGS / "brain_scores_meg.yaml").read_text())
-    recipe["data"]["init_args"] |= {
-        "studies": {"lab": {"class_path": "n2s.studies.BIDSStudy",
-                            "init_args": {"root": str(tmp_path / "lab"), "datatype": "ieeg"}}},
-        "features": {"envelope": {"class_path": "n2s.features.Mel", "init_args": {"n_mels": 1, "hop": 320}},
-                     "word_rate": {"class_path": "n2s.features.WordRate"}},
-        "preprocessing": {"class_path": "n2s.data.HighGamma",
-                          "init_args": {"hop_s": 0.02, "reference": {"class_path": "n2s.data.Laplacian"}}},
-        "n_folds": 3,
-    }  # fmt: skip
-    recipe["model"]["init_args"] |= {
-        "controls": ["word_rate"],
-        "n_permutations": 50,
-        "n_folds": 2,
-        "per_lag": False,
-        "kernels": False,
-    }
-    recipe["trainer"] |= {
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    recipes = [CONFIGS / "brain_scores_meg.yaml", CONFIGS / "data_encoding" / "own_ieeg.yaml"]
+    small = {"n_permutations": 50, "n_folds": 2, "per_lag": False, "kernels": False, "n_shifts": 1}
+    (tmp_path / "small.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "data": {"init_args": {"studies": {"own": {"init_args": {"root": str(tmp_path / "lab")}}}}},
+                "model": {"init_args": small},
+                "trainer": {
+                    "accelerator": "cpu",
+                    "logger": False,
+                    "enable_progress_bar": False,
+                    "enable_model_summary": False,
+                },
+            }
+        )
+    )
+    words = [word for path in (*recipes, tmp_path / "small.yaml") for word in ("--config", path)]
     for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", tmp_path / "recipe.yaml")
+        status, out, err = run_n2s(verb, *words)
         assert status == 0, err + out
     (found,) = (tmp_path / "checkpoints").rglob("targets.parquet")
     targets = pd.read_parquet(found)
     driven = targets.name.str.startswith(("LA", "TLA"))
     assert len(targets) == 14 and driven.sum() == 2 * N_DRIVEN
-    r, shifted = targets["r:model/envelope"], targets["r:model (shifted)"]
+    r, shifted = targets["r:model/mel"], targets["r:model (shifted)"]
     assert (r[driven] > 0.6).all() and (np.abs(r[~driven]) < 0.15).all() and (np.abs(shifted) < 0.2).all()
-    assert (targets["p:model/envelope"][driven] < 0.05).all()
+    assert (targets["p:model/mel"][driven] < 0.05).all()
