@@ -52,6 +52,8 @@ def _given(path):
         return [CONFIGS / "fmri_mel.yaml", path]
     if path.parent.name == "data_encoding":
         return [CONFIGS / "brain_scores.yaml", path]
+    if path.parent.name == "data_tracking":
+        return [CONFIGS / "tracking.yaml", path]
     if path.parent.name == "data_linear":
         return [CONFIGS / "linear.yaml", path]
     if path.parent.name == "data_fmri":
@@ -67,7 +69,7 @@ def _given(path):
 def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
-    encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", "data_linear")
+    encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", "data_linear", "data_tracking")
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
     kinds = {"Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
     kind = next(kind for kind, true in kinds.items() if true)

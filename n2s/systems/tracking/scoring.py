@@ -10,6 +10,7 @@ from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.systems.encoding.fit import Recipe, checked_brain
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
 from n2s.systems.tracking.lengths import Length
@@ -120,12 +121,18 @@ class Scorer:
                 raise UserError(f"{subject}: the brain or '{self.plan.envelope}' holds values that are not finite.")
         brain, heard = zip(*stretches, strict=True)
         self._counts.append({"seconds": sum(map(len, brain)) / self.data.rate_hz[subject]})
-        found = sensor_measures(
-            [torch.from_numpy(one) for one in brain],
-            [torch.from_numpy(np.ascontiguousarray(one[:, 0])) for one in heard],
-            self.data.rate_hz[subject],
-            self.plan.options,
-        )
+        try:
+            found = sensor_measures(
+                [torch.from_numpy(one) for one in brain],
+                [torch.from_numpy(np.ascontiguousarray(one[:, 0])) for one in heard],
+                self.data.rate_hz[subject],
+                self.plan.options,
+            )
+        except UserError as error:
+            raise UserError(f"{subject}: {error}") from error
+        if found.absent:
+            text = f"{', '.join(found.absent)}: none of {len(brain)} stretches of sound is long enough for a phase of the band."
+            tell("left out", subject, text)
         self._counts[-1]["segments"] = found.n_segments
         return found
 

@@ -12,7 +12,7 @@ from n2s.errors import UserError
 from n2s.metrics.band_signals import analytic_stretches
 from n2s.metrics.phase_locking import acoustic_edges, coupling, edge_locking, phase_and_amplitude, window_rows
 from n2s.metrics.tracking_coherence import BANDS, CrossSpectra, check_bands
-from n2s.metrics.tracking_information import information
+from n2s.metrics.tracking_information import FEWEST, information
 
 #: Kinds of measures; see `MeasureOptions`.
 KINDS = ("coherence", "plv", "information", "edges", "coupling")
@@ -84,6 +84,8 @@ class SensorMeasures:
         (k, c) mean over shifts; None without any.
     n_segments, seconds
         How much went into them.
+    absent
+        Measures without a value: no stretch is long enough for a phase of the band.
     """
 
     coherency: np.ndarray
@@ -93,6 +95,13 @@ class SensorMeasures:
     seconds: float
     values: dict[str, np.ndarray] = field(default_factory=dict)
     shifted: dict[str, np.ndarray] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+
+    def leave_out(self, name: str, n_shifts: int) -> None:
+        """Note that a measure has no value."""
+        n_sensors = self.coherency.shape[1]
+        self.values[name], self.shifted[name] = np.full(n_sensors, np.nan), np.full((n_shifts, n_sensors), np.nan)
+        self.absent.append(name)
 
     def add(self, name: str, found: Tensor) -> None:
         """Put (1 + s, c) under a name: as it is, then shifted."""
@@ -184,6 +193,10 @@ def _of_bands(
             prev_fast_len(len(joined)) if len(joined) else 0
         )  # transforms of other lengths take several times as long
         shifts = np.round(shifts_s * sfreq / step).astype(int).tolist()
+        if rows < FEWEST:
+            for kind in [one for one in ("information", "edges") if one in options.kinds]:
+                found.leave_out(f"{kind}_{band}", len(shifts))
+            continue
         if "information" in options.kinds:
             heard = torch.cat(analytic_stretches([one[:, None] for one in envelope], sfreq, ends)[0])[:, 0]
             found.add(f"information_{band}", information(joined[:rows], heard[:rows], shifts))
@@ -197,6 +210,9 @@ def _of_bands(
             found.add(f"edges_{band}", edge_locking(joined[:rows], np.concatenate(edges), window, shifts))
     if "coupling" in options.kinds and len(bands) > 1:
         (slow, slow_hz), (fast, fast_hz) = list(bands.items())[:2]
+        if not any(len(one) for one in analytic_stretches([part[:, :1] for part in brain], sfreq, slow_hz)[0]):
+            found.leave_out(f"coupling_{slow}_{fast}", len(shifts_s))
+            return
         phase, amplitude, step = phase_and_amplitude(brain, sfreq, slow_hz, fast_hz)
         rows = prev_fast_len(len(phase))
         shifts = np.round(shifts_s * sfreq / step).astype(int).tolist()

@@ -11,7 +11,7 @@ from torch import nn
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.tracking_coherence import BANDS, check_bands
-from n2s.systems.encoding.fit import Recipe, checked_brain
+from n2s.systems.encoding.fit import Recipe, check_units, checked_brain
 from n2s.systems.system import System
 from n2s.systems.tracking.fits import keep, kept
 from n2s.systems.tracking.lengths import Length
@@ -20,7 +20,7 @@ from n2s.systems.tracking.reconstruction import Backward, FoldReconstruction
 from n2s.systems.tracking.regions import regions_of
 from n2s.systems.tracking.result import TrackingResult
 from n2s.systems.tracking.scoring import Plan, Scorer, marks_of
-from n2s.systems.tracking.sensor_measures import KINDS
+from n2s.systems.tracking.sensor_measures import KINDS, drawn_shifts
 from n2s.systems.tracking.trf import FoldTRF
 
 #: Penalties of response functions to choose from, for z-scored features and responses.
@@ -190,7 +190,10 @@ class Tracking(System):
                 )
             if plan.fits:
                 self._check_lags(subject)
+            for fold in data.folds(subject) if plan.trf and stage == "fit" else ():
+                check_units(fold, plan.recipe, f"{subject}, {fold.name}")
         self._length = None
+        drawn_shifts(self.length.seconds, plan.options)  # too little data are said here
 
     def _check_lags(self, subject: str) -> None:
         delays_s, step_s = self.data.delays(self.plan.envelope, subject)[0], 1 / self.data.rate_hz[subject]

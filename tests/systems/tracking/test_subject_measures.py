@@ -112,6 +112,20 @@ def test_one_band_a_short_recording_and_float32():
         subject_measures(brain, envelope, 12.0)
 
 
+def test_sentences_too_short_for_a_phase_have_coherence_alone():
+    brain, envelope = simulated(40.0)
+    options = MeasureOptions(segment_s=2.0, n_shifts=5)
+    parts = [slice(i, i + 300) for i in range(0, 4000, 300)]  # 3 s: one period of .5 Hz is cut at each end
+    found = subject_measures(
+        [brain[one] for one in parts], [envelope[one] for one in parts], SFREQ, options, regions=REGIONS
+    )
+    absent = {name for name, value in found.items() if np.isnan(value) and "left" not in name and "right" not in name}
+    assert {"information_delta", "edges_delta", "coupling_delta_theta"} <= absent
+    assert np.isfinite(
+        [found[name] for name in ("coherence_delta", "plv_theta", "information_theta", "delay_delta")]
+    ).all()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"kinds": ("coherance",)}, {"kinds": ()}, {"n_shifts": -1}, {"min_shift_s": 0.0}, {"edges_s": (0.3, 0.1)}]
 )

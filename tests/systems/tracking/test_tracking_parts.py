@@ -233,6 +233,8 @@ def system(data, **options):
         ({"regions": {"left": ["EEG*"]}}, "no sensor of cohort/01 is in 'left'"),
         ({"regions": {"all": ["MEG*"]}}, "the name 'all' is taken"),
         ({"lags_s": (0.0, 0.8)}, "reaches from -0.1 to 0.3 s"),
+        ({}, "of 2 units .*in 5 folds"),
+        ({"n_folds": 2, "min_shift_s": 12.0}, "too short for circular shifts of 12 s"),
     ],
 )
 def test_what_cannot_be_is_said_before_a_fit(data, options, told):
@@ -248,3 +250,17 @@ def test_data_that_cannot_be_are_refused(tmp_path_factory):
         system(one, envelope="mel").setup("fit")
     with pytest.raises(UserError, match="single lag"):
         system(one, envelope="word_rate").setup("fit")
+
+
+def test_an_interrupted_fit_takes_the_folds_that_it_has(data, tmp_path, monkeypatch):
+    one = system(data, n_folds=2, lags_s=(0.0, 0.3), alphas=[1.0, 1e3])
+    one._trainer.default_root_dir = str(tmp_path)
+    fold = data.folds(WHO)[0]
+    first = one._fitted(WHO, fold)
+    monkeypatch.setattr(FoldTRF, "fit", None)
+    again = one._fitted(WHO, fold)
+    assert torch.equal(first["trf"]["envelope"]["coef"], again["trf"]["envelope"]["coef"])
+    with pytest.raises(TypeError):  # made otherwise: fitted again
+        other = system(data, n_folds=2, lags_s=(0.0, 0.3), alphas=[1.0, 1e2])
+        other._trainer.default_root_dir = str(tmp_path)
+        other._fitted(WHO, fold)
