@@ -10,6 +10,14 @@ from n2s.metrics.score import Scores
 from n2s.report.figures import COLORS, PALETTE, blank_panels, short_names
 
 MOST_TARGETS, MOST_LINES = 4, 3
+#: Start of a measure -> title and caption of its figure.
+LENGTHS = (
+    (
+        "match",
+        "Match-mismatch",
+        "How often the reconstruction of a window correlates more with what was heard than with another window of the same length.",
+    ),
+)
 MOST_NAMES = 24  # subjects whose names are written below an axis
 
 
@@ -21,9 +29,10 @@ def drawings(values: pd.DataFrame, folds: pd.DataFrame, courses: pd.DataFrame | 
         if courses is not None and (courses.target == target).any():
             found.append(_course(target, own, courses[courses.target == target]))
         found.append(_by_subject(target, own, folds[folds.target == target]))
-        matched = own[own.measure.str.startswith("match")]
-        if len(matched):
-            found.append(_by_length(target, matched))
+        for kind, title, caption in LENGTHS:
+            shares = own[own.measure.str.startswith(kind)]
+            if len(shares):
+                found.append(_by_length(f"{title} of {target}", shares, caption))
     return found
 
 
@@ -97,8 +106,8 @@ def _by_subject(target: str, own: pd.DataFrame, folds: pd.DataFrame) -> Drawing:
     return Drawing(f"r of {target}", figure, caption)
 
 
-def _by_length(target: str, matched: pd.DataFrame) -> Drawing:
-    """Match-mismatch: a line over lengths, or with one length a point a subject."""
+def _by_length(title: str, matched: pd.DataFrame, caption: str) -> Drawing:
+    """Shares of right decisions: a line over lengths, or with one length a point a subject."""
     matched = matched.assign(length_s=matched.measure.str.extract(r", ([\d.e+-]+) s$")[0].astype(float))
     lengths = np.sort(matched.length_s.unique())
     subjects = list(matched.subject.unique())
@@ -131,10 +140,9 @@ def _by_length(target: str, matched: pd.DataFrame) -> Drawing:
         )
         _names(axes, subjects)
     axes.axhline(50, color=COLORS["chance"], linestyle=":", linewidth=1.4, label="chance")
-    axes.set_ylabel("match-mismatch (%)")
+    axes.set_ylabel("right (%)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=8)
-    caption = "How often the reconstruction of a window correlates more with what was heard than with another window of the same length."
-    return Drawing(f"Match-mismatch of {target}", figure, caption)
+    return Drawing(title, figure, caption)
 
 
 def _names(axes: Axes, subjects: list[str]) -> None:

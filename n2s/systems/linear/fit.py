@@ -17,7 +17,8 @@ from n2s.paths import written_whole
 from n2s.systems.encoding import fit as encoding
 from n2s.systems.encoding.inputs import mark, rows_hash
 from n2s.systems.encoding.rows import Fit
-from n2s.systems.linear.inputs import Band, Side, fold_brain, fold_sides, varies
+from n2s.systems.linear.inputs import Band, fold_brain, fold_sides
+from n2s.systems.linear.training import Training, of_others, of_subject
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Recipe:
     alphas: tuple[float, ...]
     n_folds: int
     n_components: int | None = None
+    other_people: bool = False
 
     def __post_init__(self) -> None:
         for alpha in self.alphas:
@@ -80,7 +82,7 @@ class Recipe:
 class FoldFit:
     """What the fit of one subject and fold leaves: plain tensors, for checkpoints.
 
-    ``decoders``: target -> `RidgeDecoder.state_dict`, and ``sensors``, ``features``: (bool) those that change in training.
+    ``decoders``: name (`decoders_of`) -> `RidgeDecoder.state_dict`, and ``sensors``, ``features``: (bool) those that change in training.
     ``forward``: `n2s.systems.encoding.fit.Fitted.plain`; {} without an encoding model. ``marks``: what a test knows the data by.
     """
 
@@ -120,55 +122,53 @@ def fit_fold(
     """
     brain = fold_brain(data, subject, fold)
     found = FoldFit(marks={"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain[0]))})
-    for space in targets:
-        train, _ = fold_sides(data, subject, fold, space, recipe.band, brain)
-        found.decoders[space] = fit_decoder(data, subject, fold, space, train, recipe, device=device)
-        found.marks[f"target {space}"] = torch.from_numpy(mark(train.target.numpy()))
+    for name, (space, others) in decoders_of(targets, other_people=recipe.other_people).items():
+        if others:
+            rows = of_others(data, subject, fold, space, recipe.band, recipe.n_folds)
+        else:
+            train, _ = fold_sides(data, subject, fold, space, recipe.band, brain)
+            found.marks[f"target {space}"] = torch.from_numpy(mark(train.target.numpy()))
+            rows = of_subject(fold, train, recipe.n_folds)
+        made = recipe.decoder(data, space, subject)
+        found.decoders[name] = fit_decoder(rows, made, name, f"{subject}, {fold.name}", device=device)
     if forward is not None:
         fits, how = forward
         found.forward = encoding.fit_fold(data, subject, in_parts(fold, how), fits, how, device=device).plain()
     return found
 
 
+def decoders_of(targets: Sequence[str], *, other_people: bool) -> dict[str, tuple[str, bool]]:
+    """Name of each decoder -> its target, and whether it is fitted to other people."""
+    own = {name: (name, False) for name in targets}
+    return own | ({f"{name}, by other people's decoder": (name, True) for name in targets} if other_people else {})
+
+
 def fit_decoder(
-    data: EncodingData,
-    subject: str,
-    fold: Fold,
-    space: str,
-    train: Side,
-    recipe: Recipe,
-    *,
-    device: torch.device | str = "cpu",
+    rows: Training, decoder: RidgeDecoder, name: str, where: str, *, device: torch.device | str = "cpu"
 ) -> dict[str, Tensor]:
-    """Fit a decoder on the training rows; see `FoldFit`.
+    """Fit a decoder; see `FoldFit`. ``name`` and ``where`` are for messages.
 
     Raises
     ------
     UserError
         Nothing of the target changes, or the training rows are too few.
     """
-    where, sensors, features = f"{subject}, {fold.name}", varies(train.brain), varies(train.target)
-    if not features.any():
+    if not rows.features.any():
         raise UserError(
-            f"{where}: '{space}' does not change in training rows: there is nothing to decode. Check the feature, or name others "
+            f"{where}: '{name}' does not change in training rows: there is nothing to decode. Check the feature, or name others "
             "(model.targets)."
         )
-    for changes, what in ((sensors, "sensors or voxels"), (features, f"columns of '{space}'")):
+    for changes, what in ((rows.sensors, "sensors or voxels"), (rows.features, f"columns of '{name}'")):
         if not changes.all():
             tell("left out", where, f"{int((~changes).sum())} of {len(changes)} {what} do not change in training rows.")
-    brain, target = train.parts(sensors, features)
-    groups = None
-    if fold.stretches is not None and len(np.unique(fold.stretches)) >= recipe.n_folds:
-        groups = [fold.stretches[one].tolist() for one in train.stretches]
-    decoder = recipe.decoder(data, space, subject)
     try:
-        decoder.fit([x.to(device) for x in brain], [y.to(device) for y in target], groups)
+        decoder.fit([x.to(device) for x in rows.brain], [y.to(device) for y in rows.target], rows.groups)
     except ValueError as error:  # too few rows for the lags and folds
         raise UserError(
-            f"{where}: no decoder of '{space}': {error} (model.n_folds, model.lags_s, data.n_folds, data.split)"
+            f"{where}: no decoder of '{name}': {error} (model.n_folds, model.lags_s, data.n_folds, data.split)"
         ) from error
-    state = {name: value.cpu() for name, value in decoder.state_dict().items()}
-    return state | {"sensors": sensors, "features": features}
+    state = {key: value.cpu() for key, value in decoder.state_dict().items()}
+    return state | {"sensors": rows.sensors, "features": rows.features}
 
 
 def in_parts(fold: Fold, recipe: encoding.Recipe) -> Fold:

@@ -66,7 +66,13 @@ class Reconstruction:
 
 
 def reconstruct(
-    data: EncodingData, subject: str, space: str, fits: Mapping[str, Mapping], recipe: Recipe
+    data: EncodingData,
+    subject: str,
+    space: str,
+    fits: Mapping[str, Mapping],
+    recipe: Recipe,
+    *,
+    name: str | None = None,
 ) -> Reconstruction:
     """Predict every held-out row with the decoder of its fold. Outside the held-out rows of a stretch the brain is at its mean.
 
@@ -78,22 +84,24 @@ def reconstruct(
         Name of a fold -> `n2s.systems.linear.fit.FoldFit.plain`.
     recipe
         How they were made.
+    name
+        Which decoder (`n2s.systems.linear.fit.decoders_of`); None: that of the subject's own rows.
 
     Raises
     ------
     UserError
         The run has no fit of a fold or target, or was fitted to other data.
     """
-    folds = list(data.folds(subject))
+    folds, name = list(data.folds(subject)), name or space
     predicted, true, scales, alphas = [], [], [], []
     for fold in folds:
         fit = fits.get(fold.name)
-        if fit is None or space not in fit["decoders"]:
-            what = f"'{space}'" if fit else f"{fold.name}; it has {first_of(fits) or 'none'}"
+        if fit is None or name not in fit["decoders"]:
+            what = f"'{name}'" if fit else f"{fold.name}; it has {first_of(fits) or 'none'}"
             raise UserError(
                 f"{subject}: the run has no decoder of {what}. Take the run's own config.yaml, or fit again."
             )
-        brain, state = fold_brain(data, subject, fold), fit["decoders"][space]
+        brain, state = fold_brain(data, subject, fold), fit["decoders"][name]
         train, test = fold_sides(data, subject, fold, space, recipe.band, brain)
         marks = {
             "rows": rows_hash(data, subject, fold),

@@ -17,8 +17,8 @@ from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.match_mismatch import Matched, match_windows
 from n2s.metrics.tracking import circular_shift_null
 from n2s.systems.linear.reconstruct import Reconstruction
+from n2s.systems.linear.score_lines import BLOCK_S, line_of, null_of, slow_blocks
 
-BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
 FEWEST = 4  # numbers of a window, and windows
 MANY = 200  # windows: so many turns of whole windows are enough for a null
 MOST_MOVED = 400  # turns by rows, for the null of fewer windows
@@ -104,10 +104,9 @@ def _correlation(found: Reconstruction, rate_hz: float, options: Options, where:
             "quarter of their length, or more.",
         )
         least = n // 4
-    start_s = np.arange(n) / rate_hz
-    blocks = time_blocks(found.part, start_s, duration_s=1 / rate_hz, least_s=BLOCK_S)
+    blocks = slow_blocks(found.part, rate_hz)
     whole = jackknife_interval(lambda rows: mean_r(found, rows), blocks, bounds=(-1.0, 1.0))
-    line = _line(R, whole, n=n)
+    line = line_of(R, whole, n=n)
     known = np.isfinite(feature_r(found))
     if least < 1 or not known.any():
         return line
@@ -117,7 +116,7 @@ def _correlation(found: Reconstruction, rate_hz: float, options: Options, where:
         min_shift=least,
         seed=options.seed,
     )
-    return line | _null(whole.mean, null.mean(1).numpy())
+    return line | null_of(whole.mean, null.mean(1).numpy())
 
 
 def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequence[int]) -> list[dict]:
@@ -125,33 +124,16 @@ def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequen
     correct = matched.correct
     mean = Interval(float(correct.mean()), None, None)
     whole = cluster_interval(correct, blocks, bounds=(0.0, 1.0)) if several else mean
-    found = [_line(f"match, {length_s:g} s", whole, n=n, chance=0.5) | _null(whole.mean, matched.null_correct)]
+    found = [line_of(f"match, {length_s:g} s", whole, n=n, chance=0.5) | null_of(whole.mean, matched.null_correct)]
     for k in top_k:
         if k >= n:
             continue
         hits = matched.top(k).astype(float)
         mean = Interval(float(hits.mean()), None, None)
         whole = cluster_share_interval(hits, blocks) if several else mean
-        line = _line(f"top-{k}, {length_s:g} s", whole, n=n, chance=matched.chance(k))
-        found.append(line | _null(whole.mean, matched.null_top(k)))
+        line = line_of(f"top-{k}, {length_s:g} s", whole, n=n, chance=matched.chance(k))
+        found.append(line | null_of(whole.mean, matched.null_top(k)))
     return found
-
-
-def _line(measure: str, whole: Interval, *, n: int, chance: float = np.nan) -> dict:
-    ends = {
-        name: np.nan if one is None else float(one) for name, one in zip(("value", "low", "high"), whole, strict=True)
-    }
-    null = dict.fromkeys(("null_mean", "null_low", "null_high", "p"), np.nan)
-    return {"measure": measure} | ends | null | {"chance": chance, "n": n}
-
-
-def _null(value: float, null: np.ndarray) -> dict:
-    """Mean, central 95% and p of a null: (1 + draws of at least the value) / (1 + draws)."""
-    if not len(null):
-        return {}
-    low, high = np.quantile(null, (0.025, 0.975))
-    p = (1 + (null >= value - 1e-12).sum()) / (1 + len(null))
-    return {"null_mean": float(null.mean()), "null_low": float(low), "null_high": float(high), "p": float(p)}
 
 
 def _told_windows(found: Reconstruction, rate_hz: float, length_s: float, where: str) -> np.ndarray | None:

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.encoding_data import EncodingData
-from n2s.systems.linear.fit import Recipe
+from n2s.systems.linear.fit import Recipe, decoders_of
 from n2s.systems.linear.reconstruct import Reconstruction, reconstruct
 from n2s.systems.linear.result import DecodingResult
 from n2s.systems.linear.scores import Options, feature_r, mean_r, subject_scores
 
 SHOWN_S = 30.0  # of a reconstruction that is drawn
+MOST_FEATURES = 40  # of a reconstruction that is drawn
 MOST_SHOWN_ROWS = 60  # volumes come every second or two
 
 
@@ -47,8 +48,8 @@ class Scorer:
         if subject in self._values or not self.data.folds(subject):
             return
         self._values[subject] = []
-        for target in self.targets:
-            found = reconstruct(self.data, subject, target, self.fits[subject], self.recipe)
+        for target, (space, _) in decoders_of(self.targets, other_people=self.recipe.other_people).items():
+            found = reconstruct(self.data, subject, space, self.fits[subject], self.recipe, name=target)
             whose, rate_hz = {"subject": subject, "target": target}, self.data.rate_hz[subject]
             values, windows = subject_scores(found, rate_hz, self.options, f"{subject}, {target}")
             self._values[subject] += [whose | one for one in values]
@@ -100,14 +101,15 @@ def fold_table(found: Reconstruction, rate_hz: float) -> pd.DataFrame:
 def shown_course(found: Reconstruction, rate_hz: float) -> pd.DataFrame:
     """The middle of the longest held-out stretch, for a figure: ``feature``, ``time_s``, ``predicted``, ``true``.
 
-    Of all features, each by the deviation of its truth there.
+    Of at most `MOST_FEATURES` features, evenly spaced; each in its own deviation there.
     """
     ends = np.flatnonzero((np.diff(found.rows) != 1) | (np.diff(found.part) != 0)) + 1
     start, stop = max(zip([0, *ends], [*ends, len(found.rows)], strict=True), key=lambda one: one[1] - one[0])
     n = min(stop - start, max(round(SHOWN_S * rate_hz), MOST_SHOWN_ROWS))
     rows = start + (stop - start - n) // 2 + np.arange(n)
     parts = []
-    for feature in np.flatnonzero(found.scale > 0):
+    known = np.flatnonzero(found.scale > 0)
+    for feature in known[np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_FEATURES)).round().astype(int))]:
         courses = {
             name: _scaled(values[rows, feature])
             for name, values in (("predicted", found.predicted), ("true", found.true))

@@ -14,6 +14,7 @@ SUBJECTS = "mean over subjects, 95% t interval"
 NULL = "central 95% of the null"
 MOST_SUBJECTS, MOST_FOLDS = 30, 12  # in a table
 R = Measure("r")
+KINDS = {"match": "match-mismatch"}
 
 
 def label_of(measure: str) -> Measure:
@@ -21,7 +22,7 @@ def label_of(measure: str) -> Measure:
     if measure == "r":
         return R
     kind, _, length = measure.partition(", ")
-    return Measure(f"{'match-mismatch' if kind == 'match' else kind}, {length} (%)", scale=100, digits=1)
+    return Measure(f"{KINDS.get(kind, kind)}, {length} (%)", scale=100, digits=1)
 
 
 def scores(values: pd.DataFrame) -> Scores:
@@ -31,9 +32,9 @@ def scores(values: pd.DataFrame) -> Scores:
     """
     rows: dict[str, Row] = {name: Row(name) for name in values.target.unique()}
     rows |= {f"{name} (shifted)": Row(f"{name}, shifted in time", "control") for name in values.target.unique()}
+    known = values[np.isfinite(values.value)]
     rows["chance"] = Row("chance", "control")
     measures, found = {}, {}
-    known = values[np.isfinite(values.value)]
     for name, own in known.groupby("measure", sort=False):
         bounds, by_row = (-1.0, 1.0) if name == "r" else (0.0, 1.0), {}
         for target, table in own.groupby("target", sort=False):
@@ -108,7 +109,7 @@ def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
             + "."
         )
     for (target, measure), own in values[np.isfinite(values.p)].groupby(["target", "measure"], sort=False):
-        if measure == "r" or measure.startswith("match"):
+        if not measure.startswith("top"):
             told.append(_significance(target, label_of(measure).label.removesuffix(" (%)"), own))
     return told
 

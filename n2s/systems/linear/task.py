@@ -17,7 +17,7 @@ from n2s.systems.encoding.fit import Recipe as EncodingRecipe
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
 from n2s.systems.encoding.task import ALPHAS as ENCODING_ALPHAS
-from n2s.systems.linear.fit import Recipe, fit_fold, keep_fit, kept_fit
+from n2s.systems.linear.fit import Recipe, decoders_of, fit_fold, keep_fit, kept_fit
 from n2s.systems.linear.inputs import Band
 from n2s.systems.linear.reconstruct import reconstruct, write_reconstructions
 from n2s.systems.linear.scores import Options
@@ -53,6 +53,9 @@ class LinearDecoder(System):
     n_components
         Sensors are replaced by so many principal components of the training rows; null: none are. The time of a fit grows with the
         third power of their number: with 64 of 306 sensors it is seconds, not minutes.
+    other_people
+        Whether to decode each subject with a decoder of all others' training rows, too: it has not seen the person, nor what is held out.
+        Sensors, or voxels in a common space, must be the same.
     windows_s
         Lengths of the windows that are told apart (match-mismatch), s.
     top_k
@@ -86,6 +89,7 @@ class LinearDecoder(System):
         alphas: list[float] | None = None,
         n_folds: int = 5,
         n_components: int | None = None,
+        other_people: bool = False,
         windows_s: list[float] | None = None,
         top_k: list[int] | None = None,
         shift_s: float = 10.0,
@@ -103,6 +107,7 @@ class LinearDecoder(System):
             tuple(alphas or ALPHAS),
             n_folds,
             n_components,
+            other_people,
         )
         self.options = Options(
             windows_s=tuple(windows_s if windows_s is not None else (5.0,)),
@@ -259,8 +264,8 @@ class LinearDecoder(System):
         if batch.fold:
             return ""
         found = {
-            name: reconstruct(self.data, batch.subject, name, self.fits[batch.subject], self.fit_recipe)
-            for name in self.targets
+            name: reconstruct(self.data, batch.subject, space, self.fits[batch.subject], self.fit_recipe, name=name)
+            for name, (space, _) in decoders_of(self.targets, other_people=self.fit_recipe.other_people).items()
         }
         return str(write_reconstructions(self.folder / "predictions", batch.subject, found))
 

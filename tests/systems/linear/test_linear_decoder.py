@@ -46,7 +46,8 @@ class Listeners(Memory):
 
     def rows(self, subject):
         found = super().rows(subject)
-        return found.assign(recording=found.recording.astype("category"), stimulus=found.stimulus.astype("category"))
+        names = {name: found[name].astype("category") for name in ("recording", "stimulus")}
+        return found.assign(**names, unattended="")
 
 
 def listeners(n_subjects=1, *, gain=1.0, n_features=2, seed=0, cut=None) -> Listeners:
@@ -192,6 +193,61 @@ def test_a_very_short_held_out_part_has_no_windows_and_says_so():
     assert "r" in result.scores().values and result.shown()[0].drawings
     json_ready = result.facts()
     assert json_ready["n_subjects"] == 1
+
+
+def test_several_targets_have_a_row_and_a_control_each():
+    data = listeners(2)
+    data.features["words"] = [slow(np.random.default_rng(9), N, 1, 0.5)]  # nothing follows them
+    fits = fitted(data, targets=("env", "words"))
+    scorer = Scorer(data, fits, ["env", "words"], RECIPE, OPTIONS)
+    for one in data.subjects:
+        scorer.add(one)
+    scores = scorer.result().scores()
+    assert list(scores.rows) == ["env", "words", "env (shifted)", "words (shifted)", "chance"]
+    assert scores.get("r", "env").mean > 0.6 > 0.15 > abs(scores.get("r", "words").mean)
+    assert scores.get("match, 5 s", "words (shifted)").mean == pytest.approx(0.5, abs=0.03)
+
+
+def followers(n_subjects=3):
+    """Listeners whose sensors mix the feature alike, each with their own noise."""
+    rng = np.random.default_rng(4)
+    feature, mixing = slow(rng, N, 1, 0.5), rng.normal(size=(1, 6))
+    brains = {
+        f"study/{number + 1:02d}": np.roll(feature, 2, 0) @ mixing + 2 * slow(rng, N, 6, 0.5)
+        for number in range(n_subjects)
+    }
+    return Listeners({"env": [feature]}, brains, n_runs=4, tr_s=0.1, kind="sensor")
+
+
+def test_a_decoder_of_other_people_has_seen_neither_the_person_nor_what_is_held_out():
+    recipe, name = replace(RECIPE, other_people=True), "env, by other people's decoder"
+    data = followers()
+    fits = fitted(data, recipe)
+    scores = scored(data, recipe).scores()
+    assert scores.get("r", name).mean > 0.4 and f"{name} (shifted)" in scores.rows
+    other = followers()
+    other.brains["study/01"][:] = 0.5 * np.random.default_rng(1).normal(size=(N, 6))  # the person: anything
+    first = data.folds("study/01")[0]
+    for brain in other.brains.values():
+        brain[first.test] = 7.0
+    other.features["env"][0][first.test] = 7.0
+    before, after = (one["study/01"][first.name]["decoders"][name] for one in (fits, fitted(other, recipe)))
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_other_people_with_other_sensors_or_content_are_refused():
+    recipe = replace(RECIPE, other_people=True)
+    data = followers()
+    data.brains["study/02"] = data.brains["study/02"][:, :5]
+    with pytest.raises(UserError, match="6 sensors, study/02 5"):
+        fitted(data, recipe)
+    with pytest.raises(UserError, match="no other subject to learn from"):
+        fitted(followers(1), recipe)
+    data = followers(2)
+    own = data.folds("study/01")
+    data.folds = lambda subject: [replace(own[1], name=own[0].name)] if subject == "study/02" else [own[0]]
+    with pytest.raises(UserError, match="hears in training what is held out"):
+        fitted(data, recipe)
 
 
 def test_too_few_rows_for_the_lags():

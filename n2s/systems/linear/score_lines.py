@@ -1,0 +1,34 @@
+"""Lines of the table of decoding scores: a value with its interval, its null, and chance."""
+
+import numpy as np
+
+from n2s.metrics.blocks import time_blocks
+from n2s.metrics.intervals import Interval
+
+BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
+
+
+def line_of(measure: str, whole: Interval, *, n: int, chance: float = np.nan) -> dict:
+    """A line without a null; what is None is NaN."""
+    ends = (np.nan if one is None else float(one) for one in whole)
+    null = dict.fromkeys(("null_mean", "null_low", "null_high", "p"), np.nan)
+    return (
+        {"measure": measure}
+        | dict(zip(("value", "low", "high"), ends, strict=True))
+        | null
+        | {"chance": chance, "n": n}
+    )
+
+
+def null_of(value: float, null: np.ndarray) -> dict:
+    """Mean, central 95% and p of a null: (1 + draws of at least the value) / (1 + draws); {} without draws."""
+    if not len(null):
+        return {}
+    low, high = np.quantile(null, (0.025, 0.975))
+    p = (1 + (null >= value - 1e-12).sum()) / (1 + len(null))
+    return {"null_mean": float(null.mean()), "null_low": float(low), "null_high": float(high), "p": float(p)}
+
+
+def slow_blocks(part: np.ndarray, rate_hz: float) -> np.ndarray:
+    """(n,) Blocks of consecutive rows of `BLOCK_S` or more, each inside a part."""
+    return time_blocks(part, np.arange(len(part)) / rate_hz, duration_s=1 / rate_hz, least_s=BLOCK_S)
