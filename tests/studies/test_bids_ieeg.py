@@ -11,6 +11,7 @@ from builders import bids_from_raw, story_events, write_audio, write_tsv
 from contacts import CONTACTS, contacts_raw
 
 from n2s.data import Bipolar, HighGamma, high_gamma
+from n2s.data.places import contact_places
 from n2s.data.recordings import prepare
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -155,9 +156,17 @@ def test_contacts_without_places_are_encoded(copied, tmp_path, monkeypatch):
             "places in 2 spaces .ACPC, Other., none of them MNI's. Set space",
         ),
         (
-            lambda at: places(at, MNI, np.ones((7, 3)), unit="pixels"),
+            lambda at: places(at, MNI, np.ones((7, 3)), unit="inch"),
             {},
-            "iEEGCoordinateUnits is 'pixels'; expected m, cm, mm",
+            "iEEGCoordinateUnits is 'inch'; expected m, cm, mm or pixels",
+        ),
+        (
+            lambda at: (
+                places(at, "", np.ones((7, 3))),
+                (at / "sub-01_coordsystem.json").write_text('{"iEEGCoordinateUnits": "mm"}'),
+            ),
+            {},
+            "no iEEGCoordinateSystem, which MNE-BIDS needs",
         ),
         (
             lambda at: places(at, MNI, np.ones((2, 3)), names=["X1", "X2"]),
@@ -171,6 +180,24 @@ def test_tables_that_do_not_fit(copied, change, options, told):
     change(copied)
     with pytest.raises(UserError, match=told):
         opened(copied.parents[1], **options)
+
+
+@pytest.mark.parametrize("points", [[], np.full((7, 3), np.nan), np.zeros((7, 3)), np.full((7, 3), 300.0)])
+def test_places_that_are_none(copied, points):
+    """A table without rows, of n/a, of zeros, or in pixels of a photo."""
+    pixels = len(points) and points[0, 0] == 300
+    places(
+        copied,
+        "Pixels" if pixels else "Other",
+        points,
+        unit="pixels" if pixels else "mm",
+        names=CONTACTS[: len(points)],
+    )
+    if not len(points):
+        (copied / "sub-01_space-Other_electrodes.tsv").write_text("name\tx\ty\tz\n")
+    _, raw, told = opened(copied.parents[1])
+    assert not np.isfinite(contact_places(HighGamma()(raw, "x")[2])).any()
+    assert any("7 places, which are pixels of an image" in one for one in told) == bool(pixels)
 
 
 def test_a_space_is_of_ieeg(folder):

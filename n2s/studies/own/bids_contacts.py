@@ -75,14 +75,15 @@ def place_contacts(raw: mne.io.BaseRaw, path: BIDSPath, space: str | None) -> No
     names = [name for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True) if kind in CONTACTS]
     places_m, frame = _read(file, chosen)
     placed = {name: places_m[name] for name in names if name in places_m}
-    if names and not placed:
+    if names and places_m and not placed:
         raise UserError(
             f"{file}: no contact of the recording has a place in it. The recording has {first_of(names, 5)}, the table "
-            f"{first_of(places_m, 5) or 'none with numbers'}. Write the same names in both, or leave the table out."
+            f"{first_of(places_m, 5)}. Write the same names in both, or leave the table out."
         )
-    montage = mne.channels.make_dig_montage(placed, coord_frame=frame)
-    with mne.utils.use_log_level("ERROR"):  # without fiducials the space is taken as it is
-        raw.set_montage(montage, on_missing="ignore", verbose="ERROR")
+    if placed:
+        montage = mne.channels.make_dig_montage(placed, coord_frame=frame)
+        with mne.utils.use_log_level("ERROR"):  # without fiducials the space is taken as it is
+            raw.set_montage(montage, on_missing="ignore", verbose="ERROR")
     for channel in raw.info["chs"]:
         if channel["ch_name"] in names and channel["ch_name"] not in placed:
             channel["loc"][:3] = np.nan  # MNE-BIDS may have read another space
@@ -100,19 +101,26 @@ def _read(file: Path, space: str) -> tuple[dict[str, np.ndarray], str]:
         tell("odd", beside, f"iEEGCoordinateSystem is {named}, but the file's name says {space}: that is taken.")
         named = space
     unit = about.get("iEEGCoordinateUnits", "n/a")
+    if unit in ("n/a", None) and not known.any():
+        unit = "mm"
     if unit in ("n/a", None):
-        far = np.abs(places[known]).max(initial=0) > HEAD_MM
+        far = np.abs(places[known]).max() > HEAD_MM
         unit = "mm" if far else "m"
         tell(
-            "odd" if known.any() else "left out",
+            "odd",
             file,
             f"nothing says the unit of its places ({'iEEGCoordinateUnits is n/a' if about else f'no {beside.name}'}); the largest is "
-            f"{np.abs(places[known]).max(initial=0):.3g}: {unit} is taken.",
+            f"{np.abs(places[known]).max():.3g}: {unit} is taken.",
         )
+    if unit == "pixels":
+        tell(
+            "left out",
+            file,
+            f"its {known.sum()} places, which are pixels of an image. Give them in mm to show contacts in a brain.",
+        )
+        return {}, "mri"
     if unit not in UNITS_M:
-        raise UserError(
-            f"{beside}: iEEGCoordinateUnits is {unit!r}; expected {', '.join(UNITS_M)}. Places in pixels need the image: give mm."
-        )
+        raise UserError(f"{beside}: iEEGCoordinateUnits is {unit!r}; expected {', '.join(UNITS_M)} or pixels.")
     found = places[known] * UNITS_M[unit]
     frame = "mni_tal" if BIDS_TO_MNE_FRAMES.get(named) == "mni_tal" else "mri"
     return dict(zip(np.array(columns["name"])[known].tolist(), found, strict=True)), frame

@@ -188,6 +188,11 @@ def _check_json(file: Path, suffix: str) -> None:
             f"{file}: begins with a byte order mark, which MNE-BIDS does not read in a JSON file. Save it as UTF-8 without one "
             "(in Notepad: UTF-8, not UTF-8 with BOM)."
         )
+    if "iEEGCoordinateUnits" in found and "iEEGCoordinateSystem" not in found:
+        raise UserError(
+            f"{file}: no iEEGCoordinateSystem, which MNE-BIDS needs. Expected the space of the places, such as MNI152NLin2009cAsym, ACPC, or "
+            "Other for the person's own."
+        )
     line = found.get("PowerLineFrequency")
     if line not in (None, "n/a") and (isinstance(line, bool) or not isinstance(line, int | float)):
         raise UserError(f"{file}: PowerLineFrequency is {line!r}; expected a number (Hz), or 'n/a'.")
