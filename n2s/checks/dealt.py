@@ -39,9 +39,10 @@ def dealt(data: NeuralDataModule, surveys: Sequence[Survey]) -> Dealt:
     rows: list[list[str]] = []
     with kept() as findings, noted(stops):
         if isinstance(data, MEGDataModule):
-            rows = _rows(_intervals(data, surveys), stops, needed=SPLITS)
+            needed = [one for one in SPLITS if one != "val" or data.split.validates]
+            rows = _rows(_intervals(data, surveys), stops, needed=needed)
         elif isinstance(data, FMRIDataModule):
-            rows = _rows(_clips(data), stops, needed=[one for one in SPLITS if one != "val" or data.val_fraction])
+            rows = _rows(_clips(data), stops, needed=[one for one in SPLITS if one != "val" or data.needs_validation])
     return Dealt(rows, findings, stops)
 
 
@@ -64,7 +65,7 @@ def _intervals(data: MEGDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
 def _clips(data: FMRIDataModule) -> pd.DataFrame:
     clips, _ = listed_clips(data.studies, data.chosen)
     stimuli = {name: clip_stimulus(name, rows, data.studies) for name, rows in clips.groupby("stimulus")}
-    clips, notes = split_by_sound(clips, stimuli, data.studies, data.val_fraction)
+    clips, notes = split_by_sound(clips, stimuli, data.studies, data.val_fraction, data.split)
     for note in notes:
         tell("odd", "clips", note)
     return clips.assign(duration=clips.duration_s, sound=clips.audio, story=clips.group)

@@ -17,6 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from n2s import interrupts
+from n2s.cli.cross_validation import CrossValidation, check_fresh_start, check_verb
 from n2s.cli.errors import other_weights
 from n2s.cli.links import Instantiator
 from n2s.cli.parser import Parser, quieten
@@ -43,6 +44,7 @@ class CLI(LightningCLI):
     """Lightning's verbs, each in its run folder."""
 
     claim: Claim | None = None  # on the folder of a new run; the first process has it
+    cross_validation: CrossValidation | None = None
 
     def __init__(self, *args, **options):
         try:
@@ -76,6 +78,12 @@ class CLI(LightningCLI):
             default=30.0,
             help="How long one of several processes waits for another before all of them end and report it.",
         )
+        parser.add_argument(
+            "--cross_validate",
+            type=int | None,
+            help="Hold every part of the data out once, in so many folds: fits and tests a run for each, in folds/ of one run, and "
+            "pools their results on one page. The same command continues it; several jobs with it share the folds.",
+        )
         parser.add_argument("--fresh", action="store_true", help="Start a new run even if an unfinished one exists.")
         parser.model = lambda: self.config[self.subcommand].model
 
@@ -93,6 +101,11 @@ class CLI(LightningCLI):
         interrupts.unwind()
         config = self.config[self.subcommand]
         self.complete = self._complete(config)
+        if config.cross_validate is not None:
+            check_verb(self.subcommand)
+            check_fresh_start(config.ckpt_path)
+            self.cross_validation = CrossValidation(self.complete, self._folder(config), main)
+            return
         self.choice: Choice | None = None
         self.signals = StopSignals()
         if config.trainer.fast_dev_run and self.subcommand == "fit":
@@ -112,7 +125,10 @@ class CLI(LightningCLI):
         kept = config.clone()
         kept.experiment = self._experiment(config)
         kept.runs_dir, kept.fresh, kept.ckpt_path, kept.weights_only = None, False, None, None
-        return yaml.safe_load(self._parser(self.subcommand).dump(kept, skip_unset=False))
+        found = yaml.safe_load(self._parser(self.subcommand).dump(kept, skip_unset=False))
+        if found["cross_validate"] is None:
+            del found["cross_validate"]
+        return found
 
     def _experiment(self, config: Namespace) -> str:
         name = config.experiment or experiment_name([Path(path.absolute) for path in config.config or []])
@@ -162,6 +178,11 @@ class CLI(LightningCLI):
                 f"note: trained with other settings ({listed(keys)}); as trained: --config {shown(choice.run.config)}"
             )
 
+    def instantiate_classes(self) -> None:
+        """The folds of a cross-validation are commands of their own, which make their own data and models."""
+        if self.cross_validation is None:
+            super().instantiate_classes()
+
     # -- the Trainer -------------------------------------------------------------------------------------------------
 
     def instantiate_trainer(self, **kwargs) -> Trainer:
@@ -193,6 +214,9 @@ class CLI(LightningCLI):
     # -- the run -----------------------------------------------------------------------------------------------------
 
     def _run_subcommand(self, subcommand: str) -> None:
+        if self.cross_validation is not None:
+            self._run_folds(self.cross_validation)
+            return
         try:
             with self.watch:
                 self._run_in_folder(subcommand)
@@ -200,6 +224,15 @@ class CLI(LightningCLI):
             if process_rank() == 0:
                 print(f"n2s: {self.signals.message(stopped)}", file=sys.stderr)
             sys.exit(self.signals.status)
+
+    def _run_folds(self, folds: CrossValidation) -> None:
+        config = self.config[self.subcommand]
+        if self.subcommand == "fit":
+            choice = None if folds.alone else self._chosen(config)
+            folds.fit(choice, self.claim)
+        else:
+            own = run_of(_first_config(config))
+            folds.test(None if folds.alone else folds.tested_run(os.environ.get("N2S_RUN"), own))
 
     def _run_in_folder(self, subcommand: str) -> None:
         work = partial(self._work, subcommand)

@@ -1,9 +1,10 @@
 """``n2s rerun``: repeat a run from its record, and compare."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from n2s.cli.typed import typed
 
 if TYPE_CHECKING:
     from n2s.training.run import Run
@@ -60,19 +61,10 @@ def _command(verb: str, run: "Run", again: "Run", *words: str) -> None:
     """The command that a user would type."""
     from n2s.cli.main import main
 
-    before, told = sys.argv, {key: os.environ.get(key) for key in ("N2S_RUN", "N2S_RERUN_OF")}
     experiment, runs = run.folder.parent, run.folder.parents[1]
     places = ("--runs_dir", str(runs), "--experiment", experiment.name)
-    sys.argv = ["n2s", verb, "--config", str(run.config), *places, *words]
-    os.environ |= {"N2S_RUN": again.name, "N2S_RERUN_OF": run.name}
-    try:
-        main()
-    finally:
-        sys.argv = before
-        for key, value in told.items():
-            del os.environ[key]
-            if value is not None:
-                os.environ[key] = value
+    environment = {"N2S_RUN": again.name, "N2S_RERUN_OF": run.name}
+    typed(main, verb, "--config", str(run.config), *places, *words, environment=environment)
 
 
 def _tell(what: str, differences: dict[str, list[str]]) -> None:

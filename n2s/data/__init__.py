@@ -2,6 +2,7 @@
 
 from n2s.data.batch import Batch
 from n2s.data.corpus import CorpusDataModule
+from n2s.data.cross_validated import CrossValidated
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
 from n2s.data.fmri import FMRIDataModule
@@ -23,6 +24,7 @@ __all__ = [
     "Bipolar",
     "CommonAverage",
     "CorpusDataModule",
+    "CrossValidated",
     "EncodingDataModule",
     "FIR",
     "FMRIDataModule",

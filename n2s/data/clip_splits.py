@@ -6,10 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from n2s.data.cross_validated import CrossValidated
 from n2s.data.identity import shared_sound, sound_identities
 from n2s.data.priority import PRIORITY
 from n2s.data.shared import check_shared_sound, sound_groups
 from n2s.errors import UserError, nearest
+from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Recording, Stimulus
 
@@ -68,19 +70,26 @@ def check_subjects(studies: Mapping[str, FMRIStudy], subjects: list[str] | None)
 
 
 def split_by_sound(
-    clips: pd.DataFrame, stimuli: Mapping[str, Stimulus], studies: Mapping[str, FMRIStudy], val_fraction: float
+    clips: pd.DataFrame,
+    stimuli: Mapping[str, Stimulus],
+    studies: Mapping[str, FMRIStudy],
+    val_fraction: float,
+    folds: CrossValidated | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """The clips for training, validation and test, and the warnings.
 
     ``audio`` is the identity of a clip's sound. Groups that share a moment of one sound become one group, whatever its
     name, and so do groups that a study's `content` declares equal. If a study has no clips for
-    validation, some of its groups are drawn (`with_validation`).
+    validation, some of its groups are drawn (`with_validation`). With ``folds``, groups are dealt to these instead, and
+    sounds that are alike are in one group, too.
 
     Raises
     ------
     UserError
         A moment of a sound, or a group, is in two splits; prompts count as a split.
     """
+    if folds is not None:
+        clips = _without_official(clips)
     _check_groups(clips)
     clips = clips.assign(audio=clips.stimulus.map(sound_identities(stimuli)))
     shared = shared_sound(stimuli)
@@ -92,8 +101,23 @@ def split_by_sound(
     notes = check_shared_sound(pieces, shared, remedy=_REMEDY, rounded_s=ROUNDED_S)
     clips = clips.assign(group=sound_groups(clips, shared, said, rounded_s=ROUNDED_S))
     _check_groups(clips)
-    clips = with_validation(clips[clips.split != "prompt"].reset_index(drop=True), val_fraction)
-    return clips, notes
+    clips = clips[clips.split != "prompt"].reset_index(drop=True)
+    if folds is not None:
+        return clips.assign(split=folds.side(clips.assign(block=clips.group))), notes
+    return with_validation(clips, val_fraction), notes
+
+
+def _without_official(clips: pd.DataFrame) -> pd.DataFrame:
+    """The clips, all on one side but prompts."""
+    for study, rows in clips.groupby("study", sort=False):
+        if (rows.split == "test").any():
+            tell(
+                "odd",
+                f"study {study}",
+                "its official split is not used: every part is held out once, and scores are not comparable with those on the "
+                "official test set.",
+            )
+    return clips.assign(split=clips.split.where(clips.split == "prompt", "train"))
 
 
 def _check_groups(clips: pd.DataFrame) -> None:

@@ -37,6 +37,8 @@ class Heard:
         Stimulus -> identity of its sound: two names with one identity are one sound. By default each name is another sound.
     lengths_s
         Stimulus -> length of its whole audio, s. By default up to the last moment that was heard.
+    subjects
+        Recording -> who was recorded.
     """
 
     events: Mapping[str, pd.DataFrame]
@@ -44,6 +46,7 @@ class Heard:
     content: Mapping[str, str] | None = None
     sounds: Mapping[str, str] = field(default_factory=dict)
     lengths_s: Mapping[str, float] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
 
 
 def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:

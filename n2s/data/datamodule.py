@@ -1,11 +1,13 @@
 """The port of every datamodule: it knows the numbers that a model's shape depends on before anything is loaded."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from lightning.pytorch import LightningDataModule
 
 from n2s.data.recordings import Shard
+from n2s.errors import UserError
 
 
 class NeuralDataModule(LightningDataModule, ABC):
@@ -37,6 +39,29 @@ class NeuralDataModule(LightningDataModule, ABC):
     def validates(self) -> bool:
         """Whether there is a validation split; known once the data are set up."""
         return True
+
+    @classmethod
+    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
+        """The options of every fold of a cross-validation: a run is made with each. One alone holds all folds itself.
+
+        Parameters
+        ----------
+        options
+            Those of the recipe, in plain types (``init_args``).
+        n_folds
+            How many folds.
+        validation
+            Whether a part of each fold's training data is for validation, since something waits for its score.
+
+        Raises
+        ------
+        UserError
+            Such data cannot be dealt to folds.
+        """
+        raise UserError(
+            f"--cross_validate: {cls.__name__} does not deal its data to folds. MEGDataModule, FMRIDataModule and "
+            "EncodingDataModule do."
+        )
 
     @abstractmethod
     def prepare(self, shard: Shard | None = None) -> None:

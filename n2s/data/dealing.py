@@ -34,7 +34,12 @@ def with_blocks(dealt: pd.DataFrame) -> pd.DataFrame:
     return dealt.assign(block=pd.Series(component, dealt.index).map(names))
 
 
-def deal(dealt: pd.DataFrame, n_folds: int, seed: int) -> dict[str, int]:
+SMALLER = "Lower n_folds, or give a split with smaller units (SplitBySentence, SplitByTime)."
+
+
+def deal(
+    dealt: pd.DataFrame, n_folds: int, seed: int, *, option: str = "data.n_folds", remedy: str = SMALLER
+) -> dict[str, int]:
     """The fold of each block: each listener's blocks are spread evenly, in an order that a hash of their names decides.
 
     Parameters
@@ -43,6 +48,8 @@ def deal(dealt: pd.DataFrame, n_folds: int, seed: int) -> dict[str, int]:
         With ``block``, ``subject``.
     n_folds, seed
         How many, and the seed of the order.
+    option, remedy
+        What sets their number, and what to do if there are too few units: for the message.
 
     Raises
     ------
@@ -52,8 +59,8 @@ def deal(dealt: pd.DataFrame, n_folds: int, seed: int) -> dict[str, int]:
     heard = dealt.groupby("block").subject.unique().to_dict()
     if len(heard) < n_folds:
         raise UserError(
-            f"data.n_folds is {n_folds}, but only {len(heard)} units (stories, or blocks of sentences) are held out whole: "
-            f"{', '.join(sorted(heard)[:6])}. Lower n_folds, or give a split with smaller units (SplitBySentence, SplitByTime)."
+            f"{option} is {n_folds}, but only {len(heard)} units (stories, or blocks of sentences) are held out whole: "
+            f"{', '.join(sorted(heard)[:6])}. {remedy}"
         )
     counts = {subject: np.zeros(n_folds, int) for subject in dealt.subject.unique()}
     total, fold = np.zeros(n_folds, int), {}
@@ -67,7 +74,7 @@ def deal(dealt: pd.DataFrame, n_folds: int, seed: int) -> dict[str, int]:
     if few:
         tell(
             "odd",
-            "data.n_folds",
+            option,
             f"{len(few)} subjects heard fewer units than there are folds, such as {few[0]}: they have fewer folds.",
         )
     return fold

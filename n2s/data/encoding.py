@@ -147,6 +147,12 @@ class EncodingDataModule(NeuralDataModule):
         """See `NeuralDataModule`: nothing is chosen on validation stories."""
         return False
 
+    @classmethod
+    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
+        """See `NeuralDataModule`: one run has all folds."""
+        check_number("--cross_validate", n_folds, low=2, whole=True)
+        return [dict(options) | {"n_folds": n_folds}]
+
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
     def prepare_data(self) -> None:

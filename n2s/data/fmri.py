@@ -1,6 +1,7 @@
 """The datamodule of fMRI: studies in, batches of (response to a clip, features of the clip) out."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Literal
 
@@ -17,8 +18,9 @@ from n2s.data.clip_splits import (
     without_shared_volumes,
 )
 from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracked
+from n2s.data.cross_validated import CrossValidated, dealt_folds
 from n2s.data.datamodule import NeuralDataModule
-from n2s.data.kept_responses import FEWEST, kept_responses, scaled_responses
+from n2s.data.kept_responses import kept_responses, scaled_responses, tell_few
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.priority import SPLITS
@@ -32,7 +34,6 @@ from n2s.data.windows import instants
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
-from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.labels import named
 
@@ -67,9 +68,11 @@ class FMRIDataModule(NeuralDataModule):
         fewer than five).
     average_repeats
         Average the responses to one clip for validation and test; training keeps all of them.
+    split
+        None: the studies' own. Else every group of clips is dealt to folds, and one is held out.
     val_fraction
         Share of the training groups, chosen by a hash, if a study has no validation clips. 0: all clips are
-        used for training, and the run's weights are those of its last epoch.
+        used for training, and the run's weights are those of its last epoch. Without effect with ``split``.
     batch_size
         Clips a batch, over all processes; None: all of a subject at once, as closed-form solutions need.
     seed
@@ -94,6 +97,7 @@ class FMRIDataModule(NeuralDataModule):
         volumes: Literal["mean", "stack"] = "mean",
         scale: Literal["subject", "run"] = "subject",
         average_repeats: bool = True,
+        split: CrossValidated | None = None,
         val_fraction: float = 0.1,
         batch_size: int | None = None,
         seed: int = 0,
@@ -109,12 +113,13 @@ class FMRIDataModule(NeuralDataModule):
         subjects = named(subjects, "data.subjects")
         self.studies, self.target, self.spectrogram = named_studies(studies), target, spectrogram
         self.chosen, self.roi, self.scale, self.average_repeats = subjects, roi, scale, average_repeats
-        self.response = VolumeWindow(lag_s, window_s, volumes)
+        self.response, self.split = VolumeWindow(lag_s, window_s, volumes), split
         self.val_fraction, self.batch_size, self.seed, self.n_jobs = val_fraction, batch_size, seed, n_jobs
+        self.needs_validation = val_fraction > 0 if split is None else split.validates
         self.subjects = check_subjects(self.studies, subjects)
         self.n_subjects, self.n_features = len(self.subjects), target.n_features
         self.splits: dict[str, Segments] = {}
-        self._left_out: dict[str, int] = {}
+        self._left_out: Counter[str] = Counter()
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
@@ -127,6 +132,11 @@ class FMRIDataModule(NeuralDataModule):
     def validates(self) -> bool:
         """See `NeuralDataModule`."""
         return len(self.splits["val"].table) > 0
+
+    @classmethod
+    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
+        """See `NeuralDataModule`."""
+        return dealt_folds(options, n_folds, validation=validation)
 
     @property
     def brains(self) -> list[str]:
@@ -181,7 +191,7 @@ class FMRIDataModule(NeuralDataModule):
         for split in SPLITS:
             averaged = self.average_repeats and split != "train"
             self.splits[split] = found = one_split(split, rows, responses, groups, average_repeats=averaged)
-            if not len(found.table) and (split != "val" or self.val_fraction):
+            if not len(found.table) and (split != "val" or self.needs_validation):
                 raise UserError(f"the {split} split has no clips: {', '.join(self.studies)} give none for it.")
 
     def train_dataloader(self) -> BatchLoader:
@@ -196,9 +206,7 @@ class FMRIDataModule(NeuralDataModule):
         """Test clips, in their order."""
         return self._loader("test")
 
-    def predict_dataloader(self) -> BatchLoader:
-        """Test clips."""
-        return self.test_dataloader()
+    predict_dataloader = test_dataloader
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """See Lightning."""
@@ -271,7 +279,7 @@ class FMRIDataModule(NeuralDataModule):
         """Every presentation, with its split and the identity of its sound (``audio``), without reading volumes."""
         clips, self.runs = listed_clips(self.studies, self.chosen)
         stimuli = {name: clip_stimulus(name, rows, self.studies) for name, rows in clips.groupby("stimulus")}
-        clips, self.notes = split_by_sound(clips, stimuli, self.studies, self.val_fraction)
+        clips, self.notes = split_by_sound(clips, stimuli, self.studies, self.val_fraction, self.split)
         self.stimuli = {name: stimuli[name] for name in sorted(clips.stimulus.unique())}  # none that only prompts name
         start = instants(clips.audio.to_numpy(), clips.start_s.to_numpy(float), SAME_S)[0]
         return clips.assign(clip_index=instants(start, clips.duration_s.to_numpy(float), SAME_S)[0])
@@ -299,7 +307,7 @@ class FMRIDataModule(NeuralDataModule):
             bold = self._bold[run].bold(run)
             voxels = bold.voxels(self.roi, run)
             bounds, inside = self.response.bounds(rows, len(bold.data), bold.tr_s, run)
-            self._count("their window reaches out of the run", (~inside).sum())
+            self._left_out["their window reaches out of the run"] += int((~inside).sum())
             rows, bounds = rows[inside], bounds[inside]
             if len(rows):
                 cuts[run] = (bold, bounds, voxels, run)
@@ -309,15 +317,12 @@ class FMRIDataModule(NeuralDataModule):
             raise UserError(f"{subject}: no clip's window lies in its run. Check data.lag_s and data.window_s.")
         table = pd.concat(tables, ignore_index=True)
         keep = without_shared_volumes(table)
-        self._count("training clips that share volumes with held-out ones", (~keep).sum())
+        self._left_out["training clips that share volumes with held-out ones"] += int((~keep).sum())
         kept = table[keep].reset_index(drop=True)
         if not (kept.split == "train").any():
             raise UserError(f"{subject} has no training clips: voxels cannot be scaled. Leave it out (data.subjects).")
         if self.scale == "run":
-            for run, n in kept.recording[kept.split == "train"].value_counts(sort=False).items():
-                if n < FEWEST:
-                    tell("corrected", run, f"{n} training clips are too few to scale its voxels (data.scale: run); those of all its "
-                                           "subject's runs do.")  # fmt: skip
+            tell_few(kept)
         rows = table[["recording", "first", "stop", "split"]].assign(keep=keep).to_csv(index=False)
         prepared = [f"{self._bold[run].folder.parent.name}/{self._bold[run].key}" for run in cuts]
         key = {"runs": prepared, "rows": rows, "roi": self.roi, "scale": self.scale, "window": asdict(self.response)}
@@ -327,9 +332,6 @@ class FMRIDataModule(NeuralDataModule):
         self.scales.append(found.scale)
         self._hashes |= found.hashes
         return kept, found.scaled
-
-    def _count(self, why: str, n: int) -> None:
-        self._left_out[why] = self._left_out.get(why, 0) + int(n)
 
     def _loader(self, split: str) -> BatchLoader:
         shuffle = split == "train" and self.batch_size is not None

@@ -13,6 +13,7 @@ import pandas as pd
 from n2s.data.responses import VolumeWindow
 from n2s.data.scaler import VoxelScale
 from n2s.errors import UserError, reading
+from n2s.findings import tell
 from n2s.paths import cache_dir, disk_room, locked, written_whole
 
 VERSION = 2  # increase it when the numbers change and the settings do not
@@ -108,3 +109,11 @@ def scaled_responses(
         by_run = by == "run" and (own & train).sum() >= FEWEST
         scaled[own] = (VoxelScale.fit(brain[own & train]) if by_run else pooled).apply(brain[own])
     return KeptResponses(scaled, pooled, hashes)
+
+
+def tell_few(table: pd.DataFrame) -> None:
+    """Say which runs have too few training rows to be scaled by themselves; ``table`` as for `scaled_responses`."""
+    for run, n in table.recording[table.split == "train"].value_counts(sort=False).items():
+        if n < FEWEST:
+            told = f"{n} training clips are too few to scale its voxels (data.scale: run); those of all its subject's runs do."
+            tell("corrected", run, told)

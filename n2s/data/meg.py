@@ -1,5 +1,6 @@
 """The datamodule of MEG and EEG: studies in, batches of (brain window, stimulus features) out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from rich.progress import track
 from n2s.data.bad_channels import check_bads
 from n2s.data.batch import Batch
 from n2s.data.content import Heard
+from n2s.data.cross_validated import dealt_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
@@ -56,7 +58,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     preprocessing
         The preprocessing of each recording: `Preprocessing`, or `HighGamma` of iEEG.
     split
-        What is held out. A study's official split overrides it.
+        What is held out. A study's official split overrides it. Without a validation part (``val_fraction: 0``), the run's
+        weights are those of its last epoch.
     window_s, offset_s, baseline_s
         See `n2s.data.windows.WindowShape`.
     train_windows, val_windows, test_windows
@@ -145,6 +148,16 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
         return {f"recording {name}": item.meta["sha256"] for name, item in self.recordings.items()} | heard
 
+    @property
+    def validates(self) -> bool:
+        """See `NeuralDataModule`."""
+        return len(self.windows["val"]) > 0
+
+    @classmethod
+    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
+        """See `NeuralDataModule`: a split each, with the units of the recipe's own split."""
+        return dealt_folds(options, n_folds, validation=validation, units=options.get("split"))
+
     # -- Lightning ---------------------------------------------------------------------------------------------------
 
     def prepare_data(self) -> None:
@@ -192,7 +205,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
             check_words(name, stimuli, self.placements)
             sounds = sound_identities(stimuli)
             lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
-            heard[name] = Heard(events, study.split, study.content, sounds, lengths_s)
+            people = {key: item.recording.subject for key, item in prepared.items()}
+            heard[name] = Heard(events, study.split, study.content, sounds, lengths_s, people)
             self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
             self.recordings |= prepared
         self._index = {key: index for index, key in enumerate(self.recordings)}
@@ -208,7 +222,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         metas = {key: item.meta for key, item in self.recordings.items()}
         self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
         for split in SPLITS:
-            if not len(windows[split]):
+            if not len(windows[split]) and (split != "val" or self.split.validates):
                 rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
@@ -238,8 +252,10 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         """Windows in a new order each epoch."""
         return self._loader("train", batch_size=self.batch_size, shuffle=True)
 
-    def val_dataloader(self) -> BatchLoader:
-        """Validation windows, in batches like those of training."""
+    def val_dataloader(self) -> BatchLoader | list:
+        """Validation windows, in batches like those of training; an empty list if there are none."""
+        if not self.validates:
+            return []
         return self._loader("val", batch_size=min(self.batch_size, VALIDATION_BATCH), shuffle=False)
 
     def test_dataloader(self) -> BatchLoader:

@@ -108,7 +108,7 @@ def _runs(values: np.ndarray) -> tuple[np.ndarray, list[slice]]:
     """The different values of a sorted array, and the position of each."""
     known, first = np.unique(values, return_index=True)
     ends = [*first[1:], len(values)]
-    return known, [slice(start, stop) for start, stop in zip(first, ends, strict=True)]
+    return known, [slice(start, stop) for start, stop in zip(first, ends[: len(first)], strict=True)]
 
 
 def _subject(key: str, recordings: Mapping[str, PreparedRecording]) -> str:

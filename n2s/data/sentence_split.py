@@ -45,6 +45,11 @@ class SplitBySentence(Split):
             seed,
         )
 
+    @property
+    def validates(self) -> bool:
+        """See `Split`."""
+        return self.val_fraction > 0
+
     def rows(self, events: pd.DataFrame) -> pd.DataFrame:
         """The sentences, on the clocks of their sounds, as all other splits have them."""
         sentences = events[events.kind == "sentence"]

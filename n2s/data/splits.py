@@ -31,6 +31,11 @@ _ROW = ["onset", "duration", "stimulus", "stimulus_onset", "story", "language", 
 class Split(ABC):
     """Cuts what the recordings of some studies heard into units, and assigns each unit to a split."""
 
+    @property
+    def validates(self) -> bool:
+        """Whether there has to be a validation part; an official split may give one in any case."""
+        return True
+
     def rows(self, events: pd.DataFrame) -> pd.DataFrame:
         """The events of one recording that describe what was heard: by default `stretches`."""
         return stretches(events)
@@ -206,6 +211,11 @@ class SplitByStory(Split):
         check_fractions(val_fraction, test_fraction)
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.seed = seed
+
+    @property
+    def validates(self) -> bool:
+        """See `Split`."""
+        return self.fractions["val"] > 0 if self.named["val"] is None else len(self.named["val"]) > 0
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:
         """One unit per content.

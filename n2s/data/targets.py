@@ -57,7 +57,7 @@ class Targets:
             self._last = np.diff(self._first) - 1
             self._rate_hz = np.array([piece.rate_hz for piece in self._pieces])
             self._zero_s = np.array([piece.start_s for piece in self._pieces])
-            self._piece_of = {split: self._find(table) for split, table in intervals.groupby("of", sort=False)}
+            self._piece_of = {split: self._find(intervals[intervals.of == split]) for split in windows}
             self._check_reach(windows)
             known = self._training_rows(intervals[intervals.of == "train"])
         elif isinstance(feature, ClipFeature):
@@ -79,7 +79,7 @@ class Targets:
         changes = deviation > 1e-6 * largest
         self.values = _standardised(values, known, mean, np.where(changes, deviation, np.inf))
         if self._pieces is not None:
-            for split, one in windows.items():
+            for split, one in _laid(windows).items():
                 rows = self.rows(split, one, one.start_s[one.first], one.first)
                 tell_constant(self.values, rows[:, 0], rows[:, -1], self._places(one).iloc[one.first], split)
         # (f,), or () of all dimensions together; float32 as networks are
@@ -130,7 +130,7 @@ class Targets:
         return np.array(found, np.int64)
 
     def _check_reach(self, windows: Mapping[str, Windows]) -> None:
-        for split, one in windows.items():
+        for split, one in _laid(windows).items():
             piece = self._piece_of[split][one.interval]
             last_s = self._zero_s[piece] + self._last[piece] / self._rate_hz[piece]
             name = type(self._feature).__name__
@@ -154,12 +154,15 @@ class Targets:
     def _clips(self, store: FeatureStore, stimuli: Mapping[str, Stimulus], windows: Windows) -> np.ndarray:
         segments = windows.segments
         start_s = windows.paired_s(self._shape.shift_s)[segments["first"].to_numpy()]
-        values = None
+        values = np.zeros((len(segments), self._feature.n_features), np.float32)
         for name, rows in segments.groupby("stimulus"):
-            found = store.clips(stimuli[name], start_s[rows.index], self._shape.duration_s)
-            values = np.zeros((len(segments), found.shape[1]), np.float32) if values is None else values
-            values[rows.index] = found
+            values[rows.index] = store.clips(stimuli[name], start_s[rows.index], self._shape.duration_s)
         return values
+
+
+def _laid(windows: Mapping[str, Windows]) -> dict[str, Windows]:
+    """The splits that have windows: there may be none for validation."""
+    return {split: one for split, one in windows.items() if len(one)}
 
 
 def _moments(

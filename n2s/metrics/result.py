@@ -148,6 +148,16 @@ class Result(ABC):
         """
         return
 
+    @classmethod
+    def pooled(cls, parts: Sequence[Self]) -> Self:
+        """One result of the folds of a cross-validation, in which every part of the data was held out once.
+
+        What was held out in one fold is compared with other things of that fold only: another model has decoded the others.
+        """
+        raise UserError(
+            f"--cross_validate: results of {cls.__name__} cannot be pooled. Each fold's own are in its folder, in folds/."
+        )
+
     def save(self, folder: Path) -> None:
         """Write ``arrays.npz``, ``plain.json`` and ``<table>.parquet`` into a folder: all of them, or none."""
         arrays: dict[str, np.ndarray] = {}

@@ -26,6 +26,8 @@ ERRORS = ("cer", "wer", "error")
 def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
     """Figures from ``metrics.csv``, by title; or the reason why there is none."""
     file = run_dir / "metrics.csv"
+    if not file.is_file() and (run_dir / "folds").is_dir():
+        return dict.fromkeys(("Learning curves", "Throughput"), "the page of each fold has its own")
     if not file.is_file():
         return dict.fromkeys(("Learning curves", "Throughput"), "the run has no metrics.csv")
     with reading(file, "what `n2s fit` logs", "Fit again."):

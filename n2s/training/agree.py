@@ -57,6 +57,12 @@ def process_rank() -> int:
     return cluster.global_rank() if cluster is not None else int(os.environ.get("LOCAL_RANK", 0))
 
 
+def n_processes() -> int:
+    """How many processes torchrun or a cluster has started."""
+    cluster = _cluster()
+    return 1 if cluster is None else cluster.world_size()
+
+
 def _cluster() -> ClusterEnvironment | None:
     for environment in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment):
         try:

@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from n2s.report.page import write_page
 from n2s.report.run_figures import run_drawings
 from n2s.report.table import print_shown
 from n2s.report.wandb import log_shown
+from n2s.training.fold_runs import pooled, with_folds
 from n2s.training.run import Run
 
 #: What made results -> the folder, in the run's, of ``metrics.json`` and ``report.html``.
@@ -49,20 +50,30 @@ class WriteResults(Callback):
             self._write("predict", {} if found is None else {"": found}, trainer.loggers)
 
     def _write(self, verb: str, results: dict[str, Result], loggers: Iterable[Logger]) -> None:
-        if not results:
-            return
-        settle(results)
-        for name, result in results.items():
-            result.save(saved(self.run.folder, verb, name))
-            result.export(saved(self.run.folder, verb, name))
-        classes = {name: f"{type(one).__module__}:{type(one).__qualname__}" for name, one in results.items()}
-        self.run.update(results=self.run.read().get("results", {}) | {verb: classes})
-        page, parts = _metrics_and_page(self.run.folder, verb, results)
-        console = Console()
-        for part in parts:
-            print_shown(part, console)
-        console.print(f"report: {page}", soft_wrap=True, highlight=False)
-        log_shown(loggers, self.run.folder, lambda: wandb_entries(self.run.folder, verb, parts))
+        if results:
+            keep(self.run, verb, results, loggers)
+
+
+def keep(run: Run, verb: str, results: Mapping[str, Result], loggers: Iterable[Logger] = ()) -> None:
+    """Save the results of a verb in a run's folder, print them, and write them as ``metrics.json``, a page and into W&B."""
+    settle(results)
+    for name, result in results.items():
+        result.save(saved(run.folder, verb, name))
+        result.export(saved(run.folder, verb, name))
+    classes = {name: f"{type(one).__module__}:{type(one).__qualname__}" for name, one in results.items()}
+    run.update(results=run.read().get("results", {}) | {verb: classes})
+    page, parts = _metrics_and_page(run.folder, verb, results)
+    console = Console()
+    for part in parts:
+        print_shown(part, console)
+    console.print(f"report: {page}", soft_wrap=True, highlight=False)
+    log_shown(loggers, run.folder, lambda: wandb_entries(run.folder, verb, parts))
+
+
+def pool(run: Run, folds: Sequence[Run]) -> None:
+    """Pool the results of a cross-validated run's tested folds, and keep them in the run."""
+    found = [kept(fold.folder, "test", fold.read()["results"]["test"]) for fold in folds]
+    keep(run, "test", pooled(found))
 
 
 def saved(run_dir: Path, verb: str, name: str) -> Path:
@@ -95,14 +106,20 @@ def write_reports(run_dir: Path) -> list[Path]:
     for verb, classes in known.items():
         if verb not in PLACES or not isinstance(classes, dict):
             raise UserError(f"{run_dir / 'run.json'}: results of '{verb}' are not known. Run `n2s test` again.")
-        results = {}
-        for name, of in classes.items():
-            if name != Path(name).name:
-                raise UserError(f"{run_dir / 'run.json'}: '{name}' is no test set. Run `n2s test` again.")
-            results[name] = result_class(of, run_dir).load(saved(run_dir, verb, name))
+        results = kept(run_dir, verb, classes)
         settle(results)
         pages.append(_metrics_and_page(run_dir, verb, results, metrics=False)[0])
     return pages
+
+
+def kept(run_dir: Path, verb: str, classes: Mapping[str, str]) -> dict[str, Result]:
+    """The results that a verb has left, by the name of the test set; ``classes`` as `run.json` has them."""
+    results = {}
+    for name, of in classes.items():
+        if name != Path(name).name:
+            raise UserError(f"{run_dir / 'run.json'}: '{name}' is no test set. Run `n2s test` again.")
+        results[name] = result_class(of, run_dir).load(saved(run_dir, verb, name))
+    return results
 
 
 def settle(results: Mapping[str, Result]) -> None:
@@ -136,7 +153,7 @@ def _metrics_and_page(
         with written_whole(folder / "metrics.json") as path:
             path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), "utf-8")
     parts = [
-        replace(part, files=_beside(folder, saved(run_dir, verb, name), part.files))
+        with_folds(run_dir, name, replace(part, files=_beside(folder, saved(run_dir, verb, name), part.files)))
         for name, result in results.items()
         for part in _named(name, result, len(results))
     ]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds import lay, leaks, world_of
 
-from n2s.data import SplitBySentence, SplitByStory, SplitByTime, held_out
+from n2s.data import CrossValidated, SplitBySentence, SplitByStory, SplitByTime, held_out
 from n2s.data.splits import Split
 from n2s.errors import UserError
 
@@ -47,9 +47,9 @@ def judged(random, split: Split, of: str, *, blind=lambda world: None) -> tuple[
                 jitter=random.random() < 0.5, gap_s=random.choice([0.0, 0.0, 0.2]),
             )  # fmt: skip
     except UserError as error:
-        refused = (
-            world.contradicts if "contradicts itself" in str(error) else world.versions and "SplitByTime" in str(error)
-        )
+        told = str(error)
+        refused = world.contradicts if "contradicts itself" in told else world.versions and "SplitByTime" in told
+        refused = refused or (isinstance(split, CrossValidated) and "number of folds" in told)
         assert refused, error
         return [], about + Counter(refused=1)
     both = bool(laid.trained) and (laid.table.split != "train").any()
@@ -70,6 +70,25 @@ def test_no_second_of_what_is_held_out_is_in_training(kind):
     law()
     print(kind, dict(seen))
     assert seen["trained_and_held_out"] > 0.3 * seen["tried"]  # or the law is empty
+
+
+@pytest.mark.parametrize("kind", ["blocks", "time"])
+def test_no_second_of_the_fold_that_is_held_out_is_in_training(kind):
+    seen = Counter()
+
+    @FAST
+    @given(world=st.integers(0, 10**9), seed=st.integers(0, 99))
+    def law(world, seed):
+        n_folds = 2 + seed % 2
+        folds = CrossValidated(
+            SPLITS[kind](seed), n_folds=n_folds, fold=seed % n_folds, validation=n_folds > 2, seed=seed
+        )
+        found, about = judged(Random(world), folds, "sentence" if kind == "blocks" else kind)
+        seen.update(about + Counter(tried=1))
+        assert not found, found[:5]
+
+    law()
+    assert seen["trained_and_held_out"] > 0.2 * seen["tried"]  # or the law is empty
 
 
 # -- the law can be broken ------------------------------------------------------------------------------------------------

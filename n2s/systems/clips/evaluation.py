@@ -51,10 +51,17 @@ class ClipScores:
     @cached_property
     def units(self) -> Units:
         """The unit of each decoded clip; units are assumed independent."""
-        result = self.result
-        rows = result.clips.iloc[result.target]
-        duration_s = np.maximum(rows.duration_s.to_numpy(), result.response_s)
-        return independent_units(rows.group, result.subject, rows.start_s, duration_s=duration_s)
+        return self._units(self.result.subject)
+
+    @cached_property
+    def exchanged_units(self) -> Units:
+        """The unit of each decoded clip, for exchanges: inside a fold of a cross-validation there are fewer."""
+        return self._units(self.result.listener)
+
+    def _units(self, who: np.ndarray) -> Units:
+        rows = self.result.clips.iloc[self.result.target]
+        duration_s = np.maximum(rows.duration_s.to_numpy(), self.result.response_s)
+        return independent_units(rows.group, who, rows.start_s, duration_s=duration_s)
 
     @cached_property
     def n_units(self) -> dict[str, int]:
@@ -64,12 +71,12 @@ class ClipScores:
     @cached_property
     def exchanges(self) -> np.ndarray:
         """(p, n) Index of the response that each clip gets."""
-        return exchanged(self.units.of, self.result.subject, n_permutations=N_EXCHANGES, seed=self.seed)
+        return exchanged(self.exchanged_units.of, self.result.listener, n_permutations=N_EXCHANGES, seed=self.seed)
 
     @cached_property
     def choice(self) -> Choice:
-        """The candidates of each clip: the test clips that its subject heard."""
-        return Choice.of(self.result.candidates, self.result.target, self.result.subject)
+        """The candidates of each clip: the test clips that its subject heard, of its fold."""
+        return Choice.of(self.result.candidates, self.result.target, self.result.listener)
 
     @cached_property
     def ranks(self) -> dict[str, np.ndarray]:
@@ -79,7 +86,7 @@ class ClipScores:
         ``ideal_observer``, if there is one.
         """
         result, choice = self.result, self.choice
-        own = {} if result.own_mean is None else {"subject_only": result.own_mean[result.subject_index]}
+        own = {} if result.own_mean is None else {"subject_only": result.own_mean[result.listener_index]}
         found = identification_ranks(
             result.predicted,
             choice,
@@ -98,11 +105,13 @@ class ClipScores:
     def correlations(self) -> dict[str, dict[str, np.ndarray]]:
         """Correlation of each dimension over a subject's clips, by subject: ``model``, ``shuffled``, ``fine_only`` if present."""
         result, exchanges = self.result, self.exchanges[:N_COSTLY]
-        true = result.candidates[result.target]
-        found = feature_correlations(result.predicted, true, subject=result.subject, exchanges=exchanges)
+        true = result.centred(result.candidates[result.target])
+        found = feature_correlations(
+            result.centred(result.predicted), true, subject=result.subject, exchanges=exchanges
+        )
         if result.fine_only is not None:
             options = {"subject": result.subject, "exchanges": exchanges[:0]}
-            found["fine_only"] = feature_correlations(result.fine_only, true, **options)["model"]
+            found["fine_only"] = feature_correlations(result.centred(result.fine_only), true, **options)["model"]
         return found
 
     @property
@@ -114,7 +123,7 @@ class ClipScores:
     def folds(self) -> Units:
         """Groups of clips that semantic classification keeps together, and their description."""
         rows = self.result.clips.iloc[self.result.target]
-        options = {"subject": self.result.subject}
+        options = {"subject": self.result.listener}
         groups, whole = fold_groups(self.labels, rows.group.to_numpy(), rows.start_s.to_numpy(), **options)
         return Units(groups, "stimuli" if whole else "stretches of stimuli")
 
@@ -130,8 +139,8 @@ class ClipScores:
                 result.predicted,
                 self.labels,
                 stimulus=groups,
-                subject=result.subject,
-                exchanges=exchanged(groups, result.subject, n_permutations=N_COSTLY, seed=self.seed),
+                subject=result.listener,
+                exchanges=exchanged(groups, result.listener, n_permutations=N_COSTLY, seed=self.seed),
                 ceiling=result.candidates[result.target],
                 others={} if result.fine_only is None else {"fine_only": result.fine_only},
                 seed=self.seed,
@@ -145,9 +154,9 @@ class ClipScores:
         result = self.result
         if result.mel_predicted is None:
             return {}
-        means = {"mean_prediction": result.mel_mean.astype(np.float32)}
+        means = {"mean_prediction": result.mel_guess.astype(np.float32)}
         if result.mel_own_mean is not None:
-            means["subject_only"] = result.mel_own_mean[result.subject_index].astype(np.float32)
+            means["subject_only"] = result.mel_own_mean[result.listener_index].astype(np.float32)
         return {
             name: with_controls(
                 score,
@@ -173,7 +182,7 @@ class ClipScores:
         found |= {f"identification@{n_way}": rows for n_way, rows in by_n.items()}
         if not isinstance(self.semantic, str):
             rows = summarize_clips(self.semantic, subject, units=self.folds, bounds=UNIT_RANGE)
-            found["label"] = rows | {"chance": {ALL: Score(common_label(self.labels, subject))}}
+            found["label"] = rows | {"chance": {ALL: Score(common_label(self.labels, self.result.listener))}}
         return found | {
             name: summarize_clips(rows, subject, units=self.units, bounds=MEL[name][1])
             for name, rows in self.mel.items()
@@ -181,9 +190,9 @@ class ClipScores:
 
     @cached_property
     def candidates(self) -> dict[str, int]:
-        """Subject -> number of candidates of each of its clips."""
+        """Subject -> number of candidates of each of its clips; the smallest over folds."""
         subject = self.result.subject
-        return {name: int(self.choice.n_candidates[subject == name][0]) for name in self.n_by_subject}
+        return {name: int(self.choice.n_candidates[subject == name].min()) for name in self.n_by_subject}
 
     @property
     def n_candidates(self) -> int:
@@ -212,8 +221,9 @@ class ClipScores:
         result = self.result
         decoders = {"model": result.predicted, "fine_only": result.fine_only}
         options = {"subject": result.subject, "units": self.units}
+        true = result.centred(result.candidates[result.target])
         medians = {
-            row: median_intervals(values, result.candidates[result.target], **options)
+            row: median_intervals(result.centred(values), true, **options)
             for row, values in decoders.items()
             if values is not None
         }

@@ -19,6 +19,7 @@ def clip_facts(scores: ClipScores) -> dict:
         "own_candidates": scores.own_candidates,
         "n_subjects": len(scores.n_by_subject),
         "subjects": scores.n_by_subject,
+        "n_folds": scores.result.n_folds,
         "seed": scores.seed,
         "units": {"words": scores.units.words, "n": scores.n_units},
         "ceilings": scores.ceilings,

@@ -1,5 +1,6 @@
 """The result of a test of a decoder of clips."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,11 +10,17 @@ from n2s.report.listen import retrieved_listening
 from n2s.systems.clips import drawings, facts, summary
 from n2s.systems.clips.decoded_clips import DecodedClips
 from n2s.systems.clips.evaluation import ClipScores
+from n2s.systems.clips.pooled import pooled_clips
 
 
 @dataclass(eq=False)
 class ClipResult(DecodedClips, Result):
     """The result of one test set; its fields are those of `DecodedClips`."""
+
+    @classmethod
+    def pooled(cls, parts: Sequence["ClipResult"]) -> "ClipResult":
+        """See `Result`: a clip is identified among those of its fold, and correlations are inside folds."""
+        return cls(**pooled_clips(parts))
 
     @cached_property
     def evaluated(self) -> ClipScores:

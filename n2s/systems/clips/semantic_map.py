@@ -25,6 +25,9 @@ def semantic_drawing(scores: ClipScores) -> Drawing:
         subject = sorted(subjects, key=lambda name: right[name].mean)[(len(subjects) - 1) // 2]
         whose = f" of {subject}, the subject with the median accuracy in labels"
     own = result.subject == subject
+    if result.fold is not None:  # each fold has a scale of its own
+        own &= result.fold == np.bincount(result.fold[own]).argmax()
+        whose = f"{whose or f' of {subject}'}, of one fold"
     features = {"true": result.candidates[result.target[own]], "decoded": result.predicted[own]}
     if result.fine_only is not None:
         features = {"true": features["true"], "coarse to fine": features["decoded"], "fine only": result.fine_only[own]}

@@ -63,10 +63,17 @@ def headline(found: ClipScores) -> list[str]:
     if (name := f"identification@{k}") in found.rows:
         rows = {row: by_subject[ALL] for row, by_subject in found.rows[name].items()}
         among = f"{k} test clips of the same subject" if found.own_candidates else f"all {k} test clips"
+        if found.result.fold is not None:
+            among = f"{k} clips of its fold that the same subject heard"
         sentences.append(
             f"From the responses of {_count(n, 'subject')}, the model identified the clip that was heard among {among} in "
             f"{_with_interval(rows['model'])} of cases. Chance is {100 * rows['chance'].mean:.1f}%; with exchanged responses "
             f"the model scored {100 * rows['shuffled'].mean:.1f}%."
+        )
+    if found.result.fold is not None:
+        sentences.append(
+            f"Every clip was held out once, in {found.result.n_folds} folds, and decoded by the model that was trained on the other "
+            "folds."
         )
     return sentences + claims_text(found.claims)
 
@@ -113,13 +120,19 @@ def notes(found: ClipScores) -> list[str]:
     ]
     if words != "stimuli":
         lines[-1] += "; they say nothing about other stimuli, because too few were heard"
-    lines.append(f"shuffled brain: responses exchanged between {words}")
+    inside = "" if found.result.fold is None else " of a fold"
+    lines.append(f"shuffled brain: responses exchanged between {found.exchanged_units.words}{inside}")
     lines += _outside(found)
     lines.append(
         f"{len(found.result.target)} decoded clips of {_count(len(found.n_by_subject), 'subject')}, "
         f"{_span(found.candidates.values())} different ones{' each' if several else ''}"
     )
-    if found.own_candidates:
+    if inside:
+        lines.append(
+            f"candidates of a clip are of its fold, and correlations are of deviations from a fold's mean; the {found.result.n_folds} "
+            "models share most of their training data: intervals do not show how much scores would change with other training data"
+        )
+    elif found.own_candidates:
         lines.append(
             "subjects heard different clips: each clip is identified among those of the same subject, because among all clips "
             "it would help to recognise the subject"

@@ -10,7 +10,7 @@ def facts(result: SummarizedWindows) -> dict:
 
     Returns
     -------
-    ``n_candidates``, ``n_windows``, ``n_subjects``, ``seed``, ``n_permutations``; ``subjects`` with the number of
+    ``n_candidates``, ``n_windows``, ``n_subjects``, ``n_folds`` (1 without cross-validation), ``seed``, ``n_permutations``; ``subjects`` with the number of
     windows of each and ``candidates`` with the most candidates of a window of each; for each of ``model``, ``linear``, ``encoding``,
     ``shuffled``, ``no_brain``, ``subject_only``, ``chance`` and ``ceiling`` (None where not known): ``interval`` (which
     kind it is, in words) and, for ``top1``, ``top5``, ``top10``, ``median_rank`` (0 the best) and ``mrr``, ``mean`` over
@@ -27,6 +27,7 @@ def facts(result: SummarizedWindows) -> dict:
         "n_candidates": len(result.candidates),
         "n_windows": len(result.windows),
         "n_subjects": len(summary.subjects),
+        "n_folds": result.n_folds,
         "subjects": summary.subjects,
         "candidates": summary.candidates,
         "own_candidates": result.candidate_sets is not None,

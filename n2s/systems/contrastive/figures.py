@@ -182,14 +182,22 @@ def similarity_matrix(result: SummarizedWindows) -> Drawing:
     stories = result.candidates.story.to_numpy()
     story = pd.Series(stories[result.target[rows]]).value_counts(sort=True).index[0]
     rows = rows[stories[result.target[rows]] == story]
-    columns = result.candidates[stories == story].sort_values(["stimulus", "start_s"], kind="stable").index.to_numpy()
+    among = np.ones(len(stories), bool)
+    if result.fold is not None:  # no model scored windows of one fold with candidates of another
+        rows = rows[result.fold[rows] == np.bincount(result.fold[rows]).argmax()]
+        among = result.allowed[rows].any(0)
+    columns = (
+        result.candidates[(stories == story) & among]
+        .sort_values(["stimulus", "start_s"], kind="stable")
+        .index.to_numpy()
+    )
     place = np.empty(len(result.candidates), dtype=np.int64)
     place[columns] = np.arange(len(columns))
     rows = rows[np.argsort(place[result.target[rows]], kind="stable")]
 
-    scores = result.similarity[rows].astype(np.float64)
-    spread = scores.std(1, keepdims=True)
-    z = (scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    scores = np.where(among, result.similarity[rows], np.nan).astype(np.float64)
+    spread = np.nanstd(scores, 1, keepdims=True)
+    z = (scores - np.nanmean(scores, 1, keepdims=True)) / np.where(spread > 0, spread, 1)
     figure, (axes,) = blank_panels(1, width=7, height=min(9.0, max(3.0, 0.8 + 5.6 * len(rows) / len(columns))))
     limit = np.nanpercentile(np.abs(z[:, columns]), 99.5)
     image = axes.imshow(z[:, columns], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")

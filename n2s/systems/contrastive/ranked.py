@@ -8,6 +8,8 @@ import pandas as pd
 
 WINDOW_COLUMNS = ("recording", "study", "start_s", "stimulus", "stimulus_start_s", "sequence")
 CANDIDATE_COLUMNS = ("stimulus", "start_s", "duration_s", "story", "text", "audio")
+#: Attributes (n, k): scores of every window with every candidate.
+SCORED = ("similarity", "no_brain", "ideal", "encoding", "linear", "subject_only")
 MOST_PERMUTATIONS = 100_000  # more would not fit into memory
 
 
@@ -46,6 +48,9 @@ class RankedWindows:
         default all.
     subject_only
         (n, k) Scores of the baseline that knows only who listens; given where people heard different segments.
+    fold
+        (n,) The fold of a cross-validation that each window was held out in, from 0; another model scored each fold, and
+        windows have the candidates of their fold. None: one model scored all.
     no_ceiling
         Why there is no ideal observer, in words, where the study has one.
     seed
@@ -74,6 +79,7 @@ class RankedWindows:
     candidate_sets: np.ndarray | None = None
     candidate_set: np.ndarray | None = None
     subject_only: np.ndarray | None = None
+    fold: np.ndarray | None = None
     no_ceiling: str = ""
     seed: int = 0
     n_permutations: int = 200
@@ -85,10 +91,8 @@ class RankedWindows:
     sensors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        kinds = dict.fromkeys(
-            ("similarity", "no_brain", "ideal", "encoding", "linear", "subject_only", "attention"), np.float32
-        )
-        kinds |= dict.fromkeys(("target", "group", "candidate_set"), np.int64)
+        kinds = dict.fromkeys((*SCORED, "attention"), np.float32)
+        kinds |= dict.fromkeys(("target", "group", "candidate_set", "fold"), np.int64)
         kinds |= {"candidate_sets": bool, "subject": np.str_, "sensor_positions": np.float64, "sensors": np.str_}
         for name, kind in kinds.items():
             value = getattr(self, name)
@@ -105,8 +109,8 @@ class RankedWindows:
         n, k = len(self.windows), len(self.candidates)
         if not n or not k:
             raise ValueError(f"A result needs windows and candidates; got {n} and {k}.")
-        shapes = dict.fromkeys(("similarity", "no_brain", "ideal", "encoding", "linear", "subject_only"), (n, k))
-        shapes |= dict.fromkeys(("target", "subject", "group", "candidate_set"), (n,))
+        shapes = dict.fromkeys(SCORED, (n, k))
+        shapes |= dict.fromkeys(("target", "subject", "group", "candidate_set", "fold"), (n,))
         for name, shape in shapes.items():
             value = getattr(self, name)
             if value is not None and value.shape != shape:
@@ -144,6 +148,18 @@ class RankedWindows:
     def allowed(self) -> np.ndarray | None:
         """(n, k) Which candidates each window is ranked among; None: all."""
         return None if self.candidate_sets is None else self.candidate_sets[self.candidate_set]
+
+    @property
+    def listener(self) -> np.ndarray:
+        """(n,) Whose windows may be exchanged: a subject's, inside a fold."""
+        if self.fold is None:
+            return self.subject
+        return np.char.add(self.subject, np.char.add(" fold ", self.fold.astype(str)))
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds of a cross-validation these are; 1: none."""
+        return 1 if self.fold is None else len(np.unique(self.fold))
 
     @property
     def n_candidates(self) -> np.ndarray:

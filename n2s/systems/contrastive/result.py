@@ -1,12 +1,13 @@
 """What a test of the contrastive system leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
 from n2s.report.listen import Retrieved, retrieved_listening, retrieved_segments
 from n2s.systems.contrastive import facts, figures, words
+from n2s.systems.contrastive.pooled import pooled_windows
 from n2s.systems.contrastive.summarized import SummarizedWindows
 
 
@@ -19,6 +20,11 @@ class RetrievalResult(SummarizedWindows, Result):
         """Correct the p-values for the tests of all results."""
         for one in results.values():
             one._together = list(results.values())
+
+    @classmethod
+    def pooled(cls, parts: Sequence["RetrievalResult"]) -> "RetrievalResult":
+        """See `Result`: every window is ranked among the candidates of its fold, by the model that has not seen them."""
+        return cls(**pooled_windows(parts))
 
     def scores(self) -> Scores:
         """See `Result`."""

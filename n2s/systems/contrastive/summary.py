@@ -76,7 +76,7 @@ def result_ranks(result: RankedWindows) -> dict[str, np.ndarray]:
     windows that are left out of an exchange.
     """
     target, allowed = result.target, result.allowed
-    asked = exchanged_targets(target, result.subject, result.candidates, result.group, most=result.n_permutations)
+    asked = exchanged_targets(target, result.listener, result.candidates, result.group, most=result.n_permutations)
 
     def control(scores: np.ndarray) -> np.ndarray:
         return ranks_ties_at_random(scores, target, np.random.default_rng(result.seed), allowed, alike=target)

@@ -1,5 +1,7 @@
 """A retrieval test in sentences: what was ranked, the headline score, its controls, and whether it is above chance."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from n2s.metrics.score import Score
@@ -46,6 +48,11 @@ def headline(result: SummarizedWindows) -> list[str]:
 def notes(result: SummarizedWindows) -> list[str]:
     """The sentences below the table."""
     lines = [counts_line(result), *control_notes(result), tests_line(result)]
+    if result.fold is not None:
+        lines.append(
+            f"the {result.n_folds} models share most of their training data: intervals and p-values are of these models, and do not show "
+            "how much scores would change with other training data"
+        )
     if result.scaled_by:
         lines.append(f"brain scaled by: {', '.join(result.scaled_by)}")
     if result.attention is not None and not span_map(result.sensor_positions):
@@ -82,14 +89,21 @@ def what(result: SummarizedWindows) -> str:
 
 def candidates_sentence(result: SummarizedWindows) -> str:
     """Which candidates a window is ranked among."""
+    if result.fold is not None:
+        return (
+            f"Every part of the data was held out once, in {result.n_folds} folds: a window is ranked by the model that was trained on "
+            f"the other folds, among the segments of its own fold that its subject heard ({_range(result.n_candidates)})."
+        )
     if result.candidate_sets is None:
         return "All subjects heard the same segments, and each window is ranked among all of them."
-    numbers = result.summary.candidates.values()
-    range_ = f"{min(numbers)} to {max(numbers)}" if min(numbers) != max(numbers) else str(max(numbers))
     return (
         "Subjects heard different segments. The candidates of a window are the test segments that its own subject heard, "
-        f"in any recording: {range_} a subject."
+        f"in any recording: {_range(result.summary.candidates.values())} a subject."
     )
+
+
+def _range(numbers: Collection[int]) -> str:
+    return f"{min(numbers)} to {max(numbers)}" if min(numbers) != max(numbers) else str(max(numbers))
 
 
 def controls(result: SummarizedWindows) -> str:
