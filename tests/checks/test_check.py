@@ -62,7 +62,7 @@ def test_a_recipe_shows_what_is_dealt_to_each_split(check, recipe, tmp_path):
     ("changes", "said"),
     [
         ({"split__init_args": {"test": ["orchestra"], "val": []}}, "PROBLEM data.split.*orchestra.*orchestra.en"),
-        ({"split__init_args": {"test": ["orchestra.en"], "val": []}}, "PROBLEM data.split: the val split is empty"),
+        ({"split__init_args": {"test": [], "val": ["orchestra.en"]}}, "PROBLEM data.split: the test split is empty"),
         (
             {"preprocessing__init_args__picks": ["eeg"]},
             "PROBLEM sub-01.* and 2 more: .*no channel of type.*preprocessing.picks",

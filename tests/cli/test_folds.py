@@ -27,7 +27,12 @@ def meg_recipe(root: Path, *, callbacks: list | None = None, **study) -> dict:
         "n_jobs": 1,
     }
     encoder = {"n_virtual": 4, "n_fourier": 32, "hidden": 4, "depth": 1, "dropout": 0.0}
-    model = {"encoder": {"init_args": encoder}, "target_encoder": None, "encoding_model": False}
+    model = {
+        "encoder": {"init_args": encoder},
+        "target_encoder": None,
+        "encoding_model": False,
+        "linear_decoder": False,
+    }
     trainer = {"max_epochs": 1, "callbacks": callbacks or []} | QUIET
     return {"data": {"init_args": data}, "model": {"init_args": model}, "trainer": trainer}
 
@@ -96,11 +101,10 @@ def test_every_story_is_held_out_once_and_one_page_has_the_pooled_scores(here, r
     assert out.rstrip().splitlines()[-1].endswith(f"{run.name}/report.html")
 
 
-def test_every_clip_of_fmri_is_decoded_by_a_model_that_has_not_heard_it(here, run_n2s, caplog):
+def test_every_clip_of_fmri_is_decoded_by_a_model_that_has_not_heard_it(here, run_n2s):
     Path("clips.yaml").write_text(yaml.safe_dump(fmri_recipe(here / "study")))
     status, out, err = run_n2s("fit", "--config", "clips.yaml", "--cross_validate", 2)
     assert status == 0, err
-    assert "its official split is not used" in caplog.text
     pooled = ClipResult.load(newest("clips").folder / "test" / "test")
     assert sorted(pooled.clips.stimulus.unique()) == [f"tiny/s{i}" for i in range(6)]
     assert len(pooled.target) == 6 * 6 and set(pooled.evaluated.choice.n_candidates) == {18}

@@ -160,8 +160,10 @@ def test_bad_spans_hold_no_window(tmp_path):
 
 def test_an_empty_split_is_told(tmp_path):
     study = TinyStudy(tmp_path)
+    with pytest.raises(UserError, match="the test split is empty.*data.split"):
+        _data({"t": study}, split=SplitByStory(val=["story0"], test=[]))
     with pytest.raises(UserError, match="the val split is empty.*data.split"):
-        _data({"t": study}, split=SplitByStory(val=[], test=["story0"]))
+        _data({"t": study}, split=SplitByStory(val_fraction=1e-9, test=["story0"]))
     with pytest.raises(UserError, match="val names the story 'stroy1', which no recording heard. Nearest: story1"):
         _data({"t": study}, split=SplitByStory(val=["stroy1"], test=["story0"]))
     with pytest.raises(UserError, match="split is empty: no window of 7 s fits"):
