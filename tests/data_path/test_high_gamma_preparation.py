@@ -286,6 +286,9 @@ def test_nothing_held_out_reaches_training_rows(tmp_path):
     (train, test), (train_other, test_other) = raw_rows(plain), raw_rows(other)
     assert len(train) == len(train_other) > 200 and np.abs(test_other / test).mean() > 5
     np.testing.assert_allclose(train_other, train, atol=0.01 * train.mean())
+    first = plain.folds("s/01")[0].test[0]
+    beside = [one._people["s/01"].runs[0].prepared.brain[first - 3] for one in (plain, other)]
+    assert np.abs(beside[1] / beside[0] - 1).max() > 0.2  # what is purged does know: rows of 60 ms before it
     (fold,) = plain.folds("s/01")
     times = plain.rows("s/01").time_s
     apart = np.abs(times.iloc[fold.train].to_numpy()[:, None] - times.iloc[fold.test].to_numpy()).min()
