@@ -37,7 +37,7 @@ def people(result: TrackingTables) -> Drawing | None:
             axes.scatter(1, row.value, color=COLORS["model"] if not row.p >= 0.05 else "#9ecae1", s=16, zorder=3)
         axes.set_xticks([0, 1], ["shifted", "heard"], fontsize=8)
         axes.set_xlim(-0.4, 1.4)
-        axes.set_title(label(name).replace(" (%)", ""), fontsize=8)
+        axes.set_title(label(name), fontsize=8)
         axes.tick_params(labelsize=7)
     caption = "Each line is a person, all sensors together: with the sound moved in a circle (mean over moves), and as it was heard. Dark blue: p < .05 among the moves."
     return Drawing("People beside chance", figure, caption)

@@ -68,7 +68,8 @@ class FoldReconstruction:
     def fit(self, brain: np.ndarray) -> dict[str, Tensor] | None:
         """What `score` needs, or None where no stretch is long enough. ``brain`` (n, c): responses on training rows.
 
-        Sensors are brought to principal components of the training rows: hundreds of sensors hold some tens of signals.
+        Sensors are brought to principal components of the training rows: hundreds of sensors hold some tens of signals. The decoder scales
+        each component alike: speech lies in small ones, and EEG with one reference has a large one that all sensors share.
         """
         rows = self.fold.train[self.train]
         brains, targets, rate_hz = self.how.stretches(

@@ -17,7 +17,7 @@ FEW_SEGMENTS = 30  # half-overlapping: chance is above .05 with fewer
 WORDS = {
     "coherence": "coherence", "plv": "PLV", "information": "information (bits)", "edges": "PLV after edges",
     "coupling": "coupling of", "trf": "TRF r,", "gain": "gain of r by", "reconstruction": "reconstruction r",
-    "match_mismatch": "match-mismatch (%)", "delay": "delay (s),", "peak": "TRF peak,", "latency": "TRF latency (s),",
+    "match_mismatch": "match-mismatch", "delay": "delay (s),", "peak": "TRF peak,", "latency": "TRF latency (s),",
     "phase_cos": "cos of twice the phase lag,", "phase_sin": "sin of twice the phase lag,",
 }  # fmt: skip
 NO_CONTROL = "no circular shifts were asked for (model.n_shifts)"
@@ -53,7 +53,9 @@ def scores(table: pd.DataFrame) -> Scores:
         if len(known):
             values[name]["shifted"] = over_subjects(dict(zip(known.subject, known.chance, strict=True)), bounds)
         why = "" if len(known) else NO_CONTROL
-        measures[name] = Measure(label(name), 100.0 if percent else 1.0, 1 if percent else 3, uncontrolled=why)
+        measures[name] = Measure(
+            label(name) + (" (%)" if percent else ""), 100.0 if percent else 1.0, 1 if percent else 3, uncontrolled=why
+        )
     return Scores(rows, measures, values)
 
 
@@ -158,7 +160,7 @@ def tables(table: pd.DataFrame) -> dict[str, tuple[list[str], list[list[str]]]]:
     if len(people) > MOST_PEOPLE:
         title += f" (the first {MOST_PEOPLE} of {len(people)})"
     found[f"{title}. More measures are in measures.csv"] = (
-        ["", *(label(one).replace(" (%)", "") for one in columns)],
+        ["", *(label(one) for one in columns)],
         rows,
     )
     return found
