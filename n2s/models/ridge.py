@@ -155,7 +155,11 @@ class RidgeDecoder:
         """What `predict` needs, the penalty, and ``errors``: plain tensors, for checkpoints."""
         brain, target = self._brain_scale, self._target_scale
         scales = {"brain_mean": brain[0], "brain_std": brain[1], "target_mean": target[0], "target_std": target[1]}
-        return {"weights": self.weights, "alpha": torch.tensor(self.alpha), "errors": self.errors} | scales
+        return {
+            "weights": self.weights,
+            "alpha": torch.tensor(self.alpha, dtype=torch.float64),
+            "errors": self.errors,
+        } | scales
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> "RidgeDecoder":
         """Take over what `state_dict` of a decoder with the same lags gave.

@@ -224,8 +224,6 @@ def test_a_state_makes_the_same_decoder():
     brains, targets = simulated(50, 60)
     decoder = RidgeDecoder(sfreq=1.0, lags_s=(0, 3)).fit(brains, targets)
     again = RidgeDecoder(sfreq=1.0, lags_s=(0, 3)).load_state_dict(decoder.state_dict())
-    assert again.alpha == pytest.approx(decoder.alpha) and torch.equal(
-        again.predict(brains[0]), decoder.predict(brains[0])
-    )
+    assert again.alpha == decoder.alpha and torch.equal(again.predict(brains[0]), decoder.predict(brains[0]))
     with pytest.raises(ValueError, match="4 lags; this decoder has 3"):
         RidgeDecoder(sfreq=1.0, lags_s=(0, 2)).load_state_dict(decoder.state_dict())
