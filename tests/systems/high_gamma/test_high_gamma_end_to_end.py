@@ -127,7 +127,7 @@ def test_every_estimator_runs_beside_the_first(at, run_n2s):
     estimators = {
         "ridge": {"class_path": "n2s.models.ElectrodeRidge", "init_args": {"alphas": [1e4]}},
         "elastic net": {"class_path": "n2s.models.ElectrodeElasticNet", "init_args": {"fractions": [0.05], "n_folds": 2}},
-        "gru": {"class_path": "n2s.models.ElectrodeGRU", "init_args": {"hidden": 8, "max_epochs": 6, "batch_size": 4}},
+        "gru": {"class_path": "n2s.models.ElectrodeGRU", "init_args": {"hidden": 8, "max_epochs": 4, "batch_size": 4, "learning_rate": 1e-2}},
     }  # fmt: skip
     recipe = small(at / "recipe.yaml", FEW, estimators=estimators, models={"envelope": ["envelope"]})
     for verb in ("fit", "test"):
