@@ -10,7 +10,6 @@ from typing import Literal
 import mne
 import numpy as np
 import pandas as pd
-from mne.io.constants import FIFF
 
 from n2s.errors import UserError
 from n2s.paths import cache_dir, written_whole
@@ -84,7 +83,7 @@ class SimulatedSEEG(Study):
         An option is out of its range.
     """
 
-    name, version = "simulated_seeg", 1
+    name, version = "simulated_seeg", 2
 
     def __init__(
         self,
@@ -246,9 +245,9 @@ class SimulatedSEEG(Study):
 
     def _info(self, who: Contacts, sfreq: float) -> mne.Info:
         info = mne.create_info(who.names, sfreq, "seeg")
-        for channel, place_mm in zip(info["chs"], who.places_mm, strict=True):
-            channel["loc"][:3] = place_mm / 1000
-            channel["coord_frame"] = FIFF.FIFFV_MNE_COORD_MNI_TAL
+        places_m = dict(zip(who.names, who.places_mm / 1000, strict=True))
+        with mne.use_log_level("error"):  # no fiducials: places stay in MNI space
+            info.set_montage(mne.channels.make_dig_montage(places_m, coord_frame="mni_tal"))
         return info
 
     def _entropy(self, recording: Recording, use: int) -> list[int]:

@@ -85,7 +85,7 @@ def brain_figure(result: HighGammaScores) -> Drawing | None:
         )
         axes.set_xlabel(label, fontsize=8)
         axes.set_ylabel(f"{'up' if other == 'z' else 'front'}, mm", fontsize=8)
-        axes.set_aspect("equal", "datalim")
+        axes.set_aspect("equal")
         axes.tick_params(labelsize=7)
     figure.subplots_adjust(left=0.07, right=0.93, bottom=0.16, top=0.95, wspace=0.35)
     figure.colorbar(drawn, ax=list(panels), shrink=0.8, pad=0.02).set_label("r", fontsize=8)

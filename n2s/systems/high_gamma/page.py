@@ -39,8 +39,8 @@ def notes(result: HighGammaScores, scores: Scores) -> list[str]:
         told.append(f"{own[SPEECH].label}: the same fit, of a feature that is 1 while a word is said, at all lags.")
     if PERMUTED in own:
         told.append(
-            f"{own[PERMUTED].label}: every word has the features of another word of nearly the same length, in training and in test: what "
-            "is known of when words are, without which they are."
+            f"{own[PERMUTED].label}: every word has the features of another word of nearly the same length, in training and in test. It "
+            "knows when words are said, but not which."
         )
     if SHIFTED in own:
         told.append(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.systems.high_gamma.rows import CIRCULAR, MEAN
 
+UNCONTROLLED = "all baselines predict constants"
 TOP = 0.1  # of the electrodes
 Q = 0.05
 KIND = "mean over subjects, 95% t interval"
@@ -53,14 +55,14 @@ def subject_values(electrodes: pd.DataFrame, flat: pd.DataFrame) -> dict[str, di
             found[measure].setdefault(row, {})[subject] = float(value)
 
     for subject, own in electrodes.groupby("subject", sort=False):
+        tested = any(own[name].notna().any() for name in own if name.startswith("q:"))
         for column in [name for name in own if name.startswith("r:")]:
             row = column[2:]
             r = filled(own[column], own.varies)
             put("r_median", row, subject, float(np.median(r)) if len(r) else np.nan)
             put("r_top", row, subject, top_mean(r))
-            q = own.loc[own.varies, f"q:{row}"] if f"q:{row}" in own else pd.Series(dtype=float)
-            # without any p nothing was tested; a constant prediction is not significant
-            put("significant", row, subject, float((q < Q).mean()) if q.notna().any() else np.nan)
+            if tested and f"q:{row}" in own and len(r):  # a constant prediction is not significant
+                put("significant", row, subject, float((own.loc[own.varies, f"q:{row}"] < Q).mean()))
     for row in flat.itertuples():
         put("flattened_r", row.row, row.subject, row.r)
         put("flattened_r2", row.row, row.subject, row.r2)
@@ -81,7 +83,12 @@ def scores(electrodes: pd.DataFrame, flat: pd.DataFrame, null: pd.DataFrame, row
                 values[measure][CIRCULAR] = of_null(null, column)
     order = [*known]
     values = {measure: {row: by_row[row] for row in order if row in by_row} for measure, by_row in values.items()}
-    return Scores(known, {name: MEASURES[name] for name in values}, values)
+    controls = {row for row, one in known.items() if one.role == "control"}
+    measures = {
+        name: MEASURES[name] if controls & set(by_row) else replace(MEASURES[name], uncontrolled=UNCONTROLLED)
+        for name, by_row in values.items()
+    }
+    return Scores(known, measures, values)
 
 
 def over_subjects(values: Mapping[str, float], measure: str) -> dict[str, Score]:

@@ -89,7 +89,14 @@ def test_fit_test_and_report(at, run_n2s):
 
     page = run / "report.html"
     text = page.read_text()
-    for said in (".79 to .99", "training mean", "speech or silence", "permuted words", "moved in a circle"):
+    for said in (
+        ".79 to .99",
+        "training mean",
+        "speech or silence",
+        "permuted words",
+        "moved in a circle",
+        "glass brain",
+    ):
         assert said in text, said
     page.unlink()
     assert run_n2s("report", run)[0] == 0 and page.is_file()
@@ -136,6 +143,28 @@ def test_every_estimator_runs_beside_the_first(at, run_n2s):
     top = json.loads((run_of(at) / "metrics.json").read_text())["test"]["scores"]["r_top"]
     for name in estimators:
         assert top[f"envelope/{name}"]["all subjects"]["mean"] > 0.4, name
+
+
+def test_the_recipe_itself_runs_on_a_small_voltage(at, run_n2s):
+    recipe = yaml.safe_load(RECIPE.read_text())
+    small_study = {"n_subjects": 1, "n_words": 12, "n_repeats": 2, "n_contacts": 6, "sfreq": 400.0}
+    recipe["data"]["init_args"]["studies"]["seeg"]["init_args"] = small_study
+    ridge = recipe["model"]["init_args"]["estimators"]["ridge"]["init_args"]
+    ridge |= {"alphas": [1e3, 1e5], "n_folds": 2}
+    recipe["model"]["init_args"]["n_permutations"] = 20
+    recipe["data"]["init_args"]["n_folds"] = 2
+    recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
+    recipe["experiment"] = "small"
+    path = at / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    for verb in ("fit", "test"):
+        status, out, err = run_n2s(verb, "--config", path)
+        assert status == 0, err + out
+    found = json.loads((run_of(at) / "metrics.json").read_text())["test"]
+    top = {row: one["all subjects"]["mean"] for row, one in found["scores"]["r_top"].items()}
+    assert top["mel/ridge"] > 0.4 > top["shifted"] and top["speech"] > 0.4
+    places = pd.read_parquet(run_of(at) / "test" / "test" / "electrodes.parquet")[["x", "y", "z"]]
+    np.testing.assert_allclose(places, SimulatedSEEG(**small_study).contacts("01").places_mm, atol=1e-3)
 
 
 def test_what_cannot_be_is_said_before_a_fit(at, run_n2s):
