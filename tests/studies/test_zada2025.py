@@ -27,21 +27,18 @@ def root(tmp_path):
 def test_types_marks_and_places_come_from_the_tables(root):
     """An EDF calls all channels EEG; G6 is good and was not localised; the heart and the DC input are no brain."""
     study = Zada2025(str(root))
-    with kept() as said:
-        raw = study.load(study.recordings()[0])
+    raw = study.load(study.recordings()[0])
     assert [raw.get_channel_types([name])[0] for name in ("G1", "EKG1", "DC1")] == ["ecog", "ecg", "misc"]
-    assert sorted(raw.info["bads"]) == ["G6", "G7"] and any(
-        "1 of 7 contacts have no place in the brain (G6)" in one.text for one in said
-    )
+    assert raw.info["bads"] == ["G7"] and not np.isfinite(raw.info["chs"][5]["loc"][:3]).any()
     assert np.allclose(raw.info["chs"][0]["loc"][:3], [-0.047, 0.006, 0.005])  # mm
     assert raw.get_data("G1").std() == pytest.approx(30e-6, rel=0.02) and raw.info["sfreq"] == 512
 
 
 def test_the_line_frequency_of_the_file(root):
     study = Zada2025(str(root))
-    assert study.load(study.recordings()[0]).info["line_freq"] is None
-    (root / "sub-01" / "ieeg" / "sub-01_task-podcast_ieeg.json").write_text('{"PowerLineFrequency": 60}')
     assert study.load(study.recordings()[0]).info["line_freq"] == 60
+    (root / "sub-01" / "ieeg" / "sub-01_task-podcast_ieeg.json").unlink()
+    assert study.load(study.recordings()[0]).info["line_freq"] is None
 
 
 def test_words_are_tokens_that_share_a_number(root):
@@ -144,12 +141,11 @@ def test_the_true_tables_of_channels_and_electrodes(real_data, tmp_path):
         root / "sub-02/ieeg/sub-02_task-podcast_ieeg.edf", raw, fmt="edf", overwrite=True, verbose="ERROR"
     )
     study = Zada2025(str(root), subjects=["02"])
-    with kept() as said:
-        raw = study.load(study.recordings()[0])
+    raw = study.load(study.recordings()[0])
     good = mne.pick_types(raw.info, ecog=True)
     places = np.array([raw.info["chs"][i]["loc"][:3] for i in good])
     assert len(good) > 80 and np.isfinite(places).all() and 0.02 < np.linalg.norm(places, axis=1).max() < 0.12
-    assert raw.info["line_freq"] == 60 and not any("no place in the brain" in one.text for one in said)
+    assert raw.info["line_freq"] == 60 and raw.get_montage().get_positions()["coord_frame"] == "mni_tal"
 
 
 def test_encoding_of_ready_words(root, monkeypatch):
@@ -164,7 +160,7 @@ def test_encoding_of_ready_words(root, monkeypatch):
     )  # fmt: skip
     data.setup("fit")
     rows, folds = data.rows("podcast/01"), data.folds("podcast/01")
-    assert len(folds) == 3 and data.measured("podcast/01").own_names and len(data.measured("podcast/01").names) == 5
+    assert len(folds) == 3 and data.measured("podcast/01").own_names and len(data.measured("podcast/01").names) == 6
     for fold in folds:
         train, test = data.design("podcast/01", fold, "gpt2xl")
         assert train.shape[1] == 10 * N_FEATURES and np.isfinite(train).all() and not set(fold.train) & set(fold.test)

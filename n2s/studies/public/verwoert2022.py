@@ -140,8 +140,8 @@ sub-01/ieeg/sub-01_task-wordProduction_{ieeg.nwb,channels.tsv,events.tsv}, sub-0
             raise UserError(
                 f"{table}: no channel of type SEEG or ECOG; it has {', '.join(sorted(set(kinds.values())))}."
             )
-        electrodes = self._electrodes(recording)
-        place(raw, read_places(electrodes), electrodes, frame="mri")
+        for electrodes in self._electrodes(recording):
+            place(raw, read_places(electrodes), electrodes, frame="mri")
         return raw
 
     def events(self, recording: Recording) -> pd.DataFrame:
@@ -152,7 +152,7 @@ sub-01/ieeg/sub-01_task-wordProduction_{ieeg.nwb,channels.tsv,events.tsv}, sub-0
 
     def sources(self, recording: Recording) -> list[Path]:
         """The file, its channels and electrodes."""
-        return [self._paths[recording], self._beside(recording, "channels.tsv"), self._electrodes(recording)]
+        return [self._paths[recording], self._beside(recording, "channels.tsv"), *self._electrodes(recording)]
 
     def settings(self) -> dict:
         """The options."""
@@ -254,14 +254,9 @@ sub-01/ieeg/sub-01_task-wordProduction_{ieeg.nwb,channels.tsv,events.tsv}, sub-0
     def _beside(self, recording: Recording, name: str) -> Path:
         return self._paths[recording].with_name(f"sub-{recording.subject}_task-{TASK}_{name}")
 
-    def _electrodes(self, recording: Recording) -> Path:
-        found = sorted(self._paths[recording].parent.glob(f"sub-{recording.subject}_*electrodes.tsv"))
-        if not found:
-            raise UserError(
-                f"no electrodes.tsv in {self._paths[recording].parent}: the contacts have no places. Copy "
-                f"sub-{recording.subject}_..._electrodes.tsv (name, x, y, z) there."
-            )
-        return found[0]
+    def _electrodes(self, recording: Recording) -> list[Path]:
+        """Its table of places, if there is one: contacts are encoded without, and then have no picture."""
+        return sorted(self._paths[recording].parent.glob(f"sub-{recording.subject}_*electrodes.tsv"))[:1]
 
 
 def shown_words(marks: np.ndarray, rate_hz: float) -> pd.DataFrame:

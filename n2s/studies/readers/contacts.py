@@ -7,7 +7,6 @@ import mne
 import numpy as np
 
 from n2s.errors import UserError, first_of
-from n2s.findings import tell
 from n2s.studies.readers.side_files import read_json
 from n2s.studies.readers.tsv import read_table
 
@@ -68,7 +67,7 @@ def read_places(path: Path) -> dict[str, np.ndarray]:
 
 
 def place(raw: mne.io.BaseRaw, places_m: Mapping[str, np.ndarray], where: Path, *, frame: str) -> None:
-    """Give contacts their places; a good one without any is marked as bad, and told.
+    """Give contacts their places; those that are not among them have none, which the preparation tells.
 
     Parameters
     ----------
@@ -97,15 +96,6 @@ def place(raw: mne.io.BaseRaw, places_m: Mapping[str, np.ndarray], where: Path, 
     montage = mne.channels.make_dig_montage(placed, coord_frame=frame)
     with mne.utils.use_log_level("ERROR"):  # without fiducials the space is taken as it is
         raw.set_montage(montage, on_missing="ignore", verbose="ERROR")
-    lost = [name for name in contacts if name not in placed and name not in raw.info["bads"]]
-    if lost:
-        raw.info["bads"] += lost
-        tell(
-            "left out",
-            where,
-            f"{len(lost)} of {len(contacts)} contacts have no place in the brain ({first_of(lost)}): they count as bad. Add them to the "
-            "table to use them.",
-        )
 
 
 def line_hz(path: Path) -> float | None:

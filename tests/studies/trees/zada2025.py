@@ -6,7 +6,9 @@ from pathlib import Path
 import h5py
 import mne
 import numpy as np
+import pandas as pd
 from builders import write_audio, write_tsv
+from scipy import signal
 
 SFREQ, LENGTH_S, SOUND_S = 512.0, 24.0, 23.5
 CHANNELS = [*((f"G{i}", "ECOG", "good") for i in range(1, 7)), ("G7", "ECOG", "bad"), ("EKG1", "ECG", "good"), ("DC1", "MISC", "good")]  # fmt: skip
@@ -17,7 +19,7 @@ WORDS = [(i, word, 0.8 + 0.7 * i, 1.1 + 0.7 * i) for i, word in enumerate(
 N_FEATURES = 5
 
 
-def tokens(words=WORDS) -> list[dict]:
+def tokens(words: list = WORDS) -> list[dict]:
     """Two rows for a word with a comma or a full stop, and two neighbours in the other order."""
     rows = []
     for number, word, start, end in words:
@@ -31,10 +33,22 @@ def embeddings(rows: list[dict], n_features: int = N_FEATURES, seed: int = 3) ->
     return np.random.default_rng(seed).standard_normal((len(rows), n_features)).astype(np.float32)
 
 
-def write_recording(path: Path, seed: int, *, scale: float = 30e-6, fif: bool = False) -> None:
+def write_recording(
+    path: Path,
+    seed: int,
+    *,
+    scale: float = 30e-6,
+    fif: bool = False,
+    length_s: float = LENGTH_S,
+    loudness: np.ndarray | None = None,
+) -> None:
+    """White noise; with ``loudness`` (t,), noise of 75 to 165 Hz, which in the first two contacts is as loud as it says."""
     names = [name for name, kind, _ in CHANNELS if not fif or kind == "ECOG"]
-    data = scale * np.random.default_rng(seed).standard_normal((len(names), round(LENGTH_S * SFREQ)))
-    raw = mne.io.RawArray(data, mne.create_info(names, SFREQ, "ecog" if fif else "eeg"), verbose="ERROR")
+    data = np.random.default_rng(seed).standard_normal((len(names), round(length_s * SFREQ)))
+    if loudness is not None:
+        data = signal.sosfiltfilt(signal.butter(4, [75, 165], "bandpass", output="sos", fs=SFREQ), data)
+        data[:2] *= loudness
+    raw = mne.io.RawArray(scale * data, mne.create_info(names, SFREQ, "ecog" if fif else "eeg"), verbose="ERROR")
     path.parent.mkdir(parents=True, exist_ok=True)
     if fif:
         raw.save(path, verbose="ERROR", overwrite=True)
@@ -42,14 +56,27 @@ def write_recording(path: Path, seed: int, *, scale: float = 30e-6, fif: bool = 
         mne.export.export_raw(path, raw, fmt="edf", verbose="ERROR", overwrite=True)
 
 
-def write_tree(root: Path) -> Path:
+def loudness_of(words: list, length_s: float) -> np.ndarray:
+    """(t,) That follows one direction of the words' vectors (means over tokens), 0.2 s after the middle of each word."""
+    rows = tokens(words)
+    vectors = pd.DataFrame(embeddings(rows)).groupby([row["word_idx"] for row in rows]).mean().to_numpy()
+    drive = np.zeros(round(length_s * SFREQ))
+    for (*_, start, stop), value in zip(words, vectors @ np.ones(N_FEATURES) / N_FEATURES**0.5, strict=True):
+        drive[round(((start + stop) / 2 + 0.2) * SFREQ)] += value
+    pulse = np.exp(-0.5 * (np.arange(-256, 257) / (0.08 * SFREQ)) ** 2)
+    return np.exp(0.7 * np.convolve(drive, pulse, mode="same"))
+
+
+def write_tree(root: Path, *, words: list = WORDS, sound_s: float = SOUND_S, driven: bool = False) -> Path:
+    """``driven``: the raw recordings follow the words' vectors."""
+    length_s = sound_s + LENGTH_S - SOUND_S
     for number, subject in enumerate(("01", "02")):
         folder = root / f"sub-{subject}" / "ieeg"
-        write_recording(folder / f"sub-{subject}_task-podcast_ieeg.edf", number)
-        cleaned = root / "derivatives" / "ecogprep" / f"sub-{subject}" / "ieeg"
-        write_recording(
-            cleaned / f"sub-{subject}_task-podcast_desc-highgamma_ieeg.fif", 10 + number, scale=1.0, fif=True
-        )
+        loudness = loudness_of(words, length_s) if driven else None
+        write_recording(folder / f"sub-{subject}_task-podcast_ieeg.edf", number, length_s=length_s, loudness=loudness)
+        (folder / f"sub-{subject}_task-podcast_ieeg.json").write_text(json.dumps({"PowerLineFrequency": 60}))
+        file = f"derivatives/ecogprep/sub-{subject}/ieeg/sub-{subject}_task-podcast_desc-highgamma_ieeg.fif"
+        write_recording(root / file, 10 + number, scale=1.0, fif=True, length_s=length_s)
         marks = [{"name": n, "type": k, "units": "uV", "status": s, "status_description": None} for n, k, s in CHANNELS]
         write_tsv(folder / f"sub-{subject}_task-podcast_channels.tsv", marks)
         for space, unit in (("MNI152NLin2009aSym", "mm"), ("Other", "n/a")):
@@ -58,8 +85,8 @@ def write_tree(root: Path) -> Path:
             said = {"iEEGCoordinateSystem": space, "iEEGCoordinateUnits": unit}
             (folder / f"sub-{subject}_space-{space}_coordsystem.json").write_text(json.dumps(said))
     write_tsv(root / "participants.tsv", [{"participant_id": f"sub-0{i}", "nyu_id": 660 + i} for i in (1, 2)])
-    write_audio(root / "stimuli" / "podcast.wav", SOUND_S, rate_hz=16000)
-    rows = tokens()
+    write_audio(root / "stimuli" / "podcast.wav", sound_s, rate_hz=16000)
+    rows = tokens(words)
     for name, key in (("gpt2-xl", "layer-24"), ("phonetic", "vectors")):
         write_tsv(root / "stimuli" / name / "transcript.tsv", rows)
         text = (root / "stimuli" / name / "transcript.tsv").read_text().splitlines()
