@@ -15,6 +15,7 @@ BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez202
 LIU = CONFIGS / "paper" / "liu2024"  # whole recipes, whose values test_liu2024_table.py compares
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
 ENCODING = ("brain_scores", "brain_scores_meg", "high_gamma", "linear", "tracking")
+OVERLAYS = ("data_high_gamma", "data_linear", "data_tracking")  # of the recipe of that name
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
@@ -52,10 +53,8 @@ def _given(path):
         return [CONFIGS / "fmri_mel.yaml", path]
     if path.parent.name == "data_encoding":
         return [CONFIGS / "brain_scores.yaml", path]
-    if path.parent.name == "data_tracking":
-        return [CONFIGS / "tracking.yaml", path]
-    if path.parent.name == "data_linear":
-        return [CONFIGS / "linear.yaml", path]
+    if path.parent.name in OVERLAYS:
+        return [CONFIGS / f"{path.parent.name.removeprefix('data_')}.yaml", path]
     if path.parent.name == "data_fmri":
         return [CONFIGS / "fmri_semantic.yaml", path]
     if path.parent == PAPER and path.name != "base.yaml":
@@ -69,7 +68,7 @@ def _given(path):
 def test_every_recipe_is_accepted(path, parsed):
     config = parsed(*_given(path))
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
-    encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", "data_linear", "data_tracking")
+    encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", *OVERLAYS)
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
     kinds = {"Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
     kind = next(kind for kind, true in kinds.items() if true)
@@ -80,7 +79,9 @@ def test_every_recipe_is_accepted(path, parsed):
             found = config[part]["init_args"][key]
             if isinstance(value, dict) and "class_path" in value:
                 assert found["class_path"] == value["class_path"]
-                said = {name: one for name, one in value.get("init_args", {}).items() if not str(one).startswith("${")}
+                given = value.get("init_args", {}).items()
+                plain = {name: one for name, one in given if not (isinstance(one, dict) and "class_path" in one)}
+                said = {name: one for name, one in plain.items() if not str(one).startswith("${")}
                 assert said.items() <= found["init_args"].items() or key == "encoder"
             elif not isinstance(value, dict):
                 assert found == value

