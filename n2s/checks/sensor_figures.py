@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from n2s.data.positions import sensor_positions
+from n2s.data.places import NOWHERE
+from n2s.data.sensor_preparation import positions_of
 from n2s.metrics.result import Drawing
 from n2s.studies.events import KINDS
 from n2s.studies.study import Recording, Study
@@ -27,7 +28,7 @@ def sensor_drawings(study: Study, recording: Recording) -> list[Drawing]:
     raw = raw.crop(tmax=(shown - 1) / raw.info["sfreq"], verbose="error").load_data(verbose="error")
     kind = next(kind for kind in UNITS if kind in raw.get_channel_types())
     unit = UNITS[kind]
-    places = sensor_positions(raw.info, recording.name)
+    places = positions_of(raw.info, recording.name)
     spectrum = raw.compute_psd(picks=kind, fmax=min(150.0, raw.info["sfreq"] / 2.01), n_jobs=1, verbose="error")
     return [
         Drawing(
@@ -55,7 +56,8 @@ def _axes(width: float, height: float) -> tuple[Figure, object]:
 def _layout(places: np.ndarray, bads: list[str], names: list[str]) -> Figure:
     figure, axes = _axes(4.5, 4.5)
     bad = np.isin(names, bads)
-    axes.scatter(*places.T, s=14, c=np.where(bad, "#D55E00", "#0072B2"))
+    shown = ~np.isclose(places, NOWHERE).all(1)
+    axes.scatter(*places[shown].T, s=14, c=np.where(bad, "#D55E00", "#0072B2")[shown])
     axes.set_aspect("equal")
     axes.set(xlabel="left to right", ylabel="back to front", xticks=[], yticks=[])
     return figure
