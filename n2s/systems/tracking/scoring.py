@@ -211,7 +211,8 @@ class Scorer:
         r = (r * n_rows[:, None] / n_rows.sum()).sum(0).numpy()
         rows = [{"measure": "reconstruction", "region": ALL_SENSORS} | _against(r[0], r[1:])]
         stretches = [pair for predicted, true, _ in folds for pair in zip(predicted, true, strict=True)]
-        match = matched(stretches, round(backward.segment_s * rate_hz))
+        moves = {"n_shifts": options.n_shifts, "min_shift": round(options.min_shift_s * rate_hz), "seed": options.seed}
+        match = matched(stretches, round(backward.segment_s * rate_hz), **moves)
         if match is not None:
             rows.append({"measure": "match_mismatch", "region": ALL_SENSORS} | _against(*match))
         if not self._excerpt:

@@ -107,8 +107,9 @@ def notes(table: pd.DataFrame, settings: Mapping) -> list[str]:
     found = [
         "Coherence and phase-locking are biased upwards, the more the less data there are: compare people on the same length, and above "
         "their shifts.",
-        "Coupling of rhythms is a property of the brain alone; its chance level moves the amplitude.",
     ]
+    if table.measure.str.startswith("coupling").any():
+        found.append("Coupling of rhythms is a property of the brain alone; its chance level moves the amplitude.")
     if settings["n_segments"][0] < FEW_SEGMENTS:
         found.append(
             f"With {settings['n_segments'][0]} segments, coherence of noise is large and differs much from person to person: record more."

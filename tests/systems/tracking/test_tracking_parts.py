@@ -190,13 +190,18 @@ def test_components_are_those_of_numpy():
 
 
 def test_windows_of_the_same_sound_are_no_mismatch():
-    rng = np.random.default_rng(0)
+    rng, moves = np.random.default_rng(0), {"n_shifts": 50, "min_shift": 20, "seed": 0}
     true = torch.from_numpy(rng.standard_normal(300))
     again = [(true + 0.5 * torch.from_numpy(rng.standard_normal(300)), true) for _ in range(2)]  # heard twice
-    value, null = matched(again, 50)
-    assert value == 1.0 and null.mean() == pytest.approx(0.5, abs=0.15)
-    assert matched([(true[:40], true[:40])], 50) is None and matched([(true[:50], true[:50])], 50) is None
-    assert matched([(torch.zeros(300), torch.zeros(300))], 50) is None
+    value, null = matched(again, 50, **moves)
+    assert value == 1.0 and null.mean() == pytest.approx(0.5, abs=0.1) and len(null) == 50
+    few = [(true[:150] + torch.from_numpy(rng.standard_normal(150)), true[:150])]  # three windows
+    assert matched(few, 50, **moves)[1].mean() == pytest.approx(0.5, abs=0.12)
+    assert (
+        matched([(true[:40], true[:40])], 50, **moves) is None
+        and matched([(true[:50], true[:50])], 50, **moves) is None
+    )
+    assert matched([(torch.zeros(300), torch.zeros(300))], 50, **moves) is None
 
 
 def test_sides_are_those_of_the_layout():
