@@ -19,7 +19,7 @@ from n2s.models import ElectrodeRidge
 from n2s.studies import SimulatedSEEG
 from n2s.systems.high_gamma.fit import Options, fit_fold
 from n2s.systems.high_gamma.rows import table_rows
-from n2s.systems.high_gamma.scoring import Null, Tested, subject_scores
+from n2s.systems.high_gamma.scoring import HeldOutElectrodes, Null, subject_scores
 
 SPLITS = {
     "by word": lambda: SplitBySentence(val_fraction=0.0),
@@ -51,7 +51,9 @@ def scores(
     subject = data.subjects[0]
     with torch.no_grad():
         fitted = {fold.name: fit_fold(data, subject, fold, fits, estimators, how) for fold in data.folds(subject)}
-        found = subject_scores(Tested(data, subject, fitted, estimators, how), rows, Null("block", 5.3, 0, 200, 0))
+        found = subject_scores(
+            HeldOutElectrodes(data, subject, fitted, estimators, how), rows, Null("block", 5.3, 0, 200, 0)
+        )
     contacts = study.contacts("01")
     driven = np.array(contacts.kinds) != "silent"
     r = {name[2:]: found.electrodes[name].to_numpy() for name in found.electrodes if name.startswith("r:")}

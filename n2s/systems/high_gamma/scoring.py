@@ -65,7 +65,7 @@ class SubjectScores:
     n_blocks: int
 
 
-class Tested(HeldOut):
+class HeldOutElectrodes(HeldOut):
     """A subject's held-out rows, their responses, and predictions of them.
 
     Parameters
@@ -134,7 +134,7 @@ class Tested(HeldOut):
         )
 
 
-def subject_scores(held: Tested, rows: Sequence[Row], null: Null) -> SubjectScores:
+def subject_scores(held: HeldOutElectrodes, rows: Sequence[Row], null: Null) -> SubjectScores:
     """Every score of a subject; the first row is the model that traces and circular shifts are of."""
     measured, rate_hz = held.data.measured(held.subject), held.data.rate_hz[held.subject]
     names = np.asarray(measured.names).astype(str)
@@ -178,7 +178,7 @@ def circular(predicted: np.ndarray, true: np.ndarray, varies: np.ndarray, null: 
     return pd.DataFrame({"median": np.median(r, 1), "top": [top_mean(one) for one in r]})
 
 
-def example(held: Tested, predicted: np.ndarray, r: np.ndarray, names: np.ndarray) -> pd.DataFrame:
+def example(held: HeldOutElectrodes, predicted: np.ndarray, r: np.ndarray, names: np.ndarray) -> pd.DataFrame:
     """The first seconds of the longest stretch of held-out rows, of the electrodes with the highest r."""
     rows = held.data.rows(held.subject)
     best = best_electrodes(r, TRACES)

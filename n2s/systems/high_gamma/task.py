@@ -18,7 +18,7 @@ from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.high_gamma.fit import Options, check_fold, fit_fold, keep_fit, kept_fit
 from n2s.systems.high_gamma.result import HighGammaResult
 from n2s.systems.high_gamma.rows import Row, table_rows
-from n2s.systems.high_gamma.scoring import Null, SubjectScores, Tested, subject_scores
+from n2s.systems.high_gamma.scoring import HeldOutElectrodes, Null, SubjectScores, subject_scores
 from n2s.systems.high_gamma.summary import row_table
 from n2s.systems.system import System
 
@@ -172,7 +172,7 @@ class HighGammaEncoding(System):
     def test_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Predict and score a subject: all its folds at the first."""
         if batch.subject not in self._scored:
-            held = Tested(
+            held = HeldOutElectrodes(
                 self.data,
                 batch.subject,
                 self.fits[batch.subject],
