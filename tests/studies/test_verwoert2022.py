@@ -162,6 +162,23 @@ def test_other_numbers_of_channels_and_no_places(root):
         Verwoert2022(str(root / "sub-01"))
 
 
+def test_other_ways_to_write_the_same_streams(root):
+    """Two channels of whole numbers, texts of any length, a rate in the place of timestamps, a conversion."""
+    before = Verwoert2022(str(root)).events(Verwoert2022(str(root)).recordings()[0])
+    with h5py.File(file_of(root), "a") as file:
+        streams = file["acquisition"]
+        audio, marks, start_s = streams["Audio/data"][()], streams["Stimulus/data"][()], streams["iEEG/timestamps"][0]
+        del streams["Audio/data"], streams["Stimulus/data"], streams["iEEG/timestamps"]
+        streams["Audio/data"] = (10_000 * np.stack([audio, audio], 1).clip(-3, 3)).astype(np.int16)
+        streams["Stimulus"].create_dataset("data", data=[one.decode() for one in marks], dtype=h5py.string_dtype())
+        streams["iEEG"].create_dataset("starting_time", data=start_s).attrs["rate"] = 1024.0
+        streams["iEEG/data"].attrs["conversion"] = 1e-6
+    study = Verwoert2022(str(root))
+    assert np.allclose(study.events(study.recordings()[0]).onset, before.onset, atol=0.011)
+    assert study.load(study.recordings()[0]).get_data("LA1").std() == pytest.approx(40e-6, rel=0.02)
+    assert soundfile.info(study.audio("sub-01")).channels == 1
+
+
 def test_who_was_recorded(root):
     found = Verwoert2022(str(root), subjects=["02"]).participants()
     assert found.to_dict("records") == [{"subject": "02", "age": 31.0, "sex": "M"}]
