@@ -70,7 +70,7 @@ def test_tokens_with_spaces_and_the_first_of_two_lines(tmp_path):
 
 @pytest.mark.parametrize("end", [b"\n", b" \n", b" \r\n"])
 def test_ends_of_lines(tmp_path, end):
-    """fastText writes a space at the end of each line."""
+    """A line of fastText ends with a space."""
     (tmp_path / "a.vec").write_bytes(b"2 2\n" + b"one 1 2" + end + b"two 3 4" + end)
     assert WordVectors(str(tmp_path / "a.vec")).extract(stimulus("two", "one")).values.tolist() == [[3, 4], [1, 2]]
 
