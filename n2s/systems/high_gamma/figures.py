@@ -55,7 +55,7 @@ def brain_figure(result: HighGammaScores) -> Drawing | None:
     n, left = len(placed), len(result.electrodes) - len(placed)
     q = placed[f"q:{row.row}"] if f"q:{row.row}" in placed else pd.Series(np.nan, placed.index)
     small = np.where(q.isna() | (q < Q), 28.0, 8.0)
-    told = f"r of {row.label} at {n} electrodes of {placed.subject.nunique()} subjects; small: q not below .05."
+    told = f"r of '{row.label}' at {n} electrodes of {placed.subject.nunique()} subjects; small: q not below .05."
     if left:
         told += f" {left} more have no place or no r."
     figure = Figure(figsize=(10.5, 3.4), dpi=130)
@@ -116,7 +116,7 @@ def traces_figure(result: HighGammaScores) -> Drawing | None:
     figure.axes[0].legend(frameon=False, fontsize=7, ncols=2, loc="upper right")
     label = result.rows.label.iloc[0]
     caption = (
-        f"The best electrodes of {subject} by {label}, in deviations of the training rows. Dotted: rows between are not held out here. "
+        f"The best electrodes of {subject} by '{label}', in deviations of the training rows. Dotted: rows between are not held out here. "
         "They are the best of all: not an average picture."
     )
     return Drawing("Recorded and predicted activity", figure, caption)

@@ -110,7 +110,7 @@ def tables(result: HighGammaScores) -> dict[str, tuple[list[str], list[list]]]:
             for _, one in best.iterrows()
         ]
         heads = ["", *(labels[row] for row in fitted), f"q, {labels[main]}", "right, front, up (mm)"]
-        found[f"The {len(best)} electrodes with the highest r of {labels[main]}"] = (heads, lines)
+        found[f"The {len(best)} electrodes with the highest r of '{labels[main]}'"] = (heads, lines)
     return found
 
 

@@ -96,7 +96,7 @@ def test_the_page_says_what_a_flattened_r_means():
     assert "The .79 to .99" not in said and ".79 to .99" in said and "0.900 (R2 0.810)" in said and "0.930" in said
     assert said.count(". ") == 0  # one sentence
     assert any("30 to 31 of them" in one for one in notes(found, found.scores()))
-    best = tables(found)["The 10 electrodes with the highest r of ridge"][1]
+    best = tables(found)["The 10 electrodes with the highest r of 'ridge'"][1]
     assert best[0][0] == "s/1, A19" and best[0][1] == "0.600"
 
 
