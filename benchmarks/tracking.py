@@ -116,8 +116,8 @@ def main() -> None:
     each, cpu = (tested - prepared) / given.measured, (time.process_time() - cpu) / given.measured
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"{each:.1f} s (CPU {cpu:.1f} s) a person of {given.minutes} min and {given.sensors} sensors on {given.threads} threads; {given.people} people: "
-        f"{each * given.people / 60:.1f} min; peak memory {peak:.2f} GB"
+        f"{given.minutes} min and {given.sensors} sensors of a person on {given.threads} threads: {each:.1f} s, CPU {cpu:.1f} s; {given.people} people: "
+        f"{each * given.people / 60:.1f} min, CPU {cpu * given.people / 60:.1f} min; peak memory {peak:.2f} GB"
     )
 
 
