@@ -146,6 +146,16 @@ class Study(ABC):
         """
         return None
 
+    def best_auc(self, *, covariates: bool = False) -> float | None:
+        """The best possible AUC of the two groups of `participants`, if the generator of the data is known; else None.
+
+        Parameters
+        ----------
+        covariates
+            Whether the observer knows age, motion and so on, too.
+        """
+        return None
+
     def ideal_scores(
         self,
         recording: Recording,

@@ -1,0 +1,52 @@
+"""Tables of people: who was recorded, and what is known of each."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from n2s.errors import UserError
+from n2s.studies.readers.cells import table_cells
+
+
+def read_participants(path: Path) -> pd.DataFrame:
+    """A table such as BIDS' participants.tsv: one row a person, ``subject`` and what else there is.
+
+    ``participant_id`` (``sub-01``) becomes ``subject`` (``01``). Columns of numbers alone are numbers, NaN for n/a; others are text, "" for n/a.
+
+    Raises
+    ------
+    UserError
+        No such file, not a table, or no column that names people.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such table of participants. Expected tab-separated participant_id, group, age, ..., as BIDS has it."
+        )
+    return as_participants(table_cells(path, "," if path.suffix.lower() == ".csv" else "\t"), str(path))
+
+
+def as_participants(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """See `read_participants`."""
+    named = {str(name).lower(): name for name in table}
+    key = next((named[name] for name in ("participant_id", "subject", "subject_id") if name in named), None)
+    if key is None:
+        raise UserError(f"{where}: no column participant_id or subject; there are {', '.join(map(str, table))}.")
+    # the index stays: it is the line in the file
+    found = pd.DataFrame({"subject": table[key].astype(str).str.strip().str.removeprefix("sub-")}, index=table.index)
+    for name in table:
+        if name != key:
+            found[name] = _numbers(table[name])
+    if (found.subject == "").any():
+        raise UserError(
+            f"{where}: {int((found.subject == '').sum())} rows name nobody. Fill the column {key}, or drop them."
+        )
+    return found.reset_index(drop=True)
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """As numbers, if all that is known is one."""
+    empty = cells.isna() | cells.astype(str).str.strip().str.lower().isin(("", "n/a", "na", "nan"))
+    numbers = pd.to_numeric(cells.where(~empty), errors="coerce")
+    if (numbers.notna() | empty).all() and not empty.all():
+        return numbers.astype(float)
+    return cells.where(~empty, "").astype(str).str.strip()

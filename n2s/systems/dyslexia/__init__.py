@@ -1,0 +1,1 @@
+"""People with and without dyslexia, told apart by how their brains track speech. Research use only."""
