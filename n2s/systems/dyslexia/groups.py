@@ -162,6 +162,22 @@ def covariates_of(table: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFr
     return pd.DataFrame(found, index=table.index, dtype=np.float64)
 
 
+def refuse_copies(hashes: Mapping[str, str], subjects: Sequence[str]) -> None:
+    """Raise a UserError if two people have the same recording: one person under two names is on both sides of a fold."""
+    owner: dict[str, str] = {}
+    for name, value in hashes.items():
+        kind, _, recording = name.partition(" ")
+        study, _, own = recording.partition("/")
+        if kind != "recording" or f"{study}/{own.split('_')[0].removeprefix('sub-')}" not in subjects:
+            continue
+        if value in owner and owner[value].split("_")[0] != recording.split("_")[0]:
+            raise UserError(
+                f"{recording} and {owner[value]} are the same recording under two names: one person would be on both sides of a fold. Leave "
+                "one out (data.subjects)."
+            )
+        owner.setdefault(value, recording)
+
+
 def tell_nuisances(table: pd.DataFrame) -> list[str]:
     """Say, and return, that the group follows the site or the session: a classifier would then learn these."""
     told = []

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,10 +14,17 @@ from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.options import check_number
-from n2s.errors import UserError, first_of, reading
-from n2s.paths import written_whole
+from n2s.errors import UserError, first_of
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly
-from n2s.systems.dyslexia.groups import check_sizes, covariates_of, grouped, people_table, tell_nuisances
+from n2s.systems.dyslexia.groups import (
+    check_sizes,
+    covariates_of,
+    grouped,
+    people_table,
+    refuse_copies,
+    tell_nuisances,
+)
+from n2s.systems.dyslexia.kept import Arrays, once, plain_settings
 from n2s.systems.dyslexia.measured import Common, covariances_of, measures_of, stretches_of, windows_of
 from n2s.systems.dyslexia.outcome import COVARIATES
 from n2s.systems.dyslexia.people import People
@@ -284,19 +291,10 @@ class Dyslexia(System):
 
         return self._once(subject.replace("/", "_"), make)
 
-    def _once(self, name: str, make) -> dict[str, np.ndarray]:
-        path = self.folder / "people" / f"{name}.npz"
-        key = hashlib.sha256(
-            (self._made() + str({k: vars(v) for k, v in self.classifiers.items()})).encode()
-        ).hexdigest()
-        if path.is_file():
-            with reading(path, "what was measured of a person", "Remove it: it is made again."), np.load(path) as found:
-                if str(found["key"]) == key:
-                    return {part: found[part] for part in found.files if part != "key"}
-        found = make()
-        with written_whole(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, key=key, **found)
-        return found
+    def _once(self, name: str, make: Callable[[], Arrays]) -> Arrays:
+        settings = {key: plain_settings(one) for key, one in self.classifiers.items()}
+        key = hashlib.sha256((self._made() + json.dumps(settings, sort_keys=True)).encode()).hexdigest()
+        return once(self.folder / "people" / f"{name}.npz", key, make)
 
     def _made(self) -> str:
         """All that scores depend on, as JSON."""
@@ -310,19 +308,3 @@ class Dyslexia(System):
             "sensors, rate, length": [self._common.sensors.tolist(), self._common.sfreq, self._common.n_rows],
         }
         return json.dumps(found, sort_keys=True)
-
-
-def refuse_copies(hashes: Mapping[str, str], subjects: list[str]) -> None:
-    """Raise a UserError if two people have the same recording: one person under two names is on both sides of a fold."""
-    owner: dict[str, str] = {}
-    for name, value in hashes.items():
-        kind, _, recording = name.partition(" ")
-        study, _, own = recording.partition("/")
-        if kind != "recording" or f"{study}/{own.split('_')[0].removeprefix('sub-')}" not in subjects:
-            continue
-        if value in owner and owner[value].split("_")[0] != recording.split("_")[0]:
-            raise UserError(
-                f"{recording} and {owner[value]} are the same recording under two names: one person would be on both sides of a fold. Leave "
-                "one out (data.subjects)."
-            )
-        owner.setdefault(value, recording)
