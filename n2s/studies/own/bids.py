@@ -17,6 +17,7 @@ from n2s.studies.own.bids_files import choose, named, nothing, one_format, usabl
 from n2s.studies.own.bids_scan import data_files, scan
 from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files, tell_channels
 from n2s.studies.own.bids_tables import tell_tables
+from n2s.studies.participants import read_participants
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
@@ -240,6 +241,11 @@ class BIDSStudy(Study):
     def features(self, stimulus: str) -> Frames | None:
         """The ready features; None if the study provides audio."""
         return self.stimuli.frames(stimulus) if self.stimuli.ready else None
+
+    def participants(self) -> pd.DataFrame | None:
+        """The rows of participants.tsv; None if there is no such table."""
+        path = self.root / "participants.tsv"
+        return read_participants(path) if path.is_file() else None
 
     def _path(self, recording: Recording) -> BIDSPath:
         if recording not in self._paths:
