@@ -17,11 +17,11 @@ from n2s.studies.own.bids_files import choose, named, nothing, one_format, usabl
 from n2s.studies.own.bids_scan import data_files, scan
 from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files, tell_channels
 from n2s.studies.own.bids_tables import tell_tables
-from n2s.studies.participants import read_participants
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
 from n2s.studies.readers.marks import mark_again
+from n2s.studies.readers.participants import read_participants
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.study import Frames, Recording, Study

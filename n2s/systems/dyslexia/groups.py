@@ -9,7 +9,7 @@ from scipy import stats
 
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
-from n2s.studies.participants import as_participants, read_participants
+from n2s.studies.readers.participants import as_participants, read_participants
 from n2s.studies.study import Study
 
 #: Covariates by default, where the table has them.

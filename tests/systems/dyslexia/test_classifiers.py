@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.models import DyslexNet
-from n2s.studies.participants import as_participants, read_participants
+from n2s.studies.readers.participants import as_participants, read_participants
 from n2s.systems.dyslexia.classifiers import CovariatesOnly, ElasticNet, LinearSVM, Logistic
 from n2s.systems.dyslexia.groups import check_sizes, covariates_of, grouped, people_table, refuse_copies, tell_nuisances
 from n2s.systems.dyslexia.network import WindowNetwork, scale_of
