@@ -21,7 +21,7 @@ from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
 from n2s.studies.readers.marks import mark_again
-from n2s.studies.readers.participants import read_participants
+from n2s.studies.readers.people_tables import read_people
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.study import Frames, Recording, Study
@@ -245,7 +245,7 @@ class BIDSStudy(Study):
     def participants(self) -> pd.DataFrame | None:
         """The rows of participants.tsv; None if there is no such table."""
         path = self.root / "participants.tsv"
-        return read_participants(path) if path.is_file() else None
+        return read_people(path) if path.is_file() else None
 
     def _path(self, recording: Recording) -> BIDSPath:
         if recording not in self._paths:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
-from n2s.studies.readers.participants import as_participants, read_participants
+from n2s.studies.readers.people_tables import as_people, read_people
 from n2s.studies.study import Study
 
 #: Covariates by default, where the table has them.
@@ -36,7 +36,7 @@ def people_table(studies: Mapping[str, Study], subjects: Sequence[str], path: Pa
     UserError
         A study does not say who took part, or a person has two rows that contradict each other.
     """
-    own = None if path is None else read_participants(path)
+    own = None if path is None else read_people(path)
     rows = []
     for name, study in studies.items():
         used = [one for one in subjects if one.split("/", 1)[0] == name]
@@ -48,7 +48,7 @@ def people_table(studies: Mapping[str, Study], subjects: Sequence[str], path: Pa
                 f"{where} does not say who its participants are. Give a table (model.participants: participants.tsv) with participant_id, "
                 "group, age, ..."
             )
-        table = as_participants(table, where) if own is None else table
+        table = as_people(table, where) if own is None else table
         sessions = pd.DataFrame(
             {"subject": [r.subject for r in study.recordings()], "session": [r.session for r in study.recordings()]}
         )

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.models import DyslexNet
-from n2s.studies.readers.participants import as_participants, read_participants
+from n2s.studies.readers.people_tables import as_people, read_people
 from n2s.systems.dyslexia.classifiers import CovariatesOnly, ElasticNet, LinearSVM, Logistic
 from n2s.systems.dyslexia.groups import check_sizes, covariates_of, grouped, people_table, refuse_copies, tell_nuisances
 from n2s.systems.dyslexia.network import WindowNetwork, scale_of
@@ -193,7 +193,7 @@ def test_who_is_compared(tmp_path):
     texts = " ".join(one.text for one in told)
     assert "2 of 12 are of neither group" in texts and "covariates are not known: age of 1, sex m of 1" in texts
     own.to_csv(tmp_path / "p.tsv", sep="\t", index=False)
-    assert read_participants(tmp_path / "p.tsv").age.tolist()[0] == 8.0
+    assert read_people(tmp_path / "p.tsv").age.tolist()[0] == 8.0
     assert people_table({"s": Said(own.iloc[:2])}, NAMES, tmp_path / "p.tsv").group.tolist()[:2] == [
         "control",
         "dyslexia",
@@ -227,7 +227,7 @@ def test_what_a_table_of_people_must_not_be(tmp_path):
     with pytest.raises(UserError, match="chooses its penalty in 3 folds"):
         Logistic().check(2)
     with pytest.raises(UserError, match="no column participant_id"):
-        as_participants(pd.DataFrame({"who": ["1"]}), "here")
+        as_people(pd.DataFrame({"who": ["1"]}), "here")
     with pytest.raises(UserError, match="the same recording under two names"):
         refuse_copies({"recording s/sub-01_task-a": "x", "recording s/sub-02_task-a": "x"}, ["s/01", "s/02"])
     refuse_copies({"recording s/sub-01_task-a": "x", "recording s/sub-01_task-b": "x"}, ["s/01", "s/02"])

@@ -8,7 +8,7 @@ from n2s.errors import UserError
 from n2s.studies.readers.cells import table_cells
 
 
-def read_participants(path: Path) -> pd.DataFrame:
+def read_people(path: Path) -> pd.DataFrame:
     """A table such as BIDS' participants.tsv: one row a person, ``subject`` and what else there is.
 
     ``participant_id`` (``sub-01``) becomes ``subject`` (``01``). Columns of numbers alone are numbers, NaN for n/a; others are text, "" for n/a.
@@ -22,11 +22,11 @@ def read_participants(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path}: no such table of participants. Expected tab-separated participant_id, group, age, ..., as BIDS has it."
         )
-    return as_participants(table_cells(path, "," if path.suffix.lower() == ".csv" else "\t"), str(path))
+    return as_people(table_cells(path, "," if path.suffix.lower() == ".csv" else "\t"), str(path))
 
 
-def as_participants(table: pd.DataFrame, where: str) -> pd.DataFrame:
-    """See `read_participants`."""
+def as_people(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """See `read_people`."""
     named = {str(name).lower(): name for name in table}
     key = next((named[name] for name in ("participant_id", "subject", "subject_id") if name in named), None)
     if key is None:
