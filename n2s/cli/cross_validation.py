@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 from lightning.pytorch.loggers import WandbLogger
 
+from n2s.cli.fold_stages import staged
 from n2s.cli.typed import typed
 from n2s.config_classes import as_list, class_named
 from n2s.data.datamodule import NeuralDataModule
@@ -94,7 +95,7 @@ class CrossValidation:
             for number, options in enumerate(self.options, 1):
                 with _named(number, self.n_folds), self._file(options, run, number) as file:
                     self._fold(run, number, file)
-        except UserError:
+        except Exception:
             if claim is not None and not any(fold.exists() for fold in self._folds(run)):
                 claim.drop()  # something was wrong before training: nothing is left of it
             raise
@@ -169,6 +170,9 @@ class CrossValidation:
         """The recipe of one fold, as long as it is needed: its run keeps a copy."""
         config = deepcopy(self.config)
         config["data"]["init_args"] = options
+        if run:
+            model = config["model"].get("init_args") or {}
+            model |= staged(model, options, number, self.folder)
         del config["cross_validate"]
         for logger in as_list(config["trainer"].get("logger")) if run else ():
             if isinstance(logger, dict) and issubclass(class_named(logger.get("class_path")) or object, WandbLogger):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from fmri_runs import newest, scores
 
+from n2s.cli.fold_stages import staged
 from n2s.training.run import Run
 
 NOTHING = {"val_fraction": 0.0}
@@ -75,3 +77,23 @@ def test_without_batches_of_validation_it_is_the_same(fitted, acoustic):
 def test_a_fit_that_validates_has_its_best_epoch_as_ever(fitted):
     run = Run(newest("Semantic"))
     assert run.weights == run.best and run.best.is_file() and "validates" not in run.read()
+
+
+@pytest.mark.slow
+def test_folds_of_a_later_stage_build_on_the_same_folds_of_the_earlier_one(fitted, semantic, acoustic):
+    """A run with another split may have been trained on what a fold holds out: it is not taken."""
+    words = ("--cross_validate", "3")
+    status, _, err = acoustic("fit", *words)
+    assert (
+        status == 2
+        and "fold 1 of 3: model.semantic_run: no trained run at Semantic with --cross_validate 3, fold 1" in err
+    )
+    assert semantic("fit", *words)[0] == 0
+    run = newest("Semantic")
+    for number in (1, 2, 3):
+        data = yaml.safe_load((run / "folds" / str(number) / "config.yaml").read_text())["data"]["init_args"]
+        found = staged({"semantic_run": "Semantic", "semantic": True}, data, number, Path("checkpoints/Acoustic"))
+        assert found == {"semantic_run": str((run / "folds" / str(number)).absolute())}
+    data["split"]["init_args"]["seed"] = 5
+    found = staged({"semantic_run": "Semantic"}, data, 1, Path("checkpoints/Acoustic"))
+    assert found["semantic_run"] == "Semantic with the same folds (split.fold, split.seed differ)"
