@@ -17,6 +17,7 @@ from n2s.data.meg import MEGDataModule
 from n2s.data.priority import SPLITS
 from n2s.data.splits import joined
 from n2s.data.stimuli import check_shared_audio, length_s
+from n2s.data.talkers import attended
 from n2s.data.word_windows import check_words
 from n2s.findings import Finding, kept, tell
 
@@ -50,7 +51,7 @@ def _intervals(data: MEGDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
     heard, stimuli = {}, {}
     for one in surveys:
         events = {f"{one.name}/{seen.name}": seen.events for seen in one.seen if seen.events is not None}
-        check_words(one.name, one.stimuli, data.placements)
+        check_words(one.name, one.stimuli, events, data.placements)
         sounds = sound_identities(one.stimuli)
         lengths_s = {name: length_s(stimulus) for name, stimulus in one.stimuli.items()}
         heard[one.name] = Heard(events, one.study.split, one.study.content, sounds, lengths_s)
@@ -59,7 +60,7 @@ def _intervals(data: MEGDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
     for note in check_shared_audio(table.assign(audio=table.sound), stimuli):
         tell("odd", "data.split", note)
     people = {f"{one.name}/{seen.name}": f"{one.name}/{seen.recording.subject}" for one in surveys for seen in one.seen}
-    return table.assign(subject=table.recording.map(people), start_s=table.stimulus_onset)
+    return attended(table.assign(subject=table.recording.map(people), start_s=table.stimulus_onset))
 
 
 def _clips(data: FMRIDataModule) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def sides(parted: pd.DataFrame, runs: Mapping[str, Run]) -> dict[str, dict[str, 
     sound_of = dict(zip(parted.stimulus, parted["sound"], strict=True))
     for name, run in runs.items():
         held = [np.zeros((0, 2))]
-        for row in run.plays.itertuples():
+        for row in run.played.itertuples():
             spans = tested.get(sound_of.get(row.stimulus))
             if spans is not None:
                 heard = common(spans, np.array([[row.stimulus_onset, row.stimulus_onset + row.duration]]))

@@ -11,7 +11,7 @@ from n2s.data.bold_preparation import BoldPreparation, tell_copies
 from n2s.data.clip_splits import check_subjects, chosen
 from n2s.data.clip_targets import tracked
 from n2s.data.datamodule import NeuralDataModule
-from n2s.data.encoding_data import Fold, Measured
+from n2s.data.encoding_data import Fold, Measured, Stream
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
 from n2s.data.encoding_people import Dealt, Person, check_fits, heard_of, part_of
 from n2s.data.encoding_responses import Responses
@@ -35,6 +35,8 @@ from n2s.studies.study import Recording, Stimulus, Study
 
 class EncodingDataModule(NeuralDataModule):
     """Runs of BOLD, MEG, EEG or iEEG as time series, beside any number of features of what was heard (`n2s.data.encoding_data`).
+
+    Of two sounds at once the attended one is what was heard; the other is the ``unattended`` stream, held out together with it.
 
     Nothing that is held out is in training. A story, sentence or second of sound is on one side for every listener (`n2s.data.splits`).
     A training row is left out (purged) if the response model lets it see held-out sound, or if it is so near to a test row that both depend on
@@ -132,7 +134,7 @@ class EncodingDataModule(NeuralDataModule):
         self.notes: list[str] = []
         self._people: dict[str, Person] = {}
         self._measured: dict[str, Measured] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._told: set[tuple[str, str, str, str]] = set()
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
@@ -256,20 +258,24 @@ class EncodingDataModule(NeuralDataModule):
         """See `EncodingData`. Averaged as `responses` are."""
         return self._scaling(subject).recorded(fold)
 
-    def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def design(
+        self, subject: str, fold: Fold, space: str, seed: int = 0, stream: Stream = "attended"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `EncodingData` and `standardised`."""
         person = self._person_of(subject)
-        columns = self._designs.columns(subject, person.runs, space, seed)
+        columns = self._designs.columns(subject, person.runs, space, seed, stream=stream)
         found = standardised(*features_of(person, fold, columns, detrend=self.detrend, clean=self.clean_features))
-        if (subject, fold.name, space) not in self._told:
-            self._told.add((subject, fold.name, space))
+        if (subject, fold.name, space, stream) not in self._told:
+            self._told.add((subject, fold.name, space, stream))
             found.tell(space, f"{subject}, {fold.name}")
         return found.train, found.test
 
-    def heard(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def heard(
+        self, subject: str, fold: Fold, space: str, seed: int = 0, stream: Stream = "attended"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `EncodingData`."""
         person = self._person_of(subject)
-        columns = self._heard.columns(subject, person.runs, space, seed)
+        columns = self._heard.columns(subject, person.runs, space, seed, stream=stream)
         return features_of(person, fold, columns, detrend=None, clean=False)[:2]
 
     def listened(self, subject: str, space: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:

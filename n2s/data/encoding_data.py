@@ -10,6 +10,9 @@ import pandas as pd
 from n2s.studies.fmri import Space
 from n2s.studies.study import Stimulus
 
+#: Of two sounds that play at once: what the listener attended (all sounds, where nothing says so), or what played beside it.
+Stream = Literal["attended", "unattended"]
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -89,8 +92,8 @@ class EncodingData(Protocol):
 
     def rows(self, subject: str) -> pd.DataFrame:
         """One row per volume or sample: ``recording``, ``time_s`` (run's clock), ``story``, ``stimulus``, ``stimulus_s`` (NaN: silence),
-        ``unit`` (the split's content), ``split`` (train, val, test, "" purged), ``repeat`` (presentation of the stimulus, from 0) and
-        ``averaged`` (how many presentations a held-out response is the mean of; 0 for other rows).
+        ``unattended`` (the stimulus that plays beside the attended one, ""), ``unit`` (the split's content), ``split`` (train, val, test, ""
+        purged), ``repeat`` (presentation of the stimulus, from 0) and ``averaged`` (how many presentations a held-out response is the mean of; 0 for other rows).
         """
         ...
 
@@ -112,16 +115,20 @@ class EncodingData(Protocol):
         """(n, v), (m, v) float32: the same responses as they were prepared, in their unit, with the mean and size of each column."""
         ...
 
-    def design(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def design(
+        self, subject: str, fold: Fold, space: str, seed: int = 0, stream: Stream = "attended"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(n, p), (m, p) float32: a feature space after the response model (HRF, delays or lags), z-scored with the training rows.
 
         Without what responses lost, such as the mean of each run, if the recipe says so.
         """
         ...
 
-    def heard(self, subject: str, fold: Fold, space: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def heard(
+        self, subject: str, fold: Fold, space: str, seed: int = 0, stream: Stream = "attended"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(n, f), (m, f) float32: a feature on training and test rows as it was heard, without response model or scaling: what decoders
-        predict.
+        predict. Of the ``unattended`` stream: 0 where nothing plays beside the attended sound, summed where several do.
         """
         ...
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from n2s.data.clip_targets import tracked
+from n2s.data.encoding_data import Stream
 from n2s.data.response_model import ResponseModel
 from n2s.data.runs import Run
 from n2s.errors import UserError
@@ -85,7 +86,7 @@ class Designs:
         """Compute all features that the runs of some subjects need and that are not in the cache."""
         needed = {}
         for subject, own in runs.items():
-            for stimulus in {name for run in own for name in run.plays.stimulus}:
+            for stimulus in {name for run in own for name in run.played.stimulus}:
                 cuts_s = self.cuts_s[subject][stimulus]
                 needed[stimulus, tuple(cuts_s)] = cuts_s
         for seeds in self.spaces.values():
@@ -97,13 +98,15 @@ class Designs:
                     self._pieces(feature, stimulus, cuts_s)
                 feature.release()
 
-    def columns(self, subject: str, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
+    def columns(
+        self, subject: str, runs: Sequence[Run], space: str, seed: int, *, stream: Stream = "attended"
+    ) -> np.ndarray:
         """(n, p) float32 of all rows of a subject; what fits in memory is kept."""
-        key = (subject, space, seed)
+        key = (subject, space, seed, stream)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = self._columns(subject, runs, space, seed)
+        found = self._columns(subject, runs, space, seed, stream)
         self._kept[key] = found
         while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
@@ -117,7 +120,7 @@ class Designs:
             raise UserError(f"'{space}' has the seeds 0 to {len(self.spaces[space]) - 1}, not {seed}.")
         return self.spaces[space][seed]
 
-    def _columns(self, subject: str, runs: Sequence[Run], space: str, seed: int) -> np.ndarray:
+    def _columns(self, subject: str, runs: Sequence[Run], space: str, seed: int, stream: Stream) -> np.ndarray:
         feature, step_s = self.feature(space, seed), runs[0].step_s
         before_s, after_s = self.response.reach_s(step_s)
         events = getattr(feature, "events", False)
@@ -125,7 +128,7 @@ class Designs:
         found = np.zeros((n_rows, len(self.response.delays_s(step_s)) * feature.n_features), np.float32)
         played: dict[str, list] = {}
         for run in runs:
-            for row in run.plays.itertuples():
+            for row in (run.plays if stream == "attended" else run.beside).itertuples():
                 played.setdefault(row.stimulus, []).append((run, row))
         for stimulus, places in played.items():
             pieces = self._pieces(feature, stimulus, self.cuts_s[subject][stimulus])

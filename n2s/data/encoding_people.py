@@ -21,6 +21,7 @@ from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.splits import stretches
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.data.surroundings import side_by_side, surroundings
+from n2s.data.talkers import attended, unattended
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy, clip_table
@@ -103,7 +104,8 @@ def heard_of(
     stimuli = collect_stimuli(study, events)
     runs = {}
     for (key, table), one in zip(events.items(), prepared, strict=True):
-        runs[key] = Run(key, f"{name}/{one.recording.subject}", one, joined_plays(stretches(table), name))
+        plays, beside = (joined_plays(stream(stretches(table)), name) for stream in (attended, unattended))
+        runs[key] = Run(key, f"{name}/{one.recording.subject}", one, plays, beside)
         check_clock(runs[key])
     own = _official(study, events, prepared) if official else None
     lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
@@ -181,10 +183,10 @@ class Dealt:
             self.names, side = [f"fold {fold + 1} of {n_folds}" for fold in range(n_folds)], dealt.block.map(fold_of)
         self._apart = [apart(table) for table in tables]
         self._spans = [sides(table, runs) for table in self._apart]
-        self._of_run = dict(iter(dealt.groupby("recording")))
+        self._of_run = dict(iter(attended(dealt).groupby("recording")))
         of_sound = borders(dealt, side)
         sound = dict(zip(dealt.stimulus, dealt.sound, strict=True))
-        played = {name for run in runs.values() for name in run.plays.stimulus}
+        played = {name for run in runs.values() for name in run.played.stimulus}
         #: Stimulus -> moments that no context of a feature may cross, s.
         self.cuts_s = {name: of_sound[sound[name]] if name in sound else np.zeros(0) for name in played}
 

@@ -59,7 +59,20 @@ def heard_rows(runs: Sequence[Run], dealt: Mapping[str, pd.DataFrame], before_s:
     recording = pd.Categorical.from_codes(np.repeat(np.arange(len(runs)), lengths), [run.name for run in runs])
     time_s = np.concatenate([run.times_s for run in runs])
     found = {"recording": recording, "time_s": time_s, **text, "stimulus_s": np.where(playing, clock_s, np.nan)}
+    found["unattended"] = _beside(runs)
     return pd.DataFrame(found | {"clock_s": clock_s, "repeat": repeat})
+
+
+def _beside(runs: Sequence[Run]) -> pd.Categorical:
+    """(n,) The stimulus that plays at each row and is not attended, the first of several; "": none."""
+    names = [*dict.fromkeys(name for run in runs for name in run.beside.stimulus), ""]
+    which = np.full(runs[-1].rows.stop, -1)
+    for run in runs:
+        beside = run.beside.iloc[::-1]
+        bounds = _first_rows(run, np.stack([beside.onset, beside.onset + beside.duration]))
+        for name, first, stop in zip(beside.stimulus, *bounds.tolist(), strict=True):
+            which[run.first + first : run.first + stop] = names.index(name)
+    return _few(np.array(names, object), which)
 
 
 def _first_rows(run: Run, times_s: np.ndarray) -> np.ndarray:
@@ -152,6 +165,8 @@ def _near(times_s: np.ndarray, others_s: np.ndarray, reach_s: float) -> np.ndarr
 def alike(rows: pd.DataFrame, chosen: np.ndarray, step_s: float) -> np.ndarray:
     """(n,) for each of the ``chosen`` rows the first one at the same moment of the same sound, maybe itself; -1 for others.
 
+    Beside the same sound, if two played at once.
+
     Presentations may lie differently on the rows' clock: the nearest row, at most half a row away, is the same moment. Two rows of
     one presentation never are.
     """
@@ -161,13 +176,14 @@ def alike(rows: pd.DataFrame, chosen: np.ndarray, step_s: float) -> np.ndarray:
     own = pd.DataFrame(
         {
             "sound": own["sound"],
+            "beside": own.unattended.cat.codes,
             "silent": own.stimulus_s.isna(),
             "moment": np.floor(since_s / step_s + 0.5 + 1e-6),
             "repeat": own["repeat"],
         }
     )
     own["again"] = own.groupby(list(own)).cumcount()  # the sound stood still, and went on
-    which = own.groupby(["sound", "silent", "moment", "again"], sort=False).ngroup().to_numpy()
+    which = own.groupby(["sound", "beside", "silent", "moment", "again"], sort=False).ngroup().to_numpy()
     first = np.unique(which, return_index=True)[1]
     found[numbers] = numbers[first[which]]
     return found

@@ -29,7 +29,9 @@ def apart(intervals: pd.DataFrame) -> pd.DataFrame:
     """
     rows = intervals.sort_values(["recording", "onset"], kind="stable")
     foreign = _foreign(rows)
-    joined = pd.concat([_join(part, foreign) for _, part in rows.groupby("recording", sort=False)], ignore_index=True)
+    streams = rows.groupby(["recording", "attended"], sort=False)  # what plays at once does not follow each other
+    joined = pd.concat([_join(part, foreign) for _, part in streams], ignore_index=True)
+    joined = joined.sort_values(["recording", "onset"], kind="stable", ignore_index=True)
     held = pd.concat([joined[joined.used], rows[~rows.used]], ignore_index=True)
     return _with_context(_cut(joined[joined.used], held), held)
 

@@ -34,6 +34,7 @@ from n2s.data.spans import lengths, merged
 from n2s.data.splits import Split, SplitByStory, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
 from n2s.data.tables import WindowTables
+from n2s.data.talkers import attended
 from n2s.data.targets import Targets
 from n2s.data.window_segments import WindowSegments
 from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
@@ -47,7 +48,7 @@ VALIDATION_BATCH = 2048  # at most: it is one process', where a training batch i
 
 
 class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
-    """MEG or EEG of people who hear speech, cut into windows.
+    """MEG or EEG of people who hear speech, cut into windows. Of two sounds at once windows are those of the attended one.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         """
         for name, study in self.studies.items():
             events = {r.name: study.events(r) for r in study.recordings()}
-            check_words(name, collect_stimuli(study, events), self.placements)
+            check_words(name, collect_stimuli(study, events), events, self.placements)
             for table in events.values():
                 self.split.rows(table)  # sentences, where it cuts at them
         new = [p for study in self.studies.values() for p in listed(study, self.preprocessing) if not p.ready]
@@ -202,7 +203,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
             prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, self.preprocessing, n_jobs=self.n_jobs)}
             events = {key: item.events for key, item in prepared.items()}
             stimuli = collect_stimuli(study, events)
-            check_words(name, stimuli, self.placements)
+            check_words(name, stimuli, events, self.placements)
             sounds = sound_identities(stimuli)
             lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
             people = {key: item.recording.subject for key, item in prepared.items()}
@@ -216,7 +217,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         without_gap = self._indexed(joined(dealt, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
         self.notes = check_shared_audio(intervals, self.stimuli)
         tell_same_words(sentences_of(heard), [intervals])
-        intervals, without_gap = self._shortened(intervals), self._shortened(without_gap)
+        intervals, without_gap = (self._shortened(attended(table)) for table in (intervals, without_gap))
         windows = {split: self._lay(split, intervals) for split in SPLITS}
         tell_without_windows(without_gap, windows.values(), self.shape.window_s)
         metas = {key: item.meta for key, item in self.recordings.items()}

@@ -47,7 +47,7 @@ class Preprocessing(SensorPreparation):
         SSS, ICA or your own `Step`, applied to all channels, before the filters. SSS comes before ICA.
     """
 
-    version = 8  # increase when the numbers change but the settings do not
+    version = 9  # increase when the numbers change but the settings do not
 
     def __init__(
         self,

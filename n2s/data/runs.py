@@ -36,6 +36,8 @@ class Run:
         Its array in the cache.
     plays
         The stretches that were heard (`n2s.data.splits.stretches`), with stimuli as ``study/stimulus``; onsets may be negative.
+    beside
+        What played at once with these and was not attended.
     first
         Number of its first row among all rows of the subject.
     """
@@ -44,11 +46,17 @@ class Run:
     subject: str
     prepared: PreparedRecording
     plays: pd.DataFrame
+    beside: pd.DataFrame
     first: int = 0
 
     def after(self, n_rows: int) -> "Run":
         """The same run behind this many rows of others."""
         return replace(self, first=n_rows)
+
+    @cached_property
+    def played(self) -> pd.DataFrame:
+        """All that played, attended or not."""
+        return pd.concat([self.plays, self.beside], ignore_index=True) if len(self.beside) else self.plays
 
     @property
     def n_rows(self) -> int:
@@ -135,16 +143,17 @@ def check_clock(run: Run) -> None:
     """
     stop_s = run.n_rows * run.step_s
     what = "volumes" if run.is_bold else "samples"
-    begun, ended = run.plays.onset, run.plays.onset + run.plays.duration
+    plays = run.played
+    begun, ended = plays.onset, plays.onset + plays.duration
     late_s = (ended - stop_s).max()
-    for row in run.plays[(begun >= stop_s) | (ended <= 0)].itertuples():
+    for row in plays[(begun >= stop_s) | (ended <= 0)].itertuples():
         side = f"{row.onset - stop_s:.2f} s after its end" if row.onset > 0 else f"{-row.onset:.2f} s before its start"
         raise UserError(
             f"{run.name}: '{row.stimulus}' plays from {row.onset:.2f} to {row.onset + row.duration:.2f} s, {side}: the run has "
             f"{run.n_rows} {what} of {run.step_s:.6g} s, {stop_s:.2f} s. Check the onsets (s, from the run's first row), the "
             f"{'TR' if run.is_bold else 'rate'}, and that brain and events are of one run."
         )
-    longest_s = run.plays.duration.max() if len(run.plays) else 0.0
+    longest_s = plays.duration.max() if len(plays) else 0.0
     allowed_s = max(TRIMMED_S if run.is_bold else 2 * run.step_s, ROUNDED_S, MOST_OUTSIDE * longest_s)
     if late_s > allowed_s:
         raise UserError(

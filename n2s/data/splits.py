@@ -10,12 +10,14 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from n2s.data.content import Heard, check_names, story_contents
 from n2s.data.gaps import Reach, purge
 from n2s.data.held_out import apart
 from n2s.data.priority import PRIORITY, SPLITS
+from n2s.data.talkers import as_one, together
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.studies.labels import labelled, named
@@ -23,9 +25,9 @@ from n2s.studies.text import normal
 
 #: Columns of a table of intervals. onset, duration: s on the recording's clock; stimulus_onset: s in the audio; sound: the
 #: same for all stimuli that are one sound; unit: content that is in one split; used: false if excluded, because its content
-#: is held out elsewhere.
-INTERVAL = ["onset", "duration", "stimulus", "stimulus_onset", "story", "sound", "unit", "split", "used"]
-_ROW = ["onset", "duration", "stimulus", "stimulus_onset", "story", "language", "sequence", "text"]
+#: is held out elsewhere; attended: "no" for what plays beside another sound that is attended.
+INTERVAL = ["onset", "duration", "stimulus", "stimulus_onset", "story", "sound", "unit", "split", "used", "attended"]
+_ROW = ["onset", "duration", "stimulus", "stimulus_onset", "story", "language", "sequence", "text", "attended"]
 
 
 class Split(ABC):
@@ -57,6 +59,10 @@ class Split(ABC):
     def of(self, drawn: str) -> str:
         """The split of a unit: it depends only on its name, so that it is the same for every recording."""
 
+    def names(self, drawn: str) -> bool:
+        """Whether the user named this unit for a split: what is heard at once with it follows it (`n2s.data.talkers.as_one`)."""
+        return False
+
     def intervals(self, heard: Mapping[str, Heard]) -> pd.DataFrame:
         """Split all recordings of some studies.
 
@@ -68,7 +74,8 @@ class Split(ABC):
         Returns
         -------
         Table of `INTERVAL`, ``drawn`` (see `units`), ``study`` and ``recording``; stimuli are ``study/stimulus``. If one content would be in
-        several splits, it is in the one with the highest priority, and its other places are not ``used``.
+        several splits, it is in the one with the highest priority, and its other places are not ``used``. Sounds that are heard at
+        once, one attended and one not, are one unit.
         """
         rows = pd.concat([self._told(study, one) for study, one in heard.items()], ignore_index=True)
         said = {study: labelled(one.content, f"study {study}: content") for study, one in heard.items()}
@@ -81,6 +88,11 @@ class Split(ABC):
         self._tell_official(rows)
         decided = _agreed(rows, rows.by_sequence, rows.unit)
         decided = decided.where(decided != "", rows.official)
+        at_once = together(rows)
+        if (at_once >= 0).any():
+            rank = {name: PRIORITY[self.of(name)] if self.names(name) else -1 for name in rows.drawn.unique()}
+            rows = as_one(rows, at_once, rows.drawn.map(rank))
+            decided = _official_together(rows, decided, at_once)
         own = decided.where(decided != "", rows.drawn.map({name: self.of(name) for name in rows.drawn.unique()}))
         rank = own.map(PRIORITY)
         best = rank.groupby(rows.unit).transform("max")
@@ -150,6 +162,20 @@ def _agreed(rows: pd.DataFrame, official: pd.Series, content: pd.Series) -> pd.S
         )
     split = dict(zip(known.content, known.official, strict=True))
     return content.map(lambda one: split.get(one, ""))
+
+
+def _official_together(rows: pd.DataFrame, decided: pd.Series, at_once: np.ndarray) -> pd.Series:
+    """The official split of each row; of what is heard at once, the one with the highest priority."""
+    rank = decided.map({"": -1} | PRIORITY)
+    best = rank.groupby(at_once).transform("max").where(at_once >= 0, rank)
+    moved = sorted(set((rows.study + "/" + rows.story)[(best != rank) & (rank >= 0)]))
+    if moved:
+        tell(
+            "odd",
+            "data.split",
+            f"{', '.join(moved[:8])}: heard at once with what is held out, and so held out with it.",
+        )
+    return best.map({-1: ""} | {rank: name for name, rank in PRIORITY.items()})
 
 
 def _ids(tables: Iterable[pd.DataFrame], *columns: str) -> set[str]:
@@ -260,6 +286,10 @@ class SplitByStory(Split):
                 )
             drawn[content] = (names or [part.name.iloc[0]])[0]
         return rows.assign(unit=rows.content, drawn=rows.content.map(drawn))
+
+    def names(self, drawn: str) -> bool:
+        """See `Split`."""
+        return any(drawn in (stories or []) for stories in self.named.values())
 
     def of(self, drawn: str) -> str:
         """See `Split`."""

@@ -27,11 +27,11 @@ def surroundings(runs: Sequence[Run], rows: pd.DataFrame, reach_s: tuple[float, 
     named = dict(zip(rows.stimulus, sound.tolist(), strict=True))  # stimuli of one sound are one
     stimuli = {
         name: named.get(name, -1 - at)
-        for at, name in enumerate(dict.fromkeys(n for run in runs for n in run.plays.stimulus))
+        for at, name in enumerate(dict.fromkeys(n for run in runs for n in run.played.stimulus))
     }
     near, which, apart_s = [], [], []
     for run in runs:
-        for play in run.plays.itertuples():
+        for play in run.played.itertuples():
             ends_s = np.array([play.onset - reach_s[1], play.onset + play.duration + reach_s[0]])
             first, stop = np.ceil(ends_s / run.step_s - 0.5).astype(int).clip(0, run.n_rows)
             own = np.arange(run.first + first, run.first + stop)

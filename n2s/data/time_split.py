@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.splits import Split
+from n2s.data.talkers import common_clock
 from n2s.errors import UserError
 
 
 class SplitByTime(Split):
     """Contiguous folds of each whole sound, the same for all subjects: for studies with one subject or one story.
+
+    Two talkers that are heard at once are cut at the same moments.
 
     Parameters
     ----------
@@ -46,14 +49,16 @@ class SplitByTime(Split):
                 "trains on. Use SplitByStory, or leave one of them out."
             )
         stop = rows.stimulus_onset + rows.duration
-        fold_s = np.maximum(stop, rows.length_s).groupby(rows.sound).transform("max") / self.n_folds
-        parts = rows.assign(stop=stop, fold_s=fold_s).loc[rows.index.repeat(self.n_folds)].reset_index(drop=True)
+        clock = common_clock(rows, np.maximum(stop, rows.length_s).groupby(rows.sound).transform("max"))
+        fold_s = (clock.last_s - clock.first_s) / self.n_folds
+        parts = rows.assign(stop=stop, fold_s=fold_s, first_s=clock.first_s - clock.shift_s)
+        parts = parts.loc[rows.index.repeat(self.n_folds)].reset_index(drop=True)
         fold = np.tile(np.arange(self.n_folds), len(rows))
-        start = np.maximum(parts.stimulus_onset, fold * parts.fold_s)
+        start = np.maximum(parts.stimulus_onset, parts.first_s + fold * parts.fold_s)
         parts = parts.assign(
             onset=parts.onset + start - parts.stimulus_onset,
             stimulus_onset=start,
-            duration=np.minimum(parts.stop, (fold + 1) * parts.fold_s) - start,
+            duration=np.minimum(parts.stop, parts.first_s + (fold + 1) * parts.fold_s) - start,
             unit=[f"{sound}#{i}" for sound, i in zip(parts.sound, fold, strict=True)],
         )
         return parts.assign(drawn=parts.unit)[parts.duration > 0]

@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
+from n2s.data.talkers import attended
 from n2s.data.windows import Placement
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.study import Stimulus
 
 
-def check_words(study: str, stimuli: Mapping[str, Stimulus], placements: Mapping[str, Placement]) -> None:
+def check_words(
+    study: str,
+    stimuli: Mapping[str, Stimulus],
+    events: Mapping[str, pd.DataFrame],
+    placements: Mapping[str, Placement],
+) -> None:
     """Raise a UserError if windows of a split start at words and no stimulus of the study has any; a finding if some lack them."""
     splits = [split for split, placement in placements.items() if placement.needs_words]
+    followed = {name for table in events.values() for name in attended(table).stimulus}
+    stimuli = {name: stimulus for name, stimulus in stimuli.items() if name in followed}
     silent = sorted(name for name, stimulus in stimuli.items() if stimulus.words.empty)
     if not splits or not silent:
         return

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.studies.talkers import check_talkers
 from n2s.studies.text import normal, plain
 
 COLUMNS = {
@@ -18,11 +19,13 @@ COLUMNS = {
     "language": "str",  # BCP 47: en, es, eu
     "condition": "str",  # listen | overt | silent | imagined | rest
     "speaker": "str",
+    "attended": "str",  # of two sounds that play at once: yes | no; "" if nothing plays beside it
 }
 KINDS = ("story", "sentence", "word", "phone", "sound")
 CONDITIONS = ("listen", "overt", "silent", "imagined", "rest")
+ATTENDED = ("", "yes", "no")
 _COMPOSED = ("text", "story", "sequence", "language", "condition", "speaker")  # a stimulus is spelled as on the disk
-_DEFAULTS = {"text": "", "sequence": "", "language": "", "condition": "listen", "speaker": ""}
+_DEFAULTS = {"text": "", "sequence": "", "language": "", "condition": "listen", "speaker": "", "attended": ""}
 
 
 def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: float | None = None) -> pd.DataFrame:
@@ -31,8 +34,8 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
     Parameters
     ----------
     rows
-        One dict an event, or a table; ``text``, ``sequence``, ``language``, ``condition`` and ``speaker`` may be
-        left out.
+        One dict an event, or a table; ``text``, ``sequence``, ``language``, ``condition``, ``speaker`` and ``attended``
+        may be left out.
     where
         The file or recording of the events, for error messages.
     duration_s
@@ -41,8 +44,8 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
     Raises
     ------
     UserError
-        A column is missing or unknown, a value is of an unknown kind, a time is negative or not finite, or an event
-        is outside the recording.
+        A column is missing or unknown, a value is of an unknown kind, a time is negative or not finite, an event
+        is outside the recording, or see `n2s.studies.talkers.check_talkers`.
     """
     table = pd.DataFrame(rows)
     if table.empty:
@@ -66,16 +69,19 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
         as_one = plain if name == "text" else normal
         table[name] = table[name].map({value: as_one(value) for value in table[name].unique()})
     _check_values(table, where)
+    played = next((kind for kind in ("sound", "story") if (table.kind == kind).any()), "sentence")
+    check_talkers(table[(table.kind == played) & (table.stimulus != "")], where)
     if duration_s is not None:
         _check_inside(table, duration_s, where)
     return table.sort_values(["onset", "duration"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
 def _check_values(table: pd.DataFrame, where: str) -> None:
-    for name, known in (("kind", KINDS), ("condition", CONDITIONS)):
+    for name, known in (("kind", KINDS), ("condition", CONDITIONS), ("attended", ATTENDED)):
         odd = sorted(set(table[name]) - set(known))
         if odd:
-            raise UserError(f"{where}: events have {name} {odd}; known are {', '.join(known)}.")
+            named = ", ".join(one or '""' for one in known)
+            raise UserError(f"{where}: events have {name} {odd}; known are {named}.")
     times = table[["onset", "duration", "stimulus_onset"]].to_numpy()
     bad = ~np.isfinite(times).all(axis=1) | (times[:, 1] < 0) | (times[:, 2] < 0)
     if bad.any():

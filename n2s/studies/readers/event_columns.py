@@ -10,15 +10,18 @@ import pandas as pd
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.studies.events import COLUMNS, CONDITIONS, events_table
+from n2s.studies.readers.homes import check_clear, homes_of, stories_of
 from n2s.studies.readers.presentations import presentations, told_once
 from n2s.studies.readers.row_kinds import END, PARTS, of_our_kinds
-from n2s.studies.readers.sentences import TOLERANCE_S, containing, with_sentences
+from n2s.studies.readers.sentences import TOLERANCE_S, with_sentences
 from n2s.studies.readers.stimuli import END_TOLERANCE_S, StimulusFolder
 from n2s.studies.readers.tsv import as_numbers, check_onsets, event_cells
-from n2s.studies.readers.word_clocks import APART_S, compared, covered, placed
+from n2s.studies.readers.word_clocks import compared, covered, placed
+from n2s.studies.talkers import as_yes_or_no
 
 _ORDER = {"sound": 0, "sentence": 1, "word": 2, "phone": 3}
-_FILLED = ("text", "stimulus", "story", "sequence", "language", "condition", "speaker")
+_FILLED = ("text", "stimulus", "story", "sequence", "language", "condition", "speaker", "attended")
+_SHARED = ("story", "language", "condition", "speaker", "attended")  # of a sound and its parts
 _CODE = re.compile(r"(?:[A-Za-z]+/)?[SRT]? *-?\d+(?:\.0+)?")  # 12, S 12, Stimulus/S 12
 _PLACE = re.compile("(stim|stimulus|audio|sound|file|wav|clip)_?(onset|start|begin)", re.IGNORECASE)
 
@@ -40,6 +43,7 @@ class EventColumns:
     language: tuple[str, ...] = ("language",)
     condition: tuple[str, ...] = ("condition",)
     speaker: tuple[str, ...] = ("speaker",)
+    attended: tuple[str, ...] = ("attended",)
 
     def __post_init__(self):
         for field in fields(self):
@@ -99,6 +103,7 @@ def read_rows(path: Path, columns: EventColumns, stimuli: StimulusFolder | None 
     for name, found in names.items():
         rows[name] = table[found] if found else ""
     rows = of_our_kinds(rows, path, stimuli)
+    rows["attended"] = as_yes_or_no(rows.attended, str(path))
     for name in ("onset", "duration", "stimulus_onset"):
         rows[name] = as_numbers(rows[name], path)
     check_onsets(rows.onset, path)
@@ -136,7 +141,7 @@ def complete(
     """Fill in missing values and make the events table of one recording.
 
     Words and phones come from the TextGrids if the rows have none. A row takes its stimulus, its time there, its
-    story, language, condition and speaker from the sound row around it. A sound with a duration of n/a or 0 s is as
+    story, language, condition, speaker and whether it was attended from the sound row around it. A sound with a duration of n/a or 0 s is as
     long as its stimulus; a shorter sound only has the words that are completely inside it. A story row gives its
     name to the sounds inside it, and is not kept. Sentences: `n2s.studies.readers.sentences.with_sentences`.
 
@@ -159,10 +164,7 @@ def complete(
     rows = rows[~rows.kind.isin(["story", END])]
     sounds = _sounds(rows if len(rows) else stories, ends, stimuli, where, duration_s)
     sounds.loc[sounds.condition == "", "condition"] = default_condition
-    inside = containing(_middle(sounds), *_extent(stories))
-    sounds["story"] = np.where(
-        (sounds.story == "") & (inside >= 0), np.array([*stories.story, ""], object)[inside], sounds.story
-    )
+    sounds["story"] = stories_of(sounds, stories)
     parts = _parts(rows[rows.kind != "sound"], sounds, where)
     pieces = compared(sounds, parts[parts.timed], where, duration_s)
     parts = placed(parts, pieces)
@@ -175,7 +177,7 @@ def complete(
             own = with_sentences(own, stimuli.sentence_pause_s)
         else:
             own = _with_alignment(own, sound, aligned, stimuli.sentence_pause_s)
-        for name in ("story", "language", "condition", "speaker"):
+        for name in _SHARED:
             own.loc[own[name] == "", name] = sound[name]
         played.append(own)
     table = pd.concat([pieces, *played], ignore_index=True)
@@ -200,7 +202,8 @@ def _sounds(
         )
     sounds["stimulus_onset"] = sounds.stimulus_onset.fillna(0.0)
     if sounds.empty:
-        sounds = covered(rows, where)
+        streams = [covered(part, where) for _, part in rows.groupby("attended")]  # words of two talkers alternate
+        sounds = pd.concat(streams).sort_values("onset", kind="stable", ignore_index=True)
     else:
         sounds = presentations(sounds, ends, stimuli, where=where, duration_s=duration_s)
     return sounds.assign(text="", sequence="", home=np.arange(len(sounds)))
@@ -218,7 +221,8 @@ def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFram
         )
     parts["duration"] = parts.duration.fillna(0.0)
     parts["timed"] = parts.stimulus_onset.notna()
-    parts["home"] = _homes(parts, sounds)
+    parts["home"] = homes_of(parts, sounds)
+    check_clear(parts, sounds, where)
     homeless = parts.home < 0
     if homeless.any():
         first = parts[homeless].iloc[0]
@@ -238,38 +242,11 @@ def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFram
     return parts.assign(stimulus=home.stimulus)
 
 
-def _homes(parts: pd.DataFrame, sounds: pd.DataFrame) -> np.ndarray:
-    """The sound around each part: one of its stimulus, if it names one and several play; else the latest to start.
-
-    A part that says its place in the sound may come a tenth of the sound's length after it, if the clocks differ.
-    """
-    home = containing(_middle(parts), *_extent(sounds))
-    for stimulus in set(parts.stimulus) - {""}:
-        own, same = parts.stimulus == stimulus, np.flatnonzero(sounds.stimulus == stimulus)
-        found = containing(_middle(parts[own]), *_extent(sounds.iloc[same]))
-        home[own] = np.where(found >= 0, np.append(same, -1)[found], home[own])
-    late = np.flatnonzero((home < 0) & parts.timed)
-    start, stop = _extent(sounds)
-    found = containing(_middle(parts.iloc[late]), start, stop + np.maximum(0.1 * (stop - start), APART_S))
-    last = np.append(sounds.stimulus_onset + sounds.duration, -np.inf)
-    inside = parts.stimulus_onset.to_numpy()[late] <= last[found]
-    home[late[inside]] = found[inside]
-    return home
-
-
-def _middle(rows: pd.DataFrame) -> np.ndarray:
-    return (rows.onset + rows.duration / 2).to_numpy(float)
-
-
-def _extent(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return rows.onset.to_numpy(float), (rows.onset + rows.duration).to_numpy(float)
-
-
 def _with_alignment(own: pd.DataFrame, sound: pd.Series, aligned: pd.DataFrame, pause_s: float) -> pd.DataFrame:
     """The rows of one sound with the words and phones (and, unless it has some, sentences) of its alignment."""
     heard_from, heard_to = sound.stimulus_onset - TOLERANCE_S, sound.stimulus_onset + sound.duration + TOLERANCE_S
     aligned = aligned[(aligned.onset >= heard_from) & (aligned.onset + aligned.duration <= heard_to)]
-    shared = {name: sound[name] for name in ("stimulus", "story", "language", "condition", "speaker", "home")}
+    shared = {name: sound[name] for name in ("stimulus", "home", *_SHARED)}
     onset = aligned.onset - sound.stimulus_onset + sound.onset
     aligned = aligned.assign(stimulus_onset=aligned.onset, onset=onset, **shared)
     if not (own.kind == "sentence").any():

@@ -18,6 +18,7 @@ def without_overlaps(rows: pd.DataFrame, where: str) -> pd.DataFrame:
 
     - The same sound at the same place on the recording's clock: one playing, told whole and in parts. The whole is kept.
     - The same sound, started again: the first presentation ended there.
+    - Another sound, one of both attended and the other not: two talkers at once.
     - Another sound, and the first row says no duration: the first presentation ended there.
     - Another sound, and the first row says its duration, or the other is over in a second (a beep): both play together.
 
@@ -25,7 +26,7 @@ def without_overlaps(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     ----------
     rows
         By onset: ``onset``, ``duration``, ``stimulus``, ``stimulus_onset``, ``said``, ``unsaid`` (no duration in the table),
-        ``line``.
+        ``line``, ``attended``.
     where
         The table.
 
@@ -49,6 +50,7 @@ def without_overlaps(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         else:
             kept.append(row)
             playing.append(row)
+    found.pop(_TALKERS, None)
     for text, lines in found.items():
         tell(
             "odd" if text == _TOGETHER else "corrected",
@@ -62,7 +64,11 @@ _PART = "rows inside the presentation of the same sound, at the same place of it
 _NEXT = "rows that go on with a sound before the row in front of them is over: that one ends where they start."
 _AGAIN = "the sound starts again before it is over: the presentation before ended there."
 _CUT = "the sound starts before the one in front is over, whose duration is not told: that one ended there."
-_TOGETHER = "the sound starts while another plays: both are used. If only one was heard, say it in the durations."
+_TOGETHER = (
+    "the sound starts while another plays: both are used. If only one was heard, say it in the durations; if only one was attended, say "
+    "it in a column attended (yes, no)."
+)
+_TALKERS = "two sounds play at once, of which one was attended."
 
 
 def _stop(row: dict) -> float:
@@ -85,6 +91,9 @@ def _same(last: dict, row: dict, where: str) -> str:
 
 
 def _other(last: dict, row: dict, kept: list[dict], where: str) -> str:
+    streams = {last["attended"], row["attended"]}
+    if streams == {"yes", "no"} or (streams == {"no"} and not last["unsaid"]):
+        return _TALKERS
     inside = _stop(row) <= _stop(last) - END_TOLERANCE_S
     if not last["unsaid"] or (inside and row["duration"] <= SOON_S):
         return _TOGETHER

@@ -9,6 +9,7 @@ from n2s.studies.readers.file_lengths import compare_lengths
 from n2s.studies.readers.overlaps import without_overlaps
 from n2s.studies.readers.row_kinds import END
 from n2s.studies.readers.stimuli import END_TOLERANCE_S, StimulusFolder
+from n2s.studies.talkers import check_names
 
 SAME_S = 0.005  # between two rows of one word or phone: nobody says it twice in this time
 TWICE_S = 0.05  # between two rows of one playing of a sound: jitter, or two triggers of it
@@ -59,6 +60,7 @@ def presentations(
     rows["unsaid"] = rows.duration.isna() | (rows.duration == 0)
     rows["left_s"] = rows.stimulus.map(stimuli.length_s) - rows.stimulus_onset
     rows["noted_s"] = rows.duration.where(~rows.unsaid)
+    check_names(rows.assign(duration=rows.duration.where(~rows.unsaid, rows.left_s)), where)
     rows = _once(rows, where)
     rows, second = _in_pairs(rows, duration_s, where)
     rows = _ended(rows, pd.concat([ends, second], ignore_index=True) if len(second) else ends, where)
