@@ -152,6 +152,7 @@ def complete(
     """
     names = {name: stimuli.id(name, where=f"{where}: stimulus") for name in rows.stimulus.unique() if name}
     rows = rows.assign(stimulus=rows.stimulus.map(names).fillna(""))
+    rows = rows if "attended" in rows else rows.assign(attended="")
     rows = told_once(rows if "said" in rows else rows.assign(said=rows.kind), where)
     odd = sorted(set(rows.condition) - {"", *CONDITIONS})
     if odd:

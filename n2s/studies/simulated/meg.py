@@ -103,8 +103,12 @@ class SimulatedMEG(SpokenStudy):
 
     def events(self, recording: Recording) -> pd.DataFrame:
         """Story, sentences, words and phones, on the recording's clock."""
-        stimulus = stimulus_of(recording)
-        events = pd.read_parquet(self._spoken(stimulus) / "events.parquet")
+        streams = self._streams(recording)
+        tables = [pd.read_parquet(self._spoken(one) / "events.parquet") for one in streams]
+        if len(streams) > 1:
+            marks = ("yes", *("no",) * (len(streams) - 1))
+            tables = [table.assign(attended=mark) for table, mark in zip(tables, marks, strict=True)]
+        events = pd.concat(tables, ignore_index=True)
         events["onset"] = events.stimulus_onset + self._lead(recording) / self.sfreq
         duration_s = self._n_times(recording) / self.sfreq
         return events_table(events, where=f"{self.name}, {recording.name}", duration_s=duration_s)
@@ -112,7 +116,7 @@ class SimulatedMEG(SpokenStudy):
     def sources(self, recording: Recording) -> list[Path]:
         """The FIF file and the stimulus' events; makes all recordings that are missing."""
         self.prepare()
-        return [self._file(recording), self._spoken(stimulus_of(recording)) / "events.parquet"]
+        return [self._file(recording), *(self._spoken(one) / "events.parquet" for one in self._streams(recording))]
 
     def settings(self) -> dict:
         """Names the folder of recordings made with the same settings."""
@@ -135,7 +139,7 @@ class SimulatedMEG(SpokenStudy):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         # Threads do: numpy, scipy and the disk let others run. MNE's log level is the process', so it is set out here.
         with mne.use_log_level("error"), ThreadPoolExecutor(min(4, cores)) as pool:
-            stimuli = sorted({stimulus_of(recording) for recording in missing})
+            stimuli = sorted({stimulus for recording in missing for stimulus in self._streams(recording)})
             _wait([pool.submit(self._spoken, stimulus) for stimulus in stimuli], f"speaking {len(stimuli)} stories")
             self._check_space(missing)
             for subject in {recording.subject for recording in missing}:
@@ -188,6 +192,10 @@ class SimulatedMEG(SpokenStudy):
             temporal=autocovariance(n_times, self.sfreq),
         )
 
+    def _streams(self, recording: Recording) -> dict[str, float]:
+        """What plays at once -> how strongly sources answer; the first is attended."""
+        return {stimulus_of(recording): 1.0}
+
     def _numbers(self) -> dict:
         return {
             "sfreq": self.sfreq,
@@ -211,8 +219,10 @@ class SimulatedMEG(SpokenStudy):
         return round(self.sfreq * np.random.default_rng(self._entropy(recording, 0)).uniform(1, 2))
 
     def _n_times(self, recording: Recording) -> int:
-        features = np.load(self._spoken(stimulus_of(recording)) / "features.npy", mmap_mode="r")
-        return self._lead(recording) + len(features) + round(TAIL_S * self.sfreq)
+        longest = max(
+            len(np.load(self._spoken(one) / "features.npy", mmap_mode="r")) for one in self._streams(recording)
+        )
+        return self._lead(recording) + longest + round(TAIL_S * self.sfreq)
 
     def _entropy(self, recording: Recording, use: int) -> list[int]:
         return [self.seed, int(recording.subject), zlib.crc32(stimulus_of(recording).encode()), use]
@@ -240,9 +250,10 @@ class SimulatedMEG(SpokenStudy):
         mixing = (np.linalg.cholesky(person.noise) * self.noise_level).astype(np.float32)
         patterns = person.patterns.astype(np.float32)
         activity = np.zeros((patterns.shape[1], n_times), np.float32)
-        heard = person.drive(self._features(stimulus_of(recording)))
-        heard = np.pad(heard, ((0, 0), (0, n_times - lead - heard.shape[1])))
-        activity[:, lead:] = person.activity(heard) * self.signal_gain
+        for stimulus, gain in self._streams(recording).items():
+            heard = person.drive(self._features(stimulus))
+            heard = np.pad(heard, ((0, 0), (0, n_times - lead - heard.shape[1])))
+            activity[:, lead:] += person.activity(heard) * (gain * self.signal_gain)
         for start in range(0, n_times, 4096):  # in pieces and in place: memory
             piece = slice(start, start + 4096)
             data[:, piece] = mixing @ data[:, piece].astype(np.float32) + patterns @ activity[:, piece]
