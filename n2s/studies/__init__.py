@@ -28,6 +28,7 @@ from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.simulated.seeg import SimulatedSEEG
+from n2s.studies.simulated.talkers import SimulatedTalkers
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
+    "SimulatedTalkers",
     "SimulatedSEEG",
     "Stimulus",
     "Study",

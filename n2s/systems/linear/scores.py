@@ -10,6 +10,7 @@ import torch
 from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.metrics.attention import LENGTHS_S
 from n2s.metrics.blocks import time_blocks
 from n2s.metrics.correlation import column_correlation
 from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval
@@ -35,10 +36,13 @@ class Options:
     shift_s: float
     n_shifts: int
     seed: int
+    attention_s: tuple[float, ...] = LENGTHS_S
 
     def __post_init__(self) -> None:
         for length_s in self.windows_s:
             check_number("model.windows_s", length_s, above=0)
+        for length_s in self.attention_s:
+            check_number("model.attention_s", length_s, above=0)
         for k in self.top_k:
             check_number("model.top_k", k, low=1, whole=True)
         check_number("model.shift_s", self.shift_s, above=0)

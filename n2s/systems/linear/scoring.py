@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.encoding_data import EncodingData
+from n2s.systems.linear.attended import attention_lines
 from n2s.systems.linear.fit import Recipe, decoders_of
 from n2s.systems.linear.reconstruct import Reconstruction, reconstruct
 from n2s.systems.linear.result import DecodingResult
@@ -52,6 +53,16 @@ class Scorer:
             found = reconstruct(self.data, subject, space, self.fits[subject], self.recipe, name=target)
             whose, rate_hz = {"subject": subject, "target": target}, self.data.rate_hz[subject]
             values, windows = subject_scores(found, rate_hz, self.options, f"{subject}, {target}")
+            values += attention_lines(
+                self.data,
+                subject,
+                space,
+                found,
+                self.recipe.band,
+                lengths_s=self.options.attention_s,
+                seed=self.options.seed,
+                where=f"{subject}, {target}",
+            )
             self._values[subject] += [whose | one for one in values]
             r = feature_r(found)
             tables = {

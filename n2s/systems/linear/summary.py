@@ -14,7 +14,7 @@ SUBJECTS = "mean over subjects, 95% t interval"
 NULL = "central 95% of the null"
 MOST_SUBJECTS, MOST_FOLDS = 30, 12  # in a table
 R = Measure("r")
-KINDS = {"match": "match-mismatch"}
+KINDS = {"match": "match-mismatch", "attended": "attended against unattended"}
 
 
 def label_of(measure: str) -> Measure:
@@ -107,6 +107,12 @@ def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
             "Candidates a window: "
             + "; ".join(f"{name.split(', ')[1]}: {_range(sorted(set(n)))}" for name, n in by_length)
             + "."
+        )
+    if values.measure.str.startswith("attended").any():
+        told.append(
+            "attended against unattended: how often the reconstruction of a window correlates more with the talker who was attended than "
+            "with the other one, over windows that do not overlap. The decoder is trained on attended talkers. Shifted in time: the "
+            "reconstruction is moved against both talkers; it is not 50% if one of them looks more like what is decoded."
         )
     for (target, measure), own in values[np.isfinite(values.p)].groupby(["target", "measure"], sort=False):
         if not measure.startswith("top"):

@@ -10,6 +10,7 @@ from torch import nn
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.response_models import Glover
 from n2s.errors import UserError, first_of, nearest
+from n2s.metrics.attention import LENGTHS_S
 from n2s.metrics.result import Result
 from n2s.models.ridge import ALPHAS
 from n2s.systems.encoding import scoring as encoding_scoring
@@ -60,6 +61,9 @@ class LinearDecoder(System):
         Lengths of the windows that are told apart (match-mismatch), s.
     top_k
         How often the right window is among so many best of all.
+    attention_s
+        Lengths of the windows in which the attended of two talkers is told from the other, s, where the study says who was attended
+        (events' column ``attended``); null: 5, 10, 30, 60.
     shift_s
         Chance: the truth is moved against the reconstruction in a circle, by this much or more, s.
     n_shifts
@@ -92,6 +96,7 @@ class LinearDecoder(System):
         other_people: bool = False,
         windows_s: list[float] | None = None,
         top_k: list[int] | None = None,
+        attention_s: list[float] | None = None,
         shift_s: float = 10.0,
         n_shifts: int = 1000,
         forward: bool = True,
@@ -115,6 +120,7 @@ class LinearDecoder(System):
             shift_s=shift_s,
             n_shifts=n_shifts,
             seed=seed,
+            attention_s=tuple(attention_s if attention_s is not None else LENGTHS_S),
         )
         self.named, self.forward_too = targets, forward
         self.forward_recipe = EncodingRecipe(ENCODING_ALPHAS, n_folds, shift_s, seed)
