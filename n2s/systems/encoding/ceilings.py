@@ -1,6 +1,7 @@
 """Ceilings of brain scores: explainable variance from repeats, or the correlation with other subjects. Absent where unknown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +118,49 @@ def shared_rows(tables: Sequence[pd.DataFrame], rate_hz: float) -> list[list[np.
     return found
 
 
-def from_subjects(
+@dataclass(frozen=True)
+class Shared:
+    """What subjects share: held-out moments, and targets.
+
+    Parameters
+    ----------
+    columns
+        Of each subject, the places of the shared targets.
+    rows
+        Of each subject and moment, its rows: presentations, of which the mean is taken.
+    true
+        Of each subject (n, v) responses.
+    moments
+        ``stimulus``, ``stimulus_s`` of each, in order of the first subject's rows.
+    """
+
+    columns: list[np.ndarray]
+    rows: list[list[np.ndarray]]
+    true: list[np.ndarray]
+    moments: pd.DataFrame
+
+    def parts(self) -> list[slice]:
+        """Targets that are compared at once."""
+        return [slice(at, at + BLOCK) for at in range(0, len(self.columns[0]), BLOCK)]
+
+    def block(self, part: slice) -> np.ndarray:
+        """(s, m, v) responses of all subjects."""
+        return np.stack(
+            [
+                np.stack([true[np.ix_(at_moment, own[part])].mean(0) for at_moment in mine])
+                for true, own, mine in zip(self.true, self.columns, self.rows, strict=True)
+            ]
+        )
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """`block` of each of the `parts`."""
+        return (self.block(part) for part in self.parts())
+
+
+def shared_by(
     data: EncodingData, subjects: Sequence[str], rows: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Leave-one-subject-out correlation: subject -> (v,); empty if they share no targets or too few moments.
+) -> Shared | None:
+    """What subjects share; None if they share no targets, or too few moments.
 
     Parameters
     ----------
@@ -135,21 +175,20 @@ def from_subjects(
     """
     columns = shared_targets([data.measured(name) for name in subjects])
     if columns is None or len({data.rate_hz[name] for name in subjects}) > 1:
-        return {}
+        return None
     tables = [data.rows(name).iloc[rows[name]] for name in subjects]
     moments = shared_rows(tables, data.rate_hz[subjects[0]])
     if moments is None:
-        return {}
-    found = {name: np.full(true[name].shape[1], np.nan) for name in subjects}
-    for at in range(0, len(columns[0]), BLOCK):
-        part = slice(at, at + BLOCK)
-        responses = np.stack(
-            [
-                np.stack([true[name][np.ix_(at_moment, own[part])].mean(0) for at_moment in mine])
-                for name, own, mine in zip(subjects, columns, moments, strict=True)
-            ]
-        )
-        for name, own, values in zip(subjects, columns, intersubject(responses), strict=True):
+        return None
+    first = tables[0].iloc[[at_moment[0] for at_moment in moments[0]]][["stimulus", "stimulus_s"]]
+    return Shared(columns, moments, [true[name] for name in subjects], first.reset_index(drop=True))
+
+
+def from_subjects(shared: Shared, subjects: Sequence[str]) -> dict[str, np.ndarray]:
+    """Leave-one-subject-out correlation: subject -> (v,), NaN for targets that are not shared."""
+    found = {name: np.full(true.shape[1], np.nan) for name, true in zip(subjects, shared.true, strict=True)}
+    for part in shared.parts():
+        for name, own, values in zip(subjects, shared.columns, intersubject(shared.block(part)), strict=True):
             found[name][own[part]] = values
     return found
 

@@ -15,13 +15,14 @@ from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.ceilings import noise_ceiling
 from n2s.studies.readers.grayordinates import packed
-from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjects, n_averaged, spill
+from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjects, n_averaged, shared_by, spill
 from n2s.systems.encoding.evaluation import Significance, kernels, lag_scores, subject_scores
 from n2s.systems.encoding.fit import Recipe
 from n2s.systems.encoding.predict import HeldOut
 from n2s.systems.encoding.results.regions import WHOLE
 from n2s.systems.encoding.results.result import BrainScoreResult
 from n2s.systems.encoding.rows import ModelRow
+from n2s.systems.encoding.segments import matched_segments
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,12 @@ class Scorer:
     def result(self) -> BrainScoreResult:
         """The scores of all subjects so far."""
         subjects = list(self._tables)
-        for subject, found in from_subjects(self.data, subjects, self._rows, self._true).items():
-            self._tables[subject]["ceiling:isc"] = found
+        shared, matched = shared_by(self.data, subjects, self._rows, self._true), None
+        if shared is not None:
+            for subject, found in from_subjects(shared, subjects).items():
+                self._tables[subject]["ceiling:isc"] = found
+            matched = matched_segments(shared, subjects, self.data.rate_hz[subjects[0]])
+            del shared
         self._true.clear()
         self._folder.cleanup()
         more = {name: pd.concat(parts, ignore_index=True) for name, parts in self._more.items() if parts}
@@ -153,7 +158,7 @@ class Scorer:
             targets=joined(list(self._tables.values())),
             rows=row_table(self.data, self.rows),
             images={name: image(self.data.measured(name)) for name in subjects},
-            settings=self._settings(subjects),
+            settings=self._settings(subjects) | ({"segments": matched} if matched else {}),
             seed=self.recipe.seed,
             **more,
         )

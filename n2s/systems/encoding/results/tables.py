@@ -11,6 +11,7 @@ from n2s.systems.encoding.cortex.maps import write_maps
 from n2s.systems.encoding.results.group import Q
 from n2s.systems.encoding.results.regions import LEAST_CEILING, inside
 from n2s.systems.encoding.results.scored import BrainScores
+from n2s.systems.encoding.results.segment_table import segment_notes, segment_table
 from n2s.systems.encoding.results.summary import NORMALISED, over_subjects
 
 R = Measure("R")
@@ -95,6 +96,7 @@ def notes(result: BrainScores, scores: Scores) -> list[str]:
             f"Maps of grayordinates (CIFTI) have their cortex on {' and '.join(meshes)} and are not drawn here: open maps/*.dscalar.nii "
             "in Connectome Workbench (wb_view) with surfaces of that mesh."
         )
+    told += segment_notes(settings)
     if "shift_s" in settings:
         told.append(
             f"Shifted in time: in a circle within each run, by {settings['shift_s']:g} s or more, and fitted again."
@@ -123,7 +125,7 @@ def tables(result: BrainScores, scores: Scores) -> dict[str, tuple[list[str], li
             [row.label, *(_mean(scores.get(f"R, {regions[0]}", row.row, one)) for one in subjects)] for row in rows
         ]
         found[f"R of each subject, {regions[0]}"] = (["", *subjects], lines)
-    return found
+    return found | segment_table(result.settings)
 
 
 def facts(result: BrainScores) -> dict:
