@@ -16,7 +16,7 @@ FEW = {"n_subjects": 1, "n_words": 12, "n_repeats": 2, "n_contacts": 6, "measure
 STUDY = {"n_subjects": 2, "n_words": 20, "n_repeats": 3, "n_contacts": 20, "measure": "high_gamma"}
 
 
-def small(path: Path, study: dict = STUDY, **model) -> Path:
+def small(path: Path, study: dict = STUDY, n_folds: int = 4, **model) -> Path:
     """The recipe with two people, few words and contacts, of amplitudes in the band that are ready."""
     recipe = yaml.safe_load(RECIPE.read_text())
     data = recipe["data"]["init_args"]
@@ -28,7 +28,7 @@ def small(path: Path, study: dict = STUDY, **model) -> Path:
         "speech": data["features"]["speech"],
     }
     data["preprocessing"] = {"class_path": "n2s.data.Preprocessing", "init_args": {"sfreq": 100.0, "picks": ["seeg"]}}
-    data["n_folds"] = 4
+    data["n_folds"] = n_folds
     recipe["model"]["init_args"] = {
         "estimators": {
             "ridge": {"class_path": "n2s.models.ElectrodeRidge", "init_args": {"alphas": [1e2, 1e4], "n_folds": 3}}
@@ -56,8 +56,9 @@ def run_of(at: Path) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_fit_test_and_report(at, run_n2s):
-    recipe = small(at / "recipe.yaml", models={"both": ["envelope", "phones"], "envelope": ["envelope"]})
+    recipe = small(at / "recipe.yaml", n_folds=3, models={"both": ["envelope", "phones"], "envelope": ["envelope"]})
     for verb in ("fit", "test"):
         status, out, err = run_n2s(verb, "--config", recipe)
         assert status == 0, err + out
@@ -136,7 +137,7 @@ def test_every_estimator_runs_beside_the_first(at, run_n2s):
         "elastic net": {"class_path": "n2s.models.ElectrodeElasticNet", "init_args": {"fractions": [0.05], "n_folds": 2}},
         "gru": {"class_path": "n2s.models.ElectrodeGRU", "init_args": {"hidden": 8, "max_epochs": 4, "batch_size": 4, "learning_rate": 1e-2}},
     }  # fmt: skip
-    recipe = small(at / "recipe.yaml", FEW, estimators=estimators, models={"envelope": ["envelope"]})
+    recipe = small(at / "recipe.yaml", FEW, 2, estimators=estimators, models={"envelope": ["envelope"]})
     for verb in ("fit", "test"):
         status, out, err = run_n2s(verb, "--config", recipe)
         assert status == 0, err + out
