@@ -9,9 +9,10 @@ from n2s.data.row_stretches import row_stretches
 from n2s.findings import tell
 from n2s.metrics.attention import attention
 from n2s.metrics.intervals import Interval
+from n2s.metrics.jackknife import jackknife_interval
 from n2s.systems.linear.inputs import Band
-from n2s.systems.linear.reconstruct import Reconstruction
-from n2s.systems.linear.score_lines import line_of, null_of
+from n2s.systems.linear.reconstruct import Reconstruction, centred
+from n2s.systems.linear.score_lines import R_UNATTENDED, line_of, mean_correlation, null_of, slow_blocks
 
 N_DRAWS = 500  # of the null
 
@@ -27,7 +28,9 @@ def attention_lines(
     seed: int,
     where: str,
 ) -> list[dict]:
-    """Lines of `n2s.systems.linear.result.DecodingResult.values`, a length of window each; none where one sound played at a time.
+    """Lines of `n2s.systems.linear.result.DecodingResult.values`: `R_UNATTENDED`, and one a length of window.
+
+    None where one sound played at a time.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def attention_lines(
         n_draws=N_DRAWS,
         seed=seed,
     )
-    lines = []
+    lines = [_unattended(found, centred(other, found.part), places, data.rate_hz[subject])]
     for one in scores:
         if one.n_left_out:
             told = f"{one.n_left_out} windows of {one.length_s:g} s in which a talker, or what is decoded, does not change."
@@ -75,6 +78,16 @@ def attention_lines(
         line = line_of(f"attended, {one.length_s:g} s", whole, n=one.n_windows, chance=0.5)
         lines.append(line | (null_of(whole.mean, one.null) if one.n_windows else {}))
     return lines
+
+
+def _unattended(found: Reconstruction, other: np.ndarray, places: np.ndarray, rate_hz: float) -> dict:
+    """The correlation of the reconstruction with the other talker."""
+    whole = jackknife_interval(
+        lambda rows: mean_correlation(found.predicted[places[rows]], other[places[rows]]),
+        slow_blocks(found.part[places], rate_hz),
+        bounds=(-1.0, 1.0),
+    )
+    return line_of(R_UNATTENDED, whole, n=len(places))
 
 
 def other_talker(data: EncodingData, subject: str, space: str, found: Reconstruction, band: Band) -> np.ndarray:

@@ -17,6 +17,11 @@ LENGTHS = (
         "Match-mismatch",
         "How often the reconstruction of a window correlates more with what was heard than with another window of the same length.",
     ),
+    (
+        "attended",
+        "Attended talker",
+        "How often the reconstruction of a window correlates more with the talker who was attended than with the other one.",
+    ),
 )
 MOST_NAMES = 24  # subjects whose names are written below an axis
 

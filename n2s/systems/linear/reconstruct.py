@@ -135,8 +135,8 @@ def reconstruct(
         part=part,
         fold=fold_of,
         table=table,
-        predicted=_centred(np.concatenate(predicted)[order], part),
-        true=_centred(np.concatenate(true)[order], part),
+        predicted=centred(np.concatenate(predicted)[order], part),
+        true=centred(np.concatenate(true)[order], part),
         scale=np.mean(scales, 0),
         alphas=alphas,
         names=[fold.name for fold in folds],
@@ -155,7 +155,7 @@ def write_reconstructions(folder: Path, subject: str, found: Mapping[str, Recons
     return path
 
 
-def _centred(values: np.ndarray, part: np.ndarray) -> np.ndarray:
+def centred(values: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Without the mean of each part."""
     n = np.bincount(part)
     for column in values.T:

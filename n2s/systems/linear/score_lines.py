@@ -3,9 +3,14 @@
 import numpy as np
 
 from n2s.metrics.blocks import time_blocks
+from n2s.metrics.correlation import column_correlation
 from n2s.metrics.intervals import Interval
 
 BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
+
+
+#: r of the reconstruction with what was not attended, while both talkers speak.
+R_UNATTENDED = "r unattended"
 
 
 def line_of(measure: str, whole: Interval, *, n: int, chance: float = np.nan) -> dict:
@@ -18,6 +23,12 @@ def line_of(measure: str, whole: Interval, *, n: int, chance: float = np.nan) ->
         | null
         | {"chance": chance, "n": n}
     )
+
+
+def mean_correlation(predicted: np.ndarray, true: np.ndarray) -> float | None:
+    """(n, f), (n, f): r of each feature, their mean over those that have one; None if none does."""
+    r = column_correlation(predicted, true)
+    return float(np.nanmean(r)) if np.isfinite(r).any() else None
 
 
 def null_of(value: float, null: np.ndarray) -> dict:

@@ -18,7 +18,7 @@ from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.match_mismatch import Matched, match_windows
 from n2s.metrics.tracking import circular_shift_null
 from n2s.systems.linear.reconstruct import Reconstruction
-from n2s.systems.linear.score_lines import BLOCK_S, line_of, null_of, slow_blocks
+from n2s.systems.linear.score_lines import BLOCK_S, line_of, mean_correlation, null_of, slow_blocks
 
 FEWEST = 4  # numbers of a window, and windows
 MANY = 200  # windows: so many turns of whole windows are enough for a null
@@ -93,8 +93,7 @@ def feature_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> 
 
 def mean_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> float | None:
     """The mean of `feature_r` over the features that have one; None if none does."""
-    r = feature_r(found, rows)
-    return float(np.nanmean(r)) if np.isfinite(r).any() else None
+    return mean_correlation(found.predicted[rows], found.true[rows])
 
 
 def _correlation(found: Reconstruction, rate_hz: float, options: Options, where: str) -> dict:

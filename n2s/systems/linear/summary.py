@@ -8,6 +8,7 @@ import pandas as pd
 from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores, cell
+from n2s.systems.linear.score_lines import R_UNATTENDED
 
 BLOCKS = "95% interval over blocks of time of 10 s or more"
 SUBJECTS = "mean over subjects, 95% t interval"
@@ -21,6 +22,8 @@ def label_of(measure: str) -> Measure:
     """How a measure of the result is shown."""
     if measure == "r":
         return R
+    if measure == R_UNATTENDED:
+        return Measure("r with the other talker")
     kind, _, length = measure.partition(", ")
     return Measure(f"{KINDS.get(kind, kind)}, {length} (%)", scale=100, digits=1)
 
@@ -33,15 +36,19 @@ def scores(values: pd.DataFrame) -> Scores:
     rows: dict[str, Row] = {name: Row(name) for name in values.target.unique()}
     rows |= {f"{name} (shifted)": Row(f"{name}, shifted in time", "control") for name in values.target.unique()}
     known = values[np.isfinite(values.value)]
+    beside = known[known.measure == R_UNATTENDED]
+    rows |= {f"{name} (unattended)": Row(f"{name} of the other talker", "control") for name in beside.target.unique()}
     rows["chance"] = Row("chance", "control")
     measures, found = {}, {}
-    for name, own in known.groupby("measure", sort=False):
+    for name, own in known[known.measure != R_UNATTENDED].groupby("measure", sort=False):
         bounds, by_row = (-1.0, 1.0) if name == "r" else (0.0, 1.0), {}
         for target, table in own.groupby("target", sort=False):
             by_row[target] = _row(table, ("value", "low", "high"), BLOCKS, bounds)
             null = table[np.isfinite(table.null_mean)]
             if len(null):
                 by_row[f"{target} (shifted)"] = _row(null, ("null_mean", "null_low", "null_high"), NULL, bounds)
+        for target, table in beside.groupby("target", sort=False) if name == "r" else ():
+            by_row[f"{target} (unattended)"] = _row(table, ("value", "low", "high"), BLOCKS, bounds)
         if np.isfinite(own.chance).any():
             by_subject = own.groupby("subject", sort=False).chance.mean()
             by_row["chance"] = {ALL: Score(float(by_subject.mean()))} | {

@@ -47,6 +47,9 @@ def test_the_attended_talker_is_found(at, run_n2s):
         assert rows["f"]["all subjects"]["mean"] > 0.9 and rows["chance"]["all subjects"]["mean"] == 0.5
         assert 0.3 < rows["f (shifted)"]["all subjects"]["mean"] < 0.7
         assert all(rows["f"][subject]["low"] > 0.6 for subject in ("s/01", "s/02"))
+    r = {row: by_subject["all subjects"]["mean"] for row, by_subject in scores["r"].items()}
+    assert r["f"] > r["f (unattended)"] + 0.1
+    assert "Attended talker of f" in (folder / "report.html").read_text()
     assert "attended, 90 s" not in scores  # no stretch is so long
     values = pd.read_csv(next(folder.rglob("values.csv"))).set_index(["subject", "measure"])
     assert values.n[:, "attended, 5 s"].tolist() == [36, 36] and (values.p[:, "attended, 5 s"] < 0.01).all()
