@@ -119,7 +119,8 @@ def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
         told.append(
             "attended against unattended: how often the reconstruction of a window correlates more with the talker who was attended than "
             "with the other one, over windows that do not overlap. The decoder is trained on attended talkers. Shifted in time: the "
-            "reconstruction is moved against both talkers; it is not 50% if one of them looks more like what is decoded."
+            "reconstruction is moved against both talkers; it is not 50% if one of them looks more like what is decoded. "
+            "Its intervals of a subject take each window for independent (Wilson), also the shorter ones."
         )
     for (target, measure), own in values[np.isfinite(values.p)].groupby(["target", "measure"], sort=False):
         if not measure.startswith("top"):
