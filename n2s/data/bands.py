@@ -117,31 +117,47 @@ class Band:
             )
 
     def _check_file(self, info: mne.Info, where: str) -> None:
-        """The filters that were applied before: of the amplifier, or of an earlier program."""
-        low_hz, high_hz = info["highpass"] or 0.0, info["lowpass"] or math.inf
-        wanted_low, wanted_high = self.highpass_hz or 0.0, self.lowpass_hz or min(self.sfreq, info["sfreq"]) / 2
-        if high_hz <= wanted_low or low_hz >= wanted_high:
-            tell(
-                "odd",
-                where,
-                f"the file says that it holds {low_hz:g} to {high_hz:g} Hz (filters of the recording), and preprocessing keeps "
-                f"{wanted_low:g} to {wanted_high:g} Hz: nothing of that is left. Give the unfiltered file, or change the band.",
-            )
-            return
-        if self.lowpass_hz and high_hz * NEAR < self.lowpass_hz:
-            tell(
-                "odd",
-                where,
-                f"the file was already low-passed at {high_hz:g} Hz, below preprocessing.lowpass_hz {self.lowpass_hz:g}: it holds "
-                f"nothing between.",
-            )
-        if self.highpass_hz and low_hz > NEAR * self.highpass_hz:
-            tell(
-                "odd",
-                where,
-                f"the file was already high-passed at {low_hz:g} Hz, above preprocessing.highpass_hz {self.highpass_hz:g}: it "
-                "holds nothing between.",
-            )
+        check_file(info, self.highpass_hz, self.lowpass_hz, min(self.sfreq, info["sfreq"]) / 2, where)
+
+
+def check_file(info: mne.Info, low_hz: float | None, high_hz: float | None, most_hz: float, where: str) -> None:
+    """Tell what the amplifier, or an earlier program, has filtered out of a band before.
+
+    Parameters
+    ----------
+    info
+        Of the recording.
+    low_hz, high_hz
+        Edges of the band that is wanted; None where nothing is filtered.
+    most_hz
+        What ends the band without ``high_hz``: half the rate.
+    where
+        The recording.
+    """
+    file_low_hz, file_high_hz = info["highpass"] or 0.0, info["lowpass"] or math.inf
+    wanted_low, wanted_high = low_hz or 0.0, high_hz or most_hz
+    if file_high_hz <= wanted_low or file_low_hz >= wanted_high:
+        tell(
+            "odd",
+            where,
+            f"the file says that it holds {file_low_hz:g} to {file_high_hz:g} Hz (filters of the recording), and preprocessing keeps "
+            f"{wanted_low:g} to {wanted_high:g} Hz: nothing of that is left. Give the unfiltered file, or change the band.",
+        )
+        return
+    if high_hz and file_high_hz * NEAR < high_hz:
+        tell(
+            "odd",
+            where,
+            f"the file was already low-passed at {file_high_hz:g} Hz, below the {high_hz:g} Hz that preprocessing keeps: it holds nothing "
+            "between.",
+        )
+    if low_hz and file_low_hz > NEAR * low_hz:
+        tell(
+            "odd",
+            where,
+            f"the file was already high-passed at {file_low_hz:g} Hz, above the {low_hz:g} Hz that preprocessing keeps: it holds nothing "
+            "between.",
+        )
 
 
 def check_lengths(lengths_s: dict[str, float], stretches_s: list[float], where: str) -> None:

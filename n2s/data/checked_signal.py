@@ -53,6 +53,15 @@ class CheckedSignal:
         self._look(values, first)
         return values
 
+    def read_again(self, first: int, last: int) -> np.ndarray:
+        """The same of samples that were looked at before."""
+        return np.nan_to_num(self._raw[self._picks, first:last][0], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+    @property
+    def lowest(self) -> np.ndarray:
+        """(c,) The lowest value of each channel."""
+        return self._low
+
     def read_all(self, stretches: list[tuple[int, int]], block: int = 2**14) -> None:
         """Read these stretches only for the check."""
         for start, stop in stretches:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import mne
 import numpy as np
 
+from n2s.data.artefacts import Read, leave_out_beside
 from n2s.data.bad_channels import mark_bads
+from n2s.data.bands import check_file
 from n2s.data.channel_types import ELECTRODES, TYPES, check_types
 from n2s.data.checked_signal import CheckedSignal, leave_out
 from n2s.data.edges import filtered_apart
@@ -34,8 +36,9 @@ class HighGamma(SensorPreparation):
 
     Row i is the mean of the envelope over ``window_s`` around ``i * hop_s`` on the recording's clock (the frames of the published
     extraction start there, and so are half a window later), so that it is as late as the activity itself. Filters never reach over
-    interruptions. Rows at both ends of a stretch, as far as the filters reach, are not used: they see its edges, not the brain. The support
-    of filters and window keeps training rows away from held-out ones.
+    interruptions. Rows at both ends of a stretch, as far as the filters reach, are not used: they see its edges, not the brain; nor are rows
+    whose windows lie partly in a bad span, or that see a huge artefact in one. The support of filters and window keeps training rows away
+    from held-out ones.
 
     Parameters
     ----------
@@ -98,8 +101,7 @@ class HighGamma(SensorPreparation):
 
     def stretches(self, raw: mne.io.BaseRaw) -> list[tuple[int, int]]:
         """See `SensorPreparation`."""
-        step = self.hop_s * raw.info["sfreq"]
-        return [(_first_at(start / step), _first_at(stop / step)) for start, stop in filtered_apart(raw)]
+        return [self._rows(start, stop, raw.info["sfreq"]) for start, stop in filtered_apart(raw)]
 
     def __call__(
         self, raw: mne.io.BaseRaw, where: str, spans: list[list[float]] | None = None
@@ -116,12 +118,17 @@ class HighGamma(SensorPreparation):
         """
         spans = [] if spans is None else spans
         raw_hz, apart = raw.info["sfreq"], filtered_apart(raw)
+        half_s = self.window_s / 2
+        partly_bad = [
+            [max(onset - half_s, 0.0), length + half_s + min(onset, half_s)] for onset, length in spans if length
+        ]
         line_hz = self._line_hz(raw.info, where)
         try:
             filters = filters_of(raw_hz, self.band_hz, line_hz)
             check_windows(raw_hz, self.window_s, self.hop_s)
         except UserError as error:
             raise UserError(f"{where}: {str(error).removeprefix('high_gamma: ')}") from None
+        check_file(raw.info, *self.band_hz, raw_hz / 2, where)
         raw.info["bads"] = sorted(set(raw.info["bads"]) | set(mark_bads(self.bads, raw.ch_names, where)))
         picks = picked(raw.info, self.picks, where)
         info = mne.pick_info(raw.info, picks)
@@ -134,6 +141,14 @@ class HighGamma(SensorPreparation):
                 last = min(first + READ, stop)
                 averages[:, first:last] = new.averages @ signal.read(first, last)
         reach_s = self.support_s(raw_hz) / 2
+        good = np.array([name not in info["bads"] for name in info["ch_names"]])
+        if good.any() and signal.lowest[good].min() >= 0:
+            tell(
+                "odd",
+                where,
+                "no good channel is ever below 0: this is an envelope, as high-gamma activity that was extracted before, and its envelope "
+                "is not high-gamma activity. Take Preprocessing for it.",
+            )
         leave_out(signal.check(info, where), spans, reach_s, where)
         data = np.zeros((_first_at(raw.n_times / (self.hop_s * raw_hz)), len(new.group)), np.float32)
         for columns in _some(len(new.group), raw.n_times):
@@ -146,6 +161,20 @@ class HighGamma(SensorPreparation):
                 data[first:last, columns] = frames_of(values, filters, *windows)
         scale = np.array([TYPES[kind][0] for kind in new.info.get_channel_types()], np.float32)
         data *= scale
+
+        def rows(read: Read, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
+            first, last = self._rows(start, stop, raw_hz)
+            edge = int(np.ceil(reach_s * self.sfreq))  # rows that see the ends
+            if stop - start >= shortest_samples(filters) and last - first > 2 * edge:
+                windows = self._windows(np.arange(first, last), raw_hz, start, stop)
+                yield first + edge, (frames_of(new(read(start, stop)), filters, *windows) * scale)[edge:-edge]
+
+        reach = int(np.ceil(4 * reach_s * raw_hz))  # recursive filters: what is huge is seen further than all else
+        kept = np.array([name not in new.info["bads"] for name in new.info["ch_names"]])
+        leave_out_beside(
+            signal.read_again, rows, data, kept, stretches=apart, reach=reach, raw_hz=raw_hz, sfreq=self.sfreq, spans=spans, where=where
+        )  # fmt: skip
+        spans += partly_bad
         self._leave_out_edges(apart, raw_hz, reach_s, spans, where)
         return data, self.sfreq, new.info
 
@@ -184,6 +213,11 @@ class HighGamma(SensorPreparation):
                 f"band_hz: the edge {listed} Hz lies on a harmonic of the power line's {found:g} Hz, which passes there in part. Move the edge.",
             )
         return found or None
+
+    def _rows(self, start: int, stop: int, sfreq: float) -> tuple[int, int]:
+        """The first row of a stretch of samples, and the one after its last."""
+        step = self.hop_s * sfreq
+        return _first_at(start / step), _first_at(stop / step)
 
     def _windows(self, rows: np.ndarray, sfreq: float, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """First sample of each row's window, and the one after its last, inside a stretch and counted from its start."""

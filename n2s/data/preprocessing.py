@@ -1,11 +1,13 @@
 """From a raw recording to an array: MNE does the signal processing, a recipe sets the options."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import mne
 import numpy as np
 from mne.filter import create_filter
 
+from n2s.data.artefacts import Read, leave_out_beside
 from n2s.data.bad_channels import mark_bads
 from n2s.data.bands import NOTCH_WIDTH_HZ, Band, check_lengths
 from n2s.data.channel_types import ELECTRODES, TYPES, check_types, reference_groups
@@ -155,15 +157,26 @@ class Preprocessing(SensorPreparation):
         resampler = self._resampler(raw_hz)
         signal = CheckedSignal(raw, picks, spans)
         data = np.zeros((-(-len(raw.times) * resampler.up // resampler.down), len(new.group)), np.float32)
-        for start, stop in apart:
-            for first, values in resampler(signal.read, start, stop):
+
+        def rows(read: Read, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
+            for first, values in resampler(read, start, stop):
                 values *= scale
                 for those in groups:
                     values[those] -= values[good & those].mean(0)
-                data[first : first + values.shape[1]] = (values if self.reference is None else new(values)).T
+                yield first, (values if self.reference is None else new(values)).T
+
+        for start, stop in apart:
+            for first, values in rows(signal.read, start, stop):
+                data[first : first + len(values)] = values
+        rate_hz = raw_hz * resampler.up / resampler.down
         gaps += signal.check(info, where, cleaned=bool(self.steps))
+        kept = np.array([name not in new.info["bads"] for name in new.info["ch_names"]])
+        leave_out_beside(
+            signal.read_again, rows, data, kept, stretches=apart, reach=resampler.half, raw_hz=raw_hz, sfreq=rate_hz, spans=spans,
+            where=where,
+        )  # fmt: skip
         leave_out(gaps, spans, self.support_s(raw_hz) / 2, where)
-        return data, raw_hz * resampler.up / resampler.down, new.info
+        return data, rate_hz, new.info
 
     def _band(self) -> Band:
         return Band(self.sfreq, self.highpass_hz, self.lowpass_hz, self.notch_hz)

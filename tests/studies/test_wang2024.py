@@ -99,6 +99,28 @@ def test_a_pause_parts_the_movie(root):
     )
 
 
+def test_a_word_that_a_pause_parts_has_no_place(root):
+    """By its ends it would last as long as the pause, and its sound's row would go on through it."""
+    path = root / "subject_timings" / "sub_1_trial000_timings.csv"
+    rows = [row | {"index": row["index"] + (row["movie_time"] > 5.8) * round(20 * SFREQ)} for row in timings(1.0, ())]
+    rows += [{"movie_time": 5.8, "index": round(6.8 * SFREQ)}, {"movie_time": 5.801, "index": round(26.8 * SFREQ)}]
+    write_csv(path, sorted(rows, key=lambda row: row["index"]))
+    with h5py.File(root / "sub_1_trial000.h5", "a") as file:  # long enough
+        for name, one in list(file["data"].items()):
+            values = np.tile(one[()], 3)
+            del file["data"][name]
+            file[f"data/{name}"] = values
+    study = Wang2024(str(root))
+    with kept() as said:
+        table = study.events(study.recordings()[0])
+    spoken, sounds = table[table.kind == "word"], table[table.kind == "sound"]
+    assert (
+        len(spoken) == 15 and "home" not in set(spoken.text) and any("pause of the movie" in one.text for one in said)
+    )
+    assert np.allclose(spoken.duration, 0.4, atol=1e-3) and len(sounds) == 2
+    assert sounds.onset.iloc[0] + sounds.duration.iloc[0] < 6.8 < 26.8 < sounds.onset.iloc[1]
+
+
 def test_the_clock_of_a_movie(tmp_path):
     path = tmp_path / "timings.csv"
     write_csv(path, timings(2.0, ((7.0, 1.5),)))

@@ -17,7 +17,7 @@ from n2s.studies.events import events_table
 from n2s.studies.labels import chosen
 from n2s.studies.public.wang2024_words import movie_frames, movie_words
 from n2s.studies.readers.contacts import place
-from n2s.studies.readers.movie_clock import MovieClock
+from n2s.studies.readers.movie_clock import JUMP_S, MovieClock
 from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.side_files import read_json, read_text
 from n2s.studies.readers.stimuli import StimulusFolder
@@ -141,7 +141,12 @@ transcripts/ant-man/features.csv ...""",
         words = movie_words(transcript)
         untold = (words.onset < clock.span_s[0]) | (words.onset > clock.span_s[1])
         onset, stop = (clock.recorded_s(one[~untold]) for one in (words.onset, words.onset + words.duration))
-        words = words[~untold].assign(stimulus_onset=words.onset, onset=onset, duration=np.maximum(stop - onset, 0.0))
+        torn = np.abs(stop - onset - words.duration[~untold]) > JUMP_S
+        if torn.any():
+            tell("left out", f"{timings} ({torn.sum()} words)", "words that a pause of the movie parts.")
+        words = words[~untold].assign(stimulus_onset=words.onset, onset=onset, duration=np.maximum(stop - onset, 0.0))[
+            ~torn
+        ]
         outside = (words.onset < 0) | (words.onset + words.duration > self._length_s(recording))
         lost = int(untold.sum() + outside.sum())
         if lost:
