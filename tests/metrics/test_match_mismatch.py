@@ -42,9 +42,25 @@ def test_a_repeat_is_no_mismatch():
     predicted, true = np.tile(predicted, (2, 1)), np.tile(true, (2, 1))
     same = np.arange(12)[:, None] % 6 == np.arange(12) % 6
     found = match_windows(predicted, true, same)
-    assert (found.n_candidates == 11).all()
-    np.testing.assert_allclose(found.correct[:6], match_windows(predicted[:6], true[:6]).correct)
+    assert (found.n_candidates == 6).all()  # moments, not presentations
+    np.testing.assert_allclose(found.correct, np.tile(match_windows(predicted[:6], true[:6]).correct, 2))
     assert len(found.turned) == 10  # the sixth turn puts every window on its repeat
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_the_null_of_repeats_is_at_chance(moved):
+    """A window's repeat plays the same moment in the moved truth, too: it is no mismatch there either."""
+    rng, (w, d, r) = np.random.default_rng(1), (8, 40, 3)
+    same, null, first = np.arange(w * r)[:, None] % w == np.arange(w * r) % w, [], []
+    for _ in range(40):
+        true, predicted = np.tile(rng.normal(size=(w * d, 1)), (r, 1)), rng.normal(size=(w * r, d))
+        turns = [(np.roll(true, turn * d, 0).reshape(-1, d), same) for turn in range(1, w * r, 2)]
+        found = match_windows(predicted, true.reshape(-1, d), same, moved=turns if moved else None)
+        null.append(found.null_correct.mean())
+        first.append(found.null_top(1).mean())
+    assert np.mean(null) == pytest.approx(0.5, abs=0.01)  # .42 where ties with repeats count as errors
+    assert np.mean(first) == pytest.approx(found.chance(1), abs=0.01)  # 0 there
+    assert found.chance(1) == 1 / w
 
 
 def test_bad_shapes():

@@ -15,7 +15,7 @@ from n2s.metrics.blocks import time_blocks
 from n2s.metrics.correlation import column_correlation
 from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval
 from n2s.metrics.jackknife import jackknife_interval
-from n2s.metrics.match_mismatch import Matched, match_windows
+from n2s.metrics.match_mismatch import Matched, candidate_counts, match_windows
 from n2s.metrics.tracking import circular_shift_null
 from n2s.systems.linear.reconstruct import Reconstruction
 from n2s.systems.linear.score_lines import BLOCK_S, line_of, mean_correlation, null_of, slow_blocks
@@ -64,9 +64,13 @@ def subject_scores(
         if places is None:
             continue
         predicted, true = (_cut(one, places) for one in found.scaled())
-        matched = match_windows(
-            predicted, true, _same(found, places, length_s), moved=_moved(found, places, rate_hz, options)
-        )
+        repeats = _Repeats(found, length_s)
+        same = repeats.among(places[:, 0])
+        if (candidate_counts(same, len(places)) < 2).any():
+            told = f"windows of {length_s:g} s: all of them play the same moment, so that there is no mismatch. Hold out more (data.n_folds)."
+            tell("left out", where, told)
+            continue
+        matched = match_windows(predicted, true, same, moved=_moved(found, places, repeats, rate_hz, options))
         start_s = found.table.time_s.to_numpy()[places[:, 0]]
         blocks = time_blocks(found.part[places[:, 0]], start_s, duration_s=length_s, least_s=max(length_s, BLOCK_S))
         values += _shares(matched, blocks, length_s, options.top_k)
@@ -167,21 +171,29 @@ def _cut(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     return values[places].reshape(len(places), -1)
 
 
-def _moved(found: Reconstruction, places: np.ndarray, rate_hz: float, options: Options) -> Iterator[np.ndarray] | None:
+def _moved(
+    found: Reconstruction, places: np.ndarray, repeats: "_Repeats", rate_hz: float, options: Options
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]] | None:
     """The truth moved in a circle by ``shift_s`` or a window, or more, at the windows' places; None of many windows, or few rows."""
     n, true = len(found.rows), found.scaled()[1]
     least = max(int(np.ceil(options.shift_s * rate_hz)), places.shape[1])
     if len(places) >= MANY or 2 * least > n:
         return None
     turns = np.unique(np.linspace(least, n - least, min(options.n_shifts, MOST_MOVED)).round().astype(int))
-    return (_cut(np.roll(true, turn, 0), places) for turn in turns)
+    return ((_cut(np.roll(true, turn, 0), places), repeats.among((places[:, 0] - turn) % n)) for turn in turns)
 
 
-def _same(found: Reconstruction, places: np.ndarray, length_s: float) -> np.ndarray | None:
-    """(k, k) bool: windows of one stimulus that overlap in its time: repeats that are not averaged."""
-    stimulus = pd.factorize(found.table.stimulus.astype(str).to_numpy()[places[:, 0]])[0]
-    start_s = found.table.stimulus_s.to_numpy()[places[:, 0]]
-    near = np.abs(start_s[:, None] - start_s[None]) < length_s * (1 - 1e-6)
-    same = near & (stimulus[:, None] == stimulus[None])
-    np.fill_diagonal(same, True)
-    return same if same.sum() > len(places) else None
+class _Repeats:
+    """Which windows play the same moment: repeats that are not averaged."""
+
+    def __init__(self, found: Reconstruction, length_s: float):
+        self._stimulus, self._length_s = pd.factorize(found.table.stimulus)[0], length_s
+        self._start_s = found.table.stimulus_s.to_numpy()
+
+    def among(self, first: np.ndarray) -> np.ndarray | None:
+        """(k,) first rows -> (k, k) bool: windows of one stimulus that overlap in its time; None if none do."""
+        stimulus, start_s = self._stimulus[first], self._start_s[first]
+        near = np.abs(start_s[:, None] - start_s[None]) < self._length_s * (1 - 1e-6)
+        same = near & (stimulus[:, None] == stimulus[None])
+        np.fill_diagonal(same, True)
+        return same if same.sum() > len(first) else None

@@ -195,6 +195,18 @@ def test_a_very_short_held_out_part_has_no_windows_and_says_so():
     assert json_ready["n_subjects"] == 1
 
 
+def test_windows_that_all_play_one_moment_are_left_out_and_told():
+    data = listeners()
+    rows = data.rows
+    data.rows = lambda subject: rows(subject).assign(
+        stimulus="a", stimulus_s=np.arange(N) % 50 * 0.1
+    )  # 5 s, again and again
+    with kept() as findings:
+        result = scored(data, options=replace(OPTIONS, windows_s=(4.9, 2.0)))
+    assert list(result.values.measure) == ["r", "match, 2 s", "top-1, 2 s"]
+    assert any("the same moment" in one.text for one in findings)
+
+
 def test_several_targets_have_a_row_and_a_control_each():
     data = listeners(2)
     data.features["words"] = [slow(np.random.default_rng(9), N, 1, 0.5)]  # nothing follows them
