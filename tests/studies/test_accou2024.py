@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from trees.accou2024 import STORIES, write_tree
 
+from n2s.data import SplitByStory, SplitByTime
+from n2s.data.content import Heard
 from n2s.errors import UserError
 from n2s.studies import Accou2024
 
@@ -38,6 +40,10 @@ def test_versions_of_a_story_have_its_name(tmp_path):
     study = Accou2024(str(root))
     assert {study.events(one).story.item() for one in study.recordings()} == {"audiobook_1"}
     assert len({study.events(one).stimulus.item() for one in study.recordings()}) == 3
+    heard = {one.name: study.events(one) for one in study.recordings()}
+    with pytest.raises(UserError, match="would test on what another version"):
+        SplitByTime().intervals({"accou2024": Heard(heard, content=study.content)})
+    assert len(SplitByStory().intervals({"accou2024": Heard(heard, content=study.content)}).unit.unique()) == 1
 
 
 def test_a_run_with_two_stimuli(root):

@@ -4,6 +4,8 @@ import mne
 import numpy as np
 import pytest
 
+from n2s.data import SplitByStory
+from n2s.data.content import Heard
 from n2s.data.identity import sound_identities
 from n2s.data.stimuli import collect_stimuli
 from n2s.errors import UserError
@@ -61,6 +63,19 @@ def test_listeners_of_one_sound_are_known_by_it(tmp_path):
     stimuli = collect_stimuli(found, {one.name: found.events(one) for one in found.recordings()})
     same = sound_identities(stimuli)
     assert same["sub-1"] == same["sub-2"] != same["sub-3"]
+
+
+def test_folders_with_arrays_of_their_own_may_have_one_content(tmp_path):
+    for number, subject in enumerate(("sub-1", "sub-2", "sub-3")):
+        write(tmp_path / subject, seed=number)
+    found = study(tmp_path, content={"sub-1": "tale", "sub-2": "tale"})
+    heard = {one.name: found.events(one) for one in found.recordings()}
+    dealt = SplitByStory(test=["tale"], val=[]).intervals({"own": Heard(heard, content=found.content)})
+    assert dict(zip(dealt.stimulus, dealt.split, strict=True)) == {
+        "own/sub-1": "test",
+        "own/sub-2": "test",
+        "own/sub-3": "train",
+    }
 
 
 @pytest.mark.parametrize(

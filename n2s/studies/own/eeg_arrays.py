@@ -48,6 +48,8 @@ class EEGArrays(Study):
         Keep only these.
     language
         BCP 47 tag of the speech.
+    content
+        Folders with equal content, such as one story that was cut, scaled or filtered for each listener: ``{sub-01: tale, sub-02: tale}``.
     name
         Its name in messages.
 
@@ -70,6 +72,7 @@ class EEGArrays(Study):
         unit: Literal["uV", "V"] = "uV",
         subjects: list[str | int] | None = None,
         language: str = "",
+        content: dict[str, str] | None = None,
         name: str = "arrays",
     ):
         self.name, self.root, self.sfreq = name, data_folder(root), float(sfreq)
@@ -78,6 +81,7 @@ class EEGArrays(Study):
                 raise UserError(f"study {name}: {option} is {rate_hz}; expected a rate in Hz, such as 64.")
         self.features_hz = self.sfreq if features_hz is None else float(features_hz)
         self.brain, self.what, self.kind, self.unit, self.language = brain, features, kind, unit, language
+        self.content = content
         self.montage = _montage(montage, self.root)
         found = _folders(self.root, brain)
         if subjects is not None:

@@ -64,7 +64,6 @@ derivatives/preprocessed_stimuli/audiobook_1_1_envelope.npy, audiobook_1_1_mel.n
         notes="Artefacts removed, average reference, 64 Hz, by the authors. audiobook_1_shifted and audiobook_1_artefact are audiobook_1.",
     )
     expected = {"subjects": 85}
-    content: dict[str, str] = {}  # versions of a story have its name already
 
     def __init__(
         self,
@@ -80,6 +79,8 @@ derivatives/preprocessed_stimuli/audiobook_1_1_envelope.npy, audiobook_1_1_mel.n
             kept = chosen(subjects, known, option=f"{self.root}: subjects", what="subject", prefix="sub")
             found = {one: file for one, file in found.items() if one.subject in kept}
         self._files = found
+        # their seconds are the same: SplitByTime has to know
+        self.content = {name: VERSION.sub("", name) for _, name in found.values() if VERSION.search(name)}
 
     def recordings(self) -> list[Recording]:
         """Every run of every person."""
