@@ -70,7 +70,7 @@ def information(brain: Tensor, envelope: Tensor, shifts: Sequence[int] = ()) -> 
 
     Returns
     -------
-    (1 + s, c) bits: as it is, then shifted.
+    (1 + s, c) bits: as it is, then shifted. NaN where a signal never changes.
     """
     n = len(brain)
     if n < FEWEST:
@@ -87,7 +87,12 @@ def information(brain: Tensor, envelope: Tensor, shifts: Sequence[int] = ()) -> 
         # det(1 - M M') of two by two
         left = 1 - cross.square().sum((-1, -2)) + torch.linalg.det(cross).square()
         found[:, first : first + step] = -0.5 * torch.log2(left.clamp(min=torch.finfo(torch.float64).tiny))
-    return found
+    return found.masked_fill(_still(brain) | _still(envelope), torch.nan)
+
+
+def _still(signal: Tensor) -> Tensor:
+    """Whether a complex signal (n, ...) never changes: silence, a sensor without a signal."""
+    return (signal == signal[:1]).all(0)
 
 
 def _white(values: Tensor) -> Tensor:
@@ -97,6 +102,8 @@ def _white(values: Tensor) -> Tensor:
     scores = torch.special.ndtri(torch.arange(1, n + 1, dtype=torch.float64, device=values.device) / (n + 1))
     normal = torch.empty_like(values).scatter_(0, order, scores[:, None, None].expand_as(values))
     covariance = torch.einsum("ncd,nce->cde", normal, normal) / n
+    one = torch.eye(2, dtype=torch.float64, device=values.device)
+    covariance = torch.where((values == values[:1]).all(0).any(-1)[:, None, None], one, covariance)  # both of one rank
     return torch.linalg.solve_triangular(
         torch.linalg.cholesky(covariance), normal.permute(1, 2, 0), upper=False
     ).permute(2, 0, 1)

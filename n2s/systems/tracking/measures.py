@@ -79,7 +79,8 @@ def by_region(found: SensorMeasures, options: MeasureOptions, regions: Mapping[s
             for name, value in _lag(own, found.frequencies[bins], options.delays_s).items():
                 rows.append({"measure": f"{name}_{band}", "region": region, "value": value})
     table = pd.DataFrame(rows, columns=["measure", "region", "value", "chance", "spread", "p"])
-    return pd.concat([table, _laterality(table)], ignore_index=True)
+    controlled = sorted(name for name, null in found.shifted.items() if len(null))
+    return pd.concat([table, _laterality(table, controlled)], ignore_index=True)
 
 
 def wide(table: pd.DataFrame) -> dict[str, float]:
@@ -121,11 +122,12 @@ def _lag(coherency: np.ndarray, frequencies: np.ndarray, delays_s: tuple[float, 
     return {"delay": delay, "phase_cos": float(np.real(twice)), "phase_sin": float(np.imag(twice))}
 
 
-def _laterality(table: pd.DataFrame) -> pd.DataFrame:
-    above = table.assign(value=table.value - table.chance)
-    sides = above[above.chance.notna()].pivot(index="measure", columns="region", values="value")
-    if not {"left", "right"} <= set(sides.columns):
+def _laterality(table: pd.DataFrame, controlled: Sequence[str]) -> pd.DataFrame:
+    """A row for each measure that has a chance level, NaN where a side has no value: the same rows for everybody."""
+    above = table.assign(value=table.value - table.chance).pivot(index="measure", columns="region", values="value")
+    if not {"left", "right"} <= set(above.columns) or not controlled:
         return table.iloc[:0]
+    sides = above.loc[controlled]
     total = sides.left.abs() + sides.right.abs()
     index = (sides.right - sides.left) / total.where(total > 0)
     return pd.DataFrame({"measure": index.index, "region": LATERALITY, "value": index.to_numpy()})

@@ -61,7 +61,7 @@ class FoldReconstruction:
     """
 
     def __init__(self, data: EncodingData, subject: str, fold: Fold, kept: np.ndarray, envelope: str, how: Backward):
-        self.data, self.subject, self.fold, self.how = data, subject, fold, how
+        self.data, self.subject, self.fold, self.how, self.envelope = data, subject, fold, how, envelope
         self.train, self.test = sides(fold, kept)
         self.heard = data.heard(subject, fold, envelope)
 

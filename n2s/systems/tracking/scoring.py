@@ -48,6 +48,14 @@ def marks_of(data: EncodingData, subject: str, fold, brain: np.ndarray) -> dict[
     return {"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain))}
 
 
+def features_marks(trf: FoldTRF | None, back: FoldReconstruction | None) -> dict[str, Tensor]:
+    """By what a test knows the features of a fit, once they were read."""
+    found = dict(trf.inputs.marks) if trf else {}
+    if back:
+        found[f"heard {back.envelope}@0"] = mark(back.heard[0])
+    return {name: torch.from_numpy(one) for name, one in found.items()}
+
+
 class Scorer:
     """Measures people one after the other.
 
@@ -150,11 +158,13 @@ class Scorer:
             if plan.trf:
                 one = FoldTRF(data, subject, fold, kept, plan.trf, plan.recipe)
                 r = one.score(fit["trf"], test, n_shifts=options.n_shifts, min_shift_s=options.min_shift_s)
+                check_same(fit["marks"], features_marks(one, None), f"{subject}, {fold.name}")
                 for name, values in r.items():
                     scores.setdefault(name, []).append(values)
                 functions.append(fit["trf"])
             if plan.backward and fit["backward"] is not None:
                 part = FoldReconstruction(data, subject, fold, kept, plan.envelope, plan.backward)
+                check_same(fit["marks"], features_marks(None, part), f"{subject}, {fold.name}")
                 rebuilt.append(part.predict(fit["backward"], test))
         if not weights:
             raise UserError(

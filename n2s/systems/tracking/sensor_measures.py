@@ -171,6 +171,16 @@ def drawn_shifts(seconds: float, options: MeasureOptions) -> np.ndarray:
     return np.random.default_rng(options.seed).uniform(low, high, options.n_shifts)
 
 
+def _turns(shifts_s: np.ndarray, seconds: float, n_rows: int, rate_hz: float, options: MeasureOptions) -> list[int]:
+    """Drawn shifts as rows of a shorter circle: ends of stretches were cut, and a shift of nearly the whole circle would be none.
+
+    The smallest is that of the options; in short data a quarter of the rows.
+    """
+    least = min(round(options.min_shift_s * rate_hz), n_rows // 4)
+    share = (shifts_s - options.min_shift_s) / (seconds - 2 * options.min_shift_s)
+    return np.round(least + share * (n_rows - 2 * least)).astype(int).tolist()
+
+
 def _moved(envelope: Sequence[Tensor], n_rows: int) -> Sequence[Tensor]:
     """All stretches joined, moved in a circle, and cut as before."""
     return torch.cat(list(envelope)).roll(n_rows).split([len(one) for one in envelope])
@@ -185,14 +195,14 @@ def _of_bands(
     options: MeasureOptions,
 ) -> None:
     """Measures of phases and amplitudes over time."""
-    bands = options.bands
+    bands, seconds = options.bands, sum(map(len, envelope)) / sfreq
     for band, ends in bands.items() if {"information", "edges"} & set(options.kinds) else ():
         own, step, cut = analytic_stretches(brain, sfreq, ends)
         joined = torch.cat(own)
         rows = (
             prev_fast_len(len(joined)) if len(joined) else 0
         )  # transforms of other lengths take several times as long
-        shifts = np.round(shifts_s * sfreq / step).astype(int).tolist()
+        shifts = _turns(shifts_s, seconds, rows, sfreq / step, options)
         if rows < FEWEST:
             for kind in [one for one in ("information", "edges") if one in options.kinds]:
                 found.leave_out(f"{kind}_{band}", len(shifts))
@@ -215,5 +225,5 @@ def _of_bands(
             return
         phase, amplitude, step = phase_and_amplitude(brain, sfreq, slow_hz, fast_hz)
         rows = prev_fast_len(len(phase))
-        shifts = np.round(shifts_s * sfreq / step).astype(int).tolist()
+        shifts = _turns(shifts_s, seconds, rows, sfreq / step, options)
         found.add(f"coupling_{slow}_{fast}", coupling(phase[:rows], amplitude[:rows], shifts))

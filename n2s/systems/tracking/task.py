@@ -19,7 +19,7 @@ from n2s.systems.tracking.measures import MeasureOptions
 from n2s.systems.tracking.reconstruction import Backward, FoldReconstruction
 from n2s.systems.tracking.regions import regions_of
 from n2s.systems.tracking.result import TrackingResult
-from n2s.systems.tracking.scoring import Plan, Scorer, marks_of
+from n2s.systems.tracking.scoring import Plan, Scorer, features_marks, marks_of
 from n2s.systems.tracking.sensor_measures import KINDS, drawn_shifts
 from n2s.systems.tracking.trf import FoldTRF
 
@@ -236,11 +236,8 @@ class Tracking(System):
             back = (
                 FoldReconstruction(data, subject, fold, rows, plan.envelope, plan.backward) if plan.backward else None
             )
-            found = {
-                "trf": trf.fit(brain, self.device) if trf else {},
-                "backward": back.fit(brain) if back else None,
-                "marks": marks_of(data, subject, fold, brain),
-            }
+            found = {"trf": trf.fit(brain, self.device) if trf else {}, "backward": back.fit(brain) if back else None}
+            found["marks"] = marks_of(data, subject, fold, brain) | features_marks(trf, back)
             keep(path, found, made)
         return found
 

@@ -8,6 +8,7 @@ import torch
 from n2s.errors import UserError
 from n2s.metrics import tracking_coherence, tracking_plv
 from n2s.metrics.phase_locking import acoustic_edges, edge_locked_plv
+from n2s.metrics.tracking_information import tracking_information
 from n2s.systems.tracking.measures import MeasureOptions, by_region, subject_measures
 from n2s.systems.tracking.sensor_measures import KINDS, sensor_measures
 
@@ -55,6 +56,37 @@ def test_noise_is_at_chance():
         if name.split("_")[0] in KINDS:
             values = np.array([one[name] for one in found])
             assert abs(values.mean()) < 3.5 * values.std(ddof=1) / 12**0.5, name
+
+
+def in_pieces(seconds, n, seed=0):
+    brain, envelope = simulated(seconds * n, gain=3.0, seed=seed)
+    return np.split(brain, n), np.split(envelope, n)
+
+
+def test_no_shift_is_the_sound_as_it_was_heard():
+    """Ends of stretches are cut in each band: a shift by as much as is left would be none."""
+    parts = [[torch.from_numpy(one) for one in side] for side in in_pieces(6.0, 20)]
+    found = sensor_measures(*parts, SFREQ, MeasureOptions(kinds=("information", "edges"), n_shifts=400))
+    for name in ("information_delta", "information_theta", "edges_theta"):
+        excess = found.values[name][:4] - found.shifted[name][:, :4].mean(0)
+        assert (found.shifted[name][:, :4].max(0) < found.shifted[name][:, :4].mean(0) + excess / 3).all(), name
+
+
+def test_everybody_has_the_same_measures():
+    """Of stretches that are too short for a phase of delta there is no value, nor a laterality; but the column is there."""
+    options = MeasureOptions(n_shifts=5)
+    lengths = ((60, 1), (4, 15))
+    whole, pieces = (subject_measures(*in_pieces(*how), SFREQ, options, regions=REGIONS) for how in lengths)
+    assert list(whole) == list(pieces) and np.isnan(pieces["information_delta_laterality"])
+    assert np.isfinite(whole["information_delta_laterality"])
+
+
+def test_there_is_no_information_in_what_never_changes():
+    brain, envelope = simulated(20.0)
+    brain[:, 5] = 0.0
+    found = tracking_information(brain.T, envelope, SFREQ)
+    assert all(np.flatnonzero(np.isnan(one)).tolist() == [5] for one in found.values())
+    assert all(np.isnan(one).all() for one in tracking_information(brain.T, 0 * envelope, SFREQ).values())
 
 
 def test_p_is_that_of_the_shifts():

@@ -17,7 +17,9 @@ from n2s.systems.encoding.fit import Recipe, checked_brain
 from n2s.systems.tracking.lengths import Length
 from n2s.systems.tracking.reconstruction import Backward, FoldReconstruction, correlation, principal
 from n2s.systems.tracking.regions import regions_of
+from n2s.systems.tracking.scoring import Plan, Scorer, features_marks, marks_of
 from n2s.systems.tracking.segments import matched
+from n2s.systems.tracking.sensor_measures import MeasureOptions
 from n2s.systems.tracking.trf import FoldTRF, kernels, peaks
 
 pytest.importorskip("espeakng_loader")
@@ -269,3 +271,20 @@ def test_an_interrupted_fit_takes_the_folds_that_it_has(data, tmp_path, monkeypa
         other = system(data, n_folds=2, lags_s=(0.0, 0.3), alphas=[1.0, 1e2])
         other._trainer.default_root_dir = str(tmp_path)
         other._fitted(WHO, fold)
+
+
+def test_a_test_knows_the_features_of_its_fit(data, tmp_path_factory):
+    other = made(tmp_path_factory, {"envelope": Envelope("hilbert", power=1.0), "word_rate": WordRate("onset")})
+    length, fits = Length.of(data, [WHO], None), {}
+    for fold in data.folds(WHO):
+        brain, rows = checked_brain(data, WHO, fold)[0], length.rows(data, WHO)
+        trf = FoldTRF(data, WHO, fold, rows, ("envelope",), RECIPE)
+        back = FoldReconstruction(data, WHO, fold, rows, "envelope", BACK)
+        fit = {"trf": trf.fit(brain), "backward": back.fit(brain)}
+        fits[fold.name] = fit | {"marks": marks_of(data, WHO, fold, brain) | features_marks(trf, back)}
+    options = MeasureOptions(kinds=("coherence",), n_shifts=3, min_shift_s=3.0)
+    for trf in (("envelope",), ()):
+        plan = Plan("envelope", options, trf, RECIPE, BACK)
+        Scorer(data, {WHO: fits}, plan, length).add(WHO)
+        with pytest.raises(UserError, match="values of the feature .* are not those that the run was fitted to"):
+            Scorer(other, {WHO: fits}, plan, length).add(WHO)
