@@ -7,6 +7,7 @@ import numpy as np
 
 from n2s.data.artefacts import Read, leave_out_beside
 from n2s.data.bad_channels import mark_bads
+from n2s.data.band_power import LOOKED_S, check_band_power
 from n2s.data.bands import check_file
 from n2s.data.channel_types import ELECTRODES, TYPES, check_types
 from n2s.data.checked_signal import CheckedSignal, leave_out
@@ -149,6 +150,10 @@ class HighGamma(SensorPreparation):
                 "no good channel is ever below 0: this is an envelope, as high-gamma activity that was extracted before, and its envelope "
                 "is not high-gamma activity. Take Preprocessing for it.",
             )
+        longest = max(apart, key=lambda one: one[1] - one[0])
+        middle, half = sum(longest) // 2, round(LOOKED_S / 2 * raw_hz)
+        some = signal.read_again(max(middle - half, longest[0]), min(middle + half, longest[1]))
+        check_band_power(some[good], raw_hz, self.band_hz, where)
         leave_out(signal.check(info, where), spans, reach_s, where)
         data = np.zeros((_first_at(raw.n_times / (self.hop_s * raw_hz)), len(new.group)), np.float32)
         for columns in _some(len(new.group), raw.n_times):

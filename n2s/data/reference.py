@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from n2s.data.channel_types import reference_groups
+from n2s.data.places import contact_places
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
@@ -157,8 +158,9 @@ class Bipolar(Reference):
             weights[row, a], weights[row, b] = 1, -1
         found = mne.pick_info(info, [a for a, _ in kept])
         _rename(found, [f"{names[a]}-{names[b]}" for a, b in kept])
+        places = contact_places(info) / 1e3
         for channel, (a, b) in zip(found["chs"], kept, strict=True):
-            channel["loc"][:3] = (info["chs"][a]["loc"][:3] + info["chs"][b]["loc"][:3]) / 2
+            channel["loc"][:3] = (places[a] + places[b]) / 2  # nowhere, if one has no place
         return Referenced(found, csr_array(weights), csr_array((0, len(names))), np.full(len(kept), -1))
 
 

@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pytest
 from contacts import contacts_raw
+from scipy import signal as dsp
 
-from n2s.data import HighGamma
+from n2s.data import Bipolar, HighGamma
+from n2s.data.places import contact_places
 from n2s.findings import kept
 
 NOISE = 10 * np.random.default_rng(0).normal(size=(3000, 7))
@@ -38,3 +40,26 @@ def test_an_envelope_has_no_high_gamma_activity():
     (one,) = told(np.abs(NOISE))
     assert "ever below 0: this is an envelope" in one
     assert told(NOISE, (0.5, 200.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("cut_hz", "order", "alarm"), [(None, 0, False), (60, 4, True), (70, 4, True), (170, 4, False)]
+)
+def test_a_recording_that_was_low_passed_without_saying_so(cut_hz, order, alarm):
+    """Activity falls as that of the brain: with the third power of the frequency."""
+    hz = np.fft.rfftfreq(15_000, 1 / 500)
+    spectrum = (
+        np.fft.rfft(np.random.default_rng(1).normal(size=(15_000, 7)), axis=0) * (np.maximum(hz, 1) ** -1.5)[:, None]
+    )
+    data = 500 * np.fft.irfft(spectrum, axis=0)
+    if cut_hz:
+        data = dsp.sosfilt(dsp.butter(order, cut_hz, output="sos", fs=500), data, axis=0)
+    found = told(data)
+    assert len(found) == alarm and all("lies below 95 Hz: the recording was low-passed before" in one for one in found)
+
+
+def test_a_pair_of_which_one_contact_has_no_place_has_none():
+    raw = contacts_raw(NOISE, 500.0)
+    raw.info["chs"][1]["loc"][:3] = 0  # as electrodes.tsv may write n/a
+    places = contact_places(Bipolar()(raw.info, "x").info)
+    assert np.isnan(places[:2]).all() and np.isfinite(places[2:]).all()

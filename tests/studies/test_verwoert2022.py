@@ -42,6 +42,14 @@ def test_contacts_have_the_names_and_units_of_the_table(root):
     assert as_written.get_data("LA1").std() == pytest.approx(40, rel=0.02)
 
 
+def test_the_unit_is_that_of_the_contacts(root):
+    """A marker channel has none."""
+    table = file_of(root).with_name("sub-01_task-wordProduction_channels.tsv")
+    table.write_text(table.read_text().replace("MKR\tMISC\tmicroV", "MKR\tMISC\tn/a"))
+    study = Verwoert2022(str(root), subjects=["01"])
+    assert study.load(study.recordings()[0]).get_data("LA1").std() == pytest.approx(40e-6, rel=0.02)
+
+
 def test_words_are_where_the_voice_is(root):
     study = Verwoert2022(str(root))
     table = study.events(study.recordings()[0])

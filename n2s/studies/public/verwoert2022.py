@@ -241,8 +241,9 @@ sub-01/ieeg/sub-01_task-wordProduction_{ieeg.nwb,channels.tsv,events.tsv}, sub-0
     def _volts(self, brain: Stream, table: Path) -> float:
         if self.unit is not None:
             return {"V": 1.0, "uV": 1e-6}[self.unit] * (brain.conversion if self.unit == "V" else 1.0)
-        units = read_table(table, numbers=()).get("units", pd.Series([""])).str.lower()
-        if brain.conversion == 1.0 and units.isin(MICROVOLTS).all():
+        rows = read_table(table, numbers=())
+        units = rows.get("units", pd.Series("", rows.index))[rows.type.str.upper().isin(("SEEG", "ECOG"))].str.lower()
+        if brain.conversion == 1.0 and len(units) and units.isin(MICROVOLTS).all():
             tell(
                 "corrected",
                 brain.path,
