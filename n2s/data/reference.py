@@ -2,6 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,7 @@ from n2s.data.places import contact_places
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
+LONGEST = 20  # contacts of a shaft; of electrodes for stereotaxy 5 to 18
 FAR = 1.5  # times the usual distance of a shaft's contacts: there is one between, or a bend of the grid
 
 
@@ -145,7 +147,7 @@ class Bipolar(Reference):
         Raises
         ------
         UserError
-            No two good contacts are neighbours; contacts on the brain's surface have no places, and their numbers do not tell.
+            No two good contacts are neighbours; contacts have no places, and their numbers do not tell.
         """
         good, names = _good(info), info["ch_names"]
         pairs = neighbours(info, where)
@@ -207,7 +209,7 @@ def neighbours(info: mne.Info, where: str) -> list[tuple[int, int]]:
     Raises
     ------
     UserError
-        Two channels are one contact by their names; contacts on the brain's surface have no places.
+        Two channels are one contact by their names; contacts on the brain's surface, or too many for a shaft, have no places.
     """
     at: dict[tuple[str, int], int] = {}
     for number, name in enumerate(info["ch_names"]):
@@ -224,15 +226,18 @@ def neighbours(info: mne.Info, where: str) -> list[tuple[int, int]]:
     places = np.array([channel["loc"][:3] for channel in info["chs"]], float).reshape(-1, 3)
     placed = np.isfinite(places).all(1) & places.any(1)
     kinds = np.array(info.get_channel_types())
-    lost = [info["ch_names"][a] for a, b in pairs if kinds[a] == "ecog" and not (placed[a] and placed[b])]
+    shafts = [contact_of(name)[0] for name in info["ch_names"]]
+    many = {shaft for shaft, n in Counter(shafts).items() if n > LONGEST}
+    unsure = [kind == "ecog" or shaft in many for kind, shaft in zip(kinds, shafts, strict=True)]
+    lost = [info["ch_names"][a] for a, b in pairs if unsure[a] and not (placed[a] and placed[b])]
     if lost and not placed.any():
         raise UserError(
-            f"{where}: contacts on the brain's surface (ECoG: {first_of(lost, 5)}) have no places, and in a grid the next number may be in "
-            "another row. Add electrodes.tsv, give the type SEEG in channels.tsv if these are shafts, or reference to the common "
-            "average."
+            f"{where}: contacts on the brain's surface (ECoG), or more than {LONGEST} with one name ({first_of(lost, 5)}), have no places, and "
+            "the next number may be in another row of a grid, or on another shaft. Add electrodes.tsv, give the type SEEG in "
+            "channels.tsv and names such as LA1 and LA2 if these are shafts, or reference to the common average."
         )
     pairs = [pair for pair in pairs if info["ch_names"][pair[0]] not in lost]
-    return sorted(_near(pairs, [contact_of(name)[0] for name in info["ch_names"]], places, placed))
+    return sorted(_near(pairs, shafts, places, placed))
 
 
 def _near(

@@ -2,6 +2,7 @@
 
 import re
 
+import mne
 import numpy as np
 import pytest
 from contacts import contacts_raw
@@ -9,6 +10,7 @@ from scipy import signal as dsp
 
 from n2s.data import Bipolar, HighGamma
 from n2s.data.places import contact_places
+from n2s.errors import UserError
 from n2s.findings import kept
 
 NOISE = 10 * np.random.default_rng(0).normal(size=(3000, 7))
@@ -63,3 +65,14 @@ def test_a_pair_of_which_one_contact_has_no_place_has_none():
     raw.info["chs"][1]["loc"][:3] = 0  # as electrodes.tsv may write n/a
     places = contact_places(Bipolar()(raw.info, "x").info)
     assert np.isnan(places[:2]).all() and np.isfinite(places[2:]).all()
+
+
+def test_numbers_without_names_of_shafts_are_no_neighbours():
+    """``ch10`` and ``ch11`` may be on two shafts: no shaft has 24 contacts. Places tell."""
+    info = mne.create_info([f"ch{at}" for at in range(1, 25)], 500.0, "seeg")
+    with pytest.raises(UserError, match="more than 20 with one name .ch1, ch2.* have no places.*on another shaft"):
+        Bipolar()(info, "x")
+    for at, channel in enumerate(info["chs"]):  # three shafts of eight
+        channel["loc"][:3] = [0.03 + 0.0035 * (at % 8), 0.02 * (at // 8), 0.01]
+    names = Bipolar()(info, "x").info["ch_names"]
+    assert len(names) == 21 and not {"ch8-ch9", "ch16-ch17"} & set(names)
