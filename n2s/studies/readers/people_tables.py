@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.findings import tell
 from n2s.studies.readers.cells import table_cells
 
 
@@ -35,7 +36,7 @@ def as_people(table: pd.DataFrame, where: str) -> pd.DataFrame:
     found = pd.DataFrame({"subject": table[key].astype(str).str.strip().str.removeprefix("sub-")}, index=table.index)
     for name in table:
         if name != key:
-            found[name] = _numbers(table[name])
+            found[name] = _numbers(table[name], where)
     if (found.subject == "").any():
         raise UserError(
             f"{where}: {int((found.subject == '').sum())} rows name nobody. Fill the column {key}, or drop them."
@@ -43,10 +44,20 @@ def as_people(table: pd.DataFrame, where: str) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def _numbers(cells: pd.Series) -> pd.Series:
-    """As numbers, if all that is known is one."""
-    empty = cells.isna() | cells.astype(str).str.strip().str.lower().isin(("", "n/a", "na", "nan"))
-    numbers = pd.to_numeric(cells.where(~empty), errors="coerce")
+def _numbers(cells: pd.Series, where: str) -> pd.Series:
+    """As numbers, if all that is known is one, a comma before decimals included."""
+    text = cells.astype(str).str.strip()
+    empty = cells.isna() | text.str.lower().isin(("", "n/a", "na", "nan"))
+    known = text[~empty]
+    commas = known.str.contains(",")
+    if commas.any() and known.str.fullmatch(r"[+-]?\d+(,\d+)?").all():
+        tell(
+            "corrected",
+            where,
+            f"column {cells.name}: {commas.sum()} numbers have a comma before decimals ({known[commas].iloc[0]}).",
+        )
+        text = text.str.replace(",", ".")
+    numbers = pd.to_numeric(text.where(~empty), errors="coerce")
     if (numbers.notna() | empty).all() and not empty.all():
         return numbers.astype(float)
-    return cells.where(~empty, "").astype(str).str.strip()
+    return text.where(~empty, "")

@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.metrics.auc import auc
+from n2s.systems.dyslexia.kept import plain_settings
 from n2s.systems.dyslexia.people import Cleaning, People
 
 
@@ -53,6 +54,10 @@ class Classifier(ABC):
         """Raise a UserError if it cannot learn from ``fewest`` people of a group."""
         return
 
+    def settings(self, n_channels: int, sfreq: float) -> dict:
+        """All that its scores depend on, for windows of so many channels at such a rate: what a test compares with the fit."""
+        return {name: one for name, one in plain_settings(self).items() if name != "n_permutations"}
+
 
 class Linear(Classifier):
     """A linear classifier whose penalty is chosen by cross-validation among the people that it learns from.
@@ -62,6 +67,9 @@ class Linear(Classifier):
     n_folds
         Of that cross-validation, stratified by group.
     """
+
+    #: Whether there is a choice.
+    chooses: bool = True
 
     def __init__(self, *, n_folds: int = 3):
         check_number("n_folds", n_folds, low=2, whole=True)
@@ -107,7 +115,7 @@ class Linear(Classifier):
 
     def check(self, fewest: int) -> None:
         """See `Classifier`: each fold must hold out somebody of each group."""
-        if self.n_folds > fewest:
+        if self.chooses and self.n_folds > fewest:
             raise UserError(
                 f"a classifier chooses its penalty in {self.n_folds} folds (n_folds), and learns from {fewest} people of the smaller group. "
                 "Set fewer, or a single penalty."
@@ -128,6 +136,7 @@ class Logistic(Linear):
     def __init__(self, *, strengths: tuple[float, ...] = (0.001, 0.01, 0.1, 1.0), n_folds: int = 3):
         super().__init__(n_folds=n_folds)
         self.strengths = sorted(check_strengths(strengths))
+        self.chooses = len(self.strengths) > 1
 
     def path(self, train: np.ndarray, positive: np.ndarray, test: np.ndarray) -> np.ndarray:
         """See `Linear`."""
@@ -152,6 +161,7 @@ class LinearSVM(Linear):
     def __init__(self, *, strengths: tuple[float, ...] = (0.0001, 0.001, 0.01, 0.1), n_folds: int = 3):
         super().__init__(n_folds=n_folds)
         self.strengths = sorted(check_strengths(strengths))
+        self.chooses = len(self.strengths) > 1
 
     def path(self, train: np.ndarray, positive: np.ndarray, test: np.ndarray) -> np.ndarray:
         """See `Linear`."""

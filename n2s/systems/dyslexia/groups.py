@@ -17,6 +17,7 @@ USUAL = ("age", "sex", "motion")
 #: What a group must not follow: where and when somebody was recorded.
 NUISANCES = ("site", "scanner", "session")
 SUSPECT = 0.01  # p of Fisher's exact test below which a group is said to follow them
+FEWEST_OF_KIND = 4  # people for each value of a covariate that is text: its columns are regressed out
 
 
 def people_table(studies: Mapping[str, Study], subjects: Sequence[str], path: Path | None) -> pd.DataFrame:
@@ -149,6 +150,11 @@ def covariates_of(table: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFr
             found[name] = values.to_numpy(np.float64)
             continue
         text = values.fillna("").astype(str)
+        if (n_kinds := len(set(text) - {""})) > max(2, len(text) / FEWEST_OF_KIND):
+            raise UserError(
+                f"the covariate '{name}' is text with {n_kinds} values ({first_of(sorted(set(text) - {''}))}) for {len(text)} people: each would be a "
+                "column, and nothing of the features would be left. Write numbers as 10.5, join kinds, or leave it out (model.covariates)."
+            )
         for value in sorted(set(text) - {""})[1:]:
             found[f"{name} {value}"] = np.where(text == "", np.nan, text == value)
     unknown = {name: int(np.isnan(one).sum()) for name, one in found.items() if np.isnan(one).any()}

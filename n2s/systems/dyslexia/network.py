@@ -8,6 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
 
 from n2s.data.options import check_number
+from n2s.errors import UserError
 from n2s.metrics.auc import auc
 from n2s.models.dyslexnet import DyslexNet
 from n2s.systems.dyslexia.classifiers import Classifier
@@ -60,6 +61,20 @@ class WindowNetwork(Classifier):
             check_number("rates", rate, above=0)
         self.network, self.window_s, self.rates, self.n_epochs = network, window_s, list(rates), n_epochs
         self.batch_size, self.n_permutations, self.n_folds = batch_size, n_permutations, n_folds
+
+    def check(self, fewest: int) -> None:
+        """See `Classifier`: the fold that a rate is chosen by must hold out somebody of each group."""
+        if len(self.rates) > 1 and self.n_folds > fewest:
+            raise UserError(
+                f"a network chooses its learning rate in {self.n_folds} folds (n_folds), and learns from {fewest} people of the smaller group. Set "
+                "fewer, or a single rate."
+            )
+
+    def settings(self, n_channels: int, sfreq: float) -> dict:
+        """See `Classifier`: the network's layers are among them."""
+        with torch.random.fork_rng():
+            layers = str(self.network(n_channels, round(self.window_s * sfreq)))
+        return super().settings(n_channels, sfreq) | {"network": layers}
 
     def scores(
         self, train: People, positive: np.ndarray, test: People, *, seed: int, device: torch.device | str = "cpu"

@@ -24,7 +24,7 @@ from n2s.systems.dyslexia.groups import (
     refuse_copies,
     tell_nuisances,
 )
-from n2s.systems.dyslexia.kept import Arrays, once, plain_settings
+from n2s.systems.dyslexia.kept import Arrays, once
 from n2s.systems.dyslexia.measured import Common, covariances_of, measures_of, stretches_of, windows_of
 from n2s.systems.dyslexia.outcome import COVARIATES
 from n2s.systems.dyslexia.people import People
@@ -292,18 +292,18 @@ class Dyslexia(System):
         return self._once(subject.replace("/", "_"), make)
 
     def _once(self, name: str, make: Callable[[], Arrays]) -> Arrays:
-        settings = {key: plain_settings(one) for key, one in self.classifiers.items()}
-        key = hashlib.sha256((self._made() + json.dumps(settings, sort_keys=True)).encode()).hexdigest()
+        key = hashlib.sha256(self._made().encode()).hexdigest()
         return once(self.folder / "people" / f"{name}.npz", key, make)
 
     def _made(self) -> str:
         """All that scores depend on, as JSON."""
         people = self.people[["positive"]].join(self._known, rsuffix="_known")
+        seen = len(self._common.sensors), self._common.sfreq
         found = {
             "data": self.data.data_hashes(),
             "people": json.loads(people.to_json(orient="index")),
             "measures": asdict(self.measures),
-            "classifiers": {name: type(one).__name__ for name, one in self.classifiers.items()},
+            "classifiers": {name: one.settings(*seen) for name, one in self.classifiers.items()},
             "folds, repetitions, seed": [self.n_folds, self.n_repeats, self.seed],
             "sensors, rate, length": [self._common.sensors.tolist(), self._common.sfreq, self._common.n_rows],
         }

@@ -203,6 +203,36 @@ def test_who_is_compared(tmp_path):
         assert "the group follows the session" in tell_nuisances(grouped(by_day, ["control", "dyslexia"]))[0]
 
 
+def test_covariates_that_would_explain_everything():
+    """A column for each person's text leaves nothing of the features; numbers with a comma are numbers."""
+    ages = [f"{8 + i / 10:.1f}" for i in range(12)]
+    with kept() as told:
+        found = as_people(table(age=[one.replace(".", ",") for one in ages]), "people.tsv")
+    assert found.age.tolist() == [float(one) for one in ages] and covariates_of(found, None).shape == (12, 1)
+    assert "comma before decimals" in told[0].text and told[0].kind == "corrected"
+    with pytest.raises(UserError, match="'age' is text with 12 values"):
+        covariates_of(as_people(table(age=[f"{one} y" for one in ages]), "people.tsv"), None)
+
+
+def test_what_a_test_compares_with_the_fit():
+    """Options and layers of a classifier, but not how often labels are permuted."""
+    one = NETWORK.settings(4, 20.0)
+    assert one == NETWORK.settings(4, 20.0) != NETWORK.settings(5, 20.0)
+    wider = WindowNetwork(lambda c, t: DyslexNet(c, t, dim=16, depth=1, n_heads=2, embed_dim=6, factor_dim=4), n_epochs=2, batch_size=64, n_permutations=9)  # fmt: skip
+    assert {name for name, value in wider.settings(4, 20.0).items() if value != one[name]} == {"network"}
+    assert Logistic(strengths=(0.1, 1.0)).settings(4, 20.0) != Logistic(strengths=(0.1, 2.0)).settings(4, 20.0)
+
+
+def test_a_single_penalty_needs_no_choice():
+    some, positive = people(8)
+    single = Logistic(strengths=(0.1,))
+    single.check(1)
+    assert np.isfinite(held_out_scores(single, some, positive, n_folds=4, seed=0)).all()
+    with pytest.raises(UserError, match="chooses its learning rate in 5 folds"):
+        WindowNetwork(rates=(1e-3, 1e-4)).check(4)
+    NETWORK.check(1)
+
+
 def test_what_a_table_of_people_must_not_be(tmp_path):
     groups = ["control", "dyslexia"]
     both = pd.concat([table(), pd.DataFrame([{"participant_id": "sub-00", "group": "dyslexia"}])])
