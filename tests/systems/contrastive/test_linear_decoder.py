@@ -61,6 +61,24 @@ def test_a_level_of_its_own_in_each_dimension_does_not_matter():
     assert torch.allclose(raised, plain, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(("alike", "signal"), [(1, 0.05), (8, 0.25)])
+def test_scores_differ_as_log_likelihoods_do(alike, signal):
+    """The probability that they give to what was heard is about how often it is first, also where frames repeat each other ``alike`` times."""
+    rng, group = np.random.default_rng(2), folds(np.repeat(np.arange(10), 20))
+    mixing = rng.normal(size=(C, F))
+
+    def some(n):
+        target, noise = (rng.normal(size=(n, one, 48 // alike)).repeat(alike, 2) for one in (F, C))
+        return tuple(torch.tensor(one, dtype=torch.float32) for one in (signal * mixing @ target + noise, target))
+
+    decoder = Decoder(np.zeros(1, int)).fit(*some(200), group)
+    brain, target = some(300)
+    scores = decoder.scores(brain, target)
+    first = float((scores.argmax(1) == torch.arange(300)).float().mean())
+    given = float(torch.softmax(scores.double(), 1).diagonal().mean())
+    assert 0.2 < first < 0.8 and 0.3 * first < given < 1.5 * first  # 1 / 300 if their size is any
+
+
 def test_folds_are_stimuli_or_parts_of_time():
     assert folds(np.repeat(np.arange(7), 3)).tolist() == np.repeat(np.arange(7), 3).tolist()
     assert folds(np.zeros(10, int)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
