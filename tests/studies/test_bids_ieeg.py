@@ -123,6 +123,21 @@ def test_mni_is_taken_where_there_are_several_spaces(copied):
     assert len([one for one in study.sources(study.recordings()[0]) if "space-" in one.name]) == 4
 
 
+def test_channels_that_were_recorded_bipolar_lie_between_their_contacts(tmp_path):
+    """electrodes.tsv lists contacts, channels.tsv their pairs."""
+    names = ["LA1-LA2", "LA3-LA4", "R-B1-R-B2", "LA1", "LA2-LA9", "x1", "LA4-LA3"]
+    folder = lab(tmp_path / "lab", names=names, places=False)
+    without_places(folder)
+    contacts = ["LA1", "LA2", "LA3", "LA4", "R-B1", "R-B2", "other"]
+    at = np.arange(21.0).reshape(7, 3) ** 1.5 + 10
+    places(folder, MNI, at, names=contacts)
+    _, raw, _ = opened(tmp_path / "lab")
+    found = 1e3 * np.array([one["loc"][:3] for one in raw.info["chs"]])
+    wanted = [at[[0, 1]].mean(0), at[[2, 3]].mean(0), at[[4, 5]].mean(0), at[0]]
+    np.testing.assert_allclose(found[:4], wanted, rtol=1e-6)
+    assert np.isnan(found[4:6]).all() and np.allclose(found[6], found[1])
+
+
 def test_contacts_without_places_are_encoded(copied, tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     points = np.arange(21.0).reshape(7, 3)

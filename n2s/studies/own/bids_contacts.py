@@ -74,7 +74,7 @@ def place_contacts(raw: mne.io.BaseRaw, path: BIDSPath, space: str | None) -> No
     file = tables[chosen]
     names = [name for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True) if kind in CONTACTS]
     places_m, frame = _read(file, chosen)
-    placed = {name: places_m[name] for name in names if name in places_m}
+    placed = {name: place for name in names if (place := _place_of(name, places_m)) is not None}
     if names and places_m and not placed:
         raise UserError(
             f"{file}: no contact of the recording has a place in it. The recording has {first_of(names, 5)}, the table "
@@ -87,6 +87,15 @@ def place_contacts(raw: mne.io.BaseRaw, path: BIDSPath, space: str | None) -> No
     for channel in raw.info["chs"]:
         if channel["ch_name"] in names and channel["ch_name"] not in placed:
             channel["loc"][:3] = np.nan  # MNE-BIDS may have read another space
+
+
+def _place_of(name: str, places_m: dict[str, np.ndarray]) -> np.ndarray | None:
+    """(3,) m: of a contact, or the middle of the two that a bipolar channel (``LA1-LA2``) was recorded from; None without one."""
+    if name in places_m:
+        return places_m[name]
+    pairs = ((name[:at], name[at + 1 :]) for at, letter in enumerate(name) if letter == "-")
+    middles = ((places_m[one] + places_m[other]) / 2 for one, other in pairs if one in places_m and other in places_m)
+    return next(middles, None)
 
 
 def _read(file: Path, space: str) -> tuple[dict[str, np.ndarray], str]:
