@@ -1,16 +1,17 @@
 """What is measured of one person for classifiers: tracking, covariances of bands, windows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from n2s.data.encoding_data import EncodingData
+from n2s.data.encoding_data import EncodingData, Measured
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.metrics.band_signals import analytic_stretches
 from n2s.systems.tracking.measures import MeasureOptions, subject_measures
+from n2s.systems.tracking.regions import regions_of
 
 Stretches = list[tuple[np.ndarray, np.ndarray]]
 
@@ -86,7 +87,7 @@ class Common:
                 shortest,
                 f"heard {heard[shortest] / sfreq:.0f} s, and half of the others more than twice as long: only so much of each is used (model.length_s).",
             )
-        return cls(list(subjects), np.array(shared), _sides(known[subjects[0]], shared), sfreq, n_rows)
+        return cls(list(subjects), np.array(shared), _shared_sides(known[subjects[0]], shared), sfreq, n_rows)
 
 
 def stretches_of(data: EncodingData, subject: str, space: str, common: Common) -> Stretches:
@@ -153,14 +154,9 @@ def _n_heard(data: EncodingData, subject: str) -> int:
     return int(((rows.split != "") & rows.stimulus_s.notna()).sum())
 
 
-def _sides(what: object, shared: Collection[str]) -> dict[str, np.ndarray]:
-    """Sensors left and right of the middle of the layout, by the places of one person."""
-    if what.places is None or what.kind != "sensor":
-        return {}
-    place = dict(zip(what.names, np.asarray(what.places, np.float64)[:, 0], strict=True))
-    x = np.array([place[name] for name in shared])
-    if not np.isfinite(x).any() or np.nanmax(x) - np.nanmin(x) < 1e-6:
-        return {}
-    middle = (np.nanmax(x) + np.nanmin(x)) / 2
-    sides = {"left": x < middle - 1e-3, "right": x > middle + 1e-3}
-    return sides if all(one.any() for one in sides.values()) else {}
+def _shared_sides(what: Measured, shared: Sequence[str]) -> dict[str, np.ndarray]:
+    """Sensors left and right, as tracking has them, by the places of one person."""
+    place = {name: at for at, name in enumerate(what.names)}
+    columns = [place[name] for name in shared]
+    found = {side: one[columns] for side, one in regions_of(what, None, "").items()}
+    return found if all(one.any() for one in found.values()) else {}

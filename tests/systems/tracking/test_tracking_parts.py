@@ -206,6 +206,19 @@ def test_windows_of_the_same_sound_are_no_mismatch():
     assert matched([(torch.zeros(300), torch.zeros(300))], 50, **moves) is None
 
 
+def test_sides_are_those_of_the_names_of_electrodes():
+    """A cap without its right edge: the middle of what is left of it is not the midline. Numbered caps have no such names."""
+    names = np.array(["T7", "C3", "Cz", "C4", "FCC5h", "P3"])
+    places = np.array([[0.0, 0.5], [0.4, 0.5], [0.8, 0.5], [1.0, 0.5], [0.1, 0.6], [0.5, 0.2]])
+    found = regions_of(Measured("sensor", names, places=places), None, "a")
+    assert names[found["left"]].tolist() == ["T7", "C3", "FCC5h", "P3"] and names[found["right"]].tolist() == ["C4"]
+    numbered = np.array(["C1", "C2", "C3", "C4", "C5", "C6"])
+    assert numbered[regions_of(Measured("sensor", numbered, places=places), None, "a")["right"]].tolist() == [
+        "C3",
+        "C4",
+    ]
+
+
 def test_sides_are_those_of_the_layout():
     names = np.array(["MEG 0113", "MEG 0111", "EEG001", "EEG002"])
     places = np.array([[0.1, 0.5], [0.5, 0.9], [0.9, 0.5], [0.52, 0.1]])
