@@ -103,6 +103,39 @@ def test_words_are_of_the_talker_that_they_name(tmp_path):
     assert table[table.kind == "word"].stimulus.tolist() == ["a"]
 
 
+def test_both_may_say_one_word_at_one_time(tmp_path):
+    both, marks = [row("a", "yes"), row("b", "no")], {"yes": 5.0, "no": 5.003}
+    table, told = read_events(tmp_path, both + [word("the", onset, attended=mark) for mark, onset in marks.items()])
+    assert table[table.kind == "word"].stimulus.tolist() == ["a", "b"] and not told
+
+
+def test_a_part_and_its_sound_say_the_same(tmp_path):
+    both = [row("a", "yes"), row("b", "no", onset=2.0)]
+    with pytest.raises(
+        UserError, match="line 4: a word says attended: no, and lies in the sound 'a' .line 2., which says yes"
+    ):
+        read_events(tmp_path, [*both, word("the", 5.0, attended="no", stim_file="a.wav")])
+    late = word("the", 22.0, attended="no", stimulus_onset=19.5)  # half a second behind both sounds, by its own clock
+    table, _ = read_events(tmp_path, [*both, late])
+    assert table[table.kind == "word"].stimulus.tolist() == ["b"]
+
+
+@pytest.mark.parametrize("duration", [20.0, "n/a"])
+def test_one_row_ends_both_talkers(tmp_path, duration):
+    """An attended talker who went on after the end would be 20 s of speech that nobody heard."""
+    rows = [row("a", "yes", duration=duration), row("b", "no", duration=duration)]
+    end = {"onset": 11.0, "duration": 0.0, "trial_type": "sound_end", "stim_file": "n/a", "attended": "n/a"}
+    heard = {"a": 10.0, "b": 10.0}
+    table, _ = read_events(tmp_path, [*rows, end])
+    assert {name: lasts for name, _, lasts, _ in sounds(table)} == heard
+    table, _ = read_events(tmp_path, [*rows, end | {"attended": "yes"}, end | {"attended": "no", "onset": 15.0}])
+    assert {name: lasts for name, _, lasts, _ in sounds(table)} == heard | {"b": 14.0}
+    again = [row("c", "no", onset=40.0), row("d", "yes", onset=40.5), end | {"onset": 46.0}]
+    lengths = dict.fromkeys("abcd", 30.0)
+    table, _ = read_events(tmp_path, [*rows, end, *again], lengths=lengths)
+    assert {name: lasts for name, _, lasts, _ in sounds(table)} == heard | {"c": 6.0, "d": 5.5}
+
+
 def test_words_of_two_talkers_without_rows_of_their_sounds(tmp_path):
     words = [
         word(f"{name}{i}", 1.0 + i + late, stim_file=f"{name}.wav", stimulus_onset=i + late, attended=attended)

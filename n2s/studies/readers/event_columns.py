@@ -240,6 +240,13 @@ def _parts(parts: pd.DataFrame, sounds: pd.DataFrame, where: str) -> pd.DataFram
             f"{where}, line {parts.line[first]}: a {parts.kind[first]} of stimulus '{parts.stimulus[first]}' lies "
             f"in the sound '{home.stimulus[first]}'."
         )
+    other = (parts.attended != "") & (parts.attended != home.attended)
+    if other.any():
+        first = int(other.argmax())
+        raise UserError(
+            f"{where}, line {parts.line[first]}: a {parts.kind[first]} says attended: {parts.attended[first]}, and lies in the sound "
+            f"'{home.stimulus[first]}' (line {home.line[first]}), which says {home.attended[first] or 'n/a'}. Write the same in both."
+        )
     return parts.assign(stimulus=home.stimulus)
 
 

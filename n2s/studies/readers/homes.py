@@ -22,12 +22,15 @@ def homes_of(parts: pd.DataFrame, sounds: pd.DataFrame) -> np.ndarray:
         own, same = parts.stimulus == stimulus, np.flatnonzero(sounds.stimulus == stimulus)
         found = containing(_middle(parts[own]), *_extent(sounds.iloc[same]))
         home[own] = np.where(found >= 0, np.append(same, -1)[found], home[own])
-    late = np.flatnonzero((home < 0) & parts.timed)
-    start, stop = _extent(sounds)
-    found = containing(_middle(parts.iloc[late]), start, stop + np.maximum(0.1 * (stop - start), APART_S))
-    last = np.append(sounds.stimulus_onset + sounds.duration, -np.inf)
-    inside = parts.stimulus_onset.to_numpy()[late] <= last[found]
-    home[late[inside]] = found[inside]
+    for told in set(parts.attended[home < 0]):
+        late = np.flatnonzero((home < 0) & parts.timed & (parts.attended == told))
+        same = np.flatnonzero(sounds.attended == told) if told else np.arange(len(sounds))
+        start, stop = _extent(sounds.iloc[same])
+        found = containing(_middle(parts.iloc[late]), start, stop + np.maximum(0.1 * (stop - start), APART_S))
+        found = np.append(same, -1)[found]
+        last = np.append(sounds.stimulus_onset + sounds.duration, -np.inf)
+        inside = parts.stimulus_onset.to_numpy()[late] <= last[found]
+        home[late[inside]] = found[inside]
     return home
 
 

@@ -1,5 +1,7 @@
 """The presentations of sounds that the rows of a table tell: each once, with the time at which it really ended."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -17,9 +19,9 @@ LATE_S = 1.0  # by which the end of a sound may be noted late
 
 
 def told_once(rows: pd.DataFrame, where: str) -> pd.DataFrame:
-    """The rows without those that repeat another within 5 ms: the same kind, text, stimulus and speaker; not those of sounds."""
+    """The rows without those that repeat another within 5 ms: one kind, text, stimulus, speaker and talker; not those of sounds."""
     ordered = rows[~rows.kind.isin(["sound", END])].sort_values("onset", kind="stable")
-    after_s = ordered.groupby(["kind", "text", "stimulus", "speaker"], sort=False).onset.diff()
+    after_s = ordered.groupby(["kind", "text", "stimulus", "speaker", "attended"], sort=False).onset.diff()
     again = after_s.index[after_s <= SAME_S]
     if len(again):
         text = "rows that stand twice (one kind, text and stimulus at one time) are taken once."
@@ -33,7 +35,7 @@ def presentations(
     """The rows of sounds as presentations, by onset: each once, none longer than it really played.
 
     - Rows of one stimulus that start within 50 ms at one place of it are one.
-    - A sound ends at the row that says so (kind ``end``); else after its duration; else (n/a or 0 s) with its file.
+    - A sound ends at the row that says so (kind ``end``), and so does a talker beside it, unless the row says whose end it is; else after its duration; else (n/a or 0 s) with its file.
     - Rows that come in pairs, one at the start and one at the end, are one presentation a pair.
     - Overlaps: `n2s.studies.readers.overlaps.without_overlaps`. Lengths: `n2s.studies.readers.file_lengths.compare_lengths`.
 
@@ -133,22 +135,22 @@ def _ended(rows: pd.DataFrame, ends: pd.DataFrame, where: str) -> pd.DataFrame:
                 f"{where}, line {end.line}: '{end.said}' is taken for the end of a sound, but no row before it starts one of '{end.stimulus}'. "
                 "If it starts there, call the row sound in trial_type, or give its duration (s)."
             )
-        row = rows.index[own][-1]
-        if row in ended:
-            continue  # noted twice, or the end of what is over
-        ended.add(row)
-        noted_s = end.onset - rows.onset[row]
-        expected_s = rows.left_s[row] if rows.unsaid[row] else rows.duration[row]
-        if noted_s < expected_s - END_TOLERANCE_S:
-            short += [] if rows.unsaid[row] and end.stimulus else [rows.line[row]]
-            rows.loc[row, "duration"] = noted_s
-        elif rows.unsaid[row]:
-            rows.loc[row, "duration"] = min(noted_s, rows.left_s[row])
-        elif noted_s > expected_s + LATE_S:
-            late.append(rows.line[row])
-        if rows.unsaid[row]:
-            rows.loc[row, "noted_s"] = noted_s
-        rows.loc[row, "unsaid"] = False
+        for row in _ending(rows[own], end):
+            if row in ended:
+                continue  # noted twice, or the end of what is over
+            ended.add(row)
+            noted_s = end.onset - rows.onset[row]
+            expected_s = rows.left_s[row] if rows.unsaid[row] else rows.duration[row]
+            if noted_s < expected_s - END_TOLERANCE_S:
+                short += [] if rows.unsaid[row] and end.stimulus else [rows.line[row]]
+                rows.loc[row, "duration"] = noted_s
+            elif rows.unsaid[row]:
+                rows.loc[row, "duration"] = min(noted_s, rows.left_s[row])
+            elif noted_s > expected_s + LATE_S:
+                late.append(rows.line[row])
+            if rows.unsaid[row]:
+                rows.loc[row, "noted_s"] = noted_s
+            rows.loc[row, "unsaid"] = False
     if short:
         text = "sounds that end earlier than their duration or their file, by a row that says so, end there."
         tell("corrected", f"{where}, {_lines(short)}", text)
@@ -156,6 +158,19 @@ def _ended(rows: pd.DataFrame, ends: pd.DataFrame, where: str) -> pd.DataFrame:
         text = "sounds that end, by a row at their end, more than 1 s after their duration; the duration is taken."
         tell("odd", f"{where}, {_lines(late)}", text)
     return rows
+
+
+def _ending(begun: pd.DataFrame, end: NamedTuple) -> list[int]:
+    """The sounds that a row ends: the last that began before it; with the talkers beside it, unless the row says whose end it is."""
+    if end.attended and (begun.attended == end.attended).any():
+        begun = begun[begun.attended == end.attended]
+    last = begun.iloc[-1]
+    stop = begun.onset + begun.duration.where(~begun.unsaid, begun.left_s)
+    newest = begun.groupby("attended").onset.transform("max")  # what a talker said before is over
+    beside = (begun.attended != "") & (begun.onset >= newest - TWICE_S) & (stop > last.onset + END_TOLERANCE_S)
+    if end.stimulus or not last.attended:
+        beside &= False
+    return [last.name, *begun.index[beside & (begun.index != last.name)]]
 
 
 def _lines(lines: list[int]) -> str:
