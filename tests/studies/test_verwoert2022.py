@@ -209,3 +209,15 @@ def test_a_voice_is_loud_for_a_while():
     assert voiced(0.01 * rng.standard_normal(5000), rate_hz, [(0.0, 5.0)]) == [None] and voiced(
         np.zeros(5000), rate_hz, [(0.0, 5.0)]
     ) == [None]
+
+
+def test_the_end_of_a_late_word_is_not_the_next_one():
+    """Words are spoken over the border of their windows: each belongs to where it begins."""
+    rate_hz, rng = 1000.0, np.random.default_rng(0)
+    audio = 0.01 * rng.standard_normal(30_000)
+    for start in range(2700, 29_000, 3000):
+        audio[start : start + 600] += rng.standard_normal(600)
+    windows = [(start, start + 3.0) for start in np.arange(0.0, 27.0, 3.0)]
+    starts, stops = np.array(voiced(audio, rate_hz, windows)).T
+    np.testing.assert_allclose(starts, np.arange(9) * 3 + 2.7, atol=0.011)
+    np.testing.assert_allclose(stops, np.arange(9) * 3 + 3.0)

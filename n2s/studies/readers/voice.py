@@ -14,7 +14,7 @@ PAUSE_S, LEAST_S = 0.25, 0.08  # a shorter pause is within a word (a stop conson
 def voiced(
     audio: np.ndarray, rate_hz: float, windows_s: Sequence[tuple[float, float]]
 ) -> list[tuple[float, float] | None]:
-    """The longest loud stretch in each window, (start, stop) s; None where nothing is loud.
+    """The longest loud stretch in each window, (start, stop) s; None where nothing is loud. What began before a window is not its own.
 
     Parameters
     ----------
@@ -36,7 +36,10 @@ def voiced(
     found = []
     for start_s, stop_s in windows_s:
         first, last = max(round(start_s / step_s), 0), round(stop_s / step_s)
-        runs = _runs(loud[first:last], round(PAUSE_S / step_s))
+        inside = loud[first:last].copy()
+        if first and loud[first - 1]:
+            inside[: int(np.argmin(np.append(inside, False)))] = False
+        runs = _runs(inside, round(PAUSE_S / step_s))
         longest = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
         long = (longest[1] - longest[0]) * step_s >= LEAST_S
         found.append(((first + longest[0]) * step_s, (first + longest[1]) * step_s) if long else None)
