@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy.special import logsumexp
 from scipy.stats import norm
 
@@ -109,6 +110,23 @@ def test_the_best_auc_is_that_of_the_exact_likelihood(cohort, level):
     ratio = logsumexp(fits[:, drawn_sick], axis=1) - logsumexp(fits[:, ~drawn_sick], axis=1)
     # the observer knows the usual noise; the deviation of the AUC of 600 people is below .02
     assert auc(ratio, sick) == pytest.approx(expected, abs=0.04)
+
+
+def test_nobody_is_better_than_the_best(tmp_path):
+    """Where the group with dyslexia responds more strongly, its traits are seen more clearly than the usual listener's."""
+    story = {"stories": ["lighthouse.en"], "max_story_s": 20.0, "n_sensors": 20, "noise_level": 5.0, "root": tmp_path}
+    usual = SimulatedCohort(n_control=1, n_dyslexia=1, delta_gain=1.0, **story)
+    study = SimulatedCohort(n_control=1, n_dyslexia=1, delta_gain=2.5, **story)
+    rng, n, found = np.random.default_rng(0), 5000, []
+    for group in (0, 1):
+        effects = rng.standard_normal((n, 2)) @ study.cohort.effects.T
+        traits = rng.standard_normal((n, 5)) * SPREAD + effects + group * study.cohort.difference
+        error = np.sqrt(usual._measured[0, 0]) * np.exp(traits[:, 4]) * rng.standard_normal(n)
+        found.append(
+            np.exp(traits[:, 0]) + error
+        )  # the amplitude of delta, with the noise of a filter that knows the pattern
+    alone = scipy.stats.mannwhitneyu(found[1], found[0]).statistic / n**2
+    assert study.cohort.best_auc(usual._measured, covariates=False) < alone - 0.02 < alone < study.best_auc()
 
 
 def test_bad_options():

@@ -162,7 +162,8 @@ class SimulatedCohort(SpokenStudy):
         """The best possible AUC on new listeners of this generator: no decoder of recordings of these stories has a higher one.
 
         That of the linear discriminant which knows all means and covariances, and sees of each listener's traits what an efficient
-        estimator can see in the recordings (Fisher's information at the usual listener's traits).
+        estimator can see in the recordings (Fisher's information at the traits of the group in which responses are the clearer). It is a
+        bound: the other group shows its traits less clearly, and what can be reached is lower where gains or noise differ much.
 
         Parameters
         ----------
@@ -180,7 +181,8 @@ class SimulatedCohort(SpokenStudy):
         bands = [self._bands(stimulus) for stimulus in self._stories]
         power = [spectrum(np.fft.rfftfreq(one.shape[1], 1 / self.sfreq)) * self.sfreq / 2 for one in bands]
         n_values = self.n_sensors * sum(one.shape[1] for one in bands)
-        return measurement_covariance(bands, power, self.sfreq, level=level, n_values=n_values)
+        usual = measurement_covariance(bands, power, self.sfreq, level=level, n_values=n_values)
+        return usual / np.outer(self.cohort.clarity, self.cohort.clarity)
 
     def _pattern(self, subject: int | None) -> np.ndarray:
         """(c,) Field of both sources with a unit of current each, in phase; of the usual listener for None."""

@@ -53,6 +53,13 @@ class Cohort:
         table["motion"] = MOTION_MM[0] + MOTION_MM[1] * covariates[:, 1]
         return table.assign(**dict(zip(TRAITS, traits.T, strict=True)))
 
+    @property
+    def clarity(self) -> np.ndarray:
+        """(5,) How much more precisely each trait is seen in the group whose responses are the clearer than in the usual listener."""
+        mean = self.difference + self.effects @ self.gaps
+        gain = np.exp(np.maximum(mean[:2], 0) - min(mean[4], 0))
+        return np.array([*gain, *gain, 1.0])
+
     def best_auc(self, measured: np.ndarray, *, covariates: bool) -> float:
         """The AUC of the linear discriminant that knows this generator: no decoder has a higher one on new listeners.
 
