@@ -6,7 +6,7 @@ import pytest
 from n2s.data import high_gamma
 from n2s.errors import UserError
 from n2s.studies import SimulatedSEEG
-from n2s.studies.simulated.seeg_brain import DRIVERS, SHARES, activity, courses, noise
+from n2s.studies.simulated.seeg_brain import DRIVERS, SHARES, activity, code, contacts, courses, noise
 
 pytest.importorskip("espeakng_loader")
 SMALL = {"n_subjects": 2, "n_words": 12, "n_repeats": 2, "n_contacts": 20}
@@ -32,6 +32,29 @@ def test_words_are_said_in_shuffled_order_and_never_twice_alike(study):
     inside = (trials.onset.to_numpy() < middle) & (middle < trials.onset.to_numpy() + 2.0)
     assert inside.all() and (events.condition == "overt").all()
     assert list(study.events(other)[lambda table: table.kind == "word"].text) != list(words.text)
+
+
+def test_lists_of_words_stay_together(tmp_path):
+    study = SimulatedSEEG(n_subjects=1, n_words=12, n_repeats=2, n_together=4, n_contacts=2, root=tmp_path)
+    (one,) = study.recordings()
+    events = study.events(one)
+    said = list(events[events.kind == "word"].text)
+    lists = [frozenset(said[at : at + 4]) for at in range(0, 24, 4)]
+    assert set(lists[:3]) == set(lists[3:]) == {frozenset(study.words[at : at + 4]) for at in (0, 4, 8)}
+    assert said[:12] != said[12:] and said[:12] != list(study.words)
+
+
+def test_scaled_columns_of_embeddings_still_tell_the_meanings():
+    """As features are z-scored column by column: four directions have most of what contacts answer to."""
+    values = np.array([code("words", f"word {i}") for i in range(400)])
+    scaled = (values - values.mean(0)) / values.std(0)
+    power = np.linalg.svd(scaled, compute_uv=False) ** 2
+    assert power[:4].sum() / power.sum() > 0.6
+    who = contacts(1, 10, task="overt", share=1.0, own=0.05, seed=0)
+    mixed = values @ who.mixtures["words"]
+    basis = np.linalg.svd(scaled, full_matrices=False)[0][:, :4]
+    mixed -= mixed.mean(0)
+    assert (np.square(basis.T @ mixed).sum(0) / np.square(mixed).sum(0)).min() > 0.9
 
 
 def test_courses_are_orthonormal_and_shares_add_up(study):

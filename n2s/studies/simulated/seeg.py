@@ -55,6 +55,9 @@ class SimulatedSEEG(Study):
         People "01", "02", ...
     n_words, n_repeats
         How many of the 50 words, and how often each is said in a run.
+    n_together
+        Words come in lists of so many, the same at each repetition, in a drawn order of lists and of words. A list can be held out as
+        one block (`n2s.data.SplitBySentence`, ``min_block_s`` of its length): between single words nearly half of training is purged.
     n_runs
         Runs a person.
     n_contacts
@@ -83,7 +86,7 @@ class SimulatedSEEG(Study):
         An option is out of its range.
     """
 
-    name, version = "simulated_seeg", 2
+    name, version = "simulated_seeg", 3
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class SimulatedSEEG(Study):
         n_subjects: int = 3,
         n_words: int = 40,
         n_repeats: int = 4,
+        n_together: int = 1,
         n_runs: int = 1,
         n_contacts: int = 60,
         task: Literal["overt", "listen"] = "overt",
@@ -105,7 +109,7 @@ class SimulatedSEEG(Study):
         most = 1 - max(sum(one) for one in SHARES.values())
         for name, value, low, high in (
             ("n_subjects", n_subjects, 1, 99), ("n_words", n_words, 2, len(WORDS)), ("n_repeats", n_repeats, 1, 36),
-            ("n_runs", n_runs, 1, 99), ("n_contacts", n_contacts, 2, 500), ("sfreq", sfreq, 350, 30_000), ("trial_s", trial_s, 1.7, 30),
+            ("n_together", n_together, 1, n_words), ("n_runs", n_runs, 1, 99), ("n_contacts", n_contacts, 2, 500), ("sfreq", sfreq, 350, 30_000), ("trial_s", trial_s, 1.7, 30),
             ("share", share, 0, 1), ("own_share", own_share, 0, round(most, 6)), ("seed", seed, 0, np.inf),
         ):  # fmt: skip
             if not low <= value <= high:
@@ -124,6 +128,7 @@ class SimulatedSEEG(Study):
             measure,
         )
         self.words, self.n_repeats, self.trial_s = WORDS[:n_words], n_repeats, float(trial_s)
+        self.n_together = n_together
         self.sfreq, self.share, self.own_share, self.seed = float(sfreq), float(share), float(own_share), seed
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
 
@@ -205,7 +210,9 @@ class SimulatedSEEG(Study):
 
     @property
     def _folder(self) -> Path:
-        told = json.dumps([self.version, self.words, self.n_repeats, self.trial_s, self.task, self.seed])
+        told = json.dumps(
+            [self.version, self.words, self.n_repeats, self.n_together, self.trial_s, self.task, self.seed]
+        )
         return self.root / f"seeg-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
     def _made(self, stimulus: str) -> Path:
@@ -221,6 +228,7 @@ class SimulatedSEEG(Study):
                     stimulus=stimulus,
                     trial_s=self.trial_s,
                     overt=self.task == "overt",
+                    n_together=self.n_together,
                     rng=np.random.default_rng(entropy),
                 )
         return folder

@@ -6,7 +6,8 @@ driver      dims  what it is, 100 times a second
 envelope    1     root of the sound's amplitude
 phones      6     numbers that a phone's identity draws, at its middle
 words       32    a word's embedding, at its middle: four numbers with a deviation of 2, that contacts answer to, and 28 of 0.5, that
-                  none does. As in a language model's, a few directions have most of the variance, and all together tell the word.
+                  none does, turned so that each column mixes all. As in a language model's, a few directions have most of the
+                  variance, whatever the scale of columns, and all together tell the word.
 own         1     a number for each word that nothing else tells: to learn it by heart, the same word must be in training
 ==========  ====  ====================================================================================================
 
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 import scipy.ndimage
 import scipy.signal
+import scipy.stats
 import soundfile
 
 RATE_HZ = 100.0
@@ -32,6 +34,8 @@ DRIVERS = {"envelope": 1, "phones": 6, "words": 32, "own": 1}
 #: Those of `n2s.studies.study.Study.features`: what models may know.
 KNOWN = ("envelope", "phones", "words")
 N_MEANINGS, MEANING_SD, OTHER_SD = 4, 2.0, 0.5  # of an embedding
+#: (32, 32) orthogonal: the first rows are the directions of the meanings. Along the axes, z-scored columns would hide them.
+TURN = scipy.stats.ortho_group.rvs(DRIVERS["words"], random_state=32)
 #: Kind of contact -> shares of envelope, phones and words.
 SHARES = {
     "auditory": (0.35, 0.03, 0.00),
@@ -92,7 +96,7 @@ def contacts(subject: int, n: int, *, task: str, share: float, own: float, seed:
         latency_frames=np.rint(rng.uniform(*LATENCY_S[task], n) * RATE_HZ).astype(int),
         mixtures={
             "phones": rng.standard_normal((DRIVERS["phones"], n)),
-            "words": np.vstack([rng.standard_normal((N_MEANINGS, n)), np.zeros((DRIVERS["words"] - N_MEANINGS, n))]),
+            "words": TURN[:N_MEANINGS].T @ rng.standard_normal((N_MEANINGS, n)),
         },
     )
 
@@ -119,7 +123,7 @@ def code(driver: str, text: str) -> np.ndarray:
     """(dims,) The numbers that a phone or word draws, the same wherever it stands."""
     draws = np.random.default_rng(crc32(f"{driver} {text}".encode())).standard_normal(DRIVERS[driver])
     if driver == "words":
-        draws *= np.where(np.arange(len(draws)) < N_MEANINGS, MEANING_SD, OTHER_SD)
+        draws = draws * np.where(np.arange(len(draws)) < N_MEANINGS, MEANING_SD, OTHER_SD) @ TURN
     return draws
 
 

@@ -46,12 +46,13 @@ def write_session(
     stimulus: str,
     trial_s: float,
     overt: bool,
+    n_together: int,
     rng: np.random.Generator,
 ) -> None:
     """Write ``audio.wav`` (16 kHz, one channel) and ``events.parquet`` of one run, on one clock.
 
     A trial is a ``sentence`` of one word, from its cue to the next: it holds the silence around the word. Each repetition of
-    all words has an order of its own.
+    all words has an order of its own: of lists, and of words in a list.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def write_session(
         Length of a trial, s.
     overt
         Whether the words are said or heard.
+    n_together
+        Words of a list, the same at each repetition.
     rng
         Draws orders, onsets, loudness and the microphone's noise.
     """
@@ -75,7 +78,7 @@ def write_session(
     for speech in spoken:
         samples = resample_poly(speech.audio, SFREQ, speech.sfreq)
         samples = 0.7 * samples / np.abs(samples).max()
-        for number in rng.permutation(len(words)):
+        for number in shuffled(len(words), n_together, rng):
             text, sequence = words[number], sentence_id(words[number])
             own = speech.words[speech.words.sequence == sequence]
             first_s, last_s = own.onset.min(), (own.onset + own.duration).max()
@@ -109,3 +112,9 @@ def write_session(
         condition="overt" if overt else "listen",
     )
     events_table(table, where=stimulus, duration_s=length_s).to_parquet(folder / "events.parquet")
+
+
+def shuffled(n: int, n_together: int, rng: np.random.Generator) -> np.ndarray:
+    """(n,) An order of words: lists of ``n_together`` neighbours in a drawn order, and the words of each in another."""
+    lists = [np.arange(at, min(at + n_together, n)) for at in range(0, n, n_together)]
+    return np.concatenate([rng.permutation(lists[one]) for one in rng.permutation(len(lists))])

@@ -49,7 +49,8 @@ def notes(result: HighGammaScores, scores: Scores) -> list[str]:
     if len(result.null):
         told.append(
             f"{own[CIRCULAR].label}: {settings.get('n_shifts', 0)} times by at least a tenth of the held-out rows. The best tenth of electrodes is "
-            "chosen by the very r that is shown, so its r is above 0 by chance alone: compare with this row."
+            "chosen by the very r that is shown, so its r is above 0 by chance alone: compare with this row. Where words come at a fixed pace, "
+            "some shifts put words upon words: the upper end of the range is then of speech against silence, not of chance."
         )
     sizes = {n_top(int(one)) for one in result.electrodes.groupby("subject").varies.sum() if one}
     if sizes:

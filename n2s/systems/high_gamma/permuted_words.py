@@ -23,8 +23,9 @@ def permuted_words(
     """(n,) For each row the place, among these rows, of the one whose features it gets.
 
     The rows of a word are those from its onset to the next one's. They get the rows of another word of nearly the same length, from its
-    onset on; both are of these rows, so nothing crosses the border of training and test. Rows before the first word, and without
-    sound, keep their features.
+    onset on; both are of these rows, so nothing crosses the border of training and test. A word of which only the end is here, as
+    before the first word of a held-out block, is given to no whole word: that would be silence in the place of a word. Rows before
+    the first word, and without sound, keep their features.
 
     Parameters
     ----------
@@ -50,17 +51,20 @@ def permuted_words(
         tell("odd", where, "its rows hold fewer than two words: the baseline of permuted words is the model itself.")
         return order
     by_length = np.argsort([offset[-1] for _, _, offset in words], kind="stable")
-    rank = np.argsort(by_length)
+    rank, begun = np.argsort(by_length), np.array([offset[0] for _, _, offset in words])
     for number, (text, own, offset) in enumerate(words):
         reach = NEAR
         while True:
             low = int(np.clip(rank[number] - reach // 2, 0, max(len(words) - reach - 1, 0)))
             others = by_length[low : low + reach + 1]
             others = others[texts[others] != text]
-            if len(others):
+            whole = others[begun[others] <= offset[0] + 1]  # a row: rounding
+            if len(whole) or reach >= len(words) - 1:
                 break
             reach *= 2
-        _, theirs, known = words[rng.choice(others)]
+        if not len(whole):  # none has so early a beginning: the earliest there are
+            whole = others[begun[others] == begun[others].min()]
+        _, theirs, known = words[rng.choice(whole)]
         place = np.searchsorted(known, offset).clip(0, len(known) - 1)
         before = (place - 1).clip(0)
         place = np.where(np.abs(known[before] - offset) < np.abs(known[place] - offset), before, place)

@@ -97,7 +97,7 @@ class HeldOutElectrodes(HeldOut):
         self._inputs = {fold.name: Inputs(data, subject, fold, options) for fold in self.folds}
         self._stretches = {fold.name: stretch_numbers(data, subject, fold.test) for fold in self.folds}
         recorded = [self._recorded(fold) for fold in self.folds]
-        #: (n, v) held-out activity in its unit; and of each fold mean and deviation of its training rows.
+        #: (n, v) held-out activity in its unit; and of each fold mean of its training rows, and their deviation within runs.
         self.recorded = self.joined([test for _, _, test in recorded], centred=False)
         self._moments = [(mean, deviation) for mean, deviation, _ in recorded]
 
@@ -129,9 +129,13 @@ class HeldOutElectrodes(HeldOut):
 
     def _recorded(self, fold: Fold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         train, test = self.data.recorded(self.subject, fold)
-        return tuple(
-            one.astype(np.float32) for one in (train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64), test)
+        # responses are z-scored run by run: what runs differ in is no size of a prediction
+        run = self.data.rows(self.subject).recording.to_numpy()[fold.train].astype(str)
+        power = sum(
+            train[run == name].var(0, dtype=np.float64) * np.count_nonzero(run == name) for name in np.unique(run)
         )
+        mean, deviation = train.mean(0, dtype=np.float64), np.sqrt(power / len(train))
+        return mean.astype(np.float32), deviation.astype(np.float32), test.astype(np.float32)
 
 
 def subject_scores(held: HeldOutElectrodes, rows: Sequence[Row], null: Null) -> SubjectScores:

@@ -28,6 +28,7 @@ def small(path: Path, study: dict = STUDY, n_folds: int = 4, **model) -> Path:
         "speech": data["features"]["speech"],
     }
     data["preprocessing"] = {"class_path": "n2s.data.Preprocessing", "init_args": {"sfreq": 100.0, "picks": ["seeg"]}}
+    data["split"]["init_args"] = {"val_fraction": 0.0}
     data["n_folds"] = n_folds
     recipe["model"]["init_args"] = {
         "estimators": {
@@ -148,7 +149,7 @@ def test_every_estimator_runs_beside_the_first(at, run_n2s):
 
 def test_the_recipe_itself_runs_on_a_small_voltage(at, run_n2s):
     recipe = yaml.safe_load(RECIPE.read_text())
-    small_study = {"n_subjects": 1, "n_words": 12, "n_repeats": 2, "n_contacts": 6, "sfreq": 400.0}
+    small_study = {"n_subjects": 1, "n_words": 20, "n_repeats": 2, "n_together": 5, "n_contacts": 6, "sfreq": 400.0}
     recipe["data"]["init_args"]["studies"]["seeg"]["init_args"] = small_study
     ridge = recipe["model"]["init_args"]["estimators"]["ridge"]["init_args"]
     ridge |= {"alphas": [1e3, 1e5], "n_folds": 2}

@@ -89,6 +89,33 @@ def test_recorded_activity_is_as_prepared(data):
     np.testing.assert_allclose(means / 1e6, SimulatedSEEG(n_contacts=6).contacts("01").base_v, rtol=0.05)  # uV
 
 
+class LouderRun:
+    """The same data, whose second run was recorded with another offset."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __getattr__(self, name):
+        return getattr(self.data, name)
+
+    def recorded(self, subject, fold):
+        recording = self.data.rows(subject).recording.to_numpy().astype(str)
+        later = recording == np.unique(recording)[1]
+        found = self.data.recorded(subject, fold)
+        return tuple(v + 50 * later[n, None] for v, n in zip(found, (fold.train, fold.test), strict=True))
+
+
+def test_what_runs_differ_in_is_no_size_of_a_prediction(data):
+    (subject,) = data.subjects
+    estimators, fits = {"one": ElectrodeRidge([1.0])}, {"one: envelope": Fit(("envelope",), "one")}
+    with torch.no_grad():
+        fitted = {fold.name: fit_fold(data, subject, fold, fits, estimators, OPTIONS) for fold in data.folds(subject)}
+    plain, other = (HeldOutElectrodes(one, subject, fitted, estimators, OPTIONS) for one in (data, LouderRun(data)))
+    parts = plain.by_fold(fits["one: envelope"])
+    moved = [held.in_unit(parts) - held.means() for held in (plain, other)]
+    np.testing.assert_allclose(moved[1], moved[0], atol=1e-4)
+
+
 def test_features_are_changed_within_their_side(data):
     (subject,) = data.subjects
     fold = data.folds(subject)[1]

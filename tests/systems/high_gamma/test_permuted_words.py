@@ -83,6 +83,18 @@ def test_lengths_are_alike():
     assert np.mean(same) > 0.9 and len({of[order[one[0]]] for _, one, _ in words}) > 60
 
 
+def test_no_word_gets_the_silence_before_a_block():
+    """Held-out blocks of three words begin half a second before one, with the end of a word that is not held out."""
+    onsets = 2.0 * np.arange(1, 61)
+    given = stimulus(onsets=onsets, texts=[f"w{i}" for i in range(60)])
+    rows = table(n=1240)
+    numbers = np.concatenate([np.arange(at, at + 60) for at in range(15, 1155, 120)])
+    since = (numbers - 20) % 20
+    for seed in range(5):
+        order = permuted_words(rows, numbers, given, RATE, 0.0, np.random.default_rng(seed), "here")
+        np.testing.assert_array_equal(since[order][since < 15], since[since < 15])
+
+
 def test_one_word_alone_cannot_be_permuted():
     with kept() as told:
         order = permuted_words(
