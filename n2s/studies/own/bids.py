@@ -21,7 +21,7 @@ from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
 from n2s.studies.readers.marks import mark_again
-from n2s.studies.readers.people_tables import read_people
+from n2s.studies.readers.participants import read_people
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.study import Frames, Recording, Study

@@ -18,7 +18,7 @@ from n2s.studies.labels import chosen
 from n2s.studies.readers.contacts import CONTACTS, channel_types, line_hz, place, read_places
 from n2s.studies.readers.fetched import missing_content
 from n2s.studies.readers.nwb_streams import Stream, start_after, stream
-from n2s.studies.readers.participants import read_participants
+from n2s.studies.readers.participants import participants_of
 from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.readers.tsv import natural, read_table
 from n2s.studies.readers.voice import voiced
@@ -172,7 +172,7 @@ sub-01/ieeg/sub-01_task-wordProduction_{ieeg.nwb,channels.tsv,events.tsv}, sub-0
 
     def participants(self) -> pd.DataFrame | None:
         """See `Study.participants`: age and sex, where the table has them."""
-        return read_participants(self.root, {one.subject for one in self._paths})
+        return participants_of(self.root, {one.subject for one in self._paths})
 
     def _events(self, recording: Recording) -> pd.DataFrame:
         path, person = self._paths[recording], f"sub-{recording.subject}"

@@ -15,7 +15,7 @@ from n2s.studies.labels import chosen
 from n2s.studies.readers.contacts import channel_types, line_hz, place, read_places
 from n2s.studies.readers.event_columns import complete
 from n2s.studies.readers.fetched import missing_content
-from n2s.studies.readers.participants import read_participants
+from n2s.studies.readers.participants import participants_of
 from n2s.studies.readers.raw_files import open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
@@ -155,7 +155,7 @@ stimuli/gpt2-xl/{transcript.tsv,features.hdf5} ...""",
 
     def participants(self) -> pd.DataFrame | None:
         """See `Study.participants`; the table gives nothing but another name of each."""
-        return read_participants(self.root, {one.subject for one in self._paths})
+        return participants_of(self.root, {one.subject for one in self._paths})
 
     def _side(self, recording: Recording, name: str) -> Path:
         path = self.root / f"sub-{recording.subject}" / "ieeg" / f"sub-{recording.subject}_{name}"

@@ -9,7 +9,7 @@ from scipy import stats
 
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
-from n2s.studies.readers.people_tables import as_people, read_people
+from n2s.studies.readers.participants import as_people, read_people
 from n2s.studies.study import Study
 
 #: Covariates by default, where the table has them.
@@ -90,7 +90,7 @@ def grouped(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
         raise UserError(
             f"participants have no column group; there are {', '.join(table) or 'none'}. Expected one row a person."
         )
-    group = table.group.map(lambda one: "" if pd.isna(one) else str(one).strip())
+    group = table.group.map(_name)
     known = sorted(set(group) - {""})
     for name in groups:
         if name not in known:
@@ -202,6 +202,13 @@ def tell_nuisances(table: pd.DataFrame) -> list[str]:
             )
             tell("odd", "participants", told[-1])
     return told
+
+
+def _name(group: object) -> str:
+    """Of a group: a code of 1 is read as a number, and named 1."""
+    if pd.isna(group):
+        return ""
+    return f"{group:g}" if isinstance(group, float) else str(group).strip()
 
 
 def _exact(counts: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.models import DyslexNet
-from n2s.studies.readers.people_tables import as_people, read_people
+from n2s.studies.readers.participants import as_people, read_people
 from n2s.systems.dyslexia.classifiers import CovariatesOnly, ElasticNet, LinearSVM, Logistic
 from n2s.systems.dyslexia.groups import check_sizes, covariates_of, grouped, people_table, refuse_copies, tell_nuisances
 from n2s.systems.dyslexia.network import WindowNetwork, scale_of
@@ -231,6 +231,12 @@ def test_a_single_penalty_needs_no_choice():
     with pytest.raises(UserError, match="chooses its learning rate in 5 folds"):
         WindowNetwork(rates=(1e-3, 1e-4)).check(4)
     NETWORK.check(1)
+
+
+def test_groups_written_as_numbers(tmp_path):
+    table(group=["1", "2"] * 6).to_csv(tmp_path / "p.tsv", sep="\t", index=False)
+    found = grouped(people_table({"s": Said(table())}, NAMES, tmp_path / "p.tsv"), ["1", "2"])
+    assert found.positive.tolist() == [False, True] * 6
 
 
 def test_what_a_table_of_people_must_not_be(tmp_path):
