@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.metrics.auc import auc
-from n2s.systems.dyslexia.kept import plain_settings
+from n2s.systems.dyslexia.kept import described
 from n2s.systems.dyslexia.people import Cleaning, People
 
 
@@ -54,9 +54,11 @@ class Classifier(ABC):
         """Raise a UserError if it cannot learn from ``fewest`` people of a group."""
         return
 
-    def settings(self, n_channels: int, sfreq: float) -> dict:
-        """All that its scores depend on, for windows of so many channels at such a rate: what a test compares with the fit."""
-        return {name: one for name, one in plain_settings(self).items() if name != "n_permutations"}
+    def settings(self) -> dict:
+        """All that its scores depend on: what a test compares with the fit."""
+        return {"class": described(type(self))} | described(
+            {name: one for name, one in vars(self).items() if name != "n_permutations"}
+        )
 
 
 class Linear(Classifier):

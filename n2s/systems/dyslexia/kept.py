@@ -1,9 +1,12 @@
 """Arrays that a fit keeps until it ends, so that one that was interrupted goes on where it stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 
 import numpy as np
+import torch
 
 from n2s.errors import reading
 from n2s.paths import written_whole
@@ -34,7 +37,47 @@ def once(path: Path, key: str, make: Callable[[], Arrays]) -> Arrays:
     return made
 
 
-def plain_settings(one: object) -> dict:
-    """The options of an object that are numbers, text or lists: the same in each process."""
-    plain = (bool, int, float, str, tuple, list, type(None))
-    return {"class": type(one).__qualname__} | {k: v for k, v in vars(one).items() if isinstance(v, plain)}
+def described(one: object) -> object:
+    """The options of an object as JSON can have them, the same in each process: two that differ in any option differ here.
+
+    Parameters
+    ----------
+    one
+        Numbers, text, arrays and lists of them; a function, a class or a call that is prepared (`functools.partial`); or an object, whose
+        attributes are its options.
+    """
+    if one is None or isinstance(one, bool | int | float | str):
+        return one
+    if isinstance(one, Mapping):
+        return {str(name): described(value) for name, value in one.items()}
+    if isinstance(one, list | tuple | set | frozenset):
+        return [described(value) for value in (sorted(one, key=repr) if isinstance(one, set | frozenset) else one)]
+    if isinstance(one, np.ndarray | np.generic | torch.Tensor):
+        return np.asarray(one).tolist()
+    if isinstance(one, partial):
+        return [described(one.func), described(one.args), described(one.keywords)]
+    if isinstance(one, type | BuiltinFunctionType):
+        return f"{one.__module__}.{one.__qualname__}"
+    if isinstance(one, MethodType):
+        return [one.__func__.__qualname__, described(one.__self__)]
+    if isinstance(one, FunctionType):
+        name = f"{one.__module__}.{one.__qualname__}"
+        if "<" not in name:
+            return name
+        # a lambda has no name: it is what it does, and what it has at hand
+        around = [cell.cell_contents for cell in one.__closure__ or ()]
+        return [
+            name,
+            _code(one.__code__),
+            described(one.__defaults__),
+            described(one.__kwdefaults__),
+            described(around),
+        ]
+    if isinstance(one, Path):
+        return str(one)
+    return [described(type(one)), described(vars(one))]
+
+
+def _code(code: CodeType) -> list:
+    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return [code.co_code.hex(), list(code.co_names), constants]

@@ -70,12 +70,6 @@ class WindowNetwork(Classifier):
                 "fewer, or a single rate."
             )
 
-    def settings(self, n_channels: int, sfreq: float) -> dict:
-        """See `Classifier`: the network's layers are among them."""
-        with torch.random.fork_rng():
-            layers = str(self.network(n_channels, round(self.window_s * sfreq)))
-        return super().settings(n_channels, sfreq) | {"network": layers}
-
     def scores(
         self, train: People, positive: np.ndarray, test: People, *, seed: int, device: torch.device | str = "cpu"
     ) -> np.ndarray:

@@ -1,10 +1,8 @@
 """The system that tells people with and without dyslexia apart by how their brains track speech."""
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly
+from n2s.systems.dyslexia.gathered import Gathered
 from n2s.systems.dyslexia.groups import (
     check_sizes,
     covariates_of,
@@ -24,8 +23,8 @@ from n2s.systems.dyslexia.groups import (
     refuse_copies,
     tell_nuisances,
 )
-from n2s.systems.dyslexia.kept import Arrays, once
-from n2s.systems.dyslexia.measured import Common, covariances_of, measures_of, stretches_of, windows_of
+from n2s.systems.dyslexia.kept import Arrays
+from n2s.systems.dyslexia.measured import Common
 from n2s.systems.dyslexia.outcome import COVARIATES
 from n2s.systems.dyslexia.people import People
 from n2s.systems.dyslexia.result import DyslexiaResult
@@ -131,46 +130,45 @@ class Dyslexia(System):
                 f"model.envelope is '{self.envelope}', and the features are {', '.join(data.spaces)} (data.features)."
             )
         table = people_table(data.studies, data.subjects, self.participants)
-        self.people = grouped(table, self.groups)
-        self._known = covariates_of(self.people, self.covariates)
-        self._warned = tell_nuisances(self.people)
-        fewest = check_sizes(self.people.positive.to_numpy(), self.groups, self.n_folds)
-        for one in self._every().values():
+        people = grouped(table, self.groups)
+        known = covariates_of(people, self.covariates)
+        self._warned = tell_nuisances(people)
+        fewest = check_sizes(people.positive.to_numpy(), self.groups, self.n_folds)
+        every = self.classifiers | ({COVARIATES: CovariatesOnly(n_folds=2)} if len(known.columns) else {})
+        for one in every.values():
             one.check(fewest)
-        refuse_copies(data.data_hashes(), list(self.people.index))
-        self._common = Common.of(data, list(self.people.index), self.length_s)
+        names = list(people.index)
+        refuse_copies(data.data_hashes(), names)
+        common = Common.of(data, names, self.length_s)
+        drawn = self.n_folds, self.n_repeats, self.seed
+        self._gathered = Gathered(data, people, known, every, common, self.envelope, self.measures, drawn)
 
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Measure one person. What an interrupted run has measured is taken."""
         if self.current_epoch:
             raise UserError("people are measured in one epoch: set trainer.max_epochs to 1.")
-        if batch.subject in self.people.index:
-            self._measured(batch.subject)
+        if batch.subject in self._gathered.people.index:
+            self._gathered.measured(batch.subject, self._parts)
         self.optimizers().step()
 
     def on_train_epoch_end(self) -> None:
         """All are measured: score each person with classifiers that have not seen the person."""
+        gathered = self._gathered
         with torch.enable_grad():
-            people, positive = self._people(windows=True), self.people.positive.to_numpy()
-            found = {}
-            for name, classifier in self._every().items():
-                own = []
-                for repeat in range(self.n_repeats):
-                    make = lambda c=classifier, r=repeat: self._repeat(c, people, positive, r)  # noqa: E731
-                    own.append(self._once(f"scores_{name}_{repeat}", make)["scores"])
-                found[name] = torch.from_numpy(np.array(own))
+            people, names = gathered.everybody(self._parts)
+            found = {name: self._scores(name, one, people) for name, one in gathered.classifiers.items()}
         self._kept = {
             "scores": found,
             "measures": torch.from_numpy(people.measures),
-            "names": self._names,
+            "names": names,
             "covariances": None if people.covariances is None else torch.from_numpy(people.covariances),
-            "made": self._made(),
+            "made": gathered.made,
         }
 
     def on_fit_end(self) -> None:
         """The checkpoint has all: what was kept person by person is removed."""
-        shutil.rmtree(self.folder / "people", ignore_errors=True)
+        shutil.rmtree(self._parts, ignore_errors=True)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Scores, measures, and by what a test knows the data."""
@@ -186,7 +184,7 @@ class Dyslexia(System):
 
     def on_test_start(self) -> None:
         """The run must be of these people, data and options."""
-        kept, own = json.loads(self._kept["made"]), json.loads(self._made())
+        kept, own = json.loads(self._kept["made"]), json.loads(self._gathered.made)
         wrong = [name for name in own if kept.get(name) != own[name]]
         if wrong:
             raise UserError(
@@ -198,11 +196,14 @@ class Dyslexia(System):
 
     def results(self, seed: int) -> Mapping[str, DyslexiaResult]:
         """See `System`."""
-        wanted = {name: self._n_permutations(one) for name, one in self._every().items()}
-        windows = any(wanted[name] and "windows" in one.needs for name, one in self._every().items())
-        people, positive = self._people(windows=windows, kept=True), self.people.positive.to_numpy()
+        gathered, positive = self._gathered, self._gathered.positive
+        wanted = {name: self._n_permutations(one) for name, one in gathered.classifiers.items()}
+        windows = any(n and "windows" in gathered.classifiers[name].needs for name, n in wanted.items())
+        covariances = self._kept["covariances"]
+        covariances = None if covariances is None else covariances.numpy()
+        people = gathered.seen(self._kept["measures"].numpy(), covariances, windows=windows)
         null = np.full((len(wanted), max(wanted.values()), 2), np.nan)
-        for row, (name, classifier) in zip(null, self._every().items(), strict=True):
+        for row, (name, classifier) in zip(null, gathered.classifiers.items(), strict=True):
             row[: wanted[name]] = permuted(
                 classifier,
                 people,
@@ -214,97 +215,48 @@ class Dyslexia(System):
                 n_jobs=1 if "windows" in classifier.needs else self.n_jobs,
                 device=self.device,
             )
-        best = [one.best_auc(covariates=bool(len(self._known.columns))) for one in self.data.studies.values()]
-        shown = self.people.drop(columns=[name for name in self.people if not self.people[name].notna().any()])
+        best = [one.best_auc(covariates=bool(len(gathered.known.columns))) for one in self.data.studies.values()]
+        table, common = gathered.people, gathered.common
         return {
             "test": DyslexiaResult(
-                shown,
-                pd.DataFrame(people.measures, self.people.index, self._kept["names"]),
+                table.loc[:, table.notna().any()],
+                pd.DataFrame(people.measures, table.index, self._kept["names"]),
                 list(wanted),
                 np.stack([self._kept["scores"][name].numpy() for name in wanted]),
                 null,
                 self.groups,
-                list(self._known.columns),
+                list(gathered.known.columns),
                 self._warned,
                 best[0] if len(best) == 1 else None,
                 {
                     "n_folds": self.n_folds,
-                    "length_s": self._common.n_rows / self._common.sfreq,
-                    "n_sensors": len(self._common.sensors),
-                    "sfreq": self._common.sfreq,
+                    "length_s": common.n_rows / common.sfreq,
+                    "n_sensors": len(common.sensors),
+                    "sfreq": common.sfreq,
                 },
             )
         }
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
-    def _every(self) -> dict[str, Classifier]:
-        """The classifiers, and the baseline if anything is known of people."""
-        return self.classifiers | ({COVARIATES: CovariatesOnly(n_folds=2)} if len(self._known.columns) else {})
+    @property
+    def _parts(self) -> Path:
+        """Where a fit keeps what it has, until it ends."""
+        return self.folder / "people"
 
     def _n_permutations(self, classifier: Classifier) -> int:
         own = classifier.n_permutations
         return self.n_permutations if own is None else min(own, self.n_permutations)
 
-    def _needs(self, what: str) -> bool:
-        return any(what in one.needs for one in self.classifiers.values())
+    def _scores(self, name: str, classifier: Classifier, people: People) -> torch.Tensor:
+        """(repeats, n) Held-out scores; each repetition is kept."""
+        options = {"n_folds": self.n_folds, "n_repeats": 1, "device": self.device}
+        found = []
+        for number in range(self.n_repeats):
 
-    def _repeat(
-        self, classifier: Classifier, people: People, positive: np.ndarray, repeat: int
-    ) -> dict[str, np.ndarray]:
-        seed, options = self.seed + repeat, {"n_folds": self.n_folds, "n_repeats": 1, "device": self.device}
-        return {"scores": repeated(classifier, people, positive, seed=seed, **options)[0]}
+            def make(seed: int = self.seed + number) -> Arrays:
+                scores = repeated(classifier, people, self._gathered.positive, seed=seed, **options)
+                return {"scores": scores[0]}
 
-    def _people(self, *, windows: bool, kept: bool = False) -> People:
-        """All people; measures and covariances as the run kept them, or made here."""
-        names, covariances = list(self.people.index), None
-        if kept:
-            measures, covariances = self._kept["measures"].numpy(), self._kept["covariances"]
-            covariances = None if covariances is None else covariances.numpy()
-        else:
-            found = [self._measured(name) for name in names]
-            self._names = [str(one) for one in found[0]["names"]]
-            measures = np.stack([one["values"] for one in found])
-            if self._needs("covariances"):
-                covariances = np.stack([one["covariances"] for one in found])
-        seen = None
-        if windows and self._needs("windows"):
-            (window_s, *others) = {one.window_s for one in self.classifiers.values() if "windows" in one.needs}
-            if others:
-                raise UserError("classifiers on windows of several lengths: set one window_s.")
-            seen = [windows_of(self._stretches(name), self._common, window_s) for name in names]
-        return People(np.array(names), measures, self._known.to_numpy(), covariances, seen)
-
-    def _stretches(self, subject: str) -> list:
-        return stretches_of(self.data, subject, self.envelope, self._common)
-
-    def _measured(self, subject: str) -> dict[str, np.ndarray]:
-        """Measures, and covariances if a classifier needs them, of one person; kept in the run's folder until the fit ends."""
-
-        def make() -> dict[str, np.ndarray]:
-            stretches = self._stretches(subject)
-            measures = measures_of(stretches, self._common, self.measures)
-            found = {"names": np.array(list(measures)), "values": np.array(list(measures.values()), np.float64)}
-            if self._needs("covariances"):
-                found["covariances"] = covariances_of(stretches, self._common, self.measures)
-            return found
-
-        return self._once(subject.replace("/", "_"), make)
-
-    def _once(self, name: str, make: Callable[[], Arrays]) -> Arrays:
-        key = hashlib.sha256(self._made().encode()).hexdigest()
-        return once(self.folder / "people" / f"{name}.npz", key, make)
-
-    def _made(self) -> str:
-        """All that scores depend on, as JSON."""
-        people = self.people[["positive"]].join(self._known, rsuffix="_known")
-        seen = len(self._common.sensors), self._common.sfreq
-        found = {
-            "data": self.data.data_hashes(),
-            "people": json.loads(people.to_json(orient="index")),
-            "measures": asdict(self.measures),
-            "classifiers": {name: one.settings(*seen) for name, one in self.classifiers.items()},
-            "folds, repetitions, seed": [self.n_folds, self.n_repeats, self.seed],
-            "sensors, rate, length": [self._common.sensors.tolist(), self._common.sfreq, self._common.n_rows],
-        }
-        return json.dumps(found, sort_keys=True)
+            found.append(self._gathered.kept(f"scores_{name}_{number}", self._parts, make)["scores"])
+        return torch.from_numpy(np.array(found))

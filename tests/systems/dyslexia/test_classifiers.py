@@ -215,12 +215,12 @@ def test_covariates_that_would_explain_everything():
 
 
 def test_what_a_test_compares_with_the_fit():
-    """Options and layers of a classifier, but not how often labels are permuted."""
-    one = NETWORK.settings(4, 20.0)
-    assert one == NETWORK.settings(4, 20.0) != NETWORK.settings(5, 20.0)
+    """All options of a classifier, those of its network too, but not how often labels are permuted."""
+    one = NETWORK.settings()
+    assert one == NETWORK.settings()
     wider = WindowNetwork(lambda c, t: DyslexNet(c, t, dim=16, depth=1, n_heads=2, embed_dim=6, factor_dim=4), n_epochs=2, batch_size=64, n_permutations=9)  # fmt: skip
-    assert {name for name, value in wider.settings(4, 20.0).items() if value != one[name]} == {"network"}
-    assert Logistic(strengths=(0.1, 1.0)).settings(4, 20.0) != Logistic(strengths=(0.1, 2.0)).settings(4, 20.0)
+    assert {name for name, value in wider.settings().items() if value != one[name]} == {"network"}
+    assert Logistic(strengths=(0.1, 1.0)).settings() != Logistic(strengths=(0.1, 2.0)).settings()
 
 
 def test_a_single_penalty_needs_no_choice():
