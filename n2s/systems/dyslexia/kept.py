@@ -55,7 +55,10 @@ def described(one: object) -> object:
     if isinstance(one, np.ndarray | np.generic | torch.Tensor):
         return np.asarray(one).tolist()
     if isinstance(one, partial):
-        return [described(one.func), described(one.args), described(one.keywords)]
+        # whoever makes what a recipe names stands before the class, with a parser and its locks: no options
+        plain = type | bool | int | float | str | list | tuple | dict | np.ndarray | torch.Tensor
+        args = [described(value) if isinstance(value, plain) else described(type(value)) for value in one.args]
+        return [described(one.func), args, described(one.keywords)]
     if isinstance(one, type | BuiltinFunctionType):
         return f"{one.__module__}.{one.__qualname__}"
     if isinstance(one, MethodType):
@@ -75,7 +78,7 @@ def described(one: object) -> object:
         ]
     if isinstance(one, Path):
         return str(one)
-    return [described(type(one)), described(vars(one))]
+    return [described(type(one)), described(vars(one)) if hasattr(one, "__dict__") else repr(one)]
 
 
 def _code(code: CodeType) -> list:
