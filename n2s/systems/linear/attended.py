@@ -97,5 +97,6 @@ def other_talker(data: EncodingData, subject: str, space: str, found: Reconstruc
     for fold in data.folds(subject):
         heard = data.heard(subject, fold, space, stream="unattended")[1]
         parts = [band.of(heard[one], data.rate_hz[subject]) for one in row_stretches(rows, fold.test)]
-        other[np.searchsorted(found.rows, fold.test)] = np.concatenate(parts)
+        scored = np.isin(fold.test, found.rows)
+        other[np.searchsorted(found.rows, fold.test[scored])] = np.concatenate(parts)[scored]
     return other

@@ -23,7 +23,7 @@ class Reconstruction:
     Parameters
     ----------
     rows
-        (n,) Row numbers, ascending.
+        (n,) Row numbers, ascending: held-out rows at which a sound plays.
     part
         (n,) Number of the fold and recording of each.
     fold
@@ -74,7 +74,10 @@ def reconstruct(
     *,
     name: str | None = None,
 ) -> Reconstruction:
-    """Predict every held-out row with the decoder of its fold. Outside the held-out rows of a stretch the brain is at its mean.
+    """Predict held-out rows with the decoder of their fold. Outside the held-out rows of a stretch the brain is at its mean.
+
+    Rows of silence after a sound are decoded from, and left out of what is scored: a brain that knows no more than that a sound is on would
+    correlate with it.
 
     Parameters
     ----------
@@ -124,7 +127,9 @@ def reconstruct(
         scales.append(scale)
         alphas.append(decoder.alpha)
     joined = np.concatenate([fold.test for fold in folds])
+    plays = data.rows(subject).stimulus_s.notna().to_numpy()
     order = np.argsort(joined, kind="stable")
+    order = order[plays[joined[order]]]
     if len(np.unique(joined)) < len(joined):
         raise UserError(f"{subject}: some rows are held out in two folds. Each row can be held out once. (data.split)")
     table = data.rows(subject).iloc[joined[order]]

@@ -92,7 +92,7 @@ def headline(values: pd.DataFrame, folds: pd.DataFrame, settings: Mapping) -> li
     return [
         f"{subjects} {'subject' if subjects == 1 else 'subjects'}, {_range(counts)} {what}. A ridge decodes what was heard from the brain {lags} "
         f"after it.{band}",
-        f"r: Pearson correlation of reconstruction and truth over {_range(length_s.round().astype(int))} s of held-out time of "
+        f"r: Pearson correlation of reconstruction and truth over {_range(length_s.round().astype(int))} s of held-out sound of "
         f"{_range(n_folds)} {'fold' if n_folds.max() == 1 else 'folds'} a subject, all folds joined, each fold's part of a recording without its "
         "mean; of several features their mean.",
     ]

@@ -34,7 +34,7 @@ class LinearDecoder(System):
     """Ridge regression from the brain at some lags to features of what was heard, and back again, for each subject.
 
     ``n2s fit`` fits each subject and fold on its training rows, penalties by cross-validation inside these; ``n2s test`` reconstructs
-    the held-out rows, and ``n2s predict`` writes them into ``predictions/``. With ``data.n_folds`` every part is held out once. No statistic of training comes from held-out rows, no lag
+    the held-out rows at which a sound plays, and ``n2s predict`` writes them into ``predictions/``. With ``data.n_folds`` every part is held out once. No statistic of training comes from held-out rows, no lag
     reaches from one side to the other, and rows too near to held-out sound are left out (`n2s.data.EncodingDataModule`).
 
     Parameters

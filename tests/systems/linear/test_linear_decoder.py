@@ -138,6 +138,19 @@ def test_a_fit_has_no_trace_of_held_out_rows():
     assert all(torch.equal(before[name], after[name]) for name in before)  # no filter crosses the border
 
 
+def test_a_brain_that_knows_that_a_sound_is_on_decodes_nothing():
+    """Sentences of 4 s and a second of silence: rows of silence are no part of the score."""
+    data, rng, on = listeners(gain=0.0, n_features=1), np.random.default_rng(4), np.arange(N) % 50 < 40
+    rows = data.rows
+    data.rows = lambda subject: rows(subject).assign(stimulus_s=np.where(on, rows(subject).stimulus_s, np.nan))
+    data.features["env"][0] = np.where(on, 2 + rng.normal(size=N), 0.0)[:, None]
+    data.brains["study/01"] = on[:, None] + 0.3 * rng.normal(size=(N, 6))
+    result = scored(data, options=replace(OPTIONS, windows_s=(2.0,)))
+    line = result.values.set_index("measure").loc["r"]
+    assert abs(line.value) < 0.1  # .64 with silence
+    assert line.n == on.sum() and result.folds.n_rows.sum() == on.sum() and len(result.windows) == 40
+
+
 def test_a_planted_leak_shows():
     """Held-out rows that are in training, too: on noise r is far above its null."""
     data = listeners(gain=0.0, n_features=1, cut=(100, 180))
