@@ -1,5 +1,6 @@
 """A lab's own fMRIPrep output for encoding models: spaces, masks, confounds by name, events on the clock of the volumes."""
 
+import json
 import re
 import shutil
 
@@ -23,8 +24,10 @@ from trees_fmri.fmriprep import (
 from trees_fmri.generic import AFFINE, SHAPE
 
 from n2s.checks.folder import folder_studies
+from n2s.data import FIR, EncodingDataModule
 from n2s.data.bold_steps import cleaned
 from n2s.errors import UserError
+from n2s.features import Ready, WordRate
 from n2s.findings import kept
 from n2s.studies import BIDSFMRI
 from n2s.studies.bold_cleaning import BoldCleaning
@@ -266,3 +269,26 @@ def test_surfaces_as_fmriprep_named_them_before_20_2(tmp_path):
         shutil.copy(path, path.with_name(path.name.replace("fsaverage5", "fsaverage6")))
     with pytest.raises(UserError, match=re.escape("**/*_space-fsaverage5_hemi-?.func.gii")):
         BIDSFMRI(str(root))
+
+
+def test_ready_features_in_place_of_audio(own):
+    """Regressors of a lab, of sounds that it may not give away: one that is 5 while a sound plays, and one of 2 a volume."""
+    for run in (1, 2):
+        (own / "stimuli" / f"story{run}.wav").unlink()
+        (own / "regressors").mkdir(exist_ok=True)
+        np.save(own / "regressors" / f"story{run}.npy", np.tile([5.0, 2.0 * run], (int(10 * SOUND_S), 1)))
+        (own / "regressors" / f"story{run}.json").write_text(json.dumps({"rate_hz": 10.0}))
+    study = BIDSFMRI(str(own), language="nl", features="regressors", alignments="stimuli")
+    one = study.recordings()[0]
+    assert study.audio("story1") is None and study.features("story1").values.shape == (350, 2)
+    assert any(path.name == "story1.npy" for path in study.sources(one))
+    data = EncodingDataModule(
+        {"lab": study}, {"own": Ready(2), "words": WordRate()}, FIR(delays=[1]), n_folds=2, trim_s=(0.0, 0.0)
+    )
+    data.prepare_data()
+    data.setup("test")
+    rows, fold = data.rows("lab/01"), data.folds("lab/01")[0]
+    heard = data.heard("lab/01", fold, "own")[1]
+    inside = rows.stimulus_s.to_numpy()[fold.test] > 6.0  # the filter of volumes has forgotten the silence before
+    run = int(rows.stimulus.iloc[fold.test[-1]][-1])
+    np.testing.assert_allclose(heard[inside][:-3], [[5.0, 2.0 * run]] * (inside.sum() - 3), rtol=0.03)

@@ -19,7 +19,7 @@ from n2s.studies.readers.bold_files import BoldFiles
 from n2s.studies.readers.clips import cut_clips
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.stimuli import StimulusFolder
-from n2s.studies.study import Recording
+from n2s.studies.study import Frames, Recording
 
 TOLERANCE_S = 0.05  # rounded times
 
@@ -49,6 +49,8 @@ class BIDSFMRI(FMRIStudy):
     first_volume_s
         When the first volume that is kept began, on the clock of events.tsv: the time of volumes that were cut off the start. Where
         slices were corrected to the middle of a volume (StartTime in the run's JSON file), add that time.
+    features
+        A folder with ready-made features instead of audio, for encoding models and linear decoders; see `n2s.studies.own.bids.BIDSStudy`.
     name, stimuli, alignments, columns, word_tier, phone_tier, sentence_tier, sentence_pause_s, language, content, default_condition
         See `n2s.studies.own.bids.BIDSStudy`.
 
@@ -75,6 +77,7 @@ class BIDSFMRI(FMRIStudy):
         tasks: list[str] | None = None,
         first_volume_s: float = 0.0,
         stimuli: str = "stimuli",
+        features: str | None = None,
         alignments: str | None = None,
         columns: EventColumns | None = None,
         word_tier: str | None = None,
@@ -91,7 +94,8 @@ class BIDSFMRI(FMRIStudy):
         self.language, self.default_condition, self.content = language, default_condition, content
         self.first_volume_s = first_volume_s
         self.stimuli = StimulusFolder(
-            self.root / stimuli,
+            self.root / (features or stimuli),
+            ready=features is not None,
             alignments=None if alignments is None else self.root / alignments,
             word_tier=word_tier,
             phone_tier=phone_tier,
@@ -183,9 +187,13 @@ class BIDSFMRI(FMRIStudy):
             "first_volume_s": self.first_volume_s,
         }
 
-    def audio(self, stimulus: str) -> Path:
-        """The stimulus' file."""
-        return self.stimuli.path(stimulus)
+    def audio(self, stimulus: str) -> Path | None:
+        """The audio file; None if the study provides features."""
+        return None if self.stimuli.ready else self.stimuli.path(stimulus)
+
+    def features(self, stimulus: str) -> Frames | None:
+        """The ready features; None if the study provides audio."""
+        return self.stimuli.frames(stimulus) if self.stimuli.ready else None
 
 
 def runs_pattern(folder: Path, space: str | None) -> str:
