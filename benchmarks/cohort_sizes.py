@@ -15,7 +15,7 @@ from n2s.systems.dyslexia.classifiers import CovariatesOnly, ElasticNet, LinearS
 from n2s.systems.dyslexia.groups import covariates_of
 from n2s.systems.dyslexia.measured import Common, covariances_of, measures_of, stretches_of
 from n2s.systems.dyslexia.people import People
-from n2s.systems.dyslexia.spatial import BandCSP, RiemannianTangent
+from n2s.systems.dyslexia.spatial import BandCSP, EnvelopeFollowing, RiemannianTangent
 from n2s.systems.dyslexia.validation import repeated
 from n2s.systems.tracking.measures import MeasureOptions
 
@@ -24,6 +24,7 @@ CLASSIFIERS = {
     "elastic net": ElasticNet(),
     "svm": LinearSVM(strengths=(0.001, 0.01)),
     "csp": BandCSP(strengths=(0.1,)),
+    "following": EnvelopeFollowing(),
     "riemann": RiemannianTangent(strengths=(0.01, 0.1)),
     "covariates only": CovariatesOnly(strengths=(0.1,)),
 }

@@ -10,6 +10,7 @@ from n2s.data.encoding_data import EncodingData, Measured
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.metrics.band_signals import analytic_stretches
+from n2s.systems.dyslexia.whitened import whitened
 from n2s.systems.tracking.measures import MeasureOptions, subject_measures
 from n2s.systems.tracking.regions import regions_of
 
@@ -109,19 +110,14 @@ def measures_of(stretches: Stretches, common: Common, options: MeasureOptions) -
 
 
 def covariances_of(stretches: Stretches, common: Common, options: MeasureOptions) -> np.ndarray:
-    """(bands, c + 2, c + 2) float32: sensors, and the envelope's real and imaginary part of unit variance."""
-    found = []
+    """(bands, c + 2, c + 2) float32: sensors, and the envelope's real and imaginary part of unit variance; both `whitened`."""
+    sides = (
+        [torch.from_numpy(np.array(one[part], np.float64).reshape(len(one[0]), -1)) for one in stretches]
+        for part in (0, 1)
+    )
+    sides, found = whitened(*sides, common.sfreq, options.bands), []
     for band in options.bands.values():
-        brain, heard = (
-            torch.cat(
-                analytic_stretches(
-                    [torch.from_numpy(np.array(one[part], np.float64).reshape(len(one[0]), -1)) for one in stretches],
-                    common.sfreq,
-                    band,
-                )[0]
-            )
-            for part in (0, 1)
-        )
+        brain, heard = (torch.cat(analytic_stretches(one, common.sfreq, band)[0]) for one in sides)
         if len(brain) < 2:
             raise UserError(
                 f"stretches of sound are too short for a band from {band[0]:g} Hz on: join them, or set model.measures.bands."

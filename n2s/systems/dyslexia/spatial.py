@@ -80,6 +80,52 @@ class RiemannianTangent(Logistic):
         return tuple(np.hstack(part) for part in zip(*found, strict=True))
 
 
+class EnvelopeFollowing(Logistic):
+    """Logistic regression on how the brain follows the envelope in each band: as strongly as how much noise, and how late.
+
+    The brain is seen through one spatial filter a band, the combination of sensors that follows the envelope best in all people that the
+    classifier learns from (see `followers`). Features are the real and the imaginary part of its coupling to the envelope, in units of what
+    is left when the envelope is taken out, turned so that the usual person's is real: a stronger coupling is a larger real part, a later
+    one an imaginary part. Two numbers a band: fit for few people.
+
+    Parameters
+    ----------
+    strengths, n_folds
+        See `Logistic`.
+    """
+
+    needs = ("covariances",)
+
+    def __init__(self, *, strengths: tuple[float, ...] = (0.1,), n_folds: int = 3):
+        super().__init__(strengths=strengths, n_folds=n_folds)
+
+    def features(self, train: People, positive: np.ndarray, test: People) -> tuple[np.ndarray, np.ndarray]:
+        """See `Linear`: (n, 2 bands), (m, 2 bands)."""
+        found = []
+        for band in range(train.covariances.shape[1]):
+            filters = followers(train.covariances[:, band], 1)
+            own, other = (couplings(seen_through(filters, one.covariances[:, band])) for one in (train, test))
+            usual = own.sum()
+            turn = usual.conj() / abs(usual) if abs(usual) else 1.0
+            found.append([np.stack([(one * turn).real, (one * turn).imag], 1) for one in (own, other)])
+        return tuple(np.hstack(part) for part in zip(*found, strict=True))
+
+
+def couplings(covariances: np.ndarray) -> np.ndarray:
+    """(n,) complex: the covariance of one component and the envelope, in deviations of what the envelope does not explain.
+
+    Parameters
+    ----------
+    covariances
+        (n, 3, 3) The component; real and imaginary part of the envelope, of unit variance. The component's imaginary part is its real
+        part a quarter of a period later, so that one row holds both.
+    """
+    found = covariances[:, 0, 1] + 1j * covariances[:, 0, 2]
+    power = covariances[:, 0, 0]
+    left = np.maximum(power - np.abs(found) ** 2, 1e-9 * power)
+    return np.divide(found, np.sqrt(left), out=np.zeros_like(found), where=left > 0)
+
+
 def followers(covariances: np.ndarray, n_components: int) -> np.ndarray:
     """Spatial filters whose output follows the envelope best, of some people together; no label is looked at.
 
