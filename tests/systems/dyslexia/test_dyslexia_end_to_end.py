@@ -50,11 +50,11 @@ def test_fit_test_and_page(at, run_n2s):
     assert not (run / "people").exists()  # the checkpoint has all
     found = json.loads((run / "metrics.json").read_text())["test"]
     rows = found["scores"]["auc"]
-    models = ["logistic", "elastic_net", "svm", "csp", "riemann", "dyslexnet"]
-    assert list(rows)[:7] == [*models, "covariates"] and rows["chance"]["all subjects"]["mean"] == 0.5
+    models = ["logistic", "elastic_net", "svm", "csp", "following", "riemann", "dyslexnet"]
+    assert list(rows)[:8] == [*models, "covariates"] and rows["chance"]["all subjects"]["mean"] == 0.5
     assert 0.6 < rows["best"]["all subjects"]["mean"] < 0.9
     assert {f"{name}_permuted" for name in models[:-1]} <= set(rows) and "dyslexnet_permuted" not in rows
-    assert found["groups"] == {"control": 6, "dyslexia": 6} and len(found["tests"]) == 6
+    assert found["groups"] == {"control": 6, "dyslexia": 6} and len(found["tests"]) == 7
     low, high = found["interval_that_so_many_people_allow"]
     assert high - low > 0.4  # six people each
     page = (run / "report.html").read_text()
