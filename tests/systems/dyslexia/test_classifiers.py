@@ -127,6 +127,21 @@ def test_segments_on_both_sides_shoot_up_and_people_do_not():
         People(np.array(["s/1", "s/1"]), np.zeros((2, 1)), np.zeros((2, 0)))
 
 
+def test_the_network_knows_people_again_and_nothing_of_others():
+    """The planted leak through a network: parts of a person's windows dealt as if they were people."""
+    positive, own = np.arange(20) % 2 == 0, windows(n_windows=24)
+    network = WindowNetwork(NETWORK.network, rates=(3e-3,), n_epochs=25, batch_size=64)
+
+    def reached(parts, labels, seed):
+        names = np.array([f"s/{i}" for i in range(len(parts))])
+        some = People(names, np.zeros((len(parts), 1)), np.zeros((len(parts), 0)), windows=parts)
+        return roc_auc_score(labels, held_out_scores(network, some, labels, n_folds=4, seed=seed))
+
+    segments = [one[4 * k : 4 * k + 4] for one in own for k in range(6)]
+    assert reached(segments, positive.repeat(6), 0) > 0.75
+    assert np.mean([reached(own, positive, seed) for seed in range(3)]) < 0.62
+
+
 def test_the_network_is_scaled_by_whom_it_learns_from_and_draws_by_its_seed():
     positive, own = np.arange(20) % 2 == 0, windows()
     some = People(np.array([f"s/{i}" for i in range(20)]), np.zeros((20, 1)), np.zeros((20, 0)), windows=own)
