@@ -10,7 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from builders import bids_from_raw, helmet_raw, write_audio
-from trees import accou2024, armeni2022, bel2026, brennan2019, broderick2019, libribrain, schoffelen2019, smn4lang
+from trees import (
+    accou2024,
+    armeni2022,
+    bel2026,
+    brennan2019,
+    broderick2019,
+    libribrain,
+    schoffelen2019,
+    smn4lang,
+    verwoert2022,
+    wang2024,
+    zada2025,
+)
 from trees.gwilliams2022 import write_said
 from trees_fmri import generic, lebel2023, nakai2022, park2025
 
@@ -67,6 +79,16 @@ def write_broderick2019(root: Path) -> None:
 def write_accou2024(root: Path) -> None:
     """Two people, ten stories of 12 s."""
     accou2024.write_tree(root, {f"audiobook_{number}_1": 12.0 for number in range(1, 11)})
+
+
+def write_verwoert2022(root: Path) -> None:
+    """Two people who read 60 words aloud."""
+    verwoert2022.write_tree(root, tuple(f"{word}{i}" for i in range(10) for word in verwoert2022.WORDS))
+
+
+def write_zada2025(root: Path) -> None:
+    """Two listeners of a podcast of 68 s."""
+    zada2025.write_tree(root, words=[(i, f"word{i}", 0.5 + 0.6 * i, 0.8 + 0.6 * i) for i in range(110)], sound_s=68.0)
 
 
 def write_armeni2022(root: Path) -> None:
@@ -143,6 +165,9 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
     "brennan2019": write_brennan2019,
     "broderick2019": write_broderick2019,
     "accou2024": write_accou2024,
+    "SingleWordProductionDutch-iBIDS": write_verwoert2022,
+    "ds005574": write_zada2025,
+    "braintreebank": wang2024.write_tree,
     "armeni2022": write_armeni2022,
     "ds007523": write_bel2026,
     "smn4lang": write_smn4lang,
