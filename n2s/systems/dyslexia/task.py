@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
+from n2s.systems.closed_form import ClosedForm
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly
 from n2s.systems.dyslexia.gathered import Gathered
 from n2s.systems.dyslexia.groups import (
@@ -29,14 +29,13 @@ from n2s.systems.dyslexia.outcome import COVARIATES
 from n2s.systems.dyslexia.people import People
 from n2s.systems.dyslexia.result import DyslexiaResult
 from n2s.systems.dyslexia.validation import permuted, repeated
-from n2s.systems.system import System
 from n2s.systems.tracking.measures import MeasureOptions
 
 #: Key of a checkpoint.
 KEPT = "n2s_dyslexia"
 
 
-class Dyslexia(System):
+class Dyslexia(ClosedForm):
     """Two groups told apart by repeated stratified cross-validation by person. Research use only.
 
     ``n2s fit`` measures each person and scores each with classifiers that have seen nothing of that person; ``n2s test`` repeats all of it
@@ -90,7 +89,6 @@ class Dyslexia(System):
         seed: int = 0,
     ):
         super().__init__()
-        self.automatic_optimization = False
         check_number("model.n_folds", n_folds, low=2, whole=True)
         check_number("model.n_repeats", n_repeats, low=1, whole=True)
         check_number("model.n_permutations", n_permutations, low=0, whole=True)
@@ -104,25 +102,12 @@ class Dyslexia(System):
         self.covariates, self.measures, self.length_s = covariates, measures or MeasureOptions(), length_s
         self.n_folds, self.n_repeats, self.n_permutations = n_folds, n_repeats, n_permutations
         self.n_jobs, self.seed = n_jobs, seed
-        self._nothing = nn.Parameter(torch.zeros(()))
         self._kept: dict = {}
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return Path(self.trainer.default_root_dir)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
-        return torch.optim.SGD([self._nothing], lr=0.0)
 
     def setup(self, stage: str) -> None:
         """Check who is compared before anything is measured."""
         data = self.data
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"Dyslexia is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1."
-            )
+        self.check_alone("")
         if data.n_folds != 0:
             raise UserError("Dyslexia holds out whole people, so no part of what they heard: set data.n_folds to 0.")
         if self.envelope not in data.spaces:
@@ -146,8 +131,7 @@ class Dyslexia(System):
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Measure one person. What an interrupted run has measured is taken."""
-        if self.current_epoch:
-            raise UserError("people are measured in one epoch: set trainer.max_epochs to 1.")
+        self.check_epoch("people are measured")
         if batch.subject in self._gathered.people.index:
             self._gathered.measured(batch.subject, self._parts)
         self.optimizers().step()

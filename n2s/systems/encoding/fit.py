@@ -1,6 +1,6 @@
 """The fit of one subject and fold: the penalty of each target, from the training rows alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
-from n2s.errors import UserError, reading
+from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.banded_ridge import BandedRidge
 from n2s.models.encoding_ridge import EncodingRidge
-from n2s.paths import written_whole
 from n2s.systems.encoding.inputs import FoldInputs, mark, rows_hash
 from n2s.systems.encoding.rows import Fit
 from n2s.systems.encoding.weights import keep_weights
@@ -176,32 +175,3 @@ def checked_brain(data: EncodingData, subject: str, fold: Fold) -> tuple[np.ndar
                 "finite. Check the recording."
             )
     return found
-
-
-def kept_fit(path: Path, keys: Sequence[str], rows: str, data: Mapping[str, str]) -> Fitted | None:
-    """The fit that an interrupted run left, if it has these fits and these data.
-
-    Parameters
-    ----------
-    path
-        Its file.
-    keys
-        Names of the fits and the recipe.
-    rows
-        Hash of the fold's rows.
-    data
-        Hashes of the data.
-    """
-    if not path.is_file():
-        return None
-    with reading(path, "a fit of one fold", "Remove it: it is made again."):
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    if found["keys"] != list(keys) or found["data"] != dict(data) or found["marks"]["rows"] != rows:
-        return None
-    return Fitted(found["penalties"], found["marks"])
-
-
-def keep_fit(path: Path, fitted: Fitted, keys: Sequence[str], data: Mapping[str, str]) -> None:
-    """Keep the fit of one subject and fold until the run's checkpoint is written."""
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        torch.save(fitted.plain() | {"keys": list(keys), "data": dict(data)}, file)

@@ -1,23 +1,21 @@
 """The system of encoding models: how well each feature of what was heard predicts each voxel or sensor."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
-from n2s.errors import UserError, first_of
-from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold, keep_fit, kept_fit
+from n2s.errors import UserError
+from n2s.systems.closed_form import FoldFits
+from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.encoding.results.result import BrainScoreResult
 from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
 from n2s.systems.encoding.scoring import Options, Scorer
-from n2s.systems.system import System
+from n2s.systems.kept_fits import keep, kept
 
 #: Penalties to choose from: Millet & King 2021, for z-scored features and responses.
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(1, 8, 20))
@@ -27,7 +25,7 @@ FITS = "n2s_encoding_fits"
 RECIPE = "n2s_encoding_recipe"
 
 
-class BrainScore(System):
+class BrainScore(FoldFits):
     """Ridge regression from features of what was heard to each voxel or sensor of each subject, scored on held-out rows.
 
     ``n2s fit`` chooses the penalty of every subject, fold, row of the table, seed and target from the training rows;
@@ -98,7 +96,6 @@ class BrainScore(System):
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.automatic_optimization = False
         self.fit_recipe = Recipe(tuple(alphas or ALPHAS), n_folds, shift_s, seed)
         self.options = Options(
             null_by=null_by,
@@ -110,45 +107,30 @@ class BrainScore(System):
         )
         self.keep_weights = keep_weights
         self._rows = {"networks": networks, "controls": controls or [], "alone": alone, "banded": banded}
-        self.fits: dict[str, dict[str, dict]] = {}
         self._fitted_by: dict | None = None
-        self._nothing = nn.Parameter(torch.zeros(()))
         self.rows: list[ModelRow] = []
         self._result: BrainScoreResult | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return Path(self.trainer.default_root_dir)
 
     def setup(self, stage: str) -> None:
         """Check what can be checked before the first fit."""
         data = self.data
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"BrainScore is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the fits of many "
-                "subjects are separate jobs (data.subjects)."
-            )
+        self.check_alone("; the fits of many subjects are separate jobs (data.subjects)")
         self.rows = model_rows(data.spaces, n_shifts=self.options.n_shifts, **self._rows)
         self._unique = unique_fits(self.rows, self.options.lags(data, self.rows))
         for subject in data.subjects if stage == "fit" else ():
             for fold in data.folds(subject):
                 check_units(fold, self.fit_recipe, f"{subject}, {fold.name}")
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
-        return torch.optim.SGD([self._nothing], lr=0.0)
-
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Fit one fold of a subject. What an interrupted run has fitted is taken."""
-        if self.current_epoch:
-            raise UserError("encoding models are fitted in one epoch: set trainer.max_epochs to 1.")
+        self.check_epoch("encoding models are fitted")
         data, subject = self.data, batch.subject
         fold = data.folds(subject)[batch.fold]
-        path = self.folder / "fits" / f"{subject.replace('/', '_')}_{fold.name.replace(' ', '_')}.pt"
-        keys = [*self._unique, f"{self.fit_recipe}"]
-        fitted = None if self.keep_weights else kept_fit(path, keys, rows_hash(data, subject, fold), data.data_hashes())
+        path = self.fit_path(subject, fold)
+        made = {"fits": [*self._unique], "recipe": f"{self.fit_recipe}"}
+        made |= {"data": data.data_hashes(), "rows": rows_hash(data, subject, fold)}
+        fitted = None if self.keep_weights else kept(path, made)
         if fitted is None:
             fitted = fit_fold(
                 data,
@@ -158,17 +140,12 @@ class BrainScore(System):
                 self.fit_recipe,
                 device=self.device,
                 keep=self.folder / "weights" if self.keep_weights else None,
-            )
-            keep_fit(path, fitted, keys, data.data_hashes())
-        self.fits.setdefault(subject, {})[fold.name] = fitted.plain()
-        typical = torch.stack([one.log().mean() for one in fitted.penalties.values()]).mean().exp()
+            ).plain()
+            keep(path, fitted, made)
+        self.fits.setdefault(subject, {})[fold.name] = fitted
+        typical = torch.stack([one.log().mean() for one in fitted["penalties"].values()]).mean().exp()
         self.log("train/alpha", typical, prog_bar=True, batch_size=1)
         self.optimizers().step()
-
-    def on_fit_end(self) -> None:
-        """The checkpoint has all fits: those of single folds are removed."""
-        if (self.folder / "fits").is_dir():
-            shutil.rmtree(self.folder / "fits")
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Penalties, and by what a test knows the data."""
@@ -184,12 +161,7 @@ class BrainScore(System):
     def on_test_start(self) -> None:
         """Nothing is scored yet."""
         check_recipe(self._fitted_by, self.fit_recipe, shifted=self.options.n_shifts > 0)
-        missing = [name for name in self.data.subjects if name not in self.fits and self.data.folds(name)]
-        if missing:
-            raise UserError(
-                f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others "
-                "(data.subjects)."
-            )
+        self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
         kept = self.folder / "weights"
         self._scorer = Scorer(
             self.data,

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,8 @@ import torch
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
 from n2s.data.row_stretches import row_stretches
-from n2s.errors import UserError, reading
+from n2s.errors import UserError
 from n2s.models.electrode_model import ElectrodeModel
-from n2s.paths import written_whole
 from n2s.systems.encoding.fit import Recipe, checked_brain, inner_groups
 from n2s.systems.encoding.inputs import FoldInputs, mark, rows_hash
 from n2s.systems.encoding.rows import Fit as Columns
@@ -148,20 +146,3 @@ def check_fold(fold: Fold, options: Options, where: str) -> None:
             f"chosen by cross-validation in {options.n_folds} folds (n_folds of the estimators). Set fewer, at least two, or smaller units "
             "(data.split: SplitBySentence, SplitByTime)."
         )
-
-
-def keep_fit(path: Path, fitted: dict, keys: list[str], data: Mapping[str, str]) -> None:
-    """Keep the fit of one subject and fold until the run's checkpoint is written."""
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        torch.save(fitted | {"keys": keys, "data": dict(data)}, file)
-
-
-def kept_fit(path: Path, keys: list[str], rows: str, data: Mapping[str, str]) -> dict | None:
-    """The fit that an interrupted run left, if it has these fits and these data."""
-    if not path.is_file():
-        return None
-    with reading(path, "a fit of one fold", "Remove it: it is made again."):
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    if found["keys"] != keys or found["data"] != dict(data) or found["marks"]["rows"] != rows:
-        return None
-    return {"fits": found["fits"], "marks": found["marks"]}

@@ -1,32 +1,30 @@
 """The system of high-gamma models: how well features of speech predict the activity of each electrode, beside honest baselines."""
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
 from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
+from n2s.systems.closed_form import FoldFits
 from n2s.systems.encoding.inputs import rows_hash
-from n2s.systems.high_gamma.fit import Options, check_fold, fit_fold, keep_fit, kept_fit
+from n2s.systems.high_gamma.fit import Options, check_fold, fit_fold
 from n2s.systems.high_gamma.result import HighGammaResult
 from n2s.systems.high_gamma.rows import Row, table_rows
 from n2s.systems.high_gamma.scoring import HeldOutElectrodes, Null, SubjectScores, subject_scores
 from n2s.systems.high_gamma.summary import row_table
-from n2s.systems.system import System
+from n2s.systems.kept_fits import keep, kept
 
 #: Keys of a checkpoint: the fits, by subject and fold; and how they were made.
 FITS, RECIPE = "n2s_high_gamma_fits", "n2s_high_gamma_recipe"
 
 
-class HighGammaEncoding(System):
+class HighGammaEncoding(FoldFits):
     """Predicts high-gamma activity of every electrode from features of what is said or heard, one fit a subject and fold.
 
     Beside every model are what each electrode's training mean reaches, speech against silence alone, words in each other's places, features
@@ -78,32 +76,20 @@ class HighGammaEncoding(System):
     ):
         super().__init__()
         self.save_hyperparameters(ignore=["estimators"])
-        self.automatic_optimization = False
         check_number("model.n_draws", n_draws, low=1, whole=True)
         self.estimators = dict(estimators or {"ridge": ElectrodeRidge()})
         n_folds = max(getattr(one, "n_folds", 2) for one in self.estimators.values())
         self.fit_options = Options(n_folds, shift_s, seed)
         self.null = Null(null_by, block_s, n_permutations, n_shifts, seed)
         self._wanted = {"models": models, "speech": speech, "n_draws": n_draws}
-        self.fits: dict[str, dict[str, dict]] = {}
         self._fitted_by: dict | None = None
-        self._nothing = nn.Parameter(torch.zeros(()))
         self.rows: list[Row] = []
         self._scored: dict[str, SubjectScores] = {}
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return Path(self.trainer.default_root_dir)
 
     def setup(self, stage: str) -> None:
         """Check what can be checked before the first fit."""
         data = self.data
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"HighGammaEncoding is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the fits of "
-                "many subjects are separate jobs (data.subjects)."
-            )
+        self.check_alone("; the fits of many subjects are separate jobs (data.subjects)")
         seeds = [name for name, n in data.spaces.items() if n > 1]
         if seeds:
             raise UserError(
@@ -115,31 +101,22 @@ class HighGammaEncoding(System):
             for fold in data.folds(subject):
                 check_fold(fold, self.fit_options, f"{subject}, {fold.name}")
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
-        return torch.optim.SGD([self._nothing], lr=0.0)
-
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Fit one fold of a subject. What an interrupted run has fitted is taken."""
-        if self.current_epoch:
-            raise UserError("high-gamma models are fitted in one epoch: set trainer.max_epochs to 1.")
+        self.check_epoch("high-gamma models are fitted")
         data, subject = self.data, batch.subject
         fold = data.folds(subject)[batch.fold]
-        path = self.folder / "fits" / f"{subject.replace('/', '_')}_{fold.name.replace(' ', '_')}.pt"
-        keys = [*self._fits, f"{self._recipe()}"]
-        fitted = kept_fit(path, keys, rows_hash(data, subject, fold), data.data_hashes())
+        path = self.fit_path(subject, fold)
+        made = {"fits": [*self._fits], "recipe": f"{self._recipe()}"}
+        made |= {"data": data.data_hashes(), "rows": rows_hash(data, subject, fold)}
+        fitted = kept(path, made)
         if fitted is None:
             fitted = fit_fold(data, subject, fold, self._fits, self.estimators, self.fit_options, device=self.device)
-            keep_fit(path, fitted, keys, data.data_hashes())
+            keep(path, fitted, made)
         self.fits.setdefault(subject, {})[fold.name] = fitted
         self.log("train/fits", float(len(fitted["fits"])), prog_bar=True, batch_size=1)
         self.optimizers().step()
-
-    def on_fit_end(self) -> None:
-        """The checkpoint has all fits: those of single folds are removed."""
-        if (self.folder / "fits").is_dir():
-            shutil.rmtree(self.folder / "fits")
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Weights, and by what a test knows the data."""
@@ -160,12 +137,7 @@ class HighGammaEncoding(System):
                     f"model.{name} is {own[name]}, but the run was fitted with {self._fitted_by[name]}. Take the run's own config.yaml, or "
                     "fit again."
                 )
-        missing = [name for name in self.data.subjects if name not in self.fits and self.data.folds(name)]
-        if missing:
-            raise UserError(
-                f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others "
-                "(data.subjects)."
-            )
+        self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
         self._scored = {}
 
     @torch.no_grad()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,10 +9,9 @@ from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
-from n2s.errors import UserError, reading
+from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.ridge import RidgeDecoder
-from n2s.paths import written_whole
 from n2s.systems.encoding import fit as encoding
 from n2s.systems.encoding.inputs import mark, rows_hash
 from n2s.systems.encoding.rows import Fit
@@ -177,20 +175,3 @@ def in_parts(fold: Fold, recipe: encoding.Recipe) -> Fold:
         return fold
     n = len(fold.train)
     return replace(fold, groups=np.arange(n) * recipe.n_folds // max(n, 1), stretches=None)
-
-
-def keep_fit(path: Path, found: FoldFit, made: Mapping) -> None:
-    """Keep the fit of one subject and fold until the run's checkpoint is written. ``made``: how, and of which data."""
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        torch.save(found.plain() | {"made": dict(made)}, file)
-
-
-def kept_fit(path: Path, made: Mapping, rows: str) -> FoldFit | None:
-    """The fit that an interrupted run left, if it was made in this way from these rows."""
-    if not path.is_file():
-        return None
-    with reading(path, "a fit of one fold", "Remove it: it is made again."):
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    if found.pop("made") != dict(made) or found["marks"]["rows"] != rows:
-        return None
-    return FoldFit(**found)

@@ -1,11 +1,8 @@
 """The system of linear decoders: what was heard, reconstructed from the brain."""
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
-from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.response_models import Glover
@@ -13,24 +10,25 @@ from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.attention import LENGTHS_S
 from n2s.metrics.result import Result
 from n2s.models.ridge import ALPHAS
+from n2s.systems.closed_form import FoldFits
 from n2s.systems.encoding import scoring as encoding_scoring
 from n2s.systems.encoding.fit import Recipe as EncodingRecipe
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.encoding.rows import ModelRow, model_rows, unique_fits
 from n2s.systems.encoding.task import ALPHAS as ENCODING_ALPHAS
-from n2s.systems.linear.fit import Recipe, decoders_of, fit_fold, keep_fit, kept_fit
+from n2s.systems.kept_fits import keep, kept
+from n2s.systems.linear.fit import Recipe, decoders_of, fit_fold
 from n2s.systems.linear.inputs import Band
 from n2s.systems.linear.reconstruct import reconstruct, write_reconstructions
 from n2s.systems.linear.scores import Options
 from n2s.systems.linear.scoring import Scorer
-from n2s.systems.system import System
 
 #: Keys of a checkpoint: the fits, by subject and fold, and how they were made.
 FITS, RECIPE = "n2s_linear_fits", "n2s_linear_recipe"
 FORWARD_SHIFTS = 2  # of the control of the encoding model
 
 
-class LinearDecoder(System):
+class LinearDecoder(FoldFits):
     """Ridge regression from the brain at some lags to features of what was heard, and back again, for each subject.
 
     ``n2s fit`` fits each subject and fold on its training rows, penalties by cross-validation inside these; ``n2s test`` reconstructs
@@ -105,7 +103,6 @@ class LinearDecoder(System):
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.automatic_optimization = False
         self.fit_recipe = Recipe(
             None if lags_s is None else (float(lags_s[0]), float(lags_s[1])),
             Band(*(band_hz or (None, None))),
@@ -125,17 +122,10 @@ class LinearDecoder(System):
         self.named, self.forward_too = targets, forward
         self.forward_recipe = EncodingRecipe(ENCODING_ALPHAS, n_folds, shift_s, seed)
         self.n_permutations = n_permutations
-        self.fits: dict[str, dict[str, dict]] = {}
         self._made: dict | None = None
-        self._nothing = nn.Parameter(torch.zeros(()))
         self.targets: list[str] = []
         self.rows: list[ModelRow] = []
         self._results: dict[str, Result] = {}
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return Path(self.trainer.default_root_dir)
 
     @property
     def solver(self) -> torch.device:
@@ -155,11 +145,7 @@ class LinearDecoder(System):
     def setup(self, stage: str) -> None:
         """Check what can be checked before the first fit."""
         data = self.data
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"LinearDecoder is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the fits of many "
-                "subjects are separate jobs (data.subjects)."
-            )
+        self.check_alone("; the fits of many subjects are separate jobs (data.subjects)")
         if isinstance(data.response, Glover):
             raise UserError(
                 "LinearDecoder decodes from the brain at several delays, and data.response is Glover, which has none. Take n2s.data.FIR "
@@ -180,33 +166,25 @@ class LinearDecoder(System):
         spaces = {name: data.spaces[name] for name in self.targets}
         self.rows = model_rows(spaces, n_shifts=FORWARD_SHIFTS) if self.forward_too else []
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
-        return torch.optim.SGD([self._nothing], lr=0.0)
-
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Fit one fold of a subject. What an interrupted run has fitted is taken."""
-        if self.current_epoch:
-            raise UserError("linear decoders are fitted in one epoch: set trainer.max_epochs to 1.")
+        self.check_epoch("linear decoders are fitted")
         data, subject = self.data, batch.subject
         fold = data.folds(subject)[batch.fold]
-        path = self.folder / "fits" / f"{subject.replace('/', '_')}_{fold.name.replace(' ', '_')}.pt"
-        made = self.made | {"data": data.data_hashes()}
-        fitted = kept_fit(path, made, rows_hash(data, subject, fold))
+        path = self.fit_path(subject, fold)
+        made = self.made | {"data": data.data_hashes(), "rows": rows_hash(data, subject, fold)}
+        fitted = kept(path, made)
         if fitted is None:
             forward = (unique_fits(self.rows), self.forward_recipe) if self.forward_too else None
-            fitted = fit_fold(data, subject, fold, self.targets, self.fit_recipe, forward=forward, device=self.solver)
-            keep_fit(path, fitted, made)
-        self.fits.setdefault(subject, {})[fold.name] = fitted.plain()
-        typical = torch.stack([one["alpha"].log() for one in fitted.decoders.values()]).mean().exp()
+            fitted = fit_fold(
+                data, subject, fold, self.targets, self.fit_recipe, forward=forward, device=self.solver
+            ).plain()
+            keep(path, fitted, made)
+        self.fits.setdefault(subject, {})[fold.name] = fitted
+        typical = torch.stack([one["alpha"].log() for one in fitted["decoders"].values()]).mean().exp()
         self.log("train/alpha", typical, prog_bar=True, batch_size=1)
         self.optimizers().step()
-
-    def on_fit_end(self) -> None:
-        """The checkpoint has all fits: those of single folds are removed."""
-        if (self.folder / "fits").is_dir():
-            shutil.rmtree(self.folder / "fits")
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Weights, penalties, and by what a test knows the data."""
@@ -227,12 +205,7 @@ class LinearDecoder(System):
                 f"model.{changed[0]} is {now[changed[0]]}, but the run was fitted with {self._made.get(changed[0])}. Take the run's own config.yaml, "
                 "or fit again."
             )
-        missing = [name for name in self.data.subjects if name not in self.fits and self.data.folds(name)]
-        if missing:
-            raise UserError(
-                f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others "
-                "(data.subjects)."
-            )
+        self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
 
     def on_test_start(self) -> None:
         """Nothing is scored yet."""

@@ -1,19 +1,16 @@
 """The system of tracking: how closely each person's brain follows speech, as a table of measures."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
-from torch import nn
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.tracking_coherence import BANDS, check_bands
+from n2s.systems.closed_form import FoldFits
 from n2s.systems.encoding.fit import Recipe, check_units, checked_brain
-from n2s.systems.system import System
-from n2s.systems.tracking.fits import keep, kept
+from n2s.systems.kept_fits import keep, kept
 from n2s.systems.tracking.lengths import Length
 from n2s.systems.tracking.measures import MeasureOptions
 from n2s.systems.tracking.reconstruction import Backward, FoldReconstruction
@@ -31,7 +28,7 @@ PEAKS_S = {"early": (0.03, 0.15), "late": (0.15, 0.35)}
 FITS, RECIPE = "n2s_tracking_fits", "n2s_tracking_recipe"
 
 
-class Tracking(System):
+class Tracking(FoldFits):
     """Measures of how closely each person's brain follows the envelope of speech, each above its chance level.
 
     ``n2s fit`` fits temporal response functions and the reconstruction on training rows; ``n2s test`` scores them on held-out rows,
@@ -104,7 +101,6 @@ class Tracking(System):
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.automatic_optimization = False
         options = MeasureOptions(
             bands={name: (float(low), float(high)) for name, (low, high) in (bands or BANDS).items()},
             kinds=tuple(measures if measures is not None else KINDS),
@@ -128,16 +124,9 @@ class Tracking(System):
             },
         )
         self.duration_s = duration_s
-        self.fits: dict[str, dict[str, dict]] = {}
         self._made: dict | None = None
         self._length: Length | None = None
-        self._nothing = nn.Parameter(torch.zeros(()))
         self._result: TrackingResult | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The run's."""
-        return Path(self.trainer.default_root_dir)
 
     @property
     def length(self) -> Length:
@@ -163,11 +152,7 @@ class Tracking(System):
     def setup(self, stage: str) -> None:
         """Check what can be checked before the first fit."""
         data, plan = self.data, self.plan
-        if self.trainer.world_size > 1:
-            raise UserError(
-                f"Tracking is measured by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; many people are separate "
-                "jobs (data.subjects), with one model.duration_s."
-            )
+        self.check_alone("; many people are separate jobs (data.subjects), with one model.duration_s", "measured")
         for option, names in (("envelope", [plan.envelope]), ("trf", plan.trf)):
             for name in names:
                 if name not in data.spaces:
@@ -210,15 +195,10 @@ class Tracking(System):
                 "reconstruction takes would reach held-out sound. Choose lags within, or widen data.response."
             )
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
-        return torch.optim.SGD([self._nothing], lr=0.0)
-
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Fit one fold of a person. What an interrupted run has fitted is taken."""
-        if self.current_epoch:
-            raise UserError("tracking is fitted in one epoch: set trainer.max_epochs to 1.")
+        self.check_epoch("tracking is fitted")
         if self.plan.fits and batch.subject in self.length.subjects:
             fold = self.data.folds(batch.subject)[batch.fold]
             self.fits.setdefault(batch.subject, {})[fold.name] = self._fitted(batch.subject, fold)
@@ -227,7 +207,7 @@ class Tracking(System):
     def _fitted(self, subject: str, fold) -> dict:
         data, plan = self.data, self.plan
         brain = checked_brain(data, subject, fold)[0]
-        path = self.folder / "fits" / f"{subject.replace('/', '_')}_{fold.name.replace(' ', '_')}.pt"
+        path = self.fit_path(subject, fold)
         made = self.made | {"data": data.data_hashes(), "rows": marks_of(data, subject, fold, brain)["rows"]}
         found = kept(path, made)
         if found is None:
@@ -240,11 +220,6 @@ class Tracking(System):
             found["marks"] = marks_of(data, subject, fold, brain) | features_marks(trf, back)
             keep(path, found, made)
         return found
-
-    def on_fit_end(self) -> None:
-        """The checkpoint has all fits: those of single folds are removed."""
-        if (self.folder / "fits").is_dir():
-            shutil.rmtree(self.folder / "fits")
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Weights, and by what a test knows the data."""
@@ -264,11 +239,7 @@ class Tracking(System):
                 raise UserError(
                     f"the run was fitted with {name} {self._made.get(name)}, the test has {made[name]}. Take the run's own config.yaml, or fit again."
                 )
-        missing = [name for name in self.length.subjects if self.plan.fits and name not in self.fits]
-        if missing:
-            raise UserError(
-                f"the run holds no fit of {first_of(missing)}; it has {first_of(self.fits) or 'none'}. Fit them, or choose others (data.subjects)."
-            )
+        self.check_fitted(self.length.subjects if self.plan.fits else ())
         self._scorer = Scorer(self.data, self.fits, self.plan, self.length)
 
     @torch.no_grad()
