@@ -14,13 +14,12 @@ from n2s.findings import tell
 from n2s.paths import cache_dir, data_folder, written_whole
 from n2s.studies.card import OSF, Card
 from n2s.studies.events import events_table
-from n2s.studies.labels import chosen
 from n2s.studies.readers.contacts import CONTACTS, channel_types, line_hz, place, read_places
-from n2s.studies.readers.fetched import missing_content
 from n2s.studies.readers.nwb_streams import Stream, start_after, stream
 from n2s.studies.readers.participants import participants_of
+from n2s.studies.readers.people_files import people_files
 from n2s.studies.readers.sentences import sentence_id
-from n2s.studies.readers.tsv import natural, read_table
+from n2s.studies.readers.tsv import read_table
 from n2s.studies.readers.voice import voiced
 from n2s.studies.study import Recording, Study
 
@@ -100,20 +99,8 @@ sub-01/ieeg/sub-01_task-wordProduction_{ieeg.nwb,channels.tsv,events.tsv}, sub-0
             raise UserError(
                 f"{self.root}: no sub-01/ieeg/sub-01_task-{TASK}_ieeg.nwb ... Set root to the unpacked data set."
             )
-        known = sorted(every, key=natural)
-        kept = (
-            known
-            if subjects is None
-            else chosen(subjects, known, option="verwoert2022: subjects", what="subject", prefix="sub")
-        )
-        lost = {one: why for one in kept if (why := missing_content(every[one]))}
-        for one, why in lost.items():
-            tell("left out", every[one], f"{why}.")
-        if len(lost) == len(kept):
-            raise UserError(f"{self.root}: none of its recordings can be read: {every[kept[0]]}: {lost[kept[0]]}.")
-        self._paths = {
-            Recording(one, task=TASK, modality="ieeg"): every[one] for one in known if one in kept and one not in lost
-        }
+        found = people_files(every, subjects, study=self.name, root=self.root)
+        self._paths = {Recording(one, task=TASK, modality="ieeg"): path for one, path in found.items()}
         self._tables: dict[Recording, pd.DataFrame] = {}
 
     def recordings(self) -> list[Recording]:

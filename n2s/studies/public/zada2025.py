@@ -11,14 +11,13 @@ from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.paths import data_folder
 from n2s.studies.card import Card, OpenNeuro
-from n2s.studies.labels import chosen
 from n2s.studies.readers.contacts import channel_types, line_hz, place, read_places
 from n2s.studies.readers.event_columns import complete
-from n2s.studies.readers.fetched import missing_content
 from n2s.studies.readers.participants import participants_of
+from n2s.studies.readers.people_files import people_files
 from n2s.studies.readers.raw_files import open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
-from n2s.studies.readers.tsv import natural, read_table
+from n2s.studies.readers.tsv import read_table
 from n2s.studies.study import Recording, Study
 
 STORY, LANGUAGE = "podcast", "en"
@@ -174,19 +173,8 @@ stimuli/gpt2-xl/{transcript.tsv,features.hdf5} ...""",
                 f"{self.root}: no {folder / 'sub-01' / 'ieeg' / f'sub-01_task-podcast_{name}'} ... Set root to the folder of ds005574"
                 f"{', or high_gamma to false' if self.high_gamma else ''}."
             )
-        known = sorted(every, key=natural)
-        kept = (
-            known
-            if subjects is None
-            else chosen(subjects, known, option="zada2025: subjects", what="subject", prefix="sub")
-        )
-        lost = {one: why for one in kept if (why := missing_content(every[one]))}
-        for one, why in lost.items():
-            tell("left out", every[one], f"{why}.")
-        if len(lost) == len(kept):
-            raise UserError(f"{self.root}: none of its recordings can be read: {every[kept[0]]}: {lost[kept[0]]}.")
-        here = (one for one in known if one in kept and one not in lost)
-        return {Recording(one, task=STORY, modality="ieeg"): every[one] for one in here}
+        found = people_files(every, subjects, study=self.name, root=self.root)
+        return {Recording(one, task=STORY, modality="ieeg"): path for one, path in found.items()}
 
 
 def read_words(path: Path) -> pd.DataFrame:
