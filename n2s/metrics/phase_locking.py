@@ -93,6 +93,12 @@ def window_rows(window_s: tuple[float, float], rate_hz: float) -> range:
     return range(int(np.ceil(window_s[0] * rate_hz - 1e-9)), int(np.floor(window_s[1] * rate_hz + 1e-9)) + 1)
 
 
+def edges_inside(edges: np.ndarray, window: range, n_rows: int) -> np.ndarray:
+    """The edges (rows) of a stretch of ``n_rows`` that lie in it with all of their window."""
+    first, last = min(0, window.start), max(0, window.stop - 1)
+    return edges[(edges + first >= 0) & (edges + last < n_rows)]
+
+
 def edge_locking(brain: Tensor, edges: np.ndarray, window: range, shifts: Sequence[int] = ()) -> Tensor:
     """(1 + s, c) PLV to edges, then to the edges moved in a circle.
 
@@ -101,14 +107,13 @@ def edge_locking(brain: Tensor, edges: np.ndarray, window: range, shifts: Sequen
     brain
         (n, c) complex.
     edges
-        (e,) Rows of the edges; those outside are left out.
+        (e,) Rows of the edges. Those outside are left out, and those whose window is not all inside: a circle has no end, the brain has.
     window
         Rows after an edge.
     shifts
         (s,) rows by which edges are moved.
     """
-    n, edges = len(brain), np.asarray(edges)
-    edges = edges[(edges >= 0) & (edges < n)]
+    n, edges = len(brain), edges_inside(np.asarray(edges), window, len(brain))
     found = torch.full((1 + len(shifts), brain.shape[1]), torch.nan, dtype=torch.float64, device=brain.device)
     if not len(edges) or not len(window):
         return found

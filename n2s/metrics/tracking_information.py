@@ -12,6 +12,7 @@ from n2s.metrics.tracking_coherence import BANDS
 
 BLOCK = 2**21  # complex numbers that are transformed at once: 32 MB
 FEWEST = 8  # rows: four covariances of fewer say nothing
+ALIKE = 1e-9  # of what it is at most: the determinant of a covariance that has no inverse
 
 
 def tracking_information(
@@ -70,7 +71,7 @@ def information(brain: Tensor, envelope: Tensor, shifts: Sequence[int] = ()) -> 
 
     Returns
     -------
-    (1 + s, c) bits: as it is, then shifted. NaN where a signal never changes.
+    (1 + s, c) bits: as it is, then shifted. NaN where a signal never changes, or its two parts are of one order (in few rows).
     """
     n = len(brain)
     if n < FEWEST:
@@ -103,7 +104,10 @@ def _white(values: Tensor) -> Tensor:
     normal = torch.empty_like(values).scatter_(0, order, scores[:, None, None].expand_as(values))
     covariance = torch.einsum("ncd,nce->cde", normal, normal) / n
     one = torch.eye(2, dtype=torch.float64, device=values.device)
-    covariance = torch.where((values == values[:1]).all(0).any(-1)[:, None, None], one, covariance)  # both of one rank
-    return torch.linalg.solve_triangular(
-        torch.linalg.cholesky(covariance), normal.permute(1, 2, 0), upper=False
-    ).permute(2, 0, 1)
+    # a column that never changes; or, in few rows, two columns of one order, or of the reverse
+    alike = torch.linalg.det(covariance) <= ALIKE * covariance.diagonal(dim1=-2, dim2=-1).prod(-1)
+    covariance = torch.where(
+        alike[:, None, None] | (values == values[:1]).all(0).any(-1)[:, None, None], one, covariance
+    )
+    white = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), normal.permute(1, 2, 0), upper=False)
+    return white.permute(2, 0, 1).masked_fill(alike[:, None], torch.nan)

@@ -74,6 +74,23 @@ def test_locking_to_edges_is_the_mean_phase():
         np.testing.assert_allclose(row, np.mean(expected, 0), rtol=1e-9)
 
 
+def test_an_edge_near_the_end_is_not_followed_by_the_start():
+    edges, window = np.array([0, 200, 497]), range(4)
+    found = edge_locking(torch.from_numpy(BRAIN), edges, window)[0].numpy()
+    phases = BRAIN / abs(BRAIN)
+    expected = np.mean([abs(np.mean([phases[edge + lag] for edge in edges[:2]], 0)) for lag in window], 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert edge_locking(torch.from_numpy(BRAIN), edges, range(-3, 1))[0].isfinite().all()  # before 0 there is nothing
+    assert edge_locking(torch.from_numpy(BRAIN), edges, range(600)).isnan().all()
+
+
+def test_few_rows_of_one_order_hold_no_information():
+    rows = np.array([1, 5, 2, 9, 3, 0, 7, 4, 8.0])
+    brain = np.stack([rows + 1j * rows**2, rows - 1j * rows, rows + 1j * rows[::-1]], 1)
+    found = information(torch.from_numpy(brain), torch.from_numpy(HEARD[:9]))[0]
+    assert found.isnan().tolist() == [True, True, False]
+
+
 def test_coupling_is_the_mean_vector():
     phases, sizes = BRAIN / abs(BRAIN), abs(BRAIN)[::-1].copy()
     found = coupling(torch.from_numpy(phases), torch.from_numpy(sizes), [9]).numpy()

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from n2s.errors import UserError
 from n2s.metrics.band_signals import analytic_stretches
-from n2s.metrics.phase_locking import acoustic_edges, coupling, edge_locking, phase_and_amplitude, window_rows
+from n2s.metrics.phase_locking import (
+    acoustic_edges,
+    coupling,
+    edge_locking,
+    edges_inside,
+    phase_and_amplitude,
+    window_rows,
+)
 from n2s.metrics.tracking_coherence import BANDS, CrossSpectra, check_bands
 from n2s.metrics.tracking_information import FEWEST, information
 
@@ -211,19 +218,20 @@ def _of_bands(
             heard = torch.cat(analytic_stretches([one[:, None] for one in envelope], sfreq, ends)[0])[:, 0]
             found.add(f"information_{band}", information(joined[:rows], heard[:rows], shifts))
         if "edges" in options.kinds:
+            window = window_rows(options.edges_s, sfreq / step)
             edges, before = [], 0
             for one, part in zip(envelope, own, strict=True):
                 at = np.round(acoustic_edges(one, sfreq) * sfreq / step).astype(int) - cut
-                edges.append(before + at[(at >= 0) & (at < len(part))])
+                edges.append(before + edges_inside(at, window, len(part)))  # what follows them is of another stretch
                 before += len(part)
-            window = window_rows(options.edges_s, sfreq / step)
             found.add(f"edges_{band}", edge_locking(joined[:rows], np.concatenate(edges), window, shifts))
     if "coupling" in options.kinds and len(bands) > 1:
         (slow, slow_hz), (fast, fast_hz) = list(bands.items())[:2]
-        if not any(len(one) for one in analytic_stretches([part[:, :1] for part in brain], sfreq, slow_hz)[0]):
+        long = any(len(one) for one in analytic_stretches([part[:, :1] for part in brain], sfreq, slow_hz)[0])
+        phase, amplitude, step = phase_and_amplitude(brain, sfreq, slow_hz, fast_hz) if long else ((), (), 1)
+        if len(phase) < FEWEST:
             found.leave_out(f"coupling_{slow}_{fast}", len(shifts_s))
             return
-        phase, amplitude, step = phase_and_amplitude(brain, sfreq, slow_hz, fast_hz)
         rows = prev_fast_len(len(phase))
         shifts = _turns(shifts_s, seconds, rows, sfreq / step, options)
         found.add(f"coupling_{slow}_{fast}", coupling(phase[:rows], amplitude[:rows], shifts))

@@ -7,7 +7,8 @@ import torch
 
 from n2s.errors import UserError
 from n2s.metrics import tracking_coherence, tracking_plv
-from n2s.metrics.phase_locking import acoustic_edges, edge_locked_plv
+from n2s.metrics.band_signals import analytic_stretches
+from n2s.metrics.phase_locking import acoustic_edges, edge_locked_plv, window_rows
 from n2s.metrics.tracking_information import tracking_information
 from n2s.systems.tracking.measures import MeasureOptions, by_region, subject_measures
 from n2s.systems.tracking.sensor_measures import KINDS, sensor_measures
@@ -121,6 +122,37 @@ def test_stretches_are_not_joined():
     noise = np.random.default_rng(9).standard_normal((6000, 8))  # a recording before it adds nothing but noise
     less = subject_measures([noise, brain], [envelope, envelope], SFREQ, regions=REGIONS)
     assert less["coherence_delta_left"] < whole["coherence_delta_left"]
+
+
+def test_no_edge_is_followed_by_another_sentence():
+    """Sentences of 5 s, of which 1 s has a phase in delta: many edges lie so near its end that their window does not fit."""
+    brain, envelope = simulated(200.0)
+    sentences = [slice(i, i + 500) for i in range(0, len(brain), 500)]
+    own, heard = ([torch.from_numpy(side[one]) for one in sentences] for side in (brain, envelope))
+    options = MeasureOptions(kinds=("edges",), n_shifts=5)
+    found = sensor_measures(own, heard, SFREQ, options)
+    parts, step, cut = analytic_stretches(own, SFREQ, options.bands["delta"])
+    window, phases = window_rows(options.edges_s, SFREQ / step), []
+    for part, one in zip(parts, heard, strict=True):
+        units = (part / part.abs()).numpy()
+        for edge in np.round(acoustic_edges(one, SFREQ) * SFREQ / step).astype(int) - cut:
+            if edge >= 0 and edge + max(window) < len(units):
+                phases.append(units[[edge + lag for lag in window]])
+    expected = np.abs(np.mean(phases, 0)).mean(0)
+    np.testing.assert_allclose(found.values["edges_delta"], expected, rtol=0.02)  # rows at the end are left out
+
+
+def test_sentences_with_few_rows_of_a_phase_are_measured_or_said_to_be_absent():
+    rng = np.random.default_rng(0)
+    for n_rows in (410, 415, 420):  # 1, 3 and 5 rows with a phase in delta
+        found = subject_measures(
+            list(rng.standard_normal((4, n_rows, 3))),
+            list(rng.random((4, n_rows))),
+            SFREQ,
+            MeasureOptions(segment_s=2.0, min_shift_s=2.0, n_shifts=3),
+        )
+        assert np.isfinite(found["coherence_delta"])
+        assert np.isnan(found["coupling_delta_theta"]) == np.isnan(found["information_delta"]) == (n_rows == 410)
 
 
 def test_sensors_that_never_change_do_not_count():
