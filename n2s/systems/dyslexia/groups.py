@@ -12,10 +12,10 @@ from n2s.findings import tell
 from n2s.studies.readers.participants import as_people, read_people
 from n2s.studies.study import Study
 
-#: Covariates by default, where the table has them.
+#: Covariates by default, where the table has them; in small or capital letters.
 USUAL = ("age", "sex", "motion")
 #: What a group must not follow: where and when somebody was recorded.
-NUISANCES = ("site", "scanner", "session")
+NUISANCES = ("study", "site", "scanner", "session")
 SUSPECT = 0.01  # p of Fisher's exact test below which a group is said to follow them
 FEWEST_OF_KIND = 4  # people for each value of a covariate that is text: its columns are regressed out
 
@@ -30,14 +30,18 @@ def people_table(studies: Mapping[str, Study], subjects: Sequence[str], path: Pa
     subjects
         ``study/id`` of those that are used.
     path
-        A table for all studies, in place of theirs; its ``subject`` may be ``study/id``, too.
+        A table for all studies, in place of theirs; its ``subject`` may be ``study/id``, too, and has to be where two studies have an id.
 
     Raises
     ------
     UserError
-        A study does not say who took part, or a person has two rows that contradict each other.
+        A study does not say who took part, a person has two rows that contradict each other, or two people have one row.
     """
     own = None if path is None else read_people(path)
+    if own is not None:
+        own["subject"] = own.subject.str.replace(r"^([^/]+)/sub-", r"\1/", regex=True)
+        _check_ids(own, subjects, path)
+    several = len({one.split("/", 1)[0] for one in subjects}) > 1
     rows = []
     for name, study in studies.items():
         used = [one for one in subjects if one.split("/", 1)[0] == name]
@@ -56,16 +60,16 @@ def people_table(studies: Mapping[str, Study], subjects: Sequence[str], path: Pa
         sessions = sessions.groupby("subject").session.agg(lambda values: "+".join(sorted(set(values))))
         for subject in used:
             short = subject.split("/", 1)[1]
-            found = table[table.subject.isin((short, subject))].drop_duplicates()
+            whole = subject if (table.subject == subject).any() else short
+            found = table[table.subject == whole].drop_duplicates()
             row = {} if found.empty else found.iloc[0].drop("subject").to_dict()
             for column in found.columns.drop("subject") if len(found) > 1 else ():
                 values = sorted({str(one) for one in found[column]})
                 if len(values) > 1:
                     what = "is in both groups" if column == "group" else f"has several values of {column}"
                     raise UserError(f"{where}: {subject} {what}: {', '.join(values)}. One row a person, or equal ones.")
-            rows.append(
-                {"subject": subject} | ({"session": sessions.get(short, "")} if "session" not in row else {}) | row
-            )
+            known = {"session": sessions.get(short, "")} | ({"study": name} if several else {})
+            rows.append({"subject": subject} | known | row)
     return pd.DataFrame(rows).set_index("subject")
 
 
@@ -138,7 +142,7 @@ def covariates_of(table: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFr
     """
     known = [name for name in table if name not in ("group", "positive")]
     if names is None:
-        names = [name for name in USUAL if name in known]
+        names = _spelled(known, USUAL)
     found: dict[str, np.ndarray] = {}
     for name in names:
         if name not in known:
@@ -187,8 +191,8 @@ def refuse_copies(hashes: Mapping[str, str], subjects: Sequence[str]) -> None:
 def tell_nuisances(table: pd.DataFrame) -> list[str]:
     """Say, and return, that the group follows the site or the session: a classifier would then learn these."""
     told = []
-    for name in NUISANCES:
-        if name not in table or table[name].nunique(dropna=False) < 2:
+    for name in _spelled(list(table), NUISANCES):
+        if table[name].nunique(dropna=False) < 2:
             continue
         counts = pd.crosstab(table[name].fillna("").astype(str), table.group)
         p = _exact(counts.to_numpy())
@@ -198,10 +202,30 @@ def tell_nuisances(table: pd.DataFrame) -> list[str]:
                 for value, row in counts.head(6).iterrows()
             )
             told.append(
-                f"the group follows the {name} ({shown}; p = {p:.2g}): a classifier may tell the {name}s apart, not the groups."
+                f"the group follows the {name} ({shown}; p = {p:.2g}): a classifier may tell these apart, not the groups."
             )
             tell("odd", "participants", told[-1])
     return told
+
+
+def _check_ids(table: pd.DataFrame, subjects: Sequence[str], path: Path) -> None:
+    """Raise a UserError if a row is of two people: their studies have the same id."""
+    whole, owner = set(table.subject), {}
+    for subject in subjects:
+        short = subject.split("/", 1)[1]
+        if subject in whole or short not in whole:
+            continue
+        if short in owner:
+            raise UserError(
+                f"{path}: the row of '{short}' is that of {owner[short]} and of {subject}. Write {owner[short]} or {subject} in the table, a row "
+                "for each. If they are one person, leave one out (data.subjects): who is there twice is on both sides of a fold."
+            )
+        owner[short] = subject
+
+
+def _spelled(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The columns that have some names, in small or capital letters, in the order of the names."""
+    return [column for name in names for column in columns if str(column).lower() == name]
 
 
 def _name(group: object) -> str:

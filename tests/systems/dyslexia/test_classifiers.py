@@ -218,6 +218,38 @@ def test_who_is_compared(tmp_path):
         assert "the group follows the session" in tell_nuisances(grouped(by_day, ["control", "dyslexia"]))[0]
 
 
+def test_people_of_several_studies(tmp_path):
+    """A row is of one person, whatever ids are; and a group may follow the study."""
+    studies, names = {"s": Said(table()), "t": Said(table())}, ["s/00", "s/01", "t/00", "t/01"]
+    path = tmp_path / "p.tsv"
+    path.write_text("participant_id\tgroup\nsub-00\tcontrol\nsub-01\tdyslexia\n")
+    assert people_table(studies, names[:2], path).group.tolist() == ["control", "dyslexia"]
+    with pytest.raises(UserError, match="the row of '00' is that of s/00 and of t/00"):
+        people_table(studies, names, path)
+    path.write_text(
+        "participant_id\tgroup\nsub-00\tcontrol\ns/01\tcontrol\nt/sub-00\tdyslexia\nt/01\tdyslexia\nsub-01\tn/a\n"
+    )
+    found = people_table(studies, names, path)
+    assert found.group.tolist() == ["control", "control", "dyslexia", "dyslexia"]
+    assert found.study.tolist() == ["s", "s", "t", "t"] and "study" not in people_table(studies, names[:2], path)
+    one, other = (Said(table(group=[name] * 12)) for name in ("control", "dyslexia"))
+    every = people_table({"s": one, "t": other}, [*NAMES, *(f"t/{i:02d}" for i in range(12))], None)
+    with kept():
+        assert (
+            "the group follows the study (s: 12 control, 0 dyslexia"
+            in tell_nuisances(grouped(every, ["control", "dyslexia"]))[0]
+        )
+        assert tell_nuisances(grouped(people_table(studies, [*NAMES, "t/01"], None), ["control", "dyslexia"])) == []
+
+
+def test_columns_in_capital_letters():
+    own = table(Age=[str(8 + i) for i in range(12)], Sex=["f", "m"] * 6, Site=["a", "b"] * 6)
+    people = grouped(people_table({"s": Said(own)}, NAMES, None), ["control", "dyslexia"])
+    assert list(covariates_of(people, None)) == ["Age", "Sex m"]
+    with kept():
+        assert "the group follows the Site" in tell_nuisances(people)[0]
+
+
 def test_covariates_that_would_explain_everything():
     """A column for each person's text leaves nothing of the features; numbers with a comma are numbers."""
     ages = [f"{8 + i / 10:.1f}" for i in range(12)]
