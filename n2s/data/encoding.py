@@ -293,6 +293,15 @@ class EncodingDataModule(NeuralDataModule):
         feature = self._designs.feature(space, 0)
         return self.response.delays_s(1 / self.rate_hz[subject]), feature.n_features
 
+    def frames_hz(self, space: str) -> float:
+        """See `EncodingData`: of the feature, or of the study's arrays that it passes on."""
+        feature = self._designs.feature(space, 0)
+        if isinstance(feature, ImpulseFeature):
+            return np.inf
+        own = getattr(feature, "rate_hz", None)
+        ready = [one.ready.rate_hz for one in self.stimuli.values() if one.ready is not None]
+        return float(own or min(ready, default=np.inf))
+
     def repeats(self, subject: str) -> Mapping[str, np.ndarray]:
         """See `EncodingData`: held-out stimuli that were heard more than once, at the moments that all presentations have."""
         return self._scaling(subject).repeats()

@@ -147,6 +147,12 @@ class EncodingData(Protocol):
         """Delays or lags of a design's columns, s (k,), at a subject's rate, and the number of features f: columns are ordered ``(k f)``."""
         ...
 
+    def frames_hz(self, space: str) -> float:
+        """The lowest rate at which a feature space has frames, before they are brought to that of the rows, Hz: it holds frequencies up to half
+        of that. Infinite where it is not known, and for what lies at words or phones.
+        """
+        ...
+
     def repeats(self, subject: str) -> Mapping[str, np.ndarray]:
         """Stimulus -> (r, m, v) responses of all presentations, r > 1, on one clock: for the ceiling. Empty: nothing was repeated.
 

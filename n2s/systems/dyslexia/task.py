@@ -114,6 +114,7 @@ class Dyslexia(ClosedForm):
             raise UserError(
                 f"model.envelope is '{self.envelope}', and the features are {', '.join(data.spaces)} (data.features)."
             )
+        self.measures.check_frames(data.frames_hz(self.envelope), self.envelope)
         table = people_table(data.studies, data.subjects, self.participants)
         people = grouped(table, self.groups)
         known = covariates_of(people, self.covariates)

@@ -72,6 +72,15 @@ class MeasureOptions:
             if not first <= last:
                 raise UserError(f"{name} is [{first}, {last}]: the first comes after the last.")
 
+    def check_frames(self, frames_hz: float, space: str) -> None:
+        """Raise a UserError if a band ends above half the rate of the frames of a feature space: what is there is no sound."""
+        for name, (_, high) in self.bands.items():
+            if high > frames_hz / 2:
+                raise UserError(
+                    f"band {name} ends at {high:g} Hz, but '{space}' has {frames_hz:g} frames a second, which hold frequencies up to "
+                    f"{frames_hz / 2:g} Hz alone. Give it {2 * high:g} or more (data.features.{space}.rate_hz), or give a lower band."
+                )
+
 
 @dataclass
 class SensorMeasures:

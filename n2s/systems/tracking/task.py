@@ -160,6 +160,7 @@ class Tracking(FoldFits):
                         f"model.{option}: '{name}' is no feature space of the data.{nearest(name, list(data.spaces))} There are: "
                         f"{first_of(data.spaces)}. (data.features)"
                     )
+        plan.options.check_frames(data.frames_hz(plan.envelope), plan.envelope)
         for subject in data.subjects:
             check_bands(plan.options.bands, data.rate_hz[subject])
             n_features = data.delays(plan.envelope, subject)[1]

@@ -78,6 +78,10 @@ def test_fit_test_and_page(at, run_n2s):
             "set data.n_folds to 0",
         ),
         ({"envelope": "mel"}, "model.envelope is 'mel'"),
+        (
+            {"data": {"features": {"envelope": {"class_path": "n2s.features.Envelope", "init_args": {"rate_hz": 10}}}}},
+            "'envelope' has 10 frames a second",
+        ),
         ({"n_folds": 7}, "fewer than the 7 folds"),
         ({"length_s": 500.0}, "model.length_s is 500 s"),
         ({"groups": ["control", "dyslexic"]}, "group 'dyslexic'"),

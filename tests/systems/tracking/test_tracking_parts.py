@@ -270,6 +270,12 @@ def test_data_that_cannot_be_are_refused(tmp_path_factory):
         system(one, envelope="mel").setup("fit")
     with pytest.raises(UserError, match="single lag"):
         system(one, envelope="word_rate").setup("fit")
+    slow = made(tmp_path_factory, {"envelope": Envelope(rate_hz=10), "word_rate": WordRate()})
+    assert (slow.frames_hz("envelope"), slow.frames_hz("word_rate")) == (10.0, np.inf)
+    with pytest.raises(
+        UserError, match="theta ends at 8 Hz, but 'envelope' has 10 frames a second.* up to 5 Hz.* 16 or more"
+    ):
+        system(slow, lags_s=(0.0, 0.3)).setup("fit")
 
 
 def test_an_interrupted_fit_takes_the_folds_that_it_has(data, tmp_path, monkeypatch):
