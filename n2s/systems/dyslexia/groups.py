@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from n2s.data.encoding_data import EncodingData
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.readers.participants import as_people, read_people
@@ -14,8 +15,9 @@ from n2s.studies.study import Study
 
 #: Covariates by default, where the table has them; in small or capital letters.
 USUAL = ("age", "sex", "motion")
-#: What a group must not follow: where and when somebody was recorded.
-NUISANCES = ("study", "site", "scanner", "session")
+#: What a group must not follow: where and when somebody was recorded, and what was heard.
+NUISANCES = ("study", "site", "scanner", "session", "sounds")
+MOST_SOUNDS = 3  # that a message names
 SUSPECT = 0.01  # p of Fisher's exact test below which a group is said to follow them
 FEWEST_OF_KIND = 4  # people for each value of a covariate that is text: its columns are regressed out
 
@@ -186,6 +188,22 @@ def refuse_copies(hashes: Mapping[str, str], subjects: Sequence[str]) -> None:
                 "one out (data.subjects)."
             )
         owner.setdefault(value, recording)
+
+
+def with_sounds(table: pd.DataFrame, data: EncodingData, n_rows: int) -> pd.DataFrame:
+    """The table of people with a column ``sounds``: which of them each person heard in the first ``n_rows``. A column of that name stays."""
+    if _spelled(list(table), ("sounds",)):
+        return table
+    heard = []
+    for subject in table.index:
+        rows = data.rows(subject)
+        own = rows.stimulus[(rows.split != "") & rows.stimulus_s.notna()].iloc[:n_rows]
+        heard.append(tuple(sorted(set(own.astype(str)))))
+    kinds = list(dict.fromkeys(heard))
+    names = [first_of(one, MOST_SOUNDS) for one in kinds]
+    # of many sounds the first may be the same
+    names = [f"{one}, {at + 1}" if names.count(one) > 1 else one for at, one in enumerate(names)]
+    return table.assign(sounds=[names[kinds.index(one)] for one in heard])
 
 
 def tell_nuisances(table: pd.DataFrame) -> list[str]:

@@ -22,6 +22,7 @@ from n2s.systems.dyslexia.groups import (
     people_table,
     refuse_copies,
     tell_nuisances,
+    with_sounds,
 )
 from n2s.systems.dyslexia.kept import Arrays
 from n2s.systems.dyslexia.measured import Common
@@ -118,7 +119,6 @@ class Dyslexia(ClosedForm):
         table = people_table(data.studies, data.subjects, self.participants)
         people = grouped(table, self.groups)
         known = covariates_of(people, self.covariates)
-        self._warned = tell_nuisances(people)
         fewest = check_sizes(people.positive.to_numpy(), self.groups, self.n_folds)
         every = self.classifiers | ({COVARIATES: CovariatesOnly(n_folds=2)} if len(known.columns) else {})
         for one in every.values():
@@ -126,6 +126,8 @@ class Dyslexia(ClosedForm):
         names = list(people.index)
         refuse_copies(data.data_hashes(), names)
         common = Common.of(data, names, self.length_s)
+        people = with_sounds(people, data, common.n_rows)
+        self._warned = tell_nuisances(people)
         drawn = self.n_folds, self.n_repeats, self.seed
         self._gathered = Gathered(data, people, known, every, common, self.envelope, self.measures, drawn)
 

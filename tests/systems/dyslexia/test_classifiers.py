@@ -11,7 +11,15 @@ from n2s.findings import kept
 from n2s.models import DyslexNet
 from n2s.studies.readers.participants import as_people, read_people
 from n2s.systems.dyslexia.classifiers import CovariatesOnly, ElasticNet, LinearSVM, Logistic
-from n2s.systems.dyslexia.groups import check_sizes, covariates_of, grouped, people_table, refuse_copies, tell_nuisances
+from n2s.systems.dyslexia.groups import (
+    check_sizes,
+    covariates_of,
+    grouped,
+    people_table,
+    refuse_copies,
+    tell_nuisances,
+    with_sounds,
+)
 from n2s.systems.dyslexia.network import WindowNetwork, scale_of
 from n2s.systems.dyslexia.people import Cleaning, People
 from n2s.systems.dyslexia.spatial import BandCSP, RiemannianTangent, followers, seen_through
@@ -240,6 +248,26 @@ def test_people_of_several_studies(tmp_path):
             in tell_nuisances(grouped(every, ["control", "dyslexia"]))[0]
         )
         assert tell_nuisances(grouped(people_table(studies, [*NAMES, "t/01"], None), ["control", "dyslexia"])) == []
+
+
+def test_a_group_that_heard_another_story_is_said():
+    class Data:
+        """Everybody hears two stories, in an order of the group's, and one second of silence."""
+
+        def rows(self, subject):
+            order = ["s/one", "s/two"][:: 1 if int(subject[-2:]) % 2 else -1]
+            heard = pd.Categorical(["", *np.repeat(order, 3)])
+            return pd.DataFrame(
+                {"stimulus": heard, "stimulus_s": [np.nan, 0, 1, 2, 0, 1, 2], "split": ["", *["train"] * 6]}
+            )
+
+    people = grouped(people_table({"s": Said(table())}, NAMES, None), ["control", "dyslexia"])
+    assert set(with_sounds(people, Data(), 6).sounds) == {"s/one, s/two"}
+    with kept():
+        assert tell_nuisances(with_sounds(people, Data(), 6)) == []
+        (told,) = tell_nuisances(with_sounds(people, Data(), 3))  # of the shortest person there are three rows
+    assert "the group follows the sounds (s/one: 0 control, 6 dyslexia; s/two: 6 control, 0 dyslexia" in told
+    assert with_sounds(people.assign(Sounds="mine"), Data(), 3).Sounds.eq("mine").all()
 
 
 def test_columns_in_capital_letters():
