@@ -79,12 +79,12 @@ class Gathered:
                 found["covariances"] = covariances_of(stretches, self.common, self.measures)
             return found
 
-        return self.kept(subject.replace("/", "_"), folder, make)
+        return self.kept(subject, folder, make)
 
     def kept(self, name: str, folder: Path, make: Callable[[], Arrays]) -> Arrays:
         """What an interrupted fit of the same data and options left under a name, or what ``make`` gives."""
-        key = hashlib.sha256(self.made.encode()).hexdigest()
-        return once(folder / f"{name}.npz", key, make)
+        key = hashlib.sha256(f"{name}\n{self.made}".encode()).hexdigest()  # two names may be one file
+        return once(folder / f"{name.replace('/', '_')}.npz", key, make)
 
     def everybody(self, folder: Path) -> tuple[People, list[str]]:
         """All people, and the names of their measures."""

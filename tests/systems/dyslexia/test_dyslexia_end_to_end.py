@@ -59,7 +59,7 @@ def test_fit_test_and_page(at, run_n2s):
     assert high - low > 0.4  # six people each
     page = (run / "report.html").read_text()
     assert "Research use only" in page and "best possible" in page
-    assert (run / "test" / "test" / "people.csv").read_text().count("cohort/") == 12
+    assert (run / "test" / "test" / "people.csv").read_text().count("\ncohort/") == 12
     before = (run / "metrics.json").read_text()
     assert run_n2s("report", run)[0] == 0 and (run / "metrics.json").read_text() == before
     changed = small(at / "other.yaml", n_repeats=2)

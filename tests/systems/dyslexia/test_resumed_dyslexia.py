@@ -65,6 +65,12 @@ def test_an_interrupted_fit_goes_on_with_the_same_options_alone(gathered, tmp_pa
         assert len(made) == 2 + number
 
 
+def test_two_names_of_one_file_are_two(gathered, tmp_path):
+    for name in ("a/b_c", "a_b/c", "svm/linear"):
+        found = gathered.kept(name, tmp_path, lambda name=name: {"name": np.array(name)})
+        assert str(found["name"]) == name
+
+
 def test_people_are_gathered_once_and_seen_by_all(gathered, tmp_path):
     people, names = gathered.everybody(tmp_path)
     again, _ = gathered.everybody(tmp_path)
