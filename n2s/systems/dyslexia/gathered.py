@@ -112,7 +112,12 @@ class Gathered:
             "measures": asdict(self.measures),
             "classifiers": {name: one.settings() for name, one in self.classifiers.items()},
             "folds, repetitions, seed": list(self.drawn),
-            "sensors, rate, length": [self.common.sensors.tolist(), self.common.sfreq, self.common.n_rows],
+            "sensors, sides, rate, length": [
+                self.common.sensors.tolist(),
+                sorted(self.common.sides),
+                self.common.sfreq,
+                self.common.n_rows,
+            ],
         }
         return json.dumps(found, sort_keys=True)
 

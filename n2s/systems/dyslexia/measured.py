@@ -28,7 +28,7 @@ class Common:
     sensors
         Names of the sensors that everybody has, in one order.
     sides
-        ``left`` and ``right`` -> (c,) bool; empty: the places of sensors are not known.
+        ``left`` and ``right`` -> (c,) bool; empty: not wanted, or the places of sensors are not known.
     sfreq
         Hz.
     n_rows
@@ -42,7 +42,9 @@ class Common:
     n_rows: int
 
     @classmethod
-    def of(cls, data: EncodingData, subjects: Sequence[str], length_s: float | None) -> "Common":
+    def of(
+        cls, data: EncodingData, subjects: Sequence[str], length_s: float | None, *, sides: bool = False
+    ) -> "Common":
         """Of the subjects of some data.
 
         Parameters
@@ -53,6 +55,8 @@ class Common:
             Who is compared.
         length_s
             Seconds of each person; None: as many as the person with the fewest has.
+        sides
+            Whether sensors left and right are measured by themselves, too.
 
         Raises
         ------
@@ -88,7 +92,8 @@ class Common:
                 shortest,
                 f"heard {heard[shortest] / sfreq:.0f} s, and half of the others more than twice as long: only so much of each is used (model.length_s).",
             )
-        return cls(list(subjects), np.array(shared), _shared_sides(known[subjects[0]], shared), sfreq, n_rows)
+        found = _shared_sides(known[subjects[0]], shared) if sides else {}
+        return cls(list(subjects), np.array(shared), found, sfreq, n_rows)
 
 
 def stretches_of(data: EncodingData, subject: str, space: str, common: Common) -> Stretches:

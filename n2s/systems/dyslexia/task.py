@@ -56,6 +56,9 @@ class Dyslexia(ClosedForm):
         Columns that are regressed out of features, and that the baseline knows; null: age, sex and motion, where the table has them.
     measures
         Bands and kinds of measures of tracking.
+    sides
+        Whether each measure is also of the left and of the right sensors, with its laterality: four times as many, which few people cannot
+        bear.
     length_s
         Seconds of each person; null: as many as the person with the fewest has.
     n_folds
@@ -82,6 +85,7 @@ class Dyslexia(ClosedForm):
         participants: str | None = None,
         covariates: list[str] | None = None,
         measures: MeasureOptions | None = None,
+        sides: bool = False,
         length_s: float | None = None,
         n_folds: int = 5,
         n_repeats: int = 10,
@@ -101,6 +105,7 @@ class Dyslexia(ClosedForm):
         self.classifiers, self.envelope, self.groups = dict(classifiers), envelope, list(groups)
         self.participants = None if participants is None else Path(participants).expanduser()
         self.covariates, self.measures, self.length_s = covariates, measures or MeasureOptions(), length_s
+        self.sides = sides
         self.n_folds, self.n_repeats, self.n_permutations = n_folds, n_repeats, n_permutations
         self.n_jobs, self.seed = n_jobs, seed
         self._kept: dict = {}
@@ -125,7 +130,7 @@ class Dyslexia(ClosedForm):
             one.check(fewest)
         names = list(people.index)
         refuse_copies(data.data_hashes(), names)
-        common = Common.of(data, names, self.length_s)
+        common = Common.of(data, names, self.length_s, sides=self.sides)
         people = with_sounds(people, data, common.n_rows)
         self._warned = tell_nuisances(people)
         drawn = self.n_folds, self.n_repeats, self.seed

@@ -15,7 +15,7 @@ from n2s.systems.dyslexia.classifiers import Logistic
 from n2s.systems.dyslexia.gathered import Gathered
 from n2s.systems.dyslexia.groups import covariates_of, grouped, people_table
 from n2s.systems.dyslexia.kept import described
-from n2s.systems.dyslexia.measured import Common
+from n2s.systems.dyslexia.measured import Common, measures_of, stretches_of
 from n2s.systems.dyslexia.network import WindowNetwork
 from n2s.systems.tracking.measures import MeasureOptions
 
@@ -40,6 +40,18 @@ def gathered():
     options = MeasureOptions(kinds=("coherence",), n_shifts=0)
     known = covariates_of(people, None)
     return Gathered(data, people, known, network(dim=8, n_heads=2), common, "envelope", options, (2, 1, 0))
+
+
+def test_sides_are_measured_on_request(gathered):
+    (subject, *_), common = gathered.common.subjects, gathered.common
+    apart = Common.of(gathered.data, common.subjects, None, sides=True)
+    options = MeasureOptions(kinds=("coherence",), n_shifts=2)
+    names = []
+    for one in (common, apart):
+        names.append(set(measures_of(stretches_of(gathered.data, subject, "envelope", one), one, options)))
+    more = {f"coherence_{band}_{where}" for band in ("delta", "theta") for where in ("left", "right", "laterality")}
+    assert more <= names[1] and not more & names[0] and names[0] < names[1]
+    assert replace(gathered, common=apart).made != gathered.made  # a fit without sides does not go on with them
 
 
 def test_an_interrupted_fit_goes_on_with_the_same_options_alone(gathered, tmp_path):
