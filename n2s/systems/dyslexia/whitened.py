@@ -41,6 +41,7 @@ def whitened(
     frequency, power = (np.concatenate(part) for part in zip(*points, strict=True)) if points else (np.empty(0),) * 2
     if len(frequency) < LEAST_BINS or np.ptp(frequency) == 0:
         return brain, envelope
+    low = max(low, frequency.min())  # a band from 0 Hz on
     line = np.polynomial.Polynomial.fit(np.log(frequency), np.log(power), DEGREE)
     middle = line(np.log(frequency)).mean()  # the filter turns nothing up or down as a whole
 
@@ -55,8 +56,8 @@ def whitened(
 
 
 def _spectrum(brain: Tensor, sfreq: float, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies from ``low`` to ``high`` at which there is power, and the mean of it over sensors."""
+    """Frequencies above 0 from ``low`` to ``high`` at which there is power, and the mean of it over sensors."""
     frequency = np.fft.rfftfreq(len(brain), 1 / sfreq)
     power = (torch.fft.rfft(brain, dim=0).abs() ** 2).mean(1).cpu().numpy() / len(brain)
-    kept = (frequency >= low) & (frequency <= high) & (power > 0)
+    kept = (frequency > 0) & (frequency >= low) & (frequency <= high) & (power > 0)
     return frequency[kept], power[kept]

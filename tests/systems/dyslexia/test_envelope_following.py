@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from n2s.errors import UserError
 from n2s.metrics.tracking_coherence import BANDS
 from n2s.systems.dyslexia.measured import Common, covariances_of
 from n2s.systems.dyslexia.people import People
@@ -85,3 +86,10 @@ def test_a_group_that_follows_later_is_found_and_noise_is_not():
     dealt = [np.random.default_rng(seed).permutation(positive) for seed in range(20)]
     null = [roc_auc_score(one, held_out_scores(EnvelopeFollowing(), some, one, n_folds=4, seed=0)) for one in dealt]
     assert 0.35 < np.mean(null) < 0.62  # the deviation of one is about .16
+
+
+def test_a_band_from_0_hz_has_no_phase_and_is_refused():
+    rng = np.random.default_rng(3)
+    options = MeasureOptions(bands={"slow": (0.0, 4.0)}, kinds=("coherence",))
+    with pytest.raises(UserError, match="from 0 to 4 Hz has no lowest frequency"):
+        covariances_of(person(rng, rng.standard_normal(N), 0.1), common(), options)
