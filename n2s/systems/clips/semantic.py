@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.fmri import FMRIDataModule
@@ -16,11 +16,12 @@ from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.paths import written_whole
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
+from n2s.systems.closed_form import ClosedForm
 from n2s.systems.sound.prompts import listed_prompts, semantic_vectors
 from n2s.systems.stages import StageRun
 
 
-class Semantic(ClipDecoder):
+class Semantic(ClosedForm, ClipDecoder):
     """One `VoxelRidge` per subject, to any clip feature: to CLAP it is the paper's semantic decoder.
 
     It is fitted in one epoch, from all training clips of a subject at once (``data.batch_size: null``,
@@ -56,11 +57,9 @@ class Semantic(ClipDecoder):
     ):
         super().__init__()
         self.save_hyperparameters()
-        self.automatic_optimization = False
         self.n_voxels, self.alpha, self.n_folds, self.out_of_fold = n_voxels, alpha, n_folds, out_of_fold
         self.given_prompts = prompts
         self._ridge()  # an impossible option is reported at once
-        self._nothing = nn.Parameter(torch.zeros(()))
 
     def setup(self, stage: str) -> None:
         """Before a test, encode the prompts."""
@@ -97,24 +96,16 @@ class Semantic(ClipDecoder):
 
     def check_shared(self, data: FMRIDataModule) -> None:
         """See `ClipDecoder`."""
-        raise UserError(
-            f"Semantic is fitted by one process; {self.trainer.world_size} were started. Set trainer.devices to 1; the "
-            "fits of many subjects are separate jobs (data.subjects)."
-        )
+        self.check_alone("; the fits of many subjects are separate jobs (data.subjects)")
 
     def blank(self, state: dict[str, Tensor]) -> FittedRidge:
         """See `ClipDecoder`."""
         return FittedRidge()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """An optimizer without effect: Lightning counts its steps, and saves no checkpoint before the first."""
-        return torch.optim.SGD([self._nothing], lr=0.0)
-
     @torch.no_grad()
     def training_step(self, batch: Batch, batch_index: int) -> None:
         """Fit a subject's ridge."""
-        if self.current_epoch:
-            raise UserError("a ridge is fitted in one epoch: set trainer.max_epochs to 1.")
+        self.check_epoch("a ridge is fitted")
         target = batch.target.flatten(1)
         mean, deviation = target.mean(0), target.std(0)
         deviation[deviation <= CONSTANT * mean.abs()] = 1
@@ -151,7 +142,7 @@ class Semantic(ClipDecoder):
 
     def _keep_out_of_fold(self, batch: Batch, predicted: Tensor, true: Tensor) -> None:
         data = self.trainer.datamodule
-        path = out_of_fold_file(Path(self.trainer.default_root_dir), data.subjects[batch.brain_index])
+        path = out_of_fold_file(self.folder, data.subjects[batch.brain_index])
         key = data.splits["train"].table.key.to_numpy()[batch.row.numpy()].astype(str)
         with written_whole(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, key=key, predicted=predicted.cpu().numpy(), true=true.cpu().numpy())
