@@ -1,4 +1,8 @@
-"""What drives an area of `SimulatedAreas`, as a feature: the oracle that networks are compared with."""
+"""What drives the brains of a simulated study, as a feature: the oracle that networks are compared with."""
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import ClassVar
 
 from n2s.errors import UserError, nearest
 from n2s.features.feature import FrameFeature
@@ -7,13 +11,13 @@ from n2s.studies.simulated.areas_drivers import DRIVERS, IMPULSES
 from n2s.studies.study import Frames, Stimulus
 
 
-class Driver(FrameFeature):
-    """One driver of the simulated areas, known to the study alone. Nothing is cached.
+class StudyDriver(FrameFeature):
+    """One of the drivers that a simulated study gives side by side (``Study.features``). Nothing is cached.
 
     Parameters
     ----------
     name
-        ``mel``, ``modulations``, ``phones``, ``words`` or ``meaning``.
+        Which one.
 
     Raises
     ------
@@ -23,15 +27,24 @@ class Driver(FrameFeature):
 
     kept = False
 
+    #: Driver -> how many dimensions it has, in the order of the study.
+    dimensions: ClassVar[Mapping[str, int]]
+
+    #: Drivers that are 0 but at phones or words.
+    impulses: ClassVar[Sequence[str]]
+
     def __init__(self, name: str) -> None:
-        if name not in DRIVERS:
-            raise UserError(f"Driver: no '{name}'.{nearest(name, list(DRIVERS))} There are: {', '.join(DRIVERS)}.")
-        self.name, self.events = name, name in IMPULSES
+        if name not in self.dimensions:
+            known = list(self.dimensions)
+            raise UserError(
+                f"{type(self).__name__}: no '{name}'.{nearest(name, known)} There are: {', '.join(known)}."
+            )
+        self.name, self.events = name, name in self.impulses
 
     @property
     def n_features(self) -> int:
         """f: how many dimensions it has."""
-        return DRIVERS[self.name]
+        return self.dimensions[self.name]
 
     def settings(self) -> dict:
         """The driver's name."""
@@ -39,6 +52,18 @@ class Driver(FrameFeature):
 
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Frames:
         """Give the frames with ``start_s <= time < stop_s``, as float32."""
-        every = Ready(sum(DRIVERS.values())).extract(stimulus, start_s, stop_s)
-        first = sum(n for name, n in DRIVERS.items() if list(DRIVERS).index(name) < list(DRIVERS).index(self.name))
+        every = Ready(sum(self.dimensions.values())).extract(stimulus, start_s, stop_s)
+        first = sum(self.dimensions[one] for one in takewhile(lambda one: one != self.name, self.dimensions))
         return Frames(every.values[:, first : first + self.n_features], every.rate_hz, every.start_s)
+
+
+class Driver(StudyDriver):
+    """One driver of the simulated areas, known to the study alone. Nothing is cached.
+
+    Parameters
+    ----------
+    name
+        ``mel``, ``modulations``, ``phones``, ``words`` or ``meaning``.
+    """
+
+    dimensions, impulses = DRIVERS, IMPULSES
