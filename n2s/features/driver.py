@@ -36,9 +36,7 @@ class StudyDriver(FrameFeature):
     def __init__(self, name: str) -> None:
         if name not in self.dimensions:
             known = list(self.dimensions)
-            raise UserError(
-                f"{type(self).__name__}: no '{name}'.{nearest(name, known)} There are: {', '.join(known)}."
-            )
+            raise UserError(f"{type(self).__name__}: no '{name}'.{nearest(name, known)} There are: {', '.join(known)}.")
         self.name, self.events = name, name in self.impulses
 
     @property

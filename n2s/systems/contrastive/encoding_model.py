@@ -14,7 +14,7 @@ from n2s.features.feature import FrameFeature
 from n2s.metrics.retrieval import mean_reciprocal_rank, ranks
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.story_likelihood import StoryLikelihood
-from n2s.systems.contrastive.window_rows import components, lags, read_windows, some_windows
+from n2s.systems.contrastive.window_rows import components, lagged, lags, read_windows, some_windows
 
 N_FEATURES = 32  # principal components of the target, at most
 N_COMPONENTS = (8, 16, 32, 64, 128, 256)  # of the sensors, to choose from
@@ -74,8 +74,9 @@ class _Decoder:
     likelihood: StoryLikelihood | None = None
 
     def design(self, target: Tensor, delays: np.ndarray) -> Tensor:
-        """(n, f, t) -> (n, t', k * d)."""
-        return _filtered(_lagged(target - self.level[:, None], self.features, delays), self.whitening)
+        """(n, f, t) -> (n, t', k * d): components of the target ``delays`` samples before each."""
+        frames = rearrange(target - self.level[:, None], "n f t -> n t f") @ self.features
+        return _filtered(lagged(frames, -delays), self.whitening)
 
     def responses(self, brain: Tensor) -> Tensor:
         """(n, c, t) -> (n, t', v)."""
@@ -155,14 +156,3 @@ def _best_first(ridge: EncodingRidge, n: int) -> Tensor:
     if len(ridge.alphas) == 1:
         return torch.arange(n)
     return ridge.cv_scores_.amax(0).nan_to_num(-math.inf).argsort(descending=True)
-
-
-def _lagged(target: Tensor, features: Tensor, delays: np.ndarray) -> Tensor:
-    """(n, f, t) -> (n, t, k * d): components of the target ``delays`` samples before each; 0 outside the window."""
-    frames = rearrange(target, "n f t -> n t f") @ features
-    found = frames.new_zeros(*frames.shape[:2], len(delays), frames.shape[2])
-    t = frames.shape[1]
-    for place, delay in enumerate(delays.tolist()):
-        if abs(delay) < t:
-            found[:, max(delay, 0) : t + min(delay, 0), place] = frames[:, max(-delay, 0) : t - max(delay, 0)]
-    return rearrange(found, "n t k d -> n t (k d)")

@@ -9,7 +9,7 @@ from n2s.data.meg import MEGDataModule
 from n2s.features.feature import FrameFeature
 from n2s.findings import tell
 from n2s.models.encoding_ridge import EncodingRidge
-from n2s.systems.contrastive.window_rows import components, lags, read_windows, some_windows
+from n2s.systems.contrastive.window_rows import components, lagged, lags, read_windows, some_windows
 
 N_SENSORS = 64  # principal components of the sensors, at most: as many as signal-space separation leaves of 306
 ALPHAS = tuple(10.0**exponent for exponent in range(1, 9))
@@ -90,12 +90,7 @@ class Decoder:
 
     def _lagged(self, brain: Tensor) -> Tensor:
         """(n, c, t) -> (n, t, k * d)."""
-        frames = (rearrange(brain, "n c t -> n t c") - self.mean) @ self.axes
-        t, found = frames.shape[1], frames.new_zeros(*frames.shape[:2], len(self.delays), frames.shape[2])
-        for place, delay in enumerate(self.delays.tolist()):
-            if abs(delay) < t:
-                found[:, max(-delay, 0) : t - max(delay, 0), place] = frames[:, max(delay, 0) : t + min(delay, 0)]
-        return found.flatten(2)
+        return lagged((rearrange(brain, "n c t -> n t c") - self.mean) @ self.axes, self.delays)
 
 
 def independent(targets: Tensor) -> float:

@@ -43,3 +43,12 @@ def lags(data: MEGDataModule) -> np.ndarray:
     sfreq, offset_s = data.shape.sfreq, data.shape.offset_s
     first, last = math.ceil((LAGS_S[0] - offset_s) * sfreq - 1e-6), math.floor((LAGS_S[1] - offset_s) * sfreq + 1e-6)
     return np.arange(first, last + 1, max(1, round(STEP_S * sfreq)))
+
+
+def lagged(frames: Tensor, delays: np.ndarray) -> Tensor:
+    """(n, t, d) -> (n, t, k * d): at each sample the frames ``delays`` (k,) samples later; 0 outside the window."""
+    t, found = frames.shape[1], frames.new_zeros(*frames.shape[:2], len(delays), frames.shape[2])
+    for place, delay in enumerate(delays.tolist()):
+        if abs(delay) < t:
+            found[:, max(-delay, 0) : t - max(delay, 0), place] = frames[:, max(delay, 0) : t + min(delay, 0)]
+    return found.flatten(2)

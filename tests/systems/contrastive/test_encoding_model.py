@@ -6,7 +6,8 @@ import torch
 from einops import rearrange
 from scipy.signal import lfilter
 
-from n2s.systems.contrastive.encoding_model import _filtered, _fitted, _lagged, _whitening
+from n2s.systems.contrastive.encoding_model import _filtered, _fitted, _whitening
+from n2s.systems.contrastive.window_rows import lagged
 
 T, F, C = 30, 4, 12
 DELAYS = np.arange(-2, 6)
@@ -44,7 +45,8 @@ def test_the_level_of_the_target_does_not_matter():
 
 def test_columns_are_the_target_some_samples_before():
     target = torch.arange(2.0 * 3 * 5).reshape(2, 3, 5)
-    found = rearrange(_lagged(target, torch.eye(3), np.array([-1, 0, 2])), "n t (k d) -> n k d t", k=3)
+    before = lagged(rearrange(target, "n f t -> n t f"), -np.array([-1, 0, 2]))
+    found = rearrange(before, "n t (k d) -> n k d t", k=3)
     assert torch.equal(found[:, 1], target)
     assert torch.equal(found[:, 0, :, :-1], target[..., 1:]) and not found[:, 0, :, -1].any()
     assert torch.equal(found[:, 2, :, 2:], target[..., :-2]) and not found[:, 2, :, :2].any()
