@@ -4,49 +4,29 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
+from closed_form_recipe import given, written
 
-RECIPE = Path(__file__).parents[3] / "configs" / "dyslexia.yaml"
 SMALL = {"n_control": 6, "n_dyslexia": 6, "stories": ["lighthouse.en"], "max_story_s": 30.0, "n_sensors": 8, "sfreq": 50.0}  # fmt: skip
 
 
 def small(path: Path, *, study=None, data=None, **model) -> Path:
-    recipe = yaml.safe_load(RECIPE.read_text())
-    own = recipe["data"]["init_args"]
+    recipe, own, options = given("dyslexia")
     own["studies"]["cohort"]["init_args"] = SMALL | (study or {})
     own |= data or {}
-    recipe["model"]["init_args"] |= {"n_folds": 3, "n_repeats": 1, "n_permutations": 2} | model
-    recipe["model"]["init_args"]["measures"]["init_args"] = {"n_shifts": 5}
-    for one in recipe["model"]["init_args"]["classifiers"].values():
+    options |= {"n_folds": 3, "n_repeats": 1, "n_permutations": 2} | model
+    options["measures"]["init_args"] = {"n_shifts": 5}
+    for one in options["classifiers"].values():
         one.setdefault("init_args", {})["n_folds"] = 2
-    network = recipe["model"]["init_args"]["classifiers"]["dyslexnet"]["init_args"]
+    network = options["classifiers"]["dyslexnet"]["init_args"]
     network["network"]["init_args"] |= {"dim": 8, "n_heads": 2, "depth": 1}
     network["n_epochs"] = 1
-    recipe["trainer"] |= {
-        "accelerator": "cpu",
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "logger": False,
-    }
-    recipe["experiment"] = "small"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("N2S_RUNS", raising=False)
-    return tmp_path
+    return written(path, recipe, logger=False)
 
 
 @pytest.mark.slow
-def test_fit_test_and_page(at, run_n2s):
+def test_fit_test_and_page(at, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml")
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    (run,) = (at / "checkpoints" / "small").iterdir()
+    run, _ = fit_and_test(recipe)
     assert not (run / "people").exists()  # the checkpoint has all
     found = json.loads((run / "metrics.json").read_text())["test"]
     rows = found["scores"]["auc"]

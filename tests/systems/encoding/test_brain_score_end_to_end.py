@@ -3,22 +3,20 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from closed_form_recipe import given, written
 
 from n2s.data import EncodingDataModule
 from n2s.systems import BrainScore
 
 pytest.importorskip("espeakng_loader")
-RECIPE = Path(__file__).parents[3] / "configs" / "brain_scores.yaml"
 
 
 def small(path: Path, **model) -> Path:
     """The recipe with two listeners, six blocks of which two are repeated, a quiet scanner and few voxels."""
-    recipe = yaml.safe_load(RECIPE.read_text())
-    data = recipe["data"]["init_args"]
+    recipe, data, _ = given("brain_scores")
     data["studies"]["areas"]["init_args"] = {
         "n_subjects": 2, "n_blocks": 6, "n_repeated": 2, "resolution_mm": 16, "noise_level": 0.3
     }  # fmt: skip
@@ -28,33 +26,14 @@ def small(path: Path, **model) -> Path:
     recipe["model"]["init_args"] = {
         "controls": ["word_rate"], "n_folds": 2, "n_shifts": 1, "n_permutations": 50, "alphas": [10.0, 1e3, 1e5]
     } | model  # fmt: skip
-    recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
-    recipe["experiment"] = "small"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
+    return written(path, recipe)
 
 
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("N2S_RUNS", raising=False)
-    return tmp_path
-
-
-def run_of(at: Path) -> Path:
-    (run,) = (at / "checkpoints" / "small").iterdir()
-    return run
-
-
-def test_fit_test_and_report(at, run_n2s):
+def test_fit_test_and_report(at, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml")
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    run = run_of(at)
+    run, out = fit_and_test(recipe)
     assert "features shifted in time" in out and "Ceiling, explainable variance" in out
     assert json.loads((run / "run.json").read_text())["validates"] is False
-    assert not list((run / "fits").glob("*"))  # the checkpoint has them
     found = json.loads((run / "metrics.json").read_text())["test"]
     scores = found["scores"]
     mean = {row: value["all subjects"]["mean"] for row, value in scores["R, A1"].items()}
@@ -89,26 +68,13 @@ def test_fit_test_and_report(at, run_n2s):
     assert status == 2 and "the run has no fit of 'mel + word_rate, bands 1-1'" in err
 
 
-def test_an_interrupted_fit_takes_the_folds_that_it_has(at, run_n2s, monkeypatch):
+def test_an_interrupted_fit_takes_the_folds_that_it_has(at, interrupted, run_of):
     """The second fold of three fails; the next fit begins with it."""
     import n2s.systems.encoding.task as task
 
-    recipe = small(at / "recipe.yaml")
-    made, true = [], task.fit_fold
-
-    def fail(data, subject, fold, *given, **more):
-        made.append((subject, fold.name))
-        if len(made) == 2:
-            raise KeyboardInterrupt
-        return true(data, subject, fold, *given, **more)
-
-    monkeypatch.setattr(task, "fit_fold", fail)
-    run_n2s("fit", "--config", recipe)
-    assert len(made) == 2
-    status, out, err = run_n2s("fit", "--config", recipe)
-    assert status == 0, err + out
+    made = interrupted(task, small(at / "recipe.yaml"))
     assert made[2] == made[1] and len(made) == 1 + 1 + 5  # the first fold is not fitted again
-    assert np.isfinite(list((run_of(at)).glob("last.ckpt"))[0].stat().st_size)
+    assert (run_of() / "last.ckpt").is_file()
 
 
 def test_what_cannot_be_is_said_before_a_fit(at, run_n2s):

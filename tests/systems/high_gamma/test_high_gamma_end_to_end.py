@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from closed_form_recipe import given, written
 
 from n2s.studies import SimulatedSEEG
 
 pytest.importorskip("espeakng_loader")
-RECIPE = Path(__file__).parents[3] / "configs" / "high_gamma.yaml"
 FEW = {"n_subjects": 1, "n_words": 12, "n_repeats": 2, "n_contacts": 6, "measure": "high_gamma"}
 STUDY = {"n_subjects": 2, "n_words": 20, "n_repeats": 3, "n_contacts": 20, "measure": "high_gamma"}
 
 
 def small(path: Path, study: dict = STUDY, n_folds: int = 4, **model) -> Path:
     """The recipe with two people, few words and contacts, of amplitudes in the band that are ready."""
-    recipe = yaml.safe_load(RECIPE.read_text())
-    data = recipe["data"]["init_args"]
+    recipe, data, _ = given("high_gamma")
     data["studies"]["seeg"]["init_args"] = study
     driver = {"class_path": "n2s.features.SEEGDriver"}
     data["features"] = {
@@ -39,32 +38,13 @@ def small(path: Path, study: dict = STUDY, n_folds: int = 4, **model) -> Path:
         "n_shifts": 50,
         "block_s": 5.3,
     } | model  # fmt: skip
-    recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
-    recipe["experiment"] = "small"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("N2S_RUNS", raising=False)
-    return tmp_path
-
-
-def run_of(at: Path) -> Path:
-    (run,) = (at / "checkpoints" / "small").iterdir()
-    return run
+    return written(path, recipe)
 
 
 @pytest.mark.slow
-def test_fit_test_and_report(at, run_n2s):
+def test_fit_test_and_report(at, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml", n_folds=3, models={"both": ["envelope", "phones"], "envelope": ["envelope"]})
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    run = run_of(at)
-    assert not list((run / "fits").glob("*"))  # the checkpoint has them
+    run, _ = fit_and_test(recipe)
     found = json.loads((run / "metrics.json").read_text())["test"]
     scores = {
         name: {row: one["all subjects"]["mean"] for row, one in rows.items()} for name, rows in found["scores"].items()
@@ -112,60 +92,38 @@ def test_fit_test_and_report(at, run_n2s):
     assert status == 2 and "model.estimators.ridge" in err and "fit again" in err
 
 
-def test_an_interrupted_fit_takes_the_folds_that_it_has(at, run_n2s, monkeypatch):
+def test_an_interrupted_fit_takes_the_folds_that_it_has(at, interrupted):
     import n2s.systems.high_gamma.task as task
 
-    recipe = small(at / "recipe.yaml", FEW)
-    made, true = [], task.fit_fold
-
-    def fail(data, subject, fold, *given, **more):
-        made.append((subject, fold.name))
-        if len(made) == 2:
-            raise KeyboardInterrupt
-        return true(data, subject, fold, *given, **more)
-
-    monkeypatch.setattr(task, "fit_fold", fail)
-    run_n2s("fit", "--config", recipe)
-    assert len(made) == 2
-    status, out, err = run_n2s("fit", "--config", recipe)
-    assert status == 0, err + out
+    made = interrupted(task, small(at / "recipe.yaml", FEW))
     assert made[2] == made[1] and len(made) == 1 + 1 + 3  # the first fold is not fitted again
 
 
-def test_every_estimator_runs_beside_the_first(at, run_n2s):
+def test_every_estimator_runs_beside_the_first(at, fit_and_test):
     estimators = {
         "ridge": {"class_path": "n2s.models.ElectrodeRidge", "init_args": {"alphas": [1e4]}},
         "elastic net": {"class_path": "n2s.models.ElectrodeElasticNet", "init_args": {"fractions": [0.05], "n_folds": 2}},
         "gru": {"class_path": "n2s.models.ElectrodeGRU", "init_args": {"hidden": 8, "max_epochs": 4, "batch_size": 4, "learning_rate": 1e-2}},
     }  # fmt: skip
     recipe = small(at / "recipe.yaml", FEW, 2, estimators=estimators, models={"envelope": ["envelope"]})
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    top = json.loads((run_of(at) / "metrics.json").read_text())["test"]["scores"]["r_top"]
+    run, _ = fit_and_test(recipe)
+    top = json.loads((run / "metrics.json").read_text())["test"]["scores"]["r_top"]
     for name in estimators:
         assert top[f"envelope/{name}"]["all subjects"]["mean"] > 0.4, name
 
 
-def test_the_recipe_itself_runs_on_a_small_voltage(at, run_n2s):
-    recipe = yaml.safe_load(RECIPE.read_text())
+def test_the_recipe_itself_runs_on_a_small_voltage(at, fit_and_test):
+    recipe, data, model = given("high_gamma")
     small_study = {"n_subjects": 1, "n_words": 20, "n_repeats": 2, "n_together": 5, "n_contacts": 6, "sfreq": 400.0}
-    recipe["data"]["init_args"]["studies"]["seeg"]["init_args"] = small_study
-    ridge = recipe["model"]["init_args"]["estimators"]["ridge"]["init_args"]
-    ridge |= {"alphas": [1e3, 1e5], "n_folds": 2}
-    recipe["model"]["init_args"]["n_permutations"] = 20
-    recipe["data"]["init_args"]["n_folds"] = 2
-    recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
-    recipe["experiment"] = "small"
-    path = at / "recipe.yaml"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", path)
-        assert status == 0, err + out
-    found = json.loads((run_of(at) / "metrics.json").read_text())["test"]
+    data["studies"]["seeg"]["init_args"] = small_study
+    model["estimators"]["ridge"]["init_args"] |= {"alphas": [1e3, 1e5], "n_folds": 2}
+    model["n_permutations"] = 20
+    data["n_folds"] = 2
+    run, _ = fit_and_test(written(at / "recipe.yaml", recipe))
+    found = json.loads((run / "metrics.json").read_text())["test"]
     top = {row: one["all subjects"]["mean"] for row, one in found["scores"]["r_top"].items()}
     assert top["mel/ridge"] > 0.4 > top["shifted"] and top["speech"] > 0.4
-    places = pd.read_parquet(run_of(at) / "test" / "test" / "electrodes.parquet")[["x", "y", "z"]]
+    places = pd.read_parquet(run / "test" / "test" / "electrodes.parquet")[["x", "y", "z"]]
     np.testing.assert_allclose(places, SimulatedSEEG(**small_study).contacts("01").places_mm, atol=1e-3)
 
 

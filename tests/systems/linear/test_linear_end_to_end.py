@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from closed_form_recipe import given, written
 from followers import bids_of_followers
-
-RECIPE = Path(__file__).parents[3] / "configs" / "linear.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -19,40 +17,20 @@ def folder(tmp_path_factory):
 
 def small(path: Path, folder: Path, *, data=None, **model) -> Path:
     """The recipe with listeners whose EEG follows an envelope."""
-    recipe = yaml.safe_load(RECIPE.read_text())
-    own = recipe["data"]["init_args"]
+    recipe, own, options = given("linear")
     study = {"root": str(folder), "datatype": "eeg", "features": "envelope"}
     own["studies"] = {"eeg": {"class_path": "n2s.studies.BIDSStudy", "init_args": study}}
     own["features"] = {"envelope": {"class_path": "n2s.features.Ready", "init_args": {"n_features": 1}}}
     own["preprocessing"]["init_args"] = {"sfreq": 32.0, "highpass_hz": 0.5, "picks": ["eeg"]}
     own |= data or {}
-    recipe["model"]["init_args"] |= {
-        "targets": None,
-        "n_components": None,
-        "n_permutations": 50,
-        "n_shifts": 200,
-    } | model
-    recipe["trainer"] |= {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False}
-    recipe["experiment"] = "small"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("N2S_RUNS", raising=False)
-    return tmp_path
+    options |= {"targets": None, "n_components": None, "n_permutations": 50, "n_shifts": 200} | model
+    return written(path, recipe)
 
 
 @pytest.mark.slow
-def test_fit_test_and_report(at, folder, run_n2s):
+def test_fit_test_and_report(at, folder, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml", folder)
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    (run,) = (at / "checkpoints" / "small").iterdir()
-    assert not list((run / "fits").glob("*"))  # the checkpoint has them
+    run, _ = fit_and_test(recipe)
     found = json.loads((run / "metrics.json").read_text())
     scores = found["test"]["scores"]
     assert list(scores) == ["r", "match, 3 s", "top-1, 3 s", "top-5, 3 s", "match, 5 s", "top-1, 5 s", "top-5, 5 s"]
@@ -77,8 +55,7 @@ def test_fit_test_and_report(at, folder, run_n2s):
         assert told in text
     assert run_n2s("report", run)[0] == 0 and "match-mismatch" in page.read_text()
 
-    status, out, err = run_n2s("predict", "--config", recipe)
-    assert status == 0, err + out
+    fit_and_test(recipe, "predict")
     with np.load(run / "predictions" / "eeg_02.npz") as one:
         assert len(one["time_s"]) == len(one["recording"]) == folds[folds.subject == "eeg/02"].n_rows.sum()
         r = np.corrcoef(one["envelope/decoded"][:, 0], one["envelope/heard"][:, 0])[0, 1]
@@ -91,22 +68,10 @@ def test_fit_test_and_report(at, folder, run_n2s):
 
 
 @pytest.mark.slow
-def test_an_interrupted_fit_takes_the_folds_that_it_has(at, folder, run_n2s, monkeypatch):
+def test_an_interrupted_fit_takes_the_folds_that_it_has(at, folder, interrupted):
     import n2s.systems.linear.task as task
 
-    recipe = small(at / "recipe.yaml", folder, forward=False)
-    made, true = [], task.fit_fold
-
-    def fail(data, subject, fold, *given, **more):
-        made.append((subject, fold.name))
-        if len(made) == 2:
-            raise KeyboardInterrupt
-        return true(data, subject, fold, *given, **more)
-
-    monkeypatch.setattr(task, "fit_fold", fail)
-    run_n2s("fit", "--config", recipe)
-    assert len(made) == 2
-    assert run_n2s("fit", "--config", recipe)[0] == 0
+    made = interrupted(task, small(at / "recipe.yaml", folder, forward=False))
     assert made[2] == made[1] and len(made) == 1 + 1 + 7  # the first fold is not fitted again
 
 

@@ -5,55 +5,29 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from closed_form_recipe import changed, given, written
 
 from n2s.systems.tracking.result import TrackingResult
 
 pytest.importorskip("espeakng_loader")
-RECIPE = Path(__file__).parents[3] / "configs" / "tracking.yaml"
 
 
 def small(path: Path, *, study=None, data=None, **model) -> Path:
     """The recipe with two listeners of a quiet room, few sensors, three stories of half a minute, at half the rate."""
-    recipe = yaml.safe_load(RECIPE.read_text())
-    own = recipe["data"]["init_args"]
+    recipe, own, options = given("tracking")
     own["studies"]["simulated"]["init_args"] = {
         "n_control": 1, "n_dyslexia": 1, "n_sensors": 24, "max_story_s": 25.0, "sfreq": 50.0, "noise_level": 0.15,
         "stories": ["lighthouse.en", "beekeeper.en", "orchestra.en"],
     } | (study or {})  # fmt: skip
     own["preprocessing"]["init_args"] |= {"sfreq": 50.0, "lowpass_hz": 20.0}
     own |= {"n_folds": 3} | (data or {})
-    recipe["model"]["init_args"] |= {"n_folds": 2, "n_shifts": 19, "alphas": [1.0, 1e2, 1e4]} | model
-    recipe["trainer"] |= {
-        "accelerator": "cpu",
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "logger": False,
-    }
-    recipe["experiment"] = "small"
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
+    options |= {"n_folds": 2, "n_shifts": 19, "alphas": [1.0, 1e2, 1e4]} | model
+    return written(path, recipe, logger=False)
 
 
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("N2S_RUNS", raising=False)
-    return tmp_path
-
-
-def run_of(at: Path) -> Path:
-    (run,) = (at / "checkpoints" / "small").iterdir()
-    return run
-
-
-def test_fit_test_table_and_page(at, run_n2s):
+def test_fit_test_table_and_page(at, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml")
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    run = run_of(at)
-    assert not list((run / "fits").glob("*"))  # the checkpoint has them
+    run, _ = fit_and_test(recipe)
     found = json.loads((run / "metrics.json").read_text())["test"]
     mean = {
         name: {row: values["all subjects"]["mean"] for row, values in rows.items()}
@@ -84,28 +58,23 @@ def test_fit_test_table_and_page(at, run_n2s):
     )
 
     # the test of other data, or with other options, than those of the fit
-    changed = yaml.safe_load(recipe.read_text())
-    changed["model"]["init_args"]["alphas"] = [10.0]
-    recipe.write_text(yaml.safe_dump(changed))
-    status, _, err = run_n2s("test", "--config", recipe)
+    status, _, err = run_n2s("test", "--config", changed(recipe, alphas=[10.0]))
     assert status == 2 and "fitted with alphas" in err and "fit again" in err
 
 
-def test_measures_alone_of_one_person_who_is_noise(at, run_n2s):
+def test_measures_alone_of_one_person_who_is_noise(at, fit_and_test):
     """Nothing is held out, nothing is fitted: all that was heard is measured, and noise is at chance."""
     recipe = small(
         at / "recipe.yaml", study={"noise_level": 100.0, "n_control": 4, "n_dyslexia": 1, "n_sensors": 6, "stories": ["lighthouse.en", "orchestra.en"]}, data={"n_folds": 0}, trf=[],
         reconstruct=False, regions={"front": ["MEG0*"]}, measures=["coherence", "information"], duration_s=40.0,
     )  # fmt: skip
-    for verb in ("fit", "test"):
-        status, out, err = run_n2s(verb, "--config", recipe)
-        assert status == 0, err + out
-    table = pd.read_csv(run_of(at) / "test" / "test" / "measures_by_region.csv")
+    run, _ = fit_and_test(recipe)
+    table = pd.read_csv(run / "test" / "test" / "measures_by_region.csv")
     known = table[table.chance.notna()]
     assert set(table.region) == {"all", "front"} and set(known.measure) == {
         f"{kind}_{band}" for kind in ("coherence", "information") for band in ("delta", "theta")
     }
     z = (known.value - known.chance) / known.spread
     assert len(known) == 40 and abs(z.mean()) < 0.6 and (known.p < 0.05).mean() <= 0.2
-    counts = json.loads((run_of(at) / "metrics.json").read_text())["test"]["settings"]
+    counts = json.loads((run / "metrics.json").read_text())["test"]["settings"]
     assert counts["seconds"] == [40.0, 40.0]
