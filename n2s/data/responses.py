@@ -24,8 +24,8 @@ class Response(ABC):
 
     - a window of samples, that runs with the sound (MEG, EEG, intracranial EEG): `n2s.data.windows.WindowShape`;
     - the volumes of a window after the segment (BOLD): `VolumeWindow`;
-    - for encoding models, a whole run as one time series beside the features of what was heard. Nothing is cut: for
-      sensors `n2s.data.continuous` gives such stretches, and a datamodule of runs gives no batches of segments.
+    - for encoding models and linear decoders, a whole run as one time series beside the features of what was heard
+      (`n2s.data.encoding_data`). Nothing is cut: a datamodule of runs gives no batches of segments.
     """
 
     @property

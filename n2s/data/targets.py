@@ -97,10 +97,6 @@ class Targets:
         found = self.values[clip] * self.deviation + self.mean
         return found.astype(np.float32).reshape(-1, *self._feature.shape)
 
-    def frames(self, split: str, interval: int, start_s: float, n: int, sfreq: float) -> np.ndarray:
-        """(n,) rows of `values` from ``start_s`` of an interval's stimulus on, at ``sfreq``: for frame features."""
-        return self._nearest(self._piece_of[split][[interval]], start_s + np.arange(n)[None] / sfreq)[0]
-
     def _nearest(self, piece: np.ndarray, time_s: np.ndarray) -> np.ndarray:
         """(b,) pieces, (b, t) seconds -> (b, t) rows."""
         place = (time_s - self._zero_s[piece, None]) * self._rate_hz[piece, None]

@@ -6,11 +6,9 @@ import pandas as pd
 import pytest
 from tiny import TinyStudy
 
-from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
-from n2s.data.continuous import stretches
+from n2s.data import EncodingDataModule, Grid, Lags, MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.edges import annotated, filtered_apart
 from n2s.data.gaps import Reach, purge
-from n2s.data.residency import Scaled
 from n2s.errors import UserError
 from n2s.features.ready import Ready
 from n2s.studies import BIDSStudy
@@ -49,6 +47,13 @@ def _data(study, preprocessing=None, **more):
     data = MEGDataModule({"t": study}, Ready(4), preprocessing=Preprocessing(**(preprocessing or HIGHPASS)), **options)
     data.setup("fit")
     return data
+
+
+def _rows_of(study, preprocessing, split):
+    """The same recordings as rows, and all rows of the one person."""
+    data = EncodingDataModule({"t": study}, {"f": Ready(4)}, Lags(0.0, 0.0), preprocessing=preprocessing, split=split)
+    data.setup("fit")
+    return data, data.rows("t/01")
 
 
 @pytest.mark.parametrize("seam", ["file", "BAD_ACQ_SKIP", "New Segment/"])
@@ -90,14 +95,15 @@ def test_trials_that_begin_between_samples_of_the_new_rate_are_all_there(tmp_pat
         for start in first:
             times_s = np.arange(start, start + 32) / 32.0
             assert len(set(np.searchsorted(first_s, times_s + 1e-9, side="right"))) == 1
-    (prepared,), (scaler,) = data.recordings.values(), data.scalers.values()
-    whole = Scaled.of(prepared, scaler, recentre=False).read(0, prepared.meta["shape"][0])
-    trials = [brain for split in data.windows for brain, _ in stretches(data, split)]
-    assert len(trials) == 160
-    for brain in trials:  # half of them began with the last sample of the trial before
-        begin = int((whole == brain[0]).all(1).nonzero()[0, 0])
-        times_s = np.arange(begin, begin + len(brain)) / 32.0
-        assert len(set(np.searchsorted(first_s, times_s + 1e-9, side="right"))) == 1
+    _, rows = _rows_of(study, Preprocessing(sfreq=32.0, picks=["eeg"]), HELD_OUT)
+    playing = rows.stimulus_s.notna()
+    trial = np.searchsorted(first_s, rows.time_s + 1e-9, side="right") - 1
+    assert rows.stimulus[playing].tolist() == [f"t/story{number}" for number in trial[playing]]
+    np.testing.assert_allclose(rows.stimulus_s[playing], (rows.time_s - first_s[trial])[playing], atol=1e-9)
+    assert (
+        set(rows[playing].groupby("stimulus", observed=True).size()) == {32, 33}
+        and rows[playing].stimulus.nunique() == 160
+    )
 
 
 def test_separate_recordings_know_no_gap(tmp_path):
@@ -117,7 +123,7 @@ def test_no_filter_reaches_over_an_edge(tmp_path):
     assert (np.abs(one - two).max(1) > 0).nonzero()[0].tolist() == list(range(350, 400))
 
 
-def test_windows_and_whole_stretches_hold_samples_of_one_stretch_and_none_that_is_bad(tmp_path):
+def test_windows_hold_samples_of_one_stretch_and_none_that_is_bad_and_rows_are_all_others(tmp_path):
     """Edges and bad spans at times that are no sample of the new rate, inside a story."""
     rng = np.random.default_rng(0)
     edges, bad = np.sort(rng.uniform(2, 110, 6)), np.sort(rng.uniform(2, 110, 6))
@@ -137,18 +143,27 @@ def test_windows_and_whole_stretches_hold_samples_of_one_stretch_and_none_that_i
     raw_edges = np.rint(edges * 100) / 100
     assert len(meta["stretches"]) == 7
     seen = 0
-    for split, windows in data.windows.items():
+    for windows in data.windows.values():
         first = windows.brain_start(windows.start_s, np.array([32.0]), np.arange(len(windows)))
         for start in first:
             time_s = np.arange(start, start + 64) / 32.0
             assert len(set(np.searchsorted(raw_edges, time_s, side="right"))) == 1
             assert not ((time_s[:, None] >= bad) & (time_s[:, None] < bad + 0.333)).any()
             seen += 1
-        for brain, target in stretches(data, split):
-            assert len(brain) == len(target)
     assert seen > 300
-    parts = sum(len(brain) for split in data.windows for brain, _ in stretches(data, split)) / 32.0
-    assert parts == pytest.approx(sum(w.intervals.duration.sum() for w in data.windows.values()) - 6 * 0.333, abs=1.0)
+    encoding, rows = _rows_of(study, Preprocessing(sfreq=32.0, picks=["eeg"]), data.split)
+    time_s = rows.time_s.to_numpy()
+    clean = ~((time_s[:, None] >= bad) & (time_s[:, None] <= bad + 0.333)).any(1)
+    heard = clean & (time_s >= 1.0) & (time_s < 121.0)  # four stories of 30 s, after a second of silence
+    (fold,) = encoding.folds("t/01")
+    assert clean[fold.train].all() and clean[fold.test].all() and not clean.all()
+    parts = encoding.listened("t/01", "f")
+    assert len(parts) > 6 and sum(len(brain) for brain, _ in parts) == heard.sum()
+    told = np.concatenate([feature for _, feature in parts])
+    expected = np.concatenate([study.features(name).values for name in study.stories])
+    nearest = np.floor((time_s[heard] - 1.0) * 50 + 0.5 + 1e-6).astype(int)
+    for column in range(4):  # at 32 of 50 Hz they are filtered
+        assert np.corrcoef(told[:, column], expected[nearest.clip(0, len(expected) - 1), column])[0, 1] > 0.9
 
 
 def test_notes_are_counted_from_the_first_sample_with_and_without_a_date():

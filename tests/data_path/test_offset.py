@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 from tiny import RATE, SILENCE_S, TinyStudy
 
-from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
-from n2s.data.continuous import stretches
+from n2s.data import EncodingDataModule, Grid, Lags, MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.windows import Windows, WindowShape
 from n2s.features.ready import Ready
 from n2s.studies.study import Frames
@@ -52,12 +51,12 @@ class Bumps(TinyStudy):
         return mne.io.RawArray(1e-5 * (heard + 0.01 * noise), info, verbose="error").set_montage(montage)
 
 
-def delay_s(data, brain: np.ndarray, target: np.ndarray) -> float:
+def delay_s(sfreq: float, brain: np.ndarray, target: np.ndarray) -> float:
     """How much later the brain is: from the phase of the cross-spectrum below 3 Hz, (n, t) each."""
     n = 8 * brain.shape[1]
     window = np.hanning(brain.shape[1])
     pair = [np.fft.rfft((x - x.mean(1, keepdims=True)) * window, n) for x in (brain, target)]
-    cross, hz = (pair[0] * pair[1].conj()).sum(0), np.fft.rfftfreq(n, 1 / data.shape.sfreq)
+    cross, hz = (pair[0] * pair[1].conj()).sum(0), np.fft.rfftfreq(n, 1 / sfreq)
     used = (hz > 0.5) & (hz < 3)
     return -np.average(np.angle(cross[used]) / (2 * np.pi * hz[used]), weights=abs(cross[used]))
 
@@ -80,9 +79,24 @@ def test_brain_and_target_are_as_far_apart_as_asked(tmp_path, sfreq, offset_s, r
     brain, target = batch.brain.mean(1).numpy(), batch.target[:, 0].numpy()
     assert brain.shape == target.shape
     # seen so, the brain is later by what the offset does not take of the planted 150 ms
-    assert delay_s(data, brain, target) == pytest.approx(0.15 - offset_s, abs=0.002)
-    whole = [(b.mean(1).numpy()[None], t[:, 0].numpy()[None]) for b, t in stretches(data, "test")]
-    assert delay_s(data, *whole[0]) == pytest.approx(0.15, abs=0.002)  # stretches have no offset
+    assert delay_s(sfreq, brain, target) == pytest.approx(0.15 - offset_s, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("sfreq", "rate_hz", "first_s"), [(50.0, 50.0, 0.01), (50.0, 61.0, 0.003), (64.0, 50.0, 0.0), (32.0, 200.0, 0.0)]
+)
+def test_rows_have_no_offset(tmp_path, sfreq, rate_hz, first_s):
+    data = EncodingDataModule(
+        {"t": Bumps(tmp_path, rate_hz=rate_hz, first_s=first_s)}, {"f": Ready(1)}, Lags(0.0, 0.0),
+        preprocessing=Preprocessing(sfreq=sfreq, picks=["eeg"]), split=SplitByStory(val=["story2"], test=["story3"]),
+    )  # fmt: skip
+    data.setup("fit")
+    (fold,) = data.folds("t/01")
+    playing = data.rows("t/01").stimulus_s.notna().to_numpy()[fold.test]
+    brain, heard = (
+        values[1][playing].mean(1)[None] for values in (data.recorded("t/01", fold), data.heard("t/01", fold, "f"))
+    )
+    assert delay_s(sfreq, brain, heard) == pytest.approx(0.15, abs=0.002)
 
 
 def test_a_clip_feature_moves_too_but_not_out_of_its_interval():
