@@ -1,6 +1,5 @@
 """All layers of a language model at each word."""
 
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from n2s.errors import UserError, first_of
 from n2s.features.feature import ImpulseFeature
 from n2s.features.language_models import LanguageModel, TinyLanguageModel
-from n2s.features.layers import Layers
+from n2s.features.network_layers import NetworkLayers, checked_seeds
 from n2s.features.one_layer import OneLayer
 from n2s.features.progress import tracked
 from n2s.features.rates import At, check_at, in_order, moments
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class LanguageModelLayers(Layers):
+class LanguageModelLayers(NetworkLayers):
     """The layers of a language model, ``layer0`` (the embedding) to the last, at each word: the state of its last sub-token.
 
     A word is read after the words before it in its stretch, never with words after it: a model that hears both sides (BERT) reads
@@ -71,29 +70,21 @@ class LanguageModelLayers(Layers):
         half: bool = False,
         device: str | None = None,
     ) -> None:
+        super().__init__(model, layers)
         name = type(self).__name__
-        if layers is not None and (not layers or min(layers) < 0 or len(set(layers)) < len(layers)):
-            raise UserError(f"{name}: layers={layers}; expected numbers of layers from 0, none twice.")
         if of not in ("last", "mean"):
             raise UserError(f"{name}: of='{of}'; expected last or mean: which sub-tokens of a word.")
         if context_words is not None and context_words < 0:
             raise UserError(f"{name}: context_words={context_words}; expected at least 0, or null for all.")
         if max_tokens < 8 or batch_tokens < 1:
             raise UserError(f"{name}: max_tokens={max_tokens}, batch_tokens={batch_tokens}; expected at least 8 and 1.")
-        self.model, self.layers, self.context_words, self.of, self.at = (
-            model,
-            layers,
-            context_words,
-            of,
-            check_at(at, name),
-        )
+        self.context_words, self.of, self.at = context_words, of, check_at(at, name)
         self.between, self.bos, self.max_tokens, self.batch_tokens = between, bos, max_tokens, batch_tokens
         self.half, self.device = half, device
 
-    def members(self) -> Mapping[str, Sequence[ImpulseFeature]]:
-        """``layer0``, ``layer1``, ..: one feature for each seed (one alone, if trained)."""
-        passes = [_Pass(model, self) for model in self._models()]
-        return {f"layer{layer}": [one.features[i] for one in passes] for i, layer in enumerate(passes[0].layers)}
+    def passes(self) -> "list[_Pass]":
+        """See `NetworkLayers`."""
+        return [_Pass(model, self) for model in self._models()]
 
     def _models(self) -> list[LanguageModel]:
         return [LanguageModel(self.model, half=self.half, device=self.device)]
@@ -130,9 +121,7 @@ class UntrainedLanguageModelLayers(LanguageModelLayers):
             model, layers, context_words=context_words, of=of, at=at, between=between, bos=bos, max_tokens=max_tokens,
             batch_tokens=batch_tokens, half=half, device=device,
         )  # fmt: skip
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise UserError(f"{type(self).__name__}: seeds={seeds}; expected at least one, none twice.")
-        self.seeds = tuple(seeds)
+        self.seeds = checked_seeds(seeds, type(self).__name__)
 
     def _models(self) -> list[LanguageModel]:
         return [LanguageModel(self.model, seed=seed, half=self.half, device=self.device) for seed in self.seeds]
@@ -177,15 +166,8 @@ class _Pass:
     """One model over the words of one stretch: all chosen layers at once."""
 
     def __init__(self, model: LanguageModel, options: LanguageModelLayers) -> None:
-        known = model.n_states
-        wrong = [layer for layer in options.layers or () if layer >= known]
-        if wrong:
-            raise UserError(
-                f"{type(options).__name__}: layers {wrong}, but '{options.model}' has {known - 1}. Expected numbers from 0 (the "
-                f"embedding) to {known - 1} (the last)."
-            )
         self.network, self.options = model, options
-        self.layers = list(range(known)) if options.layers is None else list(options.layers)
+        self.layers = options.chosen(model.n_states, "the embedding")
         self.features = [_LanguageLayer(self, layer) for layer in self.layers]
 
     @cached_property

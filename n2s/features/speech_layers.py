@@ -1,6 +1,5 @@
 """All layers of a speech model: in a causal sliding window, or with context on both sides."""
 
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -9,8 +8,8 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
-from n2s.features.layers import Layers
 from n2s.features.network_input import AudioInput
+from n2s.features.network_layers import NetworkLayers, checked_seeds
 from n2s.features.one_layer import OneLayer
 from n2s.features.progress import tracked
 from n2s.features.speech_encoders import SpeechEncoder, WaveformEncoder, speech_encoder
@@ -18,7 +17,7 @@ from n2s.features.wav2vec2 import tiny_config
 from n2s.studies.study import Frames, Stimulus
 
 
-class SpeechModelLayers(Layers):
+class SpeechModelLayers(NetworkLayers):
     """The layers of wav2vec 2.0, HuBERT, WavLM, data2vec-audio or Whisper's encoder, ``layer0`` (the input of the first) to the last.
 
     With ``causal``, each value is the last frame of a window that ends at its moment, so that it has not heard what comes later: 16 s
@@ -61,9 +60,8 @@ class SpeechModelLayers(Layers):
         half: bool = False,
         device: str | None = None,
     ) -> None:
+        super().__init__(model, layers)
         name = type(self).__name__
-        if layers is not None and (not layers or min(layers) < 0 or len(set(layers)) < len(layers)):
-            raise UserError(f"{name}: layers={layers}; expected numbers of layers from 0, none twice.")
         if causal and not 0 < stride_s <= window_s:
             raise UserError(f"{name}: stride_s={stride_s} of window_s={window_s}; expected 0 < stride_s <= window_s.")
         if not causal and (context_s < 0 or window_s - 2 * context_s < 1):
@@ -73,14 +71,13 @@ class SpeechModelLayers(Layers):
             )
         if batch < 1:
             raise UserError(f"{name}: batch={batch}; expected at least 1.")
-        self.model, self.layers, self.causal, self.batch = model, layers, causal, batch
+        self.causal, self.batch = causal, batch
         self.window_s, self.stride_s, self.context_s = window_s, stride_s, context_s
         self.half, self.device = half, device
 
-    def members(self) -> Mapping[str, Sequence[FrameFeature]]:
-        """``layer0``, ``layer1``, ..: one feature for each seed (one alone, if trained)."""
-        passes = [_Pass(encoder, self) for encoder in self._encoders()]
-        return {f"layer{layer}": [one.features[i] for one in passes] for i, layer in enumerate(passes[0].layers)}
+    def passes(self) -> "list[_Pass]":
+        """See `NetworkLayers`."""
+        return [_Pass(encoder, self) for encoder in self._encoders()]
 
     def _encoders(self) -> list[SpeechEncoder]:
         return [speech_encoder(self.model, half=self.half, device=self.device)]
@@ -115,9 +112,7 @@ class UntrainedSpeechModelLayers(SpeechModelLayers):
             model, layers, causal=causal, window_s=window_s, stride_s=stride_s, context_s=context_s, batch=batch, half=half,
             device=device,
         )  # fmt: skip
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise UserError(f"{type(self).__name__}: seeds={seeds}; expected at least one, none twice.")
-        self.seeds = tuple(seeds)
+        self.seeds = checked_seeds(seeds, type(self).__name__)
 
     def _encoders(self) -> list[SpeechEncoder]:
         return [speech_encoder(self.model, seed=seed, half=self.half, device=self.device) for seed in self.seeds]
@@ -160,20 +155,13 @@ class _Pass:
     """One network over one stretch of sound: all chosen layers at once."""
 
     def __init__(self, encoder: SpeechEncoder, options: SpeechModelLayers) -> None:
-        known = encoder.n_states
-        wrong = [layer for layer in options.layers or () if layer >= known]
-        if wrong:
-            raise UserError(
-                f"{type(options).__name__}: layers {wrong}, but '{options.model}' has {known - 1}. Expected numbers from 0 (below the "
-                f"first) to {known - 1} (the last)."
-            )
+        self.layers = options.chosen(encoder.n_states, "below the first")
         if encoder.longest is not None and options.window_s * encoder.sfreq > encoder.longest:
             raise UserError(
                 f"{type(options).__name__}: window_s={options.window_s}, but '{options.model}' takes at most "
                 f"{encoder.longest / encoder.sfreq:g} s at once."
             )
         self.network, self.options = encoder, options
-        self.layers = list(range(known)) if options.layers is None else list(options.layers)
         encoder.depth = max(self.layers)
         self.features = [_SpeechLayer(self, layer) for layer in self.layers]
 
