@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from n2s.errors import UserError
 from n2s.systems.speech.examples import listened
 from n2s.systems.speech.scene_result import SceneResult
 from n2s.systems.speech.system import SpeechSystem, single
@@ -27,13 +26,7 @@ class SoundScenes(SpeechSystem):
 
     recipe = "configs/millet2021_small/scenes.yaml"
 
-    def setup(self, stage: str) -> None:
-        """See Lightning."""
-        super().setup(stage)
-        if self.data.target != "label":
-            raise UserError(
-                f"SoundScenes learns the label of clips; data.target is {self.data.target}. Set it to label."
-            )
+    learns = "label"
 
     def decoded(self, log_probs: Tensor, lengths: Tensor) -> list[np.ndarray]:
         """(k,) log-likelihood of each class, for each clip."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from n2s.errors import UserError
 from n2s.metrics.edits import edit_distances
 from n2s.systems.speech.examples import listened
 from n2s.systems.speech.system import SpeechSystem, greedy
@@ -26,13 +25,7 @@ class SpeechToText(SpeechSystem):
 
     recipe = "configs/speech_net.yaml"
 
-    def setup(self, stage: str) -> None:
-        """See Lightning."""
-        super().setup(stage)
-        if self.data.target != "text":
-            raise UserError(
-                f"SpeechToText learns the text of clips; data.target is {self.data.target}. Set it to text."
-            )
+    learns = "text"
 
     def decoded(self, log_probs: Tensor, lengths: Tensor) -> list[str]:
         """The most probable path of each clip, as text."""

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -49,6 +50,9 @@ class SpeechSystem(System):
     takes = (CorpusDataModule,)
     compiles = ()
 
+    #: What of a clip is learned (``data.target``).
+    learns: ClassVar[str]
+
     def __init__(
         self,
         network: SpeechNet,
@@ -87,6 +91,10 @@ class SpeechSystem(System):
     def setup(self, stage: str) -> None:
         """See Lightning."""
         check_strategy(self)
+        if self.data.target != self.learns:
+            raise UserError(
+                f"{type(self).__name__} learns the {self.learns} of clips; data.target is {self.data.target}. Set it to {self.learns}."
+            )
 
     @property
     def symbols(self) -> Symbols:
