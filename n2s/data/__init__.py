@@ -11,13 +11,13 @@ from n2s.data.high_gamma_preparation import HighGamma
 from n2s.data.hrf_response import hrf_response
 from n2s.data.lanczos import lanczos_resample
 from n2s.data.meg import MEGDataModule
+from n2s.data.placements import Grid, WordOnsets
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
 from n2s.data.reference import Bipolar, CommonAverage, Laplacian
 from n2s.data.response_models import FIR, Glover, Lags
 from n2s.data.sentence_split import SplitBySentence
-from n2s.data.splits import SplitByStory
+from n2s.data.story_split import SplitByStory
 from n2s.data.time_split import SplitByTime
-from n2s.data.windows import Grid, WordOnsets
 
 __all__ = [
     "Batch",

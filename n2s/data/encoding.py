@@ -13,7 +13,8 @@ from n2s.data.clip_targets import tracked
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding_data import Fold, Measured, Stream
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
-from n2s.data.encoding_people import Dealt, Person, check_fits, heard_of, part_of
+from n2s.data.encoding_heard import heard_of, part_of
+from n2s.data.encoding_people import Dealt, Person, check_fits
 from n2s.data.encoding_responses import Responses
 from n2s.data.encoding_sides import features_of
 from n2s.data.options import check_choice, check_number, named_studies
@@ -23,8 +24,9 @@ from n2s.data.response_model import ResponseModel
 from n2s.data.row_stretches import row_stretches
 from n2s.data.runs import measured
 from n2s.data.sensor_preparation import SensorPreparation
-from n2s.data.splits import Split, SplitByStory
+from n2s.data.splits import Split
 from n2s.data.stimuli import collect_stimuli
+from n2s.data.story_split import SplitByStory
 from n2s.data.subject_folds import SubjectFold, SubjectFolds
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature, ImpulseFeature
@@ -177,9 +179,7 @@ class EncodingDataModule(NeuralDataModule):
         if shard is not None:
             for _ in self._prepared(prepare, n_jobs=self.n_jobs, shard=shard):
                 pass
-            left = [one for _, found in self._prepared(listed) for one in found if not one.ready]
-            if left:
-                print(f"part {shard.index} of {shard.of} is prepared; {len(left)} recordings are left to other parts.")
+            if shard.leaves(one for _, found in self._prepared(listed) for one in found):
                 return
         self.setup("prepare")
         for subject in tracked(self.subjects, "checking responses", len(self.subjects)):

@@ -1,7 +1,7 @@
 """What each subject of encoding models heard and when, dealt to folds once for all subjects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,20 +12,16 @@ from n2s.data.dealing import as_folds, borders, deal, sides, with_blocks
 from n2s.data.encoding_data import Fold
 from n2s.data.encoding_rows import Side, alike, heard_rows, side_of, stretches_of
 from n2s.data.held_out import apart
-from n2s.data.identity import sound_identities
-from n2s.data.recordings import PreparedRecording
 from n2s.data.response_model import ResponseModel
 from n2s.data.response_models import Glover
-from n2s.data.runs import Run, check_clock, joined_plays, separable
+from n2s.data.runs import Run, separable
 from n2s.data.same_words import sentences_of, tell_same_words
-from n2s.data.splits import stretches
-from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
+from n2s.data.stimuli import check_shared_audio
 from n2s.data.surroundings import side_by_side, surroundings
-from n2s.data.talkers import attended, unattended
+from n2s.data.talkers import attended
 from n2s.errors import UserError
 from n2s.findings import tell
-from n2s.studies.fmri import FMRIStudy, clip_table
-from n2s.studies.study import Stimulus, Study
+from n2s.studies.study import Stimulus
 
 APART = 0.1  # of a row: presentations that lie further apart are told
 
@@ -88,58 +84,6 @@ class Person:
             f"{len(self.runs)} runs, {len(self.rows)} rows of {units} units; {len(self.folds)} folds, {min(train)} to {max(train)} training "
             f"and {min(test)} to {max(test)} test rows; {self.n_purged} training rows purged"
         )
-
-
-def heard_of(
-    name: str, study: Study, prepared: Sequence[PreparedRecording], *, official: bool
-) -> tuple[Heard, dict[str, Run], dict[str, Stimulus]]:
-    """What the listeners of a study heard, its runs by ``study/recording``, and its stimuli by ``study/stimulus``.
-
-    ``official``: whether the study's own split counts.
-    """
-    is_bold = isinstance(study, FMRIStudy)
-    events = {
-        f"{name}/{one.recording.name}": study.events(one.recording) if is_bold else one.events for one in prepared
-    }
-    stimuli = collect_stimuli(study, events)
-    runs = {}
-    for (key, table), one in zip(events.items(), prepared, strict=True):
-        plays, beside = (joined_plays(stream(stretches(table)), name) for stream in (attended, unattended))
-        runs[key] = Run(key, f"{name}/{one.recording.subject}", one, plays, beside)
-        check_clock(runs[key])
-    own = _official(study, events, prepared) if official else None
-    lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
-    heard = Heard(events, own, study.content, sound_identities(stimuli), lengths_s)
-    return heard, runs, {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
-
-
-def part_of(
-    heard: Mapping[str, Heard], runs: Mapping[str, Run], subjects: Sequence[str]
-) -> tuple[dict[str, Run], dict[str, Heard]]:
-    """The runs of some subjects, and what they heard."""
-    own = {key: run for key, run in runs.items() if run.subject in subjects}
-    parts = {
-        name: replace(one, events={key: table for key, table in one.events.items() if key in own})
-        for name, one in heard.items()
-    }
-    return own, {name: one for name, one in parts.items() if one.events}
-
-
-def _official(
-    study: Study, events: Mapping[str, pd.DataFrame], prepared: Sequence[PreparedRecording]
-) -> dict[str, str] | None:
-    """The study's split of stories; of BOLD that has none, the split of its clips, if it tests any."""
-    if study.split is not None or not isinstance(study, FMRIStudy):
-        return study.split
-    found: dict[str, set[str]] = {}
-    for (key, table), one in zip(events.items(), prepared, strict=True):
-        clips = clip_table(study.clips(one.recording), where=key)
-        story = dict(zip(table.stimulus, table.story, strict=True))
-        for row in clips[clips.split != "prompt"][["stimulus", "split"]].drop_duplicates().itertuples():
-            if row.stimulus in story:
-                found.setdefault(story[row.stimulus], set()).add(row.split)
-    split = {story: splits.pop() for story, splits in found.items() if len(splits) == 1}
-    return split if "test" in split.values() else None
 
 
 class Dealt:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
@@ -10,17 +9,12 @@ import pandas as pd
 import torch
 
 from n2s.data.batch import Batch
+from n2s.data.bold_clips import subject_responses
 from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
-from n2s.data.clip_splits import (
-    check_subjects,
-    listed_clips,
-    split_by_sound,
-    without_shared_volumes,
-)
+from n2s.data.clip_splits import check_subjects, listed_clips, split_by_sound
 from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracked
 from n2s.data.cross_validated import CrossValidated, dealt_folds
 from n2s.data.datamodule import NeuralDataModule
-from n2s.data.kept_responses import kept_responses, scaled_responses, tell_few
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.priority import SPLITS
@@ -163,9 +157,7 @@ class FMRIDataModule(NeuralDataModule):
         if shard is not None:
             self._prepared(clips, prepare, n_jobs=self.n_jobs, shard=shard)
             self._features(clips[clips.stimulus.isin(shard.part(sorted(self.stimuli)))])
-            left = [run for run in self._prepared(clips, listed).values() if not run.ready]
-            if left:
-                print(f"part {shard.index} of {shard.of} is prepared; {len(left)} recordings are left to other parts.")
+            if shard.leaves(self._prepared(clips, listed).values()):
                 return
         self.setup("prepare")
 
@@ -182,10 +174,14 @@ class FMRIDataModule(NeuralDataModule):
         self._hashes: dict[str, str] = {}
         rows, responses = [], []
         for index, subject in enumerate(tracked(self.subjects, "reading runs", len(self.subjects))):
-            own, brain = self._subject(clips[clips.subject == subject])
-            own = own.assign(brain_index=index)
-            rows.append(own)
-            responses.append(brain)
+            own = clips[clips.subject == subject]
+            found = subject_responses(own, self._bold, self.response, roi=self.roi, scale=self.scale)
+            rows.append(found.table.assign(brain_index=index))
+            responses.append(found.kept.scaled)
+            self.scales.append(found.kept.scale)
+            self.voxel_places.append(found.places)
+            self._hashes |= found.kept.hashes
+            self._left_out.update(found.left_out)
         every = pd.concat(rows, ignore_index=True)
         groups = {group: index for index, group in enumerate(every.group.unique())}
         for split in SPLITS:
@@ -299,39 +295,6 @@ class FMRIDataModule(NeuralDataModule):
             made = make(study, BoldPreparation(study.cleaning), runs, **options)
             found |= {f"{name}/{one.recording.name}": one for one in made}
         return found
-
-    def _subject(self, clips: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-        """One subject's usable presentations and their z-scored responses, row by row."""
-        tables, cuts, subject = [], {}, clips.subject.iloc[0]
-        for run, rows in clips.groupby("recording", sort=False):
-            bold = self._bold[run].bold(run)
-            voxels = bold.voxels(self.roi, run)
-            bounds, inside = self.response.bounds(rows, len(bold.data), bold.tr_s, run)
-            self._left_out["their window reaches out of the run"] += int((~inside).sum())
-            rows, bounds = rows[inside], bounds[inside]
-            if len(rows):
-                cuts[run] = (bold, bounds, voxels, run)
-                tables.append(rows.assign(first=bounds[:, 0], stop=bounds[:, 1]))
-        self.voxel_places.append(None if bold.places is None else bold.places[voxels])
-        if not tables:
-            raise UserError(f"{subject}: no clip's window lies in its run. Check data.lag_s and data.window_s.")
-        table = pd.concat(tables, ignore_index=True)
-        keep = without_shared_volumes(table)
-        self._left_out["training clips that share volumes with held-out ones"] += int((~keep).sum())
-        kept = table[keep].reset_index(drop=True)
-        if not (kept.split == "train").any():
-            raise UserError(f"{subject} has no training clips: voxels cannot be scaled. Leave it out (data.subjects).")
-        if self.scale == "run":
-            tell_few(kept)
-        rows = table[["recording", "first", "stop", "split"]].assign(keep=keep).to_csv(index=False)
-        prepared = [f"{self._bold[run].folder.parent.name}/{self._bold[run].key}" for run in cuts]
-        key = {"runs": prepared, "rows": rows, "roi": self.roi, "scale": self.scale, "window": asdict(self.response)}
-        found = kept_responses(
-            key, lambda: scaled_responses(self.response, cuts, kept, keep, self.scale), where=subject
-        )
-        self.scales.append(found.scale)
-        self._hashes |= found.hashes
-        return kept, found.scaled
 
     def _loader(self, split: str) -> BatchLoader:
         shuffle = split == "train" and self.batch_size is not None

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
@@ -19,6 +18,7 @@ from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.identity import sound_identities
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice, check_number, named_studies
+from n2s.data.placements import Grid, Placement
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader, WindowReader
@@ -30,14 +30,15 @@ from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, tell_far, window_s
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
-from n2s.data.spans import lengths, merged
-from n2s.data.splits import Split, SplitByStory, joined
+from n2s.data.splits import Split, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
+from n2s.data.story_split import SplitByStory
 from n2s.data.tables import WindowTables
 from n2s.data.talkers import attended
 from n2s.data.targets import Targets
+from n2s.data.train_hours import shortened
 from n2s.data.window_segments import WindowSegments
-from n2s.data.windows import Grid, Placement, Windows, WindowShape, lay_windows
+from n2s.data.windows import Windows, WindowShape, lay_windows
 from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
 from n2s.features.feature import Feature
@@ -181,9 +182,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         if shard is not None:
             for study in self.studies.values():
                 prepare(study, self.preprocessing, n_jobs=self.n_jobs, shard=shard)
-            left = [p for study in self.studies.values() for p in listed(study, self.preprocessing) if not p.ready]
-            if left:
-                print(f"part {shard.index} of {shard.of} is prepared; {len(left)} recordings are left to other parts.")
+            if shard.leaves(p for study in self.studies.values() for p in listed(study, self.preprocessing)):
                 return
         self.setup("prepare")
 
@@ -217,7 +216,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         without_gap = self._indexed(joined(dealt, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
         self.notes = check_shared_audio(intervals, self.stimuli)
         tell_same_words(sentences_of(heard), [intervals])
-        intervals, without_gap = (self._shortened(attended(table)) for table in (intervals, without_gap))
+        intervals, without_gap = (shortened(attended(table), self.train_hours) for table in (intervals, without_gap))
         windows = {split: self._lay(split, intervals) for split in SPLITS}
         tell_without_windows(without_gap, windows.values(), self.shape.window_s)
         metas = {key: item.meta for key, item in self.recordings.items()}
@@ -285,23 +284,6 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
             stimulus_index=table.stimulus.map(stimulus),
             audio=table.sound,
             group_index=pd.factorize(table.sound)[0],
-        )
-
-    def _shortened(self, intervals: pd.DataFrame) -> pd.DataFrame:
-        """Keep the first `train_hours` of unique training audio, in the order of the stimuli's names."""
-        if self.train_hours is None:
-            return intervals
-        left_s, allowed = self.train_hours * 3600, {}
-        train = intervals[intervals.split == "train"]
-        for audio in train.sort_values("stimulus", kind="stable").audio.unique():
-            spans = merged(train[train.audio == audio])
-            before_s = np.cumsum(lengths(spans)) - lengths(spans)
-            last = np.searchsorted(before_s, left_s) - 1  # the last stretch that begins before the hours are used up
-            allowed[audio] = min(spans[last, 0] + left_s - before_s[last], spans[last, 1]) if last >= 0 else 0.0
-            left_s = max(left_s - lengths(spans).sum(), 0.0)
-        stop = intervals.audio.map(allowed).fillna(np.inf).where(intervals.split == "train", np.inf)
-        return intervals.assign(duration=np.minimum(intervals.duration, stop - intervals.stimulus_onset)).query(
-            "duration > 0"
         )
 
     def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:

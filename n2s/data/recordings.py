@@ -6,7 +6,7 @@ import re
 import shutil
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -121,6 +121,13 @@ class Shard:
     def part(self, items: Sequence) -> Sequence:
         """Its part of a list; all parts together are the list."""
         return items[self.index - 1 :: self.of]
+
+    def leaves(self, recordings: Iterable[PreparedRecording]) -> bool:
+        """Whether some are not prepared yet, once this part is; says how many."""
+        n_left = sum(not one.ready for one in recordings)
+        if n_left:
+            print(f"part {self.index} of {self.of} is prepared; {n_left} recordings are left to other parts.")
+        return n_left > 0
 
 
 def listed(

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from n2s.data.placements import Placement
 from n2s.data.talkers import attended
-from n2s.data.windows import Placement
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.study import Stimulus

@@ -27,7 +27,7 @@ def calls(monkeypatch, tmp_path):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     found = []
     monkeypatch.setattr(
-        "n2s.data.fmri.scaled_responses",
+        "n2s.data.bold_clips.scaled_responses",
         lambda *given: found.append(given[2].subject.iloc[0]) or kept.scaled_responses(*given),
     )
     return found

@@ -33,10 +33,9 @@ class Disturbed(TinyStudy):
 class Leaky(MEGDataModule):
     """Trains on the test story too, behind the back of split, purge and check."""
 
-    def _shortened(self, intervals):
-        return super()._shortened(
-            pd.concat([intervals, intervals[intervals.split == "test"].assign(split="train")], ignore_index=True)
-        )
+    def _lay(self, split, intervals):
+        leaked = intervals[intervals.split == "test"].assign(split="train")
+        return super()._lay(split, pd.concat([intervals, leaked], ignore_index=True))
 
 
 def _data(root, split=SPLIT, study=TinyStudy, preprocessing=None, options=None, kind=MEGDataModule, **more):

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from n2s.data.placements import Grid, WordOnsets
 from n2s.data.spans import lengths, merged, minus
-from n2s.data.windows import Grid, Windows, WindowShape, WordOnsets, instants, lay_windows
+from n2s.data.windows import Windows, WindowShape, instants, lay_windows
 from n2s.errors import UserError
 
 

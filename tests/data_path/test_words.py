@@ -11,9 +11,10 @@ from tiny import TinyStudy
 
 from n2s.data import MEGDataModule, Preprocessing, SplitBySentence, SplitByStory, WordOnsets
 from n2s.data.content import Heard
+from n2s.data.placements import Grid
 from n2s.data.splits import joined
 from n2s.data.stimuli import collect_stimuli
-from n2s.data.windows import Grid, Windows, instants, lay_windows
+from n2s.data.windows import Windows, instants, lay_windows
 from n2s.data.words import canonical_words
 from n2s.errors import UserError
 from n2s.features.ready import Ready

@@ -9,7 +9,7 @@ import tiny_recipe
 import torch
 
 from n2s.data import MEGDataModule, Preprocessing
-from n2s.data.splits import SplitByStory
+from n2s.data.story_split import SplitByStory
 from n2s.errors import UserError
 from n2s.features import Ready
 from n2s.training.finite_loss import FiniteLoss

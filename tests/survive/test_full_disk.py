@@ -17,7 +17,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from n2s.data import MEGDataModule, Preprocessing
-from n2s.data.splits import SplitByStory
+from n2s.data.story_split import SplitByStory
 from n2s.errors import UserError
 from n2s.features import Ready
 from n2s.paths import is_full
