@@ -18,16 +18,17 @@ from n2s.studies.own.bids_scan import data_files, scan
 from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files, tell_channels
 from n2s.studies.own.bids_tables import tell_tables
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
 from n2s.studies.readers.marks import mark_again
 from n2s.studies.readers.participants import read_people
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
-from n2s.studies.study import Frames, Recording, Study
+from n2s.studies.study import Recording
 
 
-class BIDSStudy(Study):
+class BIDSStudy(FolderStudy):
     """MEG, EEG or iEEG recordings in a BIDS folder, read with MNE-BIDS.
 
     MEG: FIF (split files and MaxShield too), CTF, KIT with its markers, 4D. EEG: BrainVision, EDF, BDF, EEGLAB; Neuroscan and EGI
@@ -233,14 +234,6 @@ class BIDSStudy(Study):
             **({} if self._derivative is None else {"derivative": self._derivative}),
             **({} if self.space is None else {"space": self.space}),
         }
-
-    def audio(self, stimulus: str) -> Path | None:
-        """The audio file; None if the study provides features."""
-        return None if self.stimuli.ready else self.stimuli.path(stimulus)
-
-    def features(self, stimulus: str) -> Frames | None:
-        """The ready features; None if the study provides audio."""
-        return self.stimuli.frames(stimulus) if self.stimuli.ready else None
 
     def participants(self) -> pd.DataFrame | None:
         """The rows of participants.tsv; None if there is no such table."""

@@ -18,13 +18,14 @@ from n2s.studies.own.fmri_arrays import keep
 from n2s.studies.readers.bold_files import BoldFiles
 from n2s.studies.readers.clips import cut_clips
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.stimuli import StimulusFolder
-from n2s.studies.study import Frames, Recording
+from n2s.studies.study import Recording
 
 TOLERANCE_S = 0.05  # rounded times
 
 
-class BIDSFMRI(FMRIStudy):
+class BIDSFMRI(FolderStudy, FMRIStudy):
     """Runs of BOLD whose stimuli stand in BIDS' events.tsv, with words and phones from there, or from TextGrids or tables of the sounds.
 
     Volumes in MNI or the subject's space (``.nii.gz``, through a mask), surfaces (``hemi-L`` and ``hemi-R`` of ``.func.gii``) or
@@ -186,14 +187,6 @@ class BIDSFMRI(FMRIStudy):
             "default_condition": self.default_condition,
             "first_volume_s": self.first_volume_s,
         }
-
-    def audio(self, stimulus: str) -> Path | None:
-        """The audio file; None if the study provides features."""
-        return None if self.stimuli.ready else self.stimuli.path(stimulus)
-
-    def features(self, stimulus: str) -> Frames | None:
-        """The ready features; None if the study provides audio."""
-        return self.stimuli.frames(stimulus) if self.stimuli.ready else None
 
 
 def runs_pattern(folder: Path, space: str | None) -> str:

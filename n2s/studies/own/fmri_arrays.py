@@ -14,12 +14,13 @@ from n2s.studies.own.bold_names import ENTITIES, RunFiles, named_runs
 from n2s.studies.own.bold_runs import BoldRuns
 from n2s.studies.readers.bold_files import BoldFiles, check_kind, own_mask
 from n2s.studies.readers.clips import check_in_audio, check_in_run, read_clips
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
 from n2s.studies.study import Recording
 
 
-class GenericFMRI(FMRIStudy):
+class GenericFMRI(FolderStudy, FMRIStudy):
     """Runs from fMRIPrep or any other pipeline; the runs of a subject have one TR and one order of voxels.
 
     Files have BIDS names, ``sub-01_ses-1_task-listen_run-1_*``: the run's volumes ``*_bold`` (.npy,
@@ -111,10 +112,6 @@ class GenericFMRI(FMRIStudy):
     def settings(self) -> dict:
         """How files are read."""
         return {"files": asdict(self.files)}
-
-    def audio(self, stimulus: str) -> Path:
-        """The stimulus' file."""
-        return self.stimuli.path(stimulus)
 
     def _listed(self, path: Path) -> dict[Recording, RunFiles]:
         if not path.is_file():

@@ -11,18 +11,19 @@ from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.readers.event_columns import complete
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.matlab import positive, read_mat, real_numbers
 from n2s.studies.readers.sentences import sequences
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import as_numbers, natural, read_table, whole
-from n2s.studies.study import Recording, Study
+from n2s.studies.study import Recording
 
 WORDS, AUDIO = "AliceChapterOne-EEG.csv", "DownTheRabbitHoleFinal_SoundFile{}.wav"
 N_WORDS = 2129
 NO_EEG = ("VEOG", "AUD", "Aux5", "29")
 
 
-class Brennan2019(Study):
+class Brennan2019(FolderStudy):
     """Alice, chapter one, in twelve audio files. Version 1 of the data: FieldTrip structures in MATLAB files.
 
     A word's onset is in ``proc.trl``: the first sample of the epoch around it, less the epoch's offset (0.3 s before the
@@ -137,10 +138,6 @@ audio/DownTheRabbitHoleFinal_SoundFile1.wav ... SoundFile12.wav""",
         """The recording, its words, and the audio."""
         path = self._paths[recording]
         return [path, self.root / "proc" / path.name, self.root / WORDS, *sorted((self.root / "audio").glob("*.wav"))]
-
-    def audio(self, stimulus: str) -> Path | None:
-        """The audio file."""
-        return self.stimuli.path(stimulus)
 
     def _words(self, recording: Recording) -> pd.DataFrame:
         """``text``, ``onset`` (s in the EEG), ``stimulus_onset``, ``duration``, ``segment``, ``sequence``."""

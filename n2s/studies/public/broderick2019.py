@@ -13,10 +13,11 @@ from n2s.errors import UserError, nearest
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.readers.event_columns import complete
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.matlab import positive, read_mat, real_numbers
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural
-from n2s.studies.study import Recording, Study
+from n2s.studies.study import Recording
 
 EEG = "Natural Speech/EEG"
 ASK = (
@@ -25,7 +26,7 @@ ASK = (
 )
 
 
-class Broderick2019(Study):
+class Broderick2019(FolderStudy):
     """Twenty runs of about three minutes of The Old Man and the Sea; run N plays ``audioN``, from the EEG's first sample.
 
     Parameters
@@ -129,10 +130,6 @@ stimuli/audio1.wav, align1.json ... (not public)""",
     def sources(self, recording: Recording) -> list[Path]:
         """The EEG, the audio, its alignment."""
         return [self._paths[recording], self.stimuli.path(f"audio{recording.run}"), self._alignment(recording)]
-
-    def audio(self, stimulus: str) -> Path | None:
-        """The audio file."""
-        return self.stimuli.path(stimulus)
 
     def _eeg(self, recording: Recording) -> tuple[np.ndarray, float]:
         """(electrode, sample) uV, and the sampling rate."""

@@ -20,6 +20,7 @@ from n2s.studies.public.lebel2023_words import words_and_phones
 from n2s.studies.readers.bold_files import array_shape, read_array, read_rois
 from n2s.studies.readers.clips import check_in_audio
 from n2s.studies.readers.fetched import NOT_FETCHED, check_fetched
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.sentences import with_sentences
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import natural, read_table
@@ -46,7 +47,7 @@ LEFT_OUT = {"UTS04": "has no 'life'", "UTS09": "has no 'fromboyhoodtofatherhood'
 CORRUPT = {("UTS01", "treasureisland"): "a corrupt run (session 7), as readers of others say"}
 
 
-class Lebel2023(FMRIStudy):
+class Lebel2023(FolderStudy, FMRIStudy):
     """The preprocessed volumes of the stories that all heard, one a run; decoding cuts them into clips of 2 s.
 
     Row i of a run is the volume of 10 + 2i s of the story's audio. Its clip starts 4 s earlier, so with a lag of 4 s
@@ -228,10 +229,6 @@ stimuli/adollshouse.wav ...""",
         rois = [] if self.rois is None else sorted((self.rois / recording.subject).glob("*.npy"))
         speakers = [] if self._speakers_path is None else [self._speakers_path]
         return [self._paths[recording], self._respdict_path, *words, *rois, *speakers]
-
-    def audio(self, stimulus: str) -> Path:
-        """The story's file."""
-        return self.stimuli.path(stimulus)
 
     def _textgrid(self, story: str) -> Path:
         return self.root / "derivative" / "TextGrids" / f"{story}.TextGrid"

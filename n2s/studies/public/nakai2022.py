@@ -15,6 +15,7 @@ from n2s.studies.fmri import Bold, FMRIStudy
 from n2s.studies.own.fmri_arrays import keep
 from n2s.studies.readers.bold_files import KINDS, BoldFiles
 from n2s.studies.readers.clips import check_in_audio
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import read_table, whole
 from n2s.studies.study import Recording
@@ -25,7 +26,7 @@ COLUMNS = ("onset", "duration", "genre", "track", "start", "end")
 DRIFT_HZ = 0.008  # cosines of periods over 125 s, about SPM's and fMRIPrep's 128 s
 
 
-class Nakai2022(FMRIStudy):
+class Nakai2022(FolderStudy, FMRIStudy):
     """Pieces of 15 s of the GTZAN tracks, cut into ten clips of 1.5 s, one a volume.
 
     The first piece of a run, a dummy of the last one, is not used. A test run plays ten pieces four times. All clips of a
@@ -142,10 +143,6 @@ genres/blues/blues.00000.wav ...                    (GTZAN, brought)""",
     def settings(self) -> dict:
         """How files are read."""
         return {"files": asdict(self.files)}
-
-    def audio(self, stimulus: str) -> Path:
-        """The track's file."""
-        return self.stimuli.path(stimulus)
 
     def _pieces(self, recording: Recording) -> pd.DataFrame:
         """The run's events: ``genre`` without its quotes, numbers as numbers."""

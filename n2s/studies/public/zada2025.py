@@ -13,12 +13,13 @@ from n2s.paths import data_folder
 from n2s.studies.card import Card, OpenNeuro
 from n2s.studies.readers.contacts import channel_types, line_hz, place, read_places
 from n2s.studies.readers.event_columns import complete
+from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.participants import participants_of
 from n2s.studies.readers.people_files import people_files
 from n2s.studies.readers.raw_files import open_raw
 from n2s.studies.readers.stimuli import StimulusFolder
 from n2s.studies.readers.tsv import read_table
-from n2s.studies.study import Recording, Study
+from n2s.studies.study import Recording
 
 STORY, LANGUAGE = "podcast", "en"
 PREPARED = "derivatives/ecogprep"
@@ -26,7 +27,7 @@ FRAMES = {"MNI152NLin2009aSym": "mni_tal", "Other": "mri"}
 VOLTS = 0.05  # no envelope of the cortex is as large: such values are standardised, and have no unit
 
 
-class Zada2025(Study):
+class Zada2025(FolderStudy):
     """The raw ECoG (EDF, 512 Hz), or the high-gamma envelope that the authors publish beside it.
 
     The data set has no events: recordings were cut so that their first sample is the first of ``stimuli/podcast.wav``. Words come
@@ -147,10 +148,6 @@ stimuli/gpt2-xl/{transcript.tsv,features.hdf5} ...""",
     def settings(self) -> dict:
         """What changes the results beside the files."""
         return {"high_gamma": self.high_gamma, "space": self.space, "sentence_pause_s": self.stimuli.sentence_pause_s}
-
-    def audio(self, stimulus: str) -> Path | None:
-        """The audio file."""
-        return self.stimuli.path(stimulus)
 
     def participants(self) -> pd.DataFrame | None:
         """See `Study.participants`; the table gives nothing but another name of each."""
