@@ -15,6 +15,7 @@ from n2s.features.audiomae import DURATION_S, SFREQ, fbank, tiled
 from n2s.features.feature import ClipFeature
 from n2s.models.audiomae import CONTEXTUAL_FROM, AudioMAE, n_patches
 from n2s.models.pretrained import frozen, full_float32
+from n2s.models.seeded import seeded
 from n2s.studies.study import Stimulus
 
 _BATCH = 4  # clips encoded at once
@@ -163,8 +164,7 @@ class UntrainedAudioMAETokens(AudioMAETokens):
         return f"untrained, seed {self.seed}"
 
     def _load_network(self) -> AudioMAE:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed the GPUs, too
+        with seeded(self.seed):
             # the smallest decoder there can be: nothing is decoded here
             return AudioMAE(
                 dim=self.dim, depth=self.depth, n_heads=self.n_heads, decoder_dim=16, decoder_depth=0, decoder_heads=1

@@ -14,6 +14,7 @@ from n2s.features.feature import ClipFeature
 from n2s.features.network_input import check_clap_input
 from n2s.findings import tell
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.models.seeded import seeded
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:
@@ -214,6 +215,5 @@ class TinyClap(CLAP):
     def _load_network(self) -> "ClapModel":
         from transformers import ClapModel
 
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed the GPUs, too
+        with seeded(self.seed):
             return ClapModel(self._config)

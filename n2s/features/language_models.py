@@ -9,6 +9,7 @@ from torch import Tensor
 
 from n2s.errors import UserError
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.models.seeded import seeded
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -131,8 +132,7 @@ class LanguageModel:
         if self.seed is None:
             network = load_pretrained(AutoModel, self.model, may_lack=("pooler.",))
         else:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(self.seed)
+            with seeded(self.seed):
                 network = AutoModel.from_config(self._config)
         if self._config.is_encoder_decoder:
             network = network.get_encoder()

@@ -11,6 +11,7 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.features.network_input import AudioInput, wav2vec2_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.models.seeded import seeded
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -102,8 +103,7 @@ class SpeechEncoder(ABC):
         if self.seed is None:
             network = self._trained()
         else:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(self.seed)
+            with seeded(self.seed):
                 network = AutoModel.from_config(self.config)
         network = self._encoder(network)
         # One more than needed: after the last layer comes a norm, which would be taken for a part of it.

@@ -11,6 +11,7 @@ from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
 from n2s.features.network_input import AudioInput, wav2vec2_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.models.seeded import seeded
 from n2s.studies.study import Frames, Stimulus
 
 if TYPE_CHECKING:
@@ -195,8 +196,7 @@ class UntrainedWav2Vec2(Wav2Vec2):
     def _load_network(self) -> "Wav2Vec2Model":
         from transformers import Wav2Vec2Model
 
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed the GPUs, too
+        with seeded(self.seed):
             return Wav2Vec2Model(self._config)
 
 

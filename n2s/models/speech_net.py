@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from n2s.errors import UserError
+from n2s.models.seeded import seeded
 
 #: Layers whose activations `SpeechNet.layers` gives, from the first to the deepest.
 LAYERS = ("conv1", "conv2", "conv3", "rnn", "linear")
@@ -73,8 +74,7 @@ class SpeechNet(nn.Module):
     @classmethod
     def seeded(cls, seed: int, **shape: object) -> "SpeechNet":
         """A network with random weights of a seed; ``shape`` are the arguments of the constructor."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs, too
+        with seeded(seed):
             return cls(**shape)
 
     @staticmethod

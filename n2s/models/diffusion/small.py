@@ -12,6 +12,7 @@ from n2s.models.diffusion.loading import native_heads
 from n2s.models.diffusion.placed import place_attention
 from n2s.models.diffusion.spectrogram import MULTIPLE, N_MELS, SFREQ
 from n2s.models.diffusion.vocoder import GriffinLim
+from n2s.models.seeded import seeded
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -64,8 +65,7 @@ def small_audioldm2(
         Begin with cross-attention that looks where a token belongs (`n2s.models.diffusion.placed`). Without, the UNet
         learns only what its tokens have in common for a thousand steps and more.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs, too
+    with seeded(seed):
         heads = (1, 1, 1, 1)  # on a CPU, attention costs by the head
         unet = _unet(channels, heads, condition_dim, variant, layers=1, groups=4)
         vae = _vae((8, 16, 16), layers=1, groups=4, scale=1.0)
@@ -79,8 +79,7 @@ def random_audioldm2(variant: Literal["full", "speech"] = "full", seed: int = 0)
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     channels = (128, 256, 384, 640)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         unet = _unet(channels, native_heads(channels), 768, variant, layers=2, groups=32)
         vae = _vae((128, 256, 512), layers=2, groups=32, scale=LATENT_SCALE)
         vocoder = SpeechT5HifiGan(

@@ -13,6 +13,7 @@ from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.models.seeded import seeded
 from n2s.systems.clips.decoded import Decoded
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.results import clip_results
@@ -92,8 +93,7 @@ class ClipDecoder(System, ABC):
 
     def _built_alike(self, data: ClipData, subject: int) -> nn.Module:
         """Initial weights from the seed and the subject only: Lightning reseeds if there are several processes."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed((torch.initial_seed() + subject) % 2**63)
+        with seeded((torch.initial_seed() + subject) % 2**63):
             return self.build(data, subject)
 
     def check_shared(self, data: ClipData) -> None:
