@@ -176,18 +176,26 @@ def covariates_of(table: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFr
 
 def refuse_copies(hashes: Mapping[str, str], subjects: Sequence[str]) -> None:
     """Raise a UserError if two people have the same recording: one person under two names is on both sides of a fold."""
-    owner: dict[str, str] = {}
+    owner: dict[str, tuple[str, str]] = {}
     for name, value in hashes.items():
         kind, _, recording = name.partition(" ")
-        study, _, own = recording.partition("/")
-        if kind != "recording" or f"{study}/{own.split('_')[0].removeprefix('sub-')}" not in subjects:
+        subject = _whose(recording, subjects) if kind == "recording" else None
+        if subject is None:
             continue
-        if value in owner and owner[value].split("_")[0] != recording.split("_")[0]:
+        if value in owner and owner[value][0] != subject:
             raise UserError(
-                f"{recording} and {owner[value]} are the same recording under two names: one person would be on both sides of a fold. Leave "
+                f"{recording} and {owner[value][1]} are the same recording under two names: one person would be on both sides of a fold. Leave "
                 "one out (data.subjects)."
             )
-        owner.setdefault(value, recording)
+        owner.setdefault(value, (subject, recording))
+
+
+def _whose(recording: str, subjects: Sequence[str]) -> str | None:
+    """The subject (``study/id``) of a recording (``study/sub-id_task-..``); an id may hold what separates parts of a name. None: of others."""
+    study, _, own = recording.partition("/")
+    own = own.removeprefix("sub-")
+    found = [one for one in subjects if f"{study}/{own}_".startswith(f"{one}_")]
+    return max(found, key=len, default=None)
 
 
 def with_sounds(table: pd.DataFrame, data: EncodingData, n_rows: int) -> pd.DataFrame:

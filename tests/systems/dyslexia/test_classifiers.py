@@ -342,6 +342,11 @@ def test_what_a_table_of_people_must_not_be(tmp_path):
     with pytest.raises(UserError, match="the same recording under two names"):
         refuse_copies({"recording s/sub-01_task-a": "x", "recording s/sub-02_task-a": "x"}, ["s/01", "s/02"])
     refuse_copies({"recording s/sub-01_task-a": "x", "recording s/sub-01_task-b": "x"}, ["s/01", "s/02"])
+    names = ["s/one_01", "s/one_01_b", "s/two_01"]
+    for copy in ("two_01", "one_01_b"):  # folders without sub- in their names
+        with pytest.raises(UserError, match="the same recording under two names"):
+            refuse_copies({"recording s/sub-one_01": "x", f"recording s/sub-{copy}": "x"}, names)
+    refuse_copies({"recording s/sub-one_01": "x", "recording s/sub-one_02": "x", "stimulus s/a": "x"}, names)
     for wrong in (
         lambda: Logistic(strengths=(0.0,)),
         lambda: ElasticNet(l1_ratio=1.5),
