@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +11,24 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.encoding import EncodingDataModule
-from n2s.errors import UserError
+from n2s.data.encoding_data import EncodingData
+from n2s.errors import UserError, first_of
 from n2s.systems.dyslexia.classifiers import Classifier
 from n2s.systems.dyslexia.kept import Arrays, once
 from n2s.systems.dyslexia.measured import Common, Stretches, covariances_of, measures_of, stretches_of, windows_of
 from n2s.systems.dyslexia.people import People
 from n2s.systems.tracking.measures import MeasureOptions
+
+
+def check_places(data: EncodingData, subjects: Sequence[str], classifiers: Mapping[str, Classifier]) -> None:
+    """Raise a UserError if classifiers compare sensor with sensor, and those of one name are elsewhere in each person."""
+    wrong = [name for name, one in classifiers.items() if one.needs]
+    inside = [name for name in subjects if data.measured(name).own_names]
+    if wrong and inside:
+        raise UserError(
+            f"contacts inside the head ({first_of(inside)}) are elsewhere in each person, whatever their names, and {first_of(wrong)} compare those of "
+            "one name. Leave these classifiers out (model.classifiers): those of measures of tracking remain."
+        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
 from n2s.systems.closed_form import ClosedForm
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly
-from n2s.systems.dyslexia.gathered import Gathered
+from n2s.systems.dyslexia.gathered import Gathered, check_places
 from n2s.systems.dyslexia.groups import (
     check_sizes,
     covariates_of,
@@ -130,6 +130,7 @@ class Dyslexia(ClosedForm):
             one.check(fewest)
         names = list(people.index)
         refuse_copies(data.data_hashes(), names)
+        check_places(data, names, every)
         common = Common.of(data, names, self.length_s, sides=self.sides)
         people = with_sounds(people, data, common.n_rows)
         self._warned = tell_nuisances(people)

@@ -1,16 +1,20 @@
 """Classifiers of people: what they learn from, chance on noise, a planted leak, and each against another way to the same numbers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 
+from n2s.data.encoding_data import Measured
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.models import DyslexNet
 from n2s.studies.readers.participants import as_people, read_people
 from n2s.systems.dyslexia.classifiers import CovariatesOnly, ElasticNet, LinearSVM, Logistic
+from n2s.systems.dyslexia.gathered import check_places
 from n2s.systems.dyslexia.groups import (
     check_sizes,
     covariates_of,
@@ -268,6 +272,16 @@ def test_a_group_that_heard_another_story_is_said():
         (told,) = tell_nuisances(with_sounds(people, Data(), 3))  # of the shortest person there are three rows
     assert "the group follows the sounds (s/one: 0 control, 6 dyslexia; s/two: 6 control, 0 dyslexia" in told
     assert with_sounds(people.assign(Sounds="mine"), Data(), 3).Sounds.eq("mine").all()
+
+
+def test_contacts_inside_the_head_are_elsewhere_in_each_person():
+    inside = SimpleNamespace(measured=lambda name: Measured("sensor", np.array(["LA1"]), own_names=True))
+    outside = SimpleNamespace(measured=lambda name: Measured("sensor", np.array(["LA1"])))
+    both = {"logistic": Logistic(), "csp": BandCSP(), "network": NETWORK}
+    check_places(inside, NAMES, {"logistic": Logistic()})
+    check_places(outside, NAMES, both)
+    with pytest.raises(UserError, match="s/00, .* whatever their names, and csp, network compare"):
+        check_places(inside, NAMES, both)
 
 
 def test_columns_in_capital_letters():
