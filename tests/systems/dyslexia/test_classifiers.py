@@ -70,6 +70,16 @@ def test_what_differs_is_found_and_noise_is_not(classifier):
     assert 0.25 < np.mean([roc_auc_score(positive, one) for one in noise]) < 0.65
 
 
+@pytest.mark.parametrize("kind", [Logistic, LinearSVM])
+def test_scores_of_all_penalties_are_on_one_scale(kind):
+    """Folds that choose other penalties are pooled: the order of people is that of each fold, and zero stays where it is."""
+    some, positive = people(shift=2.0)
+    for strength in (1e-4, 1.0):
+        alone = kind(strengths=(strength,)).scores(some, positive, some, seed=0)
+        found = kind(strengths=(strength, strength)).scores(some, positive, some, seed=0)
+        assert found == pytest.approx(alone / alone.std(), rel=1e-6)
+
+
 def test_cleaning_is_of_the_people_that_are_learned_from():
     some, _ = people(covariates=np.random.default_rng(1).standard_normal((40, 2)))
     x, c = some.measures.copy(), some.covariates
