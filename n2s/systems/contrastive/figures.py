@@ -28,7 +28,7 @@ def drawings(result: SummarizedWindows, windows: Sequence[Retrieved]) -> list[Dr
         Some windows with their first choices, shown as spectrograms where there are sounds.
     """
     found = [
-        accuracy_by_subject(result.scores()),
+        accuracy_by_subject(result.scores(), k=result.told_k),
         accuracy_by_rank(result.ranks, result.subject, result.n_candidates),
         None if result.attention is None else attention_maps(result.attention, result.sensor_positions),
         similarity_matrix(result),
@@ -37,13 +37,14 @@ def drawings(result: SummarizedWindows, windows: Sequence[Retrieved]) -> list[Dr
     return [drawing for drawing in found if drawing is not None]
 
 
-def accuracy_by_subject(scores: Scores) -> Drawing:
-    """Bars of top-1 and top-10 accuracy with the interval of each subject; the controls as lines."""
+def accuracy_by_subject(scores: Scores, *, k: int = 10) -> Drawing:
+    """Bars of top-1 and top-k accuracy with the interval of each subject; the controls as lines."""
+    shown = sorted({1, k})
     caption = (
-        "Bars: top-1 and top-10 accuracy of each subject, with the 95% interval over blocks of its windows. "
+        f"Bars: {' and '.join(f'top-{n}' for n in shown)} accuracy of each subject, with the 95% interval over blocks of its windows. "
         "Lines: the controls, mean over subjects."
     )
-    return Drawing("Accuracy by subject", score_bars(scores, ("top1", "top10")), caption)
+    return Drawing("Accuracy by subject", score_bars(scores, [f"top{n}" for n in shown]), caption)
 
 
 def rank_curve(ranks: np.ndarray, n_candidates: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def pooled_windows(parts: Sequence[RankedWindows]) -> dict[str, object]:
     if any(one is not None for one in groups):
         found["group"] = _groups(groups, sizes[:, 0])
     for name in ("scaled_by", "gaps", "sounds"):
-        found[name] = list(dict.fromkeys(text for one in parts for text in getattr(one, name)))
+        found[name] = _texts([getattr(one, name) for one in parts])
     found["no_ceiling"] = next((one.no_ceiling for one in parts if one.no_ceiling), "")
     found["seed"], found["n_permutations"] = parts[0].seed, parts[0].n_permutations
     found |= _attention(parts)
@@ -72,6 +72,15 @@ def _sets(one: RankedWindows) -> tuple[np.ndarray, np.ndarray]:
 
 def _joined(numbers: Sequence[np.ndarray], first: np.ndarray) -> np.ndarray:
     return np.concatenate([own + at for own, at in zip(numbers, first, strict=False)])
+
+
+def _texts(parts: Sequence[Sequence[str]]) -> list[str]:
+    """Sentences of the folds, once each; those that are not of all folds say of which."""
+    found = {text: [i for i, own in enumerate(parts, 1) if text in own] for own in parts for text in own}
+    return [
+        text if len(of) == len(parts) else f"{'fold' if len(of) == 1 else 'folds'} {', '.join(map(str, of))}: {text}"
+        for text, of in found.items()
+    ]
 
 
 def _groups(groups: Sequence[np.ndarray | None], sizes: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ class RetrievalResult(SummarizedWindows, Result):
             Shown(
                 headline=words.headline(self),
                 scores=self.scores(),
-                columns=words.COLUMNS,
+                columns=words.columns(self),
                 notes=words.notes(self),
                 drawings=figures.drawings(self, windows),
                 listening=retrieved_listening(windows),

@@ -6,7 +6,7 @@ import numpy as np
 
 from n2s.systems.contrastive.chance import Comparisons, corrected
 from n2s.systems.contrastive.ranked import RankedWindows
-from n2s.systems.contrastive.summary import Summary, result_ranks, summarize
+from n2s.systems.contrastive.summary import TOP, Summary, result_ranks, summarize
 
 
 class SummarizedWindows(RankedWindows):
@@ -32,3 +32,8 @@ class SummarizedWindows(RankedWindows):
     def n_tests(self) -> int:
         """How many comparisons with chance are shown together."""
         return corrected([one.summary.tests for one in self._together])[1]
+
+    @property
+    def told_k(self) -> int:
+        """The k of the sentences and bars: the largest for which half of the candidates, or more, are no hits; 1 with few of them."""
+        return max((k for k in TOP if 2 * k <= min(self.n_candidates)), default=1)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from n2s.metrics.score import Score
+from n2s.systems.contrastive import worth
 from n2s.systems.contrastive.figures import span_map
 from n2s.systems.contrastive.summarized import SummarizedWindows
 from n2s.systems.contrastive.summary import ROWS, TOP
@@ -12,7 +13,7 @@ from n2s.systems.contrastive.summary import ROWS, TOP
 COLUMNS = (*(f"top{k}" for k in TOP), "median_rank")  # scores of the table
 CLAIM = 0.001  # a corrected p below it is reported as outside chance
 CONTROLS = {
-    "chance": "Chance in top-10 is",
+    "chance": "Chance in top-{k} is",
     "shuffled": "the same model with brain and speech exchanged scores",
     "no_brain": "timing and duration without a brain score",
     "subject_only": "who listens, without a brain, scores",
@@ -33,16 +34,28 @@ REASONS = {
 
 def headline(result: SummarizedWindows) -> list[str]:
     """The sentences above the table."""
-    top10, top1 = (result.scores().get(name, "model") for name in ("top10", "top1"))
-    no_more = ", which is no more than chance" if verdict(result, "model", 10) == "inside" else ""
-    return [
+    k = result.told_k
+    found, top1 = (result.scores().get(f"top{n}", "model") for n in (k, 1))
+    no_more = ", which is no more than chance" if verdict(result, "model", k) == "inside" else ""
+    where = f"among the first {k} in {_percent(found)} of windows and " if k > 1 else ""
+    first = f"the very first in {_percent(top1)}{' of windows' if k == 1 else ''}"
+    sentences = [
         what(result),
         candidates_sentence(result),
-        f"The segment that was heard was among the first 10 in {_percent(top10)} of windows and the very first in "
-        f"{_percent(top1)} ({top10.kind}){no_more}.",
-        controls(result),
-        chance_sentence(result),
+        f"The segment that was heard was {where}{first} ({found.kind}){no_more}.",
+        controls(result, k),
+        chance_sentence(result, k),
     ]
+    if "linear" in result.tests:
+        verdicts = {name: verdict(result, row, k) for name, row in (("network", "model"), ("linear", "linear"))}
+        sentences.append(worth.sentence(result, k, **verdicts))
+    return sentences
+
+
+def columns(result: SummarizedWindows) -> tuple[str, ...]:
+    """The scores of the table, without those that every window reaches since it has too few candidates."""
+    fewest = min(result.n_candidates)
+    return tuple(name for name in COLUMNS if name == "top1" or not name.startswith("top") or int(name[3:]) < fewest)
 
 
 def notes(result: SummarizedWindows) -> list[str]:
@@ -106,15 +119,15 @@ def _range(numbers: Collection[int]) -> str:
     return f"{min(numbers)} to {max(numbers)}" if min(numbers) != max(numbers) else str(max(numbers))
 
 
-def controls(result: SummarizedWindows) -> str:
-    """What the controls score in top-10. The ratio to the ceiling is given only for a model that is above chance."""
+def controls(result: SummarizedWindows, k: int = 10) -> str:
+    """What the controls score in top-k. The ratio to the ceiling is given only for a model that is above chance."""
     scores = result.scores()
-    found = {row: scores.get("top10", row) for row in ROWS}
-    parts = [f"{text} {100 * found[row].mean:.1f}%" for row, text in CONTROLS.items() if found[row]]
+    found = {row: scores.get(f"top{k}", row) for row in ROWS}
+    parts = [f"{text.format(k=k)} {100 * found[row].mean:.1f}%" for row, text in CONTROLS.items() if found[row]]
     if found["ceiling"] is None:
         return "; ".join([*parts, "no ceiling is known for these scores."])
     text = "; ".join([*parts, f"the ideal observer of these data scores {100 * found['ceiling'].mean:.1f}%."])
-    reached = ratio_text(result, 10)
+    reached = ratio_text(result, k)
     return f"{text} The model reaches {reached} of the ideal observer, on average over subjects." if reached else text
 
 
@@ -161,6 +174,8 @@ def ratio_text(result: SummarizedWindows, k: int) -> str:
 def counts_line(result: SummarizedWindows) -> str:
     """Candidates, windows and subjects, and the ratio to the ceiling where there is one and the model is above chance."""
     line = ", ".join(count(n, name[2:-1]) for name, n in counts(result).items())
+    if result.fold is not None:
+        line += f"; {_range(result.n_candidates)} candidates a window"
     ratios = [f"{text} in top-{k}" for k in (1, 10) if (text := ratio_text(result, k))]
     return line + (f"; model / ceiling: {', '.join(ratios)}" if ratios else "")
 
@@ -180,7 +195,7 @@ def control_notes(result: SummarizedWindows) -> list[str]:
 
 def tests_line(result: SummarizedWindows) -> str:
     """How many intervals and tests are shown."""
-    shown = [result.scores().get(name, row) for name in COLUMNS for row in ROWS]
+    shown = [result.scores().get(name, row) for name in columns(result) for row in ROWS]
     n = sum(score is not None and score.low is not None for score in shown)
     return (
         f"the table has {count(n, 'interval')}, each for itself at 95% (chance: 99.9%); "
