@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from n2s.checks.bold_figures import bold_drawings
@@ -18,6 +17,7 @@ from n2s.checks.table import HEADINGS, by_person, overview
 from n2s.data.datamodule import NeuralDataModule
 from n2s.findings import Finding, kept
 from n2s.metrics.result import Drawing
+from n2s.report.table import wide_console
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Study
 
@@ -71,7 +71,7 @@ def check(
     for one in surveys:
         _print(one)
     if split is not None and split.rows:
-        Console().print(_table(SPLIT_HEADINGS, split.rows))
+        wide_console().print(_table(SPLIT_HEADINGS, split.rows))
     drawings = [(one.name, drawing) for one in surveys for drawing in _drawings(one)]
     write_check(page, title, surveys, split, drawings)
     n_stops = sum(len(one.stops) for one in surveys)
@@ -98,7 +98,7 @@ def _print(one: Survey) -> None:
     print("\n".join([one.name, *(f"  {line}" for line in overview(one))]))
     rows = by_person(one)
     if rows:
-        Console().print(_table(HEADINGS, rows[:MOST_PEOPLE]))
+        wide_console().print(_table(HEADINGS, rows[:MOST_PEOPLE]))
     if len(rows) > MOST_PEOPLE:
         print(f"... and {len(rows) - MOST_PEOPLE} more people on the page")
     groups = grouped(one)

@@ -20,9 +20,9 @@ class Studies:
 
     def list(self) -> None:
         """Print one line per data set."""
-        from rich.console import Console
         from rich.table import Table
 
+        from n2s.report.table import wide_console
         from n2s.studies.card import Wall
 
         table = Table("name", "kind", "language", "people", "hours each", "licence", "access", "citation", box=None)
@@ -32,7 +32,7 @@ class Studies:
             access = "account" if isinstance(card.source, Wall) else "open"
             cells = (name, card.modality.split()[0], card.language, str(card.n_subjects), f"{card.hours:g}")
             table.add_row(*cells, card.licence.split(" (")[0], access, card.citation.split(",")[0])
-        Console().print(table)
+        wide_console().print(table)
 
     def show(self, name: str) -> None:
         """Print what a data set contains, where to get it, and what is left out.

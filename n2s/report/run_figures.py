@@ -33,7 +33,8 @@ def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
     with reading(file, "what `n2s fit` logs", "Fit again."):
         metrics = pd.read_csv(file)
         return {
-            "Learning curves": learning_curves(metrics) or "metrics.csv holds neither a loss nor an accuracy by epoch",
+            "Learning curves": learning_curves(metrics)
+            or "metrics.csv holds neither a loss nor an accuracy by epoch (a fit in closed form has none)",
             "Throughput": throughput_curves(metrics) or "metrics.csv holds no throughput",
         }
 

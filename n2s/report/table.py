@@ -1,5 +1,6 @@
 """The score table of a test set and its sentences, for the console and the page."""
 
+import os
 from collections.abc import Collection, Sequence
 from html import escape
 
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from n2s.metrics.result import Shown
 
+LOG_WIDTH = 160  # characters of a line where there is no terminal: with 80 no table of scores fits
 MOST = 8  # maximum number of columns of scores; with more scores, each has its own line
 
 
@@ -70,6 +72,12 @@ def table_html(headings: Sequence[str], rows: Sequence[Sequence], kinds: Sequenc
         body.append(f"<tr{kind}>{''.join(map(_td, row))}</tr>")
     many = " many" if len(headings) > 6 else ""
     return f'<table class="n2s scores{many}"><tr>{head}</tr>{"".join(body)}</table>'
+
+
+def wide_console() -> Console:
+    """A console as wide as the terminal; into a file or a pipe, such as a log of Slurm, `LOG_WIDTH` wide."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=LOG_WIDTH)
 
 
 def _td(value: object) -> str:

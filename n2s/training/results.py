@@ -8,14 +8,13 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
-from rich.console import Console
 
 from n2s.errors import UserError
 from n2s.metrics.result import Drawing, Result, Shown, record
 from n2s.paths import written_whole
 from n2s.report.page import write_page
 from n2s.report.run_figures import run_drawings
-from n2s.report.table import print_shown
+from n2s.report.table import print_shown, wide_console
 from n2s.report.wandb import log_shown
 from n2s.training.fold_runs import pooled, with_folds
 from n2s.training.run import Run
@@ -63,7 +62,7 @@ def keep(run: Run, verb: str, results: Mapping[str, Result], loggers: Iterable[L
     classes = {name: f"{type(one).__module__}:{type(one).__qualname__}" for name, one in results.items()}
     run.update(results=run.read().get("results", {}) | {verb: classes})
     page, parts = _metrics_and_page(run.folder, verb, results)
-    console = Console()
+    console = wide_console()
     for part in parts:
         print_shown(part, console)
     console.print(f"report: {page}", soft_wrap=True, highlight=False)
