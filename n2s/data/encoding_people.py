@@ -188,7 +188,8 @@ class Dealt:
             tell(
                 "left out",
                 subject,
-                f"{purged} of {of} training rows, near what is held out ({reach_s[0]:g} s of response before them).",
+                f"{purged} of {of} training rows{' of all folds' if len(self.names) > 1 else ''}, near what is held out "
+                f"({reach_s[0]:.2g} s of response before them, and the length of the filters).",
             )
         averaged = np.bincount(same[same >= 0], minlength=len(rows))
         return Person(runs, rows.assign(split=split, averaged=averaged), folds, moments, same, blocks, purged, reach_s)

@@ -243,7 +243,7 @@ def _sensors(runs: Sequence[Run]) -> Measured:
         tell(
             "left out",
             runs[0].subject,
-            f"{len(lost)} sensors that are bad or absent in a recording: {first_of(lost, 6, ', ...')}.",
+            f"{len(lost)} {'sensor that is' if len(lost) == 1 else 'sensors that are'} bad or absent in a recording: {first_of(lost, 6, ', ...')}.",
         )
     at = [metas[0]["ch_names"].index(name) for name in shared]
     still = np.logical_and.reduce([_constant(run, column_places(run, np.array(shared))) for run in runs])

@@ -32,8 +32,9 @@ def notes(result: HighGammaScores, scores: Scores) -> list[str]:
     """What the baselines are, what flattened scores can mean, how p is found."""
     settings, main = result.settings, result.rows.iloc[0]
     told = [literature(result, scores)]
-    what = f"'{main.label}' ({main.spaces}, {main.estimator})"
-    told.append(f"Baselines are of the model {what}.")
+    models = [row for row in result.rows.itertuples() if row.role == "model"]
+    told.append("Models: " + "; ".join(f"'{one.label}' ({one.spaces}, {one.estimator})" for one in models) + ".")
+    told.append(f"Baselines are of the model '{main.label}'.")
     own = scores.rows
     if SPEECH in own:
         told.append(f"{own[SPEECH].label}: the same fit, of a feature that is 1 while a word is said, at all lags.")

@@ -7,6 +7,7 @@ from n2s.metrics.correlation import column_correlation
 from n2s.metrics.intervals import Interval
 
 BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
+MOST_MOVED = 400  # turns by rows, for the null of windows
 
 
 #: r of the reconstruction with what was not attended, while both talkers speak.

@@ -18,11 +18,10 @@ from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.match_mismatch import Matched, candidate_counts, match_windows
 from n2s.metrics.tracking import circular_shift_null
 from n2s.systems.linear.reconstruct import Reconstruction
-from n2s.systems.linear.score_lines import BLOCK_S, line_of, mean_correlation, null_of, slow_blocks
+from n2s.systems.linear.score_lines import BLOCK_S, MOST_MOVED, line_of, mean_correlation, null_of, slow_blocks
 
 FEWEST = 4  # numbers of a window, and windows
 MANY = 200  # windows: so many turns of whole windows are enough for a null
-MOST_MOVED = 400  # turns by rows, for the null of fewer windows
 #: Measure -> how its values are made: `r`, or `match` and `top-k` with the length of windows behind a comma.
 R = "r"
 

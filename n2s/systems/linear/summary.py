@@ -8,7 +8,7 @@ import pandas as pd
 from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores, cell
-from n2s.systems.linear.score_lines import R_UNATTENDED
+from n2s.systems.linear.score_lines import MOST_MOVED, R_UNATTENDED
 
 BLOCKS = "95% interval over blocks of time of 10 s or more"
 SUBJECTS = "mean over subjects, 95% t interval"
@@ -34,7 +34,7 @@ def scores(values: pd.DataFrame) -> Scores:
     Of one subject intervals are over time, of several over subjects.
     """
     rows: dict[str, Row] = {name: Row(name) for name in values.target.unique()}
-    rows |= {f"{name} (shifted)": Row(f"{name}, shifted in time", "control") for name in values.target.unique()}
+    rows |= {f"{name} (shifted)": Row(f"{name} shifted in time", "control") for name in values.target.unique()}
     known = values[np.isfinite(values.value)]
     beside = known[known.measure == R_UNATTENDED]
     rows |= {f"{name} (unattended)": Row(f"{name} of the other talker", "control") for name in beside.target.unique()}
@@ -102,7 +102,7 @@ def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
     """The null, windows, significance."""
     told = [
         f"Shifted in time: the truth is moved in a circle against the reconstruction, by {settings['shift_s']:g} s or more, {settings['n_shifts']} "
-        "draws (of windows: all are moved on together). It keeps how slow both are. p = (1 + draws that reach the score) / (1 + draws)."
+        f"draws (of windows: all are moved on together, in {MOST_MOVED} draws at most). It keeps how slow both are. p = (1 + draws that reach the score) / (1 + draws)."
     ]
     if values.measure.str.startswith("match").any():
         told.append(

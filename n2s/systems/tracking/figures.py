@@ -135,10 +135,11 @@ def reconstruction(result: TrackingTables) -> Drawing | None:
     figure, (axes,) = blank_panels(1, width=8.0, height=2.4)
     axes.plot(table.time_s, table.heard, color=COLORS["chance"], linewidth=1.2, label="heard")
     axes.plot(table.time_s, table.reconstructed, color=COLORS["model"], linewidth=1.2, label="reconstructed")
-    axes.set_xlabel("s", fontsize=8)
+    axes.set_xlabel("time (s)", fontsize=8)
+    axes.set_ylabel("envelope (SD)", fontsize=8)
     axes.set_yticks([])
     axes.tick_params(labelsize=7)
-    axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+    axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     who = result.measures.subject.iloc[0]
     return Drawing(
         "Envelope",

@@ -108,6 +108,10 @@ def notes(table: pd.DataFrame, settings: Mapping) -> list[str]:
         "Coherence and phase-locking are biased upwards, the more the less data there are: compare people on the same length, and above "
         "their shifts.",
     ]
+    if table.measure.str.startswith(("plv", "edges")).any():
+        found.append(
+            "PLV: phase-locking value of brain and envelope, 0 to 1; after edges: of the brain's phase after sudden rises of the sound."
+        )
     if table.measure.str.startswith("coupling").any():
         found.append("Coupling of rhythms is a property of the brain alone; its chance level moves the amplitude.")
     if settings["n_segments"][0] < FEW_SEGMENTS:
@@ -126,7 +130,8 @@ def notes(table: pd.DataFrame, settings: Mapping) -> list[str]:
             "Laterality: (right - left) / (|right| + |left|) of values above chance; without tracking it is noise."
         )
     if table.subject.nunique() < OverSubjects(table.subject.nunique()).fewest:
-        found.append("Too few people for a test over people.")
+        fewest = OverSubjects(table.subject.nunique()).fewest
+        found.append(f"No test over people: it needs {fewest} or more.")
     else:
         found.append(f"Tests over people: {OverSubjects(table.subject.nunique())}.")
     return found
@@ -145,7 +150,9 @@ def tables(table: pd.DataFrame) -> dict[str, tuple[list[str], list[list[str]]]]:
             others = [
                 f"{cells.above[name, region]:.4f}" if (name, region) in cells.index else "-" for region in regions
             ]
-            rows.append([label(name), f"{one.above:.4f}", *others, p, f"{int(one.significant)} of {int(one.n)}"])
+            rows.append(
+                [_label_of_share(name), f"{one.above:.4f}", *others, p, f"{int(one.significant)} of {int(one.n)}"]
+            )
         heads = ["", "all sensors", *regions, "p over people, corrected", "people with p < .05"]
         found["Above chance, mean over people"] = (heads, rows)
     own = table[table.region == ALL_SENSORS]
@@ -161,7 +168,12 @@ def tables(table: pd.DataFrame) -> dict[str, tuple[list[str], list[list[str]]]]:
     if len(people) > MOST_PEOPLE:
         title += f" (the first {MOST_PEOPLE} of {len(people)})"
     found[f"{title}. More measures are in measures.csv"] = (
-        ["", *(label(one) for one in columns)],
+        ["", *map(_label_of_share, columns)],
         rows,
     )
     return found
+
+
+def _label_of_share(measure: str) -> str:
+    """The label of a measure above chance; what the first table has in percent is a share here."""
+    return label(measure) + (" (share of windows)" if measure == "match_mismatch" else "")

@@ -10,7 +10,7 @@ from n2s.metrics.result import Drawing
 from n2s.report.figures import PALETTE
 from n2s.systems.encoding.cortex.contrasts import Network, mean_and_sem, region_names
 from n2s.systems.encoding.figures.bars import legend_of, n_subjects, not_drawn
-from n2s.systems.encoding.results.regions import WHOLE
+from n2s.systems.encoding.results.regions import WHOLE, shown_region
 from n2s.systems.encoding.results.scored import BrainScores
 
 MOST_REGIONS = 8
@@ -62,7 +62,7 @@ def profile_figure(result: BrainScores, networks: Sequence[Network], colors: dic
         axes.set_xticks(place, labels=_level_labels(networks))
         axes.tick_params(axis="x", labelsize=7, rotation=35)
         axes.tick_params(axis="y", labelsize=7)
-        axes.set_title("all targets" if region == WHOLE else region, fontsize=9)
+        axes.set_title(shown_region(region), fontsize=9)
         axes.axhline(0, color="black", linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
         if number % columns == 0:
@@ -123,7 +123,7 @@ def regions_figure(result: BrainScores, networks: Sequence[Network], colors: dic
             axes.axvline(number - 0.5, color="#dddddd", linewidth=0.7)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlim(-0.5, len(regions) - 0.5)
-    axes.set_xticks(np.arange(len(regions)), labels=["all targets" if one == WHOLE else one for one in regions])
+    axes.set_xticks(np.arange(len(regions)), labels=[shown_region(one) for one in regions])
     axes.set_ylabel(f"R, mean over targets, {n_subjects(n)}")
     axes.spines[["top", "right"]].set_visible(False)
     if top is not None:
@@ -156,7 +156,7 @@ def shares_figure(result: BrainScores) -> Drawing:
         axes.errorbar(shift, start + mean, sem, fmt="none", ecolor="black", elinewidth=0.9, capsize=2)
         up, down = np.where(mean >= 0, up + mean, up), np.where(mean < 0, down + mean, down)
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.set_xticks(place, labels=["all targets" if one == WHOLE else one for one in regions])
+    axes.set_xticks(place, labels=[shown_region(one) for one in regions])
     axes.set_ylabel("share of R², mean over targets")
     axes.spines[["top", "right"]].set_visible(False)
     n = result.targets.subject.nunique()

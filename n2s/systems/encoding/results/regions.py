@@ -13,6 +13,11 @@ WHOLE = "whole"
 LEAST_CEILING = 0.1
 
 
+def shown_region(region: str) -> str:
+    """How a region is called in tables and figures."""
+    return "all targets" if region == WHOLE else region
+
+
 def inside(targets: pd.DataFrame, region: str) -> np.ndarray:
     """(targets,) bool: which lie in a region."""
     if region == WHOLE:

@@ -6,7 +6,7 @@ import numpy as np
 
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-from n2s.systems.encoding.results.regions import WHOLE, Regions
+from n2s.systems.encoding.results.regions import WHOLE, Regions, shown_region
 
 KIND = "mean over subjects, 95% t interval"
 #: Ceiling column -> name of a score divided by it.
@@ -32,7 +32,8 @@ def scores(regions: Regions) -> Scores:
 
     def add(name: str, row: str, found: Mapping[str, float], bounds: tuple[float, float], why: str) -> None:
         if found:
-            measures.setdefault(name, Measure(name, uncontrolled=why))
+            score, _, region = name.rpartition(", ")
+            measures.setdefault(name, Measure(f"{score}, {shown_region(region)}", uncontrolled=why))
             values.setdefault(name, {})[row] = over_subjects(found, bounds)
 
     by_band = [name[6:] for name in regions.targets if name.startswith("share:")]

@@ -9,7 +9,7 @@ from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.maps import write_maps
 from n2s.systems.encoding.results.group import Q
-from n2s.systems.encoding.results.regions import LEAST_CEILING, inside
+from n2s.systems.encoding.results.regions import LEAST_CEILING, WHOLE, inside, shown_region
 from n2s.systems.encoding.results.scored import BrainScores
 from n2s.systems.encoding.results.segment_table import segment_notes, segment_table
 from n2s.systems.encoding.results.summary import NORMALISED, over_subjects
@@ -49,11 +49,14 @@ def notes(result: BrainScores, scores: Scores) -> list[str]:
     """Ceilings, controls, significance, penalties."""
     settings, targets, told = result.settings, result.targets, []
     if settings.get("n_folds", [1, 1])[1] > 1:
-        told.append("With several folds, features that predict nothing score somewhat below 0: see the controls.")
+        told.append(
+            "With several folds, features that predict nothing score somewhat below 0: see the controls. The mean over all targets "
+            "can be near 0 although some targets are predicted: see how many are significant, and which, in the maps."
+        )
     for name, text in CEILINGS.items():
         if name in targets and targets[name].notna().any():
             reached = over_subjects(result.regions.mean(name, result.regions.names[0]))[ALL]
-            told.append(f"Ceiling, {text}: {cell(reached, R)} on average in {result.regions.names[0]}.")
+            told.append(f"Ceiling, {text}: {cell(reached, R)} on average over {_targets(result.regions.names[0])}.")
     if not result.regions.ceilings:
         told.append(
             "No ceiling: no stimulus was repeated, and subjects do not share targets and held-out stimuli. Scores are not normalised."
@@ -103,7 +106,8 @@ def notes(result: BrainScores, scores: Scores) -> list[str]:
         )
     if "at_largest_penalty" in settings:
         told.append(
-            f"Penalties at the largest of the grid: {100 * settings['at_largest_penalty']:.0f}% of targets and fits."
+            f"Penalties at the largest of the grid: {100 * settings['at_largest_penalty']:.0f}% of targets and fits. Predictions of these hardly "
+            "vary: of a target that the features do not predict, the largest is right."
         )
     return told
 
@@ -114,17 +118,17 @@ def tables(result: BrainScores, scores: Scores) -> dict[str, tuple[list[str], li
     found = {}
     if len(regions) > 1:
         lines = [[row.label, *(_mean(scores.get(f"R, {one}", row.row)) for one in regions)] for row in rows]
-        found["R by region, mean over subjects"] = (["", *regions], lines)
+        found["R by region, mean over subjects"] = (["", *map(shown_region, regions)], lines)
     for title, counts in _significant(result).items():
         lines = [[row.label, *(counts.get(row.row, {}).get(one, "") for one in regions)] for row in rows]
         if any(any(line[1:]) for line in lines):
-            found[title] = (["", *regions], [line for line in lines if any(line[1:])])
+            found[title] = (["", *map(shown_region, regions)], [line for line in lines if any(line[1:])])
     subjects = scores.subjects
     if 1 < len(subjects) <= MOST_SUBJECTS:
         lines = [
             [row.label, *(_mean(scores.get(f"R, {regions[0]}", row.row, one)) for one in subjects)] for row in rows
         ]
-        found[f"R of each subject, {regions[0]}"] = (["", *subjects], lines)
+        found[f"R of each subject, {shown_region(regions[0])}"] = (["", *subjects], lines)
     return found | segment_table(result.settings)
 
 
@@ -171,6 +175,10 @@ def write(result: BrainScores, folder: Path) -> None:
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     with written_whole(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def _targets(region: str) -> str:
+    return "all targets" if region == WHOLE else f"the targets in {region}"
 
 
 def _significant(result: BrainScores) -> dict[str, dict[str, dict[str, str]]]:
