@@ -140,7 +140,7 @@ def reconstruction(result: TrackingTables) -> Drawing | None:
     axes.set_yticks([])
     axes.tick_params(labelsize=7)
     axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
-    who = result.measures.subject.iloc[0]
+    who = result.settings.get("excerpt_of") or result.measures.subject.iloc[0]
     return Drawing(
         "Envelope",
         figure,

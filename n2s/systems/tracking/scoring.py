@@ -78,6 +78,7 @@ class Scorer:
         self._spectra: list[pd.DataFrame] = []
         self._kernels: list[pd.DataFrame] = []
         self._excerpt: dict[str, np.ndarray] = {}
+        self._excerpt_of: str | None = None
         self._counts: list[dict] = []
 
     def add(self, subject: str) -> None:
@@ -119,6 +120,7 @@ class Scorer:
                 "n_folds": [min(folds), max(folds)],
                 "match_s": self.plan.backward.segment_s if self.plan.backward else None,
                 "seed": self.plan.options.seed,
+                "excerpt_of": self._excerpt_of,
             },
         )
 
@@ -200,7 +202,7 @@ class Scorer:
         return rows
 
     def _rebuilt(self, subject: str, folds: Sequence[tuple[list[Tensor], list[Tensor], float]]) -> list[dict]:
-        """Rows of the reconstruction; keeps an excerpt of the first person's."""
+        """Rows of the reconstruction; keeps an excerpt of the first person who has one."""
         if not folds:
             return []
         options, backward = self.plan.options, self.plan.backward
@@ -230,6 +232,7 @@ class Scorer:
             n = round(EXCERPT_S * rate_hz)
             both = ((one[:n] - one[:n].mean()) / one[:n].std() for one in (true, predicted))
             heard, found = (one.numpy() for one in both)
+            self._excerpt_of = subject
             self._excerpt = {"time_s": np.arange(len(heard)) / rate_hz, "heard": heard, "reconstructed": found}
         return rows
 

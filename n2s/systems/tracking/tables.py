@@ -26,7 +26,7 @@ class TrackingTables:
     kernels
         ``subject``, ``space``, ``region``, ``lag_s``, ``size``: root mean square over sensors of a response function. None: none.
     excerpt
-        ``time_s``, ``heard``, ``reconstructed`` of some seconds of the first person, z-scored. None: none.
+        ``time_s``, ``heard``, ``reconstructed`` of some seconds of the first person who has a reconstruction (``excerpt_of`` in settings), z-scored. None: none.
     settings
         Facts for notes and ``metrics.json``.
     """

@@ -304,6 +304,8 @@ def test_a_test_knows_the_features_of_its_fit(data, tmp_path_factory):
     options = MeasureOptions(kinds=("coherence",), n_shifts=3, min_shift_s=3.0)
     for trf in (("envelope",), ()):
         plan = Plan("envelope", options, trf, RECIPE, BACK)
-        Scorer(data, {WHO: fits}, plan, length).add(WHO)
+        scorer = Scorer(data, {WHO: fits}, plan, length)
+        scorer.add(WHO)
+        assert scorer.result().settings["excerpt_of"] == WHO
         with pytest.raises(UserError, match="values of the feature .* are not those that the run was fitted to"):
             Scorer(other, {WHO: fits}, plan, length).add(WHO)
