@@ -50,9 +50,14 @@ class Reconstruction:
     alphas: list[float]
     names: list[str]
 
+    @property
+    def stretch(self) -> np.ndarray:
+        """(n,) Number of the stretch of each row: consecutive rows of one part."""
+        return np.cumsum(np.r_[False, (np.diff(self.rows) != 1) | (np.diff(self.part) != 0)])
+
     def windows(self, n_rows: int) -> np.ndarray:
         """(k, n_rows) places among the rows: windows that follow each other, inside consecutive rows of one part."""
-        ends = np.flatnonzero((np.diff(self.rows) != 1) | (np.diff(self.part) != 0)) + 1
+        ends = np.flatnonzero(np.diff(self.stretch)) + 1
         found = [np.zeros((0, n_rows), int)]
         for start, stop in zip([0, *ends], [*ends, len(self.rows)], strict=True):
             n = (stop - start) // n_rows

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
 from n2s.data.options import check_number
 from n2s.errors import UserError
@@ -16,7 +15,7 @@ from n2s.metrics.correlation import column_correlation
 from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_interval
 from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.match_mismatch import Matched, candidate_counts, match_windows
-from n2s.metrics.tracking import circular_shift_null
+from n2s.metrics.moved_null import LEAST_MOVES, moved_null
 from n2s.systems.linear.reconstruct import Reconstruction
 from n2s.systems.linear.score_lines import BLOCK_S, MOST_MOVED, line_of, mean_correlation, null_of, slow_blocks
 
@@ -101,28 +100,28 @@ def mean_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> flo
 
 def _correlation(found: Reconstruction, rate_hz: float, options: Options, where: str) -> dict:
     n = len(found.rows)
-    least = int(np.ceil(options.shift_s * rate_hz - 1e-6))
-    if least > n // 4:
-        tell(
-            "odd",
-            where,
-            f"its {n} held-out rows ({n / rate_hz:.0f} s) are fewer than four times model.shift_s ({options.shift_s:g} s): the null moves them by a "
-            "quarter of their length, or more.",
-        )
-        least = n // 4
     blocks = slow_blocks(found.part, rate_hz)
     whole = jackknife_interval(lambda rows: mean_r(found, rows), blocks, bounds=(-1.0, 1.0))
     line = line_of(R, whole, n=n)
     known = np.isfinite(feature_r(found))
-    if least < 1 or not known.any():
+    if not known.any():
         return line
-    null = circular_shift_null(
-        *(torch.from_numpy(one[:, known]) for one in (found.predicted, found.true)),
-        n_shifts=options.n_shifts,
-        min_shift=least,
+    null = moved_null(
+        found.predicted[:, known],
+        found.true[:, known],
+        part=found.part,
+        stretch=found.stretch,
+        n_draws=options.n_shifts,
         seed=options.seed,
     )
-    return line | null_of(whole.mean, null.mean(1).numpy())
+    if not len(null):
+        tell(
+            "left out",
+            where,
+            f"the null of r, and its p: {n} held-out rows ({n / rate_hz:.3g} s) can be moved in time in fewer than {LEAST_MOVES} ways. Hold out more "
+            "(data.n_folds).",
+        )
+    return line | null_of(whole.mean, null.mean(1))
 
 
 def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequence[int]) -> list[dict]:

@@ -114,7 +114,7 @@ def shown_course(found: Reconstruction, rate_hz: float) -> pd.DataFrame:
 
     Of at most `MOST_FEATURES` features, evenly spaced; each in its own deviation there.
     """
-    ends = np.flatnonzero((np.diff(found.rows) != 1) | (np.diff(found.part) != 0)) + 1
+    ends = np.flatnonzero(np.diff(found.stretch)) + 1
     start, stop = max(zip([0, *ends], [*ends, len(found.rows)], strict=True), key=lambda one: one[1] - one[0])
     n = min(stop - start, max(round(SHOWN_S * rate_hz), MOST_SHOWN_ROWS))
     rows = start + (stop - start - n) // 2 + np.arange(n)

@@ -101,8 +101,9 @@ def headline(values: pd.DataFrame, folds: pd.DataFrame, settings: Mapping) -> li
 def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
     """The null, windows, significance."""
     told = [
-        f"Shifted in time: the truth is moved in a circle against the reconstruction, by {settings['shift_s']:g} s or more, {settings['n_shifts']} "
-        f"draws (of windows: all are moved on together, in {MOST_MOVED} draws at most). It keeps how slow both are. p = (1 + draws that reach the score) / (1 + draws)."
+        f"Shifted in time, of r: in each of {settings['n_shifts']} draws the truth of every part (of a recording and fold) is moved inside that part, forward "
+        "or backward in time, by any number of rows; parts with gaps stretch by stretch. That keeps how slow both are, also where parts are short. Of "
+        f"windows: the truth of all is moved on together, in a circle, by {settings['shift_s']:g} s or more, in {MOST_MOVED} draws at most. p = (1 + draws that reach the score) / (1 + draws)."
     ]
     if values.measure.str.startswith("match").any():
         told.append(

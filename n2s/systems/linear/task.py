@@ -63,9 +63,10 @@ class LinearDecoder(FoldFits):
         Lengths of the windows in which the attended of two talkers is told from the other, s, where the study says who was attended
         (events' column ``attended``); null: 5, 10, 30, 60.
     shift_s
-        Chance: the truth is moved against the reconstruction in a circle, by this much or more, s.
+        Chance of windows, and the controls of the encoding model: the truth, or the features, are moved in a circle by this much or more, s.
+        Chance of r has moves of any length (`n2s.metrics.moved_null`).
     n_shifts
-        How many such moves.
+        How many moves.
     forward
         Whether to fit an encoding model, too (temporal response functions: from the targets to each sensor at all lags of
         ``data.response``), shown as ``forward``.

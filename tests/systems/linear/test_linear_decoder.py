@@ -201,11 +201,23 @@ def test_a_very_short_held_out_part_has_no_windows_and_says_so():
     with kept() as findings:
         result = scored(data)
     told = " ".join(one.text for one in findings)
-    assert "fewer than four times model.shift_s" in told and "at least 4 windows" in told
+    assert "at least 4 windows" in told and "the null of r" not in told
     assert list(result.values.measure) == ["r"] and result.windows is None
+    assert np.isfinite(result.values[["p", "null_low"]].to_numpy()).all()
     assert "r" in result.scores().values and result.shown()[0].drawings
     json_ready = result.facts()
     assert json_ready["n_subjects"] == 1
+
+
+def test_rows_that_cannot_be_moved_have_no_p_and_say_so():
+    with kept() as findings:
+        result = scored(listeners(cut=(100, 115)))
+    assert "15 held-out rows (1.5 s) can be moved in time in fewer than 39 ways" in " ".join(
+        one.text for one in findings
+    )
+    line = result.values.iloc[0]
+    assert np.isfinite(line.value) and np.isnan(line.p) and np.isnan(line.null_mean)
+    assert "env (shifted)" not in result.scores().values["r"] and result.shown()[0].drawings
 
 
 def test_windows_that_all_play_one_moment_are_left_out_and_told():
