@@ -21,8 +21,8 @@ class ElectrodeElasticNet(LinearModel):
     """Scikit-learn's elastic net, ``|y - Xw|^2 / 2n + alpha (l1_ratio |w|_1 + (1 - l1_ratio) |w|^2 / 2)``, an alpha an electrode.
 
     Alphas are parts of the smallest one with which all weights of the electrode are 0, so that one grid serves electrodes of any
-    signal. The chosen one has the highest mean R2 over folds of whole groups. Products of columns are made once for all
-    electrodes. It runs on the CPU.
+    signal. The chosen one has the highest mean R2 over folds of whole groups, without those in which the electrode does not change; if
+    it changes in none, the largest. Products of columns are made once for all electrodes. It runs on the CPU.
 
     Parameters
     ----------
@@ -60,8 +60,10 @@ class ElectrodeElasticNet(LinearModel):
         best = np.zeros(Y.shape[1], int)
         if len(self.fractions) > 1:
             fold = dealt_folds(groups, len(X), self.n_folds, "ElectrodeElasticNet").numpy()
-            scores = np.mean([self._scores(X, Y, fold != one) for one in range(self.n_folds)], axis=0)
-            best = np.nan_to_num(scores, nan=-np.inf).argmax(0)
+            scores = np.stack([self._scores(X, Y, fold != one) for one in range(self.n_folds)])
+            known = np.isfinite(scores)
+            total, n = np.where(known, scores, 0).sum(0), known.sum(0)
+            best = np.divide(total, n, out=np.full(total.shape, -np.inf), where=n > 0).argmax(0)
         coef, mean_x, mean_y = self._paths(X, Y, only=best)
         if self._late:
             tell(
@@ -79,10 +81,10 @@ class ElectrodeElasticNet(LinearModel):
         return {"fractions": self.fractions, "l1_ratio": self.l1_ratio, "n_folds": self.n_folds}
 
     def _scores(self, X: np.ndarray, Y: np.ndarray, train: np.ndarray) -> np.ndarray:
-        """(alphas, v) R2 of the rows that are not in ``train``."""
+        """(alphas, v) R2 of the rows that are not in ``train``; NaN where an electrode is constant there."""
         coef, mean_x, mean_y = self._paths(X[train], Y[train])
         held, true = X[~train] - mean_x, Y[~train] - mean_y
-        power = np.square(true - true.mean(0)).sum(0)
+        power = np.where(varies(Y[~train]), np.square(true - true.mean(0)).sum(0), 0)
         found = np.full((len(self.fractions), Y.shape[1]), np.nan)
         for number in range(len(found)):
             error = np.square(true - held @ coef[:, number]).sum(0)
@@ -93,10 +95,11 @@ class ElectrodeElasticNet(LinearModel):
         self, X: np.ndarray, Y: np.ndarray, only: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(p, alphas, v) weights of all alphas, or of one an electrode, and the means of the columns."""
-        mean_x, mean_y = X.mean(0), Y.mean(0)
+        mean_x, mean_y, changes = X.mean(0), Y.mean(0), varies(Y)
         X, Y = np.asfortranarray(X - mean_x), Y - mean_y
         gram, products = np.ascontiguousarray(X.T @ X), X.T @ Y
-        largest = np.abs(products).max(0) / (len(X) * self.l1_ratio)
+        # of a constant electrode rounding alone is left
+        largest = np.where(changes, np.abs(products).max(0) / (len(X) * self.l1_ratio), 0)
         found = np.zeros((X.shape[1], len(self.fractions) if only is None else 1, Y.shape[1]))
         for target in np.flatnonzero(largest > 0):
             # from large to small: each begins where the one before it ended
@@ -116,3 +119,8 @@ class ElectrodeElasticNet(LinearModel):
             self._late += any(issubclass(one.category, ConvergenceWarning) for one in told)
             found[:, :, target] = weights if only is None else weights[:, -1:]
         return found, mean_x, mean_y
+
+
+def varies(values: np.ndarray) -> np.ndarray:
+    """(n, v) -> (v,) bool: columns that are not constant."""
+    return values.max(0) > values.min(0)

@@ -50,6 +50,29 @@ def test_alphas_are_chosen_over_whole_groups():
     assert not model.state()["coef"][:, 2].any() and torch.allclose(model.predict(x)[:, 2], torch.tensor(1.5))
 
 
+def test_an_electrode_that_is_constant_in_a_fold_is_judged_by_the_others():
+    """As the ridge does; it had the largest penalty before. Where it changes in one fold alone, no fit can be judged."""
+    x, y, groups = problem(n=250)
+    fold, y = groups % 5, y[:, :1].repeat(1, 4)
+    y[fold == 2, 1] = 0.1  # held out once without a change
+    y[fold != 3, 2] = 0.37  # trained on once without a change, and held out four times
+    y[:, 3] = 0.1
+    found = ElectrodeElasticNet(n_folds=5).fit(x, y, groups).state()
+    assert all(torch.isfinite(value).all() for value in found.values())
+    fractions = sorted(ElectrodeElasticNet().fractions, reverse=True)
+    scores = []
+    for fraction in fractions:
+        r2 = []
+        for held in (0, 1, 3, 4):
+            train = fold != held
+            part = ElectrodeElasticNet([fraction]).fit(x[train], y[train], groups[train])
+            error = (y[~train, 1] - part.predict(x[~train])[:, 1]).square().sum()
+            r2.append(1 - error / (y[~train, 1] - y[~train, 1].mean()).square().sum())
+        scores.append(np.mean(r2))
+    assert found["penalty"][1].item() == pytest.approx(fractions[np.argmax(scores)]) and np.argmax(scores) > 0
+    assert found["penalty"][3].item() == pytest.approx(fractions[0]) and not found["coef"][:, 3].any()
+
+
 def test_ridge_is_scikit_learns():
     x, y, groups = problem()
     model = ElectrodeRidge([30.0]).fit(x, y, groups)
