@@ -1,5 +1,6 @@
 """What a linear decoder takes: stretches of consecutive rows of the brain, and of the feature that was heard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mne
@@ -11,6 +12,7 @@ from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
 from n2s.data.row_stretches import row_stretches
 from n2s.errors import UserError, first_of
+from n2s.findings import tell
 from n2s.systems.encoding.fit import checked_brain
 
 LEAST = 4  # samples of a stretch that can be filtered
@@ -38,12 +40,48 @@ class Band:
                 "or raise the rate (data.preprocessing.sfreq)."
             )
 
+    def length_s(self, rate_hz: float) -> float:
+        """How long the filter is, s; 0 without one."""
+        if self.low_hz is None and self.high_hz is None:
+            return 0.0
+        return len(mne.filter.create_filter(None, rate_hz, self.low_hz, self.high_hz, verbose="ERROR")) / rate_hz
+
     def of(self, values: np.ndarray, rate_hz: float) -> np.ndarray:
-        """(t, f) -> (t, f) float64, of one stretch alone: no filter crosses its ends. Zero phase (MNE's FIR)."""
+        """(t, f) -> (t, f) float64, of one stretch alone: no filter crosses its ends. Zero phase (MNE's FIR).
+
+        Where frequencies from 0 on are taken out, the mean of the stretch goes first: the filter leaves some of it in short stretches.
+        """
         values = np.asarray(values, np.float64)
+        if self.low_hz is not None:
+            values = values - values.mean(0)
         if (self.low_hz is None and self.high_hz is None) or len(values) < LEAST:
             return values
         return mne.filter.filter_data(values.T.copy(), rate_hz, self.low_hz, self.high_hz, verbose="ERROR").T
+
+    def tell_short(self, data: EncodingData, subjects: Sequence[str]) -> None:
+        """Tell, once for all, which stretches of rows are shorter than the filter: their targets are mostly edge."""
+        if self.low_hz is None and self.high_hz is None:
+            return
+        lengths_s, n_all, filters_s = [], 0, set()
+        for subject in subjects:
+            rate_hz, rows = data.rate_hz[subject], data.rows(subject)
+            filter_s = self.length_s(rate_hz)
+            for numbers in (side for fold in data.folds(subject) for side in (fold.train, fold.test)):
+                own = np.array([one.stop - one.start for one in row_stretches(rows, numbers)]) / rate_hz
+                n_all += len(own)
+                lengths_s += own[own < filter_s].tolist()
+                if (own < filter_s).any():
+                    filters_s.add(filter_s)
+        if lengths_s:
+            low, high = (f"{one:.3g}" for one in (min(lengths_s), max(lengths_s)))
+            tell(
+                "odd",
+                "model.band_hz",
+                f"the filter of targets is {max(filters_s):.3g} s long, and {len(lengths_s)} of {n_all} stretches of training and held-out rows "
+                f"are shorter ({low if low == high else f'{low} to {high}'} s; of {len(subjects)} {'subject' if len(subjects) == 1 else 'subjects'}, all folds). "
+                "Each is filtered alone: what is slow in them is mostly made by their ends. Hold out longer parts (data.split, data.n_folds), raise "
+                "the lower edge, or set it to null.",
+            )
 
 
 @dataclass(frozen=True)

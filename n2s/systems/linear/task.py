@@ -164,6 +164,7 @@ class LinearDecoder(FoldFits):
         for subject in data.subjects:
             self.fit_recipe.band.check(data.rate_hz[subject], subject)
             self.fit_recipe.lags(data, self.targets[0], subject)
+        self.fit_recipe.band.tell_short(data, data.subjects)
         spaces = {name: data.spaces[name] for name in self.targets}
         self.rows = model_rows(spaces, n_shifts=FORWARD_SHIFTS) if self.forward_too else []
 

@@ -335,3 +335,31 @@ def test_options_that_the_data_cannot_hold():
     with pytest.raises(UserError, match=r"beyond data.response \(-0.2 to 0.6 s\)"):
         replace(RECIPE, lags_s=(0.0, 0.7)).lags(data, "env", "study/01")
     assert replace(RECIPE, lags_s=None).lags(data, "env", "study/01") == pytest.approx((-0.2, 0.6))
+
+
+def test_stretches_shorter_than_the_filter_of_targets_are_told_once():
+    """Training rows of 10 and 25 s, held-out ones of 5 s; the filter from 0.5 Hz is 6.7 s long."""
+    data = listeners(2, cut=(100, 150))
+    band = Band(0.5, 4.0)
+    assert band.length_s(10.0) == pytest.approx(6.7, abs=0.1) and Band().length_s(10.0) == 0
+    with kept() as findings:
+        band.tell_short(data, data.subjects)
+    (one,) = findings
+    assert (one.kind, one.where) == ("odd", "model.band_hz")
+    assert "2 of 12 stretches" in one.text and "shorter (5 s; of 2 subjects, all folds)" in one.text
+    with kept() as findings:
+        Band(2.0, 4.0).tell_short(data, data.subjects)  # 1.7 s
+        Band().tell_short(data, data.subjects)
+        band.tell_short(listeners(), ["study/01"])
+    assert not findings
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 16, 32, 300])
+def test_a_high_pass_leaves_nothing_of_the_level_of_a_stretch_however_short(n):
+    """MNE's filter alone leaves a third of it in half a second, and all of it in three samples."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(n, 2))
+    found = Band(0.5, 4.0).of(values + [100.0, -3.0], 32.0)
+    np.testing.assert_allclose(found, Band(0.5, 4.0).of(values, 32.0), atol=1e-9)
+    assert np.abs(Band(0.5, None).of(np.full((n, 1), 7.0), 32.0)).max() < 1e-9
+    assert Band(None, 4.0).of(np.full((n, 1), 7.0), 32.0).mean() > 6.9 or n < 32  # a low-pass keeps it
