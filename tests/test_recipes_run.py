@@ -89,10 +89,9 @@ def test_every_ablation_runs(ablation, step):
     check(step("gwilliams2022", *recipes, **SMALL_BATCH, **NETWORK_ALONE))
 
 
-#: What a miniature needs beside its recipe. Two movies are few, and last 14 s; a contact has no place, and its error says so.
+#: What a miniature needs beside its recipe. Two movies are few, and last 14 s.
 OF_MINIATURES = {
     "wang2024": {"data__split": "n2s.data.SplitByTime", "data__split__n_folds": 3, "data__split__test_fold": 2, "data__split__val_fold": 1, "data__window_s": 1.0, "data__preprocessing__line_hz": 0},
-    "zada2025": {"data__preprocessing__bads": "[G6]"},
 }  # fmt: skip
 
 

@@ -61,23 +61,37 @@ def contact_places(info: mne.Info) -> np.ndarray:
     return places
 
 
-def check_square(meta: dict, where: str) -> None:
-    """Refuse positions of good sensors outside the unit square, as a preparation of your own may give them, and contacts without any."""
+def placed_sensors(meta: dict, where: str) -> np.ndarray:
+    """(c,) bool: the sensors that windows take, from the ``meta`` of a prepared recording: good ones that have a place.
+
+    Contacts in the brain without one are left out, which is told: the spatial attention of networks needs a place of each.
+
+    Raises
+    ------
+    UserError
+        No good contact has a place; a good sensor is outside the unit square, as a preparation of your own may give it.
+    """
     positions, good = np.array(meta["positions"], float).reshape(-1, 2), np.array(meta["good"], bool)
     nowhere = good & np.isclose(positions, NOWHERE).all(1)
     if nowhere.any():
         listed = first_of(np.array(meta["ch_names"])[nowhere], 6, ", ...")
-        raise UserError(
-            f"{where}: {nowhere.sum()} of {good.sum()} good contacts have no place ({listed}), and windows need one of each for spatial "
-            "attention. Add electrodes.tsv with coordsystem.json to the BIDS folder, or mark them as bad."
-        )
-    outside = good & ~((positions >= 0) & (positions <= 1)).all(1)  # NaN is outside, too
+        of_all = f"{nowhere.sum()} of {good.sum()} good contacts have no place ({listed})"
+        remedy = "Add electrodes.tsv with coordsystem.json to the BIDS folder"
+        if "frame" not in meta or nowhere.sum() == good.sum():  # no contacts, or none is left
+            raise UserError(
+                f"{where}: {of_all}, and windows need one of each for spatial attention. {remedy}, or mark them as bad."
+            )
+        told = f"{of_all}: windows leave them out, since spatial attention needs to know where each is. {remedy} to take them, too."
+        tell("left out", where, told)
+    kept = good & ~nowhere
+    outside = kept & ~((positions >= 0) & (positions <= 1)).all(1)  # NaN is outside, too
     if outside.any():
         first = int(np.flatnonzero(outside)[0])
         raise UserError(
             f"{where}: {outside.sum()} of {good.sum()} good sensors lie outside the unit square; {meta['ch_names'][first]} is at "
             f"{positions[first].round(3).tolist()}, expected both in [0, 1]. Scale the positions that your preparation gives."
         )
+    return kept
 
 
 def _check_electrodes(places: np.ndarray, names: np.ndarray, kinds: np.ndarray, where: str) -> None:

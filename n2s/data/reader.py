@@ -7,7 +7,7 @@ from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.loader import BatchLoader
-from n2s.data.places import NOWHERE, check_square
+from n2s.data.places import NOWHERE, placed_sensors
 from n2s.data.positions import sensor_kinds
 from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, on_device
 from n2s.data.sampler import Sampler
@@ -56,16 +56,14 @@ class WindowReader:
         self.held_out = np.arange(len(recordings))  # index of those of other windows
         self.held_out[others] = len(recordings) + np.arange(len(others))
         metas = [one.prepared.meta for one, _ in recordings]
-        for (one, _), meta in zip(recordings, metas, strict=True):
-            check_square(meta, one.prepared.recording.name)
         self.sfreq = np.array([meta["sfreq"] for meta in metas])
         self.last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
         n_channels = max(meta["shape"][1] for meta in metas)
         positions = np.full((len(metas), n_channels, 2), NOWHERE, np.float32)
         mask, kind = np.zeros((len(metas), n_channels), bool), np.zeros((len(metas), n_channels), np.int64)
-        for index, meta in enumerate(metas):
+        for index, ((one, _), meta) in enumerate(zip(recordings, metas, strict=True)):
             positions[index, : meta["shape"][1]] = meta["positions"]
-            mask[index, : meta["shape"][1]] = meta["good"]
+            mask[index, : meta["shape"][1]] = placed_sensors(meta, one.prepared.recording.name)
             kind[index, : meta["shape"][1]] = sensor_kinds(meta["ch_names"])
         self._positions, self.mask, self._kind = (torch.from_numpy(x).to(device) for x in (positions, mask, kind))
         layouts = np.concatenate([positions.reshape(len(metas), -1), kind], axis=1)

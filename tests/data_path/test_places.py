@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders import simulated_raw
 
-from n2s.data.places import NOWHERE, check_square
+from n2s.data.places import NOWHERE, placed_sensors
 from n2s.data.positions import sensor_positions
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -111,5 +111,23 @@ def test_caps_and_helmets_as_they_are_tell_nothing():
 def test_positions_outside_the_square_are_refused(position):
     meta = {"positions": [[0.0, 1.0], position], "good": [True, True], "ch_names": ["a", "b"]}
     with pytest.raises(UserError, match="here: 1 of 2 good sensors lie outside the unit square; b is at"):
-        check_square(meta, "here")
-    check_square(meta | {"good": [True, False]}, "here")
+        placed_sensors(meta, "here")
+    np.testing.assert_array_equal(placed_sensors(meta | {"good": [True, False]}, "here"), [True, False])
+
+
+def test_windows_leave_out_contacts_without_a_place_and_say_so():
+    meta = {
+        "positions": [[0.0, 1.0], [NOWHERE, NOWHERE], [0.5, 0.5], [NOWHERE, NOWHERE]],
+        "good": [True, True, True, False],
+        "ch_names": ["a", "b", "c", "d"],
+        "frame": "own",
+    }
+    with kept() as found:
+        np.testing.assert_array_equal(placed_sensors(meta, "here"), [True, False, True, False])
+    (one,) = found
+    assert one.kind == "left out" and "1 of 3 good contacts have no place (b): windows leave them out" in one.text
+    with pytest.raises(UserError, match="here: 3 of 3 good contacts have no place"):
+        placed_sensors(meta | {"positions": 4 * [[NOWHERE, NOWHERE]]}, "here")
+    del meta["frame"]  # electrodes on the head, from a preparation of one's own
+    with pytest.raises(UserError, match="1 of 3 good contacts have no place"):
+        placed_sensors(meta, "here")

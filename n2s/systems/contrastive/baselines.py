@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from n2s.data.meg import MEGDataModule
+from n2s.data.places import placed_sensors
 from n2s.data.positions import sensor_kinds
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.timing import TimingBaseline
@@ -91,7 +92,7 @@ def spatial_attention(data: MEGDataModule, module: System, recording: str) -> di
         return {}
     meta = data.recordings[recording].meta
     positions = torch.tensor(meta["positions"], device=module.device)
-    mask = torch.tensor(meta["good"], device=module.device)
+    mask = torch.from_numpy(placed_sensors(meta, data.recordings[recording].recording.name)).to(module.device)
     kind = torch.tensor(sensor_kinds(meta["ch_names"]), device=module.device)
     weights = module.encoder.eval().attention.weights(positions[None], mask[None], kind[None])[0].cpu().numpy()
     return {
