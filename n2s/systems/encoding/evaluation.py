@@ -83,7 +83,7 @@ def subject_scores(
             for fit in row.fits:
                 one = held.predicted(fit)
                 predicted.append(correlation(one.values, held.true))
-                together = together + _scaled(one.values)
+                together = together + standardised(one.values)
                 if one.bands is not None:
                     shares.append(product_measure(one.bands, held.true))
             wanted = significance.n_permutations and not row.fits[0].shift
@@ -151,7 +151,7 @@ def product_measure(bands: np.ndarray, true: np.ndarray) -> np.ndarray:
         return np.where(power > 0, np.stack([(part * left).sum(0) for part in bands]) / power, np.nan)
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
+def standardised(values: np.ndarray) -> np.ndarray:
     """Z-scored predictions: the correlation of their sum over seeds is the mean correlation times a constant of the target.
 
     The constant is the same for every order of blocks, so that the p of the sum is that of the mean over seeds.

@@ -127,6 +127,11 @@ def _significance(result: HighGammaScores) -> str:
         f"p within a subject: {settings['n_permutations']} draws of {how}, one-sided, (1 + n) / (1 + N); q: Benjamini-Hochberg over the "
         "subject's electrodes."
     )
+    if result.rows.n_draws.max() > 1:
+        text += (
+            " A baseline that is drawn and fitted several times has the mean r over its draws, and p is of that mean, against the means under the "
+            "same permutations."
+        )
     draws = 1 + settings["n_permutations"]
     n = int(result.electrodes.groupby("subject").size().max())
     least = math.ceil(n / draws / Q)

@@ -16,7 +16,7 @@ from n2s.metrics.flattened import flattened
 from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.metrics.tracking import circular_shift_null
 from n2s.models.electrode_model import ElectrodeModel
-from n2s.systems.encoding.evaluation import Significance, correlation
+from n2s.systems.encoding.evaluation import Significance, correlation, standardised
 from n2s.systems.encoding.inputs import check_same
 from n2s.systems.encoding.predict import HeldOut
 from n2s.systems.high_gamma.fit import Inputs, Options, stretch_numbers
@@ -149,20 +149,20 @@ def subject_scores(held: HeldOutElectrodes, rows: Sequence[Row], null: Null) -> 
     flat = [(MEAN, *flattened(held.means(), held.recorded))]
     shifts, traces = pd.DataFrame({"median": [], "top": []}, dtype=float), None
     for number, row in enumerate(rows):
-        scores, flats, p = [], [], None
+        scores, flats, together = [], [], 0.0
         for fit in row.fits:
             parts = held.by_fold(fit)
             values = held.joined(parts)
             scores.append(correlation(values, held.true))
             flats.append(flattened(held.in_unit(parts), held.recorded))
-            if p is None and null.n_permutations:
-                p = null.significance.p(values, held.true, held.part, rate_hz)
+            together = together + standardised(values)
             if not number:
                 shifts = circular(values, held.true, table["varies"], null)
-                traces = example(held, values, correlation(values, held.true), names)
-        table[f"r:{row.key}"] = np.mean(scores, 0)
-        if p is not None:
-            table[f"p:{row.key}"] = p = np.where(np.isfinite(scores[0]), p, np.nan)
+                traces = example(held, values, scores[0], names)
+        table[f"r:{row.key}"] = r = over_draws(scores)
+        if null.n_permutations:
+            p = null.significance.p(together, held.true, held.part, rate_hz)
+            table[f"p:{row.key}"] = p = np.where(np.isfinite(r), p, np.nan)
             table[f"q:{row.key}"] = benjamini_hochberg(p)
         flat.append((row.key, *np.mean(flats, 0)))
     flat = pd.DataFrame(flat, columns=["row", "r", "r2"]).assign(subject=held.subject)
@@ -170,6 +170,12 @@ def subject_scores(held: HeldOutElectrodes, rows: Sequence[Row], null: Null) -> 
     return SubjectScores(
         pd.DataFrame(table), flat, shifts.assign(subject=held.subject, row=CIRCULAR), traces, len(held.rows), n_blocks
     )
+
+
+def over_draws(scores: Sequence[np.ndarray]) -> np.ndarray:
+    """(v,) r of each draw -> (v,) their mean. A draw that predicts a constant has found nothing: 0; NaN where all do."""
+    r = np.stack(scores)
+    return np.where(np.isfinite(r).any(0), np.nan_to_num(r).mean(0), np.nan)
 
 
 def circular(predicted: np.ndarray, true: np.ndarray, varies: np.ndarray, null: Null) -> pd.DataFrame:

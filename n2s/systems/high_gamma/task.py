@@ -41,7 +41,7 @@ class HighGammaEncoding(FoldFits):
         By a name of your choice: `n2s.models.ElectrodeRidge`, `ElectrodeElasticNet`, `ElectrodeGRU`. The first fits the baselines, too.
         null: ridge.
     n_draws
-        How often words are permuted, and features moved, each time with a fit of its own; scores are the mean.
+        How often words are permuted, and features moved, each time with a fit of its own; r is the mean over draws, and p that of this mean.
     shift_s
         Features are moved by this much or more, s.
     n_permutations
