@@ -141,7 +141,10 @@ class Scorer:
         except UserError as error:
             raise UserError(f"{subject}: {error}") from error
         if found.absent:
-            text = f"{', '.join(found.absent)}: none of {len(brain)} stretches of sound is long enough for a phase of the band."
+            text = (
+                f"{', '.join(found.absent)}: none of {len(brain)} stretches of sound is long enough for a phase of the band, or for a whole window "
+                "after an edge of the sound."
+            )
             tell("left out", subject, text)
         self._counts[-1]["segments"] = found.n_segments
         return found

@@ -101,7 +101,7 @@ class SensorMeasures:
     n_segments, seconds
         How much went into them.
     absent
-        Measures without a value: no stretch is long enough for a phase of the band.
+        Measures without a value: no stretch is long enough for a phase of the band, or for a whole window after an edge.
     """
 
     coherency: np.ndarray
@@ -233,7 +233,11 @@ def _of_bands(
                 at = np.round(acoustic_edges(one, sfreq) * sfreq / step).astype(int) - cut
                 edges.append(before + edges_inside(at, window, len(part)))  # what follows them is of another stretch
                 before += len(part)
-            found.add(f"edges_{band}", edge_locking(joined[:rows], np.concatenate(edges), window, shifts))
+            whole = edges_inside(np.concatenate(edges), window, rows)
+            if len(whole) and len(window):
+                found.add(f"edges_{band}", edge_locking(joined[:rows], whole, window, shifts))
+            else:
+                found.leave_out(f"edges_{band}", len(shifts))
     if "coupling" in options.kinds and len(bands) > 1:
         (slow, slow_hz), (fast, fast_hz) = list(bands.items())[:2]
         long = any(len(one) for one in analytic_stretches([part[:, :1] for part in brain], sfreq, slow_hz)[0])

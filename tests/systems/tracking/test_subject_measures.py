@@ -140,6 +140,10 @@ def test_no_edge_is_followed_by_another_sentence():
                 phases.append(units[[edge + lag for lag in window]])
     expected = np.abs(np.mean(phases, 0)).mean(0)
     np.testing.assert_allclose(found.values["edges_delta"], expected, rtol=0.02)  # rows at the end are left out
+    longer = MeasureOptions(kinds=("edges",), n_shifts=5, edges_s=(0.0, 2.0))
+    without = sensor_measures(own, heard, SFREQ, longer)
+    assert without.absent == ["edges_delta"] and np.isnan(without.values["edges_delta"]).all()
+    assert without.shifted["edges_delta"].shape == (5, 8) and np.isfinite(without.values["edges_theta"]).all()
 
 
 def test_sentences_with_few_rows_of_a_phase_are_measured_or_said_to_be_absent():
