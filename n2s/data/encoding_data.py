@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.studies.fmri import Space
-from n2s.studies.study import Stimulus
+from n2s.studies.study import Stimulus, Study
 
 #: Of two sounds that play at once: what the listener attended (all sounds, where nothing says so), or what played beside it.
 Stream = Literal["attended", "unattended"]
@@ -77,6 +77,9 @@ class Measured:
 
 class EncodingData(Protocol):
     """The part of `n2s.data.EncodingDataModule` that systems use. Everything is per subject; rows are those of all its runs."""
+
+    #: By name.
+    studies: Mapping[str, Study]
 
     #: ``study/id``.
     subjects: list[str]

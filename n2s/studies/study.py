@@ -180,3 +180,19 @@ class Study(ABC):
             The part of a window that the decoder sees, s.
         """
         return None
+
+    def ideal_attention(self, recording: Recording, starts_s: np.ndarray, *, duration_s: float) -> np.ndarray | None:
+        """(n,) For each window, by how much the best possible decoder takes the attended one of two talkers for the attended one.
+
+        It is right where this is above 0. None if the generator of the data is not known, or one sound plays at a time.
+
+        Parameters
+        ----------
+        recording
+            The recording that the windows are of.
+        starts_s
+            (n,) Start of the brain of each window, s on the recording's clock.
+        duration_s
+            For how long the brain is seen, s.
+        """
+        return None

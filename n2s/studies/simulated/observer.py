@@ -11,6 +11,7 @@ import scipy.linalg
 
 from n2s.errors import UserError
 from n2s.studies.simulated.sources import Listener
+from n2s.studies.simulated.stationary import solve_stationary
 
 
 def log_likelihood_ratios(
@@ -40,8 +41,7 @@ def log_likelihood_ratios(
     patterns = patterns / unit[:, None]
     filters = scipy.linalg.solve(spatial / np.outer(unit, unit), patterns, assume_a="pos")  # C^-1 A: (c, j)
     seen = np.einsum("cj,nct->njt", filters / unit[:, None], data, optimize=True)
-    whitened = scipy.linalg.solve(scipy.linalg.toeplitz(temporal), courses.reshape(-1, len(temporal)).T, assume_a="pos")
-    whitened = whitened.T.reshape(courses.shape)  # s T^-1
+    whitened = solve_stationary(temporal, courses.reshape(-1, len(temporal))).reshape(courses.shape)  # s T^-1
     energy = np.einsum("kit,ij,kjt->k", courses, patterns.T @ filters, whitened, optimize=True)
     return np.einsum("njt,kjt->nk", seen, whitened, optimize=True) - energy / 2
 

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from n2s.metrics.result import Drawing
 from n2s.metrics.score import Scores
-from n2s.report.figures import COLORS, PALETTE, blank_panels, short_names
+from n2s.report.figures import COLORS, LINES, PALETTE, blank_panels, short_names
+from n2s.systems.linear.score_lines import CEILING
 
 MOST_TARGETS, MOST_LINES = 4, 3
 #: Start of a measure -> title and caption of its figure.
@@ -127,6 +128,11 @@ def _by_length(title: str, matched: pd.DataFrame, caption: str) -> Drawing:
             axes.plot(mean.index, 100 * mean, color="black", linewidth=1.8, marker="s", markersize=4, label="mean")
         high = matched.groupby("length_s").null_high.mean()
         axes.plot(high.index, 100 * high, color="#999999", linestyle="--", linewidth=1, label="97.5% of the null")
+        if CEILING[0] in matched and matched[CEILING[0]].notna().any():
+            best = matched.drop_duplicates(["subject", "length_s"]).groupby("length_s")[CEILING[0]].mean()
+            axes.plot(
+                best.index, 100 * best, color=COLORS["ceiling"], linestyle=LINES["ceiling"], label="best possible"
+            )
         axes.set_xlabel("length of a window (s)")
     else:
         figure, (axes,) = blank_panels(1, width=max(4.5, min(11, 1.5 + 0.6 * len(subjects))), height=3.4)

@@ -21,7 +21,8 @@ class DecodingResult(Result):
     values
         One line per ``subject``, ``target`` and ``measure`` (``r``; ``match, 5 s``; ``top-1, 5 s``): ``value`` with the ends of its
         interval over blocks of time (``low``, ``high``), its null of shifted time (``null_mean``, central 95%: ``null_low``,
-        ``null_high``; ``p``, one-sided), ``chance``, and ``n`` (held-out rows; of windows the candidates). NaN: cannot be computed.
+        ``null_high``; ``p``, one-sided), ``chance``, ``n`` (held-out rows; of windows the candidates), and what the best possible decoder
+        reaches, where a study knows (``ceiling``, ``ceiling_low``, ``ceiling_high``). NaN: cannot be computed.
     folds
         ``subject``, ``target``, ``fold``, ``n_rows``, ``duration_s``, ``alpha``, ``r``.
     features

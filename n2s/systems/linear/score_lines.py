@@ -8,22 +8,27 @@ from n2s.metrics.intervals import Interval
 
 BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
 MOST_MOVED = 400  # turns by rows, for the null of windows
-
-
+#: Columns of what the best possible decoder reaches, with its interval.
+CEILING = ("ceiling", "ceiling_low", "ceiling_high")
 #: r of the reconstruction with what was not attended, while both talkers speak.
 R_UNATTENDED = "r unattended"
 
 
 def line_of(measure: str, whole: Interval, *, n: int, chance: float = np.nan) -> dict:
-    """A line without a null; what is None is NaN."""
+    """A line without a null or ceiling; what is None is NaN."""
     ends = (np.nan if one is None else float(one) for one in whole)
-    null = dict.fromkeys(("null_mean", "null_low", "null_high", "p"), np.nan)
+    null = dict.fromkeys(("null_mean", "null_low", "null_high", "p", *CEILING), np.nan)
     return (
         {"measure": measure}
         | dict(zip(("value", "low", "high"), ends, strict=True))
         | null
         | {"chance": chance, "n": n}
     )
+
+
+def ceiling_of(whole: Interval) -> dict:
+    """The columns `CEILING`; what is None is NaN."""
+    return {name: np.nan if one is None else float(one) for name, one in zip(CEILING, whole, strict=True)}
 
 
 def mean_correlation(predicted: np.ndarray, true: np.ndarray) -> float | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.encoding_data import EncodingData
-from n2s.systems.linear.attended import attention_lines
+from n2s.systems.linear.attended import BestPossible, attention_lines
 from n2s.systems.linear.fit import Recipe, decoders_of
 from n2s.systems.linear.reconstruct import Reconstruction, reconstruct
 from n2s.systems.linear.result import DecodingResult
@@ -41,6 +41,7 @@ class Scorer:
         options: Options,
     ):
         self.data, self.fits, self.targets, self.recipe, self.options = data, fits, targets, recipe, options
+        self._best = BestPossible(data)
         self._values: dict[str, list[dict]] = {}
         self._tables: dict[str, list[pd.DataFrame]] = {"folds": [], "features": [], "windows": [], "courses": []}
 
@@ -54,14 +55,7 @@ class Scorer:
             whose, rate_hz = {"subject": subject, "target": target}, self.data.rate_hz[subject]
             values, windows = subject_scores(found, rate_hz, self.options, f"{subject}, {target}")
             values += attention_lines(
-                self.data,
-                subject,
-                space,
-                found,
-                self.recipe.band,
-                lengths_s=self.options.attention_s,
-                seed=self.options.seed,
-                where=f"{subject}, {target}",
+                self.data, subject, space, found, self.recipe, self.options, self._best, f"{subject}, {target}"
             )
             self._values[subject] += [whose | one for one in values]
             r = feature_r(found)

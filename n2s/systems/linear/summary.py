@@ -8,7 +8,7 @@ import pandas as pd
 from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores, cell
-from n2s.systems.linear.score_lines import MOST_MOVED, R_UNATTENDED
+from n2s.systems.linear.score_lines import CEILING, MOST_MOVED, R_UNATTENDED
 
 BLOCKS = "95% interval over blocks of time of 10 s or more"
 SUBJECTS = "mean over subjects, 95% t interval"
@@ -29,7 +29,7 @@ def label_of(measure: str) -> Measure:
 
 
 def scores(values: pd.DataFrame) -> Scores:
-    """Every measure of every target, beside shifted time and chance.
+    """Every measure of every target, beside shifted time and chance, and the best possible, if it is known.
 
     Of one subject intervals are over time, of several over subjects.
     """
@@ -39,6 +39,8 @@ def scores(values: pd.DataFrame) -> Scores:
     beside = known[known.measure == R_UNATTENDED]
     rows |= {f"{name} (unattended)": Row(f"{name} of the other talker", "control") for name in beside.target.unique()}
     rows["chance"] = Row("chance", "control")
+    if len(with_ceiling(known)):
+        rows["ceiling"] = Row("ceiling: ideal observer", "ceiling")
     measures, found = {}, {}
     for name, own in known[known.measure != R_UNATTENDED].groupby("measure", sort=False):
         bounds, by_row = (-1.0, 1.0) if name == "r" else (0.0, 1.0), {}
@@ -54,12 +56,20 @@ def scores(values: pd.DataFrame) -> Scores:
             by_row["chance"] = {ALL: Score(float(by_subject.mean()))} | {
                 subject: Score(float(value)) for subject, value in by_subject.items()
             }
+        best = with_ceiling(own).drop_duplicates("subject")  # the same for each target
+        if len(best):
+            by_row["ceiling"] = _row(best, CEILING, BLOCKS, bounds)
         has_control = any(rows[key].role == "control" for key in by_row)
         why = "" if has_control else "too few rows are held out to shift them in time"
         shown = label_of(name)
         measures[name] = Measure(shown.label, shown.scale, shown.digits, uncontrolled=why)
         found[name] = by_row
     return Scores(rows, measures, found)
+
+
+def with_ceiling(values: pd.DataFrame) -> pd.DataFrame:
+    """The lines that know what the best possible decoder reaches; none in results from before there was one."""
+    return values[np.isfinite(values[CEILING[0]])] if CEILING[0] in values else values.iloc[:0]
 
 
 def _row(
@@ -120,8 +130,14 @@ def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
         told.append(
             "attended against unattended: how often the reconstruction of a window correlates more with the talker who was attended than "
             "with the other one, over windows that do not overlap. The decoder is trained on attended talkers. Shifted in time: the "
-            "reconstruction is moved against both talkers; it is not 50% if one of them looks more like what is decoded. "
-            "Its intervals of a subject take each window for independent (Wilson), also the shorter ones."
+            "reconstruction is moved against both talkers, by as much and by a window or more; it is not 50% if one of them looks more like what "
+            "is decoded. "
+            "The interval of a subject says how well the share is known for this listener and these sounds."
+        )
+    if len(with_ceiling(values)):
+        told.append(
+            "Ceiling: the exact likelihood of the same windows. This observer knows the listener, the noise and all of both sounds, and sees the "
+            "recording as it was made, for as long as the decoder's lags see it."
         )
     for (target, measure), own in values[np.isfinite(values.p)].groupby(["target", "measure"], sort=False):
         if not measure.startswith("top"):
