@@ -36,7 +36,7 @@ def headline(result: SummarizedWindows) -> list[str]:
     """The sentences above the table."""
     k = result.told_k
     found, top1 = (result.scores().get(f"top{n}", "model") for n in (k, 1))
-    no_more = ", which is no more than chance" if verdict(result, "model", k) == "inside" else ""
+    no_more = ", which is not shown to be more than chance" if verdict(result, "model", k) == "inside" else ""
     where = f"among the first {k} in {_percent(found)} of windows and " if k > 1 else ""
     first = f"the very first in {_percent(top1)}{' of windows' if k == 1 else ''}"
     sentences = [

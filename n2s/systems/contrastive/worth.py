@@ -9,6 +9,7 @@ from n2s.systems.contrastive.summarized import SummarizedWindows
 from n2s.systems.contrastive.window_blocks import window_blocks
 
 BOUNDS = (-1.0, 1.0)
+ONLY_LINEAR = " Only the linear decoder is shown to be above chance: the network is not worth it here as it is."
 
 
 class Difference(NamedTuple):
@@ -74,9 +75,14 @@ def sentence(result: SummarizedWindows, k: int, *, network: str, linear: str) ->
             f"Is the network worth it? Neither it nor the linear decoder is shown to be above chance here ({counts}): there is nothing to "
             "choose between. More data, another frequency band or another target may help both."
         )
+    if abs(found.mean) < 1e-12:
+        who = "both find as much"
+    else:
+        who = f"{'it' if found.mean > 0 else 'the linear decoder'} is ahead, but the difference is not certain"
+    alone = {("above", False): " Only the network is shown to be above chance.", ("inside", True): ONLY_LINEAR}
     return (
-        f"Is the network worth it? That is not shown: the difference from the linear decoder is not certain ({counts}). The linear decoder "
-        "alone (configs/linear.yaml) is much faster."
+        f"Is the network worth it? That is not shown: {who} ({counts}). The linear decoder alone "
+        f"(configs/linear.yaml) is much faster.{alone.get((network, linear == 'above'), '')}"
     )
 
 

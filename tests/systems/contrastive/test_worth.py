@@ -8,7 +8,7 @@ from planted import planted_result
 from scipy import stats
 
 from n2s.systems.contrastive.words import columns, headline
-from n2s.systems.contrastive.worth import difference
+from n2s.systems.contrastive.worth import difference, sentence
 
 
 def scores(result, right, seed):
@@ -37,9 +37,9 @@ def told(n_subjects, network, linear):
     ],
 )
 def test_what_is_said_is_what_was_planted(n_subjects, network, linear, expected):
-    result, sentence = told(n_subjects, network, linear)
-    assert expected in sentence and "worth it?" in sentence, sentence
-    assert sum(text in sentence for text in ("Yes:", "No:", "not shown:", "Neither it")) == 1
+    result, said = told(n_subjects, network, linear)
+    assert expected in said and "worth it?" in said, said
+    assert sum(text in said for text in ("Yes:", "No:", "not shown:", "Neither it")) == 1
 
 
 def test_the_difference_is_paired_and_over_subjects():
@@ -52,6 +52,14 @@ def test_the_difference_is_paired_and_over_subjects():
     test = stats.ttest_rel(own, linear).confidence_interval()
     assert found.mean == pytest.approx((own - linear).mean())
     assert (found.low, found.high) == pytest.approx((test.low, test.high))
+
+
+def test_a_linear_decoder_that_alone_is_above_chance_is_named():
+    result, _ = told(8, 0.6, 0.6)
+    one = {"k": 1, "network": "inside", "linear": "above"}
+    assert "the network is not worth it here" in sentence(result, **one)
+    assert "Only the network" in sentence(result, **one | {"network": "above", "linear": "inside"})
+    assert "Only" not in sentence(result, **one | {"network": "above"})
 
 
 def test_equal_decoders_have_no_interval():
