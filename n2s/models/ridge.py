@@ -147,7 +147,10 @@ class RidgeDecoder:
 
     def predict(self, brain: Tensor) -> Tensor:
         """``(t, c) -> (t, f)`` in the feature's own unit; outside the recording, the brain is set to its mean."""
-        padded = functional.pad(_scaled(brain, *self._brain_scale).T[None], (-self.first_lag, self.last_lag))
+        padded = functional.pad(
+            _scaled(brain, *self._brain_scale).T[None], (max(-self.first_lag, 0), max(self.last_lag, 0))
+        )
+        padded = padded[..., max(self.first_lag, 0) :][..., : len(brain) + self.n_lags - 1]
         mean, std = self._target_scale
         return (functional.conv1d(padded, self.weights)[0].T * std + mean).to(brain.dtype)
 

@@ -227,3 +227,13 @@ def test_a_state_makes_the_same_decoder():
     assert again.alpha == decoder.alpha and torch.equal(again.predict(brains[0]), decoder.predict(brains[0]))
     with pytest.raises(ValueError, match="4 lags; this decoder has 3"):
         RidgeDecoder(sfreq=1.0, lags_s=(0, 2)).load_state_dict(decoder.state_dict())
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 4), (-4, -2), (-1, 2)])
+def test_a_stretch_shorter_than_its_lags_is_predicted_with_the_brain_at_its_mean_beside_it(first, last):
+    brains, targets = simulated(90)
+    ridge = RidgeDecoder(sfreq=1.0, lags_s=(first, last), alphas=[1.0]).fit(brains, targets)
+    mean = brains[0].mean(0).expand(6, -1)
+    for n in (1, 2, 3):
+        padded = torch.cat([mean, brains[0][:n], mean])
+        torch.testing.assert_close(ridge.predict(brains[0][:n]), ridge.predict(padded)[6 : 6 + n])
