@@ -14,6 +14,7 @@ from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.meg_to_sound import MEGToSound
 from n2s.systems.clips.semantic import Semantic, check_same_voxels
 from n2s.systems.stages import StageRun
+from n2s.training.fold_runs import FOLDS
 from n2s.training.run import Run
 
 SEMANTIC_RUN = "n2s_semantic_run"  # keys of an acoustic run's checkpoint
@@ -67,7 +68,7 @@ def given(run: StageRun) -> dict:
         return kept | {"encoder": encoder, "semantic": False, "semantic_run": None, "semantic_target": None}
     semantic = Run(Path(run.checkpoint[SEMANTIC_RUN]))
     if not semantic.exists():  # all runs may have been moved together
-        semantic = Run(run.folder.parents[1].joinpath(*semantic.folder.parts[-2:]))
+        semantic = Run(_experiments(run.folder) / semantic.folder.relative_to(_experiments(semantic.folder)))
     earlier = StageRun(Semantic, semantic.folder)
     target = earlier.config["data"]["init_args"]["target"] if semantic.config.is_file() else None
     return kept | {
@@ -76,6 +77,11 @@ def given(run: StageRun) -> dict:
         "semantic_run": str(semantic.folder),
         "semantic_target": target,
     }
+
+
+def _experiments(run: Path) -> Path:
+    """The folder of the experiments, of a run's folder or a fold's."""
+    return run.parents[3 if run.parent.name == FOLDS else 1]
 
 
 def networks_of(run: StageRun, data: ClipData) -> list[ToSound]:
