@@ -11,6 +11,7 @@ from torch import Tensor
 
 from n2s.data.meg import MEGDataModule
 from n2s.features.feature import FrameFeature
+from n2s.findings import tell
 from n2s.metrics.retrieval import mean_reciprocal_rank, ranks
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.story_likelihood import StoryLikelihood
@@ -50,7 +51,12 @@ def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) 
     delays = lags(data)
     for name in np.unique(tested):
         own = np.flatnonzero(listener == name)
-        if len(np.unique(group[own])) < 2:
+        if (n := len(np.unique(group[own]))) < 2:
+            tell(
+                "left out",
+                str(name),
+                f"no encoding model beside the network: it has {n} training stimuli; 2 are needed.",
+            )
             return None
         own = some_windows(data, own)
         model = _fitted(*read_windows(data, "train", own), group[own], delays)
