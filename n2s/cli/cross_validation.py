@@ -45,11 +45,14 @@ class CrossValidation:
         Of the experiment.
     main
         Runs a command that reads the command line: each fold has its own.
+    fresh
+        Start a new run even if an unfinished one exists.
     """
 
     config: dict
     folder: Path
     main: Callable[[], None]
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         data, trainer = self.config["data"], self.config["trainer"]
@@ -82,7 +85,7 @@ class CrossValidation:
         """
         if self.alone:
             with self._file(self.options[0]) as file:
-                self._typed("fit", file)
+                self._typed("fit", file, *(["--fresh"] if self.fresh else []))
                 self._typed("test", file)
             return
         run, begun = choice.run, sum(map(tested, self._folds(choice.run)))
@@ -115,7 +118,7 @@ class CrossValidation:
         print(f"run: {shown(run.folder)} ({self.n_folds} folds)", flush=True)
         for number, options in enumerate(self.options, 1):
             with _named(number, self.n_folds), self._file(options, run, number) as file:
-                self._typed("test", file, run, number)
+                self._typed("test", file, run=run, number=number)
         pool(run, self._folds(run))
 
     def tested_run(self, name: str | None, own: Run | None) -> Run:
@@ -152,17 +155,17 @@ class CrossValidation:
             return
         print(f"\nfold {number} of {self.n_folds}", flush=True)
         if not (fold.exists() and fold.finished):
-            self._typed("fit", file, run, number)
+            self._typed("fit", file, run=run, number=number)
         if not tested(fold):
-            self._typed("test", file, run, number)
+            self._typed("test", file, run=run, number=number)
 
     def _folds(self, run: Run) -> list[Run]:
         return [fold_run(run, number) for number in range(1, self.n_folds + 1)]
 
-    def _typed(self, verb: str, file: Path, run: Run | None = None, number: int = 0) -> None:
+    def _typed(self, verb: str, file: Path, *more: str, run: Run | None = None, number: int = 0) -> None:
         """The command that a user would type for one fold."""
         place, name = (run.folder, FOLDS) if run else (self.folder.parent, self.folder.name)
-        words = (verb, "--config", str(file), "--runs_dir", str(place), "--experiment", name)
+        words = (verb, "--config", str(file), "--runs_dir", str(place), "--experiment", name, *more)
         typed(self.main, *words, environment={"N2S_RUN": str(number)} if run else {})
 
     @contextmanager

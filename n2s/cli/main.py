@@ -104,7 +104,7 @@ class CLI(LightningCLI):
         if config.cross_validate is not None:
             check_verb(self.subcommand)
             check_fresh_start(config.ckpt_path)
-            self.cross_validation = CrossValidation(self.complete, self._folder(config), main)
+            self.cross_validation = CrossValidation(self.complete, self._folder(config), main, config.fresh)
             return
         self.choice: Choice | None = None
         self.signals = StopSignals()

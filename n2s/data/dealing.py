@@ -34,7 +34,9 @@ def with_blocks(dealt: pd.DataFrame) -> pd.DataFrame:
     return dealt.assign(block=pd.Series(component, dealt.index).map(names))
 
 
-SMALLER = "Lower n_folds, or give a split with smaller units (SplitBySentence, SplitByTime)."
+SMALLER = (
+    "Take fewer folds, or a split with smaller units (SplitBySentence, or SplitByTime with as many split.n_folds)."
+)
 
 
 def deal(

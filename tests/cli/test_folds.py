@@ -9,7 +9,7 @@ import yaml
 
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.contrastive.result import RetrievalResult
-from n2s.training.run import Run, runs_of
+from n2s.training.run import UNFINISHED, Run, runs_of
 
 RECIPE = Path(__file__).parents[2] / "configs" / "meg_contrastive.yaml"
 QUIET = {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False, "logger": False}
@@ -121,3 +121,6 @@ def test_an_encoding_recipe_has_all_folds_in_one_run(here, run_n2s):
     assert config["data"]["init_args"]["n_folds"] == 2 and "cross_validate" not in config
     status, out, err = run_n2s("test", "--config", "scores.yaml", "--cross_validate", 2)
     assert status == 0 and f"{run.name}/report.html" in out, err
+    run.update(status=UNFINISHED)
+    status, out, err = run_n2s("fit", "--config", "scores.yaml", "--cross_validate", 2, "--fresh")
+    assert status == 0 and len(runs_of(Path("checkpoints/scores"))) == 2 and not run.finished, err
