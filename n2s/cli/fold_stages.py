@@ -7,10 +7,8 @@ from n2s.config_classes import class_named
 from n2s.data.cross_validated import CrossValidated
 from n2s.findings import tell
 from n2s.training.experiments import with_overlays
-from n2s.training.fold_runs import fold_run
+from n2s.training.fold_runs import STAGE, fold_run
 from n2s.training.run import Run, differences, originals, runs_dir
-
-ENDS = "_run"  # options of systems that name an earlier run: semantic_run, encoder_run
 
 
 def staged(model: Mapping, data: Mapping, number: int, folder: Path) -> dict[str, str]:
@@ -28,7 +26,7 @@ def staged(model: Mapping, data: Mapping, number: int, folder: Path) -> dict[str
     folder
         Of the experiment.
     """
-    given = {key: one for key, one in model.items() if key.endswith(ENDS) and isinstance(one, str)}
+    given = {key: one for key, one in model.items() if key.endswith(STAGE) and isinstance(one, str)}
     return {key: _fold(f"model.{key}", one, data, number, folder) for key, one in given.items()}
 
 

@@ -1,5 +1,7 @@
 """One fold of a cross-validation: what was heard is dealt to folds by its content, and each fold is held out once."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -35,7 +37,14 @@ class CrossValidated(Split):
         Whether the next fold is the validation part; else there is none.
     seed
         Of the order in which units are dealt.
+
+    Attributes
+    ----------
+    dealt
+        A hash of the fold of each unit, equal for all folds; "" before they are dealt. Units that come or go move others to other folds.
     """
+
+    dealt: str = ""
 
     def __init__(
         self, split: Split | None = None, *, n_folds: int = 5, fold: int = 0, validation: bool = False, seed: int = 0
@@ -99,7 +108,9 @@ class CrossValidated(Split):
         UserError
             There are fewer blocks than folds.
         """
-        fold = dealt.block.map(deal(dealt, self.n_folds, self.seed, option="the number of folds", remedy=REMEDY))
+        fold_of = deal(dealt, self.n_folds, self.seed, option="the number of folds", remedy=REMEDY)
+        self.dealt = hashlib.sha256(json.dumps(fold_of, sort_keys=True).encode()).hexdigest()
+        fold = dealt.block.map(fold_of)
         held = {"test": fold == self.fold, "val": self.validation & (fold == (self.fold + 1) % self.n_folds)}
         return np.select(list(held.values()), list(held), "train")
 

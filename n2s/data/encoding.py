@@ -155,6 +155,11 @@ class EncodingDataModule(NeuralDataModule):
     def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
         """See `NeuralDataModule`: one run has all folds."""
         check_number("--cross_validate", n_folds, low=2, whole=True)
+        if options.get("n_folds") == 0:
+            raise UserError(
+                "--cross_validate deals out what was heard, and data.n_folds is 0: nothing that a person heard is held out. A recipe that "
+                "holds out people deals them by itself (model.n_folds); for other recipes, leave data.n_folds out."
+            )
         return [dict(options) | {"n_folds": n_folds}]
 
     # -- Lightning ---------------------------------------------------------------------------------------------------

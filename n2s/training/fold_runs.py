@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from n2s.errors import UserError, reading
+from n2s.data.cross_validated import CrossValidated
+from n2s.data.datamodule import NeuralDataModule
+from n2s.errors import UserError, first_of, reading
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import ALL, Row, Score, cell
 from n2s.training.run import Run
 
 FOLDS = "folds"
+STAGE = "_run"  # the end of the options of systems that name an earlier run: semantic_run, encoder_run
 
 
 def fold_run(run: Run, number: int) -> Run:
@@ -22,6 +25,46 @@ def folds_of(run_dir: Path) -> dict[int, Path]:
     """The folders of a run's tested folds, by number; empty where it has none."""
     found = {int(one.name): one for one in (run_dir / FOLDS).glob("*") if one.name.isdecimal()}
     return {number: found[number] for number in sorted(found) if (found[number] / "metrics.json").is_file()}
+
+
+def dealt(data: object) -> dict[str, str]:
+    """How the data of a fold were dealt, for its ``run.json``; {} where they are no fold, or deal themselves."""
+    split = getattr(data, "split", None)
+    return {"dealt": split.dealt} if isinstance(split, CrossValidated) else {}
+
+
+def check_dealt(run: Run, data: object, config: Mapping | None = None) -> None:
+    """Raise a UserError if a fold's data are dealt in another way than when it, another fold of its run or an earlier stage was fitted.
+
+    A recording that comes or goes moves others to other folds: what is held out now may have been trained on, and parts would be held
+    out twice or never.
+
+    Parameters
+    ----------
+    run
+        Of the fold.
+    data
+        Set up.
+    config
+        Of a fit, in plain types: its model's options may name earlier runs.
+    """
+    if not dealt(data) or not isinstance(data, NeuralDataModule):
+        return
+    now, model = data.data_hashes(), ((config or {}).get("model") or {}).get("init_args") or {}
+    beside = sorted(run.folder.parent.glob("*")) if run.folder.parent.name == FOLDS else []
+    stages = [one for key, one in model.items() if key.endswith(STAGE) and isinstance(one, str)]
+    for folder, same in [(run.folder, True), *((one, True) for one in beside), *((Path(one), False) for one in stages)]:
+        record = Run(folder).read() if Run(folder).exists() else {}
+        before = record.get("data") or now
+        if record.get("dealt", data.split.dealt) == data.split.dealt and not (same and before.keys() != now.keys()):
+            continue
+        new, gone = (sorted(one.keys() - other.keys()) for one, other in ((now, before), (before, now)))
+        told = "; ".join(f"{what}: {first_of(names, 3)}" for what, names in (("new", new), ("gone", gone)) if names)
+        raise UserError(
+            f"the data are not those that {folder} was fitted to ({told or 'other sentences or stretches are heard'}): they are dealt "
+            "to folds in another way, and what is held out now may have been trained on. Take the data as they were, or fit all folds "
+            "again: n2s fit ... --fresh."
+        )
 
 
 def pooled(folds: Sequence[Mapping[str, Result]]) -> dict[str, Result]:

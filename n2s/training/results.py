@@ -16,7 +16,7 @@ from n2s.report.page import write_page
 from n2s.report.run_figures import run_drawings
 from n2s.report.table import print_shown, wide_console
 from n2s.report.wandb import log_shown
-from n2s.training.fold_runs import pooled, with_folds
+from n2s.training.fold_runs import check_dealt, pooled, with_folds
 from n2s.training.run import Run
 
 #: What made results -> the folder, in the run's, of ``metrics.json`` and ``report.html``.
@@ -36,6 +36,14 @@ class WriteResults(Callback):
 
     def __init__(self, run: Run, seed: int = 0):
         self.run, self.seed = run, seed
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning: the data are set up, and nothing is tested."""
+        check_dealt(self.run, trainer.datamodule)
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See `on_test_start`."""
+        check_dealt(self.run, trainer.datamodule)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""

@@ -6,6 +6,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
+from n2s.training.fold_runs import check_dealt, dealt
 from n2s.training.run import Run
 
 
@@ -33,8 +34,9 @@ class RunRecord(Callback):
         )
         if not validates:
             _check_nothing_waits(trainer)
+        check_dealt(self.run, data, self.config)
         if trainer.is_global_zero and isinstance(data, NeuralDataModule):
-            self.run.update(data=data.data_hashes(), **({} if validates else {"validates": False}))
+            self.run.update(data=data.data_hashes(), **dealt(data), **({} if validates else {"validates": False}))
         for logger in trainer.loggers:
             logger.log_hyperparams(self.config)
 

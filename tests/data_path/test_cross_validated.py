@@ -6,7 +6,16 @@ import pytest
 from tiny import TinyStudy
 from tiny_fmri import LAG_S, TinyFMRI
 
-from n2s.data import CrossValidated, FMRIDataModule, Grid, MEGDataModule, Preprocessing, SplitByStory, SplitByTime
+from n2s.data import (
+    CrossValidated,
+    EncodingDataModule,
+    FMRIDataModule,
+    Grid,
+    MEGDataModule,
+    Preprocessing,
+    SplitByStory,
+    SplitByTime,
+)
 from n2s.errors import UserError
 from n2s.features import MelStatistics, Ready
 from n2s.findings import kept
@@ -137,3 +146,16 @@ def test_groups_that_share_sound_are_held_out_together(tmp_path):
         assert len(tested & {"tiny/s0", "tiny/s4"}) in (0, 2)
     with pytest.raises(UserError, match="number of folds is 6, but only 5 units"):
         clips(study, 0, n_folds=6)
+
+
+def test_a_recipe_that_holds_out_people_does_not_deal_what_they_heard():
+    with pytest.raises(UserError, match="holds out people deals them by itself"):
+        EncodingDataModule.folded({"n_folds": 0}, 5, validation=False)
+    assert EncodingDataModule.folded({"n_folds": 3}, 5, validation=False) == [{"n_folds": 5}]
+
+
+def test_all_folds_know_how_content_was_dealt_and_a_further_story_changes_it(tmp_path):
+    ways = [
+        sensors(tmp_path, CrossValidated(n_folds=2, fold=k), n_stories=n).split.dealt for n in (4, 5) for k in (0, 1)
+    ]
+    assert ways[0] == ways[1] != ways[2] == ways[3] and CrossValidated().dealt == ""
