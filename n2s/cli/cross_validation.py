@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import yaml
+from filelock import FileLock, Timeout
 from lightning.pytorch.loggers import WandbLogger
 
 from n2s.cli.fold_stages import staged
@@ -149,10 +150,22 @@ class CrossValidation:
         return (equal or alike)[0]
 
     def _fold(self, run: Run, number: int, file: Path) -> None:
+        """Fit and test a fold, unless another process is at it: that one has its lock from before the fold is a run."""
         fold = fold_run(run, number)
-        if fold.exists() and not fold.finished and fold.in_use():
-            print(f"fold {number} of {self.n_folds}: another process fits it.")
-            return
+        fold.folder.parent.mkdir(exist_ok=True)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(fold.folder.with_name(f".{number}.lock"), blocking=False))
+                taken = fold.exists() and not fold.finished and fold.in_use()
+            except Timeout:
+                taken = True
+            if taken:
+                print(f"fold {number} of {self.n_folds}: another process fits it.")
+                return
+            self._fitted_and_tested(run, number, file)
+
+    def _fitted_and_tested(self, run: Run, number: int, file: Path) -> None:
+        fold = fold_run(run, number)
         print(f"\nfold {number} of {self.n_folds}", flush=True)
         if not (fold.exists() and fold.finished):
             self._typed("fit", file, run=run, number=number)

@@ -148,6 +148,12 @@ def test_several_jobs_share_the_folds(validated, n2s):
             status == 0 and "fold 1 of 2: another process fits it" in out and "folds 1 are with other processes" in out
         ), err
         assert not run.finished
+    shutil.rmtree(one.folder)
+    with FileLock(one.folder.with_name(".1.lock")):  # another job has begun with it, and its folder is no run yet
+        one.folder.mkdir()
+        status, out, err = n2s("fit", "--cross_validate", 2)
+        assert status == 0 and "fold 1 of 2: another process fits it" in out and not one.exists(), err
+    one.folder.rmdir()
     status, out, err = n2s("fit", "--cross_validate", 2)
     assert status == 0 and the_run().finished and one.finished, err
 
