@@ -131,6 +131,16 @@ def check_folds(n_folds: int, *, validation: bool, where: str) -> None:
         )
 
 
+def check_heard_folds(options: Mapping, n_folds: int) -> None:
+    """Raise a UserError if one run cannot have so many folds of what was heard; ``options`` are of its datamodule."""
+    check_number("--cross_validate", n_folds, low=2, whole=True)
+    if options.get("n_folds") == 0:
+        raise UserError(
+            "--cross_validate deals out what was heard, and data.n_folds is 0: nothing that a person heard is held out. A recipe that "
+            "holds out people deals them by itself (model.n_folds); for other recipes, leave data.n_folds out."
+        )
+
+
 def dealt_folds(options: Mapping, n_folds: int, *, validation: bool, units: object = None) -> list[dict]:
     """Options of a datamodule in plain types, a set for each fold: with its `CrossValidated` as the ``split``."""
     check_folds(n_folds, validation=validation, where="--cross_validate")

@@ -10,6 +10,7 @@ from n2s.data.bad_channels import check_bads
 from n2s.data.bold_preparation import BoldPreparation, tell_copies
 from n2s.data.clip_splits import check_subjects, chosen
 from n2s.data.clip_targets import tracked
+from n2s.data.cross_validated import check_heard_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding_data import Fold, Measured, Stream
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
@@ -154,12 +155,7 @@ class EncodingDataModule(NeuralDataModule):
     @classmethod
     def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
         """See `NeuralDataModule`: one run has all folds."""
-        check_number("--cross_validate", n_folds, low=2, whole=True)
-        if options.get("n_folds") == 0:
-            raise UserError(
-                "--cross_validate deals out what was heard, and data.n_folds is 0: nothing that a person heard is held out. A recipe that "
-                "holds out people deals them by itself (model.n_folds); for other recipes, leave data.n_folds out."
-            )
+        check_heard_folds(options, n_folds)
         return [dict(options) | {"n_folds": n_folds}]
 
     # -- Lightning ---------------------------------------------------------------------------------------------------
