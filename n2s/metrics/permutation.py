@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from n2s.metrics.correlation import unit
+from n2s.metrics.cross_fitted import widened
 
 LEAST_BLOCKS = 5  # 120 orders: with fewer blocks no p is below .05 by much
 LEAST_PHASES = 4  # that are drawn: with fewer, all draws are alike
@@ -41,6 +42,7 @@ def block_permutation(
     block_rows: int,
     run: np.ndarray | None = None,
     n_permutations: int = 1000,
+    n_folds: int = 1,
     seed: int = 0,
 ) -> Null:
     """Test predictions against permutations of blocks of consecutive rows.
@@ -60,6 +62,8 @@ def block_permutation(
         too small.) If even that leaves out half of the rows, or makes too few blocks, they do lie across borders.
     n_permutations
         Draws.
+    n_folds
+        Folds that are held out in turn, each from a model of the others: chance is wider (`n2s.metrics.cross_fitted.widened`).
     seed
         Of the draws.
 
@@ -82,7 +86,7 @@ def block_permutation(
             null += products[orders[:, place], place]
         return products[np.arange(len(rows)), np.arange(len(rows))].sum(0), null
 
-    return _null(predicted, true, draws, n_permutations, max(len(rows) ** 2, n_permutations, len(true)))
+    return _null(predicted, true, draws, n_permutations, n_folds, max(len(rows) ** 2, n_permutations, len(true)))
 
 
 def phase_randomised(
@@ -91,6 +95,7 @@ def phase_randomised(
     *,
     run: np.ndarray | None = None,
     n_permutations: int = 1000,
+    n_folds: int = 1,
     seed: int = 0,
 ) -> Null:
     """Test predictions against predictions with random phases: each run keeps its spectrum, all targets get the same phases.
@@ -103,6 +108,8 @@ def phase_randomised(
         (n,) The run of each row.
     n_permutations
         Draws.
+    n_folds
+        Folds that are held out in turn, each from a model of the others: chance is wider (`n2s.metrics.cross_fitted.widened`).
     seed
         Of the draws.
 
@@ -142,7 +149,7 @@ def phase_randomised(
         null = turn @ np.concatenate(spectra).astype(np.float32)
         return np.einsum("nv,nv->v", one, other), null + fixed
 
-    return _null(predicted, true, draws, n_permutations, max(n_permutations, 2 * len(true)))
+    return _null(predicted, true, draws, n_permutations, n_folds, max(n_permutations, 2 * len(true)))
 
 
 _ROUNDING = 1e-6  # of correlations in float32
@@ -153,6 +160,7 @@ def _null(
     true: np.ndarray,
     draws: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
     n_permutations: int,
+    n_folds: int,
     numbers_per_target: int,
 ) -> Null:
     n_targets = true.shape[1]
@@ -161,7 +169,7 @@ def _null(
     for at in range(0, n_targets, step):
         part = slice(at, at + step)
         found, null = draws(predicted[:, part], true[:, part])
-        r[part] = found
+        r[part], null = found, widened(null, n_folds)
         p[part] = (1 + (null >= found - _ROUNDING).sum(0)) / (1 + n_permutations)
         most = np.maximum(most, null.max(1))
     constant = (np.ptp(true, axis=0) == 0) | (np.ptp(predicted, axis=0) == 0)

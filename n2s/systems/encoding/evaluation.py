@@ -37,9 +37,14 @@ class Significance:
     n_permutations: int
     seed: int
 
-    def p(self, predicted: np.ndarray, true: np.ndarray, part: np.ndarray, rate_hz: float) -> np.ndarray:
-        """(n, v), (n, v), (n,) fold and run -> (v,) one-sided p; NaN where there are too few rows for a p."""
-        shared = {"run": part, "n_permutations": self.n_permutations, "seed": self.seed}
+    def p(
+        self, predicted: np.ndarray, true: np.ndarray, part: np.ndarray, rate_hz: float, *, n_folds: int
+    ) -> np.ndarray:
+        """(n, v), (n, v), (n,) fold and run -> (v,) one-sided p; NaN where there are too few rows for a p.
+
+        ``n_folds``: how many folds are held out in turn.
+        """
+        shared = {"run": part, "n_permutations": self.n_permutations, "seed": self.seed, "n_folds": n_folds}
         if self.null == "phase":
             return phase_randomised(predicted, true, **shared).p
         return block_permutation(predicted, true, block_rows=self.block_rows(rate_hz), **shared).p
@@ -87,7 +92,7 @@ def subject_scores(
                 if one.bands is not None:
                     shares.append(product_measure(one.bands, held.true))
             wanted = significance.n_permutations and not row.fits[0].shift
-            p = significance.p(together, held.true, held.part, rate_hz) if wanted else None
+            p = significance.p(together, held.true, held.part, rate_hz, n_folds=len(held.folds)) if wanted else None
             made[row.fits] = np.mean(predicted, 0), p
             if shares:
                 found |= {f"share:{name}": one for name, one in zip(row.bands, np.mean(shares, 0), strict=True)}

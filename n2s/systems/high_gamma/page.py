@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from n2s.metrics.cross_fitted import TOLD
 from n2s.metrics.score import Scores
 from n2s.systems.high_gamma.rows import CIRCULAR, MEAN, PERMUTED, SHIFTED, SPEECH
 from n2s.systems.high_gamma.scored import HighGammaScores
@@ -125,7 +126,7 @@ def _significance(result: HighGammaScores) -> str:
     )
     text = (
         f"p within a subject: {settings['n_permutations']} draws of {how}, one-sided, (1 + n) / (1 + N); q: Benjamini-Hochberg over the "
-        "subject's electrodes."
+        f"subject's electrodes. {TOLD}"
     )
     if result.rows.n_draws.max() > 1:
         text += (

@@ -12,6 +12,7 @@ import torch
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
+from n2s.metrics.cross_fitted import widened
 from n2s.metrics.flattened import flattened
 from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.metrics.tracking import circular_shift_null
@@ -157,11 +158,11 @@ def subject_scores(held: HeldOutElectrodes, rows: Sequence[Row], null: Null) -> 
             flats.append(flattened(held.in_unit(parts), held.recorded))
             together = together + standardised(values)
             if not number:
-                shifts = circular(values, held.true, table["varies"], null)
+                shifts = circular(values, held.true, table["varies"], null, n_folds=len(held.folds))
                 traces = example(held, values, scores[0], names)
         table[f"r:{row.key}"] = r = over_draws(scores)
         if null.n_permutations:
-            p = null.significance.p(together, held.true, held.part, rate_hz)
+            p = null.significance.p(together, held.true, held.part, rate_hz, n_folds=len(held.folds))
             table[f"p:{row.key}"] = p = np.where(np.isfinite(r), p, np.nan)
             table[f"q:{row.key}"] = benjamini_hochberg(p)
         flat.append((row.key, *np.mean(flats, 0)))
@@ -178,13 +179,14 @@ def over_draws(scores: Sequence[np.ndarray]) -> np.ndarray:
     return np.where(np.isfinite(r).any(0), np.nan_to_num(r).mean(0), np.nan)
 
 
-def circular(predicted: np.ndarray, true: np.ndarray, varies: np.ndarray, null: Null) -> pd.DataFrame:
+def circular(predicted: np.ndarray, true: np.ndarray, varies: np.ndarray, null: Null, *, n_folds: int) -> pd.DataFrame:
     """``median`` and ``top`` of each circular shift of the predictions against the truth: what no alignment at all reaches."""
     least = max(1, round(LEAST_SHIFT * len(true)))
     if not null.n_shifts or least > len(true) // 2 or not varies.any():
         return pd.DataFrame({"median": [], "top": []}, dtype=float)
     given = (torch.from_numpy(np.ascontiguousarray(one[:, varies])) for one in (predicted, true))
     r = circular_shift_null(*given, n_shifts=null.n_shifts, min_shift=least, seed=null.seed).numpy()
+    r = widened(r, n_folds, bounds=(-1.0, 1.0))
     return pd.DataFrame({"median": np.median(r, 1), "top": [top_mean(one) for one in r]})
 
 

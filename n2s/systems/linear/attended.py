@@ -136,7 +136,7 @@ def attention_lines(
         whole = one.interval or Interval(np.nan, np.nan, np.nan)
         line = line_of(f"attended, {one.length_s:g} s", whole, n=one.n_windows, chance=0.5)
         if one.n_windows:
-            line |= null_of(whole.mean, one.null)
+            line |= null_of(whole.mean, one.null, n_folds=found.n_folds)
             right = best.decisions(found.table.iloc[places[one.first]], round(one.length_s * rate_hz) / rate_hz, lags_s)
             if right is not None:
                 line |= ceiling_of(one.interval_of(right))

@@ -12,7 +12,7 @@ from n2s.data.encoding_data import EncodingData
 from n2s.errors import UserError, first_of
 from n2s.paths import written_whole
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
-from n2s.systems.linear.fit import Recipe
+from n2s.systems.linear.fit import Recipe, decoders_of
 from n2s.systems.linear.inputs import fold_brain, fold_sides
 
 
@@ -38,6 +38,8 @@ class Reconstruction:
         The penalty of each fold.
     names
         The name of each fold.
+    n_folds
+        Folds whose decoders learned from each other's rows of this subject; 1: none did.
     """
 
     rows: np.ndarray
@@ -49,6 +51,7 @@ class Reconstruction:
     scale: np.ndarray
     alphas: list[float]
     names: list[str]
+    n_folds: int = 1
 
     @property
     def stretch(self) -> np.ndarray:
@@ -101,6 +104,7 @@ def reconstruct(
         The run has no fit of a fold or target, or was fitted to other data.
     """
     folds, name = list(data.folds(subject)), name or space
+    by_others = decoders_of([space], other_people=True)[name][1]
     predicted, true, scales, alphas = [], [], [], []
     for fold in folds:
         fit = fits.get(fold.name)
@@ -150,6 +154,7 @@ def reconstruct(
         scale=np.mean(scales, 0),
         alphas=alphas,
         names=[fold.name for fold in folds],
+        n_folds=1 if by_others else len(folds),
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from n2s.metrics.blocks import time_blocks
 from n2s.metrics.correlation import column_correlation
+from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import Interval
 
 BLOCK_S = 10.0  # of time that counts as independent: longer than slow waves last
@@ -37,10 +38,14 @@ def mean_correlation(predicted: np.ndarray, true: np.ndarray) -> float | None:
     return float(np.nanmean(r)) if np.isfinite(r).any() else None
 
 
-def null_of(value: float, null: np.ndarray) -> dict:
-    """Mean, central 95% and p of a null: (1 + draws of at least the value) / (1 + draws); {} without draws."""
+def null_of(value: float, null: np.ndarray, *, n_folds: int, bounds: tuple[float, float] = (0.0, 1.0)) -> dict:
+    """Mean, central 95% and p of a null: (1 + draws of at least the value) / (1 + draws); {} without draws.
+
+    See `n2s.metrics.cross_fitted.widened` for ``n_folds`` and ``bounds``.
+    """
     if not len(null):
         return {}
+    null = widened(null, n_folds, bounds=bounds)
     low, high = np.quantile(null, (0.025, 0.975))
     p = (1 + (null >= value - 1e-12).sum()) / (1 + len(null))
     return {"null_mean": float(null.mean()), "null_low": float(low), "null_high": float(high), "p": float(p)}

@@ -71,7 +71,7 @@ def subject_scores(
         matched = match_windows(predicted, true, same, moved=_moved(found, places, repeats, rate_hz, options))
         start_s = found.table.time_s.to_numpy()[places[:, 0]]
         blocks = time_blocks(found.part[places[:, 0]], start_s, duration_s=length_s, least_s=max(length_s, BLOCK_S))
-        values += _shares(matched, blocks, length_s, options.top_k)
+        values += _shares(matched, blocks, length_s, options.top_k, found.n_folds)
         windows.append(
             pd.DataFrame(
                 {
@@ -121,15 +121,16 @@ def _correlation(found: Reconstruction, rate_hz: float, options: Options, where:
             f"the null of r, and its p: {n} held-out rows ({n / rate_hz:.3g} s) can be moved in time in fewer than {LEAST_MOVES} ways. Hold out more "
             "(data.n_folds).",
         )
-    return line | null_of(whole.mean, null.mean(1))
+    return line | null_of(whole.mean, null.mean(1), n_folds=found.n_folds, bounds=(-1.0, 1.0))
 
 
-def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequence[int]) -> list[dict]:
+def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequence[int], n_folds: int) -> list[dict]:
     several, n = len(np.unique(blocks)) > 1, int(np.median(matched.n_candidates))
     correct = matched.correct
     mean = Interval(float(correct.mean()), None, None)
     whole = cluster_interval(correct, blocks, bounds=(0.0, 1.0)) if several else mean
-    found = [line_of(f"match, {length_s:g} s", whole, n=n, chance=0.5) | null_of(whole.mean, matched.null_correct)]
+    null = null_of(whole.mean, matched.null_correct, n_folds=n_folds)
+    found = [line_of(f"match, {length_s:g} s", whole, n=n, chance=0.5) | null]
     for k in top_k:
         if k >= n:
             continue
@@ -137,7 +138,7 @@ def _shares(matched: Matched, blocks: np.ndarray, length_s: float, top_k: Sequen
         mean = Interval(float(hits.mean()), None, None)
         whole = cluster_share_interval(hits, blocks) if several else mean
         line = line_of(f"top-{k}, {length_s:g} s", whole, n=n, chance=matched.chance(k))
-        found.append(line | null_of(whole.mean, matched.null_top(k)))
+        found.append(line | null_of(whole.mean, matched.null_top(k), n_folds=n_folds))
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from n2s.metrics.cross_fitted import TOLD
 from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores, cell
@@ -113,7 +114,7 @@ def notes(values: pd.DataFrame, settings: Mapping) -> list[str]:
     told = [
         f"Shifted in time, of r: in each of {settings['n_shifts']} draws the truth of every part (of a recording and fold) is moved inside that part, forward "
         "or backward in time, by any number of rows; parts with gaps stretch by stretch. That keeps how slow both are, also where parts are short. Of "
-        f"windows: the truth of all is moved on together, in a circle, by {settings['shift_s']:g} s or more, in {MOST_MOVED} draws at most. p = (1 + draws that reach the score) / (1 + draws)."
+        f"windows: the truth of all is moved on together, in a circle, by {settings['shift_s']:g} s or more, in {MOST_MOVED} draws at most. p = (1 + draws that reach the score) / (1 + draws). {TOLD}"
     ]
     if values.measure.str.startswith("match").any():
         told.append(

@@ -11,6 +11,7 @@ from torch import Tensor
 from n2s.data.encoding_data import EncodingData
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.metrics.cross_fitted import widened
 from n2s.systems.encoding.fit import Recipe, checked_brain
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
 from n2s.systems.tracking.lengths import Length
@@ -180,10 +181,9 @@ class Scorer:
             share = torch.tensor(weights, dtype=torch.float64)[:, None, None] / sum(weights)
             means = {name: (torch.stack(parts) * share).sum(0) for name, parts in scores.items()}
             for before, name in zip((None, *plan.trf), plan.trf, strict=False):
-                found.add(
-                    f"trf_{name}" if before is None else f"gain_{name}",
-                    means[name] - (0 if before is None else means[before]),
-                )
+                r = means[name] - (0 if before is None else means[before])
+                wider = torch.from_numpy(widened(r[1:].cpu().numpy(), len(weights)))
+                found.add(f"trf_{name}" if before is None else f"gain_{name}", torch.cat([r[:1].cpu(), wider]))
             rows += self._peaks(subject, functions, regions)
         return rows + self._rebuilt(subject, [one for one in rebuilt if one[0]])
 
@@ -224,11 +224,15 @@ class Scorer:
             ]
         )
         r = (r * n_rows[:, None] / n_rows.sum()).sum(0).numpy()
-        rows = [{"measure": "reconstruction", "region": ALL_SENSORS} | _against(r[0], r[1:])]
+        rows = [
+            {"measure": "reconstruction", "region": ALL_SENSORS}
+            | _against(r[0], widened(r[1:], len(folds), bounds=(-1.0, 1.0)))
+        ]
         stretches = [pair for predicted, true, _ in folds for pair in zip(predicted, true, strict=True)]
         moves = {"n_shifts": options.n_shifts, "min_shift": round(options.min_shift_s * rate_hz), "seed": options.seed}
         match = matched(stretches, round(backward.segment_s * rate_hz), **moves)
         if match is not None:
+            match = match[0], widened(match[1], len(folds), bounds=(0.0, 1.0))
             rows.append({"measure": "match_mismatch", "region": ALL_SENSORS} | _against(*match))
         if not self._excerpt:
             predicted, true = max(stretches, key=lambda pair: len(pair[0]))

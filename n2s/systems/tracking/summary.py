@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from n2s.metrics.cross_fitted import TOLD
 from n2s.metrics.group_tests import OverSubjects
 from n2s.metrics.score import Measure, Row, Scores
 from n2s.systems.encoding.results.summary import over_subjects
@@ -108,6 +109,8 @@ def notes(table: pd.DataFrame, settings: Mapping) -> list[str]:
         "Coherence and phase-locking are biased upwards, the more the less data there are: compare people on the same length, and above "
         "their shifts.",
     ]
+    if table.measure.str.startswith(("trf", "gain", "reconstruction", "match")).any():
+        found.append(f"Response functions and the reconstruction: {TOLD[0].lower()}{TOLD[1:]}")
     if table.measure.str.startswith(("plv", "edges")).any():
         found.append(
             "PLV: phase-locking value of brain and envelope, 0 to 1; after edges: of the brain's phase after sudden rises of the sound."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from n2s.metrics.cross_fitted import TOLD
 from n2s.metrics.score import ALL, Measure, Score, Scores, cell
 from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.maps import write_maps
@@ -75,7 +76,7 @@ def notes(result: BrainScores, scores: Scores) -> list[str]:
         how = f"permuted blocks of {length} s" if settings["null"] == "block" else "random phases"
         told.append(
             f"p within a subject: {settings['n_permutations']} draws of {how}, one-sided, (1 + n) / (1 + N); significant: q < {Q} "
-            "(Benjamini-Hochberg over the subject's targets)."
+            f"(Benjamini-Hochberg over the subject's targets). {TOLD}"
         )
         n_targets, draws = int(targets.groupby("subject").size().max()), 1 + settings["n_permutations"]
         least = math.ceil(n_targets / draws / Q)
