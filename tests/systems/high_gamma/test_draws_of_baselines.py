@@ -23,7 +23,7 @@ class Held:
 
     subject, rate_hz = "s/1", {"s/1": RATE_HZ}
     true = recorded = TRUE
-    rows, part = np.arange(N), np.repeat([0, 1], N // 2)
+    rows, part, folds = np.arange(N), np.repeat([0, 1], N // 2), ("one",)
 
     def __init__(self, draws):
         self.draws = draws
