@@ -43,7 +43,7 @@ def test_the_envelope_is_decoded_from_the_delta_band(scores):
     match = {length: found[f"match, {length} s"]["envelope"]["all subjects"]["mean"] for length in (2, 5, 10)}
     print(f"r {r}, shifted {null}, match-mismatch {match}")
     assert 0.24 <= r["mean"] <= 0.32
-    assert r["low"] > 0.1 and null["high"] < 0.1
+    assert r["low"] > null["high"] and null["high"] < 0.15
     assert 0.7 < match[2] < match[5] < match[10]
     assert np.abs(found["match, 5 s"]["envelope (shifted)"]["all subjects"]["mean"] - 0.5) < 0.05
     assert (

@@ -45,10 +45,10 @@ def null_of(value: float, null: np.ndarray, *, n_folds: int, bounds: tuple[float
     """
     if not len(null):
         return {}
-    null = widened(null, n_folds, bounds=bounds)
+    mean, null = float(null.mean()), widened(null, n_folds, bounds=bounds)
     low, high = np.quantile(null, (0.025, 0.975))
     p = (1 + (null >= value - 1e-12).sum()) / (1 + len(null))
-    return {"null_mean": float(null.mean()), "null_low": float(low), "null_high": float(high), "p": float(p)}
+    return {"null_mean": mean, "null_low": float(low), "null_high": float(high), "p": float(p)}
 
 
 def slow_blocks(part: np.ndarray, rate_hz: float) -> np.ndarray:
