@@ -7,6 +7,7 @@ import numpy as np
 
 from n2s.metrics.clip_scores import Units, deviation, finite_mean, mean_over, over_subjects
 from n2s.metrics.controls import holm, null_of
+from n2s.metrics.cross_fitted import wider_p
 from n2s.metrics.intervals import Interval, t_interval
 from n2s.metrics.score import ALL, Score, entry
 
@@ -96,7 +97,7 @@ def _less(score: Score, value: float) -> Score:
 
 
 def ahead_of_nothing(
-    own: np.ndarray, shuffled: np.ndarray, chance: float | None, *, subject: np.ndarray, units: Units
+    own: np.ndarray, shuffled: np.ndarray, chance: float | None, *, subject: np.ndarray, units: Units, n_folds: int = 1
 ) -> Lead:
     """Compute how far a decoder is above chance, if the chance level is known, or else above exchanged responses.
 
@@ -109,14 +110,20 @@ def ahead_of_nothing(
         For a single subject, p is how often chance, with the spread of the exchanged responses, lies as far out.
     subject, units
         See `ahead`.
+    n_folds
+        Folds that were held out in turn: a test within one subject knows that chance is wider (`n2s.metrics.cross_fitted.wider_p`). Tests
+        over subjects hold as they are.
     """
+    single = len(np.unique(subject)) == 1
     of_shuffled = replace(ahead(own, shuffled, subject=subject, units=units), of="shuffled")
+    if single:
+        of_shuffled = replace(of_shuffled, p=wider_p(of_shuffled.p, n_folds))
     if chance is None:
         return of_shuffled
     of_chance = ahead(own, chance, subject=subject, units=units, bounds=(0.0, 1.0))
     p = of_chance.p
-    if len(np.unique(subject)) == 1 or of_chance.all.low is None:
-        p = _exchange_p(own, shuffled, chance, subject=np.asarray(subject))
+    if single or of_chance.all.low is None:
+        p = wider_p(_exchange_p(own, shuffled, chance, subject=np.asarray(subject)), n_folds)
     both = [of_shuffled.p, p]
     p = None if None in both else max(both)
     if p is not None and of_shuffled.all.mean * of_chance.all.mean <= 0:

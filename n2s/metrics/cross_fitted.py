@@ -3,11 +3,20 @@
 import math
 
 import numpy as np
+from scipy import stats
 
 #: How much more widely a cross-validated score spreads by chance than the same predictions against moved or permuted truths.
 SPREAD = math.sqrt(2)
 #: For pages.
 TOLD = "Where several folds are held out in turn, draws are spread 1.41 times as widely around their mean: folds learn from each other."
+
+
+def wider_p(p: float | None, n_folds: int) -> float | None:
+    """A two-sided p whose statistic was taken to spread as if folds were independent, for one that spreads `SPREAD` times as widely.
+
+    For tests by intervals or by exchanged brains; the tails are taken to be normal. See `widened`.
+    """
+    return p if p is None or n_folds < 2 else float(2 * stats.norm.sf(stats.norm.isf(p / 2) / SPREAD))
 
 
 def widened(null: np.ndarray, n_folds: int, *, bounds: tuple[float, float] = (-np.inf, np.inf)) -> np.ndarray:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from n2s.metrics.cross_fitted import widened
+from n2s.metrics.claims import ahead_of_nothing
+from n2s.metrics.clip_scores import Units
+from n2s.metrics.cross_fitted import widened, wider_p
 from n2s.metrics.moved_null import moved_null
 from n2s.metrics.permutation import block_permutation, phase_randomised
 
@@ -59,3 +61,40 @@ def test_mean_and_bounds_stay():
     np.testing.assert_allclose(wide.std(0), np.sqrt(2) * null.std(0))
     assert widened(null, 4, bounds=(0.0, 1.0)).max() == 1.0
     assert widened(np.zeros((0, 3)), 4).shape == (0, 3)
+
+
+def identified(fold_of_clip, rng, n_draws=60):
+    """Scores (n,) of clips identified inside folds by a ridge that knows nothing, and (draws, n) of exchanged predictions."""
+    n, folds = len(fold_of_clip), np.unique(fold_of_clip)
+    features, clips = rng.standard_normal((n, 60)), rng.standard_normal((n, 8)) / np.arange(1, 9)
+    predicted = np.empty_like(clips)
+    for one in folds:
+        train, test = fold_of_clip != one, fold_of_clip == one
+        kernel = features[train] @ features[train].T + 60 * np.eye(train.sum())
+        weights = features[train].T @ np.linalg.solve(kernel, clips[train] - clips[train].mean(0))
+        predicted[test] = features[test] @ weights
+
+    def scores(predicted):
+        found = np.empty(n)
+        for one in folds:
+            a, b = (part[fold_of_clip == one] - part[fold_of_clip == one].mean(0) for part in (predicted, clips))
+            r = a @ b.T / np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+            found[fold_of_clip == one] = (r < np.diag(r)[:, None]).sum(1) / (len(r) - 1)
+        return found
+
+    orders = [
+        np.concatenate([rng.permutation(np.flatnonzero(fold_of_clip == one)) for one in folds]) for _ in range(n_draws)
+    ]
+    return scores(predicted), np.stack([scores(predicted[order]) for order in orders])
+
+
+def test_claims_of_one_subject_over_folds_are_few_on_noise():
+    rng, fold = np.random.default_rng(3), np.repeat(np.arange(5), 20)
+    subject, units = np.zeros(100, int), Units(np.arange(100), "clips")
+    p = []
+    for _ in range(150):
+        own, shuffled = identified(fold, rng)
+        p.append([ahead_of_nothing(own, shuffled, 0.5, subject=subject, units=units, n_folds=one).p for one in (1, 5)])
+    plain, wide = (np.array(p) < 0.05).mean(0)
+    assert plain > 0.08 and wide < 0.07 and wide < plain
+    assert wider_p(None, 5) is None and wider_p(0.03, 1) == 0.03 and wider_p(0.05, 5) == pytest.approx(0.1658, abs=1e-4)

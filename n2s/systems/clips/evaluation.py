@@ -233,21 +233,23 @@ class ClipScores:
     @cached_property
     def leads(self) -> dict[str, Lead]:
         """How far the model is above chance, by score: above the known chance level, and above exchanges."""
-        subject, leads = self.result.subject, {}
+        subject, n_folds, leads = self.result.subject, self.result.n_folds, {}
         for n_way in (n for n in CLAIM_WAYS if n in self.n_ways):
             own, shuffled = (
                 n_way_accuracy(self.ranks[row], self.choice.n_candidates, n_way) for row in ("model", "shuffled")
             )
             leads[f"identification@{n_way}"] = ahead_of_nothing(
-                own, shuffled, 1 / n_way, subject=subject, units=self.units
+                own, shuffled, 1 / n_way, subject=subject, units=self.units, n_folds=n_folds
             )
         if not isinstance(self.semantic, str):
             chance, hits = self.rows["label"]["chance"][ALL].mean, self.semantic
             leads["label"] = ahead_of_nothing(
-                hits["model"], hits["shuffled"], chance, subject=subject, units=self.folds
+                hits["model"], hits["shuffled"], chance, subject=subject, units=self.folds, n_folds=n_folds
             )
         for name, rows in self.mel.items():
-            leads[name] = ahead_of_nothing(rows["model"], rows["shuffled"], None, subject=subject, units=self.units)
+            leads[name] = ahead_of_nothing(
+                rows["model"], rows["shuffled"], None, subject=subject, units=self.units, n_folds=n_folds
+            )
         return leads
 
     @cached_property

@@ -130,7 +130,8 @@ def notes(found: ClipScores) -> list[str]:
     if inside:
         lines.append(
             f"candidates of a clip are of its fold, and correlations are of deviations from a fold's mean; the {found.result.n_folds} "
-            "models share most of their training data: intervals do not show how much scores would change with other training data"
+            "models share most of their training data: intervals do not show how much scores would change with other training data. Chance of a "
+            "single subject is taken to spread 1.41 times as widely as over independent folds"
         )
     elif found.own_candidates:
         lines.append(

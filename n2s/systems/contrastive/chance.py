@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from n2s.metrics.controls import Null, holm, null_of_hits
+from n2s.metrics.cross_fitted import SPREAD
 
 
 class Comparison(NamedTuple):
@@ -24,7 +25,13 @@ Comparisons = Mapping[str, Mapping[str, Comparison]]  # row -> accuracy -> compa
 
 
 def null(
-    found: np.ndarray, k: int, expected: float, rows_of: Mapping[str, np.ndarray], block: np.ndarray
+    found: np.ndarray,
+    k: int,
+    expected: float,
+    rows_of: Mapping[str, np.ndarray],
+    block: np.ndarray,
+    *,
+    n_folds: int,
 ) -> Null | None:
     """The null of a top-k accuracy, mean over subjects; None where there are too few independent windows.
 
@@ -40,19 +47,30 @@ def null(
         Subject -> its windows.
     block
         (n,) The independent block of each window.
+    n_folds
+        Folds that were held out in turn: chance is wider (`n2s.metrics.cross_fitted`).
     """
     weight = np.zeros(len(found))  # a score is the mean over subjects, however many windows each has
     for rows in rows_of.values():
         weight[rows] = 1 / len(rows)
     used = weight > 0
-    return null_of_hits(found[used] < k, block[used], expected, weight[used])
+    distribution = null_of_hits(found[used] < k, block[used], expected, weight[used])
+    if distribution is None or n_folds < 2:
+        return distribution
+    return distribution._replace(n=max(1.0, distribution.n / SPREAD**2))
 
 
 def compared(
-    found: np.ndarray, k: int, expected: float, rows_of: Mapping[str, np.ndarray], block: np.ndarray
+    found: np.ndarray,
+    k: int,
+    expected: float,
+    rows_of: Mapping[str, np.ndarray],
+    block: np.ndarray,
+    *,
+    n_folds: int,
 ) -> Comparison:
     """A top-k accuracy against chance. See `null` for the arguments."""
-    distribution = null(found, k, expected, rows_of, block)
+    distribution = null(found, k, expected, rows_of, block, n_folds=n_folds)
     if distribution is None:
         return Comparison(None, None, None, None)
     score = np.mean([np.mean(found[rows] < k) for rows in rows_of.values()])

@@ -121,7 +121,12 @@ def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary
         known["shuffled"] = _shuffled(by_subject["shuffled"], pooled)
     chance = _chance(n_of, known.get("shuffled") if pooled else None)
     tests = {
-        row: {f"top{k}": compared(found[row], k, chance[f"top{k}"][ALL].mean, rows_of, blocks.independent) for k in TOP}
+        row: {
+            f"top{k}": compared(
+                found[row], k, chance[f"top{k}"][ALL].mean, rows_of, blocks.independent, n_folds=result.n_folds
+            )
+            for k in TOP
+        }
         for row in TESTED
         if row in found
     }
@@ -130,7 +135,11 @@ def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary
         bounds = {ALL: tests["model"][name][:2]}
         for subject, rows in rows_of.items():
             expected = chance[name][subject].mean
-            own = None if expected is None else null(found["model"], k, expected, {subject: rows}, blocks.independent)
+            own = (
+                None
+                if expected is None
+                else null(found["model"], k, expected, {subject: rows}, blocks.independent, n_folds=result.n_folds)
+            )
             bounds[subject] = own.bounds() if own else (None, None)
         chance[name] = {s: Score(chance[name][s].mean, *map(_number, ends), CHANCE) for s, ends in bounds.items()}
     known["chance"] = chance

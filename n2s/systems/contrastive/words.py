@@ -63,8 +63,8 @@ def notes(result: SummarizedWindows) -> list[str]:
     lines = [counts_line(result), *control_notes(result), tests_line(result)]
     if result.fold is not None:
         lines.append(
-            f"the {result.n_folds} models share most of their training data: intervals and p-values are of these models, and do not show "
-            "how much scores would change with other training data"
+            f"the {result.n_folds} models share most of their training data: intervals are of these models, and do not show how much scores "
+            "would change with other training data; chance is taken to spread 1.41 times as widely as over independent folds"
         )
     if result.scaled_by:
         lines.append(f"brain scaled by: {', '.join(result.scaled_by)}")
