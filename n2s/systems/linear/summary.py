@@ -15,6 +15,7 @@ BLOCKS = "95% interval over blocks of time of 10 s or more"
 SUBJECTS = "mean over subjects, 95% t interval"
 NULL = "central 95% of the null"
 MOST_SUBJECTS, MOST_FOLDS = 30, 12  # in a table
+MOST_MEASURES = 4  # side by side in a table
 R = Measure("r")
 KINDS = {"match": "match-mismatch", "attended": "attended against unattended"}
 
@@ -166,14 +167,15 @@ def tables(values: pd.DataFrame, folds: pd.DataFrame) -> dict[str, tuple[list[st
         subjects = list(own.subject.unique())
         if len(subjects) > MOST_SUBJECTS:
             continue
-        by = own.set_index(["subject", "measure"])
         if len(subjects) > 1:
             by = own.set_index(["subject", "measure"])
-            lines = [[one, *(text for name in names for text in _with_p(by, one, name))] for one in subjects]
-            found[f"{target}, each subject"] = (
-                ["", *(head for name in names for head in (label_of(name).label, "p"))],
-                lines,
-            )
+            for at in range(0, len(names), MOST_MEASURES):  # more do not fit on a page
+                some = names[at : at + MOST_MEASURES]
+                lines = [[one, *(text for name in some for text in _with_p(by, one, name))] for one in subjects]
+                title = f"{target}, each subject" + (
+                    f" ({at // MOST_MEASURES + 1})" if len(names) > MOST_MEASURES else ""
+                )
+                found[title] = ["", *(head for name in some for head in (label_of(name).label, "p"))], lines
         parts = folds[folds.target == target]
         if 1 < parts.fold.nunique() <= MOST_FOLDS:
             table = parts.pivot_table(index="subject", columns="fold", values="r", sort=False)
