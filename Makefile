@@ -17,7 +17,7 @@ demo: .venv/.installed
 	$(BIN)/n2s test --config $(RECIPE)
 
 test: .venv/.installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: .venv/.installed
 	$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.spatial
 import scipy.stats
 from nilearn import masking
 from nilearn.glm.first_level import compute_regressor, glover_hrf, make_first_level_design_matrix
@@ -150,8 +151,11 @@ def test_noise_has_the_stated_covariance():
     assert np.abs(draws.T @ draws / len(draws) - dense).max() < 6 * 1.3 * np.sqrt(2 / len(draws))
     values = rng.normal(size=(len(dense), 3))
     np.testing.assert_allclose(noise.solve(values), np.linalg.solve(dense, values), atol=1e-10)
-    near, far = np.argsort(np.linalg.norm(brain(16).places - brain(16).places[0], axis=1))[[1, -1]]
-    assert dense[0, near] > 2 * dense[0, far]
+    # every voxel, and all that are equally near or far: which of equals comes first depends on the processor
+    apart = scipy.spatial.distance.squareform(scipy.spatial.distance.pdist(brain(16).places))
+    near = np.isclose(apart, np.where(apart > 0, apart, np.inf).min(1, keepdims=True))
+    far = np.isclose(apart, apart.max(1, keepdims=True))
+    assert dense[near].mean() > 1.5 * dense[far].mean()
 
 
 def test_a_noise_run_is_white_once_whitened(root):
