@@ -8,7 +8,8 @@ from scipy import stats
 #: How much more widely a cross-validated score spreads by chance than the same predictions against moved or permuted truths.
 SPREAD = math.sqrt(2)
 #: For pages.
-TOLD = "Where several folds are held out in turn, draws are spread 1.41 times as widely around their mean: folds learn from each other."
+AS_WIDELY = f"{SPREAD:.2f} times as widely"
+TOLD = f"Where several folds are held out in turn, draws are spread {AS_WIDELY} around their mean: folds learn from each other."
 
 
 def wider_p(p: float | None, n_folds: int) -> float | None:

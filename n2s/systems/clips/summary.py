@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from n2s.metrics.cross_fitted import AS_WIDELY
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores, cell
 from n2s.systems.clips.evaluation import ClipScores
 from n2s.systems.clips.voxel_figures import has_places
@@ -131,7 +132,7 @@ def notes(found: ClipScores) -> list[str]:
         lines.append(
             f"candidates of a clip are of its fold, and correlations are of deviations from a fold's mean; the {found.result.n_folds} "
             "models share most of their training data: intervals do not show how much scores would change with other training data. Chance of a "
-            "single subject is taken to spread 1.41 times as widely as over independent folds"
+            f"single subject is taken to spread {AS_WIDELY} as over independent folds"
         )
     elif found.own_candidates:
         lines.append(

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from n2s.metrics.cross_fitted import AS_WIDELY
 from n2s.metrics.score import Score
 from n2s.systems.contrastive import worth
 from n2s.systems.contrastive.figures import span_map
@@ -64,7 +65,7 @@ def notes(result: SummarizedWindows) -> list[str]:
     if result.fold is not None:
         lines.append(
             f"the {result.n_folds} models share most of their training data: intervals are of these models, and do not show how much scores "
-            "would change with other training data; chance is taken to spread 1.41 times as widely as over independent folds"
+            f"would change with other training data; chance is taken to spread {AS_WIDELY} as over independent folds"
         )
     if result.scaled_by:
         lines.append(f"brain scaled by: {', '.join(result.scaled_by)}")
