@@ -3,21 +3,26 @@
 Means over cohorts: a single cohort of 40 may be .15 off by luck. The largest cohorts are measured; smaller ones are parts of them.
 
 python benchmarks/cohort_sizes.py --n_cohorts 4 --n_permutations 10
+python benchmarks/cohort_sizes.py --only dyslexnet --n_permutations 0          # as small as the recipe has it
+python benchmarks/cohort_sizes.py --only "dyslexnet, full" --n_cohorts 1 --n_people 40 --sizes 40 --n_permutations 0
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 
 from n2s.data import EncodingDataModule, Lags, Preprocessing
 from n2s.features import Envelope
+from n2s.models import DyslexNet
 from n2s.studies import SimulatedCohort
 from n2s.studies.simulated.cohort_people import TRAITS
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly, ElasticNet, LinearSVM, Logistic
 from n2s.systems.dyslexia.groups import covariates_of
-from n2s.systems.dyslexia.measured import Common, covariances_of, measures_of, stretches_of
+from n2s.systems.dyslexia.measured import Common, covariances_of, measures_of, stretches_of, windows_of
+from n2s.systems.dyslexia.network import WindowNetwork
 from n2s.systems.dyslexia.people import People
 from n2s.systems.dyslexia.spatial import BandCSP, EnvelopeFollowing, RiemannianTangent
 from n2s.systems.dyslexia.validation import permuted, repeated, summary
@@ -32,21 +37,38 @@ CLASSIFIERS: dict[str, Classifier] = {
     "csp": BandCSP(),
     "covariates only": CovariatesOnly(),
 }
+#: Take long, and are run by name: the recipe's small network, and the published one with as many passes as the recipe's.
+NETWORKS: dict[str, Classifier] = {
+    "dyslexnet": WindowNetwork(partial(DyslexNet, dim=64, depth=2, n_heads=4, embed_dim=32, factor_dim=16), n_epochs=2),
+    "dyslexnet, full": WindowNetwork(n_epochs=2, batch_size=64),
+}
+WINDOW_S = 0.5
 #: Logistic regression on the traits that the generator has drawn, which no recording shows exactly.
 KNOWN = "traits known"
 
 
-def main(n_cohorts: int, n_people: int, story_s: float, n_sensors: int, n_permutations: int) -> None:
+def main(
+    n_cohorts: int,
+    n_people: int,
+    story_s: float,
+    n_sensors: int,
+    n_permutations: int,
+    sizes: Sequence[int],
+    only: Sequence[str],
+    threads: int,
+) -> None:
     """Print a table."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
+    chosen = {name: one for name, one in {**CLASSIFIERS, **NETWORKS}.items() if name in (only or CLASSIFIERS)}
     cohorts = [measured(seed, n_people, story_s, n_sensors) for seed in range(n_cohorts)]
     print(f"best possible on new people: {cohorts[0][2]:.3f} (all that is in recordings of {story_s:g} s)")
     print("| people | classifier | AUC: mean over cohorts (standard error) | labels permuted |\n|---|---|---|---|")
-    for n in (n_people // 4, n_people // 2, n_people):
+    for n in sizes or (n_people // 4, n_people // 2, n_people):
         parts = [one for people, positive, _ in cohorts for one in divided(people, positive, n)]
-        for name, classifier in CLASSIFIERS.items():
+        for name, classifier in chosen.items():
             row(n, name, classifier, [part[:2] for part in parts], n_permutations)
-        row(n, KNOWN, Logistic(strengths=(0.1,)), [(part[2], part[1]) for part in parts], 0)
+        if not only:
+            row(n, KNOWN, Logistic(strengths=(0.1,)), [(part[2], part[1]) for part in parts], 0)
 
 
 def measured(
@@ -74,9 +96,13 @@ def measured(
     found = [stretches_of(data, name, "envelope", common) for name in data.subjects]
     measures = np.array([list(measures_of(one, common, options).values()) for one in found])
     covariances = np.stack([covariances_of(one, common, options) for one in found])
+    windows = [windows_of(one, common, WINDOW_S) for one in found]
     table = study.participants().assign(subject=data.subjects).set_index("subject")
     names, known = np.array(data.subjects), covariates_of(table, None).to_numpy()
-    people = People(names, measures, known, covariances), People(names, study.people[list(TRAITS)].to_numpy(), known)
+    people = (
+        People(names, measures, known, covariances, windows),
+        People(names, study.people[list(TRAITS)].to_numpy(), known),
+    )
     return people, (table.group == "dyslexia").to_numpy(), study.best_auc(covariates=True)
 
 
@@ -92,9 +118,13 @@ def row(
     n: int, name: str, classifier: Classifier, cohorts: list[tuple[People, np.ndarray]], n_permutations: int
 ) -> None:
     """Print the mean over cohorts; permutations of all of them together."""
-    how = {"n_folds": 5, "n_repeats": 2, "seed": 0}
+    how = {"n_folds": 5, "n_repeats": 1 if name in NETWORKS else 2, "seed": 0}
     found = [summary(repeated(classifier, *one, **how), one[1])[0] for one in cohorts]
-    null = np.concatenate([permuted(classifier, *one, n_permutations, **how)[:, 0] for one in cohorts])
+    null = (
+        np.concatenate([permuted(classifier, *one, n_permutations, **how)[:, 0] for one in cohorts])
+        if n_permutations
+        else ()
+    )
     error = np.std(found, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
     told = f"{null.mean():.3f} (2.5 to 97.5%: {np.quantile(null, 0.025):.2f} to {np.quantile(null, 0.975):.2f})" if len(null) else "-"  # fmt: skip
     print(f"| {len(cohorts)} x {n} | {name} | {np.mean(found):.3f} ({error:.3f}) | {told} |", flush=True)
@@ -107,4 +137,11 @@ if __name__ == "__main__":
     parser.add_argument("--story_s", type=float, default=60.0)
     parser.add_argument("--n_sensors", type=int, default=60)
     parser.add_argument("--n_permutations", type=int, default=10)
+    parser.add_argument(
+        "--sizes", type=int, nargs="*", default=(), help="people of a cohort; all, half and a quarter of --n_people"
+    )
+    parser.add_argument(
+        "--only", nargs="*", default=(), choices=[*CLASSIFIERS, *NETWORKS], help="these classifiers alone"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
     main(**vars(parser.parse_args()))

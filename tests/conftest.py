@@ -7,12 +7,14 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["WANDB_MODE"] = "disabled"
+STARTED_IN = Path.cwd()
 
 # First: Python keeps one object for Optional[Union[int, float]] and Optional[Union[float, int]]. If a library with the second
 # is imported before Lightning, the option limit_val_batches 1 becomes 1.0, all batches. The command imports Lightning first.
 import lightning.pytorch  # noqa: E402, F401
 import pytest  # noqa: E402
 import wandb  # noqa: E402
+from joblib.externals.loky import reusable_executor  # noqa: E402
 
 from n2s import __main__ as command  # noqa: E402
 
@@ -21,6 +23,18 @@ from n2s import __main__ as command  # noqa: E402
 def own_cache(tmp_path_factory, monkeypatch):
     """Never the user's cache: one a test run, shared by its tests, as a user's is by their runs."""
     monkeypatch.setenv("N2S_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def own_processes(monkeypatch):
+    """Joblib keeps its processes for the next test, in the folder where they were started, which pytest removes."""
+    yield
+    try:
+        moved = Path.cwd() != STARTED_IN  # monkeypatch goes back later than this
+    except FileNotFoundError:
+        moved = True
+    if moved and reusable_executor._executor is not None:
+        reusable_executor._executor.shutdown(wait=True)
 
 
 @pytest.fixture

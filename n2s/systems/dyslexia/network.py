@@ -21,6 +21,9 @@ class WindowNetwork(Classifier):
     A person's score is the mean over its windows of the difference of both logits. Windows are never scored by themselves: a network that
     knows a person again has all of its windows right. Covariates cannot be taken out of windows: compare with the covariates alone.
 
+    Scores count from the middle of both groups that it has learned from, in deviations of those people: each network has an offset of its own,
+    from its first weights, which may be larger than any difference between people, and those of several folds are compared with each other.
+
     Parameters
     ----------
     network
@@ -93,7 +96,12 @@ class WindowNetwork(Classifier):
             self._learn(network, train.windows, positive, mean, deviation, rate, seed)
         network.eval()
         with torch.no_grad():
-            return np.array([self._person(network, one, mean, deviation) for one in test.windows])
+            own, other = (
+                np.array([self._person(network, one, mean, deviation) for one in people.windows])
+                for people in (train, test)
+            )
+        middle = (own[positive].mean() + own[~positive].mean()) / 2
+        return (other - middle) / (own.std() or 1.0)
 
     def _learn(
         self,

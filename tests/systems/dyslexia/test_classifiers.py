@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from n2s.data.encoding_data import Measured
 from n2s.errors import UserError
@@ -179,6 +181,31 @@ def test_the_network_is_scaled_by_whom_it_learns_from_and_draws_by_its_seed():
     assert mean[:, 0] == pytest.approx(every.mean((0, 2))) and deviation[:, 0] == pytest.approx(every.std((0, 2)))
     chosen = WindowNetwork(NETWORK.network, n_epochs=1, rates=(1e-4, 1e-3), n_folds=2)
     assert np.isfinite(chosen.scores(some.of(train), positive[train], some.of(test), seed=0)).all()
+
+
+class FirstChannel(nn.Module):
+    """Says the mean of the first channel, with an offset that is drawn anew for each network and is a hundred times as large."""
+
+    def __init__(self, n_channels, n_times):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1))
+        self.offset = 100 * torch.randn(1)
+
+    def forward(self, x):
+        said = self.gain * x[:, 0].mean(1) + self.offset
+        return torch.stack([torch.zeros_like(said), said], 1)
+
+
+def test_offsets_of_networks_do_not_hide_what_they_tell_apart():
+    """Each fold has its own network: people of one fold would all be before those of another."""
+    positive, own = np.arange(20) % 2 == 0, windows()
+    for number, one in enumerate(own):
+        one[:, 0] += 9 * positive[number]
+    some = People(np.array([f"s/{i}" for i in range(20)]), np.zeros((20, 1)), np.zeros((20, 0)), windows=own)
+    network = WindowNetwork(FirstChannel, n_epochs=1)
+    scores = held_out_scores(network, some, positive, n_folds=5, seed=0)
+    assert roc_auc_score(positive, scores) > 0.95
+    assert ((scores > 0) == positive).mean() > 0.85
 
 
 def test_permutations_are_the_same_procedure():
