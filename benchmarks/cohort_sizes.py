@@ -37,12 +37,14 @@ CLASSIFIERS: dict[str, Classifier] = {
     "csp": BandCSP(),
     "covariates only": CovariatesOnly(),
 }
+WINDOW_S = 0.5
 #: Take long, and are run by name: the recipe's small network, and the published one with as many passes as the recipe's.
 NETWORKS: dict[str, Classifier] = {
-    "dyslexnet": WindowNetwork(partial(DyslexNet, dim=64, depth=2, n_heads=4, embed_dim=32, factor_dim=16), n_epochs=2),
-    "dyslexnet, full": WindowNetwork(n_epochs=2, batch_size=64),
+    "dyslexnet": WindowNetwork(
+        partial(DyslexNet, dim=64, depth=2, n_heads=4, embed_dim=32, factor_dim=16), window_s=WINDOW_S, n_epochs=2
+    ),
+    "dyslexnet, full": WindowNetwork(window_s=WINDOW_S, n_epochs=2, batch_size=64),
 }
-WINDOW_S = 0.5
 #: Logistic regression on the traits that the generator has drawn, which no recording shows exactly.
 KNOWN = "traits known"
 
@@ -59,7 +61,7 @@ def main(
 ) -> None:
     """Print a table."""
     torch.set_num_threads(threads)
-    chosen = {name: one for name, one in {**CLASSIFIERS, **NETWORKS}.items() if name in (only or CLASSIFIERS)}
+    chosen = {name: one for name, one in (CLASSIFIERS | NETWORKS).items() if name in (only or CLASSIFIERS)}
     cohorts = [measured(seed, n_people, story_s, n_sensors) for seed in range(n_cohorts)]
     print(f"best possible on new people: {cohorts[0][2]:.3f} (all that is in recordings of {story_s:g} s)")
     print("| people | classifier | AUC: mean over cohorts (standard error) | labels permuted |\n|---|---|---|---|")
@@ -120,11 +122,7 @@ def row(
     """Print the mean over cohorts; permutations of all of them together."""
     how = {"n_folds": 5, "n_repeats": 1 if name in NETWORKS else 2, "seed": 0}
     found = [summary(repeated(classifier, *one, **how), one[1])[0] for one in cohorts]
-    null = (
-        np.concatenate([permuted(classifier, *one, n_permutations, **how)[:, 0] for one in cohorts])
-        if n_permutations
-        else ()
-    )
+    null = np.concatenate([permuted(classifier, *one, n_permutations, **how)[:, 0] for one in cohorts])
     error = np.std(found, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
     told = f"{null.mean():.3f} (2.5 to 97.5%: {np.quantile(null, 0.025):.2f} to {np.quantile(null, 0.975):.2f})" if len(null) else "-"  # fmt: skip
     print(f"| {len(cohorts)} x {n} | {name} | {np.mean(found):.3f} ({error:.3f}) | {told} |", flush=True)
@@ -141,7 +139,7 @@ if __name__ == "__main__":
         "--sizes", type=int, nargs="*", default=(), help="people of a cohort; all, half and a quarter of --n_people"
     )
     parser.add_argument(
-        "--only", nargs="*", default=(), choices=[*CLASSIFIERS, *NETWORKS], help="these classifiers alone"
+        "--only", nargs="*", default=(), choices=list(CLASSIFIERS | NETWORKS), help="these classifiers alone"
     )
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     main(**vars(parser.parse_args()))

@@ -5,6 +5,7 @@ environment that torchrun sets. One process has to come first: it leaves the wei
 the stages before.
 """
 
+import copy
 import multiprocessing
 import os
 import socket
@@ -211,6 +212,7 @@ def case(name: str, folder: Path, count: int, **limits) -> dict:
     """A fit, then a validation, a test and a prediction of the weights that one process trained; or what was refused."""
     torch.manual_seed(3)
     module, data = SYSTEMS[name](folder, count)
+    new = copy.deepcopy(module)
     place = folder / "runs" / name / str(count)
     found, best = {}, place / "best.ckpt"
     fit = trainer(place, max_epochs=1, **limits)
@@ -227,7 +229,7 @@ def case(name: str, folder: Path, count: int, **limits) -> dict:
     if "refused" in found and name != "semantic":
         return found
     for verb in ("validate", "test", "predict"):
-        module = SYSTEMS[name](folder, count)[0]
+        module = copy.deepcopy(new)
         again = trainer(place, **limits)
         given = getattr(again, verb)(module, data, ckpt_path=best, **{} if verb == "predict" else {"verbose": False})
         found[verb] = {key: float(value) for key, value in again.callback_metrics.items()}

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 HERE = Path(__file__).parent
-MANY = (2, 3)  # the second is more than there are batches
+MANY = (2, 3, 4)
 EXACT = ("contrastive", "sentences", "acoustic", "mel")  # nothing is drawn at random in their training
 REFUSED = {
     "meg_acoustic": "decodes windows of MEG in one process",
