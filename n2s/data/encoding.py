@@ -279,6 +279,13 @@ class EncodingDataModule(NeuralDataModule):
         columns = self._heard.columns(subject, person.runs, space, seed, stream=stream)
         return features_of(person, fold, columns, detrend=None, clean=False)[:2]
 
+    def columns(self, subject: str, feature: FrameFeature | ImpulseFeature) -> np.ndarray:
+        """See `EncodingData`."""
+        person, own = self._person_of(subject), {"columns": [feature]}
+        return Designs(own, self.response, self.stimuli, self._designs.cuts_s).columns(
+            subject, person.runs, "columns", 0
+        )
+
     def listened(self, subject: str, space: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
         """See `EncodingData`."""
         person, numbers = self._person_of(subject), self._listened_rows(subject)

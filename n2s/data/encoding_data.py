@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from n2s.data.response_model import ResponseModel
+from n2s.features.feature import FrameFeature, ImpulseFeature
 from n2s.studies.fmri import Space
 from n2s.studies.study import Stimulus, Study
 
@@ -81,6 +83,9 @@ class EncodingData(Protocol):
     #: By name.
     studies: Mapping[str, Study]
 
+    #: How what was heard becomes regressors.
+    response: ResponseModel
+
     #: ``study/id``.
     subjects: list[str]
 
@@ -132,6 +137,13 @@ class EncodingData(Protocol):
     ) -> tuple[np.ndarray, np.ndarray]:
         """(n, f), (m, f) float32: a feature on training and test rows as it was heard, without response model or scaling: what decoders
         predict. Of the ``unattended`` stream: 0 where nothing plays beside the attended sound, summed where several do.
+        """
+        ...
+
+    def columns(self, subject: str, feature: FrameFeature | ImpulseFeature) -> np.ndarray:
+        """(rows, p) float32: a feature that a system brings itself, after the response model, on all rows of all runs, not scaled.
+
+        For features that depend on what is in training, such as those of a language model that is trained on training transcripts.
         """
         ...
 

@@ -26,6 +26,15 @@ class StoryLikelihood:
         Share of the identity that the covariance is mixed with: 0 to 1. The identity has the unit of the responses' square,
         so responses are z-scored first.
 
+    Attributes
+    ----------
+    precision
+        (v, v) Inverse of the shrunk covariance.
+    to_features
+        (d, v) Weights times the precision.
+    curvature
+        (d, d) Weights times the precision times weights.
+
     Raises
     ------
     UserError
@@ -56,8 +65,8 @@ class StoryLikelihood:
             )
         self.weights = weights
         self.precision = torch.cholesky_inverse(factor)
-        self._to_features = weights @ self.precision  # (d, v)
-        self._curvature = self._to_features @ weights.T  # (d, d)
+        self.to_features = weights @ self.precision  # (d, v)
+        self.curvature = self.to_features @ weights.T  # (d, d)
 
     def log_likelihood(self, features: Array, response: Array) -> float:
         """Log-likelihood of one response under one story, without the constant of the Gaussian.
@@ -86,9 +95,9 @@ class StoryLikelihood:
         """
         features, responses = (torch.as_tensor(one).to(self.weights) for one in (features, responses))
         self._check(features, responses)
-        match = torch.einsum("ntv,dv->ntd", responses, self._to_features)
+        match = torch.einsum("ntv,dv->ntd", responses, self.to_features)
         found = rearrange(match, "n t d -> n (t d)") @ rearrange(features, "k t d -> (t d) k")
-        return found - 0.5 * torch.einsum("ktd,de,kte->k", features, self._curvature, features)
+        return found - 0.5 * torch.einsum("ktd,de,kte->k", features, self.curvature, features)
 
     def _check(self, features: Tensor, responses: Tensor) -> None:
         d, v = self.weights.shape

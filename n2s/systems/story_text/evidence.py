@@ -21,7 +21,15 @@ from n2s.studies.study import Impulses
 class Evidence(Protocol):
     """What candidates for a word are compared by."""
 
-    def gains(self, word: int, history: Tensor, parents: Tensor, sequences: Tensor, features: Tensor) -> Tensor:
+    def gains(
+        self,
+        word: int,
+        history: Tensor,
+        parents: Tensor,
+        log_probability: Tensor,
+        sequences: Tensor,
+        features: Tensor,
+    ) -> Tensor:
         """(n,) float64: by how much the log-likelihood of each candidate is above that of the mean word.
 
         Parameters
@@ -32,6 +40,8 @@ class Evidence(Protocol):
             (h, j, f) Features of the last words of each hypothesis, in order; they are the words before this place.
         parents
             (n,) The hypothesis that each candidate goes on from.
+        log_probability
+            (n,) Of the candidates, by the language model.
         sequences
             (h,) The text that each hypothesis is of.
         features
@@ -172,9 +182,7 @@ class BrainEvidence:
         at_mean = (self._curvature @ model.mean_word).view(k, k, f)
         match = match.view(*match.shape[:-1], k, f) - torch.einsum("rK,kKf->rkf", level, at_mean)
         self._linear = placed.sums(match)  # (s, n, f)
-        self._overlaps = [
-            torch.from_numpy(one.reshape(len(one), k * k)).to(self._linear) for one in placed.overlaps()
-        ]
+        self._overlaps = [torch.from_numpy(one.reshape(len(one), k * k)).to(self._linear) for one in placed.overlaps()]
         self._n_before = max(map(len, self._overlaps), default=1) - 1
 
     @property
@@ -182,7 +190,15 @@ class BrainEvidence:
         """See `Evidence`."""
         return self._n_before
 
-    def gains(self, word: int, history: Tensor, parents: Tensor, sequences: Tensor, features: Tensor) -> Tensor:
+    def gains(
+        self,
+        word: int,
+        history: Tensor,
+        parents: Tensor,
+        log_probability: Tensor,
+        sequences: Tensor,
+        features: Tensor,
+    ) -> Tensor:
         """See `Evidence`."""
         overlap = self._overlaps[word]
         slope = self._linear[sequences, word]

@@ -173,7 +173,8 @@ class Search:
         if self.features is not None:
             rows = self.features.rows(np.column_stack([beam.recent[parents], words]))
             history, found = self.features.of(beam.features), self.features.of(rows)
-        gain = evidence.gains(place, history, torch.from_numpy(parents), torch.from_numpy(beam.sequence), found)
+        given = (torch.from_numpy(one) for one in (parents, log_probability, beam.sequence))
+        gain = evidence.gains(place, history, *given, found)
         score = beam.score[parents] + _finite(gain.numpy())
         total = beam.log_probability[parents] + log_probability
         kept = self._kept(beam, parents, score)

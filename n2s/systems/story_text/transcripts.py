@@ -1,0 +1,200 @@
+"""The words of rows: what was said in training, and in a held-out stretch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.row_stretches import row_stretches
+from n2s.errors import UserError
+from n2s.features.feature import ImpulseFeature
+from n2s.features.rates import At, check_at, in_order, moments
+from n2s.features.story_words.port import StoryLanguageModel
+from n2s.features.story_words.spelling import plain_words
+from n2s.findings import tell
+from n2s.studies.study import Impulses, Stimulus
+
+
+class WordsInContext(ImpulseFeature):
+    """What a story decoder's language model makes of each word after some words before it.
+
+    Nothing is kept on disk: the language model may have learned from training transcripts.
+
+    Parameters
+    ----------
+    language
+        It has learned.
+    at
+        Where in the word its value is put.
+    """
+
+    contextual, kept = True, False
+
+    def __init__(self, language: StoryLanguageModel, at: At = "middle"):
+        self.language, self.at = language, check_at(at, "WordsInContext")
+
+    @property
+    def n_features(self) -> int:
+        """F."""
+        return self.language.n_features
+
+    def settings(self) -> dict:
+        """The model and where values are put."""
+        return self.language.settings() | {"at": self.at}
+
+    def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
+        """(n, f)"""
+        words, times_s = plain_rows(self.heard(stimulus, start_s, stop_s), self.language.language, self.at)
+        back = self.language.context_words
+        contexts = [tuple(words[max(0, i - back) : i + 1]) for i in range(len(words))]
+        values = self.language.states(contexts).numpy() if contexts else np.zeros((0, self.n_features), np.float32)
+        return in_order(values, times_s)
+
+
+def plain_rows(rows: pd.DataFrame, language: str, at: At) -> tuple[list[str], np.ndarray]:
+    """The words of a table in one spelling, and the time of each; parts of one entry share its time evenly."""
+    words, times_s = [], []
+    for text, onset, duration in zip(rows.text, rows.onset, rows.duration, strict=True):
+        parts = plain_words([text], language)
+        length = duration / max(len(parts), 1)
+        own = pd.DataFrame({"onset": onset + np.arange(len(parts)) * length, "duration": length})
+        words += parts
+        times_s += moments(own, at).tolist()
+    return words, np.array(times_s)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Consecutive rows of one run and unit (a story, a block), and what was said in them.
+
+    Attributes
+    ----------
+    recording, story
+        The run, and the story's id.
+    rows
+        Where they are among the rows that were given.
+    first_s, step_s
+        Time of the first row on the run's clock, and from row to row.
+    offset_s
+        The run's clock less that of the (first) stimulus.
+    words, times_s
+        (n,) What was said, and when on the run's clock.
+    stimulus
+        The (first) stimulus, ``study/id``.
+    """
+
+    recording: str
+    story: str
+    rows: slice
+    first_s: float
+    step_s: float
+    offset_s: float
+    words: list[str]
+    times_s: np.ndarray
+    stimulus: str
+
+    @property
+    def n_rows(self) -> int:
+        """Rows."""
+        return self.rows.stop - self.rows.start
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """From half a row before the first to half a row after the last, on the run's clock."""
+        return self.first_s - self.step_s / 2, self.first_s + (self.n_rows - 0.5) * self.step_s
+
+
+class Transcripts:
+    """The words of stimuli, each read once.
+
+    Parameters
+    ----------
+    stimuli
+        By ``study/stimulus``.
+    language
+        Code.
+    at
+        The moment of a word that counts.
+    """
+
+    def __init__(self, stimuli: Mapping[str, Stimulus], language: str, at: At = "middle"):
+        self.stimuli, self.language, self.at = stimuli, language, at
+        self._kept: dict[str, tuple[list[str], np.ndarray]] = {}
+
+    def of(self, stimulus: str) -> tuple[list[str], np.ndarray]:
+        """Words and times of a stimulus; none if it has no words."""
+        if stimulus not in self._kept:
+            known = self.stimuli[stimulus]
+            rows = known.words
+            if len(rows):
+                rows = rows.sort_values("onset", kind="stable", ignore_index=True)
+                lost = ~np.isfinite(rows[["onset", "duration"]].to_numpy(float)).all(1)
+                if lost.any():
+                    raise UserError(
+                        f"stimulus '{stimulus}': {int(lost.sum())} of {len(lost)} words have no time. A story decoder learns which response each "
+                        "word has: align the transcript (n2s align), or remove these words from the events."
+                    )
+            self._kept[stimulus] = plain_rows(rows, self.language, self.at)
+        return self._kept[stimulus]
+
+    def passages(self, rows: pd.DataFrame, numbers: np.ndarray, step_s: float) -> list[Passage]:
+        """The stretches of some rows (ascending numbers), cut where the unit changes, with what is said from their first to their last row."""
+        found = []
+        unit = rows.unit.cat.codes.to_numpy() if hasattr(rows.unit, "cat") else pd.factorize(rows.unit)[0]
+        for stretch in row_stretches(rows, numbers):
+            own = unit[numbers[stretch]]
+            ends = [0, *(np.flatnonzero(np.diff(own)) + 1), stretch.stop - stretch.start]
+            for first, stop in zip(ends[:-1], ends[1:], strict=True):
+                place = slice(stretch.start + int(first), stretch.start + int(stop))
+                found.append(self._passage(rows.iloc[numbers[place]], place, step_s))
+        return [one for one in found if one.stimulus]
+
+    def _passage(self, rows: pd.DataFrame, place: slice, step_s: float) -> Passage:
+        heard = rows[rows.stimulus_s.notna()]
+        names = list(dict.fromkeys(heard.stimulus.astype(str)))
+        words, times_s, offsets = [], [], []
+        for name in names:
+            own = heard[heard.stimulus.astype(str) == name]
+            offset = float(np.median(own.time_s - own.stimulus_s))
+            offsets.append(offset)
+            said, moments_s = self.of(name)
+            inside = (moments_s >= own.stimulus_s.min() - step_s / 2) & (moments_s < own.stimulus_s.max() + step_s / 2)
+            words += [said[i] for i in np.flatnonzero(inside)]
+            times_s += (moments_s[inside] + offset).tolist()
+        order = np.argsort(times_s, kind="stable")
+        return Passage(
+            recording=str(rows.recording.iloc[0]),
+            story=str(heard.story.iloc[0]) if len(heard) else "",
+            rows=place,
+            first_s=float(rows.time_s.iloc[0]),
+            step_s=step_s,
+            offset_s=offsets[0] if offsets else 0.0,
+            words=[words[i] for i in order],
+            times_s=np.array(times_s)[order],
+            stimulus=names[0] if names else "",
+        )
+
+
+def training_stories(passages: Sequence[Passage], where: str) -> list[list[str]]:
+    """The words of training passages, each story once (it may be heard more than once).
+
+    Raises
+    ------
+    UserError
+        There are no words.
+    """
+    found = list({" ".join(one.words): one.words for one in passages if one.words}.values())
+    if not found:
+        raise UserError(
+            f"{where}: nothing that was heard in training rows has words with times, and a story decoder learns from words. Give events of kind "
+            "'word' with text, onset and duration (or a TextGrid; n2s align makes them from transcripts)."
+        )
+    silent = [one.story for one in passages if not one.words]
+    if silent:
+        tell(
+            "left out",
+            where,
+            f"{len(silent)} of {len(passages)} training passages have no words ({', '.join(dict.fromkeys(silent))[:80]}).",
+        )
+    return found
