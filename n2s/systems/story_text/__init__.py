@@ -1,0 +1,1 @@
+"""Stories decoded to text, word by word."""
