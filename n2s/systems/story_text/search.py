@@ -1,7 +1,7 @@
 """The beam search: words that a language model proposes, chosen by how well they explain the response."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -97,6 +97,14 @@ class Beam:
             place = parents[place]
         return list(np.stack(found[::-1], 1)) if found else [np.zeros(0, np.int64) for _ in place]
 
+    def last(self, n: int) -> np.ndarray:
+        """(h, n) Numbers of the last words of each hypothesis; -1 before the first."""
+        found, place = np.full((len(self), n), -1, np.int64), np.arange(len(self))
+        for back in range(min(n, len(self.words))):
+            found[:, n - 1 - back] = self.words[-1 - back][place]
+            place = self.parents[-1 - back][place]
+        return found
+
     def plain(self) -> dict:
         """For a file, to go on from."""
         return {name: _tensors(value) for name, value in vars(self).items()}
@@ -131,9 +139,22 @@ class Search:
     ):
         self.language, self.options, self.features = language, options, features
         self.vocabulary = np.array(language.vocabulary)
-        self._repetitions = Repetitions(language.vocabulary, rules)
+        self._rules, self._repetitions = rules, Repetitions(language.vocabulary, rules)
         known = {word: number for number, word in enumerate(language.vocabulary)}
         self._starts = np.array([known[word] for word in rules.starts if word in known], np.int64)
+
+    def again(self, options: SearchOptions) -> "Search":
+        """A search in the same language with other options, without features of words."""
+        return Search(self.language, self._rules, options)
+
+    def restored(self, beam: Beam) -> Beam:
+        """A beam of a file, with its words in the table of features of this search."""
+        if self.features is None or not len(beam.words):
+            return beam
+        length, back = beam.features.shape[1], self.features.context_words
+        words = beam.last(length + back)
+        rows = [self.features.rows(words[:, at : at + back + 1]) for at in range(length)]
+        return replace(beam, features=np.stack(rows, 1))
 
     def run(
         self,

@@ -1,0 +1,200 @@
+"""Every held-out passage of a subject and fold, decoded; what is decoded is kept until the test ends."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor
+
+from n2s.data.encoding_data import EncodingData, Fold
+from n2s.errors import UserError
+from n2s.features.story_words.rules import TextRules
+from n2s.findings import tell
+from n2s.systems.encoding.inputs import check_same, mark, rows_hash
+from n2s.systems.kept_fits import keep, kept
+from n2s.systems.story_text.decode import (
+    NOISELESS,
+    OTHER,
+    PERMUTED,
+    Decoder,
+    DecodeOptions,
+    fitted_to,
+    permuted_responses,
+    word_table,
+)
+from n2s.systems.story_text.evidence import EncodingModel
+from n2s.systems.story_text.fit import FitOptions, Learned
+from n2s.systems.story_text.search import Beam, Search, SearchOptions
+from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, training_stories
+from n2s.systems.story_text.word_features import WordFeatures
+from n2s.systems.story_text.word_times import later_responses
+
+LEAST_WORDS = 2  # of a passage that is decoded
+SAVE_WORDS = 50  # after so many words, the search is saved
+
+
+@dataclass
+class HeldOut:
+    """The held-out passages of a subject and fold.
+
+    Parameters
+    ----------
+    data, subject, fold
+        Whose.
+    fitted
+        What `n2s.systems.story_text.fit.fit_fold` left.
+    learned
+        The language models.
+    fit_options, search_options, options
+        How it was fitted, is searched, and what is decoded.
+    """
+
+    data: EncodingData
+    subject: str
+    fold: Fold
+    fitted: dict
+    learned: Learned
+    fit_options: FitOptions
+    search_options: SearchOptions
+    options: DecodeOptions
+
+    def __post_init__(self) -> None:
+        data, fitted = self.data, self.fitted
+        self.where, step_s = f"{self.subject}, {self.fold.name}", 1 / data.rate_hz[self.subject]
+        train, test = (np.asarray(one, np.float32) for one in data.responses(self.subject, self.fold))
+        marks = {"rows": rows_hash(data, self.subject, self.fold), "brain": torch.from_numpy(mark(train))}
+        check_same(fitted["marks"], marks, self.where)
+        rows = data.rows(self.subject)
+        transcripts = Transcripts(data.stimuli, self.fit_options.language, self.fit_options.at)
+        self.passages = transcripts.passages(rows, self.fold.test, step_s)
+        training = transcripts.passages(rows, self.fold.train, step_s)
+        self.stories = training_stories(training, self.where)
+        self.language = self.learned[fitted["language"]]
+        rules = TextRules.of(
+            self.fit_options.language, stories=self.stories, first_words=[one[0] for one in self.stories]
+        )
+        self._test = torch.from_numpy(test)
+        self._brain = self._test[:, fitted["voxels"]]
+        longest = max(training, key=lambda one: one.n_rows)
+        self._other = torch.from_numpy(train[longest.rows][:, fitted["voxels"].numpy()])
+        rate = fitted["rate"]
+        self._later = later_responses(rows, self.fold.test, self._test[:, rate["voxels"]], rate["shifts"].numpy())
+        self._columns = data.columns(self.subject, WordsInContext(self.language, self.fit_options.at))[self.fold.test]
+        self.decoder = Decoder(
+            EncodingModel(**fitted["encoding"]),
+            rate,
+            data.response,
+            Search(self.language, rules, self.search_options, WordFeatures(self.language)),
+            self.options,
+        )
+
+    def responses(self, passage: Passage) -> dict[str, Tensor]:
+        """The response of a passage, and those that are decoded beside it."""
+        own, options = self._brain[passage.rows], self.options
+        seed = zlib.crc32(f"{options.seed} {self.subject} {passage.story}".encode())
+        found = {"model": own}
+        for draw, one in enumerate(permuted_responses(own, passage.step_s, options.block_s, options.n_permuted, seed)):
+            found[f"{PERMUTED} {draw}"] = one
+        others = [one for one in self.passages if one.story != passage.story]
+        other = self._brain[others[0].rows] if others else self._other
+        found[OTHER] = fitted_to(other, passage.n_rows)
+        if passage.words:
+            found[NOISELESS] = self.decoder.noiseless(torch.from_numpy(self._columns[passage.rows]))
+        return found
+
+    def words(self, passage: Passage, folder: Path, progress: Callable[[int, int], None]) -> pd.DataFrame:
+        """All texts of a passage; an interrupted search goes on from ``folder``."""
+        decoder, table = self.decoder, []
+        times_s = decoder.times(self._later[passage.rows], passage)
+
+        def put(row: str, draw: int, at_s: np.ndarray, words: list[str]) -> None:
+            table.append(word_table(self.subject, passage, row, draw, at_s, words))
+
+        put("true", 0, passage.times_s, passage.words)
+        if len(times_s) < LEAST_WORDS:
+            tell(
+                "odd",
+                f"{self.where}, {passage.story}",
+                f"the brain's word rate gives {len(times_s)} words in {passage.n_rows} rows: nothing is decoded.",
+            )
+            times_s = times_s[:0]
+        found = self._searched(passage, times_s, folder, progress)
+        for name, words in found.items():
+            row, _, draw = name.partition(" ")
+            put(row, int(draw or 0), times_s, words)
+        put("word_rate", 0, times_s, decoder.language_text(times_s))
+        mean_s = decoder.mean_times(passage)
+        put("no_brain", 0, mean_s, decoder.language_text(mean_s))
+        for draw, words in enumerate(decoder.null_texts(passage, times_s)):
+            put("null", draw, times_s, words)
+        return pd.concat(table, ignore_index=True)
+
+    def _searched(
+        self, passage: Passage, times_s: np.ndarray, folder: Path, progress: Callable[[int, int], None]
+    ) -> dict[str, list[str]]:
+        file = folder / f"{self.subject}_{self.fold.name}_{passage.recording}_{passage.story}.pt".replace(
+            "/", "-"
+        ).replace(" ", "-")
+        made = {
+            "marks": {name: str(one) for name, one in self.fitted["marks"].items()},
+            "language": self.fitted["language"],
+            "search": repr(self.search_options),
+            "options": repr(self.options),
+            "times": [round(float(one), 6) for one in times_s],
+        }
+        responses = self.responses(passage)
+        before = kept(file, made)
+        beam = None if before is None else self.decoder.search.restored(Beam.from_plain(before))
+
+        def each(beam: Beam) -> None:
+            progress(len(beam.words), len(times_s))
+            if len(beam.words) % SAVE_WORDS == 0 or len(beam.words) == len(times_s):
+                keep(file, beam.plain(), made)
+
+        return self.decoder.texts(passage, times_s, responses, kept=beam, each=each)
+
+    def decoded(self, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The words of all passages, and a line for each passage: what `n2s.systems.story_text.scoring.score` takes."""
+        words, lines = [], []
+        for passage in self.passages:
+            if not passage.words:
+                tell(
+                    "left out",
+                    f"{self.where}, {passage.story}",
+                    "there are no words with times: what is decoded could not be scored.",
+                )
+                continue
+            with progress_of(f"decoding {passage.story} of {self.subject}") as progress:
+                words.append(self.words(passage, folder, progress))
+            start_s, stop_s = (one - passage.offset_s for one in passage.span_s)
+            audio = self.data.stimuli[passage.stimulus].audio
+            lines.append(
+                {
+                    "subject": self.subject,
+                    "story": passage.story,
+                    "language": self.fit_options.language,
+                    "start_s": start_s,
+                    "stop_s": stop_s,
+                    "audio": "" if audio is None else str(audio),
+                }
+            )
+        if not words:
+            raise UserError(
+                f"{self.where}: no held-out story has words with times: nothing can be scored. Check the events of kind 'word'."
+            )
+        return pd.concat(words, ignore_index=True), pd.DataFrame(lines)
+
+
+@contextmanager
+def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar over words, where somebody watches."""
+    with Progress(transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,233 @@
+"""The system of story decoders: the words that somebody hears, from the brain, by an encoding model and a language model."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+
+from n2s.data.encoding import EncodingDataModule, SubjectFold
+from n2s.data.response_models import Glover
+from n2s.errors import UserError
+from n2s.features.rates import At, check_at
+from n2s.features.story_words.port import StoryLanguageModel
+from n2s.features.story_words.rules import TextRules
+from n2s.features.story_words.trained import TrainedStoryWords
+from n2s.features.text_encoders.encoder import TextEncoder
+from n2s.features.text_encoders.word_pairs import PPMIWordVectors
+from n2s.models.encoding_ridge import ALPHAS
+from n2s.systems.closed_form import FoldFits
+from n2s.systems.encoding.inputs import rows_hash
+from n2s.systems.kept_fits import keep, kept
+from n2s.systems.story_text.decode import DecodeOptions
+from n2s.systems.story_text.fit import FitOptions, Learned, fit_fold
+from n2s.systems.story_text.held_out import HeldOut
+from n2s.systems.story_text.result import StoryTextResult
+from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
+from n2s.systems.story_text.scoring import score
+from n2s.systems.story_text.search import SearchOptions
+
+#: Keys of a checkpoint: the fits, by subject and fold; language models; and how all were made.
+FITS, LANGUAGES, RECIPE = "n2s_story_text_fits", "n2s_story_text_languages", "n2s_story_text_recipe"
+
+
+class StoryDecoder(FoldFits):
+    """Decodes continuous language (Tang et al. 2023, Nat. Neurosci. 26:858), one fit a subject and fold.
+
+    An encoding model predicts the response from features of words in context; at test, a beam search finds the words that a language model
+    proposes and that explain the held-out response best. How many words there are, and when, is read from the brain, too. Nothing of the true
+    words is used at test.
+
+    ``n2s fit`` trains the language model on training transcripts, if it is one that is trained, and fits encoding model, noise and word
+    rate. ``n2s test`` decodes every held-out story, its controls and null texts, and scores them; an interrupted test goes on.
+
+    Parameters
+    ----------
+    language_model
+        Proposes words, and gives features of words in context: `n2s.features.TrainedStoryWords`, or `n2s.features.PretrainedStoryWords` of any
+        Hugging Face model.
+    encoder
+        What texts are compared by: `n2s.features.PPMIWordVectors`, or `n2s.features.TextModel` of any Hugging Face encoder.
+    language
+        Code of the stories' language: ``en``, ``es``, ``eu``.
+    at
+        The moment of a word that its response starts from: ``middle``, ``onset``, ``end``.
+    alphas, n_folds
+        Penalties to choose from, by cross-validation over training stories. (Penalties of Tang et al. are square roots of these.)
+    n_voxels
+        How many voxels or sensors count: those with the best score in that cross-validation.
+    shrinkage
+        Of the noise covariance: see `n2s.models.StoryLikelihood`.
+    word_rate
+        The feature of the data that counts words: `n2s.features.WordRate`.
+    rate_roi
+        Region that the word rate is read from; None: the ``n_rate_voxels`` that it predicts best.
+    rate_bin_s
+        Words are counted in bins of this length, s; at least a row (a volume).
+    width, extensions, mass, ratio, language_s
+        Of the beam search: see `n2s.systems.story_text.search.SearchOptions`.
+    n_null, null_width
+        How many texts of random likelihoods there are, and the width of their beams.
+    n_permuted, block_s
+        How often the response is decoded with its volumes permuted, in blocks of this length, s.
+    window_s, hop_s
+        Texts are scored in windows of this length, this far apart, s.
+    encoder_nulls
+        See `n2s.systems.story_text.scored.ScoringOptions`.
+    seed
+        Of all that is drawn.
+    """
+
+    takes = (EncodingDataModule,)
+    recipe = "configs/story_text.yaml"
+
+    def __init__(
+        self,
+        *,
+        language_model: StoryLanguageModel | None = None,
+        encoder: TextEncoder | None = None,
+        language: str = "en",
+        at: At = "middle",
+        alphas: tuple[float, ...] = ALPHAS,
+        n_folds: int = 5,
+        n_voxels: int = 10_000,
+        shrinkage: float = 2 / 3,
+        word_rate: str = "word_rate",
+        rate_roi: str | None = None,
+        n_rate_voxels: int = 500,
+        rate_bin_s: float = 2.0,
+        width: int = 200,
+        extensions: int = 5,
+        mass: float = 0.9,
+        ratio: float = 0.1,
+        language_s: float = 8.0,
+        n_null: int = 200,
+        null_width: int = 10,
+        n_permuted: int = 3,
+        block_s: float = 10.0,
+        window_s: float = 20.0,
+        hop_s: float = 1.0,
+        encoder_nulls: int | None = None,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters(ignore=["language_model", "encoder"])
+        self.encoder = encoder if encoder is not None else PPMIWordVectors()
+        self.fit_options = FitOptions(
+            language, check_at(at, "StoryDecoder"), tuple(alphas), n_folds, n_voxels, shrinkage, word_rate, rate_roi,
+            n_rate_voxels, seed,
+        )  # fmt: skip
+        self.search_options = SearchOptions(width, extensions, mass, ratio, language_s)
+        self.decode_options = DecodeOptions(rate_bin_s, n_permuted, block_s, n_null, null_width, seed)
+        self.scoring = ScoringOptions(window_s, hop_s, encoder_nulls)
+        self.learned = Learned(language_model if language_model is not None else TrainedStoryWords())
+        self._made: dict | None = None
+        self._decoded: dict[str, list[pd.DataFrame]] = {}
+        self._stories: dict[str, list[pd.DataFrame]] = {}
+        self._training: dict[str, list[str]] = {}
+
+    @property
+    def made(self) -> dict:
+        """How fits are made: those of an interrupted run, or of a checkpoint, have to be made so."""
+        return self.fit_options.plain() | {"language_model": self.learned.model.settings()}
+
+    def setup(self, stage: str) -> None:
+        """Check what can be checked before the first fit."""
+        data = self.data
+        self.check_alone("; the fits of many subjects are separate jobs (data.subjects)")
+        if isinstance(data.response, Glover):
+            raise UserError(
+                "StoryDecoder reads when words are said from the brain at several delays, and data.response is Glover, which has none. Take "
+                "n2s.data.FIR (delays in volumes) for BOLD, or n2s.data.Lags for sensors."
+            )
+
+    @torch.no_grad()
+    def training_step(self, batch: SubjectFold, batch_index: int) -> None:
+        """Fit one fold of a subject. What an interrupted run has fitted is taken."""
+        self.check_epoch("story decoders are fitted")
+        data, subject = self.data, batch.subject
+        fold = data.folds(subject)[batch.fold]
+        path = self.fit_path(subject, fold)
+        made = self.made | {"data": data.data_hashes(), "rows": rows_hash(data, subject, fold)}
+        found = kept(path, made)
+        if found is None:
+            with torch.inference_mode(False), torch.enable_grad():  # a language model may be trained
+                fitted = fit_fold(data, subject, fold, self.learned, self.fit_options, device=self.device)
+            found = {"fitted": fitted, "language": self.learned.states[fitted["language"]]}
+            keep(path, found, made)
+        self.learned.states.setdefault(found["fitted"]["language"], found["language"])
+        self.fits.setdefault(subject, {})[fold.name] = found["fitted"]
+        self.log("train/voxel_r2", found["fitted"]["r2"].max(), prog_bar=True, batch_size=1)
+        self.log("train/word_rate_r2", found["fitted"]["rate"]["r2"], prog_bar=True, batch_size=1)
+        self.optimizers().step()
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Fits, language models, and by what a test knows the data."""
+        checkpoint[FITS], checkpoint[LANGUAGES], checkpoint[RECIPE] = self.fits, self.learned.states, self.made
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """See Lightning."""
+        if FITS not in checkpoint:
+            raise UserError("the checkpoint is not from StoryDecoder: it holds no decoders.")
+        self.fits, self._made = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.learned = Learned(self.learned.model, checkpoint[LANGUAGES])
+
+    def on_test_start(self) -> None:
+        """Nothing is decoded yet."""
+        now, made = self.made, self._made or {}
+        changed = [name for name in now if name in made and made[name] != now[name]]
+        if changed:
+            raise UserError(
+                f"model.{changed[0]} is {now[changed[0]]}, but the run was fitted with {made[changed[0]]}. Take the run's own config.yaml, or fit "
+                "again."
+            )
+        self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
+        self._decoded, self._stories, self._training = {}, {}, {}
+
+    @torch.no_grad()
+    def test_step(self, batch: SubjectFold, batch_index: int) -> None:
+        """Decode the held-out stories of a subject and fold."""
+        subject, fold = batch.subject, self.data.folds(batch.subject)[batch.fold]
+        held = HeldOut(
+            self.data,
+            subject,
+            fold,
+            self.fits[subject][fold.name],
+            self.learned,
+            self.fit_options,
+            self.search_options,
+            self.decode_options,
+        )
+        self._training |= {" ".join(one): one for one in held.stories}
+        words, stories = held.decoded(self.folder / "decoded")
+        self._decoded.setdefault(subject, []).append(words)
+        self._stories.setdefault(subject, []).append(stories)
+
+    def results(self, seed: int) -> Mapping[str, StoryTextResult]:
+        """See `System`."""
+        if not self._decoded:
+            return {}
+        self.encoder.learn([*self._training.values()])
+        rules = {self.fit_options.language: TextRules.of(self.fit_options.language)}
+        parts = [
+            score(
+                pd.concat(words, ignore_index=True),
+                pd.concat(self._stories[subject], ignore_index=True),
+                self.encoder,
+                rules,
+                self.scoring,
+            )
+            for subject, words in self._decoded.items()
+        ]
+        settings = {
+            "language_model": self.learned[next(iter(self.learned.states))].told(),
+            "search": vars(self.search_options),
+            "decoding": vars(self.decode_options),
+            "n_folds": max(len(self.data.folds(name)) for name in self._decoded),
+            "n_voxels": {name: len(next(iter(self.fits[name].values()))["voxels"]) for name in self._decoded},
+            "word_rate_r2": {
+                name: float(torch.stack([one["rate"]["r2"] for one in self.fits[name].values()]).mean())
+                for name in self._decoded
+            },
+        }
+        found = StoryTextResult.of(StoryTextScores.joined(parts), settings=settings, seed=self.fit_options.seed)
+        return {"test": found}
