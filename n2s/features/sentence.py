@@ -7,7 +7,7 @@ import unicodedata
 from abc import abstractmethod
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_i
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BatchEncoding, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _BATCH = 32  # texts embedded at once
 
@@ -64,6 +64,27 @@ def texts_within(stimulus: Stimulus, starts_s: np.ndarray, duration_s: float) ->
 def _words(stimulus: Stimulus) -> list[tuple[float, str]]:
     words = zip(stimulus.words.onset, stimulus.words.text, strict=True)
     return sorted((float(onset), str(text).strip()) for onset, text in words if str(text).strip())
+
+
+class ReadTexts(NamedTuple):
+    """A batch of texts as a network read them.
+
+    Attributes
+    ----------
+    vectors
+        (b, f) The texts, each of length 1.
+    states
+        (b, t, f) Their tokens.
+    ids
+        (b, t) Numbers of the tokens.
+    own
+        (b, t) Which tokens are the text's, not the network's marks or padding.
+    """
+
+    vectors: torch.Tensor
+    states: torch.Tensor
+    ids: torch.Tensor
+    own: torch.Tensor
 
 
 class SentenceEmbedding(TextFeature):
@@ -111,29 +132,50 @@ class SentenceEmbedding(TextFeature):
         """Drop the network."""
         self.__dict__.pop("_network", None)
 
-    @torch.inference_mode()
     def embed(self, texts: list[str]) -> np.ndarray:
         """(n,) texts -> (n, f), each of length 1."""
+        parts = [texts[first : first + _BATCH] for first in range(0, len(texts), _BATCH)]
+        return torch.cat([self.read(part).vectors.cpu() for part in parts]).numpy()
+
+    @torch.inference_mode()
+    def read(self, texts: list[str], *, layer: int | None = None) -> ReadTexts:
+        """Read a batch of texts; ``layer`` is that of the tokens' states, 0 for the input, None for the last."""
+        tokens = self._tokens(texts).to(self._network.device)
+        with full_float32():
+            found = self._network(**tokens, output_hidden_states=layer is not None)
+        states = found.last_hidden_state
+        mask = tokens["attention_mask"][..., None].to(states.dtype)
+        first_token = states[torch.arange(len(states)), mask[..., 0].argmax(1)]
+        pooled = first_token if self._input.pooling == "cls" else (states * mask).sum(1) / mask.sum(1)
+        own = tokens["attention_mask"].bool() & ~torch.isin(tokens["input_ids"], self._marks.to(states.device))
+        states = states if layer is None else found.hidden_states[layer]
+        return ReadTexts(F.normalize(pooled, dim=-1), states, tokens["input_ids"], own)
+
+    def token_ids(self, text: str) -> set[int]:
+        """The numbers of a text's tokens, without the network's marks."""
+        return set(self._tokens([text])["input_ids"][0].tolist()) - set(self._marks.tolist())
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of the network."""
+        return int(self._config.num_hidden_layers)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the network is on a GPU."""
+        return self._network.device.type == "cuda"
+
+    @cached_property
+    def _marks(self) -> torch.Tensor:
+        """Numbers of tokens that are no part of a text: its beginning, its end, padding."""
+        return torch.tensor(sorted(set(self._tokenizer.all_special_ids) - {self._tokenizer.unk_token_id}))
+
+    def _tokens(self, texts: list[str]) -> "BatchEncoding":
         longest = min(self._tokenizer.model_max_length, self._config.max_position_embeddings - 2)  # 2: XLM-R's offset
         longest = min(longest, self._input.longest or longest)
         texts = [self.prefix + text for text in texts]
         texts = [text.strip().lower() for text in texts] if self._input.lower else texts
-        vectors = []
-        for first in range(0, len(texts), _BATCH):
-            tokens = self._tokenizer(
-                texts[first : first + _BATCH],
-                padding=True,
-                truncation=True,
-                max_length=longest,
-                return_tensors="pt",
-            ).to(self._network.device)
-            with full_float32():
-                states = self._network(**tokens).last_hidden_state
-            mask = tokens["attention_mask"][..., None].to(states.dtype)
-            first_token = states[torch.arange(len(states)), mask[..., 0].argmax(1)]
-            pooled = first_token if self._input.pooling == "cls" else (states * mask).sum(1) / mask.sum(1)
-            vectors.append(F.normalize(pooled, dim=-1).cpu())
-        return torch.cat(vectors).numpy()
+        return self._tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
 
     @cached_property
     def _identity(self) -> str:

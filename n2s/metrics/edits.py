@@ -31,28 +31,40 @@ def edit_distances(found: Sequence[Sequence[Hashable]], true: Sequence[Sequence[
 
 
 def _chunk(found: list[Sequence[Hashable]], true: list[Sequence[Hashable]]) -> np.ndarray:
-    """Wagner & Fischer 1974, a row of the table of all pairs at a time."""
     numbers: dict[Hashable, int] = {}
-    one, n_one = _padded(found, numbers, -1)
-    other, n_other = _padded(true, numbers, -2)
-    places = np.arange(other.shape[1] + 1)
+    return padded_edit_distances(*_padded(found, numbers), *_padded(true, numbers))
+
+
+def padded_edit_distances(found: np.ndarray, n_found: np.ndarray, true: np.ndarray, n_true: np.ndarray) -> np.ndarray:
+    """(n,) Levenshtein distances of sequences of numbers, all at once (Wagner & Fischer 1974, a row of the table of all pairs at a time).
+
+    Parameters
+    ----------
+    found, true
+        (n, longest) Symbols as numbers; what comes after the end of a sequence does not count.
+    n_found, n_true
+        (n,) Lengths.
+    """
+    longest = max(found.shape[1], true.shape[1])
+    kind = np.int16 if longest < 2**14 else np.int32  # half the memory is twice as fast
+    places = np.arange(true.shape[1] + 1, dtype=kind)
     row = np.tile(places, (len(found), 1))
-    distances = np.take_along_axis(row, n_other[:, None], 1)[:, 0] * (n_one == 0)
-    for i in range(one.shape[1]):
-        above = row + 1
-        above[:, 1:] = np.minimum(above[:, 1:], row[:, :-1] + (other != one[:, i : i + 1]))
-        row = np.minimum.accumulate(above - places, axis=1) + places  # insertions, from left to right
-        ends = n_one == i + 1
-        distances[ends] = np.take_along_axis(row, n_other[:, None], 1)[ends, 0]
-    return distances
+    distances = np.take_along_axis(row, n_true[:, None], 1)[:, 0] * (n_found == 0)
+    for i in range(found.shape[1]):
+        above = row + kind(1)
+        np.minimum(above[:, 1:], row[:, :-1] + (true != found[:, i : i + 1]), out=above[:, 1:])
+        above -= places
+        row = np.minimum.accumulate(above, axis=1, out=above)  # insertions, from left to right
+        row += places
+        ends = n_found == i + 1
+        distances[ends] = np.take_along_axis(row, n_true[:, None], 1)[ends, 0]
+    return distances.astype(np.int64)
 
 
-def _padded(
-    sequences: list[Sequence[Hashable]], numbers: dict[Hashable, int], filler: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _padded(sequences: list[Sequence[Hashable]], numbers: dict[Hashable, int]) -> tuple[np.ndarray, np.ndarray]:
     """(n, longest) symbols as numbers, and (n,) lengths."""
     lengths = np.array([len(one) for one in sequences], np.int64)
-    padded = np.full((len(sequences), lengths.max(initial=0)), filler, np.int64)
+    padded = np.full((len(sequences), lengths.max(initial=0)), -1, np.int64)
     for row, one in enumerate(sequences):
         padded[row, : len(one)] = [numbers.setdefault(symbol, len(numbers)) for symbol in one]
     return padded, lengths

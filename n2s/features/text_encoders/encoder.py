@@ -11,10 +11,21 @@ SEGMENT_WORDS = 50  # about 20 s of speech: the texts that inverse document freq
 
 
 class Tokens(NamedTuple):
-    """Tokens of n texts: ``vectors (n, t, f)`` of length 1, 0 where there is none; ``weight (n, t)`` their idf, 0 where there is none."""
+    """Tokens of n texts.
+
+    Attributes
+    ----------
+    vectors
+        (n, t, f) Each of length 1; 0 where there is none.
+    weight
+        (n, t) How rare they are in the training stories (inverse document frequency); 0 where there is none.
+    there
+        (n, t) Where there is one.
+    """
 
     vectors: torch.Tensor
     weight: torch.Tensor
+    there: torch.Tensor
 
 
 class TextEncoder(ABC):
@@ -56,3 +67,8 @@ class TextEncoder(ABC):
 
     def release(self) -> None:  # noqa: B027 (most hold nothing large)
         """Drop what is large and can be made again."""
+
+
+def segments(stories: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Stories in pieces of `SEGMENT_WORDS` words, the last of each what is left."""
+    return [story[first : first + SEGMENT_WORDS] for story in stories for first in range(0, len(story), SEGMENT_WORDS)]

@@ -42,7 +42,7 @@ class StoryTextScores:
         ``n_windows``, and ``significant``, the share of windows with q < .05. The story ``""`` is all stories of a subject.
     identification
         ``subject``, ``story``, ``row``, ``n_windows``, ``n_candidates`` (median), ``percentile``, ``first`` (share of windows whose true one is
-        first), ``p`` (circular shifts of the story), ``n_shifts``. The story ``""`` is all stories.
+        first), ``p`` (the story moved in time), ``n_moves``. The story ``""`` is all stories.
     nulls
         ``subject``, ``story``, ``metric``, ``draw``, ``value``: each null text's mean over windows. The story ``""`` is all stories.
     similarity
