@@ -32,6 +32,7 @@ from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
 from n2s.features.surprisal import Surprisal
+from n2s.features.text_encoders import ContextualText, PPMIVectors
 from n2s.features.text_at_words import TextAtWords
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 from n2s.features.word_vectors import GloVe, WordVectors
@@ -43,6 +44,7 @@ __all__ = [
     "ClipFbank",
     "ClipFeature",
     "ClipSpectrogram",
+    "ContextualText",
     "Driver",
     "Envelope",
     "Feature",
@@ -57,6 +59,7 @@ __all__ = [
     "Mel",
     "MelStatistics",
     "Modulations",
+    "PPMIVectors",
     "PhoneRate",
     "Phones",
     "Ready",

@@ -13,7 +13,7 @@ from n2s.features.story_words.port import StoryLanguageModel
 from n2s.features.story_words.rules import TextRules
 from n2s.features.story_words.trained import TrainedStoryWords
 from n2s.features.text_encoders.encoder import TextEncoder
-from n2s.features.text_encoders.word_pairs import PPMIWordVectors
+from n2s.features.text_encoders.ppmi import PPMIVectors
 from n2s.models.encoding_ridge import ALPHAS
 from n2s.systems.closed_form import FoldFits
 from n2s.systems.encoding.inputs import rows_hash
@@ -46,7 +46,7 @@ class StoryDecoder(FoldFits):
         Proposes words, and gives features of words in context: `n2s.features.TrainedStoryWords`, or `n2s.features.PretrainedStoryWords` of any
         Hugging Face model.
     encoder
-        What texts are compared by: `n2s.features.PPMIWordVectors`, or `n2s.features.TextModel` of any Hugging Face encoder.
+        What texts are compared by: `n2s.features.PPMIVectors`, or `n2s.features.ContextualText` of any Hugging Face encoder.
     language
         Code of the stories' language: ``en``, ``es``, ``eu``.
     at
@@ -111,7 +111,7 @@ class StoryDecoder(FoldFits):
     ):
         super().__init__()
         self.save_hyperparameters(ignore=["language_model", "encoder"])
-        self.encoder = encoder if encoder is not None else PPMIWordVectors()
+        self.encoder = encoder if encoder is not None else PPMIVectors()
         self.fit_options = FitOptions(
             language, check_at(at, "StoryDecoder"), tuple(alphas), n_folds, n_voxels, shrinkage, word_rate, rate_roi,
             n_rate_voxels, seed,
