@@ -54,14 +54,13 @@ class WordsInContext(ImpulseFeature):
 
 def plain_rows(rows: pd.DataFrame, language: str, at: At) -> tuple[list[str], np.ndarray]:
     """The words of a table in one spelling, and the time of each; parts of one entry share its time evenly."""
-    words, times_s = [], []
-    for text, onset, duration in zip(rows.text, rows.onset, rows.duration, strict=True):
-        parts = plain_words([text], language)
-        length = duration / max(len(parts), 1)
-        own = pd.DataFrame({"onset": onset + np.arange(len(parts)) * length, "duration": length})
-        words += parts
-        times_s += moments(own, at).tolist()
-    return words, np.array(times_s)
+    parts = [plain_words([text], language) for text in rows.text]
+    counts = np.array([len(one) for one in parts], int)
+    share = np.concatenate([(np.arange(n) + 0.0) / n for n in counts if n]) if counts.any() else np.zeros(0)
+    length = (rows.duration.to_numpy(float) / np.maximum(counts, 1)).repeat(counts)
+    onset = rows.onset.to_numpy(float).repeat(counts) + share * length * counts.repeat(counts)
+    times_s = moments(pd.DataFrame({"onset": onset, "duration": length}), at)
+    return [word for one in parts for word in one], times_s
 
 
 @dataclass(frozen=True)

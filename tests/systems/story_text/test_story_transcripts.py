@@ -1,0 +1,80 @@
+"""The words of rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from n2s.errors import UserError
+from n2s.studies.study import Stimulus
+from n2s.systems.story_text.transcripts import Transcripts, plain_rows, training_stories
+
+
+def table(*words):
+    found = pd.DataFrame(words, columns=["text", "onset", "duration"])
+    return found.assign(sequence="")
+
+
+def test_parts_of_an_entry_share_its_time():
+    words, times_s = plain_rows(
+        table(("One", 0.0, 0.4), ("{ls}", 1.0, 1.0), ("two-- Three!", 3.0, 1.0)), "en", "middle"
+    )
+    assert words == ["one", "two", "three"]
+    np.testing.assert_allclose(times_s, [0.2, 3.25, 3.75])
+    assert plain_rows(table(("{ls}", 1.0, 1.0)), "en", "onset")[0] == []
+
+
+def rows_of(*parts, step_s=2.0):
+    """(recording, unit, stimulus, offset of the clock, number of rows)"""
+    found = []
+    for recording, unit, stimulus, offset_s, n in parts:
+        start = sum(len(one) for one in found if one.recording.iloc[0] == recording)
+        time_s = (start + np.arange(n)) * step_s
+        heard_s = time_s - offset_s if stimulus else np.full(n, np.nan)
+        found.append(
+            pd.DataFrame(
+                {
+                    "recording": recording,
+                    "unit": unit,
+                    "story": unit,
+                    "stimulus": stimulus,
+                    "time_s": time_s,
+                    "stimulus_s": heard_s,
+                }
+            )
+        )
+    rows = pd.concat(found, ignore_index=True)
+    return rows.assign(recording=pd.Categorical(rows.recording), unit=pd.Categorical(rows.unit))
+
+
+STIMULI = {
+    "s/a": Stimulus("a", None, table(("before", 0.5, 0.2), ("one", 5.0, 0.2), ("two", 9.0, 0.2), ("late", 40.0, 0.2))),
+    "s/b": Stimulus("b", None, table(("three", 1.0, 0.2))),
+}
+
+
+def test_passages_are_cut_by_run_unit_and_gap_and_have_the_words_within():
+    rows = rows_of(("r1", "A", "s/a", 0.0, 10), ("r1", "B", "s/b", 20.0, 4), ("r2", "A", "s/a", 6.0, 10))
+    found = Transcripts(STIMULI, "en").passages(rows, np.r_[2:14, 14:19, 20:24], 2.0)
+    assert [(one.recording, one.story, one.words) for one in found] == [
+        ("r1", "A", ["one", "two"]),
+        ("r1", "B", ["three"]),
+        ("r2", "A", ["before"]),
+        ("r2", "A", ["two"]),
+    ]
+    np.testing.assert_allclose(found[1].times_s, [21.1])
+    assert found[1].offset_s == 20.0 and found[1].span_s == (19.0, 27.0)
+    # a story heard twice is learned once
+    assert training_stories(found[:2] + found[:1], "here") == [["one", "two"], ["three"]]
+
+
+def test_words_without_times_are_named():
+    stimuli = {"s/a": Stimulus("a", None, table(("one", np.nan, 0.2), ("two", 1.0, 0.2)))}
+    with pytest.raises(UserError, match="stimulus 's/a': 1 of 2 words have no time"):
+        Transcripts(stimuli, "en").of("s/a")
+
+
+def test_no_words_at_all():
+    rows = rows_of(("r1", "A", "s/c", 0.0, 10))
+    found = Transcripts({"s/c": Stimulus("c", None)}, "en").passages(rows, np.arange(10), 2.0)
+    with pytest.raises(UserError, match="n2s align"):
+        training_stories(found, "subject 1")
