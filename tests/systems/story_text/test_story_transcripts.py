@@ -59,7 +59,7 @@ def test_passages_are_cut_by_run_unit_and_gap_and_have_the_words_within():
         ("r1", "A", ["one", "two"]),
         ("r1", "B", ["three"]),
         ("r2", "A", ["before"]),
-        ("r2", "A", ["two"]),
+        ("r2", "A", ["one", "two"]),
     ]
     np.testing.assert_allclose(found[1].times_s, [21.1])
     assert found[1].offset_s == 20.0 and found[1].span_s == (19.0, 27.0)
