@@ -28,6 +28,7 @@ from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.simulated.seeg import SimulatedSEEG
+from n2s.studies.simulated.tale_fmri import SimulatedStories
 from n2s.studies.simulated.talkers import SimulatedTalkers
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
@@ -58,6 +59,7 @@ __all__ = [
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
+    "SimulatedStories",
     "SimulatedTalkers",
     "SimulatedSEEG",
     "Stimulus",
