@@ -26,7 +26,7 @@ AREAS = (
     Area("silent", None, ((-8, -80, 4), (10, -78, 6)), 16),
 )  # fmt: skip
 #: Standard deviation, over volumes, of one dimension of a driver after the haemodynamic response, without slow cosines.
-SWING = {"meaning": 0.0085, "private": 0.0115, "rate": 0.02, "sound": 0.4}
+SWING = {"meaning": 0.0132, "private": 0.0163, "rate": 0.015, "sound": 0.42}
 
 
 @lru_cache(maxsize=32)

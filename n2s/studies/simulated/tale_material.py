@@ -20,9 +20,10 @@ from n2s.studies.simulated.spoken import aligned_sentences
 from n2s.studies.simulated.stories import Speaker, Story
 from n2s.studies.simulated.tale_words import WordCodes
 from n2s.studies.simulated.tales import LANGUAGES, Sentence, tale_sentences
+from n2s.studies.study import Recording
 
 ENVELOPE_HZ = 100.0
-SENTENCES_A_MINUTE = 14.0  # of the voices below, about
+SENTENCES_A_MINUTE = 19.0  # in English and Spanish, of the voices below; Basque takes a fourth longer
 #: Two voices a language read in turn, so that a held-out tale's voice is not new.
 VOICES = {
     "en": (Speaker("en-us+f1", 160), Speaker("en+m7", 160, 45)),
@@ -93,6 +94,34 @@ class TaleMaterial:
         """The last stories are for testing; None if there are none."""
         ids = [*dict.fromkeys(story.id for story in self.stories.values())]
         return {one: "test" if at >= len(ids) - n_test else "train" for at, one in enumerate(ids)} if n_test else None
+
+    def recordings(self, n_subjects: int, modality: str) -> list[Recording]:
+        """One for each subject, language and story: its task is the story, its run the language."""
+        languages = dict.fromkeys(story.language for story in self.stories.values())
+        return [
+            Recording(f"{subject:02d}", task=story.id, run=language, modality=modality)
+            for subject in range(1, n_subjects + 1)
+            for language in languages
+            for story in self.stories.values()
+            if story.language == language
+        ]
+
+    def known(self, recording: Recording, recordings: Sequence[Recording]) -> Recording:
+        """The recording, if it is one of the study's; else a UserError."""
+        if recording not in recordings:
+            known = ", ".join(one.name for one in recordings)
+            raise UserError(f"{self.study}: no recording {recording.name}; there are {known}.")
+        return recording
+
+    def number_of(self, subject: str, n_subjects: int) -> int:
+        """1 of ``01``; a UserError if there is no such subject."""
+        if subject not in {f"{one:02d}" for one in range(1, n_subjects + 1)}:
+            raise UserError(f"{self.study}: no subject '{subject}'; there are 01 to {n_subjects:02d}.")
+        return int(subject)
+
+    def sources(self, stimulus: str) -> list[Path]:
+        """The files that recordings of a tale are made from."""
+        return [self.events_file(stimulus), self.folder(stimulus) / "envelope.npy"]
 
     def codes(self, seed: int) -> WordCodes:
         """The places of their words."""
