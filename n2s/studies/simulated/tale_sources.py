@@ -22,10 +22,10 @@ LASTS_S = 0.6
 #: Of the left hemisphere, head coordinates, m; the right one mirrors them. Directions as in `sources`.
 MEANING_PLACES = ((-0.058, -0.030, 0.050), (-0.050, -0.050, 0.075), (-0.045, 0.050, 0.060), (-0.056, 0.015, 0.035))
 MEANING_S, MEANING_WIDTH_S = (0.22, 0.33, 0.44), 0.035
-MEANING_AM = 2.0e-9  # of one deflection of a source for a usual word, A m
+MEANING_AM = 5e-9  # of one deflection of a source for a usual word, A m
 AUDITORY_PLACE, AUDITORY_DIRECTION = (-0.050, -0.004, 0.060), (0.0, 0.5, 0.87)
-ONSET_S, ONSET_WIDTH_S, ONSET_AM = 0.12, 0.025, 4e-9
-SOUND_S, SOUND_WIDTH_S, SOUND_AM = 0.08, 0.025, 3e-9  # for one standard deviation of the envelope
+ONSET_S, ONSET_WIDTH_S, ONSET_AM = 0.12, 0.025, 6e-9
+SOUND_S, SOUND_WIDTH_S, SOUND_AM = 0.08, 0.025, 4e-9  # for one standard deviation of the envelope
 
 
 @dataclass(frozen=True)
