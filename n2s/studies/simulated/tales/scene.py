@@ -76,6 +76,7 @@ class Scene:
         draws = self.draws
         adjective = self.trait(noun) if draws.chance(0.25) else None
         if plural:
+            self.known.add(noun)
             return Phrase(noun, draws.one(["some", *COUNTS]), adjective)
         if noun in self.known or "unique" in noun.tags:
             return Phrase(noun, "the", adjective)
@@ -146,6 +147,6 @@ class Scene:
 
     def _quality(self, noun: Noun, kind: str) -> Quality | None:
         tags = set(noun.tags) - ({"hold"} if "food" in noun.tags else set())  # an orange has its colour
-        tags |= (set() if noun.tags & _SIZELESS else {"any"})
+        tags |= set() if noun.tags & _SIZELESS else {"any"}
         fit = [one for one in qualities() if one.kind == kind and one.tags & tags]
         return self.draws.one(fit) if fit else None
