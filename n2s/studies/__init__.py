@@ -28,6 +28,8 @@ from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.simulated.seeg import SimulatedSEEG
+from n2s.studies.simulated.tale_fmri import SimulatedStories
+from n2s.studies.simulated.tale_meg import SimulatedStoryMEG
 from n2s.studies.simulated.talkers import SimulatedTalkers
 from n2s.studies.study import Frames, Recording, Stimulus, Study
 
@@ -58,6 +60,8 @@ __all__ = [
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
+    "SimulatedStories",
+    "SimulatedStoryMEG",
     "SimulatedTalkers",
     "SimulatedSEEG",
     "Stimulus",

@@ -59,9 +59,9 @@ def test_a_tale_is_the_same_every_time_and_its_beginning_does_not_depend_on_its_
 
 
 FIRST = {
-    "en": "A week later, Samuel and Pablo returned to the famous valley.",
-    "es": "Una semana después, Samuel y Pablo volvieron al valle famoso.",
-    "eu": "Aste bat geroago, Samuel eta Pablo haran ospetsura itzuli ziren.",
+    "en": "A week later, Samuel and Pablo travelled to the valley.",
+    "es": "Una semana después, Samuel y Pablo viajaron al valle.",
+    "eu": "Aste bat geroago, Samuelek eta Pablok haranera bidaiatu zuten.",
 }
 
 

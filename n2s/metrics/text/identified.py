@@ -98,3 +98,15 @@ def moved_in_time(percentiles: list[np.ndarray], *, n_draws: int = 1000, seed: i
     n_windows = sum(one[moves] for one, moves in zip(counts, drawn, strict=True))
     null = sum(one[moves] for one, moves in zip(sums, drawn, strict=True)) / np.maximum(n_windows, 1)
     return Moved(mean, float((1 + (null >= mean - _ROUNDING).sum()) / (1 + len(null))), null)
+
+
+def own_percentiles(similarity: np.ndarray, *, apart: int) -> np.ndarray:
+    """(n,) The diagonal of `percentile_ranks` alone: a hundredth of the work."""
+    similarity = np.asarray(similarity, np.float64)
+    places = np.arange(len(similarity))
+    wrong = (np.abs(places[:, None] - places) >= apart) & np.isfinite(similarity)
+    own = np.diagonal(similarity)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = own[:, None] - similarity
+        below = (wrong * ((gap > _ROUNDING) + 0.5 * (np.abs(gap) <= _ROUNDING))).sum(1)
+        return np.where(np.isfinite(own), below / wrong.sum(1), np.nan)

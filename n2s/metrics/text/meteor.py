@@ -1,6 +1,7 @@
 """METEOR with exact and stem matches, for many pairs of texts; no synonyms, no paraphrases."""
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -68,9 +69,28 @@ def _most_joints(found: Texts, true: Texts, found_stems: Texts, true_stems: Text
         stem_texts = set(text[by_stem].tolist())
         for row, first, last in zip(hard.tolist(), *starts.tolist(), strict=True):
             joints = list(zip(i[first:last].tolist(), j[first:last].tolist(), strict=True))
-            quotas = _Quotas(words[row].tolist(), others[row].tolist()) if row in stem_texts else None
-            most[at + row] = _search(tuple(joints), quotas) if quotas else sum(map(_known, _apart(joints)))
+            if row in stem_texts:
+                most[at + row] = _with_stems(joints, _Quotas(words[row].tolist(), others[row].tolist()))
+            else:
+                most[at + row] = sum(map(_known, map(_moved, _apart(joints))))
     return most
+
+
+def _with_stems(joints: list[Pair], quotas: "_Quotas") -> int:
+    """The most joints of a text in which some words match by their stems alone."""
+    joints = [one for one in joints if quotas.allow(_pairs([one]))]
+    groups = _apart(joints)
+    if quotas.allow_all(_pairs(joints)):
+        return sum(map(_known, map(_moved, groups)))
+    # groups that need a quota are searched together, the others each by itself
+    bound = [group for group in groups if quotas.by_stem(_pairs(group))]
+    free = [group for group in groups if not quotas.by_stem(_pairs(group))]
+    return sum(map(_known, map(_moved, free))) + _search(tuple(one for group in bound for one in group), quotas)
+
+
+def _pairs(joints: Iterable[Pair]) -> set[Pair]:
+    """The matched places of joints."""
+    return {pair for i, j in joints for pair in ((i, j), (i + 1, j + 1))}
 
 
 def _contested(text: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -85,8 +105,8 @@ def _against(one: Pair, other: Pair) -> bool:
     return one[1] - one[0] != other[1] - other[0] and (abs(one[0] - other[0]) <= 1 or abs(one[1] - other[1]) <= 1)
 
 
-def _apart(joints: list[Pair]) -> list[tuple[Pair, ...]]:
-    """Groups of joints that exclude each other, directly or through others; moved to begin at 0, so that equal groups are searched once."""
+def _apart(joints: list[Pair]) -> list[list[Pair]]:
+    """Groups of joints that exclude each other, directly or through others."""
     left, groups = list(joints), []
     while left:
         group, at = [left.pop()], 0
@@ -95,9 +115,14 @@ def _apart(joints: list[Pair]) -> list[tuple[Pair, ...]]:
             left = [one for one in left if one not in near] if near else left
             group += near
             at += 1
-        low_i, low_j = min(i for i, _ in group), min(j for _, j in group)
-        groups.append(tuple(sorted((i - low_i, j - low_j) for i, j in group)))
+        groups.append(group)
     return groups
+
+
+def _moved(group: list[Pair]) -> tuple[Pair, ...]:
+    """A group that begins at 0: equal ones are searched once."""
+    low_i, low_j = min(i for i, _ in group), min(j for _, j in group)
+    return tuple(sorted((i - low_i, j - low_j) for i, j in group))
 
 
 @lru_cache(maxsize=2**16)
@@ -113,11 +138,23 @@ class _Quotas:
         one, other = Counter(found), Counter(true)
         self.left, self.true_left = one - other, other - one
 
+    def by_stem(self, pairs: set[Pair]) -> list[Pair]:
+        """The pairs whose words differ."""
+        return [(i, j) for i, j in pairs if self.found[i] != self.true[j]]
+
     def allow(self, pairs: set[Pair]) -> bool:
         """Whether these pairs of places leave room for all exact matches."""
-        by_stem = [(self.found[i], self.true[j]) for i, j in pairs if self.found[i] != self.true[j]]
-        used, true_used = Counter(one for one, _ in by_stem), Counter(other for _, other in by_stem)
+        own = self.by_stem(pairs)
+        if not own:
+            return True
+        used, true_used = Counter(self.found[i] for i, _ in own), Counter(self.true[j] for _, j in own)
         return used <= self.left and true_used <= self.true_left
+
+    def allow_all(self, pairs: set[Pair]) -> bool:
+        """Whether any choice of these pairs does."""
+        own = self.by_stem(pairs)
+        used = Counter(self.found[i] for i in {i for i, _ in own})
+        return used <= self.left and Counter(self.true[j] for j in {j for _, j in own}) <= self.true_left
 
 
 def _search(joints: tuple[Pair, ...], quotas: _Quotas | None) -> int:
@@ -139,6 +176,6 @@ def _search(joints: tuple[Pair, ...], quotas: _Quotas | None) -> int:
         here.sort(key=lambda one, last=last: (one[1] - one[0] == last, -one[1]))
         for one in here:
             new = (*taken, one)
-            if quotas is None or quotas.allow({pair for a, b in new for pair in ((a, b), (a + 1, b + 1))}):
+            if quotas is None or quotas.allow(_pairs(new)):
                 open_.append((tuple(other for other in rest if not _against(one, other)), new))
     return best

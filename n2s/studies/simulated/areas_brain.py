@@ -1,5 +1,6 @@
 """Where the simulated areas lie, what drives each, and how the voxels of one person mix the dimensions of their driver."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,16 +36,16 @@ AREAS = (
 )
 
 
-@lru_cache(maxsize=4)
-def regions(resolution_mm: int) -> dict[str, np.ndarray]:
+@lru_cache(maxsize=8)
+def regions(resolution_mm: int, areas: tuple[Area, ...] = AREAS) -> dict[str, np.ndarray]:
     """Area -> (v,) bool, of the voxels of `brain`; no voxel is of two."""
-    owner = [area for area in AREAS for _ in area.centres]
-    centres = np.array([centre for area in AREAS for centre in area.centres], float)
+    owner = [area for area in areas for _ in area.centres]
+    centres = np.array([centre for area in areas for centre in area.centres], float)
     away = np.linalg.norm(brain(resolution_mm).places[:, None] - centres, axis=2)
     nearest = away.argmin(1)
     inside = away.min(1) <= np.array([area.radius_mm for area in owner])[nearest]
     names = np.array([area.name for area in owner])[nearest]
-    return {area.name: inside & (names == area.name) for area in AREAS}
+    return {area.name: inside & (names == area.name) for area in areas}
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,17 @@ class Listener:
 @lru_cache(maxsize=32)
 def listener(subject: int, resolution_mm: int, seed: int) -> Listener:
     """Draw a subject: the same numbers, the same listener, whatever else is simulated."""
+    return drawn_listener(subject, resolution_mm, seed, AREAS, DRIVERS)
+
+
+def drawn_listener(
+    subject: int, resolution_mm: int, seed: int, areas: Sequence[Area], drivers: Mapping[str, int]
+) -> Listener:
+    """Draw a subject with some areas and drivers, name -> number of dimensions. Half of a mixture is everybody's."""
     rng, everybody = np.random.default_rng([seed, subject]), np.random.default_rng([seed, 0])
     mixtures = {}
-    for name, n_dims in DRIVERS.items():
-        driven = [regions(resolution_mm)[area.name] for area in AREAS if area.driver == name]
+    for name, n_dims in drivers.items():
+        driven = [regions(resolution_mm, areas)[area.name] for area in areas if area.driver == name]
         voxels = np.flatnonzero(np.any(driven, axis=0))
         common, own = (one.standard_normal((len(voxels), n_dims)) for one in (everybody, rng))
         weights = np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * own

@@ -120,7 +120,7 @@ def phone_values(events: pd.DataFrame, phones: Bigrams) -> np.ndarray:
     texts, befores = phones.texts(events)
     rarity = np.array([-np.log2(phones.frequency(text)) for text in texts])
     known = [phones.surprisal(text, before) for text, before in zip(texts, befores, strict=True)]
-    return np.column_stack([_codes(texts, DRIVERS["phones"] - 1) * rarity[:, None], known])
+    return np.column_stack([codes(texts, DRIVERS["phones"] - 1) * rarity[:, None], known])
 
 
 def word_values(events: pd.DataFrame, words: Bigrams) -> np.ndarray:
@@ -135,14 +135,14 @@ def meanings(events: pd.DataFrame, words: Bigrams) -> np.ndarray:
     """(n, 6) What the content words up to each word of its sentence mean."""
     texts, befores = words.texts(events)
     content = [len(text) >= LEAST_LETTERS and words.frequency(text) < FUNCTION_SHARE for text in texts]
-    own = _codes([text[:STEM] for text in texts], DRIVERS["meaning"]) * np.array(content)[:, None]
+    own = codes([text[:STEM] for text in texts], DRIVERS["meaning"]) * np.array(content)[:, None]
     for i, before in enumerate(befores):
         if before:
             own[i] += FADES * own[i - 1]
     return own
 
 
-def _codes(texts: list[str], n: int) -> np.ndarray:
+def codes(texts: list[str], n: int) -> np.ndarray:
     """(len(texts), n) Normal numbers that each text draws, the same wherever it stands."""
     return np.array([np.random.default_rng(crc32(text.encode())).standard_normal(n) for text in texts]).reshape(-1, n)
 

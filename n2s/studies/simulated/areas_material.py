@@ -13,10 +13,9 @@ import pandas as pd
 from n2s.paths import written_whole
 from n2s.studies.simulated.areas_blocks import speak_block
 from n2s.studies.simulated.areas_drivers import DRIVERS, RATE_HZ, drivers
-from n2s.studies.simulated.areas_run import BLOCKS_A_RUN, Run, lay_run, slow_covariance
+from n2s.studies.simulated.areas_run import BLOCKS_A_RUN, Run, grid_clips, lay_run, slow_covariance
 from n2s.studies.simulated.stories import Story
 
-CLIP_S = 4.0
 PARALLEL = 4
 
 
@@ -86,13 +85,8 @@ class Material:
         }
 
     def clips(self, run: Run, splits: dict[str, str]) -> pd.DataFrame:
-        """The blocks of a run on a grid of `CLIP_S`; without a split, all are for training."""
-        rows = [
-            (stimulus, start_s, CLIP_S, onset_s + start_s, splits.get(stimulus, "train"), stimulus)
-            for stimulus, onset_s in run.heard
-            for start_s in np.arange(int(self.lengths_s[stimulus] / CLIP_S)) * CLIP_S
-        ]
-        return pd.DataFrame(rows, columns=["stimulus", "start_s", "duration_s", "time_s", "split", "group"])
+        """The blocks of a run on the grid of `grid_clips`; without a split, all are for training."""
+        return grid_clips(run, self.lengths_s, splits)
 
     @cached_property
     def values(self) -> dict[str, dict[str, np.ndarray]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import scipy.linalg
 import scipy.signal
 
@@ -17,6 +18,7 @@ from n2s.studies.simulated.bold_run import BASELINE
 
 LEAD_S, REST_S, TAIL_S = 10.0, 12.0, 16.0  # silence before, between and after blocks
 BLOCKS_A_RUN = 6
+CLIP_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ def responses(values: np.ndarray, start_s: float, times_s: np.ndarray) -> np.nda
     return np.where(inside, (1 - part) * padded[before + 1] + part * padded[before + 2], 0.0)
 
 
+def impulse_responses(onsets_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """(t, n) What `responses` gives at some times for a value of 1 at each of some moments (n,), which may lie between frames."""
+    kernel = _kernel()
+    lags = (times_s[:, None] - onsets_s) * RATE_HZ
+    return np.interp(lags, np.arange(-1, len(kernel) + 1), np.pad(kernel, 1), left=0.0, right=0.0)
+
+
 @cache
 def _kernel() -> np.ndarray:
     from nilearn.glm.first_level import glover_hrf  # takes a second to import
@@ -101,6 +110,16 @@ def noise_over_time(run: Run, memory_s: float) -> np.ndarray:
     autocovariance = AR_SHARE * np.exp(-run.times_s / memory_s)
     autocovariance[0] = 1.0
     return scipy.linalg.toeplitz(autocovariance)
+
+
+def grid_clips(run: Run, lengths_s: dict[str, float], splits: dict[str, str]) -> pd.DataFrame:
+    """What is heard in a run on a grid of `CLIP_S`; what has no split is for training."""
+    rows = [
+        (stimulus, start_s, CLIP_S, onset_s + start_s, splits.get(stimulus, "train"), stimulus)
+        for stimulus, onset_s in run.heard
+        for start_s in np.arange(int(lengths_s[stimulus] / CLIP_S)) * CLIP_S
+    ]
+    return pd.DataFrame(rows, columns=["stimulus", "start_s", "duration_s", "time_s", "split", "group"])
 
 
 def slow_covariance(runs: list[Run], values: dict[str, np.ndarray]) -> np.ndarray:

@@ -114,12 +114,25 @@ def chosen_stories(wanted: list[str] | None, study: str) -> dict[str, Story]:
 
 
 def aligned_sentences(stories: Iterable[Story]) -> dict[str, str]:
-    """Sentence id -> ``story, line``: translations have a sentence a line. See `n2s.studies.study.Study.content`."""
-    return {
-        sentence_id(text): f"{story.id}, {line}"
-        for story in stories
-        for line, text in enumerate(story.sentences, start=1)
-    }
+    """Sentence id -> ``story, line``: translations have a sentence a line. See `n2s.studies.study.Study.content`.
+
+    Lines that share a sentence, in any language, have one name.
+    """
+    first: dict[str, str] = {}  # line -> an earlier one of the same content, or itself
+    found: dict[str, str] = {}
+
+    def root(line: str) -> str:
+        while first[line] != line:
+            line = first[line]
+        return line
+
+    for story in stories:
+        for number, text in enumerate(story.sentences, start=1):
+            line, sentence = f"{story.id}, {number}", sentence_id(text)
+            first.setdefault(line, line)
+            one, other = root(line), root(found.setdefault(sentence, line))
+            first[one] = other
+    return {sentence: root(line) for sentence, line in found.items()}
 
 
 def split_for(test_stories: list[str], split: dict[str, str], study: str) -> dict[str, str]:

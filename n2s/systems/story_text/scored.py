@@ -47,6 +47,8 @@ class StoryTextScores:
         ``subject``, ``story``, ``metric``, ``draw``, ``value``: each null text's mean over windows. The story ``""`` is all stories.
     similarity
         ``subject``, ``story``, ``found_s``, ``true_s``, ``value``: decoded windows against true ones, thinned for a picture; of the model.
+    matched
+        ``subject``, ``story``, ``row``, ``same``, ``stem``, ``close``, ``none``: shares of decoded words, see `n2s.systems.story_text.matches`.
     words
         Words that were said and decoded, without null texts: as they came, and ``match`` (``same``, ``stem``, ``close``, ``none``).
     stories
@@ -60,6 +62,7 @@ class StoryTextScores:
     identification: pd.DataFrame
     nulls: pd.DataFrame
     similarity: pd.DataFrame
+    matched: pd.DataFrame
     words: pd.DataFrame
     stories: pd.DataFrame
     settings: dict = field(default_factory=dict)

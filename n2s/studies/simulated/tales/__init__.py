@@ -57,7 +57,7 @@ def tale_sentences(number: int, language: str, n_sentences: int, seed: int = 0) 
     language
         "en", "es" or "eu": sentence i of one is the translation of sentence i of the others.
     n_sentences
-        How many: about 150 fill ten minutes.
+        How many: ten minutes at 160 words a minute take about 200 in English and Spanish, 160 in Basque.
     seed
         Other seeds, other tales.
 

@@ -86,7 +86,7 @@ class Fixed:
     en: str
     es: str
     eu: str
-    use: str = ""  # of times: at the "opening" of a scene, "within" it
+    use: str = ""  # of times: at the "opening" of a scene, "within" it; of weather: "outside", "inside"
 
 
 @cache

@@ -8,6 +8,9 @@ from n2s.studies.simulated.tales.plan import Being, Clause, Phrase, Plan, Report
 from n2s.studies.simulated.tales.scene import Scene
 
 _SHORTEST, _LONGEST = 8, 14  # sentences a scene
+_NOT_OWN = {"buy", "find", "build", "wear"}  # not said of "her" or "his" things (in Spanish, "el" does)
+_OBSTACLES = {"cold", "wet", "dirty", "empty", "closed", "broken", "hidden"}  # why one cannot do what one would
+_JUST_HAPPENS = {"lose", "forget", "find", "see", "hear", "break"}  # not done slowly or carefully
 _TIMES = 0.22  # how many sentences begin with a time
 
 
@@ -31,7 +34,8 @@ def _opening(scene: Scene) -> Plan:
     """Somebody comes to the place of the scene."""
     subject = Phrase(scene.cast[0], mate=scene.cast[1] if scene.draws.chance(0.3) else None)
     scene.last_subject, scene.near = subject, True
-    going = Clause(scene.going(), subject, goal=Phrase(scene.place, "the", scene.trait(scene.place)))
+    adjective = scene.trait(scene.place) if scene.draws.chance(0.35) else None
+    going = Clause(scene.going(), subject, goal=Phrase(scene.place, "the", adjective))
     return Plan(going, time=scene.phrase("times", "opening"))
 
 
@@ -54,22 +58,29 @@ def _sentence(scene: Scene) -> Plan:
     return made
 
 
-def _deed(scene: Scene, subject: Phrase, without: Noun | None = None, willed: bool = False) -> Clause | None:
-    """Somebody does something to a thing; ``willed``: not what happens to one, such as to lose it."""
+def _deed(
+    scene: Scene, subject: Phrase, without: Noun | None = None, willed: bool = False, placed: bool = True
+) -> Clause | None:
+    """Somebody does something to a thing.
+
+    ``willed``: not what happens to one, such as to lose it; ``placed``: the place may be named.
+    """
     noun = scene.thing(without=without)
     verb = scene.verb("thing", noun)
     if verb is None or (willed and "unwilled" in verb.tags):
         return None
-    place = None if "on_the_way" in verb.tags else scene.here(0.3)
-    manner = scene.phrase("manners") if place is None and scene.draws.chance(0.15) else None
-    return Clause(verb, subject, scene.mention(noun, subject), place=place, manner=manner)
+    place = scene.here(0.3) if placed and "on_the_way" not in verb.tags else None
+    with_care = place is None and verb.concept not in _JUST_HAPPENS and scene.draws.chance(0.15)
+    manner = scene.phrase("manners") if with_care else None
+    owner = None if verb.concept in _NOT_OWN else subject
+    return Clause(verb, subject, scene.mention(noun, owner), place=place, manner=manner)
 
 
 def _thing(scene: Scene) -> Plan | None:
     deed = _deed(scene, scene.subject())
     if deed is None or "unwilled" in deed.verb.tags or not scene.draws.chance(0.25):
         return deed and Plan(deed)
-    mode = scene.draws.one(["want", "could_not", "began"])
+    mode = scene.draws.one(["want", "could_not", "began" if "lasting" in deed.verb.tags else "want"])
     return Plan(Clause(deed.verb, deed.subject, deed.object, place=deed.place, mode=mode))
 
 
@@ -154,7 +165,8 @@ def _there(scene: Scene) -> Plan | None:
 
 
 def _weather(scene: Scene) -> Plan:
-    return Plan(Weather(scene.phrase("weather"), Phrase(scene.place)), time=scene.phrase("times", "within"))
+    kind = scene.phrase("weather", "inside" if "inside" in scene.place.tags else "")
+    return Plan(Weather(kind, Phrase(scene.place)), time=scene.phrase("times", "within"))
 
 
 def _report(scene: Scene) -> Plan | None:
@@ -178,8 +190,10 @@ def _asking(scene: Scene) -> Plan:
 def _two_deeds(scene: Scene) -> Plan | None:
     subject = scene.subject()
     first = _deed(scene, subject)
-    second = first and _deed(scene, subject, without=first.object.noun)
-    return second and Plan(first, link="and", second=second)
+    second = first and _deed(scene, subject, without=first.object.noun, placed=False)
+    if second is None or second.verb.concept == first.verb.concept:
+        return None
+    return Plan(first, link="and", second=second)
 
 
 def _vain_wish(scene: Scene) -> Plan | None:
@@ -187,7 +201,7 @@ def _vain_wish(scene: Scene) -> Plan | None:
     if deed is None or deed.object.is_plural:
         return None
     quality = scene.quality(deed.object.noun)
-    if quality is None or quality.kind == "trait":
+    if quality is None or quality.concept not in _OBSTACLES or deed.verb.concept == "repair":
         return None
     wish = Clause(deed.verb, deed.subject, deed.object, mode="want")
     but = Being(Phrase(deed.object.noun, "pronoun"), quality)
@@ -195,19 +209,26 @@ def _vain_wish(scene: Scene) -> Plan | None:
 
 
 def _reason(scene: Scene) -> Plan | None:
-    deed = _deed(scene, scene.subject(), willed=True)
-    feeling = scene.feeling(a_reason=True)
-    why = deed and Being(Phrase(deed.subject.noun, "pronoun", mate=deed.subject.mate), feeling)
-    return deed and Plan(deed, link="because", second=why)
+    subject = scene.subject()
+    if scene.draws.chance(0.4):
+        deed = Clause(scene.verb("intr"), subject, place=scene.here(0.5))
+    else:
+        deed = _deed(scene, subject)
+    feeling = deed and scene.feeling(why=deed.verb)
+    if feeling is None:
+        return None
+    return Plan(deed, link="because", second=Being(Phrase(subject.noun, "pronoun", mate=subject.mate), feeling))
 
 
 def _when(scene: Scene) -> Plan:
     subject, goal = scene.subject(), scene.move()
     first = Clause(scene.going(), subject, goal=goal)
-    second = Phrase(subject.noun, "pronoun", mate=subject.mate) if scene.draws.chance(0.5) else Phrase(scene.person())
+    other = scene.person()
+    same = other is subject.noun or scene.draws.chance(0.4)
+    second = Phrase(subject.noun, "pronoun", mate=subject.mate) if same else Phrase(other)
     if scene.draws.chance(0.5):
         return Plan(first, link="when", second=Being(second, scene.feeling()))
-    deed = _deed(scene, second)
+    deed = _deed(scene, second, placed=False)
     return Plan(first, link="when", second=deed or Being(second, scene.feeling()))
 
 
@@ -224,16 +245,16 @@ def _purpose(scene: Scene) -> Plan | None:
 def _order(scene: Scene) -> Plan | None:
     subject = scene.subject()
     first = _deed(scene, subject, willed=True)
-    second = first and _deed(scene, subject, without=first.object.noun, willed=True)
-    if second is None:
+    second = first and _deed(scene, subject, without=first.object.noun, willed=True, placed=False)
+    if second is None or second.verb.concept == first.verb.concept:
         return None
-    second = Clause(second.verb, subject, second.object)
+    second = Clause(second.verb, subject, second.object)  # without a manner
     return Plan(first, link=scene.draws.one(["before", "after"]), second=second)
 
 
 #: Kinds of sentences and how often each is drawn.
 _KINDS = {
-    _thing: 6, _intransitive: 2, _animal: 1.5, _going: 1, _leaving: 0.7, _meeting: 2, _together: 1.5, _gift: 2,
+    _thing: 6, _intransitive: 2, _animal: 1.5, _going: 0.8, _leaving: 0.5, _meeting: 2, _together: 1.5, _gift: 2,
     _feeling: 0.7, _quality: 1.5, _there: 2, _weather: 0.7, _report: 3, _asking: 1, _two_deeds: 2, _vain_wish: 1.2,
     _reason: 2, _when: 1.2, _purpose: 1.5, _order: 1.5, _counting: 0.5,
 }  # fmt: skip

@@ -6,8 +6,21 @@ from n2s.studies.simulated.tales.plan import COUNTS, Phrase
 
 _VAGUE = {"hold", "big", "far", "any", "animal"}  # tags that fit many things: the verbs they allow are drawn less often
 
-_SIZELESS = {"mass", "unique", "read", "sing", "explain"}
-_REASONS = {"sad", "tired", "angry", "frightened", "nervous", "bored", "worried", "alone", "happy"}
+_SIZELESS = {"mass", "unique", "read", "sing", "explain"}  # neither big nor small
+#: Verb -> the feelings that make people do it.
+_REASONS = {
+    "eat": ("hungry",), "taste": ("hungry", "thirsty"), "cook": ("hungry",), "drink": ("thirsty",),
+    "sleep": ("tired", "ill", "sad"), "rest": ("tired", "ill"), "sit": ("tired", "sad", "calm"), "stay": ("ill", "tired"),
+    "fall": ("tired", "nervous"), "cry": ("sad", "alone", "frightened"), "shout": ("angry", "frightened", "nervous"),
+    "smile": ("happy", "proud", "calm"), "sing": ("happy", "bored", "alone"), "dance": ("happy", "proud"),
+    "play": ("bored", "happy"), "walk": ("nervous", "bored", "worried"), "wait": ("worried", "alone"),
+    "hide": ("frightened", "worried", "angry"), "close": ("frightened", "tired", "angry"), "open": ("worried", "nervous"),
+    "break": ("angry", "nervous"), "lose": ("tired", "nervous"), "forget": ("tired", "worried", "happy", "nervous"),
+    "read": ("bored", "alone", "calm"), "write": ("alone", "sad", "bored"), "draw": ("bored", "calm", "happy"),
+    "perform": ("happy", "sad", "bored"), "observe": ("bored", "calm", "amazed"), "wear": ("proud", "ill"),
+    "light": ("alone", "frightened"), "buy": ("happy", "bored", "hungry"), "throw": ("angry", "bored"),
+    "wash": ("bored", "nervous"), "count": ("bored", "worried"), "see": ("alone", "calm"), "hear": ("alone", "nervous"),
+}  # fmt: skip
 
 
 class Scene:
@@ -63,6 +76,7 @@ class Scene:
         draws = self.draws
         adjective = self.trait(noun) if draws.chance(0.25) else None
         if plural:
+            self.known.add(noun)
             return Phrase(noun, draws.one(["some", *COUNTS]), adjective)
         if noun in self.known or "unique" in noun.tags:
             return Phrase(noun, "the", adjective)
@@ -81,10 +95,11 @@ class Scene:
         """What a thing can be said to be."""
         return self._quality(noun, "state" if self.draws.chance(0.6) else "trait") or self._quality(noun, "trait")
 
-    def feeling(self, a_reason: bool = False) -> Quality:
-        """How a person is; ``a_reason``: one that makes people act."""
-        fit = [one for one in qualities() if one.kind == "feeling" and (not a_reason or one.concept in _REASONS)]
-        return self.draws.one(fit)
+    def feeling(self, why: Verb | None = None) -> Quality | None:
+        """How a person is; ``why``: so that it makes one do this, if any feeling does."""
+        reasons = _REASONS.get(why.concept, ()) if why is not None else None
+        fit = [one for one in qualities() if one.kind == "feeling" and (reasons is None or one.concept in reasons)]
+        return self.draws.one(fit) if fit else None
 
     def here(self, chance: float = 1.0) -> Phrase | None:
         """The place of the scene, or "there" if the sentence before named it; with this probability."""
@@ -122,14 +137,16 @@ class Scene:
             if one.frame == "go"
             and (one.concept != "enter" or "room" in self.place.tags)
             and (one.concept != "climb" or "high" in self.place.tags)
+            and (one.concept != "travel" or "trip" in self.place.tags)
         ]
         return self.draws.one(fit)
 
     def phrase(self, table: str, use: str = "") -> Fixed:
-        """A time ("opening" a scene or "within" it), a manner or a kind of weather."""
+        """A time ("opening" a scene or "within" it), a manner or a kind of weather ("inside")."""
         return self.draws.one([one for one in fixed(table) if use in one.use.split() or not use])
 
     def _quality(self, noun: Noun, kind: str) -> Quality | None:
-        tags = set(noun.tags) | (set() if noun.tags & _SIZELESS else {"any"})
+        tags = set(noun.tags) - ({"hold"} if "food" in noun.tags else set())  # an orange has its colour
+        tags |= set() if noun.tags & _SIZELESS else {"any"}
         fit = [one for one in qualities() if one.kind == kind and one.tags & tags]
         return self.draws.one(fit) if fit else None

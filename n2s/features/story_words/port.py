@@ -1,0 +1,74 @@
+"""The port of a language model that proposes the words of a story, and describes each in its context."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor
+
+#: The words before a word, oldest first, and for `StoryLanguageModel.states` the word itself as the last.
+Context = tuple[str, ...]
+
+
+class StoryLanguageModel(ABC):
+    """Words in, their features and the words that may follow out. It learns from training transcripts alone.
+
+    Words are in the spelling of `n2s.features.story_words.spelling.plain_words`.
+
+    Attributes
+    ----------
+    context_words
+        Words before a word that its features see (5 in Tang et al. 2023).
+    vocabulary
+        Words that may be decoded, sorted; known after `learn` or `load`.
+    language
+        Of the stories; known after `learn` or `load`.
+    """
+
+    context_words: int
+    vocabulary: tuple[str, ...] = ()
+    language: str = ""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """F."""
+
+    @abstractmethod
+    def learn(self, stories: Sequence[Sequence[str]], *, language: str, seed: int) -> None:
+        """Learn from the words of training stories, each a list in its order.
+
+        Raises
+        ------
+        UserError
+            There are too few words.
+        """
+
+    @abstractmethod
+    def states(self, contexts: Sequence[Context]) -> Tensor:
+        """(n, f) float32, on the CPU: the last word of each context, after the words before it.
+
+        Of a longer context than ``context_words + 1`` the end is read. A context has at least one word.
+        """
+
+    @abstractmethod
+    def next_words(self, contexts: Sequence[Context]) -> Tensor:
+        """(n, v) float32, on the CPU: log-probability of each word of ``vocabulary`` after a context; ``()``: at a beginning."""
+
+    @abstractmethod
+    def state(self) -> dict:
+        """What was learned: tensors, strings, numbers, and dicts and lists of them."""
+
+    @abstractmethod
+    def load(self, state: dict) -> None:
+        """Take what another model of the same settings had learned."""
+
+    @abstractmethod
+    def settings(self) -> dict:
+        """Everything that changes numbers, in plain types of JSON."""
+
+    @abstractmethod
+    def told(self) -> str:
+        """What it is, for a page: "a transformer of 2 layers, trained on 9 stories (13,200 words)"."""
+
+    def release(self) -> None:  # noqa: B027 (most have nothing to drop)
+        """Drop networks that can be loaded again."""

@@ -1,0 +1,36 @@
+"""The rows of the table of scores: what was decoded, and what was decoded with less."""
+
+from n2s.metrics.score import Row
+
+TRUE, MODEL, NULL, CEILING = "true", "model", "null", "noiseless"
+ROWS = {
+    MODEL: Row("decoded"),
+    "permuted": Row("permuted brain", "control"),
+    "other_story": Row("brain of another story", "control"),
+    "word_rate": Row("word rate only", "control"),
+    "no_brain": Row("no brain", "control"),
+    NULL: Row("random likelihoods", "control"),
+    CEILING: Row("ceiling: noiseless brain", "ceiling"),
+}
+#: What each row is, for the page.
+TOLD = {
+    "permuted": "the same search, with the volumes of the brain permuted in blocks",
+    "other_story": "the same search, with the brain of another held-out story",
+    "word_rate": "the language model alone, with a word where the brain says that there is one",
+    "no_brain": "the language model alone, at a constant rate of words",
+    NULL: "the same search at the decoded word times, where every hypothesis has a random likelihood",
+    CEILING: "the same search on what the fitted model predicts of the words that were said: no noise, and no error of the model",
+}
+#: Metrics -> whether higher is better.
+METRICS = {"wer": False, "bleu1": True, "meteor": True, "match": True, "bertscore": True, "identification": True}
+
+
+def row_of(name: str) -> Row:
+    """How a row is shown; one that is not known is a model by its own name."""
+    return ROWS.get(name, Row(name))
+
+
+def ordered(names: list[str]) -> list[str]:
+    """Rows in the order of the table."""
+    known = list(ROWS)
+    return sorted(dict.fromkeys(names), key=lambda name: known.index(name) if name in known else 0)
