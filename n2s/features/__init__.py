@@ -33,8 +33,8 @@ from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLa
 from n2s.features.store import FeatureStore
 from n2s.features.story_words import TrainedStoryWords
 from n2s.features.surprisal import Surprisal
-from n2s.features.text_encoders import ContextualText, PPMIVectors
 from n2s.features.text_at_words import TextAtWords
+from n2s.features.text_encoders import ContextualText, PPMIVectors
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
 from n2s.features.word_vectors import GloVe, WordVectors
 

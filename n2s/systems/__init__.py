@@ -11,6 +11,7 @@ from n2s.systems.linear.task import LinearDecoder
 from n2s.systems.sound.task import BrainAudio
 from n2s.systems.speech.sound_scenes import SoundScenes
 from n2s.systems.speech.speech_to_text import SpeechToText
+from n2s.systems.story_text.task import StoryDecoder
 from n2s.systems.tracking.task import Tracking
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Semantic",
     "SoundScenes",
     "Spectrogram",
+    "StoryDecoder",
     "SpeechToText",
     "Tracking",
 ]

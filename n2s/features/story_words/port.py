@@ -50,6 +50,21 @@ class StoryLanguageModel(ABC):
         Of a longer context than ``context_words + 1`` the end is read. A context has at least one word.
         """
 
+    def states_after(self, contexts: Sequence[Context], which: Tensor, words: Tensor) -> Tensor:
+        """(n, f) as `states`: of many words after the same contexts, which a model may read once.
+
+        Parameters
+        ----------
+        contexts
+            The words before; () at a beginning.
+        which
+            (n,) The context of each word.
+        words
+            (n,) Numbers of words of ``vocabulary``.
+        """
+        pairs = zip(which.tolist(), words.tolist(), strict=True)
+        return self.states([(*contexts[context], self.vocabulary[word]) for context, word in pairs])
+
     @abstractmethod
     def next_words(self, contexts: Sequence[Context]) -> Tensor:
         """(n, v) float32, on the CPU: log-probability of each word of ``vocabulary`` after a context; ``()``: at a beginning."""

@@ -138,6 +138,20 @@ class TrainedStoryWords(StoryLanguageModel):
         return self.network.hidden(ids, self.layer)[torch.arange(len(ids)), last].contiguous()
 
     @torch.inference_mode()
+    def states_after(self, contexts: Sequence[Context], which: Tensor, words: Tensor) -> Tensor:
+        """See `StoryLanguageModel`: each context is read once."""
+        back = self.context_words
+        texts = [self._numbers(context[-back:] if back else ()) for context in contexts]
+        found = torch.zeros(len(words), self.width)
+        lengths = torch.tensor([len(text) for text in texts])[which]
+        for length in lengths.unique().tolist():
+            own = (lengths == length).nonzero()[:, 0]
+            used, place = which[own].unique(return_inverse=True)
+            ids, _ = padded([texts[one] for one in used.tolist()])
+            found[own] = self.network.continued(ids, place, words[own] + UNKNOWN + 1, self.layer)
+        return found
+
+    @torch.inference_mode()
     def next_words(self, contexts: Sequence[Context]) -> Tensor:
         """See `StoryLanguageModel`."""
         if not contexts:
@@ -207,7 +221,7 @@ def _held_out(stories: list[np.ndarray], seed: int) -> tuple[list[np.ndarray], l
 def _mixed(network: WordTransformer, pairs: WordPairs, share: float, texts: Sequence[Sequence[int]]) -> Tensor:
     """(n, v) log-probabilities of all numbers after texts."""
     ids, last = padded(texts)
-    hidden = network.hidden(ids)[torch.arange(len(ids)), last]
+    hidden = network.at_end(ids, last)
     logits = torch.nn.functional.linear(network.last(hidden), network.words.weight, network.bias)
     if share == 0:
         return logits.log_softmax(1)

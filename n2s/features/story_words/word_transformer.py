@@ -50,6 +50,24 @@ class WordTransformer(nn.Module):
             states = block(states)
         return states
 
+    def at_end(self, ids: Tensor, last: Tensor) -> Tensor:
+        """(b, t) numbers and (b,) places -> (b, f) after all layers at these places, of what is before them."""
+        states = self.hidden(ids, len(self.blocks) - 1)
+        return self.blocks[-1].at(states, last)
+
+    def continued(self, ids: Tensor, which: Tensor, words: Tensor, layers: int) -> Tensor:
+        """(c, t) numbers of texts, (n,) the text that each word goes on from, (n,) words -> (n, f) after so many layers.
+
+        The same as `hidden` at the last place of each text with its word, but each text is read once.
+        """
+        states = self.words(ids) + self.places.weight[: ids.shape[1]]
+        ends = self.words(words) + self.places.weight[ids.shape[1]]
+        for number, block in enumerate(self.blocks[:layers]):
+            ends = block.after(states, which, ends)
+            if number + 1 < layers:
+                states = block(states)
+        return ends
+
     def forward(self, ids: Tensor) -> Tensor:
         """(b, t) numbers -> (b, t, n_words): logits of the word after each."""
         return F.linear(self.drop(self.last(self.hidden(ids))), self.words.weight, self.bias)
@@ -69,9 +87,35 @@ class _Block(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """(b, t, f) -> (b, t, f)."""
         b, t, f = states.shape
-        parts = self.asked(self.norm(states)).view(b, t, 3, self.heads, f // self.heads).permute(2, 0, 3, 1, 4)
+        parts = self._split(states, 0, 3)
         mixed = F.scaled_dot_product_attention(*parts, is_causal=True, dropout_p=self.dropout if self.training else 0.0)
-        states = states + self.drop(self.given(mixed.transpose(1, 2).reshape(b, t, f)))
+        return self._added(states, mixed.transpose(1, 2).reshape(b, t, f))
+
+    def at(self, states: Tensor, last: Tensor) -> Tensor:
+        """(b, t, f) and (b,) places -> (b, f) at these places."""
+        keys, values = self._split(states, 1, 3)
+        ends = states[torch.arange(len(states)), last]
+        (asked,) = self._split(ends[:, None], 0, 1)
+        seen = torch.arange(states.shape[1]) <= last[:, None]
+        mixed = F.scaled_dot_product_attention(asked, keys, values, attn_mask=seen[:, None, None])
+        return self._added(ends, mixed.flatten(1))
+
+    def after(self, states: Tensor, which: Tensor, ends: Tensor) -> Tensor:
+        """(c, t, f) of texts, (n,) which of them, (n, f) of a word after it -> (n, f) of that word."""
+        before = self._split(states, 1, 3)
+        asked, *own = self._split(ends[:, None], 0, 3)
+        keys, values = (torch.cat([one[which], last], 2) for one, last in zip(before, own, strict=True))
+        return self._added(ends, F.scaled_dot_product_attention(asked, keys, values).flatten(1))
+
+    def _split(self, states: Tensor, first: int, stop: int) -> list[Tensor]:
+        """(b, t, f) -> questions, keys and values, from the first to before the last: (b, heads, t, d) each."""
+        b, t, f = states.shape
+        rows = slice(first * f, stop * f)
+        parts = F.linear(self.norm(states), self.asked.weight[rows], self.asked.bias[rows])
+        return list(parts.view(b, t, stop - first, self.heads, f // self.heads).permute(2, 0, 3, 1, 4))
+
+    def _added(self, states: Tensor, mixed: Tensor) -> Tensor:
+        states = states + self.drop(self.given(mixed))
         return states + self.drop(self.wide(self.norm2(states)))
 
 
@@ -179,8 +223,7 @@ def _windows(stories: Sequence[np.ndarray], reach: int, generator: torch.Generat
 
 def padded(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """(b, t) `BEGIN` and the numbers of words, and (b,) the place of each text's last."""
-    longest = max(map(len, texts), default=0)
-    ids = torch.full((len(texts), longest + 1), BEGIN)
-    for i, text in enumerate(texts):
-        ids[i, 1 : len(text) + 1] = torch.tensor(text, dtype=torch.long)
-    return ids, torch.tensor([len(text) for text in texts], dtype=torch.long)
+    lengths = np.array([len(text) for text in texts], np.int64)
+    ids = np.full((len(texts), lengths.max(initial=0) + 1), BEGIN, np.int64)
+    ids[:, 1:][np.arange(ids.shape[1] - 1) < lengths[:, None]] = np.concatenate([*texts, []])
+    return torch.from_numpy(ids), torch.from_numpy(lengths)

@@ -106,8 +106,7 @@ class Decoder:
         """Texts of random likelihoods at some word times."""
         options, n = self.options, self.options.n_null
         seed = zlib.crc32(f"{options.seed} {passage.recording} {passage.story}".encode())
-        found = self._without_brain(options.null_width).run(times_s, RandomEvidence(seed), n) if n else []
-        return found
+        return self._without_brain(options.null_width).run(times_s, RandomEvidence(seed), n) if n else []
 
     def language_text(self, times_s: np.ndarray) -> list[str]:
         """What the language model alone would say at some word times."""
@@ -140,7 +139,9 @@ def fitted_to(responses: Tensor, n_rows: int) -> Tensor:
 def word_table(
     subject: str, passage: Passage, row: str, draw: int, times_s: np.ndarray, words: Sequence[str]
 ) -> pd.DataFrame:
-    """Decoded words in the story's own time."""
+    """Decoded words in the story's own time; one empty word says that a text is empty."""
+    if not len(words):
+        times_s, words = [passage.span_s[0]], [""]
     return pd.DataFrame(
         {
             "subject": subject,

@@ -44,7 +44,7 @@ class WordsInContext(ImpulseFeature):
         return self.language.settings() | {"at": self.at}
 
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
-        """(n, f)"""
+        """(n, f) Values of the words that begin in a span."""
         words, times_s = plain_rows(self.heard(stimulus, start_s, stop_s), self.language.language, self.at)
         back = self.language.context_words
         contexts = [tuple(words[max(0, i - back) : i + 1]) for i in range(len(words))]

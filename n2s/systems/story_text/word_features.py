@@ -39,13 +39,17 @@ class WordFeatures:
         own = np.ascontiguousarray(words[:, -1 - self.context_words :].astype(np.int32))
         keys, which = np.unique(own.view(np.dtype((np.void, own.dtype.itemsize * own.shape[1]))), return_inverse=True)
         names = [key.tobytes() for key in keys]
-        new = [at for at, name in enumerate(names) if name not in self._rows]
+        new = [name for name in names if name not in self._rows]
         if new:
-            texts = [self._text(np.frombuffer(names[at], np.int32)) for at in new]
+            numbers = np.frombuffer(b"".join(new), np.int32).reshape(len(new), -1)
+            contexts, context = np.unique(numbers[:, :-1], axis=0, return_inverse=True)
+            texts = [self._text(one) for one in contexts]
             first = len(self._rows)
             self._grow(first + len(new))
-            self._table[first : first + len(new)] = self.language.states(texts).to(self._table)
-            self._rows |= {names[at]: first + number for number, at in enumerate(new)}
+            self._table[first : first + len(new)] = self.language.states_after(
+                texts, torch.from_numpy(context.reshape(-1)), torch.from_numpy(numbers[:, -1].astype(np.int64))
+            ).to(self._table)
+            self._rows |= {name: first + number for number, name in enumerate(new)}
         return np.array([self._rows[name] for name in names], np.int64)[which.reshape(-1)]
 
     def of(self, rows: np.ndarray) -> Tensor:

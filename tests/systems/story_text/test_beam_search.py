@@ -10,6 +10,7 @@ from toy import ToyLanguage
 
 from n2s.data import FIR
 from n2s.errors import UserError
+from n2s.features.story_words import StoryLanguageModel
 from n2s.models import StoryLikelihood
 from n2s.studies.study import Impulses
 from n2s.systems.story_text.controls import LanguageEvidence, RandomEvidence
@@ -170,3 +171,16 @@ def test_quotas_follow_the_rank_of_probability():
 def test_options_out_of_range_are_named(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         SearchOptions(**wrong)
+
+
+def test_words_after_shared_contexts_have_the_features_of_whole_texts():
+    from n2s.features.story_words import TrainedStoryWords
+
+    stories = [list("abcdabdcabcbdacbda" * 6), list("dcbadbcaabcdddabca" * 6)]
+    for layer in (0, 1, 2):
+        language = TrainedStoryWords(width=16, heads=2, layer=layer, context_words=3, epochs=1)
+        language.learn(stories, language="en", seed=0)
+        contexts = [(), ("a",), ("a", "b", "c"), ("d", "a", "b", "c"), ("b", "b", "d")]
+        which, words = torch.tensor([0, 4, 2, 2, 3, 1, 0, 4]), torch.tensor([0, 1, 2, 3, 2, 2, 3, 0])
+        expected = StoryLanguageModel.states_after(language, contexts, which, words)
+        torch.testing.assert_close(language.states_after(contexts, which, words), expected, atol=1e-5, rtol=1e-5)

@@ -24,7 +24,7 @@ def test_parts_of_an_entry_share_its_time():
 
 
 def rows_of(*parts, step_s=2.0):
-    """(recording, unit, stimulus, offset of the clock, number of rows)"""
+    # each part: recording, unit, stimulus, offset of the clock, number of rows
     found = []
     for recording, unit, stimulus, offset_s, n in parts:
         start = sum(len(one) for one in found if one.recording.iloc[0] == recording)
