@@ -85,7 +85,9 @@ def test_the_signal_is_that_of_the_known_model_and_the_sound(root, study):
     known, recording = study.known("01"), study.recordings()[0]
     signal, (words, onsets_s) = study.signal(recording), study.spoken(recording)
     courses = known.courses(study.word_features(words, "en"), onsets_s, len(signal))
-    assert known.weights.shape == (round(LASTS_S * 100) + 1, courses.shape[1], N_SENSORS) and known.lags_s[-1] == LASTS_S
+    assert (
+        known.weights.shape == (round(LASTS_S * 100) + 1, courses.shape[1], N_SENSORS) and known.lags_s[-1] == LASTS_S
+    )
     left = signal - known.signal(courses)
     assert np.linalg.matrix_rank(left, tol=1e-6 * np.linalg.norm(left, 2)) <= 2  # the sound's sources, left and right
     assert not known.weights[:, columns()["private_en"]].any() and known.weights[:, columns()["meaning"]].any()
