@@ -85,7 +85,8 @@ class SimulatedStoryMEG(Study):
 
     def load(self, recording: Recording) -> mne.io.BaseRaw:
         """Draw a recording."""
-        person, signal = self._person(recording.subject), self.signal(recording)
+        signal = self.signal(recording)
+        person = self._person(recording.subject)
         rng = np.random.default_rng(self._entropy(recording, 1))
         noise = time_courses(signal.shape[1], len(signal), self.sfreq, rng)
         data = self.noise_level * np.linalg.cholesky(person.noise) @ noise + signal.T
