@@ -31,7 +31,7 @@ from n2s.features.speech_layers import (
 from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
-from n2s.features.story_words import TrainedStoryWords
+from n2s.features.story_words import PretrainedStoryWords, TrainedStoryWords
 from n2s.features.surprisal import Surprisal
 from n2s.features.text_at_words import TextAtWords
 from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2Vec2
@@ -60,6 +60,7 @@ __all__ = [
     "Modulations",
     "PhoneRate",
     "Phones",
+    "PretrainedStoryWords",
     "Ready",
     "ReadyWords",
     "SEEGDriver",
