@@ -44,7 +44,10 @@ for (const part of document.querySelectorAll("div.n2s-read:not(.on)")) {
         const middle = (low + high) >> 1;
         if (Number(words[middle].dataset.t) <= now) low = middle + 1; else high = middle;
       }
-      words.forEach((word, place) => word.classList.toggle("now", place === low - 1));
+      if (words.marked === low - 1) continue;
+      words[words.marked]?.classList.remove("now");
+      words[low - 1]?.classList.add("now");
+      words.marked = low - 1;
     }
     if (!sound.paused) requestAnimationFrame(move);
   };

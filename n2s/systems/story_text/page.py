@@ -110,7 +110,7 @@ def tables(result: StoryTextScores) -> dict[str, tuple[list[str], list[list[str]
     found = {
         "Against the null: z (p)": _against_null(result),
         f"Windows above chance, q < {Q:g} (%)": _above(result),
-        "Decoded less each control": _against_controls(result),
+        "Decoded less each other row": _against_controls(result),
         "From the null (0%) to the ceiling (100%)": _ways(result),
         "Identification of the true window": _identified(result),
         "Decoded words that were said (%)": _words(result),

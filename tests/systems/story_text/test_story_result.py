@@ -100,7 +100,9 @@ def test_tables_and_sentences(two):
     headings, lines = found["Against the null: z (p)"]
     assert headings[1:] == ["WER", "BLEU-1", "METEOR", "embedding match", "identification"]
     assert [line[0] for line in lines] == ["s/a", "s/b"] and "p = " in lines[0][1]
-    control = dict(zip(*[found["Decoded less each control"][0], found["Decoded less each control"][1][0]], strict=True))
+    control = dict(
+        zip(*[found["Decoded less each other row"][0], found["Decoded less each other row"][1][0]], strict=True)
+    )
     assert control[""] == "permuted brain" and float(control["BLEU-1"].split()[0]) > 0
     assert float(control["WER (control less decoded)"].split()[0]) > 0
     assert [line[0] for line in found["Identification of the true window"][1]] == ["s/a, decoded", "s/b, decoded"]
