@@ -31,7 +31,7 @@ from n2s.features.speech_layers import (
 from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
-from n2s.features.story_words import TrainedStoryWords
+from n2s.features.story_words import PretrainedStoryWords, TrainedStoryWords
 from n2s.features.surprisal import Surprisal
 from n2s.features.text_at_words import TextAtWords
 from n2s.features.text_encoders import ContextualText, PPMIVectors
@@ -63,6 +63,7 @@ __all__ = [
     "PPMIVectors",
     "PhoneRate",
     "Phones",
+    "PretrainedStoryWords",
     "Ready",
     "ReadyWords",
     "SEEGDriver",

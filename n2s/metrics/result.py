@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,42 @@ class Listening:
     columns: tuple[str, str, str] = ("text", "where", "value")
 
 
+class TimedWord(NamedTuple):
+    """A word, when it was said (s), and its kind, which gives its colour; empty for none."""
+
+    time_s: float
+    word: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class ReadAlong:
+    """Texts below each other in lines of time, with the sound that they belong to.
+
+    Parameters
+    ----------
+    title, note
+        A heading, and a description.
+    texts
+        Label -> its words in the order of time; the text that was said comes first.
+    start_s, stop_s
+        The stretch to show, s.
+    kinds
+        Kind of a word -> what it means: ``good``, ``fair``, ``weak`` or ``none``, the best first.
+    samples, rate
+        (n,) The sound from ``start_s`` on, mono, and its sampling rate, Hz; None if there is no sound.
+    """
+
+    title: str
+    note: str
+    texts: Mapping[str, Sequence[TimedWord]]
+    start_s: float
+    stop_s: float
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    samples: np.ndarray | None = None
+    rate: int = 16_000
+
+
 @dataclass(frozen=True)
 class Shown:
     """The content of console, page and W&B for a test set or a part of it.
@@ -100,6 +136,8 @@ class Shown:
         Figures, in reading order.
     listening
         Sounds.
+    reading
+        Texts to read along with their sounds.
     counts
         Numbers of candidates, subjects, ...
     files
@@ -114,6 +152,7 @@ class Shown:
     tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence]]] = field(default_factory=dict)
     drawings: Sequence[Drawing] = ()
     listening: Listening | None = None
+    reading: Sequence[ReadAlong] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """The one door for pretrained networks: a Hugging Face id or a local folder goes in, or one clear error comes out."""
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ T = TypeVar("T")
 _READ = (".json", ".txt", ".model", ".safetensors", ".bin")  # what config, tokenizer and weights are made of
 
 
-def load_pretrained(kind: type[T], model: str, *, subfolder: str = "", may_lack: tuple[str, ...] = ()) -> T:
+def load_pretrained(
+    kind: type[T], model: str, *, subfolder: str = "", may_lack: tuple[str, ...] = (), gguf_file: str | None = None
+) -> T:
     """Load a pretrained network, or its config or tokenizer. The state of torch's random numbers stays as it was.
 
     Parameters
@@ -34,6 +37,8 @@ def load_pretrained(kind: type[T], model: str, *, subfolder: str = "", may_lack:
     may_lack
         Beginnings of the names of weights that the files may lack because they are not used. Any other missing
         weight is an error: it would be random.
+    gguf_file
+        The file of the model's folder that holds config, tokenizer and weights in llama.cpp's format.
 
     Returns
     -------
@@ -52,12 +57,15 @@ def load_pretrained(kind: type[T], model: str, *, subfolder: str = "", may_lack:
     if not is_folder and (model.startswith((".", "~", "/")) or model.count("/") > 1):
         raise UserError(f"no folder at {folder}: expected a saved model there, or a Hugging Face id (owner/name).")
     source = str(folder) if is_folder else model
+    options = {"gguf_file": gguf_file} if gguf_file else {"subfolder": subfolder}
+    if gguf_file and importlib.util.find_spec("gguf") is None:
+        raise UserError(f"'{model}': {gguf_file} is read by the package gguf: pip install gguf.")
     is_network = issubclass(kind, (nn.Module, AutoModel.__base__))
     try:
         with torch.random.fork_rng(devices=[]), _without_load_report():
             if not is_network:
-                return kind.from_pretrained(source, subfolder=subfolder)
-            network, info = kind.from_pretrained(source, subfolder=subfolder, output_loading_info=True)
+                return kind.from_pretrained(source, **options)
+            network, info = kind.from_pretrained(source, **options, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(_advice(kind, model, is_folder, str(error))) from error
     random = sorted(name for name in info["missing_keys"] if not name.startswith(may_lack))
@@ -107,6 +115,14 @@ def model_identity(model: str) -> str:
         with open(path, "rb") as file:
             digest.update(f"{path.name}:{hashlib.file_digest(file, 'sha256').hexdigest()};".encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def file_identity(path: Path) -> str:
+    """The name of a file in a cache: a hash of it, or its name where it is not on this machine."""
+    if not path.is_file():
+        return path.name
+    with open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def frozen(network: nn.Module, device: str | None) -> nn.Module:

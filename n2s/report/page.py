@@ -13,6 +13,7 @@ from n2s.metrics.result import Drawing, Listening, Shown
 from n2s.paths import written_whole
 from n2s.report.figures import on_whole_pixels
 from n2s.report.listen import player
+from n2s.report.reading import READING_STYLE, reading_html
 from n2s.report.table import scores_html
 
 STYLE = """
@@ -61,6 +62,7 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
         parts += [(f"{drawing.title}{end}", drawing) for drawing in part.drawings]
         if part.listening is not None:
             parts.append((f"{part.listening.title}{end}", listening_html(part.listening)))
+        parts += [(f"{one.title}{end}", reading_html(one)) for one in part.reading]
         if part.files:
             parts.append((f"Files{end}", files_html(part.files)))
     for title, drawing in drawn.items():
@@ -73,7 +75,7 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
 def write_parts(path: Path, title: str, parts: Sequence[tuple[str, str | Drawing]]) -> Path:
     """Write a page of parts with headings, in reading order: HTML, or figures."""
     report = mne.Report(title=f"n2s: {title}", verbose="ERROR")
-    report.add_custom_css(STYLE)
+    report.add_custom_css(STYLE + READING_STYLE)
     for heading, part in parts:
         if isinstance(part, Drawing):
             figure = on_whole_pixels(part.figure)

@@ -2,8 +2,17 @@
 
 from n2s.features.story_words.cache import CachedWords
 from n2s.features.story_words.port import Context, StoryLanguageModel
+from n2s.features.story_words.pretrained import PretrainedStoryWords
 from n2s.features.story_words.rules import TextRules
 from n2s.features.story_words.spelling import plain_words
 from n2s.features.story_words.trained import TrainedStoryWords
 
-__all__ = ["CachedWords", "Context", "StoryLanguageModel", "TextRules", "TrainedStoryWords", "plain_words"]
+__all__ = [
+    "CachedWords",
+    "Context",
+    "PretrainedStoryWords",
+    "StoryLanguageModel",
+    "TextRules",
+    "TrainedStoryWords",
+    "plain_words",
+]

@@ -31,7 +31,9 @@ class TrainedStoryWords(StoryLanguageModel):
     width, layers, heads
         Of the transformer.
     layer
-        The features of a word are the state after so many layers; 0: the embedding alone.
+        The features of a word in its context are the state after so many layers; 0: the embedding and the place alone.
+    vector_width
+        Before them stand so many features of the word itself, whatever its context: a vector of which words stand near it; 0: none.
     context_words
         Words before a word that its features see.
     reach
@@ -51,6 +53,7 @@ class TrainedStoryWords(StoryLanguageModel):
         layers: int = 2,
         heads: int = 4,
         layer: int = 1,
+        vector_width: int = 256,
         context_words: int = 5,
         reach: int = 24,
         min_count: int = 2,
@@ -66,19 +69,21 @@ class TrainedStoryWords(StoryLanguageModel):
             raise UserError(
                 f"{name}: context_words={context_words}, reach={reach}; expected at least 0, and a reach of at least one word more."
             )
+        if vector_width < 0:
+            raise UserError(f"{name}: vector_width={vector_width}; expected at least 0 (none).")
         if min_count < 1 or epochs < 1 or not 0 <= dropout < 1:
             raise UserError(
                 f"{name}: min_count={min_count}, epochs={epochs}, dropout={dropout:g}; expected at least 1, at least 1, and 0 to below 1."
             )
         self.width, self.layers, self.heads, self.layer = width, layers, heads, layer
         self.context_words, self.reach, self.min_count, self.epochs = context_words, reach, min_count, epochs
-        self.dropout = dropout
+        self.vector_width, self.dropout = vector_width, dropout
         self._told: dict[str, float] = {}
 
     @property
     def n_features(self) -> int:
-        """F: the width."""
-        return self.width
+        """F: those of the word, and those of the word in its context."""
+        return self.vector_width + self.width
 
     def learn(self, stories: Sequence[Sequence[str]], *, language: str, seed: int) -> None:
         """See `StoryLanguageModel`."""
@@ -99,11 +104,11 @@ class TrainedStoryWords(StoryLanguageModel):
         numbers = [np.array([self._ids.get(word, UNKNOWN) for word in text]) for text in texts]
         fitted, held_out = _held_out(numbers, seed)
         with seeded(seed):
-            network = self._network(fitted, seed)
+            network, _ = self._network(fitted, seed)
             epochs = train(network, fitted, held_out, epochs=self.epochs, patience=4, generator=_generator(seed))
             share, self._told = _weight_of_pairs(network, WordPairs.of(fitted, len(known) + 2), held_out)
         with seeded(seed):
-            self.network = self._network(numbers, seed)
+            self.network, self.vectors = self._network(numbers, seed)
             train(self.network, numbers, [], epochs=epochs, patience=0, generator=_generator(seed))
         self.pairs, self.pair_share = WordPairs.of(numbers, len(known) + 2), share
         self._told |= {"stories": len(texts), "words": counts.total(), "epochs": epochs}
@@ -119,23 +124,25 @@ class TrainedStoryWords(StoryLanguageModel):
         size = {"width": self.width, "layers": self.layers, "heads": self.heads, "reach": self.reach}
         return WordTransformer(len(self.vocabulary) + 2, **size, dropout=self.dropout)
 
-    def _network(self, stories: Sequence[np.ndarray], seed: int) -> WordTransformer:
-        """A new one that knows which words are frequent, and which stand near each other."""
+    def _network(self, stories: Sequence[np.ndarray], seed: int) -> tuple[WordTransformer, Tensor]:
+        """A new one that knows which words are frequent, and which stand near each other; and (v, f) vectors of words."""
         network, n = self._new(), len(self.vocabulary) + 2
-        vectors = torch.from_numpy(neighbour_vectors(stories, n, self.width, seed=seed)).float()
+        wide = torch.from_numpy(neighbour_vectors(stories, n, max(self.width, self.vector_width), seed=seed)).float()
+        vectors = wide[:, : self.width]
         counts = torch.from_numpy(np.bincount(np.concatenate(stories), minlength=n)).float()
         with torch.no_grad():
             network.words.weight.mul_(0.3).add_(vectors / vectors.std().clamp_min(1e-6) * self.width**-0.5)
             network.bias.copy_(((counts + 0.1) / (counts.sum() + 0.1 * n)).log())
-        return network
+        return network, wide[:, : self.vector_width].clone()
 
     @torch.inference_mode()
     def states(self, contexts: Sequence[Context]) -> Tensor:
         """See `StoryLanguageModel`."""
         if not contexts:
-            return torch.zeros(0, self.width)
+            return torch.zeros(0, self.n_features)
         ids, last = padded([self._numbers(context[-self.context_words - 1 :]) for context in contexts])
-        return self.network.hidden(ids, self.layer)[torch.arange(len(ids)), last].contiguous()
+        rows = torch.arange(len(ids))
+        return torch.cat([self.vectors[ids[rows, last]], self.network.hidden(ids, self.layer)[rows, last]], 1)
 
     @torch.inference_mode()
     def states_after(self, contexts: Sequence[Context], which: Tensor, words: Tensor) -> Tensor:
@@ -168,6 +175,7 @@ class TrainedStoryWords(StoryLanguageModel):
             "vocabulary": list(self.vocabulary),
             "language": self.language,
             "network": dict(self.network.state_dict()),
+            "vectors": self.vectors,
             "pairs": self.pairs.state(),
             "pair_share": self.pair_share,
             "told": dict(self._told),
@@ -179,12 +187,24 @@ class TrainedStoryWords(StoryLanguageModel):
         with seeded(0):
             self.network = self._new().eval()
         self.network.load_state_dict(state["network"])
+        self.vectors = state["vectors"]
         self.pairs, self.pair_share = WordPairs.load(state["pairs"]), float(state["pair_share"])
         self._told = dict(state["told"])
 
     def settings(self) -> dict:
         """See `StoryLanguageModel`."""
-        names = ("width", "layers", "heads", "layer", "context_words", "reach", "min_count", "epochs", "dropout")
+        names = (
+            "width",
+            "layers",
+            "heads",
+            "layer",
+            "vector_width",
+            "context_words",
+            "reach",
+            "min_count",
+            "epochs",
+            "dropout",
+        )
         return {"kind": "trained"} | {name: getattr(self, name) for name in names}
 
     def told(self) -> str:

@@ -232,7 +232,8 @@ def _matches(
         if key[0] == TRUE:
             continue
         kinds[key] = matched(own, words, times, said, stem=stem, vectors=vectors, threshold=threshold)
-        shares = {kind: float((kinds[key] == kind).mean()) for kind in ("same", "stem", "close", "none")}
+        n = len(words) or np.nan
+        shares = {kind: float((kinds[key] == kind).sum() / n) for kind in ("same", "stem", "close", "none")}
         lines.append({"row": key[0]} | shares)
     columns = ["row", "same", "stem", "close", "none"]
     shares = pd.DataFrame(lines, columns=columns).groupby("row", sort=False, as_index=False).mean()

@@ -10,7 +10,7 @@ from n2s.features.story_words import TrainedStoryWords
 from n2s.features.story_words.word_pairs import WordPairs
 from n2s.findings import kept
 
-SMALL = {"width": 32, "heads": 2, "reach": 12, "dropout": 0.1}
+SMALL = {"width": 32, "heads": 2, "reach": 12, "dropout": 0.1, "vector_width": 16}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,7 @@ def test_features_see_so_many_words_before_and_no_more(model):
     torch.testing.assert_close(same[0], same[1], rtol=1e-4, atol=1e-5)
     other = model.states([("slept", *words[1:]), words])
     assert (other[0] - other[1]).abs().max() > 1e-3
+    assert torch.equal(other[0, : model.vector_width], other[1, : model.vector_width])  # of the word itself
     assert model.states([]).shape == (0, model.n_features)
 
 

@@ -1,12 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from story_texts import RULES, decoded, told
 
 from n2s.errors import UserError
 from n2s.features.text_encoders import PPMIVectors
+from n2s.features.text_encoders.encoder import Tokens
 from n2s.findings import kept
 from n2s.systems.story_text.matches import close_from, matched
+from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
 from n2s.systems.story_text.story_values import window_starts
@@ -188,3 +191,35 @@ def test_matches_by_hand():
     assert kinds.tolist() == ["same", "none", "close", "none", "stem"]
     assert matched(np.zeros(0), [], np.zeros(0), [], stem=str, vectors={}, threshold=1).tolist() == []
     assert close_from(unit) == 0 and close_from(unit[:1]) > 1
+
+
+class Contextual(PPMIVectors):
+    """Tokens that do not know their context: enough for what is done with them."""
+
+    contextual, n_read = True, 0
+
+    def read(self, words, first, last):
+        self.n_read += 1
+        longest = int((last - first).max(initial=1))
+        tokens = np.zeros((len(first), longest, self._vectors.shape[1]), np.float32)
+        for row, (a, b) in enumerate(zip(first, last, strict=True)):
+            tokens[row, : b - a] = self.words(words[a:b])
+        there = torch.arange(longest) < torch.from_numpy(np.asarray(last - first))[:, None]
+        return self.spans(words, first, last), Tokens(torch.from_numpy(tokens), there.float(), there)
+
+
+def test_a_contextual_encoder_gives_bert_scores_of_some_null_texts():
+    words, stories, plain = decoded(subjects=("s/a",), lengths_s=(60.0,), n_nulls=12, rows=(), known=0.4)
+    encoder = Contextual(20)
+    encoder._places, encoder._vectors = plain._places, plain._vectors
+    found = score(words, stories, encoder, RULES, ScoringOptions(encoder_nulls=4))
+    assert encoder.n_read == 1 + 2 + 4  # the true text, two decoded ones, four of twelve null texts
+    total = found.by_story[(found.by_story.story == "") & (found.by_story.row == "model")].set_index("metric")
+    assert total.p.bertscore >= 1 / 5 and total.p.wer == 1 / 13
+    assert total.value.bertscore > total.null_mean.bertscore
+    counts = found.nulls[found.nulls.story == ""].groupby("metric").size()
+    assert counts.bertscore == counts.match == counts.identification == 4 and counts.meteor == 12
+    assert found.settings["n_encoder_nulls"] == 4
+    scores = StoryTextResult.of(found).scores()
+    assert scores.measures["bertscore"].label == "BERTScore recall, idf (PPMI word vectors of the training stories)"
+    assert "BERTScore" in scores.measures["above"].label
