@@ -149,14 +149,14 @@ class TrainedStoryWords(StoryLanguageModel):
         """See `StoryLanguageModel`: each context is read once."""
         back = self.context_words
         texts = [self._numbers(context[-back:] if back else ()) for context in contexts]
-        found = torch.zeros(len(words), self.width)
+        words, found = words + UNKNOWN + 1, torch.zeros(len(words), self.width)
         lengths = torch.tensor([len(text) for text in texts])[which]
         for length in lengths.unique().tolist():
             own = (lengths == length).nonzero()[:, 0]
             used, place = which[own].unique(return_inverse=True)
             ids, _ = padded([texts[one] for one in used.tolist()])
-            found[own] = self.network.continued(ids, place, words[own] + UNKNOWN + 1, self.layer)
-        return found
+            found[own] = self.network.continued(ids, place, words[own], self.layer)
+        return torch.cat([self.vectors[words], found], 1)
 
     @torch.inference_mode()
     def next_words(self, contexts: Sequence[Context]) -> Tensor:
