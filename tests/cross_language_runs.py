@@ -10,10 +10,19 @@ from n2s.features import Mel, Ready, WordRate  # noqa: F401
 from n2s.systems import CrossLanguage
 from n2s.systems.cross_language.result import CrossLanguageResult
 
-QUICK = {"alphas": [1.0, 100.0, 10000.0], "n_folds": 3, "n_shifts": 60, "n_bootstrap": 100, "n_draws": 4, "n_voxels": None}
+QUICK = {
+    "alphas": [1.0, 100.0, 10000.0],
+    "n_folds": 3,
+    "n_shifts": 60,
+    "n_bootstrap": 100,
+    "n_draws": 4,
+    "n_voxels": None,
+}
 
 
-def data_of(root: Path, *, n_folds: int = 4, studies: dict | None = None, split=None, clean: bool = False, **study) -> EncodingDataModule:
+def data_of(
+    root: Path, *, n_folds: int = 4, studies: dict | None = None, split=None, clean: bool = False, **study
+) -> EncodingDataModule:
     """Ready features of the meaning, and the word rate, of one study or several."""
     studies = studies or {"two": TwoLanguages(root, **study)}
     n_features = next(iter(studies.values())).n_features
@@ -42,6 +51,12 @@ def tested(root: Path, data: EncodingDataModule, **model) -> CrossLanguageResult
 def value(result: CrossLanguageResult, cell: str, measure: str = "r", region: str = "", space: str = "meaning", subject: str = "all subjects", column: str = "value"):  # fmt: skip
     """One number of the table of cells."""
     own = result.cells
-    own = own[(own.cell == cell) & (own.measure == measure) & (own.region == region) & (own.space == space) & (own.subject == subject)]
+    own = own[
+        (own.cell == cell)
+        & (own.measure == measure)
+        & (own.region == region)
+        & (own.space == space)
+        & (own.subject == subject)
+    ]
     assert len(own) == 1, own
     return own[column].iloc[0]

@@ -1,5 +1,6 @@
 """Features of stimuli: frozen models of sound and words, one file each, and the store that caches their values."""
 
+from n2s.features.aligned_words import AlignedWords
 from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
@@ -38,6 +39,7 @@ from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2
 from n2s.features.word_vectors import GloVe, WordVectors
 
 __all__ = [
+    "AlignedWords",
     "Articulation",
     "AudioMAETokens",
     "CLAP",

@@ -36,9 +36,23 @@ class Inputs:
         return np.concatenate(checked_brain(self.data, self.subject, self.fold))
 
     def features(self, space: str) -> np.ndarray:
-        """(n, p) float32: a space after the response model, each language without the mean of its training rows."""
-        found = self._both(self.data.design(self.subject, self.fold, space), space)
-        return self.centred(found)
+        """(n, p) float32: a space after the response model, each language without the mean of its training rows.
+
+        A feature at words is also without what the word rate tells of it, as found in the training rows of the language, if the rate is known:
+        rows sum over words, so that every word feature counts them, too.
+        """
+        found = self.centred(self._both(self.data.design(self.subject, self.fold, space), space))
+        if self.rate and self.at_words(space, found.shape[1] // max(len(self.data.delays(space, self.subject)[0]), 1)):
+            rate = self.centred(self._both(self.data.design(self.subject, self.fold, self.rate), self.rate))
+            for language in self.languages:
+                own, places = self.rows.train(language), np.flatnonzero(self.rows.language == language)
+                weights = np.linalg.lstsq(rate[own].astype(np.float64), found[own].astype(np.float64), rcond=1e-6)[0]
+                found[places] -= (rate[places] @ weights).astype(np.float32)
+        return found
+
+    def at_words(self, space: str, n_features: int) -> bool:
+        """Whether a space has a vector at each word: frames do not count words, and what has one dimension may be the rate itself."""
+        return bool(np.isinf(self.data.frames_hz(space))) and n_features > 1
 
     def decoded(self, space: str, *, centre: bool = True) -> np.ndarray:
         """(n, f) float32: a space as it was heard, for decoders.
@@ -49,8 +63,7 @@ class Inputs:
         found = self._both(self.data.heard(self.subject, self.fold, space), space)
         if not centre:
             return found
-        at_words = np.isinf(self.data.frames_hz(space)) and found.shape[1] > 1
-        if self.rate and at_words:
+        if self.rate and self.at_words(space, found.shape[1]):
             counts = self._both(self.data.heard(self.subject, self.fold, self.rate), self.rate)[:, :1]
             for language in self.languages:
                 own, places = self.rows.train(language), np.flatnonzero(self.rows.language == language)

@@ -52,6 +52,11 @@ def notes(result: CrossLanguageScores) -> list[str]:
             else "No statistic of test rows is used for features."
         )
     )
+    if settings["word_rate"]:
+        told.append(
+            f"Features at words are without what '{settings['word_rate']}' tells of them (in the training rows of each language): a row sums over words, and "
+            "would count them."
+        )
     told.append(
         "r: Pearson correlation of predicted and recorded responses over held-out rows, without the mean of each run; mean over the voxels of a region."
     )

@@ -209,9 +209,8 @@ class Scorer:
         measured = self.data.measured(subject)
         v = len(measured.names)
         names = list(measured.rois) if self.options.regions is None else list(self.options.regions)
-        masks = {EVERY: np.ones(v, bool)} | {
-            name: np.asarray(measured.rois[name], bool) for name in names if name in measured.rois
-        }
+        own = {name: np.asarray(measured.rois[name], bool) for name in names if name in measured.rois}
+        masks = {EVERY: np.ones(v, bool)} | {name: one for name, one in own.items() if not one.all()}
         found = SubjectScores(masks={name: one for name, one in masks.items() if one.any()}, units=units)
         weights: dict[int, np.ndarray] = {}
         columns: dict[str, np.ndarray] = {}

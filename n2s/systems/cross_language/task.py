@@ -44,8 +44,8 @@ class CrossLanguage(FoldFits):
     banded
         Spaces of the three bands (shared, first language alone, second alone); null: the main one. []: no such model.
     word_rate
-        The space of the word rate (`n2s.features.WordRate`), by which decoded features at words lose the mean word vector of their language;
-        null: the one among ``controls`` named so, if any.
+        The space of the word rate (`n2s.features.WordRate`): features at words are without what it tells of them. null: the control that is
+        named ``word_rate``, if there is one; "": none.
     people
         ``own``: models of single people who heard several languages. ``others``: every cell is learned from other people. ``auto``: own, if
         somebody heard two.
@@ -287,7 +287,7 @@ class CrossLanguage(FoldFits):
         return {
             "languages": list(plan.languages), "spaces": list(plan.spaces), "controls": list(plan.spaces[1:]), "banded": list(plan.banded),
             "people": plan.people, "n_people": self._scorer.n_people, "equal_rows": plan.equal_rows, "content": MATCHED if plan.matched else HELD_OUT,
-            "decode": plan.decode, "n_voxels": plan.n_voxels, "segment_s": self.options.segment_s, "top_k": self.options.top_k,
+            "decode": plan.decode, "word_rate": plan.rate, "n_voxels": plan.n_voxels, "segment_s": self.options.segment_s, "top_k": self.options.top_k,
             "gallery": [min(sizes), max(sizes)] if sizes else [0, 0], "n_shifts": self.options.n_shifts, "shift_s": self.options.shift_s,
             "n_bootstrap": self.options.n_bootstrap, "n_folds": len({fold.name for fold in folds}),
             "n_train_rows": [min(self._scorer.n_rows), max(self._scorer.n_rows)], "clean_features": bool(data.clean_features),
