@@ -41,7 +41,7 @@ def fitted(root: Path, data: EncodingDataModule, **model) -> tuple[CrossLanguage
     return system, trainer
 
 
-def tested(root: Path, data: EncodingDataModule, **model) -> CrossLanguageResult:
+def outcome(root: Path, data: EncodingDataModule, **model) -> CrossLanguageResult:
     """The result of a fit and a test."""
     system, trainer = fitted(root, data, **model)
     trainer.test(system, datamodule=data, verbose=False)
