@@ -60,7 +60,8 @@ class TwoLanguages(FMRIStudy):
         values[:, :F] = [[np.interp(t, np.arange(len(course)), one) for one in course.T] for t in at]
         if self.topics:
             values[:, :F] *= 0.2
-            values[:, F + story] = 1.5 * np.sin(at * 1.3) + 0.5
+            values[:, F:] = 0.4 * np.sin(at[:, None] * rng.uniform(0.8, 1.8, self.n_stories))
+            values[:, F + story] *= 3
         return values + (self.shift if language == "eu" else 0.0)
 
     def features(self, stimulus):

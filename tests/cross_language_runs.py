@@ -32,7 +32,7 @@ def data_of(
 
 def fitted(root: Path, data: EncodingDataModule, **model) -> tuple[CrossLanguage, Trainer]:
     """A system after its fit."""
-    system = CrossLanguage(features="meaning", **(QUICK | model))
+    system = CrossLanguage(**({"features": "meaning"} | QUICK | model))
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, default_root_dir=root,
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0, log_every_n_steps=1,

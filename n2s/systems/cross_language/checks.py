@@ -104,11 +104,18 @@ def languages_heard(data: EncodingData, subjects: Sequence[str]) -> dict[str, li
     return found
 
 
-def check_content(data: EncodingData, subjects: Sequence[str]) -> None:
+def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool) -> None:
     """Raise a UserError if a translation of what is held out is in training, or if that cannot be known; tell stories without translation.
 
     A story is known again by the content that its study declares (story or stimulus), else by its name in the events, whichever study
     it is of. Where parts of a story are held out, these have to be the same parts in every language (sentences whose content is declared).
+
+    Parameters
+    ----------
+    data, subjects
+        Whose rows.
+    together
+        Whether models of one subject are learned from rows of others.
     """
     table = _stories(data, subjects)
     _check_known(data.studies, table)
@@ -121,14 +128,19 @@ def check_content(data: EncodingData, subjects: Sequence[str]) -> None:
             f"{len(alone)} of {len(by_content)} are heard in one language alone ({first_of(alone)}): they have no translation, are trained on and held out "
             "as all others, and no content-matched cell has them.",
         )
+    content = dict(zip(table.story_key, table.content, strict=True))
+    sides: dict[str, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
     for subject in subjects:
-        content = dict(zip(table.story_key, table.content, strict=True))
         rows = data.rows(subject)
         key = _keys(rows.stimulus.astype(str), rows.story.astype(str)).map(content).fillna("")
         language = rows.stimulus.astype(str).map(lambda name: data.languages.get(name, ""))
-        where = pd.DataFrame({"content": key, "language": language, "unit": rows.unit.astype(str)})
+        heard = pd.DataFrame({"content": key, "language": language, "unit": rows.unit.astype(str)})
         for fold in data.folds(subject):
-            _check_fold(where.iloc[fold.train], where.iloc[fold.test], f"{subject}, {fold.name}")
+            where = fold.name if together else f"{subject}, {fold.name}"
+            parts = (heard.iloc[numbers].drop_duplicates() for numbers in (fold.train, fold.test))
+            sides.setdefault(where, []).append(tuple(parts))
+    for where, parts in sides.items():
+        _check_fold(*(pd.concat([one[side] for one in parts]) for side in (0, 1)), where)
 
 
 def _check_fold(train: pd.DataFrame, test: pd.DataFrame, where: str) -> None:

@@ -157,7 +157,7 @@ class CrossLanguage(FoldFits):
         every = tuple(sorted({one for own in self.languages.values() for one in own}))
         check_encoders(data.features, every)
         people, self.tested = people_of(self.languages, self._wanted["people"], each_alone=data.each_alone)
-        check_content(data, data.subjects)
+        check_content(data, data.subjects, together=people == "others")
         self.plan = Plan(
             languages=every, spaces=spaces, banded=banded, people=people, matched=self._wanted["content"] == MATCHED, rate=rate, **self._fit_options
         )  # fmt: skip

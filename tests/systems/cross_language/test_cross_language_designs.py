@@ -6,13 +6,14 @@ import pytest
 from bilingual import TwoLanguages
 from cross_language_runs import QUICK, data_of, fitted, outcome, value
 
-from n2s.data import FIR, EncodingDataModule, Glover, SplitByStory
+from n2s.data import EncodingDataModule, Glover
 from n2s.errors import UserError
-from n2s.features import Ready, SentenceEmbedding, TextAtWords, WordRate
+from n2s.features import Ready, SentenceEmbedding, TextAtWords
 from n2s.metrics.score import ALL
 from n2s.systems import CrossLanguage
 from n2s.systems.cross_language.bootstrap import Compared, transfer
 from n2s.systems.cross_language.cells import MATCHED_LABEL, Training
+from n2s.systems.cross_language.checks import check_encoders
 from n2s.systems.cross_language.encoded import Encoded
 from n2s.systems.cross_language.rows import FoldRows
 
@@ -30,11 +31,11 @@ def two_studies(root, **options) -> dict:
 
 def test_translations_in_training_show_and_are_named(tmp_path):
     """Each story has a dimension of meaning of its own: only its translation tells how voxels answer to it."""
-    data = data_of(tmp_path, topics=True, n_each=8)
+    data = data_of(tmp_path, topics=True, n_each=12, noise=2.0)
     result = outcome(tmp_path, data, content="matched", banded=[])
     for train, test in (("es", "eu"), ("eu", "es")):
         honest, leak = (value(result, f"{train}->{test}{more}", region="shared") for more in ("", ", matched"))
-        assert leak > honest + 0.2, (honest, leak)
+        assert leak > honest + 0.05, (honest, leak)
         assert value(result, f"{train}->{test}, matched", "rank") > value(result, f"{train}->{test}", "rank")
     assert set(result.cells[result.cells.design == "matched"].kind) == {
         "cross",
@@ -70,17 +71,17 @@ def test_a_story_with_another_name_in_its_translation_is_refused_unless_the_stud
 
 
 def test_listeners_of_one_language_are_learned_from_others_in_all_cells(tmp_path):
-    heard = {"01": ["es"], "02": ["es"], "03": ["es"], "04": ["eu"], "05": ["eu"], "06": ["eu"]}
-    data = data_of(tmp_path, n_subjects=6, heard=heard, n_each=6)
+    heard = {"01": ["es"], "02": ["es"], "03": ["es"], "04": ["eu"], "05": ["eu"]}
+    data = data_of(tmp_path, n_subjects=5, heard=heard, n_each=12, n_folds=2)
     result = outcome(tmp_path, data, controls=[])
-    assert result.settings["people"] == "others" and result.settings["n_people"] == 2
+    assert result.settings["people"] == "others" and result.settings["n_people"] == 1
     assert "learned from other people" in " ".join(result.shown()[0].headline)
     own = result.cells[(result.cells.region == "shared") & (result.cells.measure == "r")]
     assert set(own[own.subject == "two/01"].cell) == {"es->es", "eu->es", "es+eu->es"}
     assert set(own[own.subject == ALL].cell) == {"es->es", "eu->eu", "es->eu", "eu->es", "es+eu->es", "es+eu->eu"}
     for cell in ("es->es", "eu->es", "es->eu"):
         assert value(result, cell, region="shared") > 0.6
-    assert abs(value(result, "es->eu", region="private_eu")) < 0.15 < 0.5 < value(result, "eu->eu", region="private_eu")
+    assert abs(value(result, "es->eu", region="private_eu")) < 0.25 < 0.4 < value(result, "eu->eu", region="private_eu")
     assert value(result, "eu->es", "rank") > 0.7
     assert not len(result.regions) and any("need one brain" in one for one in result.shown()[0].notes)
 
@@ -198,15 +199,12 @@ def test_features_of_another_length_in_a_language_are_refused(tmp_path):
         outcome(tmp_path, data)
 
 
-def test_minilm_is_refused_for_basque(tmp_path):
-    features = {"meaning": TextAtWords(SentenceEmbedding()), "word_rate": WordRate()}
-    study = TwoLanguages(tmp_path, n_each=1)
-    data = EncodingDataModule({"two": study}, features, FIR(), n_folds=2, split=SplitByStory(val_fraction=0.0))
-    from n2s.systems.cross_language.checks import check_encoders
-
+def test_minilm_is_refused_for_basque():
+    features = {"meaning": TextAtWords(SentenceEmbedding())}
     with pytest.raises(UserError, match="LaBSE"):
-        check_encoders(data.features, ["es", "eu"])
-    check_encoders(data.features, ["es", "en"])
+        check_encoders(features, ["es", "eu"])
+    check_encoders(features, ["es", "en"])
+    check_encoders({"meaning": TextAtWords(SentenceEmbedding("sentence-transformers/LaBSE"))}, ["es", "eu"])
 
 
 def test_a_story_in_one_language_alone_is_told(tmp_path, caplog):
