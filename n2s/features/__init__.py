@@ -23,6 +23,7 @@ from n2s.features.ready import Ready
 from n2s.features.ready_words import ReadyWords
 from n2s.features.seeg_driver import SEEGDriver
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
+from n2s.features.sentence_at_words import SentenceAtWords
 from n2s.features.speaking import Speaking
 from n2s.features.speech_layers import (
     SpeechModelLayers,
@@ -66,6 +67,7 @@ __all__ = [
     "Ready",
     "ReadyWords",
     "SEEGDriver",
+    "SentenceAtWords",
     "SentenceEmbedding",
     "Speaking",
     "SpeechModelLayers",
