@@ -18,6 +18,7 @@ from n2s.data.encoding_heard import heard_of, part_of
 from n2s.data.encoding_people import Dealt, Person, check_fits
 from n2s.data.encoding_responses import Responses
 from n2s.data.encoding_sides import features_of
+from n2s.data.heard_languages import languages_of
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
@@ -134,7 +135,7 @@ class EncodingDataModule(NeuralDataModule):
         self.n_features = sum(seeds[0].n_features for seeds in self._spaces.values())
         self.rate_hz: dict[str, float] = {}
         self.stimuli: dict[str, Stimulus] = {}
-        self.notes: list[str] = []
+        self.languages, self.notes = dict[str, str](), list[str]()
         self._people: dict[str, Person] = {}
         self._measured: dict[str, Measured] = {}
         self._told: set[tuple[str, str, str, str]] = set()
@@ -198,6 +199,7 @@ class EncodingDataModule(NeuralDataModule):
             runs |= own
             self.stimuli |= stimuli
         tell_copies({key: run.prepared for key, run in runs.items() if run.is_bold})
+        self.languages = languages_of(heard)
         people, cuts_s, self.notes = {}, {}, []
         for group in [[one] for one in self.subjects] if self.each_alone else [self.subjects]:
             own, listened = part_of(heard, runs, group)
@@ -335,10 +337,8 @@ class EncodingDataModule(NeuralDataModule):
         """What `prepare` or `listed` gives of each study's chosen recordings."""
         for name, study, recordings in self._recordings():
             is_bold = isinstance(study, FMRIStudy)
-            yield (
-                name,
-                make(study, BoldPreparation(study.cleaning) if is_bold else self.preprocessing, recordings, **options),
-            )
+            preparation = BoldPreparation(study.cleaning) if is_bold else self.preprocessing
+            yield name, make(study, preparation, recordings, **options)
 
     def _listened_rows(self, subject: str) -> np.ndarray:
         """(n,) Row numbers in which something was heard, without those that are trimmed."""

@@ -95,6 +95,9 @@ class EncodingData(Protocol):
     #: What was heard, by ``study/stimulus``.
     stimuli: Mapping[str, Stimulus]
 
+    #: Language of each of them (``en``, without a region), "" where the events do not say.
+    languages: Mapping[str, str]
+
     #: Rate of the rows: 1 / TR for BOLD, sfreq for sensors, Hz.
     rate_hz: Mapping[str, float]
 

@@ -1,5 +1,6 @@
 """Features of stimuli: frozen models of sound and words, one file each, and the store that caches their values."""
 
+from n2s.features.aligned_words import AlignedWords
 from n2s.features.audiomae_tokens import AudioMAETokens, UntrainedAudioMAETokens
 from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
@@ -22,6 +23,7 @@ from n2s.features.ready import Ready
 from n2s.features.ready_words import ReadyWords
 from n2s.features.seeg_driver import SEEGDriver
 from n2s.features.sentence import HashedBagOfWords, SentenceEmbedding
+from n2s.features.sentence_at_words import SentenceAtWords
 from n2s.features.speaking import Speaking
 from n2s.features.speech_layers import (
     SpeechModelLayers,
@@ -39,6 +41,7 @@ from n2s.features.wav2vec2 import TinyUntrainedWav2Vec2, UntrainedWav2Vec2, Wav2
 from n2s.features.word_vectors import GloVe, WordVectors
 
 __all__ = [
+    "AlignedWords",
     "Articulation",
     "AudioMAETokens",
     "CLAP",
@@ -67,6 +70,7 @@ __all__ = [
     "Ready",
     "ReadyWords",
     "SEEGDriver",
+    "SentenceAtWords",
     "SentenceEmbedding",
     "Speaking",
     "SpeechModelLayers",

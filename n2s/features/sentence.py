@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from n2s.errors import UserError
 from n2s.features.feature import ClipFeature
+from n2s.features.sentence_dense import dense_identity, load_dense, out_features
 from n2s.features.sentence_input import TextInput, text_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.studies.study import Stimulus
@@ -90,15 +92,15 @@ class ReadTexts(NamedTuple):
 class SentenceEmbedding(TextFeature):
     """A text model's last hidden states, pooled over the tokens, with unit length (Reimers & Gurevych 2019).
 
-    The files of sentence-transformers beside the weights are followed: pooling (mean, or the first token), the greatest length, lower
-    case, and the default prompt if there is no ``prefix``. Without them it is the mean over the tokens.
+    The files of sentence-transformers beside the weights are followed: pooling (mean, or the first token), a linear layer after it, the
+    greatest length, lower case, and the default prompt if there is no ``prefix``. Without them it is the mean over the tokens.
 
     Parameters
     ----------
     model
         Hugging Face id or local folder. The default knows some fifty
-        languages, Spanish and English among them; for Basque, take ``intfloat/multilingual-e5-base`` with
-        ``prefix="query: "``.
+        languages, Spanish and English among them; for Basque, take ``sentence-transformers/LaBSE`` (109 languages), or
+        ``intfloat/multilingual-e5-base`` with ``prefix="query: "``.
     prefix
         Put before each text, where the model expects one.
     device
@@ -116,8 +118,9 @@ class SentenceEmbedding(TextFeature):
 
     @property
     def n_features(self) -> int:
-        """f: the width of the model, from its config alone."""
-        return self._config.hidden_size
+        """f: the width of the model, from its config alone, or that of the linear layer after it."""
+        dense = self._input.dense
+        return out_features(self.model, dense) if dense else self._config.hidden_size
 
     @property
     def prefix(self) -> str:
@@ -126,11 +129,14 @@ class SentenceEmbedding(TextFeature):
 
     def settings(self) -> dict:
         """The model (a local folder by the hash of its files), the prefix, and what the folder says about its texts."""
-        return {"model": self._identity, "prefix": self.prefix} | asdict(self._input)
+        found = {"model": self._identity, "prefix": self.prefix} | asdict(self._input)
+        dense = found.pop("dense")
+        return found | ({"dense": dense_identity(self.model, dense)} if dense else {})
 
     def release(self) -> None:
         """Drop the network."""
-        self.__dict__.pop("_network", None)
+        for name in ("_network", "_dense"):
+            self.__dict__.pop(name, None)
 
     def embed(self, texts: list[str]) -> np.ndarray:
         """(n,) texts -> (n, f), each of length 1."""
@@ -149,6 +155,7 @@ class SentenceEmbedding(TextFeature):
         pooled = first_token if self._input.pooling == "cls" else (states * mask).sum(1) / mask.sum(1)
         own = tokens["attention_mask"].bool() & ~torch.isin(tokens["input_ids"], self._marks.to(states.device))
         states = states if layer is None else found.hidden_states[layer]
+        pooled = pooled if self._dense is None else self._dense(pooled)
         return ReadTexts(F.normalize(pooled, dim=-1), states, tokens["input_ids"], own)
 
     def token_ids(self, text: str) -> set[int]:
@@ -194,6 +201,10 @@ class SentenceEmbedding(TextFeature):
     def _input(self) -> TextInput:
         self._config  # noqa: B018 (checked first)
         return text_input(self.model)
+
+    @cached_property
+    def _dense(self) -> nn.Module | None:
+        return load_dense(self.model, self._input.dense, self._network.device) if self._input.dense else None
 
     @cached_property
     def _tokenizer(self) -> "PreTrainedTokenizerBase":

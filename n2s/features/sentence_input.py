@@ -7,7 +7,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.pretrained import read_settings
 
-_FOLLOWED = ("Transformer", "Pooling", "Normalize")
+_FOLLOWED = ("Transformer", "Pooling", "Dense", "Normalize")
 _MODES = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
 
 
@@ -25,12 +25,15 @@ class TextInput:
         Whether texts are written in lower case first.
     prompt
         What the model puts before each text by itself.
+    dense
+        Folder of a linear layer after the pooling (LaBSE has one); empty: none.
     """
 
     pooling: str = "mean"
     longest: int | None = None
     lower: bool = False
     prompt: str = ""
+    dense: str = ""
 
 
 def text_input(model: str) -> TextInput:
@@ -55,6 +58,11 @@ def text_input(model: str) -> TextInput:
             f"only {', '.join(_FOLLOWED)}."
         )
     path = next((one.get("path", "") for one, kind in zip(modules, kinds, strict=True) if kind == "Pooling"), None)
+    dense = [one.get("path", "") for one, kind in zip(modules, kinds, strict=True) if kind == "Dense"]
+    if len(dense) > 1 or (dense and "Pooling" in kinds[kinds.index("Dense") :]):
+        raise UserError(
+            f"'{model}', modules.json: the model has the steps {', '.join(kinds)}; expected at most one Dense, after Pooling."
+        )
     length = _table(model, "sentence_bert_config.json")
     prompts = _table(model, "config_sentence_transformers.json")
     longest = length.get("max_seq_length")
@@ -67,7 +75,7 @@ def text_input(model: str) -> TextInput:
     if not isinstance(prompt, str):
         raise UserError(f"'{model}', config_sentence_transformers.json: no prompt is named {name!r}, the default.")
     pooling = "mean" if path is None else _pooling(model, path)
-    return TextInput(pooling, longest, bool(length.get("do_lower_case")), prompt)
+    return TextInput(pooling, longest, bool(length.get("do_lower_case")), prompt, *dense)
 
 
 def _pooling(model: str, path: str) -> str:

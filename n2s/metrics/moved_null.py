@@ -74,7 +74,7 @@ def moved_null(
             columns = np.array_split(np.arange(y.shape[1]), max(1, y.size * 8 // BLOCK_NUMBERS))
             new = [
                 np.concatenate(one, 1)
-                for one in zip(*(_turned(x[:, some], y[:, some], turns) for some in columns if len(some)), strict=True)
+                for one in zip(*(turned(x[:, some], y[:, some], turns) for some in columns if len(some)), strict=True)
             ]
         product, power = product + new[0], power + new[1]
     size = np.sqrt(power * own_power)
@@ -89,7 +89,7 @@ def _pieces(stretch: np.ndarray) -> list[slice]:
     return [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
 
 
-def _turned(x: np.ndarray, y: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def turned(x: np.ndarray, y: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(draws, f) each: sums of products of x with y moved by so many rows, and sums of squares of the moved y without its mean."""
     n = len(y)
     circle = np.concatenate([y, y[::-1]])
@@ -103,7 +103,7 @@ def _turned(x: np.ndarray, y: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray
 def _by_pieces(
     x: np.ndarray, y: np.ndarray, pieces: list[slice], n_draws: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(n_draws, f) each, as `_turned`: of draws in which every piece of x meets a random place of a random piece of y."""
+    """(n_draws, f) each, as `turned`: of draws in which every piece of x meets a random place of a random piece of y."""
     n, f = y.shape
     starts, lengths = (np.array([getattr(one, name) for one in pieces]) for name in ("start", "stop"))
     lengths, own = lengths - starts, np.zeros(n, int)

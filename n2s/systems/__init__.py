@@ -4,6 +4,7 @@ from n2s.systems.clips.acoustic import Acoustic
 from n2s.systems.clips.semantic import Semantic
 from n2s.systems.clips.spectrogram import Spectrogram
 from n2s.systems.contrastive.task import Contrastive
+from n2s.systems.cross_language.task import CrossLanguage
 from n2s.systems.dyslexia.task import Dyslexia
 from n2s.systems.encoding.task import BrainScore
 from n2s.systems.high_gamma.task import HighGammaEncoding
@@ -19,6 +20,7 @@ __all__ = [
     "BrainAudio",
     "BrainScore",
     "Contrastive",
+    "CrossLanguage",
     "Dyslexia",
     "HighGammaEncoding",
     "LinearDecoder",

@@ -151,7 +151,7 @@ def sentences(bert_folder, tmp_path):  # noqa: F811
     def make(pooling=None, length=None, prompts=None, steps=("Transformer", "Pooling", "Normalize")):
         folder = tmp_path / f"text{len(list(tmp_path.iterdir()))}"
         shutil.copytree(bert_folder, folder)
-        paths = {"Transformer": "", "Pooling": "1_Pooling", "Normalize": "2_Normalize", "Dense": "3_Dense"}
+        paths = {"Transformer": "", "Pooling": "1_Pooling", "Normalize": "2_Normalize", "Dense": "3_Dense", "LSTM": "3_LSTM"}
         modules = [
             {"idx": i, "path": paths[kind], "type": f"sentence_transformers.models.{kind}"}
             for i, kind in enumerate(steps)
@@ -193,8 +193,8 @@ def test_pooling_length_case_and_prompt_of_a_text_model(sentences):
 
 
 def test_steps_of_a_text_model_that_n2s_lacks(sentences):
-    with pytest.raises(UserError, match="n2s does not have Dense"):
-        sentences(steps=("Transformer", "Pooling", "Dense")).settings()
+    with pytest.raises(UserError, match="n2s does not have LSTM"):
+        sentences(steps=("Transformer", "Pooling", "LSTM")).settings()
     with pytest.raises(UserError, match="pooling is lasttoken; expected mean_tokens or cls_token"):
         sentences({"pooling_mode_lasttoken": True}).settings()
     with pytest.raises(UserError, match="pooling is cls_token, mean_tokens; expected"):

@@ -99,6 +99,11 @@ def test_speech_is_made_once_and_settings_say_what_changes_numbers(root, study):
     assert np.abs(again - study.load(recording).data[:20]).max() > 1  # each run has its own noise
 
 
+def test_another_meaning_of_the_same_words_is_another_study(root, study, monkeypatch):
+    monkeypatch.setattr("n2s.studies.simulated.tale_material.category", lambda concept: "thing")
+    assert SimulatedStories(**SMALL, languages=["en", "es"], root=root).settings() != study.settings()
+
+
 def test_options_out_of_range_are_told(root, study):
     for wrong, message in (
         ({"languages": ["fr"]}, "no tales in 'fr'; there are en, es, eu"),

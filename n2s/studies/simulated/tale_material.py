@@ -19,7 +19,7 @@ from n2s.studies.simulated.speech import audio_file, events_file, speak_story
 from n2s.studies.simulated.spoken import aligned_sentences
 from n2s.studies.simulated.stories import Speaker, Story
 from n2s.studies.simulated.tale_words import WordCodes
-from n2s.studies.simulated.tales import LANGUAGES, Sentence, tale_sentences
+from n2s.studies.simulated.tales import LANGUAGES, Sentence, category, tale_sentences
 from n2s.studies.study import Recording
 
 ENVELOPE_HZ = 100.0
@@ -87,8 +87,10 @@ class TaleMaterial:
 
     @cached_property
     def key(self) -> str:
-        """Names the texts and voices."""
-        return _hash([asdict(story) for story in self.stories.values()])
+        """Names the texts and voices, and what their words mean."""
+        concepts = [[one.concepts for one in told] for told in self.sentences.values()]
+        kinds = {one: category(one) for told in concepts for sentence in told for one in sentence if one}
+        return _hash([[asdict(story) for story in self.stories.values()], concepts, sorted(kinds.items())])
 
     def split(self, n_test: int) -> dict[str, str] | None:
         """The last stories are for testing; None if there are none."""

@@ -1,0 +1,113 @@
+"""Identification of held-out segments by meaning: which of all segments of a language, equally many in each, was heard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from n2s.metrics.identification import similarities
+from n2s.systems.cross_language.inputs import Inputs
+
+#: Measures of identification, in the order of tables.
+RANK, TOP1, TOPK = "rank", "top1", "topk"
+
+
+def segments_of(inputs: Inputs, places: np.ndarray, n_rows: int) -> np.ndarray:
+    """``(k, n_rows)``: the segments that some places make, in order; what is left at the end of a stretch is none.
+
+    Parameters
+    ----------
+    inputs
+        Of the fold.
+    places
+        (n,) At which a sound plays and the delayed brain is there (`Inputs.later`), of one language.
+    n_rows
+        Length of a segment.
+    """
+    found = []
+    for one in inputs.rows.stretches(places):
+        own = places[one]
+        n = len(own) // n_rows
+        found.append(own[: n * n_rows].reshape(n, n_rows))
+    return np.concatenate(found) if found else np.zeros((0, n_rows), int)
+
+
+def spread(n: int, wanted: int) -> np.ndarray:
+    """``wanted`` of n numbers, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, wanted).round().astype(int)) if wanted < n else np.arange(n)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The segments of one fold and language, all of one length, equally many in each language.
+
+    Parameters
+    ----------
+    segments
+        (k, rows) Places.
+    run
+        (k,) Number of the run of each segment: chance moves what was decoded inside it.
+    """
+
+    segments: np.ndarray
+    run: np.ndarray
+
+    def identified(self, decoded: np.ndarray, true: np.ndarray, top_k: int) -> dict[str, np.ndarray]:
+        """Measure -> (k,) of each segment.
+
+        Parameters
+        ----------
+        decoded, true
+            (k, f) The mean over each segment's rows, dimensions on one scale.
+        top_k
+            How many best segments count.
+        """
+        similar = similarities(decoded, true)
+        own = np.diagonal(similar)[:, None]
+        above, tied = (similar > own).sum(1), (similar == own).sum(1) - 1
+        k = len(similar)
+        found = {RANK: 1 - (above + tied / 2) / max(k - 1, 1)}
+        return found | {TOP1: (above + tied < 1).astype(float), TOPK: (above + tied < top_k).astype(float)}
+
+
+def galleries(found: Mapping[str, np.ndarray], recording: np.ndarray, n: int) -> dict[str, Gallery]:
+    """Language -> its gallery of n segments, evenly spread over all of its own.
+
+    Parameters
+    ----------
+    found
+        Language -> (k, rows) `segments_of`.
+    recording
+        Number of the run of every place.
+    n
+        Segments of each gallery; fewer than 2: there are none.
+    """
+    if n < 2:
+        return {}
+    chosen = {name: one[spread(len(one), n)] for name, one in found.items() if len(one) >= n}
+    return {name: Gallery(one, recording[one[:, 0]]) for name, one in chosen.items()}
+
+
+def means(values: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """``(n, f)`` of all places -> (k, f): the mean over each segment's rows."""
+    return np.asarray(values, np.float64)[segments].mean(1)
+
+
+def moved(places: np.ndarray, recording: np.ndarray, least: int, rng: np.random.Generator) -> np.ndarray:
+    """The places in another order: those of each run moved in a circle by ``least`` or more; by half of a run that is too short."""
+    found = places.copy()
+    for one in np.unique(recording[places]):
+        own = np.flatnonzero(recording[places] == one)
+        n = len(own)
+        by = int(rng.integers(least, n - least + 1)) if n >= 2 * least else n // 2
+        found[own] = places[np.roll(own, by)]
+    return found
+
+
+def fewest(counts: Sequence[Mapping[str, int]]) -> int:
+    """The number of segments that every language has in a fold, for whoever heard it."""
+    best: dict[str, int] = {}
+    for one in counts:
+        for name, n in one.items():
+            best[name] = min(best.get(name, n), n) if n else best.get(name, 0)
+    return min(best.values(), default=0)

@@ -1,0 +1,166 @@
+"""From subjects' values to tables: cells with chance, p and q, transfer ratios, regions of shared and specific voxels."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from n2s.metrics.auc import auc
+from n2s.metrics.group_tests import benjamini_hochberg
+from n2s.metrics.score import ALL
+from n2s.systems.cross_language.bands import SHARED, pair_name
+from n2s.systems.cross_language.bootstrap import Compared, interval, transfer
+from n2s.systems.cross_language.cells import Cell
+from n2s.systems.cross_language.encoded import p_of
+from n2s.systems.cross_language.identification import RANK
+from n2s.systems.cross_language.scoring import R, SubjectScores
+
+NONE = "none"
+TRANSFERRED = (R, RANK)  # measures whose ratio is shown
+
+
+def cell_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], main: str, seed: int) -> pd.DataFrame:
+    """See `n2s.systems.cross_language.scored.CrossLanguageScores.cells`."""
+    by_key, rows = {cell.key: cell for cell in cells}, []
+    for subject, found in _everybody(scored, seed).items():
+        for at, (compared, null, n, units) in found.items():
+            space, key, measure, region = at
+            cell = by_key[key]
+            score = interval(compared.value, compared.draws, units)
+            low, high = np.quantile(null, [0.025, 0.975]) if len(null) else (np.nan, np.nan)
+            rows.append(
+                {
+                    "subject": subject, "space": space, "role": "model" if space == main else "control", "cell": key, "label": cell.label,
+                    "train": "+".join(cell.training.languages), "test": cell.test, "kind": cell.kind, "design": cell.design, "measure": measure, "region": region,
+                    "value": compared.value, "low": _number(score.low), "high": _number(score.high), "interval": score.kind, "chance": compared.chance,
+                    "chance_low": float(low), "chance_high": float(high), "p": p_of(compared.value, null) if len(null) else np.nan, "n": n,
+                }
+            )  # fmt: skip
+    table = pd.DataFrame(rows)
+    # over the regions of a cell; identification has none: over its cells
+    encoding = table.measure == R
+    of = table.subject + "\n" + table.space + "\n" + table.measure + "\n" + table.cell.where(encoding, "")
+    return table.assign(q=table.groupby(of, sort=False).p.transform(lambda p: benjamini_hochberg(p.to_numpy())))
+
+
+def transfer_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], main: str, seed: int) -> pd.DataFrame:
+    """See `n2s.systems.cross_language.scored.CrossLanguageScores.transfer`: each cross cell against the cell within its tested language."""
+    rows = []
+    within = {cell.test: cell.key for cell in cells if cell.kind == "within"}
+    for subject, found in _everybody(scored, seed).items():
+        for cell in (one for one in cells if one.kind == "cross"):
+            for space, key, measure, region in found:
+                base = (space, within[cell.test], measure, region)
+                if key != cell.key or measure not in TRANSFERRED or base not in found:
+                    continue
+                score, told = transfer(found[space, key, measure, region][0], found[base][0], found[base][3])
+                rows.append(
+                    {
+                        "subject": subject, "space": space, "role": "model" if space == main else "control", "train": cell.training.languages[0],
+                        "test": cell.test, "design": cell.design, "measure": measure, "region": region, "ratio": _number(score.mean),
+                        "low": _number(score.low), "high": _number(score.high), "interval": score.kind, "told": told,
+                    }
+                )  # fmt: skip
+    columns = [
+        "subject",
+        "space",
+        "role",
+        "train",
+        "test",
+        "design",
+        "measure",
+        "region",
+        "ratio",
+        "low",
+        "high",
+        "interval",
+        "told",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def classify(voxels: pd.DataFrame, languages: Sequence[str]) -> pd.DataFrame:
+    """Add ``<pair>:class``: the band with the largest part of a voxel's R2; ``none`` where all bands together explain nothing."""
+    for pair in combinations(languages, 2):
+        name = pair_name(pair)
+        columns = [f"{name}:{band}" for band in (SHARED, *pair)]
+        if not all(one in voxels for one in columns):
+            continue
+        parts = voxels[columns].to_numpy()
+        best = np.array([SHARED, *pair], object)[np.argmax(parts, 1)]
+        voxels = voxels.assign(**{f"{name}:class": np.where(parts.sum(1) > 0, best, NONE).astype(str)})
+    return voxels
+
+
+def region_table(scored: Mapping[str, SubjectScores], voxels: pd.DataFrame, languages: Sequence[str]) -> pd.DataFrame:
+    """See `n2s.systems.cross_language.scored.CrossLanguageScores.regions`."""
+    rows = []
+    for subject, found in scored.items():
+        own = voxels[voxels.subject == subject]
+        for pair in combinations(languages, 2):
+            name = pair_name(pair)
+            if f"{name}:class" not in own or own[f"{name}:class"].isna().all():
+                continue
+            for region, mask in found.masks.items():
+                part = own[mask]
+                for band in (SHARED, *pair):
+                    share = float((part[f"{name}:class"] == band).mean())
+                    rows.append({"subject": subject, "pair": name, "region": region, "band": band, "explained": float(part[f"{name}:{band}"].mean()), "share": share, "n": len(part)})  # fmt: skip
+    return pd.DataFrame(rows, columns=["subject", "pair", "region", "band", "explained", "share", "n"])
+
+
+def known_table(
+    scored: Mapping[str, SubjectScores], voxels: pd.DataFrame, languages: Sequence[str], known: Mapping[str, str]
+) -> pd.DataFrame:
+    """See `n2s.systems.cross_language.scored.CrossLanguageScores.known`. ``known``: band (``shared``, a language) -> region."""
+    rows = []
+    for subject, found in scored.items():
+        own = voxels[voxels.subject == subject].reset_index(drop=True)
+        for pair in combinations(languages, 2):
+            name = pair_name(pair)
+            bands = [band for band in (SHARED, *pair) if known.get(band) in found.masks]
+            if f"{name}:class" not in own or SHARED not in bands or len(bands) < 2:
+                continue
+            difference = own[f"{name}:{SHARED}"] - own[[f"{name}:{one}" for one in pair]].max(axis=1)
+            shared = found.masks[known[SHARED]]
+            specific = np.logical_or.reduce([found.masks[known[band]] for band in bands if band != SHARED])
+            chosen = shared ^ specific
+            area = auc(difference.to_numpy()[chosen], shared[chosen])
+            for band in bands:
+                classes = own[f"{name}:class"][found.masks[known[band]]].value_counts()
+                rows += [
+                    {
+                        "subject": subject,
+                        "pair": name,
+                        "truth": band,
+                        "class": one,
+                        "n": int(classes.get(one, 0)),
+                        "auc": area,
+                    }
+                    for one in (SHARED, *pair, NONE)
+                ]
+    return pd.DataFrame(rows, columns=["subject", "pair", "truth", "class", "n", "auc"])
+
+
+def _everybody(
+    scored: Mapping[str, SubjectScores], seed: int
+) -> dict[str, dict[tuple, tuple[Compared, np.ndarray, int, str]]]:
+    """Subject, and all subjects -> what -> value, values at other times, voxels or segments, what was resampled."""
+    found: dict[str, dict] = {}
+    for subject, one in scored.items():
+        found[subject] = {at: (compared, one.nulls[at], one.n[at], one.units) for at, compared in one.compared.items()}
+    keys = dict.fromkeys(at for one in scored.values() for at in one.compared)
+    together = {}
+    for at in keys:
+        have = {name: one.compared[at] for name, one in scored.items() if at in one.compared}
+        nulls = [scored[name].nulls[at] for name in have]
+        units = scored[next(iter(have))].units
+        units = f"subjects and {units}" if len(have) > 1 else units
+        n = sum(scored[name].n[at] for name in have)
+        together[at] = Compared.mean(have, seed), np.mean(nulls, axis=0), n, units
+    return {ALL: together} | found
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
