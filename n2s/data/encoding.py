@@ -133,12 +133,9 @@ class EncodingDataModule(NeuralDataModule):
         self.subjects = check_subjects(self.studies, subjects)
         self.n_subjects = len(self.subjects)
         self.n_features = sum(seeds[0].n_features for seeds in self._spaces.values())
-        self.rate_hz: dict[str, float] = {}
-        self.stimuli: dict[str, Stimulus] = {}
-        self.languages, self.notes = dict[str, str](), list[str]()
-        self._people: dict[str, Person] = {}
-        self._measured: dict[str, Measured] = {}
-        self._told: set[tuple[str, str, str, str]] = set()
+        self.rate_hz, self.stimuli = dict[str, float](), dict[str, Stimulus]()
+        self.languages, self.notes, self._people = dict[str, str](), list[str](), dict[str, Person]()
+        self._measured, self._told = dict[str, Measured](), set[tuple[str, str, str, str]]()
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
@@ -283,10 +280,7 @@ class EncodingDataModule(NeuralDataModule):
 
     def columns(self, subject: str, feature: FrameFeature | ImpulseFeature) -> np.ndarray:
         """See `EncodingData`."""
-        person, own = self._person_of(subject), {"columns": [feature]}
-        return Designs(own, self.response, self.stimuli, self._designs.cuts_s).columns(
-            subject, person.runs, "columns", 0
-        )
+        return self._designs.of_one(feature).columns(subject, self._person_of(subject).runs, "", 0)
 
     def listened(self, subject: str, space: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
         """See `EncodingData`."""
@@ -336,9 +330,8 @@ class EncodingDataModule(NeuralDataModule):
     def _prepared(self, make: Callable[..., list], **options: object) -> Iterator[tuple[str, list[PreparedRecording]]]:
         """What `prepare` or `listed` gives of each study's chosen recordings."""
         for name, study, recordings in self._recordings():
-            is_bold = isinstance(study, FMRIStudy)
-            preparation = BoldPreparation(study.cleaning) if is_bold else self.preprocessing
-            yield name, make(study, preparation, recordings, **options)
+            how = BoldPreparation(study.cleaning) if isinstance(study, FMRIStudy) else self.preprocessing
+            yield name, make(study, how, recordings, **options)
 
     def _listened_rows(self, subject: str) -> np.ndarray:
         """(n,) Row numbers in which something was heard, without those that are trimmed."""
@@ -353,5 +346,5 @@ class EncodingDataModule(NeuralDataModule):
         return self._people[subject]
 
     def _scaling(self, subject: str) -> Responses:
-        what = self.measured(subject)
-        return Responses(self._person_of(subject), what, self.detrend, self.clean_features, self.clamp, subject)
+        person, what = self._person_of(subject), self.measured(subject)
+        return Responses(person, what, self.detrend, self.clean_features, self.clamp, subject)

@@ -82,6 +82,10 @@ class Designs:
         self.spaces, self.response, self.stimuli, self.cuts_s = spaces, response, stimuli, cuts_s
         self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
+    def of_one(self, feature: Feature) -> "Designs":
+        """The same of another feature alone, in the space ``""``."""
+        return Designs({"": [feature]}, self.response, self.stimuli, self.cuts_s)
+
     def fill(self, runs: Mapping[str, Sequence[Run]]) -> None:
         """Compute all features that the runs of some subjects need and that are not in the cache."""
         needed = {}

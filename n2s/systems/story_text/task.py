@@ -1,11 +1,13 @@
 """The system of story decoders: the words that somebody hears, from the brain, by an encoding model and a language model."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
+from n2s.data.heard_languages import short_language
 from n2s.data.response_models import Glover
 from n2s.errors import UserError
 from n2s.features.rates import At, check_at
@@ -48,7 +50,7 @@ class StoryDecoder(FoldFits):
     encoder
         What texts are compared by: `n2s.features.PPMIVectors`, or `n2s.features.ContextualText` of any Hugging Face encoder.
     language
-        Code of the stories' language: ``en``, ``es``, ``eu``.
+        Code of the stories' language, such as ``en``, ``es``, ``eu``; None: as the study's events say.
     at
         The moment of a word that its response starts from: ``middle``, ``onset``, ``end``.
     alphas, n_folds
@@ -85,7 +87,7 @@ class StoryDecoder(FoldFits):
         *,
         language_model: StoryLanguageModel | None = None,
         encoder: TextEncoder | None = None,
-        language: str = "en",
+        language: str | None = None,
         at: At = "middle",
         alphas: tuple[float, ...] = ALPHAS,
         n_folds: int = 5,
@@ -113,7 +115,7 @@ class StoryDecoder(FoldFits):
         self.save_hyperparameters(ignore=["language_model", "encoder"])
         self.encoder = encoder if encoder is not None else PPMIVectors()
         self.fit_options = FitOptions(
-            language, check_at(at, "StoryDecoder"), tuple(alphas), n_folds, n_voxels, shrinkage, word_rate, rate_roi,
+            language or "", check_at(at, "StoryDecoder"), tuple(alphas), n_folds, n_voxels, shrinkage, word_rate, rate_roi,
             n_rate_voxels, seed,
         )  # fmt: skip
         self.search_options = SearchOptions(width, extensions, mass, ratio, language_s)
@@ -139,6 +141,9 @@ class StoryDecoder(FoldFits):
                 "StoryDecoder reads when words are said from the brain at several delays, and data.response is Glover, which has none. Take "
                 "n2s.data.FIR (delays in volumes) for BOLD, or n2s.data.Lags for sensors."
             )
+
+        language = told_language(data.languages, self.fit_options.language)
+        self.fit_options = replace(self.fit_options, language=language)
 
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
@@ -231,3 +236,28 @@ class StoryDecoder(FoldFits):
         }
         found = StoryTextResult.of(StoryTextScores.joined(parts), settings=settings, seed=self.fit_options.seed)
         return {"test": found}
+
+
+def told_language(heard: Mapping[str, str], given: str) -> str:
+    """The one language that is heard; what a recipe gives must not contradict the events.
+
+    Raises
+    ------
+    UserError
+        It is not known, there are several, or it is another than the recipe's.
+    """
+    known = sorted({one for one in heard.values() if one})
+    if len(known) > 1:
+        raise UserError(
+            f"the stories are of several languages ({', '.join(known)}), and StoryDecoder writes the words of one. Take the stories of one language "
+            "(the study's option for languages, or data.subjects); for models across languages: configs/cross_language.yaml."
+        )
+    if not known and not given:
+        raise UserError(
+            "the events do not say of which language the stories are. Set model.language, such as en, es or eu: stop words and stems depend on it."
+        )
+    if known and given and known[0] != short_language(given):
+        raise UserError(
+            f"model.language is '{given}', and the stories are in '{known[0]}' (events). Leave model.language out."
+        )
+    return known[0] if known else short_language(given)

@@ -1,0 +1,133 @@
+"""The recipe of story decoders by the command: fitted, tested, interrupted, and without a brain."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+from closed_form_recipe import changed, given, written
+
+from n2s.systems.story_text import held_out, task
+
+pytestmark = pytest.mark.slow
+
+ROWS = ["true", "model", "permuted", "other_story", "word_rate", "no_brain", "noiseless"]
+
+
+def small(path, *, model=None, language_model=None, **study):
+    recipe, data, own = given("story_text")
+    data["studies"]["stories"]["init_args"] = {
+        "n_subjects": 1, "n_stories": 6, "minutes": 2.0, "noise_level": 0.1, "resolution_mm": 12,
+    } | study  # fmt: skip
+    own["language_model"]["init_args"] = {
+        "width": 16, "heads": 2, "layers": 1, "vector_width": 48, "epochs": 8,
+    } | (language_model or {})  # fmt: skip
+    own |= {"n_folds": 2, "n_voxels": 250, "width": 30, "n_null": 20, "n_permuted": 2} | (model or {})
+    recipe["trainer"].pop("logger")
+    return written(path / "small.yaml", recipe, logger=False)
+
+
+def words_of(run, row="model"):
+    table = pd.read_csv(run / "test" / "words.csv", keep_default_na=False)
+    return table[table.row == row].word.tolist()
+
+
+def test_words_are_decoded_above_every_control(at, fit_and_test):
+    run, out = fit_and_test(small(at))
+    scores = json.loads((run / "test" / "metrics.json").read_text())
+    found = scores.get("test", scores)["scores"]
+    words = pd.read_csv(run / "test" / "words.csv", keep_default_na=False)
+    assert sorted(words.row.unique()) == sorted(ROWS)
+    match = {row: one["all subjects"]["mean"] for row, one in found["match"].items()}
+    for control in ("permuted", "other_story", "word_rate", "no_brain", "null"):
+        assert match["model"] > match[control], match
+    assert match["noiseless"] > match["null"]
+    total = next(
+        one for one in scores.get("test", scores)["against_null"] if one["row"] == "model" and one["metric"] == "match"
+    )
+    assert total["z"] > 2.5, total
+    assert "decoded" in out and (run / "test" / "report.html").stat().st_size > 10_000
+
+
+def test_a_brain_without_speech_is_not_read(at, fit_and_test):
+    run, _ = fit_and_test(small(at, signal_gain=0.0))
+    scores = json.loads((run / "test" / "metrics.json").read_text())
+    for one in scores.get("test", scores)["against_null"]:
+        if one["row"] == "model" and one["metric"] in ("match", "bleu1"):
+            assert abs(one["z"]) < 3.5, one
+
+
+def test_an_interrupted_search_goes_on_and_the_seed_gives_the_same_text(at, run_n2s, fit_and_test, monkeypatch, run_of):
+    recipe = small(at, minutes=1.0, model={"width": 6, "n_null": 3}, language_model={"epochs": 1})
+    run, _ = fit_and_test(recipe)
+    whole, null = words_of(run), (run / "test" / "words.csv").read_text()
+    kept = sorted((run / "decoded").glob("*.pt"))
+    assert len(kept) == 2  # two stories
+    for file in kept:
+        file.unlink()
+    monkeypatch.setattr(held_out, "SAVE_WORDS", 10)
+    steps, true = [], held_out.keep
+
+    def stop(path, beam, made):
+        true(path, beam, made)
+        steps.append(len(beam["words"]))
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(held_out, "keep", stop)
+    assert run_n2s("test", "--config", recipe)[0] != 0
+    assert steps == [10, 20, 30]
+    assert run_n2s("test", "--config", recipe)[0] == 0
+    assert steps[3] == 40  # not from the beginning
+    assert words_of(run) == whole and (run / "test" / "words.csv").read_text() == null
+
+
+def test_an_interrupted_fit_goes_on(at, interrupted):
+    recipe = small(at, minutes=1.0, n_subjects=3, language_model={"epochs": 1}, model={"n_voxels": 40})
+    begun = interrupted(task, recipe)
+    assert [subject for subject, _ in begun] == ["stories/01", "stories/02", "stories/02", "stories/03"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"rate_roi": "auditory"}, "no region 'auditory'"),
+        ({"word_rate": "words"}, "n2s.features.WordRate"),
+        ({"language": "eu"}, "the stories are in 'en'"),
+        ({"n_folds": 9}, "n_folds"),
+        ({"width": 0}, "width"),
+    ],
+)
+def test_bad_options_are_named(options, told, at, run_n2s):
+    recipe = small(at, minutes=1.0, language_model={"epochs": 1})
+    status, _, err = run_n2s("fit", "--config", changed(recipe, **options))
+    assert status == 1 and told in " ".join(err.split()) and "Traceback" not in err
+
+
+def test_a_recipe_of_two_languages_is_refused(at, run_n2s):
+    status, _, err = run_n2s("fit", "--config", small(at, minutes=1.0, languages=["en", "es"]))
+    assert status == 1 and "several languages (en, es)" in " ".join(err.split())
+
+
+def test_other_options_than_the_fits_are_named(at, run_n2s, fit_and_test):
+    recipe = small(at, minutes=1.0, language_model={"epochs": 1}, model={"width": 4, "n_null": 0, "n_permuted": 0})
+    fit_and_test(recipe, "fit")
+    status, _, err = run_n2s("test", "--config", changed(recipe, shrinkage=0.5))
+    assert status == 1 and "model.shrinkage is 0.5" in " ".join(err.split())
+    # without null texts there are scores, and no z
+    status, _, err = run_n2s("test", "--config", recipe)
+    assert status == 0, err
+
+
+def test_meg_is_decoded_by_the_same_search(at, fit_and_test):
+    recipe, data, own = given("story_text_meg")
+    data["studies"]["stories"]["init_args"] = {"n_subjects": 1, "n_stories": 6, "minutes": 2.0, "noise_level": 0.2}
+    own["language_model"]["init_args"] = {"width": 16, "heads": 2, "layers": 1, "vector_width": 24, "epochs": 8}
+    own |= {"n_folds": 2, "width": 20, "n_null": 20, "n_permuted": 1}
+    recipe["trainer"].pop("logger")
+    run, _ = fit_and_test(written(at / "small.yaml", recipe, logger=False))
+    scores = json.loads((run / "test" / "metrics.json").read_text())
+    scores = scores.get("test", scores)
+    match = {row: one["all subjects"]["mean"] for row, one in scores["scores"]["match"].items()}
+    assert match["model"] > max(match["permuted"], match["other_story"], match["null"]), match
+    assert yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["at"] == "onset"
