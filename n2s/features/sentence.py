@@ -168,6 +168,11 @@ class SentenceEmbedding(TextFeature):
         return int(self._config.num_hidden_layers)
 
     @property
+    def n_states(self) -> int:
+        """Length of a token's states: that of texts differs where a layer follows the pooling."""
+        return int(self._config.hidden_size)
+
+    @property
     def on_gpu(self) -> bool:
         """Whether the network is on a GPU."""
         return self._network.device.type == "cuda"

@@ -1,9 +1,12 @@
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torchmetrics.functional.text.bert import bert_score
 from transformers import BertConfig, BertModel, BertTokenizer
 
@@ -77,6 +80,29 @@ def test_nothing_decoded_and_texts_in_batches(bert, monkeypatch):
     torch.testing.assert_close(recall(encoder, FOUND, TRUE), together, atol=1e-5, rtol=0)
     np.testing.assert_allclose(read(encoder, FOUND)[0], vectors, atol=1e-5)
     assert recall(encoder, [""], [""]).isnan().all()
+
+
+def test_tokens_are_those_before_a_linear_layer(bert, tmp_path):
+    folder = shutil.copytree(bert, tmp_path / "labse")
+    kinds = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense", "Normalize": "3_Normalize"}
+    steps = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for kind, path in kinds.items()]
+    (folder / "modules.json").write_text(json.dumps(steps))
+    dense = {
+        "in_features": 24,
+        "out_features": 7,
+        "bias": True,
+        "activation_function": "torch.nn.modules.activation.Tanh",
+    }
+    for path, config in (("1_Pooling", {"pooling_mode_mean_tokens": True}), ("2_Dense", dense)):
+        (folder / path).mkdir()
+        (folder / path / "config.json").write_text(json.dumps(config))
+    save_file(
+        {"linear.weight": torch.randn(7, 24), "linear.bias": torch.randn(7)}, folder / "2_Dense" / "model.safetensors"
+    )
+    encoder, plain = (learned(ContextualText(str(one), device="cpu")) for one in (folder, bert))
+    assert read(encoder, FOUND)[0].shape == (6, 7)
+    torch.testing.assert_close(recall(encoder, FOUND, TRUE), recall(plain, FOUND, TRUE))
+    assert recall(encoder, ["", ""], TRUE[:2]).tolist() == [0, 0]
 
 
 def test_the_encoder_says_what_is_wrong(bert):

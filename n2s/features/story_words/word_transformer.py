@@ -127,7 +127,7 @@ def train(
     epochs: int,
     patience: int,
     generator: torch.Generator,
-    rate: float = 2e-3,
+    rate: float = 5e-3,
     forget: float = 0.05,
 ) -> int:
     """Fit to stories of word numbers; stop when held-out text is predicted worse, and take the best weights back.

@@ -108,7 +108,7 @@ class ContextualText(TextEncoder):
             return vectors, None
         longest = max((one.ids.shape[1] for one in batches), default=1)
         device = batches[0].states.device if batches else "cpu"
-        found = torch.zeros(len(distinct) + 1, longest, f, device=device)
+        found = torch.zeros(len(distinct) + 1, longest, self._network.n_states, device=device)
         weight, there = torch.zeros(found.shape[:2]), torch.zeros(found.shape[:2], dtype=torch.bool)
         at = 0
         for one in batches:

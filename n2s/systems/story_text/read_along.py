@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import soundfile
 
+from n2s.findings import tell
 from n2s.metrics.result import ReadAlong, TimedWord
 from n2s.report.figures import short_names
 from n2s.report.listen import RATE_HZ, read_clip
@@ -49,8 +51,16 @@ def _of_story(result: StoryTextScores, story: str, main: str, names: dict[str, s
     if n_stories > MOST_STORIES or len(subjects) > MOST_SUBJECTS:
         note += f" Shown: {min(n_stories, MOST_STORIES)} of {n_stories} stories, {min(len(subjects), MOST_SUBJECTS)} of {len(subjects)} subjects; words.csv has all."
     kinds = {"good": "same word", "fair": "same stem", "weak": "close in the embedding", "none": "not said"}
-    samples = read_clip(audio, start_s, stop_s - start_s)
+    samples = _sound(audio, start_s, stop_s)
     return ReadAlong(f"Read along: {story}", note, texts, start_s, stop_s, kinds, samples, RATE_HZ)
+
+
+def _sound(path: str, start_s: float, stop_s: float) -> np.ndarray | None:
+    try:
+        return read_clip(path, start_s, stop_s - start_s)
+    except soundfile.LibsndfileError as error:  # the scores are worth their page
+        tell("odd", path, f"cannot be read as a sound ({error}): the text to read along has none.")
+        return None
 
 
 def _timed(words: pd.DataFrame) -> list[TimedWord]:

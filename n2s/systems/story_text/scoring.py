@@ -33,7 +33,7 @@ class Stemmer(Protocol):
 def score(
     words: pd.DataFrame,
     stories: pd.DataFrame,
-    encoder: TextEncoder,
+    encoder: TextEncoder | Mapping[str, TextEncoder],
     rules: Mapping[str, Stemmer],
     options: ScoringOptions | None = None,
 ) -> StoryTextScores:
@@ -49,7 +49,7 @@ def score(
     stories
         ``subject``, ``story``, ``language``, ``start_s``, ``stop_s`` (the decoded stretch), ``audio`` (path or empty). Windows lie inside.
     encoder
-        It has learned from the training stories (`TextEncoder.learn`).
+        It has learned from the training stories (`TextEncoder.learn`). Of a cross-validation: story -> the encoder of its fold, all of one kind.
     rules
         Language -> its stemmer.
     options
@@ -62,6 +62,13 @@ def score(
     """
     options = options or ScoringOptions()
     _check(words, stories, rules)
+    encoders = encoder if isinstance(encoder, Mapping) else dict.fromkeys(stories.story, encoder)
+    lacking = sorted(set(stories.story) - set(encoders))
+    if lacking:
+        raise UserError(
+            f"no encoder for the story {', '.join(map(repr, lacking))}; there are those of {', '.join(map(repr, encoders))}."
+        )
+    encoder = next(iter(encoders.values()))
     rows = [row for row in ordered(list(words.row)) if row not in (TRUE, NULL)]
     parts: dict[str, list[pd.DataFrame]] = {}
     for subject, own in stories.groupby("subject", sort=False):
@@ -77,8 +84,8 @@ def score(
                 )
             stem = rules[story.language].stem
             starts = window_starts(story.start_s, story.stop_s, options)
-            measured[story.story] = story_values(sequences, starts, encoder, stem, options)
-            kinds, shares = _matches(sequences, encoder, stem)
+            measured[story.story] = story_values(sequences, starts, encoders[story.story], stem, options)
+            kinds, shares = _matches(sequences, encoders[story.story], stem)
             shown = here[here.row != NULL].sort_values("time_s", kind="stable")
             keys = zip(shown.row, shown.draw, strict=True)
             _add(parts, "words", shown.assign(match=_dealt(keys, kinds)), subject, story.story)

@@ -16,8 +16,8 @@ SMALL = {"width": 32, "heads": 2, "reach": 12, "dropout": 0.1, "vector_width": 1
 @pytest.fixture(scope="module")
 def model():
     torch.set_num_threads(1)
-    model = TrainedStoryWords(**SMALL, epochs=25)
-    model.learn(tales(8), language="en", seed=0)
+    model = TrainedStoryWords(**SMALL, epochs=20)
+    model.learn(tales(6), language="en", seed=0)
     return model
 
 
@@ -75,13 +75,13 @@ def test_the_same_seed_gives_the_same_numbers_and_leaves_torch_alone():
 
 def test_what_was_learned_is_kept_in_plain_things(model, tmp_path):
     torch.save(model.state(), tmp_path / "state.pt")
-    other = TrainedStoryWords(**SMALL, epochs=25)
+    other = TrainedStoryWords(**SMALL, epochs=20)
     other.load(torch.load(tmp_path / "state.pt", weights_only=True))
     contexts = [("the", "bird"), ("unheard",), ()]
     assert torch.equal(other.next_words(contexts), model.next_words(contexts))
     assert torch.equal(other.states(contexts[:2]), model.states(contexts[:2]))
     assert (other.vocabulary, other.language, other.told()) == (model.vocabulary, "en", model.told())
-    assert "8 training transcripts (1,920 words" in model.told()
+    assert "6 training transcripts (1,440 words" in model.told()
 
 
 def test_rare_words_are_unknown():
@@ -103,7 +103,7 @@ def test_it_does_not_learn_by_heart():
     rng = np.random.default_rng(0)
     words = np.array([f"w{i}" for i in range(50)])
     model = TrainedStoryWords(**SMALL, epochs=30, min_count=1)
-    model.learn([list(rng.choice(words, 200)) for _ in range(6)], language="xx", seed=0)
+    model.learn([list(rng.choice(words, 200)) for _ in range(5)], language="xx", seed=0)
     assert model._told["epochs"] < 25 and model._told["perplexity"] < 60
 
 

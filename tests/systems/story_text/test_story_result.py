@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pytest
 import soundfile
 from story_texts import RULES, decoded
 
+from n2s.findings import kept
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.result import record
 from n2s.report.page import write_page
@@ -82,16 +84,16 @@ def test_one_subject_without_null_and_controls(one):
 
 
 def test_it_is_saved_and_loaded(two, one, tmp_path):
-    for kept in (two, one):
-        kept.save(tmp_path)
+    for saved in (two, one):
+        saved.save(tmp_path)
         again = StoryTextResult.load(tmp_path)
-        assert again.seed == 3 and again.settings == kept.settings
-        assert again.scores().plain() == kept.scores().plain()
-        assert json.dumps(record(again), allow_nan=False) == json.dumps(record(kept), allow_nan=False)
+        assert again.seed == 3 and again.settings == saved.settings
+        assert again.scores().plain() == saved.scores().plain()
+        assert json.dumps(record(again), allow_nan=False) == json.dumps(record(saved), allow_nan=False)
         for name in ("windows", "words", "similarity", "matched"):
-            pd.testing.assert_frame_equal(getattr(again, name), getattr(kept, name))
+            pd.testing.assert_frame_equal(getattr(again, name), getattr(saved, name))
         again.export(tmp_path)
-        assert len(pd.read_csv(tmp_path / "words.csv")) == len(kept.words)
+        assert len(pd.read_csv(tmp_path / "words.csv")) == len(saved.words)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2e6
 
 
@@ -127,6 +129,14 @@ def test_the_read_along(two):
     assert first.samples is None and "of random likelihoods" in first.note
     long = result(subjects=("s/a",), lengths_s=(700.0,), n_nulls=0, rows=(), rate=0.2)
     assert reading(long)[0].stop_s == 600 and "first 10 minutes" in reading(long)[0].note
+
+
+def test_a_broken_sound_costs_the_sound_alone(one, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    broken = replace(one, stories=one.stories.assign(audio=str(tmp_path / "broken.wav")))
+    with kept() as findings:
+        assert reading(broken)[0].samples is None
+    assert "cannot be read as a sound" in findings[0].text
 
 
 def test_the_page_holds_what_it_should(tmp_path):

@@ -180,6 +180,19 @@ def test_tables_that_cannot_be_scored(spoil, text):
         score(*spoil(words, stories), encoder, RULES)
 
 
+def test_each_story_can_have_the_encoder_of_its_fold():
+    words, stories, encoder = decoded(subjects=("s/a",), n_nulls=3, rows=())
+    other = PPMIVectors(5)
+    other.learn([["w1", "w2", "w3"] * 4])
+    found = score(words, stories, {"story 0": encoder, "story 1": other}, RULES)
+    alone = score(words, stories, other, RULES)
+    one, two = (of(some.windows, metric="match", row="model") for some in (found, alone))
+    np.testing.assert_array_equal(of(one, story="story 1").value, of(two, story="story 1").value)
+    assert (of(one, story="story 0").value != of(two, story="story 0").value).any()
+    with pytest.raises(UserError, match="no encoder for the story 'story 1'"):
+        score(words, stories, {"story 0": encoder}, RULES)
+
+
 def test_matches_by_hand():
     unit = np.eye(3)
     vectors = {"boat": unit[0], "ship": unit[0], "runs": unit[1], "runn": unit[1], "the": unit[2]}
