@@ -1,5 +1,6 @@
 """The system of story decoders: the words that somebody hears, from the brain, by an encoding model and a language model."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -125,7 +126,7 @@ class StoryDecoder(FoldFits):
         self._made: dict | None = None
         self._decoded: dict[str, list[pd.DataFrame]] = {}
         self._stories: dict[str, list[pd.DataFrame]] = {}
-        self._training: dict[str, list[str]] = {}
+        self._encoders: dict[str, dict[str, TextEncoder]] = {}
 
     @property
     def made(self) -> dict:
@@ -186,7 +187,7 @@ class StoryDecoder(FoldFits):
                 "again."
             )
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
-        self._decoded, self._stories, self._training = {}, {}, {}
+        self._decoded, self._stories, self._encoders = {}, {}, {}
 
     @torch.no_grad()
     def test_step(self, batch: SubjectFold, batch_index: int) -> None:
@@ -202,8 +203,10 @@ class StoryDecoder(FoldFits):
             self.search_options,
             self.decode_options,
         )
-        self._training |= {" ".join(one): one for one in held.stories}
         words, stories = held.decoded(self.folder / "decoded")
+        encoder = copy.copy(self.encoder)
+        encoder.learn(held.stories)
+        self._encoders.setdefault(subject, {}).update(dict.fromkeys(stories.story, encoder))
         self._decoded.setdefault(subject, []).append(words)
         self._stories.setdefault(subject, []).append(stories)
 
@@ -211,20 +214,21 @@ class StoryDecoder(FoldFits):
         """See `System`."""
         if not self._decoded:
             return {}
-        self.encoder.learn([*self._training.values()])
         rules = {self.fit_options.language: TextRules.of(self.fit_options.language)}
         parts = [
             score(
                 pd.concat(words, ignore_index=True),
                 pd.concat(self._stories[subject], ignore_index=True),
-                self.encoder,
+                self._encoders[subject],
                 rules,
                 self.scoring,
             )
             for subject, words in self._decoded.items()
         ]
+        learned = self.learned[next(iter(self.learned.states))]
         settings = {
-            "language_model": self.learned[next(iter(self.learned.states))].told(),
+            "told": self._told(learned),
+            "language_model": learned.told(),
             "search": vars(self.search_options),
             "decoding": vars(self.decode_options),
             "n_folds": max(len(self.data.folds(name)) for name in self._decoded),
@@ -236,6 +240,21 @@ class StoryDecoder(FoldFits):
         }
         found = StoryTextResult.of(StoryTextScores.joined(parts), settings=settings, seed=self.fit_options.seed)
         return {"test": found}
+
+    def _told(self, learned: StoryLanguageModel) -> list[str]:
+        """What the page says of the decoder."""
+        fits = [one for own in self.fits.values() for one in own.values()]
+        r2 = torch.stack([one["rate"]["r2"] for one in fits])
+        search, decode = self.search_options, self.decode_options
+        n_voxels = sorted({len(one["voxels"]) for one in fits})
+        found = [
+            f"Language model: {learned.told()}.",
+            f"Encoding model: {' or '.join(map(str, n_voxels))} voxels or sensors with the best score in held-out training stories. Word rate: R2 "
+            f"{r2.min():.2f} to {r2.max():.2f} there.",
+            f"Beam search: width {search.width}, {search.extensions} extensions, nucleus of {100 * search.mass:g}% of probability and {search.ratio:g} of the "
+            f"most probable word, {search.language_s:g} s of context. Random likelihoods: {decode.n_null} texts, width {decode.null_width}.",
+        ]
+        return found
 
 
 def told_language(heard: Mapping[str, str], given: str) -> str:

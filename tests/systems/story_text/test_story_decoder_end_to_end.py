@@ -32,29 +32,39 @@ def words_of(run, row="model"):
     return table[table.row == row].word.tolist()
 
 
+def tested(run):
+    """What metrics.json says of the test."""
+    return json.loads((run / "metrics.json").read_text())["test"]
+
+
+def means(run, metric):
+    return {row: one["all subjects"]["mean"] for row, one in tested(run)["scores"][metric].items()}
+
+
+def z_of(run, row, metric):
+    return next(one["z"] for one in tested(run)["against_null"] if (one["row"], one["metric"]) == (row, metric))
+
+
 def test_words_are_decoded_above_every_control(at, fit_and_test):
-    run, out = fit_and_test(small(at))
-    scores = json.loads((run / "test" / "metrics.json").read_text())
-    found = scores.get("test", scores)["scores"]
+    run, out = fit_and_test(
+        small(at, n_stories=8, minutes=3.0, resolution_mm=8, model={"n_voxels": 400, "n_permuted": 1})
+    )
     words = pd.read_csv(run / "test" / "words.csv", keep_default_na=False)
     assert sorted(words.row.unique()) == sorted(ROWS)
-    match = {row: one["all subjects"]["mean"] for row, one in found["match"].items()}
-    for control in ("permuted", "other_story", "word_rate", "no_brain", "null"):
-        assert match["model"] > match[control], match
-    assert match["noiseless"] > match["null"]
-    total = next(
-        one for one in scores.get("test", scores)["against_null"] if one["row"] == "model" and one["metric"] == "match"
-    )
-    assert total["z"] > 2.5, total
-    assert "decoded" in out and (run / "test" / "report.html").stat().st_size > 10_000
+    found = means(run, "bleu1")
+    controls = ("permuted", "other_story", "word_rate", "no_brain", "null")
+    assert found["model"] > max(found[row] for row in controls), found
+    assert found["noiseless"] > found["model"]
+    assert z_of(run, "model", "bleu1") > 3 and z_of(run, "permuted", "bleu1") < 2
+    assert means(run, "identification")["model"] > means(run, "identification")["permuted"]
+    assert 0 < means(run, "way")["model"] < 1
+    assert "decoded" in out and (run / "report.html").stat().st_size > 10_000
 
 
 def test_a_brain_without_speech_is_not_read(at, fit_and_test):
     run, _ = fit_and_test(small(at, signal_gain=0.0))
-    scores = json.loads((run / "test" / "metrics.json").read_text())
-    for one in scores.get("test", scores)["against_null"]:
-        if one["row"] == "model" and one["metric"] in ("match", "bleu1"):
-            assert abs(one["z"]) < 3.5, one
+    for metric in ("bleu1", "match", "identification"):
+        assert abs(z_of(run, "model", metric)) < 3.5
 
 
 def test_an_interrupted_search_goes_on_and_the_seed_gives_the_same_text(at, run_n2s, fit_and_test, monkeypatch, run_of):
@@ -126,8 +136,6 @@ def test_meg_is_decoded_by_the_same_search(at, fit_and_test):
     own |= {"n_folds": 2, "width": 20, "n_null": 20, "n_permuted": 1}
     recipe["trainer"].pop("logger")
     run, _ = fit_and_test(written(at / "small.yaml", recipe, logger=False))
-    scores = json.loads((run / "test" / "metrics.json").read_text())
-    scores = scores.get("test", scores)
-    match = {row: one["all subjects"]["mean"] for row, one in scores["scores"]["match"].items()}
-    assert match["model"] > max(match["permuted"], match["other_story"], match["null"]), match
+    found = means(run, "bleu1")
+    assert found["model"] > max(found["permuted"], found["other_story"], found["null"]), found
     assert yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["at"] == "onset"
