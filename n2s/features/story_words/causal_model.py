@@ -1,6 +1,9 @@
 """A causal language model for what it says of the next token, and of whole words."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy, deepcopy
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
@@ -95,9 +98,7 @@ class CausalModel(LanguageModel):
         network = self._network
         options = {"logits_to_keep": 1} if "logits_to_keep" in signature(network.forward).parameters else {}
         if cache is not None:
-            from copy import deepcopy
-
-            cache = deepcopy(cache)
+            cache = _branch(cache)
             cache.batch_select_indices(rows.to(network.device))
         with full_float32():
             found = network(input_ids=texts.to(network.device), past_key_values=cache, use_cache=True, **options)
@@ -142,6 +143,31 @@ class CausalModel(LanguageModel):
                 found[token] = False
         return found
 
+    def states(self, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Tensor:
+        """See `LanguageModel`; layers above the highest that is asked for are not computed."""
+        with self._without_layers_from(max(layers) + 1):
+            return super().states(texts, layers)
+
+    @contextmanager
+    def _without_layers_from(self, n: int) -> Iterator[None]:
+        every = self._config.num_hidden_layers
+        base = self._network.base_model
+        found = [
+            (owner, name, part)
+            for owner in base.modules()
+            for name, part in owner.named_children()
+            if isinstance(part, torch.nn.ModuleList) and len(part) == every
+        ]
+        if len(found) != 1 or n >= every:  # not known where they are: all are computed
+            yield
+            return
+        ((owner, name, part),) = found
+        try:
+            setattr(owner, name, part[:n])
+            yield
+        finally:
+            setattr(owner, name, part)
+
     def _hidden(self, ids: Tensor, mask: Tensor) -> Sequence[Tensor]:
         network = self._network
         with full_float32():
@@ -177,7 +203,14 @@ class CausalModel(LanguageModel):
         return network.half() if self.half else network
 
 
-def _is_mark(letter: str) -> bool:
-    import unicodedata
+def _branch(cache: Any) -> Any:
+    """A copy, of which rows can be taken and tokens be added; the tensors of the usual kind are never written to."""
+    if not all(type(layer).__name__ == "DynamicLayer" for layer in getattr(cache, "layers", [None])):
+        return deepcopy(cache)
+    found = copy(cache)
+    found.layers = [copy(layer) for layer in cache.layers]
+    return found
 
+
+def _is_mark(letter: str) -> bool:
     return unicodedata.category(letter)[0] == "M"

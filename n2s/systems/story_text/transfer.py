@@ -26,7 +26,8 @@ class PersonToPerson:
     Parameters
     ----------
     around
-        Rows of the target person before and after a moment that are read, too: people's responses differ in how fast they are.
+        Rows of the target person before and after a moment that are read, too, for people whose responses are not equally fast: it takes more
+        shared rows to learn.
     alphas
         Penalties to choose from.
 
@@ -42,7 +43,7 @@ class PersonToPerson:
     Tang & Huth 2025, Current Biology: semantic decoding across participants, by functional alignment.
     """
 
-    def __init__(self, *, around: int = 1, alphas: Sequence[float] = ALPHAS) -> None:
+    def __init__(self, *, around: int = 0, alphas: Sequence[float] = ALPHAS) -> None:
         if isinstance(around, bool) or around < 0:
             raise UserError(f"PersonToPerson: around={around}; expected a number of rows, 0 or more.")
         self.around, self.alphas = int(around), tuple(alphas)

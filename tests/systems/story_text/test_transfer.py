@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
+from n2s.data import FIR, EncodingDataModule
 from n2s.data.encoding_data import Fold
 from n2s.errors import UserError
+from n2s.features import WordRate
 from n2s.findings import kept
+from n2s.studies import SimulatedStories
 from n2s.systems.story_text.transfer import PersonToPerson, shared_rows
 
 N, V = 80, {"s/a": 12, "s/b": 9}  # rows of a story, voxels
@@ -137,7 +140,7 @@ def test_mapped_training_rows_have_mean_0_and_size_1():
 
 
 def test_rows_of_other_runs_are_no_neighbours():
-    fitted = PersonToPerson().fit(Two(), "s/a", "s/b")
+    fitted = PersonToPerson(around=1).fit(Two(), "s/a", "s/b")
     responses = np.random.default_rng(1).normal(size=(20, V["s/a"]))
     together = fitted.apply(responses, [0] * 10 + [1] * 10)
     torch.testing.assert_close(together, torch.cat([fitted.apply(responses[:10]), fitted.apply(responses[10:])]))
@@ -145,7 +148,7 @@ def test_rows_of_other_runs_are_no_neighbours():
 
 
 def test_what_was_learned_is_kept(tmp_path):
-    fitted = PersonToPerson().fit(Two(), "s/a", "s/b")
+    fitted = PersonToPerson(around=1).fit(Two(), "s/a", "s/b")
     torch.save(fitted.state(), tmp_path / "map.pt")
     other = PersonToPerson(around=0).load(torch.load(tmp_path / "map.pt", weights_only=True))
     responses = np.random.default_rng(1).normal(size=(20, V["s/a"]))
@@ -188,3 +191,62 @@ def test_other_bad_input():
         fitted.apply(np.zeros((5, 9)))
     with pytest.raises(UserError, match="4 runs for 5 rows"):
         fitted.apply(np.zeros((5, 12)), [0] * 4)
+
+
+class Shuffled:
+    """One person's stories are said to be each other's."""
+
+    def __init__(self, data, subject):
+        self.data, self.subject = data, subject
+
+    def __getattr__(self, name):
+        return getattr(self.data, name)
+
+    def rows(self, subject):
+        rows = self.data.rows(subject).copy()
+        if subject == self.subject:
+            names = sorted(set(rows.stimulus.astype(str)) - {""})
+            rows["stimulus"] = rows.stimulus.astype(str).map(
+                dict(zip(names, names[1:] + names[:1], strict=True)) | {"": ""}
+            )
+        return rows
+
+
+@pytest.fixture(scope="module")
+def listeners(tmp_path_factory):
+    """Two listeners of simulated stories, with noise and nearly without."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("N2S_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        found = []
+        for noise in (1.0, 1e-3):
+            study = SimulatedStories(
+                n_stories=5,
+                minutes=3.0,
+                n_test=1,
+                resolution_mm=12,
+                noise_level=noise,
+                root=tmp_path_factory.getbasetemp() / "tales",
+            )
+            data = EncodingDataModule({"s": study}, {"rate": WordRate()}, FIR(), roi="meaning")
+            data.prepare_data()
+            data.setup("fit")
+            found.append(data)
+        yield found
+
+
+@pytest.mark.slow
+def test_simulated_listeners(listeners):
+    noisy, quiet = listeners
+    one, two = noisy.subjects
+    mine, theirs = noisy.folds(one)[0], noisy.folds(two)[0]
+    signal = quiet.responses(two, theirs)[1]
+    rows = noisy.rows(one).iloc[mine.test]
+
+    def correlation(fitted):
+        mapped = fitted.apply(noisy.responses(one, mine)[1], rows.recording.to_numpy()).numpy()
+        return np.mean([np.corrcoef(mapped[:, i], signal[:, i])[0, 1] for i in range(signal.shape[1])])
+
+    right = correlation(PersonToPerson().fit(noisy, one, two))
+    wrong = Shuffled(noisy, two)
+    assert right > correlation(PersonToPerson().fit(wrong, one, two)) + 0.2
+    assert right > 0.3
