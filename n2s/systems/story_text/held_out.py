@@ -23,6 +23,7 @@ from n2s.systems.story_text.decode import (
     NOISELESS,
     OTHER,
     PERMUTED,
+    TRANSFERRED,
     DecodeOptions,
     Decoder,
     fitted_to,
@@ -33,6 +34,7 @@ from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.fit import FitOptions, Learned
 from n2s.systems.story_text.search import Beam, Search, SearchOptions
 from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, training_stories
+from n2s.systems.story_text.transfer import PersonToPerson
 from n2s.systems.story_text.word_features import WordFeatures
 from n2s.systems.story_text.word_times import later_responses
 
@@ -54,6 +56,8 @@ class HeldOut:
         The language models.
     fit_options, search_options, options
         How it was fitted, is searched, and what is decoded.
+    reference
+        What `fit_fold` left of another person, whose decoder reads this one, too; None: of nobody.
     """
 
     data: EncodingData
@@ -64,6 +68,7 @@ class HeldOut:
     fit_options: FitOptions
     search_options: SearchOptions
     options: DecodeOptions
+    reference: dict | None = None
 
     def __post_init__(self) -> None:
         data, fitted = self.data, self.fitted
@@ -77,9 +82,6 @@ class HeldOut:
         training = transcripts.passages(rows, self.fold.train, step_s)
         self.stories = training_stories(training, self.where)
         self.language = self.learned[fitted["language"]]
-        rules = TextRules.of(
-            self.fit_options.language, stories=self.stories, first_words=[one[0] for one in self.stories]
-        )
         self._test = torch.from_numpy(test)
         self._brain = self._test[:, fitted["voxels"]]
         longest = max(training, key=lambda one: one.n_rows)
@@ -87,12 +89,25 @@ class HeldOut:
         rate = fitted["rate"]
         self._later = later_responses(rows, self.fold.test, self._test[:, rate["voxels"]], rate["shifts"].numpy())
         self._columns = data.columns(self.subject, WordsInContext(self.language, self.fit_options.at))[self.fold.test]
-        self.decoder = Decoder(
-            EncodingModel(**fitted["encoding"]),
-            rate,
-            data.response,
-            Search(self.language, rules, self.search_options, WordFeatures(self.language)),
-            self.options,
+        self.decoder = self._decoder(fitted)
+        if self.reference is not None:
+            mapped = PersonToPerson().load(fitted["to_reference"]).apply(test)
+            n = len(self.reference["voxels"])
+            self._mapped, self._mapped_later = mapped[:, :n], self._later_of(self.reference, mapped[:, n:])
+
+    def _decoder(self, fitted: dict) -> Decoder:
+        language = self.learned[fitted["language"]]
+        rules = TextRules.of(
+            self.fit_options.language, stories=self.stories, first_words=[one[0] for one in self.stories]
+        )
+        search = Search(language, rules, self.search_options, WordFeatures(language))
+        encoding = EncodingModel(**fitted["encoding"])
+        return Decoder(encoding, fitted["rate"], self.data.response, search, self.options)
+
+    def _later_of(self, fitted: dict, responses: Tensor) -> Tensor:
+        """Responses of the word rate's voxels -> those of the later rows of each."""
+        return later_responses(
+            self.data.rows(self.subject), self.fold.test, responses, fitted["rate"]["shifts"].numpy()
         )
 
     def responses(self, passage: Passage) -> dict[str, Tensor]:
@@ -132,6 +147,10 @@ class HeldOut:
         put("word_rate", 0, times_s, decoder.language_text(times_s))
         mean_s = decoder.mean_times(passage)
         put("no_brain", 0, mean_s, decoder.language_text(mean_s))
+        if self.reference is not None:
+            other = self._decoder(self.reference)
+            other_s = other.times(self._mapped_later[passage.rows], passage)
+            put(TRANSFERRED, 0, other_s, other.texts(passage, other_s, {"": self._mapped[passage.rows]})[""])
         for draw, words in enumerate(decoder.null_texts(passage, times_s)):
             put("null", draw, times_s, words)
         return pd.concat(table, ignore_index=True)

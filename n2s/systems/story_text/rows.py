@@ -5,6 +5,7 @@ from n2s.metrics.score import Row
 TRUE, MODEL, NULL, CEILING = "true", "model", "null", "noiseless"
 ROWS = {
     MODEL: Row("decoded"),
+    "transferred": Row("another person's decoder"),
     "permuted": Row("permuted brain", "control"),
     "other_story": Row("brain of another story", "control"),
     "word_rate": Row("word rate only", "control"),
@@ -14,6 +15,7 @@ ROWS = {
 }
 #: What each row is, for the page.
 TOLD = {
+    "transferred": "text and word times by the decoder of the reference person, through a map of responses that was learned from the training stories of both",
     "permuted": "the same search, with the volumes of the brain permuted in blocks",
     "other_story": "the same search, with the brain of another held-out story",
     "word_rate": "the language model alone, with a word where the brain says that there is one",

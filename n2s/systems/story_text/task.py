@@ -10,7 +10,7 @@ import torch
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.heard_languages import short_language
 from n2s.data.response_models import Glover
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of, nearest
 from n2s.features.rates import At, check_at
 from n2s.features.story_words.port import StoryLanguageModel
 from n2s.features.story_words.rules import TextRules
@@ -28,6 +28,7 @@ from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
 from n2s.systems.story_text.search import SearchOptions
+from n2s.systems.story_text.transfer import PersonToPerson
 
 #: Keys of a checkpoint: the fits, by subject and fold; language models; and how all were made.
 FITS, LANGUAGES, RECIPE = "n2s_story_text_fits", "n2s_story_text_languages", "n2s_story_text_recipe"
@@ -76,6 +77,9 @@ class StoryDecoder(FoldFits):
         Texts are scored in windows of this length, this far apart, s.
     encoder_nulls
         See `n2s.systems.story_text.scored.ScoringOptions`.
+    reference
+        A subject (``study/id``) whose decoder also reads all others, through a map of responses that is learned from the training stories which
+        both heard (Tang & Huth 2025); None: nobody's.
     seed
         Of all that is drawn.
     """
@@ -110,6 +114,7 @@ class StoryDecoder(FoldFits):
         window_s: float = 20.0,
         hop_s: float = 1.0,
         encoder_nulls: int | None = None,
+        reference: str | None = None,
         seed: int = 0,
     ):
         super().__init__()
@@ -123,6 +128,7 @@ class StoryDecoder(FoldFits):
         self.decode_options = DecodeOptions(rate_bin_s, n_permuted, block_s, n_null, null_width, seed)
         self.scoring = ScoringOptions(window_s, hop_s, encoder_nulls)
         self.learned = Learned(language_model if language_model is not None else TrainedStoryWords())
+        self.reference = reference
         self._made: dict | None = None
         self._decoded: dict[str, list[pd.DataFrame]] = {}
         self._stories: dict[str, list[pd.DataFrame]] = {}
@@ -131,7 +137,8 @@ class StoryDecoder(FoldFits):
     @property
     def made(self) -> dict:
         """How fits are made: those of an interrupted run, or of a checkpoint, have to be made so."""
-        return self.fit_options.plain() | {"language_model": self.learned.model.settings()}
+        own = {"language_model": self.learned.model.settings(), "reference": self.reference}
+        return self.fit_options.plain() | own
 
     def setup(self, stage: str) -> None:
         """Check what can be checked before the first fit."""
@@ -143,6 +150,11 @@ class StoryDecoder(FoldFits):
                 "n2s.data.FIR (delays in volumes) for BOLD, or n2s.data.Lags for sensors."
             )
 
+        if self.reference is not None and self.reference not in data.subjects:
+            raise UserError(
+                f"model.reference: no subject '{self.reference}' in the data.{nearest(self.reference, list(data.subjects))} There are: "
+                f"{first_of(data.subjects)}."
+            )
         language = told_language(data.languages, self.fit_options.language)
         self.fit_options = replace(self.fit_options, language=language)
 
@@ -165,6 +177,28 @@ class StoryDecoder(FoldFits):
         self.log("train/voxel_r2", found["fitted"]["r2"].max(), prog_bar=True, batch_size=1)
         self.log("train/word_rate_r2", found["fitted"]["rate"]["r2"], prog_bar=True, batch_size=1)
         self.optimizers().step()
+
+    @torch.no_grad()
+    def on_train_epoch_end(self) -> None:
+        """Once all decoders are there: maps to the reference person."""
+        for subject in self.fits if self.reference is not None else ():
+            for number, fold in enumerate(self.data.folds(subject)):
+                if subject != self.reference:
+                    self.fits[subject][fold.name]["to_reference"] = self._to_reference(subject, number)
+
+    def _to_reference(self, subject: str, number: int) -> dict:
+        data, reference = self.data, self.reference
+        folds = [data.folds(name)[number] for name in (subject, reference)]
+        unit = [data.rows(name).unit.to_numpy().astype(str) for name in (subject, reference)]
+        seen = sorted(set(unit[0][folds[0].test]) & set(unit[1][folds[1].train]))
+        if seen:
+            raise UserError(
+                f"{reference}, {folds[1].name}: its decoder has learned from {first_of(seen)}, which is held out for {subject}. Leave data.each_alone "
+                "out: stories are then held out for all people."
+            )
+        fitted = self.fits[reference][folds[1].name]
+        voxels = torch.cat([fitted["voxels"], fitted["rate"]["voxels"]]).numpy()
+        return PersonToPerson(alphas=self.fit_options.alphas).fit(data, subject, reference, number, voxels).state()
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Fits, language models, and by what a test knows the data."""
@@ -202,6 +236,7 @@ class StoryDecoder(FoldFits):
             self.fit_options,
             self.search_options,
             self.decode_options,
+            self._reference_of(subject, batch.fold),
         )
         words, stories = held.decoded(self.folder / "decoded")
         encoder = copy.copy(self.encoder)
@@ -209,6 +244,11 @@ class StoryDecoder(FoldFits):
         self._encoders.setdefault(subject, {}).update(dict.fromkeys(stories.story, encoder))
         self._decoded.setdefault(subject, []).append(words)
         self._stories.setdefault(subject, []).append(stories)
+
+    def _reference_of(self, subject: str, number: int) -> dict | None:
+        if self.reference in (None, subject):
+            return None
+        return self.fits[self.reference][self.data.folds(self.reference)[number].name]
 
     def results(self, seed: int) -> Mapping[str, StoryTextResult]:
         """See `System`."""
@@ -247,14 +287,13 @@ class StoryDecoder(FoldFits):
         r2 = torch.stack([one["rate"]["r2"] for one in fits])
         search, decode = self.search_options, self.decode_options
         n_voxels = sorted({len(one["voxels"]) for one in fits})
-        found = [
+        return [
             f"Language model: {learned.told()}.",
             f"Encoding model: {' or '.join(map(str, n_voxels))} voxels or sensors with the best score in held-out training stories. Word rate: R2 "
             f"{r2.min():.2f} to {r2.max():.2f} there.",
             f"Beam search: width {search.width}, {search.extensions} extensions, nucleus of {100 * search.mass:g}% of probability and {search.ratio:g} of the "
             f"most probable word, {search.language_s:g} s of context. Random likelihoods: {decode.n_null} texts, width {decode.null_width}.",
         ]
-        return found
 
 
 def told_language(heard: Mapping[str, str], given: str) -> str:
