@@ -136,6 +136,23 @@ def test_other_options_than_the_fits_are_named(at, run_n2s, fit_and_test):
     assert status == 0, err
 
 
+def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
+    recipe = small(
+        at,
+        n_subjects=2,
+        minutes=1.5,
+        language_model={"epochs": 1},
+        model={"reference": "stories/01", "n_null": 2, "width": 4},
+    )
+    run, _ = fit_and_test(recipe)
+    words = pd.read_csv(run / "test" / "test" / "words.csv", keep_default_na=False)
+    assert set(words[words.row == "transferred"].subject) == {"stories/02"}
+    own, other = (words[(words.subject == "stories/02") & (words.row == row)] for row in ("model", "transferred"))
+    assert own.word.tolist() != other.word.tolist() and len(other) > 0.5 * len(own)
+    status, _, err = run_n2s("fit", "--config", changed(recipe, reference="stories/03"))
+    assert status == 2 and "no subject 'stories/03'" in " ".join(err.split())
+
+
 def test_meg_is_decoded_by_the_same_search(at, fit_and_test):
     recipe, data, own = given("story_text_meg")
     data["studies"]["stories"]["init_args"] = {"n_subjects": 1, "n_stories": 6, "minutes": 2.0, "noise_level": 0.2}
