@@ -1,7 +1,8 @@
 """A small language model that learns from the training transcripts and nothing else."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -103,11 +104,11 @@ class TrainedStoryWords(StoryLanguageModel):
         self._begin(known, language)
         numbers = [np.array([self._ids.get(word, UNKNOWN) for word in text]) for text in texts]
         fitted, held_out = _held_out(numbers, seed)
-        with seeded(seed):
+        with seeded(seed), _one_thread():
             network, _ = self._network(fitted, seed)
             epochs = train(network, fitted, held_out, epochs=self.epochs, patience=4, generator=_generator(seed))
             share, self._told = _weight_of_pairs(network, WordPairs.of(fitted, len(known) + 2), held_out)
-        with seeded(seed):
+        with seeded(seed), _one_thread():
             self.network, self.vectors = self._network(numbers, seed)
             train(self.network, numbers, [], epochs=epochs, patience=0, generator=_generator(seed))
         self.pairs, self.pair_share = WordPairs.of(numbers, len(known) + 2), share
@@ -218,6 +219,17 @@ class TrainedStoryWords(StoryLanguageModel):
             f"for {now['epochs']:.0f} epochs; perplexity on held-out training text {now['perplexity']:.0f} (pairs of words alone "
             f"{now['perplexity_pairs']:.0f}, frequencies of words alone {now['perplexity_words']:.0f})"
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Products this small are not faster on several threads, which wait for each other, and their sums depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _generator(seed: int) -> torch.Generator:
