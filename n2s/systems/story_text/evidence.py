@@ -176,6 +176,8 @@ class BrainEvidence:
         self.mean_word = model.mean_word
         #: (k k, f, f)
         self._curvature = model.curvature.view(k, f, k, f).permute(0, 2, 1, 3).reshape(k * k, f, f).contiguous()
+        #: (k k f, f) Of shared rows: sums of a word's own columns.
+        self._across = self._curvature.transpose(1, 2).flatten(0, 1).contiguous()
         match = (responses.to(model.weights) - model.intercept) @ model.to_features.T
         # what the mean word at all places explains already
         level = placed.rows(model.mean_word.new_ones(len(placed.low), 1))[..., 0]  # (rows, k)
@@ -206,7 +208,7 @@ class BrainEvidence:
         if n_before:
             past = history[:, -n_before:] - self.mean_word
             shared = torch.einsum("jq,hjf->hqf", overlap[-1 - n_before : -1], past)
-            slope = slope - shared.flatten(1) @ self._curvature.transpose(1, 2).flatten(0, 1)
+            slope = slope - shared.flatten(1) @ self._across
         bend = torch.einsum("q,qfg->fg", overlap[-1], self._curvature)
         apart = features - self.mean_word
         return ((slope[parents] - 0.5 * (apart @ bend.T)) * apart).sum(1).double()

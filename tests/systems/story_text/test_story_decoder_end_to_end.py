@@ -62,7 +62,7 @@ def test_words_are_decoded_above_every_control(at, fit_and_test):
     controls = ("permuted", "other_story", "word_rate", "no_brain", "null")
     assert found["model"] > max(found[row] for row in controls), found
     assert found["noiseless"] > found["model"]
-    assert z_of(run, "model", "bleu1") > 3 and z_of(run, "permuted", "bleu1") < 2
+    assert z_of(run, "model", "bleu1") > 2.5 and z_of(run, "model", "wer") > 2.5 and z_of(run, "permuted", "bleu1") < 2
     assert means(run, "identification")["model"] > means(run, "identification")["permuted"]
     assert 0 < means(run, "way")["model"] < 1
     assert "decoded" in out and (run / "report.html").stat().st_size > 10_000
@@ -132,7 +132,7 @@ def test_other_options_than_the_fits_are_named(at, run_n2s, fit_and_test):
     status, _, err = run_n2s("test", "--config", changed(recipe, shrinkage=0.5))
     assert status == 2 and "model.shrinkage is 0.5" in " ".join(err.split())
     # without null texts there are scores, and no z
-    status, _, err = run_n2s("test", "--config", recipe)
+    status, _, err = run_n2s("test", "--config", changed(recipe, shrinkage=2 / 3))
     assert status == 0, err
 
 
