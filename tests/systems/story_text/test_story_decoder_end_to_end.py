@@ -46,16 +46,17 @@ def z_of(run, row, metric):
 
 
 def test_words_are_decoded_above_every_control(at, fit_and_test):
-    run, out = fit_and_test(
-        small(
-            at,
-            n_stories=8,
-            minutes=3.0,
-            resolution_mm=8,
-            model={"n_voxels": 400, "width": 20},
-            language_model={"epochs": 12},
-        )
+    recipe = small(
+        at,
+        n_stories=9,
+        n_test=1,
+        minutes=3.0,
+        noise_level=0.2,
+        resolution_mm=8,
+        model={"n_voxels": 400, "width": 30},
+        language_model={"width": 64, "vector_width": 256, "epochs": 12},
     )
+    run, out = fit_and_test(recipe)
     words = pd.read_csv(run / "test" / "test" / "words.csv", keep_default_na=False)
     assert sorted(words.row.unique()) == sorted(ROWS)
     found = means(run, "bleu1")
