@@ -23,7 +23,8 @@ class WordPairs:
         self.counts, self.alone_counts = counts.tocsr().astype(np.float32), alone.astype(np.float32)
         n = len(alone)
         # Of the kinds of words before it, not of its occurrences: "Francisco" is frequent, but after "San" alone.
-        kinds = np.bincount(self.counts.indices, minlength=n)[:n] + 0.5 * (self.alone_counts > 0)
+        kinds = np.bincount(self.counts.indices, minlength=n)[:n] + 0.5  # a word that did not come may
+        kinds[0] = 0.0  # a beginning does not
         self._back = kinds / max(kinds.sum(), 1e-9)
         totals = np.asarray(self.counts.sum(1)).ravel()
         after = np.diff(self.counts.indptr)
