@@ -1,6 +1,5 @@
 """Language models of stories: the words that may follow, and the features of each word in its context."""
 
-from n2s.features.story_words.cache import CachedWords
 from n2s.features.story_words.port import Context, StoryLanguageModel
 from n2s.features.story_words.pretrained import PretrainedStoryWords
 from n2s.features.story_words.rules import TextRules
@@ -8,7 +7,6 @@ from n2s.features.story_words.spelling import plain_words
 from n2s.features.story_words.trained import TrainedStoryWords
 
 __all__ = [
-    "CachedWords",
     "Context",
     "PretrainedStoryWords",
     "StoryLanguageModel",
