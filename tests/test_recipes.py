@@ -14,8 +14,24 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 BASE, PAPER = CONFIGS / "meg_contrastive.yaml", CONFIGS / "paper" / "defossez2023"
 LIU = CONFIGS / "paper" / "liu2024"  # whole recipes, whose values test_liu2024_table.py compares
 FMRI = ("fmri_semantic", "fmri_acoustic", "fmri_mel", "fmri_audio")
-ENCODING = ("brain_scores", "brain_scores_meg", "cross_language", "dyslexia", "high_gamma", "linear", "tracking")
-OVERLAYS = ("data_cross_language", "data_high_gamma", "data_linear", "data_story_text", "data_tracking")  # of the recipe of that name
+ENCODING = (
+    "brain_scores",
+    "brain_scores_meg",
+    "cross_language",
+    "dyslexia",
+    "high_gamma",
+    "linear",
+    "story_text",
+    "story_text_meg",
+    "tracking",
+)
+OVERLAYS = (
+    "data_cross_language",
+    "data_high_gamma",
+    "data_linear",
+    "data_story_text",
+    "data_tracking",
+)  # of the recipe of that name
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
