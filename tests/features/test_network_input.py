@@ -151,7 +151,13 @@ def sentences(bert_folder, tmp_path):  # noqa: F811
     def make(pooling=None, length=None, prompts=None, steps=("Transformer", "Pooling", "Normalize")):
         folder = tmp_path / f"text{len(list(tmp_path.iterdir()))}"
         shutil.copytree(bert_folder, folder)
-        paths = {"Transformer": "", "Pooling": "1_Pooling", "Normalize": "2_Normalize", "Dense": "3_Dense", "LSTM": "3_LSTM"}
+        paths = {
+            "Transformer": "",
+            "Pooling": "1_Pooling",
+            "Normalize": "2_Normalize",
+            "Dense": "3_Dense",
+            "LSTM": "3_LSTM",
+        }
         modules = [
             {"idx": i, "path": paths[kind], "type": f"sentence_transformers.models.{kind}"}
             for i, kind in enumerate(steps)
