@@ -24,9 +24,9 @@ def prince(tmp_path):
     for language in ("EN", "FR"):
         rng, lines = np.random.default_rng(0), [",word,lemma,onset,offset,section"]
         for section, n_tr in enumerate(VOLUMES[language], 1):
-            onsets = np.arange(0.5, 2.0 * n_tr - 12, 0.8)
+            onsets = np.arange(0.5, 2.0 * n_tr - 12, 2.0)
             lines += [
-                f"{k},w{rng.integers(30)}{language},w,{at:.2f},{at + 0.3:.2f},{section}" for k, at in enumerate(onsets)
+                f"{k},w{rng.integers(30)}{language},w,{at:.2f},{at + 0.4:.2f},{section}" for k, at in enumerate(onsets)
             ]
         (root / "annotation" / language / f"lpp{language}_word_information.csv").write_text("\n".join(lines) + "\n")
     return root
