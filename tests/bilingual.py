@@ -15,6 +15,7 @@ from n2s.studies.study import Frames, Recording
 
 TR_S, RATE_HZ, LEAD_S, TAIL_S, F = 2.0, 1.0, 10.0, 12.0, 4
 PACE = {"es": 1.0, "eu": 1.25, "en": 0.9}
+OWN = 3  # dimensions of a story's topic
 REGIONS = ("shared", "private_es", "private_eu", "silent")
 
 
@@ -35,7 +36,7 @@ class TwoLanguages(FMRIStudy):
 
     @property
     def n_features(self):
-        return F + (self.n_stories if self.topics else 0)
+        return F + (OWN * self.n_stories if self.topics else 0)
 
     def languages_of(self, subject):
         return [one for one in self.heard.get(subject, self.languages) if self.only in (None, one)]
@@ -60,8 +61,10 @@ class TwoLanguages(FMRIStudy):
         values[:, :F] = [[np.interp(t, np.arange(len(course)), one) for one in course.T] for t in at]
         if self.topics:
             values[:, :F] *= 0.2
-            values[:, F:] = 0.4 * np.sin(at[:, None] * rng.uniform(0.8, 1.8, self.n_stories))
-            values[:, F + story] *= 3
+            values[:, F:] = 0.35 * np.sin(
+                at[:, None] * rng.uniform(0.5, 2.0, OWN * self.n_stories) + rng.uniform(0, 6, OWN * self.n_stories)
+            )
+            values[:, F + OWN * story : F + OWN * (story + 1)] *= 3.5
         return values + (self.shift if language == "eu" else 0.0)
 
     def features(self, stimulus):

@@ -11,6 +11,8 @@ from n2s.systems.cross_language.rows import FoldRows
 from n2s.systems.encoding.fit import checked_brain
 from n2s.systems.encoding.inputs import mark
 
+KEPT = 2  # spaces whose values stay in memory
+
 
 class Inputs:
     """One subject and fold; training rows first, then test rows (`FoldRows`).
@@ -29,6 +31,7 @@ class Inputs:
         self.where = f"{subject}, {fold.name}"
         #: Feature -> `mark` of its training rows, of all that were read.
         self.marks: dict[str, np.ndarray] = {}
+        self._kept: dict[tuple[str, str], np.ndarray] = {}
 
     @cached_property
     def brain(self) -> np.ndarray:
@@ -41,6 +44,11 @@ class Inputs:
         A feature at words is also without what the word rate tells of it, as found in the training rows of the language, if the rate is known:
         rows sum over words, so that every word feature counts them, too.
         """
+        if ("features", space) not in self._kept:
+            self._keep("features", space, self._features(space))
+        return self._kept["features", space]
+
+    def _features(self, space: str) -> np.ndarray:
         found = self.centred(self._both(self.data.design(self.subject, self.fold, space), space))
         if self.rate and self.at_words(space, found.shape[1] // max(len(self.data.delays(space, self.subject)[0]), 1)):
             rate = self.centred(self._both(self.data.design(self.subject, self.fold, self.rate), self.rate))
@@ -49,6 +57,13 @@ class Inputs:
                 weights = np.linalg.lstsq(rate[own].astype(np.float64), found[own].astype(np.float64), rcond=1e-6)[0]
                 found[places] -= (rate[places] @ weights).astype(np.float32)
         return found
+
+    def _keep(self, kind: str, space: str, values: np.ndarray) -> None:
+        """Of each kind the last spaces alone: others would fill the memory."""
+        others = [key for key in self._kept if key[0] == kind and key[1] != space]
+        for key in others[: max(0, len(others) - KEPT + 1)]:
+            del self._kept[key]
+        self._kept[kind, space] = values
 
     def at_words(self, space: str, n_features: int) -> bool:
         """Whether a space has a vector at each word: frames do not count words, and what has one dimension may be the rate itself."""
@@ -60,9 +75,14 @@ class Inputs:
         Each language is without its mean over training rows. At words, it is the mean word vector of the language that is taken from every
         word (training words), if the word rate is known: what is left does not tell how many words there were.
         """
-        found = self._both(self.data.heard(self.subject, self.fold, space), space)
         if not centre:
-            return found
+            return self._both(self.data.heard(self.subject, self.fold, space), space)
+        if ("decoded", space) not in self._kept:
+            self._keep("decoded", space, self._decoded(space))
+        return self._kept["decoded", space]
+
+    def _decoded(self, space: str) -> np.ndarray:
+        found = self._both(self.data.heard(self.subject, self.fold, space), space)
         if self.rate and self.at_words(space, found.shape[1]):
             counts = self._both(self.data.heard(self.subject, self.fold, self.rate), self.rate)[:, :1]
             for language in self.languages:

@@ -58,7 +58,7 @@ def notes(result: CrossLanguageScores) -> list[str]:
             "would count them."
         )
     told.append(
-        "r: Pearson correlation of predicted and recorded responses over held-out rows, without the mean of each run; mean over the voxels of a region."
+        "r: Pearson correlation of predicted and recorded responses over held-out rows, without the mean of each run, predictions of each fold on one scale; mean over the voxels of a region."
     )
     if settings["decode"]:
         told.append(

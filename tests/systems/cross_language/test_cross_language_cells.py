@@ -101,13 +101,21 @@ def test_a_number_is_that_of_scikit_learn(tmp_path):
         model = Ridge(alpha=50.0).fit(train[es] - train[es].mean(0), brain[es])
         found = model.predict(test[tested_eu] - train[eu].mean(0))
         runs = rows.recording.astype(str).to_numpy()[fold.test[tested_eu]]
-        for run in np.unique(runs):
-            own = runs == run
-            predicted.append(found[own] - found[own].mean(0))
-            true.append(held[tested_eu][own] - held[tested_eu][own].mean(0))
+        parts = [(found[runs == run], held[tested_eu][runs == run]) for run in np.unique(runs)]
+        x, y = (np.concatenate([part[side] - part[side].mean(0) for part in parts]) for side in (0, 1))
+        predicted.append(x / x.std(0))
+        true.append(y)
     x, y = np.concatenate(predicted), np.concatenate(true)
     expected = (x * y).sum(0) / np.sqrt((x**2).sum(0) * (y**2).sum(0))
     np.testing.assert_allclose(result.voxels["r:es->eu"], expected, atol=2e-4)
+
+
+def test_noise_within_a_language_is_not_below_zero(tmp_path):
+    """Pooled over folds as they are, predictions of noise correlate negatively within a language alone (-.02 here), and ratios are too high."""
+    data = data_of(tmp_path, n_subjects=2, gain=0.0, n_each=60, n_stories=8, story_s=60.0)
+    result = outcome(tmp_path, data, decode=False, banded=[], controls=[], n_shifts=20, n_bootstrap=2)
+    own = [value(result, cell, region="all") for cell in ("es->es", "eu->eu")]
+    assert abs(np.mean(own)) < 0.009
 
 
 def test_same_seed_same_numbers(tmp_path):

@@ -31,7 +31,7 @@ def two_studies(root, **options) -> dict:
 
 def test_translations_in_training_show_and_are_named(tmp_path):
     """Each story has a dimension of meaning of its own: only its translation tells how voxels answer to it."""
-    data = data_of(tmp_path, topics=True, n_each=12, noise=2.0)
+    data = data_of(tmp_path, topics=True, n_each=12, noise=3.0)
     result = outcome(tmp_path, data, content="matched", banded=[])
     for train, test in (("es", "eu"), ("eu", "es")):
         honest, leak = (value(result, f"{train}->{test}{more}", region="shared") for more in ("", ", matched"))
