@@ -117,6 +117,7 @@ def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool
     together
         Whether models of one subject are learned from rows of others.
     """
+    tell_alone(data)
     table = _stories(data, subjects)
     _check_known(data.studies, table)
     by_content = table.groupby("content").language.nunique()
@@ -141,6 +142,27 @@ def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool
             sides.setdefault(where, []).append(tuple(parts))
     for where, parts in sides.items():
         _check_fold(*(pd.concat([one[side] for one in parts]) for side in (0, 1)), where)
+
+
+def tell_alone(data: EncodingData) -> None:
+    """Tell how many sentences have no translation, of studies that say which have: they are held out and trained on as all others."""
+    said: dict[str, set[str]] = {}
+    n_all = 0
+    for name, stimulus in data.stimuli.items():
+        declared = data.studies[name.split("/", 1)[0]].content or {}
+        sentences = {normal(one) for one in stimulus.words.sequence.unique() if one} if len(stimulus.words) else set()
+        if not sentences & set(declared):
+            continue
+        n_all += len(sentences)
+        for one in sentences:
+            said.setdefault(declared.get(one, f"{name}\n{one}"), set()).add(data.languages.get(name, ""))
+    alone = sum(1 for languages in said.values() if len(languages) == 1)
+    if alone:
+        tell(
+            "odd",
+            "the sentences",
+            f"{alone} of {n_all} have no translation: they are trained on and held out with their stories, as all others.",
+        )
 
 
 def _check_fold(train: pd.DataFrame, test: pd.DataFrame, where: str) -> None:

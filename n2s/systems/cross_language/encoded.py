@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import stats
 
 from n2s.metrics.moved_null import turned
 from n2s.systems.cross_language.bands import centred_by
@@ -74,6 +75,12 @@ class Encoded:
         size = np.sqrt(np.asarray(self.power, np.float64) * self.sums.xx.sum(0))
         tiny = 1e-9 * size.max(initial=0.0)
         return np.divide(self.product, size, out=np.zeros_like(size), where=size > tiny)
+
+
+def p_by_spread(r: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """(v,) One-sided p of each voxel, as if its correlations at other times (moves, v) were normal: counts of few moves give no small p."""
+    spread = null.std(0, ddof=1)
+    return stats.norm.sf(np.divide(r - null.mean(0), spread, out=np.zeros_like(r), where=spread > 0))
 
 
 def p_of(value: float, null: np.ndarray) -> float:

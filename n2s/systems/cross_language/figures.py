@@ -14,6 +14,7 @@ from n2s.systems.cross_language.tables import regions_shown
 
 BANDS = ("shared", "first language alone", "second language alone", "none")
 COLORS = ("#009E73", "#0072B2", "#D55E00", "#CCCCCC")
+WIDEST = 2.0  # interval of a ratio that is drawn
 MOST_DOTS = 4000  # voxels of a picture
 
 
@@ -80,6 +81,8 @@ def transfer_figure(result: CrossLanguageScores) -> Drawing | None:
     ratios = result.transfer[
         (result.transfer.subject == ALL) & (result.transfer.design == HELD_OUT) & result.transfer.ratio.notna()
     ]
+    wide = (ratios.high - ratios.low) > WIDEST
+    n_wide, ratios = int(wide.sum()), ratios[~wide]
     if not len(ratios):
         return None
     spaces = list(dict.fromkeys(ratios.space))
@@ -108,13 +111,17 @@ def transfer_figure(result: CrossLanguageScores) -> Drawing | None:
         axes.axvline(value, color="black", linewidth=0.6, linestyle="-" if value == 0 else ":")
     axes.set_xlim(*np.clip([min(-0.25, ratios.low.min()), max(1.25, ratios.high.max())], -1.5, 2.5))
     axes.set_xlabel("transfer ratio (1: as good as within the language)", fontsize=9)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(spaces), frameon=False, fontsize=8
+    )
     axes.spines[["top", "right"]].set_visible(False)
     left = int(
         result.transfer[(result.transfer.subject == ALL) & (result.transfer.design == HELD_OUT)].ratio.isna().sum()
     )
     caption = "(cross - chance) / (within - chance), mean over subjects, 95% intervals." + (
-        f" {left} ratios are undefined and not drawn." if left else ""
+        f" {left} ratios are undefined, {n_wide} have an interval wider than {WIDEST:g}: not drawn."
+        if left or n_wide
+        else ""
     )
     return Drawing("Transfer ratios", figure, caption)
 

@@ -21,7 +21,8 @@ class CrossLanguageScores:
         ``subject``, ``space``, ``role``, ``train``, ``test``, ``design``, ``measure``, ``region``, ``ratio`` (NaN: undefined), ``low``, ``high``, ``interval``,
         ``told`` (why it is undefined).
     voxels
-        One row per subject and voxel: ``subject``, ``name``, ``x``, ``y``, ``z``, ``r:<cell>`` of the main space, and of each pair of languages
+        One row per subject and voxel: ``subject``, ``name``, ``x``, ``y``, ``z``, ``r:<cell>`` of the main space, ``q`` (of the best prediction
+        within a language, Benjamini-Hochberg over voxels; absent without moves), and of each pair of languages
         ``<pair>:shared``, ``<pair>:<language>`` (parts of R2) and ``<pair>:class``.
     regions
         ``subject``, ``pair``, ``region``, ``band``, ``explained`` (mean part of R2 of its voxels), ``share`` (of its voxels that are of this class), ``n``.

@@ -9,10 +9,11 @@ import torch
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.errors import UserError
+from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.systems.cross_language import bands, probe
 from n2s.systems.cross_language.bootstrap import Compared, resampled, unit_numbers
 from n2s.systems.cross_language.cells import Cell, Training, cells_of
-from n2s.systems.cross_language.encoded import Encoded
+from n2s.systems.cross_language.encoded import Encoded, p_by_spread
 from n2s.systems.cross_language.fit import Plan, key
 from n2s.systems.cross_language.identification import fewest, galleries, segments_of
 from n2s.systems.cross_language.identified import Identified
@@ -214,6 +215,7 @@ class Scorer:
         found = SubjectScores(masks={name: one for name, one in masks.items() if one.any()}, units=units)
         weights: dict[int, np.ndarray] = {}
         columns: dict[str, np.ndarray] = {}
+        found_p: list[np.ndarray] = []
         for (space, cell), one in encoded.items():
             sums, null = one.sums, one.null()
             draws = weights.setdefault(
@@ -222,6 +224,8 @@ class Scorer:
             r, moved = sums.r(), sums.r(draws)
             if space == self.plan.spaces[0]:
                 columns[f"r:{cell.key}"] = r
+                if cell.kind == "within" and len(null) > 1:
+                    found_p.append(p_by_spread(r, null))
             for region, mask in found.masks.items():
                 at = (space, cell.key, R, region)
                 chance = null[:, mask].mean(1)
@@ -235,6 +239,8 @@ class Scorer:
             explained = sum(one for one, _ in parts) / np.maximum(sum(one for _, one in parts), 1e-30)
             for band, row in zip((bands.SHARED, *pair.split("+")), explained, strict=True):
                 columns[f"{pair}:{band}"] = row
+        if found_p:
+            columns["q"] = benjamini_hochberg(np.minimum(np.min(found_p, axis=0) * len(found_p), 1.0))
         places = measured.contacts_mm if measured.contacts_mm is not None else measured.places
         xyz = (
             np.full((v, 3), np.nan)

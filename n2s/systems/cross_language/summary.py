@@ -17,6 +17,7 @@ from n2s.systems.cross_language.identification import RANK
 from n2s.systems.cross_language.scoring import R, SubjectScores
 
 NONE = "none"
+Q = 0.05
 TRANSFERRED = (R, RANK)  # measures whose ratio is shown
 
 
@@ -81,7 +82,10 @@ def transfer_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], m
 
 
 def classify(voxels: pd.DataFrame, languages: Sequence[str]) -> pd.DataFrame:
-    """Add ``<pair>:class``: the band with the largest part of a voxel's R2; ``none`` where all bands together explain nothing."""
+    """Add ``<pair>:class``: the band with the largest part of a voxel's R2; ``none`` where all bands together explain nothing, or where
+    no language is predicted (``q``: `Q`).
+    """
+    predicted = (voxels.q < Q).to_numpy() if "q" in voxels else np.ones(len(voxels), bool)
     for pair in combinations(languages, 2):
         name = pair_name(pair)
         columns = [f"{name}:{band}" for band in (SHARED, *pair)]
@@ -89,7 +93,7 @@ def classify(voxels: pd.DataFrame, languages: Sequence[str]) -> pd.DataFrame:
             continue
         parts = voxels[columns].to_numpy()
         best = np.array([SHARED, *pair], object)[np.argmax(parts, 1)]
-        voxels = voxels.assign(**{f"{name}:class": np.where(parts.sum(1) > 0, best, NONE).astype(str)})
+        voxels = voxels.assign(**{f"{name}:class": np.where((parts.sum(1) > 0) & predicted, best, NONE).astype(str)})
     return voxels
 
 

@@ -1,5 +1,7 @@
 """Which designs there are and which are refused: translations in training, listeners of one language, noise, bad input."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,11 @@ from n2s.data import EncodingDataModule, Glover
 from n2s.errors import UserError
 from n2s.features import Ready, SentenceEmbedding, TextAtWords
 from n2s.metrics.score import ALL
+from n2s.studies.study import Stimulus
 from n2s.systems import CrossLanguage
 from n2s.systems.cross_language.bootstrap import Compared, transfer
 from n2s.systems.cross_language.cells import MATCHED_LABEL, Training
-from n2s.systems.cross_language.checks import check_encoders
+from n2s.systems.cross_language.checks import check_encoders, tell_alone
 from n2s.systems.cross_language.encoded import Encoded
 from n2s.systems.cross_language.rows import FoldRows
 
@@ -215,3 +218,15 @@ def test_a_story_in_one_language_alone_is_told(tmp_path, caplog):
     result = outcome(tmp_path, data, decode=False, controls=[], banded=[])
     assert "heard in one language alone (tale3)" in caplog.text
     assert isinstance(result.cells, pd.DataFrame)
+
+
+def test_sentences_without_translation_are_counted(caplog):
+    def heard(*sentences):
+        table = pd.DataFrame({"text": sentences, "onset": 0.0, "duration": 0.1, "sequence": sentences})
+        return Stimulus("s", None, words=table)
+
+    study = SimpleNamespace(content={"uno": "1", "bat": "1", "dos": "2", "bi": "2"})
+    stimuli = {"two/a.es": heard("uno", "dos", "tres"), "two/a.eu": heard("bat", "bi")}
+    data = SimpleNamespace(studies={"two": study}, stimuli=stimuli, languages={"two/a.es": "es", "two/a.eu": "eu"})
+    tell_alone(data)
+    assert "1 of 5 have no translation" in caplog.text
