@@ -1,7 +1,8 @@
 """Every held-out passage of a subject and fold, decoded; what is decoded is kept until the test ends."""
 
+import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,14 +162,16 @@ class HeldOut:
         file = folder / f"{self.subject}_{self.fold.name}_{passage.recording}_{passage.story}.pt".replace(
             "/", "-"
         ).replace(" ", "-")
+        responses = self.responses(passage)
         made = {
-            "marks": {name: str(one) for name, one in self.fitted["marks"].items()},
+            "brain": _digest(responses),
             "language": self.fitted["language"],
+            "response": f"{type(self.data.response).__name__} {sorted(vars(self.data.response).items())}",
+            "encoding": _digest(self.fitted["encoding"]),
             "search": repr(self.search_options),
             "options": repr(self.options),
             "times": [round(float(one), 6) for one in times_s],
         }
-        responses = self.responses(passage)
         before = kept(file, made)
         beam = None if before is None else self.decoder.search.restored(Beam.from_plain(before))
 
@@ -209,6 +212,15 @@ class HeldOut:
                 f"{self.where}: no held-out story has words with times: nothing can be scored. Check the events of kind 'word'."
             )
         return pd.concat(words, ignore_index=True), pd.DataFrame(lines)
+
+
+def _digest(values: Mapping[str, Tensor]) -> str:
+    """Of the bytes of tensors and their names: what was searched with, and in."""
+    found = hashlib.sha256()
+    for name in sorted(values):
+        found.update(f"{name} {tuple(values[name].shape)}".encode())
+        found.update(np.ascontiguousarray(values[name].cpu().numpy()))
+    return found.hexdigest()[:16]
 
 
 @contextmanager
