@@ -107,7 +107,7 @@ class Decoder:
     def null_texts(self, passage: Passage, times_s: np.ndarray) -> list[list[str]]:
         """Texts of random likelihoods at some word times."""
         options, n = self.options, self.options.n_null
-        seed = zlib.crc32(f"{options.seed} {passage.recording} {passage.story}".encode())
+        seed = zlib.crc32(f"{options.seed} {passage.recording} {passage.name or passage.story}".encode())
         return self._without_brain(options.null_width).run(times_s, RandomEvidence(seed), n) if n else []
 
     def language_text(self, times_s: np.ndarray) -> list[str]:
@@ -147,7 +147,7 @@ def word_table(
     return pd.DataFrame(
         {
             "subject": subject,
-            "story": passage.story,
+            "story": passage.name or passage.story,
             "row": row,
             "draw": draw,
             "time_s": np.asarray(times_s, float) - passage.offset_s,

@@ -34,7 +34,7 @@ from n2s.systems.story_text.decode import (
 from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.fit import FitOptions, Learned
 from n2s.systems.story_text.search import Beam, Search, SearchOptions
-from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, training_stories
+from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, named, training_stories
 from n2s.systems.story_text.transfer import PersonToPerson
 from n2s.systems.story_text.word_features import WordFeatures
 from n2s.systems.story_text.word_times import later_responses
@@ -79,7 +79,8 @@ class HeldOut:
         check_same(fitted["marks"], marks, self.where)
         rows = data.rows(self.subject)
         transcripts = Transcripts(data.stimuli, self.fit_options.language, self.fit_options.at)
-        self.passages = transcripts.passages(rows, self.fold.test, step_s)
+        every = [transcripts.passages(rows, one.test, step_s) for one in data.folds(self.subject)]
+        self.passages = named(transcripts.passages(rows, self.fold.test, step_s), sum(every, []))
         training = transcripts.passages(rows, self.fold.train, step_s)
         self.stories = training_stories(training, self.where)
         self.language = self.learned[fitted["language"]]
@@ -114,7 +115,7 @@ class HeldOut:
     def responses(self, passage: Passage) -> dict[str, Tensor]:
         """The response of a passage, and those that are decoded beside it."""
         own, options = self._brain[passage.rows], self.options
-        seed = zlib.crc32(f"{options.seed} {self.subject} {passage.story}".encode())
+        seed = zlib.crc32(f"{options.seed} {self.subject} {passage.name}".encode())
         found = {"model": own}
         for draw, one in enumerate(permuted_responses(own, passage.step_s, options.block_s, options.n_permuted, seed)):
             found[f"{PERMUTED} {draw}"] = one
@@ -137,7 +138,7 @@ class HeldOut:
         if len(times_s) < LEAST_WORDS:
             tell(
                 "odd",
-                f"{self.where}, {passage.story}",
+                f"{self.where}, {passage.name}",
                 f"the brain's word rate gives {len(times_s)} words in {passage.n_rows} rows: nothing is decoded.",
             )
             times_s = times_s[:0]
@@ -159,7 +160,7 @@ class HeldOut:
     def _searched(
         self, passage: Passage, times_s: np.ndarray, folder: Path, progress: Callable[[int, int], None]
     ) -> dict[str, list[str]]:
-        file = folder / f"{self.subject}_{self.fold.name}_{passage.recording}_{passage.story}.pt".replace(
+        file = folder / f"{self.subject}_{self.fold.name}_{passage.recording}_{passage.name}.pt".replace(
             "/", "-"
         ).replace(" ", "-")
         responses = self.responses(passage)
@@ -189,18 +190,18 @@ class HeldOut:
             if not passage.words:
                 tell(
                     "left out",
-                    f"{self.where}, {passage.story}",
+                    f"{self.where}, {passage.name}",
                     "there are no words with times: what is decoded could not be scored.",
                 )
                 continue
-            with progress_of(f"decoding {passage.story} of {self.subject}") as progress:
+            with progress_of(f"decoding {passage.name} of {self.subject}") as progress:
                 words.append(self.words(passage, folder, progress))
             start_s, stop_s = (one - passage.offset_s for one in passage.span_s)
             audio = self.data.stimuli[passage.stimulus].audio
             lines.append(
                 {
                     "subject": self.subject,
-                    "story": passage.story,
+                    "story": passage.name,
                     "language": self.fit_options.language,
                     "start_s": start_s,
                     "stop_s": stop_s,

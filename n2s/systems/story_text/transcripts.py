@@ -1,7 +1,8 @@
 """The words of rows: what was said in training, and in a held-out stretch."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,8 @@ class Passage:
         (n,) What was said, and when on the run's clock.
     stimulus
         The (first) stimulus, ``study/id``.
+    name
+        What results call it: see `named`.
     """
 
     recording: str
@@ -92,6 +95,7 @@ class Passage:
     words: list[str]
     times_s: np.ndarray
     stimulus: str
+    name: str = ""
 
     @property
     def n_rows(self) -> int:
@@ -173,6 +177,31 @@ class Transcripts:
             times_s=np.array(times_s)[order],
             stimulus=names[0] if names else "",
         )
+
+
+def named(passages: Sequence[Passage], every: Sequence[Passage]) -> list[Passage]:
+    """Passages with names by which results tell them apart: the story's, with the part of it where there are several, and a number where one was
+    heard again.
+
+    Parameters
+    ----------
+    passages
+        Some of ``every``.
+    every
+        All held-out passages of the subject, of all folds.
+    """
+    parts = Counter(one.story for one in every)
+
+    def name(one: Passage) -> str:
+        start_s, stop_s = (edge_s - one.offset_s for edge_s in one.span_s)
+        return one.story if parts[one.story] == 1 else f"{one.story}, {start_s:.0f} to {stop_s:.0f} s"
+
+    seen, found = Counter(), {}
+    for one in every:
+        seen[name(one)] += 1
+        times = seen[name(one)]
+        found[one.recording, one.first_s] = name(one) if times == 1 else f"{name(one)}, heard again ({times})"
+    return [replace(one, name=found[one.recording, one.first_s]) for one in passages]
 
 
 def training_stories(passages: Sequence[Passage], where: str) -> list[list[str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from n2s.errors import UserError
 from n2s.studies.study import Stimulus
-from n2s.systems.story_text.transcripts import Transcripts, plain_rows, training_stories
+from n2s.systems.story_text.transcripts import Transcripts, named, plain_rows, training_stories
 
 
 def table(*words):
@@ -78,3 +78,16 @@ def test_no_words_at_all():
     found = Transcripts({"s/c": Stimulus("c", None)}, "en").passages(rows, np.arange(10), 2.0)
     with pytest.raises(UserError, match="n2s align"):
         training_stories(found, "subject 1")
+
+
+def test_parts_of_a_story_have_names_of_their_own():
+    # scores refuse a story that is in their table twice: two pieces of one, or one that was heard again
+    rows = rows_of(("r1", "A", "s/a", 0.0, 20), ("r1", "B", "s/b", 40.0, 4), ("r2", "A", "s/a", 0.0, 20))
+    found = Transcripts(STIMULI, "en").passages(rows, np.r_[0:4, 10:14, 20:24, 24:28], 2.0)
+    assert [one.name for one in named(found, found)] == [
+        "A, -1 to 7 s",
+        "A, 19 to 27 s",
+        "B",
+        "A, -1 to 7 s, heard again (2)",
+    ]
+    assert [one.name for one in named(found[1:3], found[1:3])] == ["A", "B"]
