@@ -71,9 +71,9 @@ class Decoder:
         return self._times(predicted_rate(self.rate, later), passage)
 
     def mean_times(self, passage: Passage) -> np.ndarray:
-        """(n,) The same without a brain: words at the mean rate of training."""
-        n = round(float(self.rate["mean"]) * passage.n_rows)
-        start_s, stop_s = passage.span_s
+        """(n,) The same without a brain: words at the mean rate of what was heard in training, while something is heard."""
+        start_s, stop_s = passage.heard_s
+        n = round(float(self.rate["mean"]) * (stop_s - start_s) / passage.step_s)
         return start_s + (np.arange(n) + 0.5) * (stop_s - start_s) / max(n, 1)
 
     def _times(self, rate: np.ndarray, passage: Passage) -> np.ndarray:

@@ -189,6 +189,8 @@ def _word_rate(
     shifts = np.round(delays_s * data.rate_hz[subject]).astype(int)
     later = later_responses(data.rows(subject), fold.train, brain[:, voxels], shifts)
     found = WordRateModel(options.alphas, options.n_folds).fit(later, rate, groups)
+    heard = data.rows(subject).stimulus_s.notna().to_numpy()[fold.train]
+    found["mean"] = rate[torch.from_numpy(heard).to(rate.device)].mean()  # not of the silence after stories
     if found["r2"] <= 0:
         tell(
             "odd",

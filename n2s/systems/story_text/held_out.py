@@ -196,7 +196,7 @@ class HeldOut:
                 continue
             with progress_of(f"decoding {passage.name} of {self.subject}") as progress:
                 words.append(self.words(passage, folder, progress))
-            start_s, stop_s = (one - passage.offset_s for one in passage.span_s)
+            start_s, stop_s = (one - passage.offset_s for one in passage.heard_s)
             audio = self.data.stimuli[passage.stimulus].audio
             lines.append(
                 {

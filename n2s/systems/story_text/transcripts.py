@@ -82,6 +82,8 @@ class Passage:
         (n,) What was said, and when on the run's clock.
     stimulus
         The (first) stimulus, ``study/id``.
+    heard_s
+        (2,) When something was heard, on the run's clock: after it rows follow that respond to it, in silence.
     name
         What results call it: see `named`.
     """
@@ -95,6 +97,7 @@ class Passage:
     words: list[str]
     times_s: np.ndarray
     stimulus: str
+    heard_s: tuple[float, float] = (-np.inf, np.inf)
     name: str = ""
 
     @property
@@ -176,6 +179,7 @@ class Transcripts:
             words=[words[i] for i in order],
             times_s=np.array(times_s)[order],
             stimulus=names[0] if names else "",
+            heard_s=(float(heard.time_s.min()) - step_s / 2, float(heard.time_s.max()) + step_s / 2),
         )
 
 
@@ -193,7 +197,7 @@ def named(passages: Sequence[Passage], every: Sequence[Passage]) -> list[Passage
     parts = Counter(one.story for one in every)
 
     def name(one: Passage) -> str:
-        start_s, stop_s = (edge_s - one.offset_s for edge_s in one.span_s)
+        start_s, stop_s = (edge_s - one.offset_s for edge_s in one.heard_s)
         return one.story if parts[one.story] == 1 else f"{one.story}, {start_s:.0f} to {stop_s:.0f} s"
 
     seen, found = Counter(), {}

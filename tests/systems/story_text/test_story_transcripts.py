@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from n2s.errors import UserError
 from n2s.studies.study import Stimulus
+from n2s.systems.story_text.decode import Decoder
 from n2s.systems.story_text.transcripts import Transcripts, named, plain_rows, training_stories
 
 
@@ -91,3 +93,14 @@ def test_parts_of_a_story_have_names_of_their_own():
         "A, -1 to 7 s, heard again (2)",
     ]
     assert [one.name for one in named(found[1:3], found[1:3])] == ["A", "B"]
+
+
+def test_a_passage_knows_when_its_story_ends():
+    # rows that respond to the end of a story lie in the silence after it: nothing can be scored there
+    rows = rows_of(("r1", "A", "s/a", 0.0, 20))
+    rows.loc[13:, "stimulus_s"] = np.nan
+    (found,) = Transcripts(STIMULI, "en").passages(rows, np.arange(20), 2.0)
+    assert found.span_s == (-1.0, 39.0) and found.heard_s == (-1.0, 25.0)
+    decoder = Decoder(None, {"mean": torch.tensor(2.0)}, None, None, None)
+    times_s = decoder.mean_times(found)  # at a constant rate, while something is heard
+    assert len(times_s) == 26 and times_s.min() == -0.5 and times_s.max() == 24.5
