@@ -16,6 +16,9 @@ from n2s.features.story_words.spelling import plain_words
 from n2s.findings import tell
 from n2s.studies.study import Impulses, Stimulus
 
+AGAIN = 0.8  # share of a passage's words: heard before
+TINY_S = 3e-4  # with it, times of three decimals never lie just between two of two
+
 
 class WordsInContext(ImpulseFeature):
     """What a story decoder's language model makes of each word after some words before it.
@@ -209,14 +212,16 @@ def named(passages: Sequence[Passage], every: Sequence[Passage]) -> list[Passage
 
 
 def training_stories(passages: Sequence[Passage], where: str) -> list[list[str]]:
-    """The words of training passages, each story once (it may be heard more than once).
+    """The words of training passages, each story once (it may be heard more than once, and begin and end at other rows then).
 
     Raises
     ------
     UserError
         There are no words.
     """
-    found = list({" ".join(one.words): one.words for one in passages if one.words}.values())
+    again = _heard_again(passages)
+    new = [one for one, is_again in zip(passages, again, strict=True) if one.words and not is_again]
+    found = list({" ".join(one.words): one.words for one in new}.values())
     if not found:
         raise UserError(
             f"{where}: nothing that was heard in training rows has words with times, and a story decoder learns from words. Give events of kind "
@@ -229,4 +234,16 @@ def training_stories(passages: Sequence[Passage], where: str) -> list[list[str]]
             where,
             f"{len(silent)} of {len(passages)} training passages have no words ({', '.join(dict.fromkeys(silent))[:80]}).",
         )
+    return found
+
+
+def _heard_again(passages: Sequence[Passage]) -> list[bool]:
+    """Of each passage, whether another one has nearly all of its words, at the same moments of the stimulus."""
+    found, known = [False] * len(passages), {}
+    for number in sorted(range(len(passages)), key=lambda i: -len(passages[i].words)):
+        one = passages[number]
+        times_s = np.round(one.times_s - one.offset_s + TINY_S, 2).tolist()
+        words, seen = set(zip(one.words, times_s, strict=True)), known.setdefault(one.stimulus, set())
+        found[number] = len(words & seen) > AGAIN * len(words)
+        seen |= words
     return found

@@ -104,3 +104,13 @@ def test_a_passage_knows_when_its_story_ends():
     decoder = Decoder(None, {"mean": torch.tensor(2.0)}, None, None, None)
     times_s = decoder.mean_times(found)  # at a constant rate, while something is heard
     assert len(times_s) == 26 and times_s.min() == -0.5 and times_s.max() == 24.5
+
+
+def test_a_story_that_is_heard_again_is_learned_once_though_its_edges_differ():
+    # a language model would be stopped by text that it has learned
+    texts = [(f"w{i}", i * 1.0, 0.13) for i in range(60)]
+    stimuli = {"s/a": Stimulus("a", None, table(*texts)), "s/b": Stimulus("b", None, table(*texts[:50]))}
+    rows = rows_of(("r1", "A", "s/a", 0.0, 20), ("r2", "A", "s/a", 1.0, 22), ("r3", "B", "s/b", 0.0, 10))
+    found = Transcripts(stimuli, "en").passages(rows, np.arange(len(rows)), 2.0)
+    assert [len(one.words) for one in found] == [39, 42, 19]
+    assert [len(one) for one in training_stories(found, "here")] == [42, 19]
