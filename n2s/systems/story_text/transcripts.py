@@ -164,13 +164,18 @@ class Transcripts:
         names = list(dict.fromkeys(heard.stimulus.astype(str)))
         words, times_s, offsets = [], [], []
         for name in names:
-            own = heard[heard.stimulus.astype(str) == name]
-            offset = float(np.median(own.time_s - own.stimulus_s))
-            offsets.append(offset)
             said, moments_s = self.of(name)
-            inside = (moments_s >= own.stimulus_s.min() - step_s / 2) & (moments_s < own.stimulus_s.max() + step_s / 2)
-            words += [said[i] for i in np.flatnonzero(inside)]
-            times_s += (moments_s[inside] + offset).tolist()
+            last_s = np.inf
+            for own in plays(heard[heard.stimulus.astype(str) == name]):
+                offset = float(np.median(own.time_s - own.stimulus_s))
+                first_s, stop_s = own.stimulus_s.min() - step_s / 2, own.stimulus_s.max() + step_s / 2
+                if own.stimulus_s.min() > last_s - step_s / 2:  # it goes on after a pause: no word counts twice
+                    first_s = max(first_s, last_s)
+                last_s = stop_s
+                inside = np.flatnonzero((moments_s >= first_s) & (moments_s < stop_s))
+                offsets.append(offset)
+                words += [said[i] for i in inside]
+                times_s += (moments_s[inside] + offset).tolist()
         order = np.argsort(times_s, kind="stable")
         return Passage(
             recording=str(rows.recording.iloc[0]),
@@ -184,6 +189,13 @@ class Transcripts:
             stimulus=names[0] if names else "",
             heard_s=(float(heard.time_s.min()) - step_s / 2, float(heard.time_s.max()) + step_s / 2),
         )
+
+
+def plays(heard: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of a stimulus, cut where it stood still, jumped or began anew by half a row or more."""
+    offset_s = (heard.time_s - heard.stimulus_s).to_numpy(float)
+    jumps = np.abs(np.diff(offset_s)) > np.diff(heard.time_s.to_numpy(float)) / 2
+    return [part for _, part in heard.groupby(np.concatenate([[0], np.cumsum(jumps)]))] if len(heard) else []
 
 
 def named(passages: Sequence[Passage], every: Sequence[Passage]) -> list[Passage]:

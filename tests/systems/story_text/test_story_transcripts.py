@@ -114,3 +114,20 @@ def test_a_story_that_is_heard_again_is_learned_once_though_its_edges_differ():
     found = Transcripts(stimuli, "en").passages(rows, np.arange(len(rows)), 2.0)
     assert [len(one.words) for one in found] == [39, 42, 19]
     assert [len(one) for one in training_stories(found, "here")] == [42, 19]
+
+
+def test_words_are_where_they_were_heard_if_a_story_stops_and_goes_on_or_is_played_twice():
+    texts = [(f"w{i}", i * 1.0, 0.0) for i in range(20)]
+    rows = rows_of(("r1", "A", "s/a", 0.0, 20))
+    rows.loc[6:, "stimulus_s"] -= 8.0  # 12 s on the run's clock are 4 s of the story: again from there
+    (found,) = Transcripts({"s/a": Stimulus("a", None, table(*texts))}, "en").passages(rows, np.arange(14), 2.0)
+    first, again = np.arange(11.0), np.arange(3, 19) + 8.0
+    np.testing.assert_allclose(found.times_s, np.sort(np.r_[first, again]))
+    assert found.words == [f"w{i}" for i in (*range(11), *range(3, 19))] and found.offset_s == 0.0
+    # a pause of 3.5 s: no word around it counts twice
+    rows = rows_of(("r1", "A", "s/a", 0.0, 20))
+    rows.loc[6:, "stimulus_s"] -= 3.5
+    rows.loc[6, "stimulus_s"] = np.nan
+    (found,) = Transcripts({"s/a": Stimulus("a", None, table(*texts))}, "en").passages(rows, np.arange(14), 2.0)
+    assert found.words == [f"w{i}" for i in range(20)]
+    np.testing.assert_allclose(found.times_s, np.r_[np.arange(11.0), np.arange(11, 20) + 3.5])
