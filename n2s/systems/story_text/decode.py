@@ -21,6 +21,7 @@ from n2s.systems.story_text.word_times import predicted_rate, word_times, words_
 PERMUTED, OTHER, NOISELESS = "permuted", "other_story", "noiseless"
 #: By the decoder of another person.
 TRANSFERRED = "transferred"
+FEWEST_BLOCKS = 4  # of a permuted response: one block alone would be the response itself
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,11 @@ class Decoder:
 
 
 def permuted_responses(responses: Tensor, step_s: float, block_s: float, n: int, seed: int) -> list[Tensor]:
-    """(m, v) with its volumes permuted in blocks, n times: everything is as before but its place in time."""
-    size = max(1, round(block_s / step_s))
+    """(m, v) with its volumes permuted in blocks, n times: everything is as before but its place in time.
+
+    Blocks of a short response are shorter: there are `FEWEST_BLOCKS`, if it has as many volumes.
+    """
+    size = max(1, min(round(block_s / step_s), len(responses) // FEWEST_BLOCKS))
     blocks = [range(start, min(start + size, len(responses))) for start in range(0, len(responses), size)]
     rng, found = np.random.default_rng(seed), []
     for _ in range(n):
