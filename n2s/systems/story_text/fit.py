@@ -26,6 +26,7 @@ from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.transcripts import Transcripts, WordsInContext, training_stories
 from n2s.systems.story_text.word_times import WordRateModel, later_responses
 
+READY = 2  # language models in memory: a subject's and that of another person, whose decoder reads the subject
 SHORT = 1e-6  # deviation of a column that does not change, as a share of its size
 
 
@@ -84,15 +85,22 @@ class Learned:
         if name not in self.states:
             made = copy.deepcopy(self.model)
             made.learn(stories, language=language, seed=seed)
-            self.states[name], self._ready[name] = made.state(), made
+            self.states[name] = made.state()
+            self._take(name, made)
         return name
 
     def __getitem__(self, name: str) -> StoryLanguageModel:
         if name not in self._ready:
             made = copy.deepcopy(self.model)
             made.load(self.states[name])
-            self._ready[name] = made
+            self._take(name, made)
         return self._ready[name]
+
+    def _take(self, name: str, model: StoryLanguageModel) -> None:
+        """Each may hold a network: those of earlier folds go."""
+        while len(self._ready) >= READY:
+            del self._ready[next(iter(self._ready))]
+        self._ready[name] = model
 
 
 def fit_fold(
@@ -217,4 +225,10 @@ def rate_voxels(
             f"{subject}: no region '{options.rate_roi}' (model.rate_roi).{nearest(options.rate_roi, list(rois))} There are: "
             f"{first_of(rois) or 'none'}. Leave it out for the voxels that the word rate predicts best."
         )
-    return torch.from_numpy(np.flatnonzero(rois[options.rate_roi])).to(brain.device)
+    found = np.flatnonzero(rois[options.rate_roi])
+    if not len(found):
+        raise UserError(
+            f"{subject}: the region '{options.rate_roi}' (model.rate_roi) has no voxels or sensors here. Choose another, or leave it out for the "
+            "voxels that the word rate predicts best."
+        )
+    return torch.from_numpy(found).to(brain.device)
