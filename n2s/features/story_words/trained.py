@@ -245,6 +245,8 @@ def _held_out(stories: list[np.ndarray], seed: int) -> tuple[list[np.ndarray], l
             if not held or so_far + len(stories[i]) / 2 <= total / 10:
                 held.append(i)
         return [story for i, story in enumerate(stories) if i not in held], [stories[i] for i in held]
+    if all(len(story) < 10 for story in stories):  # each is short: the last is held out
+        return list(stories[:-1]) or list(stories), list(stories[-1:])
     cuts = [len(story) - max(1, round(len(story) / 10)) if len(story) >= 10 else len(story) for story in stories]
     ends = [story[cut:] for story, cut in zip(stories, cuts, strict=True)]
     return [story[:cut] for story, cut in zip(stories, cuts, strict=True)], [end for end in ends if len(end)]
