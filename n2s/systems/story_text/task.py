@@ -28,7 +28,7 @@ from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
 from n2s.systems.story_text.search import SearchOptions
-from n2s.systems.story_text.transfer import PersonToPerson
+from n2s.systems.story_text.transfer import PersonToPerson, same_fold
 
 #: Keys of a checkpoint: the fits, by subject and fold; language models; and how all were made.
 FITS, LANGUAGES, RECIPE = "n2s_story_text_fits", "n2s_story_text_languages", "n2s_story_text_recipe"
@@ -155,6 +155,9 @@ class StoryDecoder(FoldFits):
                 f"model.reference: no subject '{self.reference}' in the data.{nearest(self.reference, list(data.subjects))} There are: "
                 f"{first_of(data.subjects)}."
             )
+        for subject in data.subjects if self.reference is not None else ():
+            for fold in data.folds(subject):
+                same_fold(data, fold, subject, self.reference)
         language = told_language(data.languages, self.fit_options.language)
         self.fit_options = replace(self.fit_options, language=language)
 
@@ -188,7 +191,8 @@ class StoryDecoder(FoldFits):
 
     def _to_reference(self, subject: str, number: int) -> dict:
         data, reference = self.data, self.reference
-        folds = [data.folds(name)[number] for name in (subject, reference)]
+        mine = data.folds(subject)[number]
+        folds = [mine, same_fold(data, mine, subject, reference)]
         unit = [data.rows(name).unit.to_numpy().astype(str) for name in (subject, reference)]
         seen = sorted(set(unit[0][folds[0].test]) & set(unit[1][folds[1].train]))
         if seen:
@@ -248,7 +252,7 @@ class StoryDecoder(FoldFits):
     def _reference_of(self, subject: str, number: int) -> dict | None:
         if self.reference in (None, subject):
             return None
-        return self.fits[self.reference][self.data.folds(self.reference)[number].name]
+        return self.fits[self.reference][self.data.folds(subject)[number].name]
 
     def results(self, seed: int) -> Mapping[str, StoryTextResult]:
         """See `System`."""

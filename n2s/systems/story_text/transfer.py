@@ -60,7 +60,8 @@ class PersonToPerson:
         target, reference
             Subjects, ``study/id``.
         fold
-            Number of the fold: the held-out rows of both people stay unseen.
+            Number of the target's fold: the held-out rows of both people stay unseen. The reference's is that of the same name, since folds
+            of which somebody heard nothing are not in their list.
         voxels
             (v,) Numbers (or a mask) of the reference's columns to map to; None: all.
 
@@ -70,7 +71,8 @@ class PersonToPerson:
             Not two subjects of the data, another TR, no such fold, or too few moments that both heard in training.
         """
         _check_people(data, target, reference, fold)
-        mine, theirs = data.folds(target)[fold], data.folds(reference)[fold]
+        mine = data.folds(target)[fold]
+        theirs = same_fold(data, mine, target, reference)
         pairs = shared_rows(data, target, reference, mine, theirs)
         own = np.asarray(data.responses(target, mine)[0], np.float32)
         other = np.asarray(data.responses(reference, theirs)[0], np.float32)
@@ -193,6 +195,23 @@ def shared_rows(data: EncodingData, target: str, reference: str, mine: Fold, the
     return pairs.reset_index(drop=True)
 
 
+def same_fold(data: EncodingData, fold: Fold, target: str, reference: str) -> Fold:
+    """The fold of a reference person in which the same is held out as in one of the target person.
+
+    Raises
+    ------
+    UserError
+        The reference person has none: they heard nothing that is held out there.
+    """
+    for one in data.folds(reference):
+        if one.name == fold.name:
+            return one
+    raise UserError(
+        f"{reference} has no fold '{fold.name}', in which {target} is tested: {reference} heard nothing that is held out there, or nothing else. "
+        "Choose a reference person who heard the same stories, or hold out stories that both heard (data.split)."
+    )
+
+
 def _check_people(data: EncodingData, target: str, reference: str, fold: int) -> None:
     for subject in (target, reference):
         if subject not in data.subjects:
@@ -205,9 +224,9 @@ def _check_people(data: EncodingData, target: str, reference: str, fold: int) ->
             f"{target} was measured each {1 / rates[0]:g} s and {reference} each {1 / rates[1]:g} s; a map between people needs one TR. "
             "Resample one of them, or choose another person."
         )
-    n_folds = min(len(data.folds(subject)) for subject in (target, reference))
+    n_folds = len(data.folds(target))
     if not 0 <= fold < n_folds:
-        raise UserError(f"fold {fold} of {target} and {reference}; expected 0 to {n_folds - 1}.")
+        raise UserError(f"fold {fold} of {target}; expected 0 to {n_folds - 1}.")
 
 
 def _groups(units: np.ndarray, where: str) -> np.ndarray:

@@ -250,3 +250,19 @@ def test_simulated_listeners(listeners):
     wrong = Shuffled(noisy, two)
     assert right > correlation(PersonToPerson().fit(wrong, one, two)) + 0.2
     assert right > 0.3
+
+
+def test_folds_of_two_people_are_those_of_the_same_name():
+    # folds of which somebody heard nothing are not in their list: the second of one may be the first of the other
+    data = Two()
+
+    def fold(subject, name, held_out):
+        story = data.tables[subject].story.to_numpy()
+        train = np.flatnonzero(story != held_out)
+        return Fold(name, train, np.flatnonzero(story == held_out), story[train])
+
+    names = {"fold 1 of 2": "one", "fold 2 of 2": "four"}
+    data.folds = lambda subject: [fold(subject, *one) for one in names.items()][1 if subject == "s/b" else 0 :]
+    assert PersonToPerson().fit(data, "s/a", "s/b", fold=1).stories == ["one", "three", "two"]
+    with pytest.raises(UserError, match="s/b has no fold 'fold 1 of 2'"):
+        PersonToPerson().fit(data, "s/a", "s/b", fold=0)
