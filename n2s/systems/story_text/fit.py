@@ -26,6 +26,7 @@ from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.transcripts import Transcripts, WordsInContext, training_stories
 from n2s.systems.story_text.word_times import WordRateModel, later_responses
 
+WORDS = "words in context"  # the mark of their columns: it changes with transcripts, their times and the response model
 READY = 2  # language models in memory: a subject's and that of another person, whose decoder reads the subject
 SHORT = 1e-6  # deviation of a column that does not change, as a share of its size
 
@@ -144,6 +145,7 @@ def fit_fold(
         mean_word=mean_word(learned[name], passages),
     )
     marks = {"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain.cpu().numpy()))}
+    marks[WORDS] = torch.from_numpy(mark(columns))
     return {
         "language": name,
         "voxels": voxels.cpu(),

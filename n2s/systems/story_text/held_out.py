@@ -32,7 +32,7 @@ from n2s.systems.story_text.decode import (
     word_table,
 )
 from n2s.systems.story_text.evidence import EncodingModel
-from n2s.systems.story_text.fit import FitOptions, Learned
+from n2s.systems.story_text.fit import WORDS, FitOptions, Learned
 from n2s.systems.story_text.search import Beam, Search, SearchOptions
 from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, named, training_stories
 from n2s.systems.story_text.transfer import PersonToPerson
@@ -76,7 +76,6 @@ class HeldOut:
         self.where, step_s = f"{self.subject}, {self.fold.name}", 1 / data.rate_hz[self.subject]
         train, test = (np.asarray(one, np.float32) for one in data.responses(self.subject, self.fold))
         marks = {"rows": rows_hash(data, self.subject, self.fold), "brain": torch.from_numpy(mark(train))}
-        check_same(fitted["marks"], marks, self.where)
         rows = data.rows(self.subject)
         transcripts = Transcripts(data.stimuli, self.fit_options.language, self.fit_options.at)
         every = [transcripts.passages(rows, one.test, step_s) for one in data.folds(self.subject)]
@@ -90,7 +89,10 @@ class HeldOut:
         self._other = torch.from_numpy(train[longest.rows][:, fitted["voxels"].numpy()])
         rate = fitted["rate"]
         self._later = later_responses(rows, self.fold.test, self._test[:, rate["voxels"]], rate["shifts"].numpy())
-        self._columns = data.columns(self.subject, WordsInContext(self.language, self.fit_options.at))[self.fold.test]
+        columns = data.columns(self.subject, WordsInContext(self.language, self.fit_options.at))
+        marks[WORDS] = torch.from_numpy(mark(columns[self.fold.train]))
+        check_same(fitted["marks"], marks, self.where)
+        self._columns = columns[self.fold.test]
         self.decoder = self._decoder(fitted)
         if self.reference is not None:
             mapped = PersonToPerson().load(fitted["to_reference"]).apply(test)

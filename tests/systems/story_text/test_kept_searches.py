@@ -3,10 +3,17 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from toy import ToyLanguage
 
+from n2s.data.encoding_data import Fold
 from n2s.data.response_models import FIR
+from n2s.errors import UserError
+from n2s.studies.study import Stimulus
+from n2s.systems.encoding.inputs import mark, rows_hash
+from n2s.systems.story_text.fit import WORDS
 from n2s.systems.story_text.held_out import HeldOut
 from n2s.systems.story_text.search import Beam
 from n2s.systems.story_text.transcripts import Passage
@@ -56,3 +63,33 @@ def test_another_fit_brain_or_response_model_is_searched_anew(other, tmp_path):
     # such as after a second fit in the same folder, with another shrinkage: word times are the same
     searched(tmp_path)
     assert searched(tmp_path, **other) is None
+
+
+def test_a_test_with_other_features_than_the_fit_is_refused():
+    # such as an edited transcript, or another response model: the same rows and brain, and weights that mean something else
+    n = 12
+    rows = pd.DataFrame({"time_s": 2.0 * np.arange(n), "stimulus_s": 2.0 * np.arange(n), "repeat": 0})
+    for name, of in (("recording", "s/r"), ("stimulus", "s/a"), ("unit", "A"), ("story", "A")):
+        rows[name] = pd.Categorical([of] * n)
+    rows["unit"] = rows["story"] = pd.Categorical(["A"] * 8 + ["B"] * 4)
+    said = pd.DataFrame({"text": "w0", "onset": np.arange(0.0, 24), "duration": 0.1, "sequence": ""})
+    fold = Fold("held-out", np.arange(8), np.arange(8, 12), np.array(["A"] * 8))
+    brain, columns = np.zeros((n, 3), np.float32), np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
+    data = SimpleNamespace(
+        rate_hz={"s/1": 0.5},
+        stimuli={"s/a": Stimulus("a", None, said)},
+        rows=lambda subject: rows,
+        folds=lambda subject: [fold],
+        responses=lambda subject, fold: (brain[fold.train], brain[fold.test]),
+        columns=lambda subject, feature: columns + 0.1,
+    )
+    marks = {"rows": rows_hash(data, "s/1", fold), "brain": torch.from_numpy(mark(brain[:8]))}
+    fitted = {
+        "marks": marks | {WORDS: torch.from_numpy(mark(columns[:8]))},
+        "voxels": torch.arange(3),
+        "rate": {"voxels": torch.arange(3), "shifts": torch.tensor([1])},
+        "language": "l",
+    }
+    options = SimpleNamespace(language="en", at="middle")
+    with pytest.raises(UserError, match="words in context"):
+        HeldOut(data, "s/1", fold, fitted, {"l": ToyLanguage()}, options, None, None)
