@@ -27,6 +27,7 @@ from n2s.systems.story_text.transcripts import Transcripts, WordsInContext, trai
 from n2s.systems.story_text.word_times import WordRateModel, later_responses
 
 WORDS = "words in context"  # the mark of their columns: it changes with transcripts, their times and the response model
+MISCOUNTED = 0.15  # of the words
 READY = 2  # language models in memory: a subject's and that of another person, whose decoder reads the subject
 SHORT = 1e-6  # deviation of a column that does not change, as a share of its size
 
@@ -151,7 +152,7 @@ def fit_fold(
         "voxels": voxels.cpu(),
         "encoding": {key: value.float().cpu() for key, value in encoding.plain().items()},
         "r2": r2.float().cpu(),
-        "rate": _word_rate(data, subject, fold, brain, groups, options),
+        "rate": _word_rate(data, subject, fold, brain, groups, options, sum(len(one.words) for one in passages)),
         "marks": marks,
     }
 
@@ -180,8 +181,19 @@ def mean_word(language: StoryLanguageModel, passages: Sequence) -> Tensor:
     return (total / n).float()
 
 
+def tell_other_count(n_words: int, counted: float, where: str) -> None:
+    """Tell if the feature of the word rate counts other words than transcripts have: as many are decoded as it counts."""
+    if n_words and abs(counted / n_words - 1) > MISCOUNTED:
+        tell(
+            "odd",
+            where,
+            f"the word rate counts {counted:,.0f} words in training, and the transcripts have {n_words:,}: so many times too few or too many are "
+            "decoded. It counts lines of the events: give each word a line of its own, and marks of noises none.",
+        )
+
+
 def _word_rate(
-    data: EncodingData, subject: str, fold: Fold, brain: Tensor, groups: list, options: FitOptions
+    data: EncodingData, subject: str, fold: Fold, brain: Tensor, groups: list, options: FitOptions, n_words: int
 ) -> dict[str, Tensor]:
     where = f"{subject}, {fold.name}"
     if options.word_rate not in data.spaces:
@@ -200,6 +212,7 @@ def _word_rate(
     later = later_responses(data.rows(subject), fold.train, brain[:, voxels], shifts)
     found = WordRateModel(options.alphas, options.n_folds).fit(later, rate, groups)
     heard = data.rows(subject).stimulus_s.notna().to_numpy()[fold.train]
+    tell_other_count(n_words, float(rate.sum()), where)
     found["mean"] = rate[torch.from_numpy(heard).to(rate.device)].mean()  # not of the silence after stories
     if found["r2"] <= 0:
         tell(

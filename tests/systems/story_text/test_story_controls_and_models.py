@@ -8,9 +8,10 @@ import torch
 from toy import ToyLanguage
 
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.systems.story_text import fit
 from n2s.systems.story_text.decode import permuted_responses
-from n2s.systems.story_text.fit import Learned, rate_voxels
+from n2s.systems.story_text.fit import Learned, rate_voxels, tell_other_count
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 9, 40])
@@ -42,3 +43,11 @@ def test_a_region_without_voxels_is_named():
     options = SimpleNamespace(rate_roi="rate")
     with pytest.raises(UserError, match="'rate'.* has no voxels"):
         rate_voxels(data, "s/1", None, torch.zeros(3, 4), [], options)
+
+
+def test_a_word_rate_that_counts_other_lines_is_told():
+    # events of sentences: a word is decoded for each, and twelve were said
+    with kept() as found:
+        tell_other_count(1000, 1080.0, "as many")
+        tell_other_count(1000, 80.0, "sentences")
+    assert [one.where for one in found] == ["sentences"] and "the transcripts have 1,000" in found[0].text
