@@ -87,6 +87,15 @@ class Decoder:
         """Where words act on the rows of a passage."""
         return Placed.of(self.response, times_s, passage.first_s, passage.n_rows, passage.step_s)
 
+    def before(self, passage: Passage) -> Placed | None:
+        """Where words act that were heard before the first row, at the mean rate of training; None: silence was before."""
+        reach_s = min(passage.before_s, self.response.reach_s(passage.step_s)[0])
+        n = round(float(self.rate["mean"]) * reach_s / passage.step_s)
+        if not n:
+            return None
+        start_s = passage.span_s[0] - reach_s
+        return self.placed(start_s + (np.arange(n) + 0.5) * reach_s / n, passage)
+
     def noiseless(self, columns: Tensor) -> Tensor:
         """(m, p) features of the true words -> (m, v): the response that the encoding model expects."""
         return columns.to(self.encoding.weights) @ self.encoding.weights + self.encoding.intercept
@@ -101,7 +110,9 @@ class Decoder:
         each: Callable[[Beam], None] = lambda beam: None,
     ) -> dict[str, list[str]]:
         """The text of each of some responses (m, v), with words at the same times; all are searched for at once."""
-        evidence = BrainEvidence(self.encoding, self.placed(times_s, passage), torch.stack([*responses.values()]))
+        evidence = BrainEvidence(
+            self.encoding, self.placed(times_s, passage), torch.stack([*responses.values()]), self.before(passage)
+        )
         found = self.search.run(times_s, evidence, len(responses), beam=kept, each=each)
         return dict(zip(responses, found, strict=True))
 

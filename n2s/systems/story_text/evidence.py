@@ -169,9 +169,11 @@ class BrainEvidence:
         Where words act.
     responses
         (s, rows, v) One response a text that is searched for; words are at the same times in all.
+    before
+        Where words act that were heard before the first row: they are not searched for, and count as mean words. None: there are none.
     """
 
-    def __init__(self, model: EncodingModel, placed: Placed, responses: Tensor):
+    def __init__(self, model: EncodingModel, placed: Placed, responses: Tensor, before: Placed | None = None):
         k, f = model.n_delays, len(model.mean_word)
         self.mean_word = model.mean_word
         #: (k k, f, f)
@@ -180,7 +182,9 @@ class BrainEvidence:
         self._across = self._curvature.transpose(1, 2).flatten(0, 1).contiguous()
         match = (responses.to(model.weights) - model.intercept) @ model.to_features.T
         # what the mean word at all places explains already
-        level = placed.rows(model.mean_word.new_ones(len(placed.low), 1))[..., 0]  # (rows, k)
+        level = sum(
+            one.rows(model.mean_word.new_ones(len(one.low), 1))[..., 0] for one in (placed, before) if one is not None
+        )  # (rows, k)
         at_mean = (self._curvature @ model.mean_word).view(k, k, f)
         match = match.view(*match.shape[:-1], k, f) - torch.einsum("rK,kKf->rkf", level, at_mean)
         self._linear = placed.sums(match)  # (s, n, f)

@@ -15,7 +15,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.errors import UserError
 from n2s.features.story_words.rules import TextRules
 from n2s.findings import tell
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
@@ -95,6 +94,7 @@ class HeldOut:
         self._columns = columns[self.fold.test]
         self.decoder = self._decoder(fitted)
         if self.reference is not None:
+            self._other_decoder = self._decoder(self.reference)
             mapped = PersonToPerson().load(fitted["to_reference"]).apply(test)
             n = len(self.reference["voxels"])
             self._mapped, self._mapped_later = mapped[:, :n], self._later_of(self.reference, mapped[:, n:])
@@ -152,7 +152,7 @@ class HeldOut:
         mean_s = decoder.mean_times(passage)
         put("no_brain", 0, mean_s, decoder.language_text(mean_s))
         if self.reference is not None:
-            other = self._decoder(self.reference)
+            other = self._other_decoder
             other_s = other.times(self._mapped_later[passage.rows], passage)
             put(TRANSFERRED, 0, other_s, other.texts(passage, other_s, {"": self._mapped[passage.rows]})[""])
         for draw, words in enumerate(decoder.null_texts(passage, times_s)):
@@ -211,9 +211,7 @@ class HeldOut:
                 }
             )
         if not words:
-            raise UserError(
-                f"{self.where}: no held-out story has words with times: nothing can be scored. Check the events of kind 'word'."
-            )
+            return pd.DataFrame(), pd.DataFrame()
         return pd.concat(words, ignore_index=True), pd.DataFrame(lines)
 
 

@@ -243,11 +243,21 @@ class StoryDecoder(FoldFits):
             self._reference_of(subject, batch.fold),
         )
         words, stories = held.decoded(self.folder / "decoded")
+        if words.empty:
+            return
+        self._rules = TextRules.of(self.fit_options.language, stories=held.stories)
         encoder = copy.copy(self.encoder)
         encoder.learn(held.stories)
         self._encoders.setdefault(subject, {}).update(dict.fromkeys(stories.story, encoder))
         self._decoded.setdefault(subject, []).append(words)
         self._stories.setdefault(subject, []).append(stories)
+
+    def on_test_epoch_end(self) -> None:
+        """Something must have been decoded."""
+        if not self._decoded:
+            raise UserError(
+                "no held-out story has words with times: nothing can be scored. Check the events of kind 'word'."
+            )
 
     def _reference_of(self, subject: str, number: int) -> dict | None:
         if self.reference in (None, subject):
@@ -258,7 +268,7 @@ class StoryDecoder(FoldFits):
         """See `System`."""
         if not self._decoded:
             return {}
-        rules = {self.fit_options.language: TextRules.of(self.fit_options.language)}
+        rules = {self.fit_options.language: self._rules}
         parts = [
             score(
                 pd.concat(words, ignore_index=True),

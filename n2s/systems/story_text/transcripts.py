@@ -87,6 +87,8 @@ class Passage:
         The (first) stimulus, ``study/id``.
     heard_s
         (2,) When something was heard, on the run's clock: after it rows follow that respond to it, in silence.
+    before_s
+        For how long something was heard right before the first row (in rows that are not used), s.
     name
         What results call it: see `named`.
     """
@@ -101,6 +103,7 @@ class Passage:
     times_s: np.ndarray
     stimulus: str
     heard_s: tuple[float, float] = (-np.inf, np.inf)
+    before_s: float = 0.0
     name: str = ""
 
     @property
@@ -156,7 +159,8 @@ class Transcripts:
             ends = [0, *(np.flatnonzero(np.diff(own)) + 1), stretch.stop - stretch.start]
             for first, stop in zip(ends[:-1], ends[1:], strict=True):
                 place = slice(stretch.start + int(first), stretch.start + int(stop))
-                found.append(self._passage(rows.iloc[numbers[place]], place, step_s))
+                one = self._passage(rows.iloc[numbers[place]], place, step_s)
+                found.append(replace(one, before_s=_heard_before(rows, int(numbers[place.start])) * step_s))
         return [one for one in found if one.stimulus]
 
     def _passage(self, rows: pd.DataFrame, place: slice, step_s: float) -> Passage:
@@ -189,6 +193,14 @@ class Transcripts:
             stimulus=names[0] if names else "",
             heard_s=(float(heard.time_s.min()) - step_s / 2, float(heard.time_s.max()) + step_s / 2),
         )
+
+
+def _heard_before(rows: pd.DataFrame, number: int) -> int:
+    """How many rows of the same run right before a row something was heard in."""
+    earlier = rows.iloc[:number]
+    silent = (earlier.recording != rows.recording.iloc[number]) | earlier.stimulus_s.isna()
+    last = np.flatnonzero(silent.to_numpy())
+    return number - (int(last[-1]) + 1 if len(last) else 0)
 
 
 def plays(heard: pd.DataFrame) -> list[pd.DataFrame]:
@@ -233,7 +245,7 @@ def training_stories(passages: Sequence[Passage], where: str) -> list[list[str]]
     """
     again = _heard_again(passages)
     new = [one for one, is_again in zip(passages, again, strict=True) if one.words and not is_again]
-    found = list({" ".join(one.words): one.words for one in new}.values())
+    found = sorted({" ".join(one.words): one.words for one in new}.values())  # in whatever order somebody heard them
     if not found:
         raise UserError(
             f"{where}: nothing that was heard in training rows has words with times, and a story decoder learns from words. Give events of kind "

@@ -66,9 +66,15 @@ def predicted_rate(fitted: dict[str, Tensor], later: Tensor) -> np.ndarray:
 
 
 def words_in_bins(rate: np.ndarray, rows_per_bin: int) -> np.ndarray:
-    """(m,) words a row -> (b,) whole numbers of words in bins of some rows; the last bin may be shorter."""
+    """(m,) words a row -> (b,) whole numbers of words in bins of some rows; the last bin may be shorter.
+
+    Sums are rounded, not bins: rounded by itself, a bin of .45 words would never have any, and all words would be lost.
+    """
     starts = np.arange(0, len(rate), rows_per_bin)
-    return np.round(np.clip(np.add.reduceat(rate, starts), 0, None)).astype(int) if len(rate) else np.zeros(0, int)
+    if not len(rate):
+        return np.zeros(0, int)
+    total = np.cumsum(np.clip(np.add.reduceat(rate, starts), 0, None))
+    return np.diff(np.round(total + 1e-9), prepend=0).astype(int)
 
 
 def word_times(counts: np.ndarray, first_s: float, step_s: float, rows_per_bin: int, n_rows: int) -> np.ndarray:

@@ -75,3 +75,25 @@ def test_features_of_rows_are_those_of_the_response_model():
     assert torch.allclose(
         (found * back.flatten(1)).sum(), (placed.sums(back) * torch.from_numpy(values)).sum(), atol=1e-6
     )
+
+
+def test_words_before_the_first_row_count_as_mean_words():
+    response, step_s, n_rows = FIR(), 2.0, 20
+    rng, (model, likelihood) = np.random.default_rng(3), a_model(response, step_s)
+    earlier_s, times_s = np.arange(20.5, 40, 0.7), np.arange(40.2, 70, 0.6)
+    responses = torch.from_numpy(rng.normal(size=(1, n_rows, V)))
+    placed, before = (Placed.of(response, one, 40.0, n_rows, step_s) for one in (times_s, earlier_s))
+    evidence = BrainEvidence(model, placed, responses, before)
+    values = model.mean_word.repeat(len(earlier_s) + len(times_s), 1)
+    candidate = torch.from_numpy(rng.normal(size=(1, F)))
+
+    def total() -> float:
+        heard = Impulses(values.numpy(), np.r_[earlier_s, times_s])
+        rows = response.columns(heard, 20 + n_rows, step_s)[20:]
+        return likelihood.log_likelihood(torch.from_numpy(rows).double(), responses[0] - model.intercept)
+
+    none = torch.zeros(1, dtype=int)
+    found = evidence.gains(0, torch.zeros(1, 0, F).double(), none, torch.zeros(1), none, candidate)
+    before_choice = total()
+    values[len(earlier_s)] = candidate[0]
+    assert found.item() == pytest.approx(total() - before_choice, rel=1e-4, abs=1e-4)

@@ -32,6 +32,8 @@ def test_samples_are_counted_in_bins():
     times_s = word_times(counts, 0.0, 0.1, 20, 55)
     np.testing.assert_allclose(times_s, [0.45, 1.45, 2.45, 3.45, 4.325, 5.075])
     assert words_in_bins(np.array([-3.0, 1.4, 2.6]), 1).tolist() == [0, 1, 3]
+    # slow speech loses no words
+    assert words_in_bins(np.full(100, 0.2), 1).sum() == 20 and words_in_bins(np.full(100, 0.45), 1).max() == 1
     assert len(words_in_bins(np.zeros(0), 1)) == len(word_times(np.zeros(0, int), 0.0, 2.0, 1, 0)) == 0
 
 
