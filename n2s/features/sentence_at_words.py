@@ -22,6 +22,8 @@ class SentenceAtWords(TextAtWords):
         Where in the word: ``middle``, ``onset`` or ``end``.
     """
 
+    version = 2  # a sentence that is said again is read by itself each time
+
     def __init__(self, text: TextFeature, *, at: At = "middle") -> None:
         super().__init__(text)
         self.at = check_at(at, type(self).__name__)
@@ -35,10 +37,22 @@ class SentenceAtWords(TextAtWords):
         words = self.heard(stimulus, start_s, stop_s)
         if not len(words):
             return Impulses(np.zeros((0, self.n_features), np.float32), np.zeros(0))
-        alone = np.arange(len(words)).astype(str)
-        sentence = np.where(words.sequence != "", "s" + words.sequence, "w" + alone)
-        texts = words.text.groupby(sentence, sort=False).agg(" ".join)
+        sentence = _sentences(words.sequence.to_numpy())
+        texts = words.text.groupby(sentence).agg(" ".join)
         unique = sorted(set(texts), key=lambda one: (len(one), one))
         place = {text: i for i, text in enumerate(unique)}
         rows = [place[texts[one]] for one in sentence]
         return in_order(self.text.embed(unique)[rows].astype(np.float32), moments(words, self.at))
+
+
+def _sentences(sequence: np.ndarray) -> np.ndarray:
+    """(n,) The number of each word's sentence: a run of words of one sequence; a word without one is a sentence of its own.
+
+    A sequence is the id of a text: a sentence that is said again has the same one, and is read by itself each time.
+    """
+    known = np.flatnonzero(sequence != "")
+    begins = np.ones(len(sequence), bool)
+    begins[known[1:]] = sequence[known[1:]] != sequence[known[:-1]]
+    found = np.arange(len(sequence))
+    found[known] = known[begins[known]][np.cumsum(begins[known]) - 1]
+    return found
