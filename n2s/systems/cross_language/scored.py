@@ -23,7 +23,8 @@ class CrossLanguageScores:
     voxels
         One row per subject and voxel: ``subject``, ``name``, ``x``, ``y``, ``z``, ``r:<cell>`` of the main space, ``q`` (of the best prediction
         within a language, Benjamini-Hochberg over voxels; absent without moves), and of each pair of languages
-        ``<pair>:shared``, ``<pair>:<language>`` (parts of R2) and ``<pair>:class``.
+        ``<pair>:shared``, ``<pair>:<language>`` (parts of R2), ``<pair>:q`` (as ``q``, of the two languages) and ``<pair>:class`` (empty for
+        subjects who did not hear both).
     regions
         ``subject``, ``pair``, ``region``, ``band``, ``explained`` (mean part of R2 of its voxels), ``share`` (of its voxels that are of this class), ``n``.
     probe

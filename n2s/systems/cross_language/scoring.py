@@ -215,7 +215,7 @@ class Scorer:
         found = SubjectScores(masks={name: one for name, one in masks.items() if one.any()}, units=units)
         weights: dict[int, np.ndarray] = {}
         columns: dict[str, np.ndarray] = {}
-        found_p: list[np.ndarray] = []
+        found_p: dict[str, np.ndarray] = {}
         for (space, cell), one in encoded.items():
             sums, null = one.sums, one.null()
             draws = weights.setdefault(
@@ -225,7 +225,7 @@ class Scorer:
             if space == self.plan.spaces[0]:
                 columns[f"r:{cell.key}"] = r
                 if cell.kind == "within" and len(null) > 1:
-                    found_p.append(p_by_spread(r, null))
+                    found_p[cell.test] = p_by_spread(r, null)
             for region, mask in found.masks.items():
                 at = (space, cell.key, R, region)
                 chance = null[:, mask].mean(1)
@@ -239,8 +239,12 @@ class Scorer:
             explained = sum(one for one, _ in parts) / np.maximum(sum(one for _, one in parts), 1e-30)
             for band, row in zip((bands.SHARED, *pair.split("+")), explained, strict=True):
                 columns[f"{pair}:{band}"] = row
+        for pair in banded:
+            own_p = [found_p[one] for one in pair.split("+") if one in found_p]
+            if own_p:
+                columns[f"{pair}:q"] = q_of_any(own_p)
         if found_p:
-            columns["q"] = benjamini_hochberg(np.minimum(np.min(found_p, axis=0) * len(found_p), 1.0))
+            columns["q"] = q_of_any(list(found_p.values()))
         places = measured.contacts_mm if measured.contacts_mm is not None else measured.places
         xyz = (
             np.full((v, 3), np.nan)
@@ -253,6 +257,11 @@ class Scorer:
             true, said = (np.concatenate([one[i] for one in parts]) for i in (0, 1))
             found.probe += probe.table_of(subject, space, {what: (true, said)})
         return found
+
+
+def q_of_any(p: Sequence[np.ndarray]) -> np.ndarray:
+    """(v,) Benjamini-Hochberg over voxels of the smallest of several p of each, corrected for their number."""
+    return benjamini_hochberg(np.minimum(np.min(p, axis=0) * len(p), 1.0))
 
 
 @dataclass(frozen=True)

@@ -83,17 +83,18 @@ def transfer_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], m
 
 def classify(voxels: pd.DataFrame, languages: Sequence[str]) -> pd.DataFrame:
     """Add ``<pair>:class``: the band with the largest part of a voxel's R2; ``none`` where all bands together explain nothing, or where
-    no language is predicted (``q``: `Q`).
+    neither language of the pair is predicted (``<pair>:q``: `Q`); nothing (None) for who did not hear both.
     """
-    predicted = (voxels.q < Q).to_numpy() if "q" in voxels else np.ones(len(voxels), bool)
     for pair in combinations(languages, 2):
         name = pair_name(pair)
         columns = [f"{name}:{band}" for band in (SHARED, *pair)]
         if not all(one in voxels for one in columns):
             continue
         parts = voxels[columns].to_numpy()
+        predicted = (voxels[f"{name}:q"] < Q).to_numpy() if f"{name}:q" in voxels else np.ones(len(voxels), bool)
         best = np.array([SHARED, *pair], object)[np.argmax(parts, 1)]
-        voxels = voxels.assign(**{f"{name}:class": np.where((parts.sum(1) > 0) & predicted, best, NONE).astype(str)})
+        classes = np.where((parts.sum(1) > 0) & predicted, best, NONE)
+        voxels = voxels.assign(**{f"{name}:class": np.where(np.isnan(parts).any(1), None, classes)})
     return voxels
 
 
@@ -124,7 +125,7 @@ def known_table(
         for pair in combinations(languages, 2):
             name = pair_name(pair)
             bands = [band for band in (SHARED, *pair) if known.get(band) in found.masks]
-            if f"{name}:class" not in own or SHARED not in bands or len(bands) < 2:
+            if f"{name}:class" not in own or own[f"{name}:class"].isna().all() or SHARED not in bands or len(bands) < 2:
                 continue
             difference = own[f"{name}:{SHARED}"] - own[[f"{name}:{one}" for one in pair]].max(axis=1)
             shared = found.masks[known[SHARED]]
