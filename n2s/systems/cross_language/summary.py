@@ -46,16 +46,26 @@ def cell_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], main:
 
 
 def transfer_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], main: str, seed: int) -> pd.DataFrame:
-    """See `n2s.systems.cross_language.scored.CrossLanguageScores.transfer`: each cross cell against the cell within its tested language."""
+    """See `n2s.systems.cross_language.scored.CrossLanguageScores.transfer`: each cross cell against the cell within its tested language.
+
+    Over subjects both are of those who have both: of three languages, some people may have heard two.
+    """
     rows = []
     within = {cell.test: cell.key for cell in cells if cell.kind == "within"}
-    for subject, found in _everybody(scored, seed).items():
+    for subject in (ALL, *scored):
+        people = scored if subject == ALL else {subject: scored[subject]}
+        keys = dict.fromkeys(at for one in people.values() for at in one.compared)
         for cell in (one for one in cells if one.kind == "cross"):
-            for space, key, measure, region in found:
-                base = (space, within[cell.test], measure, region)
-                if key != cell.key or measure not in TRANSFERRED or base not in found:
+            for space, key, measure, region in keys:
+                at, base = (space, key, measure, region), (space, within[cell.test], measure, region)
+                have = {name: one for name, one in people.items() if at in one.compared and base in one.compared}
+                if key != cell.key or measure not in TRANSFERRED or not have:
                     continue
-                score, told = transfer(found[space, key, measure, region][0], found[base][0], found[base][3])
+                cross, own = (
+                    Compared.mean({name: one.compared[which] for name, one in have.items()}, seed)
+                    for which in (at, base)
+                )
+                score, told = transfer(cross, own, _units(have))
                 rows.append(
                     {
                         "subject": subject, "space": space, "role": "model" if space == main else "control", "train": cell.training.languages[0],
@@ -160,11 +170,16 @@ def _everybody(
     for at in keys:
         have = {name: one.compared[at] for name, one in scored.items() if at in one.compared}
         nulls = [scored[name].nulls[at] for name in have]
-        units = scored[next(iter(have))].units
-        units = f"subjects and {units}" if len(have) > 1 else units
         n = sum(scored[name].n[at] for name in have)
+        units = _units({name: scored[name] for name in have})
         together[at] = Compared.mean(have, seed), np.mean(nulls, axis=0), n, units
     return {ALL: together} | found
+
+
+def _units(scored: Mapping[str, SubjectScores]) -> str:
+    """What intervals of one subject, or of several, resample."""
+    units = " or ".join(dict.fromkeys(one.units for one in scored.values()))
+    return f"subjects and {units}" if len(scored) > 1 else units
 
 
 def _number(value: float | None) -> float:

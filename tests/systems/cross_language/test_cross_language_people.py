@@ -2,8 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from n2s.metrics.score import ALL
 from n2s.systems.cross_language import summary
+from n2s.systems.cross_language.bootstrap import Compared
+from n2s.systems.cross_language.cells import cells_of
 from n2s.systems.cross_language.scoring import SubjectScores
 
 LANGUAGES = ("en", "es", "eu")
@@ -30,3 +34,19 @@ def test_a_pair_that_a_subject_did_not_hear_has_no_class_of_it():
 def test_a_voxel_that_answers_to_a_third_language_alone_is_of_no_class_of_a_pair():
     voxels = voxels_of("a", "es+eu", **{"es+eu:q": [0.001, 0.6]}).assign(**{"es+eu:es": 0.3})
     assert summary.classify(voxels, LANGUAGES)["es+eu:class"].tolist() == ["es", "none"]
+
+
+def scores(**values):
+    one = SubjectScores(units="stories")
+    for name, value in values.items():
+        at = ("meaning", name.replace("_", "->"), "r", "all")
+        one.compared[at], one.nulls[at], one.n[at] = Compared(value, np.full(9, value), 0.0), np.zeros(3), 5
+    return one
+
+
+def test_a_ratio_is_of_those_who_have_both_of_its_cells():
+    """One heard es and eu, another en and eu: es->eu is of the first alone, and so is what it is compared with."""
+    scored = {"a": scores(es_eu=0.1, eu_eu=0.2, es_es=0.2), "b": scores(en_eu=0.3, eu_eu=0.6, en_en=0.6)}
+    table = summary.transfer_table(scored, cells_of(LANGUAGES, matched=False), "meaning", 0)
+    ratio = table[table.subject == ALL].set_index(["train", "test"]).ratio
+    assert ratio["es", "eu"] == pytest.approx(0.5) and ratio["en", "eu"] == pytest.approx(0.5)
