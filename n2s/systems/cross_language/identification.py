@@ -105,9 +105,10 @@ def moved(places: np.ndarray, recording: np.ndarray, least: int, rng: np.random.
 
 
 def fewest(counts: Sequence[Mapping[str, int]]) -> int:
-    """The number of segments that every language has in a fold, for whoever heard it."""
+    """The number of segments that every language has in a fold, for whoever heard it; 0 if nobody has any of a language."""
     best: dict[str, int] = {}
     for one in counts:
         for name, n in one.items():
-            best[name] = min(best.get(name, n), n) if n else best.get(name, 0)
+            known = [m for m in (best.get(name, 0), n) if m]
+            best[name] = min(known, default=0)
     return min(best.values(), default=0)

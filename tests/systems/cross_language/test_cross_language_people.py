@@ -8,6 +8,7 @@ from n2s.metrics.score import ALL
 from n2s.systems.cross_language import summary
 from n2s.systems.cross_language.bootstrap import Compared
 from n2s.systems.cross_language.cells import cells_of
+from n2s.systems.cross_language.identification import fewest
 from n2s.systems.cross_language.scoring import SubjectScores
 
 LANGUAGES = ("en", "es", "eu")
@@ -50,3 +51,9 @@ def test_a_ratio_is_of_those_who_have_both_of_its_cells():
     table = summary.transfer_table(scored, cells_of(LANGUAGES, matched=False), "meaning", 0)
     ratio = table[table.subject == ALL].set_index(["train", "test"]).ratio
     assert ratio["es", "eu"] == pytest.approx(0.5) and ratio["en", "eu"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_heard_nothing_of_a_language_in_a_fold_does_not_empty_its_gallery(order):
+    counts = [{"es": 6, "eu": 0}, {"es": 7, "eu": 5}]
+    assert fewest(counts[::order]) == 5
