@@ -129,16 +129,7 @@ def tables(result: CrossLanguageScores) -> dict[str, tuple[list[str], list[list]
             lines,
         )
     if len(result.known):
-        by = result.known.groupby(["pair", "truth", "class"], sort=False).n.sum().unstack("class")
-        areas = result.known.groupby(["subject", "pair"]).auc.first()
-        lines = [
-            [f"{truth} ({pair})", *(int(one) for one in row)]
-            for (pair, truth), row in zip(by.index, by.to_numpy(), strict=True)
-        ]
-        found[f"Voxels whose answer is known, and their class; AUC of shared against specific: {_range(areas)}"] = (
-            ["truth", *by.columns],
-            lines,
-        )
+        found |= known_lines(result.known)
     if len(result.probe):
         by = (
             result.probe.groupby(["space", "what"], sort=False)[["accuracy", "chance", "n"]]
@@ -151,6 +142,18 @@ def tables(result: CrossLanguageScores) -> dict[str, tuple[list[str], list[list]
         ]
         found["Language probe"] = (["", "accuracy (%)", "chance (%)", "segments"], lines)
     return found
+
+
+def known_lines(known: pd.DataFrame) -> dict[str, tuple[list[str], list[list]]]:
+    """How often voxels whose answer is known are of each class; empty where a pair has no such class."""
+    by = known.groupby(["pair", "truth", "class"], sort=False).n.sum().unstack("class")
+    areas = known.groupby(["subject", "pair"]).auc.first()
+    lines = [
+        [f"{truth} ({pair})", *("" if pd.isna(one) else int(one) for one in row)]
+        for (pair, truth), row in zip(by.index, by.to_numpy(), strict=True)
+    ]
+    title = f"Voxels whose answer is known, and their class; AUC of shared against specific: {_range(areas)}"
+    return {title: (["truth", *by.columns], lines)}
 
 
 def ratio(one: tuple) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from n2s.metrics.score import ALL
-from n2s.systems.cross_language import summary
+from n2s.systems.cross_language import page, summary
 from n2s.systems.cross_language.bootstrap import Compared
 from n2s.systems.cross_language.cells import cells_of
 from n2s.systems.cross_language.identification import fewest
@@ -57,3 +57,12 @@ def test_a_ratio_is_of_those_who_have_both_of_its_cells():
 def test_who_heard_nothing_of_a_language_in_a_fold_does_not_empty_its_gallery(order):
     counts = [{"es": 6, "eu": 0}, {"es": 7, "eu": 5}]
     assert fewest(counts[::order]) == 5
+
+
+def test_known_classes_of_three_languages_have_a_table():
+    rows = [("a", "en+es", "es", one, 1, 0.9) for one in ("shared", "en", "es", "none")]
+    rows += [("a", "es+eu", "es", one, 2, 0.8) for one in ("shared", "es", "eu", "none")]
+    known = pd.DataFrame(rows, columns=["subject", "pair", "truth", "class", "n", "auc"])
+    title, (heads, lines) = next(iter(page.known_lines(known).items()))
+    assert "AUC" in title and heads[0] == "truth" and len(lines) == 2
+    assert lines[0][heads.index("eu")] == "" and lines[1][heads.index("eu")] == 2
