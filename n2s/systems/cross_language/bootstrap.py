@@ -36,11 +36,11 @@ class Sums:
 
     def r(self, weights: np.ndarray | None = None) -> np.ndarray:
         """(v,), or (draws, v) with (draws, units) weights: correlations, 0 where a course is constant."""
-        weights = np.ones((1, len(self.xy))) if weights is None else weights
-        product, size = weights @ self.xy, np.sqrt((weights @ self.xx) * (weights @ self.yy))
+        every = np.ones((1, len(self.xy))) if weights is None else weights
+        product, size = every @ self.xy, np.sqrt((every @ self.xx) * (every @ self.yy))
         tiny = 1e-12 * size.max(initial=0.0)
         found = np.divide(product, size, out=np.zeros_like(product), where=size > tiny)
-        return found if len(weights) > 1 else found[0]
+        return found[0] if weights is None else found
 
 
 def resampled(n_units: int, n_draws: int, seed: int) -> np.ndarray:
@@ -106,7 +106,8 @@ def transfer(cross: Compared, within: Compared, units: str) -> tuple[Score, str]
 
     It is undefined where the lower end of the interval of ``within`` is not above chance: a ratio to what may be nothing has no bounds.
     """
-    low = np.quantile(within.draws, 0.025) if len(within.draws) else within.value
+    # a draw at or above chance: between two of them, a ratio's end would lie at infinity
+    low = np.quantile(within.draws, 0.025, method="lower") if len(within.draws) else within.value
     if within.value <= within.chance or low <= within.chance:
         return Score(None), UNDEFINED
     size = np.maximum(within.draws - within.chance, 1e-12)

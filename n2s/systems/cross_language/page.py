@@ -65,12 +65,16 @@ def notes(result: CrossLanguageScores) -> list[str]:
             f"Identification: segments of {settings['segment_s']:g} s are decoded from the brain, and compared with all held-out segments of the fold in their language "
             f"({settings['gallery'][0]} to {settings['gallery'][1]}, equally many in each language). Percentile rank: 50% is chance."
         )
+    n_shifts = settings["n_shifts"]
     told.append(
         f"Alignment shifted: predictions against the brain (decoded rows against segments) at other times of the same run, {settings['shift_s']:g} s or more away, "
-        f"{settings['n_shifts']} times; p is one-sided, (1 + n) / (1 + N); q: Benjamini-Hochberg over the regions of a cell, and over cells for identification."
+        f"{n_shifts} times; p is one-sided, (1 + n) / (1 + N); q: Benjamini-Hochberg over the regions of a cell, and over cells for identification."
+        if n_shifts
+        else "Nothing was moved in time (model.n_shifts is 0): there is no p and no q, and chance of r is 0."
     )
+    chance = "from shifted alignment" if n_shifts else "0"
     told.append(
-        "Transfer ratio: (cross - chance) / (within - chance), chance from shifted alignment (of identification: the expected one). Intervals resample the same stories (or parts "
+        f"Transfer ratio: (cross - chance) / (within - chance), chance {chance} (of identification: the expected one). Intervals resample the same stories (or parts "
         "of them) in both cells. It is undefined where the interval of within reaches chance."
     )
     if settings["controls"]:
@@ -80,7 +84,12 @@ def notes(result: CrossLanguageScores) -> list[str]:
     if len(result.regions):
         told.append(
             f"Shared and specific: one ridge with three bands ({' + '.join(settings['banded'])}: in all rows, in the rows of one language, in those of the other), a penalty each for every "
-            "voxel. R2 on held-out rows is divided among bands by the product measure; a voxel is of the class of its largest part; of none if they sum to 0 or less, or if it is not predicted within either language (q < .05 over voxels, from the spread of its r at other times)."
+            "voxel. R2 on held-out rows is divided among bands by the product measure; a voxel is of the class of its largest part; of none if they sum to 0 or less"
+            + (
+                ", or if it is not predicted within either language (q < .05 over voxels, from the spread of its r at other times)."
+                if n_shifts > 1
+                else ", and of some class if they sum to more, predicted or not."
+            )
         )
     elif settings["people"] == "others":
         told.append(

@@ -229,7 +229,9 @@ class Scorer:
             for region, mask in found.masks.items():
                 at = (space, cell.key, R, region)
                 chance = null[:, mask].mean(1)
-                found.compared[at] = Compared(float(r[mask].mean()), moved[:, mask].mean(1), float(chance.mean()))
+                found.compared[at] = Compared(
+                    float(r[mask].mean()), moved[:, mask].mean(1), float(chance.mean()) if len(chance) else 0.0
+                )
                 found.nulls[at], found.n[at] = chance, int(mask.sum())
         for (space, cell), one in identified.items():
             for measure, (compared, null, n) in one.measures(self.options.n_bootstrap).items():
