@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from n2s.data.language_tags import short_language
 from n2s.data.spans import lengths, merged, minus
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
@@ -160,8 +161,8 @@ def _sharing(rows: pd.DataFrame) -> set[tuple[Hashable, Hashable]]:
 
 
 def _languages(rows: pd.DataFrame) -> pd.Series:
-    """The language of each row without its region or script (en-GB, EN: en), None if it is not known."""
-    short = {tag: re.split("[-_]", tag.strip().lower())[0] or None for tag in rows.language.unique()}
+    """The language of each row without its region or script (en-GB, EN, eng: en), None if it is not known."""
+    short = {tag: short_language(tag) or None for tag in rows.language.unique()}
     return rows.language.map(short)
 
 

@@ -1,15 +1,10 @@
 """The language of every sound that was heard."""
 
-import re
 from collections.abc import Mapping
 
 from n2s.data.content import Heard
+from n2s.data.language_tags import short_language
 from n2s.errors import UserError
-
-
-def short_language(tag: str) -> str:
-    """A language without its region or script: en-GB, EN: en. Empty if it is not known."""
-    return re.split("[-_]", str(tag).strip().lower())[0]
 
 
 def languages_of(heard: Mapping[str, Heard]) -> dict[str, str]:

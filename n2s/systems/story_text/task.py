@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
-from n2s.data.heard_languages import short_language
+from n2s.data.language_tags import short_language
 from n2s.data.response_models import Glover
 from n2s.errors import UserError, first_of, nearest
 from n2s.features.rates import At, check_at
