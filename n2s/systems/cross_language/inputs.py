@@ -173,14 +173,15 @@ class Inputs:
 
 
 def moments(inputs: Inputs) -> pd.MultiIndex:
-    """(n,) The sound, its presentation, and the moment in it of each place, in rows of the brain: equal for all who heard it.
+    """(n,) The sound, its presentation, whether it plays, and the moment in it of each place, in rows of the brain: equal for all who heard it.
 
-    Moments go on in the silence after a sound.
+    In the silence after a sound (or in a pause of it) moments go on from the last one that was heard; -1 where none was.
     """
     table, rate_hz = inputs.rows.table, inputs.data.rate_hz[inputs.subject]
-    own = table[table.heard].groupby(["recording", "stimulus", "repeat"], observed=True)[["row", "stimulus_s"]].first()
-    keys = pd.MultiIndex.from_frame(table[["recording", "stimulus", "repeat"]])
-    first = own.reindex(keys)
-    moment = np.floor(first.stimulus_s.to_numpy() * rate_hz + 0.5) + table.row.to_numpy() - first.row.to_numpy()
-    names = [table.stimulus.astype(str), table["repeat"], np.nan_to_num(moment, nan=-1).astype(int)]
-    return pd.MultiIndex.from_arrays(names, names=["stimulus", "repeat", "moment"])
+    names = ["stimulus", "repeat", "heard", "moment"]
+    own = pd.DataFrame({"at": table.stimulus_s * rate_hz, "row": table.row.where(table.heard)})
+    last = own.groupby([table[one].astype(str) for one in ("recording", "stimulus", "repeat")]).ffill()
+    moment = np.floor(last["at"] + 0.5 + 1e-6) + table.row - last.row
+    return pd.MultiIndex.from_arrays(
+        [table.stimulus.astype(str), table["repeat"], table.heard, moment.fillna(-1).astype(int)], names=names
+    )

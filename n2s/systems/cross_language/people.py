@@ -143,9 +143,15 @@ class Trained:
                     f"{name} has {other.brain.shape[1]} voxels, and {names[0]} {total.shape[1]}: models are learned from other people here, whose voxels must be "
                     "the same. Take images in a common space (MNI, fsaverage) with one mask."
                 )
+            rates_hz = [self.data.rate_hz[one] for one in (name, names[0])]
+            if not np.isclose(*rates_hz, rtol=1e-3):
+                raise UserError(
+                    f"{name} has a row every {1 / rates_hz[0]:g} s, and {names[0]} every {1 / rates_hz[1]:g} s: the mean response of several people is "
+                    "learned from, row by row. Take people of one rate (data.subjects), or one of each language (model.n_people: 1)."
+                )
             own = moments(other)
-            same = pd.Series(np.arange(len(own)), own).groupby(level=[0, 1, 2]).first().reindex(keys)
-            known = same.notna().to_numpy()
+            same = pd.Series(np.arange(len(own)), own).groupby(level=own.names).first().reindex(keys)
+            known = same.notna().to_numpy() & (keys.get_level_values("moment") >= 0)
             total[known] += other.brain[same[known].astype(int)]
             count[known] += 1
         return Source(first, (total / count).astype(np.float32))
