@@ -22,9 +22,11 @@ def headline(result: CrossLanguageScores) -> list[str]:
             "Models are of single people who heard several languages: trained on rows of one language (or of two), tested on held-out rows of another."
         )
     else:
+        few, most = settings["n_people"], settings["most_people"]
         told.append(
-            "Nobody heard two languages, so every cell, within a language too, is learned from other people: from the mean response of "
-            f"{settings['n_people']} of them in each language, tested on one who is not among them. Within and across languages differ in the language alone."
+            ("Every cell" if settings["n_several"] else "Nobody heard two languages, so every cell")
+            + ", within a language too, is learned from other people: from the mean response of "
+            f"{few if few == most else f'{few} to {most}'} of them, as many in each language, tested on one who is not among them. Within and across languages differ in the language alone."
         )
     told.append("Content is held out: a story and its translations are never on both sides." + (
         f" Beside it, named '{MATCHED_LABEL}': what such a leak is worth." if settings["content"] == MATCHED else ""))  # fmt: skip
@@ -93,7 +95,8 @@ def notes(result: CrossLanguageScores) -> list[str]:
         )
     elif settings["people"] == "others":
         told.append(
-            "No split into shared and specific parts: nobody heard two languages, and parts of a voxel's variance need one brain."
+            f"No split into shared and specific parts: {'models are of other people' if settings['n_several'] else 'nobody heard two languages'}, and parts of a "
+            "voxel's variance need one brain."
         )
     if len(result.probe):
         told.append("Language probe: a ridge classifier of the language of held-out stories' segments; mean over languages of the share that is right. The brain is z-scored per run: what differs between runs of two languages in their mean is not seen.")  # fmt: skip

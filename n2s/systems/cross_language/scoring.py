@@ -86,7 +86,7 @@ class Scorer:
         #: Fold -> segments of its galleries; rows of trainings; other people that each language is learned from.
         self.sizes = self._gallery_sizes() if plan.decode else {}
         self.n_rows: list[int] = []
-        self.n_people = 0
+        self.n_people: list[int] = []
 
     def subject(self, subject: str) -> SubjectScores:
         """Score all folds of a subject."""
@@ -161,7 +161,8 @@ class Scorer:
             )
         fitted = self.fits[subject][fold.name]
         trained = self.plan.trained(self.data, subject, fold, self.languages)
-        tested, self.n_people = trained.tested, trained.n_people
+        tested = trained.tested
+        self.n_people.append(trained.n_people)
         found = {"rows": rows_hash(self.data, subject, fold), "brain": mark(tested.brain[: tested.rows.n_train])}
         check_same(fitted["marks"], found, tested.where)
         return trained, fitted

@@ -286,7 +286,7 @@ class CrossLanguage(FoldFits):
         sizes = [n for n in self._scorer.sizes.values() if n > 1]
         return {
             "languages": list(plan.languages), "spaces": list(plan.spaces), "controls": list(plan.spaces[1:]), "banded": list(plan.banded),
-            "people": plan.people, "n_people": self._scorer.n_people, "equal_rows": plan.equal_rows, "content": MATCHED if plan.matched else HELD_OUT,
+            "people": plan.people, "n_people": min(self._scorer.n_people), "most_people": max(self._scorer.n_people), "n_several": sum(len(own) > 1 for own in self.languages.values()), "equal_rows": plan.equal_rows, "content": MATCHED if plan.matched else HELD_OUT,
             "decode": plan.decode, "word_rate": plan.rate, "n_voxels": plan.n_voxels, "segment_s": self.options.segment_s, "top_k": self.options.top_k,
             "gallery": [min(sizes), max(sizes)] if sizes else [0, 0], "n_shifts": self.options.n_shifts, "shift_s": self.options.shift_s,
             "n_bootstrap": self.options.n_bootstrap, "n_folds": len({fold.name for fold in folds}),
