@@ -170,8 +170,8 @@ def _check_fold(train: pd.DataFrame, test: pd.DataFrame, where: str) -> None:
     used = train[train.content != ""].drop_duplicates()
     both = held.merge(used, on="content", suffixes=("", "_train"))
     both = both[both.language != both.language_train]
-    for content, found in both.groupby("content"):
-        row = found.iloc[0]
+    for row in both.drop_duplicates(["content", "language", "language_train"]).itertuples():
+        content = row.content
         every = pd.concat([held, used])[lambda table: table.content == row.content]  # noqa: B023 (used at once)
         own, other = (set(every.unit[every.language == one]) for one in (row.language, row.language_train))
         together = own & other  # parts of the story that are held out in both languages at once
