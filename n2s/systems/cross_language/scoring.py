@@ -97,9 +97,7 @@ class Scorer:
         identified: dict[tuple[str, Cell], Identified] = {}
         banded: dict[str, list] = {}
         probes: dict[tuple[str, str], list] = {}
-        stories = len(
-            {name for fold in data.folds(subject) for name in data.rows(subject).unit.astype(str).to_numpy()[fold.test]}
-        )
+        stories = self._fewest_stories(subject)
         units = ""
         for number, fold in enumerate(data.folds(subject)):
             trained, fitted = self._trained(subject, fold)
@@ -177,6 +175,14 @@ class Scorer:
         weights, mean_x, mean_y = self._solved(examples, kept["alpha"])
         size = examples.y.double().std(0, correction=0).numpy()
         return Decoder(kept["voxels"].numpy(), weights, mean_x, mean_y, np.where(size > 1e-9, size, np.inf))
+
+    def _fewest_stories(self, subject: str) -> int:
+        """Stories that are held out, over all folds, of the language that has the fewest: every cell's interval resamples those of its language."""
+        rows = self.data.rows(subject)
+        tested = rows.iloc[np.unique(np.concatenate([fold.test for fold in self.data.folds(subject)]))]
+        language = tested.stimulus.astype(str).map(self.data.languages)
+        counts = tested.unit.astype(str).groupby(language.to_numpy()).nunique()
+        return min((int(counts.get(name, 0)) for name in self.languages[subject]), default=0)
 
     def _segment_rows(self, subject: str) -> int:
         return max(1, round(self.options.segment_s * self.data.rate_hz[subject]))
