@@ -99,6 +99,8 @@ def fit_fold(
                 }
     if plan.banded:
         found["bands"] = fit_bands(trained, plan.banded, alphas=plan.alphas, n_folds=plan.n_folds, n_draws=plan.n_draws, seed=plan.seed, device=device)  # fmt: skip
+    for space in plan.spaces:
+        trained.tested.features(space)  # its mark, also where others are learned from
     marks = {name: torch.from_numpy(one) for name, one in trained.tested.marks.items()}
     marks |= {
         "rows": rows_hash(data, subject, fold),

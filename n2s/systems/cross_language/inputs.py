@@ -29,7 +29,7 @@ class Inputs:
         self.data, self.subject, self.fold, self.rate = data, subject, fold, rate
         self.rows = FoldRows(data, subject, fold)
         self.where = f"{subject}, {fold.name}"
-        #: Feature -> `mark` of its training rows, of all that were read.
+        #: Feature and seed -> `mark` of its training rows, of all that were read.
         self.marks: dict[str, np.ndarray] = {}
         self._kept: dict[tuple[str, str], np.ndarray] = {}
 
@@ -168,7 +168,7 @@ class Inputs:
                 f"{self.where}: the feature '{space}' holds values that are not finite, in {int((~np.isfinite(found)).any(0).sum())} of {found.shape[1]} "
                 "columns. Check the feature."
             )
-        self.marks.setdefault(space, mark(found[: self.rows.n_train]))
+        self.marks.setdefault(f"{space}@0", mark(found[: self.rows.n_train]))
         return found
 
 

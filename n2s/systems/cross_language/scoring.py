@@ -108,6 +108,7 @@ class Scorer:
             shelves, later = self._galleries(tested, fold, plan.spaces[0]) if plan.decode else ({}, {})
             for space in plan.spaces:
                 features = tested.features(space)
+                check_same(fitted["marks"], tested.marks, tested.where)
                 target = tested.decoded(space) if shelves else None
                 for training in plan.trainings(
                     [name for name in self.languages[subject] if len(tested.rows.test(name))]
