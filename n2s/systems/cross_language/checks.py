@@ -104,6 +104,19 @@ def languages_heard(data: EncodingData, subjects: Sequence[str]) -> dict[str, li
     return found
 
 
+def check_trained(data: EncodingData, subjects: Sequence[str]) -> None:
+    """Raise a UserError if somebody's language is held out in a fold that trains on nothing of it: its features could not be centred."""
+    for subject in subjects:
+        language = data.rows(subject).stimulus.astype(str).map(lambda name: data.languages.get(name, ""))
+        for fold in data.folds(subject):
+            train, test = (set(language.iloc[numbers]) - {""} for numbers in (fold.train, fold.test))
+            if test - train:
+                raise UserError(
+                    f"{subject}, {fold.name}: all that is heard in {first_of(sorted(test - train))} is held out, and nothing of it is in training: its features "
+                    "cannot be centred. Take fewer folds (data.n_folds) or another split, more stories in that language, or leave those recordings out."
+                )
+
+
 def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool) -> None:
     """Raise a UserError if a translation of what is held out is in training, or if that cannot be known; tell stories without translation.
 

@@ -13,7 +13,7 @@ from n2s.errors import UserError, first_of, nearest
 from n2s.systems.closed_form import FoldFits
 from n2s.systems.cross_language import summary
 from n2s.systems.cross_language.cells import HELD_OUT, MATCHED
-from n2s.systems.cross_language.checks import check_content, check_encoders, languages_heard
+from n2s.systems.cross_language.checks import check_content, check_encoders, check_trained, languages_heard
 from n2s.systems.cross_language.fit import Plan, fit_fold
 from n2s.systems.cross_language.people import people_of
 from n2s.systems.cross_language.result import CrossLanguageResult
@@ -158,6 +158,7 @@ class CrossLanguage(FoldFits):
         check_encoders(data.features, every)
         people, self.tested = people_of(self.languages, self._wanted["people"], each_alone=data.each_alone)
         check_content(data, data.subjects, together=people == "others")
+        check_trained(data, data.subjects if people == "others" else self.tested)
         self.plan = Plan(
             languages=every, spaces=spaces, banded=banded, people=people, matched=self._wanted["content"] == MATCHED, rate=rate, **self._fit_options
         )  # fmt: skip
