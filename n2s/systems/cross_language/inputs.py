@@ -66,8 +66,8 @@ class Inputs:
         self._kept[kind, space] = values
 
     def at_words(self, space: str, n_features: int) -> bool:
-        """Whether a space has a vector at each word: frames do not count words, and what has one dimension may be the rate itself."""
-        return bool(np.isinf(self.data.frames_hz(space))) and n_features > 1
+        """Whether a space has a vector at each word: frames do not count words; the rate itself, or one number a word, stays as it is."""
+        return space != self.rate and bool(np.isinf(self.data.frames_hz(space))) and n_features > 1
 
     def decoded(self, space: str, *, centre: bool = True) -> np.ndarray:
         """(n, f) float32: a space as it was heard, for decoders.

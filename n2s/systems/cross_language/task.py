@@ -263,6 +263,10 @@ class CrossLanguage(FoldFits):
                     raise UserError(
                         f"model.{key}: '{name}' is no feature space of the data.{nearest(name, known)} There are: {first_of(known)}. (data.features)"
                     )
+        if rate == main:
+            raise UserError(
+                f"model.word_rate and model.features are both '{main}': features at words are without what the word rate tells of them, and nothing would be left."
+            )
         return tuple(dict.fromkeys([main, *controls])), tuple(dict.fromkeys(banded)), rate
 
     def _check_regions(self) -> None:
