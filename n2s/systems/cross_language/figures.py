@@ -45,7 +45,7 @@ def matrix_figure(result: CrossLanguageScores) -> Drawing:
     for axes, (measure, region) in zip(grid, panels, strict=False):
         own = cells[(cells.measure == measure) & (cells.region == region)]
         values, p = (
-            own.pivot(index="train", columns="test", values=name).reindex(trains)[tests].to_numpy(float)
+            own.pivot(index="train", columns="test", values=name).reindex(index=trains, columns=tests).to_numpy(float)
             for name in ("value", "q")
         )
         middle = 0.5 if measure == "rank" else 0.0
