@@ -63,12 +63,12 @@ def training_bands(
 def explained(
     trained: Trained, spaces: Sequence[str], pair: Sequence[str], penalties: Tensor, device: torch.device | str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over the held-out rows of both languages, by which R2 is divided among the bands.
+    """Sums over the held-out rows of each language, by which R2 is divided among the bands (`parts_of_r2`).
 
     Returns
     -------
-    (3, v), (v,): of each band, its own prediction times (2 response - prediction of all); and of the response squared. Both without their
-    mean in each run. Ratios are parts of R2 (the product measure: Pratt 1987), and sums over folds add up.
+    (2, 3, v), (2, v): of each language and band, the band's own prediction times (2 response - prediction of all); and of the response
+    squared. Both without their mean in each run. Ratios are parts of R2 (the product measure: Pratt 1987), and sums over folds add up.
     """
     bands, brain, _ = training_bands(trained, spaces, pair)
     widths = [one.shape[1] for one in bands]
@@ -85,7 +85,15 @@ def explained(
         )
     ]
     true, every = centred_by(trained.tested.brain[places].astype(np.float64), recording), np.sum(parts, axis=0)
-    return np.stack([(one * (2 * true - every)).sum(0) for one in parts]), np.square(true).sum(0)
+    product, power = np.stack([one * (2 * true - every) for one in parts]), np.square(true)
+    own = [rows.language[places] == one for one in pair]
+    return np.stack([product[:, one].sum(1) for one in own]), np.stack([power[one].sum(0) for one in own])
+
+
+def parts_of_r2(sums: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """(3, v) Parts of R2 of the bands, from `explained` of all folds: the mean of both languages' own, however long each was heard."""
+    product, power = (sum(one[i] for one in sums) for i in (0, 1))
+    return (product / np.maximum(power, 1e-30)[:, None]).mean(0)
 
 
 def centred_by(values: np.ndarray, part: np.ndarray) -> np.ndarray:

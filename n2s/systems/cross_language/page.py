@@ -86,7 +86,7 @@ def notes(result: CrossLanguageScores) -> list[str]:
     if len(result.regions):
         told.append(
             f"Shared and specific: one ridge with three bands ({' + '.join(settings['banded'])}: in all rows, in the rows of one language, in those of the other), a penalty each for every "
-            "voxel. R2 on held-out rows is divided among bands by the product measure; a voxel is of the class of its largest part; of none if they sum to 0 or less"
+            "voxel. R2 on held-out rows, the mean of both languages' own, is divided among bands by the product measure; a voxel is of the class of its largest part; of none if they sum to 0 or less"
             + (
                 ", or if it is not predicted within either language (q < .05 over voxels, from the spread of its r at other times)."
                 if n_shifts > 1

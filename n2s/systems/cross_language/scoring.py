@@ -246,8 +246,7 @@ class Scorer:
                 at = (space, cell.key, measure, "")
                 found.compared[at], found.nulls[at], found.n[at] = compared, null, n
         for pair, parts in banded.items():
-            explained = sum(one for one, _ in parts) / np.maximum(sum(one for _, one in parts), 1e-30)
-            for band, row in zip((bands.SHARED, *pair.split("+")), explained, strict=True):
+            for band, row in zip((bands.SHARED, *pair.split("+")), bands.parts_of_r2(parts), strict=True):
                 columns[f"{pair}:{band}"] = row
         for pair in banded:
             own_p = [found_p[one] for one in pair.split("+") if one in found_p]
