@@ -93,14 +93,21 @@ def means(values: np.ndarray, segments: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float64)[segments].mean(1)
 
 
-def moved(places: np.ndarray, recording: np.ndarray, least: int, rng: np.random.Generator) -> np.ndarray:
-    """The places in another order: those of each run moved in a circle by ``least`` or more; by half of a run that is too short."""
-    found = places.copy()
-    for one in np.unique(recording[places]):
-        own = np.flatnonzero(recording[places] == one)
-        n = len(own)
-        by = int(rng.integers(least, n - least + 1)) if n >= 2 * least else n // 2
-        found[own] = places[np.roll(own, by)]
+def moved(
+    places: np.ndarray, recording: np.ndarray, least: int, rng: np.random.Generator, *, n_rows: int = 1
+) -> np.ndarray:
+    """The places in another order: those of each run moved in a circle by ``least`` or more; by half of a circle that is too short.
+
+    Runs of a single segment of ``n_rows`` make one circle together: inside it, it would stay what it is.
+    """
+    found, own = places.copy(), recording[places]
+    inverse, counts = np.unique(own, return_inverse=True, return_counts=True)[1:]
+    circle = np.where(counts[inverse] < 2 * n_rows, -1, inverse)
+    for one in np.unique(circle):
+        rows = np.flatnonzero(circle == one)
+        n, far = len(rows), max(least, n_rows) if one < 0 else least
+        by = int(rng.integers(far, n - far + 1)) if n >= 2 * far else n // 2
+        found[rows] = places[np.roll(rows, by)]
     return found
 
 

@@ -62,7 +62,7 @@ class Identified:
         flat = segments.ravel()
         draws: dict[str, list] = {}
         for _ in range(self.n_moves):
-            other = moved(flat, run, self.least, rng).reshape(segments.shape)
+            other = moved(flat, run, self.least, rng, n_rows=segments.shape[1]).reshape(segments.shape)
             for name, one in gallery.identified(means(decoded, other) / size, true, self.top_k).items():
                 draws.setdefault(name, []).append(one.sum())
         for name, one in draws.items():

@@ -69,7 +69,7 @@ def notes(result: CrossLanguageScores) -> list[str]:
         )
     n_shifts = settings["n_shifts"]
     told.append(
-        f"Alignment shifted: predictions against the brain (decoded rows against segments) at other times of the same run, {settings['shift_s']:g} s or more away, "
+        f"Alignment shifted: predictions against the brain (decoded rows against segments) at other times of the same run, {settings['shift_s']:g} s or more away (segments of runs that hold one alone: of each other's), "
         f"{n_shifts} times; p is one-sided, (1 + n) / (1 + N); q: Benjamini-Hochberg over the regions of a cell, and over cells for identification."
         if n_shifts
         else "Nothing was moved in time (model.n_shifts is 0): there is no p and no q, and chance of r is 0."
