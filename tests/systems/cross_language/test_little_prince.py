@@ -42,7 +42,9 @@ def test_every_cell_is_learned_from_other_listeners(prince, tmp_path):
     )
     features = {"meaning": SentenceAtWords(HashedBagOfWords(8)), "word_rate": WordRate()}
     data = EncodingDataModule({"li2022": study}, features, FIR(), n_folds=2, clean_features=False)
-    result = outcome(tmp_path, data, **(QUICK | {"n_shifts": 30, "people": "others", "controls": ["word_rate"]}))
+    result = outcome(
+        tmp_path, data, **(QUICK | {"n_shifts": 10, "n_bootstrap": 10, "people": "others", "controls": ["word_rate"]})
+    )
     assert result.settings["languages"] == ["en", "fr"] and result.settings["n_people"] == 1
     for cell in ("en->en", "fr->fr", "en->fr", "fr->en", "en+fr->en", "en+fr->fr"):
         assert abs(value(result, cell, region="all")) < 0.06 and abs(value(result, cell, "rank") - 0.5) < 0.1

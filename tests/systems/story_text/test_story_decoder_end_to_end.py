@@ -70,13 +70,13 @@ def test_words_are_decoded_above_every_control(at, fit_and_test):
 
 
 def test_a_brain_without_speech_is_not_read(at, fit_and_test):
-    run, _ = fit_and_test(small(at, n_stories=4, signal_gain=0.0))
+    run, _ = fit_and_test(small(at, n_stories=4, n_test=1, signal_gain=0.0))
     for metric in ("bleu1", "match", "identification"):
         assert abs(z_of(run, "model", metric)) < 3.5
 
 
 def test_an_interrupted_search_goes_on_and_the_seed_gives_the_same_text(at, run_n2s, fit_and_test, monkeypatch, run_of):
-    recipe = small(at, minutes=1.0, model={"width": 6, "n_null": 3}, language_model={"epochs": 1})
+    recipe = small(at, n_stories=4, minutes=0.6, model={"width": 4, "n_null": 2}, language_model={"epochs": 1})
     run, _ = fit_and_test(recipe)
     whole, null = words_of(run), (run / "test" / "test" / "words.csv").read_text()
     kept = sorted((run / "decoded").glob("*.pt"))
@@ -101,7 +101,7 @@ def test_an_interrupted_search_goes_on_and_the_seed_gives_the_same_text(at, run_
 
 
 def test_an_interrupted_fit_goes_on(at, interrupted):
-    recipe = small(at, minutes=1.0, n_subjects=3, language_model={"epochs": 1}, model={"n_voxels": 40})
+    recipe = small(at, n_stories=4, minutes=0.6, n_subjects=3, language_model={"epochs": 1}, model={"n_voxels": 40})
     begun = interrupted(task, recipe)
     assert [subject for subject, _ in begun] == ["stories/01", "stories/02", "stories/02", "stories/03"]
 
@@ -117,13 +117,13 @@ def test_an_interrupted_fit_goes_on(at, interrupted):
     ],
 )
 def test_bad_options_are_named(options, told, at, run_n2s):
-    recipe = small(at, minutes=1.0, language_model={"epochs": 1})
+    recipe = small(at, n_stories=4, minutes=0.6, language_model={"epochs": 1})
     status, _, err = run_n2s("fit", "--config", changed(recipe, **options))
     assert status == 2 and told in " ".join(err.split()) and "Traceback" not in err
 
 
 def test_a_recipe_of_two_languages_is_refused(at, run_n2s):
-    status, _, err = run_n2s("fit", "--config", small(at, minutes=1.0, languages=["en", "es"]))
+    status, _, err = run_n2s("fit", "--config", small(at, n_stories=4, minutes=0.6, languages=["en", "es"]))
     assert status == 2 and "several languages (en, es)" in " ".join(err.split())
 
 
@@ -141,7 +141,9 @@ def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
     recipe = small(
         at,
         n_subjects=2,
-        minutes=1.5,
+        n_stories=4,
+        n_test=1,
+        minutes=1.0,
         language_model={"epochs": 1},
         model={"reference": "stories/01", "n_null": 2, "width": 4},
     )
@@ -156,7 +158,13 @@ def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
 
 def test_meg_is_decoded_by_the_same_search(at, fit_and_test):
     recipe, data, own = given("story_text_meg")
-    data["studies"]["stories"]["init_args"] = {"n_subjects": 1, "n_stories": 6, "minutes": 2.0, "noise_level": 0.2}
+    data["studies"]["stories"]["init_args"] = {
+        "n_subjects": 1,
+        "n_stories": 6,
+        "n_test": 1,
+        "minutes": 2.0,
+        "noise_level": 0.2,
+    }
     own["language_model"]["init_args"] = {"width": 16, "heads": 2, "layers": 1, "vector_width": 24, "epochs": 8}
     own |= {"n_folds": 2, "width": 10, "n_null": 10, "n_permuted": 1}
     recipe["trainer"].pop("logger")
