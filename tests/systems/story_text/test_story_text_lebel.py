@@ -60,4 +60,6 @@ def test_published_files_are_decoded(at, run_n2s, run_of, models, tmp_path, monk
     found = json.loads((run_of() / "metrics.json").read_text())["test"]
     words = pd.read_csv(run_of() / "test" / "test" / "words.csv", keep_default_na=False)
     assert len(words[words.row == "true"]) == 4 and words.subject.nunique() == 2
-    assert "bertscore" in found["scores"] and "bert" in json.dumps(found["settings"])
+    # all tokens of the miniature are in its only training segment: they weigh nothing, and the BERTScore is not defined
+    assert "bertscore" in set(pd.read_csv(run_of() / "test" / "test" / "windows.csv").metric)
+    assert "bert" in json.dumps(found["settings"])
