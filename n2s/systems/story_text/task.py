@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
-from n2s.data.language_tags import short_language
 from n2s.data.response_models import Glover
 from n2s.errors import UserError, first_of, nearest
 from n2s.features.rates import At, check_at
@@ -24,10 +23,12 @@ from n2s.systems.kept_fits import keep, kept
 from n2s.systems.story_text.decode import DecodeOptions
 from n2s.systems.story_text.fit import FitOptions, Learned, fit_fold
 from n2s.systems.story_text.held_out import HeldOut
+from n2s.systems.story_text.languages import told_language
 from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
 from n2s.systems.story_text.search import SearchOptions
+from n2s.systems.story_text.told import told
 from n2s.systems.story_text.transfer import PersonToPerson, same_fold
 
 #: Keys of a checkpoint: the fits, by subject and fold; language models; and how all were made.
@@ -281,7 +282,7 @@ class StoryDecoder(FoldFits):
         ]
         learned = self.learned[next(iter(self.learned.states))]
         settings = {
-            "told": self._told(learned),
+            "told": told(learned, self.fits, self.search_options, self.decode_options),
             "language_model": learned.told(),
             "search": vars(self.search_options),
             "decoding": vars(self.decode_options),
@@ -294,42 +295,3 @@ class StoryDecoder(FoldFits):
         }
         found = StoryTextResult.of(StoryTextScores.joined(parts), settings=settings, seed=self.fit_options.seed)
         return {"test": found}
-
-    def _told(self, learned: StoryLanguageModel) -> list[str]:
-        """What the page says of the decoder."""
-        fits = [one for own in self.fits.values() for one in own.values()]
-        r2 = torch.stack([one["rate"]["r2"] for one in fits])
-        search, decode = self.search_options, self.decode_options
-        n_voxels = sorted({len(one["voxels"]) for one in fits})
-        return [
-            f"Language model: {learned.told()}.",
-            f"Encoding model: {' or '.join(map(str, n_voxels))} voxels or sensors with the best score in held-out training stories. Word rate: R2 "
-            f"{r2.min():.2f} to {r2.max():.2f} there.",
-            f"Beam search: width {search.width}, {search.extensions} extensions, nucleus of {100 * search.mass:g}% of probability and {search.ratio:g} of the "
-            f"most probable word, {search.language_s:g} s of context. Random likelihoods: {decode.n_null} texts, width {decode.null_width}.",
-        ]
-
-
-def told_language(heard: Mapping[str, str], given: str) -> str:
-    """The one language that is heard; what a recipe gives must not contradict the events.
-
-    Raises
-    ------
-    UserError
-        It is not known, there are several, or it is another than the recipe's.
-    """
-    known = sorted({one for one in heard.values() if one})
-    if len(known) > 1:
-        raise UserError(
-            f"the stories are of several languages ({', '.join(known)}), and StoryDecoder writes the words of one. Take the stories of one language "
-            "(the study's option for languages, or data.subjects); for models across languages: configs/cross_language.yaml."
-        )
-    if not known and not given:
-        raise UserError(
-            "the events do not say of which language the stories are. Set model.language, such as en, es or eu: stop words and stems depend on it."
-        )
-    if known and given and known[0] != short_language(given):
-        raise UserError(
-            f"model.language is '{given}', and the stories are in '{known[0]}' (events). Leave model.language out."
-        )
-    return known[0] if known else short_language(given)
