@@ -119,7 +119,7 @@ class Decoder:
     def null_texts(self, passage: Passage, times_s: np.ndarray) -> list[list[str]]:
         """Texts of random likelihoods at some word times."""
         options, n = self.options, self.options.n_null
-        seed = zlib.crc32(f"{options.seed} {passage.recording} {passage.name or passage.story}".encode())
+        seed = zlib.crc32(f"{options.seed} {passage.recording} {passage.title}".encode())
         return self._without_brain(options.null_width).run(times_s, RandomEvidence(seed), n) if n else []
 
     def language_text(self, times_s: np.ndarray) -> list[str]:
@@ -162,7 +162,7 @@ def word_table(
     return pd.DataFrame(
         {
             "subject": subject,
-            "story": passage.name or passage.story,
+            "story": passage.title,
             "row": row,
             "draw": draw,
             "time_s": np.asarray(times_s, float) - passage.offset_s,

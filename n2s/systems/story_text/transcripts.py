@@ -112,6 +112,11 @@ class Passage:
         return self.rows.stop - self.rows.start
 
     @property
+    def title(self) -> str:
+        """What results call it, where names are given; else the story's id."""
+        return self.name or self.story
+
+    @property
     def span_s(self) -> tuple[float, float]:
         """From half a row before the first to half a row after the last, on the run's clock."""
         return self.first_s - self.step_s / 2, self.first_s + (self.n_rows - 0.5) * self.step_s
