@@ -23,7 +23,7 @@ from n2s.systems.encoding.fit import Recipe as Grouping
 from n2s.systems.encoding.fit import inner_groups
 from n2s.systems.encoding.inputs import mark, rows_hash
 from n2s.systems.story_text.evidence import EncodingModel
-from n2s.systems.story_text.transcripts import Transcripts, WordsInContext, training_stories
+from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, training_stories
 from n2s.systems.story_text.word_times import WordRateModel, later_responses
 
 WORDS = "words in context"  # the mark of their columns: it changes with transcripts, their times and the response model
@@ -127,7 +127,8 @@ def fit_fold(
     transcripts = Transcripts(data.stimuli, options.language, options.at)
     passages = transcripts.passages(rows, fold.train, step_s)
     name = learned.of(training_stories(passages, where), options.language, options.seed)
-    columns = data.columns(subject, WordsInContext(learned[name], options.at))[fold.train]
+    features = WordsInContext(learned[name], options.at)
+    columns = data.columns(subject, features)[fold.train]
     brain = torch.from_numpy(np.asarray(data.responses(subject, fold)[0], np.float32)).to(device)
     groups = inner_groups(fold, options.grouping, where).tolist()
     x, mean, scale = standardised(torch.from_numpy(columns).to(device))
@@ -143,7 +144,7 @@ def fit_fold(
         intercept=intercept,
         to_features=scale[:, None] * likelihood.to_features,
         curvature=scale[:, None] * likelihood.curvature * scale,
-        mean_word=mean_word(learned[name], passages),
+        mean_word=mean_word(features, passages),
     )
     marks = {"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain.cpu().numpy()))}
     marks[WORDS] = torch.from_numpy(mark(columns))
@@ -171,13 +172,12 @@ def best(scores: Tensor, n: int) -> Tensor:
     return scores.argsort(descending=True, stable=True)[: max(n, 1)].sort().values
 
 
-def mean_word(language: StoryLanguageModel, passages: Sequence) -> Tensor:
+def mean_word(features: WordsInContext, passages: Sequence[Passage]) -> Tensor:
     """(f,) Mean features of the training words in their contexts: what a word is before it is chosen."""
-    back, total, n = language.context_words, 0.0, 0
+    total, n = 0.0, 0
     for one in passages:
-        contexts = [tuple(one.words[max(0, i - back) : i + 1]) for i in range(len(one.words))]
-        if contexts:
-            total, n = total + language.states(contexts).double().sum(0), n + len(contexts)
+        if one.words:
+            total, n = total + features.values(one.words).double().sum(0), n + len(one.words)
     return (total / n).float()
 
 

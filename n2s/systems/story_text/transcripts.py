@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from n2s.data.row_stretches import row_stretches
 from n2s.errors import UserError
 from n2s.features.feature import ImpulseFeature
 from n2s.features.rates import At, check_at, in_order, moments
-from n2s.features.story_words.port import StoryLanguageModel
+from n2s.features.story_words.port import Context, StoryLanguageModel
 from n2s.features.story_words.spelling import plain_words
 from n2s.findings import tell
 from n2s.studies.study import Impulses, Stimulus
@@ -23,7 +25,8 @@ TINY_S = 3e-4  # with it, times of three decimals never lie just between two of 
 class WordsInContext(ImpulseFeature):
     """What a story decoder's language model makes of each word after some words before it.
 
-    Nothing is kept on disk: the language model may have learned from training transcripts.
+    Nothing is kept on disk: the language model may have learned from training transcripts. In memory each word in its context is
+    described once.
 
     Parameters
     ----------
@@ -37,6 +40,8 @@ class WordsInContext(ImpulseFeature):
 
     def __init__(self, language: StoryLanguageModel, at: At = "middle"):
         self.language, self.at = language, check_at(at, "WordsInContext")
+        self._rows: dict[Context, int] = {}
+        self._known = torch.zeros(0, language.n_features)
 
     @property
     def n_features(self) -> int:
@@ -50,10 +55,17 @@ class WordsInContext(ImpulseFeature):
     def extract(self, stimulus: Stimulus, start_s: float = 0.0, stop_s: float | None = None) -> Impulses:
         """(n, f) Values of the words that begin in a span."""
         words, times_s = plain_rows(self.heard(stimulus, start_s, stop_s), self.language.language, self.at)
+        return in_order(self.values(words).numpy(), times_s)
+
+    def values(self, words: Sequence[str]) -> Tensor:
+        """(n, f) float32: of the words of a text, each after those before it."""
         back = self.language.context_words
         contexts = [tuple(words[max(0, i - back) : i + 1]) for i in range(len(words))]
-        values = self.language.states(contexts).numpy() if contexts else np.zeros((0, self.n_features), np.float32)
-        return in_order(values, times_s)
+        new = [one for one in dict.fromkeys(contexts) if one not in self._rows]
+        if new:
+            self._rows |= {one: number for number, one in enumerate(new, len(self._rows))}
+            self._known = torch.cat([self._known, self.language.states(new)])
+        return self._known[[self._rows[one] for one in contexts]]
 
 
 def plain_rows(rows: pd.DataFrame, language: str, at: At) -> tuple[list[str], np.ndarray]:

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from toy import ToyLanguage
 
 from n2s.errors import UserError
 from n2s.studies.study import Stimulus
 from n2s.systems.story_text.decode import Decoder
-from n2s.systems.story_text.transcripts import Transcripts, named, plain_rows, training_stories
+from n2s.systems.story_text.fit import mean_word
+from n2s.systems.story_text.transcripts import Transcripts, WordsInContext, named, plain_rows, training_stories
 
 
 def table(*words):
@@ -131,3 +133,19 @@ def test_words_are_where_they_were_heard_if_a_story_stops_and_goes_on_or_is_play
     (found,) = Transcripts({"s/a": Stimulus("a", None, table(*texts))}, "en").passages(rows, np.arange(14), 2.0)
     assert found.words == [f"w{i}" for i in range(20)]
     np.testing.assert_allclose(found.times_s, np.r_[np.arange(11.0), np.arange(11, 20) + 3.5])
+
+
+def test_each_word_in_its_context_is_described_once():
+    # the mean word has features of the words that the columns are made of
+    language = ToyLanguage()
+    features = WordsInContext(language)
+    words = ["w0", "w1", "w0", "w1", "w2"]
+    found = features.extract(Stimulus("a", None, table(*((word, float(i), 0.1) for i, word in enumerate(words)))))
+    contexts = [("w0",), ("w0", "w1"), ("w1", "w0"), ("w0", "w1"), ("w1", "w2")]
+    assert torch.equal(torch.from_numpy(found.values), ToyLanguage().states(contexts))
+    (passage,) = Transcripts(
+        {"s/a": Stimulus("a", None, table(*((word, float(i), 0.1) for i, word in enumerate(words))))}, "en"
+    ).passages(rows_of(("r1", "A", "s/a", 0.0, 10)), np.arange(10), 2.0)
+    assert torch.allclose(mean_word(features, [passage]), torch.from_numpy(found.values).mean(0))
+    assert language.asked["states"] == 4
+    assert features.values([]).shape == (0, 3)
