@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,8 @@ class HeldOut:
         What `n2s.systems.story_text.fit.fit_fold` left.
     learned
         The language models.
+    transcripts, passages
+        Of the stimuli, and the fold's part of `held_out_passages`.
     fit_options, search_options, options
         How it was fitted, is searched, and what is decoded.
     reference
@@ -65,6 +67,8 @@ class HeldOut:
     fold: Fold
     fitted: dict
     learned: Learned
+    transcripts: Transcripts
+    passages: Sequence[Passage]
     fit_options: FitOptions
     search_options: SearchOptions
     options: DecodeOptions
@@ -76,10 +80,7 @@ class HeldOut:
         train, test = (np.asarray(one, np.float32) for one in data.responses(self.subject, self.fold))
         marks = {"rows": rows_hash(data, self.subject, self.fold), "brain": torch.from_numpy(mark(train))}
         rows = data.rows(self.subject)
-        transcripts = Transcripts(data.stimuli, self.fit_options.language, self.fit_options.at)
-        every = [transcripts.passages(rows, one.test, step_s) for one in data.folds(self.subject)]
-        self.passages = named(transcripts.passages(rows, self.fold.test, step_s), sum(every, []))
-        training = transcripts.passages(rows, self.fold.train, step_s)
+        training = self.transcripts.passages(rows, self.fold.train, step_s)
         self.stories = training_stories(training, self.where)
         self.language = self.learned[fitted["language"]]
         self._test = torch.from_numpy(test)
@@ -213,6 +214,16 @@ class HeldOut:
         if not words:
             return pd.DataFrame(), pd.DataFrame()
         return pd.concat(words, ignore_index=True), pd.DataFrame(lines)
+
+
+def held_out_passages(
+    data: EncodingData, subject: str, folds: Iterable[Fold], transcripts: Transcripts
+) -> dict[str, list[Passage]]:
+    """Fold -> its held-out passages, by names that tell those of all folds of a subject apart."""
+    rows, step_s = data.rows(subject), 1 / data.rate_hz[subject]
+    found = {one.name: transcripts.passages(rows, one.test, step_s) for one in folds}
+    every = [passage for own in found.values() for passage in own]
+    return {name: named(own, every) for name, own in found.items()}
 
 
 def _digest(values: Mapping[str, Tensor]) -> str:

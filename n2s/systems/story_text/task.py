@@ -22,13 +22,14 @@ from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.kept_fits import keep, kept
 from n2s.systems.story_text.decode import DecodeOptions
 from n2s.systems.story_text.fit import FitOptions, Learned, fit_fold
-from n2s.systems.story_text.held_out import HeldOut
+from n2s.systems.story_text.held_out import HeldOut, held_out_passages
 from n2s.systems.story_text.languages import told_language
 from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
 from n2s.systems.story_text.search import SearchOptions
 from n2s.systems.story_text.told import told
+from n2s.systems.story_text.transcripts import Passage, Transcripts
 from n2s.systems.story_text.transfer import PersonToPerson, same_fold
 
 #: Keys of a checkpoint: the fits, by subject and fold; language models; and how all were made.
@@ -226,7 +227,8 @@ class StoryDecoder(FoldFits):
                 "again."
             )
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
-        self._decoded, self._stories, self._encoders = {}, {}, {}
+        self._decoded, self._stories, self._encoders, self._passages = {}, {}, {}, {}
+        self._transcripts = Transcripts(self.data.stimuli, self.fit_options.language, self.fit_options.at)
 
     @torch.no_grad()
     def test_step(self, batch: SubjectFold, batch_index: int) -> None:
@@ -238,6 +240,8 @@ class StoryDecoder(FoldFits):
             fold,
             self.fits[subject][fold.name],
             self.learned,
+            self._transcripts,
+            self._passages_of(subject)[fold.name],
             self.fit_options,
             self.search_options,
             self.decode_options,
@@ -259,6 +263,13 @@ class StoryDecoder(FoldFits):
             raise UserError(
                 "no held-out story has words with times: nothing can be scored. Check the events of kind 'word'."
             )
+
+    def _passages_of(self, subject: str) -> dict[str, list[Passage]]:
+        """Those of all folds, read once for each subject."""
+        if subject not in self._passages:
+            folds = self.data.folds(subject)
+            self._passages = {subject: held_out_passages(self.data, subject, folds, self._transcripts)}
+        return self._passages[subject]
 
     def _reference_of(self, subject: str, number: int) -> dict | None:
         if self.reference in (None, subject):

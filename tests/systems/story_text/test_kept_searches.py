@@ -16,7 +16,7 @@ from n2s.systems.encoding.inputs import mark, rows_hash
 from n2s.systems.story_text.fit import WORDS
 from n2s.systems.story_text.held_out import HeldOut
 from n2s.systems.story_text.search import Beam
-from n2s.systems.story_text.transcripts import Passage
+from n2s.systems.story_text.transcripts import Passage, Transcripts
 
 PASSAGE = Passage("s/r", "tale", slice(0, 4), 0.0, 2.0, 0.0, ["a"], np.array([1.0]), "s/tale")
 
@@ -90,6 +90,6 @@ def test_a_test_with_other_features_than_the_fit_is_refused():
         "rate": {"voxels": torch.arange(3), "shifts": torch.tensor([1])},
         "language": "l",
     }
-    options = SimpleNamespace(language="en", at="middle")
+    options, transcripts = SimpleNamespace(language="en", at="middle"), Transcripts(data.stimuli, "en")
     with pytest.raises(UserError, match="words in context"):
-        HeldOut(data, "s/1", fold, fitted, {"l": ToyLanguage()}, options, None, None)
+        HeldOut(data, "s/1", fold, fitted, {"l": ToyLanguage()}, transcripts, [], options, None, None)

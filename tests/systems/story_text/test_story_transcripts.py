@@ -1,15 +1,19 @@
 """The words of rows."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from toy import ToyLanguage
 
+from n2s.data.encoding_data import Fold
 from n2s.errors import UserError
 from n2s.studies.study import Stimulus
 from n2s.systems.story_text.decode import Decoder
 from n2s.systems.story_text.fit import mean_word
+from n2s.systems.story_text.held_out import held_out_passages
 from n2s.systems.story_text.transcripts import Transcripts, WordsInContext, named, plain_rows, training_stories
 
 
@@ -149,3 +153,23 @@ def test_each_word_in_its_context_is_described_once():
     assert torch.allclose(mean_word(features, [passage]), torch.from_numpy(found.values).mean(0))
     assert language.asked["states"] == 4
     assert features.values([]).shape == (0, 3)
+
+
+class Counted(Transcripts):
+    """How often passages were read."""
+
+    asked = 0
+
+    def passages(self, *given):
+        self.asked += 1
+        return super().passages(*given)
+
+
+def test_passages_of_all_folds_are_read_once_and_named_apart():
+    rows = rows_of(("r1", "A", "s/a", 0.0, 20))
+    folds = [Fold(f"fold {i}", np.zeros(0, int), np.arange(10) + 10 * i, np.zeros(0)) for i in (0, 1)]
+    data = SimpleNamespace(rows=lambda subject: rows, rate_hz={"s/1": 0.5})
+    transcripts = Counted(STIMULI, "en")
+    found = held_out_passages(data, "s/1", folds, transcripts)
+    assert [[one.name for one in found[fold.name]] for fold in folds] == [["A, -1 to 19 s"], ["A, 19 to 39 s"]]
+    assert transcripts.asked == 2
