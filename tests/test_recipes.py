@@ -22,6 +22,7 @@ ENCODING = (
     "high_gamma",
     "linear",
     "story_text",
+    "story_text_across",
     "story_text_meg",
     "tracking",
 )

@@ -33,7 +33,7 @@ from n2s.features.speech_layers import (
 from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_layers import SpeechNetLayers, UntrainedSpeechNetLayers
 from n2s.features.store import FeatureStore
-from n2s.features.story_words import PretrainedStoryWords, TrainedStoryWords
+from n2s.features.story_words import PretrainedStoryWords, SharedStoryWords, TrainedStoryWords
 from n2s.features.surprisal import Surprisal
 from n2s.features.text_at_words import TextAtWords
 from n2s.features.text_encoders import ContextualText, PPMIVectors
@@ -72,6 +72,7 @@ __all__ = [
     "SEEGDriver",
     "SentenceAtWords",
     "SentenceEmbedding",
+    "SharedStoryWords",
     "Speaking",
     "SpeechModelLayers",
     "SpeechNetLayer",

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -110,11 +110,23 @@ class AlignedWords(ImpulseFeature):
                 f"{', '.join(self.languages)}). Give text of the stimulus' language and kind (files), or another feature."
             )
         words = self.heard(stimulus, start_s, stop_s)
+        return in_order(self.vectors_of(words.text, language), moments(words, self.at))
+
+    def vectors_of(self, words: Iterable[str], language: str) -> np.ndarray:
+        """(n, f) float32: of words of a language, in any spelling; zeros of a word that its text does not have.
+
+        Raises
+        ------
+        UserError
+            The text is not in this language.
+        """
+        if language not in self.languages:
+            raise UserError(
+                f"AlignedWords: no text in '{language}'; its languages are {', '.join(self.languages)}. Name it there (languages)."
+            )
         vectors, empty = self._vectors[language], np.zeros(self._n_features, np.float32)
-        values = [vectors.get(plain_form(text), empty) for text in words.text]
-        return in_order(
-            np.stack(values) if values else np.zeros((0, self._n_features), np.float32), moments(words, self.at)
-        )
+        found = [vectors.get(plain_form(one), empty) for one in words]
+        return np.stack(found) if found else np.zeros((0, self._n_features), np.float32)
 
     @cached_property
     def _vectors(self) -> dict[str, dict[str, np.ndarray]]:

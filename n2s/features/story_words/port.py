@@ -22,11 +22,14 @@ class StoryLanguageModel(ABC):
         Words that may be decoded, sorted; known after `learn` or `load`.
     language
         Of the stories; known after `learn` or `load`.
+    shared
+        Whether features mean the same in every language: those of a word are near those of its translations.
     """
 
     context_words: int
     vocabulary: tuple[str, ...] = ()
     language: str = ""
+    shared: bool = False
 
     @property
     @abstractmethod

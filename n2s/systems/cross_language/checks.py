@@ -117,7 +117,11 @@ def check_trained(data: EncodingData, subjects: Sequence[str]) -> None:
                 )
 
 
-def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool) -> None:
+#: What else there is than mending it.
+LEAK = " To see what translations in training are worth, set model.content to matched: that is shown beside, and named."
+
+
+def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool, leak: str = LEAK) -> None:
     """Raise a UserError if a translation of what is held out is in training, or if that cannot be known; tell stories without translation.
 
     A story is known again by the content that its study declares (story or stimulus), else by its name in the events, whichever study
@@ -129,6 +133,8 @@ def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool
         Whose rows.
     together
         Whether models of one subject are learned from rows of others.
+    leak
+        What else a user may do if a translation is in training: a sentence after a space, or nothing.
     """
     tell_alone(data)
     table = _stories(data, subjects)
@@ -154,7 +160,7 @@ def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool
             parts = (heard.iloc[numbers].drop_duplicates() for numbers in (fold.train, fold.test))
             sides.setdefault(where, []).append(tuple(parts))
     for where, parts in sides.items():
-        _check_fold(*(pd.concat([one[side] for one in parts]) for side in (0, 1)), where)
+        _check_fold(*(pd.concat([one[side] for one in parts]) for side in (0, 1)), where, leak)
 
 
 def tell_alone(data: EncodingData) -> None:
@@ -178,7 +184,7 @@ def tell_alone(data: EncodingData) -> None:
         )
 
 
-def _check_fold(train: pd.DataFrame, test: pd.DataFrame, where: str) -> None:
+def _check_fold(train: pd.DataFrame, test: pd.DataFrame, where: str, leak: str = LEAK) -> None:
     held = test[test.content != ""].drop_duplicates()
     used = train[train.content != ""].drop_duplicates()
     both = held.merge(used, on="content", suffixes=("", "_train"))
@@ -200,8 +206,7 @@ def _check_fold(train: pd.DataFrame, test: pd.DataFrame, where: str) -> None:
         raise UserError(
             f"{where}: '{content}' is held out in {row.language}, and its translation in {row.language_train} is in training: scores would be of what was "
             "heard before. Declare what is equal in the studies' `content` (story or stimulus: one name for all languages) and hold out whole "
-            "stories (data.split: n2s.data.SplitByStory). To see what translations in training are worth, set model.content to matched: that is "
-            "shown beside, and named."
+            f"stories (data.split: n2s.data.SplitByStory).{leak}"
         )
 
 

@@ -19,8 +19,8 @@ from n2s.systems.story_text.word_times import predicted_rate, word_times, words_
 
 #: What is searched for besides the model's text, with responses at the same word times.
 PERMUTED, OTHER, NOISELESS = "permuted", "other_story", "noiseless"
-#: By the decoder of another person.
-TRANSFERRED = "transferred"
+#: By the decoder of another person, and by one of another language.
+TRANSFERRED, ACROSS = "transferred", "across"
 FEWEST_BLOCKS = 4  # of a permuted response: one block alone would be the response itself
 
 

@@ -119,8 +119,9 @@ def fit_fold(
     Returns
     -------
     ``language``: name of the language model in ``learned``. ``voxels`` (k,): those whose response counts. ``encoding``: the
-    `EncodingModel`, plain. ``r2`` (v,): of each voxel in held-out folds of the choice of penalties. ``rate``: the `WordRateModel`, and its
-    ``voxels``. ``marks``: what a test knows the data by.
+    `EncodingModel`, plain. ``columns`` (k f,): means of its columns over training rows. ``r2`` (v,): of each voxel in held-out folds of
+    the choice of penalties. ``rate``: the `WordRateModel`, its ``voxels``, and ``rows``: mean words a row over training rows, those of
+    silence among them (``mean`` is while something is heard). ``marks``: what a test knows the data by.
     """
     where = f"{subject}, {fold.name}"
     rows, step_s = data.rows(subject), 1 / data.rate_hz[subject]
@@ -152,6 +153,7 @@ def fit_fold(
         "language": name,
         "voxels": voxels.cpu(),
         "encoding": {key: value.float().cpu() for key, value in encoding.plain().items()},
+        "columns": mean.float().cpu(),
         "r2": r2.float().cpu(),
         "rate": _word_rate(data, subject, fold, brain, groups, options, sum(len(one.words) for one in passages)),
         "marks": marks,
@@ -212,6 +214,7 @@ def _word_rate(
     later = later_responses(data.rows(subject), fold.train, brain[:, voxels], shifts)
     found = WordRateModel(options.alphas, options.n_folds).fit(later, rate, groups)
     heard = data.rows(subject).stimulus_s.notna().to_numpy()[fold.train]
+    found["rows"] = found["mean"]
     tell_other_count(n_words, float(rate.sum()), where)
     found["mean"] = rate[torch.from_numpy(heard).to(rate.device)].mean()  # not of the silence after stories
     if found["r2"] <= 0:

@@ -23,7 +23,6 @@ from n2s.systems.story_text.decode import (
     NOISELESS,
     OTHER,
     PERMUTED,
-    TRANSFERRED,
     DecodeOptions,
     Decoder,
     fitted_to,
@@ -34,12 +33,33 @@ from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.fit import WORDS, FitOptions, Learned
 from n2s.systems.story_text.search import Beam, Search, SearchOptions
 from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, named, training_stories
-from n2s.systems.story_text.transfer import PersonToPerson
 from n2s.systems.story_text.word_features import WordFeatures
 from n2s.systems.story_text.word_times import later_responses
 
 LEAST_WORDS = 2  # of a passage that is decoded
 SAVE_WORDS = 50  # after so many words, the search is saved
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another decoder that reads the same held-out stories.
+
+    Parameters
+    ----------
+    row
+        Of its text.
+    fitted
+        What `n2s.systems.story_text.fit.fit_fold` left, with the language model of these stories.
+    brain
+        (m, all voxels) held-out responses -> (m, v + r): as its voxels would have them, then those of its word rate.
+    permuted
+        Whether it reads the permuted brain, too.
+    """
+
+    row: str
+    fitted: dict
+    brain: Callable[[Tensor], Tensor]
+    permuted: bool = False
 
 
 @dataclass
@@ -58,8 +78,8 @@ class HeldOut:
         Of the stimuli, and the fold's part of `held_out_passages`.
     fit_options, search_options, options
         How it was fitted, is searched, and what is decoded.
-    reference
-        What `fit_fold` left of another person, whose decoder reads this one, too; None: of nobody.
+    beside
+        Another decoder of these stories; None: there is none.
     """
 
     data: EncodingData
@@ -72,7 +92,7 @@ class HeldOut:
     fit_options: FitOptions
     search_options: SearchOptions
     options: DecodeOptions
-    reference: dict | None = None
+    beside: Beside | None = None
 
     def __post_init__(self) -> None:
         data, fitted = self.data, self.fitted
@@ -94,11 +114,11 @@ class HeldOut:
         check_same(fitted["marks"], marks, self.where)
         self._columns = columns[self.fold.test]
         self.decoder = self._decoder(fitted)
-        if self.reference is not None:
-            self._other_decoder = self._decoder(self.reference)
-            mapped = PersonToPerson().load(fitted["to_reference"]).apply(test)
-            n = len(self.reference["voxels"])
-            self._mapped, self._mapped_later = mapped[:, :n], self._later_of(self.reference, mapped[:, n:])
+        if self.beside is not None:
+            other = self.beside.fitted
+            found, n = self.beside.brain(self._test), len(other["voxels"])
+            self._beside = self._decoder(other)
+            self._beside_brain, self._beside_later = found[:, :n], self._later_of(other, found[:, n:])
 
     def _decoder(self, fitted: dict) -> Decoder:
         language = self.learned[fitted["language"]]
@@ -115,11 +135,19 @@ class HeldOut:
             self.data.rows(self.subject), self.fold.test, responses, fitted["rate"]["shifts"].numpy()
         )
 
+    def _beside_responses(self, passage: Passage) -> dict[str, Tensor]:
+        own, row, options = self._beside_brain[passage.rows], self.beside.row, self.options
+        n, seed = options.n_permuted if self.beside.permuted else 0, self._seed(passage)
+        permuted = permuted_responses(own, passage.step_s, options.block_s, n, seed)
+        return {row: own} | {f"{row}_{PERMUTED} {draw}": one for draw, one in enumerate(permuted)}
+
+    def _seed(self, passage: Passage) -> int:
+        return zlib.crc32(f"{self.options.seed} {self.subject} {passage.name}".encode())
+
     def responses(self, passage: Passage) -> dict[str, Tensor]:
         """The response of a passage, and those that are decoded beside it."""
         own, options = self._brain[passage.rows], self.options
-        seed = zlib.crc32(f"{options.seed} {self.subject} {passage.name}".encode())
-        found = {"model": own}
+        found, seed = {"model": own}, self._seed(passage)
         for draw, one in enumerate(permuted_responses(own, passage.step_s, options.block_s, options.n_permuted, seed)):
             found[f"{PERMUTED} {draw}"] = one
         others = [one for one in self.passages if one.story != passage.story]
@@ -152,10 +180,11 @@ class HeldOut:
         put("word_rate", 0, times_s, decoder.language_text(times_s))
         mean_s = decoder.mean_times(passage)
         put("no_brain", 0, mean_s, decoder.language_text(mean_s))
-        if self.reference is not None:
-            other = self._other_decoder
-            other_s = other.times(self._mapped_later[passage.rows], passage)
-            put(TRANSFERRED, 0, other_s, other.texts(passage, other_s, {"": self._mapped[passage.rows]})[""])
+        if self.beside is not None:
+            other_s = self._beside.times(self._beside_later[passage.rows], passage)
+            for name, words in self._beside.texts(passage, other_s, self._beside_responses(passage)).items():
+                row, _, draw = name.partition(" ")
+                put(row, int(draw or 0), other_s, words)
         for draw, words in enumerate(decoder.null_texts(passage, times_s)):
             put("null", draw, times_s, words)
         return pd.concat(table, ignore_index=True)

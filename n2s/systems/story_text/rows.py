@@ -6,6 +6,8 @@ TRUE, MODEL, NULL, CEILING = "true", "model", "null", "noiseless"
 ROWS = {
     MODEL: Row("decoded"),
     "transferred": Row("another person's decoder"),
+    "across": Row("decoder of the other language"),
+    "across_permuted": Row("the other language's, permuted brain", "control"),
     "permuted": Row("permuted brain", "control"),
     "other_story": Row("brain of another story", "control"),
     "word_rate": Row("word rate only", "control"),
@@ -16,6 +18,9 @@ ROWS = {
 #: What each row is, for the page.
 TOLD = {
     "transferred": "text and word times by the decoder of the reference person, through a map of responses that was learned from the training stories of both",
+    "across": "text and word times by a decoder whose encoding model, noise and word rate were learned from stories in the other language alone; its words "
+    "are proposed by the same language model",
+    "across_permuted": "the same by that decoder, with the volumes of the brain permuted in blocks",
     "permuted": "the same search, with the volumes of the brain permuted in blocks",
     "other_story": "the same search, with the brain of another held-out story",
     "word_rate": "the language model alone, with a word where the brain says that there is one",

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
+from n2s.data.encoding_data import Fold
 from n2s.data.response_models import Glover
 from n2s.errors import UserError, first_of, nearest
 from n2s.features.rates import At, check_at
@@ -20,10 +21,11 @@ from n2s.models.encoding_ridge import ALPHAS
 from n2s.systems.closed_form import FoldFits
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.kept_fits import keep, kept
-from n2s.systems.story_text.decode import DecodeOptions
+from n2s.systems.story_text.across import beside_across, fit_across
+from n2s.systems.story_text.decode import ACROSS, TRANSFERRED, DecodeOptions
 from n2s.systems.story_text.fit import FitOptions, Learned, fit_fold
-from n2s.systems.story_text.held_out import HeldOut, held_out_passages
-from n2s.systems.story_text.languages import told_language
+from n2s.systems.story_text.held_out import Beside, HeldOut, held_out_passages
+from n2s.systems.story_text.languages import Languages, fold_named
 from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
@@ -49,12 +51,16 @@ class StoryDecoder(FoldFits):
     Parameters
     ----------
     language_model
-        Proposes words, and gives features of words in context: `n2s.features.TrainedStoryWords`, or `n2s.features.PretrainedStoryWords` of any
-        Hugging Face model.
+        Proposes words, and gives features of words in context: `n2s.features.TrainedStoryWords`, `n2s.features.PretrainedStoryWords` of any
+        Hugging Face model, or `n2s.features.SharedStoryWords`, whose features mean the same in every language.
     encoder
         What texts are compared by: `n2s.features.PPMIVectors`, or `n2s.features.ContextualText` of any Hugging Face encoder.
     language
-        Code of the stories' language, such as ``en``, ``es``, ``eu``; None: as the study's events say.
+        Code of the language that is decoded, such as ``en``, ``es``, ``eu``; None: as the study's events say. Of stories in several languages
+        those in this one alone are used.
+    other_language
+        Another language that the same people heard. A decoder whose encoding model, noise and word rate are learned from it alone reads the
+        held-out stories of ``language``, too; words are proposed from training transcripts of ``language``. None: there is none.
     at
         The moment of a word that its response starts from: ``middle``, ``onset``, ``end``.
     alphas, n_folds
@@ -95,6 +101,7 @@ class StoryDecoder(FoldFits):
         language_model: StoryLanguageModel | None = None,
         encoder: TextEncoder | None = None,
         language: str | None = None,
+        other_language: str | None = None,
         at: At = "middle",
         alphas: tuple[float, ...] = ALPHAS,
         n_folds: int = 5,
@@ -130,16 +137,20 @@ class StoryDecoder(FoldFits):
         self.decode_options = DecodeOptions(rate_bin_s, n_permuted, block_s, n_null, null_width, seed)
         self.scoring = ScoringOptions(window_s, hop_s, encoder_nulls)
         self.learned = Learned(language_model if language_model is not None else TrainedStoryWords())
-        self.reference = reference
+        self.reference, self.other_language = reference, other_language
         self._made: dict | None = None
         self._decoded: dict[str, list[pd.DataFrame]] = {}
-        self._stories: dict[str, list[pd.DataFrame]] = {}
+        self._lines: dict[str, list[pd.DataFrame]] = {}
         self._encoders: dict[str, dict[str, TextEncoder]] = {}
 
     @property
     def made(self) -> dict:
         """How fits are made: those of an interrupted run, or of a checkpoint, have to be made so."""
-        own = {"language_model": self.learned.model.settings(), "reference": self.reference}
+        own = {
+            "language_model": self.learned.model.settings(),
+            "reference": self.reference,
+            "other_language": self.other_language,
+        }
         return self.fit_options.plain() | own
 
     def setup(self, stage: str) -> None:
@@ -157,24 +168,34 @@ class StoryDecoder(FoldFits):
                 f"model.reference: no subject '{self.reference}' in the data.{nearest(self.reference, list(data.subjects))} There are: "
                 f"{first_of(data.subjects)}."
             )
-        for subject in data.subjects if self.reference is not None else ():
-            for fold in data.folds(subject):
-                same_fold(data, fold, subject, self.reference)
-        language = told_language(data.languages, self.fit_options.language)
-        self.fit_options = replace(self.fit_options, language=language)
+        self._heard = heard = Languages.of(
+            data, self.hparams.language, self.other_language, self.learned.model, self.reference
+        )
+        self._stories, self.other_language = heard.stories, heard.other
+        self.fit_options = replace(self.fit_options, language=heard.language)
+        for subject in data.subjects:
+            for fold in self._stories.folds(subject):
+                if self.reference is not None:
+                    same_fold(self._stories, fold, subject, self.reference)
 
     @torch.no_grad()
     def training_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Fit one fold of a subject. What an interrupted run has fitted is taken."""
         self.check_epoch("story decoders are fitted")
-        data, subject = self.data, batch.subject
-        fold = data.folds(subject)[batch.fold]
+        data, subject, fold = self._stories, batch.subject, self._fold(batch)
+        if fold is None:
+            self.optimizers().step()
+            return
         path = self.fit_path(subject, fold)
         made = self.made | {"data": data.data_hashes(), "rows": rows_hash(data, subject, fold)}
         found = kept(path, made)
         if found is None:
             with torch.inference_mode(False), torch.enable_grad():  # a language model may be trained
                 fitted = fit_fold(data, subject, fold, self.learned, self.fit_options, device=self.device)
+                if self._heard.across is not None:
+                    fitted[ACROSS] = fit_across(
+                        self._heard, subject, fold, fitted, self.learned, self.fit_options, self.device
+                    )
             found = {"fitted": fitted, "language": self.learned.states[fitted["language"]]}
             keep(path, found, made)
         self.learned.states.setdefault(found["fitted"]["language"], found["language"])
@@ -183,16 +204,20 @@ class StoryDecoder(FoldFits):
         self.log("train/word_rate_r2", found["fitted"]["rate"]["r2"], prog_bar=True, batch_size=1)
         self.optimizers().step()
 
+    def _fold(self, batch: SubjectFold) -> Fold | None:
+        """None: nothing is held out there in the language that is decoded."""
+        return fold_named(self._stories, batch.subject, self.data.folds(batch.subject)[batch.fold].name)
+
     @torch.no_grad()
     def on_train_epoch_end(self) -> None:
         """Once all decoders are there: maps to the reference person."""
         for subject in self.fits if self.reference is not None else ():
-            for number, fold in enumerate(self.data.folds(subject)):
+            for number, fold in enumerate(self._stories.folds(subject)):
                 if subject != self.reference:
                     self.fits[subject][fold.name]["to_reference"] = self._to_reference(subject, number)
 
     def _to_reference(self, subject: str, number: int) -> dict:
-        data, reference = self.data, self.reference
+        data, reference = self._stories, self.reference
         mine = data.folds(subject)[number]
         folds = [mine, same_fold(data, mine, subject, reference)]
         unit = [data.rows(name).unit.to_numpy().astype(str) for name in (subject, reference)]
@@ -208,7 +233,9 @@ class StoryDecoder(FoldFits):
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Fits, language models, and by what a test knows the data."""
-        checkpoint[FITS], checkpoint[LANGUAGES], checkpoint[RECIPE] = self.fits, self.learned.states, self.made
+        used = {one["language"] for own in self.fits.values() for one in own.values()}
+        languages = {name: state for name, state in self.learned.states.items() if name in used}
+        checkpoint[FITS], checkpoint[LANGUAGES], checkpoint[RECIPE] = self.fits, languages, self.made
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """See Lightning."""
@@ -227,15 +254,17 @@ class StoryDecoder(FoldFits):
                 "again."
             )
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
-        self._decoded, self._stories, self._encoders, self._passages = {}, {}, {}, {}
+        self._decoded, self._lines, self._encoders, self._passages = {}, {}, {}, {}
         self._transcripts = Transcripts(self.data.stimuli, self.fit_options.language, self.fit_options.at)
 
     @torch.no_grad()
     def test_step(self, batch: SubjectFold, batch_index: int) -> None:
         """Decode the held-out stories of a subject and fold."""
-        subject, fold = batch.subject, self.data.folds(batch.subject)[batch.fold]
+        subject, fold = batch.subject, self._fold(batch)
+        if fold is None:
+            return
         held = HeldOut(
-            self.data,
+            self._stories,
             subject,
             fold,
             self.fits[subject][fold.name],
@@ -245,7 +274,7 @@ class StoryDecoder(FoldFits):
             self.fit_options,
             self.search_options,
             self.decode_options,
-            self._reference_of(subject, batch.fold),
+            self._beside(subject, fold),
         )
         words, stories = held.decoded(self.folder / "decoded")
         if words.empty:
@@ -255,7 +284,7 @@ class StoryDecoder(FoldFits):
         encoder.learn(held.stories)
         self._encoders.setdefault(subject, {}).update(dict.fromkeys(stories.story, encoder))
         self._decoded.setdefault(subject, []).append(words)
-        self._stories.setdefault(subject, []).append(stories)
+        self._lines.setdefault(subject, []).append(stories)
 
     def on_test_epoch_end(self) -> None:
         """Something must have been decoded."""
@@ -267,14 +296,19 @@ class StoryDecoder(FoldFits):
     def _passages_of(self, subject: str) -> dict[str, list[Passage]]:
         """Those of all folds, read once for each subject."""
         if subject not in self._passages:
-            folds = self.data.folds(subject)
+            folds = self._stories.folds(subject)
             self._passages = {subject: held_out_passages(self.data, subject, folds, self._transcripts)}
         return self._passages[subject]
 
-    def _reference_of(self, subject: str, number: int) -> dict | None:
+    def _beside(self, subject: str, fold: Fold) -> Beside | None:
+        """The decoder of the other language, or of the reference person."""
+        fitted = self.fits[subject][fold.name]
+        if self._heard.across is not None:
+            return beside_across(self._heard.across, subject, fold, fitted[ACROSS])
         if self.reference in (None, subject):
             return None
-        return self.fits[self.reference][self.data.folds(subject)[number].name]
+        mapped = PersonToPerson().load(fitted["to_reference"])
+        return Beside(TRANSFERRED, self.fits[self.reference][fold.name], mapped.apply)
 
     def results(self, seed: int) -> Mapping[str, StoryTextResult]:
         """See `System`."""
@@ -284,7 +318,7 @@ class StoryDecoder(FoldFits):
         parts = [
             score(
                 pd.concat(words, ignore_index=True),
-                pd.concat(self._stories[subject], ignore_index=True),
+                pd.concat(self._lines[subject], ignore_index=True),
                 self._encoders[subject],
                 rules,
                 self.scoring,
@@ -293,11 +327,11 @@ class StoryDecoder(FoldFits):
         ]
         learned = self.learned[next(iter(self.learned.states))]
         settings = {
-            "told": told(learned, self.fits, self.search_options, self.decode_options),
+            "told": told(learned, self.fits, self.search_options, self.decode_options, self.other_language),
             "language_model": learned.told(),
             "search": vars(self.search_options),
             "decoding": vars(self.decode_options),
-            "n_folds": max(len(self.data.folds(name)) for name in self._decoded),
+            "n_folds": max(len(self._stories.folds(name)) for name in self._decoded),
             "n_voxels": {name: len(next(iter(self.fits[name].values()))["voxels"]) for name in self._decoded},
             "word_rate_r2": {
                 name: float(torch.stack([one["rate"]["r2"] for one in self.fits[name].values()]).mean())
