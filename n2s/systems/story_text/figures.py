@@ -13,7 +13,7 @@ from n2s.systems.story_text.summary import Q, main_metric, measure_of, metrics_o
 MOST = 4  # stories in a figure
 #: Role -> line, and colours of its rows.
 _STYLES = {
-    "model": ("-", (COLORS["model"],)),
+    "model": ("-", (COLORS["model"], "#7A3E9D")),  # a second decoder's text beside the model's
     "control": (":", ("#D55E00", "#CC79A7", "#A98600", "#56B4E9", "#8C564B")),
     "ceiling": ("--", (COLORS["ceiling"],)),
 }
