@@ -24,7 +24,7 @@ def headline(result: HighGammaScores) -> list[str]:
         told.append(
             f"r: Pearson correlation of predicted and recorded activity of an electrode over held-out time ({_range(settings['n_rows'])} rows, "
             f"{_range(settings['n_folds'])} {'fold' if settings['n_folds'] == [1, 1] else 'folds'} a subject), each fold's part of a run "
-            "without its mean."
+            "without its mean, predictions of each fold on one scale."
         )
     return told
 

@@ -14,7 +14,7 @@ class HighGammaScores:
     electrodes
         One row per subject and electrode: ``subject``, ``name``, ``x``, ``y``, ``z`` (mm, NaN: not known), ``varies`` (whether it changes in
         held-out rows), and for each row of the table ``r:<row>`` (Pearson over held-out time, all folds joined, each fold's part of a
-        run without its mean; NaN where the prediction is constant; of several draws the mean), ``p:<row>`` (one-sided; of several draws
+        run without its mean, predictions of each fold on one scale; NaN where the prediction is constant; of several draws the mean), ``p:<row>`` (one-sided; of several draws
         that of their mean r, against its values under the same permutations) and ``q:<row>`` (Benjamini-Hochberg over the subject's
         electrodes).
     flat

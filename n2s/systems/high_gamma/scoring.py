@@ -153,13 +153,13 @@ def subject_scores(held: HeldOutElectrodes, rows: Sequence[Row], null: Null) -> 
         scores, flats, together = [], [], 0.0
         for fit in row.fits:
             parts = held.by_fold(fit)
-            values = held.joined(parts)
+            values = held.levelled(parts)
             scores.append(correlation(values, held.true))
             flats.append(flattened(held.in_unit(parts), held.recorded))
             together = together + standardised(values)
             if not number:
                 shifts = circular(values, held.true, table["varies"], null, n_folds=len(held.folds))
-                traces = example(held, values, scores[0], names)
+                traces = example(held, held.joined(parts), scores[0], names)
         table[f"r:{row.key}"] = r = over_draws(scores)
         if null.n_permutations:
             p = null.significance.p(together, held.true, held.part, rate_hz, n_folds=len(held.folds))

@@ -15,6 +15,7 @@ from n2s.metrics.ceilings import explainable_variance, intersubject, noise_ceili
 from n2s.systems.encoding.ceilings import n_averaged, shared_rows
 from n2s.systems.encoding.evaluation import product_measure
 from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold
+from n2s.systems.encoding.predict import HeldOut
 from n2s.systems.encoding.rows import model_rows, unique_fits
 from n2s.systems.encoding.scoring import Options, Scorer
 from n2s.systems.encoding.weights import solved
@@ -73,7 +74,7 @@ def by_hand(data: Memory, subject: str, spaces: list[str], seed: int = 0) -> np.
                 r2[number] += 1 - ((left - made) ** 2).sum(0) / ((left - left.mean(0)) ** 2).sum(0)
         alphas = np.array(RECIPE.alphas)[r2.argmax(0)]
         made = Ridge(alphas).fit(train, y).predict(test)
-        predicted.append(made - made.mean(0))
+        predicted.append((made - made.mean(0)) / made.std(0))
         true.append(y_test - y_test.mean(0))
     true, predicted = np.concatenate(true), np.concatenate(predicted)
     return np.array([np.corrcoef(p, t)[0, 1] for p, t in zip(predicted.T, true.T, strict=True)])
@@ -98,9 +99,7 @@ def test_planted_drivers_are_found_where_they_are_planted(result):
     assert (table["p:model/phones"][voxel < 8] == 0.01).all()  # (1 + 0) / (1 + 99)
     for column in ("r:model (shifted)", "r:word_rate"):
         assert abs(table[column].mean()) < 0.1
-    assert (
-        table["r:model/phones"][voxel >= 8].mean() < 0.05
-    )  # below 0: what is over-fitted to other folds is wrong here
+    assert abs(table["r:model/phones"][voxel >= 8].mean()) < 0.2
     assert (table["p:model/phones"][voxel >= 8] > 0.05).mean() > 0.8
     counts = result.significant["model/phones"]["auditory"]
     assert {one["significant"] for one in counts.values()} == {8}
@@ -177,6 +176,28 @@ def test_a_folds_mean_does_not_lower_the_score_of_noise():
     data.brains["study/01"] = np.repeat(rng.normal(size=(5, 12)) * 3, 60, axis=0) + slow(rng, 300, 12)
     table = scored(data, networks={"model": ["word_rate"]}).targets
     assert abs(table["r:model/word_rate"].mean()) < 0.12
+
+
+def test_noise_scores_nothing_over_folds():
+    """On the scale as predicted, folds that happen to agree in training would count more just where they are wrong: r of -.03 here."""
+    rng = np.random.default_rng(0)
+    data = Memory({"mel": [rng.normal(size=(480, 10))]}, {"study/01": rng.normal(size=(480, 600))}, n_runs=8, n_folds=8)
+    recipe = Recipe((10.0, 1e3, 1e5), 2, 10.0, 0)
+    table = scored(data, Options(n_permutations=199, n_shifts=0), recipe, networks={"model": ["mel"]}).targets
+    r = table["r:model/mel"]
+    assert abs(r.mean()) < 0.01
+    assert 0.02 < (table["p:model/mel"] < 0.05).mean() < 0.07
+
+
+def test_a_fold_that_predicts_a_constant_has_no_scale(data):
+    rows = model_rows(data.spaces, n_shifts=0, networks={"model": ["mel"]})
+    held = HeldOut(data, "study/01", fitted(data, rows, options=Options(n_shifts=0))["study/01"], RECIPE)
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(60, 2)).astype(np.float32) * 10**-number for number in range(5)]
+    parts[1][:, 0] = 0.3 + 1e-9 * parts[1][:, 0]
+    found = held.levelled(parts)
+    sizes = np.array([found[held.fold == number].std(0) for number in range(5)])
+    np.testing.assert_allclose(sizes, [[1, 1], [0, 1], [1, 1], [1, 1], [1, 1]], rtol=1e-5)
 
 
 def test_ceilings_are_those_of_the_metrics(data):

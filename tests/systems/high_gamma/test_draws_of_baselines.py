@@ -37,6 +37,8 @@ class Held:
     def joined(self, parts):
         return parts[0]
 
+    levelled = joined
+
     def in_unit(self, parts):
         return parts[0]
 

@@ -41,7 +41,7 @@ def headline(result: BrainScores) -> list[str]:
         told.append(
             f"R: Pearson correlation of prediction and response on {_range(settings['n_rows'])} held-out rows of "
             f"{_range(settings['n_folds'])} {'fold' if settings['n_folds'] == [1, 1] else 'folds'} a subject, all folds joined, each "
-            "fold's part of a run without its mean."
+            "fold's part of a run without its mean, predictions of each fold on one scale."
         )
     return told
 
@@ -51,8 +51,7 @@ def notes(result: BrainScores, scores: Scores) -> list[str]:
     settings, targets, told = result.settings, result.targets, []
     if settings.get("n_folds", [1, 1])[1] > 1:
         told.append(
-            "With several folds, features that predict nothing score somewhat below 0: see the controls. The mean over all targets "
-            "can be near 0 although some targets are predicted: see how many are significant, and which, in the maps."
+            "The mean over all targets can be near 0 although some targets are predicted: see how many are significant, and which, in the maps."
         )
     for name, text in CEILINGS.items():
         if name in targets and targets[name].notna().any():
