@@ -1,7 +1,10 @@
 """Sentences and tables of the page."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from n2s.data.encoding_designs import BEYOND
 from n2s.metrics.score import ALL
 from n2s.systems.cross_language.cells import HELD_OUT, MATCHED, MATCHED_LABEL
 from n2s.systems.cross_language.scored import CrossLanguageScores
@@ -28,9 +31,23 @@ def headline(result: CrossLanguageScores) -> list[str]:
             + ", within a language too, is learned from other people: from the mean response of "
             f"{few if few == most else f'{few} to {most}'} of them, as many in each language, tested on one who is not among them. Within and across languages differ in the language alone."
         )
+    told += unlike_people(result.cells)
     told.append("Content is held out: a story and its translations are never on both sides." + (
         f" Beside it, named '{MATCHED_LABEL}': what such a leak is worth." if settings["content"] == MATCHED else ""))  # fmt: skip
     return told
+
+
+def unlike_people(cells: pd.DataFrame) -> list[str]:
+    """Of how many people the mean of each cell is, where not all are of the same ones."""
+    own = cells[(cells.subject != ALL) & (cells.role == "model") & (cells.design == HELD_OUT)]
+    people = own.groupby("label", sort=False).subject.agg(lambda names: tuple(sorted(set(names))))
+    if people.nunique() < 2:
+        return []
+    counts = ", ".join(f"{label}: {len(names)}" for label, names in people.items())
+    return [
+        f"Not everybody heard every language: means over subjects are of other people in other cells ({counts}), so that two cells differ in people, too; a transfer ratio "
+        "is of those who have both of its cells."
+    ]
 
 
 def notes(result: CrossLanguageScores) -> list[str]:
@@ -46,14 +63,7 @@ def notes(result: CrossLanguageScores) -> list[str]:
         told.append(
             "Trainings are of unlike length (model.equal_rows is false): cells differ in the amount of data, too."
         )
-    told.append(
-        "Features are centred per language by its training rows, test rows by the training mean of their language. "
-        + (
-            "Features of each run also lose what its responses lost, their mean in the run too (data.clean_features)."
-            if settings["clean_features"]
-            else "No statistic of test rows is used for features."
-        )
-    )
+    told += features_of(settings)
     if settings["word_rate"]:
         told.append(
             f"Features at words are without what '{settings['word_rate']}' tells of them (in the training rows of each language): a row sums over words, and "
@@ -101,6 +111,25 @@ def notes(result: CrossLanguageScores) -> list[str]:
     if len(result.probe):
         told.append("Language probe: a ridge classifier of the language of held-out stories' segments; mean over languages of the share that is right. The brain is z-scored per run: what differs between runs of two languages in their mean is not seen.")  # fmt: skip
     return told
+
+
+def features_of(settings: Mapping) -> list[str]:
+    """How features are centred and scaled."""
+    told = ["Features are centred per language by its training rows, test rows by the training mean of their language."]
+    if settings["people"] == "others":
+        told.append(
+            "Of each listener, columns have a deviation of 1 in the training rows: where somebody heard one language alone, in that language, so that columns may be on "
+            "another scale in each language."
+        )
+    if settings["clean_features"]:
+        told.append(
+            "Features of each run also lose what its responses lost, their mean in the run too (data.clean_features)."
+        )
+    told.append(
+        f"Of test rows' features, one thing alone is looked at: a column that goes {BEYOND:g} times as far in some test row as in all of training (an event that training hardly had) is 0 "
+        "in the fold's test rows."
+    )
+    return [" ".join(told)]
 
 
 def tables(result: CrossLanguageScores) -> dict[str, tuple[list[str], list[list]]]:

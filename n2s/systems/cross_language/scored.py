@@ -16,7 +16,7 @@ class CrossLanguageScores:
         ``train``, ``test``, ``kind`` (within, cross, both), ``design`` (held_out, matched), ``measure`` (r: of encoding; rank, top1, topk: of
         identification), ``region`` ("" for identification), ``value``, ``low``, ``high``, ``interval`` (its kind), ``chance`` (mean of values at
         other times), ``chance_low``, ``chance_high`` (2.5 to 97.5% of these), ``p`` (one-sided), ``q`` (Benjamini-Hochberg over regions; of
-        identification over cells), ``n`` (voxels, or segments).
+        identification over cells), ``n`` (voxels, or segments), ``people`` (who have the cell: the mean over subjects is of these).
     transfer
         ``subject``, ``space``, ``role``, ``train``, ``test``, ``design``, ``measure``, ``region``, ``ratio`` (NaN: undefined), ``low``, ``high``, ``interval``,
         ``told`` (why it is undefined).

@@ -25,7 +25,7 @@ def cell_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], main:
     """See `n2s.systems.cross_language.scored.CrossLanguageScores.cells`."""
     by_key, rows = {cell.key: cell for cell in cells}, []
     for subject, found in _everybody(scored, seed).items():
-        for at, (compared, null, n, units) in found.items():
+        for at, (compared, null, n, units, people) in found.items():
             space, key, measure, region = at
             cell = by_key[key]
             score = interval(compared.value, compared.draws, units)
@@ -35,7 +35,7 @@ def cell_table(scored: Mapping[str, SubjectScores], cells: Sequence[Cell], main:
                     "subject": subject, "space": space, "role": "model" if space == main else "control", "cell": key, "label": cell.label,
                     "train": "+".join(cell.training.languages), "test": cell.test, "kind": cell.kind, "design": cell.design, "measure": measure, "region": region,
                     "value": compared.value, "low": _number(score.low), "high": _number(score.high), "interval": score.kind, "chance": compared.chance,
-                    "chance_low": float(low), "chance_high": float(high), "p": p_of(compared.value, null) if len(null) else np.nan, "n": n,
+                    "chance_low": float(low), "chance_high": float(high), "p": p_of(compared.value, null) if len(null) else np.nan, "n": n, "people": people,
                 }
             )  # fmt: skip
     table = pd.DataFrame(rows)
@@ -160,11 +160,13 @@ def known_table(
 
 def _everybody(
     scored: Mapping[str, SubjectScores], seed: int
-) -> dict[str, dict[tuple, tuple[Compared, np.ndarray, int, str]]]:
-    """Subject, and all subjects -> what -> value, values at other times, voxels or segments, what was resampled."""
+) -> dict[str, dict[tuple, tuple[Compared, np.ndarray, int, str, int]]]:
+    """Subject, and all subjects -> what -> value, values at other times, voxels or segments, what was resampled, and how many people have it."""
     found: dict[str, dict] = {}
     for subject, one in scored.items():
-        found[subject] = {at: (compared, one.nulls[at], one.n[at], one.units) for at, compared in one.compared.items()}
+        found[subject] = {
+            at: (compared, one.nulls[at], one.n[at], one.units, 1) for at, compared in one.compared.items()
+        }
     keys = dict.fromkeys(at for one in scored.values() for at in one.compared)
     together = {}
     for at in keys:
@@ -172,7 +174,7 @@ def _everybody(
         nulls = [scored[name].nulls[at] for name in have]
         n = sum(scored[name].n[at] for name in have)
         units = _units({name: scored[name] for name in have})
-        together[at] = Compared.mean(have, seed), np.mean(nulls, axis=0), n, units
+        together[at] = Compared.mean(have, seed), np.mean(nulls, axis=0), n, units, len(have)
     return {ALL: together} | found
 
 
