@@ -14,6 +14,7 @@ from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.systems.cross_language.cells import Training
 from n2s.systems.cross_language.inputs import Inputs, moments
+from n2s.systems.cross_language.rows import FoldRows
 
 #: Of whom training rows are: the tested person, or other people.
 People = Literal["own", "others"]
@@ -58,7 +59,8 @@ class Trained:
     languages
         Subject -> its languages.
     people
-        ``own``, or ``others``: each language is learned from the mean response of other people who know it, as many in every language.
+        ``own``, or ``others``: each language is learned from the mean response of other people who know it, as many in every language, to what the
+        one of them heard who has the most training rows.
     n_people
         How many others, at most; None: as many as the language with the fewest has.
     equal
@@ -129,11 +131,28 @@ class Trained:
         for number, (language, names) in enumerate(listeners.items()):
             rng = np.random.default_rng([seed, number, len(names)])
             chosen = [names[i] for i in sorted(rng.permutation(len(names))[:n])]
-            found[language] = self._mean(chosen)
+            found[language] = self._mean(self._most_first(chosen, language))
         return found
 
+    def _most_first(self, names: Sequence[str], language: str) -> list[str]:
+        """Who has the most training rows of a language comes first: their mean response is of what that person heard. What others heard beside is told."""
+        units = {}
+        for name in names:
+            rows = FoldRows(self.data, name, self._fold(name))
+            units[name] = rows.table.unit.astype(str).to_numpy()[rows.train(language)]
+        order = sorted(names, key=lambda name: -len(units[name]))
+        lost = sorted(set().union(*(units[name] for name in order[1:])) - set(units[order[0]]))
+        if lost:
+            tell(
+                "left out",
+                f"{self.subject}, {self.fold.name}",
+                f"{first_of(lost)} in {language}: others than {order[0]} heard it, who has the most training rows, and the mean response of {len(order)} people is of "
+                "what that person heard. To learn from all, take people who heard the same (data.subjects).",
+            )
+        return order
+
     def _mean(self, names: Sequence[str]) -> Source:
-        """The mean response of some people, on the rows of the first."""
+        """The mean response of some people, on the rows of the first: what others alone heard is not in it."""
         first = Inputs(self.data, names[0], self._fold(names[0]), rate=self.rate)
         keys, total, count = moments(first), first.brain.astype(np.float64), np.ones((len(first.brain), 1))
         for name in names[1:]:
