@@ -8,7 +8,9 @@ import torch
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
+from n2s.errors import UserError
 from n2s.models.encoding_ridge import EncodingRidge
+from n2s.models.held_out_residuals import held_out_residuals
 from n2s.systems.cross_language.bands import fit_bands
 from n2s.systems.cross_language.cells import Training, cells_of, trainings_of
 from n2s.systems.cross_language.inner import inner_folds
@@ -91,7 +93,7 @@ def fit_fold(
             ridge = fitted(examples, plan, where, device)
             found["encoding"][key(space, training)] = ridge.alpha_.float().cpu()
             if plan.decode:
-                voxels = best_voxels(ridge, plan.n_voxels)
+                voxels = best_voxels(ridge, examples, plan.n_voxels, where)
                 decoder = fitted(trained.decoding(training, space, voxels), plan, where, device)
                 found["decoding"][key(space, training)] = {
                     "alpha": decoder.alpha_.float().cpu(),
@@ -127,10 +129,27 @@ def fitted(examples: Examples, plan: Plan, where: str, device: torch.device | st
     return ridge.fit(examples.x.to(device), examples.y.to(device), examples.groups)
 
 
-def best_voxels(ridge: EncodingRidge, n_voxels: int | None) -> np.ndarray:
-    """(k,) numbers, ascending, of the voxels that the encoding model predicts best inside its training rows; all if None."""
+def best_voxels(ridge: EncodingRidge, examples: Examples, n_voxels: int | None, where: str) -> np.ndarray:
+    """(k,) numbers, ascending, of the voxels that the encoding model predicts best inside its training rows; all if None.
+
+    Raises
+    ------
+    UserError
+        There is one penalty and one story: no row was predicted from others.
+    """
     n = ridge.alpha_.shape[0]
-    if n_voxels is None or n_voxels >= n or len(ridge.alphas) < 2:
+    if n_voxels is None or n_voxels >= n:
         return np.arange(n)
-    score = torch.nan_to_num(ridge.cv_scores_, nan=-torch.inf).amax(0).cpu().numpy()
+    if len(ridge.alphas) > 1:
+        score = torch.nan_to_num(ridge.cv_scores_, nan=-torch.inf).amax(0).cpu().numpy()
+    elif len(set(examples.groups)) > 1:  # nothing was chosen yet
+        y = examples.y.to(ridge.alpha_)
+        left = held_out_residuals(examples.x.to(y), y, examples.groups, ridge.alpha_).square().sum(0)
+        power = (y - y.mean(0)).square().sum(0)
+        score = torch.where(power > 0, 1 - left / power.clamp(min=1e-30), -torch.inf).cpu().numpy()
+    else:
+        raise UserError(
+            f"{where}: model.n_voxels is {n_voxels} of {n}, and voxels are chosen by held-out stories of the training rows, which are of one story. Take more "
+            "stories, or set model.n_voxels to null for all voxels."
+        )
     return np.sort(np.argsort(-score, kind="stable")[:n_voxels])
