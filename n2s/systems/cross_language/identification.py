@@ -32,6 +32,18 @@ def segments_of(inputs: Inputs, places: np.ndarray, n_rows: int) -> np.ndarray:
     return np.concatenate(found) if found else np.zeros((0, n_rows), int)
 
 
+def heard_once(inputs: Inputs, segments: np.ndarray) -> np.ndarray:
+    """(k, rows) -> fewer: of segments that share a moment of one sound, heard again, the first alone. Else two candidates would be right."""
+    table, n_rows = inputs.rows.table, segments.shape[1]
+    stimulus = table.stimulus.astype(str).to_numpy()[segments[:, 0]]
+    start = table.stimulus_s.to_numpy()[segments[:, 0]] * inputs.data.rate_hz[inputs.subject]
+    kept: list[int] = []
+    for number, (name, at) in enumerate(zip(stimulus, start, strict=True)):
+        if not any(stimulus[one] == name and abs(start[one] - at) < n_rows - 0.5 for one in kept):
+            kept.append(number)
+    return segments[kept]
+
+
 def spread(n: int, wanted: int) -> np.ndarray:
     """``wanted`` of n numbers, evenly spread."""
     return np.unique(np.linspace(0, n - 1, wanted).round().astype(int)) if wanted < n else np.arange(n)

@@ -75,7 +75,7 @@ def notes(result: CrossLanguageScores) -> list[str]:
     if settings["decode"]:
         told.append(
             f"Identification: segments of {settings['segment_s']:g} s are decoded from the brain, and compared with all held-out segments of the fold in their language "
-            f"({settings['gallery'][0]} to {settings['gallery'][1]}, equally many in each language). Percentile rank: 50% is chance."
+            f"({settings['gallery'][0]} to {settings['gallery'][1]}, equally many in each language; what was heard again is there once). Percentile rank: 50% is chance."
         )
     n_shifts = settings["n_shifts"]
     told.append(

@@ -15,7 +15,7 @@ from n2s.systems.cross_language.bootstrap import Compared, resampled, unit_numbe
 from n2s.systems.cross_language.cells import Cell, Training, cells_of
 from n2s.systems.cross_language.encoded import Encoded, p_by_spread
 from n2s.systems.cross_language.fit import Plan, key
-from n2s.systems.cross_language.identification import fewest, galleries, segments_of
+from n2s.systems.cross_language.identification import fewest, galleries, heard_once, segments_of
 from n2s.systems.cross_language.identified import Identified
 from n2s.systems.cross_language.inputs import Inputs
 from n2s.systems.cross_language.people import Examples, Trained
@@ -191,7 +191,7 @@ class Scorer:
     def _segments(self, tested: Inputs, space: str) -> tuple[dict[str, np.ndarray], dict[str, tuple]]:
         n_rows, delays = self._segment_rows(tested.subject), tested.delays(space)
         later = {name: tested.later(tested.rows.test(name), delays) for name in self.languages[tested.subject]}
-        return {name: segments_of(tested, kept, n_rows) for name, (kept, _) in later.items()}, later
+        return {name: heard_once(tested, segments_of(tested, kept, n_rows)) for name, (kept, _) in later.items()}, later
 
     def _galleries(self, tested: Inputs, fold: Fold, space: str) -> tuple[dict, dict]:
         found, later = self._segments(tested, space)
@@ -218,7 +218,7 @@ class Scorer:
         measured = self.data.measured(subject)
         v = len(measured.names)
         names = list(measured.rois) if self.options.regions is None else list(self.options.regions)
-        own = {name: np.asarray(measured.rois[name], bool) for name in names if name in measured.rois}
+        own = {region_name(name): np.asarray(measured.rois[name], bool) for name in names if name in measured.rois}
         masks = {EVERY: np.ones(v, bool)} | {name: one for name, one in own.items() if not one.all()}
         found = SubjectScores(masks={name: one for name, one in masks.items() if one.any()}, units=units)
         weights: dict[int, np.ndarray] = {}
@@ -266,6 +266,11 @@ class Scorer:
             true, said = (np.concatenate([one[i] for one in parts]) for i in (0, 1))
             found.probe += probe.table_of(subject, space, {what: (true, said)})
         return found
+
+
+def region_name(name: str) -> str:
+    """What results call a study's region: one that is called as all voxels are has another name."""
+    return f"{name} (region)" if name == EVERY else name
 
 
 def q_of_any(p: Sequence[np.ndarray]) -> np.ndarray:

@@ -17,7 +17,7 @@ from n2s.systems.cross_language.checks import check_content, check_encoders, che
 from n2s.systems.cross_language.fit import Plan, fit_fold
 from n2s.systems.cross_language.people import people_of
 from n2s.systems.cross_language.result import CrossLanguageResult
-from n2s.systems.cross_language.scoring import Options, Scorer, SubjectScores
+from n2s.systems.cross_language.scoring import Options, Scorer, SubjectScores, region_name
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.kept_fits import keep, kept
 
@@ -141,7 +141,7 @@ class CrossLanguage(FoldFits):
         self.options = Options(
             None if regions is None else tuple(regions), segment_s, top_k, n_shifts, shift_s, n_bootstrap, block_s, seed
         )
-        self.known = dict(known or {})
+        self.known = dict(known or {})  # as the study names regions
         self.plan: Plan | None = None
         self.languages: dict[str, list[str]] = {}
         self.tested: list[str] = []
@@ -233,7 +233,9 @@ class CrossLanguage(FoldFits):
             voxels=voxels,
             regions=summary.region_table(scored, voxels, self.plan.languages),
             probe=pd.DataFrame(probes, columns=["subject", "space", "what", "accuracy", "chance", "n"]),
-            known=summary.known_table(scored, voxels, self.plan.languages, self.known),
+            known=summary.known_table(
+                scored, voxels, self.plan.languages, {band: region_name(name) for band, name in self.known.items()}
+            ),
             settings=self._settings(),
             seed=own,
         )
