@@ -189,7 +189,8 @@ class Transcripts:
             last_s = np.inf
             for own in plays(heard[heard.stimulus.astype(str) == name]):
                 offset = float(np.median(own.time_s - own.stimulus_s))
-                first_s, stop_s = own.stimulus_s.min() - step_s / 2, own.stimulus_s.max() + step_s / 2
+                before_s, after_s = _reach(own, heard, rows, step_s)
+                first_s, stop_s = own.stimulus_s.min() - before_s, own.stimulus_s.max() + after_s
                 if own.stimulus_s.min() > last_s - step_s / 2:  # it goes on after a pause: no word counts twice
                     first_s = max(first_s, last_s)
                 last_s = stop_s
@@ -218,6 +219,17 @@ def _heard_before(rows: pd.DataFrame, number: int) -> int:
     silent = (earlier.recording != rows.recording.iloc[number]) | earlier.stimulus_s.isna()
     last = np.flatnonzero(silent.to_numpy())
     return number - (int(last[-1]) + 1 if len(last) else 0)
+
+
+def _reach(own: pd.DataFrame, heard: pd.DataFrame, rows: pd.DataFrame, step_s: float) -> tuple[float, float]:
+    """How long before its first and after its last row a sound may play, s: until the next row, where that is in the passage and something else
+    (or nothing) plays there; else half of the way.
+    """
+    first, last = heard.index.get_indexer([own.index[0], own.index[-1]])
+    name = heard.stimulus.astype(str).to_numpy()
+    begins = own.index[0] != rows.index[0] and (first == 0 or name[first - 1] != name[first])
+    ends = own.index[-1] != rows.index[-1] and (last + 1 == len(name) or name[last + 1] != name[last])
+    return (step_s if begins else step_s / 2), (step_s if ends else step_s / 2)
 
 
 def plays(heard: pd.DataFrame) -> list[pd.DataFrame]:

@@ -75,6 +75,27 @@ def test_passages_are_cut_by_run_unit_and_gap_and_have_the_words_within():
     assert training_stories(found[:2] + found[:1], "here") == [["one", "two"], ["three"]]
 
 
+@pytest.mark.parametrize("silent", [True, False])
+def test_words_between_the_rows_of_two_sounds_are_kept(silent):
+    """One sound ends at 13.9 s and another begins at 14.1 s, between rows, or both around the row at 14 s."""
+    stimuli = {
+        "s/a": Stimulus("a", None, table(("one", 5.0, 0.2), ("end", 13.5, 0.2))),
+        "s/b": Stimulus("b", None, table(("begin", 0.2, 0.2), ("three", 5.0, 0.2))),
+    }
+    start_s = 14.1 if silent else 12.1
+    rows = rows_of(("r1", "A", "s/a", 0.0, 7), ("r1", "A", "s/b", start_s, 5), ("r1", "B", "s/b", start_s, 5))
+    if silent:
+        rows.loc[7, "stimulus_s"] = np.nan
+    else:
+        rows = rows.drop(index=6).reset_index(drop=True)
+        rows["time_s"] = np.arange(len(rows)) * 2.0
+        rows["stimulus_s"] = rows.time_s - np.where(rows.stimulus == "s/a", 0.0, start_s)
+        stimuli["s/a"].words.loc[1, "onset"] = 11.5
+    found = Transcripts(stimuli, "en").passages(rows, np.arange(11), 2.0)[0]
+    assert found.words == ["one", "end", "begin", "three"]
+    np.testing.assert_allclose(found.times_s[1:3], [13.6 - 2 * (not silent), start_s + 0.3])
+
+
 def test_words_without_times_are_named():
     stimuli = {"s/a": Stimulus("a", None, table(("one", np.nan, 0.2), ("two", 1.0, 0.2)))}
     with pytest.raises(UserError, match="stimulus 's/a': 1 of 2 words have no time"):
