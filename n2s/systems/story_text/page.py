@@ -65,6 +65,11 @@ def notes(result: StoryTextScores, scores: Scores) -> list[str]:
         f"ties counting half; 50% is chance. Windows that overlap the true one are no candidates: they share its words. {_candidates(result)}"
     )
     told += [f"{scores.rows[row].label}: {ROWS_TOLD[row]}." for row in scores.rows if row in ROWS_TOLD]
+    if {"word_rate", "no_brain"} & set(scores.rows):
+        told.append(
+            "Word rate only and no brain are the most probable text: its words are the commonest, and many of them were said. A text that follows a brain, or noise, has rarer words, "
+            "and may match fewer, though it tells more. Fair controls are those whose words were chosen as the decoded ones were: random likelihoods and a permuted brain."
+        )
     if settings["n_nulls"]:
         fewer = settings.get("n_encoder_nulls")
         less = f" (scores by the encoder: {fewer})" if fewer is not None else ""
@@ -72,7 +77,7 @@ def notes(result: StoryTextScores, scores: Scores) -> list[str]:
             f"z = (score - mean of the null) / its standard deviation, over {settings['n_nulls']} texts of random likelihoods{less}; of WER with the sign "
             "turned. p = (1 + null texts that are as good) / (1 + all), one-sided. q: Benjamini-Hochberg over the windows of a story. A null text "
             "knows when words were said as the brain tells it, so z is about which words. A language model that knows the topic of the training "
-            "stories is above it, too: compare with no brain and with a permuted brain."
+            "stories is above it, too: compare with a permuted brain."
         )
         told += _fewest(result)
     told.append(

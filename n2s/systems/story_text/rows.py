@@ -23,8 +23,8 @@ TOLD = {
     "across_permuted": "the same by that decoder, with the volumes of the brain permuted in blocks",
     "permuted": "the same search, with the volumes of the brain permuted in blocks",
     "other_story": "the same search, with the brain of another held-out story",
-    "word_rate": "the language model alone, with a word where the brain says that there is one",
-    "no_brain": "the language model alone, at a constant rate of words",
+    "word_rate": "the language model alone (its most probable text), with a word where the brain says that there is one",
+    "no_brain": "the language model alone (its most probable text), at a constant rate of words",
     NULL: "the same search at the decoded word times, where every hypothesis has a random likelihood",
     CEILING: "the same search on what the fitted model predicts of the words that were said: no noise, and no error of the model",
 }

@@ -111,6 +111,8 @@ def test_tables_and_sentences(two):
     assert [line[0] for line in found["Each story, mean over subjects"][1]] == ["story 0", "story 1"]
     text = " ".join(notes(two, two.scores()))
     assert "no BERTScore" in text and "No p is below 1 / 26" in text and "permuted in blocks" in text
+    # the most probable text is no fair control: it knows the commonest words
+    assert "Fair controls are those whose words were chosen as the decoded ones were" in text
 
 
 def test_figures(two, one):
