@@ -21,6 +21,7 @@ from n2s.studies.simulated.areas_ruler import KnownRun, Ruler
 from n2s.studies.simulated.areas_run import Run, courses, noise_over_time, nuisances, scan
 from n2s.studies.simulated.areas_scores import ExpectedScores
 from n2s.studies.simulated.bold_sources import brain
+from n2s.studies.simulated.known import check_ranges, known_recording, number_of
 from n2s.studies.simulated.spoken import aligned_sentences
 from n2s.studies.simulated.stories import stories
 from n2s.studies.study import Frames, Recording
@@ -102,14 +103,13 @@ class SimulatedAreas(FMRIStudy):
         known = blocks(language)
         n_blocks = len(known) if n_blocks is None else n_blocks
         most = np.inf
-        for name, value, low, high in (
-            ("n_subjects", n_subjects, 1, most), ("n_blocks", n_blocks, 2, len(known)), ("n_repeated", n_repeated, 0, n_blocks - bool(official_split)),
-            ("n_repeats", n_repeats, 1, most), ("pause_s", pause_s, 0, most), ("tr_s", tr_s, 0.1, most),
-            ("resolution_mm", resolution_mm, 2, 20), ("noise_level", noise_level, 1e-3, most),
-            ("noise_memory_s", noise_memory_s, 0, most), ("signal_gain", signal_gain, 0, most), ("seed", seed, 0, most),
-        ):  # fmt: skip
-            if not low <= value <= high:
-                raise UserError(f"{self.name}: {name} is {value}; it must be from {low} to {high}.")
+        ranges = {
+            "n_subjects": (n_subjects, 1, most), "n_blocks": (n_blocks, 2, len(known)), "n_repeated": (n_repeated, 0, n_blocks - bool(official_split)),
+            "n_repeats": (n_repeats, 1, most), "pause_s": (pause_s, 0, most), "tr_s": (tr_s, 0.1, most),
+            "resolution_mm": (resolution_mm, 2, 20), "noise_level": (noise_level, 1e-3, most),
+            "noise_memory_s": (noise_memory_s, 0, most), "signal_gain": (signal_gain, 0, most), "seed": (seed, 0, most),
+        }  # fmt: skip
+        check_ranges(self.name, ranges)
         self.n_subjects, self.n_repeats, self.seed, self.language = n_subjects, n_repeats, seed, language
         self.tr_s, self.resolution_mm = float(tr_s), int(resolution_mm)
         self.noise_level, self.noise_memory_s = float(noise_level), float(noise_memory_s)
@@ -270,10 +270,9 @@ class SimulatedAreas(FMRIStudy):
         return self._ruler(subject).score_of(prediction, rows, voxels, average_repeats=average_repeats)
 
     def _ruler(self, subject: str) -> Ruler:
+        number = number_of(self.name, subject, self.n_subjects)
         runs = {one.name: self._run(one) for one in self.recordings() if one.subject == subject}
-        if not runs:
-            raise UserError(f"{self.name}: no subject '{subject}'; there are 01 to {self.n_subjects:02d}.")
-        noise = listener(int(subject), self.resolution_mm, self.seed).noise
+        noise = listener(number, self.resolution_mm, self.seed).noise
         variance = self.noise_level**2 * (noise.white + (noise.loadings**2).sum(1))
         return Ruler(runs, self._presentations, variance)
 
@@ -287,9 +286,7 @@ class SimulatedAreas(FMRIStudy):
         return [KnownRun(heard, signal, noise, one) for one in cleaning]
 
     def _run(self, recording: Recording) -> Run:
-        if recording not in self.recordings():
-            known = ", ".join(one.name for one in self.recordings())
-            raise UserError(f"{self.name}: no recording {recording.name}; there are {known}.")
+        known_recording(self.name, recording, self.recordings())
         return self._material.runs[recording.task, recording.run]
 
     def _known(self, stimulus: str) -> None:

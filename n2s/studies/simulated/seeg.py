@@ -14,6 +14,7 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.events import events_table
+from n2s.studies.simulated.known import check_ranges
 from n2s.studies.simulated.seeg_brain import (
     DEPTH,
     DRIVERS,
@@ -107,13 +108,12 @@ class SimulatedSEEG(Study):
         root: Path | str | None = None,
     ):
         most = 1 - max(sum(one) for one in SHARES.values())
-        for name, value, low, high in (
-            ("n_subjects", n_subjects, 1, 99), ("n_words", n_words, 2, len(WORDS)), ("n_repeats", n_repeats, 1, 36),
-            ("n_together", n_together, 1, n_words), ("n_runs", n_runs, 1, 99), ("n_contacts", n_contacts, 2, 500), ("sfreq", sfreq, 350, 30_000), ("trial_s", trial_s, 1.7, 30),
-            ("share", share, 0, 1), ("own_share", own_share, 0, round(most, 6)), ("seed", seed, 0, np.inf),
-        ):  # fmt: skip
-            if not low <= value <= high:
-                raise UserError(f"{self.name}: {name} is {value}; it must be from {low:g} to {high:g}.")
+        ranges = {
+            "n_subjects": (n_subjects, 1, 99), "n_words": (n_words, 2, len(WORDS)), "n_repeats": (n_repeats, 1, 36),
+            "n_together": (n_together, 1, n_words), "n_runs": (n_runs, 1, 99), "n_contacts": (n_contacts, 2, 500), "sfreq": (sfreq, 350, 30_000), "trial_s": (trial_s, 1.7, 30),
+            "share": (share, 0, 1), "own_share": (own_share, 0, round(most, 6)), "seed": (seed, 0, np.inf),
+        }  # fmt: skip
+        check_ranges(self.name, ranges)
         for name, value, known in (
             ("task", task, ("overt", "listen")),
             ("measure", measure, ("voltage", "high_gamma")),

@@ -14,6 +14,7 @@ from rich.progress import track
 
 from n2s.errors import UserError
 from n2s.paths import written_whole
+from n2s.studies.simulated.known import check_ranges, known_recording, number_of
 from n2s.studies.simulated.sources import N_BANDS, stimulus_features
 from n2s.studies.simulated.speech import audio_file, events_file, speak_story
 from n2s.studies.simulated.spoken import aligned_sentences
@@ -46,9 +47,7 @@ def check_options(
     if unknown:
         raise UserError(f"{study}: no tales in '{unknown[0]}'; there are {', '.join(LANGUAGES)}.")
     ranges = {"n_stories": (n_stories, 1, MOST_STORIES), "n_test": (n_test, 0, n_stories - 1)} | others
-    for name, (value, low, high) in ranges.items():
-        if not low <= value <= high:
-            raise UserError(f"{study}: {name} is {value}; it must be from {low:g} to {high:g}.")
+    check_ranges(study, ranges)
 
 
 class TaleMaterial:
@@ -110,16 +109,11 @@ class TaleMaterial:
 
     def known(self, recording: Recording, recordings: Sequence[Recording]) -> Recording:
         """The recording, if it is one of the study's; else a UserError."""
-        if recording not in recordings:
-            known = ", ".join(one.name for one in recordings)
-            raise UserError(f"{self.study}: no recording {recording.name}; there are {known}.")
-        return recording
+        return known_recording(self.study, recording, recordings)
 
     def number_of(self, subject: str, n_subjects: int) -> int:
         """1 of ``01``; a UserError if there is no such subject."""
-        if subject not in {f"{one:02d}" for one in range(1, n_subjects + 1)}:
-            raise UserError(f"{self.study}: no subject '{subject}'; there are 01 to {n_subjects:02d}.")
-        return int(subject)
+        return number_of(self.study, subject, n_subjects)
 
     def sources(self, stimulus: str) -> list[Path]:
         """The files that recordings of a tale are made from."""
