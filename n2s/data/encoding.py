@@ -280,7 +280,7 @@ class EncodingDataModule(NeuralDataModule):
 
     def columns(self, subject: str, feature: FrameFeature | ImpulseFeature) -> np.ndarray:
         """See `EncodingData`."""
-        return self._designs.of_one(feature).columns(subject, self._person_of(subject).runs, "", 0)
+        return self._designs.columns_of(feature, subject, self._person_of(subject).runs)
 
     def listened(self, subject: str, space: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
         """See `EncodingData`."""

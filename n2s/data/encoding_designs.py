@@ -82,10 +82,6 @@ class Designs:
         self.spaces, self.response, self.stimuli, self.cuts_s = spaces, response, stimuli, cuts_s
         self._kept: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
-    def of_one(self, feature: Feature) -> "Designs":
-        """The same of another feature alone, in the space ``""``."""
-        return Designs({"": [feature]}, self.response, self.stimuli, self.cuts_s)
-
     def fill(self, runs: Mapping[str, Sequence[Run]]) -> None:
         """Compute all features that the runs of some subjects need and that are not in the cache."""
         needed = {}
@@ -110,22 +106,17 @@ class Designs:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = self._columns(subject, runs, space, seed, stream)
+        found = self.columns_of(self.feature(space, seed), subject, runs, stream=stream)
         self._kept[key] = found
         while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
         return found
 
-    def feature(self, space: str, seed: int) -> Feature:
-        """One of them; a UserError if there is no such space or seed."""
-        if space not in self.spaces:
-            raise UserError(f"no feature space '{space}'. There are: {', '.join(self.spaces)}.")
-        if not 0 <= seed < len(self.spaces[space]):
-            raise UserError(f"'{space}' has the seeds 0 to {len(self.spaces[space]) - 1}, not {seed}.")
-        return self.spaces[space][seed]
-
-    def _columns(self, subject: str, runs: Sequence[Run], space: str, seed: int, stream: Stream) -> np.ndarray:
-        feature, step_s = self.feature(space, seed), runs[0].step_s
+    def columns_of(
+        self, feature: Feature, subject: str, runs: Sequence[Run], *, stream: Stream = "attended"
+    ) -> np.ndarray:
+        """(n, p) float32 as `columns`, of any feature; not kept."""
+        step_s = runs[0].step_s
         before_s, after_s = self.response.reach_s(step_s)
         events = getattr(feature, "events", False)
         n_rows = runs[-1].rows.stop
@@ -149,6 +140,14 @@ class Designs:
                         found[run.first + low : run.first + high] += part
         feature.release()
         return found
+
+    def feature(self, space: str, seed: int) -> Feature:
+        """One of them; a UserError if there is no such space or seed."""
+        if space not in self.spaces:
+            raise UserError(f"no feature space '{space}'. There are: {', '.join(self.spaces)}.")
+        if not 0 <= seed < len(self.spaces[space]):
+            raise UserError(f"'{space}' has the seeds 0 to {len(self.spaces[space]) - 1}, not {seed}.")
+        return self.spaces[space][seed]
 
     def _pieces(self, feature: Feature, name: str, cuts_s: np.ndarray) -> list[Frames] | list[Impulses]:
         store, stimulus = FeatureStore(feature), self.stimuli[name]
