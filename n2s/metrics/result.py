@@ -244,3 +244,10 @@ class Result(ABC):
 def record(result: Result) -> dict:
     """The entry of a result in ``metrics.json``."""
     return {"scores": result.scores().plain()} | result.facts()
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, digits: int | None = None) -> None:
+    """``<name>.csv`` of each table, for other programs: whole, or as it was before. ``digits``: significant ones; None: all."""
+    for name, table in tables.items():
+        with written_whole(folder / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format=None if digits is None else f"%.{digits}g")

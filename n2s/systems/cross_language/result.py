@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from n2s.metrics.result import Result, Shown
+from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import ALL, Scores
-from n2s.paths import written_whole
 from n2s.systems.cross_language import figures, page, tables
 from n2s.systems.cross_language.scored import CrossLanguageScores
 
@@ -53,6 +52,4 @@ class CrossLanguageResult(CrossLanguageScores, Result):
 
     def export(self, folder: Path) -> None:
         """See `Result`: ``cells.csv``, ``transfer.csv``, ``voxels.csv``."""
-        for name in ("cells", "transfer", "voxels"):
-            with written_whole(folder / f"{name}.csv") as temporary:
-                getattr(self, name).to_csv(temporary, index=False)
+        write_tables(folder, {"cells": self.cells, "transfer": self.transfer, "voxels": self.voxels})

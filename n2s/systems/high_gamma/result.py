@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from n2s.metrics.result import Result, Shown
+from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import Scores
-from n2s.paths import written_whole
 from n2s.systems.high_gamma import figures, page, summary
 from n2s.systems.high_gamma.scored import HighGammaScores
 
@@ -47,5 +46,4 @@ class HighGammaResult(HighGammaScores, Result):
 
     def export(self, folder: Path) -> None:
         """See `Result`: ``electrodes.csv``."""
-        with written_whole(folder / "electrodes.csv") as temporary:
-            self.electrodes.to_csv(temporary, index=False)
+        write_tables(folder, {"electrodes": self.electrodes})

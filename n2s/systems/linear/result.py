@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from n2s.metrics.result import Result, Shown
+from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import Scores
-from n2s.paths import written_whole
 from n2s.systems.linear import summary
 from n2s.systems.linear.figures import drawings
 
@@ -71,6 +70,4 @@ class DecodingResult(Result):
 
     def export(self, folder: Path) -> None:
         """See `Result`: ``values.csv`` and ``folds.csv``."""
-        for name in ("values", "folds"):
-            with written_whole(folder / f"{name}.csv") as temporary:
-                getattr(self, name).to_csv(temporary, index=False)
+        write_tables(folder, {"values": self.values, "folds": self.folds})

@@ -6,9 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from n2s.metrics.result import Result, Shown
+from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import Scores
-from n2s.paths import written_whole
 from n2s.systems.story_text import figures, page, read_along, summary
 from n2s.systems.story_text.scored import StoryTextScores
 
@@ -71,9 +70,7 @@ class StoryTextResult(StoryTextScores, Result):
 
     def export(self, folder: Path) -> None:
         """See `Result`: ``words.csv``, ``by_story.csv`` and ``windows.csv``."""
-        for name in FILES:
-            with written_whole(folder / f"{name}.csv") as temporary:
-                getattr(self, name).to_csv(temporary, index=False, float_format="%.6g")
+        write_tables(folder, {name: getattr(self, name) for name in FILES}, digits=6)
 
 
 def _plain(line: dict) -> dict:

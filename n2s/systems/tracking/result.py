@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from n2s.metrics.result import Result, Shown
+from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import Scores
 from n2s.systems.tracking import figures, summary
 from n2s.systems.tracking.tables import TrackingTables
@@ -39,5 +39,4 @@ class TrackingResult(TrackingTables, Result):
 
     def export(self, folder: Path) -> None:
         """See `Result`: the tables for other programs."""
-        self.measures.to_csv(folder / "measures.csv", index=False)
-        self.table.to_csv(folder / "measures_by_region.csv", index=False)
+        write_tables(folder, {"measures": self.measures, "measures_by_region": self.table})

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from n2s.metrics.cross_fitted import TOLD
+from n2s.metrics.result import write_tables
 from n2s.metrics.score import ALL, Measure, Score, Scores, cell
-from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.maps import write_maps
 from n2s.systems.encoding.results.group import Q
 from n2s.systems.encoding.results.regions import LEAST_CEILING, WHOLE, inside, shown_region
@@ -165,16 +165,11 @@ def write(result: BrainScores, folder: Path) -> None:
         for row, by_subject in rows.items()
         for subject, one in by_subject.items()
     ]
-    _write_table(pd.DataFrame(lines), folder / "regions.csv")
+    write_tables(folder, {"regions": pd.DataFrame(lines)})
     if result.group.tested:
         every = [table.assign(score=column) for column, table in result.group.tested.items()]
-        _write_table(pd.concat(every, ignore_index=True), folder / "over_subjects.csv")
+        write_tables(folder, {"over_subjects": pd.concat(every, ignore_index=True)})
     write_maps(result, folder)
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    with written_whole(path) as temporary:
-        table.to_csv(temporary, index=False)
 
 
 def _targets(region: str) -> str:
