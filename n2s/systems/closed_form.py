@@ -1,7 +1,7 @@
 """Systems that are fitted in closed form: one batch a subject and fold, in one epoch, by one process."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -42,8 +42,27 @@ class ClosedForm(System):
             raise UserError(f"{what} in one epoch: set trainer.max_epochs to 1.")
 
 
+def check_made(fitted_by: Mapping | None, own: Mapping, *, prefix: str = "model.") -> None:
+    """Raise a UserError if a test names other options of the fit than the run was fitted with: its table would tell of these.
+
+    Parameters
+    ----------
+    fitted_by
+        Option -> value of the run; None: the run does not say. Options that one side alone has do not count.
+    own
+        The same of the test.
+    prefix
+        Before the option's name, in the message.
+    """
+    for name in own:
+        if fitted_by and name in fitted_by and fitted_by[name] != own[name]:
+            raise UserError(
+                f"{prefix}{name} is {own[name]}, but the run was fitted with {fitted_by[name]}. Take the run's own config.yaml, or fit again."
+            )
+
+
 class FoldFits(ClosedForm):
-    """The base of systems with a fit for each subject and fold: ``fits``, which checkpoints hold.
+    """The base of systems with a fit for each subject and fold: ``fits``, which checkpoints hold; ``fitted_by``: how they were made.
 
     While a run goes on, each fit is in a file of its own, from which an interrupted run goes on.
     """
@@ -51,6 +70,7 @@ class FoldFits(ClosedForm):
     def __init__(self) -> None:
         super().__init__()
         self.fits: dict[str, dict[str, dict]] = {}
+        self.fitted_by: dict | None = None
 
     def fit_path(self, subject: str, fold: Fold) -> Path:
         """The file of a fit until the checkpoint is written."""

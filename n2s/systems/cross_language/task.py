@@ -10,7 +10,7 @@ import torch
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError, first_of, nearest
-from n2s.systems.closed_form import FoldFits
+from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.cross_language import summary
 from n2s.systems.cross_language.cells import HELD_OUT, MATCHED
 from n2s.systems.cross_language.checks import check_content, check_encoders, check_trained, languages_heard
@@ -145,7 +145,6 @@ class CrossLanguage(FoldFits):
         self.plan: Plan | None = None
         self.languages: dict[str, list[str]] = {}
         self.tested: list[str] = []
-        self._fitted_by: dict | None = None
         self._scored: dict[str, SubjectScores] = {}
 
     def setup(self, stage: str) -> None:
@@ -191,16 +190,11 @@ class CrossLanguage(FoldFits):
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from CrossLanguage: it holds no fits.")
-        self.fits, self._fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.fits, self.fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
 
     def on_test_start(self) -> None:
         """Nothing is scored yet."""
-        own = self.plan.plain()
-        for name in self._fitted_by or {}:
-            if self._fitted_by[name] != own.get(name):
-                raise UserError(
-                    f"the fit was made with {name} {self._fitted_by[name]}, and the recipe has {own.get(name)}. Take the run's own config.yaml, or fit again."
-                )
+        check_made(self.fitted_by, self.plan.plain(), prefix="")
         self.check_fitted(self.tested)
         self._scorer = Scorer(
             self.data,

@@ -15,6 +15,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.banded_ridge import BandedRidge
 from n2s.models.encoding_ridge import EncodingRidge
+from n2s.systems.closed_form import check_made
 from n2s.systems.encoding.inputs import FoldInputs, mark, rows_hash
 from n2s.systems.encoding.rows import Fit
 from n2s.systems.encoding.weights import keep_weights
@@ -75,11 +76,7 @@ def check_recipe(kept: Mapping | None, recipe: Recipe, *, shifted: bool) -> None
     """
     names = ["alphas", "n_folds", *(["shift_s", "seed"] if shifted else [])]
     own = {name: getattr(recipe, name) for name in names} | {"alphas": list(recipe.alphas)}
-    for name in names if kept else ():
-        if kept[name] != own[name]:
-            raise UserError(
-                f"model.{name} is {own[name]}, but the run was fitted with {kept[name]}. Take the run's own config.yaml, or fit again."
-            )
+    check_made(kept, own)
 
 
 def fit_fold(

@@ -107,7 +107,6 @@ class BrainScore(FoldFits):
         )
         self.keep_weights = keep_weights
         self._rows = {"networks": networks, "controls": controls or [], "alone": alone, "banded": banded}
-        self._fitted_by: dict | None = None
         self.rows: list[ModelRow] = []
         self._result: BrainScoreResult | None = None
 
@@ -156,11 +155,11 @@ class BrainScore(FoldFits):
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from BrainScore: it holds no penalties.")
-        self.fits, self._fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.fits, self.fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
 
     def on_test_start(self) -> None:
         """Nothing is scored yet."""
-        check_recipe(self._fitted_by, self.fit_recipe, shifted=self.options.n_shifts > 0)
+        check_recipe(self.fitted_by, self.fit_recipe, shifted=self.options.n_shifts > 0)
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
         kept = self.folder / "weights"
         self._scorer = Scorer(

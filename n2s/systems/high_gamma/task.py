@@ -11,7 +11,7 @@ from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
 from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
-from n2s.systems.closed_form import FoldFits
+from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.high_gamma.fit import Options, check_fold, fit_fold
 from n2s.systems.high_gamma.result import HighGammaResult
@@ -82,7 +82,6 @@ class HighGammaEncoding(FoldFits):
         self.fit_options = Options(n_folds, shift_s, seed)
         self.null = Null(null_by, block_s, n_permutations, n_shifts, seed)
         self._wanted = {"models": models, "speech": speech, "n_draws": n_draws}
-        self._fitted_by: dict | None = None
         self.rows: list[Row] = []
         self._scored: dict[str, SubjectScores] = {}
 
@@ -126,17 +125,11 @@ class HighGammaEncoding(FoldFits):
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from HighGammaEncoding: it holds no fits.")
-        self.fits, self._fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.fits, self.fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
 
     def on_test_start(self) -> None:
         """Nothing is scored yet."""
-        own = self._recipe()
-        for name in self._fitted_by or {}:
-            if self._fitted_by[name] != own.get(name, self._fitted_by[name]):
-                raise UserError(
-                    f"model.{name} is {own[name]}, but the run was fitted with {self._fitted_by[name]}. Take the run's own config.yaml, or "
-                    "fit again."
-                )
+        check_made(self.fitted_by, self._recipe())
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
         self._scored = {}
 

@@ -10,7 +10,7 @@ from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.attention import LENGTHS_S
 from n2s.metrics.result import Result
 from n2s.models.ridge import ALPHAS
-from n2s.systems.closed_form import FoldFits
+from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding import scoring as encoding_scoring
 from n2s.systems.encoding.fit import Recipe as EncodingRecipe
 from n2s.systems.encoding.inputs import rows_hash
@@ -123,7 +123,6 @@ class LinearDecoder(FoldFits):
         self.named, self.forward_too = targets, forward
         self.forward_recipe = EncodingRecipe(ENCODING_ALPHAS, n_folds, shift_s, seed)
         self.n_permutations = n_permutations
-        self._made: dict | None = None
         self.targets: list[str] = []
         self.rows: list[ModelRow] = []
         self._results: dict[str, Result] = {}
@@ -196,17 +195,11 @@ class LinearDecoder(FoldFits):
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from LinearDecoder: it holds no decoders.")
-        self.fits, self._made = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.fits, self.fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
 
     def _check_fits(self) -> None:
         """Raise a UserError if the run was fitted in another way, or not to all subjects."""
-        now = self.made
-        changed = [name for name in now if name != "targets" and self._made and self._made.get(name) != now[name]]
-        if changed:
-            raise UserError(
-                f"model.{changed[0]} is {now[changed[0]]}, but the run was fitted with {self._made.get(changed[0])}. Take the run's own config.yaml, "
-                "or fit again."
-            )
+        check_made(self.fitted_by, {name: value for name, value in self.made.items() if name != "targets"})
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
 
     def on_test_start(self) -> None:

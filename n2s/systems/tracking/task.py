@@ -8,7 +8,7 @@ import torch
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.tracking_coherence import BANDS, check_bands
-from n2s.systems.closed_form import FoldFits
+from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.fit import Recipe, check_units, checked_brain
 from n2s.systems.kept_fits import keep, kept
 from n2s.systems.tracking.lengths import Length
@@ -124,7 +124,6 @@ class Tracking(FoldFits):
             },
         )
         self.duration_s = duration_s
-        self._made: dict | None = None
         self._length: Length | None = None
         self._result: TrackingResult | None = None
 
@@ -230,16 +229,11 @@ class Tracking(FoldFits):
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from Tracking: it holds no fits.")
-        self.fits, self._made = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.fits, self.fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
 
     def on_test_start(self) -> None:
         """Nothing is measured yet."""
-        made = self.made
-        for name in made if self._made and self.plan.fits else ():
-            if self._made.get(name) != made[name]:
-                raise UserError(
-                    f"the run was fitted with {name} {self._made.get(name)}, the test has {made[name]}. Take the run's own config.yaml, or fit again."
-                )
+        check_made(self.fitted_by if self.plan.fits else None, self.made, prefix="")
         self.check_fitted(self.length.subjects if self.plan.fits else ())
         self._scorer = Scorer(self.data, self.fits, self.plan, self.length)
 

@@ -59,7 +59,7 @@ def test_fit_test_table_and_page(at, run_n2s, fit_and_test):
 
     # the test of other data, or with other options, than those of the fit
     status, _, err = run_n2s("test", "--config", changed(recipe, alphas=[10.0]))
-    assert status == 2 and "fitted with alphas" in err and "fit again" in err
+    assert status == 2 and "alphas is" in err and "but the run was fitted with" in err and "fit again" in err
 
 
 def test_measures_alone_of_one_person_who_is_noise(at, fit_and_test):
