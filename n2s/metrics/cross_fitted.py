@@ -7,9 +7,29 @@ from scipy import stats
 
 #: How much more widely a cross-validated score spreads by chance than the same predictions against moved or permuted truths.
 SPREAD = math.sqrt(2)
+ROUNDING = 1e-6  # of a prediction's magnitude: smaller changes are rounding errors
 #: For pages.
 AS_WIDELY = f"{SPREAD:.2f} times as widely"
 TOLD = f"Where several folds are held out in turn, draws are spread {AS_WIDELY} around their mean: folds learn from each other."
+
+
+def level(predicted: np.ndarray, magnitude: np.ndarray | float = 0.0) -> np.ndarray:
+    """(n, v) predictions of one fold, without their mean -> the same with a deviation of 1.
+
+    A correlation over the rows of all folds is then the mean of the folds' own, weighted by rows. On the scale as predicted, folds whose
+    training rows happen to agree with each other have larger predictions, just where they disagree with the held-out ones: of pure noise r
+    is below 0 (-.04 with 8 stories in 4 folds and penalties chosen from 10 to 1e8), and r of what is predicted is too low.
+
+    Parameters
+    ----------
+    predicted
+        (n, v)
+    magnitude
+        (v,) Of the predictions with their mean: deviations that are rounding errors of it are 0, as is what they are of.
+    """
+    size = np.sqrt(np.square(predicted, dtype=np.float64).mean(0))
+    known = size > ROUNDING * np.asarray(magnitude)
+    return predicted * np.where(known, 1 / np.where(known, size, 1.0), 0.0).astype(predicted.dtype)
 
 
 def wider_p(p: float | None, n_folds: int) -> float | None:

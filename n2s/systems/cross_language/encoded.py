@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
+from n2s.metrics.cross_fitted import level
 from n2s.metrics.moved_null import turned
 from n2s.systems.cross_language.bands import centred_by
 from n2s.systems.cross_language.bootstrap import Sums
@@ -14,9 +15,8 @@ from n2s.systems.cross_language.bootstrap import Sums
 class Encoded:
     """Sums of one cell over folds; rows of each fold are added in turn, so that no predictions stay in memory.
 
-    Predictions of each fold come on one scale, voxel by voxel: r is the mean of the folds' own, weighted by rows. On the scale as predicted,
-    folds whose training rows happen to agree with each other's held-out rows have larger predictions, and those that disagree smaller ones:
-    of pure noise r would be below 0 where a cell is within one language (-.02 with 8 stories in 4 folds), and not where it is across two.
+    Predictions of each fold come on one scale, voxel by voxel (`n2s.metrics.cross_fitted.level`): else of pure noise r would be below 0 where a
+    cell is within one language (-.02 with 8 stories in 4 folds), and not where it is across two.
 
     Parameters
     ----------
@@ -50,9 +50,7 @@ class Encoded:
             Its number.
         """
         x, y = centred_by(predicted, run), centred_by(true, run)
-        size = np.sqrt(np.square(x).mean(0))
-        tiny = 1e-9 * np.abs(predicted).max(0, initial=0.0)
-        x = np.divide(x, size, out=np.zeros_like(x), where=size > tiny)
+        x = level(x, np.abs(predicted).max(0, initial=0.0))
         self.parts.append(Sums.of(x, y, unit))
         for number, one in enumerate(np.unique(run)):
             rows = np.flatnonzero(run == one)

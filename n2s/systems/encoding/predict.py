@@ -9,6 +9,7 @@ import torch
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.errors import UserError, first_of
+from n2s.metrics.cross_fitted import level
 from n2s.systems.encoding.fit import Recipe, checked_brain
 from n2s.systems.encoding.inputs import FoldInputs, check_same, mark, rows_hash
 from n2s.systems.encoding.rows import Fit
@@ -16,8 +17,6 @@ from n2s.systems.encoding.weights import kept_weights, solved
 
 #: Responses of a subject's folds are kept while it is tested if they are smaller, bytes.
 KEPT_BYTES = 2 * 2**30
-#: Of a prediction's magnitude: smaller changes are rounding errors.
-ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -190,17 +189,10 @@ class HeldOut:
         return found
 
     def levelled(self, parts: list[np.ndarray]) -> np.ndarray:
-        """(n, v): predictions of all folds, given fold by fold, as `joined` gives them, with a deviation of 1 in the rows of each fold.
-
-        A correlation over all rows is then the mean of the folds' own, weighted by rows. On the scale as predicted, folds whose training rows
-        happen to agree with each other have larger predictions, just where they disagree with the held-out ones: of pure noise r is
-        below 0 (-.04 with 8 stories in 4 folds and penalties chosen from 10 to 1e8), and r of what is predicted is too low. 0 where a fold predicts a constant.
-        """
+        """(n, v): predictions of all folds, given fold by fold, as `joined` gives them, on one scale: see `n2s.metrics.cross_fitted.level`."""
         found = self.joined(parts)
         for number, part in enumerate(parts):
             rows = np.flatnonzero(self.fold == number)
             if len(rows):
-                size = np.sqrt(np.square(found[rows], dtype=np.float64).mean(0))
-                known = size > ROUNDING * np.abs(part).max(0)
-                found[rows] *= np.where(known, 1 / np.where(known, size, 1.0), 0.0).astype(np.float32)
+                found[rows] = level(found[rows], np.abs(part).max(0))
         return found

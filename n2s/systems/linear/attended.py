@@ -147,7 +147,7 @@ def attention_lines(
 def _unattended(found: Reconstruction, other: np.ndarray, places: np.ndarray, rate_hz: float) -> dict:
     """The correlation of the reconstruction with the other talker."""
     whole = jackknife_interval(
-        lambda rows: mean_correlation(found.predicted[places[rows]], other[places[rows]]),
+        lambda rows: mean_correlation(found.levelled[places[rows]], other[places[rows]]),
         slow_blocks(found.part[places], rate_hz),
         bounds=(-1.0, 1.0),
     )

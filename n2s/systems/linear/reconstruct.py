@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from n2s.data.encoding_data import EncodingData
 from n2s.errors import UserError, first_of
+from n2s.metrics.cross_fitted import level
 from n2s.paths import written_whole
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
 from n2s.systems.linear.fit import Recipe, decoders_of
@@ -57,6 +59,15 @@ class Reconstruction:
     def stretch(self) -> np.ndarray:
         """(n,) Number of the stretch of each row: consecutive rows of one part."""
         return np.cumsum(np.r_[False, (np.diff(self.rows) != 1) | (np.diff(self.part) != 0)])
+
+    @cached_property
+    def levelled(self) -> np.ndarray:
+        """(n, f) ``predicted``, each feature of each fold on one scale, for correlations over all rows: see `n2s.metrics.cross_fitted.level`."""
+        found = np.zeros_like(self.predicted)
+        for number in np.unique(self.fold):
+            rows = self.fold == number
+            found[rows] = level(self.predicted[rows])
+        return found
 
     def windows(self, n_rows: int) -> np.ndarray:
         """(k, n_rows) places among the rows: windows that follow each other, inside consecutive rows of one part."""

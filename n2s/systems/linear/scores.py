@@ -90,12 +90,12 @@ def subject_scores(
 
 def feature_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
     """(f,) r of each feature over some rows; NaN where prediction or truth is constant."""
-    return column_correlation(found.predicted[rows], found.true[rows])
+    return column_correlation(found.levelled[rows], found.true[rows])
 
 
 def mean_r(found: Reconstruction, rows: np.ndarray | slice = slice(None)) -> float | None:
     """The mean of `feature_r` over the features that have one; None if none does."""
-    return mean_correlation(found.predicted[rows], found.true[rows])
+    return mean_correlation(found.levelled[rows], found.true[rows])
 
 
 def _correlation(found: Reconstruction, rate_hz: float, options: Options, where: str) -> dict:
@@ -107,7 +107,7 @@ def _correlation(found: Reconstruction, rate_hz: float, options: Options, where:
     if not known.any():
         return line
     null = moved_null(
-        found.predicted[:, known],
+        found.levelled[:, known],
         found.true[:, known],
         part=found.part,
         stretch=found.stretch,

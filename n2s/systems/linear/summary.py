@@ -106,7 +106,7 @@ def headline(values: pd.DataFrame, folds: pd.DataFrame, settings: Mapping) -> li
         f"after it.{band}",
         f"r: Pearson correlation of reconstruction and truth over {_range(length_s.round().astype(int))} s of held-out sound of "
         f"{_range(n_folds)} {'fold' if n_folds.max() == 1 else 'folds'} a subject, all folds joined, each fold's part of a recording without its "
-        "mean; of several features their mean.",
+        "mean, reconstructions of each fold on one scale; of several features their mean.",
     ]
 
 

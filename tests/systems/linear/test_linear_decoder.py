@@ -99,7 +99,8 @@ def test_r_is_that_of_scikit_learn():
         predicted.append((made - made.mean(0)) * feature[fold.train].std(0))
         true.append(feature[fold.test] - feature[fold.test].mean(0))
     predicted, true = np.concatenate(predicted), np.concatenate(true)
-    r = [np.corrcoef(p, t)[0, 1] for p, t in zip(predicted.T, true.T, strict=True)]
+    level = np.concatenate([one / one.std(0) for one in np.split(predicted, len(data.folds("study/01")))])
+    r = [np.corrcoef(p, t)[0, 1] for p, t in zip(level.T, true.T, strict=True)]
     np.testing.assert_allclose(result.features.r, r, atol=1e-6)
     assert result.values.value[0] == pytest.approx(np.mean(r)) and np.mean(r) > 0.6
     scale = np.mean([feature[fold.train].std(0) for fold in data.folds("study/01")], 0)
