@@ -31,6 +31,7 @@ OVERLAYS = (
     "data_high_gamma",
     "data_linear",
     "data_story_text",
+    "data_story_text_across",
     "data_tracking",
 )  # of the recipe of that name
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, "speech_net")

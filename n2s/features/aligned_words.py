@@ -120,13 +120,17 @@ class AlignedWords(ImpulseFeature):
         UserError
             The text is not in this language.
         """
+        self.check_language(language)
+        vectors, empty = self._vectors[language], np.zeros(self._n_features, np.float32)
+        found = [vectors.get(plain_form(one), empty) for one in words]
+        return np.stack(found) if found else np.zeros((0, self._n_features), np.float32)
+
+    def check_language(self, language: str) -> None:
+        """Raise a UserError if the text is not in a language."""
         if language not in self.languages:
             raise UserError(
                 f"AlignedWords: no text in '{language}'; its languages are {', '.join(self.languages)}. Name it there (languages)."
             )
-        vectors, empty = self._vectors[language], np.zeros(self._n_features, np.float32)
-        found = [vectors.get(plain_form(one), empty) for one in words]
-        return np.stack(found) if found else np.zeros((0, self._n_features), np.float32)
 
     @cached_property
     def _vectors(self) -> dict[str, dict[str, np.ndarray]]:

@@ -88,5 +88,8 @@ class StoryLanguageModel(ABC):
     def told(self) -> str:
         """What it is, for a page: "a transformer of 2 layers, trained on 9 stories (13,200 words)"."""
 
+    def check_language(self, language: str) -> None:  # noqa: B027 (most learn any language)
+        """Raise a UserError if stories of a language cannot be learned from: before the first fit."""
+
     def release(self) -> None:  # noqa: B027 (most have nothing to drop)
         """Drop networks that can be loaded again."""

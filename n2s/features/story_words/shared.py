@@ -77,6 +77,10 @@ class SharedStoryWords(StoryLanguageModel):
         self.proposals.learn(stories, language=language, seed=seed)
         self._begin()
 
+    def check_language(self, language: str) -> None:
+        """See `StoryLanguageModel`: there are vectors of some languages."""
+        self.words.check_language(language)
+
     def _begin(self) -> None:
         self.vocabulary, self.language = self.proposals.vocabulary, self.proposals.language
         self._vectors = self._centred(self.vocabulary)

@@ -37,7 +37,7 @@ class OneLanguage:
         Raises
         ------
         UserError
-            A fold trains on nothing in the language, or no fold is left.
+            A fold trains on nothing in the language, or on one story alone, or no fold is left.
         """
         if subject not in self._folds:
             self._folds[subject] = self._of(subject)
@@ -51,14 +51,15 @@ class OneLanguage:
             own, test = language[fold.train] == self._trained, fold.test[language[fold.test] == self._tested]
             if not len(test):
                 continue
-            if not own.any():
+            groups = np.asarray(fold.groups)[own]
+            if len(set(groups.tolist())) < 2:
+                few = f"one story alone ({groups[0]})" if len(groups) else "nothing"
                 raise UserError(
-                    f"{subject}, {fold.name}: nothing that is heard in '{self._trained}' is in training. Take fewer folds (data.n_folds), more stories in that "
-                    "language, or another split."
+                    f"{subject}, {fold.name}: {few} that is heard in '{self._trained}' is in training; two stories or more are needed. Take more stories in that "
+                    "language, more folds (data.n_folds), or another split."
                 )
             stretches = None if fold.stretches is None else fold.stretches[own]
-            train, groups = fold.train[own], np.asarray(fold.groups)[own]
-            found.append(replace(fold, train=train, test=test, groups=groups, stretches=stretches))
+            found.append(replace(fold, train=fold.train[own], test=test, groups=groups, stretches=stretches))
         if not found:
             heard = first_of(sorted(set(language) - {""})) or "none"
             raise UserError(
@@ -190,7 +191,7 @@ def told_other(
     ------
     UserError
         It is the language that is decoded, or nobody heard it; that language is not given; features of the language model mean other things
-        in each language; or a reference person is given, too.
+        in each language; it does not know one of the languages; or a reference person is given, too.
     """
     known, other = sorted({one for one in heard.values() if one}), short_language(given)
     if reference is not None:
@@ -215,4 +216,6 @@ def told_other(
             f"model.other_language is '{given}', and the features of {type(model).__name__} mean other things in each language. Set model.language_model to "
             "n2s.features.SharedStoryWords, whose vectors of words lie near those of their translations."
         )
+    for one in (short_language(language), other):
+        model.check_language(one)
     return other

@@ -129,21 +129,19 @@ Table = tuple[list[str], list[list[str]]] | None
 
 
 def _against_null(result: StoryTextScores) -> Table:
-    """Rows of one subject; of several subjects each one's first row."""
+    """Rows of one subject; of several subjects each one's decoders."""
     total, names = result.by_story[(result.by_story.story == "") & result.by_story.z.notna()], metrics_of(result)
     if not len(total):
         return None
     one = total.subject.nunique() == 1
-    main = rows_of(result)[0]
     lines = []
-    for key, own in (
-        total.groupby("row" if one else "subject", sort=False)
-        if one
-        else total[total.row == main].groupby("subject", sort=False)
-    ):
+    for (subject, row), own in total.groupby(["subject", "row"], sort=False):
+        if not one and row_of(row).role != "model":
+            continue
         by = own.set_index("metric")
         cells = [f"{by.z[name]:.2f} (p = {by.p[name]:.2g})" if name in by.index else "-" for name in names]
-        lines.append([row_of(key).label if one else str(key), *cells])
+        label = row_of(row).label
+        lines.append([label if one else subject if row == MODEL else f"{subject}, {label}", *cells])
     return (["", *map(short, names)], lines) if 0 < len(lines) <= MOST else None
 
 
@@ -227,7 +225,7 @@ def _identified(result: StoryTextScores) -> Table:
             str(one.n_windows),
         ]
         for one in total.itertuples()
-        if not several or one.row == rows_of(result)[0]
+        if not several or row_of(one.row).role == "model"
     ]
     return (
         (["", "percentile rank", "first of all", "p", "candidates", "windows"], lines) if len(lines) <= MOST else None

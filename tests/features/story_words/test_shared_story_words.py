@@ -16,7 +16,7 @@ SMALL = {"width": 8, "heads": 2, "layers": 1, "vector_width": 0, "epochs": 1, "r
 
 @pytest.fixture(scope="module")
 def words():
-    return AlignedWords(n_features=40, n_tales=25)
+    return AlignedWords(n_features=40, n_tales=25, n_forms=700)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class Apart(AlignedWords):
 
 
 def test_the_mean_word_of_each_language_is_at_the_same_place(words, models):
-    apart = Apart(n_features=40, n_tales=25)
+    apart = Apart(n_features=40, n_tales=25, n_forms=700)
     apart._vectors = words._vectors
     stories = [" ".join(one.text for one in tale_sentences(n, "eu", 60)).split() for n in (1, 2)]
     model = SharedStoryWords(apart, TrainedStoryWords(**SMALL), context_words=1)

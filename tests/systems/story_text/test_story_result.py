@@ -115,6 +115,20 @@ def test_tables_and_sentences(two):
     assert "Fair controls are those whose words were chosen as the decoded ones were" in text
 
 
+def test_a_second_decoder_stands_beside_the_models_for_every_subject():
+    both = result(lengths_s=(200.0,), n_nulls=3, rows=("across", "across_permuted"))
+    assert [one.role for one in both.scores().rows.values()] == ["model", "model", "control", "control", "ceiling"]
+    assert both.scores().get("way", "across", "s/b") is not None
+    found = tables(both)
+    label = "decoder of the other language"
+    expected = ["s/a", f"s/a, {label}", "s/b", f"s/b, {label}"]
+    assert [line[0] for line in found["Against the null: z (p)"][1]] == expected
+    named = [line[0] for line in found["Identification of the true window"][1]]
+    assert named == ["s/a, decoded", f"s/a, {label}", "s/b, decoded", f"s/b, {label}"]
+    lines = {line.get_label(): line.get_color() for line in drawings(both)[1].figure.axes[0].lines}
+    assert lines["decoded"] != lines[label]
+
+
 def test_figures(two, one):
     titles = [drawing.title for drawing in drawings(two)]
     assert titles == ["Scores in the course of stories", "Scores and their null", "Decoded against true windows"]

@@ -40,7 +40,9 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shared():
-    return SharedStoryWords(AlignedWords(n_features=20, n_tales=12), TrainedStoryWords(**SMALL), context_words=0)
+    return SharedStoryWords(
+        AlignedWords(n_features=20, n_tales=12, n_forms=300), TrainedStoryWords(**SMALL), context_words=0
+    )
 
 
 def decoded(data, shared, folder, **options):
@@ -101,6 +103,35 @@ def test_no_response_to_the_language_is_used_by_the_decoder_of_the_other(both, d
     assert words_of(changed, "model") != words_of(both[1], "model")
 
 
+def test_other_responses_of_the_other_language_than_those_of_the_fit_are_refused(both, data, monkeypatch):
+    system, _ = both
+    true = data.responses
+
+    def other_brain(subject, fold):
+        train, test = true(subject, fold)
+        spanish = data.rows(subject).stimulus.astype(str).str.endswith(".es").to_numpy()[fold.train]
+        train[spanish] *= 2
+        return train, test
+
+    monkeypatch.setattr(data, "responses", other_brain)
+    with pytest.raises(UserError, match="brain's responses.* are not those"):
+        system.trainer.test(system, datamodule=data, verbose=False)
+
+
+def test_of_two_languages_one_alone_is_decoded_in_folds_that_have_it(data, shared, tmp_path):
+    folded = EncodingDataModule(data.studies, data.features, data.response, n_folds=4, clean_features=False)
+    folded.prepare_data()
+    folded.setup("fit")
+    rows, (first, *others) = folded.rows("s/01"), folded.folds("s/01")
+    heard = set(rows.stimulus.iloc[first.test].astype(str))  # nothing of it is in eu now
+    folded.languages = {name: "es" if name in heard else one for name, one in folded.languages.items()}
+    system, result = decoded(folded, shared, tmp_path, other_language=None)
+    assert list(system.fits["s/01"]) == [one.name for one in others]
+    assert set(result.stories.language) == {"eu"} and "across" not in set(result.words.row)
+    held = {story for one in others for story in rows.story.iloc[one.test].astype(str)} - {""}
+    assert {story.split(".")[0] for story in result.stories.story} == held
+
+
 def test_a_story_and_its_translation_are_held_out_together(data):
     rows = data.rows("s/01")
     for fold in data.folds("s/01"):
@@ -135,7 +166,7 @@ def test_a_translation_in_training_is_refused(data, shared):
 def test_stories_of_which_nothing_says_what_they_tell_are_refused(shared, tmp_path):
     names = {(f"tale{i}", "eu"): f"ipuina {i}" for i in range(4)}
     for content, said in ((None, "nothing says which are translations"), ({}, "")):
-        two = data_of(tmp_path, names=names, content=content, n_folds=2)
+        two = data_of(tmp_path, names=names, content=content, n_folds=4)
         two.prepare_data()
         two.setup("fit")
         if said:
@@ -150,6 +181,7 @@ def test_stories_of_which_nothing_says_what_they_tell_are_refused(shared, tmp_pa
     [
         ({"model": TrainedStoryWords()}, "TrainedStoryWords mean other things in each language"),
         ({"other": "en"}, "other_language is 'en', which nobody heard"),
+        ({"model": SharedStoryWords(AlignedWords(["en", "es"]))}, "AlignedWords: no text in 'eu'"),
         ({"language": "en"}, "language is 'en', and the stories are in 'es, eu'"),
         ({"other": "eus"}, "is 'eu' and model.other_language 'eus', the same"),
         ({"language": None}, "Set model.language to one of them.*model.other_language"),
@@ -188,6 +220,8 @@ def test_folds_have_rows_of_one_language():
     assert OneLanguage(data, "es", "eu").languages is data.languages
     with pytest.raises(UserError, match="fold 0: nothing that is heard in 'fr' is in training"):
         OneLanguage(data, "fr", "eu").folds("s/1")
+    with pytest.raises(UserError, match="fold 0: one story alone \\(g1\\) that is heard in 'eu' is in training"):
+        OneLanguage(data, "eu", "eu").folds("s/1")
     with pytest.raises(UserError, match="nothing in 'fr' is held out; languages that were heard: es, eu"):
         OneLanguage(data, "es", "fr").folds("s/1")
 
@@ -201,10 +235,10 @@ def test_who_heard_one_language_alone_is_named(shared):
 
 
 def test_of_several_languages_one_alone_is_used_and_told():
-    data = Few(["es", "eu", "es", "eu"], ([0, 1], [2, 3]))
+    data = Few(["es", "eu", "es", "eu", "eu"], ([0, 1, 4], [2, 3]))
     with kept() as found:
         assert stories_in(data, "eu").folds("s/1")[0].test.tolist() == [3]
-    assert found[0].kind == "left out" and "2 of 4 are not in 'eu' (model.language) but in es" in found[0].text
+    assert found[0].kind == "left out" and "2 of 5 are not in 'eu' (model.language) but in es" in found[0].text
     one = Few(["eu", "eu"], ([0], [1]))
     assert stories_in(one, "eu") is one
     assert told_language(one.languages, "") == told_language(one.languages, "eus") == "eu"
