@@ -15,6 +15,8 @@ from n2s.systems.story_text.controls import LanguageEvidence, RandomEvidence
 from n2s.systems.story_text.evidence import BrainEvidence, EncodingModel, Placed
 from n2s.systems.story_text.search import Beam, Search, SearchOptions
 from n2s.systems.story_text.transcripts import Passage
+from n2s.systems.story_text.word_onsets import onset_log_odds
+from n2s.systems.story_text.word_peaks import counted_rows
 from n2s.systems.story_text.word_times import predicted_rate, word_times, words_in_bins
 
 #: What is searched for besides the model's text, with responses at the same word times.
@@ -69,19 +71,21 @@ class Decoder:
 
     def times(self, later: Tensor, passage: Passage) -> np.ndarray:
         """(n,) When words are said, on the run's clock, from the later responses of each row."""
-        return self._times(predicted_rate(self.rate, later), passage)
+        rate = predicted_rate(self.rate, later)
+        rows_per_bin = max(1, round(self.options.rate_bin_s / passage.step_s))
+        counts = words_in_bins(rate, rows_per_bin)
+        first_s = passage.first_s + getattr(self.response, "reference", 0.0) * passage.step_s
+        if "log_intervals" not in self.rate:
+            return word_times(counts, first_s, passage.step_s, rows_per_bin, passage.n_rows)
+        log_odds = onset_log_odds(self.rate, later)
+        intervals = self.rate["log_intervals"].double().numpy()
+        return first_s + passage.step_s * counted_rows(log_odds, intervals, int(counts.sum()))
 
     def mean_times(self, passage: Passage) -> np.ndarray:
         """(n,) The same without a brain: words at the mean rate of what was heard in training, while something is heard."""
         start_s, stop_s = passage.heard_s
         n = round(float(self.rate["mean"]) * (stop_s - start_s) / passage.step_s)
         return start_s + (np.arange(n) + 0.5) * (stop_s - start_s) / max(n, 1)
-
-    def _times(self, rate: np.ndarray, passage: Passage) -> np.ndarray:
-        rows_per_bin = max(1, round(self.options.rate_bin_s / passage.step_s))
-        counts = words_in_bins(rate, rows_per_bin)
-        first_s = passage.first_s + getattr(self.response, "reference", 0.0) * passage.step_s
-        return word_times(counts, first_s, passage.step_s, rows_per_bin, passage.n_rows)
 
     def placed(self, times_s: np.ndarray, passage: Passage) -> Placed:
         """Where words act on the rows of a passage."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
+from n2s.data.row_stretches import row_stretches
 from n2s.errors import UserError, first_of, nearest
 from n2s.features.rates import At
 from n2s.features.story_words.port import StoryLanguageModel
@@ -24,6 +25,8 @@ from n2s.systems.encoding.fit import inner_groups
 from n2s.systems.encoding.inputs import mark, rows_hash
 from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, training_stories
+from n2s.systems.story_text.word_onsets import WordOnsets, words_on_rows
+from n2s.systems.story_text.word_peaks import WordTimes, check_rows, check_word_times
 from n2s.systems.story_text.word_times import WordRateModel, later_responses
 
 WORDS = "words in context"  # the mark of their columns: it changes with transcripts, their times and the response model
@@ -46,10 +49,12 @@ class FitOptions:
     rate_roi: str | None
     n_rate_voxels: int
     seed: int
+    word_times: WordTimes = "even"
 
     def __post_init__(self) -> None:
         for name in ("n_voxels", "n_rate_voxels"):
             check_number(f"model.{name}", getattr(self, name), low=1, whole=True)
+        check_word_times(self.word_times)
         check_number("model.shrinkage", self.shrinkage, low=0)
         if self.shrinkage > 1:
             raise UserError(f"model.shrinkage is {self.shrinkage:g}; expected 0 to 1.")
@@ -127,6 +132,8 @@ def fit_fold(
     rows, step_s = data.rows(subject), 1 / data.rate_hz[subject]
     transcripts = Transcripts(data.stimuli, options.language, options.at)
     passages = transcripts.passages(rows, fold.train, step_s)
+    if options.word_times == "peaks":
+        check_rows(step_s)
     name = learned.of(training_stories(passages, where), options.language, options.seed)
     features = WordsInContext(learned[name], options.at)
     columns = data.columns(subject, features)[fold.train]
@@ -155,7 +162,7 @@ def fit_fold(
         "encoding": {key: value.float().cpu() for key, value in encoding.plain().items()},
         "columns": mean.float().cpu(),
         "r2": r2.float().cpu(),
-        "rate": _word_rate(data, subject, fold, brain, groups, options, sum(len(one.words) for one in passages)),
+        "rate": _word_rate(data, subject, fold, brain, groups, options, passages, learned[name]),
         "marks": marks,
     }
 
@@ -195,7 +202,14 @@ def tell_other_count(n_words: int, counted: float, where: str) -> None:
 
 
 def _word_rate(
-    data: EncodingData, subject: str, fold: Fold, brain: Tensor, groups: list, options: FitOptions, n_words: int
+    data: EncodingData,
+    subject: str,
+    fold: Fold,
+    brain: Tensor,
+    groups: list,
+    options: FitOptions,
+    passages: Sequence[Passage],
+    language: StoryLanguageModel,
 ) -> dict[str, Tensor]:
     where = f"{subject}, {fold.name}"
     if options.word_rate not in data.spaces:
@@ -213,9 +227,18 @@ def _word_rate(
     shifts = np.round(delays_s * data.rate_hz[subject]).astype(int)
     later = later_responses(data.rows(subject), fold.train, brain[:, voxels], shifts)
     found = WordRateModel(options.alphas, options.n_folds).fit(later, rate, groups)
+    if options.word_times == "peaks":
+        found |= WordOnsets(options.alphas, options.n_folds).fit(
+            later,
+            words_on_rows(passages, language, len(rate)).to(later),
+            groups=groups,
+            stories=fold.groups,
+            stretches=row_stretches(data.rows(subject), fold.train),
+            step_s=1 / data.rate_hz[subject],
+        )
     heard = data.rows(subject).stimulus_s.notna().to_numpy()[fold.train]
     found["rows"] = found["mean"]
-    tell_other_count(n_words, float(rate.sum()), where)
+    tell_other_count(sum(len(one.words) for one in passages), float(rate.sum()), where)
     found["mean"] = rate[torch.from_numpy(heard).to(rate.device)].mean()  # not of the silence after stories
     if found["r2"] <= 0:
         tell(

@@ -33,6 +33,7 @@ from n2s.systems.story_text.search import SearchOptions
 from n2s.systems.story_text.told import told
 from n2s.systems.story_text.transcripts import Passage, Transcripts
 from n2s.systems.story_text.transfer import PersonToPerson, same_fold
+from n2s.systems.story_text.word_peaks import WordTimes
 
 #: Keys of a checkpoint: the fits, by subject and fold; language models; and how all were made.
 FITS, LANGUAGES, RECIPE = "n2s_story_text_fits", "n2s_story_text_languages", "n2s_story_text_recipe"
@@ -73,8 +74,11 @@ class StoryDecoder(FoldFits):
         The feature of the data that counts words: `n2s.features.WordRate`.
     rate_roi
         Region that the word rate is read from; None: the ``n_rate_voxels`` that it predicts best.
+    word_times
+        ``even``: words are counted in bins and lie evenly in each, as for volumes. ``peaks``: each is in a row of its own, where the word rate and
+        the intervals between training words say that it is most likely; for sensors, in rows of at most 0.1 s.
     rate_bin_s
-        Words are counted in bins of this length, s; at least a row (a volume).
+        Words are counted in bins of this length, s; at least a row (a volume). Of ``even``.
     width, extensions, mass, ratio, language_s
         Of the beam search: see `n2s.systems.story_text.search.SearchOptions`.
     n_null, null_width
@@ -110,6 +114,7 @@ class StoryDecoder(FoldFits):
         word_rate: str = "word_rate",
         rate_roi: str | None = None,
         n_rate_voxels: int = 500,
+        word_times: WordTimes = "even",
         rate_bin_s: float = 2.0,
         width: int = 200,
         extensions: int = 5,
@@ -131,7 +136,7 @@ class StoryDecoder(FoldFits):
         self.encoder = encoder if encoder is not None else PPMIVectors()
         self.fit_options = FitOptions(
             language or "", check_at(at, "StoryDecoder"), tuple(alphas), n_folds, n_voxels, shrinkage, word_rate, rate_roi,
-            n_rate_voxels, seed,
+            n_rate_voxels, seed, word_times,
         )  # fmt: skip
         self.search_options = SearchOptions(width, extensions, mass, ratio, language_s)
         self.decode_options = DecodeOptions(rate_bin_s, n_permuted, block_s, n_null, null_width, seed)
