@@ -75,10 +75,10 @@ class StoryDecoder(FoldFits):
     rate_roi
         Region that the word rate is read from; None: the ``n_rate_voxels`` that it predicts best.
     word_times
-        ``even``: words are counted in bins and lie evenly in each, as for volumes. ``peaks``: each is in a row of its own, where the word rate and
-        the intervals between training words say that it is most likely; for sensors, in rows of at most 0.1 s.
+        ``even``: words are counted in bins and lie evenly in each, as for volumes. ``peaks``: each is in a row of its own, where the word rate, the
+        words' own features and the intervals between training words say that it is most likely; for sensors, in rows of at most 0.1 s.
     rate_bin_s
-        Words are counted in bins of this length, s; at least a row (a volume). Of ``even``.
+        Words are counted in bins of this length, s; at least a row (a volume).
     width, extensions, mass, ratio, language_s
         Of the beam search: see `n2s.systems.story_text.search.SearchOptions`.
     n_null, null_width

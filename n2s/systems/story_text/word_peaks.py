@@ -84,7 +84,10 @@ def onset_rows(log_odds: np.ndarray, intervals: np.ndarray) -> np.ndarray:
 
 
 def counted_rows(log_odds: np.ndarray, intervals: np.ndarray, n: int) -> np.ndarray:
-    """As `onset_rows`, with the offset of the log-odds by which there are ``n`` words, or the next larger number that there is."""
+    """As `onset_rows`, with the offset of the log-odds by which there are ``n`` words.
+
+    Where there are more by any offset that is large enough, those with the smallest log-odds are left out.
+    """
     if n < 1 or not len(log_odds):
         return np.zeros(0, int)
     low, high = -MOST_ODDS, MOST_ODDS
@@ -92,4 +95,5 @@ def counted_rows(log_odds: np.ndarray, intervals: np.ndarray, n: int) -> np.ndar
     for _ in range(N_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if len(onset_rows(log_odds + middle, intervals)) < n else (low, middle)
-    return onset_rows(log_odds + high, intervals)
+    found = onset_rows(log_odds + high, intervals)
+    return np.sort(found[np.argsort(-log_odds[found], kind="stable")[:n]])
