@@ -1,0 +1,127 @@
+"""Where words begin among rows that are shorter than words."""
+
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from n2s.errors import UserError
+from n2s.systems.story_text.transcripts import Passage
+from n2s.systems.story_text.word_onsets import N_DIRECTIONS, WordOnsets, onset_log_odds, words_on_rows
+from n2s.systems.story_text.word_peaks import (
+    LONGEST_ROWS,
+    check_rows,
+    check_word_times,
+    counted_rows,
+    log_intervals,
+    onset_rows,
+)
+
+STEP_S, N_SENSORS, N_MEANING, LASTS = 0.05, 24, 6, 8
+
+
+def sum_of(rows, log_odds, intervals):
+    """Of log-odds and intervals, each length by itself."""
+    k = len(intervals) - 1
+    steps = np.diff([-1, *rows, len(log_odds)])
+    return sum(log_odds[row] for row in rows) + sum(intervals[min(step, k)] for step in steps)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rows_are_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    log_odds, intervals = rng.normal(size=9) * 2, np.log(rng.dirichlet(np.ones(4)))
+    intervals[0] = -1e3
+    every = [one for n in range(10) for one in combinations(range(9), n)]
+    best = max(every, key=lambda rows: sum_of(rows, log_odds, intervals))
+    assert onset_rows(log_odds, intervals).tolist() == list(best)
+
+
+def test_as_many_words_are_found_as_are_counted():
+    rng = np.random.default_rng(0)
+    intervals = log_intervals(rng.random(4000) < 0.15, [slice(0, 4000)])
+    for n in (1, 17, 80, 200):
+        found = counted_rows(rng.normal(size=600), intervals, n)
+        assert len(found) == n and (np.diff(found) > 0).all()
+    assert len(counted_rows(rng.normal(size=600), intervals, 0)) == len(counted_rows(np.zeros(0), intervals, 4)) == 0
+
+
+def test_intervals_are_those_of_training_words_within_a_stretch():
+    begins = np.zeros(500, bool)
+    begins[[3, 8, 13, 250, 255, 260, 499]] = True
+    found = np.exp(log_intervals(begins, [slice(0, 250), slice(250, 500)]))
+    # four intervals of 5 rows, one of very many, one more in all; the smoothing takes half to the neighbours
+    assert len(found) == LONGEST_ROWS + 1 and found.sum() == pytest.approx(1)
+    assert found.argmax() == 5 and found[4] == found[6] == pytest.approx(found[5] / 2, rel=0.02)
+    assert found[LONGEST_ROWS] > 10 * found[30]
+
+
+def listened(n_words, rng, patterns):
+    """Rows of words, (n, 1 + m) onsets and meaning, and (n, v) a response: weak of onsets, strong of meaning."""
+    rows = 5 + np.cumsum(rng.integers(3, 12, n_words))
+    words = np.zeros((rows[-1] + 30, 1 + N_MEANING))
+    words[rows, 0], words[rows, 1:] = 1, rng.normal(size=(n_words, N_MEANING))
+    response = rng.normal(size=(len(words), N_SENSORS))
+    for lag in range(LASTS):
+        response[lag:] += words[: len(words) - lag] @ patterns[lag]
+    later = np.concatenate([np.pad(response[lag:], ((0, lag), (0, 0))) for lag in range(LASTS)], 1)
+    return rows, torch.from_numpy(words).float(), torch.from_numpy(later).float()
+
+
+def away(true, found):
+    """Mean rows from each word to the nearest that was found."""
+    return np.abs(true[:, None] - found).min(1).mean()
+
+
+def test_words_stand_where_the_brain_tells_that_they_begin():
+    rng = np.random.default_rng(0)
+    patterns = rng.normal(size=(LASTS, 1 + N_MEANING, N_SENSORS)) * np.r_[0.08, np.full(N_MEANING, 0.3)][:, None]
+    parts = [listened(120, rng, patterns) for _ in range(6)]
+    true, _, held_out = parts.pop()
+    ends = np.cumsum([0, *(len(words) for _, words, _ in parts)])
+    stretches = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    story = np.repeat(np.arange(len(parts)), np.diff(ends))
+    words, later = (torch.cat([one[place] for one in parts]) for place in (1, 2))
+
+    def found(given):
+        fitted = WordOnsets((1e2, 1e3, 1e4), 2).fit(
+            later, given, groups=story.tolist(), stories=story, stretches=stretches, step_s=STEP_S
+        )
+        return counted_rows(onset_log_odds(fitted, held_out), fitted["log_intervals"].numpy(), len(true))
+
+    even = np.linspace(true[0], true[-1], len(true))
+    peaks, linear = found(words), found(words[:, :1])
+    assert away(true, peaks) < 0.3 * away(true, even)
+    assert np.isin(true, peaks).mean() > 0.85
+    # what words mean tells of onsets what these alone do not
+    assert away(true, peaks) < 0.7 * away(true, linear)
+
+
+def test_features_of_words_are_on_their_rows():
+    values = np.random.default_rng(0).normal(size=(9, 50))
+    language = SimpleNamespace(
+        context_words=1, states=lambda contexts: torch.from_numpy(values[[int(one[-1]) for one in contexts]])
+    )
+
+    def passage(words, times_s, rows):
+        return Passage("run", "story", rows, 10.0, STEP_S, 0.0, words, np.array(times_s), "study/story")
+
+    given = [passage(list("01234"), 10.01 + 0.2 * np.arange(5), slice(0, 30)), passage([], [], slice(30, 40))]
+    given.append(passage(list("5678"), 10.5 + 0.1 * np.arange(4), slice(40, 60)))
+    found = words_on_rows(given, language, 60).numpy()
+    at = [0, 4, 8, 12, 16, 50, 52, 54, 56]
+    assert np.flatnonzero(found[:, 0]).tolist() == at and found[:, 0].sum() == 9
+    assert found.shape[1] == 1 + 8 < 1 + N_DIRECTIONS  # nine words have eight directions
+    np.testing.assert_allclose(found[at, 1:].T @ found[at, 1:] / 9, np.eye(8), atol=1e-5)
+    np.testing.assert_allclose(found[at, 1:].mean(0), 0, atol=1e-6)
+    assert not np.delete(found, at, 0).any()
+
+
+def test_what_words_cannot_be_placed_in_is_refused():
+    check_rows(0.1)
+    with pytest.raises(UserError, match="rows are 2 s apart"):
+        check_rows(2.0)
+    with pytest.raises(UserError, match="expected even or peaks"):
+        check_word_times("peak")
