@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -156,16 +157,33 @@ def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
     assert status == 2 and "no subject 'stories/03'" in " ".join(err.split())
 
 
-def test_meg_goes_through_the_same_search(at, fit_and_test):
+def test_words_are_decoded_from_meg_above_its_controls(at, fit_and_test):
     recipe, data, own = given("story_text_meg")
-    data["studies"]["stories"]["init_args"] = {"n_subjects": 1, "n_stories": 4, "n_test": 1, "minutes": 1.0}
-    own["language_model"]["init_args"] = {"width": 16, "heads": 2, "layers": 1, "vector_width": 24, "epochs": 4}
-    own |= {"n_folds": 2, "width": 6, "n_null": 4, "n_permuted": 1}
+    data["studies"]["stories"]["init_args"] = {
+        "n_subjects": 1,
+        "n_stories": 6,
+        "n_test": 1,
+        "minutes": 1.5,
+        "noise_level": 0.02,
+    }
+    own["language_model"]["init_args"] = {"width": 16, "heads": 2, "layers": 1, "vector_width": 64, "epochs": 8}
+    own |= {"alphas": [100.0, 10000.0], "n_folds": 2, "width": 12, "n_null": 12, "n_permuted": 1}
     recipe["trainer"].pop("logger")
     run, _ = fit_and_test(written(at / "small.yaml", recipe, logger=False))
     words = pd.read_csv(run / "test" / "test" / "words.csv", keep_default_na=False)
     assert sorted(words.row.unique()) == sorted(ROWS)
-    n = words.groupby("row").size()
-    assert 0.6 < n["model"] / n["true"] < 1.6
-    assert means(run, "wer")["model"] < 1.2
+    true, found = (words.time_s[words.row == row].to_numpy() for row in ("true", "model"))
+    assert 0.8 < len(found) / len(true) < 1.25
+    even = np.linspace(true[0], true[-1], len(true))
+    assert away(true, found) < 0.6 * away(true, even)
+    bleu, wer = means(run, "bleu1"), means(run, "wer")
+    controls = ("permuted", "other_story", "word_rate", "no_brain", "null")
+    assert bleu["model"] > max(bleu[row] for row in controls), bleu
+    assert wer["model"] < min(wer[row] for row in controls), wer
+    assert z_of(run, "model", "bleu1") > 2.5 and z_of(run, "model", "wer") > 2.5 and z_of(run, "permuted", "bleu1") < 2
     assert yaml.safe_load((run / "config.yaml").read_text())["model"]["init_args"]["at"] == "onset"
+
+
+def away(true, found):
+    """Mean time from each word to the nearest that was found, s."""
+    return np.abs(true[:, None] - found).min(1).mean()
