@@ -162,7 +162,7 @@ def fit_fold(
         "encoding": {key: value.float().cpu() for key, value in encoding.plain().items()},
         "columns": mean.float().cpu(),
         "r2": r2.float().cpu(),
-        "rate": _word_rate(data, subject, fold, brain, groups, options, passages, learned[name]),
+        "rate": _word_rate(data, subject, fold, brain, groups, options, passages, features),
         "marks": marks,
     }
 
@@ -209,7 +209,7 @@ def _word_rate(
     groups: list,
     options: FitOptions,
     passages: Sequence[Passage],
-    language: StoryLanguageModel,
+    features: WordsInContext,
 ) -> dict[str, Tensor]:
     where = f"{subject}, {fold.name}"
     if options.word_rate not in data.spaces:
@@ -230,7 +230,7 @@ def _word_rate(
     if options.word_times == "peaks":
         found |= WordOnsets(options.alphas, options.n_folds).fit(
             later,
-            words_on_rows(passages, language, len(rate)).to(later),
+            words_on_rows(passages, features, len(rate)).to(later),
             groups=groups,
             stories=fold.groups,
             stretches=row_stretches(data.rows(subject), fold.train),

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from n2s.features.story_words.port import StoryLanguageModel
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.held_out_residuals import held_out_residuals
-from n2s.systems.story_text.transcripts import Passage
+from n2s.systems.story_text.transcripts import Passage, WordsInContext
 from n2s.systems.story_text.word_peaks import log_intervals
 
 N_DIRECTIONS = 32  # of words' features
@@ -87,27 +86,25 @@ def onset_log_odds(fitted: Mapping[str, Tensor], later: Tensor) -> np.ndarray:
     return (columns @ fitted["onset_coef"]).cpu().double().numpy()
 
 
-def words_on_rows(passages: Sequence[Passage], language: StoryLanguageModel, n_rows: int) -> Tensor:
+def words_on_rows(passages: Sequence[Passage], features: WordsInContext, n_rows: int) -> Tensor:
     """Words and the leading directions of their features in context, summed on the rows where words begin; 0 elsewhere.
 
     Returns
     -------
     (n_rows, 1 + d), the number of words first; the others have mean 0 and mean square 1 over words.
     """
-    back, rows, features = language.context_words, [], []
+    rows, values = [], []
     for one in passages:
         if one.words:
             rows.append(one.rows.start + np.rint((one.times_s - one.first_s) / one.step_s))
-            features.append(
-                language.states([tuple(one.words[max(0, i - back) : i + 1]) for i in range(len(one.words))])
-            )
-    given = torch.cat(features).double()
+            values.append(features.values(one.words))
+    given = torch.cat(values).double()
     given = given - given.mean(0)
     spread, directions = torch.linalg.eigh(given.T @ given / max(len(given), 1))
     large = (spread > TINY * spread[-1]).nonzero()[-N_DIRECTIONS:, 0]
-    values = torch.cat([torch.ones(len(given), 1), given @ (directions[:, large] * spread[large] ** -0.5)], 1)
+    columns = torch.cat([torch.ones(len(given), 1), given @ (directions[:, large] * spread[large] ** -0.5)], 1)
     at = torch.from_numpy(np.concatenate([*rows]).astype(np.int64))
-    return torch.zeros(n_rows, values.shape[1]).index_add_(0, at.clamp(0, n_rows - 1), values.float())
+    return torch.zeros(n_rows, columns.shape[1]).index_add_(0, at.clamp(0, n_rows - 1), columns.float())
 
 
 def _columns(words: Tensor, stretches: Sequence[slice], shifts: np.ndarray) -> Tensor:

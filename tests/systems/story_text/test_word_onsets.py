@@ -101,16 +101,14 @@ def test_words_stand_where_the_brain_tells_that_they_begin():
 
 def test_features_of_words_are_on_their_rows():
     values = np.random.default_rng(0).normal(size=(9, 50))
-    language = SimpleNamespace(
-        context_words=1, states=lambda contexts: torch.from_numpy(values[[int(one[-1]) for one in contexts]])
-    )
+    features = SimpleNamespace(values=lambda words: torch.from_numpy(values[[int(one) for one in words]]))
 
     def passage(words, times_s, rows):
         return Passage("run", "story", rows, 10.0, STEP_S, 0.0, words, np.array(times_s), "study/story")
 
     given = [passage(list("01234"), 10.01 + 0.2 * np.arange(5), slice(0, 30)), passage([], [], slice(30, 40))]
     given.append(passage(list("5678"), 10.5 + 0.1 * np.arange(4), slice(40, 60)))
-    found = words_on_rows(given, language, 60).numpy()
+    found = words_on_rows(given, features, 60).numpy()
     at = [0, 4, 8, 12, 16, 50, 52, 54, 56]
     assert np.flatnonzero(found[:, 0]).tolist() == at and found[:, 0].sum() == 9
     assert found.shape[1] == 1 + 8 < 1 + N_DIRECTIONS  # nine words have eight directions
