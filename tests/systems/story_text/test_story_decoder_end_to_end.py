@@ -115,6 +115,7 @@ def test_an_interrupted_fit_goes_on(at, interrupted):
         ({"language": "eu"}, "the stories are in 'en'"),
         ({"n_folds": 9}, "n_folds"),
         ({"width": 0}, "width"),
+        ({"word_times": "peaks"}, "rows are 2 s apart"),
     ],
 )
 def test_bad_options_are_named(options, told, at, run_n2s):
