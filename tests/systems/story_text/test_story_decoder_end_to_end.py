@@ -168,7 +168,7 @@ def test_words_are_decoded_from_meg_above_its_controls(at, fit_and_test):
         "noise_level": 0.02,
     }
     own["language_model"]["init_args"] = {"width": 16, "heads": 2, "layers": 1, "vector_width": 64, "epochs": 8}
-    own |= {"alphas": [100.0, 10000.0], "n_folds": 2, "width": 12, "n_null": 12, "n_permuted": 1}
+    own |= {"alphas": [100.0, 10000.0], "n_folds": 2, "width": 8, "n_null": 10, "n_permuted": 1}
     recipe["trainer"].pop("logger")
     run, _ = fit_and_test(written(at / "small.yaml", recipe, logger=False))
     words = pd.read_csv(run / "test" / "test" / "words.csv", keep_default_na=False)
