@@ -11,6 +11,7 @@ STARTED_IN = Path.cwd()
 
 # First: Python keeps one object for Optional[Union[int, float]] and Optional[Union[float, int]]. If a library with the second
 # is imported before Lightning, the option limit_val_batches 1 becomes 1.0, all batches. The command imports Lightning first.
+import joblib  # noqa: E402
 import lightning.pytorch  # noqa: E402, F401
 import pytest  # noqa: E402
 import wandb  # noqa: E402
@@ -23,6 +24,20 @@ from n2s import __main__ as command  # noqa: E402
 def own_cache(tmp_path_factory, monkeypatch):
     """Never the user's cache: one a test run, shared by its tests, as a user's is by their runs."""
     monkeypatch.setenv("N2S_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_this_process():
+    """Whatever ``n_jobs`` is: a process of joblib imports everything anew, 8 s each. `processes` has them again."""
+    with joblib.parallel_config(backend="sequential"):
+        yield
+
+
+@pytest.fixture
+def processes(in_this_process):
+    """As many processes as ``n_jobs`` says: for tests of what they share, and of what ends them."""
+    with joblib.parallel_config(backend="loky"):
+        yield
 
 
 @pytest.fixture(autouse=True)

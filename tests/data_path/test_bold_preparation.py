@@ -182,7 +182,7 @@ def test_shards_are_a_partition_of_the_runs(study):
 
 
 @pytest.mark.spawns
-def test_processes_give_the_same_runs(study, tmp_path):
+def test_processes_give_the_same_runs(study, tmp_path, processes):
     one = prepare(study, DETRENDED)
     two = prepare(OnDisk(tmp_path / "again"), DETRENDED, n_jobs=2)
     assert [run.meta["sha256"] for run in one] == [run.meta["sha256"] for run in two]

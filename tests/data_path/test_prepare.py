@@ -76,7 +76,7 @@ def test_a_shard_that_is_none(text):
 
 
 @pytest.mark.spawns
-def test_a_recording_that_fails_does_not_stop_the_others(tmp_path, monkeypatch):
+def test_a_recording_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, processes):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     broken = {"sub-01_task-story1": ValueError("bad tag"), "sub-02_task-story0": UserError("the file is empty")}
     study = Logged(tmp_path / "data", broken=broken)
@@ -99,7 +99,7 @@ class Killed(Logged):
         return super().load(recording)
 
 
-def test_a_worker_that_the_system_kills(tmp_path, monkeypatch):
+def test_a_worker_that_the_system_kills(tmp_path, monkeypatch, processes):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     with pytest.raises(UserError, match="was killed, as the system does when memory is full.*fewer than 2 processes"):
         prepare(Killed(tmp_path / "data"), EEG, n_jobs=2)

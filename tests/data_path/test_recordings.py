@@ -105,7 +105,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path, monkeypatch):
 
 
 @pytest.mark.spawns
-def test_preparing_in_two_processes_gives_the_same_files(tmp_path):
+def test_preparing_in_two_processes_gives_the_same_files(tmp_path, processes):
     one = prepare(TinyStudy(tmp_path / "a", n_subjects=2, n_stories=2), EEG, n_jobs=1)
     two = prepare(TinyStudy(tmp_path / "b", n_subjects=2, n_stories=2), EEG, n_jobs=2)
     assert [p.meta["sha256"] for p in one] == [p.meta["sha256"] for p in two]
