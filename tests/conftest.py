@@ -1,5 +1,6 @@
 """One thread a process, an own cache, and the folder of real files where it is at hand."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ import wandb  # noqa: E402
 from joblib.externals.loky import reusable_executor  # noqa: E402
 
 from n2s import __main__ as command  # noqa: E402
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays: without this, every collection of garbage looks at it again, for half a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
