@@ -21,6 +21,12 @@ from joblib.externals.loky import reusable_executor  # noqa: E402
 from n2s import __main__ as command  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: one of them at the end would keep one process busy while the others have nothing."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish():
     """What was imported and collected stays: without this, every collection of garbage looks at it again, for half a second."""
     gc.collect()
