@@ -63,6 +63,8 @@ def test_ten_at_once_are_all_on_the_page(run_n2s, tmp_path):
     root = write_example(tmp_path / "lab", n_subjects=12)
     chosen = {f"{number:02}": one for number, name in enumerate(TEN, 1) for one in ODDITIES if one.name == name}
     assert len(chosen) == 10
+    for folder in root.glob("sub-*/eeg"):
+        shutil.rmtree(folder)
     for subject, oddity in chosen.items():
         oddity.plant(root, subject)
     groups = found_in(root, "meg")
