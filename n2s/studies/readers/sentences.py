@@ -108,9 +108,11 @@ def _made_sentences(words: pd.DataFrame, pause_s: float) -> pd.DataFrame:
         words, numbers = words[given != ""], numbers[given != ""]
     else:
         numbers = sentence_numbers(words, pause_s)
-    made = []
-    for _, group in words.groupby(numbers, sort=True):
-        stop = (group.onset + group.duration).max()
-        made.append({**group.iloc[0], "kind": "sentence", "text": " ".join(group.text)})
-        made[-1]["duration"] = stop - group.onset.min()
-    return pd.DataFrame(made, columns=words.columns)
+    first = np.flatnonzero(np.diff(numbers, prepend=-1))  # numbers never fall
+    onsets, texts = words.onset.to_numpy(), words.text.to_numpy()
+    stops = np.maximum.reduceat(onsets + words.duration.to_numpy(), first)
+    return words.iloc[first].assign(
+        kind="sentence",
+        text=[" ".join(texts[a:b]) for a, b in zip(first, [*first[1:], len(words)], strict=True)],
+        duration=stops - np.minimum.reduceat(onsets, first),
+    )

@@ -26,7 +26,8 @@ def prince(tmp_path):
         for section, n_tr in enumerate(VOLUMES[language], 1):
             onsets = np.arange(0.5, 2.0 * n_tr - 12, 2.0)
             lines += [
-                f"{k},w{rng.integers(30)}{language},w,{at:.2f},{at + 0.4:.2f},{section}" for k, at in enumerate(onsets)
+                f"{k},w{rng.integers(30)}{language},w,{at:.2f},{at + (0.4 if k % 8 == 7 else 1.9):.2f},{section}"
+                for k, at in enumerate(onsets)  # sentences of 8 words
             ]
         (root / "annotation" / language / f"lpp{language}_word_information.csv").write_text("\n".join(lines) + "\n")
     return root
