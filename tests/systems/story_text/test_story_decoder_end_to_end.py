@@ -130,7 +130,8 @@ def test_a_recipe_of_two_languages_is_refused(at, run_n2s):
 
 
 def test_other_options_than_the_fits_are_named(at, run_n2s, fit_and_test):
-    recipe = small(at, minutes=1.0, language_model={"epochs": 1}, model={"width": 4, "n_null": 0, "n_permuted": 0})
+    few = {"width": 4, "n_null": 0, "n_permuted": 0}
+    recipe = small(at, n_stories=4, minutes=0.6, language_model={"epochs": 1}, model=few)
     fit_and_test(recipe, "fit")
     status, _, err = run_n2s("test", "--config", changed(recipe, shrinkage=0.5))
     assert status == 2 and "model.shrinkage is 0.5" in " ".join(err.split())
@@ -145,9 +146,9 @@ def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
         n_subjects=2,
         n_stories=4,
         n_test=1,
-        minutes=1.0,
+        minutes=0.8,
         language_model={"epochs": 1},
-        model={"reference": "stories/01", "n_null": 2, "width": 4},
+        model={"reference": "stories/01", "n_null": 0, "n_permuted": 0, "width": 3},
     )
     run, _ = fit_and_test(recipe)
     words = pd.read_csv(run / "test" / "test" / "words.csv", keep_default_na=False)
