@@ -167,17 +167,17 @@ class EncodingDataModule(NeuralDataModule):
 
         Events and audio are checked first, so that mistakes show before hours of preparing.
         """
+        if self._people and shard is None:
+            return  # a test after the fit, in one process
         for _, study, runs in self._recordings():
             events = {run.name: study.events(run) for run in runs}
             collect_stimuli(study, events)
             for table in events.values():
                 self.split.rows(table)
-        new = [one for _, found in self._prepared(listed) for one in found if not one.ready]
-        if new and self.preprocessing.bads:
+        if self.preprocessing.bads and not all(one.ready for _, found in self._prepared(listed) for one in found):
             check_bads(self.preprocessing.bads, self.studies)
         if shard is not None:
-            for _ in self._prepared(prepare, n_jobs=self.n_jobs, shard=shard):
-                pass
+            list(self._prepared(prepare, n_jobs=self.n_jobs, shard=shard))
             if shard.leaves(one for _, found in self._prepared(listed) for one in found):
                 return
         self.setup("prepare")
