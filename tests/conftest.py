@@ -19,6 +19,7 @@ import wandb  # noqa: E402
 from joblib.externals.loky import reusable_executor  # noqa: E402
 
 from n2s import __main__ as command  # noqa: E402
+from n2s.report import page  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -50,6 +51,20 @@ def in_this_process():
 def processes(in_this_process):
     """As many processes as ``n_jobs`` says: for tests of what they share, and of what ends them."""
     with joblib.parallel_config(backend="loky"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_figures():
+    """Pages have figures of a tenth of the pixels: to draw and to pack them is a third of a small run."""
+    true = page.on_whole_pixels
+
+    def coarse(figure):
+        figure.set_dpi(40)
+        return true(figure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "on_whole_pixels", coarse)
         yield
 
 
