@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.fold_operators import Rows, enough_digits
 from n2s.models.symmetric import all_digits, product
 
@@ -51,6 +52,30 @@ def held_out_residuals(X: Tensor, Y: Tensor, groups: Sequence, alphas: Tensor) -
             own = (alphas == alpha).nonzero()[:, 0]
             found[order[:, None], own] = _of_penalty(rows, Y[order][:, own].to(rows.X), alpha).to(Y)
     return found
+
+
+def held_out_r2(ridge: EncodingRidge, X: Tensor, Y: Tensor, groups: Sequence) -> Tensor:
+    """(v,) How well a fitted ridge predicts each target in groups that it did not learn from: the best R2 of its choice of penalties.
+
+    With one penalty there was no choice: then each group is left out in turn. -inf: not known.
+
+    Parameters
+    ----------
+    ridge
+        Fitted to the same.
+    X, Y, groups
+        (n, p), (n, v), (n,)
+
+    Raises
+    ------
+    UserError
+        There is one penalty and one group.
+    """
+    if len(ridge.alphas) > 1:
+        return ridge.cv_scores_.nan_to_num(-torch.inf).amax(0)
+    left = held_out_residuals(X, Y, groups, ridge.alpha_).square().sum(0)
+    power = (Y - Y.mean(0)).square().sum(0)
+    return torch.where(power > 0, 1 - left / power.clamp(min=1e-30), -torch.inf)
 
 
 def _of_penalty(rows: Rows, Y: Tensor, alpha: float) -> Tensor:

@@ -10,7 +10,7 @@ from n2s.data.encoding_data import EncodingData, Fold
 from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.models.encoding_ridge import EncodingRidge
-from n2s.models.held_out_residuals import held_out_residuals
+from n2s.models.held_out_residuals import held_out_r2
 from n2s.systems.cross_language.bands import fit_bands
 from n2s.systems.cross_language.cells import Training, cells_of, trainings_of
 from n2s.systems.cross_language.inner import inner_folds
@@ -140,16 +140,11 @@ def best_voxels(ridge: EncodingRidge, examples: Examples, n_voxels: int | None, 
     n = ridge.alpha_.shape[0]
     if n_voxels is None or n_voxels >= n:
         return np.arange(n)
-    if len(ridge.alphas) > 1:
-        score = torch.nan_to_num(ridge.cv_scores_, nan=-torch.inf).amax(0).cpu().numpy()
-    elif len(set(examples.groups)) > 1:  # nothing was chosen yet
-        y = examples.y.to(ridge.alpha_)
-        left = held_out_residuals(examples.x.to(y), y, examples.groups, ridge.alpha_).square().sum(0)
-        power = (y - y.mean(0)).square().sum(0)
-        score = torch.where(power > 0, 1 - left / power.clamp(min=1e-30), -torch.inf).cpu().numpy()
-    else:
+    if len(ridge.alphas) < 2 and len(set(examples.groups)) < 2:
         raise UserError(
             f"{where}: model.n_voxels is {n_voxels} of {n}, and voxels are chosen by held-out stories of the training rows, which are of one story. Take more "
             "stories, or set model.n_voxels to null for all voxels."
         )
+    x, y = examples.x.to(ridge.alpha_), examples.y.to(ridge.alpha_)
+    score = held_out_r2(ridge, x, y, examples.groups).cpu().numpy()
     return np.sort(np.argsort(-score, kind="stable")[:n_voxels])

@@ -18,7 +18,7 @@ from n2s.features.rates import At
 from n2s.features.story_words.port import StoryLanguageModel
 from n2s.findings import tell
 from n2s.models.encoding_ridge import EncodingRidge
-from n2s.models.held_out_residuals import held_out_residuals, noise_covariance
+from n2s.models.held_out_residuals import held_out_r2, held_out_residuals, noise_covariance
 from n2s.models.story_likelihood import StoryLikelihood
 from n2s.systems.encoding.fit import Recipe as Grouping
 from n2s.systems.encoding.fit import inner_groups
@@ -141,7 +141,7 @@ def fit_fold(
     groups = inner_groups(fold, options.grouping, where).tolist()
     x, mean, scale = standardised(torch.from_numpy(columns).to(device))
     ridge = EncodingRidge(options.alphas, n_folds=options.n_folds).fit(x, brain, groups)
-    r2 = ridge.cv_scores_.nan_to_num(-torch.inf).amax(0)
+    r2 = held_out_r2(ridge, x, brain, groups)
     voxels = best(r2, options.n_voxels)
     kept = brain[:, voxels]
     residuals = held_out_residuals(x, kept, fold.groups, ridge.alpha_[voxels])
@@ -258,8 +258,8 @@ def rate_voxels(
     """(k,) The voxels that the word rate is read from: of a region, else those that it predicts best in held-out training stories."""
     if options.rate_roi is None:
         x = torch.from_numpy(data.design(subject, fold, options.word_rate)[0]).to(brain)
-        scores = EncodingRidge(options.alphas, n_folds=options.n_folds).fit(x, brain, groups).cv_scores_
-        return best(scores.nan_to_num(-torch.inf).amax(0), options.n_rate_voxels)
+        ridge = EncodingRidge(options.alphas, n_folds=options.n_folds).fit(x, brain, groups)
+        return best(held_out_r2(ridge, x, brain, groups), options.n_rate_voxels)
     rois = data.measured(subject).rois
     if options.rate_roi not in rois:
         raise UserError(

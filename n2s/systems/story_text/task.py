@@ -18,7 +18,7 @@ from n2s.features.story_words.trained import TrainedStoryWords
 from n2s.features.text_encoders.encoder import TextEncoder
 from n2s.features.text_encoders.ppmi import PPMIVectors
 from n2s.models.encoding_ridge import ALPHAS
-from n2s.systems.closed_form import FoldFits
+from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.kept_fits import keep, kept
 from n2s.systems.story_text.across import beside_across, fit_across
@@ -30,7 +30,7 @@ from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.scoring import score
 from n2s.systems.story_text.search import SearchOptions
-from n2s.systems.story_text.told import told
+from n2s.systems.story_text.told import tell_other_moment, told
 from n2s.systems.story_text.transcripts import Passage, Transcripts
 from n2s.systems.story_text.transfer import PersonToPerson, same_fold
 from n2s.systems.story_text.word_peaks import WordTimes
@@ -143,7 +143,6 @@ class StoryDecoder(FoldFits):
         self.scoring = ScoringOptions(window_s, hop_s, encoder_nulls)
         self.learned = Learned(language_model if language_model is not None else TrainedStoryWords())
         self.reference, self.other_language = reference, other_language
-        self._made: dict | None = None
         self._decoded: dict[str, list[pd.DataFrame]] = {}
         self._lines: dict[str, list[pd.DataFrame]] = {}
         self._encoders: dict[str, dict[str, TextEncoder]] = {}
@@ -178,6 +177,7 @@ class StoryDecoder(FoldFits):
         )
         self._stories, self.other_language = heard.stories, heard.other
         self.fit_options = replace(self.fit_options, language=heard.language)
+        tell_other_moment(data.features.get(self.fit_options.word_rate), self.fit_options.at)
         for subject in data.subjects:
             for fold in self._stories.folds(subject):
                 if self.reference is not None:
@@ -246,18 +246,12 @@ class StoryDecoder(FoldFits):
         """See Lightning."""
         if FITS not in checkpoint:
             raise UserError("the checkpoint is not from StoryDecoder: it holds no decoders.")
-        self.fits, self._made = checkpoint[FITS], checkpoint.get(RECIPE)
+        self.fits, self.fitted_by = checkpoint[FITS], checkpoint.get(RECIPE)
         self.learned = Learned(self.learned.model, checkpoint[LANGUAGES])
 
     def on_test_start(self) -> None:
         """Nothing is decoded yet."""
-        now, made = self.made, self._made or {}
-        changed = [name for name in now if name in made and made[name] != now[name]]
-        if changed:
-            raise UserError(
-                f"model.{changed[0]} is {now[changed[0]]}, but the run was fitted with {made[changed[0]]}. Take the run's own config.yaml, or fit "
-                "again."
-            )
+        check_made(self.fitted_by, self.made)
         self.check_fitted(name for name in self.data.subjects if self.data.folds(name))
         self._decoded, self._lines, self._encoders, self._passages = {}, {}, {}, {}
         self._transcripts = Transcripts(self.data.stimuli, self.fit_options.language, self.fit_options.at)

@@ -4,9 +4,23 @@ from collections.abc import Mapping
 
 import torch
 
+from n2s.features.rates import At
 from n2s.features.story_words.port import StoryLanguageModel
+from n2s.findings import tell
 from n2s.systems.story_text.decode import ACROSS, DecodeOptions
 from n2s.systems.story_text.search import SearchOptions
+
+
+def tell_other_moment(word_rate: object, at: At) -> None:
+    """Tell if the feature of the data that counts words puts them at another moment of a word than the decoder does."""
+    other = getattr(word_rate, "at", at)
+    if other != at:
+        tell(
+            "odd",
+            "model.at",
+            f"a word's response starts from its {at}, and the word rate counts words at their {other}: decoded words come at the {other} of words, and are taken for "
+            "the other. Give both the same (the feature's at).",
+        )
 
 
 def told(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from n2s.data.row_stretches import row_stretches
 from n2s.models.encoding_ridge import EncodingRidge
+from n2s.models.held_out_residuals import held_out_r2
 
 
 def later_responses(rows: pd.DataFrame, numbers: np.ndarray, responses: Tensor, shifts: np.ndarray) -> Tensor:
@@ -51,12 +51,11 @@ class WordRateModel:
     def fit(self, later: Tensor, rate: Tensor, groups: list) -> dict[str, Tensor]:
         """(n, k v) responses and (n, 1) words a row -> ``coef``, ``intercept``, ``mean`` words a row and ``r2`` of held-out folds."""
         self._ridge.fit(later, rate, groups)
-        scores = self._ridge.cv_scores_
         return {
             "coef": self._ridge.coef_[:, 0],
             "intercept": self._ridge.intercept_[0],
             "mean": rate.mean(),
-            "r2": scores.nan_to_num(-torch.inf).max(),
+            "r2": held_out_r2(self._ridge, later, rate, groups).max(),
         }
 
 
