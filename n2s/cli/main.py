@@ -47,6 +47,9 @@ class CLI(LightningCLI):
     cross_validation: CrossValidation | None = None
 
     def __init__(self, *args, **options):
+        given = options.get("args")
+        typed = sys.argv[1:] if given is None else given
+        self._verb = typed[0] if isinstance(typed, list) and typed else None
         try:
             super().__init__(*args, **options)
         finally:
@@ -89,7 +92,7 @@ class CLI(LightningCLI):
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: object) -> LightningArgumentParser:
         """Options of the verb that was asked for alone: those of all four take half of the time before a command begins."""
-        if subcommand == sys.argv[1] or sys.argv[1] not in self.subcommands():
+        if subcommand == self._verb or self._verb not in self.subcommands():
             return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         self._subcommand_method_arguments[subcommand] = []
         return self.init_parser(**kwargs)

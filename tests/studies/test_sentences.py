@@ -58,6 +58,12 @@ def test_made_sentences_span_their_words_and_name_phones():
     assert done[done.kind == "phone"].sequence.tolist() == [sentence_id("hello you")]
 
 
+def test_a_word_without_times_does_not_cost_its_sentence_its_own():
+    table = words(("a", 0.0, 0.3), ("b", 0.4, np.nan), ("c", 0.6, 0.2)).assign(sequence="s1")
+    sentence = with_sentences(table, 0.4).query("kind == 'sentence'").iloc[0]
+    assert (sentence.onset, sentence.duration) == (0.0, pytest.approx(0.8))
+
+
 def test_given_sequences_and_sentences_are_kept():
     table = words(("a", 0.0, 0.2), ("b", 0.2, 0.2), ("c", 0.4, 0.2)).assign(sequence=["s1", "s1", "s2"])
     done = with_sentences(table, 0.4)

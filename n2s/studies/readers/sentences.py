@@ -110,9 +110,9 @@ def _made_sentences(words: pd.DataFrame, pause_s: float) -> pd.DataFrame:
         numbers = sentence_numbers(words, pause_s)
     first = np.flatnonzero(np.diff(numbers, prepend=-1))  # numbers never fall
     onsets, texts = words.onset.to_numpy(), words.text.to_numpy()
-    stops = np.maximum.reduceat(onsets + words.duration.to_numpy(), first)
+    stops = np.fmax.reduceat(onsets + words.duration.to_numpy(), first)
     return words.iloc[first].assign(
         kind="sentence",
         text=[" ".join(texts[a:b]) for a, b in zip(first, [*first[1:], len(words)], strict=True)],
-        duration=stops - np.minimum.reduceat(onsets, first),
+        duration=stops - np.fmin.reduceat(onsets, first),
     )

@@ -34,6 +34,8 @@ class Reconstruction:
         Their lines of `n2s.data.encoding_data.EncodingData.rows`.
     predicted, true
         (n, f) float64, without their mean in each part.
+    magnitude
+        (folds, f) Largest prediction of each fold, with its mean: what is small beside it is a rounding error.
     scale
         (f,) Deviation of each feature in training, mean over folds; 0: it never changed.
     alphas
@@ -50,6 +52,7 @@ class Reconstruction:
     table: pd.DataFrame
     predicted: np.ndarray
     true: np.ndarray
+    magnitude: np.ndarray
     scale: np.ndarray
     alphas: list[float]
     names: list[str]
@@ -64,9 +67,10 @@ class Reconstruction:
     def levelled(self) -> np.ndarray:
         """(n, f) ``predicted``, each feature of each fold on one scale, for correlations over all rows: see `n2s.metrics.cross_fitted.level`."""
         found = np.zeros_like(self.predicted)
-        for number in np.unique(self.fold):
+        for number, magnitude in enumerate(self.magnitude):
             rows = self.fold == number
-            found[rows] = level(self.predicted[rows])
+            if rows.any():
+                found[rows] = level(self.predicted[rows], magnitude)
         return found
 
     def windows(self, n_rows: int) -> np.ndarray:
@@ -162,6 +166,7 @@ def reconstruct(
         table=table,
         predicted=centred(np.concatenate(predicted)[order], part),
         true=centred(np.concatenate(true)[order], part),
+        magnitude=np.stack([np.abs(one).max(0, initial=0.0) for one in predicted]),
         scale=np.mean(scales, 0),
         alphas=alphas,
         names=[fold.name for fold in folds],
@@ -170,9 +175,10 @@ def reconstruct(
 
 
 def write_reconstructions(folder: Path, subject: str, found: Mapping[str, Reconstruction]) -> Path:
-    """Write ``<study>_<subject>.npz``: ``recording``, ``time_s`` (n,), and of each target ``<target>/decoded`` and ``/heard`` (n, f)."""
-    table = next(iter(found.values())).table
-    arrays = {"recording": table.recording.astype(str).to_numpy(dtype=str), "time_s": table.time_s.to_numpy()}
+    """Write ``<study>_<subject>.npz``: ``recording``, ``time_s``, ``fold`` (n,), and of each target ``<target>/decoded`` and ``/heard`` (n, f)."""
+    first = next(iter(found.values()))
+    recording, time_s = first.table.recording.astype(str).to_numpy(dtype=str), first.table.time_s.to_numpy()
+    arrays = {"recording": recording, "time_s": time_s, "fold": first.fold}
     for name, one in found.items():
         arrays |= {f"{name}/decoded": one.predicted.astype(np.float32), f"{name}/heard": one.true.astype(np.float32)}
     path = folder / f"{subject.replace('/', '_')}.npz"

@@ -179,6 +179,21 @@ def test_other_data_than_those_of_the_fit_are_refused():
         reconstruct(listeners(), "study/01", "env", fits["study/01"], replace(RECIPE, lags_s=(0.0, 0.2)))
 
 
+def test_a_fold_whose_reconstruction_is_constant_has_no_scale():
+    data = listeners()
+    fits = fitted(data)
+    whole = reconstruct(data, "study/01", "env", fits["study/01"], RECIPE)
+    predicted = whole.predicted.copy()
+    flat = whole.fold == 1
+    predicted[flat] = 1e-16 * np.random.default_rng(0).normal(
+        size=predicted[flat].shape
+    )  # what centring leaves of a constant
+    found = replace(whole, predicted=predicted).levelled
+    assert not found[flat].any()
+    for number in (0, 2, 3):
+        np.testing.assert_allclose(found[whole.fold == number].std(0), 1, rtol=0.02)
+
+
 def test_constant_sensors_and_features_are_left_out_and_told():
     data = listeners(n_features=3)
     data.brains["study/01"][:, 2] = 4.0
