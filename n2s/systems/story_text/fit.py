@@ -228,7 +228,7 @@ def _word_rate(
     later = later_responses(data.rows(subject), fold.train, brain[:, voxels], shifts)
     found = WordRateModel(options.alphas, options.n_folds).fit(later, rate, groups)
     if options.word_times == "peaks":
-        found |= WordOnsets(options.alphas, options.n_folds).fit(
+        onsets = WordOnsets(options.alphas, options.n_folds).fit(
             later,
             words_on_rows(passages, features, len(rate)).to(later),
             groups=groups,
@@ -236,6 +236,13 @@ def _word_rate(
             stretches=row_stretches(data.rows(subject), fold.train),
             step_s=1 / data.rate_hz[subject],
         )
+        if not onsets:
+            tell(
+                "odd",
+                where,
+                "where words begin cannot be read from the brain (in held-out stories): model.word_times is as if even, words come evenly in their bins.",
+            )
+        found |= onsets
     heard = data.rows(subject).stimulus_s.notna().to_numpy()[fold.train]
     found["rows"] = found["mean"]
     tell_other_count(sum(len(one.words) for one in passages), float(rate.sum()), where)

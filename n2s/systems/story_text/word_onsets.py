@@ -59,7 +59,7 @@ class WordOnsets:
 
         Returns
         -------
-        What `onset_log_odds` and `n2s.systems.story_text.word_peaks.peak_times` take.
+        What `onset_log_odds` and `n2s.systems.story_text.word_peaks.counted_rows` take. Empty: onsets of held-out stories are not predicted.
         """
         begins = words[:, 0] >= 0.5
         first = EncodingRidge(self.alphas, n_folds=self.n_folds).fit(later, words, groups)
@@ -70,12 +70,15 @@ class WordOnsets:
         columns *= scale
         second = EncodingRidge(self.alphas, n_folds=self.n_folds).fit(columns, words[:, :1], groups)
         course = words[:, :1] - held_out_residuals(columns, words[:, :1], stories, second.alpha_)
+        slope = _slope(course[:, 0], begins)
+        if slope <= 0:
+            return {}
         return {
             "word_coef": first.coef_,
             "word_intercept": first.intercept_,
-            "onset_coef": scale * second.coef_[:, 0] * _slope(course[:, 0], begins),
+            "onset_coef": scale * second.coef_[:, 0] * slope,
             "onset_shifts": torch.from_numpy(shifts),
-            "log_intervals": torch.from_numpy(log_intervals(begins.cpu().numpy(), stretches)),
+            "log_intervals": torch.from_numpy(log_intervals(begins.cpu().numpy(), stretches, step_s)),
         }
 
 

@@ -160,6 +160,7 @@ def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
 
 
 def test_words_are_decoded_from_meg_above_its_controls(at, fit_and_test):
+    """With a fiftieth of one hearing's noise, a fifth of the recipe's: 7.5 minutes of training stories tell no words by more."""
     recipe, data, own = given("story_text_meg")
     data["studies"]["stories"]["init_args"] = {
         "n_subjects": 1,

@@ -8,31 +8,38 @@ import pytest
 import torch
 
 from n2s.errors import UserError
+from n2s.systems.story_text.decode import DecodeOptions, Decoder
 from n2s.systems.story_text.transcripts import Passage
 from n2s.systems.story_text.word_onsets import N_DIRECTIONS, WordOnsets, onset_log_odds, words_on_rows
 from n2s.systems.story_text.word_peaks import (
-    LONGEST_ROWS,
+    EVENNESS,
+    LONGEST_S,
     check_rows,
     check_word_times,
+    concave,
     counted_rows,
     log_intervals,
+    of_rows,
     onset_rows,
 )
+from n2s.systems.story_text.word_times import WordRateModel
 
 STEP_S, N_SENSORS, N_MEANING, LASTS = 0.05, 24, 6, 8
 
 
 def sum_of(rows, log_odds, intervals):
     """Of log-odds and intervals, each length by itself."""
-    k = len(intervals) - 1
+    k = len(intervals) - 2
     steps = np.diff([-1, *rows, len(log_odds)])
-    return sum(log_odds[row] for row in rows) + sum(intervals[min(step, k)] for step in steps)
+    return sum(log_odds[row] for row in rows) + sum(
+        intervals[min(step, k)] + max(step - k, 0) * intervals[-1] for step in steps
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rows_are_the_best_of_all(seed):
     rng = np.random.default_rng(seed)
-    log_odds, intervals = rng.normal(size=9) * 2, np.log(rng.dirichlet(np.ones(4)))
+    log_odds, intervals = rng.normal(size=9) * 2, np.append(np.log(rng.dirichlet(np.ones(4))), -rng.random())
     intervals[0] = -1e3
     every = [one for n in range(10) for one in combinations(range(9), n)]
     best = max(every, key=lambda rows: sum_of(rows, log_odds, intervals))
@@ -41,7 +48,7 @@ def test_the_rows_are_the_best_of_all(seed):
 
 def test_as_many_words_are_found_as_are_counted():
     rng = np.random.default_rng(0)
-    intervals = log_intervals(rng.random(4000) < 0.15, [slice(0, 4000)])
+    intervals = log_intervals(rng.random(4000) < 0.15, [slice(0, 4000)], STEP_S)
     for n in (1, 17, 80, 200):
         found = counted_rows(rng.normal(size=600), intervals, n)
         assert len(found) == n and (np.diff(found) > 0).all()
@@ -51,11 +58,45 @@ def test_as_many_words_are_found_as_are_counted():
 def test_intervals_are_those_of_training_words_within_a_stretch():
     begins = np.zeros(500, bool)
     begins[[3, 8, 13, 250, 255, 260, 499]] = True
-    found = np.exp(log_intervals(begins, [slice(0, 250), slice(250, 500)]))
+    found = log_intervals(begins, [slice(0, 250), slice(250, 500)], STEP_S)
+    k = round(LONGEST_S / STEP_S)
     # four intervals of 5 rows, one of very many, one more in all; the smoothing takes half to the neighbours
-    assert len(found) == LONGEST_ROWS + 1 and found.sum() == pytest.approx(1)
-    assert found.argmax() == 5 and found[4] == found[6] == pytest.approx(found[5] / 2, rel=0.02)
-    assert found[LONGEST_ROWS] > 10 * found[30]
+    assert len(found) == k + 2 and found[5] == pytest.approx(np.log((2 + 1 / k) / 7), abs=1e-2)
+    assert found[:k].argmax() == 5 and np.exp(found[4] - found[5]) == pytest.approx(0.5, rel=0.1)
+    assert found[k] == pytest.approx(np.log(2 / 7 / k) - EVENNESS)
+    # each row more makes an interval less likely than the one before
+    longer = of_rows(found, np.arange(2 * k))
+    assert (np.diff(longer, 2) < 1e-9).all() and np.diff(longer)[k + 3] == pytest.approx(found[-1])
+    assert found[-1] < (found[k] - found[5]) / (k - 5) < 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_smallest_concave_course_above_some_values(seed):
+    values = np.random.default_rng(seed).normal(size=20)
+    found, at = concave(values), np.arange(20)
+    lines = [
+        np.interp(at[a : b + 1], [a, b], values[[a, b]])[n - a]
+        for n in at
+        for a in at[: n + 1]
+        for b in at[n:]
+        if b > a
+    ]
+    every = np.array_split(lines, np.cumsum([sum(b > a for a in at[: n + 1] for b in at[n:]) for n in at])[:-1])
+    np.testing.assert_allclose(found, [one.max() for one in every])
+
+
+def test_intervals_are_of_seconds_and_not_of_rows():
+    rng, coarse = np.random.default_rng(0), np.zeros(12000, bool)
+    coarse[np.cumsum(rng.integers(3, 40, 500))] = True
+    fine = np.zeros(120000, bool)
+    fine[10 * np.flatnonzero(coarse)] = True
+    few, many = (
+        log_intervals(begins, [slice(0, len(begins))], step_s)
+        for begins, step_s in ((coarse, STEP_S), (fine, STEP_S / 10))
+    )
+    assert len(many) - 2 == 10 * (len(few) - 2)
+    # a tenth of the share in each: ten times as many
+    np.testing.assert_allclose(many[20:601:10] + np.log(10), few[2:61], atol=0.5)
 
 
 def listened(n_words, rng, patterns):
@@ -123,3 +164,46 @@ def test_what_words_cannot_be_placed_in_is_refused():
         check_rows(2.0)
     with pytest.raises(UserError, match="expected even or peaks"):
         check_word_times("peak")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_where_nothing_is_told_words_stand_all_over_the_story(seed):
+    rng = np.random.default_rng(seed)
+    parts = [listened(240, rng, np.zeros((LASTS, 1 + N_MEANING, N_SENSORS))) for _ in range(6)]
+    _, _, held_out = parts.pop()
+    ends = np.cumsum([0, *(len(words) for _, words, _ in parts)])
+    story = np.repeat(np.arange(len(parts)), np.diff(ends))
+    words, later = (torch.cat([one[place] for one in parts]) for place in (1, 2))
+    rate = WordRateModel((1e2, 1e5), 2).fit(later, words[:, :1], story.tolist())
+    rate |= WordOnsets((1e2, 1e5), 2).fit(
+        later,
+        words,
+        groups=story.tolist(),
+        stories=story,
+        stretches=[slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)],
+        step_s=STEP_S,
+    )
+    options = DecodeOptions(rate_bin_s=1.0, n_permuted=0, block_s=10.0, n_null=0, null_width=1, seed=0)
+    decoder = Decoder(None, rate, SimpleNamespace(), None, options)
+    end_s = STEP_S * len(held_out)
+    times_s = decoder.times(held_out, SimpleNamespace(first_s=0.0, step_s=STEP_S, n_rows=len(held_out)))
+    tenths = np.histogram(times_s, np.linspace(0, end_s, 11))[0]
+    assert tenths.sum() > 200 and tenths.min() > 0.7 * tenths.mean() and tenths.max() < 1.3 * tenths.mean()
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 0.3])
+@pytest.mark.parametrize("share", [0.8, 0.5])
+@pytest.mark.parametrize("pauses", [0, 12])
+def test_too_few_words_are_not_piled_up(spread, share, pauses):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 12, 1200)
+    lengths[: 100 * pauses : 100] = 90  # now and then a long silence
+    begins = np.zeros(lengths.sum() + 1, bool)
+    begins[np.cumsum(lengths)] = True
+    intervals = log_intervals(begins, [slice(0, len(begins))], STEP_S)
+    n_rows = 4000
+    found = counted_rows(spread * rng.normal(size=n_rows), intervals, n := round(share * n_rows * begins.mean()))
+    assert len(found) == n
+    assert STEP_S * np.diff([-1, *found, n_rows]).max() < 5
+    tenths = np.histogram(found, np.linspace(0, n_rows, 11))[0]
+    assert tenths.min() > 0.6 * tenths.mean() and tenths.max() < 1.4 * tenths.mean()
