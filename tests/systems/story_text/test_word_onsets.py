@@ -4,11 +4,15 @@ from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from n2s.errors import UserError
+from n2s.findings import kept
+from n2s.systems.story_text import fit
 from n2s.systems.story_text.decode import DecodeOptions, Decoder
+from n2s.systems.story_text.fit import FitOptions
 from n2s.systems.story_text.transcripts import Passage
 from n2s.systems.story_text.word_onsets import N_DIRECTIONS, WordOnsets, onset_log_odds, words_on_rows
 from n2s.systems.story_text.word_peaks import (
@@ -207,3 +211,29 @@ def test_too_few_words_are_not_piled_up(spread, share, pauses):
     assert STEP_S * np.diff([-1, *found, n_rows]).max() < 5
     tenths = np.histogram(found, np.linspace(0, n_rows, 11))[0]
     assert tenths.min() > 0.6 * tenths.mean() and tenths.max() < 1.4 * tenths.mean()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_that_onsets_are_not_predicted_is_told(told, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"recording": pd.Categorical(["run"] * 400), "stimulus_s": 0.0})
+    rate = (rng.random((400, 1)) < 0.2).astype(np.float32)
+    data = SimpleNamespace(
+        spaces=["rate"],
+        rate_hz={"own/01": 20.0},
+        heard=lambda *_: [rate],
+        delays=lambda *_: [np.zeros(1)],
+        rows=lambda _: rows,
+        measured=lambda _: SimpleNamespace(rois={"all": np.ones(3, bool)}),
+    )
+    fold = SimpleNamespace(name="fold 1", train=np.arange(400), groups=np.repeat([0, 1], 200))
+    options = FitOptions("en", "onset", (1e2,), 2, 3, 0.5, "rate", "all", 3, 0, "peaks")
+    monkeypatch.setattr(fit, "words_on_rows", lambda *_: torch.from_numpy(rate))
+    brain = rate * (1 if told else 0) + rng.normal(size=(400, 3)).astype(np.float32) * (0.1 if told else 0)
+    passage = SimpleNamespace(words=["a"] * int(rate.sum()))
+    with kept() as findings:
+        found = fit._word_rate(
+            data, "own/01", fold, torch.from_numpy(brain).float(), fold.groups.tolist(), options, [passage], None
+        )
+    assert ("log_intervals" in found) == told
+    assert any("model.word_times is as if even" in one.text for one in findings) != told
