@@ -59,7 +59,8 @@ def decoded(
             words.append(told(said, times, row="true", draw=0, **here))
             new = np.where(rng.random(n) < known, said, story_words(n, int(rng.integers(2**30))))
             words.append(told(new, times, row="model", draw=0, **here))
-            others = [(row, 0) for row in rows] + [("null", draw) for draw in range(n_nulls)]
+            nulls = ("null", "null_beside") if "across" in rows else ("null",)
+            others = [(row, 0) for row in rows] + [(null, draw) for null in nulls for draw in range(n_nulls)]
             for row, draw in others:
                 words.append(told(story_words(n, int(rng.integers(2**30))), times, row=row, draw=draw, **here))
             if known < 1:

@@ -46,6 +46,10 @@ class StoryLanguageModel(ABC):
             There are too few words.
         """
 
+    def learn_features(self, stories: Sequence[Sequence[str]], *, language: str, seed: int) -> None:
+        """As `learn`, where nothing but `states` is asked for; most learn all at once."""
+        self.learn(stories, language=language, seed=seed)
+
     @abstractmethod
     def states(self, contexts: Sequence[Context]) -> Tensor:
         """(n, f) float32, on the CPU: the last word of each context, after the words before it.

@@ -55,7 +55,13 @@ class SharedStoryWords(StoryLanguageModel):
         return self.words.n_features * (2 if self.context_words else 1) + 1
 
     def learn(self, stories: Sequence[Sequence[str]], *, language: str, seed: int) -> None:
-        """See `StoryLanguageModel`.
+        """See `StoryLanguageModel`; `learn_features` raises what this does of vectors."""
+        self.learn_features(stories, language=language, seed=seed)
+        self.proposals.learn(stories, language=language, seed=seed)
+        self._begin()
+
+    def learn_features(self, stories: Sequence[Sequence[str]], *, language: str, seed: int) -> None:
+        """See `StoryLanguageModel`: the mean of the vectors, and no proposals.
 
         Raises
         ------
@@ -74,8 +80,7 @@ class SharedStoryWords(StoryLanguageModel):
                 "or more. Give AlignedWords text of the stories' kind (files)."
             )
         self._middle = torch.from_numpy(vectors[known].mean(0, dtype=np.float64).astype(np.float32))
-        self.proposals.learn(stories, language=language, seed=seed)
-        self._begin()
+        self.vocabulary, self.language = (), language
 
     def check_language(self, language: str) -> None:
         """See `StoryLanguageModel`: there are vectors of some languages."""
@@ -117,13 +122,18 @@ class SharedStoryWords(StoryLanguageModel):
 
     def state(self) -> dict:
         """See `StoryLanguageModel`."""
-        return {"middle": self._middle, "known": self._known, "proposals": self.proposals.state()}
+        # after `learn_features` alone there are none
+        proposals = {"proposals": self.proposals.state()} if self.vocabulary else {}
+        return {"middle": self._middle, "known": self._known, "language": self.language} | proposals
 
     def load(self, state: dict) -> None:
         """See `StoryLanguageModel`."""
         self._middle, self._known = state["middle"], float(state["known"])
-        self.proposals.load(state["proposals"])
-        self._begin()
+        if "proposals" in state:
+            self.proposals.load(state["proposals"])
+            self._begin()
+        else:
+            self.vocabulary, self.language = (), state["language"]
 
     def settings(self) -> dict:
         """See `StoryLanguageModel`."""

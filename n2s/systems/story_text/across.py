@@ -63,7 +63,9 @@ def fit_across(
         As for `n2s.systems.story_text.fit.fit_fold`.
     """
     theirs = fold_named(heard.across, subject, fold.name)
-    found = fit_fold(heard.across, subject, theirs, learned, replace(options, language=heard.other), device=device)
+    found = fit_fold(
+        heard.across, subject, theirs, learned, replace(options, language=heard.other), device=device, proposes=False
+    )
     return in_words_of(found, own)
 
 

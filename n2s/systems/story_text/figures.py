@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from n2s.metrics.result import Drawing
 from n2s.report.figures import COLORS, short_names
-from n2s.systems.story_text.rows import CEILING, METRICS, NULL, row_of
+from n2s.systems.story_text.rows import CEILING, METRICS, NULL, NULL_BESIDE, row_of
 from n2s.systems.story_text.scored import StoryTextScores
 from n2s.systems.story_text.summary import Q, main_metric, measure_of, metrics_of, rows_of, short
 
@@ -101,8 +101,11 @@ def null_figure(result: StoryTextScores) -> Drawing | None:
     figure = Figure(figsize=(9, 0.7 + 2.1 * lines), dpi=130, layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
-        by_draw = null[null.metric == name].groupby("draw").value.mean()
-        axes.hist(by_draw, bins=min(30, max(5, len(by_draw) // 6)), color="#bbbbbb", label=row_of(NULL).label)
+        for of, color in ((NULL, "#bbbbbb"), (NULL_BESIDE, "#c9b79c")):
+            by_draw = null[(null.metric == name) & (null.row == of)].groupby("draw").value.mean()
+            if len(by_draw):
+                bins = min(30, max(5, len(by_draw) // 6))
+                axes.hist(by_draw, bins=bins, color=color, alpha=0.8, label=row_of(of).label)
         for number, row in enumerate(rows_of(result)):
             value = total.value[(total.metric == name) & (total.row == row)].mean()
             if np.isfinite(value):
@@ -118,8 +121,8 @@ def null_figure(result: StoryTextScores) -> Drawing | None:
         axes.set_visible(False)
     handles = {label: one for axes in panels for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles, loc="outside upper center", ncols=4, frameon=False, fontsize=7)
-    n = int(null.groupby(["subject", "metric"]).size().max())
-    told = f"Grey: {n} texts of random likelihoods, each its mean over all windows of all subjects. Lines: what was decoded, controls, ceiling."
+    n = int(null.groupby(["subject", "row", "metric"]).size().max())
+    told = f"Histograms: {n} texts of random likelihoods, each its mean over all windows of all subjects. Lines: what was decoded, controls, ceiling."
     return Drawing("Scores and their null", figure, told)
 
 

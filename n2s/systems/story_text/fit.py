@@ -85,13 +85,14 @@ class Learned:
         self.model, self.states = model, dict(kept or {})
         self._ready: dict[str, StoryLanguageModel] = {}
 
-    def of(self, stories: Sequence[Sequence[str]], language: str, seed: int) -> str:
-        """Learn from some stories, once; the model's name."""
-        given = json.dumps([list(map(list, stories)), language, seed, self.model.settings()], sort_keys=True)
-        name = hashlib.sha256(given.encode()).hexdigest()[:16]
+    def of(self, stories: Sequence[Sequence[str]], language: str, seed: int, *, proposes: bool = True) -> str:
+        """Learn from some stories, once; the model's name. One that proposes no words learns the features of words alone."""
+        given = [list(map(list, stories)), language, seed, self.model.settings(), *([] if proposes else ["features"])]
+        name = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
         if name not in self.states:
             made = copy.deepcopy(self.model)
-            made.learn(stories, language=language, seed=seed)
+            learn = made.learn if proposes else made.learn_features
+            learn(stories, language=language, seed=seed)
             self.states[name] = made.state()
             self._take(name, made)
         return name
@@ -118,8 +119,9 @@ def fit_fold(
     options: FitOptions,
     *,
     device: torch.device | str = "cpu",
+    proposes: bool = True,
 ) -> dict:
-    """Fit everything on the training rows of a fold.
+    """Fit everything on the training rows of a fold; of a language model that proposes no words the features alone.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def fit_fold(
     passages = transcripts.passages(rows, fold.train, step_s)
     if options.word_times == "peaks":
         check_rows(step_s)
-    name = learned.of(training_stories(passages, where), options.language, options.seed)
+    name = learned.of(training_stories(passages, where), options.language, options.seed, proposes=proposes)
     features = WordsInContext(learned[name], options.at)
     columns = data.columns(subject, features)[fold.train]
     brain = torch.from_numpy(np.asarray(data.responses(subject, fold)[0], np.float32)).to(device)

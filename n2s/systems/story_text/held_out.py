@@ -31,6 +31,7 @@ from n2s.systems.story_text.decode import (
 )
 from n2s.systems.story_text.evidence import EncodingModel
 from n2s.systems.story_text.fit import WORDS, FitOptions, Learned
+from n2s.systems.story_text.rows import NULL, NULL_BESIDE
 from n2s.systems.story_text.search import Beam, Search, SearchOptions
 from n2s.systems.story_text.transcripts import Passage, Transcripts, WordsInContext, named, training_stories
 from n2s.systems.story_text.word_features import WordFeatures
@@ -185,8 +186,10 @@ class HeldOut:
             for name, words in self._beside.texts(passage, other_s, self._beside_responses(passage)).items():
                 row, _, draw = name.partition(" ")
                 put(row, int(draw or 0), other_s, words)
+            for draw, words in enumerate(self._beside.null_texts(passage, other_s)):
+                put(NULL_BESIDE, draw, other_s, words)
         for draw, words in enumerate(decoder.null_texts(passage, times_s)):
-            put("null", draw, times_s, words)
+            put(NULL, draw, times_s, words)
         return pd.concat(table, ignore_index=True)
 
     def _searched(

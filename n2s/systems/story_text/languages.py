@@ -29,6 +29,8 @@ class OneLanguage:
         self._folds: dict[str, list[Fold]] = {}
 
     def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):  # of a copy that has nothing yet, too
+            raise AttributeError(name)
         return getattr(self._data, name)
 
     def folds(self, subject: str) -> list[Fold]:
@@ -110,6 +112,7 @@ class Languages:
         other = told_other(data.languages, language, other, model, reference)
         check_both(data, data.subjects, (own, other))
         check_content(data, data.subjects, together=False, leak="")
+        tell_left_out(data, (own, other))
         stories, across = (OneLanguage(data, one, own) for one in (own, other))
         for subject in data.subjects:
             check_apart(across, subject)
@@ -148,13 +151,23 @@ def check_both(data: EncodingData, subjects: Sequence[str], languages: tuple[str
 
 def stories_in(data: EncodingData, language: str) -> EncodingData:
     """The data with the stories of one language alone, which is told; the data themselves if there is no other."""
-    others = sorted({one for one in data.languages.values() if one != language})
-    if not any(others):
+    if not any(one not in ("", language) for one in data.languages.values()):
         return data
-    n = sum(one != language for one in data.languages.values())
-    told = f"{n} of {len(data.languages)} are not in '{language}' (model.language) but in {first_of([one or 'a language that is not known' for one in others])}."
-    tell("left out", "the stories", told)
+    tell_left_out(data, (language,))
     return OneLanguage(data, language, language)
+
+
+def tell_left_out(data: EncodingData, used: tuple[str, ...]) -> None:
+    """Tell of stories in none of the languages that are used: the one that is decoded, and the other one if there is one."""
+    others = [one for one in data.languages.values() if one not in used]
+    if not others:
+        return
+    named = first_of([one or "a language that is not known" for one in sorted(set(others))])
+    if len(used) == 1:
+        said = f"not in '{used[0]}' (model.language)"
+    else:
+        said = f"in neither '{used[0]}' nor '{used[1]}' (model.language, model.other_language)"
+    tell("left out", "the stories", f"{len(others)} of {len(data.languages)} are {said} but in {named}.")
 
 
 def told_language(heard: Mapping[str, str], given: str) -> str:

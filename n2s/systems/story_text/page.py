@@ -76,7 +76,8 @@ def notes(result: StoryTextScores, scores: Scores) -> list[str]:
         told.append(
             f"z = (score - mean of the null) / its standard deviation, over {settings['n_nulls']} texts of random likelihoods{less}; of WER with the sign "
             "turned. p = (1 + null texts that are as good) / (1 + all), one-sided. q: Benjamini-Hochberg over the windows of a story. A null text "
-            "knows when words were said as the brain tells it, so z is about which words. A language model that knows the topic of the training "
+            "knows when words were said as the decoder of the row tells it, so z is about which words (no brain has a constant rate, and is compared with "
+            "texts at the decoded word times). A language model that knows the topic of the training "
             "stories is above it, too: compare with a permuted brain."
         )
         told += _fewest(result)

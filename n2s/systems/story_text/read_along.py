@@ -9,7 +9,7 @@ from n2s.metrics.result import ReadAlong, TimedWord
 from n2s.report.figures import short_names
 from n2s.report.listen import RATE_HZ, read_clip
 from n2s.systems.story_text.matches import NEAR, NONE, SAME, STEM, WITHIN_S
-from n2s.systems.story_text.rows import TRUE, ordered, row_of
+from n2s.systems.story_text.rows import TRUE, null_of, ordered, row_of
 from n2s.systems.story_text.scored import StoryTextScores
 
 MOST_STORIES, MOST_SUBJECTS, MOST_S = 2, 3, 600.0  # ten minutes of sound are 5 MB of the page
@@ -43,7 +43,7 @@ def _of_story(result: StoryTextScores, story: str, main: str, names: dict[str, s
         texts[names[subject]] = _timed(own[own.draw == own.draw.min()])
     audio = next((path for path in lines.audio if isinstance(path, str) and path), "")
     note = f"'{row_of(main).label}', below what was said. A decoded word that was said within {WITHIN_S:g} s is marked; each word that was said counts once."
-    shares = _shares(result.matched, main), _shares(result.matched, "null")
+    shares = _shares(result.matched, main), _shares(result.matched, null_of(main))
     if shares[1]:
         note += f" Frequent words match by chance: {shares[0]} of all decoded words are the same, {shares[1]} of those of random likelihoods."
     if cut:

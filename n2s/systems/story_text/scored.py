@@ -44,7 +44,8 @@ class StoryTextScores:
         ``subject``, ``story``, ``row``, ``n_windows``, ``n_candidates`` (median), ``percentile``, ``first`` (share of windows whose true one is
         first), ``p`` (the story moved in time), ``n_moves``. The story ``""`` is all stories.
     nulls
-        ``subject``, ``story``, ``metric``, ``draw``, ``value``: each null text's mean over windows. The story ``""`` is all stories.
+        ``subject``, ``story``, ``row`` (``null``, or ``null_beside``: at the word times of a decoder beside the model), ``metric``, ``draw``,
+        ``value``: each null text's mean over windows. The story ``""`` is all stories.
     similarity
         ``subject``, ``story``, ``found_s``, ``true_s``, ``value``: decoded windows against true ones, thinned for a picture; of the model.
     matched

@@ -12,7 +12,7 @@ from n2s.findings import tell
 from n2s.metrics.text.against_null import against_null, q_of_windows
 from n2s.metrics.text.identified import moved_in_time
 from n2s.systems.story_text.matches import close_from, matched
-from n2s.systems.story_text.rows import METRICS, NULL, TRUE, ordered
+from n2s.systems.story_text.rows import METRICS, NULL, NULLS, TRUE, null_of, ordered
 from n2s.systems.story_text.scored import ScoringOptions, StoryTextScores
 from n2s.systems.story_text.story_values import Sequences, StoryValues, story_values, window_starts
 
@@ -43,7 +43,8 @@ def score(
     ----------
     words
         ``subject``, ``story``, ``row``, ``draw``, ``time_s``, ``word``: row ``true`` is what was said, ``null`` (draws 0 to n - 1) texts of
-        random likelihoods, any others what was decoded (several draws of a row: their mean score). Words are plain forms
+        random likelihoods, ``null_beside`` those at the word times of a decoder beside the model (its rows are scored against these alone),
+        any others what was decoded (several draws of a row: their mean score). Words are plain forms
         (`n2s.features.story_words.spelling.plain_words`), in the same spelling on both sides. A text of a subject that has no line in one of
         its stories is empty there: the worst score, not none. A line with the word ``""`` says that a text exists, though it is empty.
     stories
@@ -69,7 +70,7 @@ def score(
             f"no encoder for the story {', '.join(map(repr, lacking))}; there are those of {', '.join(map(repr, encoders))}."
         )
     encoder = next(iter(encoders.values()))
-    rows = [row for row in ordered(list(words.row)) if row not in (TRUE, NULL)]
+    rows = [row for row in ordered(list(words.row)) if row not in (TRUE, *NULLS)]
     parts: dict[str, list[pd.DataFrame]] = {}
     for subject, own in stories.groupby("subject", sort=False):
         measured: dict[str, StoryValues] = {}
@@ -86,7 +87,7 @@ def score(
             starts = window_starts(story.start_s, story.stop_s, options)
             measured[story.story] = story_values(sequences, starts, encoders[story.story], stem, options)
             kinds, shares = _matches(sequences, encoders[story.story], stem)
-            shown = here[here.row != NULL].sort_values("time_s", kind="stable")
+            shown = here[~here.row.isin(NULLS)].sort_values("time_s", kind="stable")
             keys = zip(shown.row, shown.draw, strict=True)
             _add(parts, "words", shown.assign(match=_dealt(keys, kinds)), subject, story.story)
             _add(parts, "matched", shares, subject, story.story)
@@ -135,13 +136,13 @@ def _windows(story: StoryValues, rows: list[str]) -> pd.DataFrame:
     """One line per row, metric and window."""
     found = []
     for metric, texts in story.values.items():
-        null = _draws(texts, NULL, len(story.starts_s))
+        null = {name: _draws(texts, name, len(story.starts_s)) for name in NULLS}
         for row in rows:
             own = _draws(texts, row, len(story.starts_s))
             if not len(own):
                 continue
             value = own.mean(0)
-            against = against_null(value, null, higher_is_better=METRICS[metric])
+            against = against_null(value, null[null_of(row)], higher_is_better=METRICS[metric])
             lines = {"row": row, "metric": metric, "start_s": story.starts_s, "value": value}
             lines |= {"null_mean": against.mean, "null_sd": against.sd, "z": against.z, "p": against.p}
             found.append(pd.DataFrame(lines | {"q": q_of_windows(against.p, np.zeros(len(value)))}))
@@ -168,14 +169,15 @@ def _by_story(
     """Means over the windows of stories, against those of each null text."""
     lines, nulls = [], []
     for metric in stories[0].values:
-        null = _pooled(stories, metric, NULL)
-        nulls.append(pd.DataFrame({"metric": metric, "draw": np.arange(len(null)), "value": null}))
+        null = {one: _pooled(stories, metric, one) for one in NULLS}
+        for one, values in null.items():
+            nulls.append(pd.DataFrame({"row": one, "metric": metric, "draw": np.arange(len(values)), "value": values}))
         for row in rows:
             own = _pooled(stories, metric, row)
             if not len(own):
                 continue
             value = own.mean()
-            against = against_null(value, null, higher_is_better=METRICS[metric])
+            against = against_null(value, null[null_of(row)], higher_is_better=METRICS[metric])
             here = windows[(windows.row == row) & (windows.metric == metric)]
             here = here[here.story == name] if name else here
             known, tested = here[np.isfinite(here.value)], here[np.isfinite(here.q)]
@@ -227,7 +229,7 @@ def _matches(
     sequences: Sequences, encoder: TextEncoder, stem: Callable[[str], str]
 ) -> tuple[dict[tuple[str, int], np.ndarray], pd.DataFrame]:
     """Kinds of the words of each text, and their shares in each row; of null texts those of the first."""
-    some = {key: text for key, text in sequences.items() if key[0] != NULL or key[1] < MATCHED_NULLS}
+    some = {key: text for key, text in sequences.items() if key[0] not in NULLS or key[1] < MATCHED_NULLS}
     names = sorted({word for _, words in some.values() for word in words})
     table = encoder.words(names)
     vectors = dict(zip(names, table, strict=True))
@@ -281,5 +283,7 @@ def _check(words: pd.DataFrame, stories: pd.DataFrame, rules: Mapping[str, Stemm
         raise UserError(
             f"{int((~np.isfinite(words.time_s)).sum())} words have no time; every word needs one, in seconds."
         )
-    if NULL not in set(words.row):
-        tell("odd", "scores of decoded words", "no null texts (row 'null'): scores have no z, p or q.")
+    there = set(words.row)
+    for null in sorted({NULL} | {null_of(row) for row in there if row not in (TRUE, *NULLS)}):
+        if null not in there:
+            tell("odd", "scores of decoded words", f"no null texts (row '{null}'): scores have no z, p or q.")

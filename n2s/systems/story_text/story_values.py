@@ -12,7 +12,7 @@ from n2s.metrics.text.identified import own_percentiles, percentile_ranks
 from n2s.metrics.text.meteor import meteor
 from n2s.metrics.text.overlap import bleu1, wer
 from n2s.metrics.text.texts import Texts, stacked, stretches
-from n2s.systems.story_text.rows import MODEL, NULL, TRUE
+from n2s.systems.story_text.rows import MODEL, NULLS, TRUE
 from n2s.systems.story_text.scored import ScoringOptions
 
 _TOGETHER = 25  # texts of a story that are compared at once
@@ -100,7 +100,7 @@ def story_values(
             found.values[name] |= zip(some, values.reshape(shape), strict=True)
     for row, draw in decoded:
         key = row, draw
-        if row == NULL and encoder.contextual and options.encoder_nulls is not None and draw >= options.encoder_nulls:
+        if row in NULLS and encoder.contextual and options.encoder_nulls is not None and draw >= options.encoder_nulls:
             continue
         times, words = sequences[key]
         if encoder.contextual:
@@ -112,7 +112,7 @@ def story_values(
             vectors = encoder.spans(words, *places(times))
         similarity = np.where(unknown, np.nan, vectors.astype(np.float64) @ true_vectors.astype(np.float64).T)
         found.values["match"][key] = np.diagonal(similarity).copy()
-        if row == NULL:
+        if row in NULLS:
             found.values["identification"][key] = own_percentiles(similarity, apart=apart)
             continue
         ranks, found.n_wrong = percentile_ranks(similarity, apart=apart)

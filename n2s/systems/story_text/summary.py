@@ -11,7 +11,7 @@ from n2s.metrics.intervals import cluster_interval, cluster_share_interval, t_in
 from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.metrics.text.meteor import LABEL
-from n2s.systems.story_text.rows import CEILING, METRICS, NULL, ordered, row_of
+from n2s.systems.story_text.rows import CEILING, METRICS, NULLS, null_of, ordered, row_of
 from n2s.systems.story_text.scored import StoryTextScores
 
 ABOVE, WAY = "above", "way"
@@ -20,7 +20,7 @@ BLOCK_S = 60.0  # three windows: neighbours share words
 Q = 0.05
 SUBJECTS = "mean over subjects, 95% t interval"
 BLOCKS = "mean over windows, 95% interval over blocks of time of 60 s or more of these stories: it says nothing of other people"
-NULLS = "mean over null texts, 2.5 to 97.5% of them"
+OF_NULLS = "mean over null texts, 2.5 to 97.5% of them"
 BOUNDS = {"wer": (0.0, math.inf), "match": (-1.0, 1.0), "bertscore": (-1.0, 1.0), WAY: (-math.inf, math.inf)}
 
 
@@ -88,9 +88,10 @@ def scores(result: StoryTextScores) -> Scores:
             own = windows[(windows.metric == metric) & (windows.row == row)]
             if len(own):
                 values.setdefault(metric, {})[row] = _means(own, BOUNDS.get(metric, (0.0, 1.0)))
-        null = _of_nulls(result, metric)
-        if null:
-            values.setdefault(metric, {})[NULL] = null
+        for name in NULLS:
+            null = _of_nulls(result, metric, name)
+            if null:
+                values.setdefault(metric, {})[name] = null
     main = main_metric(result)
     for row in rows:
         own = windows[(windows.metric == main) & (windows.row == row)]
@@ -100,11 +101,10 @@ def scores(result: StoryTextScores) -> Scores:
         way = _way(own, windows[(windows.metric == main) & (windows.row == CEILING)]) if row != CEILING else {}
         if way:
             values.setdefault(WAY, {})[row] = way
-    if WAY in values:
-        values[WAY][NULL] = {ALL: Score(0.0)} | {
-            name: Score(0.0) for name in next(iter(values[WAY].values())) if name != ALL
-        }
-    used = [row for row in ordered([*rows, NULL]) if any(row in by_row for by_row in values.values())]
+    ways = {null_of(row): subjects for row, subjects in reversed(values.get(WAY, {}).items())}
+    for name, subjects in ways.items():
+        values[WAY][name] = {ALL: Score(0.0)} | {one: Score(0.0) for one in subjects if one != ALL}
+    used = [row for row in ordered([*rows, *NULLS]) if any(row in by_row for by_row in values.values())]
     known: dict[str, Row] = {row: row_of(row) for row in used}
     values = {metric: {row: by_row[row] for row in used if row in by_row} for metric, by_row in values.items()}
     measures = {}
@@ -172,8 +172,9 @@ def _way(own: pd.DataFrame, ceiling: pd.DataFrame) -> dict[str, Score]:
     return over(by_subject, way(both), BOUNDS[WAY])
 
 
-def _of_nulls(result: StoryTextScores, metric: str) -> dict[str, Score]:
-    null = result.nulls[(result.nulls.story == "") & (result.nulls.metric == metric) & np.isfinite(result.nulls.value)]
+def _of_nulls(result: StoryTextScores, metric: str, row: str) -> dict[str, Score]:
+    null = result.nulls[(result.nulls.story == "") & (result.nulls.row == row) & (result.nulls.metric == metric)]
+    null = null[np.isfinite(null.value)]
     by_subject = {str(name): own.value.to_numpy(np.float64) for name, own in null.groupby("subject", sort=False)}
     if not by_subject:
         return {}
@@ -181,6 +182,6 @@ def _of_nulls(result: StoryTextScores, metric: str) -> dict[str, Score]:
     together = np.mean([own[:n] for own in by_subject.values()], axis=0)
 
     def of(values: np.ndarray) -> Score:
-        return Score.of((values.mean(), *np.quantile(values, [0.025, 0.975])), NULLS)
+        return Score.of((values.mean(), *np.quantile(values, [0.025, 0.975])), OF_NULLS)
 
     return {ALL: of(together)} | {name: of(own) for name, own in by_subject.items()}

@@ -81,6 +81,23 @@ def test_the_words_before_are_a_block_of_their_own(models, words):
     torch.testing.assert_close(model.states_after(contexts, which, numbers), model.states(pairs))
 
 
+class Unteachable(TrainedStoryWords):
+    """A language model that must not learn."""
+
+    def learn(self, stories, *, language, seed):
+        raise AssertionError(language)
+
+
+def test_features_are_learned_without_a_model_of_the_language(words, models):
+    stories = [" ".join(one.text for one in tale_sentences(n, "es", 60)).split() for n in (1, 2)]
+    model, again = (SharedStoryWords(words, Unteachable(**SMALL), context_words=1) for _ in range(2))
+    model.learn_features(stories, language="es", seed=0)
+    again.load(model.state())
+    contexts = [models["es"].vocabulary[:2], models["es"].vocabulary[5:6]]
+    for one in (model, again):
+        assert torch.equal(one.states(contexts), models["es"].states(contexts)) and one.language == "es"
+
+
 def test_what_was_learned_is_kept_and_copies_share_vectors(models, words):
     model = models["es"]
     other = copy.deepcopy(SharedStoryWords(words, TrainedStoryWords(**SMALL), context_words=1))

@@ -16,7 +16,7 @@ from n2s.systems.story_text.page import notes, tables
 from n2s.systems.story_text.read_along import reading
 from n2s.systems.story_text.result import StoryTextResult
 from n2s.systems.story_text.scoring import score
-from n2s.systems.story_text.summary import BLOCKS, NULLS, SUBJECTS
+from n2s.systems.story_text.summary import BLOCKS, OF_NULLS, SUBJECTS
 
 
 def result(**options):
@@ -52,7 +52,7 @@ def test_scores_are_means_over_windows(two):
     null = two.nulls[(two.nulls.metric == "bleu1") & (two.nulls.story == "")]
     assert (
         scores.get("bleu1", "null").mean == pytest.approx(null.value.mean())
-        and scores.get("bleu1", "null").kind == NULLS
+        and scores.get("bleu1", "null").kind == OF_NULLS
     )
     assert scores.get("match", "model").mean > scores.get("match", "null").high
 
@@ -117,8 +117,16 @@ def test_tables_and_sentences(two):
 
 def test_a_second_decoder_stands_beside_the_models_for_every_subject():
     both = result(lengths_s=(200.0,), n_nulls=3, rows=("across", "across_permuted"))
-    assert [one.role for one in both.scores().rows.values()] == ["model", "model", "control", "control", "ceiling"]
-    assert both.scores().get("way", "across", "s/b") is not None
+    scores = both.scores()
+    assert list(scores.rows) == ["model", "across", "across_permuted", "null", "null_beside", "noiseless"]
+    assert [one.role for one in scores.rows.values()] == ["model", "model", *["control"] * 3, "ceiling"]
+    assert scores.get("way", "across", "s/b") is not None
+    for row, null in (("model", "null"), ("across", "null_beside")):
+        one = both.windows[(both.windows.row == row) & (both.windows.metric == "wer")]
+        assert one.null_mean.mean() == pytest.approx(scores.get("wer", null).mean, rel=1e-4)
+        assert scores.get("way", null).mean == 0
+    assert scores.get("wer", "null").mean != scores.get("wer", "null_beside").mean
+    assert "against these texts" in " ".join(notes(both, scores))
     found = tables(both)
     label = "decoder of the other language"
     expected = ["s/a", f"s/a, {label}", "s/b", f"s/b, {label}"]

@@ -110,6 +110,29 @@ def test_one_that_knows_nothing_has_flat_p():
         assert (one.p < 0.1).mean() < 0.35 and 0.35 < one.p.mean() < 0.8  # ties: many texts share no word in a row
 
 
+def test_a_decoder_with_its_own_word_times_is_against_texts_at_these():
+    """It knows no word, and says twice as many as the model does."""
+    words, stories, encoder = decoded(
+        subjects=("s/a",), lengths_s=(24.0,) * 8, known=0.0, n_nulls=12, rows=("across",), rate=1.0
+    )
+    words = words[words.row != "noiseless"]
+    second = words.row.isin(["across", "null_beside"])
+    often = words[second].assign(time_s=words[second].time_s + 0.01)
+    words = pd.concat([words, often], ignore_index=True)
+
+    def z(table, *rows):
+        found = of(score(table, stories, encoder, RULES).by_story, metric="wer")
+        return [found.z[(found.row == row) & (found.story != "")] for row in rows]
+
+    model, across = z(words, "model", "across")
+    assert abs(across.mean()) < 0.8 and abs(model.mean()) < 0.8
+    other = words.replace({"row": {"null": "null_beside", "null_beside": "null"}})
+    assert z(other, "across")[0].mean() < -3
+    with kept() as findings:
+        assert z(words[words.row != "null_beside"], "across")[0].isna().all()
+    assert "no null texts (row 'null_beside')" in findings[0].text
+
+
 def test_empty_texts_are_the_worst_not_left_out():
     words, stories, encoder = decoded(subjects=("s/a",), n_nulls=5, rows=())
     gone = words[~((words.row == "model") & (words.story == "story 1"))]

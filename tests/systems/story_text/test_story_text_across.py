@@ -1,6 +1,8 @@
 """The words of one language by a decoder that has learned the brain from another."""
 
+import copy
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -38,11 +40,19 @@ def data(tmp_path_factory):
         yield found
 
 
+class Noted(TrainedStoryWords):
+    """Notes the languages that it learns."""
+
+    languages: ClassVar[list[str]] = []
+
+    def learn(self, stories, *, language, seed):
+        self.languages.append(language)
+        super().learn(stories, language=language, seed=seed)
+
+
 @pytest.fixture(scope="module")
 def shared():
-    return SharedStoryWords(
-        AlignedWords(n_features=20, n_tales=12, n_forms=300), TrainedStoryWords(**SMALL), context_words=0
-    )
+    return SharedStoryWords(AlignedWords(n_features=20, n_tales=12, n_forms=300), Noted(**SMALL), context_words=0)
 
 
 def decoded(data, shared, folder, **options):
@@ -84,6 +94,10 @@ def test_both_decoders_write_the_held_out_stories_of_one_language(both, data):
     assert scores.rows["across"].role == "model" and scores.rows["across_permuted"].role == "control"
     assert scores.get("way", "across") is not None and scores.get("bleu1", "across").mean > 0
     assert "'es' alone" in " ".join(result.settings["told"])
+    assert set(Noted.languages) == {"eu"}  # no words are proposed in the other language
+    words = pd.concat(system._decoded["s/01"])
+    times = {row: [own.time_s.tolist() for _, own in words[words.row == row].groupby("draw")] for row in set(words.row)}
+    assert times["null_beside"] == times["across"] * 3 and times["null"] == times["model"] * 3
 
 
 def test_no_response_to_the_language_is_used_by_the_decoder_of_the_other(both, data, shared, tmp_path, monkeypatch):
@@ -194,6 +208,19 @@ def test_what_does_not_go_together_is_refused(options, said, data, shared):
         Languages.of(data, **given)
 
 
+def test_stories_in_neither_language_are_told(data, shared, monkeypatch):
+    known = dict(data.languages)
+    with kept() as findings:
+        Languages.of(data, "eu", "es", shared, None)
+    assert not [one for one in findings if one.kind == "left out"]
+    monkeypatch.setattr(data, "languages", known | {"s/other": "fr", "s/strange": ""})
+    with kept() as findings:
+        Languages.of(data, "eu", "es", shared, None)
+    (found,) = (one for one in findings if one.kind == "left out")
+    said = f"2 of {len(known) + 2} are in neither 'eu' nor 'es' (model.language, model.other_language) but in a language that is not known, fr"
+    assert said in found.text
+
+
 class Few:
     """A listener of sounds of one row each."""
 
@@ -239,6 +266,8 @@ def test_of_several_languages_one_alone_is_used_and_told():
     with kept() as found:
         assert stories_in(data, "eu").folds("s/1")[0].test.tolist() == [3]
     assert found[0].kind == "left out" and "2 of 5 are not in 'eu' (model.language) but in es" in found[0].text
+    copied = copy.copy(stories_in(data, "eu"))
+    assert copied.folds("s/1")[0].test.tolist() == [3]
     one = Few(["eu", "eu"], ([0], [1]))
     assert stories_in(one, "eu") is one
     assert told_language(one.languages, "") == told_language(one.languages, "eus") == "eu"
