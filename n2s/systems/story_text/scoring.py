@@ -284,6 +284,6 @@ def _check(words: pd.DataFrame, stories: pd.DataFrame, rules: Mapping[str, Stemm
             f"{int((~np.isfinite(words.time_s)).sum())} words have no time; every word needs one, in seconds."
         )
     there = set(words.row)
-    for null in sorted({NULL} | {null_of(row) for row in there if row not in (TRUE, *NULLS)}):
-        if null not in there:
-            tell("odd", "scores of decoded words", f"no null texts (row '{null}'): scores have no z, p or q.")
+    lacking = [one for one in ordered(list({NULL} | {null_of(row) for row in there})) if one not in there]
+    if lacking:
+        tell("odd", "scores of decoded words", f"no null texts (row '{lacking[0]}'): scores have no z, p or q.")
