@@ -27,9 +27,9 @@ def notes(shown: Shown) -> list[str]:
 
 
 def grid(shown: Shown) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of the table of scores: one column per score, or one row per score if there are more than `MOST`."""
+    """Headings and rows of the table of scores: one column per score, or one row per score if there are more than `MOST`, and fewer rows."""
     headings, rows = shown.scores.table(shown.columns)
-    if len(headings) <= 1 + MOST:
+    if len(headings) <= 1 + max(MOST, len(rows)):
         return headings, rows
     headings, *rows = (list(column) for column in zip(headings, *rows, strict=True))
     return headings, rows
@@ -40,9 +40,9 @@ def print_shown(shown: Shown, console: Console) -> None:
     if shown.name:
         console.print(shown.name, style="bold", markup=False, highlight=False)
     if shown.scores is not None:
-        console.print(_table(*grid(shown), console.width, bold=_models(shown)))
+        _print(console, *grid(shown), bold=_models(shown))
     for title, (headings, rows) in shown.tables.items():
-        console.print(_table(headings, rows, console.width, title=title))
+        _print(console, headings, rows, title=title)
     for sentence in (*shown.headline, *notes(shown)):
         console.print(sentence, highlight=False, markup=False)
 
@@ -91,25 +91,46 @@ def _models(shown: Shown) -> set[str]:
     return {row.label for row in shown.scores.rows.values() if row.role == "model"}
 
 
-def _table(
+def _print(
+    console: Console,
     headings: Sequence[str],
     rows: Sequence[Sequence],
-    width: int,
     *,
     title: str | None = None,
     bold: Collection[str] = (),
-) -> Table:
-    """Fit a table to a console width. If it is too narrow, intervals go below their means, and long names wrap."""
-    table, rows = Table(title=title), [[str(cell) for cell in row] for row in rows]
-    for heading in headings:
-        table.add_column(str(heading), overflow="fold")
-    narrow = _wide(rows) > width
-    for row in rows:
-        cells = [cell.replace(" (", "\n(") for cell in row[1:]] if narrow else row[1:]
-        table.add_row(row[0], *cells, style="bold" if row[0] in bold else None)
-    return table
+) -> None:
+    """Print a table. Where it is too wide, intervals go below their means, then columns into further tables, then names wrap."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    if sum(_sizes(["" for _ in headings], rows)) > console.width:
+        rows = [[row[0], *(cell.replace(" (", "\n(") for cell in row[1:])] for row in rows]
+    for columns in _blocks(_sizes(headings, rows), console.width):
+        table = Table(title=title)
+        for column in columns:
+            table.add_column(str(headings[column]), overflow="fold")
+        for row in rows:
+            table.add_row(*(row[column] for column in columns), style="bold" if row[0] in bold else None)
+        console.print(table)
+        title = None
 
 
-def _wide(rows: list[list[str]]) -> int:
-    """Approximate width of the table, in characters."""
-    return sum(3 + max(map(len, column)) for column in zip(*rows, strict=True)) if rows else 0
+def _blocks(sizes: Sequence[int], width: int) -> list[list[int]]:
+    """Numbers of the columns of each table, all with the first column: as many as fit, and one more at least."""
+    left = width - 1 - min(sizes[0], width // 3) if sizes else 0
+    blocks: list[list[int]] = [[]]
+    used = 0
+    for column, size in enumerate(sizes[1:], 1):
+        if blocks[-1] and used + size > left:
+            blocks.append([])
+            used = 0
+        blocks[-1].append(column)
+        used += size
+    return [[0, *block] for block in blocks] if sizes else []
+
+
+def _sizes(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Width of each column, in characters: that of the longest line of a cell, or word of a heading, and of the frame."""
+    columns = zip(*rows, strict=True) if rows else [() for _ in headings]
+    return [
+        3 + max(map(len, [*str(heading).split(), *(line for cell in cells for line in cell.split("\n"))]), default=0)
+        for heading, cells in zip(headings, columns, strict=True)
+    ]

@@ -28,6 +28,23 @@ def test_many_scores_lie_below_each_other():
     assert len(rows) == MOST + 1
 
 
+def test_as_many_rows_as_scores_stay_rows():
+    rows = {f"row {i}": Row(f"row {i}", "control") for i in range(MOST + 2)}
+    values = {f"score {i}": {row: {ALL: Score(0.5)} for row in rows} for i in range(MOST + 1)}
+    headings, lines = grid(Shown(scores=Scores(rows, {name: Measure(name) for name in values}, values)))
+    assert len(headings) == 1 + MOST + 1 and len(lines) == MOST + 2
+
+
+def test_columns_that_do_not_fit_go_into_a_further_table():
+    memory = StringIO()
+    print_shown(shown(MOST), Console(file=memory, width=80))
+    lines = memory.getvalue().splitlines()
+    heads = [line for line in lines if "score" in line]
+    assert len(heads) == 2 and all(sum(f"score {i}" in line for line in heads) == 1 for i in range(MOST))
+    assert [line.split("│")[1].strip() for line in lines if line.startswith("│ model")] == ["model", "model"]
+    assert sum("(0.0 to 2.0)" in line for line in lines) == 1 and max(map(len, lines)) <= 80
+
+
 def test_console_and_page_hold_the_same_cells():
     for n_scores in (2, MOST + 1):
         memory = StringIO()
