@@ -14,6 +14,7 @@ from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.held_out_residuals import held_out_residuals
 from n2s.systems.story_text.transcripts import Passage, WordsInContext
 from n2s.systems.story_text.word_peaks import log_intervals
+from n2s.systems.story_text.word_times import beside
 
 N_DIRECTIONS = 32  # of words' features
 BESIDE_S = 0.1  # rows around a row in which its word is looked for
@@ -112,15 +113,7 @@ def words_on_rows(passages: Sequence[Passage], features: WordsInContext, n_rows:
 
 def _columns(words: Tensor, stretches: Sequence[slice], shifts: np.ndarray) -> Tensor:
     """(n, 1 + d) -> (n, k (1 + d)): the first and the squares of the others, of rows around each; 0 outside the stretch."""
-    values = torch.cat([words[:, :1], words[:, 1:].square()], 1)
-    found = values.new_zeros(len(values), len(shifts), values.shape[1])
-    for part in stretches:
-        length = part.stop - part.start
-        for at, shift in enumerate(shifts.tolist()):
-            first, stop = max(-shift, 0), min(length - shift, length)
-            if stop > first:
-                found[part.start + first : part.start + stop, at] = values[part][first + shift : stop + shift]
-    return found.flatten(1)
+    return beside(torch.cat([words[:, :1], words[:, 1:].square()], 1), stretches, shifts)
 
 
 def _slope(course: Tensor, begins: Tensor) -> Tensor:

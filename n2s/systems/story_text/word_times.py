@@ -1,5 +1,7 @@
 """When words are said, from the brain: how many in each volume, and their times."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from torch import Tensor
@@ -23,16 +25,18 @@ def later_responses(rows: pd.DataFrame, numbers: np.ndarray, responses: Tensor, 
     shifts
         (k,) How much later, in rows.
     """
-    n, v = responses.shape
-    found = responses.new_zeros(n, len(shifts), v)
-    for part in row_stretches(rows, numbers):
+    return beside(responses, row_stretches(rows, numbers), shifts)
+
+
+def beside(values: Tensor, stretches: Sequence[slice], shifts: np.ndarray) -> Tensor:
+    """(n, v) -> (n, k v): of each row those that are so many rows (k,) later, beside each other; 0 outside its stretch."""
+    found = values.new_zeros(len(values), len(shifts), values.shape[1])
+    for part in stretches:
         length = part.stop - part.start
         for at, shift in enumerate(np.asarray(shifts).tolist()):
             first, stop = max(-shift, 0), min(length - shift, length)
             if stop > first:
-                found[part.start + first : part.start + stop, at] = responses[
-                    part.start + first + shift : part.start + stop + shift
-                ]
+                found[part.start + first : part.start + stop, at] = values[part][first + shift : stop + shift]
     return found.flatten(1)
 
 
