@@ -5,6 +5,9 @@ from n2s.data.corpus import CorpusDataModule
 from n2s.data.cross_validated import CrossValidated
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
+from n2s.data.event_classes import Arpabet, Articulation, Labels
+from n2s.data.event_data import EventDataModule
+from n2s.data.event_windows import AtEvents, Frames
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.high_gamma import high_gamma
 from n2s.data.high_gamma_preparation import HighGamma
@@ -15,22 +18,29 @@ from n2s.data.placements import Grid, WordOnsets
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
 from n2s.data.reference import Bipolar, CommonAverage, Laplacian
 from n2s.data.response_models import FIR, Glover, Lags
+from n2s.data.run_split import SplitByRun
 from n2s.data.sentence_split import SplitBySentence
 from n2s.data.story_split import SplitByStory
 from n2s.data.time_split import SplitByTime
 
 __all__ = [
+    "Arpabet",
+    "Articulation",
+    "AtEvents",
     "Batch",
     "Bipolar",
     "CommonAverage",
     "CorpusDataModule",
     "CrossValidated",
     "EncodingDataModule",
+    "EventDataModule",
     "FIR",
     "FMRIDataModule",
+    "Frames",
     "Glover",
     "Grid",
     "HighGamma",
+    "Labels",
     "Lags",
     "Laplacian",
     "MEGDataModule",
@@ -38,6 +48,7 @@ __all__ = [
     "Preprocessing",
     "RemoveICA",
     "SSS",
+    "SplitByRun",
     "SplitBySentence",
     "SplitByStory",
     "SplitByTime",

@@ -18,7 +18,7 @@ class Batch:
         ``(b, c, t)`` of sensors (MEG, EEG); of BOLD ``(b, v)``, or ``(b, n, v)`` of n volumes, z-scored.
     target
         Of the target feature: ``(b, f, t)``, or ``(b, f, 1)`` for one standardised vector a window; for a decoder of
-        clips ``(b, *shape)`` in the feature's own units.
+        clips ``(b, *shape)`` in the feature's own units; of events ``(b,)`` int64, the class.
     subject
         ``(b,)`` number among the data's subjects; -1: not in training.
     positions, mask, kind

@@ -63,6 +63,11 @@ class CrossValidated(Split):
         return self.validation
 
     @property
+    def keeps_sounds(self) -> bool:
+        """See `Split`: that of the inner split."""
+        return self._units.keeps_sounds
+
+    @property
     def _units(self) -> Split:
         return SplitByStory() if self.split is None else self.split
 

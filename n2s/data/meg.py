@@ -23,10 +23,9 @@ from n2s.data.preprocessing import Preprocessing
 from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader, WindowReader
 from n2s.data.recordings import Shard, listed, prepare
-from n2s.data.residency import Scaled, for_windows
 from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sampler import Sampler
-from n2s.data.scaler import ITSELF, OWN, POOLED, fit_scalers, tell_far, window_starts
+from n2s.data.scaled_windows import scaled_for
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
@@ -227,21 +226,9 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
-        own = self.scaler == "training"
-        fitted_on = [self.windows[split] for split in (("train",) if own else SPLITS)]
-        self.scalers = fit_scalers(self.recordings, fitted_on, self.shape, source=OWN if own else ITSELF)
-        if not self.shape.n_baseline:
-            tell_far(self.recordings, self.scalers, self.clamp)
-        centred = [
-            Scaled.of(item, scaler, recentre=self.shape.n_baseline > 0 and scaler.source == POOLED)
-            for item, scaler in zip(self.recordings.values(), self.scalers.values(), strict=True)
-        ]
-        train = window_starts(self.recordings, [self.windows["train"]])
-        held_out = window_starts(self.recordings, [self.windows["val"], self.windows["test"]])
-        self.scaled = [
-            for_windows(item, *starts, self.shape.n_window)
-            for item, *starts in zip(centred, train, held_out, strict=True)
-        ]
+        self.scalers, self.scaled = scaled_for(
+            self.recordings, self.windows, self.shape, scaler=self.scaler, clamp=self.clamp
+        )
         if self.residency == "host":
             for item in track([one for both in self.scaled for one in both], "scaling", transient=True):
                 item.table()

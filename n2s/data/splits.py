@@ -33,6 +33,9 @@ _ROW = ["onset", "duration", "stimulus", "stimulus_onset", "story", "language", 
 class Split(ABC):
     """Cuts what the recordings of some studies heard into units, and assigns each unit to a split."""
 
+    #: Whether a moment of a sound is in one split wherever it is heard. Runs that repeat the same sounds do not keep this.
+    keeps_sounds: bool = True
+
     @property
     def validates(self) -> bool:
         """Whether there has to be a validation part; an official split may give one in any case."""

@@ -1,0 +1,325 @@
+"""The datamodule of events: windows of MEG, EEG or iEEG at phones, words or commands, heard, said or imagined, and their classes."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from n2s.data.batch import Batch
+from n2s.data.cross_validated import dealt_folds
+from n2s.data.datamodule import NeuralDataModule
+from n2s.data.event_averages import Averages
+from n2s.data.event_heard import heard_of
+from n2s.data.event_intervals import Dealt, deal
+from n2s.data.event_reader import EventReader, NoTargets
+from n2s.data.event_tables import check_classes, lay_windows_at_events, windows_of
+from n2s.data.event_windows import EventWindows
+from n2s.data.loader import BatchLoader
+from n2s.data.options import check_choice, check_number, named_studies
+from n2s.data.preprocessing import Preprocessing
+from n2s.data.priority import SPLITS
+from n2s.data.reader import WindowReader
+from n2s.data.recordings import Shard, listed, prepare
+from n2s.data.sampler import Sampler
+from n2s.data.scaled_windows import scaled_for
+from n2s.data.sensor_preparation import SensorPreparation
+from n2s.data.sensor_recording import SensorRecording
+from n2s.data.splits import Split
+from n2s.data.story_split import SplitByStory
+from n2s.data.windows import Windows, WindowShape
+from n2s.studies.study import Study
+
+EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
+N_READ = 1024  # windows that `EventDataModule.arrays` reads at once
+
+
+class EventDataModule(NeuralDataModule):
+    """Windows of MEG, EEG or iEEG at events, and the class of each event.
+
+    A window lasts ``window_s`` from ``offset_s`` after the event (before it, if negative). It lies wholly in one split. The silence
+    around what was heard or said belongs to the nearest split; at borders a gap is opened, as far as filters reach.
+
+    Parameters
+    ----------
+    studies
+        The data sets, by a name of your choice; subjects are ``name/subject``.
+    windows
+        Which moments have a window, and their classes: `AtEvents` or `Frames`.
+    preprocessing
+        The preprocessing of each recording: `Preprocessing`, or `HighGamma` of iEEG.
+    split
+        What is held out: `SplitByStory`, `SplitBySentence`, `SplitByRun`, ... A study's official split overrides it.
+    window_s, offset_s
+        Length of a window, and where it starts: s from the event (`AtEvents`: from its onset, middle or end).
+    baseline_s
+        The mean over so long from the window's start is subtracted from each sensor; 0: nothing.
+    average
+        A training or validation sample is the mean of so many windows of one class: in training of one subject, drawn anew in each
+        epoch; in validation of one recording, always the same. 1: single windows.
+    test_averages
+        Averages that are tested beside single windows, and reported apart; None: that of training.
+    least_windows
+        A class with fewer training windows is an error.
+    clamp
+        Values beyond this many interquartile ranges are clipped; inf: none.
+    scaler
+        See `n2s.data.MEGDataModule`.
+    batch_size
+        Samples a training batch, over all processes.
+    residency
+        ``device``: all data on the model's device, as float16. ``host``: memory maps, read ahead.
+    balance
+        How an epoch is balanced: ``windows`` (each once), or equally many samples of each ``class``, ``subject`` or ``study``.
+    seed
+        Seed of the order of windows, and of averages.
+    n_jobs
+        Processes that prepare recordings.
+    """
+
+    shape_names = ("n_subjects", "n_classes", "n_times")
+
+    #: Logits of a network: see `n2s.data.event_windows.EventWindows.n_logits`.
+    n_classes: int
+
+    #: t: samples of a window.
+    n_times: int
+
+    def __init__(
+        self,
+        studies: dict[str, Study],
+        windows: EventWindows,
+        *,
+        preprocessing: SensorPreparation | None = None,
+        split: Split | None = None,
+        window_s: float = 0.5,
+        offset_s: float = 0.0,
+        baseline_s: float = 0.0,
+        average: int = 1,
+        test_averages: list[int] | None = None,
+        least_windows: int = 10,
+        clamp: float = 20.0,
+        scaler: Literal["training", "recording"] = "training",
+        batch_size: int = 256,
+        residency: Literal["device", "host"] = "device",
+        balance: Literal["windows", "class", "subject", "study"] = "windows",
+        seed: int = 0,
+        n_jobs: int = 2,
+    ):
+        super().__init__()
+        check_choice("data.balance", balance, ("windows", "class", "subject", "study"))
+        check_choice("data.scaler", scaler, ("training", "recording"))
+        check_choice("data.residency", residency, ("device", "host"))
+        if clamp != float("inf"):  # inf: nothing is clamped
+            check_number("data.clamp", clamp, above=0)
+        for name, value in (("average", average), ("batch_size", batch_size), ("least_windows", least_windows)):
+            check_number(f"data.{name}", value, low=1, whole=True)
+        for value in test_averages or []:
+            check_number("data.test_averages", value, low=2, whole=True)
+        check_number("data.offset_s", offset_s)
+        check_number("data.seed", seed, low=0, whole=True)
+        self.studies, self.event_windows, self.split = named_studies(studies), windows, split or SplitByStory()
+        self.preprocessing = preprocessing or Preprocessing()
+        self.shape = WindowShape(self.preprocessing.sfreq, window_s, 0.0, baseline_s)
+        self.offset_s, self.average, self.least_windows = offset_s, average, least_windows
+        self.test_averages = [average] * (average > 1) if test_averages is None else sorted(set(test_averages))
+        self.clamp, self.scaler, self.batch_size, self.residency = clamp, scaler, batch_size, residency
+        self.balance, self.seed, self.n_jobs = balance, seed, n_jobs
+        people = {f"{name}/{one.subject}" for name, study in self.studies.items() for one in study.recordings()}
+        self.subjects = sorted(people)
+        self.class_names = list(windows.names)
+        self.n_subjects, self.n_classes, self.n_times = len(people), windows.n_logits, self.shape.n_times
+        self.n_features = self.n_classes
+        self.notes: list[str] = []
+        self.windows: dict[str, Windows] = {}
+
+    def data_hashes(self) -> dict[str, str]:
+        """See `NeuralDataModule`; known once the data are set up."""
+        if not self.windows:
+            return {}
+        return {f"recording {name}": item.meta["sha256"] for name, item in self.recordings.items()}
+
+    @property
+    def validates(self) -> bool:
+        """See `NeuralDataModule`."""
+        return len(self.windows["val"]) > 0
+
+    @classmethod
+    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
+        """See `NeuralDataModule`: a split each, with the units of the recipe's own split."""
+        return dealt_folds(options, n_folds, validation=validation, units=options.get("split"))
+
+    # -- Lightning ---------------------------------------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Fill the cache: one process does it, the others wait."""
+        self.prepare()
+
+    def prepare(self, shard: Shard | None = None) -> None:
+        """See `NeuralDataModule`. Events are checked and dealt out first, so that mistakes show before hours of preparing."""
+        if shard is not None:
+            preparation = self._preparation(self._dealt())
+            for study in self.studies.values():
+                prepare(study, preparation, n_jobs=self.n_jobs, shard=shard)
+            if shard.leaves(p for study in self.studies.values() for p in listed(study, preparation)):
+                return
+        self.setup("prepare")
+
+    def setup(self, stage: str) -> None:
+        """Read the prepared recordings, split them and place the windows; check everything before the first step."""
+        if not self.windows:
+            self._set_up()
+        if stage == "fit":
+            n_samples = {split: len(self.averages(split)) for split in SPLITS if len(self.windows[split])}
+            rank_zero_info(", ".join(f"{split}: {len(self.windows[split])} windows" for split in n_samples))
+
+    def _dealt(self) -> Dealt:
+        self._heard = heard_of(self.studies, self.split)
+        return deal(self.split, self._heard)
+
+    def _preparation(self, dealt: Dealt) -> SensorPreparation:
+        """The preprocessing, told what it may learn from."""
+        return self.preprocessing
+
+    def _set_up(self) -> None:
+        dealt = self._dealt()
+        preparation = self._preparation(dealt)
+        self.recordings: dict[str, SensorRecording] = {}
+        for name, study in self.studies.items():
+            items = prepare(study, preparation, n_jobs=self.n_jobs)
+            self.recordings |= {f"{name}/{item.recording.name}": item for item in items}
+        self._trained = {self._subject(key) for key in self.recordings if len(dealt.training(key))}
+        self.tables = lay_windows_at_events(
+            self.recordings,
+            dealt,
+            self.event_windows,
+            self.shape,
+            offset_s=self.offset_s,
+            places={key: self._place(key) for key in self.recordings},
+        )
+        check_classes(self.tables, self.class_names, self.least_windows, split=self.split)
+        self.windows = {split: windows_of(table) for split, table in self.tables.items()}
+        self.scalers, self.scaled = scaled_for(
+            self.recordings, self.windows, self.shape, scaler=self.scaler, clamp=self.clamp
+        )
+        self._reader: WindowReader | None = None
+        self._readers: dict[tuple[str, int], EventReader] = {}
+
+    def train_dataloader(self) -> BatchLoader:
+        """Samples in a new order each epoch."""
+        return self._loader("train", self.average, batch_size=self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> BatchLoader | list:
+        """Validation samples; an empty list if there are none."""
+        return self._loader("val", self.average, batch_size=EVALUATION_BATCH, shuffle=False) if self.validates else []
+
+    def test_dataloader(self) -> list[BatchLoader]:
+        """Single windows; then averages of each of ``test_averages``."""
+        return [self._loader("test", k, batch_size=EVALUATION_BATCH, shuffle=False) for k in (1, *self.test_averages)]
+
+    def predict_dataloader(self) -> BatchLoader:
+        """Single test windows."""
+        return self._loader("test", 1, batch_size=EVALUATION_BATCH, shuffle=False)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Batches are made on their device; this moves only what was made elsewhere."""
+        return batch if batch.brain.device == device else batch.to(device)
+
+    # -- what systems ask ----------------------------------------------------------------------------------------------
+
+    def events(self, split: str) -> pd.DataFrame:
+        """One row a window of a split: ``recording``, ``study``, ``subject``, ``onset``, ``duration``, ``start_s`` (of the window), all s on the recording's clock, ``text``, ``name`` (of its class), ``label``, ``condition``, ``story``, ``sequence``, ``speaker``, ``unit`` (what the split keeps together), ``previous``, ``pause_s``."""
+        return self.tables[split]
+
+    def averages(self, split: str, k: int | None = None) -> Averages:
+        """The samples of a split: averages of ``k`` windows (None: as in training)."""
+        table, k = self.tables[split], self.average if k is None else k
+        within = pd.factorize(table["subject" if split == "train" else "recording"])[0]
+        return Averages(table.label.to_numpy(np.int64), within, k, seed=self.seed, fixed=split != "train")
+
+    def arrays(self, split: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """(n, c, t) float32 windows of a split (some of its rows, or all): scaled, clamped; bad sensors are 0."""
+        reader = self.reader(split, 1)
+        rows = np.arange(len(self.tables[split])) if rows is None else np.asarray(rows)
+        found = np.empty((len(rows), len(self._reader.mask[0]), self.n_times), np.float32)
+        for at in range(0, len(rows), N_READ):
+            found[at : at + N_READ] = reader.brain(rows[at : at + N_READ]).cpu().numpy()
+        return found
+
+    @property
+    def ch_names(self) -> list[str]:
+        """Sensors of the first recording with most of them: those of `arrays` are in this order where all have the same."""
+        return max((item.meta["ch_names"] for item in self.recordings.values()), key=len)
+
+    def places(self, batch: Batch) -> list[str]:
+        """See `NeuralDataModule`."""
+        if batch.split != "train":
+            return []
+        windows, which = self.averages("train").windows(batch.row.numpy(), 0)
+        first = windows[np.r_[True, which[1:] != which[:-1]]]
+        table = self.tables["train"].iloc[first]
+        return [f"{row.recording}, {row.name} at {row.onset:.2f} s" for row in table.itertuples(index=False)]
+
+    def __str__(self) -> str:
+        """Summary of the prepared data."""
+        if not self.windows:
+            return "nothing is prepared yet"
+        lines = [f"{len(self.recordings)} recordings of {len(self.subjects)} subjects at {self.shape.sfreq:g} Hz"]
+        for split, table in self.tables.items():
+            lines.append(
+                f"{split}: {len(table)} windows, {table.label.nunique()} classes, {table.unit.nunique()} units"
+            )
+        return "\n".join(lines)
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _subject(self, key: str) -> str:
+        return f"{key.split('/')[0]}/{self.recordings[key].recording.subject}"
+
+    def _place(self, key: str) -> dict[str, object]:
+        """Columns of every window of a recording."""
+        subject = self._subject(key)
+        index = self.subjects.index(subject) if subject in self._trained else -1
+        return {
+            "recording": key,
+            "recording_index": list(self.recordings).index(key),
+            "study": key.split("/")[0],
+            "subject": subject,
+            "subject_index": index,
+        }
+
+    def reader(self, split: str, k: int) -> EventReader:
+        """Reads averages of ``k`` windows of a split; the arrays are placed when the first windows are read."""
+        if self._reader is None:
+            device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+            self._reader = WindowReader(
+                self.scaled, NoTargets(), self.shape, residency=self.residency, clamp=self.clamp, device=device
+            )
+        if (split, k) not in self._readers:
+            self._readers[split, k] = EventReader(self._reader, split, self.windows[split], self.averages(split, k))
+        return self._readers[split, k]
+
+    def _loader(self, split: str, k: int, *, batch_size: int, shuffle: bool) -> BatchLoader:
+        reader = self.reader(split, k)
+        sampler = Sampler(
+            len(reader.averages),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+            dealt=split != "train",
+            balance=self._balance(reader.averages) if split == "train" and self.balance != "windows" else None,
+        )
+        return reader.loader(sampler)
+
+    def _balance(self, averages: Averages) -> np.ndarray:
+        """(g,) Number of the group of each training sample that an epoch has equally many of."""
+        if self.balance == "class":
+            return averages.label
+        table = self.tables["train"]
+        names = list(dict.fromkeys(table.subject))  # in the order that `averages` numbers them
+        study = pd.factorize(np.array([name.split("/")[0] for name in names]))[0]
+        return averages.within if self.balance == "subject" else study[averages.within]
