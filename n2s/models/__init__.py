@@ -11,6 +11,8 @@ from n2s.models.electrode_elastic_net import ElectrodeElasticNet
 from n2s.models.electrode_gru import ElectrodeGRU
 from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
 from n2s.models.encoding_ridge import EncodingRidge
+from n2s.models.event_network import EventNetwork
+from n2s.models.megconformer import MEGConformer
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.sentence_context import SentenceContext
@@ -32,6 +34,8 @@ __all__ = [
     "ElectrodeModel",
     "ElectrodeRidge",
     "EncodingRidge",
+    "EventNetwork",
+    "MEGConformer",
     "MelBiLSTM",
     "MelMLP",
     "MelTransformer",

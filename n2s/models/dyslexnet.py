@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.models.event_network import EventNetwork, real_channels
 from n2s.models.weights import fill
 
 INITIAL_SD = 0.02  # BERT's, of the encoder's weights
@@ -30,7 +31,7 @@ _OUTSIDE = {
 }
 
 
-class DyslexNet(nn.Module):
+class DyslexNet(EventNetwork):
     """A factorised embedding of each sample, positions, one post-norm transformer layer applied ``depth`` times, mean over time.
 
     Parameters
@@ -83,8 +84,14 @@ class DyslexNet(nn.Module):
         self.layer = SharedLayer(dim, n_heads, dropout)
         self.classifier = nn.Linear(dim, n_classes)
 
-    def forward(self, brain: Tensor) -> Tensor:
-        """``(b, c, t) -> (b, k)`` logits; t is ``n_times``.
+    def forward(
+        self,
+        brain: Tensor,
+        positions: Tensor | None = None,
+        subject: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """``(b, c, t), mask (b, c) -> (b, k)`` logits; t is ``n_times``. Positions and subject are not used.
 
         Raises
         ------
@@ -96,6 +103,7 @@ class DyslexNet(nn.Module):
                 f"DyslexNet takes windows of {self.n_channels} channels and {self.n_times} samples; got {tuple(brain.shape[1:])}. Its "
                 "positions are learned: set n_times to the length of a window."
             )
+        brain = real_channels(brain, mask)
         x = self.projection(self.factorization(self.embedding(brain.transpose(1, 2))))  # (b, t, dim)
         x = self.dropout(self.norm(x + self.pos_encoding + self.positions + self.token_type))
         for _ in range(self.depth):
@@ -133,6 +141,8 @@ class DyslexNet(nn.Module):
             factor_dim=factor_dim,
         )
         bare = {name.removeprefix("modules_list.0."): value for name, value in state_dict.items()}
+        if any(value.dtype == torch.float64 for value in bare.values()):
+            network = network.double()
         fill(network, _renamed(bare), "state_dict", may_have=("loss_fn.",))
         return network
 

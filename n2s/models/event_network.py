@@ -1,0 +1,75 @@
+"""The port of networks that classify windows of the brain: any sensors, one row of logits a window."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from n2s.errors import UserError
+
+
+class EventNetwork(nn.Module, ABC):
+    """Windows to logits: ``brain (b, c, t), positions (b, c, 2), subject (b,), mask (b, c) -> (b, k)``.
+
+    What calls a network gives all four; a network uses what it needs. A softmax of the logits gives the classes; one logit (k = 1) is
+    that of the second of two classes, by a sigmoid. A window's logits depend on that window alone when the network evaluates.
+    """
+
+    @abstractmethod
+    def forward(
+        self,
+        brain: Tensor,
+        positions: Tensor | None = None,
+        subject: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """``(b, c, t), (b, c, 2), (b,), (b, c) -> (b, k)`` logits.
+
+        Parameters
+        ----------
+        brain
+            Scaled recordings.
+        positions
+            Positions of the sensors, in [0, 1].
+        subject
+            Index of the subject from 0 on; -1 for an unseen one.
+        mask
+            True where a channel is real and good; by default all are. What a masked channel holds does not matter.
+
+        Raises
+        ------
+        UserError
+            Windows of a shape that the network does not take, or an input that it needs is not there.
+        """
+
+
+def real_channels(brain: Tensor, mask: Tensor | None) -> Tensor:
+    """``(b, c, t), (b, c) -> (b, c, t)``: channels that are not real or not good are 0."""
+    return brain if mask is None else torch.where(mask[..., None], brain, 0.0)
+
+
+def check_shape(brain: Tensor, n_channels: int, n_times: int | None, whose: str) -> None:
+    """Raise a `UserError` unless windows have so many channels and, if ``n_times`` is given, samples.
+
+    Parameters
+    ----------
+    brain
+        (b, c, t)
+    n_channels, n_times
+        What the network was made for.
+    whose
+        Name of the network.
+    """
+    if brain.ndim != 3:
+        raise UserError(f"{whose} takes windows (b, c, t); got {tuple(brain.shape)}.")
+    c, t = brain.shape[1:]
+    if c != n_channels:
+        raise UserError(
+            f"{whose} was made for {n_channels} channels; the windows have {c}. Set model.network.n_channels to {c}; weights that were trained "
+            "with other channels do not fit."
+        )
+    if n_times is not None and t != n_times:
+        raise UserError(
+            f"{whose} was made for windows of {n_times} samples; these have {t}. Set model.network.n_times to {t}, or let the data cut "
+            f"windows of {n_times} samples."
+        )
