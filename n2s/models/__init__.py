@@ -16,10 +16,13 @@ from n2s.models.megconformer import MEGConformer
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.sentence_context import SentenceContext
+from n2s.models.sliding_lda import SlidingLDA
 from n2s.models.spatial_attention import SpatialAttention
 from n2s.models.speech_net import SpeechNet
 from n2s.models.story_likelihood import StoryLikelihood
 from n2s.models.subject_layer import SubjectLayer
+from n2s.models.window_classifiers import WindowClassifier, WindowLDA
+from n2s.models.window_elastic_net import WindowElasticNet
 
 __all__ = [
     "AcousticDecoder",
@@ -41,9 +44,13 @@ __all__ = [
     "MelTransformer",
     "RidgeDecoder",
     "SentenceContext",
+    "SlidingLDA",
     "SpatialAttention",
     "SpeechNet",
     "StoryLikelihood",
     "SubjectLayer",
     "VoxelRidge",
+    "WindowClassifier",
+    "WindowElasticNet",
+    "WindowLDA",
 ]
