@@ -14,6 +14,7 @@ from n2s.data.content import Heard
 from n2s.data.dealing import with_blocks
 from n2s.data.gaps import Reach, purge
 from n2s.data.priority import PRIORITY
+from n2s.data.shared import common
 from n2s.data.spans import merged, minus
 from n2s.data.splits import Split, joined, stretches
 from n2s.findings import tell
@@ -105,10 +106,14 @@ def deal(split: Split, heard: Mapping[str, Heard]) -> Dealt:
     rows = with_blocks(rows) if "block" not in rows else rows
     kept = joined(rows, gap_s=0.0)
     pieces = []
+    held = {sound: merged(part) for sound, part in kept[kept.split != "train"].groupby("sound")}
+    sounds = dict(zip(rows.stimulus, rows["sound"], strict=True))
     for recording, every in rows.groupby("recording", sort=False):
         own = kept[kept.recording == recording]
         pieces.append(own.assign(unit=_unit_of(own, every)))
-        lost = minus(merged(_spans(every)), merged(_spans(own)))
+        study = recording.split("/")[0]
+        played = _played(stretches(heard[study].events[recording]), study, sounds, held)
+        lost = minus(merged(np.concatenate([_spans(every), played])), merged(_spans(own)))
         if len(lost):
             gone = pd.DataFrame({"onset": lost[:, 0], "duration": lost[:, 1] - lost[:, 0]})
             pieces.append(gone.assign(recording=recording, split=EXCLUDED, unit="", story=""))
@@ -156,6 +161,17 @@ def territories(pieces: pd.DataFrame, *, stop_s: float, reach: Reach | float) ->
     table = table.assign(duration=table["stop"] - table.onset, stimulus_onset=table.onset)
     table = table[table.split != EXCLUDED][["onset", "duration", "stimulus_onset", "split"]]
     return purge(table, reach, PRIORITY).reset_index(drop=True)
+
+
+def _played(events: pd.DataFrame, study: str, sounds: Mapping[str, str], held: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(n, 2) Where a recording plays what is held out for anybody, whether its own events name it or not, s on its clock."""
+    found = [np.zeros((0, 2))]
+    for row in events.itertuples():
+        spans = held.get(sounds.get(f"{study}/{row.stimulus}", ""))
+        if spans is not None:
+            inside = common(spans, np.array([[row.stimulus_onset, row.stimulus_onset + row.duration]]))
+            found.append(inside + row.onset - row.stimulus_onset)
+    return np.concatenate(found)
 
 
 def _unit_of(own: pd.DataFrame, every: pd.DataFrame) -> np.ndarray:

@@ -1,0 +1,219 @@
+"""Windows at events: where they lie, which class they have, and what is refused or told."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from said_study import COMMANDS, SaidStudy
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from tiny import TinyStudy
+
+from n2s.data import AtEvents, EventDataModule, Frames, Labels, Preprocessing, SplitByRun, SplitBySentence, SplitByStory
+from n2s.errors import UserError
+from n2s.findings import kept
+
+EEG = {"sfreq": 100.0, "picks": ["eeg"]}
+
+
+def said(root, *, windows=None, preprocessing=None, **options) -> EventDataModule:
+    study = SaidStudy(root, **options.pop("study", {}))
+    windows = windows or AtEvents(Labels(list(COMMANDS)), kind="word")
+    settings = {"split": SplitByRun(test=["5"], val=["4"]), "window_s": 0.4, "n_jobs": 1} | options
+    data = EventDataModule({"lab": study}, windows, preprocessing=Preprocessing(**(preprocessing or EEG)), **settings)
+    data.prepare()
+    return data
+
+
+def accuracy(data: EventDataModule) -> float:
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    flat = {split: data.arrays(split).reshape(len(data.events(split)), -1) for split in ("train", "test")}
+    return model.fit(flat["train"], data.events("train").label).score(flat["test"], data.events("test").label)
+
+
+def test_windows_are_the_samples_after_each_event(tmp_path):
+    data = said(tmp_path, offset_s=-0.1)
+    table, found = data.events("train"), data.arrays("train")
+    assert found.shape == (len(table), 8, 40) == (2 * 3 * 36, 8, data.n_times)
+    assert data.shapes() == {"n_subjects": 2, "n_classes": 3, "n_times": 40}
+    for row in (0, 100, 215):
+        one = table.iloc[row]
+        assert one.start_s == pytest.approx(one.onset - 0.1)
+        item, scaler = data.recordings[one.recording], data.scalers[one.recording]
+        first = round(one.start_s * 100)
+        expected = (item.brain[first : first + 40] - scaler.centre) / scaler.scale
+        assert np.allclose(found[row].T, expected, atol=2e-3 * np.abs(expected).max())
+        truth = data.studies["lab"]._trials(item.recording)
+        assert (one.onset, one["name"], one.condition) in [(t, w, c) for t, w, c in truth]
+
+
+def test_batches_have_the_same_windows_and_classes_on_both_residencies(tmp_path):
+    found = {}
+    for residency in ("device", "host"):
+        data = said(tmp_path, residency=residency, batch_size=50)
+        batches = list(data.train_dataloader())
+        rows = torch.cat([one.row for one in batches])
+        windows = data.averages("train").windows(rows.numpy(), 0)[0]
+        assert sorted(windows) == list(range(len(data.events("train"))))
+        assert (
+            torch.cat([one.target for one in batches]).numpy() == data.events("train").label.to_numpy()[windows]
+        ).all()
+        brain = torch.cat([one.brain for one in batches])
+        assert np.array_equal(brain.numpy(), data.arrays("train", windows))
+        found[residency] = brain
+    assert torch.equal(found["device"], found["host"])
+
+
+def test_runs_are_held_out_whole_and_the_pattern_is_found_in_them(tmp_path):
+    data = said(tmp_path, study={"gain": 1.0})
+    runs = {split: set(data.events(split).recording.str[-1]) for split in ("train", "val", "test")}
+    assert runs == {"train": {"1", "2", "3"}, "val": {"4"}, "test": {"5"}}
+    assert set(data.events("test").unit) == {"task-say_run-5"}
+    assert accuracy(data) > 0.9
+
+
+def test_noise_alone_is_at_chance(tmp_path):
+    hits = [accuracy(said(tmp_path, study={"gain": 0.0, "seed": seed})) for seed in range(6)]
+    assert 0.26 < np.mean(hits) < 0.41  # 432 windows, chance 1/3: 4 standard errors are .09
+
+
+def test_a_pattern_of_the_test_run_alone_is_not_learned(tmp_path):
+    """What is planted in the held-out run cannot be known: a leak of it into training would be found at once."""
+    data = said(tmp_path, study={"gain": 0.0, "last_run_gain": 3.0})
+    assert accuracy(data) < 0.5
+    with_it = said(tmp_path, study={"gain": 0.0, "last_run_gain": 3.0}, split=SplitByRun(test=["4"], val_fraction=0.0))
+    assert len(with_it.events("val")) == 0
+    flat = with_it.arrays("train").reshape(len(with_it.events("train")), -1)
+    own = with_it.events("train").recording.str.endswith("5").to_numpy()
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(
+        flat[own], with_it.events("train").label[own]
+    )
+    assert model.score(flat[own], with_it.events("train").label[own]) > 0.9  # it is there to be learned
+
+
+def test_scales_come_from_training_runs(tmp_path):
+    one, other = (said(tmp_path, study={"last_run_gain": gain}) for gain in (1.0, 30.0))
+    for key in one.scalers:
+        if not key.endswith("5"):
+            assert np.array_equal(one.scalers[key].scale, other.scalers[key].scale)
+    assert np.array_equal(one.arrays("train"), other.arrays("train"))
+    tested = [key for key in one.scalers if key.endswith("5")]
+    assert all(np.array_equal(one.scalers[key].scale, other.scalers[key].scale) for key in tested)
+
+
+def test_conditions_and_where_the_window_counts_from(tmp_path):
+    windows = AtEvents(Labels(list(COMMANDS)), kind="word", conditions=["overt"], at="end")
+    data = said(tmp_path, windows=windows, offset_s=-0.4)
+    assert set(data.events("train").condition) == {"overt"}
+    assert np.allclose(data.events("train").start_s, data.events("train").onset)  # they last 0.4 s
+    middle = said(tmp_path, windows=AtEvents(Labels(list(COMMANDS)), kind="word", at="middle"))
+    assert np.allclose(middle.events("train").start_s, middle.events("train").onset + 0.2)
+
+
+def test_averages_are_means_of_one_class_and_person(tmp_path):
+    data = said(tmp_path, average=5, test_averages=[3], batch_size=16)
+    batch = next(iter(data.train_dataloader()))
+    averages = data.averages("train")
+    windows, which = averages.windows(batch.row.numpy(), 0)
+    singles = data.arrays("train", windows)
+    for group in range(len(batch)):
+        assert np.allclose(batch.brain[group], singles[which == group].mean(0), atol=1e-5)
+        assert data.events("train").subject.iloc[windows[which == group]].nunique() == 1
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(1)
+    assert not torch.equal(next(iter(loader)).brain, batch.brain)
+    single, mean = data.test_dataloader()
+    assert sum(len(one) for one in single) == len(data.events("test"))
+    assert sum(len(one) for one in mean) == 2 * 3 * 4  # two people, three classes of 12
+    fixed = [torch.cat([one.brain for one in data.val_dataloader()]) for _ in range(2)]
+    assert torch.equal(*fixed)
+
+
+def test_what_is_left_out_is_told(tmp_path):
+    with kept() as findings:
+        said(tmp_path, study={"bad": (10.0, 5.0)}, offset_s=-1.3)
+    texts = " | ".join(f"{one.where}: {one.text}" for one in findings)
+    assert "windows reach over an end of the recording" in texts
+    assert "touch a span that is annotated as bad: lab/sub-01_task-say_run-1" in texts
+    with kept() as findings:
+        said(tmp_path, windows=AtEvents(Labels(["up", "down"]), kind="word"))
+    assert any("120 of 360 words have no class: stop (120)" in one.text for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"windows": AtEvents(Labels(["up", "left"]), kind="word")}, r"left \(0\).*data.windows.classes"),
+        ({"least_windows": 100}, r"3 of 3 classes have fewer than 100 training windows.*up \(72\)"),
+        ({"windows": AtEvents(Labels(list(COMMANDS)), kind="phone")}, "no event of kind 'phone'"),
+        ({"windows": AtEvents(Labels(list(COMMANDS)), kind="word", conditions=["silent"])}, "no event of kind 'word' and condition silent"),
+        ({"split": SplitByRun(test=["9"])}, "names the run '9', which no recording is"),
+        ({"windows": AtEvents(Labels(["x", "y"]), kind="word")}, r"360 of 360 words have no class"),
+        ({"window_s": 200.0}, "the train split has no window"),
+        ({"split": SplitByRun(test=["1", "2", "3", "4", "5"], val_fraction=0)}, "the train split has no window"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(tmp_path, options, message):
+    with pytest.raises(UserError, match=message):
+        said(tmp_path, **options)
+
+
+def test_stories_and_sentences_are_held_out_as_everywhere(tmp_path):
+    study = TinyStudy(tmp_path / "tiny", n_stories=6, together=True)
+    windows = AtEvents(Labels({"even": [f"w{i}{j}" for i in range(6) for j in (0, 2, 4)], "odd": [f"w{i}{j}" for i in range(6) for j in (1, 3)]}), kind="word")  # fmt: skip
+    data = EventDataModule(
+        {"tiny": study}, windows, preprocessing=Preprocessing(**EEG), split=SplitByStory(test=["story1"], val=["story2"]), window_s=0.5,
+    )  # fmt: skip
+    data.prepare()
+    assert set(data.events("test").story) == {"story1"}
+    assert set(data.events("train").unit) == {f"tiny/story{i}" for i in (0, 3, 4, 5)}
+    sentences = EventDataModule(
+        {"tiny": study}, windows, preprocessing=Preprocessing(**EEG), split=SplitBySentence(seed=3), window_s=0.5
+    )
+    sentences.prepare()
+    held, trained = set(sentences.events("test").sequence), set(sentences.events("train").sequence)
+    assert held and not held & trained
+
+
+def test_frames_say_whether_there_is_speech_in_their_middle(tmp_path):
+    study = TinyStudy(tmp_path / "tiny", n_stories=4)
+    data = EventDataModule(
+        {"tiny": study}, Frames(step_s=0.1, test_step_s=0.01), preprocessing=Preprocessing(**EEG), window_s=0.3,
+        split=SplitByStory(test=["story1"], val=["story2"]),
+    )  # fmt: skip
+    data.prepare()
+    assert (data.n_classes, data.class_names) == (1, ["silence", "speech"])
+    table = data.events("test")
+    assert np.allclose(np.diff(table[table.recording == table.recording[0]].start_s), 0.01)
+    middle = table.start_s + 0.15
+    into = (middle - 1.0) % 1.0  # words of 0.4 s, one a second from 1.0 s on
+    near = np.minimum(np.abs(into - 0.4), np.minimum(into, 1 - into)) < 1e-6
+    assert (table.label.to_numpy() == (into < 0.4))[~near].all()
+    assert table.label.mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_sensors_that_are_bad_are_zero(tmp_path):
+    data = said(tmp_path, preprocessing=EEG | {"bads": ["Fp1"]})
+    index = data.ch_names.index("Fp1")
+    found = data.arrays("test")
+    assert (found[:, index] == 0).all()
+    assert (found[:, [i for i in range(8) if i != index]].std((0, 2)) > 0).all()
+
+
+def test_a_class_is_drawn_as_often_as_another(tmp_path):
+    windows = AtEvents(Labels({"up": ["up"], "other": ["down", "stop"]}), kind="word")
+    data = said(tmp_path, windows=windows, balance="class")
+    counts = np.bincount(torch.cat([one.target for one in data.train_dataloader()]).numpy())
+    assert counts[0] == counts[1]
+
+
+def test_what_runs_repeat_is_told(tmp_path):
+    with warnings.catch_warnings(), kept() as findings:
+        study = TinyStudy(tmp_path / "tiny", n_stories=2, together=True)
+        windows = AtEvents(Labels({"a": [f"w{i}0" for i in range(6)], "b": [f"w{i}1" for i in range(6)]}), kind="word")
+        data = EventDataModule(
+            {"tiny": study}, windows, preprocessing=Preprocessing(**EEG), split=SplitByRun(val_fraction=0, test=["task-all"]), window_s=0.5,
+        )  # fmt: skip
+        with pytest.raises(UserError, match="train split has no window"):
+            data.prepare()
+    assert not any("sentences or stories" in one.text for one in findings)  # one run only: nothing is in both
