@@ -20,8 +20,10 @@ from n2s.data.reference import Bipolar, CommonAverage, Laplacian
 from n2s.data.response_models import FIR, Glover, Lags
 from n2s.data.run_split import SplitByRun
 from n2s.data.sentence_split import SplitBySentence
+from n2s.data.side_signals import SideSignals
 from n2s.data.story_split import SplitByStory
 from n2s.data.time_split import SplitByTime
+from n2s.data.voice_onsets import at_voice_onsets, voice_onsets
 
 __all__ = [
     "Arpabet",
@@ -49,11 +51,14 @@ __all__ = [
     "RemoveICA",
     "SSS",
     "SplitByRun",
+    "SideSignals",
     "SplitBySentence",
     "SplitByStory",
     "SplitByTime",
     "WordOnsets",
+    "at_voice_onsets",
     "high_gamma",
     "hrf_response",
     "lanczos_resample",
+    "voice_onsets",
 ]

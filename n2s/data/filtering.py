@@ -78,7 +78,7 @@ class Resampler:
         first_new = -(-start * self.up // self.down)
         last_new = -(-stop * self.up // self.down)
         for at in range(start // self.down * self.down, stop, step):
-            block = _mirrored(read, at - margin, at - margin + n, start, stop, self.half)
+            block = mirrored(read, at - margin, at - margin + n, start, stop, self.half)
             new = self._filtered(torch.from_numpy(block)).numpy()
             offset = margin * self.up // self.down
             index = at * self.up // self.down
@@ -110,7 +110,7 @@ def _real_response(kernel: np.ndarray, n: int) -> torch.Tensor:
     return torch.fft.rfft(torch.from_numpy(np.roll(around, -(len(kernel) // 2)))).real
 
 
-def _mirrored(
+def mirrored(
     read: Callable[[int, int], np.ndarray], first: int, last: int, start: int, stop: int, reach: int
 ) -> np.ndarray:
     """(c, last - first): the stretch [start, stop), mirrored in its ends for ``reach`` samples, 0 beyond."""

@@ -57,6 +57,14 @@ class Frames:
 
 
 @dataclass(frozen=True)
+class RecordedSound:
+    """A sound file that was recorded beside a recording: who spoke, or what was played. It begins at ``start_s`` of the recording's clock."""
+
+    path: Path
+    start_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Impulses:
     """A feature of a stimulus at single moments (words, phones): ``values (n, f)`` at ``times_s (n,)``, in order of time."""
 
@@ -137,6 +145,10 @@ class Study(ABC):
 
     def features(self, stimulus: str) -> Frames | None:
         """Ready-made features of a stimulus, if the study provides them."""
+        return None
+
+    def recorded_sound(self, recording: Recording) -> RecordedSound | None:
+        """The sound file that was recorded beside a recording; None if there is none, or it is a channel of the recording."""
         return None
 
     def participants(self) -> pd.DataFrame | None:
