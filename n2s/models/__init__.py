@@ -2,14 +2,17 @@
 
 from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
+from n2s.models.augment import Augment, MEGAugment
 from n2s.models.banded_ridge import BandedRidge
 from n2s.models.brain_encoder import BrainEncoder
+from n2s.models.braindecode_network import BraindecodeNetwork
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.dyslexnet import DyslexNet
 from n2s.models.electrode_elastic_net import ElectrodeElasticNet
 from n2s.models.electrode_gru import ElectrodeGRU
 from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
+from n2s.models.encoder_classifier import EncoderClassifier
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.event_network import EventNetwork
 from n2s.models.megconformer import MEGConformer
@@ -27,8 +30,10 @@ from n2s.models.window_elastic_net import WindowElasticNet
 __all__ = [
     "AcousticDecoder",
     "AudioMAE",
+    "Augment",
     "BandedRidge",
     "BrainEncoder",
+    "BraindecodeNetwork",
     "DeepMel",
     "DilatedConvs",
     "DyslexNet",
@@ -36,8 +41,10 @@ __all__ = [
     "ElectrodeGRU",
     "ElectrodeModel",
     "ElectrodeRidge",
+    "EncoderClassifier",
     "EncodingRidge",
     "EventNetwork",
+    "MEGAugment",
     "MEGConformer",
     "MelBiLSTM",
     "MelMLP",

@@ -94,9 +94,10 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(b, t, d) -> (b, t, d)``."""
-        query, key, value = self.qkv(self.norm(x)).unflatten(2, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+        parts = self.qkv(self.norm(x)).unflatten(2, (3, self.n_heads, -1)).unbind(2)
+        query, key, value = (one.transpose(1, 2) for one in parts)  # (b, heads, t, d / heads)
         dropout = self.dropout.p if self.training else 0.0
-        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)  # (b, heads, t, d / heads)
+        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         return x + self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
 
 
