@@ -1,10 +1,12 @@
 """From a raw recording to an array: MNE does the signal processing, a recipe sets the options."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from fractions import Fraction
 
 import mne
 import numpy as np
+import pandas as pd
 from mne.filter import create_filter
 
 from n2s.data.artefacts import Read, leave_out_beside
@@ -12,12 +14,18 @@ from n2s.data.bad_channels import mark_bads
 from n2s.data.bands import NOTCH_WIDTH_HZ, Band, check_lengths
 from n2s.data.channel_types import ELECTRODES, TYPES, check_types, reference_groups
 from n2s.data.checked_signal import CheckedSignal, leave_out
+from n2s.data.cleaning.bad_sensors import FindBadChannels
+from n2s.data.cleaning.ica import RemoveICA
+from n2s.data.cleaning.learning import Told, learn, learning_key
+from n2s.data.cleaning.run import Cleaning
+from n2s.data.cleaning.sss import SSS, check_shielding
 from n2s.data.edges import filtered_apart
 from n2s.data.filtering import Resampler
 from n2s.data.reference import Reference, Referenced, settings_of
 from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
-from n2s.data.steps import SSS, RemoveICA, Step, check_shielding, run_step
+from n2s.data.steps import ITSELF, LearnedStep, Step
 from n2s.errors import UserError
+from n2s.studies.study import Recording, Study
 
 __all__ = ["SSS", "Preprocessing", "RemoveICA", "Step"]  # the steps, too: recipes name them here
 
@@ -46,7 +54,8 @@ class Preprocessing(SensorPreparation):
         Channels that are bad in every recording that has them, in addition to those that the study marks: before the steps, as
         those. Names that differ only in case, spaces and leading zeros are the same (`n2s.data.bad_channels.found_bads`).
     steps
-        SSS, ICA or your own `Step`, applied to all channels, before the filters. SSS comes before ICA.
+        SSS, ICA and others of `n2s.data.cleaning`, or your own `Step`, applied to all channels, before the filters. SSS comes before
+        all that changes signals. Steps that learn (`n2s.data.steps.LearnedStep`) need a datamodule that names the training runs.
     """
 
     version = 9  # increase when the numbers change but the settings do not
@@ -76,11 +85,9 @@ class Preprocessing(SensorPreparation):
                 f"preprocessing.average_reference is for electrodes, and picks is {self.picks}. Set it to false, or pick eeg, "
                 "ecog or seeg."
             )
-        kinds = [type(step) for step in self.steps]
-        if SSS in kinds and RemoveICA in kinds[: kinds.index(SSS)]:
-            raise UserError(
-                "preprocessing.steps: SSS comes after RemoveICA, but models the field that the sensors measured. Put SSS first."
-            )
+        self._told: Told | None = None
+        self._cleaning: Cleaning | None = None
+        _check_order(self.steps)
         self._band()
 
     def settings(self) -> dict:
@@ -88,9 +95,69 @@ class Preprocessing(SensorPreparation):
         own = {} if self.reference is None else {"reference": settings_of(self.reference)}
         return own | {
             "version": self.version,
-            **{name: value for name, value in vars(self).items() if name not in ("steps", "reference")},
+            **{
+                name: value
+                for name, value in vars(self).items()
+                if name not in ("steps", "reference") and name[0] != "_"
+            },
             "steps": [[type(step).__module__, type(step).__qualname__, step.settings()] for step in self.steps],
         }
+
+    def settings_for(self, study: Study, recording: Recording) -> dict:
+        """See `Preparation`: with what its steps learn from, and the files that they read.
+
+        Raises
+        ------
+        UserError
+            A step learns, and nothing says from what; see `n2s.data.cleaning.learning.learn_from`.
+        """
+        learned = learning_key(self.steps, study, recording, self._told)
+        files = [path for step in self.steps for path in step.files(list(study.sources(recording)))]
+        stats = [
+            [str(path), stat.st_size, stat.st_mtime_ns] for path in files if path.exists() and (stat := path.stat())
+        ]
+        return self.settings() | ({"learned_from": learned} if learned else {}) | ({"files": stats} if stats else {})
+
+    @property
+    def learns(self) -> bool:
+        """Whether some step learns from recordings that a datamodule must name."""
+        return any(isinstance(step, LearnedStep) and step.fit_on != ITSELF for step in self.steps)
+
+    @property
+    def cleaned(self) -> list[dict]:
+        """See `SensorPreparation`."""
+        return [] if self._cleaning is None else self._cleaning.removed
+
+    def fitted_on(
+        self, training: Mapping[str, Sequence[tuple[float, float]]], held_out: Sequence[str] = ()
+    ) -> "Preprocessing":
+        """A copy whose steps learn from these stretches of one study, for `n2s.data.recordings.prepare`.
+
+        Parameters
+        ----------
+        training
+            By a recording's name, the (start, stop), s on its clock, that are training; stop may be inf.
+        held_out
+            Names of the recordings of which something is held out: steps that learn from a task refuse them.
+        """
+        new = copy(self)
+        new._told = Told.of(training, held_out)
+        return new
+
+    def bound(self, study: Study, recording: Recording, events: pd.DataFrame) -> "Preprocessing":
+        """See `SensorPreparation`."""
+        if not self.steps:
+            return self
+
+        def opened(one: Recording) -> mne.io.BaseRaw:
+            return self._marked(study.load(one), f"{study.name}, {one.name}")
+
+        new, settings = copy(self), {"bads": self.bads, "picks": self.picks}
+        learned = learn(
+            self.steps, study, recording, self._told, settings=settings, opened=opened, check=self._check_before_steps
+        )
+        new._cleaning = Cleaning(self.steps, learned, events)
+        return new
 
     @property
     def over_edges_s(self) -> float:
@@ -139,11 +206,11 @@ class Preprocessing(SensorPreparation):
         spans = [] if spans is None else spans
         band, raw_hz = self._band(), raw.info["sfreq"]
         band.check(raw.info, where)
-        raw.info["bads"] = sorted(set(raw.info["bads"]) | set(mark_bads(self.bads, raw.ch_names, where)))
-        check_shielding(raw.info, self.steps, where)
-        gaps = self._check_before_steps(raw, where, spans) if self.steps else []
-        for step in self.steps:
-            raw = run_step(step, raw.load_data(verbose="error"), where)
+        raw, gaps = self._marked(raw, where), []
+        if self.steps:
+            cleaning = self._cleaning or Cleaning.alone(self.steps)
+            cleaning.check = self._check_before_steps
+            raw, gaps = cleaning.run(raw, where, spans)
         picks = picked(raw.info, self.picks, where)
         info = mne.pick_info(raw.info, picks)
         check_types(info, where)
@@ -181,6 +248,11 @@ class Preprocessing(SensorPreparation):
     def _band(self) -> Band:
         return Band(self.sfreq, self.highpass_hz, self.lowpass_hz, self.notch_hz)
 
+    def _marked(self, raw: mne.io.BaseRaw, where: str) -> mne.io.BaseRaw:
+        raw.info["bads"] = sorted(set(raw.info["bads"]) | set(mark_bads(self.bads, raw.ch_names, where)))
+        check_shielding(raw.info, self.steps, where)
+        return raw
+
     def _check_before_steps(self, raw: mne.io.BaseRaw, where: str, spans: list[list[float]]) -> list[list[float]]:
         """Steps mix channels: a dead one would spoil the others. `CheckedSignal.check` of what goes into them."""
         meg = any(isinstance(step, SSS) for step in self.steps)
@@ -203,3 +275,21 @@ class Preprocessing(SensorPreparation):
     def _notches(self, sfreq: float) -> dict[float, tuple[float, float]]:
         half = NOTCH_WIDTH_HZ / 2  # the stopped band: its lower edge is given second, as MNE wants it
         return {hz: (hz + half, hz - half) for hz in self._band().notches(sfreq)}
+
+
+def _check_order(steps: Sequence[Step]) -> None:
+    """Raise a `UserError` if SSS, or what it needs, comes too late."""
+    names = [type(step).__name__ for step in steps]
+    if len(one := [name for name in names if name in ("SSS", "FindBadChannels")]) > len(set(one)):
+        raise UserError(f"preprocessing.steps: {names} have one of {sorted(set(one))} twice. Leave one out.")
+    for i, step in enumerate(steps):
+        mixes = (LearnedStep, SSS) if isinstance(step, FindBadChannels) else LearnedStep
+        before = [name for one, name in zip(steps[:i], names, strict=False) if isinstance(one, mixes)]
+        if isinstance(step, SSS) and before:
+            raise UserError(
+                f"preprocessing.steps: SSS comes after {before[0]}, but models the field that the sensors measured. Put SSS first."
+            )
+        if isinstance(step, FindBadChannels) and before:
+            raise UserError(
+                f"preprocessing.steps: FindBadChannels comes after {before[0]}, which spreads bad channels. Put FindBadChannels first."
+            )

@@ -98,6 +98,10 @@ class Preparation(ABC):
     def settings(self) -> dict:
         """Everything that changes the prepared numbers, as plain JSON types: part of the cache's key."""
 
+    def settings_for(self, study: Study, recording: Recording) -> dict:
+        """The same for one recording: with what other recordings add to it, where a step learns from them."""
+        return self.settings()
+
     @abstractmethod
     def make(self, study: Study, recording: Recording, where: str) -> Made:
         """Load and clean one recording, by itself; ``where`` names it in messages."""
@@ -210,8 +214,14 @@ def prepare(
     return every
 
 
-def _folder(study: Study, recording: Recording, preparation: Preparation) -> Path:
-    """Keyed by the settings of preparation and study, and by size and time of change of every source file."""
+def source_stats(study: Study, recording: Recording) -> list[list]:
+    """Name, size and time of change of every source file of a recording: a cache is stale when they change.
+
+    Raises
+    ------
+    UserError
+        One is missing.
+    """
     sources = []
     for path in study.sources(recording):
         try:
@@ -221,7 +231,13 @@ def _folder(study: Study, recording: Recording, preparation: Preparation) -> Pat
                 f"{study.name}, {recording.name}: no {path}. Where it is a link to nowhere, its content was not fetched."
             ) from None
         sources.append([path.name, stat.st_size, stat.st_mtime_ns])
-    identity = json.dumps([preparation.settings(), study.settings(), str(study.root), sources], sort_keys=True)
+    return sources
+
+
+def _folder(study: Study, recording: Recording, preparation: Preparation) -> Path:
+    """Keyed by the settings of preparation and study, and by its source files."""
+    settings, sources = preparation.settings_for(study, recording), source_stats(study, recording)
+    identity = json.dumps([settings, study.settings(), str(study.root), sources], sort_keys=True)
     key = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return cache_dir() / "prepared" / re.sub(r"\W+", "-", study.name) / f"{recording.name}-{key}"
 

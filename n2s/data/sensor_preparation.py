@@ -1,10 +1,12 @@
 """What every preparation of sensors has in common: which channels it keeps, and what the cache keeps beside their array."""
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import mne
 import numpy as np
+import pandas as pd
 
 from n2s.data.channel_types import ELECTRODES, TYPES
 from n2s.data.edges import bad_spans
@@ -76,6 +78,24 @@ class SensorPreparation(Preparation):
             Info of the kept channels, bad ones marked.
         """
 
+    #: Whether it learns from recordings that a datamodule must name: `fitted_on`.
+    learns: bool = False
+
+    @property
+    def cleaned(self) -> list[dict]:
+        """What each step of the cleaning removed from the recording that was just prepared."""
+        return []
+
+    def fitted_on(
+        self, training: Mapping[str, Sequence[tuple[float, float]]], held_out: Sequence[str] = ()
+    ) -> "SensorPreparation":
+        """A copy that knows the training stretches of one study: see `n2s.data.Preprocessing.fitted_on`. What learns nothing stays as it is."""
+        return self
+
+    def bound(self, study: Study, recording: Recording, events: pd.DataFrame) -> "SensorPreparation":
+        """A copy for one recording, with what it needs to know beside the signal; by default nothing."""
+        return self
+
     def make(self, study: Study, recording: Recording, where: str) -> Made:
         """See `Preparation`."""
         raw = study.load(recording)
@@ -83,7 +103,8 @@ class SensorPreparation(Preparation):
         events = events_table(study.events(recording), where=where, duration_s=duration_s)
         spans = bad_spans(raw)
         stretches = self.stretches(raw)
-        data, sfreq, info = self(raw, where, spans)
+        bound = self.bound(study, recording, events)
+        data, sfreq, info = bound(raw, where, spans)
         meta = {
             "sfreq": sfreq,
             "raw_sfreq": raw_sfreq,
@@ -96,7 +117,8 @@ class SensorPreparation(Preparation):
             "good": [name not in info["bads"] for name in info["ch_names"]],
             "positions": positions_of(info, where).round(6).tolist(),
             "bad_spans": spans,
-            "preprocessing": self.settings(),
+            "preprocessing": self.settings_for(study, recording),
+            "cleaned": bound.cleaned,
         }
         if INSIDE & set(info.get_channel_types()):
             meta["frame"] = brain_of(raw)

@@ -1,17 +1,24 @@
-"""Steps of the cleaning that need more than a number: SSS, ICA, your own."""
+"""The port of the cleaning: a step on the whole recording, by itself or with what it learned from training runs."""
 
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 import mne
+import numpy as np
 
 from n2s.errors import UserError
-from n2s.findings import kept, tell
+
+TRAINING, ITSELF = "training", "itself"
 
 
 class Step(ABC):
-    """One step of the cleaning, on the whole raw recording, whose bad channels are marked: SSS, ICA, your own."""
+    """One step of the cleaning, on the whole raw recording, whose bad channels are marked: SSS, annotations, your own."""
 
     #: Seconds that one output sample depends on in time: 0 for a spatial filter.
     support_s: float = 0.0
@@ -25,221 +32,141 @@ class Step(ABC):
 
     @abstractmethod
     def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-        """Clean a loaded recording and return it. A `UserError` needs no name of the recording."""
+        """Clean a loaded recording and return it. A `UserError` needs no name of the recording.
+
+        What was removed in numbers is given to `note`: the recording's ``meta["cleaned"]`` keeps it.
+        """
+
+    def files(self, sources: list[Path]) -> list[Path]:
+        """Files beside the recording (whose own are ``sources``) that it reads: a prepared recording is stale if they change."""
+        return []
 
 
-class SSS(Step):
-    """Signal-space separation by `mne.preprocessing.maxwell_filter`.
-
-    Bad channels are rebuilt from the others; they are good afterwards.
+@dataclass(frozen=True)
+class Learned:
+    """What a step learned from the training runs of a person.
 
     Parameters
     ----------
-    calibration, cross_talk
-        Site files of a Megin system (``sss_cal.dat``, ``ct_sparse.fif``).
-    st_duration_s
-        Buffer of the temporal extension (tSSS); None for the purely spatial filter.
-    coord_frame
-        ``head``: the origin is the centre of the digitised head. ``meg``: the origin of the device, for recordings
-        without a digitised head.
+    arrays
+        What it applies: filters, coefficients, names.
+    notes
+        Numbers about it for reports, as plain JSON types.
     """
 
-    stops_at_edges = True  # MNE's default: it skips data annotated as edge or bad_acq_skip
+    arrays: dict[str, np.ndarray]
+    notes: dict = field(default_factory=dict)
 
-    def __init__(
-        self,
-        calibration: str | None = None,
-        cross_talk: str | None = None,
-        st_duration_s: float | None = None,
-        *,
-        coord_frame: Literal["head", "meg"] = "head",
-    ):
-        if st_duration_s is not None and not 0 < st_duration_s < float("inf"):
-            raise UserError(f"SSS: st_duration_s is {st_duration_s}, expected a positive number of seconds, or null.")
-        if coord_frame not in ("head", "meg"):
-            raise UserError(f"SSS: coord_frame is {coord_frame!r}, expected head or meg.")
-        self.calibration, self.cross_talk, self.st_duration_s = calibration, cross_talk, st_duration_s
-        self.coord_frame = coord_frame
-        self.support_s = 2 * st_duration_s if st_duration_s else 0.0
+    def save(self, path: Path) -> None:
+        """Write an NPZ file without objects."""
+        with open(path, "wb") as file:
+            np.savez(file, notes_=np.array(json.dumps(_plain(self.notes))), **self.arrays)
 
-    def settings(self) -> dict:
-        """See `Step`."""
-        found = {"calibration": self.calibration, "cross_talk": self.cross_talk, "st_duration_s": self.st_duration_s}
-        return found if self.coord_frame == "head" else found | {"coord_frame": self.coord_frame}
+    @classmethod
+    def load(cls, path: Path) -> "Learned":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls({name: file[name] for name in file.files if name != "notes_"}, json.loads(str(file["notes_"])))
+
+
+class LearnedStep(Step):
+    """A step with numbers that are learned from data: from training runs of the same person only, never from held-out ones.
+
+    The datamodule says which runs are training (`n2s.data.preprocessing.Preprocessing.fitted_on`).
+
+    Attributes
+    ----------
+    fit_on
+        ``training``: the training stretches of the same person. A task's name, such as ``gestures``: the person's recordings of this
+        task, which must not be held out. ``itself`` (of some steps): the recording that is cleaned, without labels.
+    """
+
+    fit_on: str = TRAINING
+
+    #: Whether ``fit_on: itself`` is possible: for what learns from the brain and body channels alone.
+    by_itself: ClassVar[bool] = False
+
+    @abstractmethod
+    def fit(self, pieces: list[mne.io.BaseRaw]) -> Learned:
+        """Learn from stretches of recordings, cleaned by the steps before. They may be changed. A `UserError` names no recording."""
+
+    @abstractmethod
+    def apply(self, raw: mne.io.BaseRaw, learned: Learned) -> mne.io.BaseRaw:
+        """Clean a loaded recording with what was learned, and return it."""
 
     def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-        """See `Step`.
+        """Learn from the recording itself, and clean it.
 
         Raises
         ------
         UserError
-            SSS was already applied; the recording has no MEG channels, or not the head that ``coord_frame`` needs; a site
-            file does not exist; `maxwell_filter` fails.
+            The step learns from other recordings.
         """
-        self._check(raw)
-        bad = [name for name, kind in _typed(raw) if name in raw.info["bads"] and kind in ("mag", "grad")]
-        if bad:
-            listed = f"{', '.join(bad[:8])}{' ...' if len(bad) > 8 else ''}"
-            tell("corrected", "SSS", f"bad MEG channels ({listed}) are rebuilt from the others, and count as good.")
-        try:
-            return mne.preprocessing.maxwell_filter(
-                raw,
-                calibration=self.calibration,
-                cross_talk=self.cross_talk,
-                st_duration=self.st_duration_s,
-                coord_frame=self.coord_frame,
-                ignore_ref=_has_kit_references(raw.info),  # MNE cannot use those of KIT
-                verbose="error",
-            )
-        except Exception as error:  # MNE documents none: a geometry or a site file that does not fit
-            raise UserError(
-                f"SSS: MNE's maxwell_filter failed ({type(error).__name__}: {_first_line(error)}). Check the sensors and "
-                "the site files, or remove SSS from preprocessing.steps."
-            ) from error
-
-    def _check(self, raw: mne.io.BaseRaw) -> None:
-        info = raw.info
-        if not mne.pick_types(info, meg=True, ref_meg=False).size:
-            raise UserError("SSS: the recording has no good MEG channel. Remove SSS from preprocessing.steps.")
-        for one in info["proc_history"]:
-            if one["max_info"]["sss_info"] or one["max_info"]["max_st"]:
-                raise UserError(
-                    "SSS: the file was already processed by MaxFilter (SSS is in its processing history), and SSS cannot be "
-                    "applied twice. Remove SSS from preprocessing.steps, or give the unprocessed file."
-                )
-        for name, path in (("calibration", self.calibration), ("cross_talk", self.cross_talk)):
-            if path is not None and not Path(path).is_file():
-                raise UserError(
-                    f"SSS: {name} is {path}, which is no file. Give the path of the site's file, or null for none."
-                )
-        if self.coord_frame == "meg":
-            return
-        head = {int(mne.io.constants.FIFF.FIFFV_POINT_EXTRA), int(mne.io.constants.FIFF.FIFFV_POINT_EEG)}
-        n_points = sum(int(point["kind"]) in head for point in info["dig"] or [])
-        if info["dev_head_t"] is None or n_points < 4:  # a sphere has 4 unknowns
-            lacks = "no transform from device to head (dev_head_t)" if info["dev_head_t"] is None else ""
-            lacks = lacks or f"{n_points} digitised points of the head, and the centre of a sphere needs 4"
-            raise UserError(
-                f"SSS: the recording has {lacks}. Give the digitised head (in a CTF, KIT or FIF recording: the headshape file "
-                "beside it), or set coord_frame to meg in the options of SSS: the origin is then that of the device."
-            )
+        if self.fit_on != ITSELF:
+            raise untold(self)
+        learned = self.fit([raw.copy()])
+        note(**learned.notes)
+        return self.apply(raw, learned)
 
 
-class RemoveICA(Step):
-    """Remove the components that follow the eye and heart channels (`mne.preprocessing.ICA`, find_bads).
-
-    The unmixing is fitted on the whole recording, without labels or stimuli: it is part of the cleaning, as SSS is.
-
-    Parameters
-    ----------
-    n_components
-        Components to estimate. A recording of lower rank (fewer good channels, SSS, a reference) gets as many as its rank.
-    seed
-        Seed for the estimation.
-    """
-
-    def __init__(self, n_components: int = 30, seed: int = 0):
-        if n_components < 2:
-            raise UserError(f"RemoveICA: n_components is {n_components}, expected 2 or more.")
-        self.n_components, self.seed = n_components, seed
-
-    def settings(self) -> dict:
-        """See `Step`."""
-        return {"n_components": self.n_components, "seed": self.seed}
-
-    def __call__(self, raw: mne.io.BaseRaw) -> mne.io.BaseRaw:
-        """See `Step`.
-
-        Raises
-        ------
-        UserError
-            Nothing tells which components to remove; the rank is below 2; the estimation fails.
-        """
-        kinds = raw.get_channel_types(unique=True)
-        eog = [name for name, kind in _typed(raw) if kind == "eog" and name not in raw.info["bads"]]
-        if not eog and not {"ecg", "mag"} & set(kinds):
-            raise UserError(
-                f"RemoveICA: the recording has channels of type {kinds}, expected an EOG or ECG channel (or magnetometers, "
-                "for a synthetic ECG) to tell which components to remove. Remove this step from the recipe."
-            )
-        try:
-            fitted = raw.copy().filter(1.0, None, verbose="error")  # 1 Hz: drifts would fill components
-            ica = mne.preprocessing.ICA(
-                self._n_components(fitted), random_state=self.seed, max_iter="auto", verbose="error"
-            )
-            ica.fit(fitted, verbose="error")
-            found = [ica.find_bads_eog(raw, verbose="error")[0]] if eog else []
-            if "ecg" in kinds or "mag" in kinds:
-                found.append(ica.find_bads_ecg(raw, verbose="error")[0])
-            ica.exclude = sorted({index for indices in found for index in indices})
-            if not ica.exclude:
-                text = f"none of {ica.n_components_} components follows the eye or heart channels: nothing is removed."
-                tell("odd", "RemoveICA", text)
-            return ica.apply(raw, verbose="error")
-        except UserError:
-            raise
-        except Exception as error:  # MNE documents none: too short a recording, an eye channel without a blink
-            raise UserError(
-                f"RemoveICA: MNE's ICA failed ({type(error).__name__}: {_first_line(error)}). Check the EOG and ECG channels, "
-                "or remove this step from the recipe."
-            ) from error
-
-    def _n_components(self, raw: mne.io.BaseRaw) -> int:
-        rank = sum(mne.compute_rank(raw, rank=None, verbose="error").values())
-        if rank < 2:
-            raise UserError(f"RemoveICA: the good channels have rank {rank}, and ICA needs 2 or more.")
-        if rank < self.n_components:
-            tell(
-                "corrected",
-                "RemoveICA",
-                f"{rank} components are estimated, not n_components {self.n_components}: the good channels have no higher "
-                "rank (few channels, SSS, or a common reference).",
-            )
-        return min(self.n_components, rank)
+def check_fit_on(step: LearnedStep) -> None:
+    """Raise a `UserError` if a step cannot learn from what ``fit_on`` says."""
+    name = type(step).__name__
+    if not isinstance(step.fit_on, str) or not step.fit_on.strip():
+        raise UserError(
+            f"{name}: fit_on is {step.fit_on!r}, expected training, or the name of a task, such as gestures."
+        )
+    if step.fit_on == ITSELF and not step.by_itself:
+        raise UserError(
+            f"{name}: fit_on is itself, but its numbers come from training runs alone, or test runs would decide about their own "
+            "cleaning. Set fit_on to training, or to the name of a task."
+        )
 
 
-def _typed(raw: mne.io.BaseRaw) -> list[tuple[str, str]]:
+def untold(step: LearnedStep) -> UserError:
+    """The error for a step that learns where nobody says from what."""
+    more = " or itself (each recording by itself, without labels)" if step.by_itself else ""
+    return UserError(
+        f"{type(step).__name__}: fit_on is {step.fit_on}, but nothing says which runs are training: this datamodule does not tell its "
+        f"preprocessing. Use one that does (MEGDataModule, EventDataModule){f', or set fit_on to{more[3:]}' if more else ''}, or "
+        "remove the step from preprocessing.steps."
+    )
+
+
+_noted: ContextVar[dict | None] = ContextVar("noted", default=None)
+
+
+def note(**numbers: object) -> None:
+    """Keep numbers (JSON types, or NumPy's) about what the running step removed; outside of a `noted` block they are dropped."""
+    if (block := _noted.get()) is not None:
+        block.update(_plain(numbers))
+
+
+def _plain(value: object) -> object:
+    """JSON types: NumPy's numbers and arrays, and tuples, are none."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+@contextmanager
+def noted() -> Iterator[dict]:
+    """Collect what is given to `note` in this block."""
+    found: dict = {}
+    token = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(token)
+
+
+def typed(raw: mne.io.BaseRaw) -> list[tuple[str, str]]:
+    """Name and type of each channel."""
     return list(zip(raw.ch_names, raw.get_channel_types(), strict=True))
 
 
-def _has_kit_references(info: mne.Info) -> bool:
-    return any(int(one["coil_type"]) == mne.io.constants.FIFF.FIFFV_COIL_KIT_REF_MAG for one in info["chs"])
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of a library's message."""
     return (str(error).splitlines() or [""])[0]
-
-
-def check_shielding(info: mne.Info, steps: list[Step], where: str) -> None:
-    """Refuse a recording of Megin's active shielding (MaxShield) without SSS: it holds the field of the shielding, too."""
-    if info.get("maxshield") and not any(isinstance(step, SSS) for step in steps):
-        raise UserError(
-            f"{where}: the recording was made with active shielding (MaxShield), whose field only SSS takes out. Add SSS to "
-            "preprocessing.steps, or give the file that MaxFilter made of it."
-        )
-
-
-def run_step(step: Step, raw: mne.io.BaseRaw, where: str) -> mne.io.BaseRaw:
-    """The recording after one step; its errors and findings name the recording.
-
-    Raises
-    ------
-    UserError
-        The step refuses the recording, gives something else than a recording, or changes its rate or length.
-    """
-    name, before = type(step).__name__, (raw.info["sfreq"], raw.n_times)
-    with kept() as findings:
-        try:
-            raw = step(raw)
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from error
-    for one in findings:
-        tell(one.kind, where, f"{one.where}: {one.text}")
-    if not isinstance(raw, mne.io.BaseRaw):
-        raise UserError(f"{where}: the step {name} gives {type(raw).__name__}, expected the recording that it cleaned.")
-    if (raw.info["sfreq"], raw.n_times) != before:
-        raise UserError(
-            f"{where}: the step {name} changes rate and length from {before[0]:g} Hz, {before[1]} samples to "
-            f"{raw.info['sfreq']:g} Hz, {raw.n_times}; events would not fit. Leave the rate to preprocessing.sfreq."
-        )
-    return raw

@@ -9,8 +9,8 @@ from mangled import answer, fuzz
 
 from n2s.data import Preprocessing
 from n2s.data.positions import sensor_positions
+from n2s.data.preprocessing import SSS, RemoveICA
 from n2s.data.scaler import fit_scaler
-from n2s.data.steps import SSS, RemoveICA
 from n2s.findings import kept
 
 MONTAGE = mne.channels.make_standard_montage("biosemi64")

@@ -1,0 +1,1 @@
+"""Steps of the cleaning of sensors, one a file; `n2s.data.steps` is their port."""
