@@ -27,6 +27,7 @@ from n2s.studies.simulated.areas import SimulatedAreas
 from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
+from n2s.studies.simulated.production import SimulatedProduction
 from n2s.studies.simulated.seeg import SimulatedSEEG
 from n2s.studies.simulated.tale_fmri import SimulatedStories
 from n2s.studies.simulated.tale_meg import SimulatedStoryMEG
@@ -60,6 +61,7 @@ __all__ = [
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
+    "SimulatedProduction",
     "SimulatedStories",
     "SimulatedStoryMEG",
     "SimulatedTalkers",
