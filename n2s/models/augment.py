@@ -158,7 +158,7 @@ def without_band(brain: Tensor, band_hz: tuple[float, float], *, sfreq: float, o
         filtered = _filtered(brain.detach().cpu().double().numpy(), band_hz, sfreq, order)
         return torch.from_numpy(filtered).to(brain)
     exact = torch.promote_types(brain.dtype, torch.float32)
-    matrix = torch.from_numpy(_matrix(t, tuple(band_hz), sfreq, order)).to(brain.device, exact)
+    matrix = torch.from_numpy(_matrix(t, tuple(band_hz), sfreq, order)).to(exact).to(brain.device)
     with torch.autocast(brain.device.type, enabled=False):
         return (brain.to(exact) @ matrix).to(brain.dtype)
 

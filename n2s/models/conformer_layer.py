@@ -116,7 +116,7 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(b, t, d) -> (b, t, d)``."""
         b, t, d = x.shape
-        wide = torch.addmm(self.widen.bias[:, None], self.widen.weight, self.norm(x).view(b * t, d).t())
+        wide = torch.addmm(self.widen.bias[:, None], self.widen.weight, self.norm(x).reshape(b * t, d).t())
         convolved = self.depthwise(F.glu(wide, 0).view(d, b, t))
         normed = self.batch_norm(convolved.view(1, d, b * t))[0]
         return x + self.dropout(self.narrow(F.silu(normed).t())).view(b, t, d)

@@ -130,7 +130,7 @@ class MEGConformer(EventNetwork):
         if self.pre_norm is not None:
             if brain.shape[2] < 2:
                 raise UserError("MEGConformer with instance_norm takes windows of two samples or more; got one.")
-            brain = self.pre_norm(brain)
+            brain = self.pre_norm(brain) if len(brain) else brain  # the library's fails without windows
         x = self.in_dropout(self.front(brain.transpose(1, 2)))  # (b, t, dim)
         for layer in self.layers:
             x = recomputed(layer, x) if self.recompute == "layers" else layer(x)

@@ -165,6 +165,16 @@ def test_mixed_precision_and_a_frozen_network(dtype):
     assert net.classifier.weight.grad is not None and net.front.weight.grad is None
 
 
+@pytest.mark.parametrize("instance_norm", [True, False])
+def test_windows_of_any_number_and_length(instance_norm):
+    torch.manual_seed(0)
+    net = MEGConformer(**SMALL | {"instance_norm": instance_norm}).eval()
+    assert net(torch.zeros(0, 6, 41)).shape == (0, 3) and net(torch.randn(1, 6, 1001)).shape == (1, 3)
+    late = torch.randn(3, 41, 6).transpose(1, 2)  # as a window that was cut from a table with time first
+    assert torch.equal(net(late), net(late.contiguous()))
+    assert net(torch.zeros(2, 6, 41)).isfinite().all()  # dead channels
+
+
 def test_masked_channels_and_other_windows_do_not_matter():
     torch.manual_seed(0)
     net, x = MEGConformer(**SMALL).eval(), torch.randn(4, 6, 41)
