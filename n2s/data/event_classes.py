@@ -96,7 +96,7 @@ class Articulation(EventClasses):
 
 
 class Labels(EventClasses):
-    """Words, commands or any other labels, as the events write them; case does not count.
+    """Words, commands or any other labels, as the events write them; case and the kind of apostrophe do not count.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def checked_alphabet(alphabet: str, name: str) -> str:
 
 
 def _key(text: str) -> str:
-    return plain(text).casefold()
+    return plain(text).casefold().replace("’", "'").replace("ʼ", "'")
 
 
 def _arpabet(text: str, alphabet: str) -> str | None:

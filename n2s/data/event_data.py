@@ -17,6 +17,7 @@ from n2s.data.event_intervals import Dealt, deal
 from n2s.data.event_reader import EventReader, NoTargets
 from n2s.data.event_tables import check_classes, lay_windows_at_events, windows_of
 from n2s.data.event_windows import EventWindows
+from n2s.data.holdout_loader import HoldoutReader, check_holdout, check_sensors, numbered
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
@@ -30,6 +31,7 @@ from n2s.data.sensor_recording import SensorRecording
 from n2s.data.splits import Split
 from n2s.data.story_split import SplitByStory
 from n2s.data.windows import Windows, WindowShape
+from n2s.studies.holdout import Holdout, Span
 from n2s.studies.study import Study
 
 EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
@@ -77,6 +79,8 @@ class EventDataModule(NeuralDataModule):
         Seed of the order of windows, and of averages.
     n_jobs
         Processes that prepare recordings.
+    holdout
+        Windows without labels, as of a competition: ``n2s predict`` classifies them in place of the test windows.
     """
 
     shape_names = ("n_subjects", "n_classes", "n_times")
@@ -107,6 +111,7 @@ class EventDataModule(NeuralDataModule):
         balance: Literal["windows", "class", "subject", "study"] = "windows",
         seed: int = 0,
         n_jobs: int = 2,
+        holdout: Holdout | None = None,
     ):
         super().__init__()
         check_choice("data.balance", balance, ("windows", "class", "subject", "study"))
@@ -126,12 +131,15 @@ class EventDataModule(NeuralDataModule):
         self.offset_s, self.average, self.least_windows = offset_s, average, least_windows
         self.test_averages = [average] * (average > 1) if test_averages is None else sorted(set(test_averages))
         self.clamp, self.scaler, self.batch_size, self.residency = clamp, scaler, batch_size, residency
-        self.balance, self.seed, self.n_jobs = balance, seed, n_jobs
+        self.balance, self.seed, self.n_jobs, self.holdout = balance, seed, n_jobs, holdout
         people = {f"{name}/{one.subject}" for name, study in self.studies.items() for one in study.recordings()}
         self.subjects = sorted(people)
         self.class_names = list(windows.names)
         self.n_subjects, self.n_classes, self.n_times = len(people), windows.n_logits, self.shape.n_times
         self.n_features = self.n_classes
+        if holdout is not None:
+            given = {"names": self.class_names, "n_logits": self.n_classes, "sfreq": self.shape.sfreq}
+            check_holdout(holdout, **given, preparation=self.preprocessing)
         self.notes: list[str] = []
         self.windows: dict[str, Windows] = {}
 
@@ -220,8 +228,12 @@ class EventDataModule(NeuralDataModule):
         return [self._loader("test", k, batch_size=EVALUATION_BATCH, shuffle=False) for k in (1, *self.test_averages)]
 
     def predict_dataloader(self) -> BatchLoader:
-        """Single test windows."""
-        return self._loader("test", 1, batch_size=EVALUATION_BATCH, shuffle=False)
+        """Windows of the holdout in its order, or single test windows."""
+        if self.holdout is None:
+            return self._loader("test", 1, batch_size=EVALUATION_BATCH, shuffle=False)
+        trainer = self.trainer
+        processes = {"rank": trainer.global_rank, "world_size": trainer.world_size} if trainer else {}
+        return self.holdout_reader().loader(EVALUATION_BATCH, **processes)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Batches are made on their device; this moves only what was made elsewhere."""
@@ -292,14 +304,24 @@ class EventDataModule(NeuralDataModule):
 
     def reader(self, split: str, k: int) -> EventReader:
         """Reads averages of ``k`` windows of a split; the arrays are placed when the first windows are read."""
+        if (split, k) not in self._readers:
+            of, averages = self._window_reader(), self.averages(split, k)
+            self._readers[split, k] = EventReader(of, split, self.windows[split], averages)
+        return self._readers[split, k]
+
+    def holdout_reader(self) -> HoldoutReader:
+        """Reads the windows of ``holdout``; a UserError if it has other sensors than the data."""
+        check_sensors(self.holdout, self.ch_names)
+        span = Span(round(self.offset_s * self.shape.sfreq), self.shape.n_window)
+        return HoldoutReader(self.holdout, self._window_reader(), span, numbered(self.subjects, self._trained))
+
+    def _window_reader(self) -> WindowReader:
         if self._reader is None:
             device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
             self._reader = WindowReader(
                 self.scaled, NoTargets(), self.shape, residency=self.residency, clamp=self.clamp, device=device
             )
-        if (split, k) not in self._readers:
-            self._readers[split, k] = EventReader(self._reader, split, self.windows[split], self.averages(split, k))
-        return self._readers[split, k]
+        return self._reader
 
     def _loader(self, split: str, k: int, *, batch_size: int, shuffle: bool) -> BatchLoader:
         reader = self.reader(split, k)

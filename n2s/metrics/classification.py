@@ -89,6 +89,34 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> PerC
     )
 
 
+def top_k_balanced(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
+    """Mean over the classes that occur of how often the true class is among the k likeliest: chance is k / n_classes, whatever the balance.
+
+    BAcc@k of the PNPL competition 2026, apart from ties: there the order of columns decides, here each order is as likely, so that scores
+    that are all the same give chance.
+
+    Parameters
+    ----------
+    labels
+        (n,)
+    scores
+        (n, n_classes) higher for a likelier class.
+    k
+        Classes that count as found.
+    """
+    labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
+    if scores.ndim != 2 or len(labels) != len(scores) or not np.isfinite(scores).all():
+        raise ValueError(f"scores {scores.shape} of {len(labels)} windows; expected as many, all finite.")
+    if not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
+    labels = _classes(labels, scores.shape[1])
+    own = scores[np.arange(len(labels)), labels][:, None]
+    likelier, as_likely = (scores > own).sum(1), (scores == own).sum(1)
+    hit = np.clip((k - likelier) / as_likely, 0, 1)
+    counts = np.bincount(labels, minlength=scores.shape[1])
+    return float((np.bincount(labels, hit, minlength=scores.shape[1])[counts > 0] / counts[counts > 0]).mean())
+
+
 def auc_macro(labels: np.ndarray, scores: np.ndarray, strata: np.ndarray | None = None) -> float:
     """Area under the ROC curve of each class against the rest, mean over the classes that occur; NaN if only one does.
 

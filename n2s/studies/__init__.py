@@ -13,6 +13,8 @@ from n2s.studies.public.gwilliams2022 import Gwilliams2022
 from n2s.studies.public.lebel2023 import Lebel2023
 from n2s.studies.public.li2022 import Li2022
 from n2s.studies.public.libribrain import LibriBrain
+from n2s.studies.public.libribrain_holdout import LibriBrainPhoneHoldout, LibriBrainSpeechHoldout
+from n2s.studies.public.libribrain_words import LibriBrainWordHoldout
 from n2s.studies.public.nakai2022 import Nakai2022
 from n2s.studies.public.nastase2021 import Nastase2021
 from n2s.studies.public.park2025 import Park2025
@@ -49,6 +51,9 @@ __all__ = [
     "Lebel2023",
     "Li2022",
     "LibriBrain",
+    "LibriBrainPhoneHoldout",
+    "LibriBrainSpeechHoldout",
+    "LibriBrainWordHoldout",
     "Nakai2022",
     "Nastase2021",
     "Park2025",

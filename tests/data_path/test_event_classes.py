@@ -49,3 +49,8 @@ def test_labels_join_and_case_does_not_count():
         Labels({"yes": ["ok"], "no": ["OK"]})
     with pytest.raises(UserError, match="two classes or more"):
         Labels(["up"])
+
+
+def test_the_kind_of_apostrophe_does_not_count():
+    found = Labels(["it’s", "its"]).of(["it's", "IT’S", "its", "itʼs"])
+    assert found == {"it's": "it’s", "IT’S": "it’s", "itʼs": "it’s", "its": "its"}

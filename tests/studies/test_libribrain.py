@@ -102,3 +102,25 @@ def test_what_is_wrong_is_said(root, tmp_path):
     events.unlink()
     with pytest.raises(UserError, match="Download the events too"):
         study.events(recording)
+
+
+def test_a_part_of_a_recording_has_the_events_that_lie_in_it(root):
+    """Competition files of 2026: the first half of a recording, with the table of the whole chapter."""
+    folder = root / "Sherlock1" / "derivatives"
+    whole = next(folder.glob("serialised/sub-1_ses-11*"))
+    part = folder / "serialised_competition" / whole.name.replace("_meg.h5", "_desc-firsthalf_meg.h5")
+    part.parent.mkdir()
+    with h5py.File(whole) as file, h5py.File(part, "w") as half:
+        half["data"] = file["data"][:, :1750]
+        half.attrs.update(file.attrs)
+    study = LibriBrain(str(root), subjects=["1"])
+    (recording,) = study.recordings()
+    everything = study.events(recording)
+    assert study.sources(recording)[0] == whole  # of a whole recording and its part, the whole one
+    whole.unlink()
+    study = LibriBrain(str(root), subjects=["1"])
+    assert study.recordings() == [recording] and study.load(recording).times[-1] == pytest.approx(7 - 1 / 250)
+    table = study.events(recording)
+    words = everything[everything.kind == "word"]
+    assert table.text[table.kind == "word"].tolist() == words.text[words.onset + words.duration <= 7].tolist()
+    assert 0 < (table.kind == "word").sum() < len(words) and (table.onset + table.duration).max() <= 7

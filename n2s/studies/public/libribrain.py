@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, nearest, reading
+from n2s.findings import tell
 from n2s.paths import data_folder
 from n2s.studies.card import Card, HuggingFace
 from n2s.studies.events import events_table
@@ -18,7 +19,8 @@ from n2s.studies.readers.tsv import natural, read_table
 from n2s.studies.readers.word_clocks import covered
 from n2s.studies.study import Recording, Study
 
-FILE = re.compile(r"sub-(\w+?)_ses-(\w+?)_task-(\w+?)_run-(\w+?)_proc-[^_]+_meg\.h5")
+FILE = re.compile(r"sub-(\w+?)_ses-(\w+?)_task-(\w+?)_run-(\w+?)_proc-[^_]+?(_desc-\w+?)?_meg\.h5")
+HOLDOUT = "COMPETITION_HOLDOUT"  # its recordings have no events: see `n2s.studies.LibriBrainSpeechHoldout`
 COLUMNS = ("wavfile", "kind", "segment", "sentenceidx", "timemeg", "timechapter", "duration")
 NO_PHONES = {"sil", "oov", "sp", "spn"}
 OFFICIAL = {"Sherlock1-11": "val", "Sherlock1-12": "test"}  # chapters that are heard in no other session
@@ -59,8 +61,10 @@ class LibriBrain(Study):
         layout="""Sherlock1/derivatives/serialised/sub-0_ses-1_task-Sherlock1_run-1_proc-bads+headpos+sss+notch+bp+ds_meg.h5
 Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
         notes="Subject 0 heard 80 hours, the other 32 about 44 minutes each (Sherlock1, sessions 11 and 12). Filtered "
-        "before publication: do not filter below its band again. The audio has to be brought: audio_dir. Only subject 0 has "
-        "training chapters in the official split: to test on the others, data.scaler: recording.",
+        "before publication: do not filter below its band again. The audio has to be brought: audio_dir; phones, words and speech are decoded "
+        "without it (configs/paper/libribrain2025, libribrain2026). Only subject 0 has training chapters in the official split: to test on the "
+        "others, data.scaler: recording. Parts of recordings (serialised_competition, desc-firsthalf) are read with the events that lie in them. "
+        "The competitions' holdouts are other downloads (pnpl/LibriBrain-Competition-2025, -2026): data.holdout.",
     )
     expected = {"subjects": 33}
 
@@ -74,8 +78,18 @@ Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
     ):
         self.root = data_folder(root)
         self._audio = None if audio_dir is None else StimulusFolder(data_folder(audio_dir))
-        files = [(FILE.fullmatch(path.name), path) for path in self.root.glob("*/derivatives/serialised/*_meg.h5")]
-        found = {Recording(*match.groups()): path for match, path in files if match}
+        files = [(FILE.fullmatch(path.name), path) for path in self.root.glob("*/derivatives/serialised*/*_meg.h5")]
+        files = [(match, path) for match, path in files if match]
+        if any(match[3] == HOLDOUT for match, _ in files):
+            tell(
+                "left out",
+                self.root,
+                "the competition's holdout, which has no events. To classify it: data.holdout, and n2s predict.",
+            )
+        files = [(match, path) for match, path in files if match[3] != HOLDOUT]
+        files.sort(key=lambda one: (one[0][5] is None, one[1]))  # a whole recording takes the place of its part
+        found = {Recording(*match.groups()[:4]): path for match, path in files}
+        self._cut = {path for match, path in files if match[5]}
         if not found:
             inside = ", ".join(sorted(path.name for path in self.root.iterdir())[:8]) or "nothing"
             raise UserError(
@@ -107,8 +121,8 @@ Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
             if file["data"].dtype.kind not in "iuf":
                 raise UserError(f"{path}: holds {file['data'].dtype}; expected real numbers.")
             data = np.asarray(file["data"], np.float32)
-            sfreq, names = float(file.attrs["sample_frequency"]), _listed(file.attrs["channel_names"])
-            kinds = _listed(file.attrs["channel_types"])
+            sfreq, names = float(file.attrs["sample_frequency"]), listed_names(file.attrs["channel_names"])
+            kinds = listed_names(file.attrs["channel_types"])
         if data.ndim != 2 or not len(names) == len(kinds) == len(data) or not 0 < sfreq < np.inf:
             raise UserError(
                 f"{path}: data of shape {data.shape}, {len(names)} names and {len(kinds)} types of channels, {sfreq:g} Hz; "
@@ -131,6 +145,8 @@ Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
         absent = [name for name in COLUMNS if name not in table]
         if absent:
             raise UserError(f"{path}: no column {', '.join(absent)}; there are {', '.join(table)}.")
+        if self._paths[recording] in self._cut:  # the table is of the whole chapter
+            table = table[table.timemeg + table.duration <= self._duration_s(recording)]
         phone = table.segment.str.replace("_[BIES]$", "", regex=True)
         spoken = (table.kind == "word") | ((table.kind == "phoneme") & ~phone.isin(NO_PHONES))
         rows = pd.DataFrame(
@@ -168,6 +184,11 @@ Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
         """The chapter's audio in ``audio_dir``, None without one."""
         return None if self._audio is None else self._audio.path(stimulus)
 
+    def _duration_s(self, recording: Recording) -> float:
+        path = self._paths[recording]
+        with reading(path, "a whole LibriBrain file"), h5py.File(path, "r") as file:
+            return file["data"].shape[1] / float(file.attrs["sample_frequency"])
+
     def _events_path(self, recording: Recording) -> Path:
         path = self._paths[recording]
         events = path.parents[1] / "events" / f"{recording.name}_events.tsv"
@@ -180,7 +201,7 @@ def _story(recording: Recording) -> str:
     return f"{recording.task}-{recording.session}"
 
 
-def _listed(attribute: object) -> list[str]:
+def listed_names(attribute: object) -> list[str]:
     """``MEG0113, MEG0112`` as one text, or an array of texts."""
     if isinstance(attribute, bytes):
         attribute = attribute.decode()
