@@ -34,7 +34,8 @@ OVERLAYS = (
     "data_story_text_across",
     "data_tracking",
 )  # of the recipe of that name
-WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, "speech_net")
+EVENTS = ("phones",)
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))
@@ -99,7 +100,7 @@ def test_every_recipe_is_accepted(path, parsed):
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
     encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", *OVERLAYS)
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
-    kinds = {"Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
+    kinds = {"Event": path.stem in EVENTS, "Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
     kind = next(kind for kind, true in kinds.items() if true)
     assert config["data"]["class_path"] == f"n2s.data.{kind}DataModule"
     own = yaml.safe_load(path.read_text())

@@ -1,0 +1,1 @@
+"""From windows at events to their classes: phones, words, commands, speech against silence."""

@@ -1,0 +1,230 @@
+"""Numbers of a classifier's test: scores of each subject, controls, nulls, and how far the network is ahead of each control."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from n2s.metrics.classification import (
+    SCORES,
+    accuracy_of,
+    auc_null,
+    chance_by_balance,
+    confusion,
+    p_above,
+    permuted_confusions,
+)
+from n2s.metrics.classification_intervals import auc_interval_over, score_interval
+from n2s.metrics.clip_scores import over_subjects
+from n2s.metrics.cross_fitted import widened
+from n2s.metrics.intervals import Interval
+from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+
+if TYPE_CHECKING:
+    from n2s.systems.event_classes.result import EventResult
+
+AUC = "auc"
+MEASURES = {
+    "f1_macro": Measure("F1-macro (%)", 100, 1),
+    "balanced_accuracy": Measure("balanced accuracy (%)", 100, 1),
+    "accuracy": Measure("accuracy (%)", 100, 1),
+    AUC: Measure("AUC", 1, 3),
+}
+MODEL, RAW, PERMUTED, PROPORTION, COMMONEST = "model", "raw", "permuted", "proportion", "commonest"
+#: Speech comes in stretches: the least turn is as long as two windows, or this.
+LEAST_TURN_S = 2.0
+
+
+class Ahead(NamedTuple):
+    """How far the network is ahead of a control in a score: mean over subjects, interval, and what the interval is over."""
+
+    control: str
+    name: str
+    score: Score
+
+
+class Summary:
+    """All numbers of a result, each computed once.
+
+    Parameters
+    ----------
+    result
+        The result.
+    """
+
+    def __init__(self, result: "EventResult"):
+        self.result, self.k = result, len(result.names)
+        subject = result.events.subject.to_numpy(str)
+        self.members = {str(name): np.flatnonzero(subject == name) for name in dict.fromkeys(subject)}
+
+    @cached_property
+    def said(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Row -> (n,) classes and (n, k) log-probabilities of what decides."""
+        result = self.result
+        found = {MODEL: (result.predicted, result.log_proba)}
+        if result.frames and result.min_run_s:
+            found[RAW] = result.as_said, result.log_proba
+        for name, own in zip(result.control_names, () if result.controls is None else result.controls, strict=True):
+            guessed = own.argmax(1)
+            found[name] = (result.without_short(guessed) if RAW in found else guessed), own
+        return found
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        """In the order of the table."""
+        result, how = self.result, "turned" if self.result.frames else "permuted"
+        found = {
+            MODEL: Row(
+                "network" if RAW not in self.said else f"network, stretches under {result.min_run_s:g} s dropped"
+            )
+        }
+        if RAW in self.said:
+            found[RAW] = Row("network, each frame as it is")
+        found |= {name: Row(name, "control") for name in result.control_names}
+        return found | {
+            PERMUTED: Row(f"labels {how} within runs", "control"),
+            PROPORTION: Row("a guess by the classes' frequency", "control"),
+            COMMONEST: Row("always the commonest class", "control"),
+        }
+
+    @cached_property
+    def scores(self) -> Scores:
+        """All scores."""
+        values: dict = {name: {} for name in MEASURES}
+        for row, (guessed, log_proba) in self.said.items():
+            for name in MEASURES:
+                own = {who: self._interval(name, guessed, log_proba, rows) for who, rows in self.members.items()}
+                values[name][row] = over_subjects(own, self.result.units.words, (0.0, 1.0))
+        for name in MEASURES:
+            values[name][PERMUTED] = self._null_row(name)
+            for row in (PROPORTION, COMMONEST):
+                own = {who: self._by_balance(name, row, rows) for who, rows in self.members.items()}
+                values[name][row] = {ALL: Score(float(np.mean(list(own.values()))))} | {
+                    who: Score(one) for who, one in own.items()
+                }
+        return Scores(self.rows, MEASURES, {name: _known(rows) for name, rows in values.items()})
+
+    @cached_property
+    def nulls(self) -> dict[str, dict[str, np.ndarray]]:
+        """Score -> subject (or `ALL`) -> (p,) scores of permuted labels."""
+        result, found = self.result, {name: {} for name in MEASURES}
+        shared = (result.n_permutations, result.seed, result.frames)
+        for who, rows in self.members.items():
+            labels, runs = result.labels[rows], result.recordings[rows]
+            drawn = permuted_confusions(
+                labels, result.predicted[rows], runs, *shared, n_classes=self.k, least_shift=self._least_turn
+            )
+            own = {name: of(drawn) for name, of in SCORES.items()}
+            strata = None if result.folds is None else result.folds[rows]
+            own[AUC] = auc_null(
+                labels, result.log_proba[rows], runs, *shared, strata=strata, least_shift=self._least_turn
+            )
+            for name, null in own.items():
+                found[name][who] = widened(null, result.n_folds, bounds=(0.0, 1.0))
+        for by_subject in found.values():
+            by_subject[ALL] = _mean(list(by_subject.values()))
+        return found
+
+    @cached_property
+    def p(self) -> dict[str, float]:
+        """Score -> one-sided p of the mean over subjects against permuted labels."""
+        found = {}
+        for name in MEASURES:
+            value, null = self.scores.get(name, MODEL), self.nulls[name][ALL]
+            if value is not None and value.mean is not None and np.isfinite(null).all():
+                found[name] = p_above(value.mean, null)
+        return found
+
+    @cached_property
+    def ahead(self) -> list[Ahead]:
+        """Of F1-macro and balanced accuracy, over each classifier that sees no brain."""
+        found = []
+        for name in ("f1_macro", "balanced_accuracy"):
+            for control in self.result.control_names:
+                own = {who: self._difference(name, control, rows) for who, rows in self.members.items()}
+                found.append(Ahead(control, name, over_subjects(own, self.result.units.words, (-1.0, 1.0))[ALL]))
+        return found
+
+    @cached_property
+    def confusions(self) -> np.ndarray:
+        """(k, k) of all rows."""
+        return confusion(self.result.labels, self.result.predicted, self.k)
+
+    # -- how -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _least_turn(self) -> int:
+        result = self.result
+        return (
+            1
+            if not result.frames
+            else max(1, round(max(LEAST_TURN_S, 2 * result.window_s) / max(result.step_s or 1, 1e-9)))
+        )
+
+    def _interval(self, name: str, guessed: np.ndarray, log_proba: np.ndarray, rows: np.ndarray) -> Interval:
+        result, unit = self.result, self.result.units.of[rows]
+        labels = result.labels[rows]
+        if name == AUC:
+            strata = None if result.folds is None else result.folds[rows]
+            return auc_interval_over(labels, log_proba[rows], unit, strata=strata)
+        return score_interval(labels, guessed[rows], unit, name, n_classes=self.k)
+
+    def _difference(self, name: str, control: str, rows: np.ndarray) -> Interval:
+        unit = np.unique(self.result.units.of[rows], return_inverse=True)[1]
+        labels, of = self.result.labels[rows], SCORES[name]
+        both = [
+            np.stack(
+                [
+                    confusion(labels[unit == u], self.said[row][0][rows][unit == u], self.k)
+                    for u in range(unit.max() + 1)
+                ]
+            )
+            for row in (MODEL, control)
+        ]
+
+        def value(units: np.ndarray) -> float:
+            one, other = (of(each[units].sum(0)) for each in both)
+            return float(one - other)
+
+        return jackknife_interval(value, np.arange(unit.max() + 1), bounds=(-1.0, 1.0))
+
+    def _null_row(self, name: str) -> dict[str, Score]:
+        kind = f"middle 95% of {self.result.n_permutations} draws"
+        found = {}
+        for who, null in self.nulls[name].items():
+            if np.isfinite(null).all():
+                found[who] = Score(
+                    float(null.mean()), *map(float, np.quantile(null, [0.025, 0.975])), kind if who == ALL else ""
+                )
+            else:
+                found[who] = Score(None)
+        return {ALL: found.pop(ALL)} | found
+
+    def _by_balance(self, name: str, row: str, rows: np.ndarray) -> float:
+        """Of a subject; of folds the mean, weighted by windows."""
+        if name == AUC:
+            return 0.5
+        trained = np.atleast_2d(self.result.trained)
+        folds = np.zeros(len(rows), int) if self.result.folds is None else self.result.folds[rows] - 1
+        which = [rows[folds == fold] for fold in np.unique(folds)]
+        score: Callable = accuracy_of if name == "accuracy" else SCORES[name]
+        own = [
+            getattr(chance_by_balance(self.result.labels[part], trained[fold], score), row)
+            for fold, part in zip(np.unique(folds), which, strict=True)
+        ]
+        return float(np.average(own, weights=[len(part) for part in which]))
+
+
+def _mean(nulls: list[np.ndarray]) -> np.ndarray:
+    """Mean over the subjects that have the score."""
+    known = [one for one in nulls if np.isfinite(one).all()]
+    return np.mean(known, axis=0) if known else nulls[0]
+
+
+def _known(rows: dict[str, dict[str, Score]]) -> dict[str, dict[str, Score]]:
+    return {
+        row: {who: score for who, score in own.items() if who == ALL or score.mean is not None}
+        for row, own in rows.items()
+    }

@@ -1,0 +1,120 @@
+"""What a finished test of a classifier leaves: logits of windows, beside controls that see no brain."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from n2s.data.event_averages import Averages
+from n2s.data.event_data import EventDataModule
+from n2s.data.event_windows import Frames
+from n2s.systems.event_classes.controls import combined, control_likelihoods
+from n2s.systems.event_classes.loss import PRIOR_POWER
+from n2s.systems.event_classes.result import EventResult
+
+if TYPE_CHECKING:
+    from n2s.systems.event_classes.task import EventClassifier
+
+#: Columns of `n2s.data.EventDataModule.events` that a result keeps.
+KEPT = (
+    "recording", "study", "subject", "unit", "condition", "label", "name", "onset", "duration", "start_s", "text", "story", "sequence", "speaker",
+    "previous", "pause_s",
+)  # fmt: skip
+
+
+class Logits(NamedTuple):
+    """``row (n,)``: numbers of samples of a split; ``logits (n, k)``."""
+
+    row: Tensor
+    logits: Tensor
+
+
+def tested_set(data: EventDataModule, module: "EventClassifier", found: Logits, k: int, seed: int) -> EventResult:
+    """The result of single test windows (k = 1), or of averages of k."""
+    return event_result(
+        data,
+        found.row.numpy(),
+        found.logits.numpy(),
+        k,
+        seed=seed,
+        weights=module.weights,
+        min_run_s=module.min_run_s,
+        n_permutations=module.n_permutations,
+    )
+
+
+def event_result(
+    data: EventDataModule,
+    row: np.ndarray,
+    logits: np.ndarray,
+    k: int,
+    *,
+    seed: int,
+    weights: str = "none",
+    min_run_s: float = 0.0,
+    n_permutations: int = 1000,
+) -> EventResult:
+    """The result of logits, with the controls of the same windows.
+
+    Parameters
+    ----------
+    data
+        Set up.
+    row, logits
+        (n,) numbers of the samples in ``data.averages("test", k)``, and (n, k) their logits.
+    k
+        Windows in a sample.
+    seed
+        Of permutations.
+    weights
+        Of the classes in training: controls take the same prior.
+    min_run_s, n_permutations
+        See `n2s.systems.EventClassifier`.
+    """
+    table, averages = data.events("test"), data.averages("test", k)
+    windows, which = averages.windows(row, 0)
+    first = windows[np.r_[True, which[1:] != which[:-1]]] if len(which) else windows
+    order = np.argsort(first, kind="stable")  # as the table is: by recording and time
+    prior = _prior(data, weights)
+    names, controls, told = control_likelihoods(data)
+    likelihoods = np.stack([combined(one[windows], which, len(row), prior) for one in controls]) if names else None
+    frames = isinstance(data.event_windows, Frames)
+    return EventResult(
+        events=table.iloc[first[order]][list(KEPT)].reset_index(drop=True),
+        logits=logits[order].astype(np.float32),
+        names=list(data.class_names),
+        trained=np.bincount(data.events("train").label, minlength=len(data.class_names)),
+        controls=None if likelihoods is None else likelihoods[:, order].astype(np.float32),
+        control_names=names,
+        control_notes=told,
+        average=k,
+        n_averaged=_sizes(averages, row)[order] if k > 1 else None,
+        frames=frames,
+        step_s=_step_s(table) if frames else None,
+        window_s=data.shape.window_s,
+        offset_s=data.offset_s,
+        min_run_s=min_run_s,
+        weights=weights,
+        split=type(data.split).__name__,
+        n_permutations=n_permutations,
+        seed=seed,
+    )
+
+
+def _prior(data: EventDataModule, weights: str) -> np.ndarray:
+    """(k,) log-probabilities of the classes, as often as training has them, flattened as far as its loss weighs rare ones up."""
+    counts = np.bincount(data.events("train").label, minlength=len(data.class_names))
+    power = 0.0 if data.balance == "class" else PRIOR_POWER[weights]
+    found = power * np.log(np.maximum(counts, 0.5))
+    return found - np.log(np.exp(found - found.max()).sum()) - found.max()
+
+
+def _sizes(averages: Averages, row: np.ndarray) -> np.ndarray:
+    return averages.sizes()[row]
+
+
+def _step_s(table: pd.DataFrame) -> float:
+    """From one frame to the next: the median, since frames are on a grid."""
+    step = table.groupby("recording").start_s.diff().dropna()
+    return float(step.median()) if len(step) else 0.0

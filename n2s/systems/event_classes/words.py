@@ -1,0 +1,151 @@
+"""Sentences and tables of a classifier's test."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from n2s.metrics.classification import PerClass, per_class
+from n2s.metrics.score import cell
+from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED
+
+if TYPE_CHECKING:
+    from n2s.systems.event_classes.result import EventResult
+
+ALPHA = 0.05
+MOST_CLASSES = 60  # in a table
+
+
+def counts(result: "EventResult") -> dict[str, int]:
+    """What was tested."""
+    table = result.events
+    what = "windows" if result.average == 1 else "averages"
+    found = {what: len(table), "classes": len(result.names), "subjects": table.subject.nunique()}
+    return found | {"recordings": table.recording.nunique(), "units": table.unit.nunique()}
+
+
+def headline(result: "EventResult") -> list[str]:
+    """What is scored, and whether it is above chance."""
+    found, summary = counts(result), result.summary
+    what = "frames" if result.frames else "windows"
+    where = f"of {_n(found['subjects'], 'subject')} in {_n(found['recordings'], 'recording')}, of {_n(found['classes'], 'class')}"
+    if result.average > 1:
+        told = [
+            f"Averages, not single windows: each of {found['averages']} samples {where} is the mean of up to {result.average} windows of one "
+            "class, which has to be known to average them. It says what so many presentations tell together, and is never a score of single "
+            "windows (single-trial)."
+        ]
+    else:
+        told = [f"{found['windows']} single {what} {where}."]
+    for name in ("f1_macro", "balanced_accuracy"):
+        score, null, p = summary.scores.get(name, MODEL), summary.scores.get(name, PERMUTED), result.corrected.get(name)
+        if score.mean is None or p is None:
+            continue
+        above = "above" if p < ALPHA else "not above"
+        label = MEASURES[name].label.removesuffix(" (%)")
+        told.append(
+            f"{label} {cell(score, MEASURES[name])}%, {above} that of {'turned' if result.frames else 'permuted'} labels, {cell(null, MEASURES[name])}% "
+            f"({_p(p)}, corrected)."
+        )
+    behind = [
+        one
+        for one in summary.ahead
+        if one.name == "f1_macro" and one.score.mean is not None and (one.score.low or 0) <= 0
+    ]
+    if behind and not result.frames:
+        told.append(
+            f"Without a brain, {_listed([one.control for one in behind])} tells the classes as well, or nearly: see below."
+        )
+    return told
+
+
+def notes(result: "EventResult") -> list[str]:
+    """How scores come about."""
+    how = (
+        "turned in a circle within each recording, since neighbouring frames are alike"
+        if result.frames
+        else "permuted within each recording"
+    )
+    told = [
+        f"Held out: {result.split or 'whole units'}, never single windows. A window lasts {result.window_s:g} s from {result.offset_s:g} s after "
+        f"{'its start; its label is that of its middle' if result.frames else 'the event'}.",
+        f"p: one-sided, the mean over subjects among {result.n_permutations} draws of labels {how}; corrected for all scores of all test sets "
+        "(Holm).",
+        "F1-macro and balanced accuracy are means over the classes that occur in the test; AUC is that of each class against the rest"
+        + (", inside folds." if result.n_folds > 1 else "."),
+        "Controls are fitted on the same training events"
+        + (", with the same prior as the weighted loss" if result.weights != "none" else "")
+        + ". 'Audio only' sees the sound of the window: of heard speech it says how well the sound itself tells the classes, which a brain that "
+        "follows sound cannot exceed by much.",
+        *result.control_notes,
+    ]
+    conditions = sorted(set(result.events.condition) - {"listen"})
+    if conditions and "audio only" in result.control_names:
+        told.append(
+            f"Conditions: {', '.join(conditions)}. What the sound tells there, muscles and microphones may tell, too: see n2s contamination."
+        )
+    if result.n_folds > 1:
+        told.append(
+            f"{result.n_folds} folds were held out in turn, each from a model of the others. Draws are spread 1.41 times as widely around their mean: folds learn from each other."
+        )
+    if result.n_averaged is not None and (result.n_averaged < result.average).any():
+        few = int((result.n_averaged < result.average).sum())
+        told.append(
+            f"{few} of {len(result.n_averaged)} samples have fewer than {result.average} windows: the last ones of a class."
+        )
+    absent = [
+        name
+        for name, n in zip(result.names, np.bincount(result.labels, minlength=len(result.names)), strict=True)
+        if not n
+    ]
+    if absent:
+        told.append(f"No test window of {_listed(absent)}: they have no score.")
+    return told
+
+
+def tables(result: "EventResult") -> dict[str, tuple[Sequence[str], Sequence[Sequence]]]:
+    """Tests, leads over controls, and each class."""
+    summary = result.summary
+    tests = [[MEASURES[name].label, _p(p), _p(result.corrected[name])] for name, p in summary.p.items()]
+    found = {"Tests against labels that do not belong": (["score", "p", "p, Holm"], tests)}
+    if summary.ahead:
+        rows = [
+            [one.control, MEASURES[one.name].label, cell(one.score, MEASURES[one.name]), one.score.kind]
+            for one in summary.ahead
+        ]
+        found["How far the network is ahead of classifiers that see no brain"] = (
+            ["control", "score", "ahead by", "interval"],
+            rows,
+        )
+    if len(result.names) <= MOST_CLASSES:
+        found["Each class"] = _classes(result, per_class(result.labels, result.predicted, len(result.names)))
+    return found
+
+
+def _classes(result: "EventResult", found: PerClass) -> tuple[list[str], list[list[str]]]:
+    rows, table = [], result.summary.confusions
+    trained = np.atleast_2d(result.trained).sum(0) // (max(result.n_folds - 1, 1))
+    for number, name in enumerate(result.names):
+        if not found.support[number]:
+            continue
+        others = np.where(np.arange(len(table)) == number, 0, table[number])
+        taken = (
+            f"{result.names[int(others.argmax())]} ({100 * others.max() / found.support[number]:.0f}%)"
+            if others.any()
+            else ""
+        )
+        numbers = [f"{100 * one[number]:.1f}" for one in found[:3]]
+        rows.append([name, str(trained[number]), str(found.support[number]), *numbers, taken])
+    return ["class", "training windows", "tested", "precision (%)", "found (%)", "F1 (%)", "most often taken for"], rows
+
+
+def _n(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}es" if what.endswith("s") else f"{n} {what}s"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _p(p: float) -> str:
+    return f"p = {p:.2g}" if p >= 0.001 else f"p = {p:.1g}"
