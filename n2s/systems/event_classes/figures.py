@@ -1,7 +1,5 @@
 """Figures of a classifier's test."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from n2s.features.phone_names import ARPABET, CLASSES
@@ -9,25 +7,19 @@ from n2s.metrics.classification import chance_by_balance, per_class
 from n2s.metrics.result import Drawing
 from n2s.metrics.score import ALL, Score
 from n2s.report.figures import COLORS, PALETTE, blank_panels
-from n2s.systems.event_classes.summary import MEASURES, MODEL
-
-if TYPE_CHECKING:
-    from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.outcome import Outcome
+from n2s.systems.event_classes.summary import MEASURES, MODEL, Summary
 
 MOST_NAMED = 60  # classes whose names fit beside a figure
 MANNERS = ("vowel", "approximant", "nasal", "fricative", "plosive")
 SHOWN_S = 60.0  # of frames
 
 
-def drawings(result: "EventResult") -> list[Drawing]:
+def drawings(summary: Summary) -> list[Drawing]:
     """In reading order."""
-    return [
-        scores(result),
-        *([timeline(result)] if result.frames else []),
-        confusions(result),
-        classes(result),
-        null(result),
-    ]
+    result = summary.result
+    found = [scores(summary), *([timeline(result)] if result.frames else [])]
+    return [*found, confusions(summary), classes(result), null(summary)]
 
 
 def articulated(names: list[str]) -> np.ndarray:
@@ -39,9 +31,9 @@ def articulated(names: list[str]) -> np.ndarray:
     return np.array(sorted(range(len(names)), key=lambda i: (rank[i], sorted(letters[i] - {"voiced"}), names[i])))
 
 
-def scores(result: "EventResult") -> Drawing:
+def scores(summary: Summary) -> Drawing:
     """Each score of the network, with its interval, beside the controls."""
-    found = result.scores()
+    found = summary.scores
     known = [
         name for name in MEASURES if found.get(name, MODEL) is not None and found.get(name, MODEL).mean is not None
     ]
@@ -77,10 +69,11 @@ def scores(result: "EventResult") -> Drawing:
     return Drawing("Scores beside controls", figure, caption)
 
 
-def confusions(result: "EventResult") -> Drawing:
+def confusions(summary: Summary) -> Drawing:
     """What each class was taken for, in shares of its windows."""
+    result = summary.result
     order = articulated(result.names)
-    table = result.summary.confusions[np.ix_(order, order)].astype(float)
+    table = summary.confusions[np.ix_(order, order)].astype(float)
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
     names, k = [result.names[i] for i in order], len(order)
     side = min(3.2 + 0.19 * k, 9.0)
@@ -108,7 +101,7 @@ def confusions(result: "EventResult") -> Drawing:
     )
 
 
-def classes(result: "EventResult") -> Drawing:
+def classes(result: Outcome) -> Drawing:
     """F1 of each class, beside that of a guess by frequency."""
     k, order = len(result.names), articulated(result.names)
     found = per_class(result.labels, result.predicted, k)
@@ -145,9 +138,9 @@ def classes(result: "EventResult") -> Drawing:
     )
 
 
-def null(result: "EventResult") -> Drawing:
+def null(summary: Summary) -> Drawing:
     """F1-macro of labels that do not belong, beside that of the network."""
-    summary = result.summary
+    result = summary.result
     figure, (axes,) = blank_panels(1, width=5.0, height=3.0)
     axes.hist(100 * summary.nulls["f1_macro"][ALL], bins=30, color="#bbbbbb")
     axes.axvline(100 * summary.scores.get("f1_macro", MODEL).mean, color=COLORS["model"], linewidth=2, label="network")
@@ -159,7 +152,7 @@ def null(result: "EventResult") -> Drawing:
     )
 
 
-def timeline(result: "EventResult") -> Drawing:
+def timeline(result: Outcome) -> Drawing:
     """A minute of frames: how likely speech was said to be, and where there was speech."""
     recording = result.recordings
     longest = max(dict.fromkeys(recording), key=lambda name: int((recording == name).sum()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,7 @@ from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-
-if TYPE_CHECKING:
-    from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.outcome import Outcome
 
 AUC = "auc"
 MEASURES = {
@@ -54,7 +52,7 @@ class Summary:
         The result.
     """
 
-    def __init__(self, result: "EventResult"):
+    def __init__(self, result: Outcome):
         self.result, self.k = result, len(result.names)
         subject = result.events.subject.to_numpy(str)
         self.members = {str(name): np.flatnonzero(subject == name) for name in dict.fromkeys(subject)}

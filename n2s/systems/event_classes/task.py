@@ -23,7 +23,7 @@ from n2s.systems.event_classes.loss import (
     weighted_losses,
 )
 from n2s.systems.event_classes.result import EventResult
-from n2s.systems.event_classes.tested import Logits, tested_set
+from n2s.systems.event_classes.tested import Logits, event_result
 from n2s.systems.processes import check_strategy, gathered
 from n2s.systems.system import System
 
@@ -183,13 +183,16 @@ class EventClassifier(System):
         """See `System`: ``test`` of single windows, and ``test, averages of k``."""
         sets = {1: "test"} | {k: f"test, averages of {k}" for k in self.data.test_averages}
         return {
-            name: tested_set(self.data, self, logits, k, seed)
-            for (k, name), logits in zip(sets.items(), self.tested, strict=True)
+            name: self._result(logits, k, seed) for (k, name), logits in zip(sets.items(), self.tested, strict=True)
         }
 
     def predicted(self, folder: Path, seed: int) -> EventResult:
         """See `System`: the probabilities of each class, for each test window."""
-        return tested_set(self.data, self, self.tested[0], 1, seed)
+        return self._result(self.tested[0], 1, seed)
+
+    def _result(self, found: Logits, k: int, seed: int) -> EventResult:
+        options = {name: getattr(self, name) for name in ("weights", "min_run_s", "n_permutations")}
+        return event_result(self.data, found, k, seed=seed, **options)
 
     def _logits(self, brain: Tensor, batch: Batch) -> Tensor:
         return self.network(brain, batch.positions, batch.subject, batch.mask)

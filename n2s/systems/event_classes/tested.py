@@ -1,6 +1,6 @@
 """What a finished test of a classifier leaves: logits of windows, beside controls that see no brain."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,6 @@ from n2s.data.event_windows import Frames
 from n2s.systems.event_classes.controls import combined, control_likelihoods
 from n2s.systems.event_classes.loss import PRIOR_POWER
 from n2s.systems.event_classes.result import EventResult
-
-if TYPE_CHECKING:
-    from n2s.systems.event_classes.task import EventClassifier
 
 #: Columns of `n2s.data.EventDataModule.events` that a result keeps.
 KEPT = (
@@ -30,24 +27,9 @@ class Logits(NamedTuple):
     logits: Tensor
 
 
-def tested_set(data: EventDataModule, module: "EventClassifier", found: Logits, k: int, seed: int) -> EventResult:
-    """The result of single test windows (k = 1), or of averages of k."""
-    return event_result(
-        data,
-        found.row.numpy(),
-        found.logits.numpy(),
-        k,
-        seed=seed,
-        weights=module.weights,
-        min_run_s=module.min_run_s,
-        n_permutations=module.n_permutations,
-    )
-
-
 def event_result(
     data: EventDataModule,
-    row: np.ndarray,
-    logits: np.ndarray,
+    found: Logits,
     k: int,
     *,
     seed: int,
@@ -61,8 +43,8 @@ def event_result(
     ----------
     data
         Set up.
-    row, logits
-        (n,) numbers of the samples in ``data.averages("test", k)``, and (n, k) their logits.
+    found
+        Of samples in ``data.averages("test", k)``.
     k
         Windows in a sample.
     seed
@@ -72,6 +54,7 @@ def event_result(
     min_run_s, n_permutations
         See `n2s.systems.EventClassifier`.
     """
+    row, logits = found.row.numpy(), found.logits.numpy()
     table, averages = data.events("test"), data.averages("test", k)
     windows, which = averages.windows(row, 0)
     first = windows[np.r_[True, which[1:] != which[:-1]]] if len(which) else windows

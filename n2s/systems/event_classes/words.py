@@ -1,22 +1,19 @@
 """Sentences and tables of a classifier's test."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from n2s.metrics.classification import PerClass, per_class
 from n2s.metrics.score import cell
-from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED
-
-if TYPE_CHECKING:
-    from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.outcome import Outcome
+from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED, Summary
 
 ALPHA = 0.05
 MOST_CLASSES = 60  # in a table
 
 
-def counts(result: "EventResult") -> dict[str, int]:
+def counts(result: Outcome) -> dict[str, int]:
     """What was tested."""
     table = result.events
     what = "windows" if result.average == 1 else "averages"
@@ -24,9 +21,10 @@ def counts(result: "EventResult") -> dict[str, int]:
     return found | {"recordings": table.recording.nunique(), "units": table.unit.nunique()}
 
 
-def headline(result: "EventResult") -> list[str]:
-    """What is scored, and whether it is above chance."""
-    found, summary = counts(result), result.summary
+def headline(summary: Summary, corrected: Mapping[str, float]) -> list[str]:
+    """What is scored, and whether it is above chance; ``corrected``: p of each score."""
+    result = summary.result
+    found = counts(result)
     what = "frames" if result.frames else "windows"
     where = f"of {_n(found['subjects'], 'subject')} in {_n(found['recordings'], 'recording')}, of {_n(found['classes'], 'class')}"
     if result.average > 1:
@@ -38,7 +36,7 @@ def headline(result: "EventResult") -> list[str]:
     else:
         told = [f"{found['windows']} single {what} {where}."]
     for name in ("f1_macro", "balanced_accuracy"):
-        score, null, p = summary.scores.get(name, MODEL), summary.scores.get(name, PERMUTED), result.corrected.get(name)
+        score, null, p = summary.scores.get(name, MODEL), summary.scores.get(name, PERMUTED), corrected.get(name)
         if score.mean is None or p is None:
             continue
         above = "above" if p < ALPHA else "not above"
@@ -59,7 +57,7 @@ def headline(result: "EventResult") -> list[str]:
     return told
 
 
-def notes(result: "EventResult") -> list[str]:
+def notes(result: Outcome) -> list[str]:
     """How scores come about."""
     how = (
         "turned in a circle within each recording, since neighbouring frames are alike"
@@ -103,10 +101,10 @@ def notes(result: "EventResult") -> list[str]:
     return told
 
 
-def tables(result: "EventResult") -> dict[str, tuple[Sequence[str], Sequence[Sequence]]]:
+def tables(summary: Summary, corrected: Mapping[str, float]) -> dict[str, tuple[Sequence[str], Sequence[Sequence]]]:
     """Tests, leads over controls, and each class."""
-    summary = result.summary
-    tests = [[MEASURES[name].label, _p(p), _p(result.corrected[name])] for name, p in summary.p.items()]
+    result = summary.result
+    tests = [[MEASURES[name].label, _p(p), _p(corrected[name])] for name, p in summary.p.items()]
     found = {"Tests against labels that do not belong": (["score", "p", "p, Holm"], tests)}
     if summary.ahead:
         rows = [
@@ -118,12 +116,13 @@ def tables(result: "EventResult") -> dict[str, tuple[Sequence[str], Sequence[Seq
             rows,
         )
     if len(result.names) <= MOST_CLASSES:
-        found["Each class"] = _classes(result, per_class(result.labels, result.predicted, len(result.names)))
+        found["Each class"] = _classes(summary, per_class(result.labels, result.predicted, len(result.names)))
     return found
 
 
-def _classes(result: "EventResult", found: PerClass) -> tuple[list[str], list[list[str]]]:
-    rows, table = [], result.summary.confusions
+def _classes(summary: Summary, found: PerClass) -> tuple[list[str], list[list[str]]]:
+    result = summary.result
+    rows, table = [], summary.confusions
     trained = np.atleast_2d(result.trained).sum(0) // (max(result.n_folds - 1, 1))
     for number, name in enumerate(result.names):
         if not found.support[number]:

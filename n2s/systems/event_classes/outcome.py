@@ -1,0 +1,121 @@
+"""What the test of a classifier of events holds: logits of windows, controls that see no brain, and what each says."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from n2s.metrics.classification_intervals import units_of_runs
+from n2s.metrics.clip_scores import Units
+from n2s.systems.event_classes.loss import log_probabilities, predicted_classes
+from n2s.systems.event_classes.speech_runs import drop_short
+
+
+@dataclass(eq=False)
+class Outcome:
+    """Classes of test windows, or of averages of windows, and what was said.
+
+    Parameters
+    ----------
+    events
+        One row a window (of an average: its first window), by recording and time: ``subject``, ``recording``, ``unit``, ``condition``,
+        ``label``, ``onset``, ``duration``, ``start_s`` (of the window), ``text``, ``previous``, ``pause_s``; ``fold``, if there are several.
+    logits
+        (n, k) of each class; (n, 1) of the second of two.
+    names
+        Of the classes.
+    trained
+        (k,) Training windows of each class; of several folds, (folds, k).
+    controls
+        (m, n, k) Log-probabilities of classifiers without a brain; None: there are none.
+    control_names, control_notes
+        What these know, (m); why others are missing.
+    average
+        Windows in each row: more than 1 is no score of single windows.
+    n_averaged
+        (n,) Windows in each row, of averages: the last of a class may have fewer.
+    frames, step_s
+        Whether rows are frames of a grid, of speech and silence, and from one to the next, s.
+    window_s, offset_s
+        Length of a window, and its start after the event, s.
+    min_run_s
+        Of frames: shorter stretches of speech are dropped.
+    weights
+        Of rare classes in training.
+    split
+        What was held out.
+    n_folds
+        Folds that were held out in turn.
+    n_permutations, seed
+        Of the labels.
+    """
+
+    events: pd.DataFrame
+    logits: np.ndarray
+    names: list
+    trained: np.ndarray
+    controls: np.ndarray | None = None
+    control_names: list = field(default_factory=list)
+    control_notes: list = field(default_factory=list)
+    average: int = 1
+    n_averaged: np.ndarray | None = None
+    frames: bool = False
+    step_s: float | None = None
+    window_s: float = 0.5
+    offset_s: float = 0.0
+    min_run_s: float = 0.0
+    weights: str = "none"
+    split: str = ""
+    n_folds: int = 1
+    n_permutations: int = 1000
+    seed: int = 0
+
+    # -- what was said -------------------------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) True classes."""
+        return self.events.label.to_numpy(np.int64)
+
+    @cached_property
+    def log_proba(self) -> np.ndarray:
+        """(n, k) Log-probabilities."""
+        return log_probabilities(self.logits)
+
+    @cached_property
+    def as_said(self) -> np.ndarray:
+        """(n,) The likeliest class of each row."""
+        return predicted_classes(self.logits)
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """(n,) The class of each row: the likeliest, without stretches of speech that are too short."""
+        if not (self.frames and self.min_run_s):
+            return self.as_said
+        return self.without_short(self.as_said)
+
+    def without_short(self, said: np.ndarray) -> np.ndarray:
+        """(n,) Frames without stretches of speech that are too short."""
+        recording, start_s = self.recordings, self.events.start_s.to_numpy(float)
+        return drop_short(said == 1, recording, start_s, step_s=self.step_s, least_s=self.min_run_s).astype(np.int64)
+
+    @cached_property
+    def recordings(self) -> np.ndarray:
+        """(n,) The recording of each row, in a fold: labels are permuted inside."""
+        fold = self.events.fold.astype(str) if "fold" in self.events else ""
+        return (self.events.recording.astype(str) + "|" + fold).to_numpy(str)
+
+    @property
+    def folds(self) -> np.ndarray | None:
+        """(n,) The fold of each row, whose scores are of another model; None if there is one model."""
+        return self.events.fold.to_numpy() if self.n_folds > 1 else None
+
+    @cached_property
+    def units(self) -> Units:
+        """What is independent among the rows of one subject."""
+        table = self.events
+        recording, subject = table.recording.to_numpy(str), table.subject.to_numpy(str)
+        return units_of_runs(
+            recording, subject, table.start_s.to_numpy(float), window_s=self.window_s, average=self.average
+        )
