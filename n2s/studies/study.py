@@ -208,3 +208,36 @@ class Study(ABC):
             For how long the brain is seen, s.
         """
         return None
+
+    def ideal_classes(
+        self,
+        recording: Recording,
+        onsets_s: np.ndarray,
+        *,
+        condition: str,
+        kind: str,
+        start_s: float,
+        stop_s: float,
+        classes: dict[str, str] | None = None,
+        artifacts: bool = False,
+    ) -> tuple[np.ndarray, tuple[str, ...]] | None:
+        """What the best possible decoder of events takes each to be: log-posterior (n, k) of the classes, and their names.
+
+        None if the generator of the data is not known.
+
+        Parameters
+        ----------
+        recording
+            The recording that the events are of.
+        onsets_s
+            (n,) When they begin, as `events` says, s.
+        condition, kind
+            Of all of them.
+        start_s, stop_s
+            The part of the brain that is seen, s after the onset.
+        classes
+            Text of an event -> its class; others are left out. None: each text is one.
+        artifacts
+            Whether the recording is seen with its artifacts of speech; else as it would be without.
+        """
+        return None

@@ -68,7 +68,7 @@ def test_muscles_are_broadband_and_at_the_edge_of_the_helmet(make, added):
         strongest = kind[np.argsort(power[kind])[-len(kind) // 10 :]]
         assert places[strongest, 2].mean() < np.quantile(places[kind, 2], 0.3)  # low
         assert places[strongest, 1].mean() > places[kind, 1].mean()  # and in front
-    assert share_of_power(found[mags[power[mags].argmax()]], 20, 240) > 0.75  # the rest is the mean of its current
+    assert share_of_power(found[mags[power[mags].argmax()]], 20, 240) > 0.6  # the rest is the mean of its current
     assert 0.3 * PEAK_T["muscle"] < np.sqrt(power[mags].max()) < 2 * PEAK_T["muscle"]
     assert not epochs(study, found, "listen", -0.7, 1.0).any() and not epochs(study, found, "imagined", -0.5, 0.8).any()
     silent = epochs(study, found, "silent", -0.3, 0.5)

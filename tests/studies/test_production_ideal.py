@@ -18,6 +18,7 @@ from n2s.studies.simulated.production_observer import (
     drawn,
     ideal,
     log_likelihoods,
+    muscle_root,
     whitening,
 )
 
@@ -156,6 +157,8 @@ def test_without_an_answer_of_the_brain_there_is_chance(folder):
     for condition in ("listen", "imagined"):
         found = deaf.ideal("01", condition)
         assert found.balanced_accuracy == pytest.approx(0.2) and found.accuracy == pytest.approx(0.2)
+    half = SimulatedProduction(**SMALL | {"strength": {"listen": 0.0}}, root=folder)
+    assert half.ideal("01", "listen").accuracy == pytest.approx(0.2) and half.ideal("01", "overt").accuracy > 0.5
 
 
 def test_common_code_is_what_transfers(folder):
@@ -172,6 +175,44 @@ def test_common_code_is_what_transfers(folder):
 def test_uncertain_onsets_cost(folder):
     sure, unsure = (SimulatedProduction(**SMALL | {"onset_jitter_s": one}, root=folder).ideal("01", "imagined", n_windows=2).balanced_accuracy for one in (0.0, 0.3))  # fmt: skip
     assert sure > unsure + 0.05
+
+
+def test_recordings_are_distributed_as_the_observer_takes_them_to_be(folder):
+    """Windows of speech with all artifacts, less their mean and whitened by their covariance, are standard normal."""
+    options = {
+        "case": "speech",
+        "sfreq": 500.0,
+        "artifacts": {"audio": 1.0, "blinks": 0, "heart": 0},
+        "n_runs": 1,
+        "n_trials": 15,
+    }
+    study = SimulatedProduction(**SMALL | options, root=folder)
+    recording, window, texts = (
+        study.recordings()[0],
+        Window("word", -0.25, 0.1),
+        ("up", "down", "left", "right", "stop"),
+    )
+    seen = study.load(recording).get_data(picks="meg")
+    trials = study.trials(recording)
+    for condition in ("overt", "silent", "listen"):
+        found, noise, matrix = study._candidates("01", condition, window, None, artifacts=True)
+        muscles, rest = [], []
+        root = scipy.linalg.cholesky(scipy.linalg.toeplitz(noise.temporal), lower=True)
+        for trial in trials[trials.condition == condition].itertuples():
+            k = trial.rendition * len(texts) + texts.index(trial.text)
+            first = sample(trial.onset - 0.25, 500.0)
+            gap = matrix @ seen[:, first : first + 175] - found.means[k]
+            if condition == "listen":
+                assert found.envelopes is None
+            else:
+                own = muscle_root(found.envelopes[k], noise)
+                muscles.append(scipy.linalg.solve_triangular(own, gap[:3].ravel(), lower=True))
+            rest.append(scipy.linalg.solve_triangular(root, gap[3:].T, lower=True))
+        for values in (rest, muscles) if condition != "listen" else (rest,):
+            values = np.ravel(values)
+            assert values.mean() == pytest.approx(0, abs=4 / np.sqrt(values.size))
+            assert values.var() == pytest.approx(1, abs=5 * np.sqrt(2 / values.size))
+            assert np.mean(values**4) == pytest.approx(3, abs=0.3)
 
 
 @pytest.mark.slow
@@ -192,6 +233,36 @@ def test_phones_and_other_classes(study):
     phones = study.ideal("01", "overt", kind="phone", start_s=-0.1, stop_s=0.3, n_draws=50)
     assert "p" in phones.names and "ʌ" in phones.names and phones.chance == pytest.approx(3 / 16)
     assert phones.balanced_accuracy > 2 / len(phones.names)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_sensors": 1, "case": "speech", "sfreq": 500.0, "conditions": ["overt"]},
+        {"n_sensors": 2, "case": "speech", "sfreq": 1000.0, "conditions": ["silent", "overt"]},
+        {"sfreq": 50.0, "conditions": ["imagined"], "n_trials": 2},
+        {"sfreq": 250.0, "texts": ["Don't go!", "Yes", "STOP", "a big dog runs home now"], "n_renditions": 1},
+        {"onset_jitter_s": 0.5, "conditions": ["imagined"], "n_trials": 1, "n_renditions": 5},
+        {"strength": {"listen": 0.0}, "noise_level": 0.1, "conditions": ["listen", "silent"]},
+    ],
+)
+def test_odd_options(folder, options):
+    study = SimulatedProduction(**SMALL | {"n_runs": 1, "n_trials": 6, "gestures": False} | options, root=folder)
+    (recording,) = study.recordings()
+    raw, events = study.load(recording), study.events(recording)
+    assert np.isfinite(raw.get_data()).all() and len(raw.ch_names) == study.n_sensors + 15
+    assert (events.onset + events.duration).max() < raw.times[-1]
+    assert set(events.condition) == set(study.conditions)
+    for condition in study.conditions:
+        one = events[(events.condition == condition) & (events.kind == "sentence")]
+        options = {"kind": "sentence", "start_s": 0.0, "stop_s": 0.2}
+        for artifacts in (False, True):
+            scores, names = study.ideal_classes(
+                recording, one.onset.to_numpy(), condition=condition, artifacts=artifacts, **options
+            )
+            assert scores.shape == (len(one), len(names)) and np.isfinite(scores).all() and set(one.text) <= set(names)
+            best = study.ideal("01", condition, artifacts=artifacts, n_draws=10, **options)
+            assert best.chance - 3 * best.error - 0.1 <= best.accuracy <= 1
 
 
 def test_what_it_refuses(study):

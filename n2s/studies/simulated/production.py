@@ -85,7 +85,7 @@ class SimulatedProduction(ObservedProduction):
         An option is out of its range.
     """
 
-    name, version = "simulated_production", 1
+    name, version = "simulated_production", 2
 
     def __init__(
         self,

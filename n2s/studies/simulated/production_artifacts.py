@@ -1,7 +1,7 @@
 """What reaches the helmet that is no brain: muscles of the face, the jaw, nods of the head, sound in cables, blinks, the heart.
 
 Fields are those of currents and magnets in free space. Each is scaled so that the magnetometer that sees most of it sees what
-`PEAK_T` says, at level 1.
+`PEAK_T` says, at level 1. When the head nods, the fields of the sources change, and those of what is magnetic; the noise stays as it is.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from n2s.studies.simulated.production_phones import MUSCLES, muscles, opening
 from n2s.studies.simulated.speech import SFREQ
 
 #: Tesla at level 1: root mean square of a muscle at work, the widest jaw, a blink's peak, the R wave.
-PEAK_T = {"muscle": 5e-13, "jaw": 2e-12, "blinks": 2e-12, "heart": 1e-12}
-LEAK = 30.0  # of sound in the channels that hear it: root mean square while there is speech, of the sensor's white level in 1 Hz
-LEAK_SHARE = 0.1  # of the channels
+PEAK_T = {"muscle": 2e-12, "jaw": 8e-12, "blinks": 2e-12, "heart": 1e-12}
+LEAK = 600.0  # of sound in the channels that hear it: root mean square while there is speech, of the sensor's white level in 1 Hz
+LEAK_SHARE = 0.2  # of the channels
 LEAK_ENVELOPE = 1.0  # of the sound's envelope beside its waveform: what electronics rectify
 MUSCLE_HZ, EDGE_HZ = (20.0, 300.0), 10.0  # the band of muscles; it begins and ends within so much
-MUSCLE_MEAN = 0.3  # of a muscle's current has one direction, relative to its root mean square
+MUSCLE_MEAN = 0.5  # of a muscle's current has one direction, relative to its root mean square
 #: A muscle begins so long before the voice, is at its strongest from the second time on, and ends so long after it (Ouyang 2016: 300 ms).
 EARLY_S, FULL_S, LATE_S = 0.3, 0.15, 0.05
 JAW_LEAD_S, JAW_SD_S = 0.05, 0.06  # the jaw moves before the voice, and is slow: theta

@@ -137,7 +137,7 @@ def _space(person: Speaker, fields: Fields | None) -> tuple[np.ndarray, np.ndarr
     parts = {name: matrix @ pattern for name, pattern in own.items()}
     if fields is not None:
         parts["muscles"] = matrix @ fields.muscles
-    return matrix, (matrix @ muscles)[: muscles.shape[1]], parts
+    return matrix, (matrix @ muscles)[: min(muscles.shape)], parts
 
 
 def _cut(course: np.ndarray, first: int, n: int) -> np.ndarray:

@@ -54,7 +54,7 @@ class ObservedProduction(MadeProduction):
         n_windows
             It sees so many windows of one class before it decides: an upper bound for averages of so many.
         n_draws
-            Decisions for each class.
+            Decisions for each class. With muscles, each takes the longer the more utterances there are, and the longer windows are.
         """
         window = self._window(kind, start_s, stop_s)
         truth, noise, _ = self._candidates(subject, condition, window, classes, artifacts=artifacts)
@@ -86,17 +86,7 @@ class ObservedProduction(MadeProduction):
         classes: dict[str, str] | None = None,
         artifacts: bool = False,
     ) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Log-posterior (n, k) of each class for windows of this recording, and the names of the classes; see `ideal`.
-
-        Parameters
-        ----------
-        recording, onsets_s
-            (n,) Onsets of events of one condition, as `events` gives them, s.
-        condition, kind, start_s, stop_s, classes
-            Which events they are; what is seen around them; their classes.
-        artifacts
-            Whether the recording is seen with the face, the jaw and leaks; else as it would be without.
-        """
+        """See `Study.ideal_classes`: the observer of `ideal`, on the windows of a recording."""
         window = self._window(kind, start_s, stop_s)
         found, noise, matrix = self._candidates(recording.subject, condition, window, classes, artifacts=artifacts)
         scene = self._scene(known_recording(self.name, recording, self.recordings()))

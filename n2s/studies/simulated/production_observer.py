@@ -39,7 +39,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Noise:
-    """``temporal (t,)``: autocovariance of each white direction of space. ``mixing (m, m)``: muscles in the first m directions.
+    """``temporal (t,)``: autocovariance of each white direction of space. ``mixing (d, m)``: muscles in the first d directions.
     ``carrier (t,)``: autocovariance of a muscle's current. The last two are None without muscles.
     """
 
@@ -77,7 +77,7 @@ class Ideal:
 
 
 def whitening(spatial: np.ndarray, first: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """(r, c) Rows that see all that patterns (c, m) and (c, p) hold, in noise of unit covariance; ``first`` lie in the first m rows."""
+    """(r, c) Rows that see all that patterns (c, m) and (c, p) hold, in noise of unit covariance; ``first`` lie in the first m rows (c, if it is less)."""
     unit = np.sqrt(np.diag(spatial))  # tesla squared is too small to invert
     root = scipy.linalg.cholesky(spatial / np.outer(unit, unit), lower=True)
     white = lambda patterns: scipy.linalg.solve_triangular(root, patterns / unit[:, None], lower=True)  # noqa: E731
@@ -92,17 +92,17 @@ def whitening(spatial: np.ndarray, first: np.ndarray, rest: np.ndarray) -> np.nd
 
 def log_likelihoods(data: np.ndarray, candidates: Candidates, noise: Noise) -> np.ndarray:
     """(n, k) Of each candidate for windows (n, r, t), up to a number of each window."""
-    m = 0 if candidates.envelopes is None else candidates.envelopes.shape[1]
+    d = 0 if candidates.envelopes is None else len(noise.mixing)
     root = scipy.linalg.cholesky(scipy.linalg.toeplitz(noise.temporal), lower=True)
     white = lambda x: _solved(root, x)  # noqa: E731
-    means = white(candidates.means[:, m:]).reshape(len(candidates.labels), -1)
+    means = white(candidates.means[:, d:]).reshape(len(candidates.labels), -1)
     found = np.empty((len(data), len(means)))
     for at in range(0, len(data), _PIECE):
-        seen = white(data[at : at + _PIECE, m:]).reshape(-1, means.shape[1])
-        found[at : at + _PIECE] = seen @ means.T - 0.5 * (means**2).sum(1)
-    for k in range(len(means) if m else 0):
-        own = _muscle_root(candidates.envelopes[k], noise)
-        gap = (data[:, :m] - candidates.means[k, :m]).reshape(len(data), -1)
+        piece = data[at : at + _PIECE, d:]
+        found[at : at + _PIECE] = white(piece).reshape(len(piece), -1) @ means.T - 0.5 * (means**2).sum(1)
+    for k in range(len(means) if d else 0):
+        own = muscle_root(candidates.envelopes[k], noise)
+        gap = (data[:, :d] - candidates.means[k, :d]).reshape(len(data), -1)
         seen = scipy.linalg.solve_triangular(own, gap.T, lower=True)
         found[:, k] -= 0.5 * (seen**2).sum(0) + np.log(np.diag(own)).sum()
     return found
@@ -173,20 +173,19 @@ def drawn(candidates: Candidates, noise: Noise, which: np.ndarray, rng: np.rando
     if candidates.envelopes is not None:
         envelopes = candidates.envelopes[which]
         current = rng.standard_normal(envelopes.shape) @ _carrier_root(noise.carrier).T
-        data[:, : envelopes.shape[1]] += np.einsum("rm,nmt->nrt", noise.mixing, envelopes * current)
+        data[:, : len(noise.mixing)] += np.einsum("rm,nmt->nrt", noise.mixing, envelopes * current)
     return data
 
 
-def _muscle_root(envelopes: np.ndarray, noise: Noise) -> np.ndarray:
-    """(m t, m t) Cholesky root of the covariance of noise and muscles in the first directions."""
-    m, t = envelopes.shape
-    total = np.kron(np.eye(m), scipy.linalg.toeplitz(noise.temporal)).reshape(m, t, m, t)
+def muscle_root(envelopes: np.ndarray, noise: Noise) -> np.ndarray:
+    """(d t, d t) Cholesky root of the covariance of noise and muscles in the first directions; ``envelopes (m, t)``."""
+    d, t = len(noise.mixing), envelopes.shape[1]
+    total = np.kron(np.eye(d), scipy.linalg.toeplitz(noise.temporal)).reshape(d, t, d, t)
     carrier = scipy.linalg.toeplitz(noise.carrier)
-    for muscle, envelope in enumerate(envelopes):
+    for sizes, envelope in zip(noise.mixing.T, envelopes, strict=True):
         if envelope.any():
-            sizes = noise.mixing[:, muscle]
             total += np.einsum("a,st,b->asbt", sizes, np.outer(envelope, envelope) * carrier, sizes)
-    return scipy.linalg.cholesky(total.reshape(m * t, m * t), lower=True, overwrite_a=True)
+    return scipy.linalg.cholesky(total.reshape(d * t, d * t), lower=True, overwrite_a=True)
 
 
 def _carrier_root(carrier: np.ndarray) -> np.ndarray:
