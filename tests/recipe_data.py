@@ -17,6 +17,7 @@ from trees import (
     brennan2019,
     broderick2019,
     libribrain,
+    sato2026,
     schoffelen2019,
     smn4lang,
     verwoert2022,
@@ -84,6 +85,14 @@ def write_accou2024(root: Path) -> None:
 def write_verwoert2022(root: Path) -> None:
     """Two people who read 60 words aloud."""
     verwoert2022.write_tree(root, tuple(f"{word}{i}" for i in range(10) for word in verwoert2022.WORDS))
+
+
+def write_sato2026(root: Path) -> None:
+    """Two people who read 40 sentences aloud, twice."""
+    runs = [
+        (subject, f"2024010{day}", "speechopen", "01", ("overt",), -1.5) for subject in ("01", "02") for day in (1, 2)
+    ]
+    sato2026.write_tree(root, runs=runs, n=40)
 
 
 def write_zada2025(root: Path) -> None:
@@ -166,6 +175,7 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
     "broderick2019": write_broderick2019,
     "accou2024": write_accou2024,
     "SingleWordProductionDutch-iBIDS": write_verwoert2022,
+    "ds007808": write_sato2026,
     "ds005574": write_zada2025,
     "braintreebank": wang2024.write_tree,
     "armeni2022": write_armeni2022,

@@ -17,7 +17,9 @@ def tell_word_times(heard: Sequence[Seen]) -> None:
     """Tell whose words are elsewhere in a sound: their clock drifts from the sound's, or their table is another one's."""
     onsets: dict[tuple[str, tuple[str, ...]], dict[str, np.ndarray]] = defaultdict(dict)
     for one in heard:
-        words = one.events[one.events.kind == "word"].sort_values("stimulus_onset", kind="stable")
+        words = one.events[(one.events.kind == "word") & (one.events.stimulus != "")].sort_values(
+            "stimulus_onset", kind="stable"
+        )
         for stimulus, own in words.groupby("stimulus"):
             onsets[stimulus, tuple(own.text)][one.name] = own.stimulus_onset.to_numpy(float)
     for (stimulus, _), each in onsets.items():

@@ -34,7 +34,7 @@ def collect_stimuli(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[st
         for stimulus, end_s in (rows.stimulus_onset + rows.duration).groupby(rows.stimulus).max().items():
             ends[stimulus] = max(ends.get(stimulus, (0.0, "")), (end_s, recording))
         for kind, known in told.items():
-            for stimulus, group in table[table.kind == kind].groupby("stimulus"):
+            for stimulus, group in table[(table.kind == kind) & (table.stimulus != "")].groupby("stimulus"):
                 known.setdefault(stimulus, {})[recording] = group
     words, phones = (
         {

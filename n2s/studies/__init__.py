@@ -18,6 +18,7 @@ from n2s.studies.public.libribrain_words import LibriBrainWordHoldout
 from n2s.studies.public.nakai2022 import Nakai2022
 from n2s.studies.public.nastase2021 import Nastase2021
 from n2s.studies.public.park2025 import Park2025
+from n2s.studies.public.sato2026 import Sato2026
 from n2s.studies.public.schoffelen2019 import Schoffelen2019
 from n2s.studies.public.schoffelen2019fmri import Schoffelen2019FMRI
 from n2s.studies.public.smn4lang import SMN4Lang
@@ -60,6 +61,7 @@ __all__ = [
     "Recording",
     "SMN4Lang",
     "SMN4LangFMRI",
+    "Sato2026",
     "Schoffelen2019",
     "SimulatedAreas",
     "SimulatedCohort",

@@ -13,7 +13,7 @@ COLUMNS = {
     "kind": "str",  # story | sentence | word | phone | sound
     "text": "str",
     "story": "str",  # language-independent: translations of one story share it
-    "stimulus": "str",  # audio id, as Study.audio() takes it
+    "stimulus": "str",  # audio id, as Study.audio() takes it; "" where nothing plays, and nothing said is recorded
     "stimulus_onset": "float64",  # s, in that audio
     "sequence": "str",  # sentence id
     "language": "str",  # BCP 47: en, es, eu
@@ -59,7 +59,9 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
         )
     for name, default in _DEFAULTS.items():
         table[name] = table[name].fillna(default) if name in table else default
-    table = table[list(COLUMNS)]
+    table = table[list(COLUMNS)].assign(stimulus=table.stimulus.fillna(""))
+    silent = table.stimulus == ""  # nothing plays: what is said, mouthed or imagined
+    table["stimulus_onset"] = table.stimulus_onset.where(~silent | table.stimulus_onset.notna(), 0.0)
     for name, dtype in COLUMNS.items():
         try:
             table[name] = table[name].astype(dtype)

@@ -25,6 +25,7 @@ TRUE = {
     "Brennan2019": (), "Broderick2019": (), "Gwilliams2022": (ONE_FILE,), "LibriBrain": (NO_AUDIO,),
     "SMN4Lang": (), "Schoffelen2019": (), "Lebel2023": (SLOW, "intervals of .* overlap"), "Nakai2022": (ONE_FILE, ONE_SOUND, SLOW), "Park2025": (NO_AUDIO,),
     "Schoffelen2019FMRI": (HEADER,), "SMN4LangFMRI": (), "Li2022": (SLOW, HEADER, "needs a mask"),
+    "Sato2026": (),
     "Verwoert2022": ("it is read so",), "Wang2024": ("no pitch",), "Zada2025": ("have no place",),
     "Nastase2021": (HEADER, "it names notthefall_audio", "never change"),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from n2s.studies.study import Study
 
 PUBLIC = {
     "Accou2024": False, "Armeni2022": True, "Bel2026": False, "Brennan2019": False, "Broderick2019": False, "Gwilliams2022": True,
-    "LibriBrain": False, "SMN4Lang": False, "Schoffelen2019": False, "Verwoert2022": False, "Wang2024": False, "Zada2025": False,
+    "LibriBrain": False, "SMN4Lang": False, "Sato2026": False, "Schoffelen2019": False, "Verwoert2022": False, "Wang2024": False, "Zada2025": False,
 }  # fmt: skip
 """Those of brains in time, and whether their tree holds a real recording. A clip of fMRI has its group: `test_fmri_data`."""
 

@@ -1,6 +1,7 @@
 """A lab's own folder in BIDS: MEG or EEG of people who hear or speak, with their stimuli."""
 
 from dataclasses import asdict
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -16,16 +17,20 @@ from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
 from n2s.studies.own.bids_files import choose, named, nothing, one_format, usable, with_events
 from n2s.studies.own.bids_scan import data_files, scan
 from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files, tell_channels
+from n2s.studies.own.bids_sound import recorded_sound, sound_files
 from n2s.studies.own.bids_tables import tell_tables
+from n2s.studies.readers.conditions import TrialNames
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.folder_study import FolderStudy
+from n2s.studies.readers.head_positions import position_files
 from n2s.studies.readers.holes import Hole, noted_holes, refuse_sounds_across
 from n2s.studies.readers.kit import kit_side_files
 from n2s.studies.readers.marks import mark_again
 from n2s.studies.readers.participants import read_people
 from n2s.studies.readers.raw_files import EXTENSIONS, open_raw
+from n2s.studies.readers.sound_findings import heard
 from n2s.studies.readers.stimuli import StimulusFolder
-from n2s.studies.study import Recording
+from n2s.studies.study import Frames, RecordedSound, Recording
 
 
 class BIDSStudy(FolderStudy):
@@ -38,6 +43,10 @@ class BIDSStudy(FolderStudy):
     The rows of ``*_events.tsv`` either have our kinds (sound, story, sentence, word, phone, in ``trial_type``), or only
     name the stimulus that starts (``stim_file``); then words and phones come from TextGrids. See
     `n2s.studies.readers.event_columns.complete` and `n2s.studies.readers.sentences.with_sentences` for the values that are filled in.
+
+    Rows may also be trials in which somebody speaks, mouths or imagines: their ``trial_type`` or ``condition`` says so, and no sound has to be named. See
+    `n2s.studies.readers.conditions` for the words that are known. A sound file recorded beside a recording (`n2s.studies.own.bids_sound`) is what was said
+    there: it is the stimulus of the rows that are spoken aloud.
 
     Parameters
     ----------
@@ -74,6 +83,10 @@ class BIDSStudy(FolderStudy):
         Stories or stimuli with equal content, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
     default_condition
         Condition of events that have none: listen, overt, silent, imagined or rest.
+    conditions
+        Your names of conditions, as ``{produced: overt, playback: listen}``.
+    kinds
+        What rows of your ``trial_type`` are, as ``{overt: sentence, go: word, cue: ""}``; "" leaves them out. Trials are words by default.
     montage
         A standard montage of MNE (such as ``biosemi64``), for EEG without an electrodes.tsv.
     space
@@ -110,6 +123,8 @@ class BIDSStudy(FolderStudy):
         language: str = "",
         content: dict[str, str] | None = None,
         default_condition: str = "listen",
+        conditions: dict[str, str] | None = None,
+        kinds: dict[str, str] | None = None,
         montage: str | None = None,
         space: str | None = None,
     ):
@@ -119,6 +134,7 @@ class BIDSStudy(FolderStudy):
             raise UserError(f"datatype is '{datatype}'; expected one of {', '.join(EXTENSIONS)}.")
         self.datatype, self.columns = datatype, columns or EventColumns()
         self.language, self.default_condition = language, default_condition
+        self.names = TrialNames(conditions or {}, kinds or {})
         if space is not None and datatype != "ieeg":
             raise UserError(
                 f"space is '{space}', but datatype is {datatype}: only contacts of iEEG have places in several spaces."
@@ -201,11 +217,11 @@ class BIDSStudy(FolderStudy):
             default_condition=self.default_condition,
         )
         refuse_sounds_across(holes, table, path)
-        return table
+        return self._said(table, recording)
 
     def read_rows(self, path: Path) -> pd.DataFrame:
         """The rows of an events.tsv, as `n2s.studies.readers.event_columns.read_rows` gives them; a data set may override this."""
-        return read_rows(path, self.columns, self.stimuli)
+        return read_rows(path, self.columns, self.stimuli, self.names)
 
     def sources(self, recording: Recording) -> list[Path]:
         """Its data files, BIDS side files, and the stimuli and TextGrids that its events use."""
@@ -214,6 +230,9 @@ class BIDSStudy(FolderStudy):
         data = self._cleaned.get(recording, path)
         found = {*data_files(data.fpath, (self.datatype, data.suffix)), *chain(*kit_side_files(path).values()), events}
         found.update(side_files(path))
+        for file in sound_files(path):
+            found.update(one for one in (file, file.with_suffix(".json")) if one.is_file())
+        found.update(position_files(data.fpath))
         found.update(contact_sources(path) if self.datatype == "ieeg" else [])
         with kept():  # what is left out is told by `events`
             rows = self.read_rows(events)
@@ -231,9 +250,22 @@ class BIDSStudy(FolderStudy):
             "language": self.language,
             "default_condition": self.default_condition,
             "montage": self.montage,
+            **({} if self.names == TrialNames() else {"names": asdict(self.names)}),
             **({} if self._derivative is None else {"derivative": self._derivative}),
             **({} if self.space is None else {"space": self.space}),
         }
+
+    def recorded_sound(self, recording: Recording) -> RecordedSound | None:
+        """See `n2s.studies.own.bids_sound.recorded_sound`."""
+        return recorded_sound(self._path(recording))
+
+    def audio(self, stimulus: str) -> Path | None:
+        """The audio file; of what was said, the file recorded beside its recording. None if the study provides features."""
+        return self._recorded.get(stimulus) or super().audio(stimulus)
+
+    def features(self, stimulus: str) -> Frames | None:
+        """The ready features; None if the study provides audio, and for what was said."""
+        return None if stimulus in self._recorded else super().features(stimulus)
 
     def participants(self) -> pd.DataFrame | None:
         """The rows of participants.tsv; None if there is no such table."""
@@ -245,6 +277,29 @@ class BIDSStudy(FolderStudy):
             names = [one.name for one in self._paths]
             raise UserError(f"{self.root}: no recording {recording.name}.{nearest(recording.name, names)}")
         return self._paths[recording]
+
+    @cached_property
+    def _recorded(self) -> dict[str, Path]:
+        """Sounds recorded beside recordings, by their names without extension."""
+        return {file.stem: file for path in self._paths.values() for file in sound_files(path)}
+
+    def _said(self, table: pd.DataFrame, recording: Recording) -> pd.DataFrame:
+        """The events; what is spoken aloud and names no sound is in the sound recorded beside the recording, where that lasts so long."""
+        rows = (table.condition == "overt") & (table.stimulus == "")
+        sound = self.recorded_sound(recording) if rows.any() else None
+        if sound is None:
+            return table
+        at, length_s = table.onset - sound.start_s, heard(sound.path).length_s
+        inside = rows & (at >= 0) & (at + table.duration <= length_s)
+        lost = int((rows & ~inside).sum())
+        if lost:
+            text = f"rows that are spoken aloud before or after the sound file beside the recording ({length_s:.1f} s from {sound.start_s:.1f} s on)."
+            tell("odd", f"{sound.path} ({lost} of {rows.sum()} rows)", text)
+        name = sound.path.stem
+        table = table.assign(
+            stimulus=table.stimulus.where(~inside, name), stimulus_onset=table.stimulus_onset.where(~inside, at)
+        )
+        return table.assign(story=table.story.where(~(inside & (table.story == "")), name))
 
     def _place_electrodes(self, raw: mne.io.BaseRaw, path: Path) -> None:
         if raw.get_montage() is not None:

@@ -10,11 +10,13 @@ import pandas as pd
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.studies.events import COLUMNS, CONDITIONS, events_table
+from n2s.studies.readers.conditions import SPELLINGS, TrialNames, as_trials, with_parts
 from n2s.studies.readers.homes import check_clear, homes_of, stories_of
 from n2s.studies.readers.presentations import presentations, told_once
 from n2s.studies.readers.row_kinds import END, PARTS, of_our_kinds
 from n2s.studies.readers.sentences import TOLERANCE_S, with_sentences
 from n2s.studies.readers.stimuli import END_TOLERANCE_S, StimulusFolder
+from n2s.studies.readers.trials import alone, on_own_clock, outside
 from n2s.studies.readers.tsv import as_numbers, check_onsets, event_cells
 from n2s.studies.readers.word_clocks import compared, covered, placed
 from n2s.studies.talkers import as_yes_or_no
@@ -75,7 +77,9 @@ class EventColumns:
         return next((name for name in found if (table[name] != "").any()), found[0] if found else None)
 
 
-def read_rows(path: Path, columns: EventColumns, stimuli: StimulusFolder | None = None) -> pd.DataFrame:
+def read_rows(
+    path: Path, columns: EventColumns, stimuli: StimulusFolder | None = None, names: TrialNames | None = None
+) -> pd.DataFrame:
     """Read the rows of an events.tsv that n2s uses, with our column names; missing values are "" or NaN.
 
     Parameters
@@ -86,10 +90,13 @@ def read_rows(path: Path, columns: EventColumns, stimuli: StimulusFolder | None 
         Where its values are.
     stimuli
         What its names may mean; see `n2s.studies.readers.row_kinds.of_our_kinds`.
+    names
+        What conditions and trials are called; see `n2s.studies.readers.conditions.as_trials`.
 
     Returns
     -------
-    Rows of our kinds, and of kind ``end`` where a sound ended; ``said`` is what the table calls their kind, ``line`` their line.
+    Rows of our kinds, and of kind ``end`` where a sound ended; ``said`` is what the table calls their kind, ``line`` their line, ``trial`` whether
+    the row is one.
 
     Raises
     ------
@@ -99,22 +106,22 @@ def read_rows(path: Path, columns: EventColumns, stimuli: StimulusFolder | None 
     """
     table = event_cells(path)
     rows = table[["onset", "duration", "line"]].copy()
-    names = {name: columns.of(name, table, path) for name in ("kind", "stimulus_onset", *_FILLED)}
-    for name, found in names.items():
+    found_in = {name: columns.of(name, table, path) for name in ("kind", "stimulus_onset", *_FILLED)}
+    for name, found in found_in.items():
         rows[name] = table[found] if found else ""
-    rows = of_our_kinds(rows, path, stimuli)
+    rows = of_our_kinds(as_trials(rows, path, names or TrialNames()), path, stimuli)
     rows["attended"] = as_yes_or_no(rows.attended, str(path))
     for name in ("onset", "duration", "stimulus_onset"):
         rows[name] = as_numbers(rows[name], path)
     check_onsets(rows.onset, path)
-    if (names["text"] or "").lower() == "value" and columns.text == EventColumns.text:
+    if (found_in["text"] or "").lower() == "value" and columns.text == EventColumns.text:
         rows = _without_codes(rows, path)
     rows.loc[(rows.said.str.lower() == "story") & (rows.story == ""), "story"] = rows.text
-    places = [name for name in table if _PLACE.fullmatch(name) and name not in names.values()]
-    if names["stimulus_onset"] is None and places and (table[places[0]] != "").any():
+    places = [name for name in table if _PLACE.fullmatch(name) and name not in found_in.values()]
+    if found_in["stimulus_onset"] is None and places and (table[places[0]] != "").any():
         text = f"no column stimulus_onset, so that sounds start at 0 s of their files; '{places[0]}' is not read."
         tell("odd", path, f"{text} If it says where they start, set columns.stimulus_onset to [{places[0]}].")
-    return rows.reset_index(drop=True)
+    return with_parts(rows.reset_index(drop=True))
 
 
 def _without_codes(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -143,7 +150,8 @@ def complete(
     Words and phones come from the TextGrids if the rows have none. A row takes its stimulus, its time there, its
     story, language, condition, speaker and whether it was attended from the sound row around it. A sound with a duration of n/a or 0 s is as
     long as its stimulus; a shorter sound only has the words that are completely inside it. A story row gives its
-    name to the sounds inside it, and is not kept. Sentences: `n2s.studies.readers.sentences.with_sentences`.
+    name to the sounds inside it, and is not kept. Sentences: `n2s.studies.readers.sentences.with_sentences`. What is said, mouthed or imagined
+    may be in no sound (`n2s.studies.readers.trials`): its stimulus is "".
 
     Raises
     ------
@@ -152,28 +160,46 @@ def complete(
     """
     names = {name: stimuli.id(name, where=f"{where}: stimulus") for name in rows.stimulus.unique() if name}
     rows = rows.assign(stimulus=rows.stimulus.map(names).fillna(""))
-    rows = rows if "attended" in rows else rows.assign(attended="")
+    for name, value in (("attended", ""), ("trial", False)):
+        rows = rows if name in rows else rows.assign(**{name: value})
+    over = rows.trial & (rows.stimulus != "")  # a trial may last longer than what plays in it
+    if over.any():
+        left_s = rows.stimulus[over].map(stimuli.length_s) - rows.stimulus_onset[over].fillna(0.0)
+        rows.loc[over, "duration"] = np.fmin(rows.duration[over].where(rows.duration[over] > 0), left_s)
     rows = told_once(rows if "said" in rows else rows.assign(said=rows.kind), where)
     odd = sorted(set(rows.condition) - {"", *CONDITIONS})
     if odd:
-        near = next((hint for one in odd if (hint := nearest(one, list(CONDITIONS), n=1))), "")
+        known = " ".join(SPELLINGS.values()).split()
+        near = next((hint for one in odd if (hint := nearest(one, known, n=1))), "")
         raise UserError(
-            f"{where}: condition is {odd}; known are {', '.join(CONDITIONS)}.{near} If that column means something else, "
-            "set columns.condition to [] (then every row has default_condition) or to another column's name."
+            f"{where}: condition is {odd}; known are {', '.join(CONDITIONS)}, and other words for them.{near} Say which they are in conditions, "
+            f"as {{{odd[0]}: overt}}. If that column means something else, set columns.condition to [] (then every row has default_condition) or "
+            "to another column's name."
         )
     stories, ends = rows[rows.kind == "story"], rows[rows.kind == END]
-    rows = rows[~rows.kind.isin(["story", END])]
-    sounds = _sounds(rows if len(rows) else stories, ends, stimuli, where, duration_s)
+    rows = rows[~rows.kind.isin(["story", END])].reset_index(drop=True)
+    free = alone(rows, default_condition)
+    played_by = rows[~free] if len(rows) else stories
+    if len(played_by):
+        sounds = _sounds(played_by, ends, stimuli, where, duration_s)
+    else:
+        sounds = rows.iloc[:0].assign(home=np.zeros(0, int))
+    free[free] = outside(rows[free], sounds)
+    rows, free = rows[~free], on_own_clock(rows[free], stories, default_condition, where)
     sounds.loc[sounds.condition == "", "condition"] = default_condition
     sounds["story"] = stories_of(sounds, stories)
-    parts = _parts(rows[rows.kind != "sound"], sounds, where)
-    pieces = compared(sounds, parts[parts.timed], where, duration_s)
-    parts = placed(parts, pieces)
-    from_sounds = not rows.kind.isin(["word", "phone"]).any()
-    played = []
+    pieces, parts = sounds, rows.iloc[:0]
+    if len(sounds):
+        parts = _parts(rows[rows.kind != "sound"], sounds, where)
+        pieces = compared(sounds, parts[parts.timed], where, duration_s)
+        parts = placed(parts, pieces)
+    from_sounds = not (rows.kind.isin(["word", "phone"]) & ~rows.trial).any()
+    played = [free]
     for number, sound in sounds.iterrows():
         own = parts[parts.home == number]
         aligned = stimuli.alignment(sound.stimulus) if from_sounds else None
+        if aligned is not None:
+            own = own[~own.trial]  # the words of its alignment say the same, more exactly
         if aligned is None:
             own = with_sentences(own, stimuli.sentence_pause_s)
         else:
@@ -264,7 +290,7 @@ def _with_alignment(own: pd.DataFrame, sound: pd.Series, aligned: pd.DataFrame, 
 
 
 def _check_lengths(table: pd.DataFrame, stimuli: StimulusFolder, where: str) -> None:
-    for stimulus, rows in table.groupby("stimulus"):
+    for stimulus, rows in table[table.stimulus != ""].groupby("stimulus"):
         stops = rows.stimulus_onset + rows.duration
         length_s = stimuli.length_s(stimulus)
         if stops.max() > length_s + END_TOLERANCE_S:
