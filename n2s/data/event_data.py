@@ -12,7 +12,7 @@ from n2s.data.batch import Batch
 from n2s.data.cross_validated import dealt_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.event_averages import Averages
-from n2s.data.event_heard import heard_of
+from n2s.data.event_heard import heard_of, learning
 from n2s.data.event_intervals import Dealt, deal
 from n2s.data.event_reader import EventReader, NoTargets
 from n2s.data.event_tables import check_classes, lay_windows_at_events, windows_of
@@ -168,10 +168,12 @@ class EventDataModule(NeuralDataModule):
     def prepare(self, shard: Shard | None = None) -> None:
         """See `NeuralDataModule`. Events are checked and dealt out first, so that mistakes show before hours of preparing."""
         if shard is not None:
-            preparation = self._preparation(self._dealt())
-            for study in self.studies.values():
-                prepare(study, preparation, n_jobs=self.n_jobs, shard=shard)
-            if shard.leaves(p for study in self.studies.values() for p in listed(study, preparation)):
+            dealt, items = self._dealt(), []
+            for name, study in self.studies.items():
+                preparation, chosen = learning(self.preprocessing, dealt, name, study)
+                prepare(study, preparation, chosen, n_jobs=self.n_jobs, shard=shard)
+                items += listed(study, preparation, chosen)
+            if shard.leaves(items):
                 return
         self.setup("prepare")
 
@@ -184,19 +186,14 @@ class EventDataModule(NeuralDataModule):
             rank_zero_info(", ".join(f"{split}: {len(self.windows[split])} windows" for split in n_samples))
 
     def _dealt(self) -> Dealt:
-        self._heard = heard_of(self.studies, self.split)
-        return deal(self.split, self._heard)
-
-    def _preparation(self, dealt: Dealt) -> SensorPreparation:
-        """The preprocessing, told what it may learn from."""
-        return self.preprocessing
+        return deal(self.split, heard_of(self.studies, self.split, self.event_windows))
 
     def _set_up(self) -> None:
         dealt = self._dealt()
-        preparation = self._preparation(dealt)
         self.recordings: dict[str, SensorRecording] = {}
         for name, study in self.studies.items():
-            items = prepare(study, preparation, n_jobs=self.n_jobs)
+            preparation, chosen = learning(self.preprocessing, dealt, name, study)
+            items = prepare(study, preparation, chosen, n_jobs=self.n_jobs)
             self.recordings |= {f"{name}/{item.recording.name}": item for item in items}
         self._trained = {self._subject(key) for key in self.recordings if len(dealt.training(key))}
         self.tables = lay_windows_at_events(

@@ -5,16 +5,22 @@ from collections.abc import Mapping
 import pandas as pd
 
 from n2s.data.content import Heard
-from n2s.data.event_intervals import with_stretches
+from n2s.data.event_intervals import Dealt, with_stretches
+from n2s.data.event_windows import EventWindows
 from n2s.data.identity import sound_identities
+from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split
 from n2s.data.stimuli import length_s
-from n2s.errors import UserError
-from n2s.studies.study import Stimulus, Study
+from n2s.errors import UserError, first_of
+from n2s.findings import tell
+from n2s.studies.study import Recording, Stimulus, Study
 
 
-def heard_of(studies: Mapping[str, Study], split: Split) -> dict[str, Heard]:
-    """By study: its events, and the identity of each sound that has a file. Sounds without one are known by their names.
+def heard_of(studies: Mapping[str, Study], split: Split, windows: EventWindows) -> dict[str, Heard]:
+    """By study: the events of its recordings that have windows, and the identity of each sound that has a file.
+
+    Sounds without one are known by their names. A recording without such an event (a block of gestures, rest) is told and left out: it is
+    in no split, and steps of the cleaning may learn from it.
 
     Raises
     ------
@@ -26,12 +32,34 @@ def heard_of(studies: Mapping[str, Study], split: Split) -> dict[str, Heard]:
         recordings = study.recordings()
         if not recordings:
             raise UserError(f"study {study.name} at {study.root}: no recordings.")
-        events = {f"{name}/{one.name}": with_stretches(study.events(one), f"{name}/{one.name}") for one in recordings}
-        people = {f"{name}/{one.name}": one.subject for one in recordings}
+        events = {f"{name}/{one.name}": study.events(one) for one in recordings}
+        wanted = {key: windows.wants(table) for key, table in events.items()}
+        if any(wanted.values()) and not all(wanted.values()):
+            others = [key for key, found in wanted.items() if not found]
+            tell(
+                "left out",
+                f"study {name}",
+                f"{len(others)} of {len(wanted)} recordings have no event for a window: {first_of(others, 3)}.",
+            )
+            events = {key: table for key, table in events.items() if wanted[key]}
+        events = {key: with_stretches(table, key) for key, table in events.items()}
+        people = {key: one.subject for one in recordings if (key := f"{name}/{one.name}") in events}
         stimuli = _with_audio(study, events) if split.keeps_sounds else {}
         lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
         found[name] = Heard(events, study.split, study.content, sound_identities(stimuli), lengths_s, people)
     return found
+
+
+def learning(
+    preprocessing: SensorPreparation, dealt: Dealt, name: str, study: Study
+) -> tuple[SensorPreparation, list[Recording]]:
+    """The preprocessing of a study (by its ``name`` in the recipe), told what it may learn from, and the recordings that have windows."""
+    pieces = {one: own for one in study.recordings() if len(own := dealt.of(f"{name}/{one.name}"))}
+    if preprocessing.learns:
+        training = {one.name: dealt.training(f"{name}/{one.name}").tolist() for one in pieces}
+        held_out = [one.name for one, own in pieces.items() if (own.split != "train").any()]
+        preprocessing = preprocessing.fitted_on(training, held_out)
+    return preprocessing, list(pieces)
 
 
 def _with_audio(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[str, Stimulus]:

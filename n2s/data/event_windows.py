@@ -60,6 +60,10 @@ class EventWindows(ABC):
         return len(self.names)
 
     @abstractmethod
+    def wants(self, events: pd.DataFrame) -> bool:
+        """Whether a recording with these events has windows."""
+
+    @abstractmethod
     def rows(
         self, events: pd.DataFrame, split: str, territory: pd.DataFrame, shape: WindowShape, counts: Counts
     ) -> pd.DataFrame:
@@ -110,13 +114,15 @@ class AtEvents(EventWindows):
         self.conditions = None if conditions is None else list(conditions)
         self.names = tuple(classes.names)
 
+    def wants(self, events: pd.DataFrame) -> bool:
+        """See `EventWindows`."""
+        return len(_chosen(events, self.kind, self.conditions)) > 0
+
     def rows(
         self, events: pd.DataFrame, split: str, territory: pd.DataFrame, shape: WindowShape, counts: Counts
     ) -> pd.DataFrame:
         """See `EventWindows`."""
-        own = events[(events.kind == self.kind) & (events.attended != "no")].sort_values("onset", kind="stable")
-        if self.conditions is not None:
-            own = own[own.condition.isin(self.conditions)]
+        own = _chosen(events, self.kind, self.conditions).sort_values("onset", kind="stable")
         own = own.drop_duplicates(["onset", "duration", "text", "condition"])
         class_of = self.classes.of(list(own.text))
         number = {name: index for index, name in enumerate(self.names)}
@@ -208,13 +214,15 @@ class Frames(EventWindows):
         """One: of speech."""
         return 1
 
+    def wants(self, events: pd.DataFrame) -> bool:
+        """See `EventWindows`."""
+        return len(_chosen(events, self.speech, self.conditions)) > 0
+
     def rows(
         self, events: pd.DataFrame, split: str, territory: pd.DataFrame, shape: WindowShape, counts: Counts
     ) -> pd.DataFrame:
         """See `EventWindows`."""
-        spoken = events[(events.kind == self.speech) & (events.attended != "no")]
-        if self.conditions is not None:
-            spoken = spoken[spoken.condition.isin(self.conditions)]
+        spoken = _chosen(events, self.speech, self.conditions)
         counts.n_events += len(spoken)
         spans = merged(np.stack([spoken.onset, spoken.onset + spoken.duration], 1).astype(float).reshape(-1, 2))
         sfreq, n_window, played = shape.sfreq, shape.n_window, played_spans(events)
@@ -243,6 +251,11 @@ class Frames(EventWindows):
             raise UserError(
                 f"{where}: no event of kind '{self.speech}' says where there is speech. Set data.windows.speech to a kind of the events."
             )
+
+
+def _chosen(events: pd.DataFrame, kind: str, conditions: list[str] | None) -> pd.DataFrame:
+    own = events[(events.kind == kind) & (events.attended != "no")]
+    return own if conditions is None else own[own.condition.isin(conditions)]
 
 
 def played_spans(events: pd.DataFrame) -> np.ndarray:

@@ -217,3 +217,20 @@ def test_what_runs_repeat_is_told(tmp_path):
         with pytest.raises(UserError, match="train split has no window"):
             data.prepare()
     assert not any("sentences or stories" in one.text for one in findings)  # one run only: nothing is in both
+
+
+def test_a_recording_without_such_an_event_is_in_no_split(tmp_path):
+    class WithGestures(SaidStudy):
+        def events(self, recording):
+            found = super().events(recording)
+            return found.assign(kind="sound") if recording.run == "2" else found
+
+    study = WithGestures(tmp_path)
+    with kept() as findings:
+        data = EventDataModule(
+            {"lab": study}, AtEvents(Labels(list(COMMANDS)), kind="word"), preprocessing=Preprocessing(**EEG), split=SplitByRun(test=["5"]),
+            window_s=0.4,
+        )  # fmt: skip
+        data.prepare()
+    assert not any(key.endswith("run-2") for key in data.recordings)
+    assert any("2 of 10 recordings have no event for a window" in one.text for one in findings)
