@@ -5,6 +5,7 @@ from pathlib import Path
 
 import mne
 import numpy as np
+from mne.io.constants import FIFF
 from scipy.signal import butter, sosfiltfilt
 
 from n2s.studies.events import events_table
@@ -37,8 +38,9 @@ def bursts(
     rng: np.random.Generator, n: int, *, every_s: float = 2.0, lasts_s: float = 0.6, sfreq: float = SFREQ
 ) -> np.ndarray:
     """A smooth gate, open now and then: when muscles are tense."""
-    gate = np.zeros(n)
-    for at in np.arange(0, n, round(every_s * sfreq)) + rng.integers(0, round(every_s * sfreq / 2)):
+    gate, at = np.zeros(n), 0
+    while at < n:
+        at += round(every_s * sfreq * rng.uniform(0.5, 1.5))
         gate[at : at + round(lasts_s * sfreq * rng.uniform(0.6, 1.4))] = rng.uniform(0.7, 1.3)
     return np.convolve(gate, np.hanning(25) / np.hanning(25).sum(), "same")
 
@@ -47,7 +49,7 @@ def world(
     seed: int = 0,
     *,
     person: int = 0,
-    duration_s: float = 60.0,
+    duration_s: float = 40.0,
     muscle: float = 3.0,
     blink: float = 3.0,
     jaw: float = 0.0,
@@ -56,7 +58,7 @@ def world(
 ) -> World:
     """24 EEG channels: six sources with a falling spectrum, sensor noise, and artifacts as large as asked (of the brain's deviation).
 
-    Channels beside them: EOG, EMG, the voice (MISC001, ``lag_s`` later than the muscle) and the head's position (QUAT001 to 006).
+    Channels beside them: EOG, EMG, the voice (AUDIO, ``lag_s`` later than the muscle) and the head's position (QUAT001 to 006).
     """
     rng, mixing = np.random.default_rng([seed, 7]), np.random.default_rng([person, 3])
     n = round(duration_s * sfreq)
@@ -69,7 +71,8 @@ def world(
     voice = np.roll(gate, round(lag_s * sfreq)) * band(rng.standard_normal(n), 30, 0.4 * sfreq, sfreq)
     eyes = np.convolve((np.arange(n) % round(3.1 * sfreq)) == round(sfreq), np.hanning(round(0.3 * sfreq)), "same")
     head = np.stack([np.cumsum(rng.standard_normal(n)) for _ in range(6)])
-    head = band(head, 0.05, 3.0, sfreq) if jaw else 0.0 * head
+    head = band(head, 0.5, 3.0, sfreq) if jaw else 0.0 * head
+    head /= max(head.std(), 1.0)
     scale = lambda x: x / max(x.std(), 1e-12)  # noqa: E731
     focus = np.zeros(N_EEG)
     focus[[0, 1, N_EEG - 1]] = 2.0, 1.5, 1.8
@@ -81,7 +84,7 @@ def world(
     courses = {
         "muscle": (muscle, scale(tense)),
         "blink": (blink, scale(eyes)),
-        "jaw": (jaw, scale(head[2] + 0.3 * head[2] ** 2)),
+        "jaw": (jaw, scale(head[4] + 0.35 * head[4] ** 2)),
     }
     artifacts = {
         name: 1e-5 * size * np.outer(patterns[name] / np.linalg.norm(patterns[name]), course)
@@ -89,22 +92,18 @@ def world(
         if size
     }
     montage = mne.channels.make_standard_montage("biosemi64")
-    names = [*montage.ch_names[:N_EEG], "EOG", "EMG", "MISC001", *[f"QUAT00{i}" for i in range(1, 7)]]
+    names = [*montage.ch_names[:N_EEG], "EOG", "EMG", "AUDIO", *[f"QUAT00{i}" for i in range(1, 7)]]
     kinds = ["eeg"] * N_EEG + ["eog", "emg", "misc"] + ["chpi"] * 6
     beside = np.stack(
         [1e-4 * eyes + 1e-6 * rng.standard_normal(n), 1e-4 * scale(tense) + 1e-6 * rng.standard_normal(n), voice]
     )
-    data = np.concatenate([brain + sum(artifacts.values(), np.zeros_like(brain)), beside, 1e-3 * head])
-    raw = mne.io.RawArray(data, mne.create_info(names, sfreq, kinds), verbose="error")
+    data = np.concatenate([brain + sum(artifacts.values(), np.zeros_like(brain)), beside, 1e-2 * head])
+    info = mne.create_info(names, sfreq, kinds)
+    for i in range(1, 7):  # as MaxFilter writes them
+        info["chs"][names.index(f"QUAT00{i}")]["kind"] = getattr(FIFF, f"FIFFV_QUAT_{i}")
+    raw = mne.io.RawArray(data, info, verbose="error")
     raw.set_montage(montage, on_missing="ignore", verbose="error")
     return World(raw, brain, artifacts)
-
-
-def alone(raw: mne.io.RawArray, signal: np.ndarray) -> mne.io.RawArray:
-    """The recording with another signal in its EEG channels."""
-    new = raw.copy()
-    new._data[: len(signal)] = signal
-    return new
 
 
 class RunsStudy(Study):

@@ -1,6 +1,12 @@
 """Recordings and stimuli as batches of windows."""
 
 from n2s.data.batch import Batch
+from n2s.data.cleaning.bad_sensors import FindBadChannels
+from n2s.data.cleaning.by_reference import RemoveByReference
+from n2s.data.cleaning.movement import AnnotateMovement
+from n2s.data.cleaning.muscle import AnnotateMuscle
+from n2s.data.cleaning.regression import RegressOut
+from n2s.data.cleaning.ssp import SSP
 from n2s.data.corpus import CorpusDataModule
 from n2s.data.cross_validated import CrossValidated
 from n2s.data.datamodule import NeuralDataModule
@@ -26,6 +32,8 @@ from n2s.data.time_split import SplitByTime
 from n2s.data.voice_onsets import at_voice_onsets, voice_onsets
 
 __all__ = [
+    "AnnotateMovement",
+    "AnnotateMuscle",
     "Arpabet",
     "Articulation",
     "AtEvents",
@@ -38,6 +46,7 @@ __all__ = [
     "EventDataModule",
     "FIR",
     "FMRIDataModule",
+    "FindBadChannels",
     "Frames",
     "Glover",
     "Grid",
@@ -48,10 +57,13 @@ __all__ = [
     "MEGDataModule",
     "NeuralDataModule",
     "Preprocessing",
+    "RegressOut",
+    "RemoveByReference",
     "RemoveICA",
+    "SSP",
     "SSS",
-    "SplitByRun",
     "SideSignals",
+    "SplitByRun",
     "SplitBySentence",
     "SplitByStory",
     "SplitByTime",

@@ -11,11 +11,9 @@ from rich.progress import track
 
 from n2s.data.bad_channels import check_bads
 from n2s.data.batch import Batch
-from n2s.data.content import Heard
 from n2s.data.cross_validated import dealt_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.gaps import empty_split, lost_to_gaps
-from n2s.data.identity import sound_identities
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.placements import Grid, Placement
@@ -30,12 +28,13 @@ from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
 from n2s.data.splits import Split, joined
-from n2s.data.stimuli import check_shared_audio, collect_stimuli, length_s
+from n2s.data.stimuli import check_shared_audio, collect_stimuli
 from n2s.data.story_split import SplitByStory
 from n2s.data.tables import WindowTables
 from n2s.data.talkers import attended
 from n2s.data.targets import Targets
 from n2s.data.train_hours import shortened
+from n2s.data.training_parts import heard_in, told_training
 from n2s.data.window_segments import WindowSegments
 from n2s.data.windows import Windows, WindowShape, lay_windows
 from n2s.data.without_windows import tell_without_windows
@@ -175,13 +174,14 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
             check_words(name, collect_stimuli(study, events), events, self.placements)
             for table in events.values():
                 self.split.rows(table)  # sentences, where it cuts at them
-        new = [p for study in self.studies.values() for p in listed(study, self.preprocessing) if not p.ready]
+        told = self._preparations()
+        new = [p for name, study in self.studies.items() for p in listed(study, told[name]) if not p.ready]
         if new and self.preprocessing.bads:
             check_bads(self.preprocessing.bads, self.studies)
         if shard is not None:
-            for study in self.studies.values():
-                prepare(study, self.preprocessing, n_jobs=self.n_jobs, shard=shard)
-            if shard.leaves(p for study in self.studies.values() for p in listed(study, self.preprocessing)):
+            for name, study in self.studies.items():
+                prepare(study, told[name], n_jobs=self.n_jobs, shard=shard)
+            if shard.leaves(p for name, study in self.studies.items() for p in listed(study, told[name])):
                 return
         self.setup("prepare")
 
@@ -196,16 +196,15 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     def _set_up(self) -> None:
         self.recordings: dict[str, SensorRecording] = {}
         self.stimuli: dict[str, Stimulus] = {}
-        heard = {}
+        heard, told = {}, self._preparations()
         for name, study in self.studies.items():
-            prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, self.preprocessing, n_jobs=self.n_jobs)}
+            prepared = {f"{name}/{p.recording.name}": p for p in prepare(study, told[name], n_jobs=self.n_jobs)}
             events = {key: item.events for key, item in prepared.items()}
             stimuli = collect_stimuli(study, events)
             check_words(name, stimuli, events, self.placements)
-            sounds = sound_identities(stimuli)
-            lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
-            people = {key: item.recording.subject for key, item in prepared.items()}
-            heard[name] = Heard(events, study.split, study.content, sounds, lengths_s, people)
+            heard[name] = heard_in(
+                study, events, stimuli, {key: item.recording.subject for key, item in prepared.items()}
+            )
             self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
             self.recordings |= prepared
         self._index = {key: index for index, key in enumerate(self.recordings)}
@@ -258,6 +257,10 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         return batch if batch.brain.device == device else batch.to(device)
 
     # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _preparations(self) -> dict[str, SensorPreparation]:
+        """The preprocessing by study: steps that learn are told what is training."""
+        return told_training(self.preprocessing, self.studies, self.split)
 
     def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
         subject = table.study + "/" + table.recording.map(lambda key: self.recordings[key].recording.subject)

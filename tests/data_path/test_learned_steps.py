@@ -168,3 +168,36 @@ def test_what_was_learned_is_kept_whole(tmp_path):
     again = Learned.load(tmp_path / "one.npz")
     assert again.notes == learned.notes and list(again.arrays) == ["a", "names"]
     np.testing.assert_array_equal(again.arrays["names"], learned.arrays["names"])
+
+
+@pytest.mark.slow
+def test_the_datamodule_says_what_is_training(tmp_path):
+    """Stories are recordings in this study: the held-out story decides nothing, also where it is filled with an artifact."""
+    from tiny import TinyStudy
+
+    from n2s.data import MEGDataModule, SplitByStory
+    from n2s.features.ready import Ready
+
+    class Loud(TinyStudy):
+        def load(self, recording):
+            raw = super().load(recording)
+            raw._data[:] += 5e-4 * (recording.task == "story0")
+            return raw
+
+    def recordings(study):
+        data = MEGDataModule(
+            {"t": study}, Ready(4), preprocessing=Preprocessing(sfreq=50.0, picks=["eeg"], steps=[Centre()]),
+            split=SplitByStory(val=["story1"], test=["story0"]), n_jobs=1,
+        )  # fmt: skip
+        data.prepare_data()
+        return data.recordings
+
+    quiet, loud = (recordings(kind(tmp_path / kind.__name__, n_subjects=1)) for kind in (TinyStudy, Loud))
+    for key, one in quiet.items():
+        (cleaned,) = one.meta["cleaned"]
+        assert (
+            cleaned["learned_from_s"] == pytest.approx(60.0, abs=2) and cleaned["n_pieces"] == 2
+        )  # two of four stories
+        assert cleaned["largest_uv"] == loud[key].meta["cleaned"][0]["largest_uv"]
+        shifted = (loud[key].brain - one.brain).mean()
+        assert shifted == pytest.approx(500.0 if "story0" in key else 0.0, abs=1e-2)

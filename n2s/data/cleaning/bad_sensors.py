@@ -5,7 +5,7 @@ from typing import Literal
 
 import mne
 
-from n2s.data.cleaning.sss import check_head, check_not_maxfiltered
+from n2s.data.cleaning.sss import check_head, check_not_maxfiltered, ignores_references
 from n2s.data.options import check_number
 from n2s.data.steps import Step, first_line, note, typed
 from n2s.errors import UserError, first_of
@@ -95,7 +95,7 @@ class FindBadChannels(Step):
                 calibration=self.calibration,
                 cross_talk=self.cross_talk,
                 coord_frame=self.coord_frame,
-                ignore_ref=bool(len(mne.pick_types(raw.info, meg=False, ref_meg=True))),
+                ignore_ref=ignores_references(raw.info),
                 h_freq=self.lowpass_hz if slow_enough else None,
                 verbose="error",
             )

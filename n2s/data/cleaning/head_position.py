@@ -129,9 +129,9 @@ def _from_chpi(raw: mne.io.BaseRaw, step: str) -> np.ndarray:
 
 
 def distances_m(found: np.ndarray) -> np.ndarray:
-    """(n,) How far the head's origin is from its median place, m."""
+    """(n,) How far the head's origin is from its first place, m."""
     places = _heads(found)
-    return np.linalg.norm(places - np.median(places, 0), axis=1)
+    return np.linalg.norm(places - places[0], axis=1)
 
 
 def _heads(found: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def labelled(
     raw = _as_learned(raw, name)
     from mne_icalabel import label_components
 
-    with warnings.catch_warnings(record=True) as warned:
+    with warnings.catch_warnings(record=True) as warned, mne.use_log_level("error"):
         warnings.simplefilter("always")
         found = label_components(raw, ica, name)
     for text in dict.fromkeys(str(one.message).splitlines()[0] for one in warned if "ica" in str(one.filename).lower()):
@@ -136,6 +136,11 @@ def _as_learned(raw: mne.io.BaseRaw, name: str) -> mne.io.BaseRaw:
     if name == "megnet" and length_s < MEGNET_S:
         raise UserError(
             f"RemoveICA: find has labels, and there are {length_s:.0f} s to learn from: MEGnet needs {MEGNET_S:g} s. Take labels out of find."
+        )
+    if name == "iclabel" and raw.info["sfreq"] < 2 * BAND_HZ[1]:
+        raise UserError(
+            f"RemoveICA: find has labels, and the recording has {raw.info['sfreq']:g} Hz: ICLabel reads spectra up to {BAND_HZ[1]:g} Hz. Give the "
+            "file before it was resampled, or take labels out of find."
         )
     raw = raw.copy()
     if BAND_HZ[1] < min(raw.info["lowpass"], 0.45 * raw.info["sfreq"]):

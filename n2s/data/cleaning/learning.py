@@ -161,11 +161,13 @@ def learn(
             if not path.exists():
                 if source != parts:  # read anew; else the pieces of the step before go on
                     pieces, source, at = _pieces(steps[:i], found, study, parts, opened, check), parts, i
-                for j in range(at, i):
-                    pieces = [Cleaning([steps[j]], [found[j]]).run(one, study.name, [])[0] for one in pieces]
-                at = i
-                with kept():  # the pieces stay for the next step
-                    learned = _fit(step, [one.copy() for one in pieces], study, recording)
+                with kept():  # told where each recording itself is prepared
+                    for j in range(at, i):
+                        pieces = [Cleaning([steps[j]], [found[j]]).run(one, study.name, [])[0] for one in pieces]
+                    at = i
+                    learned = _fit(
+                        step, [one.copy() for one in pieces], study, recording
+                    )  # pieces stay for the next step
                 with written_whole(path) as temporary:
                     learned.save(temporary)
         found.append(Learned.load(path))
@@ -253,5 +255,6 @@ def _cut(raw: mne.io.BaseRaw, start_s: float, stop_s: float) -> mne.io.RawArray:
     piece = mne.io.RawArray(
         raw[:, start:stop][0], info, first_samp=raw.first_samp + start, copy="both", verbose="error"
     )
+    piece.filenames = raw.filenames  # a file of head positions lies beside it
     piece.set_annotations(raw.annotations, emit_warning=False, verbose="error")
     return piece

@@ -16,6 +16,8 @@ from n2s.data.steps import ITSELF, Learned, LearnedStep, Step, note, noted, unto
 from n2s.errors import UserError
 from n2s.findings import kept, tell
 
+RISES = 0.2  # of the variance: more than a cleaning step should add
+NOTHING = 1e-6  # share of the variance: rounding
 BLOCK = 2**15  # samples that are looked at together
 
 #: One step's numbers: ``step``, ``variance`` (by type: before, after, unit), ``removed`` (share, by type), and what it noted itself.
@@ -87,9 +89,14 @@ class Cleaning:
         self.removed.append({"step": name, "variance": variance, "removed": shares, **numbers})
         if isinstance(step, (Annotation, FindBadChannels)):
             return  # they tell what they marked
+        risen = {kind: -share for kind, share in shares.items() if share < -RISES}
+        if risen:
+            told = ", ".join(f"{kind} by {100 * share:.0f}%" for kind, share in risen.items())
+            text = f"{name} adds variance where it should remove some. Check what it needs (places of sensors, bad channels, references)."
+            tell("odd", f"{where} ({told})", text)
         said = [f"{numbers['components_removed']} components"] if "components_removed" in numbers else []
         said += [f"{100 * share:.3g}% of the variance of {kind}" for kind, share in shares.items()]
-        if said:
+        if said and (numbers.get("components_removed") or any(abs(share) > NOTHING for share in shares.values())):
             text = f"{name} removed what it took for artifacts: see cleaned in meta.json of each prepared recording."
             tell("corrected", f"{where} ({name}: {', '.join(said)})", text)
 

@@ -117,12 +117,12 @@ class SSS(Step):
                 raw,
                 calibration=self.calibration,
                 cross_talk=self.cross_talk,
-                st_duration=self.st_duration_s,
+                st_duration=self._buffer_s(raw.info["sfreq"]),
                 st_correlation=self.st_correlation,
                 head_pos=positions,
                 destination=destination,
                 coord_frame=self.coord_frame,
-                ignore_ref=_has_kit_references(raw.info),  # MNE cannot use those of KIT
+                ignore_ref=ignores_references(raw.info),
                 verbose="error",
             )
         except Exception as error:  # MNE documents none: a geometry or a site file that does not fit
@@ -132,6 +132,10 @@ class SSS(Step):
             ) from error
         note(rebuilt=bad, n_moments=int(cleaned.info["proc_history"][0]["max_info"]["sss_info"]["nfree"]))
         return cleaned
+
+    def _buffer_s(self, sfreq: float) -> float | None:
+        """The buffer in an even number of samples: halves of buffers overlap."""
+        return self.st_duration_s and 2 * max(1, int(self.st_duration_s * sfreq / 2)) / sfreq
 
     def _check(self, raw: mne.io.BaseRaw) -> None:
         info = raw.info
@@ -188,5 +192,6 @@ def check_shielding(info: mne.Info, steps: list[Step], where: str) -> None:
         )
 
 
-def _has_kit_references(info: mne.Info) -> bool:
+def ignores_references(info: mne.Info) -> bool:
+    """Whether reference sensors are left out: MNE cannot use those of KIT, and needs those of CTF."""
     return any(int(one["coil_type"]) == mne.io.constants.FIFF.FIFFV_COIL_KIT_REF_MAG for one in info["chs"])
