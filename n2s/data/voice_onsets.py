@@ -91,6 +91,8 @@ def at_voice_onsets(events: pd.DataFrame, envelope: np.ndarray, sfreq: float, *,
     own = np.where(home >= 0, np.append(delay, np.nan)[home], np.nan)
     events = events.copy()
     events.loc[overt.index, "onset"] += own
+    if "stimulus_onset" in events:  # what was said is elsewhere in its sound, too
+        events.loc[overt.index, "stimulus_onset"] += np.where(events.stimulus[overt.index] != "", own, 0.0)
     lost = np.isnan(own)
     if lost.any():
         tell(

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 from builders import bids_from_raw, helmet_raw, write_audio
 
-from n2s.data import SideSignals, at_voice_onsets
+from n2s.checks.survey import survey
+from n2s.data import AtEvents, EventDataModule, Labels, Preprocessing, SideSignals, SplitByRun, at_voice_onsets
 from n2s.data.recordings import prepare
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -118,6 +119,23 @@ def test_voices_are_found_in_the_file_beside(template):
         table[(table.kind == "word") & (table.condition == "overt")].onset.to_numpy() for table in (events, moved)
     )
     np.testing.assert_allclose(after, before + VOICE_S, atol=0.04)
+    spoken = moved[moved.condition == "overt"]
+    np.testing.assert_allclose(spoken.stimulus_onset, spoken.onset + 1.5)
+
+
+def test_windows_at_words_of_every_condition(template):
+    """And the page of `n2s studies check` finds nothing wrong with trials that have no sound."""
+    study = BIDSStudy(str(template))
+    windows = AtEvents(Labels(list(WORDS)), kind="word", conditions=["overt", "silent", "imagined"])
+    data = EventDataModule({"lab": study}, windows, preprocessing=Preprocessing(sfreq=50.0), split=SplitByRun(val=[], test=["2"]), window_s=1.0,
+                           least_windows=1)  # fmt: skip
+    data.setup("fit")
+    tables = [data.events(split) for split in ("train", "test")]
+    assert [table.condition.value_counts().to_dict() for table in tables] == [
+        {"overt": 3, "silent": 3, "imagined": 3}
+    ] * 2
+    assert data.arrays("train").shape == (9, 6, 50)
+    assert not [stop for one in survey("lab", study).seen for stop in one.stops]
 
 
 def test_files_beside_that_are_anothers(lab):

@@ -108,6 +108,16 @@ def test_trials_may_be_sentences_or_left_out(tmp_path):
     assert not said
 
 
+def test_the_trial_type_is_the_word(tmp_path):
+    """As interfaces for commands write them: the condition is that of the task."""
+    rows = [{"onset": 1, "duration": 2, "trial_type": "Casa", "value": 11}, {"onset": 5, "duration": 2, "trial_type": "agua", "value": 12},
+            {"onset": 9, "duration": 2, "trial_type": "pause", "value": 13}]  # fmt: skip
+    names = TrialNames(kinds={"casa": "word", "agua": "word"})
+    table, said = read(tmp_path, rows, names=names, default_condition="imagined")
+    assert told(table, "kind", "text", "condition") == [("word", "Casa", "imagined"), ("word", "agua", "imagined")]
+    assert said == ["left out: rows that are no sound and no part of one: pause."]
+
+
 def test_parts_of_a_trial_inherit(tmp_path):
     rows = [
         trial(1, "sentence", "the cat", condition="imagined", speaker="ane"), trial(1, "word", "the", duration=0.5),

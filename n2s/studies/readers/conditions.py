@@ -51,7 +51,8 @@ class TrialNames:
     conditions
         Name of a condition -> ours, as ``{produced: overt, go: imagined}``.
     kinds
-        Value of ``trial_type`` -> our kind, as ``{overt: sentence, cue: ""}``; "" leaves such rows out.
+        Value of ``trial_type`` -> our kind, as ``{overt: sentence, cue: "", casa: word}``; "" leaves such rows out. A word or phone without a text
+        is that value.
     """
 
     conditions: Mapping[str, str] = field(default_factory=dict)
@@ -112,7 +113,10 @@ def as_trials(rows: pd.DataFrame, path: Path, names: TrialNames) -> pd.DataFrame
     if not (trial & own.isin(PRODUCED)).any() and not names.conditions and not names.kinds:
         trial &= ~heard  # who only listens hears whole stories
     rows["condition"] = own.where(trial | (mapped != ""), rows.condition)
-    rows["text"] = rows.text.where(~(trial & (in_kind != "") & codes), in_kind)
+    in_kind = in_kind.where(
+        (in_kind != "") | ~mapped.isin(PARTS) | (condition != ""), rows.kind
+    )  # trial_type is the word itself
+    rows["text"] = rows.text.where(~((trial | (mapped != "")) & (in_kind != "") & codes), in_kind)
     plays = trial & heard & ~rows.kind.str.lower().replace(SYNONYMS).eq("sound").any()
     rows["part"] = mapped.where(mapped != "", "word")
     rows["trial"] = trial
