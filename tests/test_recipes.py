@@ -34,7 +34,7 @@ OVERLAYS = (
     "data_story_text_across",
     "data_tracking",
 )  # of the recipe of that name
-EVENTS = ("phones",)
+EVENTS = ("heard_spoken", "phones")
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.

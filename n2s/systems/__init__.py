@@ -7,6 +7,7 @@ from n2s.systems.contrastive.task import Contrastive
 from n2s.systems.cross_language.task import CrossLanguage
 from n2s.systems.dyslexia.task import Dyslexia
 from n2s.systems.encoding.task import BrainScore
+from n2s.systems.event_classes.linear_task import LinearClassifier
 from n2s.systems.event_classes.task import EventClassifier
 from n2s.systems.high_gamma.task import HighGammaEncoding
 from n2s.systems.linear.task import LinearDecoder
@@ -25,6 +26,7 @@ __all__ = [
     "Dyslexia",
     "EventClassifier",
     "HighGammaEncoding",
+    "LinearClassifier",
     "LinearDecoder",
     "Semantic",
     "SoundScenes",

@@ -1,0 +1,221 @@
+"""The system of linear classifiers of events: fitted in one go for each person and condition, tested on every condition."""
+
+import hashlib
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+
+from n2s.data.batch import Batch
+from n2s.data.event_bands import WHOLE, BandWindows
+from n2s.data.event_data import EventDataModule
+from n2s.data.options import check_number
+from n2s.errors import UserError, first_of, nearest
+from n2s.findings import tell
+from n2s.metrics.result import Result
+from n2s.models.sliding_lda import SlidingLDA
+from n2s.models.window_classifiers import WindowClassifier, WindowLDA
+from n2s.systems.closed_form import ClosedForm, check_made
+from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, check_people, fit_person
+from n2s.systems.event_classes.linear_scoring import own_logits, transfer_of
+from n2s.systems.event_classes.tested import event_result
+from n2s.systems.kept_fits import keep, kept
+
+#: Keys of a checkpoint: decoders by person, the options that made them, and a hash of their training windows.
+FITS, RECIPE, TRAINED = "n2s_linear_events", "n2s_linear_events_recipe", "n2s_linear_events_windows"
+MOST_PAIRS = 1000
+
+
+class LinearClassifier(ClosedForm):
+    """Classes of events by linear decoders, for each person and condition, tested on every condition: the transfer matrix.
+
+    All conditions have the same classes, windows and held-out units. ``n2s fit`` fits them on training windows in one epoch; ``n2s test``
+    compares them with labels permuted within runs. With ``--cross_validate K`` every run or story is held out once, and the page is of all.
+    A class that a person lacks in one condition is left out of all conditions, and that is told.
+
+    Parameters
+    ----------
+    classifier
+        `n2s.models.WindowLDA`, `n2s.models.WindowElasticNet`, `n2s.models.SlidingLDA` or another `n2s.models.WindowClassifier`; null: the first.
+    pairs
+        Whether each pair of classes is decoded by itself, too; or which pairs, as ``[[AA, IY], [B, P]]``.
+    bands
+        Name -> lowest and highest frequency (Hz), as ``delta: [0.2, 3]``: the same decoders of the same windows in each band, beside the
+        whole band. Each is prepared, and cut at the split's borders, as far as its filter reaches (`n2s.data.event_bands`).
+    times
+        Decoders at single times, each tried at all times: temporal generalisation. null: none.
+    together
+        Whether one decoder learns from everybody; else each person has decoders of their own.
+    n_permutations
+        Of labels within runs, for the null.
+    seed
+        Of permutations and averages.
+
+    References
+    ----------
+    King and Dehaene 2014, Trends Cogn. Sci. 18:203.
+    """
+
+    takes = (EventDataModule,)
+    recipe = "configs/heard_spoken.yaml"
+
+    def __init__(
+        self,
+        classifier: WindowClassifier | None = None,
+        *,
+        pairs: bool | list[list[str]] = False,
+        bands: dict[str, list[float]] | None = None,
+        times: SlidingLDA | None = None,
+        together: bool = False,
+        n_permutations: int = 1000,
+        seed: int = 0,
+    ):
+        super().__init__()
+        check_number("model.n_permutations", n_permutations, low=20, whole=True)
+        check_number("model.seed", seed, low=0, whole=True)
+        self.classifier, self.pairs, self.times = classifier or WindowLDA(), pairs, times
+        self.bands, self.together = checked_bands(bands), together
+        self.n_permutations, self.seed = n_permutations, seed
+        self.fits: dict[str, Fits] = {}
+        self._fitted_by: Mapping | None = None
+        self._trained = ""
+
+    def setup(self, stage: str) -> None:
+        """Make the bands; check classes and people before the first fit."""
+        data = self.data
+        self.check_alone("; the fits of many people are separate jobs (data.studies)")
+        names = list(data.class_names)
+        chosen = chosen_pairs(self.pairs, names)
+        self.decoders = Decoders(self.classifier, self.times, chosen, len(names), data.average, self.seed)
+        self.windows = BandWindows(data, self.bands)
+        if stage == "fit":
+            check_people(self._people(), names)
+            if data.validates:
+                tell(
+                    "left out",
+                    "LinearClassifier",
+                    "validation windows: nothing is chosen by them. Set data.split's val_fraction to 0 to train on them.",
+                )
+
+    @torch.no_grad()
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """Fit everybody at the first batch: windows are read from the data at once. What an interrupted run has fitted is taken."""
+        self.check_epoch("linear classifiers are fitted")
+        if batch_index == 0:
+            made = {"recipe": f"{self._recipe()}", "windows": self._hash()}
+            for person, own in self._people().items():
+                path = self.folder / "fits" / f"{person.replace('/', '_')}.pt"
+                found = kept(path, made)
+                if found is None:
+                    found = fit_person(self.windows, own.index.to_numpy(), self.decoders)
+                    keep(path, found, made)
+                self.fits[person] = found
+            self.log("train/decoders", float(sum(map(len, self.fits.values()))), prog_bar=True, batch_size=1)
+        self.optimizers().step()
+
+    def on_fit_end(self) -> None:
+        """The checkpoint has all decoders: those of single people are removed."""
+        for path in (self.folder / "fits").glob("*.pt"):
+            path.unlink()
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Weights, and by what a test knows that it has the same data and options."""
+        checkpoint[FITS], checkpoint[RECIPE], checkpoint[TRAINED] = self.fits, self._recipe(), self._hash()
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """See Lightning."""
+        if not checkpoint.get(FITS):
+            raise UserError(
+                "the checkpoint is not from a finished fit of LinearClassifier: it holds no decoders. Run `n2s fit` again."
+            )
+        self.fits, self._fitted_by, self._trained = checkpoint[FITS], checkpoint[RECIPE], checkpoint[TRAINED]
+
+    def on_test_start(self) -> None:
+        """The run must have been fitted with these options, to these training windows."""
+        check_made(self._fitted_by, self._recipe())
+        if self._trained != self._hash():
+            raise UserError(
+                "the decoders were fitted to other training windows: other recordings, events, windows or another split. Test with the run's own "
+                "config.yaml and data, or fit again."
+            )
+
+    def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Nothing: decoders are asked at the end, about windows that are read at once."""
+
+    def results(self, seed: int) -> Mapping[str, Result]:
+        """See `System`: each condition by its own decoders, ``test``, and all by all, ``transfer``; averages are no single-trial scores."""
+        averages = {"transfer": 1} | {f"transfer, averages of {k}": k for k in self.data.test_averages}
+        transfers = {
+            name: transfer_of(
+                self.windows, self.fits, self.decoders, average=k, n_permutations=self.n_permutations, seed=self.seed
+            )
+            for name, k in averages.items()
+        }
+        logits = own_logits(self.windows, self.fits, self.decoders)
+        options = {"weights": "inverse", "n_permutations": self.n_permutations}
+        return {"test": event_result(self.data, logits, 1, seed=self.seed, **options)} | transfers
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _people(self) -> dict[str, pd.DataFrame]:
+        """Person -> training windows, with the rows of the table as index."""
+        table = self.windows.table("train")
+        return {EVERYBODY: table} if self.together else dict(iter(table.groupby("subject", sort=False)))
+
+    def _hash(self) -> str:
+        """Of training windows and of the recordings' samples."""
+        table = self.windows.table("train")[["recording", "start_s", "label", "condition"]]
+        found = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+        for name, one in self.windows.of.items():
+            found.update(f"{name} {sorted(one.data_hashes().items())}".encode())
+        return found.hexdigest()
+
+    def _recipe(self) -> dict:
+        """Options of the fit, as plain types."""
+        bands = {name: list(edges) for name, edges in self.bands.items()}
+        return self.decoders.settings(self.data.class_names) | {
+            "bands": bands,
+            "together": self.together,
+            "seed": self.seed,
+        }
+
+
+def checked_bands(bands: Mapping[str, list[float]] | None) -> dict[str, tuple[float, float]]:
+    """Name -> edges; a UserError if one has no name of its own, or not two edges."""
+    for name, edges in (bands or {}).items():
+        if name == WHOLE or "|" in name:
+            raise UserError(
+                f"model.bands: '{name}' cannot be the name of a band ('{WHOLE}' is the whole band). Choose letters and digits."
+            )
+        if not isinstance(edges, list | tuple) or len(edges) != 2:
+            raise UserError(f"model.bands.{name} is {edges}; expected two frequencies, as [4, 7].")
+    return {name: (float(low), float(high)) for name, (low, high) in (bands or {}).items()}
+
+
+def chosen_pairs(pairs: bool | list[list[str]], names: list[str]) -> list[tuple[int, int]]:
+    """Numbers of the two classes of each pair.
+
+    Raises
+    ------
+    UserError
+        A pair names an unknown class, or not two different ones; or there are more than `MOST_PAIRS`.
+    """
+    if pairs is False:
+        return []
+    given = [(one, other) for i, one in enumerate(names) for other in names[i + 1 :]] if pairs is True else pairs
+    found = []
+    for pair in given:
+        unknown = [one for one in pair if one not in names]
+        if unknown:
+            raise UserError(
+                f"model.pairs names '{unknown[0]}'; the classes are {first_of(names, 12)}.{nearest(str(unknown[0]), names)}"
+            )
+        if len(pair) != 2 or pair[0] == pair[1]:
+            raise UserError(f"model.pairs has {list(pair)}; expected two different classes in each pair.")
+        found.append(tuple(sorted(names.index(one) for one in pair)))
+    found = list(dict.fromkeys(found))
+    if len(found) > MOST_PAIRS:
+        raise UserError(
+            f"model.pairs: {len(found)} pairs; more than {MOST_PAIRS} are not fitted. Name those that matter: [[AA, IY], [B, P]]."
+        )
+    return found

@@ -1,0 +1,111 @@
+"""Pairs of classes, each decoded by itself: accuracy of every pair and cell, with permuted labels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from n2s.metrics.classification import p_above, permuted_within
+from n2s.metrics.cross_fitted import widened
+from n2s.metrics.group_tests import wilcoxon
+from n2s.metrics.intervals import t_interval
+from n2s.systems.event_classes.transfer import Cell
+from n2s.systems.event_classes.transfer_scores import FEWEST, TransferScores
+
+MOST_DRAWS = 200  # permutations of pairs: each scores every pair
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """Balanced accuracy of pairs in a cell.
+
+    Parameters
+    ----------
+    each
+        (q,) mean over subjects; NaN: nobody has this pair.
+    p
+        (q,) By permutation, corrected by the largest of all pairs.
+    by_subject
+        Subject -> mean over pairs.
+    null
+        (draws,) mean over pairs and subjects with labels permuted within runs.
+    """
+
+    each: np.ndarray
+    p: np.ndarray
+    by_subject: dict[str, float]
+    null: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Over pairs and subjects."""
+        return float(np.mean(list(self.by_subject.values())))
+
+    @property
+    def p_mean(self) -> float:
+        """Of the mean, by permutation."""
+        return p_above(self.mean, self.null)
+
+    @property
+    def p_wilcoxon(self) -> float:
+        """Of the mean over subjects, NaN with fewer than five."""
+        values = np.array(list(self.by_subject.values()))
+        return float(wilcoxon(values[:, None] - 0.5)[0]) if len(values) >= FEWEST else np.nan
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the interval of the mean over subjects; NaN with one."""
+        values = np.array(list(self.by_subject.values()))
+        return tuple(t_interval(values)[1:]) if len(values) > 1 else (np.nan, np.nan)
+
+
+class PairedScores(TransferScores):
+    """Scores of pairs of every cell; made once."""
+
+    @cached_property
+    def paired(self) -> dict[Cell, PairScores]:
+        """By cell; {} without pairs."""
+        return {} if self.pair_scores is None else {cell: self._paired(cell) for cell in self.cells}
+
+    def _paired(self, cell: Cell) -> PairScores:
+        n_draws, number = min(self.n_permutations, MOST_DRAWS), self.decoder(cell)
+        rng = np.random.default_rng(self.seed)
+        found, nulls, by_subject = [], [], {}
+        for subject, rows, labels, _ in self.people(cell):
+            second = self.pair_scores[:, number, rows]
+            known = np.isfinite(second).all(1)
+            if not known.any():
+                continue
+            hits = np.where(known[:, None], second > 0, 0).T.astype(np.float64)  # (m, q)
+            each = np.where(known, self._shares(labels[None], hits)[0], np.nan)
+            drawn = np.stack([permuted_within(labels, self._runs(rows), rng) for _ in range(n_draws)])
+            null = np.where(known, self._shares(drawn, hits), np.nan)
+            found.append(each)
+            nulls.append(null)
+            by_subject[subject] = float(np.nanmean(each))
+        if not found:
+            nothing = np.full(len(self.pairs), np.nan)
+            return PairScores(nothing, nothing, {cell.trained: np.nan}, np.full(1, 0.5))
+        each, null = _mean(np.stack(found)), _mean(np.stack(nulls))
+        null = widened(null, self.n_folds, bounds=(0.0, 1.0))
+        most = np.nanmax(null, 1)
+        p = np.array([np.nan if np.isnan(one) else p_above(one, most) for one in each])
+        means = np.mean([np.nanmean(one, 1) for one in nulls], 0)
+        return PairScores(each, p, by_subject, widened(means, self.n_folds, bounds=(0.0, 1.0)))
+
+    def _shares(self, labels: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """(draws, n) labels and (n, q) whether the second class is said -> (draws, q) balanced accuracy; NaN where a class has no window."""
+        counts = np.bincount(labels[0], minlength=self.k)
+        said = np.full((len(labels), self.k, second.shape[1]), np.nan)
+        for one in np.flatnonzero(counts):
+            said[:, one] = (labels == one) @ second / counts[one]
+        first, other = np.array(self.pairs).T
+        pair = np.arange(len(self.pairs))
+        return (1 - said[:, first, pair] + said[:, other, pair]) / 2
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """(s, ...) mean over those that have a value."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0).sum(0)
+    return np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
