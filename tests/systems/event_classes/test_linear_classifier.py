@@ -75,7 +75,7 @@ def test_every_run_is_held_out_once_and_the_page_is_of_all(run):
     )
     assert status == 0, said
     folder = max(Path("checkpoints/small").iterdir())
-    metrics = json.loads((folder / "metrics.json").read_text())["test"]
+    metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics) == {"test", "transfer", "transfer, averages of 3"}
     result, own = (
         kind.load(folder / "test" / name) for kind, name in ((TransferResult, "transfer"), (EventResult, "test"))
