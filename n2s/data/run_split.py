@@ -25,7 +25,7 @@ class SplitByRun(Split):
         Runs to hold out: ``4`` (of every session and task), or the whole name without the subject, as ``ses-1_task-speak_run-4``.
         A run named here is never drawn for another split.
     val_fraction, test_fraction
-        If ``val`` or ``test`` is not given: the share of runs drawn for it, by a hash of the run's name.
+        If ``val`` or ``test`` is not given: the share of runs drawn for it, one or more, in the order of a hash of the runs' names.
     seed
         Seed for that draw.
     """
@@ -47,6 +47,7 @@ class SplitByRun(Split):
             raise UserError(f"split: the runs {both} are named both in val and in test. Name each once.")
         check_fractions(val_fraction, test_fraction)
         self.fractions, self.seed = {"val": val_fraction, "test": test_fraction}, seed
+        self._drawn: dict[str, str] = {}
 
     @property
     def validates(self) -> bool:
@@ -76,6 +77,13 @@ class SplitByRun(Split):
                         f"data.split.{split} names the run '{one}', which no recording is; there are {first_of(known, 8)}."
                         f"{nearest(one, known)}"
                     )
+        free = [name for name in known if not self.names(name)]
+        order, self._drawn = sorted(free, key=lambda name: uniform(name, self.seed)), {}
+        for split in ("test", "val"):
+            if self.named[split] is None and self.fractions[split] > 0:
+                n = max(1, round(self.fractions[split] * len(known)))
+                self._drawn |= dict.fromkeys(order[:n], split)
+                order = order[n:]
         return rows.assign(unit=run, drawn=run)
 
     def names(self, drawn: str) -> bool:
@@ -87,13 +95,7 @@ class SplitByRun(Split):
         for split, runs in self.named.items():
             if any(_is(one, drawn) for one in runs or []):
                 return split
-        position, low = uniform(drawn, self.seed), 0.0
-        for split in ("test", "val"):
-            if self.named[split] is None:
-                if low <= position < low + self.fractions[split]:
-                    return split
-                low += self.fractions[split]
-        return "train"
+        return self._drawn.get(drawn, "train")
 
 
 def run_name(recording: str) -> str:
