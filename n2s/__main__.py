@@ -23,6 +23,10 @@ COMMANDS = {
     "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate the sounds of a run"),
     "ratings": ("n2s.commands.ratings:ratings", "summarise the ratings of such a page: means, intervals, agreement"),
     "evaluate": ("n2s.commands.evaluate:evaluate", "compare a folder of generated sounds with the true ones"),
+    "contamination": (
+        "n2s.cli.contamination:contamination",
+        "is it the brain? a decoder beside muscles, movement and sound, with a verdict",
+    ),
     "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 
@@ -102,12 +106,25 @@ def run(verb: str) -> None:
 
         jsonargparse.auto_cli(
             function,
-            args=sys.argv[2:],
+            args=_words(sys.argv[2:], lists) if inspect.isfunction(function) else sys.argv[2:],
             prog=f"n2s {verb}",
             as_positional=True,
             parser_class=Parser,
             allow_abbrev=False,
         )
+
+
+def _words(words: list[str], lists: dict) -> list[str]:
+    """A command that takes files as words takes them after ``--config``, too, as those do that take recipes."""
+    if not lists:
+        return words
+    files, others, rest = [], [], iter(words)
+    for word in rest:
+        if word == "--config":
+            files.append(next(rest, ""))
+        else:
+            (files if word.startswith("--config=") else others).append(word.removeprefix("--config="))
+    return files + others
 
 
 if __name__ == "__main__":

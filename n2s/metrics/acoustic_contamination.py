@@ -30,7 +30,9 @@ class AcousticContamination(NamedTuple):
     p_frequencies: np.ndarray
 
 
-def speech_frequencies(sfreq: float, *, low_hz: float = 60.0, high_hz: float | None = None, window_s: float = 0.2) -> np.ndarray:
+def speech_frequencies(
+    sfreq: float, *, low_hz: float = 60.0, high_hz: float | None = None, window_s: float = 0.2
+) -> np.ndarray:
     """Frequencies of a spectrogram at which there may be voice, without those of the mains; empty where the rate is too low.
 
     Parameters
@@ -48,7 +50,9 @@ def speech_frequencies(sfreq: float, *, low_hz: float = 60.0, high_hz: float | N
     return hz[[all(abs(one - line) >= LINE_WIDTH_HZ for line in mains) for one in hz]] if len(hz) else hz
 
 
-def log_power(signal: np.ndarray, sfreq: float, hz: np.ndarray, *, window_s: float = 0.2, step_s: float = 0.05) -> np.ndarray:
+def log_power(
+    signal: np.ndarray, sfreq: float, hz: np.ndarray, *, window_s: float = 0.2, step_s: float = 0.05
+) -> np.ndarray:
     """(c, n) -> (c, f, l) log-power of Hann windows; frame i is centred at ``i * step_s + window_s / 2``."""
     n, step = round(window_s * sfreq), max(1, round(step_s * sfreq))
     window = scipy.signal.get_window("hann", n)

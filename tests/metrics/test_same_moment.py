@@ -21,7 +21,12 @@ def test_a_leak_is_found_in_its_sensor():
     found = same_moment(brain, side, least_shift=150)
     assert found.p[3] == found.p_whole <= 1 / 300 + 1e-9
     assert (np.delete(found.p, 3) > 0.05).all()
-    naive = np.mean([np.corrcoef(scipy.signal.detrend(b[:, 3]), scipy.signal.detrend(s[:, 1]))[0, 1] for b, s in zip(brain, side, strict=True)])
+    naive = np.mean(
+        [
+            np.corrcoef(scipy.signal.detrend(b[:, 3]), scipy.signal.detrend(s[:, 1]))[0, 1]
+            for b, s in zip(brain, side, strict=True)
+        ]
+    )
     np.testing.assert_allclose(found.r[3, 1], naive, atol=1e-5)
 
 
@@ -29,7 +34,9 @@ def test_independent_slow_signals_give_uniform_p():
     p = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        p.append(same_moment([slow(rng, 1500, 2)], [slow(rng, 1500, 2)], least_shift=100, n_draws=99, seed=seed).p_whole)
+        p.append(
+            same_moment([slow(rng, 1500, 2)], [slow(rng, 1500, 2)], least_shift=100, n_draws=99, seed=seed).p_whole
+        )
     assert stats.kstest(p, "uniform").pvalue > 0.01
     assert np.mean(np.array(p) <= 0.05) < 0.09
 

@@ -1,0 +1,98 @@
+"""Recordings as they are cleaned, but at a rate that holds voice and muscles; and the waveforms recorded beside them."""
+
+from copy import copy
+
+import mne
+import numpy as np
+
+from n2s.data.bands import Band
+from n2s.data.edges import filtered_apart
+from n2s.data.filtering import Resampler
+from n2s.data.preprocessing import Preprocessing
+from n2s.data.sensor_preparation import SensorPreparation
+from n2s.data.side_channels import Channels, find
+from n2s.data.side_head import head_moves
+from n2s.data.side_signals import SideSignals
+from n2s.data.splits import stretches
+from n2s.features.audio import audio_duration_s, read_audio
+from n2s.studies.events import events_table
+from n2s.studies.study import Recording, Study
+
+WIDE_HZ = 500.0  # holds voices to 225 Hz, and most of what muscles of the face give
+CHANNELS = ("audio", "emg", "eog", "ecg")
+
+
+def wide_band(preparation: SensorPreparation, sfreq: float) -> SensorPreparation:
+    """The same preparation, with its cleaning and without its filters, at another rate. Of band power: the signals that it is the power of."""
+    if not isinstance(preparation, Preprocessing):
+        return Preprocessing(sfreq=sfreq, picks=list(preparation.picks), bads=list(preparation.bads))
+    wide = copy(preparation)
+    wide.sfreq, wide.highpass_hz, wide.lowpass_hz, wide.notch_hz = float(sfreq), None, None, []
+    return wide
+
+
+def waveforms(
+    study: Study, recording: Recording, side: SideSignals, *, sfreq: float, where: str
+) -> dict[str, tuple[np.ndarray, list[str]]]:
+    """Group -> ``(t, d)`` float32 waveforms at a rate, as many samples as `wide_band` gives, and their names.
+
+    Sound that is no channel is that of the file recorded beside, or of what is heard.
+    """
+    raw = study.load(recording)
+    ratio = Band(sfreq, None, None, []).ratio(raw.info["sfreq"])
+    n_times = -(-raw.n_times * ratio.numerator // ratio.denominator)
+    rate_hz = raw.info["sfreq"] * float(ratio)
+    found = {}
+    for group in CHANNELS:
+        signals = find(raw.info, group, side.named[group], where) if group in side.groups else []
+        if signals:
+            data, names = _channels(raw, signals, ratio.numerator, ratio.denominator, n_times)
+            if names:
+                found[group] = (data, names)
+    if "audio" in side.groups and "audio" not in found:
+        sound = _sound(study, recording, n_times, rate_hz, raw.n_times / raw.info["sfreq"], where)
+        if sound is not None:
+            found["audio"] = (sound[:, None], ["sound"])
+    if "head" in side.groups:
+        moves = head_moves(raw, n_times, rate_hz, where)
+        if moves:
+            found["head"] = (np.stack([one.values for one in moves], 1).astype(np.float32), [one.name for one in moves])
+    return found
+
+
+def _channels(raw: mne.io.BaseRaw, signals: list, up: int, down: int, n_times: int) -> tuple[np.ndarray, list[str]]:
+    read, data = Channels(raw, signals), np.zeros((n_times, len(signals)), np.float32)
+    for start, stop in filtered_apart(raw):
+        for first, values in Resampler([], up, down)(read, start, stop):
+            data[first : first + values.shape[1]] = values.T
+    alive = ~read.dead
+    return data[:, alive], [one.name for one, lives in zip(signals, alive, strict=True) if lives]
+
+
+def _sound(
+    study: Study, recording: Recording, n_times: int, rate_hz: float, duration_s: float, where: str
+) -> np.ndarray | None:
+    """(t,) What was recorded beside, or else what is heard by the events; None if there is no file."""
+    hz, found = round(rate_hz), np.zeros(n_times, np.float32)
+    beside = study.recorded_sound(recording)
+    if beside is not None:
+        parts = [(beside.path, beside.start_s, 0.0, audio_duration_s(beside.path))]
+    else:
+        events = events_table(study.events(recording), where=where, duration_s=duration_s)
+        laid = stretches(events)
+        paths = {name: study.audio(name) for name in laid.stimulus.unique()}
+        parts = [
+            (paths[row.stimulus], row.onset, row.stimulus_onset, row.duration)
+            for row in laid.itertuples()
+            if paths[row.stimulus] is not None and paths[row.stimulus].is_file()
+        ]
+    for path, onset, start_s, length_s in parts:
+        stop_s = min(start_s + length_s, audio_duration_s(path))
+        if stop_s - start_s < 0.05:
+            continue
+        values = read_audio(path, hz, start_s, stop_s).numpy()
+        at = round(onset * rate_hz)
+        low, high = max(at, 0), min(at + len(values), n_times)
+        if high > low:
+            found[low:high] += values[low - at : high - at]
+    return found if parts and found.any() else None
