@@ -19,9 +19,9 @@ def recording_scale(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             else np.zeros((3, array.shape[1]))
         )
         deviation = np.nan_to_num(np.nanstd(some, axis=0)) if len(some) else np.zeros(array.shape[1])
-    spread = np.where(
-        high - low > 1e-9 * np.abs(middle), high - low, 1.35 * deviation
-    )  # mostly one value: as of a normal distribution
+    spread = np.maximum(
+        high - low, 0.3 * deviation
+    )  # an envelope is mostly silence: a narrow range, and a wide deviation
     return middle, np.where(spread > 1e-9 * np.maximum(np.abs(middle), 1e-12), spread, 1.0)
 
 

@@ -8,6 +8,7 @@ import scipy.fft
 
 from n2s.metrics.acoustic_contamination import LINE_HZ, LINE_WIDTH_HZ
 
+AT_ONCE = 32  # signals that are filtered together: memory
 COLUMNS_AT_ONCE = 2**23  # numbers of moved signals that are held: 32 MB
 
 
@@ -25,16 +26,18 @@ def band_limited(signal: np.ndarray, sfreq: float, low_hz: float, high_hz: float
     The signal is mirrored at its ends, so that a step between them makes no ringing.
     """
     n = len(signal)
-    both = np.concatenate([signal, signal[::-1]]).astype(np.float32)
-    spectrum = scipy.fft.rfft(both, axis=0)
     hz = scipy.fft.rfftfreq(2 * n, 1 / sfreq)
     soft = max(0.25 * low_hz, 1e-9)  # edges are no steps
     gain = np.clip((hz - low_hz) / soft + 1, 0, 1) * np.clip((high_hz - hz) / max(0.05 * high_hz, 1e-9) + 1, 0, 1)
     if mains:
         for line in LINE_HZ:
             gain[np.abs(hz - line * np.maximum(np.rint(hz / line), 1)) < LINE_WIDTH_HZ] = 0
-    spectrum *= gain[:, None].astype(np.float32)
-    return scipy.fft.irfft(spectrum, 2 * n, axis=0)[:n]
+    gain, found = gain[:, None].astype(np.float32), np.empty(signal.shape, np.float32)
+    for at in range(0, signal.shape[1], AT_ONCE):
+        part = np.asarray(signal[:, at : at + AT_ONCE], np.float32)
+        spectrum = scipy.fft.rfft(np.concatenate([part, part[::-1]]), axis=0)
+        found[:, at : at + AT_ONCE] = scipy.fft.irfft(spectrum * gain, 2 * n, axis=0)[:n]
+    return found
 
 
 def same_moment(

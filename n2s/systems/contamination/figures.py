@@ -1,7 +1,5 @@
 """Figures of a verdict: the brain beside its controls, same frequencies, heads, and windows before the voice."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,21 +11,25 @@ from n2s.report.figures import COLORS, PALETTE, blank_panels
 from n2s.systems.contamination.sources import LABELS
 from n2s.systems.encoding.figures.sensor_figures import FEWEST_SENSORS, draw_topography
 
-if TYPE_CHECKING:
-    from n2s.systems.contamination.result import ContaminationResult
-
 MOST_HEADS = 5
 
 
-def drawings(result: "ContaminationResult") -> list[Drawing]:
-    """In reading order; those that there is something for."""
-    found = [scores_figure(result), early_figure(result), spectrum_figure(result), heads(result)]
+def drawings(
+    table: pd.DataFrame,
+    early: pd.DataFrame,
+    sensors: pd.DataFrame,
+    hz: np.ndarray | None,
+    matrix: np.ndarray | None,
+    matrix_of: str,
+) -> list[Drawing]:
+    """In reading order; those that there is something for. See `n2s.systems.contamination.result.ContaminationResult`."""
+    found = [scores_figure(table), early_figure(early), spectrum_figure(hz, matrix, matrix_of), heads(sensors)]
     return [one for one in found if one is not None]
 
 
-def scores_figure(result: "ContaminationResult") -> Drawing:
+def scores_figure(table: pd.DataFrame) -> Drawing:
     """Balanced accuracy of each source, people as dots."""
-    rows = result.table[(result.table.subject == ALL) & result.table.p.notna()].reset_index(drop=True)
+    rows = table[(table.subject == ALL) & table.p.notna()].reset_index(drop=True)
     figure, (axes,) = blank_panels(1, width=max(4.5, 1.6 + 0.85 * len(rows)), height=4.2)
     for at, row in enumerate(rows.itertuples()):
         color = COLORS["model"] if row.source.startswith(("brain", "learned")) else "#999999"
@@ -41,7 +43,7 @@ def scores_figure(result: "ContaminationResult") -> Drawing:
             linewidth=1.6,
             label="reached by 5% of permutations" if not at else None,
         )
-        own = result.table[(result.table.source == row.source) & (result.table.subject != ALL) & result.table.p.notna()]
+        own = table[(table.source == row.source) & (table.subject != ALL) & table.p.notna()]
         if len(own) > 1:
             axes.plot(at + np.linspace(-0.18, 0.18, len(own)), own.value, "o", color="black", markersize=3, alpha=0.6)
     brain = rows[rows.source == "brain"]
@@ -59,11 +61,11 @@ def scores_figure(result: "ContaminationResult") -> Drawing:
     return Drawing("The brain beside its controls", figure, caption)
 
 
-def early_figure(result: "ContaminationResult") -> Drawing | None:
+def early_figure(early: pd.DataFrame) -> Drawing | None:
     """Scores in windows before the voice."""
-    if not len(result.early):
+    if not len(early):
         return None
-    own = result.early[(result.early.subject == ALL) & result.early.p.notna()]
+    own = early[(early.subject == ALL) & early.p.notna()]
     if own.empty:
         return None
     figure, (axes,) = blank_panels(1, width=5.5, height=3.6)
@@ -93,16 +95,16 @@ def early_figure(result: "ContaminationResult") -> Drawing | None:
     return Drawing("Before the voice", figure, caption)
 
 
-def spectrum_figure(result: "ContaminationResult") -> Drawing | None:
+def spectrum_figure(hz: np.ndarray | None, matrix: np.ndarray | None, matrix_of: str) -> Drawing | None:
     """Correlation of powers of a sensor and of the sound, frequency by frequency."""
-    if result.matrix is None or result.hz is None or not len(result.hz):
+    if matrix is None or hz is None or not len(hz):
         return None
     figure, panels = blank_panels(2, width=8.5, height=3.9)
-    limit = max(float(np.abs(result.matrix).max()), 1e-3)
-    step = np.median(np.diff(result.hz)) / 2 if len(result.hz) > 1 else 1
-    ends = (result.hz[0] - step, result.hz[-1] + step)
+    limit = max(float(np.abs(matrix).max()), 1e-3)
+    step = np.median(np.diff(hz)) / 2 if len(hz) > 1 else 1
+    ends = (hz[0] - step, hz[-1] + step)
     image = panels[0].imshow(
-        result.matrix,
+        matrix,
         origin="lower",
         cmap="RdBu_r",
         vmin=-limit,
@@ -112,11 +114,11 @@ def spectrum_figure(result: "ContaminationResult") -> Drawing | None:
         interpolation="nearest",
     )
     panels[0].plot(ends, ends, color="black", linewidth=0.6, linestyle=":")
-    panels[0].set(xlabel="sound (Hz)", ylabel=f"sensor {result.options.get('matrix_of', '')} (Hz)")
+    panels[0].set(xlabel="sound (Hz)", ylabel=f"sensor {matrix_of} (Hz)")
     figure.colorbar(image, ax=panels[0], label="correlation of power")
-    n = len(result.hz)
+    n = len(hz)
     apart = np.arange(-(n // 2), n // 2 + 1)
-    mean = [np.diagonal(result.matrix, offset).mean() for offset in apart]
+    mean = [np.diagonal(matrix, offset).mean() for offset in apart]
     panels[1].plot(apart, mean, color=COLORS["model"])
     panels[1].axvline(0, color=COLORS["chance"], linestyle=":")
     panels[1].set(xlabel="sound's frequency minus the sensor's (bins)", ylabel="mean correlation")
@@ -127,9 +129,9 @@ def spectrum_figure(result: "ContaminationResult") -> Drawing | None:
     return Drawing("The same frequencies", figure, caption)
 
 
-def heads(result: "ContaminationResult") -> Drawing | None:
+def heads(sensors: pd.DataFrame) -> Drawing | None:
     """Where sensors tell classes apart, and where side signals are found."""
-    sensors = result.sensors[(result.sensors.x >= 0) & (result.sensors.y >= 0)]
+    sensors = sensors[(sensors.x >= 0) & (sensors.y >= 0)]
     columns = {"separation": "classes told apart"}
     columns |= {name: f"{LABELS[name.removeprefix('reach_')]} found" for name in sensors if name.startswith("reach_")}
     columns = dict(list(columns.items())[:MOST_HEADS])

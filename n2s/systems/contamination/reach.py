@@ -28,13 +28,12 @@ VIEWS = {
 FAST_HZ, LOUD_HZ, SLOW_HZ = 40.0, 60.0, (0.5, 8.0)
 LEAST_FAST_HZ = 130.0  # rate below which nothing of a voice is left
 SLOW_RATE_HZ, LOUD_RATE_HZ = 25.0, 50.0
-FAST_SHIFT_S, SLOW_SHIFT_S = 2.0, 4.0  # longer than either side is like itself
-LEAST_SLOW_S = 40.0  # of time without speech; with less, all of the time is taken, and that is told
+FAST_SHIFT_S, SLOW_SHIFT_S = 2.0, 4.0  # longer than either side is like itself; ten times as much is needed
 AROUND_S = 0.6  # a response, and what comes before a voice
 MOST_SPEECH, MOST_REST = 4, 2  # recordings of a person that are looked at
 MOST_FAST_S = 60.0  # of each, for waveforms: r of noise is below .01 then
 FRAME_S, STEP_S = 0.2, 0.05
-COLUMNS = ("subject", "group", "view", "p", "r", "sensor", "signal", "seconds", "in_speech", "why")
+COLUMNS = ("subject", "group", "view", "p", "r", "sensor", "signal", "seconds", "why")
 
 
 @dataclass
@@ -103,7 +102,6 @@ def reached(
                 "r": np.nan,
                 "sensor": "",
                 "signal": "",
-                "in_speech": False,
             }
             if view != "slow" and sfreq < LEAST_FAST_HZ:
                 rows.append(
@@ -133,7 +131,10 @@ def by_group(links: pd.DataFrame) -> pd.DataFrame:
         if known.empty:
             rows.append(own.iloc[0].to_dict() | {"group": group})
         else:
-            rows.append(known.loc[known.p.idxmin()].to_dict() | {"p": min(1.0, float(known.p.min()) * len(known))})
+            rows.append(
+                known.iloc[int(known.p.to_numpy().argmin())].to_dict()
+                | {"p": min(1.0, float(known.p.min()) * len(known))}
+            )
     return pd.DataFrame(rows, columns=list(links.columns))
 
 
@@ -141,13 +142,7 @@ def _look(view: str, group: str, wide: list[_Wide], names: list[str], found: Rea
     """A row of `Reached.links` without its first entries; keeps what figures show in ``found``."""
     if view == "spectrum":
         return _spectrum(wide, names, found, n_draws, seed)
-    in_speech = False
-    if view == "slow":
-        keep = [one.rest for one in wide]
-        in_speech = sum(k.sum() / one.sfreq for k, one in zip(keep, wide, strict=True)) < LEAST_SLOW_S
-        keep = [np.ones_like(one.rest) for one in wide] if in_speech else keep
-    else:
-        keep = [one.speech for one in wide]
+    keep = [one.rest if view == "slow" else one.speech for one in wide]
     common = sorted(set.intersection(*(set(one.side[group][1]) for one in wide)))
     brain, side, rate = [], [], wide[0].sfreq
     for one, kept in zip(wide, keep, strict=True):
@@ -163,16 +158,14 @@ def _look(view: str, group: str, wide: list[_Wide], names: list[str], found: Rea
     if not common or seconds < 10 * shift / rate:
         return {
             "seconds": seconds,
-            "in_speech": in_speech,
-            "why": f"{seconds:.0f} s, expected {10 * shift / rate:.0f} s or more",
+            "why": f"{seconds:.0f} s {'without speech' if view == 'slow' else 'of speech'}, expected {10 * shift / rate:.0f} s or more",
         }
     link = same_moment(brain, side, least_shift=shift, n_draws=n_draws, seed=seed)
     sensor, signal = np.unravel_index(np.argmax(np.abs(link.r)), link.r.shape)
     best = pd.Series(np.abs(link.r).max(1), names)
     found.by_sensor[group] = best if group not in found.by_sensor else np.maximum(found.by_sensor[group], best)
     return {
-        "p": link.p_whole, "r": float(link.r[sensor, signal]), "sensor": names[sensor], "signal": common[signal], "seconds": seconds,
-        "in_speech": in_speech, "why": "",
+        "p": link.p_whole, "r": float(link.r[sensor, signal]), "sensor": names[sensor], "signal": common[signal], "seconds": seconds, "why": "",
     }  # fmt: skip
 
 
@@ -224,7 +217,7 @@ def _spectrum(wide: list[_Wide], names: list[str], found: Reached, n_draws: int,
     found.by_sensor["audio"] = np.maximum(found.by_sensor["audio"], best) if "audio" in found.by_sensor else best
     return {
         "p": test.p_whole, "r": float(test.diagonal[worst]), "sensor": names[worst], "signal": wide[0].side["audio"][1][0],
-        "seconds": seconds, "in_speech": False, "why": "",
+        "seconds": seconds, "why": "",
     }  # fmt: skip
 
 

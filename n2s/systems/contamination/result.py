@@ -10,6 +10,8 @@ import pandas as pd
 from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.systems.contamination import words
+from n2s.systems.contamination.figures import drawings
+from n2s.systems.contamination.reach import by_group
 from n2s.systems.contamination.sources import LABELS
 from n2s.systems.contamination.verdict import Verdict, judged
 
@@ -58,8 +60,6 @@ class ContaminationResult(Result):
     @cached_property
     def joined(self) -> pd.DataFrame:
         """One row a subject and group of `links`."""
-        from n2s.systems.contamination.reach import by_group
-
         parts = [by_group(own) for _, own in self.links.groupby("subject", sort=False)]
         return pd.concat(parts, ignore_index=True) if parts else self.links
 
@@ -92,15 +92,14 @@ class ContaminationResult(Result):
 
     def shown(self) -> list[Shown]:
         """See `Result`."""
-        from n2s.systems.contamination.figures import drawings
-
+        matrix_of = self.options.get("matrix_of", "")
         return [
             Shown(
                 headline=words.headline(self.verdicts, self.subjects, self.options),
                 scores=self.scores(),
                 notes=words.notes(self.verdicts[ALL], self.options, self.table),
                 tables=words.tables(self.verdicts, self.table, self.links, self.early, self.subjects),
-                drawings=drawings(self),
+                drawings=drawings(self.table, self.early, self.sensors, self.hz, self.matrix, matrix_of),
                 counts={"n_subjects": len(self.subjects), "n_windows": int(self.table.n_windows[(self.table.source == "brain") & (self.table.subject == ALL)].sum())},
                 files={
                     "scores of every source and person (CSV)": "scores.csv",

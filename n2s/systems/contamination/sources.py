@@ -25,7 +25,7 @@ LABELS = {
     "inner": "sensors in the middle",
 }
 LEAST_SENSORS = 12  # to tell an edge from a middle
-FLOOR = 0.1  # of its median: an envelope is seen on a logarithmic scale, above this
+FLOOR = 0.03  # of its 99th percentile: an envelope is seen on a logarithmic scale, above this, so that ringing of filters is not
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,7 @@ def side_arrays(items: Mapping[str, SideRecording], group: str) -> dict[str, np.
         order = sorted(own, key=lambda i, item=item: item.meta["ch_names"][i])
         values = np.array(item.brain[:, order], np.float64)
         if group in ("audio", "emg"):
-            with np.errstate(all="ignore"):
-                floor = FLOOR * np.array([np.median(one[one > 0]) if (one > 0).any() else 1.0 for one in values.T])
+            floor = FLOOR * np.maximum(np.percentile(np.nan_to_num(values), 99, axis=0), np.finfo(np.float32).tiny)
             values = np.log(np.maximum(values, 0) + floor)
         found[key] = values
     return found if common else {}

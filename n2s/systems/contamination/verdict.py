@@ -173,13 +173,8 @@ def _seen(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:
     own = own[own.p.notna()]
     if own.empty:
         return ""
-    best = own.loc[own.p.idxmin()]
-    how = (
-        "with the same course below 8 Hz, in speech too"
-        if best["view"] == "slow" and best.in_speech
-        else HOW[best["view"]]
-    )
-    return f" {how} (most in {best.sensor}, r = {best.r:.2f}, p = {best.p:.2g})"
+    best = own.iloc[int(own.p.to_numpy().argmin())]
+    return f" {HOW[best['view']]} (most in {best.sensor}, r = {best.r:.2f}, p = {best.p:.2g})"
 
 
 def _why(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:

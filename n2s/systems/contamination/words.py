@@ -77,9 +77,9 @@ def tables(
     known = links[links.p.notna()]
     if len(known):
         found["Found in the sensors?"] = (
-            ["person", "signal", "how", "p", "largest r", "sensor", "seconds", "while somebody speaks"],
+            ["person", "signal", "how", "p", "largest r", "sensor", "seconds"],
             [
-                [r.subject, LABELS[r.group], HOW[r.view], _p(r.p), f"{r.r:.3f}", r.sensor, f"{r.seconds:.0f}", "yes" if r.in_speech or r.view != "slow" else "no"]
+                [r.subject, LABELS[r.group], HOW[r.view], _p(r.p), f"{r.r:.3f}", r.sensor, f"{r.seconds:.0f}"]
                 for r in known.itertuples()
             ],
         )  # fmt: skip
