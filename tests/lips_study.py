@@ -1,5 +1,6 @@
 """People who say commands: the brain has a code, and lips, a microphone and eyes are recorded beside; some of it leaks into sensors."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mne
@@ -22,8 +23,11 @@ class LipsStudy(Study):
 
     name = "lips"
 
-    def __init__(self, root, *, n_subjects=1, n_runs=3, n_trials=24, gain=0.0, lips=0.0, voice=0.0, leak=0.0, hum=0.0, conditions=("overt",),
-                 without_emg=(), flat_emg=(), broken_emg=(), beside=True, texts=COMMANDS, seed=0):  # fmt: skip
+    def __init__(
+        self, root: str, *, n_subjects: int = 1, n_runs: int = 3, n_trials: int = 24, gain: float = 0.0, lips: float = 0.0, voice: float = 0.0,
+        leak: float = 0.0, hum: float = 0.0, conditions: Sequence[str] = ("overt",), without_emg: Sequence[str] = (), flat_emg: Sequence[str] = (),
+        broken_emg: Sequence[str] = (), beside: bool = True, texts: Sequence[str] = COMMANDS, seed: int = 0,
+    ):  # fmt: skip
         self.root = Path(root)
         self.root.mkdir(parents=True, exist_ok=True)
         self.n_subjects, self.n_runs, self.n_trials, self.seed = n_subjects, n_runs, n_trials, seed

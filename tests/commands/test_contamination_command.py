@@ -1,6 +1,7 @@
 """`n2s contamination` on a recipe: what it writes and prints, and what it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,7 +14,9 @@ def recipe(root, **options) -> dict:
         "studies": {"lab": study}, "windows": windows, "window_s": 0.4, "n_jobs": 1, "split": {"class_path": "n2s.data.SplitByRun"},
         "preprocessing": {"class_path": "n2s.data.Preprocessing", "init_args": {"sfreq": 50.0, "picks": ["eeg"]}},
     }  # fmt: skip
-    return {"data": {"class_path": "n2s.data.EventDataModule", "init_args": data}}
+    network = {"class_path": "n2s.models.MEGConformer", "init_args": {"n_channels": 16, "dim": 8, "depth": 1, "n_heads": 2, "ffn_dim": 8, "kernel_size": 3}}  # fmt: skip
+    model = {"class_path": "n2s.systems.EventClassifier", "init_args": {"network": network}}
+    return {"data": {"class_path": "n2s.data.EventDataModule", "init_args": data}, "model": model}
 
 
 def written(root, content: dict, name: str = "said"):
@@ -52,9 +55,7 @@ def test_wrong_words_are_refused(words, said, tmp_path, run_n2s, monkeypatch):
     assert status == 2 and said in err
 
 
-def test_other_data_are_refused(tmp_path, run_n2s, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    study = {"class_path": "lips_study.LipsStudy", "init_args": {"root": str(tmp_path / "study")}}
-    written(tmp_path, {"data": {"class_path": "n2s.data.MEGDataModule", "init_args": {"studies": {"lab": study}, "features": {"class_path": "n2s.features.Mel"}}}})  # fmt: skip
-    status, _, err = run_n2s("contamination", "said.yaml")
-    assert status == 2, err
+def test_other_data_are_refused(run_n2s):
+    recipe = Path(__file__).parents[2] / "configs" / "tracking.yaml"
+    status, _, err = run_n2s("contamination", recipe)
+    assert status == 2 and "its data are EncodingDataModule" in err and "n2s.data.EventDataModule" in err

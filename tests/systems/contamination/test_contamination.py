@@ -19,9 +19,9 @@ from n2s.systems.contamination.result import ContaminationResult
 from n2s.systems.contamination.verdict import CLEAN, CONTAMINATED, DOUBTFUL
 
 
-def data_of(root, *, window_s=0.4, conditions=None, **options) -> EventDataModule:
+def data_of(root, *, window_s=0.4, **options) -> EventDataModule:
     study = LipsStudy(root, **options)
-    windows = AtEvents(Labels(list(study.texts)), kind="word", conditions=conditions)
+    windows = AtEvents(Labels(list(study.texts)), kind="word")
     cleaning = Preprocessing(sfreq=50.0, picks=["eeg"])
     return EventDataModule(
         {"lab": study}, windows, split=SplitByRun(), preprocessing=cleaning, window_s=window_s, n_jobs=1
@@ -40,7 +40,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", ["clean", "muscles", *(pytest.param(one, marks=pytest.mark.slow) for one in ("sound", "nothing"))]
+)
 def test_planted_cases_get_their_words(case, tmp_path):
     options, word, said = CASES[case]
     result = found_in(tmp_path, **options)
@@ -77,6 +79,7 @@ def test_people_who_lack_a_signal_have_no_row_of_it(tmp_path):
     assert result.verdicts["lab/02"].word == CLEAN
 
 
+@pytest.mark.slow
 def test_playback_is_beside_speech(tmp_path):
     result = found_in(tmp_path, gain=0.7, conditions=("overt", "listen"), n_trials=30)
     own = result.table[result.table.subject == ALL].set_index("source")
@@ -84,6 +87,7 @@ def test_playback_is_beside_speech(tmp_path):
     assert own.p["brain in listen"] < 0.05 and own.p["learned in overt, tested in listen"] < 0.05
 
 
+@pytest.mark.slow
 def test_one_run_is_held_out_in_blocks(tmp_path):
     with kept() as told:
         result = found_in(tmp_path, n_runs=1, n_trials=60, gain=0.7)
@@ -105,8 +109,9 @@ def test_what_cannot_be_compared_is_refused(options, asked, said, tmp_path):
         contamination_of(data_of(tmp_path, **options), **asked)
 
 
+@pytest.mark.slow
 def test_unbalanced_classes_have_a_chance_of_one_in_three(tmp_path):
-    result = found_in(tmp_path, texts=("up", "down", "stop", "up", "up", "up")[:3], gain=0.0, n_trials=20)
+    result = found_in(tmp_path, gain=0.0, n_trials=20)
     own = result.table[(result.table.source == "brain") & (result.table.subject == ALL)].iloc[0]
     assert own.chance == pytest.approx(1 / 3) and own.p > 0.01
     assert np.isfinite(own[["value", "low", "high"]].astype(float)).all()
