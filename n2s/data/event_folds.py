@@ -1,6 +1,6 @@
 """Every window of a recipe, and folds of each person's runs: for analyses in which each window is held out once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +34,7 @@ class EveryWindow:
     data
         The datamodule that they are of.
     recordings
-        By ``study/recording``: also those without windows, such as blocks of gestures.
+        By ``study/recording``, of those with events that have a window.
     table
         See `n2s.data.EventDataModule.events`; and ``first``, the sample at which a window starts.
     dealt
@@ -50,16 +50,19 @@ class EveryWindow:
         """``study/subject`` of a recording."""
         return f"{key.split('/')[0]}/{self.recordings[key].recording.subject}"
 
+    def training_of(self, subject: str, held_out: Iterable[str] = ()) -> tuple[dict[str, list], list[str]]:
+        """What steps of the cleaning may learn from: see `n2s.data.Preprocessing.fitted_on`."""
+        own = [key for key in self.recordings if self.subject_of(key) == subject]
+        return _told(self.dealt, own, set(held_out))
+
     def cleaned_for(self, subject: str, held_out: set[str]) -> Mapping[str, SensorRecording]:
         """The recordings of a subject, cleaned by steps that have learned from all units but those that are held out."""
         own = {key: item for key, item in self.recordings.items() if self.subject_of(key) == subject}
-        if not getattr(self.data.preprocessing, "learns", False):
+        if not self.data.preprocessing.learns:
             return own
         study = self.data.studies[subject.split("/")[0]]
-        told, out = _told(self.dealt, own, held_out)
-        items = prepare(
-            study, self.data.preprocessing.fitted_on(told, out), [item.recording for item in own.values()], n_jobs=1
-        )
+        preparation = self.data.preprocessing.fitted_on(*self.training_of(subject, held_out))
+        items = prepare(study, preparation, [item.recording for item in own.values()], n_jobs=1)
         names = {item.recording for item in own.values()}
         return {f"{subject.split('/')[0]}/{item.recording.name}": item for item in items if item.recording in names}
 
@@ -82,18 +85,17 @@ def every_window(data: EventDataModule) -> EveryWindow:
         There is no window.
     """
     split = data.split.split if isinstance(data.split, CrossValidated) else data.split
-    dealt = deal(EveryUnit(split, n_folds=2), heard_of(data.studies, split))
+    dealt = deal(EveryUnit(split, n_folds=2), heard_of(data.studies, split, data.event_windows))
     recordings: dict[str, SensorRecording] = {}
     for name, study in data.studies.items():
+        chosen = [one for one in study.recordings() if len(dealt.of(f"{name}/{one.name}"))]
         preparation = data.preprocessing
-        if getattr(
-            preparation, "learns", False
-        ):  # of all: only for lengths and spans, and for what a fold has not held out
-            every = {f"{name}/{one.name}": one for one in study.recordings()}
-            preparation = preparation.fitted_on(*_told(dealt, every, set()))
-        recordings |= {
-            f"{name}/{item.recording.name}": item for item in prepare(study, preparation, n_jobs=data.n_jobs)
-        }
+        if (
+            preparation.learns
+        ):  # from all, for lengths and spans: what is tested is cleaned anew (`EveryWindow.cleaned_for`)
+            preparation = preparation.fitted_on(*_told(dealt, [f"{name}/{one.name}" for one in chosen], set()))
+        items = prepare(study, preparation, chosen, n_jobs=data.n_jobs)
+        recordings |= {f"{name}/{item.recording.name}": item for item in items}
     subject = {key: f"{key.split('/')[0]}/{item.recording.subject}" for key, item in recordings.items()}
     places = {
         key: {"recording": key, "recording_index": i, "study": key.split("/")[0], "subject": subject[key], "subject_index": 0}
@@ -181,16 +183,13 @@ def _blocks(table: pd.DataFrame, n_folds: int) -> np.ndarray:
     return found
 
 
-def _told(dealt: Dealt, recordings: Mapping[str, object], held_out: set[str]) -> tuple[dict[str, list], list[str]]:
+def _told(dealt: Dealt, recordings: Iterable[str], held_out: set[str]) -> tuple[dict[str, list], list[str]]:
     """Training stretches by a recording's name, and the names of recordings of which something is held out."""
     training, out = {}, []
     for key in recordings:
         pieces, name = dealt.of(key), key.rpartition("/")[2]
         mine = pieces.unit.isin(held_out)
-        if mine.any():
-            out.append(name)
-            own = replace(dealt, pieces=pieces.assign(split=np.where(mine, "test", "train")))
-            training[name] = [tuple(span) for span in own.training(key).tolist()]
-        else:
-            training[name] = [(0.0, float("inf"))]
+        own = replace(dealt, pieces=pieces.assign(split=np.where(mine, "test", "train")))
+        training[name] = [tuple(span) for span in own.training(key).tolist()]
+        out += [name] * bool(mine.any())
     return {name: spans for name, spans in training.items() if spans}, out

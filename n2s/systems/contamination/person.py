@@ -76,6 +76,12 @@ def compare_person(
     conditions = table.condition.to_numpy(str)
     shape, n_classes = every.data.shape, len(every.data.class_names)
     unit, folds = folds_of(table, every.recordings, n_folds=options.n_folds, window_s=shape.window_s)
+    if every.data.preprocessing.learns and not set(unit) <= set(every.dealt.pieces.unit):
+        tell(
+            "odd",
+            subject,
+            "steps of the cleaning have learned from blocks of time that are tested, too: there is one run alone.",
+        )
     rows = Rows.of(table, unit, folds, n_classes=n_classes, window_s=shape.window_s)
     main = conditions == options.condition
     mine = np.zeros(len(table), bool)
@@ -128,7 +134,7 @@ class _Brain:
 
     def __init__(self, every: EveryWindow, subject: str, table: pd.DataFrame, rows: Rows):
         self.every, self.subject, self.table, self.rows = every, subject, table, rows
-        self.learns = bool(getattr(every.data.preprocessing, "learns", False))
+        self.learns = every.data.preprocessing.learns
         used = table.recording.unique()
         self._recordings = {}
         self.sensors = Sensors.of({key: item for key, item in self.cleaned(rows.folds[0].units).items() if key in used})

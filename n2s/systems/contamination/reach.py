@@ -15,6 +15,7 @@ from n2s.data.spans import merged
 from n2s.data.wide_band import WIDE_HZ, waveforms, wide_band
 from n2s.metrics.acoustic_contamination import acoustic_contamination, log_power, speech_frequencies
 from n2s.metrics.same_moment import band_limited, same_moment
+from n2s.studies.study import Recording, Study
 
 #: How each group is looked for. ``waveform``: the same course, above `FAST_HZ`; ``loudness``: how strong both are above `LOUD_HZ`;
 #: ``spectrum``: the same frequencies; ``slow``: the same course below `SLOW_HZ`, while nobody speaks, listens or imagines.
@@ -80,13 +81,15 @@ def reached(
     n_draws, seed
         Of the nulls.
     """
+    study = every.data.studies[subject.split("/")[0]]
     mine = {key: item for key, item in every.recordings.items() if every.subject_of(key) == subject}
     with_windows = set(every.table.recording[every.table.condition == condition])
-    speech = [key for key in mine if key in with_windows]
-    quiet = [key for key, item in mine.items() if (item.events.condition == "rest").all()]
-    chosen = [*_spread(speech, MOST_SPEECH), *_spread([key for key in quiet if key not in with_windows], MOST_REST)]
-    sfreq = min(WIDE_HZ, min(mine[key].meta["raw_sfreq"] for key in chosen))
-    names, wide = _read(every, subject, chosen, side, sfreq, condition)
+    speech = [item.recording for key, item in mine.items() if key in with_windows]
+    others = [one for one in study.recordings() if one.subject == subject.split("/", 1)[1] and one not in speech]
+    quiet = [one for one in others if (study.events(one).condition == "rest").all()]  # gestures of the face, say
+    chosen = [*_spread(speech, MOST_SPEECH), *_spread(quiet, MOST_REST)]
+    sfreq = min(WIDE_HZ, min(item.meta["raw_sfreq"] for item in mine.values()))
+    names, wide = _read(every, study, subject, chosen, side, sfreq, condition)
     rows, found = [], Reached(pd.DataFrame(columns=list(COLUMNS)))
     inside = bool(set(next(iter(mine.values())).info.get_channel_types()) & INSIDE)
     for group in GROUPS:
@@ -222,15 +225,18 @@ def _spectrum(wide: list[_Wide], names: list[str], found: Reached, n_draws: int,
 
 
 def _read(
-    every: EveryWindow, subject: str, chosen: Sequence[str], side: SideSignals, sfreq: float, condition: str
+    every: EveryWindow,
+    study: Study,
+    subject: str,
+    wanted: Sequence[Recording],
+    side: SideSignals,
+    sfreq: float,
+    condition: str,
 ) -> tuple[list[str], list[_Wide]]:
     """The good sensors that all of these recordings have, and the recordings."""
-    name = subject.split("/")[0]
-    study = every.data.studies[name]
     preparation = wide_band(every.data.preprocessing, sfreq)
-    if getattr(preparation, "learns", False):
-        preparation = preparation.fitted_on({key.rpartition("/")[2]: [(0.0, float("inf"))] for key in every.recordings if every.subject_of(key) == subject})  # fmt: skip
-    wanted = [every.recordings[key].recording for key in chosen]
+    if preparation.learns:
+        preparation = preparation.fitted_on(*every.training_of(subject))
     items = [item for item in prepare(study, preparation, wanted) if item.recording in wanted]
     good = [{n for n, ok in zip(i.meta["ch_names"], i.meta["good"], strict=True) if ok} for i in items]
     names = [one for one in items[0].meta["ch_names"] if one in set.intersection(*good)]
@@ -259,7 +265,7 @@ def _masks(events: pd.DataFrame, n: int, sfreq: float, condition: str) -> tuple[
     return rest, speech
 
 
-def _spread(keys: Sequence[str], most: int) -> list[str]:
+def _spread(keys: Sequence[Recording], most: int) -> list[Recording]:
     return (
         [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, min(most, len(keys))).round().astype(int))]
         if keys
