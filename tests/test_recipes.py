@@ -34,7 +34,7 @@ OVERLAYS = (
     "data_story_text_across",
     "data_tracking",
 )  # of the recipe of that name
-EVENTS = ("heard_spoken", "phones")
+EVENTS = ("heard_spoken", "phones", "speech_detection")
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
@@ -79,6 +79,8 @@ def _given(path):
         return [MILLET / "base.yaml", path]
     if path.parent.name == "millet2021_small":
         return [CONFIGS / "speech_net.yaml", path]
+    if path.stem == "phones_vote":
+        return [CONFIGS / "phones.yaml", path]
     if path.stem == "fmri_mel_ridge":
         return [CONFIGS / "fmri_mel.yaml", path]
     if path.parent.name == "data_encoding":
@@ -100,7 +102,13 @@ def test_every_recipe_is_accepted(path, parsed):
     fmri = path.stem.startswith("fmri_") or path.parent.name in ("data_fmri", LIU.name)
     encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", *OVERLAYS)
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
-    kinds = {"Event": path.stem in EVENTS, "Encoding": encoding, "FMRI": fmri, "Corpus": speech, "MEG": True}
+    kinds = {
+        "Event": path.stem in (*EVENTS, "phones_vote"),
+        "Encoding": encoding,
+        "FMRI": fmri,
+        "Corpus": speech,
+        "MEG": True,
+    }
     kind = next(kind for kind, true in kinds.items() if true)
     assert config["data"]["class_path"] == f"n2s.data.{kind}DataModule"
     own = yaml.safe_load(path.read_text())

@@ -9,6 +9,7 @@ from n2s.systems.dyslexia.task import Dyslexia
 from n2s.systems.encoding.task import BrainScore
 from n2s.systems.event_classes.linear_task import LinearClassifier
 from n2s.systems.event_classes.task import EventClassifier
+from n2s.systems.event_classes.vote import EventVote
 from n2s.systems.high_gamma.task import HighGammaEncoding
 from n2s.systems.linear.task import LinearDecoder
 from n2s.systems.sound.task import BrainAudio
@@ -25,6 +26,7 @@ __all__ = [
     "CrossLanguage",
     "Dyslexia",
     "EventClassifier",
+    "EventVote",
     "HighGammaEncoding",
     "LinearClassifier",
     "LinearDecoder",

@@ -49,6 +49,10 @@ class Outcome:
         Folds that were held out in turn.
     n_permutations, seed
         Of the labels.
+    said
+        (n,) Classes that were said, where these are not the likeliest: a vote.
+    voters
+        Who voted.
     """
 
     events: pd.DataFrame
@@ -70,6 +74,8 @@ class Outcome:
     n_folds: int = 1
     n_permutations: int = 1000
     seed: int = 0
+    said: np.ndarray | None = None
+    voters: list = field(default_factory=list)
 
     # -- what was said -------------------------------------------------------------------------------------------------
 
@@ -85,8 +91,8 @@ class Outcome:
 
     @cached_property
     def as_said(self) -> np.ndarray:
-        """(n,) The likeliest class of each row."""
-        return predicted_classes(self.logits)
+        """(n,) The likeliest class of each row, or that of a vote."""
+        return predicted_classes(self.logits) if self.said is None else self.said
 
     @cached_property
     def predicted(self) -> np.ndarray:

@@ -125,4 +125,5 @@ class EventResult(Outcome, Result):
             n_folds=len(parts),
             n_permutations=first.n_permutations,
             seed=first.seed,
+            said=None if first.said is None else np.concatenate([part.said for part in parts]),
         )

@@ -73,13 +73,10 @@ class Summary:
     def rows(self) -> dict[str, Row]:
         """In the order of the table."""
         result, how = self.result, "turned" if self.result.frames else "permuted"
-        found = {
-            MODEL: Row(
-                "network" if RAW not in self.said else f"network, stretches under {result.min_run_s:g} s dropped"
-            )
-        }
+        who = f"vote of {len(result.voters)} networks" if result.voters else "network"
+        found = {MODEL: Row(who + (f", stretches under {result.min_run_s:g} s dropped" if RAW in self.said else ""))}
         if RAW in self.said:
-            found[RAW] = Row("network, each frame as it is")
+            found[RAW] = Row(f"{who}, each frame as it is")
         found |= {name: Row(name, "control") for name in result.control_names}
         return found | {
             PERMUTED: Row(f"labels {how} within runs", "control"),

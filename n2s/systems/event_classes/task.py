@@ -23,7 +23,7 @@ from n2s.systems.event_classes.loss import (
     weighted_losses,
 )
 from n2s.systems.event_classes.result import EventResult
-from n2s.systems.event_classes.tested import Logits, event_result
+from n2s.systems.event_classes.tested import Logits, event_result, test_sets
 from n2s.systems.processes import check_strategy, gathered
 from n2s.systems.system import System
 
@@ -181,10 +181,8 @@ class EventClassifier(System):
 
     def results(self, seed: int) -> Mapping[str, EventResult]:
         """See `System`: ``test`` of single windows, and ``test, averages of k``."""
-        sets = {1: "test"} | {k: f"test, averages of {k}" for k in self.data.test_averages}
-        return {
-            name: self._result(logits, k, seed) for (k, name), logits in zip(sets.items(), self.tested, strict=True)
-        }
+        sets = test_sets(self.data)
+        return {sets[k]: self._result(found, k, seed) for k, found in zip(sets, self.tested, strict=True)}
 
     def predicted(self, folder: Path, seed: int) -> EventResult:
         """See `System`: the probabilities of each class, for each test window."""

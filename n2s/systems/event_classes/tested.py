@@ -1,5 +1,6 @@
 """What a finished test of a classifier leaves: logits of windows, beside controls that see no brain."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,11 @@ class Logits(NamedTuple):
     logits: Tensor
 
 
+def test_sets(data: EventDataModule) -> dict[int, str]:
+    """Windows in a sample -> the name of the test set: single windows first."""
+    return {1: "test"} | {k: f"test, averages of {k}" for k in data.test_averages}
+
+
 def event_result(
     data: EventDataModule,
     found: Logits,
@@ -36,6 +42,8 @@ def event_result(
     weights: str = "none",
     min_run_s: float = 0.0,
     n_permutations: int = 1000,
+    said: np.ndarray | None = None,
+    voters: Sequence[str] = (),
 ) -> EventResult:
     """The result of logits, with the controls of the same windows.
 
@@ -53,6 +61,8 @@ def event_result(
         Of the classes in training: controls take the same prior.
     min_run_s, n_permutations
         See `n2s.systems.EventClassifier`.
+    said, voters
+        Of a vote: (n,) classes, and who voted.
     """
     row, logits = found.row.numpy(), found.logits.numpy()
     table, averages = data.events("test"), data.averages("test", k)
@@ -82,6 +92,8 @@ def event_result(
         split=type(data.split).__name__,
         n_permutations=n_permutations,
         seed=seed,
+        said=None if said is None else said[order],
+        voters=list(voters),
     )
 
 

@@ -77,6 +77,10 @@ def notes(result: Outcome) -> list[str]:
         "follows sound cannot exceed by much.",
         *result.control_notes,
     ]
+    if result.voters:
+        told.append(
+            f"Majority of {len(result.voters)} networks, of equals the first class: {'; '.join(result.voters)}."
+        )
     conditions = sorted(set(result.events.condition) - {"listen"})
     if conditions and "audio only" in result.control_names:
         told.append(

@@ -1,0 +1,224 @@
+"""Networks that were fitted with other seeds, and their vote."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from n2s.config_classes import object_of
+from n2s.data.batch import Batch
+from n2s.data.event_data import EventDataModule
+from n2s.data.options import check_number
+from n2s.errors import UserError, first_of
+from n2s.findings import tell
+from n2s.metrics.classification import SCORES, confusion
+from n2s.systems.closed_form import ClosedForm
+from n2s.systems.event_classes.loss import predicted_classes
+from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.task import EventClassifier
+from n2s.systems.event_classes.tested import Logits, event_result, test_sets
+from n2s.systems.stages import StageRun
+from n2s.training.experiments import trained_run
+from n2s.training.run import Run, originals
+
+#: Key of a checkpoint.
+VOTERS = "n2s_voters"
+#: Settings of the data that have to be the same: those that decide windows, classes and what is held out.
+SAME = (
+    "studies", "windows", "preprocessing", "split", "window_s", "offset_s", "baseline_s", "average", "clamp", "scaler", "seed",
+)  # fmt: skip
+WHY = "Its network may have been trained on what is tested here, or on other classes."
+
+
+class EventVote(ClosedForm):
+    """The majority of several networks: runs of one experiment with other seeds, the best by their validation.
+
+    ``n2s fit`` validates the networks of all runs, and keeps the best; ``n2s test`` lets them vote. The class with most votes is said; of
+    several, the first in the order of classes. Beside it, probabilities are means of the networks' log-probabilities.
+
+    Parameters
+    ----------
+    experiment
+        Whose runs vote: its name, or its folder.
+    best
+        How many of them: those with the highest F1-macro on validation samples.
+    min_run_s, n_permutations
+        See `n2s.systems.EventClassifier`.
+    """
+
+    takes = (EventDataModule,)
+    recipe = "configs/phones_vote.yaml"
+
+    def __init__(
+        self, *, experiment: str = "phones", best: int = 5, min_run_s: float = 0.0, n_permutations: int = 1000
+    ):
+        super().__init__()
+        check_number("model.best", best, low=1, whole=True)
+        check_number("model.min_run_s", min_run_s, low=0)
+        check_number("model.n_permutations", n_permutations, low=1, whole=True)
+        self.from_experiment, self.best, self.min_run_s, self.n_permutations = (
+            experiment,
+            best,
+            min_run_s,
+            n_permutations,
+        )
+        self.networks = nn.ModuleList()
+        self.voters: list[dict] = []
+        self.tested: list[tuple[Logits, np.ndarray]] = []
+
+    def setup(self, stage: str) -> None:
+        """Load the networks of all runs for a fit."""
+        self.check_alone("")
+        if stage == "fit":
+            self._found()
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        """Nothing is trained."""
+        self.optimizers().step()
+
+    def on_validation_epoch_start(self) -> None:
+        """Nobody has voted yet."""
+        self._parts = {}
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Logits of all networks."""
+        self._collect(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Keep the best networks; log ``val/f1_macro`` of their vote."""
+        if self.trainer.sanity_checking:
+            return
+        row, logits = self._finished(0)
+        label, k = self.data.averages("val").label[row.numpy()], len(self.data.class_names)
+        said = [predicted_classes(one) for one in logits.numpy()]
+        scores = [float(SCORES["f1_macro"](confusion(label, one, k))) for one in said]
+        chosen = sorted(np.argsort([-one for one in scores], kind="stable")[: self.best].tolist())
+        self.voters = [self.voters[i] | {"val_f1_macro": scores[i]} for i in chosen]
+        self.networks = nn.ModuleList(self.networks[i] for i in chosen)
+        voted = majority(np.stack([said[i] for i in chosen]), k)
+        self.log("val/f1_macro", float(SCORES["f1_macro"](confusion(label, voted, k))), prog_bar=True)
+
+    def on_test_epoch_start(self) -> None:
+        """Nobody has voted yet."""
+        self._parts = {}
+
+    def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Logits of the networks that vote."""
+        self._collect(batch, dataloader_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """Count the votes."""
+        self.tested = [self._counted(number) for number in range(1 + len(self.data.test_averages))]
+
+    def on_predict_epoch_start(self) -> None:
+        """Nobody has voted yet."""
+        self._parts = {}
+
+    def predict_step(self, batch: Batch, batch_index: int) -> None:
+        """Logits of the networks that vote."""
+        self._collect(batch)
+
+    def on_predict_epoch_end(self) -> None:
+        """Count the votes."""
+        self.tested = [self._counted(0)]
+
+    def results(self, seed: int) -> Mapping[str, EventResult]:
+        """See `System`: test sets as those of `n2s.systems.EventClassifier`."""
+        sets = test_sets(self.data)
+        return {sets[k]: self._result(*found, k, seed) for k, found in zip(sets, self.tested, strict=True)}
+
+    def predicted(self, folder: Path, seed: int) -> EventResult:
+        """See `System`."""
+        return self._result(*self.tested[0], 1, seed)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Keep which networks vote, so that their weights can be read."""
+        checkpoint[VOTERS] = self.voters
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Build the networks for the checkpoint's weights."""
+        if not checkpoint.get(VOTERS):
+            raise UserError(
+                "the checkpoint is not of a finished fit of EventVote: it names no networks. Run n2s fit again."
+            )
+        self.voters = checkpoint[VOTERS]
+        self.networks = nn.ModuleList(object_of(one["network"]) for one in self.voters).to(self.device)
+
+    # -- how -----------------------------------------------------------------------------------------------------------
+
+    def _found(self) -> None:
+        """Load the network of every run of the experiment whose data are the same."""
+        key = "model.experiment"
+        newest = trained_run(self.from_experiment, self.experiment, key=key, recipe=EventClassifier.recipe)
+        runs = [run for run in originals(newest.folder.parent) if run.weights.is_file()] or [newest]
+        own, told = Run(self.folder), []
+        self.voters, networks = [], []
+        for run in sorted(runs, key=lambda run: run.name):
+            stage = StageRun.found(EventClassifier, str(run.folder), self.experiment, key=key)
+            try:
+                stage.check_same_data(own, SAME, WHY)
+            except UserError as error:
+                told.append(str(error))
+                continue
+            settings = stage.checkpoint["hyper_parameters"]["network"]
+            network = object_of(settings)
+            network.load_state_dict(stage.weights("network"))
+            networks.append(network)
+            seed, weights = stage.config.get("seed_everything"), stage.options.get("weights", "none")
+            self.voters.append({"run": run.name, "seed": seed, "network": settings, "weights": weights})
+        for text in told:
+            tell("left out", "the vote", text)
+        if len(networks) < 2:
+            raise UserError(
+                f"{key}: {newest.folder.parent} has {len(networks)} {'run' if len(networks) == 1 else 'runs'} with these data, "
+                f"{first_of([one['run'] for one in self.voters]) or 'none'}; a vote needs two or more. Fit others: n2s fit --config ... --seed_everything 1, "
+                "and so on."
+            )
+        self.networks = nn.ModuleList(networks)
+
+    def _collect(self, batch: Batch, number: int = 0) -> None:
+        if len(batch):
+            given = batch.brain, batch.positions, batch.subject, batch.mask
+            logits = torch.stack([network(*given).detach().float().cpu() for network in self.networks])
+            self._parts.setdefault(number, []).append((batch.row, logits))
+
+    def _finished(self, number: int) -> tuple[Tensor, Tensor]:
+        """(n,) samples in order, and (networks, n, k) logits."""
+        parts = self._parts.pop(number)
+        row, logits = torch.cat([one for one, _ in parts]), torch.cat([one for _, one in parts], 1)
+        order = row.argsort()
+        return row[order], logits[:, order]
+
+    def _counted(self, number: int) -> tuple[Logits, np.ndarray]:
+        row, logits = self._finished(number)
+        said = np.stack([predicted_classes(one) for one in logits.numpy()])
+        mean = logits.mean(0) if logits.shape[-1] == 1 else torch.log_softmax(logits, -1).mean(0)
+        return Logits(row, mean), majority(said, len(self.data.class_names))
+
+    def _result(self, found: Logits, said: np.ndarray, k: int, seed: int) -> EventResult:
+        weights = self.voters[0]["weights"]
+        voters = [
+            f"{one['run']} (seed {one['seed']}, validation F1-macro {100 * one['val_f1_macro']:.1f}%)"
+            for one in self.voters
+        ]
+        return event_result(
+            self.data,
+            found,
+            k,
+            seed=seed,
+            weights=weights,
+            min_run_s=self.min_run_s,
+            n_permutations=self.n_permutations,
+            said=said,
+            voters=voters,
+        )
+
+
+def majority(said: np.ndarray, n_classes: int) -> np.ndarray:
+    """(voters, n) classes -> (n,) the class with most votes; of several the first."""
+    votes = np.zeros((said.shape[1], n_classes), np.int64)
+    for one in said:
+        votes[np.arange(len(one)), one] += 1
+    return votes.argmax(1)
