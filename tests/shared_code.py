@@ -23,21 +23,38 @@ class SharedCode(SaidStudy):
             if one[2] not in self.missing.get(recording.subject, ()) and (one[2], one[1]) != tuple(self.unsaid or ())
         ]
 
-    def load(self, recording):
-        rng = np.random.default_rng([self.seed, 7, int(recording.subject), int(recording.run)])
+    def patterns(self, recording):
+        """(3, c) of a condition."""
         code = np.random.default_rng([self.seed, 9, int(recording.subject)])
         common = code.standard_normal((3, self.n_channels))
         own = {one: code.standard_normal((3, self.n_channels)) for one in self.conditions}
-        data = rng.standard_normal((round((3.0 + 1.2 * self.n_trials) * self.sfreq), self.n_channels))
+        return {one: np.sqrt(self.shared) * common + np.sqrt(1 - self.shared) * own[one] for one in self.conditions}
+
+    def gain_of(self, recording):
         last = self.last_run_gain is not None and recording.run == str(self.n_runs)
-        gain = self.last_run_gain if last else self.gain
+        return self.last_run_gain if last else self.gain
+
+    def load(self, recording):
+        rng = np.random.default_rng([self.seed, 7, int(recording.subject), int(recording.run)])
+        gain, patterns = self.gain_of(recording), self.patterns(recording)
+        data = rng.standard_normal((round((3.0 + 1.2 * self.n_trials) * self.sfreq), self.n_channels))
         for onset, word, condition in self._trials(recording):
             first = round((onset + 0.1) * self.sfreq)
-            which = COMMANDS.index(word)
-            pattern = np.sqrt(self.shared) * common[which] + np.sqrt(1 - self.shared) * own[condition][which]
-            data[first : first + round(0.2 * self.sfreq)] += gain * pattern
+            data[first : first + round(0.2 * self.sfreq)] += gain * patterns[condition][COMMANDS.index(word)]
         montage = mne.channels.make_standard_montage("biosemi64")
         raw = mne.io.RawArray(
             data.T * 1e-6, mne.create_info(montage.ch_names[: self.n_channels], self.sfreq, "eeg"), verbose="error"
         )
         return raw.set_montage(montage, verbose="error")
+
+    def ideal_classes(self, recording, onsets_s, *, condition, kind, start_s, stop_s, classes=None, artifacts=False):
+        """Of white noise: the nearest pattern, over its 200 ms, if the window has them."""
+        assert kind == "word" and start_s <= 0.1 and stop_s >= 0.3
+        data, patterns = (
+            self.load(recording).get_data().T * 1e6,
+            self.gain_of(recording) * self.patterns(recording)[condition],
+        )
+        n = round(0.2 * self.sfreq)
+        firsts = [round((one + 0.1) * self.sfreq) for one in onsets_s]
+        mean = np.stack([data[first : first + n].mean(0) for first in firsts])
+        return n * (mean @ patterns.T - np.square(patterns).sum(1) / 2), COMMANDS

@@ -49,6 +49,18 @@ class SlidingLDA(WindowClassifier):
         """(n, c, t) -> (bins, n, k): one decoder at every time."""
         return self._all(_answers(self._at_times(self._seen(x)), *self._of(decoder)))
 
+    def said_across_times(self, x: np.ndarray) -> np.ndarray:
+        """(n, c, t) -> (n, bins, bins) int16: the class that the decoder of each time says at each time, without its probability."""
+        at_times, weights = self._at_times(self._seen(x)), self._fitted["weights"]
+        n_bins, c, k = weights.shape
+        flat = np.ascontiguousarray(weights.transpose(1, 0, 2)).reshape(c, n_bins * k)
+        found = np.empty((len(x), n_bins, n_bins), np.int16)
+        known = self._fitted["known"].astype(np.int16)
+        for time, one in enumerate(at_times):  # all decoders in one product
+            logits = (one @ flat).reshape(len(x), n_bins, k) + self._fitted["bias"]
+            found[:, :, time] = known[logits.argmax(2)]
+        return found
+
     @property
     def n_decoders(self) -> int:
         """Times that have a decoder."""

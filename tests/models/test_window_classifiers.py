@@ -69,6 +69,16 @@ def test_bins_are_means():
     assert bins(x, 20).shape == x.shape
 
 
+def test_what_is_said_at_all_times_is_the_likeliest():
+    x, y, _ = drawn()
+    y = np.where(y > 0, y + 1, y)
+    model = SlidingLDA(n_bins=5).fit(x, y)
+    said = model.said_across_times(x)
+    assert said.shape == (90, 5, 5)
+    for decoder in range(5):
+        assert (said[:, decoder] == model.generalised(x, decoder).argmax(2).T).all()
+
+
 @pytest.mark.parametrize("balanced", [False, True])
 def test_sliding_decoders_are_those_of_mne(balanced):
     x, y, _ = drawn(k=2)

@@ -11,6 +11,7 @@ from n2s.data.event_bands import WHOLE, BandWindows
 from n2s.data.event_data import EventDataModule
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.systems.event_classes.best_possible import best_said
 from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, averaged, key, known_classes
 from n2s.systems.event_classes.tested import Logits
 from n2s.systems.event_classes.transfer_result import TransferResult
@@ -65,8 +66,10 @@ def transfer_of(
         None if parts[0][i] is None else np.concatenate([one[i] for one in parts], axis)
         for i, axis in ((1, 1), (2, 2), (3, 1))
     )
+    events = pd.concat([one[0] for one in parts])
+    best = best_said(windows.of[WHOLE], table)[events.index] if average == 1 else -1
     return TransferResult(
-        events=pd.concat([one[0] for one in parts], ignore_index=True).assign(fold=0),
+        events=events.assign(fold=0, best=best).reset_index(drop=True),
         decoders=made,
         log_proba=log_proba,
         pair_scores=pairs,
@@ -76,7 +79,6 @@ def transfer_of(
         names=list(windows.of[WHOLE].class_names),
         pairs=[list(pair) for pair in decoders.pairs],
         settings=_settings(windows, decoders, together=EVERYBODY in fits),
-        best={},
         average=average,
         n_permutations=n_permutations,
         seed=seed,
@@ -141,8 +143,7 @@ def _times(decoders: Decoders, state: Mapping | None, x: np.ndarray, across_time
     sliding = copy.copy(decoders.times).load(state)
     if not across_times:
         return sliding.log_proba_at_times(x).argmax(2).T.astype(np.int16)
-    said = [sliding.generalised(x, decoder).argmax(2).T for decoder in range(sliding.n_decoders)]
-    return np.stack(said, 1).astype(np.int16)
+    return sliding.said_across_times(x)
 
 
 def n_times(decoders: Decoders, n_samples: int) -> int:

@@ -31,7 +31,7 @@ class Transfer:
     ----------
     events
         A row a test sample: ``subject``, ``recording``, ``unit``, ``condition``, ``label``, ``name``, ``onset``, ``duration``, ``start_s``, ``text``,
-        ..., and ``fold``.
+        ..., ``fold``, and ``best``: the class that the best possible decoder says, -1 where none is known.
     decoders
         ``band`` and ``condition`` (of training) of each.
     log_proba
@@ -46,8 +46,6 @@ class Transfer:
         Of the classes, and numbers of the two of each pair.
     settings
         How it was made: plain types.
-    best
-        Condition -> subject -> the best possible balanced accuracy, where a study knows it.
     average
         Windows that a sample is the mean of.
     n_permutations, seed
@@ -64,7 +62,6 @@ class Transfer:
     names: list[str]
     pairs: list[list[int]]
     settings: dict
-    best: dict
     average: int = 1
     n_permutations: int = 1000
     seed: int = 0
@@ -116,7 +113,6 @@ class Transfer:
             names=first.names,
             pairs=first.pairs,
             settings=settings,
-            best=first.best,
             average=first.average,
             n_permutations=first.n_permutations,
             seed=first.seed,

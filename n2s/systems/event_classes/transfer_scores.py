@@ -111,6 +111,20 @@ class TransferScores(Transfer):
             **{name: [one[i] for one in ratios] for i, name in enumerate(("ratio", "ratio_low", "ratio_high"))}
         )
 
+    @cached_property
+    def best(self) -> dict[str, dict[str, Score]]:
+        """Condition -> subject -> the balanced accuracy of the best possible decoder of the same windows; {} where no study knows."""
+        found: dict[str, dict[str, Score]] = {}
+        for cell in self.cells_of(self.bands[0]) if self.bands else []:
+            if cell.trained != cell.tested:
+                continue
+            for subject, rows, labels, _ in self.people(cell):
+                said = self.events.best.to_numpy(np.int64)[rows]
+                if (said >= 0).all():
+                    value = float(balanced_of(confusion(labels, said, self.k)))
+                    found.setdefault(cell.tested, {})[subject] = Score(value)
+        return found
+
     def row_of(self, cell: Cell) -> str:
         """Key of a row of the table of scores."""
         return "|".join(cell)
@@ -143,10 +157,8 @@ class TransferScores(Transfer):
             values[BALANCED]["chance"], values[AUC]["chance"] = {ALL: Score(float(np.mean(first)))}, {ALL: Score(0.5)}
         for condition, by_subject in self.best.items():
             rows[f"best|{condition}"] = Row(f"{condition}, {BEST}", "ceiling")
-            found = {name: Score(float(value)) for name, value in by_subject.items()}
-            values[BALANCED][f"best|{condition}"] = {
-                ALL: Score(float(np.mean([one.mean for one in found.values()])))
-            } | found
+            mean = Score(float(np.mean([one.mean for one in by_subject.values()])))
+            values[BALANCED][f"best|{condition}"] = {ALL: mean} | by_subject
         measures = {BALANCED: Measure("balanced accuracy (%)", 100, 1), AUC: Measure("AUC")}
         return Scores(rows, measures, values)
 

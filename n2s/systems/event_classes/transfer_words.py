@@ -59,6 +59,10 @@ def notes(result: TimedScores) -> list[str]:
         )
     else:
         found.append(f"One subject: intervals are over {result.units.words}, and nothing is said of other people.")
+    if result.best:
+        found.append(
+            "Best possible: a decoder that knows how the data were made, without artifacts of speech, at the same windows."
+        )
     if result.average > 1:
         found.insert(0, f"Samples are means of up to {result.average} windows of one class: no single-trial scores.")
     if made["average"] > 1:

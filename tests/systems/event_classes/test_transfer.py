@@ -73,6 +73,13 @@ def test_what_conditions_share_carries_over(tmp_path):
         found = result_of(tmp_path / f"{shared}", study=WEAK | {"n_subjects": 2, "shared": shared})
         scores = cells(found)
         assert min(scores["listen", "listen"], scores["overt", "overt"]) > 0.7
+        for (
+            condition,
+            best,
+        ) in found.best.items():  # the nearest of the true patterns: no decoder is better, but by chance
+            assert set(best) == set(found.subjects)
+            assert scores[condition, condition] - 0.1 < np.mean([one.mean for one in best.values()]) <= 1
+        assert set(found.best) == {"listen", "overt"} and found.scores().rows["best|overt"].role == "ceiling"
         means[shared] = (scores["listen", "overt"] + scores["overt", "listen"]) / 2
         ratios[shared] = found.tests[found.tests.trained != found.tests.tested].ratio.mean()
     assert means[0.0] < 0.48 and means[0.0] + 0.1 < means[0.5] < means[1.0] - 0.05
