@@ -197,6 +197,21 @@ def test_gestures_move_the_face_without_a_voice(make):
     assert not study._scene(recording).brain.any()
 
 
+def test_gestures_show_what_speech_adds(make):
+    """Five directions of the gesture block, in units of the noise, hold the fields of muscles, jaw and nods: they can be projected out."""
+    study = make("speech", 60)
+    recording = study.recordings()[1]
+    root = np.linalg.cholesky(study._person("01").noise)
+    white = np.linalg.solve(root, study.load(recording).get_data(picks="meg"))
+    basis = np.linalg.svd(white @ white.T)[0][:, :5]
+    own = study._fields("01")
+    for field in (*own.muscles.T, own.jaw, own.nod):
+        seen = np.linalg.solve(root, field)
+        assert np.square(seen - basis @ (basis.T @ seen)).sum() < 0.1 * np.square(seen).sum()
+    brain = np.linalg.solve(root, study._person("01").patterns)
+    assert np.square(basis.T @ brain).sum() < 0.5 * np.square(brain).sum()
+
+
 def test_fields_in_free_space_are_those_of_the_textbook():
     info = helmet_at(100.0, np.zeros(3))
     kinds = np.array(info.get_channel_types())

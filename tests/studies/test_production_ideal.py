@@ -177,6 +177,14 @@ def test_uncertain_onsets_cost(folder):
     assert sure > unsure + 0.05
 
 
+def test_what_is_said_is_found_again_where_onsets_are_searched(folder):
+    study = SimulatedProduction(**SMALL | {"onset_jitter_s": 0.3, "signal_gain": 2.0, "n_renditions": 1}, root=folder)
+    window = {"start_s": -0.3, "stop_s": 0.7, "learnt_from": "overt"}
+    found, missed = (study.ideal("01", "imagined", searched=one, **window).balanced_accuracy for one in (True, False))
+    best = study.ideal("01", "imagined", start_s=-0.3, stop_s=0.7)
+    assert missed + 0.15 < found <= best.balanced_accuracy + 3 * best.error
+
+
 def test_recordings_are_distributed_as_the_observer_takes_them_to_be(folder):
     """Windows of speech with all artifacts, less their mean and whitened by their covariance, are standard normal."""
     options = {

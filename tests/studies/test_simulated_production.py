@@ -88,7 +88,7 @@ def test_channels_have_their_names_types_and_rate(study):
     gestures = study.load(study.recordings()[2])
     assert gestures.ch_names == raw.ch_names and gestures.times[-1] > 50
     events = study.events(study.recordings()[2])
-    assert set(events.condition) == {"rest"} and events.text.nunique() == 5 and len(events) == 20
+    assert set(events.condition) == {"rest"} and events.text.nunique() == 6 and len(events) == 24
 
 
 def test_noise_alone_has_its_spectrum_and_covariance(folder):

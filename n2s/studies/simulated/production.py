@@ -85,7 +85,7 @@ class SimulatedProduction(ObservedProduction):
         An option is out of its range.
     """
 
-    name, version = "simulated_production", 2
+    name, version = "simulated_production", 3
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class ObservedProduction(MadeProduction):
         classes: dict[str, str] | None = None,
         artifacts: bool = False,
         learnt_from: str | None = None,
+        searched: bool = False,
         n_windows: int = 1,
         n_draws: int = 200,
     ) -> Ideal:
@@ -51,6 +52,8 @@ class ObservedProduction(MadeProduction):
         learnt_from
             A condition whose windows the observer takes these for. What a decoder that is trained there and knows no better reaches;
             one that knows which sources are common may do better.
+        searched
+            Whether what was learnt from another condition is searched for at all onsets that imagined speech may have.
         n_windows
             It sees so many windows of one class before it decides: an upper bound for averages of so many.
         n_draws
@@ -60,7 +63,8 @@ class ObservedProduction(MadeProduction):
         truth, noise, _ = self._candidates(subject, condition, window, classes, artifacts=artifacts)
         known = None
         if learnt_from is not None:
-            known, other, _ = self._candidates(subject, learnt_from, window, classes, artifacts=artifacts)
+            late = condition if searched else learnt_from
+            known, *_ = self._candidates(subject, learnt_from, window, classes, artifacts=artifacts, late=late)
             if known.names != truth.names or known.means.shape[1] != truth.means.shape[1]:
                 raise UserError(
                     f"{self.name}: {condition} and {learnt_from} have other classes ({len(truth.names)}, {len(known.names)})."
@@ -106,9 +110,19 @@ class ObservedProduction(MadeProduction):
         return Window(one_of("kind", kind, KINDS), start_s, stop_s)
 
     def _candidates(
-        self, subject: str, condition: str, window: Window, classes: dict[str, str] | None, *, artifacts: bool
+        self,
+        subject: str,
+        condition: str,
+        window: Window,
+        classes: dict[str, str] | None,
+        *,
+        artifacts: bool,
+        late: str | None = None,
     ) -> tuple[Candidates, Noise, np.ndarray]:
-        """What a window may hold, the noise around it, and the matrix (r, c) that leads to their space."""
+        """What a window may hold, the noise around it, and the matrix (r, c) that leads to their space.
+
+        ``late``: the condition whose onsets it has, if that is another one.
+        """
         number_of(self.name, subject, self.n_subjects)
         one_of("condition", condition, self.conditions)
         texts = dict.fromkeys(text for run in self._texts for text in run)
@@ -121,7 +135,7 @@ class ObservedProduction(MadeProduction):
             said,
             window,
             classes=classes,
-            steps=jitter_steps(self.onset_jitter_s if condition == "imagined" else 0.0, self.sfreq),
+            steps=jitter_steps(self.onset_jitter_s if (late or condition) == "imagined" else 0.0, self.sfreq),
             jitter_s=self.onset_jitter_s if "imagined" in self.conditions else 0.0,
             person=self._person(subject),
             fields=self._fields(subject) if artifacts else None,

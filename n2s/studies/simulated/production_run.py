@@ -13,13 +13,14 @@ GAP_S, GAP_SPREAD_S = 1.8, 0.8  # silence between two utterances: shortest, and 
 REACH_S = 0.7  # no activity starts earlier before an utterance, or lasts longer after it
 STEP_S = 0.01  # imagined speech begins so many steps earlier or later than the events say
 
-#: What its events are called in the gesture block, and how lips, jaw and tongue work, and how far the jaw opens.
+#: What its events are called in the gesture block, how lips, jaw and tongue work, how far the jaw opens, and how far the head nods.
 GESTURES = {
-    "smile": (1.0, 0.3, 0.1, 0.1),
-    "pout": (0.8, 0.1, 0.3, 0.2),
-    "chew": (0.2, 1.0, 0.4, 0.6),
-    "open": (0.2, 0.6, 0.2, 1.0),
-    "tongue": (0.1, 0.3, 1.0, 0.4),
+    "smile": (1.0, 0.3, 0.1, 0.1, 0.1),
+    "pout": (0.8, 0.1, 0.3, 0.2, 0.1),
+    "chew": (0.2, 1.0, 0.4, 0.6, 0.3),
+    "open": (0.2, 0.6, 0.2, 1.0, 0.5),
+    "tongue": (0.1, 0.3, 1.0, 0.4, 0.1),
+    "nod": (0.0, 0.1, 0.1, 0.0, 3.0),
 }
 GESTURE_S, GESTURE_EVERY_S, N_EACH = 1.2, 2.5, 4
 

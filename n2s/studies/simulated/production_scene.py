@@ -74,13 +74,13 @@ def gesture_scene(order: Sequence[str], n_sources: int, sfreq: float, rng: np.ra
     scene = empty_scene(n_sources, 3, n)
     time_s = np.arange(n) / sfreq
     for i, name in enumerate(order):
-        *work, opened = GESTURES[name]
+        *work, opened, nods = GESTURES[name]
         age = (time_s - LEAD_S - i * GESTURE_EVERY_S) / GESTURE_S
         shape = np.where((age > 0) & (age < 1), np.sin(np.pi * np.clip(age, 0, 1)) ** 2, 0) * rng.uniform(0.5, 1.5)
         if name == "chew":
             shape = shape * (0.5 - 0.5 * np.cos(2 * np.pi * 1.5 * GESTURE_S * age))
         scene.muscles[:] += np.outer(work, shape)
         scene.jaw[:] += opened * shape
-        scene.nod[:] += opened * shape * rng.uniform(0.5, 1.5)
+        scene.nod[:] += nods * shape
     scene.jaw[:] = scipy.ndimage.gaussian_filter1d(scene.jaw, JAW_SD_S * sfreq)
     return scene
