@@ -137,7 +137,7 @@ class RunsStudy(Study):
             "stimulus": recording.name,
             "stimulus_onset": 0.0,
         }
-        return events_table(self.rows or [row], where=recording.name)
+        return events_table([row] if self.rows is None else self.rows, where=recording.name)
 
 
 def run(number: int, *, subject: str = "01", task: str = "speak", session: str = "") -> Recording:

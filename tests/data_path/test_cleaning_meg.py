@@ -3,7 +3,7 @@
 import mne
 import numpy as np
 import pytest
-from artifact_worlds import world
+from artifact_worlds import RunsStudy, run, world
 from test_bad_channels import helmet_with_noise
 
 from n2s.data import SSS, AnnotateMovement, AnnotateMuscle, FindBadChannels, Preprocessing, RemoveICA
@@ -11,6 +11,7 @@ from n2s.data.cleaning.components import rank_of
 from n2s.data.cleaning.run import Cleaning, Variances, run_step
 from n2s.data.cleaning.spared import shares
 from n2s.data.edges import annotated, bad_spans
+from n2s.data.recordings import prepare
 from n2s.data.steps import Step
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -220,7 +221,10 @@ def test_spans_of_movement(moving):
 def tense_raw(*, start_s=0.0, meas_date=None):
     """EEG at 500 Hz with strong fast activity from 10 to 12 s and from 20 to 24 s."""
     rng = np.random.default_rng(0)
-    info = mne.create_info(16, 500.0, "eeg")
+    montage = mne.channels.make_standard_montage("biosemi64")
+    info = mne.create_info(montage.ch_names[:16], 500.0, "eeg").set_montage(
+        montage, on_missing="ignore", verbose="error"
+    )
     data = 1e-5 * rng.standard_normal((16, 20000))
     for first, last in ((5000, 6000), (10000, 12000)):
         data[:, first:last] += 1e-4 * rng.standard_normal((16, last - first))
@@ -317,3 +321,16 @@ def test_a_step_that_adds_variance_is_odd():
     with kept() as told:
         Cleaning.alone([Louder()]).run(raw, "here", [])
     assert any(one.kind == "odd" and one.where == "here (eeg by 300%)" and "adds variance" in one.text for one in told)
+
+
+def test_marked_spans_are_in_the_prepared_recording(tmp_path):
+    """No window touches them, but in events that are spared; the numbers lie beside."""
+    study = RunsStudy(tmp_path, {run(1): tense_raw()}, events_of((10.5, 1.0, "overt"), (30.0, 4.0, "listen")))
+    with kept():
+        (one,) = prepare(study, Preprocessing(sfreq=50.0, picks=["eeg"], steps=[AnnotateMuscle()]))
+    spans = np.array([[a, a + b] for a, b in one.meta["bad_spans"]])
+    marked = np.zeros(400, bool)
+    for a, b in spans:
+        marked[round(10 * a) : round(10 * b)] = True  # wider by what filters carry out of them
+    assert marked[[101, 103, 118, 210, 230]].all() and not marked[[50, 107, 112, 150, 300]].any()
+    assert one.meta["cleaned"][0]["step"] == "AnnotateMuscle" and one.meta["cleaned"][0]["n_spans"] == 2

@@ -295,3 +295,35 @@ def test_information_is_that_of_an_independent_library():
     bias = 49 / 10000  # all 64 cells are filled
     assert information(first, second) == pytest.approx(mutual_info_score(first, second), abs=bias + 1e-12)
     assert abs(information(first, binned(rng.standard_normal(5000)))) < 0.003
+
+
+def test_a_reference_that_its_file_calls_eeg_stays_as_it_is_and_is_no_sensor():
+    """Bipolar EMG in two electrodes of the cap: regressed out of themselves, nothing would be left of them."""
+
+    def relabelled(seed):
+        raw = world(seed, blink=0.0, duration_s=20.0).raw
+        other = raw.copy().pick(["EMG"]).rename_channels({"EMG": "X2"})
+        other._data[:] = 1e-5 * np.random.default_rng(seed).standard_normal(other._data.shape)
+        raw._data[raw.ch_names.index("EMG")] += other._data[0]
+        raw.add_channels([other], force_update_info=True).rename_channels({"EMG": "X1"})
+        return raw.set_channel_types({"X1": "eeg", "X2": "eeg"}, verbose="error")
+
+    step = RegressOut(["X1-X2"])
+    what = step.fit([relabelled(1)])
+    assert not {"X1", "X2"} & set(what.arrays["names"].tolist()) and what.notes["regressors"][0] == "named X1-X2"
+    with kept():
+        raw = run_step(step, relabelled(2), "here", what)[0]
+    assert raw.info["bads"] == ["X1", "X2"] and what.notes["explained_in_training"]["eeg"] > 0.1
+    other = relabelled(2)
+    other.info["bads"] = ["X1"]
+    with pytest.raises(UserError, match="no channel 'X1-X2' that is not bad"):
+        step.fit([other])
+
+
+def test_lags_learned_at_another_rate_are_refused():
+    step = RegressOut(["emg"], lag_s=0.04)
+    what = step.fit([world(1, duration_s=20.0).raw])
+    with pytest.raises(UserError, match="it learned lags at 250 Hz, and this recording has 200 Hz"):
+        run_step(step, world(2, duration_s=20.0).raw.resample(200.0, verbose="error"), "here", what)
+    with pytest.raises(UserError, match="1.00 s to learn from, expected 5 s"):
+        RemoveICA(6).fit([world(1, duration_s=1.0).raw])

@@ -1,9 +1,12 @@
 """What SSS and ICA cannot take is refused in plain words, before MNE meets it."""
 
+import json
+
 import mne
 import numpy as np
 import pytest
 from builders import helmet_raw, simulated_raw
+from jsonargparse import ArgumentParser
 from test_bad_channels import helmet_with_noise
 
 from n2s.data import Preprocessing
@@ -130,3 +133,25 @@ class Broken(Step):
 def test_an_own_step_that_breaks_the_times_is_refused(does, message):
     with pytest.raises(UserError, match=f"here: .*{message}"):
         clean(helmet_raw(), Broken(does))
+
+
+def test_steps_are_written_in_recipes():
+    """As `data.preprocessing` takes them: by class path, whole numbers and shares of components, lists as bands."""
+    parser = ArgumentParser()
+    parser.add_subclass_arguments(Preprocessing, "preprocessing")
+    asked = [
+        ("FindBadChannels", {"limit": 8}), ("SSS", {"st_duration_s": 10, "st_correlation": 0.9, "head_pos": "chpi", "destination": [0, 0, 0.04]}),
+        ("AnnotateMovement", {"distance_m": 0.01, "drop": False}), ("AnnotateMuscle", {"filter_freq": [100, 120], "spared": ["overt", "silent"]}),
+        ("SSP", {"of": "ecg"}), ("RegressOut", {"references": ["emg", "head"], "lag_s": 0.1}),
+        ("RemoveByReference", {"references": ["audio"], "fit_on": "gestures", "n_components": 0.99}), ("RemoveICA", {"n_components": 20}),
+    ]  # fmt: skip
+    steps = [{"class_path": f"n2s.data.{name}", "init_args": options} for name, options in asked]
+    config = parser.parse_object(
+        {"preprocessing": {"class_path": "n2s.data.Preprocessing", "init_args": {"steps": steps}}}
+    )
+    made = parser.instantiate_classes(config).preprocessing
+    assert [type(step).__name__ for step in made.steps] == [name for name, _ in asked] and made.learns
+    for step, (_, options) in zip(made.steps, asked, strict=True):
+        assert {name: step.settings()[name] for name in options} == options
+    json.dumps(made.settings())
+    assert isinstance(made.steps[-1].n_components, int)

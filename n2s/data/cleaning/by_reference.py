@@ -61,7 +61,8 @@ class RemoveByReference(LearnedStep):
         check_number("RemoveByReference: lag_s", lag_s, low=0)
         check_components("RemoveByReference", n_components, method)
         self.measure, self.threshold, self.lag_s = measure, float(threshold), float(lag_s)
-        self.n_components, self.method, self.seed, self.fit_on = n_components, method, seed, fit_on
+        self.n_components = n_components if n_components is None or n_components < 1 else int(n_components)
+        self.method, self.seed, self.fit_on = method, seed, fit_on
         check_fit_on(self)
 
     def settings(self) -> dict:

@@ -119,7 +119,7 @@ def tell_fewer(notes: dict, step: str) -> None:
         tell(
             "corrected",
             step,
-            f"{notes['n_components']} components are estimated, not n_components {notes['n_components_asked']}: the good channels have no "
+            f"{notes['n_components']} components are estimated, not n_components {notes['n_components_asked']:g}: the good channels have no "
             "higher rank (few channels, SSS, or a common reference).",
         )
 

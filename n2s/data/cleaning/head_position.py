@@ -47,7 +47,8 @@ def head_positions(raw: mne.io.BaseRaw, head_pos: str, step: str) -> np.ndarray:
         No cHPI in the recording, or MNE cannot fit it; no such file, or it is of another recording.
     """
     if head_pos == CHPI:
-        found = _from_chpi(raw, step)
+        with mne.use_log_level("error"):
+            found = _from_chpi(raw, step)
     else:
         sources = [Path(str(one)) for one in raw.filenames if one is not None]
         if "{" in head_pos and not sources:

@@ -11,6 +11,7 @@ from n2s.data.steps import ITSELF, Learned, LearnedStep, check_fit_on, first_lin
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
 
+LEAST_S = 5.0  # blinks and heart beats are seen several times
 FINDERS = ("eog", "ecg", "muscle", "labels")
 MANY = 0.5  # of the components
 
@@ -59,7 +60,8 @@ class RemoveICA(LearnedStep):
                 f"RemoveICA: n_components is {n_components:g}, expected 2 or more, or a share of the variance below 1."
             )
         check_components("RemoveICA", n_components, method)
-        self.n_components, self.seed, self.method, self.fit_on = n_components, seed, method, fit_on
+        self.n_components = n_components if n_components is None or n_components < 1 else int(n_components)
+        self.seed, self.method, self.fit_on = seed, method, fit_on
         self.find = ["eog", "ecg"] if find is None else list(find)
         if not self.find:
             raise UserError(f"RemoveICA: find is empty; expected some of {', '.join(FINDERS)}.")
@@ -106,6 +108,12 @@ class RemoveICA(LearnedStep):
                 "for a synthetic ECG) to tell which components to remove. Remove this step from the recipe."
             )
         raw = joined(high_passed(pieces), "RemoveICA")
+        length_s = raw.n_times / raw.info["sfreq"]
+        if {"eog", "ecg"} & set(self.find) and length_s < LEAST_S:
+            raise UserError(
+                f"RemoveICA: {length_s:.2f} s to learn from, expected {LEAST_S:g} s or more to find blinks and heart beats. Give longer recordings, "
+                "or remove this step from the recipe."
+            )
         ica, notes = decompose(raw, self.n_components, self.method, self.seed, "RemoveICA")
         found: dict[str, list[int]] = {}
         try:

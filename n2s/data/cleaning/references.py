@@ -4,7 +4,6 @@ import mne
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
-from n2s.data.bad_channels import found_bads
 from n2s.data.side_channels import Channels, find, listed
 from n2s.data.side_head import head_moves
 from n2s.errors import UserError, nearest
@@ -58,11 +57,12 @@ def references_of(raw: mne.io.BaseRaw, references: list[str], step: str) -> dict
                 raise _missing(raw, step, f"{'audio' if one == 'audio' else one.upper()} channel{dead}")
             found[one] = {signals[i].name: values[i] for i in alive}
         else:
-            own = found_bads([one], raw.ch_names)
-            if one not in own:
-                close = nearest(one, [*KINDS, *raw.ch_names])
-                raise _missing(raw, step, f"channel '{one}'", close)
-            found.setdefault("named", {})[one] = np.nan_to_num(raw[[own[one]]][0][0])
+            with kept() as told:
+                own = find(raw.info, "audio", [one], step)  # "EMG1-EMG2" is a difference
+            if not own:
+                bad = " that is not bad" if any(each.kind == "left out" for each in told) else ""
+                raise _missing(raw, step, f"channel '{one}'{bad}", nearest(one, [*KINDS, *raw.ch_names]))
+            found.setdefault("named", {})[one] = Channels(raw, own)(0, raw.n_times)[0]
     return found
 
 

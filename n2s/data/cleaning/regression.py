@@ -73,7 +73,8 @@ class RegressOut(LearnedStep):
         UserError
             A reference is missing; there are too few samples for so many regressors.
         """
-        names = [name for name in _sensors(pieces[0]) if all(name in _sensors(one) for one in pieces[1:])]
+        sensors = [_sensors(one, self.references) for one in pieces]
+        names = [name for name in sensors[0] if all(name in own for own in sensors)]
         if not names:
             raise UserError("RegressOut: recordings to learn from have no good channel in common.")
         rates = {float(one.info["sfreq"]) for one in pieces}
@@ -126,7 +127,7 @@ class RegressOut(LearnedStep):
         }
         notes = {"regressors": list(columns), "n_lags": len(lags), "explained_in_training": explained}
         arrays = {
-            "names": np.array(names, str), "types": np.array([kinds[name] for name in names], str), "weights": weights, "centre": centre,
+            "sfreq": np.array(pieces[0].info["sfreq"]), "names": np.array(names, str), "types": np.array([kinds[name] for name in names], str), "weights": weights, "centre": centre,
             "columns": np.array([name for name in found[0] if all(name in one for one in found)], str),
         }  # fmt: skip
         return Learned(arrays, notes)
@@ -140,7 +141,11 @@ class RegressOut(LearnedStep):
             A reference is missing.
         """
         arrays, names = learned.arrays, learned.arrays["names"].tolist()
-        found = self._signals(raw)
+        found, sfreq = self._signals(raw), float(arrays["sfreq"])
+        if self.lag_s and abs(sfreq - raw.info["sfreq"]) > 1e-6:
+            raise UserError(
+                f"RegressOut: it learned lags at {sfreq:g} Hz, and this recording has {raw.info['sfreq']:g} Hz. Give a person's recordings one rate."
+            )
         lost = [name for name in arrays["columns"].tolist() if name not in found]
         if lost:
             raise UserError(
@@ -189,9 +194,11 @@ class RegressOut(LearnedStep):
         return step * np.arange(-n, n + 1)
 
 
-def _sensors(raw: mne.io.BaseRaw) -> list[str]:
+def _sensors(raw: mne.io.BaseRaw, references: list[str]) -> list[str]:
+    """Good sensors; an electrode that is a reference (EMG that its file calls EEG) would be left without a signal."""
+    beside = {one for name in references for one in (name, *name.split("-"))} | set(raw.info["bads"])
     kinds = zip(raw.ch_names, raw.get_channel_types(), strict=True)
-    return [name for name, kind in kinds if kind in TYPES and name not in raw.info["bads"]]
+    return [name for name, kind in kinds if kind in TYPES and name not in beside]
 
 
 def _lagged(values: np.ndarray, lags: np.ndarray, first: int, last: int) -> np.ndarray:
