@@ -17,6 +17,7 @@ from trees import (
     brennan2019,
     broderick2019,
     libribrain,
+    libribrain_holdout,
     sato2026,
     schoffelen2019,
     smn4lang,
@@ -26,6 +27,9 @@ from trees import (
 )
 from trees.gwilliams2022 import write_said
 from trees_fmri import generic, lebel2023, nakai2022, park2025
+
+from n2s.studies.public.libribrain_holdout import PHONES
+from n2s.studies.public.libribrain_words import WORDS
 
 WORD_S, PAUSE_S = 0.5, 0.7
 Word = tuple[str, float, int]  # text, onset in the sound (s), number of the sentence
@@ -131,6 +135,24 @@ def write_libribrain(root: Path) -> None:
     """Three chapters of subject 0, one of which subject 1 heard, too; the audio beside the folder."""
     libribrain.write_tree(root)
     (root / "audio").rename(root.parent / "libribrain_audio")
+
+
+def write_libribrain_events(root: Path) -> None:
+    """All phones and the words of the competition, in the chapters of all books that recipes name; the holdouts beside the folder."""
+    words = [WORDS[at : at + 10] for at in range(0, 50, 10)]
+    books = [f"Sherlock{number}" for number in range(2, 8)]
+    length = {
+        "duration_s": 50.0,
+        "sound_s": 48.0,
+        "pause_s": 2.0,
+        "more_tasks": books,
+        "chapters": libribrain.CHAPTERS[:3],
+    }
+    libribrain.write_tree(root, sentences=words, phones=[f"{name.lower()}_B" for name in PHONES], **length)
+    beside = root.parent / f"{root.name}_holdout"
+    libribrain_holdout.write_speech(beside, duration_s=3.0)
+    libribrain_holdout.write_phones(beside)
+    libribrain_holdout.write_words(beside)
 
 
 def write_lebel2023(root: Path) -> None:

@@ -35,6 +35,7 @@ OVERLAYS = (
     "data_tracking",
 )  # of the recipe of that name
 EVENTS = ("heard_spoken", "phones", "speech_detection")
+LIBRIBRAIN = ("libribrain2025", "libribrain2026")  # folders of whole recipes
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
@@ -73,7 +74,7 @@ def parsed(monkeypatch, capsys, printed):
 
 def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
-    if path.stem in WHOLE or path.parent == LIU:
+    if path.stem in WHOLE or path.parent == LIU or path.parent.name in LIBRIBRAIN:
         return [path]
     if path.parent == MILLET:
         return [MILLET / "base.yaml", path]
@@ -103,7 +104,7 @@ def test_every_recipe_is_accepted(path, parsed):
     encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", *OVERLAYS)
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
     kinds = {
-        "Event": path.stem in (*EVENTS, "phones_vote"),
+        "Event": path.stem in (*EVENTS, "phones_vote") or path.parent.name in LIBRIBRAIN,
         "Encoding": encoding,
         "FMRI": fmri,
         "Corpus": speech,

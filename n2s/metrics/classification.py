@@ -89,34 +89,6 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> PerC
     )
 
 
-def top_k_balanced(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
-    """Mean over the classes that occur of how often the true class is among the k likeliest: chance is k / n_classes, whatever the balance.
-
-    BAcc@k of the PNPL competition 2026, apart from ties: there the order of columns decides, here each order is as likely, so that scores
-    that are all the same give chance.
-
-    Parameters
-    ----------
-    labels
-        (n,)
-    scores
-        (n, n_classes) higher for a likelier class.
-    k
-        Classes that count as found.
-    """
-    labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
-    if scores.ndim != 2 or len(labels) != len(scores) or not np.isfinite(scores).all():
-        raise ValueError(f"scores {scores.shape} of {len(labels)} windows; expected as many, all finite.")
-    if not 1 <= k <= scores.shape[1]:
-        raise ValueError(f"k is {k}; expected 1 to {scores.shape[1]}, the number of classes.")
-    labels = _classes(labels, scores.shape[1])
-    own = scores[np.arange(len(labels)), labels][:, None]
-    likelier, as_likely = (scores > own).sum(1), (scores == own).sum(1)
-    hit = np.clip((k - likelier) / as_likely, 0, 1)
-    counts = np.bincount(labels, minlength=scores.shape[1])
-    return float((np.bincount(labels, hit, minlength=scores.shape[1])[counts > 0] / counts[counts > 0]).mean())
-
-
 def auc_macro(labels: np.ndarray, scores: np.ndarray, strata: np.ndarray | None = None) -> float:
     """Area under the ROC curve of each class against the rest, mean over the classes that occur; NaN if only one does.
 
@@ -199,7 +171,7 @@ def permuted_confusions(
     k = int(max(np.max(labels), np.max(predicted))) + 1 if n_classes is None else n_classes
     labels, predicted = _classes(labels, k), _classes(predicted, k)
     found = np.empty((n, k, k), np.int64)
-    for part, drawn in _permutations(labels, runs, n, seed, circular, least_shift):
+    for part, drawn in permutations(labels, runs, n, seed, circular, least_shift):
         cell = drawn * k
         cell += predicted
         cell += np.arange(len(drawn))[:, None] * k**2
@@ -221,7 +193,7 @@ def auc_null(
     """(n,) `auc_macro` of the same scores with labels permuted within runs: see `permutation_null`. Runs lie inside strata."""
     ranks, n_below, pairs = _ranked(labels, scores, strata)
     k, found, rows = ranks.shape[1], np.empty(n), np.arange(len(ranks))
-    for part, drawn in _permutations(np.asarray(labels, np.int64), runs, n, seed, circular, least_shift):
+    for part, drawn in permutations(np.asarray(labels, np.int64), runs, n, seed, circular, least_shift):
         weight = ranks[rows, drawn]
         cell = drawn + np.arange(len(drawn))[:, None] * k
         total = np.bincount(cell.ravel(), weight.ravel(), minlength=len(drawn) * k).reshape(-1, k)
@@ -295,8 +267,8 @@ def _members(runs: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.cumsum(np.bincount(which))[:-1]) if len(order) else []
 
 
-def _permutations(labels: np.ndarray, runs: np.ndarray, n: int, seed: int, circular: bool, least_shift: int):
-    """Parts of ``range(n)`` with the labels (m, n) of each permutation, in blocks: memory."""
+def permutations(labels: np.ndarray, runs: np.ndarray, n: int, seed: int, circular: bool, least_shift: int):
+    """Give parts of ``range(n)`` with the labels (m, rows) of each permutation within runs, in blocks: memory. See `permutation_null`."""
     rng, members = np.random.default_rng(seed), _members(runs)
     step = max(1, NUMBERS // max(1, len(labels)))
     for at in range(0, n, step):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import top_k_accuracy_score
 
-from n2s.metrics.classification import balanced_accuracy, top_k_balanced
+from n2s.metrics.classification import balanced_accuracy, permuted_within
+from n2s.metrics.top_k import top_k_balanced, top_k_hits, top_k_interval, top_k_null
 
 
 @pytest.fixture
@@ -53,5 +54,40 @@ def test_what_is_no_score_is_refused(drawn):
     labels, scores = drawn
     with pytest.raises(ValueError, match="k is 13; expected 1 to 12"):
         top_k_balanced(labels, scores, 13)
-    with pytest.raises(ValueError, match="expected as many, all finite"):
+    with pytest.raises(ValueError, match="all finite"):
         top_k_balanced(labels, np.where(scores > 3, np.nan, scores), 3)
+    with pytest.raises(ValueError, match="399 labels of scores"):
+        top_k_balanced(labels[1:], scores, 3)
+
+
+def test_the_null_is_that_of_permuted_labels(drawn):
+    """Each draw is the score of labels that are permuted in their runs; together they lie around chance, and the brain above them."""
+    labels, scores = drawn
+    runs = np.repeat([0, 1, 2, 3], 100)
+    null = top_k_null(labels, scores, 3, runs, n=400, seed=1)
+    rng = np.random.default_rng(5)
+    naive = [top_k_balanced(permuted_within(labels, runs, rng), scores, 3) for _ in range(400)]
+    assert null.mean() == pytest.approx(np.mean(naive), abs=4 * np.std(naive) / 20)
+    assert null.std() == pytest.approx(np.std(naive), rel=0.15)
+    assert abs(null.mean() - 3 / 12) < 0.02 and top_k_balanced(labels, scores, 3) > null.max()
+    turned = top_k_null(labels, scores, 3, np.zeros(400), n=50, seed=1, circular=True)
+    every = [top_k_balanced(np.roll(labels, -shift), scores, 3) for shift in range(400)]
+    assert all(np.isclose(every, one).any() for one in turned)
+
+
+def test_the_interval_is_over_runs(drawn):
+    labels, scores = drawn
+    unit = np.repeat(np.arange(8), 50)
+    found = top_k_interval(labels, scores, 3, unit)
+    assert found.mean == pytest.approx(top_k_balanced(labels, scores, 3)) and found.low < found.mean < found.high
+    twice = top_k_interval(
+        np.tile(labels, 2), np.tile(scores, (2, 1)), 3, np.tile(unit, 2)
+    )  # the same runs again: no new run
+    assert (twice.low, twice.high) == pytest.approx((found.low, found.high))
+    assert top_k_interval(labels, scores, 3, np.zeros(400)).low is None
+
+
+def test_hits_of_a_window_are_k(drawn):
+    scores = drawn[1].round(0)  # with ties
+    for k in (1, 5, 12):
+        assert np.allclose(top_k_hits(scores, k).sum(1), k)

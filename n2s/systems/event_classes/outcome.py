@@ -53,6 +53,8 @@ class Outcome:
         (n,) Classes that were said, where these are not the likeliest: a vote.
     voters
         Who voted.
+    top_k
+        Of the likeliest classes, for `n2s.metrics.top_k`; 0: not scored.
     """
 
     events: pd.DataFrame
@@ -76,6 +78,7 @@ class Outcome:
     seed: int = 0
     said: np.ndarray | None = None
     voters: list = field(default_factory=list)
+    top_k: int = 0
 
     # -- what was said -------------------------------------------------------------------------------------------------
 

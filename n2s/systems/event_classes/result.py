@@ -126,4 +126,5 @@ class EventResult(Outcome, Result):
             n_permutations=first.n_permutations,
             seed=first.seed,
             said=None if first.said is None else np.concatenate([part.said for part in parts]),
+            top_k=first.top_k,
         )

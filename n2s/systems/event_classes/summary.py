@@ -21,14 +21,16 @@ from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+from n2s.metrics.top_k import top_k_balanced, top_k_interval, top_k_null
 from n2s.systems.event_classes.outcome import Outcome
 
-AUC = "auc"
+AUC, TOP = "auc", "top_k_balanced"
 MEASURES = {
     "f1_macro": Measure("F1-macro (%)", 100, 1),
     "balanced_accuracy": Measure("balanced accuracy (%)", 100, 1),
     "accuracy": Measure("accuracy (%)", 100, 1),
     AUC: Measure("AUC", 1, 3),
+    TOP: Measure("top-k balanced accuracy (%)", 100, 1),
 }
 MODEL, RAW, PERMUTED, PROPORTION, COMMONEST = "model", "raw", "permuted", "proportion", "commonest"
 #: Speech comes in stretches: the least turn is as long as two windows, or this.
@@ -84,27 +86,32 @@ class Summary:
             COMMONEST: Row("always the commonest class", "control"),
         }
 
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """Of this result."""
+        return {name: one for name, one in MEASURES.items() if name != TOP or self.result.top_k}
+
     @cached_property
     def scores(self) -> Scores:
         """All scores."""
-        values: dict = {name: {} for name in MEASURES}
+        values: dict = {name: {} for name in self.measures}
         for row, (guessed, log_proba) in self.said.items():
-            for name in MEASURES:
+            for name in self.measures:
                 own = {who: self._interval(name, guessed, log_proba, rows) for who, rows in self.members.items()}
                 values[name][row] = over_subjects(own, self.result.units.words, (0.0, 1.0))
-        for name in MEASURES:
+        for name in self.measures:
             values[name][PERMUTED] = self._null_row(name)
             for row in (PROPORTION, COMMONEST):
                 own = {who: self._by_balance(name, row, rows) for who, rows in self.members.items()}
                 values[name][row] = {ALL: Score(float(np.mean(list(own.values()))))} | {
                     who: Score(one) for who, one in own.items()
                 }
-        return Scores(self.rows, MEASURES, {name: _known(rows) for name, rows in values.items()})
+        return Scores(self.rows, self.measures, {name: _known(rows) for name, rows in values.items()})
 
     @cached_property
     def nulls(self) -> dict[str, dict[str, np.ndarray]]:
         """Score -> subject (or `ALL`) -> (p,) scores of permuted labels."""
-        result, found = self.result, {name: {} for name in MEASURES}
+        result, found = self.result, {name: {} for name in self.measures}
         shared = (result.n_permutations, result.seed, result.frames)
         for who, rows in self.members.items():
             labels, runs = result.labels[rows], result.recordings[rows]
@@ -116,6 +123,9 @@ class Summary:
             own[AUC] = auc_null(
                 labels, result.log_proba[rows], runs, *shared, strata=strata, least_shift=self._least_turn
             )
+            if result.top_k:
+                drawn = (result.top_k, runs, *shared)
+                own[TOP] = top_k_null(labels, result.log_proba[rows], *drawn, least_shift=self._least_turn)
             for name, null in own.items():
                 found[name][who] = widened(null, result.n_folds, bounds=(0.0, 1.0))
         for by_subject in found.values():
@@ -126,7 +136,7 @@ class Summary:
     def p(self) -> dict[str, float]:
         """Score -> one-sided p of the mean over subjects against permuted labels."""
         found = {}
-        for name in MEASURES:
+        for name in self.measures:
             value, null = self.scores.get(name, MODEL), self.nulls[name][ALL]
             if value is not None and value.mean is not None and np.isfinite(null).all():
                 found[name] = p_above(value.mean, null)
@@ -164,6 +174,8 @@ class Summary:
         if name == AUC:
             strata = None if result.folds is None else result.folds[rows]
             return auc_interval_over(labels, log_proba[rows], unit, strata=strata)
+        if name == TOP:
+            return top_k_interval(labels, log_proba[rows], result.top_k, unit)
         return score_interval(labels, guessed[rows], unit, name, n_classes=self.k)
 
     def _difference(self, name: str, control: str, rows: np.ndarray) -> Interval:
@@ -204,12 +216,18 @@ class Summary:
         trained = np.atleast_2d(self.result.trained)
         folds = np.zeros(len(rows), int) if self.result.folds is None else self.result.folds[rows] - 1
         which = [rows[folds == fold] for fold in np.unique(folds)]
-        score: Callable = accuracy_of if name == "accuracy" else SCORES[name]
         own = [
-            getattr(chance_by_balance(self.result.labels[part], trained[fold], score), row)
+            self._of_balance(name, row, self.result.labels[part], trained[fold])
             for fold, part in zip(np.unique(folds), which, strict=True)
         ]
         return float(np.average(own, weights=[len(part) for part in which]))
+
+    def _of_balance(self, name: str, row: str, labels: np.ndarray, trained: np.ndarray) -> float:
+        if name == TOP:  # always the k commonest, or any k
+            known = trained if row == COMMONEST else np.zeros(self.k)
+            return top_k_balanced(labels, np.tile(known, (len(labels), 1)), self.result.top_k)
+        score: Callable = accuracy_of if name == "accuracy" else SCORES[name]
+        return getattr(chance_by_balance(labels, trained, score), row)
 
 
 def _mean(nulls: list[np.ndarray]) -> np.ndarray:

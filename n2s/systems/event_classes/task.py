@@ -19,10 +19,12 @@ from n2s.systems.event_classes.loss import (
     WEIGHTS,
     Weights,
     class_weights,
+    log_probabilities,
     predicted_classes,
     weighted_losses,
 )
 from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.submission import hand_in
 from n2s.systems.event_classes.tested import Logits, event_result, test_sets
 from n2s.systems.processes import check_strategy, gathered
 from n2s.systems.system import System
@@ -53,6 +55,8 @@ class EventClassifier(System):
         Stretches that are said to be speech and are shorter than this are dropped (`n2s.data.Frames` alone). LibriBrain 2025: 0.4.
     n_permutations
         Of the labels, for the null of a test.
+    top_k
+        Score, too, how often the true class is among so many of the likeliest, mean over classes; 0: not. PNPL competition 2026: 10.
     optimizer
         Makes the optimizer.
     scheduler
@@ -72,6 +76,7 @@ class EventClassifier(System):
         label_smoothing: float = 0.0,
         min_run_s: float = 0.0,
         n_permutations: int = 1000,
+        top_k: int = 0,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
@@ -83,7 +88,8 @@ class EventClassifier(System):
             raise UserError(f"model.label_smoothing is {label_smoothing:g}; expected 0 or more, and below 1.")
         check_number("model.min_run_s", min_run_s, low=0)
         check_number("model.n_permutations", n_permutations, low=1, whole=True)
-        self.network, self.augment, self.weights = network, augment, weights
+        check_number("model.top_k", top_k, low=0, whole=True)
+        self.network, self.augment, self.weights, self.top_k = network, augment, weights, top_k
         self.label_smoothing, self.min_run_s, self.n_permutations = label_smoothing, min_run_s, n_permutations
         self.tested: list[Logits] = []
 
@@ -99,6 +105,10 @@ class EventClassifier(System):
         if made_for is not None and made_for != n_channels:
             raise UserError(
                 f"model.network has n_channels {made_for}, and the data have {n_channels} channels. Set --model.network.n_channels {n_channels}."
+            )
+        if self.top_k >= len(data.class_names):
+            raise UserError(
+                f"model.top_k is {self.top_k}, of {len(data.class_names)} classes: every class is found. Set it lower, or to 0."
             )
         if self.min_run_s and self.n_logits != 1:
             raise UserError(
@@ -184,12 +194,16 @@ class EventClassifier(System):
         sets = test_sets(self.data)
         return {sets[k]: self._result(found, k, seed) for k, found in zip(sets, self.tested, strict=True)}
 
-    def predicted(self, folder: Path, seed: int) -> EventResult:
-        """See `System`: the probabilities of each class, for each test window."""
+    def predicted(self, folder: Path, seed: int) -> EventResult | None:
+        """See `System`: the probabilities of each class, for each test window. Of a holdout the file that is handed in, and no scores."""
+        if self.data.holdout is not None:
+            row, logits = (part.numpy() for part in self.tested[0])
+            hand_in(self.data, row, np.exp(log_probabilities(logits)), folder, min_run_s=self.min_run_s)
+            return None
         return self._result(self.tested[0], 1, seed)
 
     def _result(self, found: Logits, k: int, seed: int) -> EventResult:
-        options = {name: getattr(self, name) for name in ("weights", "min_run_s", "n_permutations")}
+        options = {name: getattr(self, name) for name in ("weights", "min_run_s", "n_permutations", "top_k")}
         return event_result(self.data, found, k, seed=seed, **options)
 
     def _logits(self, brain: Tensor, batch: Batch) -> Tensor:

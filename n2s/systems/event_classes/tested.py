@@ -44,6 +44,7 @@ def event_result(
     n_permutations: int = 1000,
     said: np.ndarray | None = None,
     voters: Sequence[str] = (),
+    top_k: int = 0,
 ) -> EventResult:
     """The result of logits, with the controls of the same windows.
 
@@ -59,7 +60,7 @@ def event_result(
         Of permutations.
     weights
         Of the classes in training: controls take the same prior.
-    min_run_s, n_permutations
+    min_run_s, n_permutations, top_k
         See `n2s.systems.EventClassifier`.
     said, voters
         Of a vote: (n,) classes, and who voted.
@@ -91,6 +92,7 @@ def event_result(
         weights=weights,
         split=type(data.split).__name__,
         n_permutations=n_permutations,
+        top_k=top_k,
         seed=seed,
         said=None if said is None else said[order],
         voters=list(voters),

@@ -7,7 +7,7 @@ import numpy as np
 from n2s.metrics.classification import PerClass, per_class
 from n2s.metrics.score import cell
 from n2s.systems.event_classes.outcome import Outcome
-from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED, Summary
+from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED, TOP, Summary
 
 ALPHA = 0.05
 MOST_CLASSES = 60  # in a table
@@ -35,7 +35,7 @@ def headline(summary: Summary, corrected: Mapping[str, float]) -> list[str]:
         ]
     else:
         told = [f"{found['windows']} single {what} {where}."]
-    for name in ("f1_macro", "balanced_accuracy"):
+    for name in ("f1_macro", "balanced_accuracy", *([TOP] if result.top_k else [])):
         score, null, p = summary.scores.get(name, MODEL), summary.scores.get(name, PERMUTED), corrected.get(name)
         if score.mean is None or p is None:
             continue
@@ -80,6 +80,11 @@ def notes(result: Outcome) -> list[str]:
     if result.voters:
         told.append(
             f"Majority of {len(result.voters)} networks, of equals the first class: {'; '.join(result.voters)}."
+        )
+    if result.top_k:
+        told.append(
+            f"Top-k balanced accuracy: how often the true class is among the {result.top_k} likeliest of {len(result.names)}, mean over the "
+            f"classes that occur; chance is {100 * result.top_k / len(result.names):.3g}%."
         )
     conditions = sorted(set(result.events.condition) - {"listen"})
     if conditions and "audio only" in result.control_names:

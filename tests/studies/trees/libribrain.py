@@ -84,14 +84,20 @@ def write_tree(
     sentences: Sequence[Sequence[str]] = SENTENCES,
     phones: Sequence[str] = PHONES,
     pause_s: float = PAUSE_S,
+    more_tasks: Sequence[str] = (),
 ) -> Path:
-    """An HDF5 file and an event table a recording, and the audio beside them."""
-    for number, (subject, session, run) in enumerate(chapters):
-        folder = root / "Sherlock1" / "derivatives"
-        name = f"sub-{subject}_ses-{session}_task-Sherlock1_run-{run}"
+    """An HDF5 file and an event table a recording, and the audio beside them; of ``more_tasks`` a chapter each."""
+    every = [("Sherlock1", *one) for one in chapters] + [(task, "0", "1", "1") for task in more_tasks]
+    for number, (task, subject, session, run) in enumerate(every):
+        folder = root / task / "derivatives"
+        name = f"sub-{subject}_ses-{session}_task-{task}_run-{run}"
         path = folder / "serialised" / f"{name}_{PROC}_meg.h5"
         write_meg(path, seed=number, n_channels=n_channels, duration_s=duration_s)
         said = {"sentences": sentences, "phones": phones, "pause_s": pause_s}
-        write_events(folder / "events" / f"{name}_events.tsv", chapter=f"sherlock_{session}", **said)
-        write_audio(root / "audio" / f"sherlock_{session}.wav", sound_s, seed=int(session))
+        write_events(folder / "events" / f"{name}_events.tsv", chapter=_sound(task, session), **said)
+        write_audio(root / "audio" / f"{_sound(task, session)}.wav", sound_s, seed=int(session))
     return root
+
+
+def _sound(task: str, session: str) -> str:
+    return f"sherlock_{session}" if task == "Sherlock1" else f"{task}_{session}"
