@@ -15,6 +15,7 @@ from n2s.findings import tell
 from n2s.models.sliding_lda import SlidingLDA
 from n2s.models.window_classifiers import WindowClassifier
 
+MOST_GB = 16.0  # of a person's windows, which are read at once
 LEAST = 2  # training windows of a class in a condition; with fewer it is not decoded
 EVERYBODY = "everybody"
 
@@ -131,7 +132,13 @@ def fit_person(windows: BandWindows, rows: np.ndarray, decoders: Decoders) -> Fi
     decoders
         Which there are.
     """
-    table = windows.table("train").iloc[rows]
+    table, data = windows.table("train").iloc[rows], windows.of[WHOLE]
+    gigabytes = len(rows) * len(data.ch_names) * data.n_times * 4 / 1e9
+    if gigabytes > MOST_GB:
+        raise UserError(
+            f"LinearClassifier reads all windows of a person at once: {len(rows)} of {len(data.ch_names)} sensors and {data.n_times} samples are "
+            f"{gigabytes:.0f} GB, more than {MOST_GB:g}. Lower data.preprocessing.sfreq or data.window_s, or train a network (EventClassifier)."
+        )
     known, found = known_classes(table, decoders.n_classes), {}
     for band in windows.names:
         every = windows.arrays("train", band, rows)

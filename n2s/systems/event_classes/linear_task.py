@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -130,6 +131,9 @@ class LinearClassifier(ClosedForm):
             )
         self.fits, self._fitted_by, self._trained = checkpoint[FITS], checkpoint[RECIPE], checkpoint[TRAINED]
 
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Nothing: nothing is chosen by validation windows."""
+
     def on_test_start(self) -> None:
         """The run must have been fitted with these options, to these training windows."""
         check_made(self._fitted_by, self._recipe())
@@ -142,6 +146,17 @@ class LinearClassifier(ClosedForm):
     def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Nothing: decoders are asked at the end, about windows that are read at once."""
 
+    def on_predict_start(self) -> None:
+        """As for a test."""
+        self.on_test_start()
+
+    def predict_step(self, batch: Batch, batch_index: int) -> None:
+        """As for a test."""
+
+    def predicted(self, folder: Path, seed: int) -> Result:
+        """See `System`: the probabilities of each class, for each test window, by the decoder of its condition."""
+        return self._own(self.seed)
+
     def results(self, seed: int) -> Mapping[str, Result]:
         """See `System`: each condition by its own decoders, ``test``, and all by all, ``transfer``; averages are no single-trial scores."""
         averages = {"transfer": 1} | {f"transfer, averages of {k}": k for k in self.data.test_averages}
@@ -151,11 +166,15 @@ class LinearClassifier(ClosedForm):
             )
             for name, k in averages.items()
         }
-        logits = own_logits(self.windows, self.fits, self.decoders)
-        options = {"weights": "inverse", "n_permutations": self.n_permutations}
-        return {"test": event_result(self.data, logits, 1, seed=self.seed, **options)} | transfers
+        return {"test": self._own(self.seed)} | transfers
 
     # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _own(self, seed: int) -> Result:
+        """Single windows, each by the decoder of its person and condition."""
+        logits = own_logits(self.windows, self.fits, self.decoders)
+        options = {"weights": "inverse", "n_permutations": self.n_permutations}
+        return event_result(self.data, logits, 1, seed=seed, **options)
 
     def _people(self) -> dict[str, pd.DataFrame]:
         """Person -> training windows, with the rows of the table as index."""

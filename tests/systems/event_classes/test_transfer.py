@@ -18,6 +18,7 @@ from n2s.metrics.score import ALL
 from n2s.models import SlidingLDA, WindowLDA
 from n2s.systems.event_classes.linear_fit import check_people
 from n2s.systems.event_classes.transfer import Cell
+from n2s.systems.event_classes.transfer_result import TransferResult
 
 WEAK = {"n_channels": 32, "gain": 0.35, "n_trials": 48}
 
@@ -198,3 +199,52 @@ def test_bands_that_cannot_be(tmp_path):
     data.preprocessing = SharedCode(tmp_path)
     with pytest.raises(UserError, match="SharedCode, which has no band"):
         transfer(data, bands={"low": (1.0, 4.0)})
+
+
+def kept_scores(conditions, n=30, k=3, seed=0, **fields):
+    """A result of right guesses by decoders of some conditions; windows of two conditions."""
+    rng = np.random.default_rng(seed)
+    label, tested = np.arange(n) % k, np.array(["listen", "overt"])[np.arange(n) // k % 2]
+    events = pd.DataFrame(
+        {"subject": "lab/01", "recording": f"lab/01_{seed}", "unit": "run", "condition": tested, "label": label}
+    )
+    events = events.assign(
+        name="x", onset=2.0 * np.arange(n), start_s=2.0 * np.arange(n), duration=0.4, best=-1, fold=0
+    )
+    log_proba = np.log(np.where(np.eye(k)[label] > 0, 0.8, 0.1))[None].repeat(len(conditions), 0).astype(np.float32)
+    return TransferResult(**{
+        "events": events, "log_proba": log_proba, "names": ["up", "down", "stop"], "pairs": [[0, 1]], "times_s": [0.0, 0.1],
+        "decoders": pd.DataFrame({"band": "whole", "condition": conditions}), "time_conditions": list(conditions),
+        "pair_scores": rng.standard_normal((1, len(conditions), n)).astype(np.float32),
+        "predicted": np.tile(label[:, None, None], (len(conditions), 1, 2, 2)).astype(np.int16),
+        "settings": {"n_train": [10], "window_s": 0.4}, "n_permutations": 20,
+    } | fields)  # fmt: skip
+
+
+def test_folds_that_lack_a_condition_are_pooled():
+    """A decoder that a fold did not have has no score there; windows keep their own fold, in which AUC compares them."""
+    whole = TransferResult.pooled([kept_scores(["listen", "overt"]), kept_scores(["overt"], seed=1)])
+    assert whole.n_folds == 2 and list(whole.decoders.condition) == ["listen", "overt"]
+    assert list(whole.events.fold) == [0] * 30 + [1] * 30
+    cell = Cell("whole", "listen", "overt")
+    assert list(whole.rows(cell, "lab/01")) == [one for one in range(30) if one // 3 % 2 == 1]
+    assert len(whole.rows(Cell("whole", "overt", "overt"), "lab/01")) == 30
+    assert np.isnan(whole.pair_scores[:, 0, 30:]).all() and (whole.predicted[0, 30:] == -1).all()
+    assert whole.balanced[cell].whole.mean == whole.areas[cell].whole.mean == 1
+    assert whole.timed[cell].matrix.min() == pytest.approx(1)
+    with pytest.raises(UserError, match="other classes, pairs or times"):
+        TransferResult.pooled([kept_scores(["overt"]), kept_scores(["overt"], names=["up", "down", "left"])])
+
+
+def test_a_score_is_only_compared_inside_its_fold():
+    """Log-probabilities of one fold are all lower: across folds they would rank classes wrong."""
+    one, other = kept_scores(["overt"]), kept_scores(["overt"], seed=1)
+    other.log_proba = other.log_proba - 5
+    whole = TransferResult.pooled([one, other])
+    assert whole.areas[Cell("whole", "overt", "overt")].whole.mean == 1
+
+
+def test_more_permutations_where_many_rows_are_corrected_for():
+    assert (
+        kept_scores(["listen", "overt"]).n_draws == 160 and kept_scores(["overt"], n_permutations=1000).n_draws == 1000
+    )
