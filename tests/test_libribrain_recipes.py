@@ -101,6 +101,28 @@ def test_phones_from_training_to_the_submission(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_seeds_vote_and_their_votes_are_handed_in(run, run_n2s):
+    changes = {"data__average": 2, "verbs": ("fit",)}
+    one = run("libribrain2025/phoneme.yaml", "LibriBrainPhoneHoldout", **changes)[1].to_numpy()[:, 1:]
+    options = STEP | {key.replace("__", "."): value for key, value in (SMALL | {"data__average": 2}).items()}
+    words = [word for key, value in options.items() for word in (f"--{key}", value)]
+    status, out, err = run_n2s("fit", "--config", PAPER / "libribrain2025/phoneme.yaml", *words, "--seed_everything", 1)
+    assert status == 0, err + out
+    both = [PAPER / "libribrain2025" / f"{name}.yaml" for name in ("phoneme", "phoneme_vote")]
+    options = {key: value for key, value in options.items() if not key.startswith("model.network")}
+    words = [word for path in both for word in ("--config", path)]
+    words += [word for key, value in options.items() for word in (f"--{key}", value)]
+    holdout = ["--data.holdout", "n2s.studies.LibriBrainPhoneHoldout", "--data.holdout.root", "libribrain_holdout"]
+    for verb, more in (("fit", []), ("predict", [*holdout, "--data.holdout.n_rows", "null"])):
+        status, out, err = run_n2s(verb, *words, *more)
+        assert status == 0, err + out
+    (path,) = Path("checkpoints").glob("libribrain2025_phoneme_vote/*/predictions/submission.csv")
+    voted = pd.read_csv(path).to_numpy()[:, 1:]
+    assert set(np.unique(voted)) <= {0.0, 0.5, 1.0} and (voted.sum(1) == 1).all()
+    assert (voted[np.arange(30), one.argmax(1)] >= 0.5).all()  # one of the two said that
+
+
+@pytest.mark.slow
 def test_speech_from_training_to_the_submission(run):
     seldom = {"data__windows__test_step_s": 2.0}  # in place of every sample
     _, table = run("libribrain2025/speech.yaml", "LibriBrainSpeechHoldout", **seldom)

@@ -74,6 +74,8 @@ def parsed(monkeypatch, capsys, printed):
 
 def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
+    if path.stem == "phoneme_vote":
+        return [path.parent / "phoneme.yaml", path]
     if path.stem in WHOLE or path.parent == LIU or path.parent.name in LIBRIBRAIN:
         return [path]
     if path.parent == MILLET:

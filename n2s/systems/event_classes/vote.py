@@ -17,6 +17,7 @@ from n2s.metrics.classification import SCORES, confusion
 from n2s.systems.closed_form import ClosedForm
 from n2s.systems.event_classes.loss import predicted_classes
 from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.submission import hand_in
 from n2s.systems.event_classes.task import EventClassifier
 from n2s.systems.event_classes.tested import Logits, event_result, test_sets
 from n2s.systems.stages import StageRun
@@ -129,8 +130,11 @@ class EventVote(ClosedForm):
         sets = test_sets(self.data)
         return {sets[k]: self._result(*found, k, seed) for k, found in zip(sets, self.tested, strict=True)}
 
-    def predicted(self, folder: Path, seed: int) -> EventResult:
-        """See `System`."""
+    def predicted(self, folder: Path, seed: int) -> EventResult | None:
+        """See `System`. Of a holdout the file that is handed in: the share of the votes that each class has."""
+        if self.data.holdout is not None:
+            hand_in(self.data, self.tested[0][0].row.numpy(), self.shares, folder, min_run_s=self.min_run_s)
+            return None
         return self._result(*self.tested[0], 1, seed)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
@@ -195,6 +199,7 @@ class EventVote(ClosedForm):
         row, logits = self._finished(number)
         said = np.stack([predicted_classes(one) for one in logits.numpy()])
         mean = logits.mean(0) if logits.shape[-1] == 1 else torch.log_softmax(logits, -1).mean(0)
+        self.shares = votes(said, len(self.data.class_names)) / len(said)
         return Logits(row, mean), majority(said, len(self.data.class_names))
 
     def _result(self, found: Logits, said: np.ndarray, k: int, seed: int) -> EventResult:
@@ -218,7 +223,12 @@ class EventVote(ClosedForm):
 
 def majority(said: np.ndarray, n_classes: int) -> np.ndarray:
     """(voters, n) classes -> (n,) the class with most votes; of several the first."""
-    votes = np.zeros((said.shape[1], n_classes), np.int64)
+    return votes(said, n_classes).argmax(1)
+
+
+def votes(said: np.ndarray, n_classes: int) -> np.ndarray:
+    """(voters, n) classes -> (n, n_classes) how many said each."""
+    found = np.zeros((said.shape[1], n_classes), np.int64)
     for one in said:
-        votes[np.arange(len(one)), one] += 1
-    return votes.argmax(1)
+        found[np.arange(len(one)), one] += 1
+    return found
