@@ -55,6 +55,8 @@ class Outcome:
         Who voted.
     top_k
         Of the likeliest classes, for `n2s.metrics.top_k`; 0: not scored.
+    ideal
+        (n, k) Log-posterior of the best possible classifier that sees no artifact of speech; None: not known.
     """
 
     events: pd.DataFrame
@@ -79,6 +81,7 @@ class Outcome:
     said: np.ndarray | None = None
     voters: list = field(default_factory=list)
     top_k: int = 0
+    ideal: np.ndarray | None = None
 
     # -- what was said -------------------------------------------------------------------------------------------------
 

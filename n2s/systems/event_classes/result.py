@@ -125,6 +125,7 @@ class EventResult(Outcome, Result):
             n_folds=len(parts),
             n_permutations=first.n_permutations,
             seed=first.seed,
-            said=None if first.said is None else np.concatenate([part.said for part in parts]),
             top_k=first.top_k,
+            said=None if any(part.said is None for part in parts) else np.concatenate([part.said for part in parts]),
+            ideal=None if any(part.ideal is None for part in parts) else np.concatenate([part.ideal for part in parts]),
         )

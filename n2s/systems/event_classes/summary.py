@@ -32,7 +32,7 @@ MEASURES = {
     AUC: Measure("AUC", 1, 3),
     TOP: Measure("top-k balanced accuracy (%)", 100, 1),
 }
-MODEL, RAW, PERMUTED, PROPORTION, COMMONEST = "model", "raw", "permuted", "proportion", "commonest"
+MODEL, RAW, PERMUTED, PROPORTION, COMMONEST, IDEAL = "model", "raw", "permuted", "proportion", "commonest", "ideal"
 #: Speech comes in stretches: the least turn is as long as two windows, or this.
 LEAST_TURN_S = 2.0
 
@@ -69,6 +69,8 @@ class Summary:
         for name, own in zip(result.control_names, () if result.controls is None else result.controls, strict=True):
             guessed = own.argmax(1)
             found[name] = (result.without_short(guessed) if RAW in found else guessed), own
+        if result.ideal is not None:
+            found[IDEAL] = result.ideal.argmax(1), result.ideal
         return found
 
     @property
@@ -80,11 +82,15 @@ class Summary:
         if RAW in self.said:
             found[RAW] = Row(f"{who}, each frame as it is")
         found |= {name: Row(name, "control") for name in result.control_names}
-        return found | {
-            PERMUTED: Row(f"labels {how} within runs", "control"),
-            PROPORTION: Row("a guess by the classes' frequency", "control"),
-            COMMONEST: Row("always the commonest class", "control"),
-        }
+        return (
+            found
+            | {
+                PERMUTED: Row(f"labels {how} within runs", "control"),
+                PROPORTION: Row("a guess by the classes' frequency", "control"),
+                COMMONEST: Row("always the commonest class", "control"),
+            }
+            | ({} if result.ideal is None else {IDEAL: Row("best possible without artifacts", "ceiling")})
+        )
 
     @property
     def measures(self) -> dict[str, Measure]:

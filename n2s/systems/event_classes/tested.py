@@ -11,6 +11,7 @@ from n2s.data.event_averages import Averages
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_windows import Frames
 from n2s.systems.event_classes.controls import combined, control_likelihoods
+from n2s.systems.event_classes.ideal import ideal_posteriors
 from n2s.systems.event_classes.loss import PRIOR_POWER
 from n2s.systems.event_classes.result import EventResult
 
@@ -74,6 +75,7 @@ def event_result(
     names, controls, told = control_likelihoods(data)
     likelihoods = np.stack([combined(one[windows], which, len(row), prior) for one in controls]) if names else None
     frames = isinstance(data.event_windows, Frames)
+    best = ideal_posteriors(data) if k == 1 else None
     return EventResult(
         events=table.iloc[first[order]][list(KEPT)].reset_index(drop=True),
         logits=logits[order].astype(np.float32),
@@ -96,6 +98,7 @@ def event_result(
         seed=seed,
         said=None if said is None else said[order],
         voters=list(voters),
+        ideal=None if best is None else best[windows][order].astype(np.float32),
     )
 
 
