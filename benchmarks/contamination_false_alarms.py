@@ -47,7 +47,7 @@ def made(
     x["brain"][:, : SIDE["emg"]] += leak * x["emg"]
     courses = []
     for _ in range(RUNS):
-        both = lfilter([1.0], [1.0, -0.8], rng.standard_normal((1000, n_brain + SIDE["emg"])), axis=0)
+        both = lfilter([1.0], [1.0, -0.8], rng.standard_normal((600, n_brain + SIDE["emg"])), axis=0)
         both[:, : SIDE["emg"]] += leak * both[:, n_brain:]
         courses.append((both[:, :n_brain], both[:, n_brain:]))
     return table, x, courses
@@ -65,10 +65,10 @@ def verdict_of(rng: np.random.Generator, kind: str, *, n_permutations: int, seed
     reach = []
     for group, n in SIDE.items():
         others = [
-            (b, s if group == "emg" else lfilter([1.0], [1.0, -0.8], rng.standard_normal((1000, n)), axis=0))
+            (b, s if group == "emg" else lfilter([1.0], [1.0, -0.8], rng.standard_normal((600, n)), axis=0))
             for b, s in courses
         ]
-        link = same_moment(*zip(*others, strict=True), least_shift=50, n_draws=199, seed=seed)
+        link = same_moment(*zip(*others, strict=True), least_shift=50, n_draws=99, seed=seed)
         reach.append({"subject": "noise/01", "group": group, "view": "slow", "p": link.p_whole, "r": float(np.abs(link.r).max()), "sensor": "", "why": ""})  # fmt: skip
     return judged(table_of(every), pd.DataFrame(reach), ["noise/01"]).word, every
 
