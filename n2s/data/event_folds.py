@@ -1,6 +1,7 @@
 """Every window of a recipe, and folds of each person's runs: for analyses in which each window is held out once."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from n2s.data.event_data import EventDataModule
 from n2s.data.event_heard import heard_of
 from n2s.data.event_intervals import Dealt, deal
 from n2s.data.event_tables import lay_windows_at_events, windows_of
+from n2s.data.event_windows import Frames
 from n2s.data.recordings import prepare
 from n2s.data.sensor_recording import SensorRecording
 from n2s.errors import UserError
@@ -101,9 +103,10 @@ def every_window(data: EventDataModule) -> EveryWindow:
         key: {"recording": key, "recording_index": i, "study": key.split("/")[0], "subject": subject[key], "subject_index": 0}
         for i, key in enumerate(recordings)
     }  # fmt: skip
-    tables = lay_windows_at_events(
-        recordings, dealt, data.event_windows, data.shape, offset_s=data.offset_s, places=places
-    )
+    event_windows = copy(data.event_windows)
+    if isinstance(event_windows, Frames):
+        event_windows.test_step_s = None  # as in training: a window at each sample is for scores of samples
+    tables = lay_windows_at_events(recordings, dealt, event_windows, data.shape, offset_s=data.offset_s, places=places)
     table = tables["test"]
     if table.empty:
         raise UserError(

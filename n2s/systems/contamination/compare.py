@@ -21,7 +21,7 @@ from n2s.systems.contamination.reach import Reached, reached
 from n2s.systems.contamination.result import ContaminationResult
 
 CONDITIONS = ("overt", "silent", "imagined", "listen")  # the first that there is
-LEAST_PERMUTATIONS = 100
+LEAST_PERMUTATIONS = 200  # with fewer, no p is below .05 once it is corrected for six controls
 
 
 def contamination_of(

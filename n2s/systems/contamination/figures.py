@@ -56,7 +56,7 @@ def scores_figure(table: pd.DataFrame) -> Drawing:
     axes.set(xticks=range(len(rows)), ylabel="balanced accuracy (%)", ylim=(0, 1.02))
     axes.set_xticklabels([LABELS.get(one, one) for one in rows.source], rotation=35, ha="right")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8)
     caption = "The same decoder, taught from each source at the same windows and folds; bars: mean and 95% interval; dots: people."
     return Drawing("The brain beside its controls", figure, caption)
 
@@ -87,7 +87,7 @@ def early_figure(early: pd.DataFrame) -> Drawing | None:
     axes.axhline(own.chance.mean(), color=COLORS["chance"], linestyle=":")
     axes.set(xlabel="middle of the window, ms from the onset of the voice", ylabel="balanced accuracy (%)")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=None))
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8)
     caption = (
         "Windows of 200 ms before the voice; dotted: chance. Muscles begin to work some 300 ms before a voice, so that these windows are not clean by themselves: "
         "EMG and head position beside the brain say when they begin. Filters carry what comes later into them."

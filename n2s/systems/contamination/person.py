@@ -9,6 +9,7 @@ import pandas as pd
 from n2s.data.event_folds import EveryWindow, folds_of
 from n2s.data.side_channels import GROUPS
 from n2s.data.side_signals import SideRecording
+from n2s.data.voice_onsets import voice_onsets
 from n2s.findings import tell
 from n2s.models.window_classifiers import WindowClassifier
 from n2s.systems.contamination.compared import Rows, Scored, checked_rows, decoded, scored
@@ -20,6 +21,8 @@ EARLY_S = (
     (-0.4, -0.2),
     (-0.2, 0.0),
 )  # from the voice's onset: muscles begin 300 ms before it (Ouyang 2016)
+MOST_WINDOWS = 20_000  # of a person: 306 sensors by 100 samples are 2.4 GB
+LATE_S = 0.15  # by which a voice may begin after its event
 PAUSE_S = 0.6  # of silence before an event, for the moments before it to be before a voice
 ALPHA = 0.05
 OTHER, TRANSFER = "brain in ", "learned in {}, tested in "
@@ -72,7 +75,7 @@ def compare_person(
     UserError
         See `n2s.systems.contamination.compared.checked_rows`.
     """
-    table = every.table[every.table.subject == subject].reset_index(drop=True)
+    table = _thinned(every.table[every.table.subject == subject], subject)
     conditions = table.condition.to_numpy(str)
     shape, n_classes = every.data.shape, len(every.data.class_names)
     unit, folds = folds_of(table, every.recordings, n_folds=options.n_folds, window_s=shape.window_s)
@@ -127,6 +130,18 @@ def compare_person(
         | {f"reach_{group}": one.reindex(brain.sensors.names).to_numpy() for group, one in found.by_sensor.items()}
     )  # fmt: skip
     return Person(scores, early, sensors)
+
+
+def _thinned(table: pd.DataFrame, subject: str) -> pd.DataFrame:
+    """All windows of a person, or `MOST_WINDOWS` of them, evenly taken, which is told."""
+    if len(table) > MOST_WINDOWS:
+        tell(
+            "left out",
+            subject,
+            f"{len(table) - MOST_WINDOWS} of {len(table)} windows: {MOST_WINDOWS} are compared, evenly taken.",
+        )
+        table = table.iloc[np.linspace(0, len(table) - 1, MOST_WINDOWS).round().astype(int)]
+    return table.reset_index(drop=True)
 
 
 class _Brain:
@@ -242,6 +257,8 @@ def _early(
             "needed. Take events that stand for a whole utterance (data.windows.kind: word or sentence).",
         )
         return {}
+    if options.condition == "overt":
+        _check_voice(side, table[after_pause])
     part, found = rows.some(after_pause), {}
     items = {key: side[key] for key in table.recording[after_pause].unique()}
     for start_s, stop_s in EARLY_S:
@@ -254,3 +271,24 @@ def _early(
                 name, subject, one, part, n_permutations=options.n_permutations, seed=options.seed
             )
     return found
+
+
+def _check_voice(side: Mapping[str, SideRecording], table: pd.DataFrame) -> None:
+    """Tell where nobody is heard in overt trials, and where voices begin later than events."""
+    late = []
+    for key, own in table.groupby("recording"):
+        if "audio" in side[key].groups:
+            envelope = np.maximum(np.nan_to_num(side[key].signals("audio")[:, 0]), 0)
+            late.append(
+                voice_onsets(envelope, side[key].meta["sfreq"], own[["onset", "duration"]], where=key)
+                - own.onset.to_numpy()
+            )
+    late = np.concatenate(late) if late else np.zeros(0)
+    late = late[np.isfinite(late)]
+    if len(late) and np.median(late) > LATE_S:
+        tell(
+            "odd",
+            table.subject.iloc[0],
+            f"voices begin {np.median(late):.2f} s after their events: windows before the voice are those before the events. n2s.data.at_voice_onsets puts "
+            "events where voices begin.",
+        )

@@ -34,6 +34,7 @@ AROUND_S = 0.6  # a response, and what comes before a voice
 MOST_SPEECH, MOST_REST = 4, 2  # recordings of a person that are looked at
 MOST_FAST_S = 60.0  # of each, for waveforms: r of noise is below .01 then
 FRAME_S, STEP_S = 0.2, 0.05
+N_DRAWS = 599  # the smallest p, times three views and five groups, is .025
 COLUMNS = ("subject", "group", "view", "p", "r", "sensor", "signal", "seconds", "why")
 
 
@@ -64,7 +65,7 @@ class _Wide:
 
 
 def reached(
-    every: EveryWindow, subject: str, side: SideSignals, *, condition: str, n_draws: int = 299, seed: int = 0
+    every: EveryWindow, subject: str, side: SideSignals, *, condition: str, n_draws: int = N_DRAWS, seed: int = 0
 ) -> Reached:
     """Look for the side signals in a person's sensors, as the recipe cleans them, at a rate that holds voice and muscles.
 
