@@ -174,7 +174,8 @@ def _seen(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:
     if own.empty:
         return ""
     best = own.iloc[int(own.p.to_numpy().argmin())]
-    return f" {HOW[best['view']]} (most in {best.sensor}, r = {best.r:.2f}, p = {best.p:.2g})"
+    also = ", as with muscles too" if source == "audio" and best["view"] == "loudness" else ""
+    return f" {HOW[best['view']]}{also} (most in {best.sensor}, r = {best.r:.2f}, p = {best.p:.2g})"
 
 
 def _why(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:
