@@ -85,6 +85,10 @@ class LinearClassifier(ClosedForm):
         """Make the bands; check classes and people before the first fit."""
         data = self.data
         self.check_alone("; the fits of many people are separate jobs (data.studies)")
+        if data.holdout is not None:
+            raise UserError(
+                "data.holdout: LinearClassifier predicts test windows alone. Leave it out, or take n2s.systems.EventClassifier."
+            )
         names = list(data.class_names)
         chosen = chosen_pairs(self.pairs, names)
         self.decoders = Decoders(self.classifier, self.times, chosen, len(names), data.average, self.seed)

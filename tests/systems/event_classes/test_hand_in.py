@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from lightning.pytorch import Trainer
 from trees.libribrain import write_tree
 from trees.libribrain_holdout import write_speech
 
@@ -11,6 +12,7 @@ from n2s.errors import UserError
 from n2s.metrics.score import ALL
 from n2s.metrics.top_k import top_k_balanced, top_k_interval
 from n2s.studies import LibriBrain, LibriBrainSpeechHoldout
+from n2s.systems import LinearClassifier
 from n2s.systems.event_classes.loss import log_probabilities
 from n2s.systems.event_classes.result import EventResult
 from n2s.systems.event_classes.submission import hand_in
@@ -43,6 +45,9 @@ def test_short_stretches_of_speech_are_silence_in_what_is_handed_in(tmp_path, ca
     assert np.allclose(as_said[162:261], speech, atol=1e-6)
     with pytest.raises(UserError, match="800 of 876 windows .*limit_predict_batches"):
         hand_in(data, row[:800], found[:800], tmp_path / "part")
+    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    with pytest.raises(UserError, match="LinearClassifier predicts test windows alone"):  # and not those, in silence
+        trainer.predict(LinearClassifier(), datamodule=data)
 
 
 def test_how_often_a_class_is_among_the_k_likeliest_is_scored_beside_its_null():
