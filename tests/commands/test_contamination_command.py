@@ -45,12 +45,15 @@ def test_a_recipe_gets_its_verdict(tmp_path, run_n2s, monkeypatch):
         (["nowhere.yaml"], "nowhere.yaml: no such recipe"),
         (["."], "has no config.yaml"),
         (["said.yaml", "--classifier", "n2s.models.MEGConformer"], "--classifier is n2s.models.MEGConformer"),
-        (["said.yaml", "--condition", "imagine"], "no window of the recipe is; there are overt"),
+        (["run", "--condition", "imagine"], "no window of the recipe is; there are overt"),
+        (["run", "said.yaml"], "takes a run's folder, or recipes; got run, said.yaml"),
     ],
 )
 def test_wrong_words_are_refused(words, said, tmp_path, run_n2s, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written(tmp_path, recipe(tmp_path))
+    (tmp_path / "run").mkdir()
+    written(tmp_path / "run", recipe(tmp_path), "config")
     status, _, err = run_n2s("contamination", *words)
     assert status == 2 and said in err
 
