@@ -7,6 +7,7 @@ Sounds are noise; a word lasts 0.4 s, every half a second, and a pause ends a se
 from collections.abc import Callable
 from pathlib import Path
 
+import libribrain_holdouts
 import numpy as np
 import pandas as pd
 from builders import bids_from_raw, helmet_raw, write_audio
@@ -17,7 +18,6 @@ from trees import (
     brennan2019,
     broderick2019,
     libribrain,
-    libribrain_holdout,
     sato2026,
     schoffelen2019,
     smn4lang,
@@ -150,9 +150,9 @@ def write_libribrain_events(root: Path) -> None:
     }
     libribrain.write_tree(root, sentences=words, phones=[f"{name.lower()}_B" for name in PHONES], **length)
     beside = root.parent / f"{root.name}_holdout"
-    libribrain_holdout.write_speech(beside, duration_s=3.0)
-    libribrain_holdout.write_phones(beside)
-    libribrain_holdout.write_words(beside)
+    libribrain_holdouts.write_speech(beside, duration_s=3.0)
+    libribrain_holdouts.write_phones(beside)
+    libribrain_holdouts.write_words(beside)
 
 
 def write_lebel2023(root: Path) -> None:

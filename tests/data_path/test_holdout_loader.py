@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from libribrain_holdouts import serialised, write_phones, write_speech, write_words
 from trees.libribrain import write_tree
-from trees.libribrain_holdout import serialised, write_phones, write_speech, write_words
 
 from n2s.data import Arpabet, AtEvents, EventDataModule, Frames, Labels, Preprocessing
 from n2s.errors import UserError

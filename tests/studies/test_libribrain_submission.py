@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from trees.libribrain_holdout import serialised, write_phones, write_speech, write_words
+from libribrain_holdouts import serialised, write_phones, write_speech, write_words
 
 from n2s.errors import UserError
 from n2s.findings import kept

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from libribrain_holdouts import write_speech
 from lightning.pytorch import Trainer
 from trees.libribrain import write_tree
-from trees.libribrain_holdout import write_speech
 
 from n2s.data import EventDataModule, Frames, Preprocessing
 from n2s.errors import UserError
