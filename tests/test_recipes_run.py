@@ -128,3 +128,14 @@ def test_the_networks_of_speech_run(kind, tmp_path, monkeypatch, run_n2s):
     found = step_and_test(run_n2s, "speech_net.yaml", f"millet2021_small/{kind}.yaml", **few)["scores"]
     for rows in found.values():
         assert all(by_subject["all subjects"]["mean"] >= 0 for by_subject in rows.values()) and len(rows) > 3
+
+
+@pytest.mark.parametrize("recipe", ["phones", "speech_detection"])
+def test_the_recipes_of_classes_run(recipe, tmp_path, monkeypatch, run_n2s):
+    monkeypatch.chdir(tmp_path)
+    short = "{class_path: n2s.studies.SimulatedMEG, init_args: {n_subjects: 1, stories: [lighthouse.en, train, orchestra], max_story_s: 40.0}}"
+    few = {"data__studies": f"{{simulated: {short}}}", "model__n_permutations": 20}
+    found = step_and_test(run_n2s, f"{recipe}.yaml", **few)["scores"]
+    for rows in found.values():
+        assert {"model", "permuted", "audio only", "commonest"} <= set(rows)
+        assert all(0 <= by_subject["all subjects"]["mean"] <= 1 for by_subject in rows.values())

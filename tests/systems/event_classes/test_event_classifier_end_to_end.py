@@ -1,4 +1,4 @@
-"""A classifier of events by the command: recipe, fit, test, page, prediction; noise is chance, and a leak shows."""
+"""A classifier of events by the command: recipe, fit, test, page, prediction; noise is chance, and folds are pooled."""
 
 import json
 
@@ -50,8 +50,8 @@ def test_fit_test_predict_and_page(at, run_n2s, fit_and_test):
 
 
 @pytest.mark.slow
-def test_noise_is_chance_and_a_leak_shows(at, run_n2s, fit_and_test):
-    """The pattern is in the test run alone: fitted on the other runs it is chance; with the run in training, it is found."""
+def test_what_is_in_the_test_run_alone_is_not_learned(at, run_n2s, fit_and_test):
+    """The rest is noise, which is chance."""
     recipe = said_recipe(at / "recipe.yaml", study={"gain": 0.0, "last_run_gain": 3.0}, max_epochs=4)
     run, _ = fit_and_test(recipe)
     clean = json.loads((run / "metrics.json").read_text())["test"]
