@@ -65,7 +65,7 @@ class EventResult(Outcome, Result):
             Shown(
                 headline=words.headline(self.summary, self.corrected),
                 scores=self.scores(),
-                notes=words.notes(self),
+                notes=words.notes(self.summary),
                 tables=words.tables(self.summary, self.corrected),
                 drawings=drawings(self.summary),
                 counts=words.counts(self),

@@ -116,9 +116,25 @@ class Summary:
 
     @cached_property
     def nulls(self) -> dict[str, dict[str, np.ndarray]]:
-        """Score -> subject (or `ALL`) -> (p,) scores of permuted labels."""
+        """Score -> subject (or `ALL`) -> (p,) scores of permuted labels, of frames turned ones."""
+        return self._nulls(self.result.frames)
+
+    @cached_property
+    def turned(self) -> dict[str, dict[str, np.ndarray]] | None:
+        """The same of labels that are turned in a circle, of single windows that overlap; None of others.
+
+        Where classes come in stretches, permuted labels lose that, and what overlapping windows share makes p too small.
+        """
+        return self._nulls(True) if self.overlap and not self.result.frames else None
+
+    @property
+    def overlap(self) -> bool:
+        """Whether neighbouring windows share samples."""
+        return self.result.average == 1 and self._step_s < self.result.window_s
+
+    def _nulls(self, circular: bool) -> dict[str, dict[str, np.ndarray]]:
         result, found = self.result, {name: {} for name in self.measures}
-        shared = (result.n_permutations, result.seed, result.frames)
+        shared = (result.n_permutations, result.seed, circular)
         for who, rows in self.members.items():
             labels, runs = result.labels[rows], result.recordings[rows]
             drawn = permuted_confusions(
@@ -145,7 +161,8 @@ class Summary:
         for name in self.measures:
             value, null = self.scores.get(name, MODEL), self.nulls[name][ALL]
             if value is not None and value.mean is not None and np.isfinite(null).all():
-                found[name] = p_above(value.mean, null)
+                turned = 0.0 if self.turned is None else p_above(value.mean, self.turned[name][ALL])
+                found[name] = max(p_above(value.mean, null), turned)
         return found
 
     @cached_property
@@ -166,13 +183,19 @@ class Summary:
     # -- how -----------------------------------------------------------------------------------------------------------
 
     @property
+    def _step_s(self) -> float:
+        """From one window to the next, s: the median inside recordings."""
+        if self.result.frames:
+            return self.result.step_s or 0.0
+        start_s, same = self.result.events.start_s.to_numpy(float), self.result.recordings
+        steps = np.abs(np.diff(start_s))[same[1:] == same[:-1]]
+        return float(np.median(steps)) if len(steps) else np.inf
+
+    @property
     def _least_turn(self) -> int:
-        result = self.result
-        return (
-            1
-            if not result.frames
-            else max(1, round(max(LEAST_TURN_S, 2 * result.window_s) / max(result.step_s or 1, 1e-9)))
-        )
+        """Rows: farther than windows overlap, and of frames farther than speech hangs together."""
+        least_s = max(LEAST_TURN_S if self.result.frames else 0.0, 2 * self.result.window_s)
+        return max(1, round(least_s / max(self._step_s, 1e-3)))
 
     def _interval(self, name: str, guessed: np.ndarray, log_proba: np.ndarray, rows: np.ndarray) -> Interval:
         result, unit = self.result, self.result.units.of[rows]

@@ -57,8 +57,9 @@ def headline(summary: Summary, corrected: Mapping[str, float]) -> list[str]:
     return told
 
 
-def notes(result: Outcome) -> list[str]:
+def notes(summary: Summary) -> list[str]:
     """How scores come about."""
+    result = summary.result
     how = (
         "turned in a circle within each recording, since neighbouring frames are alike"
         if result.frames
@@ -69,6 +70,13 @@ def notes(result: Outcome) -> list[str]:
         f"{'its start; its label is that of its middle' if result.frames else 'the event'}.",
         f"p: one-sided, the mean over subjects among {result.n_permutations} draws of labels {how}; corrected for all scores of all test sets "
         "(Holm).",
+        *(
+            [
+                "Windows overlap: p is also taken against labels turned in a circle within each recording, and the larger one counts."
+            ]
+            if summary.turned is not None
+            else []
+        ),
         "F1-macro and balanced accuracy are means over the classes that occur in the test; AUC is that of each class against the rest"
         + (", inside folds." if result.n_folds > 1 else "."),
         "Controls are fitted on the same training events"
