@@ -59,8 +59,8 @@ class EventDataModule(NeuralDataModule):
     baseline_s
         The mean over so long from the window's start is subtracted from each sensor; 0: nothing.
     average
-        A training or validation sample is the mean of so many windows of one class: in training of one subject, drawn anew in each
-        epoch; in validation of one recording, always the same. 1: single windows.
+        A training or validation sample is the mean of so many windows of one class and condition: in training of one subject, drawn
+        anew in each epoch; in validation of one recording, always the same. 1: single windows.
     test_averages
         Averages that are tested beside single windows, and reported apart; None: that of training.
     least_windows
@@ -245,7 +245,9 @@ class EventDataModule(NeuralDataModule):
     def averages(self, split: str, k: int | None = None) -> Averages:
         """The samples of a split: averages of ``k`` windows (None: as in training)."""
         table, k = self.tables[split], self.average if k is None else k
-        within = pd.factorize(table["subject" if split == "train" else "recording"])[0]
+        within = (
+            table.groupby(["subject" if split == "train" else "recording", "condition"], sort=False).ngroup().to_numpy()
+        )
         return Averages(table.label.to_numpy(np.int64), within, k, seed=self.seed, fixed=split != "train")
 
     def arrays(self, split: str, rows: np.ndarray | None = None) -> np.ndarray:
@@ -339,6 +341,7 @@ class EventDataModule(NeuralDataModule):
         if self.balance == "class":
             return averages.label
         table = self.tables["train"]
-        names = list(dict.fromkeys(table.subject))  # in the order that `averages` numbers them
-        study = pd.factorize(np.array([name.split("/")[0] for name in names]))[0]
-        return averages.within if self.balance == "subject" else study[averages.within]
+        of_whom = table.subject if self.balance == "subject" else table.study
+        number = table.groupby(["subject", "condition"], sort=False).ngroup().to_numpy()  # as in `averages`
+        _, first = np.unique(number, return_index=True)
+        return pd.factorize(of_whom)[0][first][averages.within]

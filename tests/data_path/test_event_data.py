@@ -118,13 +118,16 @@ def test_averages_are_means_of_one_class_and_person(tmp_path):
     singles = data.arrays("train", windows)
     for group in range(len(batch)):
         assert np.allclose(batch.brain[group], singles[which == group].mean(0), atol=1e-5)
-        assert data.events("train").subject.iloc[windows[which == group]].nunique() == 1
+        assert (
+            data.events("train").iloc[windows[which == group]][["subject", "condition"]].drop_duplicates().shape[0] == 1
+        )
     loader = data.train_dataloader()
     loader.sampler.set_epoch(1)
     assert not torch.equal(next(iter(loader)).brain, batch.brain)
     single, mean = data.test_dataloader()
     assert sum(len(one) for one in single) == len(data.events("test"))
-    assert sum(len(one) for one in mean) == 2 * 3 * 4  # two people, three classes of 12
+    sizes = data.events("test").groupby(["recording", "condition", "label"]).size()
+    assert sum(len(one) for one in mean) == sum(-(-n // 3) for n in sizes) >= 2 * 2 * 3
     fixed = [torch.cat([one.brain for one in data.val_dataloader()]) for _ in range(2)]
     assert torch.equal(*fixed)
 
@@ -204,6 +207,21 @@ def test_a_class_is_drawn_as_often_as_another(tmp_path):
     windows = AtEvents(Labels({"up": ["up"], "other": ["down", "stop"]}), kind="word")
     data = said(tmp_path, windows=windows, balance="class")
     counts = np.bincount(torch.cat([one.target for one in data.train_dataloader()]).numpy())
+    assert counts[0] == counts[1]
+
+
+def test_a_person_is_drawn_as_often_as_another(tmp_path):
+    study = SaidStudy(tmp_path)
+    own = study.recordings
+    study.recordings = lambda: [one for one in own() if one.subject == "01" or one.run in ("1", "5")]  # a third as many
+    study.settings = lambda: {"fewer": True}
+    data = EventDataModule(
+        {"lab": study}, AtEvents(Labels(list(COMMANDS)), kind="word"), preprocessing=Preprocessing(**EEG), balance="subject",
+        split=SplitByRun(test=["5"], val_fraction=0), window_s=0.4,
+    )  # fmt: skip
+    data.prepare()
+    assert data.events("train").subject.value_counts().tolist() == [144, 36]
+    counts = np.bincount(torch.cat([one.subject for one in data.train_dataloader()]).numpy())
     assert counts[0] == counts[1]
 
 
