@@ -6,6 +6,7 @@ from n2s.models.augment import Augment, MEGAugment
 from n2s.models.banded_ridge import BandedRidge
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.braindecode_network import BraindecodeNetwork
+from n2s.models.ctc_network import ConformerCTC, CTCNetwork
 from n2s.models.deep_mel import DeepMel
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.dyslexnet import DyslexNet
@@ -17,6 +18,7 @@ from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.event_network import EventNetwork
 from n2s.models.megconformer import MEGConformer
 from n2s.models.mel_baselines import MelBiLSTM, MelMLP, MelTransformer
+from n2s.models.onset_search import OnsetSearch
 from n2s.models.ridge import RidgeDecoder, VoxelRidge
 from n2s.models.sentence_context import SentenceContext
 from n2s.models.sliding_lda import SlidingLDA
@@ -34,6 +36,8 @@ __all__ = [
     "BandedRidge",
     "BrainEncoder",
     "BraindecodeNetwork",
+    "CTCNetwork",
+    "ConformerCTC",
     "DeepMel",
     "DilatedConvs",
     "DyslexNet",
@@ -49,6 +53,7 @@ __all__ = [
     "MelBiLSTM",
     "MelMLP",
     "MelTransformer",
+    "OnsetSearch",
     "RidgeDecoder",
     "SentenceContext",
     "SlidingLDA",
