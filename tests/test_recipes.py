@@ -34,7 +34,8 @@ OVERLAYS = (
     "data_story_text_across",
     "data_tracking",
 )  # of the recipe of that name
-EVENTS = ("heard_spoken", "imagined", "libribrain2025", "libribrain2026", "phones", "speech_detection")
+EVENTS = ("heard_spoken", "imagined", "phones", "speech_detection")
+LIBRIBRAIN = ("libribrain2025", "libribrain2026")  # folders of whole recipes
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
