@@ -11,7 +11,7 @@ from n2s.data.corpus import CorpusDataModule
 from n2s.data.cross_validated import CrossValidated
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
-from n2s.data.event_classes import Arpabet, Articulation, Labels
+from n2s.data.event_classes import AnyText, Arpabet, Articulation, Labels
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_windows import AtEvents, Frames
 from n2s.data.fmri import FMRIDataModule
@@ -34,6 +34,7 @@ from n2s.data.voice_onsets import at_voice_onsets, voice_onsets
 __all__ = [
     "AnnotateMovement",
     "AnnotateMuscle",
+    "AnyText",
     "Arpabet",
     "Articulation",
     "AtEvents",

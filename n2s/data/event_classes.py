@@ -123,6 +123,16 @@ class Labels(EventClasses):
         return {text: self._class_of.get(_key(text)) for text in dict.fromkeys(texts)}
 
 
+class AnyText(EventClasses):
+    """One class for all events that have a text: for sentences that are written out, not told apart (`n2s.systems.SaidText`)."""
+
+    names = ("said",)
+
+    def of(self, texts: Sequence[str]) -> dict[str, str | None]:
+        """See `EventClasses`."""
+        return {text: "said" if any(one.isalnum() for one in text) else None for text in dict.fromkeys(texts)}
+
+
 def checked_names(names: Sequence[str], option: str) -> tuple[str, ...]:
     """The names of classes; a UserError if there are fewer than two, or one twice."""
     names = [str(name) for name in names]

@@ -12,6 +12,7 @@ from n2s.systems.event_classes.task import EventClassifier
 from n2s.systems.event_classes.vote import EventVote
 from n2s.systems.high_gamma.task import HighGammaEncoding
 from n2s.systems.linear.task import LinearDecoder
+from n2s.systems.said_text.task import SaidText
 from n2s.systems.sound.task import BrainAudio
 from n2s.systems.speech.sound_scenes import SoundScenes
 from n2s.systems.speech.speech_to_text import SpeechToText
@@ -30,6 +31,7 @@ __all__ = [
     "HighGammaEncoding",
     "LinearClassifier",
     "LinearDecoder",
+    "SaidText",
     "Semantic",
     "SoundScenes",
     "Spectrogram",

@@ -1,0 +1,196 @@
+"""What is said in windows at sentences: phones, words, and at which steps of a network's output the phones are."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.corpus_text import sentence
+from n2s.data.event_classes import Arpabet
+from n2s.data.event_data import EventDataModule
+from n2s.data.event_windows import AtEvents
+from n2s.errors import UserError, first_of
+from n2s.features.phone_names import ARPABET
+from n2s.findings import tell
+
+PHONES = tuple(ARPABET)  # class i + 1 is phone i, 0 the blank
+NEAR_S = 2e-3  # by which times of a sentence and its phones may differ, rounded
+MOST_WAYS = 3  # pronunciations of a word, the commonest
+
+
+@dataclass
+class Said:
+    """The sentences of a split, a row a window.
+
+    Parameters
+    ----------
+    words
+        (n) Words of each.
+    phones
+        (n) Classes of the phones, from 1 on; empty where nobody knows them.
+    middle_s
+        (n) Middle of each phone, s from the window's start; empty where phones come from another sentence with the same words.
+    timed
+        (n) Phones of each word, where words and phones have times.
+    whole
+        (n,) Whether the window holds the sentence to its end.
+    """
+
+    words: list[tuple[str, ...]]
+    phones: list[np.ndarray]
+    middle_s: list[np.ndarray]
+    timed: list[list[tuple[str, tuple[int, ...]]]]
+    whole: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """(n,) Whether a sentence can be learned from, or scored."""
+        return self.whole & np.array([len(one) > 0 for one in self.phones], bool)
+
+
+def said_in(data: EventDataModule, split: str) -> Said:
+    """What is said in the windows of a split, by the events alone."""
+    table = data.events(split)
+    n = len(table)
+    found = Said([()] * n, [np.zeros(0, np.int64)] * n, [np.zeros(0)] * n, [[] for _ in range(n)], np.ones(n, bool))
+    number, arpabet = {name: i + 1 for i, name in enumerate(PHONES)}, Arpabet()
+    for recording, rows in table.groupby("recording", sort=False).indices.items():
+        events = data.recordings[recording].events
+        of_kind = {kind: events[events.kind == kind].sort_values("onset", kind="stable") for kind in ("phone", "word")}
+        class_of = arpabet.of(list(of_kind["phone"].text)) if len(of_kind["phone"]) else {}
+        for row in rows:
+            one = table.iloc[row]
+            phones, words = (_inside(of_kind[kind], one) for kind in ("phone", "word"))
+            classes = np.array([number.get(class_of[text], 0) for text in phones.text], np.int64)
+            middle = (phones.onset + phones.duration / 2).to_numpy(float)
+            kept = classes > 0  # pauses and closures are no phones
+            found.words[row] = tuple(sentence(one.text).split())
+            found.phones[row], found.middle_s[row] = classes[kept], middle[kept] - one.start_s
+            found.timed[row] = [
+                (text, tuple(classes[kept & (middle >= a) & (middle < b)].tolist()))
+                for text, a, b in zip(words.text.map(sentence), words.onset, words.onset + words.duration, strict=True)
+            ]
+            found.whole[row] = one.onset + one.duration <= one.start_s + data.shape.window_s + NEAR_S
+    return found
+
+
+def _inside(events: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
+    """Events inside a sentence, of its condition."""
+    first, last = np.searchsorted(events.onset, [one.onset - NEAR_S, one.onset + one.duration - NEAR_S])
+    own = events.iloc[first:last]
+    return own[own.condition == one.condition]
+
+
+def learned_lexicon(train: Said) -> dict[str, list[tuple[int, ...]]]:
+    """Word -> its commonest pronunciations in training, the commonest first."""
+    ways: dict[str, Counter] = defaultdict(Counter)
+    for row in np.flatnonzero(train.whole):
+        for word, phones in train.timed[row]:
+            if word and phones:
+                ways[word][phones] += 1
+    return {word: [way for way, _ in own.most_common(MOST_WAYS)] for word, own in sorted(ways.items())}
+
+
+def fill(said: Said, train: Said, lexicon: Mapping[str, list[tuple[int, ...]]]) -> int:
+    """Give phones to sentences without any: those of the same words in training, else word by word of the lexicon. How many were given some."""
+    same: dict[tuple[str, ...], Counter] = defaultdict(Counter)
+    for words, phones in zip(train.words, train.phones, strict=True):
+        if len(phones):
+            same[words][tuple(phones.tolist())] += 1
+    n = 0
+    for row, words in enumerate(said.words):
+        if len(said.phones[row]) or not words:
+            continue
+        if words in same:
+            said.phones[row] = np.array(same[words].most_common(1)[0][0], np.int64)
+        elif all(word in lexicon for word in words):
+            said.phones[row] = np.array([one for word in words for one in lexicon[word][0]], np.int64)
+        n += len(said.phones[row]) > 0
+    return n
+
+
+def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], dict[str, list[tuple[int, ...]]]]:
+    """Split -> what is said there, and the lexicon of training; what cannot be used is told.
+
+    Raises
+    ------
+    UserError
+        Windows are not at sentences, or are averages; no training sentence has phones, or is whole in its window; or CTC would need more
+        steps than the network has.
+    """
+    windows = data.event_windows
+    if not isinstance(windows, AtEvents) or windows.kind != "sentence" or data.average > 1:
+        raise UserError(
+            "SaidText writes single sentences. Set data.windows to n2s.data.AtEvents with kind: sentence and classes: n2s.data.AnyText, and "
+            "data.average to 1."
+        )
+    every = {split: said_in(data, split) for split in ("train", "val", "test")}
+    lexicon = learned_lexicon(every["train"])
+    for split, said in every.items():
+        n = fill(said, every["train"], lexicon)
+        if n:
+            tell(
+                "corrected",
+                f"{split} sentences",
+                f"{n} have no phones among the events: they got those of the same words in training.",
+            )
+        lost = int((~said.whole).sum())
+        if lost:
+            tell(
+                "left out",
+                f"{split} sentences",
+                f"{lost} of {len(said.whole)} are longer than their window (data.window_s, {data.shape.window_s:g} s).",
+            )
+        unknown = int((said.whole & ~said.known).sum())
+        if unknown:
+            rows = np.flatnonzero(said.whole & ~said.known)
+            named = first_of([f"'{' '.join(said.words[row])}'" for row in rows], 4)
+            tell(
+                "left out",
+                f"{split} sentences",
+                f"{unknown} have no phones, and words that training does not: {named}.",
+            )
+    for split in ("train", "test"):
+        if not every[split].known.any():
+            raise UserError(
+                f"SaidText: no {split} sentence has phones and ends inside its window of {data.shape.window_s:g} s. Phones are events of kind "
+                "'phone' in an alphabet that n2s.data.Arpabet reads: `n2s align` makes them from sounds and transcripts. Longer sentences need a "
+                "longer data.window_s."
+            )
+    check_steps(every, n_steps, data.shape.window_s)
+    return every, lexicon
+
+
+def check_steps(every: Mapping[str, Said], n_steps: int, window_s: float) -> None:
+    """Raise a `UserError` if a sentence needs more steps than there are: one a phone, and a blank between two equal ones."""
+    for split, said in every.items():
+        for words, phones in zip(said.words, said.phones, strict=True):
+            needed = len(phones) + int((phones[1:] == phones[:-1]).sum())
+            if needed > n_steps:
+                raise UserError(
+                    f"SaidText: the {split} sentence '{' '.join(words)}' has {len(phones)} phones and needs {needed} steps of CTC; the network makes "
+                    f"{n_steps} of a window of {window_s:g} s. Set a smaller model.network.stride, or a higher data.preprocessing.sfreq."
+                )
+
+
+def timed_path(phones: np.ndarray, middle_s: np.ndarray, *, step_s: float, n_steps: int) -> np.ndarray | None:
+    """(l,) The path of CTC with each phone at the step of its middle and blanks elsewhere; None if two would be at one step, or alike and adjacent.
+
+    Parameters
+    ----------
+    phones, middle_s
+        (p,) classes and times from the window's start.
+    step_s, n_steps
+        From one step to the next; l.
+    """
+    if not len(phones) or len(middle_s) != len(phones):
+        return None
+    at = np.rint(middle_s / step_s).astype(int)
+    apart = np.diff(at)
+    if at.min() < 0 or at.max() >= n_steps or (apart < 1).any() or ((apart == 1) & (phones[1:] == phones[:-1])).any():
+        return None
+    path = np.zeros(n_steps, np.int64)
+    path[at] = phones
+    return path

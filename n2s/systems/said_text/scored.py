@@ -1,0 +1,82 @@
+"""The result of a finished test: each sentence as the brain, no brain and training sentences would have it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.event_data import EventDataModule
+from n2s.systems.said_text.decoding import Decoder, named
+from n2s.systems.said_text.result import SaidTextResult
+from n2s.systems.said_text.said import Said
+from n2s.systems.speech.speech_to_text import typical
+
+N_OTHERS = 40  # training sentences that each test sentence is compared with
+KEPT = ("subject", "recording", "condition", "unit", "story", "onset", "duration", "start_s")
+
+
+def said_text_result(
+    data: EventDataModule,
+    said: Mapping[str, Said],
+    decoder: Decoder,
+    log_probs: Mapping[str, np.ndarray],
+    *,
+    settings: Mapping[str, object],
+    n_permutations: int,
+    seed: int,
+) -> SaidTextResult:
+    """Decode the test sentences that are known.
+
+    Parameters
+    ----------
+    data, said
+        Set up; split -> what is said.
+    decoder
+        With the chosen weight of the language model.
+    log_probs
+        ``brain``, ``none`` (without a brain) -> (n, l, k + 1) of all test windows.
+    settings
+        Of the network and the search: plain types.
+    n_permutations, seed
+        Of the null, and of what is drawn.
+    """
+    test, train = said["test"], said["train"]
+    rows = np.flatnonzero(test.known)
+    columns: dict[str, list[str]] = {
+        "words": [" ".join(test.words[row]) for row in rows],
+        "phones": [" ".join(named(test.phones[row])) for row in rows],
+    }
+    known: dict[bytes, object] = {}
+    for name, values in log_probs.items():
+        found = []
+        for row in rows:
+            key = values[row].tobytes()  # without a brain all windows of a person are alike
+            if key not in known:
+                known[key] = decoder(values[row])
+            found.append(known[key])
+        columns |= {
+            f"{name}_{part}": [" ".join(getattr(one, part)) for one in found] for part in ("greedy", "phones", "words")
+        }
+    table = data.events("test").iloc[rows][list(KEPT)].reset_index(drop=True).assign(**columns, fold=0)
+    learned = np.flatnonzero(train.known)
+    drawn = np.random.default_rng(seed).choice(learned, min(N_OTHERS, len(learned)), replace=False)
+    texts = [" ".join(train.words[row]) for row in learned]
+    constant = learned[texts.index(typical(texts, seed))]
+    others = pd.DataFrame(
+        [
+            {"role": role, "words": " ".join(train.words[row]), "phones": " ".join(named(train.phones[row])), "fold": 0}
+            for role, which in (("random", drawn), ("constant", [constant]))
+            for row in which
+        ]
+    )
+    lexicon = {word for row in learned for word in train.words[row]}
+    unknown = sorted({word for text in columns["words"] for word in text.split()} - lexicon)
+    seen = sum(text in set(texts) for text in columns["words"])
+    told = dict(settings) | {
+        "unknown_words": unknown,
+        "n_seen": seen,
+        "n_train": len(learned),
+        "window_s": data.shape.window_s,
+        "split": type(data.split).__name__,
+    }
+    return SaidTextResult(table, others, told, n_permutations, seed)

@@ -1,0 +1,216 @@
+"""Sentences that are written out, by the command: what is said is found, noise is not, and the controls are what they say."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from closed_form_recipe import QUIET
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from n2s.errors import UserError
+from n2s.models.ngrams import NGrams
+from n2s.systems.said_text.decoding import Decoder, named
+from n2s.systems.said_text.result import SaidTextResult
+from n2s.systems.said_text.said import PHONES, Said, check_steps, fill, learned_lexicon, timed_path
+from n2s.systems.said_text.summary import Summary
+
+NETWORK = {"n_channels": 8, "dim": 24, "convs": 2, "kernel": 5, "stride": 1, "depth": 0, "dropout": 0.0}
+
+
+def recipe(
+    path: Path, *, study: dict | None = None, data: dict | None = None, model: dict | None = None, epochs: int = 25
+) -> Path:
+    windows = {"classes": {"class_path": "n2s.data.AnyText"}, "kind": "sentence"}
+    options = {"root": "lab", "n_runs": 5, "n_subjects": 1, "gain": 2.5, "sfreq": 50.0} | (study or {})
+    whole = {
+        "seed_everything": 0,
+        "experiment": "small",
+        "data": {
+            "class_path": "n2s.data.EventDataModule",
+            "init_args": {
+                "studies": {"lab": {"class_path": "sentence_study.SentenceStudy", "init_args": options}},
+                "windows": {"class_path": "n2s.data.AtEvents", "init_args": windows},
+                "preprocessing": {"class_path": "n2s.data.Preprocessing", "init_args": {"sfreq": 25.0, "picks": ["eeg"]}},
+                "split": {"class_path": "n2s.data.SplitByRun", "init_args": {"val": [4], "test": [5]}},
+                "window_s": 1.2,
+                "offset_s": -0.1,
+                "batch_size": 8,
+                "n_jobs": 1,
+            } | (data or {}),
+        },
+        "model": {
+            "class_path": "n2s.systems.SaidText",
+            "init_args": {
+                "network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK},
+                "order": 2,
+                "n_permutations": 200,
+                "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 5e-3}},
+            } | (model or {}),
+        },
+        "trainer": QUIET | {"max_epochs": epochs, "num_sanity_val_steps": 0, "log_every_n_steps": 1, "logger": False},
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(whole, sort_keys=False))
+    return path
+
+
+@pytest.mark.slow
+def test_what_is_said_is_found(at, fit_and_test):
+    """Sentences of the test run are new; those that are imagined have no phones among the events, in training and in test."""
+    run, out = fit_and_test(recipe(at / "recipe.yaml"))
+    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    found = {
+        name: {row: own["all subjects"]["mean"] for row, own in rows.items()}
+        for name, rows in metrics["scores"].items()
+    }
+    assert set(found) == {"per_greedy", "per", "wer"}
+    for name, rows in found.items():
+        assert rows["model"] < 0.3 and all(rows["model"] < rows[row] - 0.3 for row in rows if row != "model"), (
+            name,
+            rows,
+        )
+        assert metrics["tests"][name]["p_holm"] < 0.05
+    result = SaidTextResult.load(run / "test" / "test")
+    assert result.sentences.condition.value_counts().to_dict() == {"overt": 8, "imagined": 8}
+    assert (result.sentences.none_words.nunique() == 1) and result.settings["n_seen"] == 0
+    assert "The brain tells what was said" in out.replace("\n", " ")
+    assert len(pd.read_csv(run / "test" / "test" / "sentences.csv")) == 16
+    page = (run / "report.html").read_text()
+    assert "Errors beside controls" in page and "Conditions" in page and "is not told" in page
+
+
+@pytest.mark.slow
+def test_noise_says_nothing_and_that_is_said(at, fit_and_test):
+    run, out = fit_and_test(recipe(at / "recipe.yaml", study={"gain": 0.0}, model={"language": "phones"}, epochs=3))
+    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    assert set(metrics["scores"]) == {"per_greedy", "per"}
+    assert all(one["p_holm"] > 0.05 for one in metrics["tests"].values())
+    assert "This is not better than chance" in out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"data": {"windows": {"class_path": "n2s.data.AtEvents", "init_args": {"classes": {"class_path": "n2s.data.AnyText"}, "kind": "word"}}}}, "kind: sentence"),
+        ({"model": {"network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK | {"stride": 12}}}}, "needs 4 steps of CTC; the network makes 3 of a window of 1.2 s"),
+        ({"model": {"network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK | {"n_channels": 9}}}}, "n_channels 9, and the data have 8"),
+        ({"data": {"window_s": 0.5}}, "no train sentence has phones and ends inside its window of 0.5 s"),
+        ({"model": {"timed": 1.5}}, "model.timed is 1.5"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_written_is_refused(options, message, at, run_n2s):
+    status, out, err = run_n2s("fit", "--config", recipe(at / "recipe.yaml", **options))
+    said = " ".join((out + err).split())
+    assert status and message in said, said[-1500:]
+
+
+def sentences(words: list[str], phones: list[list[int]], *, timed: bool = True) -> Said:
+    n = len(words)
+    split = [tuple(one.split()) for one in words]
+    halves = [
+        [(word, tuple(own[2 * i : 2 * i + 2])) for i, word in enumerate(two)] if own else []
+        for two, own in zip(split, phones, strict=True)
+    ]
+    middle = [np.arange(len(one)) * 0.1 if timed else np.zeros(0) for one in phones]
+    return Said(split, [np.array(one, np.int64) for one in phones], middle, halves, np.ones(n, bool))
+
+
+def test_sentences_without_phones_get_those_of_training():
+    train = sentences(["a b", "b a", "a b"], [[1, 2, 3, 4], [3, 4, 1, 2], [1, 2, 3, 4]])
+    lexicon = learned_lexicon(train)
+    assert lexicon == {"a": [(1, 2)], "b": [(3, 4)]}
+    test = sentences(["b a", "b b", "a c"], [[], [], []])
+    assert fill(test, train, lexicon) == 2
+    assert [one.tolist() for one in test.phones] == [[3, 4, 1, 2], [3, 4, 3, 4], []] and test.known.tolist() == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_path_of_known_times():
+    path = timed_path(np.array([5, 6, 6]), np.array([0.1, 0.2, 0.39]), step_s=0.1, n_steps=6)
+    assert path.tolist() == [0, 5, 6, 0, 6, 0]
+    assert timed_path(np.array([5, 5]), np.array([0.1, 0.2]), step_s=0.1, n_steps=6) is None  # would be one phone
+    assert timed_path(np.array([5, 6]), np.array([0.11, 0.12]), step_s=0.1, n_steps=6) is None
+    assert timed_path(np.array([5]), np.array([0.9]), step_s=0.1, n_steps=6) is None
+    assert timed_path(np.array([5]), np.zeros(0), step_s=0.1, n_steps=6) is None
+
+
+def test_steps_that_ctc_needs():
+    said = {"train": sentences(["a b"], [[1, 2, 2, 4]])}
+    check_steps(said, 5, 1.0)
+    with pytest.raises(UserError, match="'a b' has 4 phones and needs 5 steps of CTC; the network makes 4"):
+        check_steps(said, 4, 1.0)
+
+
+def test_the_language_model_is_of_training_and_its_weight_of_validation():
+    train = sentences(["a b", "a b", "b a"], [[1, 2, 3, 4], [1, 2, 3, 4], [3, 4, 1, 2]])
+    decoder = Decoder(train, learned_lexicon(train), language="words", order=2, beam=16, bonus=0.0)
+    own = NGrams([("a", "b"), ("a", "b"), ("b", "a")], 2)
+    assert decoder.language.log_likelihood(("a", "b")) == pytest.approx(own.log_likelihood(("a", "b")))
+    nothing = np.log(np.full((8, len(PHONES) + 1), 1 / (len(PHONES) + 1), np.float32))
+    clear = np.full((8, len(PHONES) + 1), -9.0, np.float32)
+    clear[np.arange(8), [3, 0, 4, 0, 1, 0, 2, 0]] = -0.01  # b a
+    assert decoder(clear).words == ("b", "a") and decoder(clear).greedy == named([3, 4, 1, 2])
+    assert decoder.choose([9.0, 0.1], [clear, nothing], sentences(["b a", "a b"], [[3, 4, 1, 2], [1, 2, 3, 4]])) in (
+        9.0,
+        0.1,
+    )
+    assert decoder.choose([0.7, 2.0], [], sentences([], [])) == 0.7  # no validation: the first
+
+
+def summary(found: list[str], words: list[str]) -> Summary:
+    """Each letter is a word and a phone."""
+    n = len(words)
+    table = pd.DataFrame(
+        {
+            "subject": "s",
+            "recording": [f"r{i % 2}" for i in range(n)],
+            "condition": "overt",
+            "fold": 0,
+            "words": words,
+            "phones": words,
+        }
+    )
+    for part in ("greedy", "phones", "words"):
+        table[f"brain_{part}"], table[f"none_{part}"] = found, "a a"
+    others = pd.DataFrame(
+        {
+            "role": ["random", "random", "constant"],
+            "words": ["a b", "c d", "a b"],
+            "phones": ["a b", "c d", "a b"],
+            "fold": 0,
+        }
+    )
+    return Summary(table, others, True, 199, 0)
+
+
+def test_scores_against_counts_by_hand():
+    words = ["a b", "c d", "e f", "g h", "a d", "c b"]
+    perfect = summary(words, words)
+    assert perfect.rate("wer", "model") == 0 and perfect.rate("wer", "none") == pytest.approx(
+        (1 + 2 + 2 + 2 + 1 + 2) / 12
+    )
+    assert perfect.rate("wer", "constant") == pytest.approx((0 + 2 + 2 + 2 + 1 + 1) / 12)
+    assert perfect.rate("wer", "random") == pytest.approx(((0 + 2 + 2 + 2 + 1 + 1) + (2 + 0 + 2 + 2 + 1 + 1)) / 24)
+    # another sentence of the run: a b, e f, a d are in one run; c d, g h, c b in the other
+    assert perfect.rate("wer", "permuted") == pytest.approx(2 * (4 + 4 + 2) / 2 / 12 + 0.0, abs=0.2)
+    assert perfect.beaten["wer"] == [] and perfect.scores.get("wer", "permuted").low is not None
+    none = summary(["a b"] * 6, words)
+    assert none.p["wer"] == 1.0 and "constant" in none.beaten["wer"]
+
+
+def test_random_sentences_are_below_chance_as_often_as_p_says():
+    """Decoded sentences that have nothing to do with what was said: p is uniform."""
+    rng, p = np.random.default_rng(0), []
+    letters = list("abcdef")
+    for _ in range(60):
+        drawn = [" ".join(rng.choice(letters, 3)) for _ in range(32)]
+        one = summary(drawn[:16], drawn[16:])
+        p.append((1 + (one.nulls["wer"] <= one.rate("wer", "model") + 1e-12).sum()) / 200)
+    assert 0.3 < np.mean(p) < 0.75 and np.mean(np.array(p) < 0.1) < 0.25
