@@ -34,7 +34,7 @@ OVERLAYS = (
     "data_story_text_across",
     "data_tracking",
 )  # of the recipe of that name
-EVENTS = ("heard_spoken", "imagined", "phones", "speech_detection")
+EVENTS = ("heard_spoken", "imagined", "phones", "production_text", "speech_detection")
 LIBRIBRAIN = ("libribrain2025", "libribrain2026")  # folders of whole recipes
 WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"

@@ -116,7 +116,7 @@ class SaidTextResult(Result):
                     "The brain tells something of what was said, but a control is as good: this is no decoded text"
                 )
             else:
-                verdict = "This is not better than chance"
+                verdict = "Nothing shows that this is better than chance"
             found.append(
                 f"{what.capitalize()}: {100 * rate:.1f}%; {controls}. {verdict} (p {told} against permuted sentences)."
             )
@@ -128,7 +128,7 @@ class SaidTextResult(Result):
             "Errors are edits (insertions, deletions, substitutions) by what was said: more than 100% is possible. Greedy: the most likely path, "
             "without any language model.",
             f"Language model: {made['language']}, n-grams up to {made['order']}, of {made['n_train']} training sentences; weight {made['weight']:g}, "
-            "chosen by validation sentences. Without a brain the same search has the network's answer to zeros.",
+            f"{'chosen by validation sentences' if made['n_val'] else 'not chosen: there are no validation sentences'}. Without a brain the same search has the network's answer to zeros.",
             f"Windows of {made['window_s']:g} s are decoded whole: the length of a test sentence is not told.",
             "p: sentences permuted within runs and conditions, corrected for the number of scores (Holm).",
         ]

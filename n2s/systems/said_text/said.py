@@ -2,13 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from n2s.data.corpus_text import sentence
-from n2s.data.event_classes import Arpabet
+from n2s.data.event_classes import MOST, Arpabet
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_windows import AtEvents
 from n2s.errors import UserError, first_of
@@ -36,6 +36,10 @@ class Said:
         (n) Phones of each word, where words and phones have times.
     whole
         (n,) Whether the window holds the sentence to its end.
+    no_phone, n_phones
+        Labels that are no phone of ARPABET, and events of kind phone.
+    n_reach
+        Windows in which another sentence begins.
     """
 
     words: list[tuple[str, ...]]
@@ -43,6 +47,9 @@ class Said:
     middle_s: list[np.ndarray]
     timed: list[list[tuple[str, tuple[int, ...]]]]
     whole: np.ndarray
+    no_phone: Counter = field(default_factory=Counter)
+    n_phones: int = 0
+    n_reach: int = 0
 
     @property
     def known(self) -> np.ndarray:
@@ -58,8 +65,13 @@ def said_in(data: EventDataModule, split: str) -> Said:
     number, arpabet = {name: i + 1 for i, name in enumerate(PHONES)}, Arpabet()
     for recording, rows in table.groupby("recording", sort=False).indices.items():
         events = data.recordings[recording].events
-        of_kind = {kind: events[events.kind == kind].sort_values("onset", kind="stable") for kind in ("phone", "word")}
+        events = events[events.attended != "no"]
+        of_kind = {
+            kind: events[events.kind == kind].sort_values("onset", kind="stable")
+            for kind in ("phone", "word", "sentence")
+        }
         class_of = arpabet.of(list(of_kind["phone"].text)) if len(of_kind["phone"]) else {}
+        begins = of_kind["sentence"].onset.to_numpy(float)
         for row in rows:
             one = table.iloc[row]
             phones, words = (_inside(of_kind[kind], one) for kind in ("phone", "word"))
@@ -72,7 +84,11 @@ def said_in(data: EventDataModule, split: str) -> Said:
                 (text, tuple(classes[kept & (middle >= a) & (middle < b)].tolist()))
                 for text, a, b in zip(words.text.map(sentence), words.onset, words.onset + words.duration, strict=True)
             ]
-            found.whole[row] = one.onset + one.duration <= one.start_s + data.shape.window_s + NEAR_S
+            end_s = one.start_s + data.shape.window_s
+            found.whole[row] = one.onset + one.duration <= end_s + NEAR_S
+            found.n_reach += bool(((begins > one.onset + NEAR_S) & (begins < end_s - NEAR_S)).any())
+            found.n_phones += len(phones)
+            found.no_phone.update(text for text in phones.text if class_of[text] is None)
     return found
 
 
@@ -128,7 +144,14 @@ def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], 
         )
     every = {split: said_in(data, split) for split in ("train", "val", "test")}
     lexicon = learned_lexicon(every["train"])
+    check_alphabet(every["train"])
     for split, said in every.items():
+        if said.n_reach:
+            tell(
+                "odd",
+                f"{split} sentences",
+                f"another sentence begins in the window of {said.n_reach}; only the first is written. Take a shorter data.window_s if no sentence is as long.",
+            )
         n = fill(said, every["train"], lexicon)
         if n:
             tell(
@@ -161,6 +184,20 @@ def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], 
             )
     check_steps(every, n_steps, data.shape.window_s)
     return every, lexicon
+
+
+def check_alphabet(train: Said) -> None:
+    """Tell which labels are no phones; a `UserError` if they are more than half."""
+    n = sum(train.no_phone.values())
+    if not n:
+        return
+    named = first_of([f"{text or repr(text)} ({count})" for text, count in train.no_phone.most_common()], 8)
+    if n > MOST * train.n_phones:
+        raise UserError(
+            f"SaidText: {n} of {train.n_phones} phones in training are none of ARPABET: {named}. Events of kind 'phone' are read as ARPABET, IPA or "
+            "X-SAMPA (n2s.data.Arpabet), the phones of English."
+        )
+    tell("left out", "phones", f"{n} of {train.n_phones} in training are none of ARPABET: {named}.")
 
 
 def check_steps(every: Mapping[str, Said], n_steps: int, window_s: float) -> None:

@@ -76,6 +76,7 @@ def said_text_result(
         "unknown_words": unknown,
         "n_seen": seen,
         "n_train": len(learned),
+        "n_val": int(said["val"].known.sum()),
         "window_s": data.shape.window_s,
         "split": type(data.split).__name__,
     }

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from closed_form_recipe import QUIET
 sys.path.insert(0, str(Path(__file__).parent))
 
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.models.ngrams import NGrams
 from n2s.systems.said_text.decoding import Decoder, named
 from n2s.systems.said_text.result import SaidTextResult
-from n2s.systems.said_text.said import PHONES, Said, check_steps, fill, learned_lexicon, timed_path
+from n2s.systems.said_text.said import PHONES, Said, check_alphabet, check_steps, fill, learned_lexicon, timed_path
 from n2s.systems.said_text.summary import Summary
 
 NETWORK = {"n_channels": 8, "dim": 24, "convs": 2, "kernel": 5, "stride": 1, "depth": 0, "dropout": 0.0}
@@ -89,7 +91,7 @@ def test_noise_says_nothing_and_that_is_said(at, fit_and_test):
     metrics = json.loads((run / "metrics.json").read_text())["test"]
     assert set(metrics["scores"]) == {"per_greedy", "per"}
     assert all(one["p_holm"] > 0.05 for one in metrics["tests"].values())
-    assert "This is not better than chance" in out.replace("\n", " ")
+    assert "Nothing shows that this is better than chance" in out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +132,17 @@ def test_sentences_without_phones_get_those_of_training():
         True,
         False,
     ]
+
+
+def test_labels_that_are_no_phones_are_told_or_refused():
+    said = sentences(["a b"], [[1, 2, 3, 4]])
+    said.no_phone, said.n_phones = Counter({"sil": 2}), 6
+    with kept() as told:
+        check_alphabet(said)
+    assert "2 of 6 in training are none of ARPABET: sil (2)" in told[0].text
+    said.no_phone = Counter({"あ": 4})
+    with pytest.raises(UserError, match="4 of 6 phones in training are none of ARPABET: あ"):
+        check_alphabet(said)
 
 
 def test_the_path_of_known_times():
@@ -214,3 +227,33 @@ def test_random_sentences_are_below_chance_as_often_as_p_says():
         one = summary(drawn[:16], drawn[16:])
         p.append((1 + (one.nulls["wer"] <= one.rate("wer", "model") + 1e-12).sum()) / 200)
     assert 0.3 < np.mean(p) < 0.75 and np.mean(np.array(p) < 0.1) < 0.25
+
+
+def test_folds_are_pooled_with_the_training_of_their_own():
+    settings = {
+        "language": "words",
+        "order": 2,
+        "weight": 1.0,
+        "n_train": 3,
+        "n_val": 0,
+        "n_seen": 1,
+        "unknown_words": ["z"],
+        "window_s": 1.0,
+        "split": "SplitByRun",
+    }
+    words = ["a b", "c d", "e f", "g h"]
+    made = summary(words, words)
+    other = made.others.assign(words="g h", phones="g h")
+    parts = [
+        SaidTextResult(made.sentences, one, settings | {"unknown_words": [name]}, 99, 0)
+        for one, name in ((made.others, "z"), (other, "y"))
+    ]
+    found = SaidTextResult.pooled(parts)
+    assert len(found.sentences) == 8 and found.settings["unknown_words"] == ["y", "z"] and found.settings["n_seen"] == 2
+    constant = found.summary.edits["wer"]["constant"]
+    assert constant[0] == 0 and constant[3] == 2 and constant[4] == 2 and constant[7] == 0
+    (shown,) = found.shown()
+    assert any("were said in training, too" in one for one in shown.notes) and any(
+        "not chosen" in one for one in shown.notes
+    )
+    assert "Nothing shows" in shown.headline[0]  # two sentences a run and fold: too few for any p
