@@ -25,6 +25,7 @@ class OnsetSearch(WindowClassifier):
     starts, with a prior of the starts. Training alternates between a fit and the choice of each trial's start, in which a trial is judged
     by fits to other groups (runs), as one that has learned from it would find it where it was. Starts are chosen by labels in training
     alone. Whether searching is worth it at all is chosen, too: by held-out groups of the training trials, for which starts are chosen anew.
+    Averages of trials (``data.average``) blur what begins at other times in each: search single ones.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from n2s.errors import UserError
 from n2s.metrics.edits import edit_distances
 from n2s.models.augment import Augment
 from n2s.models.ctc_network import CTCNetwork
+from n2s.studies.events import CONDITIONS
 from n2s.systems.said_text.decoding import Decoder
 from n2s.systems.said_text.result import SaidTextResult
 from n2s.systems.said_text.said import PHONES, checked_said, timed_path
@@ -43,6 +44,8 @@ class SaidText(System):
     timed
         Share of the loss that is of one path of CTC alone: each phone at its own time, where the events tell it. With few sentences CTC
         by itself hardly learns. 0: CTC alone.
+    timed_conditions
+        Conditions whose phones have times that can be trusted; None: all but ``imagined``.
     language
         What the language model is of: ``words`` (of a lexicon), or ``phones``; then there are no words, and no errors of words.
     order
@@ -75,6 +78,7 @@ class SaidText(System):
         augment: Augment | None = None,
         *,
         timed: float = 0.5,
+        timed_conditions: list[str] | None = None,
         language: Literal["words", "phones"] = "words",
         order: int = 3,
         weights: list[float] | None = None,
@@ -85,6 +89,10 @@ class SaidText(System):
         scheduler: LRSchedulerCallable | None = None,
     ):
         super().__init__(optimizer=optimizer, scheduler=scheduler)
+        for condition in timed_conditions or []:
+            check_choice("model.timed_conditions", condition, CONDITIONS)
+        kept = [one for one in CONDITIONS if one != "imagined"] if timed_conditions is None else timed_conditions
+        self.timed_conditions = list(kept)
         check_choice("model.language", language, ("words", "phones"))
         check_number("model.timed", timed, low=0)
         if timed > 1:
@@ -101,8 +109,9 @@ class SaidText(System):
             raise UserError(
                 f"model.network has n_phones {network.n_phones}; expected {len(PHONES)}, the phones of ARPABET."
             )
-        self.network, self.augment, self.timed, self.language = network, augment, timed, language
-        self.order, self.word_bonus, self.beam, self.n_permutations = order, word_bonus, beam, n_permutations
+        self.network, self.augment, self.timed = network, augment, timed
+        self.n_permutations = n_permutations
+        self._options = {"language": language, "order": order, "beam": beam, "bonus": word_bonus}
         self._tested: dict[str, np.ndarray] = {}
 
     def setup(self, stage: str) -> None:
@@ -121,8 +130,15 @@ class SaidText(System):
         self.n_steps = self.network.n_steps(data.n_times)
         self.said, self.lexicon = checked_said(data, self.n_steps)
         step_s, train = self.network.stride / data.shape.sfreq, self.said["train"]
-        paths = zip(train.phones, train.middle_s, strict=True)
-        self._paths = [timed_path(*one, step_s=step_s, n_steps=self.n_steps) for one in paths]
+        self._paths = [
+            timed_path(phones, middle_s, step_s=step_s, n_steps=self.n_steps)
+            if condition in self.timed_conditions
+            else None
+            for phones, middle_s, condition in zip(
+                train.phones, train.middle_s, data.events("train").condition, strict=True
+            )
+        ]
+        self._decoder()  # a lexicon without words shows now, not after the fit
 
     def forward(self, batch: Batch) -> Tensor:
         """(b, l, k + 1) log-probabilities of a batch."""
@@ -171,7 +187,7 @@ class SaidText(System):
         self._tested = {name: np.zeros((n_test, *shape), np.float32) for name in ("brain", "none")}
         self._validated = np.zeros((len(self.said["val"].words), *shape), np.float32)
         for batch in self.data.val_dataloader():
-            self._validated[self._windows(batch)] = self(batch.to(self.device)).cpu().numpy()
+            self._validated[self._windows(batch)] = self(batch.to(self.device)).float().cpu().numpy()
 
     def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Log-probabilities of windows, and of windows without any brain."""
@@ -185,10 +201,9 @@ class SaidText(System):
 
     def results(self, seed: int) -> Mapping[str, SaidTextResult]:
         """See `System`: ``test``."""
-        options = {"language": self.language, "order": self.order, "beam": self.beam, "bonus": self.word_bonus}
-        decoder = Decoder(self.said["train"], self.lexicon, **options)
+        decoder = self._decoder()
         decoder.choose(self.weights, self._validated, self.said["val"])
-        settings = options | {
+        settings = self._options | {
             "weight": decoder.weight,
             "timed": self.timed,
             "n_steps": self.n_steps,
@@ -205,6 +220,9 @@ class SaidText(System):
                 seed=seed,
             )
         }
+
+    def _decoder(self) -> Decoder:
+        return Decoder(self.said["train"], self.lexicon, **self._options)
 
     def _windows(self, batch: Batch) -> np.ndarray:
         """(b,) rows of the split's table."""

@@ -12,13 +12,15 @@ PHONE_S, EVERY_S = 0.16, 1.6
 
 
 class SentenceStudy(SaidStudy):
-    """Runs with sentences of their own: pairs of words, each ``n_times``. What is imagined has neither words nor phones among its events, unless ``imagined_phones``."""
+    """Runs with sentences of their own: pairs of words, each ``n_times``. What is imagined has neither words nor phones among its events, unless ``imagined_phones``; ``words``: whether there are any."""
 
     name = "sentences"
 
-    def __init__(self, root, *, n_times=2, imagined_phones=False, conditions=("overt", "imagined"), **options):
+    def __init__(
+        self, root, *, n_times=2, imagined_phones=False, words=True, conditions=("overt", "imagined"), **options
+    ):
         super().__init__(root, conditions=conditions, **options)
-        self.n_times, self.imagined_phones = n_times, imagined_phones
+        self.n_times, self.imagined_phones, self.words = n_times, imagined_phones, words
 
     def recordings(self):
         return [
@@ -72,10 +74,11 @@ class SentenceStudy(SaidStudy):
             if condition == "imagined" and not self.imagined_phones:
                 continue
             for number, word in enumerate(pair):
-                rows.append(
-                    shared
-                    | {"kind": "word", "text": word, "onset": onset + 2 * PHONE_S * number, "duration": 2 * PHONE_S}
-                )
+                if self.words:
+                    rows.append(
+                        shared
+                        | {"kind": "word", "text": word, "onset": onset + 2 * PHONE_S * number, "duration": 2 * PHONE_S}
+                    )
                 for place, phone in enumerate(WORDS[word].split()):
                     at = onset + PHONE_S * (2 * number + place)
                     rows.append(shared | {"kind": "phone", "text": phone, "onset": at, "duration": PHONE_S})

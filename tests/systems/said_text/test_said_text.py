@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from n2s.errors import UserError
 from n2s.findings import kept
+from n2s.models import ConformerCTC
 from n2s.models.ngrams import NGrams
+from n2s.systems import SaidText
 from n2s.systems.said_text.decoding import Decoder, named
 from n2s.systems.said_text.result import SaidTextResult
 from n2s.systems.said_text.said import PHONES, Said, check_alphabet, check_steps, fill, learned_lexicon, timed_path
@@ -102,10 +104,12 @@ def test_noise_says_nothing_and_that_is_said(at, fit_and_test):
         ({"model": {"network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK | {"n_channels": 9}}}}, "n_channels 9, and the data have 8"),
         ({"data": {"window_s": 0.5}}, "no train sentence has phones and ends inside its window of 0.5 s"),
         ({"model": {"timed": 1.5}}, "model.timed is 1.5"),
+        ({"model": {"timed_conditions": ["spoken"]}}, "model.timed_conditions"),
+        ({"study": {"words": False}}, "no word has phones"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused(options, message, at, run_n2s):
-    status, out, err = run_n2s("fit", "--config", recipe(at / "recipe.yaml", **options))
+    status, out, err = run_n2s("fit", "--config", recipe(at / "recipe.yaml", **options, epochs=1))
     said = " ".join((out + err).split())
     assert status and message in said, said[-1500:]
 
@@ -257,3 +261,11 @@ def test_folds_are_pooled_with_the_training_of_their_own():
         "not chosen" in one for one in shown.notes
     )
     assert "Nothing shows" in shown.headline[0]  # two sentences a run and fold: too few for any p
+
+
+def test_times_of_what_is_imagined_are_not_trusted_unless_they_are_named():
+    network = ConformerCTC(8, dim=8, n_heads=2)
+    assert SaidText(network).timed_conditions == ["listen", "overt", "silent", "rest"]
+    assert SaidText(network, timed_conditions=["imagined"]).timed_conditions == ["imagined"]
+    with pytest.raises(UserError, match="n_phones 5; expected 39"):
+        SaidText(ConformerCTC(8, dim=8, n_heads=2, n_phones=5))
