@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RECIPE := configs/meg_contrastive.yaml
 
-.PHONY: demo test test-fast lint bench mutate
+.PHONY: demo test test-all test-fast lint bench mutate
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
@@ -18,6 +18,9 @@ demo: .venv/.installed
 
 test: .venv/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-all: .venv/.installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal --nightly
 
 test-fast: .venv/.installed
 	$(BIN)/python -m pytest -n 2 -m "not slow"

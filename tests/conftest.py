@@ -22,8 +22,17 @@ from n2s import __main__ as command  # noqa: E402
 from n2s.report import page  # noqa: E402
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    """``--nightly``: also what shows again, for other data, what another test shows."""
+    parser.addoption("--nightly", action="store_true", help="also tests that repeat others for other data")
+
+
+def pytest_collection_modifyitems(config, items):
     """Files with slow tests come first: one of them at the end would keep one process busy while the others have nothing."""
+    if not config.getoption("--nightly"):
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

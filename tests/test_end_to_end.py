@@ -20,6 +20,8 @@ from n2s.metrics.retrieval import ranks
 from n2s.models import BrainEncoder
 from n2s.studies import SimulatedMEG
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 OVERLAY = """
 data:

@@ -104,3 +104,9 @@ def test_no_system_is_named_outside_its_room(name):
         and re.search(rf"\bimport .*\b{name}\b", path.read_text("utf-8"))
     ]
     assert not named
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Pytest imports them by their names: two of one name cannot be collected together."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}

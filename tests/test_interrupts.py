@@ -35,6 +35,7 @@ def interrupted_at(module: str, *words: str) -> tuple[int, list[str]]:
         return process.wait(300), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["numpy", "torch", "lightning.pytorch", "jsonargparse"])
 def test_while_modules_are_imported(tmp_path, monkeypatch, module):
     monkeypatch.chdir(tmp_path)
@@ -43,6 +44,7 @@ def test_while_modules_are_imported(tmp_path, monkeypatch, module):
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["fit", "prepare"])
 def test_while_data_are_made(tmp_path, monkeypatch, verb):
     """A fit says, too, that the same command continues its run."""

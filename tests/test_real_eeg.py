@@ -36,6 +36,7 @@ def scores(real_data, tmp_path, monkeypatch, run_n2s):
     return run
 
 
+@pytest.mark.slow
 def test_the_envelope_is_decoded_from_the_delta_band(scores):
     found = scores()
     r = found["r"]["envelope"]["all subjects"]
@@ -52,6 +53,7 @@ def test_the_envelope_is_decoded_from_the_delta_band(scores):
     )
 
 
+@pytest.mark.slow
 def test_the_brain_before_the_sound_says_nothing(scores):
     found = scores("--data.response.tmin", -0.4, "--model.lags_s", "[-0.4, -0.1]", "--model.forward", "false")
     assert abs(found["r"]["envelope"]["all subjects"]["mean"]) < 0.1

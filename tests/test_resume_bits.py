@@ -59,6 +59,7 @@ def uninterrupted(tmp_path, monkeypatch) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_killed_in_training_and_while_saving(uninterrupted, tmp_path, monkeypatch, capsys):
     said = fit_and_be_killed(tmp_path, "2.3")  # in the middle of the third epoch
     (run,) = runs_of(Path("checkpoints/tiny"))
@@ -95,6 +96,7 @@ def test_continuing_needs_the_seeds(uninterrupted, monkeypatch):
     assert not torch.equal(*(states(r)["state_dict"]["encoder.subject"] for r in (run, uninterrupted)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_interrupted_at_any_epoch(tmp_path, monkeypatch, workers):
     monkeypatch.chdir(tmp_path)

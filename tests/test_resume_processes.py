@@ -53,6 +53,7 @@ def slurm(job: int, rank: int, port: int) -> dict:
     return {f"SLURM_{key}": value for key, value in names.items()} | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
 
 
+@pytest.mark.slow
 def test_torchrun_and_requeued_slurm_job(tmp_path):
     """Killed under torchrun in the second epoch, continued under Slurm: one folder, one record, all epochs."""
     tiny_recipe.write_recipe(tmp_path / "tiny.yaml", epochs=2, trainer={"strategy": "ddp", "devices": 2})
@@ -124,6 +125,7 @@ def test_the_first_process_is_gone(monkeypatch):
         agree(lambda: pytest.fail("the second process must not decide"))
 
 
+@pytest.mark.slow
 def test_what_the_first_process_finds_wrong_ends_the_others(monkeypatch):
     """And they say only where to look."""
     port = free_port()

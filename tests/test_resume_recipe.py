@@ -66,6 +66,7 @@ def fit(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("residency", ["device", "host"])
 def test_continued_is_uninterrupted(fit, residency):
     uninterrupted = fit("uninterrupted", residency)

@@ -98,6 +98,7 @@ class TestToTrain:
         assert "a is being trained by another process" in choice.message
         assert not choose_to_train(experiment, SETTINGS).new
 
+    @pytest.mark.slow
     def test_a_killed_process_frees_its_run(self, experiment):
         run = make(experiment, "a")
         code = (

@@ -82,6 +82,7 @@ def test_a_sweep_is_one(path):
         assert stop is None or stop["min_iter"] * stop["eta"] < n_epochs  # something is left to be stopped
 
 
+@pytest.mark.slow
 def test_a_sweeps_run_has_its_id_and_continues_none(tmp_path, monkeypatch, own_wandb):
     monkeypatch.chdir(tmp_path)
     logger = {"class_path": "lightning.pytorch.loggers.WandbLogger", "init_args": {"project": "n2s-tests"}}

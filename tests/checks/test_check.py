@@ -51,6 +51,7 @@ def recipe(lab, tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_a_recipe_shows_what_is_dealt_to_each_split(check, recipe, tmp_path):
     status, out, err = check(*recipe())
     assert status == 0, out + err
@@ -58,6 +59,7 @@ def test_a_recipe_shows_what_is_dealt_to_each_split(check, recipe, tmp_path):
     assert "Training, validation, test" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -133,6 +135,7 @@ def test_one_text_of_many_places_is_one_group():
     assert "<script>" not in found_html([Group("odd", [("<script>", "<script>")])])
 
 
+@pytest.mark.slow
 def test_paths_are_shown_from_the_folder(lab, check):
     unheard_sound(lab, "")
     write_audio(lab / "stimuli" / "more" / "practice2.wav", 1.0)
@@ -141,6 +144,7 @@ def test_paths_are_shown_from_the_folder(lab, check):
     assert out.count("left out") == 2 and "Left out: n2s does not use it (2)" in out  # of MEG, and of EEG
 
 
+@pytest.mark.slow
 def test_an_audio_file_that_is_no_audio_stops_the_recordings_that_play_it(lab, check):
     (lab / "stimuli" / "orchestra.en.wav").write_text("<html>404</html>")
     status, out, _ = check(lab)
@@ -148,6 +152,7 @@ def test_an_audio_file_that_is_no_audio_stops_the_recordings_that_play_it(lab, c
     assert soundfile.info(lab / "stimuli" / "beekeeper.en.wav").duration > 10
 
 
+@pytest.mark.slow
 def test_what_can_be_read_is_shown_beside_what_cannot(lab, check, tmp_path):
     edited(events_file(lab, "02", "1", "meg"), lambda rows: rows.assign(onset="x"))
     status, out, _ = check(lab)

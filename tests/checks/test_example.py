@@ -76,6 +76,7 @@ def test_it_does_not_write_over_a_folder(written):
         write_example(written)
 
 
+@pytest.mark.slow
 def test_the_check_finds_nothing(n2s, written):
     status, out, err = n2s("studies", "check", written)
     assert status == 0 and "Nothing stops n2s." in out, out + err

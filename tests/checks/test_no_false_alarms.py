@@ -60,6 +60,7 @@ def test_own_fmri(ending, tmp_path):
     assert not alarms(GenericFMRI(str(root), files=files))
 
 
+@pytest.mark.slow
 def test_the_simulated_studies(tmp_path):
     chosen = {"n_subjects": 2, "stories": ["orchestra.en", "train.es"], "max_story_s": 12.0, "root": tmp_path}
     assert not alarms(SimulatedMEG(sfreq=100.0, **chosen))

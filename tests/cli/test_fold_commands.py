@@ -113,6 +113,7 @@ class Stop(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_the_same_command_continues_where_it_was_stopped(n2s, monkeypatch):
     step = fold_recipe.ScoredDecoder.training_step
 
@@ -189,6 +190,7 @@ def test_results_that_cannot_be_pooled_say_where_those_of_the_folds_are():
         pooled([{"test": fold_recipe.Apart(np.ones(2), np.ones(2))}])
 
 
+@pytest.mark.slow
 def test_rerun_repeats_a_cross_validation(validated, run_n2s):
     status, out, err = run_n2s("rerun", validated.folder)
     assert status == 0 and re.search(r"came out\s+metrics.json\s+equal", out), err

@@ -39,6 +39,7 @@ def held_out(fold: Run) -> set[str]:
     return set(RetrievalResult.load(fold.folder / "test" / "test").candidates.story)
 
 
+@pytest.mark.slow
 def test_a_recording_that_came_later_is_neither_tested_nor_trained_on(here, run_n2s):
     status, _, err = run_n2s("fit", *WORDS)
     assert status == 0, err

@@ -80,6 +80,7 @@ def newest(experiment: str) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_every_story_is_held_out_once_and_one_page_has_the_pooled_scores(here, run_n2s):
     Path("tiny.yaml").write_text(yaml.safe_dump(meg_recipe(here / "study")))
     status, out, err = run_n2s("fit", "--config", RECIPE, "--config", "tiny.yaml", "--cross_validate", 2)
@@ -101,6 +102,7 @@ def test_every_story_is_held_out_once_and_one_page_has_the_pooled_scores(here, r
     assert out.rstrip().splitlines()[-1].endswith(f"{run.name}/report.html")
 
 
+@pytest.mark.slow
 def test_every_clip_of_fmri_is_decoded_by_a_model_that_has_not_heard_it(here, run_n2s):
     Path("clips.yaml").write_text(yaml.safe_dump(fmri_recipe(here / "study")))
     status, out, err = run_n2s("fit", "--config", "clips.yaml", "--cross_validate", 2)
@@ -111,6 +113,7 @@ def test_every_clip_of_fmri_is_decoded_by_a_model_that_has_not_heard_it(here, ru
     assert pooled.scores().get("identification@2", "model").mean > 0.7
 
 
+@pytest.mark.slow
 def test_an_encoding_recipe_has_all_folds_in_one_run(here, run_n2s):
     Path("scores.yaml").write_text(yaml.safe_dump(encoding_recipe(here / "study")))
     status, out, err = run_n2s("fit", "--config", "scores.yaml", "--cross_validate", 2)

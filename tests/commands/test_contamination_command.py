@@ -25,6 +25,7 @@ def written(root, content: dict, name: str = "said"):
     return path
 
 
+@pytest.mark.slow
 def test_a_recipe_gets_its_verdict(tmp_path, run_n2s, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = written(tmp_path, recipe(tmp_path, lips=1.0, leak=3.0))

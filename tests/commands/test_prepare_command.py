@@ -32,6 +32,7 @@ def n2s(tmp_path, monkeypatch, run_n2s):
     return lambda verb, *words: run_n2s(verb, "--config", RECIPE, "--config", "small.yaml", *words)
 
 
+@pytest.mark.slow
 def test_parts_then_everything_then_fit(n2s, tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     status, out, _ = n2s("prepare", "--shard", "1/2", "--n_jobs", "1")

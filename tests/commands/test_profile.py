@@ -42,6 +42,7 @@ def profile(tmp_path, monkeypatch, run_n2s):
     return run
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_recipe(profile):
     status, out, err, found = profile()
     assert status == 0, err
@@ -68,12 +69,14 @@ def test_numbers_are_those_of_the_recipe(profile):
     assert not Path("checkpoints").exists()  # nothing is kept
 
 
+@pytest.mark.slow
 def test_a_step_waits_for_nothing(profile):
     _, _, _, found = profile()
     # that the subjects are known is checked only where it costs nothing: on the CPU
     assert all(place.startswith("n2s/models/subject_layer.py") for place in found["host_waits"]), found["host_waits"]
 
 
+@pytest.mark.slow
 def test_the_fmri_steps_wait_for_nothing(tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
     target = {
@@ -137,6 +140,7 @@ class Tight(BrainEncoder):
         return super().forward(brain, *others)
 
 
+@pytest.mark.slow
 def test_the_largest_batch_is_found(profile):
     words = ["--model.encoder", "test_profile.Tight", "--largest_batch", "true", "--data.batch_size", "12"]
     words += ["--data.train_windows.step_s", "0.5"]  # 220 windows: 11 batches of 20
@@ -147,6 +151,7 @@ def test_the_largest_batch_is_found(profile):
     assert not Path("checkpoints").exists()  # where the tuner kept the model meanwhile
 
 
+@pytest.mark.slow
 def test_a_compiled_encoder_is_one_part_and_computes_the_same(profile):
     _, _, _, eager = profile()
     callback = {"class_path": "n2s.training.Compile", "init_args": {"networks": ["encoder.head"]}}

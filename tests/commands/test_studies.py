@@ -70,6 +70,7 @@ def test_download_behind_a_wall_prints_the_steps(n2s):
     assert status == 2 and "--root FOLDER" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TREES)
 def test_check(n2s, name, tmp_path, request):
     sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))

@@ -13,6 +13,8 @@ from n2s.studies.simulated.speech import speak_story, synthesize
 from n2s.studies.simulated.stories import stories
 from n2s.studies.study import Stimulus
 
+pytestmark = pytest.mark.slow
+
 HZ, LASTS_S = 16000, 25
 
 

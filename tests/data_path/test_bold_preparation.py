@@ -181,6 +181,7 @@ def test_shards_are_a_partition_of_the_runs(study):
     assert len(set(study.loaded())) == len(study.loaded()) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_processes_give_the_same_runs(study, tmp_path, processes):
     one = prepare(study, DETRENDED)
@@ -188,6 +189,7 @@ def test_processes_give_the_same_runs(study, tmp_path, processes):
     assert [run.meta["sha256"] for run in one] == [run.meta["sha256"] for run in two]
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_killed_while_writing_and_resumed(study):
     assert other_process(study, "DiesWriting(DETRENDED.cleaning)").wait() == -signal.SIGKILL
@@ -203,6 +205,7 @@ def test_killed_while_writing_and_resumed(study):
     assert len(study.loaded()) == 14 + 1  # the run in which it was killed
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_two_processes_make_each_run_once(study):
     study.slow_s = 0.1

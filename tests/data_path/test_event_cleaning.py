@@ -37,6 +37,7 @@ def test_training_runs_are_told_and_no_other(tmp_path, test):
             assert start <= events.onset.min() and stop >= (events.onset + events.duration).max() - 1e-6
 
 
+@pytest.mark.slow
 def test_data_with_a_step_that_learns_are_prepared_anew_for_another_split(tmp_path):
     keys = []
     for test in ("5", "2"):

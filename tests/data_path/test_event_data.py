@@ -37,6 +37,7 @@ def accuracy(data: EventDataModule) -> float:
     return model.fit(flat["train"], data.events("train").label).score(flat["test"], data.events("test").label)
 
 
+@pytest.mark.slow
 def test_windows_are_the_samples_after_each_event(tmp_path):
     data = said(tmp_path, offset_s=-0.1)
     table, found = data.events("train"), data.arrays("train")
@@ -53,6 +54,7 @@ def test_windows_are_the_samples_after_each_event(tmp_path):
         assert (one.onset, one["name"], one.condition) in [(t, w, c) for t, w, c in truth]
 
 
+@pytest.mark.slow
 def test_batches_have_the_same_windows_and_classes_on_both_residencies(tmp_path):
     found = {}
     for residency in ("device", "host"):
@@ -78,11 +80,13 @@ def test_runs_are_held_out_whole_and_the_pattern_is_found_in_them(tmp_path):
     assert accuracy(data) > 0.9
 
 
+@pytest.mark.slow
 def test_noise_alone_is_at_chance(tmp_path):
     hits = [accuracy(said(tmp_path, study={"gain": 0.0, "seed": seed})) for seed in range(3)]
     assert 0.21 < np.mean(hits) < 0.46  # 216 windows, chance 1/3: 4 standard errors are .13
 
 
+@pytest.mark.slow
 def test_a_pattern_of_the_test_run_alone_is_not_learned(tmp_path):
     """What is planted in the held-out run cannot be known: a leak of it into training would be found at once."""
     data = said(tmp_path, study={"gain": 0.0, "last_run_gain": 3.0})
@@ -97,6 +101,7 @@ def test_a_pattern_of_the_test_run_alone_is_not_learned(tmp_path):
     assert model.score(flat[own], with_it.events("train").label[own]) > 0.9  # it is there to be learned
 
 
+@pytest.mark.slow
 def test_scales_come_from_training_runs(tmp_path):
     one, other = (said(tmp_path, study={"last_run_gain": gain}) for gain in (1.0, 30.0))
     for key in one.scalers:

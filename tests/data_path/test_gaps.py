@@ -56,6 +56,7 @@ def _rows_of(study, preprocessing, split):
     return data, data.rows("t/01")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seam", ["file", "BAD_ACQ_SKIP", "New Segment/"])
 def test_trials_that_were_cut_apart_lose_nothing(tmp_path, seam):
     """120 of 160 trials are for training; a gap of 3.7 s on either side of the others left none."""
@@ -64,6 +65,7 @@ def test_trials_that_were_cut_apart_lose_nothing(tmp_path, seam):
     assert data.lost == [] and "gap" not in str(data)
 
 
+@pytest.mark.slow
 def test_trials_of_one_stretch_lose_what_the_filter_reaches_and_are_told(tmp_path):
     split = SplitByStory(val=[f"story{i}" for i in range(80, 84)], test=[f"story{i}" for i in range(120, 124)])
     data = _data(Trials(tmp_path, ""), split=split)
@@ -76,6 +78,7 @@ def test_trials_of_one_stretch_lose_what_the_filter_reaches_and_are_told(tmp_pat
     assert "16 training windows" in str(data)
 
 
+@pytest.mark.slow
 def test_a_split_that_the_gap_empties_says_so(tmp_path):
     with pytest.raises(
         UserError, match="(?s)train split is empty: the gap.*all of its 120 windows.*highpass_hz 1 makes 3.30 s"
@@ -83,6 +86,7 @@ def test_a_split_that_the_gap_empties_says_so(tmp_path):
         _data(Trials(tmp_path, ""), HIGHPASS)
 
 
+@pytest.mark.slow
 def test_trials_that_begin_between_samples_of_the_new_rate_are_all_there(tmp_path):
     """Each trial is as long as a window and cut off at both ends; at 32 Hz most edges of 100 Hz fall between samples."""
     study = Trials(tmp_path, "EDGE boundary", story_s=1.01)

@@ -76,6 +76,7 @@ def test_a_small_group_is_drawn_in_whole_rounds_and_ranks_share_a_batch():
         np.testing.assert_array_equal(whole, np.stack([one, other], 1).ravel())
 
 
+@pytest.mark.slow
 def test_one_sound_in_two_studies_is_one_segment(tmp_path):
     """The same seed: the same stories. Their windows are no negatives of each other."""
     data = joint(tmp_path, seeds=(0, 0))

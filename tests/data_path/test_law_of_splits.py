@@ -56,6 +56,7 @@ def judged(random, split: Split, of: str, *, blind=lambda world: None) -> tuple[
     return leaks(world, laid, of=of), about + Counter(trained_and_held_out=both)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPLITS)
 def test_no_second_of_what_is_held_out_is_in_training(kind):
     seen = Counter()
@@ -72,6 +73,7 @@ def test_no_second_of_what_is_held_out_is_in_training(kind):
     assert seen["trained_and_held_out"] > 0.3 * seen["tried"]  # or the law is empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["blocks", "time"])
 def test_no_second_of_the_fold_that_is_held_out_is_in_training(kind):
     seen = Counter()

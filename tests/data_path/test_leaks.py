@@ -89,6 +89,7 @@ def test_without_the_gap_the_filter_would_leak(tmp_path):
     assert first >= 61.0 + gap_s - 1e-6
 
 
+@pytest.mark.slow
 def test_a_memoriser_finds_a_planted_leak_and_nothing_else(tmp_path):
     """Noise-only data: the nearest training window tells the answer when test audio is trained on, and only then."""
     honest, leaky = (

@@ -34,6 +34,7 @@ def _same(one, two):
     )
 
 
+@pytest.mark.slow
 def test_residencies_give_the_same_numbers_in_the_same_order(tmp_path):
     """Two studies with different sensors and rates, moved windows, two epochs."""
     studies = {"a": TinyStudy(tmp_path / "a"), "b": TinyStudy(tmp_path / "b", n_channels=12, sfreq=128.0, seed=1)}

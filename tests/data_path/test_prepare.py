@@ -75,6 +75,7 @@ def test_a_shard_that_is_none(text):
         Shard.parse(text)
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_a_recording_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, processes):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
@@ -105,6 +106,7 @@ def test_a_worker_that_the_system_kills(tmp_path, monkeypatch, processes):
         prepare(Killed(tmp_path / "data"), EEG, n_jobs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_killed_in_the_middle_and_resumed(tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
@@ -126,6 +128,7 @@ def test_killed_in_the_middle_and_resumed(tmp_path, monkeypatch):
     assert len(study.loaded()) == 8 + 1  # the one in which it was killed
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_two_processes_share_the_work(tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))

@@ -68,6 +68,7 @@ def test_prepared_once_and_again_only_when_something_changed(tmp_path):
     assert again[0].folder != first[0].folder and again[1].folder == first[1].folder
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_a_kill_while_preparing_leaves_nothing_half_written(tmp_path):
     script = textwrap.dedent(f"""
@@ -104,6 +105,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path, monkeypatch):
     assert not list((tmp_path / "cache").rglob("*.npy"))
 
 
+@pytest.mark.slow
 @pytest.mark.spawns
 def test_preparing_in_two_processes_gives_the_same_files(tmp_path, processes):
     one = prepare(TinyStudy(tmp_path / "a", n_subjects=2, n_stories=2), EEG, n_jobs=1)

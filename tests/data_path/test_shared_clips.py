@@ -189,6 +189,7 @@ def truly(rows):
     return [{(FILES[r[2]][0], FILES[r[2]][1] + r[3] + s) for s in range(int(r[4]))} for r in rows]
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=presentations())
 def test_no_second_of_held_out_sound_is_in_training(files, rows, tmp_path_factory):

@@ -119,6 +119,7 @@ def test_a_part_that_nobody_heard_is_no_leak(tmp_path):
     assert len(meg({"s": study}).windows["train"])
 
 
+@pytest.mark.slow
 def test_one_sound_in_two_studies_in_other_files(tmp_path):
     """One study holds it out and the other, which calls it otherwise, trains on it."""
     sounds = stories() | {"story3": melody(0)}

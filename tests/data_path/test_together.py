@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from lightning.pytorch import Trainer
 
@@ -74,6 +75,7 @@ def test_processes_take_whole_pieces_and_windows_without_sentence_go_anywhere():
     np.testing.assert_array_equal(np.concatenate([np.concatenate(pair) for pair in zip(*parts, strict=True)]), whole)
 
 
+@pytest.mark.slow
 def test_what_a_test_reports_beside_single_windows(tmp_path):
     data = data_of(tmp_path, together="sentences")
     encoder = BrainEncoder(data.n_subjects, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2, instance_norm=True)

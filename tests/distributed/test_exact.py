@@ -13,6 +13,8 @@ import trainings
 
 from n2s.losses import ClipLoss
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 MANY = (2, 4)
 

@@ -82,6 +82,7 @@ def test_what_is_asked_for():
     assert fit["open-mode"] == "append"  # the log of a job that starts again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_fit(tmp_path, monkeypatch, n):
     """One and two tasks: a single run, of as many processes; in an array, of the task's seed."""
@@ -98,6 +99,7 @@ def test_a_fit(tmp_path, monkeypatch, n):
     assert " n2s fit --config tiny.yaml" in Path("srun.txt").read_text()
 
 
+@pytest.mark.slow
 def test_an_array_prepares(tmp_path, monkeypatch):
     """A part of as many as the array has, or as PARTS says; and really."""
     monkeypatch.chdir(tmp_path)

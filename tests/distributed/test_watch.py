@@ -88,12 +88,14 @@ def test_a_failure_ends_the_others(tmp_path, who, what, told):
         assert (f"process {who} has ended" in text) == (rank != who)
 
 
+@pytest.mark.slow
 def test_one_that_is_killed(tmp_path):
     status, said = run("kill 1", tmp_path)
     assert status == [2, 9, 2]
     assert all("it ended without a message" in said[rank] and "same command" in said[rank] for rank in (0, 2))
 
 
+@pytest.mark.slow
 def test_one_that_is_late(tmp_path):
     """Who waited for whom, where both are, and what to do; all of them end."""
     status, said = run("1 is late", tmp_path)

@@ -112,6 +112,7 @@ def test_a_clip_that_is_there_twice_is_one_candidate(rng):
         assert f"identification_{kind}@8" not in scores
 
 
+@pytest.mark.slow
 def test_sounds_at_chance_are_ahead_of_nothing_and_equal_ones_of_all():
     rng, n_wrong = np.random.default_rng(3), 0
     true = heard(rng, [9] * 20)

@@ -189,6 +189,7 @@ def numbers(path: str) -> list[str]:
     return [hashlib.sha256(array).hexdigest() for array in values]
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_numbers(stimulus_of):
     path = str(stimulus_of(noise(1.0)).audio)
     there = subprocess.run(

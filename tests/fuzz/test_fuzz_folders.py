@@ -118,6 +118,7 @@ def named(read):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datatype", ["meg", "eeg"])
 def test_folders(tmp_path, datatype):
     template = write_lab(tmp_path / "template", datatype)

@@ -84,6 +84,7 @@ def test_cells(folder, content):
             )
 
 
+@pytest.mark.slow
 @fuzz(share=3)
 @given(tables(EVENTS))
 def test_events_of_a_recording(folder, content):
@@ -141,6 +142,7 @@ def _fits_a_cell(text: str) -> bool:
     return not set(text) & set('\t\r\n"\x00\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029') and text.isprintable()
 
 
+@pytest.mark.slow
 @fuzz(share=1)
 @given(sessions())
 def test_each_presentation_once(folder, session):
@@ -157,6 +159,7 @@ def test_each_presentation_once(folder, session):
     assert words.stimulus_onset.to_numpy() == pytest.approx(np.tile([0.1, 0.6, 1.1], len(heard)), abs=0.004)
 
 
+@pytest.mark.slow
 @fuzz(share=1)
 @given(
     st.floats(-0.2, 0.2),
@@ -200,6 +203,7 @@ def masc(folder) -> str:
     return (folder / "masc.tsv").read_text()
 
 
+@pytest.mark.slow
 def test_dicts_in_cells(folder, masc):
     path = folder / "sub-01_ses-0_task-0_events.tsv"
     odd = ("{'kind': 'word'}", "{'kind': []}", "{1: 2}", "(" * 5000, "-" * 100_000, "{'kind': {}}", "{[]: 1}", "{**{}}",

@@ -56,6 +56,7 @@ def exported(browser: Browser, name: str) -> list[dict]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_session_from_the_first_sound_to_the_table(browser, run, n2s, tmp_path):
     written = write_listening_page(run / "listening.html", read_manifest(run), METHODS)
     page_id = content_of(written.path)["page"]

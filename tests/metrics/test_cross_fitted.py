@@ -88,6 +88,7 @@ def identified(fold_of_clip, rng, n_draws=60):
     return scores(predicted), np.stack([scores(predicted[order]) for order in orders])
 
 
+@pytest.mark.slow
 def test_claims_of_one_subject_over_folds_are_few_on_noise():
     rng, fold = np.random.default_rng(3), np.repeat(np.arange(5), 20)
     subject, units = np.zeros(100, int), Units(np.arange(100), "clips")

@@ -47,6 +47,7 @@ def test_the_interval_has_the_width_of_a_sample_of_clips_and_of_raters():
         assert one["high"] - one["low"] == pytest.approx(2 * 2.045 * own.std(ddof=1) / np.sqrt(30), rel=0.04)  # t of 29
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_raters", "least"), [(3, 0.91), (6, 0.91), (12, 0.91)])
 def test_intervals_hold_the_true_mean_of_other_raters_and_clips(n_raters, least):
     held, rng = [], np.random.default_rng(n_raters)

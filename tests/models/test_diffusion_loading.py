@@ -49,6 +49,7 @@ def noise_of(model):
 
 
 class TestHeads:
+    @pytest.mark.slow
     def test_the_ports_eight_heads_are_corrected_and_kept_in_what_is_saved(self, native, tmp_path):
         folder = written(native, tmp_path / "hub", attention_head_dim=8)
         loaded = load_audioldm2(folder)

@@ -79,6 +79,7 @@ def test_responses_are_interpolated_between_the_middles_of_volumes():
     torch.testing.assert_close(found, torch.tensor([0, 0, 0.5, 1.5, 2.5, 3.5, 4, 4]))
 
 
+@pytest.mark.slow
 def test_published_sizes():
     with torch.device("meta"):
         perceptron, lstm, transformer = MelMLP(836, 64, 200), MelBiLSTM(836, 64, 200), MelTransformer(836, 64, 200)

@@ -36,6 +36,7 @@ def logged(run_dir):
     return files
 
 
+@pytest.mark.slow
 def test_an_offline_run_holds_scores_tables_figures_and_players(run_dir, result):
     logger = WandbLogger(project="n2s", save_dir=run_dir, offline=True)
     (part,) = result.shown()
@@ -101,6 +102,7 @@ print("goes on")
 """
 
 
+@pytest.mark.slow
 def test_a_killed_service_is_told_and_ends_nothing(run_dir):
     done = subprocess.run([sys.executable, "-c", KILLED, str(run_dir)], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0 and "goes on" in done.stdout

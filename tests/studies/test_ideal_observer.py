@@ -92,6 +92,7 @@ def _log_posterior(scores):
     return float(np.mean(np.diag(scores) - scipy.special.logsumexp(scores, axis=1)))
 
 
+@pytest.mark.slow
 def test_ideal_beats_observers_that_are_wrong_about_something(small):
     (recording,) = small.recordings()
     starts, candidates = _windows(small, recording)

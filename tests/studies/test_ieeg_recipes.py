@@ -25,6 +25,7 @@ def scores(base, folder, name, data, model, tmp_path, monkeypatch, run_n2s):
     return tmp_path / "checkpoints"
 
 
+@pytest.mark.slow
 def test_ready_vectors_are_found_where_they_drive_high_gamma(tmp_path, monkeypatch, run_n2s):
     """Contacts G1 and G2 follow one direction of the vectors; the rate of words, which all vectors carry, explains none of it."""
     words = [(i, f"word{i}", 0.5 + 0.6 * i, 0.8 + 0.6 * i) for i in range(110)]
@@ -47,6 +48,7 @@ def test_ready_vectors_are_found_where_they_drive_high_gamma(tmp_path, monkeypat
     assert (found["r:word_rate"][driven] < 0.25).all() and (r[~driven] < 0.2).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["verwoert2022", "wang2024"])
 def test_from_files_to_scores(name, tmp_path, monkeypatch, run_n2s):
     """White noise: nothing is found."""

@@ -18,6 +18,8 @@ from n2s.studies.simulated.production_brain import speaker
 from n2s.studies.simulated.production_head import NOD_M, helmet_at, pose, traces
 from n2s.studies.simulated.sensors import lead_field
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 SMALL = {"n_subjects": 1, "n_runs": 1, "n_trials": 5, "sfreq": 500.0, "n_renditions": 1, "gestures": True}
 STILL = {"blinks": 0, "heart": 0}

@@ -23,6 +23,8 @@ from n2s.studies.simulated.areas_run import courses, lay_run, noise_over_time, r
 from n2s.studies.simulated.areas_scores import expected_correlation, explainable_share
 from n2s.studies.simulated.bold_sources import brain
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 SMALL = {"n_subjects": 1, "n_blocks": 6, "n_repeated": 2, "resolution_mm": 12}
 

@@ -24,6 +24,8 @@ from n2s.studies.simulated.bold_noise import SpatialNoise
 from n2s.studies.simulated.bold_observer import BoldObserver
 from n2s.studies.simulated.bold_sources import DELAYS_S, FINE_HZ, N_CHANNELS, bold_listener, brain
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 WINDOW = {"offset_s": 6.0, "duration_s": 4.0}
 SMALL = {"stories": ["orchestra", "train", "beekeeper", "mapmaker", "lighthouse.en"], "max_story_s": 130.0}

@@ -304,6 +304,7 @@ def _data(study):
     return {recording.name: study.load(recording).get_data() for recording in study.recordings()}
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_bits_and_another_other_people(small, tmp_path):
     again = SimulatedMEG(**SMALL, noise_level=1e-3, root=tmp_path)
     first, second = _data(small), _data(again)

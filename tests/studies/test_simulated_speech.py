@@ -16,6 +16,8 @@ from n2s.studies.simulated import speech as speech_module
 from n2s.studies.simulated.speech import audio_file, events_file, speak_all, speak_story, synthesize
 from n2s.studies.simulated.stories import SPEAKERS, SPLIT, stories
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 STORIES = {story.stimulus: story for story in stories()}
 

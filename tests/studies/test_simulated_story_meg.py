@@ -27,6 +27,7 @@ def study(root):
     return SimulatedStoryMEG(**SMALL, languages=["en", "es"], root=root)
 
 
+@pytest.mark.slow
 def test_recordings_are_stories_in_each_language(study):
     names = [one.name for one in study.recordings()]
     assert names == [f"sub-01_task-tale-0{i}_run-{language}" for language in ("en", "es") for i in range(1, 5)]

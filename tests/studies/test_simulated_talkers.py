@@ -22,6 +22,7 @@ def study(root):
     return SimulatedTalkers(n_subjects=2, max_story_s=12.0, sfreq=125.0, noise_level=0.3, root=root)
 
 
+@pytest.mark.slow
 def test_each_pair_is_heard_once_and_each_story_attended_by_one_of_two(study):
     attended = {}
     for one in study.recordings():
@@ -37,6 +38,7 @@ def test_each_pair_is_heard_once_and_each_story_attended_by_one_of_two(study):
     assert sorted(study.split.values()).count("test") == 2
 
 
+@pytest.mark.slow
 def test_sources_answer_to_both_and_less_to_the_other(root, study):
     """Recordings with the same noise: what is between them is the response to the other talker."""
     recording = study.recordings()[0]

@@ -223,6 +223,7 @@ def test_logarithmic_depths(tmp_path, subtype, error):
     np.testing.assert_allclose(read_audio(path, RATE_HZ).numpy(), values, atol=error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 44100, 48000, 96000, 44101, 24414])
 def test_odd_lengths_at_any_rate(tmp_path, rate_hz):
     n = rate_hz + 1

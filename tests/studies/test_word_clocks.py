@@ -50,6 +50,7 @@ def test_jitter_and_rounding_are_no_drift(tmp_path, sound, clock, noise):
     assert only[1] - only[3] == pytest.approx(5.0, abs=0.0201) and not found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", [True, False])
 @pytest.mark.parametrize("rate", [1e-3, -1e-3, 1e-4, 4e-3])
 @pytest.mark.parametrize("jitter_s", [0.0, 0.01])

@@ -131,6 +131,7 @@ def first_batch(tmp_path: Path, residency: str = "device") -> torch.Tensor:
     return next(iter(module.train_dataloader())).brain
 
 
+@pytest.mark.slow
 def test_the_cache_fills_while_preparing(tmp_path, small_disk, monkeypatch):
     """Room for two recordings of four: these stay, the others follow."""
     expected = first_batch(tmp_path)
@@ -174,6 +175,7 @@ def test_a_cache_that_is_lost_while_training(tmp_path, monkeypatch, residency):
     assert len(found) > 1 and all(map(torch.equal, found, expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "residency"), [("prepared/*/*/brain.npy", "device"), ("scalers/*.npy", "device"), ("scaled/*.npy", "host")]
 )

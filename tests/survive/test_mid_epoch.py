@@ -68,6 +68,7 @@ WORKER = {"data": {"class_path": "tiny_recipe.TinyData", "init_args": {"workers"
 ROWS_OF_STEPS = {"trainer": {"log_every_n_steps": 2}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "recipe"), [((0, 0), {}), ((1, 3), {}), ((1, 3), WORKER), ((0, 0), ROWS_OF_STEPS), ((1, 3), ROWS_OF_STEPS)]
 )

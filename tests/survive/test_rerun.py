@@ -25,6 +25,7 @@ def newest() -> Run:
     return runs_of(Path("checkpoints/tiny"))[0]
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_run_and_another_another(n2s):
     runs = []
     for seed in (0, 0, 1):

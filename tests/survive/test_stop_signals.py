@@ -150,6 +150,7 @@ def two_tasks(*words: str, **variables: str) -> list[fits.Forked]:
     return [fits.Forked(words, shared | rank) for rank in ranks]
 
 
+@pytest.mark.slow
 def test_two_processes_stop_at_one_step():
     """Only one of them is asked; both save and end at the same step, and go on to the same bits."""
     data = {"class_path": "tiny_recipe.TinyData", "init_args": {"batch_size": 2}}  # 6 steps a process and epoch

@@ -28,6 +28,7 @@ def test_it_is_short():
     assert len(lines) < 60
 
 
+@pytest.mark.slow
 def test_fit_test_report_and_wandb(toy, run_n2s, own_wandb, tmp_path):
     for verb in ("fit", "test"):
         status, out, err = run_n2s(verb, "--config", toy)

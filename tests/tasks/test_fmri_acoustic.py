@@ -20,6 +20,7 @@ def state_of(run):
     return torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
 
 
+@pytest.mark.slow
 def test_coarse_to_fine_by_the_command(semantic, acoustic):
     status, _, err = acoustic("fit")
     assert status == 2 and "model.semantic_run: no trained run at Semantic or" in " ".join(err.split())
@@ -51,6 +52,7 @@ def test_fine_only_has_no_semantic_token(fitted, acoustic):
     assert not [name for name in state if ".tokens.semantic." in name]
 
 
+@pytest.mark.slow
 def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
     fine = {"semantic": False}
     assert acoustic("fit", "--experiment", "fine", model=fine, data={"subjects": ["02"]})[0] == 0
@@ -180,6 +182,7 @@ def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(fitted, acoustic, 
     assert not torch.equal(state["networks.0.decoder.queries"], state["networks.1.decoder.queries"])
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_ends_with_the_same_bits_though_another_semantic_run_has_come(
     fitted, semantic, acoustic, monkeypatch
 ):

@@ -31,6 +31,8 @@ from n2s.systems.sound.prompts import read_prompts, semantic_vectors
 from n2s.systems.sound.result import SoundResult
 from n2s.systems.stages import StageRun
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"channels": [8, 8, 8, 8], "autoencoder_steps": 3}
 SAMPLER = {"class_path": "n2s.models.diffusion.DPMSolver", "init_args": {"n_steps": 2, "guidance": 2.0}}
 DATA = {"target": TOKENS, "spectrogram": FBANK, "batch_size": 16, "subjects": ["01"]}

@@ -1,5 +1,6 @@
 """The published sizes with random weights: one batch through all networks, forward and back."""
 
+import pytest
 import torch
 
 from n2s.models import AcousticDecoder, AudioMAE
@@ -9,6 +10,7 @@ from n2s.models.fitted_ridge import FittedRidge
 from n2s.systems import Acoustic
 
 
+@pytest.mark.slow
 def test_one_step_of_the_full_size_fine_stage():
     torch.manual_seed(0)
     n, n_voxels = n_patches(1.5), 900

@@ -28,6 +28,7 @@ def mel(n2s, verb, network, **parts):
     return n2s(verb, "Spectrogram", model=model, data=data | parts.pop("data", {}), **parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_networks_are_fitted_and_tested_by_the_command(n2s, network):
     status, _, err = mel(n2s, "fit", network, trainer={"max_epochs": 12 if network == "MelMLP" else 1})
@@ -44,6 +45,7 @@ def test_networks_are_fitted_and_tested_by_the_command(n2s, network):
         assert found["identification"]["2"]["model"]["mean"] > 0.7
 
 
+@pytest.mark.slow
 def test_the_linear_baseline_is_ridge_regression(n2s, sounds):
     parts = {"data": {"target": FBANK}, "model": {"n_voxels": 0, "alpha": 30.0, "out_of_fold": False}}
     assert n2s("fit", "Semantic", **parts)[0] == n2s("test", "Semantic", **parts)[0] == 0

@@ -31,6 +31,7 @@ def scaled(target):
     return (target - target.mean(0)) / target.std(0)
 
 
+@pytest.mark.slow
 def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
     status, _, err = semantic("fit")
     assert status == 0, err
@@ -74,6 +75,7 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
         assert (run / name).stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(semantic):
     assert semantic("fit")[0] == semantic("test")[0] == 0
     run, found = newest("Semantic"), scores("Semantic")
@@ -107,6 +109,7 @@ def test_scores_are_those_of_scipy_and_of_counting_and_the_report_tells_them(sem
     assert len(heard) == page.count("<audio") == 5 * 4
 
 
+@pytest.mark.slow
 def test_noise_alone_scores_chance(semantic):
     study = {"gain": 0.0, "n_clips": 60, "seed": 4}
     assert semantic("fit", study=study)[0] == semantic("test", study=study)[0] == 0
@@ -126,6 +129,7 @@ def test_alpha_by_cross_validation_is_voxel_ridges(semantic, sounds):
         assert float(state[f"networks.{index}.alpha"]) == pytest.approx(ridge.alpha_)
 
 
+@pytest.mark.slow
 def test_one_of_the_subjects_can_be_tested_alone(semantic):
     assert semantic("fit")[0] == 0
     both = semantic("test")
@@ -139,6 +143,7 @@ def test_one_of_the_subjects_can_be_tested_alone(semantic):
     assert abs(found["identification"]["2"]["model"]["mean"] - first) < 0.05  # z-scored by one subject's clips
 
 
+@pytest.mark.slow
 def test_labels_are_classified_where_stimuli_allow(semantic, monkeypatch):
     together = TinyFMRI.clips
 
@@ -153,6 +158,7 @@ def test_labels_are_classified_where_stimuli_allow(semantic, monkeypatch):
     assert found["folds"] == "stimuli"
 
 
+@pytest.mark.slow
 def test_prompts_lie_on_the_map_as_the_target_hears_them(semantic, fitted, sounds):
     siren, noise = 0.3 * np.sin(np.arange(16000) * 0.3), 0.1 * np.random.default_rng(0).standard_normal(24000)
     soundfile.write("siren.wav", siren, 16000)
@@ -205,6 +211,7 @@ def test_other_voxels_than_those_of_the_fit_are_refused(semantic):
     assert not (newest("Semantic") / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_prepare_makes_runs_and_features_and_report_writes_the_page_again(semantic, run_n2s, tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     status, out, err = semantic("prepare", "--shard", "1/2", "--n_jobs", "1")

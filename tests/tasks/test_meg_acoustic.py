@@ -22,6 +22,8 @@ from n2s.models.meg_to_sound import MEGToSound
 from n2s.systems import Acoustic
 from n2s.systems.clips.result import ClipResult
 
+pytestmark = pytest.mark.slow
+
 STUDY = {"n_subjects": 2, "n_stories": 4, "story_s": 9.0, "gain": 2.0}
 SPLIT = {"class_path": "n2s.data.SplitByStory", "init_args": {"test": ["story3"], "val": ["story2"]}}
 ENCODER = {"n_virtual": 8, "n_fourier": 32, "hidden": 16, "depth": 2}

@@ -33,6 +33,7 @@ def test_a_ridge_is_fitted_to_all_clips_and_tested_from_its_only_epoch(unvalidat
     assert kept["epoch"] == 0 and kept["global_step"] == 2  # a step a subject
 
 
+@pytest.mark.slow
 def test_the_next_stages_take_the_last_epoch_of_a_finished_fit(unvalidated, acoustic):
     trainer = {"max_epochs": 2, "callbacks": [
         {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": {"monitor": "val/mel", "mode": "min"}}
@@ -49,6 +50,7 @@ def test_the_next_stages_take_the_last_epoch_of_a_finished_fit(unvalidated, acou
     assert "--ckpt_path" not in out
 
 
+@pytest.mark.slow
 def test_an_unfinished_fit_without_validation_is_no_stage_and_tested_only_if_asked(unvalidated, semantic, acoustic):
     record = json.loads((unvalidated / "run.json").read_text())
     (unvalidated / "run.json").write_text(json.dumps(record | {"status": "unfinished"}))

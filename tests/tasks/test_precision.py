@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import yaml
 from fmri_runs import newest
@@ -51,6 +52,7 @@ def assert_close(one, other, rtol):
         np.testing.assert_allclose(other[name], one[name], rtol=rtol, err_msg=name)
 
 
+@pytest.mark.slow
 def test_contrastive(tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
     data = {
@@ -85,6 +87,7 @@ def test_a_ridge_is_solved_in_float32(semantic):
     assert_close(exact, half, rtol=0)
 
 
+@pytest.mark.slow
 def test_acoustic_then_sound(fitted, acoustic, n2s):
     exact, half = compared(lambda *words: acoustic(*words, data={"subjects": ["01"]}), "Acoustic")
     assert_close(exact, half, rtol=0.01)
@@ -97,6 +100,7 @@ def test_acoustic_then_sound(fitted, acoustic, n2s):
     assert_close(exact, half, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_mel(n2s):
     network = {"class_path": "n2s.models.MelMLP", "init_args": {"hidden": [16]}}
     target = {"class_path": "n2s.features.ClipFbank", "init_args": {"duration_s": 1.0}}

@@ -10,6 +10,8 @@ from n2s.features.story_words import TrainedStoryWords
 from n2s.features.story_words.word_pairs import WordPairs
 from n2s.findings import kept
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"width": 32, "heads": 2, "reach": 12, "dropout": 0.1, "vector_width": 16}
 
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from lightning.pytorch import Trainer
 
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
@@ -15,6 +16,7 @@ from tests.run_folders import new_run
 from tests.tiny import TinyStudy
 
 
+@pytest.mark.slow
 def test_each_study_has_its_scores(tmp_path, capsys):
     studies = {
         "one": TinyStudy(tmp_path / "a", n_subjects=1, story_s=20.0),

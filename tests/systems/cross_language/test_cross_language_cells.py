@@ -8,6 +8,8 @@ from sklearn.linear_model import Ridge
 
 from n2s.metrics.score import ALL
 
+pytestmark = pytest.mark.slow
+
 KNOWN = {"shared": "shared", "es": "private_es", "eu": "private_eu"}
 
 

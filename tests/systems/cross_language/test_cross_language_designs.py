@@ -32,6 +32,7 @@ def two_studies(root, **options) -> dict:
     return {name: TwoLanguages(root, only=name, content={}, **options) for name in ("es", "eu")}
 
 
+@pytest.mark.slow
 def test_translations_in_training_show_and_are_named(tmp_path):
     """Each story has a dimension of meaning of its own: only its translation tells how voxels answer to it."""
     data = data_of(tmp_path, topics=True, n_each=12, noise=3.0)
@@ -73,6 +74,7 @@ def test_a_story_with_another_name_in_its_translation_is_refused_unless_the_stud
         assert not set(told[fold.train]) & set(told[fold.test])
 
 
+@pytest.mark.slow
 def test_listeners_of_one_language_are_learned_from_others_in_all_cells(tmp_path):
     heard = {"01": ["es"], "02": ["es"], "03": ["es"], "04": ["eu"], "05": ["eu"]}
     data = data_of(tmp_path, n_subjects=5, heard=heard, n_each=12, n_folds=2)
@@ -103,6 +105,7 @@ def test_three_languages_have_all_ordered_pairs(tmp_path):
     assert set(result.regions.pair) == {"en+es", "en+eu", "es+eu"}
 
 
+@pytest.mark.slow
 def test_noise_gives_chance_and_uniform_p(tmp_path):
     data = data_of(tmp_path, n_subjects=6, gain=0.0, n_each=3, n_folds=2, n_stories=4)
     result = outcome(tmp_path, data, banded=[], controls=[], n_shifts=99)
@@ -113,6 +116,7 @@ def test_noise_gives_chance_and_uniform_p(tmp_path):
         assert 0.35 < p.mean() < 0.65 and (p < 0.05).mean() < 0.15 and (p < 0.5).mean() > 0.3
 
 
+@pytest.mark.slow
 def test_the_language_is_in_features_before_centring_and_not_after(tmp_path):
     result = outcome(tmp_path, data_of(tmp_path, shift=3.0, n_each=2), banded=[], controls=[])
     probe = result.probe.set_index("what").accuracy

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pandas as pd
+import pytest
 from cross_language_runs import data_of, outcome
 
 from n2s.metrics.score import ALL
@@ -11,6 +12,7 @@ from n2s.systems.cross_language import page
 HEARD = {"01": ["es"], "02": ["es"], "03": ["es"], "04": ["eu"], "05": ["eu"]}
 
 
+@pytest.mark.slow
 def test_unlike_numbers_of_others_are_said(tmp_path):
     """Who heard eu has one other listener of eu; who heard es has two of each."""
     data = data_of(tmp_path, n_subjects=5, heard=HEARD, n_each=1, n_folds=2)

@@ -19,6 +19,7 @@ class Turned(TwoLanguages):
         return replace(found, values=-found.values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heard", [{}, HEARD])
 def test_other_features_than_those_of_the_fit_are_refused(tmp_path, heard):
     options = {"n_each": 1, "heard": heard, "n_subjects": len(heard) or 1}

@@ -151,6 +151,7 @@ def test_segments_on_both_sides_shoot_up_and_people_do_not():
         People(np.array(["s/1", "s/1"]), np.zeros((2, 1)), np.zeros((2, 0)))
 
 
+@pytest.mark.slow
 def test_the_network_knows_people_again_and_nothing_of_others():
     """The planted leak through a network: parts of a person's windows dealt as if they were people."""
     positive, own = np.arange(20) % 2 == 0, windows(n_windows=24)

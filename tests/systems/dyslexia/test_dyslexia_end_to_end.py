@@ -47,6 +47,7 @@ def test_fit_test_and_page(at, run_n2s, fit_and_test):
     assert status == 2 and "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

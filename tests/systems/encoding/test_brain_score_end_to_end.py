@@ -29,6 +29,7 @@ def small(path: Path, **model) -> Path:
     return written(path, recipe)
 
 
+@pytest.mark.slow
 def test_fit_test_and_report(at, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml")
     run, out = fit_and_test(recipe)
@@ -68,6 +69,7 @@ def test_fit_test_and_report(at, run_n2s, fit_and_test):
     assert status == 2 and "the run has no fit of 'mel + word_rate, bands 1-1'" in err
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_takes_the_folds_that_it_has(at, interrupted, run_of):
     """The second fold of three fails; the next fit begins with it."""
     import n2s.systems.encoding.task as task

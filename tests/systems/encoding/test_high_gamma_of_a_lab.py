@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile
 import yaml
 from builders import bids_from_raw, story_events
@@ -40,6 +41,7 @@ def write_lab(root):
             )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_scores(tmp_path, monkeypatch, run_n2s):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 RECIPE = {
@@ -35,6 +36,7 @@ RECIPE = {
 }
 
 
+@pytest.mark.slow
 def test_a_listener_who_heard_nothing_of_the_test_is_left_out(tmp_path, monkeypatch, run_n2s):
     """After hours of fits the test stopped: the run holds no fit of them."""
     monkeypatch.chdir(tmp_path)

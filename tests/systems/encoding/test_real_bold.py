@@ -70,6 +70,7 @@ def expected(folder) -> np.ndarray:
     return np.array([np.corrcoef(*pair)[0, 1] for pair in zip(predicted.T, Y.T, strict=True)])
 
 
+@pytest.mark.slow
 def test_the_whole_path(folder, tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
     for verb in ("fit", "test"):

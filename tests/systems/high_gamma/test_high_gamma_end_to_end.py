@@ -99,6 +99,7 @@ def test_an_interrupted_fit_takes_the_folds_that_it_has(at, interrupted):
     assert made[2] == made[1] and len(made) == 1 + 1 + 3  # the first fold is not fitted again
 
 
+@pytest.mark.slow
 def test_every_estimator_runs_beside_the_first(at, fit_and_test):
     estimators = {
         "ridge": {"class_path": "n2s.models.ElectrodeRidge", "init_args": {"alphas": [1e4]}},
@@ -112,6 +113,7 @@ def test_every_estimator_runs_beside_the_first(at, fit_and_test):
         assert top[f"envelope/{name}"]["all subjects"]["mean"] > 0.4, name
 
 
+@pytest.mark.slow
 def test_the_recipe_itself_runs_on_a_small_voltage(at, fit_and_test):
     recipe, data, model = given("high_gamma")
     small_study = {"n_subjects": 1, "n_words": 20, "n_repeats": 2, "n_together": 5, "n_contacts": 6, "sfreq": 400.0}
@@ -127,6 +129,7 @@ def test_the_recipe_itself_runs_on_a_small_voltage(at, fit_and_test):
     np.testing.assert_allclose(places, SimulatedSEEG(**small_study).contacts("01").places_mm, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_said_before_a_fit(at, run_n2s):
     for model, said in (
         ({"speech": "talking"}, "n2s.features.Speaking"),

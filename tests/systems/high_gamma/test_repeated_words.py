@@ -9,6 +9,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 from repeated_words import scores  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 SIZE = {"n_words": 16, "n_repeats": 3, "n_contacts": 20, "sfreq": 25.0}
 

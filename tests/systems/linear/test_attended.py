@@ -63,6 +63,7 @@ def test_noise_is_at_chance(at, run_n2s):
     assert all(rows[subject]["low"] < 0.5 < rows[subject]["high"] for subject in ("s/01", "s/02"))
 
 
+@pytest.mark.slow
 def test_where_one_sound_plays_at_a_time_nothing_is_said(at, run_n2s):
     _, found, out = run(at, run_n2s, study="tiny.TinyStudy")
     assert not [name for name in found["scores"] if name.startswith("attended")] and "unattended" not in out

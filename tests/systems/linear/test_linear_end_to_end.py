@@ -77,6 +77,7 @@ def test_an_interrupted_fit_takes_the_folds_that_it_has(at, folder, interrupted)
     assert made[2] == made[1] and len(made) == 1 + 1 + 7  # the first fold is not fitted again
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_said_before_a_fit(at, folder, run_n2s):
     glover = {"response": {"class_path": "n2s.data.Glover"}}
     status, _, err = run_n2s("fit", "--config", small(at / "recipe.yaml", folder, data=glover, lags_s=None))

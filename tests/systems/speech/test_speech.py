@@ -21,6 +21,8 @@ from n2s.systems.speech.system import ctc, greedy, single
 from n2s.systems.speech.text_result import TranscriptResult, typical
 from n2s.training.run import Run, runs_of
 
+pytestmark = pytest.mark.slow
+
 
 def by_paths(log_probs: torch.Tensor, target: list[int]) -> float:
     """Log p(target): the sum over every path that is the target once repeats are joined and blanks left out."""

@@ -13,6 +13,8 @@ from n2s.findings import kept
 from n2s.studies import SimulatedStories
 from n2s.systems.story_text.transfer import PersonToPerson, shared_rows
 
+pytestmark = pytest.mark.slow
+
 N, V = 80, {"s/a": 12, "s/b": 9}  # rows of a story, voxels
 STORIES = ("one", "two", "three", "four")
 

@@ -21,6 +21,8 @@ from n2s.systems import StoryDecoder
 from n2s.systems.story_text.across import in_words_of
 from n2s.systems.story_text.languages import Languages, OneLanguage, stories_in, told_language
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"width": 8, "heads": 2, "layers": 1, "vector_width": 0, "epochs": 1, "reach": 6}
 ALPHAS = (10.0, 1000.0)
 

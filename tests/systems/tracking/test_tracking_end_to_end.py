@@ -25,6 +25,7 @@ def small(path: Path, *, study=None, data=None, **model) -> Path:
     return written(path, recipe, logger=False)
 
 
+@pytest.mark.slow
 def test_fit_test_table_and_page(at, run_n2s, fit_and_test):
     recipe = small(at / "recipe.yaml")
     run, _ = fit_and_test(recipe)
@@ -62,6 +63,7 @@ def test_fit_test_table_and_page(at, run_n2s, fit_and_test):
     assert status == 2 and "alphas is" in err and "but the run was fitted with" in err and "fit again" in err
 
 
+@pytest.mark.slow
 def test_measures_alone_of_one_person_who_is_noise(at, fit_and_test):
     """Nothing is held out, nothing is fitted: all that was heard is measured, and noise is at chance."""
     recipe = small(
