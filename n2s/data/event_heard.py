@@ -7,10 +7,9 @@ import pandas as pd
 from n2s.data.content import Heard
 from n2s.data.event_intervals import Dealt, with_stretches
 from n2s.data.event_windows import EventWindows
-from n2s.data.identity import sound_identities
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split
-from n2s.data.stimuli import length_s
+from n2s.data.training_parts import heard_in
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.studies.study import Recording, Stimulus, Study
@@ -45,8 +44,7 @@ def heard_of(studies: Mapping[str, Study], split: Split, windows: EventWindows) 
         events = {key: with_stretches(table, key) for key, table in events.items()}
         people = {key: one.subject for one in recordings if (key := f"{name}/{one.name}") in events}
         stimuli = _with_audio(study, events) if split.keeps_sounds else {}
-        lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
-        found[name] = Heard(events, study.split, study.content, sound_identities(stimuli), lengths_s, people)
+        found[name] = heard_in(study, events, stimuli, people)
     return found
 
 

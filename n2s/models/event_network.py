@@ -73,3 +73,12 @@ def check_shape(brain: Tensor, n_channels: int, n_times: int | None, whose: str)
             f"{whose} was made for windows of {n_times} samples; these have {t}. Set model.network.n_times to {t}, or let the data cut "
             f"windows of {n_times} samples."
         )
+
+
+def check_channels(network: nn.Module, n_channels: int) -> None:
+    """Raise a `UserError` if a recipe's network was made for another number of channels than the data have."""
+    made_for = getattr(network, "n_channels", None)
+    if made_for is not None and made_for != n_channels:
+        raise UserError(
+            f"model.network has n_channels {made_for}, and the data have {n_channels} channels. Set --model.network.n_channels {n_channels}."
+        )

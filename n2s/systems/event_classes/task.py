@@ -14,7 +14,7 @@ from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.classification import SCORES, confusion
 from n2s.models.augment import Augment
-from n2s.models.event_network import EventNetwork
+from n2s.models.event_network import EventNetwork, check_channels
 from n2s.systems.event_classes.loss import (
     WEIGHTS,
     Weights,
@@ -100,12 +100,8 @@ class EventClassifier(System):
     def setup(self, stage: str) -> None:
         """Check that network and data fit, and weigh the classes."""
         check_strategy(self)
-        data, made_for = self.data, getattr(self.network, "n_channels", None)
-        n_channels = len(data.ch_names)
-        if made_for is not None and made_for != n_channels:
-            raise UserError(
-                f"model.network has n_channels {made_for}, and the data have {n_channels} channels. Set --model.network.n_channels {n_channels}."
-            )
+        data = self.data
+        check_channels(self.network, len(data.ch_names))
         if self.top_k >= len(data.class_names):
             raise UserError(
                 f"model.top_k is {self.top_k}, of {len(data.class_names)} classes: every class is found. Set it lower, or to 0."

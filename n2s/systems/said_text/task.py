@@ -15,6 +15,7 @@ from n2s.errors import UserError
 from n2s.metrics.edits import edit_distances
 from n2s.models.augment import Augment
 from n2s.models.ctc_network import CTCNetwork
+from n2s.models.event_network import check_channels
 from n2s.studies.events import CONDITIONS
 from n2s.systems.said_text.decoding import Decoder
 from n2s.systems.said_text.result import SaidTextResult
@@ -121,12 +122,7 @@ class SaidText(System):
             raise UserError(
                 f"SaidText is trained by one process; {self.trainer.world_size} were started. Set trainer.devices to 1."
             )
-        made_for = getattr(self.network, "n_channels", None)
-        if made_for is not None and made_for != len(data.ch_names):
-            raise UserError(
-                f"model.network has n_channels {made_for}, and the data have {len(data.ch_names)} channels. Set --model.network.n_channels "
-                f"{len(data.ch_names)}."
-            )
+        check_channels(self.network, len(data.ch_names))
         self.n_steps = self.network.n_steps(data.n_times)
         self.said, self.lexicon = checked_said(data, self.n_steps)
         step_s, train = self.network.stride / data.shape.sfreq, self.said["train"]
