@@ -142,13 +142,13 @@ def main() -> None:
         scaled = [Scaled.of(prepared, scaler, recentre=False).suited(starts, N)]
         away = Scaler(np.full(C, 300, np.float32), np.ones(C, np.float32), OWN)  # an offset that float16 could not hold
         drifting = [Scaled.of(prepared, away, recentre=False).suited(starts, N)]
-        features = np.zeros((1, 1), np.float16)
+        given = [np.arange(C)], np.zeros((1, 1), np.float16)
         ours = {
-            "n2s, residency: host": OnHost(scaled, features, pin=False),
-            "  the same, memory reused": Reused(scaled, features, pin=False),
-            "n2s, residency: device (CPU)": OnDevice(scaled, features, torch.device("cpu")),
-            "  host, of a recording that drifts": OnHost(drifting, features, pin=False),
-            "  device (CPU), of such a one": OnDevice(drifting, features, torch.device("cpu")),
+            "n2s, residency: host": OnHost(scaled, *given, pin=False),
+            "  the same, memory reused": Reused(scaled, *given, pin=False),
+            "n2s, residency: device (CPU)": OnDevice(scaled, *given, torch.device("cpu")),
+            "  host, of a recording that drifts": OnHost(drifting, *given, pin=False),
+            "  device (CPU), of such a one": OnDevice(drifting, *given, torch.device("cpu")),
         }
         theirs = peers(fif, n_times)
         for to_model, title in ((False, "to the bus"), (True, "to the model")):

@@ -7,10 +7,17 @@ from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.studies.study import Study
 
+_OF_CTF = re.compile(r"(M[LRZ][A-Z]\d\d)-\d+")  # MLC11-2908: the number is that of the machine
+
 
 def same_name(name: str) -> str:
     """What stays of a channel's name without case, spaces and leading zeros: ``MEG 001``, ``MEG001`` and ``meg1`` are one."""
     return re.sub(r"0*(\d+)", r"\1", re.sub(r"[\s_-]", "", name).casefold())
+
+
+def sensor_key(name: str) -> str:
+    """What tells a sensor from others, however its name is written."""
+    return same_name(_OF_CTF.sub(r"\1", name))
 
 
 def found_bads(asked: Iterable[str], ch_names: list[str]) -> dict[str, str]:

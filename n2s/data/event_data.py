@@ -26,6 +26,7 @@ from n2s.data.reader import WindowReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.sampler import Sampler
 from n2s.data.scaled_windows import scaled_for
+from n2s.data.sensor_layout import lay_sensors
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.splits import Split
@@ -209,6 +210,7 @@ class EventDataModule(NeuralDataModule):
         self.scalers, self.scaled = scaled_for(
             self.recordings, self.windows, self.shape, scaler=self.scaler, clamp=self.clamp
         )
+        self.layout = lay_sensors(self.recordings)
         self._reader: WindowReader | None = None
         self._readers: dict[tuple[str, int], EventReader] = {}
 
@@ -261,8 +263,8 @@ class EventDataModule(NeuralDataModule):
 
     @property
     def ch_names(self) -> list[str]:
-        """Sensors of the first recording with most of them: those of `arrays` are in this order where all have the same."""
-        return max((item.meta["ch_names"] for item in self.recordings.values()), key=len)
+        """The sensor of each column of `arrays` and of batches: see `n2s.data.sensor_layout.lay_sensors`."""
+        return self.layout.names
 
     def places(self, batch: Batch) -> list[str]:
         """See `NeuralDataModule`."""
@@ -317,9 +319,8 @@ class EventDataModule(NeuralDataModule):
     def _window_reader(self) -> WindowReader:
         if self._reader is None:
             device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-            self._reader = WindowReader(
-                self.scaled, NoTargets(), self.shape, residency=self.residency, clamp=self.clamp, device=device
-            )
+            given = self.scaled, self.layout, NoTargets(), self.shape
+            self._reader = WindowReader(*given, residency=self.residency, clamp=self.clamp, device=device)
         return self._reader
 
     def _loader(self, split: str, k: int, *, batch_size: int, shuffle: bool) -> BatchLoader:

@@ -111,10 +111,8 @@ class HoldoutReader:
 
     def _assemble(self, found: tuple) -> Batch:
         (rows, part, brain), of = found, self._of
-        recording = np.zeros(len(rows), np.int64)
-        index = of.ids(recording)
-        positions, kind = of.sensors(recording, index)
-        mask = of.mask[index] & of.ids(self.scale(part)[1] > 0)
+        positions, good, kind = (table.expand(len(rows), *table.shape) for table in of.every_sensor())
+        mask = good & of.ids(self.scale(part)[1] > 0)
         brain = finish(brain.to(of.device), n_baseline=of.shape.n_baseline, n_offset=of.shape.n_offset, clamp=of.clamp)
         ids = of.ids(rows)
         return Batch(
@@ -128,7 +126,7 @@ class HoldoutReader:
             positions=positions,
             mask=mask,
             kind=kind,
-            recording=index,
+            recording=torch.zeros_like(ids),
             start=torch.zeros(len(rows), dtype=torch.float64, device=of.device),
         )
 

@@ -24,6 +24,7 @@ from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sampler import Sampler
 from n2s.data.scaled_windows import scaled_for
+from n2s.data.sensor_layout import lay_sensors
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
@@ -231,6 +232,7 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         if self.residency == "host":
             for item in track([one for both in self.scaled for one in both], "scaling", transient=True):
                 item.table()
+        self.layout = lay_sensors(self.recordings, studies_apart=True)
         self._reader: WindowReader | None = None
         self._readers: dict[str, SplitReader] = {}
 
@@ -293,9 +295,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         """See `WindowSegments`; the arrays are placed when the first windows are read."""
         if self._reader is None:
             device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-            self._reader = WindowReader(
-                self.scaled, self.targets, self.shape, residency=self.residency, clamp=self.clamp, device=device
-            )
+            given = self.scaled, self.layout, self.targets, self.shape
+            self._reader = WindowReader(*given, residency=self.residency, clamp=self.clamp, device=device)
         if split not in self._readers:
             self._readers[split] = self._reader.of(split, self.windows[split], seed=self.seed)
         return self._readers[split]

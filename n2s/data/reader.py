@@ -9,8 +9,9 @@ from n2s.data.batch import Batch
 from n2s.data.loader import BatchLoader
 from n2s.data.places import NOWHERE, placed_sensors
 from n2s.data.positions import sensor_kinds
-from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, on_device
+from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, n_columns, on_device
 from n2s.data.sampler import Sampler
+from n2s.data.sensor_layout import SensorLayout
 from n2s.data.targets import Targets
 from n2s.data.windows import Windows, WindowShape
 
@@ -22,6 +23,8 @@ class WindowReader:
     ----------
     recordings
         In the order of the windows' ``recording_index``: sources of training windows and of all others.
+    layout
+        The column of each sensor.
     targets
         Targets of all windows.
     shape
@@ -37,6 +40,7 @@ class WindowReader:
     def __init__(
         self,
         recordings: list[tuple[Scaled, Scaled]],
+        layout: SensorLayout,
         targets: Targets,
         shape: WindowShape,
         *,
@@ -48,23 +52,25 @@ class WindowReader:
         self.ahead = residency == "host"
         others = [index for index, (one, other) in enumerate(recordings) if other is not one]
         items = [one for one, _ in recordings] + [recordings[index][1] for index in others]
+        columns = [*layout.columns, *(layout.columns[index] for index in others)]
         self.source: Residency = (
-            OnHost(items, targets.values, pin=device.type == "cuda")
+            OnHost(items, columns, targets.values, pin=device.type == "cuda")
             if self.ahead
-            else OnDevice(items, targets.values, device)
+            else OnDevice(items, columns, targets.values, device)
         )
         self.held_out = np.arange(len(recordings))  # index of those of other windows
         self.held_out[others] = len(recordings) + np.arange(len(others))
         metas = [one.prepared.meta for one, _ in recordings]
         self.sfreq = np.array([meta["sfreq"] for meta in metas])
         self.last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
-        n_channels = max(meta["shape"][1] for meta in metas)
+        n_channels = n_columns(layout.columns)
         positions = np.full((len(metas), n_channels, 2), NOWHERE, np.float32)
         mask, kind = np.zeros((len(metas), n_channels), bool), np.zeros((len(metas), n_channels), np.int64)
         for index, ((one, _), meta) in enumerate(zip(recordings, metas, strict=True)):
-            positions[index, : meta["shape"][1]] = meta["positions"]
-            mask[index, : meta["shape"][1]] = placed_sensors(meta, one.prepared.recording.name)
-            kind[index, : meta["shape"][1]] = sensor_kinds(meta["ch_names"])
+            own = layout.columns[index]
+            positions[index, own] = meta["positions"]
+            mask[index, own] = placed_sensors(meta, one.prepared.recording.name)
+            kind[index, own] = sensor_kinds(meta["ch_names"])
         self._positions, self.mask, self._kind = (torch.from_numpy(x).to(device) for x in (positions, mask, kind))
         layouts = np.concatenate([positions.reshape(len(metas), -1), kind], axis=1)
         self._layout = np.unique(layouts, axis=0, return_inverse=True)[1].reshape(-1)  # index for each recording
@@ -79,6 +85,11 @@ class WindowReader:
             return self._positions[index], self._kind[index]
         one = int(recording[0])
         return tuple(table[one].expand(len(recording), *table.shape[1:]) for table in (self._positions, self._kind))
+
+    def every_sensor(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions (c, 2), mask (c,) and kinds (c,) of sensors, each from the first recording in which it is good."""
+        first, column = self.mask.int().argmax(0), torch.arange(self.mask.shape[1], device=self.device)
+        return self._positions[first, column], self.mask.any(0), self._kind[first, column]
 
     def ids(self, values: np.ndarray) -> Tensor:
         """Move small arrays to the model's device."""

@@ -121,11 +121,11 @@ def _mapped(path: Path) -> Tensor:
 
 
 class Residency(ABC):
-    """Cuts windows out of scaled recordings and of stimulus features."""
+    """Cuts windows out of scaled recordings and of stimulus features; the column of each sensor is that of `n2s.data.sensor_layout`."""
 
     @abstractmethod
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
-        """(b,) recordings, (b,) first samples -> (b, n, c); missing channels of a recording are 0.
+        """(b,) recordings, (b,) first samples -> (b, n, c); sensors that a recording lacks are 0.
 
         float16, or float32 if one of the recordings is wide.
         """
@@ -141,10 +141,11 @@ class OnDevice(Residency):
     On a CPU the gather is a loop of slices, which is several times faster than indexing.
     """
 
-    def __init__(self, recordings: list[Scaled], features: np.ndarray, device: torch.device):
-        n_channels = max(item.prepared.meta["shape"][1] for item in recordings)
+    def __init__(self, recordings: list[Scaled], columns: list[np.ndarray], features: np.ndarray, device: torch.device):
+        n_channels = n_columns(columns)
         self._wide = np.array([item.wide for item in recordings])
         self._first, self._brain = np.zeros(len(recordings), np.int64), {}
+        places = [as_slice(own, device) for own in columns]
         for wide in np.unique(self._wide).tolist():
             chosen = np.flatnonzero(self._wide == wide)
             lengths = [recordings[index].prepared.meta["shape"][0] for index in chosen]
@@ -154,7 +155,7 @@ class OnDevice(Residency):
             for index, length in zip(chosen, lengths, strict=True):
                 for at in range(0, length, CHUNK):
                     rows, first = recordings[index].kept(at, CHUNK), self._first[index] + at
-                    table[first : first + len(rows), : rows.shape[1]] = rows.to(device)
+                    table[first : first + len(rows), places[index]] = rows.to(device, dtype)
         self._features = torch.from_numpy(features).to(device)
 
     def brain(self, recording: np.ndarray, start: np.ndarray, n: int) -> Tensor:
@@ -175,10 +176,11 @@ class OnDevice(Residency):
 class OnHost(Residency):
     """Slices of memory maps, copied into one (pinned) buffer."""
 
-    def __init__(self, recordings: list[Scaled], features: np.ndarray, *, pin: bool):
+    def __init__(self, recordings: list[Scaled], columns: list[np.ndarray], features: np.ndarray, *, pin: bool):
         self._tables = [item.table() for item in recordings]
+        self._places = [as_slice(own, torch.device("cpu")) for own in columns]
         self._wide = np.array([item.wide for item in recordings])
-        self._n_channels = max(table.shape[1] for table in self._tables)
+        self._n_channels = n_columns(columns)
         self._features = torch.from_numpy(features)
         self._pin = pin
 
@@ -187,11 +189,9 @@ class OnHost(Residency):
         out = self.buffer(len(start), n, torch.float32 if self._wide[recording].any() else torch.float16)
         for window, index, first in zip(out, recording.tolist(), start.tolist(), strict=True):
             rows = self._tables[index][first : first + n]
-            if rows.shape[1] == self._n_channels:
-                window.copy_(rows)
-            else:
-                window[:, : rows.shape[1]] = rows
-                window[:, rows.shape[1] :] = 0
+            if rows.shape[1] < self._n_channels:
+                window.zero_()
+            window[:, self._places[index]] = rows.to(out.dtype)
         return out
 
     def buffer(self, n_windows: int, n: int, dtype: torch.dtype) -> Tensor:
@@ -212,6 +212,18 @@ def _windows(table: Tensor, start: np.ndarray, n: int) -> Tensor:
         return out
     first = on_device(start, table.device)
     return table[first[:, None] + torch.arange(n, device=table.device)]
+
+
+def n_columns(columns: list[np.ndarray]) -> int:
+    """Of windows of recordings whose sensors have these columns."""
+    return 1 + max(int(own.max()) for own in columns)
+
+
+def as_slice(columns: np.ndarray, device: torch.device) -> slice | Tensor:
+    """Columns as an index; a slice, which is faster, where they are in order and without gaps."""
+    if np.array_equal(columns, np.arange(columns[0], columns[0] + len(columns))):
+        return slice(int(columns[0]), int(columns[-1]) + 1)
+    return torch.from_numpy(columns).to(device)
 
 
 def on_device(values: np.ndarray, device: torch.device) -> Tensor:

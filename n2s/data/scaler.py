@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from einops import rearrange
 
+from n2s.data.bad_channels import sensor_key
 from n2s.data.recordings import PreparedRecording
 from n2s.data.windows import Windows, WindowShape
 from n2s.errors import UserError, first_of, reading
@@ -168,7 +169,7 @@ def _moves(raw: np.ndarray) -> np.ndarray:
 def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecording, Scaler]]) -> Scaler:
     """For a recording without training windows: the median, channel by channel, of its subject's training scalers.
 
-    A sensor that no other recording has gets the median over sensors with its unit.
+    A sensor that no other recording has, in another spelling either, gets the median over sensors with its unit.
     """
     if not others:
         raise UserError(
@@ -176,16 +177,20 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
             "its sensors. Give the subject a training story, or set data.scaler to 'recording' (each recording scaled on itself, "
             "without labels; the report says so)."
         )
-    columns: dict[str, list[tuple[float, float]]] = {}
+    columns: dict[str, list[tuple[float, float]]] = {"none": [(0.0, 1.0)]}
     for other, scaler in others:
         for name, unit, centre, scale in zip(
             other.meta["ch_names"], other.meta["units"], scaler.centre, scaler.scale, strict=True
         ):
             if scale > 0:
-                columns.setdefault(name, []).append((centre, scale))
-                columns.setdefault(f"all {unit}", []).append((centre, scale))
+                for what in (name, f"like {sensor_key(name)}", f"all {unit}"):
+                    columns.setdefault(what, []).append((centre, scale))
     found = [
-        np.median(columns.get(name) or columns.get(f"all {unit}") or [(0.0, 1.0)], axis=0)
+        next(
+            np.median(columns[what], axis=0)
+            for what in (name, f"like {sensor_key(name)}", f"all {unit}", "none")
+            if what in columns
+        )
         for name, unit in zip(prepared.meta["ch_names"], prepared.meta["units"], strict=True)
     ]
     centre, scale = np.array(found, np.float32).T

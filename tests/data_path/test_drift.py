@@ -54,7 +54,8 @@ def test_error_of_power_is_bounded_whatever_the_drift(tmp_path, size, kind):
         rounded = _less_baseline(np.stack([stored[s : s + N].astype(np.float16).astype(float) for s in start]))
         assert np.square(rounded - exact).sum() / np.square(own).sum() > {250.0: 0.002, 2000.0: 0.1}[size]
     found = []
-    for source in (OnDevice([scaled], FEATURES, torch.device("cpu")), OnHost([scaled], FEATURES, pin=False)):
+    given = [scaled], [np.arange(len(scaled.gain))], FEATURES
+    for source in (OnDevice(*given, torch.device("cpu")), OnHost(*given, pin=False)):
         brain = source.brain(np.zeros(len(start), int), start, N)
         assert brain.dtype == (torch.float32 if size else torch.float16)
         found.append(finish(brain, n_baseline=N_BASELINE, n_offset=0, clamp=1e9).transpose(1, 2).numpy())
@@ -72,7 +73,8 @@ def test_batches_of_drifting_and_other_recordings_hold_what_each_alone_has(tmp_p
     rng = np.random.default_rng(0)
     recording, start = rng.integers(0, 4, 50), rng.integers(0, 7200 - N, 50)
     options = {"n_baseline": N_BASELINE, "n_offset": 18, "clamp": 20.0}
-    sources = [OnDevice(items, FEATURES, torch.device("cpu")), OnHost(items, FEATURES, pin=False)]
+    given = items, [np.arange(len(item.gain)) for item in items], FEATURES
+    sources = [OnDevice(*given, torch.device("cpu")), OnHost(*given, pin=False)]
     device, host = (finish(source.brain(recording, start, N), **options) for source in sources)
     assert torch.equal(device, host)
     for row in range(50):

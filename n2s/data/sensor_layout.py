@@ -1,0 +1,81 @@
+"""Which column of a window each sensor has: the same for a sensor of that name in all recordings."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from n2s.data.bad_channels import sensor_key
+from n2s.data.places import INSIDE
+from n2s.data.sensor_recording import SensorRecording
+from n2s.errors import first_of
+from n2s.findings import tell
+
+
+@dataclass(frozen=True)
+class SensorLayout:
+    """Columns of windows.
+
+    Attributes
+    ----------
+    names
+        Sensor of each column; where people have electrodes of their own, those of who has most.
+    columns
+        Of each recording, (c,) the column of each of its sensors.
+    """
+
+    names: list[str]
+    columns: list[np.ndarray]
+
+
+def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: bool = False) -> SensorLayout:
+    """A column for every sensor that some recording has, in the order of the recording with most; then those that it lacks.
+
+    Sensors are known by their names, whatever case, spaces, leading zeros, and the number of CTF's machine. Contacts in the brain bear the
+    same names in other people, at other places: each person's columns begin at 0.
+
+    Parameters
+    ----------
+    recordings
+        By ``study/recording``.
+    studies_apart
+        The columns of each study begin at 0, too: for networks that know sensors by their places.
+    """
+    groups: dict[str, list[int]] = {}
+    for index, (key, item) in enumerate(recordings.items()):
+        study = key.split("/")[0]
+        whose = f"{study}/{item.recording.subject}" if item.channel_types & INSIDE else study if studies_apart else ""
+        groups.setdefault(whose, []).append(index)
+    given = [item.meta["ch_names"] for item in recordings.values()]
+    widest: list[str] = []
+    columns: list[np.ndarray] = [np.zeros(0, np.int64)] * len(given)
+    for whose, group in groups.items():
+        names, found = _laid([given[index] for index in group], whose or "data")
+        widest = max(widest, names, key=len)
+        for index, own in zip(group, found, strict=True):
+            columns[index] = own
+    return SensorLayout(widest, columns)
+
+
+def _laid(given: Sequence[list[str]], where: str) -> tuple[list[str], list[np.ndarray]]:
+    """Names of the columns, and the column of each sensor of each recording."""
+    keys = [[sensor_key(name) for name in names] for names in given]
+    if any(len(set(own)) < len(own) for own in keys):  # sensors of one recording that differ in spelling alone
+        keys = list(given)
+    most = max(map(len, keys))
+    order = sorted(range(len(keys)), key=lambda index: len(keys[index]) < most)  # one of those with most comes first
+    name_of: dict[str, str] = {}
+    for index in order:
+        for key, name in zip(keys[index], given[index], strict=True):
+            name_of.setdefault(key, name)
+    column = {key: number for number, key in enumerate(name_of)}
+    if min(map(len, keys)) < len(name_of):
+        lacks = Counter(name_of[key] for own in keys for key in name_of.keys() - set(own))
+        listed = first_of([f"{name} ({n})" for name, n in lacks.most_common()])
+        tell(
+            "odd",
+            where,
+            f"some of {len(keys)} recordings lack some of {len(name_of)} sensors: {listed}. Windows hold 0 in place of them.",
+        )
+    return list(name_of.values()), [np.array([column[key] for key in own], np.int64) for own in keys]
