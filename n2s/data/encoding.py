@@ -14,7 +14,7 @@ from n2s.data.cross_validated import check_heard_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding_data import Fold, Measured, Stream
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
-from n2s.data.encoding_heard import heard_of, part_of
+from n2s.data.encoding_heard import heard_of, part_of, told_folds
 from n2s.data.encoding_people import Dealt, Person, check_fits
 from n2s.data.encoding_responses import Responses
 from n2s.data.encoding_sides import features_of
@@ -56,7 +56,7 @@ class EncodingDataModule(NeuralDataModule):
     response
         `Glover` or `FIR` for BOLD, `Lags` for sensors.
     preprocessing
-        `Preprocessing` of MEG, EEG and iEEG, or `HighGamma` of iEEG. BOLD is cleaned as its study says.
+        `Preprocessing` of MEG, EEG and iEEG, or `HighGamma` of iEEG; steps learn from training stories. BOLD is cleaned as its study says.
     split
         What is held out. A study's official split overrides it.
     n_folds
@@ -191,8 +191,7 @@ class EncodingDataModule(NeuralDataModule):
             return
         heard, runs, self.stimuli = {}, {}, {}
         for name, found in self._prepared(prepare, n_jobs=self.n_jobs):
-            one = heard_of(name, self.studies[name], found, official=self.n_folds is None)
-            heard[name], own, stimuli = one
+            heard[name], own, stimuli = heard_of(name, self.studies[name], found, official=self.n_folds is None)
             runs |= own
             self.stimuli |= stimuli
         tell_copies({key: run.prepared for key, run in runs.items() if run.is_bold})
@@ -294,8 +293,7 @@ class EncodingDataModule(NeuralDataModule):
 
     def delays(self, space: str, subject: str) -> tuple[np.ndarray, int]:
         """See `EncodingData`."""
-        feature = self._designs.feature(space, 0)
-        return self.response.delays_s(1 / self.rate_hz[subject]), feature.n_features
+        return self.response.delays_s(1 / self.rate_hz[subject]), self._designs.feature(space, 0).n_features
 
     def frames_hz(self, space: str) -> float:
         """See `EncodingData`: of the feature, or of the study's arrays that it passes on."""
@@ -315,23 +313,25 @@ class EncodingDataModule(NeuralDataModule):
         if not self._people:
             return "nothing is prepared yet"
         spaces = ", ".join(f"{name} ({seeds[0].n_features})" for name, seeds in self._spaces.items())
-        lines = [f"{len(self.subjects)} subjects; features: {spaces}"]
-        lines += [f"{name}: {one.told()}" for name, one in self._people.items()]
-        return "\n".join(lines)
+        people = [f"{name}: {one.told()}" for name, one in self._people.items()]
+        return "\n".join([f"{len(self.subjects)} subjects; features: {spaces}", *people])
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
     def _recordings(self) -> Iterator[tuple[str, Study, list[Recording]]]:
         for name, study in self.studies.items():
-            found = chosen(name, study, self.chosen)
-            if found:
+            if found := chosen(name, study, self.chosen):
                 yield name, study, found
 
     def _prepared(self, make: Callable[..., list], **options: object) -> Iterator[tuple[str, list[PreparedRecording]]]:
         """What `prepare` or `listed` gives of each study's chosen recordings."""
+        of_sensors = {
+            name: (study, runs) for name, study, runs in self._recordings() if not isinstance(study, FMRIStudy)
+        }
+        folds = {"n_folds": self.n_folds, "each_alone": self.each_alone, "train_on_val": self.train_on_val}
+        told = told_folds(self.preprocessing, of_sensors, self.split, **folds)
         for name, study, recordings in self._recordings():
-            how = BoldPreparation(study.cleaning) if isinstance(study, FMRIStudy) else self.preprocessing
-            yield name, make(study, how, recordings, **options)
+            yield name, make(study, told.get(name) or BoldPreparation(study.cleaning), recordings, **options)
 
     def _listened_rows(self, subject: str) -> np.ndarray:
         """(n,) Row numbers in which something was heard, without those that are trimmed."""

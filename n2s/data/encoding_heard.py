@@ -9,11 +9,15 @@ from n2s.data.content import Heard
 from n2s.data.identity import sound_identities
 from n2s.data.recordings import PreparedRecording
 from n2s.data.runs import Run, check_clock, joined_plays
-from n2s.data.splits import stretches
+from n2s.data.sensor_preparation import SensorPreparation
+from n2s.data.splits import Split, stretches
+from n2s.data.steps import TRAINING, LearnedStep
 from n2s.data.stimuli import collect_stimuli, length_s
 from n2s.data.talkers import attended, unattended
+from n2s.data.training_parts import told_training
+from n2s.errors import UserError
 from n2s.studies.fmri import FMRIStudy, clip_table
-from n2s.studies.study import Stimulus, Study
+from n2s.studies.study import Recording, Stimulus, Study
 
 
 def heard_of(
@@ -49,6 +53,49 @@ def part_of(
         for name, one in heard.items()
     }
     return own, {name: one for name, one in parts.items() if one.events}
+
+
+def told_folds(
+    preprocessing: SensorPreparation,
+    recordings: Mapping[str, tuple[Study, Sequence[Recording]]],
+    split: Split,
+    *,
+    n_folds: int | None,
+    each_alone: bool,
+    train_on_val: bool,
+) -> dict[str, SensorPreparation]:
+    """The preprocessing by study, told what its steps may learn from: see `n2s.data.EncodingDataModule`.
+
+    Raises
+    ------
+    UserError
+        A step learns from training stretches, and every unit is held out once: recordings are prepared once, for all folds.
+    """
+    if not preprocessing.learns:
+        return dict.fromkeys(recordings, preprocessing)
+    steps = getattr(preprocessing, "steps", [])
+    if n_folds and any(isinstance(one, LearnedStep) and one.fit_on == TRAINING for one in steps):
+        raise UserError(
+            f"data.n_folds is {n_folds}: every story is held out once, and preprocessing.steps learn from training stretches (fit_on: training), "
+            "but recordings are cleaned once, for all folds. Leave n_folds out, so that the stories of data.split are held out, or set fit_on to a "
+            "task in which nothing is heard, or to itself."
+        )
+
+    def sides(heard: dict[str, Heard]) -> pd.DataFrame:
+        groups = [heard]
+        if each_alone:
+            people = [(name, person) for name, one in heard.items() for person in sorted(set(one.subjects.values()))]
+            groups = [{name: _of_person(heard[name], person)} for name, person in people]
+        rows = pd.concat([split.intervals(group) for group in groups], ignore_index=True)
+        if n_folds is not None:
+            return rows.assign(split="test" if n_folds else "train")
+        return rows.assign(split=rows.split.replace("val", "train") if train_on_val else rows.split)
+
+    return told_training(preprocessing, recordings, sides, official=n_folds is None)
+
+
+def _of_person(heard: Heard, person: str) -> Heard:
+    return replace(heard, events={key: own for key, own in heard.events.items() if heard.subjects[key] == person})
 
 
 def _official(

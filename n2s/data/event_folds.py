@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,11 +10,12 @@ import pandas as pd
 from n2s.data.cross_validated import CrossValidated
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_heard import heard_of
-from n2s.data.event_intervals import Dealt, deal
+from n2s.data.event_intervals import EXCLUDED, Dealt, deal
 from n2s.data.event_tables import lay_windows_at_events, windows_of
 from n2s.data.event_windows import Frames
 from n2s.data.recordings import prepare
 from n2s.data.sensor_recording import SensorRecording
+from n2s.data.training_parts import learned_from
 from n2s.errors import UserError
 from n2s.findings import tell
 
@@ -187,12 +188,7 @@ def _blocks(table: pd.DataFrame, n_folds: int) -> np.ndarray:
 
 
 def _told(dealt: Dealt, recordings: Iterable[str], held_out: set[str]) -> tuple[dict[str, list], list[str]]:
-    """Training stretches by a recording's name, and the names of recordings of which something is held out."""
-    training, out = {}, []
-    for key in recordings:
-        pieces, name = dealt.of(key), key.rpartition("/")[2]
-        mine = pieces.unit.isin(held_out)
-        own = replace(dealt, pieces=pieces.assign(split=np.where(mine, "test", "train")))
-        training[name] = [tuple(span) for span in own.training(key).tolist()]
-        out += [name] * bool(mine.any())
-    return {name: spans for name, spans in training.items() if spans}, out
+    """What steps of the cleaning may learn from in some recordings, where some units are held out."""
+    pieces = dealt.pieces[dealt.pieces.recording.isin(list(recordings))]
+    out = pieces.unit.isin(held_out) | (pieces.split == EXCLUDED)
+    return learned_from(pieces.assign(split=np.where(out, "test", "train")))

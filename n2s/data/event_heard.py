@@ -9,7 +9,7 @@ from n2s.data.event_intervals import Dealt, with_stretches
 from n2s.data.event_windows import EventWindows
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split
-from n2s.data.training_parts import heard_in
+from n2s.data.training_parts import heard_in, learned_from
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.studies.study import Recording, Stimulus, Study
@@ -52,12 +52,11 @@ def learning(
     preprocessing: SensorPreparation, dealt: Dealt, name: str, study: Study
 ) -> tuple[SensorPreparation, list[Recording]]:
     """The preprocessing of a study (by its ``name`` in the recipe), told what it may learn from, and the recordings that have windows."""
-    pieces = {one: own for one in study.recordings() if len(own := dealt.of(f"{name}/{one.name}"))}
+    pieces = dealt.pieces[dealt.pieces.recording.str.startswith(f"{name}/")]
     if preprocessing.learns:
-        training = {one.name: dealt.training(f"{name}/{one.name}").tolist() for one in pieces}
-        held_out = [one.name for one, own in pieces.items() if (own.split != "train").any()]
-        preprocessing = preprocessing.fitted_on(training, held_out)
-    return preprocessing, list(pieces)
+        preprocessing = preprocessing.fitted_on(*learned_from(pieces))
+    known = set(pieces.recording)
+    return preprocessing, [one for one in study.recordings() if f"{name}/{one.name}" in known]
 
 
 def _with_audio(study: Study, events: Mapping[str, pd.DataFrame]) -> dict[str, Stimulus]:

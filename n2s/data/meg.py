@@ -262,7 +262,8 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
 
     def _preparations(self) -> dict[str, SensorPreparation]:
         """The preprocessing by study: steps that learn are told what is training."""
-        return told_training(self.preprocessing, self.studies, self.split)
+        every = {name: (study, study.recordings()) for name, study in self.studies.items()}
+        return told_training(self.preprocessing, every, self.split.intervals)
 
     def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
         subject = table.study + "/" + table.recording.map(lambda key: self.recordings[key].recording.subject)

@@ -32,7 +32,7 @@ def test_training_runs_are_told_and_no_other(tmp_path, test):
     assert {name[-1] for name in found.held_out} == {test, "3"}
     study = SaidStudy(tmp_path)
     for one in study.recordings():
-        for start, stop in found.training[one.name]:
+        for start, stop in found.training.get(one.name, ()):
             events = study.events(one)
             assert start <= events.onset.min() and stop >= (events.onset + events.duration).max() - 1e-6
 
