@@ -13,7 +13,8 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.data.encoding import EncodingDataModule
 from n2s.data.event_classes import AnyText, Arpabet, Articulation, Labels
 from n2s.data.event_data import EventDataModule
-from n2s.data.event_windows import AtEvents, Frames
+from n2s.data.event_frames import Frames
+from n2s.data.event_windows import AtEvents
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.high_gamma import high_gamma
 from n2s.data.high_gamma_preparation import HighGamma

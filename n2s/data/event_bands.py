@@ -14,7 +14,15 @@ from n2s.findings import tell
 
 #: Name of the data as the recipe prepares them.
 WHOLE = "whole"
-SAME = ("recording", "start_s", "condition", "label", "text")  # what is the same window in every band
+SAME = (
+    "recording",
+    "start_s",
+    "onset",
+    "duration",
+    "condition",
+    "label",
+    "text",
+)  # what is the same window in every band
 
 
 class BandWindows:

@@ -101,13 +101,19 @@ class Labels(EventClasses):
     Parameters
     ----------
     classes
-        The labels, a class each; or name of a class -> its labels, as ``{yes: [yes, yeah], no: [no]}``.
+        The labels, a class each; or name of a class -> its labels, as ``{"yes": ["yes", yeah], "no": ["no"]}``. In quotes, since YAML takes
+        an unquoted yes, no, on, off, null or 1 for something else.
     """
 
     partial = True
 
     def __init__(self, classes: list[str] | dict[str, list[str]]):
         given = classes if isinstance(classes, Mapping) else {str(one): [one] for one in classes}
+        for label in [*given, *(label for labels in given.values() for label in labels)]:
+            if isinstance(label, bool) or label is None:
+                raise UserError(
+                    f"Labels: classes has {label!r}; expected text. Put labels in quotes: YAML takes yes, no, on, off and null for other values."
+                )
         self.names = checked_names(list(given), "Labels: classes")
         self._class_of: dict[str, str] = {}
         for name, labels in given.items():

@@ -125,6 +125,7 @@ class EventDataModule(NeuralDataModule):
         for value in test_averages or []:
             check_number("data.test_averages", value, low=2, whole=True)
         check_number("data.offset_s", offset_s)
+        windows.check_offset(offset_s)
         check_number("data.seed", seed, low=0, whole=True)
         self.studies, self.event_windows, self.split = named_studies(studies), windows, split or SplitByStory()
         self.preprocessing = preprocessing or Preprocessing()

@@ -9,10 +9,10 @@ import pandas as pd
 
 from n2s.data.cross_validated import CrossValidated
 from n2s.data.event_data import EventDataModule
+from n2s.data.event_frames import Frames
 from n2s.data.event_heard import heard_of
 from n2s.data.event_intervals import EXCLUDED, Dealt, deal
 from n2s.data.event_tables import lay_windows_at_events, windows_of
-from n2s.data.event_windows import Frames
 from n2s.data.recordings import prepare
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.training_parts import learned_from

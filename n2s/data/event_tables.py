@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from n2s.data.event_intervals import Dealt, territories
+from n2s.data.event_intervals import EXCLUDED, Dealt, territories
 from n2s.data.event_windows import Counts, EventWindows
 from n2s.data.priority import SPLITS
 from n2s.data.sensor_recording import SensorRecording
@@ -49,6 +49,8 @@ def lay_windows_at_events(
         for split in SPLITS:
             territory = found[found.split == split].reset_index(drop=True)
             rows = event_windows.rows(item.events, split, territory, shape, counts)
+            if split == "train":  # once: all splits see the same events
+                lost += [(key, why, n) for why, n in in_no_territory(rows, found, own).items() if n]
             spans = item.meta["bad_spans"]
             laid[split].append(laid_windows(rows, territory, own, shape, offset_s, spans, stop_s, places[key], lost))
     event_windows.tell(
@@ -94,16 +96,7 @@ def laid_windows(
     stop = start + shape.window_s
     rows = rows.assign(start_s=start)
     onset, end = territory.onset.to_numpy(float), (territory.onset + territory.duration).to_numpy(float)
-    at = (
-        (np.searchsorted(onset, rows.at_s.to_numpy(float) + TINY_S, "right") - 1)
-        if len(territory)
-        else np.zeros(len(rows), int)
-    )
-    mine = (
-        (at >= 0) & (rows.at_s.to_numpy(float) < end[at.clip(0)] + TINY_S)
-        if len(territory)
-        else np.zeros(len(rows), bool)
-    )
+    at, mine = _inside(rows, onset, end)
     outside = mine & ((start < -TINY_S) | (stop > stop_s + TINY_S))
     inside = (
         mine & (start >= onset[at.clip(0)] - TINY_S) & (stop <= end[at.clip(0)] + TINY_S) if len(territory) else mine
@@ -130,9 +123,34 @@ def laid_windows(
     )
 
 
+def in_no_territory(rows: pd.DataFrame, territory: pd.DataFrame, pieces: pd.DataFrame) -> dict[str, int]:
+    """Reason -> how many moments of a recording are of no split: content that is held out elsewhere, or the gap at a border."""
+    stops = (territory.onset + territory.duration).to_numpy(float)
+    at_s = rows.at_s.to_numpy(float)[~_inside(rows, territory.onset.to_numpy(float), stops)[1]]
+    if pieces.empty:
+        return {"border": len(at_s)}
+    start, stop = pieces.onset.to_numpy(float), (pieces.onset + pieces.duration).to_numpy(float)
+    before = (np.searchsorted(start, at_s + TINY_S, "right") - 1).clip(0)
+    after = (before + 1).clip(0, len(start) - 1)
+    away_s = [np.maximum(start[one] - at_s, at_s - stop[one]).clip(0) for one in (before, after)]
+    nearest = np.where(away_s[0] <= away_s[1], before, after)
+    excluded = pieces.split.to_numpy()[nearest] == EXCLUDED
+    return {"excluded": int(excluded.sum()), "border": int((~excluded).sum())}
+
+
+def _inside(rows: pd.DataFrame, start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) Which of some stretches in order each moment may be in, and whether it is."""
+    at_s = rows.at_s.to_numpy(float)
+    if not len(start):
+        return np.zeros(len(rows), int), np.zeros(len(rows), bool)
+    at = np.searchsorted(start, at_s + TINY_S, "right") - 1
+    return at, (at >= 0) & (at_s < stop[at.clip(0)] + TINY_S)
+
+
 _WHY = {
     "end": "reach over an end of the recording",
     "border": "reach over a border between splits, or lie in the gap that filters need there",
+    "excluded": "are of content that is held out elsewhere",
     "bad": "touch a span that is annotated as bad",
 }
 

@@ -1,4 +1,4 @@
-"""Which moments of a recording have a window, and the class of each: events, or frames of speech and silence."""
+"""Which moments of a recording have a window, and the class of each: the port, and windows at events."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.event_classes import MOST, EventClasses
-from n2s.data.options import check_choice, check_number
-from n2s.data.spans import merged
+from n2s.data.options import check_choice
 from n2s.data.windows import WindowShape
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
@@ -39,6 +38,8 @@ class Counts:
 
     unknown: Counter = field(default_factory=Counter)
     n_events: int = 0
+    n_twice: int = 0  # listed twice
+    n_other: int = 0  # frames of other conditions
 
 
 class EventWindows(ABC):
@@ -58,6 +59,10 @@ class EventWindows(ABC):
     def n_logits(self) -> int:
         """See the class."""
         return len(self.names)
+
+    @abstractmethod
+    def check_offset(self, offset_s: float) -> None:
+        """Raise a `UserError` if windows cannot begin so long after their moments, s."""
 
     @abstractmethod
     def wants(self, events: pd.DataFrame) -> bool:
@@ -114,16 +119,19 @@ class AtEvents(EventWindows):
         self.conditions = None if conditions is None else list(conditions)
         self.names = tuple(classes.names)
 
+    def check_offset(self, offset_s: float) -> None:
+        """See `EventWindows`: any."""
+
     def wants(self, events: pd.DataFrame) -> bool:
         """See `EventWindows`."""
-        return len(_chosen(events, self.kind, self.conditions)) > 0
+        return len(chosen_events(events, self.kind, self.conditions)) > 0
 
     def rows(
         self, events: pd.DataFrame, split: str, territory: pd.DataFrame, shape: WindowShape, counts: Counts
     ) -> pd.DataFrame:
         """See `EventWindows`."""
-        own = _chosen(events, self.kind, self.conditions).sort_values("onset", kind="stable")
-        own = own.drop_duplicates(["onset", "duration", "text", "condition"])
+        own = chosen_events(events, self.kind, self.conditions).sort_values("onset", kind="stable")
+        n_listed, own = len(own), own.drop_duplicates(["onset", "duration", "text", "condition"])
         class_of = self.classes.of(list(own.text))
         number = {name: index for index, name in enumerate(self.names)}
         label = own.text.map({text: number.get(name, -1) for text, name in class_of.items()}).to_numpy(
@@ -131,6 +139,7 @@ class AtEvents(EventWindows):
         )
         if split == "train":  # each recording is counted once: all splits see its events
             counts.n_events += len(own)
+            counts.n_twice += n_listed - len(own)
             counts.unknown.update(own.text[label < 0])
         stop = (own.onset + own.duration).to_numpy()
         of_condition = own.condition.to_numpy()
@@ -164,6 +173,8 @@ class AtEvents(EventWindows):
             raise UserError(
                 f"{where}: no event {wanted}. Set data.windows.kind and conditions to what the events table has."
             )
+        if counts.n_twice:
+            tell("left out", where, f"{counts.n_twice} {self.kind}s are listed twice: one window each.")
         if not counts.unknown:
             return
         listed = first_of([f"{text or repr(text)} ({n})" for text, n in counts.unknown.most_common()], 8)
@@ -176,102 +187,7 @@ class AtEvents(EventWindows):
         tell("left out", where, f"{n_unknown} of {counts.n_events} {self.kind}s have no class: {listed}.")
 
 
-class Frames(EventWindows):
-    """Windows on a grid of the recording: is there speech at the middle sample, or silence? For the detection of speech.
-
-    Parameters
-    ----------
-    step_s
-        From one training window to the next. LibriBrain 2025: 60 samples of 250 Hz.
-    test_step_s
-        The same of validation and test; None: as in training. LibriBrain 2025: one sample.
-    speech
-        Rows of this kind are speech: ``word``, ``phone`` or ``sentence``.
-    conditions
-        Only these count as speech; None: all.
-    """
-
-    names = ("silence", "speech")
-
-    def __init__(
-        self,
-        *,
-        step_s: float = 0.24,
-        test_step_s: float | None = None,
-        speech: str = "word",
-        conditions: list[str] | None = None,
-    ):
-        check_number("Frames: step_s", step_s, above=0)
-        check_number("Frames: test_step_s", test_step_s, above=0)
-        check_choice("Frames: speech", speech, ("word", "phone", "sentence"))
-        for condition in conditions or []:
-            check_choice("Frames: conditions", condition, CONDITIONS)
-        self.step_s, self.test_step_s, self.speech = step_s, test_step_s, speech
-        self.conditions = None if conditions is None else list(conditions)
-
-    @property
-    def n_logits(self) -> int:
-        """One: of speech."""
-        return 1
-
-    def wants(self, events: pd.DataFrame) -> bool:
-        """See `EventWindows`."""
-        return len(_chosen(events, self.speech, self.conditions)) > 0
-
-    def rows(
-        self, events: pd.DataFrame, split: str, territory: pd.DataFrame, shape: WindowShape, counts: Counts
-    ) -> pd.DataFrame:
-        """See `EventWindows`."""
-        spoken = _chosen(events, self.speech, self.conditions)
-        counts.n_events += len(spoken)
-        spans = merged(np.stack([spoken.onset, spoken.onset + spoken.duration], 1).astype(float).reshape(-1, 2))
-        sfreq, n_window, played = shape.sfreq, shape.n_window, played_spans(events)
-        step = max(round((self.step_s if split == "train" else self.test_step_s or self.step_s) * sfreq), 1)
-        starts = []
-        for row in territory.itertuples():
-            first = int(np.ceil(row.onset * sfreq - 1e-6))
-            last = int(np.floor((row.onset + row.duration) * sfreq + 1e-6)) - n_window
-            starts.append(np.arange(first, last + 1, step))
-        start = np.concatenate([np.zeros(0, np.int64), *starts]) / sfreq
-        middle = start + n_window // 2 / sfreq
-        kept = _inside(middle, played)  # before and after what plays nothing says whether there is speech
-        start, middle = start[kept], middle[kept]
-        label = _inside(middle, spans).astype(np.int64)
-        zero = np.zeros(len(start))
-        return pd.DataFrame(
-            {
-                "onset": middle, "duration": zero, "at_s": start, "text": "", "label": label, "condition": "listen", "story": "",
-                "sequence": "", "speaker": "", "previous": "", "pause_s": zero,
-            }
-        )  # fmt: skip
-
-    def tell(self, counts: Counts, where: str) -> None:
-        """See `EventWindows`."""
-        if not counts.n_events:
-            raise UserError(
-                f"{where}: no event of kind '{self.speech}' says where there is speech. Set data.windows.speech to a kind of the events."
-            )
-
-
-def _chosen(events: pd.DataFrame, kind: str, conditions: list[str] | None) -> pd.DataFrame:
+def chosen_events(events: pd.DataFrame, kind: str, conditions: list[str] | None = None) -> pd.DataFrame:
+    """The events of a kind and of some conditions (None: all), but for those of a talker whom the listener did not attend."""
     own = events[(events.kind == kind) & (events.attended != "no")]
     return own if conditions is None else own[own.condition.isin(conditions)]
-
-
-def played_spans(events: pd.DataFrame) -> np.ndarray:
-    """(n, 2) Where something plays or is said, s: rows of kind sound, else story, else sentence, else all."""
-    for kind in ("sound", "story", "sentence"):
-        rows = events[(events.kind == kind) & (events.duration > 0)]
-        if len(rows):
-            break
-    else:
-        rows = events
-    return merged(np.stack([rows.onset, rows.onset + rows.duration], 1).astype(float))
-
-
-def _inside(time_s: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """(n,) Whether each moment is in [start, stop) of disjoint spans in order."""
-    if not len(spans):
-        return np.zeros(len(time_s), bool)
-    at = np.searchsorted(spans[:, 0], time_s + 1e-9, "right") - 1
-    return (at >= 0) & (time_s < spans[at.clip(0), 1] - 1e-9)

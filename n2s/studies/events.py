@@ -57,6 +57,12 @@ def events_table(rows: list[dict] | pd.DataFrame, *, where: str, duration_s: flo
             f"{where}: events lack the columns {missing} and have unknown ones {unknown}. "
             f"Expected: {', '.join(COLUMNS)}."
         )
+    for name in ("kind", "story"):
+        if table[name].isna().any():
+            at = table.onset[table[name].isna()].iloc[0]
+            raise UserError(
+                f"{where}: {table[name].isna().sum()} events have no {name}; the first is at {at} s. Give each one."
+            )
     for name, default in _DEFAULTS.items():
         table[name] = table[name].fillna(default) if name in table else default
     table = table[list(COLUMNS)].assign(stimulus=table.stimulus.fillna(""))

@@ -54,3 +54,11 @@ def test_labels_join_and_case_does_not_count():
 def test_the_kind_of_apostrophe_does_not_count():
     found = Labels(["it’s", "its"]).of(["it's", "IT’S", "its", "itʼs"])
     assert found == {"it's": "it’s", "IT’S": "it’s", "itʼs": "it’s", "its": "its"}
+
+
+@pytest.mark.parametrize(
+    "classes", [[True, False], {"yes": [True], "no": ["no"]}, {True: ["yes"], False: ["no"]}, ["a", None]]
+)
+def test_yaml_reads_yes_without_quotes_as_another_value(classes):
+    with pytest.raises(UserError, match="Put labels in quotes"):
+        Labels(classes)

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from said_study import COMMANDS, SaidStudy
@@ -10,6 +11,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from tiny import TinyStudy
 
 from n2s.data import AtEvents, EventDataModule, Frames, Labels, Preprocessing, SplitByRun, SplitBySentence, SplitByStory
+from n2s.data.event_bands import BandWindows
+from n2s.data.event_tables import in_no_territory
 from n2s.errors import UserError
 from n2s.findings import kept
 
@@ -263,3 +266,42 @@ def test_a_recording_without_such_an_event_is_in_no_split(tmp_path):
         data.prepare()
     assert not any(key.endswith("run-2") for key in data.recordings)
     assert any("2 of 10 recordings have no event for a window" in one.text for one in findings)
+
+
+class Doubled(TinyStudy):
+    """Each word is listed twice, and once more with another length."""
+
+    def events(self, recording):
+        found = super().events(recording)
+        words = found[found.kind == "word"]
+        return pd.concat([found, words, words.assign(duration=words.duration + 0.05)], ignore_index=True)
+
+
+def test_every_event_has_a_window_or_is_counted(tmp_path):
+    """Borders between stories open gaps, one story is held out elsewhere, and words are listed twice."""
+    study = Doubled(tmp_path / "doubled", n_subjects=1, n_stories=5, together=True)
+    windows = AtEvents(Labels({"a": [f"w{i}{j}" for i in range(6) for j in (0, 2, 4)], "b": [f"w{i}{j}" for i in range(6) for j in (1, 3)]}), kind="word")  # fmt: skip
+    data = EventDataModule(
+        {"tiny": study}, windows, preprocessing=Preprocessing(**EEG, highpass_hz=1.0), split=SplitByStory(test=["story1"], val=["story2"]),
+        window_s=0.5,
+    )  # fmt: skip
+    with kept() as told:
+        data.prepare()
+    n_words = sum((study.events(one).kind == "word").sum() for one in study.recordings())
+    told = {
+        one.text.partition(" ")[2].split(":")[0]: int(one.text.split()[0]) for one in told if one.kind == "left out"
+    }
+    border = "windows reach over a border between splits, or lie in the gap that filters need there"
+    assert told["words are listed twice"] == n_words // 3 and told[border] > 8
+    assert sum(len(table) for table in data.tables.values()) + sum(told.values()) == n_words
+    bands = BandWindows(data, {"slow": (1.0, 8.0)})  # events of one moment and text, of two lengths, are two windows
+    assert len(bands.table("train")) > 0.5 * len(data.events("train"))
+
+
+def test_content_that_is_held_out_elsewhere_is_counted():
+    territory = pd.DataFrame({"onset": [0.0, 30.0], "duration": [9.0, 10.0]})
+    pieces = pd.DataFrame(
+        {"onset": [0.0, 10.0, 20.0], "duration": [10.0, 10.0, 20.0], "split": ["train", "excluded", "test"]}
+    )
+    rows = pd.DataFrame({"at_s": [1.0, 9.5, 15.0, 19.0, 25.0, 35.0]})
+    assert in_no_territory(rows, territory, pieces) == {"excluded": 2, "border": 2}

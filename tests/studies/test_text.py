@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 
+from n2s.errors import UserError
 from n2s.studies.events import events_table
 from n2s.studies.text import normal, plain
 
@@ -37,3 +38,13 @@ def test_names_in_events_are_composed():
         assert table[name].nunique() == 1 and table[name][0] == normal(table[name][0])
     assert table.text.tolist() == ["über"] * 2
     assert table.stimulus.nunique() == 2  # spelled as on the disk: the study opens its file by it
+
+
+@pytest.mark.parametrize("name", ["story", "kind"])
+def test_an_event_without_a_story_or_kind_is_named(name):
+    rows = [
+        {"onset": at, "duration": 1.0, "kind": "word", "story": "s", "stimulus": "a", "stimulus_onset": at}
+        for at in (0.0, 2.0)
+    ]
+    with pytest.raises(UserError, match=f"here: 1 events have no {name}; the first is at 2.0 s"):
+        events_table([rows[0], rows[1] | {name: float("nan")}], where="here")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from n2s.data.event_data import EventDataModule
-from n2s.data.event_windows import Frames
+from n2s.data.event_frames import Frames
 from n2s.errors import UserError
 from n2s.report.table import wide_console
 from n2s.systems.event_classes.speech_runs import drop_short

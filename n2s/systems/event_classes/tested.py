@@ -9,7 +9,7 @@ from torch import Tensor
 
 from n2s.data.event_averages import Averages
 from n2s.data.event_data import EventDataModule
-from n2s.data.event_windows import Frames
+from n2s.data.event_frames import Frames
 from n2s.systems.event_classes.controls import combined, control_likelihoods
 from n2s.systems.event_classes.ideal import ideal_posteriors
 from n2s.systems.event_classes.loss import PRIOR_POWER
