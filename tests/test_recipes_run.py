@@ -141,3 +141,7 @@ def test_the_recipes_of_classes_run(recipe, tmp_path, monkeypatch, run_n2s):
     for rows in found.values():
         assert {"model", "permuted", "audio only", "commonest"} <= set(rows)
         assert all(0 <= by_subject["all subjects"]["mean"] <= 1 for by_subject in rows.values())
+    if recipe == "speech_detection":
+        path = next(tmp_path.rglob("last.ckpt"))
+        kept = torch.load(path, weights_only=True)["hyper_parameters"]["augment"]["init_args"]
+        assert kept["sfreq"] == 50.0  # that of the data's windows

@@ -31,7 +31,7 @@ class NeuralDataModule(LightningDataModule, ABC):
     #: Processes that prepare recordings.
     n_jobs: int = 1
 
-    def shapes(self) -> dict[str, int]:
+    def shapes(self) -> dict[str, float]:
         """The numbers that networks take from the data, by the names of their parameters."""
         return {name: getattr(self, name) for name in self.shape_names}
 

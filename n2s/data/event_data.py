@@ -84,13 +84,14 @@ class EventDataModule(NeuralDataModule):
         Windows without labels, as of a competition: ``n2s predict`` classifies them in place of the test windows.
     """
 
-    shape_names = ("n_subjects", "n_classes", "n_times")
+    shape_names = ("n_subjects", "n_classes", "n_times", "sfreq")
 
     #: Logits of a network: see `n2s.data.event_windows.EventWindows.n_logits`.
     n_classes: int
 
-    #: t: samples of a window.
+    #: t: samples of a window, and how many a second.
     n_times: int
+    sfreq: float
 
     def __init__(
         self,
@@ -130,7 +131,7 @@ class EventDataModule(NeuralDataModule):
         self.studies, self.event_windows, self.split = named_studies(studies), windows, split or SplitByStory()
         self.preprocessing = preprocessing or Preprocessing()
         self.shape = WindowShape(self.preprocessing.sfreq, window_s, 0.0, baseline_s)
-        self.offset_s, self.average, self.least_windows = offset_s, average, least_windows
+        self.sfreq, self.offset_s, self.average, self.least_windows = self.shape.sfreq, offset_s, average, least_windows
         self.test_averages = [average] * (average > 1) if test_averages is None else sorted(set(test_averages))
         self.clamp, self.scaler, self.batch_size, self.residency = clamp, scaler, batch_size, residency
         self.balance, self.seed, self.n_jobs, self.holdout = balance, seed, n_jobs, holdout

@@ -61,7 +61,7 @@ class MEGAugment(Augment):
     n_channel_masks
         Channels set to 0.
     sfreq
-        Samples per second of the windows.
+        Samples per second of the windows; a recipe's data set it.
 
     Raises
     ------

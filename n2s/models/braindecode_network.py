@@ -31,7 +31,7 @@ class BraindecodeNetwork(EventNetwork):
     options
         Its other arguments.
     sfreq
-        Samples per second; needed by models with filters of their own.
+        Samples per second; needed by models with filters of their own. A recipe's data set it.
 
     References
     ----------

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
-from n2s.models.event_network import EventNetwork, real_channels
+from n2s.models.event_network import EventNetwork, check_shape, real_channels
 from n2s.models.weights import fill
 
 INITIAL_SD = 0.02  # BERT's, of the encoder's weights
@@ -98,11 +98,7 @@ class DyslexNet(EventNetwork):
         UserError
             Windows of another shape.
         """
-        if brain.shape[1:] != (self.n_channels, self.n_times):
-            raise UserError(
-                f"DyslexNet takes windows of {self.n_channels} channels and {self.n_times} samples; got {tuple(brain.shape[1:])}. Its "
-                "positions are learned: set n_times to the length of a window."
-            )
+        check_shape(brain, self.n_channels, self.n_times, "DyslexNet")  # its positions are learned
         brain = real_channels(brain, mask)
         x = self.projection(self.factorization(self.embedding(brain.transpose(1, 2))))  # (b, t, dim)
         x = self.dropout(self.norm(x + self.pos_encoding + self.positions + self.token_type))

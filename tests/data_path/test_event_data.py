@@ -45,7 +45,7 @@ def test_windows_are_the_samples_after_each_event(tmp_path):
     data = said(tmp_path, offset_s=-0.1)
     table, found = data.events("train"), data.arrays("train")
     assert found.shape == (len(table), 8, 40) == (2 * 3 * 36, 8, data.n_times)
-    assert data.shapes() == {"n_subjects": 2, "n_classes": 3, "n_times": 40}
+    assert data.shapes() == {"n_subjects": 2, "n_classes": 3, "n_times": 40, "sfreq": 100.0}
     for row in (0, 100, 215):
         one = table.iloc[row]
         assert one.start_s == pytest.approx(one.onset - 0.1)
