@@ -7,6 +7,7 @@ from torch import Tensor
 from n2s.data.batch import Batch
 from n2s.data.event_averages import Averages
 from n2s.data.loader import BatchLoader
+from n2s.data.places import NOWHERE
 from n2s.data.reader import WindowReader
 from n2s.data.residency import finish
 from n2s.data.sampler import Sampler
@@ -64,25 +65,34 @@ class EventReader:
         return found * self._of.mask[self._of.ids(self._recording[windows])][:, :, None]
 
     def _read(self, groups: np.ndarray, epoch: int) -> tuple:
-        """The mean of the windows of each group, (b, c, t); groups of one are the windows."""
+        """The mean of the windows of each group, (b, c, t); groups of one are the windows. A sensor's mean is of windows that have it."""
         windows, which = self.averages.windows(groups, epoch)
         if len(windows) == len(groups):
-            return groups, windows, self.brain(windows)
-        total: Tensor | None = None
+            return groups, windows, self.brain(windows), None
+        of, recording = self._of, self._recording[windows]
+        n_channels, device = of.mask.shape[1], of.mask.device
+        total = torch.zeros(len(groups), n_channels, of.shape.n_times, device=device)
+        placed = torch.zeros(len(groups), n_channels, 4, device=device)  # how many windows have it, its place, its kind
         for at in range(0, len(windows), AT_ONCE):
             part = slice(at, at + AT_ONCE)
-            brain = self.brain(windows[part])
-            if total is None:
-                total = brain.new_zeros(len(groups), *brain.shape[1:])
-            total.index_add_(0, self._of.ids(which[part]), brain)
-        sizes = self._of.ids(np.bincount(which, minlength=len(groups)))
-        return groups, windows[np.r_[True, which[1:] != which[:-1]]], total / sizes[:, None, None]
+            index, mine = of.ids(recording[part]), of.ids(which[part])
+            positions, kind = of.sensors(recording[part], index)
+            good = of.mask[index].float()[:, :, None]
+            placed.index_add_(0, mine, good * torch.cat([torch.ones_like(good), positions, kind[:, :, None]], 2))
+            total.index_add_(0, mine, self.brain(windows[part]))
+        n_good = placed[:, :, :1].clamp(min=1)
+        first = windows[np.r_[True, which[1:] != which[:-1]]]
+        return groups, first, total / n_good, torch.cat([placed[:, :, :1], placed[:, :, 1:] / n_good], 2)
 
     def _assemble(self, found: tuple) -> Batch:
-        groups, windows, brain = found
+        groups, windows, brain, placed = found
         of, recording = self._of, self._recording[windows]
         index = of.ids(recording)
         positions, kind = of.sensors(recording, index)
+        mask = of.mask[index]
+        if placed is not None and of.masks_differ:
+            mask, kind = placed[:, :, 0] > 0, placed[:, :, 3].round().long()
+            positions = torch.where(mask[:, :, None], placed[:, :, 1:3], NOWHERE)
         return Batch(
             brain=brain,
             target=of.ids(self.averages.label[groups]),
@@ -92,7 +102,7 @@ class EventReader:
             group=torch.from_numpy(recording),
             split=self.split,
             positions=positions,
-            mask=of.mask[index],
+            mask=mask,
             kind=kind,
             recording=index,
             start=of.ids(self._windows.start_s[windows]),

@@ -72,6 +72,7 @@ class WindowReader:
             mask[index, own] = placed_sensors(meta, one.prepared.recording.name)
             kind[index, own] = sensor_kinds(meta["ch_names"])
         self._positions, self.mask, self._kind = (torch.from_numpy(x).to(device) for x in (positions, mask, kind))
+        self.masks_differ = bool((mask != mask[:1]).any())
         layouts = np.concatenate([positions.reshape(len(metas), -1), kind], axis=1)
         self._layout = np.unique(layouts, axis=0, return_inverse=True)[1].reshape(-1)  # index for each recording
 

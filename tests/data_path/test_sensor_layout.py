@@ -128,3 +128,20 @@ def test_other_devices_have_columns_of_their_own_unless_networks_know_places():
 
 def test_contacts_in_the_brain_are_those_of_one_person():
     assert laid({"s/a": ["LA1", "LA2"], "s/b": ["LA2", "LB1"]}, "seeg")[1] == [[0, 1], [0, 1]]
+
+
+def test_averages_over_runs_take_each_sensor_where_it_is_there(data, tmp_path_factory):
+    averaged = _said(tmp_path_factory.getbasetemp() / "other0", OtherOrder, average=9)
+    for batch in averaged.train_dataloader():
+        rows, which = averaged.averages("train").windows(batch.row.numpy(), 0)
+        single, runs = averaged.arrays("train", rows), averaged.events("train").recording.iloc[rows].str[-1].to_numpy()
+        place = dict(zip(NAMES, data[0].recordings["lab/sub-01_task-say_run-4"].meta["positions"], strict=True))
+        for column, name in enumerate(averaged.ch_names):
+            has = np.array([name in RUNS[run] for run in runs])
+            for group in range(len(batch)):
+                mine = has & (which == group)
+                assert bool(batch.mask[group, column]) == mine.any()
+                expected = single[mine, column].mean(0) if mine.any() else np.zeros(40)
+                np.testing.assert_allclose(batch.brain[group, column], expected, atol=1e-5)
+                near = np.abs(batch.positions[group, column].numpy() - place[name]).max()
+                assert near < 0.15 if mine.any() else (batch.positions[group, column] < 0).all()
