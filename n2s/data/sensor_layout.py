@@ -23,10 +23,13 @@ class SensorLayout:
         Sensor of each column; where people have electrodes of their own, those of who has most.
     columns
         Of each recording, (c,) the column of each of its sensors.
+    n_layouts
+        How many sets of sensors share these columns: people with contacts of their own, or devices.
     """
 
     names: list[str]
     columns: list[np.ndarray]
+    n_layouts: int = 1
 
 
 def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: bool = False) -> SensorLayout:
@@ -55,7 +58,7 @@ def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: boo
         widest = max(widest, names, key=len)
         for index, own in zip(group, found, strict=True):
             columns[index] = own
-    return SensorLayout(widest, columns)
+    return SensorLayout(widest, columns, len(groups))
 
 
 def _laid(given: Sequence[list[str]], where: str) -> tuple[list[str], list[np.ndarray]]:

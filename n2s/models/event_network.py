@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.findings import tell
 
 
 class EventNetwork(nn.Module, ABC):
@@ -75,10 +76,34 @@ def check_shape(brain: Tensor, n_channels: int, n_times: int | None, whose: str)
         )
 
 
-def check_channels(network: nn.Module, n_channels: int) -> None:
-    """Raise a `UserError` if a recipe's network was made for another number of channels than the data have."""
+def check_channels(network: nn.Module, n_channels: int, n_layouts: int = 1) -> None:
+    """Raise a `UserError` if a recipe's network was made for another number of channels than the data have.
+
+    Parameters
+    ----------
+    network
+        A network that has ``n_channels`` takes channels by their numbers; others know sensors by their places.
+    n_channels
+        Of the data.
+    n_layouts
+        How many sets of sensors share these channels, such as people with contacts of their own: with more than one it is told.
+    """
     made_for = getattr(network, "n_channels", None)
-    if made_for is not None and made_for != n_channels:
+    if made_for is None:
+        return
+    if made_for != n_channels:
         raise UserError(
             f"model.network has n_channels {made_for}, and the data have {n_channels} channels. Set --model.network.n_channels {n_channels}."
         )
+    if n_layouts > 1:
+        tell_apart(type(network).__name__, n_layouts)
+
+
+def tell_apart(who: str, n_layouts: int) -> None:
+    """Say that one model takes channels that are other sensors in other people."""
+    tell(
+        "odd",
+        "model",
+        f"{who} takes channels by their numbers, and they are other contacts in each of {n_layouts} people. Train it on one person at a time, or "
+        "take a network that knows sensors by their places (n2s.models.EncoderClassifier).",
+    )

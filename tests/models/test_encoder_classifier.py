@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
 from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.models import EncoderClassifier
+from n2s.models.event_network import check_channels
 
 SIZES = {"n_virtual": 12, "n_fourier": 32, "hidden": 16, "depth": 4, "spatial_dropout": 0.0}
 
@@ -63,3 +66,17 @@ def test_positions_are_needed_where_they_are_looked_at(given):
     assert plain(given[0]).shape == (6, 5)
     with pytest.raises(UserError, match="do not fit into n_virtual"):
         plain(torch.zeros(2, 13, 50))
+
+
+def test_networks_of_numbered_channels_say_that_they_are_other_contacts_in_each_person():
+    network = nn.Linear(2, 2)
+    with kept() as told:
+        check_channels(network, 5, 3)  # knows sensors by their places
+        network.n_channels = 5
+        check_channels(network, 5)
+    assert not told
+    with kept() as told:
+        check_channels(network, 5, 3)
+    assert "other contacts in each of 3 people" in told[0].text
+    with pytest.raises(UserError, match="n_channels 5, and the data have 4"):
+        check_channels(network, 4)

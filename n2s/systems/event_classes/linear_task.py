@@ -14,6 +14,7 @@ from n2s.data.options import check_number
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.metrics.result import Result
+from n2s.models.event_network import tell_apart
 from n2s.models.sliding_lda import SlidingLDA
 from n2s.models.window_classifiers import WindowClassifier, WindowLDA
 from n2s.systems.closed_form import ClosedForm, check_made
@@ -95,6 +96,8 @@ class LinearClassifier(ClosedForm):
         self.windows = BandWindows(data, self.bands)
         if stage == "fit":
             check_people(self._people(), names)
+            if self.together and data.layout.n_layouts > 1:
+                tell_apart("LinearClassifier (together)", data.layout.n_layouts)
             if data.validates:
                 tell(
                     "left out",

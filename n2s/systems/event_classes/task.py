@@ -101,7 +101,7 @@ class EventClassifier(System):
         """Check that network and data fit, and weigh the classes."""
         check_strategy(self)
         data = self.data
-        check_channels(self.network, len(data.ch_names))
+        check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
         if self.top_k >= len(data.class_names):
             raise UserError(
                 f"model.top_k is {self.top_k}, of {len(data.class_names)} classes: every class is found. Set it lower, or to 0."

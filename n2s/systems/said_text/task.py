@@ -122,7 +122,7 @@ class SaidText(System):
             raise UserError(
                 f"SaidText is trained by one process; {self.trainer.world_size} were started. Set trainer.devices to 1."
             )
-        check_channels(self.network, len(data.ch_names))
+        check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
         self.n_steps = self.network.n_steps(data.n_times)
         self.said, self.lexicon = checked_said(data, self.n_steps)
         step_s, train = self.network.stride / data.shape.sfreq, self.said["train"]
