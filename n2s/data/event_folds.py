@@ -14,6 +14,7 @@ from n2s.data.event_heard import heard_of
 from n2s.data.event_intervals import EXCLUDED, Dealt, deal
 from n2s.data.event_tables import lay_windows_at_events, windows_of
 from n2s.data.recordings import prepare
+from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.training_parts import learned_from
 from n2s.errors import UserError
@@ -58,13 +59,20 @@ class EveryWindow:
         own = [key for key in self.recordings if self.subject_of(key) == subject]
         return _told(self.dealt, own, set(held_out))
 
-    def cleaned_for(self, subject: str, held_out: set[str]) -> Mapping[str, SensorRecording]:
-        """The recordings of a subject, cleaned by steps that have learned from all units but those that are held out."""
+    def cleaned_for(
+        self, subject: str, held_out: set[str], preparation: SensorPreparation | None = None
+    ) -> Mapping[str, SensorRecording]:
+        """The recordings of a subject, cleaned by steps that have learned from all units but those that are held out.
+
+        ``preparation``: another one than the recipe's.
+        """
         own = {key: item for key, item in self.recordings.items() if self.subject_of(key) == subject}
-        if not self.data.preprocessing.learns:
+        if preparation is None and not self.data.preprocessing.learns:
             return own
         study = self.data.studies[subject.split("/")[0]]
-        preparation = self.data.preprocessing.fitted_on(*self.training_of(subject, held_out))
+        preparation = preparation or self.data.preprocessing
+        if preparation.learns:
+            preparation = preparation.fitted_on(*self.training_of(subject, held_out))
         items = prepare(study, preparation, [item.recording for item in own.values()], n_jobs=1)
         names = {item.recording for item in own.values()}
         return {f"{subject.split('/')[0]}/{item.recording.name}": item for item in items if item.recording in names}

@@ -1,9 +1,11 @@
 """Recordings as they are cleaned, but at a rate that holds voice and muscles; and the waveforms recorded beside them."""
 
 from copy import copy
+from typing import NamedTuple
 
 import mne
 import numpy as np
+from scipy.signal import resample_poly
 
 from n2s.data.bands import Band
 from n2s.data.edges import filtered_apart
@@ -20,6 +22,7 @@ from n2s.studies.study import Recording, Study
 
 WIDE_HZ = 500.0  # holds voices to 225 Hz, and most of what muscles of the face give
 CHANNELS = ("audio", "emg", "eog", "ecg")
+FINER = 16  # between samples of so many times the rate, lines are good enough
 
 
 def wide_band(preparation: SensorPreparation, sfreq: float) -> SensorPreparation:
@@ -31,10 +34,15 @@ def wide_band(preparation: SensorPreparation, sfreq: float) -> SensorPreparation
     return wide
 
 
-def waveforms(
-    study: Study, recording: Recording, side: SideSignals, *, sfreq: float, where: str
-) -> dict[str, tuple[np.ndarray, list[str]]]:
-    """Group -> ``(t, d)`` float32 waveforms at a rate, as many samples as `wide_band` gives, and their names.
+class Waveforms(NamedTuple):
+    """``groups``: of each ``(t, d)`` float32 waveforms and their names; ``lowpass_hz``: of the recording, by its header."""
+
+    groups: dict[str, tuple[np.ndarray, list[str]]]
+    lowpass_hz: float
+
+
+def waveforms(study: Study, recording: Recording, side: SideSignals, *, sfreq: float, where: str) -> Waveforms:
+    """The side signals of a recording at a rate, as many samples as `wide_band` gives.
 
     Sound that is no channel is that of the file recorded beside, or of what is heard.
     """
@@ -57,7 +65,7 @@ def waveforms(
         moves = head_moves(raw, n_times, rate_hz, where)
         if moves:
             found["head"] = (np.stack([one.values for one in moves], 1).astype(np.float32), [one.name for one in moves])
-    return found
+    return Waveforms(found, raw.info["lowpass"] or np.inf)
 
 
 def _channels(raw: mne.io.BaseRaw, signals: list, up: int, down: int, n_times: int) -> tuple[np.ndarray, list[str]]:
@@ -73,7 +81,7 @@ def _sound(
     study: Study, recording: Recording, n_times: int, rate_hz: float, duration_s: float, where: str
 ) -> np.ndarray | None:
     """(t,) What was recorded beside, or else what is heard by the events; None if there is no file."""
-    hz, found = round(rate_hz), np.zeros(n_times, np.float32)
+    found = np.zeros(n_times, np.float32)
     beside = study.recorded_sound(recording)
     if beside is not None:
         parts = [(beside.path, beside.start_s, 0.0, audio_duration_s(beside.path))]
@@ -90,9 +98,19 @@ def _sound(
         stop_s = min(start_s + length_s, audio_duration_s(path))
         if stop_s - start_s < 0.05:
             continue
-        values = read_audio(path, hz, start_s, stop_s).numpy()
+        values = at_rate(read_audio(path, round(rate_hz), start_s, stop_s).numpy(), rate_hz)
         at = round(onset * rate_hz)
         low, high = max(at, 0), min(at + len(values), n_times)
         if high > low:
             found[low:high] += values[low - at : high - at]
     return found if parts and found.any() else None
+
+
+def at_rate(values: np.ndarray, rate_hz: float) -> np.ndarray:
+    """(n,) at the nearest whole rate -> (m,) at the rate itself: over minutes, a part of a Hz is many samples."""
+    hz = round(rate_hz)
+    if abs(rate_hz - hz) < 1e-9:
+        return values
+    fine_s = np.arange(FINER * len(values)) / (FINER * hz)
+    at_s = np.arange(int((len(values) - 1) * rate_hz / hz) + 1) / rate_hz
+    return np.interp(at_s, fine_s, resample_poly(values, FINER, 1)).astype(np.float32)

@@ -8,7 +8,8 @@ import scipy.fft
 
 from n2s.metrics.acoustic_contamination import LINE_HZ, LINE_WIDTH_HZ
 
-AT_ONCE = 32  # signals that are filtered together: memory
+AT_ONCE, NUMBERS_AT_ONCE = 32, 2**20  # signals that are filtered together: memory
+LEAST_PIECES = 4  # of a run
 COLUMNS_AT_ONCE = 2**23  # numbers of moved signals that are held: 32 MB
 
 
@@ -33,19 +34,28 @@ def band_limited(signal: np.ndarray, sfreq: float, low_hz: float, high_hz: float
         for line in LINE_HZ:
             gain[np.abs(hz - line * np.maximum(np.rint(hz / line), 1)) < LINE_WIDTH_HZ] = 0
     gain, found = gain[:, None].astype(np.float32), np.empty(signal.shape, np.float32)
-    for at in range(0, signal.shape[1], AT_ONCE):
-        part = np.asarray(signal[:, at : at + AT_ONCE], np.float32)
+    step = max(AT_ONCE, NUMBERS_AT_ONCE // max(1, n))
+    for at in range(0, signal.shape[1], step):
+        part = np.asarray(signal[:, at : at + step], np.float32)
         spectrum = scipy.fft.rfft(np.concatenate([part, part[::-1]]), axis=0)
-        found[:, at : at + AT_ONCE] = scipy.fft.irfft(spectrum * gain, 2 * n, axis=0)[:n]
+        found[:, at : at + step] = scipy.fft.irfft(spectrum * gain, 2 * n, axis=0)[:n]
     return found
 
 
 def same_moment(
-    brain: Sequence[np.ndarray], side: Sequence[np.ndarray], *, least_shift: int, n_draws: int = 299, seed: int = 0
+    brain: Sequence[np.ndarray],
+    side: Sequence[np.ndarray],
+    *,
+    least_shift: int = 0,
+    piece: int = 0,
+    n_draws: int = 299,
+    seed: int = 0,
 ) -> Link:
     """Correlate sensors with other signals at the same moment, and at moments that have nothing to do with each other.
 
-    The null moves the other signals in a circle by ``least_shift`` samples or more, each run by itself. All keep their autocorrelation.
+    The null moves the other signals in a circle by ``least_shift`` samples or more, each run by itself. All keep their autocorrelation. Of
+    signals that are joined from pieces of the same length, each filtered alone, it exchanges the pieces of a run: at both ends of a piece, all
+    are larger or smaller than inside it, and moved by a part of a piece they would not be at the same moment.
     r of a pair is measured in units of the spread of its own draws, r itself among them, and the largest over pairs is compared with the
     largest of each draw.
 
@@ -57,10 +67,13 @@ def same_moment(
         (t, d) of each run.
     least_shift
         Samples: longer than either side is like itself.
+    piece
+        Samples of a piece, in place of ``least_shift``.
     n_draws, seed
         Of the null.
     """
-    runs = [(b, s) for b, s in zip(brain, side, strict=True) if len(s) >= 4 * least_shift]
+    least = LEAST_PIECES * piece if piece else 4 * least_shift
+    runs = [(b, s) for b, s in zip(brain, side, strict=True) if len(s) >= least]
     shape = (brain[0].shape[1], side[0].shape[1]) if len(brain) else (0, 0)
     if not runs:
         return Link(np.full(shape, np.nan), np.full(shape[0], np.nan), np.nan)
@@ -71,17 +84,26 @@ def same_moment(
         one, other = _unit(b), _unit(s)
         share = len(s) / total
         found += share * (one.T @ other)
-        shifts = rng.integers(least_shift, len(s) - least_shift + 1, n_draws)
         step = max(1, COLUMNS_AT_ONCE // max(1, other.size))
         for at in range(0, n_draws, step):
-            part = shifts[at : at + step]
-            moved = np.concatenate([np.roll(other, int(shift), axis=0) for shift in part], axis=1)
-            null[at : at + step] += share * (one.T @ moved).reshape(shape[0], len(part), shape[1]).transpose(1, 0, 2)
+            n = min(step, n_draws - at)
+            drawn = [_exchanged(other, piece, rng) if piece else _moved(other, least_shift, rng) for _ in range(n)]
+            moved = np.concatenate(drawn, axis=1)
+            null[at : at + n] += share * (one.T @ moved).reshape(shape[0], n, shape[1]).transpose(1, 0, 2)
     spread = np.sqrt((np.square(null).sum(0) + np.square(found)) / (n_draws + 1))  # the truth is one of the draws
     spread = np.where(spread > 1e-9, spread, np.inf)  # constant signals: never
     own, most = np.abs(found / spread).max(1), np.abs(null / spread).max((1, 2))
     p = (1 + (most[:, None] >= own - 1e-9).sum(0)) / (1 + n_draws)
     return Link(found, p, float(p.min()))
+
+
+def _moved(values: np.ndarray, least_shift: int, rng: np.random.Generator) -> np.ndarray:
+    return np.roll(values, int(rng.integers(least_shift, len(values) - least_shift + 1)), axis=0)
+
+
+def _exchanged(values: np.ndarray, piece: int, rng: np.random.Generator) -> np.ndarray:
+    parts = values.reshape(len(values) // piece, piece, -1)
+    return parts[rng.permutation(len(parts))].reshape(values.shape)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

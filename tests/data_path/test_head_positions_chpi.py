@@ -14,6 +14,7 @@ from n2s.data.cleaning.references import references_of
 from n2s.data.cleaning.run import run_step
 from n2s.errors import UserError
 from n2s.findings import kept
+from n2s.studies.readers.head_positions import from_first_sample
 from n2s.studies.simulated.sensors import helmet
 
 COILS = np.array([[0.05, 0.06, 0.05], [-0.05, 0.06, 0.05], [0.06, -0.03, 0.06], [-0.06, -0.03, 0.06]])
@@ -117,3 +118,14 @@ def test_a_file_beside_the_recording_is_found_after_cleaning_and_cutting(tmp_pat
     assert values[0] == pytest.approx(2.0) and values[-1] == pytest.approx(7.0)
     with pytest.raises(UserError, match="no head position channel"):
         RegressOut(["head"]).fit([helmet_with_noise()])
+
+
+def test_both_readers_take_the_clock_by_which_more_positions_lie_in_the_recording():
+    """100 s, whose first sample is at 20 s of the acquisition: by both clocks some lie inside."""
+    times = np.arange(0.0, 100.0)
+    found, moved = from_first_sample(times, first_s=20.0, duration_s=100.0)
+    assert moved and found.tolist() == times.tolist()
+    found, moved = from_first_sample(times + 20, first_s=20.0, duration_s=100.0)
+    assert not moved and found.tolist() == times.tolist()
+    found, moved = from_first_sample(times[30:60], first_s=20.0, duration_s=100.0)
+    assert not moved and found[0] == 10.0  # as many by both: the acquisition's

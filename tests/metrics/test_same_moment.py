@@ -41,6 +41,25 @@ def test_independent_slow_signals_give_uniform_p():
     assert np.mean(np.array(p) <= 0.05) < 0.09
 
 
+def joined(rng: np.random.Generator, columns: int, n_pieces: int = 40, n: int = 25) -> np.ndarray:
+    """Pieces that are larger at their ends, as those that are filtered alone."""
+    size = 1 + 2 * np.abs(np.linspace(-1, 1, n)) ** 3
+    return (rng.standard_normal((n_pieces, n, columns)) * size[:, None]).reshape(-1, columns)
+
+
+def test_pieces_that_are_alike_at_their_ends_are_no_leak():
+    p, moved = [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        both = [joined(rng, 3)], [joined(rng, 2)]
+        p.append(same_moment(*both, piece=25, n_draws=99, seed=seed).p_whole)
+        moved.append(same_moment(*both, least_shift=100, n_draws=99, seed=seed).p_whole)
+    assert stats.kstest(p, "uniform").pvalue > 0.01 and np.mean(np.array(p) <= 0.05) < 0.09
+    assert np.mean(moved) < np.mean(p) - 0.05  # parts of a piece: ends lie beside the middle
+    side = joined(np.random.default_rng(9), 1)
+    assert same_moment([joined(np.random.default_rng(8), 3) + 0.5 * side], [side], piece=25).p_whole < 0.01
+
+
 def test_a_later_answer_is_no_leak():
     rng = np.random.default_rng(1)
     side = rng.standard_normal((4000, 1))

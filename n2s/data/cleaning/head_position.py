@@ -8,6 +8,7 @@ import numpy as np
 from n2s.data.steps import first_line
 from n2s.errors import UserError, first_of, nearest, reading
 from n2s.findings import tell
+from n2s.studies.readers.head_positions import EDGE_S, MOVED, from_first_sample
 
 FEWEST = 2  # positions
 CHPI = "chpi"
@@ -77,25 +78,22 @@ def _inside(found: np.ndarray, raw: mne.io.BaseRaw, step: str, source: str) -> n
     found = found[np.unique(found[:, 0], return_index=True)[1]]
     first, last = raw.first_time, raw.first_time + raw.times[-1]
 
-    def overlap(times: np.ndarray) -> int:
-        return int(((times >= first - 1e-3) & (times <= last)).sum())
-
-    moved = found[:, 0] + first
-    if first and overlap(moved) > overlap(found[:, 0]):
+    times, moved = from_first_sample(found[:, 0], first_s=first, duration_s=raw.times[-1])
+    if moved:
         tell(
             "corrected",
             step,
-            f"times of {source} are taken from the recording's first sample on: by the file's own clock ({first:.1f} to {last:.1f} s) most "
-            "lie outside.",
+            f"times of {source} are taken from the recording's first sample on ({first:.1f} to {last:.1f} s): {MOVED}.",
         )
-        found = np.column_stack([moved, found[:, 1:]])
-    n = overlap(found[:, 0])
+    found = np.column_stack([times + first, found[:, 1:]])
+    inside = (found[:, 0] >= first - EDGE_S) & (found[:, 0] <= last + EDGE_S)
+    n = int(inside.sum())
     if n < FEWEST:
         raise UserError(
             f"{step}: of {len(found)} head positions in {source} ({found[0, 0]:.1f} to {found[-1, 0]:.1f} s) {n} lie inside the recording "
             f"({first:.1f} to {last:.1f} s). Give the file of this recording."
         )
-    return found[(found[:, 0] >= first - 1e-3) & (found[:, 0] <= last)]
+    return found[inside]
 
 
 def _from_chpi(raw: mne.io.BaseRaw, step: str) -> np.ndarray:

@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from n2s.errors import UserError, reading
+from n2s.findings import tell
 from n2s.studies.readers.fetched import check_fetched
 
+EDGE_S = 1e-3
+NEAR_S = 1.0  # a position before or after the recording is of use
+MOVED = "by the clock of the acquisition, fewer lie in it"
 COLUMNS = ("x (mm)", "y (mm)", "z (mm)", "rotation x (deg)", "rotation y (deg)", "rotation z (deg)")
 
 
@@ -45,15 +49,31 @@ def read_positions(path: Path, *, first_s: float, duration_s: float) -> np.ndarr
             f"{path}: expected rows of 10 numbers, as MaxFilter's -headpos writes them: Time q1 ... q6 g-value error velocity."
         )
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    times = rows[:, 0] - first_s
-    if not ((times > -1) & (times < duration_s + 1)).any():
-        times = rows[:, 0]  # some programs count from the first sample
-    if not ((times > -1) & (times < duration_s + 1)).any():
+    times, moved = from_first_sample(rows[:, 0], first_s=first_s, duration_s=duration_s)
+    if moved:
+        tell(
+            "corrected",
+            path.name,
+            f"its times ({rows[0, 0]:.1f} to {rows[-1, 0]:.1f} s) are taken from the recording's first sample on: {MOVED}.",
+        )
+    if not ((times > -NEAR_S) & (times < duration_s + NEAR_S)).any():
         raise UserError(
             f"{path}: its positions are from {rows[0, 0]:.1f} to {rows[-1, 0]:.1f} s, and the recording is from {first_s:.1f} to "
             f"{first_s + duration_s:.1f} s. Give the file of this recording, or remove it."
         )
     return np.column_stack([times, as_movement(rows[:, 1:7])])
+
+
+def from_first_sample(times_s: np.ndarray, *, first_s: float, duration_s: float) -> tuple[np.ndarray, bool]:
+    """(n,) Times of head positions, s from a recording's first sample, and whether they were that already.
+
+    These files count on the clock of the acquisition; some programs count from the first sample. Taken is the clock by which more of them
+    lie in the recording; the acquisition's, if as many do.
+    """
+    own, counted = (
+        int(((times > -EDGE_S) & (times < duration_s + EDGE_S)).sum()) for times in (times_s - first_s, times_s)
+    )
+    return (times_s, True) if counted > own else (times_s - first_s, False)
 
 
 def as_movement(quaternions: np.ndarray) -> np.ndarray:

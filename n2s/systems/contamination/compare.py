@@ -16,9 +16,10 @@ from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.models.window_classifiers import WindowClassifier, WindowLDA
 from n2s.systems.contamination.compared import Scored, table_of
-from n2s.systems.contamination.person import Options, Person, compare_person
+from n2s.systems.contamination.person import Options, Person, compare_person, windows_of_person
 from n2s.systems.contamination.reach import Reached, reached
 from n2s.systems.contamination.result import ContaminationResult
+from n2s.systems.contamination.sources import REMOVED
 
 CONDITIONS = ("overt", "silent", "imagined", "listen")  # the first that there is
 LEAST_PERMUTATIONS = 200  # with fewer, no p is below .05 once it is corrected for six controls
@@ -63,9 +64,9 @@ def contamination_of(
     condition = _condition(every, condition)
     side = SideSignals() if side is None else side
     side.sfreq = data.shape.sfreq
-    own = every.table[every.table.condition == condition]
-    subjects = [name for name in sorted(own.subject.unique())]
-    prepared = _side_signals(every, side, set(own.recording), n_jobs=data.n_jobs)
+    asked = every.table[every.table.condition == condition]
+    subjects = sorted(asked.subject.unique())
+    prepared = _side_signals(every, side, set(asked.recording), n_jobs=data.n_jobs)
     options = Options(condition, n_folds, n_permutations, seed)
     people: dict[str, Person] = {}
     found: dict[str, Reached] = {}
@@ -73,8 +74,9 @@ def contamination_of(
     for number, name in enumerate(track(subjects, "comparing", disable=len(subjects) < 2)):
         each = Options(**asdict(options) | {"seed": seed + number})
         try:
-            found[name] = reached(every, name, side, condition=condition, seed=seed + number)
-            people[name] = compare_person(every, name, prepared, found[name], classifier, each)
+            own = windows_of_person(every, name, each)
+            found[name] = reached(every, name, side, own.rows.folds, condition=condition, seed=seed + number)
+            people[name] = compare_person(every, own, prepared, found[name], classifier, each)
         except UserError as error:
             refused.append(str(error))
             found.pop(name, None)
@@ -118,7 +120,7 @@ def _complete(scores: list[Scored], people: list[str]) -> list[Scored]:
 
 
 def _rank(one: Scored) -> int:
-    order = ["brain", *GROUPS, "reaching", "edge", "inner"]
+    order = ["brain", *GROUPS, "reaching", "edge", "inner", REMOVED]
     return order.index(one.source) if one.source in order else len(order)
 
 

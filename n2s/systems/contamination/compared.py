@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ LEAST_WINDOWS = 10  # of a person
 LEAST_OF_CLASS = 3  # windows
 #: Of a person or of all: see `table_of`.
 COLUMNS = (
-    "subject", "source", "value", "low", "high", "auc", "p", "null_mean", "null_high", "chance", "n_windows", "n_classes", "interval", "why",
+    "subject", "source", "value", "low", "high", "auc", "p", "null_mean", "null_high", "chance", "n_windows", "n_classes", "of_brain", "interval", "why",
 )  # fmt: skip
 
 
@@ -53,6 +53,10 @@ class Rows:
         rows = (self.label[kept], self.unit[kept], self.recording[kept], self.start_s[kept])
         return Rows(*rows, [one for one in folds if len(one.test)], self.n_classes, self.window_s)
 
+    def with_folds(self, folds: Sequence[Fold]) -> "Rows":
+        """The same windows in other folds."""
+        return replace(self, folds=folds)
+
     def testable(self) -> np.ndarray:
         """(n,) Whether the class of a window is tested in one fold and learned in another, with enough windows."""
         kept = np.zeros(self.n_classes, bool)
@@ -73,7 +77,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of a source in one person: an entry of `table_of`, and ``null (N,)``. ``why``: the reason where there is none."""
+    """The scores of a source in one person: an entry of `table_of`, and ``null (N,)``. ``why``: the reason where there is none.
+
+    ``of_brain``: what the brain has above chance at the same windows, where they are not all; else NaN.
+    """
 
     source: str
     subject: str
@@ -87,6 +94,7 @@ class Scored:
     n_classes: int = 0
     interval: str = ""
     why: str = ""
+    of_brain: float = np.nan
 
     @property
     def known(self) -> bool:

@@ -1,41 +1,41 @@
 """What of the side signals reaches the sensors: looked for where the brain has no reason to follow them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from n2s.data.event_folds import EveryWindow
+from n2s.data.event_folds import EveryWindow, Fold
 from n2s.data.places import INSIDE
 from n2s.data.recordings import prepare
 from n2s.data.side_channels import GROUPS
 from n2s.data.side_signals import SideSignals
 from n2s.data.spans import merged
 from n2s.data.wide_band import WIDE_HZ, waveforms, wide_band
-from n2s.metrics.acoustic_contamination import acoustic_contamination, log_power, speech_frequencies
-from n2s.metrics.same_moment import band_limited, same_moment
+from n2s.metrics.acoustic_contamination import LEAST_BINS, acoustic_contamination, log_power, speech_frequencies
+from n2s.metrics.same_moment import LEAST_PIECES, same_moment
 from n2s.studies.study import Recording, Study
+from n2s.systems.contamination.views import (
+    FAST_SHIFT_S,
+    LEAST_FAST_HZ,
+    LEAST_REST_S,
+    LOUD_HZ,
+    PIECE_S,
+    VIEWS,
+    Wide,
+    low_passed,
+    own_electrodes,
+)
 
-#: How each group is looked for. ``waveform``: the same course, above `FAST_HZ`; ``loudness``: how strong both are above `LOUD_HZ`;
-#: ``spectrum``: the same frequencies; ``slow``: the same course below `SLOW_HZ`, while nobody speaks, listens or imagines.
-VIEWS = {
-    "audio": ("waveform", "loudness", "spectrum"),
-    "emg": ("waveform", "loudness", "slow"),
-    "eog": ("slow",),
-    "ecg": ("slow",),
-    "head": ("slow",),
-}
-FAST_HZ, LOUD_HZ, SLOW_HZ = 40.0, 60.0, (0.5, 8.0)
-LEAST_FAST_HZ = 130.0  # rate below which nothing of a voice is left
-SLOW_RATE_HZ, LOUD_RATE_HZ = 25.0, 50.0
-FAST_SHIFT_S, SLOW_SHIFT_S = 2.0, 4.0  # longer than either side is like itself; ten times as much is needed
+ELECTRODES = ("emg", "eog", "ecg")
 AROUND_S = 0.6  # a response, and what comes before a voice
 MOST_SPEECH, MOST_REST = 4, 2  # recordings of a person that are looked at
 MOST_FAST_S = 60.0  # of each, for waveforms: r of noise is below .01 then
 FRAME_S, STEP_S = 0.2, 0.05
 N_DRAWS = 599  # the smallest p, times three views and five groups, is .025
-COLUMNS = ("subject", "group", "view", "p", "r", "sensor", "signal", "seconds", "why")
+#: ``why``: there is no p; ``but``: another reason for one.
+COLUMNS = ("subject", "group", "view", "p", "r", "sensor", "signal", "seconds", "why", "but")
 
 
 @dataclass
@@ -53,20 +53,9 @@ class Reached:
     matrix_sensor: str = ""
 
 
-@dataclass(frozen=True)
-class _Wide:
-    """One recording: ``brain (t, c)``, side waveforms, where nobody speaks ``rest (t,)``, and where somebody does ``speech (t,)``."""
-
-    brain: np.ndarray
-    side: Mapping[str, tuple[np.ndarray, list[str]]]
-    rest: np.ndarray
-    speech: np.ndarray
-    sfreq: float
-
-
 def reached(
-    every: EveryWindow, subject: str, side: SideSignals, *, condition: str, n_draws: int = N_DRAWS, seed: int = 0
-) -> Reached:
+    every: EveryWindow, subject: str, side: SideSignals, folds: Sequence[Fold], *, condition: str, n_draws: int = N_DRAWS, seed: int = 0
+) -> Reached:  # fmt: skip
     """Look for the side signals in a person's sensors, as the recipe cleans them, at a rate that holds voice and muscles.
 
     Parameters
@@ -77,6 +66,8 @@ def reached(
         ``study/subject``.
     side
         Which channels are side signals.
+    folds
+        Of this person: where a step of the cleaning learns, each recording is cleaned as in the fold that tests it.
     condition
         Whose speech is looked at.
     n_draws, seed
@@ -90,155 +81,155 @@ def reached(
     quiet = [one for one in others if (study.events(one).condition == "rest").all()]  # gestures of the face, say
     chosen = [*_spread(speech, MOST_SPEECH), *_spread(quiet, MOST_REST)]
     sfreq = min(WIDE_HZ, min(item.meta["raw_sfreq"] for item in mine.values()))
-    names, wide = _read(every, study, subject, chosen, side, sfreq, condition)
+    names, wide = _read(every, study, subject, chosen, side, folds, sfreq, condition)
     rows, found = [], Reached(pd.DataFrame(columns=list(COLUMNS)))
-    inside = bool(set(next(iter(mine.values())).info.get_channel_types()) & INSIDE)
+    kinds = set(next(iter(mine.values())).info.get_channel_types())
     for group in GROUPS:
         own = [one for one in wide if group in one.side]
-        if not own:
-            continue
-        for view in VIEWS[group]:
-            row = {
-                "subject": subject,
-                "group": group,
-                "view": view,
-                "p": np.nan,
-                "r": np.nan,
-                "sensor": "",
-                "signal": "",
-            }
-            if view != "slow" and sfreq < LEAST_FAST_HZ:
-                rows.append(
-                    row
-                    | {
-                        "seconds": 0.0,
-                        "why": f"recorded at {sfreq:g} Hz, and voice and muscles lie above {LOUD_HZ:g} Hz",
-                    }
-                )
-                continue
-            if view == "loudness" and inside:
-                rows.append(
-                    row
-                    | {"seconds": 0.0, "why": "how strong contacts in the brain are above 60 Hz is the brain's answer"}
-                )
-                continue
-            rows.append(row | _look(view, group, own, names, found, n_draws, seed))
+        but = ""
+        if own and group in ELECTRODES and "eeg" in kinds and not _referenced(every):
+            own, but = _apart(own, group)
+        for view in VIEWS[group] if own else ():
+            row = {"subject": subject, "group": group, "view": view, "p": np.nan, "r": np.nan, "sensor": "", "signal": "", "seconds": 0.0, "but": but}  # fmt: skip
+            why = _unfit(view, own, inside=bool(kinds & INSIDE))
+            rows.append(row | ({"why": why} if why else _look(view, group, own, names, found, n_draws, seed)))
     found.links = pd.DataFrame(rows, columns=list(COLUMNS))
     return found
 
 
-def by_group(links: pd.DataFrame) -> pd.DataFrame:
-    """One row a group: ``p`` over its views (Bonferroni), and what was found most clearly; p is NaN where no view could be tested."""
-    rows = []
-    for group, own in links.groupby("group", sort=False):
-        known = own[own.p.notna()]
-        if known.empty:
-            rows.append(own.iloc[0].to_dict() | {"group": group})
-        else:
-            rows.append(
-                known.iloc[int(known.p.to_numpy().argmin())].to_dict()
-                | {"p": min(1.0, float(known.p.min()) * len(known))}
-            )
-    return pd.DataFrame(rows, columns=list(links.columns))
+def _referenced(every: EveryWindow) -> bool:
+    """Whether sensors lose the reference that they were recorded with."""
+    how = every.data.preprocessing
+    return bool(getattr(how, "average_reference", False) or getattr(how, "reference", None) is not None)
 
 
-def _look(view: str, group: str, wide: list[_Wide], names: list[str], found: Reached, n_draws: int, seed: int) -> dict:
-    """A row of `Reached.links` without its first entries; keeps what figures show in ``found``."""
-    if view == "spectrum":
-        return _spectrum(wide, names, found, n_draws, seed)
-    keep = [one.rest if view == "slow" else one.speech for one in wide]
+def _apart(wide: list[Wide], group: str) -> tuple[list[Wide], str]:
+    """With signals of a group that have no reference of the sensors; see `n2s.systems.contamination.views.own_electrodes`."""
+    found, but = [], ""
+    for one in wide:
+        values, names, said = own_electrodes(*one.side[group])
+        found.append(replace(one, side={**one.side, group: (values, names)}))
+        but = but or said
+    return found, but
+
+
+def _unfit(view: str, wide: list[Wide], *, inside: bool) -> str:
+    """Why nobody can look for a signal in a view; "" if one can."""
+    if view == "slow":
+        return ""
+    sfreq, lowpass_hz = wide[0].sfreq, min(one.lowpass_hz for one in wide)
+    if sfreq < LEAST_FAST_HZ:
+        return f"recorded at {sfreq:g} Hz, and voice and muscles lie above {LOUD_HZ:g} Hz"
+    if 2 * lowpass_hz < LEAST_FAST_HZ:
+        return f"low-passed at {lowpass_hz:g} Hz, and voice and muscles lie above {LOUD_HZ:g} Hz"
+    if view == "loudness" and inside:
+        return "how strong contacts in the brain are above 60 Hz is the brain's answer"
+    return ""
+
+
+def _living(view: str, group: str, wide: list[Wide]) -> tuple[list[str], str]:
+    """The signals of a group that all of these recordings have and that can be seen in a view; why there is none."""
     common = sorted(set.intersection(*(set(one.side[group][1]) for one in wide)))
-    brain, side, rate = [], [], wide[0].sfreq
-    for one, kept in zip(wide, keep, strict=True):
+    if not common:
+        return [], "its channels have other names in each recording"
+    fast = group in ("audio", "emg")
+    flat, low = np.ones(len(common), bool), np.zeros(len(common), bool)
+    for one in wide:
         values = one.side[group][0][:, [one.side[group][1].index(name) for name in common]]
-        b, s, step = _viewed(view, group, one.brain, values, one.sfreq)
-        kept, rate = kept[::step], one.sfreq / step
-        most = round(MOST_FAST_S * rate) if view == "waveform" else len(kept)
-        at = np.flatnonzero(kept)[:most]
-        brain.append(b[::step][at])
-        side.append(s[::step][at])
-    seconds = float(sum(map(len, side)) / rate)
-    shift = round((SLOW_SHIFT_S if view == "slow" else FAST_SHIFT_S) * rate)
-    if not common or seconds < 10 * shift / rate:
-        return {
-            "seconds": seconds,
-            "why": f"{seconds:.0f} s {'without speech' if view == 'slow' else 'of speech'}, expected {10 * shift / rate:.0f} s or more",
-        }
-    link = same_moment(brain, side, least_shift=shift, n_draws=n_draws, seed=seed)
+        kept = one.rest if view == "slow" else one.speech
+        flat &= ~(np.ptp(values[kept], axis=0) > 0) if kept.any() else True
+        low |= low_passed(values, one.sfreq) if fast and one.sfreq >= LEAST_FAST_HZ else False
+    names = [name for name, dead in zip(common, flat | low, strict=True) if not dead]
+    return names, "" if names else "it never changes" if flat.all() else f"it has next to nothing above {LOUD_HZ:g} Hz"
+
+
+def _look(view: str, group: str, wide: list[Wide], names: list[str], found: Reached, n_draws: int, seed: int) -> dict:
+    """What a row of `Reached.links` says of a view; keeps what figures show in ``found``."""
+    signals, why = _living(view, group, wide)
+    if not signals:
+        return {"why": why}
+    if view == "spectrum":
+        return _spectrum(wide, signals, names, found, n_draws, seed)
+    brain, side, rate = [], [], wide[0].sfreq
+    for one in wide:
+        b, s, rate = one.viewed(view, group, signals)
+        most = round(MOST_FAST_S * rate) if view == "waveform" else len(s)
+        brain.append(b[:most])
+        side.append(s[:most])
+    slow = view == "slow"
+    shift, piece = round(FAST_SHIFT_S * rate), round(PIECE_S * wide[0].sfreq) // round(wide[0].sfreq / rate)
+    least_s = LEAST_PIECES * PIECE_S if slow else 4 * FAST_SHIFT_S
+    seconds = sum(len(one) for one in side if len(one) >= least_s * rate - 1) / rate
+    needed_s = LEAST_REST_S if slow else 10 * FAST_SHIFT_S
+    if seconds < needed_s - 0.5:
+        what = (
+            f"without speech, in stretches of {PIECE_S:g} s or more"
+            if slow
+            else f"of speech, in runs with {least_s:g} s or more"
+        )
+        return {"seconds": seconds, "why": f"{seconds:.0f} s {what}; expected {needed_s:g} s"}
+    how = {"piece": piece} if slow else {"least_shift": shift}
+    link = same_moment(brain, side, **how, n_draws=n_draws, seed=seed)
     sensor, signal = np.unravel_index(np.argmax(np.abs(link.r)), link.r.shape)
     best = pd.Series(np.abs(link.r).max(1), names)
     found.by_sensor[group] = best if group not in found.by_sensor else np.maximum(found.by_sensor[group], best)
     return {
-        "p": link.p_whole, "r": float(link.r[sensor, signal]), "sensor": names[sensor], "signal": common[signal], "seconds": seconds, "why": "",
+        "p": link.p_whole, "r": float(link.r[sensor, signal]), "sensor": names[sensor], "signal": signals[signal], "seconds": seconds, "why": "",
     }  # fmt: skip
 
 
-def _viewed(
-    view: str, group: str, brain: np.ndarray, side: np.ndarray, sfreq: float
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Both sides in a view, and how many samples one of it lasts."""
-    if view == "waveform":
-        return *(band_limited(one, sfreq, FAST_HZ, 0.45 * sfreq, mains=True) for one in (brain, side)), 1
-    if view == "loudness":
-        found = [_loudness(one, sfreq) for one in (brain, side)]
-        return *found, max(1, round(sfreq / LOUD_RATE_HZ))
-    if group == "emg":  # how hard a muscle works: its current changes sign all the time
-        side = np.abs(band_limited(side, sfreq, 20.0, 0.45 * sfreq, mains=True))
-    return *(band_limited(one, sfreq, *SLOW_HZ) for one in (brain, side)), max(1, round(sfreq / SLOW_RATE_HZ))
-
-
-def _loudness(signal: np.ndarray, sfreq: float) -> np.ndarray:
-    strength = np.abs(band_limited(signal, sfreq, LOUD_HZ, 0.45 * sfreq, mains=True))
-    return band_limited(strength, sfreq, 0.5, 20.0)
-
-
-def _spectrum(wide: list[_Wide], names: list[str], found: Reached, n_draws: int, seed: int) -> dict:
-    """Roussel's test, of frames in which somebody speaks or sound plays."""
+def _spectrum(wide: list[Wide], signals: list[str], names: list[str], found: Reached, n_draws: int, seed: int) -> dict:
+    """Roussel's test, of frames in which somebody speaks or sound plays: of each sound, corrected for their number."""
     sfreq = wide[0].sfreq
-    hz, brain, audio = speech_frequencies(sfreq, window_s=FRAME_S), [], []
+    hz, brain, audio = speech_frequencies(sfreq, window_s=FRAME_S), [], {name: [] for name in signals}
     step = max(1, round(STEP_S * sfreq))
     for one in wide:
         first = np.arange(0, len(one.speech) - round(FRAME_S * sfreq) + 1, step)
         kept = one.speech[first + round(FRAME_S * sfreq) // 2]
-        sound = log_power(one.side["audio"][0][:, :1].T, sfreq, hz, window_s=FRAME_S, step_s=STEP_S)[0]
+        values, own = one.side["audio"]
+        for name in signals:
+            sound = values[:, own.index(name)][None]
+            audio[name].append(log_power(sound, sfreq, hz, window_s=FRAME_S, step_s=STEP_S)[0][:, kept])
         power = np.empty((one.brain.shape[1], len(hz), kept.sum()), np.float32)
         for at in range(0, len(power), 16):  # memory
             part = one.brain[:, at : at + 16].T
             power[at : at + 16] = log_power(part, sfreq, hz, window_s=FRAME_S, step_s=STEP_S)[:, :, kept]
         brain.append(power)
-        audio.append(sound[:, kept])
     shift = round(FAST_SHIFT_S / STEP_S)
-    test = acoustic_contamination(brain, audio, hz, least_shift=shift, n_permutations=n_draws, seed=seed)
-    seconds = float(sum(one.shape[-1] for one in audio) * STEP_S)
-    if not np.isfinite(test.p_whole):
+    tests = {
+        name: acoustic_contamination(brain, own, hz, least_shift=shift, n_permutations=n_draws, seed=seed)
+        for name, own in audio.items()
+    }
+    seconds = float(sum(one.shape[-1] for one in brain) * STEP_S)
+    tests = {name: one for name, one in tests.items() if np.isfinite(one.p_whole)}
+    if not tests:
         return {
             "seconds": seconds,
-            "why": f"{seconds:.0f} s of speech at {len(hz)} frequencies, expected {4 * FAST_SHIFT_S:.0f} s in a run",
+            "why": f"{seconds:.0f} s of speech at {len(hz)} frequencies, expected {4 * FAST_SHIFT_S:.0f} s in a run at {LEAST_BINS} or more",
         }
+    name = min(tests, key=lambda one: tests[one].p_whole)
+    test = tests[name]
     worst = int(np.argmin(test.p_corrected + 1e-6 * test.p - 1e-9 * test.diagonal))
     found.hz, found.matrix, found.matrix_sensor = hz, test.matrix[worst], names[worst]
     best = pd.Series(np.maximum(test.diagonal, 0), names)
     found.by_sensor["audio"] = np.maximum(found.by_sensor["audio"], best) if "audio" in found.by_sensor else best
     return {
-        "p": test.p_whole, "r": float(test.diagonal[worst]), "sensor": names[worst], "signal": wide[0].side["audio"][1][0],
+        "p": min(1.0, len(tests) * test.p_whole), "r": float(test.diagonal[worst]), "sensor": names[worst], "signal": name,
         "seconds": seconds, "why": "",
     }  # fmt: skip
 
 
 def _read(
-    every: EveryWindow,
-    study: Study,
-    subject: str,
-    wanted: Sequence[Recording],
-    side: SideSignals,
-    sfreq: float,
+    every: EveryWindow, study: Study, subject: str, wanted: Sequence[Recording], side: SideSignals, folds: Sequence[Fold], sfreq: float,
     condition: str,
-) -> tuple[list[str], list[_Wide]]:
+) -> tuple[list[str], list[Wide]]:  # fmt: skip
     """The good sensors that all of these recordings have, and the recordings."""
-    preparation = wide_band(every.data.preprocessing, sfreq)
+    preparation, items, parts = wide_band(every.data.preprocessing, sfreq), [], [(frozenset(), list(wanted))]
     if preparation.learns:
-        preparation = preparation.fitted_on(*every.training_of(subject))
-    items = [item for item in prepare(study, preparation, wanted) if item.recording in wanted]
+        parts = _by_fold(every, subject.split("/")[0], wanted, folds)
+    for units, those in parts:
+        how = preparation.fitted_on(*every.training_of(subject, units)) if preparation.learns else preparation
+        items += [item for item in prepare(study, how, those) if item.recording in those]
     good = [{n for n, ok in zip(i.meta["ch_names"], i.meta["good"], strict=True) if ok} for i in items]
     names = [one for one in items[0].meta["ch_names"] if one in set.intersection(*good)]
     found = []
@@ -246,11 +237,23 @@ def _read(
         at = [item.meta["ch_names"].index(one) for one in names]
         waves = waveforms(study, item.recording, side, sfreq=sfreq, where=f"{study.name}, {item.recording.name}")
         brain = np.nan_to_num(np.array(item.brain[:, at], np.float32))
-        n = min([len(brain), *(len(values) for values, _ in waves.values())])
+        n = min([len(brain), *(len(values) for values, _ in waves.groups.values())])
         rest, speech = _masks(item.events, n, item.meta["sfreq"], condition)
-        waves = {group: (np.nan_to_num(values[:n]), known) for group, (values, known) in waves.items()}
-        found.append(_Wide(brain[:n], waves, rest, speech, item.meta["sfreq"]))
+        own = {group: (np.nan_to_num(values[:n]), known) for group, (values, known) in waves.groups.items()}
+        found.append(Wide(brain[:n], own, rest, speech, item.meta["sfreq"], waves.lowpass_hz))
     return names, found
+
+
+def _by_fold(
+    every: EveryWindow, study: str, wanted: Sequence[Recording], folds: Sequence[Fold]
+) -> list[tuple[frozenset[str], list[Recording]]]:
+    """Recordings by the units that are held out where they are tested; those without windows with the first fold."""
+    found: dict[frozenset[str], list[Recording]] = {}
+    for one in wanted:
+        mine = set(every.dealt.of(f"{study}/{one.name}").unit)
+        units = next((fold.units for fold in folds if mine & fold.units), folds[0].units)
+        found.setdefault(units, []).append(one)
+    return list(found.items())
 
 
 def _masks(events: pd.DataFrame, n: int, sfreq: float, condition: str) -> tuple[np.ndarray, np.ndarray]:

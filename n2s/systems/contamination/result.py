@@ -11,7 +11,7 @@ from n2s.metrics.result import Result, Shown, write_tables
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.systems.contamination import words
 from n2s.systems.contamination.figures import drawings
-from n2s.systems.contamination.reach import by_group
+from n2s.systems.contamination.joined import by_group
 from n2s.systems.contamination.sources import LABELS
 from n2s.systems.contamination.verdict import Verdict, judged
 
@@ -35,7 +35,8 @@ class ContaminationResult(Result):
     hz, matrix
         (f,), (f, f) powers of the sensor that follows the sound most (rows) and of the sound: correlations; None if not looked for.
     options
-        ``condition``, ``classifier``, ``n_folds``, ``n_permutations``, ``seed``, ``window_s``, ``offset_s``, ``sfreq``, ``matrix_of``, ``missing``.
+        ``condition``, ``classifier``, ``n_folds``, ``n_permutations``, ``seed``, ``window_s``, ``offset_s``, ``sfreq``, ``matrix_of``;
+        ``left_out``: why people could not be compared.
     """
 
     table: pd.DataFrame
@@ -54,8 +55,9 @@ class ContaminationResult(Result):
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """`ALL` -> the verdict over all, and each subject's own."""
-        found = {ALL: judged(self.table, self.joined, [ALL, *self.subjects])}
-        return found | {name: judged(self.table, self.joined, [name]) for name in self.subjects}
+        whose = {ALL: [ALL, *self.subjects]} | {name: [name] for name in self.subjects}
+        condition = self.options["condition"]
+        return {name: judged(self.table, self.joined, one, condition) for name, one in whose.items()}
 
     @cached_property
     def joined(self) -> pd.DataFrame:

@@ -23,7 +23,9 @@ LABELS = {
     "reaching": "all that reaches the sensors",
     "edge": "sensors at the edge",
     "inner": "sensors in the middle",
+    "removed": "what the cleaning took out",
 }
+REMOVED = "removed"
 LEAST_SENSORS = 12  # to tell an edge from a middle
 FLOOR = 0.03  # of its 99th percentile: an envelope is seen on a logarithmic scale, above this, so that ringing of filters is not
 
@@ -67,15 +69,28 @@ class Sensors:
         return np.sort(order[-n:]), np.sort(order[:n])
 
 
+@dataclass(frozen=True)
+class SideWindows:
+    """Windows ``x (m, d, t)`` of a side signal, and which windows of a person those are: ``kept (n,)``, m of them."""
+
+    x: np.ndarray
+    kept: np.ndarray
+
+
 def side_arrays(items: Mapping[str, SideRecording], group: str) -> dict[str, np.ndarray]:
-    """By recording, (t, d): signals of a group that all of these recordings have; envelopes as logarithms. Empty where one has none."""
-    names = [
-        {name for name, own in zip(item.meta["ch_names"], item.meta["groups"], strict=True) if own == group}
-        for item in items.values()
-    ]
-    common = set.intersection(*names) if names else set()
+    """By recording, (t, d): the signals of a group that most recordings have, of those that have them; envelopes as logarithms."""
+    names = {
+        key: {name for name, own in zip(item.meta["ch_names"], item.meta["groups"], strict=True) if own == group}
+        for key, item in items.items()
+    }
+    holders = {name: tuple(key for key in items if name in names[key]) for name in sorted(set().union(*names.values()))}
+    if not holders:
+        return {}
+    having = max(holders.values(), key=len)
+    common = {name for name, keys in holders.items() if keys == having}
     found = {}
-    for key, item in items.items():
+    for key in having:
+        item = items[key]
         own = [i for i, name in enumerate(item.meta["ch_names"]) if name in common and item.meta["groups"][i] == group]
         order = sorted(own, key=lambda i, item=item: item.meta["ch_names"][i])
         values = np.array(item.brain[:, order], np.float64)
@@ -83,13 +98,13 @@ def side_arrays(items: Mapping[str, SideRecording], group: str) -> dict[str, np.
             floor = FLOOR * np.maximum(np.percentile(np.nan_to_num(values), 99, axis=0), np.finfo(np.float32).tiny)
             values = np.log(np.maximum(values, 0) + floor)
         found[key] = values
-    return found if common else {}
+    return found
 
 
 def side_sources(
     items: Mapping[str, SideRecording], table: pd.DataFrame, *, first: np.ndarray, n_times: int, n_baseline: int = 0
-) -> dict[str, np.ndarray]:
-    """Group -> (n, d, t) windows of a person's side signals; groups that a recording lacks are not there.
+) -> dict[str, SideWindows]:
+    """Group -> windows of a person's side signals, of the recordings that have them.
 
     Parameters
     ----------
@@ -103,9 +118,17 @@ def side_sources(
     found = {}
     for group in GROUPS:
         arrays = side_arrays(items, group)
-        if arrays:
-            found[group] = cut_windows(arrays, table.recording, first, n_times, n_baseline=n_baseline)
+        kept = table.recording.isin(list(arrays)).to_numpy()
+        if kept.any():
+            x = cut_windows(arrays, table.recording[kept], first[kept], n_times, n_baseline=n_baseline)
+            found[group] = SideWindows(x, kept)
     return found
+
+
+def joined(parts: Sequence[SideWindows]) -> SideWindows:
+    """Several signals beside each other, at the windows that have them all."""
+    kept = np.all([one.kept for one in parts], axis=0)
+    return SideWindows(np.concatenate([one.x[kept[one.kept]] for one in parts], axis=1), kept)
 
 
 def brain_source(

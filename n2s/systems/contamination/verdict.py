@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from n2s.data.side_channels import GROUPS
+from n2s.errors import first_of
 from n2s.metrics.controls import holm
-from n2s.systems.contamination.sources import LABELS
+from n2s.systems.contamination.joined import ALPHA, over_people
+from n2s.systems.contamination.sources import LABELS, REMOVED
 
 SHARE = 0.9  # of the brain's score above chance: a control that reaches it says as much as the brain
-ALPHA = 0.05
 CLEAN, DOUBTFUL, CONTAMINATED = "clean", "doubtful", "contaminated"
 CONTROLS = (*GROUPS, "reaching")
+#: Without these, nothing is cleared: what is said moves muscles, and what is said aloud or heard is a sound.
+NEEDED = {"overt": ("audio", "emg"), "silent": ("emg",), "imagined": ("emg",), "listen": ("audio",)}
 
 
 @dataclass(frozen=True)
@@ -35,46 +37,41 @@ def controls_of(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[st
     scores
         Rows of `n2s.systems.contamination.compared.table_of`.
     links
-        One row a group and subject: see `n2s.systems.contamination.reach.by_group`.
+        One row a group and subject: see `n2s.systems.contamination.joined.by_group`.
     subjects
         One, or `ALL` first and then all of them: their links are joined (Fisher).
 
     Returns
     -------
-    ``source``, ``value``, ``excess`` over chance, ``share`` of the brain's excess in the same subjects, ``p``, ``p_holm`` over controls,
-    ``above`` chance, ``enough`` (`SHARE` or more of the brain's), ``reach_p``, ``reach_holm`` over groups, ``reaches``: 1, 0, or NaN if it could
-    not be looked for.
+    ``source``, ``value``, ``excess`` over chance, ``share`` of the brain's excess in the same subjects and windows, ``p``, ``p_holm`` over
+    controls, ``above`` chance, ``enough`` (`SHARE` or more of the brain's), ``reach_p``, ``reach_holm`` over groups, ``reaches``: 1, 0, or NaN
+    if it could not be looked for; ``unseen``: what of it could not be. All that reaches the sensors counts over all where everybody has it.
     """
     name, people = subjects[0], list(subjects[1:] or subjects)
     own = scores[scores.subject == name].set_index("source")
-    each = scores[scores.subject.isin(people)]
+    each = scores[scores.subject.isin(people) & scores.p.notna()]
+    reach = over_people(links, people)
     rows = []
     for source in CONTROLS:
         if source not in own.index or not np.isfinite(own.p[source]):
             continue
-        with_it = each[(each.source == source) & each.p.notna()].subject
-        brain = each[(each.source == "brain") & each.subject.isin(with_it)]
-        excess, of_brain = own.value[source] - own.chance[source], float((brain.value - brain.chance).mean())
-        mine = links[(links.group == source) & links.subject.isin(people) & links.p.notna()]
-        reach_p = np.nan
-        if len(mine):
-            reach_p = (
-                float(mine.p.iloc[0])
-                if len(mine) == 1
-                else float(stats.combine_pvalues(mine.p.clip(lower=1e-6)).pvalue)
-            )
+        mine = each[each.source == source].set_index("subject")
+        if source == "reaching" and len(mine) < len(people):
+            continue
+        brain = each[each.source == "brain"].set_index("subject").reindex(mine.index)
+        of_brain = float(mine.of_brain.where(mine.of_brain.notna(), brain.value - brain.chance).mean())
+        excess = own.value[source] - own.chance[source]
+        looked = reach.loc[source] if source in reach.index else {"p": np.nan, "p_holm": np.nan, "unseen": ""}
         rows.append(
             {
                 "source": source, "value": own.value[source], "low": own.low[source], "high": own.high[source], "excess": excess,
-                "share": excess / of_brain if of_brain > 0 else np.inf if excess > 0 else 0.0, "p": own.p[source], "reach_p": reach_p,
+                "share": excess / of_brain if of_brain > 0 else np.inf if excess > 0 else 0.0, "p": own.p[source],
+                "reach_p": looked["p"], "reach_holm": looked["p_holm"], "unseen": looked["unseen"],
             }
         )  # fmt: skip
-    table = pd.DataFrame(rows, columns=["source", "value", "low", "high", "excess", "share", "p", "reach_p"])
+    columns = ["source", "value", "low", "high", "excess", "share", "p", "reach_p", "reach_holm", "unseen"]
+    table = pd.DataFrame(rows, columns=columns)
     table["p_holm"] = holm(table.p.to_numpy()) if len(table) else np.zeros(0)
-    table["reach_holm"] = np.nan
-    known = table.reach_p.notna().to_numpy()
-    if known.any():
-        table.loc[known, "reach_holm"] = holm(table.reach_p[known].to_numpy())
     table["above"] = (table.p_holm < ALPHA) & (table.excess > 0)
     table["enough"] = table.above & (table.share >= SHARE)
     table["reaches"] = np.where(table.reach_holm.notna(), (table.reach_holm < ALPHA).astype(float), np.nan)
@@ -82,14 +79,15 @@ def controls_of(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[st
     return table
 
 
-def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str]) -> Verdict:
+def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str], condition: str = "overt") -> Verdict:
     """The verdict of one person, or of all.
 
     Contaminated: the brain is above chance, and a control is, too (corrected for the number of controls), by `SHARE` or more of the brain's
     excess over chance; and that signal is found in the sensors, where the brain has no reason to follow it.
 
-    Doubtful: nothing is decoded; or no control could be compared; or a control above chance is found in the sensors, though it says less than
-    the brain; or it says as much, and could not be looked for; or only sensors at the edge tell classes.
+    Doubtful: nothing is decoded; or a control of `NEEDED` is not there, or not all of it could be looked for in the sensors; or a control
+    above chance is found in the sensors, though it says less than the brain, or may be found for another reason; or it could not be looked
+    for; or only sensors at the edge tell classes; or what the cleaning took out tells as much as the brain.
 
     Clean: none of it. A microphone or an electrode on the lips always tells what is said aloud: that alone is no contamination.
 
@@ -97,13 +95,15 @@ def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str]) -
     ----------
     scores, links, subjects
         See `controls_of`.
+    condition
+        What people do in these windows.
     """
+    people = list(subjects[1:] or subjects)
     own = scores[scores.subject == subjects[0]].set_index("source")
     brain = own.loc["brain"]
     controls = controls_of(scores, links, subjects)
-    by_source = controls.set_index("source")
     reasons, doubts, notes = [], [], []
-    decodes = np.isfinite(brain.p) and brain.p < ALPHA and brain.value > brain.chance
+    decodes = bool(np.isfinite(brain.p) and brain.p < ALPHA and brain.value > brain.chance)
     if not decodes:
         told = (
             f"{_percent(brain.value)}, chance {_percent(brain.chance)}, p = {brain.p:.2g}"
@@ -111,37 +111,96 @@ def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str]) -
             else brain.why
         )
         doubts.append(f"The brain is not above chance ({told}): there is no score that anything could explain.")
-    for source, one in by_source.iterrows():
-        label, said = _label(source), f"{_percent(one.value)}, {_share(one.share)} of what the brain has above chance"
-        if not one.above:
-            if one.reaches == 1 and source != "reaching":
-                notes.append(f"{label} is found in the sensors, and does not tell classes apart ({_percent(one.value)}, corrected p = {one.p_holm:.2g}).")  # fmt: skip
-            continue
-        if one.enough and one.reaches == 1:
-            (reasons if decodes else doubts).append(f"{label} alone tells the classes as well ({said}) and is found in the sensors{_seen(source, links, subjects)}.")  # fmt: skip
-        elif one.reaches == 1:
-            doubts.append(
-                f"{label} tells classes apart ({said}) and is found in the sensors{_seen(source, links, subjects)}."
-            )
-        elif one.enough and np.isnan(one.reaches):
-            doubts.append(f"{label} alone tells the classes as well ({said}), and whether it is in the sensors could not be seen{_why(source, links, subjects)}.")  # fmt: skip
-        else:
-            unseen = "is not found in the sensors" if one.reaches == 0 else f"could not be looked for in the sensors{_why(source, links, subjects)}"  # fmt: skip
-            notes.append(f"{label} tells classes apart ({said}) and {unseen} (p = {one.reach_p:.2g})." if one.reaches == 0 else f"{label} tells classes apart ({said}) and {unseen}.")  # fmt: skip
-    if controls.empty:
-        doubts.append(
-            "There is no side signal to compare the brain with: neither sound, EMG, EOG, ECG nor head position."
-        )
-    if {"edge", "inner"} <= set(own.index) and np.isfinite(own.p[["edge", "inner"]]).all() and decodes:
-        edge, inner = own.loc["edge"], own.loc["inner"]
-        if edge.p < ALPHA and edge.value - edge.chance >= SHARE * (brain.value - brain.chance) and inner.p >= ALPHA:
-            doubts.append(
-                f"Sensors at the edge alone tell the classes as well as all ({_percent(edge.value)}), and those in the middle do not ({_percent(inner.value)}, "
-                f"p = {inner.p:.2g}): muscles are nearest to the edge."
-            )
+    for one in controls.itertuples():
+        kind, text = _judged_one(one, links, people)
+        if kind == "reason" and not decodes:
+            kind = "doubt"
+        if kind:
+            {"reason": reasons, "doubt": doubts, "note": notes}[kind].append(text)
+    doubts += _lacking(scores, controls, people, condition)
+    if decodes:
+        doubts += _by_place(own)
+    kind, text = _taken_out(own, decodes=decodes)
+    if kind:
+        {"doubt": doubts, "note": notes}[kind].append(text)
     if reasons:
         return Verdict(CONTAMINATED, reasons + doubts, notes, controls)
     return Verdict(DOUBTFUL if doubts else CLEAN, doubts, notes, controls)
+
+
+def _judged_one(one: object, links: pd.DataFrame, people: Sequence[str]) -> tuple[str, str]:
+    """What a control gives (a reason, a doubt, a note, or nothing), and the sentence."""
+    label, said = _label(one.source), f"{_percent(one.value)}, {_share(one.share)} of what the brain has above chance"
+    if not one.above:
+        if one.reaches == 1 and one.source != "reaching":
+            return "note", f"{label} is found in the sensors, and does not tell classes apart ({_percent(one.value)}, corrected p = {one.p_holm:.2g})."  # fmt: skip
+        return "", ""
+    tells = "alone tells the classes as well" if one.enough else "tells classes apart"
+    if one.reaches == 1:
+        other = _other_reason(one.source, links, people)
+        text = f"{label} {tells} ({said}) and is found in the sensors{_seen(one.source, links, people)}{other}."
+        return "reason" if one.enough and not other else "doubt", text
+    if np.isnan(one.reaches):
+        why = f" ({one.unseen})" if one.unseen else ""
+        return "doubt", f"{label} {tells} ({said}), and whether it is in the sensors could not be seen{why}."
+    return "note", f"{label} tells classes apart ({said}) and is not found in the sensors (p = {one.reach_p:.2g})."
+
+
+def _lacking(scores: pd.DataFrame, controls: pd.DataFrame, people: Sequence[str], condition: str) -> list[str]:
+    """Doubts: controls that a condition needs, and that are not there, or of which something could not be looked for."""
+    found = []
+    if controls.empty:
+        found.append(
+            "There is no side signal to compare the brain with: neither sound, EMG, EOG, ECG nor head position."
+        )
+    known = scores[scores.p.notna()]
+    seen = controls.set_index("source")
+    for source in NEEDED.get(condition, ()):
+        without = [one for one in people if not ((known.subject == one) & (known.source == source)).any()]
+        if without:
+            whose = "" if len(people) == 1 else f" of {first_of(without)}"
+            what = "sound is not" if source == "audio" else "muscles are not"
+            found.append(f"There is no {LABELS[source]}{whose}: {what} told from a brain without it.")
+        elif source in seen.index and seen.unseen[source] and not np.isnan(seen.reaches[source]):
+            found.append(
+                f"{_label(source)} could not be looked for in all ways in the sensors ({seen.unseen[source]})."
+            )
+        elif source in seen.index and np.isnan(seen.reaches[source]) and not seen.above[source]:
+            why = f" ({seen.unseen[source]})" if seen.unseen[source] else ""
+            found.append(f"Whether {LABELS[source]} is in the sensors could not be seen{why}.")
+    return found
+
+
+def _by_place(own: pd.DataFrame) -> list[str]:
+    """A doubt where sensors at the edge tell classes, and those in the middle do not."""
+    if not {"edge", "inner"} <= set(own.index) or not np.isfinite(own.p[["edge", "inner"]].astype(float)).all():
+        return []
+    edge, inner, brain = own.loc["edge"], own.loc["inner"], own.loc["brain"]
+    if edge.p < ALPHA and edge.value - edge.chance >= SHARE * (brain.value - brain.chance) and inner.p >= ALPHA:
+        return [
+            f"Sensors at the edge alone tell the classes as well as all ({_percent(edge.value)}), and those in the middle do not ({_percent(inner.value)}, "
+            f"p = {inner.p:.2g}): muscles are nearest to the edge."
+        ]
+    return []
+
+
+def _taken_out(own: pd.DataFrame, *, decodes: bool) -> tuple[str, str]:
+    """What the components that the cleaning took out say: a doubt, a note, or nothing."""
+    if REMOVED not in own.index or not np.isfinite(own.p[REMOVED]):
+        return "", ""
+    one, brain = own.loc[REMOVED], own.loc["brain"]
+    excess, of_brain = one.value - one.chance, brain.value - brain.chance
+    if one.p >= ALPHA or excess <= 0:
+        return (
+            "note",
+            f"What the cleaning took out does not tell classes apart ({_percent(one.value)}, p = {one.p:.2g}).",
+        )
+    if decodes and excess >= SHARE * of_brain:
+        return "doubt", (
+            f"What the cleaning took out tells the classes as well as what it left ({_percent(one.value)}): artifacts follow the classes, or the brain "
+            "was taken out with them. What stays of them cannot be seen."
+        )
+    return "note", f"What the cleaning took out tells classes apart ({_percent(one.value)}), less than what it left."
 
 
 def _label(source: str) -> str:
@@ -156,10 +215,6 @@ def _share(share: float) -> str:
     return f"{100 * share:.0f}%" if np.isfinite(share) else "more than all"
 
 
-def _of(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> pd.DataFrame:
-    return links[(links.group == source) & links.subject.isin(list(subjects[1:] or subjects))]
-
-
 HOW = {
     "waveform": "with the same course above 40 Hz",
     "loudness": "by how strong both are above 60 Hz",
@@ -168,9 +223,8 @@ HOW = {
 }
 
 
-def _seen(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:
-    own = _of(source, links, subjects)
-    own = own[own.p.notna()]
+def _seen(source: str, links: pd.DataFrame, people: Sequence[str]) -> str:
+    own = _of(source, links, people)
     if own.empty:
         return ""
     best = own.iloc[int(own.p.to_numpy().argmin())]
@@ -178,7 +232,12 @@ def _seen(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:
     return f" {HOW[best['view']]}{also} (most in {best.sensor}, r = {best.r:.2f}, p = {best.p:.2g})"
 
 
-def _why(source: str, links: pd.DataFrame, subjects: Sequence[str]) -> str:
-    own = _of(source, links, subjects)
-    told = [one for one in own.why if one]
-    return f" ({told[0]})" if told else ""
+def _other_reason(source: str, links: pd.DataFrame, people: Sequence[str]) -> str:
+    """Why a signal may be found in sensors that it does not reach, of those who say so; "" if one person has no such reason."""
+    own = _of(source, links, people)
+    own = own[own.p < ALPHA] if (own.p < ALPHA).any() else own
+    return f"; but {own.but.iloc[0]}" if len(own) and own.but.astype(bool).all() else ""
+
+
+def _of(source: str, links: pd.DataFrame, people: Sequence[str]) -> pd.DataFrame:
+    return links[(links.group == source) & links.subject.isin(list(people)) & links.p.notna()]

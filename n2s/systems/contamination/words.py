@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from n2s.metrics.score import ALL
+from n2s.systems.contamination.joined import ALPHA
 from n2s.systems.contamination.sources import LABELS
-from n2s.systems.contamination.verdict import ALPHA, CLEAN, CONTAMINATED, DOUBTFUL, HOW, SHARE, Verdict
+from n2s.systems.contamination.verdict import CLEAN, CONTAMINATED, DOUBTFUL, HOW, SHARE, Verdict
 
 MEANING = {
     CLEAN: "no control that says as much as the brain is found in the sensors",

@@ -7,6 +7,7 @@ import pytest
 from lips_study import LipsStudy
 
 from n2s.data import EventDataModule, Preprocessing
+from n2s.data.cleaning.ica import RemoveICA
 from n2s.data.event_classes import Labels
 from n2s.data.event_windows import AtEvents
 from n2s.data.run_split import SplitByRun
@@ -19,10 +20,19 @@ from n2s.systems.contamination.result import ContaminationResult
 from n2s.systems.contamination.verdict import CLEAN, CONTAMINATED, DOUBTFUL
 
 
-def data_of(root, *, window_s=0.4, **options) -> EventDataModule:
+class TakeLips(RemoveICA):
+    """Takes out what the lips do to four sensors, all of it."""
+
+    def __call__(self, raw):
+        emg = 1e4 * raw.get_data("EMG1-EMG2")[0]
+        raw.apply_function(lambda x: x - 3e-6 * (emg + np.abs(emg)), picks=raw.ch_names[:4])
+        return raw
+
+
+def data_of(root, *, window_s=0.4, steps=(), **options) -> EventDataModule:
     study = LipsStudy(root, **options)
     windows = AtEvents(Labels(list(study.texts)), kind="word")
-    cleaning = Preprocessing(sfreq=50.0, picks=["eeg"])
+    cleaning = Preprocessing(sfreq=50.0, picks=["eeg"], steps=list(steps))
     return EventDataModule(
         {"lab": study}, windows, split=SplitByRun(), preprocessing=cleaning, window_s=window_s, n_jobs=1
     )
@@ -33,7 +43,7 @@ def found_in(root, **options):
 
 
 CASES = {
-    "clean": ({"gain": 0.5, "lips": 1.0, "voice": 1.0}, CLEAN, ""),
+    "clean": ({"gain": 0.5, "lips": 1.0, "voice": 1.0, "rest_s": 20.0, "seed": 1}, CLEAN, ""),
     "muscles": ({"gain": 0.0, "lips": 1.0, "leak": 3.0}, CONTAMINATED, "EMG alone"),
     "sound": ({"gain": 0.0, "voice": 1.0, "hum": 3.0}, CONTAMINATED, "Sound alone"),
     "nothing": ({}, DOUBTFUL, "not above chance"),
@@ -66,17 +76,39 @@ def test_planted_cases_get_their_words(case, tmp_path):
         }
 
 
+def test_what_the_cleaning_takes_out_is_a_control(tmp_path):
+    result = found_in(tmp_path, gain=0.5, lips=1.0, leak=3.0, rest_s=20.0, steps=[TakeLips()])
+    own = result.table[result.table.subject == ALL].set_index("source")
+    assert own.value["removed"] > 0.9 and own.p["brain"] < 0.05
+    verdict = result.verdicts[ALL]
+    assert verdict.word == DOUBTFUL and "What the cleaning took out tells the classes as well" in verdict.reasons[0]
+    assert verdict.controls.set_index("source").reaches["emg"] == 0  # nothing is left of it
+
+
 @pytest.mark.slow
 def test_people_who_lack_a_signal_have_no_row_of_it(tmp_path):
     with kept() as told:
         result = found_in(
-            tmp_path, n_subjects=4, gain=0.5, lips=1.0, without_emg=["02"], flat_emg=["03"], broken_emg=["04"]
+            tmp_path,
+            n_subjects=4,
+            gain=0.5,
+            lips=1.0,
+            rest_s=20.0,
+            without_emg=["02"],
+            flat_emg=["03"],
+            broken_emg=["04"],
+            lacking_emg=["sub-01_task-say_run-2"],
         )
     emg = result.table[result.table.source == "emg"].set_index("subject")
     assert emg.p.notna().to_dict() == {"lab/01": True, "lab/02": False, "lab/03": False, "lab/04": True, ALL: True}
     assert "no EMG" in emg.why["lab/02"] and "lab/02, lab/03" in emg.why[ALL]
     assert any("no EMG; there are" in one.text and "AUDIO" in one.text for one in told)
-    assert result.verdicts["lab/02"].word == CLEAN
+    assert result.verdicts["lab/02"].word == result.verdicts[ALL].word == DOUBTFUL
+    assert "no EMG of lab/02, lab/03" in " ".join(result.verdicts[ALL].reasons)
+    own = result.table[result.table.subject == "lab/01"].set_index("source")  # two runs of three have EMG
+    assert own.n_windows["emg"] == 48 and own.n_windows["brain"] == 72
+    assert np.isfinite(own.of_brain["emg"]) and np.isnan(own.of_brain["audio"])
+    assert any("EMG is there in 48 of 72 windows" in one.text for one in told)
 
 
 @pytest.mark.slow

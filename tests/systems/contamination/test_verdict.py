@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from n2s.metrics.score import ALL
+from n2s.systems.contamination.joined import reaching
 from n2s.systems.contamination.verdict import CLEAN, CONTAMINATED, DOUBTFUL, controls_of, judged
 
 ONE = "lab/01"
@@ -21,6 +22,7 @@ def scores(values: dict[str, tuple[float, float]], subject: str = ONE) -> pd.Dat
             "high": value + 0.1,
             "p": p,
             "chance": 0.25,
+            "of_brain": np.nan,
             "why": "",
         }
         for name, (value, p) in values.items()
@@ -28,7 +30,7 @@ def scores(values: dict[str, tuple[float, float]], subject: str = ONE) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def links(p: dict[str, float], subject: str = ONE) -> pd.DataFrame:
+def links(p: dict[str, float], subject: str = ONE, *, but: str = "", unseen: str | None = None) -> pd.DataFrame:
     """Group -> p of being in the sensors."""
     rows = [
         {
@@ -39,10 +41,17 @@ def links(p: dict[str, float], subject: str = ONE) -> pd.DataFrame:
             "r": 0.2,
             "sensor": "A1",
             "why": "20 s",
+            "but": but,
+            "unseen": ("20 s" if np.isnan(one) else "") if unseen is None else unseen,
         }
         for name, one in p.items()
     ]
-    return pd.DataFrame(rows, columns=["subject", "group", "view", "p", "r", "sensor", "why"])
+    return pd.DataFrame(rows, columns=["subject", "group", "view", "p", "r", "sensor", "why", "but", "unseen"])
+
+
+#: A microphone and an EMG that say nothing, and are not found: without them nothing is clean.
+SILENT = {"audio": (0.26, 0.4), "emg": (0.26, 0.4)}
+UNHEARD = {"audio": 0.7, "emg": 0.7}
 
 
 @pytest.mark.parametrize(
@@ -52,20 +61,79 @@ def links(p: dict[str, float], subject: str = ONE) -> pd.DataFrame:
         ({"emg": (0.66, 0.001)}, {"emg": 0.5}, CLEAN, ""),  # lips move, and the sensors do not see it
         ({"emg": (0.66, 0.001)}, {"emg": np.nan}, DOUBTFUL, "could not be seen (20 s)"),
         ({"emg": (0.45, 0.001)}, {"emg": 0.003}, DOUBTFUL, "tells classes apart (45.0%, 44%"),
-        ({"emg": (0.45, 0.001)}, {"emg": np.nan}, CLEAN, ""),
+        ({"emg": (0.45, 0.001)}, {"emg": np.nan}, DOUBTFUL, "EMG tells classes apart (45.0%, 44% of what the brain has above chance), and whether"),
+        ({"head": (0.45, 0.001)}, {"head": np.nan}, DOUBTFUL, "Head position tells classes apart"),
+        ({"emg": (0.30, 0.30)}, {"emg": np.nan}, DOUBTFUL, "Whether EMG is in the sensors could not be seen (20 s)"),
         ({"emg": (0.30, 0.30)}, {"emg": 0.003}, CLEAN, ""),  # blinks are in all sensors, and tell nothing
         ({"emg": (0.90, 0.02), "eog": (0.3, 0.4), "head": (0.3, 0.4)}, {"emg": 0.003}, CLEAN, ""),  # .02 is .06 of three controls
         ({"emg": (0.90, 0.001), "eog": (0.3, 0.4), "head": (0.3, 0.4)}, {"emg": 0.02, "eog": 0.6, "head": 0.7}, CLEAN, ""),  # Holm of links
-        ({}, {}, DOUBTFUL, "no side signal"),
         ({"edge": (0.7, 0.001), "inner": (0.27, 0.3), "emg": (0.3, 0.4)}, {}, DOUBTFUL, "edge alone"),
         ({"edge": (0.7, 0.001), "inner": (0.6, 0.001), "emg": (0.3, 0.4)}, {}, CLEAN, ""),
         ({"reaching": (0.7, 0.001)}, {}, CONTAMINATED, "All that reaches the sensors alone"),
     ],
 )  # fmt: skip
 def test_the_word_follows_from_the_numbers(controls, found, word, said):
-    verdict = judged(scores({"brain": (0.70, 0.001)} | controls), links(found), [ONE])
+    verdict = judged(scores({"brain": (0.70, 0.001)} | SILENT | controls), links(UNHEARD | found), [ONE])
     assert verdict.word == word
     assert said in " ".join(verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("condition", "there", "word", "said"),
+    [
+        ("overt", ("audio", "emg"), CLEAN, ""),
+        ("overt", ("audio",), DOUBTFUL, "There is no EMG: muscles are not told from a brain without it."),
+        ("overt", ("emg",), DOUBTFUL, "There is no sound: "),
+        ("overt", (), DOUBTFUL, "no side signal"),
+        ("silent", ("emg",), CLEAN, ""),
+        ("imagined", ("audio",), DOUBTFUL, "no EMG"),
+        ("listen", ("audio",), CLEAN, ""),
+        ("listen", ("emg",), DOUBTFUL, "no sound"),
+    ],
+)
+def test_nothing_is_cleared_without_the_controls_that_it_needs(condition, there, word, said):
+    table = scores({"brain": (0.70, 0.001)} | {name: SILENT[name] for name in there})
+    verdict = judged(table, links({name: 0.7 for name in there}), [ONE], condition)
+    assert verdict.word == word and said in " ".join(verdict.reasons)
+
+
+def test_a_control_of_which_slow_signals_could_not_be_looked_for_clears_nothing():
+    table = scores({"brain": (0.70, 0.001)} | SILENT)
+    verdict = judged(table, links(UNHEARD, unseen="12 s without speech"), [ONE])
+    assert verdict.word == DOUBTFUL and "EMG could not be looked for in all ways" in " ".join(verdict.reasons)
+
+
+def test_a_reference_that_both_may_share_is_a_doubt():
+    table = scores({"brain": (0.70, 0.001)} | SILENT | {"emg": (0.69, 0.001)})
+    verdict = judged(table, links({"audio": 0.7, "emg": 0.001}, but="EMG1 may have the sensors' reference"), [ONE])
+    assert verdict.word == DOUBTFUL and "; but EMG1 may have" in " ".join(verdict.reasons)
+    assert reaching(links({"eog": 0.001, "emg": 0.001}), ONE) == ["eog", "emg"]
+    assert reaching(links({"eog": 0.001, "emg": 0.001}, but="reference"), ONE) == []
+
+
+def test_what_the_cleaning_took_out_is_a_doubt_where_it_says_as_much():
+    for value, word in ((0.68, DOUBTFUL), (0.45, CLEAN), (0.26, CLEAN)):
+        table = scores({"brain": (0.70, 0.001), "removed": (value, 0.001 if value > 0.3 else 0.5)} | SILENT)
+        verdict = judged(table, links(UNHEARD), [ONE])
+        assert verdict.word == word and "What the cleaning took out" in " ".join(verdict.reasons + verdict.notes)
+
+
+def test_a_chance_link_of_one_person_says_nothing_of_all():
+    """The eyes are in everybody's sensors; of five people one has lips by chance, and lips tell all that is said."""
+    people = [f"lab/{i}" for i in range(5)]
+    one = {"brain": (0.70, 0.001), "eog": (0.26, 0.4)} | SILENT | {"emg": (0.95, 0.001)}
+    table = [scores(one, who) for who in (ALL, *people)]
+    table += [scores({"reaching": (0.95, 0.001)}, who) for who in (ALL, people[0])]
+    known = [links(UNHEARD | {"eog": 0.0017} | ({"emg": 0.004} if who == people[0] else {}), who) for who in people]
+    verdict = judged(pd.concat(table), pd.concat(known), [ALL, *people])
+    assert verdict.word == CLEAN, verdict.reasons
+    assert reaching(known[0].assign(p=[0.7, 0.04, 0.0017]), people[0]) == ["eog"]  # .04 is .08 of the two that are left
+
+
+def test_a_control_is_beside_the_brain_of_its_own_windows():
+    table = scores({"brain": (0.70, 0.001), "audio": (0.26, 0.4), "emg": (0.45, 0.001)})
+    table.loc[table.source == "emg", "of_brain"] = 0.2
+    assert controls_of(table, links(UNHEARD), [ONE]).set_index("source").share["emg"] == pytest.approx(1.0)
 
 
 def test_nothing_is_explained_where_nothing_is_decoded():
@@ -86,7 +154,8 @@ def test_a_person_without_emg_is_not_counted_for_it():
 
 def test_weak_links_of_many_people_count_together():
     people = [f"lab/{i}" for i in range(6)]
-    table = pd.concat([scores({"brain": (0.6, 0.001), "emg": (0.6, 0.001)}, one) for one in (ALL, *people)])
-    weak = pd.concat([links({"emg": 0.08}, one) for one in people])
+    one = {"brain": (0.6, 0.001)} | SILENT | {"emg": (0.6, 0.001)}
+    table = pd.concat([scores(one, who) for who in (ALL, *people)])
+    weak = pd.concat([links({"audio": 0.7, "emg": 0.08}, one) for one in people])
     assert judged(table, weak, [ALL, *people]).word == CONTAMINATED
     assert judged(table, weak, ["lab/0"]).word == CLEAN
