@@ -8,7 +8,7 @@ from praatio import textgrid
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.studies.events import events_table
-from n2s.studies.readers.conditions import TrialNames
+from n2s.studies.readers.conditions import TrialNames, default_of
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.sentences import sentence_id
 from n2s.studies.readers.stimuli import StimulusFolder
@@ -39,7 +39,10 @@ def told(table, *columns):
         ("PLAYBACK", "listen"), ("perceived speech", "listen"), ("listening", "listen"), ("mouthed", "silent"), ("silent articulation", "silent"),
         ("articulate", "silent"), ("inner speech", "imagined"), ("covert", "imagined"), ("Imagined_Speech", "imagined"), ("speech imagery", "imagined"),
         ("rest", "rest"), ("resting", "rest"), ("speech", None), ("word", None), ("listen and repeat", None), ("whispered", None), ("", None),
-        ("button", None), ("trial", None), ("interest", None),
+        ("button", None), ("trial", None), ("interest", None), ("silent reading", None), ("read_silently", None), ("covert reading", None),
+        ("reading", None), ("without voice", None), ("not spoken", None), ("auditory imagery", None), ("mouthed reading", "silent"),
+        ("read out loud", "overt"), ("passive listening", "listen"), ("internal", "imagined"), ("mental imagery", "imagined"), ("unvoiced", "silent"),
+        ("voiced", "overt"), ("heard", "listen"), ("mimed", "silent"),
     ],
 )  # fmt: skip
 def test_words_for_conditions(name, condition):
@@ -72,6 +75,45 @@ def test_trials_without_any_sound(tmp_path):
         ("word", "pan", "silent", 12.0, 2.0, "", 0.0, "es"),
     ]  # fmt: skip
     assert said == ["left out: rows that are no sound and no part of one: button, rest."]
+
+
+def test_what_may_be_a_condition_is_told_and_not_guessed(tmp_path):
+    """Who reads silently need not mouth: nothing is read, and the option that would read it is named."""
+    rows = [
+        trial(1, "silent reading", "casa"),
+        trial(5, "imagned", "agua"),
+        trial(9, "overt", "pan"),
+        trial(12, "button", "y"),
+    ]
+    table, said = read(tmp_path, rows)
+    assert told(table, "text", "condition") == [("pan", "overt")]
+    (one,) = [text for text in said if "in conditions" in text]
+    assert (
+        one.startswith("left out: trials called silent reading, imagned are none of")
+        and "{silent reading: imagined}" in one
+    )
+    table, said = read(tmp_path, rows, names=TrialNames({"silent reading": "imagined", "imagned": "imagined"}))
+    assert told(table, "text", "condition") == [("casa", "imagined"), ("agua", "imagined"), ("pan", "overt")]
+    assert not any("in conditions" in text for text in said)
+    table, said = read(tmp_path, [trial(1, "trial", "casa", condition="silent reading"), *rows[2:]])
+    assert told(table, "text", "condition") == [("pan", "overt")]
+    assert any("trials called silent reading are none of" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "usual", "condition"),
+    [
+        ("imagined", {}, "listen", "imagined"), ("overt speech", {}, "listen", "overt"), ("words", {}, "listen", "listen"),
+        ("silent reading", {}, "listen", "listen"), ("imagined", {"condition": "overt"}, "listen", "listen"), ("imagined", {}, "silent", "silent"),
+        (None, {}, "listen", "listen"),
+    ],
+)  # fmt: skip
+def test_the_task_names_the_condition_that_no_row_names(tmp_path, task, row, usual, condition):
+    names = TrialNames()
+    rows = read_rows(write_tsv(tmp_path / "events.tsv", [trial(1, "word", "casa", **row)]), EventColumns(), None, names)
+    with kept() as found:
+        assert default_of(rows, task, names, usual, tmp_path) == condition
+    assert len(found) == (condition != usual)
 
 
 @pytest.mark.parametrize("column", ["text", "value", "word"])

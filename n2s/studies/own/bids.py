@@ -19,7 +19,7 @@ from n2s.studies.own.bids_scan import data_files, scan
 from n2s.studies.own.bids_side_files import check_side_files, events_file, side_files, tell_channels
 from n2s.studies.own.bids_sound import recorded_sound, sound_files
 from n2s.studies.own.bids_tables import tell_tables
-from n2s.studies.readers.conditions import TrialNames
+from n2s.studies.readers.conditions import PRODUCED, TrialNames, default_of
 from n2s.studies.readers.event_columns import EventColumns, complete, read_rows
 from n2s.studies.readers.folder_study import FolderStudy
 from n2s.studies.readers.head_positions import position_files
@@ -82,7 +82,8 @@ class BIDSStudy(FolderStudy):
     content
         Stories or stimuli with equal content, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
     default_condition
-        Condition of events that have none: listen, overt, silent, imagined or rest.
+        Condition of events that have none: listen, overt, silent, imagined or rest. Of a recording whose rows all have none and whose task
+        names one (``task-imagined``) it is that.
     conditions
         Your names of conditions, as ``{produced: overt, playback: listen}``.
     kinds
@@ -214,7 +215,7 @@ class BIDSStudy(FolderStudy):
             where=str(path),
             duration_s=duration_s,
             language=self.language,
-            default_condition=self.default_condition,
+            default_condition=default_of(rows, recording.task, self.names, self.default_condition, path),
         )
         refuse_sounds_across(holes, table, path)
         return self._said(table, recording)
@@ -251,9 +252,15 @@ class BIDSStudy(FolderStudy):
             "default_condition": self.default_condition,
             "montage": self.montage,
             **({} if self.names == TrialNames() else {"names": asdict(self.names)}),
+            **({"task_conditions": 1} if self._tells_by_task else {}),
             **({} if self._derivative is None else {"derivative": self._derivative}),
             **({} if self.space is None else {"space": self.space}),
         }
+
+    @property
+    def _tells_by_task(self) -> bool:
+        """Whether a task's name is that of a condition without a sound."""
+        return any(one.task and self.names.condition(one.task) in PRODUCED for one in self._paths)
 
     def recorded_sound(self, recording: Recording) -> RecordedSound | None:
         """See `n2s.studies.own.bids_sound.recorded_sound`."""

@@ -1,5 +1,6 @@
 """How laboratories call what somebody does in a trial (listen, speak, mouth, imagine, rest), and the rows that are trials."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,22 +8,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.studies.events import CONDITIONS, KINDS
 from n2s.studies.readers.row_kinds import PARTS, SYNONYMS
 
 #: Our conditions by what they are called, in lower case, with spaces between words.
 SPELLINGS = {
-    "listen": "listen listening perceive perceived perception hear heard hearing playback auditory",
-    "overt": "overt overtly speak speaking spoken produce produced production say said saying aloud vocal vocalized vocalised voiced",
-    "silent": "silent silently mouth mouthed mouthing mime mimed miming articulate articulated articulating articulation",
-    "imagined": "imagined imagine imagining imagery imagination covert covertly inner internal think thinking",
+    "listen": "listen listening listened perceive perceived perception hear heard hearing playback auditory auditorily",
+    "overt": "overt overtly speak speaking spoken produce produced production say said saying aloud vocal vocalize vocalized "
+    "vocalizing vocalise vocalised vocalising voiced pronounce pronounced pronouncing",
+    "silent": "silent silently mouth mouthed mouthing mime mimed miming articulate articulated articulating articulation unvoiced voiceless",
+    "imagined": "imagined imagine imagining imagery imagination covert covertly inner internal internally mental mentally think thinking",
     "rest": "rest resting",
 }
 _OURS = {name: ours for ours, names in SPELLINGS.items() for name in names.split()}
+#: Who reads without a voice need not mouth, and need not imagine saying it: with these words alone nobody says which it is.
+_READ = {"read", "reading"}
+_VOICELESS = {"silent", "silently", "covert", "covertly", "inner", "internal", "internally", "mental", "mentally"}
+_NOT = {"no", "not", "non", "without"}  # "without voice" is not a voice
+_CLEAR = {name for name, ours in _OURS.items() if ours != "rest"} - _VOICELESS
 _FILLERS = {
     "speech",
+    "passive",
     "trial",
     "trials",
     "condition",
@@ -73,7 +81,9 @@ class TrialNames:
         key = _folded(name)
         if key in self.conditions:
             return self.conditions[key]
-        words = key.split()
+        words = key.replace("out loud", "aloud").split()
+        if set(words) & _NOT or (set(words) & _READ and set(words) & _VOICELESS and not set(words) & _CLEAR):
+            return None
         kept = [word for word in words if word not in _FILLERS] or words
         found = {_OURS.get(word) for word in kept}
         return found.pop() if len(found) == 1 else None
@@ -103,6 +113,11 @@ def as_trials(rows: pd.DataFrame, path: Path, names: TrialNames) -> pd.DataFrame
     in_kind = rows.kind.map({value: one[1] for value, one in told.items()})
     mapped = rows.kind.map(kinds).fillna("")
     left_out = rows.kind.isin([value for value, kind in kinds.items() if not kind])
+    nameless = (rows.condition == "") & (mapped == "") & ~left_out & (condition == "") & (rows.stimulus == "")
+    odd = rows.condition[
+        rows.kind.str.casefold().isin(_TRIALS) & (rows.text != "") & ~rows.condition.isin(("", *CONDITIONS))
+    ]
+    _tell_unknown(rows.kind[nameless & ((rows.text != "") | rows.kind.str.contains("/"))], odd, names, path)
     codes = rows.text.map(lambda text: text == "" or bool(_CODE.fullmatch(text)))
     own = rows.condition.where(rows.condition != "", condition)
     heard = (rows.stimulus != "") & ~own.isin(UNHEARD)
@@ -129,6 +144,30 @@ def as_trials(rows: pd.DataFrame, path: Path, names: TrialNames) -> pd.DataFrame
     return rows[~left_out]
 
 
+def default_of(rows: pd.DataFrame, task: str | None, names: TrialNames, usual: str, path: Path) -> str:
+    """The condition of rows that name none: that of the recording's task where it names one (``task-imagined``) and no row does, else the usual one.
+
+    Parameters
+    ----------
+    rows
+        As `as_trials` gives them.
+    task
+        Of the recording.
+    names
+        What the laboratory calls conditions: a task's name, too.
+    usual
+        Default of all recordings.
+    path
+        The table, for findings.
+    """
+    found = names.condition(task) if task and usual == "listen" and not (rows.condition != "").any() else None
+    if found not in PRODUCED:
+        return usual
+    text = f"no row names a condition, and the task does: all are {found}. If that is wrong, set conditions, as {{{task}: {usual}}}."
+    tell("corrected", f"{path}: task {task}", text)
+    return found
+
+
 def with_parts(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows, and a word (or what `TrialNames.kinds` says) beside each sound that is a trial: what is heard or said there."""
     parts = rows[rows.trial & (rows.kind == "sound") & (rows.text != "")]
@@ -153,6 +192,27 @@ def _tell_spellings(found: dict[str, str], names: TrialNames, path: Path) -> Non
     if other:
         listed = ", ".join(f"{value} is {ours}" for value, ours in sorted(other.items()))
         tell("corrected", path, f"conditions under other names: {listed}. If that is wrong, set conditions.")
+
+
+def _tell_unknown(kinds: pd.Series, conditions: pd.Series, names: TrialNames, path: Path) -> None:
+    """Kinds that sound like a condition, and conditions of trials, that are none: left out without a word, they would be missed."""
+    found = dict.fromkeys(conditions)
+    for value in kinds.unique():
+        if value.strip().casefold() in (*KINDS, *SYNONYMS):
+            continue
+        for part in filter(None, (one.strip() for one in value.split("/"))):
+            words = set(_folded(part).split())
+            if words & _READ or words & set(_OURS) or difflib.get_close_matches(_folded(part), _OURS, n=1, cutoff=0.85):
+                found[part] = None
+    found = [part for part in found if names.condition(part) is None]
+    if found:
+        first = found[0]
+        near = nearest(first, list(_OURS)) if len(first.split()) == 1 else ""
+        text = (
+            f"trials called {first_of(found)} are none of the conditions {', '.join(CONDITIONS)} for sure, and are not read as trials.{near} If they "
+            f"are, say which in conditions, as {{{first}: imagined}}. Reading without a voice is none unless you say so."
+        )
+        tell("left out", path, text)
 
 
 def _folded(name: str) -> str:
