@@ -1,5 +1,6 @@
 """A language model of a few words: n-grams, which are learned from transcripts."""
 
+import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from n2s.errors import UserError
 
 START, END = "<s>", "</s>"
+MOST_TRIED = 200_000  # words after beginnings, in the search for the likeliest sequence
 
 
 class NGrams:
@@ -59,6 +61,23 @@ class NGrams:
         """Log-probability of a whole sequence, its end included."""
         whole = [*words, END]
         return sum(self.log_prob(whole[:at], word) for at, word in enumerate(whole))
+
+    def likeliest(self) -> tuple[str, ...]:
+        """The most probable sequence of one word or more: what somebody says who knows the language, and nothing else.
+
+        Beginnings are tried by their probability, so that the first that ends is the most probable; after `MOST_TRIED` words the best that ended.
+        """
+        words = [*self.vocabulary, END]
+        queue: list[tuple[float, tuple[str, ...], bool]] = [(0.0, (), False)]
+        for _ in range(max(2, MOST_TRIED // len(words))):
+            cost, before, ended = heapq.heappop(queue)
+            if ended:
+                return before
+            for word in words:
+                if before or word != END:
+                    more = (before, True) if word == END else ((*before, word), False)
+                    heapq.heappush(queue, (cost - self.log_prob(before, word), *more))
+        return min(one for one in queue if one[2])[1]
 
     def _prob(self, context: tuple[str, ...], word: str) -> float:
         below = self._prob(context[1:], word) if context else 1 / (len(self.vocabulary) + 1)

@@ -107,3 +107,13 @@ def test_a_longer_context_counts():
 def test_what_cannot_be_searched(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_the_likeliest_text_is_that_of_all_texts(order):
+    said = [["a", "b"], ["a", "c", "b"], ["a", "c"], ["b", "c", "a"], ["a", "c", "b"]]
+    language = NGrams(said, order, vocabulary="abcd")
+    every = [one for n in range(1, 6) for one in itertools.product("abcd", repeat=n)]
+    assert language.likeliest() == max(every, key=language.log_likelihood)
+    many = NGrams([["start", f"w{i}"] for i in range(300)], order, vocabulary=[f"v{i}" for i in range(5000)])
+    assert many.likeliest()[0] == "start"  # a search that cannot try all ends

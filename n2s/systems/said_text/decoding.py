@@ -10,12 +10,15 @@ from n2s.metrics.edits import edit_distances
 from n2s.models.ngrams import NGrams
 from n2s.models.prefix_search import Lexicon, prefix_search
 from n2s.systems.said_text.said import PHONES, Said
-from n2s.systems.speech.system import greedy
+from n2s.systems.speech.system import ctc, greedy
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """``greedy``, ``phones``: names of phones without and with the language model; ``words``, empty where the model is one of phones."""
+    """``greedy``, ``phones``: names of phones without and with the language model; ``words``, empty where the model is one of phones.
+
+    Of a word with several pronunciations, ``phones`` has the one that the brain makes likeliest: what was truly said decides nothing.
+    """
 
     greedy: tuple[str, ...]
     phones: tuple[str, ...]
@@ -64,9 +67,28 @@ class Decoder:
         found = prefix_search(
             log_probs, self.lexicon, self.language, weight=self.weight, bonus=self.bonus, beam=self.beam
         ).words
-        phones = tuple(one for word in found for one in named(self._ways[word][0]))
+        phones = named(self._pronounced(found, log_probs))
         (path,) = greedy(torch.from_numpy(log_probs)[None], torch.tensor([len(log_probs)]))
         return Decoded(named(path), phones, found if self.of_words else ())
+
+    @property
+    def vocabulary(self) -> set[str]:
+        """Words (phones) that can be found."""
+        return set(self._ways)
+
+    def likeliest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Words and phones of the language model's most probable text; of a model of phones there are no words."""
+        found = tuple(word for word in self.language.likeliest() if word in self._ways)
+        return found if self.of_words else (), named([one for word in found for one in self._ways[word][0]])
+
+    def _pronounced(self, words: Sequence[str], log_probs: np.ndarray) -> list[int]:
+        """Classes of the phones of words, each word said in the way that CTC finds likeliest: one word after the other, the others as usual."""
+        chosen = [self._ways[word][0] for word in words]
+        for at, word in enumerate(words):
+            ways = [[*chosen[:at], way, *chosen[at + 1 :]] for way in self._ways[word]]
+            if len(ways) > 1:
+                chosen = ways[int(np.argmin(_loss(log_probs, ways)))]
+        return [one for way in chosen for one in way]
 
     def choose(self, weights: Sequence[float], log_probs: Sequence[np.ndarray], said: Said) -> float:
         """Set the weight of the language model with the fewest errors on validation sentences; the first of ``weights`` if there are none."""
@@ -79,6 +101,15 @@ class Decoder:
             edits.append(edit_distances([one.words if self.of_words else one.phones for one in found], true).sum())
         self.weight = float(weights[int(np.argmin(edits))] if edits else weights[0])
         return self.weight
+
+
+def _loss(log_probs: np.ndarray, said: Sequence[Sequence[tuple[int, ...]]]) -> np.ndarray:
+    """(n,) CTC's loss of n sequences of words, each as phones, in one window; infinite where steps do not suffice."""
+    phones = [torch.tensor([one for word in own for one in word]) for own in said]
+    lengths = torch.tensor([len(one) for one in phones])
+    steps = torch.full((len(phones),), len(log_probs))
+    values = torch.from_numpy(np.array(log_probs, np.float32)).expand(len(phones), *log_probs.shape)
+    return ctc(values, steps, torch.nn.utils.rnn.pad_sequence(phones, batch_first=True), lengths).numpy()
 
 
 def named(classes: Sequence[int] | np.ndarray) -> tuple[str, ...]:

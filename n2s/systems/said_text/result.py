@@ -29,7 +29,8 @@ class SaidTextResult(Result):
         One row a sentence: ``words``, ``phones`` (what was said, with spaces between), and what was found there: ``brain_greedy``,
         ``brain_phones``, ``brain_words``, the same of ``none`` (without a brain); ``subject``, ``recording``, ``condition``, ``unit``, ``fold``, ...
     others
-        Training sentences that were taken in place of decoded ones: ``role`` (random, constant), ``words``, ``phones``, ``fold``.
+        What was taken in place of decoded sentences: ``role`` (training sentences, random and constant; likeliest, of the language model), ``words``,
+        ``phones``, ``fold``.
     settings
         How it was made: plain types.
     n_permutations, seed
@@ -126,7 +127,7 @@ class SaidTextResult(Result):
         made = self.settings
         found = [
             "Errors are edits (insertions, deletions, substitutions) by what was said: more than 100% is possible. Greedy: the most likely path, "
-            "without any language model.",
+            "without any language model. Of a word with several pronunciations the phones are those that the brain makes likeliest.",
             f"Language model: {made['language']}, n-grams up to {made['order']}, of {made['n_train']} training sentences; weight {made['weight']:g}, "
             f"{'chosen by validation sentences' if made['n_val'] else 'not chosen: there are no validation sentences'}. Without a brain the same search has the network's answer to zeros.",
             f"Windows of {made['window_s']:g} s are decoded whole: the length of a test sentence is not told.",
@@ -139,7 +140,7 @@ class SaidTextResult(Result):
             )
         if made["unknown_words"] and made["language"] == "words":
             found.append(
-                f"Words that training does not have, and that cannot be found: {first_of(made['unknown_words'], 10)}."
+                f"Words whose phones training does not have, and that cannot be found: {first_of(made['unknown_words'], 10)}."
             )
         return found
 

@@ -35,7 +35,7 @@ class Said:
     timed
         (n) Phones of each word, where words and phones have times.
     whole
-        (n,) Whether the window holds the sentence to its end.
+        (n,) Whether the window holds the sentence to its end, and the network has steps enough for its phones.
     no_phone, n_phones
         Labels that are no phone of ARPABET, and events of kind phone.
     n_reach
@@ -133,8 +133,7 @@ def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], 
     Raises
     ------
     UserError
-        Windows are not at sentences, or are averages; no training sentence has phones, or is whole in its window; or CTC would need more
-        steps than the network has.
+        Windows are not at sentences, or are averages; or no sentence of a split has phones and is whole in its window.
     """
     windows = data.event_windows
     if not isinstance(windows, AtEvents) or windows.kind != "sentence" or data.average > 1:
@@ -166,6 +165,7 @@ def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], 
                 f"{split} sentences",
                 f"{lost} of {len(said.whole)} are longer than their window (data.window_s, {data.shape.window_s:g} s).",
             )
+        leave_out_long(said, n_steps, f"{split} sentences", data.shape.window_s)
         unknown = int((said.whole & ~said.known).sum())
         if unknown:
             rows = np.flatnonzero(said.whole & ~said.known)
@@ -175,14 +175,14 @@ def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], 
                 f"{split} sentences",
                 f"{unknown} have no phones, and words that training does not: {named}.",
             )
-    for split in ("train", "test"):
-        if not every[split].known.any():
+    for split, said in every.items():
+        if not said.known.any() and (split != "val" or len(said.words)):
+            more = "; or validate by other sentences (data.split), or by none" if split == "val" else ""
             raise UserError(
-                f"SaidText: no {split} sentence has phones and ends inside its window of {data.shape.window_s:g} s. Phones are events of kind "
-                "'phone' in an alphabet that n2s.data.Arpabet reads: `n2s align` makes them from sounds and transcripts. Longer sentences need a "
-                "longer data.window_s."
+                f"SaidText: no {split} sentence has phones that the network has steps for, and ends inside its window of {data.shape.window_s:g} s. "
+                "Phones are events of kind 'phone' in an alphabet that n2s.data.Arpabet reads: `n2s align` makes them from sounds and transcripts. "
+                f"Longer sentences need a longer data.window_s{more}."
             )
-    check_steps(every, n_steps, data.shape.window_s)
     return every, lexicon
 
 
@@ -200,16 +200,19 @@ def check_alphabet(train: Said) -> None:
     tell("left out", "phones", f"{n} of {train.n_phones} in training are none of ARPABET: {named}.")
 
 
-def check_steps(every: Mapping[str, Said], n_steps: int, window_s: float) -> None:
-    """Raise a `UserError` if a sentence needs more steps than there are: one a phone, and a blank between two equal ones."""
-    for split, said in every.items():
-        for words, phones in zip(said.words, said.phones, strict=True):
-            needed = len(phones) + int((phones[1:] == phones[:-1]).sum())
-            if needed > n_steps:
-                raise UserError(
-                    f"SaidText: the {split} sentence '{' '.join(words)}' has {len(phones)} phones and needs {needed} steps of CTC; the network makes "
-                    f"{n_steps} of a window of {window_s:g} s. Set a smaller model.network.stride, or a higher data.preprocessing.sfreq."
-                )
+def leave_out_long(said: Said, n_steps: int, where: str, window_s: float) -> None:
+    """Leave out, and tell, sentences that need more steps than there are: one a phone, and a blank between two equal ones."""
+    needed = np.array([len(one) + int((one[1:] == one[:-1]).sum()) for one in said.phones], int)
+    lost = np.flatnonzero(said.known & (needed > n_steps))
+    if len(lost):
+        said.whole[lost] = False
+        first = lost[0]
+        text = (
+            f"{len(lost)} of {len(said.words)} have too many phones: '{' '.join(said.words[first])}' has {len(said.phones[first])} and needs "
+            f"{needed[first]} steps of CTC; the network makes {n_steps} of a window of {window_s:g} s. Set a smaller model.network.stride, or a higher "
+            "data.preprocessing.sfreq."
+        )
+        tell("left out", where, text)
 
 
 def timed_path(phones: np.ndarray, middle_s: np.ndarray, *, step_s: float, n_steps: int) -> np.ndarray | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.event_data import EventDataModule
-from n2s.systems.said_text.decoding import Decoder, named
+from n2s.systems.said_text.decoding import Decoded, Decoder, named
 from n2s.systems.said_text.result import SaidTextResult
 from n2s.systems.said_text.said import Said
 from n2s.systems.speech.speech_to_text import typical
@@ -46,14 +46,14 @@ def said_text_result(
         "words": [" ".join(test.words[row]) for row in rows],
         "phones": [" ".join(named(test.phones[row])) for row in rows],
     }
-    known: dict[bytes, object] = {}
+    decoded: dict[bytes, Decoded] = {}
     for name, values in log_probs.items():
         found = []
         for row in rows:
             key = values[row].tobytes()  # without a brain all windows of a person are alike
-            if key not in known:
-                known[key] = decoder(values[row])
-            found.append(known[key])
+            if key not in decoded:
+                decoded[key] = decoder(values[row])
+            found.append(decoded[key])
         columns |= {
             f"{name}_{part}": [" ".join(getattr(one, part)) for one in found] for part in ("greedy", "phones", "words")
         }
@@ -62,17 +62,21 @@ def said_text_result(
     drawn = np.random.default_rng(seed).choice(learned, min(N_OTHERS, len(learned)), replace=False)
     texts = [" ".join(train.words[row]) for row in learned]
     constant = learned[texts.index(typical(texts, seed))]
+    told = [
+        (role, train.words[row], named(train.phones[row]))
+        for role, which in (("random", drawn), ("constant", [constant]))
+        for row in which
+    ]
     others = pd.DataFrame(
         [
-            {"role": role, "words": " ".join(train.words[row]), "phones": " ".join(named(train.phones[row])), "fold": 0}
-            for role, which in (("random", drawn), ("constant", [constant]))
-            for row in which
+            {"role": role, "words": " ".join(words), "phones": " ".join(phones), "fold": 0}
+            for role, words, phones in (*told, ("likeliest", *decoder.likeliest()))
         ]
     )
-    lexicon = {word for row in learned for word in train.words[row]}
-    unknown = sorted({word for text in columns["words"] for word in text.split()} - lexicon)
+    known = decoder.vocabulary if decoder.of_words else {word for row in learned for word in train.words[row]}
+    unknown = sorted({word for text in columns["words"] for word in text.split()} - known)
     seen = sum(text in set(texts) for text in columns["words"])
-    told = dict(settings) | {
+    made = dict(settings) | {
         "unknown_words": unknown,
         "n_seen": seen,
         "n_train": len(learned),
@@ -80,4 +84,4 @@ def said_text_result(
         "window_s": data.shape.window_s,
         "split": type(data.split).__name__,
     }
-    return SaidTextResult(table, others, told, n_permutations, seed)
+    return SaidTextResult(table, others, made, n_permutations, seed)

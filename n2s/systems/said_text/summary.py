@@ -27,7 +27,8 @@ OF = {
 ROWS = {
     "model": Row("brain"),
     "permuted": Row("another sentence's brain", "control"),
-    "none": Row("language model only, no brain", "control"),
+    "none": Row("the same search, no brain", "control"),
+    "likeliest": Row("the language model's likeliest text", "control"),
     "random": Row("a sentence of the training", "control"),
     "constant": Row("one sentence of the training for all", "control"),
 }
@@ -69,7 +70,7 @@ class Summary:
                 row: edit_distances(self._split(f"{column}_{decoded}"), truth).astype(float)
                 for row, column in (("model", "brain"), ("none", "none"))
             }
-            for role in ("random", "constant"):
+            for role in ("likeliest", "random", "constant"):
                 own[role] = np.zeros(len(truth))
                 for fold, rows in self.sentences.groupby("fold").indices.items():
                     texts = (

@@ -31,7 +31,7 @@ class SaidText(System):
     A window at each sentence (`n2s.data.AtEvents` with kind ``sentence`` and `n2s.data.AnyText`) is as long as the longest sentence, and is
     decoded whole: nobody tells the network where a sentence ends. Targets are the phones among the events; a sentence without any (as of
     imagined speech) gets those of the same words in training. Each epoch logs ``val/loss`` and ``val/per``, of phones that are decoded
-    greedily; a test leaves errors of phones and words beside another sentence's brain, no brain, and sentences of the training.
+    greedily; a test leaves errors of phones and words beside another sentence's brain, no brain, the likeliest text of the language model, and sentences of the training.
 
     Hold out sentences, not only runs, if the network shall write sentences that it has never seen: `n2s.data.SplitBySentence`, or
     `n2s.data.SplitByRun` where each run has its own.
@@ -173,9 +173,11 @@ class SaidText(System):
         self._sums += [float(self._ctc(log_probs, rows, "val")) * n, n, edit_distances(found, phones).sum(), n]
 
     def on_validation_epoch_end(self) -> None:
-        """Log ``val/loss`` and ``val/per``."""
-        self.log("val/loss", float(self._sums[0] / max(self._sums[1], 1)))
-        self.log("val/per", float(self._sums[2] / max(self._sums[3], 1)), prog_bar=True)
+        """Log ``val/loss`` and ``val/per``: NaN without any sentence that is known."""
+        loss, n, edits, _ = self._sums
+        known = n or float("nan")  # none of the windows that were validated has a known sentence: no error is no result
+        self.log("val/loss", float(loss / known))
+        self.log("val/per", float(edits / known), prog_bar=True)
 
     def on_test_epoch_start(self) -> None:
         """Log-probabilities of validation sentences, by which the language model is weighed; nothing is tested yet."""
@@ -231,7 +233,7 @@ class SaidText(System):
         return rows[known], torch.from_numpy(known).to(batch.brain.device)
 
     def _ctc(self, log_probs: Tensor, rows: Sequence[int], split: str) -> Tensor:
-        """CTC's loss a phone. It is never infinite: sentences with too many phones are refused when the data are set up."""
+        """CTC's loss a phone. It is never infinite: sentences with too many phones are left out when the data are set up."""
         phones = [torch.from_numpy(self.said[split].phones[row]) for row in rows]
         lengths = torch.tensor([len(one) for one in phones])
         target = torch.nn.utils.rnn.pad_sequence(phones, batch_first=True)

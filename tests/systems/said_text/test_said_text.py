@@ -3,7 +3,9 @@
 import json
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from closed_form_recipe import QUIET
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from n2s.data import AnyText, AtEvents
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.models import ConformerCTC
@@ -20,7 +23,16 @@ from n2s.models.ngrams import NGrams
 from n2s.systems import SaidText
 from n2s.systems.said_text.decoding import Decoder, named
 from n2s.systems.said_text.result import SaidTextResult
-from n2s.systems.said_text.said import PHONES, Said, check_alphabet, check_steps, fill, learned_lexicon, timed_path
+from n2s.systems.said_text.said import (
+    PHONES,
+    Said,
+    check_alphabet,
+    checked_said,
+    fill,
+    learned_lexicon,
+    leave_out_long,
+    timed_path,
+)
 from n2s.systems.said_text.summary import Summary
 
 NETWORK = {"n_channels": 8, "dim": 24, "convs": 2, "kernel": 5, "stride": 1, "depth": 0, "dropout": 0.0}
@@ -100,9 +112,9 @@ def test_noise_says_nothing_and_that_is_said(at, fit_and_test):
     ("options", "message"),
     [
         ({"data": {"windows": {"class_path": "n2s.data.AtEvents", "init_args": {"classes": {"class_path": "n2s.data.AnyText"}, "kind": "word"}}}}, "kind: sentence"),
-        ({"model": {"network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK | {"stride": 12}}}}, "needs 4 steps of CTC; the network makes 3 of a window of 1.2 s"),
+        ({"model": {"network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK | {"stride": 12}}}}, "no train sentence has phones that the network has steps for"),
         ({"model": {"network": {"class_path": "n2s.models.ConformerCTC", "init_args": NETWORK | {"n_channels": 9}}}}, "n_channels 9, and the data have 8"),
-        ({"data": {"window_s": 0.5}}, "no train sentence has phones and ends inside its window of 0.5 s"),
+        ({"data": {"window_s": 0.5}}, "no train sentence has phones that the network has steps for, and ends inside its window of 0.5 s"),
         ({"model": {"timed": 1.5}}, "model.timed is 1.5"),
         ({"model": {"timed_conditions": ["spoken"]}}, "model.timed_conditions"),
         ({"study": {"words": False}}, "no word has phones"),
@@ -158,11 +170,47 @@ def test_the_path_of_known_times():
     assert timed_path(np.array([5]), np.zeros(0), step_s=0.1, n_steps=6) is None
 
 
-def test_steps_that_ctc_needs():
-    said = {"train": sentences(["a b"], [[1, 2, 2, 4]])}
-    check_steps(said, 5, 1.0)
-    with pytest.raises(UserError, match="'a b' has 4 phones and needs 5 steps of CTC; the network makes 4"):
-        check_steps(said, 4, 1.0)
+def test_sentences_with_more_phones_than_steps_are_left_out():
+    said = sentences(["a b", "b a", "c c"], [[1, 2, 2, 4], [1, 2, 3, 4], [1, 1, 1, 1]])
+    said.whole[2] = False  # longer than its window: told elsewhere
+    with kept() as told:
+        leave_out_long(said, 5, "train sentences", 1.0)
+    assert said.known.tolist() == [True, True, False] and not told
+    with kept() as told:
+        leave_out_long(said, 4, "train sentences", 1.0)
+    assert said.known.tolist() == [False, True, False]
+    assert "1 of 3 have too many phones: 'a b' has 4 and needs 5 steps of CTC; the network makes 4" in told[0].text
+
+
+def test_validation_without_a_known_sentence_is_refused_and_never_perfect(monkeypatch):
+    """Zero phones wrong of zero would be the best score that there is."""
+    some, none = sentences(["a b"], [[1, 2, 3, 4]]), sentences(["c d"], [[]])
+    data = SimpleNamespace(
+        event_windows=AtEvents(AnyText(), kind="sentence"), average=1, shape=SimpleNamespace(window_s=1.0)
+    )
+    for val, refused in ((none, True), (some, False), (sentences([], []), False)):
+        parts = {"train": some, "val": val, "test": some}
+        monkeypatch.setattr("n2s.systems.said_text.said.said_in", lambda _, split, parts=parts: parts[split])
+        with pytest.raises(UserError, match="no val sentence has phones") if refused else nullcontext():
+            assert checked_said(data, 9)[0] == parts
+    system, logged = SaidText(ConformerCTC(8, dim=8, n_heads=2)), {}
+    system.log = lambda name, value, **_: logged.update({name: value})
+    system.on_validation_epoch_start()
+    system.on_validation_epoch_end()
+    assert set(logged) == {"val/loss", "val/per"} and np.isnan(list(logged.values())).all()
+
+
+def test_phones_of_a_word_are_those_that_the_brain_makes_likeliest():
+    """The commoner pronunciation is not what was said: no phone is wrong all the same."""
+    train = sentences(["a", "a", "a", "b"], [[1, 2], [1, 2], [1, 5], [3, 4]])
+    lexicon = learned_lexicon(train)
+    assert lexicon["a"] == [(1, 2), (1, 5)]
+    decoder = Decoder(train, lexicon, language="words", order=2, beam=16, bonus=0.0)
+    for said in ([1, 2, 3, 4], [1, 5, 3, 4], [3, 4, 1, 5]):
+        clear = np.full((8, len(PHONES) + 1), -9.0, np.float32)
+        clear[np.arange(8), np.stack([said, np.zeros(4, int)], 1).ravel()] = -0.01
+        assert decoder(clear).phones == named(said)
+    assert decoder.likeliest() == (("a",), named([1, 2])) and decoder.vocabulary == {"a", "b"}
 
 
 def test_the_language_model_is_of_training_and_its_weight_of_validation():
@@ -198,9 +246,9 @@ def summary(found: list[str], words: list[str]) -> Summary:
         table[f"brain_{part}"], table[f"none_{part}"] = found, "a a"
     others = pd.DataFrame(
         {
-            "role": ["random", "random", "constant"],
-            "words": ["a b", "c d", "a b"],
-            "phones": ["a b", "c d", "a b"],
+            "role": ["random", "random", "constant", "likeliest"],
+            "words": ["a b", "c d", "a b", "c b"],
+            "phones": ["a b", "c d", "a b", "c b"],
             "fold": 0,
         }
     )
@@ -215,6 +263,7 @@ def test_scores_against_counts_by_hand():
     )
     assert perfect.rate("wer", "constant") == pytest.approx((0 + 2 + 2 + 2 + 1 + 1) / 12)
     assert perfect.rate("wer", "random") == pytest.approx(((0 + 2 + 2 + 2 + 1 + 1) + (2 + 0 + 2 + 2 + 1 + 1)) / 24)
+    assert perfect.rate("wer", "likeliest") == pytest.approx((1 + 1 + 2 + 2 + 2 + 0) / 12)
     # another sentence of the run: a b, e f, a d are in one run; c d, g h, c b in the other
     assert perfect.rate("wer", "permuted") == pytest.approx(2 * (4 + 4 + 2) / 2 / 12 + 0.0, abs=0.2)
     assert perfect.beaten["wer"] == [] and perfect.scores.get("wer", "permuted").low is not None
