@@ -11,6 +11,7 @@ import mne
 from n2s.errors import UserError
 from n2s.metrics.result import Drawing, Listening, Shown
 from n2s.paths import written_whole
+from n2s.report.cleaned import cleaned_html
 from n2s.report.figures import on_whole_pixels
 from n2s.report.listen import player
 from n2s.report.reading import READING_STYLE, reading_html
@@ -44,7 +45,7 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
     path
         The HTML file.
     run_dir
-        The run's folder; its ``config.yaml`` and ``run.json`` are at the end of the page.
+        The run's folder; its ``cleaned.json``, ``config.yaml`` and ``run.json`` are at the end of the page.
     shown
         The parts, in reading order.
     drawn
@@ -68,6 +69,9 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
     for title, drawing in drawn.items():
         left_out = None if isinstance(drawing, Drawing) else f'<p class="note">Left out: {escape(drawing)}.</p>'
         parts.append((title, left_out or drawing))
+    cleaned = cleaned_html(run_dir)
+    if cleaned is not None:
+        parts.append(("What cleaning removed", cleaned))
     parts.append(("Configuration and origin", origin_html(run_dir)))
     return write_parts(path, f"{run.parent.name}, {run.name}", parts)
 

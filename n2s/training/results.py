@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger
 from n2s.errors import UserError
 from n2s.metrics.result import Drawing, Result, Shown, record
 from n2s.paths import written_whole
+from n2s.report.cleaned import pool_cleaned, write_cleaned
 from n2s.report.page import write_page
 from n2s.report.run_figures import run_drawings
 from n2s.report.table import print_shown, wide_console
@@ -48,6 +49,7 @@ class WriteResults(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""
         if trainer.is_global_zero and hasattr(pl_module, "results"):
+            write_cleaned(self.run.folder, used_metas(trainer.datamodule))
             self._write("test", dict(pl_module.results(self.seed)), trainer.loggers)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -80,7 +82,18 @@ def keep(run: Run, verb: str, results: Mapping[str, Result], loggers: Iterable[L
 def pool(run: Run, folds: Sequence[Run]) -> None:
     """Pool the results of a cross-validated run's tested folds, and keep them in the run."""
     found = [kept(fold.folder, "test", fold.read()["results"]["test"]) for fold in folds]
+    pool_cleaned(run.folder, [fold.folder for fold in folds])
     keep(run, "test", pooled(found))
+
+
+def used_metas(data: object) -> dict[str, Mapping]:
+    """Name -> ``meta`` of each recording that a datamodule has windows in (of all, where no tables tell)."""
+    recordings, tables = getattr(data, "recordings", None), getattr(data, "tables", None)
+    if not isinstance(recordings, Mapping):
+        return {}
+    used = [set(one.recording) for one in tables.values() if "recording" in one] if isinstance(tables, Mapping) else []
+    names = set().union(*used) or set(recordings)
+    return {name: one.meta for name, one in recordings.items() if name in names and hasattr(one, "meta")}
 
 
 def saved(run_dir: Path, verb: str, name: str) -> Path:

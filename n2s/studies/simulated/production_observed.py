@@ -35,7 +35,9 @@ class ObservedProduction(MadeProduction):
         n_windows: int = 1,
         n_draws: int = 200,
     ) -> Ideal:
-        """The best possible score of naming the class of a window, on windows that are drawn anew: no decoder has a higher one.
+        """The best possible score of naming the class of a window, on windows that are drawn anew.
+
+        No decoder of the same samples has a higher one; one of filtered recordings sees a little more (`production_observer`).
 
         The observer knows the patterns of the subject, all utterances and the noise; blinks and the heart it does not see.
 

@@ -2,7 +2,11 @@
 
 A class is a set of candidates: where in an utterance a window may lie, which rendition is said, how much later imagined speech begins.
 Each candidate has a known mean. Noise is Gaussian, space times time; muscles add noise whose strength over time depends on the candidate.
-So the likelihood of a class is a weighted mean of Gaussian densities, and no decoder that sees the same window is right more often.
+So the likelihood of a class is a weighted mean of Gaussian densities, and no decoder that sees the same samples is right more often.
+
+Of decoders of filtered or resampled recordings this holds as far as their filters do not reach: each sample of theirs is a mean over time,
+and a window holds a little of what was recorded before and after it. A filter inside the window only loses. So a decoder behind a slow
+high-pass may be slightly better than the best of single windows; the best of windows that are wider by the filter's reach bounds it, too.
 """
 
 from dataclasses import dataclass
