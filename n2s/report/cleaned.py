@@ -86,7 +86,9 @@ def _variance(kind: str, parts: Sequence[Mapping]) -> list[str]:
     shares = sorted(100 * (1 - one["after"] / one["before"]) for one in parts if one["before"] > 0)
     whole = f"{100 * (1 - means[1] / means[0]):.1f}%" if means[0] > 0 else "-"
     ends = f" ({shares[0]:.1f} to {shares[-1]:.1f})" if len(shares) > 1 else ""
-    return [kind, f"{means[0]:.3g} {parts[0]['unit'].replace('^2', '²')}", f"{means[1]:.3g}", whole + ends]
+    unit = parts[0]["unit"].removesuffix("^2")
+    unit = f"({unit})²" if "/" in unit else f"{unit}²"
+    return [kind, f"{means[0]:.3g} {unit}", f"{means[1]:.3g}", whole + ends]
 
 
 def _learned(own: Sequence[Mapping]) -> str:

@@ -25,6 +25,7 @@ def headline(result: TimedScores) -> list[str]:
         cell = Cell(band, condition, condition)
         if cell in result.balanced:
             found.append(f"{condition.capitalize()}: {_score(result, cell)} {_above(table.loc[cell])}.")
+            found += _too_good(result, cell)
     for cell in result.cells_of(band):
         if cell.trained == cell.tested:
             continue
@@ -35,6 +36,19 @@ def headline(result: TimedScores) -> list[str]:
             told += f"; that is {100 * row.ratio:.0f}%{ends} of what a decoder of {cell.tested} itself has above chance"
         found.append(f"{told}.")
     return found
+
+
+def _too_good(result: TimedScores, cell: Cell) -> list[str]:
+    """A sentence where a decoder is better than the brain alone allows: known in simulated studies."""
+    own, low = result.best.get(cell.tested, {}), result.balanced[cell].whole[1]
+    if set(own) != set(result.subjects) or low is None or not np.isfinite(low):
+        return []
+    best = float(np.mean([one.mean for one in own.values()]))
+    if low <= best:
+        return []
+    return [
+        f"That is more than the brain alone allows: the best possible decoder without artifacts has {100 * best:.1f}%. The rest is artifacts of speech."
+    ]
 
 
 def notes(result: TimedScores) -> list[str]:

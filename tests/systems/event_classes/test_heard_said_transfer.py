@@ -19,6 +19,7 @@ from n2s.models import SlidingLDA, WindowLDA
 from n2s.systems.event_classes.linear_fit import check_people
 from n2s.systems.event_classes.transfer import Cell
 from n2s.systems.event_classes.transfer_result import TransferResult
+from n2s.systems.event_classes.transfer_words import headline
 
 WEAK = {"n_channels": 32, "gain": 0.35, "n_trials": 48}
 
@@ -242,6 +243,14 @@ def test_a_score_is_only_compared_inside_its_fold():
     other.log_proba = other.log_proba - 5
     whole = TransferResult.pooled([one, other])
     assert whole.areas[Cell("whole", "overt", "overt")].whole.mean == 1
+
+
+def test_a_decoder_that_is_better_than_the_best_possible_one_decodes_artifacts():
+    right = kept_scores(["overt"], n=120)
+    label = right.events.label.to_numpy()
+    for best, told in ((label, False), ((label + (np.arange(120) % 2)) % 3, True), (np.full(120, -1), False)):
+        found = kept_scores(["overt"], n=120, events=right.events.assign(best=best))
+        assert ("more than the brain alone allows" in " ".join(headline(found))) == told
 
 
 def test_more_permutations_where_many_rows_are_corrected_for():
