@@ -10,8 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from n2s.metrics.controls import holm
-
-NUMBERS = 2**23  # of the arrays that permutations make at once: 64 MB
+from n2s.metrics.label_draws import Places, permutations
 
 #: (..., k, k) confusion matrices -> (...)
 ConfusionScore = Callable[[np.ndarray], np.ndarray]
@@ -108,18 +107,10 @@ def auc_macro(labels: np.ndarray, scores: np.ndarray, strata: np.ndarray | None 
     return float(_mean_auc(total, n_below, pairs))
 
 
-def permuted_within(labels: np.ndarray, runs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(n,) Labels, permuted within each run: each keeps its classes."""
-    found = np.array(labels)
-    for rows in _members(runs):
-        found[rows] = found[rng.permutation(rows)]
-    return found
-
-
 def permutation_null(
     labels: np.ndarray,
     predicted: np.ndarray,
-    runs: np.ndarray,
+    runs: np.ndarray | Places,
     score: str | ConfusionScore,
     n: int = 1000,
     seed: int = 0,
@@ -135,7 +126,7 @@ def permutation_null(
     labels, predicted
         (n,)
     runs
-        (n,) What labels stay in.
+        (n,) What labels stay in; or `n2s.metrics.label_draws.Places`, which several people share.
     score
         One of `SCORES` by its name, or a function of confusion matrices.
     n
@@ -159,7 +150,7 @@ def permutation_null(
 def permuted_confusions(
     labels: np.ndarray,
     predicted: np.ndarray,
-    runs: np.ndarray,
+    runs: np.ndarray | Places,
     n: int = 1000,
     seed: int = 0,
     circular: bool = False,
@@ -182,7 +173,7 @@ def permuted_confusions(
 def auc_null(
     labels: np.ndarray,
     scores: np.ndarray,
-    runs: np.ndarray,
+    runs: np.ndarray | Places,
     n: int = 1000,
     seed: int = 0,
     circular: bool = False,
@@ -265,24 +256,6 @@ def _members(runs: np.ndarray) -> list[np.ndarray]:
     which = np.unique(np.asarray(runs), return_inverse=True)[1]
     order = np.argsort(which, kind="stable")
     return np.split(order, np.cumsum(np.bincount(which))[:-1]) if len(order) else []
-
-
-def permutations(labels: np.ndarray, runs: np.ndarray, n: int, seed: int, circular: bool, least_shift: int):
-    """Give parts of ``range(n)`` with the labels (m, rows) of each permutation within runs, in blocks: memory. See `permutation_null`."""
-    rng, members = np.random.default_rng(seed), _members(runs)
-    step = max(1, NUMBERS // max(1, len(labels)))
-    for at in range(0, n, step):
-        m = min(step, n - at)
-        drawn = np.empty((m, len(labels)), np.int64)
-        for rows in members:
-            own = labels[rows]
-            if circular:
-                least = min(least_shift, max(1, len(rows) // 3))
-                turn = rng.integers(least, max(len(rows) - least, least) + 1, size=(m, 1))
-                drawn[:, rows] = own[(np.arange(len(rows)) + turn) % len(rows)]
-            else:
-                drawn[:, rows] = rng.permuted(np.broadcast_to(own, (m, len(rows))), axis=1)
-        yield slice(at, at + m), drawn
 
 
 def _ranked(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import top_k_accuracy_score
 
-from n2s.metrics.classification import balanced_accuracy, permuted_within
+from n2s.metrics.classification import balanced_accuracy
+from n2s.metrics.label_draws import permutations
 from n2s.metrics.top_k import top_k_balanced, top_k_hits, top_k_interval, top_k_null
 
 
@@ -65,8 +66,7 @@ def test_the_null_is_that_of_permuted_labels(drawn):
     labels, scores = drawn
     runs = np.repeat([0, 1, 2, 3], 100)
     null = top_k_null(labels, scores, 3, runs, n=400, seed=1)
-    rng = np.random.default_rng(5)
-    naive = [top_k_balanced(permuted_within(labels, runs, rng), scores, 3) for _ in range(400)]
+    naive = [top_k_balanced(one, scores, 3) for _, drawn in permutations(labels, runs, 400, 2) for one in drawn]
     assert null.mean() == pytest.approx(np.mean(naive), abs=4 * np.std(naive) / 20)
     assert null.std() == pytest.approx(np.std(naive), rel=0.15)
     assert abs(null.mean() - 3 / 12) < 0.02 and top_k_balanced(labels, scores, 3) > null.max()

@@ -63,9 +63,7 @@ def scores(summary: Summary) -> Drawing:
         axes.set_yticklabels(labels if axes is panels[0] else [])
         axes.title.set_fontsize(9)
         axes.grid(axis="x", alpha=0.3)
-    caption = (
-        "Mean over subjects and 95% interval (of labels within runs: the middle 95% of draws); small marks: subjects."
-    )
+    caption = "Mean over subjects and 95% interval (of drawn labels: the middle 95% of draws); small marks: subjects."
     return Drawing("Scores beside controls", figure, caption)
 
 
@@ -148,7 +146,9 @@ def null(summary: Summary) -> Drawing:
     axes.legend(frameon=False, fontsize=8)
     how = "turned" if result.frames else "permuted"
     return Drawing(
-        "F1-macro by chance", figure, f"{result.n_permutations} draws of labels {how} within runs, mean over subjects."
+        "F1-macro by chance",
+        figure,
+        f"{result.n_permutations} draws of labels {how} within {summary.within}, mean over subjects.",
     )
 
 

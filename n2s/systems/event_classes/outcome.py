@@ -1,13 +1,15 @@
 """What the test of a classifier of events holds: logits of windows, controls that see no brain, and what each says."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from n2s.metrics.classification_intervals import units_of_runs
 from n2s.metrics.clip_scores import Units
+from n2s.systems.event_classes.draws import Alike, Draws, joined
 from n2s.systems.event_classes.loss import log_probabilities, predicted_classes
 from n2s.systems.event_classes.speech_runs import drop_short
 
@@ -57,6 +59,10 @@ class Outcome:
         Of the likeliest classes, for `n2s.metrics.top_k`; 0: not scored.
     ideal
         (n, k) Log-posterior of the best possible classifier that sees no artifact of speech; None: not known.
+    by_condition
+        Whether each condition has a model of its own: scores of two models are never compared.
+    alike
+        Of averages: condition -> `n2s.systems.event_classes.draws.Alike` of the single windows; None: not known.
     """
 
     events: pd.DataFrame
@@ -82,6 +88,8 @@ class Outcome:
     voters: list = field(default_factory=list)
     top_k: int = 0
     ideal: np.ndarray | None = None
+    by_condition: bool = False
+    alike: dict | None = None
 
     # -- what was said -------------------------------------------------------------------------------------------------
 
@@ -114,14 +122,44 @@ class Outcome:
 
     @cached_property
     def recordings(self) -> np.ndarray:
-        """(n,) The recording of each row, in a fold: labels are permuted inside."""
+        """(n,) The recording of each row, in a fold."""
         fold = self.events.fold.astype(str) if "fold" in self.events else ""
         return (self.events.recording.astype(str) + "|" + fold).to_numpy(str)
 
     @property
     def folds(self) -> np.ndarray | None:
-        """(n,) The fold of each row, whose scores are of another model; None if there is one model."""
+        """(n,) The fold of each row; None if there is one."""
         return self.events.fold.to_numpy() if self.n_folds > 1 else None
+
+    @cached_property
+    def strata(self) -> np.ndarray | None:
+        """(n,) Which model each row is of; None if there is one for each person."""
+        keys = ["fold"] * (self.n_folds > 1) + ["condition"] * self.by_condition
+        return self.events.groupby(keys, sort=False).ngroup().to_numpy() if keys else None
+
+    @cached_property
+    def draws(self) -> Draws:
+        """How labels are drawn for nulls."""
+        alike = None if self.alike is None else joined([Alike(*one) for one in self.alike.values()])
+        return Draws(
+            self.events, window_s=self.window_s, average=self.average, frames=self.frames, step_s=self.step_s, alike=alike
+        )  # fmt: skip
+
+    def of_condition(self, condition: str) -> Self:
+        """The rows of one condition alone."""
+        rows = np.flatnonzero(self.events.condition.to_numpy(str) == condition)
+        some = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows]
+            for name in ("n_averaged", "said", "ideal")
+        }
+        return replace(
+            self,
+            events=self.events.iloc[rows].reset_index(drop=True),
+            logits=self.logits[rows],
+            controls=None if self.controls is None else self.controls[:, rows],
+            alike=None if self.alike is None else {condition: self.alike[condition]},
+            **some,
+        )
 
     @cached_property
     def units(self) -> Units:

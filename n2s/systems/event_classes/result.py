@@ -15,6 +15,7 @@ from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
 from n2s.paths import written_whole
 from n2s.systems.event_classes import words
+from n2s.systems.event_classes.draws import alike_of
 from n2s.systems.event_classes.figures import drawings
 from n2s.systems.event_classes.outcome import Outcome
 from n2s.systems.event_classes.summary import Summary
@@ -40,6 +41,7 @@ class EventResult(Outcome, Result):
         return counts | {
             "average": self.average,
             "tests": tests,
+            "conditions": words.conditions(self.summary),
             "n_permutations": self.n_permutations,
             "seed": self.seed,
         }
@@ -128,4 +130,6 @@ class EventResult(Outcome, Result):
             top_k=first.top_k,
             said=None if any(part.said is None for part in parts) else np.concatenate([part.said for part in parts]),
             ideal=None if any(part.ideal is None for part in parts) else np.concatenate([part.ideal for part in parts]),
+            by_condition=first.by_condition,
+            alike=alike_of([part.alike for part in parts]),
         )

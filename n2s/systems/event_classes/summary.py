@@ -12,7 +12,6 @@ from n2s.metrics.classification import (
     auc_null,
     chance_by_balance,
     confusion,
-    p_above,
     permuted_confusions,
 )
 from n2s.metrics.classification_intervals import auc_interval_over, score_interval
@@ -20,6 +19,7 @@ from n2s.metrics.clip_scores import over_subjects
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.label_draws import Places
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.metrics.top_k import top_k_balanced, top_k_interval, top_k_null
 from n2s.systems.event_classes.outcome import Outcome
@@ -33,8 +33,6 @@ MEASURES = {
     TOP: Measure("top-k balanced accuracy (%)", 100, 1),
 }
 MODEL, RAW, PERMUTED, PROPORTION, COMMONEST, IDEAL = "model", "raw", "permuted", "proportion", "commonest", "ideal"
-#: Speech comes in stretches: the least turn is as long as two windows, or this.
-LEAST_TURN_S = 2.0
 
 
 class Ahead(NamedTuple):
@@ -85,7 +83,7 @@ class Summary:
         return (
             found
             | {
-                PERMUTED: Row(f"labels {how} within runs", "control"),
+                PERMUTED: Row(f"labels {how} within {self.within}", "control"),
                 PROPORTION: Row("a guess by the classes' frequency", "control"),
                 COMMONEST: Row("always the commonest class", "control"),
             }
@@ -101,10 +99,9 @@ class Summary:
     def scores(self) -> Scores:
         """All scores."""
         values: dict = {name: {} for name in self.measures}
-        for row, (guessed, log_proba) in self.said.items():
+        for row in self.said:
             for name in self.measures:
-                own = {who: self._interval(name, guessed, log_proba, rows) for who, rows in self.members.items()}
-                values[name][row] = over_subjects(own, self.result.units.words, (0.0, 1.0))
+                values[name][row] = self.of_row(row, name)
         for name in self.measures:
             values[name][PERMUTED] = self._null_row(name)
             for row in (PROPORTION, COMMONEST):
@@ -114,40 +111,38 @@ class Summary:
                 }
         return Scores(self.rows, self.measures, {name: _known(rows) for name, rows in values.items()})
 
-    @cached_property
-    def nulls(self) -> dict[str, dict[str, np.ndarray]]:
-        """Score -> subject (or `ALL`) -> (p,) scores of permuted labels, of frames turned ones."""
-        return self._nulls(self.result.frames)
-
-    @cached_property
-    def turned(self) -> dict[str, dict[str, np.ndarray]] | None:
-        """The same of labels that are turned in a circle, of single windows that overlap; None of others.
-
-        Where classes come in stretches, permuted labels lose that, and what overlapping windows share makes p too small.
-        """
-        return self._nulls(True) if self.overlap and not self.result.frames else None
+    def of_row(self, row: str, name: str) -> dict[str, Score]:
+        """A score of what decides, of each subject and of all (`ALL`)."""
+        guessed, log_proba = self.said[row]
+        own = {who: self._interval(name, guessed, log_proba, rows) for who, rows in self.members.items()}
+        return over_subjects(own, self.result.units.words, (0.0, 1.0))
 
     @property
-    def overlap(self) -> bool:
-        """Whether neighbouring windows share samples."""
-        return self.result.average == 1 and self._step_s < self.result.window_s
+    def within(self) -> str:
+        """What labels stay in."""
+        return "runs and conditions" if self.result.events.condition.nunique() > 1 else "runs"
 
-    def _nulls(self, circular: bool) -> dict[str, dict[str, np.ndarray]]:
+    @cached_property
+    def drawn(self) -> dict[str, dict[str, dict[str, np.ndarray]]]:
+        """Way (`Draws.ways`) -> score -> subject (or `ALL`) -> (p,) scores of drawn labels."""
+        return {way: self._nulls(*how) for way, how in self.result.draws.ways.items()}
+
+    @property
+    def nulls(self) -> dict[str, dict[str, np.ndarray]]:
+        """Those of permuted labels, of frames turned ones."""
+        return next(iter(self.drawn.values()))
+
+    def _nulls(self, places: Places, circular: bool) -> dict[str, dict[str, np.ndarray]]:
         result, found = self.result, {name: {} for name in self.measures}
-        shared = (result.n_permutations, result.seed, circular)
+        shared, least = (result.n_permutations, result.seed, circular), {"least_shift": result.draws.least_turn}
         for who, rows in self.members.items():
-            labels, runs = result.labels[rows], result.recordings[rows]
-            drawn = permuted_confusions(
-                labels, result.predicted[rows], runs, *shared, n_classes=self.k, least_shift=self._least_turn
-            )
+            labels, own_places = result.labels[rows], places.some(rows)
+            drawn = permuted_confusions(labels, result.predicted[rows], own_places, *shared, n_classes=self.k, **least)
             own = {name: of(drawn) for name, of in SCORES.items()}
-            strata = None if result.folds is None else result.folds[rows]
-            own[AUC] = auc_null(
-                labels, result.log_proba[rows], runs, *shared, strata=strata, least_shift=self._least_turn
-            )
+            strata = None if result.strata is None else result.strata[rows]
+            own[AUC] = auc_null(labels, result.log_proba[rows], own_places, *shared, strata=strata, **least)
             if result.top_k:
-                drawn = (result.top_k, runs, *shared)
-                own[TOP] = top_k_null(labels, result.log_proba[rows], *drawn, least_shift=self._least_turn)
+                own[TOP] = top_k_null(labels, result.log_proba[rows], result.top_k, own_places, *shared, **least)
             for name, null in own.items():
                 found[name][who] = widened(null, result.n_folds, bounds=(0.0, 1.0))
         for by_subject in found.values():
@@ -156,14 +151,21 @@ class Summary:
 
     @cached_property
     def p(self) -> dict[str, float]:
-        """Score -> one-sided p of the mean over subjects against permuted labels."""
-        found = {}
-        for name in self.measures:
-            value, null = self.scores.get(name, MODEL), self.nulls[name][ALL]
-            if value is not None and value.mean is not None and np.isfinite(null).all():
-                turned = 0.0 if self.turned is None else p_above(value.mean, self.turned[name][ALL])
-                found[name] = max(p_above(value.mean, null), turned)
-        return found
+        """Score -> one-sided p of the mean over subjects; {} where no draw of labels is like the data (`Draws.tested`)."""
+        found = {name: self.p_of(name, self.scores.get(name, MODEL)) for name in self.measures}
+        return {name: p for name, p in found.items() if np.isfinite(p)}
+
+    def p_of(self, name: str, value: Score | None) -> float:
+        """One-sided p of a score of all; NaN: there is none."""
+        if value is None or value.mean is None or not np.isfinite(self.nulls[name][ALL]).all():
+            return np.nan
+        return self.result.draws.p(value.mean, {way: null[name][ALL] for way, null in self.drawn.items()})
+
+    @cached_property
+    def conditions(self) -> dict[str, "Summary"]:
+        """The numbers of each condition by itself, where there are several."""
+        names = list(dict.fromkeys(self.result.events.condition.astype(str)))
+        return {name: Summary(self.result.of_condition(name)) for name in names} if len(names) > 1 else {}
 
     @cached_property
     def ahead(self) -> list[Ahead]:
@@ -182,26 +184,11 @@ class Summary:
 
     # -- how -----------------------------------------------------------------------------------------------------------
 
-    @property
-    def _step_s(self) -> float:
-        """From one window to the next, s: the median inside recordings."""
-        if self.result.frames:
-            return self.result.step_s or 0.0
-        start_s, same = self.result.events.start_s.to_numpy(float), self.result.recordings
-        steps = np.abs(np.diff(start_s))[same[1:] == same[:-1]]
-        return float(np.median(steps)) if len(steps) else np.inf
-
-    @property
-    def _least_turn(self) -> int:
-        """Rows: farther than windows overlap, and of frames farther than speech hangs together."""
-        least_s = max(LEAST_TURN_S if self.result.frames else 0.0, 2 * self.result.window_s)
-        return max(1, round(least_s / max(self._step_s, 1e-3)))
-
     def _interval(self, name: str, guessed: np.ndarray, log_proba: np.ndarray, rows: np.ndarray) -> Interval:
         result, unit = self.result, self.result.units.of[rows]
         labels = result.labels[rows]
         if name == AUC:
-            strata = None if result.folds is None else result.folds[rows]
+            strata = None if result.strata is None else result.strata[rows]
             return auc_interval_over(labels, log_proba[rows], unit, strata=strata)
         if name == TOP:
             return top_k_interval(labels, log_proba[rows], result.top_k, unit)

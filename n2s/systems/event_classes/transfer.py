@@ -13,6 +13,7 @@ from n2s.errors import UserError
 from n2s.metrics.classification_intervals import units_of_runs
 from n2s.metrics.clip_scores import Units
 from n2s.models.window_classifiers import ABSENT
+from n2s.systems.event_classes.draws import Alike, Draws, alike_of
 
 
 class Cell(NamedTuple):
@@ -101,6 +102,7 @@ class Transfer:
         settings = first.settings | {
             "n_folds": len(parts),
             "n_train": [n for one in parts for n in one.settings["n_train"]],
+            "alike": alike_of([one.settings.get("alike") for one in parts]),
         }
         return cls(
             events=events,
@@ -192,6 +194,16 @@ class Transfer:
             window_s=self.settings["window_s"],
             average=self.average,
         )
+
+    @cached_property
+    def draws(self) -> dict[str, Draws]:
+        """Tested condition -> how its labels are drawn for nulls."""
+        every = Draws(self.events, window_s=self.settings["window_s"], average=self.average)
+        alike, condition = self.settings.get("alike") or {}, self.events.condition.to_numpy(str)
+        known = {name: Alike(*own) for name, own in alike.items() if self.average > 1}
+        return {
+            name: every.of(np.flatnonzero(condition == name), known.get(name)) for name in dict.fromkeys(condition.tolist())
+        }  # fmt: skip
 
     @property
     def n_folds(self) -> int:

@@ -66,7 +66,7 @@ def people(result: TimedScores) -> Drawing | None:
     axes.set_xticklabels([result.label_of(cell) for cell in cells], rotation=25, ha="right", fontsize=8)
     if len(names) <= len(PALETTE):
         axes.legend(frameon=False, fontsize=7, ncols=2)
-    caption = "A dot a subject; line: their mean; grey: what 95% of the means with labels permuted within runs lie between; dotted: chance."
+    caption = "A dot a subject; line: their mean; grey: what 95% of the means with labels permuted within runs and conditions lie between; dotted: chance."
     return Drawing("Subjects", figure, caption)
 
 
@@ -134,7 +134,7 @@ def courses(result: TimedScores) -> Drawing | None:
         axes.axvline(0, color="black", linewidth=0.6)
     axes.set(xlabel="time from the event (ms)", ylabel="balanced accuracy (%)")
     axes.legend(frameon=False, fontsize=8)
-    caption = "A decoder at each time, tested at its own time. Thin lines: the highest of 95% of draws with labels permuted within runs stays below; dotted: chance."
+    caption = "A decoder at each time, tested at its own time. Thin lines: the highest of 95% of draws with labels permuted within runs and conditions stays below; dotted: chance."
     return Drawing("Decoders at single times", figure, caption)
 
 

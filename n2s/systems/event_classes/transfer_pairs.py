@@ -5,10 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from n2s.metrics.classification import p_above, permuted_within
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.group_tests import wilcoxon
 from n2s.metrics.intervals import t_interval
+from n2s.metrics.label_draws import permutations
+from n2s.systems.event_classes.draws import Draws
 from n2s.systems.event_classes.transfer import Cell
 from n2s.systems.event_classes.transfer_scores import FEWEST, TransferScores
 
@@ -28,23 +29,21 @@ class PairScores:
     by_subject
         Subject -> mean over pairs.
     null
-        (draws,) mean over pairs and subjects with labels permuted within runs.
+        (draws,) mean over pairs and subjects with labels permuted within runs and conditions.
+    p_mean
+        Of the mean over pairs and subjects.
     """
 
     each: np.ndarray
     p: np.ndarray
     by_subject: dict[str, float]
     null: np.ndarray
+    p_mean: float = np.nan
 
     @property
     def mean(self) -> float:
         """Over pairs and subjects."""
         return float(np.mean(list(self.by_subject.values())))
-
-    @property
-    def p_mean(self) -> float:
-        """Of the mean, by permutation."""
-        return p_above(self.mean, self.null)
 
     @property
     def p_wilcoxon(self) -> float:
@@ -68,9 +67,8 @@ class PairedScores(TransferScores):
         return {} if self.pair_scores is None else {cell: self._paired(cell) for cell in self.cells}
 
     def _paired(self, cell: Cell) -> PairScores:
-        n_draws, number = min(self.n_permutations, MOST_DRAWS), self.decoder(cell)
-        rng = np.random.default_rng(self.seed)
-        found, nulls, by_subject = [], [], {}
+        number, draws = self.decoder(cell), self.draws[cell.tested]
+        found, by_subject, nulls = [], {}, {way: [] for way in draws.ways}
         for subject, rows, labels, _ in self.people(cell):
             second = self.pair_scores[:, number, rows]
             known = np.isfinite(second).all(1)
@@ -78,20 +76,22 @@ class PairedScores(TransferScores):
                 continue
             hits = np.where(known[:, None], second > 0, 0).T.astype(np.float64)  # (m, q)
             each = np.where(known, self._shares(labels[None], hits)[0], np.nan)
-            drawn = np.stack([permuted_within(labels, self._runs(rows), rng) for _ in range(n_draws)])
-            null = np.where(known, self._shares(drawn, hits), np.nan)
+            for way, null in nulls.items():
+                drawn = drawn_labels(labels, draws, way, rows, self.n_permutations, self.seed)
+                null.append(np.where(known, self._shares(drawn, hits), np.nan))
             found.append(each)
-            nulls.append(null)
             by_subject[subject] = float(np.nanmean(each))
         if not found:
             nothing = np.full(len(self.pairs), np.nan)
             return PairScores(nothing, nothing, {cell.trained: np.nan}, np.full(1, 0.5))
-        each, null = _mean(np.stack(found)), _mean(np.stack(nulls))
-        null = widened(null, self.n_folds, bounds=(0.0, 1.0))
-        most = np.nanmax(null, 1)
-        p = np.array([np.nan if np.isnan(one) else p_above(one, most) for one in each])
-        means = np.mean([np.nanmean(one, 1) for one in nulls], 0)
-        return PairScores(each, p, by_subject, widened(means, self.n_folds, bounds=(0.0, 1.0)))
+        each, mean = _mean(np.stack(found)), float(np.mean(list(by_subject.values())))
+        means = {way: self._wide(np.mean([np.nanmean(one, 1) for one in null], 0)) for way, null in nulls.items()}
+        most = {way: np.nanmax(self._wide(_mean(np.stack(null))), 1) for way, null in nulls.items()}
+        p = np.array([np.nan if np.isnan(one) else draws.p(one, most) for one in each])
+        return PairScores(each, p, by_subject, next(iter(means.values())), draws.p(mean, means))
+
+    def _wide(self, null: np.ndarray) -> np.ndarray:
+        return widened(null, self.n_folds, bounds=(0.0, 1.0))
 
     def _shares(self, labels: np.ndarray, second: np.ndarray) -> np.ndarray:
         """(draws, n) labels and (n, q) whether the second class is said -> (draws, q) balanced accuracy; NaN where a class has no window."""
@@ -102,6 +102,13 @@ class PairedScores(TransferScores):
         first, other = np.array(self.pairs).T
         pair = np.arange(len(self.pairs))
         return (1 - said[:, first, pair] + said[:, other, pair]) / 2
+
+
+def drawn_labels(labels: np.ndarray, draws: Draws, way: str, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """(draws, m) labels of one person's rows: `MOST_DRAWS` at most."""
+    places, circular = draws.ways[way]
+    found = permutations(labels, places.some(rows), min(n, MOST_DRAWS), seed, circular, draws.least_turn)
+    return np.concatenate([drawn for _, drawn in found])
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

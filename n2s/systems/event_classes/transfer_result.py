@@ -37,11 +37,11 @@ class TransferResult(TimedScores, Result):
             for row in self.tests.to_dict("records")
         ]
         pairs = [
-            {"row": self.row_of(cell), "mean": one.mean, "p": one.p_mean, "pairs": _plain(one.each), "p_pairs": _plain(one.p)}
+            {"row": self.row_of(cell), "mean": one.mean, "p": _plain([one.p_mean])[0], "pairs": _plain(one.each), "p_pairs": _plain(one.p)}
             for cell, one in self.paired.items() if np.isfinite(one.mean)
         ]  # fmt: skip
         times = [
-            {"row": self.row_of(cell), "course": _plain(one.course), "high": one.high}
+            {"row": self.row_of(cell), "course": _plain(one.course), "high": _plain([one.high])[0]}
             for cell, one in self.timed.items()
         ]
         return words.counts(self) | {
@@ -85,5 +85,5 @@ class TransferResult(TimedScores, Result):
         write_tables(folder, found, digits=6)
 
 
-def _plain(values: np.ndarray) -> list[float | None]:
+def _plain(values: Sequence[float]) -> list[float | None]:
     return [None if np.isnan(one) else float(one) for one in values]

@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from n2s.metrics.classification import auc_macro, auc_null, balanced_of, confusion, p_above, permuted_confusions
+from n2s.metrics.classification import auc_macro, auc_null, balanced_of, confusion, permuted_confusions
 from n2s.metrics.classification_intervals import auc_interval_over, score_interval
 from n2s.metrics.controls import holm
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.group_tests import wilcoxon
 from n2s.metrics.intervals import Interval, t_interval
 from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.label_draws import Places
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.systems.event_classes.transfer import Cell, Transfer
 
@@ -35,15 +36,18 @@ class CellScores:
     whole
         The mean over subjects, and its interval over them; with one subject that one's.
     null
-        (draws,) The same mean with labels permuted within runs.
+        (draws,) The same mean with labels permuted within runs and conditions.
     chance
         By subject, without any draw.
+    p
+        One-sided, of ``whole``: see `n2s.systems.event_classes.draws.Draws.p`.
     """
 
     by_subject: dict[str, Interval]
     whole: Interval
     null: np.ndarray
     chance: dict[str, float]
+    p: float = np.nan
 
     @property
     def values(self) -> np.ndarray:
@@ -84,7 +88,7 @@ class TransferScores(Transfer):
     def tests(self) -> pd.DataFrame:
         """A row a cell: score, chance, and tests.
 
-        ``band``, ``trained``, ``tested``, ``balanced_accuracy``, ``chance``, ``p`` and ``p_holm`` (permutation), ``n_subjects``, ``p_wilcoxon``
+        ``band``, ``trained``, ``tested``, ``balanced_accuracy``, ``chance``, ``p`` and ``p_holm`` (by draws of labels; NaN where none is like the data), ``n_subjects``, ``p_wilcoxon``
         (over subjects; NaN with fewer than five), ``ratio``, ``ratio_low`` and ``ratio_high`` of transfer (NaN where it says nothing), ``n_windows``.
         """
         found = []
@@ -96,7 +100,7 @@ class TransferScores(Transfer):
                     *cell,
                     one.whole.mean,
                     np.mean(list(one.chance.values())),
-                    p_above(one.whole.mean, one.null),
+                    one.p,
                     len(one.excess),
                     p_wilcoxon,
                     n,
@@ -104,7 +108,9 @@ class TransferScores(Transfer):
             )
         columns = ["band", "trained", "tested", BALANCED, "chance", "p", "n_subjects", "p_wilcoxon", "n_windows"]
         table = pd.DataFrame(found, columns=columns)
-        table["p_holm"] = holm(table.p.to_numpy()) if len(table) else []
+        known = np.isfinite(table.p.to_numpy(float))
+        table["p_holm"] = np.nan
+        table.loc[known, "p_holm"] = holm(table.p[known].to_numpy(float))
         above = {cell: p for cell, p in zip(self.balanced, table.p_holm, strict=True)}
         ratios = [self._ratio(cell, above) for cell in self.balanced]
         return table.assign(
@@ -141,7 +147,7 @@ class TransferScores(Transfer):
         over = f"over {len(self.subjects)} subjects" if len(self.subjects) > 1 else f"over {self.units.words}"
         kind = f"95% interval {over}"
         within = f"95% interval over {self.units.words}"
-        null_kind = "mean of draws with labels permuted within runs, and what 95% of them lie between"
+        null_kind = "mean of draws with labels permuted within runs and conditions, and what 95% of them lie between"
         rows, values = {}, {BALANCED: {}, AUC: {}}
         for cell in self.cells:
             own, permuted = self.row_of(cell), f"{self.row_of(cell)}|permuted"
@@ -165,28 +171,36 @@ class TransferScores(Transfer):
     # -- how ----------------------------------------------------------------------------------------------------------
 
     def _balanced(self, cell: Cell) -> CellScores:
-        found, null, chance = {}, [], {}
+        found, chance, of = {}, {}, []
         for subject, rows, labels, log_proba in self.people(cell):
             said = log_proba.argmax(1)
             found[subject] = score_interval(labels, said, self.units.of[rows], balanced_of, n_classes=self.k)
-            drawn = permuted_confusions(
-                labels, said, self._runs(rows), self.n_draws, self.seed + len(null), n_classes=self.k
-            )
-            null.append(balanced_of(drawn))
+            of.append((labels, said, rows))
             chance[subject] = self.chance(cell, subject)
-        return self._cell(found, null, chance)
+
+        def null(labels: np.ndarray, said: np.ndarray, places: Places, *options, **more) -> np.ndarray:
+            return balanced_of(permuted_confusions(labels, said, places, *options, n_classes=self.k, **more))
+
+        return self._cell(cell, found, chance, null, of)
 
     def _area(self, cell: Cell) -> CellScores:
-        found, null = {}, []
+        found, of = {}, []
         for subject, rows, labels, log_proba in self.people(cell):
             fold = self.events.fold.to_numpy()[rows]
             if len(np.unique(labels)) < 2 or not np.isfinite(auc_macro(labels, log_proba, fold)):
                 continue
             found[subject] = auc_interval_over(labels, log_proba, self.units.of[rows], strata=fold)
-            null.append(auc_null(labels, log_proba, self._runs(rows), self.n_draws, self.seed + len(null), strata=fold))
-        return self._cell(found, null, dict.fromkeys(found, 0.5))
+            of.append((labels, (log_proba, fold), rows))
 
-    def _cell(self, found: dict[str, Interval], null: list[np.ndarray], chance: dict[str, float]) -> CellScores:
+        def null(labels: np.ndarray, scored: tuple, places: Places, *options, **more) -> np.ndarray:
+            return auc_null(labels, scored[0], places, *options, strata=scored[1], **more)
+
+        return self._cell(cell, found, dict.fromkeys(found, 0.5), null, of)
+
+    def _cell(
+        self, cell: Cell, found: dict[str, Interval], chance: dict[str, float], null: Callable, of: list[tuple]
+    ) -> CellScores:
+        """``null`` of what each person's row of ``of`` holds: labels, what was said, rows."""
         if not found:
             return CellScores({}, Interval(None, None, None), np.full(1, 0.5), {})
         whole = (
@@ -194,15 +208,20 @@ class TransferScores(Transfer):
             if len(found) == 1
             else t_interval(np.array([one.mean for one in found.values()]))
         )
-        return CellScores(found, whole, widened(np.mean(null, 0), self.n_folds, bounds=(0.0, 1.0)), chance)
-
-    def _runs(self, rows: np.ndarray) -> np.ndarray:
-        return pd.factorize(self.events.recording.to_numpy()[rows])[0]
+        draws, nulls = self.draws[cell.tested], {}
+        for way, (places, circular) in draws.ways.items():
+            options = (self.n_draws, self.seed, circular)
+            each = [
+                null(labels, said, places.some(rows), *options, least_shift=draws.least_turn)
+                for labels, said, rows in of
+            ]
+            nulls[way] = widened(np.mean(each, 0), self.n_folds, bounds=(0.0, 1.0))
+        return CellScores(found, whole, next(iter(nulls.values())), chance, draws.p(whole.mean, nulls))
 
     def _ratio(self, cell: Cell, p_holm: dict[Cell, float]) -> tuple[float, float, float]:
         """What is above chance in a cell, as a part of that of the tested condition's own decoder, where that is above chance."""
         own = Cell(cell.band, cell.tested, cell.tested)
-        if cell == own or own not in p_holm or p_holm[own] >= 1 - LEVEL:
+        if cell == own or own not in p_holm or not p_holm[own] < 1 - LEVEL:
             return np.nan, np.nan, np.nan
         shared = [name for name in self.balanced[own].by_subject if name in self.balanced[cell].by_subject]
         value, units = self._ratio_of(cell, own, shared)

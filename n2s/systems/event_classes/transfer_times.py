@@ -5,12 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from n2s.metrics.classification import permuted_within
 from n2s.metrics.cross_fitted import widened
 from n2s.systems.event_classes.transfer import Cell
-from n2s.systems.event_classes.transfer_pairs import PairedScores
-
-MOST_DRAWS = 200
+from n2s.systems.event_classes.transfer_pairs import PairedScores, drawn_labels
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class TimeScores:
     course
         (b,) of each at its own time.
     high
-        What the highest of the course stays below in 95% of draws with labels permuted within runs.
+        What the highest of the course stays below in 95% of draws of labels; NaN where no draw is like the data.
     chance
         1 / k
     """
@@ -47,27 +44,27 @@ class TimedScores(PairedScores):
         return {cell: self._timed(cell) for cell in cells}
 
     def _timed(self, cell: Cell) -> TimeScores:
-        said = self.predicted[self.time_conditions.index(cell.trained)]
-        across, rng = said.ndim == 3, np.random.default_rng(self.seed)
-        n_draws = min(self.n_permutations, MOST_DRAWS)
-        matrices, courses, nulls, chance = [], [], [], []
+        said, draws = self.predicted[self.time_conditions.index(cell.trained)], self.draws[cell.tested]
+        across, nulls = said.ndim == 3, {way: [] for way in draws.ways}
+        matrices, courses, chance = [], [], []
         for subject, rows, labels, _ in self.people(cell):
             own = np.diagonal(said[rows], axis1=1, axis2=2) if across else said[rows]  # (m, b)
             one_hot = own[:, None] == np.arange(self.k)[:, None]  # (m, k, b)
             weight = _weights(labels, self.k)
             courses.append(np.einsum("mb,m->b", own == labels[:, None], weight[labels]))
             flat = one_hot.reshape(-1, own.shape[1]).astype(np.float32)
-            drawn = np.zeros((n_draws, len(rows), self.k), np.float32)
-            for one in drawn:
-                new = permuted_within(labels, self._runs(rows), rng)
-                one[np.arange(len(rows)), new] = weight[new]
-            nulls.append(drawn.reshape(n_draws, -1) @ flat)
+            for way, null in nulls.items():
+                new = drawn_labels(labels, draws, way, rows, self.n_permutations, self.seed)
+                drawn = np.zeros((*new.shape, self.k), np.float32)
+                np.put_along_axis(drawn, new[..., None], weight[new][..., None].astype(np.float32), 2)
+                null.append(drawn.reshape(len(new), -1) @ flat)
             chance.append(self.chance(cell, subject))
             if across:
                 matrices.append(np.einsum("mij,m->ij", said[rows] == labels[:, None, None], weight[labels]))
-        null = widened(np.mean(nulls, 0), self.n_folds, bounds=(0.0, 1.0)).max(1)
+        most = [widened(np.mean(null, 0), self.n_folds, bounds=(0.0, 1.0)).max(1) for null in nulls.values()]
+        high = max(float(np.quantile(one, 0.95)) for one in most) if draws.tested else np.nan
         matrix = np.mean(matrices, 0) if across else None
-        return TimeScores(matrix, np.mean(courses, 0), float(np.quantile(null, 0.95)), float(np.mean(chance)))
+        return TimeScores(matrix, np.mean(courses, 0), high, float(np.mean(chance)))
 
 
 def _weights(labels: np.ndarray, k: int) -> np.ndarray:

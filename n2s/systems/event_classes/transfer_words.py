@@ -7,6 +7,7 @@ import pandas as pd
 
 from n2s.errors import first_of
 from n2s.report.figures import short_names
+from n2s.systems.event_classes.draws import TURNED, WHOLE
 from n2s.systems.event_classes.transfer import Cell
 from n2s.systems.event_classes.transfer_scores import BALANCED, FEWEST
 from n2s.systems.event_classes.transfer_times import TimedScores
@@ -57,16 +58,20 @@ def notes(result: TimedScores) -> list[str]:
     found = [
         f"Decoder: {made['classifier']}, of windows of {1000 * made['window_s']:g} ms from {1000 * made['offset_s']:g} ms after the {made['at']} of the event; "
         f"every condition with the same classes, windows and held-out units. It was fitted {made['fitted']}.",
-        "p: labels permuted within runs, corrected for the number of rows (Holm)."
+        "p: labels permuted within runs and conditions, in the same way for people who have the same events; corrected for the number of rows (Holm)."
         + (
             f" The null of {result.n_folds} pooled folds is widened, as folds learn from each other."
             if result.n_folds > 1
             else ""
         ),
     ]
+    found += _ways(result)
     n = len(result.subjects)
     if n >= FEWEST:
-        found.append(f"Over subjects: Wilcoxon signed-rank against chance, one-sided, {n} subjects.")
+        found.append(
+            f"Over subjects: Wilcoxon signed-rank against chance, one-sided, {n} subjects. It takes people as independent: errors that all share, "
+            "as with the same events in the same order, make its p too small."
+        )
     elif n > 1:
         found.append(
             f"{n} subjects are too few for a test over subjects ({FEWEST} or more): p is of these subjects, not of others."
@@ -90,6 +95,24 @@ def notes(result: TimedScores) -> list[str]:
     if spoken:
         found.append(
             f"Muscles, jaw and head move in {first_of(spoken)} speech: its score, and what carries over to it, may be of these. `n2s contamination` compares."
+        )
+    return found
+
+
+def _ways(result: TimedScores) -> list[str]:
+    """Conditions whose labels are not permuted alone, and why."""
+    turned = [name for name, draws in result.draws.items() if TURNED in draws.ways]
+    whole = [name for name in turned if WHOLE in result.draws[name].ways]
+    untested = [name for name, draws in result.draws.items() if not draws.tested]
+    found = []
+    if turned:
+        ways = "labels turned in a circle" + (", and against whole stretches in another order" if whole else "")
+        found.append(
+            f"{', '.join(turned)}: windows overlap, or classes come in stretches; p is also taken against {ways}, and the largest counts."
+        )
+    if untested:
+        found.append(
+            f"{', '.join(untested)}: no p, since classes come in stretches, and averages cannot be drawn in stretches, too."
         )
     return found
 
@@ -124,6 +147,8 @@ def _score(result: TimedScores, cell: Cell) -> str:
 
 def _above(row: pd.Series) -> str:
     """``above chance (p = .002)``."""
+    if not np.isfinite(row.p_holm):
+        return "without p, since classes come in stretches"
     p = f"p {_p(row.p_holm)}"
     return f"above chance ({p})" if row.p_holm < LEVEL else f"not above chance ({p})"
 
@@ -202,7 +227,7 @@ def _times(result: TimedScores) -> tuple[list[str], list[list[str]]]:
             first, other = np.unravel_index(one.matrix.argmax(), one.matrix.shape)
             any_time = [f"{100 * one.matrix[first, other]:.1f}", f"{times[first]:.0f}, {times[other]:.0f}"]
         rows.append([
-            result.label_of(cell), f"{100 * one.course[best]:.1f}", f"{times[best]:.0f}", f"{100 * one.high:.1f}",
-            f"{int((one.course > one.high).sum())} of {len(times)}", *any_time,
+            result.label_of(cell), f"{100 * one.course[best]:.1f}", f"{times[best]:.0f}", "-" if np.isnan(one.high) else f"{100 * one.high:.1f}",
+            "-" if np.isnan(one.high) else f"{int((one.course > one.high).sum())} of {len(times)}", *any_time,
         ])  # fmt: skip
     return headings, rows

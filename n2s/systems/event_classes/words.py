@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from n2s.metrics.classification import PerClass, per_class
-from n2s.metrics.score import cell
+from n2s.metrics.controls import holm
+from n2s.metrics.score import ALL, Score, cell
+from n2s.systems.event_classes.draws import WHOLE, Draws
 from n2s.systems.event_classes.outcome import Outcome
 from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED, TOP, Summary
 
 ALPHA = 0.05
 MOST_CLASSES = 60  # in a table
+CONDITION_SCORES = ("f1_macro", "balanced_accuracy", "auc")
 
 
 def counts(result: Outcome) -> dict[str, int]:
@@ -37,49 +40,45 @@ def headline(summary: Summary, corrected: Mapping[str, float]) -> list[str]:
         told = [f"{found['windows']} single {what} {where}."]
     for name in ("f1_macro", "balanced_accuracy", *([TOP] if result.top_k else [])):
         score, null, p = summary.scores.get(name, MODEL), summary.scores.get(name, PERMUTED), corrected.get(name)
-        if score.mean is None or p is None:
+        if score.mean is None or (p is None and result.draws.tested):
             continue
-        above = "above" if p < ALPHA else "not above"
-        label = MEASURES[name].label.removesuffix(" (%)")
-        told.append(
-            f"{label} {cell(score, MEASURES[name])}%, {above} that of {'turned' if result.frames else 'permuted'} labels, {cell(null, MEASURES[name])}% "
-            f"({_p(p)}, corrected)."
+        label, drawn = MEASURES[name].label.removesuffix(" (%)"), "turned" if result.frames else "permuted"
+        value, chance = (
+            f"{label} {cell(score, MEASURES[name])}%",
+            f"that of {drawn} labels, {cell(null, MEASURES[name])}%",
         )
-    behind = [
-        one
-        for one in summary.ahead
-        if one.name == "f1_macro" and one.score.mean is not None and (one.score.low or 0) <= 0
-    ]
-    if behind and not result.frames:
-        told.append(
-            f"Without a brain, {_listed([one.control for one in behind])} tells the classes as well, or nearly: see below."
-        )
+        if p is None:
+            told.append(f"{value}, beside {chance}; without p, since classes come in stretches.")
+            continue
+        told.append(f"{value}, {'above' if p < ALPHA else 'not above'} {chance} ({_p(p)}, corrected).")
+    for which, said in ((_better, "better"), (_as_well, "as well, or nearly")):
+        names = [one.control for one in summary.ahead if one.name == "f1_macro" and which(one.score)]
+        if names and not result.frames:
+            told.append(
+                f"Without a brain, {_listed(names)} {'tells' if len(names) == 1 else 'tell'} the classes {said}: see below."
+            )
     return told
 
 
 def notes(summary: Summary) -> list[str]:
     """How scores come about."""
     result = summary.result
+    inside = "each recording" + (" and condition" if result.events.condition.nunique() > 1 else "")
     how = (
-        "turned in a circle within each recording, since neighbouring frames are alike"
+        f"turned in a circle within {inside}, since neighbouring frames are alike"
         if result.frames
-        else "permuted within each recording"
+        else f"permuted within {inside}"
     )
+    shared = "; people who have the same events get the same draw" if result.events.subject.nunique() > 1 else ""
     told = [
         f"Held out: {result.split or 'whole units'}, never single windows. A window lasts {result.window_s:g} s from {result.offset_s:g} s after "
         f"{'its start; its label is that of its middle' if result.frames else 'the event'}.",
-        f"p: one-sided, the mean over subjects among {result.n_permutations} draws of labels {how}; corrected for all scores of all test sets "
-        "(Holm).",
-        *(
-            [
-                "Windows overlap: p is also taken against labels turned in a circle within each recording, and the larger one counts."
-            ]
-            if summary.turned is not None
-            else []
-        ),
+        f"p: one-sided, the mean over subjects among {result.n_permutations} draws of labels {how}{shared}; corrected for all scores of all test "
+        "sets (Holm).",
+        *_ways(result.draws),
         "F1-macro and balanced accuracy are means over the classes that occur in the test; AUC is that of each class against the rest"
-        + (", inside folds." if result.n_folds > 1 else "."),
-        "Controls are fitted on the same training events"
+        + _inside(result),
+        "Controls are fitted on the same training events, those of a window's own condition where there are enough"
         + (", with the same prior as the weighted loss" if result.weights != "none" else "")
         + ". 'Audio only' sees the sound of the window: of heard speech it says how well the sound itself tells the classes, which a brain that "
         "follows sound cannot exceed by much.",
@@ -118,6 +117,31 @@ def notes(summary: Summary) -> list[str]:
     return told
 
 
+def _inside(result: Outcome) -> str:
+    """Where alone AUC compares windows."""
+    parts = ["folds"] * (result.n_folds > 1) + ["conditions"] * (
+        result.by_condition and result.events.condition.nunique() > 1
+    )
+    return f", inside {' and '.join(parts)}: others are of other models." if parts else "."
+
+
+def _ways(draws: Draws) -> list[str]:
+    """Why labels are not permuted alone."""
+    if not draws.tested:
+        return [
+            "No p: classes come in stretches (blocks of a word, sentences of one speaker), and averages cannot be drawn in stretches, too. Single "
+            "windows have a p."
+        ]
+    if draws.frames or len(draws.ways) == 1:
+        return []
+    why, ways = "Windows overlap", "labels turned in a circle"
+    if WHOLE in draws.ways:
+        stretches = "classes come in stretches, more than by chance"
+        why = f"{why}, and {stretches}" if draws.overlap else stretches.capitalize()
+        ways += ", and against whole stretches in another order"
+    return [f"{why}: p is also taken against {ways}, and the largest counts."]
+
+
 def tables(summary: Summary, corrected: Mapping[str, float]) -> dict[str, tuple[Sequence[str], Sequence[Sequence]]]:
     """Tests, leads over controls, and each class."""
     result = summary.result
@@ -132,9 +156,51 @@ def tables(summary: Summary, corrected: Mapping[str, float]) -> dict[str, tuple[
             ["control", "score", "ahead by", "interval"],
             rows,
         )
+    if summary.conditions:
+        found["Each condition"] = _conditions(summary)
     if len(result.names) <= MOST_CLASSES:
         found["Each class"] = _classes(summary, per_class(result.labels, result.predicted, len(result.names)))
     return found
+
+
+def conditions(summary: Summary) -> dict[str, dict]:
+    """Condition -> its scores by themselves, F1-macro of permuted labels, and p of F1-macro, corrected for the conditions; {} if there is one."""
+    found, p = {}, []
+    for one, own in summary.conditions.items():
+        scores = {name: own.of_row(MODEL, name)[ALL] for name in CONDITION_SCORES}
+        p.append(own.p_of(CONDITION_SCORES[0], scores[CONDITION_SCORES[0]]))
+        found[one] = {"n": len(own.result.events), "null": float(own.nulls[CONDITION_SCORES[0]][ALL].mean())}
+        found[one] |= {name: [score.mean, score.low, score.high] for name, score in scores.items()}
+    known, p = np.isfinite(p), np.array(p)
+    p[known] = holm(p[known])
+    return {
+        one: own | {"p_holm": float(each) if np.isfinite(each) else None}
+        for (one, own), each in zip(found.items(), p, strict=True)
+    }
+
+
+def _conditions(summary: Summary) -> tuple[list[str], list[list[str]]]:
+    rows = []
+    for one, own in conditions(summary).items():
+        values = [
+            "n/a" if own[name][0] is None else cell(Score(*own[name]), MEASURES[name]) for name in CONDITION_SCORES
+        ]
+        p = "-" if own["p_holm"] is None else _p(own["p_holm"])
+        rows.append([one, str(own["n"]), *values, f"{100 * own['null']:.1f}", p])
+    drawn = "turned" if summary.result.frames else "permuted"
+    labels = [MEASURES[name].label for name in CONDITION_SCORES]
+    return ["condition", "tested", *labels, f"F1-macro of {drawn} labels (%)", "p of F1-macro, Holm"], rows
+
+
+def _better(ahead: Score) -> bool:
+    return ahead.mean is not None and ahead.high is not None and ahead.high < 0
+
+
+def _as_well(ahead: Score) -> bool:
+    """Not surely behind the network, nor surely ahead of it; without an interval, if it is not behind."""
+    if ahead.mean is None or _better(ahead):
+        return False
+    return ahead.mean <= 0 if ahead.low is None else ahead.low <= 0
 
 
 def _classes(summary: Summary, found: PerClass) -> tuple[list[str], list[list[str]]]:

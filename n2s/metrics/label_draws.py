@@ -1,0 +1,153 @@
+"""Which label a draw gives to which window: labels change places inside runs, in the same way for all people who have the same events."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+NUMBERS = 2**23  # of the arrays that draws make at once: 64 MB
+LOOKED_AT = 200  # draws that tell whether neighbours are alike
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where labels stay, and the place of each window there.
+
+    A run may have places that a window is missing from: somebody lost it, whom others of the same events did not. What a draw does to a
+    run is one order of its places. A person who lacks some follows it on to the next window that is there: each keeps all of their labels,
+    and no order of them is likelier than another.
+
+    Parameters
+    ----------
+    run
+        (n,) Number of the run of each window: what labels stay in. People with the same events share runs.
+    place
+        (n,) Its place there, in order of time; nobody has two windows in one place.
+    sizes
+        (runs,) Places of each run.
+    stretch
+        Of each run (places,): places of one number change places together, in their order. None: each by itself.
+    """
+
+    run: np.ndarray
+    place: np.ndarray
+    sizes: np.ndarray
+    stretch: tuple[np.ndarray, ...] | None = None
+
+    @classmethod
+    def of(cls, runs: np.ndarray) -> "Places":
+        """Of one person: (n,) names of runs, windows of each in order of time."""
+        run = np.unique(np.asarray(runs), return_inverse=True)[1].reshape(-1)
+        place, sizes = np.zeros(len(run), np.int64), np.bincount(run)
+        order = np.argsort(run, kind="stable")
+        place[order] = np.arange(len(run)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return cls(run, place, sizes)
+
+    def some(self, rows: np.ndarray) -> "Places":
+        """Those of some windows; runs stay as they are."""
+        return replace(self, run=self.run[rows], place=self.place[rows])
+
+    def whole(self, labels: np.ndarray) -> "Places":
+        """The same, but that neighbours of one label (n,) change places together: stretches in another order."""
+        found = []
+        for run, size in enumerate(self.sizes.tolist()):
+            own, rows = np.zeros(size, np.int64), self.members.get(run, np.zeros(0, int))
+            own[self.place[rows]] = labels[rows]
+            found.append(np.cumsum(np.r_[False, own[1:] != own[:-1]]))
+        return replace(self, stretch=tuple(found))
+
+    @cached_property
+    def members(self) -> dict[int, np.ndarray]:
+        """Run -> its windows."""
+        order = np.argsort(self.run, kind="stable")
+        numbers, first = np.unique(self.run[order], return_index=True)
+        return dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True)) if len(order) else {}
+
+    def n_turns(self, least_shift: int) -> float:
+        """How many different turns there are, over all runs together: p of turned labels cannot be below one by this, and one more."""
+        found = [
+            float(most - least + 1)
+            for least, most in (_turns(int(self.sizes[run]), least_shift) for run in self.members)
+        ]
+        return float(np.prod(found)) if found else 1.0
+
+
+def permutations(
+    labels: np.ndarray, runs: np.ndarray | Places, n: int, seed: int, circular: bool = False, least_shift: int = 1
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Give parts of ``range(n)`` with the labels (m, windows) of each draw, in blocks: memory.
+
+    Parameters
+    ----------
+    labels
+        (n,) Of the windows of one person.
+    runs
+        (n,) What labels stay in; or `Places`. Draw i of a run is the same for everybody who shares it.
+    n, seed
+        Draws, and their seed.
+    circular
+        Labels of a run are turned in a circle by a random number of places; else all orders are as likely.
+    least_shift
+        Places that labels are turned by at least (in short runs at least a third of them): more than neighbours are alike.
+    """
+    places = runs if isinstance(runs, Places) else Places.of(runs)
+    rngs = {run: np.random.default_rng([seed, run]) for run in places.members}
+    step = max(1, NUMBERS // max(1, len(labels)))
+    for at in range(0, n, step):
+        m = min(step, n - at)
+        drawn = np.empty((m, len(labels)), np.int64)
+        for run, rows in places.members.items():
+            stretch = None if places.stretch is None else places.stretch[run]
+            order = _orders(int(places.sizes[run]), m, rngs[run], circular, least_shift, stretch)
+            there = np.full(order.shape[1], -1)
+            there[places.place[rows]] = rows
+            to = order[:, places.place[rows]]
+            while (lost := there[to] < 0).any():
+                to = np.where(lost, np.take_along_axis(order, to, 1), to)
+            drawn[:, rows] = labels[there[to]]
+        yield slice(at, at + m), drawn
+
+
+def neighbours(labels: np.ndarray, places: Places, person: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """How many more windows have the label of the one before than by chance, and the variance of that by chance.
+
+    Both add up over folds. More than twice the deviation: labels come in stretches, as words in blocks or sentences of one speaker do.
+
+    Parameters
+    ----------
+    labels, person
+        (n,)
+    places
+        Of the windows.
+    seed
+        Of the draws.
+    """
+    found, by_chance = 0, np.zeros(LOOKED_AT)
+    for name in dict.fromkeys(np.asarray(person).tolist()):
+        own = np.flatnonzero(np.asarray(person) == name)
+        own = own[np.lexsort((places.place[own], places.run[own]))]
+        some, mine = places.some(own), labels[own]
+        same = some.run[1:] == some.run[:-1]
+        found += int(((mine[1:] == mine[:-1]) & same).sum())
+        for part, drawn in permutations(mine, some, LOOKED_AT, seed):
+            by_chance[part] += ((drawn[:, 1:] == drawn[:, :-1]) & same).sum(1)
+    return float(found - by_chance.mean()), float(by_chance.var())
+
+
+def _turns(size: int, least_shift: int) -> tuple[int, int]:
+    """The least and the largest turn of a run."""
+    least = min(least_shift, max(1, size // 3))
+    return least, max(size - least, least)
+
+
+def _orders(
+    size: int, m: int, rng: np.random.Generator, circular: bool, least_shift: int, stretch: np.ndarray | None
+) -> np.ndarray:
+    """(m, size) The place that each place's label comes from."""
+    if circular:
+        least, most = _turns(size, least_shift)
+        return (np.arange(size) + rng.integers(least, most + 1, size=(m, 1))) % size
+    if stretch is not None:
+        return np.argsort(rng.random((m, int(stretch[-1]) + 1))[:, stretch], axis=1, kind="stable")
+    return rng.permuted(np.broadcast_to(np.arange(size), (m, size)), axis=1)

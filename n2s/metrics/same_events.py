@@ -1,0 +1,158 @@
+"""Which runs of different people have the same events, and which window of one belongs to which of another."""
+
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from n2s.metrics.label_draws import Places
+
+LEAST_SHARE = 0.5  # of the shorter run: with fewer events in common, two runs are none of each other's
+ALIKE = 0.9  # of the shorter run: by time they are matched well enough
+IN_ORDER, LEAST_RUN = 0.8, 0.1  # of the shorter run, and in one stretch of it: with less, an order is another by chance
+NEAR_S, CLOCK_S = 0.1, 0.01  # between the same event on two clocks, and how well these are set by windows
+ANCHORS, MOST_IN_ORDER, MOST_RUNS = (
+    20,
+    500,
+    8,
+)  # windows that clocks are set by; windows that are matched by order; runs of a name that are tried
+
+
+@dataclass
+class _Run:
+    """Events that several people have: what each is, when it is, and who has a window there."""
+
+    what: np.ndarray
+    time_s: np.ndarray
+    people: set[str] = field(default_factory=set)
+
+
+def shared_places(
+    part: np.ndarray, person: np.ndarray, what: np.ndarray, time_s: np.ndarray, name: np.ndarray
+) -> Places:
+    """Places in runs that people share where their events are the same.
+
+    Runs are the same if the same events follow each other, or if they have one name and half of the events in common: by their times, on
+    clocks that may be apart, or else by their order. That some people have lost windows does not matter. To share a run with somebody of
+    other events does no harm: scores of labels that have nothing in common are as independent as before.
+
+    Parameters
+    ----------
+    part
+        (n,) What labels stay in, of each person: recording, fold and condition.
+    person
+        (n,)
+    what
+        (n,) What happens: equal for equal events.
+    time_s
+        (n,) When, on the recording's clock.
+    name
+        (n,) Of the run, where people's runs have names in common.
+    """
+    kind = np.unique(np.asarray(what), return_inverse=True)[1].reshape(-1)
+    part, time_s = np.unique(np.asarray(part), return_inverse=True)[1].reshape(-1), np.asarray(time_s, np.float64)
+    order = np.lexsort((time_s, part))
+    begin = np.flatnonzero(np.r_[True, np.diff(part[order]) != 0]) if len(order) else np.zeros(0, int)
+    run, event = np.empty(len(part), np.int64), np.empty(len(part), np.int64)
+    runs: list[_Run] = []
+    by_events: dict[bytes, list[tuple[int, np.ndarray]]] = {}
+    by_name: dict[str, list[int]] = {}
+    for rows in np.split(order, begin[1:]) if len(order) else []:
+        who, called, events = str(person[rows[0]]), str(name[rows[0]]), kind[rows]
+        number, at = _found(
+            runs, by_events.get(events.tobytes(), ()), by_name.get(called, ()), who, events, time_s[rows]
+        )
+        if number is None:
+            number, at = len(runs), np.arange(len(rows))
+            runs.append(_Run(events, time_s[rows]))
+        else:
+            at = _joined(runs[number], at, events, time_s[rows])
+        runs[number].people.add(who)
+        run[rows], event[rows] = number, at
+        by_events.setdefault(events.tobytes(), []).append((number, at))
+        by_name.setdefault(called, []).append(number)
+    place = np.empty(len(part), np.int64)
+    rank = [np.argsort(np.argsort(one.time_s, kind="stable"), kind="stable") for one in runs]
+    for number, own in enumerate(rank):
+        mine = run == number
+        place[mine] = own[event[mine]]
+    return Places(run, place, np.array([len(one.what) for one in runs], np.int64))
+
+
+def _found(runs: list[_Run], equal: list, named: list, who: str, what: np.ndarray, time_s: np.ndarray) -> tuple:
+    """The run that has these events and that the person is not in yet, and the event of each window there, -1: none; or (None, None)."""
+    for number, at in equal:
+        if who not in runs[number].people:
+            return number, at
+    for number in list(dict.fromkeys(named))[:MOST_RUNS]:
+        if who not in runs[number].people:
+            at = aligned(runs[number].what, runs[number].time_s, what, time_s)
+            if (at >= 0).sum() >= LEAST_SHARE * min(len(at), len(runs[number].what)):
+                return number, at
+    return None, None
+
+
+def _joined(run: _Run, at: np.ndarray, what: np.ndarray, time_s: np.ndarray) -> np.ndarray:
+    """Add the events that the run lacks; the event of each window."""
+    lost = np.flatnonzero(at < 0)
+    if not len(lost):
+        return at
+    known = np.flatnonzero(at >= 0)
+    near = known[_nearest(time_s[known], time_s[lost])]
+    new_s = run.time_s[at[near]] + time_s[lost] - time_s[near]
+    at = at.copy()
+    at[lost] = len(run.what) + np.arange(len(lost))
+    run.what, run.time_s = np.r_[run.what, what[lost]], np.r_[run.time_s, new_s]
+    return at
+
+
+def aligned(what: np.ndarray, time_s: np.ndarray, other: np.ndarray, other_s: np.ndarray) -> np.ndarray:
+    """(m,) Which event each of the other windows is, -1: none.
+
+    Parameters
+    ----------
+    what, time_s
+        (n,) Events, and their times.
+    other, other_s
+        (m,) The same of another person, in order of time, whose clock may have begun earlier or later.
+    """
+    by_time = _by_time(what, time_s, other, other_s)
+    least = ALIKE * min(len(what), len(other))
+    if (by_time >= 0).sum() >= least or max(len(what), len(other)) > MOST_IN_ORDER:
+        return by_time
+    order = np.argsort(time_s, kind="stable")
+    found = SequenceMatcher(None, what[order].tolist(), other.tolist(), False)
+    if found.find_longest_match().size < LEAST_RUN * len(other):
+        return by_time
+    by_order = np.full(len(other), -1)
+    for first, second, n in found.get_matching_blocks():
+        by_order[second : second + n] = order[first : first + n]
+    return by_order if (by_order >= 0).sum() >= IN_ORDER * min(len(what), len(other)) else by_time
+
+
+def _by_time(what: np.ndarray, time_s: np.ndarray, other: np.ndarray, other_s: np.ndarray) -> np.ndarray:
+    """The nearest event of the kind, by the clock that sets most windows right."""
+    anchors = np.unique(np.linspace(0, len(other) - 1, ANCHORS).round().astype(int))
+    late = np.sort(np.concatenate([other_s[one] - time_s[what == other[one]] for one in anchors]))
+    found = np.full(len(other), -1)
+    if not len(late):
+        return found
+    within = np.searchsorted(late, late + CLOCK_S, "right") - np.arange(len(late))
+    best = int(within.argmax())
+    wanted = other_s - np.median(late[best : best + within[best]])
+    event = _nearest(time_s, wanted)
+    gap = np.abs(time_s[event] - wanted)
+    fits = np.flatnonzero((gap <= NEAR_S) & (what[event] == other))
+    fits = fits[np.argsort(gap[fits], kind="stable")]
+    first = fits[np.unique(event[fits], return_index=True)[1]]
+    found[first] = event[first]
+    return found
+
+
+def _nearest(time_s: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(m,) Which of the times is the nearest to each of those that are wanted."""
+    order = np.argsort(time_s, kind="stable")
+    own = time_s[order]
+    right = np.searchsorted(own, wanted).clip(0, len(own) - 1)
+    left = (right - 1).clip(0)
+    return order[np.where(np.abs(own[left] - wanted) <= np.abs(own[right] - wanted), left, right)]

@@ -1,0 +1,173 @@
+"""How labels are drawn for the nulls of windows at events: what they stay in, who shares a draw, and the ways to draw them."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from n2s.metrics.classification import p_above
+from n2s.metrics.label_draws import Places, neighbours
+from n2s.metrics.same_events import shared_places
+
+#: Ways to draw labels.
+PERMUTED, TURNED, WHOLE = "permuted", "turned", "stretches in another order"
+#: Speech comes in stretches: the least turn of frames is as long as two windows, or this.
+LEAST_TURN_S = 2.0
+STRETCHES = 2.0  # deviations: neighbours have the same label more often than by chance
+
+
+class Alike(NamedTuple):
+    """How many more neighbours have the same label than by chance, and the variance of that by chance: see `n2s.metrics.label_draws.neighbours`."""
+
+    excess: float
+    variance: float
+
+
+class Draws:
+    """The draws of labels of some windows, or averages.
+
+    Labels stay in a recording, fold and condition: conditions may have other classes, and other scores. People who have the same events get
+    the same draw (`n2s.metrics.same_events`): their errors may be the same, and the null of their mean is then as wide as that of one.
+    Permuted labels lose that neighbours are alike. Where windows overlap or classes come in stretches, labels are turned in a circle, too;
+    of stretches whole ones also change places; and the largest p counts. Of averages neither can be done: where classes come in stretches,
+    they have no p.
+
+    Parameters
+    ----------
+    events
+        Of the rows: ``subject``, ``recording``, ``condition``, ``label``, ``start_s``; ``fold``, ``text``, ``unit`` and ``story``, if there are.
+    window_s
+        Length of a window, s.
+    average
+        Windows in a row.
+    frames, step_s
+        Whether rows are frames of a grid, and from one to the next, s.
+    alike
+        Of averages: that of the single windows; None: not known.
+    """
+
+    def __init__(
+        self, events: pd.DataFrame, *, window_s: float, average: int = 1, frames: bool = False,
+        step_s: float | None = None, alike: Alike | None = None,
+    ):  # fmt: skip
+        self.events, self.window_s, self.average, self.frames = events, window_s, average, frames
+        self._given_step_s, self._given = step_s, alike
+        self.rows = np.arange(len(events))
+
+    def of(self, rows: np.ndarray, alike: Alike | None = None) -> "Draws":
+        """The same draws, of some rows: neighbours are looked at among these. ``alike``: see the class."""
+        found = Draws(
+            self.events, window_s=self.window_s, average=self.average, frames=self.frames, step_s=self._given_step_s, alike=alike
+        )  # fmt: skip
+        found.rows, found.places = np.asarray(rows), self.places
+        return found
+
+    @cached_property
+    def places(self) -> Places:
+        """Of all rows of ``events``."""
+        events = self.events
+        part, condition = _parts(events), events.condition.astype(str)
+        what, time_s = events.label.astype(str) + "|" + condition, events.start_s.to_numpy(float)
+        if self.average > 1:  # averages of other windows: the first of a class is like the first of others
+            time_s = 1e6 * events.label.to_numpy(float) + events.groupby([part, "label"]).cumcount().to_numpy()
+        else:
+            what += "|" + _column(events, "text")
+        story, unit = _column(events, "story"), _column(events, "unit")
+        whole = unit.groupby(part).transform("nunique").to_numpy() == 1
+        name = (unit.where(whole, story) + "|" + condition).to_numpy(str)
+        return shared_places(part, events.subject.to_numpy(str), what.to_numpy(str), time_s, name)
+
+    @cached_property
+    def alike(self) -> Alike:
+        """Of neighbours among the rows."""
+        if self._given is not None:
+            return self._given
+        if self.average > 1:
+            return Alike(0.0, 0.0)
+        label, person = self.events.label.to_numpy(np.int64)[self.rows], self.events.subject.to_numpy(str)[self.rows]
+        return Alike(*neighbours(label, self.places.some(self.rows), person))
+
+    @property
+    def stretches(self) -> bool:
+        """Whether classes come in stretches."""
+        return self.frames or self.alike.excess > STRETCHES * self.alike.variance**0.5 + 1e-9
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a null that p can be of."""
+        return self.average == 1 or not self.stretches
+
+    @cached_property
+    def ways(self) -> dict[str, tuple[Places, bool]]:
+        """Name -> what labels stay in, and whether they are turned in a circle; the first way is shown beside the score."""
+        if self.frames:
+            return {TURNED: (self.places, True)}
+        found = {PERMUTED: (self.places, False)}
+        if self.average == 1 and (self.overlap or self.stretches):
+            found[TURNED] = self.places, True
+        if self.average == 1 and self.stretches:
+            found[WHOLE] = self.places.whole(self.events.label.to_numpy(np.int64)), False
+        return found
+
+    @property
+    def overlap(self) -> bool:
+        """Whether neighbouring windows share samples."""
+        return self.average == 1 and self.step_s < self.window_s
+
+    @cached_property
+    def step_s(self) -> float:
+        """From one window to the next, s: the median inside runs."""
+        if self.frames:
+            return self._given_step_s or 0.0
+        some, start_s = self.places.some(self.rows), self.events.start_s.to_numpy(float)[self.rows]
+        person = pd.factorize(self.events.subject.to_numpy(str)[self.rows])[0]
+        order = np.lexsort((start_s, some.run, person))
+        same = (np.diff(some.run[order]) == 0) & (np.diff(person[order]) == 0)
+        steps = np.diff(start_s[order])[same]
+        return float(np.median(steps)) if len(steps) else np.inf
+
+    @property
+    def least_turn(self) -> int:
+        """Rows: farther than windows overlap, and of frames farther than speech hangs together."""
+        least_s = max(LEAST_TURN_S if self.frames else 0.0, 2 * self.window_s)
+        return max(1, round(least_s / max(self.step_s, 1e-3)))
+
+    def p(self, value: float, nulls: Mapping[str, np.ndarray]) -> float:
+        """One-sided p of a score: the largest of all `ways`, of turned labels no less than their number allows; NaN: see `tested`."""
+        if not self.tested:
+            return np.nan
+        found = [p_above(value, null) for null in nulls.values()]
+        if TURNED in nulls:
+            found.append(1 / (1 + self.places.some(self.rows).n_turns(self.least_turn)))
+        return max(found)
+
+
+def _parts(events: pd.DataFrame) -> np.ndarray:
+    """(n,) What labels stay in: recording, fold and condition."""
+    keys = ["recording", "condition", *(["fold"] if "fold" in events else [])]
+    return events.groupby(keys, sort=False).ngroup().to_numpy()
+
+
+def _column(events: pd.DataFrame, name: str) -> pd.Series:
+    return events[name].astype(str) if name in events else pd.Series("", index=events.index)
+
+
+def joined(parts: list[Alike]) -> Alike:
+    """Of several conditions or folds."""
+    return Alike(sum(one[0] for one in parts), sum(one[1] for one in parts))
+
+
+def alike_of(folds: list[dict | None]) -> dict | None:
+    """Condition -> `Alike` of all folds, as plain numbers; None if a fold does not know."""
+    if any(one is None for one in folds):
+        return None
+    names = dict.fromkeys(name for one in folds for name in one)
+    return {name: list(joined([one[name] for one in folds if name in one])) for name in names}
+
+
+def alike_by_condition(events: pd.DataFrame, window_s: float) -> dict[str, list[float]]:
+    """Condition -> `Alike` of single windows, as plain numbers."""
+    every, condition = Draws(events, window_s=window_s), events.condition.to_numpy(str)
+    return {name: list(every.of(np.flatnonzero(condition == name)).alike) for name in dict.fromkeys(condition.tolist())}

@@ -1,0 +1,117 @@
+"""Labels change places inside runs; people with the same events share a draw, also where some of them have lost windows."""
+
+import numpy as np
+import pytest
+
+from n2s.metrics import label_draws
+from n2s.metrics.label_draws import Places, neighbours, permutations
+from n2s.metrics.same_events import aligned, shared_places
+
+
+def drawn(labels, places, n=50, seed=0, circular=False, least_shift=1):
+    return np.concatenate([part for _, part in permutations(labels, places, n, seed, circular, least_shift)])
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def people(rng):
+    """Two runs of 60 events for four people: all of them, some lost, clocks that are late, pauses of another length; and what each row is."""
+    rows, label, at_s = [], rng.integers(0, 5, (2, 60)), np.cumsum(rng.uniform(1, 3, (2, 60)), 1)
+    for person in range(4):
+        for run in (0, 1):
+            kept = np.flatnonzero(rng.random(60) > 0.1 * (person > 0))
+            time_s = np.cumsum(rng.uniform(1, 3, 60)) if person == 3 else at_s[run] + 7.3 * person
+            rows += [(person, run, event, label[run, event], time_s[event]) for event in kept]
+    return np.array(rows).T
+
+
+def places_of(people):
+    person, run, _, label, time_s = people
+    names = [f"{int(one)}_{int(other)}" for one, other in zip(person, run, strict=True)]
+    return shared_places(np.array(names), person.astype(str), label.astype(int), time_s, run.astype(str))
+
+
+@pytest.mark.parametrize("circular", [False, True])
+def test_labels_stay_in_their_runs(people, circular):
+    person, run, _, label, _ = people
+    places = places_of(people)
+    for one in range(4):
+        own = np.flatnonzero(person == one)
+        for new in drawn(label[own].astype(int), places.some(own), circular=circular):
+            assert (new != label[own]).any()
+            for name in (0, 1):
+                assert np.array_equal(np.sort(new[run[own] == name]), np.sort(label[own][run[own] == name]))
+
+
+def test_people_with_the_same_events_get_the_same_draw(people):
+    """Events that two people have get the same label in nearly all draws; before, each person's own permutation gave one in five."""
+    person, run, event, label, _ = people
+    places = places_of(people)
+    assert len(places.sizes) == 2 and places.sizes.max() <= 66
+    own = {one: np.flatnonzero(person == one) for one in range(4)}
+    new = {one: drawn(label[rows].astype(int), places.some(rows)) for one, rows in own.items()}
+    key = {one: (100 * run + event)[rows] for one, rows in own.items()}
+    for one in (1, 2, 3):
+        _, mine, first = np.intersect1d(key[one], key[0], return_indices=True)
+        assert (new[one][:, mine] == new[0][:, first]).mean() > (0.75 if one < 3 else 0.6)
+
+
+def test_draws_do_not_depend_on_blocks(people, monkeypatch):
+    person, label = people[0], people[3].astype(int)
+    own = np.flatnonzero(person == 1)
+    whole = drawn(label[own], places_of(people).some(own))
+    monkeypatch.setattr(label_draws, "NUMBERS", 7 * len(own))
+    assert np.array_equal(whole, drawn(label[own], places_of(people).some(own)))
+
+
+def test_who_lacks_places_has_every_order_as_often():
+    some = Places(np.zeros(3, int), np.array([0, 2, 3]), np.array([6]))
+    counts = np.unique(drawn(np.arange(3), some, 6000), axis=0, return_counts=True)[1]
+    assert len(counts) == 6 and abs(counts - 1000).max() < 4 * 30
+
+
+def test_stretches_stay_whole():
+    labels = np.array([0, 0, 0, 1, 1, 2, 0, 0])
+    found = drawn(labels, Places.of(np.zeros(8)).whole(labels), 400)
+    assert (np.diff(found, axis=1) != 0).sum(1).max() <= 3 and len(
+        np.unique(found, axis=0)
+    ) == 24 - 6  # zeros beside each other are alike
+    assert (np.sort(found, 1) == np.sort(labels)).all()
+
+
+def test_how_many_turns_there_are():
+    places = Places.of(np.repeat([0, 1], [10, 30]))
+    assert places.n_turns(1) == 9 * 29 and places.n_turns(5) == (10 - 2 * 3 + 1) * 21
+    assert len(np.unique(drawn(np.arange(10), Places.of(np.zeros(10)), 500, circular=True), axis=0)) == 9
+
+
+def test_neighbours_that_are_alike(rng):
+    """Blocks are found; labels at random are in 2%, in which several people with the same events count once."""
+    blocks = np.repeat(rng.permutation(np.arange(24) % 3), 5)
+    excess, variance = neighbours(blocks, Places.of(np.zeros(120)), np.zeros(120))
+    assert excess > 5 * variance**0.5
+    found = []
+    for _ in range(150):
+        one = rng.integers(0, 3, 40)
+        labels, person, run = np.tile(one, 5), np.repeat(np.arange(5), 40), np.zeros(200, int)
+        excess, variance = neighbours(labels, Places(run, np.tile(np.arange(40), 5), np.array([40])), person)
+        found.append(excess > 2 * variance**0.5)
+    assert np.mean(found) < 0.08
+
+
+def test_runs_of_other_events_are_not_taken_for_the_same(rng):
+    one, other = (rng.permutation(np.arange(100) % 5) for _ in "ab")
+    first, second = (np.cumsum(rng.uniform(2, 3, 100)) for _ in "ab")
+    assert (aligned(one, first, other, second) >= 0).mean() < 0.5
+    places = shared_places(
+        np.repeat(["a", "b"], 100),
+        np.repeat(["p", "q"], 100),
+        np.r_[one, other],
+        np.r_[first, second],
+        np.full(200, "run"),
+    )
+    assert places.sizes.tolist() == [100, 100]
