@@ -15,7 +15,7 @@ from n2s.findings import tell
 from n2s.studies.events import CONDITIONS, KINDS
 
 #: Of a window: when its event begins (s, the recording's clock), how long it is, what it is; ``label``: its number among the classes;
-#: ``previous``: the text of the event before it, of the same kind and condition, "" if it ended 2 s or more before; ``pause_s``: since its end.
+#: ``previous``: the text of the event before it in the recording, of the same kind and condition, "" of the first; ``pause_s``: since its end, 2 s at most.
 COLUMNS = (
     "onset",
     "duration",
@@ -151,7 +151,7 @@ class AtEvents(EventWindows):
         for condition in np.unique(of_condition):
             rows = np.flatnonzero(of_condition == condition)
             pause = own.onset.to_numpy()[rows[1:]] - stop[rows[:-1]]
-            previous[rows[1:]] = np.where(pause < LONG_PAUSE_S, text[rows[:-1]], "")
+            previous[rows[1:]] = text[rows[:-1]]
             pause_s[rows[1:]] = np.clip(pause, 0, LONG_PAUSE_S)
         at_s = own.onset + own.duration * {"onset": 0.0, "middle": 0.5, "end": 1.0}[self.at]
         found = own.assign(at_s=at_s, label=label, previous=previous, pause_s=pause_s)

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.special import log_softmax
 
 from n2s.data.event_data import EventDataModule
+from n2s.data.event_windows import LONG_PAUSE_S
 from n2s.models.window_classifiers import WindowLDA
 from n2s.systems.event_classes.heard import heard_windows
 
@@ -15,32 +16,94 @@ DURATION, PREVIOUS, AUDIO = "duration and pause only", "previous event only", "a
 N_DURATIONS, N_PAUSES = 12, 4  # bins, with as many training events each
 AS_IF = 5.0  # events of each class that are added, spread over the cells as all events are
 AUDIO_BIN_S = 0.05
+LEAST_OWN = 10  # training events of each class, for a control of one condition (and person) alone
 
 
-def control_likelihoods(data: EventDataModule) -> tuple[list[str], list[np.ndarray], list[str]]:
-    """The controls that the data allow: their names, (n, k) log-likelihoods of all single test windows, and why others are missing."""
+def control_likelihoods(
+    data: EventDataModule, *, by_person: bool = False
+) -> tuple[list[str], list[np.ndarray], list[str]]:
+    """The controls that the data allow: their names, (n, k) log-likelihoods of all single test windows, and why others are missing.
+
+    They are fitted to the training events of a window's condition, and of its person where decoders are; to more where these are too few.
+
+    Parameters
+    ----------
+    data
+        Set up.
+    by_person
+        Whether each person has decoders of their own.
+    """
     train, test, k = data.events("train"), data.events("test"), len(data.class_names)
     names, found, told = [], [], []
-    label = train.label.to_numpy(np.int64)
-    cells = _cells_of_durations(train, test)
-    if cells is None:
-        told.append(f"No control '{DURATION}': all events have one duration, and no pauses.")
-    else:
-        names.append(DURATION)
-        found.append(cell_likelihoods(cells[0], label, cells[1], k))
-    if (train.previous != "").any():
-        names.append(PREVIOUS)
-        found.append(cell_likelihoods(*_numbered(train, label, test), k))
-    else:
-        told.append(f"No control '{PREVIOUS}': no event follows another of its kind.")
+    label, groups = train.label.to_numpy(np.int64), matched(train, test, by_person=by_person)
     heard = heard_windows(data)
+    ways = {
+        DURATION: (_by_durations, "all events have one duration, and no pauses."),
+        PREVIOUS: (_by_previous, "no event follows another of its kind."),
+    }
+    for name, (way, why) in ways.items():
+        likelihood, known = np.zeros((len(test), k)), False
+        for learned, asked in groups:
+            own = way(train.iloc[learned], label[learned], test.iloc[asked], k)
+            if own is not None:
+                likelihood[asked], known = own, True
+        if known:
+            names.append(name)
+            found.append(likelihood)
+        else:
+            told.append(f"No control '{name}': {why}")
     if isinstance(heard, str):
         told.append(f"No control '{AUDIO}': {heard}")
     else:
-        n_bins = max(1, round(data.shape.window_s / AUDIO_BIN_S))
+        n_bins, likelihood = max(1, round(data.shape.window_s / AUDIO_BIN_S)), np.zeros((len(test), k))
+        for learned, asked in groups:
+            fitted = WindowLDA(n_bins=n_bins).fit(heard["train"][learned], label[learned], n_classes=k)
+            likelihood[asked] = fitted.log_proba(heard["test"][asked])
         names.append(AUDIO)
-        found.append(WindowLDA(n_bins=n_bins).fit(heard["train"], label, n_classes=k).log_proba(heard["test"]))
+        found.append(likelihood)
     return names, found, told
+
+
+def matched(train: pd.DataFrame, test: pd.DataFrame, *, by_person: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of training, and the rows of the test that what was fitted to them is asked about.
+
+    Those of one condition, and of one person if ``by_person``; where a class of the training has fewer than `LEAST_OWN` events there, those of
+    the condition, or all.
+    """
+    keys = ["condition", "subject"] if by_person else ["condition"]
+    asked = test.groupby(keys, sort=False).indices
+    found = []
+    for values, rows in asked.items():
+        for n in range(len(keys), -1, -1):
+            own = np.ones(len(train), bool)
+            for key, value in list(zip(keys, np.atleast_1d(np.array(values, object)), strict=True))[:n]:
+                own &= (train[key] == value).to_numpy()
+            if n == 0 or (own.any() and _enough(train.label.to_numpy(np.int64), own)):
+                break
+        found.append((np.flatnonzero(own), rows))
+    return found
+
+
+def _enough(label: np.ndarray, own: np.ndarray) -> bool:
+    counts, every = np.bincount(label[own], minlength=label.max() + 1), np.bincount(label)
+    return bool(counts[every > 0].min() >= LEAST_OWN)
+
+
+def _by_durations(train: pd.DataFrame, label: np.ndarray, test: pd.DataFrame, k: int) -> np.ndarray | None:
+    cells = _cells_of_durations(train, test)
+    return None if cells is None else cell_likelihoods(cells[0], label, cells[1], k)
+
+
+def _by_previous(train: pd.DataFrame, label: np.ndarray, test: pd.DataFrame, k: int) -> np.ndarray | None:
+    """What came before: its text, and whether a long pause lies between."""
+    if not (train.previous != "").any():
+        return None
+    before, after = (
+        pd.MultiIndex.from_arrays([table.previous, table.pause_s.to_numpy(float) >= LONG_PAUSE_S])
+        for table in (train, test)
+    )
+    known = before.unique()
+    return cell_likelihoods(known.get_indexer(before), label, known.get_indexer(after), k)
 
 
 def cell_likelihoods(trained: np.ndarray, label: np.ndarray, tested: np.ndarray, k: int) -> np.ndarray:
@@ -88,9 +151,3 @@ def _edges(values: np.ndarray, n: int) -> np.ndarray:
     lowest = values.min(initial=np.inf)
     rest = values[values > lowest + 1e-6]
     return np.unique(np.r_[lowest + 1e-6, np.quantile(rest, np.linspace(0, 1, n + 1)[1:-1])]) if len(rest) else rest
-
-
-def _numbered(train: pd.DataFrame, label: np.ndarray, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    number = {text: index for index, text in enumerate(dict.fromkeys(train.previous))}
-    before, after = (table.previous.map(number).fillna(-1).to_numpy(np.int64) for table in (train, test))
-    return before, label, after

@@ -86,6 +86,29 @@ def known_classes(table: pd.DataFrame, n_classes: int) -> dict[str, np.ndarray]:
     return dict.fromkeys(enough, every)
 
 
+def decoded_classes(table: pd.DataFrame, people: pd.Series, n_classes: int, *, together: bool) -> np.ndarray:
+    """(m, k) Which classes are decoded in the person of each window: see `known_classes`.
+
+    Parameters
+    ----------
+    table
+        All training windows: ``subject``, ``condition`` and ``label``.
+    people
+        (m,) The person of each window.
+    n_classes
+        k
+    together
+        Whether one decoder learned from everybody.
+    """
+    found = np.zeros((len(people), n_classes), bool)
+    for subject in people.unique():
+        own = table if together else table[table.subject == subject]
+        found[(people == subject).to_numpy()] = next(
+            iter(known_classes(own, n_classes).values()), np.zeros(n_classes, bool)
+        )
+    return found
+
+
 def check_people(tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> None:
     """Tell which classes and conditions a person lacks in training; a UserError if no two classes are left.
 

@@ -11,8 +11,9 @@ from n2s.data.event_bands import WHOLE, BandWindows
 from n2s.data.event_data import EventDataModule
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
-from n2s.systems.event_classes.best_possible import best_said
-from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, averaged, key, known_classes
+from n2s.systems.event_classes.draws import alike_by_condition
+from n2s.systems.event_classes.ideal import ideal_said
+from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, averaged, decoded_classes, key
 from n2s.systems.event_classes.tested import Logits
 from n2s.systems.event_classes.transfer_result import TransferResult
 
@@ -48,26 +49,22 @@ def transfer_of(
     if not across:
         told = f"{len(table)} windows at {n_bins} times are too many for all pairs of times: each decoder is tried at its own."
         tell("left out", "model.times", f"{told} Set its n_bins.")
+    classes = decoded_classes(trained, table.subject, decoders.n_classes, together=EVERYBODY in fits)
+    known = classes[np.arange(len(table)), table.label.to_numpy(np.int64)]
     parts = []
     for subject in dict.fromkeys(table.subject):
         person = EVERYBODY if EVERYBODY in fits else subject
-        if person not in fits:
-            continue
-        own = trained if person == EVERYBODY else trained[trained.subject == subject]
-        classes = next(iter(known_classes(own, decoders.n_classes).values()))
-        rows = np.flatnonzero((table.subject == subject).to_numpy() & classes[table.label.to_numpy(np.int64)])
-        if len(rows):
+        rows = np.flatnonzero((table.subject == subject).to_numpy() & known)
+        if person in fits and len(rows):
             parts.append(_person(windows, rows, fits[person], decoders, made, conditions, average, across))
-    if not parts:
-        raise UserError(
-            f"no test window is of a person and class with decoders (people: {first_of(fits)}). Hold out other units (data.split)."
-        )
+    check_tested(len(parts), fits)
     log_proba, pairs, predicted = (
         None if parts[0][i] is None else np.concatenate([one[i] for one in parts], axis)
         for i, axis in ((1, 1), (2, 2), (3, 1))
     )
     events = pd.concat([one[0] for one in parts])
-    best = best_said(windows.of[WHOLE], table)[events.index] if average == 1 else -1
+    best = ideal_said(windows.of[WHOLE], table, classes)[events.index] if average == 1 else -1
+    tested = table[known]
     return TransferResult(
         events=events.assign(fold=0, best=best).reset_index(drop=True),
         decoders=made,
@@ -78,7 +75,8 @@ def transfer_of(
         times_s=_times_s(windows.of[WHOLE], n_bins),
         names=list(windows.of[WHOLE].class_names),
         pairs=[list(pair) for pair in decoders.pairs],
-        settings=_settings(windows, decoders, together=EVERYBODY in fits),
+        settings=_settings(windows, decoders, together=EVERYBODY in fits)
+        | {"alike": alike_by_condition(tested, windows.of[WHOLE].shape.window_s)},
         average=average,
         n_permutations=n_permutations,
         seed=seed,
@@ -86,18 +84,49 @@ def transfer_of(
 
 
 def own_logits(windows: BandWindows, fits: Mapping[str, Fits], decoders: Decoders) -> Logits:
-    """Log-probabilities of single test windows, each by the decoder of its person and condition; without one it is left out."""
+    """Log-probabilities of single test windows, each by the decoder of its person and condition.
+
+    Windows without such a decoder, and those of classes that it cannot say, are left out and told.
+    """
     table, data = windows.table("test"), windows.of[WHOLE]
     found = np.full((len(table), decoders.n_classes), np.nan, np.float32)
+    classes = decoded_classes(windows.table("train"), table.subject, decoders.n_classes, together=EVERYBODY in fits)
+    sayable = classes[np.arange(len(table)), table.label.to_numpy(np.int64)]
     for (subject, condition), own in table.groupby(["subject", "condition"], sort=False):
         state = fits.get(EVERYBODY, fits.get(subject, {})).get(key(WHOLE, condition))
-        rows = own.index.to_numpy()
-        found[rows] = _asked(decoders.classifier, state, windows.arrays("test", WHOLE, rows), decoders.n_classes)
+        rows = own.index.to_numpy()[sayable[own.index.to_numpy()]]
+        if state is not None and len(rows):
+            found[rows] = _asked(decoders.classifier, state, windows.arrays("test", WHOLE, rows), decoders.n_classes)
     known = np.isfinite(found[:, 0])
+    check_tested(int(known.sum()), fits)
+    tell_untested(table, known)
     samples = data.averages("test", 1)
     sample = np.empty(len(samples), np.int64)  # of each window: one
     sample[samples.windows(np.arange(len(samples)), 0)[0]] = np.arange(len(samples))
     return Logits(torch.from_numpy(sample[windows.rows("test")[known]]), torch.from_numpy(found[known]))
+
+
+def check_tested(n: int, fits: Mapping[str, Fits]) -> None:
+    """A UserError if nothing can be tested."""
+    if not n:
+        raise UserError(
+            f"no test window is of a person and class with decoders (people: {first_of(fits)}). Hold out other units (data.split)."
+        )
+
+
+def tell_untested(table: pd.DataFrame, known: np.ndarray) -> None:
+    """Say of which people, conditions and classes test windows are left out."""
+    lost = table[~known]
+    if len(lost):
+        counts = lost.groupby(["subject", "condition", "name"], sort=False).size()
+        listed = first_of(
+            [f"{subject} {condition} {name} ({n})" for (subject, condition, name), n in counts.items()], 6
+        )
+        tell(
+            "left out",
+            "LinearClassifier",
+            f"{len(lost)} of {len(table)} test windows have no decoder of their person, condition and class, which lack training windows: {listed}.",
+        )
 
 
 def _person(

@@ -32,7 +32,7 @@ class LinearClassifier(ClosedForm):
     """Classes of events by linear decoders, for each person and condition, tested on every condition: the transfer matrix.
 
     All conditions have the same classes, windows and held-out units. ``n2s fit`` fits them on training windows in one epoch; ``n2s test``
-    compares them with labels permuted within runs. With ``--cross_validate K`` every run or story is held out once, and the page is of all.
+    compares them with labels permuted within runs and conditions. With ``--cross_validate K`` every run or story is held out once, and the page is of all.
     A class that a person lacks in one condition is left out of all conditions, and that is told.
 
     Parameters
@@ -49,7 +49,7 @@ class LinearClassifier(ClosedForm):
     together
         Whether one decoder learns from everybody; else each person has decoders of their own.
     n_permutations
-        Of labels within runs, for the null.
+        Of labels within runs and conditions, for the null.
     seed
         Of permutations and averages.
 
@@ -110,9 +110,9 @@ class LinearClassifier(ClosedForm):
         """Fit everybody at the first batch: windows are read from the data at once. What an interrupted run has fitted is taken."""
         self.check_epoch("linear classifiers are fitted")
         if batch_index == 0:
-            made = {"recipe": f"{self._recipe()}", "windows": self._hash()}
             for person, own in self._people().items():
-                path = self.folder / "fits" / f"{person.replace('/', '_')}.pt"
+                made = {"recipe": f"{self._recipe()}", "windows": self._hash(), "person": person}
+                path = fit_file(self.folder / "fits", person)
                 found = kept(path, made)
                 if found is None:
                     found = fit_person(self.windows, own.index.to_numpy(), self.decoders)
@@ -180,8 +180,20 @@ class LinearClassifier(ClosedForm):
     def _own(self, seed: int) -> Result:
         """Single windows, each by the decoder of its person and condition."""
         logits = own_logits(self.windows, self.fits, self.decoders)
-        options = {"weights": "inverse", "n_permutations": self.n_permutations}
-        return event_result(self.data, logits, 1, seed=seed, **options)
+        balanced = getattr(
+            self.classifier, "balanced", True
+        )  # of a prior that all classes share; others follow their frequency
+        return event_result(
+            self.data,
+            logits,
+            1,
+            seed=seed,
+            weights="inverse" if balanced else "none",
+            prior_power=0.0 if balanced else 1.0,
+            n_permutations=self.n_permutations,
+            by_condition=True,
+            by_person=not self.together,
+        )
 
     def _people(self) -> dict[str, pd.DataFrame]:
         """Person -> training windows, with the rows of the table as index."""
@@ -204,6 +216,12 @@ class LinearClassifier(ClosedForm):
             "together": self.together,
             "seed": self.seed,
         }
+
+
+def fit_file(folder: Path, person: str) -> Path:
+    """The file of one person's decoders; names that differ in signs alone have files of their own."""
+    plain = "".join(one if one.isalnum() or one in "-_." else "_" for one in person)
+    return folder / f"{plain}-{hashlib.sha256(person.encode()).hexdigest()[:8]}.pt"
 
 
 def checked_bands(bands: Mapping[str, list[float]] | None) -> dict[str, tuple[float, float]]:

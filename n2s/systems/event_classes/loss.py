@@ -23,6 +23,11 @@ def class_weights(counts: np.ndarray, weights: Weights) -> np.ndarray:
     return found / found.mean()
 
 
+def prior_power(weights: Weights, balance: str) -> float:
+    """Of the classes' frequencies, in the prior that a network learns: ``balance`` says what an epoch has equally many of (`EventDataModule`)."""
+    return PRIOR_POWER[weights] - (1.0 if balance == "class" else 0.0)
+
+
 def weighted_losses(
     logits: Tensor, target: Tensor, class_weight: Tensor, label_smoothing: float
 ) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """A network that says the class of an event from a window of the brain: phones, words, commands, speech against silence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from n2s.systems.event_classes.loss import (
     class_weights,
     log_probabilities,
     predicted_classes,
+    prior_power,
     weighted_losses,
 )
 from n2s.systems.event_classes.result import EventResult
@@ -102,10 +103,7 @@ class EventClassifier(System):
         check_strategy(self)
         data = self.data
         check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
-        if self.top_k >= len(data.class_names):
-            raise UserError(
-                f"model.top_k is {self.top_k}, of {len(data.class_names)} classes: every class is found. Set it lower, or to 0."
-            )
+        check_top_k(self.top_k, data.class_names)
         if self.min_run_s and self.n_logits != 1:
             raise UserError(
                 "model.min_run_s is of frames of speech (data.windows: n2s.data.Frames). Leave it out here."
@@ -200,7 +198,8 @@ class EventClassifier(System):
 
     def _result(self, found: Logits, k: int, seed: int) -> EventResult:
         options = {name: getattr(self, name) for name in ("weights", "min_run_s", "n_permutations", "top_k")}
-        return event_result(self.data, found, k, seed=seed, **options)
+        power = prior_power(self.weights, self.data.balance)
+        return event_result(self.data, found, k, seed=seed, prior_power=power, **options)
 
     def _logits(self, brain: Tensor, batch: Batch) -> Tensor:
         return self.network(brain, batch.positions, batch.subject, batch.mask)
@@ -223,3 +222,11 @@ class EventClassifier(System):
         table = confusion(label[found.row.numpy()], guessed, k)
         for name in LOGGED:
             self.log(f"{split}/{name}", float(SCORES[name](table)), prog_bar=name == LOGGED[0], sync_dist=True)
+
+
+def check_top_k(top_k: int, names: Sequence[str]) -> None:
+    """A UserError if so many of the likeliest classes are all of them."""
+    if top_k >= len(names):
+        raise UserError(
+            f"model.top_k is {top_k}, of {len(names)} classes: every class is found. Set it lower, or to 0."
+        )

@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax
 from torch import Tensor
 
 from n2s.data.event_averages import Averages
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_frames import Frames
 from n2s.systems.event_classes.controls import combined, control_likelihoods
+from n2s.systems.event_classes.draws import alike_by_condition
 from n2s.systems.event_classes.ideal import ideal_posteriors
-from n2s.systems.event_classes.loss import PRIOR_POWER
 from n2s.systems.event_classes.result import EventResult
 
 #: Columns of `n2s.data.EventDataModule.events` that a result keeps.
@@ -46,6 +47,9 @@ def event_result(
     said: np.ndarray | None = None,
     voters: Sequence[str] = (),
     top_k: int = 0,
+    prior_power: float = 1.0,
+    by_condition: bool = False,
+    by_person: bool = False,
 ) -> EventResult:
     """The result of logits, with the controls of the same windows.
 
@@ -60,24 +64,29 @@ def event_result(
     seed
         Of permutations.
     weights
-        Of the classes in training: controls take the same prior.
+        Of the classes in training.
     min_run_s, n_permutations, top_k
         See `n2s.systems.EventClassifier`.
     said, voters
         Of a vote: (n,) classes, and who voted.
+    prior_power
+        Of the classes' frequencies in training, in the prior that the logits and the controls have: see `n2s.systems.event_classes.loss.prior_power`.
+    by_condition, by_person
+        Whether each condition, and each person, has a model of its own.
     """
     row, logits = found.row.numpy(), found.logits.numpy()
     table, averages = data.events("test"), data.averages("test", k)
     windows, which = averages.windows(row, 0)
     first = windows[np.r_[True, which[1:] != which[:-1]]] if len(which) else windows
     order = np.argsort(first, kind="stable")  # as the table is: by recording and time
-    prior = _prior(data, weights)
-    names, controls, told = control_likelihoods(data)
+    asked = table.iloc[first]
+    prior = _priors(data, asked, prior_power, ["condition"] * by_condition + ["subject"] * by_person)
+    names, controls, told = control_likelihoods(data, by_person=by_person)
     likelihoods = np.stack([combined(one[windows], which, len(row), prior) for one in controls]) if names else None
     frames = isinstance(data.event_windows, Frames)
-    best = ideal_posteriors(data) if k == 1 else None
+    best = ideal_posteriors(data, table) if k == 1 else None
     return EventResult(
-        events=table.iloc[first[order]][list(KEPT)].reset_index(drop=True),
+        events=asked.iloc[order][list(KEPT)].reset_index(drop=True),
         logits=logits[order].astype(np.float32),
         names=list(data.class_names),
         trained=np.bincount(data.events("train").label, minlength=len(data.class_names)),
@@ -98,16 +107,24 @@ def event_result(
         seed=seed,
         said=None if said is None else said[order],
         voters=list(voters),
-        ideal=None if best is None else best[windows][order].astype(np.float32),
+        ideal=None if best is None or not np.isfinite(best[windows]).all() else best[windows][order].astype(np.float32),
+        by_condition=by_condition,
+        alike=alike_by_condition(table.iloc[np.sort(windows)], data.shape.window_s) if k > 1 else None,
     )
 
 
-def _prior(data: EventDataModule, weights: str) -> np.ndarray:
-    """(k,) log-probabilities of the classes, as often as training has them, flattened as far as its loss weighs rare ones up."""
-    counts = np.bincount(data.events("train").label, minlength=len(data.class_names))
-    power = 0.0 if data.balance == "class" else PRIOR_POWER[weights]
-    found = power * np.log(np.maximum(counts, 0.5))
-    return found - np.log(np.exp(found - found.max()).sum()) - found.max()
+def _priors(data: EventDataModule, asked: pd.DataFrame, power: float, keys: list[str]) -> np.ndarray:
+    """(n, k) log-probabilities of the classes, as often as training has them (of the same ``keys``), to a power."""
+    train, k = data.events("train"), len(data.class_names)
+    if not keys:
+        counts = np.bincount(data.averages("train").label, minlength=k)
+        return np.tile(log_softmax(power * np.log(np.maximum(counts, 0.5))), (len(asked), 1))
+    found = np.empty((len(asked), k))
+    learned = train.groupby(keys, sort=False).indices
+    for values, rows in asked.groupby(keys, sort=False).indices.items():
+        label = train.label.to_numpy(np.int64)[learned.get(values, slice(None))]
+        found[rows] = log_softmax(power * np.log(np.maximum(np.bincount(label, minlength=k), 0.5)))
+    return found
 
 
 def _sizes(averages: Averages, row: np.ndarray) -> np.ndarray:

@@ -15,10 +15,10 @@ from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.metrics.classification import SCORES, confusion
 from n2s.systems.closed_form import ClosedForm
-from n2s.systems.event_classes.loss import predicted_classes
+from n2s.systems.event_classes.loss import predicted_classes, prior_power
 from n2s.systems.event_classes.result import EventResult
 from n2s.systems.event_classes.submission import hand_in
-from n2s.systems.event_classes.task import EventClassifier
+from n2s.systems.event_classes.task import EventClassifier, check_top_k
 from n2s.systems.event_classes.tested import Logits, event_result, test_sets
 from n2s.systems.stages import StageRun
 from n2s.training.experiments import trained_run
@@ -45,7 +45,7 @@ class EventVote(ClosedForm):
         Whose runs vote: its name, or its folder.
     best
         How many of them: those with the highest F1-macro on validation samples.
-    min_run_s, n_permutations
+    min_run_s, n_permutations, top_k
         See `n2s.systems.EventClassifier`.
     """
 
@@ -53,18 +53,21 @@ class EventVote(ClosedForm):
     recipe = "configs/phones_vote.yaml"
 
     def __init__(
-        self, *, experiment: str = "phones", best: int = 5, min_run_s: float = 0.0, n_permutations: int = 1000
+        self,
+        *,
+        experiment: str = "phones",
+        best: int = 5,
+        min_run_s: float = 0.0,
+        n_permutations: int = 1000,
+        top_k: int = 0,
     ):
         super().__init__()
         check_number("model.best", best, low=1, whole=True)
         check_number("model.min_run_s", min_run_s, low=0)
         check_number("model.n_permutations", n_permutations, low=1, whole=True)
-        self.from_experiment, self.best, self.min_run_s, self.n_permutations = (
-            experiment,
-            best,
-            min_run_s,
-            n_permutations,
-        )
+        check_number("model.top_k", top_k, low=0, whole=True)
+        self.from_experiment, self.best, self.top_k = experiment, best, top_k
+        self.min_run_s, self.n_permutations = min_run_s, n_permutations
         self.networks = nn.ModuleList()
         self.voters: list[dict] = []
         self.tested: list[tuple[Logits, np.ndarray]] = []
@@ -72,6 +75,7 @@ class EventVote(ClosedForm):
     def setup(self, stage: str) -> None:
         """Load the networks of all runs for a fit."""
         self.check_alone("")
+        check_top_k(self.top_k, self.data.class_names)
         if stage == "fit":
             self._found()
 
@@ -214,6 +218,8 @@ class EventVote(ClosedForm):
             k,
             seed=seed,
             weights=weights,
+            prior_power=prior_power(weights, self.data.balance),
+            top_k=self.top_k,
             min_run_s=self.min_run_s,
             n_permutations=self.n_permutations,
             said=said,
