@@ -7,6 +7,8 @@ from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.studies.study import Study
 
+#: EEG Fp1-REF, as EDF files have it: the kind before a name, and what stands for a reference after it.
+_OF_EDF = re.compile(r"(?:EEG\s+)?(\S.*?)(?:-(?:ref|le|avg?|ar))?", re.IGNORECASE)
 _OF_CTF = re.compile(r"(M[LRZ][A-Z]\d\d)-\d+")  # MLC11-2908: the number is that of the machine
 
 
@@ -16,8 +18,9 @@ def same_name(name: str) -> str:
 
 
 def sensor_key(name: str) -> str:
-    """What tells a sensor from others, however its name is written."""
-    return same_name(_OF_CTF.sub(r"\1", name))
+    """What tells a sensor from others, however its name is written: ``EEG Fp1-REF``, ``Fp1.`` and ``FP1`` are one, and so are two CTF machines' ``MLC11``."""
+    plain = _OF_EDF.fullmatch(_OF_CTF.sub(r"\1", name.strip().rstrip(".")))
+    return same_name(plain[1] if plain else name)
 
 
 def found_bads(asked: Iterable[str], ch_names: list[str]) -> dict[str, str]:

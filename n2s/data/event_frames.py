@@ -130,13 +130,13 @@ def nearest_condition(time_s: np.ndarray, events: pd.DataFrame, first: list[str]
 
 
 def played_spans(events: pd.DataFrame) -> np.ndarray:
-    """(n, 2) Where something plays or is said, s: rows of kind sound, else story, else sentence, else all."""
+    """(n, 2) Where something plays or is said, s: rows of kind sound, else story, else sentence, else from the first event to the last."""
     for kind in ("sound", "story", "sentence"):
         rows = events[(events.kind == kind) & (events.duration > 0)]
         if len(rows):
             break
     else:
-        rows = events
+        return np.array([[events.onset.min(), (events.onset + events.duration).max()]], float)
     return _spans(rows)
 
 

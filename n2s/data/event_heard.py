@@ -12,6 +12,7 @@ from n2s.data.splits import Split
 from n2s.data.training_parts import heard_in, learned_from
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Stimulus, Study
 
 
@@ -32,6 +33,7 @@ def heard_of(studies: Mapping[str, Study], split: Split, windows: EventWindows) 
         if not recordings:
             raise UserError(f"study {study.name} at {study.root}: no recordings.")
         events = {f"{name}/{one.name}": study.events(one) for one in recordings}
+        events = {key: events_table(one, where=key) if len(one) else one for key, one in events.items()}
         wanted = {key: windows.wants(table) for key, table in events.items()}
         if any(wanted.values()) and not all(wanted.values()):
             others = [key for key, found in wanted.items() if not found]

@@ -9,7 +9,7 @@ import numpy as np
 from n2s.data.bad_channels import sensor_key
 from n2s.data.places import INSIDE
 from n2s.data.sensor_recording import SensorRecording
-from n2s.errors import first_of
+from n2s.errors import UserError, first_of
 from n2s.findings import tell
 
 
@@ -35,7 +35,7 @@ class SensorLayout:
 def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: bool = False) -> SensorLayout:
     """A column for every sensor that some recording has, in the order of the recording with most; then those that it lacks.
 
-    Sensors are known by their names, whatever case, spaces, leading zeros, and the number of CTF's machine. Contacts in the brain bear the
+    Sensors are known by their names, however they are written (`n2s.data.bad_channels.sensor_key`). Contacts in the brain bear the
     same names in other people, at other places: each person's columns begin at 0.
 
     Parameters
@@ -44,7 +44,18 @@ def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: boo
         By ``study/recording``.
     studies_apart
         The columns of each study begin at 0, too: for networks that know sensors by their places.
+
+    Raises
+    ------
+    UserError
+        A recording has no good sensor.
     """
+    empty = [key for key, item in recordings.items() if not any(item.meta["good"])]
+    if empty:
+        raise UserError(
+            f"{first_of(empty, 4)}: all sensors are marked as bad, so that windows would hold nothing. Mend the marks (channels.tsv, or "
+            "preprocessing.bads), or leave these recordings out of the study."
+        )
     groups: dict[str, list[int]] = {}
     for index, (key, item) in enumerate(recordings.items()):
         study = key.split("/")[0]

@@ -6,7 +6,7 @@ import pytest
 from said_study import SaidStudy
 
 from n2s.data import EventDataModule, Frames
-from n2s.data.event_frames import nearest_condition
+from n2s.data.event_frames import nearest_condition, played_spans
 from n2s.data.event_windows import Counts
 from n2s.data.windows import WindowShape
 from n2s.errors import UserError
@@ -72,6 +72,12 @@ def test_an_event_within_another_and_one_of_a_condition_that_is_asked_for():
 def test_frames_are_on_one_grid_wherever_a_gap_ends():
     late = rows(first_s=0.537)[0]
     assert np.isin(late.at_s.round(6), rows()[0].at_s.round(6)).all() and late.at_s.min() == pytest.approx(0.6)
+
+
+def test_silence_between_words_alone_is_silence():
+    words = events()[lambda table: table.kind == "word"]
+    assert played_spans(words).tolist() == [[1.0, 11.0]]
+    assert played_spans(events()).tolist() == [[0.0, 15.0]]
 
 
 def test_an_offset_is_refused(tmp_path):

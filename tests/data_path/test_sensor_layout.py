@@ -9,6 +9,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from n2s.data import AtEvents, EventDataModule, Labels, Preprocessing, SplitByRun
 from n2s.data.sensor_layout import lay_sensors
+from n2s.errors import UserError
 from n2s.findings import kept
 
 NAMES = ["Fp1", "AF7", "AF3", "F1", "F3", "F5", "F7", "FT7"]
@@ -98,10 +99,19 @@ def test_what_recordings_lack_is_told(tmp_path):
     assert "A2 (1)" in told[0].text
 
 
+def test_a_recording_whose_sensors_are_all_bad_is_refused():
+    given = recordings({"s/a": ["A1"], "s/b": ["A1"]})
+    given["s/b"].meta["good"] = [False]
+    with pytest.raises(UserError, match="s/b: all sensors are marked as bad"):
+        lay_sensors(given)
+
+
 def recordings(names: dict[str, list[str]], kind: str = "eeg") -> dict:
     return {
         key: SimpleNamespace(
-            meta={"ch_names": own}, channel_types={kind}, recording=SimpleNamespace(subject=key.split("/")[1])
+            meta={"ch_names": own, "good": [True] * len(own)},
+            channel_types={kind},
+            recording=SimpleNamespace(subject=key.split("/")[1]),
         )
         for key, own in names.items()
     }
@@ -114,8 +124,9 @@ def laid(names: dict[str, list[str]], kind: str = "eeg", **options) -> tuple[lis
 
 
 def test_a_name_is_the_same_however_it_is_written():
-    names = {"s/a": ["MLC11-2908", "MEG 0111", "Fp1"], "s/b": ["fp1", "MLC11-1609", "MEG0111"]}
-    assert laid(names) == (names["s/a"], [[0, 1, 2], [2, 0, 1]])
+    names = {"s/a": ["MLC11-2908", "MEG 0111", "EEG Fp1-REF", ""], "s/b": ["", "fp1", "MLC11-1609", "MEG0111"]}
+    assert laid(names) == (names["s/a"], [[0, 1, 2, 3], [3, 2, 0, 1]])
+    assert laid({"s/a": ["LA1-LA2", "LA1"], "s/b": ["LA1.."]}) == (["LA1-LA2", "LA1"], [[0, 1], [1]])
     alike = {"s/a": ["A1", "A01", "B"], "s/b": ["B", "A01"]}  # in one recording, two sensors
     assert laid(alike) == (["A1", "A01", "B"], [[0, 1, 2], [2, 1]])
 
