@@ -29,18 +29,20 @@ def data_of(root: Path, *, study: dict | None = None, **options) -> EventDataMod
     return data
 
 
-def transfer(
-    data: EventDataModule, *, bands=None, together=False, average=1, n_permutations=200, **decoders
-) -> TransferResult:
-    """What a run of these data leaves."""
+def fitted(data: EventDataModule, *, bands=None, together=False, **decoders) -> tuple:
+    """Windows, decoders of everybody, and which there are."""
     windows = BandWindows(data, bands or {})
     made = Decoders(
         **{"classifier": WindowLDA(), "times": None, "pairs": (), "n_classes": 3, "average": data.average} | decoders
     )
     table = windows.table("train")
     people = {EVERYBODY: table} if together else dict(iter(table.groupby("subject", sort=False)))
-    fits = {person: fit_person(windows, own.index.to_numpy(), made) for person, own in people.items()}
-    return transfer_of(windows, fits, made, average=average, n_permutations=n_permutations, seed=0)
+    return windows, {person: fit_person(windows, own.index.to_numpy(), made) for person, own in people.items()}, made
+
+
+def transfer(data: EventDataModule, *, average=1, n_permutations=200, **options) -> TransferResult:
+    """What a run of these data leaves."""
+    return transfer_of(*fitted(data, **options), average=average, n_permutations=n_permutations, seed=0)
 
 
 def result_of(root: Path, *, study: dict | None = None, data: dict | None = None, **options) -> TransferResult:

@@ -14,7 +14,7 @@ from n2s.findings import tell
 from n2s.systems.event_classes.draws import alike_by_condition
 from n2s.systems.event_classes.ideal import ideal_said
 from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, averaged, decoded_classes, key
-from n2s.systems.event_classes.tested import Logits
+from n2s.systems.event_classes.tested import Logits, scaled_by
 from n2s.systems.event_classes.transfer_result import TransferResult
 
 KEPT = ("subject", "recording", "unit", "condition", "label", "name", "onset", "duration", "start_s", "text", "story", "previous", "pause_s")  # fmt: skip
@@ -203,6 +203,7 @@ def _settings(windows: BandWindows, decoders: Decoders, *, together: bool) -> di
         "n_sensors": len(data.ch_names),
         "average": decoders.average,
         "fitted": "to everybody together" if together else "to each person alone",
+        "scaled_by": scaled_by(data),
         "support_s": windows.supports_s(),
         "n_train": [len(train)],
         "n_train_by_condition": {str(name): int(n) for name, n in train.condition.value_counts().items()},

@@ -63,6 +63,8 @@ class Outcome:
         Whether each condition has a model of its own: scores of two models are never compared.
     alike
         Of averages: condition -> `n2s.systems.event_classes.draws.Alike` of the single windows; None: not known.
+    scaled_by
+        What the scale of the sensors is taken from, in words.
     """
 
     events: pd.DataFrame
@@ -90,6 +92,7 @@ class Outcome:
     ideal: np.ndarray | None = None
     by_condition: bool = False
     alike: dict | None = None
+    scaled_by: list = field(default_factory=list)
 
     # -- what was said -------------------------------------------------------------------------------------------------
 

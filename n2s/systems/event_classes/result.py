@@ -132,4 +132,5 @@ class EventResult(Outcome, Result):
             ideal=None if any(part.ideal is None for part in parts) else np.concatenate([part.ideal for part in parts]),
             by_condition=first.by_condition,
             alike=alike_of([part.alike for part in parts]),
+            scaled_by=sorted({source for part in parts for source in part.scaled_by}),
         )

@@ -109,8 +109,14 @@ def event_result(
         voters=list(voters),
         ideal=None if best is None or not np.isfinite(best[windows]).all() else best[windows][order].astype(np.float32),
         by_condition=by_condition,
+        scaled_by=scaled_by(data),
         alike=alike_by_condition(table.iloc[np.sort(windows)], data.shape.window_s) if k > 1 else None,
     )
+
+
+def scaled_by(data: EventDataModule) -> list[str]:
+    """What the scale of the sensors is taken from, in words."""
+    return sorted({scaler.source for scaler in data.scalers.values()})
 
 
 def _priors(data: EventDataModule, asked: pd.DataFrame, power: float, keys: list[str]) -> np.ndarray:

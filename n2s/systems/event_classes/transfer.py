@@ -102,6 +102,7 @@ class Transfer:
         settings = first.settings | {
             "n_folds": len(parts),
             "n_train": [n for one in parts for n in one.settings["n_train"]],
+            "scaled_by": sorted({source for one in parts for source in one.settings.get("scaled_by", [])}),
             "alike": alike_of([one.settings.get("alike") for one in parts]),
         }
         return cls(

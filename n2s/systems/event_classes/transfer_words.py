@@ -84,6 +84,8 @@ def notes(result: TimedScores) -> list[str]:
         )
     if result.average > 1:
         found.insert(0, f"Samples are means of up to {result.average} windows of one class: no single-trial scores.")
+    if made.get("scaled_by"):
+        found.append(f"Sensors are scaled by {', or '.join(made['scaled_by'])}.")
     if made["average"] > 1:
         found.append(f"Training samples are means of {made['average']} windows.")
     if len(result.bands) > 1:

@@ -83,6 +83,7 @@ def notes(summary: Summary) -> list[str]:
         + ". 'Audio only' sees the sound of the window: of heard speech it says how well the sound itself tells the classes, which a brain that "
         "follows sound cannot exceed by much.",
         *result.control_notes,
+        *([f"Sensors are scaled by {', or '.join(result.scaled_by)}."] if result.scaled_by else []),
     ]
     if result.voters:
         told.append(

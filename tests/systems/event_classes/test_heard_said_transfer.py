@@ -9,7 +9,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from transfer_runs import cross_validated, data_of, result_of, transfer
+from transfer_runs import cross_validated, data_of, fitted, result_of, transfer
 
 from n2s.data import AtEvents, Labels, SplitByRun
 from n2s.errors import UserError
@@ -17,6 +17,7 @@ from n2s.findings import kept
 from n2s.metrics.score import ALL
 from n2s.models import SlidingLDA, WindowLDA
 from n2s.systems.event_classes.linear_fit import check_people
+from n2s.systems.event_classes.linear_scoring import own_logits
 from n2s.systems.event_classes.transfer import Cell
 from n2s.systems.event_classes.transfer_result import TransferResult
 from n2s.systems.event_classes.transfer_words import headline
@@ -145,6 +146,11 @@ def test_a_class_that_one_condition_lacks_is_left_out_of_all(tmp_path):
     assert all(np.isnan(one.each[1]) and one.each[0] > 0.3 for one in found.paired.values())
     assert cells(found)["listen", "listen"] > 0.8 and found.timed[found.cells[0]].chance == 0.5
     found.shown()
+    with kept() as told:
+        row, logits = own_logits(*fitted(data))
+    table = data.events("test")
+    assert len(row) == (table.name != "stop").sum() < len(table) and np.isfinite(logits.numpy()[:, :2]).all()
+    assert "test windows have no decoder" in told[0].text and "lab/01 listen stop (" in told[0].text
 
 
 def test_no_two_classes_are_left(tmp_path):
