@@ -1,4 +1,7 @@
-"""Tests over subjects of a score per target (voxel, vertex, sensor), with correction for the number of targets."""
+"""Tests over subjects of a score per target (voxel, vertex, sensor), with correction for the number of targets.
+
+They take subjects as independent: errors that all of them share, as with the same stimuli in the same order, make p too small.
+"""
 
 from dataclasses import dataclass
 from itertools import product

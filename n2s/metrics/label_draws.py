@@ -23,9 +23,11 @@ class Places:
     run
         (n,) Number of the run of each window: what labels stay in. People with the same events share runs.
     place
-        (n,) Its place there, in order of time; nobody has two windows in one place.
+        (n,) Its place there, in order of time.
     sizes
         (runs,) Places of each run.
+    copy
+        (n,) Who comes back to a run, as in another session, has it several times: which time. Nobody has two windows in one place at one time.
     stretch
         Of each run (places,): places of one number change places together, in their order. None: each by itself.
     """
@@ -33,6 +35,7 @@ class Places:
     run: np.ndarray
     place: np.ndarray
     sizes: np.ndarray
+    copy: np.ndarray
     stretch: tuple[np.ndarray, ...] | None = None
 
     @classmethod
@@ -42,33 +45,34 @@ class Places:
         place, sizes = np.zeros(len(run), np.int64), np.bincount(run)
         order = np.argsort(run, kind="stable")
         place[order] = np.arange(len(run)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return cls(run, place, sizes)
+        return cls(run, place, sizes, np.zeros(len(run), np.int64))
 
     def some(self, rows: np.ndarray) -> "Places":
         """Those of some windows; runs stay as they are."""
-        return replace(self, run=self.run[rows], place=self.place[rows])
+        return replace(self, run=self.run[rows], place=self.place[rows], copy=self.copy[rows])
 
     def whole(self, labels: np.ndarray) -> "Places":
         """The same, but that neighbours of one label (n,) change places together: stretches in another order."""
         found = []
         for run, size in enumerate(self.sizes.tolist()):
-            own, rows = np.zeros(size, np.int64), self.members.get(run, np.zeros(0, int))
+            own, rows = np.zeros(size, np.int64), self.run == run
             own[self.place[rows]] = labels[rows]
             found.append(np.cumsum(np.r_[False, own[1:] != own[:-1]]))
         return replace(self, stretch=tuple(found))
 
     @cached_property
-    def members(self) -> dict[int, np.ndarray]:
-        """Run -> its windows."""
-        order = np.argsort(self.run, kind="stable")
-        numbers, first = np.unique(self.run[order], return_index=True)
-        return dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True)) if len(order) else {}
+    def members(self) -> dict[tuple[int, int], np.ndarray]:
+        """Run, and which time -> the windows of one person."""
+        order = np.lexsort((self.copy, self.run))
+        new = np.flatnonzero((np.diff(self.run[order]) != 0) | (np.diff(self.copy[order]) != 0)) + 1
+        parts = np.split(order, new) if len(order) else []
+        return {(int(self.run[rows[0]]), int(self.copy[rows[0]])): rows for rows in parts}
 
     def n_turns(self, least_shift: int) -> float:
         """How many different turns there are, over all runs together: p of turned labels cannot be below one by this, and one more."""
         found = [
             float(most - least + 1)
-            for least, most in (_turns(int(self.sizes[run]), least_shift) for run in self.members)
+            for least, most in (_turns(int(self.sizes[run]), least_shift) for run in np.unique(self.run))
         ]
         return float(np.prod(found)) if found else 1.0
 
@@ -92,14 +96,14 @@ def permutations(
         Places that labels are turned by at least (in short runs at least a third of them): more than neighbours are alike.
     """
     places = runs if isinstance(runs, Places) else Places.of(runs)
-    rngs = {run: np.random.default_rng([seed, run]) for run in places.members}
+    rngs = {key: np.random.default_rng([seed, key[0]]) for key in places.members}
     step = max(1, NUMBERS // max(1, len(labels)))
     for at in range(0, n, step):
         m = min(step, n - at)
         drawn = np.empty((m, len(labels)), np.int64)
-        for run, rows in places.members.items():
+        for (run, copy), rows in places.members.items():
             stretch = None if places.stretch is None else places.stretch[run]
-            order = _orders(int(places.sizes[run]), m, rngs[run], circular, least_shift, stretch)
+            order = _orders(int(places.sizes[run]), m, rngs[run, copy], circular, least_shift, stretch)
             there = np.full(order.shape[1], -1)
             there[places.place[rows]] = rows
             to = order[:, places.place[rows]]
@@ -126,9 +130,9 @@ def neighbours(labels: np.ndarray, places: Places, person: np.ndarray, seed: int
     found, by_chance = 0, np.zeros(LOOKED_AT)
     for name in dict.fromkeys(np.asarray(person).tolist()):
         own = np.flatnonzero(np.asarray(person) == name)
-        own = own[np.lexsort((places.place[own], places.run[own]))]
+        own = own[np.lexsort((places.place[own], places.copy[own], places.run[own]))]
         some, mine = places.some(own), labels[own]
-        same = some.run[1:] == some.run[:-1]
+        same = (some.run[1:] == some.run[:-1]) & (some.copy[1:] == some.copy[:-1])
         found += int(((mine[1:] == mine[:-1]) & same).sum())
         for part, drawn in permutations(mine, some, LOOKED_AT, seed):
             by_chance[part] += ((drawn[:, 1:] == drawn[:, :-1]) & same).sum(1)

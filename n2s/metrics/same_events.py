@@ -1,5 +1,7 @@
 """Which runs of different people have the same events, and which window of one belongs to which of another."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
@@ -20,11 +22,11 @@ ANCHORS, MOST_IN_ORDER, MOST_RUNS = (
 
 @dataclass
 class _Run:
-    """Events that several people have: what each is, when it is, and who has a window there."""
+    """Events that several people have: what each is, when it is, and how often each person has them."""
 
     what: np.ndarray
     time_s: np.ndarray
-    people: set[str] = field(default_factory=set)
+    people: Counter[str] = field(default_factory=Counter)
 
 
 def shared_places(
@@ -33,7 +35,8 @@ def shared_places(
     """Places in runs that people share where their events are the same.
 
     Runs are the same if the same events follow each other, or if they have one name and half of the events in common: by their times, on
-    clocks that may be apart, or else by their order. That some people have lost windows does not matter. To share a run with somebody of
+    clocks that may be apart, or else by their order. That some people have lost windows does not matter, and who hears a story again has its
+    run again. To share a run with somebody of
     other events does no harm: scores of labels that have nothing in common are as independent as before.
 
     Parameters
@@ -53,42 +56,40 @@ def shared_places(
     part, time_s = np.unique(np.asarray(part), return_inverse=True)[1].reshape(-1), np.asarray(time_s, np.float64)
     order = np.lexsort((time_s, part))
     begin = np.flatnonzero(np.r_[True, np.diff(part[order]) != 0]) if len(order) else np.zeros(0, int)
-    run, event = np.empty(len(part), np.int64), np.empty(len(part), np.int64)
+    run, event, copy = (np.zeros(len(part), np.int64) for _ in range(3))
     runs: list[_Run] = []
-    by_events: dict[bytes, list[tuple[int, np.ndarray]]] = {}
+    by_events: dict[bytes, tuple[int, np.ndarray]] = {}
     by_name: dict[str, list[int]] = {}
     for rows in np.split(order, begin[1:]) if len(order) else []:
         who, called, events = str(person[rows[0]]), str(name[rows[0]]), kind[rows]
-        number, at = _found(
-            runs, by_events.get(events.tobytes(), ()), by_name.get(called, ()), who, events, time_s[rows]
-        )
+        number, at = _found(runs, by_events.get(events.tobytes()), by_name.get(called, ()), events, time_s[rows])
         if number is None:
             number, at = len(runs), np.arange(len(rows))
             runs.append(_Run(events, time_s[rows]))
         else:
             at = _joined(runs[number], at, events, time_s[rows])
-        runs[number].people.add(who)
-        run[rows], event[rows] = number, at
-        by_events.setdefault(events.tobytes(), []).append((number, at))
+        run[rows], event[rows], copy[rows] = number, at, runs[number].people[who]
+        runs[number].people[who] += 1
+        by_events.setdefault(events.tobytes(), (number, at))
         by_name.setdefault(called, []).append(number)
     place = np.empty(len(part), np.int64)
     rank = [np.argsort(np.argsort(one.time_s, kind="stable"), kind="stable") for one in runs]
     for number, own in enumerate(rank):
         mine = run == number
         place[mine] = own[event[mine]]
-    return Places(run, place, np.array([len(one.what) for one in runs], np.int64))
+    return Places(run, place, np.array([len(one.what) for one in runs], np.int64), copy)
 
 
-def _found(runs: list[_Run], equal: list, named: list, who: str, what: np.ndarray, time_s: np.ndarray) -> tuple:
-    """The run that has these events and that the person is not in yet, and the event of each window there, -1: none; or (None, None)."""
-    for number, at in equal:
-        if who not in runs[number].people:
-            return number, at
+def _found(
+    runs: list[_Run], equal: tuple[int, np.ndarray] | None, named: Sequence[int], what: np.ndarray, time_s: np.ndarray
+) -> tuple[int | None, np.ndarray | None]:
+    """The run that has these events, and the event of each window there, -1: none; or (None, None)."""
+    if equal is not None:
+        return equal
     for number in list(dict.fromkeys(named))[:MOST_RUNS]:
-        if who not in runs[number].people:
-            at = aligned(runs[number].what, runs[number].time_s, what, time_s)
-            if (at >= 0).sum() >= LEAST_SHARE * min(len(at), len(runs[number].what)):
-                return number, at
+        at = aligned(runs[number].what, runs[number].time_s, what, time_s)
+        if (at >= 0).sum() >= LEAST_SHARE * min(len(at), len(runs[number].what)):
+            return number, at
     return None, None
 
 

@@ -60,6 +60,18 @@ def test_people_with_the_same_events_get_the_same_draw(people):
         assert (new[one][:, mine] == new[0][:, first]).mean() > (0.75 if one < 3 else 0.6)
 
 
+def test_a_story_that_comes_back_is_drawn_as_before(rng):
+    """Two sessions of one person with the same events, of which the second has lost some."""
+    label, kept = rng.integers(0, 5, 80), np.sort(rng.permutation(80)[:75])
+    labels, time_s = np.r_[label, label[kept]], np.r_[np.arange(80.0), kept + 4.0]
+    session = np.repeat(["a", "b"], [80, 75])
+    places = shared_places(session, np.full(155, "lab/1"), labels, time_s, np.full(155, "story"))
+    assert places.sizes.tolist() == [80] and len(places.members) == 2
+    new = drawn(labels, places)
+    assert (new[:, :80][:, kept] == new[:, 80:]).mean() > 0.85
+    assert all(np.array_equal(np.sort(one[80:]), np.sort(label[kept])) for one in new)
+
+
 def test_draws_do_not_depend_on_blocks(people, monkeypatch):
     person, label = people[0], people[3].astype(int)
     own = np.flatnonzero(person == 1)
@@ -69,7 +81,7 @@ def test_draws_do_not_depend_on_blocks(people, monkeypatch):
 
 
 def test_who_lacks_places_has_every_order_as_often():
-    some = Places(np.zeros(3, int), np.array([0, 2, 3]), np.array([6]))
+    some = Places(np.zeros(3, int), np.array([0, 2, 3]), np.array([6]), np.zeros(3, int))
     counts = np.unique(drawn(np.arange(3), some, 6000), axis=0, return_counts=True)[1]
     assert len(counts) == 6 and abs(counts - 1000).max() < 4 * 30
 
@@ -98,7 +110,7 @@ def test_neighbours_that_are_alike(rng):
     for _ in range(150):
         one = rng.integers(0, 3, 40)
         labels, person, run = np.tile(one, 5), np.repeat(np.arange(5), 40), np.zeros(200, int)
-        excess, variance = neighbours(labels, Places(run, np.tile(np.arange(40), 5), np.array([40])), person)
+        excess, variance = neighbours(labels, Places(run, np.tile(np.arange(40), 5), np.array([40]), run), person)
         found.append(excess > 2 * variance**0.5)
     assert np.mean(found) < 0.08
 

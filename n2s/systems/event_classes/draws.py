@@ -28,7 +28,7 @@ class Alike(NamedTuple):
 class Draws:
     """The draws of labels of some windows, or averages.
 
-    Labels stay in a recording, fold and condition: conditions may have other classes, and other scores. People who have the same events get
+    Labels stay in a recording, fold and condition: conditions may have other classes, and other scores. People who have the same events, and runs that have them again, get
     the same draw (`n2s.metrics.same_events`): their errors may be the same, and the null of their mean is then as wide as that of one.
     Permuted labels lose that neighbours are alike. Where windows overlap or classes come in stretches, labels are turned in a circle, too;
     of stretches whole ones also change places; and the largest p counts. Of averages neither can be done: where classes come in stretches,
@@ -123,8 +123,8 @@ class Draws:
             return self._given_step_s or 0.0
         some, start_s = self.places.some(self.rows), self.events.start_s.to_numpy(float)[self.rows]
         person = pd.factorize(self.events.subject.to_numpy(str)[self.rows])[0]
-        order = np.lexsort((start_s, some.run, person))
-        same = (np.diff(some.run[order]) == 0) & (np.diff(person[order]) == 0)
+        order = np.lexsort((start_s, some.copy, some.run, person))
+        same = (np.diff(some.run[order]) == 0) & (np.diff(some.copy[order]) == 0) & (np.diff(person[order]) == 0)
         steps = np.diff(start_s[order])[same]
         return float(np.median(steps)) if len(steps) else np.inf
 

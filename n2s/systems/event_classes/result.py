@@ -41,7 +41,7 @@ class EventResult(Outcome, Result):
         return counts | {
             "average": self.average,
             "tests": tests,
-            "conditions": words.conditions(self.summary),
+            "conditions": self.summary.condition_scores,
             "n_permutations": self.n_permutations,
             "seed": self.seed,
         }

@@ -16,6 +16,7 @@ from n2s.metrics.classification import (
 )
 from n2s.metrics.classification_intervals import auc_interval_over, score_interval
 from n2s.metrics.clip_scores import over_subjects
+from n2s.metrics.controls import holm
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
@@ -32,6 +33,7 @@ MEASURES = {
     AUC: Measure("AUC", 1, 3),
     TOP: Measure("top-k balanced accuracy (%)", 100, 1),
 }
+CONDITION_SCORES = ("f1_macro", "balanced_accuracy", AUC)
 MODEL, RAW, PERMUTED, PROPORTION, COMMONEST, IDEAL = "model", "raw", "permuted", "proportion", "commonest", "ideal"
 
 
@@ -166,6 +168,21 @@ class Summary:
         """The numbers of each condition by itself, where there are several."""
         names = list(dict.fromkeys(self.result.events.condition.astype(str)))
         return {name: Summary(self.result.of_condition(name)) for name in names} if len(names) > 1 else {}
+
+    @cached_property
+    def condition_scores(self) -> dict[str, dict]:
+        """Condition -> its scores by themselves, F1-macro of drawn labels, and p of F1-macro, corrected for the conditions; {} if there is one."""
+        found, p, first = {}, [], CONDITION_SCORES[0]
+        for one, own in self.conditions.items():
+            scores = {name: own.of_row(MODEL, name)[ALL] for name in CONDITION_SCORES}
+            p.append(own.p_of(first, scores[first]))
+            found[one] = {"n": len(own.result.events), "null": float(own.nulls[first][ALL].mean())}
+            found[one] |= {name: [score.mean, score.low, score.high] for name, score in scores.items()}
+        known, p = np.isfinite(p), np.array(p)
+        p[known] = holm(p[known])
+        for own, each in zip(found.values(), p, strict=True):
+            own["p_holm"] = float(each) if np.isfinite(each) else None
+        return found
 
     @cached_property
     def ahead(self) -> list[Ahead]:

@@ -5,15 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from n2s.metrics.classification import PerClass, per_class
-from n2s.metrics.controls import holm
-from n2s.metrics.score import ALL, Score, cell
+from n2s.metrics.score import Score, cell
 from n2s.systems.event_classes.draws import WHOLE, Draws
 from n2s.systems.event_classes.outcome import Outcome
-from n2s.systems.event_classes.summary import MEASURES, MODEL, PERMUTED, TOP, Summary
+from n2s.systems.event_classes.summary import CONDITION_SCORES, MEASURES, MODEL, PERMUTED, TOP, Summary
 
 ALPHA = 0.05
 MOST_CLASSES = 60  # in a table
-CONDITION_SCORES = ("f1_macro", "balanced_accuracy", "auc")
 
 
 def counts(result: Outcome) -> dict[str, int]:
@@ -164,25 +162,9 @@ def tables(summary: Summary, corrected: Mapping[str, float]) -> dict[str, tuple[
     return found
 
 
-def conditions(summary: Summary) -> dict[str, dict]:
-    """Condition -> its scores by themselves, F1-macro of permuted labels, and p of F1-macro, corrected for the conditions; {} if there is one."""
-    found, p = {}, []
-    for one, own in summary.conditions.items():
-        scores = {name: own.of_row(MODEL, name)[ALL] for name in CONDITION_SCORES}
-        p.append(own.p_of(CONDITION_SCORES[0], scores[CONDITION_SCORES[0]]))
-        found[one] = {"n": len(own.result.events), "null": float(own.nulls[CONDITION_SCORES[0]][ALL].mean())}
-        found[one] |= {name: [score.mean, score.low, score.high] for name, score in scores.items()}
-    known, p = np.isfinite(p), np.array(p)
-    p[known] = holm(p[known])
-    return {
-        one: own | {"p_holm": float(each) if np.isfinite(each) else None}
-        for (one, own), each in zip(found.items(), p, strict=True)
-    }
-
-
 def _conditions(summary: Summary) -> tuple[list[str], list[list[str]]]:
     rows = []
-    for one, own in conditions(summary).items():
+    for one, own in summary.condition_scores.items():
         values = [
             "n/a" if own[name][0] is None else cell(Score(*own[name]), MEASURES[name]) for name in CONDITION_SCORES
         ]
