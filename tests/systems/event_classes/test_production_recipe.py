@@ -9,7 +9,7 @@ CONFIGS = Path(__file__).parents[3] / "configs"
 SMALL = {"n_trials": 40, "n_runs": 4}
 
 
-def tested(run_n2s, name, *overlays):
+def fitted_and_scored(run_n2s, name, *overlays):
     """Balanced accuracy of the brain, of permuted labels and of the best possible decoder; the page."""
     small = [f"--data.studies.simulated.init_args.{option}={value}" for option, value in SMALL.items()]
     words = ["--config", CONFIGS / "production.yaml", *(word for one in overlays for word in ("--config", one)), *small,
@@ -27,10 +27,10 @@ def tested(run_n2s, name, *overlays):
 @pytest.mark.slow
 def test_the_score_falls_to_that_of_the_brain_and_not_to_chance(tmp_path, monkeypatch, run_n2s):
     monkeypatch.chdir(tmp_path)
-    raw, _, best, page = tested(run_n2s, "raw", CONFIGS / "production_raw.yaml")
+    raw, _, best, page = fitted_and_scored(run_n2s, "raw", CONFIGS / "production_raw.yaml")
     assert raw["mean"] > 0.9 and raw["low"] > best
     assert "more than the brain alone allows" in page and "What cleaning removed" not in page
-    cleaned, chance, same_best, page = tested(run_n2s, "cleaned")
+    cleaned, chance, same_best, page = fitted_and_scored(run_n2s, "cleaned")
     assert same_best == best  # of the same windows, without artifacts, whatever is removed
     assert chance < cleaned["mean"] <= best
     assert "more than the brain alone allows" not in page
