@@ -1,7 +1,5 @@
 """From a recipe's data to the result: everybody, one after another."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 from rich.progress import track
@@ -72,11 +70,10 @@ def contamination_of(
     found: dict[str, Reached] = {}
     refused = []
     for number, name in enumerate(track(subjects, "comparing", disable=len(subjects) < 2)):
-        each = Options(**asdict(options) | {"seed": seed + number})
         try:
-            own = windows_of_person(every, name, each)
+            own = windows_of_person(every, name, options)
             found[name] = reached(every, name, side, own.rows.folds, condition=condition, seed=seed + number)
-            people[name] = compare_person(every, own, prepared, found[name], classifier, each)
+            people[name] = compare_person(every, own, prepared, found[name], classifier, options)
         except UserError as error:
             refused.append(str(error))
             found.pop(name, None)

@@ -1,5 +1,7 @@
 """The same windows and folds for each source: equal to scikit-learn's, chance of noise, and nothing of a tested run in training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +116,28 @@ def test_overlapping_windows_turn_their_labels():
     logs = np.log(np.full((60, 3), 1 / 3) + 0.1 * np.eye(3)[table.label])
     one = scored("brain", "lab/01", logs, near, n_permutations=100, seed=0)
     assert one.value == 1.0 and np.unique(one.null).size > 3
+
+
+def test_people_who_hear_the_same_err_alike():
+    """Ten people with the same guesses are no more than one: the null of their mean is as wide."""
+    _, rows = windows()
+    logs = decoded(np.random.default_rng(4).standard_normal((60, 3, 4)), rows, WindowLDA())
+    people = [scored("audio", f"lab/{i}", logs, rows, n_permutations=100, seed=0) for i in range(10)]
+    table = table_of(people).set_index("subject")
+    assert table.null_high[ALL] == pytest.approx(table.null_high["lab/0"]) and table.p[ALL] == table.p["lab/0"]
+
+
+def test_classes_in_blocks_change_places_as_blocks():
+    """Each block is like itself: twelve blocks are twelve guesses, which permuted windows would take for 120."""
+    _, rows = windows(n=30)
+    rng, p = np.random.default_rng(5), []
+    for seed in range(30):
+        order = np.concatenate([rng.permutation(3) for _ in range(4)])
+        blocks = replace(rows, label=np.repeat(order, 10))
+        own = rng.standard_normal((12, 3, 1)).repeat(10, 0) + 0.1 * rng.standard_normal((120, 3, 1))
+        one = scored("brain", "lab/01", decoded(own, blocks, WindowLDA()), blocks, n_permutations=100, seed=seed)
+        p.append(table_of([one]).p.iloc[0])
+    assert np.mean(np.array(p) <= 0.05) <= 0.1
 
 
 def test_the_mean_of_people_has_their_own_chance():
