@@ -18,9 +18,7 @@ from n2s.metrics.score import ALL
 from n2s.models.window_classifiers import WindowClassifier
 
 OVERLAP = 0.1  # share of windows that overlap the next one, from which labels are turned in a circle in place of being permuted
-STRETCHES = (
-    2.0  # deviations by which neighbours have the same label more often than by chance: classes come in stretches
-)
+STRETCHES = 2.0  # deviations above chance of neighbours with the same label: classes come in stretches
 LEAST_WINDOWS = 10  # of a person
 LEAST_OF_CLASS = 3  # windows
 #: Of a person or of all: see `table_of`.
