@@ -1,16 +1,12 @@
 """The datamodule of events: windows of MEG, EEG or iEEG at phones, words or commands, heard, said or imagined, and their classes."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from n2s.data.batch import Batch
-from n2s.data.cross_validated import dealt_folds
-from n2s.data.datamodule import NeuralDataModule
 from n2s.data.event_averages import Averages
 from n2s.data.event_heard import heard_of, learning
 from n2s.data.event_intervals import Dealt, deal
@@ -19,19 +15,14 @@ from n2s.data.event_tables import check_classes, lay_windows_at_events, windows_
 from n2s.data.event_windows import EventWindows
 from n2s.data.holdout_loader import HoldoutReader, check_holdout, check_sensors, numbered
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_choice, check_number, named_studies
-from n2s.data.preprocessing import Preprocessing
+from n2s.data.options import check_number
 from n2s.data.priority import SPLITS
-from n2s.data.reader import WindowReader
 from n2s.data.recordings import Shard, listed, prepare
-from n2s.data.sampler import Sampler
-from n2s.data.scaled_windows import scaled_for
-from n2s.data.sensor_layout import lay_sensors
+from n2s.data.sensor_data import SensorDataModule
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.splits import Split
-from n2s.data.story_split import SplitByStory
-from n2s.data.windows import Windows, WindowShape
+from n2s.data.windows import WindowShape
 from n2s.studies.holdout import Holdout, Span
 from n2s.studies.study import Study
 
@@ -39,7 +30,7 @@ EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
 N_READ = 1024  # windows that `EventDataModule.arrays` reads at once
 
 
-class EventDataModule(NeuralDataModule):
+class EventDataModule(SensorDataModule):
     """Windows of MEG, EEG or iEEG at events, and the class of each event.
 
     A window lasts ``window_s`` from ``offset_s`` after the event (before it, if negative). It lies wholly in one split. The silence
@@ -116,57 +107,38 @@ class EventDataModule(NeuralDataModule):
         holdout: Holdout | None = None,
     ):
         super().__init__()
-        check_choice("data.balance", balance, ("windows", "class", "subject", "study"))
-        check_choice("data.scaler", scaler, ("training", "recording"))
-        check_choice("data.residency", residency, ("device", "host"))
-        if clamp != float("inf"):  # inf: nothing is clamped
-            check_number("data.clamp", clamp, above=0)
-        for name, value in (("average", average), ("batch_size", batch_size), ("least_windows", least_windows)):
+        self.set_options(
+            studies,
+            preprocessing,
+            split,
+            clamp=clamp,
+            scaler=scaler,
+            batch_size=batch_size,
+            residency=residency,
+            balance=balance,
+            balances=("windows", "class", "subject", "study"),
+            seed=seed,
+            n_jobs=n_jobs,
+        )
+        for name, value in (("average", average), ("least_windows", least_windows)):
             check_number(f"data.{name}", value, low=1, whole=True)
         for value in test_averages or []:
             check_number("data.test_averages", value, low=2, whole=True)
         check_number("data.offset_s", offset_s)
         windows.check_offset(offset_s)
-        check_number("data.seed", seed, low=0, whole=True)
-        self.studies, self.event_windows, self.split = named_studies(studies), windows, split or SplitByStory()
-        self.preprocessing = preprocessing or Preprocessing()
+        self.event_windows, self.holdout = windows, holdout
         self.shape = WindowShape(self.preprocessing.sfreq, window_s, 0.0, baseline_s)
         self.sfreq, self.offset_s, self.average, self.least_windows = self.shape.sfreq, offset_s, average, least_windows
         self.test_averages = [average] * (average > 1) if test_averages is None else sorted(set(test_averages))
-        self.clamp, self.scaler, self.batch_size, self.residency = clamp, scaler, batch_size, residency
-        self.balance, self.seed, self.n_jobs, self.holdout = balance, seed, n_jobs, holdout
-        people = {f"{name}/{one.subject}" for name, study in self.studies.items() for one in study.recordings()}
-        self.subjects = sorted(people)
         self.class_names = list(windows.names)
-        self.n_subjects, self.n_classes, self.n_times = len(people), windows.n_logits, self.shape.n_times
+        self.n_classes, self.n_times = windows.n_logits, self.shape.n_times
         self.n_features = self.n_classes
         if holdout is not None:
             given = {"names": self.class_names, "n_logits": self.n_classes, "sfreq": self.shape.sfreq}
             check_holdout(holdout, **given, preparation=self.preprocessing)
         self.notes: list[str] = []
-        self.windows: dict[str, Windows] = {}
-
-    def data_hashes(self) -> dict[str, str]:
-        """See `NeuralDataModule`; known once the data are set up."""
-        if not self.windows:
-            return {}
-        return {f"recording {name}": item.meta["sha256"] for name, item in self.recordings.items()}
-
-    @property
-    def validates(self) -> bool:
-        """See `NeuralDataModule`."""
-        return len(self.windows["val"]) > 0
-
-    @classmethod
-    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
-        """See `NeuralDataModule`: a split each, with the units of the recipe's own split."""
-        return dealt_folds(options, n_folds, validation=validation, units=options.get("split"))
 
     # -- Lightning ---------------------------------------------------------------------------------------------------
-
-    def prepare_data(self) -> None:
-        """Fill the cache: one process does it, the others wait."""
-        self.prepare()
 
     def prepare(self, shard: Shard | None = None) -> None:
         """See `NeuralDataModule`. Events are checked and dealt out first, so that mistakes show before hours of preparing."""
@@ -209,11 +181,7 @@ class EventDataModule(NeuralDataModule):
         )
         check_classes(self.tables, self.class_names, self.least_windows, split=self.split)
         self.windows = {split: windows_of(table) for split, table in self.tables.items()}
-        self.scalers, self.scaled = scaled_for(
-            self.recordings, self.windows, self.shape, scaler=self.scaler, clamp=self.clamp
-        )
-        self.layout = lay_sensors(self.recordings)
-        self._reader: WindowReader | None = None
+        self.scale(studies_apart=False)
         self._readers: dict[tuple[str, int], EventReader] = {}
 
     def train_dataloader(self) -> BatchLoader:
@@ -236,10 +204,6 @@ class EventDataModule(NeuralDataModule):
         processes = {"rank": trainer.global_rank, "world_size": trainer.world_size} if trainer else {}
         return self.holdout_reader().loader(EVALUATION_BATCH, **processes)
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Batches are made on their device; this moves only what was made elsewhere."""
-        return batch if batch.brain.device == device else batch.to(device)
-
     # -- what systems ask ----------------------------------------------------------------------------------------------
 
     def events(self, split: str) -> pd.DataFrame:
@@ -258,7 +222,7 @@ class EventDataModule(NeuralDataModule):
         """(n, c, t) float32 windows of a split (some of its rows, or all): scaled, clamped; bad sensors are 0."""
         reader = self.reader(split, 1)
         rows = np.arange(len(self.tables[split])) if rows is None else np.asarray(rows)
-        found = np.empty((len(rows), len(self._reader.mask[0]), self.n_times), np.float32)
+        found = np.empty((len(rows), len(self.ch_names), self.n_times), np.float32)
         for at in range(0, len(rows), N_READ):
             found[at : at + N_READ] = reader.brain(rows[at : at + N_READ]).cpu().numpy()
         return found
@@ -308,7 +272,7 @@ class EventDataModule(NeuralDataModule):
     def reader(self, split: str, k: int) -> EventReader:
         """Reads averages of ``k`` windows of a split; the arrays are placed when the first windows are read."""
         if (split, k) not in self._readers:
-            of, averages = self._window_reader(), self.averages(split, k)
+            of, averages = self.window_reader(NoTargets()), self.averages(split, k)
             self._readers[split, k] = EventReader(of, split, self.windows[split], averages)
         return self._readers[split, k]
 
@@ -316,24 +280,16 @@ class EventDataModule(NeuralDataModule):
         """Reads the windows of ``holdout``; a UserError if it has other sensors than the data."""
         check_sensors(self.holdout, self.ch_names)
         span = Span(round(self.offset_s * self.shape.sfreq), self.shape.n_window)
-        return HoldoutReader(self.holdout, self._window_reader(), span, numbered(self.subjects, self._trained))
-
-    def _window_reader(self) -> WindowReader:
-        if self._reader is None:
-            device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-            given = self.scaled, self.layout, NoTargets(), self.shape
-            self._reader = WindowReader(*given, residency=self.residency, clamp=self.clamp, device=device)
-        return self._reader
+        return HoldoutReader(
+            self.holdout, self.window_reader(NoTargets()), span, numbered(self.subjects, self._trained)
+        )
 
     def _loader(self, split: str, k: int, *, batch_size: int, shuffle: bool) -> BatchLoader:
         reader = self.reader(split, k)
-        sampler = Sampler(
+        sampler = self.sampler(
             len(reader.averages),
             batch_size=batch_size,
             shuffle=shuffle,
-            seed=self.seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
             dealt=split != "train",
             balance=self._balance(reader.averages) if split == "train" and self.balance != "windows" else None,
         )

@@ -1,36 +1,27 @@
 """The datamodule of MEG and EEG: studies in, batches of (brain window, stimulus features) out."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
-import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from rich.progress import track
 
 from n2s.data.bad_channels import check_bads
-from n2s.data.batch import Batch
-from n2s.data.cross_validated import dealt_folds
-from n2s.data.datamodule import NeuralDataModule
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_choice, check_number, named_studies
+from n2s.data.options import check_number
 from n2s.data.placements import Grid, Placement
-from n2s.data.preprocessing import Preprocessing
 from n2s.data.priority import SPLITS
-from n2s.data.reader import SplitReader, WindowReader
+from n2s.data.reader import SplitReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.same_words import sentences_of, tell_same_words
-from n2s.data.sampler import Sampler
-from n2s.data.scaled_windows import scaled_for
-from n2s.data.sensor_layout import lay_sensors
+from n2s.data.sensor_data import SensorDataModule
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.sentences import sentence_numbers
 from n2s.data.splits import Split, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli
-from n2s.data.story_split import SplitByStory
 from n2s.data.tables import WindowTables
 from n2s.data.talkers import attended
 from n2s.data.targets import Targets
@@ -47,7 +38,7 @@ EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
 VALIDATION_BATCH = 2048  # at most: it is one process', where a training batch is shared by many
 
 
-class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
+class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
     """MEG or EEG of people who hear speech, cut into windows. Of two sounds at once windows are those of the attended one.
 
     Parameters
@@ -113,16 +104,21 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         n_jobs: int = 2,
     ):
         super().__init__()
-        check_choice("data.balance", balance, ("hours", "subject", "study"))
-        check_choice("data.scaler", scaler, ("training", "recording"))
-        check_choice("data.residency", residency, ("device", "host"))
-        if clamp != float("inf"):  # inf: nothing is clamped
-            check_number("data.clamp", clamp, above=0)
-        check_number("data.batch_size", batch_size, low=1, whole=True)
+        self.set_options(
+            studies,
+            preprocessing,
+            split,
+            clamp=clamp,
+            scaler=scaler,
+            batch_size=batch_size,
+            residency=residency,
+            balance=balance,
+            balances=("hours", "subject", "study"),
+            seed=seed,
+            n_jobs=n_jobs,
+        )
         check_number("data.train_hours", train_hours, above=0)
-        check_number("data.seed", seed, low=0, whole=True)
-        self.studies, self.target, self.split = named_studies(studies), target, split or SplitByStory()
-        self.preprocessing = preprocessing or Preprocessing()
+        self.target, self.per_dimension, self.together, self.train_hours = target, per_dimension, together, train_hours
         self.shape = WindowShape(self.preprocessing.sfreq, window_s, offset_s, baseline_s)
         self.placements = {
             "train": train_windows or Grid(0.5),
@@ -131,39 +127,14 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
         }
         for name, placement in self.placements.items():
             placement.check(f"data.{name}_windows", window_s)
-        self.clamp, self.scaler, self.per_dimension = clamp, scaler, per_dimension
-        self.batch_size, self.residency, self.train_hours = batch_size, residency, train_hours
-        self.together = together
-        self.balance, self.seed, self.n_jobs = balance, seed, n_jobs
-        self.subjects = sorted(
-            {f"{name}/{r.subject}" for name, study in self.studies.items() for r in study.recordings()}
-        )
-        self.n_subjects = len(self.subjects)
         self.n_features = target.n_features
-        self.windows: dict[str, Windows] = {}
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
-        if not self.windows:
-            return {}
-        heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
-        return {f"recording {name}": item.meta["sha256"] for name, item in self.recordings.items()} | heard
-
-    @property
-    def validates(self) -> bool:
-        """See `NeuralDataModule`."""
-        return len(self.windows["val"]) > 0
-
-    @classmethod
-    def folded(cls, options: Mapping, n_folds: int, *, validation: bool) -> list[dict]:
-        """See `NeuralDataModule`: a split each, with the units of the recipe's own split."""
-        return dealt_folds(options, n_folds, validation=validation, units=options.get("split"))
+        heard = self.stimuli if self.windows else {}
+        return super().data_hashes() | {f"stimulus {name}": stimulus.sha256 for name, stimulus in heard.items()}
 
     # -- Lightning ---------------------------------------------------------------------------------------------------
-
-    def prepare_data(self) -> None:
-        """Fill the caches: recordings, features, scalers. One process does it, the others wait."""
-        self.prepare()
 
     def prepare(self, shard: Shard | None = None) -> None:
         """See `NeuralDataModule`. Features and scalers are made by the job that finds all recordings there.
@@ -226,14 +197,10 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
-        self.scalers, self.scaled = scaled_for(
-            self.recordings, self.windows, self.shape, scaler=self.scaler, clamp=self.clamp
-        )
+        self.scale(studies_apart=True)
         if self.residency == "host":
             for item in track([one for both in self.scaled for one in both], "scaling", transient=True):
                 item.table()
-        self.layout = lay_sensors(self.recordings, studies_apart=True)
-        self._reader: WindowReader | None = None
         self._readers: dict[str, SplitReader] = {}
 
     def train_dataloader(self) -> BatchLoader:
@@ -253,10 +220,6 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
     def predict_dataloader(self) -> BatchLoader:
         """Test windows."""
         return self.test_dataloader()
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Batches are made on their device; this moves only what was made elsewhere."""
-        return batch if batch.brain.device == device else batch.to(device)
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
@@ -294,23 +257,16 @@ class MEGDataModule(WindowTables, WindowSegments, NeuralDataModule):
 
     def reader(self, split: str) -> SplitReader:
         """See `WindowSegments`; the arrays are placed when the first windows are read."""
-        if self._reader is None:
-            device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-            given = self.scaled, self.layout, self.targets, self.shape
-            self._reader = WindowReader(*given, residency=self.residency, clamp=self.clamp, device=device)
         if split not in self._readers:
-            self._readers[split] = self._reader.of(split, self.windows[split], seed=self.seed)
+            self._readers[split] = self.window_reader(self.targets).of(split, self.windows[split], seed=self.seed)
         return self._readers[split]
 
     def _loader(self, split: str, *, batch_size: int, shuffle: bool) -> BatchLoader:
         windows = self.windows[split]
-        sampler = Sampler(
+        sampler = self.sampler(
             len(windows),
             batch_size=batch_size,
             shuffle=shuffle,
-            seed=self.seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
             dealt=split != "train",
             balance=windows.of_interval(self.balance) if split == "train" and self.balance != "hours" else None,
             together=windows.sentence_heard if self.together else None,

@@ -8,6 +8,7 @@ from said_study import COMMANDS, SaidStudy
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from n2s.data import AtEvents, EventDataModule, Labels, Preprocessing, SplitByRun
+from n2s.data.event_reader import NoTargets
 from n2s.data.sensor_layout import lay_sensors
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -89,7 +90,7 @@ def test_batches_have_the_mask_and_the_places_of_the_right_sensors(data, tmp_pat
             assert name == "AF3" or at == pytest.approx(place[name])
         found[which.residency] = batch.brain.numpy()
     assert np.array_equal(found["device"], found["host"])
-    positions, good, _ = other._window_reader().every_sensor()  # of a holdout: the first run lacks a sensor
+    positions, good, _ = other.window_reader(NoTargets()).every_sensor()  # of a holdout: the first run lacks a sensor
     assert good.all() and (positions >= 0).all()
 
 
