@@ -41,7 +41,7 @@ def test_the_best_networks_vote(at, run_n2s):
     vote = yaml.safe_load(recipe.read_text()) | {"experiment": "vote"}
     vote["model"] = {
         "class_path": "n2s.systems.EventVote",
-        "init_args": {"experiment": "small", "best": 2, "n_permutations": 20},
+        "init_args": {"experiment": "small", "best": 2, "n_permutations": 20, "top_k": 2},
     }
     vote["trainer"] |= {"limit_train_batches": 1}
     (at / "vote.yaml").write_text(yaml.safe_dump(vote))
@@ -52,6 +52,8 @@ def test_the_best_networks_vote(at, run_n2s):
     assert status == 2 and "a vote needs two or more" in err
     for seed in (1, 2):
         assert n2s("fit", recipe, "--seed_everything", seed)[0] == 0
+    status, err = n2s("fit", at / "vote.yaml", "--model.top_k", 3)
+    assert status == 2 and "model.top_k is 3, of 3 classes" in err
     assert n2s("fit", recipe, "--seed_everything", 3, "--data.offset_s", 0.1)[0] == 0  # other windows: no voter
     status, err = n2s("fit", at / "vote.yaml")
     assert status == 0, err
@@ -60,6 +62,8 @@ def test_the_best_networks_vote(at, run_n2s):
     kept = torch.load(run / "best.ckpt", weights_only=True)[VOTERS]
     assert len(kept) == 2 and {one["seed"] for one in kept} <= {0, 1, 2}
     result = EventResult.load(run / "test" / "test")
+    top = result.scores().get("top_k_balanced", "model").mean
+    assert result.top_k == 2 and top >= result.scores().get("balanced_accuracy", "model").mean
     assert len(result.voters) == 2 and "validation F1-macro" in result.voters[0]
     each = []
     for one in kept:
