@@ -28,7 +28,7 @@ class Outcome:
     names
         Of the classes.
     trained
-        (k,) Training windows of each class; of several folds, (folds, k).
+        (k,) Training windows of each class; of several models (folds, conditions, people), (models, k).
     controls
         (m, n, k) Log-probabilities of classifiers without a brain; None: there are none.
     control_names, control_notes
@@ -65,6 +65,8 @@ class Outcome:
         Of averages: condition -> `n2s.systems.event_classes.draws.Alike` of the single windows; None: not known.
     scaled_by
         What the scale of the sensors is taken from, in words.
+    model
+        (n,) Row of ``trained`` that each row's model learned from; None: there is one.
     """
 
     events: pd.DataFrame
@@ -93,6 +95,7 @@ class Outcome:
     by_condition: bool = False
     alike: dict | None = None
     scaled_by: list = field(default_factory=list)
+    model: np.ndarray | None = None
 
     # -- what was said -------------------------------------------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class Outcome:
         rows = np.flatnonzero(self.events.condition.to_numpy(str) == condition)
         some = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
-            for name in ("n_averaged", "said", "ideal")
+            for name in ("n_averaged", "said", "ideal", "model")
         }
         return replace(
             self,

@@ -103,13 +103,20 @@ class EventResult(Outcome, Result):
         notes = [note for part in parts for note in part.control_notes]
         notes += [f"No control '{name}': some folds lack it." for name in lost]
         at = [[part.control_names.index(name) for name in kept] for part in parts]
+        trained = [np.atleast_2d(part.trained) for part in parts]
         return cls(
             events=pd.concat(
                 [part.events.assign(fold=number) for number, part in enumerate(parts, 1)], ignore_index=True
             ),
             logits=np.concatenate([part.logits for part in parts]),
             names=first.names,
-            trained=np.stack([part.trained for part in parts]),
+            trained=np.concatenate(trained),
+            model=np.concatenate(
+                [
+                    first_row + (np.zeros(len(part.events), np.int64) if part.model is None else part.model)
+                    for part, first_row in zip(parts, np.cumsum([0, *map(len, trained[:-1])]), strict=True)
+                ]
+            ),
             controls=np.concatenate([part.controls[own] for part, own in zip(parts, at, strict=True)], 1)
             if kept
             else None,

@@ -243,17 +243,14 @@ class Summary:
         return {ALL: found.pop(ALL)} | found
 
     def _by_balance(self, name: str, row: str, rows: np.ndarray) -> float:
-        """Of a subject; of folds the mean, weighted by windows."""
+        """Of a subject; of several models the mean, weighted by windows."""
         if name == AUC:
             return 0.5
-        trained = np.atleast_2d(self.result.trained)
-        folds = np.zeros(len(rows), int) if self.result.folds is None else self.result.folds[rows] - 1
-        which = [rows[folds == fold] for fold in np.unique(folds)]
-        own = [
-            self._of_balance(name, row, self.result.labels[part], trained[fold])
-            for fold, part in zip(np.unique(folds), which, strict=True)
-        ]
-        return float(np.average(own, weights=[len(part) for part in which]))
+        trained, model = np.atleast_2d(self.result.trained), self.result.model
+        which = np.zeros(len(rows), int) if model is None else model[rows]
+        parts = {one: rows[which == one] for one in np.unique(which)}
+        own = [self._of_balance(name, row, self.result.labels[part], trained[one]) for one, part in parts.items()]
+        return float(np.average(own, weights=[len(part) for part in parts.values()]))
 
     def _of_balance(self, name: str, row: str, labels: np.ndarray, trained: np.ndarray) -> float:
         if name == TOP:  # always the k commonest, or any k

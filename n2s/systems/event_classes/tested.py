@@ -80,7 +80,10 @@ def event_result(
     first = windows[np.r_[True, which[1:] != which[:-1]]] if len(which) else windows
     order = np.argsort(first, kind="stable")  # as the table is: by recording and time
     asked = table.iloc[first]
-    prior = _priors(data, asked, prior_power, ["condition"] * by_condition + ["subject"] * by_person)
+    keys = ["condition"] * by_condition + ["subject"] * by_person
+    trained, model = _trained(data, asked, keys)
+    samples = trained[model] if keys else np.bincount(data.averages("train").label, minlength=trained.shape[1])[None]
+    prior = log_softmax(prior_power * np.log(np.maximum(samples, 0.5)), axis=1)
     names, controls, told = control_likelihoods(data, by_person=by_person)
     likelihoods = np.stack([combined(one[windows], which, len(row), prior) for one in controls]) if names else None
     frames = isinstance(data.event_windows, Frames)
@@ -89,7 +92,8 @@ def event_result(
         events=asked.iloc[order][list(KEPT)].reset_index(drop=True),
         logits=logits[order].astype(np.float32),
         names=list(data.class_names),
-        trained=np.bincount(data.events("train").label, minlength=len(data.class_names)),
+        trained=trained,
+        model=model[order],
         controls=None if likelihoods is None else likelihoods[:, order].astype(np.float32),
         control_names=names,
         control_notes=told,
@@ -119,18 +123,17 @@ def scaled_by(data: EventDataModule) -> list[str]:
     return sorted({scaler.source for scaler in data.scalers.values()})
 
 
-def _priors(data: EventDataModule, asked: pd.DataFrame, power: float, keys: list[str]) -> np.ndarray:
-    """(n, k) log-probabilities of the classes, as often as training has them (of the same ``keys``), to a power."""
+def _trained(data: EventDataModule, asked: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(models, k) training windows of each class, of every combination of ``keys`` (all, where it has none), and (n,) the one of each row."""
     train, k = data.events("train"), len(data.class_names)
+    label = train.label.to_numpy(np.int64)
     if not keys:
-        counts = np.bincount(data.averages("train").label, minlength=k)
-        return np.tile(log_softmax(power * np.log(np.maximum(counts, 0.5))), (len(asked), 1))
-    found = np.empty((len(asked), k))
-    learned = train.groupby(keys, sort=False).indices
+        return np.bincount(label, minlength=k)[None], np.zeros(len(asked), np.int64)
+    learned, model, counts = train.groupby(keys, sort=False).indices, np.empty(len(asked), np.int64), []
     for values, rows in asked.groupby(keys, sort=False).indices.items():
-        label = train.label.to_numpy(np.int64)[learned.get(values, slice(None))]
-        found[rows] = log_softmax(power * np.log(np.maximum(np.bincount(label, minlength=k), 0.5)))
-    return found
+        model[rows] = len(counts)
+        counts.append(np.bincount(label[learned.get(values, slice(None))], minlength=k))
+    return np.stack(counts), model
 
 
 def _sizes(averages: Averages, row: np.ndarray) -> np.ndarray:

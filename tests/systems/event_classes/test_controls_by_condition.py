@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import log_softmax
 
 from n2s.data import Labels
 from n2s.data.event_windows import AtEvents, Counts
@@ -14,7 +15,8 @@ from n2s.systems.event_classes.controls import DURATION, PREVIOUS, control_likel
 from n2s.systems.event_classes.ideal import ideal_said
 from n2s.systems.event_classes.linear_task import fit_file
 from n2s.systems.event_classes.loss import class_weights, prior_power
-from n2s.systems.event_classes.tested import _priors
+from n2s.systems.event_classes.result import EventResult
+from n2s.systems.event_classes.tested import _trained
 
 NAMES = ["up", "down", "stop"]
 
@@ -94,18 +96,41 @@ def test_the_event_before_is_seen_after_a_long_pause():
 
 
 def test_priors_are_those_that_training_has():
+    """Of an epoch, in which classes are drawn and weighed; of a condition's own decoder, its own."""
     counts = np.array([60, 30, 10])
-    train = pd.DataFrame({"label": np.repeat(np.arange(3), counts), "condition": "listen", "subject": "lab/1"})
-    data, asked = Made(train, train), train.iloc[:2]
     for weights in ("none", "inverse", "inverse_sqrt"):
         for balance, drawn in (("windows", counts), ("class", np.ones(3))):
             weighed = drawn * class_weights(counts, weights)  # how much each class counts in the loss of an epoch
-            expected = weighed / weighed.sum()
-            found = np.exp(_priors(data, asked, prior_power(weights, balance), []))
-            assert found == pytest.approx(np.tile(expected, (2, 1)))
-    other = pd.concat([train, train.assign(condition="overt", label=2 - train.label)], ignore_index=True)
-    found = np.exp(_priors(Made(other, other), other.iloc[[0, 150]], 1.0, ["condition"]))
-    assert found == pytest.approx(np.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]]))
+            prior = np.exp(log_softmax(prior_power(weights, balance) * np.log(counts)))
+            assert prior == pytest.approx(weighed / weighed.sum())
+    train = pd.DataFrame({"label": np.repeat(np.arange(3), counts), "condition": "listen", "subject": "lab/1"})
+    train = pd.concat([train, train.assign(condition="overt", label=2 - train.label)], ignore_index=True)
+    data, asked = Made(train, train), train.iloc[[150, 0, 3]]
+    trained, model = _trained(data, asked, ["condition"])
+    assert trained[model].tolist() == [[10, 30, 60], [60, 30, 10], [60, 30, 10]]
+    assert _trained(data, asked, [])[0].tolist() == [[70, 60, 70]]
+
+
+def test_the_commonest_class_is_that_of_each_decoder():
+    """Two conditions, of which each has another commonest class: a guess that knows the condition is right more often."""
+    label, condition = np.repeat([0, 1, 1, 2, 0, 0], 10), np.repeat(["listen", "overt"], 30)
+    events = pd.DataFrame({"label": label, "condition": condition, "start_s": 2.0 * np.arange(60), "subject": "lab/1", "recording": "lab/1_1", "unit": "1"})  # fmt: skip
+    trained, model = np.array([[10, 20, 0], [20, 0, 10]]), np.repeat([0, 1], 30)
+    made = {
+        "events": events,
+        "logits": np.zeros((60, 3), np.float32),
+        "names": NAMES,
+        "n_permutations": 20,
+        "by_condition": True,
+    }
+    apart = EventResult(**made, trained=trained, model=model)
+    assert apart.scores().get("accuracy", "commonest").mean == pytest.approx(2 / 3)
+    assert EventResult(**made, trained=trained.sum(0)).scores().get("accuracy", "commonest").mean == pytest.approx(
+        1 / 2
+    )
+    pooled = EventResult.pooled([apart, apart])
+    assert pooled.trained.shape == (4, 3) and pooled.scores().get("accuracy", "commonest").mean == pytest.approx(2 / 3)
+    assert pooled.model.tolist() == [*model, *(2 + model)]
 
 
 def test_a_lead_without_an_interval_is_no_tie():
