@@ -1,7 +1,8 @@
 """Bad channels that a recipe names, matched with the names in the recordings."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
@@ -21,6 +22,28 @@ def sensor_key(name: str) -> str:
     """What tells a sensor from others, however its name is written: ``EEG Fp1-REF``, ``Fp1.`` and ``FP1`` are one, and so are two CTF machines' ``MLC11``."""
     plain = _OF_EDF.fullmatch(_OF_CTF.sub(r"\1", name.strip().rstrip(".")))
     return same_name(plain[1] if plain else name)
+
+
+class Places:
+    """Where the sensors of one recording are in another, by their names, or by what is left of them in `sensor_key`.
+
+    Parameters
+    ----------
+    ch_names
+        Of the recording in which they are looked for.
+    asked
+        All of the recording that they are from: a name whose key another one has is looked for as it is written.
+    """
+
+    def __init__(self, ch_names: Sequence[str], asked: Sequence[str]):
+        self._same = {name: at for at, name in enumerate(ch_names)}
+        here, there = (Counter(map(sensor_key, names)) for names in (ch_names, asked))
+        keys = [sensor_key(name) for name in ch_names]
+        self._alike = {key: at for at, key in enumerate(keys) if here[key] == 1 == there[key]}
+
+    def of(self, name: str) -> int | None:
+        """The number of a channel; None: there is no such sensor."""
+        return self._same.get(name, self._alike.get(sensor_key(name)))
 
 
 def found_bads(asked: Iterable[str], ch_names: list[str]) -> dict[str, str]:

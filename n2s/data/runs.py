@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from n2s.data.bad_channels import Places
 from n2s.data.bold_preparation import BoldRun
 from n2s.data.encoding_data import Measured
 from n2s.data.places import INSIDE, NOWHERE, contact_places
@@ -105,9 +106,12 @@ class Run:
     def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """(k, v) float32 of some of its rows and columns."""
         data = self.prepared.brain_mapped()
-        if len(columns) == data.shape[1]:
-            return np.asarray(data[rows])
-        return np.asarray(data[rows])[:, columns]
+        return np.asarray(data[rows])[:, _all_or(columns, data.shape[1])]
+
+
+def _all_or(columns: np.ndarray, n: int) -> np.ndarray | slice:
+    """Some columns, or a slice of all ``n`` where they are all in their order, which copies nothing."""
+    return slice(None) if np.array_equal(columns, np.arange(n)) else columns
 
 
 def separable(n_rows: int, n_nuisances: int) -> bool:
@@ -233,12 +237,18 @@ def _kind(space: Space | None) -> Literal["voxel", "vertex", "grayordinate"]:
 def _sensors(runs: Sequence[Run]) -> Measured:
     metas = [run.prepared.meta for run in runs]
     names = [[name for name, good in zip(one["ch_names"], one["good"], strict=True) if good] for one in metas]
-    shared = [name for name in names[0] if all(name in other for other in names[1:])]
+    found = [Places(one["ch_names"], metas[0]["ch_names"]) for one in metas]
+    good = [{at for at, own in enumerate(one["good"]) if own} for one in metas]
+    shared = [name for name in names[0] if all(one.of(name) in own for one, own in zip(found, good, strict=True))]
     if not shared:
         raise UserError(
             f"{runs[0].subject}: no sensor is good in all of its {len(runs)} recordings. Check the bad channels, or leave one out."
         )
-    lost = sorted({name for one in metas for name in one["ch_names"]} - set(shared))
+    taken = [{one.of(name) for name in shared} for one in found]
+    lost = {
+        name for one, own in zip(metas, taken, strict=True) for at, name in enumerate(one["ch_names"]) if at not in own
+    }
+    lost = sorted(lost - set(shared))
     if lost:
         tell(
             "left out",
@@ -266,8 +276,8 @@ def column_places(run: Run, what: Measured | np.ndarray) -> np.ndarray:
         if what.chosen is not None:
             return what.chosen
         what = what.names
-    place = {name: at for at, name in enumerate(run.prepared.meta["ch_names"])}
-    return np.array([place[name] for name in what])
+    places = Places(run.prepared.meta["ch_names"], list(what))
+    return np.array([places.of(name) for name in what])
 
 
 def _constant(run: Run, columns: np.ndarray) -> np.ndarray:
@@ -275,10 +285,9 @@ def _constant(run: Run, columns: np.ndarray) -> np.ndarray:
     data = run.prepared.brain_mapped()
     low, high = np.full((2, len(columns)), np.inf)
     high = -high
-    step, bad = max(1, BLOCK // data.shape[1]), np.zeros(len(columns), bool)
+    step, bad, taken = max(1, BLOCK // data.shape[1]), np.zeros(len(columns), bool), _all_or(columns, data.shape[1])
     for at in range(0, len(data), step):
-        part = np.asarray(data[at : at + step])
-        part = part if len(columns) == data.shape[1] else part[:, columns]
+        part = np.asarray(data[at : at + step])[:, taken]
         bad |= ~np.isfinite(part).all(0)
         low, high = np.fmin(low, part.min(0)), np.fmax(high, part.max(0))
     if bad.any():
