@@ -28,11 +28,11 @@ class Alike(NamedTuple):
 class Draws:
     """The draws of labels of some windows, or averages.
 
-    Labels stay in a recording, fold and condition: conditions may have other classes, and other scores. People who have the same events, and runs that have them again, get
-    the same draw (`n2s.metrics.same_events`): their errors may be the same, and the null of their mean is then as wide as that of one.
-    Permuted labels lose that neighbours are alike. Where windows overlap or classes come in stretches, labels are turned in a circle, too;
-    of stretches whole ones also change places; and the largest p counts. Of averages neither can be done: where classes come in stretches,
-    they have no p.
+    Labels stay in a recording, fold and condition: conditions may have other classes, and other scores. People who have the same events, and
+    runs that have them again, get the same draw (`n2s.metrics.same_events`): their errors may be the same, and the null of their mean is then
+    as wide as that of one. Permuted labels lose that neighbours are alike. Where windows overlap or classes come in stretches, labels are
+    turned in a circle, too; of stretches whole ones also change places; and the largest p counts. Of averages neither can be done: where
+    classes come in stretches, they have no p.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def tables(summary: Summary, corrected: Mapping[str, float]) -> dict[str, tuple[
     """Tests, leads over controls, and each class."""
     result = summary.result
     tests = [[MEASURES[name].label, _p(p), _p(corrected[name])] for name, p in summary.p.items()]
-    found = {"Tests against labels that do not belong": (["score", "p", "p, Holm"], tests)}
+    found = {"Tests against labels that do not belong": (["score", "p", "p, Holm"], tests)} if tests else {}
     if summary.ahead:
         rows = [
             [one.control, MEASURES[one.name].label, cell(one.score, MEASURES[one.name]), one.score.kind]
