@@ -6,8 +6,10 @@ from lips_study import LipsStudy
 
 from n2s.data import AtEvents, EventDataModule, Labels, Preprocessing, SplitByRun
 from n2s.data.event_folds import every_window, folds_of
+from n2s.data.side_signals import SideSignals
 from n2s.data.steps import Learned, LearnedStep
 from n2s.data.window_cuts import CLAMP, cut_windows
+from n2s.systems.contamination.reach import _read
 
 
 class MeanOff(LearnedStep):
@@ -92,3 +94,14 @@ def test_cuts_at_the_ends_hold_the_last_value_and_oddities_are_clamped(first):
     steady = cut_windows({"a": array}, ["a"], np.array([10]), 20)
     assert (steady[0, 2] == 0).all()
     assert abs(cut_windows({"a": array}, ["a"], np.array([10]), 20, n_baseline=4)[0, :, :4].mean(1)).max() < 1e-6
+
+
+def test_sensors_are_looked_at_as_they_are_cleaned_where_they_are_tested(tmp_path):
+    """Offsets of runs are 30, 90 and 270 uV: the mean that is taken off says which runs a step has learned from."""
+    every = every_window(data_of(tmp_path, [MeanOff()], Louder, n_trials=6))
+    table = every.table.reset_index(drop=True)
+    folds = folds_of(table, every.recordings, n_folds=3, window_s=0.4)[1]
+    study = every.data.studies["lab"]
+    _, wide = _read(every, study, "lab/01", study.recordings(), SideSignals(sfreq=50.0), folds, 250.0, "overt")
+    found = sorted(round(float(np.median(one.brain))) for one in wide)
+    assert found == pytest.approx(sorted(10 * 3.0**one - np.mean([10 * 3.0**i for i in (1, 2, 3) if i != one]) for one in (1, 2, 3)), abs=1.0)  # fmt: skip

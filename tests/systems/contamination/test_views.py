@@ -10,6 +10,7 @@ from n2s.metrics.same_moment import band_limited, same_moment
 from n2s.systems.contamination.early import quiet_s
 from n2s.systems.contamination.joined import by_group
 from n2s.systems.contamination.reach import COLUMNS, Reached, _living, _look, _unfit
+from n2s.systems.contamination.sources import side_arrays
 from n2s.systems.contamination.views import Wide, own_electrodes, pieces
 
 SFREQ = 250.0
@@ -84,6 +85,30 @@ def test_a_recording_that_was_low_passed_holds_no_muscles():
     )
     assert "recorded at 100 Hz" in _unfit("loudness", [Wide(one.brain, {}, one.rest, one.speech, 100.0)], inside=False)
     assert "the brain's answer" in _unfit("loudness", [one], inside=True)
+
+
+def test_the_second_sound_is_looked_for_at_the_same_frequencies():
+    one = recorded(0, answers=False)
+    rng = np.random.default_rng(1)
+    sounds = rng.standard_normal((len(one.rest), 2)).astype(np.float32)
+    brain = one.brain.copy()
+    brain[:, 2] += 0.5 * sounds[:, 1]
+    heard = Wide(brain, {"audio": (sounds, ["far", "near"])}, one.rest, one.speech, SFREQ)
+    found = look("spectrum", "audio", heard)
+    assert found["p"] == pytest.approx(2 / 100) and (found["signal"], found["sensor"]) == ("near", "c")
+
+
+def test_signals_are_those_that_most_runs_have():
+    def item(*names: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            meta={"ch_names": list(names), "groups": ["emg"] * len(names)}, brain=np.ones((9, len(names)))
+        )
+
+    shapes = {
+        key: one.shape for key, one in side_arrays({"a": item("x", "y"), "b": item("x"), "c": item("z")}, "emg").items()
+    }
+    assert shapes == {"a": (9, 1), "b": (9, 1)}
+    assert side_arrays({"a": item()}, "emg") == {}
 
 
 def test_a_group_is_unseen_where_nothing_fast_or_nothing_slow_of_it_was():
