@@ -51,7 +51,7 @@ def notes(verdict: Verdict, options: Mapping, table: pd.DataFrame) -> list[str]:
         f"corrected for their number (Holm). 'Contaminated' needs a control above chance by {100 * SHARE:.0f}% or more of the brain's lead, which is also found in "
         f"the sensors (p < {ALPHA:g}, corrected).",
         "A control is looked for in the sensors as the recipe cleans them, at a rate that holds voice and muscles, where the brain has no reason to follow it: sound "
-        "and muscles by their course, strength and frequencies above 40 Hz; slow movements while nobody speaks. The null moves it in time. A brain that moves muscles "
+        "and muscles by their course, strength and frequencies above 40 Hz; slow movements in seconds without speech, filtered alone. The null moves it in time, or exchanges such seconds. A brain that moves muscles "
         "is not told from muscles below 40 Hz while somebody speaks.",
         "Sound and EMG tell what is said aloud in any case. In playback and in imagined speech no muscle moves: a decoder that also works there, learned aloud, has not learned muscles.",
     ]  # fmt: skip

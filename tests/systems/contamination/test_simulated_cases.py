@@ -10,14 +10,14 @@ from n2s.systems.contamination.verdict import CLEAN, CONTAMINATED, DOUBTFUL
 
 COMMANDS = ["down", "left", "right", "stop", "up"]
 #: Case -> options, the word that is right, and the signal to blame. ``jaw``: the brain alone could be read in 64% of windows, and is with the jaw in
-#: 78%; ``weak jaw``: it can be read in 96% without. ``lips``: muscles work, and nothing of them reaches the helmet.
+#: 78%; ``weak jaw``: it can be read in 96% without. ``lips``: muscles and jaw work, and nothing of them reaches the helmet.
 CASES = {
     "clean": ({"case": "clean"}, CLEAN, ""),
     "muscle": ({"case": "muscle"}, CONTAMINATED, "EMG alone"),
     "jaw": ({"case": "jaw", "signal_gain": 0.5, "reach": 0.25}, CONTAMINATED, "Head position alone"),
     "weak jaw": ({"case": "jaw"}, DOUBTFUL, "Head position"),
     "audio": ({"case": "audio"}, CONTAMINATED, "Sound alone"),
-    "lips": ({"case": "muscle", "reach": 0.0}, CLEAN, ""),
+    "lips": ({"case": "speech", "reach": 0.0}, CLEAN, ""),
 }
 
 
