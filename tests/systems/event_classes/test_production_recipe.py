@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 CONFIGS = Path(__file__).parents[3] / "configs"
-SMALL = {"n_trials": 40, "n_runs": 4}
+SMALL = {"n_trials": 80, "n_runs": 4}
 
 
 def fitted_and_scored(run_n2s, name, *overlays):
