@@ -46,6 +46,7 @@ _FILLERS = {
 #: Kinds of rows that are a trial if the row says a condition and a text, too; "" is n/a.
 _TRIALS = {"", "trial", "item", "command", "production", "utterance", "go", "task", "speech"}
 _CODE = re.compile(r"(?:[A-Za-z]+/)?[SRT]? *-?\d+(?:\.0+)?")  # a trigger code: 12, S 12, Stimulus/S 12
+MANY = 50  # kinds: more are words or names of files, not conditions
 PRODUCED = ("overt", "silent", "imagined")
 UNHEARD = ("silent", "imagined", "rest")
 
@@ -197,7 +198,7 @@ def _tell_spellings(found: dict[str, str], names: TrialNames, path: Path) -> Non
 def _tell_unknown(kinds: pd.Series, conditions: pd.Series, names: TrialNames, path: Path) -> None:
     """Kinds that sound like a condition, and conditions of trials, that are none: left out without a word, they would be missed."""
     found = dict.fromkeys(conditions)
-    for value in kinds.unique():
+    for value in kinds.unique() if kinds.nunique() <= MANY else ():
         if value.strip().casefold() in (*KINDS, *SYNONYMS):
             continue
         for part in filter(None, (one.strip() for one in value.split("/"))):
