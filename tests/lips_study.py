@@ -18,7 +18,7 @@ class LipsStudy(Study):
 
     ``gain``: of the brain's code. ``lips``, ``voice``: how much EMG and sound tell the command. ``leak``, ``hum``: how much of EMG and of
     the sound reaches four sensors. ``without_emg``, ``flat_emg``, ``broken_emg``: subjects that have no EMG, a constant one, one with NaN.
-    ``lacking_emg``: recordings that have none. ``rest_s``: silence after the last command. ``beside``: whether there is anything but sensors. ``texts``: what is said.
+    ``lacking_emg``: recordings that have none. ``rest_s``: silence after the last command. ``emg``: the name of its channel. ``beside``: whether there is anything but sensors. ``texts``: what is said.
     """
 
     name = "lips"
@@ -26,14 +26,14 @@ class LipsStudy(Study):
     def __init__(
         self, root: str, *, n_subjects: int = 1, n_runs: int = 3, n_trials: int = 24, gain: float = 0.0, lips: float = 0.0, voice: float = 0.0,
         leak: float = 0.0, hum: float = 0.0, conditions: Sequence[str] = ("overt",), without_emg: Sequence[str] = (), flat_emg: Sequence[str] = (),
-        broken_emg: Sequence[str] = (), lacking_emg: Sequence[str] = (), beside: bool = True, rest_s: float = 0.0, texts: Sequence[str] = COMMANDS, seed: int = 0,
+        broken_emg: Sequence[str] = (), lacking_emg: Sequence[str] = (), beside: bool = True, rest_s: float = 0.0, emg: str = "EMG1-EMG2", texts: Sequence[str] = COMMANDS, seed: int = 0,
     ):  # fmt: skip
         self.root = Path(root)
         self.root.mkdir(parents=True, exist_ok=True)
         self.n_subjects, self.n_runs, self.n_trials, self.seed = n_subjects, n_runs, n_trials, seed
         self.gain, self.lips, self.voice, self.leak, self.hum = gain, lips, voice, leak, hum
         self.conditions, self.beside, self.texts = tuple(conditions), beside, tuple(texts)
-        self.lacking_emg, self.rest_s = tuple(lacking_emg), rest_s
+        self.lacking_emg, self.rest_s, self.emg = tuple(lacking_emg), rest_s, emg
         self.without_emg, self.flat_emg, self.broken_emg = tuple(without_emg), tuple(flat_emg), tuple(broken_emg)
 
     def recordings(self):
@@ -91,10 +91,10 @@ class LipsStudy(Study):
                 emg = np.ones(n)
             if recording.subject in self.broken_emg:
                 emg[1000:1400] = np.nan
-            rows |= {"EMG1-EMG2": 1e-4 * emg, "EOG1": 1e-4 * eog, "AUDIO": sound}
-            types |= {"EMG1-EMG2": "emg", "EOG1": "eog", "AUDIO": "misc"}
+            rows |= {self.emg: 1e-4 * emg, "EOG1": 1e-4 * eog, "AUDIO": sound}
+            types |= {self.emg: "emg", "EOG1": "eog", "AUDIO": "misc"}
             if recording.subject in self.without_emg or recording.name in self.lacking_emg:
-                del rows["EMG1-EMG2"], types["EMG1-EMG2"]
+                del rows[self.emg], types[self.emg]
         raw = mne.io.RawArray(
             np.stack(list(rows.values())), mne.create_info(list(rows), SFREQ, list(types.values())), verbose="error"
         )

@@ -87,7 +87,7 @@ def reached(
     for group in GROUPS:
         own = [one for one in wide if group in one.side]
         but = ""
-        if own and group in ELECTRODES and "eeg" in kinds and not _referenced(every):
+        if own and group in ELECTRODES and kinds & ({"eeg"} | INSIDE) and not _referenced(every, sfreq):
             own, but = _apart(own, group)
         for view in VIEWS[group] if own else ():
             row = {"subject": subject, "group": group, "view": view, "p": np.nan, "r": np.nan, "sensor": "", "signal": "", "seconds": 0.0, "but": but}  # fmt: skip
@@ -97,9 +97,9 @@ def reached(
     return found
 
 
-def _referenced(every: EveryWindow) -> bool:
-    """Whether sensors lose the reference that they were recorded with."""
-    how = every.data.preprocessing
+def _referenced(every: EveryWindow, sfreq: float) -> bool:
+    """Whether sensors lose the reference that they were recorded with, where side signals are looked for."""
+    how = wide_band(every.data.preprocessing, sfreq)
     return bool(getattr(how, "average_reference", False) or getattr(how, "reference", None) is not None)
 
 

@@ -45,13 +45,19 @@ def found_in(root, **options):
 CASES = {
     "clean": ({"gain": 0.5, "lips": 1.0, "voice": 1.0, "rest_s": 20.0, "seed": 1}, CLEAN, ""),
     "muscles": ({"gain": 0.0, "lips": 1.0, "leak": 3.0}, CONTAMINATED, "EMG alone"),
+    "one electrode": (
+        {"gain": 0.0, "lips": 1.0, "leak": 3.0, "emg": "EMG1"},
+        DOUBTFUL,
+        "; but EMG1 and the sensors may have the same reference",
+    ),
     "sound": ({"gain": 0.0, "voice": 1.0, "hum": 3.0}, CONTAMINATED, "Sound alone"),
     "nothing": ({}, DOUBTFUL, "not above chance"),
 }
 
 
 @pytest.mark.parametrize(
-    "case", ["clean", "muscles", *(pytest.param(one, marks=pytest.mark.slow) for one in ("sound", "nothing"))]
+    "case",
+    ["clean", "muscles", *(pytest.param(one, marks=pytest.mark.slow) for one in ("one electrode", "sound", "nothing"))],
 )
 def test_planted_cases_get_their_words(case, tmp_path):
     options, word, said = CASES[case]
