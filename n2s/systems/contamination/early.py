@@ -34,12 +34,13 @@ def early_scores(
     if after_pause.any():
         kept = rows.some(after_pause).testable()
         after_pause[np.flatnonzero(after_pause)] = kept
-    if after_pause.sum() < LEAST_EVENTS or len(np.unique(rows.label[after_pause])) < 2:
+    n_classes = len(np.unique(rows.label[after_pause]))
+    if after_pause.sum() < LEAST_EVENTS or n_classes < 2:
         tell(
             "left out",
             f"{subject}, condition {condition}",
-            f"windows before the voice: {int(after_pause.sum())} of {int(mine.sum())} events begin after {PAUSE_S:g} s without another one, and {LEAST_EVENTS} are "
-            "needed. Take events that stand for a whole utterance (data.windows.kind: word or sentence).",
+            f"windows before the voice: {int(after_pause.sum())} of {int(mine.sum())} events, of {n_classes} classes, begin after {PAUSE_S:g} s without another one; "
+            f"{LEAST_EVENTS} of two classes are needed. Take events that stand for a whole utterance (data.windows.kind: word or sentence).",
         )
         return {}
     if condition == "overt":
