@@ -15,6 +15,7 @@ from n2s.systems.contamination.sources import LABELS, REMOVED
 SHARE = 0.9  # of the brain's score above chance: a control that reaches it says as much as the brain
 CLEAN, DOUBTFUL, CONTAMINATED = "clean", "doubtful", "contaminated"
 CONTROLS = (*GROUPS, "reaching")
+MOVING = ("emg", "eog", "head")
 #: Without these, nothing is cleared: what is said moves muscles, and what is said aloud or heard is a sound.
 NEEDED = {"overt": ("audio", "emg"), "silent": ("emg",), "imagined": ("emg",), "listen": ("audio",)}
 
@@ -87,7 +88,8 @@ def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str], c
 
     Doubtful: nothing is decoded; or a control of `NEEDED` is not there, or not all of it could be looked for in the sensors; or a control
     above chance is found in the sensors, though it says less than the brain, or may be found for another reason; or it could not be looked
-    for; or only sensors at the edge tell classes; or what the cleaning took out tells as much as the brain.
+    for; or only sensors at the edge tell classes; or what the cleaning took out tells as much as the brain, and
+    no muscle, eye or head that is gone from the sensors does.
 
     Clean: none of it. A microphone or an electrode on the lips always tells what is said aloud: that alone is no contamination.
 
@@ -120,7 +122,7 @@ def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str], c
     doubts += _lacking(scores, controls, people, condition)
     if decodes:
         doubts += _by_place(own)
-    kind, text = _taken_out(own, decodes=decodes)
+    kind, text = _taken_out(own, controls, decodes=decodes)
     if kind:
         {"doubt": doubts, "note": notes}[kind].append(text)
     if reasons:
@@ -184,8 +186,11 @@ def _by_place(own: pd.DataFrame) -> list[str]:
     return []
 
 
-def _taken_out(own: pd.DataFrame, *, decodes: bool) -> tuple[str, str]:
-    """What the components that the cleaning took out say: a doubt, a note, or nothing."""
+def _taken_out(own: pd.DataFrame, controls: pd.DataFrame, *, decodes: bool) -> tuple[str, str]:
+    """What the components that the cleaning took out say: a doubt, a note, or nothing.
+
+    Muscles, eyes or the head that tell classes, too, are why they may; of these the rest is looked for in the sensors as they were left.
+    """
     if REMOVED not in own.index or not np.isfinite(own.p[REMOVED]):
         return "", ""
     one, brain = own.loc[REMOVED], own.loc["brain"]
@@ -196,9 +201,14 @@ def _taken_out(own: pd.DataFrame, *, decodes: bool) -> tuple[str, str]:
             f"What the cleaning took out does not tell classes apart ({_percent(one.value)}, p = {one.p:.2g}).",
         )
     if decodes and excess >= SHARE * of_brain:
-        return "doubt", (
-            f"What the cleaning took out tells the classes as well as what it left ({_percent(one.value)}): artifacts follow the classes, or the brain "
-            "was taken out with them. What stays of them cannot be seen."
+        said = f"What the cleaning took out tells the classes as well as what it left ({_percent(one.value)})"
+        known = controls[controls.source.isin(MOVING) & controls.above]
+        if len(known) and (known.reaches == 0).all():
+            names = ", ".join(LABELS[name] for name in known.source)
+            return "note", f"{said}, as {names} would; of that nothing is found in what it left."
+        return (
+            "doubt",
+            f"{said}: artifacts follow the classes, or the brain was taken out with them. What stays of them cannot be seen.",
         )
     return "note", f"What the cleaning took out tells classes apart ({_percent(one.value)}), less than what it left."
 

@@ -116,6 +116,9 @@ def test_what_the_cleaning_took_out_is_a_doubt_where_it_says_as_much():
         table = scores({"brain": (0.70, 0.001), "removed": (value, 0.001 if value > 0.3 else 0.5)} | SILENT)
         verdict = judged(table, links(UNHEARD), [ONE])
         assert verdict.word == word and "What the cleaning took out" in " ".join(verdict.reasons + verdict.notes)
+    table = scores({"brain": (0.70, 0.001), "removed": (0.68, 0.001)} | SILENT | {"emg": (0.9, 0.001)})
+    verdict = judged(table, links(UNHEARD), [ONE])  # muscles, and they are gone
+    assert verdict.word == CLEAN and "(68.0%), as EMG would; of that nothing is found" in " ".join(verdict.notes)
 
 
 def test_a_chance_link_of_one_person_says_nothing_of_all():
