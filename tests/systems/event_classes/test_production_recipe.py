@@ -34,5 +34,5 @@ def test_the_score_falls_to_that_of_the_brain_and_not_to_chance(tmp_path, monkey
     assert same_best == best  # of the same windows, without artifacts, whatever is removed
     assert chance < cleaned["mean"] <= best
     assert "more than the brain alone allows" not in page
-    for step in ("AnnotateMuscle", "RegressOut", "RemoveICA", "RemoveByReference", "SSP"):
+    for step in ("AnnotateMuscle", "RegressOut", "RemoveICA", "SSP"):
         assert step in page.split("What cleaning removed")[-1]
