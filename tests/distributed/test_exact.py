@@ -17,6 +17,8 @@ pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 MANY = (2, 4)
+#: Four processes are started with --nightly alone.
+NUMBERS = [2, pytest.param(4, marks=pytest.mark.nightly)]
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +27,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(folder):
+def found(folder, request):
     """By the number of processes: what each found."""
+    many = MANY if request.config.getoption("--nightly") else MANY[:1]
     paths = os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE)))
-    command = [sys.executable, str(HERE / "trainings.py"), str(folder)]
+    command = [sys.executable, str(HERE / "trainings.py"), str(folder), "1", *map(str, many)]
     seeded = {"PL_GLOBAL_SEED": "3"}  # as the command leaves it: Lightning seeds several processes with it once more
     done = subprocess.run(
         command,
@@ -40,7 +43,7 @@ def found(folder):
     )
     assert done.returncode == 0, done.stderr[-6000:]
     return {
-        n: [torch.load(folder / str(n) / f"{rank}.pt", weights_only=False) for rank in range(n)] for n in (1, *MANY)
+        n: [torch.load(folder / str(n) / f"{rank}.pt", weights_only=False) for rank in range(n)] for n in (1, *many)
     }
 
 
@@ -50,7 +53,7 @@ def differ(one: dict, other: dict) -> float:
 
 
 @pytest.mark.parametrize("name", ["paper", "paper, float32", "symmetric"])
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_gradients_of_the_embeddings_are_those_of_one_process(found, n, name):
     (reference,) = (one["tables"][name] for one in found[1])
     assert float(reference["estimates"].abs().max()) > 1e-2  # there is something to compare
@@ -71,7 +74,7 @@ def test_one_process_is_the_closed_form(found):
     torch.testing.assert_close(mine["loss"].double(), -scores.log_softmax(1).diag().mean(), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_negatives_of_one_process_alone(found, n):
     """The loss is the mean over windows of each among its own process' candidates: 11 windows, 6 and 5, or 3, 3, 3 and 2."""
     start = trainings.Tables(ClipLoss(), "process")
@@ -92,7 +95,7 @@ def test_negatives_of_one_process_alone(found, n):
     assert abs(float(found[n][0]["tables"]["process"]["loss"] - found[1][0]["tables"]["paper"]["loss"])) > 0.1
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_a_whole_model_is_trained_alike(found, n):
     """Two epochs of uneven batches: weights, losses, ranks in validation."""
     (one,) = (rank["whole"] for rank in found[1])
@@ -105,7 +108,7 @@ def test_a_whole_model_is_trained_alike(found, n):
             assert {"train/loss", "val/loss", "val/top10"} <= set(mine)
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_batch_norm_of_each_process_is_validated_alike(found, n):
     """Its running statistics differ from process to process while training; validation takes those of a checkpoint."""
     one, *others = (rank["own statistics"] for rank in found[n])
@@ -114,7 +117,7 @@ def test_batch_norm_of_each_process_is_validated_alike(found, n):
     assert differ(one["state"], found[1][0]["own statistics"]["state"]) > 1e-4  # what SyncBatchNorm is for
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_a_subject_may_be_absent_from_a_process(found, n):
     """Some step of some process lacks a subject that another has: its layer still learns as in one process."""
     steps = zip(*(rank["whole"]["subjects"] for rank in found[n]), strict=True)
@@ -122,7 +125,7 @@ def test_a_subject_may_be_absent_from_a_process(found, n):
     assert "encoder.subjects.weights" in found[n][0]["whole"]["trained"]  # compared above
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_scores_of_a_test_are_the_same_to_the_bit(found, folder, n):
     one = found[1][0]["whole"]["tested"]
     assert one[1].std(0).min() > 0 and one[0].tolist() == list(range(48))
@@ -136,7 +139,7 @@ def test_scores_of_a_test_are_the_same_to_the_bit(found, folder, n):
     assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0].files)
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_further_negatives_are_shared(found, n):
     """All processes see the same candidates, as many as one process sees; the loss is that of one process with them."""
     seen = [rank["further"]["seen"] for rank in found[n]]
@@ -150,16 +153,16 @@ def test_further_negatives_are_shared(found, n):
         assert float(rank["further"]["loss"]) == pytest.approx(float(expected), abs=1e-6)
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_caches_are_made_by_one_process(found, folder, n):
     """Each recording was read once for each cache, by one process, though all of them use it."""
     read = [line.split() for line in (folder / "study" / "loaded.txt").read_text().splitlines()]
     by_process = {pid: sorted(name for name, one in read if one == pid) for _, pid in read}
-    assert len(by_process) == 1 + len(MANY)  # a cache for each number of processes
+    assert len(by_process) == len(found)  # a cache for each number of processes
     assert all(len(names) == len(set(names)) == 16 for names in by_process.values())
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 def test_a_decoder_of_clips_is_trained_and_tested_alike(found, n):
     one = found[1][0]["clips"]
     assert one["epoch"].keys() >= {"train/loss", "val/loss"} and one["epoch"]["train/loss"] < 1.02  # at first 1.05

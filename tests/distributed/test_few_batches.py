@@ -11,6 +11,8 @@ import torch
 
 HERE = Path(__file__).parent
 MANY = (2, 3)  # as even a split as can be, and an uneven one with processes left over
+#: The uneven one is started with --nightly alone.
+NUMBERS = [2, pytest.param(3, marks=pytest.mark.nightly)]
 EXACT = ("contrastive", "sentences", "acoustic", "mel")  # nothing is drawn at random in their training
 REFUSED = {
     "meg_acoustic": "decodes windows of MEG in one process",
@@ -22,16 +24,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, request):
     """By the number of processes: what each found."""
+    many = MANY if request.config.getoption("--nightly") else MANY[:1]
     folder = tmp_path_factory.mktemp("few")
     paths = os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE)))
-    command = [sys.executable, str(HERE / "few_batches.py"), str(folder), "1", *map(str, MANY)]
+    command = [sys.executable, str(HERE / "few_batches.py"), str(folder), "1", *map(str, many)]
     variables = {"PYTHONPATH": paths, "PL_GLOBAL_SEED": "3", "N2S_CACHE": str(folder / "cache")}
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-6000:]
     return {
-        n: [torch.load(folder / str(n) / f"{rank}.pt", weights_only=False) for rank in range(n)] for n in (1, *MANY)
+        n: [torch.load(folder / str(n) / f"{rank}.pt", weights_only=False) for rank in range(n)] for n in (1, *many)
     }
 
 
@@ -40,7 +43,7 @@ def cases() -> list[tuple[str, object]]:
     return counted + [(name, count) for name in ("contrastive", "acoustic") for count in ("none", "none to train")]
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 @pytest.mark.parametrize(("name", "count"), cases())
 def test_many_processes_are_one(found, n, name, count):
     """Weights and what was logged of a fit; scores of a test to the bit; every clip is predicted."""
@@ -64,7 +67,7 @@ def test_many_processes_are_one(found, n, name, count):
         assert given == sum(rows_of(part) for part in one["given by predict"]) > 0
 
 
-@pytest.mark.parametrize("n", MANY)
+@pytest.mark.parametrize("n", NUMBERS)
 @pytest.mark.parametrize("name", ["meg_acoustic", "meg_audio", "semantic"])
 def test_what_one_process_has_to_do_is_refused(found, n, name):
     """At once and by all; a test of what needs no step works."""

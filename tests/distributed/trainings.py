@@ -1,4 +1,4 @@
-"""Trainings that a test compares for 1, 2 and 4 processes: ``python trainings.py FOLDER``.
+"""Trainings that a test compares for one and several processes: ``python trainings.py FOLDER 1 2 4``.
 
 Each process leaves what it found in ``FOLDER/<processes>/<rank>.pt``. They are forks of one that has imported everything,
 with the environment that torchrun sets.
@@ -231,9 +231,9 @@ def trainings(folder: Path, n: int, rank: int, port: int) -> None:
         torch.distributed.destroy_process_group()
 
 
-def main(folder: Path) -> None:
-    """One process first, whose weights all test; then 2 and 4."""
-    for n in (1, 2, 4):
+def main(folder: Path, numbers: list[int]) -> None:
+    """As many processes as each number says. One comes first: all test its weights."""
+    for n in numbers:
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             port = sock.getsockname()[1]
@@ -251,4 +251,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), list(map(int, sys.argv[2:])))
