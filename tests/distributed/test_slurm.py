@@ -83,19 +83,17 @@ def test_what_is_asked_for():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.nightly), 2])
 def test_a_fit(tmp_path, monkeypatch, n):
-    """One and two tasks: a single run, of as many processes; in an array, of the task's seed."""
+    """One and two tasks: a single run, of as many processes; of an array, with the task's seed."""
     monkeypatch.chdir(tmp_path)
     tiny_recipe.write_recipe(tmp_path / "tiny.yaml")
     given = {"ntasks-per-node": str(n)}
-    said = submitted(
-        "fit.sbatch", "--config", "tiny.yaml", given=given, **({"SLURM_ARRAY_TASK_ID": "3"} if n == 1 else {})
-    )
+    said = submitted("fit.sbatch", "--config", "tiny.yaml", given=given, SLURM_ARRAY_TASK_ID="3")
     (run,) = runs_of(Path("checkpoints/tiny"))
     assert said.count("run: ") == 1 and run.finished
     assert run.read()["hardware"]["processes"] == n
-    assert run.read()["seed"] == (3 if n == 1 else 0)
+    assert run.read()["seed"] == 3
     assert " n2s fit --config tiny.yaml" in Path("srun.txt").read_text()
 
 
