@@ -20,7 +20,7 @@ test: .venv/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-all: .venv/.installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal --nightly
+	N2S_FUZZ_EXAMPLES=40 N2S_LAW=20 $(BIN)/python -m pytest -n 2 --dist worksteal --nightly
 
 test-fast: .venv/.installed
 	$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -18,7 +18,7 @@ from n2s.data import CrossValidated, SplitBySentence, SplitByStory, SplitByTime,
 from n2s.data.splits import Split
 from n2s.errors import UserError
 
-EXAMPLES = int(os.environ.get("N2S_LAW", 20))
+EXAMPLES = int(os.environ.get("N2S_LAW", 8))
 SPLITS = {
     "story": lambda seed: SplitByStory(val_fraction=0.25, test_fraction=0.3, seed=seed),
     "sentence": lambda seed: SplitBySentence(val_fraction=0.2, test_fraction=0.3, seed=seed),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from n2s.errors import UserError
 
 #: Examples of a test, times its share; more of them: ``N2S_FUZZ_EXAMPLES=1500 pytest tests/fuzz`` (a quarter of an hour).
-EXAMPLES = int(os.environ.get("N2S_FUZZ_EXAMPLES", 40))
+EXAMPLES = int(os.environ.get("N2S_FUZZ_EXAMPLES", 15))
 HANG_S = 20.0
 
 #: What stands in a cell where something else was expected.
