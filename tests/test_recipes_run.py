@@ -17,6 +17,13 @@ FMRI = sorted(path.stem for path in (CONFIGS / "data_fmri").glob("*.yaml") if no
 FOLDER = {"bel2026": "ds007523", "verwoert2022": "SingleWordProductionDutch-iBIDS", "wang2024": "braintreebank", "zada2025": "ds005574", "sato2026": "ds007808", "lebel2023": "ds003020", "nakai2022": "ds003720", "park2025": "brain2sound", "own": "my_fmri"}  # fmt: skip
 CLIP_S = {"lebel2023": 2.0, "nakai2022": 1.5, "park2025": 4.0, "own": 4.0}
 
+
+def some(every: list, *shown: str) -> list:
+    """All of them, of which those that are not ``shown`` run with --nightly."""
+    assert set(shown) <= set(every)
+    return [one if one in shown else pytest.param(one, marks=pytest.mark.nightly) for one in every]
+
+
 # A step of the full-size network on the recipe's 256 windows takes minutes on a CPU; all else of the paper's recipes stays.
 SMALL_BATCH = {"data__batch_size": 4}
 NARROW = {"model__encoder__hidden": 32}  # in place of 320; one cell has its own width
@@ -76,9 +83,7 @@ def check(scores: dict) -> None:
         assert 0 <= scores[row]["top10"]["mean"] <= 1
 
 
-@pytest.mark.parametrize(
-    "cell", [one if "gwilliams2022" in str(one) else pytest.param(one, marks=pytest.mark.nightly) for one in CELLS]
-)
+@pytest.mark.parametrize("cell", some(CELLS, *(one for one in CELLS if one.startswith("gwilliams2022"))))
 def test_every_cell_of_the_papers_table_runs(cell, step, data, wav2vec2):
     study, _, target = cell.partition("_")
     changes = SMALL_BATCH | ({} if cell == "gwilliams2022_mel" else NARROW)
@@ -88,7 +93,7 @@ def test_every_cell_of_the_papers_table_runs(cell, step, data, wav2vec2):
     check(step(study, PAPER / "base.yaml", PAPER / f"{cell}.yaml", **changes, **NETWORK_ALONE))
 
 
-@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("ablation", some(ABLATIONS, "no_gates", "no_spatial_attention"))
 def test_every_ablation_runs(ablation, step):
     recipes = (PAPER / "base.yaml", PAPER / "gwilliams2022_mel.yaml", PAPER / "ablations" / f"{ablation}.yaml")
     check(step("gwilliams2022", *recipes, **SMALL_BATCH, **NARROW, **NETWORK_ALONE))
@@ -100,7 +105,7 @@ OF_MINIATURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("study", MEG)
+@pytest.mark.parametrize("study", some(MEG, "brennan2019", "libribrain", "schoffelen2019", "verwoert2022", "wang2024"))
 def test_every_study_of_meg_runs_over_the_contrastive_recipe(study, step):
     check(step(study, "meg_contrastive.yaml", f"data/{study}.yaml", **OF_MINIATURES.get(study, {})))
 

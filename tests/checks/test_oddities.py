@@ -57,6 +57,7 @@ def test_without_any_nothing_is_named(datatype, written):
     assert not found_in(written, datatype)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_ten_at_once_are_all_on_the_page(run_n2s, tmp_path):
     """Twelve people: one oddity each, and two without."""

@@ -33,6 +33,7 @@ def prince(tmp_path):
     return root
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_every_cell_is_learned_from_other_listeners(prince, tmp_path):
     study = Li2022(

@@ -60,6 +60,7 @@ def test_what_is_in_the_test_run_alone_is_not_learned(at, run_n2s, fit_and_test)
     assert clean["scores"]["balanced_accuracy"]["model"]["all subjects"]["mean"] < 0.55
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_folds_are_pooled(at, run_n2s):
     study, split = {"gain": 4.0, "n_runs": 3, "n_subjects": 1}, {"class_path": "n2s.data.SplitByRun"}

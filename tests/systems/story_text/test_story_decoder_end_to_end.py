@@ -132,6 +132,7 @@ def test_a_recipe_of_two_languages_is_refused(at, run_n2s):
     assert status == 2 and "several languages (en, es)" in " ".join(err.split())
 
 
+@pytest.mark.nightly
 def test_other_options_than_the_fits_are_named(at, run_n2s, fit_and_test):
     few = {"width": 4, "n_null": 0, "n_permuted": 0}
     recipe = small(at, n_stories=4, minutes=0.6, language_model={"epochs": 1}, model=few)
@@ -143,6 +144,7 @@ def test_other_options_than_the_fits_are_named(at, run_n2s, fit_and_test):
     assert status == 0, err
 
 
+@pytest.mark.nightly
 def test_another_persons_decoder_reads_a_listener(at, fit_and_test, run_n2s):
     recipe = small(
         at,
