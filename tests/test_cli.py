@@ -80,6 +80,7 @@ class TestFit:
         assert load(run.best)["epoch"] == losses.index(min(losses))
         assert load(run.last)["epoch"] == 3
 
+    @pytest.mark.slow
     def test_config_is_complete_and_fits_every_verb(self, n2s):
         n2s("fit", "--fresh", "--model.temperature", "2")
         (run,) = runs()
@@ -125,6 +126,7 @@ class TestFit:
         assert second.read()["started_from"] == str(first.last.absolute())
         assert [row["epoch"] for row in rows(second.folder / "metrics.csv") if row["val/loss"]] == ["1"]
 
+    @pytest.mark.slow
     def test_where(self, n2s, monkeypatch, tmp_path):
         monkeypatch.setenv("N2S_RUNS", str(tmp_path / "elsewhere"))
         monkeypatch.setenv("N2S_RUN", "mine")
@@ -205,6 +207,7 @@ class TestLinks:
 
 
 class TestTest:
+    @pytest.mark.slow
     def test_a_run_with_these_settings_is_taken_and_named(self, n2s):
         n2s("fit")
         n2s("fit", "--seed_everything", "1")
@@ -233,6 +236,7 @@ class TestTest:
         assert said == ["n2s: no weights to score. checkpoints/tiny: no run yet. First: n2s fit --config tiny.yaml"]
         assert not Path("checkpoints").exists()
 
+    @pytest.mark.slow
     def test_command_line_wins_over_the_checkpoint(self, n2s):
         n2s("fit")
         n2s("test")

@@ -202,6 +202,7 @@ def test_the_sound_stages_of_meg_take_the_recordings_and_splits_of_the_encoder(r
     assert times / sfreq == config["target"]["init_args"]["duration_s"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", sorted((CONFIGS / "data").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_meg_study_lies_over_the_sound_stages(study, parsed):
     for recipe in ("meg_acoustic", "meg_audio"):

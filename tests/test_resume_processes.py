@@ -117,6 +117,7 @@ def test_a_slurm_script_that_cannot_work(monkeypatch):
         agree(dict)
 
 
+@pytest.mark.slow
 def test_the_first_process_is_gone(monkeypatch):
     monkeypatch.setattr("n2s.training.agree.PATIENCE", timedelta(seconds=1))
     for name, value in slurm(1, 1, free_port()).items():

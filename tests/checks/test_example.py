@@ -54,6 +54,7 @@ def test_it_keeps_the_rules_of_bids(written):
             assert path.find_matching_sidecar(suffix, extension).is_file()
 
 
+@pytest.mark.slow
 def test_it_is_the_same_each_time_and_the_brain_follows_the_sound(written, tmp_path):
     again = write_example(tmp_path / "again")
     name = "sub-02/meg/sub-02_task-listen_run-1_meg.fif"
@@ -64,6 +65,7 @@ def test_it_is_the_same_each_time_and_the_brain_follows_the_sound(written, tmp_p
     assert not list(written.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_without_a_voice_it_buzzes(monkeypatch, tmp_path):
     monkeypatch.setattr(example, "find_spec", lambda name: name == "pybv" or None)
     study = BIDSStudy(write_example(tmp_path / "lab"))

@@ -43,6 +43,7 @@ def test_every_study_is_looked_at():
     assert set(TRUE) == {name for name in studies.__all__ if getattr(getattr(studies, name), "card", None)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRUE)
 def test_a_public_study(name, tmp_path, request):
     kind = getattr(studies, name)

@@ -39,6 +39,7 @@ def is_named(oddity: Oddity, groups: list[Group], subject: str) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("oddity", ODDITIES, ids=lambda one: one.name)
 def test_each_is_named_and_nothing_else(oddity, written, tmp_path):
     other = shutil.ignore_patterns({"meg": "eeg", "eeg": "meg"}[oddity.datatype])
@@ -52,6 +53,7 @@ def test_each_is_named_and_nothing_else(oddity, written, tmp_path):
     assert not others  # whoever is not concerned is not accused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datatype", ["meg", "eeg"])
 def test_without_any_nothing_is_named(datatype, written):
     assert not found_in(written, datatype)

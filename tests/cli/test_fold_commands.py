@@ -60,6 +60,7 @@ def folds(run: Run, n: int = 2) -> list[Run]:
     return [Run(run.folder / "folds" / str(k)) for k in range(1, n + 1)]
 
 
+@pytest.mark.slow
 def test_every_fold_is_a_normal_run_and_the_page_shows_all(validated, run_n2s):
     run = validated
     assert run.finished and run.read()["cross_validate"] == 2 and run.read()["data"] == {"vectors": "0123abcd"}
@@ -82,6 +83,7 @@ def test_every_fold_is_a_normal_run_and_the_page_shows_all(validated, run_n2s):
     assert run_n2s("report", run.folder)[0] == 0 and "Each fold" in page.read_text()
 
 
+@pytest.mark.slow
 def test_folds_are_tested_again_on_the_same_data_only(validated, n2s):
     before = (validated.folder / "metrics.json").read_text()
     status, _, err = n2s("test", "--cross_validate", 2, "--data.batch_size", 8)
@@ -139,6 +141,7 @@ def test_the_same_command_continues_where_it_was_stopped(n2s, monkeypatch):
     assert all(one.best.is_file() and "validates" not in one.read() for one in folds(run, 3))
 
 
+@pytest.mark.slow
 def test_several_jobs_share_the_folds(validated, n2s):
     run, (one, _) = validated, folds(validated)
     run.update(status=UNFINISHED)
@@ -179,6 +182,7 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(n2s, words, told):
     assert not list(Path().glob("checkpoints/*/*"))  # nothing is left of it
 
 
+@pytest.mark.slow
 def test_a_fold_that_fails_later_is_named_and_the_others_stay(n2s):
     status, _, err = n2s("fit", "--cross_validate", 2, "--data.root", "breaks in 1")
     assert status == 2 and "fold 2 of 2: data.root breaks." in err

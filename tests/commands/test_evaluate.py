@@ -102,6 +102,7 @@ def mel(audio: np.ndarray) -> np.ndarray:
     return np.clip((20 * np.log10(np.maximum(magnitude @ bands, 1e-5)) - 20 + 100) / 100, 0, 1)
 
 
+@pytest.mark.slow
 def test_mel_scores_again_by_numpy(evaluated, folders):
     scores = evaluated[0]["scores"]
     true, decoded = ([mel(clip).ravel() for clip in read(folders / name)] for name in ("reference", "generated"))
@@ -115,6 +116,7 @@ def test_mel_scores_again_by_numpy(evaluated, folders):
     assert scores["identification_mel@2"]["generated"]["mean"] == pytest.approx(pairs.mean())
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_scores_of_networks_again(evaluated, folders, weights):
     scores = evaluated[0]["scores"]

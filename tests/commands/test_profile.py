@@ -168,6 +168,7 @@ def test_a_compiled_encoder_is_one_part_and_computes_the_same(profile):
     )
 
 
+@pytest.mark.slow
 def test_what_is_refused(profile):
     status, _, err, _ = profile("--warmup", "0")
     assert status == 2 and "expected 1 or more" in err

@@ -90,6 +90,7 @@ def test_check(n2s, name, tmp_path, request):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
@@ -123,6 +124,7 @@ def test_check_of_fmri_says_what_is_wrong(n2s, tmp_path):
     assert "PROBLEM sub-002_task-Test_run-01" in out and "7 volumes, but the pieces" in out
 
 
+@pytest.mark.slow
 def test_check_says_what_is_wrong(n2s, tmp_path):
     write_tree = importlib.import_module("trees.broderick2019").write_tree
     write_tree(tmp_path / "tree")

@@ -121,6 +121,7 @@ def test_another_run_changes_nothing_of_a_run(study):
     assert [name for name in before if before[name] != after[name]] == [changed.stem]
 
 
+@pytest.mark.slow
 def test_a_second_set_up_reads_no_source(study):
     first = set_up(study)
     assert sorted(study.loaded()) == sorted(one.name for one in study.recordings())

@@ -68,6 +68,7 @@ def patterns(raw, course):
     return [data[:, part] @ course[part] for part in (slice(0, half - 60), slice(half + 60, None))]
 
 
+@pytest.mark.slow
 def test_movement_is_compensated(moving):
     raw, file, course = moving
     before = np.corrcoef(*patterns(raw, course))[0, 1]
@@ -92,6 +93,7 @@ def test_rank_after_compensation_is_that_of_sss(moving):
     assert rank_of(raw) <= numbers["n_moments"] < 100 < len(raw.ch_names)
 
 
+@pytest.mark.slow
 def test_a_destination_is_where_sensors_are_put(moving):
     raw, file, _ = moving
     with kept():
@@ -141,6 +143,7 @@ def test_options_that_cannot_be(make, message):
         make()
 
 
+@pytest.mark.slow
 def test_positions_of_another_recording_or_clock(moving, tmp_path):
     raw, file, _ = moving
     rows = mne.chpi.read_head_pos(file)
@@ -173,6 +176,7 @@ def test_tsss_removes_what_comes_from_near_the_sensors():
     assert SSS(st_duration_s=5.0).support_s == 10.0
 
 
+@pytest.mark.slow
 def test_noisy_and_flat_sensors_are_found_before_sss():
     raw = helmet_at_rest()
     raw._data += np.outer(field_of(raw.info, (0, 0, 0)), np.sin(2 * np.pi * 10 * raw.times))

@@ -41,6 +41,7 @@ def held(data: MEGDataModule, split: str) -> set[tuple[str, str, int]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("units", "validation"), [(None, True), (SplitByTime(n_folds=4, test_fold=0, val_fold=1), False)]
 )
@@ -59,6 +60,7 @@ def test_every_second_is_held_out_once_and_for_everybody(tmp_path, units, valida
             assert held(data, "val") and held(data, "val") <= tested[(k + 1) % 4]  # gaps cut it back
 
 
+@pytest.mark.slow
 def test_a_fold_without_validation_trains_on_all_the_rest(tmp_path):
     data = sensors(tmp_path, CrossValidated(n_folds=4, fold=0))
     assert len(data.windows["val"]) == 0 and data.val_dataloader() == []
@@ -68,6 +70,7 @@ def test_a_fold_without_validation_trains_on_all_the_rest(tmp_path):
     assert not fixed.validates and set(fixed.window_table("train").story) == {"story0", "story1", "story2"}
 
 
+@pytest.mark.slow
 def test_stories_with_one_content_are_held_out_together_and_the_official_split_is_not_used(tmp_path):
     study = TinyStudy(tmp_path, story_s=12.0)
     study.content = {"story0": "same", "story3": "same"}
@@ -113,6 +116,7 @@ def keys(data: FMRIDataModule, split: str) -> pd.Series:
     return table.subject + "@" + table.stimulus + "@" + table.start_s.astype(str)
 
 
+@pytest.mark.slow
 def test_every_clip_is_held_out_once(tmp_path):
     study = TinyFMRI(tmp_path)
     folds = [clips(study, fold) for fold in range(3)]
@@ -154,6 +158,7 @@ def test_a_recipe_that_holds_out_people_does_not_deal_what_they_heard():
     assert EncodingDataModule.folded({"n_folds": 3}, 5, validation=False) == [{"n_folds": 5}]
 
 
+@pytest.mark.slow
 def test_all_folds_know_how_content_was_dealt_and_a_further_story_changes_it(tmp_path):
     ways = [
         sensors(tmp_path, CrossValidated(n_folds=2, fold=k), n_stories=n).split.dealt for n in (4, 5) for k in (0, 1)

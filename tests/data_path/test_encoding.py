@@ -236,6 +236,7 @@ class Topics(RunsOfStories):
         return Frames(found.values + ord(stimulus) % 5 * np.array([0, 0.5, 1], np.float32), found.rate_hz)
 
 
+@pytest.mark.slow
 def test_features_lose_the_mean_of_a_run_as_responses_do(tmp_path):
     """A fit looked for means that z-scoring had taken out of the responses: R .81, without them .86."""
     plan = {str(number): [(story, 6.0)] for number, story in enumerate("abcdefghijkl")}

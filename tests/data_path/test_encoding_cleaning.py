@@ -49,6 +49,7 @@ def made(root, *, only=None, fit_on="training", **options) -> dict:
     return {run.name: run.prepared for person in data._people.values() for run in person.runs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("train_on_val", "n_pieces"), [(True, 4), (False, 3)])
 def test_what_is_held_out_changes_no_training_run(tmp_path, train_on_val, n_pieces):
     """A planted leak: steps that learn from all runs would make the training runs smaller."""
@@ -68,6 +69,7 @@ def test_what_is_held_out_changes_no_training_run(tmp_path, train_on_val, n_piec
     )
 
 
+@pytest.mark.slow
 def test_each_person_alone_and_nothing_held_out(tmp_path):
     assert {item.meta["cleaned"][0]["n_pieces"] for item in made(tmp_path, each_alone=True).values()} == {4}
     assert {item.meta["cleaned"][0]["n_pieces"] for item in made(tmp_path, n_folds=0).values()} == {5}

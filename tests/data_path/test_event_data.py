@@ -115,6 +115,7 @@ def test_scales_come_from_training_runs(tmp_path):
     assert all(np.array_equal(one.scalers[key].scale, other.scalers[key].scale) for key in tested)
 
 
+@pytest.mark.slow
 def test_conditions_and_where_the_window_counts_from(tmp_path):
     windows = AtEvents(Labels(list(COMMANDS)), kind="word", conditions=["overt"], at="end")
     data = said(tmp_path, windows=windows, offset_s=-0.4)
@@ -146,6 +147,7 @@ def test_averages_are_means_of_one_class_and_person(tmp_path):
     assert torch.equal(*fixed)
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_told(tmp_path):
     with kept() as findings:
         said(tmp_path, study={"bad": (10.0, 5.0)}, offset_s=-1.3)
@@ -192,6 +194,7 @@ def test_stories_and_sentences_are_held_out_as_everywhere(tmp_path):
     assert held and not held & trained
 
 
+@pytest.mark.slow
 def test_frames_say_whether_there_is_speech_in_their_middle(tmp_path):
     study = TinyStudy(tmp_path / "tiny4", n_stories=4)
     data = EventDataModule(
@@ -209,6 +212,7 @@ def test_frames_say_whether_there_is_speech_in_their_middle(tmp_path):
     assert table.label.mean() == pytest.approx(0.4, abs=0.01)
 
 
+@pytest.mark.slow
 def test_sensors_that_are_bad_are_zero(tmp_path):
     data = said(tmp_path, preprocessing=EEG | {"bads": ["Fp1"]})
     index = data.ch_names.index("Fp1")

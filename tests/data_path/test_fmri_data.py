@@ -207,6 +207,7 @@ class Counted(MelStatistics):
         return super().extract(stimulus, starts_s, duration_s)
 
 
+@pytest.mark.slow
 def test_features_are_computed_once_for_each_unique_clip(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("N2S_CACHE", str(tmp_path / "cache"))
     options = {"lag_s": LAG_S, "spectrogram": ClipFbank(duration_s=1.0)}

@@ -110,6 +110,7 @@ def test_trials_that_begin_between_samples_of_the_new_rate_are_all_there(tmp_pat
     )
 
 
+@pytest.mark.slow
 def test_separate_recordings_know_no_gap(tmp_path):
     study = TinyStudy(tmp_path, n_subjects=1, n_stories=12, story_s=3.0, sentence_s=3.0)
     data = _data(study, split=SplitByStory(val=["story1"], test=["story2"]), window_s=3.0)

@@ -101,6 +101,7 @@ def test_channels_with_places_of_coils():
     assert len(found) == 9 and all(np.ptp(values) < 10.1 for values in found.values())  # mm
 
 
+@pytest.mark.slow
 def test_a_file_beside_the_recording_is_found_after_cleaning_and_cutting(tmp_path):
     """What SSS gives, and stretches to learn from, know where they come from."""
     raw = helmet_with_noise()

@@ -50,6 +50,7 @@ def test_the_holdout_is_no_recording_of_the_study(root, tmp_path):
     assert len(found) == 4 and "data.holdout" in told[0].text
 
 
+@pytest.mark.slow
 def test_frames_of_a_holdout_are_the_windows_of_a_recording_in_another_scale(root, tmp_path):
     """The test recording as a holdout: each of its windows is that of the test, up to a scale and a shift of each sensor."""
     own = root / "Sherlock1" / "derivatives" / "serialised"
@@ -107,6 +108,7 @@ def test_a_person_without_training_has_no_number(root, tmp_path):
     assert {int(one) for batch in data.predict_dataloader() for one in batch.subject} == {-1}
 
 
+@pytest.mark.slow
 def test_a_holdout_that_does_not_go_with_the_data_is_refused(root, tmp_path):
     write_words(tmp_path)
     write_speech(tmp_path)

@@ -37,6 +37,7 @@ def epoch(data, number=0):
     return [row for batch in loader.sampler for row in batch]
 
 
+@pytest.mark.slow
 def test_channels_are_filled_up_and_subjects_are_of_their_study(tmp_path):
     data = joint(tmp_path)
     assert data.subjects == ["large/01", "large/02", "large/03", "small/01"] and data.n_subjects == 4
@@ -50,6 +51,7 @@ def test_channels_are_filled_up_and_subjects_are_of_their_study(tmp_path):
         assert (positions[:n].amin(0) == 0).all() and (positions[:n].amax(0) == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("balance", "shares"), [("hours", (0.25, 0.75)), ("study", (0.5, 0.5)), ("subject", (0.25, 0.75))]
 )
@@ -90,6 +92,7 @@ def test_one_sound_in_two_studies_is_one_segment(tmp_path):
     assert (apart.groupby("segment").study.nunique() == 1).all()
 
 
+@pytest.mark.slow
 def test_one_sound_held_out_in_one_study_and_trained_on_in_another(tmp_path):
     """A leak, planted: two official splits that disagree about stories that both studies play."""
     mine = {"story0": "test", "story1": "val", "story2": "train", "story3": "train"}

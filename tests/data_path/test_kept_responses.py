@@ -46,6 +46,7 @@ def test_a_second_set_up_cuts_nothing_and_has_the_same_bits(tmp_path, calls):
         assert a.mean.tobytes() == b.mean.tobytes() and a.deviation.tobytes() == b.deviation.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"lag_s": LAG_S + 2}, {"volumes": "stack", "window_s": 4.0}, {"scale": "run"}, {"val_fraction": 0.6}]
 )

@@ -149,6 +149,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", BROKEN)
 def test_the_law_sees_each_fault(monkeypatch, fault):
     kind, patch, blind = BROKEN[fault]

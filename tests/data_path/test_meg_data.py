@@ -93,6 +93,7 @@ def test_brain_follows_the_target_by_the_planted_lag(tmp_path):
     assert int(np.argmax(fits)) == round(LAG_S * 50) and max(fits) > 0.9
 
 
+@pytest.mark.slow
 def test_segments_are_shared_by_listeners_and_targets_are_theirs(tmp_path):
     data = _data({"t": TinyStudy(tmp_path, n_subjects=3)})
     batch = next(iter(data.test_dataloader()))
@@ -103,6 +104,7 @@ def test_segments_are_shared_by_listeners_and_targets_are_theirs(tmp_path):
     assert table.text[0] == "w00 w01 w02" and len(data.segment_timing("test")) == 10
 
 
+@pytest.mark.slow
 def test_an_epoch_sees_each_window_once_in_a_new_order_and_processes_share_it(tmp_path):
     data = _data({"t": TinyStudy(tmp_path)}, batch_size=20)
     loader = data.train_dataloader()
@@ -120,12 +122,14 @@ def test_an_epoch_sees_each_window_once_in_a_new_order_and_processes_share_it(tm
     assert all(set(w) == set(a) | set(b) and len(a) == len(b) == 10 for w, a, b in zip(whole, *shards, strict=True))
 
 
+@pytest.mark.slow
 def test_word_windows_start_before_words(tmp_path):
     data = _data({"t": TinyStudy(tmp_path)}, test_windows=WordOnsets(0.5))
     starts = data.candidate_table("test").start_s
     assert np.allclose((starts + 0.5) % 1.0, 0) and len(starts) == 27 and starts.min() == 0.5
 
 
+@pytest.mark.slow
 def test_clip_features_are_one_vector_a_window(tmp_path):
     data = _data({"t": TinyStudy(tmp_path)}, target=HashedBagOfWords(n_features=16))
     batch = next(iter(data.train_dataloader()))
@@ -134,6 +138,7 @@ def test_clip_features_are_one_vector_a_window(tmp_path):
         _data({"t": TinyStudy(tmp_path)}, target=HashedBagOfWords(n_features=16), train_windows=Grid(1.0, jitter=True))
 
 
+@pytest.mark.slow
 def test_a_subject_without_training_data_is_unseen(tmp_path):
     class Newcomer(TinyStudy):
         def recordings(self):
@@ -159,6 +164,7 @@ def test_bad_spans_hold_no_window(tmp_path):
     assert ((table.start_s + 3.5 <= 10.0) | (table.start_s >= 12.0)).all() and (table.start_s < 7).any()
 
 
+@pytest.mark.slow
 def test_an_empty_split_is_told(tmp_path):
     study = TinyStudy(tmp_path)
     with pytest.raises(UserError, match="the test split is empty.*data.split"):

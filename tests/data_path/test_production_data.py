@@ -24,6 +24,7 @@ def study(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["listen", "imagined"])
 def test_windows_of_a_condition(study, condition):
     windows = AtEvents(Labels(list(COMMANDS)), kind="word", conditions=[condition])
@@ -39,6 +40,7 @@ def test_windows_of_a_condition(study, condition):
         assert data.arrays(name).shape == (10, 8, 60)
 
 
+@pytest.mark.slow
 def test_signals_beside_the_brain(study):
     one, *_, gestures = prepare(study, SideSignals(sfreq=100.0))
     for recording in (one, gestures):

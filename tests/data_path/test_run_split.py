@@ -44,6 +44,7 @@ def test_runs_by_name_and_by_number():
         splits(SplitByRun(test=["7"]), heard(3))
 
 
+@pytest.mark.slow
 def test_each_run_is_the_test_of_one_fold():
     tested = []
     for fold in range(3):

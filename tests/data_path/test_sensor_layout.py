@@ -54,6 +54,7 @@ def score(data: EventDataModule) -> float:
     return model.fit(flat["train"], data.events("train").label).score(flat["test"], data.events("test").label)
 
 
+@pytest.mark.slow
 def test_every_column_is_one_sensor_in_all_recordings(data):
     plain, other = data
     assert plain.ch_names == NAMES and sorted(other.ch_names) == sorted(NAMES)

@@ -73,6 +73,7 @@ def test_a_sound_of_two_names_is_held_out_for_validation_as_one(tiny):
     assert same.clip_index.nunique() == 12
 
 
+@pytest.mark.slow
 def test_validation_of_one_study_is_not_trained_on_in_another(tmp_path):
     """Both studies play the same sounds and draw their validation by a hash: of the study's name, too."""
     for seed in range(2):

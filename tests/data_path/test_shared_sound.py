@@ -102,6 +102,7 @@ def test_a_part_of_the_test_story_is_another_story(tmp_path):
         meg({"s": heard(tmp_path, stories() | {"story2": part})})
 
 
+@pytest.mark.slow
 def test_a_part_that_nobody_heard_is_no_leak(tmp_path):
     """The listeners of story 2 stop before the part that it shares with the test story."""
     part = np.concatenate([melody(5, 15), melody(0)[: 15 * HZ]])
@@ -138,6 +139,7 @@ def test_one_sound_in_two_studies_in_other_files(tmp_path):
             assert trained_on_test_s(data) == 0 and "other/story3" in set(data.window_table("test").stimulus)
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_encoded_and_cut_is_warned_of(tmp_path):
     sounds = stories() | {"story2": 0.3 * melody(0)[round(0.5 * HZ) :]}
     sounds["story2"] = np.concatenate([sounds["story2"], melody(9, 1)])

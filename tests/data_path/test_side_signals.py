@@ -379,6 +379,7 @@ def test_settings_know_every_option():
     assert one.settings() != other.settings() and one.settings() == SideSignals().settings()
 
 
+@pytest.mark.slow
 def test_true_recordings(real_data):
     formats = real_data / "meg_formats"
     raw = mne.io.read_raw_fif(formats / "sample_audvis_trunc_raw_sss.fif", verbose="error")

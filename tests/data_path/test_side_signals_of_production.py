@@ -28,6 +28,7 @@ def around(values, onsets, start_s, stop_s) -> float:
     return float(values[np.round(np.asarray(onsets) * SFREQ).astype(int)[:, None] + at].mean())
 
 
+@pytest.mark.slow
 def test_every_group_is_there(run):
     made, _ = run
     assert made.meta["groups"] == ["audio"] + ["emg"] * 3 + ["eog", "ecg"] + ["head"] * 6

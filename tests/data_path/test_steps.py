@@ -19,6 +19,7 @@ def clean(raw, *steps, **options):
     return Preprocessing(**{"sfreq": 50.0, "picks": ["meg"], "steps": list(steps)} | options)(raw, "here")
 
 
+@pytest.mark.slow
 def test_sss_needs_a_head_or_the_device():
     raw = helmet_with_noise()
     raw.info["bads"] = [raw.ch_names[5]]

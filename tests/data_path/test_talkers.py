@@ -179,6 +179,7 @@ class LouderTalkers(TinyTalkers):
         return type(frames)(frames.values * (20 if stimulus in ("story4", "story5") else 1), frames.rate_hz)
 
 
+@pytest.mark.slow
 def test_nothing_of_training_changes_with_what_plays_beside_the_held_out_story(tmp_path):
     both = [
         made(tmp_path / name, split=SplitByStory(test=["story4"], val=[]), study=study, n_stories=6)

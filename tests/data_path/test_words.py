@@ -251,6 +251,7 @@ class Clocks(TinyStudy):
         return table
 
 
+@pytest.mark.slow
 def test_an_oracle_knows_every_word(tmp_path):
     """Who knows the answer is always right: no equal candidate beside the true one."""
     data = MEGDataModule(

@@ -34,6 +34,7 @@ def windows(tmp_path, residency: str) -> torch.Tensor:
     return torch.cat([batch.brain for batch in data.train_dataloader()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("residency", "read"), [("device", "prepared/*/*/brain.npy"), ("host", "scaled/*.npy")])
 def test_windows_are_read_from_the_copy(tmp_path, local, monkeypatch, residency, read):
     """The same as from the cache; and they are what the copy holds, once it is there."""

@@ -87,6 +87,7 @@ def test_batches_too_small_to_share():
         Sampler(len(subject), apart=subject, rank=0, world_size=3, **options)
 
 
+@pytest.mark.slow
 def test_batch_norm_cannot_be_synchronised_on_a_cpu(tmp_path):
     module = trainings.model()
     module.encoder = nn.SyncBatchNorm.convert_sync_batchnorm(module.encoder)  # what Lightning does of sync_batchnorm

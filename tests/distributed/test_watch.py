@@ -66,11 +66,13 @@ def run(what: str, folder: Path) -> tuple[list[int], list[str]]:
     return [one.exitcode for one in forks], [(folder / f"{rank}.err").read_text() for rank in range(N)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["nothing", "0 works long", "2 works long"])
 def test_they_end_well(tmp_path, what):
     assert run(what, tmp_path) == ([0] * N, [""] * N)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "what", "told"),
     [

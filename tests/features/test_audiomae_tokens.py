@@ -23,6 +23,7 @@ def checkpoint(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["last", "contextual"])
 def test_the_first_tokens_of_the_repeated_clip(checkpoint, layer, stimulus_of):
     samples = noise(6.0)
@@ -54,6 +55,7 @@ def test_the_store_keeps_them(stimulus_of, tmp_path):
     np.testing.assert_array_equal(store.clips(stimulus, np.array([0.0, 1.5]), 1.5), first)
 
 
+@pytest.mark.slow
 def test_settings_say_what_changes_the_numbers(checkpoint, tmp_path):
     def settings(path=checkpoint, **options):
         return AudioMAETokens(path, **({"duration_s": 2.0} | SMALL | options)).settings()
@@ -79,12 +81,14 @@ def test_the_stand_in_is_its_seed_and_leaves_the_random_numbers(stimulus_of):
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.slow
 def test_full_size(stimulus_of):  # 2 s
     feature = UntrainedAudioMAETokens(duration_s=1.5, layer="contextual", dim=768, depth=12, n_heads=12, device="cpu")
     found = feature.extract(stimulus_of(noise(1.5)), np.zeros(1), 1.5)
     assert found.shape == (1, 80 * 768) and np.isfinite(found).all()
 
 
+@pytest.mark.slow
 def test_what_does_not_fit(checkpoint, stimulus_of, tmp_path):
     with pytest.raises(UserError, match=r"made for clips of 2 s.*'sound' has clips of 1.5 s"):
         AudioMAETokens(checkpoint, duration_s=2.0, **SMALL).extract(stimulus_of(noise(3.0)), np.zeros(1), 1.5)

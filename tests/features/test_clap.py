@@ -143,6 +143,7 @@ class FullSize(TinyClap):
         return ClapConfig()
 
 
+@pytest.mark.slow
 def test_the_full_architecture_on_one_clip(stimulus_of):  # 3 s
     feature = FullSize(device="cpu")
     found = feature.extract(stimulus_of(noise(2.0), 16000), np.array([0.0]), 2.0)

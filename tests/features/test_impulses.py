@@ -199,6 +199,7 @@ def test_xsampa_of_few_capitals_is_no_ipa():
     assert [ipa_letters(label) for label in ("r\\", "t`", "9y")] == [None] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Anderson_S01_P01_cleaned", "grimm_20_1_cleaned"])
 def test_every_phone_of_real_webmaus_grids_is_known(real_data, name):
     table = read_alignment(real_data / "speech_audio" / "dutch_story_textgrids" / f"{name}.TextGrid")

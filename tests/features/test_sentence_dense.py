@@ -99,6 +99,7 @@ def test_a_word_has_the_vector_of_its_sentence():
     assert SentenceAtWords(bag).settings() != SentenceAtWords(bag, at="onset").settings()
 
 
+@pytest.mark.slow
 def test_words_that_mean_the_same_come_together():
     """Of tales that the text does not have: a form's nearest forms of the other language have its concept more often than not."""
     feature = AlignedWords(n_features=40, n_tales=25)

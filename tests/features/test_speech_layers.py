@@ -86,6 +86,7 @@ def test_nothing_after_its_moment_is_heard(network, stimulus_of):
     assert np.abs(before[0] - before[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_some_layers_are_those_of_all(network, stimulus_of):
     _, folder = network
     stimulus = stimulus_of(noise(1.0))

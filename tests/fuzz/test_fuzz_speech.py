@@ -155,6 +155,7 @@ def mangled_mat(draw, path, content: dict) -> None:
 EEG = {"eegData": np.random.default_rng(0).standard_normal((12 * 128, 128)).astype(np.float32)[: 8 * 128], "fs": 128}
 
 
+@pytest.mark.slow
 def test_the_eeg_of_broderick(tmp_path):
     root = broderick2019.write_tree(tmp_path)
     study = Broderick2019(str(root), runs=[1])
@@ -206,6 +207,7 @@ def test_the_words_of_brennan(tmp_path):
     check()
 
 
+@pytest.mark.slow
 def test_the_eeg_of_brennan(tmp_path):
     root = brennan2019.write_tree(tmp_path)
     study = Brennan2019(str(root))

@@ -151,6 +151,7 @@ def test_names_of_methods_come_with_the_key_alone(browser, run):
     assert browser.complaints() == []
 
 
+@pytest.mark.slow
 def test_clips_are_heard_by_keys(browser, run):
     written = write_listening_page(run / "listening.html", read_manifest(run), METHODS)
     browser.open(written.path.as_uri())
@@ -165,6 +166,7 @@ def test_clips_are_heard_by_keys(browser, run):
     assert browser.run("audio.duration") == pytest.approx(0.15, abs=0.001)
 
 
+@pytest.mark.slow
 def test_ratings_can_be_exported_where_the_browser_keeps_nothing(browser, run):
     written = write_listening_page(run / "listening.html", read_manifest(run), METHODS)
     refuse = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {get() { throw new Error('no') }})"

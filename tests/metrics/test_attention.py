@@ -35,6 +35,7 @@ def test_each_window_as_a_loop_over_numpys_correlations():
     assert found.first.tolist() == [10, 90, 170, 250, *range(450, 930, 80)]
 
 
+@pytest.mark.slow
 def test_longer_windows_decide_better_as_the_normal_distribution_has_it():
     gain = 0.1
     found = attention(*courses(400_000, gain), sfreq=SFREQ, lengths_s=[2.5, 5.0, 10.0, 30.0], n_draws=20)

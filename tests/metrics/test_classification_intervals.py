@@ -17,6 +17,7 @@ def simulated(rng, n_runs=8, n=60):
     return labels.ravel(), predicted.ravel(), np.repeat(np.arange(n_runs), n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["f1_macro", "balanced_accuracy"])
 def test_it_holds_the_score_of_other_runs_as_often_as_it_says(score):
     rng = np.random.default_rng(0)

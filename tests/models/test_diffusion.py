@@ -97,6 +97,7 @@ class TestLoss:
             )
             assert (found - model.predict(latents, step, conditions.flip(0))).abs().max() > 1e-3
 
+    @pytest.mark.slow
     @torch.no_grad()
     def test_velocity_where_the_scheduler_says_so(self, conditions):
         """A perfect prediction of the velocity has no loss, and leads back to the clean latents."""
@@ -170,6 +171,7 @@ class TestSampling:
         assert (DDIM().n_steps, DDIM().guidance) == (200, 3.5)
         assert (DPMSolver().n_steps, DPMSolver().guidance) == (25, 3.5)
 
+    @pytest.mark.slow
     def test_a_clip_is_the_same_in_any_batch(self, model, conditions):
         """To 1e-4 of unit variance for latents, and of full scale for sound."""
         ids = ["a", "b", "c"]
@@ -207,6 +209,7 @@ class TestSampling:
         expected = plain_loop(model, DDIMScheduler(**PUBLISHED), conditions, noise, 4, 1.0)
         assert (found - expected).abs().max() < 1e-4 * expected.std()
 
+    @pytest.mark.slow
     @torch.no_grad()
     def test_clipping_is_that_of_diffusers_and_works_in_every_sampler(self, model, conditions):
         ids, clip = list("abc"), 2.0
@@ -290,6 +293,7 @@ class TestAutoencoder:
         with pytest.raises(UserError, match=r"expected \(b, l, 64\) with l a multiple of 32"):
             model.encode(torch.zeros(shape))
 
+    @pytest.mark.slow
     def test_a_small_one_learns_to_reconstruct(self):
         model, t = small_audioldm2(), torch.arange(24000) / 16000
         hiss = 0.01 * torch.randn(4, 24000, generator=torch.Generator().manual_seed(0))

@@ -95,6 +95,7 @@ class TestModes:
 
 
 class TestLora:
+    @pytest.mark.slow
     def test_adapters_change_nothing_at_first_then_are_saved_loaded_and_merged(self, tmp_path):
         model, plain = model_of(), noise_of(model_of())
         parameters = choose_trained(model, "lora", rank=4)

@@ -167,6 +167,7 @@ class TestErrors:
         with pytest.raises(UserError, match="has no unet/config.json; it holds scheduler, unet, vae"):
             load_audioldm2(folder, griffin_lim=True)
 
+    @pytest.mark.slow
     def test_a_unet_for_tokens_of_another_width(self, tmp_path):
         folder = save_audioldm2(small_audioldm2(condition_dim=32, vocoder=small_vocoder()), tmp_path / "m")
         with pytest.raises(UserError, match="takes tokens of width 32 .*expected 768"):

@@ -79,6 +79,7 @@ def test_a_training_step_is_the_published_one(recompute, change):
     assert torch.allclose(mine(x), theirs(x), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings, n_parameters, beside", [(PHONES, 9_502_939, "loss_fn.weight"), (SPEECH, 7_815_745, "loss_fn.bce_loss.pos_weight")])  # fmt: skip
 def test_the_published_sizes_load_in_both_forms(settings, n_parameters, beside):
     torch.manual_seed(0)

@@ -41,6 +41,7 @@ def test_only_attention_to_tokens_is_placed(model):
     assert placed == cross and len(placed) > 0
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_the_plain_one(model):
     plain = small_audioldm2(condition_dim=24, variant="speech")
     assert all(torch.equal(value, plain.state_dict()[name]) for name, value in model.state_dict().items())

@@ -37,6 +37,7 @@ def test_no_words_and_no_time():
     assert html.count("<tr") == 1 and "<span data-t" not in html
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_browser() is None, reason="needs Chromium")
 def test_the_mark_moves_with_the_sound(tmp_path):
     page = write_page(

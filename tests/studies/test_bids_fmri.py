@@ -271,6 +271,7 @@ def test_surfaces_as_fmriprep_named_them_before_20_2(tmp_path):
         BIDSFMRI(str(root))
 
 
+@pytest.mark.slow
 def test_ready_features_in_place_of_audio(own):
     """Regressors of a lab, of sounds that it may not give away: one that is 5 while a sound plays, and one of 2 a volume."""
     for run in (1, 2):

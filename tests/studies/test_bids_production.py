@@ -123,6 +123,7 @@ def test_voices_are_found_in_the_file_beside(template):
     np.testing.assert_allclose(spoken.stimulus_onset, spoken.onset + 1.5)
 
 
+@pytest.mark.slow
 def test_windows_at_words_of_every_condition(template):
     """And the page of `n2s studies check` finds nothing wrong with trials that have no sound."""
     study = BIDSStudy(str(template))

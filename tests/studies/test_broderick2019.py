@@ -57,6 +57,7 @@ def test_a_missing_alignment(root):
         study.events(study.recordings()[1])
 
 
+@pytest.mark.slow
 def test_one_batch(root):
     data = MEGDataModule(
         {"oldman": Broderick2019(str(root))}, Mel(n_mels=8),

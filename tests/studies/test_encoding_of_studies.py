@@ -27,6 +27,7 @@ def ready(*given, **options):
     return data
 
 
+@pytest.mark.slow
 def test_blocks_of_sentences_are_dealt_to_folds(tmp_path):
     """One listener at a time: people heard the sentences in other orders, so that the blocks of several are one unit."""
     root = schoffelen2019fmri.write_tree(tmp_path / "mous")
@@ -51,6 +52,7 @@ def test_blocks_of_sentences_are_dealt_to_folds(tmp_path):
         ready(mous(), {"words": WordRate()}, Glover(), **shared)
 
 
+@pytest.mark.slow
 def test_ten_presentations_of_the_test_story(tmp_path):
     root = lebel2023.write_tree(tmp_path / "ds003020", rate_hz=4000)
     study = Lebel2023(str(root), subjects=["UTS01"], stories="all", repeats=True)
@@ -68,6 +70,7 @@ def test_ten_presentations_of_the_test_story(tmp_path):
     assert data.design("lebel/UTS01", fold, "words")[0].any()
 
 
+@pytest.mark.slow
 def test_versions_of_a_story_are_one_unit(tmp_path):
     study = Nastase2021(
         str(nastase2021.write_tree(tmp_path / "narratives")),

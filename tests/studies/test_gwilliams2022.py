@@ -117,6 +117,7 @@ def test_dict_literals_are_read_and_never_run(root, cell, said, tmp_path, monkey
     write_events(path)
 
 
+@pytest.mark.slow
 def test_one_batch(root):
     data = MEGDataModule(
         {"masc": Gwilliams2022(str(root))},

@@ -75,6 +75,7 @@ def test_nothing_is_heard_outside_the_window():
     np.testing.assert_array_equal(*courses)
 
 
+@pytest.mark.slow
 def test_noise_alone_is_at_chance(tmp_path):
     study = SimulatedMEG(**SMALL, signal_gain=0.0, root=tmp_path)
     hits, windows = 0, 0
@@ -136,6 +137,7 @@ def test_windows_outside_the_recording_are_refused(small):
         small.ideal_scores(recording, np.array([152.0]), [("orchestra.en", 3.0)], **WINDOW)
 
 
+@pytest.mark.slow
 def test_the_other_helmet_is_heard_as_well(tmp_path):
     """CTF's axial gradiometers see the same sources in the same background: a like score, from other sensors."""
     found = {}

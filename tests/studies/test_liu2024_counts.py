@@ -52,6 +52,7 @@ def test_speech_has_9137_and_595(tmp_path, real_data):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lag_s", "n_train"), [(0.0, 4800), (4.5, 4764)])
 def test_music_has_4800_and_600_less_what_a_lag_takes(lag_s, n_train, tmp_path, real_data):
     source = real_data / "openneuro_meta" / "ds003720"

@@ -38,6 +38,7 @@ def test_every_kind_of_array(tmp_path, do_compression):
 FILES = sorted((Path(mne.__file__).parent / "channels" / "data" / "neighbors").glob("*.mat"))
 
 
+@pytest.mark.slow
 def test_files_that_matlab_wrote():
     """FieldTrip's neighbours of 30 caps and helmets, as MNE ships them."""
     assert len(FILES) > 20

@@ -32,6 +32,7 @@ def opened(root, **options):
     return Nakai2022(str(root), **options)
 
 
+@pytest.mark.slow
 def test_the_published_counts_from_the_real_events(tmp_path, real_data):
     source = real_data / "openneuro_meta" / "ds003720"
     if not source.is_dir():

@@ -171,6 +171,7 @@ def by_praatio(path):
     ]
 
 
+@pytest.mark.slow
 def test_real_files_as_praatio_reads_them(real_data):
     paths = sorted((real_data / "speech_audio").rglob("*.TextGrid"))
     assert len(paths) == 12

@@ -117,6 +117,7 @@ def windows(study, condition, artifacts=False):
     return np.array(data), np.array(texts), np.array(right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["listen", "overt", "imagined"])
 def test_the_windows_that_there_are_have_the_score_of_drawn_ones(study, condition):
     *_, right = windows(study, condition)
@@ -127,6 +128,7 @@ def test_the_windows_that_there_are_have_the_score_of_drawn_ones(study, conditio
     assert best.confusion.sum(1) == pytest.approx(1) and np.diag(best.confusion).mean() == best.balanced_accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "near"), [(1.5, 0.2), (4.0, 0.02)])
 def test_a_plain_decoder_comes_near_the_best_score_and_not_above(folder, gain, near):
     options = {
@@ -243,6 +245,7 @@ def test_phones_and_other_classes(study):
     assert phones.balanced_accuracy > 2 / len(phones.names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

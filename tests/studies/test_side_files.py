@@ -74,6 +74,7 @@ def test_a_link_to_nowhere_says_to_fetch(path):
         read_text(path.parent)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()))  # fmt: skip
 def test_what_python_writes_is_read(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "side.json"

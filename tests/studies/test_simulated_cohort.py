@@ -37,6 +37,7 @@ def test_who_takes_part(cohort):
     assert within == pytest.approx(np.hypot(SPREAD, [0.2, 0.2, 0, 0, 0.1]), rel=0.05)
 
 
+@pytest.mark.slow
 def test_recordings_have_the_traits_of_their_listener():
     quiet = SimulatedCohort(n_control=2, n_dyslexia=1, noise_level=1e-3, **SMALL)
     bands = quiet._bands("lighthouse.en")
@@ -77,6 +78,7 @@ def test_the_best_auc_in_closed_forms():
     assert both.best_auc() < known  # twenty seconds do not show a listener's traits exactly
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [3.0, 20.0])
 def test_the_best_auc_is_that_of_the_exact_likelihood(cohort, level):
     """The likelihood of a group is a mean over listeners drawn from it. One channel: the best spatial filter's."""
@@ -112,6 +114,7 @@ def test_the_best_auc_is_that_of_the_exact_likelihood(cohort, level):
     assert auc(ratio, sick) == pytest.approx(expected, abs=0.04)
 
 
+@pytest.mark.slow
 def test_nobody_is_better_than_the_best(tmp_path):
     """Where the group with dyslexia responds more strongly, its traits are seen more clearly than the usual listener's."""
     story = {"stories": ["lighthouse.en"], "max_story_s": 20.0, "n_sensors": 20, "noise_level": 5.0, "root": tmp_path}

@@ -235,6 +235,7 @@ def test_responses_are_linear(person):
     )
 
 
+@pytest.mark.slow
 def test_listeners_differ():
     people = [listener(subject, SFREQ, seed=0) for subject in (1, 2)]
     correlation = [np.corrcoef(people[0].patterns[:, j], people[1].patterns[:, j])[0, 1] for j in range(N_SOURCES)]
@@ -246,6 +247,7 @@ def test_listeners_differ():
 # the study
 
 
+@pytest.mark.slow
 def test_recordings_and_split(small):
     assert SimulatedMEG().split["orchestra"] == "test"
     assert sorted(set(SimulatedMEG().split.values())) == ["test", "train", "val"]
@@ -290,6 +292,7 @@ def test_recording_holds_the_responses_on_its_clock(small):
     assert len(raw.info["bads"]) == 3
 
 
+@pytest.mark.slow
 def test_bad_channels_are_bad(tmp_path):
     study = SimulatedMEG(n_subjects=1, stories=["orchestra"], max_story_s=10, root=tmp_path)
     raw = study.load(study.recordings()[0])
@@ -318,6 +321,7 @@ def test_a_seed_gives_the_same_bits_and_another_other_people(small, tmp_path):
     assert abs(np.corrcoef(noises[0][2, :n], noises[1][2, :n])[0, 1]) < 0.5  # own noise a listener
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on(tmp_path):
     study = SimulatedMEG(**SMALL, root=tmp_path)
     files = {recording: study.sources(recording)[0] for recording in study.recordings()}

@@ -26,6 +26,7 @@ def study(folder):
     return SimulatedProduction(**SMALL, root=folder)
 
 
+@pytest.mark.slow
 def test_each_run_has_all_conditions_and_texts_in_an_order_of_its_own(study):
     orders = []
     for recording in study.recordings():
@@ -63,6 +64,7 @@ def test_imagined_speech_begins_at_another_time_than_its_events_say(study):
     assert (still.onset == still.true_onset).all()
 
 
+@pytest.mark.slow
 def test_the_same_numbers_each_time_and_others_with_other_options(study):
     recording = study.recordings()[1]
     raw = study.load(recording)
@@ -146,6 +148,7 @@ def test_one_code_of_known_share(folder):
     np.testing.assert_allclose(heard[:4], np.sqrt(0.7) * none[:4])
 
 
+@pytest.mark.slow
 def test_sentences_are_other_ones_in_each_run_and_the_same_for_all(folder):
     study = SimulatedProduction(
         **SMALL | {"material": "sentences", "n_trials": 4, "conditions": ["overt", "imagined"]}, root=folder

@@ -91,6 +91,7 @@ def test_expected_r_follows_from_the_shares(study):
     assert (study.expected_r("01", list(DRIVERS)) >= study.expected_r("01") - 1e-9).all()
 
 
+@pytest.mark.slow
 def test_the_truth_reaches_the_expected_r(tmp_path):
     """Over many contacts, the noise-free signal is correlated with the recording as it should be."""
     study = SimulatedSEEG(**SMALL | {"n_contacts": 200, "own_share": 0.2}, measure="high_gamma", root=tmp_path)

@@ -42,6 +42,7 @@ def runs_of(study, language):
 # what is heard
 
 
+@pytest.mark.slow
 def test_runs_are_stories_in_each_language(study):
     names = [one.name for one in study.recordings()]
     assert names == [f"sub-01_task-tale-0{i}_run-{language}" for language in ("en", "es") for i in range(1, 5)]
@@ -268,6 +269,7 @@ def test_the_true_model_prefers_the_true_text(study):
     assert score(words) > max(score(one) for one in wrong) + 5
 
 
+@pytest.mark.slow
 def test_usual_voxels_are_above_chance_and_below_ceiling(root):
     study = SimulatedStories(n_subjects=1, n_stories=3, minutes=1.5, n_test=1, root=root)
     rois = study.load(study.recordings()[0]).rois

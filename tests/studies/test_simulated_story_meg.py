@@ -55,6 +55,7 @@ def test_tales_speech_and_words_are_those_of_the_scanner(root, study):
     np.testing.assert_array_equal(study.word_features(words, "en"), other.word_features(words, "en"))
 
 
+@pytest.mark.slow
 def test_settings_say_what_changes_numbers(root, study):
     (recording, *_) = study.recordings()
     for change in ({"seed": 1}, {"sfreq": 125}, {"noise_level": 2}, {"signal_gain": 0}, {"n_stories": 3}):
@@ -101,6 +102,7 @@ def test_the_signal_is_that_of_the_known_model_and_the_sound(root, study):
     )
 
 
+@pytest.mark.slow
 def test_noise_is_as_known(root):
     quiet = SimulatedStoryMEG(**SMALL | {"signal_gain": 0, "minutes": 1}, root=root)
     data = np.concatenate([quiet.load(one).get_data() for one in quiet.recordings()], axis=1)
@@ -136,6 +138,7 @@ def test_the_true_model_prefers_the_true_text(study):
     assert score(words) > max(score(one) for one in wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_folds", [None, 2])
 def test_the_datamodule_holds_translations_out_together(root, n_folds):
     loud = SimulatedStoryMEG(**SMALL, noise_level=0.3, languages=["en", "es"], root=root)

@@ -64,6 +64,7 @@ def check(study: Study, *, refuse: tuple[str, ...] = (), **options) -> None:
     assert apart >= 2  # some of these had something to leak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_study(name, tmp_path, request):
     tree = importlib.import_module(f"trees.{name.lower()}")
@@ -111,6 +112,7 @@ def lab(tmp_path):
     return tmp_path / "lab"
 
 
+@pytest.mark.slow
 def test_a_lab_says_which_of_its_stories_are_translations(lab):
     said = BIDSStudy(
         str(lab), content={"prince_en": "prince", "prince_es": "prince", "other": "other", "third": "third"}

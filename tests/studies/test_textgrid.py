@@ -117,6 +117,7 @@ def test_alignment_without_words_or_without_the_named_tier(tmp_path):
         read_alignment(path, word_tier="talker", phone_tier="phon")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n_words", "n_phones", "n_sentences"),
     [  # counted in the files: non-empty intervals of the tiers, less MAUS' <p:> pauses
@@ -138,6 +139,7 @@ def test_real_alignments(real_data, name, n_words, n_phones, n_sentences):
     assert not table.text.str.contains("<p:>").any()
 
 
+@pytest.mark.slow
 def test_a_real_alignment_agrees_with_its_published_table(real_data):
     """The word times that the authors exported from the same TextGrid, to 10 us."""
     folder = real_data / "speech_audio" / "dutch_story_textgrids"

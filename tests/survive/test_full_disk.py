@@ -61,6 +61,7 @@ def limited_fit(n_bytes: int, *words: str) -> tuple[int, str]:
     return process.returncode, err
 
 
+@pytest.mark.slow
 def test_no_checkpoint_fits(here, monkeypatch):
     """By the limit of a file's size, which needs no rights: 4 kB are less than a checkpoint."""
     status, err = limited_fit(4096)
@@ -73,6 +74,7 @@ def test_no_checkpoint_fits(here, monkeypatch):
     fits.assert_same_run(run, undisturbed)
 
 
+@pytest.mark.slow
 def test_it_fills_while_training(here, small_disk, monkeypatch, run_n2s):
     """Before the second checkpoint: the first one is whole."""
     undisturbed = fits.fit(monkeypatch, "--runs_dir", "undisturbed")
@@ -148,6 +150,7 @@ def test_the_cache_fills_while_preparing(tmp_path, small_disk, monkeypatch):
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("residency", ["device", "host"])
 @pytest.mark.parametrize("lost", ["**/prepared", "**/brain.npy", "**/events.parquet", "**/scalers", "**/scaled"])
 def test_a_cache_that_is_lost_or_cleared_in_part(tmp_path, monkeypatch, lost, residency):

@@ -22,6 +22,7 @@ def here(tmp_path, monkeypatch, own_wandb):
     tiny_recipe.write_recipe(tmp_path / "tiny.yaml", epochs=3, trainer={"logger": LOGGER})
 
 
+@pytest.mark.slow
 def test_no_server(monkeypatch, run_n2s):
     """As W&B says it after its timeout (init_timeout, 90 s): the run is begun again, offline."""
     begin = wandb.init
@@ -42,6 +43,7 @@ def test_no_server(monkeypatch, run_n2s):
     assert list(folder.glob("run-*.wandb"))
 
 
+@pytest.mark.slow
 def test_the_service_ends_in_the_middle(monkeypatch):
     """Killed in the second epoch: the fit ends well and has logged everything else."""
 

@@ -81,12 +81,14 @@ def test_at_a_step(fit, uninterrupted, step, recipe):
     fits.assert_same_run(run, uninterrupted(recipe))
 
 
+@pytest.mark.slow
 def test_twice_in_one_epoch(fit, uninterrupted):
     for step in ((1, 1), (1, 4)):
         fit(*ALWAYS, stop_after=step)
     fits.assert_same_run(fit(), uninterrupted())
 
 
+@pytest.mark.slow
 def test_means_need_what_was_summed_before(fit, uninterrupted, monkeypatch):
     """Without it the epoch's mean is another, though the weights are the same: the tests above can fail."""
     fit(*ALWAYS, stop_after=(1, 3))
@@ -96,6 +98,7 @@ def test_means_need_what_was_summed_before(fit, uninterrupted, monkeypatch):
     assert fits.logged(run) != fits.logged(uninterrupted())
 
 
+@pytest.mark.slow
 def test_not_while_gradients_are_summed_nor_before_a_validation(fit, uninterrupted):
     """4 batches a step of 6; validation after every third batch: what is saved is always continued to the bit."""
     recipe = {"trainer": {"accumulate_grad_batches": 4, "val_check_interval": 3}}

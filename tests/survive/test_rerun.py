@@ -40,6 +40,7 @@ def test_one_seed_gives_one_run_and_another_another(n2s):
     assert origins(first, other)["seed"] == ["0, then 1"]
 
 
+@pytest.mark.slow
 def test_rerun(n2s):
     """Options of the command line are in the record; what was tested is tested again."""
     n2s("fit", "--config", "tiny.yaml", "--model.temperature", "2", "--seed_everything", "3")
@@ -67,6 +68,7 @@ def test_rerun(n2s):
     fits.assert_same_run(run, again)
 
 
+@pytest.mark.slow
 def test_rerun_says_what_differs(n2s, monkeypatch):
     n2s("fit", "--config", "tiny.yaml")
     run = newest()
@@ -91,6 +93,7 @@ def test_rerun_says_what_differs(n2s, monkeypatch):
     assert float(line.split("differ, by ")[1].split()[0]) >= largest * 0.99 > 0
 
 
+@pytest.mark.slow
 def test_a_rerun_that_was_stopped_goes_on(n2s, monkeypatch):
     n2s("fit", "--config", "tiny.yaml")
     run = newest()

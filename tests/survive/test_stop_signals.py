@@ -69,6 +69,7 @@ def finish(monkeypatch, run: Run, uninterrupted: Run) -> None:
     fits.assert_same_run(run, uninterrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
 def test_in_training(asked, monkeypatch, uninterrupted):
     process, run = paused_fit("1.2")
@@ -84,6 +85,7 @@ def test_in_training(asked, monkeypatch, uninterrupted):
     finish(monkeypatch, run, uninterrupted)
 
 
+@pytest.mark.slow
 def test_in_validation_ends_the_epoch_first(monkeypatch, uninterrupted):
     process, run = paused_fit("1.val")
     process.send_signal(signal.SIGTERM)
@@ -94,6 +96,7 @@ def test_in_validation_ends_the_epoch_first(monkeypatch, uninterrupted):
     finish(monkeypatch, run, uninterrupted)
 
 
+@pytest.mark.slow
 def test_twice_stops_now(monkeypatch, uninterrupted):
     """In a step that would not end: nothing waits for it."""
     process, run = paused_fit("1.2")
@@ -107,6 +110,7 @@ def test_twice_stops_now(monkeypatch, uninterrupted):
     finish(monkeypatch, run, uninterrupted)
 
 
+@pytest.mark.slow
 def test_while_data_are_prepared(monkeypatch, uninterrupted):
     process, run = paused_fit("setup")
     process.send_signal(signal.SIGTERM)
@@ -117,6 +121,7 @@ def test_while_data_are_prepared(monkeypatch, uninterrupted):
     finish(monkeypatch, run, uninterrupted)
 
 
+@pytest.mark.slow
 def test_slurm(monkeypatch, uninterrupted, tmp_path):
     """SIGUSR1 in a job: saved between two steps, the job is told to start again, and that fit goes on."""
     scontrol = tmp_path / "bin" / "scontrol"

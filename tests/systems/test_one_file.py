@@ -49,6 +49,7 @@ def test_fit_test_report_and_wandb(toy, run_n2s, own_wandb, tmp_path):
     assert re.sub(r"\s+", " ", (run / "metrics.json").read_text()) == before
 
 
+@pytest.mark.slow
 def test_results_of_a_class_that_is_gone(toy, run_n2s, tmp_path):
     for verb in ("fit", "test"):
         assert run_n2s(verb, "--config", toy)[0] == 0

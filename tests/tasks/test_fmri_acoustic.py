@@ -46,6 +46,7 @@ def test_coarse_to_fine_by_the_command(semantic, acoustic):
     assert "train/tokens" in losses and "val/mel_of_true" in losses
 
 
+@pytest.mark.slow
 def test_fine_only_has_no_semantic_token(fitted, acoustic):
     assert acoustic("fit", model={"semantic": False})[0] == 0
     state = state_of(newest("Acoustic"))
@@ -80,6 +81,7 @@ def test_a_test_sets_its_tokens_beside_those_of_the_ablation(fitted, acoustic):
         assert status == 2 and message in " ".join(err.split()), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p_truth", [0.0, 0.5, 1.0])
 def test_the_semantic_token_is_the_truth_or_what_was_predicted_out_of_fold(fitted, acoustic, monkeypatch, p_truth):
     given, validated, losses = [], [], Acoustic._losses
@@ -171,6 +173,7 @@ def test_the_loss_is_equation_1(network):
     torch.testing.assert_close(given, expected_gradient, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [None, 1e-2])
 def test_audiomaes_decoder_is_tuned_at_its_own_rate_or_frozen(fitted, acoustic, rate):
     assert acoustic("fit", model={"audiomae_lr": rate})[0] == 0

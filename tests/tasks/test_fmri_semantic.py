@@ -120,6 +120,7 @@ def test_noise_alone_scores_chance(semantic):
     assert abs(found["correlation"]["model"]["mean"]) < 3.3 / np.sqrt(found["n_clips"])
 
 
+@pytest.mark.slow
 def test_alpha_by_cross_validation_is_voxel_ridges(semantic, sounds):
     alphas = [0.1, 10.0, 1000.0]
     assert semantic("fit", model={"alpha": alphas})[0] == 0
@@ -183,6 +184,7 @@ def test_prompts_lie_on_the_map_as_the_target_hears_them(semantic, fitted, sound
         assert status == 2 and message in " ".join(err.split()), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -202,6 +204,7 @@ def test_what_does_not_fit_is_told_before_training(semantic, changes, message):
         assert not list(Path("checkpoints").rglob("*.ckpt"))
 
 
+@pytest.mark.slow
 def test_other_voxels_than_those_of_the_fit_are_refused(semantic):
     assert semantic("fit", model={"n_voxels": 3})[0] == 0
     status, _, err = semantic("test", model={"n_voxels": 3}, data={"roi": "half"})

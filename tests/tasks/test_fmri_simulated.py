@@ -28,6 +28,7 @@ def trained(folder, **study):
     return data, result, record(result)
 
 
+@pytest.mark.slow
 def test_the_ceiling_is_the_ideal_observers_over_all_hearings(tmp_path):
     data, result, found = trained(tmp_path)
     study = data.studies["simulated"]
@@ -45,6 +46,7 @@ def test_the_ceiling_is_the_ideal_observers_over_all_hearings(tmp_path):
     assert result.ideal.shape == (len(clips), len(clips)) and (result.target == np.arange(len(clips))).all()
 
 
+@pytest.mark.slow
 def test_without_a_signal_nothing_is_decoded(tmp_path):
     _, result, found = trained(tmp_path, signal_gain=0.0)
     two = found["identification"]["2"]["model"]["mean"]

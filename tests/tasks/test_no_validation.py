@@ -22,6 +22,7 @@ def unvalidated(semantic):
     return newest("Semantic")
 
 
+@pytest.mark.slow
 def test_a_ridge_is_fitted_to_all_clips_and_tested_from_its_only_epoch(unvalidated, semantic):
     assert (unvalidated / "last.ckpt").is_file() and not (unvalidated / "best.ckpt").exists()
     assert json.loads((unvalidated / "run.json").read_text())["validates"] is False
@@ -69,6 +70,7 @@ def test_what_waits_for_a_validation_score_is_refused_at_the_start(semantic, aco
     assert not list(Path("checkpoints").glob("Acoustic/*"))  # nothing is left of it
 
 
+@pytest.mark.slow
 def test_without_batches_of_validation_it_is_the_same(fitted, acoustic):
     status, _, err = acoustic("fit", trainer={"limit_val_batches": 0})
     assert status == 0, err

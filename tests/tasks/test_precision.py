@@ -82,6 +82,7 @@ def test_contrastive(tmp_path, monkeypatch, run_n2s):
     assert 0 < json.loads((newest("meg") / "metrics.json").read_text())["test"]["model"]["top10"]["mean"] <= 1
 
 
+@pytest.mark.slow
 def test_a_ridge_is_solved_in_float32(semantic):
     exact, half = compared(semantic, "Semantic")
     assert_close(exact, half, rtol=0)

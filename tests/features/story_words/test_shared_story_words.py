@@ -31,6 +31,7 @@ def models(words):
     return found
 
 
+@pytest.mark.slow
 def test_a_sentence_and_its_translation_are_nearer_than_others(models):
     """Of a tale that neither vectors nor models have learned from."""
     means = []

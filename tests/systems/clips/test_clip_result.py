@@ -144,6 +144,7 @@ def test_large_arrays_take_half_the_room(tmp_path):
     assert again.mel_predicted.dtype == np.float16 and again.predicted.dtype == again.ideal.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_coarse_to_fine_beside_fine_only_on_two_stories_of_which_each_has_a_voice():
     """A label has one story: folds are of stretches, and that is said."""
     voices = np.repeat(["man", "woman"], 30)

@@ -82,6 +82,7 @@ def test_planted_cases_get_their_words(case, tmp_path):
         }
 
 
+@pytest.mark.slow
 def test_what_the_cleaning_takes_out_is_a_control(tmp_path):
     result = found_in(tmp_path, gain=0.5, lips=1.0, leak=3.0, rest_s=20.0, steps=[TakeLips()])
     own = result.table[result.table.subject == ALL].set_index("source")

@@ -29,6 +29,7 @@ def found(tmp_path_factory):
     return data, Contrastive(encoder, target_encoder=DeepMel(4, 5, 6, 2)).eval()
 
 
+@pytest.mark.slow
 def test_the_mean_target_of_each_listener(found, monkeypatch):
     monkeypatch.setattr(baselines, "CHUNK", 7)
     data, module = found

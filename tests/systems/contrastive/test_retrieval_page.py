@@ -58,6 +58,7 @@ def headings(page: str) -> list[str]:
     return [heading.strip() for heading in found]
 
 
+@pytest.mark.slow
 def test_the_sections_stand_in_reading_order_in_one_small_file(page):
     assert headings(page) == SECTIONS
     assert len(page) < 6_000_000
@@ -97,6 +98,7 @@ def test_texts_are_escaped(page):
     assert "9f8e19" in page
 
 
+@pytest.mark.slow
 def test_the_command_writes_it_again_and_says_what_is_missing(run_dir, capsys):
     (run_dir / "metrics.csv").unlink()
     (run_dir / "report.html").unlink(missing_ok=True)
@@ -109,6 +111,7 @@ def test_the_command_writes_it_again_and_says_what_is_missing(run_dir, capsys):
     assert (run_dir / "metrics.json").read_text() == scores
 
 
+@pytest.mark.slow
 def test_two_test_sets_are_named_and_noise_is_inside_chance(result, tmp_path):
     other = replace(planted_result(n_subjects=1, with_ideal=False, noise=1e6, seed=5), n_permutations=5)
     run_dir = planted_run(tmp_path / "run", test=result, unseen=other)
@@ -121,6 +124,7 @@ def test_two_test_sets_are_named_and_noise_is_inside_chance(result, tmp_path):
     assert "corrected for 12 tests on this page" in page  # two rows, three accuracies, two sets
 
 
+@pytest.mark.slow
 def test_notes_are_below_the_scores(result, tmp_path):
     line = np.linspace(0, 1, 306)[:, None].repeat(2, 1)
     noted = replace(
@@ -132,6 +136,7 @@ def test_notes_are_below_the_scores(result, tmp_path):
     assert "Spatial attention" not in headings(page)
 
 
+@pytest.mark.slow
 def test_a_failed_report_leaves_the_old_one(run_dir, monkeypatch):
     (run_dir / "report.html").write_text("old")
 

@@ -62,6 +62,7 @@ def test_an_undeclared_translation_in_training_is_refused(tmp_path):
     assert "its translation in e" in text and "`content`" in text and "matched" in text
 
 
+@pytest.mark.slow
 def test_a_story_with_another_name_in_its_translation_is_refused_unless_the_study_says(tmp_path):
     names = {(f"tale{i}", "eu"): f"ipuina{i}" for i in range(4)}
     text = refused(tmp_path, data_of(tmp_path, names=names))
@@ -91,12 +92,14 @@ def test_listeners_of_one_language_are_learned_from_others_in_all_cells(tmp_path
     assert not len(result.regions) and any("need one brain" in one for one in result.shown()[0].notes)
 
 
+@pytest.mark.slow
 def test_who_heard_one_language_alone_is_left_out_beside_bilinguals(tmp_path):
     data = data_of(tmp_path, n_subjects=2, heard={"02": ["es"]}, n_each=2)
     result = outcome(tmp_path, data, decode=False, controls=[], banded=[])
     assert set(result.cells.subject) == {ALL, "two/01"}
 
 
+@pytest.mark.slow
 def test_three_languages_have_all_ordered_pairs(tmp_path):
     data = data_of(tmp_path, languages=("es", "eu", "en"), n_each=2)
     result = outcome(tmp_path, data, decode=False, controls=[], n_draws=1)
@@ -163,6 +166,7 @@ def test_moves_of_one_run_are_circles_of_ten_seconds_or_more():
     assert np.allclose(one.sums.r(), 1) and null.max() < 0.9 and abs(null.mean()) < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "model", "said"),
     [
@@ -193,6 +197,7 @@ def test_one_delay_cannot_be_decoded(tmp_path):
     assert "n2s.data.FIR" in refused(tmp_path, data)
 
 
+@pytest.mark.slow
 def test_features_of_another_length_in_a_language_are_refused(tmp_path):
     class Wider(TwoLanguages):
         def features(self, stimulus):

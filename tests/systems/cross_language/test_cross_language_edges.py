@@ -81,6 +81,7 @@ class Unlike(TwoLanguages):
         return [one for one in super().recordings() if one.task in heard.get(one.subject, (one.task,))]
 
 
+@pytest.mark.slow
 def test_others_mean_is_of_the_stories_of_who_heard_most(tmp_path):
     heard = {"01": ["es"], "02": ["es"], "03": ["es"], "04": ["eu"], "05": ["eu"], "06": ["eu"]}
     data = data_of(tmp_path, studies={"two": Unlike(tmp_path, n_subjects=6, heard=heard, n_each=1)}, n_folds=4)

@@ -42,6 +42,7 @@ def gathered():
     return Gathered(data, people, known, network(dim=8, n_heads=2), common, "envelope", options, (2, 1, 0))
 
 
+@pytest.mark.slow
 def test_sides_are_measured_on_request(gathered):
     (subject, *_), common = gathered.common.subjects, gathered.common
     apart = Common.of(gathered.data, common.subjects, None, sides=True)

@@ -79,6 +79,7 @@ def test_an_interrupted_fit_takes_the_folds_that_it_has(at, interrupted, run_of)
     assert (run_of() / "last.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_said_before_a_fit(at, run_n2s):
     status, _, err = run_n2s("fit", "--config", small(at / "recipe.yaml", n_folds=5))
     assert status == 2 and "units (stories, blocks)" in err and "Traceback" not in err, err

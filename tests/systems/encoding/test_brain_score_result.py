@@ -106,6 +106,7 @@ def test_tables_maps_and_notes_have_one_test_over_subjects(n):
     assert one.facts()["test_over_subjects"]["least_p"] == 1 / 2**n
 
 
+@pytest.mark.slow
 def test_native_voxels_and_few_subjects_are_not_compared():
     for one in (result(6, template=None), result(4)):
         assert one.group.shared is None and one.group.counts(["whole"]) == {}

@@ -53,6 +53,7 @@ def sampled(volume) -> np.ndarray:
     return np.mean(each, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [{"shape": SHAPE, "affine": AFFINE.tolist()}, {}], ids=["image", "places alone"])
 def test_voxels_are_those_that_nilearn_finds(volume, sampled, known):
     values, voxels = volume

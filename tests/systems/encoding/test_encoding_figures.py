@@ -32,6 +32,7 @@ def voxels() -> tuple[BrainScoreResult, dict]:
     return result, by_title(result)
 
 
+@pytest.mark.slow
 def test_figures_of_networks(voxels):
     result, found = voxels
     assert list(found) == [
@@ -75,6 +76,7 @@ def test_levels_are_compared_by_their_layer():
     assert [one.get_text() for one in axes["B  levels"].get_xticklabels()] == ["+ gru"]
 
 
+@pytest.mark.slow
 def test_stars_of_many_subjects():
     some = np.arange(0, 20484, 60)
     found = by_title(of_networks(on_vertices(8, index=some), ["untrained", "dutch"]))
@@ -98,6 +100,7 @@ def test_a_voxel_whose_brain_is_not_mni_is_drawn_by_its_place():
     assert "T1w" in found["Maps of voxels"].caption
 
 
+@pytest.mark.slow
 def test_sensors_have_topographies_lags_and_kernels():
     result = on_sensors(6)
     found = by_title(result)
@@ -123,6 +126,7 @@ def test_sensors_have_topographies_lags_and_kernels():
         one.figure.savefig(BytesIO(), format="png", dpi=40)
 
 
+@pytest.mark.slow
 def test_contacts_of_one_name_in_two_heads_are_not_averaged():
     two = on_sensors(2)
     one = replace(two, images={name: image | {"own_names": True} for name, image in two.images.items()})

@@ -31,6 +31,7 @@ def voxels(tmp_path_factory):
         return result, folder, write_maps(result, folder), files(result)
 
 
+@pytest.mark.slow
 def test_volumes_keep_every_value_and_the_affine(voxels):
     result, folder, written, _ = voxels
     assert all(path.is_file() and path.parent == folder / "maps" for path in written)

@@ -88,6 +88,7 @@ def test_folds_are_pooled(at, run_n2s):
     assert scores_of(run)["f1_macro"]["model"]["all subjects"]["mean"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_wrong_number_of_channels_says_the_right_one(at, run_n2s):
     recipe = said_recipe(
         at / "recipe.yaml",

@@ -80,6 +80,7 @@ def test_noise_is_not_above_chance_and_a_signal_is():
     assert made().summary.p["f1_macro"] == pytest.approx(1 / 101)
 
 
+@pytest.mark.slow
 def test_windows_that_overlap_in_stretches_are_tested_in_other_ways_too():
     """Classes in blocks, and logits of noise that neighbours share: permuted labels alone would be beaten three times too often."""
     found = {"permuted": [], "all": []}

@@ -117,6 +117,7 @@ def test_a_code_of_the_test_run_alone_is_not_learned(tmp_path):
     assert min(value for (one, other), value in cells(transfer(leaked)).items() if one == other) > 0.9
 
 
+@pytest.mark.slow
 def test_a_person_without_a_condition_has_no_such_score(tmp_path):
     study = {"n_subjects": 2, "missing": {"02": ["overt"]}, "gain": 1.0}
     data = data_of(tmp_path, study=study)
@@ -161,6 +162,7 @@ def test_no_two_classes_are_left(tmp_path):
         check_people({"lab/01": events}, names)
 
 
+@pytest.mark.slow
 def test_everybody_together_averages_and_bands(tmp_path):
     study = {"n_subjects": 2, "gain": 0.6}
     found = result_of(tmp_path, study=study, bands={"slow": (1.0, 8.0)}, average=3, data={"average": 2}, together=True)

@@ -64,6 +64,7 @@ def by_hand(draws, n, seed=5):
     return (1 + (null >= mean_r(np.arange(N))).sum(0)) / (1 + n)
 
 
+@pytest.mark.slow
 def test_p_is_that_of_the_mean_over_draws():
     found, n = electrodes(DRAWS), 3000
     r = np.array([column_correlation(one, TRUE) for one in DRAWS])

@@ -92,6 +92,7 @@ def test_fit_test_and_report(at, run_n2s, fit_and_test):
     assert status == 2 and "model.estimators.ridge" in err and "fit again" in err
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_takes_the_folds_that_it_has(at, interrupted):
     import n2s.systems.high_gamma.task as task
 

@@ -54,6 +54,7 @@ class Spoilt:
     recorded = None  # a fit does not ask for it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [

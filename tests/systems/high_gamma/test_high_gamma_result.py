@@ -100,6 +100,7 @@ def test_the_page_says_what_a_flattened_r_means():
     assert best[0][0] == "s/1, A19" and best[0][1] == "0.600"
 
 
+@pytest.mark.slow
 def test_electrodes_are_drawn_where_they_are_known():
     assert "glass brain" in brain_figure(result()).title
     own = brain_figure(result(frame="own"))

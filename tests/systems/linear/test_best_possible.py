@@ -89,6 +89,7 @@ def test_the_ceiling_is_of_the_same_windows_and_the_same_brain():
     assert len(study.asked) == 2 * 4 * 2  # subjects, runs, lengths: targets share them
 
 
+@pytest.mark.slow
 def test_the_page_shows_it_in_its_row_its_note_and_its_line(tmp_path):
     found = result(data(Knowing()))
     scores, shown = found.scores(), found.shown()[0]

@@ -272,6 +272,7 @@ def followers(n_subjects=3):
     return Listeners({"env": [feature]}, brains, n_runs=4, tr_s=0.1, kind="sensor")
 
 
+@pytest.mark.slow
 def test_a_decoder_of_other_people_has_seen_neither_the_person_nor_what_is_held_out():
     recipe, name = replace(RECIPE, other_people=True), "env, by other people's decoder"
     data = followers()

@@ -108,6 +108,7 @@ def test_noise_says_nothing_and_that_is_said(at, fit_and_test):
     assert "Nothing shows that this is better than chance" in out.replace("\n", " ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -271,6 +272,7 @@ def test_scores_against_counts_by_hand():
     assert none.p["wer"] == 1.0 and "constant" in none.beaten["wer"]
 
 
+@pytest.mark.slow
 def test_random_sentences_are_below_chance_as_often_as_p_says():
     """Decoded sentences that have nothing to do with what was said: p is uniform."""
     rng, p = np.random.default_rng(0), []

@@ -86,6 +86,7 @@ def test_the_report_holds_the_scores_the_pictures_and_the_sounds(made, capsys):
     assert "<td>0.500</td>" in page  # chance of two
 
 
+@pytest.mark.slow
 def test_the_same_is_in_wandb(made, own_wandb):
     run_dir, result = made
     logger = WandbLogger(project="n2s", save_dir=run_dir, offline=True)
@@ -124,6 +125,7 @@ def test_the_mean_of_several_subjects_has_an_interval_over_them(made):
     assert set(over["shuffled"]["scores"]) == set(first["shuffled"]["scores"]) - {"mel_psnr"}
 
 
+@pytest.mark.slow
 def test_the_page_begins_with_the_mean_of_subjects(made, tmp_path):
     run_dir, result = made
     several = shutil.copytree(run_dir, tmp_path / "run")

@@ -33,6 +33,7 @@ def one():
     return result(subjects=("s/a",), lengths_s=(30.0,), n_nulls=0, rows=(), known=1.0)
 
 
+@pytest.mark.slow
 def test_scores_are_means_over_windows(two):
     scores = two.scores()
     assert list(scores.rows) == ["model", "permuted", "no_brain", "null", "noiseless"]

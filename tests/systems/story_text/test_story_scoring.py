@@ -100,6 +100,7 @@ def test_words_are_coloured_and_null_texts_left_out(found):
     assert len(found.similarity) and set(found.similarity.story) == {"story 0", "story 1"}
 
 
+@pytest.mark.slow
 def test_one_that_knows_nothing_has_flat_p():
     words, stories, encoder = decoded(subjects=("s/a",), lengths_s=(30.0,) * 16, known=0.0, n_nulls=40, rows=())
     words = words[words.row != "noiseless"]
@@ -177,6 +178,7 @@ def test_several_draws_of_a_row_count_as_their_mean():
     assert (one > other).all() and (found.identification.percentile.size == once.identification.percentile.size)
 
 
+@pytest.mark.slow
 def test_subjects_can_be_scored_by_themselves(found):
     words, stories, encoder = decoded(known=0.45)
     parts = [score(of(words, subject=one), of(stories, subject=one), encoder, RULES) for one in ("s/a", "s/b")]

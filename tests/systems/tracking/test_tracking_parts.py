@@ -96,6 +96,7 @@ class Leaky(Poisoned):
         return self._poison(self._data.heard(subject, self._data.folds(subject)[0], *given))
 
 
+@pytest.mark.slow
 def test_what_is_fitted_knows_nothing_of_test_rows(data):
     fold, found = data.folds(WHO)[0], []
     for one in (data, Poisoned(data)):
@@ -264,6 +265,7 @@ def test_what_cannot_be_is_said_before_a_fit(data, options, told):
         Tracking(measures=["coherance"])
 
 
+@pytest.mark.slow
 def test_data_that_cannot_be_are_refused(tmp_path_factory):
     one = made(tmp_path_factory, {"mel": Mel(4), "word_rate": WordRate()}, lags=(0.0, 0.0))
     with pytest.raises(UserError, match="'mel' has 4 dimensions"):
