@@ -9,6 +9,7 @@ from n2s.metrics.result import Drawing
 from n2s.metrics.score import ALL
 from n2s.report.figures import COLORS, PALETTE, blank_panels
 from n2s.systems.contamination.sources import LABELS
+from n2s.systems.contamination.verdict import SHARE
 from n2s.systems.encoding.figures.sensor_figures import FEWEST_SENSORS, draw_topography
 
 MOST_HEADS = 5
@@ -48,9 +49,13 @@ def scores_figure(table: pd.DataFrame) -> Drawing:
             axes.plot(at + np.linspace(-0.18, 0.18, len(own)), own.value, "o", color="black", markersize=3, alpha=0.6)
     brain = rows[rows.source == "brain"]
     if len(brain):
-        lead = brain.chance.iloc[0] + 0.9 * (brain.value.iloc[0] - brain.chance.iloc[0])
+        lead = brain.chance.iloc[0] + SHARE * (brain.value.iloc[0] - brain.chance.iloc[0])
         axes.axhline(
-            lead, color=COLORS["model"], linestyle="--", linewidth=1, label="90% of the brain's lead over chance"
+            lead,
+            color=COLORS["model"],
+            linestyle="--",
+            linewidth=1,
+            label=f"{SHARE:.0%} of the brain's lead over chance",
         )
         axes.axhline(brain.chance.iloc[0], color=COLORS["chance"], linestyle=":", label="chance")
     axes.set(xticks=range(len(rows)), ylabel="balanced accuracy (%)", ylim=(0, 1.02))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from n2s.errors import first_of
 from n2s.metrics.controls import holm
 
 ALPHA = 0.05
@@ -31,7 +32,10 @@ def by_group(links: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_people(links: pd.DataFrame, subjects: Sequence[str]) -> pd.DataFrame:
-    """Group -> ``p`` over people (Fisher), ``p_holm`` over groups, NaN where nothing could be tested; ``unseen``: why, of the first.
+    """Group -> ``p`` over people (Fisher), ``p_holm`` over groups, NaN where nothing could be tested.
+
+    ``own_holm``: the same of those people alone whose link has no other reason (``but``); 1 where nobody's has none. ``unseen``: whose could not be
+    looked for, and why, of the first.
 
     Parameters
     ----------
@@ -42,15 +46,24 @@ def over_people(links: pd.DataFrame, subjects: Sequence[str]) -> pd.DataFrame:
     """
     rows = {}
     for group, own in links[links.subject.isin(list(subjects))].groupby("group", sort=False):
-        p = own.p[own.p.notna()].clip(lower=LEAST_P)
-        joined = np.nan if p.empty else float(p.iloc[0]) if len(p) == 1 else float(stats.combine_pvalues(p).pvalue)
-        rows[group] = (joined, next((one for one in own.unseen if one), ""))
-    found = pd.DataFrame.from_dict(rows, orient="index", columns=["p", "unseen"])
-    found["p_holm"] = np.nan
-    known = found.p.notna().to_numpy()
-    if known.any():
-        found.loc[known, "p_holm"] = holm(found.p[known].to_numpy())
-    return found
+        known = own[own.p.notna()]
+        hidden = own[own.unseen != ""]
+        whose = f"{first_of(hidden.subject)}: " if len(subjects) > 1 else ""
+        alone = _fisher(known.p[known.but == ""])
+        unseen = f"{whose}{hidden.unseen.iloc[0]}" if len(hidden) else ""
+        rows[group] = (_fisher(known.p), 1.0 if len(known) and np.isnan(alone) else alone, unseen)
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=["p", "own", "unseen"])
+    for name, of in (("p_holm", "p"), ("own_holm", "own")):
+        found[name] = np.nan
+        tested = found[of].notna().to_numpy()
+        if tested.any():
+            found.loc[tested, name] = holm(found[of][tested].to_numpy())
+    return found.drop(columns="own")
+
+
+def _fisher(p: pd.Series) -> float:
+    p = p.clip(lower=LEAST_P)
+    return np.nan if p.empty else float(p.iloc[0]) if len(p) == 1 else float(stats.combine_pvalues(p).pvalue)
 
 
 def reaching(links: pd.DataFrame, subject: str) -> list[str]:

@@ -23,7 +23,7 @@ LABELS = {
     "reaching": "all that reaches the sensors",
     "edge": "sensors at the edge",
     "inner": "sensors in the middle",
-    "removed": "what the cleaning took out",
+    "removed": "what ICA and SSP took out",
 }
 REMOVED = "removed"
 LEAST_SENSORS = 12  # to tell an edge from a middle

@@ -15,6 +15,7 @@ from n2s.systems.contamination.sources import LABELS, REMOVED
 SHARE = 0.9  # of the brain's score above chance: a control that reaches it says as much as the brain
 CLEAN, DOUBTFUL, CONTAMINATED = "clean", "doubtful", "contaminated"
 CONTROLS = (*GROUPS, "reaching")
+UNKNOWN = {"p": np.nan, "p_holm": np.nan, "own_holm": np.nan, "unseen": ""}  # of a control that nobody looked for
 MOVING = ("emg", "eog", "head")
 #: Without these, nothing is cleared: what is said moves muscles, and what is said aloud or heard is a sound.
 NEEDED = {"overt": ("audio", "emg"), "silent": ("emg",), "imagined": ("emg",), "listen": ("audio",)}
@@ -46,7 +47,7 @@ def controls_of(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[st
     -------
     ``source``, ``value``, ``excess`` over chance, ``share`` of the brain's excess in the same subjects and windows, ``p``, ``p_holm`` over
     controls, ``above`` chance, ``enough`` (`SHARE` or more of the brain's), ``reach_p``, ``reach_holm`` over groups, ``reaches``: 1, 0, or NaN
-    if it could not be looked for; ``unseen``: what of it could not be. All that reaches the sensors counts over all where everybody has it.
+    if it could not be looked for; ``own_holm``: by links without another reason; ``unseen``: of whom it could not be, and why. All that reaches the sensors counts over all where everybody has it.
     """
     name, people = subjects[0], list(subjects[1:] or subjects)
     own = scores[scores.subject == name].set_index("source")
@@ -62,15 +63,18 @@ def controls_of(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[st
         brain = each[each.source == "brain"].set_index("subject").reindex(mine.index)
         of_brain = float(mine.of_brain.where(mine.of_brain.notna(), brain.value - brain.chance).mean())
         excess = own.value[source] - own.chance[source]
-        looked = reach.loc[source] if source in reach.index else {"p": np.nan, "p_holm": np.nan, "unseen": ""}
+        looked = dict(reach.loc[source]) if source in reach.index else UNKNOWN
+        never = [one for one in mine.index if not ((links.group == source) & (links.subject == one)).any()]
+        if never and source != "reaching" and not looked["unseen"]:
+            looked = looked | {"unseen": f"not there in the recordings of {first_of(never)} that were looked at"}
         rows.append(
             {
                 "source": source, "value": own.value[source], "low": own.low[source], "high": own.high[source], "excess": excess,
                 "share": excess / of_brain if of_brain > 0 else np.inf if excess > 0 else 0.0, "p": own.p[source],
-                "reach_p": looked["p"], "reach_holm": looked["p_holm"], "unseen": looked["unseen"],
+                "reach_p": looked["p"], "reach_holm": looked["p_holm"], "own_holm": looked["own_holm"], "unseen": looked["unseen"],
             }
         )  # fmt: skip
-    columns = ["source", "value", "low", "high", "excess", "share", "p", "reach_p", "reach_holm", "unseen"]
+    columns = ["source", "value", "low", "high", "excess", "share", "p", "reach_p", "reach_holm", "own_holm", "unseen"]
     table = pd.DataFrame(rows, columns=columns)
     table["p_holm"] = holm(table.p.to_numpy()) if len(table) else np.zeros(0)
     table["above"] = (table.p_holm < ALPHA) & (table.excess > 0)
@@ -88,8 +92,8 @@ def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str], c
 
     Doubtful: nothing is decoded; or a control of `NEEDED` is not there, or not all of it could be looked for in the sensors; or a control
     above chance is found in the sensors, though it says less than the brain, or may be found for another reason; or it could not be looked
-    for; or only sensors at the edge tell classes; or what the cleaning took out tells as much as the brain, and
-    no muscle, eye or head that is gone from the sensors does.
+    for in somebody; or only sensors at the edge tell classes; or what ICA and SSP took out tells as much as the brain, and
+    no muscle, eye or head that is gone from the sensors tells as much.
 
     Clean: none of it. A microphone or an electrode on the lips always tells what is said aloud: that alone is no contamination.
 
@@ -121,8 +125,8 @@ def judged(scores: pd.DataFrame, links: pd.DataFrame, subjects: Sequence[str], c
             {"reason": reasons, "doubt": doubts, "note": notes}[kind].append(text)
     doubts += _lacking(scores, controls, people, condition)
     if decodes:
-        doubts += _by_place(own)
-    kind, text = _taken_out(own, controls, decodes=decodes)
+        doubts += _by_place(own, scores, people)
+    kind, text = _taken_out(own, scores, people, controls, decodes=decodes)
     if kind:
         {"doubt": doubts, "note": notes}[kind].append(text)
     if reasons:
@@ -139,12 +143,14 @@ def _judged_one(one: object, links: pd.DataFrame, people: Sequence[str]) -> tupl
         return "", ""
     tells = "alone tells the classes as well" if one.enough else "tells classes apart"
     if one.reaches == 1:
-        other = _other_reason(one.source, links, people)
-        text = f"{label} {tells} ({said}) and is found in the sensors{_seen(one.source, links, people)}{other}."
+        other = _other_reason(one, links, people)
+        text = f"{label} {tells} ({said}) and is found in the sensors{_seen(one.source, links, people, shared=bool(other))}{other}."
         return "reason" if one.enough and not other else "doubt", text
     if np.isnan(one.reaches):
         why = f" ({one.unseen})" if one.unseen else ""
         return "doubt", f"{label} {tells} ({said}), and whether it is in the sensors could not be seen{why}."
+    if one.unseen:
+        return "doubt", f"{label} {tells} ({said}), is not found in the sensors where it could be looked for (p = {one.reach_p:.2g}), and could not be everywhere ({one.unseen})."  # fmt: skip
     return "note", f"{label} tells classes apart ({said}) and is not found in the sensors (p = {one.reach_p:.2g})."
 
 
@@ -163,22 +169,36 @@ def _lacking(scores: pd.DataFrame, controls: pd.DataFrame, people: Sequence[str]
             whose = "" if len(people) == 1 else f" of {first_of(without)}"
             what = "sound is not" if source == "audio" else "muscles are not"
             found.append(f"There is no {LABELS[source]}{whose}: {what} told from a brain without it.")
+        elif source in seen.index and seen.above[source] and seen.reaches[source] != 1:
+            continue  # said of the control itself
         elif source in seen.index and seen.unseen[source] and not np.isnan(seen.reaches[source]):
             found.append(
                 f"{_label(source)} could not be looked for in all ways in the sensors ({seen.unseen[source]})."
             )
-        elif source in seen.index and np.isnan(seen.reaches[source]) and not seen.above[source]:
+        elif source in seen.index and np.isnan(seen.reaches[source]):
             why = f" ({seen.unseen[source]})" if seen.unseen[source] else ""
             found.append(f"Whether {LABELS[source]} is in the sensors could not be seen{why}.")
     return found
 
 
-def _by_place(own: pd.DataFrame) -> list[str]:
+def _lead(scores: pd.DataFrame, source: str, people: Sequence[str]) -> float:
+    """Of a source above chance, mean over some people; NaN if one of them lacks it."""
+    own = scores[(scores.source == source) & scores.subject.isin(list(people)) & scores.p.notna()]
+    return float((own.value - own.chance).mean()) if len(own) == len(people) else np.nan
+
+
+def _having(scores: pd.DataFrame, source: str, people: Sequence[str]) -> list[str]:
+    known = set(scores.subject[(scores.source == source) & scores.p.notna()])
+    return [one for one in people if one in known]
+
+
+def _by_place(own: pd.DataFrame, scores: pd.DataFrame, people: Sequence[str]) -> list[str]:
     """A doubt where sensors at the edge tell classes, and those in the middle do not."""
     if not {"edge", "inner"} <= set(own.index) or not np.isfinite(own.p[["edge", "inner"]].astype(float)).all():
         return []
-    edge, inner, brain = own.loc["edge"], own.loc["inner"], own.loc["brain"]
-    if edge.p < ALPHA and edge.value - edge.chance >= SHARE * (brain.value - brain.chance) and inner.p >= ALPHA:
+    edge, inner = own.loc["edge"], own.loc["inner"]
+    of_brain = _lead(scores, "brain", _having(scores, "edge", people))
+    if edge.p < ALPHA and edge.value - edge.chance >= SHARE * of_brain and inner.p >= ALPHA:
         return [
             f"Sensors at the edge alone tell the classes as well as all ({_percent(edge.value)}), and those in the middle do not ({_percent(inner.value)}, "
             f"p = {inner.p:.2g}): muscles are nearest to the edge."
@@ -186,31 +206,35 @@ def _by_place(own: pd.DataFrame) -> list[str]:
     return []
 
 
-def _taken_out(own: pd.DataFrame, controls: pd.DataFrame, *, decodes: bool) -> tuple[str, str]:
+def _taken_out(
+    own: pd.DataFrame, scores: pd.DataFrame, people: Sequence[str], controls: pd.DataFrame, *, decodes: bool
+) -> tuple[str, str]:
     """What the components that the cleaning took out say: a doubt, a note, or nothing.
 
-    Muscles, eyes or the head that tell classes, too, are why they may; of these the rest is looked for in the sensors as they were left.
+    Muscles, eyes or the head that tell as much (`SHARE`) in the same people are why they may; of these the rest is looked for in the sensors as they
+    were left.
     """
     if REMOVED not in own.index or not np.isfinite(own.p[REMOVED]):
         return "", ""
-    one, brain = own.loc[REMOVED], own.loc["brain"]
-    excess, of_brain = one.value - one.chance, brain.value - brain.chance
+    one, those = own.loc[REMOVED], _having(scores, REMOVED, people)
+    excess, of_brain = one.value - one.chance, _lead(scores, "brain", those)
     if one.p >= ALPHA or excess <= 0:
         return (
             "note",
-            f"What the cleaning took out does not tell classes apart ({_percent(one.value)}, p = {one.p:.2g}).",
+            f"What ICA and SSP took out does not tell classes apart ({_percent(one.value)}, p = {one.p:.2g}).",
         )
     if decodes and excess >= SHARE * of_brain:
-        said = f"What the cleaning took out tells the classes as well as what it left ({_percent(one.value)})"
+        said = f"What ICA and SSP took out tells the classes as well as what it left ({_percent(one.value)})"
         known = controls[controls.source.isin(MOVING) & controls.above]
-        if len(known) and (known.reaches == 0).all():
-            names = ", ".join(LABELS[name] for name in known.source)
+        telling = [name for name in known.source if _lead(scores, name, those) >= SHARE * excess]
+        if telling and ((known.reaches == 0) & (known.unseen == "")).all():
+            names = ", ".join(LABELS[name] for name in telling)
             return "note", f"{said}, as {names} would; of that nothing is found in what it left."
         return (
             "doubt",
             f"{said}: artifacts follow the classes, or the brain was taken out with them. What stays of them cannot be seen.",
         )
-    return "note", f"What the cleaning took out tells classes apart ({_percent(one.value)}), less than what it left."
+    return "note", f"What ICA and SSP took out tells classes apart ({_percent(one.value)}), less than what it left."
 
 
 def _label(source: str) -> str:
@@ -233,8 +257,10 @@ HOW = {
 }
 
 
-def _seen(source: str, links: pd.DataFrame, people: Sequence[str]) -> str:
+def _seen(source: str, links: pd.DataFrame, people: Sequence[str], *, shared: bool) -> str:
+    """Where it is seen most; ``shared``: links that have another reason count, too."""
     own = _of(source, links, people)
+    own = own if shared else own[own.but == ""]
     if own.empty:
         return ""
     best = own.iloc[int(own.p.to_numpy().argmin())]
@@ -242,11 +268,11 @@ def _seen(source: str, links: pd.DataFrame, people: Sequence[str]) -> str:
     return f" {HOW[best['view']]}{also} (most in {best.sensor}, r = {best.r:.2f}, p = {best.p:.2g})"
 
 
-def _other_reason(source: str, links: pd.DataFrame, people: Sequence[str]) -> str:
-    """Why a signal may be found in sensors that it does not reach, of those who say so; "" if one person has no such reason."""
-    own = _of(source, links, people)
-    own = own[own.p < ALPHA] if (own.p < ALPHA).any() else own
-    return f"; but {own.but.iloc[0]}" if len(own) and own.but.astype(bool).all() else ""
+def _other_reason(one: object, links: pd.DataFrame, people: Sequence[str]) -> str:
+    """Why a signal may be found in sensors that it does not reach; "" where it is found by links without such a reason alone."""
+    own = _of(one.source, links, people)
+    own = own[own.but != ""].sort_values("p", kind="stable")
+    return "" if own.empty or one.own_holm < ALPHA else f"; but {own.but.iloc[0]}"
 
 
 def _of(source: str, links: pd.DataFrame, people: Sequence[str]) -> pd.DataFrame:

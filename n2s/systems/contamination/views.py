@@ -22,10 +22,7 @@ FAST_HZ, LOUD_HZ, SLOW_HZ = 40.0, 60.0, (0.5, 8.0)
 MUSCLE_HZ = 20.0
 LEAST_FAST_HZ = 150.0  # rate below which nothing of a voice is left
 SLOW_RATE_HZ, LOUD_RATE_HZ = 25.0, 50.0
-FAST_SHIFT_S, SLOW_SHIFT_S = (
-    2.0,
-    4.0,
-)  # longer than either side is like itself; ten times as much is needed, and four times in a run
+FAST_SHIFT_S = 2.0  # longer than either side is like itself; ten times as much is needed, and four times in a run
 PIECE_S = 1.0  # of rest, filtered alone: as long as pauses between words often are
 LEAST_REST_S = 40.0
 LOW_PASSED = 0.01  # of the amplitude from 20 to 40 Hz: with less above `LOUD_HZ`, a signal was low-passed

@@ -88,7 +88,7 @@ def test_what_the_cleaning_takes_out_is_a_control(tmp_path):
     own = result.table[result.table.subject == ALL].set_index("source")
     assert own.value["removed"] > 0.9 and own.p["brain"] < 0.05
     verdict = result.verdicts[ALL]
-    assert verdict.word == CLEAN and "What the cleaning took out tells the classes as well" in " ".join(verdict.notes)
+    assert verdict.word == CLEAN and "What ICA and SSP took out tells the classes as well" in " ".join(verdict.notes)
     assert verdict.controls.set_index("source").reaches["emg"] == 0  # nothing is left of it
 
 

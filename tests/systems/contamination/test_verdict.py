@@ -115,10 +115,60 @@ def test_what_the_cleaning_took_out_is_a_doubt_where_it_says_as_much():
     for value, word in ((0.68, DOUBTFUL), (0.45, CLEAN), (0.26, CLEAN)):
         table = scores({"brain": (0.70, 0.001), "removed": (value, 0.001 if value > 0.3 else 0.5)} | SILENT)
         verdict = judged(table, links(UNHEARD), [ONE])
-        assert verdict.word == word and "What the cleaning took out" in " ".join(verdict.reasons + verdict.notes)
+        assert verdict.word == word and "What ICA and SSP took out" in " ".join(verdict.reasons + verdict.notes)
     table = scores({"brain": (0.70, 0.001), "removed": (0.68, 0.001)} | SILENT | {"emg": (0.9, 0.001)})
     verdict = judged(table, links(UNHEARD), [ONE])  # muscles, and they are gone
     assert verdict.word == CLEAN and "(68.0%), as EMG would; of that nothing is found" in " ".join(verdict.notes)
+
+
+def test_a_weak_control_is_not_why_what_was_taken_out_tells_classes():
+    table = scores({"brain": (0.70, 0.001), "removed": (0.68, 0.001)} | SILENT | {"emg": (0.40, 0.001)})
+    verdict = judged(table, links(UNHEARD), [ONE])
+    assert verdict.word == DOUBTFUL and "What stays of them cannot be seen" in " ".join(verdict.reasons)
+
+
+def of_people(*values: dict[str, tuple[float, float]]) -> tuple[pd.DataFrame, list[str]]:
+    """Scores of people and their mean over those who have a source, and `ALL` before their names."""
+    each = pd.concat([scores(one, f"lab/{i}") for i, one in enumerate(values)])
+    mean = each.groupby("source", sort=False)[["value", "low", "high", "p", "chance"]].mean().reset_index()
+    return pd.concat([mean.assign(subject=ALL, of_brain=np.nan, why=""), each]), [
+        ALL,
+        *(f"lab/{i}" for i in range(len(values))),
+    ]
+
+
+@pytest.mark.parametrize("hidden", [np.nan, None])
+def test_a_control_that_could_be_looked_for_in_one_person_alone_clears_nobody(hidden):
+    table, whose = of_people(*2 * [{"brain": (0.70, 0.001), "eog": (0.66, 0.001)} | SILENT])
+    second = UNHEARD if hidden is None else UNHEARD | {"eog": hidden}
+    found = pd.concat([links(UNHEARD | {"eog": 0.6}, "lab/0"), links(second, "lab/1")])
+    verdict = judged(table, found, whose)
+    assert (
+        verdict.word == DOUBTFUL and "lab/1" in " ".join(verdict.reasons) and "lab/0" not in " ".join(verdict.reasons)
+    )
+    found = pd.concat([links(UNHEARD | {"eog": 0.6}, one) for one in whose[1:]])
+    assert judged(table, found, whose).word == CLEAN
+
+
+def test_people_with_a_shared_reference_do_not_carry_those_without():
+    """One of five has electrodes of their own, whose p of .04 is nothing by itself: the others' p are of the reference."""
+    table, whose = of_people(*5 * [{"brain": (0.70, 0.001)} | SILENT | {"emg": (0.69, 0.001)}])
+    own = links({"audio": 0.7, "emg": 0.04}, "lab/0")
+    shared = [links({"audio": 0.7, "emg": 0.001}, one, but="EMG1 may have the sensors' reference") for one in whose[2:]]
+    verdict = judged(table, pd.concat([own, *shared]), whose)
+    assert verdict.word == DOUBTFUL and "; but EMG1 may have" in " ".join(verdict.reasons)
+    strong = judged(table, pd.concat([own.assign(p=[0.7, 0.002], sensor="B7"), *shared]), whose)
+    assert strong.word == CONTAMINATED and "most in B7" in strong.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "there", [{"removed": (0.45, 0.001)}, {"edge": (0.45, 0.001), "inner": (0.26, 0.4)}], ids=["removed", "edge"]
+)
+def test_what_some_people_have_is_beside_their_own_brain(there):
+    """The brain of the other person is better: by the mean of both, the source would say less than the brain."""
+    table, whose = of_people({"brain": (0.46, 0.001)} | SILENT | there, {"brain": (0.95, 0.001)} | SILENT)
+    found = pd.concat([links(UNHEARD, one) for one in whose[1:]])
+    assert judged(table, found, whose).word == DOUBTFUL
 
 
 def test_a_chance_link_of_one_person_says_nothing_of_all():
