@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from n2s.metrics.controls import holm
-from n2s.metrics.label_draws import Places, permutations
+from n2s.metrics.label_draws import LabelPlaces, permutations
 
 #: (..., k, k) confusion matrices -> (...)
 ConfusionScore = Callable[[np.ndarray], np.ndarray]
@@ -110,7 +110,7 @@ def auc_macro(labels: np.ndarray, scores: np.ndarray, strata: np.ndarray | None 
 def permutation_null(
     labels: np.ndarray,
     predicted: np.ndarray,
-    runs: np.ndarray | Places,
+    runs: np.ndarray | LabelPlaces,
     score: str | ConfusionScore,
     n: int = 1000,
     seed: int = 0,
@@ -126,7 +126,7 @@ def permutation_null(
     labels, predicted
         (n,)
     runs
-        (n,) What labels stay in; or `n2s.metrics.label_draws.Places`, which several people share.
+        (n,) What labels stay in; or `n2s.metrics.label_draws.LabelPlaces`, which several people share.
     score
         One of `SCORES` by its name, or a function of confusion matrices.
     n
@@ -150,7 +150,7 @@ def permutation_null(
 def permuted_confusions(
     labels: np.ndarray,
     predicted: np.ndarray,
-    runs: np.ndarray | Places,
+    runs: np.ndarray | LabelPlaces,
     n: int = 1000,
     seed: int = 0,
     circular: bool = False,
@@ -173,7 +173,7 @@ def permuted_confusions(
 def auc_null(
     labels: np.ndarray,
     scores: np.ndarray,
-    runs: np.ndarray | Places,
+    runs: np.ndarray | LabelPlaces,
     n: int = 1000,
     seed: int = 0,
     circular: bool = False,

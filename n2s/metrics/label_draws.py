@@ -7,16 +7,18 @@ from functools import cached_property
 import numpy as np
 
 NUMBERS = 2**23  # of the arrays that draws make at once: 64 MB
+MOST_GAPS = 0.1  # of a member's windows: with more gaps, turned labels lose that neighbours are alike
 LOOKED_AT = 200  # draws that tell whether neighbours are alike
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class LabelPlaces:
     """Where labels stay, and the place of each window there.
 
-    A run may have places that a window is missing from: somebody lost it, whom others of the same events did not. What a draw does to a
-    run is one order of its places. A person who lacks some follows it on to the next window that is there: each keeps all of their labels,
-    and no order of them is likelier than another.
+    A person may lack windows that others with the same events have: their places are in the run, but this person has nothing there. A draw
+    puts the places of a run into one new order, the same for all. Where a window's new label would come from a place that the person lacks,
+    the same order is followed on from there, to the first place that the person has. So everybody keeps all of their own labels, and of
+    permuted labels every order stays as likely.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class Places:
     stretch: tuple[np.ndarray, ...] | None = None
 
     @classmethod
-    def of(cls, runs: np.ndarray) -> "Places":
+    def of(cls, runs: np.ndarray) -> "LabelPlaces":
         """Of one person: (n,) names of runs, windows of each in order of time."""
         run = np.unique(np.asarray(runs), return_inverse=True)[1].reshape(-1)
         place, sizes = np.zeros(len(run), np.int64), np.bincount(run)
@@ -47,11 +49,11 @@ class Places:
         place[order] = np.arange(len(run)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return cls(run, place, sizes, np.zeros(len(run), np.int64))
 
-    def some(self, rows: np.ndarray) -> "Places":
+    def some(self, rows: np.ndarray) -> "LabelPlaces":
         """Those of some windows; runs stay as they are."""
         return replace(self, run=self.run[rows], place=self.place[rows], copy=self.copy[rows])
 
-    def whole(self, labels: np.ndarray) -> "Places":
+    def whole(self, labels: np.ndarray) -> "LabelPlaces":
         """The same, but that neighbours of one label (n,) change places together: stretches in another order."""
         found = []
         for run, size in enumerate(self.sizes.tolist()):
@@ -60,13 +62,30 @@ class Places:
             found.append(np.cumsum(np.r_[False, own[1:] != own[:-1]]))
         return replace(self, stretch=tuple(found))
 
+    def apart(self, person: np.ndarray) -> "LabelPlaces":
+        """The same, but that members with many gaps have runs of their own: turns and stretches of theirs would break at every gap.
+
+        Many: more gaps, each of one or more places in a row that the member lacks, than `MOST_GAPS` of the member's windows.
+
+        Parameters
+        ----------
+        person
+            (n,) Of each window.
+        """
+        run, place, copy, sizes = self.run.copy(), self.place.copy(), self.copy.copy(), self.sizes.tolist()
+        who = np.unique(np.asarray(person), return_inverse=True)[1].reshape(-1)
+        for rows in _groups(self.run, self.copy, who):
+            there = np.zeros(self.sizes[self.run[rows[0]]], bool)
+            there[self.place[rows]] = True
+            if (np.diff(np.r_[True, there].astype(int)) < 0).sum() > MOST_GAPS * len(rows):
+                run[rows], copy[rows], place[rows] = len(sizes), 0, np.argsort(np.argsort(self.place[rows]))
+                sizes.append(len(rows))
+        return replace(self, run=run, place=place, copy=copy, sizes=np.array(sizes, np.int64), stretch=None)
+
     @cached_property
     def members(self) -> dict[tuple[int, int], np.ndarray]:
         """Run, and which time -> the windows of one person."""
-        order = np.lexsort((self.copy, self.run))
-        new = np.flatnonzero((np.diff(self.run[order]) != 0) | (np.diff(self.copy[order]) != 0)) + 1
-        parts = np.split(order, new) if len(order) else []
-        return {(int(self.run[rows[0]]), int(self.copy[rows[0]])): rows for rows in parts}
+        return {(int(self.run[rows[0]]), int(self.copy[rows[0]])): rows for rows in _groups(self.run, self.copy)}
 
     def n_turns(self, least_shift: int) -> float:
         """How many different turns there are, over all runs together: p of turned labels cannot be below one by this, and one more."""
@@ -78,7 +97,7 @@ class Places:
 
 
 def permutations(
-    labels: np.ndarray, runs: np.ndarray | Places, n: int, seed: int, circular: bool = False, least_shift: int = 1
+    labels: np.ndarray, runs: np.ndarray | LabelPlaces, n: int, seed: int, circular: bool = False, least_shift: int = 1
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Give parts of ``range(n)`` with the labels (m, windows) of each draw, in blocks: memory.
 
@@ -87,7 +106,7 @@ def permutations(
     labels
         (n,) Of the windows of one person.
     runs
-        (n,) What labels stay in; or `Places`. Draw i of a run is the same for everybody who shares it.
+        (n,) What labels stay in; or `LabelPlaces`. Draw i of a run is the same for everybody who shares it.
     n, seed
         Draws, and their seed.
     circular
@@ -95,7 +114,7 @@ def permutations(
     least_shift
         Places that labels are turned by at least (in short runs at least a third of them): more than neighbours are alike.
     """
-    places = runs if isinstance(runs, Places) else Places.of(runs)
+    places = runs if isinstance(runs, LabelPlaces) else LabelPlaces.of(runs)
     rngs = {key: np.random.default_rng([seed, key[0]]) for key in places.members}
     step = max(1, NUMBERS // max(1, len(labels)))
     for at in range(0, n, step):
@@ -113,7 +132,7 @@ def permutations(
         yield slice(at, at + m), drawn
 
 
-def neighbours(labels: np.ndarray, places: Places, person: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def neighbours(labels: np.ndarray, places: LabelPlaces, person: np.ndarray, seed: int = 0) -> tuple[float, float]:
     """How many more windows have the label of the one before than by chance, and the variance of that by chance.
 
     Both add up over folds. More than twice the deviation: labels come in stretches, as words in blocks or sentences of one speaker do.
@@ -137,6 +156,13 @@ def neighbours(labels: np.ndarray, places: Places, person: np.ndarray, seed: int
         for part, drawn in permutations(mine, some, LOOKED_AT, seed):
             by_chance[part] += ((drawn[:, 1:] == drawn[:, :-1]) & same).sum(1)
     return float(found - by_chance.mean()), float(by_chance.var())
+
+
+def _groups(*keys: np.ndarray) -> list[np.ndarray]:
+    """The rows of each combination of keys (n,)."""
+    order = np.lexsort(keys[::-1])
+    new = np.any([np.diff(one[order]) != 0 for one in keys], axis=0)
+    return np.split(order, np.flatnonzero(new) + 1) if len(order) else []
 
 
 def _turns(size: int, least_shift: int) -> tuple[int, int]:

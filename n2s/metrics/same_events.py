@@ -7,17 +7,17 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from n2s.metrics.label_draws import Places
+from n2s.metrics.label_draws import LabelPlaces
 
-LEAST_SHARE = 0.5  # of the shorter run: with fewer events in common, two runs are none of each other's
+LEAST_SHARE = (
+    0.5  # of the shorter run, above what chance matches: with fewer events in common, two runs are not the same
+)
 ALIKE = 0.9  # of the shorter run: by time they are matched well enough
 IN_ORDER, LEAST_RUN = 0.8, 0.1  # of the shorter run, and in one stretch of it: with less, an order is another by chance
 NEAR_S, CLOCK_S = 0.1, 0.01  # between the same event on two clocks, and how well these are set by windows
-ANCHORS, MOST_IN_ORDER, MOST_RUNS = (
-    20,
-    500,
-    8,
-)  # windows that clocks are set by; windows that are matched by order; runs of a name that are tried
+ANCHORS = 20  # windows that clocks are set by
+MOST_IN_ORDER = 500  # windows: longer runs are not matched by order
+MOST_RUNS = 8  # of a name that are tried: those with most events in common
 
 
 @dataclass
@@ -31,13 +31,13 @@ class _Run:
 
 def shared_places(
     part: np.ndarray, person: np.ndarray, what: np.ndarray, time_s: np.ndarray, name: np.ndarray
-) -> Places:
+) -> LabelPlaces:
     """Places in runs that people share where their events are the same.
 
-    Runs are the same if the same events follow each other, or if they have one name and half of the events in common: by their times, on
-    clocks that may be apart, or else by their order. That some people have lost windows does not matter, and who hears a story again has its
-    run again. To share a run with somebody of
-    other events does no harm: scores of labels that have nothing in common are as independent as before.
+    Two runs are the same if the same events follow each other in both. They are also the same if they have one name and half of their events
+    in common, above what chance would match. Events are matched by time, on clocks that may differ, or else by order. Some people may have
+    lost windows. A story that a person hears twice is one run, which that person has twice. Runs of other events that are taken for the same
+    do no harm where labels are permuted: their scores stay independent. Turns and stretches break there: see `LabelPlaces.apart`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def shared_places(
     for number, own in enumerate(rank):
         mine = run == number
         place[mine] = own[event[mine]]
-    return Places(run, place, np.array([len(one.what) for one in runs], np.int64), copy)
+    return LabelPlaces(run, place, np.array([len(one.what) for one in runs], np.int64), copy)
 
 
 def _found(
@@ -86,11 +86,29 @@ def _found(
     """The run that has these events, and the event of each window there, -1: none; or (None, None)."""
     if equal is not None:
         return equal
-    for number in list(dict.fromkeys(named))[:MOST_RUNS]:
+    for number in _nearest_runs(runs, list(dict.fromkeys(named)), what):
         at = aligned(runs[number].what, runs[number].time_s, what, time_s)
-        if (at >= 0).sum() >= LEAST_SHARE * min(len(at), len(runs[number].what)):
+        share = (at >= 0).sum() / min(len(at), len(runs[number].what))
+        if share >= LEAST_SHARE + (1 - LEAST_SHARE) * _by_chance(runs[number].what, what):
             return number, at
     return None, None
+
+
+def _by_chance(what: np.ndarray, other: np.ndarray) -> float:
+    """Share of events that are of one kind in both by chance; 0 if there is one kind alone, which only times can tell apart."""
+    one, two = (Counter(kinds.tolist()) for kinds in (what, other))
+    if len(one | two) < 2:
+        return 0.0
+    return sum(n * two[kind] for kind, n in one.items()) / (len(what) * len(other))
+
+
+def _nearest_runs(runs: list[_Run], named: list[int], what: np.ndarray) -> list[int]:
+    """Those with most events in common, where there are more than can be tried."""
+    if len(named) <= MOST_RUNS:
+        return named
+    own = Counter(what.tolist())
+    common = [(own & Counter(runs[one].what.tolist())).total() / min(len(what), len(runs[one].what)) for one in named]
+    return [named[one] for one in np.argsort(-np.array(common), kind="stable")[:MOST_RUNS]]
 
 
 def _joined(run: _Run, at: np.ndarray, what: np.ndarray, time_s: np.ndarray) -> np.ndarray:

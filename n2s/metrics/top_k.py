@@ -4,7 +4,7 @@ import numpy as np
 
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
-from n2s.metrics.label_draws import Places, permutations
+from n2s.metrics.label_draws import LabelPlaces, permutations
 
 
 def top_k_hits(scores: np.ndarray, k: int) -> np.ndarray:
@@ -47,7 +47,7 @@ def top_k_null(
     labels: np.ndarray,
     scores: np.ndarray,
     k: int,
-    runs: np.ndarray | Places,
+    runs: np.ndarray | LabelPlaces,
     n: int = 1000,
     seed: int = 0,
     circular: bool = False,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from n2s.metrics import label_draws
-from n2s.metrics.label_draws import Places, neighbours, permutations
+from n2s.metrics.label_draws import LabelPlaces, neighbours, permutations
 from n2s.metrics.same_events import aligned, shared_places
 
 
@@ -81,14 +81,14 @@ def test_draws_do_not_depend_on_blocks(people, monkeypatch):
 
 
 def test_who_lacks_places_has_every_order_as_often():
-    some = Places(np.zeros(3, int), np.array([0, 2, 3]), np.array([6]), np.zeros(3, int))
+    some = LabelPlaces(np.zeros(3, int), np.array([0, 2, 3]), np.array([6]), np.zeros(3, int))
     counts = np.unique(drawn(np.arange(3), some, 6000), axis=0, return_counts=True)[1]
     assert len(counts) == 6 and abs(counts - 1000).max() < 4 * 30
 
 
 def test_stretches_stay_whole():
     labels = np.array([0, 0, 0, 1, 1, 2, 0, 0])
-    found = drawn(labels, Places.of(np.zeros(8)).whole(labels), 400)
+    found = drawn(labels, LabelPlaces.of(np.zeros(8)).whole(labels), 400)
     assert (np.diff(found, axis=1) != 0).sum(1).max() <= 3 and len(
         np.unique(found, axis=0)
     ) == 24 - 6  # zeros beside each other are alike
@@ -96,21 +96,21 @@ def test_stretches_stay_whole():
 
 
 def test_how_many_turns_there_are():
-    places = Places.of(np.repeat([0, 1], [10, 30]))
+    places = LabelPlaces.of(np.repeat([0, 1], [10, 30]))
     assert places.n_turns(1) == 9 * 29 and places.n_turns(5) == (10 - 2 * 3 + 1) * 21
-    assert len(np.unique(drawn(np.arange(10), Places.of(np.zeros(10)), 500, circular=True), axis=0)) == 9
+    assert len(np.unique(drawn(np.arange(10), LabelPlaces.of(np.zeros(10)), 500, circular=True), axis=0)) == 9
 
 
 def test_neighbours_that_are_alike(rng):
     """Blocks are found; labels at random are in 2%, in which several people with the same events count once."""
     blocks = np.repeat(rng.permutation(np.arange(24) % 3), 5)
-    excess, variance = neighbours(blocks, Places.of(np.zeros(120)), np.zeros(120))
+    excess, variance = neighbours(blocks, LabelPlaces.of(np.zeros(120)), np.zeros(120))
     assert excess > 5 * variance**0.5
     found = []
     for _ in range(150):
         one = rng.integers(0, 3, 40)
         labels, person, run = np.tile(one, 5), np.repeat(np.arange(5), 40), np.zeros(200, int)
-        excess, variance = neighbours(labels, Places(run, np.tile(np.arange(40), 5), np.array([40]), run), person)
+        excess, variance = neighbours(labels, LabelPlaces(run, np.tile(np.arange(40), 5), np.array([40]), run), person)
         found.append(excess > 2 * variance**0.5)
     assert np.mean(found) < 0.08
 
@@ -127,3 +127,42 @@ def test_runs_of_other_events_are_not_taken_for_the_same(rng):
         np.full(200, "run"),
     )
     assert places.sizes.tolist() == [100, 100]
+
+
+def test_runs_of_two_classes_on_a_grid_are_not_the_same_by_chance():
+    """Half of the events match by chance; what is left over would be put between the others, and turns and stretches break there."""
+    one, other = (np.array(list(text)) for text in ("AAAABBBBAAAABBBB", "ABABBABAABBBABAB"))
+    person, label, time_s = np.repeat(["p", "q"], 16), np.r_[one, other], np.tile(np.arange(16.0), 2)
+    places = shared_places(person, person, label, time_s, np.full(32, "run-1"))
+    assert places.sizes.tolist() == [16, 16] and np.array_equal(places.place, np.tile(np.arange(16), 2))
+
+
+def test_turns_and_stretches_stay_whole_where_a_run_is_shared_with_other_events():
+    """Before, the last four of the first person had places 12, 14, 16 and 18, and stretches of their own."""
+    one, other = (np.array(list(text)) for text in ("AAAABBBBAAAABBBB", "AAAABBBBAAAAAAAA"))
+    person, label, time_s = np.repeat(["p", "q"], 16), np.r_[one, other], np.tile(np.arange(16.0), 2)
+    labels, shared = (label == "B").astype(int), shared_places(person, person, label, time_s, np.full(32, "run-1"))
+    assert shared.sizes.tolist() == [20]
+    places = shared.apart(person)
+    first = np.arange(16)
+    for draws in (drawn(labels[:16], places.some(first), circular=True), drawn(labels[:16], places.whole(labels).some(first))):  # fmt: skip
+        assert (np.diff(draws, axis=1) != 0).sum(1).max() <= 4
+    assert (np.diff(drawn(labels[:16], shared.some(first), circular=True), axis=1) != 0).sum(1).max() > 4
+
+
+def test_who_lost_one_part_still_shares_turns():
+    kept = np.r_[0:40, 60:100]
+    places = shared_places(
+        np.repeat(["p", "q"], [100, 80]), np.repeat(["p", "q"], [100, 80]), np.zeros(180), np.r_[0:100, kept] * 0.5, np.full(180, "run")
+    ).apart(np.repeat(["p", "q"], [100, 80]))  # fmt: skip
+    assert places.sizes[np.unique(places.run)].tolist() == [100]
+
+
+def test_a_run_of_a_name_is_found_among_many_others(rng):
+    """Twelve people hear other orders under one name; the thirteenth has lost windows of the twelfth's."""
+    labels = [np.arange(40) + 40 * one for one in range(12)]
+    kept = np.sort(rng.permutation(40)[:34])
+    label, person = np.concatenate([*labels, labels[-1][kept]]), np.repeat(np.arange(13), [40] * 12 + [34]).astype(str)
+    time_s = np.concatenate([np.arange(40.0)] * 12 + [kept.astype(float)])
+    places = shared_places(person, person, label, time_s, np.full(len(label), "run-1"))
+    assert len(places.sizes) == 12 and places.run[-1] == places.run[40 * 12 - 1]

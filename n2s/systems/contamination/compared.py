@@ -13,7 +13,7 @@ from n2s.metrics.classification import auc_macro, balanced_accuracy, p_above, pe
 from n2s.metrics.classification_intervals import score_interval, units_of_runs
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import t_interval
-from n2s.metrics.label_draws import Places, neighbours
+from n2s.metrics.label_draws import LabelPlaces, neighbours
 from n2s.metrics.score import ALL
 from n2s.models.window_classifiers import WindowClassifier
 
@@ -155,7 +155,7 @@ def scored(source: str, subject: str, logs: np.ndarray, rows: Rows, *, n_permuta
     runs = np.char.add(np.char.add(unit.astype(str), " in "), recording)
     order = np.lexsort((start_s, runs))
     value = balanced_accuracy(number, said, k)
-    ways, turned = [Places.of(runs[order])], {}
+    ways, turned = [LabelPlaces.of(runs[order])], {}
     if rows.overlap:
         gap = np.diff(start_s[order])
         step = np.median(gap[gap > 0]) if (gap > 0).any() else rows.window_s

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.metrics.classification import p_above
-from n2s.metrics.label_draws import Places, neighbours
+from n2s.metrics.label_draws import LabelPlaces, neighbours
 from n2s.metrics.same_events import shared_places
 
 #: Ways to draw labels.
@@ -61,11 +61,11 @@ class Draws:
         found = Draws(
             self.events, window_s=self.window_s, average=self.average, frames=self.frames, step_s=self._given_step_s, alike=alike
         )  # fmt: skip
-        found.rows, found.places = np.asarray(rows), self.places
+        found.rows, found.places, found.unbroken = np.asarray(rows), self.places, self.unbroken
         return found
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> LabelPlaces:
         """Of all rows of ``events``."""
         events = self.events
         part, condition = _parts(events), events.condition.astype(str)
@@ -76,8 +76,15 @@ class Draws:
             what += "|" + _column(events, "text")
         story, unit = _column(events, "story"), _column(events, "unit")
         whole = unit.groupby(part).transform("nunique").to_numpy() == 1
-        name = (unit.where(whole, story) + "|" + condition).to_numpy(str)
-        return shared_places(part, events.subject.to_numpy(str), what.to_numpy(str), time_s, name)
+        name = unit.where(whole, story) + "|" + condition
+        if self.frames:  # a grid: the same run has the same times, and chance alone matches labels
+            what = name
+        return shared_places(part, events.subject.to_numpy(str), what.to_numpy(str), time_s, name.to_numpy(str))
+
+    @cached_property
+    def unbroken(self) -> LabelPlaces:
+        """Of all rows, for turns and stretches: see `n2s.metrics.label_draws.LabelPlaces.apart`."""
+        return self.places.apart(self.events.subject.to_numpy(str))
 
     @cached_property
     def alike(self) -> Alike:
@@ -100,15 +107,15 @@ class Draws:
         return self.average == 1 or not self.stretches
 
     @cached_property
-    def ways(self) -> dict[str, tuple[Places, bool]]:
+    def ways(self) -> dict[str, tuple[LabelPlaces, bool]]:
         """Name -> what labels stay in, and whether they are turned in a circle; the first way is shown beside the score."""
         if self.frames:
-            return {TURNED: (self.places, True)}
+            return {TURNED: (self.unbroken, True)}
         found = {PERMUTED: (self.places, False)}
         if self.average == 1 and (self.overlap or self.stretches):
-            found[TURNED] = self.places, True
+            found[TURNED] = self.unbroken, True
         if self.average == 1 and self.stretches:
-            found[WHOLE] = self.places.whole(self.events.label.to_numpy(np.int64)), False
+            found[WHOLE] = self.unbroken.whole(self.events.label.to_numpy(np.int64)), False
         return found
 
     @property
@@ -140,7 +147,7 @@ class Draws:
             return np.nan
         found = [p_above(value, null) for null in nulls.values()]
         if TURNED in nulls:
-            found.append(1 / (1 + self.places.some(self.rows).n_turns(self.least_turn)))
+            found.append(1 / (1 + self.unbroken.some(self.rows).n_turns(self.least_turn)))
         return max(found)
 
 

@@ -20,7 +20,7 @@ from n2s.metrics.controls import holm
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import Interval
 from n2s.metrics.jackknife import jackknife_interval
-from n2s.metrics.label_draws import Places
+from n2s.metrics.label_draws import LabelPlaces
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.metrics.top_k import top_k_balanced, top_k_interval, top_k_null
 from n2s.systems.event_classes.outcome import Outcome
@@ -134,7 +134,7 @@ class Summary:
         """Those of permuted labels, of frames turned ones."""
         return next(iter(self.drawn.values()))
 
-    def _nulls(self, places: Places, circular: bool) -> dict[str, dict[str, np.ndarray]]:
+    def _nulls(self, places: LabelPlaces, circular: bool) -> dict[str, dict[str, np.ndarray]]:
         result, found = self.result, {name: {} for name in self.measures}
         shared, least = (result.n_permutations, result.seed, circular), {"least_shift": result.draws.least_turn}
         for who, rows in self.members.items():

@@ -14,7 +14,7 @@ from n2s.metrics.cross_fitted import widened
 from n2s.metrics.group_tests import wilcoxon
 from n2s.metrics.intervals import Interval, t_interval
 from n2s.metrics.jackknife import jackknife_interval
-from n2s.metrics.label_draws import Places
+from n2s.metrics.label_draws import LabelPlaces
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.systems.event_classes.transfer import Cell, Transfer
 
@@ -178,7 +178,7 @@ class TransferScores(Transfer):
             of.append((labels, said, rows))
             chance[subject] = self.chance(cell, subject)
 
-        def null(labels: np.ndarray, said: np.ndarray, places: Places, *options, **more) -> np.ndarray:
+        def null(labels: np.ndarray, said: np.ndarray, places: LabelPlaces, *options, **more) -> np.ndarray:
             return balanced_of(permuted_confusions(labels, said, places, *options, n_classes=self.k, **more))
 
         return self._cell(cell, found, chance, null, of)
@@ -192,7 +192,7 @@ class TransferScores(Transfer):
             found[subject] = auc_interval_over(labels, log_proba, self.units.of[rows], strata=fold)
             of.append((labels, (log_proba, fold), rows))
 
-        def null(labels: np.ndarray, scored: tuple, places: Places, *options, **more) -> np.ndarray:
+        def null(labels: np.ndarray, scored: tuple, places: LabelPlaces, *options, **more) -> np.ndarray:
             return auc_null(labels, scored[0], places, *options, strata=scored[1], **more)
 
         return self._cell(cell, found, dict.fromkeys(found, 0.5), null, of)

@@ -173,3 +173,13 @@ def test_auc_compares_windows_of_one_model():
     assert outcome(events, logits).scores().get("auc", "model").mean < np.mean(each) - 0.03
     assert result.summary.nulls["auc"][ALL].mean() == pytest.approx(0.5, abs=0.02)
     assert "inside conditions: others are of other models" in " ".join(result.shown()[0].notes)
+
+
+def test_frames_of_people_are_one_grid_whatever_is_said_there():
+    """Frames were matched by their label: those that differ got places of their own at the same times, and turns broke there."""
+    one, other = np.repeat([0, 1, 0, 1], 8), np.repeat([0, 1, 0, 0], 8)
+    events = pd.concat([events_of([own], [["listen"] * 32]).assign(subject=who, recording=who) for who, own in (("lab/p", one), ("lab/q", other))], ignore_index=True)  # fmt: skip
+    draws = Draws(events, window_s=2.0, frames=True, step_s=2.0)
+    (places, circular) = draws.ways["turned"]
+    assert circular and places.sizes.tolist() == [32] and np.array_equal(places.place, np.tile(np.arange(32), 2))
+    assert draws.p(1.0, {"turned": np.zeros(999)}) == 1 / (1 + places.n_turns(draws.least_turn))
