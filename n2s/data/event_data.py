@@ -1,5 +1,6 @@
 """The datamodule of events: windows of MEG, EEG or iEEG at phones, words or commands, heard, said or imagined, and their classes."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -226,6 +227,11 @@ class EventDataModule(SensorDataModule):
         for at in range(0, len(rows), N_READ):
             found[at : at + N_READ] = reader.brain(rows[at : at + N_READ]).cpu().numpy()
         return found
+
+    def lay_as(self, trained: Mapping[str, list[str]]) -> None:
+        """See `SensorDataModule`."""
+        super().lay_as(trained)
+        self._readers = {}
 
     @property
     def ch_names(self) -> list[str]:

@@ -9,7 +9,7 @@ from n2s.data.batch import Batch
 from n2s.data.loader import BatchLoader
 from n2s.data.places import NOWHERE, placed_sensors
 from n2s.data.positions import sensor_kinds
-from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, n_columns, on_device
+from n2s.data.residency import OnDevice, OnHost, Residency, Scaled, finish, on_device
 from n2s.data.sampler import Sampler
 from n2s.data.sensor_layout import SensorLayout
 from n2s.data.targets import Targets
@@ -53,17 +53,17 @@ class WindowReader:
         others = [index for index, (one, other) in enumerate(recordings) if other is not one]
         items = [one for one, _ in recordings] + [recordings[index][1] for index in others]
         columns = [*layout.columns, *(layout.columns[index] for index in others)]
+        n_channels = len(layout.names)
         self.source: Residency = (
-            OnHost(items, columns, targets.values, pin=device.type == "cuda")
+            OnHost(items, columns, targets.values, pin=device.type == "cuda", n_channels=n_channels)
             if self.ahead
-            else OnDevice(items, columns, targets.values, device)
+            else OnDevice(items, columns, targets.values, device, n_channels=n_channels)
         )
         self.held_out = np.arange(len(recordings))  # index of those of other windows
         self.held_out[others] = len(recordings) + np.arange(len(others))
         metas = [one.prepared.meta for one, _ in recordings]
         self.sfreq = np.array([meta["sfreq"] for meta in metas])
         self.last = np.array([meta["shape"][0] for meta in metas]) - shape.n_window
-        n_channels = n_columns(layout.columns)
         positions = np.full((len(metas), n_channels, 2), NOWHERE, np.float32)
         mask, kind = np.zeros((len(metas), n_channels), bool), np.zeros((len(metas), n_channels), np.int64)
         for index, ((one, _), meta) in enumerate(zip(recordings, metas, strict=True)):

@@ -141,8 +141,16 @@ class OnDevice(Residency):
     On a CPU the gather is a loop of slices, which is several times faster than indexing.
     """
 
-    def __init__(self, recordings: list[Scaled], columns: list[np.ndarray], features: np.ndarray, device: torch.device):
-        n_channels = n_columns(columns)
+    def __init__(
+        self,
+        recordings: list[Scaled],
+        columns: list[np.ndarray],
+        features: np.ndarray,
+        device: torch.device,
+        *,
+        n_channels: int | None = None,
+    ):
+        n_channels = n_channels or n_columns(columns)
         self._wide = np.array([item.wide for item in recordings])
         self._first, self._brain = np.zeros(len(recordings), np.int64), {}
         places = [as_slice(own, device) for own in columns]
@@ -176,11 +184,19 @@ class OnDevice(Residency):
 class OnHost(Residency):
     """Slices of memory maps, copied into one (pinned) buffer."""
 
-    def __init__(self, recordings: list[Scaled], columns: list[np.ndarray], features: np.ndarray, *, pin: bool):
+    def __init__(
+        self,
+        recordings: list[Scaled],
+        columns: list[np.ndarray],
+        features: np.ndarray,
+        *,
+        pin: bool,
+        n_channels: int | None = None,
+    ):
         self._tables = [item.table() for item in recordings]
         self._places = [as_slice(own, torch.device("cpu")) for own in columns]
         self._wide = np.array([item.wide for item in recordings])
-        self._n_channels = n_columns(columns)
+        self._n_channels = n_channels or n_columns(columns)
         self._features = torch.from_numpy(features)
         self._pin = pin
 

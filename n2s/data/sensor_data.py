@@ -104,8 +104,14 @@ class SensorDataModule(NeuralDataModule):
         """Fit the scales of the recordings to their windows, and lay their sensors; see `lay_sensors`."""
         options = {"scaler": self.scaler, "clamp": self.clamp}
         self.scalers, self.scaled = scaled_for(self.recordings, self.windows, self.shape, **options)
+        self._studies_apart = studies_apart
         self.layout = lay_sensors(self.recordings, studies_apart=studies_apart)
         self._window_reader: WindowReader | None = None
+
+    def lay_as(self, trained: Mapping[str, list[str]]) -> None:
+        """Give every sensor the column that it has in ``of`` of the `SensorLayout` that a network learned; see `lay_sensors`."""
+        self.layout = lay_sensors(self.recordings, studies_apart=self._studies_apart, trained=trained)
+        self._window_reader = None
 
     def window_reader(self, targets: Targets | NoTargets) -> WindowReader:
         """What reads windows of all splits; the arrays are placed when it is first asked for."""

@@ -23,16 +23,26 @@ class SensorLayout:
         Sensor of each column; where people have electrodes of their own, those of who has most.
     columns
         Of each recording, (c,) the column of each of its sensors.
-    n_layouts
-        How many sets of sensors share these columns: people with contacts of their own, or devices.
+    of
+        Sensor of each column, by whose they are: "" for one set of sensors in all; else ``study/subject`` of contacts in the brain, or a study.
     """
 
     names: list[str]
     columns: list[np.ndarray]
-    n_layouts: int = 1
+    of: dict[str, list[str]]
+
+    @property
+    def n_layouts(self) -> int:
+        """How many sets of sensors share these columns: people with contacts of their own, or devices."""
+        return len(self.of)
 
 
-def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: bool = False) -> SensorLayout:
+def lay_sensors(
+    recordings: Mapping[str, SensorRecording],
+    *,
+    studies_apart: bool = False,
+    trained: Mapping[str, list[str]] | None = None,
+) -> SensorLayout:
     """A column for every sensor that some recording has, in the order of the recording with most; then those that it lacks.
 
     Sensors are known by their names, however they are written (`n2s.data.bad_channels.sensor_key`). Contacts in the brain bear the
@@ -44,11 +54,13 @@ def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: boo
         By ``study/recording``.
     studies_apart
         The columns of each study begin at 0, too: for networks that know sensors by their places.
+    trained
+        ``of`` of the layout that a network learned: the columns are the same.
 
     Raises
     ------
     UserError
-        A recording has no good sensor.
+        A recording has no good sensor, or one that ``trained`` does not have.
     """
     empty = [key for key, item in recordings.items() if not any(item.meta["good"])]
     if empty:
@@ -62,24 +74,46 @@ def lay_sensors(recordings: Mapping[str, SensorRecording], *, studies_apart: boo
         whose = f"{study}/{item.recording.subject}" if item.channel_types & INSIDE else study if studies_apart else ""
         groups.setdefault(whose, []).append(index)
     given = [item.meta["ch_names"] for item in recordings.values()]
-    widest: list[str] = []
+    of: dict[str, list[str]] = {}
     columns: list[np.ndarray] = [np.zeros(0, np.int64)] * len(given)
     for whose, group in groups.items():
-        names, found = _laid([given[index] for index in group], whose or "data")
-        widest = max(widest, names, key=len)
-        for index, own in zip(group, found, strict=True):
-            columns[index] = own
-    return SensorLayout(widest, columns, len(groups))
+        if trained is not None and whose not in trained:
+            listed = first_of([one or "sensors outside the head" for one in trained], 4)
+            raise UserError(
+                f"the network takes sensors by their numbers, and was trained on those of {listed}; {whose or next(iter(recordings))} has others. "
+                "Fit it on data with them, or take a network that knows sensors by their places (n2s.models.EncoderClassifier)."
+            )
+        own = [given[index] for index in group]
+        of[whose], found = _laid(own, whose or "data", None if trained is None else trained[whose])
+        for index, column in zip(group, found, strict=True):
+            columns[index] = column
+    return SensorLayout(max((trained or of).values(), key=len), columns, of)
 
 
-def _laid(given: Sequence[list[str]], where: str) -> tuple[list[str], list[np.ndarray]]:
+def _laid(
+    given: Sequence[list[str]], where: str, trained: list[str] | None = None
+) -> tuple[list[str], list[np.ndarray]]:
     """Names of the columns, and the column of each sensor of each recording."""
-    keys = [[sensor_key(name) for name in names] for names in given]
-    if any(len(set(own)) < len(own) for own in keys):  # sensors of one recording that differ in spelling alone
-        keys = list(given)
+    every = [*given, *([] if trained is None else [trained])]
+    plain = [[sensor_key(name) for name in names] for names in every]
+    alike = any(len(set(own)) < len(own) for own in plain)  # sensors of one recording that differ in spelling alone
+    keys = (every if alike else plain)[: len(given)]
+    name_of: dict[str, str] = {}
+    if trained is not None:
+        name_of = dict(zip(every[-1] if alike else plain[-1], trained, strict=True))
+        new = [
+            name
+            for own, names in zip(keys, given, strict=True)
+            for key, name in zip(own, names, strict=True)
+            if key not in name_of
+        ]
+        if new:
+            raise UserError(
+                f"{where}: the network takes sensors by their numbers, and was not trained with {first_of(list(dict.fromkeys(new)), 4)}; it knows "
+                f"{first_of(trained, 4)}. Pick the same sensors (preprocessing.picks), or fit the network on these data."
+            )
     most = max(map(len, keys))
     order = sorted(range(len(keys)), key=lambda index: len(keys[index]) < most)  # one of those with most comes first
-    name_of: dict[str, str] = {}
     for index in order:
         for key, name in zip(keys[index], given[index], strict=True):
             name_of.setdefault(key, name)

@@ -28,6 +28,7 @@ from n2s.systems.event_classes.result import EventResult
 from n2s.systems.event_classes.submission import hand_in
 from n2s.systems.event_classes.tested import Logits, event_result, test_sets
 from n2s.systems.processes import check_strategy, gathered
+from n2s.systems.sensor_columns import keep_columns, lay_as_trained
 from n2s.systems.system import System
 
 LOGGED = ("f1_macro", "balanced_accuracy")
@@ -102,7 +103,8 @@ class EventClassifier(System):
         """Check that network and data fit, and weigh the classes."""
         check_strategy(self)
         data = self.data
-        check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
+        if stage == "fit":  # a checkpoint lays the sensors of a test
+            check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
         check_top_k(self.top_k, data.class_names)
         if self.min_run_s and self.n_logits != 1:
             raise UserError(
@@ -111,6 +113,14 @@ class EventClassifier(System):
         counts = np.bincount(data.averages("train").label, minlength=len(data.class_names))
         found = torch.from_numpy(class_weights(counts, self.weights)).float()
         self.register_buffer("class_weight", found.to(self.device), persistent=False)
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Keep which sensor each channel is."""
+        keep_columns(checkpoint, self.data)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Lay the sensors of the data as those of the fit."""
+        lay_as_trained(checkpoint, self.data, self.network)
 
     @property
     def n_logits(self) -> int:

@@ -20,6 +20,7 @@ from n2s.systems.event_classes.result import EventResult
 from n2s.systems.event_classes.submission import hand_in
 from n2s.systems.event_classes.task import EventClassifier, check_top_k
 from n2s.systems.event_classes.tested import Logits, event_result, test_sets
+from n2s.systems.sensor_columns import check_columns, keep_columns, lay_as_trained
 from n2s.systems.stages import StageRun
 from n2s.training.experiments import trained_run
 from n2s.training.run import Run, originals
@@ -144,6 +145,7 @@ class EventVote(ClosedForm):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Keep which networks vote, so that their weights can be read."""
         checkpoint[VOTERS] = self.voters
+        keep_columns(checkpoint, self.data)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Build the networks for the checkpoint's weights."""
@@ -153,6 +155,8 @@ class EventVote(ClosedForm):
             )
         self.voters = checkpoint[VOTERS]
         self.networks = nn.ModuleList(object_of(one["network"]) for one in self.voters).to(self.device)
+        for network in self.networks:
+            lay_as_trained(checkpoint, self.data, network)
 
     # -- how -----------------------------------------------------------------------------------------------------------
 
@@ -167,11 +171,12 @@ class EventVote(ClosedForm):
             stage = StageRun.found(EventClassifier, str(run.folder), self.experiment, key=key)
             try:
                 stage.check_same_data(own, SAME, WHY)
+                settings = stage.checkpoint["hyper_parameters"]["network"]
+                network = object_of(settings)
+                check_columns(stage.checkpoint, self.data, network, run.name)
             except UserError as error:
                 told.append(str(error))
                 continue
-            settings = stage.checkpoint["hyper_parameters"]["network"]
-            network = object_of(settings)
             network.load_state_dict(stage.weights("network"))
             networks.append(network)
             seed, weights = stage.config.get("seed_everything"), stage.options.get("weights", "none")

@@ -21,6 +21,7 @@ from n2s.systems.said_text.decoding import Decoder
 from n2s.systems.said_text.result import SaidTextResult
 from n2s.systems.said_text.said import PHONES, checked_said, timed_path
 from n2s.systems.said_text.scored import said_text_result
+from n2s.systems.sensor_columns import keep_columns, lay_as_trained
 from n2s.systems.speech.system import ctc, greedy
 from n2s.systems.system import System
 
@@ -122,7 +123,8 @@ class SaidText(System):
             raise UserError(
                 f"SaidText is trained by one process; {self.trainer.world_size} were started. Set trainer.devices to 1."
             )
-        check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
+        if stage == "fit":  # a checkpoint lays the sensors of a test
+            check_channels(self.network, len(data.ch_names), data.layout.n_layouts)
         self.n_steps = self.network.n_steps(data.n_times)
         self.said, self.lexicon = checked_said(data, self.n_steps)
         step_s, train = self.network.stride / data.shape.sfreq, self.said["train"]
@@ -135,6 +137,14 @@ class SaidText(System):
             )
         ]
         self._decoder()  # a lexicon without words shows now, not after the fit
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Keep which sensor each channel is."""
+        keep_columns(checkpoint, self.data)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Lay the sensors of the data as those of the fit."""
+        lay_as_trained(checkpoint, self.data, self.network)
 
     def forward(self, batch: Batch) -> Tensor:
         """(b, l, k + 1) log-probabilities of a batch."""
