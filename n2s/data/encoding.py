@@ -325,13 +325,12 @@ class EncodingDataModule(NeuralDataModule):
 
     def _prepared(self, make: Callable[..., list], **options: object) -> Iterator[tuple[str, list[PreparedRecording]]]:
         """What `prepare` or `listed` gives of each study's chosen recordings."""
-        of_sensors = {
-            name: (study, runs) for name, study, runs in self._recordings() if not isinstance(study, FMRIStudy)
-        }
+        every = {name: (study, runs) for name, study, runs in self._recordings()}
         folds = {"n_folds": self.n_folds, "each_alone": self.each_alone, "train_on_val": self.train_on_val}
-        told = told_folds(self.preprocessing, of_sensors, self.split, **folds)
-        for name, study, recordings in self._recordings():
-            yield name, make(study, told.get(name) or BoldPreparation(study.cleaning), recordings, **options)
+        told = told_folds(self.preprocessing, every, self.split, **folds)
+        for name, (study, runs) in every.items():
+            how = BoldPreparation(study.cleaning) if isinstance(study, FMRIStudy) else told[name]
+            yield name, make(study, how, runs, **options)
 
     def _listened_rows(self, subject: str) -> np.ndarray:
         """(n,) Row numbers in which something was heard, without those that are trimmed."""

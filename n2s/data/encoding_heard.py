@@ -6,15 +6,14 @@ from dataclasses import replace
 import pandas as pd
 
 from n2s.data.content import Heard
-from n2s.data.identity import sound_identities
 from n2s.data.recordings import PreparedRecording
 from n2s.data.runs import Run, check_clock, joined_plays
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split, stretches
 from n2s.data.steps import TRAINING, LearnedStep
-from n2s.data.stimuli import collect_stimuli, length_s
+from n2s.data.stimuli import collect_stimuli
 from n2s.data.talkers import attended, unattended
-from n2s.data.training_parts import told_training
+from n2s.data.training_parts import heard_in, told_training
 from n2s.errors import UserError
 from n2s.studies.fmri import FMRIStudy, clip_table
 from n2s.studies.study import Recording, Stimulus, Study
@@ -37,9 +36,10 @@ def heard_of(
         plays, beside = (joined_plays(stream(stretches(table)), name) for stream in (attended, unattended))
         runs[key] = Run(key, f"{name}/{one.recording.subject}", one, plays, beside)
         check_clock(runs[key])
-    own = _official(study, events, prepared) if official else None
-    lengths_s = {stimulus: length_s(value) for stimulus, value in stimuli.items()}
-    heard = Heard(events, own, study.content, sound_identities(stimuli), lengths_s)
+    recordings = {key: one.recording for key, one in zip(events, prepared, strict=True)}
+    people = {key: one.subject for key, one in recordings.items()}
+    own = _official(study, events, recordings) if official else None
+    heard = replace(heard_in(study, events, stimuli, people), official=own)
     return heard, runs, {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
 
 
@@ -66,6 +66,8 @@ def told_folds(
 ) -> dict[str, SensorPreparation]:
     """The preprocessing by study, told what its steps may learn from: see `n2s.data.EncodingDataModule`.
 
+    ``recordings`` are of all studies, BOLD too: what is dealt to whom depends on all.
+
     Raises
     ------
     UserError
@@ -91,7 +93,7 @@ def told_folds(
             return rows.assign(split="test" if n_folds else "train")
         return rows.assign(split=rows.split.replace("val", "train") if train_on_val else rows.split)
 
-    return told_training(preprocessing, recordings, sides, official=n_folds is None)
+    return told_training(preprocessing, recordings, sides, official=_official if n_folds is None else lambda *_: None)
 
 
 def _of_person(heard: Heard, person: str) -> Heard:
@@ -99,14 +101,14 @@ def _of_person(heard: Heard, person: str) -> Heard:
 
 
 def _official(
-    study: Study, events: Mapping[str, pd.DataFrame], prepared: Sequence[PreparedRecording]
+    study: Study, events: Mapping[str, pd.DataFrame], recordings: Mapping[str, Recording]
 ) -> dict[str, str] | None:
     """The study's split of stories; of BOLD that has none, the split of its clips, if it tests any."""
     if study.split is not None or not isinstance(study, FMRIStudy):
         return study.split
     found: dict[str, set[str]] = {}
-    for (key, table), one in zip(events.items(), prepared, strict=True):
-        clips = clip_table(study.clips(one.recording), where=key)
+    for key, table in events.items():
+        clips = clip_table(study.clips(recordings[key]), where=key)
         story = dict(zip(table.stimulus, table.story, strict=True))
         for row in clips[clips.split != "prompt"][["stimulus", "split"]].drop_duplicates().itertuples():
             if row.stimulus in story:

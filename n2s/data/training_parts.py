@@ -50,7 +50,8 @@ def told_training(
     recordings: Mapping[str, tuple[Study, Sequence[Recording]]],
     split: Callable[[dict[str, Heard]], pd.DataFrame],
     *,
-    official: bool = True,
+    official: Callable[[Study, Mapping[str, pd.DataFrame], Mapping[str, Recording]], Mapping[str, str] | None]
+    | None = None,
 ) -> dict[str, SensorPreparation]:
     """The preprocessing by study: if some step learns, it knows the training stretches, and which recordings hold out something.
 
@@ -63,7 +64,7 @@ def told_training(
     split
         Gives the intervals of what was heard: see `n2s.data.splits.Split.intervals`.
     official
-        Whether a study's own split counts.
+        Gives a study's own split, from the events and recordings by ``study/recording``; None: `Study.split`.
     """
     if not preprocessing.learns:
         return dict.fromkeys(recordings, preprocessing)
@@ -73,6 +74,6 @@ def told_training(
         events = {key: events_table(study.events(one), where=key) for key, one in own.items()}
         people = {key: one.subject for key, one in own.items()}
         found = heard_in(study, events, collect_stimuli(study, events), people)
-        heard[name] = found if official else replace(found, official=None)
+        heard[name] = found if official is None else replace(found, official=official(study, events, own))
     rows = split(heard)
     return {name: preprocessing.fitted_on(*learned_from(rows[rows.study == name])) for name in recordings}

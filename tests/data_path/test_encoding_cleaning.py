@@ -4,8 +4,9 @@ import mne
 import numpy as np
 import pytest
 from tiny import TinyStudy
+from tiny_fmri import TinyFMRI
 
-from n2s.data import EncodingDataModule, Lags, Preprocessing, SplitByStory
+from n2s.data import CrossValidated, EncodingDataModule, Lags, Preprocessing, SplitByStory
 from n2s.data.steps import Learned, LearnedStep
 from n2s.errors import UserError
 from n2s.features.ready import Ready
@@ -80,3 +81,33 @@ def test_folds_have_no_training_runs_that_recordings_could_be_cleaned_by(tmp_pat
         made(tmp_path, n_folds=2)
     with pytest.raises(UserError, match="of which something is held out"):
         made(tmp_path, n_folds=2, fit_on="story0")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_cleaning_is_told_of_the_split_that_is_tested(tmp_path, monkeypatch, seed):
+    """`CrossValidated` deals each person's units evenly, so that it must know people in both, and all studies, those of BOLD, too."""
+    told, dealt, fitted_on, intervals = {}, [], Preprocessing.fitted_on, CrossValidated.intervals
+
+    def keep(self, training, held_out):
+        told.update(training)
+        return fitted_on(self, training, held_out)
+
+    def seen(self, heard):
+        dealt.append({name: (sorted(one.events), dict(one.subjects), one.official) for name, one in heard.items()})
+        return intervals(self, heard)
+
+    monkeypatch.setattr(Preprocessing, "fitted_on", keep)
+    monkeypatch.setattr(CrossValidated, "intervals", seen)
+    split = CrossValidated(SplitByStory(), n_folds=3, seed=seed)
+    cleaning = Preprocessing(sfreq=50.0, picks=["eeg"], steps=[Gauge()])
+    studies = {"s": Loud(tmp_path / "s", n_stories=5, story_s=12.0, n_subjects=2)}
+    data = EncodingDataModule(studies, {"f": Ready(4)}, Lags(0.0, 0.2), preprocessing=cleaning, split=split)
+    with kept():
+        data.setup("fit")
+        rows = data.rows("s/01")
+        tested = set(rows.story[rows.split == "test"])
+        assert tested and told and not {name for name in told if name.endswith(tuple(tested))}
+        assert len(dealt) == 2 and dealt[0] == dealt[1]
+        data.studies |= {"bold": TinyFMRI(tmp_path / "bold")}
+        list(data._prepared(lambda *_: []))
+    assert set(dealt[2]) == {"s", "bold"} and dealt[2]["bold"][2]["s5"] == "test"  # the clips' own split
