@@ -5,13 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
+from n2s.metrics.controls import holm
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.group_tests import wilcoxon
 from n2s.metrics.intervals import t_interval
 from n2s.metrics.label_draws import permutations
 from n2s.systems.event_classes.draws import Draws
 from n2s.systems.event_classes.transfer import Cell
-from n2s.systems.event_classes.transfer_scores import FEWEST, TransferScores
+from n2s.systems.event_classes.transfer_scores import DRAWS, FEWEST, TransferScores
 
 MOST_DRAWS = 200  # permutations of pairs: each scores every pair
 
@@ -25,13 +26,13 @@ class PairScores:
     each
         (q,) mean over subjects; NaN: nobody has this pair.
     p
-        (q,) By permutation, corrected by the largest of all pairs.
+        (q,) By permutation, corrected for the pairs of this cell by the largest of all.
     by_subject
         Subject -> mean over pairs.
     null
         (draws,) mean over pairs and subjects with labels permuted within runs and conditions.
     p_mean
-        Of the mean over pairs and subjects.
+        Of the mean over pairs and subjects, of this cell alone.
     """
 
     each: np.ndarray
@@ -66,18 +67,31 @@ class PairedScores(TransferScores):
         """By cell; {} without pairs."""
         return {} if self.pair_scores is None else {cell: self._paired(cell) for cell in self.cells}
 
+    @cached_property
+    def p_of_pairs(self) -> dict[Cell, float]:
+        """P of the mean over pairs of every cell, corrected for the number of cells (Holm); NaN where there is none."""
+        p = np.array([one.p_mean for one in self.paired.values()])
+        known = np.isfinite(p)
+        p[known] = holm(p[known])
+        return dict(zip(self.paired, p.tolist(), strict=True))
+
+    @property
+    def n_few_draws(self) -> int:
+        """Permutations where each scores many numbers: `MOST_DRAWS` at most, but enough for the rows that are corrected for."""
+        return max(min(self.n_permutations, MOST_DRAWS), DRAWS * len(self.cells))
+
     def _paired(self, cell: Cell) -> PairScores:
         number, draws = self.decoder(cell), self.draws[cell.tested]
         found, by_subject, nulls = [], {}, {way: [] for way in draws.ways}
         for subject, rows, labels, _ in self.people(cell):
             second = self.pair_scores[:, number, rows]
             known = np.isfinite(second).all(1)
-            if not known.any():
-                continue
             hits = np.where(known[:, None], second > 0, 0).T.astype(np.float64)  # (m, q)
             each = np.where(known, self._shares(labels[None], hits)[0], np.nan)
+            if not np.isfinite(each).any():  # no decoder, or one class of each pair has no window
+                continue
             for way, null in nulls.items():
-                drawn = drawn_labels(labels, draws, way, rows, self.n_permutations, self.seed)
+                drawn = drawn_labels(labels, draws, way, rows, self.n_few_draws, self.seed)
                 null.append(np.where(known, self._shares(drawn, hits), np.nan))
             found.append(each)
             by_subject[subject] = float(np.nanmean(each))
@@ -105,9 +119,9 @@ class PairedScores(TransferScores):
 
 
 def drawn_labels(labels: np.ndarray, draws: Draws, way: str, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """(draws, m) labels of one person's rows: `MOST_DRAWS` at most."""
+    """(n, m) labels of one person's rows."""
     places, circular = draws.ways[way]
-    found = permutations(labels, places.some(rows), min(n, MOST_DRAWS), seed, circular, draws.least_turn)
+    found = permutations(labels, places.some(rows), n, seed, circular, draws.least_turn)
     return np.concatenate([drawn for _, drawn in found])
 
 

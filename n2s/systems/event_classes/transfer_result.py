@@ -37,7 +37,7 @@ class TransferResult(TimedScores, Result):
             for row in self.tests.to_dict("records")
         ]
         pairs = [
-            {"row": self.row_of(cell), "mean": one.mean, "p": _plain([one.p_mean])[0], "pairs": _plain(one.each), "p_pairs": _plain(one.p)}
+            {"row": self.row_of(cell), "mean": one.mean, "p": _plain([one.p_mean])[0], "p_holm": _plain([self.p_of_pairs[cell]])[0], "pairs": _plain(one.each), "p_pairs": _plain(one.p)}
             for cell, one in self.paired.items() if np.isfinite(one.mean)
         ]  # fmt: skip
         times = [

@@ -7,7 +7,7 @@ import numpy as np
 
 from n2s.metrics.cross_fitted import widened
 from n2s.systems.event_classes.transfer import Cell
-from n2s.systems.event_classes.transfer_pairs import PairedScores, drawn_labels
+from n2s.systems.event_classes.transfer_pairs import MOST_DRAWS, PairedScores, drawn_labels
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TimedScores(PairedScores):
             courses.append(np.einsum("mb,m->b", own == labels[:, None], weight[labels]))
             flat = one_hot.reshape(-1, own.shape[1]).astype(np.float32)
             for way, null in nulls.items():
-                new = drawn_labels(labels, draws, way, rows, self.n_permutations, self.seed)
+                new = drawn_labels(labels, draws, way, rows, min(self.n_permutations, MOST_DRAWS), self.seed)
                 drawn = np.zeros((*new.shape, self.k), np.float32)
                 np.put_along_axis(drawn, new[..., None], weight[new][..., None].astype(np.float32), 2)
                 null.append(drawn.reshape(len(new), -1) @ flat)

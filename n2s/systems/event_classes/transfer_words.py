@@ -58,7 +58,7 @@ def notes(result: TimedScores) -> list[str]:
     found = [
         f"Decoder: {made['classifier']}, of windows of {1000 * made['window_s']:g} ms from {1000 * made['offset_s']:g} ms after the {made['at']} of the event; "
         f"every condition with the same classes, windows and held-out units. It was fitted {made['fitted']}.",
-        "p: labels permuted within runs and conditions, in the same way for people who have the same events; corrected for the number of rows (Holm)."
+        "p: labels permuted within runs and conditions, in the same way for people who have the same events; corrected for the number of rows of each table (Holm)."
         + (
             f" The null of {result.n_folds} pooled folds is widened, as folds learn from each other."
             if result.n_folds > 1
@@ -197,7 +197,7 @@ def _pairs(result: TimedScores) -> tuple[list[str], list[list[str]]]:
         "",
         "mean of pairs (%)",
         "permuted labels, 95%",
-        "p",
+        "p, corrected",
         "p over subjects",
         "pairs above chance",
         "best pair",
@@ -213,7 +213,7 @@ def _pairs(result: TimedScores) -> tuple[list[str], list[list[str]]]:
         mean, ends = 100 * found.mean, found.ends
         interval = f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if np.isfinite(ends[0]) else ""
         rows.append([
-            result.label_of(cell), f"{mean:.1f}{interval}", f"{100 * low:.1f} to {100 * high:.1f}", _p(found.p_mean), _p(found.p_wilcoxon),
+            result.label_of(cell), f"{mean:.1f}{interval}", f"{100 * low:.1f} to {100 * high:.1f}", _p(result.p_of_pairs[cell]), _p(found.p_wilcoxon),
             f"{int((found.p < LEVEL).sum())} of {int(np.isfinite(found.each).sum())}", f"{pair} {100 * found.each[best]:.1f}",
         ])  # fmt: skip
     return headings, rows

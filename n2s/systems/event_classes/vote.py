@@ -27,11 +27,12 @@ from n2s.training.run import Run, originals
 
 #: Key of a checkpoint.
 VOTERS = "n2s_voters"
-#: Settings of the data that have to be the same: those that decide windows, classes and what is held out.
+#: Settings of the data that have to be the same: those that decide windows, classes, their prior and what is held out.
 SAME = (
     "studies", "windows", "preprocessing", "split", "window_s", "offset_s", "baseline_s", "average", "clamp", "scaler", "seed",
+    "balance",
 )  # fmt: skip
-WHY = "Its network may have been trained on what is tested here, or on other classes."
+WHY = "Its network may have been trained on what is tested here, on other classes, or with another prior of them."
 
 
 class EventVote(ClosedForm):
@@ -78,6 +79,11 @@ class EventVote(ClosedForm):
         self.check_alone("")
         check_top_k(self.top_k, self.data.class_names)
         if stage == "fit":
+            if not self.data.validates or self.trainer.limit_val_batches == 0:
+                raise UserError(
+                    "EventVote keeps the networks with the best validation, but nothing is validated: data.split holds out no validation "
+                    "data, or trainer.limit_val_batches is 0. Take a split with validation, the one that the networks were fitted with."
+                )
             self._found()
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
@@ -166,8 +172,8 @@ class EventVote(ClosedForm):
         newest = trained_run(self.from_experiment, self.experiment, key=key, recipe=EventClassifier.recipe)
         runs = [run for run in originals(newest.folder.parent) if run.weights.is_file()] or [newest]
         own, told = Run(self.folder), []
-        self.voters, networks = [], []
-        for run in sorted(runs, key=lambda run: run.name):
+        found: dict[str, tuple[dict, nn.Module]] = {}
+        for run in runs:  # the newest first
             stage = StageRun.found(EventClassifier, str(run.folder), self.experiment, key=key)
             try:
                 stage.check_same_data(own, SAME, WHY)
@@ -177,10 +183,18 @@ class EventVote(ClosedForm):
             except UserError as error:
                 told.append(str(error))
                 continue
-            network.load_state_dict(stage.weights("network"))
-            networks.append(network)
             seed, weights = stage.config.get("seed_everything"), stage.options.get("weights", "none")
-            self.voters.append({"run": run.name, "seed": seed, "network": settings, "weights": weights})
+            newest_has = next(iter(found.values()))[0]["weights"] if found else weights
+            if weights != newest_has:
+                told.append(
+                    f"{key}: {run.folder} was trained with model.weights {weights}, the newest run with these data with {newest_has}. "
+                    "Networks of one vote have one prior of the classes. Make them equal."
+                )
+                continue
+            network.load_state_dict(stage.weights("network"))
+            found[run.name] = {"run": run.name, "seed": seed, "network": settings, "weights": weights}, network
+        names = sorted(found)
+        self.voters, networks = [found[name][0] for name in names], [found[name][1] for name in names]
         for text in told:
             tell("left out", "the vote", text)
         if len(networks) < 2:

@@ -183,3 +183,19 @@ def test_frames_of_people_are_one_grid_whatever_is_said_there():
     (places, circular) = draws.ways["turned"]
     assert circular and places.sizes.tolist() == [32] and np.array_equal(places.place, np.tile(np.arange(32), 2))
     assert draws.p(1.0, {"turned": np.zeros(999)}) == 1 / (1 + places.n_turns(draws.least_turn))
+
+
+def test_who_lacks_a_class_does_not_blank_the_pairs_of_others():
+    """One of three people has windows of one class alone: no pair. p of the rows of the table are corrected for their number."""
+    rng = np.random.default_rng(1)
+    events = events_of([rng.permutation(30) % 3 for _ in range(2)], [np.tile(["listen", "overt"], 15)] * 2, 3)
+    events = events[(events.subject != "lab/1") | (events.label == 0)].reset_index(drop=True)
+    result = transferred(events, rng.standard_normal((len(events), 3)) + np.eye(3)[events.label], predicted=None)
+    first = result.paired[result.cells[0]]
+    assert (
+        set(first.by_subject) == {"lab/0", "lab/2"}
+        and np.isfinite([first.mean, first.p_mean, *first.each, *first.p]).all()
+    )
+    raw, shown = [one.p_mean for one in result.paired.values()], list(result.p_of_pairs.values())
+    assert len(raw) == 2 and max(shown) <= 2 * max(raw) and min(shown) == pytest.approx(min(1, 2 * min(raw)))
+    assert "p, corrected" in result.shown()[0].tables["Pairs of classes"][0] and len(first.null) == 99

@@ -1,6 +1,8 @@
 """The vote of networks with other seeds: the majority, of equals the first class; the best by validation; other data do not vote."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +10,11 @@ import torch
 import yaml
 from said_recipe import said_recipe
 
+from n2s.errors import UserError
+from n2s.findings import kept as told_while
+from n2s.systems.event_classes import vote as vote_module
 from n2s.systems.event_classes.result import EventResult
-from n2s.systems.event_classes.vote import VOTERS, majority
+from n2s.systems.event_classes.vote import SAME, VOTERS, EventVote, majority
 
 NETWORK = {"class_path": "said_network.Means", "init_args": {"n_channels": 8}}
 
@@ -20,6 +25,49 @@ def test_the_majority_and_the_first_of_equals():
     rng = np.random.default_rng(0)
     said = rng.integers(0, 5, (7, 200))
     assert majority(said, 5).tolist() == [int(np.bincount(one, minlength=5).argmax()) for one in said.T]
+
+
+@pytest.mark.parametrize(("validates", "limit"), [(False, 1.0), (True, 0)])
+def test_a_vote_needs_validation(monkeypatch, validates, limit):
+    """Without it, networks have no score to be chosen by: the test failed after the fit."""
+    monkeypatch.setattr(EventVote, "data", SimpleNamespace(validates=validates, class_names=["a", "b"]))
+    monkeypatch.setattr(EventVote, "trainer", SimpleNamespace(limit_val_batches=limit, world_size=1))
+    with pytest.raises(UserError, match="nothing is validated"):
+        EventVote().setup("fit")
+
+
+def test_networks_with_another_prior_do_not_vote(monkeypatch, tmp_path):
+    """Controls get the prior of the networks: one for all of them."""
+    weights = {"e": "none", "d": "inverse_sqrt", "c": "none", "b": "none"}  # the newest first
+    runs = [SimpleNamespace(folder=tmp_path / "small" / name, name=name, weights=Path(__file__)) for name in weights]
+
+    class Stage:
+        def __init__(self, name):
+            self.config, self.options = {"seed_everything": 0}, {"weights": weights[name]}
+            self.checkpoint = {"hyper_parameters": {"network": NETWORK}}
+
+        @staticmethod
+        def found(system, folder, *args, **more):
+            return Stage(Path(folder).name)
+
+        def check_same_data(self, own, keys, why):
+            assert "balance" in keys
+
+        def weights(self, part):
+            return vote_module.object_of(NETWORK).state_dict()
+
+    monkeypatch.setattr(vote_module, "trained_run", lambda *args, **more: runs[0])
+    monkeypatch.setattr(vote_module, "originals", lambda folder: runs)
+    monkeypatch.setattr(vote_module, "StageRun", Stage)
+    monkeypatch.setattr(vote_module, "check_columns", lambda *args: None)
+    monkeypatch.setattr(EventVote, "data", None)
+    for name in ("experiment", "folder"):
+        monkeypatch.setattr(EventVote, name, tmp_path)
+    model = EventVote()
+    with told_while() as found:
+        model._found()
+    assert [one["run"] for one in model.voters] == ["b", "c", "e"] and len(model.networks) == 3
+    assert len(found) == 1 and "model.weights inverse_sqrt" in found[0].text and "balance" in SAME
 
 
 @pytest.mark.slow
