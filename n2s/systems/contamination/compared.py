@@ -13,12 +13,10 @@ from n2s.metrics.classification import auc_macro, balanced_accuracy, p_above, pe
 from n2s.metrics.classification_intervals import score_interval, units_of_runs
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.intervals import t_interval
-from n2s.metrics.label_draws import LabelPlaces, neighbours
 from n2s.metrics.score import ALL
 from n2s.models.window_classifiers import WindowClassifier
+from n2s.systems.event_classes.draws import Draws
 
-OVERLAP = 0.1  # share of windows that overlap the next one, from which labels are turned in a circle in place of being permuted
-STRETCHES = 2.0  # deviations above chance of neighbours with the same label: classes come in stretches
 LEAST_WINDOWS = 10  # of a person
 LEAST_OF_CLASS = 3  # windows
 #: Of a person or of all: see `table_of`.
@@ -67,20 +65,12 @@ class Rows:
             kept[name] = sum(own) >= LEAST_OF_CLASS and np.count_nonzero(own) > 1
         return kept[self.label]
 
-    @property
-    def overlap(self) -> bool:
-        """Whether windows overlap, so that neighbours are alike."""
-        order = np.lexsort((self.start_s, self.recording))
-        near = (np.diff(self.start_s[order]) < self.window_s - 1e-6) & (
-            self.recording[order][1:] == self.recording[order][:-1]
-        )
-        return bool(len(near) and near.mean() > OVERLAP)
-
 
 @dataclass(frozen=True)
 class Scored:
     """The scores of a source in one person: an entry of `table_of`, and ``null (N,)``. ``why``: the reason where there is none.
 
+    ``n_turns``: how many different draws the null can have, where labels are turned in a circle: p is no less than one by this, and one more.
     ``of_brain``: what the brain has above chance at the same windows, where they are not all; else NaN.
     """
 
@@ -97,6 +87,7 @@ class Scored:
     interval: str = ""
     why: str = ""
     of_brain: float = np.nan
+    n_turns: float = np.inf
 
     @property
     def known(self) -> bool:
@@ -139,8 +130,8 @@ def scored(source: str, subject: str, logs: np.ndarray, rows: Rows, *, n_permuta
     """Balanced accuracy and AUC of held-out windows, an interval over runs, and the null of labels permuted within runs.
 
     Guesses stay as they are when labels are permuted. Folds learn from each other, so that the null is spread more widely
-    (`n2s.metrics.cross_fitted.widened`). Of overlapping windows, labels are turned in a circle; where classes come in stretches, whole stretches change
-    places, too, and the larger p counts. People whose runs have as many windows get the same draws: where they share events, they err alike.
+    (`n2s.metrics.cross_fitted.widened`). Where windows overlap or classes come in stretches, labels are turned in a circle, too; of stretches whole
+    ones also change places; and the largest p counts (`n2s.systems.event_classes.draws.Draws`). People whose runs have as many windows get the same draws: where they share events, they err alike.
     """
     known = np.isfinite(logs).all(1)
     label = rows.label[known]
@@ -155,20 +146,12 @@ def scored(source: str, subject: str, logs: np.ndarray, rows: Rows, *, n_permuta
     runs = np.char.add(np.char.add(unit.astype(str), " in "), recording)
     order = np.lexsort((start_s, runs))
     value = balanced_accuracy(number, said, k)
-    ways, turned = [LabelPlaces.of(runs[order])], {}
-    if rows.overlap:
-        gap = np.diff(start_s[order])
-        step = np.median(gap[gap > 0]) if (gap > 0).any() else rows.window_s
-        turned = {"circular": True, "least_shift": max(1, int(np.ceil(rows.window_s / step)))}
-    else:
-        excess, variance = neighbours(number[order], ways[0], np.zeros(len(order)), seed)
-        if excess > STRETCHES * variance**0.5 + 1e-9:
-            ways.append(ways[0].whole(number[order]))
+    table = {"subject": subject, "recording": runs, "condition": "", "unit": unit, "label": number, "start_s": start_s}
+    draws = Draws(pd.DataFrame(table).iloc[order], window_s=rows.window_s)
+    of, more = (number[order], said[order]), {"n_classes": k, "least_shift": draws.least_turn}
     nulls = [
-        permutation_null(
-            number[order], said[order], one, "balanced_accuracy", n_permutations, seed, n_classes=k, **turned
-        )
-        for one in ways
+        permutation_null(*of, places, "balanced_accuracy", n_permutations, seed, circular, **more)
+        for places, circular in draws.ways.values()
     ]
     null = max(nulls, key=lambda one: p_above(value, one))
     units = units_of_runs(runs, np.full(len(runs), subject), start_s, window_s=rows.window_s)
@@ -185,6 +168,7 @@ def scored(source: str, subject: str, logs: np.ndarray, rows: Rows, *, n_permuta
         int(known.sum()),
         k,
         f"95% over {units.words}",
+        n_turns=draws.n_turns,
     )
 
 
@@ -232,6 +216,7 @@ def table_of(found: Sequence[Scored]) -> pd.DataFrame:
                     np.mean([one.null for one in known], axis=0), float(np.mean([one.chance for one in known])),
                     sum(one.n_windows for one in known), max(one.n_classes for one in known), kind,
                     f"without {', '.join(lacking)}: {next(one.why for one in own if not one.known)}" if lacking else "",
+                    n_turns=max(one.n_turns for one in known),  # people share draws
                 )
             )
         )  # fmt: skip
@@ -244,5 +229,5 @@ def _entry(one: Scored) -> Mapping[str, object]:
     if not one.known:
         return told | {"p": np.nan, "null_mean": np.nan, "null_high": np.nan}
     return told | {
-        "p": p_above(one.value, one.null), "null_mean": float(one.null.mean()), "null_high": float(np.quantile(one.null, 0.95)),
+        "p": max(p_above(one.value, one.null), 1 / (1 + one.n_turns)), "null_mean": float(one.null.mean()), "null_high": float(np.quantile(one.null, 0.95)),
     }  # fmt: skip

@@ -15,6 +15,7 @@ from n2s.metrics.same_events import shared_places
 PERMUTED, TURNED, WHOLE = "permuted", "turned", "stretches in another order"
 #: Speech comes in stretches: the least turn of frames is as long as two windows, or this.
 LEAST_TURN_S = 2.0
+OVERLAP = 0.1  # share of windows that overlap the next one
 STRETCHES = 2.0  # deviations: neighbours have the same label more often than by chance
 
 
@@ -120,20 +121,26 @@ class Draws:
 
     @property
     def overlap(self) -> bool:
-        """Whether neighbouring windows share samples."""
-        return self.average == 1 and self.step_s < self.window_s
+        """Whether neighbouring windows share samples, more than a few of them."""
+        return (
+            self.average == 1 and len(self._steps) > 0 and bool((self._steps < self.window_s - 1e-6).mean() > OVERLAP)
+        )
 
     @cached_property
     def step_s(self) -> float:
         """From one window to the next, s: the median inside runs."""
         if self.frames:
             return self._given_step_s or 0.0
+        return float(np.median(self._steps)) if len(self._steps) else np.inf
+
+    @cached_property
+    def _steps(self) -> np.ndarray:
+        """From each window to the next of its run, s."""
         some, start_s = self.places.some(self.rows), self.events.start_s.to_numpy(float)[self.rows]
         person = pd.factorize(self.events.subject.to_numpy(str)[self.rows])[0]
         order = np.lexsort((start_s, some.copy, some.run, person))
         same = (np.diff(some.run[order]) == 0) & (np.diff(some.copy[order]) == 0) & (np.diff(person[order]) == 0)
-        steps = np.diff(start_s[order])[same]
-        return float(np.median(steps)) if len(steps) else np.inf
+        return np.diff(start_s[order])[same]
 
     @property
     def least_turn(self) -> int:
@@ -146,9 +153,12 @@ class Draws:
         if not self.tested:
             return np.nan
         found = [p_above(value, null) for null in nulls.values()]
-        if TURNED in nulls:
-            found.append(1 / (1 + self.unbroken.some(self.rows).n_turns(self.least_turn)))
-        return max(found)
+        return max(*found, 1 / (1 + self.n_turns))
+
+    @property
+    def n_turns(self) -> float:
+        """How many different draws there are where labels are turned; infinite where they are not."""
+        return self.unbroken.some(self.rows).n_turns(self.least_turn) if TURNED in self.ways else np.inf
 
 
 def _parts(events: pd.DataFrame) -> np.ndarray:
