@@ -68,13 +68,14 @@ def contamination(
             "n2s.data.EventDataModule, as in configs/phones.yaml."
         )
     out = out or (run / "contamination" if run else Path("contamination") / Path(files[-1]).stem)
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; expected the name of a folder.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be made ({error.strerror}); expected the name of a folder.") from error
     side = SideSignals(audio=audio, emg=emg, eog=eog, ecg=ecg)
     result = contamination_of(
         data, condition=condition, classifier=_made(classifier), side=side, n_folds=n_folds, n_permutations=n_permutations, seed=seed
     )  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
     result.save(out / "result")
     result.export(out)
     if not run:
@@ -116,12 +117,17 @@ def _data(files: list[str]) -> "EventDataModule":
 
 def _made(class_path: str) -> "WindowClassifier":
     """A classifier with its usual options."""
+    from inspect import isabstract
+
     from n2s.config_classes import class_named
     from n2s.models.window_classifiers import WindowClassifier
 
     kind = class_named(class_path)
-    if kind is None or not issubclass(kind, WindowClassifier):
-        raise UserError(
-            f"--classifier is {class_path}, which is no n2s.models.window_classifiers.WindowClassifier. Take n2s.models.WindowLDA, say."
+    if kind is None or not issubclass(kind, WindowClassifier) or isabstract(kind):
+        what = (
+            "has no decoder of its own"
+            if kind is WindowClassifier
+            else "is no n2s.models.window_classifiers.WindowClassifier"
         )
+        raise UserError(f"--classifier is {class_path}, which {what}. Take n2s.models.WindowLDA, say.")
     return kind()

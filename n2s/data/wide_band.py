@@ -1,6 +1,7 @@
 """Recordings as they are cleaned, but at a rate that holds voice and muscles; and the waveforms recorded beside them."""
 
 from copy import copy
+from pathlib import Path
 from typing import NamedTuple
 
 import mne
@@ -35,37 +36,42 @@ def wide_band(preparation: SensorPreparation, sfreq: float) -> SensorPreparation
 
 
 class Waveforms(NamedTuple):
-    """``groups``: of each ``(t, d)`` float32 waveforms and their names; ``lowpass_hz``: of the recording, by its header."""
+    """``groups``: of each ``(t, d)`` float32 waveforms and their names; ``lowpass_hz``: of the recording, by its header.
+
+    ``pairs``: the names that are differences of two channels.
+    """
 
     groups: dict[str, tuple[np.ndarray, list[str]]]
     lowpass_hz: float
+    pairs: frozenset[str]
 
 
 def waveforms(study: Study, recording: Recording, side: SideSignals, *, sfreq: float, where: str) -> Waveforms:
     """The side signals of a recording at a rate, as many samples as `wide_band` gives.
 
-    Sound that is no channel is that of the file recorded beside, or of what is heard.
+    Sound that is no channel is that of the file recorded beside (``recorded``), and of what is heard (``heard``).
     """
     raw = study.load(recording)
     ratio = Band(sfreq, None, None, []).ratio(raw.info["sfreq"])
     n_times = -(-raw.n_times * ratio.numerator // ratio.denominator)
     rate_hz = raw.info["sfreq"] * float(ratio)
-    found = {}
+    found, pairs = {}, set()
     for group in CHANNELS:
         signals = find(raw.info, group, side.named[group], where) if group in side.groups else []
         if signals:
             data, names = _channels(raw, signals, ratio.numerator, ratio.denominator, n_times)
+            pairs |= {one.name for one in signals if len(one.weights) > 1}
             if names:
                 found[group] = (data, names)
     if "audio" in side.groups and "audio" not in found:
-        sound = _sound(study, recording, n_times, rate_hz, raw.n_times / raw.info["sfreq"], where)
-        if sound is not None:
-            found["audio"] = (sound[:, None], ["sound"])
+        sounds = _sounds(study, recording, n_times, rate_hz, raw.n_times / raw.info["sfreq"], where)
+        if sounds:
+            found["audio"] = (np.stack(list(sounds.values()), 1), list(sounds))
     if "head" in side.groups:
         moves = head_moves(raw, n_times, rate_hz, where)
         if moves:
             found["head"] = (np.stack([one.values for one in moves], 1).astype(np.float32), [one.name for one in moves])
-    return Waveforms(found, raw.info["lowpass"] or np.inf)
+    return Waveforms(found, raw.info["lowpass"] or np.inf, frozenset(pairs))
 
 
 def _channels(raw: mne.io.BaseRaw, signals: list, up: int, down: int, n_times: int) -> tuple[np.ndarray, list[str]]:
@@ -77,23 +83,26 @@ def _channels(raw: mne.io.BaseRaw, signals: list, up: int, down: int, n_times: i
     return data[:, alive], [one.name for one, lives in zip(signals, alive, strict=True) if lives]
 
 
-def _sound(
+def _sounds(
     study: Study, recording: Recording, n_times: int, rate_hz: float, duration_s: float, where: str
-) -> np.ndarray | None:
-    """(t,) What was recorded beside, or else what is heard by the events; None if there is no file."""
-    found = np.zeros(n_times, np.float32)
+) -> dict[str, np.ndarray]:
+    """(t,) ``recorded``: the file beside; ``heard``: other sounds, by the events. Those that there are: a voice and what it answers may overlap."""
     beside = study.recorded_sound(recording)
+    parts: dict[str, list] = {"recorded": [], "heard": []}
     if beside is not None:
-        parts = [(beside.path, beside.start_s, 0.0, audio_duration_s(beside.path))]
-    else:
-        events = events_table(study.events(recording), where=where, duration_s=duration_s)
-        laid = stretches(events)
-        paths = {name: study.audio(name) for name in laid.stimulus.unique()}
-        parts = [
-            (paths[row.stimulus], row.onset, row.stimulus_onset, row.duration)
-            for row in laid.itertuples()
-            if paths[row.stimulus] is not None and paths[row.stimulus].is_file()
-        ]
+        parts["recorded"].append((beside.path, beside.start_s, 0.0, audio_duration_s(beside.path)))
+    laid = stretches(events_table(study.events(recording), where=where, duration_s=duration_s))
+    for stimulus, rows in laid.groupby("stimulus"):
+        path = study.audio(stimulus)
+        if path is not None and path.is_file() and (beside is None or path != beside.path):
+            parts["heard"] += [(path, row.onset, row.stimulus_onset, row.duration) for row in rows.itertuples()]
+    found = {name: _laid(own, n_times, rate_hz) for name, own in parts.items()}
+    return {name: values for name, values in found.items() if values.any()}
+
+
+def _laid(parts: list[tuple[Path, float, float, float]], n_times: int, rate_hz: float) -> np.ndarray:
+    """(t,) Stretches of files: (path, onset in the recording, start in the file, length), s."""
+    found = np.zeros(n_times, np.float32)
     for path, onset, start_s, length_s in parts:
         stop_s = min(start_s + length_s, audio_duration_s(path))
         if stop_s - start_s < 0.05:
@@ -103,7 +112,7 @@ def _sound(
         low, high = max(at, 0), min(at + len(values), n_times)
         if high > low:
             found[low:high] += values[low - at : high - at]
-    return found if parts and found.any() else None
+    return found
 
 
 def at_rate(values: np.ndarray, rate_hz: float) -> np.ndarray:

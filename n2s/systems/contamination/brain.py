@@ -47,7 +47,7 @@ class Brain:
         )
         recording = self.table.recording.to_numpy(object)[kept]
         own = {key: item for key, item in self.cleaned(units).items() if key in set(recording)}
-        return brain_source(own, self._sensors_of(own), recording, at[kept], n, n_baseline=n_baseline)
+        return brain_source(own, self.sensors.in_recordings(own), recording, at[kept], n, n_baseline=n_baseline)
 
     def taken_out(self, kept: np.ndarray, classifier: WindowClassifier) -> np.ndarray | None:
         """(m, k) The decoder taught from what steps that take components out have removed; None if they remove nothing.
@@ -72,23 +72,6 @@ class Brain:
             logs = decoded(x, part.with_folds(folds), classifier) if x.any() else found
             found = np.where(np.isfinite(logs), logs, found)
         return found if something else None
-
-    def _sensors_of(self, own: Mapping[str, SensorRecording]) -> Sensors:
-        """The person's sensors, in recordings as they are cleaned for a fold."""
-        sensors = self.sensors
-        if self.learns:  # a step may find other bad sensors
-            names = Sensors.of(own)
-            common = [name for name in sensors.names if name in names.names]
-            if common != sensors.names:
-                at_names = {name: i for i, name in enumerate(names.names)}
-                columns = {
-                    key: np.array([one[at_names[n]] if n in at_names else -1 for n in sensors.names])
-                    for key, one in names.columns.items()
-                }
-                sensors = Sensors(sensors.names, sensors.places, sensors.kinds, columns)
-            else:
-                sensors = Sensors(sensors.names, sensors.places, sensors.kinds, names.columns)
-        return sensors
 
     def decoded(
         self, kept: np.ndarray, classifier: WindowClassifier, sensors: np.ndarray | None = None, *, teach: np.ndarray | None = None,

@@ -57,6 +57,7 @@ def contamination_of(
     """
     check_number("--n_folds", n_folds, low=2, whole=True)
     check_number("--n_permutations", n_permutations, low=LEAST_PERMUTATIONS, whole=True)
+    check_number("--seed", seed, low=0, whole=True)
     classifier = WindowLDA() if classifier is None else classifier
     every = every_window(data)
     condition = _condition(every, condition)

@@ -30,7 +30,10 @@ def early_scores(
     """Scores in windows before the voice, of events that begin after a pause; empty where there are too few."""
     sfreq = every.data.shape.sfreq
     onset = table.onset.to_numpy(float)
-    after_pause = mine & (quiet_s(every.recordings, table) >= PAUSE_S) & (onset >= -EARLY_S[0][0])
+    after_pause = mine & (quiet_s(every.recordings, table) >= PAUSE_S)
+    n_paused = int(after_pause.sum())
+    after_pause &= whole_before(every.recordings, table)
+    n_whole = int(after_pause.sum())
     if after_pause.any():
         kept = rows.some(after_pause).testable()
         after_pause[np.flatnonzero(after_pause)] = kept
@@ -39,8 +42,9 @@ def early_scores(
         tell(
             "left out",
             f"{subject}, condition {condition}",
-            f"windows before the voice: {int(after_pause.sum())} of {int(mine.sum())} events, of {n_classes} classes, begin after {PAUSE_S:g} s without another one; "
-            f"{LEAST_EVENTS} of two classes are needed. Take events that stand for a whole utterance (data.windows.kind: word or sentence).",
+            f"windows before the voice: {n_paused} of {int(mine.sum())} events begin after {PAUSE_S:g} s without another one; {n_whole} of them have whole windows "
+            f"before, and {int(after_pause.sum())} of those are of {n_classes} classes that can be learned and tested; {LEAST_EVENTS} of two classes are needed. "
+            "Take events that stand for a whole utterance (data.windows.kind: word or sentence).",
         )
         return {}
     if condition == "overt":
@@ -77,6 +81,20 @@ def quiet_s(recordings: Mapping[str, SensorRecording], table: pd.DataFrame) -> n
             before &= ~(whole & (stop > row.onset + TINY_S))
             if before.any():
                 found[at] = max(0.0, row.onset - stop[before].max())
+    return found
+
+
+def whole_before(recordings: Mapping[str, SensorRecording], table: pd.DataFrame) -> np.ndarray:
+    """(n,) Whether the moments before each window's event are recorded without interruption, and in no span that is annotated as bad."""
+    start, stop = (table.onset.to_numpy(float) + one for one in (EARLY_S[0][0], EARLY_S[-1][1]))
+    found = start >= -TINY_S
+    for key in table.recording.unique():
+        own, item = (table.recording == key).to_numpy(), recordings[key]
+        bad = np.zeros(len(table), bool)
+        for onset, duration in item.meta["bad_spans"]:
+            bad |= (stop > onset) & (start < onset + duration)
+        one_stretch = [(start >= low - TINY_S) & (stop <= high + TINY_S) for low, high in item.reach.stretches]
+        found &= ~own | (np.any(one_stretch, axis=0) & ~bad)
     return found
 
 

@@ -1,5 +1,6 @@
 """What of the side signals reaches the sensors: looked for where the brain has no reason to follow them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ from n2s.data.recordings import prepare
 from n2s.data.side_channels import GROUPS
 from n2s.data.side_signals import SideSignals
 from n2s.data.spans import merged
+from n2s.data.steps import ITSELF, TRAINING, LearnedStep
 from n2s.data.wide_band import WIDE_HZ, waveforms, wide_band
 from n2s.metrics.acoustic_contamination import LEAST_BINS, acoustic_contamination, log_power, speech_frequencies
 from n2s.metrics.same_moment import LEAST_PIECES, same_moment
@@ -78,6 +80,7 @@ def reached(
     with_windows = set(every.table.recording[every.table.condition == condition])
     speech = [item.recording for key, item in mine.items() if key in with_windows]
     others = [one for one in study.recordings() if one.subject == subject.split("/", 1)[1] and one not in speech]
+    others = [one for one in others if one.task not in _learned_tasks(every)]
     quiet = [one for one in others if (study.events(one).condition == "rest").all()]  # gestures of the face, say
     chosen = [*_spread(speech, MOST_SPEECH), *_spread(quiet, MOST_REST)]
     sfreq = min(WIDE_HZ, min(item.meta["raw_sfreq"] for item in mine.values()))
@@ -89,12 +92,19 @@ def reached(
         but = ""
         if own and group in ELECTRODES and kinds & ({"eeg"} | INSIDE) and not _referenced(every, sfreq):
             own, but = _apart(own, group)
+        own = _alike(own, group)
         for view in VIEWS[group] if own else ():
             row = {"subject": subject, "group": group, "view": view, "p": np.nan, "r": np.nan, "sensor": "", "signal": "", "seconds": 0.0, "but": but}  # fmt: skip
             why = _unfit(view, own, inside=bool(kinds & INSIDE))
             rows.append(row | ({"why": why} if why else _look(view, group, own, names, found, n_draws, seed)))
     found.links = pd.DataFrame(rows, columns=list(COLUMNS))
     return found
+
+
+def _learned_tasks(every: EveryWindow) -> set[str]:
+    """Tasks that steps of the cleaning learn from: these recordings are cleaner than those that steps did not know."""
+    steps = getattr(every.data.preprocessing, "steps", ())
+    return {one.fit_on for one in steps if isinstance(one, LearnedStep)} - {TRAINING, ITSELF}
 
 
 def _referenced(every: EveryWindow, sfreq: float) -> bool:
@@ -107,10 +117,17 @@ def _apart(wide: list[Wide], group: str) -> tuple[list[Wide], str]:
     """With signals of a group that have no reference of the sensors; see `n2s.systems.contamination.views.own_electrodes`."""
     found, but = [], ""
     for one in wide:
-        values, names, said = own_electrodes(*one.side[group])
+        values, names, said = own_electrodes(*one.side[group], pairs=one.pairs)
         found.append(replace(one, side={**one.side, group: (values, names)}))
         but = but or said
     return found, but
+
+
+def _alike(wide: list[Wide], group: str) -> list[Wide]:
+    """The recordings that have the signal of a group that most of them have."""
+    counts = Counter(name for one in wide for name in one.side[group][1])
+    most = max(counts, key=counts.__getitem__, default="")
+    return [one for one in wide if most in one.side[group][1]]
 
 
 def _unfit(view: str, wide: list[Wide], *, inside: bool) -> str:
@@ -130,8 +147,6 @@ def _unfit(view: str, wide: list[Wide], *, inside: bool) -> str:
 def _living(view: str, group: str, wide: list[Wide]) -> tuple[list[str], str]:
     """The signals of a group that all of these recordings have and that can be seen in a view; why there is none."""
     common = sorted(set.intersection(*(set(one.side[group][1]) for one in wide)))
-    if not common:
-        return [], "its channels have other names in each recording"
     fast = group in ("audio", "emg")
     flat, low = np.ones(len(common), bool), np.zeros(len(common), bool)
     for one in wide:
@@ -240,7 +255,7 @@ def _read(
         n = min([len(brain), *(len(values) for values, _ in waves.groups.values())])
         rest, speech = _masks(item.events, n, item.meta["sfreq"], condition)
         own = {group: (np.nan_to_num(values[:n]), known) for group, (values, known) in waves.groups.items()}
-        found.append(Wide(brain[:n], own, rest, speech, item.meta["sfreq"], waves.lowpass_hz))
+        found.append(Wide(brain[:n], own, rest, speech, item.meta["sfreq"], waves.lowpass_hz, waves.pairs))
     return names, found
 
 

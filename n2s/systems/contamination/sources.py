@@ -1,7 +1,7 @@
 """What a decoder is taught from: the sensors, some of them, and what was recorded beside them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -49,13 +49,17 @@ class Sensors:
         names = [name for name in metas[key]["ch_names"] if name in common & good]
         at = [metas[key]["ch_names"].index(name) for name in names]
         kinds = np.array(recordings[key].info.get_channel_types(), object)[at].tolist()
+        found = cls(names, np.array(metas[key]["positions"], float)[at], kinds, {})
+        return found.in_recordings(recordings)
+
+    def in_recordings(self, recordings: Mapping[str, SensorRecording]) -> "Sensors":
+        """The same sensors, by name, in some recordings: they may have others too, in another order, or lack some."""
         columns = {}
-        for one, meta in metas.items():
-            number = {
-                name: i if ok else -1 for i, (name, ok) in enumerate(zip(meta["ch_names"], meta["good"], strict=True))
-            }
-            columns[one] = np.array([number[name] for name in names], int)
-        return cls(names, np.array(metas[key]["positions"], float)[at], kinds, columns)
+        for key, item in recordings.items():
+            good = zip(item.meta["ch_names"], item.meta["good"], strict=True)
+            number = {name: i for i, (name, ok) in enumerate(good) if ok}
+            columns[key] = np.array([number.get(name, -1) for name in self.names], int)
+        return replace(self, columns=columns)
 
     def edge_and_middle(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Numbers of the outermost third, and of the innermost third; None where there is no edge."""

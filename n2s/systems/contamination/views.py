@@ -1,7 +1,7 @@
 """How a side signal is looked for in sensors: the same course, strength or slow course, of what the brain has no reason to follow."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,14 +26,18 @@ FAST_SHIFT_S = 2.0  # longer than either side is like itself; ten times as much 
 PIECE_S = 1.0  # of rest, filtered alone: as long as pauses between words often are
 LEAST_REST_S = 40.0
 LOW_PASSED = 0.01  # of the amplitude from 20 to 40 Hz: with less above `LOUD_HZ`, a signal was low-passed
-_BIPOLAR = re.compile(r".*(?:-|bip|[hv]eog)", re.I)
+#: A difference of two, as files name it: "EMG1-EMG2", "EMG1-2", "ECG+-ECG-", "BIP1"; but not "EMG-lip", "EMG1-REF" or "HEOG", which may be against the
+#: sensors' reference.
+_KIND = r"(?:E[MO]G|EKG|ECG)"
+_PAIR = re.compile(rf".*{_KIND}.*[-/].*{_KIND}|.*{_KIND}\s?\d+\s?[-/]\s?\d+$|.*bip", re.I)
+_AGAINST = re.compile(rf".*[-_/\s]{_KIND}?(?:ref\w*|avg?|average|gnd|[am][12]|cz|fcz|cpz)$", re.I)
 
 
 @dataclass(frozen=True)
 class Wide:
     """One recording: ``brain (t, c)``, side waveforms, where nobody speaks ``rest (t,)``, and where somebody does ``speech (t,)``.
 
-    ``lowpass_hz``: of the recording, by its header.
+    ``lowpass_hz``: of the recording, by its header; ``pairs``: side signals that are differences of two channels.
     """
 
     brain: np.ndarray
@@ -42,6 +46,7 @@ class Wide:
     speech: np.ndarray
     sfreq: float
     lowpass_hz: float = np.inf
+    pairs: frozenset[str] = frozenset()
 
     def viewed(self, view: str, group: str, names: list[str]) -> tuple[np.ndarray, np.ndarray, float]:
         """(t, c), (t, d) sensors and some signals of a group in a view but ``spectrum``, of the time that it looks at, and their rate."""
@@ -97,24 +102,26 @@ def low_passed(values: np.ndarray, sfreq: float) -> np.ndarray:
     return high < LOW_PASSED * low
 
 
-def own_electrodes(values: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str], str]:
+def own_electrodes(
+    values: np.ndarray, names: list[str], pairs: Collection[str] = ()
+) -> tuple[np.ndarray, list[str], str]:
     """Signals without the sensors' reference, and "", or why they may have it.
 
     Electrodes that are recorded against the reference of an EEG have what is in it, as all sensors do: neighbours are subtracted from each other.
-    Differences (``EMG1-EMG2``, ``HEOG``) stay as they are; a single electrode beside them is left out.
+    Differences (``EMG1-EMG2``, and those of ``pairs``) stay as they are; a single electrode beside them is left out.
     """
-    alone = [i for i, name in enumerate(names) if not _BIPOLAR.match(name)]
-    pairs = [i for i in range(len(names)) if i not in alone]
-    if len(alone) == 1 and not pairs:
+    both = [i for i, name in enumerate(names) if name in pairs or (_PAIR.match(name) and not _AGAINST.match(name))]
+    alone = [i for i in range(len(names)) if i not in both]
+    if len(alone) == 1 and not both:
         return (
             values,
             names,
             f"{names[0]} and the sensors may have the same reference: name a difference of two electrodes",
         )
-    found = [values[:, pairs], values[:, alone[:-1]] - values[:, alone[1:]]]
+    found = [values[:, both], values[:, alone[:-1]] - values[:, alone[1:]]]
     return (
         np.concatenate(found, 1),
-        [names[i] for i in pairs] + [f"{names[i]}-{names[j]}" for i, j in pairwise(alone)],
+        [names[i] for i in both] + [f"{names[i]}-{names[j]}" for i, j in pairwise(alone)],
         "",
     )
 

@@ -1,6 +1,7 @@
 """The same windows and folds for each source: equal to scikit-learn's, chance of noise, and nothing of a tested run in training."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.metrics.score import ALL
 from n2s.models import WindowLDA
+from n2s.systems.contamination.brain import Brain
 from n2s.systems.contamination.compared import Rows, Scored, checked_rows, decoded, scored, table_of
 from n2s.systems.contamination.sources import Sensors, separation
 
@@ -170,3 +172,24 @@ def test_edge_and_middle_are_thirds_by_place():
     assert edge.tolist() == list(range(20, 30)) and middle.tolist() == list(range(10))
     assert Sensors(["a"] * 30, places, ["seeg"] * 30, {}).edge_and_middle() is None
     assert Sensors(["a"] * 8, places[:8], ["eeg"] * 8, {}).edge_and_middle() is None
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_sensors_are_known_by_name_where_a_run_has_others(learns):
+    """The second run has the same sensors in another order, and one more: each fold that it is cleaned for takes them by name."""
+    values = np.random.default_rng(0).standard_normal((200, 3)).astype(np.float32)
+
+    def item(names: str) -> SimpleNamespace:
+        meta = {"ch_names": list(names), "good": [True] * len(names), "positions": [[0.5, 0.5]] * len(names)}
+        info = SimpleNamespace(get_channel_types=lambda: ["eeg"] * len(names))
+        return SimpleNamespace(meta=meta, info=info, brain=values[:, ["abx".index(one) for one in names]])
+
+    runs = {"run-0": item("ab"), "run-1": item("xba")}
+    table = pd.DataFrame({"recording": ["run-0", "run-1"], "first": [50, 50]})
+    folds = [Fold(np.array([1 - i]), np.array([i]), frozenset({f"run-{i}"})) for i in range(2)]
+    rows = Rows(np.arange(2), np.array(["run-0", "run-1"]), table.recording.to_numpy(str), np.zeros(2), folds, 2, 0.5)
+    data = SimpleNamespace(preprocessing=SimpleNamespace(learns=learns), shape=SimpleNamespace(n_window=20, n_baseline=0))  # fmt: skip
+    brain = Brain(SimpleNamespace(data=data, cleaned_for=lambda subject, units: runs), "lab/01", table, rows)
+    both = brain.windows(np.ones(2, bool), folds[0].units)
+    np.testing.assert_array_equal(both[0], both[1])
+    np.testing.assert_array_equal(brain.windows(np.array([False, True]), folds[1].units)[0], both[0])

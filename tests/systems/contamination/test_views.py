@@ -1,15 +1,23 @@
 """Side signals as they are looked for in sensors: nothing of speech is carried into rest, and what cannot be seen says so."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from n2s.data.cleaning.by_reference import RemoveByReference
+from n2s.data.event_folds import Fold
+from n2s.data.gaps import Reach
+from n2s.data.side_signals import SideSignals
+from n2s.errors import UserError
+from n2s.findings import kept
 from n2s.metrics.same_moment import band_limited, same_moment
-from n2s.systems.contamination.early import quiet_s
+from n2s.systems.contamination.compared import Rows
+from n2s.systems.contamination.early import early_scores, quiet_s, whole_before
 from n2s.systems.contamination.joined import by_group
-from n2s.systems.contamination.reach import COLUMNS, Reached, _living, _look, _unfit
+from n2s.systems.contamination.reach import COLUMNS, Reached, _alike, _living, _look, _unfit, reached
 from n2s.systems.contamination.sources import side_arrays
 from n2s.systems.contamination.views import Wide, own_electrodes, pieces
 
@@ -130,8 +138,20 @@ def test_electrodes_lose_the_reference_of_the_sensors():
     assert names == ["EMG1-EMG2", "EMG2-EMG3"] and not but
     values, names, but = own_electrodes(muscles[:, :1], ["EMG1"])
     assert names == ["EMG1"] and "EMG1 and the sensors may have the same reference" in but
-    values, names, but = own_electrodes(muscles[:, :2], ["HEOG", "EOG"])
-    assert names == ["HEOG"] and not but and values.shape == (500, 1)
+    for label in (
+        "EMG1-REF",
+        "ECG-Ref",
+        "EMG-lip",
+        "HEOG",
+        "EMG1-EMGref",
+        "EOG1-M2",
+    ):  # may all be against the sensors' reference
+        assert label in own_electrodes(muscles[:, :1], [label])[2]
+    for label in ("EMG1-EMG2", "EEG EMG-1-EMG-2", "EMG1-2", "ECG+-ECG-", "BIP1"):
+        values, names, but = own_electrodes(muscles[:, :2], [label, "EOG"])
+        assert names == [label] and not but and values.shape == (500, 1)
+    assert own_electrodes(muscles[:, :1], ["Lip-Chin"], {"Lip-Chin"})[2] == ""  # a difference that an option asks for
+    assert own_electrodes(muscles[:, :2], ["HEOG", "VEOG"])[1] == ["HEOG-VEOG"]
 
 
 def test_silence_before_an_event_counts_what_other_conditions_do():
@@ -143,3 +163,61 @@ def test_silence_before_an_event_counts_what_other_conditions_do():
     table = events[(events.kind == "word") & (events.condition == "overt")].assign(recording="lab/a")
     found = quiet_s({"lab/a": SimpleNamespace(events=events)}, table)
     assert found == pytest.approx([0.3, 0.2, 0.0, 1.5])  # after a sound; after a word; while one plays; after it
+
+
+def test_windows_before_the_voice_are_whole():
+    """The first begins before the recording; then a bad span, and an interruption, in what is before an event; the other recording has neither."""
+    table = pd.DataFrame({"onset": [0.5, 5.0, 10.0, 15.0, 5.0], "recording": ["a", "a", "a", "a", "b"]})
+    broken = SimpleNamespace(
+        meta={"bad_spans": [[4.0, 0.6]]}, reach=Reach(1.0, stretches=[(-np.inf, 9.8), (9.8, np.inf)])
+    )
+    whole = SimpleNamespace(meta={"bad_spans": []}, reach=Reach(1.0))
+    assert whole_before({"a": broken, "b": whole}, table).tolist() == [False, False, False, True, True]
+
+
+def test_events_after_a_pause_are_counted_before_those_that_cannot_be_tested():
+    """Each class is in one run alone: all events begin after a pause, and none can be tested."""
+    events = pd.DataFrame({"kind": "word", "condition": "overt", "onset": [5.0, 10.0], "duration": 0.5})
+    item = SimpleNamespace(events=events, meta={"bad_spans": []}, reach=Reach(1.0))
+    table = pd.concat([events.assign(recording=run) for run in "ab"], ignore_index=True)
+    folds = [Fold(np.array(train), np.array(test), frozenset()) for train, test in (([0, 1], [2, 3]), ([2, 3], [0, 1]))]
+    rows = Rows(np.array([0, 0, 1, 1]), np.array(list("aabb")), np.array(list("aabb")), table.onset, folds, 2, 0.5)
+    every = SimpleNamespace(data=SimpleNamespace(shape=SimpleNamespace(sfreq=50.0)), recordings={"a": item, "b": item})
+    with kept() as told:
+        found = early_scores(every, "lab/01", {}, None, rows, np.ones(4, bool), table, None, condition="overt", n_permutations=9, seed=0)  # fmt: skip
+    assert (
+        found == {}
+        and "4 of 4 events begin after 0.6 s without another one; 4 of them have whole windows before, and 0 of those"
+        in told[0].text
+    )
+
+
+def test_rest_that_the_cleaning_learned_from_is_not_looked_at(monkeypatch):
+    runs = [SimpleNamespace(subject="01", task=task, name=task) for task in ("say", "gestures", "rest")]
+    events = {"say": ["overt"], "gestures": ["rest"], "rest": ["rest"]}
+    study = SimpleNamespace(recordings=lambda: runs, events=lambda one: pd.DataFrame({"condition": events[one.task]}))
+    item = SimpleNamespace(recording=runs[0], meta={"raw_sfreq": 1000.0})
+    chosen = {}
+
+    def looked_at(every, study, subject, wanted, *rest):
+        chosen[name] = [one.task for one in wanted]
+        raise UserError("enough")
+
+    monkeypatch.setattr("n2s.systems.contamination.reach._read", looked_at)
+    for name in ("gestures", "training"):
+        steps = [RemoveByReference(fit_on=name)]
+        every = SimpleNamespace(
+            data=SimpleNamespace(studies={"lab": study}, preprocessing=SimpleNamespace(steps=steps)), recordings={"lab/say": item},
+            subject_of=lambda key: "lab/01", table=pd.DataFrame({"condition": ["overt"], "recording": ["lab/say"]}),
+        )  # fmt: skip
+        with pytest.raises(UserError, match="enough"):
+            reached(every, "lab/01", SideSignals(), [], condition="overt")
+    assert chosen == {"gestures": ["say", "rest"], "training": ["say", "gestures", "rest"]}
+
+
+def test_recordings_with_other_sounds_are_not_mixed():
+    one = recorded(0, n_s=20)
+    sounds = np.random.default_rng(1).standard_normal((len(one.rest), 2)).astype(np.float32)
+    wide = [replace(one, side={"audio": (sounds[:, : len(names)], names)}) for names in (["recorded", "heard"], ["recorded"], ["heard"], ["recorded"])]  # fmt: skip
+    assert [item.side["audio"][1][0] for item in _alike(wide, "audio")] == ["recorded"] * 3
+    assert _living("waveform", "audio", _alike(wide, "audio")) == (["recorded"], "")
