@@ -77,8 +77,7 @@ def notes(summary: Summary) -> list[str]:
         "F1-macro and balanced accuracy are means over the classes that occur in the test; AUC is that of each class against the rest"
         + _inside(result),
         "Controls are fitted on the same training events, those of a window's own condition where there are enough"
-        + (", with the same prior as the weighted loss" if result.weights != "none" else "")
-        + ". 'Audio only' sees the sound of the window: of heard speech it says how well the sound itself tells the classes, which a brain that "
+        ", with the prior of the classes that the training had by its weights and its balance. 'Audio only' sees the sound of the window: of heard speech it says how well the sound itself tells the classes, which a brain that "
         "follows sound cannot exceed by much.",
         *result.control_notes,
         *([f"Sensors are scaled by {', or '.join(result.scaled_by)}."] if result.scaled_by else []),

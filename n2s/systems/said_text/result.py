@@ -131,7 +131,7 @@ class SaidTextResult(Result):
             f"Language model: {made['language']}, n-grams up to {made['order']}, of {made['n_train']} training sentences; weight {made['weight']:g}, "
             f"{'chosen by validation sentences' if made['n_val'] else 'not chosen: there are no validation sentences'}. Without a brain the same search has the network's answer to zeros.",
             f"Windows of {made['window_s']:g} s are decoded whole: the length of a test sentence is not told.",
-            "p: sentences permuted within runs and conditions, corrected for the number of scores (Holm).",
+            "p: sentences permuted within runs and conditions, in the same way for people who say the same, corrected for the number of scores (Holm).",
         ]
         if made["n_seen"]:
             found.append(

@@ -11,7 +11,9 @@ from n2s.metrics.controls import holm
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.edits import edit_distances
 from n2s.metrics.jackknife import jackknife_interval
+from n2s.metrics.label_draws import LabelPlaces, permutations
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+from n2s.systems.event_classes.draws import Draws
 
 GREEDY, PHONES, WORDS = "per_greedy", "per", "wer"
 MEASURES = {
@@ -88,16 +90,26 @@ class Summary:
         return found
 
     @cached_property
+    def places(self) -> LabelPlaces:
+        """Of the sentences: what they are permuted in, and who shares it."""
+        return Draws(self.sentences.assign(label=0, text=self.sentences.words), window_s=0.0).places
+
+    @cached_property
     def nulls(self) -> dict[str, np.ndarray]:
-        """Measure -> (draws,) mean rate over subjects with sentences permuted within runs and conditions."""
+        """Measure -> (draws,) mean rate over subjects with sentences permuted within runs and conditions.
+
+        In the same way for people who say the same sentences: their errors may be the same, and the null of their mean is then as wide as
+        that of one.
+        """
         found, n_folds = {}, self.sentences.fold.nunique()
         for name in self.measures:
-            rng, total = np.random.default_rng(self.seed), np.zeros((self.n_permutations, len(self.subjects)))
+            total = np.zeros((self.n_permutations, len(self.subjects)))
             subject = self.sentences.subject.to_numpy(str)
             for rows, table in self._tables[name]:
                 who = self.subjects.index(subject[rows[0]])
-                orders = rng.permuted(np.tile(np.arange(len(rows)), (self.n_permutations, 1)), axis=1)
-                total[:, who] += table[orders, np.arange(len(rows))].sum(1)
+                decoded, places = np.arange(len(rows)), self.places.some(rows)
+                for part, drawn in permutations(decoded, places, self.n_permutations, self.seed):
+                    total[part, who] += table[decoded, drawn].sum(1)
             lengths = [self.lengths[name][subject == one].sum() for one in self.subjects]
             found[name] = widened((total / lengths).mean(1), n_folds, bounds=(0.0, np.inf))
         return found

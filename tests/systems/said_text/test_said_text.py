@@ -239,6 +239,8 @@ def summary(found: list[str], words: list[str]) -> Summary:
             "recording": [f"r{i % 2}" for i in range(n)],
             "condition": "overt",
             "fold": 0,
+            "unit": [f"run-{i % 2}" for i in range(n)],
+            "start_s": 4.0 * np.arange(n),
             "words": words,
             "phones": words,
         }
@@ -282,6 +284,17 @@ def test_random_sentences_are_below_chance_as_often_as_p_says():
         one = summary(drawn[:16], drawn[16:])
         p.append((1 + (one.nulls["wer"] <= one.rate("wer", "model") + 1e-12).sum()) / 200)
     assert 0.3 < np.mean(p) < 0.75 and np.mean(np.array(p) < 0.1) < 0.25
+
+
+def test_people_who_say_the_same_and_err_alike_are_no_evidence():
+    """The null of six equal people is that of one; it was two and a half times too narrow."""
+    rng = np.random.default_rng(3)
+    drawn = [" ".join(rng.choice(list("abcdef"), 3)) for _ in range(24)]
+    one = summary(drawn[:12], drawn[12:])
+    people = [one.sentences.assign(subject=f"s{i}", recording=f"s{i} " + one.sentences.recording) for i in range(6)]
+    six = Summary(pd.concat(people, ignore_index=True), one.others, True, 199, 0)
+    assert one.nulls["wer"].std() > 0 and np.allclose(six.nulls["wer"], one.nulls["wer"])
+    assert six.p["wer"] == pytest.approx(one.p["wer"])
 
 
 def test_folds_are_pooled_with_the_training_of_their_own():
