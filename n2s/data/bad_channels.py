@@ -50,12 +50,14 @@ def found_bads(asked: Iterable[str], ch_names: list[str]) -> dict[str, str]:
     """The channel of this recording that each asked name means; names without a channel are left out.
 
     The same name wins, then one that differs only in case, spaces, hyphens and leading zeros, then one with the suffix of
-    CTF or of a reference (``MLC11`` is ``MLC11-2908``, ``Fp1`` is ``Fp1-REF``). A name that fits several channels means none.
+    CTF or of a reference (``MLC11`` is ``MLC11-2908``, ``Fp1`` is ``Fp1-REF``), then one of the same `sensor_key` (``Fp1`` is ``EEG Fp1-REF``).
+    A name that fits several channels means none.
     """
     found = {}
     for name in asked:
         alike = [one for one in ch_names if same_name(one) == same_name(name)]
         alike = alike or [one for one in ch_names if same_name(one.split("-")[0]) == same_name(name)]
+        alike = alike or [one for one in ch_names if sensor_key(one) == sensor_key(name)]
         if name in ch_names or len(alike) == 1:
             found[name] = name if name in ch_names else alike[0]
     return found

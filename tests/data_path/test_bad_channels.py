@@ -24,6 +24,10 @@ from n2s.studies.simulated.sensors import helmet
         ("FP1", ["Fp1", "Fp2"], "Fp1"),
         ("MLC11", ["MLC11-2908", "MLC12-2908"], "MLC11-2908"),
         ("Fp1", ["Fp1-REF", "Fp2-REF"], "Fp1-REF"),
+        ("Fp1", ["EEG Fp1-REF", "EEG Fp2-REF"], "EEG Fp1-REF"),
+        ("EEG Fp1-LE", ["Fp1.", "Fp2."], "Fp1."),
+        ("Fp1", ["EEG Fp1-REF", "POL Fp1"], "EEG Fp1-REF"),
+        ("Fp1", ["EEG Fp1-REF", "EEG Fp1-LE"], None),
         ("A1", ["A1", "A01"], "A1"),  # the same name wins
         ("A001", ["A1", "A01"], None),  # which one?
         ("MEG 001", ["MEG002"], None),
