@@ -101,19 +101,32 @@ def test_what_may_be_a_condition_is_told_and_not_guessed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("task", "row", "usual", "condition"),
+    ("task", "row", "given", "condition"),
     [
-        ("imagined", {}, "listen", "imagined"), ("overt speech", {}, "listen", "overt"), ("words", {}, "listen", "listen"),
-        ("silent reading", {}, "listen", "listen"), ("imagined", {"condition": "overt"}, "listen", "listen"), ("imagined", {}, "silent", "silent"),
-        (None, {}, "listen", "listen"),
+        ("imagined", {}, None, "imagined"), ("overt speech", {}, None, "overt"), ("words", {}, None, "listen"),
+        ("silent reading", {}, None, "listen"), ("imagined", {"condition": "overt"}, None, "listen"), ("imagined", {}, "silent", "silent"),
+        (None, {}, None, "listen"), ("imagined", {}, "listen", "listen"), ("imagined", {"stimulus": "a.wav"}, None, "listen"),
     ],
 )  # fmt: skip
-def test_the_task_names_the_condition_that_no_row_names(tmp_path, task, row, usual, condition):
+def test_the_task_names_the_condition_that_no_row_names(tmp_path, task, row, given, condition):
     names = TrialNames()
     rows = read_rows(write_tsv(tmp_path / "events.tsv", [trial(1, "word", "casa", **row)]), EventColumns(), None, names)
     with kept() as found:
-        assert default_of(rows, task, names, usual, tmp_path) == condition
-    assert len(found) == (condition != usual)
+        assert default_of(rows, task, names, given, tmp_path) == condition
+    assert len(found) == (given is None and condition != "listen")
+
+
+def test_sounds_that_play_in_a_task_that_names_a_condition_are_heard(tmp_path):
+    write_audio(tmp_path / "stimuli" / "casa.wav", 2.0)
+    rows = [
+        {"onset": 1, "duration": 2, "trial_type": "sound", "stim_file": "casa.wav", "text": "n/a"},
+        {"onset": 1.2, "duration": 1, "trial_type": "word", "stim_file": "n/a", "text": "casa"},
+        {"onset": 5, "duration": 1, "trial_type": "word", "stim_file": "n/a", "text": "casa"},
+    ]
+    table = read(tmp_path, rows, default_condition="imagined", sound_condition="listen")[0]
+    assert told(table[table.kind != "sentence"], "kind", "onset", "condition") == [
+        ("sound", 1.0, "listen"), ("word", 1.2, "listen"), ("word", 5.0, "imagined"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("column", ["text", "value", "word"])

@@ -82,8 +82,8 @@ class BIDSStudy(FolderStudy):
     content
         Stories or stimuli with equal content, as ``{prince_en: prince, prince_es: prince}``; see `n2s.studies.study.Study.content`.
     default_condition
-        Condition of events that have none: listen, overt, silent, imagined or rest. Of a recording whose rows all have none and whose task
-        names one (``task-imagined``) it is that.
+        Condition of events that have none: listen, overt, silent, imagined or rest. None: listen; but where no row of a recording has one, and
+        its task names one (``task-imagined``), that of rows without a sound.
     conditions
         Your names of conditions, as ``{produced: overt, playback: listen}``.
     kinds
@@ -123,7 +123,7 @@ class BIDSStudy(FolderStudy):
         sentence_pause_s: float = 0.4,
         language: str = "",
         content: dict[str, str] | None = None,
-        default_condition: str = "listen",
+        default_condition: str | None = None,
         conditions: dict[str, str] | None = None,
         kinds: dict[str, str] | None = None,
         montage: str | None = None,
@@ -216,6 +216,7 @@ class BIDSStudy(FolderStudy):
             duration_s=duration_s,
             language=self.language,
             default_condition=default_of(rows, recording.task, self.names, self.default_condition, path),
+            sound_condition=self.default_condition or "listen",
         )
         refuse_sounds_across(holes, table, path)
         return self._said(table, recording)

@@ -145,8 +145,8 @@ def as_trials(rows: pd.DataFrame, path: Path, names: TrialNames) -> pd.DataFrame
     return rows[~left_out]
 
 
-def default_of(rows: pd.DataFrame, task: str | None, names: TrialNames, usual: str, path: Path) -> str:
-    """The condition of rows that name none: that of the recording's task where it names one (``task-imagined``) and no row does, else the usual one.
+def default_of(rows: pd.DataFrame, task: str | None, names: TrialNames, given: str | None, path: Path) -> str:
+    """The condition of rows that name neither one nor a sound: ``given``, else what the recording's task names (``task-imagined``) if no row names any, else ``listen``.
 
     Parameters
     ----------
@@ -156,15 +156,18 @@ def default_of(rows: pd.DataFrame, task: str | None, names: TrialNames, usual: s
         Of the recording.
     names
         What the laboratory calls conditions: a task's name, too.
-    usual
-        Default of all recordings.
+    given
+        Of all recordings; None: nobody says.
     path
         The table, for findings.
     """
-    found = names.condition(task) if task and usual == "listen" and not (rows.condition != "").any() else None
+    if given is not None:
+        return given
+    silent = rows.stimulus == ""  # what plays is heard
+    found = names.condition(task) if task and silent.any() and not (rows.condition != "").any() else None
     if found not in PRODUCED:
-        return usual
-    text = f"no row names a condition, and the task does: all are {found}. If that is wrong, set conditions, as {{{task}: {usual}}}."
+        return "listen"
+    text = f"no row names a condition, and the task does: rows without a sound are {found}. If that is wrong, set default_condition."
     tell("corrected", f"{path}: task {task}", text)
     return found
 

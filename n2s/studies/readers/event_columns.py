@@ -144,8 +144,11 @@ def complete(
     duration_s: float,
     language: str = "",
     default_condition: str = "listen",
+    sound_condition: str | None = None,
 ) -> pd.DataFrame:
     """Fill in missing values and make the events table of one recording.
+
+    ``default_condition`` is that of rows that name none; ``sound_condition`` that of sounds, and of what is heard in them (None: the same).
 
     Words and phones come from the TextGrids if the rows have none. A row takes its stimulus, its time there, its
     story, language, condition, speaker and whether it was attended from the sound row around it. A sound with a duration of n/a or 0 s is as
@@ -186,7 +189,7 @@ def complete(
         sounds = rows.iloc[:0].assign(home=np.zeros(0, int))
     free[free] = outside(rows[free], sounds)
     rows, free = rows[~free], on_own_clock(rows[free], stories, default_condition, where)
-    sounds.loc[sounds.condition == "", "condition"] = default_condition
+    sounds.loc[sounds.condition == "", "condition"] = sound_condition or default_condition
     sounds["story"] = stories_of(sounds, stories)
     pieces, parts = sounds, rows.iloc[:0]
     if len(sounds):
