@@ -130,14 +130,19 @@ def nearest_condition(time_s: np.ndarray, events: pd.DataFrame, first: list[str]
 
 
 def played_spans(events: pd.DataFrame) -> np.ndarray:
-    """(n, 2) Where something plays or is said, s: rows of kind sound, else story, else sentence, else from the first event to the last."""
-    for kind in ("sound", "story", "sentence"):
-        rows = events[(events.kind == kind) & (events.duration > 0)]
-        if len(rows):
-            break
-    else:
-        return np.array([[events.onset.min(), (events.onset + events.duration).max()]], float)
-    return _spans(rows)
+    """(n, 2) Where events say whether there is speech, s: of each condition its rows of kind sound, else story, else sentence; and every sentence, word and phone.
+
+    Of conditions without such rows, as words that are said one by one, from their first event to their last.
+    """
+    found, bare = [events[events.kind.isin(["sentence", "word", "phone"])]], []
+    for _, own in events.groupby("condition", sort=False):
+        kinds = [own[(own.kind == kind) & (own.duration > 0)] for kind in ("sound", "story", "sentence")]
+        (found if any(map(len, kinds)) else bare).append(next(filter(len, kinds), own))
+    spans = [_spans(pd.concat(found))]
+    if bare:
+        every = _spans(pd.concat(bare))
+        spans.append(np.array([[every[0, 0], every[:, 1].max()]]))
+    return merged(np.concatenate(spans))
 
 
 def _spans(events: pd.DataFrame) -> np.ndarray:

@@ -80,6 +80,21 @@ def test_silence_between_words_alone_is_silence():
     assert played_spans(events()).tolist() == [[0.0, 15.0]]
 
 
+def test_what_is_said_is_kept_in_a_run_that_plays_sounds_too():
+    """Sounds play from 0 to 5 s; one word is heard there, two are said later; a sentence is said between 8 and 11 s in another run."""
+    table = events()
+    table.loc[table.kind == "sound", "duration"] = 5.0
+    later = table[table.onset == 10.0].assign(onset=12.0)
+    table = pd.concat([table, later], ignore_index=True)
+    assert played_spans(table).tolist() == [[0.0, 5.0], [10.0, 13.0]]
+    said = table[table.onset == 10.0].assign(kind="sentence", onset=8.0, duration=3.0)
+    assert played_spans(pd.concat([table, said])).tolist() == [[0.0, 5.0], [8.0, 11.0], [12.0, 13.0]]
+    windows, counts = Frames(step_s=0.1, conditions=["overt"]), Counts()
+    territory = pd.DataFrame({"onset": [0.0], "duration": [15.0]})
+    found = windows.rows(table, "train", territory, SHAPE, counts)
+    assert (found.label == 1).sum() == 20 and (found.label == 0).sum() == 10
+
+
 def test_an_offset_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"data.offset_s is 0.1, and data.windows are Frames"):
         EventDataModule({"lab": SaidStudy(tmp_path)}, Frames(), offset_s=0.1)
