@@ -136,10 +136,11 @@ def checked_said(data: EventDataModule, n_steps: int) -> tuple[dict[str, Said], 
         Windows are not at sentences, or are averages; or no sentence of a split has phones and is whole in its window.
     """
     windows = data.event_windows
-    if not isinstance(windows, AtEvents) or windows.kind != "sentence" or data.average > 1:
+    if not isinstance(windows, AtEvents) or windows.kind != "sentence" or data.average > 1 or data.test_averages:
         raise UserError(
-            "SaidText writes single sentences. Set data.windows to n2s.data.AtEvents with kind: sentence and classes: n2s.data.AnyText, and "
-            "data.average to 1."
+            f"SaidText writes single sentences; data.windows is {type(windows).__name__}{f' of kind {windows.kind}' if isinstance(windows, AtEvents) else ''}, "
+            f"data.average {data.average}, data.test_averages {data.test_averages}. Set data.windows to n2s.data.AtEvents with kind: sentence and "
+            "classes: n2s.data.AnyText, data.average to 1, and leave data.test_averages out."
         )
     every = {split: said_in(data, split) for split in ("train", "val", "test")}
     lexicon = learned_lexicon(every["train"])
