@@ -44,8 +44,8 @@ def over_people(links: pd.DataFrame, subjects: Sequence[str]) -> pd.DataFrame:
     subjects
         Whose: one, or several.
     """
-    rows = {}
-    for group, own in links[links.subject.isin(list(subjects))].groupby("group", sort=False):
+    rows, links = {}, links[links.subject.isin(list(subjects))]
+    for group, own in links.groupby("group", sort=False):
         known = own[own.p.notna()]
         hidden = own[own.unseen != ""]
         whose = f"{first_of(hidden.subject)}: " if len(subjects) > 1 else ""
@@ -58,6 +58,8 @@ def over_people(links: pd.DataFrame, subjects: Sequence[str]) -> pd.DataFrame:
         tested = found[of].notna().to_numpy()
         if tested.any():
             found.loc[tested, name] = holm(found[of][tested].to_numpy())
+    plain = ~found.index.isin(links.group[links.but != ""])  # not corrected anew for what others have
+    found.loc[plain, "own_holm"] = found.p_holm[plain]
     return found.drop(columns="own")
 
 

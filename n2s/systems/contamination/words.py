@@ -110,9 +110,12 @@ def _means(row: object) -> str:
     if not row.above:
         return "does not tell classes"
     if row.reaches == 1:
-        return "as much as the brain, and in the sensors" if row.enough else "less than the brain, and in the sensors"
+        where = "in the sensors, by a reference that may be theirs" if row.own_holm >= ALPHA else "in the sensors"
+        return f"as much as the brain, and {where}" if row.enough else f"less than the brain, and {where}"
     if np.isnan(row.reaches):
         return "not looked for in the sensors"
+    if row.unseen:
+        return "tells classes, not found in the sensors where it was looked for"
     return "tells classes, not found in the sensors"
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from n2s.metrics.score import ALL
-from n2s.systems.contamination.joined import reaching
+from n2s.systems.contamination.joined import over_people, reaching
 from n2s.systems.contamination.verdict import CLEAN, CONTAMINATED, DOUBTFUL, controls_of, judged
+from n2s.systems.contamination.words import tables
 
 ONE = "lab/01"
 
@@ -137,6 +138,12 @@ def of_people(*values: dict[str, tuple[float, float]]) -> tuple[pd.DataFrame, li
     ]
 
 
+def means(verdict) -> dict[str, str]:
+    """Control -> the last column of its row on the page."""
+    shown = tables({ALL: verdict}, pd.DataFrame(), links({}), pd.DataFrame(), [ONE])["Controls beside the brain"][1]
+    return dict(zip(verdict.controls.source, (row[-1] for row in shown), strict=True))
+
+
 @pytest.mark.parametrize("hidden", [np.nan, None])
 def test_a_control_that_could_be_looked_for_in_one_person_alone_clears_nobody(hidden):
     table, whose = of_people(*2 * [{"brain": (0.70, 0.001), "eog": (0.66, 0.001)} | SILENT])
@@ -146,6 +153,7 @@ def test_a_control_that_could_be_looked_for_in_one_person_alone_clears_nobody(hi
     assert (
         verdict.word == DOUBTFUL and "lab/1" in " ".join(verdict.reasons) and "lab/0" not in " ".join(verdict.reasons)
     )
+    assert means(verdict)["eog"] == "tells classes, not found in the sensors where it was looked for"
     found = pd.concat([links(UNHEARD | {"eog": 0.6}, one) for one in whose[1:]])
     assert judged(table, found, whose).word == CLEAN
 
@@ -157,7 +165,11 @@ def test_people_with_a_shared_reference_do_not_carry_those_without():
     shared = [links({"audio": 0.7, "emg": 0.001}, one, but="EMG1 may have the sensors' reference") for one in whose[2:]]
     verdict = judged(table, pd.concat([own, *shared]), whose)
     assert verdict.word == DOUBTFUL and "; but EMG1 may have" in " ".join(verdict.reasons)
+    assert means(verdict)["emg"] == "as much as the brain, and in the sensors, by a reference that may be theirs"
+    found = over_people(pd.concat([own, *shared, links({"eog": 0.03}, "lab/0")]), whose[1:])
+    assert found.own_holm["eog"] == found.p_holm["eog"] < 0.07 and found.own_holm["emg"] > 0.05 > found.p_holm["emg"]
     strong = judged(table, pd.concat([own.assign(p=[0.7, 0.002], sensor="B7"), *shared]), whose)
+    assert means(strong)["emg"] == "as much as the brain, and in the sensors"
     assert strong.word == CONTAMINATED and "most in B7" in strong.reasons[0]
 
 
