@@ -9,15 +9,14 @@ from n2s.checks.seen import noted
 from n2s.checks.survey import Survey
 from n2s.data.clip_splits import listed_clips, split_by_sound
 from n2s.data.clip_targets import clip_stimulus
-from n2s.data.content import Heard
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.fmri import FMRIDataModule
-from n2s.data.identity import sound_identities
 from n2s.data.meg import MEGDataModule
 from n2s.data.priority import SPLITS
 from n2s.data.splits import joined
-from n2s.data.stimuli import check_shared_audio, length_s
+from n2s.data.stimuli import check_shared_audio
 from n2s.data.talkers import attended
+from n2s.data.training_parts import heard_in
 from n2s.data.word_windows import check_words
 from n2s.findings import Finding, kept, tell
 
@@ -52,9 +51,8 @@ def _intervals(data: MEGDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
     for one in surveys:
         events = {f"{one.name}/{seen.name}": seen.events for seen in one.seen if seen.events is not None}
         check_words(one.name, one.stimuli, events, data.placements)
-        sounds = sound_identities(one.stimuli)
-        lengths_s = {name: length_s(stimulus) for name, stimulus in one.stimuli.items()}
-        heard[one.name] = Heard(events, one.study.split, one.study.content, sounds, lengths_s)
+        own = {f"{one.name}/{seen.name}": seen.recording.subject for seen in one.seen}
+        heard[one.name] = heard_in(one.study, events, one.stimuli, own)
         stimuli |= {f"{one.name}/{name}": stimulus for name, stimulus in one.stimuli.items()}
     table = joined(data.split.intervals(heard), gap_s=0.0)
     for note in check_shared_audio(table.assign(audio=table.sound), stimuli):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.bad_channels import check_bads
-from n2s.data.bold_preparation import BoldPreparation, tell_copies
+from n2s.data.bold_preparation import tell_copies
 from n2s.data.clip_splits import check_subjects, chosen
 from n2s.data.clip_targets import tracked
 from n2s.data.cross_validated import check_heard_folds
@@ -329,8 +329,7 @@ class EncodingDataModule(NeuralDataModule):
         folds = {"n_folds": self.n_folds, "each_alone": self.each_alone, "train_on_val": self.train_on_val}
         told = told_folds(self.preprocessing, every, self.split, **folds)
         for name, (study, runs) in every.items():
-            how = BoldPreparation(study.cleaning) if isinstance(study, FMRIStudy) else told[name]
-            yield name, make(study, how, runs, **options)
+            yield name, make(study, told[name], runs, **options)
 
     def _listened_rows(self, subject: str) -> np.ndarray:
         """(n,) Row numbers in which something was heard, without those that are trimmed."""

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from n2s.data.bold_preparation import BoldPreparation
 from n2s.data.content import Heard
-from n2s.data.recordings import PreparedRecording
+from n2s.data.recordings import Preparation, PreparedRecording
 from n2s.data.runs import Run, check_clock, joined_plays
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split, stretches
@@ -63,18 +64,21 @@ def told_folds(
     n_folds: int | None,
     each_alone: bool,
     train_on_val: bool,
-) -> dict[str, SensorPreparation]:
-    """The preprocessing by study, told what its steps may learn from: see `n2s.data.EncodingDataModule`.
+) -> dict[str, Preparation]:
+    """The preparation of each study, told what its steps may learn from: see `n2s.data.EncodingDataModule`.
 
-    ``recordings`` are of all studies, BOLD too: what is dealt to whom depends on all.
+    What is dealt to whom depends on all studies, those of BOLD, too, though these are cleaned as they say.
 
     Raises
     ------
     UserError
         A step learns from training stretches, and every unit is held out once: recordings are prepared once, for all folds.
     """
+    bold = {
+        name: BoldPreparation(study.cleaning) for name, (study, _) in recordings.items() if isinstance(study, FMRIStudy)
+    }
     if not preprocessing.learns:
-        return dict.fromkeys(recordings, preprocessing)
+        return dict.fromkeys(recordings, preprocessing) | bold
     steps = getattr(preprocessing, "steps", [])
     if n_folds and any(isinstance(one, LearnedStep) and one.fit_on == TRAINING for one in steps):
         raise UserError(
@@ -93,7 +97,8 @@ def told_folds(
             return rows.assign(split="test" if n_folds else "train")
         return rows.assign(split=rows.split.replace("val", "train") if train_on_val else rows.split)
 
-    return told_training(preprocessing, recordings, sides, official=_official if n_folds is None else lambda *_: None)
+    official = _official if n_folds is None else lambda *_: None
+    return told_training(preprocessing, recordings, sides, official=official) | bold
 
 
 def _of_person(heard: Heard, person: str) -> Heard:
