@@ -9,9 +9,7 @@ import numpy as np
 
 from n2s.metrics.label_draws import LabelPlaces
 
-LEAST_SHARE = (
-    0.5  # of the shorter run, above what chance matches: with fewer events in common, two runs are not the same
-)
+LEAST_SHARE = 0.5  # of the shorter run, and above chance where both have events: with fewer in common, two runs differ
 ALIKE = 0.9  # of the shorter run: by time they are matched well enough
 IN_ORDER, LEAST_RUN = 0.8, 0.1  # of the shorter run, and in one stretch of it: with less, an order is another by chance
 NEAR_S, CLOCK_S = 0.1, 0.01  # between the same event on two clocks, and how well these are set by windows
@@ -35,7 +33,7 @@ def shared_places(
     """Places in runs that people share where their events are the same.
 
     Two runs are the same if the same events follow each other in both. They are also the same if they have one name and half of their events
-    in common, above what chance would match. Events are matched by time, on clocks that may differ, or else by order. Some people may have
+    in common; where both have an event, it is the same more often than by chance. Events are matched by time, on clocks that may differ, or else by order. Some people may have
     lost windows. A story that a person hears twice is one run, which that person has twice. Runs of other events that are taken for the same
     do no harm where labels are permuted: their scores stay independent. Turns and stretches break there: see `LabelPlaces.apart`.
 
@@ -88,10 +86,19 @@ def _found(
         return equal
     for number in _nearest_runs(runs, list(dict.fromkeys(named)), what):
         at = aligned(runs[number].what, runs[number].time_s, what, time_s)
-        share = (at >= 0).sum() / min(len(at), len(runs[number].what))
-        if share >= LEAST_SHARE + (1 - LEAST_SHARE) * _by_chance(runs[number].what, what):
+        n = (at >= 0).sum()
+        least = LEAST_SHARE + (1 - LEAST_SHARE) * _by_chance(runs[number].what, what)
+        if n >= LEAST_SHARE * min(len(at), len(runs[number].what)) and n >= least * (n + _in_place(runs[number], at)):
             return number, at
     return None, None
+
+
+def _in_place(run: _Run, at: np.ndarray) -> int:
+    """How many windows have another event in their place: between two events in common, both have something else there."""
+    known, rank = np.flatnonzero(at >= 0), np.argsort(np.argsort(run.time_s, kind="stable"))
+    own = np.diff(np.r_[-1, known, len(at)])
+    other = np.diff(np.r_[-1, rank[at[known]], len(rank)])
+    return int((np.minimum(own, other) - 1).clip(0).sum())
 
 
 def _by_chance(what: np.ndarray, other: np.ndarray) -> float:
