@@ -174,3 +174,18 @@ def test_a_type_that_mne_does_not_know_is_no_sensor(lab):
     study = BIDSStudy(str(lab))
     raw = study.load(study.recordings()[0])
     assert raw.get_channel_types(picks=["MISC001"]) == ["misc"]
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "imagined"), ("listen", "listen"), ("overt", "overt")])
+def test_a_task_names_the_condition_of_what_plays_no_sound(tmp_path, given, expected):
+    """A cue that plays is heard, whatever the task is called, unless ``default_condition`` says otherwise."""
+    cue = {"onset": 1.0, "duration": 1.0, "trial_type": "sound", "stim_file": "casa.wav", "word": None}
+    rows = [cue, {"onset": 5.0, "duration": 1.0, "trial_type": "word", "stim_file": None, "word": "casa"}]
+    raw = helmet_raw(2, sfreq=100.0, duration_s=10.0)
+    bids_from_raw(raw, tmp_path, task="imagined", events=rows[: 2 - (given == "listen")])
+    write_audio(tmp_path / "stimuli" / "casa.wav", 1.0)
+    study = BIDSStudy(str(tmp_path), default_condition=given)
+    with kept():
+        table = study.events(study.recordings()[0])
+    assert set(table.condition[table.kind == "sound"]) == {given or "listen"}
+    assert given == "listen" or table.condition[table.kind == "word"].tolist() == [expected]
