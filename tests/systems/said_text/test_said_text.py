@@ -275,8 +275,8 @@ def test_scores_against_counts_by_hand():
     # another sentence of the run: a b, e f, a d are in one run; c d, g h, c b in the other
     assert perfect.rate("wer", "permuted") == pytest.approx(2 * (1.5 + 2 + 1.5) / 12)
     assert perfect.scores.get("wer", "permuted").mean == pytest.approx(
-        2 / 3 * 10 / 12, abs=0.03
-    )  # draws leave one of three as it is
+        2 / 3 * 10 / 12, abs=0.05
+    )  # draws leave one of three as it is; .015 is the standard error
     assert perfect.beaten["wer"] == [] and perfect.scores.get("wer", "permuted").low is not None
     none = summary(["a b"] * 6, words)
     assert none.p["wer"] == 1.0 and "constant" in none.beaten["wer"]
