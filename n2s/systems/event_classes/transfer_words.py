@@ -66,6 +66,8 @@ def notes(result: TimedScores) -> list[str]:
         ),
     ]
     found += _ways(result)
+    if result.paired:
+        found.append("Pairs above chance: p < .05 against the largest of all pairs of the row, in each draw of labels.")
     n = len(result.subjects)
     if n >= FEWEST:
         found.append(

@@ -198,4 +198,9 @@ def test_who_lacks_a_class_does_not_blank_the_pairs_of_others():
     )
     raw, shown = [one.p_mean for one in result.paired.values()], list(result.p_of_pairs.values())
     assert len(raw) == 2 and max(shown) <= 2 * max(raw) and min(shown) == pytest.approx(min(1, 2 * min(raw)))
-    assert "p, corrected" in result.shown()[0].tables["Pairs of classes"][0] and len(first.null) == 99
+    shown = result.shown()[0]
+    assert (
+        "Pairs above chance" in " ".join(shown.notes)
+        and "p, corrected" in shown.tables["Pairs of classes"][0]
+        and len(first.null) == 99
+    )
