@@ -1,8 +1,9 @@
 """What ``metrics.json`` holds of a retrieval test beside the scores."""
 
+from n2s.metrics.retrieval_rows import MEASURES
 from n2s.metrics.score import ALL, entry
 from n2s.systems.contrastive.summarized import SummarizedWindows
-from n2s.systems.contrastive.summary import MEASURES, ROWS
+from n2s.systems.contrastive.summary import ROWS
 
 
 def facts(result: SummarizedWindows) -> dict:

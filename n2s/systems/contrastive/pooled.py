@@ -21,14 +21,14 @@ def pooled_windows(parts: Sequence[RankedWindows]) -> dict[str, object]:
     sizes = np.array([one.similarity.shape for one in parts])
     windows, candidates = (np.concatenate([[0], np.cumsum(sizes[:, axis])]) for axis in (0, 1))
     found: dict[str, object] = {
-        name: _blocks([getattr(one, name) for one in parts], windows, candidates, lacking=name == LACKING)
+        name: on_diagonal([getattr(one, name) for one in parts], windows, candidates, lacking=name == LACKING)
         for name in SCORED
     }
-    sets = [_sets(one) for one in parts]
+    sets = [sets_of(one) for one in parts]
     first = np.cumsum([0, *(len(own) for own, _ in sets)])
-    found["candidate_sets"] = _blocks([own for own, _ in sets], first, candidates).astype(bool)
-    found["candidate_set"] = _joined([own for _, own in sets], first)
-    found["target"] = _joined([one.target for one in parts], candidates)
+    found["candidate_sets"] = on_diagonal([own for own, _ in sets], first, candidates).astype(bool)
+    found["candidate_set"] = joined([own for _, own in sets], first)
+    found["target"] = joined([one.target for one in parts], candidates)
     found["subject"] = np.concatenate([one.subject for one in parts])
     found["fold"] = np.repeat(np.arange(len(parts)), sizes[:, 0])
     found["windows"] = pd.concat([one.windows for one in parts], ignore_index=True)
@@ -37,7 +37,7 @@ def pooled_windows(parts: Sequence[RankedWindows]) -> dict[str, object]:
     if any(one is not None for one in groups):
         found["group"] = _groups(groups, sizes[:, 0])
     for name in ("scaled_by", "gaps", "sounds"):
-        found[name] = _texts([getattr(one, name) for one in parts])
+        found[name] = texts_of([getattr(one, name) for one in parts])
     found["no_ceiling"] = next((one.no_ceiling for one in parts if one.no_ceiling), "")
     found["seed"], found["n_permutations"] = parts[0].seed, parts[0].n_permutations
     found |= _attention(parts)
@@ -50,7 +50,7 @@ def pooled_windows(parts: Sequence[RankedWindows]) -> dict[str, object]:
 _MAP = {"sensor_positions", "sensors"}
 
 
-def _blocks(
+def on_diagonal(
     parts: Sequence[np.ndarray | None], rows: np.ndarray, columns: np.ndarray, *, lacking: bool = False
 ) -> np.ndarray | None:
     """Arrays along the diagonal of one; None where a fold has none, unless ``lacking`` ones may be 0."""
@@ -64,17 +64,19 @@ def _blocks(
     return found
 
 
-def _sets(one: RankedWindows) -> tuple[np.ndarray, np.ndarray]:
+def sets_of(one: RankedWindows) -> tuple[np.ndarray, np.ndarray]:
+    """(s, k) and (n,): the candidate sets of a fold and the set of each window; one set of all by default."""
     if one.candidate_sets is None:
         return np.ones((1, len(one.candidates)), bool), np.zeros(len(one.target), np.int64)
     return one.candidate_sets, one.candidate_set
 
 
-def _joined(numbers: Sequence[np.ndarray], first: np.ndarray) -> np.ndarray:
+def joined(numbers: Sequence[np.ndarray], first: np.ndarray) -> np.ndarray:
+    """Indices of each fold, moved to where its candidates (or sets) begin."""
     return np.concatenate([own + at for own, at in zip(numbers, first, strict=False)])
 
 
-def _texts(parts: Sequence[Sequence[str]]) -> list[str]:
+def texts_of(parts: Sequence[Sequence[str]]) -> list[str]:
     """Sentences of the folds, once each; those that are not of all folds say of which."""
     found = {text: [i for i, own in enumerate(parts, 1) if text in own] for own in parts for text in own}
     return [

@@ -4,9 +4,10 @@ from functools import cached_property
 
 import numpy as np
 
-from n2s.systems.contrastive.chance import Comparisons, corrected
+from n2s.metrics.retrieval_chance import Comparisons, corrected
+from n2s.metrics.retrieval_rows import TOP
 from n2s.systems.contrastive.ranked import RankedWindows
-from n2s.systems.contrastive.summary import TOP, Summary, result_ranks, summarize
+from n2s.systems.contrastive.summary import Summary, result_ranks, summarize
 
 
 class SummarizedWindows(RankedWindows):

@@ -1,24 +1,28 @@
 """A test's result in numbers: every score with its controls and intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from n2s.metrics.controls import chance_reciprocal_rank, ranks_ties_at_random
+from n2s.metrics.controls import ranks_ties_at_random
 from n2s.metrics.exchange import exchanged_targets
-from n2s.metrics.intervals import cluster_interval, cluster_share_interval, t_interval
-from n2s.metrics.retrieval import mean_reciprocal_rank, median_rank, ranks, ranks_of_many, topk_accuracy
-from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-from n2s.systems.contrastive.chance import Comparisons, compared, null
+from n2s.metrics.retrieval import ranks, ranks_of_many
+from n2s.metrics.retrieval_chance import Comparisons, compared
+from n2s.metrics.retrieval_rows import (
+    MEASURES,
+    TOP,
+    RowScores,
+    bounded_chance,
+    chance_row,
+    decoder_row,
+    exchanged_row,
+    share_of_best,
+)
+from n2s.metrics.score import ALL, Row, Scores
+from n2s.metrics.window_blocks import window_blocks
 from n2s.systems.contrastive.ranked import RankedWindows
-from n2s.systems.contrastive.window_blocks import window_blocks
 
-TOP = (1, 5, 10)
-MEASURES = {f"top{k}": Measure(f"top-{k} (%)", 100, 1) for k in TOP} | {
-    "median_rank": Measure("median rank (from 0)", digits=1, higher_is_better=False),
-    "mrr": Measure("mean reciprocal rank"),
-}
 ROWS = {
     "model": Row("model"),
     "linear": Row("linear decoder"),
@@ -30,13 +34,6 @@ ROWS = {
     "ceiling": Row("ceiling", "ceiling"),
 }
 TESTED = ("model", "linear", "encoding", "no_brain", "subject_only")  # rows that are compared with chance
-OVER_SUBJECTS = "95% t interval over subjects"
-OVER_BLOCKS = "95% Wilson interval over blocks of one subject's windows"
-SAME = "the same for all subjects: no interval over them"
-OWN = "95% interval over blocks of the subject's windows"
-CHANCE = "99.9% bound of chance"
-
-RowScores = dict[str, dict[str, Score]]  # score -> subject (or `ALL`) -> value
 
 
 @dataclass(frozen=True)
@@ -108,18 +105,19 @@ def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary
     """
     names, counts = np.unique(result.subject, return_counts=True)
     rows_of = {str(name): np.flatnonzero(result.subject == name) for name in names}
-    blocks = window_blocks(result)
+    blocks = window_blocks(result.candidates, result.target, result.group)
     n_of = {name: result.n_candidates[rows] for name, rows in rows_of.items()}
     by_subject = {row: {name: v[..., rows] for name, rows in rows_of.items()} for row, v in found.items()}
     known = {
-        row: _decoder(by_subject[row], n_of, {name: blocks.steady[rows] for name, rows in rows_of.items()})
+        row: decoder_row(by_subject[row], n_of, {name: blocks.steady[rows] for name, rows in rows_of.items()})
         for row in ("model", "linear", "encoding", "no_brain", "subject_only", "ceiling")
         if row in found
     }
     n_exchanges, pooled = len(found["shuffled"]), result.group is not None
     if n_exchanges:
-        known["shuffled"] = _shuffled(by_subject["shuffled"], pooled)
-    chance = _chance(n_of, known.get("shuffled") if pooled else None)
+        what = "whole sentences of about one length" if pooled else "what a subject heard"
+        known["shuffled"] = exchanged_row(by_subject["shuffled"], what)
+    chance = chance_row(n_of, known.get("shuffled") if pooled else None)
     tests = {
         row: {
             f"top{k}": compared(
@@ -130,19 +128,9 @@ def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary
         for row in TESTED
         if row in found
     }
-    for k in TOP:
-        name = f"top{k}"
-        bounds = {ALL: tests["model"][name][:2]}
-        for subject, rows in rows_of.items():
-            expected = chance[name][subject].mean
-            own = (
-                None
-                if expected is None
-                else null(found["model"], k, expected, {subject: rows}, blocks.independent, n_folds=result.n_folds)
-            )
-            bounds[subject] = own.bounds() if own else (None, None)
-        chance[name] = {s: Score(chance[name][s].mean, *map(_number, ends), CHANCE) for s, ends in bounds.items()}
-    known["chance"] = chance
+    known["chance"] = bounded_chance(
+        chance, tests["model"], found["model"], rows_of, blocks.independent, n_folds=result.n_folds
+    )
     scores = Scores(
         {row: label for row, label in ROWS.items() if row in known},
         MEASURES,
@@ -151,99 +139,14 @@ def summarize(result: RankedWindows, found: Mapping[str, np.ndarray]) -> Summary
     return Summary(
         scores=scores,
         tests=tests,
-        ratio={f"top{k}": _ratio(known, f"top{k}") for k in TOP} if "ceiling" in known else {},
+        ratio=_ratios(known),
         subjects={str(name): int(count) for name, count in zip(names, counts, strict=True)},
         candidates={name: int(n.max()) for name, n in n_of.items()},
         n_exchanges=n_exchanges,
     )
 
 
-def _measure(name: str) -> Callable[[np.ndarray], np.ndarray]:
-    if name == "median_rank":
-        return median_rank
-    if name == "mrr":
-        return mean_reciprocal_rank
-    return lambda found: topk_accuracy(found, int(name.removeprefix("top")))
-
-
-def _number(value: float | None) -> float | None:
-    """A plain float; None where it is not defined."""
-    return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _own(name: str, found: np.ndarray, block: np.ndarray) -> Score:
-    """One subject's score, and how well its windows determine it."""
-    value = float(_measure(name)(found))
-    if name == "median_rank" or len(np.unique(block)) < 2:
-        return Score(value)
-    if name == "mrr":
-        return Score(*map(float, cluster_interval(1 / (found + 1), block, bounds=(0.0, 1.0))), OWN)
-    return Score(*map(float, cluster_share_interval(found < int(name[3:]), block)), OWN)
-
-
-def _decoder(found: dict[str, np.ndarray], n_of: dict[str, np.ndarray], block: dict[str, np.ndarray]) -> RowScores:
-    """Scores of a decoder: the t interval over subjects; of one subject, the interval over blocks of its windows."""
-    own = {name: {subject: _own(name, r, block[subject]) for subject, r in found.items()} for name in MEASURES}
-    if len(found) == 1:
-        only = {name: next(iter(by_subject.values())) for name, by_subject in own.items()}
-        return {name: {ALL: only[name]._replace(kind=OVER_BLOCKS), **own[name]} for name in MEASURES}
-    most = float(max(n.max() for n in n_of.values()) - 1)
-    over = {}
-    for name in MEASURES:
-        values = np.array([score.mean for score in own[name].values()])
-        if np.ptp(values) < 1e-12:  # no spread to make an interval from
-            over[name] = Score(float(values[0]))
-        else:
-            over[name] = Score(*t_interval(values, bounds=(0.0, most if name == "median_rank" else 1.0)))
-    kind = SAME if all(score.low is None for score in over.values()) else OVER_SUBJECTS
-    return {name: {ALL: over[name]._replace(kind=kind), **own[name]} for name in MEASURES}
-
-
-def _shuffled(found: dict[str, np.ndarray], pooled: bool) -> RowScores:
-    """Scores (m,) of exchanges: their mean and the range of 95% of them."""
-    n = min(len(r) for r in found.values())
-    kind = f"range of 95% of {n} exchanges of "
-    kind += "whole sentences of about one length" if pooled else "what a subject heard"
-    row = {}
-    for name in MEASURES:
-        values = {s: np.array([_exchanged(name, turn[turn >= 0]) for turn in r]) for s, r in found.items()}
-        mean = np.nanmean(list(values.values()), axis=0)
-        ranges = {ALL: mean} | values
-        row[name] = {
-            s: Score(*map(_number, (v.mean(), *np.quantile(v, [0.025, 0.975]))), kind) for s, v in ranges.items()
-        }
-    return row
-
-
-def _exchanged(name: str, found: np.ndarray) -> float:
-    """The score of one exchange; nan for a subject whose windows were all left out of it."""
-    return float(_measure(name)(found)) if len(found) else np.nan
-
-
-def _chance(n_of: dict[str, np.ndarray], exchanged: RowScores | None) -> RowScores:
-    """What a guess scores, exactly; for pooled windows what exchanged sentences score."""
-    row = {}
-    for name in MEASURES:
-        if exchanged is not None:
-            values = {subject: score.mean for subject, score in exchanged[name].items() if subject != ALL}
-        elif name.startswith("top"):
-            values = {s: float(np.minimum(1.0, int(name[3:]) / n).mean()) for s, n in n_of.items()}
-        elif name == "median_rank":
-            values = {s: float(np.median((n - 1) / 2)) for s, n in n_of.items()}
-        else:
-            values = {s: float(np.mean([chance_reciprocal_rank(k) for k in n])) for s, n in n_of.items()}
-        mean = float(np.mean([value for value in values.values() if value is not None]))
-        row[name] = {ALL: Score(mean, kind=CHANCE)} | {s: Score(value) for s, value in values.items()}
-    return row
-
-
-def _ratio(known: dict[str, RowScores], name: str) -> dict[str, Score]:
-    """Model / ceiling of each subject, and the mean of these ratios; None where a ceiling is zero."""
-    own, best = ({s: score.mean for s, score in known[row][name].items() if s != ALL} for row in ("model", "ceiling"))
-    ratios = {s: own[s] / best[s] if best[s] else None for s in best}
-    values = np.array([value for value in ratios.values() if value is not None])
-    mean = float(values.mean()) if len(values) else None
-    low = high = None
-    if len(values) > 1 and np.ptp(values) > 1e-12:
-        _, low, high = t_interval(values, bounds=(0.0, np.inf))
-    return {ALL: Score(mean, low, high)} | {s: Score(value) for s, value in ratios.items()}
+def _ratios(known: Mapping[str, RowScores]) -> RowScores:
+    if "ceiling" not in known:
+        return {}
+    return {f"top{k}": share_of_best(*(known[row][f"top{k}"] for row in ("model", "ceiling"))) for k in TOP}

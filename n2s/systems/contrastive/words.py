@@ -5,11 +5,12 @@ from collections.abc import Collection
 import numpy as np
 
 from n2s.metrics.cross_fitted import AS_WIDELY
+from n2s.metrics.retrieval_rows import TOP
 from n2s.metrics.score import Score
 from n2s.systems.contrastive import worth
 from n2s.systems.contrastive.figures import span_map
 from n2s.systems.contrastive.summarized import SummarizedWindows
-from n2s.systems.contrastive.summary import ROWS, TOP
+from n2s.systems.contrastive.summary import ROWS
 
 COLUMNS = (*(f"top{k}" for k in TOP), "median_rank")  # scores of the table
 CLAIM = 0.001  # a corrected p below it is reported as outside chance

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from n2s.metrics.intervals import cluster_interval, t_interval
+from n2s.metrics.window_blocks import window_blocks
 from n2s.systems.contrastive.summarized import SummarizedWindows
-from n2s.systems.contrastive.window_blocks import window_blocks
 
 BOUNDS = (-1.0, 1.0)
 ONLY_LINEAR = " Only the linear decoder is shown to be above chance: the network is not worth it here as it is."
@@ -35,7 +35,7 @@ def difference(result: SummarizedWindows, k: int) -> Difference | None:
     if len(names) > 1:
         values, unit = by_subject, None
     else:
-        values, unit = gain, window_blocks(result).steady
+        values, unit = gain, window_blocks(result.candidates, result.target, result.group).steady
     if np.ptp(values) < 1e-12 or (unit is not None and len(np.unique(unit)) < 2):
         return Difference(float(values.mean()), None, None, by_subject)
     found = t_interval(values, bounds=BOUNDS) if unit is None else cluster_interval(values, unit, bounds=BOUNDS)
