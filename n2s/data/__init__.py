@@ -21,6 +21,8 @@ from n2s.data.high_gamma_preparation import HighGamma
 from n2s.data.hrf_response import hrf_response
 from n2s.data.lanczos import lanczos_resample
 from n2s.data.meg import MEGDataModule
+from n2s.data.paired import PairedDataModule
+from n2s.data.paired_batch import PairedBatch
 from n2s.data.placements import Grid, WordOnsets
 from n2s.data.preprocessing import SSS, Preprocessing, RemoveICA
 from n2s.data.reference import Bipolar, CommonAverage, Laplacian
@@ -58,6 +60,8 @@ __all__ = [
     "Laplacian",
     "MEGDataModule",
     "NeuralDataModule",
+    "PairedBatch",
+    "PairedDataModule",
     "Preprocessing",
     "RegressOut",
     "RemoveByReference",

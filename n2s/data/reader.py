@@ -124,9 +124,9 @@ class SplitReader:
         """Batches in the sampler's order."""
         return BatchLoader(sampler, self._read, self._assemble, ahead=self._of.ahead)
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """Some rows as one batch; a split with jitter as in its first epoch."""
-        return self._assemble(self._read(rows, 0))
+    def batch(self, rows: np.ndarray, epoch: int = 0) -> Batch:
+        """Some rows as one batch; ``epoch``: whose jitter a split with jitter has."""
+        return self._assemble(self._read(rows, epoch))
 
     def _starts(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions of all windows in this epoch: (n,) s in the stimulus, (n,) first brain sample."""

@@ -100,10 +100,10 @@ class SensorDataModule(NeuralDataModule):
         """Batches are made on their device; this moves only what was made elsewhere."""
         return batch if batch.brain.device == device else batch.to(device)
 
-    def scale(self, *, studies_apart: bool) -> None:
-        """Fit the scales of the recordings to their windows, and lay their sensors; see `lay_sensors`."""
+    def scale(self, *, studies_apart: bool, windows: Mapping[str, Windows] | None = None) -> None:
+        """Fit the scales of the recordings to their windows (or to these of them), and lay their sensors; see `lay_sensors`."""
         options = {"scaler": self.scaler, "clamp": self.clamp}
-        self.scalers, self.scaled = scaled_for(self.recordings, self.windows, self.shape, **options)
+        self.scalers, self.scaled = scaled_for(self.recordings, windows or self.windows, self.shape, **options)
         self._studies_apart = studies_apart
         self.layout = lay_sensors(self.recordings, studies_apart=studies_apart)
         self._window_reader: WindowReader | None = None

@@ -1,0 +1,481 @@
+"""The datamodule of MEG and fMRI together: people who heard the same sounds in both scanners, or other people who did."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from n2s.data.bad_channels import check_bads
+from n2s.data.bold_courses import BoldCourses
+from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
+from n2s.data.gaps import empty_split, lost_to_gaps
+from n2s.data.hrf_response import LASTS_S
+from n2s.data.loader import BatchLoader
+from n2s.data.options import check_choice
+from n2s.data.paired_batch import PairedBatch
+from n2s.data.paired_bold import PairedBold, tell_outside
+from n2s.data.paired_people import persons
+from n2s.data.paired_rows import MODALITIES, PartOfWindows, pairs_of
+from n2s.data.paired_sounds import check_shared_stimuli, conditions_of
+from n2s.data.placements import Grid, Placement
+from n2s.data.priority import SPLITS
+from n2s.data.reader import SplitReader
+from n2s.data.recordings import Shard, listed, prepare
+from n2s.data.same_words import sentences_of, tell_same_words
+from n2s.data.sensor_data import SensorDataModule
+from n2s.data.sensor_preparation import SensorPreparation
+from n2s.data.sentences import sentence_numbers
+from n2s.data.splits import Split, joined
+from n2s.data.stimuli import check_shared_audio, collect_stimuli
+from n2s.data.tables import WindowTables
+from n2s.data.talkers import attended
+from n2s.data.targets import Targets
+from n2s.data.training_parts import heard_in, told_training
+from n2s.data.windows import Windows, WindowShape, lay_windows
+from n2s.data.without_windows import tell_without_windows
+from n2s.data.word_windows import check_words
+from n2s.errors import UserError
+from n2s.features.feature import Feature, FrameFeature
+from n2s.studies.fmri import FMRIStudy
+from n2s.studies.study import Stimulus, Study
+
+EVALUATION_BATCH = 128  # pairs scored at once: only memory depends on it
+
+
+class PairedDataModule(WindowTables, SensorDataModule):
+    """MEG and fMRI of people who heard the same sounds. A row (a pair) is one person's responses to one segment of a sound.
+
+    Segments lie on the sounds' own clock, so that both modalities and all listeners share them, whatever silence comes before a sound. A
+    segment's MEG window runs with the sound; its BOLD is that of the volumes that the sound moved, from ``lags_s[0]`` after the segment's start
+    to ``lags_s[1]`` after its end, as means over bins of ``bin_s``. One of both may be missing. One split is dealt for both modalities at once:
+    no second of held-out sound is in anybody's training. Training volumes that could have been moved by held-out sound are left out
+    (``response_s``), as MEG windows are that filters join to held-out ones. Scales and components are those of training.
+
+    Parameters
+    ----------
+    studies
+        The data sets, by a name of your choice: at least one of MEG (or EEG, iEEG) and one of fMRI.
+    target
+        The feature of a segment that both modalities are compared with: of its sound, or of its words.
+    people
+        ``same``: one id is one person in both. ``strangers``: other people who heard the same; each in the MEG gets a partner in the scanner.
+        Or who is who: MEG subject -> fMRI subject.
+    modalities
+        What is used: both, or one for comparison. Segments, splits and candidates stay the same.
+    preprocessing
+        Of MEG. BOLD is cleaned as its study says.
+    split
+        What is held out. A study's official split overrides it.
+    segment_s
+        Length of a segment.
+    offset_s, baseline_s
+        Of the MEG window: see `n2s.data.windows.WindowShape`.
+    lags_s
+        The volumes of a segment: from so long after its start to so long after its end.
+    bin_s
+        Length of a bin of volumes, a TR or more.
+    response_s
+        How long a sound moves the BOLD: what is nearer to held-out sound is not trained on.
+    n_components
+        Principal components of each person's voxels, from training volumes.
+    roi
+        The region of BOLD to use, by its name in the study; None: all voxels.
+    train_windows, val_windows, test_windows
+        Where segments start; by default validation is as test.
+    clamp, scaler, residency
+        See `n2s.data.MEGDataModule`.
+    per_dimension
+        Standardise each dimension of the target on its own.
+    batch_size
+        Pairs a training batch, over all processes.
+    seed
+        Seed of the order and jitter of segments.
+    n_jobs
+        Processes that prepare recordings.
+    """
+
+    shape_names = ("n_subjects", "n_features", "n_times", "n_fmri_subjects", "n_components", "n_volumes")
+
+    def __init__(
+        self,
+        studies: dict[str, Study],
+        target: Feature,
+        *,
+        people: Literal["same", "strangers"] | dict[str, str] = "same",
+        modalities: list[str] = ("meg", "fmri"),  # noqa: B006  (never changed)
+        preprocessing: SensorPreparation | None = None,
+        split: Split | None = None,
+        segment_s: float = 10.0,
+        offset_s: float = 0.15,
+        baseline_s: float = 0.0,
+        lags_s: tuple[float, float] = (4.0, 8.0),
+        bin_s: float = 2.0,
+        response_s: float = LASTS_S,
+        n_components: int = 128,
+        roi: str | None = None,
+        train_windows: Placement | None = None,
+        val_windows: Placement | None = None,
+        test_windows: Placement | None = None,
+        clamp: float = 20.0,
+        scaler: Literal["training", "recording"] = "training",
+        per_dimension: bool = True,
+        batch_size: int = 128,
+        residency: Literal["device", "host"] = "device",
+        seed: int = 0,
+        n_jobs: int = 2,
+    ):
+        super().__init__()
+        self.set_options(
+            studies,
+            preprocessing,
+            split,
+            clamp=clamp,
+            scaler=scaler,
+            batch_size=batch_size,
+            residency=residency,
+            balance="hours",
+            balances=("hours",),
+            seed=seed,
+            n_jobs=n_jobs,
+        )
+        self.target, self.per_dimension, self.roi, self.people = target, per_dimension, roi, people
+        self.modalities = tuple(modalities)
+        if not self.modalities or set(self.modalities) - set(MODALITIES):
+            raise UserError(f"data.modalities is {list(modalities)}; expected meg, fmri or both.")
+        self._check_kinds()
+        self.shape = WindowShape(self.preprocessing.sfreq, segment_s, offset_s, baseline_s)
+        self.bold_options = PairedBold(
+            segment_s, (float(lags_s[0]), float(lags_s[1])), bin_s, response_s, n_components, roi
+        )
+        self.placements = {
+            "train": train_windows or Grid(2.0),
+            "test": test_windows or Grid(segment_s),
+            "val": val_windows or test_windows or Grid(segment_s),
+        }
+        for name, placement in self.placements.items():
+            placement.check(f"data.{name}_windows", segment_s)
+        self.n_features, self.n_components = target.n_features, n_components
+        self.n_times = self.shape.n_times if isinstance(target, FrameFeature) else 1
+        self.n_volumes = self.bold_options.n_bins
+        every, self.subjects = self.subjects, []
+        self.fmri_subjects = [one for one in every if one.split("/", 1)[0] in self.fmri_studies]
+        self.subjects = [one for one in every if one.split("/", 1)[0] not in self.fmri_studies]
+        self.n_subjects, self.n_fmri_subjects = len(self.subjects), len(self.fmri_subjects)
+        self.persons = persons(self.subjects, self.fmri_subjects, people)
+        self.pairs: dict[str, pd.DataFrame] = {}
+
+    @property
+    def fmri_studies(self) -> dict[str, FMRIStudy]:
+        """Those of fMRI, by name."""
+        return {name: one for name, one in self.studies.items() if isinstance(one, FMRIStudy)}
+
+    def data_hashes(self) -> dict[str, str]:
+        """See `NeuralDataModule`; known once the data are set up."""
+        heard = self.stimuli if self.windows else {}
+        runs = self.runs if self.windows else {}
+        found = super().data_hashes() | {f"recording {name}": one.meta["sha256"] for name, one in runs.items()}
+        return found | {f"stimulus {name}": stimulus.sha256 for name, stimulus in heard.items()}
+
+    @property
+    def validates(self) -> bool:
+        """See `NeuralDataModule`."""
+        return len(self.pairs["val"]) > 0
+
+    # -- Lightning ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, shard: Shard | None = None) -> None:
+        """See `NeuralDataModule`. Features, scales and components are made by the job that finds all recordings there."""
+        for name, study in self.studies.items():
+            events = {r.name: study.events(r) for r in study.recordings()}
+            check_words(name, collect_stimuli(study, events), events, self.placements)
+            for table in events.values():
+                self.split.rows(table)
+        told = self._preparations()
+        new = [p for name, study in self.studies.items() for p in listed(study, told[name]) if not p.ready]
+        if new and self.preprocessing.bads:
+            check_bads(self.preprocessing.bads, {k: v for k, v in self.studies.items() if k not in self.fmri_studies})
+        if shard is not None:
+            for name, study in self.studies.items():
+                prepare(study, told[name], n_jobs=self.n_jobs, shard=shard)
+            if shard.leaves(p for name, study in self.studies.items() for p in listed(study, told[name])):
+                return
+        self.setup("prepare")
+        if "fmri" in self.modalities:
+            for subject in self.fmri_subjects:
+                self.courses(subject)
+
+    def setup(self, stage: str) -> None:
+        """Read the prepared recordings, split what was heard in both, and place the segments; check everything before the first step."""
+        if not self.windows:
+            self._set_up()
+        if stage == "fit":
+            for lost in self.lost:
+                rank_zero_info(str(lost))
+
+    def train_dataloader(self) -> BatchLoader:
+        """Pairs in a new order each epoch."""
+        return self._loader("train", self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> BatchLoader | list:
+        """Validation pairs; an empty list if there are none."""
+        return self._loader("val", min(self.batch_size, EVALUATION_BATCH), shuffle=False) if self.validates else []
+
+    def test_dataloader(self) -> BatchLoader:
+        """Test pairs."""
+        return self._loader("test", EVALUATION_BATCH, shuffle=False)
+
+    predict_dataloader = test_dataloader
+
+    def transfer_batch_to_device(self, batch: PairedBatch, device: torch.device, dataloader_idx: int) -> PairedBatch:
+        """Batches are made on their device; this moves only what was made elsewhere."""
+        return batch if batch.target.device == device else batch.to(device)
+
+    # -- what systems ask for ----------------------------------------------------------------------------------------
+
+    def batch(self, split: str, rows: np.ndarray, epoch: int = 0) -> PairedBatch:
+        """Some pairs of a split, by their rows; ``epoch``: of the jitter."""
+        table = self.pairs[split].iloc[rows]
+        meg, fmri = (table[name].to_numpy() for name in MODALITIES)
+        meg_at, bold_at = np.flatnonzero(meg >= 0), np.flatnonzero(fmri >= 0)
+        windows = self.windows[split]
+        any_row = np.where(meg >= 0, meg, fmri)
+        start_s = windows.jittered(self.shape.window_s, [self.seed, epoch if windows.jitter_s else 0])
+        found = self.targets.rows(split, windows, start_s[any_row], any_row)
+        reader, device = self.reader(split), self.device
+        of_meg = self._place_of[split][meg[meg_at]]
+        brain = reader.batch(of_meg, epoch) if len(meg_at) else reader.batch(np.zeros(1, np.int64)).emptied()
+        bold, subject = self._bold_of(split, fmri[bold_at], start_s)
+        return PairedBatch(
+            meg=replace(brain, shares=[len(meg_at)]),
+            meg_at=torch.from_numpy(meg_at).to(device),
+            bold=torch.from_numpy(bold).to(device),
+            bold_subject=torch.from_numpy(subject).to(device),
+            bold_at=torch.from_numpy(bold_at).to(device),
+            target=self._window_reader.source.target(found).to(device).float().transpose(1, 2),
+            segment=torch.from_numpy(windows.segment[any_row]).to(device),
+            row=torch.from_numpy(np.asarray(rows, np.int64)),
+            split=split,
+        )
+
+    def reader(self, split: str) -> SplitReader:
+        """What reads the MEG windows of a split; see `places_of`."""
+        if split not in self._readers:
+            self._readers[split] = self.window_reader(self.targets).of(split, self.meg_windows[split], seed=self.seed)
+        return self._readers[split]
+
+    def courses(self, subject: str) -> BoldCourses:
+        """The runs of one person in fMRI (``study/id``) as courses of components."""
+        if subject not in self._courses:
+            own = {key: run for key, run in self.runs.items() if self._subject_of[key] == subject}
+            self._courses[subject] = self.bold_options.courses(
+                own, self.windows["train"], self._fmri_rows("train"), subject
+            )
+        return self._courses[subject]
+
+    def pair_table(self, split: str) -> pd.DataFrame:
+        """One row per pair: ``person``, ``segment``, ``condition``, ``meg``, ``fmri`` (rows of `window_table`, -1: none), ``story``, ``stimulus`` and
+        ``stimulus_start_s`` (of the MEG window if there is one), ``recording`` and ``start_s`` (on its clock), ``fmri_recording``, ``fmri_start_s``, ``sequence``.
+        """
+        table, pairs = self.window_table(split), self.pairs[split]
+        meg, fmri = (pairs[name].to_numpy() for name in MODALITIES)
+        any_row = np.where(meg >= 0, meg, fmri)
+        found = pairs.reset_index(drop=True)
+        for name in ("story", "stimulus", "stimulus_start_s", "sequence"):
+            found[name] = table[name].to_numpy()[any_row]
+        for prefix, rows in (("", meg), ("fmri_", fmri)):
+            found[f"{prefix}recording"] = np.where(rows >= 0, table.recording.to_numpy()[rows], "")
+            found[f"{prefix}start_s"] = np.where(rows >= 0, table.start_s.to_numpy()[rows], np.nan)
+        return found
+
+    def named_in(self, study: str, split: str) -> list[tuple[str, float] | None]:
+        """What a study calls each unique segment of a split, and where it starts in that sound, s; None for one that nobody heard there."""
+        windows = self.windows[split]
+        of = np.flatnonzero(windows.of_interval("study") == study)
+        found: list[tuple[str, float] | None] = [None] * len(windows.first)
+        names = windows.of_interval("stimulus")
+        for row in of[::-1]:
+            found[windows.segment[row]] = names[row].split("/", 1)[1], float(windows.start_s[row])
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        """The model's."""
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    def __str__(self) -> str:
+        """Summary of the prepared data."""
+        if not self.windows:
+            return "nothing is prepared yet"
+        people = sorted(set(self.persons.values()))
+        n_both = sum(
+            {"meg", "fmri"}
+            <= {"fmri" if one in self.fmri_subjects else "meg" for one, own in self.persons.items() if own == name}
+            for name in people
+        )
+        lines = [
+            f"{len(people)} people: {n_both} with both, {self.n_subjects} in MEG ({len(self.recordings)} recordings), "
+            f"{self.n_fmri_subjects} in fMRI ({len(self.runs)} runs)"
+        ]
+        for split, table in self.pairs.items():
+            has = table[list(MODALITIES)] >= 0
+            lines.append(
+                f"{split}: {len(table)} rows ({int(has.all(axis=1).sum())} with both), {len(self.windows[split].first)} segments of "
+                f"{self.shape.window_s:g} s, {self.windows[split].intervals.story.nunique()} stories"
+            )
+        return "\n".join([*lines, *map(str, self.lost)])
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    def _check_kinds(self) -> None:
+        n_fmri = len(self.fmri_studies)
+        if not 0 < n_fmri < len(self.studies):
+            kind = "fMRI" if n_fmri else "MEG"
+            raise UserError(
+                f"data.studies has {kind} alone ({', '.join(self.studies)}); pairs need a study of MEG and one of fMRI. For one modality, take "
+                "n2s.data.MEGDataModule or n2s.data.FMRIDataModule; to compare with one, set data.modalities."
+            )
+        check_choice("data.modalities", len(set(self.modalities)), (len(self.modalities),))
+
+    def _preparations(self) -> dict[str, SensorPreparation | BoldPreparation]:
+        """By study: steps that learn are told what is training, which depends on both modalities."""
+        every = {name: (study, study.recordings()) for name, study in self.studies.items()}
+        told = told_training(self.preprocessing, every, self.split.intervals)
+        return told | {name: BoldPreparation(study.cleaning) for name, study in self.fmri_studies.items()}
+
+    def _set_up(self) -> None:
+        self.recordings, self.runs = {}, dict[str, BoldRun]()
+        self.stimuli: dict[str, Stimulus] = {}
+        self._subject_of, self._courses, self._readers = dict[str, str](), dict[str, BoldCourses](), {}
+        heard, events, told = {}, {}, self._preparations()
+        for name, study in self.studies.items():
+            found = {f"{name}/{one.recording.name}": one for one in prepare(study, told[name], n_jobs=self.n_jobs)}
+            is_bold = name in self.fmri_studies
+            own = {key: study.events(one.recording) if is_bold else one.events for key, one in found.items()}
+            stimuli = collect_stimuli(study, own)
+            check_words(name, stimuli, own, self.placements)
+            heard[name] = heard_in(study, own, stimuli, {key: one.recording.subject for key, one in found.items()})
+            self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
+            (self.runs if is_bold else self.recordings).update(found)
+            self._subject_of |= {key: f"{name}/{one.recording.subject}" for key, one in found.items()}
+            events |= own
+        tell_copies(self.runs)
+        check_shared_stimuli(heard, set(self.fmri_studies))
+        self._index = {key: index for index, key in enumerate([*self.recordings, *self.runs])}
+        self.bold_options.check(self.runs)
+        dealt = self.split.intervals(heard)
+        reach = {key: one.reach for key, one in self.recordings.items()} | dict.fromkeys(
+            self.runs, self.bold_options.reach
+        )
+        intervals = self._indexed(joined(dealt, gap_s=reach))
+        without_gap = self._indexed(joined(dealt, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
+        self.notes = check_shared_audio(intervals, self.stimuli)
+        tell_same_words(sentences_of(heard), [intervals])
+        intervals, without_gap = attended(intervals), attended(without_gap)
+        windows = {split: self._lay(split, intervals) for split in SPLITS}
+        tell_without_windows(without_gap, windows.values(), self.shape.window_s)
+        metas = {key: one.meta for key, one in self.recordings.items()} | dict.fromkeys(
+            self.runs, self.bold_options.meta
+        )
+        self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
+        for split in SPLITS:
+            if not len(windows[split]) and (split != "val" or self.split.validates):
+                rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
+                raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
+        self.windows = windows
+        self._pair(events)
+        self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
+        self.meg_windows, self._place_of = {}, {}
+        for split in SPLITS:
+            rows = np.flatnonzero(self._modality[split] == "meg")
+            self.meg_windows[split] = PartOfWindows.of(windows[split], rows)
+            self._place_of[split] = np.full(len(windows[split]), -1)
+            self._place_of[split][rows] = np.arange(len(rows))
+        self.scale(studies_apart=True, windows=self.meg_windows)
+
+    def _pair(self, events: Mapping[str, pd.DataFrame]) -> None:
+        self._modality: dict[str, np.ndarray] = {}
+        outside = 0
+        for split, windows in self.windows.items():
+            is_bold = np.isin(windows.of_interval("study"), list(self.fmri_studies))
+            inside = self.bold_options.inside(windows, np.flatnonzero(is_bold), self.runs)
+            outside += int((~inside).sum())
+            modality = np.where(is_bold, "fmri", "meg")
+            modality[np.flatnonzero(is_bold)[~inside]] = ""
+            self._modality[split] = modality
+            used = np.where(np.isin(modality, self.modalities), modality, "")
+            condition = conditions_of(windows, events)
+            self.pairs[split] = pairs_of(windows, self.persons, used, condition)
+            if not len(self.pairs[split]) and (split != "val" or self.split.validates) and len(windows):
+                raise UserError(
+                    f"the {split} split has no pair: no segment of it was heard in {' or '.join(self.modalities)}."
+                )
+        tell_outside(outside)
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        if set(self.modalities) != set(MODALITIES):
+            return
+        for split in ("train", "test"):
+            both = (self.pairs[split][list(MODALITIES)] >= 0).all(axis=1)
+            if not both.any():
+                raise UserError(
+                    f"the {split} split has {len(both)} rows, and none has both MEG and fMRI: nobody heard one segment in both. Look at the sounds "
+                    "that both heard, at data.people, and at data.segment_s (a segment needs its volumes inside the run)."
+                )
+
+    def _fmri_rows(self, split: str) -> np.ndarray:
+        return np.flatnonzero(self._modality[split] == "fmri")
+
+    def _bold_of(self, split: str, rows: np.ndarray, start_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        windows = self.windows[split]
+        subject = windows.of_interval("subject")[rows]
+        found = np.zeros((len(rows), self.n_volumes, self.n_components), np.float32)
+        for name in np.unique(subject):
+            own = np.flatnonzero(subject == name)
+            found[own] = self.bold_options.read(self.courses(name), windows, rows[own], start_s)
+        return found, windows.of_interval("subject_index")[rows].astype(np.int64)
+
+    def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
+        subject = table.recording.map(self._subject_of)
+        trained = set(subject[table.split == "train"])
+        numbers = {
+            name: index if name in trained else -1
+            for own in (self.subjects, self.fmri_subjects)
+            for index, name in enumerate(own)
+        }
+        stimulus = {name: index for index, name in enumerate(self.stimuli)}
+        return table.assign(
+            subject=subject,
+            subject_index=subject.map(numbers),
+            recording_index=table.recording.map(self._index),
+            stimulus_index=table.stimulus.map(stimulus),
+            audio=table.sound,
+            group_index=pd.factorize(table.sound)[0],
+        )
+
+    def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:
+        spans = {key: one.meta["bad_spans"] for key, one in self.recordings.items()} | {key: [] for key in self.runs}
+        windows = lay_windows(
+            intervals[intervals.split == split],
+            self.placements[split],
+            window_s=self.shape.window_s,
+            words={name: stimulus.words for name, stimulus in self.stimuli.items()},
+            bad_spans=spans,
+            jitter=split == "train",
+            same_s=0.5 / self.shape.sfreq,
+        )
+        windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
+        return windows
+
+    def _loader(self, split: str, batch_size: int, *, shuffle: bool) -> BatchLoader:
+        sampler = self.sampler(
+            len(self.pairs[split]), batch_size=batch_size, shuffle=shuffle, dealt=split != "train", balance=None
+        )
+        return BatchLoader(
+            sampler, lambda rows, epoch: (rows, epoch), lambda found: self.batch(split, *found), ahead=False
+        )
