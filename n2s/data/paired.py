@@ -1,6 +1,5 @@
 """The datamodule of MEG and fMRI together: people who heard the same sounds in both scanners, or other people who did."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -8,46 +7,34 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
-from torch import Tensor
 
 from n2s.data.bad_channels import check_bads
 from n2s.data.bold_courses import BoldCourses
-from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
-from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.hrf_response import LASTS_S
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_choice
 from n2s.data.paired_batch import PairedBatch
-from n2s.data.paired_bold import PairedBold, tell_outside
+from n2s.data.paired_bold import PairedBold
 from n2s.data.paired_people import persons
-from n2s.data.paired_rows import MODALITIES, PartOfWindows, pairs_of
-from n2s.data.paired_sounds import check_shared_stimuli, conditions_of
+from n2s.data.paired_rows import MODALITIES
+from n2s.data.paired_setup import PairedSetUp
 from n2s.data.placements import Grid, Placement
-from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader
 from n2s.data.recordings import Shard, listed, prepare
-from n2s.data.same_words import sentences_of, tell_same_words
-from n2s.data.sensor_data import SensorDataModule
 from n2s.data.sensor_preparation import SensorPreparation
-from n2s.data.sentences import sentence_numbers
-from n2s.data.splits import Split, joined
-from n2s.data.stimuli import check_shared_audio, collect_stimuli
+from n2s.data.splits import Split
+from n2s.data.stimuli import collect_stimuli
 from n2s.data.tables import WindowTables
-from n2s.data.talkers import attended
-from n2s.data.targets import Targets
-from n2s.data.training_parts import heard_in, told_training
-from n2s.data.windows import Windows, WindowShape, lay_windows
-from n2s.data.without_windows import tell_without_windows
+from n2s.data.windows import WindowShape
 from n2s.data.word_windows import check_words
 from n2s.errors import UserError
 from n2s.features.feature import Feature, FrameFeature
-from n2s.studies.fmri import FMRIStudy
-from n2s.studies.study import Stimulus, Study
+from n2s.studies.study import Study
 
 EVALUATION_BATCH = 128  # pairs scored at once: only memory depends on it
 
 
-class PairedDataModule(WindowTables, SensorDataModule):
+class PairedDataModule(WindowTables, PairedSetUp):
     """MEG and fMRI of people who heard the same sounds. A row (a pair) is one person's responses to one segment of a sound.
 
     Segments lie on the sounds' own clock, so that both modalities and all listeners share them, whatever silence comes before a sound. A
@@ -169,11 +156,6 @@ class PairedDataModule(WindowTables, SensorDataModule):
         self.persons = persons(self.subjects, self.fmri_subjects, people)
         self.pairs: dict[str, pd.DataFrame] = {}
 
-    @property
-    def fmri_studies(self) -> dict[str, FMRIStudy]:
-        """Those of fMRI, by name."""
-        return {name: one for name, one in self.studies.items() if isinstance(one, FMRIStudy)}
-
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
         heard = self.stimuli if self.windows else {}
@@ -195,7 +177,7 @@ class PairedDataModule(WindowTables, SensorDataModule):
             check_words(name, collect_stimuli(study, events), events, self.placements)
             for table in events.values():
                 self.split.rows(table)
-        told = self._preparations()
+        told = self.preparations()
         new = [p for name, study in self.studies.items() for p in listed(study, told[name]) if not p.ready]
         if new and self.preprocessing.bads:
             check_bads(self.preprocessing.bads, {k: v for k, v in self.studies.items() if k not in self.fmri_studies})
@@ -212,7 +194,7 @@ class PairedDataModule(WindowTables, SensorDataModule):
     def setup(self, stage: str) -> None:
         """Read the prepared recordings, split what was heard in both, and place the segments; check everything before the first step."""
         if not self.windows:
-            self._set_up()
+            self.set_up()
         if stage == "fit":
             for lost in self.lost:
                 rank_zero_info(str(lost))
@@ -341,96 +323,6 @@ class PairedDataModule(WindowTables, SensorDataModule):
             )
         check_choice("data.modalities", len(set(self.modalities)), (len(self.modalities),))
 
-    def _preparations(self) -> dict[str, SensorPreparation | BoldPreparation]:
-        """By study: steps that learn are told what is training, which depends on both modalities."""
-        every = {name: (study, study.recordings()) for name, study in self.studies.items()}
-        told = told_training(self.preprocessing, every, self.split.intervals)
-        return told | {name: BoldPreparation(study.cleaning) for name, study in self.fmri_studies.items()}
-
-    def _set_up(self) -> None:
-        self.recordings, self.runs = {}, dict[str, BoldRun]()
-        self.stimuli: dict[str, Stimulus] = {}
-        self._subject_of, self._courses, self._readers = dict[str, str](), dict[str, BoldCourses](), {}
-        heard, events, told = {}, {}, self._preparations()
-        for name, study in self.studies.items():
-            found = {f"{name}/{one.recording.name}": one for one in prepare(study, told[name], n_jobs=self.n_jobs)}
-            is_bold = name in self.fmri_studies
-            own = {key: study.events(one.recording) if is_bold else one.events for key, one in found.items()}
-            stimuli = collect_stimuli(study, own)
-            check_words(name, stimuli, own, self.placements)
-            heard[name] = heard_in(study, own, stimuli, {key: one.recording.subject for key, one in found.items()})
-            self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
-            (self.runs if is_bold else self.recordings).update(found)
-            self._subject_of |= {key: f"{name}/{one.recording.subject}" for key, one in found.items()}
-            events |= own
-        tell_copies(self.runs)
-        check_shared_stimuli(heard, set(self.fmri_studies))
-        self._index = {key: index for index, key in enumerate([*self.recordings, *self.runs])}
-        self.bold_options.check(self.runs)
-        dealt = self.split.intervals(heard)
-        reach = {key: one.reach for key, one in self.recordings.items()} | dict.fromkeys(
-            self.runs, self.bold_options.reach
-        )
-        intervals = self._indexed(joined(dealt, gap_s=reach))
-        without_gap = self._indexed(joined(dealt, gap_s={key: replace(one, gap_s=0.0) for key, one in reach.items()}))
-        self.notes = check_shared_audio(intervals, self.stimuli)
-        tell_same_words(sentences_of(heard), [intervals])
-        intervals, without_gap = attended(intervals), attended(without_gap)
-        windows = {split: self._lay(split, intervals) for split in SPLITS}
-        tell_without_windows(without_gap, windows.values(), self.shape.window_s)
-        metas = {key: one.meta for key, one in self.recordings.items()} | dict.fromkeys(
-            self.runs, self.bold_options.meta
-        )
-        self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
-        for split in SPLITS:
-            if not len(windows[split]) and (split != "val" or self.split.validates):
-                rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
-                raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
-        self.windows = windows
-        self._pair(events)
-        self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
-        self.meg_windows, self._place_of = {}, {}
-        for split in SPLITS:
-            rows = np.flatnonzero(self._modality[split] == "meg")
-            self.meg_windows[split] = PartOfWindows.of(windows[split], rows)
-            self._place_of[split] = np.full(len(windows[split]), -1)
-            self._place_of[split][rows] = np.arange(len(rows))
-        self.scale(studies_apart=True, windows=self.meg_windows)
-
-    def _pair(self, events: Mapping[str, pd.DataFrame]) -> None:
-        self._modality: dict[str, np.ndarray] = {}
-        outside = 0
-        for split, windows in self.windows.items():
-            is_bold = np.isin(windows.of_interval("study"), list(self.fmri_studies))
-            inside = self.bold_options.inside(windows, np.flatnonzero(is_bold), self.runs)
-            outside += int((~inside).sum())
-            modality = np.where(is_bold, "fmri", "meg")
-            modality[np.flatnonzero(is_bold)[~inside]] = ""
-            self._modality[split] = modality
-            used = np.where(np.isin(modality, self.modalities), modality, "")
-            condition = conditions_of(windows, events)
-            self.pairs[split] = pairs_of(windows, self.persons, used, condition)
-            if not len(self.pairs[split]) and (split != "val" or self.split.validates) and len(windows):
-                raise UserError(
-                    f"the {split} split has no pair: no segment of it was heard in {' or '.join(self.modalities)}."
-                )
-        tell_outside(outside)
-        self._check_pairs()
-
-    def _check_pairs(self) -> None:
-        if set(self.modalities) != set(MODALITIES):
-            return
-        for split in ("train", "test"):
-            both = (self.pairs[split][list(MODALITIES)] >= 0).all(axis=1)
-            if not both.any():
-                raise UserError(
-                    f"the {split} split has {len(both)} rows, and none has both MEG and fMRI: nobody heard one segment in both. Look at the sounds "
-                    "that both heard, at data.people, and at data.segment_s (a segment needs its volumes inside the run)."
-                )
-
-    def _fmri_rows(self, split: str) -> np.ndarray:
-        return np.flatnonzero(self._modality[split] == "fmri")
-
     def _bold_of(self, split: str, rows: np.ndarray, start_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         windows = self.windows[split]
         subject = windows.of_interval("subject")[rows]
@@ -439,38 +331,6 @@ class PairedDataModule(WindowTables, SensorDataModule):
             own = np.flatnonzero(subject == name)
             found[own] = self.bold_options.read(self.courses(name), windows, rows[own], start_s)
         return found, windows.of_interval("subject_index")[rows].astype(np.int64)
-
-    def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
-        subject = table.recording.map(self._subject_of)
-        trained = set(subject[table.split == "train"])
-        numbers = {
-            name: index if name in trained else -1
-            for own in (self.subjects, self.fmri_subjects)
-            for index, name in enumerate(own)
-        }
-        stimulus = {name: index for index, name in enumerate(self.stimuli)}
-        return table.assign(
-            subject=subject,
-            subject_index=subject.map(numbers),
-            recording_index=table.recording.map(self._index),
-            stimulus_index=table.stimulus.map(stimulus),
-            audio=table.sound,
-            group_index=pd.factorize(table.sound)[0],
-        )
-
-    def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:
-        spans = {key: one.meta["bad_spans"] for key, one in self.recordings.items()} | {key: [] for key in self.runs}
-        windows = lay_windows(
-            intervals[intervals.split == split],
-            self.placements[split],
-            window_s=self.shape.window_s,
-            words={name: stimulus.words for name, stimulus in self.stimuli.items()},
-            bad_spans=spans,
-            jitter=split == "train",
-            same_s=0.5 / self.shape.sfreq,
-        )
-        windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
-        return windows
 
     def _loader(self, split: str, batch_size: int, *, shuffle: bool) -> BatchLoader:
         sampler = self.sampler(
