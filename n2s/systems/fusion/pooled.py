@@ -1,0 +1,40 @@
+"""The folds of a cross-validation as one test set: all pairs, each among the candidates of its own fold."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
+
+from n2s.systems.contrastive.pooled import joined, on_diagonal, sets_of, texts_of
+from n2s.systems.fusion.pairs_scored import SCORED, ScoredPairs
+
+
+def pooled_pairs(parts: Sequence[ScoredPairs]) -> dict[str, object]:
+    """The fields of one `ScoredPairs` that holds those of all folds.
+
+    Scores of a pair with candidates of other folds do not exist: another model gave those. They are 0, and no candidate set allows them.
+    A part that some folds lack (an ideal observer) is left out.
+    """
+    sizes = np.array([(len(one.target), len(one.candidates)) for one in parts])
+    pairs, candidates = (np.concatenate([[0], np.cumsum(sizes[:, axis])]) for axis in (0, 1))
+    found: dict[str, object] = {
+        name: on_diagonal([getattr(one, name) for one in parts], pairs, candidates) for name in SCORED
+    }
+    sets = [sets_of(one) for one in parts]
+    first = np.cumsum([0, *(len(own) for own, _ in sets)])
+    found["candidate_sets"] = on_diagonal([own for own, _ in sets], first, candidates).astype(bool)
+    found["candidate_set"] = joined([own for _, own in sets], first)
+    found["target"] = joined([one.target for one in parts], candidates)
+    found["subject"] = np.concatenate([one.subject for one in parts])
+    found["fold"] = np.repeat(np.arange(len(parts)), sizes[:, 0])
+    found["windows"] = pd.concat([one.windows for one in parts], ignore_index=True)
+    found["candidates"] = pd.concat([one.candidates for one in parts], ignore_index=True)
+    found["said"] = texts_of([one.said for one in parts])
+    found["method"], found["seed"], found["n_permutations"] = parts[0].method, parts[0].seed, parts[0].n_permutations
+    own = [one.weights for one in parts]
+    found["weights"] = own[0] if all(one == own[0] for one in own) else {f"fold {i}": w for i, w in enumerate(own, 1)}
+    unknown = {one.name for one in fields(ScoredPairs)} - found.keys()
+    if unknown:
+        raise TypeError(f"fields of ScoredPairs that are not pooled: {sorted(unknown)}.")
+    return found
