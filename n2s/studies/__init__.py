@@ -30,6 +30,8 @@ from n2s.studies.simulated.areas import SimulatedAreas
 from n2s.studies.simulated.cohort import SimulatedCohort
 from n2s.studies.simulated.fmri import SimulatedFMRI
 from n2s.studies.simulated.meg import SimulatedMEG
+from n2s.studies.simulated.pair_fmri import SimulatedPairFMRI
+from n2s.studies.simulated.pair_meg import SimulatedPairMEG
 from n2s.studies.simulated.production import SimulatedProduction
 from n2s.studies.simulated.seeg import SimulatedSEEG
 from n2s.studies.simulated.tale_fmri import SimulatedStories
@@ -68,6 +70,8 @@ __all__ = [
     "Schoffelen2019FMRI",
     "SimulatedFMRI",
     "SimulatedMEG",
+    "SimulatedPairFMRI",
+    "SimulatedPairMEG",
     "SimulatedProduction",
     "SimulatedStories",
     "SimulatedStoryMEG",

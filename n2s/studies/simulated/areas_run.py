@@ -55,7 +55,16 @@ def responses(values: np.ndarray, start_s: float, times_s: np.ndarray) -> np.nda
 
     Each value is held for one frame; the kernel has a unit sum and begins at lag 0. Linear between frames.
     """
-    slow = scipy.signal.oaconvolve(values, _kernel()[:, None], axes=0)
+    return read_slow(slow_course(values), start_s, times_s)
+
+
+def slow_course(values: np.ndarray) -> np.ndarray:
+    """(l, f) -> (l + k, f), both at `RATE_HZ`: values through the response, for `read_slow`."""
+    return scipy.signal.oaconvolve(values, _kernel()[:, None], axes=0)
+
+
+def read_slow(slow: np.ndarray, start_s: float, times_s: np.ndarray) -> np.ndarray:
+    """(t, f) A `slow_course` that begins at ``start_s``, at some times, linear between frames; 0 before and after it."""
     at = (times_s - start_s) * RATE_HZ
     frames = np.arange(-1, len(slow) + 1)
     padded = np.pad(slow, ((1, 1), (0, 0)))  # nothing before and after

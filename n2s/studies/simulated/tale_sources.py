@@ -44,7 +44,7 @@ class StorySources:
 def story_sources(subject: int, sfreq: float, seed: int) -> StorySources:
     """Draw a subject: the same numbers, the same listener, whatever they hear. Half of what sources mix is everybody's."""
     rng, everybody = np.random.default_rng([seed, subject]), np.random.default_rng([seed, 0])
-    info = _magnetometers(helmet(sfreq, rng.normal(0, 0.003, 3)))
+    info = magnetometers(helmet(sfreq, rng.normal(0, 0.003, 3)))
     lags_s = np.arange(round(LASTS_S * sfreq) + 1) / sfreq
     at, n_drivers = columns(), sum(WORD_DRIVERS.values()) + 1
     places, directions, kernels = [], [], []
@@ -106,7 +106,8 @@ class KnownStoryMEG:
         return through(self.weights, courses)
 
 
-def _magnetometers(info: mne.Info) -> mne.Info:
+def magnetometers(info: mne.Info) -> mne.Info:
+    """`N_SENSORS` of a helmet's magnetometers, evenly spread over their order."""
     every = mne.pick_types(info, meg="mag")
     return mne.pick_info(info, every[np.linspace(0, len(every) - 1, N_SENSORS).round().astype(int)], verbose="error")
 
