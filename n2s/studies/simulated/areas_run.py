@@ -66,12 +66,14 @@ def slow_course(values: np.ndarray) -> np.ndarray:
 def read_slow(slow: np.ndarray, start_s: float, times_s: np.ndarray) -> np.ndarray:
     """(t, f) A `slow_course` that begins at ``start_s``, at some times, linear between frames; 0 before and after it."""
     at = (times_s - start_s) * RATE_HZ
-    frames = np.arange(-1, len(slow) + 1)
-    padded = np.pad(slow, ((1, 1), (0, 0)))  # nothing before and after
-    before = np.clip(np.floor(at + 1e-9).astype(int), -1, len(slow) - 1)  # on a frame, however times are rounded
+    before = np.floor(at + 1e-9).astype(int)  # on a frame, however times are rounded
     part = np.clip(at - before, 0, 1)[:, None]
-    inside = ((at > frames[0]) & (at < frames[-1]))[:, None]
-    return np.where(inside, (1 - part) * padded[before + 1] + part * padded[before + 2], 0.0)
+    return (1 - part) * _frames(slow, before) + part * _frames(slow, before + 1)
+
+
+def _frames(slow: np.ndarray, at: np.ndarray) -> np.ndarray:
+    inside = (at >= 0) & (at < len(slow))
+    return np.where(inside[:, None], slow[np.clip(at, 0, len(slow) - 1)], 0.0)
 
 
 def impulse_responses(onsets_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
