@@ -157,45 +157,8 @@ class Shown:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-class Result(ABC):
-    """The result of one test set: sufficient to recompute every number and figure.
-
-    A subclass is a dataclass. Its fields are arrays, tables (`pandas.DataFrame`), plain JSON types, or None: `save` and
-    `load` keep them. It provides `scores`, and optionally more in `shown`.
-    """
-
-    @abstractmethod
-    def scores(self) -> Scores:
-        """Every score with its controls."""
-
-    def shown(self) -> list[Shown]:
-        """The parts to show; by default the table of scores."""
-        return [Shown(scores=self.scores())]
-
-    def facts(self) -> dict:
-        """Entries of ``metrics.json`` besides the scores, as plain JSON types: counts, tests, seeds."""
-        return {}
-
-    def export(self, folder: Path) -> None:  # noqa: B027 (most results leave nothing more)
-        """Write what others read (images, flat tables) into the folder where the result is saved, beside it; by default nothing."""
-
-    @classmethod
-    def settle(cls, results: Mapping[str, Self]) -> None:
-        """Link the results that are shown together, to correct for the number of tests.
-
-        By default results are independent.
-        """
-        return
-
-    @classmethod
-    def pooled(cls, parts: Sequence[Self]) -> Self:
-        """One result of the folds of a cross-validation, in which every part of the data was held out once.
-
-        What was held out in one fold is compared with other things of that fold only: another model has decoded the others.
-        """
-        raise UserError(
-            f"--cross_validate: results of {cls.__name__} cannot be pooled. Each fold's own are in its folder, in folds/."
-        )
+class Saved:
+    """A part of `Result`: a dataclass that is kept in a folder. Its fields are arrays, tables, plain JSON types, or None."""
 
     def save(self, folder: Path) -> None:
         """Write ``arrays.npz``, ``plain.json`` and ``<table>.parquet`` into a folder: all of them, or none."""
@@ -239,6 +202,47 @@ class Result(ABC):
                 values = content["values"] | {name: arrays[name] for name in arrays.files}
             values |= {name: pd.read_parquet(folder / f"{name}.parquet") for name in content["tables"]}
             return cls(**values)
+
+
+class Result(Saved, ABC):
+    """The result of one test set: sufficient to recompute every number and figure.
+
+    A subclass is a dataclass. Its fields are arrays, tables (`pandas.DataFrame`), plain JSON types, or None: `save` and
+    `load` keep them. It provides `scores`, and optionally more in `shown`.
+    """
+
+    @abstractmethod
+    def scores(self) -> Scores:
+        """Every score with its controls."""
+
+    def shown(self) -> list[Shown]:
+        """The parts to show; by default the table of scores."""
+        return [Shown(scores=self.scores())]
+
+    def facts(self) -> dict:
+        """Entries of ``metrics.json`` besides the scores, as plain JSON types: counts, tests, seeds."""
+        return {}
+
+    def export(self, folder: Path) -> None:  # noqa: B027 (most results leave nothing more)
+        """Write what others read (images, flat tables) into the folder where the result is saved, beside it; by default nothing."""
+
+    @classmethod
+    def settle(cls, results: Mapping[str, Self]) -> None:
+        """Link the results that are shown together, to correct for the number of tests.
+
+        By default results are independent.
+        """
+        return
+
+    @classmethod
+    def pooled(cls, parts: Sequence[Self]) -> Self:
+        """One result of the folds of a cross-validation, in which every part of the data was held out once.
+
+        What was held out in one fold is compared with other things of that fold only: another model has decoded the others.
+        """
+        raise UserError(
+            f"--cross_validate: results of {cls.__name__} cannot be pooled. Each fold's own are in its folder, in folds/."
+        )
 
 
 def record(result: Result) -> dict:

@@ -17,6 +17,7 @@ from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.systems.contrastive.baselines import encoded
+from n2s.systems.contrastive.left import leave_scores
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.sets import tested_sets
 from n2s.systems.processes import check_strategy, gathered, part_of_mean
@@ -172,7 +173,8 @@ class Contrastive(System):
         self.tested = self._finish("test")
 
     def results(self, seed: int) -> Mapping[str, RetrievalResult]:
-        """See `System`: the name of each test set -> its scores."""
+        """See `System`: the name of each test set -> its scores. Those of validation and test segments stay for a later fusion."""
+        leave_scores(self.data, self)
         return tested_sets(self.data, self, seed)
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
