@@ -17,7 +17,10 @@ FOLDER = "scores"  # in a run's folder
 
 
 def segment_scores(
-    data: MEGDataModule | PairedDataModule, split: str, similarity: torch.Tensor | np.ndarray, rows: torch.Tensor | np.ndarray
+    data: MEGDataModule | PairedDataModule,
+    split: str,
+    similarity: torch.Tensor | np.ndarray,
+    rows: torch.Tensor | np.ndarray,
 ) -> SegmentScores:
     """The scores of some rows of a split with all its unique segments.
 

@@ -22,7 +22,6 @@ from n2s.systems.segment_scores import left
 from n2s.systems.stages import StageRun
 from n2s.systems.system import System
 from n2s.training.experiments import trained_run
-from n2s.training.run import Run
 
 WEIGHTS = "n2s_late_fusion"  # key of a checkpoint
 FEWEST = 20  # validation rows from which two weights are worth something
@@ -134,16 +133,28 @@ def weights_of(parts: Parts, scored_by: Mapping[str, str] | None = None) -> Weig
     scores = [parts.scores[modality][both] for modality in MODALITIES]
     found = dict(zip(MODALITIES, map(float, best_weights(scores, target, allowed)), strict=True))
     if not any(found.values()):
-        tell("odd", "late fusion", "validation finds nothing in either run: both have the weight of their scores' spread.")
+        tell(
+            "odd",
+            "late fusion",
+            "validation finds nothing in either run: both have the weight of their scores' spread.",
+        )
         found = {modality: _unit(one, allowed) for modality, one in zip(MODALITIES, scores, strict=True)}
-    top1["both"] = first_share(sum(found[m] * one.astype(np.float64) for m, one in zip(MODALITIES, scores, strict=True)), target, allowed)
+    top1["both"] = first_share(
+        sum(found[m] * one.astype(np.float64) for m, one in zip(MODALITIES, scores, strict=True)), target, allowed
+    )
     if len(both) < FEWEST:
-        tell("odd", "late fusion", f"the weights are from {len(both)} validation rows with both: fewer than {FEWEST}, so they are uncertain.")
+        tell(
+            "odd",
+            "late fusion",
+            f"the weights are from {len(both)} validation rows with both: fewer than {FEWEST}, so they are uncertain.",
+        )
     temperatures = {modality: 1 / one if one > 0 else None for modality, one in alone.items()}
     return Weights(found, temperatures, top1, len(both), dict(scored_by or {}))
 
 
-def _results(data: PairedDataModule, runs: Mapping[str, StageRun], found: Weights, seed: int) -> dict[str, FusionResult]:
+def _results(
+    data: PairedDataModule, runs: Mapping[str, StageRun], found: Weights, seed: int
+) -> dict[str, FusionResult]:
     scores = {modality: left(run.folder, "test", run.key) for modality, run in runs.items()}
     for modality, run in runs.items():
         check_held_out(data, modality, scores[modality], left(run.folder, "val", run.key))
@@ -170,7 +181,10 @@ def sentences(found: Weights, runs: Mapping[str, StageRun]) -> list[str]:
             f"{NAMES[modality]}: run {run.folder.parent.name}/{run.folder.name}, weight {found.weights[modality]:.3g}, {alone}, top-1 of its validation rows "
             f"{found.top1[modality]:.1%}."
         )
-    return [*said, f"Weights are from {found.n_rows} validation rows with both; the sum finds {found.top1['both']:.1%} of them first."]
+    return [
+        *said,
+        f"Weights are from {found.n_rows} validation rows with both; the sum finds {found.top1['both']:.1%} of them first.",
+    ]
 
 
 def _allowed(parts: Parts, rows: np.ndarray, used: tuple[str, ...]) -> np.ndarray:

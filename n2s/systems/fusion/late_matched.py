@@ -74,11 +74,15 @@ def late_parts(data: PairedDataModule, runs: Mapping[str, SegmentScores], split:
         rows = pairs[modality].to_numpy()
         has = np.flatnonzero((rows >= 0) & common[pairs.segment.to_numpy()])
         found = np.full(len(pairs), -1)
-        found[has] = _matched(data, table.iloc[rows[has]], pairs.segment.to_numpy()[has], scores, column[modality], split)
+        found[has] = _matched(
+            data, table.iloc[rows[has]], pairs.segment.to_numpy()[has], scores, column[modality], split
+        )
         kept[modality] = np.where(found >= 0, rows, -1)
         part = np.zeros((len(pairs), len(own)), np.float32)
         filled = np.flatnonzero(found >= 0)
-        part[np.ix_(filled, np.flatnonzero(common))] = scores.similarity[np.ix_(found[filled], column[modality][common])]
+        part[np.ix_(filled, np.flatnonzero(common))] = scores.similarity[
+            np.ix_(found[filled], column[modality][common])
+        ]
         parts[modality] = part
     _tell(pairs, kept, common, split)
     some = (kept["meg"] >= 0) | (kept["fmri"] >= 0)
@@ -115,11 +119,13 @@ def check_held_out(data: PairedDataModule, modality: str, test: SegmentScores, v
                 one = own.iloc[np.flatnonzero(both)[0]]
                 raise UserError(
                     f"model.{modality}: {int(both.sum())} of {len(own)} {SPLITS[split]} segments here were {what} of that run, the first is "
-                    f"{one.stimulus} from {one.start_s:g} s: its scores of them would be too good. Fit both runs and this one with the same data.split."
+                    f"{one.stimulus} from {_told(one.start_s)} s: its scores of them would be too good. Fit both runs and this one with the same data.split."
                 )
 
 
-def _matched_candidates(own: pd.DataFrame, scores: SegmentScores, modality: str, split: str, same_s: float) -> np.ndarray:
+def _matched_candidates(
+    own: pd.DataFrame, scores: SegmentScores, modality: str, split: str, same_s: float
+) -> np.ndarray:
     """(k,) The run's candidate that is each own segment; -1: none."""
     given, what = scores.candidates, f"model.{modality}: its {SPLITS[split]} segments"
     lengths = [float(table.duration_s.median()) for table in (own, given)]
@@ -137,7 +143,7 @@ def _matched_candidates(own: pd.DataFrame, scores: SegmentScores, modality: str,
     found = matched_segments(own, given, same_s)
     if not (found >= 0).any():
         starts = [
-            ", ".join(f"{at:g}" for at in np.sort(table.start_s[table.sound.isin(shared)].unique())[:4])
+            ", ".join(map(_told, np.sort(table.start_s[table.sound.isin(shared)].unique())[:4]))
             for table in (given, own)
         ]
         raise UserError(
@@ -145,12 +151,21 @@ def _matched_candidates(own: pd.DataFrame, scores: SegmentScores, modality: str,
             f"data.{split}_windows as that run has it, or fit it again."
         )
     if abs(lengths[0] - lengths[1]) > same_s:
-        tell("odd", f"model.{modality}", f"its segments last {lengths[1]:g} s and those of data {lengths[0]:g} s: taken as the same.")
+        tell(
+            "odd",
+            f"model.{modality}",
+            f"its segments last {lengths[1]:g} s and those of data {lengths[0]:g} s: taken as the same.",
+        )
     return found
 
 
 def _matched(
-    data: PairedDataModule, rows: pd.DataFrame, segment: np.ndarray, scores: SegmentScores, column: np.ndarray, split: str
+    data: PairedDataModule,
+    rows: pd.DataFrame,
+    segment: np.ndarray,
+    scores: SegmentScores,
+    column: np.ndarray,
+    split: str,
 ) -> np.ndarray:
     """(n,) The run's row of each window of a modality; -1: none."""
     modality = scores.modality
@@ -168,6 +183,11 @@ def _matched(
     theirs = scores.windows.assign(subject=scores.windows.subject.map(back), segment=of_column[scores.target])
     theirs = _bare(theirs.assign(segment=theirs.segment.where(theirs.subject.notna(), -1)))
     return matched_rows(_bare(rows.assign(segment=segment)), theirs)
+
+
+def _told(at_s: float) -> str:
+    """Seconds for a message, without the sign of a rounded 0."""
+    return f"{round(at_s, 3) + 0.0:g}"
 
 
 def _bare(table: pd.DataFrame) -> pd.DataFrame:

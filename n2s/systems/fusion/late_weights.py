@@ -7,7 +7,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-PENALTY = 1e-6  # of the squared weights of scores of unit spread, beside a mean log-likelihood: a minimum exists in any case
+PENALTY = (
+    1e-6  # of the squared weights of scores of unit spread, beside a mean log-likelihood: a minimum exists in any case
+)
 MOST = 1e3  # the largest weight of a score of unit spread: as good as infinite
 
 
@@ -79,7 +81,12 @@ def best_weights(scores: Sequence[np.ndarray], target: np.ndarray, allowed: np.n
 
     start = np.ones(len(scores))
     found = minimize(
-        cost, start, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST)] * len(scores), options={"ftol": 1e-14, "gtol": 1e-9}
+        cost,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, MOST)] * len(scores),
+        options={"ftol": 1e-14, "gtol": 1e-9},
     ).x
     return np.array([weight / spread if spread > 0 else 0.0 for weight, spread in zip(found, spreads, strict=True)])
 
