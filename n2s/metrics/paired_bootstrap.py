@@ -9,6 +9,7 @@ from scipy import stats
 from n2s.metrics.intervals import Interval
 
 N_DRAWS = 2000
+LEAST_BLOCKS = 6  # of fewer, percentiles cannot lie far enough out: the extreme draws are of one block alone
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Resampled:
         """A number that follows from the means, with its percentile interval.
 
         The percentiles lie further out where blocks are few, as far as Student's t lies beyond the normal distribution: plain
-        percentiles of 10 blocks hold the truth in 91% of cases instead of 95 (Hesterberg 2015, Am. Stat. 69:371).
+        percentiles of 10 blocks hold the truth in 91% of cases instead of 95 (Hesterberg 2015, Am. Stat. 69:371). Fewer than
+        `LEAST_BLOCKS` give a t interval with the deviation of the draws.
 
         If nothing varies (all rows were found by one and by none with the other), resampling shows nothing. The interval is then
         what as many equal blocks allow, if other blocks may have any value within ``bounds`` (Clopper and Pearson).
@@ -70,8 +72,11 @@ class Resampled:
             low, high = (value + other * (end - value) for end in bounds)
             return (value, low, high) if np.isfinite([low, high]).all() else (value, None, None)
         wider = np.sqrt(self.n_blocks / (self.n_blocks - 1)) * stats.t.ppf(tail, self.n_blocks - 1)
-        tail = float(stats.norm.cdf(wider))
-        low, high = np.quantile(drawn, [tail, 1 - tail])
+        if self.n_blocks < LEAST_BLOCKS:
+            low, high = value + wider * drawn.std(), value - wider * drawn.std()
+        else:
+            tail = float(stats.norm.cdf(wider))
+            low, high = np.quantile(drawn, [tail, 1 - tail])
         found = Interval(value, max(bounds[0], float(low)), min(bounds[1], float(high)))
         return tuple(found)
 

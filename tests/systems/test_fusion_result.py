@@ -69,6 +69,25 @@ def test_the_scores_are_those_of_integrals():
         assert found[key].positive and found[key].ratio.mean == 1, key
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize(("meg", "fmri"), [(1.6, 1.6), (2.2, 0.8)])
+def test_intervals_over_segments_hold_the_integrals(meg, fmri):
+    """95%; measured with 200 studies of 16 blocks: 91.5 to 96.5%."""
+    n, k, both = 60, 48, np.hypot(meg, fmri)
+    truth = {
+        "over_meg": first_of(both, k) - first_of(meg, k),
+        "over_fmri": first_of(both, k) - first_of(fmri, k),
+        "cost_meg": first_of(both, k) - first_despite(fmri, meg, k),
+        "cost_fmri": first_of(both, k) - first_despite(meg, fmri, k),
+    }
+    held = dict.fromkeys(truth, 0)
+    for seed in range(n):
+        found = planted_pairs(meg=meg, fmri=fmri, with_ideal=False, seed=seed).differences["top1"]
+        for key, value in truth.items():
+            held[key] += found[key].segments.low <= value <= found[key].segments.high
+    assert min(held.values()) >= 49  # of 60: 1 in 1000 at 93%
+
+
 def test_the_numbers_are_those_of_loops(result):
     """Each pair by itself, without the functions of the package."""
     asked = donors(result)
@@ -160,16 +179,16 @@ def test_equal_scores_find_nothing():
 @pytest.mark.slow
 @pytest.mark.parametrize("silent", ["meg", "fmri"])
 def test_a_modality_that_carries_nothing_is_not_said_to_be_used(silent):
-    """Its scores are as large as those of the other, and say nothing: 20 studies, of which one may err."""
+    """Its scores are as large as those of the other, and say nothing: 12 studies, of which one may err."""
     used = 0
-    for seed in range(20):
+    for seed in range(12):
         result = planted_pairs(n_subjects=2, **{silent: 0.0}, seed=seed)
         noise = np.random.default_rng(seed + 1000).standard_normal(result.meg.shape)
         found = replace(result, **{silent: noise}).differences["top1"]
         used += found[f"cost_{silent}"].positive
         assert found["cost_fmri" if silent == "meg" else "cost_meg"].positive
         assert found[f"cost_{silent}"].ratio is None  # the theory knows no cost
-    assert used <= 2
+    assert used <= 1
 
 
 def test_people_with_segments_of_their_own():

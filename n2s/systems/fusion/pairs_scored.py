@@ -175,4 +175,6 @@ def _with_columns(name: str, table: pd.DataFrame, columns: dict[str, object]) ->
     if missing:
         raise ValueError(f"{name} lack the columns {missing}; they have {list(table.columns)}.")
     table = table.reset_index(drop=True)
-    return table.assign(**{column: default for column, default in columns.items() if column not in table})
+    table = table.assign(**{column: default for column, default in columns.items() if column not in table})
+    texts = [column for column, default in columns.items() if default == ""]
+    return table.assign(**{column: table[column].fillna("").astype(str) for column in texts})

@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
-from n2s.systems.fusion import facts
+from n2s.report.listen import Retrieved, retrieved_listening, retrieved_segments
+from n2s.systems.fusion import facts, figures, words
+from n2s.systems.fusion.compared import compared, differ
 from n2s.systems.fusion.pooled import pooled_pairs
 from n2s.systems.fusion.summarized import SummarizedPairs
+from n2s.systems.fusion.tables import compared_tables, differences_table
 
 
 @dataclass(eq=False)
@@ -33,6 +38,36 @@ class FusionResult(SummarizedPairs, Result):
         """See `Result`."""
         return facts.facts(self)
 
+    def retrieved(self) -> list[Retrieved]:
+        """Some pairs, from the best rank to the worst, with the first choices."""
+        return retrieved_segments(
+            np.nan_to_num(self.score, nan=float(np.nanmin(self.score, initial=0.0))),
+            self.target,
+            ranks=self.ranks[self.main],
+            subject=self.subject,
+            candidates=self.candidates,
+            allowed=self.allowed,
+        )
+
     def shown(self) -> list[Shown]:
-        """See `Result`."""
-        return [Shown(scores=self.scores())]
+        """See `Result`. The page of the first of several results compares them."""
+        tables, drawings, notes = differences_table(self), figures.drawings(self), words.notes(self)
+        first = next(iter(self._named.values())) is self
+        if first and len(self._named) > 1:
+            found = compared(self._named)
+            if differ(found):
+                tables |= compared_tables(found)
+                drawings.append(figures.methods_bars(found))
+            notes += found.said
+        return [
+            Shown(
+                headline=words.headline(self),
+                scores=self.scores(),
+                columns=words.columns(self),
+                notes=notes,
+                tables=tables,
+                drawings=drawings,
+                listening=retrieved_listening(self.retrieved()),
+                counts=words.counts(self),
+            )
+        ]

@@ -10,8 +10,8 @@ from n2s.metrics.retrieval import ranks, ranks_of_many
 from n2s.systems.fusion.pairs_scored import ScoredPairs
 
 MOST_TURNS = 50  # of one modality: each costs the ranks of all pairs
-#: BOLD of a segment is affected by sounds that end this long before it or begin this long after it, s: segments of 10 s that begin
-#: within 20 s of each other share volumes, or volumes that one sound moved.
+#: How far BOLD of a segment reaches beyond it, s: segments of 10 s that begin within 20 s of each other share volumes, or volumes that
+#: one sound moved.
 REACH_S = 10.0
 
 

@@ -10,22 +10,22 @@ from n2s.metrics.retrieval_rows import MEASURES, TOP, RowScores, bounded_chance,
 from n2s.metrics.score import ALL, Row, Scores
 from n2s.metrics.window_blocks import WindowBlocks, window_blocks
 from n2s.systems.fusion.pairs_scored import ScoredPairs
-from n2s.systems.fusion.shuffles import partners
+from n2s.systems.fusion.shuffles import REACH_S, partners
 
 ROWS = {
     "both": Row("both"),
     "meg": Row("MEG alone"),
     "fmri": Row("fMRI alone"),
-    "meg_shuffled": Row("both, MEG of another segment", "control"),
-    "fmri_shuffled": Row("both, fMRI of another segment", "control"),
+    "meg_shuffled": Row("both with MEG of another segment", "control"),
+    "fmri_shuffled": Row("both with fMRI of another segment", "control"),
     "shuffled": Row("brain of another segment", "control"),
     "no_brain": Row("no brain", "control"),
     "chance": Row("chance", "control"),
-    "ceiling": Row("best possible, both", "ceiling"),
-    "ceiling_meg": Row("best possible, MEG", "ceiling"),
-    "ceiling_fmri": Row("best possible, fMRI", "ceiling"),
-    "ceiling_meg_shuffled": Row("best possible, MEG of another segment", "ceiling"),
-    "ceiling_fmri_shuffled": Row("best possible, fMRI of another segment", "ceiling"),
+    "ceiling": Row("best possible of both", "ceiling"),
+    "ceiling_meg": Row("best possible of MEG", "ceiling"),
+    "ceiling_fmri": Row("best possible of fMRI", "ceiling"),
+    "ceiling_meg_shuffled": Row("best possible with MEG of another segment", "ceiling"),
+    "ceiling_fmri_shuffled": Row("best possible with fMRI of another segment", "ceiling"),
     "meg_to_fmri": Row("fMRI found from MEG"),
     "fmri_to_meg": Row("MEG found from fMRI"),
     "chance_meg_to_fmri": Row("chance of fMRI found from MEG", "control"),
@@ -35,8 +35,6 @@ ACROSS = ("meg_to_fmri", "fmri_to_meg")
 DECODERS = ("both", "meg", "fmri", "no_brain", "ceiling", "ceiling_meg", "ceiling_fmri")
 TESTED = ("both", "meg", "fmri", "no_brain", *ACROSS)  # rows that are compared with chance
 TURNED = ("meg_shuffled", "fmri_shuffled", "ceiling_meg_shuffled", "ceiling_fmri_shuffled")
-#: BOLD of neighbouring segments shares volumes, and noise that is slower than these: blocks are as long as five segments of 10 s, s.
-FMRI_BLOCK_S = 50.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,8 @@ class Summary:
 
 def blocks_of(pairs: ScoredPairs) -> WindowBlocks:
     """Which pairs are independent: longer blocks where BOLD takes part."""
-    least_s = 0.0 if pairs.fmri is None else FMRI_BLOCK_S
+    # three segments of 10 s: of their responses, only those at the ends of a block meet those of the next
+    least_s = 0.0 if pairs.fmri is None else float(pairs.candidates.duration_s.max()) + 2 * REACH_S
     return window_blocks(pairs.candidates, pairs.target, least_s=least_s)
 
 
