@@ -281,7 +281,9 @@ class PairedDataModule(WindowTables, PairedSetUp):
         found: list[tuple[str, float] | None] = [None] * len(windows.first)
         names = windows.of_interval("stimulus")
         for row in of[::-1]:
-            found[windows.segment[row]] = names[row].split("/", 1)[1], float(windows.start_s[row])
+            piece = self.moved.get(names[row])
+            own, lag_s = (piece.fmri, piece.lag_s) if piece else (names[row], 0.0)
+            found[windows.segment[row]] = own.split("/", 1)[1], float(windows.start_s[row]) - lag_s
         return found
 
     @property

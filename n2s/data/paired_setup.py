@@ -8,10 +8,12 @@ import pandas as pd
 
 from n2s.data.bold_courses import BoldCourses
 from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
+from n2s.data.content import Heard
 from n2s.data.gaps import empty_split, lost_to_gaps
+from n2s.data.paired_alike import Piece, alike_sounds, moved_stimuli, on_meg_clock
 from n2s.data.paired_bold import PairedBold, tell_outside
 from n2s.data.paired_rows import MODALITIES, PartOfWindows, pairs_of
-from n2s.data.paired_sounds import check_shared_stimuli, conditions_of
+from n2s.data.paired_sounds import check_shared_stimuli, conditions_of, one_telling
 from n2s.data.placements import Placement
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import prepare
@@ -44,6 +46,7 @@ class PairedSetUp(SensorDataModule):
     fmri_subjects: list[str]
     persons: Mapping[str, str]
     pairs: dict[str, pd.DataFrame]
+    moved: Mapping[str, Piece]  # sounds of fMRI that are read as the MEG's, by their name in `stimuli`
 
     @property
     def fmri_studies(self) -> dict[str, FMRIStudy]:
@@ -53,7 +56,7 @@ class PairedSetUp(SensorDataModule):
     def preparations(self) -> dict[str, SensorPreparation | BoldPreparation]:
         """By study: steps that learn are told what is training, which depends on both modalities."""
         every = {name: (study, study.recordings()) for name, study in self.studies.items()}
-        told = told_training(self.preprocessing, every, self.split.intervals)
+        told = told_training(self.preprocessing, every, self._dealt_on_one_clock)
         return told | {name: BoldPreparation(study.cleaning) for name, study in self.fmri_studies.items()}
 
     def set_up(self) -> None:
@@ -61,20 +64,23 @@ class PairedSetUp(SensorDataModule):
         self.recordings, self.runs = {}, dict[str, BoldRun]()
         self.stimuli: dict[str, Stimulus] = {}
         self._subject_of, self._courses, self._readers = dict[str, str](), dict[str, BoldCourses](), {}
-        heard, events, told = {}, {}, self.preparations()
+        heard, told = {}, self.preparations()
         for name, study in self.studies.items():
             found = {f"{name}/{one.recording.name}": one for one in prepare(study, told[name], n_jobs=self.n_jobs)}
             is_bold = name in self.fmri_studies
             own = {key: study.events(one.recording) if is_bold else one.events for key, one in found.items()}
             stimuli = collect_stimuli(study, own)
-            check_words(name, stimuli, own, self.placements)
             heard[name] = heard_in(study, own, stimuli, {key: one.recording.subject for key, one in found.items()})
             self.stimuli |= {f"{name}/{stimulus}": value for stimulus, value in stimuli.items()}
             (self.runs if is_bold else self.recordings).update(found)
             self._subject_of |= {key: f"{name}/{one.recording.subject}" for key, one in found.items()}
-            events |= own
         tell_copies(self.runs)
-        check_shared_stimuli(heard, set(self.fmri_studies))
+        pieces = alike_sounds(self.stimuli, set(self.fmri_studies))
+        heard, self.moved = on_meg_clock(heard, pieces), {one.name: one for one in pieces}
+        self.stimuli = one_telling(moved_stimuli(self.stimuli, pieces), set(self.fmri_studies))
+        for name, one in heard.items():
+            check_words(name, self._stimuli_of(name), one.events, self.placements)
+        check_shared_stimuli(heard, set(self.fmri_studies), set(self.moved))
         self._index = {key: index for index, key in enumerate([*self.recordings, *self.runs])}
         self.bold_options.check(self.runs)
         dealt = self.split.intervals(heard)
@@ -97,7 +103,7 @@ class PairedSetUp(SensorDataModule):
                 rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
-        self._pair(events)
+        self._pair({key: table for one in heard.values() for key, table in one.events.items()})
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.meg_windows, self._place_of = {}, {}
         for split in SPLITS:
@@ -106,6 +112,17 @@ class PairedSetUp(SensorDataModule):
             self._place_of[split] = np.full(len(windows[split]), -1)
             self._place_of[split][rows] = np.arange(len(rows))
         self.scale(studies_apart=True, windows=self.meg_windows)
+
+    def _dealt_on_one_clock(self, heard: Mapping[str, Heard]) -> pd.DataFrame:
+        stimuli = {
+            f"{name}/{stimulus}": value
+            for name, one in heard.items()
+            for stimulus, value in collect_stimuli(self.studies[name], one.events).items()
+        }
+        return self.split.intervals(on_meg_clock(heard, alike_sounds(stimuli, set(self.fmri_studies))))
+
+    def _stimuli_of(self, study: str) -> dict[str, Stimulus]:
+        return {name.split("/", 1)[1]: one for name, one in self.stimuli.items() if name.startswith(f"{study}/")}
 
     def _pair(self, events: Mapping[str, pd.DataFrame]) -> None:
         self._modality: dict[str, np.ndarray] = {}

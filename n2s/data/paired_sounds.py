@@ -1,18 +1,22 @@
 """The sounds that MEG and fMRI share, and in which condition each window was heard."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from n2s.data.content import Heard
+from n2s.data.identity import sound_identities
 from n2s.data.language_tags import short_language
 from n2s.data.windows import Windows
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.studies.study import Stimulus
+from n2s.studies.text import normal
 
 
-def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str]) -> None:
+def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str], moved: set[str] = frozenset()) -> None:
     """Check that some sound was heard in both; tell sounds that have one name and other samples, and those with other names.
 
     Parameters
@@ -21,6 +25,8 @@ def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str]) -> None:
         What each study heard, by its name.
     fmri
         The names of the studies of fMRI.
+    moved
+        Sounds of fMRI (``study/stimulus``) that only sound like one of the MEG, and are told already: see `n2s.data.paired_alike`.
 
     Raises
     ------
@@ -38,6 +44,7 @@ def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str]) -> None:
         for table in one.events.values():
             languages[side] |= {short_language(tag) for tag in table.language.unique()} - {""}
     shared = set(sides[0]) & set(sides[1])
+    told = {name.split("/", 1)[1] for name in moved}
     other = sorted(name for name in set(named[0]) & set(named[1]) if not named[0][name] & named[1][name])
     if not shared:
         if languages[0] and languages[1] and not languages[0] & languages[1]:
@@ -54,15 +61,85 @@ def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str]) -> None:
         tell(
             "odd",
             "data.studies",
-            f"{len(other)} sounds have one name in MEG and fMRI and other samples: {first_of(other)}. They are no pair.",
+            f"{len(other)} sounds have one name in MEG and fMRI and other samples: {first_of(map(_lasting(heard, fmri), other))}. They are no "
+            "pair.",
         )
-    renamed = sorted(min(sides[0][one]) for one in shared if not sides[0][one] & sides[1][one])
+    renamed = sorted(
+        min(sides[0][one]) for one in shared if not sides[0][one] & sides[1][one] and not sides[1][one] & told
+    )
     if renamed:
         tell(
             "odd",
             "data.studies",
             f"{len(renamed)} sounds have another name in fMRI than in MEG and equal samples: {first_of(renamed)}. They are pairs.",
         )
+    _tell_translated(heard, fmri, shared)
+
+
+def _lasting(heard: Mapping[str, Heard], fmri: set[str]) -> Callable[[str], str]:
+    """What says a sound's name, and how long it is in each: 40.00 and 40.04 s are one sound that plays faster."""
+
+    def said(name: str) -> str:
+        lasts_s = [
+            {
+                f"{one.lengths_s[name]:.2f}"
+                for study, one in heard.items()
+                if (study in fmri) == side and name in one.lengths_s
+            }
+            for side in (False, True)
+        ]
+        return f"{name} ({' and '.join('/'.join(sorted(one)) for one in lasts_s)} s)" if all(lasts_s) else name
+
+    return said
+
+
+def _tell_translated(heard: Mapping[str, Heard], fmri: set[str], shared: set[str]) -> None:
+    """Say which contents are declared equal in both, and have no sound in both."""
+    contents = [{}, {}]  # name of the content -> identities of its sounds
+    for study, one in heard.items():
+        said = {normal(name): value for name, value in (one.content or {}).items()}
+        side = contents[int(study in fmri)]
+        for table in one.events.values():
+            for row in table[table.stimulus != ""].drop_duplicates(["stimulus", "story"]).itertuples():
+                for name in {said.get(normal(key)) for key in (row.stimulus, row.story)} - {None}:
+                    side.setdefault(name, set()).add(one.sounds.get(row.stimulus))
+    apart = sorted(name for name in set(contents[0]) & set(contents[1]) if not contents[0][name] & contents[1][name])
+    if apart:
+        tell(
+            "odd",
+            "data.studies",
+            f"{len(apart)} contents are declared equal in MEG and fMRI (the studies' content), but were heard as other sounds: "
+            f"{first_of(apart)}. They are on one side of the split; their seconds cannot be paired.",
+        )
+
+
+def one_telling(stimuli: Mapping[str, Stimulus], fmri: set[str]) -> dict[str, Stimulus]:
+    """All stimuli; words and phones of a sound that both heard are those of the MEG, or of fMRI, where the MEG has none.
+
+    So that windows at words are the same in both, and features of words, too.
+
+    Parameters
+    ----------
+    stimuli
+        By ``study/stimulus``.
+    fmri
+        The names of the studies of fMRI.
+    """
+    identities = sound_identities(stimuli)
+    names: dict[str, tuple[list[str], list[str]]] = {}
+    for name in sorted(stimuli):
+        names.setdefault(identities[name], ([], []))[int(name.split("/", 1)[0] in fmri)].append(name)
+    found = dict(stimuli)
+    for meg, bold in names.values():
+        if not meg or not bold:
+            continue
+        for what in ("words", "phones"):
+            has = {name: getattr(stimuli[name], what) for name in (*meg, *bold)}
+            first = next((table for table in has.values() if len(table)), None)
+            for name, table in has.items():
+                if first is not None and table is not first and (name in bold or not len(table)):
+                    found[name] = replace(found[name], **{what: first})
+    return found
 
 
 def conditions_of(windows: Windows, events: Mapping[str, pd.DataFrame]) -> np.ndarray:
