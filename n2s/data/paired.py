@@ -50,8 +50,8 @@ class PairedDataModule(WindowTables, PairedSetUp):
     target
         The feature of a segment that both modalities are compared with: of its sound, or of its words.
     people
-        ``same``: one id is one person in both. ``strangers``: other people who heard the same; each in the MEG gets a partner in the scanner.
-        Or who is who: MEG subject -> fMRI subject.
+        ``same``: one id is one person in both. ``strangers``: other people who heard the same; each in the MEG gets a partner in the scanner,
+        who heard most of the same test sound. Or who is who: MEG subject -> fMRI subject, in quotes (``'01': '07'``).
     modalities
         What is used: both, or one for comparison. Segments, splits and candidates stay the same.
     preprocessing
@@ -93,7 +93,7 @@ class PairedDataModule(WindowTables, PairedSetUp):
         studies: dict[str, Study],
         target: Feature,
         *,
-        people: Literal["same", "strangers"] | dict[str, str] = "same",
+        people: Literal["same", "strangers"] | dict[str | int, str | int] = "same",
         modalities: list[str] = ("meg", "fmri"),  # noqa: B006  (never changed)
         preprocessing: SensorPreparation | None = None,
         split: Split | None = None,

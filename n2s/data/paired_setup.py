@@ -10,8 +10,10 @@ from n2s.data.bold_courses import BoldCourses
 from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
 from n2s.data.content import Heard
 from n2s.data.gaps import empty_split, lost_to_gaps
-from n2s.data.paired_alike import Piece, alike_sounds, moved_stimuli, on_meg_clock
+from n2s.data.paired_alike import Piece, alike_sounds
 from n2s.data.paired_bold import PairedBold, tell_outside
+from n2s.data.paired_moved import moved_stimuli, on_meg_clock
+from n2s.data.paired_people import partners
 from n2s.data.paired_rows import MODALITIES, PartOfWindows, pairs_of
 from n2s.data.paired_sounds import check_shared_stimuli, conditions_of, one_telling
 from n2s.data.placements import Placement
@@ -44,6 +46,7 @@ class PairedSetUp(SensorDataModule):
     placements: Mapping[str, Placement]
     bold_options: PairedBold
     fmri_subjects: list[str]
+    people: str | Mapping[str | int, str | int]
     persons: Mapping[str, str]
     pairs: dict[str, pd.DataFrame]
     moved: Mapping[str, Piece]  # sounds of fMRI that are read as the MEG's, by their name in `stimuli`
@@ -134,6 +137,11 @@ class PairedSetUp(SensorDataModule):
             modality = np.where(is_bold, "fmri", "meg")
             modality[np.flatnonzero(is_bold)[~inside]] = ""
             self._modality[split] = modality
+        tell_outside(outside)
+        if self.people == "strangers":
+            self.persons = partners(self.subjects, self.fmri_subjects, self._shared())
+        for split, windows in self.windows.items():
+            modality = self._modality[split]
             used = np.where(np.isin(modality, self.modalities), modality, "")
             condition = conditions_of(windows, events)
             self.pairs[split] = pairs_of(windows, self.persons, used, condition)
@@ -141,8 +149,21 @@ class PairedSetUp(SensorDataModule):
                 raise UserError(
                     f"the {split} split has no pair: no segment of it was heard in {' or '.join(self.modalities)}."
                 )
-        tell_outside(outside)
         self._check_pairs()
+
+    def _shared(self) -> np.ndarray:
+        """(meg, fmri) How many test segments each two people both have; of training segments, less than one in all."""
+        found = np.zeros((len(self.subjects), len(self.fmri_subjects)))
+        for split, weight in (("test", 1.0), ("train", None)):
+            windows = self.windows[split]
+            subject, n = windows.of_interval("subject"), windows.segment.max(initial=0) + 1
+            has = [np.zeros((len(own), n)) for own in (self.subjects, self.fmri_subjects)]
+            for own, part, modality in zip((self.subjects, self.fmri_subjects), has, MODALITIES, strict=True):
+                used = self._modality[split] == modality
+                row = pd.Series(subject[used]).map({name: i for i, name in enumerate(own)}).to_numpy(int)
+                part[row, windows.segment[used]] = 1
+            found += (weight or 0.5 / n) * (has[0] @ has[1].T)
+        return found
 
     def _check_pairs(self) -> None:
         if set(self.modalities) != set(MODALITIES):

@@ -8,7 +8,8 @@ from paired_worlds import Play, Sensors, Volumes, paired, runs_of, tunes, write
 from scipy.signal import resample_poly
 
 from n2s.data import WordOnsets
-from n2s.data.paired_alike import alike_sounds, moved_events
+from n2s.data.paired_alike import alike_sounds
+from n2s.data.paired_moved import moved_events
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.studies.events import events_table
