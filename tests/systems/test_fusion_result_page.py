@@ -1,10 +1,12 @@
 """What the page of a fusion says and shows, and how results are compared."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from planted_pairs import planted_pairs
+from run_folders import new_run
 
 from n2s.metrics.intervals import t_interval
 from n2s.report.table import print_shown, wide_console
@@ -12,6 +14,7 @@ from n2s.systems.fusion.compared import compared, differ
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.shuffles import donors
 from n2s.systems.fusion.words import headline
+from n2s.training.results import keep
 
 
 def said(result) -> str:
@@ -92,7 +95,7 @@ def test_the_tables_show_the_differences(result):
 
 
 @pytest.mark.slow
-def test_the_page_has_all_figures(result, tmp_path, capsys):
+def test_the_page_has_all_figures(result, capsys):
     other = replace(planted_pairs(meg=2.2, fmri=1.8, estimate=1.5), method="likelihoods")
     results = {"joint": result, "likelihoods": other}
     FusionResult.settle(results)
@@ -102,12 +105,35 @@ def test_the_page_has_all_figures(result, tmp_path, capsys):
             titles = [drawing.title for drawing in shown.drawings]
             expected = ["MEG, fMRI, and both", "Accuracy by rank", "What each modality adds", "Each person"]
             assert titles == expected + ([] if number else ["Results compared"])
-            for drawing in shown.drawings:
-                drawing.figure.savefig(tmp_path / "figure.png")
             print_shown(shown, wide_console())
     finally:
         FusionResult.settle({"test": result})
     assert "likelihoods - joint" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_run_folder_has_numbers_and_a_page(result, tmp_path):
+    """As a test leaves it."""
+    other = replace(planted_pairs(meg=2.2, fmri=None, seed=5), said=["fMRI <none> of 3 segments"])
+    run = new_run(tmp_path / "run")
+    try:
+        keep(run, "test", {"test": result, "test, MEG only": other})
+    finally:
+        FusionResult.settle({"test": result})
+    facts = json.loads((run.folder / "metrics.json").read_text())
+    assert facts["test"]["scores"]["top1"]["both"]["all subjects"]["mean"] == result.scores().get("top1", "both").mean
+    assert set(facts["test"]["differences"]["top1"]) == {"over_meg", "over_fmri", "cost_meg", "cost_fmri"}
+    assert facts["test, MEG only"]["differences"] == {} and facts["test"]["n_tests"] == 18 + 6
+    page = (run.folder / "report.html").read_text()
+    classes = run.read()["results"]["test"]
+    assert classes["test, MEG only"] == "n2s.systems.fusion.result:FusionResult"
+    for text in (
+        "Are both used? Yes",
+        "Results compared",
+        "fMRI &lt;none&gt; of 3 segments",
+        "cost of MEG of another segment",
+    ):
+        assert text in page
 
 
 def test_methods_are_compared_on_the_same_pairs(result):

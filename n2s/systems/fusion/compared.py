@@ -12,6 +12,7 @@ from n2s.systems.fusion.differences import COMPARED, OVER_SEGMENTS, over_people,
 from n2s.systems.fusion.summarized import SummarizedPairs
 
 PARTS = ("both", "meg", "fmri")
+USUAL = "listen"  # what a condition without a name is
 MOST_EACH = 5  # with more results, each is compared with the first alone
 
 
@@ -122,7 +123,7 @@ def _keys(one: SummarizedPairs) -> dict[Hashable, int]:
     segment = list(zip(one.candidates.stimulus, one.candidates.start_s.round(3), strict=True))
     sets = [frozenset(segment)] if one.candidate_sets is None else _sets(one.candidate_sets, segment)
     of = np.zeros(len(one.target), np.int64) if one.candidate_set is None else one.candidate_set
-    columns = (one.subject, one.windows.condition.fillna("").astype(str), one.target, of)
+    columns = (one.subject, one.windows.condition.replace("", USUAL), one.target, of)
     repeats: dict[Hashable, int] = {}
     found = {}
     for row, (subject, condition, target, number) in enumerate(zip(*columns, strict=True)):

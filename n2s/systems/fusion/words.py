@@ -151,8 +151,13 @@ def worth_sentence(result: SummarizedPairs) -> str:
     told = "; ".join(f"both minus {NAMES[row]} alone, {points(one.segments)}" for row, one in over.items())
     told = f"(top-1: {told}; intervals over segments)"
     if all(one.positive for one in over.values()):
-        people = [one.people.low is not None and one.people.low > 0 for one in over.values()]
-        also = " The intervals over subjects say the same." if all(people) else ""
+        people = [one.people.low for one in over.values()]
+        if None in people:
+            also = ""
+        elif min(people) > 0:
+            also = " The intervals over subjects say the same."
+        else:
+            also = " It is shown for these people: the intervals over subjects reach 0, and more people would tell of others."
         return f"Do both find more than the better one alone? Yes {told}.{also}"
     for row, one in over.items():
         if one.segments.high is not None and one.segments.high < 0:
