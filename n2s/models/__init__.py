@@ -4,6 +4,7 @@ from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import AudioMAE
 from n2s.models.augment import Augment, MEGAugment
 from n2s.models.banded_ridge import BandedRidge
+from n2s.models.bold_encoder import BoldEncoder
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.braindecode_network import BraindecodeNetwork
 from n2s.models.ctc_network import ConformerCTC, CTCNetwork
@@ -34,6 +35,7 @@ __all__ = [
     "AudioMAE",
     "Augment",
     "BandedRidge",
+    "BoldEncoder",
     "BrainEncoder",
     "BraindecodeNetwork",
     "CTCNetwork",

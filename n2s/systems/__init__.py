@@ -10,6 +10,7 @@ from n2s.systems.encoding.task import BrainScore
 from n2s.systems.event_classes.linear_task import LinearClassifier
 from n2s.systems.event_classes.task import EventClassifier
 from n2s.systems.event_classes.vote import EventVote
+from n2s.systems.fusion.joint import JointContrastive
 from n2s.systems.fusion.late import LateFusion
 from n2s.systems.high_gamma.task import HighGammaEncoding
 from n2s.systems.linear.task import LinearDecoder
@@ -30,6 +31,7 @@ __all__ = [
     "EventClassifier",
     "EventVote",
     "HighGammaEncoding",
+    "JointContrastive",
     "LateFusion",
     "LinearClassifier",
     "LinearDecoder",

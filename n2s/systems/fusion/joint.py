@@ -1,0 +1,215 @@
+"""Joint contrastive training: one network for MEG, one for fMRI, one space of sounds or words."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from n2s.data.paired import PairedDataModule
+from n2s.data.paired_batch import PairedBatch
+from n2s.errors import UserError
+from n2s.losses import ClipLoss
+from n2s.models.bold_encoder import BoldEncoder
+from n2s.systems.fusion.joint_loss import JointTerms, dropped_modality, fused
+from n2s.systems.fusion.joint_scores import JointScores, TestedPairs
+from n2s.systems.fusion.result import FusionResult
+from n2s.systems.fusion.tested import fusion_results
+from n2s.systems.processes import check_strategy
+from n2s.systems.system import System
+
+CHUNK = 256  # segments through a target encoder at once
+
+
+class JointContrastive(System):
+    """Train a network for each modality, so that the estimate of each, and their sum, resemble the features of the heard segment most.
+
+    The loss is CLIP(MEG, sound) + CLIP(fMRI, sound) + CLIP(both, sound) + ``between_weight`` * CLIP(MEG, fMRI), each a mean over the rows that
+    have it. The estimate of both is the sum of the two, so that the score of both is the sum of the scores; a missing modality adds nothing.
+    With ``data.modalities`` of one, its network is trained alone.
+
+    Validation ranks every row's true segment among the segments of the split that its person heard: ``val/top10`` is of both,
+    ``val/meg_top10`` and ``val/fmri_top10`` of one. Several processes share each batch and take the step of one process with the whole batch,
+    as in `Contrastive`.
+
+    Parameters
+    ----------
+    encoder
+        Of MEG: ``(brain, positions, subject, mask, kind) -> (m, f, t)``.
+    bold_encoder
+        Of fMRI: ``(bold, subject) -> (v, f, t)``.
+    target_encoder
+        A network on the target's features, trained jointly (`n2s.models.DeepMel`); None for fixed features.
+    loss
+        Compares estimates with sounds. Estimates are not normalised: else the sum of scores would not be the score of the sum.
+    between
+        Compares MEG and fMRI estimates of one person and segment with each other.
+    between_weight
+        Its weight, lambda; 0: MEG and fMRI meet in the sounds alone.
+    dropout
+        Of the rows with both: the share that loses one of them in CLIP(both, sound), in training.
+    optimizer
+        Makes the optimizer from the parameters.
+    scheduler
+        Makes a schedule from the optimizer, which is stepped once an epoch; None for a constant rate.
+    """
+
+    takes = (PairedDataModule,)
+    recipe = "configs/fusion.yaml"
+    compiles = ("encoder", "bold_encoder", "target_encoder")
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bold_encoder: BoldEncoder,
+        target_encoder: nn.Module | None = None,
+        loss: ClipLoss | None = None,
+        between: ClipLoss | None = None,
+        *,
+        between_weight: float = 1.0,
+        dropout: float = 0.2,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        scheduler: LRSchedulerCallable | None = None,
+    ):
+        super().__init__(optimizer=optimizer, scheduler=scheduler)
+        self.save_hyperparameters()
+        self.loss = loss if loss is not None else ClipLoss()
+        self.between = between if between is not None else ClipLoss("both", "learned", symmetric=True)
+        if self.loss.normalize != "target":
+            raise UserError(
+                f"model.loss normalises {self.loss.normalize}; expected target. The score of both modalities is the sum of their scores only "
+                "if estimates are not normalised. model.between may have both."
+            )
+        if not 0 <= dropout <= 1:
+            raise UserError(f"model.dropout is {dropout}; expected 0 to 1: the share of rows that lose a modality.")
+        if not between_weight >= 0:
+            raise UserError(f"model.between_weight is {between_weight}; expected 0 or more.")
+        self.encoder, self.bold_encoder, self.target_encoder = encoder, bold_encoder, target_encoder
+        self.between_weight, self.dropout = between_weight, dropout
+        self.tested: TestedPairs | None = None
+
+    @classmethod
+    def shapes(cls, data: Mapping[str, int], options: Mapping) -> dict[str, int]:
+        """See `System`. Both encoders give what they are compared with: the target, or what a target encoder makes of it."""
+        target = options.get("target_encoder") or {}
+        compared = (target.get("init_args") or {}).get("n_outputs") or data["n_features"]
+        outputs = {"encoder.n_outputs": compared, "bold_encoder.n_outputs": compared}
+        return dict(data) | outputs | {"target_encoder.n_inputs": data["n_features"]}
+
+    def forward(self, batch: PairedBatch) -> tuple[Tensor, Tensor]:
+        """The estimates of MEG (m, f, t) and of fMRI (v, f, t)."""
+        one_vector = batch.target.shape[-1] == 1
+        found = []
+        for network, inputs in (
+            (self.encoder, batch.meg.inputs),
+            (self.bold_encoder, (batch.bold, batch.bold_subject)),
+        ):
+            if len(inputs[0]):
+                estimate = network(*inputs).to(self.dtype)
+                found.append(estimate.mean(-1, keepdim=True) if one_vector else estimate)
+            else:
+                found.append(None)
+        shape = next((one.shape[1:] for one in found if one is not None), batch.target.shape[1:])
+        empty = (self._nothing(network).expand(0, *shape) for network in (self.encoder, self.bold_encoder))
+        meg, fmri = (nothing if one is None else one for one, nothing in zip(found, empty, strict=True))
+        return meg, fmri
+
+    def encode_target(self, target: Tensor) -> Tensor:
+        """(k, f, t) features -> the candidates that estimates are compared with."""
+        return target if self.target_encoder is None else self.target_encoder(target)
+
+    def setup(self, stage: str) -> None:
+        """See Lightning."""
+        check_strategy(self)
+
+    def training_step(self, batch: PairedBatch, batch_index: int) -> Tensor:
+        """A process' part of the loss, scaled so that the mean over processes is the loss of the whole batch."""
+        terms, n = self.terms(batch, shared=len(batch.shares) > 1), sum(batch.shares)
+        for name, value in terms.items():
+            shown = {"on_step": False, "on_epoch": True, "batch_size": n, "sync_dist": True}
+            self.log(f"train/{name}", value.detach(), prog_bar=name == "loss", **shown)
+        return terms["loss"]
+
+    def terms(self, batch: PairedBatch, *, shared: bool = False) -> dict[str, Tensor]:
+        """``loss`` and its parts: ``loss_meg``, ``loss_fmri``, ``loss_both``, ``loss_between``; those that no row of the batch has are left out."""
+        meg, fmri = self(batch)
+        of_batch = JointTerms(self, batch, self.encode_target(batch.target), shared=shared)
+        has = of_batch.has
+        used = dropped_modality(batch, self.dropout, self._draws(batch)) if self.training and self.dropout else None
+        found = {
+            "loss_meg": of_batch.with_sound(self.loss, meg, has["meg"]),
+            "loss_fmri": of_batch.with_sound(self.loss, fmri, has["fmri"]),
+            "loss_both": of_batch.with_sound(self.loss, fused(batch, meg, fmri, used), torch.ones_like(has["meg"])),
+        }
+        if self.between_weight:
+            both = (batch.has(name)[at] for name, at in (("fmri", batch.meg_at), ("meg", batch.bold_at)))
+            found["loss_between"] = of_batch.with_each_other(
+                self.between, *(one[rows] for one, rows in zip((meg, fmri), both, strict=True))
+            )
+        found = {name: value for name, value in found.items() if value is not None}
+        weight = {"loss_between": self.between_weight}
+        total = sum(weight.get(name, 1.0) * value for name, value in found.items())
+        # every parameter has a gradient in every process, also of a modality that no row has
+        nothing = 0.0 * (meg.sum() + fmri.sum()) + sum(self._nothing(loss) for loss in (self.loss, self.between))
+        return {"loss": total + nothing} | found
+
+    def on_validation_epoch_start(self) -> None:
+        """Encode the candidates once an epoch."""
+        if self.trainer.world_size > 1:  # batch norm: the running statistics that a checkpoint keeps
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
+        self._scores = JointScores(self, "val")
+
+    def validation_step(self, batch: PairedBatch, batch_index: int) -> None:
+        """Loss among the batch; ranks among all segments of the split."""
+        if len(batch):
+            self._scores.add(batch, *self(batch), losses=self.terms(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/loss`` and its parts, ``val/top1``, ``val/top5``, ``val/top10`` of both, and ``val/meg_top1`` and so on."""
+        self._scores.log_losses()
+        self._scores.finish()
+        del self._scores
+
+    def on_test_epoch_start(self) -> None:
+        """Encode the candidates."""
+        self._scores = JointScores(self, "test", estimates=True)
+
+    def test_step(self, batch: PairedBatch, batch_index: int) -> None:
+        """Score every row with every segment of the split."""
+        if len(batch):
+            self._scores.add(batch, *self(batch))
+
+    def on_test_epoch_end(self) -> None:
+        """Log ``test/top1`` and so on, and leave ``tested``."""
+        self.tested = self._scores.finish()
+        del self._scores
+
+    def results(self, seed: int) -> Mapping[str, FusionResult]:
+        """See `System`."""
+        found, between = self.tested, self.tested.across(self.data.pair_table("test"))
+        weights = {"meg": 1.0, "fmri": 1.0, "between": self.between_weight, "dropout": self.dropout}
+        return fusion_results(self.data, "joint", found.meg, found.fmri, seed=seed, weights=weights, **between)
+
+    def predict_step(self, batch: PairedBatch, batch_index: int) -> Tensor:
+        """The estimated features (b, f, t): the sum of what a row has."""
+        return fused(batch, *self(batch)) if len(batch) else batch.target
+
+    def encoded_segments(self, split: str) -> Tensor:
+        """(k, f, t) encoded target of every unique segment of a split, in its order."""
+        n = len(self.data.windows[split].first)
+        parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
+        return torch.cat([self.encode_target(self.data.segment_targets(split, one).to(self.device)) for one in parts])
+
+    def _draws(self, batch: PairedBatch) -> Tensor:
+        """(b,) uniform: a function of the seed of the data, the step and the row, so that processes and continued runs agree."""
+        drawn = np.random.default_rng([self.data.seed, self.trainer.global_step]).random(
+            len(self.data.pairs[batch.split])
+        )
+        return torch.from_numpy(drawn[batch.row.numpy()])
+
+    def _nothing(self, network: nn.Module) -> Tensor:
+        """() zero that depends on all weights of a network."""
+        start = torch.zeros((), dtype=self.dtype, device=self.device)
+        return sum((0.0 * weight.sum() for weight in network.parameters()), start)
