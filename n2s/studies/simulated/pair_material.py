@@ -52,6 +52,12 @@ class PairMaterial(TaleMaterial):
         super().__init__(("en",), options["n_stories"], options["minutes"], root=root, study=study)
         self.options = options
 
+    def split(self, n_test: int) -> dict[str, str] | None:
+        """The last stories are for testing, the one before them for validation, if two or more are left; None without test stories."""
+        found = super().split(n_test)
+        rest = [one for one, part in (found or {}).items() if part == "train"]
+        return {**found, rest[-1]: "val"} if len(rest) > 2 else found
+
     def number(self, subject: str) -> int:
         """1 of ``01``; a UserError if there is no such subject."""
         return self.number_of(subject, self.options["n_subjects"])
