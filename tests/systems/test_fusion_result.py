@@ -9,10 +9,12 @@ import pytest
 from planted_pairs import planted_pairs
 from scipy import integrate, stats
 
+from n2s.errors import UserError
 from n2s.metrics.controls import chance_bounds
 from n2s.metrics.result import record
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.shuffles import donors
+from n2s.systems.fusion.words import headline, notes
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +262,45 @@ def test_tests_are_corrected_for_all_that_are_shown(result):
     assert other.n_tests == result.n_tests == 2 * 18
     assert other.tests["both"]["top1"].p_corrected >= alone
     FusionResult.settle({"test": result})
+
+
+def test_folds_with_other_modalities_keep_what_all_have():
+    both, alone = planted_pairs(n_per_story=8, seed=1), planted_pairs(n_per_story=8, fmri=None, seed=2)
+    pooled = FusionResult.pooled([both, alone])
+    assert pooled.main == "meg" and "pooled without fMRI: folds 2 have none" in pooled.said
+    np.testing.assert_array_equal(pooled.ranks["meg"], np.concatenate([both.ranks["meg"], alone.ranks["meg"]]))
+    with pytest.raises(UserError, match="cannot be pooled"):
+        FusionResult.pooled([planted_pairs(n_per_story=8, meg=None), alone])
+
+
+ODD = {
+    "texts are missing": lambda one: {
+        "windows": one.windows.assign(condition=None, study=np.nan, recording=None),
+        "candidates": one.candidates.assign(text=None, audio=None),
+    },
+    "texts are categories": lambda one: {"windows": one.windows.astype({"condition": "category", "study": "category"})},
+    "subjects are numbers": lambda one: {"subject": one.subject.astype(int)},
+    "short sentences": lambda one: {
+        "candidates": one.candidates.assign(stimulus=[f"s{i}" for i in range(24)], start_s=0.0, duration_s=2.5)
+    },
+    "durations differ": lambda one: {"candidates": one.candidates.assign(duration_s=np.linspace(2, 15, 24))},
+    "one candidate each": lambda one: {"candidate_sets": np.eye(24, dtype=bool), "candidate_set": one.target},
+    "likelihoods are 0": lambda one: {"meg": np.where(np.arange(24) % 3, one.meg, -np.inf)},
+    "no number at all": lambda one: {"meg": np.full_like(one.meg, np.nan)},
+    "weights of each person": lambda one: {"weights": {"meg": {"01": 1.0, "02": 0.5}, "fmri": None}},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_results_are_scored_and_told(odd):
+    one = planted_pairs(n_per_story=12)
+    result = replace(one, **ODD[odd](one))
+    json.dumps(record(result), allow_nan=False)
+    assert all("nan" not in text.lower() for text in (*headline(result), *notes(result))), odd
+    assert len(result.retrieved()) == 5
+    expected = {"one candidate each": 1.0, "no number at all": 0.0}.get(odd, top1(one, "both"))
+    if odd != "likelihoods are 0":
+        assert top1(result, "both") == expected
 
 
 def test_folds_are_ranked_apart():

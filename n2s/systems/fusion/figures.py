@@ -152,7 +152,8 @@ def people_lines(scores: Scores, name: str = "top1") -> Drawing:
     rows = ("meg", "both", "fmri")
     people = [who for who in scores.values[name]["both"] if who != ALL]
     figure, (axes,) = blank_panels(1, width=6.5, height=4.2)
-    for place, (who, label) in enumerate(zip(people, short_names(people), strict=True)):
+    labels = people if any(" + " in who for who in people) else short_names(people)
+    for place, (who, label) in enumerate(zip(people, labels, strict=True)):
         values = [scores.get(name, row, who).mean for row in rows]
         few = len(people) <= len(PALETTE)
         axes.plot(values, "o-", color=PALETTE[place] if few else "#777777", alpha=0.8, label=label if few else None)

@@ -40,8 +40,10 @@ class FusionResult(SummarizedPairs, Result):
 
     def retrieved(self) -> list[Retrieved]:
         """Some pairs, from the best rank to the worst, with the first choices."""
+        known = np.isfinite(self.score)
+        lowest = float(self.score[known].min(initial=0.0))
         return retrieved_segments(
-            np.nan_to_num(self.score, nan=float(np.nanmin(self.score, initial=0.0))),
+            np.where(known, self.score, lowest),
             self.target,
             ranks=self.ranks[self.main],
             subject=self.subject,
@@ -58,7 +60,8 @@ class FusionResult(SummarizedPairs, Result):
             if differ(found):
                 tables |= compared_tables(found)
                 drawings.append(figures.methods_bars(found))
-            notes += found.said
+            if len({one.method for one in self._named.values()}) > 1:  # parts of one test need not share pairs
+                notes += found.said
         return [
             Shown(
                 headline=words.headline(self),
