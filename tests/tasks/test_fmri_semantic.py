@@ -12,6 +12,7 @@ from tiny_fmri import LAG_S, TinyFMRI
 
 from n2s.data import FMRIDataModule
 from n2s.features import MelStatistics
+from n2s.metrics.segment_scores import SegmentScores
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
 from n2s.studies.study import Stimulus
@@ -73,6 +74,18 @@ def test_fit_and_test_leave_the_ridge_that_one_fits_by_hand(semantic, sounds):
     assert found["semantic"]["folds"] == "stretches of stimuli"  # one sound: its clips are of one group
     for name in ("report.html", "metrics.csv", "last.ckpt", "run.json"):
         assert (run / name).stat().st_size > 0
+    left = {split: SegmentScores.load(run / "scores" / split) for split in ("val", "test")}
+    unit = [values / np.linalg.norm(values, axis=1, keepdims=True) for values in (result.predicted, result.candidates)]
+    np.testing.assert_allclose(left["test"].similarity, unit[0] @ unit[1].T, atol=1e-5)
+    np.testing.assert_array_equal(left["test"].target, result.target)
+    table = data.splits["val"].table
+    heard = left["val"].candidates.iloc[left["val"].target]
+    np.testing.assert_allclose(heard.start_s, table.start_s)
+    assert (
+        heard.sound.tolist() == table.audio.tolist() and left["val"].windows.subject.tolist() == table.subject.tolist()
+    )
+    hits = left["val"].similarity.argmax(1) == left["val"].target
+    assert hits.mean() > 3 / len(left["val"].candidates) and left["val"].modality == "fmri"
 
 
 @pytest.mark.slow
