@@ -14,6 +14,7 @@ from n2s.losses import ClipLoss
 from n2s.models.bold_encoder import BoldEncoder
 from n2s.systems.fusion.joint_loss import JointTerms, dropped_modality, fused
 from n2s.systems.fusion.joint_scores import JointScores, TestedPairs
+from n2s.systems.fusion.left import leave_scores
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.tested import fusion_results
 from n2s.systems.processes import check_strategy
@@ -187,7 +188,8 @@ class JointContrastive(System):
         del self._scores
 
     def results(self, seed: int) -> Mapping[str, FusionResult]:
-        """See `System`."""
+        """See `System`. A run of one modality leaves its scores of validation and test pairs for a late fusion."""
+        leave_scores(self.data, self, {"meg": self.tested.meg, "fmri": self.tested.fmri})
         found, between = self.tested, self.tested.across(self.data.pair_table("test"))
         weights = {"meg": 1.0, "fmri": 1.0, "between": self.between_weight, "dropout": self.dropout}
         return fusion_results(self.data, "joint", found.meg, found.fmri, seed=seed, weights=weights, **between)
