@@ -59,7 +59,7 @@ def accuracy_by_part(scores: Scores, name: str = "top1") -> Drawing:
             label = "best possible" if place == 0 else None
             axes.hlines(best.mean, place - 0.4, place + 0.4, color=COLORS["ceiling"], linewidth=2.4, label=label)
     axes.axhline(scores.get(name, "chance").mean, color=COLORS["chance"], linestyle=":", linewidth=1.8, label="chance")
-    axes.set_xticks(range(len(rows)), [BARS[row] for row in rows])
+    axes.set_xticks(range(len(rows)), [BARS[row] for row in rows], fontsize=9)
     axes.set_xlim(-0.6, len(rows) - 0.4)
     _percent(axes, scores.measures[name].label)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
@@ -104,7 +104,7 @@ def accuracy_by_rank(result: SummarizedPairs) -> Drawing:
     axes.legend(loc="lower right", frameon=False)
     caption = "How often the segment that was heard is among the first k: mean over subjects."
     if len(people) > 1:
-        caption += " Shaded: 95% t interval over subjects, of one line."
+        caption += f" Shaded: 95% t interval over subjects ({ROWS[result.main].label})."
     return Drawing("Accuracy by rank", figure, caption)
 
 
