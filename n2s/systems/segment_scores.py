@@ -9,6 +9,8 @@ import torch
 from n2s.data.meg import MEGDataModule
 from n2s.data.paired import PairedDataModule
 from n2s.errors import UserError
+from n2s.findings import tell
+from n2s.metrics.result import PLAIN
 from n2s.metrics.segment_scores import SegmentScores
 from n2s.systems.system import System
 from n2s.training.run import Run
@@ -77,9 +79,16 @@ def left(run: Path, split: str, key: str) -> SegmentScores:
     UserError
         It has left nothing; ``key`` names the run in the message.
     """
-    folder = run / FOLDER
+    folder, weights = run / FOLDER, Run(run).weights
     if (folder / split).is_dir():
-        return SegmentScores.load(folder / split)
+        found = SegmentScores.load(folder / split)
+        if weights.is_file() and weights.stat().st_mtime > (folder / split / PLAIN).stat().st_mtime:
+            tell(
+                "odd",
+                key,
+                f"{run} has newer weights than scores. Test it again (n2s test), if it was fitted on since its test.",
+            )
+        return found
     if split == "val" and (folder / "test").is_dir():
         raise UserError(
             f"{key}: {run} was fitted without validation segments, and the weights of a fusion are found on these. Fit it again with a split that "
@@ -87,5 +96,5 @@ def left(run: Path, split: str, key: str) -> SegmentScores:
         )
     raise UserError(
         f"{key}: {run} has left no scores of its segments. First: n2s test --config {run / 'config.yaml'} --ckpt_path "
-        f"{Run(run).weights}. Tests of n2s.systems.Contrastive leave them, and of n2s.systems.JointContrastive with one of data.modalities."
+        f"{weights}. Tests of n2s.systems.Contrastive leave them, and of n2s.systems.JointContrastive with one of data.modalities."
     )

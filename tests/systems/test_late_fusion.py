@@ -1,5 +1,6 @@
 """Late fusion: rows of two runs are matched whatever their order, and only what both have held out is added."""
 
+import os
 from copy import copy
 from dataclasses import replace
 
@@ -135,6 +136,8 @@ def test_runs_that_do_not_go_together_are_refused(data):
         "model.meg has scores of lab/07; data has MEG of meg/01, meg/02, and nobody",
         windows=meg.windows.assign(subject="lab/07"),
     )
+    diverged = np.where(np.arange(16)[:, None] < 2, np.nan, meg.similarity)
+    refused("model.meg: 2 of 16 test rows have scores that are no numbers", similarity=diverged)
     first = meg.target < 4
     half = replace(meg, similarity=meg.similarity[first], target=meg.target[first], windows=meg.windows[first])
     second = {
@@ -231,3 +234,9 @@ def test_runs_without_scores_say_what_to_do(data, tmp_path):
     with kept() as found:
         late_weights(data["both"], runs)
     assert any("the weights are from 16 validation rows with both: fewer than 20" in str(one) for one in found)
+    best = runs["fmri"].folder / "best.ckpt"
+    best.write_bytes(b"new")
+    os.utime(best, (2e9, 2e9))  # later than the scores
+    with kept() as found:
+        late_weights(data["both"], runs)
+    assert any("fmri/one has newer weights than scores. Test it again" in str(one) for one in found)

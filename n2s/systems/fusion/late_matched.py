@@ -104,6 +104,12 @@ def check_modalities(data: PairedDataModule, runs: Mapping[str, SegmentScores]) 
             raise UserError(
                 f"model.{modality} is a run of {NAMES[scores.modality]}; expected one of {NAMES[modality]}. Are model.meg and model.fmri exchanged?"
             )
+        wrong = int((~np.isfinite(scores.similarity)).any(axis=1).sum())
+        if wrong:
+            raise UserError(
+                f"model.{modality}: {wrong} of {len(scores.similarity)} {SPLITS[scores.split]} rows have scores that are no numbers: its fit diverged. "
+                "Fit it again with a lower rate."
+            )
 
 
 def check_held_out(data: PairedDataModule, modality: str, test: SegmentScores, val: SegmentScores) -> None:
@@ -136,9 +142,11 @@ def _matched_candidates(
         )
     shared = set(own.sound) & set(given.sound)
     if not shared:
+        alike = modality == "fmri" and data.moved  # those that data reads as sounds of the MEG
+        remedy = "n2s.data.PairedDataModule and data.modalities [fmri]" if alike else "the same studies and split"
         raise UserError(
             f"{what} are of other sounds ({first_of(sorted(set(given.stimulus)))}) than those of data ({first_of(sorted(set(own.stimulus)))}). Sounds are "
-            "compared by their samples. Fit it with the same studies and split."
+            f"compared by their samples. Fit it with {remedy}."
         )
     found = matched_segments(own, given, same_s)
     if not (found >= 0).any():
