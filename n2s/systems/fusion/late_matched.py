@@ -59,10 +59,7 @@ def late_parts(data: PairedDataModule, runs: Mapping[str, SegmentScores], split:
     windows, pairs, table = data.windows[split], data.pairs[split].reset_index(drop=True), data.window_table(split)
     own = data.candidate_table(split)[["stimulus", "start_s", "duration_s"]]
     own = own.assign(sound=windows.of_interval("audio")[windows.first].astype(str))
-    column = {
-        modality: _matched_candidates(own, scores, modality, split, 0.5 / data.shape.sfreq)
-        for modality, scores in runs.items()
-    }
+    column = {modality: _matched_candidates(data, own, scores, split) for modality, scores in runs.items()}
     common = np.all([found >= 0 for found in column.values()], axis=0)
     if not common.any():
         raise UserError(
@@ -74,9 +71,7 @@ def late_parts(data: PairedDataModule, runs: Mapping[str, SegmentScores], split:
         rows = pairs[modality].to_numpy()
         has = np.flatnonzero((rows >= 0) & common[pairs.segment.to_numpy()])
         found = np.full(len(pairs), -1)
-        found[has] = _matched(
-            data, table.iloc[rows[has]], pairs.segment.to_numpy()[has], scores, column[modality], split
-        )
+        found[has] = _matched(data, table.iloc[rows[has]], pairs.segment.to_numpy()[has], scores, column[modality])
         kept[modality] = np.where(found >= 0, rows, -1)
         part = np.zeros((len(pairs), len(own)), np.float32)
         filled = np.flatnonzero(found >= 0)
@@ -129,11 +124,10 @@ def check_held_out(data: PairedDataModule, modality: str, test: SegmentScores, v
                 )
 
 
-def _matched_candidates(
-    own: pd.DataFrame, scores: SegmentScores, modality: str, split: str, same_s: float
-) -> np.ndarray:
+def _matched_candidates(data: PairedDataModule, own: pd.DataFrame, scores: SegmentScores, split: str) -> np.ndarray:
     """(k,) The run's candidate that is each own segment; -1: none."""
-    given, what = scores.candidates, f"model.{modality}: its {SPLITS[split]} segments"
+    modality, given, same_s = scores.modality, scores.candidates, 0.5 / data.shape.sfreq
+    what = f"model.{modality}: its {SPLITS[split]} segments"
     lengths = [float(table.duration_s.median()) for table in (own, given)]
     if abs(lengths[0] - lengths[1]) > SHORTER_S:
         raise UserError(
@@ -168,12 +162,7 @@ def _matched_candidates(
 
 
 def _matched(
-    data: PairedDataModule,
-    rows: pd.DataFrame,
-    segment: np.ndarray,
-    scores: SegmentScores,
-    column: np.ndarray,
-    split: str,
+    data: PairedDataModule, rows: pd.DataFrame, segment: np.ndarray, scores: SegmentScores, column: np.ndarray
 ) -> np.ndarray:
     """(n,) The run's row of each window of a modality; -1: none."""
     modality = scores.modality
