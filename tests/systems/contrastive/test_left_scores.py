@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.features import Ready
 from n2s.metrics.segment_scores import SegmentScores
-from n2s.models import BrainEncoder
+from n2s.models import BrainEncoder, SentenceContext
 from n2s.systems import Contrastive
 from n2s.training.results import WriteResults
 from tests.run_folders import new_run
@@ -16,15 +16,19 @@ from tests.tiny import TinyStudy
 
 
 @pytest.mark.slow
-def test_a_test_leaves_its_scores_and_those_of_validation(tmp_path, capsys):
+@pytest.mark.parametrize("context", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_a_test_leaves_its_scores_and_those_of_validation(context, tmp_path, capsys):
     data = MEGDataModule(
         {"tiny": TinyStudy(tmp_path / "a", story_s=24.0)},
         Ready(n_features=4),
         preprocessing=Preprocessing(sfreq=50.0, picks=["eeg"]),
         split=SplitByStory(test=["story0"], val=["story1"]),
         train_windows=Grid(1.0),
+        test_windows=Grid(2.0),
+        window_s=2.0,
         batch_size=16,
         n_jobs=1,
+        **({"together": "sentences"} if context else {}),
     )
     run = new_run(tmp_path / "run")
     trainer = Trainer(
@@ -39,6 +43,7 @@ def test_a_test_leaves_its_scores_and_those_of_validation(tmp_path, capsys):
     )
     module = Contrastive(
         BrainEncoder(data.n_subjects, 4, n_virtual=6, n_fourier=18, hidden=8, depth=2),
+        context=SentenceContext(4, dim=16, n_heads=2, depth=1, patch=15) if context else None,
         encoding_model=False,
         linear_decoder=False,
     )
