@@ -240,3 +240,25 @@ def test_runs_without_scores_say_what_to_do(data, tmp_path):
     with kept() as found:
         late_weights(data["both"], runs)
     assert any("fmri/one has newer weights than scores. Test it again" in str(one) for one in found)
+
+
+@pytest.mark.slow
+def test_people_who_were_not_in_the_scanner_have_a_result_of_meg_alone(tmp_path):
+    both = tiny_pairs(tmp_path / "study", scanner={"lacks": [("02", "story4"), ("02", "story5")]})
+    both.setup("test")
+    data = {"both": both, "meg": copy(both), "fmri": copy(both)}
+    for modality in ("meg", "fmri"):
+        data[modality].modalities = (modality,)
+        of = {split: table[table[modality] >= 0].reset_index(drop=True) for split, table in both.pairs.items()}
+        data[modality].pairs = of  # as data of that modality alone has them
+    runs = runs_of(tmp_path / "runs", data)
+    with kept():
+        found = late_results(both, runs["meg"], runs["fmri"], seed=0)
+        weights = late_weights(both, runs)
+    assert list(found) == ["test", "test, MEG only"] and weights.n_rows == 8
+    alone = found["test, MEG only"]
+    assert set(found["test"].subject) == {"01"} and set(alone.subject) == {"02"} and alone.fmri is None
+    given = planted(data, "meg", "test")
+    rows = (given.windows.subject == "meg/02").to_numpy()
+    expected = weights.weights["meg"] * (given.similarity[rows] - given.similarity[rows].mean(1, keepdims=True))
+    np.testing.assert_allclose(alone.meg, expected, rtol=1e-4, atol=1e-5)
