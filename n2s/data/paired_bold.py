@@ -9,6 +9,7 @@ from n2s.data.bold_courses import BoldCourses, bold_courses
 from n2s.data.bold_preparation import BoldRun
 from n2s.data.gaps import Reach
 from n2s.data.options import check_number
+from n2s.data.paired_reach import reaches
 from n2s.data.windows import Windows
 from n2s.errors import UserError
 from n2s.findings import tell
@@ -96,6 +97,17 @@ class PairedBold:
             first = self.bounds(begins_s[own], meta["tr_s"])[:, 0]
             last = self.bounds(begins_s[own] + windows.jitter_s, meta["tr_s"])[:, -1]
             found[own] = (first >= 0) & (last <= meta["shape"][0])
+        return found
+
+    def unmoved(self, windows: Windows, rows: np.ndarray, spans: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(r,) bool: whether no volume of some windows, however they are jittered, is moved by what plays in ``spans`` (by recording)."""
+        begins_s, recording = _begins_s(windows, rows, windows.start_s), windows.of_interval("recording")[rows]
+        first_s = begins_s + self.lags_s[0] - self.response_s
+        last_s = begins_s + windows.jitter_s + self.segment_s + self.lags_s[1]
+        found = np.ones(len(rows), bool)
+        for name in np.unique(recording):
+            own = recording == name
+            found[own] = ~reaches(spans[name], first_s[own], last_s[own])
         return found
 
     def courses(self, runs: Mapping[str, BoldRun], windows: Windows, rows: np.ndarray, subject: str) -> BoldCourses:

@@ -14,6 +14,7 @@ from n2s.data.paired_alike import Piece, alike_sounds
 from n2s.data.paired_bold import PairedBold, tell_outside
 from n2s.data.paired_moved import moved_stimuli, on_meg_clock
 from n2s.data.paired_people import partners
+from n2s.data.paired_reach import moved_by, tell_moved
 from n2s.data.paired_rows import MODALITIES, PartOfWindows, pairs_of
 from n2s.data.paired_sounds import check_shared_stimuli, conditions_of, one_telling
 from n2s.data.placements import Placement
@@ -106,7 +107,7 @@ class PairedSetUp(SensorDataModule):
                 rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
-        self._pair({key: table for one in heard.values() for key, table in one.events.items()})
+        self._pair(heard, dealt)
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.meg_windows, self._place_of = {}, {}
         for split in SPLITS:
@@ -127,17 +128,22 @@ class PairedSetUp(SensorDataModule):
     def _stimuli_of(self, study: str) -> dict[str, Stimulus]:
         return {name.split("/", 1)[1]: one for name, one in self.stimuli.items() if name.startswith(f"{study}/")}
 
-    def _pair(self, events: Mapping[str, pd.DataFrame]) -> None:
+    def _pair(self, heard: Mapping[str, Heard], dealt: pd.DataFrame) -> None:
         self._modality: dict[str, np.ndarray] = {}
-        outside = 0
+        events = {key: table for one in heard.values() for key, table in one.events.items()}
+        outside = moved = n_rows = 0
         for split, windows in self.windows.items():
             is_bold = np.isin(windows.of_interval("study"), list(self.fmri_studies))
-            inside = self.bold_options.inside(windows, np.flatnonzero(is_bold), self.runs)
+            rows = np.flatnonzero(is_bold)
+            inside = self.bold_options.inside(windows, rows, self.runs)
+            unmoved = self.bold_options.unmoved(windows, rows, moved_by(heard, dealt, split))
             outside += int((~inside).sum())
+            moved, n_rows = moved + int((inside & ~unmoved).sum()), n_rows + len(rows) * (split != "test")
             modality = np.where(is_bold, "fmri", "meg")
-            modality[np.flatnonzero(is_bold)[~inside]] = ""
+            modality[rows[~(inside & unmoved)]] = ""
             self._modality[split] = modality
         tell_outside(outside)
+        tell_moved(moved, n_rows, self.bold_options.response_s)
         if self.people == "strangers":
             self.persons = partners(self.subjects, self.fmri_subjects, self._shared())
         for split, windows in self.windows.items():
