@@ -34,8 +34,11 @@ from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
 from n2s.errors import UserError
 from n2s.features.feature import Feature
+from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Stimulus
+
+CALLED = {"meg": "MEG", "fmri": "fMRI"}
 
 
 class PairedSetUp(SensorDataModule):
@@ -174,13 +177,22 @@ class PairedSetUp(SensorDataModule):
     def _check_pairs(self) -> None:
         if set(self.modalities) != set(MODALITIES):
             return
+        look = (
+            "Look at the sounds that both heard, at data.people, at data.segment_s (a segment needs its volumes inside the run) and at data.response_s "
+            "(volumes that held-out sound moves are left out)."
+        )
         for split in ("train", "test"):
-            both = (self.pairs[split][list(MODALITIES)] >= 0).all(axis=1)
-            if not both.any():
+            has = self.pairs[split][list(MODALITIES)] >= 0
+            lacks = [name for name in MODALITIES if not has[name].any()]
+            if lacks:
                 raise UserError(
-                    f"the {split} split has {len(both)} rows, and none has both MEG and fMRI: nobody heard one segment in both. Look at the sounds "
-                    "that both heard, at data.people, and at data.segment_s (a segment needs its volumes inside the run)."
+                    f"the {split} split has {len(has)} rows, and none has {' or '.join(map(CALLED.get, lacks))}. {look}"
                 )
+            if not has.all(axis=1).any():
+                text = f"the {split} split has {len(has)} rows, and none has both MEG and fMRI: nobody heard one segment in both. {look}"
+                if split == "test":
+                    raise UserError(text)
+                tell("odd", "data", text)
 
     def _fmri_rows(self, split: str) -> np.ndarray:
         return np.flatnonzero(self._modality[split] == "fmri")
