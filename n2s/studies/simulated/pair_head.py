@@ -12,8 +12,8 @@ from n2s.studies.simulated.pair_people import Person, head_m
 from n2s.studies.simulated.sensors import helmet, lead_field
 from n2s.studies.simulated.tale_sources import magnetometers
 
-#: Kind -> moment of a source, A m, for one standard deviation of its mixture. ``meg`` sources are faster, where there is less noise.
-MOMENT_AM = {"shared": 0.53e-9, "meg": 0.46e-9}
+#: Kind -> moment of a source of strength 1, A m, for one standard deviation of a course: so that both kinds tell equally much.
+MOMENT_AM = {"shared": 0.82e-9, "meg": 0.60e-9}
 _HEAD = 2  # a use of random numbers
 
 

@@ -28,21 +28,21 @@ class Place(NamedTuple):
 #: premotor cortex; angular gyrus and precuneus. Auditory cortex answers most.
 PLACES = {
     "shared": (
-        Place((-44, -20, 8), (0.0, 0.5, 0.87), 1.6),
-        Place((-58, -30, 0), (0.0, -0.6, 0.8), 1.0),
-        Place((-56, -54, 6), (0.0, 0.9, 0.4), 0.6),
-        Place((-48, 24, 10), (0.0, 0.6, -0.8), 0.6),
+        Place((-44, -20, 8), (0.0, 0.5, 0.87), 1.5),
+        Place((-58, -30, 0), (0.0, -0.6, 0.8), 0.6),
+        Place((-56, -54, 6), (0.0, 0.9, 0.4), 0.4),
+        Place((-48, 24, 10), (0.0, 0.6, -0.8), 0.4),
     ),
-    "meg": (Place((-50, -36, 18), (0.0, 0.9, 0.3), 1.2), Place((-48, -2, 44), (0.3, 0.9, 0.0), 0.8)),
-    "fmri": (Place((-46, -62, 32), (0.0, 0.0, 0.0), 1.2), Place((-8, -60, 36), (0.0, 0.0, 0.0), 0.8)),
+    "meg": (Place((-50, -36, 18), (0.0, 0.9, 0.3), 1.3), Place((-48, -2, 44), (0.3, 0.9, 0.0), 0.5)),
+    "fmri": (Place((-46, -62, 32), (0.0, 0.0, 0.0), 1.3), Place((-8, -60, 36), (0.0, 0.0, 0.0), 0.5)),
 }
 EVERYBODYS = 0.5  # of the variance of a mixture
 JITTER_MM, STRENGTH_SPREAD = 3.0, 0.15
 #: Kind -> middle and width (standard deviation) of two deflections, s, and how much of the area each has.
 DEFLECTIONS = {
-    "shared": ((0.10, 0.020, 1.4), (0.19, 0.030, -0.4)),
-    "meg": ((0.09, 0.016, 1.0), (0.15, 0.020, -1.0)),
-    "fmri": ((0.10, 0.020, 1.0), (0.19, 0.030, 0.0)),
+    "shared": ((0.11, 0.026, 1.4), (0.21, 0.036, -0.4)),
+    "meg": ((0.09, 0.020, 1.0), (0.16, 0.025, -1.0)),
+    "fmri": ((0.11, 0.026, 1.4), (0.21, 0.036, -0.4)),
 }
 DELAY_SD_S, MOST_DELAY_S = 0.006, 0.012
 LASTS_S = 0.35

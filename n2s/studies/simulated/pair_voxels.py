@@ -10,11 +10,11 @@ from n2s.studies.simulated.bold_noise import SpatialNoise, spatial_noise
 from n2s.studies.simulated.bold_sources import brain
 from n2s.studies.simulated.pair_people import PLACES, Person
 
-REACH_MM, WIDTH_MM = 12.0, 8.0  # voxels farther from a source do not see it; how their gain falls with distance
+REACH_MM, WIDTH_MM = 10.0, 5.0  # voxels farther from a source do not see it; how their gain falls with distance
 GAIN_SPREAD = 0.2  # standard deviation of the log gain of voxels
-REGION_MM = 16.0  # voxels nearer than this to a usual place are of its region
-#: Kind -> signal change at the place of a source, percent, for 1 of a slow course; ``fmri`` sources follow faster courses.
-PERCENT = {"shared": 0.55, "fmri": 0.96}
+REGION_MM = 10.0  # voxels nearer than this to a usual place are of its region
+#: Kind -> signal change at the place of a source of strength 1, percent, for 1 of a slow course: so that both kinds tell equally much.
+PERCENT = {"shared": 1.10, "fmri": 1.69}
 _VOXELS = 3  # a use of random numbers
 
 
