@@ -110,6 +110,7 @@ class PairedSetUp(SensorDataModule):
                 rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
                 raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
         self.windows = windows
+        self.events = {key: table for one in heard.values() for key, table in one.events.items()}
         self._pair(heard, dealt)
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.meg_windows, self._place_of = {}, {}

@@ -92,6 +92,27 @@ class Targets:
         time_s = start_s[:, None] + self._shape.shift_s + np.arange(self._shape.n_times) / self._shape.sfreq
         return self._nearest(self._piece_of[split][windows.interval[rows]], time_s)
 
+    def courses(self, stimulus: str) -> list[Frames]:
+        """A whole stimulus (``study/stimulus``) in the standardised rows of `values`: a piece between each two borders of splits; [] if no window lies in it.
+
+        Raises
+        ------
+        UserError
+            The feature is one of clips.
+        """
+        if self._pieces is None:
+            raise UserError(
+                f"data.target is a {type(self._feature).__name__}, one vector a segment; a course over time needs a FrameFeature."
+            )
+        if stimulus not in self._of_stimulus:
+            return []
+        first, cuts = self._of_stimulus[stimulus]
+        spans = [(at, self._first[at], self._first[at + 1]) for at in range(first, first + len(cuts) + 1)]
+        return [
+            Frames(self.values[start:stop].astype(np.float32), float(self._rate_hz[at]), float(self._zero_s[at]))
+            for at, start, stop in spans
+        ]
+
     def __call__(self, clip: np.ndarray) -> np.ndarray:
         """(n, *shape) float32 of rows of `values` in the feature's own units, to the precision of float16 deviations."""
         found = self.values[clip] * self.deviation + self.mean

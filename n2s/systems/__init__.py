@@ -12,6 +12,7 @@ from n2s.systems.event_classes.task import EventClassifier
 from n2s.systems.event_classes.vote import EventVote
 from n2s.systems.fusion.joint import JointContrastive
 from n2s.systems.fusion.late import LateFusion
+from n2s.systems.fusion.likelihoods import LikelihoodFusion
 from n2s.systems.fusion.source_space import SourceFusion
 from n2s.systems.high_gamma.task import HighGammaEncoding
 from n2s.systems.linear.task import LinearDecoder
@@ -34,6 +35,7 @@ __all__ = [
     "HighGammaEncoding",
     "JointContrastive",
     "LateFusion",
+    "LikelihoodFusion",
     "LinearClassifier",
     "LinearDecoder",
     "SaidText",

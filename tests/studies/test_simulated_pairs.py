@@ -7,6 +7,7 @@ from n2s.data import EncodingDataModule, Glover, Lags
 from n2s.errors import UserError
 from n2s.features import Mel
 from n2s.studies import Recording, SimulatedPairFMRI, SimulatedPairMEG
+from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.simulated.noise import autocovariance
 from n2s.studies.simulated.pair_courses import KINDS, of_kind, sound_courses
 from n2s.studies.study import Stimulus
@@ -140,6 +141,7 @@ def test_courses_are_apart_and_a_mel_target_holds_them(both):
     assert (left.var(0) < 1e-3 * found.var(0)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS_OF_STUDY)
 def test_numbers_are_the_same_each_time_and_for_any_number_of_people(root, both, kind):
     study = both[KINDS_OF_STUDY.index(kind)]
@@ -199,3 +201,27 @@ def test_datamodules_read_both(root):
         (fold,) = data.folds(data.subjects[0])
         rows = data.rows(data.subjects[0])
         assert set(rows.iloc[fold.test].story) == {"tale-03"}
+
+
+def test_signal_is_where_the_regions_say(root, both):
+    _, fmri = both
+    recording = fmri.recordings()[0]
+    share, rois = fmri.explainable(recording), fmri.load(recording).rois
+    driven = np.abs(fmri.signal(recording)).max(0) > 0
+    assert ((share > 0) == driven).all() and share.max() < 0.5
+    assert set(rois) == {"auditory", "speech", "whole"} and rois["whole"].all()
+    assert not (rois["auditory"] & ~rois["speech"]).any()
+    assert min(share[rois[one]].mean() for one in ("auditory", "speech")) > 5 * share[~rois["speech"]].mean()
+    assert not SimulatedPairFMRI(**SMALL | {"signal_gain": 0}, root=root).explainable(recording).any()
+
+
+def test_a_cleaned_run_varies_as_the_known_noise_and_signal_say(both):
+    _, fmri = both
+    recording = fmri.recordings()[0]
+    run = fmri.load(recording)
+    cleaned = residual_maker(run.nuisances) @ run.data
+    signal = residual_maker(run.nuisances) @ fmri.signal(recording)
+    noise = fmri.known("01").noise
+    expected = (noise.white + (noise.loadings**2).sum(1)) * (len(cleaned) - run.nuisances.shape[1])
+    variance, power = ((cleaned - signal) ** 2).sum(), expected.sum()
+    assert 0.7 < variance / power < 1.1  # a part of slow noise leaves with the nuisances

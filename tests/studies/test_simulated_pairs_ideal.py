@@ -154,3 +154,17 @@ def test_what_no_recording_or_sound_holds_is_told(root):
             study.ideal_scores(recording, np.array([12.0]), [("tale-77.en", 0.0)], offset_s=offset_s, duration_s=4.0)
     with pytest.raises(UserError, match="holds no volume"):
         studies(root)[1].ideal_scores(recording, np.array([12.1]), [("tale-01.en", 0.0)], offset_s=4.0, duration_s=1.0)
+
+
+@pytest.mark.nightly
+def test_other_clocks_and_voxels_are_as_exact(root):
+    people = SMALL | {"n_stories": 5, "noise_level": 0.6}
+    for study in (
+        SimulatedPairMEG(**people, sfreq=125, root=root),
+        SimulatedPairMEG(**people, sfreq=50, seed=3, root=root),
+        SimulatedPairFMRI(**people, tr_s=1.6, root=root),
+        SimulatedPairFMRI(**people, tr_s=0.8, resolution_mm=6, seed=3, root=root),
+    ):
+        scores, target = all_scores(study)
+        assert top1(scores, target) > 0.4
+        assert abs(expected_top1(scores) - top1(scores, target)) < 3 * np.sqrt(0.25 / len(target))

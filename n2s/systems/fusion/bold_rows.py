@@ -1,0 +1,113 @@
+"""The volumes of one person that an encoding model of BOLD is fitted on and asked about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from n2s.data.paired import PairedDataModule
+from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, without
+
+MOST_NUISANCES = 0.5  # of the training volumes of a run: with more of them, little of the response would be left
+
+
+@dataclass
+class BoldRows:
+    """Training volumes of one person, run by run.
+
+    Parameters
+    ----------
+    design
+        (n, q, f) What was heard, less nuisances: see `slow_columns`.
+    response
+        (n, p) Components of the person's voxels, as large as these are (not whitened), less nuisances.
+    group
+        (n,) Number of the sound that each volume follows; of several the last that began.
+    run, volume
+        (n,) Number of the run, and of the volume in it.
+    windows
+        (w, 2) First row, and the one after the last, of training segments that share no time with each other.
+    """
+
+    design: np.ndarray
+    response: np.ndarray
+    group: np.ndarray
+    run: np.ndarray
+    volume: np.ndarray
+    windows: np.ndarray
+
+
+def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float], scale: np.ndarray) -> BoldRows:
+    """The volumes of the training segments of a person (``study/id``).
+
+    Of each run, training volumes lose nuisances by themselves: a projection of the whole run would leave a trace of held-out sound in them.
+
+    Parameters
+    ----------
+    data, subject
+        Whose.
+    delays_s
+        See `slow_columns`.
+    scale
+        (p,) What components are multiplied with.
+    """
+    bold, courses = volumes_of(data, subject, "train"), data.courses(subject)
+    found, spans, first = [], [], 0
+    for number, (run, own) in enumerate(bold.groupby("recording", sort=False)):
+        values = np.asarray(courses.courses[run], np.float64)
+        group = np.full(len(values), -1)
+        for row in own.sort_values("begins_s").itertuples():
+            group[row.first : row.stop] = row.group
+        rows, nuisances = np.flatnonzero(group >= 0), courses.nuisances[run]
+        nuisances = nuisances[rows] if nuisances.shape[1] < MOST_NUISANCES * len(rows) else nuisances[rows, :0]
+        columns = slow_columns(
+            heard_in_run(data, run), courses.tr_s[run], len(values), delays_s, data.target.n_features + 1
+        )
+        spans.append(first + np.searchsorted(rows, apart(own, data.bold_options.segment_s)))
+        found.append(
+            (
+                without(columns[rows], nuisances),
+                without(values[rows], nuisances) * scale,
+                group[rows],
+                np.full(len(rows), number),
+                rows,
+            )
+        )
+        first += len(rows)
+    return BoldRows(*map(np.concatenate, zip(*found, strict=True)), np.concatenate(spans))
+
+
+def volumes_of(data: PairedDataModule, subject: str, split: str) -> pd.DataFrame:
+    """The windows of BOLD of a person in a split: ``row`` (of `window_table`), ``recording``, ``begins_s`` (the segment's start on the run's
+    clock), ``first`` and ``stop`` (volumes), ``segment``, ``group`` (the sound's number).
+    """
+    windows = data.windows[split]
+    used = np.unique(data.pairs[split].fmri.to_numpy())
+    used = used[used >= 0]
+    rows, table = used[windows.of_interval("subject")[used] == subject], windows.intervals
+    found = pd.DataFrame(
+        {
+            "row": rows,
+            "recording": windows.of_interval("recording")[rows],
+            "begins_s": (table.onset - table.stimulus_onset).to_numpy()[windows.interval[rows]] + windows.start_s[rows],
+            "segment": windows.segment[rows],
+            "group": windows.of_interval("group_index")[rows],
+        }
+    )
+    tr_s = found.recording.map({run: one.meta["tr_s"] for run, one in data.runs.items()}).to_numpy(float)
+    bounds = np.zeros((len(found), 2), np.int64)
+    for tr in np.unique(tr_s):
+        own = tr_s == tr
+        bounds[own] = data.bold_options.bounds(found.begins_s.to_numpy()[own], tr)[:, [0, -1]]
+    return found.assign(first=bounds[:, 0], stop=bounds[:, 1], tr_s=tr_s)
+
+
+def apart(own: pd.DataFrame, segment_s: float) -> np.ndarray:
+    """(w, 2) First and last volume + 1 of the segments of one run that do not overlap: each next one begins when the one before has ended."""
+    chosen, free_s = [], -np.inf
+    for row in own.sort_values("begins_s").itertuples():
+        if row.begins_s >= free_s - 1e-6:
+            chosen.append((row.first, row.stop))
+            free_s = row.begins_s + segment_s
+    return np.array(chosen, np.int64).reshape(-1, 2)

@@ -1,0 +1,217 @@
+"""Likelihoods of MEG and BOLD under encoding models: the arithmetic, what a fit may know, and runs that do not fit together."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from tiny import TinyStudy
+from tiny_pairs import LEAD_S, TinyScanner, tiny_pairs
+
+from n2s.data import Grid, PairedDataModule, Preprocessing, SplitByStory
+from n2s.features.ready import Ready
+from n2s.findings import kept
+from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, without
+from n2s.systems.fusion.bold_model import BoldDecoder
+from n2s.systems.fusion.bold_rows import training_rows, volumes_of
+from n2s.systems.fusion.bold_scores import _Columns, bold_scores
+from n2s.systems.fusion.likelihoods import fit_person, likelihood_results, people_of, scored, temperature
+
+pytestmark = pytest.mark.slow
+DELAYS_S = (-1.5, 0.0)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    data = tiny_pairs(tmp_path_factory.mktemp("study"))
+    data.setup("fit")
+    return data
+
+
+def paired(meg, fmri, test, **options):
+    """Data of a helmet and a scanner: as `tiny_pairs`, of other studies."""
+    given = {
+        "split": SplitByStory(val=[], test=test, val_fraction=0.0),
+        "preprocessing": Preprocessing(sfreq=50.0, highpass_hz=0.1, picks=["eeg"]),
+        "segment_s": 5.0,
+        "offset_s": 0.1,
+        "lags_s": (2.0, 8.0),
+        "bin_s": 1.0,
+        "response_s": 10.0,
+        "n_components": 8,
+        "train_windows": Grid(2.0),
+        "n_jobs": 1,
+    } | options
+    data = PairedDataModule({"meg": meg, "fmri": fmri}, Ready(4), **given)
+    data.setup("fit")
+    return data
+
+
+def found(result):
+    """The share of rows whose true candidate comes first, by MEG, BOLD and both."""
+    scores = {"meg": result.meg, "fmri": result.fmri, "both": result.meg + result.fmri}
+    return {name: float((one.argmax(1) == result.target).mean()) for name, one in scores.items()}
+
+
+def test_scores_are_dense_gaussian_log_densities():
+    rng = np.random.default_rng(0)
+    n, k, t, p, c, d, v = 3, 4, 5, 6, 7, 4, 3
+    memory = 0.7 ** np.arange(t)
+    turn, features, weights = rng.standard_normal((p, v)), rng.standard_normal((c, d)), rng.standard_normal((d, v))
+    model = BoldDecoder(*map(torch.tensor, ([0.0], features, turn, weights, memory)), held_out=[], chosen={})
+    columns, responses = rng.standard_normal((k, t, c)), rng.standard_normal((n, t, p))
+    scores = model.scores(torch.from_numpy(columns), torch.from_numpy(responses)).numpy()
+    over_time = memory[np.abs(np.subtract.outer(np.arange(t), np.arange(t)))]
+    dense = np.kron(over_time, np.eye(v))  # of volumes, then components
+    for row, seen in zip(scores, responses @ turn, strict=True):
+        would = columns @ features @ weights
+        expected = [multivariate_normal.logpdf(seen.ravel(), mean.ravel(), dense) for mean in would]
+        np.testing.assert_allclose(row - row[0], np.array(expected) - expected[0], rtol=1e-6, atol=1e-6)
+
+
+def test_both_find_segments_and_their_sum_does(pairs):
+    (result,) = likelihood_results(pairs, 0).values()
+    assert result.method == "likelihoods" and result.weights == {"meg": 1.0, "fmri": 1.0}
+    assert min(found(result).values()) > 0.8  # chance: 1 of 8
+    assert sum("Segments of left-out training sounds" in one for one in result.said) == 2
+    assert np.isfinite(result.meg).all() and np.isfinite(result.fmri).all()
+
+
+def test_noise_is_at_chance(tmp_path):
+    many = {"n_subjects": 2, "n_stories": 8, "story_s": 40.0}
+    studies = TinyStudy(tmp_path, gain=0.0, **many), TinyScanner(tmp_path, bold_gain=0.0, **many)
+    data = paired(*studies, ["story4", "story5", "story6", "story7"], segment_s=4.0)
+    (result,) = likelihood_results(data, 0).values()
+    n, k = result.meg.shape
+    assert (n, k) == (80, 40)
+    for name, share in found(result).items():  # 3 deviations of a binomial share
+        assert share < 1 / k + 3 * np.sqrt(1 / k * (1 - 1 / k) / n), name
+    both = result.meg + result.fmri
+    ranks = (both > both[np.arange(n), result.target][:, None]).sum(1) / (k - 1)
+    assert abs(ranks.mean() - 0.5) < 3 * np.sqrt(1 / 12 / n)
+
+
+class OtherSound(TinyStudy):
+    """The last story is another one."""
+
+    def features(self, stimulus):
+        frames = super().features(stimulus)
+        return frames if stimulus != "story5" else type(frames)(3.0 - 2.0 * frames.values[::-1], frames.rate_hz)
+
+
+class OtherVolumes(TinyScanner):
+    """The last story is another one, and so is what the brain did."""
+
+    def __init__(self, root, **tiny):
+        super().__init__(root, **tiny)
+        self.tiny = OtherSound(root, **tiny)
+
+    def load(self, recording):
+        bold = super().load(recording)
+        if recording.task == "story5":
+            bold.data[:] = 100 + np.random.default_rng(7).standard_normal(bold.data.shape)
+        return bold
+
+    def settings(self):
+        return super().settings() | {"other": True}
+
+
+def test_nothing_of_a_fit_is_from_held_out_stories(tmp_path):
+    tiny = {"n_subjects": 1, "n_stories": 6, "story_s": 40.0}
+    usual = paired(TinyStudy(tmp_path, **tiny), TinyScanner(tmp_path, **tiny), ["story5"])
+    other = paired(OtherSound(tmp_path / "other", **tiny), OtherVolumes(tmp_path / "other", **tiny), ["story5"])
+    fits = {}
+    for modality, subject in people_of(usual):
+        own, expected = (fit_person(data, modality, subject, DELAYS_S) for data in (other, usual))
+        fits.setdefault(modality, {})[subject] = own
+        tensors = {name: value for name, value in own.items() if isinstance(value, torch.Tensor)}
+        assert len(tensors) > 4
+        for name, value in tensors.items():
+            torch.testing.assert_close(value, expected[name], rtol=0, atol=0, msg=f"{modality} {name}")
+    for modality in ("meg", "fmri"):  # what is tested did change
+        assert np.abs(scored(other, fits, "test")[modality] - scored(usual, fits, "test")[modality]).max() > 1
+
+
+class OffTheGrid(TinyScanner):
+    """Sounds begin at other moments of the TR."""
+
+    name = "off_the_grid"
+
+    def events(self, recording):
+        table = super().events(recording)
+        table["onset"] = LEAD_S + 0.37 * (int(recording.task[5:]) % 3)
+        return table
+
+
+def test_segments_at_other_moments_of_the_tr_are_read_at_the_times_of_the_row(tmp_path):
+    tiny = {"n_subjects": 1, "n_stories": 8, "story_s": 40.0}
+    data = paired(TinyStudy(tmp_path, **tiny), OffTheGrid(tmp_path, **tiny), ["story5", "story6", "story7"])
+    (subject,) = data.fmri_subjects
+    model = BoldDecoder(**fit_person(data, "fmri", subject, DELAYS_S))
+    own = volumes_of(data, subject, "test")
+    assert own.begins_s.mod(1.0).round(2).nunique() == 3
+    columns, n = _Columns(data, model), data.target.n_features + 1
+    for row in own.iloc[::5].itertuples():
+        run = data.runs[row.recording]
+        length, tr_s = run.meta["shape"][0], run.meta["tr_s"]
+        times_s = np.arange(row.first, row.stop) * tr_s - row.begins_s
+        whole = without(
+            slow_columns(heard_in_run(data, row.recording), tr_s, length, DELAYS_S, n), np.zeros((length, 0))
+        )
+        expected = whole.reshape(length, -1)[row.first : row.stop]
+        np.testing.assert_allclose(columns.at(row.recording, row.begins_s, times_s), expected, atol=1e-9)
+        # the same sound, as a scanner would see it that starts a third of a volume earlier: read between volumes
+        later = [type(one)(one.values, one.rate_hz, one.start_s + 0.37) for one in heard_in_run(data, row.recording)]
+        moved = without(slow_columns(later, tr_s, length, DELAYS_S, n), np.zeros((length, 0))).reshape(length, -1)
+        between = columns.at(row.recording, row.begins_s, times_s - 0.37)
+        assert np.abs(between - moved[row.first : row.stop]).max() < 0.05 * np.abs(expected).max()
+    rows, scores = bold_scores(data, model, subject, "test")
+    assert len(rows) == len(own) and np.isfinite(scores).all()
+    target = data.windows["test"].segment[rows]
+    assert (scores.argmax(1) == target).mean() > 0.5  # of 24 candidates
+
+
+def test_people_without_one_modality_are_scored_by_the_other(tmp_path):
+    lacks = [("02", f"story{one}") for one in range(6)]
+    data = tiny_pairs(tmp_path, scanner={"lacks": lacks})
+    data.setup("fit")
+    results = likelihood_results(data, 0)
+    assert set(results) == {"test", "test, MEG only"}
+    alone = results["test, MEG only"]
+    assert alone.fmri is None and set(alone.subject) == {"meg/02"} and set(results["test"].subject) == {"01"}
+    parts = scored(data, {}, "test")
+    assert not parts["meg"].any() and not parts["fmri"].any()
+
+
+def test_one_who_has_too_few_training_sounds_is_left_out_aloud(tmp_path):
+    lacks = [("02", f"story{one}") for one in (0, 1, 2)]
+    data = tiny_pairs(tmp_path, scanner={"lacks": lacks})
+    data.setup("fit")
+    with kept() as findings:
+        fits = {name: fit_person(data, *name, DELAYS_S) for name in people_of(data)}
+    assert fits["fmri", "fmri/02"] is None and fits["fmri", "fmri/01"] is not None and fits["meg", "meg/02"] is not None
+    assert any("no encoding model of fMRI from 1 sounds; expected 3 or more" in one.text for one in findings)
+
+
+def test_volumes_are_whole_and_components_of_their_size(pairs):
+    rows = training_rows(pairs, "fmri/01", DELAYS_S, np.ones(8))
+    assert (
+        rows.design.shape == (len(rows.response), 2, 5) and len(np.unique(rows.run)) == len(np.unique(rows.group)) == 4
+    )
+    for run in np.unique(rows.run):
+        own = rows.run == run
+        assert np.abs(rows.design[own].mean(0)).max() < 1e-9 and np.abs(rows.response[own].mean(0)).max() < 1e-9
+    assert ((rows.windows[:, 1] - rows.windows[:, 0]) == 11).all()
+    starts = rows.windows[:, 0]
+    assert (np.diff(starts)[rows.run[starts[1:]] == rows.run[starts[:-1]]] >= 5).all()  # of 5 s, a volume a second
+
+
+def test_the_temperature_is_1_for_calibrated_scores_and_what_they_were_multiplied_by():
+    rng, n, k = np.random.default_rng(0), 400, 20
+    blocks = []
+    for _ in range(n // k):
+        would = rng.standard_normal((k, 2))
+        seen = would + rng.standard_normal((k, 2))
+        blocks.append(seen @ would.T - 0.5 * np.square(would).sum(1))
+    assert temperature(blocks) == pytest.approx(1.0, abs=0.25)
+    assert temperature([3 * one for one in blocks]) == pytest.approx(3 * temperature(blocks), rel=1e-3)
+    assert np.isnan(temperature([]))
