@@ -12,7 +12,7 @@ from n2s.data import Grid, PairedDataModule, Preprocessing, SplitByStory
 from n2s.features import Mel
 from n2s.studies.events import events_table
 from n2s.studies.fmri import Bold, FMRIStudy
-from n2s.studies.study import Recording, Study
+from n2s.studies.study import Frames, Recording, Study
 
 SFREQ, TR_S, SILENCE_S = 20.0, 1.0, 2.0
 
@@ -51,7 +51,7 @@ class _Heard:
         )
         self.content, self.split, self.tail_s, self.gain = content, split, tail_s, gain
         self.root.mkdir(parents=True, exist_ok=True)
-        self.spoil = None  # (recording, (t, n) data) -> data
+        self.spoil = None  # (recording, (t, n) data, (t,) s) -> data
 
     def recordings(self):
         return [Recording(subject, run=run, modality=self.kind) for subject, run in self.runs]
@@ -64,7 +64,12 @@ class _Heard:
                 "data": [float(np.abs(self.data(one)).sum()) for one in self.recordings()]}  # fmt: skip
 
     def audio(self, stimulus):
-        return self.sounds[stimulus]
+        found = self.sounds[stimulus]
+        return None if isinstance(found, Frames) else found
+
+    def features(self, stimulus):
+        found = self.sounds[stimulus]
+        return found if isinstance(found, Frames) else None
 
     def lasts_s(self, plays):
         return max(play.at_s + play.lasts_s for play in plays) + self.tail_s
@@ -78,8 +83,8 @@ class _Heard:
         for play in plays:
             inside = (time_s >= play.at_s) & (time_s < play.at_s + play.lasts_s)
             moment = time_s[inside] - play.at_s + play.start_s
-            found[inside] += self.gain * follows(moment, sum(map(ord, str(self.sounds[play.stimulus].name))), self.n)
-        return found if self.spoil is None else self.spoil(recording, found)
+            found[inside] += self.gain * follows(moment, sum(map(ord, play.stimulus)), self.n)
+        return found if self.spoil is None else self.spoil(recording, found, time_s)
 
     def events(self, recording):
         rows = []
@@ -135,6 +140,16 @@ def write(path, sound, hz=HZ, **options):
 def tunes(folder, names, lasts_s=40):
     """Sound files of melodies, one for each name."""
     return {name: write(Path(folder) / f"{name}.wav", melody(sum(map(ord, name)), lasts_s)) for name in names}
+
+
+def ramps(names, lasts_s=40, rate_hz=20.0):
+    """Sounds as two features: the moment, s, and noise that tells the sound."""
+    found = {}
+    for name in names:
+        moment = np.arange(round(lasts_s * rate_hz) + 1) / rate_hz
+        noise = np.random.default_rng(sum(map(ord, name))).standard_normal(len(moment))
+        found[name] = Frames(np.stack([moment, noise], 1).astype(np.float32), rate_hz)
+    return found
 
 
 def runs_of(subjects, stories, *, at_s=SILENCE_S, lasts_s=40.0, start_s=0.0):
