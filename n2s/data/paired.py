@@ -12,7 +12,6 @@ from n2s.data.bad_channels import check_bads
 from n2s.data.bold_courses import BoldCourses
 from n2s.data.hrf_response import LASTS_S
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_choice
 from n2s.data.paired_batch import PairedBatch
 from n2s.data.paired_bold import PairedBold
 from n2s.data.paired_people import persons
@@ -132,8 +131,8 @@ class PairedDataModule(WindowTables, PairedSetUp):
         )
         self.target, self.per_dimension, self.roi, self.people = target, per_dimension, roi, people
         self.modalities = tuple(modalities)
-        if not self.modalities or set(self.modalities) - set(MODALITIES):
-            raise UserError(f"data.modalities is {list(modalities)}; expected meg, fmri or both.")
+        if not self.modalities or set(self.modalities) - set(MODALITIES) or len(set(modalities)) < len(modalities):
+            raise UserError(f"data.modalities is {list(modalities)}; expected meg, fmri or both, each once.")
         self._check_kinds()
         self.shape = WindowShape(self.preprocessing.sfreq, segment_s, offset_s, baseline_s)
         self.bold_options = PairedBold(
@@ -188,7 +187,7 @@ class PairedDataModule(WindowTables, PairedSetUp):
                 return
         self.setup("prepare")
         if "fmri" in self.modalities:
-            for subject in self.fmri_subjects:
+            for subject in self.scanned:
                 self.courses(subject)
 
     def setup(self, stage: str) -> None:
@@ -323,7 +322,6 @@ class PairedDataModule(WindowTables, PairedSetUp):
                 f"data.studies has {kind} alone ({', '.join(self.studies)}); pairs need a study of MEG and one of fMRI. For one modality, take "
                 "n2s.data.MEGDataModule or n2s.data.FMRIDataModule; to compare with one, set data.modalities."
             )
-        check_choice("data.modalities", len(set(self.modalities)), (len(self.modalities),))
 
     def _bold_of(self, split: str, rows: np.ndarray, start_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         windows = self.windows[split]

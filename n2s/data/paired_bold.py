@@ -66,7 +66,15 @@ class PairedBold:
         return {"support_s": self.gap_s, "supports_s": {"response_s (of BOLD)": self.gap_s}}
 
     def check(self, runs: Mapping[str, BoldRun]) -> None:
-        """Raise a UserError where a bin, or a segment, is shorter than a volume."""
+        """Raise a UserError where a bin, or a segment, is shorter than a volume; tell rates that differ."""
+        rates = sorted({round(float(run.meta["tr_s"]), 3) for run in runs.values()})
+        if len(rates) > 1:
+            tell(
+                "odd",
+                "BOLD",
+                f"runs have other rates: a volume each {', '.join(f'{one:g}' for one in rates)} s. A bin of {self.bin_s:g} s is the mean of more "
+                "volumes in some, and less noisy there. Look at the TR in their files.",
+            )
         for name, run in runs.items():
             tr_s = run.meta["tr_s"]
             if self.segment_s < tr_s - ROUNDED_S:

@@ -32,7 +32,7 @@ from n2s.data.training_parts import heard_in, told_training
 from n2s.data.windows import Windows, lay_windows
 from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
-from n2s.errors import UserError
+from n2s.errors import UserError, first_of
 from n2s.features.feature import Feature
 from n2s.findings import tell
 from n2s.studies.fmri import FMRIStudy
@@ -160,6 +160,25 @@ class PairedSetUp(SensorDataModule):
                     f"the {split} split has no pair: no segment of it was heard in {' or '.join(self.modalities)}."
                 )
         self._check_pairs()
+        self._check_scanned()
+
+    @property
+    def scanned(self) -> list[str]:
+        """Who has a row with fMRI in some split."""
+        rows = [
+            windows.of_interval("subject")[self._modality[split] == "fmri"] for split, windows in self.windows.items()
+        ]
+        return [one for one in self.fmri_subjects if one in set(np.concatenate(rows))]
+
+    def _check_scanned(self) -> None:
+        """Voxels are scaled by training volumes: who has none is refused before a fit, as in the MEG."""
+        trained = set(self.windows["train"].of_interval("subject")[self._modality["train"] == "fmri"])
+        lacks = [one for one in self.scanned if one not in trained]
+        if lacks and "fmri" in self.modalities:
+            raise UserError(
+                f"{first_of(lacks)}: no training segment in fMRI, so nothing says how to scale their voxels. Give a training story, leave them out, or "
+                f"look at data.response_s ({self.bold_options.response_s:g} s): volumes that held-out sound moves are not trained on."
+            )
 
     def _shared(self) -> np.ndarray:
         """(meg, fmri) How many test segments each two people both have; of training segments, less than one in all."""
