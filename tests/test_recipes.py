@@ -77,7 +77,7 @@ def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
     if path.stem == "phoneme_vote":
         return [path.parent / "phoneme.yaml", path]
-    if path.stem in WHOLE or path.parent == LIU or path.parent.name in LIBRIBRAIN:
+    if path.stem in WHOLE or path.stem.startswith("fusion") or path.parent == LIU or path.parent.name in LIBRIBRAIN:
         return [path]
     if path.parent == MILLET:
         return [MILLET / "base.yaml", path]
@@ -107,6 +107,7 @@ def test_every_recipe_is_accepted(path, parsed):
     kinds = {
         "Event": path.stem in (*EVENTS, "phones_vote", "production_raw") or path.parent.name in LIBRIBRAIN,
         "Encoding": encoding,
+        "Paired": path.stem.startswith("fusion"),
         "FMRI": fmri,
         "Corpus": speech,
         "MEG": True,
