@@ -1,32 +1,28 @@
 """Rows of both scanners for sources: a sound's components at lags beside MEG, and through the blood beside BOLD."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 import scipy.linalg
 import scipy.signal
 import torch
 from einops import rearrange
 from torch import Tensor
 
-from n2s.data.frame_rate import at_rate
 from n2s.data.hrf_response import hrf_response
 from n2s.data.paired import PairedDataModule
-from n2s.data.targets import split_borders
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
-from n2s.features.store import FeatureStore
+from n2s.studies.study import Frames
 from n2s.systems.contrastive.window_rows import components, lagged, lags
+from n2s.systems.fusion.bold_design import heard_in_run
 
 MOST_VOXELS, BLOCK = 600, 5000  # that are used, and that are looked at at once
 CONSTANT = 1e-6  # deviation of a voxel, relative to the largest
 CHUNK = 64  # windows read at once
-MEG_MEMORY, BOLD_MEMORY = (
-    10,
-    2,
-)  # samples, and volumes, that noise is predicted from: 200 ms at 50 Hz, 4 s at a TR of 2 s
+MEG_MEMORY = 10  # samples that noise is predicted from: 200 ms at 50 Hz
+BOLD_MEMORY = 2  # volumes: 4 s at a TR of 2 s
 ROUGH = 1e-2  # penalty of the fit that only shows the noise, in units of the mean power of a column
 
 
@@ -49,38 +45,30 @@ class Sounds:
         self.data = data
         train = rearrange(data.segment_targets("train"), "k f t -> (k t) f")
         self.axes, self.level = components(train, n_features, unit=True)
-        self._store, self._kept = FeatureStore(data.target), dict[str, list[tuple[np.ndarray, float, float]]]()
         self._placed = dict[tuple, np.ndarray]()
 
     def windows(self, target: Tensor) -> Tensor:
         """(n, f, t) -> (n, t, d)."""
         return (rearrange(target, "n f t -> n t f") - self.level) @ self.axes
 
-    def whole(self, stimulus: str) -> list[tuple[np.ndarray, float, float]]:
-        """(l, d) components of a whole sound, frames a second, and when the first is, s; in pieces that are of one split."""
-        if stimulus not in self._kept:
-            shape, targets = self.data.shape, self.data.targets
-            tables = [one.intervals for one in self.data.windows.values()]
-            every = pd.concat(tables, ignore_index=True)
-            cuts = split_borders(every[every.audio.isin(every.audio[every.stimulus == stimulus])])
-            self._kept[stimulus] = []
-            for part in self._store.frames(self.data.stimuli[stimulus], cuts_s=cuts):
-                frames = at_rate(part, shape.sfreq, self.data.target.events)
-                values = torch.from_numpy(np.asarray((frames.values - targets.mean) / targets.deviation, np.float32))
-                own = ((values - self.level) @ self.axes).numpy()
-                self._kept[stimulus].append((own, frames.rate_hz, frames.start_s))
-        return self._kept[stimulus]
+    def components(self, values: np.ndarray) -> np.ndarray:
+        """(l, f) standardised frames -> (l, d)."""
+        return (values - self.level.numpy()) @ self.axes.numpy()
 
     def in_run(self, stimulus: str, offset_s: float, tr_s: float, n: int) -> np.ndarray:
-        """(n, d) the response of BOLD to a sound whose time 0 is at ``offset_s`` of the run."""
+        """(n, d) the response of BOLD to a whole sound whose time 0 is at ``offset_s`` of a run."""
         key = stimulus, round(offset_s, 3), tr_s, n
         if key not in self._placed:
-            parts = [
-                hrf_response(values, rate_hz, start_s + offset_s, tr_s, n)
-                for values, rate_hz, start_s in self.whole(stimulus)
-            ]
-            self._placed[key] = np.sum(parts, axis=0)
+            pieces = self.data.targets.courses(stimulus)
+            self._placed[key] = self.slow([replace(one, start_s=one.start_s + offset_s) for one in pieces], tr_s, n)
         return self._placed[key]
+
+    def slow(self, pieces: list[Frames], tr_s: float, n: int) -> np.ndarray:
+        """(n, d) the response of BOLD to standardised frames on a run's clock; around them it is 0."""
+        found = np.zeros((n, self.axes.shape[1]))
+        for one in pieces:
+            found += hrf_response(self.components(one.values), one.rate_hz, one.start_s, tr_s, n)
+        return found
 
 
 @dataclass(frozen=True)
@@ -130,7 +118,15 @@ class MEGRows:
 def meg_rows(data: PairedDataModule, sounds: Sounds, subject: str) -> MEGRows:
     """Read training windows that do not overlap."""
     windows = data.meg_windows["train"]
-    own = np.flatnonzero(windows.of_interval("subject") == subject)
+    pairs = data.pairs["train"]
+    listening = pairs[
+        (pairs.condition == "listen") & (pairs.meg >= 0)
+    ].meg.to_numpy()  # what is said moves the brain in another way
+    own = np.flatnonzero((windows.of_interval("subject") == subject) & np.isin(windows.rows, listening))
+    if not len(own):
+        raise UserError(
+            f"{subject} has no training segment that was listened to. Give a training story, or leave the person out (data.subjects)."
+        )
     order = own[np.lexsort((windows.start_s[own], windows.of_interval("recording")[own]))]
     kept, last = [], (None, -np.inf)
     for row in order:
@@ -256,12 +252,8 @@ class BoldRows:
 
     def heard(self, key: str) -> np.ndarray:
         """(t, d) of what was heard in a run."""
-        n, tr_s = len(self.training[key]), self.tr_s[key]
-        tables = [one.intervals[one.intervals.recording == key] for one in self.data.windows.values()]
-        played = {
-            (row.stimulus, round(row.onset - row.stimulus_onset, 3)) for table in tables for row in table.itertuples()
-        }
-        return self.cleaned(key, sum(self.sounds.in_run(name, offset_s, tr_s, n) for name, offset_s in sorted(played)))
+        pieces = [replace(one, values=one.values[:, :-1]) for one in heard_in_run(self.data, key)]
+        return self.cleaned(key, self.sounds.slow(pieces, self.tr_s[key], len(self.training[key])))
 
     def placed(self, key: str, stimulus: str, offset_s: float) -> np.ndarray:
         """(t, d) of a run in which one sound would have been played alone, from ``offset_s`` on."""
