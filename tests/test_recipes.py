@@ -35,9 +35,11 @@ OVERLAYS = (
     "data_tracking",
 )  # of the recipe of that name
 EVENTS = ("heard_spoken", "imagined", "phones", "production", "production_text", "speech_detection")
+PAIRED = ("fusion", "fusion_meg", "fusion_fmri")
 LIE_OVER = {"phones_vote": "phones", "fmri_mel_ridge": "fmri_mel", "production_raw": "production"}
+LIE_OVER |= {"fusion_meg": "fusion", "fusion_fmri": "fusion"}
 LIBRIBRAIN = ("libribrain2025", "libribrain2026")  # folders of whole recipes
-WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net", "fusion")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))
@@ -105,6 +107,7 @@ def test_every_recipe_is_accepted(path, parsed):
     encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", *OVERLAYS)
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
     kinds = {
+        "Paired": path.stem in PAIRED,
         "Event": path.stem in (*EVENTS, "phones_vote", "production_raw") or path.parent.name in LIBRIBRAIN,
         "Encoding": encoding,
         "Paired": path.stem.startswith("fusion"),

@@ -9,15 +9,18 @@ from torch import Tensor, nn
 
 from n2s.data.paired import PairedDataModule
 from n2s.data.paired_batch import PairedBatch
+from n2s.data.paired_rows import MODALITIES
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.models.bold_encoder import BoldEncoder
 from n2s.systems.fusion.joint_loss import JointTerms, dropped_modality, fused
 from n2s.systems.fusion.joint_scores import JointScores, TestedPairs
+from n2s.systems.fusion.late import late_results
 from n2s.systems.fusion.left import leave_scores
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.tested import fusion_results
 from n2s.systems.processes import check_strategy
+from n2s.systems.stages import StageRun
 from n2s.systems.system import System
 
 CHUNK = 256  # segments through a target encoder at once
@@ -50,6 +53,9 @@ class JointContrastive(System):
         Its weight, lambda; 0: MEG and fMRI meet in the sounds alone.
     dropout
         Of the rows with both: the share that loses one of them in CLIP(both, sound), in training.
+    alone
+        ``{meg: run, fmri: run}``: finished runs of one modality each, whose late fusion is shown beside: an experiment (its newest run) or a
+        folder. See `LateFusion`.
     optimizer
         Makes the optimizer from the parameters.
     scheduler
@@ -70,6 +76,7 @@ class JointContrastive(System):
         *,
         between_weight: float = 1.0,
         dropout: float = 0.2,
+        alone: dict[str, str] | None = None,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
@@ -86,6 +93,11 @@ class JointContrastive(System):
             raise UserError(f"model.dropout is {dropout}; expected 0 to 1: the share of rows that lose a modality.")
         if not between_weight >= 0:
             raise UserError(f"model.between_weight is {between_weight}; expected 0 or more.")
+        if alone is not None and set(alone) != set(MODALITIES):
+            raise UserError(
+                f"model.alone names {', '.join(alone) or 'nothing'}; expected a run of meg and one of fmri."
+            )
+        self.alone = alone
         self.encoder, self.bold_encoder, self.target_encoder = encoder, bold_encoder, target_encoder
         self.between_weight, self.dropout = between_weight, dropout
         self.tested: TestedPairs | None = None
@@ -121,8 +133,9 @@ class JointContrastive(System):
         return target if self.target_encoder is None else self.target_encoder(target)
 
     def setup(self, stage: str) -> None:
-        """See Lightning."""
+        """See Lightning. Runs that are shown beside are looked for before anything is trained."""
         check_strategy(self)
+        self.runs = {name: self._run(name) for name in self.alone or ()}
 
     def training_step(self, batch: PairedBatch, batch_index: int) -> Tensor:
         """A process' part of the loss, scaled so that the mean over processes is the loss of the whole batch."""
@@ -189,10 +202,14 @@ class JointContrastive(System):
 
     def results(self, seed: int) -> Mapping[str, FusionResult]:
         """See `System`. A run of one modality leaves its scores of validation and test pairs for a late fusion."""
-        leave_scores(self.data, self, {"meg": self.tested.meg, "fmri": self.tested.fmri})
-        found, between = self.tested, self.tested.across(self.data.pair_table("test"))
+        scores, between = self.tested, self.tested.across(self.data.pair_table("test"))
+        leave_scores(self.data, self, {"meg": scores.meg, "fmri": scores.fmri})
         weights = {"meg": 1.0, "fmri": 1.0, "between": self.between_weight, "dropout": self.dropout}
-        return fusion_results(self.data, "joint", found.meg, found.fmri, seed=seed, weights=weights, **between)
+        found = fusion_results(self.data, "joint", scores.meg, scores.fmri, seed=seed, weights=weights, **between)
+        if self.runs:
+            late = late_results(self.data, self.runs["meg"], self.runs["fmri"], seed)
+            found |= {f"{name}, late fusion": one for name, one in late.items()}
+        return found
 
     def predict_step(self, batch: PairedBatch, batch_index: int) -> Tensor:
         """The estimated features (b, f, t): the sum of what a row has."""
@@ -203,6 +220,9 @@ class JointContrastive(System):
         n = len(self.data.windows[split].first)
         parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
         return torch.cat([self.encode_target(self.data.segment_targets(split, one).to(self.device)) for one in parts])
+
+    def _run(self, modality: str) -> StageRun:
+        return StageRun.found(JointContrastive, self.alone[modality], self.experiment, key=f"model.alone.{modality}")
 
     def _draws(self, batch: PairedBatch) -> Tensor:
         """(b,) uniform: a function of the seed of the data, the step and the row, so that processes and continued runs agree."""
