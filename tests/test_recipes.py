@@ -35,11 +35,10 @@ OVERLAYS = (
     "data_tracking",
 )  # of the recipe of that name
 EVENTS = ("heard_spoken", "imagined", "phones", "production", "production_text", "speech_detection")
-PAIRED = ("fusion", "fusion_meg", "fusion_fmri")
 LIE_OVER = {"phones_vote": "phones", "fmri_mel_ridge": "fmri_mel", "production_raw": "production"}
 LIE_OVER |= {"fusion_meg": "fusion", "fusion_fmri": "fusion"}
 LIBRIBRAIN = ("libribrain2025", "libribrain2026")  # folders of whole recipes
-WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net", "fusion")
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))
@@ -79,7 +78,8 @@ def _given(path):
     """The files that a recipe is given with: the paper's studies and ablations lie over its base."""
     if path.stem == "phoneme_vote":
         return [path.parent / "phoneme.yaml", path]
-    if path.stem in WHOLE or path.stem.startswith("fusion") or path.parent == LIU or path.parent.name in LIBRIBRAIN:
+    whole = path.stem in WHOLE or (path.stem.startswith("fusion") and path.stem not in LIE_OVER)
+    if whole or path.parent == LIU or path.parent.name in LIBRIBRAIN:
         return [path]
     if path.parent == MILLET:
         return [MILLET / "base.yaml", path]
@@ -107,7 +107,6 @@ def test_every_recipe_is_accepted(path, parsed):
     encoding = path.stem in ENCODING or path.parent.name in ("data_encoding", *OVERLAYS)
     speech = path.stem == "speech_net" or path.parent.name.startswith("millet2021")
     kinds = {
-        "Paired": path.stem in PAIRED,
         "Event": path.stem in (*EVENTS, "phones_vote", "production_raw") or path.parent.name in LIBRIBRAIN,
         "Encoding": encoding,
         "Paired": path.stem.startswith("fusion"),

@@ -39,7 +39,7 @@ def model(data, *, target=None, **options):
     people = {"n_fmri_subjects": sizes["n_fmri_subjects"], "n_components": sizes["n_components"]}
     place = {"n_volumes": sizes["n_volumes"], "n_outputs": n_outputs, "n_times": sizes["n_times"]}
     bold = BoldEncoder(**people, **place, n_slow=5, hidden=8, depth=0, dropout=0.1)
-    options = {"optimizer": lambda p: torch.optim.AdamW(p, lr=4e-3)} | options
+    options = {"optimizer": lambda p: torch.optim.AdamW(p, lr=4e-3), "likelihoods": False} | options
     return JointContrastive(encoder, bold, target, **options)
 
 

@@ -17,6 +17,7 @@ from n2s.systems.fusion.joint_loss import JointTerms, dropped_modality, fused
 from n2s.systems.fusion.joint_scores import JointScores, TestedPairs
 from n2s.systems.fusion.late import late_results
 from n2s.systems.fusion.left import leave_scores
+from n2s.systems.fusion.likelihoods import likelihood_results
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.tested import fusion_results
 from n2s.systems.processes import check_strategy
@@ -53,6 +54,8 @@ class JointContrastive(System):
         Its weight, lambda; 0: MEG and fMRI meet in the sounds alone.
     dropout
         Of the rows with both: the share that loses one of them in CLIP(both, sound), in training.
+    likelihoods
+        Also report encoding models of each person, whose likelihoods are added: `LikelihoodFusion`.
     alone
         ``{meg: run, fmri: run}``: finished runs of one modality each, whose late fusion is shown beside: an experiment (its newest run) or a
         folder. See `LateFusion`.
@@ -76,6 +79,7 @@ class JointContrastive(System):
         *,
         between_weight: float = 1.0,
         dropout: float = 0.2,
+        likelihoods: bool = True,
         alone: dict[str, str] | None = None,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
@@ -97,7 +101,7 @@ class JointContrastive(System):
             raise UserError(
                 f"model.alone names {', '.join(alone) or 'nothing'}; expected a run of meg and one of fmri."
             )
-        self.alone = alone
+        self.likelihoods, self.alone = likelihoods, alone
         self.encoder, self.bold_encoder, self.target_encoder = encoder, bold_encoder, target_encoder
         self.between_weight, self.dropout = between_weight, dropout
         self.tested: TestedPairs | None = None
@@ -206,6 +210,8 @@ class JointContrastive(System):
         leave_scores(self.data, self, {"meg": scores.meg, "fmri": scores.fmri})
         weights = {"meg": 1.0, "fmri": 1.0, "between": self.between_weight, "dropout": self.dropout}
         found = fusion_results(self.data, "joint", scores.meg, scores.fmri, seed=seed, weights=weights, **between)
+        if self.likelihoods:
+            found |= {f"{name}, likelihoods": one for name, one in likelihood_results(self.data, seed).items()}
         if self.runs:
             late = late_results(self.data, self.runs["meg"], self.runs["fmri"], seed)
             found |= {f"{name}, late fusion": one for name, one in late.items()}
