@@ -40,7 +40,7 @@ def write_tree(root: Path, *, whole: bool = False) -> Path:
         rows = [(section, *word) for section in range(1, 10) for word in WORDS[language]]
         lines += [f"{k},{text},{text},{a},{b},{section}" for k, (section, text, a, b) in enumerate(rows)]
         folder = root / "annotation" / language
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"lpp{language}_word_information.csv").write_text("\n".join(lines) + "\n")
     write_volumes(root / "mask.nii.gz", np.ones(SHAPE))
     return root
