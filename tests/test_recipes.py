@@ -93,6 +93,8 @@ def _given(path):
         return [CONFIGS / f"{path.parent.name.removeprefix('data_')}.yaml", path]
     if path.parent.name == "data_fmri":
         return [CONFIGS / "fmri_semantic.yaml", path]
+    if path.parent.name == "data_fusion":
+        return [CONFIGS / "fusion_likelihoods.yaml", path]
     if path.parent == PAPER and path.name != "base.yaml":
         return [PAPER / "base.yaml", path]
     if path.parent.name == "ablations":
@@ -109,7 +111,7 @@ def test_every_recipe_is_accepted(path, parsed):
     kinds = {
         "Event": path.stem in (*EVENTS, "phones_vote", "production_raw") or path.parent.name in LIBRIBRAIN,
         "Encoding": encoding,
-        "Paired": path.stem.startswith("fusion"),
+        "Paired": path.stem.startswith("fusion") or path.parent.name == "data_fusion",
         "FMRI": fmri,
         "Corpus": speech,
         "MEG": True,
@@ -136,6 +138,13 @@ def test_every_fmri_study_lies_over_every_fmri_recipe(recipe, study, parsed):
     config = parsed(CONFIGS / f"{recipe}.yaml", study)
     assert list(config["data"]["init_args"]["studies"]) == [study.stem]  # in place of the simulated one
     assert (config["data"]["init_args"]["roi"] == "auditory") == study.stem.startswith("simulated")
+
+
+def test_studies_of_pairs_are_in_place_of_the_simulated_ones(parsed):
+    for path in sorted((CONFIGS / "data_fusion").glob("*.yaml")):
+        data = parsed(CONFIGS / "fusion_likelihoods.yaml", path)["data"]["init_args"]
+        assert not any("Simulated" in one["class_path"] for one in data["studies"].values()) and data["roi"] is None
+        assert data["segment_s"] == (3.0 if path.stem == "mous" else 10.0) and data["people"] in ("same", "strangers")
 
 
 def test_the_papers_numbers(parsed):
