@@ -13,9 +13,9 @@ from n2s.errors import UserError
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.source_fit import APART, BOTH, Person, Recipe, bold_scores, fit_person, meg_scores
 from n2s.systems.fusion.source_places import Field, check_near, cortex, read_forward, seen_by_voxels, silent_places
-from n2s.systems.fusion.source_rows import BoldRows, Filter, Sounds
+from n2s.systems.fusion.source_rows import BoldRows, Filter, Sounds, expected
 
-RECIPE = Recipe(None, 12.0, 4)
+RECIPE = Recipe(None, 12.0, 4, 0.15)
 FIRST = Person("01", "meg/01", "fmri/01")
 
 
@@ -90,6 +90,18 @@ def test_the_filter_whitens_what_it_was_made_from():
     np.testing.assert_allclose(found.covariance(3)[0], power, rtol=0.05)
     left = found(torch.from_numpy(noise)[:, None])[:, 0].numpy()
     assert abs((left[1:] * left[:-1]).mean()) < 0.03
+
+
+def test_what_is_expected_of_weights(fitted):
+    """Smooth over lags of 40 ms, smaller at late ones, alike for all features and independent between them."""
+    root = expected(fitted[0], 4, 0.15)
+    found = (root @ root.T).view(-1, 4, len(root) // 4, 4)
+    lag_s = 0.02 + 0.04 * np.arange(found.shape[0])  # the first sample at 50 Hz, paired 100 ms later, is at 0
+    lag_s = lag_s - lag_s[0]
+    strength = np.exp(-np.maximum(lag_s - 0.1, 0) / 0.15)
+    law = np.exp(-0.5 * np.subtract.outer(lag_s, lag_s) ** 2 / 0.04**2) * np.outer(strength, strength)
+    np.testing.assert_allclose(found[:, 2, :, 2], law, atol=1e-5)
+    assert found[:, 1, :, 2].abs().max() == 0
 
 
 @pytest.mark.slow

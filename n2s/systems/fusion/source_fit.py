@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor
 
 from n2s.data.paired import PairedDataModule
-from n2s.models.source_space import Sources, SourceSpace
+from n2s.models.source_space import SourceSpace
 from n2s.models.source_sums import View
 from n2s.models.story_likelihood import StoryLikelihood
 from n2s.systems.contrastive.window_rows import lagged, lags
@@ -21,6 +21,7 @@ from n2s.systems.fusion.source_rows import (
     Filter,
     Sounds,
     autocovariance,
+    expected,
     meg_rows,
     read,
     rough_residual,
@@ -37,6 +38,7 @@ class Recipe:
     forward: str | None
     reach_mm: float
     n_features: int
+    fades_s: float
 
     def plain(self) -> dict:
         """For records."""
@@ -69,30 +71,23 @@ def fit_person(data: PairedDataModule, sounds: Sounds, person: Person, recipe: R
     numbers = {
         one: at for at, one in enumerate(sorted({one for part in rows.values() if part for one, _, _ in part["rows"]}))
     }
-    spread = None
+    root = expected(data, sounds.axes.shape[1], recipe.fades_s)
     for name, part in rows.items():
         if part:
-            if name == "fmri":
-                spread = torch.eye(part["rows"][0][1].shape[1], dtype=torch.float64).repeat(1, len(lags(data)))
-            views[name] = View.of(
-                ((numbers[one], x, y) for one, x, y in part["rows"]), leads[name], spread if name == "fmri" else None
-            )
+            own = ((numbers[one], x.double() @ root if name == "meg" else x, y) for one, x, y in part["rows"])
+            spread = torch.eye(sounds.axes.shape[1], dtype=torch.float64).repeat(1, len(lags(data))) @ root
+            views[name] = View.of(own, leads[name], spread if name == "fmri" else None)
             found[name] = {key: value for key, value in part.items() if key != "rows"}
     space = SourceSpace()
     apart = {name: space.fit({name: view}) for name, view in views.items()}
     both = space.fit(views) if len(views) > 1 else next(iter(apart.values()))
     for name, view in views.items():
-        found[name] |= {
-            BOTH: _weights(both, name, view),
-            APART: _weights(apart[name], name, view),
-            "noise": view.noise.float(),
-        }
+        for kind, sources in ((BOTH, both), (APART, apart[name])):
+            weights = sources.gains[name] * view.gathered(sources.weights) @ view.lead.T
+            found[name][kind] = (root @ weights if name == "meg" else weights).float()
+        found[name]["noise"] = view.noise.float()
     explained = {BOTH: both.explained, APART: {name: one.explained[name] for name, one in apart.items()}}
     return found | {"explained": explained, "n_sources": next(iter(leads.values())).shape[1]}
-
-
-def _weights(sources: Sources, name: str, view: View) -> Tensor:
-    return (sources.gains[name] * view.gathered(sources.weights) @ view.lead.T).float()
 
 
 def _meg(data: PairedDataModule, sounds: Sounds, subject: str) -> dict:

@@ -23,6 +23,7 @@ CONSTANT = 1e-6  # deviation of a voxel, relative to the largest
 CHUNK = 64  # windows read at once
 MEG_MEMORY = 10  # samples that noise is predicted from: 200 ms at 50 Hz
 BOLD_MEMORY = 2  # volumes: 4 s at a TR of 2 s
+SMOOTH_S, FULL_S = 0.04, 0.1  # how alike a response is at neighbouring lags, and until when it is as strong as any
 ROUGH = 1e-2  # penalty of the fit that only shows the noise, in units of the mean power of a column
 
 
@@ -69,6 +70,24 @@ class Sounds:
         for one in pieces:
             found += hrf_response(self.components(one.values), one.rate_hz, one.start_s, tr_s, n)
         return found
+
+
+def expected(data: PairedDataModule, n_features: int, fades_s: float) -> Tensor:
+    """(p, p) the root of the covariance that weights at lags are expected to have, ``(k d)`` both: smooth, and smaller at late lags.
+
+    Parameters
+    ----------
+    data
+        Whose lags (k) these are.
+    n_features
+        d: they are independent.
+    fades_s
+        After `FULL_S`, weights are expected to fall by 1/e in so long.
+    """
+    lag_s = lags(data) / data.shape.sfreq + data.shape.offset_s
+    strength = np.exp(-np.maximum(lag_s - FULL_S, 0) / fades_s)
+    alike = np.exp(-0.5 * ((lag_s[:, None] - lag_s) / SMOOTH_S) ** 2) + 1e-6 * np.eye(len(lag_s))
+    return torch.from_numpy(np.kron(np.linalg.cholesky(alike * strength * strength[:, None]), np.eye(n_features)))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ class SourceFusion(ClosedForm):
         Voxels farther from a source do not see it.
     n_features
         Principal components of ``data.target``, of equal variance.
+    fades_s
+        What is expected of responses before the data are seen: they are smooth over lags, and 100 ms after the sound they fall by 1/e in so
+        long. A large number: they do not.
     seed
         For ties and draws of the scores.
 
@@ -55,12 +58,21 @@ class SourceFusion(ClosedForm):
     takes = (PairedDataModule,)
     recipe = "configs/fusion_sources.yaml"
 
-    def __init__(self, *, forward: str | None = None, reach_mm: float = 12.0, n_features: int = 16, seed: int = 0):
+    def __init__(
+        self,
+        *,
+        forward: str | None = None,
+        reach_mm: float = 12.0,
+        n_features: int = 16,
+        fades_s: float = 0.15,
+        seed: int = 0,
+    ):
         super().__init__()
         check_number("model.reach_mm", reach_mm, above=0)
         check_number("model.n_features", n_features, low=1, whole=True)
+        check_number("model.fades_s", fades_s, above=0)
         check_number("model.seed", seed, low=0, whole=True)
-        self.fit_recipe, self.seed = Recipe(forward, float(reach_mm), int(n_features)), seed
+        self.fit_recipe, self.seed = Recipe(forward, float(reach_mm), int(n_features), float(fades_s)), seed
         self.fits: dict[str, dict] = {}
         self._fitted_by: Mapping | None = None
         self._trained, self._scores = "", {}
