@@ -25,7 +25,6 @@ from n2s.training.experiments import trained_run
 
 WEIGHTS = "n2s_late_fusion"  # key of a checkpoint
 FEWEST = 20  # validation rows from which two weights are worth something
-RECIPES = "configs/fusion_meg.yaml or configs/fusion_fmri.yaml"
 
 
 class LateFusion(ClosedForm):
@@ -97,7 +96,8 @@ class LateFusion(ClosedForm):
 
     def _run(self, modality: str) -> StageRun:
         key = f"model.{modality}"
-        run = trained_run(self.given[modality], self.experiment, key=key, recipe=RECIPES)
+        recipe = f"configs/fusion.yaml --config configs/fusion_{modality}.yaml"
+        run = trained_run(self.given[modality], self.experiment, key=key, recipe=recipe)
         return StageRun(System, run.folder.absolute(), key)
 
 
