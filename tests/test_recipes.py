@@ -38,7 +38,7 @@ EVENTS = ("heard_spoken", "imagined", "phones", "production", "production_text",
 LIE_OVER = {"phones_vote": "phones", "fmri_mel_ridge": "fmri_mel", "production_raw": "production"}
 LIE_OVER |= {"fusion_meg": "fusion", "fusion_fmri": "fusion"}
 LIBRIBRAIN = ("libribrain2025", "libribrain2026")  # folders of whole recipes
-WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net")
+WHOLE = ("meg_contrastive", "meg_acoustic", "meg_audio", *FMRI, *ENCODING, *EVENTS, "speech_net", "fusion_likelihoods")
 MILLET = CONFIGS / "paper" / "millet2021"
 #: Sweeps: test_sweeps.py; studies for encoding models: commands/test_studies.py.
 RECIPES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "data_encoding"))

@@ -12,7 +12,7 @@ from n2s.features.ready import Ready
 from n2s.findings import kept
 from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, without
 from n2s.systems.fusion.bold_model import BoldDecoder
-from n2s.systems.fusion.bold_rows import training_rows, volumes_of
+from n2s.systems.fusion.bold_rows import APART, training_rows, volumes_of
 from n2s.systems.fusion.bold_scores import _Columns, bold_scores
 from n2s.systems.fusion.likelihoods import fit_person, likelihood_results, people_of, scored, temperature
 
@@ -54,16 +54,16 @@ def found(result):
 
 def test_scores_are_dense_gaussian_log_densities():
     rng = np.random.default_rng(0)
-    n, k, t, p, c, d, v = 3, 4, 5, 6, 7, 4, 3
+    n, k, t, p, q, c, d, v = 3, 4, 5, 6, 2, 7, 4, 3
     memory = 0.7 ** np.arange(t)
-    turn, features, weights = rng.standard_normal((p, v)), rng.standard_normal((c, d)), rng.standard_normal((d, v))
-    model = BoldDecoder(*map(torch.tensor, ([0.0], features, turn, weights, memory)), held_out=[], chosen={})
-    columns, responses = rng.standard_normal((k, t, c)), rng.standard_normal((n, t, p))
+    turn, features, weights = rng.standard_normal((p, v)), rng.standard_normal((c, d)), rng.standard_normal((q, d, v))
+    model = BoldDecoder(*map(torch.tensor, ([0.0, 1.0], features, turn, weights, memory)), held_out=[], chosen={})
+    columns, responses = rng.standard_normal((k, t, q, c)), rng.standard_normal((n, t, p))
     scores = model.scores(torch.from_numpy(columns), torch.from_numpy(responses)).numpy()
     over_time = memory[np.abs(np.subtract.outer(np.arange(t), np.arange(t)))]
     dense = np.kron(over_time, np.eye(v))  # of volumes, then components
+    would = sum(columns[:, :, lag] @ features @ weights[lag] for lag in range(q))
     for row, seen in zip(scores, responses @ turn, strict=True):
-        would = columns @ features @ weights
         expected = [multivariate_normal.logpdf(seen.ravel(), mean.ravel(), dense) for mean in would]
         np.testing.assert_allclose(row - row[0], np.array(expected) - expected[0], rtol=1e-6, atol=1e-6)
 
@@ -157,11 +157,11 @@ def test_segments_at_other_moments_of_the_tr_are_read_at_the_times_of_the_row(tm
         whole = without(
             slow_columns(heard_in_run(data, row.recording), tr_s, length, DELAYS_S, n), np.zeros((length, 0))
         )
-        expected = whole.reshape(length, -1)[row.first : row.stop]
+        expected = whole[row.first : row.stop]
         np.testing.assert_allclose(columns.at(row.recording, row.begins_s, times_s), expected, atol=1e-9)
         # the same sound, as a scanner would see it that starts a third of a volume earlier: read between volumes
         later = [type(one)(one.values, one.rate_hz, one.start_s + 0.37) for one in heard_in_run(data, row.recording)]
-        moved = without(slow_columns(later, tr_s, length, DELAYS_S, n), np.zeros((length, 0))).reshape(length, -1)
+        moved = without(slow_columns(later, tr_s, length, DELAYS_S, n), np.zeros((length, 0)))
         between = columns.at(row.recording, row.begins_s, times_s - 0.37)
         assert np.abs(between - moved[row.first : row.stop]).max() < 0.05 * np.abs(expected).max()
     rows, scores = bold_scores(data, model, subject, "test")
@@ -192,17 +192,17 @@ def test_one_who_has_too_few_training_sounds_is_left_out_aloud(tmp_path):
     assert any("no encoding model of fMRI from 1 sounds; expected 3 or more" in one.text for one in findings)
 
 
-def test_volumes_are_whole_and_components_of_their_size(pairs):
-    rows = training_rows(pairs, "fmri/01", DELAYS_S, np.ones(8))
+def test_training_volumes_are_cleaned_by_themselves_and_windows_share_no_sound(pairs):
+    rows = training_rows(pairs, "fmri/01", DELAYS_S)
+    run, volume = np.divmod(rows.place, APART)
+    assert rows.design.shape == (len(rows.response), 2, 5) and len(np.unique(run)) == len(np.unique(rows.group)) == 4
+    for one in np.unique(run):
+        assert np.abs(rows.design[run == one].mean(0)).max() < 1e-9 > np.abs(rows.response[run == one].mean(0)).max()
     assert (
-        rows.design.shape == (len(rows.response), 2, 5) and len(np.unique(rows.run)) == len(np.unique(rows.group)) == 4
-    )
-    for run in np.unique(rows.run):
-        own = rows.run == run
-        assert np.abs(rows.design[own].mean(0)).max() < 1e-9 and np.abs(rows.response[own].mean(0)).max() < 1e-9
-    assert ((rows.windows[:, 1] - rows.windows[:, 0]) == 11).all()
-    starts = rows.windows[:, 0]
-    assert (np.diff(starts)[rows.run[starts[1:]] == rows.run[starts[:-1]]] >= 5).all()  # of 5 s, a volume a second
+        rows.windows.shape[1] == 11 and (np.diff(volume[rows.windows], axis=1) == 1).all()
+    )  # of 11 s, a volume a second
+    first = rows.windows[:, 0]
+    assert (np.diff(volume[first])[np.diff(run[first]) == 0] >= 5).all()  # segments of 5 s
 
 
 def test_the_temperature_is_1_for_calibrated_scores_and_what_they_were_multiplied_by():

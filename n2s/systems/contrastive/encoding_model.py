@@ -59,14 +59,14 @@ def encoding_model(data: MEGDataModule, rows: np.ndarray, segments: np.ndarray) 
             )
             return None
         own = some_windows(data, own)
-        model = fitted_decoder(*read_windows(data, "train", own), group[own], delays)
+        model = _fitted(*read_windows(data, "train", own), group[own], delays)
         brain, _ = read_windows(data, "test", rows[tested == name])
         scores[tested == name] = model.scores(candidates, brain, delays).numpy()
     return scores
 
 
 @dataclass
-class WindowDecoder:
+class _Decoder:
     """``features (f, d)`` and ``sensors (c, v)`` project onto components; ``level (f,)`` and ``mean (c,)`` are taken off before.
 
     ``whitening (m,)`` filters both over time, so that what is left of the noise does not depend on the sample before.
@@ -78,22 +78,6 @@ class WindowDecoder:
     sensors: Tensor
     whitening: Tensor
     likelihood: StoryLikelihood | None = None
-    held_out: Tensor | None = (
-        None  # (h, h) scores of training windows that the fit had not seen, with each other's targets
-    )
-
-    def plain(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps; `from_plain` reads it."""
-        found = {
-            name: getattr(self, name) for name in ("level", "features", "mean", "sensors", "whitening", "held_out")
-        }
-        return found | {"weights": self.likelihood.weights, "noise": self.likelihood.precision.inverse()}
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Tensor]) -> "WindowDecoder":
-        """See `plain`."""
-        own = {name: value for name, value in plain.items() if name not in ("weights", "noise")}
-        return cls(**own, likelihood=StoryLikelihood(plain["weights"], plain["noise"], 0.0))
 
     def design(self, target: Tensor, delays: np.ndarray) -> Tensor:
         """(n, f, t) -> (n, t', k * d): components of the target ``delays`` samples before each."""
@@ -109,12 +93,12 @@ class WindowDecoder:
         return self.likelihood.log_likelihoods(self.design(target, delays), self.responses(brain))
 
 
-def fitted_decoder(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.ndarray) -> WindowDecoder:
-    """(n, c, t) and (n, f, t) training windows of one listener, (n,) their stimuli, two or more; ``delays``: see `window_rows.lags`."""
+def _fitted(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.ndarray) -> _Decoder:
+    """(n, c, t) and (n, f, t) training windows, (n,) their stimuli."""
     known, held = _held_out(group)
     features, level = components(rearrange(target, "n f t -> (n t) f"), N_FEATURES)
     sensors, mean = components(rearrange(brain[known], "n c t -> (n t) c"), brain.shape[1], unit=True)
-    model = WindowDecoder(level, features, mean, sensors, torch.ones(1))
+    model = _Decoder(level, features, mean, sensors, torch.ones(1))
     # what the noise does over time: from the residuals of a first fit
     design, response = model.design(target, delays), model.responses(brain)
     first = _ridge(design[known], response[known], group[known], (ROUGH_ALPHA,))
@@ -134,12 +118,11 @@ def fitted_decoder(brain: Tensor, target: Tensor, group: np.ndarray, delays: np.
             tried.append((float(mean_reciprocal_rank(found)), -n, shrinkage))
     _, minus_n, shrinkage = max(tried)
     kept = order[:-minus_n]
-    unseen = StoryLikelihood(second.coef_[:, kept], noise[kept][:, kept], shrinkage)
-    unseen = unseen.log_likelihoods(design[held], response[held][..., kept])
     # the weights again, from all training windows; the noise stays that of windows which a fit has not seen
     final = _ridge(design, response[..., kept], group, ALPHAS)
-    likelihood = StoryLikelihood(final.coef_, noise[kept][:, kept], shrinkage)
-    return replace(model, sensors=sensors[:, kept], likelihood=likelihood, held_out=unseen)
+    return replace(
+        model, sensors=sensors[:, kept], likelihood=StoryLikelihood(final.coef_, noise[kept][:, kept], shrinkage)
+    )
 
 
 def _ridge(design: Tensor, response: Tensor, group: np.ndarray, alphas: tuple[float, ...]) -> EncodingRidge:

@@ -9,6 +9,7 @@ import pandas as pd
 from n2s.data.paired import PairedDataModule
 from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, without
 
+APART = 10**6  # volumes: no run is as long
 MOST_NUISANCES = 0.5  # of the training volumes of a run: with more of them, little of the response would be left
 
 
@@ -21,24 +22,23 @@ class BoldRows:
     design
         (n, q, f) What was heard, less nuisances: see `slow_columns`.
     response
-        (n, p) Components of the person's voxels, as large as these are (not whitened), less nuisances.
+        (n, p) Components of the person's voxels, less nuisances.
     group
         (n,) Number of the sound that each volume follows; of several the last that began.
-    run, volume
-        (n,) Number of the run, and of the volume in it.
+    place
+        (n,) Number of the volume; those of the next run begin `APART` later.
     windows
-        (w, 2) First row, and the one after the last, of training segments that share no time with each other.
+        (w, t) Rows of training segments that share no time with each other, of the most usual number of volumes.
     """
 
     design: np.ndarray
     response: np.ndarray
     group: np.ndarray
-    run: np.ndarray
-    volume: np.ndarray
+    place: np.ndarray
     windows: np.ndarray
 
 
-def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float], scale: np.ndarray) -> BoldRows:
+def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float]) -> BoldRows:
     """The volumes of the training segments of a person (``study/id``).
 
     Of each run, training volumes lose nuisances by themselves: a projection of the whole run would leave a trace of held-out sound in them.
@@ -49,8 +49,6 @@ def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float
         Whose.
     delays_s
         See `slow_columns`.
-    scale
-        (p,) What components are multiplied with.
     """
     bold, courses = volumes_of(data, subject, "train"), data.courses(subject)
     found, spans, first = [], [], 0
@@ -64,18 +62,15 @@ def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float
         columns = slow_columns(
             heard_in_run(data, run), courses.tr_s[run], len(values), delays_s, data.target.n_features + 1
         )
-        spans.append(first + np.searchsorted(rows, apart(own, data.bold_options.segment_s)))
+        spans += [first + np.searchsorted(rows, np.arange(*span)) for span in apart(own, data.bold_options.segment_s)]
         found.append(
-            (
-                without(columns[rows], nuisances),
-                without(values[rows], nuisances) * scale,
-                group[rows],
-                np.full(len(rows), number),
-                rows,
-            )
+            (without(columns[rows], nuisances), without(values[rows], nuisances), group[rows], rows + number * APART)
         )
         first += len(rows)
-    return BoldRows(*map(np.concatenate, zip(*found, strict=True)), np.concatenate(spans))
+    lengths = [len(one) for one in spans]
+    usual = max(set(lengths), key=lengths.count)
+    windows = np.stack([one for one in spans if len(one) == usual])
+    return BoldRows(*map(np.concatenate, zip(*found, strict=True)), windows)
 
 
 def volumes_of(data: PairedDataModule, subject: str, split: str) -> pd.DataFrame:

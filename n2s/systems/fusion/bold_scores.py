@@ -50,7 +50,7 @@ class _Columns:
         self.data, self.delays_s, self._read = data, model.delays_s.tolist(), {}
 
     def at(self, run: str, begins_s: float, times_s: np.ndarray) -> np.ndarray:
-        """(t, q * f) at some times after a moment of the run."""
+        """(t, q, c) at some times after a moment of the run."""
         if run not in self._read:
             prepared = self.data.runs[run]
             tr_s, n = prepared.meta["tr_s"], prepared.meta["shape"][0]
@@ -58,7 +58,7 @@ class _Columns:
                 heard_in_run(self.data, run), tr_s, n, self.delays_s, self.data.target.n_features + 1
             )
             cleaned = without(columns, np.asarray(prepared.array("nuisances.npy")))
-            self._read[run] = CubicSpline(tr_s * np.arange(n), cleaned.reshape(n, -1)), tr_s * (n - 1)
+            self._read[run] = CubicSpline(tr_s * np.arange(n), cleaned), tr_s * (n - 1)
         course, last_s = self._read[run]
         return course(np.clip(begins_s + times_s, 0.0, last_s))
 

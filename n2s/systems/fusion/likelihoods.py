@@ -19,18 +19,16 @@ from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
 from n2s.findings import tell
 from n2s.systems.closed_form import ClosedForm, check_made
-from n2s.systems.contrastive.encoding_model import WindowDecoder
 from n2s.systems.fusion.bold_model import BoldDecoder, fit_bold
-from n2s.systems.fusion.bold_rows import training_rows
 from n2s.systems.fusion.bold_scores import bold_scores
-from n2s.systems.fusion.meg_model import fit_meg, meg_scores
+from n2s.systems.fusion.meg_model import MegDecoder, fit_meg, meg_scores
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.tested import fusion_results
 from n2s.systems.kept_fits import keep, kept
 
 #: Keys of a checkpoint: fits by modality and subject, the options that made them, and what a test knows the data by.
 FITS, RECIPE, TRAINED = "n2s_likelihood_fits", "n2s_likelihood_recipe", "n2s_likelihood_data"
-DELAYS_S = (-1.5, 0.0, 1.5)  # of the haemodynamic response, beside Glover's: brains differ by a second or two
+DELAYS_S = (0.0, -1.5, 1.5)  # of the haemodynamic response, beside Glover's: brains differ by a second or two
 WARMEST, COLDEST = 1e3, 1e-2  # temperatures that are looked for
 SHOWN = {"meg": "MEG", "fmri": "fMRI"}
 
@@ -48,7 +46,7 @@ class LikelihoodFusion(ClosedForm):
     Parameters
     ----------
     delays_s
-        Of the haemodynamic response, s later than Glover's; null: -1.5, 0, 1.5.
+        Of the haemodynamic response, s later than Glover's; the first is tried alone, too. null: 0, -1.5, 1.5.
 
     References
     ----------
@@ -179,12 +177,7 @@ def fit_person(data: PairedDataModule, modality: str, subject: str, delays_s: Se
     try:
         if modality == "meg":
             return fit_meg(data, subject).plain()
-        axes = np.linalg.norm(np.asarray(data.courses(subject).axes, np.float64), axis=0)
-        scale = np.where(
-            axes > 0, 1 / np.where(axes > 0, axes, 1), 0
-        )  # undoes the whitening: noise is more alike over voxels
-        scale /= scale[scale > 0].mean()
-        return fit_bold(training_rows(data, subject, delays_s, scale), delays_s, scale).plain()
+        return fit_bold(data, subject, delays_s).plain()
     except ValueError as few:
         tell("left out", subject, f"no encoding model of {SHOWN[modality]} from {few} in training.")
         return None
@@ -210,7 +203,7 @@ def scored(data: PairedDataModule, fits: Fits, split: str) -> dict[str, np.ndarr
 
 
 def _meg(data: PairedDataModule, plain: dict, name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    return meg_scores(data, WindowDecoder.from_plain(plain), name, split)
+    return meg_scores(data, MegDecoder(**plain), name, split)
 
 
 def _bold(data: PairedDataModule, plain: dict, name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -239,7 +232,7 @@ def sentences(fits: Fits) -> list[str]:
         "A pair's score with a candidate is the log-likelihood of its MEG plus that of its BOLD, under what encoding models predict."
     ]
     for modality, people in fits.items():
-        own = [temperature(one["held_out"] if modality == "fmri" else [one["held_out"]]) for one in people.values()]
+        own = [temperature(one["held_out"]) for one in people.values()]
         known = [one for one in own if np.isfinite(one)]
         if known:
             found.append(
