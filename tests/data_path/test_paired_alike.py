@@ -1,5 +1,7 @@
 """Sounds of MEG and fMRI that are alike and not equal become one sound on one clock, or are refused aloud."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,10 @@ from melodies import HZ, melody
 from paired_worlds import Play, Sensors, Volumes, paired, runs_of, tunes, write
 from scipy.signal import resample_poly
 
-from n2s.data import WordOnsets
+from n2s.data import Preprocessing, SplitByStory, WordOnsets
 from n2s.data.paired_alike import alike_sounds
 from n2s.data.paired_moved import moved_events
+from n2s.data.steps import Learned, LearnedStep
 from n2s.errors import UserError
 from n2s.findings import kept
 from n2s.studies.events import events_table
@@ -165,6 +168,34 @@ def test_pairs_of_alike_sounds_share_segments_and_the_split(sides):
     held = {data.stimuli[name].audio for split in ("val", "test") for name in data.windows[split].intervals.stimulus}
     trained = {data.stimuli[name].audio for name in data.windows["train"].intervals.stimulus}
     assert len(held) == 2 and len(trained) == 2 and not held & trained and all(one.suffix == ".wav" for one in held)
+
+
+class Mean(LearnedStep):
+    """Subtracts the mean of what it learns from, and says how long that is."""
+
+    learned_s: ClassVar[list[float]] = []
+
+    def settings(self):
+        return {}
+
+    def fit(self, pieces):
+        self.learned_s.append(sum(one.n_times / one.info["sfreq"] for one in pieces))
+        return Learned(
+            {"mean": np.concatenate([one.get_data() for one in pieces], 1).mean(1)}, {"n_pieces": len(pieces)}
+        )
+
+    def apply(self, raw, learned):
+        raw._data -= learned.arrays["mean"][:, None]
+        return raw
+
+
+def test_steps_that_learn_know_what_is_held_out_by_its_name_in_fmri(sides):
+    """Story c of the MEG is held out as run2 of fMRI, of which only the sound tells that it is c."""
+    steps = Preprocessing(sfreq=20.0, picks=["eeg"], steps=[Mean()])
+    data = paired(*sides, split=SplitByStory(test=["run2"], val=["run1"]), preprocessing=steps)
+    assert set(data.windows["test"].intervals.story) == {"c", "run2"}
+    (learned_s,) = Mean.learned_s
+    assert learned_s == pytest.approx(2 * 40, abs=0.5)  # stories a and d
 
 
 def test_windows_at_words_are_the_same_in_both(sides):
