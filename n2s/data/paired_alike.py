@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ BRIDGED_S, BRIDGED = (
 )  # pauses and ends in which nothing can be compared: so long, or this share of the shorter sound
 ONE_LAG_S = 0.05  # offsets this near are one: a fingerprint knows them to a fiftieth of a second, encoders delay
 CLEAR = 1.25  # times as much of the sound as the next best partner
+HALF = 0.5  # of the shorter sound, at any offsets: no pair, but one side of a split
 TOLD = 0.2  # of the shorter sound: less is a jingle, or chance
 
 
@@ -53,7 +55,16 @@ class Piece:
     length_s: float
 
 
-def alike_sounds(stimuli: Mapping[str, Stimulus], fmri: set[str]) -> list[Piece]:
+class Alike(NamedTuple):
+    """What `alike_sounds` found: ``pieces`` that are one sound, and ``links``, fMRI's and MEG's ``study/stimulus`` of sounds that share half
+    and are no pair: only one side of a split may have both.
+    """
+
+    pieces: list[Piece]
+    links: list[tuple[str, str]]
+
+
+def alike_sounds(stimuli: Mapping[str, Stimulus], fmri: set[str]) -> Alike:
     """Find which sounds of fMRI are sounds of the MEG though their samples differ, and say it.
 
     One offset has to hold for `LEAST` of the shorter sound, and no other sound of the MEG may be nearly as much of it. A long sound in
@@ -73,19 +84,22 @@ def alike_sounds(stimuli: Mapping[str, Stimulus], fmri: set[str]) -> list[Piece]
         side.setdefault(identities[name], []).append(name)
     own = {identity: names for identity, names in own.items() if identity not in meg}
     if not own or not meg:
-        return []
+        return Alike([], [])
     unique = {names[0]: stimuli[names[0]] for names in (meg | own).values()}
     shared = shared_sound(unique)
     found: list[Piece] = []
+    links: list[tuple[str, str]] = []
     failed: list[str] = []
     for identity, names in own.items():
         candidates = _candidates(shared, identity, meg, stimuli[names[0]], unique)
         good, why = _chosen([one for one in candidates if one.share >= LEAST])
         failed += [f"{names[0]} ({one})" for one in why or ([] if good else _nearly(candidates))]
+        half = [] if good else [other for other, share in _shares(candidates).items() if share >= HALF]
         for name in names:
+            links += [(name, other) for other in half]
             found += [replace(one, fmri=name, name=_named(one, name, good)) for one in good]
     _tell(found, failed, stimuli)
-    return found
+    return Alike(found, links)
 
 
 def _candidates(
@@ -153,14 +167,23 @@ def _chosen(candidates: list[Piece]) -> tuple[list[Piece], list[str]]:
     return good, []
 
 
+def _shares(candidates: list[Piece]) -> dict[str, float]:
+    """For each sound of the MEG, how much of the shorter sound is alike at any offset."""
+    found = {}
+    for name in dict.fromkeys(one.meg for one in candidates):
+        own = [one for one in candidates if one.meg == name]
+        shorter_s = lengths(own[0].spans).sum() / max(own[0].share, 1e-9)
+        found[name] = float(lengths(merged(np.concatenate([one.spans for one in own]))).sum() / max(shorter_s, 1e-9))
+    return found
+
+
 def _nearly(candidates: list[Piece]) -> list[str]:
     """What was found of a sound that has no partner."""
     if not candidates:
         return []
     best = max(candidates, key=lambda one: one.share)
     lags = [one.lag_s for one in candidates if one.meg == best.meg]
-    covered_s = lengths(merged(np.concatenate([one.spans for one in candidates if one.meg == best.meg]))).sum()
-    whole = covered_s / max(lengths(best.spans).sum() / max(best.share, 1e-9), 1e-9)
+    whole = _shares(candidates)[best.meg]
     if max(best.share, whole) < TOLD:
         return []
     if len(lags) > 1 and whole >= best.share + 0.1:
@@ -204,5 +227,6 @@ def _tell(found: list[Piece], failed: list[str], stimuli: Mapping[str, Stimulus]
             "odd",
             "data.studies",
             f"{len(failed)} sounds of fMRI are like sounds of the MEG, but no pair: {first_of(failed)}. One offset has to hold for {LEAST:.0%} of "
-            "the shorter sound, and one partner to be clearly the best. Use the same file in both, if they are the same.",
+            "the shorter sound, and one partner to be clearly the best. Use the same file in both, if they are the same. Those that share half are "
+            "on one side of the split.",
         )

@@ -12,12 +12,16 @@ from n2s.studies.study import Stimulus
 from n2s.studies.text import normal
 
 
-def on_meg_clock(heard: Mapping[str, Heard], pieces: list[Piece]) -> dict[str, Heard]:
+def on_meg_clock(
+    heard: Mapping[str, Heard], pieces: list[Piece], links: list[tuple[str, str]] = ()
+) -> dict[str, Heard]:
     """What was heard, with the sounds of some pieces as those of the MEG: events are moved and cut, identities and lengths are the MEG's.
 
     Where a long sound in fMRI becomes several, each is of the MEG's story, unless the study itself says something about its story.
+    ``links`` (see `n2s.data.paired_alike.Alike`) become equal content, so that a split keeps them together.
     """
-    found = dict(heard)
+    found = _linked(heard, links)
+    heard = dict(found)
     stories = _stories(heard)
     for study in {one.name.split("/", 1)[0] for one in pieces}:
         own = [one for one in pieces if one.name.startswith(f"{study}/")]
@@ -41,6 +45,19 @@ def on_meg_clock(heard: Mapping[str, Heard], pieces: list[Piece]) -> dict[str, H
             lengths_s=lasts_s | {name: piece.length_s for name, piece in new.items()},
         )
     return found
+
+
+def _linked(heard: Mapping[str, Heard], links: list[tuple[str, str]]) -> dict[str, Heard]:
+    content = {
+        study: {normal(name): value for name, value in (one.content or {}).items()} for study, one in heard.items()
+    }
+    for link in [*links, *links[::-1]]:  # twice: a name reaches all that hang together
+        keys = [(study, normal(stimulus)) for study, _, stimulus in (name.partition("/") for name in link)]
+        names = [content[study].get(stimulus) for study, stimulus in keys]
+        for study, stimulus in keys:
+            content[study][stimulus] = min((one for one in names if one), default=keys[1][1])
+    linked = {name.split("/", 1)[0] for link in links for name in link}
+    return {study: replace(one, content=content[study]) if study in linked else one for study, one in heard.items()}
 
 
 def moved_stimuli(stimuli: Mapping[str, Stimulus], pieces: list[Piece]) -> dict[str, Stimulus]:

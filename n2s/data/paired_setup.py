@@ -82,12 +82,12 @@ class PairedSetUp(SensorDataModule):
             (self.runs if is_bold else self.recordings).update(found)
             self._subject_of |= {key: f"{name}/{one.recording.subject}" for key, one in found.items()}
         tell_copies(self.runs)
-        pieces = alike_sounds(self.stimuli, set(self.fmri_studies))
-        heard, self.moved = on_meg_clock(heard, pieces), {one.name: one for one in pieces}
+        pieces, links = alike_sounds(self.stimuli, set(self.fmri_studies))
+        heard, self.moved = on_meg_clock(heard, pieces, links), {one.name: one for one in pieces}
         self.stimuli = one_telling(moved_stimuli(self.stimuli, pieces), set(self.fmri_studies))
         for name, one in heard.items():
             check_words(name, self._stimuli_of(name), one.events, self.placements)
-        check_shared_stimuli(heard, set(self.fmri_studies), set(self.moved))
+        check_shared_stimuli(heard, set(self.fmri_studies), set(self.moved), links)
         self._index = {key: index for index, key in enumerate([*self.recordings, *self.runs])}
         self.bold_options.check(self.runs)
         dealt = self.split.intervals(heard)
@@ -127,7 +127,7 @@ class PairedSetUp(SensorDataModule):
             for name, one in heard.items()
             for stimulus, value in collect_stimuli(self.studies[name], one.events).items()
         }
-        return self.split.intervals(on_meg_clock(heard, alike_sounds(stimuli, set(self.fmri_studies))))
+        return self.split.intervals(on_meg_clock(heard, *alike_sounds(stimuli, set(self.fmri_studies))))
 
     def _stimuli_of(self, study: str) -> dict[str, Stimulus]:
         return {name.split("/", 1)[1]: one for name, one in self.stimuli.items() if name.startswith(f"{study}/")}

@@ -16,7 +16,9 @@ from n2s.studies.study import Stimulus
 from n2s.studies.text import normal
 
 
-def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str], moved: set[str] = frozenset()) -> None:
+def check_shared_stimuli(
+    heard: Mapping[str, Heard], fmri: set[str], moved: set[str] = frozenset(), links: list[tuple[str, str]] = ()
+) -> None:
     """Check that some sound was heard in both; tell sounds that have one name and other samples, and those with other names.
 
     Parameters
@@ -27,6 +29,8 @@ def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str], moved: set[
         The names of the studies of fMRI.
     moved
         Sounds of fMRI (``study/stimulus``) that only sound like one of the MEG, and are told already: see `n2s.data.paired_alike`.
+    links
+        Sounds of both that share half, told already, too.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def check_shared_stimuli(heard: Mapping[str, Heard], fmri: set[str], moved: set[
             "data.studies",
             f"{len(renamed)} sounds have another name in fMRI than in MEG and equal samples: {first_of(renamed)}. They are pairs.",
         )
-    _tell_translated(heard, fmri, shared)
+    _tell_translated(heard, fmri, {name for link in links for name in link})
 
 
 def _lasting(heard: Mapping[str, Heard], fmri: set[str]) -> Callable[[str], str]:
@@ -93,14 +97,16 @@ def _lasting(heard: Mapping[str, Heard], fmri: set[str]) -> Callable[[str], str]
     return said
 
 
-def _tell_translated(heard: Mapping[str, Heard], fmri: set[str], shared: set[str]) -> None:
-    """Say which contents are declared equal in both, and have no sound in both."""
+def _tell_translated(heard: Mapping[str, Heard], fmri: set[str], but: set[str]) -> None:
+    """Say which contents are declared equal in both, and have no sound in both; ``but`` for some sounds (``study/stimulus``)."""
     contents = [{}, {}]  # name of the content -> identities of its sounds
     for study, one in heard.items():
         said = {normal(name): value for name, value in (one.content or {}).items()}
         side = contents[int(study in fmri)]
         for table in one.events.values():
             for row in table[table.stimulus != ""].drop_duplicates(["stimulus", "story"]).itertuples():
+                if f"{study}/{row.stimulus}" in but:
+                    continue
                 for name in {said.get(normal(key)) for key in (row.stimulus, row.story)} - {None}:
                     side.setdefault(name, set()).add(one.sounds.get(row.stimulus))
     apart = sorted(name for name in set(contents[0]) & set(contents[1]) if not contents[0][name] & contents[1][name])

@@ -30,7 +30,7 @@ def found(folder, meg, fmri):
             sound, hz, kind = sound if isinstance(sound, tuple) else (sound, HZ, "wav")
             stimuli[f"{study}/{name}"] = Stimulus(name, write(folder / study / f"{name}.{kind}", sound, hz))
     with kept() as told:
-        pieces = alike_sounds(stimuli, {"fmri"})
+        pieces, _ = alike_sounds(stimuli, {"fmri"})
     return {one.name.removeprefix("fmri/"): one for one in pieces}, [(one.kind, one.text) for one in told]
 
 
@@ -221,6 +221,25 @@ def test_sections_are_cut_into_the_stories_of_the_meg(tmp_path):
     assert (
         held[held.study == "fmri"].onset.max() >= 3 + 90 + reach_s[1] - 0.1
     )  # the story after the tested one begins later
+
+
+def test_half_alike_sounds_are_on_one_side_of_the_split(tmp_path):
+    """In fMRI story x is c of the MEG with a pause of 6 s in it: no pair, and yet not trained on while c is tested."""
+    meg = tunes(tmp_path / "meg", "abcde")
+    c = melody(ord("c"), 40)
+    bold = dict(meg) | {"x": write(tmp_path / "bold" / "x.wav", np.r_[c[: 20 * HZ], silent(6), c[20 * HZ :]])}
+    runs = runs_of(["01"], "abde") | runs_of(["01"], "x", lasts_s=46.0)
+    with kept() as told:
+        data = paired(
+            Sensors(tmp_path / "m", runs_of(["01"], "abcde"), meg),
+            Volumes(tmp_path / "f", runs, bold),
+            split=SplitByStory(test=["c", "d"], val=["b"]),
+        )
+    assert not data.moved and any("fmri/x (" in one.text and "no pair" in one.text for one in told)
+    assert not any("declared equal" in one.text for one in told)
+    sides = {split: set(data.windows[split].intervals.stimulus) for split in ("train", "test")}
+    assert sides == {"train": {"meg/a", "meg/e", "fmri/a", "fmri/e"}, "test": {"meg/c", "meg/d", "fmri/d", "fmri/x"}}
+    assert (data.pair_table("test").query("stimulus == 'fmri/x'").meg == -1).all()
 
 
 def test_a_sound_that_plays_faster_is_no_pair(tmp_path):
