@@ -71,7 +71,7 @@ class LikelihoodFusion(ClosedForm):
 
     def setup(self, stage: str) -> None:
         """Check what can be checked before the first fit."""
-        self.check_alone()
+        self.check_alone("; the fits of many people are separate jobs (data.studies)")
         if not isinstance(self.data.target, FrameFeature):
             raise UserError(
                 f"LikelihoodFusion predicts the brain at each moment, and data.target is {type(self.data.target).__name__}, one vector a segment. "
@@ -268,6 +268,8 @@ def data_hash(data: PairedDataModule) -> str:
     options = [repr(data.bold_options), repr(data.shape), sorted(data.modalities)]
     given = json.dumps([data.data_hashes(), options], sort_keys=True, default=str)
     found = hashlib.sha256(given.encode())
+    for name in ("recording", "stimulus"):
+        found.update("\n".join(windows.of_interval(name)).encode())
     for values in (windows.start_s, windows.segment, pairs.meg.to_numpy(), pairs.fmri.to_numpy()):
         found.update(np.ascontiguousarray(values).tobytes())
     return found.hexdigest()[:32]
