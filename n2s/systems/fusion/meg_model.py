@@ -12,7 +12,7 @@ from n2s.data.paired import PairedDataModule
 from n2s.systems.contrastive.window_rows import components, lagged, read_windows
 from n2s.systems.fusion.low_rank import N_FEATURES, Rows, fit_low_rank
 
-MOST_SAMPLES = 150_000  # that a model is fitted on: 50 minutes at 50 Hz
+MOST_SAMPLES = 300_000  # that a model is fitted on: 100 minutes at 50 Hz
 LAST_S, WIDTH_S = 0.4, 0.12  # of the response to a moment of sound, and of one of the bumps that it is made of
 MEMORY = 10  # samples that the noise is predicted from: 200 ms at 50 Hz
 SHRINKAGES = (0.001, 0.03)
