@@ -76,8 +76,13 @@ def measure(
             flops += 2 * one * int(solved.steps.sum())
     else:
         a = [v.spread_out(v.spread_out(v.xx.sum(0) - v.xx[0]).T).numpy() for v in views]
-        m = [sight.visible.numpy() for sight in sights]
-        right = [v.spread_out((v.xy.sum(0) - v.xy[0]) @ s.match).numpy() for v, s in zip(views, sights, strict=True)]
+        m = [(sight.white.T @ sight.white).numpy() for sight in sights]
+        right = [
+            v.spread_out(
+                (v.xy.sum(0) - v.xy[0]) @ torch.linalg.solve_triangular(s.lower.T, s.white, upper=True)
+            ).numpy()
+            for v, s in zip(views, sights, strict=True)
+        ]
         for alpha, gain in pairs:
             b = (right[0] + gain * right[1]).ravel()
             if who == "dense":

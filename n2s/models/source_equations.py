@@ -23,26 +23,24 @@ class Sight:
         The sums.
     unit
         How visible a mean source is: the root of the mean diagonal of ``lead' noise^-1 lead``.
-    visible
-        (J, J) ``lead' noise^-1 lead``, in that unit: its mean diagonal is 1.
-    match
-        (k, J) ``noise^-1 lead``, in that unit: from responses to what they say about sources.
+    white
+        (k, J) The lead field in that unit, ``lower^-1 lead``, where ``lower lower'`` is the noise: the mean square of a column is 1.
+    lower
+        (k, k)
     """
 
     view: View
     unit: float
-    visible: Tensor
-    match: Tensor
+    white: Tensor
+    lower: Tensor
 
     @classmethod
     def of(cls, view: View) -> "Sight":
         """Of a view: its noise is measured."""
         lower = torch.linalg.cholesky(view.noise)
         white = torch.linalg.solve_triangular(lower, view.lead, upper=False)
-        visible = product(white.T, white)
-        unit = float(visible.diagonal().mean().sqrt())
-        match = torch.linalg.solve_triangular(lower.T, white, upper=True)
-        return cls(view, unit, visible / unit**2, match / unit)
+        unit = float(white.square().sum(0).mean().sqrt())
+        return cls(view, unit, white / max(unit, 1e-300), lower)
 
 
 class Equations:
@@ -59,13 +57,16 @@ class Equations:
 
     def __init__(self, sights: Sequence[Sight]):
         self.sights = list(sights)
-        values, vectors = torch.linalg.eigh(sum(sight.visible for sight in sights))
-        basis = vectors[:, values > UNSEEN * values[-1]]
-        values, vectors = torch.linalg.eigh(basis.T @ sights[0].visible @ basis)
+        basis = _seen(torch.cat([sight.white for sight in sights]))
+        white = [product(sight.white, basis) for sight in sights]
+        values, vectors = torch.linalg.eigh(product(white[0].T, white[0]))
         self.basis = basis @ vectors  # (J, r)
-        self._visible = [self.basis.T @ sight.visible @ self.basis for sight in sights]
-        self._visible[0] = values.clamp(min=0).diag()
-        self._match = [sight.match @ self.basis for sight in sights]
+        white = [one @ vectors for one in white]
+        self._visible = [values.clamp(min=0).diag(), *(product(one.T, one) for one in white[1:])]
+        self._match = [
+            torch.linalg.solve_triangular(sight.lower.T, one, upper=True)
+            for sight, one in zip(sights, white, strict=True)
+        ]
         first = sights[0].view
         powers = first.spread_out(first.spread_out(first.xx.sum(0)).T)
         self.size = float(powers.diagonal().mean())
@@ -193,6 +194,16 @@ class _Problem:
             before, height = height, (residual * towards).sum((0, 2))
             direction = towards.addcmul_((height / before.clamp(min=1e-300))[:, None], direction)
         raise AssertionError("the last step returns")
+
+
+def _seen(white: Tensor) -> Tensor:
+    """(k, J) -> (J, r) orthonormal: the directions of sources that anything sees, from the smaller of both products."""
+    k, n_sources = white.shape
+    values, vectors = torch.linalg.eigh(product(white, white.T) if k < n_sources else product(white.T, white))
+    kept = values > UNSEEN * values[-1]
+    if k >= n_sources:
+        return vectors[:, kept]
+    return torch.linalg.qr(product(white.T, vectors[:, kept].contiguous()))[0]
 
 
 def _sum(sums: Tensor, story: int | None) -> Tensor:

@@ -201,3 +201,14 @@ def test_options_are_numbers_above_0():
         SourceSpace(alphas=[0.0])
     with pytest.raises(UserError, match="gains"):
         SourceSpace(gains=[])
+
+
+def test_many_more_sources_than_channels():
+    """Sources in ten parts each, which channels see alike: the parts of a source share what it does."""
+    rows, _ = world()
+    views = views_of(rows)
+    apart = {name: replace(view, lead=view.lead.repeat(1, 10) / 10**0.5) for name, view in views.items()}
+    found, whole = SourceSpace().fit(apart), SourceSpace().fit(views)
+    together = found.weights.view(-1, 10, SOURCES).sum(1) / 10**0.5
+    torch.testing.assert_close(together, whole.weights, rtol=1e-3, atol=1e-3 * float(whole.weights.abs().max()))
+    assert found.explained["fmri"] == pytest.approx(whole.explained["fmri"], rel=1e-3)
