@@ -126,6 +126,28 @@ def test_without_its_weight_what_is_between_is_not_learned(data):
     assert gradients[0.0] == 0 < gradients[1.0]
 
 
+def test_temperatures_do_not_decay(data):
+    module = model(data, optimizer=lambda p: torch.optim.AdamW(p, lr=1.0, weight_decay=0.5))
+    optimizer, before = module.configure_optimizers(), float(module.between.log_scale)
+    for weight in module.parameters():
+        weight.grad = torch.zeros_like(weight)
+    subjects = module.bold_encoder.subjects.detach().clone()
+    optimizer.step()
+    assert float(module.between.log_scale) == before
+    torch.testing.assert_close(module.bold_encoder.subjects.detach(), subjects / 2)
+
+
+def test_one_vector_a_segment(data):
+    """A target without time: the estimates of both are vectors, too."""
+    batch = mixed(data)
+    batch.target = batch.target.mean(-1, keepdim=True)
+    module = model(data)
+    module.bold_encoder = BoldEncoder(2, 8, 11, 4, 1, hidden=3)
+    meg, fmri = module(batch)
+    assert meg.shape == (len(batch.meg_at), 4, 1) and fmri.shape == (len(batch.bold_at), 4, 1)
+    assert torch.isfinite(module.eval().terms(batch)["loss"])
+
+
 def test_a_share_of_rows_loses_one_modality():
     class Rows:
         def has(self, name):

@@ -141,6 +141,15 @@ class JointContrastive(System):
         check_strategy(self)
         self.runs = {name: self._run(name) for name in self.alone or ()}
 
+    def configure_optimizers(self):
+        """See Lightning. Temperatures of losses do not decay."""
+        scales = [*self.loss.parameters(), *self.between.parameters()]
+        networks = (self.encoder, self.bold_encoder, self.target_encoder)
+        weights = [weight for network in networks if network is not None for weight in network.parameters()]
+        groups = [{"params": weights}, *([{"params": scales, "weight_decay": 0.0}] if scales else [])]
+        optimizer = self.optimizer(groups)
+        return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])
+
     def training_step(self, batch: PairedBatch, batch_index: int) -> Tensor:
         """A process' part of the loss, scaled so that the mean over processes is the loss of the whole batch."""
         terms, n = self.terms(batch, shared=len(batch.shares) > 1), sum(batch.shares)
