@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -192,15 +193,22 @@ class _Sums:
         """(t,) autocovariance of white residuals over rows that follow each other; 1 alone if rows are independent."""
         if not self.rows.coloured:
             return np.ones(1)
-        own = np.isin(self.fold, folds)
-        flat = self.rows.design.reshape(len(own), -1)[own][:, columns]
+        variance = np.einsum("vi,vw,wi->i", turn, self.noise(folds, columns), turn, optimize=True).mean()
+        return variance * self._correlation(tuple(folds))
+
+    @lru_cache(maxsize=N_FOLDS + 1)  # noqa: B019  (it lives as long as one fit)
+    def _correlation(self, folds: tuple[int, ...]) -> np.ndarray:
+        """(t,) of residuals of a usual model: other features and penalties leave nearly the same noise."""
+        own, columns = np.isin(self.fold, folds), self.columns(1, min(N_FEATURES[1], self.rows.design.shape[2]))
+        turn = white(self.noise(folds, columns), self.rows.shrinkages[0])
+        flat = self.rows.design[own].reshape(int(own.sum()), -1)[:, columns]
         left = (self.rows.response[own] - flat @ self.weights(folds, columns, ROUGH)) @ turn
         place, found = self.rows.place[own], []
         for lag in range(self.rows.windows.shape[1] + 1):
             first = np.flatnonzero(place[lag:] - place[: len(place) - lag] == lag)
             # divided by all rows, and so of no negative power at any frequency
             found.append(float(np.einsum("tv,tv->", left[first + lag], left[first])) / left.size)
-        return np.array(found)
+        return np.array(found) / max(found[0], 1e-300)
 
     def reduced(
         self, folds: Sequence[int], columns: np.ndarray, alpha: float, turn: np.ndarray
