@@ -12,6 +12,7 @@ from n2s.data.clip_targets import clip_stimulus
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
+from n2s.data.paired import PairedDataModule
 from n2s.data.priority import SPLITS
 from n2s.data.splits import joined
 from n2s.data.stimuli import check_shared_audio
@@ -38,7 +39,7 @@ def dealt(data: NeuralDataModule, surveys: Sequence[Survey]) -> Dealt:
     stops: list[str] = []
     rows: list[list[str]] = []
     with kept() as findings, noted(stops):
-        if isinstance(data, MEGDataModule):
+        if isinstance(data, MEGDataModule | PairedDataModule):
             needed = [one for one in SPLITS if one != "val" or data.split.validates]
             rows = _rows(_intervals(data, surveys), stops, needed=needed)
         elif isinstance(data, FMRIDataModule):
@@ -46,7 +47,7 @@ def dealt(data: NeuralDataModule, surveys: Sequence[Survey]) -> Dealt:
     return Dealt(rows, findings, stops)
 
 
-def _intervals(data: MEGDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
+def _intervals(data: MEGDataModule | PairedDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
     heard, stimuli = {}, {}
     for one in surveys:
         events = {f"{one.name}/{seen.name}": seen.events for seen in one.seen if seen.events is not None}

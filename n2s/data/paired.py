@@ -17,13 +17,13 @@ from n2s.data.paired_bold import PairedBold
 from n2s.data.paired_people import persons
 from n2s.data.paired_rows import MODALITIES
 from n2s.data.paired_setup import PairedSetUp
+from n2s.data.paired_tables import PairedTables
 from n2s.data.placements import Grid, Placement
 from n2s.data.reader import SplitReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split
 from n2s.data.stimuli import collect_stimuli
-from n2s.data.tables import WindowTables
 from n2s.data.windows import WindowShape
 from n2s.data.word_windows import check_words
 from n2s.errors import UserError
@@ -33,7 +33,7 @@ from n2s.studies.study import Study
 EVALUATION_BATCH = 128  # pairs scored at once: only memory depends on it
 
 
-class PairedDataModule(WindowTables, PairedSetUp):
+class PairedDataModule(PairedTables, PairedSetUp):
     """MEG and fMRI of people who heard the same sounds. A row (a pair) is one person's responses to one segment of a sound.
 
     Segments lie on the sounds' own clock, so that both modalities and all listeners share them, whatever silence comes before a sound. A
@@ -154,6 +154,7 @@ class PairedDataModule(WindowTables, PairedSetUp):
         self.n_subjects, self.n_fmri_subjects = len(self.subjects), len(self.fmri_subjects)
         self.persons = persons(self.subjects, self.fmri_subjects, people)
         self.pairs: dict[str, pd.DataFrame] = {}
+        self._started: tuple[tuple[str, int], np.ndarray] | None = None
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""
@@ -225,11 +226,13 @@ class PairedDataModule(WindowTables, PairedSetUp):
         meg_at, bold_at = np.flatnonzero(meg >= 0), np.flatnonzero(fmri >= 0)
         windows = self.windows[split]
         any_row = np.where(meg >= 0, meg, fmri)
-        start_s = windows.jittered(self.shape.window_s, [self.seed, epoch if windows.jitter_s else 0])
+        start_s = self._starts_s(split, epoch)
         found = self.targets.rows(split, windows, start_s[any_row], any_row)
-        reader, device = self.reader(split), self.device
-        of_meg = self._place_of[split][meg[meg_at]]
-        brain = reader.batch(of_meg, epoch) if len(meg_at) else reader.batch(np.zeros(1, np.int64)).emptied()
+        device = self.device
+        if len(meg_at):
+            brain = self.reader(split).batch(self._place_of[split][meg[meg_at]], epoch)
+        else:  # in its shapes
+            brain = self.reader("train").batch(np.zeros(1, np.int64)).emptied()
         bold, subject = self._bold_of(split, fmri[bold_at], start_s)
         return PairedBatch(
             meg=replace(brain, shares=[len(meg_at)]),
@@ -244,7 +247,7 @@ class PairedDataModule(WindowTables, PairedSetUp):
         )
 
     def reader(self, split: str) -> SplitReader:
-        """What reads the MEG windows of a split; see `places_of`."""
+        """What reads the MEG windows of a split."""
         if split not in self._readers:
             self._readers[split] = self.window_reader(self.targets).of(split, self.meg_windows[split], seed=self.seed)
         return self._readers[split]
@@ -258,59 +261,10 @@ class PairedDataModule(WindowTables, PairedSetUp):
             )
         return self._courses[subject]
 
-    def pair_table(self, split: str) -> pd.DataFrame:
-        """One row per pair: ``person``, ``segment``, ``condition``, ``meg``, ``fmri`` (rows of `window_table`, -1: none), ``story``, ``stimulus`` and
-        ``stimulus_start_s`` (of the MEG window if there is one), ``recording`` and ``start_s`` (on its clock), ``fmri_recording``, ``fmri_start_s``, ``sequence``.
-        """
-        table, pairs = self.window_table(split), self.pairs[split]
-        meg, fmri = (pairs[name].to_numpy() for name in MODALITIES)
-        any_row = np.where(meg >= 0, meg, fmri)
-        found = pairs.reset_index(drop=True)
-        for name in ("story", "stimulus", "stimulus_start_s", "sequence"):
-            found[name] = table[name].to_numpy()[any_row]
-        for prefix, rows in (("", meg), ("fmri_", fmri)):
-            found[f"{prefix}recording"] = np.where(rows >= 0, table.recording.to_numpy()[rows], "")
-            found[f"{prefix}start_s"] = np.where(rows >= 0, table.start_s.to_numpy()[rows], np.nan)
-        return found
-
-    def named_in(self, study: str, split: str) -> list[tuple[str, float] | None]:
-        """What a study calls each unique segment of a split, and where it starts in that sound, s; None for one that nobody heard there."""
-        windows = self.windows[split]
-        of = np.flatnonzero(windows.of_interval("study") == study)
-        found: list[tuple[str, float] | None] = [None] * len(windows.first)
-        names = windows.of_interval("stimulus")
-        for row in of[::-1]:
-            piece = self.moved.get(names[row])
-            own, lag_s = (piece.fmri, piece.lag_s) if piece else (names[row], 0.0)
-            found[windows.segment[row]] = own.split("/", 1)[1], float(windows.start_s[row]) - lag_s
-        return found
-
     @property
     def device(self) -> torch.device:
         """The model's."""
         return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-
-    def __str__(self) -> str:
-        """Summary of the prepared data."""
-        if not self.windows:
-            return "nothing is prepared yet"
-        people = sorted(set(self.persons.values()))
-        n_both = sum(
-            {"meg", "fmri"}
-            <= {"fmri" if one in self.fmri_subjects else "meg" for one, own in self.persons.items() if own == name}
-            for name in people
-        )
-        lines = [
-            f"{len(people)} people: {n_both} with both, {self.n_subjects} in MEG ({len(self.recordings)} recordings), "
-            f"{self.n_fmri_subjects} in fMRI ({len(self.runs)} runs)"
-        ]
-        for split, table in self.pairs.items():
-            has = table[list(MODALITIES)] >= 0
-            lines.append(
-                f"{split}: {len(table)} rows ({int(has.all(axis=1).sum())} with both), {len(self.windows[split].first)} segments of "
-                f"{self.shape.window_s:g} s, {self.windows[split].intervals.story.nunique()} stories"
-            )
-        return "\n".join([*lines, *map(str, self.lost)])
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
@@ -322,6 +276,14 @@ class PairedDataModule(WindowTables, PairedSetUp):
                 f"data.studies has {kind} alone ({', '.join(self.studies)}); pairs need a study of MEG and one of fMRI. For one modality, take "
                 "n2s.data.MEGDataModule or n2s.data.FMRIDataModule; to compare with one, set data.modalities."
             )
+
+    def _starts_s(self, split: str, epoch: int) -> np.ndarray:
+        """(n,) Where all windows of a split start in their sounds in an epoch."""
+        windows = self.windows[split]
+        key = split, epoch if windows.jitter_s else 0
+        if self._started is None or self._started[0] != key:
+            self._started = key, windows.jittered(self.shape.window_s, [self.seed, key[1]])
+        return self._started[1]
 
     def _bold_of(self, split: str, rows: np.ndarray, start_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         windows = self.windows[split]

@@ -47,7 +47,7 @@ class Grid(Placement):
         """See `Placement`."""
         first = np.ceil(start_s / self.step_s - 1e-6)
         last = np.floor((stop_s - window_s) / self.step_s + 1e-6)
-        return np.arange(first, last + 1) * self.step_s
+        return np.arange(first, last + 1) * self.step_s + 0.0  # not -0.0
 
 
 class WordOnsets(Placement):
