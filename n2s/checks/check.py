@@ -45,7 +45,7 @@ def check(
     title
         What is checked.
     data
-        The data of a recipe: its preprocessing and split are tried.
+        The data of a recipe: its preprocessing (of sensors; volumes are cleaned as their study says) and split are tried.
     found
         What was told while the studies were listed.
     every
@@ -59,7 +59,7 @@ def check(
     surveys = [
         Survey(name, stops=[(name, one)])
         if isinstance(one, str)
-        else survey(name, one, preparation=preparation, every=every)
+        else survey(name, one, preparation=None if isinstance(one, FMRIStudy) else preparation, every=every)
         for name, one in studies.items()
     ]
     surveys[0].findings[:0] = found

@@ -13,7 +13,7 @@ from n2s.data.scaler import CONSTANT
 from n2s.errors import UserError, reading
 from n2s.paths import cache_dir, locked, written_whole
 
-VERSION = 1  # increase it when the numbers change and the settings do not
+VERSION = 2  # increase it when the numbers change and the settings do not
 EXACT = 3000  # volumes or voxels: with fewer of either, components are exact
 ROUNDS, MORE = 6, 20  # of the iteration that finds the components of more, and how many are computed beside
 BLOCK = 2**26  # numbers in memory at once
@@ -74,6 +74,8 @@ def bold_courses(
         raise UserError(
             f"{where} has no training segment in fMRI: voxels cannot be scaled. Give a training story, or leave the person out."
         )
+    runs = {name: runs[name] for name in sorted(runs)}  # the key and the kept files have one order
+    training = {name: training[name] for name in runs}
     seen = {name: hashlib.sha256(np.packbits(one)).hexdigest()[:16] for name, one in training.items()}
     prepared = {name: f"{one.folder.parent.name}/{one.key}" for name, one in runs.items()}
     key = json.dumps([VERSION, prepared, seen, n_components, roi], sort_keys=True)

@@ -96,14 +96,29 @@ class PairedBold:
         rounded_s = min(ROUNDED_S, tr_s / 20)
         return np.ceil((begins_s[:, None] + edges_s - rounded_s) / tr_s - 1e-9).astype(np.int64)
 
+    def bins(self, begins_s: np.ndarray, tr_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) starts of segments -> (n, bins) twice: the first volume of each bin, and the one after its last.
+
+        Where a TR is a little above ``bin_s``, no volume may start in a bin. Such a bin has the volume whose middle is nearest to its own.
+        """
+        edges = self.bounds(begins_s, tr_s)
+        first, after = edges[:, :-1], edges[:, 1:]
+        empty = first == after
+        if empty.any():
+            middle_s = begins_s[:, None] + self.lags_s[0] + self.bin_s * (np.arange(self.n_bins) + 0.5)
+            earlier = np.abs((first - 0.5) * tr_s - middle_s) <= np.abs((first + 0.5) * tr_s - middle_s)
+            first = np.where(empty & earlier, first - 1, first)
+            after = np.where(empty, first + 1, after)
+        return first, after
+
     def inside(self, windows: Windows, rows: np.ndarray, runs: Mapping[str, BoldRun]) -> np.ndarray:
         """(r,) bool: whether the run has all volumes of some windows, however they are jittered."""
         begins_s, recording = _begins_s(windows, rows, windows.start_s), windows.of_interval("recording")[rows]
         found = np.zeros(len(rows), bool)
         for name in np.unique(recording):
             own, meta = recording == name, runs[name].meta
-            first = self.bounds(begins_s[own], meta["tr_s"])[:, 0]
-            last = self.bounds(begins_s[own] + windows.jitter_s, meta["tr_s"])[:, -1]
+            first = self.bins(begins_s[own], meta["tr_s"])[0][:, 0]
+            last = self.bins(begins_s[own] + windows.jitter_s, meta["tr_s"])[1][:, -1]
             found[own] = (first >= 0) & (last <= meta["shape"][0])
         return found
 
@@ -125,8 +140,8 @@ class PairedBold:
         for name, run in runs.items():
             seen, tr_s = np.zeros(run.meta["shape"][0], bool), run.meta["tr_s"]
             starts = begins_s[recording == name]
-            first = self.bounds(starts, tr_s)[:, 0]
-            last = self.bounds(starts + windows.jitter_s, tr_s)[:, -1]
+            first = self.bins(starts, tr_s)[0][:, 0]
+            last = self.bins(starts + windows.jitter_s, tr_s)[1][:, -1]
             for start, stop in zip(first, last, strict=True):
                 seen[start:stop] = True
             training[name] = seen
@@ -138,11 +153,12 @@ class PairedBold:
         found = np.zeros((len(rows), self.n_bins, self.n_components), np.float32)
         for name in np.unique(recording):
             own = np.flatnonzero(recording == name)
-            bounds = self.bounds(begins_s[own], courses.tr_s[name])
-            values = courses.courses[name]
-            for at, edges in zip(own, bounds, strict=True):
-                part = np.asarray(values[edges[0] : edges[-1]], np.float32)
-                found[at] = np.add.reduceat(part, edges[:-1] - edges[0]) / np.diff(edges)[:, None]
+            bins, values = self.bins(begins_s[own], courses.tr_s[name]), courses.courses[name]
+            for at, first, after in zip(own, *bins, strict=True):
+                part = np.asarray(values[first[0] : after[-1]], np.float32)
+                part = np.concatenate([part, np.zeros((1, part.shape[1]), np.float32)])  # so that an end is an index
+                edges = np.stack([first, after], 1).ravel() - first[0]
+                found[at] = np.add.reduceat(part, edges)[::2] / (after - first)[:, None]
         return found
 
 

@@ -14,7 +14,7 @@ from n2s.studies.study import Recording
 ENTITIES = {"subject": "sub", "session": "ses", "task": "task", "run": "run"}
 #: Entities of which a recording knows nothing; a file beside a run is not its own if it has another value of one.
 OTHERS = ("acq", "ce", "rec", "dir", "echo")
-#: Folders of the same people's other recordings, whose files may have the same names: their events are on another clock.
+#: Folders of the same people's other recordings, whose files may have the same names (a data set's own folder may be called so): their events are on another clock.
 OTHER_DATA = ("meg", "eeg", "ieeg")
 #: Folders of copies: what lies outside them comes first.
 COPIES = ("derivatives", "sourcedata")
@@ -184,7 +184,7 @@ def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | Non
     best, n_best = [], -1
     for path in sorted(files):
         its, also = _labels(path)
-        if path.parent.name in OTHER_DATA:
+        if path.parent.name in OTHER_DATA and path.parent != root:
             continue
         if not its.items() <= own.items() or any(other.get(key, value) != value for key, value in also.items()):
             continue

@@ -24,6 +24,7 @@ from n2s.systems.system import System
 from n2s.training.experiments import trained_run
 
 WEIGHTS = "n2s_late_fusion"  # key of a checkpoint
+LEAST = 1e-9  # weight of a run that does not count, in units of the spread of its scores: its own order stays, a sum does not change
 FEWEST = 20  # validation rows from which two weights are worth something
 
 
@@ -166,9 +167,15 @@ def _results(
 
 
 def weighted(scores: np.ndarray, weight: float) -> np.ndarray:
-    """(n, k) float32: multiplied, with the mean of each row 0, so that no digits are lost beside a large constant."""
+    """(n, k) float32: multiplied, with the mean of each row 0, so that no digits are lost beside a large constant.
+
+    With a weight of 0 the differences are tiny: beside the other score they count only where that one ties, and rows with this score alone
+    keep its order.
+    """
     values = scores.astype(np.float64)
-    return (weight * (values - values.mean(1, keepdims=True))).astype(np.float32)
+    values -= values.mean(1, keepdims=True)
+    spread = values.std()
+    return ((weight or LEAST / (spread or 1.0)) * values).astype(np.float32)
 
 
 def sentences(found: Weights, runs: Mapping[str, StageRun]) -> list[str]:
@@ -177,6 +184,8 @@ def sentences(found: Weights, runs: Mapping[str, StageRun]) -> list[str]:
     for modality, run in runs.items():
         warm = found.temperatures[modality]
         alone = "its scores say nothing of validation" if warm is None else f"temperature alone {warm:.3g}"
+        if not found.weights[modality]:
+            said.append(f"{NAMES[modality]} does not count in the sum (weight 0): what is said of it alone is by its own scores.")
         said.append(
             f"{NAMES[modality]}: run {run.folder.parent.name}/{run.folder.name}, weight {found.weights[modality]:.3g}, {alone}, top-1 of its validation rows "
             f"{found.top1[modality]:.1%}."

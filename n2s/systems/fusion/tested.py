@@ -7,6 +7,7 @@ import pandas as pd
 
 from n2s.data.paired import PairedDataModule
 from n2s.data.paired_rows import MODALITIES
+from n2s.errors import first_of
 from n2s.findings import tell
 from n2s.losses import ClipLoss
 from n2s.models.timing import TimingBaseline
@@ -64,11 +65,11 @@ def fusion_results(
     told = [*said, *_sentences(data)]
     found = {}
     for name, used, rows in test_sets(table):
+        rows = with_choice(name, table, rows, used)
+        if not len(rows):
+            continue
         sets, own = heard(table, rows, used)
         kept = np.flatnonzero(sets.any(0))
-        if sets.sum(1).max() < 2:
-            tell("left out", f"test set '{name}'", f"its {len(rows)} rows have one candidate: nothing can be found.")
-            continue
         scored = {key: None if value is None else value[np.ix_(rows, kept)] for key, value in fields.items()}
         for modality in MODALITIES:
             scored[modality] = parts[modality][np.ix_(rows, kept)] if modality in used else None
@@ -114,6 +115,17 @@ def heard(table: pd.DataFrame, rows: np.ndarray, used: Sequence[str]) -> tuple[n
     known = enough & table.person.isin(names).to_numpy()
     sets[np.searchsorted(names, table.person.to_numpy()[known].astype(str)), table.segment.to_numpy()[known]] = True
     return sets, number
+
+
+def with_choice(name: str, table: pd.DataFrame, rows: np.ndarray, used: Sequence[str]) -> np.ndarray:
+    """The rows of people who have two candidates or more; the rest is told: a single candidate is always found."""
+    sets, own = heard(table, rows, used)
+    enough = (sets.sum(1) >= 2)[own]
+    if not enough.all():
+        people = sorted(set(table.person.to_numpy()[rows[~enough]].astype(str)))
+        text = f"{int((~enough).sum())} of {len(rows)} rows have one candidate, those of {first_of(people)}: nothing can be found there."
+        tell("left out", f"test set '{name}'", text)
+    return rows[enough]
 
 
 def timing_scores(data: PairedDataModule) -> np.ndarray:
