@@ -12,7 +12,7 @@ from tiny_pairs import tiny_pairs
 from n2s.data import SplitByStory
 from n2s.errors import UserError
 from n2s.findings import kept
-from n2s.systems.fusion.late import late_results, late_weights
+from n2s.systems.fusion.late import late_results, late_weights, weighted
 from n2s.systems.fusion.late_matched import check_held_out, late_parts
 from n2s.systems.segment_scores import FOLDER, segment_scores
 from n2s.systems.stages import StageRun
@@ -262,3 +262,18 @@ def test_people_who_were_not_in_the_scanner_have_a_result_of_meg_alone(tmp_path)
     rows = (given.windows.subject == "meg/02").to_numpy()
     expected = weights.weights["meg"] * (given.similarity[rows] - given.similarity[rows].mean(1, keepdims=True))
     np.testing.assert_allclose(alone.meg, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_without_weight_keeps_its_own_order_and_changes_no_sum(data, tmp_path):
+    """Alone, ties of a score times 0 put every true candidate last."""
+    scores = planted(data, "meg", "test", unit=40.0).similarity + 1e4
+    part, other = weighted(scores, 0.0), weighted(planted(data, "fmri", "test").similarity, 0.7)
+    np.testing.assert_array_equal(part.argsort(1, kind="stable"), weighted(scores, 1.0).argsort(1, kind="stable"))
+    np.testing.assert_allclose(part + other, other, atol=1e-6)
+    assert (part.argmax(1) == planted(data, "meg", "test").target).mean() > 0.2
+    unlike = {"meg": {"unit": -1.0}}  # validation finds less than chance: its best weight is 0
+    runs = runs_of(tmp_path, data, **unlike)
+    own = late_weights(data["both"], runs)
+    result = late_results(data["both"], runs["meg"], runs["fmri"], 0)["test"]
+    assert own.weights["meg"] == result.weights["meg"] == 0 < result.weights["fmri"]
+    assert any("weight 0" in one for one in result.said) and np.ptp(result.meg, axis=1).min() > 0

@@ -184,7 +184,7 @@ def _belonging(bold: Path, files: list[Path], needed: str = "", root: Path | Non
     best, n_best = [], -1
     for path in sorted(files):
         its, also = _labels(path)
-        if path.parent.name in OTHER_DATA and path.parent != root:
+        if path.parent.name in OTHER_DATA and path.parent not in (root, bold.parent):
             continue
         if not its.items() <= own.items() or any(other.get(key, value) != value for key, value in also.items()):
             continue

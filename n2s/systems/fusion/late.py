@@ -185,7 +185,9 @@ def sentences(found: Weights, runs: Mapping[str, StageRun]) -> list[str]:
         warm = found.temperatures[modality]
         alone = "its scores say nothing of validation" if warm is None else f"temperature alone {warm:.3g}"
         if not found.weights[modality]:
-            said.append(f"{NAMES[modality]} does not count in the sum (weight 0): what is said of it alone is by its own scores.")
+            said.append(
+                f"{NAMES[modality]} does not count in the sum (weight 0): what is said of it alone is by its own scores."
+            )
         said.append(
             f"{NAMES[modality]}: run {run.folder.parent.name}/{run.folder.name}, weight {found.weights[modality]:.3g}, {alone}, top-1 of its validation rows "
             f"{found.top1[modality]:.1%}."
