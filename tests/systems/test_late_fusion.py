@@ -264,6 +264,7 @@ def test_people_who_were_not_in_the_scanner_have_a_result_of_meg_alone(tmp_path)
     np.testing.assert_allclose(alone.meg, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_without_weight_keeps_its_own_order_and_changes_no_sum(data, tmp_path):
     """Alone, ties of a score times 0 put every true candidate last."""
     scores = planted(data, "meg", "test", unit=40.0).similarity + 1e4
