@@ -76,7 +76,7 @@ class BoldEncoder(nn.Module):
             raise UserError(f"BoldEncoder: dropout is {dropout}; expected 0 or more, and less than 1.")
         if not (bin_s > 0 and lag_s >= 0):
             raise UserError(f"BoldEncoder: bin_s is {bin_s} and lag_s {lag_s}; expected seconds, of a bin more than 0.")
-        self.n_slow = n_slow
+        self.n_slow, self.bin_s, self.lag_s = n_slow, bin_s, lag_s
         self.subjects = nn.Parameter(torch.randn(n_fmri_subjects, n_components, hidden) / math.sqrt(n_components))
         self.dropout = nn.Dropout(dropout)
         self.first, response = after_sound(bin_s, lag_s)

@@ -51,7 +51,7 @@ class Dealt:
 def model(loss, **more) -> JointContrastive:
     torch.manual_seed(3)
     encoder = BrainEncoder(2, 5, n_virtual=6, n_fourier=18, hidden=8, depth=2)
-    bold = BoldEncoder(2, 8, 11, 5, 245, n_slow=4, hidden=6, depth=1, dropout=0.0)
+    bold = BoldEncoder(2, 8, 11, 5, 245, n_slow=5, bin_s=1.0, lag_s=2.0, hidden=6, depth=1, dropout=0.0)
     return JointContrastive(
         encoder, bold, DeepMel(4, 5, 6, 2), loss, dropout=0.5, likelihoods=False,
         optimizer=lambda p: torch.optim.SGD(p, lr=0.3), **more,

@@ -38,7 +38,7 @@ def model(data, *, target=None, **options):
     encoder = BrainEncoder(sizes["n_subjects"], n_outputs, n_virtual=8, n_fourier=32, hidden=16, depth=2)
     people = {"n_fmri_subjects": sizes["n_fmri_subjects"], "n_components": sizes["n_components"]}
     place = {"n_volumes": sizes["n_volumes"], "n_outputs": n_outputs, "n_times": sizes["n_times"]}
-    bold = BoldEncoder(**people, **place, n_slow=5, hidden=8, depth=0, dropout=0.1)
+    bold = BoldEncoder(**people, **place, n_slow=5, bin_s=1.0, lag_s=2.0, dropout=0.1)
     options = {"optimizer": lambda p: torch.optim.AdamW(p, lr=4e-3), "likelihoods": False} | options
     return JointContrastive(encoder, bold, target, **options)
 
@@ -199,6 +199,13 @@ def test_a_planted_world_is_found_in_each_modality_and_in_both(data):
         candidates = module.eval().encoded_segments("test")
         scores = module.loss.scores(module.predict_step(batch, 0), candidates)
     np.testing.assert_allclose(one.meg + one.fmri, scores, atol=1e-4)  # the sum of scores is the score of the sum
+
+
+def test_bins_of_the_encoder_are_those_of_the_data(data):
+    module = model(data)
+    module.bold_encoder = BoldEncoder(2, 8, 11, 4, 245, n_slow=5, bin_s=1.0, lag_s=4.0)
+    with pytest.raises(UserError, match=r"bold_encoder has lag_s 4; expected lag_s: 2.*volumes from 2 s on"):
+        fitted(data, module, epochs=1)
 
 
 @pytest.mark.slow

@@ -53,7 +53,10 @@ def n2s(tmp_path, monkeypatch, study):
         encoder = {"n_virtual": 6, "n_fourier": 18, "hidden": 8, "depth": 2, "dropout": 0.2}
         options = {
             "encoder": {"class_path": "n2s.models.BrainEncoder", "init_args": encoder},
-            "bold_encoder": {"class_path": "n2s.models.BoldEncoder", "init_args": {"hidden": 4, "n_slow": 3}},
+            "bold_encoder": {
+                "class_path": "n2s.models.BoldEncoder",
+                "init_args": {"hidden": 4, "n_slow": 4, "bin_s": 1.0, "lag_s": 2.0},
+            },
             "target_encoder": {
                 "class_path": "n2s.models.DeepMel",
                 "init_args": {"n_outputs": 5, "hidden": 6, "depth": 2},

@@ -74,7 +74,8 @@ def paired(root, modalities):
 
 
 def fmri_recipe(root):
-    model = {"encoder": ENCODER, "bold_encoder": {"class_path": "n2s.models.BoldEncoder", "init_args": {"depth": 0}}}
+    bins = {"n_slow": 5, "bin_s": 1.0, "lag_s": 2.0}
+    model = {"encoder": ENCODER, "bold_encoder": {"class_path": "n2s.models.BoldEncoder", "init_args": bins}}
     model |= {"optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}, "likelihoods": False}
     return written(
         "fmri", paired(root, ["fmri"]), {"class_path": "n2s.systems.JointContrastive", "init_args": model}, 4

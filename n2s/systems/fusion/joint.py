@@ -139,6 +139,7 @@ class JointContrastive(System):
     def setup(self, stage: str) -> None:
         """See Lightning. Runs that are shown beside are looked for before anything is trained."""
         check_strategy(self)
+        self._check_bins()
         self.runs = {name: self._run(name) for name in self.alone or ()}
 
     def configure_optimizers(self):
@@ -235,6 +236,22 @@ class JointContrastive(System):
         n = len(self.data.windows[split].first)
         parts = np.array_split(np.arange(n), max(1, -(-n // CHUNK)))
         return torch.cat([self.encode_target(self.data.segment_targets(split, one).to(self.device)) for one in parts])
+
+    def _check_bins(self) -> None:
+        """An encoder that knows when volumes are must know it as the data do."""
+        if not isinstance(self.bold_encoder, BoldEncoder):
+            return
+        of_data, own = self.data.bold_options, self.bold_encoder
+        n_slow = max(1, round(of_data.segment_s / of_data.bin_s))
+        expected = {"bin_s": of_data.bin_s, "lag_s": of_data.lags_s[0], "n_slow": n_slow}
+        other = [name for name, value in expected.items() if abs(getattr(own, name) - value) > 1e-6]
+        if other:
+            found = ", ".join(f"{name} {getattr(own, name):g}" for name in other)
+            told = ", ".join(f"{name}: {expected[name]:g}" for name in other)
+            raise UserError(
+                f"model.bold_encoder has {found}; expected {told}, as data.bin_s, data.lags_s and data.segment_s are: a segment of "
+                f"{of_data.segment_s:g} s is {n_slow} bins of {of_data.bin_s:g} s, the volumes from {of_data.lags_s[0]:g} s on. Set it so."
+            )
 
     def _run(self, modality: str) -> StageRun:
         return StageRun.found(JointContrastive, self.alone[modality], self.experiment, key=f"model.alone.{modality}")
