@@ -36,11 +36,11 @@ EVALUATION_BATCH = 128  # pairs scored at once: only memory depends on it
 class PairedDataModule(PairedTables, PairedSetUp):
     """MEG and fMRI of people who heard the same sounds. A row (a pair) is one person's responses to one segment of a sound.
 
-    Segments lie on the sounds' own clock, so that both modalities and all listeners share them, whatever silence comes before a sound. A
-    segment's MEG window runs with the sound; its BOLD is that of the volumes that the sound moved, from ``lags_s[0]`` after the segment's start
-    to ``lags_s[1]`` after its end, as means over bins of ``bin_s``. One of both may be missing. One split is dealt for both modalities at once:
-    no second of held-out sound is in anybody's training. Training volumes that could have been moved by held-out sound are left out
-    (``response_s``), as MEG windows are that filters join to held-out ones. Scales and components are those of training.
+    A segment is a stretch of the sound's own clock. It is the same for both modalities and all listeners, however long the silence before the
+    sound is in a recording. The MEG window of a segment has the times of the segment. Its BOLD has the volumes that respond to it: from
+    ``lags_s[0]`` after its start to ``lags_s[1]`` after its end, as means over bins of ``bin_s``. One of the two may be missing. Both modalities
+    have the same split: no second of held-out sound is in anybody's training. Training leaves out volumes that may respond to held-out sound
+    (``response_s``), and MEG windows that a filter mixes with held-out ones. Scales and components are fitted on training data.
 
     Parameters
     ----------
@@ -49,8 +49,9 @@ class PairedDataModule(PairedTables, PairedSetUp):
     target
         The feature of a segment that both modalities are compared with: of its sound, or of its words.
     people
-        ``same``: one id is one person in both. ``strangers``: other people who heard the same; each in the MEG gets a partner in the scanner,
-        who heard most of the same test sound. Or who is who: MEG subject -> fMRI subject, in quotes (``'01': '07'``).
+        ``same``: the same id in both is the same person. ``strangers``: the people in MEG and in fMRI are different, and heard the same sounds.
+        Everybody in MEG then gets a partner in fMRI: the person who heard most of the same test sound. Or a table of who is who: MEG subject ->
+        fMRI subject, in quotes (``'01': '07'``).
     modalities
         What is used: both, or one for comparison. Segments, splits and candidates stay the same.
     preprocessing
@@ -62,17 +63,17 @@ class PairedDataModule(PairedTables, PairedSetUp):
     offset_s, baseline_s
         Of the MEG window: see `n2s.data.windows.WindowShape`.
     lags_s
-        The volumes of a segment: from so long after its start to so long after its end.
+        The volumes of a segment: from the first number after its start to the second number after its end.
     bin_s
         Length of a bin of volumes, a TR or more.
     response_s
-        How long a sound moves the BOLD: what is nearer to held-out sound is not trained on.
+        How long BOLD responds to a sound. Volumes that are nearer to held-out sound are left out of training.
     n_components
         Principal components of each person's voxels, from training volumes.
     roi
         The region of BOLD to use, by its name in the study; None: all voxels.
     train_windows, val_windows, test_windows
-        Where segments start; by default validation is as test.
+        Where segments start; by default, validation segments are placed as test segments are.
     clamp, scaler, residency
         See `n2s.data.MEGDataModule`.
     per_dimension

@@ -15,6 +15,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 
 ROUNDED_S = 0.011  # of a segment's start and of the TR: rounded numbers
+SPREAD_S = 4.0  # the peak of the response to one moment is at least this wide, whatever lags are chosen
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class PairedBold:
     def lasts_s(self) -> float:
         """From the first volume of a segment to the end of the last."""
         return self.segment_s + self.lags_s[1] - self.lags_s[0]
+
+    @property
+    def apart_s(self) -> float:
+        """Seconds between two segments that no one sound reaches across, on either side: each reaches as far as the lags, or `SPREAD_S`."""
+        return 2 * max(self.lags_s[1] - self.lags_s[0], SPREAD_S)
 
     @property
     def n_bins(self) -> int:

@@ -70,12 +70,12 @@ def test_two_stories_of_30_s_show_little():
 def test_what_could_not_be_exchanged_and_what_is_no_number_is_said():
     few = planted_pairs(n_per_story=2, stories=("a",))
     assert "meg_shuffled" not in few.scores().rows
-    assert any("no modality of another segment" in line for line in few.shown()[0].notes)
+    assert any("nothing is shown for MEG or fMRI of another segment" in line for line in few.shown()[0].notes)
     result = planted_pairs()
     broken = result.meg.copy()
     broken[:5] = np.nan
     broken = replace(result, meg=broken)
-    assert "5 of 192 pairs have scores that are no numbers: they count as not found" in broken.shown()[0].notes
+    assert "5 of 192 pairs have scores that are not numbers: they count as not found" in broken.shown()[0].notes
     assert (broken.ranks["both"][:5] == 47).all()
 
 

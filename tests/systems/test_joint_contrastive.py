@@ -1,5 +1,7 @@
 """Two networks that are trained together: the loss, what is missing, what is found."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from n2s.losses import ClipLoss
 from n2s.models import BoldEncoder, BrainEncoder, DeepMel
 from n2s.systems import JointContrastive
 from n2s.systems.fusion.joint_loss import dropped_modality, fused
-from n2s.systems.fusion.joint_scores import TestedPairs
+from n2s.systems.fusion.joint_scores import JointScores, TestedPairs
 
 #: Person 02 has no fMRI of two stories, one of them the test.
 LACKS = [("02", "story1"), ("02", "story5")]
@@ -236,7 +238,7 @@ def test_how_alike_estimates_are_by_loops():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
         {"person": ["a", "a", "b", "a"], "segment": [0, 2, 0, 1], "meg": [0, 1, 2, -1], "fmri": [0, -1, 1, 2]}
-    )
+    ).assign(condition="listen")
     meg, fmri = rng.standard_normal((4, 6)), rng.standard_normal((4, 6))
     found = TestedPairs(np.zeros((4, 3)), np.zeros((4, 3)), meg, fmri).across(table)
     expected = np.full((4, 3), np.nan)
@@ -245,6 +247,55 @@ def test_how_alike_estimates_are_by_loops():
     expected[2, 0] = meg[2] @ fmri[2]
     np.testing.assert_allclose(found["meg_to_fmri"], expected, rtol=1e-6)
     assert np.isnan(found["fmri_to_meg"][1]).all() and found["fmri_to_meg"][3, 2] == pytest.approx(fmri[3] @ meg[1])
+
+
+def test_the_partner_is_of_the_same_condition_and_else_of_listening():
+    """One person and segment 0: in another condition first, then while listening."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "person": "a",
+            "segment": 0,
+            "condition": ["covert", "listen", "overt", "covert"],
+            "meg": range(4),
+            "fmri": [0, 1, -1, 2],
+        }
+    )
+    meg, fmri = rng.standard_normal((4, 6)), rng.standard_normal((4, 6))
+    found = TestedPairs(np.zeros((4, 1)), np.zeros((4, 1)), meg, fmri).across(table)["meg_to_fmri"][:, 0]
+    np.testing.assert_allclose(found, [meg[row] @ fmri[given] for row, given in enumerate((0, 1, 1, 0))], rtol=1e-5)
+
+
+def test_each_part_of_the_validation_loss_is_a_mean_over_its_rows():
+    """Batches with unlike numbers of rows with fMRI; the sum is of the parts."""
+    logged = {}
+
+    def log(name, value, **_):
+        logged[name] = float(value)
+
+    strategy = SimpleNamespace(reduce=lambda sums, reduce_op: sums)
+    module = SimpleNamespace(device="cpu", between_weight=0.5, log=log, trainer=SimpleNamespace(strategy=strategy))
+    scores = JointScores.__new__(JointScores)
+    scores.module, scores.split, scores.losses = module, "val", {}
+    scores.add_losses(
+        {"meg": torch.ones(4, dtype=bool), "fmri": torch.tensor([1, 0, 0, 0]).bool()}, _parts(1, 10, 3, 4)
+    )
+    scores.add_losses({"meg": torch.ones(2, dtype=bool), "fmri": torch.ones(2, dtype=bool)}, _parts(4, 40, 9, 7))
+    scores.add_losses(
+        {"meg": torch.ones(3, dtype=bool), "fmri": torch.zeros(3, dtype=bool)},
+        {"loss_meg": torch.tensor(7.0), "loss_both": torch.tensor(6.0)},
+    )
+    scores.log_losses()
+    expected = {"meg": (4 + 8 + 21) / 9, "fmri": (10 + 80) / 3, "both": (12 + 18 + 18) / 9, "between": (4 + 14) / 3}
+    for name, value in expected.items():
+        assert logged[f"val/loss_{name}"] == pytest.approx(value), name
+    total = expected["meg"] + expected["fmri"] + expected["both"] + 0.5 * expected["between"]
+    assert logged["val/loss"] == pytest.approx(total)
+
+
+def _parts(*values):
+    names = ("loss_meg", "loss_fmri", "loss_both", "loss_between")
+    return {name: torch.tensor(float(value)) for name, value in zip(names, values, strict=True)}
 
 
 @pytest.mark.parametrize(

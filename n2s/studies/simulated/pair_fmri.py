@@ -23,20 +23,21 @@ from n2s.studies.study import Recording
 
 
 class SimulatedPairFMRI(FMRIStudy):
-    """People in a scanner hear stories; part of what their brains do is what `SimulatedPairMEG` sees in the same people.
+    """People in a scanner hear stories. `SimulatedPairMEG` records the same people with MEG, and sees some of the same sources.
 
-    Twelve courses of the sound (`pair_courses`) drive cortical sources (`pair_people`): four courses those that MEG sees, too, four
-    others those that BOLD alone sees. Grey-matter voxels within 10 mm of a source follow its mixture through Glover's haemodynamic
+    Twelve courses of the sound (`pair_courses`) drive cortical sources (`pair_people`). Four courses drive sources that both MEG and BOLD see,
+    and four others drive sources that only BOLD sees. Grey-matter voxels within 10 mm of a source follow its mixture through Glover's haemodynamic
     response, in Gaussian noise, drift and motion (`bold_noise`). All is linear, and `known` is the true model of a subject. Regions:
     ``auditory`` (near Heschl's gyrus), ``speech`` (near any source) and ``whole``.
 
-    A story is a run: its task is the story, its run the language, ``en``. Stories, sounds and splits are those of the other study with
-    the same ``n_stories``, ``minutes`` and ``n_test``, and people with the same ``seed``, ``shared`` and ``private``. Stories begin 10 s
-    after the run. Runs are drawn when they are read, the same numbers each time.
+    Each story is one run: ``task`` is the story and ``run`` is the language, ``en``. The other study has the same stories, sounds and splits if
+    its ``n_stories``, ``minutes`` and ``n_test`` are the same, and the same people if its ``seed``, ``shared`` and ``private`` are. A story
+    begins 10 s after its run. Runs are drawn when they are read, with the same numbers each time.
 
-    With the options as they are, the best possible decoder of 10 s finds these shares of segments among 48 candidates: four people, a grid
-    of 10 s over both test stories, MEG seen from .15 to 10 s and volumes that start from 4 to 18 s after a segment begins; the mean of seeds
-    0, 1 and 2, whose shares with both at a level of 1 are .90, .84 and .85.
+    The table shows the top-1 accuracy of the best possible decoder with the default options: segments of 10 s, 48 candidates (a grid over
+    both test stories), four people, MEG from .15 to 10 s and volumes that start from 4 to 18 s after a segment begins. "Another" means the
+    response to another segment. Each number is the mean of seeds 0, 1 and 2. Seeds differ: with both, at a level of 1, the three have .90,
+    .84 and .85.
 
     ===========  ===  ====  ====  =================  ==================
     noise_level  MEG  BOLD  both  both, another MEG  both, another BOLD
@@ -47,8 +48,8 @@ class SimulatedPairFMRI(FMRIStudy):
     0.5          1.0  .96   1.0   .32                .58
     ===========  ===  ====  ====  =================  ==================
 
-    A model has to learn what this decoder knows. At a level of 1 that takes many hours of each person; at .7, half an hour is enough for
-    ridges of low rank that whiten the noise.
+    A model must learn what this decoder knows. At a level of 1, it needs many hours of each person. At .7, half an hour is enough for ridges of
+    low rank that whiten the noise.
 
     Parameters
     ----------

@@ -24,19 +24,20 @@ PRODUCED_GAIN = 0.5  # amplitude of the responses to the own voice, relative to 
 
 
 class SimulatedPairMEG(Study):
-    """People in a helmet hear stories; part of what their brains do is what `SimulatedPairFMRI` sees in the same people.
+    """People in MEG hear stories. `SimulatedPairFMRI` scans the same people with fMRI, and sees some of the same sources.
 
-    Twelve courses of the sound (`pair_courses`) drive cortical sources through kernels of 350 ms at most (`pair_people`): four courses
-    those that BOLD follows, too, four others those that MEG alone sees. 60 magnetometers of a Vectorview see them through a sphere, in
+    Twelve courses of the sound (`pair_courses`) drive cortical sources through kernels of 350 ms at most (`pair_people`). Four courses drive
+    sources that both MEG and BOLD see, and four others drive sources that only MEG sees. 60 magnetometers of a Vectorview see them through a sphere, in
     Gaussian noise (`noise`). All is linear, and `known` is the true model of a subject.
 
-    A story is a recording: its task is the story, its run the language, ``en``. Stories, sounds and splits are those of the other study
-    with the same ``n_stories``, ``minutes`` and ``n_test``, and people with the same ``seed``, ``shared`` and ``private``. Stories begin
-    at another moment in each recording. Recordings are drawn when they are read, the same numbers each time.
+    Each story is one recording: ``task`` is the story and ``run`` is the language, ``en``. The other study has the same stories, sounds and splits
+    if its ``n_stories``, ``minutes`` and ``n_test`` are the same, and the same people if its ``seed``, ``shared`` and ``private`` are. Stories
+    begin at another moment in each recording. Recordings are drawn when they are read, with the same numbers each time.
 
-    With the options as they are, the best possible decoder of 10 s finds these shares of segments among 48 candidates: four people, a grid
-    of 10 s over both test stories, MEG seen from .15 to 10 s and volumes that start from 4 to 18 s after a segment begins; the mean of seeds
-    0, 1 and 2, whose shares with both at a level of 1 are .90, .84 and .85.
+    The table shows the top-1 accuracy of the best possible decoder with the default options: segments of 10 s, 48 candidates (a grid over
+    both test stories), four people, MEG from .15 to 10 s and volumes that start from 4 to 18 s after a segment begins. "Another" means the
+    response to another segment. Each number is the mean of seeds 0, 1 and 2. Seeds differ: with both, at a level of 1, the three have .90,
+    .84 and .85.
 
     ===========  ===  ====  ====  =================  ==================
     noise_level  MEG  BOLD  both  both, another MEG  both, another BOLD
@@ -47,8 +48,8 @@ class SimulatedPairMEG(Study):
     0.5          1.0  .96   1.0   .32                .58
     ===========  ===  ====  ====  =================  ==================
 
-    A model has to learn what this decoder knows. At a level of 1 that takes many hours of each person; at .7, half an hour is enough for
-    ridges of low rank that whiten the noise.
+    A model must learn what this decoder knows. At a level of 1, it needs many hours of each person. At .7, half an hour is enough for ridges of
+    low rank that whiten the noise.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ class SimulatedPairMEG(Study):
     n_stories, minutes, n_test, root
         See `SimulatedStories`.
     n_produced
-        So many stories are read aloud, too: the first test story, then the last training stories. Their recordings are of the session
-        ``overt``, with the same sound, as if it were the recorded voice; sources answer half as strongly.
+        How many stories people also read aloud: the first test story, then the last training stories. These recordings are in the session
+        ``overt``. Their sound is the same, as if it were the recorded voice, and sources respond half as strongly.
     sfreq
         Sampling rate, Hz; divides 16000.
     noise_level

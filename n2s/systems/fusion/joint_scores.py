@@ -13,6 +13,8 @@ from n2s.metrics.retrieval import ranks
 from n2s.systems.processes import gathered
 
 TOP = (1, 5, 10)
+USUAL = "listen"  # the condition that most people have
+PARTS = ("loss_meg", "loss_fmri", "loss_both", "loss_between")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class TestedPairs:
 
     def across(self, table: pd.DataFrame) -> dict[str, np.ndarray | None]:
         """``meg_to_fmri`` and ``fmri_to_meg``: how alike a pair's estimate is to the other modality's of the same person's pairs.
+
+        Of several responses to a segment, the first in the pair's own condition is taken; without one, the first while listening.
 
         Parameters
         ----------
@@ -46,10 +50,13 @@ class TestedPairs:
     def _across(self, table: pd.DataFrame, one: str, other: str) -> np.ndarray:
         estimates = {"meg": self.meg_estimate, "fmri": self.fmri_estimate}
         found = np.full(self.meg.shape, np.nan, np.float32)
-        for _, rows in table.reset_index(drop=True).groupby("person").indices.items():
-            asked = rows[table[one].to_numpy()[rows] >= 0]
-            known = rows[table[other].to_numpy()[rows] >= 0]
-            segment, first = np.unique(table.segment.to_numpy()[known], return_index=True)
+        has = {name: (table[name] >= 0).to_numpy() for name in (one, other)}
+        person, condition, heard = (table[name].to_numpy() for name in ("person", "condition", "segment"))
+        for (who, what), rows in table.reset_index(drop=True).groupby(["person", "condition"]).indices.items():
+            asked, known = rows[has[one][rows]], np.flatnonzero(has[other] & (person == who))
+            later = np.where(condition[known] == what, 0, np.where(condition[known] == USUAL, 1, 2))
+            known = known[np.argsort(later, kind="stable")]
+            segment, first = np.unique(heard[known], return_index=True)
             compared = estimates[one][asked].astype(np.float32) @ estimates[other][known[first]].astype(np.float32).T
             found[np.ix_(asked, segment)] = compared
         return found
@@ -77,7 +84,7 @@ class JointScores:
         self.losses: dict[str, Tensor] = {}
 
     def add(self, batch: PairedBatch, meg: Tensor, fmri: Tensor, losses: dict[str, Tensor] | None = None) -> None:
-        """The estimates of a batch; ``losses``: means over its rows."""
+        """The estimates of a batch; ``losses``: each part's mean over those of its rows that have it."""
         self.rows.append(batch.row)
         found = []
         for estimate, at in ((meg, batch.meg_at), (fmri, batch.bold_at)):
@@ -87,22 +94,31 @@ class JointScores:
                 unit = torch.nn.functional.normalize(estimate.flatten(1).float(), dim=1)
                 found.append(_placed(unit, at, len(batch)).half().cpu())
         self.parts.append(found)
-        for name, value in (losses or {}).items():
-            weighted = torch.stack(
-                [value.detach().double().cpu() * len(batch), torch.tensor(float(len(batch))).double()]
-            )
-            self.losses[name] = self.losses.get(name, 0) + weighted
+        if losses:
+            self.add_losses({name: batch.has(name) for name in ("meg", "fmri")}, losses)
+
+    def add_losses(self, has: dict[str, Tensor], losses: dict[str, Tensor]) -> None:
+        """The losses of a batch; ``has``: by modality, (b,) bool, its rows with ``meg`` and with ``fmri``."""
+        n_rows = {"loss_meg": has["meg"].sum(), "loss_fmri": has["fmri"].sum(), "loss_both": len(has["meg"])}
+        n_rows["loss_between"] = (has["meg"] & has["fmri"]).sum()
+        for name in PARTS:
+            if name in losses:
+                n = float(n_rows[name])
+                weighted = torch.tensor([float(losses[name].detach()) * n, n], dtype=torch.double)
+                self.losses[name] = self.losses.get(name, 0) + weighted
 
     def log_losses(self) -> None:
-        """``val/loss`` and its parts: the mean over rows of all processes."""
-        names = ["loss", "loss_meg", "loss_fmri", "loss_both", "loss_between"]
-        sums = torch.stack([self.losses.get(name, torch.zeros(2).double()) for name in names]).float()
+        """The parts of ``val/loss``, each the mean over the rows of all processes that have it, and their sum as in training."""
+        sums = torch.stack([self.losses.get(name, torch.zeros(2).double()) for name in PARTS]).float()
         sums = self.module.trainer.strategy.reduce(sums.to(self.module.device), reduce_op="sum").cpu()
-        for name, (total, n) in zip(names, sums, strict=True):
-            if n:
-                self.module.log(
-                    f"{self.split}/{name}", (total / n).to(self.module.device), prog_bar=name == "loss", sync_dist=True
-                )
+        found = {name: total / n for name, (total, n) in zip(PARTS, sums, strict=True) if n}
+        if not found:
+            return
+        weight = {"loss_between": self.module.between_weight}
+        found = {"loss": sum(weight.get(name, 1.0) * value for name, value in found.items())} | found
+        for name, value in found.items():
+            shown = {"prog_bar": name == "loss", "sync_dist": True}
+            self.module.log(f"{self.split}/{name}", value.to(self.module.device), **shown)
 
     def finish(self) -> TestedPairs:
         """Log the ranks, and give the scores of all pairs in their order."""

@@ -12,6 +12,7 @@ WINDOW_COLUMNS = {
     "fmri_recording": "",
     "study": "",
     "start_s": np.nan,
+    "fmri_start_s": np.nan,
     "stimulus": None,
     "stimulus_start_s": None,
     "story": "",
@@ -40,8 +41,8 @@ class ScoredPairs:
     subject
         (n,) The person: ``01``; ``meg/01 + fmri/07`` where the MEG is one person's and the BOLD another's.
     windows
-        n rows: ``recording`` (of MEG), ``fmri_recording`` (each empty where there is none), ``study``, ``start_s`` (on the clock of the
-        MEG recording; NaN without one), ``stimulus``, ``stimulus_start_s``, ``story``, ``condition``, ``sequence``.
+        n rows: ``recording`` (of MEG), ``fmri_recording`` (each empty where there is none), ``study``, ``start_s`` and ``fmri_start_s``
+        (when the segment starts, on the clock of each recording; NaN without one), ``stimulus``, ``stimulus_start_s``, ``story``, ``condition``, ``sequence``.
     candidates
         k rows, unique segments: ``stimulus``, ``start_s``, ``duration_s``, ``story``, ``text``, ``audio`` (path, or empty).
     meg, fmri
@@ -60,6 +61,8 @@ class ScoredPairs:
         (s, k) booleans, and (n,): which candidates a pair is ranked among, as the number of its set. By default all.
     fold
         (n,) The fold of a cross-validation that each pair was held out in, from 0; pairs have the candidates of their fold. None: no folds.
+    reach_s
+        Segments share BOLD if less than this lies between the end of one and the start of the next, s.
     seed
         Seed for ties of controls and for the resampling of segments.
     n_permutations
@@ -85,6 +88,7 @@ class ScoredPairs:
     candidate_sets: np.ndarray | None = None
     candidate_set: np.ndarray | None = None
     fold: np.ndarray | None = None
+    reach_s: float = 10.0
     seed: int = 0
     n_permutations: int = 200
     weights: dict = field(default_factory=dict)
@@ -129,6 +133,8 @@ class ScoredPairs:
         for name in ("ideal_meg", "ideal_fmri"):
             if getattr(self, name) is not None and getattr(self, name.removeprefix("ideal_")) is None:
                 raise ValueError(f"{name} is given without {name.removeprefix('ideal_')}: no pair has this modality.")
+        if not 0 <= self.reach_s < np.inf:
+            raise ValueError(f"reach_s is {self.reach_s!r}; expected a number of seconds, 0 or more.")
         if type(self.seed) is not int or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more.")
         if type(self.n_permutations) is not int or not 0 < self.n_permutations <= MOST_PERMUTATIONS:

@@ -41,6 +41,7 @@ def pooled_pairs(parts: Sequence[ScoredPairs]) -> dict[str, object]:
     for modality in ("meg", "fmri"):
         if found[modality] is None:
             found |= {f"ideal_{modality}": None, "meg_to_fmri": None, "fmri_to_meg": None}
+    found["reach_s"] = max(one.reach_s for one in parts)
     found["method"], found["seed"], found["n_permutations"] = parts[0].method, parts[0].seed, parts[0].n_permutations
     own = [one.weights for one in parts]
     found["weights"] = own[0] if all(one == own[0] for one in own) else {f"fold {i}": w for i, w in enumerate(own, 1)}

@@ -7,12 +7,10 @@ import numpy as np
 from n2s.metrics.controls import ranks_ties_at_random
 from n2s.metrics.exchange import exchanged_targets
 from n2s.metrics.retrieval import ranks, ranks_of_many
+from n2s.systems.fusion.apart import near_candidates
 from n2s.systems.fusion.pairs_scored import ScoredPairs
 
 MOST_TURNS = 50  # of one modality: each costs the ranks of all pairs
-#: How far BOLD of a segment reaches beyond it, s: segments of 10 s that begin within 20 s of each other share volumes, or volumes that
-#: one sound moved.
-REACH_S = 10.0
 
 
 def pair_ranks(pairs: ScoredPairs) -> dict[str, np.ndarray]:
@@ -77,12 +75,8 @@ def _asked(pairs: ScoredPairs, most: int) -> np.ndarray:
     asked = exchanged_targets(pairs.target, pairs.listener, pairs.candidates, most=most)
     if pairs.fmri is None or not len(asked):
         return asked
-    stimulus = np.unique(pairs.candidates.stimulus.to_numpy(), return_inverse=True)[1]
-    start_s = pairs.candidates.start_s.to_numpy(np.float64)
-    reach_s = pairs.candidates.duration_s.to_numpy(np.float64)[pairs.target] + REACH_S
-    away_s = np.abs(start_s[asked] - start_s[pairs.target])
-    near = (stimulus[asked] == stimulus[pairs.target]) & (away_s < reach_s - 1e-6)
-    asked = np.where(near, -1, asked)
+    near = near_candidates(pairs)
+    asked = np.where(near[np.arange(len(near)), asked], -1, asked)
     lost = (asked == -1).mean(1)
     # a turn from one story to the next keeps some neighbours; one inside a story loses all
     return asked[(lost <= lost.min() + 0.02) & (lost < 0.5)]

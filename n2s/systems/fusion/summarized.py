@@ -4,13 +4,17 @@ from functools import cached_property
 
 import numpy as np
 
+from n2s.findings import tell
 from n2s.metrics.retrieval_chance import Comparisons, corrected
 from n2s.metrics.retrieval_rows import TOP
 from n2s.metrics.score import Score
+from n2s.systems.fusion.apart import blocks_of
 from n2s.systems.fusion.differences import Difference, differences, share_reached
 from n2s.systems.fusion.pairs_scored import ScoredPairs
 from n2s.systems.fusion.shuffles import pair_ranks
-from n2s.systems.fusion.summary import Summary, blocks_of, summarize
+from n2s.systems.fusion.summary import Summary, summarize
+
+MOST_CONSTANT = 0.01  # share of pairs with constant scores that is not worth a message
 
 
 class SummarizedPairs(ScoredPairs):
@@ -19,6 +23,7 @@ class SummarizedPairs(ScoredPairs):
     @cached_property
     def ranks(self) -> dict[str, np.ndarray]:
         """Ranks of the true candidates, see `n2s.systems.fusion.shuffles.pair_ranks`."""
+        self._tell_constant()
         return pair_ranks(self)
 
     @cached_property
@@ -41,6 +46,24 @@ class SummarizedPairs(ScoredPairs):
     def reached(self) -> dict[str, Score]:
         """Score -> the share of the best possible decoder's that is reached; empty where that is not known."""
         return share_reached(self.ranks, self.main, self.subject, self.block, seed=self.seed)
+
+    def constant(self, modality: str) -> np.ndarray:
+        """(n,) Pairs for which a modality, ``meg`` or ``fmri``, scores all of two or more candidates the same."""
+        part, allowed = getattr(self, modality), self.allowed
+        low = part.min(1) if allowed is None else np.where(allowed, part, np.inf).min(1)
+        high = part.max(1) if allowed is None else np.where(allowed, part, -np.inf).max(1)
+        return (low == high) & (self.n_candidates > 1)
+
+    def _tell_constant(self) -> None:
+        for modality, label in (("meg", "MEG"), ("fmri", "fMRI")):
+            if getattr(self, modality) is None or (share := self.constant(modality).mean()) <= MOST_CONSTANT:
+                continue
+            tell(
+                "odd",
+                f"result of {self.method}",
+                f"{label} scores all candidates the same in {share:.0%} of {len(self.target)} pairs: with {label} alone, they count as not found. "
+                f"Look for people without a model of {label}, and for a weight of 0.",
+            )
 
     @property
     def tests(self) -> Comparisons:

@@ -8,9 +8,10 @@ import numpy as np
 from n2s.metrics.retrieval_chance import Comparison, Comparisons, compared
 from n2s.metrics.retrieval_rows import MEASURES, TOP, RowScores, bounded_chance, chance_row, decoder_row, exchanged_row
 from n2s.metrics.score import ALL, Row, Scores
-from n2s.metrics.window_blocks import WindowBlocks, window_blocks
+from n2s.metrics.window_blocks import WindowBlocks
+from n2s.systems.fusion.apart import blocks_of
 from n2s.systems.fusion.pairs_scored import ScoredPairs
-from n2s.systems.fusion.shuffles import REACH_S, partners
+from n2s.systems.fusion.shuffles import partners
 
 ROWS = {
     "both": Row("both"),
@@ -52,7 +53,7 @@ class Summary:
     candidates
         The most candidates that a pair of each subject has.
     n_exchanges, n_turns
-        How often brain and speech were exchanged, and how often one modality.
+        How many times brain and speech were exchanged, and how many times MEG alone or fMRI alone was.
     """
 
     scores: Scores
@@ -61,13 +62,6 @@ class Summary:
     candidates: dict[str, int]
     n_exchanges: int
     n_turns: int
-
-
-def blocks_of(pairs: ScoredPairs) -> WindowBlocks:
-    """Which pairs are independent: longer blocks where BOLD takes part."""
-    # three segments of 10 s: of their responses, only those at the ends of a block meet those of the next
-    least_s = 0.0 if pairs.fmri is None else float(pairs.candidates.duration_s.max()) + 2 * REACH_S
-    return window_blocks(pairs.candidates, pairs.target, least_s=least_s)
 
 
 def summarize(pairs: ScoredPairs, found: Mapping[str, np.ndarray]) -> Summary:

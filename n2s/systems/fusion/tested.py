@@ -87,6 +87,7 @@ def fusion_results(
             seed=seed,
             weights=dict(weights or {}),
             said=told,
+            reach_s=data.bold_options.apart_s,
             **scored,
         )
     return found
@@ -174,6 +175,7 @@ def _windows(table: pd.DataFrame) -> pd.DataFrame:
         "recording",
         "fmri_recording",
         "start_s",
+        "fmri_start_s",
         "stimulus",
         "stimulus_start_s",
         "story",

@@ -12,12 +12,13 @@ from n2s.systems.fusion.summarized import SummarizedPairs
 from n2s.systems.fusion.summary import ROWS
 
 CLAIM = 0.001  # a corrected p below it is reported as outside chance
+UNCORRECTED = "95% intervals over segments, not corrected for the number of comparisons"
 NAMES = {"both": "both", "meg": "MEG", "fmri": "fMRI"}
-MISLEADS = "a response to another segment misleads: the score may fall below that of the other modality alone"
-NO_TURN = "no modality of another segment: no person has enough segments that are so far apart that their responses do not meet"
+MISLEADS = "the response to another segment points to a wrong candidate: with it, accuracy may fall below that of the other modality alone"
+NO_TURN = "nothing is shown for MEG or fMRI of another segment: no person has enough segments that are far enough apart to share no response"
 NO_BRAIN = {
-    "above": "timing predicts in part what was heard: a decoder must beat it",
-    "below": "what timing predicts on training stories is misleading on these",
+    "above": "timing alone says something about what was heard: a decoder must do better",
+    "below": "what timing predicted in training stories is wrong for these",
 }
 
 
@@ -53,19 +54,19 @@ def notes(result: SummarizedPairs) -> list[str]:
         lines.append(MISLEADS if result.summary.n_turns else NO_TURN)
     if "meg_to_fmri" in result.ranks or "fmri_to_meg" in result.ranks:
         lines.append(
-            "found from each other: the response of a person to a segment in one scanner is searched for among this person's in the other"
+            "fMRI found from MEG, and MEG found from fMRI: for each response in one scanner, we search this person's responses in the other scanner"
         )
     lines += _control_notes(result)
     unknown = int(np.isnan(result.score[np.arange(len(result.target)), result.target]).sum())
     if unknown:
         lines.append(
-            f"{unknown} of {len(result.target)} pairs have scores that are no numbers: they count as not found"
+            f"{unknown} of {len(result.target)} pairs have scores that are not numbers: they count as not found"
         )
     lines.append(_tests_line(result))
     if result.fold is not None:
         lines.append(
-            f"the {result.n_folds} models share most of their training data: intervals are of these models; chance is taken to spread "
-            f"{AS_WIDELY} as over independent folds"
+            f"the {result.n_folds} models share most of their training data: the intervals hold for these models; we let chance "
+            f"spread {AS_WIDELY} as over independent folds"
         )
     return lines + result.said
 
@@ -133,15 +134,15 @@ def chance_sentence(result: SummarizedPairs) -> str:
     k = tested_k(result)
     found, test = verdict(result, result.main, k), result.tests[result.main][f"top{k}"]
     if found == "unknown":
-        return "There are too few independent segments to decide whether this is above chance."
+        return "There are too few independent segments to say whether this is above chance."
     if found == "inside":
         claim = "there is no evidence that this is above chance"
     else:
         claim = {"above": "this is above chance", "below": "this is below chance, which points to an error"}[found]
     level = result.scores().get(f"top{k}", "chance").mean
     return (
-        f"Chance in top-{k} is {100 * level:.1f}%, and ranges from {100 * test.low:.1f} to {100 * test.high:.1f}% (99.9%, for segments that are as "
-        f"dependent as these): {claim} (p = {test.p_corrected:.2g}, corrected for {_count(result.n_tests, 'test')} on this page)."
+        f"Chance in top-{k} is {100 * level:.1f}%, and ranges from {100 * test.low:.1f} to {100 * test.high:.1f}% (99.9%, for segments that depend on "
+        f"each other as these do): {claim} (p = {test.p_corrected:.2g}, corrected for {_count(result.n_tests, 'test')} on this page)."
     )
 
 
@@ -149,15 +150,15 @@ def worth_sentence(result: SummarizedPairs) -> str:
     """Whether both modalities find more than either alone."""
     over = {row: result.differences["top1"][f"over_{row}"] for row in ("meg", "fmri")}
     told = "; ".join(f"both minus {NAMES[row]} alone, {points(one.segments)}" for row, one in over.items())
-    told = f"(top-1: {told}; intervals over segments)"
+    told = f"(top-1: {told}; {UNCORRECTED})"
     if all(one.positive for one in over.values()):
         people = [one.people.low for one in over.values()]
         if None in people:
-            also = ""
+            also = " This is one person: nothing is shown of others."
         elif min(people) > 0:
             also = " The intervals over subjects say the same."
         else:
-            also = " It is shown for these people: the intervals over subjects reach 0, and more people would tell of others."
+            also = " This is shown for these people only: the intervals over subjects reach 0. With more people it could be shown for people in general."
         return f"Do both find more than the better one alone? Yes {told}.{also}"
     for row, one in over.items():
         if one.segments.high is not None and one.segments.high < 0:
@@ -171,13 +172,13 @@ def used_sentence(result: SummarizedPairs) -> str:
     cost = {row: found[f"cost_{row}"] for row in ("meg", "fmri") if f"cost_{row}" in found}
     if len(cost) < 2:
         return ""
-    told = "; ".join(
-        f"with {NAMES[row]} of another segment, top-1 changes by {points(_minus(one.segments))}{_theory(one)}"
+    told = ". ".join(
+        f"With {NAMES[row]} of another segment, top-1 changes by {points(_minus(one.segments))}{_theory(one)}"
         for row, one in cost.items()
     )
     used = [NAMES[row] for row, one in cost.items() if one.positive]
     claim = {0: "That is not shown", 1: f"Only {' and '.join(used)} is shown to be used", 2: "Yes"}[len(used)]
-    return f"Are both used? {claim}: {told}."
+    return f"Are both used? {claim}. {told} ({UNCORRECTED})."
 
 
 def best_sentence(result: SummarizedPairs) -> str:
@@ -207,7 +208,11 @@ def _minus(score: Score) -> Score:
 
 
 def _theory(one: Difference) -> str:
-    return "" if one.best is None else f", that of the best possible decoder by {0.0 - 100 * one.best.mean:+.1f}"
+    return (
+        ""
+        if one.best is None
+        else f"; for the best possible decoder it changes by {0.0 - 100 * one.best.mean:+.1f} points"
+    )
 
 
 def _control_notes(result: SummarizedPairs) -> list[str]:
@@ -226,9 +231,9 @@ def _tests_line(result: SummarizedPairs) -> str:
     n = sum(score is not None and score.low is not None for score in shown)
     n_blocks = len(np.unique(result.block))
     return (
-        f"the table has {_count(n, 'interval')}, each for itself at 95% (chance: 99.9%); {_count(result.n_tests, 'comparison')} with chance, "
-        f"with p-values corrected for that number (Holm); neighbouring segments depend on each other: intervals over segments are of "
-        f"{_count(n_blocks, 'block')} of them"
+        f"the table has {_count(n, 'interval')}, each at 95% on its own (chance: 99.9%); the p-values of "
+        f"{_count(result.n_tests, 'comparison')} with chance are corrected for that number (Holm); neighbouring segments depend on each other: "
+        f"intervals over segments resample {_count(n_blocks, 'block')} of segments"
     )
 
 
