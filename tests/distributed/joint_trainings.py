@@ -1,4 +1,7 @@
-"""Joint trainings that a test compares for one and several processes: ``python joint_trainings.py FOLDER 1 2``; see `trainings`."""
+"""Joint trainings that a test compares for one and several processes: ``TRAININGS="paper meg" python joint_trainings.py FOLDER 1 2``.
+
+See `trainings`.
+"""
 
 import os
 import sys
@@ -100,9 +103,10 @@ def joint(folder: Path, n: int, rank: int, port: int) -> None:
         names |= {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         os.environ |= {name: str(value) for name, value in names.items()}
     os.environ["N2S_CACHE"] = str(folder / "cache")
-    found = {name: fitted(folder, name, make(), dealt=True) for name, make in LOSSES.items()}
-    found["usual"] = fitted(folder, "usual", ClipLoss(), dealt=False)
-    found["meg"] = fitted(folder, "meg", ClipLoss(), dealt=False, modalities=["meg"])
+    options = {name: {"loss": make(), "dealt": True} for name, make in LOSSES.items()}
+    options["usual"] = {"loss": ClipLoss(), "dealt": False}
+    options["meg"] = {"loss": ClipLoss(), "dealt": False, "modalities": ["meg"]}
+    found = {name: fitted(folder, name, **options[name]) for name in os.environ["TRAININGS"].split()}
     place = folder / str(n)
     place.mkdir(parents=True, exist_ok=True)
     torch.save(found, place / f"{rank}.pt")

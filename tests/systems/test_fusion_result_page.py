@@ -80,7 +80,7 @@ def test_what_could_not_be_exchanged_and_what_is_no_number_is_said():
 
 
 def test_the_tables_show_the_differences(result):
-    headings, rows = result.shown()[0].tables["What each modality adds, and what one of another segment costs"]
+    headings, rows = result.shown()[0].tables["What each modality adds, and what a response to another segment costs"]
     first = result.differences["top1"]["over_meg"]
     own = [
         np.mean((result.ranks["both"] == 0)[result.subject == who])

@@ -275,8 +275,12 @@ def test_people_are_fitted_and_tested(commanded, tmp_path, caplog):
     ("options", "says"),
     [
         ({"helmet": {"known": False}}, "sources of 01 are not known: SourceHelmet has no lead field"),
-        ({"model": {"forward": "nowhere/sub-{subject}-fwd.fif"}}, "nowhere/sub-01-fwd.fif is missing"),
-        ({"scanner": {"placed": False}}, "nobody knows where its voxels are"),
+        pytest.param(
+            {"model": {"forward": "nowhere/sub-{subject}-fwd.fif"}},
+            "nowhere/sub-01-fwd.fif is missing",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param({"scanner": {"placed": False}}, "nobody knows where its voxels are", marks=pytest.mark.nightly),
         ({"scanner": {"away_mm": 60.0}}, "no source is within 12 mm of any of 20 voxels"),
     ],
 )

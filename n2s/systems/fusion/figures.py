@@ -142,7 +142,7 @@ def difference_points(found: Mapping[str, Difference]) -> Drawing | None:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     caption = (
         "Differences on the same pairs, mean over subjects, with 95% intervals: of resampled segments (paired bootstrap), and over subjects. "
-        "A modality is used if one of another segment costs, that is, if the interval lies right of 0."
+        "A modality is used if the interval of its cost lies right of 0: accuracy falls if its response is to another segment."
     )
     return Drawing("What each modality adds", figure, caption)
 

@@ -33,7 +33,7 @@ def differences_table(result: SummarizedPairs) -> dict[str, Table]:
                 continue
             cells = [label, UNITS[name], told(one.segments, name), told(one.people, name)]
             rows.append(cells + ([told(one.best, name), told(one.ratio, None)] if known else []))
-    return {"What each modality adds, and what one of another segment costs": (headings, rows)} if rows else {}
+    return {"What each modality adds, and what a response to another segment costs": (headings, rows)} if rows else {}
 
 
 def compared_tables(found: Compared) -> dict[str, Table]:

@@ -27,6 +27,8 @@ def headline(result: SummarizedPairs) -> list[str]:
     sentences = [what(result), candidates_sentence(result), found_sentence(result), chance_sentence(result)]
     if result.differences and min(result.n_candidates) > 1:
         sentences += [worth_sentence(result), used_sentence(result)]
+    if len(result.summary.subjects) == 1:
+        sentences.append("This is one person: nothing is shown of others.")
     return [text for text in (*sentences, best_sentence(result)) if text]
 
 
@@ -154,7 +156,7 @@ def worth_sentence(result: SummarizedPairs) -> str:
     if all(one.positive for one in over.values()):
         people = [one.people.low for one in over.values()]
         if None in people:
-            also = " This is one person: nothing is shown of others."
+            also = ""
         elif min(people) > 0:
             also = " The intervals over subjects say the same."
         else:
