@@ -221,7 +221,9 @@ def test_brains_that_heard_nothing_are_at_chance(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("used", "still"), [("meg", "bold_encoder"), ("fmri", "encoder")])
+@pytest.mark.parametrize(
+    ("used", "still"), [("meg", "bold_encoder"), pytest.param("fmri", "encoder", marks=pytest.mark.nightly)]
+)
 def test_one_modality_trains_its_network_alone(root, used, still):
     data = tiny_pairs(root, modalities=[used])
     module = model(data, optimizer=lambda p: torch.optim.SGD(p, lr=1e-2))

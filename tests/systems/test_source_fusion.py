@@ -281,7 +281,9 @@ def test_people_are_fitted_and_tested(commanded, tmp_path, caplog):
             marks=pytest.mark.nightly,
         ),
         pytest.param({"scanner": {"placed": False}}, "nobody knows where its voxels are", marks=pytest.mark.nightly),
-        ({"scanner": {"away_mm": 60.0}}, "no source is within 12 mm of any of 20 voxels"),
+        pytest.param(
+            {"scanner": {"away_mm": 60.0}}, "no source is within 12 mm of any of 20 voxels", marks=pytest.mark.nightly
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_said(commanded, tmp_path, options, says):

@@ -41,8 +41,8 @@ class Compared:
 def compared(results: Mapping[str, SummarizedPairs]) -> Compared:
     """Compare results on the pairs that all of them have: the same person, segment and condition, ranked among the same candidates.
 
-    A part of the scores (both, MEG alone, fMRI alone) is compared among the results that have it. So a decoder of MEG alone is compared with the MEG of a
-    joint one.
+    Each part of the scores (both, MEG alone, fMRI alone) is compared between the results that have it. For example, a decoder of MEG alone is
+    compared with the MEG part of a joint decoder.
 
     Parameters
     ----------

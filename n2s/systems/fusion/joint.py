@@ -28,15 +28,15 @@ CHUNK = 256  # segments through a target encoder at once
 
 
 class JointContrastive(System):
-    """Train a network for each modality, so that the estimate of each, and their sum, resemble the features of the heard segment most.
+    """Train one network for MEG and one for fMRI. Each estimates the features of the segment that was heard; so does the sum of the estimates.
 
     The loss is CLIP(MEG, sound) + CLIP(fMRI, sound) + CLIP(both, sound) + ``between_weight`` * CLIP(MEG, fMRI), each a mean over the rows that
-    have it. The estimate of both is the sum of the two, so that the score of both is the sum of the scores; a missing modality adds nothing.
-    With ``data.modalities`` of one, its network is trained alone.
+    have it. The estimate of both is the sum of the two estimates, so the score of both is the sum of the two scores; a missing modality adds 0.
+    If ``data.modalities`` has one modality, only its network is trained.
 
-    Validation ranks every row's true segment among the segments of the split that its person heard: ``val/top10`` is of both,
-    ``val/meg_top10`` and ``val/fmri_top10`` of one. Several processes share each batch and take the step of one process with the whole batch,
-    as in `Contrastive`.
+    Validation ranks the true segment of each row among the segments of the split that its person heard: ``val/top10`` with both,
+    ``val/meg_top10`` and ``val/fmri_top10`` with one. Several processes share each batch. Their step is the same as that of one process with
+    the whole batch, as in `Contrastive`.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class JointContrastive(System):
     target_encoder
         A network on the target's features, trained jointly (`n2s.models.DeepMel`); None for fixed features.
     loss
-        Compares estimates with sounds. Estimates are not normalised: else the sum of scores would not be the score of the sum.
+        Compares estimates with sounds. Estimates are not normalised: with that, the score of the sum would not be the sum of the scores.
     between
         Compares MEG and fMRI estimates of one person and segment with each other.
     between_weight
-        Its weight, lambda; 0: MEG and fMRI meet in the sounds alone.
+        Its weight, lambda; 0: MEG and fMRI are not compared with each other, only with sounds.
     dropout
-        Of the rows with both: the share that loses one of them in CLIP(both, sound), in training.
+        In training, the share of the rows with both that lose MEG or fMRI in CLIP(both, sound).
     likelihoods
         Also report encoding models of each person, whose likelihoods are added: `LikelihoodFusion`.
     alone

@@ -14,8 +14,8 @@ from n2s.systems.processes import gathered
 class JointTerms:
     """The terms of the loss of one batch.
 
-    Rows of all processes stand in the order of their ranks. How many rows have a modality differs between processes, and a process may have
-    none: it then adds nothing, but takes part in all communication.
+    The rows of all processes are in the order of the processes' ranks. Processes differ in how many of their rows have a modality. A process
+    without any adds nothing to that term, but takes part in all communication.
 
     Parameters
     ----------

@@ -31,10 +31,10 @@ FEWEST = 20  # validation rows from which two weights are worth something
 class LateFusion(ClosedForm):
     """The sum of the scores of two finished retrieval runs, one of MEG and one of fMRI: ``alpha * meg + beta * fmri``.
 
-    ``n2s fit`` finds the weights: those, 0 or more, that make the true candidates of validation rows most likely under a softmax over each
-    person's candidates. ``n2s test`` adds the scores of the test rows. Both runs must have left their scores (``n2s test``), and must have held out
-    what is validation and test here: rows are matched by person, sound (by its samples) and place in it. What one run has not scored is left out.
-    Where a run chose its best epoch by the same validation rows, its weight is a little too large.
+    ``n2s fit`` finds the weights, each 0 or more: the true candidates of validation rows become most likely under a softmax over each person's
+    candidates. ``n2s test`` adds the scores of the test rows. Before that, run ``n2s test`` for both runs: it keeps their scores. Both runs must
+    have held out the same validation and test data as this one. Rows are matched by person, by the samples of the sound, and by the place in it.
+    Rows that a run has not scored are left out. If a run chose its best epoch by the same validation rows, its weight is a little too large.
 
     Parameters
     ----------

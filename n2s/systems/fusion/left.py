@@ -1,4 +1,4 @@
-"""What a test of one modality alone leaves for a late fusion: the scores of its pairs, and of the validation pairs."""
+"""Keep the scores of a test of one modality, and of its validation pairs, for a late fusion."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ CHUNK = 128  # pairs at once
 def leave_scores(data: PairedDataModule, module: System, tested: dict[str, np.ndarray]) -> None:
     """Keep the scores of a finished test in the run's folder, and those of the validation pairs where there are any.
 
-    Nothing is left where both modalities were trained together: their scores do not come from two runs.
+    Nothing is kept if both modalities were trained together: a late fusion needs two runs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ranks of the true candidates: of each modality, of both, and with one modality of another segment."""
+"""Ranks of the true candidates: by MEG, by fMRI, by both, and by both where one of them responds to another segment."""
 
 from collections.abc import Mapping
 
@@ -49,10 +49,10 @@ def partners(pairs: ScoredPairs, name: str) -> np.ndarray:
 
 
 def donors(pairs: ScoredPairs, most: int = MOST_TURNS) -> np.ndarray:
-    """(m, n) The pair of the same person that gives its response to another segment, one row a turn; -1: none in this turn.
+    """(m, n) For each turn and pair, another pair of the same person: its response replaces the pair's own. -1: none in this turn.
 
-    Segments are turned on the circle of what a person heard. Responses to the same segment, where it was heard more than once, are
-    dealt in order.
+    All segments that a person heard form a circle, and each turn moves them on by some places. If a segment was heard several times, its
+    responses are used in order.
     """
     asked = _asked(pairs, most)
     first: dict[tuple[str, int], list[int]] = {}
@@ -71,7 +71,7 @@ def donors(pairs: ScoredPairs, most: int = MOST_TURNS) -> np.ndarray:
 
 
 def _asked(pairs: ScoredPairs, most: int) -> np.ndarray:
-    """(m, n) Candidates of the turns; -1 where a response would reach what was heard."""
+    """(m, n) Candidates of the turns; -1 where the response to one would also hold some of the pair's own segment."""
     asked = exchanged_targets(pairs.target, pairs.listener, pairs.candidates, most=most)
     if pairs.fmri is None or not len(asked):
         return asked
