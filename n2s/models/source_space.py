@@ -54,8 +54,8 @@ class Sources:
 class SourceSpace:
     """The ridge of sources that one scanner or two see.
 
-    Of the two scanners' units nothing is known in common, so a gain is fitted: penalty and gain are those with which stories that are left out of training are
-    likeliest in both scanners together. The search begins where the two fits of one scanner have sources of the same power.
+    The two scanners have different units, so a gain between them is fitted. Penalty and gain are those with which stories that are left out of
+    training are likeliest in both scanners together. The search begins where the two fits of one scanner have sources of the same power.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ EARLY = 1e-6  # of a frame: rounded numbers
 
 
 def heard_in_run(data: PairedDataModule, run: str) -> list[Frames]:
-    """The target's features of all that was heard in a run, on the run's clock, with a last column of ones: whether a sound plays.
+    """The target's features of all that was heard in a run, on the run's clock.
 
     Features are standardised, so that 0, as in silence, is the mean of the training sounds.
     """
@@ -26,10 +26,18 @@ def heard_in_run(data: PairedDataModule, run: str) -> list[Frames]:
             half_s = (0.5 - EARLY) / piece.rate_hz
             inside = (at_s > row.stimulus_onset - half_s) & (at_s < row.stimulus_onset + row.duration - half_s)
             if inside.any():
-                values = np.column_stack([piece.values[inside], np.ones(inside.sum())])
                 begins_s = at_s[inside][0] + row.onset - row.stimulus_onset
-                found.append(Frames(values, piece.rate_hz, float(begins_s)))
+                found.append(Frames(piece.values[inside], piece.rate_hz, float(begins_s)))
     return found
+
+
+def with_playing(nuisances: np.ndarray, heard: Sequence[Frames], tr_s: float, delays_s: Sequence[float]) -> np.ndarray:
+    """(t, k) nuisances of a run, and q more: that a sound plays, whatever it is, through the response at each delay.
+
+    When sounds begin and end tells where in a run a volume is. So this course is a nuisance: what is left tells sounds apart by their features.
+    """
+    ones = [Frames(np.ones((len(one.values), 1)), one.rate_hz, one.start_s) for one in heard]
+    return np.column_stack([nuisances, slow_columns(ones, tr_s, len(nuisances), delays_s, 1)[:, :, 0]])
 
 
 def slow_columns(
@@ -55,9 +63,15 @@ def slow_columns(
     return found
 
 
+def nuisance_basis(nuisances: np.ndarray) -> np.ndarray:
+    """(t, k) -> (t, m) orthonormal columns that span a constant and the nuisances."""
+    size = np.linalg.norm(nuisances, axis=0)
+    units = nuisances[:, size > 0] / size[size > 0]
+    return scipy.linalg.orth(np.column_stack([np.full(len(units), len(units) ** -0.5), units]), rcond=1e-8)
+
+
 def without(values: np.ndarray, nuisances: np.ndarray) -> np.ndarray:
     """(t, ...) values less their mean and what nuisances (t, k) explain of them, in these rows alone."""
-    rows = len(values)
-    basis = scipy.linalg.orth(np.column_stack([np.full(rows, rows**-0.5), nuisances]), rcond=1e-8)
+    rows, basis = len(values), nuisance_basis(nuisances)
     flat = values.reshape(rows, -1).astype(np.float64)
     return (flat - basis @ (basis.T @ flat)).reshape(values.shape)

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from n2s.data.paired import PairedDataModule
 from n2s.systems.fusion.bold_rows import training_rows
-from n2s.systems.fusion.low_rank import N_FEATURES, Rows, fit_low_rank, whitening
+from n2s.systems.fusion.low_rank import N_FEATURES, Rows, fit_low_rank
 
 SHRINKAGES = (0.1, 0.3, 0.7)
+LEAST_VARIANCE = 1e-3  # of a direction over time, of a volume's noise
 LEAST_POWER = 1e-6  # of a component of what was heard, of the largest one
 
 
@@ -45,12 +46,30 @@ class BoldDecoder:
     held_out: list[Tensor]
     chosen: dict[str, float]
 
-    def scores(self, columns: Tensor, responses: Tensor) -> Tensor:
-        """Log-likelihoods (n, k) of volumes ``responses (n, t, p)`` under candidates with ``columns (k, t, q, c)`` of what was heard, at the same times."""
-        filtering = torch.from_numpy(whitening(self.memory.numpy(), columns.shape[1]))
-        would = torch.einsum("ktqc,cf,qfr->ktr", columns, self.features, self.weights)
-        would, seen = (torch.einsum("ts,nsr->ntr", filtering, one) for one in (would, responses @ self.components))
-        return seen.flatten(1) @ would.flatten(1).T - 0.5 * would.square().sum((1, 2))
+    def would(self, columns: Tensor) -> Tensor:
+        """(t, q, c) what is heard -> (t, r) the responses it would evoke."""
+        return torch.einsum("tqc,cf,qfr->tr", columns, self.features, self.weights)
+
+    def scores(self, would: Tensor, seen: Tensor, cleaning: Tensor) -> Tensor:
+        """Log-likelihoods (k,) of some cleaned volumes of a run.
+
+        Parameters
+        ----------
+        would
+            (k, s, r) Responses in these s volumes that candidates would evoke, cleaned as they were.
+        seen
+            (s, p) The volumes.
+        cleaning
+            (s, t) What makes cleaned volumes of the whole run's: noise over time was cleaned, too.
+        """
+        memory = torch.zeros(cleaning.shape[1], dtype=torch.float64)
+        memory[: len(self.memory)] = self.memory[: len(memory)]
+        at = torch.arange(len(memory))
+        variance, axes = torch.linalg.eigh(cleaning @ memory[(at[:, None] - at).abs()] @ cleaning.T)
+        known = variance > LEAST_VARIANCE * memory[0]  # of the rest, cleaning has left nothing
+        filtering = (axes[:, known] / variance[known].sqrt()).T
+        would, seen = filtering @ would, filtering @ (seen @ self.components)
+        return would.flatten(1) @ seen.flatten() - 0.5 * would.square().sum((1, 2))
 
     def plain(self) -> dict:
         """What a checkpoint keeps."""
@@ -65,7 +84,7 @@ def fit_bold(data: PairedDataModule, subject: str, delays_s: Sequence[float]) ->
 
     Raises
     ------
-    ValueError
+    TooFewSounds
         Too few training sounds.
     """
     axes = np.linalg.norm(np.asarray(data.courses(subject).axes, np.float64), axis=0)

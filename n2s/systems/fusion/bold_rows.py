@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.paired import PairedDataModule
-from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, without
+from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, with_playing, without
+from n2s.systems.fusion.low_rank import TooFewSounds
 
+LISTENED = "listen"  # the condition that a model is fitted in
 APART = 10**6  # volumes: no run is as long
 MOST_NUISANCES = 0.5  # of the training volumes of a run: with more of them, little of the response would be left
 
@@ -20,9 +22,9 @@ class BoldRows:
     Parameters
     ----------
     design
-        (n, q, f) What was heard, less nuisances: see `slow_columns`.
+        (n, q, f) What was heard, less nuisances and that a sound plays: see `slow_columns`.
     response
-        (n, p) Components of the person's voxels, less nuisances.
+        (n, p) Components of the person's voxels, less the same.
     group
         (n,) Number of the sound that each volume follows; of several the last that began.
     place
@@ -58,15 +60,17 @@ def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float
         for row in own.sort_values("begins_s").itertuples():
             group[row.first : row.stop] = row.group
         rows, nuisances = np.flatnonzero(group >= 0), courses.nuisances[run]
-        nuisances = nuisances[rows] if nuisances.shape[1] < MOST_NUISANCES * len(rows) else nuisances[rows, :0]
-        columns = slow_columns(
-            heard_in_run(data, run), courses.tr_s[run], len(values), delays_s, data.target.n_features + 1
-        )
+        nuisances = nuisances if nuisances.shape[1] < MOST_NUISANCES * len(rows) else nuisances[:, :0]
+        heard, tr_s = heard_in_run(data, run), courses.tr_s[run]
+        nuisances = with_playing(nuisances, heard, tr_s, delays_s)[rows]
+        columns = slow_columns(heard, tr_s, len(values), delays_s, data.target.n_features)
         spans += [first + np.searchsorted(rows, np.arange(*span)) for span in apart(own, data.bold_options.segment_s)]
         found.append(
             (without(columns[rows], nuisances), without(values[rows], nuisances), group[rows], rows + number * APART)
         )
         first += len(rows)
+    if not found:
+        raise TooFewSounds("0 sounds that were listened to")
     lengths = [len(one) for one in spans]
     usual = max(set(lengths), key=lengths.count)
     windows = np.stack([one for one in spans if len(one) == usual])
@@ -75,10 +79,12 @@ def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float
 
 def volumes_of(data: PairedDataModule, subject: str, split: str) -> pd.DataFrame:
     """The windows of BOLD of a person in a split: ``row`` (of `window_table`), ``recording``, ``begins_s`` (the segment's start on the run's
-    clock), ``first`` and ``stop`` (volumes), ``segment``, ``group`` (the sound's number).
+    clock), ``first`` and ``stop`` (volumes), ``segment``, ``group`` (the sound's number). Of training, those that were listened to.
     """
-    windows = data.windows[split]
-    used = np.unique(data.pairs[split].fmri.to_numpy())
+    windows, pairs = data.windows[split], data.pairs[split]
+    if split == "train":
+        pairs = pairs[pairs.condition == LISTENED]
+    used = np.unique(pairs.fmri.to_numpy())
     used = used[used >= 0]
     rows, table = used[windows.of_interval("subject")[used] == subject], windows.intervals
     found = pd.DataFrame(

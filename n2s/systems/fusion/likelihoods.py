@@ -1,7 +1,6 @@
 """Fusion by likelihoods: an encoding model of each person and modality; log-likelihoods of a candidate add, since noises are independent."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,9 +20,11 @@ from n2s.findings import tell
 from n2s.systems.closed_form import ClosedForm, check_made
 from n2s.systems.fusion.bold_model import BoldDecoder, fit_bold
 from n2s.systems.fusion.bold_scores import bold_scores
+from n2s.systems.fusion.low_rank import LEAST_SOUNDS, TooFewSounds
 from n2s.systems.fusion.meg_model import MegDecoder, fit_meg, meg_scores
 from n2s.systems.fusion.result import FusionResult
 from n2s.systems.fusion.tested import fusion_results
+from n2s.systems.fusion.trained_on import data_hash
 from n2s.systems.kept_fits import keep, kept
 
 #: Keys of a checkpoint: fits by modality and subject, the options that made them, and what a test knows the data by.
@@ -40,8 +41,11 @@ class LikelihoodFusion(ClosedForm):
 
     MEG is predicted at lags of 0 to 500 ms (`n2s.systems.contrastive.encoding_model`), BOLD through Glover's response at some delays, cleaned
     as the run was. Noise is Gaussian, its covariance learned from training sounds that a fit has not seen. Noises of two scanners are
-    independent, so that the sum is the log-likelihood of both; what is missing adds 0. ``n2s fit`` fits everybody in one epoch, from training
-    segments alone; ``n2s test`` scores.
+    independent, so that the sum is the log-likelihood of both. A pair that lacks one is scored by the other alone. ``n2s fit`` fits everybody in
+    one epoch, from training segments alone; ``n2s test`` scores.
+
+    Whether a sound plays is taken out of BOLD like a nuisance: when sounds begin and end would tell where in a run a segment was, without
+    anything of what was said.
 
     Parameters
     ----------
@@ -157,9 +161,8 @@ def results_of(data: PairedDataModule, fits: Fits, seed: int) -> dict[str, Fusio
     """The results of fitted models on the test pairs."""
     parts = scored(data, fits, "test")
     used = {modality: 1.0 for modality in MODALITIES if modality in fits}
-    return fusion_results(
-        data, "likelihoods", parts["meg"], parts["fmri"], seed=seed, weights=used, said=sentences(fits)
-    )
+    said, has = sentences(fits), modelled(data, fits, "test")
+    return fusion_results(data, "likelihoods", parts["meg"], parts["fmri"], seed=seed, weights=used, said=said, has=has)
 
 
 def people_of(data: PairedDataModule) -> list[tuple[str, str]]:
@@ -178,7 +181,7 @@ def fit_person(data: PairedDataModule, modality: str, subject: str, delays_s: Se
         if modality == "meg":
             return fit_meg(data, subject).plain()
         return fit_bold(data, subject, delays_s).plain()
-    except ValueError as few:
+    except TooFewSounds as few:
         tell("left out", subject, f"no encoding model of {SHOWN[modality]} from {few} in training.")
         return None
 
@@ -193,13 +196,22 @@ def scored(data: PairedDataModule, fits: Fits, split: str) -> dict[str, np.ndarr
         by_window = np.zeros((len(subject), n_candidates), np.float32)
         for name in dict.fromkeys(subject[np.unique(rows[rows >= 0])]):
             if (plain := fits.get(modality, {}).get(name)) is None:
-                tell("left out", name, f"no encoding model of {SHOWN[modality]}: it adds nothing to the scores.")
+                tell("left out", name, f"no encoding model of {SHOWN[modality]}: its pairs are scored without it.")
                 continue
             scores = _meg if modality == "meg" else _bold
             windows, values = scores(data, plain, name, split)
             by_window[windows] = values
         found[modality] = np.where(rows[:, None] >= 0, by_window[rows], 0).astype(np.float32)
     return found
+
+
+def modelled(data: PairedDataModule, fits: Fits, split: str) -> np.ndarray:
+    """(n, 2) Which pairs of a split have MEG, and BOLD, of somebody with a fitted model."""
+    subject, found = data.windows[split].of_interval("subject"), []
+    for modality in MODALITIES:
+        rows = data.pairs[split][modality].to_numpy()
+        found.append((rows >= 0) & np.isin(subject[rows], list(fits.get(modality, {}))))
+    return np.stack(found, axis=1)
 
 
 def _meg(data: PairedDataModule, plain: dict, name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -246,8 +258,8 @@ def check_any(fits: Fits, data: PairedDataModule) -> None:
     """Raise a UserError if nobody could be fitted."""
     if not fits:
         raise UserError(
-            f"nobody has enough training sounds for an encoding model ({', '.join(SHOWN[one] for one in data.modalities)}): MEG needs 2, fMRI 3. Train on "
-            "more (data.split), or make sounds smaller units."
+            f"nobody has enough training sounds for an encoding model ({', '.join(SHOWN[one] for one in data.modalities)}): each needs {LEAST_SOUNDS}. "
+            "Train on more (data.split), or make sounds smaller units."
         )
 
 
@@ -260,19 +272,6 @@ def checked_delays(delays_s: Sequence[float]) -> tuple[float, ...]:
         if one > 5:
             raise UserError(f"model.delays_s has {one:g}; expected -5 to 5: seconds later than Glover's response.")
     return tuple(float(one) for one in delays_s)
-
-
-def data_hash(data: PairedDataModule) -> str:
-    """What a fit depends on: recordings, sounds, and which windows are trained on."""
-    windows, pairs = data.windows["train"], data.pairs["train"]
-    options = [repr(data.bold_options), repr(data.shape), sorted(data.modalities)]
-    given = json.dumps([data.data_hashes(), options], sort_keys=True, default=str)
-    found = hashlib.sha256(given.encode())
-    for name in ("recording", "stimulus"):
-        found.update("\n".join(windows.of_interval(name)).encode())
-    for values in (windows.start_s, windows.segment, pairs.meg.to_numpy(), pairs.fmri.to_numpy()):
-        found.update(np.ascontiguousarray(values).tobytes())
-    return found.hexdigest()[:32]
 
 
 def fit_file(folder: Path, modality: str, subject: str) -> Path:

@@ -83,6 +83,10 @@ class LowRank:
     chosen: dict[str, float]
 
 
+class TooFewSounds(Exception):
+    """A person has too few training sounds for an encoding model; the message says how many."""
+
+
 def fit_low_rank(rows: Rows) -> LowRank:
     """Fit a ridge whose predictions have few dimensions in the brain, where noise is white.
 
@@ -91,13 +95,14 @@ def fit_low_rank(rows: Rows) -> LowRank:
 
     Raises
     ------
-    ValueError
-        Fewer sounds than `LEAST_SOUNDS`.
+    TooFewSounds
+        Fewer sounds than `LEAST_SOUNDS`, or none with segments that could be told apart.
     """
     sounds = list(dict.fromkeys(rows.group.tolist()))
     if len(sounds) < LEAST_SOUNDS:
-        raise ValueError(f"{len(sounds)} sounds; expected {LEAST_SOUNDS} or more")
-    number = {sound: at % min(N_FOLDS, len(sounds)) for at, sound in enumerate(sounds)}
+        raise TooFewSounds(f"{len(sounds)} sounds; expected {LEAST_SOUNDS} or more")
+    # neighbours in one fold: responses to short sounds overlap
+    number = {sound: at * min(N_FOLDS, len(sounds)) // len(sounds) for at, sound in enumerate(sounds)}
     fold = np.array([number[one] for one in rows.group.tolist()])
     sums = _Sums(rows, fold)
     n_all = rows.design.shape[2]
@@ -105,7 +110,7 @@ def fit_low_rank(rows: Rows) -> LowRank:
     for n_features, n_lags in product(sorted({min(n, n_all) for n in N_FEATURES}), sorted(set(rows.lags))):
         columns = sums.columns(n_lags, n_features)
         for one in range(sums.n_folds):
-            windows = rows.windows[fold[rows.windows[:, 0]] == one]
+            windows = rows.windows[(fold[rows.windows] == one).all(axis=1)]
             if len(windows) < 2:
                 continue
             others = [other for other in range(sums.n_folds) if other != one]
@@ -122,6 +127,8 @@ def fit_low_rank(rows: Rows) -> LowRank:
                     scores = _by_rank(would @ weights, seen @ axes)
                     for rank in range(1, len(scores) + 1):
                         tried.setdefault((n_features, n_lags, shrinkage, alpha, rank), []).append(scores[rank - 1])
+    if not tried:
+        raise TooFewSounds(f"{len(sounds)} sounds with fewer than two segments in each of {sums.n_folds} folds")
     best = max(tried, key=lambda key: information(tried[key]))
     n_features, n_lags, shrinkage, alpha, rank = best
     every, columns = list(range(sums.n_folds)), sums.columns(n_lags, n_features)

@@ -9,8 +9,10 @@ from einops import rearrange
 from torch import Tensor
 
 from n2s.data.paired import PairedDataModule
+from n2s.findings import tell
 from n2s.systems.contrastive.window_rows import components, lagged, read_windows
-from n2s.systems.fusion.low_rank import N_FEATURES, Rows, fit_low_rank
+from n2s.systems.fusion.bold_rows import LISTENED
+from n2s.systems.fusion.low_rank import N_FEATURES, Rows, TooFewSounds, fit_low_rank
 
 MOST_SAMPLES = 300_000  # that a model is fitted on: 100 minutes at 50 Hz
 LAST_S, WIDTH_S = 0.4, 0.12  # of the response to a moment of sound, and of one of the bumps that it is made of
@@ -61,10 +63,12 @@ def fit_meg(data: PairedDataModule, subject: str) -> MegDecoder:
 
     Raises
     ------
-    ValueError
+    TooFewSounds
         Too few training sounds.
     """
     rows = training_windows(data, subject)
+    if not len(rows):
+        raise TooFewSounds("0 sounds that were listened to")
     brain, target = read_windows(data, "train", rows)
     group = data.meg_windows["train"].of_interval("group_index")[rows]
     features, level = components(rearrange(target, "n f t -> (n t) f"), max(N_FEATURES), unit=True)
@@ -107,8 +111,12 @@ def meg_rows(data: PairedDataModule, subject: str, split: str) -> np.ndarray:
 
 
 def training_windows(data: PairedDataModule, subject: str) -> np.ndarray:
-    """(n,) Windows of MEG that share no time with each other, at most as many as make `MOST_SAMPLES`, evenly spread."""
-    rows, windows = meg_rows(data, subject, "train"), data.meg_windows["train"]
+    """(n,) Windows of MEG in which a sound was listened to, at most as many as make `MOST_SAMPLES`, evenly spread; they share no time."""
+    every, windows, pairs = meg_rows(data, subject, "train"), data.meg_windows["train"], data.pairs["train"]
+    rows = every[np.isin(windows.rows[every], pairs.meg.to_numpy()[(pairs.condition == LISTENED).to_numpy()])]
+    if len(rows) < len(every):
+        said = f"{len(every) - len(rows)} of {len(every)} training segments of MEG in other conditions than {LISTENED}"
+        tell("left out", subject, f"{said}: what is said moves the brain in another way than what is heard.")
     recording, start_s = windows.of_interval("recording_index")[rows], windows.start_s[rows]
     chosen, place, free_s = [], None, -np.inf
     for at in np.lexsort((start_s, windows.interval[rows], recording)):
@@ -117,7 +125,7 @@ def training_windows(data: PairedDataModule, subject: str) -> np.ndarray:
             chosen.append(rows[at])
             place, free_s = now, start_s[at] + data.shape.window_s
     most = max(2, MOST_SAMPLES // data.shape.n_times)
-    return np.array(chosen)[np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), most)).astype(int))]
+    return np.array(chosen, np.int64)[np.unique(np.linspace(0, len(chosen) - 1, min(len(chosen), most)).astype(int))]
 
 
 def response_bumps(sfreq: float, offset_s: float) -> tuple[Tensor, Tensor]:

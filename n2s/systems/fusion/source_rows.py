@@ -271,8 +271,9 @@ class BoldRows:
 
     def heard(self, key: str) -> np.ndarray:
         """(t, d) of what was heard in a run."""
-        pieces = [replace(one, values=one.values[:, :-1]) for one in heard_in_run(self.data, key)]
-        return self.cleaned(key, self.sounds.slow(pieces, self.tr_s[key], len(self.training[key])))
+        return self.cleaned(
+            key, self.sounds.slow(heard_in_run(self.data, key), self.tr_s[key], len(self.training[key]))
+        )
 
     def placed(self, key: str, stimulus: str, offset_s: float) -> np.ndarray:
         """(t, d) of a run in which one sound would have been played alone, from ``offset_s`` on."""

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 import torch
 
 from n2s.data.options import check_number
@@ -19,6 +18,7 @@ from n2s.systems.fusion.source_fit import APART, BOTH, Person, Recipe, bold_scor
 from n2s.systems.fusion.source_places import field_of
 from n2s.systems.fusion.source_rows import BoldRows, Sounds
 from n2s.systems.fusion.tested import fusion_results
+from n2s.systems.fusion.trained_on import data_hash
 from n2s.systems.kept_fits import keep, kept
 
 #: Keys of a checkpoint: fits by person, options that made them, and a hash of the training data.
@@ -47,8 +47,6 @@ class SourceFusion(ClosedForm):
     fades_s
         What is expected of responses before the data are seen: they are smooth over lags, and 100 ms after the sound they fall by 1/e in so
         long. A large number: they do not.
-    seed
-        For ties and draws of the scores.
 
     References
     ----------
@@ -65,14 +63,12 @@ class SourceFusion(ClosedForm):
         reach_mm: float = 12.0,
         n_features: int = 16,
         fades_s: float = 0.15,
-        seed: int = 0,
     ):
         super().__init__()
         check_number("model.reach_mm", reach_mm, above=0)
         check_number("model.n_features", n_features, low=1, whole=True)
         check_number("model.fades_s", fades_s, above=0)
-        check_number("model.seed", seed, low=0, whole=True)
-        self.fit_recipe, self.seed = Recipe(forward, float(reach_mm), int(n_features), float(fades_s)), seed
+        self.fit_recipe = Recipe(forward, float(reach_mm), int(n_features), float(fades_s))
         self.fits: dict[str, dict] = {}
         self._fitted_by: Mapping | None = None
         self._trained, self._scores = "", {}
@@ -158,9 +154,10 @@ class SourceFusion(ClosedForm):
         """See `System`: by sources of both, and by sources of each scanner alone."""
         found = {}
         for kind, method in METHODS.items():
-            meg, fmri = self._scored(kind)
+            meg, fmri, has = self._scored(kind)
+            weights = {"meg": 1.0, "fmri": 1.0}
             results = fusion_results(
-                self.data, method, meg, fmri, seed=self.seed, weights={"meg": 1.0, "fmri": 1.0}, said=self._said()
+                self.data, method, meg, fmri, seed=seed, weights=weights, said=self._said(), has=has
             )
             found |= {name if kind == BOTH else f"{name}, apart": one for name, one in results.items()}
         return found
@@ -168,24 +165,24 @@ class SourceFusion(ClosedForm):
     # -- how ----------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def _scored(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
-        """(n, k) the parts of MEG and of fMRI; without the mean over candidates, so that float32 holds them."""
+    def _scored(self, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n, k) the parts of MEG and of fMRI; without the mean over candidates, so that float32 holds them. And (n, 2) which pairs have them."""
         data, sounds = self.data, Sounds(self.data, self.fit_recipe.n_features)
         table, place = data.pair_table("test"), np.full(len(data.windows["test"]), -1)
         place[data.meg_windows["test"].rows] = np.arange(len(data.meg_windows["test"]))
         shape = len(table), len(data.windows["test"].first)
-        meg, fmri = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        meg, fmri, has = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros((len(table), 2), bool)
         for person in self.people:
             fit = self.fits[person.name]
             mine = (table.person == person.name).to_numpy()
             if "meg" in fit and len(rows := np.flatnonzero(mine & (table.meg >= 0).to_numpy())):
                 found = meg_scores(data, sounds, fit["meg"], kind, place[table.meg.to_numpy()[rows]])
-                meg[rows] = found - found.mean(1, keepdims=True)
+                meg[rows], has[rows, 0] = found - found.mean(1, keepdims=True), True
             if "fmri" in fit and len(rows := np.flatnonzero(mine & (table.fmri >= 0).to_numpy())):
                 own = BoldRows(data, sounds, person.fmri, fit["fmri"]["voxels"].numpy())
                 found = bold_scores(data, own, fit["fmri"], kind, table.fmri.to_numpy()[rows])
-                fmri[rows] = found - found.mean(1, keepdims=True)
-        return meg, fmri
+                fmri[rows], has[rows, 1] = found - found.mean(1, keepdims=True), True
+        return meg, fmri, has
 
     def _said(self) -> list[str]:
         """What the joint fit adds in training stories that were left out."""
@@ -198,17 +195,14 @@ class SourceFusion(ClosedForm):
             if both:
                 joint, alone = (sum(one[kind][modality] for one in both) for kind in (BOTH, APART))
                 found.append(
-                    f"In training stories that were left out, the predictions of {label} added {joint:.0f} nats to its log-likelihood by sources of both "
-                    f"scanners, and {alone:.0f} by sources of {label} alone (sums over {len(both)} people)."
+                    f"In training stories that were left out, at the penalty that was chosen there, the predictions of {label} added {joint:.0f} nats to its "
+                    f"log-likelihood by sources of both scanners, and {alone:.0f} by sources of {label} alone (sums over {len(both)} people)."
                 )
         return found
 
     def _hash(self) -> str:
-        """Of training pairs and of the recordings' samples."""
-        table = self.data.pair_table("train")[["person", "recording", "fmri_recording", "stimulus", "stimulus_start_s"]]
-        found = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-        found.update(f"{sorted(self.data.data_hashes().items())}".encode())
-        return found.hexdigest()
+        """Of the training data, and of who is who."""
+        return hashlib.sha256(f"{data_hash(self.data)}{sorted(self.data.persons.items())}".encode()).hexdigest()
 
     def _recipe(self) -> dict:
         """Options of the fit, as plain types."""

@@ -30,6 +30,7 @@ def fusion_results(
     said: Sequence[str] = (),
     meg_to_fmri: np.ndarray | None = None,
     fmri_to_meg: np.ndarray | None = None,
+    has: np.ndarray | None = None,
 ) -> dict[str, FusionResult]:
     """The results of a test by name: of the pairs with both modalities, and of those with one.
 
@@ -49,13 +50,16 @@ def fusion_results(
         See `FusionResult`; sentences of the data are added.
     meg_to_fmri, fmri_to_meg
         (n, k) See `FusionResult`.
+    has
+        (n, 2) bool: whether a pair has a score of MEG, and of fMRI; by default of what was recorded. A pair with one of them is among those
+        with that modality alone; one with none is left out.
 
     Returns
     -------
     ``test``: pairs with both; ``test, MEG only``, ``test, fMRI only``: the rest; ``test, overt`` and so on: other conditions than
     listening. Where a condition has pairs of one kind alone, its name does not say which.
     """
-    table, candidates = data.pair_table("test"), data.candidate_table("test")
+    table, candidates = with_scores(data.pair_table("test"), has), data.candidate_table("test")
     parts = {"meg": meg, "fmri": fmri}
     fields = {
         "no_brain": timing_scores(data)[table.segment],
@@ -90,6 +94,17 @@ def fusion_results(
             reach_s=data.bold_options.apart_s,
             **scored,
         )
+    return found
+
+
+def with_scores(table: pd.DataFrame, has: np.ndarray | None) -> pd.DataFrame:
+    """A table of pairs in which a modality without a score counts as not recorded; ``has (n, 2)``."""
+    if has is None:
+        return table
+    found = table.copy()
+    for modality, prefix, own in zip(MODALITIES, ("", "fmri_"), np.asarray(has, bool).T, strict=True):
+        for name, none in ((modality, -1), (f"{prefix}recording", ""), (f"{prefix}start_s", np.nan)):
+            found[name] = found[name].where(own, none)
     return found
 
 
