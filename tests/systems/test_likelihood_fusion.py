@@ -5,16 +5,16 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 from tiny import TinyStudy
-from tiny_pairs import LEAD_S, TinyScanner, tiny_pairs
+from tiny_pairs import LEAD_S, TR_S, TinyScanner, tiny_pairs
 
 from n2s.data import Grid, PairedDataModule, Preprocessing, SplitByStory
 from n2s.features.ready import Ready
 from n2s.findings import kept
-from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, without
+from n2s.systems.fusion.bold_design import heard_in_run, slow_columns, with_playing
 from n2s.systems.fusion.bold_model import BoldDecoder
 from n2s.systems.fusion.bold_rows import APART, training_rows, volumes_of
-from n2s.systems.fusion.bold_scores import _Columns, bold_scores
-from n2s.systems.fusion.likelihoods import fit_person, likelihood_results, people_of, scored, temperature
+from n2s.systems.fusion.bold_scores import bold_scores
+from n2s.systems.fusion.likelihoods import fit_person, likelihood_results, people_of, results_of, scored, temperature
 
 pytestmark = pytest.mark.slow
 DELAYS_S = (-1.5, 0.0)
@@ -54,18 +54,21 @@ def found(result):
 
 def test_scores_are_dense_gaussian_log_densities():
     rng = np.random.default_rng(0)
-    n, k, t, p, q, c, d, v = 3, 4, 5, 6, 2, 7, 4, 3
+    k, t, p, q, c, d, v = 4, 5, 6, 2, 7, 4, 3
     memory = 0.7 ** np.arange(t)
     turn, features, weights = rng.standard_normal((p, v)), rng.standard_normal((c, d)), rng.standard_normal((q, d, v))
     model = BoldDecoder(*map(torch.tensor, ([0.0, 1.0], features, turn, weights, memory)), held_out=[], chosen={})
-    columns, responses = rng.standard_normal((k, t, q, c)), rng.standard_normal((n, t, p))
-    scores = model.scores(torch.from_numpy(columns), torch.from_numpy(responses)).numpy()
-    over_time = memory[np.abs(np.subtract.outer(np.arange(t), np.arange(t)))]
-    dense = np.kron(over_time, np.eye(v))  # of volumes, then components
-    would = sum(columns[:, :, lag] @ features @ weights[lag] for lag in range(q))
-    for row, seen in zip(scores, responses @ turn, strict=True):
-        expected = [multivariate_normal.logpdf(seen.ravel(), mean.ravel(), dense) for mean in would]
-        np.testing.assert_allclose(row - row[0], np.array(expected) - expected[0], rtol=1e-6, atol=1e-6)
+    columns, run = rng.standard_normal((k, t, q, c)), rng.standard_normal((12, p))
+    basis = np.linalg.qr(np.column_stack([np.ones(12), rng.standard_normal((12, 2))]))[0]
+    cleaning = (np.eye(12) - basis @ basis.T)[4 : 4 + t]
+    would = torch.stack([model.would(torch.from_numpy(one)) for one in columns])
+    scores = model.scores(would, *map(torch.from_numpy, (cleaning @ run, cleaning))).numpy()
+    whole = np.r_[memory, np.zeros(12 - t)][np.abs(np.subtract.outer(np.arange(12), np.arange(12)))]
+    dense = np.kron(cleaning @ whole @ cleaning.T, np.eye(v))  # of volumes, then components
+    means = sum(columns[:, :, lag] @ features @ weights[lag] for lag in range(q))
+    seen = cleaning @ run @ turn
+    expected = np.array([multivariate_normal.logpdf(seen.ravel(), mean.ravel(), dense) for mean in means])
+    np.testing.assert_allclose(scores - scores[0], expected - expected[0], rtol=1e-6, atol=1e-6)
 
 
 def test_both_find_segments_and_their_sum_does(pairs):
@@ -142,32 +145,78 @@ class OffTheGrid(TinyScanner):
         return table
 
 
-def test_segments_at_other_moments_of_the_tr_are_read_at_the_times_of_the_row(tmp_path):
+def test_a_candidate_is_placed_where_the_window_is_and_cleaned_as_its_run(tmp_path):
+    """Scores by other means: the candidate's sound in the window's run, all volumes, cleaned by least squares."""
     tiny = {"n_subjects": 1, "n_stories": 8, "story_s": 40.0}
     data = paired(TinyStudy(tmp_path, **tiny), OffTheGrid(tmp_path, **tiny), ["story5", "story6", "story7"])
     (subject,) = data.fmri_subjects
     model = BoldDecoder(**fit_person(data, "fmri", subject, DELAYS_S))
-    own = volumes_of(data, subject, "test")
+    own, courses = volumes_of(data, subject, "test"), data.courses(subject)
     assert own.begins_s.mod(1.0).round(2).nunique() == 3
-    columns, n = _Columns(data, model), data.target.n_features + 1
-    for row in own.iloc[::5].itertuples():
-        run = data.runs[row.recording]
-        length, tr_s = run.meta["shape"][0], run.meta["tr_s"]
-        times_s = np.arange(row.first, row.stop) * tr_s - row.begins_s
-        whole = without(
-            slow_columns(heard_in_run(data, row.recording), tr_s, length, DELAYS_S, n), np.zeros((length, 0))
-        )
-        expected = whole[row.first : row.stop]
-        np.testing.assert_allclose(columns.at(row.recording, row.begins_s, times_s), expected, atol=1e-9)
-        # the same sound, as a scanner would see it that starts a third of a volume earlier: read between volumes
-        later = [type(one)(one.values, one.rate_hz, one.start_s + 0.37) for one in heard_in_run(data, row.recording)]
-        moved = without(slow_columns(later, tr_s, length, DELAYS_S, n), np.zeros((length, 0)))
-        between = columns.at(row.recording, row.begins_s, times_s - 0.37)
-        assert np.abs(between - moved[row.first : row.stop]).max() < 0.05 * np.abs(expected).max()
     rows, scores = bold_scores(data, model, subject, "test")
+    for at in range(0, len(own), 5):
+        row = own.iloc[at]
+        values, tr_s = courses.courses[row.recording], courses.tr_s[row.recording]
+        playing = with_playing(courses.nuisances[row.recording], heard_in_run(data, row.recording), tr_s, DELAYS_S)
+        out = np.column_stack([np.ones(len(values)), playing])
+        seen, maker = slice(row["first"], row.stop), np.eye(len(values)) - out @ np.linalg.pinv(out)
+        found = []
+        for one in data.windows["test"].segments.itertuples():
+            later_s = row.begins_s - one.start_s
+            pieces = [type(p)(p.values, p.rate_hz, p.start_s + later_s) for p in data.targets.courses(one.stimulus)]
+            columns = maker @ slow_columns(pieces, tr_s, len(values), DELAYS_S, 4).reshape(len(values), -1)
+            found.append(model.would(torch.from_numpy(columns.reshape(-1, 2, 4)[seen])))
+        given = torch.from_numpy(maker[seen] @ values), torch.from_numpy(maker[seen])
+        expected = model.scores(torch.stack(found), *given).numpy()
+        np.testing.assert_allclose(scores[at], expected, atol=0.02 * np.abs(expected).max())
     assert len(rows) == len(own) and np.isfinite(scores).all()
     target = data.windows["test"].segment[rows]
     assert (scores.argmax(1) == target).mean() > 0.5  # of 24 candidates
+
+
+class OnOff(TinyScanner):
+    """Voxels follow that a sound plays, and nothing of it: they rise and fall within 6 s."""
+
+    name = "on_off"
+
+    def load(self, recording):
+        bold = super().load(recording)
+        after_s = np.arange(len(bold.data)) * TR_S - LEAD_S - 2
+        playing = (np.clip(after_s, 0, 6) - np.clip(after_s - self.tiny.story_s, 0, 6)) / 6
+        gains = np.random.default_rng([9, int(recording.subject)]).uniform(0.25, 0.75, bold.data.shape[1])
+        return type(bold)((bold.data + playing[:, None] * gains).astype(np.float32), TR_S, {})
+
+
+class Censored(TinyScanner):
+    """Noise alone in the tests, with nuisances of single volumes in bursts."""
+
+    name = "censored"
+
+    def load(self, recording):
+        gain, self.gain = self.gain, 0.0 if int(recording.task[5:]) > 3 else self.gain
+        bold = super().load(recording)
+        self.gain = gain
+        draw, each = np.random.default_rng([int(recording.subject), int(recording.task[5:])]), []
+        for first in draw.choice(len(bold.data) - 4, 3, replace=False):
+            each.append(np.eye(len(bold.data))[:, first : first + 4])
+        return type(bold)(bold.data, TR_S, {}, nuisances=np.column_stack(each))
+
+
+@pytest.mark.parametrize("kind", [OnOff, Censored])
+def test_where_in_a_run_a_segment_was_is_not_found(tmp_path, kind):
+    many, hits, n = {"n_subjects": 2, "n_stories": 8, "story_s": 40.0}, 0.0, 0
+    for seed in range(2):
+        gain = {"bold_gain": 0.0 if kind is OnOff else 0.1}
+        meg, fmri = (
+            TinyStudy(tmp_path / f"{seed}", seed=seed, **many),
+            kind(tmp_path / f"{seed}", seed=seed, **gain, **many),
+        )
+        test = ["story4", "story5", "story6", "story7"]
+        data = paired(meg, fmri, test, segment_s=4.0, modalities=["fmri"])
+        (result,) = likelihood_results(data, seed).values()
+        true = result.fmri[np.arange(len(result.target)), result.target][:, None]
+        hits, n = hits + ((result.fmri > true).sum(1) < 4).sum(), n + len(true)
+    assert n == 160 and hits / n < 0.1 + 3 * np.sqrt(0.1 * 0.9 / n)  # 4 of 40 candidates
 
 
 def test_people_without_one_modality_are_scored_by_the_other(tmp_path):
@@ -180,6 +229,22 @@ def test_people_without_one_modality_are_scored_by_the_other(tmp_path):
     assert alone.fmri is None and set(alone.subject) == {"meg/02"} and set(results["test"].subject) == {"01"}
     parts = scored(data, {}, "test")
     assert not parts["meg"].any() and not parts["fmri"].any()
+
+
+def test_pairs_of_one_without_a_model_are_scored_by_the_other_modality(pairs):
+    fits = {"meg": {}, "fmri": {}}
+    for modality, subject in people_of(pairs):
+        if (modality, subject) != ("fmri", "fmri/02"):
+            fits[modality][subject] = fit_person(pairs, modality, subject, DELAYS_S)
+    with kept() as findings:
+        results = results_of(pairs, fits, 0)
+    assert set(results) == {"test", "test, MEG only"}
+    alone, both = results["test, MEG only"], results["test"]
+    assert set(both.subject) == {"01"} and set(alone.subject) == {"02"} and alone.fmri is None
+    assert set(alone.windows.fmri_recording) == {""} and (alone.windows.recording != "").all()
+    assert any("fmri/02" in one.where and "scored without it" in one.text for one in findings)
+    only = results_of(pairs, {"meg": fits["meg"]}, 0)
+    assert set(only) == {"test"} and only["test"].fmri is None
 
 
 def test_one_who_has_too_few_training_sounds_is_left_out_aloud(tmp_path):
@@ -195,7 +260,7 @@ def test_one_who_has_too_few_training_sounds_is_left_out_aloud(tmp_path):
 def test_training_volumes_are_cleaned_by_themselves_and_windows_share_no_sound(pairs):
     rows = training_rows(pairs, "fmri/01", DELAYS_S)
     run, volume = np.divmod(rows.place, APART)
-    assert rows.design.shape == (len(rows.response), 2, 5) and len(np.unique(run)) == len(np.unique(rows.group)) == 4
+    assert rows.design.shape == (len(rows.response), 2, 4) and len(np.unique(run)) == len(np.unique(rows.group)) == 4
     for one in np.unique(run):
         assert np.abs(rows.design[run == one].mean(0)).max() < 1e-9 > np.abs(rows.response[run == one].mean(0)).max()
     assert (

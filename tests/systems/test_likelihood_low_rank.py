@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from n2s.systems.fusion.low_rank import Rows, fit_low_rank, information, white, whitening
+from n2s.systems.fusion.low_rank import Rows, TooFewSounds, fit_low_rank, folds, information, white, whitening
 
 
 def made(seed=0, *, gain=1.0, n_sounds=8, t=6, per=12, v=10):
@@ -19,7 +19,8 @@ def made(seed=0, *, gain=1.0, n_sounds=8, t=6, per=12, v=10):
     noise = rng.standard_normal((n, v)) @ mixing
     response = np.einsum("nqf,qfv->nv", design, weights) + noise
     group, windows = np.repeat(np.arange(n_sounds), per * t), np.arange(n).reshape(-1, t)
-    rows = Rows(design, response, group, np.arange(n), windows, (1, 2), (0.0, 0.3), coloured=False)
+    place = np.arange(n) + 1000 * group  # a run each
+    rows = Rows(design, response, group, place, windows, (1, 2), (0.0, 0.3), coloured=False)
     return rows, weights, mixing.T @ mixing
 
 
@@ -83,5 +84,24 @@ def test_noise_over_time_is_taken_out():
 
 
 def test_two_sounds_are_too_few():
-    with pytest.raises(ValueError, match="2 sounds; expected 3 or more"):
+    with pytest.raises(TooFewSounds, match="2 sounds; expected 3 or more"):
         fit_low_rank(made(n_sounds=2)[0])
+
+
+def test_neighbouring_sounds_of_a_run_are_in_one_fold():
+    rows, *_ = made(n_sounds=12, per=2)
+    assert folds(rows)[::12].tolist() == [0, 1, 2, 3] * 3  # runs of one sound
+    rows.place = np.arange(len(rows.group)) + 1000 * (rows.group // 3)
+    assert folds(rows)[::12].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    rows.place = np.arange(len(rows.group))  # one run: sounds that follow each other
+    assert folds(rows)[::12].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    rows.place = np.arange(len(rows.group)) + 1000 * (rows.group // 3)
+    rows.group = rows.group % 6  # six sounds, each in two of four runs
+    assert folds(rows)[::12].tolist() == folds(rows)[::12].tolist()[:6] * 2
+
+
+def test_what_an_error_hides_is_not_called_too_few_sounds():
+    rows, *_ = made()
+    rows.response = rows.response[:-1]
+    with pytest.raises((ValueError, IndexError)):
+        fit_low_rank(rows)

@@ -7,10 +7,13 @@ from itertools import product
 
 import numpy as np
 import scipy.linalg
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.special import logsumexp
 
 N_FOLDS = 4  # of whole sounds
 LEAST_SOUNDS = 3  # in training: one to learn from, one for the noise, one to try on
+NEAR = 10  # rows: sounds that begin so soon after each other are neighbours
 N_FEATURES = (4, 8, 12, 16, 32)  # principal components of what was heard, to choose from
 ALPHAS = (
     1e-2,
@@ -101,9 +104,7 @@ def fit_low_rank(rows: Rows) -> LowRank:
     sounds = list(dict.fromkeys(rows.group.tolist()))
     if len(sounds) < LEAST_SOUNDS:
         raise TooFewSounds(f"{len(sounds)} sounds; expected {LEAST_SOUNDS} or more")
-    # neighbours in one fold: responses to short sounds overlap
-    number = {sound: at * min(N_FOLDS, len(sounds)) // len(sounds) for at, sound in enumerate(sounds)}
-    fold = np.array([number[one] for one in rows.group.tolist()])
+    fold = folds(rows)
     sums = _Sums(rows, fold)
     n_all = rows.design.shape[2]
     tried: dict[tuple, list[np.ndarray]] = {}
@@ -139,6 +140,23 @@ def fit_low_rank(rows: Rows) -> LowRank:
     names = ("features", "lags", "shrinkage", "alpha", "rank")
     chosen = dict(zip(names, map(float, best), strict=True)) | {"information": information(tried[best])}
     return LowRank(whole, turn @ axes[:, :rank], sums.memory(every, columns, turn), tried[best], chosen)
+
+
+def folds(rows: Rows) -> np.ndarray:
+    """(n,) The fold of each row, by whole sounds. Sounds that follow each other in a run are in one fold, since responses to them overlap.
+
+    With too few runs for that, a fold has sounds that begin one after the other.
+    """
+    sounds = list(dict.fromkeys(rows.group.tolist()))
+    number = {sound: at for at, sound in enumerate(sounds)}
+    at = np.array([number[one] for one in rows.group.tolist()])
+    near = np.flatnonzero((np.abs(np.diff(rows.place)) < NEAR) & (np.diff(at) != 0))
+    links = coo_array((np.ones(len(near)), (at[near], at[near + 1])), shape=(len(sounds), len(sounds)))
+    n_units, unit = connected_components(links, directed=False)
+    if n_units >= LEAST_SOUNDS:
+        order = {one: place for place, one in enumerate(dict.fromkeys(unit.tolist()))}
+        return np.array([order[one] for one in unit.tolist()])[at] % min(N_FOLDS, n_units)
+    return at * min(N_FOLDS, len(sounds)) // len(sounds)
 
 
 def information(blocks: Sequence[np.ndarray]) -> float:
