@@ -202,6 +202,7 @@ class Censored(TinyScanner):
         return type(bold)(bold.data, TR_S, {}, nuisances=np.column_stack(each))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", [OnOff, Censored])
 def test_where_in_a_run_a_segment_was_is_not_found(tmp_path, kind):
     many, hits, n = {"n_subjects": 2, "n_stories": 8, "story_s": 40.0}, 0.0, 0
@@ -266,6 +267,13 @@ def test_training_volumes_are_cleaned_by_themselves_and_windows_share_no_sound(p
     assert (
         rows.windows.shape[1] == 11 and (np.diff(volume[rows.windows], axis=1) == 1).all()
     )  # of 11 s, a volume a second
+    for at, name in enumerate(
+        dict.fromkeys(volumes_of(pairs, "fmri/01", "train").recording)
+    ):  # that a sound plays is gone
+        length, own = len(pairs.courses("fmri/01").courses[name]), volume[run == at]
+        playing = with_playing(np.zeros((length, 0)), heard_in_run(pairs, name), TR_S, DELAYS_S)[own]
+        left = rows.response[run == at].T @ playing, rows.design[run == at].reshape(len(own), -1).T @ playing
+        assert max(np.abs(one).max() for one in left) < 1e-8
     first = rows.windows[:, 0]
     assert (np.diff(volume[first])[np.diff(run[first]) == 0] >= 5).all()  # segments of 5 s
 
