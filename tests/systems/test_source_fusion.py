@@ -133,6 +133,17 @@ def test_somebody_in_one_scanner_alone_is_fitted(fitted):
     assert "meg" not in fit and fit["n_sources"] >= 4 and fit["explained"][BOTH]["fmri"] > 20
 
 
+def test_training_volumes_are_cleaned_by_themselves(fitted):
+    data, sounds, _ = fitted
+    rows = BoldRows(data, sounds, "fmri/01")
+    key = next(key for key in rows.runs if (rows.training[key] >= 0).any())
+    seen, values = rows.training[key] >= 0, np.random.default_rng(0).standard_normal((len(rows.training[key]), 3))
+    other = np.where(seen[:, None], values, 7.0)
+    assert 0 < seen.sum() < len(seen)
+    np.testing.assert_array_equal(rows.trained(key, values), rows.trained(key, other))
+    assert np.abs(rows.trained(key, values)[seen].mean(0)).max() < 1e-9 and not rows.trained(key, values)[~seen].any()
+
+
 # -- places ------------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,8 @@ from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
 from n2s.studies.study import Frames
 from n2s.systems.contrastive.window_rows import components, lagged, lags
-from n2s.systems.fusion.bold_design import heard_in_run
+from n2s.systems.fusion.bold_design import heard_in_run, without
+from n2s.systems.fusion.bold_rows import MOST_NUISANCES
 
 MOST_VOXELS, BLOCK = 600, 5000  # that are used, and that are looked at at once
 CONSTANT = 1e-6  # deviation of a voxel, relative to the largest
@@ -210,10 +211,11 @@ class BoldRows:
         key = next(iter(self.runs))
         inside = np.flatnonzero(self.runs[key].bold(key).voxels(self.data.roi, key))
         trained = [key for key in self.runs if (self.training[key] >= 0).any()]
-        x = np.concatenate([self.heard(key)[self.training[key] >= 0] for key in trained])
+        x = np.concatenate([self.trained(key, self.heard(key))[self.training[key] >= 0] for key in trained])
         found = []
         for part in np.array_split(inside, -(-len(inside) // BLOCK)):
-            y = np.concatenate([self._centred(key, part)[self.training[key] >= 0] for key in trained])
+            y = [self.trained(key, self._centred(key, part))[self.training[key] >= 0] for key in trained]
+            y = np.concatenate(y)
             power = np.square(y).sum(0)
             left = rough_residual(torch.from_numpy(x), torch.from_numpy(y)).square().sum(0).numpy()
             found.append(np.where(power > 0, 1 - left / np.maximum(power, 1e-300), 0.0))
@@ -241,7 +243,7 @@ class BoldRows:
     def courses(self) -> dict[str, np.ndarray]:
         """Run -> (t, v) z-scored; voxels that never change in training are 0."""
         found = {key: self._centred(key, self.voxels) for key in self.runs}
-        trained = [found[key][self.training[key] >= 0] for key in found]
+        trained = [self.trained(key, found[key])[self.training[key] >= 0] for key in found]
         scale = np.sqrt(np.mean(np.concatenate(trained) ** 2, axis=0))
         gain = np.where(scale > CONSTANT * scale.max(), 1 / np.maximum(scale, 1e-300), 0.0)
         return {key: values * gain for key, values in found.items()}
@@ -270,10 +272,20 @@ class BoldRows:
         return columns - columns[seen if seen.any() else slice(None)].mean(0)
 
     def heard(self, key: str) -> np.ndarray:
-        """(t, d) of what was heard in a run."""
-        return self.cleaned(
-            key, self.sounds.slow(heard_in_run(self.data, key), self.tr_s[key], len(self.training[key]))
-        )
+        """(t, d) of what was heard in a run, as it is."""
+        return self.sounds.slow(heard_in_run(self.data, key), self.tr_s[key], len(self.training[key]))
+
+    def trained(self, key: str, values: np.ndarray) -> np.ndarray:
+        """(t, d) of a run -> (t, d) without nuisances and mean; training volumes alone say how much there is of these, and all others are 0.
+
+        A projection of the whole run would leave a trace of held-out sound in training volumes.
+        """
+        seen, found = np.flatnonzero(self.training[key] >= 0), np.zeros(values.shape)
+        if not len(seen):
+            return found
+        out = self.nuisances[key][seen]
+        found[seen] = without(values[seen], out if out.shape[1] < MOST_NUISANCES * len(seen) else out[:, :0])
+        return found
 
     def placed(self, key: str, stimulus: str, offset_s: float) -> np.ndarray:
         """(t, d) of a run in which one sound would have been played alone, from ``offset_s`` on."""
@@ -290,7 +302,8 @@ class BoldRows:
             story = self.training[key]
             if (story < 0).all():
                 continue
-            x, y = (noise(torch.tensor(np.asarray(one, np.float64))) for one in (self.heard(key), self.courses[key]))
+            both = self.heard(key), np.asarray(self.courses[key], np.float64)
+            x, y = (noise(torch.from_numpy(self.trained(key, one))) for one in both)
             m = noise.memory
             same = np.all([story[m - lag : len(story) - lag] == story[m:] for lag in range(m + 1)], axis=0)
             for number in np.unique(story[story >= 0]):
