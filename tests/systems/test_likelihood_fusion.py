@@ -1,5 +1,7 @@
 """Likelihoods of MEG and BOLD under encoding models: the arithmetic, what a fit may know, and runs that do not fit together."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from n2s.systems.fusion.bold_model import BoldDecoder
 from n2s.systems.fusion.bold_rows import APART, training_rows, volumes_of
 from n2s.systems.fusion.bold_scores import bold_scores
 from n2s.systems.fusion.likelihoods import fit_person, likelihood_results, people_of, results_of, scored, temperature
+from n2s.systems.fusion.trained_on import data_hash
 
 pytestmark = pytest.mark.slow
 DELAYS_S = (-1.5, 0.0)
@@ -276,6 +279,15 @@ def test_training_volumes_are_cleaned_by_themselves_and_windows_share_no_sound(p
         assert max(np.abs(one).max() for one in left) < 1e-8
     first = rows.windows[:, 0]
     assert (np.diff(volume[first])[np.diff(run[first]) == 0] >= 5).all()  # segments of 5 s
+
+
+def test_data_of_other_targets_and_scales_have_another_hash(pairs):
+    first, target = data_hash(pairs), pairs.target
+    for name, value in (("target", Ready(9)), ("per_dimension", False), ("clamp", 1.0), ("scalers", {})):
+        other = copy(pairs)
+        setattr(other, name, value)
+        assert data_hash(other) != first, name
+    assert data_hash(copy(pairs)) == first and pairs.target is target
 
 
 def test_the_temperature_is_1_for_calibrated_scores_and_what_they_were_multiplied_by():
