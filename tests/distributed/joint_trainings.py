@@ -57,7 +57,7 @@ def model(loss, **more) -> JointContrastive:
     bold = BoldEncoder(2, 8, 11, 5, 245, n_slow=5, bin_s=1.0, lag_s=2.0, hidden=6, depth=1, dropout=0.0)
     return JointContrastive(
         encoder, bold, DeepMel(4, 5, 6, 2), loss, dropout=0.5, likelihoods=False,
-        optimizer=lambda p: torch.optim.SGD(p, lr=0.1), **more,
+        optimizer=lambda p: torch.optim.SGD(p, lr=0.03), **more,
     )  # fmt: skip
 
 
