@@ -49,9 +49,15 @@ def dealt(data: NeuralDataModule, surveys: Sequence[Survey]) -> Dealt:
 
 def _intervals(data: MEGDataModule | PairedDataModule, surveys: Sequence[Survey]) -> pd.DataFrame:
     heard, stimuli = {}, {}
+    every = {
+        s.name: {f"{s.name}/{seen.name}": seen.events for seen in s.seen if seen.events is not None} for s in surveys
+    }
+    if isinstance(data, PairedDataModule):
+        data.check_words(every)
     for one in surveys:
-        events = {f"{one.name}/{seen.name}": seen.events for seen in one.seen if seen.events is not None}
-        check_words(one.name, one.stimuli, events, data.placements)
+        events = every[one.name]
+        if not isinstance(data, PairedDataModule):
+            check_words(one.name, one.stimuli, events, data.placements)
         own = {f"{one.name}/{seen.name}": seen.recording.subject for seen in one.seen}
         heard[one.name] = heard_in(one.study, events, one.stimuli, own)
         stimuli |= {f"{one.name}/{name}": stimulus for name, stimulus in one.stimuli.items()}

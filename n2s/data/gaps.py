@@ -131,6 +131,11 @@ def empty_split(split: str, rows: pd.DataFrame, *, would_be: int, lost: Sequence
     if would_be:
         gap = max(lost, key=lambda one: one.gap_s)
         name = gap.made_by.split(" ")[0]
+        if name == "response_s":  # of volumes: an option of the data, and nothing is filtered
+            return UserError(
+                f"the {split} split is empty: what held-out sound moves took all of its {would_be} windows of {window_s:g} s. Volumes up to "
+                f"{gap.gap_s:.0f} s from it are left out on either side. Lower data.response_s or data.lags_s, or hold out longer pieces."
+            )
         return UserError(
             f"the {split} split is empty: the gap at borders between splits took all of its {would_be} windows of "
             f"{window_s:g} s ({gap.seconds:.0f} s in all splits). Filters reach {gap.gap_s:.2f} s, so that this much is cut "

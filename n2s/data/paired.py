@@ -23,9 +23,7 @@ from n2s.data.reader import SplitReader
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split
-from n2s.data.stimuli import collect_stimuli
 from n2s.data.windows import WindowShape
-from n2s.data.word_windows import check_words
 from n2s.errors import UserError
 from n2s.features.feature import Feature, FrameFeature
 from n2s.studies.study import Study
@@ -173,11 +171,7 @@ class PairedDataModule(PairedTables, PairedSetUp):
 
     def prepare(self, shard: Shard | None = None) -> None:
         """See `NeuralDataModule`. Features, scales and components are made by the job that finds all recordings there."""
-        for name, study in self.studies.items():
-            events = {r.name: study.events(r) for r in study.recordings()}
-            check_words(name, collect_stimuli(study, events), events, self.placements)
-            for table in events.values():
-                self.split.rows(table)
+        self.check_words({name: {r.name: s.events(r) for r in s.recordings()} for name, s in self.studies.items()})
         told = self.preparations()
         new = [p for name, study in self.studies.items() for p in listed(study, told[name]) if not p.ready]
         if new and self.preprocessing.bads:

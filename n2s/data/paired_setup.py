@@ -86,7 +86,7 @@ class PairedSetUp(SensorDataModule):
         heard, self.moved = on_meg_clock(heard, pieces, links), {one.name: one for one in pieces}
         self.stimuli = one_telling(moved_stimuli(self.stimuli, pieces), set(self.fmri_studies))
         for name, one in heard.items():
-            check_words(name, self._stimuli_of(name), one.events, self.placements)
+            check_words(name, _of_study(self.stimuli, name), one.events, self.placements)
         check_shared_stimuli(heard, set(self.fmri_studies), set(self.moved), links)
         self._index = {key: index for index, key in enumerate([*self.recordings, *self.runs])}
         self.bold_options.check(self.runs)
@@ -121,6 +121,26 @@ class PairedSetUp(SensorDataModule):
             self._place_of[split][rows] = np.arange(len(rows))
         self.scale(studies_apart=True, windows=self.meg_windows)
 
+    def check_words(self, events: Mapping[str, Mapping[str, pd.DataFrame]]) -> None:
+        """Check what words and splits need before anything is prepared.
+
+        Parameters
+        ----------
+        events
+            Study -> recording -> its events.
+        """
+        fmri = set(self.fmri_studies)
+        stimuli = {f"{name}/{one}": value for name, own in events.items()
+                   for one, value in collect_stimuli(self.studies[name], own).items()}  # fmt: skip
+        if any(
+            placement.needs_words for placement in self.placements.values()
+        ):  # those of a sound are in one modality, often
+            stimuli = one_telling(moved_stimuli(stimuli, alike_sounds(stimuli, fmri).pieces), fmri)
+        for name, own in events.items():
+            check_words(name, _of_study(stimuli, name), own, self.placements)
+            for table in own.values():
+                self.split.rows(table)
+
     def _dealt_on_one_clock(self, heard: Mapping[str, Heard]) -> pd.DataFrame:
         stimuli = {
             f"{name}/{stimulus}": value
@@ -128,9 +148,6 @@ class PairedSetUp(SensorDataModule):
             for stimulus, value in collect_stimuli(self.studies[name], one.events).items()
         }
         return self.split.intervals(on_meg_clock(heard, *alike_sounds(stimuli, set(self.fmri_studies))))
-
-    def _stimuli_of(self, study: str) -> dict[str, Stimulus]:
-        return {name.split("/", 1)[1]: one for name, one in self.stimuli.items() if name.startswith(f"{study}/")}
 
     def _pair(self, heard: Mapping[str, Heard], dealt: pd.DataFrame) -> None:
         self._modality: dict[str, np.ndarray] = {}
@@ -248,3 +265,7 @@ class PairedSetUp(SensorDataModule):
         )
         windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
         return windows
+
+
+def _of_study(stimuli: Mapping[str, Stimulus], study: str) -> dict[str, Stimulus]:
+    return {name.split("/", 1)[1]: one for name, one in stimuli.items() if name.startswith(f"{study}/")}

@@ -11,6 +11,7 @@ from n2s.metrics.result import Saved
 
 WINDOW_COLUMNS = ("subject", "recording", "start_s")
 CANDIDATE_COLUMNS = ("sound", "stimulus", "start_s", "duration_s")
+APART_S = 1.0  # of one response in two runs: preparations may cut a recording's start otherwise
 TRAINED_COLUMNS = ("sound", "start_s", "stop_s")
 
 
@@ -89,17 +90,33 @@ def matched_segments(own: pd.DataFrame, given: pd.DataFrame, same_s: float) -> n
 def matched_rows(own: pd.DataFrame, given: pd.DataFrame) -> np.ndarray:
     """(n,) The row of ``given`` that is the same response as each row of ``own``; -1: none.
 
-    Both have ``subject``, ``segment`` (-1: never the same), ``recording`` and ``start_s``. Who heard a segment several times in one recording has
-    them matched in their order; where the two call recordings otherwise, in the order of all.
+    Both have ``subject``, ``segment`` (-1: never the same), ``recording`` and ``start_s``. Where both have recordings of one name, a response is the
+    one that starts nearest, less than `APART_S` away. Where the two call recordings otherwise, responses to one segment are matched in their order.
     """
     own, given = own.reset_index(drop=True), given.reset_index(drop=True)
     named = bool(set(own.recording) & set(given.recording))
-    key = ["subject", "segment", *(["recording"] if named else [])]
+    if named:
+        return _nearest_rows(own, given)
+    key = ["subject", "segment"]
     tables = []
     for table in (own, given):
         some = table[table.segment >= 0].sort_values(["recording", "start_s"], kind="stable")
         tables.append(some.assign(turn=some.groupby(key).cumcount(), row=some.index)[[*key, "turn", "row"]])
     both = tables[0].merge(tables[1], on=[*key, "turn"], suffixes=("", "_given"))
+    found = np.full(len(own), -1)
+    found[both.row.to_numpy()] = both.row_given.to_numpy()
+    return found
+
+
+def _nearest_rows(own: pd.DataFrame, given: pd.DataFrame) -> np.ndarray:
+    key = ["subject", "segment", "recording"]
+    tables = [
+        table[table.segment >= 0].assign(row=lambda some: some.index)[[*key, "start_s", "row"]]
+        for table in (own, given)
+    ]
+    both = tables[0].merge(tables[1], on=key, suffixes=("", "_given"))
+    both = both.assign(apart_s=(both.start_s - both.start_s_given).abs()).sort_values("apart_s", kind="stable")
+    both = both[both.apart_s < APART_S].drop_duplicates("row").drop_duplicates("row_given")
     found = np.full(len(own), -1)
     found[both.row.to_numpy()] = both.row_given.to_numpy()
     return found

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from n2s.data.meg import MEGDataModule
@@ -14,6 +13,7 @@ from n2s.metrics.result import PLAIN
 from n2s.metrics.segment_scores import SegmentScores
 from n2s.systems.system import System
 from n2s.training.run import Run
+from n2s.training.trained_on import other_training, trained_stretches
 
 FOLDER = "scores"  # in a run's folder
 
@@ -43,15 +43,8 @@ def segment_scores(
             raise ValueError("Scores of pairs are those of both modalities; a later fusion needs them apart.")
         modality = data.modalities[0]
         at = data.pairs[split][modality].to_numpy()[at]
-    windows, train = data.windows[split], data.windows["train"]
+    windows = data.windows[split]
     sound = windows.of_interval("audio")[windows.first].astype(str)
-    stretches = train.intervals.iloc[np.unique(train.interval)]
-    start_s = stretches.stimulus_onset.to_numpy(float)
-    trained = {
-        "sound": stretches.audio.to_numpy().astype(str),
-        "start_s": start_s,
-        "stop_s": start_s + stretches.duration.to_numpy(float),
-    }
     candidates = data.candidate_table(split)[["stimulus", "start_s", "duration_s"]]
     return SegmentScores(
         split=split,
@@ -60,8 +53,23 @@ def segment_scores(
         target=windows.segment[at],
         windows=data.window_table(split)[["subject", "recording", "start_s"]].iloc[at],
         candidates=candidates.assign(sound=sound),
-        trained=pd.DataFrame(trained).drop_duplicates(ignore_index=True),
+        trained=trained_stretches(data),
     )
+
+
+def leaves(module: System) -> bool:
+    """Whether a test leaves scores: it is that of a run, and its training stretches are those of the run's fit, if the run says.
+
+    With others, scores of what the weights were fitted on would pass for held out.
+    """
+    run = Run(Path(module.trainer.default_root_dir))
+    if not run.exists():
+        return False
+    if other_training(run, module.data):
+        text = "it was fitted on other stretches of sound than this test's data have for training, so this test leaves no scores for a late fusion. Test it with its own config.yaml."
+        tell("left out", str(run.folder), text)
+        return False
+    return True
 
 
 def leave(module: System, scores: SegmentScores) -> None:

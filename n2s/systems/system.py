@@ -90,6 +90,9 @@ class System(LightningModule):
         """
         return {}
 
+    def leave(self) -> None:
+        """Keep what a test leaves for later stages beside its results, which are saved. Only the first process is asked."""
+
     def predicted(self, folder: Path, seed: int) -> Result | None:
         """What ``n2s predict`` leaves, once all batches are predicted. Only the first process is asked.
 

@@ -51,6 +51,8 @@ class WriteResults(Callback):
         if trainer.is_global_zero and hasattr(pl_module, "results"):
             write_cleaned(self.run.folder, used_metas(trainer.datamodule))
             self._write("test", dict(pl_module.results(self.seed)), trainer.loggers)
+            if hasattr(pl_module, "leave"):
+                pl_module.leave()
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning."""

@@ -8,6 +8,7 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
 from n2s.training.fold_runs import check_dealt, dealt
 from n2s.training.run import Run
+from n2s.training.trained_on import trained_mark
 
 
 class RunRecord(Callback):
@@ -36,7 +37,8 @@ class RunRecord(Callback):
             _check_nothing_waits(trainer)
         check_dealt(self.run, data, self.config)
         if trainer.is_global_zero and isinstance(data, NeuralDataModule):
-            self.run.update(data=data.data_hashes(), **dealt(data), **({} if validates else {"validates": False}))
+            more = dealt(data) | trained_mark(data) | ({} if validates else {"validates": False})
+            self.run.update(data=data.data_hashes(), **more)
         for logger in trainer.loggers:
             logger.log_hyperparams(self.config)
 

@@ -8,7 +8,7 @@ from tiny import TinyStudy
 
 from n2s.data import EncodingDataModule, Grid, Lags, MEGDataModule, Preprocessing, SplitByStory
 from n2s.data.edges import annotated, filtered_apart
-from n2s.data.gaps import Reach, purge
+from n2s.data.gaps import Lost, Reach, empty_split, purge
 from n2s.errors import UserError
 from n2s.features.ready import Ready
 from n2s.studies import BIDSStudy
@@ -228,3 +228,11 @@ def test_what_a_fif_file_marks_is_known_in_bids(tmp_path, first_samp):
     raw = study.load(study.recordings()[0])
     assert filtered_apart(raw) == [(0, 1000), (1000, 2000)]
     assert [note for note in annotated(raw) if note[2] == "BAD_movement"] == [(2.0, 1.5, "BAD_movement")]
+
+
+def test_a_split_that_moved_volumes_empty_names_the_option_of_the_data():
+    """No filter makes that gap, and no option of the preprocessing is to be lowered."""
+    rows = pd.DataFrame({"story": ["a"]})
+    lost = [Lost("fmri", 36.0, {"response_s (of BOLD)": 36.0}, 80.0, 9)]
+    said = str(empty_split("train", rows, would_be=9, lost=lost, window_s=10.0))
+    assert "data.response_s" in said and "preprocessing" not in said and "ilter" not in said

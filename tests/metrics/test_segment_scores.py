@@ -75,7 +75,12 @@ def test_responses_are_matched_by_person_segment_recording_and_order():
     np.testing.assert_array_equal(order[matched_rows(own, other.iloc[order])], np.arange(4))
     np.testing.assert_array_equal(matched_rows(own, own.assign(segment=[0, 0, -1, 0]))[2], -1)
     np.testing.assert_array_equal(matched_rows(own, own.assign(subject="03")), -1)
-    np.testing.assert_array_equal(matched_rows(own, own.iloc[1:2])[[1, 0]], [-1, 0])  # the first of two is all there is
+    np.testing.assert_array_equal(
+        matched_rows(own, own.iloc[1:2]), [-1, 0, -1, -1]
+    )  # the second of two is all there is
+    np.testing.assert_array_equal(
+        matched_rows(own, other.iloc[1:2]), [0, -1, -1, -1]
+    )  # and its recording has another name
 
 
 def test_people_are_the_same_by_study_and_id_or_by_an_id_that_is_unique():

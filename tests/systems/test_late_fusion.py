@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from lightning.pytorch import Trainer
 from tiny_pairs import tiny_pairs
 
 from n2s.data import SplitByStory
+from n2s.data.cross_validated import CrossValidated
 from n2s.errors import UserError
 from n2s.findings import kept
-from n2s.systems.fusion.late import late_results, late_weights, weighted
+from n2s.systems.fusion.late import LateFusion, late_results, late_weights, weighted
 from n2s.systems.fusion.late_matched import check_held_out, late_parts
 from n2s.systems.segment_scores import FOLDER, segment_scores
 from n2s.systems.stages import StageRun
@@ -278,3 +280,13 @@ def test_a_run_without_weight_keeps_its_own_order_and_changes_no_sum(data, tmp_p
     result = late_results(data["both"], runs["meg"], runs["fmri"], 0)["test"]
     assert own.weights["meg"] == result.weights["meg"] == 0 < result.weights["fmri"]
     assert any("weight 0" in one for one in result.said) and np.ptp(result.meg, axis=1).min() > 0
+
+
+def test_folds_are_refused_before_anything_is_fitted(data):
+    """Each fold holds out what the finished runs were trained on."""
+    module, folds = LateFusion("meg", "fmri"), copy(data["both"])
+    folds.split = CrossValidated(folds.split, n_folds=3)
+    module.trainer = Trainer(logger=False, accelerator="cpu", enable_checkpointing=False)
+    module.trainer.datamodule = folds
+    with pytest.raises(UserError, match="Leave --cross_validate out"):
+        module.setup("fit")

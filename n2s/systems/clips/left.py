@@ -7,12 +7,15 @@ import torch
 from n2s.data.fmri import FMRIDataModule
 from n2s.metrics.segment_scores import SegmentScores
 from n2s.systems.clips.decoded import Decoded
-from n2s.systems.segment_scores import leave
+from n2s.systems.segment_scores import leave, leaves
 from n2s.systems.system import System
+from n2s.training.trained_on import trained_stretches
 
 
 def leave_scores(data: FMRIDataModule, decoder: System) -> None:
     """Keep the scores of a finished test, and of the validation clips where there are any, in the run's folder."""
+    if not leaves(decoder):
+        return
     leave(decoder, clip_scores(data, decoder.tested, "test"))
     if data.validates:
         leave(decoder, clip_scores(data, decoded_clips(data, decoder, "val"), "val"))
@@ -41,10 +44,6 @@ def clip_scores(data: FMRIDataModule, decoded: Decoded, split: str) -> SegmentSc
         return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
     heard = whole.heard.drop_duplicates("row").set_index("row").loc[row]
-    train = data.splits["train"].table
-    trained = pd.DataFrame(
-        {"sound": train.audio, "start_s": train.start_s, "stop_s": train.start_s + train.duration_s}
-    ).drop_duplicates(ignore_index=True)
     return SegmentScores(
         split=split,
         modality="fmri",
@@ -58,5 +57,5 @@ def clip_scores(data: FMRIDataModule, decoded: Decoded, split: str) -> SegmentSc
             }
         ),
         candidates=table.iloc[first].rename(columns={"audio": "sound"})[["sound", "stimulus", "start_s", "duration_s"]],
-        trained=trained,
+        trained=trained_stretches(data),
     )

@@ -1,6 +1,6 @@
 """The coarse stage: from voxels to the meaning of a clip, by ridge regression."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from n2s.models.ridge import VoxelRidge
 from n2s.paths import written_whole
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.clips.left import leave_scores
-from n2s.systems.clips.result import ClipResult
 from n2s.systems.closed_form import ClosedForm
 from n2s.systems.sound.prompts import listed_prompts, semantic_vectors
 from n2s.systems.stages import StageRun
@@ -134,11 +133,10 @@ class Semantic(ClosedForm, ClipDecoder):
         feature = ridge.unscaled(ridge(batch.brain)).unflatten(1, data.target.shape)
         return Decoded(batch.row, feature, feature if isinstance(data.target, ClipSpectrogram) else None)
 
-    def results(self, seed: int) -> Mapping[str, ClipResult]:
-        """See `ClipDecoder`; the scores of validation and test clips stay for a later fusion."""
+    def leave(self) -> None:
+        """See `System`: the scores of validation and test clips stay for a later fusion."""
         if isinstance(self.data, FMRIDataModule):
             leave_scores(self.data, self)
-        return super().results(seed)
 
     def _ridge(self) -> VoxelRidge:
         return VoxelRidge(self.n_voxels, self.alpha, n_folds=self.n_folds)

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from n2s.data.meg import MEGDataModule
-from n2s.systems.segment_scores import leave, segment_scores
+from n2s.data.windows import Windows
+from n2s.systems.segment_scores import leave, leaves, segment_scores
 from n2s.systems.system import System
 
 CHUNK = 128  # windows at once
@@ -13,6 +14,8 @@ CHUNK = 128  # windows at once
 
 def leave_scores(data: MEGDataModule, module: System) -> None:
     """Keep the scores of a finished test, and of the validation windows where there are any, in the run's folder."""
+    if not leaves(module):
+        return
     rows, scores = module.tested
     leave(module, segment_scores(data, "test", scores, rows))
     if data.validates:
@@ -28,10 +31,21 @@ def validation_scores(data: MEGDataModule, module: System) -> tuple[np.ndarray, 
     if module.context is None:
         parts = np.array_split(np.arange(len(windows)), -(-len(windows) // CHUNK))
     else:
-        recording = windows.of_interval("recording_index")
-        parts = [np.flatnonzero(recording == one) for one in np.unique(recording)]
+        parts = by_sentences(windows)
     with module.trainer.precision_plugin.val_step_context():
         for part in parts:
             batch = data.reader("val").batch(part)
             found.append(module.loss.scores(module(batch), candidates).float().cpu())
     return np.concatenate(parts), torch.cat(found)
+
+
+def by_sentences(windows: Windows) -> list[np.ndarray]:
+    """Rows in chunks of `CHUNK` or a little more, in which each recording's sentences are whole."""
+    alone = windows.sentence < 0
+    sentence = np.where(alone, -1 - np.arange(len(windows)), windows.sentence)
+    whole = np.stack([windows.of_interval("recording_index"), sentence])
+    _, number = np.unique(whole, axis=1, return_inverse=True)
+    order, counts = np.argsort(number.ravel(), kind="stable"), np.bincount(number.ravel())
+    chunk = (np.cumsum(counts) - 1) // CHUNK  # of each sentence, by where it ends
+    ends = np.cumsum(counts)[:-1][np.diff(chunk) > 0]
+    return np.split(order, ends)

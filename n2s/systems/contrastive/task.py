@@ -173,9 +173,12 @@ class Contrastive(System):
         self.tested = self._finish("test")
 
     def results(self, seed: int) -> Mapping[str, RetrievalResult]:
-        """See `System`: the name of each test set -> its scores. Those of validation and test segments stay for a later fusion."""
-        leave_scores(self.data, self)
+        """See `System`: the name of each test set -> its scores."""
         return tested_sets(self.data, self, seed)
+
+    def leave(self) -> None:
+        """See `System`: the scores of validation and test segments stay for a later fusion."""
+        leave_scores(self.data, self)
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The estimated features (b, f, t)."""

@@ -215,9 +215,8 @@ class JointContrastive(System):
         del self._scores
 
     def results(self, seed: int) -> Mapping[str, FusionResult]:
-        """See `System`. A run of one modality leaves its scores of validation and test pairs for a late fusion."""
+        """See `System`."""
         scores, between = self.tested, self.tested.across(self.data.pair_table("test"))
-        leave_scores(self.data, self, {"meg": scores.meg, "fmri": scores.fmri})
         weights = {"meg": 1.0, "fmri": 1.0, "between": self.between_weight, "dropout": self.dropout}
         found = fusion_results(self.data, "joint", scores.meg, scores.fmri, seed=seed, weights=weights, **between)
         if self.likelihoods:
@@ -226,6 +225,10 @@ class JointContrastive(System):
             late = late_results(self.data, self.runs["meg"], self.runs["fmri"], seed)
             found |= {f"{name}, late fusion": one for name, one in late.items()}
         return found
+
+    def leave(self) -> None:
+        """See `System`: a run of one modality leaves its scores of validation and test pairs for a late fusion."""
+        leave_scores(self.data, self, {"meg": self.tested.meg, "fmri": self.tested.fmri})
 
     def predict_step(self, batch: PairedBatch, batch_index: int) -> Tensor:
         """The estimated features (b, f, t): the sum of what a row has."""

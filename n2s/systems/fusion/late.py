@@ -7,6 +7,7 @@ from copy import copy
 import numpy as np
 import torch
 
+from n2s.data.cross_validated import CrossValidated
 from n2s.data.paired import PairedDataModule
 from n2s.data.paired_batch import PairedBatch
 from n2s.data.paired_rows import MODALITIES
@@ -54,6 +55,12 @@ class LateFusion(ClosedForm):
     def setup(self, stage: str) -> None:
         """Find the runs before anything is fitted."""
         self.check_alone("")
+        if isinstance(self.data.split, CrossValidated):
+            raise UserError(
+                "a late fusion adds the scores of two runs with one split, and each fold of --cross_validate holds out something else: these runs "
+                "were trained on it. Leave --cross_validate out. For all folds, cross-validate n2s.systems.JointContrastive or "
+                "n2s.systems.LikelihoodFusion, or fit two runs and their late fusion for each split (data.split)."
+            )
         self.runs = {modality: self._run(modality) for modality in MODALITIES}
 
     @torch.no_grad()

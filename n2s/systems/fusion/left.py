@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from n2s.data.paired import PairedDataModule
-from n2s.systems.segment_scores import leave, segment_scores
+from n2s.systems.segment_scores import leave, leaves, segment_scores
 from n2s.systems.system import System
 
 CHUNK = 128  # pairs at once
@@ -25,7 +25,7 @@ def leave_scores(data: PairedDataModule, module: System, tested: dict[str, np.nd
     tested
         Modality -> (n, k) scores of all test pairs.
     """
-    if len(data.modalities) > 1:
+    if len(data.modalities) > 1 or not leaves(module):
         return
     (modality,) = data.modalities
     leave(module, segment_scores(data, "test", tested[modality], np.arange(len(data.pairs["test"]))))
