@@ -12,6 +12,8 @@ from n2s.studies.simulated.noise import autocovariance
 from n2s.studies.simulated.pair_courses import KINDS, of_kind, sound_courses
 from n2s.studies.study import Stimulus
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 SMALL = {"n_subjects": 2, "n_stories": 3, "minutes": 0.5, "n_test": 1}
 KINDS_OF_STUDY = (SimulatedPairMEG, SimulatedPairFMRI)

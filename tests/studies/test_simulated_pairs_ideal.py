@@ -13,6 +13,8 @@ from n2s.studies.simulated.bold_noise import AR_S
 from n2s.studies.simulated.noise import autocovariance
 from n2s.studies.simulated.pair_courses import sound_courses
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("espeakng_loader")
 SMALL = {"n_subjects": 2, "n_stories": 3, "minutes": 0.5, "n_test": 1}
 STEP_S = 4.0

@@ -21,6 +21,8 @@ from n2s.systems.stages import StageRun
 from n2s.systems.system import System
 from tests.run_folders import new_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

@@ -15,6 +15,8 @@ from n2s.systems.fusion.source_fit import APART, BOTH, Person, Recipe, bold_scor
 from n2s.systems.fusion.source_places import Field, check_near, cortex, read_forward, seen_by_voxels, silent_places
 from n2s.systems.fusion.source_rows import BoldRows, Filter, Sounds, expected
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(None, 12.0, 4, 0.15)
 FIRST = Person("01", "meg/01", "fmri/01")
 
