@@ -6,15 +6,16 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from n2s.metrics.candidate_sets import CandidateSets
+
 WINDOW_COLUMNS = ("recording", "study", "start_s", "stimulus", "stimulus_start_s", "sequence")
 CANDIDATE_COLUMNS = ("stimulus", "start_s", "duration_s", "story", "text", "audio")
 #: Attributes (n, k): scores of every window with every candidate.
 SCORED = ("similarity", "no_brain", "ideal", "encoding", "linear", "subject_only")
-MOST_PERMUTATIONS = 100_000  # more would not fit into memory
 
 
 @dataclass(eq=False)
-class RankedWindows:
+class RankedWindows(CandidateSets):
     """The similarity of every window of one test set with every candidate, and who they are.
 
     Attributes
@@ -115,19 +116,7 @@ class RankedWindows:
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} has shape {value.shape}; {n} windows and {k} candidates need {shape}.")
-        if self.target.min() < 0 or self.target.max() >= k:
-            raise ValueError(f"target holds {self.target.min()} to {self.target.max()}; there are {k} candidates.")
-        if (self.candidate_sets is None) != (self.candidate_set is None):
-            raise ValueError("candidate_sets and candidate_set belong together: one of them is missing.")
-        if self.candidate_sets is not None:
-            s = len(self.candidate_sets)
-            if self.candidate_sets.shape != (s, k) or self.candidate_set.min() < 0 or self.candidate_set.max() >= s:
-                raise ValueError(
-                    f"candidate_sets {self.candidate_sets.shape} and their numbers do not fit {k} candidates."
-                )
-            outside = int((~self.candidate_sets[self.candidate_set, self.target]).sum())
-            if outside:
-                raise ValueError(f"the true candidate of {outside} windows is not in their candidate set.")
+        self.check_candidates("windows")
         for name, table, columns in (
             ("windows", self.windows, WINDOW_COLUMNS),
             ("candidates", self.candidates, CANDIDATE_COLUMNS),
@@ -135,35 +124,8 @@ class RankedWindows:
             missing = [column for column in columns if column not in table]
             if missing:
                 raise ValueError(f"{name} lack the columns {missing}; they have {list(table.columns)}.")
-        if type(self.seed) is not int or self.seed < 0:
-            raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more.")
-        if type(self.n_permutations) is not int or not 0 < self.n_permutations <= MOST_PERMUTATIONS:
-            raise ValueError(f"n_permutations is {self.n_permutations!r}; expected 1 to {MOST_PERMUTATIONS}.")
+        self.check_draws()
         if self.attention is not None:
             c = self.attention.shape[-1]
             if self.attention.ndim != 2 or np.shape(self.sensor_positions) != (c, 2) or np.shape(self.sensors) != (c,):
                 raise ValueError(f"attention {self.attention.shape} does not fit its sensors' positions and names.")
-
-    @property
-    def allowed(self) -> np.ndarray | None:
-        """(n, k) Which candidates each window is ranked among; None: all."""
-        return None if self.candidate_sets is None else self.candidate_sets[self.candidate_set]
-
-    @property
-    def listener(self) -> np.ndarray:
-        """(n,) Whose windows may be exchanged: a subject's, inside a fold."""
-        if self.fold is None:
-            return self.subject
-        return np.char.add(self.subject, np.char.add(" fold ", self.fold.astype(str)))
-
-    @property
-    def n_folds(self) -> int:
-        """How many folds of a cross-validation these are; 1: none."""
-        return 1 if self.fold is None else len(np.unique(self.fold))
-
-    @property
-    def n_candidates(self) -> np.ndarray:
-        """(n,) How many candidates each window is ranked among."""
-        if self.candidate_sets is None:
-            return np.full(len(self.target), len(self.candidates))
-        return self.candidate_sets.sum(1)[self.candidate_set]

@@ -6,6 +6,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from n2s.metrics.candidate_sets import CandidateSets
+
 #: Columns of ``windows`` -> what stands there if a result has none.
 WINDOW_COLUMNS = {
     "recording": "",
@@ -22,11 +24,10 @@ WINDOW_COLUMNS = {
 CANDIDATE_COLUMNS = {"stimulus": None, "start_s": None, "duration_s": None, "story": "", "text": "", "audio": ""}
 #: Attributes (n, k): scores of every pair with every candidate.
 SCORED = ("meg", "fmri", "no_brain", "ideal_meg", "ideal_fmri", "meg_to_fmri", "fmri_to_meg")
-MOST_PERMUTATIONS = 100_000  # more would not fit into memory
 
 
 @dataclass(eq=False)
-class ScoredPairs:
+class ScoredPairs(CandidateSets):
     """What MEG and fMRI of every pair say of every candidate.
 
     A pair is one person's MEG and BOLD of one segment. Its score with a candidate is the sum of both parts. All pairs of a result have
@@ -117,28 +118,13 @@ class ScoredPairs:
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} has shape {value.shape}; {n} pairs and {k} candidates need {shape}.")
-        if self.target.min() < 0 or self.target.max() >= k:
-            raise ValueError(f"target holds {self.target.min()} to {self.target.max()}; there are {k} candidates.")
-        if (self.candidate_sets is None) != (self.candidate_set is None):
-            raise ValueError("candidate_sets and candidate_set belong together: one of them is missing.")
-        if self.candidate_sets is not None:
-            s = len(self.candidate_sets)
-            if self.candidate_sets.shape != (s, k) or self.candidate_set.min() < 0 or self.candidate_set.max() >= s:
-                raise ValueError(
-                    f"candidate_sets {self.candidate_sets.shape} and their numbers do not fit {k} candidates."
-                )
-            outside = int((~self.candidate_sets[self.candidate_set, self.target]).sum())
-            if outside:
-                raise ValueError(f"the true candidate of {outside} pairs is not in their candidate set.")
+        self.check_candidates("pairs")
         for name in ("ideal_meg", "ideal_fmri"):
             if getattr(self, name) is not None and getattr(self, name.removeprefix("ideal_")) is None:
                 raise ValueError(f"{name} is given without {name.removeprefix('ideal_')}: no pair has this modality.")
         if not 0 <= self.reach_s < np.inf:
             raise ValueError(f"reach_s is {self.reach_s!r}; expected a number of seconds, 0 or more.")
-        if type(self.seed) is not int or self.seed < 0:
-            raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more.")
-        if type(self.n_permutations) is not int or not 0 < self.n_permutations <= MOST_PERMUTATIONS:
-            raise ValueError(f"n_permutations is {self.n_permutations!r}; expected 1 to {MOST_PERMUTATIONS}.")
+        self.check_draws()
 
     @property
     def main(self) -> str:
@@ -149,30 +135,6 @@ class ScoredPairs:
     def score(self) -> np.ndarray:
         """(n, k) float64, the score of each pair: the sum of its parts."""
         return sum(part.astype(np.float64) for part in (self.meg, self.fmri) if part is not None)
-
-    @property
-    def allowed(self) -> np.ndarray | None:
-        """(n, k) Which candidates each pair is ranked among; None: all."""
-        return None if self.candidate_sets is None else self.candidate_sets[self.candidate_set]
-
-    @property
-    def listener(self) -> np.ndarray:
-        """(n,) Whose pairs may be exchanged: a subject's, inside a fold."""
-        if self.fold is None:
-            return self.subject
-        return np.char.add(self.subject, np.char.add(" fold ", self.fold.astype(str)))
-
-    @property
-    def n_folds(self) -> int:
-        """How many folds of a cross-validation these are; 1: none."""
-        return 1 if self.fold is None else len(np.unique(self.fold))
-
-    @property
-    def n_candidates(self) -> np.ndarray:
-        """(n,) How many candidates each pair is ranked among."""
-        if self.candidate_sets is None:
-            return np.full(len(self.target), len(self.candidates))
-        return self.candidate_sets.sum(1)[self.candidate_set]
 
 
 def _with_columns(name: str, table: pd.DataFrame, columns: dict[str, object]) -> pd.DataFrame:
