@@ -9,6 +9,7 @@ from rich.progress import track
 
 from n2s.data.bad_channels import check_bads
 from n2s.data.gaps import empty_split, lost_to_gaps
+from n2s.data.heard_windows import heard_windows, indexed
 from n2s.data.loader import BatchLoader
 from n2s.data.options import check_number
 from n2s.data.placements import Grid, Placement
@@ -19,7 +20,6 @@ from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sensor_data import SensorDataModule
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
-from n2s.data.sentences import sentence_numbers
 from n2s.data.splits import Split, joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli
 from n2s.data.tables import WindowTables
@@ -28,7 +28,7 @@ from n2s.data.targets import Targets
 from n2s.data.train_hours import shortened
 from n2s.data.training_parts import heard_in, told_training
 from n2s.data.window_segments import WindowSegments
-from n2s.data.windows import Windows, WindowShape, lay_windows
+from n2s.data.windows import Windows, WindowShape
 from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
 from n2s.features.feature import Feature
@@ -230,30 +230,12 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
 
     def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
         subject = table.study + "/" + table.recording.map(lambda key: self.recordings[key].recording.subject)
-        trained = set(subject[table.split == "train"])
-        numbers = {name: index if name in trained else -1 for index, name in enumerate(self.subjects)}
-        stimulus = {name: index for index, name in enumerate(self.stimuli)}
-        return table.assign(
-            subject=subject,
-            subject_index=subject.map(numbers),
-            recording_index=table.recording.map(self._index),
-            stimulus_index=table.stimulus.map(stimulus),
-            audio=table.sound,
-            group_index=pd.factorize(table.sound)[0],
-        )
+        numbers = {name: index for index, name in enumerate(self.subjects)}
+        return indexed(table, subject, numbers, self._index, self.stimuli)
 
     def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:
-        windows = lay_windows(
-            intervals[intervals.split == split],
-            self.placements[split],
-            window_s=self.shape.window_s,
-            words={name: stimulus.words for name, stimulus in self.stimuli.items()},
-            bad_spans={key: item.meta["bad_spans"] for key, item in self.recordings.items()},
-            jitter=split == "train",
-            same_s=0.5 / self.shape.sfreq,
-        )
-        windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
-        return windows
+        spans = {key: item.meta["bad_spans"] for key, item in self.recordings.items()}
+        return heard_windows(split, intervals, self.placements[split], self.shape, self.stimuli, spans)
 
     def reader(self, split: str) -> SplitReader:
         """See `WindowSegments`; the arrays are placed when the first windows are read."""

@@ -10,6 +10,7 @@ from n2s.data.bold_courses import BoldCourses
 from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
 from n2s.data.content import Heard
 from n2s.data.gaps import empty_split, lost_to_gaps
+from n2s.data.heard_windows import heard_windows, indexed
 from n2s.data.paired_alike import Piece, alike_sounds
 from n2s.data.paired_bold import PairedBold, tell_outside
 from n2s.data.paired_moved import moved_stimuli, on_meg_clock
@@ -23,13 +24,12 @@ from n2s.data.recordings import prepare
 from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.sensor_data import SensorDataModule
 from n2s.data.sensor_preparation import SensorPreparation
-from n2s.data.sentences import sentence_numbers
 from n2s.data.splits import joined
 from n2s.data.stimuli import check_shared_audio, collect_stimuli
 from n2s.data.talkers import attended
 from n2s.data.targets import Targets
 from n2s.data.training_parts import heard_in, told_training
-from n2s.data.windows import Windows, lay_windows
+from n2s.data.windows import Windows
 from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
 from n2s.errors import UserError, first_of
@@ -236,35 +236,12 @@ class PairedSetUp(SensorDataModule):
 
     def _indexed(self, table: pd.DataFrame) -> pd.DataFrame:
         subject = table.recording.map(self._subject_of)
-        trained = set(subject[table.split == "train"])
-        numbers = {
-            name: index if name in trained else -1
-            for own in (self.subjects, self.fmri_subjects)
-            for index, name in enumerate(own)
-        }
-        stimulus = {name: index for index, name in enumerate(self.stimuli)}
-        return table.assign(
-            subject=subject,
-            subject_index=subject.map(numbers),
-            recording_index=table.recording.map(self._index),
-            stimulus_index=table.stimulus.map(stimulus),
-            audio=table.sound,
-            group_index=pd.factorize(table.sound)[0],
-        )
+        numbers = {name: index for own in (self.subjects, self.fmri_subjects) for index, name in enumerate(own)}
+        return indexed(table, subject, numbers, self._index, self.stimuli)
 
     def _lay(self, split: str, intervals: pd.DataFrame) -> Windows:
         spans = {key: one.meta["bad_spans"] for key, one in self.recordings.items()} | {key: [] for key in self.runs}
-        windows = lay_windows(
-            intervals[intervals.split == split],
-            self.placements[split],
-            window_s=self.shape.window_s,
-            words={name: stimulus.words for name, stimulus in self.stimuli.items()},
-            bad_spans=spans,
-            jitter=split == "train",
-            same_s=0.5 / self.shape.sfreq,
-        )
-        windows.sentence = sentence_numbers(windows, self.stimuli, self.shape.duration_s)
-        return windows
+        return heard_windows(split, intervals, self.placements[split], self.shape, self.stimuli, spans)
 
 
 def _of_study(stimuli: Mapping[str, Stimulus], study: str) -> dict[str, Stimulus]:
