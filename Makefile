@@ -8,7 +8,7 @@ RECIPE := configs/meg_contrastive.yaml
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sim,align,romanise,braindecode,icalabel,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sim,align,romanise,braindecode,icalabel,dev,docs]"
 	$(BIN)/python -c "import torch, torchaudio"
 	touch $@
 

@@ -13,9 +13,9 @@ MODULES = {
 }
 #: From top to bottom: a folder may import itself and what stands below it.
 FLOORS = (
-    "__main__", "tasks", "cli", "commands", "checks", "systems", "evaluation", "listening", "alignment", "fetch",
+    "__main__", "tasks", "cli", "commands", "checks", "api", "systems", "decoding", "evaluation", "listening", "alignment", "fetch",
     "training", "profiling", "report", "data", "features", "models", "corpora", "studies", "metrics", "losses", "config_classes",
-    "interrupts", "paths", "findings", "errors", "n2s",
+    "interrupts", "paths", "findings", "options", "errors", "n2s",
 )  # fmt: skip
 STUDIES = ("__init__", "public", "own", "simulated", "readers", "study")  # study: the files that lie in studies/ itself
 

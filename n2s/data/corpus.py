@@ -17,13 +17,13 @@ from n2s.data.corpus_splits import SPLITS, split_clips
 from n2s.data.corpus_text import Symbols, n_frames_needed
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_choice, check_number
 from n2s.data.recordings import Shard
 from n2s.errors import UserError
 from n2s.features.audio import read_audio
 from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.findings import tell
 from n2s.models.speech_net import SpeechNet
+from n2s.options import check_choice, check_number
 
 
 class CorpusDataModule(NeuralDataModule):

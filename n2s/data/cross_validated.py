@@ -10,11 +10,11 @@ import pandas as pd
 
 from n2s.data.content import Heard
 from n2s.data.dealing import deal, with_blocks
-from n2s.data.options import check_number
 from n2s.data.splits import INTERVAL, Split
 from n2s.data.story_split import SplitByStory
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 
 class CrossValidated(Split):

@@ -19,7 +19,6 @@ from n2s.data.encoding_people import Dealt, Person, check_fits
 from n2s.data.encoding_responses import Responses
 from n2s.data.encoding_sides import features_of
 from n2s.data.heard_languages import languages_of
-from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import PreparedRecording, Shard, listed, prepare
 from n2s.data.response_model import ResponseModel
@@ -33,6 +32,7 @@ from n2s.data.subject_folds import SubjectFold, SubjectFolds
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
+from n2s.options import check_choice, check_number, named_studies
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Stimulus, Study
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from n2s.data.options import check_number
+from n2s.options import check_number
 
 
 class Averages:

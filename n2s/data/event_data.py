@@ -16,7 +16,6 @@ from n2s.data.event_tables import check_classes, lay_windows_at_events, windows_
 from n2s.data.event_windows import EventWindows
 from n2s.data.holdout_loader import HoldoutReader, check_holdout, check_sensors, numbered
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_number
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.sensor_data import SensorDataModule
@@ -24,6 +23,7 @@ from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.splits import Split
 from n2s.data.windows import WindowShape
+from n2s.options import check_number
 from n2s.studies.holdout import Holdout, Span
 from n2s.studies.study import Study
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.event_windows import Counts, EventWindows, chosen_events
-from n2s.data.options import check_choice, check_number
 from n2s.data.spans import merged
 from n2s.data.windows import WindowShape
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_choice, check_number
 from n2s.studies.events import CONDITIONS
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.event_classes import MOST, EventClasses
-from n2s.data.options import check_choice
 from n2s.data.windows import WindowShape
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
+from n2s.options import check_choice
 from n2s.studies.events import CONDITIONS, KINDS
 
 #: Of a window: when its event begins (s, the recording's clock), how long it is, what it is; ``label``: its number among the classes;

@@ -16,7 +16,6 @@ from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracke
 from n2s.data.cross_validated import CrossValidated, dealt_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
 from n2s.data.repeats import one_split
@@ -28,6 +27,7 @@ from n2s.data.windows import instants
 from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
+from n2s.options import check_choice, check_number, named_studies
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.labels import named
 

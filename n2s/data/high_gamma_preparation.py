@@ -21,11 +21,11 @@ from n2s.data.high_gamma import (
     shortest_samples,
     support_s,
 )
-from n2s.data.options import check_number
 from n2s.data.reference import Reference, Referenced, settings_of
 from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 READ = 2**14  # samples that are looked at together
 HELD = 2**25  # numbers of a recording that are held at once (0.25 GB): files are read again for each such part

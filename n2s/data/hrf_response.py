@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
+from n2s.options import check_choice, check_number
 
 LASTS_S = 32.0  # of nilearn's kernel
 LEAST_ROWS, MOST_ROWS = 8, 256  # volumes that are computed in one product of matrices

@@ -4,8 +4,8 @@ import numpy as np
 import scipy.sparse
 
 from n2s.data.hrf_response import finite_columns
-from n2s.data.options import check_number
 from n2s.errors import UserError
+from n2s.options import check_number
 
 
 def lanczos_resample(values: np.ndarray, times_s: np.ndarray, new_times_s: np.ndarray, n_lobes: int = 3) -> np.ndarray:

@@ -11,7 +11,6 @@ from n2s.data.bad_channels import check_bads
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.heard_windows import heard_windows, indexed
 from n2s.data.loader import BatchLoader
-from n2s.data.options import check_number
 from n2s.data.placements import Grid, Placement
 from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader
@@ -32,6 +31,7 @@ from n2s.data.windows import Windows, WindowShape
 from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
 from n2s.features.feature import Feature
+from n2s.options import check_number
 from n2s.studies.study import Stimulus, Study
 
 EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it

@@ -8,11 +8,11 @@ import numpy as np
 from n2s.data.bold_courses import BoldCourses, bold_courses
 from n2s.data.bold_preparation import BoldRun
 from n2s.data.gaps import Reach
-from n2s.data.options import check_number
 from n2s.data.paired_reach import reaches
 from n2s.data.windows import Windows
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 ROUNDED_S = 0.011  # of a segment's start and of the TR: rounded numbers
 SPREAD_S = 4.0  # the peak of the response to one moment is at least this wide, whatever lags are chosen

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 import pandas as pd
 
-from n2s.data.options import check_number
 from n2s.errors import UserError
+from n2s.options import check_number
 
 
 class Placement(ABC):

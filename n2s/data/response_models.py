@@ -10,9 +10,9 @@ import scipy.sparse
 from n2s.data.frame_rate import ZEROS, at_rate
 from n2s.data.hrf_response import LASTS_S, finite_columns, glover, hrf_response
 from n2s.data.lanczos import lanczos_weights
-from n2s.data.options import check_number
 from n2s.data.response_model import ResponseModel
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.studies.study import Frames, Impulses
 
 FINE_HZ = 1000  # of the kernel that impulses are convolved with: the response changes over seconds

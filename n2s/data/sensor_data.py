@@ -9,7 +9,6 @@ from n2s.data.batch import Batch
 from n2s.data.cross_validated import dealt_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.event_reader import NoTargets
-from n2s.data.options import check_choice, check_number, named_studies
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.reader import WindowReader
 from n2s.data.sampler import Sampler
@@ -21,6 +20,7 @@ from n2s.data.splits import Split
 from n2s.data.story_split import SplitByStory
 from n2s.data.targets import Targets
 from n2s.data.windows import Windows, WindowShape
+from n2s.options import check_choice, check_number, named_studies
 from n2s.studies.study import Study
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from n2s.data.bands import Band
 from n2s.data.edges import filtered_apart
 from n2s.data.filtering import Resampler
-from n2s.data.options import check_choice, check_number
 from n2s.data.recordings import Made, Preparation, PreparedRecording
 from n2s.data.rectified import Rectified, smoothed
 from n2s.data.side_channels import GROUPS, Channels, find, listed
@@ -18,6 +17,7 @@ from n2s.data.side_head import head_moves
 from n2s.data.side_sounds import Played, played
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.options import check_choice, check_number
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 

@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from n2s.data.options import check_number
 from n2s.data.placements import Placement
 from n2s.data.responses import Response
 from n2s.errors import UserError
+from n2s.options import check_number
 
 
 @dataclass(frozen=True)

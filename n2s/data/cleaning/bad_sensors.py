@@ -6,10 +6,10 @@ from typing import Literal
 import mne
 
 from n2s.data.cleaning.sss import check_head, check_not_maxfiltered, ignores_references
-from n2s.data.options import check_number
 from n2s.data.steps import Step, first_line, note, typed
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.options import check_number
 
 MANY = 0.15  # of the sensors: more than break at once
 

@@ -8,10 +8,10 @@ import numpy as np
 from n2s.data.cleaning.components import check_components, decompose, high_passed, joined, remove, tell_fewer, without
 from n2s.data.cleaning.dependence import Tested, by_correlation, by_information
 from n2s.data.cleaning.references import FAST, check_references, envelope, references_of, slow
-from n2s.data.options import check_choice, check_number
 from n2s.data.steps import TRAINING, Learned, LearnedStep, check_fit_on
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_choice, check_number
 
 RATE_HZ = 50.0  # at which what is slower than 10 Hz is compared
 MANY = 0.33  # of the components

@@ -6,10 +6,10 @@ import mne
 import numpy as np
 
 from n2s.data.channel_types import TYPES
-from n2s.data.options import check_choice, check_number
 from n2s.data.steps import Learned, first_line
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.options import check_choice, check_number
 
 METHODS = ("fastica", "picard", "infomax")
 HIGHPASS_HZ = 1.0  # drifts would fill components

@@ -6,10 +6,10 @@ import mne
 
 from n2s.data.cleaning.components import check_components, decompose, high_passed, joined, remove, tell_fewer, without
 from n2s.data.cleaning.labels import LABELS, labelled, muscular
-from n2s.data.options import check_choice, check_number
 from n2s.data.steps import ITSELF, Learned, LearnedStep, check_fit_on, first_line, typed
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
+from n2s.options import check_choice, check_number
 
 LEAST_S = 5.0  # blinks and heart beats are seen several times
 FINDERS = ("eog", "ecg", "muscle", "labels")

@@ -7,10 +7,10 @@ import mne
 from n2s.data.cleaning.head_position import CHPI, check_source, distances_m, head_positions, pos_file
 from n2s.data.cleaning.spared import Annotation
 from n2s.data.edges import annotated
-from n2s.data.options import check_number
 from n2s.data.steps import first_line, note
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 
 class AnnotateMovement(Annotation):

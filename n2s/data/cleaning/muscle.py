@@ -6,10 +6,10 @@ import numpy as np
 from n2s.data.cleaning.labels import check_muscle_band
 from n2s.data.cleaning.spared import Annotation
 from n2s.data.edges import annotated
-from n2s.data.options import check_number
 from n2s.data.steps import first_line, note
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 
 class AnnotateMuscle(Annotation):

@@ -9,10 +9,10 @@ from n2s.data.cleaning.components import drop_unknown
 from n2s.data.cleaning.references import FAST, check_references, envelope, references_of
 from n2s.data.cleaning.run import good_samples
 from n2s.data.edges import bad_spans
-from n2s.data.options import check_number
 from n2s.data.steps import TRAINING, Learned, LearnedStep, check_fit_on
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.options import check_number
 
 BLOCK = 2**14  # samples that a design is made for at once
 RIDGE = 1e-4  # of a standardised regressor's variance: lags of one signal are nearly the same

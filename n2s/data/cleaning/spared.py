@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from n2s.data.options import check_choice
 from n2s.data.spans import lengths, merged, minus
 from n2s.data.steps import Step
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_choice
 from n2s.studies.events import CONDITIONS
 
 MUCH = 0.5  # of the time of a condition's events: what marks more of it marks the condition itself

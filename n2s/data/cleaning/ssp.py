@@ -7,10 +7,10 @@ import mne
 import numpy as np
 
 from n2s.data.cleaning.components import high_passed, joined, remove, spatial
-from n2s.data.options import check_choice, check_number
 from n2s.data.steps import ITSELF, TRAINING, Learned, LearnedStep, check_fit_on, first_line
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_choice, check_number
 
 LOWPASS_HZ = 40.0  # of a block: noise of sensors is no pattern
 MUCH = 0.9  # of the variance of a type

@@ -7,10 +7,10 @@ import mne
 import numpy as np
 
 from n2s.data.cleaning.head_position import CHPI, check_source, distances_m, head_positions, pos_file
-from n2s.data.options import check_number
 from n2s.data.steps import Step, first_line, note, typed
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 AVERAGE = "average"
 

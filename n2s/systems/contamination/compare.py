@@ -6,13 +6,13 @@ from rich.progress import track
 
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_folds import EveryWindow, every_window
-from n2s.data.options import check_number
 from n2s.data.recordings import prepare
 from n2s.data.side_channels import GROUPS
 from n2s.data.side_signals import SideRecording, SideSignals
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.models.window_classifiers import WindowClassifier, WindowLDA
+from n2s.options import check_number
 from n2s.systems.contamination.compared import Scored, table_of
 from n2s.systems.contamination.person import Options, Person, compare_person, windows_of_person
 from n2s.systems.contamination.reach import Reached, reached

@@ -15,6 +15,7 @@ from n2s.data.windows import Windows
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
+from n2s.models.any_network import call
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.systems.contrastive.baselines import encoded
 from n2s.systems.contrastive.left import leave_scores
@@ -42,7 +43,8 @@ class Contrastive(System):
     Parameters
     ----------
     encoder
-        ``(brain, positions, subject, mask, kind) -> (b, f, t)``. Its numbers of subjects and outputs come from the data.
+        ``(brain, positions, subject, mask, kind) -> (b, f, t)``, or any network whose ``forward`` takes the brain and some of these
+        (`n2s.models.any_network`). Its numbers of subjects and outputs come from the data.
     loss
         Compares estimates with candidates.
     target_encoder
@@ -112,7 +114,7 @@ class Contrastive(System):
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch's estimate (b, f, t), or (b, f, 1) where the target is one vector per window."""
-        estimate = self.encoder(batch.brain, batch.positions, batch.subject, batch.mask, batch.kind)
+        estimate = call(self.encoder, *batch.inputs)
         if self.context is not None:
             estimate = self.context(estimate, batch.sentence)
         return estimate.mean(-1, keepdim=True) if batch.target.shape[-1] == 1 else estimate

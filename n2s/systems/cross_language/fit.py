@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.held_out_residuals import held_out_r2
+from n2s.options import check_number
 from n2s.systems.cross_language.bands import fit_bands
 from n2s.systems.cross_language.cells import Training, cells_of, trainings_of
 from n2s.systems.cross_language.inner import inner_folds

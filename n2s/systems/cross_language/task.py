@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
-from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError, first_of, nearest
+from n2s.options import check_choice, check_number
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.cross_language import summary
 from n2s.systems.cross_language.cells import HELD_OUT, MATCHED

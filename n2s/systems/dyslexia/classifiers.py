@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression, enet_path
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.metrics.auc import auc
+from n2s.options import check_number
 from n2s.systems.dyslexia.kept import described
 from n2s.systems.dyslexia.people import Cleaning, People
 

@@ -7,10 +7,10 @@ import torch
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor, nn
 
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.metrics.auc import auc
 from n2s.models.dyslexnet import DyslexNet
+from n2s.options import check_number
 from n2s.systems.dyslexia.classifiers import Classifier
 from n2s.systems.dyslexia.people import People
 

@@ -5,7 +5,7 @@ import scipy.linalg
 from pyriemann.spatialfilters import CSP
 from pyriemann.tangentspace import TangentSpace
 
-from n2s.data.options import check_number
+from n2s.options import check_number
 from n2s.systems.dyslexia.classifiers import Logistic
 from n2s.systems.dyslexia.people import People
 

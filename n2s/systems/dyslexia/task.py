@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
-from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
+from n2s.options import check_number
 from n2s.systems.closed_form import ClosedForm
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly
 from n2s.systems.dyslexia.gathered import Gathered, check_places

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.banded_ridge import BandedRidge
 from n2s.models.encoding_ridge import EncodingRidge
+from n2s.options import check_number
 from n2s.systems.closed_form import check_made
 from n2s.systems.encoding.inputs import FoldInputs, mark, rows_hash
 from n2s.systems.encoding.rows import Fit

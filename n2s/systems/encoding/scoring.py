@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding_data import EncodingData, Measured
-from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.ceilings import noise_ceiling
+from n2s.options import check_choice, check_number
 from n2s.studies.readers.grayordinates import packed
 from n2s.systems.encoding.ceilings import flat_places, from_repeats, from_subjects, n_averaged, shared_by, spill
 from n2s.systems.encoding.evaluation import Significance, kernels, lag_scores, subject_scores

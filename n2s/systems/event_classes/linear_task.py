@@ -10,13 +10,13 @@ import torch
 from n2s.data.batch import Batch
 from n2s.data.event_bands import WHOLE, BandWindows
 from n2s.data.event_data import EventDataModule
-from n2s.data.options import check_number
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.metrics.result import Result
 from n2s.models.event_network import tell_apart
 from n2s.models.sliding_lda import SlidingLDA
 from n2s.models.window_classifiers import WindowClassifier, WindowLDA
+from n2s.options import check_number
 from n2s.systems.closed_form import ClosedForm, check_made
 from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, check_people, fit_person
 from n2s.systems.event_classes.linear_scoring import own_logits, transfer_of

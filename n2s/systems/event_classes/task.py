@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 
 from n2s.data.batch import Batch
 from n2s.data.event_data import EventDataModule
-from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.classification import SCORES, confusion
+from n2s.models.any_network import call
 from n2s.models.augment import Augment
-from n2s.models.event_network import EventNetwork, check_channels
+from n2s.models.event_network import check_channels
+from n2s.options import check_choice, check_number
 from n2s.systems.event_classes.loss import (
     WEIGHTS,
     Weights,
@@ -44,7 +45,7 @@ class EventClassifier(System):
     Parameters
     ----------
     network
-        ``(brain, positions, subject, mask) -> logits``. Its number of channels is that of the data; ``n_classes``, ``n_times`` and
+        ``(brain, positions, subject, mask) -> logits (b, k)``, or any network whose ``forward`` takes the brain and some of these. Its number of channels is that of the data; ``n_classes``, ``n_times`` and
         ``n_subjects`` are set from the data.
     augment
         Changes training windows at random; None: they stay as they are.
@@ -71,7 +72,7 @@ class EventClassifier(System):
 
     def __init__(
         self,
-        network: EventNetwork,
+        network: nn.Module,
         augment: Augment | None = None,
         *,
         weights: Weights = "none",
@@ -212,7 +213,7 @@ class EventClassifier(System):
         return event_result(self.data, found, k, seed=seed, prior_power=power, **options)
 
     def _logits(self, brain: Tensor, batch: Batch) -> Tensor:
-        return self.network(brain, batch.positions, batch.subject, batch.mask)
+        return call(self.network, brain, batch.positions, batch.subject, batch.mask)
 
     def _collect(self, batch: Batch, logits: Tensor, number: int = 0) -> None:
         self._parts.setdefault(number, []).append(Logits(batch.row, logits.detach().float().cpu()))

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from n2s.config_classes import object_of
 from n2s.data.batch import Batch
 from n2s.data.event_data import EventDataModule
-from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.metrics.classification import SCORES, confusion
+from n2s.options import check_number
 from n2s.systems.closed_form import ClosedForm
 from n2s.systems.event_classes.loss import predicted_classes, prior_power
 from n2s.systems.event_classes.result import EventResult

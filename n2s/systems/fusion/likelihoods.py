@@ -10,13 +10,13 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from n2s.data.options import check_number
 from n2s.data.paired import PairedDataModule
 from n2s.data.paired_batch import PairedBatch
 from n2s.data.paired_rows import MODALITIES
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.systems.closed_form import ClosedForm, check_made
 from n2s.systems.fusion.bold_model import BoldDecoder, fit_bold
 from n2s.systems.fusion.bold_scores import bold_scores

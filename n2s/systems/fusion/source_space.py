@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from n2s.data.options import check_number
 from n2s.data.paired import PairedDataModule
 from n2s.data.paired_batch import PairedBatch
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
 from n2s.metrics.result import Result
+from n2s.options import check_number
 from n2s.systems.closed_form import ClosedForm, check_made
 from n2s.systems.event_classes.linear_task import fit_file
 from n2s.systems.fusion.source_fit import APART, BOTH, Person, Recipe, bold_scores, fit_person, meg_scores

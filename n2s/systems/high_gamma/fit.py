@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_number
 from n2s.data.row_stretches import row_stretches
 from n2s.errors import UserError
 from n2s.models.electrode_model import ElectrodeModel
+from n2s.options import check_number
 from n2s.systems.encoding.fit import Recipe, checked_brain, inner_groups
 from n2s.systems.encoding.inputs import FoldInputs, mark, rows_hash
 from n2s.systems.encoding.rows import Fit as Columns

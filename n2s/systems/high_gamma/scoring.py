@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.cross_fitted import widened
 from n2s.metrics.flattened import flattened
 from n2s.metrics.group_tests import benjamini_hochberg
 from n2s.metrics.tracking import circular_shift_null
 from n2s.models.electrode_model import ElectrodeModel
+from n2s.options import check_choice, check_number
 from n2s.systems.encoding.evaluation import Significance, correlation, standardised
 from n2s.systems.encoding.inputs import check_same
 from n2s.systems.encoding.predict import HeldOut

@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
-from n2s.data.options import check_number
 from n2s.errors import UserError, first_of
 from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
+from n2s.options import check_number
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.high_gamma.fit import Options, check_fold, fit_fold

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.ridge import RidgeDecoder
+from n2s.options import check_number
 from n2s.systems.encoding import fit as encoding
 from n2s.systems.encoding.inputs import mark, rows_hash
 from n2s.systems.encoding.rows import Fit

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_number
 from n2s.data.row_stretches import row_stretches
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.systems.encoding.fit import checked_brain
 
 LEAST = 4  # samples of a stretch that can be filtered

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.metrics.attention import LENGTHS_S
@@ -16,6 +15,7 @@ from n2s.metrics.intervals import Interval, cluster_interval, cluster_share_inte
 from n2s.metrics.jackknife import jackknife_interval
 from n2s.metrics.match_mismatch import Matched, candidate_counts, match_windows
 from n2s.metrics.moved_null import LEAST_MOVES, moved_null
+from n2s.options import check_number
 from n2s.systems.linear.reconstruct import Reconstruction
 from n2s.systems.linear.score_lines import BLOCK_S, MOST_MOVED, line_of, mean_correlation, null_of, slow_blocks
 

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.event_data import EventDataModule
-from n2s.data.options import check_choice, check_number
 from n2s.errors import UserError
 from n2s.metrics.edits import edit_distances
 from n2s.models.augment import Augment
 from n2s.models.ctc_network import CTCNetwork
 from n2s.models.event_network import check_channels
+from n2s.options import check_choice, check_number
 from n2s.studies.events import CONDITIONS
 from n2s.systems.said_text.decoding import Decoder
 from n2s.systems.said_text.result import SaidTextResult

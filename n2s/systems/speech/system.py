@@ -12,9 +12,9 @@ from torch import Tensor
 from n2s.data.corpus import CorpusDataModule
 from n2s.data.corpus_batch import SpeechBatch
 from n2s.data.corpus_text import BLANK, Symbols
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.models.speech_net import SpeechNet
+from n2s.options import check_number
 from n2s.systems.processes import check_strategy, part_of_mean
 from n2s.systems.system import System
 

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from n2s.data.options import check_number
 from n2s.data.response_model import ResponseModel
+from n2s.options import check_number
 from n2s.systems.story_text.controls import LanguageEvidence, RandomEvidence
 from n2s.systems.story_text.evidence import BrainEvidence, EncodingModel, Placed
 from n2s.systems.story_text.search import Beam, Search, SearchOptions

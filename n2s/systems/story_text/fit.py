@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
-from n2s.data.options import check_number
 from n2s.data.row_stretches import row_stretches
 from n2s.errors import UserError, first_of, nearest
 from n2s.features.rates import At
@@ -20,6 +19,7 @@ from n2s.findings import tell
 from n2s.models.encoding_ridge import EncodingRidge
 from n2s.models.held_out_residuals import held_out_r2, held_out_residuals, noise_covariance
 from n2s.models.story_likelihood import StoryLikelihood
+from n2s.options import check_number
 from n2s.systems.encoding.fit import Recipe as Grouping
 from n2s.systems.encoding.fit import inner_groups
 from n2s.systems.encoding.inputs import mark, rows_hash

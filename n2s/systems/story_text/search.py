@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from n2s.data.options import check_number
 from n2s.errors import UserError
 from n2s.features.story_words.port import StoryLanguageModel
 from n2s.features.story_words.rules import TextRules
+from n2s.options import check_number
 from n2s.systems.story_text.evidence import Evidence
 from n2s.systems.story_text.proposals import Repetitions, nucleus
 from n2s.systems.story_text.word_features import WordFeatures

@@ -1,4 +1,4 @@
-"""Checks of a datamodule's options that need no data: what a recipe says is possible, or an error names its key."""
+"""Checks of options that need no data: what a recipe or a caller says is possible, or an error names its key."""
 
 import math
 from collections.abc import Mapping, Sequence

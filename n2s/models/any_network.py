@@ -1,0 +1,71 @@
+"""Anybody's network: it is given what its ``forward`` takes, by name or in order, and its output is checked."""
+
+import inspect
+from functools import cache
+
+from torch import Tensor, nn
+
+from n2s.errors import UserError
+
+#: What a network of windows of sensors may take, in this order. The first is always given.
+INPUTS = ("brain", "positions", "subject", "mask", "kind")
+
+CONTRACT = (
+    "forward(self, brain) is enough: brain is (b, c, t), scaled. It may take more, in this order or by these names: positions (b, c, 2) in [0, 1], "
+    "subject (b,) from 0 on and -1 for a new person, mask (b, c) true where a sensor is real and good, kind (b, c) of sensor"
+)
+
+
+def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
+    """Call a network with those of its inputs that its ``forward`` takes.
+
+    Parameters
+    ----------
+    network
+        ``forward(brain)``, or with some of `INPUTS` after it: in their order, or by their names where it names them otherwise ordered.
+    inputs
+        As many of `INPUTS` as there are, in this order: `n2s.data.Batch.inputs`.
+
+    Raises
+    ------
+    UserError
+        Its ``forward`` needs something else.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class Mine(torch.nn.Module):
+    ...     def forward(self, x):
+    ...         return x.mean(1, keepdim=True)
+    >>> tuple(call(Mine(), torch.zeros(2, 5, 7), torch.zeros(2, 5, 2), torch.zeros(2, dtype=torch.long)).shape)
+    (2, 1, 7)
+    """
+    names = taken(type(network))
+    if names is None:
+        return network(*inputs)
+    given = dict(zip(INPUTS, inputs, strict=False))
+    lacks = [name for name in names if name not in given]
+    if lacks:
+        raise UserError(f"{type(network).__name__} takes {', '.join(lacks)}, which these data do not give. {CONTRACT}.")
+    return network(given[names[0]], **{name: given[name] for name in names[1:]})
+
+
+@cache
+def taken(kind: type[nn.Module]) -> tuple[str, ...] | None:
+    """Which of `INPUTS` a class of networks takes; None: as many as there are, in order (it takes ``*inputs``).
+
+    Raises
+    ------
+    UserError
+        Its ``forward`` needs an argument that is none of them.
+    """
+    parameters = list(inspect.signature(kind.forward).parameters.values())[1:]
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return None
+    if not parameters:
+        raise UserError(f"{kind.__name__}.forward takes nothing. {CONTRACT}.")
+    first, *others = [one for one in parameters if one.kind is not one.VAR_KEYWORD]
+    needed = [one.name for one in others if one.default is one.empty and one.name not in INPUTS[1:]]
+    if needed:
+        raise UserError(f"{kind.__name__}.forward needs {', '.join(needed)}, which n2s does not know. {CONTRACT}.")
+    return ("brain", *(one.name for one in others if one.name in INPUTS[1:]))
