@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import TypeVar
 
 from n2s.errors import UserError, nearest
@@ -16,6 +17,12 @@ def named_studies(studies: Mapping[str, T]) -> dict[str, T]:
     ------
     UserError
         There is none, or a name is no text, is empty or has a slash, which parts a study's name from a subject's.
+
+    Examples
+    --------
+    >>> named_studies({"a/b": "any study"})
+    Traceback (most recent call last):
+    n2s.errors.UserError: data.studies: 'a/b' is no name of a study: it is empty or has a slash. Choose letters, digits and hyphens.
     """
     if not studies:
         raise UserError("data.studies is empty: name at least one study.")
@@ -30,21 +37,73 @@ def named_studies(studies: Mapping[str, T]) -> dict[str, T]:
 
 
 def check_number(
-    option: str, value: float | None, *, low: float = -math.inf, above: float = -math.inf, whole: bool = False
+    option: str,
+    value: float | None,
+    *,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    high: float = math.inf,
+    below: float = math.inf,
+    whole: bool = False,
 ) -> None:
-    """Raise a `UserError` if a number is not finite, below ``low``, not greater than ``above`` or, if ``whole``, has a fraction.
+    """Raise a `UserError` if an option is no finite number, or is outside its range; if ``whole``, also if it is no integer.
 
-    None is an option that is not set.
+    Parameters
+    ----------
+    option
+        Its name, as the user wrote it: ``data.batch_size``, or ``SSP: n_components``.
+    value
+        What was given. None is an option that is not set: it passes. Yes and no are no numbers, and neither is text.
+    low, high
+        The lowest and the highest value that is allowed.
+    above, below
+        Values between which it lies, and which are not allowed themselves.
+
+    Examples
+    --------
+    >>> check_number("data.batch_size", 64, low=1, whole=True)
+    >>> check_number("data.batch_size", 0, low=1, whole=True)
+    Traceback (most recent call last):
+    n2s.errors.UserError: data.batch_size is 0; expected a whole number from 1 on.
+    >>> check_number("model.dropout", float("nan"), low=0, below=1)
+    Traceback (most recent call last):
+    n2s.errors.UserError: model.dropout is nan; expected a number from 0 to below 1.
     """
-    if value is None or (math.isfinite(value) and value >= low and value > above and not (whole and value % 1)):
+    if value is None:
         return
-    kind = "a whole number" if whole else "a number"
-    bound = f" above {above:g}" if above > -math.inf else f" from {low:g} on" if low > -math.inf else ""
-    raise UserError(f"{option} is {value:g}; expected {kind}{bound}.")
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    integer = number and isinstance(value, Integral)
+    if number and math.isfinite(value) and low <= value <= high and above < value < below and (integer or not whole):
+        return
+    # 2.0 is no whole number: it is shown with its point; large integers are shown with all digits
+    shown = str(int(value)) if integer else f"{value:g}" if number and not (whole and value % 1 == 0) else repr(value)
+    raise UserError(
+        f"{option} is {shown}; expected {'a whole number' if whole else 'a number'}{_range(low, above, high, below)}."
+    )
+
+
+def _range(low: float, above: float, high: float, below: float) -> str:
+    """The range in words, such as " above 0 and below 1"."""
+    first = f" above {above:g}" if above > -math.inf else f" from {low:g}" if low > -math.inf else ""
+    last = f"below {below:g}" if below < math.inf else f"{high:g}" if high < math.inf else ""
+    if not last:
+        return f"{first} on" if first.startswith(" from") else first
+    if not first:
+        return f" {last}" if last.startswith("below") else f" up to {last}"
+    if first.startswith(" from"):
+        return f"{first} to {last}"
+    return f"{first} and {last}" if last.startswith("below") else f"{first} and up to {last}"
 
 
 def check_choice(option: str, value: object, choices: Sequence[object]) -> None:
-    """Raise a `UserError` if a value is none of the choices."""
+    """Raise a `UserError` if a value is none of the choices.
+
+    Examples
+    --------
+    >>> check_choice("data.residency", "hots", ("device", "host"))
+    Traceback (most recent call last):
+    n2s.errors.UserError: data.residency is 'hots'; expected one of device, host. Nearest: host.
+    """
     if value not in choices:
         shown = ", ".join("null" if one is None else str(one) for one in choices)
         raise UserError(
