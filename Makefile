@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RECIPE := configs/meg_contrastive.yaml
 
-.PHONY: demo test test-all test-fast lint bench mutate
+.PHONY: demo test test-all test-fast lint bench mutate docs
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
@@ -36,3 +36,8 @@ bench: .venv/.installed
 mutate: .venv/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[mutate]"
 	$(BIN)/python tests/mutation.py
+
+# The site, offline: docs/_build/html/index.html. Every warning is an error, and every link inside is checked.
+docs: .venv/.installed
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python tests/docs/check_links.py docs/_build/html

@@ -211,7 +211,7 @@ class FMRIDataModule(NeuralDataModule):
     # -- what tasks and reports ask for --------------------------------------------------------------------------------
 
     def targets(self, clip: np.ndarray) -> np.ndarray:
-        """(n, *shape) float32 target of unique clips, by their numbers."""
+        """``(n, *shape)`` float32 target of unique clips, by their numbers."""
         return self._values["target"][clip].reshape(-1, *self.target.shape).astype(np.float32)
 
     def spectrograms(self, clip: np.ndarray) -> np.ndarray:

@@ -1,0 +1,10 @@
+"""
+Windows on a grid
+=================
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+fig, ax = plt.subplots()
+ax.plot(np.arange(10))

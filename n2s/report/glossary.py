@@ -1,0 +1,33 @@
+"""Words of reports and of the site, each in one plain sentence."""
+
+#: Term, as pages write it -> what it means.
+GLOSSARY: dict[str, str] = {
+    "top-10 accuracy": "The share of test windows whose true segment is among the ten best of all candidates.",
+    "top-1 accuracy": "The share of test windows whose true segment is the best of all candidates.",
+    "candidates": "The segments among which the true one is looked for: what the same person heard in the test.",
+    "segment": "A stretch of a sound that somebody heard, a few seconds long.",
+    "window": "The piece of a recording that was made while a segment was heard.",
+    "chance": "What guessing gives: one divided by the number of candidates or classes.",
+    "shuffled brain": "The same model with the recordings of test windows exchanged, so that no brain belongs to its sound.",
+    "no brain": "The best that can be done without any recording, such as always answering with the mean.",
+    "subject only": "What knowing the person, and nothing of the recording, gives.",
+    "ceiling": "What the best possible decoder reaches; it is known for simulated data, and estimated for real data.",
+    "ideal observer": "The best possible decoder of simulated data, computed from how the data were made.",
+    "interval": "The 95% interval: the range of values that go with the data, computed over people, stories or blocks of time.",
+    "linear decoder": "A ridge regression from the recording to what was heard, on the same windows as the network.",
+    "encoding model": "A model that predicts the recording from what was heard.",
+    "r": "Pearson's correlation: 1 is perfect, 0 is nothing.",
+    "match-mismatch": "The share of windows whose true sound fits better than another one; chance is 50%.",
+    "F1-macro": "The mean over classes of F1, which is high only if a class is found often and rarely named wrongly.",
+    "balanced accuracy": "The mean over classes of the share that is recognised, so that frequent classes count no more than rare ones.",
+    "AUC": "The chance that a window of a class has a higher score than a window of another class; 50% is guessing.",
+    "identification": "The share of pairs of clips in which the true clip is more alike than the other one; chance is 50%.",
+    "permuted labels": "The same test with labels exchanged within runs: what remains is not from the labels.",
+    "Holm": "A correction of p values for the number of scores that are compared.",
+    "WER": "Word error rate: words that are wrong, missing or too many, divided by the words that were said.",
+    "held out": "Kept from all training: nobody's recording of it, and no copy of the sound, was used.",
+    "split": "The rule by which stories, sentences or stretches of time go to training, validation and test.",
+    "run": "One training with its settings, in a folder of its own; or one stretch of recording without a break.",
+    "recipe": "A YAML file that says everything about a training.",
+    "overlay": "A small recipe that is laid over another one with a second --config.",
+}
