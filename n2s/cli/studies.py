@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 Words = list[str]  # `list` is a verb of the class
-Labels = list[str] | None
+Labels = str | list[str] | None
 
 
 class Studies:
@@ -23,16 +23,15 @@ class Studies:
         from rich.table import Table
 
         from n2s.report.table import wide_console
-        from n2s.studies.card import Wall
 
-        table = Table("name", "kind", "language", "people", "hours each", "licence", "access", "citation", box=None)
+        table = Table("name", "kind", "language", "people", "heard or said", "licence", "access", "citation", box=None)
         table.columns[0].no_wrap = True
-        for name, study in _public().items():
+        for name, study in public_studies().items():
             card = study.card
-            access = "account" if isinstance(card.source, Wall) else "open"
-            cells = (name, card.modality.split()[0], card.language, str(card.n_subjects), f"{card.hours:g}")
-            table.add_row(*cells, card.licence.split(" (")[0], access, card.citation.split(",")[0])
+            cells = (name, card.modality.split()[0], card.language, str(card.n_subjects), card.amount)
+            table.add_row(*cells, card.licence.split(" (")[0], card.source.access, card.citation.split(",")[0])
         wide_console().print(table)
+        print("\nA card: n2s studies show NAME. Get it: n2s studies download NAME --root FOLDER.")
 
     def show(self, name: str) -> None:
         """Print what a data set contains, where to get it, and what is left out.
@@ -42,26 +41,10 @@ class Studies:
         name
             The name in ``n2s studies list``.
         """
-        from n2s.studies.card import Wall
+        from n2s.cli.study_cards import card_lines
 
         study = _named(name)
-        card = study.card
-        counts = ", ".join(f"{count} {what}" for what, count in (study.expected or {}).items())
-        lines = [
-            f"{name}: {card.title}",
-            f"  {card.modality}; {card.language}; {card.n_subjects} people, {card.hours:g} h each",
-        ]
-        lines += [f"  licence: {card.licence}", f"  cite: {card.citation}", f"  read: {counts}"]
-        lines += ["", "Layout", *(f"  {line}" for line in card.layout.splitlines()), "", "Get it"]
-        if isinstance(card.source, Wall):
-            lines += [f"  {number}. {step}" for number, step in enumerate(card.source.steps, 1)]
-        else:
-            lines.append(f"  n2s studies download {name} --root <folder>   ({card.source})")
-        if card.left_out:
-            lines += ["", "Left out", *(f"  {who}: {why}" for who, why in card.left_out.items())]
-        if card.notes:
-            lines += ["", "To know", f"  {card.notes}"]
-        print("\n".join(lines))
+        print("\n".join(card_lines(study.__name__.lower(), study)))
 
     def download(self, name: str, root: Path | None = None, subjects: Labels = None, jobs: int = 4) -> None:
         """Download a data set, or explain how to get it; a broken download continues.
@@ -73,14 +56,19 @@ class Studies:
         root
             Folder to put it in.
         subjects
-            Only these subjects' folders (01), and everything that belongs to no subject.
+            Only these subjects' folders (01, or 01,02), and everything that belongs to no subject.
         jobs
             Parallel downloads.
         """
         from n2s.fetch.run import download
+        from n2s.studies.card import Wall
 
         source = _named(name).card.source
-        download(source, root or _asked(source), subjects=subjects, jobs=jobs)
+        if root is None and not isinstance(source, Wall):
+            raise UserError(f"give a folder for the data set: n2s studies download {name} --root FOLDER.")
+        download(source, root or Path(), subjects=chosen_labels(subjects), jobs=jobs)
+        if root is not None:
+            print(f"Next: n2s studies check {name} --root {root}")
 
     def example(self, folder: Path) -> None:
         """Write a small BIDS folder with MEG and EEG of three simulated people, to try n2s on.
@@ -92,7 +80,12 @@ class Studies:
         """
         from n2s.studies.simulated.example import write_example
 
-        print(f"{write_example(folder)}: look at it with n2s studies check {folder}")
+        written = write_example(folder)
+        events = sorted(written.glob("sub-*/meg/*_events.tsv"))[0]
+        print(f"{written}: MEG and EEG of three simulated people who hear four stories.")
+        print(f"{events.relative_to(written)} says when each sound plays, and each word of it:")
+        print("\n".join(f"  {line}" for line in events.read_text("utf-8").splitlines()[:4]))
+        print(f"Next: n2s studies check {folder}")
 
     def check(self, what: Words, root: Path | None = None, page: Path | None = None, all: bool = False) -> None:
         """Look at recordings, events and sounds before anything is prepared, and write a page of what is odd.
@@ -143,16 +136,16 @@ def _recipe(what: Words, files: Words) -> "NeuralDataModule":
     return recipe_data(files)
 
 
-def _asked(source: object) -> Path:
-    """No folder is needed if there are only steps to print."""
-    from n2s.studies.card import Wall
+def chosen_labels(given: Labels) -> Words | None:
+    """Labels as they are typed: ``01``, ``01,02``, or a list."""
+    if given is None:
+        return None
+    return [
+        label for one in ([given] if isinstance(given, str) else given) for label in str(one).replace(",", " ").split()
+    ]
 
-    if not isinstance(source, Wall):
-        raise UserError("give a folder for the data set: --root FOLDER.")
-    return Path()
 
-
-def _public() -> dict[str, type["Study"]]:
+def public_studies() -> dict[str, type["Study"]]:
     """Every data set with a card, by its name on the command line."""
     import n2s.studies
 
@@ -161,7 +154,7 @@ def _public() -> dict[str, type["Study"]]:
 
 
 def _named(name: str, *, folders: bool = False) -> type["Study"]:
-    public = _public()
+    public = public_studies()
     if name.lower() not in public:
         neither = "no folder, recipe or data set" if folders else "no data set"
         raise UserError(f"{neither} '{name}'; there are {', '.join(public)}.{nearest(name.lower(), list(public))}")

@@ -7,7 +7,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from n2s.errors import UserError
 from n2s.fetch.listing import files_of
+from n2s.fetch.reach import address_of, check_reachable
 from n2s.fetch.transfer import check_room, transfer
+from n2s.options import check_number
 from n2s.studies.card import OSF, Files, HuggingFace, OpenNeuro, PlainFile, Wall
 
 
@@ -23,13 +25,18 @@ def download(
     Raises
     ------
     UserError
-        A subject does not exist, the disk is too small, or files could not be downloaded: which, and what to do.
+        There is no network, a subject does not exist, the disk is too small, or files could not be downloaded: which, and what to do.
     """
+    check_number("jobs", jobs, low=1, whole=True)
     if isinstance(source, Wall):
-        print("This data set asks for an account:")
+        print(
+            f"n2s cannot fetch this data set for you{' without your account' if source.access == 'account' else ''}. The steps:"
+        )
         print("\n".join(f"  {number}. {step}" for number, step in enumerate(source.steps, 1)))
         return
+    check_reachable(address_of(source))
     root.mkdir(parents=True, exist_ok=True)
+    print(f"{source.where}, into {root}", flush=True)
     if isinstance(source, HuggingFace):
         _from_hugging_face(source, root, subjects)
         return
@@ -60,7 +67,7 @@ def download(
         raise UserError(
             f"{len(failed)} of {len(files)} files could not be fetched; the others are there.\n{listed}{more}"
         )
-    print(f"{len(files)} files in {root}")
+    print(f"{len(files)} files are in {root}.")
 
 
 def of_subjects(files: list[PlainFile], subjects: list[str] | None) -> list[PlainFile]:

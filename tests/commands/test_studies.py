@@ -58,7 +58,9 @@ def test_list_and_show(n2s):
     status, out, _ = n2s("list")
     assert status == 0 and all(name.lower() in out for name in PUBLIC)
     status, out, _ = n2s("show", "bel2026")
-    assert status == 0 and "sub-23 run-04: left out" in out and "516 recordings" in out and "CC0" in out
+    assert (
+        status == 0 and "sub-23 run-04: left out" in " ".join(out.split()) and "516 recordings" in out and "CC0" in out
+    )
     status, _, err = n2s("show", "gwilliam2022")
     assert status == 2 and "Nearest: gwilliams2022" in err and err.count("\n") == 1
 

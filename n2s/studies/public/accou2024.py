@@ -50,12 +50,14 @@ class Accou2024(Study):
         language="nl",
         n_subjects=85,
         hours=2.0,
+        heard="90 to 150 min",
         licence="CC BY-NC 4.0",
         source=Wall(
             (
                 "open doi:10.48804/K3VSND (KU Leuven RDR), and take the folder derivatives: preprocessed_eeg and preprocessed_stimuli",
                 "some recordings are behind a request on that page, since their speech is under copyright",
-            )
+            ),
+            access="by hand",
         ),
         citation="Accou, Bollens et al. 2024, Data 9:94, doi:10.3390/data9080094",
         layout="""derivatives/preprocessed_eeg/sub-001/ses-shortstories01/

@@ -44,6 +44,7 @@ class Bel2026(BIDSStudy):
         language="fr",
         n_subjects=58,
         hours=1.7,
+        size_gb=478,
         licence="CC0",
         source=OpenNeuro("ds007523"),
         citation="Bel et al. 2026, OpenNeuro ds007523",

@@ -58,7 +58,8 @@ class Broderick2019(FolderStudy):
             (
                 "download 'Natural Speech.zip' from Dryad, doi:10.5061/dryad.070jc, and unpack it",
                 ASK,
-            )
+            ),
+            access="by hand",
         ),
         citation="Broderick et al. 2018, Curr. Biol. 28:803, doi:10.1016/j.cub.2018.01.080",
         layout="""Natural Speech/EEG/Subject1/Subject1_Run1.mat ... Subject19/Subject19_Run20.mat

@@ -36,6 +36,7 @@ class Gwilliams2022(BIDSStudy):
         language="en",
         n_subjects=27,
         hours=2.1,
+        heard="one or two sessions of about 1 h, 56 h in all",
         licence="CC0",
         source=OSF(("ag3kj", "h2tzn", "u5327")),
         citation="Gwilliams et al. 2023, Sci. Data 10:862, doi:10.1038/s41597-023-02752-5",

@@ -92,6 +92,7 @@ class Lebel2023(FolderStudy, FMRIStudy):
         language="en",
         n_subjects=8,
         hours=5.6,
+        heard="27 stories (5.6 h) each; UTS01, 02 and 03 more",
         licence="CC0",
         source=OpenNeuro("ds003020"),
         citation="LeBel et al. 2023, Scientific Data 10:555, doi:10.1038/s41597-023-02437-z",
@@ -102,7 +103,8 @@ derivative/pycortex-db/UTS01/transforms/UTS01_auto/mask_thick.nii.gz      (where
 stimuli/adollshouse.wav ...""",
         left_out=LEFT_OUT | {f"{subject} {story}": why for (subject, story), why in CORRUPT.items()},
         notes="Volumes are detrended and z-scored a run as published. Some voxels are NaN: they become 0. Set a lag of "
-        "4 s. Regions (AC) have to be brought: rois.",
+        "4 s. Regions (AC) have to be brought: rois. By default the reader takes the 27 stories of those who have all of them; the paper's "
+        "people are UTS01 to UTS08.",
     )
     expected = {"subjects": 7, "recordings": 189, "train_clips": 9137, "test_clips": 595}
     split = {REPEATED: "test"}  # LeBel 2023; clips follow Liu et al. 2024, who test on hangtime as well

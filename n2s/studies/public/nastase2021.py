@@ -86,6 +86,7 @@ class Nastase2021(BIDSFMRI):
         language="en",
         n_subjects=345,
         hours=4.6,
+        heard="one to a few of 27 stories, which last 4.6 h in all",
         licence="CC0",
         source=OpenNeuro("ds002345"),
         citation="Nastase et al. 2021, Sci. Data 8:250, doi:10.1038/s41597-021-01033-3",
@@ -95,7 +96,7 @@ stimuli/pieman_audio.wav  stimuli/gentle/pieman/align.csv
 code/scan_exclude.json""",
         left_out={name: "excluded by the authors" for name in EXCLUDED}
         | {f"task-{name}": why for name, why in OTHER_TASKS.items()},
-        notes="4.6 h of different stories, of which each person heard one to a few. 24 of 345 people have only what is left out. The "
+        notes="24 of 345 people have only what is left out. The "
         "derivatives are on DataLad (labs/hasson/narratives) as well.",
     )
     expected = {"subjects": 321}

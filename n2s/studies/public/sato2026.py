@@ -49,6 +49,8 @@ class Sato2026(BIDSStudy):
         language="ja",
         n_subjects=3,
         hours=177.0,
+        heard="177 h of sentences on average, 530 h in all",
+        size_gb=955,
         licence="CC0",
         source=OpenNeuro("ds007808"),
         citation="Sato et al. 2026, arXiv:2606.01264",

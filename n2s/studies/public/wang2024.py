@@ -67,13 +67,16 @@ class Wang2024(Study):
         language="en",
         n_subjects=10,
         hours=4.3,
+        heard="4.3 h on average, 43 h of movies in all",
+        size_gb=130,
         licence="CC-BY 4.0",
         source=Wall(
             (
                 "open braintreebank.dev: no account is needed",
                 "download and unpack localization, subject_timings, subject_metadata, electrode_labels and transcripts (.zip), and corrupted_elec.json",
-                "download and unpack sub_1_trial000.h5.zip ... into the same folder: about 130 GB in all, each trial by itself",
-            )
+                "download and unpack sub_1_trial000.h5.zip ... into the same folder: each trial by itself",
+            ),
+            access="by hand",
         ),
         citation="Wang et al. 2024, NeurIPS Datasets and Benchmarks, arXiv:2411.08343",
         layout="""sub_1_trial000.h5 ... (data/electrode_0 ...)
