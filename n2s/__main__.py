@@ -18,6 +18,7 @@ COMMANDS = {
     "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
+    "recipes": ("n2s.cli.list_recipes:recipes", "list the recipes that n2s brings along, or copy one to change it"),
     "studies": ("n2s.cli.studies:Studies", "check your data before training; list, show and download public data sets"),
     "align": ("n2s.commands.align:align", "find the times of the words of a known text in its sound; write TextGrids"),
     "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate the sounds of a run"),
@@ -41,7 +42,11 @@ def main() -> None:
         print(f"n2s {n2s.__version__}")
     elif verb in COMMANDS:
         with interrupts.quiet():
-            run(verb)
+            try:
+                run(verb)
+            except BrokenPipeError:  # n2s ... | head
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor at the end of Python
+                sys.exit(0)
     else:
         close = difflib.get_close_matches(verb, COMMANDS, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(COMMANDS)}."
@@ -61,10 +66,11 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "  n2s fit --config configs/meg_contrastive.yaml     trains on the built-in simulated study",
-            "  n2s test --config configs/meg_contrastive.yaml    scores it on held-out stories",
+            "  n2s fit --config meg_contrastive     trains on the built-in simulated study: some minutes",
+            "  n2s test --config meg_contrastive    scores it on held-out stories, and writes its page",
             "",
             "Options of a command: n2s COMMAND --help. Of a class: n2s fit --model.help n2s.systems.Contrastive.",
+            "Your own classes are found in the current folder and beside the recipe: class_path: my_model.MyEncoder.",
         ]
     )
 
@@ -72,9 +78,11 @@ def usage() -> str:
 def run(verb: str) -> None:
     """Import and call the function of a verb."""
     from n2s.cli.errors import ReadableErrors, readable
+    from n2s.own_code import find_in
 
     module, _, name = COMMANDS[verb][0].partition(":")
     with readable():
+        find_in(os.getcwd())
         function = getattr(importlib.import_module(module), name)
         if name == "main":
             function()

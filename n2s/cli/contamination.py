@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from n2s.cli.recipes import found_recipe, recipe_path
 from n2s.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,10 +96,10 @@ def _files(what: list[str]) -> tuple[list[str], Path | None]:
     """The recipes, and the run that they are of, if it is one."""
     folders = [Path(one) for one in what if Path(one).is_dir()]
     if not folders:
-        missing = [one for one in what if not Path(one).is_file()]
+        missing = [one for one in what if found_recipe(one) is None]
         if missing:
             raise UserError(f"{missing[0]}: no such recipe, and no folder of a run (checkpoints/<experiment>/<run>).")
-        return list(what), None
+        return [str(recipe_path(one)) for one in what], None
     if len(what) > 1:
         raise UserError(f"contamination takes a run's folder, or recipes; got {', '.join(what)}.")
     config = folders[0] / "config.yaml"

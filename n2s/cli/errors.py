@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from n2s.cli.yaml_files import broken_yaml, in_file
+from n2s.cli.recipes import no_recipe
+from n2s.cli.yaml_files import broken_yaml, files, in_file, text
 from n2s.errors import UserError, nearest
+from n2s.own_code import asked, check_imports
 from n2s.paths import final, is_full
 
 # Messages that Lightning raises as RuntimeError or ValueError, although the recipe or the command is wrong.
@@ -125,7 +127,7 @@ def explain(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     arguments
         The command line, to find the file that a wrong key is in.
     """
-    rules = (_no_recipe, _unknown_argument, _unknown_key, _no_yaml, _missing_file, _nested)
+    rules = (_own_code, _no_recipe, _unknown_argument, _unknown_key, _no_yaml, _missing_file, _nested)
     for rule in rules:
         found = rule(message, parser, arguments)
         if found:
@@ -133,12 +135,26 @@ def explain(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     return message
 
 
+def _own_code(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    """Nothing, or the error inside a file of the user's own classes: jsonargparse tells of any error but what it was."""
+    own = {one.stem for folder in asked() for one in (*folder.glob("*.py"), *folder.glob("*/__init__.py"))}
+    own |= {one.parent.name for folder in asked() for one in folder.glob("*/__init__.py")}
+    for place, content in [("", " ".join(arguments)), *((str(path), text(path)) for path in files(arguments))]:
+        for named in dict.fromkeys(re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", content)):
+            if named.partition(".")[0] in own - {"n2s"}:
+                check_imports(named, place or "command")
+    return None
+
+
 def _no_recipe(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
     match = re.match(r"the following arguments are required: (.*)", message)
     missing = [name.strip().removeprefix(f"{arguments[0]}.") for name in match[1].split(",")] if match else []
     if not {"model", "data"} & set(missing):
         return None
-    return f"no {' and no '.join(sorted(missing))} given: name a recipe, --config configs/meg_contrastive.yaml."
+    return (
+        f"no {' and no '.join(sorted(missing))} given: name a recipe, --config meg_contrastive. `n2s recipes` lists those that n2s "
+        "brings along."
+    )
 
 
 def _unknown_argument(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
@@ -181,11 +197,7 @@ def _missing_file(message: str, parser: argparse.ArgumentParser, arguments: list
     if path is None:
         given = re.search(r"Problem with given class_path '([^']+\.ya?ml)'", message)
         path = given and Path(given[1])
-    if path is None:
-        return None
-    if path.is_dir():
-        return f"{path} is a folder, expected a YAML file."
-    return f"no such file: {path}.{_nearest_file(path)}"
+    return None if path is None else no_recipe(path)
 
 
 def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
@@ -259,13 +271,9 @@ def _nearest_class(class_path: str) -> str:
         names += [found.name for found in pkgutil.iter_modules(getattr(module, "__path__", []))]
         known = [".".join([*parts[:depth], name]) for name in names if not name.startswith("_")]
         return nearest(".".join(parts[: depth + 1]), known)
-    return nearest(parts[0], [found.name for found in pkgutil.iter_modules()])
-
-
-def _nearest_file(path: Path) -> str:
-    folder = path.parent if path.parent.is_dir() else Path("configs")
-    stems = {other.stem: other.name for other in folder.glob("*.y*ml")}
-    return nearest(path.stem, list(stems)).replace(".", f" (in {folder}).") if nearest(path.stem, list(stems)) else ""
+    own = sorted({path.stem for folder in asked() for path in folder.glob("*.py")})
+    near = nearest(parts[0], [*own, "n2s", "lightning", "torch"])
+    return f"{near} There is no {parts[0]}.py in the current folder or beside the recipe."
 
 
 def _subparser(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:

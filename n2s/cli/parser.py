@@ -14,7 +14,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 from n2s.cli.data_of import complete
 from n2s.cli.errors import ReadableErrors
 from n2s.cli.links import link_shapes
+from n2s.cli.recipes import with_paths
 from n2s.cli.yaml_files import files, text
+from n2s.own_code import find_beside
 
 NOISY_WARNINGS = (  # messages of Lightning that need no action of the user here
     r".*isinstance\(treespec, LeafSpec\)",
@@ -43,10 +45,15 @@ class Parser(ReadableErrors, LightningArgumentParser):
     model: Callable[[], Namespace] | None = None
 
     def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
-        """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser."""
-        for path in files(sys.argv[1:] if args is None else args):
+        """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser.
+
+        A recipe may be named, in place of its path; classes are found beside it and in the current folder.
+        """
+        args = with_paths(sys.argv[1:] if args is None else args)
+        for path in files(args):
             text(path)  # says which recipe is no UTF-8
-        args = args and [re.sub("=None$", "=null", word) for word in args]
+        find_beside(files(args))
+        args = [re.sub("=None$", "=null", word) for word in args]
         return super().parse_args(args, *others, **options)
 
     def parse_string(self, content: str, path: str | os.PathLike = "", *others, **options) -> Namespace:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from n2s.cli.recipes import found_recipe
 from n2s.errors import UserError
 
 
@@ -32,8 +33,11 @@ def broken_yaml(message: str, arguments: list[str]) -> str | None:
 
 def files(arguments: list[str]) -> Iterator[Path]:
     """The YAML files that a command names."""
-    for word in arguments:
-        path = Path(word.rpartition("=")[2])
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        option, _, value = word.rpartition("=")
+        path = Path(value)
+        if "--config" in (before, option) or before == "-c":
+            path = found_recipe(value) or path
         if path.suffix in (".yaml", ".yml") and path.is_file():
             yield path
 

@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import Logger
 
 from n2s.errors import UserError
 from n2s.metrics.result import Drawing, Result, Shown, record
+from n2s.own_code import find_beside
 from n2s.paths import written_whole
 from n2s.report.cleaned import pool_cleaned, write_cleaned
 from n2s.report.page import write_page
@@ -153,6 +154,7 @@ def settle(results: Mapping[str, Result]) -> None:
 def result_class(path: str, run_dir: Path) -> type[Result]:
     """The class that ``run.json`` names, as ``module:Class``."""
     module, _, name = str(path).partition(":")
+    find_beside([run_dir / "run.json"])
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -9,6 +9,7 @@ from filelock import Timeout
 from lightning.pytorch import Trainer
 
 from n2s.errors import UserError
+from n2s.own_code import folders_used
 from n2s.paths import written_whole
 from n2s.training.choose_run import Choice
 from n2s.training.claim import Claim
@@ -106,6 +107,7 @@ def record(choice: Choice, config: dict, status: str) -> None:
         started_from=choice.checkpoint,
         rerun_of=os.environ.get("N2S_RERUN_OF"),  # as n2s rerun says
         seed=config["seed_everything"],
+        code_in=folders_used(),
         **provenance(),
     )
 
