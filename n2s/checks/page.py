@@ -21,7 +21,7 @@ COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0
 EDGES = {STOPS: "#D55E00", "odd": "#E69F00", "corrected": "#0072B2", "left out": "#999999"}
 STYLE = """<style>
 div.finding { border-left: 4px solid; padding: 0.2rem 0.8rem; margin: 0.6rem 0; overflow-wrap: anywhere; }
-div.finding summary { color: #555; font-size: 0.9rem; } div.finding ul { font-size: 0.9rem; }
+div.finding summary { color: var(--faint); font-size: 0.9rem; } div.finding ul { font-size: 0.9rem; }
 td.heard svg { display: block; } td.heard { width: 22rem; }
 </style>"""
 WIDTH, HEIGHT = 340, 16  # pixels of the drawing of one recording
@@ -104,7 +104,7 @@ def _recordings_html(seen: Sequence[Seen]) -> str:
     for one in seen:
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in recording_cells(one))
         rows.append(f'<tr><td>{escape(one.name)}</td><td class="heard">{_bar(one, longest_s, color)}</td>{cells}</tr>')
-    table = f'<table class="n2s many"><tr>{head}</tr>{"".join(rows)}</table>'
+    table = f'<div class="wide"><table class="n2s many"><tr>{head}</tr>{"".join(rows)}</table></div>'
     note = '<p class="note">Each colour is a story; hold the pointer over it for its name. Grey: no sound.</p>'
     if len(seen) <= MOST_OPEN:
         return note + table

@@ -55,7 +55,7 @@ def blank_panels(n: int, *, width: float, height: float, stacked: bool = False) 
 
 
 def on_whole_pixels(figure: Figure) -> Figure:
-    """Resize by less than a pixel: MNE's report counts 734 pixels in 734.9999 and matplotlib 735, which shears the picture."""
+    """Resize by less than a pixel, so that what was 734.9999 pixels is 735 for every program that counts them: else pictures are sheared."""
     pixels = np.round(figure.get_size_inches() * figure.dpi)
     figure.set_size_inches((pixels + 0.25) / figure.dpi)
     return figure

@@ -6,35 +6,16 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import mne
-
 from n2s.errors import UserError
 from n2s.metrics.result import Drawing, Listening, Shown
 from n2s.paths import written_whole
 from n2s.report.cleaned import cleaned_html
 from n2s.report.figures import on_whole_pixels
+from n2s.report.frame import framed
 from n2s.report.listen import player
+from n2s.report.picture import picture_html
 from n2s.report.reading import READING_STYLE, reading_html
 from n2s.report.table import scores_html
-
-STYLE = """
-#filter-by-tags-dropdown-menu, #toc h5 { display: none; }
-#toc .nav-link.active { color: white !important; }
-#content { padding-bottom: 4rem; }
-#content .accordion-body { max-width: 62rem; overflow-x: auto; }
-table.n2s { border-collapse: collapse; margin: 0.8rem 0; }
-table.n2s th, table.n2s td { padding: 0.3rem 0.9rem 0.3rem 0; border-bottom: 1px solid #ddd; text-align: left;
-  vertical-align: middle; font-variant-numeric: tabular-nums; }
-table.n2s td:first-child, table.scores td, td.note { white-space: nowrap; }
-table.n2s.many { font-size: 0.85rem; }
-table.n2s.many th, table.n2s.many td { padding-right: 0.55rem; }
-table.n2s tr.model td, table.n2s tr.true td { font-weight: 600; }
-table.n2s.listen { width: 100%; }
-table.n2s td.window { padding-top: 1.2rem; border-bottom: 2px solid #888; font-size: 1.05rem; }
-table.n2s audio { height: 2rem; width: 15rem; vertical-align: middle; }
-p.note, td.note { color: #555; font-size: 0.9rem; }
-pre.n2s { background: #f6f6f6; padding: 0.8rem; font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-"""
 
 
 def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping[str, Drawing | str]) -> Path:
@@ -78,24 +59,22 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
 
 def write_parts(path: Path, title: str, parts: Sequence[tuple[str, str | Drawing]]) -> Path:
     """Write a page of parts with headings, in reading order: HTML, or figures."""
-    report = mne.Report(title=f"n2s: {title}", verbose="ERROR")
-    report.add_custom_css(STYLE + READING_STYLE)
-    for heading, part in parts:
-        if isinstance(part, Drawing):
-            figure = on_whole_pixels(part.figure)
-            report.add_figure(figure, heading, caption=part.caption, image_format="webp", tags=())
-        else:
-            report.add_html(part, heading, tags=())
+    made = [(heading, _drawn(part) if isinstance(part, Drawing) else part) for heading, part in parts]
     with written_whole(path) as temporary:
-        report.save(temporary, open_browser=False, verbose="ERROR")
+        temporary.write_text(framed(title, made, style=READING_STYLE), "utf-8")
     return path
+
+
+def _drawn(drawing: Drawing) -> str:
+    on_whole_pixels(drawing.figure)
+    return picture_html(drawing)
 
 
 def listening_html(listening: Listening) -> str:
     """Groups of sounds with their players. The true sound is bold."""
     columns = [title for title in listening.columns if title]
     head = "".join(f"<th>{escape(title)}</th>" for title in ("", "listen", *columns))
-    parts = [f'<p class="note">{escape(listening.note)}</p><table class="n2s listen"><tr>{head}</tr>']
+    parts = [f'<p class="note">{escape(listening.note)}</p><div class="wide"><table class="n2s listen"><tr>{head}</tr>']
     for title, sounds in listening.groups.items():
         parts.append(f'<tr><td colspan="{2 + len(columns)}" class="window">{escape(title)}</td></tr>')
         for sound in sounds:
@@ -108,7 +87,7 @@ def listening_html(listening: Listening) -> str:
                 f'<tr class="{"true" if sound.true else "other"}"><td>{escape(sound.label)}</td>'
                 f"<td>{player(sound.samples, sound.rate)}</td>{cells}</tr>"
             )
-    return "".join(parts) + "</table>"
+    return "".join(parts) + "</table></div>"
 
 
 def files_html(files: Mapping[str, str]) -> str:
@@ -129,7 +108,7 @@ def origin_html(run_dir: Path) -> str:
             else:
                 rows += (entries or {key: value}).items()
         cells = "".join(f"<tr><td>{escape(str(key))}</td><td>{escape(str(value))}</td></tr>" for key, value in rows)
-        origin = f'<table class="n2s">{cells}</table>{"".join(folded)}'
+        origin = f'<div class="wide"><table class="n2s origin">{cells}</table></div>{"".join(folded)}'
     else:
         origin = '<p class="note">Left out: the run has no run.json (versions, git commit, data hashes).</p>'
     config = run_dir / "config.yaml"

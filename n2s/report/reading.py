@@ -12,15 +12,15 @@ LINE_S, CELL_S = 10.0, 2.0  # five words or so fit in a cell
 #: Colours that differ for colour-blind readers (Okabe & Ito 2008), and in print by their lines.
 READING_STYLE = """
 table.n2s-read { border-collapse: collapse; width: 100%; table-layout: fixed; margin-bottom: 0.6rem; }
-table.n2s-read td { border-left: 1px solid #ddd; padding: 0.1rem 0.3rem; vertical-align: top; font-size: 0.9rem; overflow-wrap: anywhere; }
-table.n2s-read td.n2s-time { width: 6.5rem; border-left: none; color: #555; font-size: 0.8rem; }
+table.n2s-read td { border-left: 1px solid var(--line); padding: 0.1rem 0.3rem; vertical-align: top; font-size: 0.9rem; overflow-wrap: anywhere; }
+table.n2s-read td.n2s-time { width: 6.5rem; border-left: none; color: var(--faint); font-size: 0.8rem; }
 table.n2s-read tr.n2s-said td { font-weight: 600; }
 table.n2s-read tr.n2s-last td { padding-bottom: 0.9rem; }
-div.n2s-read span.good { color: #0072B2; font-weight: 600; border-bottom: 2px solid #0072B2; }
-div.n2s-read span.fair { color: #007A5A; border-bottom: 2px dashed #007A5A; }
-div.n2s-read span.weak { color: #A04800; border-bottom: 2px dotted #A04800; }
-div.n2s-read span.none { color: #767676; }
-div.n2s-read table span.now { background: #FFE680; outline: 2px solid #FFE680; }
+div.n2s-read span.good { color: var(--link); font-weight: 600; border-bottom: 2px solid #0072B2; }
+div.n2s-read span.fair { color: var(--good); border-bottom: 2px dashed #007A5A; }
+div.n2s-read span.weak { color: var(--open); border-bottom: 2px dotted #A04800; }
+div.n2s-read span.none { color: var(--faint); }
+div.n2s-read table span.now { background: var(--mark); outline: 2px solid var(--mark); }
 div.n2s-read.on table span[data-t] { cursor: pointer; }
 """
 _SCRIPT = """<script>

@@ -1,5 +1,7 @@
 """The score table of a test set and its sentences, for the console and the page."""
 
+import csv
+import io
 import os
 from collections.abc import Collection, Sequence
 from html import escape
@@ -8,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from n2s.metrics.result import Shown
+from n2s.metrics.score import Scores
 
 LOG_WIDTH = 160  # characters of a line where there is no terminal: with 80 no table of scores fits
 MOST = 8  # maximum number of columns of scores; with more scores, each has its own line
@@ -54,7 +57,7 @@ def scores_html(shown: Shown) -> str:
         headings, rows = grid(shown)
         models = _models(shown)
         kinds = ["model" if row[0] in models else "control" for row in rows]
-        parts.append(table_html(headings, rows, kinds))
+        parts.append(table_html(headings, rows, kinds, scores_csv(shown.scores)))
     for title, (headings, rows) in shown.tables.items():
         parts.append(f"<h4>{escape(title)}</h4>{table_html(headings, rows)}")
     lines = notes(shown)
@@ -63,15 +66,31 @@ def scores_html(shown: Shown) -> str:
     return "".join(parts)
 
 
-def table_html(headings: Sequence[str], rows: Sequence[Sequence], kinds: Sequence[str] = ()) -> str:
-    """An HTML table; an interval in brackets goes below its mean. ``kinds`` are the CSS classes of the rows."""
+def scores_csv(scores: Scores) -> str:
+    """Every score with all its digits: a line for each score, row and person, in the units of ``metrics.json``."""
+    memory = io.StringIO()
+    lines = csv.writer(memory, lineterminator="\n")
+    lines.writerow(("score", "row", "role", "who", "mean", "low", "high", "interval"))
+    for name, rows in scores.values.items():
+        for key, by_subject in rows.items():
+            row = scores.rows[key]
+            lines.writerows((name, row.label, row.role, who, *one) for who, one in by_subject.items())
+    return memory.getvalue()
+
+
+def table_html(headings: Sequence[str], rows: Sequence[Sequence], kinds: Sequence[str] = (), whole: str = "") -> str:
+    """An HTML table; an interval in brackets goes below its mean. ``kinds`` are the CSS classes of the rows.
+
+    ``whole`` is what the page's button for CSV saves; by default the cells.
+    """
     head = "".join(f"<th>{escape(str(text))}</th>" for text in headings)
     body = []
     for place, row in enumerate(rows):
         kind = f' class="{kinds[place]}"' if kinds else ""
         body.append(f"<tr{kind}>{''.join(map(_td, row))}</tr>")
     many = " many" if len(headings) > 6 else ""
-    return f'<table class="n2s scores{many}"><tr>{head}</tr>{"".join(body)}</table>'
+    data = f' data-csv="{escape(whole)}"' if whole else ""
+    return f'<div class="wide"><table class="n2s scores{many}"{data}><tr>{head}</tr>{"".join(body)}</table></div>'
 
 
 def wide_console() -> Console:
