@@ -37,6 +37,19 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
     ``path``.
     """
     run = run_dir.resolve()
+    parts = shown_parts(shown)
+    for title, drawing in drawn.items():
+        left_out = None if isinstance(drawing, Drawing) else f'<p class="note">Left out: {escape(drawing)}.</p>'
+        parts.append((title, left_out or drawing))
+    cleaned = cleaned_html(run_dir)
+    if cleaned is not None:
+        parts.append(("What cleaning removed", cleaned))
+    parts.append(("Configuration and origin", origin_html(run_dir)))
+    return write_parts(path, f"{run.parent.name}, {run.name}", parts)
+
+
+def shown_parts(shown: Sequence[Shown]) -> list[tuple[str, str | Drawing]]:
+    """Headings and contents of a page: of each part its summary, figures, sounds, texts and files. Several parts are told apart by their names."""
     parts: list[tuple[str, str | Drawing]] = []
     for part in shown:
         end = f": {part.name}" if part.name and len(shown) > 1 else ""
@@ -47,14 +60,7 @@ def write_page(path: Path, run_dir: Path, shown: Sequence[Shown], drawn: Mapping
         parts += [(f"{one.title}{end}", reading_html(one)) for one in part.reading]
         if part.files:
             parts.append((f"Files{end}", files_html(part.files)))
-    for title, drawing in drawn.items():
-        left_out = None if isinstance(drawing, Drawing) else f'<p class="note">Left out: {escape(drawing)}.</p>'
-        parts.append((title, left_out or drawing))
-    cleaned = cleaned_html(run_dir)
-    if cleaned is not None:
-        parts.append(("What cleaning removed", cleaned))
-    parts.append(("Configuration and origin", origin_html(run_dir)))
-    return write_parts(path, f"{run.parent.name}, {run.name}", parts)
+    return parts
 
 
 def write_parts(path: Path, title: str, parts: Sequence[tuple[str, str | Drawing]]) -> Path:
