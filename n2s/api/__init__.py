@@ -1,0 +1,1 @@
+"""What ``import n2s`` gives: trained runs, windows, and scores of anybody's model."""

@@ -1,0 +1,133 @@
+"""What anybody's model says of windows, as scores need it: logits of classes, or estimates of a target."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from n2s.api.evaluated_estimator import Estimator
+from n2s.api.window_set import AT_ONCE, WindowSet
+from n2s.errors import UserError
+from n2s.models.any_network import call
+from n2s.systems.contrastive.task import Contrastive
+from n2s.systems.event_classes.task import EventClassifier
+from n2s.systems.system import System
+
+
+def checked_model(model: object) -> nn.Module | object:
+    """The model; a UserError if it is neither a network nor an estimator."""
+    if not isinstance(model, type) and (
+        isinstance(model, nn.Module) or all(hasattr(model, one) for one in ("fit", "predict"))
+    ):
+        return model
+    kind = f"the class {model.__name__} itself" if isinstance(model, type) else type(model).__name__
+    raise UserError(
+        f"n2s.evaluate: model is {kind}; expected a torch.nn.Module that is trained, or an estimator with fit and predict, as "
+        "scikit-learn has them."
+    )
+
+
+@contextmanager
+def as_it_was(model: object) -> Iterator[None]:
+    """Whatever asks a network in evaluation mode: what was in training mode is again, at the end."""
+    trains = [one for one in model.modules() if one.training] if isinstance(model, nn.Module) else []
+    try:
+        yield
+    finally:
+        for one in trains:
+            one.training = True
+
+
+@torch.inference_mode()
+def outputs(network: nn.Module, windows: WindowSet) -> Tensor:
+    """(n, ...) What a network gives of all windows, in evaluation mode, on its own device.
+
+    Raises
+    ------
+    UserError
+        It takes something else, gives no tensor with a row a window, or values that are not finite.
+    """
+    parameter = next(network.parameters(), None)
+    device = torch.device("cpu") if parameter is None else parameter.device
+    network.eval()
+    parts = []
+    for at in range(0, len(windows), AT_ONCE):
+        given = windows.read(slice(at, at + AT_ONCE)).inputs
+        found = call(network, *(None if one is None else one.to(device) for one in given))
+        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(given[0]):
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise UserError(
+                f"n2s.evaluate: {type(network).__name__} gives {shape} of windows {tuple(given[0].shape)}; expected a tensor with a row "
+                "a window."
+            )
+        parts.append(found.float().cpu())
+    found = torch.cat(parts)
+    if not torch.isfinite(found).all():
+        bad = int((~torch.isfinite(found.flatten(1)).all(1)).sum())
+        raise UserError(
+            f"n2s.evaluate: {type(network).__name__} gives values that are not finite of {bad} of {len(found)} windows."
+        )
+    return found
+
+
+class Answers:
+    """What a model says of windows, whatever it is."""
+
+    def __init__(self, model: object, train: Callable[[], WindowSet], fit: bool | None, flat: bool | None):
+        if isinstance(model, System):
+            model = _network(model)
+        if isinstance(model, nn.Module):
+            if fit:
+                raise UserError(
+                    f"n2s.evaluate: {type(model).__name__} is a network: train it first, and leave fit out."
+                )
+            self.network, self.estimator = model, None
+        else:
+            self.network, self.estimator = None, Estimator(model, train, fit=fit, flat=flat)
+
+    @property
+    def _name(self) -> str:
+        return self.estimator.name if self.network is None else type(self.network).__name__
+
+    def logits(self, test: WindowSet) -> Tensor:
+        """(n, k), or (n, 1) of the second of two."""
+        k = len(test.classes)
+        found = self.estimator.log_proba(test) if self.network is None else outputs(self.network, test)
+        if found.ndim != 2 or not (found.shape[1] == k or (k == 2 and found.shape[1] == 1)):
+            raise UserError(
+                f"n2s.evaluate: {self._name} gives {tuple(found.shape)} of {len(test)} windows and {k} classes; expected ({len(test)}, {k}) "
+                "logits."
+            )
+        return found
+
+    def estimate(self, test: WindowSet) -> Tensor:
+        """(n, f, t) of the target."""
+        n, (f, t) = len(test), test.read([0]).target.shape[1:]
+        if self.network is None:
+            found = torch.from_numpy(np.ascontiguousarray(self.estimator.predict(test), np.float32))
+            found = found.reshape(n, f, t) if found.numel() == n * f * t else found
+        else:
+            found = outputs(self.network, test)
+        found = found[..., None] if found.ndim == 2 else found
+        if t == 1 and found.ndim == 3:
+            found = found.mean(-1, keepdim=True)
+        if tuple(found.shape) != (n, f, t):
+            raise UserError(
+                f"n2s.evaluate: {self._name} gives {tuple(found.shape)} of {n} windows; the target is {(n, f, t)}: as many features (f) and "
+                "frames (t) are expected, or flat ones of an estimator."
+            )
+        return found
+
+
+def _network(system: System) -> nn.Module:
+    """The network of a system that has one of windows."""
+    if isinstance(system, Contrastive):
+        return system.encoder
+    if isinstance(system, EventClassifier):
+        return system.network
+    raise UserError(
+        f"n2s.evaluate: model is a {type(system).__name__}; expected Contrastive, EventClassifier, a network or an estimator. Test it with "
+        "n2s test."
+    )

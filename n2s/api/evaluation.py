@@ -1,0 +1,123 @@
+"""The scores of anybody's model with all controls: as a table, as text, as HTML, and as a page."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from n2s.errors import UserError
+from n2s.metrics.result import Drawing, Result, Shown
+from n2s.metrics.score import Scores
+from n2s.report.page import listening_html, write_parts
+from n2s.report.reading import reading_html
+from n2s.report.table import LOG_WIDTH, print_shown, scores_html
+from n2s.training.results import settle
+
+MODEL = "model"  # the row of the model that is evaluated, in results of all systems
+
+
+class Evaluation:
+    """What `n2s.evaluate` finds.
+
+    Parameters
+    ----------
+    results
+        Name of the test set -> its result, as `n2s test` leaves it.
+    name
+        What the model is called.
+
+    Attributes
+    ----------
+    results
+        See above: every number and figure can be made from them.
+    """
+
+    def __init__(self, results: Mapping[str, Result], name: str):
+        self.results, self.name = dict(results), name
+        settle(self.results)
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the only test set; the key of the model's own row is ``model``.
+
+        Raises
+        ------
+        UserError
+            There are several: see ``results``.
+        """
+        if len(self.results) > 1:
+            raise UserError(
+                f"scores are of several test sets: {', '.join(self.results)}. Take evaluation.results[name].scores()."
+            )
+        return self._named(next(iter(self.results.values())).scores())
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each score, row and person: ``test_set``, ``score``, ``row``, ``role``, ``subject``, ``mean``, ``low``, ``high``, ``interval``."""
+        found = []
+        for test_set, result in self.results.items():
+            scores = self._named(result.scores())
+            for score, rows in scores.values.items():
+                for key, by_subject in rows.items():
+                    row = scores.rows[key]
+                    found += [(test_set, score, row.label, row.role, who, *one) for who, one in by_subject.items()]
+        columns = ["test_set", "score", "row", "role", "subject", "mean", "low", "high", "interval"]
+        table = pd.DataFrame(found, columns=columns)
+        return table.astype(dict.fromkeys(("mean", "low", "high"), float))
+
+    def report(self, path: str | Path) -> Path:
+        """Write the page that `n2s test` writes of the same scores.
+
+        Parameters
+        ----------
+        path
+            The HTML file, or a folder, which gets ``report.html``.
+
+        Returns
+        -------
+        The page.
+        """
+        path = Path(path)
+        path = path if path.suffix.lower() in (".html", ".htm") else path / "report.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts: list[tuple[str, str | Drawing]] = []
+        for shown in self._shown():
+            end = f": {shown.name}" if shown.name else ""
+            parts.append((f"Summary{end}", scores_html(shown)))
+            parts += [(f"{drawing.title}{end}", drawing) for drawing in shown.drawings]
+            if shown.listening is not None:
+                parts.append((f"{shown.listening.title}{end}", listening_html(shown.listening)))
+            parts += [(f"{one.title}{end}", reading_html(one)) for one in shown.reading]
+        return write_parts(path, self.name, parts)
+
+    def __str__(self) -> str:
+        text = io.StringIO()
+        console = Console(file=text, width=LOG_WIDTH)
+        for shown in self._shown():
+            print_shown(shown, console)
+        return text.getvalue().rstrip()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<h3>{shown.name or self.name}</h3>{scores_html(shown)}" for shown in self._shown())
+
+    def _shown(self) -> list[Shown]:
+        """The parts, named where there are several test sets; files of a run are not there."""
+        several = len(self.results) > 1
+        found = []
+        for test_set, result in self.results.items():
+            for shown in result.shown():
+                name = ", ".join(filter(None, (test_set if several else "", shown.name)))
+                scores = None if shown.scores is None else self._named(shown.scores)
+                found.append(replace(shown, name=name, scores=scores, files={}))
+        return found
+
+    def _named(self, scores: Scores) -> Scores:
+        """With the model's own name."""
+        rows = {key: replace(row, label=self.name) if key == MODEL else row for key, row in scores.rows.items()}
+        return Scores(rows, scores.measures, scores.values)
