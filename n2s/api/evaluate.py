@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from n2s.api.evaluated_model import Answers, as_it_was, checked_model, outputs
+from n2s.api.evaluated_model import Answers, as_it_was, checked_model
 from n2s.api.evaluation import Evaluation
 from n2s.api.window_set import WindowSet
 from n2s.api.windows import set_up, windows
@@ -12,11 +12,9 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.data.event_data import EventDataModule
 from n2s.data.meg import MEGDataModule
 from n2s.errors import UserError
-from n2s.losses import ClipLoss
 from n2s.metrics.result import Result
 from n2s.options import check_number
-from n2s.systems.contrastive.sets import single_windows
-from n2s.systems.contrastive.task import Contrastive
+from n2s.systems.contrastive.given import given_sets
 from n2s.systems.event_classes.loss import prior_power
 from n2s.systems.event_classes.result import EventResult
 from n2s.systems.event_classes.tested import KEPT, Logits, event_result
@@ -85,52 +83,22 @@ def _results(
 ) -> dict[str, Result]:
     if isinstance(data, WindowSet):
         return {"test": _of_epochs(Answers(model, lambda: data.of("train"), fit, flat), data, seed)}
+    if not isinstance(data, MEGDataModule | EventDataModule):
+        raise UserError(
+            f"n2s.evaluate: data is {type(data).__name__}; expected a MEGDataModule, an EventDataModule, or windows of "
+            "n2s.windows_of_epochs. Decoders of BOLD are tested by n2s test."
+        )
     set_up(data)
     answers = Answers(model, lambda: windows(data, "train"), fit, flat)
     if isinstance(data, EventDataModule):
         found = Logits(torch.arange(len(data.averages("test", 1))), _in_order(data, answers))
         power = prior_power("none", data.balance)
         return {"test": event_result(data, found, 1, seed=seed, prior_power=power)}
-    if not isinstance(data, MEGDataModule):
-        raise UserError(
-            f"n2s.evaluate: data is {type(data).__name__}; expected a MEGDataModule, an EventDataModule, or windows of "
-            "n2s.windows_of_epochs. Decoders of BOLD are tested by n2s test."
-        )
-    module = _Given(data, model if isinstance(model, Contrastive) else None, answers)
-    studies = data.windows["test"].by_study()
-    return {("test" if len(studies) == 1 else one): single_windows(data, module, one, seed) for one in studies}
-
-
-class _Given(System):
-    """A model in the place of a trained contrastive system, as its test sets ask for it."""
-
-    context, encoding_model, linear_decoder = None, True, True
-
-    def __init__(self, data: MEGDataModule, system: Contrastive | None, answers: Answers):
-        super().__init__()
-        self._data = [data]
-        self.encoder = answers.network
-        self.loss = ClipLoss() if system is None else system.loss
-        self._target = [] if system is None else [system]
-        if system is not None and system.context is not None:
-            raise UserError("n2s.evaluate: a Contrastive with a context sees whole sentences. Test it with n2s test.")
-        test = windows(data, "test")
-        with torch.inference_mode():
-            compared = self.encoded_segments("test", np.arange(len(data.windows["test"].first))).cpu()
-            estimate = answers.estimate(test) if system is None else outputs(system.encoder, test)
-            estimate = estimate.mean(-1, keepdim=True) if compared.shape[-1] == 1 else estimate
-            scores = self.loss.to("cpu").scores(estimate, compared)
-        self.tested = torch.arange(len(test)), scores.float()
-
-    @property
-    def data(self) -> MEGDataModule:
-        return self._data[0]
-
-    def encode_target(self, target: Tensor) -> Tensor:
-        return self._target[0].encode_target(target) if self._target else target
-
-    def encoded_segments(self, split: str, segments: np.ndarray) -> Tensor:
-        return Contrastive.encoded_segments(self, split, segments)
+    system = model if isinstance(model, System) else None
+    test = windows(data, "test")
+    return given_sets(
+        data, lambda shape: answers.estimate(test, shape), system=system, encoder=answers.network, seed=seed
+    )
 
 
 def _in_order(data: EventDataModule, answers: Answers) -> Tensor:

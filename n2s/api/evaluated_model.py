@@ -11,8 +11,6 @@ from n2s.api.evaluated_estimator import Estimator
 from n2s.api.window_set import AT_ONCE, WindowSet
 from n2s.errors import UserError
 from n2s.models.any_network import call
-from n2s.systems.contrastive.task import Contrastive
-from n2s.systems.event_classes.task import EventClassifier
 from n2s.systems.system import System
 
 
@@ -102,32 +100,29 @@ class Answers:
             )
         return found
 
-    def estimate(self, test: WindowSet) -> Tensor:
-        """(n, f, t) of the target."""
-        n, (f, t) = len(test), test.read([0]).target.shape[1:]
+    def estimate(self, test: WindowSet, shape: tuple[int, ...]) -> Tensor:
+        """(n, f, t) of what it is compared with, ``shape`` (f, t)."""
+        wanted = (len(test), *shape)
         if self.network is None:
             found = torch.from_numpy(np.ascontiguousarray(self.estimator.predict(test), np.float32))
-            found = found.reshape(n, f, t) if found.numel() == n * f * t else found
+            found = found.reshape(wanted) if found.numel() == np.prod(wanted) else found
         else:
             found = outputs(self.network, test)
         found = found[..., None] if found.ndim == 2 else found
-        if t == 1 and found.ndim == 3:
+        if shape[-1] == 1 and found.ndim == 3:
             found = found.mean(-1, keepdim=True)
-        if tuple(found.shape) != (n, f, t):
+        if tuple(found.shape) != wanted:
             raise UserError(
-                f"n2s.evaluate: {self._name} gives {tuple(found.shape)} of {n} windows; the target is {(n, f, t)}: as many features (f) and "
-                "frames (t) are expected, or flat ones of an estimator."
+                f"n2s.evaluate: {self._name} gives {tuple(found.shape)} of {len(test)} windows; the target is {wanted}: as many features (f) "
+                "and frames (t) are expected, or flat ones of an estimator."
             )
         return found
 
 
 def _network(system: System) -> nn.Module:
     """The network of a system that has one of windows."""
-    if isinstance(system, Contrastive):
-        return system.encoder
-    if isinstance(system, EventClassifier):
-        return system.network
-    raise UserError(
-        f"n2s.evaluate: model is a {type(system).__name__}; expected Contrastive, EventClassifier, a network or an estimator. Test it with "
-        "n2s test."
-    )
+    if not system.compiles:
+        raise UserError(
+            f"n2s.evaluate: model is a {type(system).__name__}, which has no network of single windows. Test it with n2s test."
+        )
+    return getattr(system, system.compiles[0])
