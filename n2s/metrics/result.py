@@ -13,6 +13,7 @@ import pandas as pd
 
 from n2s.errors import UserError, reading
 from n2s.metrics.score import Scores
+from n2s.metrics.verdict import Claim, Verdict, verdict_of
 from n2s.paths import written_whole
 
 if TYPE_CHECKING:
@@ -142,6 +143,14 @@ class Shown:
         Numbers of candidates, subjects, ...
     files
         What a file that was saved with the result shows -> its path in the result's folder. The page links those that exist.
+    claim
+        Which scores the verdict is made from; None: the first score and model of the table.
+    verdict
+        A verdict of the system's own, in place of one from the scores.
+    judged
+        Whether there is a verdict: not on parts that only describe.
+    advice
+        What to try next: a sentence each, with a command or an option.
     """
 
     name: str = ""
@@ -155,6 +164,16 @@ class Shown:
     reading: Sequence[ReadAlong] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    claim: Claim | None = None
+    verdict: Verdict | None = None
+    judged: bool = True
+    advice: Sequence[str] = ()
+
+    def judgement(self) -> Verdict | None:
+        """The verdict on this part; None where nothing can be judged."""
+        if self.verdict is not None or not self.judged or self.scores is None:
+            return self.verdict
+        return verdict_of(self.scores, self.claim, self.columns)
 
 
 class Saved:

@@ -48,11 +48,20 @@ def print_shown(shown: Shown, console: Console) -> None:
         _print(console, headings, rows, title=title)
     for sentence in (*shown.headline, *notes(shown)):
         console.print(sentence, highlight=False, markup=False)
+    found = shown.judgement()
+    if found is not None:  # last, where a console is read first
+        console.print(found.sentences[0], style="bold", highlight=False, markup=False)
+        for sentence in found.sentences[1:]:
+            console.print(sentence, highlight=False, markup=False)
+    for sentence in shown.advice:
+        console.print(f"next: {sentence}", highlight=False, markup=False)
 
 
 def scores_html(shown: Shown) -> str:
     """Format the sentences, the tables and the notes as HTML."""
-    parts = [f"<p>{escape(' '.join(shown.headline))}</p>"] if shown.headline else []
+    parts = [verdict_html(shown)]
+    if shown.headline:
+        parts.append(f"<p>{escape(' '.join(shown.headline))}</p>")
     if shown.scores is not None:
         headings, rows = grid(shown)
         models = _models(shown)
@@ -64,6 +73,29 @@ def scores_html(shown: Shown) -> str:
     if lines:
         parts.append(f'<p class="note">{"<br>".join(map(escape, lines))}</p>')
     return "".join(parts)
+
+
+def verdict_html(shown: Shown) -> str:
+    """The verdict in a box, and what to try next; empty where there is neither."""
+    found = shown.judgement()
+    if found is None and not shown.advice:
+        return ""
+    state, sentences = ("unknown", ()) if found is None else (found.state.replace(" ", "-"), found.sentences)
+    told = [
+        f'<p class="first">{escape(one)}</p>' if place == 0 else f"<p>{escape(one)}</p>"
+        for place, one in enumerate(sentences)
+    ]
+    if shown.advice:
+        told.append(
+            f"<h3>What to try next</h3><ul>{''.join(f'<li>{_with_code(one)}</li>' for one in shown.advice)}</ul>"
+        )
+    return f'<div class="verdict {state}">{"".join(told)}</div>'
+
+
+def _with_code(sentence: str) -> str:
+    """HTML of a sentence; what is between backticks is a command."""
+    parts = escape(sentence).split("`")
+    return "".join(f"<code>{one}</code>" if place % 2 else one for place, one in enumerate(parts))
 
 
 def scores_csv(scores: Scores) -> str:

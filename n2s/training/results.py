@@ -13,6 +13,7 @@ from n2s.errors import UserError
 from n2s.metrics.result import Drawing, Result, Shown, record
 from n2s.own_code import find_beside
 from n2s.paths import written_whole
+from n2s.report.advice import next_steps
 from n2s.report.cleaned import pool_cleaned, write_cleaned
 from n2s.report.page import write_page
 from n2s.report.run_figures import run_drawings
@@ -181,6 +182,8 @@ def _metrics_and_page(
         for name, result in results.items()
         for part in _named(name, result, len(results))
     ]
+    if parts and verb == "test":
+        parts[0] = replace(parts[0], advice=next_steps(run_dir, parts[0]))
     return write_page(folder / "report.html", run_dir, parts, run_drawings(run_dir)), parts
 
 

@@ -57,5 +57,6 @@ class RetrievalResult(SummarizedWindows, Result):
                 drawings=figures.drawings(self, windows),
                 listening=retrieved_listening(windows),
                 counts=words.counts(self),
+                claim=words.claim(self),
             )
         ]

@@ -7,6 +7,7 @@ import numpy as np
 from n2s.metrics.cross_fitted import AS_WIDELY
 from n2s.metrics.retrieval_rows import TOP
 from n2s.metrics.score import Score
+from n2s.metrics.verdict import Claim, State
 from n2s.systems.contrastive import worth
 from n2s.systems.contrastive.figures import span_map
 from n2s.systems.contrastive.summarized import SummarizedWindows
@@ -52,6 +53,18 @@ def headline(result: SummarizedWindows) -> list[str]:
         verdicts = {name: verdict(result, row, k) for name, row in (("network", "model"), ("linear", "linear"))}
         sentences.append(worth.sentence(result, k, **verdicts))
     return sentences
+
+
+def claim(result: SummarizedWindows) -> Claim:
+    """The verdict is that of the test against chance, corrected for all tests on the page; then the network beside the linear decoder."""
+    k = result.told_k
+    states: dict[str, State] = {"inside": "not shown", "above": "above", "below": "below", "unknown": "unknown"}
+    return Claim(
+        f"top{k}",
+        "model",
+        linear="linear" if "linear" in result.tests else "",
+        state=states[verdict(result, "model", k)],
+    )
 
 
 def columns(result: SummarizedWindows) -> tuple[str, ...]:

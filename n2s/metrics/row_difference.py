@@ -1,0 +1,76 @@
+"""Whether a row of a table of scores is better than another one: paired over people, and beyond both intervals."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from n2s.metrics.intervals import t_interval
+from n2s.metrics.score import ALL, Score, Scores
+
+FEW = 3  # people: an interval over fewer says next to nothing
+
+
+class Difference(NamedTuple):
+    """A row minus another, so that more is better: mean, ends of a 95% interval (None: not known), and of how many people it is paired."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n_people: int
+
+
+def difference(scores: Scores, name: str, row: str, other: str) -> Difference | None:
+    """How much better a row is than another one, paired over the people who have both; None where one has no mean."""
+    sign = 1.0 if scores.measures[name].higher_is_better else -1.0
+    own, beside = scores.values[name][row], scores.values[name][other]
+    if own[ALL].mean is None or beside[ALL].mean is None:
+        return None
+    mean = sign * (own[ALL].mean - beside[ALL].mean)
+    people = [one for one in own if one != ALL and own[one].mean is not None]
+    if len(beside) == 1:  # the same for everybody
+        gains = np.array([sign * (own[one].mean - beside[ALL].mean) for one in people])
+    else:
+        gains = np.array([sign * (own[one].mean - beside[one].mean) for one in people if one in beside and beside[one].mean is not None])  # fmt: skip
+    if len(gains) >= FEW and np.ptp(gains) > 1e-12:
+        _, low, high = t_interval(gains)
+        return Difference(mean, float(low), float(high), len(gains))
+    return Difference(mean, None, None, len(gains))
+
+
+def better(scores: Scores, name: str, row: str, other: str) -> bool | None:
+    """Whether a row is better than another one beyond what chance or people explain; None where no interval can tell.
+
+    Each must lie beyond the other's interval, and the paired interval over people, where there are three or more, above 0.
+    """
+    return _beyond(scores, name, row, other, 1.0)
+
+
+def worse(scores: Scores, name: str, row: str, other: str) -> bool | None:
+    """The same the other way round."""
+    return _beyond(scores, name, row, other, -1.0)
+
+
+def _beyond(scores: Scores, name: str, row: str, other: str, way: float) -> bool | None:
+    found = difference(scores, name, row, other)
+    if found is None:
+        return None
+    sign = way if scores.measures[name].higher_is_better else -way
+    own, beside = scores.values[name][row], scores.values[name][other]
+    known = [outside(beside[ALL], own[ALL], sign)]
+    if found.low is not None:
+        known.append((found.low if way > 0 else -found.high) > 0)
+    else:
+        known.append(outside(own[ALL], beside[ALL], -sign))
+        each = [outside(own[one], beside.get(one, beside[ALL]), -sign) for one in own if one != ALL]
+        if found.n_people == 2 and all(
+            one is not None for one in each
+        ):  # an interval over two people is no measure of them
+            known[-1] = all(each)
+    known = [one for one in known if one is not None]
+    return all(known) if known else None
+
+
+def outside(interval: Score, value: Score, sign: float) -> bool | None:
+    """Whether a value is beyond the end of an interval, above it for ``sign`` 1; None without an interval."""
+    end = interval.high if sign > 0 else interval.low
+    return None if end is None or value.mean is None else sign * (value.mean - end) > 0
