@@ -34,6 +34,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "reference_pages",
     "glossary_page",
+    "data_set_pages",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_ext", "_templates", "examples", "**.ipynb", "extend/*.py", "systems/_*", "**/_*.md"]
