@@ -48,25 +48,35 @@ def page(name: str, study: type, known: list[str]) -> str:
         parts.append(f"From {card.source.where}:")
         parts.append(f"```console\nn2s studies download {name} --root $N2S_DATA/{name}\n```")
         parts.append("A broken download continues. `--subjects 01,02` takes some people alone.")
-    parts.append(f"Then look at it, before anything else:\n\n```console\nn2s studies check {name} --root $N2S_DATA/{name}\n```")
+    parts.append(
+        f"Then look at it, before anything else:\n\n```console\nn2s studies check {name} --root $N2S_DATA/{name}\n```"
+    )
     parts.append(f"## Files\n\n```text\n{card.layout}\n```")
     commands = [re.sub(r"configs/(\S+)\.yaml", r"\1", command) for command in fits_with(study)]
     parts.append("## Train with it\n\n```console\n" + "\n".join(commands) + "\n```")
-    parts.append("`n2s test` with the same options follows. The overlay's first lines say in which folder of `N2S_DATA` the data are.")
+    parts.append(
+        "`n2s test` with the same options follows. The overlay's first lines say in which folder of `N2S_DATA` the data are."
+    )
     if card.notes:
         parts.append(f"## To know\n\n{card.notes}")
     if card.left_out:
         rows = "\n".join(f"| {who} | {why} |" for who, why in card.left_out.items())
         parts.append(f"## Left out\n\n| what | why |\n|---|---|\n{rows}")
     if known:
-        parts.append("## Traps of its files\n\nThe reader knows these, and a test holds each:\n\n" + "\n".join(f"- {trap}" for trap in known))
+        parts.append(
+            "## Traps of its files\n\nThe reader knows these, and a test holds each:\n\n"
+            + "\n".join(f"- {trap}" for trap in known)
+        )
     return "\n\n".join(parts) + "\n"
 
 
 def write_pages(app: Sphinx, _config: object = None) -> None:
     """A page for each data set, and the table that ``data_sets/index.md`` includes."""
     folder, known = Path(app.srcdir) / "data_sets", traps()
-    rows = ["| name | recorded | language | people | heard or said | licence | access |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| name | recorded | language | people | heard or said | licence | access |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, study in public_studies().items():
         card = study.card
         write(folder / f"{name}.md", page(name, study, known.get(name, [])))

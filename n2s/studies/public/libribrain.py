@@ -61,7 +61,7 @@ class LibriBrain(Study):
         citation="Özdogan et al. 2025, LibriBrain, arXiv:2506.02098",
         layout="""Sherlock1/derivatives/serialised/sub-0_ses-1_task-Sherlock1_run-1_proc-bads+headpos+sss+notch+bp+ds_meg.h5
 Sherlock1/derivatives/events/sub-0_ses-1_task-Sherlock1_run-1_events.tsv""",
-        notes="The 32 heard Sherlock1, sessions 11 and 12. Filtered before publication: do not filter below its band again. The audio has to be brought: audio_dir; phones, words and speech are decoded "
+        notes="The other 32 heard Sherlock1, sessions 11 and 12. Filtered before publication: do not filter below its band again. The audio has to be brought: audio_dir; phones, words and speech are decoded "
         "without it (configs/paper/libribrain2025, libribrain2026). Only subject 0 has training chapters in the official split: to test on the "
         "others, data.scaler: recording. Parts of recordings (serialised_competition, desc-firsthalf) are read with the events that lie in them. "
         "The competitions' holdouts are other downloads (pnpl/LibriBrain-Competition-2025, -2026): data.holdout.",
