@@ -95,6 +95,45 @@ def _range(low: float, above: float, high: float, below: float) -> str:
     return f"{first} and {last}" if last.startswith("below") else f"{first} and up to {last}"
 
 
+def check_numbers(
+    prefix: str,
+    *,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    high: float = math.inf,
+    below: float = math.inf,
+    whole: bool = False,
+    **values: float | Sequence[float] | None,
+) -> None:
+    """`check_number` of several options with one range, and of each number of an option that has several.
+
+    Parameters
+    ----------
+    prefix
+        Stands before each name: ``model.``, or ``BrainEncoder: `` where the key in the recipe is not known.
+    values
+        The options by name. One that has several numbers needs one at least.
+    low, above, high, below, whole
+        As for `check_number`.
+
+    Examples
+    --------
+    >>> check_numbers("BrainEncoder: ", low=1, whole=True, hidden=320, depth=0)
+    Traceback (most recent call last):
+    n2s.errors.UserError: BrainEncoder: depth is 0; expected a whole number from 1 on.
+    >>> check_numbers("model.", above=0, alphas=[0.1, -1.0])
+    Traceback (most recent call last):
+    n2s.errors.UserError: model.alphas[1] is -1; expected a number above 0.
+    """
+    for name, value in values.items():
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        if several and not len(value):
+            raise UserError(f"{prefix}{name} is empty; expected at least one number.")
+        for index, one in enumerate(value) if several else [(None, value)]:
+            option = f"{prefix}{name}" if index is None else f"{prefix}{name}[{index}]"
+            check_number(option, one, low=low, above=above, high=high, below=below, whole=whole)
+
+
 def check_choice(option: str, value: object, choices: Sequence[object]) -> None:
     """Raise a `UserError` if a value is none of the choices.
 

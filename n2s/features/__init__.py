@@ -6,6 +6,7 @@ from n2s.features.clap import CLAP, TinyClap
 from n2s.features.clip_spectrogram import ClipFbank, ClipSpectrogram
 from n2s.features.driver import Driver
 from n2s.features.envelope import Envelope
+from n2s.features.example import example_stimulus
 from n2s.features.feature import ClipFeature, Feature, FrameFeature, ImpulseFeature
 from n2s.features.language_layers import (
     LanguageModelLayers,
@@ -92,4 +93,5 @@ __all__ = [
     "Wav2Vec2",
     "WordRate",
     "WordVectors",
+    "example_stimulus",
 ]

@@ -14,6 +14,7 @@ from n2s.errors import UserError, first_of
 from n2s.features.feature import ImpulseFeature
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.findings import tell
+from n2s.options import check_numbers
 from n2s.paths import data_file
 from n2s.studies.simulated.tales import LANGUAGES, tale
 from n2s.studies.study import Impulses, Stimulus
@@ -49,6 +50,16 @@ class AlignedWords(ImpulseFeature):
     References
     ----------
     Vinokourov, Shawe-Taylor & Cristianini 2002, NIPS 15. Several languages: MAXVAR, Kettenring 1971, Biometrika 58:433.
+
+    Examples
+    --------
+    >>> from n2s.features import AlignedWords, example_stimulus
+    >>> texts = {"en": "you see\\nin the sea\\nyou and me in Bilbao\\n", "es": "ves\\nen el mar\\ntú y yo en Bilbao\\n"}
+    >>> for language, text in texts.items():
+    ...     _ = (folder / f"{language}.txt").write_text(text, "utf-8")
+    >>> feature = AlignedWords(["en", "es"], files={one: f"{folder}/{one}.txt" for one in texts}, n_features=2)
+    >>> feature.n_features
+    2
     """
 
     def __init__(
@@ -62,15 +73,14 @@ class AlignedWords(ImpulseFeature):
         n_forms: int = 2000,
         at: At = "middle",
     ) -> None:
+        check_numbers("AlignedWords: ", low=2, whole=True, n_features=n_features)
+        check_numbers("AlignedWords: ", low=1, whole=True, n_tales=n_tales, n_forms=n_forms)
+        check_numbers("AlignedWords: ", low=0, whole=True, first_tale=first_tale)
         self.languages, self.files, self._n_features = tuple(languages), dict(files or {}), n_features
         self.first_tale, self.n_tales, self.at = first_tale, n_tales, check_at(at, type(self).__name__)
         self.n_forms = n_forms
         if len(set(self.languages)) < 2:
             raise UserError(f"AlignedWords: languages are {list(languages)}; expected two or more.")
-        if n_features < 2 or n_tales < 1 or first_tale < 0:
-            raise UserError(
-                f"AlignedWords: n_features {n_features}, n_tales {n_tales}, first_tale {first_tale}; expected 2, 1, 0 or more."
-            )
         missing = [one for one in self.languages if one not in (self.files or LANGUAGES)]
         if missing:
             known = first_of(self.files or LANGUAGES)

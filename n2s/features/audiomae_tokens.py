@@ -14,8 +14,10 @@ from n2s.features.audio import read_stimulus
 from n2s.features.audiomae import DURATION_S, SFREQ, fbank, tiled
 from n2s.features.feature import ClipFeature
 from n2s.models.audiomae import CONTEXTUAL_FROM, AudioMAE, n_patches
+from n2s.models.heads import check_heads
 from n2s.models.pretrained import frozen, full_float32
 from n2s.models.seeded import seeded
+from n2s.options import check_numbers
 from n2s.studies.study import Stimulus
 
 _BATCH = 4  # clips encoded at once
@@ -39,6 +41,14 @@ class AudioMAETokens(ClipFeature):
         Size of the encoder, if it is not the published one.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import AudioMAETokens, example_stimulus
+    >>> tokens = AudioMAETokens("pretrained.pth", duration_s=1.5)
+    >>> tokens.extract(example_stimulus(), np.array([0.0, 0.5]), 1.5).shape  # doctest: +SKIP
+    (2, 61440)
     """
 
     version = 2  # a clip that ends a little after its sound is filled with silence
@@ -54,6 +64,9 @@ class AudioMAETokens(ClipFeature):
         n_heads: int = 12,
         device: str | None = None,
     ) -> None:
+        check_numbers(f"{type(self).__name__}: ", above=0, duration_s=duration_s)
+        check_heads(f"{type(self).__name__}: ", dim, n_heads)
+        check_numbers(f"{type(self).__name__}: ", low=1, whole=True, depth=depth)
         name = type(self).__name__
         if not 0.025 <= duration_s <= DURATION_S:  # one frame of the filter bank
             raise UserError(f"{name}: duration_s={duration_s}; expected 0.025 to {DURATION_S:g} s.")
@@ -142,6 +155,14 @@ class UntrainedAudioMAETokens(AudioMAETokens):
         As for `AudioMAETokens`.
     seed
         Seed of the weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import UntrainedAudioMAETokens, example_stimulus
+    >>> tokens = UntrainedAudioMAETokens(duration_s=1.5)
+    >>> tokens.extract(example_stimulus(), np.array([0.0, 0.5]), 1.5).reshape(2, *tokens.shape).shape  # 80 patches
+    (2, 80, 48)
     """
 
     def __init__(
@@ -155,6 +176,7 @@ class UntrainedAudioMAETokens(AudioMAETokens):
         seed: int = 0,
         device: str | None = None,
     ) -> None:
+        check_numbers("UntrainedAudioMAETokens: ", low=0, whole=True, seed=seed)
         sizes = {"dim": dim, "depth": depth, "n_heads": n_heads}
         super().__init__("untrained", duration_s=duration_s, layer=layer, device=device, **sizes)
         self.seed = seed

@@ -15,6 +15,7 @@ from n2s.features.network_input import check_clap_input
 from n2s.findings import tell
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.models.seeded import seeded
+from n2s.options import check_numbers
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class CLAP(ClipFeature):
         Hugging Face id or local folder: ``laion/clap-htsat-unfused``, ``laion/larger_clap_music_and_speech``.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import CLAP, example_stimulus
+    >>> CLAP().extract(example_stimulus(), np.array([0.0]), 1.5).shape  # doctest: +SKIP
+    (1, 512)
     """
 
     version = 2  # a clip that ends a little after its sound is filled with silence
@@ -181,9 +189,19 @@ class TinyClap(CLAP):
         Seed of the weights.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import TinyClap, example_stimulus
+    >>> clap = TinyClap(device="cpu")
+    >>> vectors = clap.extract(example_stimulus(), np.array([0.0, 0.5]), 1.5)
+    >>> vectors.shape, np.linalg.norm(vectors, axis=1).round(3).tolist()
+    ((2, 512), [1.0, 1.0])
     """
 
     def __init__(self, *, seed: int = 0, device: str | None = None) -> None:
+        check_numbers("TinyClap: ", low=0, whole=True, seed=seed)
         super().__init__("tiny-clap", device=device)
         self.seed = seed
 

@@ -10,11 +10,19 @@ from n2s.features.audio import read_stimulus
 from n2s.features.audiomae import DEVIATION, DURATION_S, MEAN, N_MELS, SFREQ, fbank, tiled
 from n2s.features.feature import ClipFeature
 from n2s.models.audiomae import N_FRAMES, n_patches
+from n2s.options import check_numbers
 from n2s.studies.study import Stimulus
 
 
 class ClipSpectrogram(ClipFeature):
-    """A clip feature of the shape ``(f, t)``: mel bands and frames, on a scale that `magnitude` undoes."""
+    """A clip feature of the shape ``(f, t)``: mel bands and frames, on a scale that `magnitude` undoes.
+
+    Examples
+    --------
+    >>> from n2s.features import ClipFbank, ClipSpectrogram
+    >>> isinstance(ClipFbank(duration_s=2.0), ClipSpectrogram)
+    True
+    """
 
     @abstractmethod
     def magnitude(self, values: np.ndarray) -> np.ndarray:
@@ -31,11 +39,20 @@ class ClipFbank(ClipSpectrogram):
     ----------
     duration_s
         Duration of every clip, s; at most 10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import ClipFbank, example_stimulus
+    >>> feature = ClipFbank(duration_s=1.5)
+    >>> feature.extract(example_stimulus(), np.array([0.0, 0.5]), 1.5).reshape(2, *feature.shape).shape
+    (2, 128, 160)
     """
 
     version = 2  # a clip that ends a little after its sound is filled with silence
 
     def __init__(self, *, duration_s: float) -> None:
+        check_numbers("ClipFbank: ", above=0, duration_s=duration_s)
         if not 0.025 <= duration_s <= DURATION_S:
             raise UserError(f"ClipFbank: duration_s={duration_s}; expected 0.025 to {DURATION_S:g} s.")
         self.duration_s = duration_s

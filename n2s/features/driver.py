@@ -62,6 +62,14 @@ class Driver(StudyDriver):
     ----------
     name
         ``mel``, ``modulations``, ``phones``, ``words`` or ``meaning``.
+
+    Examples
+    --------
+    >>> from n2s.features import Driver
+    >>> Driver("modulations").n_features
+    6
+    >>> Driver("words").events  # 0 but at words
+    True
     """
 
     dimensions, impulses = DRIVERS, IMPULSES

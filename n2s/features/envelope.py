@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 BLOCK = 2**16  # samples that are filtered at once, 4 s at 16 kHz
@@ -43,6 +44,13 @@ class Envelope(FrameFeature):
     ----------
     Biesmans et al. 2017, IEEE Trans. Neural Syst. Rehabil. Eng. 25:402: 15 filters from 150 to 4000 Hz, power .6. Glasberg & Moore 1990, Hear.
     Res. 47:103: ERB.
+
+    Examples
+    --------
+    >>> from n2s.features import Envelope, example_stimulus
+    >>> frames = Envelope(rate_hz=50).extract(example_stimulus())
+    >>> frames.values.shape, frames.rate_hz
+    ((101, 1), 50.0)
     """
 
     contextual = True
@@ -58,13 +66,12 @@ class Envelope(FrameFeature):
         power: float = 0.6,
         sfreq: int = 16000,
     ) -> None:
+        check_numbers("Envelope: ", low=1, whole=True, rate_hz=rate_hz, n_bands=n_bands, sfreq=sfreq)
+        check_numbers("Envelope: ", above=0, power=power, fmin=fmin, fmax=fmax)
         if kind not in ("gammatone", "hilbert"):
             raise UserError(f"Envelope: kind='{kind}'; expected gammatone or hilbert.")
-        if n_bands < 1 or not power > 0 or rate_hz < 1 or sfreq % rate_hz:
-            raise UserError(
-                f"Envelope: n_bands={n_bands}, power={power}, rate_hz={rate_hz}, sfreq={sfreq}; expected positive numbers, and a rate of "
-                "the audio that is a whole multiple of that of the frames."
-            )
+        if sfreq % rate_hz:
+            raise UserError(f"Envelope: sfreq is {sfreq}; expected a whole multiple of rate_hz={rate_hz}.")
         if not 20 <= fmin < fmax <= sfreq / 2:
             raise UserError(f"Envelope: fmin={fmin}, fmax={fmax}; expected 20 <= fmin < fmax <= {sfreq / 2:g} Hz.")
         self.kind, self.rate_hz, self.n_bands, self.power = kind, rate_hz, n_bands, power

@@ -16,7 +16,15 @@ from n2s.studies.study import Frames, Impulses, Stimulus
 
 
 class Feature(ABC):
-    """What all kinds share: a dimension, and the settings that name their cache."""
+    """What all kinds share: a dimension, and the settings that name their cache.
+
+    Examples
+    --------
+    >>> from n2s.features import Mel
+    >>> feature = Mel(n_mels=20, sfreq=8000)
+    >>> feature.n_features, feature.settings()["sfreq"]  # settings name the cache
+    (20, 8000)
+    """
 
     #: Increase it when the numbers change and the settings do not.
     version: int = 1
@@ -64,7 +72,29 @@ class Feature(ABC):
 
 
 class FrameFeature(Feature):
-    """A feature with a value at every moment of a stimulus."""
+    """A feature with a value at every moment of a stimulus.
+
+    Examples
+    --------
+    A feature of your own, the loudness in steps of 10 ms:
+
+    >>> import numpy as np
+    >>> from n2s.features import FrameFeature, example_stimulus
+    >>> from n2s.features.audio import read_stimulus
+    >>> from n2s.studies.study import Frames
+    >>> class Loudness(FrameFeature):
+    ...     n_features = 1
+    ...
+    ...     def settings(self):
+    ...         return {}
+    ...
+    ...     def extract(self, stimulus, start_s=0.0, stop_s=None):
+    ...         sound = read_stimulus(stimulus, 16000, start_s, stop_s)
+    ...         steps = sound[: len(sound) // 160 * 160].reshape(-1, 160)
+    ...         return Frames(steps.square().mean(1, keepdim=True).sqrt().numpy(), rate_hz=100.0, start_s=start_s + 0.005)
+    >>> Loudness().extract(example_stimulus()).values.shape
+    (200, 1)
+    """
 
     #: Whether a frame depends on audio further away than a few milliseconds. Such a feature is computed on each side
     #: of a split's border separately, so that no context crosses it.
@@ -80,7 +110,26 @@ class FrameFeature(Feature):
 
 
 class ImpulseFeature(Feature):
-    """A feature with a value at each word or phone of a stimulus, and none between them."""
+    """A feature with a value at each word or phone of a stimulus, and none between them.
+
+    Examples
+    --------
+    A feature of your own, the length of each word:
+
+    >>> from n2s.features import ImpulseFeature, example_stimulus
+    >>> from n2s.studies.study import Impulses
+    >>> class WordLength(ImpulseFeature):
+    ...     n_features = 1
+    ...
+    ...     def settings(self):
+    ...         return {}
+    ...
+    ...     def extract(self, stimulus, start_s=0.0, stop_s=None):
+    ...         words = self.heard(stimulus, start_s, stop_s)
+    ...         return Impulses(words.text.str.len().to_numpy("float32")[:, None], words.onset.to_numpy())
+    >>> WordLength().extract(example_stimulus()).values.ravel().tolist()
+    [3.0, 3.0, 2.0, 6.0]
+    """
 
     #: Whether a value depends on words before or after it. Such a feature is computed on each side of a split's border
     #: separately, so that no context crosses it.
@@ -128,7 +177,27 @@ class ImpulseFeature(Feature):
 
 
 class ClipFeature(Feature):
-    """A feature with one vector for a stretch of a stimulus."""
+    """A feature with one vector for a stretch of a stimulus.
+
+    Examples
+    --------
+    A feature of your own, the highest sample of each clip:
+
+    >>> import numpy as np
+    >>> from n2s.features import ClipFeature, example_stimulus
+    >>> from n2s.features.audio import read_stimulus
+    >>> class Peak(ClipFeature):
+    ...     n_features = 1
+    ...
+    ...     def settings(self):
+    ...         return {}
+    ...
+    ...     def extract(self, stimulus, starts_s, duration_s):
+    ...         clips = [read_stimulus(stimulus, 16000, start, start + duration_s) for start in starts_s]
+    ...         return np.array([[float(clip.abs().max())] for clip in clips], np.float32)
+    >>> Peak().extract(example_stimulus(), np.array([0.0, 1.0]), 1.0).shape
+    (2, 1)
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:

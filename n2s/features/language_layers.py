@@ -16,6 +16,7 @@ from n2s.features.progress import tracked
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.word_tokens import Window, WordTokens, windows, word_tokens
 from n2s.findings import tell
+from n2s.options import check_numbers
 from n2s.studies.study import Impulses, Stimulus
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ class LanguageModelLayers(NetworkLayers):
         Compute in float16.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import LanguageModelLayers, example_stimulus
+    >>> gpt2 = LanguageModelLayers("openai-community/gpt2", layers=[0, 9], context_words=5)
+    >>> ninth = gpt2.members()["layer9"][0]  # doctest: +SKIP
+    >>> ninth.extract(example_stimulus()).values.shape  # doctest: +SKIP
+    (4, 768)
     """
 
     def __init__(
@@ -70,14 +79,14 @@ class LanguageModelLayers(NetworkLayers):
         half: bool = False,
         device: str | None = None,
     ) -> None:
+        name = type(self).__name__
+        check_numbers(f"{name}: ", low=0, whole=True, context_words=context_words)
+        check_numbers(f"{name}: ", low=8, whole=True, max_tokens=max_tokens)
+        check_numbers(f"{name}: ", low=1, whole=True, batch_tokens=batch_tokens)
         super().__init__(model, layers)
         name = type(self).__name__
         if of not in ("last", "mean"):
             raise UserError(f"{name}: of='{of}'; expected last or mean: which sub-tokens of a word.")
-        if context_words is not None and context_words < 0:
-            raise UserError(f"{name}: context_words={context_words}; expected at least 0, or null for all.")
-        if max_tokens < 8 or batch_tokens < 1:
-            raise UserError(f"{name}: max_tokens={max_tokens}, batch_tokens={batch_tokens}; expected at least 8 and 1.")
         self.context_words, self.of, self.at = context_words, of, check_at(at, name)
         self.between, self.bos, self.max_tokens, self.batch_tokens = between, bos, max_tokens, batch_tokens
         self.half, self.device = half, device
@@ -99,6 +108,13 @@ class UntrainedLanguageModelLayers(LanguageModelLayers):
         As for `LanguageModelLayers`.
     seeds
         Seeds of the weights.
+
+    Examples
+    --------
+    >>> from n2s.features import UntrainedLanguageModelLayers
+    >>> control = UntrainedLanguageModelLayers("openai-community/gpt2", layers=[9], seeds=(0, 1, 2))
+    >>> len(control.members()["layer9"])  # doctest: +SKIP
+    3
     """
 
     def __init__(
@@ -134,6 +150,15 @@ class TinyUntrainedLanguageLayers(UntrainedLanguageModelLayers):
     ----------
     layers, seeds, context_words, of, at, between, device
         As for `UntrainedLanguageModelLayers`.
+
+    Examples
+    --------
+    >>> from n2s.features import TinyUntrainedLanguageLayers, example_stimulus
+    >>> layers = TinyUntrainedLanguageLayers(device="cpu").members()
+    >>> list(layers)
+    ['layer0', 'layer1', 'layer2', 'layer3']
+    >>> layers["layer2"][0].extract(example_stimulus()).values.shape
+    (4, 64)
     """
 
     def __init__(

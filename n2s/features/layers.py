@@ -10,6 +10,15 @@ class Layers(ABC):
     """The layers of a network, from the first to the deepest. Encoding models take them as feature spaces of their own.
 
     In a recipe, ``features: {dutch: <Layers>}`` makes the feature spaces ``dutch.conv1``, ``dutch.conv2``, ...
+
+    Examples
+    --------
+    >>> from n2s.features import Layers, Mel
+    >>> class Pyramid(Layers):
+    ...     def members(self):
+    ...         return {"coarse": [Mel(n_mels=10)], "fine": [Mel(n_mels=80)]}
+    >>> list(Pyramid().members())
+    ['coarse', 'fine']
     """
 
     @abstractmethod

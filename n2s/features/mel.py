@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 _BLOCK = 8192  # frames transformed at once: an hour of audio in little memory
@@ -38,6 +39,13 @@ class Mel(FrameFeature):
     standardize
         First bring the audio to zero mean and unit variance. A frame then depends on the loudness of all of it: the
         feature is contextual, and each side of a split's border has its own.
+
+    Examples
+    --------
+    >>> from n2s.features import Mel, example_stimulus
+    >>> frames = Mel(n_mels=40).extract(example_stimulus())
+    >>> frames.values.shape, frames.rate_hz  # 2 s
+    ((251, 40), 125.0)
     """
 
     def __init__(
@@ -52,12 +60,12 @@ class Mel(FrameFeature):
         floor: float = 1e-5,
         standardize: bool = False,
     ) -> None:
+        check_numbers("Mel: ", low=1, whole=True, n_mels=n_mels, sfreq=sfreq, n_fft=n_fft, hop=hop)
+        check_numbers("Mel: ", low=0, fmin=fmin, fmax=fmax)
+        check_numbers("Mel: ", above=0, floor=floor)
         top = sfreq / 2 if fmax is None else fmax
-        if n_mels < 1 or hop < 1 or n_fft < 2 or n_fft % 2 or floor <= 0:
-            raise UserError(
-                f"Mel: n_mels={n_mels}, hop={hop}, n_fft={n_fft}, floor={floor}; "
-                "expected positive numbers and an even n_fft."
-            )
+        if n_fft % 2:
+            raise UserError(f"Mel: n_fft is {n_fft}; expected an even number of samples.")
         if not 0 <= fmin < top <= sfreq / 2:
             raise UserError(
                 f"Mel: bands from fmin={fmin} to fmax={top} Hz; expected 0 <= fmin < fmax <= {sfreq / 2} Hz, "

@@ -4,6 +4,7 @@ import numpy as np
 
 from n2s.features.feature import ClipFeature
 from n2s.features.mel import Mel
+from n2s.options import check_numbers
 from n2s.studies.study import Stimulus
 
 
@@ -17,11 +18,19 @@ class MelStatistics(ClipFeature):
     ----------
     n_mels
         Bands, from 60 Hz to 7,600 Hz.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import MelStatistics, example_stimulus
+    >>> MelStatistics(n_mels=20).extract(example_stimulus(), np.array([0.0, 1.0]), 1.0).shape
+    (2, 60)
     """
 
     version = 2  # a clip that ends a little after its sound is filled with silence
 
     def __init__(self, *, n_mels: int = 20) -> None:
+        check_numbers("MelStatistics: ", low=1, whole=True, n_mels=n_mels)
         self.n_mels = n_mels
         self._mel = Mel(n_mels=n_mels, hop=160, fmin=60.0, fmax=7600.0)
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 _SFREQ, _HOP, _WINDOW, _N_FFT = 16000, 160, 400, 2048  # 25 ms every 10 ms; zeros behind them make the frequencies dense
@@ -41,6 +42,12 @@ class Modulations(FrameFeature):
         Rising and falling ripples apart; else their root mean square. Scale 0 has no direction.
     n_bands
         Bands of frequency, equally wide in octaves.
+
+    Examples
+    --------
+    >>> from n2s.features import Modulations, example_stimulus
+    >>> Modulations(rates_hz=(4, 8), scales=(0, 1)).extract(example_stimulus()).values.shape  # scale 0 has no direction
+    (201, 6)
     """
 
     contextual = True
@@ -53,12 +60,12 @@ class Modulations(FrameFeature):
         directions: bool = True,
         n_bands: int = 1,
     ) -> None:
+        check_numbers("Modulations: ", rates_hz=rates_hz, scales=scales)
+        check_numbers("Modulations: ", low=1, high=16, whole=True, n_bands=n_bands)
         if not rates_hz or not all(1 <= rate <= 40 for rate in rates_hz):
             raise UserError(f"Modulations: rates_hz={rates_hz}; expected numbers from 1 to 40: frames come at 100 Hz.")
         if not scales or not all(scale == 0 or 0.2 <= scale <= 10 for scale in scales):
             raise UserError(f"Modulations: scales={scales}; expected 0, or numbers from 0.2 to 10 cycles an octave.")
-        if not 1 <= n_bands <= 16:
-            raise UserError(f"Modulations: n_bands={n_bands}; expected 1 to 16.")
         self.rates_hz, self.scales = tuple(map(float, rates_hz)), tuple(map(float, scales))
         self.directions, self.n_bands = directions, n_bands
 

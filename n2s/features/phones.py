@@ -80,6 +80,13 @@ class Phones(_OfPhones):
         of its letters. ``xsampa``: the same, written as SAMPA and WebMAUS do. Or a list of the phones as the alignment writes them, taken as they are.
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import Phones, example_stimulus
+    >>> feature = Phones()
+    >>> [feature.names[row.argmax()] for row in feature.extract(example_stimulus()).values][:4]
+    ['S', 'IY', 'Y', 'UW']
     """
 
     def __init__(self, inventory: str | list[str] = "arpabet", *, at: At = "middle") -> None:
@@ -124,6 +131,13 @@ class Articulation(_OfPhones):
         if it knows nearly as many.
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import Articulation, example_stimulus
+    >>> found = Articulation().extract(example_stimulus())
+    >>> [Articulation.names[i] for i in found.values[0].nonzero()[0]]  # of the first phone, S
+    ['alveolar', 'fricative']
     """
 
     names = tuple(sorted(set().union(*CLASSES.values())))

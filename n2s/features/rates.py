@@ -35,6 +35,13 @@ class WordRate(ImpulseFeature):
     ----------
     at
         Where in the word: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import WordRate, example_stimulus
+    >>> found = WordRate(at="onset").extract(example_stimulus())
+    >>> found.times_s.tolist(), found.values.ravel().tolist()
+    ([0.1, 0.45, 0.8, 1.05], [1.0, 1.0, 1.0, 1.0])
     """
 
     def __init__(self, at: At = "middle") -> None:
@@ -62,6 +69,12 @@ class PhoneRate(WordRate):
     ----------
     at
         Where in the phone: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import PhoneRate, example_stimulus
+    >>> PhoneRate().extract(example_stimulus()).values.shape
+    (11, 1)
     """
 
     table = "phones"

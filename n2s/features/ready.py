@@ -4,6 +4,7 @@ import numpy as np
 
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -20,11 +21,21 @@ class Ready(FrameFeature):
     events
         Whether they count events (an impulse at each word onset, say), or the numbers of those that do, from 0. Where the
         brain has another rate, events are summed; all else is filtered.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import Ready
+    >>> from n2s.studies.study import Frames, Stimulus
+    >>> ready = Frames(np.random.randn(500, 8).astype("float32"), rate_hz=50.0)  # made elsewhere, of 10 s
+    >>> Ready(8).extract(Stimulus("story", None, ready=ready), start_s=2.0, stop_s=4.0).values.shape
+    (100, 8)
     """
 
     kept = False
 
     def __init__(self, n_features: int, *, events: bool | list[int] = False) -> None:
+        check_numbers("Ready: ", low=1, whole=True, n_features=n_features)
         odd = [] if isinstance(events, bool) else [one for one in events if not 0 <= one < n_features]
         if odd:
             raise UserError(

@@ -38,6 +38,18 @@ class ReadyWords(ImpulseFeature):
         Which dataset, such as ``layer-24``; it may be left out if there is only one.
     at
         Where in the word: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> import h5py, numpy as np
+    >>> from n2s.features import ReadyWords, example_stimulus
+    >>> stimulus = example_stimulus()
+    >>> with h5py.File(folder / "layers.h5", "w") as file:
+    ...     file["layer-24"] = np.ones((4, 6), np.float32)
+    >>> table = stimulus.words.assign(word_idx=range(4), word=stimulus.words.text, start=stimulus.words.onset)
+    >>> table.assign(end=table.onset + table.duration).to_csv(folder / "transcript.tsv", sep="\\t", index=False)
+    >>> ReadyWords(str(folder / "layers.h5"), str(folder / "transcript.tsv")).extract(stimulus).values.shape
+    (4, 6)
     """
 
     def __init__(self, vectors: str, words: str, *, key: str | None = None, at: At = "middle") -> None:

@@ -11,6 +11,12 @@ class SEEGDriver(StudyDriver):
     ----------
     name
         ``envelope``, ``phones`` (numbers that phones draw, at each), or ``words`` (an embedding, at each word).
+
+    Examples
+    --------
+    >>> from n2s.features import SEEGDriver
+    >>> SEEGDriver("envelope").n_features
+    1
     """
 
     dimensions, impulses = {name: DRIVERS[name] for name in KNOWN}, ("phones", "words")

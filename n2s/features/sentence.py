@@ -19,6 +19,7 @@ from n2s.features.feature import ClipFeature
 from n2s.features.sentence_dense import dense_identity, load_dense, out_features
 from n2s.features.sentence_input import TextInput, text_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
+from n2s.options import check_numbers
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:
@@ -105,6 +106,12 @@ class SentenceEmbedding(TextFeature):
         Put before each text, where the model expects one.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import SentenceEmbedding
+    >>> SentenceEmbedding("sentence-transformers/LaBSE").embed(["see you", "nos vemos"]).shape  # doctest: +SKIP
+    (2, 768)
     """
 
     def __init__(
@@ -234,11 +241,17 @@ class HashedBagOfWords(TextFeature):
     ----------
     n_features
         Length of a vector.
+
+    Examples
+    --------
+    >>> from n2s.features import HashedBagOfWords
+    >>> one, two, other = HashedBagOfWords(64).embed(["see you in Bilbao", "in Bilbao you see", "not at all"])
+    >>> float(round(one @ two, 3)), bool(one @ other < 0.5)  # the order of words is lost
+    (1.0, True)
     """
 
     def __init__(self, n_features: int = 64) -> None:
-        if n_features < 1:
-            raise UserError(f"HashedBagOfWords: n_features={n_features}; expected at least 1.")
+        check_numbers("HashedBagOfWords: ", low=1, whole=True, n_features=n_features)
         self._n_features = n_features
 
     @property

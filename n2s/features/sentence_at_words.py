@@ -20,6 +20,13 @@ class SentenceAtWords(TextAtWords):
         Such as `SentenceEmbedding`.
     at
         Where in the word: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import HashedBagOfWords, SentenceAtWords, example_stimulus
+    >>> found = SentenceAtWords(HashedBagOfWords(16)).extract(example_stimulus())
+    >>> found.values.shape, bool((found.values[0] == found.values[3]).all())  # words of one sentence
+    ((4, 16), True)
     """
 
     version = 2  # a sentence that is said again is read by itself each time

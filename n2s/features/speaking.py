@@ -5,6 +5,7 @@ import numpy as np
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.feature import FrameFeature
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -17,13 +18,18 @@ class Speaking(FrameFeature):
     ----------
     rate_hz
         Frames a second.
+
+    Examples
+    --------
+    >>> from n2s.features import Speaking, example_stimulus
+    >>> Speaking(rate_hz=10).extract(example_stimulus()).values.ravel().astype(int).tolist()
+    [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
     """
 
     kept = False
 
     def __init__(self, rate_hz: float = 100.0) -> None:
-        if not 0 < rate_hz < float("inf"):
-            raise UserError(f"Speaking: rate_hz is {rate_hz}; expected frames a second, above 0.")
+        check_numbers("Speaking: ", above=0, rate_hz=rate_hz)
         self.rate_hz = float(rate_hz)
 
     @property

@@ -14,6 +14,7 @@ from n2s.features.one_layer import OneLayer
 from n2s.features.progress import tracked
 from n2s.features.speech_encoders import SpeechEncoder, WaveformEncoder, speech_encoder
 from n2s.features.wav2vec2 import tiny_config
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -45,6 +46,13 @@ class SpeechModelLayers(NetworkLayers):
         Compute in float16: twice as fast on a GPU, three digits.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import SpeechModelLayers, example_stimulus
+    >>> wav2vec = SpeechModelLayers("facebook/wav2vec2-base", layers=[0, 8])
+    >>> wav2vec.members()["layer8"][0].extract(example_stimulus()).values.shape  # doctest: +SKIP
+    (20, 768)
     """
 
     def __init__(
@@ -60,6 +68,10 @@ class SpeechModelLayers(NetworkLayers):
         half: bool = False,
         device: str | None = None,
     ) -> None:
+        name = type(self).__name__
+        check_numbers(f"{name}: ", above=0, window_s=window_s, stride_s=stride_s)
+        check_numbers(f"{name}: ", low=0, context_s=context_s)
+        check_numbers(f"{name}: ", low=1, whole=True, batch=batch)
         super().__init__(model, layers)
         name = type(self).__name__
         if causal and not 0 < stride_s <= window_s:
@@ -69,8 +81,6 @@ class SpeechModelLayers(NetworkLayers):
                 f"{name}: window_s={window_s} with context_s={context_s} at either end leaves less than 1 s between. "
                 "Expected window_s >= 2 * context_s + 1."
             )
-        if batch < 1:
-            raise UserError(f"{name}: batch={batch}; expected at least 1.")
         self.causal, self.batch = causal, batch
         self.window_s, self.stride_s, self.context_s = window_s, stride_s, context_s
         self.half, self.device = half, device
@@ -92,6 +102,13 @@ class UntrainedSpeechModelLayers(SpeechModelLayers):
         As for `SpeechModelLayers`.
     seeds
         Seeds of the weights.
+
+    Examples
+    --------
+    >>> from n2s.features import UntrainedSpeechModelLayers
+    >>> control = UntrainedSpeechModelLayers("facebook/wav2vec2-base", layers=[8], seeds=(0, 1, 2))
+    >>> len(control.members()["layer8"])  # doctest: +SKIP
+    3
     """
 
     def __init__(
@@ -125,6 +142,13 @@ class TinyUntrainedSpeechLayers(UntrainedSpeechModelLayers):
     ----------
     layers, seeds, causal, window_s, stride_s, context_s, batch, device
         As for `UntrainedSpeechModelLayers`.
+
+    Examples
+    --------
+    >>> from n2s.features import TinyUntrainedSpeechLayers, example_stimulus
+    >>> layers = TinyUntrainedSpeechLayers(layers=[0, 4], window_s=1.0, device="cpu").members()
+    >>> layers["layer4"][0].extract(example_stimulus()).values.shape  # a value each 0.1 s
+    (20, 64)
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from n2s.features.feature import FrameFeature
 from n2s.features.speech_net_runs import TrainedNet, UntrainedNet
 from n2s.models.pretrained import frozen, full_float32
 from n2s.models.speech_net import SpeechNet
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -36,6 +37,15 @@ class SpeechNetLayer(FrameFeature):
         See above; networks are trained on at most 20 s.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import LogSpectrogram, SpeechNetLayer, example_stimulus
+    >>> from n2s.features.speech_net_runs import UntrainedNet
+    >>> shape = {"n_classes": 29, "n_inputs": 160, "channels": [4, 4, 4], "hidden": 16}
+    >>> feature = SpeechNetLayer(UntrainedNet(0, shape, LogSpectrogram()), "rnn", device="cpu")
+    >>> feature.extract(example_stimulus()).values.shape  # 50 frames a second
+    (101, 32)
     """
 
     contextual = True
@@ -49,6 +59,7 @@ class SpeechNetLayer(FrameFeature):
         context_s: float = 3.0,
         device: str | None = None,
     ) -> None:
+        check_numbers("SpeechNetLayer: ", above=0, window_s=window_s, context_s=context_s)
         if context_s < 0.3 or window_s - 2 * context_s < 1:
             raise UserError(
                 f"SpeechNetLayer: window_s={window_s} with context_s={context_s} at either end; expected context_s of at least "

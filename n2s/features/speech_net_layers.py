@@ -9,6 +9,7 @@ from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_runs import TrainedNet, UntrainedNet, trained_nets
 from n2s.models.speech_net import LAYERS
+from n2s.options import check_numbers
 
 
 class SpeechNetLayers(Layers):
@@ -30,6 +31,14 @@ class SpeechNetLayers(Layers):
     ------
     UserError
         A run is missing (it says what to run first), unfinished or of another system; networks of different shapes.
+
+    Examples
+    --------
+    After ``n2s fit --config millet2021_dutch``:
+
+    >>> from n2s.features import SpeechNetLayers
+    >>> SpeechNetLayers(["millet2021_dutch"], layers=["conv1", "rnn"]).members()  # doctest: +SKIP
+    {'conv1': [...], 'rnn': [...]}
     """
 
     def __init__(
@@ -77,6 +86,13 @@ class UntrainedSpeechNetLayers(Layers):
         Which layers, from the first to the deepest.
     window_s, context_s, device
         See `SpeechNetLayer`.
+
+    Examples
+    --------
+    >>> from n2s.features import UntrainedSpeechNetLayers
+    >>> control = UntrainedSpeechNetLayers(seeds=[0, 1], channels=(4, 4, 4), hidden=16, layers=["conv1", "rnn"])
+    >>> {name: [one.n_features for one in seeds] for name, seeds in control.members().items()}
+    {'conv1': [320, 320], 'rnn': [32, 32]}
     """
 
     def __init__(
@@ -92,6 +108,10 @@ class UntrainedSpeechNetLayers(Layers):
         context_s: float = 3.0,
         device: str | None = None,
     ) -> None:
+        check_numbers("UntrainedSpeechNetLayers: ", low=0, whole=True, seeds=list(seeds))
+        check_numbers("UntrainedSpeechNetLayers: ", low=2, whole=True, n_classes=n_classes)
+        check_numbers("UntrainedSpeechNetLayers: ", low=1, whole=True, channels=list(channels), hidden=hidden)
+        check_numbers("UntrainedSpeechNetLayers: ", above=0, window_s=window_s, context_s=context_s)
         if not seeds:
             raise UserError("UntrainedSpeechNetLayers: seeds is empty. Give one a network.")
         spectrogram = spectrogram if spectrogram is not None else LogSpectrogram()

@@ -36,6 +36,14 @@ class FeatureStore:
         Where to keep it; by default ``features`` in the cache (``N2S_CACHE``).
     half
         Keep and give float16 instead of float32: half the size, three digits.
+
+    Examples
+    --------
+    >>> from n2s.features import FeatureStore, Mel, example_stimulus
+    >>> store = FeatureStore(Mel(n_mels=20, standardize=True))
+    >>> stimulus = example_stimulus()
+    >>> [frames.values.shape for frames in store.frames(stimulus, cuts_s=[1.0])]  # a split has a border at 1 s
+    [(126, 20), (126, 20)]
     """
 
     def __init__(self, feature: Feature, root: Path | str | None = None, *, half: bool = False) -> None:

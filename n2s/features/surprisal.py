@@ -13,6 +13,7 @@ from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.word_tokens import Window, WordTokens, windows, word_tokens
 from n2s.findings import tell
 from n2s.models.pretrained import frozen, full_float32, load_pretrained
+from n2s.options import check_numbers
 from n2s.studies.study import Impulses, Stimulus
 
 
@@ -37,6 +38,12 @@ class Surprisal(ImpulseFeature):
         Tokens read at once, at most; fewer if the model takes fewer.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import Surprisal, example_stimulus
+    >>> Surprisal("openai-community/gpt2").extract(example_stimulus()).values.shape  # doctest: +SKIP
+    (4, 1)
     """
 
     contextual = True
@@ -51,10 +58,8 @@ class Surprisal(ImpulseFeature):
         max_tokens: int = 1024,
         device: str | None = None,
     ) -> None:
-        if context_words is not None and context_words < 0:
-            raise UserError(f"Surprisal: context_words={context_words}; expected at least 0, or null for all.")
-        if max_tokens < 8:
-            raise UserError(f"Surprisal: max_tokens={max_tokens}; expected at least 8.")
+        check_numbers("Surprisal: ", low=0, whole=True, context_words=context_words)
+        check_numbers("Surprisal: ", low=8, whole=True, max_tokens=max_tokens)
         self.at, self.context_words, self.between, self.max_tokens = (
             check_at(at, "Surprisal"),
             context_words,

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from n2s.errors import UserError
 from n2s.features.feature import ImpulseFeature
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.sentence import TextFeature
+from n2s.options import check_numbers
 from n2s.studies.study import Impulses, Stimulus
 
 
@@ -22,13 +22,18 @@ class TextAtWords(ImpulseFeature):
         How many words a text has: the word itself, and those before it.
     at
         Where in the word: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import HashedBagOfWords, TextAtWords, example_stimulus
+    >>> TextAtWords(HashedBagOfWords(16), n_words=3).extract(example_stimulus()).values.shape
+    (4, 16)
     """
 
     contextual = True
 
     def __init__(self, text: TextFeature, *, n_words: int = 1, at: At = "middle") -> None:
-        if n_words < 1:
-            raise UserError(f"TextAtWords: n_words={n_words}; expected at least 1, the word itself.")
+        check_numbers("TextAtWords: ", low=1, whole=True, n_words=n_words)
         self.text, self.n_words, self.at = text, n_words, check_at(at, type(self).__name__)
 
     @property

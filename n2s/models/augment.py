@@ -10,6 +10,7 @@ from scipy.signal import butter, sosfiltfilt
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.options import check_numbers
 
 LONGEST = 2048  # samples of a window whose filter is a matrix: 16 MB; longer ones are filtered by scipy
 
@@ -18,6 +19,14 @@ class Augment(nn.Module, ABC):
     """``brain (b, c, t) -> (b, c, t)``, another draw for each window. In evaluation windows stay as they are.
 
     The windows that come in are not changed. Draws depend on the generator alone, not on the device.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import Augment
+    >>> class Quieter(Augment):
+    ...     def augment(self, brain, generator):
+    ...         return brain * torch.rand(len(brain), 1, 1, generator=generator).to(brain)
     """
 
     def forward(self, brain: Tensor, generator: torch.Generator | int | None = None) -> Tensor:
@@ -72,6 +81,17 @@ class MEGAugment(Augment):
     ----------
     `neural2speech/libribrain-experiments` @fe39c80, whose MEGAugment ends with an error if no operation is set. Park et al. 2019,
     SpecAugment, Interspeech.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import MEGAugment
+    >>> augment = MEGAugment(n_time_masks=1, time_mask_s=0.2, bands_hz=[], sfreq=100.0)
+    >>> brain = torch.ones(8, 5, 100)
+    >>> (augment(brain, generator=0) == 0).any().item()  # in training, some stretches are 0
+    True
+    >>> torch.equal(augment.eval()(brain), brain)
+    True
     """
 
     def __init__(
@@ -85,16 +105,14 @@ class MEGAugment(Augment):
         n_channel_masks: int = 0,
         sfreq: float = 250.0,
     ):
+        check_numbers("MEGAugment: ", low=0, whole=True, n_time_masks=n_time_masks, n_channel_masks=n_channel_masks)
+        check_numbers("MEGAugment: ", low=0, time_mask_s=time_mask_s)
+        check_numbers("MEGAugment: ", low=0, high=1, band_probability=band_probability)
+        check_numbers("MEGAugment: ", low=1, whole=True, order=order)
+        check_numbers("MEGAugment: ", above=0, sfreq=sfreq)
         super().__init__()
-        for name, value in {
-            "n_time_masks": n_time_masks,
-            "time_mask_s": time_mask_s,
-            "n_channel_masks": n_channel_masks,
-        }.items():
-            if not value >= 0:
-                raise UserError(f"{name} is {value:g}; expected 0 or more.")
-        if not 0 <= band_probability <= 1:
-            raise UserError(f"band_probability is {band_probability:g}; expected a share from 0 to 1.")
+        for band in bands_hz:
+            check_numbers("MEGAugment: ", bands_hz=list(band))
         for low, high in bands_hz:
             if not 0 < low < high < sfreq / 2:
                 raise UserError(

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.options import check_numbers
 
 LATEST_S = 12.0  # after a moment of sound its response is next to nothing
 
@@ -50,6 +51,15 @@ class BoldEncoder(nn.Module):
     References
     ----------
     Glover 1999, Deconvolution of impulse response in event-related BOLD fMRI, NeuroImage 9:416.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import BoldEncoder
+    >>> encoder = BoldEncoder(n_fmri_subjects=3, n_components=20, n_volumes=6, n_outputs=40, n_times=100)
+    >>> bold = torch.randn(2, 6, 20)  # 2 segments, 6 volumes, 20 components
+    >>> encoder(bold, torch.tensor([0, -1])).shape  # -1: somebody whom it has not seen
+    torch.Size([2, 40, 100])
     """
 
     def __init__(
@@ -68,14 +78,14 @@ class BoldEncoder(nn.Module):
         dropout: float = 0.3,
         rank_power: float = 0.0,
     ):
+        counts = {"n_fmri_subjects": n_fmri_subjects, "n_components": n_components, "n_volumes": n_volumes}
+        counts |= {"n_outputs": n_outputs, "n_times": n_times, "n_slow": n_slow, "hidden": hidden}
+        check_numbers("BoldEncoder: ", low=1, whole=True, **counts)
+        check_numbers("BoldEncoder: ", low=0, whole=True, depth=depth)
+        check_numbers("BoldEncoder: ", low=0, below=1, dropout=dropout)
+        check_numbers("BoldEncoder: ", above=0, bin_s=bin_s)
+        check_numbers("BoldEncoder: ", low=0, lag_s=lag_s, rank_power=rank_power)
         super().__init__()
-        for name, value, least in (("n_slow", n_slow, 1), ("hidden", hidden, 1), ("depth", depth, 0)):
-            if value < least:
-                raise UserError(f"BoldEncoder: {name} is {value}; expected {least} or more.")
-        if not 0 <= dropout < 1:
-            raise UserError(f"BoldEncoder: dropout is {dropout}; expected 0 or more, and less than 1.")
-        if not (bin_s > 0 and lag_s >= 0):
-            raise UserError(f"BoldEncoder: bin_s is {bin_s} and lag_s {lag_s}; expected seconds, of a bin more than 0.")
         self.n_slow, self.bin_s, self.lag_s = n_slow, bin_s, lag_s
         self.subjects = nn.Parameter(torch.randn(n_fmri_subjects, n_components, hidden) / math.sqrt(n_components))
         self.dropout = nn.Dropout(dropout)

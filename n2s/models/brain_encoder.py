@@ -13,6 +13,7 @@ from n2s.models import brainmagick
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.spatial_attention import SpatialAttention
 from n2s.models.subject_layer import SubjectLayer
+from n2s.options import check_choice, check_numbers
 
 
 class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license="bsd-3-clause", tags=["meg", "eeg"]):
@@ -55,6 +56,15 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
     References
     ----------
     Défossez et al. 2023, Decoding speech perception from non-invasive brain recordings, Nat Mach Intell 5:1097.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import BrainEncoder
+    >>> encoder = BrainEncoder(n_subjects=2, n_outputs=40, n_virtual=16, n_fourier=32, hidden=16, depth=2).eval()
+    >>> brain, positions = torch.randn(3, 306, 100), torch.rand(3, 306, 2)
+    >>> encoder(brain, positions, torch.tensor([0, 1, -1])).shape  # -1: somebody whom it has not seen
+    torch.Size([3, 40, 100])
     """
 
     def __init__(
@@ -83,6 +93,18 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         n_kinds: int = 1,
         instance_norm: bool = False,
     ):
+        counts = {
+            "n_subjects": n_subjects,
+            "n_outputs": n_outputs,
+            "n_virtual": n_virtual,
+            "head_width": head_width,
+            "n_kinds": n_kinds,
+        }
+        check_numbers(
+            "BrainEncoder: ", low=1, whole=True, hidden=hidden, depth=depth, growth=growth, period=period, **counts
+        )
+        check_numbers("BrainEncoder: ", low=0, margin=margin, spatial_dropout=spatial_dropout)
+        check_choice("BrainEncoder: activation", activation, ("gelu", "relu"))
         super().__init__()
         self.n_virtual, self.instance_norm = n_virtual, instance_norm
         self.attention = (

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.models.event_network import EventNetwork, check_shape, real_channels
+from n2s.options import check_numbers
 
 SMALLEST = 1e-12  # probability, before its logarithm
 
@@ -36,6 +37,14 @@ class BraindecodeNetwork(EventNetwork):
     References
     ----------
     Schirrmeister et al. 2017, Deep learning with convolutional neural networks for EEG decoding and visualization, Hum Brain Mapp.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import BraindecodeNetwork
+    >>> network = BraindecodeNetwork(n_channels=20, n_times=200, n_classes=3, model="EEGNet", options={"F1": 4}).eval()
+    >>> network(torch.randn(5, 20, 200)).shape
+    torch.Size([5, 3])
     """
 
     def __init__(
@@ -48,6 +57,10 @@ class BraindecodeNetwork(EventNetwork):
         options: dict[str, Any] | None = None,
         sfreq: float | None = None,
     ):
+        check_numbers(
+            "BraindecodeNetwork: ", low=1, whole=True, n_channels=n_channels, n_times=n_times, n_classes=n_classes
+        )
+        check_numbers("BraindecodeNetwork: ", above=0, sfreq=sfreq)
         super().__init__()
         self.name, self.n_channels, self.n_times, self.n_classes = model, n_channels, n_times, n_classes
         kind = _class(model)

@@ -5,11 +5,12 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from n2s.errors import UserError
 from n2s.models.conformer_layer import ConformerLayer
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.event_network import check_shape, real_channels
+from n2s.models.heads import check_heads
 from n2s.models.subject_layer import SubjectLayer
+from n2s.options import check_numbers
 
 
 class CTCNetwork(nn.Module, ABC):
@@ -23,6 +24,22 @@ class CTCNetwork(nn.Module, ABC):
         k: classes without the blank.
     stride
         Samples from one step to the next.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import CTCNetwork
+    >>> class Linear(CTCNetwork):
+    ...     n_phones, stride = 39, 4
+    ...
+    ...     def __init__(self, n_channels):
+    ...         super().__init__()
+    ...         self.map = torch.nn.Linear(n_channels, self.n_phones + 1)
+    ...
+    ...     def forward(self, brain, positions=None, subject=None, mask=None):
+    ...         return self.map(brain[..., :: self.stride].mT).log_softmax(-1)
+    >>> Linear(20)(torch.randn(2, 20, 100)).shape
+    torch.Size([2, 25, 40])
     """
 
     n_phones: int
@@ -66,6 +83,14 @@ class ConformerCTC(CTCNetwork):
     References
     ----------
     Graves et al. 2006, Connectionist Temporal Classification, ICML.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import ConformerCTC
+    >>> network = ConformerCTC(n_channels=20, dim=16, convs=2, depth=1, n_heads=2, ffn_dim=16).eval()
+    >>> network(torch.randn(2, 20, 100)).shape  # a step every 2 samples; 39 phones and the blank
+    torch.Size([2, 50, 40])
     """
 
     def __init__(
@@ -84,17 +109,17 @@ class ConformerCTC(CTCNetwork):
         kernel_size: int = 15,
         dropout: float = 0.1,
     ):
-        super().__init__()
-        wrong = {
+        check_heads("ConformerCTC: ", dim, n_heads)
+        counts = {
             "n_channels": n_channels,
             "n_subjects": n_subjects,
             "n_phones": n_phones,
             "convs": convs,
             "stride": stride,
         }
-        for name, value in wrong.items():
-            if value < 1:
-                raise UserError(f"ConformerCTC: {name} is {value}; expected 1 or more.")
+        check_numbers("ConformerCTC: ", low=1, whole=True, ffn_dim=ffn_dim, **counts)
+        check_numbers("ConformerCTC: ", low=0, whole=True, depth=depth)
+        super().__init__()
         self.n_channels, self.n_phones, self.stride = n_channels, n_phones, stride
         self.front, self.subjects = nn.Conv1d(n_channels, dim, 1), SubjectLayer(n_subjects, dim)
         self.convs = DilatedConvs(dim, dim, convs, kernel=kernel, dropout=dropout)

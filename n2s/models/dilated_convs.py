@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.options import check_numbers
 
 
 class DilatedLayer(nn.Module):
@@ -78,6 +79,14 @@ class DilatedConvs(nn.Sequential):
         If given, the last layer has this width, not ``hidden``, and no batch norm and activation.
     skip, gates, activation
         Whether layers have skips, every second one a gate, and their activation: for ablations.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import DilatedConvs
+    >>> convs = DilatedConvs(n_inputs=20, hidden=16, depth=4)
+    >>> convs(torch.randn(2, 20, 100)).shape
+    torch.Size([2, 16, 100])
     """
 
     def __init__(
@@ -95,8 +104,13 @@ class DilatedConvs(nn.Sequential):
         gates: bool = True,
         activation: type[nn.Module] = nn.GELU,
     ):
+        counts = {"n_inputs": n_inputs, "hidden": hidden, "depth": depth, "kernel": kernel, "n_outputs": n_outputs}
+        check_numbers("DilatedConvs: ", low=1, whole=True, growth=growth, period=period, **counts)
+        check_numbers("DilatedConvs: ", low=0, below=1, dropout=dropout)
         if kernel % 2 == 0:
-            raise UserError(f"kernel is {kernel}; it must be odd, so that the output has as many samples as the input.")
+            raise UserError(
+                f"DilatedConvs: kernel is {kernel}; it must be odd, so that the output has as many samples as the input."
+            )
         widths = [n_inputs] + [hidden] * (depth - 1) + [hidden if n_outputs is None else n_outputs]
         super().__init__(
             *(

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from n2s.errors import UserError
 from n2s.models.event_network import EventNetwork, check_shape, real_channels
+from n2s.models.heads import check_heads
 from n2s.models.weights import fill
+from n2s.options import check_numbers
 
 INITIAL_SD = 0.02  # BERT's, of the encoder's weights
 EPS = 1e-12  # BERT's, of layer norms
@@ -55,6 +57,14 @@ class DyslexNet(EventNetwork):
     -----
     Equal to `neural2speech/libribrain-experiments` @fe39c80, without that module's weights that nothing uses (BERT's pooler and word
     embedding). Positions are added twice, and a vector for the token type once, since there BERT adds its own: all three are trained.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import DyslexNet
+    >>> network = DyslexNet(n_channels=20, n_times=50, dim=32, embed_dim=16, factor_dim=8).eval()
+    >>> network(torch.randn(4, 20, 50)).shape
+    torch.Size([4, 2])
     """
 
     def __init__(
@@ -70,9 +80,11 @@ class DyslexNet(EventNetwork):
         factor_dim: int = 64,
         dropout: float = 0.1,
     ):
+        check_heads("DyslexNet: ", dim, n_heads)
+        counts = {"n_channels": n_channels, "n_times": n_times, "n_classes": n_classes, "depth": depth}
+        check_numbers("DyslexNet: ", low=1, whole=True, embed_dim=embed_dim, factor_dim=factor_dim, **counts)
+        check_numbers("DyslexNet: ", low=0, below=1, dropout=dropout)
         super().__init__()
-        if dim % n_heads:
-            raise UserError(f"DyslexNet: dim is {dim}, which n_heads {n_heads} does not divide.")
         self.n_channels, self.n_times, self.depth = n_channels, n_times, depth
         self.embedding = nn.Linear(n_channels, embed_dim)
         self.factorization = nn.Linear(embed_dim, factor_dim)

@@ -24,6 +24,14 @@ class EncoderClassifier(EventNetwork):
         False takes that part out. Without spatial attention the channels go on in their own order, filled up to ``n_virtual``.
     instance_norm
         Bring each channel of each window to zero mean and unit variance first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import EncoderClassifier
+    >>> network = EncoderClassifier(n_subjects=2, n_classes=5, n_virtual=16, n_fourier=32, hidden=16, depth=2).eval()
+    >>> network(torch.randn(3, 64, 50), torch.rand(3, 64, 2)).shape  # nobody named: everybody is an unseen subject
+    torch.Size([3, 5])
     """
 
     def __init__(

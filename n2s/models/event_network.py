@@ -14,6 +14,20 @@ class EventNetwork(nn.Module, ABC):
 
     What calls a network gives all four; a network uses what it needs. A softmax of the logits gives the classes; one logit (k = 1) is
     that of the second of two classes, by a sigmoid. A window's logits depend on that window alone when the network evaluates.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import EventNetwork
+    >>> class Power(EventNetwork):
+    ...     def __init__(self, n_channels, n_classes):
+    ...         super().__init__()
+    ...         self.map = torch.nn.Linear(n_channels, n_classes)
+    ...
+    ...     def forward(self, brain, positions=None, subject=None, mask=None):
+    ...         return self.map(brain.square().mean(-1).log())
+    >>> Power(20, 3)(torch.randn(4, 20, 100)).shape
+    torch.Size([4, 3])
     """
 
     @abstractmethod

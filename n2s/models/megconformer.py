@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from n2s.errors import UserError
 from n2s.models.conformer_layer import ConformerLayer, recomputed
 from n2s.models.event_network import EventNetwork, check_shape, real_channels
+from n2s.models.heads import check_heads
 from n2s.models.weights import fill
+from n2s.options import check_numbers
 
 RECOMPUTE = ("nothing", "parts", "layers")
 #: Name in the published state dict -> name here, inside a layer.
@@ -74,6 +76,14 @@ class MEGConformer(EventNetwork):
     References
     ----------
     de Zuazo et al. 2025, MEGConformer; `neural2speech/libribrain-experiments` @fe39c80. Gulati et al. 2020, Conformer, Interspeech.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import MEGConformer
+    >>> network = MEGConformer(20, 50, 3, dim=16, depth=1, n_heads=2, ffn_dim=16, kernel_size=7).eval()
+    >>> network(torch.randn(4, 20, 50)).shape
+    torch.Size([4, 3])
     """
 
     def __init__(
@@ -92,6 +102,10 @@ class MEGConformer(EventNetwork):
         dropout: float = 0.0,
         recompute: Literal["nothing", "parts", "layers"] = "nothing",
     ):
+        check_heads("MEGConformer: ", dim, n_heads)
+        counts = {"n_channels": n_channels, "n_times": n_times, "n_classes": n_classes, "depth": depth}
+        check_numbers("MEGConformer: ", low=1, whole=True, ffn_dim=ffn_dim, kernel_size=kernel_size, **counts)
+        check_numbers("MEGConformer: ", low=0, below=1, in_dropout=in_dropout, dropout=dropout)
         super().__init__()
         if recompute not in RECOMPUTE:
             raise UserError(f"recompute is {recompute!r}; expected one of {', '.join(RECOMPUTE)}.")

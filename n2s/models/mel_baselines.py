@@ -18,6 +18,9 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from n2s.models.heads import check_heads
+from n2s.options import check_numbers
+
 
 class MelMLP(nn.Module):
     """Perceptron from all volumes at once to all frames at once.
@@ -32,6 +35,14 @@ class MelMLP(nn.Module):
         Width of each hidden layer; two make three layers.
     dropout
         After each hidden layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import MelMLP
+    >>> network = MelMLP(n_voxels=100, n_mels=16, n_frames=30, n_volumes=3, hidden=(32,))
+    >>> network(torch.randn(2, 3, 100)).shape  # 2 clips of 3 volumes
+    torch.Size([2, 16, 30])
     """
 
     def __init__(
@@ -44,6 +55,11 @@ class MelMLP(nn.Module):
         hidden: Sequence[int] = (256, 128),
         dropout: float = 0.0,
     ):
+        counts = {"n_voxels": n_voxels, "n_mels": n_mels, "n_frames": n_frames, "n_volumes": n_volumes}
+        check_numbers("MelMLP: ", low=1, whole=True, **counts)
+        if len(hidden):  # without hidden layers it is linear
+            check_numbers("MelMLP: ", low=1, whole=True, hidden=hidden)
+        check_numbers("MelMLP: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.n_voxels, self.n_volumes, self.n_mels = n_voxels, n_volumes, n_mels
         widths = [n_volumes * n_voxels, *hidden]
@@ -73,11 +89,23 @@ class MelBiLSTM(nn.Module):
         Layers.
     dropout
         Between layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import MelBiLSTM
+    >>> network = MelBiLSTM(n_voxels=100, n_mels=16, n_frames=30, dim=32, depth=1)
+    >>> network(torch.randn(2, 3, 100)).shape  # 2 clips of 3 volumes
+    torch.Size([2, 16, 30])
     """
 
     def __init__(
         self, n_voxels: int, n_mels: int, n_frames: int, *, dim: int = 768, depth: int = 4, dropout: float = 0.1
     ):
+        counts = {"n_voxels": n_voxels, "n_mels": n_mels, "n_frames": n_frames, "depth": depth}
+        check_numbers("MelBiLSTM: ", low=1, whole=True, **counts)
+        check_numbers("MelBiLSTM: ", low=2, whole=True, dim=dim)
+        check_numbers("MelBiLSTM: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.frames = VolumesToFrames(n_voxels, n_frames, dim)
         between = dropout if depth > 1 else 0.0
@@ -98,6 +126,14 @@ class MelTransformer(nn.Module):
         v, f, t.
     dim, depth, n_heads, hidden, dropout
         Sizes and dropout of its layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import MelTransformer
+    >>> network = MelTransformer(n_voxels=100, n_mels=16, n_frames=30, dim=32, depth=1, n_heads=4, hidden=32)
+    >>> network(torch.randn(2, 3, 100)).shape  # 2 clips of 3 volumes
+    torch.Size([2, 16, 30])
     """
 
     def __init__(
@@ -112,6 +148,10 @@ class MelTransformer(nn.Module):
         hidden: int = 2048,
         dropout: float = 0.1,
     ):
+        check_heads("MelTransformer: ", dim, n_heads)
+        counts = {"n_voxels": n_voxels, "n_mels": n_mels, "n_frames": n_frames, "depth": depth, "hidden": hidden}
+        check_numbers("MelTransformer: ", low=1, whole=True, **counts)
+        check_numbers("MelTransformer: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.frames = VolumesToFrames(n_voxels, n_frames, dim)
         layer = nn.TransformerEncoderLayer(dim, n_heads, hidden, dropout, batch_first=True)

@@ -6,6 +6,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.models.heads import check_heads
+from n2s.options import check_numbers
 
 
 class SentenceContext(nn.Module):
@@ -30,6 +32,16 @@ class SentenceContext(nn.Module):
         Windows of a sentence that are distinguished by their order; later ones share the last place.
     max_patches
         Patches a window, at most.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import SentenceContext
+    >>> context = SentenceContext(n_features=40, dim=16, n_heads=2, depth=1).eval()
+    >>> estimate = torch.randn(3, 40, 100)
+    >>> corrected = context(estimate, torch.tensor([0, 0, -1]))  # two windows of one sentence, one of none
+    >>> torch.equal(corrected, estimate)  # before it learns, nothing is added
+    True
     """
 
     def __init__(
@@ -44,6 +56,10 @@ class SentenceContext(nn.Module):
         max_windows: int = 64,
         max_patches: int = 32,
     ):
+        check_heads("SentenceContext: ", dim, n_heads)
+        counts = {"n_features": n_features, "depth": depth, "patch": patch, "max_windows": max_windows}
+        check_numbers("SentenceContext: ", low=1, whole=True, max_patches=max_patches, **counts)
+        check_numbers("SentenceContext: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.patch, self.max_windows, self.max_patches = patch, max_windows, max_patches
         self.inward = nn.Linear(n_features * patch, dim)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
+from n2s.options import check_numbers
 
 
 def fourier_embedding(positions: Tensor, n_features: int, margin: float) -> Tensor:
@@ -41,6 +42,14 @@ class SpatialAttention(nn.Module):
     dropout
         In training the sensors inside one disc of this radius get no weight; its centre is drawn anew for every
         batch, uniformly over the unit square. 0: no dropout.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import SpatialAttention
+    >>> attention = SpatialAttention(n_virtual=16, n_fourier=32).eval()
+    >>> attention(torch.randn(2, 306, 100), torch.rand(2, 306, 2)).shape  # any number of sensors
+    torch.Size([2, 16, 100])
     """
 
     def __init__(
@@ -52,10 +61,13 @@ class SpatialAttention(nn.Module):
         dropout: float = 0.2,
         n_kinds: int = 1,
     ):
+        check_numbers("SpatialAttention: ", low=1, whole=True, n_virtual=n_virtual, n_kinds=n_kinds)
+        check_numbers("SpatialAttention: ", low=0, whole=True, n_fourier=n_fourier)
+        check_numbers("SpatialAttention: ", low=0, margin=margin, dropout=dropout)
         super().__init__()
         if n_fourier != 2 * math.isqrt(n_fourier // 2) ** 2 or n_fourier < 2:
             raise UserError(
-                f"n_fourier is {n_fourier}; it must be twice a square (a cosine and a sine for each wave of a square "
+                f"SpatialAttention: n_fourier is {n_fourier}; it must be twice a square (a cosine and a sine for each wave of a square "
                 "grid): 128, 288, 512, 2048, ..."
             )
         self.margin = margin

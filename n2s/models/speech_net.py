@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from n2s.errors import UserError
 from n2s.models.seeded import seeded
+from n2s.options import check_numbers
 
 #: Layers whose activations `SpeechNet.layers` gives, from the first to the deepest.
 LAYERS = ("conv1", "conv2", "conv3", "rnn", "linear")
@@ -44,16 +45,25 @@ class SpeechNet(nn.Module):
         Of the three convolutions.
     hidden
         Units of the GRU in each direction.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import SpeechNet
+    >>> net = SpeechNet.seeded(0, n_classes=29, channels=(4, 4, 4), hidden=16).eval()
+    >>> net(torch.randn(1, 100, 160)).shape  # a second of sound: 50 steps, 29 classes
+    torch.Size([1, 50, 29])
     """
 
     def __init__(
         self, n_classes: int, *, n_inputs: int = 160, channels: Sequence[int] = (32, 64, 96), hidden: int = 256
     ):
+        check_numbers("SpeechNet: ", low=1, whole=True, n_inputs=n_inputs, channels=channels, hidden=hidden)
+        check_numbers("SpeechNet: ", low=2, whole=True, n_classes=n_classes)
         super().__init__()
-        if n_classes < 2 or n_inputs < 1 or hidden < 1 or len(channels) != len(KERNELS) or min(channels) < 1:
+        if len(channels) != len(KERNELS):
             raise UserError(
-                f"SpeechNet: n_classes={n_classes}, n_inputs={n_inputs}, channels={tuple(channels)}, hidden={hidden}; expected "
-                f"at least two classes (the first is the blank), and {len(KERNELS)} positive numbers of channels."
+                f"SpeechNet: channels are {tuple(channels)}; expected {len(KERNELS)} numbers, one of each convolution."
             )
         self.shape = {"n_classes": n_classes, "n_inputs": n_inputs, "channels": tuple(channels), "hidden": hidden}
         widths, heights = (1, *channels), [n_inputs]

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from n2s.options import check_numbers
+
 
 class SubjectLayer(nn.Module):
     """A matrix over channels, learned for each subject: ``(b, c, t), (b,) -> (b, c, t)``.
@@ -17,9 +19,20 @@ class SubjectLayer(nn.Module):
         Subjects 0 .. n_subjects - 1.
     n_channels
         c: channels in and out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import SubjectLayer
+    >>> layer = SubjectLayer(n_subjects=2, n_channels=16)
+    >>> x = torch.randn(3, 16, 100)
+    >>> new = layer(x, torch.tensor([0, 1, -1]))[2]  # -1: somebody whom it has not seen, the mean of both matrices
+    >>> torch.allclose(new, layer.weights.mean(0).T @ x[2], atol=1e-4)
+    True
     """
 
     def __init__(self, n_subjects: int, n_channels: int):
+        check_numbers("SubjectLayer: ", low=1, whole=True, n_subjects=n_subjects, n_channels=n_channels)
         super().__init__()
         # (subject, channel in, channel out)
         self.weights = nn.Parameter(torch.randn(n_subjects, n_channels, n_channels) / math.sqrt(n_channels))

@@ -187,5 +187,5 @@ def test_texts_at_words_are_of_words_before(tmp_path):
     after = three.extract(stimulus(*said), 1.0, 9.0)  # of the other side of a border
     assert np.allclose(after.values, bag.embed(["c", "c d", "c d a"])) and three.contextual
     assert alone.settings() != three.settings()
-    with pytest.raises(UserError, match="n_words=0"):
+    with pytest.raises(UserError, match="n_words is 0"):
         TextAtWords(bag, n_words=0)

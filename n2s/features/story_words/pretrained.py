@@ -15,6 +15,7 @@ from n2s.features.story_words.spelling import plain_stories, plain_words
 from n2s.features.story_words.word_tree import WordTree
 from n2s.findings import tell
 from n2s.models.pretrained import file_identity
+from n2s.options import check_numbers
 
 
 class PretrainedStoryWords(StoryLanguageModel):
@@ -50,6 +51,14 @@ class PretrainedStoryWords(StoryLanguageModel):
         Compute in float16.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> from n2s.features import PretrainedStoryWords
+    >>> model = PretrainedStoryWords("openai-community/gpt2", layer=9, context_words=5)
+    >>> model.learn([["once", "upon", "a", "time"]], language="en", seed=0)  # doctest: +SKIP
+    >>> model.states([("once", "upon")]).shape  # doctest: +SKIP
+    torch.Size([1, 768])
     """
 
     def __init__(
@@ -68,13 +77,11 @@ class PretrainedStoryWords(StoryLanguageModel):
         half: bool = False,
         device: str | None = None,
     ) -> None:
-        if layer < 0 or context_words < 0 or min_count < 1 or reach < 1 or batch_tokens < 1:
-            raise UserError(
-                f"PretrainedStoryWords: layer={layer}, context_words={context_words}, min_count={min_count}, reach={reach}, "
-                f"batch_tokens={batch_tokens}; expected at least 0, 0, 1, 1 and 1."
-            )
-        if not 0 <= tree_top <= 1:
-            raise UserError(f"PretrainedStoryWords: tree_top={tree_top:g}; expected 0 to 1: a share of probability.")
+        check_numbers("PretrainedStoryWords: ", low=0, whole=True, layer=layer, context_words=context_words)
+        check_numbers(
+            "PretrainedStoryWords: ", low=1, whole=True, min_count=min_count, reach=reach, batch_tokens=batch_tokens
+        )
+        check_numbers("PretrainedStoryWords: ", low=0, high=1, tree_top=tree_top)
         self.model, self.layer, self.context_words = model, layer, context_words
         self.list = None if vocabulary is None else Path(vocabulary).expanduser()
         self.min_count, self.reach, self.tree_top = min_count, reach, tree_top

@@ -12,6 +12,7 @@ from n2s.features.aligned_words import KNOWN, AlignedWords
 from n2s.features.story_words.port import Context, StoryLanguageModel
 from n2s.features.story_words.spelling import plain_stories
 from n2s.features.story_words.trained import TrainedStoryWords
+from n2s.options import check_numbers
 
 
 class SharedStoryWords(StoryLanguageModel):
@@ -30,6 +31,13 @@ class SharedStoryWords(StoryLanguageModel):
     context_words
         Words before a word whose vectors are a second block of features; 0: there is none. (In an hour of simulated fMRI a block of two words
         predicts no better: volumes sum over words.)
+
+    Examples
+    --------
+    >>> from n2s.features import AlignedWords, SharedStoryWords, TrainedStoryWords
+    >>> model = SharedStoryWords(AlignedWords(["en", "es"], n_features=10), TrainedStoryWords(epochs=1))
+    >>> model.n_features  # the vector of a word, and 1
+    11
     """
 
     shared = True
@@ -37,8 +45,7 @@ class SharedStoryWords(StoryLanguageModel):
     def __init__(
         self, words: AlignedWords | None = None, proposals: StoryLanguageModel | None = None, *, context_words: int = 0
     ) -> None:
-        if context_words < 0:
-            raise UserError(f"SharedStoryWords: context_words={context_words}; expected at least 0.")
+        check_numbers("SharedStoryWords: ", low=0, whole=True, context_words=context_words)
         self.words = words if words is not None else AlignedWords()
         self.proposals = proposals if proposals is not None else TrainedStoryWords()
         self.context_words, self._known = context_words, 0.0

@@ -14,7 +14,9 @@ from n2s.features.story_words.spelling import plain_stories
 from n2s.features.story_words.word_pairs import WordPairs, neighbour_vectors
 from n2s.features.story_words.word_transformer import UNKNOWN, WordTransformer, padded, train
 from n2s.findings import tell
+from n2s.models.heads import check_heads
 from n2s.models.seeded import seeded
+from n2s.options import check_numbers
 
 FEWEST = 20  # words of all stories
 _MANY = 5  # stories, of which whole ones are held out
@@ -45,6 +47,16 @@ class TrainedStoryWords(StoryLanguageModel):
         Over the stories, at most.
     dropout
         While it learns.
+
+    Examples
+    --------
+    >>> from n2s.features import TrainedStoryWords
+    >>> model = TrainedStoryWords(width=8, layers=1, heads=2, vector_width=4, min_count=1, epochs=1)
+    >>> model.learn([["the", "dog", "sat", "on", "the", "mat"] * 10], language="en", seed=0)
+    >>> model.vocabulary
+    ('dog', 'mat', 'on', 'sat', 'the')
+    >>> model.next_words([("the", "dog")]).shape  # log-probabilities of what may follow
+    torch.Size([1, 5])
     """
 
     def __init__(
@@ -62,19 +74,18 @@ class TrainedStoryWords(StoryLanguageModel):
         dropout: float = 0.2,
     ) -> None:
         name = type(self).__name__
-        if width < 2 or heads < 1 or width % heads:
-            raise UserError(f"{name}: width={width}, heads={heads}; expected a width that the heads divide.")
+        check_heads(f"{name}: ", width, heads, "width", "heads")
+        check_numbers(
+            f"{name}: ", low=0, whole=True, layer=layer, vector_width=vector_width, context_words=context_words
+        )
+        check_numbers(f"{name}: ", low=1, whole=True, layers=layers, reach=reach, min_count=min_count, epochs=epochs)
+        check_numbers(f"{name}: ", low=0, below=1, dropout=dropout)
+        name = type(self).__name__
         if not 0 <= layer <= layers:
             raise UserError(f"{name}: layer={layer}; expected 0 (the embedding) to layers={layers}.")
         if context_words < 0 or reach < context_words + 1:
             raise UserError(
                 f"{name}: context_words={context_words}, reach={reach}; expected at least 0, and a reach of at least one word more."
-            )
-        if vector_width < 0:
-            raise UserError(f"{name}: vector_width={vector_width}; expected at least 0 (none).")
-        if min_count < 1 or epochs < 1 or not 0 <= dropout < 1:
-            raise UserError(
-                f"{name}: min_count={min_count}, epochs={epochs}, dropout={dropout:g}; expected at least 1, at least 1, and 0 to below 1."
             )
         self.width, self.layers, self.heads, self.layer = width, layers, heads, layer
         self.context_words, self.reach, self.min_count, self.epochs = context_words, reach, min_count, epochs

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.sentence import SentenceEmbedding
 from n2s.features.text_encoders.encoder import TextEncoder, Tokens, segments
+from n2s.options import check_numbers
 
 _BATCH, _BATCH_GPU = 32, 256  # texts that are read at once
 
@@ -31,6 +32,15 @@ class ContextualText(TextEncoder):
         Put before each text, where the network expects one (E5: ``"query: "``). Its tokens are in every training segment, so their idf is 0.
     device
         Where to compute; by default on a GPU if there is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.features import ContextualText
+    >>> encoder = ContextualText("FacebookAI/roberta-large", layer=17)
+    >>> encoder.learn([["it", "rained", "all", "day"]])  # doctest: +SKIP
+    >>> encoder.spans(["it", "rained"], np.array([0]), np.array([2])).shape  # doctest: +SKIP
+    (1, 1024)
     """
 
     contextual = True
@@ -43,6 +53,7 @@ class ContextualText(TextEncoder):
         prefix: str = "",
         device: str | None = None,
     ) -> None:
+        check_numbers("ContextualText: ", low=0, whole=True, layer=layer)
         self.model, self.layer = model, layer
         self._network = SentenceEmbedding(model, prefix=prefix, device=device)
         self._weights: dict[int, float] | None = None

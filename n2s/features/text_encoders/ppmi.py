@@ -9,6 +9,7 @@ from scipy.sparse.linalg import svds
 
 from n2s.errors import UserError
 from n2s.features.text_encoders.encoder import TextEncoder
+from n2s.options import check_numbers
 
 _SMOOTHED = 0.75  # power of the counts of neighbours: rare ones are not overrated (Levy et al. 2015)
 _COMMON = 1e-3  # words that are more frequent than this weigh less than half (Arora et al. 2017)
@@ -30,11 +31,18 @@ class PPMIVectors(TextEncoder):
     References
     ----------
     Levy, Goldberg and Dagan 2015, TACL 3:211 (counts that rival word2vec on small corpora); Arora et al. 2017, ICLR (weights of words).
+
+    Examples
+    --------
+    >>> from n2s.features import PPMIVectors
+    >>> vectors = PPMIVectors(2)
+    >>> vectors.learn([["the", "cat", "sat", "on", "the", "mat"], ["the", "dog", "sat", "on", "the", "rug"]])
+    >>> vectors.words(["cat", "dog"]).shape
+    (2, 2)
     """
 
     def __init__(self, n_features: int = 100, *, reach: int = 5) -> None:
-        if n_features < 1 or reach < 1:
-            raise UserError(f"PPMIVectors: n_features={n_features}, reach={reach}; expected at least 1 each.")
+        check_numbers("PPMIVectors: ", low=1, whole=True, n_features=n_features, reach=reach)
         self._n_features, self.reach = n_features, reach
         self._places: dict[str, int] | None = None
         self._vectors = np.zeros((0, 0))

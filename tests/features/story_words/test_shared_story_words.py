@@ -117,6 +117,6 @@ def test_what_it_cannot_do_is_named(words):
         model.learn([["one", "two"]], language="en", seed=0)
     with pytest.raises(UserError, match="0% of the words"):
         model.learn([["qqq", "xxx"]], language="eu", seed=0)
-    with pytest.raises(UserError, match="context_words=-1"):
+    with pytest.raises(UserError, match="context_words is -1"):
         SharedStoryWords(words, context_words=-1)
     np.testing.assert_array_equal(words.vectors_of(["qqq"], "eu"), np.zeros((1, 40)))
