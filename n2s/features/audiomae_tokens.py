@@ -64,10 +64,10 @@ class AudioMAETokens(ClipFeature):
         n_heads: int = 12,
         device: str | None = None,
     ) -> None:
-        check_numbers(f"{type(self).__name__}: ", above=0, duration_s=duration_s)
-        check_heads(f"{type(self).__name__}: ", dim, n_heads)
-        check_numbers(f"{type(self).__name__}: ", low=1, whole=True, depth=depth)
         name = type(self).__name__
+        check_numbers(f"{name}: ", above=0, duration_s=duration_s)
+        check_heads(f"{name}: ", dim, n_heads)
+        check_numbers(f"{name}: ", low=1, whole=True, depth=depth)
         if not 0.025 <= duration_s <= DURATION_S:  # one frame of the filter bank
             raise UserError(f"{name}: duration_s={duration_s}; expected 0.025 to {DURATION_S:g} s.")
         if layer not in ("last", "contextual"):

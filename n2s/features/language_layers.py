@@ -84,7 +84,6 @@ class LanguageModelLayers(NetworkLayers):
         check_numbers(f"{name}: ", low=8, whole=True, max_tokens=max_tokens)
         check_numbers(f"{name}: ", low=1, whole=True, batch_tokens=batch_tokens)
         super().__init__(model, layers)
-        name = type(self).__name__
         if of not in ("last", "mean"):
             raise UserError(f"{name}: of='{of}'; expected last or mean: which sub-tokens of a word.")
         self.context_words, self.of, self.at = context_words, of, check_at(at, name)

@@ -73,7 +73,6 @@ class SpeechModelLayers(NetworkLayers):
         check_numbers(f"{name}: ", low=0, context_s=context_s)
         check_numbers(f"{name}: ", low=1, whole=True, batch=batch)
         super().__init__(model, layers)
-        name = type(self).__name__
         if causal and not 0 < stride_s <= window_s:
             raise UserError(f"{name}: stride_s={stride_s} of window_s={window_s}; expected 0 < stride_s <= window_s.")
         if not causal and (context_s < 0 or window_s - 2 * context_s < 1):

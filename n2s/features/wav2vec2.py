@@ -63,7 +63,6 @@ class Wav2Vec2(FrameFeature):
         check_numbers(f"{name}: ", low=0, whole=True, layers=list(layers))
         check_numbers(f"{name}: ", above=0, window_s=window_s)
         check_numbers(f"{name}: ", low=0, context_s=context_s)
-        name = type(self).__name__
         if context_s < 0 or window_s - 2 * context_s < 1:
             raise UserError(
                 f"{name}: window_s={window_s} with context_s={context_s} at either end leaves less than 1 s between. "

@@ -3,6 +3,8 @@
 import importlib.util
 import inspect
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -70,7 +72,7 @@ class BraindecodeNetwork(EventNetwork):
         )
         window = f"{n_channels} channels, {n_times} samples, {n_classes} classes" + (f", {sfreq:g} Hz" if sfreq else "")
         try:
-            with warnings.catch_warnings(record=True) as said:
+            with _without_deprecations(), warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always", UserWarning)
                 self.model = kind(**arguments)
                 found = self._on_noise()
@@ -114,12 +116,24 @@ class BraindecodeNetwork(EventNetwork):
         return found.flatten(2).mean(2) if found.ndim > 2 else found
 
 
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """What a library uses that will change one day is nothing for its users; MNE writes it to its log as well."""
+    import mne
+
+    with mne.use_log_level("ERROR"), warnings.catch_warnings():
+        for kind in (FutureWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", kind)
+        yield
+
+
 def _class(model: str) -> type[nn.Module]:
     """The class that a name or a path means."""
     path, _, name = model.rpartition(".")
     path = path or "braindecode.models"
     try:
-        module = importlib.import_module(path)
+        with _without_deprecations():
+            module = importlib.import_module(path)
     except ImportError as error:
         if path.split(".")[0] == "braindecode" and importlib.util.find_spec("braindecode") is None:
             raise UserError(
