@@ -44,7 +44,7 @@ class BraindecodeNetwork(EventNetwork):
     --------
     >>> import torch
     >>> from n2s.models import BraindecodeNetwork
-    >>> network = BraindecodeNetwork(n_channels=20, n_times=200, n_classes=3, model="EEGNet", options={"F1": 4}).eval()
+    >>> network = BraindecodeNetwork(n_channels=20, n_times=200, n_classes=3, model="ShallowFBCSPNet").eval()
     >>> network(torch.randn(5, 20, 200)).shape
     torch.Size([5, 3])
     """
@@ -72,7 +72,7 @@ class BraindecodeNetwork(EventNetwork):
         )
         window = f"{n_channels} channels, {n_times} samples, {n_classes} classes" + (f", {sfreq:g} Hz" if sfreq else "")
         try:
-            with _without_deprecations(), warnings.catch_warnings(record=True) as said:
+            with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always", UserWarning)
                 self.model = kind(**arguments)
                 found = self._on_noise()
@@ -118,7 +118,7 @@ class BraindecodeNetwork(EventNetwork):
 
 @contextmanager
 def _without_deprecations() -> Iterator[None]:
-    """What a library uses that will change one day is nothing for its users; MNE writes it to its log as well."""
+    """What braindecode uses of MNE that will change one day is nothing for its users; MNE writes it to its log as well."""
     import mne
 
     with mne.use_log_level("ERROR"), warnings.catch_warnings():
