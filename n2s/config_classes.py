@@ -1,8 +1,11 @@
 """Classes from their names in a config: ``class_path`` and ``init_args``."""
 
 import importlib
+from typing import TypeVar
 
-from jsonargparse import Namespace
+from jsonargparse import ArgumentParser, Namespace
+
+T = TypeVar("T")
 
 #: The old module of the systems: its names refer to the current ones.
 OLD_SYSTEMS = "n2s.tasks"
@@ -32,6 +35,20 @@ def name_of_today(class_path: str) -> str:
 def object_of(entry: dict) -> object:
     """The object that a plain ``class_path`` and ``init_args`` describe."""
     return class_of(Namespace(class_path=entry["class_path"]))(**(entry.get("init_args") or {}))
+
+
+def built(kind: type[T], entry: dict) -> T:
+    """The object of a class of ``kind`` that a plain ``class_path`` and ``init_args`` describe, with the objects among its options, at any depth.
+
+    Examples
+    --------
+    >>> from n2s.features import Feature
+    >>> built(Feature, {"class_path": "n2s.features.Mel", "init_args": {"n_mels": 40}}).n_features
+    40
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(kind, "it", fail_untyped=False)
+    return parser.instantiate_classes(parser.parse_object({"it": entry})).it
 
 
 def entries(value: object, kind: type) -> list[Namespace]:

@@ -44,6 +44,7 @@ class CLI(LightningCLI):
     """Lightning's verbs, each in its run folder."""
 
     claim: Claim | None = None  # on the folder of a new run; the first process has it
+    choice: Choice | None = None  # the run
     cross_validation: CrossValidation | None = None
 
     def __init__(self, *args, **options):
@@ -116,7 +117,6 @@ class CLI(LightningCLI):
             check_fresh_start(config.ckpt_path)
             self.cross_validation = CrossValidation(self.complete, self._folder(config), main, config.fresh)
             return
-        self.choice: Choice | None = None
         self.signals = StopSignals()
         if config.trainer.fast_dev_run and self.subcommand == "fit":
             config.trainer.logger = config.trainer.logger or False
@@ -238,8 +238,8 @@ class CLI(LightningCLI):
     def _run_folds(self, folds: CrossValidation) -> None:
         config = self.config[self.subcommand]
         if self.subcommand == "fit":
-            choice = None if folds.alone else self._chosen(config)
-            folds.fit(choice, self.claim)
+            self.choice = None if folds.alone else self._chosen(config)
+            folds.fit(self.choice, self.claim)
         else:
             own = run_of(_first_config(config))
             folds.test(None if folds.alone else folds.tested_run(os.environ.get("N2S_RUN"), own))
@@ -270,10 +270,10 @@ def main() -> None:
     run_cli(CLI)
 
 
-def run_cli(cli: type[CLI], **options: type) -> None:
+def run_cli(cli: type[CLI], **options: type) -> CLI:
     """Run a command line that takes a recipe, with the settings that all of them share."""
     quieten()
-    cli(
+    done = cli(
         LightningModule,
         NeuralDataModule,
         subclass_mode_model=True,
@@ -287,6 +287,7 @@ def run_cli(cli: type[CLI], **options: type) -> None:
     )
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # Lightning does so with NCCL only; gloo's threads may abort an exit
+    return done
 
 
 def _processes() -> dict[str, int]:

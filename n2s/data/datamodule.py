@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from lightning.pytorch import LightningDataModule
 
+from n2s.data.front import Front
 from n2s.data.recordings import Shard
 from n2s.errors import UserError
 
@@ -76,6 +77,10 @@ class NeuralDataModule(LightningDataModule, ABC):
     @abstractmethod
     def data_hashes(self) -> dict[str, str]:
         """The identity of the data: the name of a recording or stimulus -> a hash of its content. ``run.json`` keeps it."""
+
+    def front(self) -> Front | None:
+        """What a trained decoder keeps of the data, for recordings of anybody else; None: such data leave nothing. Known once they are set up."""
+        return None
 
     def places(self, batch: object) -> list[str]:
         """The origin of each training sample of a batch, for a message: recording, story, seconds. Empty: not known."""

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from rich.progress import track
 
 from n2s.data.bad_channels import check_bads
+from n2s.data.front import Front
 from n2s.data.gaps import empty_split, lost_to_gaps
 from n2s.data.heard_windows import heard_windows, indexed
 from n2s.data.loader import BatchLoader
@@ -220,6 +221,11 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
     def predict_dataloader(self) -> BatchLoader:
         """Test windows."""
         return self.test_dataloader()
+
+    def front(self) -> Front:
+        """See `NeuralDataModule`: with the moments of the target over training audio."""
+        sensors = super().front()
+        return Front(sensors.plain, {**sensors.arrays, "target.mean": self.targets.mean, "target.scale": self.targets.scale})
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

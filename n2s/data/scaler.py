@@ -142,21 +142,27 @@ def fit_scaler(
     if path.exists():
         with reading(path, "a whole array", "Delete it: the same command makes it again."):
             return Scaler(*np.load(path), source=source)
-    raw = np.stack([prepared.brain[start : start + n_window : STRIDE] for start in chosen])  # (n, t, c)
+    centre, scale = robust_scale(prepared.brain, chosen, n_window=n_window, n_baseline=n_baseline)
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, np.stack([centre, scale]).astype(np.float32))
+    return Scaler(centre.astype(np.float32), scale.astype(np.float32), source=source)
+
+
+def robust_scale(brain: np.ndarray, starts: np.ndarray, *, n_window: int, n_baseline: int) -> tuple[np.ndarray, np.ndarray]:
+    """Median and interquartile range (c,) of each channel over the windows from ``starts (n,)`` of ``brain (t, c)``; see `fit_scaler`."""
+    raw = np.stack([brain[start : start + n_window : STRIDE] for start in starts])  # (n, t, c)
     centre, moves = np.median(raw[:, ::4], axis=(0, 1)), _moves(raw)
     partly = np.flatnonzero(moves.mean((0, 1)) < 1 - HELD_SHARE)
     for channel in partly[moves[..., partly].any((0, 1))]:
         centre[channel] = np.median(raw[..., channel][moves[..., channel]])
     if n_baseline:
-        raw = raw - np.stack([prepared.brain[s : s + n_baseline].mean(0) for s in chosen])[:, None]
+        raw = raw - np.stack([brain[s : s + n_baseline].mean(0) for s in starts])[:, None]
     low, high = np.percentile(rearrange(raw, "n t c -> (n t) c"), [25, 75], axis=0)
     scale = high - low
     for channel in partly:
         rest = raw[..., channel][moves[..., channel]]
         scale[channel] = np.subtract(*np.percentile(rest, [75, 25])) if len(rest) else 0.0
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, np.stack([centre, scale]).astype(np.float32))
-    return Scaler(centre.astype(np.float32), scale.astype(np.float32), source=source)
+    return centre, scale
 
 
 def _moves(raw: np.ndarray) -> np.ndarray:

@@ -9,10 +9,12 @@ from n2s.data.batch import Batch
 from n2s.data.cross_validated import dealt_folds
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.event_reader import NoTargets
+from n2s.data.front import Front
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.reader import WindowReader
 from n2s.data.sampler import Sampler
 from n2s.data.scaled_windows import scaled_for
+from n2s.data.sensor_front import sensor_front
 from n2s.data.sensor_layout import lay_sensors
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
@@ -112,6 +114,11 @@ class SensorDataModule(NeuralDataModule):
         """Give every sensor the column that it has in ``of`` of the `SensorLayout` that a network learned; see `lay_sensors`."""
         self.layout = lay_sensors(self.recordings, studies_apart=self._studies_apart, trained=trained)
         self._window_reader = None
+
+    def front(self) -> Front:
+        """See `NeuralDataModule`."""
+        given = {"subjects": self.subjects, "layout": self.layout.of, "shape": self.shape, "clamp": self.clamp}
+        return sensor_front(self.recordings, self.scalers, **given)
 
     def window_reader(self, targets: Targets | NoTargets) -> WindowReader:
         """What reads windows of all splits; the arrays are placed when it is first asked for."""

@@ -9,6 +9,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 
 from n2s.data.datamodule import NeuralDataModule
+from n2s.decoding.decoder import Decoder
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.metrics.result import Result
 
@@ -60,6 +62,24 @@ class System(LightningModule):
         Which names there are must not depend on ``data`` or ``options``.
         """
         return dict(data)
+
+    def decoder(self, trained: Trained) -> Decoder:
+        """What decodes recordings that are in no study, with this system's weights.
+
+        Parameters
+        ----------
+        trained
+            What the system was trained on.
+
+        Raises
+        ------
+        UserError
+            It does not decode such recordings.
+        """
+        raise UserError(
+            f"{type(self).__name__} does not decode a recording outside its studies yet. Put it into a study (n2s studies example shows how), and "
+            "run n2s test or n2s predict."
+        )
 
     def configure_optimizers(self):
         """See Lightning."""

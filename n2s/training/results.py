@@ -21,6 +21,7 @@ from n2s.report.table import print_shown, wide_console
 from n2s.report.wandb import log_shown
 from n2s.training.fold_runs import check_dealt, pooled, with_folds
 from n2s.training.run import Run
+from n2s.training.run_record import keep_front
 
 #: What made results -> the folder, in the run's, of ``metrics.json`` and ``report.html``.
 PLACES = {"test": ".", "predict": "predictions"}
@@ -43,6 +44,8 @@ class WriteResults(Callback):
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See Lightning: the data are set up, and nothing is tested."""
         check_dealt(self.run, trainer.datamodule)
+        if trainer.is_global_zero:
+            keep_front(self.run, trainer.datamodule)  # of a run of an older version
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See `on_test_start`."""

@@ -5,6 +5,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from n2s.data.datamodule import NeuralDataModule
+from n2s.data.front import FILE
 from n2s.errors import UserError
 from n2s.training.fold_runs import check_dealt, dealt
 from n2s.training.run import Run
@@ -39,8 +40,16 @@ class RunRecord(Callback):
         if trainer.is_global_zero and isinstance(data, NeuralDataModule):
             more = dealt(data) | trained_mark(data) | ({} if validates else {"validates": False})
             self.run.update(data=data.data_hashes(), **more)
+            keep_front(self.run, data)
         for logger in trainer.loggers:
             logger.log_hyperparams(self.config)
+
+
+def keep_front(run: Run, data: object) -> None:
+    """Keep what decoders of new recordings need of the training data beside the weights, if it is not there."""
+    front = data.front() if isinstance(data, NeuralDataModule) else None
+    if front is not None and not (run.folder / FILE).is_file():
+        front.save(run.folder / FILE)
 
 
 def _check_nothing_waits(trainer: Trainer) -> None:

@@ -12,12 +12,14 @@ from n2s.config_classes import object_of
 from n2s.data.batch import Batch
 from n2s.data.meg import MEGDataModule
 from n2s.data.windows import Windows
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
 from n2s.models.any_network import call
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.systems.contrastive.baselines import encoded
+from n2s.systems.contrastive.decoder import ContrastiveDecoder
 from n2s.systems.contrastive.left import leave_scores
 from n2s.systems.contrastive.result import RetrievalResult
 from n2s.systems.contrastive.sets import tested_sets
@@ -173,6 +175,10 @@ class Contrastive(System):
     def on_test_epoch_end(self) -> None:
         """Log ``test/top1`` and so on, and leave ``tested``: the windows and their scores (n, k)."""
         self.tested = self._finish("test")
+
+    def decoder(self, trained: Trained) -> ContrastiveDecoder:
+        """See `System`: sounds ranked over the time of a recording."""
+        return ContrastiveDecoder(self, trained)
 
     def results(self, seed: int) -> Mapping[str, RetrievalResult]:
         """See `System`: the name of each test set -> its scores."""

@@ -1,0 +1,46 @@
+"""What a decoder says of a recording: a table, and a page."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from n2s.metrics.result import Shown, write_tables
+from n2s.report.page import parts_of, write_parts
+
+
+@dataclass(eq=False)
+class Decoded(ABC):
+    """The base of what decoders return.
+
+    Attributes
+    ----------
+    table
+        One row a window, or a window and rank; times in s on the recording's clock.
+    recording
+        Name of the recording.
+    said
+        What was found and decided, in sentences: whose scale, which sensors are missing.
+    """
+
+    table: pd.DataFrame
+    recording: str
+    said: list[str] = field(default_factory=list)
+
+    @abstractmethod
+    def shown(self) -> Shown:
+        """Headline, tables, figures and sounds."""
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Name -> table, as `save` writes them."""
+        return {"decoded": self.table}
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the tables (CSV) and the page ``report.html`` into a folder, which is made; returns the page."""
+        folder = Path(folder)
+        write_tables(folder, self.tables())
+        return write_parts(folder / "report.html", f"decoded: {self.recording}", parts_of([self.shown()]))
+
+    def _repr_html_(self) -> str:
+        return self.table.head(20).to_html(index=False)
