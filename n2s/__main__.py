@@ -4,6 +4,7 @@ import difflib
 import importlib
 import os
 import sys
+from pathlib import Path
 
 import n2s
 from n2s import interrupts
@@ -18,6 +19,14 @@ COMMANDS = {
     "validate": ("n2s.cli.main:main", "score the newest run of a recipe on its validation set"),
     "test": ("n2s.cli.main:main", "score the newest run of a recipe on held-out data"),
     "predict": ("n2s.cli.main:main", "predict with the newest run of a recipe"),
+    "decode": (
+        "n2s.commands.decode:decode",
+        "a trained run on a new recording: what was heard, ranked over time, with a page",
+    ),
+    "export": (
+        "n2s.commands.export:export",
+        "a trained run as a folder for others: weights, config, scores, a model card",
+    ),
     "recipes": ("n2s.cli.list_recipes:recipes", "list the recipes that n2s brings along, or copy one to change it"),
     "studies": ("n2s.cli.studies:Studies", "check your data before training; list, show and download public data sets"),
     "align": ("n2s.commands.align:align", "find the times of the words of a known text in its sound; write TextGrids"),
@@ -105,11 +114,21 @@ def run(verb: str) -> None:
             if typing.get_origin(parameter.annotation) is list and parameter.default is parameter.empty
         }
 
+        words = {
+            f"--{name}": typing.get_args(one)[0]
+            for verb_ in verbs
+            for name, parameter in inspect.signature(verb_).parameters.items()
+            for one in typing.get_args(parameter.annotation)
+            if typing.get_origin(one) is list and parameter.default is None and typing.get_args(one)[0] is Path
+        }
+
         class Parser(ReadableErrors, jsonargparse.ArgumentParser):
             def add_argument(self, *names: str, **settings: object) -> object:
                 """Read a required list as words of the command line; jsonargparse expects JSON."""
                 if names[0] in lists:
                     settings = {"help": settings["help"], "type": lists[names[0]], "nargs": "+"}
+                elif names[0] in words:
+                    settings |= {"type": words[names[0]], "nargs": "+", "metavar": "WORD"}
                 return super().add_argument(*names, **settings)
 
         jsonargparse.auto_cli(

@@ -87,7 +87,9 @@ class Bundle:
         path = (self.config.get("model") or {}).get("class_path")
         found = class_named(path)
         if found is None or not issubclass(found, System):
-            raise UserError(f"{self.folder}: its system {path} cannot be imported. Run this where that module is (its own folder, or PYTHONPATH).")
+            raise UserError(
+                f"{self.folder}: its system {path} cannot be imported. Run this where that module is (its own folder, or PYTHONPATH)."
+            )
         return found
 
     def system(self) -> System:
@@ -99,7 +101,9 @@ class Bundle:
         own = found.state_dict()
         lacking = [key for key in own if key not in state]
         if lacking:
-            raise UserError(f"{self.folder}: its weights lack {lacking[0]} and {len(lacking) - 1} more: they are of another version. Fit it again.")
+            raise UserError(
+                f"{self.folder}: its weights lack {lacking[0]} and {len(lacking) - 1} more: they are of another version. Fit it again."
+            )
         found.load_state_dict({key: value for key, value in state.items() if key in own})
         return found.eval()
 
@@ -112,7 +116,11 @@ class Bundle:
         except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
             raise UserError(f"{file} cannot be read ({str(error).splitlines()[0]}). Fit the run again.") from None
         entries = {key: value for key, value in found.items() if key not in LIGHTNING}
-        return {"state_dict": found["state_dict"], "hyper_parameters": found.get("hyper_parameters", {}), "entries": entries}
+        return {
+            "state_dict": found["state_dict"],
+            "hyper_parameters": found.get("hyper_parameters", {}),
+            "entries": entries,
+        }
 
     def _of_export(self) -> dict:
         told = _json(self.folder / CONFIG)

@@ -45,10 +45,14 @@ def load(what: str | Path, *, revision: str | None = None) -> TrainedRun:
         if runs:
             return TrainedRun(Bundle.of_run(runs[0]))
         if originals(place):
-            raise UserError(f"{place}: none of its {len(originals(place))} runs has weights yet. The same `n2s fit` command goes on.")
+            raise UserError(
+                f"{place}: none of its {len(originals(place))} runs has weights yet. The same `n2s fit` command goes on."
+            )
         folds = [run for run in place.glob("*/folds") if run.is_dir()]
         if folds:
-            raise UserError(f"{place}: its runs are cross-validated: every fold has its own weights. Name one, such as {folds[0] / '1'}.")
+            raise UserError(
+                f"{place}: its runs are cross-validated: every fold has its own weights. Name one, such as {folds[0] / '1'}."
+            )
     if re.fullmatch(r"[\w.-]+/[\w.-]+", str(what)) and not given.parent.is_dir():
         return TrainedRun(Bundle.of_export(_downloaded(str(what), revision)))
     known = [one.name for one in runs_dir().glob("*") if one.is_dir()]

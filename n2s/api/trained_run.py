@@ -42,7 +42,12 @@ class TrainedRun:
 
     def __init__(self, bundle: Bundle):
         self._bundle = bundle
-        self.folder, self.config, self.record, self.metrics = bundle.folder, bundle.config, bundle.record, bundle.metrics
+        self.folder, self.config, self.record, self.metrics = (
+            bundle.folder,
+            bundle.config,
+            bundle.record,
+            bundle.metrics,
+        )
 
     @classmethod
     def from_pretrained(cls, what: str | Path, *, revision: str | None = None) -> Self:
@@ -76,7 +81,9 @@ class TrainedRun:
             It is not tested.
         """
         if not self.metrics:
-            raise UserError(f"{self.folder} is not tested yet: n2s.test(run), or n2s test --config {self.folder / 'config.yaml'}.")
+            raise UserError(
+                f"{self.folder} is not tested yet: n2s.test(run), or n2s test --config {self.folder / 'config.yaml'}."
+            )
         return tidy_scores(self.metrics)
 
     @cached_property
@@ -108,7 +115,9 @@ class TrainedRun:
         """
         return self.decoder.decode(recording, candidates, subject=subject, **options)
 
-    def predict(self, recording: "Path | str | mne.io.BaseRaw", *, subject: str | None = None, **options: object) -> Predicted:
+    def predict(
+        self, recording: "Path | str | mne.io.BaseRaw", *, subject: str | None = None, **options: object
+    ) -> Predicted:
         """What the network says of each window of a recording: see `n2s.decoding.decoder.Decoder.predict`."""
         return self.decoder.predict(recording, subject=subject, **options)
 
@@ -121,7 +130,9 @@ class TrainedRun:
             It is not tested, or it is an export, which has no page.
         """
         if self._bundle.exported:
-            raise UserError(f"{self.folder} is an export: its README.md has the scores. The page is in the folder of the run.")
+            raise UserError(
+                f"{self.folder} is an export: its README.md has the scores. The page is in the folder of the run."
+            )
         return write_reports(self.folder)[0]
 
     def export(self, folder: Path | str | None = None, *, licence: str | None = None) -> Path:

@@ -44,12 +44,19 @@ def fit(
     --------
     >>> run = fit("meg_contrastive", {"trainer.max_epochs": 2})  # doctest: +SKIP
     """
-    words = [*_recipes(recipe), *_options(overrides), *_options({"runs_dir": runs_dir, "experiment": experiment}, leave_none=True)]
+    words = [
+        *_recipes(recipe),
+        *_options(overrides),
+        *_options({"runs_dir": runs_dir, "experiment": experiment}, leave_none=True),
+    ]
     return _done("fit", *words, *(["--fresh"] if fresh else []))
 
 
 def test(
-    what: TrainedRun | str | Path | Sequence[str | Path], overrides: Mapping[str, object] | None = None, *, runs_dir: str | Path | None = None
+    what: TrainedRun | str | Path | Sequence[str | Path],
+    overrides: Mapping[str, object] | None = None,
+    *,
+    runs_dir: str | Path | None = None,
 ) -> TrainedRun:
     """Score a run on its held-out data, as ``n2s test`` does, and load it again, with its scores.
 

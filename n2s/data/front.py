@@ -42,7 +42,9 @@ class Front:
 
     def save(self, path: Path) -> Path:
         """Write it whole, as safetensors with the plain part in its header."""
-        arrays = {name: np.ascontiguousarray(one) for name, one in self.arrays.items()} or {"empty": np.zeros(1, np.float32)}
+        arrays = {name: np.ascontiguousarray(one) for name, one in self.arrays.items()} or {
+            "empty": np.zeros(1, np.float32)
+        }
         with written_whole(path) as temporary:
             save_file(arrays, str(temporary), {KEY: json.dumps(dict(self.plain), ensure_ascii=False)})
         return path

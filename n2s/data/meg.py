@@ -225,7 +225,9 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
     def front(self) -> Front:
         """See `NeuralDataModule`: with the moments of the target over training audio."""
         sensors = super().front()
-        return Front(sensors.plain, {**sensors.arrays, "target.mean": self.targets.mean, "target.scale": self.targets.scale})
+        return Front(
+            sensors.plain, {**sensors.arrays, "target.mean": self.targets.mean, "target.scale": self.targets.scale}
+        )
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

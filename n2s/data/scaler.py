@@ -148,7 +148,9 @@ def fit_scaler(
     return Scaler(centre.astype(np.float32), scale.astype(np.float32), source=source)
 
 
-def robust_scale(brain: np.ndarray, starts: np.ndarray, *, n_window: int, n_baseline: int) -> tuple[np.ndarray, np.ndarray]:
+def robust_scale(
+    brain: np.ndarray, starts: np.ndarray, *, n_window: int, n_baseline: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Median and interquartile range (c,) of each channel over the windows from ``starts (n,)`` of ``brain (t, c)``; see `fit_scaler`."""
     raw = np.stack([brain[start : start + n_window : STRIDE] for start in starts])  # (n, t, c)
     centre, moves = np.median(raw[:, ::4], axis=(0, 1)), _moves(raw)

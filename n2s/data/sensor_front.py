@@ -43,7 +43,9 @@ def sensor_front(
         study, meta = key.split("/")[0], item.meta
         person = f"{study}/{item.recording.subject}"
         whose = next(one for one in (person, study, "") if one in layout)
-        for name, unit, place, good in zip(meta["ch_names"], meta["units"], meta["positions"], meta["good"], strict=True):
+        for name, unit, place, good in zip(
+            meta["ch_names"], meta["units"], meta["positions"], meta["good"], strict=True
+        ):
             units[name] = unit
             if good and place[0] != NOWHERE:
                 places.setdefault(whose, {}).setdefault(name, place)

@@ -77,7 +77,9 @@ class Targets:
         mean, deviation, largest = _moments(values, known, per_dimension=per_dimension)
         # what never changes in training audio tells nothing: it is 0 everywhere, also where it changes later
         changes = deviation > 1e-6 * largest
-        self.scale = np.float32(np.where(changes, deviation, np.inf))  # what values are divided by: 0 where it never changes
+        self.scale = np.float32(
+            np.where(changes, deviation, np.inf)
+        )  # what values are divided by: 0 where it never changes
         self.values = _standardised(values, known, mean, self.scale.astype(np.float64))
         if self._pieces is not None:
             for split, one in _laid(windows).items():

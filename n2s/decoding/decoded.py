@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from n2s.metrics.result import Shown, write_tables
-from n2s.report.page import parts_of, write_parts
+from n2s.report.page import shown_parts, write_parts
 
 
 @dataclass(eq=False)
@@ -40,7 +40,7 @@ class Decoded(ABC):
         """Write the tables (CSV) and the page ``report.html`` into a folder, which is made; returns the page."""
         folder = Path(folder)
         write_tables(folder, self.tables())
-        return write_parts(folder / "report.html", f"decoded: {self.recording}", parts_of([self.shown()]))
+        return write_parts(folder / "report.html", f"decoded: {self.recording}", shown_parts([self.shown()]))
 
     def _repr_html_(self) -> str:
         return self.table.head(20).to_html(index=False)

@@ -49,7 +49,9 @@ class Decoder(ABC):
     takes: str = "sensors"
 
     @abstractmethod
-    def predict(self, recording: "Path | str | mne.io.BaseRaw", *, subject: str | None = None, step_s: float = 1.0) -> Predicted:
+    def predict(
+        self, recording: "Path | str | mne.io.BaseRaw", *, subject: str | None = None, step_s: float = 1.0
+    ) -> Predicted:
         """What the network says of windows that start every ``step_s`` seconds.
 
         Parameters

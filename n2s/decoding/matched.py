@@ -104,19 +104,25 @@ def _by_place(new: NewRecording, known: dict[str, np.ndarray], by_name: int) -> 
     own = np.array(new.meta["positions"], np.float32).reshape(-1, 2)
     names = new.meta["ch_names"]
     same = np.array([sensor_key(name) in places for name in names])
-    if same.mean() >= FEWEST:  # a map without some sensors would be stretched: the places of training are the right ones
+    if (
+        same.mean() >= FEWEST
+    ):  # a map without some sensors would be stretched: the places of training are the right ones
         own = np.stack([places.get(sensor_key(name), place) for name, place in zip(names, own, strict=True)])
     mask = np.array(new.meta["good"], bool) & (own[:, 0] != NOWHERE)
     said = [f"sensors: {len(names)}, of which {int(same.sum())} bear the name of a training sensor (of {len(known)})"]
     missing = [name for name in known if sensor_key(name) not in {sensor_key(one) for one in names}]
     if by_name < len(known):
-        said.append(f"{len(missing)} training sensors are not in this recording ({first_of(missing, 6)}); the network looks at places, and takes those that are there")
+        said.append(
+            f"{len(missing)} training sensors are not in this recording ({first_of(missing, 6)}); the network looks at places, and takes those that are there"
+        )
     if (~mask).any():
         said.append(f"bad or without a place, left out: {first_of(np.array(names)[~mask], 6)}")
     return Laid(np.arange(len(names)), own.astype(np.float32), mask, sensor_kinds(names), said)
 
 
-def _near(new: NewRecording, trained: list[str], known: dict[str, np.ndarray], source: np.ndarray, units: dict[str, str]) -> int:
+def _near(
+    new: NewRecording, trained: list[str], known: dict[str, np.ndarray], source: np.ndarray, units: dict[str, str]
+) -> int:
     """Fill columns without a sensor of that name with the nearest free one of that unit; returns how many."""
     free = [i for i in range(len(new.meta["ch_names"])) if i not in set(source.tolist()) and new.meta["good"][i]]
     places, n = np.array(new.meta["positions"], np.float32).reshape(-1, 2), 0

@@ -48,7 +48,17 @@ class OneRecording(Study):
         """One event, as long as it is."""
         length_s = len(self.raw.times) / self.raw.info["sfreq"]
         return pd.DataFrame(
-            [{"onset": 0.0, "duration": length_s, "kind": "sound", "story": "", "stimulus": "", "stimulus_onset": 0.0, "condition": "rest"}]
+            [
+                {
+                    "onset": 0.0,
+                    "duration": length_s,
+                    "kind": "sound",
+                    "story": "",
+                    "stimulus": "",
+                    "stimulus_onset": 0.0,
+                    "condition": "rest",
+                }
+            ]
         )
 
     def sources(self, recording: Recording) -> list[Path]:
@@ -56,7 +66,9 @@ class OneRecording(Study):
         return []
 
 
-def prepared(recording: Path | str | mne.io.BaseRaw, preparation: SensorPreparation, *, bads: tuple[str, ...] = ()) -> NewRecording:
+def prepared(
+    recording: Path | str | mne.io.BaseRaw, preparation: SensorPreparation, *, bads: tuple[str, ...] = ()
+) -> NewRecording:
     """Read and clean a recording; nothing is kept in the cache.
 
     Parameters
@@ -76,7 +88,9 @@ def prepared(recording: Path | str | mne.io.BaseRaw, preparation: SensorPreparat
     raw, name = _opened(recording)
     unknown = sorted(set(bads) - set(raw.ch_names))
     if unknown:
-        raise UserError(f"{name}: no channels {', '.join(unknown)} to mark as bad; it has {', '.join(raw.ch_names[:8])} ...")
+        raise UserError(
+            f"{name}: no channels {', '.join(unknown)} to mark as bad; it has {', '.join(raw.ch_names[:8])} ..."
+        )
     if bads:
         raw = raw.copy()
         raw.info["bads"] = sorted({*raw.info["bads"], *bads})
@@ -91,11 +105,17 @@ def _opened(recording: Path | str | mne.io.BaseRaw) -> tuple[mne.io.BaseRaw, str
         files = [Path(one).name for one in recording.filenames if one]
         return recording, files[0] if files else "the recording"
     if not isinstance(recording, (str, Path)):
-        hint = " Epochs are cut already: n2s.windows_of_epochs takes them." if isinstance(recording, mne.BaseEpochs) else ""
+        hint = (
+            " Epochs are cut already: n2s.windows_of_epochs takes them."
+            if isinstance(recording, mne.BaseEpochs)
+            else ""
+        )
         raise UserError(f"a recording is a file or mne.io.Raw; got {type(recording).__name__}.{hint}")
     path = Path(recording).expanduser()
     if path.name.lower().endswith(IMAGES):
-        raise UserError(f"{path} is an image of the brain, and this run decodes MEG, EEG or iEEG. Take a run of fMRI, or give a recording.")
+        raise UserError(
+            f"{path} is an image of the brain, and this run decodes MEG, EEG or iEEG. Take a run of fMRI, or give a recording."
+        )
     if not path.exists():
         beside = sorted(one.name for one in path.parent.glob("*")) if path.parent.is_dir() else []
         raise UserError(f"no recording {path}.{nearest(path.name, beside)}")

@@ -36,7 +36,14 @@ class Place:
 
 
 def place_sounds(
-    scores: np.ndarray, time_s: np.ndarray, sound: np.ndarray, start_s: np.ndarray, *, step_s: float, window_s: float, seed: int = 0
+    scores: np.ndarray,
+    time_s: np.ndarray,
+    sound: np.ndarray,
+    start_s: np.ndarray,
+    *,
+    step_s: float,
+    window_s: float,
+    seed: int = 0,
 ) -> tuple[list[Place], list[tuple[np.ndarray, np.ndarray]]]:
     """Sum each window's scores along every possible start of each sound.
 
@@ -79,7 +86,12 @@ def place_sounds(
         for _ in range(n_draws):
             order = np.concatenate([blocks[i] for i in rng.permutation(len(blocks))])
             mixed = z[order]
-            null.append(max(np.nanmax(_evidence(mixed[:, rows], *one, least), initial=-np.inf) for rows, one, least in zip(numbers, grid, needed, strict=True)))
+            null.append(
+                max(
+                    np.nanmax(_evidence(mixed[:, rows], *one, least), initial=-np.inf)
+                    for rows, one, least in zip(numbers, grid, needed, strict=True)
+                )
+            )
     places = []
     for (lags, index, _), found in zip(grid, courses, strict=True):
         best = int(np.nanargmax(found)) if np.isfinite(found).any() else 0

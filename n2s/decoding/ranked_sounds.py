@@ -56,7 +56,9 @@ class RankedSounds(Decoded):
             return [f"Too few windows to tell which sound was heard ({among})."]
         sure = self.sounds[self.sounds.p < ALPHA]
         if not len(sure):
-            return [f"No sound is found in this recording: the best start of any is no better than chance (p = {best.p:.2g}; {among})."]
+            return [
+                f"No sound is found in this recording: the best start of any is no better than chance (p = {best.p:.2g}; {among})."
+            ]
         found = [f"{row.sound} began at {row.start_s:.1f} s (p = {row.p:.2g})" for row in sure.itertuples()]
         return [f"Found: {'; '.join(found)} ({among})."]
 
@@ -68,7 +70,10 @@ class RankedSounds(Decoded):
             for row in self.sounds.itertuples()
         ]  # fmt: skip
         first = self.table[self.table["rank"] == 1]
-        rows = [[f"{one.time_s:.1f}", one.sound, f"{one.sound_s:.1f}", f"{one.z:.1f}", f"{100 * one.share:.1f}"] for one in first.head(200).itertuples()]
+        rows = [
+            [f"{one.time_s:.1f}", one.sound, f"{one.sound_s:.1f}", f"{one.z:.1f}", f"{100 * one.share:.1f}"]
+            for one in first.head(200).itertuples()
+        ]
         return Shown(
             headline=self.headline(),
             notes=[*self.said, NOTE],
@@ -96,7 +101,12 @@ class RankedSounds(Decoded):
                 )
                 for row in own.itertuples()
             ]  # fmt: skip
-        return Listening("What was chosen", "The windows with the clearest first choices; nobody says that they are right.", groups, ("sound", "where", "z"))
+        return Listening(
+            "What was chosen",
+            "The windows with the clearest first choices; nobody says that they are right.",
+            groups,
+            ("sound", "where", "z"),
+        )
 
 
 NOTE = (

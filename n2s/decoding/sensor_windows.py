@@ -50,14 +50,18 @@ class SensorWindows:
 
     def inputs(self) -> Iterator[tuple[Tensor, ...]]:
         """Some windows at once, as `n2s.models.any_network.call` takes them: ``(b, c, t), (b, c, 2), (b,), (b, c), (b, c)``."""
-        first = np.clip(np.rint(self.start_s * self.shape.sfreq).astype(np.int64), 0, len(self.new.brain) - self.shape.n_window)
+        first = np.clip(
+            np.rint(self.start_s * self.shape.sfreq).astype(np.int64), 0, len(self.new.brain) - self.shape.n_window
+        )
         source, there = self.sensors.source, self.sensors.source >= 0
         for part in np.array_split(first, max(1, -(-len(first) // N_WINDOWS))):
             cut = np.stack([self.new.brain[at : at + self.shape.n_window] for at in part]) * self.gain + self.bias
             brain = torch.zeros(len(part), self.shape.n_window, len(source))
             brain[..., torch.from_numpy(there)] = torch.from_numpy(np.ascontiguousarray(cut[..., source[there]]))
             seen = finish(brain, n_baseline=self.shape.n_baseline, n_offset=self.shape.n_offset, clamp=self.clamp)
-            positions, mask, kind = (torch.from_numpy(one) for one in (self.sensors.positions, self.sensors.mask, self.sensors.kind))
+            positions, mask, kind = (
+                torch.from_numpy(one) for one in (self.sensors.positions, self.sensors.mask, self.sensors.kind)
+            )
             b = len(part)
             yield (
                 seen,
@@ -105,25 +109,46 @@ def sensor_windows(
     number, person = trained.number_of(subject)
     last_s = new.duration_s - shape.window_s
     if last_s < 0:
-        raise UserError(f"{new.name} lasts {new.duration_s:.2f} s; the network sees windows of {shape.window_s:g} s. Give a longer recording.")
+        raise UserError(
+            f"{new.name} lasts {new.duration_s:.2f} s; the network sees windows of {shape.window_s:g} s. Give a longer recording."
+        )
     asked = np.arange(0, last_s + 1e-6, step_s) if start_s is None else np.asarray(start_s, float)
     inside = (asked >= -1e-6) & (asked <= last_s + 1e-6)
     clear = inside.copy()
     for onset, duration in new.meta["bad_spans"]:
         clear &= (asked + shape.window_s <= onset) | (asked >= onset + duration)
     if not clear.any():
-        raise UserError(f"{new.name}: none of {len(asked)} windows of {shape.window_s:g} s is inside the recording and free of bad spans.")
+        raise UserError(
+            f"{new.name}: none of {len(asked)} windows of {shape.window_s:g} s is inside the recording and free of bad spans."
+        )
     starts = asked[clear]
-    sensors = laid(new, trained.front, by_place=any(isinstance(one, SpatialAttention) for one in network.modules()), subject=person)
+    sensors = laid(
+        new, trained.front, by_place=any(isinstance(one, SpatialAttention) for one in network.modules()), subject=person
+    )
     centre, scale, whose = _scale(new, trained, person, starts, shape)
-    said = [f"person: {person}, as in training" if person else "person: somebody new, who gets the mean of the people of the training", whose]
+    said = [
+        f"person: {person}, as in training"
+        if person
+        else "person: somebody new, who gets the mean of the people of the training",
+        whose,
+    ]
     said += sensors.said
     if (~clear).any():
-        said.append(f"{int((~clear).sum())} of {len(asked)} windows are left out: they touch bad spans or leave the recording")
+        said.append(
+            f"{int((~clear).sum())} of {len(asked)} windows are left out: they touch bad spans or leave the recording"
+        )
     clamp = trained.front.plain["clamp"]
     gain = (1 / scale).astype(np.float32)
     return SensorWindows(
-        new, shape, starts, gain, -centre.astype(np.float32) * gain, sensors, number, float("inf") if clamp is None else clamp, said
+        new,
+        shape,
+        starts,
+        gain,
+        -centre.astype(np.float32) * gain,
+        sensors,
+        number,
+        float("inf") if clamp is None else clamp,
+        said,
     )
 
 

@@ -84,9 +84,15 @@ def candidates_of(
     if doubled:
         raise UserError(f"candidates: {', '.join(doubled)} given twice.")
     durations = [audio_duration_s(path) for path in files]
-    short = [f"{path.name} ({length:.2f} s)" for path, length in zip(files, durations, strict=True) if length < shape.duration_s]
+    short = [
+        f"{path.name} ({length:.2f} s)"
+        for path, length in zip(files, durations, strict=True)
+        if length < shape.duration_s
+    ]
     if short:
-        raise UserError(f"{', '.join(short)}: shorter than the {shape.duration_s:.2f} s of sound that the network compares. Give longer sounds.")
+        raise UserError(
+            f"{', '.join(short)}: shorter than the {shape.duration_s:.2f} s of sound that the network compares. Give longer sounds."
+        )
     starts = [np.arange(0, length - shape.duration_s + 1e-6, step_s) for length in durations]
     several = len({path.name for path in files}) < len(files)
     return Candidates(

@@ -81,6 +81,10 @@ class Trained:
         known = self.subjects
         found = [one for one in known if subject in (one, one.partition("/")[2])]
         if len(found) != 1:
-            several = f"several studies have a subject {subject}: {', '.join(found)}" if found else f"no subject {subject}"
-            raise UserError(f"{self.name}: {several}; trained on {', '.join(known)}. Leave the subject out for somebody new.")
+            several = (
+                f"several studies have a subject {subject}: {', '.join(found)}" if found else f"no subject {subject}"
+            )
+            raise UserError(
+                f"{self.name}: {several}; trained on {', '.join(known)}. Leave the subject out for somebody new."
+            )
         return known.index(found[0]), found[0]

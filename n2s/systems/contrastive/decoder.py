@@ -38,12 +38,16 @@ class ContrastiveDecoder(Decoder):
 
     def __init__(self, system: System, trained: Trained):
         if system.context is not None:
-            raise UserError("the network looks at the windows of a sentence together (model.context), and a new recording has no sentences.")
+            raise UserError(
+                "the network looks at the windows of a sentence together (model.context), and a new recording has no sentences."
+            )
         self.system, self.trained = system.eval(), trained
         plain = trained.front.plain
         self.shape = WindowShape(plain["sfreq"], plain["window_s"], plain["offset_s"], plain["baseline_s"])
 
-    def predict(self, recording: Path | str | mne.io.BaseRaw, *, subject: str | None = None, step_s: float = 1.0) -> Predicted:
+    def predict(
+        self, recording: Path | str | mne.io.BaseRaw, *, subject: str | None = None, step_s: float = 1.0
+    ) -> Predicted:
         """The estimated features of the sound in each window, (n, f, t): see `Decoder`."""
         new = prepared(recording, self.trained.preparation())
         windows = self._windows(new, subject, step_s)
@@ -71,14 +75,22 @@ class ContrastiveDecoder(Decoder):
             Of the draws behind p.
         """
         check_number("candidate_step_s", candidate_step_s, above=0)
-        sounds = candidates_of(candidates, self.trained.target(), self.trained.front, self.shape, step_s=candidate_step_s)
+        sounds = candidates_of(
+            candidates, self.trained.target(), self.trained.front, self.shape, step_s=candidate_step_s
+        )
         new = prepared(recording, self.trained.preparation())
         windows = self._windows(new, subject, step_s)
         estimates = self._estimates(windows)
         scores = np.concatenate([self._scores(estimates, targets) for targets in sounds.targets()], axis=1)
         time_s = windows.start_s
         found = place_sounds(
-            scores, time_s, sounds.sound, sounds.start_s, step_s=candidate_step_s, window_s=self.shape.window_s, seed=seed
+            scores,
+            time_s,
+            sounds.sound,
+            sounds.start_s,
+            step_s=candidate_step_s,
+            window_s=self.shape.window_s,
+            seed=seed,
         )
         table = pd.DataFrame(
             {
@@ -87,7 +99,9 @@ class ContrastiveDecoder(Decoder):
                 "start_s": sounds.start_s,
             }
         )
-        return ranked_sounds(scores, time_s, table, *found, recording=new.name, window_s=self.shape.window_s, said=windows.said)
+        return ranked_sounds(
+            scores, time_s, table, *found, recording=new.name, window_s=self.shape.window_s, said=windows.said
+        )
 
     def _windows(self, new: NewRecording, subject: str | None, step_s: float) -> SensorWindows:
         return sensor_windows(new, self.trained, self.system.encoder, shape=self.shape, subject=subject, step_s=step_s)

@@ -1,0 +1,129 @@
+"""The model card of an exported run: what it is, what it was trained on, how it scored, what it cannot do."""
+
+from collections.abc import Mapping
+
+import yaml
+
+from n2s.api.bundle import Bundle
+from n2s.config_classes import class_named
+from n2s.metrics.score import ALL
+from n2s.studies.card import Card
+
+MOST = 5  # scores of a test set in the table
+NO_LICENCE = "unknown"
+
+
+def card(bundle: Bundle, *, licence: str | None, decodes: bool) -> str:
+    """README.md of an export, with the front matter that the Hugging Face Hub reads."""
+    system = bundle.config["model"]["class_path"].rpartition(".")[2]
+    studies = (bundle.config["data"].get("init_args") or {}).get("studies") or {}
+    cards = {name: _card(one) for name, one in studies.items()}
+    licences = sorted({one.licence for one in cards.values() if one and getattr(one, "licence", "")})
+    front = {
+        "library_name": "n2s",
+        "license": "other",
+        "license_name": licence or NO_LICENCE,
+        "tags": ["n2s", "neuroscience", "speech-decoding", system.lower()],
+    }
+    parts = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
+        f"# {bundle.record.get('experiment', bundle.folder.name)}: {system}",
+        f"A decoder trained with [n2s](https://pypi.org/project/n2s/) {bundle.record.get('versions', {}).get('n2s', '')}.",
+        "## Use\n\n"
+        + (
+            _use(system)
+            if decodes
+            else "The system does not decode recordings outside its studies; `n2s.load(...).model` has its weights."
+        ),
+        "## Trained on\n\n" + _data(bundle, studies, cards),
+        "## Scores on held-out data\n\n" + _scores(bundle.metrics),
+        "## Limits\n\n" + _limits(bundle, decodes),
+        f"## Licence\n\n{licence or 'Not stated. Weights are derived from the data: their licence may bind.'}"
+        + (f" Data: {', '.join(licences)}." if licences else ""),
+        "## Origin\n\n" + _origin(bundle),
+    ]
+    return "\n\n".join(parts)
+
+
+def _use(system: str) -> str:
+    return (
+        "```python\nimport n2s\n\nrun = n2s.load('this folder, or its id on the Hub')\n"
+        "decoded = run.decode('recording.fif', candidates=['a.wav', 'b.wav'])\nprint(decoded.table)\n```\n\n"
+        "or `n2s decode THIS_FOLDER --recording recording.fif --audio a.wav b.wav`."
+    )
+
+
+def _data(bundle: Bundle, studies: Mapping[str, Mapping], cards: Mapping[str, Card | None]) -> str:
+    lines = []
+    for name, one in studies.items():
+        found = cards[name]
+        title = f" ({found.title})" if found and getattr(found, "title", "") else ""
+        simulated = " Simulated: nobody was recorded." if "Simulated" in str((one or {}).get("class_path")) else ""
+        lines.append(f"- `{name}`: {(one or {}).get('class_path')}{title}.{simulated}")
+    try:
+        plain = bundle.front.plain
+    except Exception:  # noqa: BLE001 (an older run has none: the card says less)
+        plain = {}
+    if plain.get("subjects"):
+        lines.append(f"- {len(plain['subjects'])} people.")
+    if plain.get("sfreq"):
+        lines.append(f"- Recordings at {plain['sfreq']:g} Hz, windows of {plain.get('window_s', 0):g} s.")
+    return "\n".join(lines) or "Not told."
+
+
+def _scores(metrics: Mapping[str, Mapping]) -> str:
+    parts = []
+    for test_set, told in metrics.items():
+        scores = told.get("scores") if isinstance(told, Mapping) else None
+        if not scores:
+            continue
+        names = list(scores)[:MOST]
+        rows = list(dict.fromkeys(row for name in names for row in scores[name]))
+        head = f"| {test_set} | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}"
+        body = [
+            f"| {row} | {' | '.join(_cell(scores[name].get(row, {}).get(ALL)) for name in names)} |" for row in rows
+        ]
+        parts.append("\n".join([head, *body]))
+    note = "Means over people with 95% intervals; rows beside `model` are controls, ceilings and other methods."
+    return "\n\n".join([*parts, note]) if parts else "Not tested."
+
+
+def _cell(score: Mapping | None) -> str:
+    if not score or score["mean"] is None:
+        return ""
+    ends = "" if score["low"] is None else f" ({score['low']:.3f} to {score['high']:.3f})"
+    return f"{score['mean']:.3f}{ends}"
+
+
+def _limits(bundle: Bundle, decodes: bool) -> str:
+    lines = [
+        "For research. It is no medical device, and it reads no thoughts: it says which of some sounds or classes fits a recording best.",
+        "Scores are of the people and sounds above; other people, scanners, languages and tasks may give less, or chance.",
+    ]
+    if decodes:
+        lines.append(
+            "Somebody who was not in training gets the mean of the people who were, and sensors scaled by the new recording itself."
+        )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _origin(bundle: Bundle) -> str:
+    record = bundle.record
+    git = record.get("git") or {}
+    rows = {
+        "run": f"{record.get('experiment')}/{record.get('run')}",
+        "begun": str(record.get("started", ""))[:10],
+        "seed": record.get("seed"),
+        "commit": git.get("commit"),
+        "versions": ", ".join(
+            f"{name} {version}"
+            for name, version in (record.get("versions") or {}).items()
+            if name in ("n2s", "python", "torch", "lightning", "mne")
+        ),
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
+
+
+def _card(study: Mapping | None) -> Card | None:
+    kind = class_named((study or {}).get("class_path"))
+    return getattr(kind, "card", None)

@@ -1,0 +1,55 @@
+"""``n2s decode``: a trained run on a recording that is in no study."""
+
+from pathlib import Path
+
+
+def decode(
+    run: str,
+    recording: Path | None = None,
+    bold: Path | None = None,
+    audio: list[Path] | None = None,
+    subject: str | None = None,
+    step_s: float = 1.0,
+    out: Path | None = None,
+) -> None:
+    """Decode a recording of anybody with a trained run: what was heard, ranked over time; writes tables (CSV) and a page.
+
+    Parameters
+    ----------
+    run
+        A run's folder, an experiment (its newest run), an export, or its id on the Hugging Face Hub.
+    recording
+        MEG, EEG or iEEG: a file that MNE reads (fif, edf, bdf, vhdr, set, cnt, ds, con, mff).
+    bold
+        fMRI: a NIfTI image.
+    audio
+        Sound files that may have been heard.
+    subject
+        Who it is, if it is somebody of the training; else the mean of the people of the training decodes.
+    step_s
+        Seconds from one window to the next.
+    out
+        Folder to write to; by default decoded/<recording> in the current folder.
+    """
+    from n2s.api.load import load
+    from n2s.errors import UserError
+    from n2s.report.table import print_shown, wide_console
+
+    if (recording is None) == (bold is None):
+        raise UserError("name one recording: --recording x.fif (MEG, EEG, iEEG), or --bold x.nii.gz (fMRI).")
+    found = load(run)
+    given = recording if bold is None else bold
+    takes, name = found.decoder.takes, "--recording" if bold is None else "--bold"
+    if takes != ("sensors" if bold is None else "bold"):
+        raise UserError(
+            f"{found.name} decodes {'fMRI: --bold x.nii.gz' if takes == 'bold' else 'sensors: --recording x.fif'}; got {name}."
+        )
+    decoded = found.decode(given, audio or [], subject=subject, step_s=step_s)
+    folder = out or Path("decoded") / given.name.split(".")[0]
+    page = decoded.save(folder)
+    console = wide_console()
+    print_shown(decoded.shown(), console)
+    console.print(
+        f"tables: {', '.join(str(folder / f'{one}.csv') for one in decoded.tables())}", soft_wrap=True, highlight=False
+    )
+    console.print(f"page: {page}", soft_wrap=True, highlight=False)
