@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +97,9 @@ class Bundle:
         """The system with its weights, in evaluation mode, on the CPU."""
         options = dict(self.checkpoint["hyper_parameters"])
         options.pop("_instantiator", None)
-        found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Attribute '.*' is an instance of `nn.Module`")
+            found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)
         state = self.checkpoint["state_dict"]
         own = found.state_dict()
         lacking = [key for key in own if key not in state]

@@ -28,7 +28,7 @@ def card(bundle: Bundle, *, licence: str | None, decodes: bool) -> str:
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
         f"# {bundle.record.get('experiment', bundle.folder.name)}: {system}",
-        f"A decoder trained with [n2s](https://pypi.org/project/n2s/) {bundle.record.get('versions', {}).get('n2s', '')}.",
+        f"A decoder trained with n2s {bundle.record.get('versions', {}).get('n2s', '')}.",
         "## Use\n\n"
         + (
             _use(system)

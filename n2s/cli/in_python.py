@@ -25,7 +25,7 @@ def fit(
     Parameters
     ----------
     recipe
-        Its name or file, or several: each lies over those before it.
+        Its name or file (``meg_contrastive``), or several: each lies over those before it.
     overrides
         Option -> value, as on the command line: ``{"trainer.max_epochs": 2, "data.studies.simulated.init_args.n_subjects": 1}``.
     fresh
@@ -75,6 +75,9 @@ def test(
     if folder is not None and (Path(folder) / "config.yaml").is_file():
         what = Path(folder) / "config.yaml"
     return _done("test", *_recipes(what), *_options(overrides), *_options({"runs_dir": runs_dir}, leave_none=True))
+
+
+test.__test__ = False  # no test of pytest
 
 
 def _recipes(given: str | Path | Sequence[str | Path]) -> list[str]:
