@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RECIPE := configs/meg_contrastive.yaml
 
-.PHONY: demo test test-all test-fast lint bench mutate docs
+.PHONY: demo test test-all test-fast lint bench mutate docs release
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
@@ -30,14 +30,19 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .
 
 bench: .venv/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
 mutate: .venv/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt ".[mutate]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[mutate]"
 	$(BIN)/python tests/mutation.py
 
 # The site, offline: docs/_build/html/index.html. Every warning is an error, and every link inside is checked.
 docs: .venv/.installed
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python tests/docs/check_links.py docs/_build/html
+
+# Build the distribution and check it: versions agree, the wheel has recipes and types, it runs in an empty folder. Nothing is uploaded.
+release: .venv/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[release]"
+	$(BIN)/python tests/release.py

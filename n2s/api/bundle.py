@@ -24,7 +24,7 @@ FORMAT = 1  # of exports
 #: Entries of a checkpoint that are Lightning's own, or what training alone needs.
 LIGHTNING = {
     "epoch", "global_step", "pytorch-lightning_version", "state_dict", "loops", "callbacks", "optimizer_states", "lr_schedulers",
-    "hparams_name", "hyper_parameters", "hparams_type", "MixedPrecision", "n2s_step", "n2s_continuation",
+    "hparams_name", "hyper_parameters", "hparams_type", "MixedPrecision", "n2s",
 }  # fmt: skip
 
 

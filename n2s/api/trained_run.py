@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 
 from n2s.api.bundle import Bundle
+from n2s.api.export import export
+from n2s.api.find import found
+from n2s.api.hub import push
 from n2s.api.tidy import tidy_scores
 from n2s.decoding.decoded import Decoded
 from n2s.decoding.decoder import Decoder, Predicted
@@ -52,9 +55,7 @@ class TrainedRun:
     @classmethod
     def from_pretrained(cls, what: str | Path, *, revision: str | None = None) -> Self:
         """The same as `n2s.load`: a folder that ``n2s export`` made, or its id on the Hugging Face Hub."""
-        from n2s.api.load import load
-
-        return load(what, revision=revision)
+        return cls(found(what, revision=revision))
 
     @property
     def name(self) -> str:
@@ -137,14 +138,10 @@ class TrainedRun:
 
     def export(self, folder: Path | str | None = None, *, licence: str | None = None) -> Path:
         """Write weights, config and a model card into a folder that others load: see `n2s.api.export.export`."""
-        from n2s.api.export import export
-
         return export(self._bundle, folder, licence=licence)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True, licence: str | None = None) -> str:
         """Export it to the Hugging Face Hub: see `n2s.api.hub.push`."""
-        from n2s.api.hub import push
-
         return push(self._bundle, repo_id, private=private, licence=licence)
 
     def __repr__(self) -> str:

@@ -1,15 +1,10 @@
 """Figures of sounds ranked over the time of a recording."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from n2s.metrics.result import Drawing
-
-if TYPE_CHECKING:
-    from n2s.decoding.ranked_sounds import RankedSounds
 
 MOST = 6  # sounds with a line of their own
 
@@ -30,16 +25,32 @@ def evidence_over_starts(courses: dict[str, tuple[np.ndarray, np.ndarray]], soun
     return Drawing("When each sound began", figure, caption)
 
 
-def best_over_time(decoded: "RankedSounds") -> Drawing:
-    """For each window and sound, the best of its stretches."""
-    names = list(decoded.sounds.sound)[:MOST]
-    spread = decoded.scores.std(1, keepdims=True)
-    z = (decoded.scores - decoded.scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
-    best = np.stack([z[:, (decoded.candidates.sound == name).to_numpy()].max(1) for name in names])
+def best_over_time(
+    scores: np.ndarray, time_s: np.ndarray, sound: np.ndarray, names: list[str], window_s: float
+) -> Drawing:
+    """For each window and sound, the best of its stretches.
+
+    Parameters
+    ----------
+    scores
+        (n, k) of windows with candidates.
+    time_s
+        (n,) When each window starts, s.
+    sound
+        (k,) Name of each candidate's sound.
+    names
+        The sounds, the likeliest first.
+    window_s
+        Length of a window, s.
+    """
+    names = names[:MOST]
+    spread = scores.std(1, keepdims=True)
+    z = (scores - scores.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    best = np.stack([z[:, sound == name].max(1) for name in names])
     figure = Figure(figsize=(9, 1.6 + 0.35 * len(names)), layout="constrained")
     axis = figure.subplots()
-    step = float(np.median(np.diff(decoded.time_s))) if len(decoded.time_s) > 1 else decoded.window_s
-    extent = (decoded.time_s[0] - step / 2, decoded.time_s[-1] + step / 2, len(names) - 0.5, -0.5)
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else window_s
+    extent = (time_s[0] - step / 2, time_s[-1] + step / 2, len(names) - 0.5, -0.5)
     image = axis.imshow(best, aspect="auto", extent=extent, interpolation="nearest", cmap="viridis")
     axis.set_yticks(range(len(names)), names)
     axis.set_xlabel("window starts (s of the recording)")

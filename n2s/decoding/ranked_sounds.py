@@ -83,7 +83,10 @@ class RankedSounds(Decoded):
                     ["window starts (s)", "sound", "at (s of the sound)", "z", "share (%)"], rows,
                 ),
             },
-            drawings=[evidence_over_starts(self.courses, self.sounds), best_over_time(self)],
+            drawings=[
+                evidence_over_starts(self.courses, self.sounds),
+                best_over_time(self.scores, self.time_s, self.candidates.sound.to_numpy(), list(self.sounds.sound), self.window_s),
+            ],
             listening=self._listening(),
         )  # fmt: skip
 

@@ -1,0 +1,54 @@
+"""Find what a trained run is made of: its folder, the newest of an experiment, an export, or an export on the Hugging Face Hub."""
+
+import re
+from pathlib import Path
+
+from n2s.api.bundle import CONFIG, Bundle
+from n2s.errors import UserError, nearest
+from n2s.training.run import Run, originals, runs_dir
+
+
+def found(what: str | Path, *, revision: str | None = None) -> Bundle:
+    """See `n2s.load`."""
+    given = Path(what).expanduser()
+    for place in dict.fromkeys((given, runs_dir() / given)):
+        if place.is_file() and place.suffix == ".ckpt":
+            place = place.parent
+        if not place.is_dir():
+            continue
+        if Run(place).exists():
+            return Bundle.of_run(Run(place))
+        if (place / CONFIG).is_file():
+            return Bundle.of_export(place)
+        runs = [run for run in originals(place) if run.weights.is_file()]
+        if runs:
+            return Bundle.of_run(runs[0])
+        if originals(place):
+            raise UserError(
+                f"{place}: none of its {len(originals(place))} runs has weights yet. The same `n2s fit` command goes on."
+            )
+        folds = [run for run in place.glob("*/folds") if run.is_dir()]
+        if folds:
+            raise UserError(
+                f"{place}: its runs are cross-validated: every fold has its own weights. Name one, such as {folds[0] / '1'}."
+            )
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(what)) and not given.parent.is_dir():
+        return Bundle.of_export(_downloaded(str(what), revision))
+    known = [one.name for one in runs_dir().glob("*") if one.is_dir()]
+    raise UserError(
+        f"no run at {given}.{nearest(given.name, known)} Expected the folder of a run or of an experiment (checkpoints/...), an export of `n2s export`, or "
+        "an id of the Hugging Face Hub (lab/decoder)."
+    )
+
+
+def _downloaded(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "README.md"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"{name}: no such folder here, and the Hugging Face Hub does not give it ({first}). Check the name and the network; private ones need HF_TOKEN."
+        ) from None
