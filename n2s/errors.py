@@ -35,6 +35,17 @@ def nearest(name: str, known: list[str], n: int = 3) -> str:
     return f" Nearest: {', '.join(lower[one] for one in close)}." if close else ""
 
 
+def counted(n: int, what: str, several: str | None = None) -> str:
+    """A number and its noun: "1 recording", "3 recordings"; ``several`` is the plural, where it is not made with an s.
+
+    Examples
+    --------
+    >>> counted(1, "recording"), counted(2, "story", "stories"), counted(0, "window")
+    ('1 recording', '2 stories', '0 windows')
+    """
+    return f"{n} {what}" if n == 1 else f"{n} {several or what + 's'}"
+
+
 def first_of(names: Iterable[object], n: int = 8, more: str = " and {} more") -> str:
     """The first ``n`` names for a message, and after them ``more``, where ``{}`` is how many are left; "a, b and 3 more"."""
     every = [str(name) for name in names]

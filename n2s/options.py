@@ -45,6 +45,7 @@ def check_number(
     high: float = math.inf,
     below: float = math.inf,
     whole: bool = False,
+    otherwise: str = "",
 ) -> None:
     """Raise a `UserError` if an option is no finite number, or is outside its range; if ``whole``, also if it is no integer.
 
@@ -58,6 +59,10 @@ def check_number(
         The lowest and the highest value that is allowed.
     above, below
         Values between which it lies, and which are not allowed themselves.
+    whole
+        Whether it has to be a whole number, such as a count or a seed.
+    otherwise
+        What else can be given, for the message: ``null for no filter``.
 
     Examples
     --------
@@ -78,8 +83,40 @@ def check_number(
     # 2.0 is no whole number: it is shown with its point; large integers are shown with all digits
     shown = str(int(value)) if integer else f"{value:g}" if number and not (whole and value % 1 == 0) else repr(value)
     raise UserError(
-        f"{option} is {shown}; expected {'a whole number' if whole else 'a number'}{_range(low, above, high, below)}."
+        f"{option} is {shown}; expected {'a whole number' if whole else 'a number'}{_range(low, above, high, below)}"
+        f"{', or ' if otherwise else ''}{otherwise}."
     )
+
+
+def check_numbers(option: str, values: Sequence[float] | None, **bounds: float) -> None:
+    """Raise a `UserError` if this is no list of numbers, or one of them is not in its range; see `check_number` for the bounds.
+
+    Examples
+    --------
+    >>> check_numbers("preprocessing.notch_hz", [50, -100], above=0)
+    Traceback (most recent call last):
+    n2s.errors.UserError: preprocessing.notch_hz[1] is -100; expected a number above 0.
+    """
+    if values is None:
+        return
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        raise UserError(f"{option} is {values!r}; expected a list of numbers.")
+    for index, value in enumerate(values):
+        check_number(f"{option}[{index}]", math.nan if value is None else value, **bounds)
+
+
+def check_pair(option: str, values: Sequence[float], **bounds: float) -> tuple[float, float]:
+    """The two numbers as floats; a `UserError` if these are not two, or one is not in its range; see `check_number` for the bounds.
+
+    Examples
+    --------
+    >>> check_pair("HighGamma: band_hz", [70, 170], above=0)
+    (70.0, 170.0)
+    """
+    check_numbers(option, values, **bounds)
+    if len(values) != 2:
+        raise UserError(f"{option} is {list(values)}; expected two numbers.")
+    return float(values[0]), float(values[1])
 
 
 def _range(low: float, above: float, high: float, below: float) -> str:

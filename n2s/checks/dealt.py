@@ -84,7 +84,8 @@ def _rows(table: pd.DataFrame, stops: list[str], *, needed: Sequence[str]) -> li
         part = table[table.split == split]
         if part.empty and split in needed:
             stops.append(
-                f"the {split} split is empty. Name stories in data.split ({split}), or change its fractions or seed."
+                f"the {split} split is empty. The stories are {_few(table.story.unique())}: name some in data.split ({split}), or change its "
+                "fractions or seed."
             )
         once = part.drop_duplicates(["sound", "start_s"])
         minutes = [f"{some.duration.sum() / 60:.1f}" for some in (part, once)]

@@ -18,6 +18,7 @@ from n2s.corpora.sentences import LANGUAGES, sentences
 from n2s.corpora.splits import by_share
 from n2s.corpora.transcripts import transcript
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.paths import cache_dir, locked, written_whole
 from n2s.studies.simulated.speech import SFREQ, speak_apart
 from n2s.studies.simulated.stories import Speaker
@@ -67,8 +68,9 @@ class ESpeakCorpus(Corpus):
     ) -> None:
         if language not in LANGUAGES:
             raise UserError(f"ESpeakCorpus: language='{language}'; expected {', '.join(LANGUAGES)}.")
-        if not 1 <= n_speakers <= len(_VARIANTS):
-            raise UserError(f"ESpeakCorpus: n_speakers={n_speakers}; expected 1 to {len(_VARIANTS)}.")
+        check_number("ESpeakCorpus: n_sentences", n_sentences, low=1, whole=True)
+        check_number("ESpeakCorpus: n_speakers", n_speakers, low=1, high=len(_VARIANTS), whole=True)
+        check_number("ESpeakCorpus: seed", seed, low=0, whole=True)
         self.language, self.seed = language, seed
         self.texts = sentences(language, n_sentences, seed)
         self.speakers = [

@@ -13,6 +13,7 @@ from n2s.corpora.corpus import COLUMNS, Corpus
 from n2s.corpora.scene_sounds import SFREQ, SOUNDS
 from n2s.corpora.splits import by_share
 from n2s.errors import UserError
+from n2s.options import check_number, check_pair
 from n2s.paths import cache_dir, locked, written_whole
 
 _VERSION = 1  # increase when the sounds change and the settings do not
@@ -53,8 +54,10 @@ class SyntheticScenes(Corpus):
         seed: int = 0,
         root: Path | str | None = None,
     ) -> None:
-        if not 2 <= n_classes <= len(SOUNDS):
-            raise UserError(f"SyntheticScenes: n_classes={n_classes}; expected 2 to {len(SOUNDS)}.")
+        check_number("SyntheticScenes: n_classes", n_classes, low=2, high=len(SOUNDS), whole=True)
+        check_number("SyntheticScenes: n_per_class", n_per_class, low=1, whole=True)
+        check_number("SyntheticScenes: seed", seed, low=0, whole=True)
+        check_pair("SyntheticScenes: snr_db", snr_db)
         if not snr_db[0] <= snr_db[1]:
             raise UserError(f"SyntheticScenes: snr_db={snr_db}; expected the lowest, then the highest.")
         self.classes = list(SOUNDS)[:n_classes]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from n2s.errors import UserError
+from n2s.options import check_number
 
 
 def by_share(n: int, val_fraction: float, test_fraction: float, seed: int) -> list[str]:
@@ -13,8 +14,10 @@ def by_share(n: int, val_fraction: float, test_fraction: float, seed: int) -> li
     UserError
         A share is negative, or nothing is left to train on.
     """
+    check_number("val_fraction", val_fraction, low=0, below=1)
+    check_number("test_fraction", test_fraction, low=0, below=1)
     n_val, n_test = round(n * val_fraction), round(n * test_fraction)
-    if min(val_fraction, test_fraction) < 0 or n_val + n_test >= n:
+    if n_val + n_test >= n:
         raise UserError(
             f"val_fraction={val_fraction} and test_fraction={test_fraction} of {n}: nothing is left to train on. "
             "Expected shares from 0 whose sum is below 1."

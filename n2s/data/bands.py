@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Real
 
 import mne
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number, check_numbers
 
 NOTCH_WIDTH_HZ = 2.0  # a line frequency and 1 Hz on either side
 RATE_ERROR = 1e-3  # of the asked rate: the prepared rate is a ratio of small whole numbers times the recording's
@@ -26,20 +26,10 @@ class Band:
     notch_hz: list[float]
 
     def __post_init__(self):
-        numbers = {"sfreq": self.sfreq, "highpass_hz": self.highpass_hz, "lowpass_hz": self.lowpass_hz}
-        numbers |= {f"notch_hz[{index}]": hz for index, hz in enumerate(self.notch_hz)}
-        for name, value in numbers.items():
-            lowest = 0 if name == "highpass_hz" else NOTCH_WIDTH_HZ / 2 if name.startswith("notch") else math.ulp(0)
-            if value is None and name != "sfreq":
-                continue
-            if isinstance(value, bool) or not isinstance(value, Real) or not lowest <= value < math.inf:
-                wanted = "above 1 Hz" if name.startswith("notch") else "positive, in Hz"
-                none = ", or null for no filter" if name.endswith("pass_hz") else ""
-                raise UserError(f"preprocessing.{name}: found {value!r}, expected a number {wanted}{none}.")
-            if name.startswith("notch") and value == lowest:
-                raise UserError(
-                    f"preprocessing.{name}: found {value!r}, expected a number above 1 Hz: it is 2 Hz wide."
-                )
+        check_number("preprocessing.sfreq", math.nan if self.sfreq is None else self.sfreq, above=0)
+        check_number("preprocessing.highpass_hz", self.highpass_hz, low=0, otherwise="null for no filter")
+        check_number("preprocessing.lowpass_hz", self.lowpass_hz, above=0, otherwise="null for no filter")
+        check_numbers("preprocessing.notch_hz", self.notch_hz, above=NOTCH_WIDTH_HZ / 2)  # it is 2 Hz wide
         if len(set(self.notch_hz)) < len(self.notch_hz):
             raise UserError(f"preprocessing.notch_hz: found {self.notch_hz}, with a frequency twice. Name each once.")
         if self.highpass_hz and self.lowpass_hz and self.highpass_hz >= self.lowpass_hz:

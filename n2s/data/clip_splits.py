@@ -149,7 +149,7 @@ def with_validation(clips: pd.DataFrame, fraction: float) -> pd.DataFrame:
         A study has no training clips, or only one group of them although a share is needed; or the share is not valid.
     """
     if not 0 <= fraction < 1:
-        raise UserError(f"data.val_fraction is {fraction:g}; expected 0 (no validation) or more, and less than 1.")
+        raise UserError(f"data.val_fraction is {fraction:g}; expected a number from 0 (no validation) to below 1.")
     split = clips.split.copy()
     for name, rows in clips.groupby("study", sort=False):
         elsewhere = set(clips.group[split == "val"])

@@ -15,10 +15,10 @@ from n2s.data.corpus_clips import symbols_of, usable_clips, without_unknown
 from n2s.data.corpus_spectrograms import CorpusSpectrograms
 from n2s.data.corpus_splits import SPLITS, split_clips
 from n2s.data.corpus_text import Symbols, n_frames_needed
-from n2s.data.datamodule import NeuralDataModule
+from n2s.data.datamodule import BySplit, NeuralDataModule
 from n2s.data.loader import BatchLoader
 from n2s.data.recordings import Shard
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.features.audio import read_audio
 from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.findings import tell
@@ -82,8 +82,9 @@ class CorpusDataModule(NeuralDataModule):
         check_number("data.max_s", max_s, above=0)
         check_number("data.batch_size", batch_size, low=1, whole=True)
         check_number("data.seed", seed, low=0, whole=True)
-        check_number("data.val_fraction", val_fraction, low=0)
-        check_number("data.test_fraction", test_fraction, above=0)
+        check_number("data.n_jobs", n_jobs, low=1, whole=True)
+        check_number("data.val_fraction", val_fraction, low=0, below=1)
+        check_number("data.test_fraction", test_fraction, above=0, below=1)
         if val_fraction + test_fraction >= 1:
             raise UserError(
                 f"data.val_fraction {val_fraction} and data.test_fraction {test_fraction} leave nothing to train on."
@@ -96,7 +97,7 @@ class CorpusDataModule(NeuralDataModule):
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
         self.batch_size, self.seed, self.n_jobs = batch_size, seed, n_jobs
         self.notes: list[str] = []
-        self.splits: dict[str, pd.DataFrame] = {}
+        self.splits: dict[str, pd.DataFrame] = BySplit()
 
     @property
     def n_classes(self) -> int:
@@ -206,7 +207,8 @@ class CorpusDataModule(NeuralDataModule):
         if not self.splits:
             return "nothing is prepared yet"
         lines = [f"{self.corpus.name}: {self.n_classes - 1} {'characters' if self.target == 'text' else 'classes'}"]
-        lines += [f"{name}: {len(one)} clips, {one.duration_s.sum() / 3600:.2f} h" for name, one in self.splits.items()]
+        parts = self.splits.items()
+        lines += [f"{name}: {counted(len(one), 'clip')}, {one.duration_s.sum() / 3600:.2f} h" for name, one in parts]
         return "\n".join(lines)
 
     # -- how ----------------------------------------------------------------------------------------------------------

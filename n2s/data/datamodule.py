@@ -2,13 +2,26 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from lightning.pytorch import LightningDataModule
 
 from n2s.data.front import Front
 from n2s.data.recordings import Shard
 from n2s.errors import UserError
+
+REMEDY = "Call data.prepare_data() and data.setup('fit') first; a Trainer does it, and so does n2s.windows(data)."
+
+
+class NotSetUp(UserError, AttributeError):
+    """What was asked for is made by a set-up that has not been called; for `hasattr` it is not there."""
+
+
+class BySplit(dict):
+    """What a datamodule has of each split (``train``, ``val``, ``test``): empty before set-up, and says so if it is asked for one."""
+
+    def __missing__(self, key: object) -> NoReturn:
+        raise UserError(f"the data of the {key} split are not there: they are not set up. {REMEDY}")
 
 
 class NeuralDataModule(LightningDataModule, ABC):
@@ -19,6 +32,9 @@ class NeuralDataModule(LightningDataModule, ABC):
 
     #: Attributes that are shapes. A parameter of any network of a recipe that has such a name is set from the data.
     shape_names: ClassVar[tuple[str, ...]] = ("n_subjects", "n_features")
+
+    #: Attributes that set-up makes: asked for earlier, they say so.
+    made_at_setup: ClassVar[tuple[str, ...]] = ()
 
     #: Subjects with training data: the size of the model's subject layers.
     n_subjects: int
@@ -31,6 +47,12 @@ class NeuralDataModule(LightningDataModule, ABC):
 
     #: Processes that prepare recordings.
     n_jobs: int = 1
+
+    def __getattr__(self, name: str) -> object:
+        """Only called for attributes that are not there."""
+        if name in type(self).made_at_setup:
+            raise NotSetUp(f"{type(self).__name__}.{name} is not there: the data are not set up. {REMEDY}")
+        raise AttributeError(f"{type(self).__name__} has no attribute '{name}'.")
 
     def shapes(self) -> dict[str, float]:
         """The numbers that networks take from the data, by the names of their parameters."""

@@ -11,7 +11,7 @@ from n2s.data.bold_preparation import tell_copies
 from n2s.data.clip_splits import check_subjects, chosen
 from n2s.data.clip_targets import tracked
 from n2s.data.cross_validated import check_heard_folds
-from n2s.data.datamodule import NeuralDataModule
+from n2s.data.datamodule import REMEDY, NeuralDataModule
 from n2s.data.encoding_data import Fold, Measured, Stream
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
 from n2s.data.encoding_heard import heard_of, part_of, told_folds
@@ -29,10 +29,10 @@ from n2s.data.splits import Split
 from n2s.data.stimuli import collect_stimuli
 from n2s.data.story_split import SplitByStory
 from n2s.data.subject_folds import SubjectFold, SubjectFolds
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.features.feature import FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
-from n2s.options import check_choice, check_number, named_studies
+from n2s.options import check_choice, check_number, check_pair, named_studies
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Stimulus, Study
 
@@ -114,15 +114,15 @@ class EncodingDataModule(NeuralDataModule):
     ):
         super().__init__()
         check_choice("data.detrend", detrend, (None, "run", "block"))
-        check_number("data.n_folds", n_folds or None, low=2, whole=True)
+        if n_folds != 0 or isinstance(n_folds, bool):  # 0: everything is training
+            check_number("data.n_folds", n_folds, low=2, whole=True)
         check_number("data.clamp", clamp, above=0)
         check_number("data.seed", seed, low=0, whole=True)
-        for side in trim_s:
-            check_number("data.trim_s", side, low=0)
+        check_number("data.n_jobs", n_jobs, low=1, whole=True)
         self.studies, self.features, self.response = named_studies(studies), features, response
         self.preprocessing, self.split = preprocessing or Preprocessing(), split or SplitByStory()
         self.n_folds, self.each_alone, self.chosen, self.roi = n_folds, each_alone, subjects, roi
-        self.trim_s = float(trim_s[0]), float(trim_s[1])
+        self.trim_s = check_pair("data.trim_s", trim_s, low=0)
         self.detrend, self.clean_features, self.clamp = detrend, clean_features, clamp
         self.average_repeats = average_repeats
         self.train_on_val, self.seed, self.n_jobs = train_on_val, seed, n_jobs
@@ -314,7 +314,7 @@ class EncodingDataModule(NeuralDataModule):
             return "nothing is prepared yet"
         spaces = ", ".join(f"{name} ({seeds[0].n_features})" for name, seeds in self._spaces.items())
         people = [f"{name}: {one.told()}" for name, one in self._people.items()]
-        return "\n".join([f"{len(self.subjects)} subjects; features: {spaces}", *people])
+        return "\n".join([f"{counted(len(self.subjects), 'subject')}; features: {spaces}", *people])
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
@@ -339,8 +339,9 @@ class EncodingDataModule(NeuralDataModule):
 
     def _person_of(self, subject: str) -> Person:
         if subject not in self._people:
-            what = f"There are: {', '.join(self._people)}." if self._people else "Call setup first."
-            raise UserError(f"no subject '{subject}' in the data. {what}")
+            if not self._people:
+                raise UserError(f"the data of '{subject}' are not there: they are not set up. {REMEDY}")
+            raise UserError(f"no subject '{subject}' in the data. There are: {', '.join(self._people)}.")
         return self._people[subject]
 
     def _scaling(self, subject: str) -> Responses:

@@ -19,7 +19,7 @@ from n2s.data.same_words import sentences_of, tell_same_words
 from n2s.data.stimuli import check_shared_audio
 from n2s.data.surroundings import side_by_side, surroundings
 from n2s.data.talkers import attended
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.findings import tell
 from n2s.studies.study import Stimulus
 
@@ -75,15 +75,19 @@ class Person:
     def told(self) -> str:
         """A line for a summary."""
         if not self.folds:
-            return f"{len(self.runs)} runs; nothing to fit and test, {self.n_purged} training rows purged"
+            return f"{counted(len(self.runs), 'run')}; nothing to fit and test, {self.n_purged} training rows purged"
         train, test = (
             [len(part) for part in parts] for parts in zip(*((one.train, one.test) for one in self.folds), strict=True)
         )
         units = self.rows.unit[self.rows.split != ""].nunique()
         return (
-            f"{len(self.runs)} runs, {len(self.rows)} rows of {units} units; {len(self.folds)} folds, {min(train)} to {max(train)} training "
-            f"and {min(test)} to {max(test)} test rows; {self.n_purged} training rows purged"
+            f"{counted(len(self.runs), 'run')}, {len(self.rows)} rows of {counted(units, 'unit')}; {counted(len(self.folds), 'fold')}, "
+            f"{_range(train)} training and {_range(test)} test rows; {self.n_purged} training rows purged"
         )
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"{min(numbers)}" if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
 
 
 class Dealt:

@@ -23,7 +23,8 @@ from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.sensor_recording import SensorRecording
 from n2s.data.splits import Split
 from n2s.data.windows import WindowShape
-from n2s.options import check_number
+from n2s.errors import counted
+from n2s.options import check_number, check_numbers
 from n2s.studies.holdout import Holdout, Span
 from n2s.studies.study import Study
 
@@ -77,6 +78,7 @@ class EventDataModule(SensorDataModule):
     """
 
     shape_names = ("n_subjects", "n_classes", "n_times", "sfreq")
+    made_at_setup = (*SensorDataModule.made_at_setup, "tables", "_readers", "_trained")
 
     #: Logits of a network: see `n2s.data.event_windows.EventWindows.n_logits`.
     n_classes: int
@@ -123,8 +125,7 @@ class EventDataModule(SensorDataModule):
         )
         for name, value in (("average", average), ("least_windows", least_windows)):
             check_number(f"data.{name}", value, low=1, whole=True)
-        for value in test_averages or []:
-            check_number("data.test_averages", value, low=2, whole=True)
+        check_numbers("data.test_averages", test_averages, low=2, whole=True)
         check_number("data.offset_s", offset_s)
         windows.check_offset(offset_s)
         self.event_windows, self.holdout = windows, holdout
@@ -251,11 +252,11 @@ class EventDataModule(SensorDataModule):
         """Summary of the prepared data."""
         if not self.windows:
             return "nothing is prepared yet"
-        lines = [f"{len(self.recordings)} recordings of {len(self.subjects)} subjects at {self.shape.sfreq:g} Hz"]
+        who = f"{counted(len(self.recordings), 'recording')} of {counted(len(self.subjects), 'subject')}"
+        lines = [f"{who} at {self.shape.sfreq:g} Hz"]
         for split, table in self.tables.items():
-            lines.append(
-                f"{split}: {len(table)} windows, {table.label.nunique()} classes, {table.unit.nunique()} units"
-            )
+            counts = counted(len(table), "window"), counted(table.label.nunique(), "class", "classes")
+            lines.append(f"{split}: {', '.join(counts)}, {counted(table.unit.nunique(), 'unit')}")
         return "\n".join(lines)
 
     # -- how ----------------------------------------------------------------------------------------------------------

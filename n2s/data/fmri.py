@@ -14,7 +14,7 @@ from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
 from n2s.data.clip_splits import check_subjects, listed_clips, split_by_sound
 from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracked
 from n2s.data.cross_validated import CrossValidated, dealt_folds
-from n2s.data.datamodule import NeuralDataModule
+from n2s.data.datamodule import BySplit, NeuralDataModule
 from n2s.data.loader import BatchLoader
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
@@ -24,7 +24,7 @@ from n2s.data.sampler import Sampler
 from n2s.data.scaler import VoxelScale
 from n2s.data.segments import Segments
 from n2s.data.windows import instants
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.features.feature import ClipFeature
 from n2s.options import check_choice, check_number, named_studies
@@ -78,6 +78,8 @@ class FMRIDataModule(NeuralDataModule):
     #: See `n2s.data.clip_data.ClipData`.
     dealt = False
 
+    made_at_setup = ("n_voxels", "scales", "stimuli", "voxel_places", "_values")
+
     def __init__(
         self,
         studies: dict[str, FMRIStudy],
@@ -103,7 +105,9 @@ class FMRIDataModule(NeuralDataModule):
         check_number("data.lag_s", lag_s)
         check_number("data.window_s", window_s, above=0)
         check_number("data.batch_size", batch_size, low=1, whole=True)
+        check_number("data.val_fraction", val_fraction, low=0, below=1)
         check_number("data.seed", seed, low=0, whole=True)
+        check_number("data.n_jobs", n_jobs, low=1, whole=True)
         subjects = named(subjects, "data.subjects")
         self.studies, self.target, self.spectrogram = named_studies(studies), target, spectrogram
         self.chosen, self.roi, self.scale, self.average_repeats = subjects, roi, scale, average_repeats
@@ -112,7 +116,7 @@ class FMRIDataModule(NeuralDataModule):
         self.needs_validation = val_fraction > 0 if split is None else split.validates
         self.subjects = check_subjects(self.studies, subjects)
         self.n_subjects, self.n_features = len(self.subjects), target.n_features
-        self.splits: dict[str, Segments] = {}
+        self.splits: dict[str, Segments] = BySplit()
         self._left_out: Counter[str] = Counter()
 
     def data_hashes(self) -> dict[str, str]:
@@ -260,13 +264,13 @@ class FMRIDataModule(NeuralDataModule):
         """A summary of the prepared data, a line per split."""
         if not self.splits:
             return "nothing is prepared yet"
-        lines = [f"{len(self.subjects)} subjects, {min(self.n_voxels)} to {max(self.n_voxels)} voxels"]
+        sizes = "" if min(self.n_voxels) == max(self.n_voxels) else f" to {max(self.n_voxels)}"
+        lines = [f"{counted(len(self.subjects), 'subject')}, {min(self.n_voxels)}{sizes} voxels"]
         for name, part in self.splits.items():
-            table = part.table
-            lines.append(
-                f"{name}: {len(table)} responses to {table.clip_index.nunique()} clips of {table.group.nunique()} groups"
-            )
-        lines += [f"{n} presentations left out: {why}" for why, n in self._left_out.items() if n]
+            clips, groups = (part.table[column].nunique() for column in ("clip_index", "group"))
+            of = f"{counted(clips, 'clip')} of {counted(groups, 'group')}"
+            lines.append(f"{name}: {counted(len(part.table), 'response')} to {of}")
+        lines += [f"{counted(n, 'presentation')} left out: {why}" for why, n in self._left_out.items() if n]
         return "\n".join(lines)
 
     # -- how ----------------------------------------------------------------------------------------------------------

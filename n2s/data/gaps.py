@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from n2s.errors import UserError
+from n2s.errors import UserError, counted, first_of
 
 TINY_S = 1e-6  # shorter intervals are dropped
 
@@ -112,15 +112,17 @@ def lost_to_gaps(before: pd.DataFrame, after: pd.DataFrame, metas: Mapping[str, 
     return found
 
 
-def empty_split(split: str, rows: pd.DataFrame, *, would_be: int, lost: Sequence[Lost], window_s: float) -> UserError:
+def empty_split(
+    split: str, intervals: pd.DataFrame, *, would_be: int, lost: Sequence[Lost], window_s: float
+) -> UserError:
     """The error for a split without windows, with the cause.
 
     Parameters
     ----------
     split
         Name of the split.
-    rows
-        Its intervals.
+    intervals
+        Those of all splits.
     would_be
         Number of windows that it would have without gaps.
     lost
@@ -143,8 +145,21 @@ def empty_split(split: str, rows: pd.DataFrame, *, would_be: int, lost: Sequence
             f"Lower or leave out preprocessing.{name}, hold out longer pieces, or mark where the recording was cut "
             "(annotations BAD_ACQ_SKIP or EDGE): filters stop there and no gap is opened."
         )
-    stories = ", ".join(sorted(rows.story.unique())[:8]) or "none"
+    rows, stories = intervals[intervals.split == split], sorted(intervals.story.unique())
+    if rows.empty:
+        free = sorted(intervals.story[intervals.split == "train"].unique()) or stories
+        one = len(stories) == 1
+        all_of = f"the only story, {stories[0]}, is" if one else f"all {len(stories)} stories ({first_of(stories)}) are"
+        remedy = (
+            "Cut it with data.split SplitByTime" if one else f"Name stories for it, data.split.{split}: [{free[-1]}]"
+        )
+        return UserError(
+            f"the {split} split is empty: {all_of} in {' and '.join(sorted(intervals.split.unique()))}. {remedy}, or change data.split's "
+            "fractions or seed."
+        )
+    own = sorted(rows.story.unique())
     return UserError(
-        f"the {split} split is empty: no window of {window_s:g} s fits its {len(rows)} intervals (stories: "
-        f"{stories}). Name stories in data.split (val, test), change its fractions or seed, or shorten window_s."
+        f"the {split} split is empty: no window of {window_s:g} s fits its {counted(len(rows), 'interval')} "
+        f"({'story' if len(own) == 1 else 'stories'} {first_of(own)}). Name other stories in data.split ({split}), change its fractions or "
+        "seed, or shorten window_s."
     )

@@ -9,6 +9,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import iirfilter, sosfiltfilt, sosfreqz
 
 from n2s.errors import UserError, first_of
+from n2s.options import check_number, check_pair
 
 ORDER = 4  # of each Butterworth filter, as in Verwoert 2022
 STOP_HZ = 2.0  # on either side of a harmonic of the power line
@@ -120,17 +121,15 @@ def harmonics(band_hz: tuple[float, float], line_hz: float | None) -> list[float
     low_hz, high_hz = _checked_band(band_hz)
     if line_hz is None:
         return []
-    if isinstance(line_hz, bool) or not 2 * STOP_HZ < line_hz < math.inf:
-        raise UserError(
-            f"high_gamma: line_hz is {line_hz!r}; expected 50 or 60, or None if no harmonics are to be stopped."
-        )
+    check_number("high_gamma: line_hz", line_hz, above=2 * STOP_HZ, otherwise="null if no harmonics are to be stopped")
     return [k * line_hz for k in range(1, math.ceil(high_hz / line_hz)) if k * line_hz > low_hz]
 
 
 def check_windows(sfreq: float, window_s: float, hop_s: float) -> None:
     """Raise a `UserError` if windows hold no sample, or follow each other faster than samples."""
     for name, seconds in (("window_s", window_s), ("hop_s", hop_s)):
-        if not seconds * sfreq >= 1 or not math.isfinite(seconds):
+        check_number(f"high_gamma: {name}", seconds, above=0)
+        if not seconds * sfreq >= 1:
             raise UserError(
                 f"high_gamma: {name} is {seconds!r}; expected at least one sample, {1 / sfreq:.3g} s at {sfreq:g} Hz."
             )
@@ -198,8 +197,8 @@ def _butterworth(sfreq: float, low_hz: float, high_hz: float, kind: str) -> np.n
 
 
 def _checked_band(band_hz: tuple[float, float]) -> tuple[float, float]:
-    low_hz, high_hz = (float(hz) for hz in band_hz)
-    if not 0 < low_hz < high_hz < math.inf:
+    low_hz, high_hz = check_pair("high_gamma: band_hz", band_hz, above=0)
+    if not low_hz < high_hz:
         raise UserError(
             f"high_gamma: band_hz is {low_hz:g} to {high_hz:g}; expected two edges above 0 in Hz, the lower one first."
         )

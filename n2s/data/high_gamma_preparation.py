@@ -71,13 +71,13 @@ class HighGamma(SensorPreparation):
         picks: list[str] | None = None,
         bads: list[str] | None = None,
     ):
+        for name, seconds in (("window_s", window_s), ("hop_s", hop_s)):
+            check_number(f"preprocessing.{name}", seconds, above=0)
+        harmonics(band_hz, None if line_hz == 0 and not isinstance(line_hz, bool) else line_hz)
         self.band_hz, self.line_hz = (float(band_hz[0]), float(band_hz[1])), line_hz
         self.window_s, self.hop_s, self.reference = float(window_s), float(hop_s), reference
         self.picks, self.bads = list(picks or ["ecog", "seeg"]), list(bads or [])
         check_picks(self.picks, list(ELECTRODES))
-        harmonics(self.band_hz, line_hz or None)
-        for name, seconds in (("window_s", window_s), ("hop_s", hop_s)):
-            check_number(f"preprocessing.{name}", seconds, above=0)
         self.sfreq = 1 / self.hop_s
 
     def settings(self) -> dict:

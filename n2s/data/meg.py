@@ -80,6 +80,8 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
         Processes that prepare recordings.
     """
 
+    made_at_setup = (*SensorDataModule.made_at_setup, "stimuli", "targets", "lost", "notes", "_readers", "_index")
+
     def __init__(
         self,
         studies: dict[str, Study],
@@ -194,8 +196,8 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
         self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
         for split in SPLITS:
             if not len(windows[split]) and (split != "val" or self.split.validates):
-                rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
-                raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
+                options = {"would_be": len(self._lay(split, without_gap)), "lost": self.lost}
+                raise empty_split(split, intervals, **options, window_s=self.shape.window_s)
         self.windows = windows
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.scale(studies_apart=True)

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from n2s.data.bad_channels import check_bads
 from n2s.data.bold_courses import BoldCourses
+from n2s.data.datamodule import BySplit
 from n2s.data.hrf_response import LASTS_S
 from n2s.data.loader import BatchLoader
 from n2s.data.paired_batch import PairedBatch
@@ -21,11 +22,13 @@ from n2s.data.paired_tables import PairedTables
 from n2s.data.placements import Grid, Placement
 from n2s.data.reader import SplitReader
 from n2s.data.recordings import Shard, listed, prepare
+from n2s.data.sensor_data import SensorDataModule
 from n2s.data.sensor_preparation import SensorPreparation
 from n2s.data.splits import Split
 from n2s.data.windows import WindowShape
 from n2s.errors import UserError
 from n2s.features.feature import Feature, FrameFeature
+from n2s.options import check_number, check_pair
 from n2s.studies.study import Study
 
 EVALUATION_BATCH = 128  # pairs scored at once: only memory depends on it
@@ -85,6 +88,17 @@ class PairedDataModule(PairedTables, PairedSetUp):
     """
 
     shape_names = ("n_subjects", "n_features", "n_times", "n_fmri_subjects", "n_components", "n_volumes")
+    made_at_setup = (
+        *SensorDataModule.made_at_setup,
+        "stimuli",
+        "targets",
+        "lost",
+        "notes",
+        "runs",
+        "events",
+        "meg_windows",
+        "_readers",
+    )
 
     def __init__(
         self,
@@ -133,10 +147,10 @@ class PairedDataModule(PairedTables, PairedSetUp):
         if not self.modalities or set(self.modalities) - set(MODALITIES) or len(set(modalities)) < len(modalities):
             raise UserError(f"data.modalities is {list(modalities)}; expected meg, fmri or both, each once.")
         self._check_kinds()
+        check_number("data.segment_s", segment_s, above=0)
+        lags_s = check_pair("data.lags_s", lags_s, low=0)
         self.shape = WindowShape(self.preprocessing.sfreq, segment_s, offset_s, baseline_s)
-        self.bold_options = PairedBold(
-            segment_s, (float(lags_s[0]), float(lags_s[1])), bin_s, response_s, n_components, roi
-        )
+        self.bold_options = PairedBold(segment_s, lags_s, bin_s, response_s, n_components, roi)
         self.placements = {
             "train": train_windows or Grid(2.0),
             "test": test_windows or Grid(segment_s),
@@ -152,7 +166,7 @@ class PairedDataModule(PairedTables, PairedSetUp):
         self.subjects = [one for one in every if one.split("/", 1)[0] not in self.fmri_studies]
         self.n_subjects, self.n_fmri_subjects = len(self.subjects), len(self.fmri_subjects)
         self.persons = persons(self.subjects, self.fmri_subjects, people)
-        self.pairs: dict[str, pd.DataFrame] = {}
+        self.pairs: dict[str, pd.DataFrame] = BySplit()
         self._started: tuple[tuple[str, int], np.ndarray] | None = None
 
     def data_hashes(self) -> dict[str, str]:

@@ -33,8 +33,6 @@ class PairedBold:
         check_number("data.bin_s", self.bin_s, above=0)
         check_number("data.response_s", self.response_s, low=0)
         check_number("data.n_components", self.n_components, low=1, whole=True)
-        for lag_s in self.lags_s:
-            check_number("data.lags_s", lag_s, low=0)
         if self.n_bins < 1:
             raise UserError(
                 f"data.lags_s {list(self.lags_s)} and data.segment_s {self.segment_s:g} leave {self.lasts_s:g} s of volumes, less than one bin of "

@@ -107,8 +107,8 @@ class PairedSetUp(SensorDataModule):
         self.lost = lost_to_gaps(without_gap, intervals, metas, lambda rows: len(self._lay("train", rows)))
         for split in SPLITS:
             if not len(windows[split]) and (split != "val" or self.split.validates):
-                rows, would_be = intervals[intervals.split == split], len(self._lay(split, without_gap))
-                raise empty_split(split, rows, would_be=would_be, lost=self.lost, window_s=self.shape.window_s)
+                options = {"would_be": len(self._lay(split, without_gap)), "lost": self.lost}
+                raise empty_split(split, intervals, **options, window_s=self.shape.window_s)
         self.windows = windows
         self.events = {key: table for one in heard.values() for key, table in one.events.items()}
         self._pair(heard, dealt)

@@ -10,6 +10,7 @@ from n2s.data.paired_alike import Piece
 from n2s.data.paired_batch import PairedBatch
 from n2s.data.paired_rows import MODALITIES
 from n2s.data.tables import WindowTables
+from n2s.errors import counted
 
 
 class PairedTables(WindowTables):
@@ -64,13 +65,14 @@ class PairedTables(WindowTables):
             return "nothing is prepared yet"
         of = [{self.persons[one] for one in subjects} for subjects in (self.subjects, self.fmri_subjects)]
         lines = [
-            f"{len(of[0] | of[1])} people: {len(of[0] & of[1])} with both, {len(self.subjects)} in MEG ({len(self.recordings)} recordings), "
-            f"{len(self.fmri_subjects)} in fMRI ({len(self.runs)} runs)"
+            f"{counted(len(of[0] | of[1]), 'person', 'people')}: {len(of[0] & of[1])} with both, {len(self.subjects)} in MEG "
+            f"({counted(len(self.recordings), 'recording')}), {len(self.fmri_subjects)} in fMRI ({counted(len(self.runs), 'run')})"
         ]
         for split, table in self.pairs.items():
             has = table[list(MODALITIES)] >= 0
             lines.append(
-                f"{split}: {len(table)} rows ({int(has.all(axis=1).sum())} with both), {len(self.windows[split].first)} segments of "
-                f"{self.shape.window_s:g} s, {self.windows[split].intervals.story.nunique()} stories"
+                f"{split}: {counted(len(table), 'row')} ({int(has.all(axis=1).sum())} with both), "
+                f"{counted(len(self.windows[split].first), 'segment')} of {self.shape.window_s:g} s, "
+                f"{counted(self.windows[split].intervals.story.nunique(), 'story', 'stories')}"
             )
         return "\n".join([*lines, *map(str, self.lost)])

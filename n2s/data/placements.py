@@ -38,8 +38,7 @@ class Grid(Placement):
     """
 
     def __init__(self, step_s: float = 0.5, *, jitter: bool = False):
-        if not 0 < step_s < np.inf:
-            raise UserError(f"Grid: step_s is {step_s:g}, expected a positive number of seconds.")
+        check_number("Grid: step_s", step_s, above=0)
         self.step_s = step_s
         self.jitter_s = step_s if jitter else 0.0
 

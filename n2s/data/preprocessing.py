@@ -25,6 +25,7 @@ from n2s.data.reference import Reference, Referenced, settings_of
 from n2s.data.sensor_preparation import SensorPreparation, check_picks, picked
 from n2s.data.steps import ITSELF, LearnedStep, Step
 from n2s.errors import UserError
+from n2s.options import check_number, check_numbers
 from n2s.studies.study import Recording, Study
 
 __all__ = ["SSS", "Preprocessing", "RemoveICA", "Step"]  # the steps, too: recipes name them here
@@ -73,6 +74,8 @@ class Preprocessing(SensorPreparation):
         bads: list[str] | None = None,
         steps: list[Step] | None = None,
     ):
+        check_number("preprocessing.sfreq", sfreq, above=0)
+        check_numbers("preprocessing.notch_hz", notch_hz)
         self.sfreq, self.highpass_hz, self.lowpass_hz = float(sfreq), highpass_hz, lowpass_hz
         self.notch_hz, self.picks = list(notch_hz or []), list(picks or ["meg"])
         self.average_reference, self.reference = average_reference, reference

@@ -6,7 +6,7 @@ import re
 import shutil
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import track
 
-from n2s.errors import UserError, reading
+from n2s.errors import UserError, counted, reading
 from n2s.findings import Finding, kept, say
 from n2s.paths import cache_dir, disk_room, locked, written_whole
 from n2s.studies.study import Recording, Study
@@ -206,12 +206,27 @@ def prepare(
                 f"full. What is prepared is kept; run again with fewer than {n_jobs} processes (data.n_jobs, --n_jobs)."
             ) from None
     if failed:
-        told = [f"- {error}" for error in list(failed.values())[:5]] + ["- ..."] * (len(failed) > 5)
-        raise UserError(
-            f"{len(failed)} of {len(mine)} recordings could not be prepared; the others are there.\n" + "\n".join(told)
-        )
+        raise UserError(_failed(study.name, failed, len(mine)))
     say(finding for item in mine if item.ready for finding in item.findings)
     return every
+
+
+def _failed(study: str, failed: Mapping[str, str], n: int) -> str:
+    """What went wrong, of ``n`` recordings; what went wrong alike is one line."""
+    alike: dict[str, list[str]] = {}
+    for name, error in failed.items():
+        whose, told = f"{study}, {name}: ", error
+        alike.setdefault(told.removeprefix(whose), []).append(whose if told.startswith(whose) else "")
+    lines = []
+    for told, whose in alike.items():
+        more = f" and {counted(len(whose) - 1, 'other')}" if len(whose) > 1 and whose[0] else ""
+        lines.append(f"- {whose[0].removesuffix(': ')}{more}{': ' if whose[0] else ''}{told}")
+    left = n - len(failed)
+    if left:
+        head = f"{len(failed)} of {n} recordings could not be prepared; the {'others are' if left > 1 else 'other one is'} there."
+    else:
+        head = "The recording could not be prepared." if n == 1 else f"None of the {n} recordings could be prepared."
+    return "\n".join([head, *lines[:5], *["- ..."] * (len(lines) > 5)])
 
 
 def source_stats(study: Study, recording: Recording) -> list[list]:

@@ -12,7 +12,7 @@ from n2s.data.hrf_response import LASTS_S, finite_columns, glover, hrf_response
 from n2s.data.lanczos import lanczos_weights
 from n2s.data.response_model import ResponseModel
 from n2s.errors import UserError
-from n2s.options import check_number
+from n2s.options import check_number, check_numbers
 from n2s.studies.study import Frames, Impulses
 
 FINE_HZ = 1000  # of the kernel that impulses are convolved with: the response changes over seconds
@@ -116,7 +116,8 @@ class FIR(_Copies):
 
     def __init__(self, delays: Sequence[int] = (1, 2, 3, 4), *, reference: float = 0.0, n_lobes: int = LOBES):
         check_number("FIR: n_lobes", n_lobes, low=1, whole=True)
-        if not len(delays) or len(set(delays)) < len(delays) or any(one % 1 for one in delays):
+        check_numbers("FIR: delays", delays, whole=True)
+        if not len(delays) or len(set(delays)) < len(delays):
             raise UserError(
                 f"FIR: delays are {list(delays)}; expected different whole numbers of rows, such as [1, 2, 3, 4]."
             )
@@ -226,9 +227,5 @@ def _summed(events: bool | Sequence[int], n_features: int) -> np.ndarray:
 
 
 def _reference(reference: float, name: str) -> float:
-    check_number(f"{name}: reference", reference, low=0)
-    if reference > 1:
-        raise UserError(
-            f"{name}: reference is {reference:g}; expected a part of a volume, from 0 (its start) to 1 (its end)."
-        )
+    check_number(f"{name}: reference", reference, low=0, high=1)
     return float(reference)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from n2s.data.splits import Split, check_fractions, uniform
 from n2s.errors import UserError, first_of, nearest
+from n2s.options import check_number
 from n2s.studies.labels import named
 
 #: What `rows` gives of a recording: one stretch that holds all of its events.
@@ -46,6 +47,7 @@ class SplitByRun(Split):
         if both:
             raise UserError(f"split: the runs {both} are named both in val and in test. Name each once.")
         check_fractions(val_fraction, test_fraction)
+        check_number("split: seed", seed, low=0, whole=True)
         self.fractions, self.seed = {"val": val_fraction, "test": test_fraction}, seed
         self._drawn: dict[str, str] = {}
 

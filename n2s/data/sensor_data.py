@@ -7,7 +7,7 @@ import torch
 
 from n2s.data.batch import Batch
 from n2s.data.cross_validated import dealt_folds
-from n2s.data.datamodule import NeuralDataModule
+from n2s.data.datamodule import BySplit, NeuralDataModule
 from n2s.data.event_reader import NoTargets
 from n2s.data.front import Front
 from n2s.data.preprocessing import Preprocessing
@@ -41,6 +41,8 @@ class SensorDataModule(NeuralDataModule):
         By ``study/recording``, once they are prepared.
     """
 
+    made_at_setup = ("recordings", "scalers", "scaled", "layout")
+
     studies: dict[str, Study]
     subjects: list[str]
     shape: WindowShape
@@ -70,13 +72,14 @@ class SensorDataModule(NeuralDataModule):
             check_number("data.clamp", clamp, above=0)
         check_number("data.batch_size", batch_size, low=1, whole=True)
         check_number("data.seed", seed, low=0, whole=True)
+        check_number("data.n_jobs", n_jobs, low=1, whole=True)
         self.studies, self.split = named_studies(studies), split or SplitByStory()
         self.preprocessing = preprocessing or Preprocessing()
         self.clamp, self.scaler, self.batch_size, self.residency = clamp, scaler, batch_size, residency
         self.balance, self.seed, self.n_jobs = balance, seed, n_jobs
         people = {f"{name}/{one.subject}" for name, study in self.studies.items() for one in study.recordings()}
         self.subjects, self.n_subjects = sorted(people), len(people)
-        self.windows = {}
+        self.windows = BySplit()
 
     def data_hashes(self) -> dict[str, str]:
         """See `NeuralDataModule`; known once the data are set up."""

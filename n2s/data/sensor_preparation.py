@@ -163,7 +163,7 @@ def picked(info: mne.Info, picks: list[str], where: str) -> np.ndarray:
         types = (
             " If they are contacts in the brain, say so in channels.tsv (type ECOG or SEEG)." if kinds <= INSIDE else ""
         )
-        raise UserError(
-            f"{where}: no channel of type {picks}; it has {there}. Set preprocessing.picks to one of those.{types}"
-        )
+        brain = [kind for kind in (*ELECTRODES, "mag", "grad") if kind in info.get_channel_types()]
+        remedy = f"Set preprocessing.picks to [{', '.join(brain)}]" if brain else "None of them records a brain"
+        raise UserError(f"{where}: no channel of type {', '.join(picks)}; it has {there}. {remedy}.{types}")
     return found

@@ -9,6 +9,7 @@ from n2s.data.content import sentence_contents
 from n2s.data.splits import Split, check_fractions, stretches, uniform
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 
 SAME_CLOCK_S = 1e-3  # rounded times
 APART_S = 0.5  # between a sentence and its place in a sound: above it the sound is played another time
@@ -36,8 +37,8 @@ class SplitBySentence(Split):
         self, *, val_fraction: float = 0.1, test_fraction: float = 0.2, min_block_s: float = 0.0, seed: int = 12
     ):
         check_fractions(val_fraction, test_fraction)
-        if not 0 <= min_block_s < float("inf"):
-            raise UserError(f"split: min_block_s is {min_block_s:g}; expected seconds, 0 for single sentences.")
+        check_number("split: min_block_s", min_block_s, low=0)
+        check_number("split: seed", seed, low=0, whole=True)
         self.val_fraction, self.test_fraction, self.min_block_s, self.seed = (
             val_fraction,
             test_fraction,

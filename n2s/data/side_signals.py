@@ -17,7 +17,7 @@ from n2s.data.side_head import head_moves
 from n2s.data.side_sounds import Played, played
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
-from n2s.options import check_choice, check_number
+from n2s.options import check_choice, check_number, check_numbers
 from n2s.studies.events import events_table
 from n2s.studies.study import Recording, Study
 
@@ -117,6 +117,16 @@ class SideSignals(Preparation):
         smooth_hz: float = 20.0,
         eog_lowpass_hz: float = 15.0,
     ):
+        rates = {
+            "sfreq": sfreq,
+            "emg_highpass_hz": emg_highpass_hz,
+            "smooth_hz": smooth_hz,
+            "eog_lowpass_hz": eog_lowpass_hz,
+        }
+        for name, hz in rates.items():
+            check_number(f"side_signals.{name}", hz, above=0)
+        check_number("side_signals.n_mels", n_mels, low=0, whole=True)
+        check_numbers("side_signals.notch_hz", notch_hz, above=1)
         self.sfreq, self.groups = float(sfreq), list(GROUPS if groups is None else groups)
         self.named = {
             "audio": _names("audio", audio),
@@ -128,11 +138,6 @@ class SideSignals(Preparation):
         self.smooth_hz, self.eog_lowpass_hz = float(smooth_hz), float(eog_lowpass_hz)
         for one in self.groups:
             check_choice("side_signals.groups", one, GROUPS)
-        check_number("side_signals.n_mels", n_mels, low=0, whole=True)
-        for name in ("sfreq", "emg_highpass_hz", "smooth_hz", "eog_lowpass_hz"):
-            check_number(f"side_signals.{name}", getattr(self, name), above=0)
-        for hz in self.notch_hz:
-            check_number("side_signals.notch_hz", hz, above=1)
 
     def settings(self) -> dict:
         """See `Preparation`."""

@@ -20,6 +20,7 @@ from n2s.data.priority import PRIORITY, SPLITS
 from n2s.data.talkers import as_one, together
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.studies.labels import labelled
 from n2s.studies.text import normal
 
@@ -204,7 +205,9 @@ def uniform(identity: str, seed: int) -> float:
 
 def check_fractions(val_fraction: float, test_fraction: float) -> None:
     """Raise a UserError if two shares leave nothing for training."""
-    if not (val_fraction >= 0 and test_fraction >= 0 and val_fraction + test_fraction < 1):  # NaN is neither
+    check_number("split: val_fraction", val_fraction, low=0, below=1)
+    check_number("split: test_fraction", test_fraction, low=0, below=1)
+    if not val_fraction + test_fraction < 1:
         raise UserError(
             f"split: val_fraction {val_fraction:g} and test_fraction {test_fraction:g} must be at least 0 and sum to less than 1."
         )

@@ -7,6 +7,7 @@ import pandas as pd
 from n2s.data.splits import Split, check_fractions, uniform
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.studies.labels import named
 from n2s.studies.text import normal
 
@@ -39,6 +40,7 @@ class SplitByStory(Split):
         if both:
             raise UserError(f"split: the stories {both} are named both in val and in test. Name each once.")
         check_fractions(val_fraction, test_fraction)
+        check_number("split: seed", seed, low=0, whole=True)
         self.fractions = {"val": val_fraction, "test": test_fraction}
         self.seed = seed
 

@@ -11,6 +11,7 @@ from n2s.data.recordings import PreparedRecording
 from n2s.data.targets import Targets
 from n2s.data.timing import timing
 from n2s.data.windows import Windows, WindowShape
+from n2s.errors import counted
 from n2s.studies.study import Stimulus, Study
 
 
@@ -93,11 +94,16 @@ class WindowTables:
             channels = sorted({item.meta["shape"][1] for item in items})
             people = len({item.recording.subject for item in items})
             lines.append(
-                f"{name}: {len(items)} recordings of {people} subjects, {hours:.2f} h, "
+                f"{name}: {counted(len(items), 'recording')} of {counted(people, 'subject')}, {hours:.2f} h, "
                 f"{'/'.join(map(str, channels))} channels at {self.shape.sfreq:g} Hz"
             )
         for split, windows in self.windows.items():
             stories = windows.intervals.story.nunique()
-            lines.append(f"{split}: {len(windows)} windows, {len(windows.first)} segments, {stories} stories")
+            counts = (
+                counted(len(windows), "window"),
+                counted(len(windows.first), "segment"),
+                counted(stories, "story", "stories"),
+            )
+            lines.append(f"{split}: {', '.join(counts)}")
         lines += map(str, self.lost)
         return "\n".join(lines)

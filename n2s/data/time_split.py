@@ -8,6 +8,7 @@ import pandas as pd
 from n2s.data.splits import Split
 from n2s.data.talkers import common_clock
 from n2s.errors import UserError
+from n2s.options import check_number
 
 
 class SplitByTime(Split):
@@ -24,12 +25,13 @@ class SplitByTime(Split):
     """
 
     def __init__(self, *, n_folds: int = 5, test_fold: int = 4, val_fold: int = 3):
-        if not (0 <= test_fold < n_folds and 0 <= val_fold < n_folds and test_fold != val_fold):
+        check_number("split: n_folds", n_folds, low=3, whole=True)  # one is left for training
+        check_number("split: test_fold", test_fold, low=0, high=n_folds - 1, whole=True)
+        check_number("split: val_fold", val_fold, low=0, high=n_folds - 1, whole=True)
+        if test_fold == val_fold:
             raise UserError(
                 f"split: test_fold {test_fold} and val_fold {val_fold} must be two different folds from 0 to {n_folds - 1}."
             )
-        if n_folds < 3:
-            raise UserError(f"split: n_folds is {n_folds}; expected 3 or more, so that one is left for training.")
         self.n_folds, self.test_fold, self.val_fold = n_folds, test_fold, val_fold
 
     def units(self, rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | None]) -> pd.DataFrame:

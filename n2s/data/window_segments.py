@@ -11,6 +11,7 @@ import torch
 
 from n2s.data.batch import Batch
 from n2s.data.clip_targets import feature_values, moments
+from n2s.data.priority import SPLITS
 from n2s.data.reader import SplitReader
 from n2s.data.recordings import PreparedRecording
 from n2s.data.segments import Segments
@@ -81,7 +82,7 @@ class WindowSegments:
     @cached_property
     def splits(self) -> dict[str, Segments]:
         """The table of each split, a row a window in their order."""
-        heard = pd.concat([windows.intervals for windows in self.windows.values()])
+        heard = pd.concat([self.windows[split].intervals for split in SPLITS])
         names = heard.groupby("audio").stimulus.min()  # one sound may have several names: it is one group
         return {split: self._segments(split, names) for split in self.windows}
 

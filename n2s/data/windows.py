@@ -34,6 +34,8 @@ class WindowShape(Response):
 
     def __post_init__(self):
         check_number("data.window_s", self.window_s, above=0)
+        check_number("data.offset_s", self.offset_s, low=0)
+        check_number("data.baseline_s", self.baseline_s, low=0)
         if not 0 <= self.offset_s < self.window_s or not 0 <= self.baseline_s <= self.window_s:
             raise UserError(
                 f"window_s {self.window_s:g}, offset_s {self.offset_s:g}, baseline_s {self.baseline_s:g}: the offset must be "

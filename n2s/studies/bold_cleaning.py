@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 import scipy.linalg
 
+from n2s.options import check_number
+
 
 @dataclass(frozen=True)
 class BoldCleaning:
@@ -32,6 +34,9 @@ class BoldCleaning:
     highpass_hz: float = 0.0
     confounds: tuple[str, ...] = ()
     nan: Literal["error", "zero"] = "error"
+
+    def __post_init__(self):
+        check_number("cleaning.highpass_hz", self.highpass_hz, low=0)
 
 
 def residual_maker(regressors: np.ndarray) -> np.ndarray:

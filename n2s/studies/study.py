@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from n2s.options import check_number, check_numbers
 from n2s.studies.card import Card
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class Frames:
     rate_hz: float
     start_s: float = 0.0
     within_s: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        check_number("Frames: rate_hz", self.rate_hz, above=0)
+        check_number("Frames: start_s", self.start_s)
+        check_numbers("Frames: within_s", self.within_s)
 
     @property
     def stop_s(self) -> float:

@@ -40,7 +40,7 @@ def test_parts_then_everything_then_fit(n2s, tmp_path, monkeypatch):
     assert len(list((tmp_path / "cache" / "prepared").rglob("meta.json"))) == 2
     assert not (tmp_path / "cache" / "features").exists()
     status, out, _ = n2s("prepare", "--shard", "2/2", "--n_jobs", "1")
-    assert status == 0 and "simulated: 3 recordings of 1 subjects" in out and "test: 11 windows, 11 segments" in out
+    assert status == 0 and "simulated: 3 recordings of 1 subject" in out and "test: 11 windows, 11 segments" in out
     assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == 3
     assert not Path("checkpoints").exists()  # no run was made
 

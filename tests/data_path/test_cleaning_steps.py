@@ -249,7 +249,7 @@ def test_dead_references_and_too_short_learning():
         (lambda: RegressOut([]), "references is"),
         (lambda: RegressOut("emg"), "references is 'emg', expected a list"),
         (lambda: RegressOut(lag_s=-1), "lag_s is -1"),
-        (lambda: RemoveByReference(threshold=1.0), "threshold is 1, expected a correlation below 1"),
+        (lambda: RemoveByReference(threshold=1.0), "threshold is 1; expected a number above 0 and below 1"),
         (lambda: SSP("block"), "of is block, and fit_on is training"),
         (lambda: SSP("emg"), "SSP: of is 'emg'; expected one of eog, ecg, block"),
     ],

@@ -70,7 +70,7 @@ def use(data):
         ({"split": SplitByStory(test=[], val=[])}, "holds nothing out for testing"),
         ({"split": SplitByStory(test=["zzz"], val=[])}, "no recording heard"),
         ({"subjects": ["02"]}, "no subject '02'"),
-        ({"trim_s": (-1.0, 0.0)}, "data.trim_s is -1"),
+        ({"trim_s": (-1.0, 0.0)}, r"data.trim_s\[0\] is -1"),
         ({"detrend": "story"}, "data.detrend is 'story'"),
         ({"trim_s": (60.0, 60.0)}, "no subject has both training and test rows"),
         ({"features": {"c": ClipFbank(duration_s=1.0)}}, "data.features.c is a ClipFbank; expected a feature with frames"),

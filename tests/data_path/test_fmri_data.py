@@ -342,5 +342,5 @@ def test_without_validation_every_clip_is_trained_on(tiny):
     tiny.val = True  # a study's own validation clips stay what they are
     own = made(tiny, val_fraction=0.0)
     assert set(own.splits["val"].table.group) == {"tiny/s0"} and own.validates and len(own.val_dataloader()) == 2
-    with pytest.raises(UserError, match="data.val_fraction is 1; expected 0"):
+    with pytest.raises(UserError, match="data.val_fraction is 1; expected a number from 0 to below 1"):
         made(tiny, val_fraction=1.0)

@@ -88,7 +88,7 @@ def test_support_holds_the_response_to_an_impulse(line_hz):
         ({"sfreq": 256}, "above 340 Hz.*has 256 Hz.*below 128"),
         ({"sfreq": 340}, "above 340 Hz"),
         ({"band_hz": (170, 70)}, "the lower one first"),
-        ({"line_hz": 0}, "expected 50 or 60, or None"),
+        ({"line_hz": 0}, "line_hz is 0; expected a number above 4, or null"),
         ({"sfreq": 403, "band_hz": (70, 201), "line_hz": 100}, "200 Hz, a multiple.*cannot be stopped"),
         ({"window_s": 0.0001}, "window_s is 0.0001; expected at least one sample"),
         ({"hop_s": float("nan")}, "hop_s is nan"),

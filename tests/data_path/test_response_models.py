@@ -121,8 +121,8 @@ def test_nothing_heard_gives_zeros(model):
     [
         (lambda: FIR([]), "different whole numbers"),
         (lambda: FIR([1, 1]), "different whole numbers"),
-        (lambda: FIR([1.5]), "different whole numbers"),
-        (lambda: Glover(reference=2), "part of a volume"),
+        (lambda: FIR([1.5]), r"FIR: delays\[0\] is 1.5; expected a whole number"),
+        (lambda: Glover(reference=2), "Glover: reference is 2; expected a number from 0 to 1"),
         (lambda: Lags(0.5, 0.1), "tmax is 0.1"),
     ],
 )

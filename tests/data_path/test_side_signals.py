@@ -358,7 +358,7 @@ def test_the_head_moves_by_maxfilters_file(tmp_path, first_s):
     [
         ({"groups": ["egm"]}, "groups is 'egm'; expected one of audio, emg"), ({"n_mels": -1}, "n_mels is -1"),
         ({"sfreq": 0}, "sfreq is 0; expected a number above 0"), ({"smooth_hz": float("nan")}, "smooth_hz is nan"),
-        ({"emg": ["", "a"]}, "side_signals.emg: found"), ({"notch_hz": [0.5]}, "notch_hz is 0.5"),
+        ({"emg": ["", "a"]}, "side_signals.emg: found"), ({"notch_hz": [0.5]}, r"notch_hz\[0\] is 0.5"),
     ],
 )  # fmt: skip
 def test_options_that_say_nothing(options, said):

@@ -115,7 +115,7 @@ def test_an_array_prepares(tmp_path, monkeypatch):
     Path("tiny.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
     place = {"N2S_CACHE": str(tmp_path / "cache"), "given": {"cpus-per-task": "1"}, "SLURM_ARRAY_TASK_ID": "1"}
     said = submitted("prepare.sbatch", "--config", "tiny.yaml", SLURM_ARRAY_TASK_MAX="1", **place)
-    assert "t: 4 recordings of 1 subjects" in said and f"kept in {tmp_path / 'cache'}" in said
+    assert "t: 4 recordings of 1 subject" in said and f"kept in {tmp_path / 'cache'}" in said
 
     Path("bin/n2s").write_text('#!/bin/sh\necho "$@"\n')
     words = {"PARTS": "10", "SLURM_ARRAY_TASK_MAX": "7"}, {"SLURM_ARRAY_TASK_MAX": "20"}

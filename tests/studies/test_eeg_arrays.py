@@ -84,7 +84,7 @@ def test_folders_with_arrays_of_their_own_may_have_one_content(tmp_path):
         (lambda root: None, {"montage": "biosemi64"}, "16 by 640; expected 64 channels"),
         (lambda root: None, {"montage": "biosemi_16"}, "none of MNE's.*biosemi16"),
         (lambda root: None, {"features": "mel.npy"}, "no .*mel.npy"),
-        (lambda root: None, {"sfreq": 0}, "sfreq is 0; expected a rate"),
+        (lambda root: None, {"sfreq": 0}, "sfreq is 0; expected a number above 0"),
         (lambda root: None, {"brain": "meg.npy"}, "no folder in it has meg.npy"),
         (lambda root: None, {"subjects": ["7"]}, "7"),
         (lambda root: write(root / "a" / "sub-1"), {}, "are both sub-1"),

@@ -114,9 +114,9 @@ def test_options_choose_the_design_and_not_the_speech(root, small):
     assert SimulatedAreas(**SMALL, root=root, tr_s=1.3).load(small.recordings()[0]).tr_s == 1.3
     assert SimulatedAreas(language="en", n_blocks=30).content and small.content == {}
     for wrong, message in (
-        ({"n_blocks": 25}, "n_blocks is 25; it must be from 2 to 24"),
-        ({"n_repeated": 25}, "n_repeated is 25; it must be from 0 to 24"),
-        ({"n_repeated": 24, "official_split": True}, "n_repeated is 24; it must be from 0 to 23"),
+        ({"n_blocks": 25}, "n_blocks is 25; expected a whole number from 2 to 24"),
+        ({"n_repeated": 25}, "n_repeated is 25; expected a whole number from 0 to 24"),
+        ({"n_repeated": 24, "official_split": True}, "n_repeated is 24; expected a whole number from 0 to 23"),
         ({"language": "fr"}, "no sentences in 'fr'; there are nl, en, es, eu"),
         ({"noise_level": 0}, "noise_level is 0"),
     ):

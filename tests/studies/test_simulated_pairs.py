@@ -64,7 +64,7 @@ def test_stories_begin_at_other_moments_in_each_recording_of_meg(both):
 def test_options_out_of_range_are_told(root, both):
     for kind in KINDS_OF_STUDY:
         for wrong, message in (
-            ({"n_test": 3}, "n_test is 3; it must be from 0 to 2"),
+            ({"n_test": 3}, "n_test is 3; expected a whole number from 0 to 2"),
             ({"noise_level": 0}, "noise_level is 0"),
             ({"shared": 0, "private": 0}, "nothing drives anybody"),
         ):
@@ -72,7 +72,7 @@ def test_options_out_of_range_are_told(root, both):
                 kind(**SMALL | wrong, root=root)
     with pytest.raises(UserError, match="sfreq is 99 Hz; it must divide 16000"):
         SimulatedPairMEG(**SMALL, root=root, sfreq=99)
-    with pytest.raises(UserError, match="n_produced is 4; it must be from 0 to 3"):
+    with pytest.raises(UserError, match="n_produced is 4; expected a whole number from 0 to 3"):
         SimulatedPairMEG(**SMALL, root=root, n_produced=4)
     for study in both:
         with pytest.raises(UserError, match="no recording sub-07_task-tale-01_run-en; there are sub-01"):

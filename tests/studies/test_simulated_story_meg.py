@@ -71,8 +71,8 @@ def test_settings_say_what_changes_numbers(root, study):
 def test_options_out_of_range_are_told(root, study):
     for wrong, message in (
         ({"languages": ["nl"]}, "simulated_story_meg: no tales in 'nl'"),
-        ({"n_test": 4}, "n_test is 4; it must be from 0 to 3"),
-        ({"sfreq": 20}, "sfreq is 20; it must be from 50"),
+        ({"n_test": 4}, "n_test is 4; expected a whole number from 0 to 3"),
+        ({"sfreq": 20}, "sfreq is 20; expected a number from 50"),
         ({"noise_level": 0}, "noise_level is 0"),
     ):
         with pytest.raises(UserError, match=message):

@@ -107,7 +107,7 @@ def test_longer_windows_tell_more_and_are_seen_whole(root, monkeypatch):
 
 
 def test_what_is_refused_and_what_stays_as_it_was(root):
-    with pytest.raises(UserError, match="unattended_gain is 1.5; expected 0 to 1"):
+    with pytest.raises(UserError, match="unattended_gain is 1.5; expected a number from 0 to 1"):
         SimulatedTalkers(unattended_gain=1.5)
     events = SimulatedMEG(n_subjects=1, stories=["orchestra"], max_story_s=12.0, sfreq=125.0, root=root)
     assert set(events.events(events.recordings()[0]).attended) == {""}

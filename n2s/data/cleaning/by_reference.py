@@ -55,10 +55,9 @@ class RemoveByReference(LearnedStep):
     ):
         self.references = check_references(["emg"] if references is None else references, "RemoveByReference")
         check_choice("RemoveByReference: measure", measure, ("correlation", "information"))
-        check_number("RemoveByReference: threshold", threshold, above=0)
-        if threshold >= 1:
-            raise UserError(f"RemoveByReference: threshold is {threshold:g}, expected a correlation below 1.")
+        check_number("RemoveByReference: threshold", threshold, above=0, below=1)
         check_number("RemoveByReference: lag_s", lag_s, low=0)
+        check_number("RemoveByReference: seed", seed, low=0, whole=True)
         check_components("RemoveByReference", n_components, method)
         self.measure, self.threshold, self.lag_s = measure, float(threshold), float(lag_s)
         self.n_components = n_components if n_components is None or n_components < 1 else int(n_components)

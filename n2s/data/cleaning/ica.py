@@ -55,11 +55,8 @@ class RemoveICA(LearnedStep):
         label_probability: float = 0.5,
         fit_on: str = ITSELF,
     ):
-        if n_components is not None and 1 <= n_components < 2:
-            raise UserError(
-                f"RemoveICA: n_components is {n_components:g}, expected 2 or more, or a share of the variance below 1."
-            )
         check_components("RemoveICA", n_components, method)
+        check_number("RemoveICA: seed", seed, low=0, whole=True)
         self.n_components = n_components if n_components is None or n_components < 1 else int(n_components)
         self.seed, self.method, self.fit_on = seed, method, fit_on
         self.find = ["eog", "ecg"] if find is None else list(find)
@@ -73,7 +70,7 @@ class RemoveICA(LearnedStep):
                 raise UserError(
                     f"RemoveICA: labels holds '{one}'; known are {', '.join(LABELS)}.{nearest(one, list(LABELS))}"
                 )
-        check_number("RemoveICA: label_probability", label_probability, low=0)
+        check_number("RemoveICA: label_probability", label_probability, low=0, high=1)
         self.label_probability = float(label_probability)
         if "labels" in self.find and method == "fastica":
             raise UserError(

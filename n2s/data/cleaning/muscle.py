@@ -9,7 +9,7 @@ from n2s.data.edges import annotated
 from n2s.data.steps import first_line, note
 from n2s.errors import UserError
 from n2s.findings import tell
-from n2s.options import check_number
+from n2s.options import check_number, check_pair
 
 
 class AnnotateMuscle(Annotation):
@@ -45,8 +45,7 @@ class AnnotateMuscle(Annotation):
     ):
         check_number("AnnotateMuscle: threshold", threshold, above=0)
         check_number("AnnotateMuscle: min_length_good_s", min_length_good_s, low=0)
-        for edge in filter_freq:
-            check_number("AnnotateMuscle: filter_freq", edge, above=0)
+        check_pair("AnnotateMuscle: filter_freq", filter_freq, above=0)
         if not filter_freq[0] < filter_freq[1]:
             raise UserError(
                 f"AnnotateMuscle: filter_freq is {list(filter_freq)}, expected a lower and a higher frequency."

@@ -10,7 +10,7 @@ from n2s.data.cleaning.head_position import CHPI, check_source, distances_m, hea
 from n2s.data.steps import Step, first_line, note, typed
 from n2s.errors import UserError
 from n2s.findings import tell
-from n2s.options import check_number
+from n2s.options import check_number, check_numbers
 
 AVERAGE = "average"
 
@@ -53,13 +53,12 @@ class SSS(Step):
         head_pos: str | None = None,
         destination: str | list[float] | None = None,
     ):
-        if st_duration_s is not None and not 0 < st_duration_s < float("inf"):
-            raise UserError(f"SSS: st_duration_s is {st_duration_s}, expected a positive number of seconds, or null.")
+        check_number("SSS: st_duration_s", st_duration_s, above=0)
         if coord_frame not in ("head", "meg"):
             raise UserError(f"SSS: coord_frame is {coord_frame!r}, expected head or meg.")
-        check_number("SSS: st_correlation", st_correlation, above=0)
-        if st_correlation > 1:
-            raise UserError(f"SSS: st_correlation is {st_correlation:g}, expected a number up to 1.")
+        check_number("SSS: st_correlation", st_correlation, above=0, high=1)
+        if not isinstance(destination, str):
+            check_numbers("SSS: destination", destination)
         check_source(head_pos, "SSS")
         if coord_frame == "meg" and (head_pos or destination):
             raise UserError(

@@ -11,6 +11,7 @@ from mne_bids import BIDSPath
 
 from n2s.errors import UserError, nearest
 from n2s.findings import kept, tell
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.own.bids_contacts import contact_sources, place_contacts
 from n2s.studies.own.bids_derivatives import cleaned_recordings, read_cleaned
@@ -129,6 +130,7 @@ class BIDSStudy(FolderStudy):
         montage: str | None = None,
         space: str | None = None,
     ):
+        check_number("sentence_pause_s", sentence_pause_s, low=0)
         self.root = data_folder(root)
         self.name = name or self.root.name
         if datatype not in EXTENSIONS:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.events import events_table
@@ -89,6 +90,8 @@ class BIDSFMRI(FolderStudy, FMRIStudy):
         content: dict[str, str] | None = None,
         default_condition: str = "listen",
     ):
+        check_number("sentence_pause_s", sentence_pause_s, low=0)
+        check_number("first_volume_s", first_volume_s)
         self.root = data_folder(root)
         self.name = name or self.root.name
         self.files, self.cleaning, self.columns = files, cleaning, columns or EventColumns()

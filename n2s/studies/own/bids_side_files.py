@@ -9,7 +9,7 @@ from pathlib import Path
 import mne_bids
 from mne_bids import BIDSPath
 
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.findings import tell
 from n2s.studies.readers.fetched import check_fetched
 from n2s.studies.readers.kit import kit_side_files
@@ -123,7 +123,8 @@ def tell_channels(path: BIDSPath, names: list[str]) -> None:
     ):
         if absent:
             more = ", ..." if len(absent) > 8 else ""
-            tell("odd", file, f"{len(absent)} channels are {kind}: {', '.join(absent[:8])}{more}.")
+            are = f"{counted(len(absent), 'channel')} {'are' if len(absent) > 1 else 'is'}"
+            tell("odd", file, f"{are} {kind}: {', '.join(absent[:8])}{more}.")
     strange = sorted({one for one in columns.get("status", []) if one.lower() not in ("good", "bad", "n/a", "")})
     if strange:
         tell(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.events import events_table
 from n2s.studies.labels import chosen
@@ -75,10 +76,9 @@ class EEGArrays(Study):
         content: dict[str, str] | None = None,
         name: str = "arrays",
     ):
-        self.name, self.root, self.sfreq = name, data_folder(root), float(sfreq)
         for option, rate_hz in (("sfreq", sfreq), ("features_hz", features_hz)):
-            if rate_hz is not None and not (np.isfinite(rate_hz) and rate_hz > 0):
-                raise UserError(f"study {name}: {option} is {rate_hz}; expected a rate in Hz, such as 64.")
+            check_number(f"EEGArrays: {option}", rate_hz, above=0)
+        self.name, self.root, self.sfreq = name, data_folder(root), float(sfreq)
         self.features_hz = self.sfreq if features_hz is None else float(features_hz)
         self.brain, self.what, self.kind, self.unit, self.language = brain, features, kind, unit, language
         self.content = content

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.studies.card import Card, OpenNeuro
 from n2s.studies.own.bids import BIDSStudy
 from n2s.studies.own.bids_side_files import events_file
@@ -68,6 +69,8 @@ sourcedata/stimuli/audio/ch1-3.wav ... ch26-27.wav""",
         tolerance_s: float = 0.010,
         max_missing: int = 5,
     ):
+        check_number("Bel2026: tolerance_s", tolerance_s, low=0)
+        check_number("Bel2026: max_missing", max_missing, low=0, whole=True)
         super().__init__(
             root,
             name="bel2026",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, nearest
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.readers.event_columns import complete
@@ -77,6 +78,7 @@ stimuli/audio1.wav, align1.json ... (not public)""",
         runs: list[str | int] | None = None,
         sentence_pause_s: float = 0.4,
     ):
+        check_number("Broderick2019: sentence_pause_s", sentence_pause_s, low=0)
         self.root = data_folder(root)
         folder = self.root / stimuli
         if not folder.is_dir():

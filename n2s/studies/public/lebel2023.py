@@ -9,6 +9,7 @@ import pandas as pd
 
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.bold_cleaning import BoldCleaning
 from n2s.studies.card import Card, OpenNeuro
@@ -121,6 +122,7 @@ stimuli/adollshouse.wav ...""",
         nan: Literal["error", "zero"] = "zero",
         sentence_pause_s: float = 0.4,
     ):
+        check_number("Lebel2023: sentence_pause_s", sentence_pause_s, low=0)
         self.sentence_pause_s = sentence_pause_s
         self.root, self.repeats = data_folder(root), repeats
         self.rois = None if rois is None else data_folder(rois)

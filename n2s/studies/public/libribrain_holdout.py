@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from n2s.errors import UserError, reading
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.holdout import Holdout, Part, Span, check_count, check_probabilities, needed, write_rows
 from n2s.studies.public.libribrain import listed_names
@@ -86,6 +87,7 @@ class LibriBrainSpeechHoldout(Holdout):
     n_logits = 1
 
     def __init__(self, root: str, *, n_rows: int | None = N_SAMPLES):
+        check_number("LibriBrainSpeechHoldout: n_rows", n_rows, low=1, whole=True)
         self.path = needed(data_folder(root), f"{FOLDER}/{NAME.format(1, 'h5')}", SOURCE)
         with reading(self.path, "a whole LibriBrain file"), h5py.File(self.path, "r") as file:
             self.n_channels, n_there = file["data"].shape
@@ -149,6 +151,7 @@ class LibriBrainPhoneHoldout(Holdout):
     standardised = True
 
     def __init__(self, root: str, *, n_rows: int | None = N_PHONES):
+        check_number("LibriBrainPhoneHoldout: n_rows", n_rows, low=1, whole=True)
         self.path = needed(data_folder(root), f"{FOLDER}/{NAME.format(2, 'pt')}", SOURCE)
         self.n_rows = n_rows
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.own.bids import BIDSStudy
@@ -81,6 +82,8 @@ derivatives/phonemes/EQ_Ramp_Int2_Int1LPF001.TextGrid, or beside the sounds   (n
         tolerance_s: float = 0.005,
         max_missing: int = 5,
     ):
+        check_number("Schoffelen2019: tolerance_s", tolerance_s, low=0)
+        check_number("Schoffelen2019: max_missing", max_missing, low=0, whole=True)
         if alignments is None and (data_folder(root) / ALIGNMENTS).is_dir():
             alignments = ALIGNMENTS
         super().__init__(

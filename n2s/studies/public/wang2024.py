@@ -11,6 +11,7 @@ import pandas as pd
 
 from n2s.errors import UserError, first_of
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.paths import data_folder
 from n2s.studies.card import Card, Wall
 from n2s.studies.events import events_table
@@ -97,6 +98,7 @@ transcripts/ant-man/features.csv ...""",
         sentence_pause_s: float = 0.4,
     ):
         self.root = data_folder(root)
+        check_number("Wang2024: sentence_pause_s", sentence_pause_s, low=0)
         self.sentence_pause_s = sentence_pause_s
         self._sounds = None if audio_dir is None else StimulusFolder(data_folder(audio_dir))
         files = [path for pattern in ("*.h5", "*/*.h5") for path in self.root.glob(pattern)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from n2s.errors import UserError, nearest, reading
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.studies.fmri import Bold, Space
 from n2s.studies.readers.arrays import open_npy
 from n2s.studies.readers.fetched import check_fetched
@@ -75,6 +76,9 @@ class BoldFiles:
     atlas_labels: str | None = None
     resample_mask: bool = False
     rois: str | None = None
+
+    def __post_init__(self):
+        check_number("files.tr_s", self.tr_s, above=0)
 
     def count(self, path: Path, *others: Path) -> tuple[int, float]:
         """Volumes of a run, and the seconds between them, from the header and the JSON files; ``others``: its other hemisphere."""

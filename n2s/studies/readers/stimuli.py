@@ -9,6 +9,7 @@ import pandas as pd
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.options import check_number
 from n2s.studies.readers.arrays import frame_files, read_frames
 from n2s.studies.readers.file_names import FileNames, key_of
 from n2s.studies.readers.sentences import with_sentences
@@ -63,6 +64,7 @@ class StimulusFolder:
         self.ready = ready
         self.alignments = alignments
         self.tiers = {"word_tier": word_tier, "phone_tier": phone_tier, "sentence_tier": sentence_tier}
+        check_number("sentence_pause_s", sentence_pause_s, low=0)
         self.sentence_pause_s = sentence_pause_s
         self._lengths_s: dict[str, float] = {}
         self._aligned: dict[str, pd.DataFrame] = {}

@@ -102,9 +102,10 @@ class SimulatedAreas(FMRIStudy):
     ):
         known = blocks(language)
         n_blocks = len(known) if n_blocks is None else n_blocks
+        check_ranges(self.name, {"n_blocks": (n_blocks, 2, len(known))})
         most = np.inf
         ranges = {
-            "n_subjects": (n_subjects, 1, most), "n_blocks": (n_blocks, 2, len(known)), "n_repeated": (n_repeated, 0, n_blocks - bool(official_split)),
+            "n_subjects": (n_subjects, 1, most), "n_repeated": (n_repeated, 0, n_blocks - bool(official_split)),
             "n_repeats": (n_repeats, 1, most), "pause_s": (pause_s, 0, most), "tr_s": (tr_s, 0.1, most),
             "resolution_mm": (resolution_mm, 2, 20), "noise_level": (noise_level, 1e-3, most),
             "noise_memory_s": (noise_memory_s, 0, most), "signal_gain": (signal_gain, 0, most), "seed": (seed, 0, most),

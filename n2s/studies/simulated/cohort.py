@@ -13,6 +13,7 @@ import soundfile
 from n2s.errors import UserError
 from n2s.studies.events import events_table
 from n2s.studies.simulated.cohort_people import BANDS, TRAITS, Cohort, measurement_covariance
+from n2s.studies.simulated.known import check_divides
 from n2s.studies.simulated.noise import spatial_covariance, spectrum, time_courses
 from n2s.studies.simulated.sensors import helmet, lead_field
 from n2s.studies.simulated.sources import AUDIO_HZ, tangential
@@ -98,9 +99,13 @@ class SimulatedCohort(SpokenStudy):
             "noise_level": (noise_level, 1e-6),
             "seed": (seed, 0),
         }
+        anything = {
+            "delta_lag_s": delta_lag_s, "theta_lag_s": theta_lag_s, "age_gap": age_gap, "motion_gap": motion_gap,
+            "age_effect": age_effect, "motion_effect": motion_effect,
+        }  # fmt: skip
+        least |= {name: (value, -np.inf) for name, value in anything.items()}
         super().__init__(stories=stories, max_story_s=max_story_s, root=root, least=least)
-        if AUDIO_HZ % sfreq:
-            raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 50, 100, 125, 250, say.")
+        check_divides(self.name, sfreq, AUDIO_HZ, "50, 100, 125, 250")
         self.sfreq, self.n_sensors, self.noise_level, self.seed = float(sfreq), n_sensors, float(noise_level), seed
         differences = [np.log(delta_gain), np.log(theta_gain), delta_lag_s, theta_lag_s, np.log(noise)]
         effects = np.zeros((len(TRAITS), 2))

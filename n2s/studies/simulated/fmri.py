@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.paths import disk_room, written_whole
 from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.events import events_table
@@ -201,13 +201,14 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
             return
         stimuli = sorted({stimulus_of(recording) for recording in missing})
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # each but waits for eSpeak's process
-            for _ in track(pool.map(self._spoken, stimuli), f"speaking {len(stimuli)} stories", total=len(stimuli)):
+            told = f"speaking {counted(len(stimuli), 'story', 'stories')}"
+            for _ in track(pool.map(self._spoken, stimuli), told, total=len(stimuli)):
                 pass
         n_voxels = len(brain(self.resolution_mm).places)
         n_bytes = sum(self._n_volumes(recording) for recording in missing) * n_voxels * 4
         random.Random(os.getpid()).shuffle(missing)
         with disk_room(self._folder / "runs", n_bytes, self.name):
-            for recording in track(missing, f"simulating {len(missing)} runs"):
+            for recording in track(missing, f"simulating {counted(len(missing), 'run')}"):
                 self._make(recording)
 
     def ideal_scores(

@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.studies.study import Recording
 
 
 def check_ranges(study: str, ranges: Mapping[str, tuple[float, float, float]]) -> None:
-    """Raise a UserError if an option is out of its range; ``ranges``: name -> value, lowest, highest."""
+    """Raise a UserError if an option is out of its range; ``ranges``: name -> value, lowest, highest. Counts and seeds are whole numbers."""
     for name, (value, low, high) in ranges.items():
-        if not low <= value <= high:
-            raise UserError(f"{study}: {name} is {value}; it must be from {low:g} to {high:g}.")
+        whole = name.startswith("n_") or name in ("seed", "resolution_mm")
+        check_number(f"{study}: {name}", value, low=low, high=high, whole=whole)
+
+
+def check_divides(study: str, sfreq: float, rate_hz: int, such_as: str) -> None:
+    """Raise a UserError if a rate does not divide that of the audio: brain and sound would have no common clock."""
+    if rate_hz % sfreq:
+        raise UserError(f"{study}: sfreq is {sfreq:g} Hz; it must divide {rate_hz}: {such_as}, say.")
 
 
 def known_recording(study: str, recording: Recording, recordings: Sequence[Recording]) -> Recording:

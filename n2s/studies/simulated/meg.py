@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.paths import written_whole
 from n2s.studies.events import events_table
+from n2s.studies.simulated.known import check_divides
 from n2s.studies.simulated.noise import autocovariance, time_courses
 from n2s.studies.simulated.observer import candidate_courses, log_likelihood_ratios, sample
 from n2s.studies.simulated.sources import AUDIO_HZ, Listener, listener, stimulus_features
@@ -83,8 +84,7 @@ class SimulatedMEG(SpokenStudy):
             "seed": (seed, 0),
         }
         super().__init__(stories=stories, max_story_s=max_story_s, root=root, least=least)
-        if AUDIO_HZ % sfreq:
-            raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 125, 250, 500, 1000, say.")
+        check_divides(self.name, sfreq, AUDIO_HZ, "125, 250, 500, 1000")
         self.n_subjects, self.sfreq, self.seed, self.system = n_subjects, float(sfreq), seed, system
         self.noise_level, self.signal_gain = float(noise_level), float(signal_gain)
 
@@ -140,13 +140,14 @@ class SimulatedMEG(SpokenStudy):
         # Threads do: numpy, scipy and the disk let others run. MNE's log level is the process', so it is set out here.
         with mne.use_log_level("error"), ThreadPoolExecutor(min(4, cores)) as pool:
             stimuli = sorted({stimulus for recording in missing for stimulus in self._streams(recording)})
-            _wait([pool.submit(self._spoken, stimulus) for stimulus in stimuli], f"speaking {len(stimuli)} stories")
+            told = f"speaking {counted(len(stimuli), 'story', 'stories')}"
+            _wait([pool.submit(self._spoken, stimulus) for stimulus in stimuli], told)
             self._check_space(missing)
             for subject in {recording.subject for recording in missing}:
                 self._listener(int(subject))
             random.Random(os.getpid()).shuffle(missing)
             jobs = [pool.submit(self._make, recording) for recording in missing]
-            _wait(jobs, f"simulating {len(jobs)} recordings")
+            _wait(jobs, f"simulating {counted(len(jobs), 'recording')}")
 
     def ideal_scores(
         self,
@@ -235,7 +236,7 @@ class SimulatedMEG(SpokenStudy):
         free = shutil.disk_usage(self._folder).free
         if needed > free:
             raise UserError(
-                f"{self.name}: {len(missing)} recordings need {needed / 1e9:.1f} GB at {self.root}, where "
+                f"{self.name}: simulating {counted(len(missing), 'recording')} takes {needed / 1e9:.1f} GB at {self.root}, where "
                 f"{free / 1e9:.1f} GB are free. Set N2S_CACHE to a larger disk, or ask for fewer stories or subjects."
             )
 

@@ -96,7 +96,7 @@ class SimulatedPairFMRI(FMRIStudy):
     ):
         options = {
             "n_subjects": n_subjects, "n_stories": n_stories, "minutes": minutes, "n_test": n_test, "seed": seed,
-            "noise_level": float(noise_level), "signal_gain": float(signal_gain), "shared": float(shared), "private": float(private),
+            "noise_level": noise_level, "signal_gain": signal_gain, "shared": shared, "private": private,
         }  # fmt: skip
         ranges = {"tr_s": (tr_s, 0.1, 10), "resolution_mm": (resolution_mm, 2, 20)}
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"

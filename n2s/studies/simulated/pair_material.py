@@ -50,7 +50,8 @@ class PairMaterial(TaleMaterial):
                 "leave them as they are and set signal_gain to 0."
             )
         super().__init__(("en",), options["n_stories"], options["minutes"], root=root, study=study)
-        self.options = options
+        plain = {name: float(options[name]) for name in ("noise_level", "signal_gain", "shared", "private")}
+        self.options = options | plain
 
     def split(self, n_test: int) -> dict[str, str] | None:
         """The last stories are for testing, the one before them for validation, if two or more are left; None without test stories."""

@@ -10,6 +10,7 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.paths import cache_dir
 from n2s.studies.events import events_table
+from n2s.studies.simulated.known import check_divides, check_ranges
 from n2s.studies.simulated.noise import autocovariance, time_courses
 from n2s.studies.simulated.observer import log_likelihood_ratios, sample
 from n2s.studies.simulated.pair_head import Head, KnownPairMEG, head, known_meg
@@ -97,13 +98,12 @@ class SimulatedPairMEG(Study):
     ):
         options = {
             "n_subjects": n_subjects, "n_stories": n_stories, "minutes": minutes, "n_test": n_test, "seed": seed,
-            "noise_level": float(noise_level), "signal_gain": float(signal_gain), "shared": float(shared), "private": float(private),
+            "noise_level": noise_level, "signal_gain": signal_gain, "shared": shared, "private": private,
         }  # fmt: skip
-        ranges = {"sfreq": (sfreq, 50, 500), "n_produced": (n_produced, 0, n_stories - n_test + bool(n_test))}
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
-        self._material = PairMaterial(options, ranges, root=self.root, study=self.name)
-        if AUDIO_HZ % sfreq:
-            raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 50, 100, 125 or 250, say.")
+        self._material = PairMaterial(options, {"sfreq": (sfreq, 50, 500)}, root=self.root, study=self.name)
+        check_ranges(self.name, {"n_produced": (n_produced, 0, n_stories - n_test + bool(n_test))})
+        check_divides(self.name, sfreq, AUDIO_HZ, "50, 100, 125, 250")
         self.sfreq, self.signal_gain, self.noise_level = float(sfreq), float(signal_gain), float(noise_level)
         self.n_subjects, self.n_produced, self.seed = n_subjects, n_produced, seed
         self.split, self.content = self._material.split(n_test), self._material.content

@@ -11,7 +11,7 @@ import soundfile
 from n2s.errors import UserError, nearest
 from n2s.paths import cache_dir
 from n2s.studies.events import events_table
-from n2s.studies.simulated.known import check_ranges, known_recording
+from n2s.studies.simulated.known import check_divides, check_ranges, known_recording
 from n2s.studies.simulated.production_channels import side_channels
 from n2s.studies.simulated.production_head import drift
 from n2s.studies.simulated.production_levels import ALWAYS, CASES, CONDITIONS, STRENGTH, levels, one_of, some_of
@@ -118,8 +118,7 @@ class SimulatedProduction(ObservedProduction):
             "seed": (seed, 0, np.inf),
         }  # fmt: skip
         check_ranges(self.name, ranges)
-        if AUDIO_HZ % sfreq:
-            raise UserError(f"{self.name}: sfreq is {sfreq:g} Hz; it must divide {AUDIO_HZ}: 100, 250, 500, 1000, say.")
+        check_divides(self.name, sfreq, AUDIO_HZ, "100, 250, 500, 1000")
         one_of("material", material, MATERIALS)
         self.conditions = some_of("conditions", CONDITIONS if conditions is None else conditions, CONDITIONS)
         self.strength = levels("strength", strength, STRENGTH)

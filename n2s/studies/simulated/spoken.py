@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -15,6 +16,7 @@ import soundfile
 from n2s.errors import UserError, nearest
 from n2s.paths import cache_dir, written_whole
 from n2s.studies.readers.sentences import sentence_id
+from n2s.studies.simulated.known import check_ranges
 from n2s.studies.simulated.speech import audio_file, events_file, speak_story
 from n2s.studies.simulated.stories import SPLIT, Story, stories
 from n2s.studies.study import Recording, Study
@@ -46,9 +48,8 @@ class SpokenStudy(Study):
         root: Path | str | None,
         least: dict[str, tuple[float, float]],
     ):
-        for name, (value, low) in (least | {"max_story_s": (max_story_s or 1, 1)}).items():
-            if value < low:
-                raise UserError(f"{self.name}: {name} is {value}; it must be at least {low}.")
+        ranges = {name: (value, low, math.inf) for name, (value, low) in least.items()}
+        check_ranges(self.name, ranges | {"max_story_s": (max_story_s, 1, math.inf)})
         self.max_story_s = max_story_s
         self.root = Path(root).expanduser() if root is not None else cache_dir() / "simulated"
         self._stories = chosen_stories(stories, self.name)

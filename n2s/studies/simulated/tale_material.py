@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.paths import written_whole
 from n2s.studies.simulated.known import check_ranges, known_recording, number_of
 from n2s.studies.simulated.sources import N_BANDS, stimulus_features
@@ -46,8 +46,8 @@ def check_options(
     unknown = [one for one in languages if one not in LANGUAGES]
     if unknown:
         raise UserError(f"{study}: no tales in '{unknown[0]}'; there are {', '.join(LANGUAGES)}.")
-    ranges = {"n_stories": (n_stories, 1, MOST_STORIES), "n_test": (n_test, 0, n_stories - 1)} | others
-    check_ranges(study, ranges)
+    check_ranges(study, {"n_stories": (n_stories, 1, MOST_STORIES)})
+    check_ranges(study, {"n_test": (n_test, 0, n_stories - 1)} | others)
 
 
 class TaleMaterial:
@@ -159,7 +159,7 @@ class TaleMaterial:
             return
         with ThreadPoolExecutor(PARALLEL) as pool:  # each but waits for eSpeak's process
             jobs = pool.map(self._make, missing)
-            for _ in track(jobs, f"speaking {len(missing)} stories", total=len(missing)):
+            for _ in track(jobs, f"speaking {counted(len(missing), 'story', 'stories')}", total=len(missing)):
                 pass
 
     def _make(self, stimulus: str) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.studies.simulated.meg import SimulatedMEG
 from n2s.studies.simulated.noise import autocovariance
 from n2s.studies.simulated.observer import log_likelihood_ratios, sample
@@ -63,8 +64,7 @@ class SimulatedTalkers(SimulatedMEG):
             system=system,
             root=root,
         )
-        if not 0 <= unattended_gain <= 1:
-            raise UserError(f"{self.name}: unattended_gain is {unattended_gain}; expected 0 to 1.")
+        check_number(f"{self.name}: unattended_gain", unattended_gain, low=0, high=1)
         self.unattended_gain = float(unattended_gain)
         self.split = {story.id: SPLIT.get(story.id, "train") for story in self._stories.values()}
 
