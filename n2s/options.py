@@ -132,7 +132,7 @@ def _range(low: float, above: float, high: float, below: float) -> str:
     return f"{first} and {last}" if last.startswith("below") else f"{first} and up to {last}"
 
 
-def check_numbers(
+def check_options(
     prefix: str,
     *,
     low: float = -math.inf,
@@ -155,10 +155,10 @@ def check_numbers(
 
     Examples
     --------
-    >>> check_numbers("BrainEncoder: ", low=1, whole=True, hidden=320, depth=0)
+    >>> check_options("BrainEncoder: ", low=1, whole=True, hidden=320, depth=0)
     Traceback (most recent call last):
     n2s.errors.UserError: BrainEncoder: depth is 0; expected a whole number from 1 on.
-    >>> check_numbers("model.", above=0, alphas=[0.1, -1.0])
+    >>> check_options("model.", above=0, alphas=[0.1, -1.0])
     Traceback (most recent call last):
     n2s.errors.UserError: model.alphas[1] is -1; expected a number above 0.
     """

@@ -14,7 +14,7 @@ from n2s.errors import UserError, first_of
 from n2s.features.feature import ImpulseFeature
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.findings import tell
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.paths import data_file
 from n2s.studies.simulated.tales import LANGUAGES, tale
 from n2s.studies.study import Impulses, Stimulus
@@ -73,9 +73,9 @@ class AlignedWords(ImpulseFeature):
         n_forms: int = 2000,
         at: At = "middle",
     ) -> None:
-        check_numbers("AlignedWords: ", low=2, whole=True, n_features=n_features)
-        check_numbers("AlignedWords: ", low=1, whole=True, n_tales=n_tales, n_forms=n_forms)
-        check_numbers("AlignedWords: ", low=0, whole=True, first_tale=first_tale)
+        check_options("AlignedWords: ", low=2, whole=True, n_features=n_features)
+        check_options("AlignedWords: ", low=1, whole=True, n_tales=n_tales, n_forms=n_forms)
+        check_options("AlignedWords: ", low=0, whole=True, first_tale=first_tale)
         self.languages, self.files, self._n_features = tuple(languages), dict(files or {}), n_features
         self.first_tale, self.n_tales, self.at = first_tale, n_tales, check_at(at, type(self).__name__)
         self.n_forms = n_forms

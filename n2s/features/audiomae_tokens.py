@@ -17,7 +17,7 @@ from n2s.models.audiomae import CONTEXTUAL_FROM, AudioMAE, n_patches
 from n2s.models.heads import check_heads
 from n2s.models.pretrained import frozen, full_float32
 from n2s.models.seeded import seeded
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Stimulus
 
 _BATCH = 4  # clips encoded at once
@@ -65,9 +65,9 @@ class AudioMAETokens(ClipFeature):
         device: str | None = None,
     ) -> None:
         name = type(self).__name__
-        check_numbers(f"{name}: ", above=0, duration_s=duration_s)
+        check_options(f"{name}: ", above=0, duration_s=duration_s)
         check_heads(f"{name}: ", dim, n_heads)
-        check_numbers(f"{name}: ", low=1, whole=True, depth=depth)
+        check_options(f"{name}: ", low=1, whole=True, depth=depth)
         if not 0.025 <= duration_s <= DURATION_S:  # one frame of the filter bank
             raise UserError(f"{name}: duration_s={duration_s}; expected 0.025 to {DURATION_S:g} s.")
         if layer not in ("last", "contextual"):
@@ -176,7 +176,7 @@ class UntrainedAudioMAETokens(AudioMAETokens):
         seed: int = 0,
         device: str | None = None,
     ) -> None:
-        check_numbers("UntrainedAudioMAETokens: ", low=0, whole=True, seed=seed)
+        check_options("UntrainedAudioMAETokens: ", low=0, whole=True, seed=seed)
         sizes = {"dim": dim, "depth": depth, "n_heads": n_heads}
         super().__init__("untrained", duration_s=duration_s, layer=layer, device=device, **sizes)
         self.seed = seed

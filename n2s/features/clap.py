@@ -15,7 +15,7 @@ from n2s.features.network_input import check_clap_input
 from n2s.findings import tell
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.models.seeded import seeded
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class TinyClap(CLAP):
     """
 
     def __init__(self, *, seed: int = 0, device: str | None = None) -> None:
-        check_numbers("TinyClap: ", low=0, whole=True, seed=seed)
+        check_options("TinyClap: ", low=0, whole=True, seed=seed)
         super().__init__("tiny-clap", device=device)
         self.seed = seed
 

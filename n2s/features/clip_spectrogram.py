@@ -10,7 +10,7 @@ from n2s.features.audio import read_stimulus
 from n2s.features.audiomae import DEVIATION, DURATION_S, MEAN, N_MELS, SFREQ, fbank, tiled
 from n2s.features.feature import ClipFeature
 from n2s.models.audiomae import N_FRAMES, n_patches
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Stimulus
 
 
@@ -52,7 +52,7 @@ class ClipFbank(ClipSpectrogram):
     version = 2  # a clip that ends a little after its sound is filled with silence
 
     def __init__(self, *, duration_s: float) -> None:
-        check_numbers("ClipFbank: ", above=0, duration_s=duration_s)
+        check_options("ClipFbank: ", above=0, duration_s=duration_s)
         if not 0.025 <= duration_s <= DURATION_S:
             raise UserError(f"ClipFbank: duration_s={duration_s}; expected 0.025 to {DURATION_S:g} s.")
         self.duration_s = duration_s

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 BLOCK = 2**16  # samples that are filtered at once, 4 s at 16 kHz
@@ -66,8 +66,8 @@ class Envelope(FrameFeature):
         power: float = 0.6,
         sfreq: int = 16000,
     ) -> None:
-        check_numbers("Envelope: ", low=1, whole=True, rate_hz=rate_hz, n_bands=n_bands, sfreq=sfreq)
-        check_numbers("Envelope: ", above=0, power=power, fmin=fmin, fmax=fmax)
+        check_options("Envelope: ", low=1, whole=True, rate_hz=rate_hz, n_bands=n_bands, sfreq=sfreq)
+        check_options("Envelope: ", above=0, power=power, fmin=fmin, fmax=fmax)
         if kind not in ("gammatone", "hilbert"):
             raise UserError(f"Envelope: kind='{kind}'; expected gammatone or hilbert.")
         if sfreq % rate_hz:

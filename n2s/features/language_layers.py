@@ -16,7 +16,7 @@ from n2s.features.progress import tracked
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.word_tokens import Window, WordTokens, windows, word_tokens
 from n2s.findings import tell
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Impulses, Stimulus
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ class LanguageModelLayers(NetworkLayers):
         device: str | None = None,
     ) -> None:
         name = type(self).__name__
-        check_numbers(f"{name}: ", low=0, whole=True, context_words=context_words)
-        check_numbers(f"{name}: ", low=8, whole=True, max_tokens=max_tokens)
-        check_numbers(f"{name}: ", low=1, whole=True, batch_tokens=batch_tokens)
+        check_options(f"{name}: ", low=0, whole=True, context_words=context_words)
+        check_options(f"{name}: ", low=8, whole=True, max_tokens=max_tokens)
+        check_options(f"{name}: ", low=1, whole=True, batch_tokens=batch_tokens)
         super().__init__(model, layers)
         if of not in ("last", "mean"):
             raise UserError(f"{name}: of='{of}'; expected last or mean: which sub-tokens of a word.")

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 _BLOCK = 8192  # frames transformed at once: an hour of audio in little memory
@@ -47,8 +47,8 @@ class LogSpectrogram(FrameFeature):
     def __init__(
         self, n_bins: int = 160, *, sfreq: int = 16000, window_s: float = 0.02, hop_s: float = 0.01, floor: float = 1e-8
     ) -> None:
-        check_numbers("LogSpectrogram: ", low=1, whole=True, n_bins=n_bins, sfreq=sfreq)
-        check_numbers("LogSpectrogram: ", above=0, window_s=window_s, hop_s=hop_s, floor=floor)
+        check_options("LogSpectrogram: ", low=1, whole=True, n_bins=n_bins, sfreq=sfreq)
+        check_options("LogSpectrogram: ", above=0, window_s=window_s, hop_s=hop_s, floor=floor)
         self.n_fft, self.hop = round(window_s * sfreq), round(hop_s * sfreq)
         if self.n_fft < 2 or self.hop < 1 or floor <= 0 or not 1 <= n_bins <= self.n_fft // 2 + 1:
             raise UserError(

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 _BLOCK = 8192  # frames transformed at once: an hour of audio in little memory
@@ -60,9 +60,9 @@ class Mel(FrameFeature):
         floor: float = 1e-5,
         standardize: bool = False,
     ) -> None:
-        check_numbers("Mel: ", low=1, whole=True, n_mels=n_mels, sfreq=sfreq, n_fft=n_fft, hop=hop)
-        check_numbers("Mel: ", low=0, fmin=fmin, fmax=fmax)
-        check_numbers("Mel: ", above=0, floor=floor)
+        check_options("Mel: ", low=1, whole=True, n_mels=n_mels, sfreq=sfreq, n_fft=n_fft, hop=hop)
+        check_options("Mel: ", low=0, fmin=fmin, fmax=fmax)
+        check_options("Mel: ", above=0, floor=floor)
         top = sfreq / 2 if fmax is None else fmax
         if n_fft % 2:
             raise UserError(f"Mel: n_fft is {n_fft}; expected an even number of samples.")

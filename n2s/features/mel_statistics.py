@@ -4,7 +4,7 @@ import numpy as np
 
 from n2s.features.feature import ClipFeature
 from n2s.features.mel import Mel
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Stimulus
 
 
@@ -30,7 +30,7 @@ class MelStatistics(ClipFeature):
     version = 2  # a clip that ends a little after its sound is filled with silence
 
     def __init__(self, *, n_mels: int = 20) -> None:
-        check_numbers("MelStatistics: ", low=1, whole=True, n_mels=n_mels)
+        check_options("MelStatistics: ", low=1, whole=True, n_mels=n_mels)
         self.n_mels = n_mels
         self._mel = Mel(n_mels=n_mels, hop=160, fmin=60.0, fmax=7600.0)
 

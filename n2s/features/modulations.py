@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.audio import read_stimulus
 from n2s.features.feature import FrameFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 _SFREQ, _HOP, _WINDOW, _N_FFT = 16000, 160, 400, 2048  # 25 ms every 10 ms; zeros behind them make the frequencies dense
@@ -60,8 +60,8 @@ class Modulations(FrameFeature):
         directions: bool = True,
         n_bands: int = 1,
     ) -> None:
-        check_numbers("Modulations: ", rates_hz=rates_hz, scales=scales)
-        check_numbers("Modulations: ", low=1, high=16, whole=True, n_bands=n_bands)
+        check_options("Modulations: ", rates_hz=rates_hz, scales=scales)
+        check_options("Modulations: ", low=1, high=16, whole=True, n_bands=n_bands)
         if not rates_hz or not all(1 <= rate <= 40 for rate in rates_hz):
             raise UserError(f"Modulations: rates_hz={rates_hz}; expected numbers from 1 to 40: frames come at 100 Hz.")
         if not scales or not all(scale == 0 or 0.2 <= scale <= 10 for scale in scales):

@@ -4,7 +4,7 @@ import numpy as np
 
 from n2s.errors import UserError
 from n2s.features.feature import FrameFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -35,7 +35,7 @@ class Ready(FrameFeature):
     kept = False
 
     def __init__(self, n_features: int, *, events: bool | list[int] = False) -> None:
-        check_numbers("Ready: ", low=1, whole=True, n_features=n_features)
+        check_options("Ready: ", low=1, whole=True, n_features=n_features)
         odd = [] if isinstance(events, bool) else [one for one in events if not 0 <= one < n_features]
         if odd:
             raise UserError(

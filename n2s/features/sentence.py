@@ -19,7 +19,7 @@ from n2s.features.feature import ClipFeature
 from n2s.features.sentence_dense import dense_identity, load_dense, out_features
 from n2s.features.sentence_input import TextInput, text_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Stimulus
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class HashedBagOfWords(TextFeature):
     """
 
     def __init__(self, n_features: int = 64) -> None:
-        check_numbers("HashedBagOfWords: ", low=1, whole=True, n_features=n_features)
+        check_options("HashedBagOfWords: ", low=1, whole=True, n_features=n_features)
         self._n_features = n_features
 
     @property

@@ -5,7 +5,7 @@ import numpy as np
 from n2s.errors import UserError
 from n2s.features.audio import audio_duration_s
 from n2s.features.feature import FrameFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -29,7 +29,7 @@ class Speaking(FrameFeature):
     kept = False
 
     def __init__(self, rate_hz: float = 100.0) -> None:
-        check_numbers("Speaking: ", above=0, rate_hz=rate_hz)
+        check_options("Speaking: ", above=0, rate_hz=rate_hz)
         self.rate_hz = float(rate_hz)
 
     @property

@@ -14,7 +14,7 @@ from n2s.features.one_layer import OneLayer
 from n2s.features.progress import tracked
 from n2s.features.speech_encoders import SpeechEncoder, WaveformEncoder, speech_encoder
 from n2s.features.wav2vec2 import tiny_config
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -69,9 +69,9 @@ class SpeechModelLayers(NetworkLayers):
         device: str | None = None,
     ) -> None:
         name = type(self).__name__
-        check_numbers(f"{name}: ", above=0, window_s=window_s, stride_s=stride_s)
-        check_numbers(f"{name}: ", low=0, context_s=context_s)
-        check_numbers(f"{name}: ", low=1, whole=True, batch=batch)
+        check_options(f"{name}: ", above=0, window_s=window_s, stride_s=stride_s)
+        check_options(f"{name}: ", low=0, context_s=context_s)
+        check_options(f"{name}: ", low=1, whole=True, batch=batch)
         super().__init__(model, layers)
         if causal and not 0 < stride_s <= window_s:
             raise UserError(f"{name}: stride_s={stride_s} of window_s={window_s}; expected 0 < stride_s <= window_s.")

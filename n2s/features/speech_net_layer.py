@@ -11,7 +11,7 @@ from n2s.features.feature import FrameFeature
 from n2s.features.speech_net_runs import TrainedNet, UntrainedNet
 from n2s.models.pretrained import frozen, full_float32
 from n2s.models.speech_net import SpeechNet
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 
@@ -59,7 +59,7 @@ class SpeechNetLayer(FrameFeature):
         context_s: float = 3.0,
         device: str | None = None,
     ) -> None:
-        check_numbers("SpeechNetLayer: ", above=0, window_s=window_s, context_s=context_s)
+        check_options("SpeechNetLayer: ", above=0, window_s=window_s, context_s=context_s)
         if context_s < 0.3 or window_s - 2 * context_s < 1:
             raise UserError(
                 f"SpeechNetLayer: window_s={window_s} with context_s={context_s} at either end; expected context_s of at least "

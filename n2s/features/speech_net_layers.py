@@ -9,7 +9,7 @@ from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.features.speech_net_layer import SpeechNetLayer
 from n2s.features.speech_net_runs import TrainedNet, UntrainedNet, trained_nets
 from n2s.models.speech_net import LAYERS
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class SpeechNetLayers(Layers):
@@ -108,10 +108,10 @@ class UntrainedSpeechNetLayers(Layers):
         context_s: float = 3.0,
         device: str | None = None,
     ) -> None:
-        check_numbers("UntrainedSpeechNetLayers: ", low=0, whole=True, seeds=list(seeds))
-        check_numbers("UntrainedSpeechNetLayers: ", low=2, whole=True, n_classes=n_classes)
-        check_numbers("UntrainedSpeechNetLayers: ", low=1, whole=True, channels=list(channels), hidden=hidden)
-        check_numbers("UntrainedSpeechNetLayers: ", above=0, window_s=window_s, context_s=context_s)
+        check_options("UntrainedSpeechNetLayers: ", low=0, whole=True, seeds=list(seeds))
+        check_options("UntrainedSpeechNetLayers: ", low=2, whole=True, n_classes=n_classes)
+        check_options("UntrainedSpeechNetLayers: ", low=1, whole=True, channels=list(channels), hidden=hidden)
+        check_options("UntrainedSpeechNetLayers: ", above=0, window_s=window_s, context_s=context_s)
         if not seeds:
             raise UserError("UntrainedSpeechNetLayers: seeds is empty. Give one a network.")
         spectrogram = spectrogram if spectrogram is not None else LogSpectrogram()

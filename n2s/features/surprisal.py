@@ -13,7 +13,7 @@ from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.word_tokens import Window, WordTokens, windows, word_tokens
 from n2s.findings import tell
 from n2s.models.pretrained import frozen, full_float32, load_pretrained
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Impulses, Stimulus
 
 
@@ -58,8 +58,8 @@ class Surprisal(ImpulseFeature):
         max_tokens: int = 1024,
         device: str | None = None,
     ) -> None:
-        check_numbers("Surprisal: ", low=0, whole=True, context_words=context_words)
-        check_numbers("Surprisal: ", low=8, whole=True, max_tokens=max_tokens)
+        check_options("Surprisal: ", low=0, whole=True, context_words=context_words)
+        check_options("Surprisal: ", low=8, whole=True, max_tokens=max_tokens)
         self.at, self.context_words, self.between, self.max_tokens = (
             check_at(at, "Surprisal"),
             context_words,

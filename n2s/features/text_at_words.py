@@ -5,7 +5,7 @@ import numpy as np
 from n2s.features.feature import ImpulseFeature
 from n2s.features.rates import At, check_at, in_order, moments
 from n2s.features.sentence import TextFeature
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Impulses, Stimulus
 
 
@@ -33,7 +33,7 @@ class TextAtWords(ImpulseFeature):
     contextual = True
 
     def __init__(self, text: TextFeature, *, n_words: int = 1, at: At = "middle") -> None:
-        check_numbers("TextAtWords: ", low=1, whole=True, n_words=n_words)
+        check_options("TextAtWords: ", low=1, whole=True, n_words=n_words)
         self.text, self.n_words, self.at = text, n_words, check_at(at, type(self).__name__)
 
     @property

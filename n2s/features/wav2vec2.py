@@ -12,7 +12,7 @@ from n2s.features.feature import FrameFeature
 from n2s.features.network_input import AudioInput, wav2vec2_input
 from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_identity
 from n2s.models.seeded import seeded
-from n2s.options import check_numbers
+from n2s.options import check_options
 from n2s.studies.study import Frames, Stimulus
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Wav2Vec2(FrameFeature):
         device: str | None = None,
     ) -> None:
         name = type(self).__name__
-        check_numbers(f"{name}: ", low=0, whole=True, layers=list(layers))
-        check_numbers(f"{name}: ", above=0, window_s=window_s)
-        check_numbers(f"{name}: ", low=0, context_s=context_s)
+        check_options(f"{name}: ", low=0, whole=True, layers=list(layers))
+        check_options(f"{name}: ", above=0, window_s=window_s)
+        check_options(f"{name}: ", low=0, context_s=context_s)
         if context_s < 0 or window_s - 2 * context_s < 1:
             raise UserError(
                 f"{name}: window_s={window_s} with context_s={context_s} at either end leaves less than 1 s between. "
@@ -200,7 +200,7 @@ class UntrainedWav2Vec2(Wav2Vec2):
         context_s: float = 5.0,
         device: str | None = None,
     ) -> None:
-        check_numbers(f"{type(self).__name__}: ", low=0, whole=True, seed=seed)
+        check_options(f"{type(self).__name__}: ", low=0, whole=True, seed=seed)
         super().__init__(model, layers, window_s=window_s, context_s=context_s, device=device)
         self.seed = seed
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from n2s.models.audiomae import N_TOKENS
 from n2s.models.heads import check_heads
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class AcousticDecoder(nn.Module):
@@ -50,8 +50,8 @@ class AcousticDecoder(nn.Module):
         max_patches: int = N_TOKENS,
     ):
         check_heads("AcousticDecoder: ", dim, n_heads)
-        check_numbers("AcousticDecoder: ", low=1, whole=True, depth=depth, hidden=hidden, max_patches=max_patches)
-        check_numbers("AcousticDecoder: ", low=0, below=1, dropout=dropout)
+        check_options("AcousticDecoder: ", low=1, whole=True, depth=depth, hidden=hidden, max_patches=max_patches)
+        check_options("AcousticDecoder: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.transformer = nn.Transformer(
             dim,

@@ -13,7 +13,7 @@ from n2s.errors import UserError
 from n2s.models.attention_blocks import AttentionBlock, ShiftedWindowBlock
 from n2s.models.heads import check_heads
 from n2s.models.weights import read_weights
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 N_FRAMES, N_MELS, PATCH = 1024, 128, 16
 GRID = (N_FRAMES // PATCH, N_MELS // PATCH)  # 64 times x 8 frequencies: token n is time n // 8, frequency n % 8
@@ -60,8 +60,8 @@ class AudioMAE(nn.Module):
     ):
         check_heads("AudioMAE: ", dim, n_heads)
         check_heads("AudioMAE: ", decoder_dim, decoder_heads, "decoder_dim", "decoder_heads")
-        check_numbers("AudioMAE: ", low=1, whole=True, depth=depth)
-        check_numbers("AudioMAE: ", low=0, whole=True, decoder_depth=decoder_depth)
+        check_options("AudioMAE: ", low=1, whole=True, depth=depth)
+        check_options("AudioMAE: ", low=0, whole=True, decoder_depth=decoder_depth)
         for name, width in (("dim", dim), ("decoder_dim", decoder_dim)):
             if width % 4:
                 raise UserError(

@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfiltfilt
 from torch import Tensor, nn
 
 from n2s.errors import UserError
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 LONGEST = 2048  # samples of a window whose filter is a matrix: 16 MB; longer ones are filtered by scipy
 
@@ -105,14 +105,14 @@ class MEGAugment(Augment):
         n_channel_masks: int = 0,
         sfreq: float = 250.0,
     ):
-        check_numbers("MEGAugment: ", low=0, whole=True, n_time_masks=n_time_masks, n_channel_masks=n_channel_masks)
-        check_numbers("MEGAugment: ", low=0, time_mask_s=time_mask_s)
-        check_numbers("MEGAugment: ", low=0, high=1, band_probability=band_probability)
-        check_numbers("MEGAugment: ", low=1, whole=True, order=order)
-        check_numbers("MEGAugment: ", above=0, sfreq=sfreq)
+        check_options("MEGAugment: ", low=0, whole=True, n_time_masks=n_time_masks, n_channel_masks=n_channel_masks)
+        check_options("MEGAugment: ", low=0, time_mask_s=time_mask_s)
+        check_options("MEGAugment: ", low=0, high=1, band_probability=band_probability)
+        check_options("MEGAugment: ", low=1, whole=True, order=order)
+        check_options("MEGAugment: ", above=0, sfreq=sfreq)
         super().__init__()
         for band in bands_hz:
-            check_numbers("MEGAugment: ", bands_hz=list(band))
+            check_options("MEGAugment: ", bands_hz=list(band))
         for low, high in bands_hz:
             if not 0 < low < high < sfreq / 2:
                 raise UserError(

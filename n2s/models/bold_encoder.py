@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from n2s.errors import UserError
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 LATEST_S = 12.0  # after a moment of sound its response is next to nothing
 
@@ -80,11 +80,11 @@ class BoldEncoder(nn.Module):
     ):
         counts = {"n_fmri_subjects": n_fmri_subjects, "n_components": n_components, "n_volumes": n_volumes}
         counts |= {"n_outputs": n_outputs, "n_times": n_times, "n_slow": n_slow, "hidden": hidden}
-        check_numbers("BoldEncoder: ", low=1, whole=True, **counts)
-        check_numbers("BoldEncoder: ", low=0, whole=True, depth=depth)
-        check_numbers("BoldEncoder: ", low=0, below=1, dropout=dropout)
-        check_numbers("BoldEncoder: ", above=0, bin_s=bin_s)
-        check_numbers("BoldEncoder: ", low=0, lag_s=lag_s, rank_power=rank_power)
+        check_options("BoldEncoder: ", low=1, whole=True, **counts)
+        check_options("BoldEncoder: ", low=0, whole=True, depth=depth)
+        check_options("BoldEncoder: ", low=0, below=1, dropout=dropout)
+        check_options("BoldEncoder: ", above=0, bin_s=bin_s)
+        check_options("BoldEncoder: ", low=0, lag_s=lag_s, rank_power=rank_power)
         super().__init__()
         self.n_slow, self.bin_s, self.lag_s = n_slow, bin_s, lag_s
         self.subjects = nn.Parameter(torch.randn(n_fmri_subjects, n_components, hidden) / math.sqrt(n_components))

@@ -13,7 +13,7 @@ from n2s.models import brainmagick
 from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.spatial_attention import SpatialAttention
 from n2s.models.subject_layer import SubjectLayer
-from n2s.options import check_choice, check_numbers
+from n2s.options import check_choice, check_options
 
 
 class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license="bsd-3-clause", tags=["meg", "eeg"]):
@@ -100,10 +100,10 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
             "head_width": head_width,
             "n_kinds": n_kinds,
         }
-        check_numbers(
+        check_options(
             "BrainEncoder: ", low=1, whole=True, hidden=hidden, depth=depth, growth=growth, period=period, **counts
         )
-        check_numbers("BrainEncoder: ", low=0, margin=margin, spatial_dropout=spatial_dropout)
+        check_options("BrainEncoder: ", low=0, margin=margin, spatial_dropout=spatial_dropout)
         check_choice("BrainEncoder: activation", activation, ("gelu", "relu"))
         super().__init__()
         self.n_virtual, self.instance_norm = n_virtual, instance_norm

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from n2s.errors import UserError, nearest
 from n2s.findings import tell
 from n2s.models.event_network import EventNetwork, check_shape, real_channels
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 SMALLEST = 1e-12  # probability, before its logarithm
 
@@ -59,10 +59,10 @@ class BraindecodeNetwork(EventNetwork):
         options: dict[str, Any] | None = None,
         sfreq: float | None = None,
     ):
-        check_numbers(
+        check_options(
             "BraindecodeNetwork: ", low=1, whole=True, n_channels=n_channels, n_times=n_times, n_classes=n_classes
         )
-        check_numbers("BraindecodeNetwork: ", above=0, sfreq=sfreq)
+        check_options("BraindecodeNetwork: ", above=0, sfreq=sfreq)
         super().__init__()
         self.name, self.n_channels, self.n_times, self.n_classes = model, n_channels, n_times, n_classes
         kind = _class(model)

@@ -10,7 +10,7 @@ from n2s.models.dilated_convs import DilatedConvs
 from n2s.models.event_network import check_shape, real_channels
 from n2s.models.heads import check_heads
 from n2s.models.subject_layer import SubjectLayer
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class CTCNetwork(nn.Module, ABC):
@@ -117,8 +117,8 @@ class ConformerCTC(CTCNetwork):
             "convs": convs,
             "stride": stride,
         }
-        check_numbers("ConformerCTC: ", low=1, whole=True, ffn_dim=ffn_dim, **counts)
-        check_numbers("ConformerCTC: ", low=0, whole=True, depth=depth)
+        check_options("ConformerCTC: ", low=1, whole=True, ffn_dim=ffn_dim, **counts)
+        check_options("ConformerCTC: ", low=0, whole=True, depth=depth)
         super().__init__()
         self.n_channels, self.n_phones, self.stride = n_channels, n_phones, stride
         self.front, self.subjects = nn.Conv1d(n_channels, dim, 1), SubjectLayer(n_subjects, dim)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from n2s.models.dilated_convs import DilatedConvs
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class DeepMel(nn.Module):
@@ -31,7 +31,7 @@ class DeepMel(nn.Module):
     """
 
     def __init__(self, n_inputs: int = 120, n_outputs: int = 768, hidden: int = 320, depth: int = 10):
-        check_numbers(
+        check_options(
             "DeepMel: ", low=1, whole=True, n_inputs=n_inputs, n_outputs=n_outputs, hidden=hidden, depth=depth
         )
         super().__init__()

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from n2s.errors import UserError
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class DilatedLayer(nn.Module):
@@ -105,8 +105,8 @@ class DilatedConvs(nn.Sequential):
         activation: type[nn.Module] = nn.GELU,
     ):
         counts = {"n_inputs": n_inputs, "hidden": hidden, "depth": depth, "kernel": kernel, "n_outputs": n_outputs}
-        check_numbers("DilatedConvs: ", low=1, whole=True, growth=growth, period=period, **counts)
-        check_numbers("DilatedConvs: ", low=0, below=1, dropout=dropout)
+        check_options("DilatedConvs: ", low=1, whole=True, growth=growth, period=period, **counts)
+        check_options("DilatedConvs: ", low=0, below=1, dropout=dropout)
         if kernel % 2 == 0:
             raise UserError(
                 f"DilatedConvs: kernel is {kernel}; it must be odd, so that the output has as many samples as the input."

@@ -9,7 +9,7 @@ from n2s.errors import UserError
 from n2s.models.event_network import EventNetwork, check_shape, real_channels
 from n2s.models.heads import check_heads
 from n2s.models.weights import fill
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 INITIAL_SD = 0.02  # BERT's, of the encoder's weights
 EPS = 1e-12  # BERT's, of layer norms
@@ -82,8 +82,8 @@ class DyslexNet(EventNetwork):
     ):
         check_heads("DyslexNet: ", dim, n_heads)
         counts = {"n_channels": n_channels, "n_times": n_times, "n_classes": n_classes, "depth": depth}
-        check_numbers("DyslexNet: ", low=1, whole=True, embed_dim=embed_dim, factor_dim=factor_dim, **counts)
-        check_numbers("DyslexNet: ", low=0, below=1, dropout=dropout)
+        check_options("DyslexNet: ", low=1, whole=True, embed_dim=embed_dim, factor_dim=factor_dim, **counts)
+        check_options("DyslexNet: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.n_channels, self.n_times, self.depth = n_channels, n_times, depth
         self.embedding = nn.Linear(n_channels, embed_dim)

@@ -12,7 +12,7 @@ from n2s.models.conformer_layer import ConformerLayer, recomputed
 from n2s.models.event_network import EventNetwork, check_shape, real_channels
 from n2s.models.heads import check_heads
 from n2s.models.weights import fill
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 RECOMPUTE = ("nothing", "parts", "layers")
 #: Name in the published state dict -> name here, inside a layer.
@@ -104,8 +104,8 @@ class MEGConformer(EventNetwork):
     ):
         check_heads("MEGConformer: ", dim, n_heads)
         counts = {"n_channels": n_channels, "n_times": n_times, "n_classes": n_classes, "depth": depth}
-        check_numbers("MEGConformer: ", low=1, whole=True, ffn_dim=ffn_dim, kernel_size=kernel_size, **counts)
-        check_numbers("MEGConformer: ", low=0, below=1, in_dropout=in_dropout, dropout=dropout)
+        check_options("MEGConformer: ", low=1, whole=True, ffn_dim=ffn_dim, kernel_size=kernel_size, **counts)
+        check_options("MEGConformer: ", low=0, below=1, in_dropout=in_dropout, dropout=dropout)
         super().__init__()
         if recompute not in RECOMPUTE:
             raise UserError(f"recompute is {recompute!r}; expected one of {', '.join(RECOMPUTE)}.")

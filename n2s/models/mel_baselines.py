@@ -19,7 +19,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from n2s.models.heads import check_heads
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class MelMLP(nn.Module):
@@ -56,10 +56,10 @@ class MelMLP(nn.Module):
         dropout: float = 0.0,
     ):
         counts = {"n_voxels": n_voxels, "n_mels": n_mels, "n_frames": n_frames, "n_volumes": n_volumes}
-        check_numbers("MelMLP: ", low=1, whole=True, **counts)
+        check_options("MelMLP: ", low=1, whole=True, **counts)
         if len(hidden):  # without hidden layers it is linear
-            check_numbers("MelMLP: ", low=1, whole=True, hidden=hidden)
-        check_numbers("MelMLP: ", low=0, below=1, dropout=dropout)
+            check_options("MelMLP: ", low=1, whole=True, hidden=hidden)
+        check_options("MelMLP: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.n_voxels, self.n_volumes, self.n_mels = n_voxels, n_volumes, n_mels
         widths = [n_volumes * n_voxels, *hidden]
@@ -103,9 +103,9 @@ class MelBiLSTM(nn.Module):
         self, n_voxels: int, n_mels: int, n_frames: int, *, dim: int = 768, depth: int = 4, dropout: float = 0.1
     ):
         counts = {"n_voxels": n_voxels, "n_mels": n_mels, "n_frames": n_frames, "depth": depth}
-        check_numbers("MelBiLSTM: ", low=1, whole=True, **counts)
-        check_numbers("MelBiLSTM: ", low=2, whole=True, dim=dim)
-        check_numbers("MelBiLSTM: ", low=0, below=1, dropout=dropout)
+        check_options("MelBiLSTM: ", low=1, whole=True, **counts)
+        check_options("MelBiLSTM: ", low=2, whole=True, dim=dim)
+        check_options("MelBiLSTM: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.frames = VolumesToFrames(n_voxels, n_frames, dim)
         between = dropout if depth > 1 else 0.0
@@ -150,8 +150,8 @@ class MelTransformer(nn.Module):
     ):
         check_heads("MelTransformer: ", dim, n_heads)
         counts = {"n_voxels": n_voxels, "n_mels": n_mels, "n_frames": n_frames, "depth": depth, "hidden": hidden}
-        check_numbers("MelTransformer: ", low=1, whole=True, **counts)
-        check_numbers("MelTransformer: ", low=0, below=1, dropout=dropout)
+        check_options("MelTransformer: ", low=1, whole=True, **counts)
+        check_options("MelTransformer: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.frames = VolumesToFrames(n_voxels, n_frames, dim)
         layer = nn.TransformerEncoderLayer(dim, n_heads, hidden, dropout, batch_first=True)

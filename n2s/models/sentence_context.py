@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from n2s.errors import UserError
 from n2s.models.heads import check_heads
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class SentenceContext(nn.Module):
@@ -58,8 +58,8 @@ class SentenceContext(nn.Module):
     ):
         check_heads("SentenceContext: ", dim, n_heads)
         counts = {"n_features": n_features, "depth": depth, "patch": patch, "max_windows": max_windows}
-        check_numbers("SentenceContext: ", low=1, whole=True, max_patches=max_patches, **counts)
-        check_numbers("SentenceContext: ", low=0, below=1, dropout=dropout)
+        check_options("SentenceContext: ", low=1, whole=True, max_patches=max_patches, **counts)
+        check_options("SentenceContext: ", low=0, below=1, dropout=dropout)
         super().__init__()
         self.patch, self.max_windows, self.max_patches = patch, max_windows, max_patches
         self.inward = nn.Linear(n_features * patch, dim)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 def fourier_embedding(positions: Tensor, n_features: int, margin: float) -> Tensor:
@@ -61,9 +61,9 @@ class SpatialAttention(nn.Module):
         dropout: float = 0.2,
         n_kinds: int = 1,
     ):
-        check_numbers("SpatialAttention: ", low=1, whole=True, n_virtual=n_virtual, n_kinds=n_kinds)
-        check_numbers("SpatialAttention: ", low=0, whole=True, n_fourier=n_fourier)
-        check_numbers("SpatialAttention: ", low=0, margin=margin, dropout=dropout)
+        check_options("SpatialAttention: ", low=1, whole=True, n_virtual=n_virtual, n_kinds=n_kinds)
+        check_options("SpatialAttention: ", low=0, whole=True, n_fourier=n_fourier)
+        check_options("SpatialAttention: ", low=0, margin=margin, dropout=dropout)
         super().__init__()
         if n_fourier != 2 * math.isqrt(n_fourier // 2) ** 2 or n_fourier < 2:
             raise UserError(

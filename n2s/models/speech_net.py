@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from n2s.errors import UserError
 from n2s.models.seeded import seeded
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 #: Layers whose activations `SpeechNet.layers` gives, from the first to the deepest.
 LAYERS = ("conv1", "conv2", "conv3", "rnn", "linear")
@@ -58,8 +58,8 @@ class SpeechNet(nn.Module):
     def __init__(
         self, n_classes: int, *, n_inputs: int = 160, channels: Sequence[int] = (32, 64, 96), hidden: int = 256
     ):
-        check_numbers("SpeechNet: ", low=1, whole=True, n_inputs=n_inputs, channels=channels, hidden=hidden)
-        check_numbers("SpeechNet: ", low=2, whole=True, n_classes=n_classes)
+        check_options("SpeechNet: ", low=1, whole=True, n_inputs=n_inputs, channels=channels, hidden=hidden)
+        check_options("SpeechNet: ", low=2, whole=True, n_classes=n_classes)
         super().__init__()
         if len(channels) != len(KERNELS):
             raise UserError(

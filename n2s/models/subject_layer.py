@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class SubjectLayer(nn.Module):
@@ -32,7 +32,7 @@ class SubjectLayer(nn.Module):
     """
 
     def __init__(self, n_subjects: int, n_channels: int):
-        check_numbers("SubjectLayer: ", low=1, whole=True, n_subjects=n_subjects, n_channels=n_channels)
+        check_options("SubjectLayer: ", low=1, whole=True, n_subjects=n_subjects, n_channels=n_channels)
         super().__init__()
         # (subject, channel in, channel out)
         self.weights = nn.Parameter(torch.randn(n_subjects, n_channels, n_channels) / math.sqrt(n_channels))

@@ -15,7 +15,7 @@ from n2s.features.story_words.spelling import plain_stories, plain_words
 from n2s.features.story_words.word_tree import WordTree
 from n2s.findings import tell
 from n2s.models.pretrained import file_identity
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class PretrainedStoryWords(StoryLanguageModel):
@@ -77,11 +77,11 @@ class PretrainedStoryWords(StoryLanguageModel):
         half: bool = False,
         device: str | None = None,
     ) -> None:
-        check_numbers("PretrainedStoryWords: ", low=0, whole=True, layer=layer, context_words=context_words)
-        check_numbers(
+        check_options("PretrainedStoryWords: ", low=0, whole=True, layer=layer, context_words=context_words)
+        check_options(
             "PretrainedStoryWords: ", low=1, whole=True, min_count=min_count, reach=reach, batch_tokens=batch_tokens
         )
-        check_numbers("PretrainedStoryWords: ", low=0, high=1, tree_top=tree_top)
+        check_options("PretrainedStoryWords: ", low=0, high=1, tree_top=tree_top)
         self.model, self.layer, self.context_words = model, layer, context_words
         self.list = None if vocabulary is None else Path(vocabulary).expanduser()
         self.min_count, self.reach, self.tree_top = min_count, reach, tree_top

@@ -12,7 +12,7 @@ from n2s.features.aligned_words import KNOWN, AlignedWords
 from n2s.features.story_words.port import Context, StoryLanguageModel
 from n2s.features.story_words.spelling import plain_stories
 from n2s.features.story_words.trained import TrainedStoryWords
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 
 class SharedStoryWords(StoryLanguageModel):
@@ -45,7 +45,7 @@ class SharedStoryWords(StoryLanguageModel):
     def __init__(
         self, words: AlignedWords | None = None, proposals: StoryLanguageModel | None = None, *, context_words: int = 0
     ) -> None:
-        check_numbers("SharedStoryWords: ", low=0, whole=True, context_words=context_words)
+        check_options("SharedStoryWords: ", low=0, whole=True, context_words=context_words)
         self.words = words if words is not None else AlignedWords()
         self.proposals = proposals if proposals is not None else TrainedStoryWords()
         self.context_words, self._known = context_words, 0.0

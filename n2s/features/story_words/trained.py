@@ -16,7 +16,7 @@ from n2s.features.story_words.word_transformer import UNKNOWN, WordTransformer, 
 from n2s.findings import tell
 from n2s.models.heads import check_heads
 from n2s.models.seeded import seeded
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 FEWEST = 20  # words of all stories
 _MANY = 5  # stories, of which whole ones are held out
@@ -75,11 +75,11 @@ class TrainedStoryWords(StoryLanguageModel):
     ) -> None:
         name = type(self).__name__
         check_heads(f"{name}: ", width, heads, "width", "heads")
-        check_numbers(
+        check_options(
             f"{name}: ", low=0, whole=True, layer=layer, vector_width=vector_width, context_words=context_words
         )
-        check_numbers(f"{name}: ", low=1, whole=True, layers=layers, reach=reach, min_count=min_count, epochs=epochs)
-        check_numbers(f"{name}: ", low=0, below=1, dropout=dropout)
+        check_options(f"{name}: ", low=1, whole=True, layers=layers, reach=reach, min_count=min_count, epochs=epochs)
+        check_options(f"{name}: ", low=0, below=1, dropout=dropout)
         name = type(self).__name__
         if not 0 <= layer <= layers:
             raise UserError(f"{name}: layer={layer}; expected 0 (the embedding) to layers={layers}.")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from n2s.errors import UserError
 from n2s.features.sentence import SentenceEmbedding
 from n2s.features.text_encoders.encoder import TextEncoder, Tokens, segments
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 _BATCH, _BATCH_GPU = 32, 256  # texts that are read at once
 
@@ -53,7 +53,7 @@ class ContextualText(TextEncoder):
         prefix: str = "",
         device: str | None = None,
     ) -> None:
-        check_numbers("ContextualText: ", low=0, whole=True, layer=layer)
+        check_options("ContextualText: ", low=0, whole=True, layer=layer)
         self.model, self.layer = model, layer
         self._network = SentenceEmbedding(model, prefix=prefix, device=device)
         self._weights: dict[int, float] | None = None

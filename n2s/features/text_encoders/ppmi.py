@@ -9,7 +9,7 @@ from scipy.sparse.linalg import svds
 
 from n2s.errors import UserError
 from n2s.features.text_encoders.encoder import TextEncoder
-from n2s.options import check_numbers
+from n2s.options import check_options
 
 _SMOOTHED = 0.75  # power of the counts of neighbours: rare ones are not overrated (Levy et al. 2015)
 _COMMON = 1e-3  # words that are more frequent than this weigh less than half (Arora et al. 2017)
@@ -42,7 +42,7 @@ class PPMIVectors(TextEncoder):
     """
 
     def __init__(self, n_features: int = 100, *, reach: int = 5) -> None:
-        check_numbers("PPMIVectors: ", low=1, whole=True, n_features=n_features, reach=reach)
+        check_options("PPMIVectors: ", low=1, whole=True, n_features=n_features, reach=reach)
         self._n_features, self.reach = n_features, reach
         self._places: dict[str, int] | None = None
         self._vectors = np.zeros((0, 0))
