@@ -15,6 +15,7 @@ from n2s.data import (
     MEGDataModule,
     PairedDataModule,
     Preprocessing,
+    SplitByStory,
 )
 from n2s.errors import UserError
 from n2s.features import Mel, MelStatistics, Ready
