@@ -15,8 +15,10 @@ import wandb
 import yaml
 from lightning.pytorch import Trainer
 
+from n2s import progress
 from n2s.__main__ import main
 from n2s.cli.main import Parser
+from n2s.training import progress_bar
 from n2s.training.checkpoints import AtomicCheckpointIO
 from n2s.training.run import Run, runs_of
 from n2s.training.trainer_parts import never_ask_to_log_in
@@ -60,7 +62,11 @@ class TestFit:
         status, out, _ = n2s("fit")
         (run,) = runs()
         assert status == 0
-        assert out == f"run: checkpoints/tiny/{run.name} (new)\n"
+        told, model, finished, then = out.splitlines()
+        assert told == f"run: checkpoints/tiny/{run.name} (new)"
+        assert model == "model: TinyDecoder, 92 parameters on CPU; 2 epochs"
+        assert re.fullmatch(r"finished: best epoch [12] of 2 \(val/loss [\d.]+\), took [\d.]+ s", finished)
+        assert then == "next: n2s test --config tiny.yaml"
         visible = {path.name for path in run.folder.iterdir() if not path.name.startswith(".")}
         assert visible == {"config.yaml", "run.json", "best.ckpt", "last.ckpt", "metrics.csv"}
         record = run.read()
@@ -141,7 +147,8 @@ class TestFit:
 
     def test_fast_dev_run_leaves_nothing(self, n2s, tmp_path):
         status, out, _ = n2s("fit", "--trainer.fast_dev_run", "true")
-        assert (status, out) == (0, "")
+        assert status == 0
+        assert "next" not in out  # there is no run
         assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
 
     def test_without_checkpoints_or_logger(self, n2s):
@@ -151,9 +158,18 @@ class TestFit:
         assert not list(run.folder.glob("*.ckpt"))
         assert (run.folder / "metrics.csv").exists()  # always
 
-    def test_rich_progress_bar(self, n2s):
-        _, out, _ = n2s("fit", "--trainer.enable_progress_bar", "true", "--trainer.max_epochs", "1")
-        assert re.search(r"Epoch 0/0 +━+ 6/6", out)
+    def test_a_bar_on_a_terminal_and_lines_in_a_file(self, n2s, monkeypatch):
+        words = ("fit", "--trainer.enable_progress_bar", "true", "--trainer.max_epochs", "1")
+        monkeypatch.setattr(progress, "SOON_S", 0.0)
+        _, out, err = n2s(*words)
+        assert "━" not in out + err
+        (line,) = re.findall(r"training, batch: 3 of 6 \(50%\) after .* s, about .* s left; epoch 1 of 1.*", err)
+        assert "v_num" not in line
+        monkeypatch.setattr(progress_bar, "on_terminal", lambda: True)
+        _, out, err = n2s(*words)
+        assert re.search(r"Epoch 0/0 +━+ 6/6", err)
+        assert "━" not in out
+        assert "v_num" not in err
 
     def test_noise_is_filtered(self, n2s):
         with warnings.catch_warnings():

@@ -15,7 +15,7 @@ MODULES = {
 FLOORS = (
     "__main__", "tasks", "cli", "commands", "checks", "api", "systems", "decoding", "evaluation", "listening", "alignment", "fetch",
     "training", "profiling", "report", "data", "features", "models", "corpora", "studies", "metrics", "losses", "config_classes",
-    "interrupts", "own_code", "paths", "findings", "options", "errors", "n2s",
+    "interrupts", "own_code", "progress", "paths", "findings", "options", "errors", "n2s",
 )  # fmt: skip
 STUDIES = ("__init__", "public", "own", "simulated", "readers", "study")  # study: the files that lie in studies/ itself
 

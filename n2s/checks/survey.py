@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import joblib
-from rich.console import Console
-from rich.progress import track
 
 from n2s.checks.across import compare
 from n2s.checks.clips import clip_facts, crossing_groups
@@ -17,6 +15,7 @@ from n2s.data.channel_types import TYPES
 from n2s.data.preprocessing import Preprocessing
 from n2s.data.recordings import Preparation
 from n2s.findings import Finding, kept
+from n2s.progress import track
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Stimulus, Study
 
@@ -140,5 +139,4 @@ def _jobs(n: int, worth: int) -> joblib.Parallel:
 
 
 def _tracked(items: Sequence, what: str, n: int | None = None) -> Sequence:
-    n, console = len(items) if n is None else n, Console(stderr=True)
-    return track(items, what, total=n, console=console, disable=n < 2 or not console.is_terminal, transient=True)
+    return track(items, what, total=n)

@@ -225,7 +225,13 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
         return f"{key}: no class {classes[-1]}{in_file(arguments, classes[-1])}.{_nearest_class(classes[-1])}"
     kind = re.search(r"(?:Import path )?(\S+) does not correspond to a subclass of (\w+)", message)
     if kind:
-        return f"{key}: {kind[1]} is no {kind[2]}."
+        named = (
+            re.findall(r"val='([\w.]+)'", message)
+            or re.findall(r"class_path'?[=:] '([\w.]+)'", message)
+            or classes
+            or ["it"]
+        )
+        return f"{key}: {named[-1] if kind[1] == 'path' else kind[1]} is no {kind[2]}."
     expected = [
         _type_name(name) for name in re.findall(r"Expected an? ([^\n]+?)(?:\. Got value: .*)?(?=\n|$)", message)
     ]

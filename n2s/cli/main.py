@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import Namespace
 from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
@@ -30,11 +31,14 @@ from n2s.training.choose_run import Choice, choose_to_train, listed, plain_name,
 from n2s.training.choose_weights import choose_weights
 from n2s.training.claim import Claim
 from n2s.training.experiments import experiment_name
+from n2s.training.fold_runs import FOLDS
+from n2s.training.progress_bar import progress
 from n2s.training.results import PLACES, WriteResults
 from n2s.training.run import differences, run_of, runs_dir, settings_of
 from n2s.training.run_in_folder import fit_in, score_in
 from n2s.training.signals import Stopped, StopSignals
 from n2s.training.step_seed import StepSeed
+from n2s.training.telling import TellFit, TellScores
 from n2s.training.trainer_parts import fit_callbacks, loggers, place
 from n2s.training.watch import Watch, wait_no_longer
 from n2s.training.whereabouts import Whereabouts
@@ -126,8 +130,8 @@ class CLI(LightningCLI):
             print(self.choice.message, flush=True)
         config.ckpt_path = self.choice.checkpoint
         config.weights_only = True if config.weights_only is None else config.weights_only
-        if self.subcommand == "test":
-            config.verbose = False  # only our table, which has the controls
+        if self.subcommand in ("test", "validate"):
+            config.verbose = False  # only our tables, which have the controls
         place(config.trainer, self.choice)
 
     def _complete(self, config: Namespace) -> dict:
@@ -199,6 +203,11 @@ class CLI(LightningCLI):
         """Add the callbacks and loggers of every run."""
         config = self.config_init[self.subcommand]
         callbacks, fit = as_list(config.trainer.callbacks), self.subcommand == "fit"
+        if config.trainer.enable_progress_bar is not False and not any(
+            isinstance(one, ProgressBar) for one in callbacks
+        ):
+            callbacks.append(progress())
+            config.trainer.enable_progress_bar = isinstance(callbacks[-1], ProgressBar)
         self.watch = Watch(60 * config.wait_minutes)
         callbacks.append(Whereabouts(self.watch))
         if fit:
@@ -208,6 +217,9 @@ class CLI(LightningCLI):
             config.trainer.logger = loggers(config.trainer.logger, path)
             callbacks += fit_callbacks(callbacks, self.choice, self.complete, self.signals) if fit else []
             callbacks += [WriteResults(self.choice.run, config.seed_everything)] if self.subcommand in PLACES else []
+            callbacks += [TellScores()] if self.subcommand == "validate" else []
+        if fit:
+            callbacks.append(TellFit(self.choice and self.choice.run, next_too=self._alone))
         config.trainer.callbacks = callbacks
         try:
             trainer = super().instantiate_trainer(**kwargs)
@@ -220,6 +232,11 @@ class CLI(LightningCLI):
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(training=fit)
         return trainer
+
+    @property
+    def _alone(self) -> bool:
+        """Whether a user typed this command: not one of the folds of another, nor a repetition."""
+        return "N2S_RERUN_OF" not in os.environ and self.complete["experiment"] != FOLDS
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -280,7 +297,8 @@ def run_cli(cli: type[CLI], **options: type) -> CLI:
         subclass_mode_data=True,
         auto_configure_optimizers=False,
         save_config_callback=None,
-        trainer_defaults={"enable_autolog_hparams": False} | _processes(),  # loggers get the complete config instead
+        trainer_defaults={"enable_autolog_hparams": False, "enable_model_summary": False}
+        | _processes(),  # loggers get the complete config instead
         parser_class=Parser,
         parser_kwargs={"parser_mode": "omegaconf", "prog": "n2s", "allow_abbrev": False},
         **options,

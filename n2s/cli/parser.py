@@ -26,9 +26,20 @@ NOISY_WARNINGS = (  # messages of Lightning that need no action of the user here
     r"Be aware that when using `ckpt_path`|Total length of `list` across ranks is zero",  # nothing to validate
     r"Found \d+ module\(s\) in eval mode",
     r"You have overridden `on_after_batch_transfer`",  # decoders of clips do, and mean it
+    r".*GPU available but not used|.*The number of training batches .* is smaller than the logging interval",
+    r".*A worker stopped while some jobs were given to the executor",  # joblib ends idle processes, and starts others
+    r".*does not contain many|.*standard_1020|.*montage .*deprecat",
+    r".*Trying to infer the `batch_size`",
     r"You're resuming from a checkpoint that ended before the epoch ended",  # StepSeed finds the place again
 )
 NOISY_LOGS = (
+    "Seed set to",  # the record has it
+    "GPU available",  # the command says where it runs
+    "LOCAL_RANK:",
+    "Initializing distributed",
+    "distributed_backend=",
+    "`Trainer.fit` stopped",
+    "`weights_only` was not set",
     "Tip:",
     "TPU available",
     "Restoring states from",
@@ -71,7 +82,12 @@ def quieten() -> None:
     """Leave out those warnings and messages."""
     for message in NOISY_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_worth_saying)
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",
+        "lightning.fabric.utilities.seed",
+        "lightning.fabric.utilities.distributed",
+    ):
+        logging.getLogger(name).addFilter(_worth_saying)
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -40,20 +40,18 @@ def align(
         Align also sounds that have a TextGrid.
     """
     from rich.console import Console
-    from rich.progress import track
     from rich.table import Table
 
     from n2s.alignment.folder import TABLE, align_folder, sounds_in
     from n2s.alignment.transcripts import read_transcripts
+    from n2s.progress import track
 
     found = sounds_in(sounds)
     texts = read_transcripts(transcripts or sounds, found)
     out, aligner = out or sounds, _aligner(language, model)
     console = Console()
     console.print(f"{len(texts)} of {len(found)} sounds have a transcript. {aligner.name}.", highlight=False)
-    rows = list(
-        track(align_folder(found, texts, aligner, out, again=again), "aligning", total=len(texts), transient=True)
-    )
+    rows = list(track(align_folder(found, texts, aligner, out, again=again), "aligning", total=len(texts)))
     table = Table("sound", "words", "score", "doubtful", "speech outside, s", "which", box=None)
     odd = [row for row in rows if row["doubtful"] or row["outside_s"]]
     for row in sorted(odd, key=lambda row: -(row["doubtful"] or 0) / (row["words"] or 1))[:20]:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import track
 
 from n2s.data.scaler import CONSTANT
 from n2s.errors import UserError
 from n2s.features.feature import ClipFeature
 from n2s.features.store import FeatureStore
+from n2s.progress import track
 from n2s.studies.readers.sound_findings import heard
 from n2s.studies.study import Stimulus, Study
 
@@ -49,7 +48,7 @@ def moments(values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def tracked(items: Iterable, what: str, n: int) -> Iterable:
     """The items, with a progress bar on stderr if there are several."""
-    return track(items, what, total=n, console=Console(stderr=True), disable=n < 2, transient=True)
+    return track(items, what, total=n)
 
 
 def clip_stimulus(name: str, clips: pd.DataFrame, studies: Mapping[str, Study]) -> Stimulus:

@@ -12,8 +12,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from n2s.data.recordings import Shard
 from n2s.errors import UserError
@@ -21,6 +19,7 @@ from n2s.features.audio import read_audio
 from n2s.features.log_spectrogram import LogSpectrogram
 from n2s.findings import tell
 from n2s.paths import cache_dir, locked, written_whole
+from n2s.progress import track
 
 VERSION = 1
 _CLIPS = 256  # a part: some minutes to half an hour of sound, kept whole or not at all
@@ -107,8 +106,7 @@ class CorpusSpectrograms:
         work = joblib.Parallel(n_jobs=min(n_jobs, max(len(missing), 1)), return_as="generator_unordered")(
             joblib.delayed(_make)(part, self.spectrogram) for part in missing
         )
-        console = Console(stderr=True)
-        for _ in track(work, f"spectrograms of {self.name}", len(missing), console=console, disable=len(missing) < 2):
+        for _ in track(work, f"spectrograms of {self.name}", len(missing)):
             pass
         for part in mine:
             for where, why in part.problems:

@@ -5,7 +5,6 @@ from typing import Literal
 
 import pandas as pd
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
-from rich.progress import track
 
 from n2s.data.bad_channels import check_bads
 from n2s.data.front import Front
@@ -33,6 +32,7 @@ from n2s.data.without_windows import tell_without_windows
 from n2s.data.word_windows import check_words
 from n2s.features.feature import Feature
 from n2s.options import check_number
+from n2s.progress import track
 from n2s.studies.study import Stimulus, Study
 
 EVALUATION_BATCH = 256  # windows scored at once: only memory depends on it
@@ -202,7 +202,7 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
         self.targets = Targets(self.target, self.stimuli, self.windows, self.shape, per_dimension=self.per_dimension)
         self.scale(studies_apart=True)
         if self.residency == "host":
-            for item in track([one for both in self.scaled for one in both], "scaling", transient=True):
+            for item in track([one for both in self.scaled for one in both], "scaling"):
                 item.table()
         self._readers: dict[str, SplitReader] = {}
 

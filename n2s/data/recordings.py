@@ -15,11 +15,11 @@ from typing import ClassVar
 import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from rich.progress import track
 
 from n2s.errors import UserError, counted, reading
 from n2s.findings import Finding, kept, say
 from n2s.paths import cache_dir, disk_room, locked, written_whole
+from n2s.progress import track
 from n2s.studies.study import Recording, Study
 
 AGAIN = "Delete it: the same command makes it again."
@@ -197,7 +197,7 @@ def prepare(
             joblib.delayed(_prepare_one)(study, item, preparation, wait=wait) for item in missing
         )
         try:
-            for name, error in track(work, f"preparing {study.name}", total=len(missing), disable=not missing):
+            for name, error in track(work, f"preparing {study.name}", total=len(missing), least=1):
                 if error:
                     failed[name] = error
         except TerminatedWorkerError:

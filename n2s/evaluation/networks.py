@@ -1,6 +1,5 @@
 """Features of clips: mel spectrograms, and the outputs of CNN14, VGGish and CLAP if they are given."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import torch
 import torchaudio
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,6 +17,7 @@ from n2s.metrics.spectrogram import unit_decibels
 from n2s.models import cnn14 as cnn14_model
 from n2s.models import vggish as vggish_model
 from n2s.models.pretrained import frozen, full_float32
+from n2s.progress import track
 from n2s.studies.study import Stimulus
 
 _CNN14_SHORTEST = 2 * SFREQ  # samples: audioldm_eval pads shorter clips with zeros
@@ -86,14 +85,14 @@ def hear(sounds: Sounds, networks: Networks, console: Console) -> Heard:
             clap = np.concatenate(
                 [
                     networks.clap.extract(Stimulus(name, path), np.zeros(1), duration_s)
-                    for (name, path), duration_s in _each(clips, "CLAP", console)
+                    for (name, path), duration_s in track(clips, "CLAP")
                 ]
             )
         if networks.cnn14 is not None:
-            found = [cnn14_hears(networks.cnn14, clip) for clip in _each(sounds.audio, "CNN14", console)]
+            found = [cnn14_hears(networks.cnn14, clip) for clip in track(sounds.audio, "CNN14")]
             embedding, logits = (np.stack(part) for part in zip(*found, strict=True))
         if networks.vggish is not None:
-            examples = [vggish_hears(networks.vggish, clip) for clip in _each(sounds.audio, "VGGish", console)]
+            examples = [vggish_hears(networks.vggish, clip) for clip in track(sounds.audio, "VGGish")]
     return Heard([evaluation_mel(clip) for clip in sounds.audio], embedding, logits, examples, clap)
 
 
@@ -120,10 +119,6 @@ def vggish_hears(network: vggish_model.VGGish, audio: Tensor) -> np.ndarray:
     device = network.embeddings[0].weight.device
     parts = vggish_model.examples(audio).split(_BATCH)
     return torch.cat([network(part.to(device)).cpu() for part in parts]).numpy()
-
-
-def _each(items: list, what: str, console: Console) -> Iterator:
-    yield from track(items, what, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _long_enough(sounds: Sounds) -> None:

@@ -1,20 +1,13 @@
-"""Bars of progress on the terminal: one console, so that a bar inside another is drawn below it."""
+"""Progress of what features take: nothing is said of a few things."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import track
+from n2s.progress import track
 
 T = TypeVar("T")
 
 
-@cache
-def _console() -> Console:
-    return Console(stderr=True)
-
-
 def tracked(things: Sequence[T], what: str, *, least: int) -> Iterable[T]:
-    """Go through things with a bar that vanishes at the end; none for fewer than ``least``."""
-    return track(things, description=what, console=_console(), disable=len(things) < least, transient=True)
+    """Go through things and say how far; nothing for fewer than ``least``."""
+    return track(things, what, least=least)

@@ -50,6 +50,31 @@ def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
     return network(given[names[0]], **{name: given[name] for name in names[1:]})
 
 
+def check_output(key: str, network: nn.Module, output: object, expected: tuple[int, ...], axes: str) -> None:
+    """Compare what a network gives with what is needed of it.
+
+    Parameters
+    ----------
+    key
+        The network's key in the recipe.
+    output
+        What it gave.
+    expected
+        The shape that is needed.
+    axes
+        What the axes of that shape are, for the message.
+
+    Raises
+    ------
+    UserError
+        It gave no tensor, or one of another shape.
+    """
+    if isinstance(output, Tensor) and tuple(output.shape) == tuple(expected):
+        return
+    found = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+    raise UserError(f"{key}: {type(network).__name__} gives {found}; expected {tuple(expected)}: {axes}.")
+
+
 @cache
 def taken(kind: type[nn.Module]) -> tuple[str, ...] | None:
     """Which of `INPUTS` a class of networks takes; None: as many as there are, in order (it takes ``*inputs``).

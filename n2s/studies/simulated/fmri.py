@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from n2s.errors import UserError, counted
 from n2s.paths import disk_room, written_whole
+from n2s.progress import track
 from n2s.studies.bold_cleaning import residual_maker
 from n2s.studies.events import events_table
 from n2s.studies.fmri import Bold, FMRIStudy, Space

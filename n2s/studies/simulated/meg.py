@@ -12,10 +12,10 @@ from typing import Literal
 import mne
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from n2s.errors import UserError, counted
 from n2s.paths import written_whole
+from n2s.progress import track
 from n2s.studies.events import events_table
 from n2s.studies.simulated.known import check_divides
 from n2s.studies.simulated.noise import autocovariance, time_courses

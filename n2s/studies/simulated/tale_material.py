@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from n2s.errors import UserError, counted
 from n2s.paths import written_whole
+from n2s.progress import track
 from n2s.studies.simulated.known import check_ranges, known_recording, number_of
 from n2s.studies.simulated.sources import N_BANDS, stimulus_features
 from n2s.studies.simulated.speech import audio_file, events_file, speak_story

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from n2s.data.event_data import EventDataModule
 from n2s.data.event_folds import EveryWindow, every_window
@@ -13,6 +12,7 @@ from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.models.window_classifiers import WindowClassifier, WindowLDA
 from n2s.options import check_number
+from n2s.progress import track
 from n2s.systems.contamination.compared import Scored, table_of
 from n2s.systems.contamination.person import Options, Person, compare_person, windows_of_person
 from n2s.systems.contamination.reach import Reached, reached
@@ -70,7 +70,7 @@ def contamination_of(
     people: dict[str, Person] = {}
     found: dict[str, Reached] = {}
     refused = []
-    for number, name in enumerate(track(subjects, "comparing", disable=len(subjects) < 2)):
+    for number, name in enumerate(track(subjects, "comparing")):
         try:
             own = windows_of_person(every, name, options)
             found[name] = reached(every, name, side, own.rows.folds, condition=condition, seed=seed + number)

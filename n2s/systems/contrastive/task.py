@@ -16,7 +16,7 @@ from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
-from n2s.models.any_network import call
+from n2s.models.any_network import call, check_output
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.systems.contrastive.baselines import encoded
 from n2s.systems.contrastive.decoder import ContrastiveDecoder
@@ -30,6 +30,9 @@ from n2s.training.run import Run
 
 TOP = (1, 5, 10)
 SAME = ("studies", "split", "preprocessing", "scaler", "clamp")  # data settings that a later stage has to share
+
+
+ESTIMATE = "windows, n_outputs (set from the target) and samples, as many as brain has"
 
 
 class Contrastive(System):
@@ -200,6 +203,7 @@ class Contrastive(System):
     def _loss(self, batch: Batch) -> Tensor:
         """The mean over this process' windows, among the candidates of all processes that share the batch."""
         estimate, candidate, segment = self(batch), self.encode_target(batch.target), batch.segment
+        check_output("model.encoder", self.encoder, estimate, (len(batch), *candidate.shape[1:]), ESTIMATE)
         shared = len(batch.shares) > 1 and self.negatives == "all"
         shares, rank = (batch.shares, self.global_rank) if shared else ([len(batch)], 0)
         sizes = shares

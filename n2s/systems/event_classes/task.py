@@ -12,7 +12,7 @@ from n2s.data.batch import Batch
 from n2s.data.event_data import EventDataModule
 from n2s.errors import UserError
 from n2s.metrics.classification import SCORES, confusion
-from n2s.models.any_network import call
+from n2s.models.any_network import call, check_output
 from n2s.models.augment import Augment
 from n2s.models.event_network import check_channels
 from n2s.options import check_choice, check_number
@@ -213,7 +213,11 @@ class EventClassifier(System):
         return event_result(self.data, found, k, seed=seed, prior_power=power, **options)
 
     def _logits(self, brain: Tensor, batch: Batch) -> Tensor:
-        return call(self.network, brain, batch.positions, batch.subject, batch.mask)
+        logits = call(self.network, brain, batch.positions, batch.subject, batch.mask)
+        check_output(
+            "model.network", self.network, logits, (len(brain), self.n_logits), "windows, and a number a class"
+        )
+        return logits
 
     def _collect(self, batch: Batch, logits: Tensor, number: int = 0) -> None:
         self._parts.setdefault(number, []).append(Logits(batch.row, logits.detach().float().cpu()))

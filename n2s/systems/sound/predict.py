@@ -12,7 +12,6 @@ import torch
 from matplotlib import colormaps
 from PIL import Image
 from rich.console import Console
-from rich.progress import track
 
 from n2s.config_classes import object_of
 from n2s.data.clip_data import ClipData
@@ -22,6 +21,7 @@ from n2s.listening.manifest import STIMULUS, read_manifest, write_manifest
 from n2s.listening.page import evenly, write_listening_page
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
+from n2s.progress import track
 from n2s.systems.clips.decoded import Decoded
 from n2s.systems.clips.decoder import ClipDecoder
 from n2s.systems.sound.methods import METHODS, Make, SoundMethods
@@ -90,7 +90,7 @@ def _make_missing(name: str, make: Make, folder: Path, made: dict, methods: Soun
     todo = _missing(folder / name, made, rows, clips)
     kept = len(rows) - len(todo)
     batches = np.array_split(todo, -(-len(todo) // size)) if len(todo) else []
-    for some in track(batches, name, console=Console(stderr=True), disable=not batches, transient=True):
+    for some in track(batches, name, least=1):
         for row, wav in zip(some, make(some), strict=True):
             _write(folder / name / clips[row], wav)
     console.print(f"{name}: {len(todo)} sounds made{f', {kept} were there' if kept else ''}", highlight=False)

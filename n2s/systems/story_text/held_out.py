@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 
 from n2s.data.encoding_data import EncodingData, Fold
 from n2s.features.story_words.rules import TextRules
 from n2s.findings import tell
+from n2s.progress import reported
 from n2s.systems.encoding.inputs import check_same, mark, rows_hash
 from n2s.systems.kept_fits import keep, kept
 from n2s.systems.story_text.decode import (
@@ -270,6 +269,5 @@ def _digest(values: Mapping[str, Tensor]) -> str:
 @contextmanager
 def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar over words, where somebody watches."""
-    with Progress(transient=True, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with reported(what) as report:
+        yield report
