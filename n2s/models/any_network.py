@@ -55,8 +55,8 @@ def check_output(key: str, network: nn.Module, output: object, expected: tuple[i
 
     Parameters
     ----------
-    key
-        The network's key in the recipe.
+    key, network
+        The key in the recipe, and what stands there.
     output
         What it gave.
     expected
