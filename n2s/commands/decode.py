@@ -1,5 +1,6 @@
 """``n2s decode``: a trained run on a recording that is in no study."""
 
+import inspect
 from pathlib import Path
 
 
@@ -9,7 +10,8 @@ def decode(
     bold: Path | None = None,
     audio: list[Path] | None = None,
     subject: str | None = None,
-    step_s: float = 1.0,
+    events: Path | None = None,
+    step_s: float | None = None,
     out: Path | None = None,
 ) -> None:
     """Decode a recording of anybody with a trained run: what was heard, ranked over time; writes tables (CSV) and a page.
@@ -26,8 +28,11 @@ def decode(
         Sound files that may have been heard.
     subject
         Who it is, if it is somebody of the training; else the mean of the people of the training decodes.
+    events
+        When the events are, for decoders of classes (phones, words, commands): a table (events.tsv of BIDS, or CSV) with a column onset, in s; without
+        it every moment of a grid is decoded.
     step_s
-        Seconds from one window to the next.
+        Seconds from one window to the next; by default what suits the system: 1 s for sounds, 0.1 s for classes.
     out
         Folder to write to; by default decoded/<recording> in the current folder.
     """
@@ -44,7 +49,11 @@ def decode(
         raise UserError(
             f"{found.name} decodes {'fMRI: --bold x.nii.gz' if takes == 'bold' else 'sensors: --recording x.fif'}; got {name}."
         )
-    decoded = found.decode(given, audio or [], subject=subject, step_s=step_s)
+    options = {name: value for name, value in (("step_s", step_s), ("events", events)) if value is not None}
+    decoder = found.decoder
+    if unknown := [name for name in options if name not in inspect.signature(decoder.decode).parameters]:
+        raise UserError(f"{found.name}: its decoder has no --{unknown[0]}. Leave it out.")
+    decoded = decoder.decode(given, audio or [], subject=subject, **options)
     folder = out or Path("decoded") / given.name.split(".")[0]
     page = decoded.save(folder)
     console = wide_console()

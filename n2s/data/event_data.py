@@ -14,6 +14,7 @@ from n2s.data.event_intervals import Dealt, deal
 from n2s.data.event_reader import EventReader, NoTargets
 from n2s.data.event_tables import check_classes, lay_windows_at_events, windows_of
 from n2s.data.event_windows import EventWindows
+from n2s.data.front import Front
 from n2s.data.holdout_loader import HoldoutReader, check_holdout, check_sensors, numbered
 from n2s.data.loader import BatchLoader
 from n2s.data.priority import SPLITS
@@ -164,6 +165,12 @@ class EventDataModule(SensorDataModule):
 
     def _dealt(self) -> Dealt:
         return deal(self.split, heard_of(self.studies, self.split, self.event_windows))
+
+    def front(self) -> Front:
+        """See `NeuralDataModule`: with the classes, and when a window begins."""
+        sensors = super().front()
+        own = {"class_names": self.class_names, "event_offset_s": self.offset_s}
+        return Front({**sensors.plain, **own}, sensors.arrays)
 
     def _set_up(self) -> None:
         dealt = self._dealt()

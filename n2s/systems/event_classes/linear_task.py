@@ -10,6 +10,7 @@ import torch
 from n2s.data.batch import Batch
 from n2s.data.event_bands import WHOLE, BandWindows
 from n2s.data.event_data import EventDataModule
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.metrics.result import Result
@@ -18,6 +19,7 @@ from n2s.models.sliding_lda import SlidingLDA
 from n2s.models.window_classifiers import WindowClassifier, WindowLDA
 from n2s.options import check_number
 from n2s.systems.closed_form import ClosedForm, check_made
+from n2s.systems.event_classes.decoder import LinearOnEvents
 from n2s.systems.event_classes.linear_fit import EVERYBODY, Decoders, Fits, check_people, fit_person
 from n2s.systems.event_classes.linear_scoring import own_logits, transfer_of
 from n2s.systems.event_classes.tested import event_result
@@ -174,6 +176,10 @@ class LinearClassifier(ClosedForm):
             for name, k in averages.items()
         }
         return {"test": self._own(self.seed)} | transfers
+
+    def decoder(self, trained: Trained) -> LinearOnEvents:
+        """See `System`: the whole band, each person by their own decoders; of several conditions the mean."""
+        return LinearOnEvents(trained, self, self.classifier, trained.entries[FITS])
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

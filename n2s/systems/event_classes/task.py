@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from n2s.data.batch import Batch
 from n2s.data.event_data import EventDataModule
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.metrics.classification import SCORES, confusion
 from n2s.models.any_network import call, check_output
 from n2s.models.augment import Augment
 from n2s.models.event_network import check_channels
 from n2s.options import check_choice, check_number
+from n2s.systems.event_classes.decoder import NetworkOnEvents
 from n2s.systems.event_classes.loss import (
     WEIGHTS,
     Weights,
@@ -206,6 +208,10 @@ class EventClassifier(System):
             hand_in(self.data, row, np.exp(log_probabilities(logits)), folder, min_run_s=self.min_run_s)
             return None
         return self._result(self.tested[0], 1, seed)
+
+    def decoder(self, trained: Trained) -> NetworkOnEvents:
+        """See `System`."""
+        return NetworkOnEvents(trained, self.network.eval())
 
     def _result(self, found: Logits, k: int, seed: int) -> EventResult:
         options = {name: getattr(self, name) for name in ("weights", "min_run_s", "n_permutations", "top_k")}
