@@ -6,6 +6,7 @@ import numpy as np
 
 N_DRAWS = 200  # of the order of windows
 MOST = 4e9  # additions, over all draws
+LEAST_BLOCKS = 8  # stretches that change places
 FEWEST = 3  # windows that speak for a start
 
 
@@ -48,8 +49,8 @@ def place_sounds(
     """Sum each window's scores along every possible start of each sound.
 
     A sound that began at s of the recording is at ``time - s`` in each window. The scores of a window are made z-scores over all its candidates
-    first, so that no window counts more than others. The null: stretches of windows as long as a window exchange places; what fits one stretch
-    fits no other. It holds for the best of all starts and sounds together.
+    first, so that no window counts more than others. The null: stretches of windows exchange places; what fits one stretch fits no other. Evidence is
+    compared in units of its own spread over all starts. It holds for the best of all starts and sounds together.
 
     Parameters
     ----------
@@ -86,18 +87,17 @@ def place_sounds(
         for _ in range(n_draws):
             order = np.concatenate([blocks[i] for i in rng.permutation(len(blocks))])
             mixed = z[order]
-            null.append(
-                max(
-                    np.nanmax(_evidence(mixed[:, rows], *one, least), initial=-np.inf)
-                    for rows, one, least in zip(numbers, grid, needed, strict=True)
-                )
-            )
+            drawn = [
+                _evidence(mixed[:, rows], *one, least) for rows, one, least in zip(numbers, grid, needed, strict=True)
+            ]
+            null.append(max(np.nanmax(one, initial=-np.inf) for one in drawn) / _spread(drawn))
+    usual = _spread(courses)
     places = []
     for (lags, index, _), found in zip(grid, courses, strict=True):
         best = int(np.nanargmax(found)) if np.isfinite(found).any() else 0
         away = np.where(np.abs(lags - lags[best]) >= window_s, found, np.nan)
         other = int(np.nanargmax(away)) if np.isfinite(away).any() else -1
-        p = (1 + sum(one >= found[best] for one in null)) / (1 + len(null)) if null else None
+        p = (1 + sum(one >= found[best] / usual for one in null)) / (1 + len(null)) if null else None
         n = int((index == best).sum())
         places.append(
             Place(
@@ -132,8 +132,16 @@ def _evidence(z: np.ndarray, lags: np.ndarray, index: np.ndarray, n: int, least:
     return np.where(count >= least, total / np.sqrt(np.maximum(count, 1)), np.nan)
 
 
+def _spread(courses: list[np.ndarray]) -> float:
+    """Of the evidence of all starts, robustly: a stretch that is cut is less alike inside, so that evidence varies less in a null than by chance."""
+    every = np.concatenate([one[np.isfinite(one)] for one in courses]) if courses else np.zeros(0)
+    found = float(np.median(np.abs(every - np.median(every)))) if len(every) else 0.0
+    return found if found > 0 else 1.0
+
+
 def _blocks(time_s: np.ndarray, window_s: float) -> list[np.ndarray]:
-    """Windows in stretches as long as a window, or longer where there are more than 60 of these."""
-    length_s = max(window_s, (time_s[-1] - time_s[0]) / 60)
+    """Windows in stretches of two windows' length, shorter where that gives fewer than `LEAST_BLOCKS`, longer where it gives more than 60."""
+    whole_s = time_s[-1] - time_s[0]
+    length_s = max(window_s, min(2 * window_s, whole_s / LEAST_BLOCKS), whole_s / 60)
     number = np.floor((time_s - time_s[0]) / length_s + 1e-9)
     return [np.flatnonzero(number == one) for one in np.unique(number)]
