@@ -101,6 +101,7 @@ class Bundle:
             warnings.filterwarnings("ignore", message="Attribute '.*' is an instance of `nn.Module`")
             found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)
         state = self.checkpoint["state_dict"]
+        found.rebuild(state, self.checkpoint["entries"])
         own = found.state_dict()
         lacking = [key for key in own if key not in state]
         if lacking:

@@ -10,11 +10,13 @@ import torch
 
 from n2s.data.batch import Batch
 from n2s.data.bold_clips import subject_responses
+from n2s.data.bold_front import bold_front
 from n2s.data.bold_preparation import BoldPreparation, BoldRun, tell_copies
 from n2s.data.clip_splits import check_subjects, listed_clips, split_by_sound
 from n2s.data.clip_targets import clip_stimulus, feature_values, moments, tracked
 from n2s.data.cross_validated import CrossValidated, dealt_folds
 from n2s.data.datamodule import BySplit, NeuralDataModule
+from n2s.data.front import Front
 from n2s.data.loader import BatchLoader
 from n2s.data.priority import SPLITS
 from n2s.data.recordings import Shard, listed, prepare
@@ -259,6 +261,21 @@ class FMRIDataModule(NeuralDataModule):
         """Mean and deviation (f,) of a feature over all training rows, flattened; 1 is the deviation of what never changes."""
         values = self._values[name]
         return moments(values, np.bincount(self.splits["train"].table.clip_index, minlength=len(values)))
+
+    def front(self) -> Front:
+        """See `NeuralDataModule`."""
+        table = self.splits["train"].table
+        runs = {one: table.recording[table.subject == one].iloc[0] for one in self.subjects}
+        return bold_front(
+            self.studies,
+            self.subjects,
+            runs={one: self._bold[name].bold(name) for one, name in runs.items()},
+            scales=self.scales,
+            roi=self.roi,
+            response=self.response,
+            clip_s=table.duration_s.to_numpy(float),
+            target=self.train_moments("target"),
+        )
 
     def __str__(self) -> str:
         """A summary of the prepared data, a line per split."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor
 
 from n2s.data.datamodule import NeuralDataModule
 from n2s.decoding.decoder import Decoder
@@ -80,6 +81,15 @@ class System(LightningModule):
             f"{type(self).__name__} does not decode a recording outside its studies yet. Put it into a study (n2s studies example shows how), and "
             "run n2s test or n2s predict."
         )
+
+    def rebuild(self, state: Mapping[str, Tensor], entries: Mapping) -> None:
+        """Make what has its shape from a checkpoint, before its weights are loaded without a trainer.
+
+        Parameters
+        ----------
+        state, entries
+            Weights, and what else a checkpoint holds.
+        """
 
     def configure_optimizers(self):
         """See Lightning."""

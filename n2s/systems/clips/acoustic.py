@@ -1,5 +1,6 @@
 """The acoustic stage: from the brain to the sound of a clip as AudioMAE tokens, with three losses."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -185,11 +186,15 @@ class Acoustic(ClipDecoder):
                 f"the checkpoint has the listeners {'; '.join(known)}; the data have {'; '.join(self.data.brains)}. "
                 "Use the studies that it was trained with."
             )
-        self.encoder_settings = checkpoint.get(ENCODER)
         super().on_load_checkpoint(checkpoint)
         if self.from_voxels and self.trainer.training:
             given = checkpoint[SEMANTIC_RUN]
             self._run = StageRun.found(Semantic, given, self.experiment, key="model.semantic_run")
+
+    def rebuild(self, state: Mapping[str, Tensor], entries: Mapping) -> None:
+        """See `System`."""
+        self.encoder_settings = entries.get(ENCODER)
+        super().rebuild(state, entries)
 
     def configure_optimizers(self):
         """Parts with their own learning rate are separate parameter groups."""
@@ -236,6 +241,10 @@ class Acoustic(ClipDecoder):
         fine_only = self._fine_only[batch.brain_index].to(self.device)(batch.brain) if self._fine_only else None
         best = network.spectrogram(batch.target)[0]
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
+
+    def answer(self, network: ToSound, brain: Tensor) -> Tensor:
+        """See `ClipDecoder`."""
+        return network(brain)
 
     def _losses(self, batch: Batch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """``semantic (b, d)`` if the network uses it."""

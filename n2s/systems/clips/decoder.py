@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from n2s.data.batch import Batch
 from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.seeded import seeded
 from n2s.systems.clips.decoded import Decoded
+from n2s.systems.clips.new_clips import ClipsOfBold
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.results import clip_results
 from n2s.systems.processes import check_strategy
@@ -56,6 +58,19 @@ class ClipDecoder(System, ABC):
     @abstractmethod
     def decode(self, batch: Batch) -> Decoded:
         """Decode a batch's responses."""
+
+    def answer(self, network: nn.Module, brain: Tensor) -> Tensor:
+        """What one person's network decodes from BOLD: ``(b, v)`` or ``(b, n, v)``, scaled -> the target in its own units, ``(b, *shape)``.
+
+        Systems without it decode no recording outside their studies.
+        """
+        raise UserError(
+            f"{type(self).__name__} decodes the clips of its own studies alone. Put the recording into a study, and run n2s predict."
+        )
+
+    def decoder(self, trained: Trained) -> ClipsOfBold:
+        """See `System`."""
+        return ClipsOfBold(self, trained)
 
     @property
     def data(self) -> ClipData:
@@ -113,8 +128,12 @@ class ClipDecoder(System, ABC):
         """Make the networks of the subjects that the checkpoint has."""
         if SUBJECTS not in checkpoint:
             raise UserError(f"the checkpoint is not from {type(self).__name__}: it names no subjects.")
-        if checkpoint[SUBJECTS] != self.subjects:
-            self.subjects, state = list(checkpoint[SUBJECTS]), checkpoint["state_dict"]
+        self.rebuild(checkpoint["state_dict"], checkpoint)
+
+    def rebuild(self, state: Mapping[str, Tensor], entries: Mapping) -> None:
+        """See `System`: the networks of the subjects that a checkpoint has."""
+        if entries[SUBJECTS] != self.subjects:
+            self.subjects = list(entries[SUBJECTS])
             blanks = [self.blank(part_of(state, f"networks.{index}.")) for index in range(len(self.subjects))]
             self.networks = nn.ModuleList(blanks).to(self.device)
 

@@ -130,8 +130,12 @@ class Semantic(ClosedForm, ClipDecoder):
         ridge, data = self.network(batch), self.trainer.datamodule
         check_fitted(ridge, data.subjects[batch.brain_index])
         check_same_voxels(ridge, data, batch.brain_index)
-        feature = ridge.unscaled(ridge(batch.brain)).unflatten(1, data.target.shape)
+        feature = self.answer(ridge, batch.brain).unflatten(1, data.target.shape)
         return Decoded(batch.row, feature, feature if isinstance(data.target, ClipSpectrogram) else None)
+
+    def answer(self, network: FittedRidge, brain: Tensor) -> Tensor:
+        """See `ClipDecoder`; flat."""
+        return network.unscaled(network(brain))
 
     def leave(self) -> None:
         """See `System`: the scores of validation and test clips stay for a later fusion."""

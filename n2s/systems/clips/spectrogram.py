@@ -70,8 +70,12 @@ class Spectrogram(ClipDecoder):
         """See `ClipDecoder`."""
         network = self.network(batch)
         check_same_voxels(network, self.trainer.datamodule, batch.brain_index)
-        mel = network(batch.brain) * network.deviation + network.mean
+        mel = self.answer(network, batch.brain)
         return Decoded(batch.row, mel, mel)
+
+    def answer(self, network: "MelNetwork", brain: Tensor) -> Tensor:
+        """See `ClipDecoder`."""
+        return network(brain) * network.deviation + network.mean
 
     def _loss(self, batch: Batch) -> Tensor:
         network = self.network(batch)

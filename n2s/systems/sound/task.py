@@ -1,6 +1,6 @@
 """The last stage: from decoded tokens to sound, by a latent diffusion that they condition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from n2s.data.clip_data import ClipData
 from n2s.data.clip_targets import feature_values
 from n2s.data.fmri import FMRIDataModule
 from n2s.data.meg import MEGDataModule
+from n2s.decoding.decoder import Decoder
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.features.latents import ClipMel
 from n2s.models.brain_to_sound import ToSound
@@ -119,6 +121,19 @@ class BrainAudio(ClipDecoder):
         self.average: RunningAverage | None = None
         self._averaged = ExitStack()
         self._latents: ClipLatents | None = None
+
+    def decoder(self, trained: Trained) -> Decoder:
+        """See `System`: it refuses, and says what does it."""
+        raise UserError(
+            f"{trained.name} makes sounds of the clips of its own studies: put the recording into a study, and n2s predict writes the sounds. Which of some "
+            "sounds was heard in a new run, and when, is told by the semantic run that it was made from: n2s decode checkpoints/fmri_semantic --bold "
+            "x.nii.gz --audio a.wav b.wav (of MEG: n2s decode checkpoints/meg_contrastive)."
+        )
+
+    def rebuild(self, state: Mapping[str, Tensor], entries: Mapping) -> None:
+        """See `System`."""
+        self.stages = entries.get(STAGES, {})
+        super().rebuild(state, entries)
 
     # -- networks ----------------------------------------------------------------------------------------------------
 
