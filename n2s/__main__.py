@@ -128,7 +128,8 @@ def run(verb: str) -> None:
                 if names[0] in lists:
                     settings = {"help": settings["help"], "type": lists[names[0]], "nargs": "+"}
                 elif names[0] in words:
-                    settings |= {"type": words[names[0]], "nargs": "+", "metavar": "WORD"}
+                    kept = {name: value for name, value in settings.items() if name in ("help", "default", "dest")}
+                    settings = kept | {"type": words[names[0]], "nargs": "+", "metavar": names[0].strip("-").upper()}
                 return super().add_argument(*names, **settings)
 
         jsonargparse.auto_cli(

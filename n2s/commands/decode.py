@@ -11,6 +11,7 @@ def decode(
     audio: list[Path] | None = None,
     subject: str | None = None,
     events: Path | None = None,
+    confounds: Path | None = None,
     step_s: float | None = None,
     out: Path | None = None,
 ) -> None:
@@ -31,8 +32,10 @@ def decode(
     events
         When the events are, for decoders of classes (phones, words, commands): a table (events.tsv of BIDS, or CSV) with a column onset, in s; without
         it every moment of a grid is decoded.
+    confounds
+        fMRI: the table of confounds of the run (fMRIPrep's desc-confounds_timeseries.tsv), where training regressed some out.
     step_s
-        Seconds from one window to the next; by default what suits the system: 1 s for sounds, 0.1 s for classes.
+        Seconds from one window to the next; by default what suits the system: 1 s for sounds, 0.1 s for classes, a volume for fMRI.
     out
         Folder to write to; by default decoded/<recording> in the current folder.
     """
@@ -49,7 +52,11 @@ def decode(
         raise UserError(
             f"{found.name} decodes {'fMRI: --bold x.nii.gz' if takes == 'bold' else 'sensors: --recording x.fif'}; got {name}."
         )
-    options = {name: value for name, value in (("step_s", step_s), ("events", events)) if value is not None}
+    options = {
+        name: value
+        for name, value in (("step_s", step_s), ("events", events), ("confounds", confounds))
+        if value is not None
+    }
     decoder = found.decoder
     if unknown := [name for name in options if name not in inspect.signature(decoder.decode).parameters]:
         raise UserError(f"{found.name}: its decoder has no --{unknown[0]}. Leave it out.")

@@ -68,6 +68,9 @@ def test_a_held_out_run_decoded_as_a_new_one(trained, sounds, tmp_path, run_n2s)
 
     image = image_of(bold)
     image.to_filename(tmp_path / "x_bold.nii.gz")
+    with pytest.raises(UserError, match="a TR of 1 sec in its header, as writers leave it"):
+        run.predict(tmp_path / "x_bold.nii.gz", subject="01")
+    (tmp_path / "x_bold.json").write_text('{"RepetitionTime": 1.0}')
     again = package.load(run.export(tmp_path / "shared"))
     assert np.allclose(again.predict(tmp_path / "x_bold.nii.gz", subject="01").values, found.values, atol=1e-4)
     status, out, err = run_n2s(

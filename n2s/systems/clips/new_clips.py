@@ -20,11 +20,10 @@ from n2s.decoding.trained import Trained
 from n2s.errors import UserError, first_of
 from n2s.options import check_choice, check_number
 from n2s.studies.fmri import Bold
+from n2s.systems.system import System
 
 if TYPE_CHECKING:
     import nibabel
-
-    from n2s.systems.clips.decoder import ClipDecoder
 
 MEMORY_S = 12.0  # responses of BOLD last so long: shorter stretches are not exchangeable
 
@@ -35,14 +34,14 @@ class ClipsOfBold(Decoder):
     Parameters
     ----------
     system
-        A trained decoder of clips.
+        A trained `n2s.systems.clips.decoder.ClipDecoder`.
     trained
         What it was trained on.
     """
 
     takes = "bold"
 
-    def __init__(self, system: "ClipDecoder", trained: Trained):
+    def __init__(self, system: System, trained: Trained):
         plain = trained.front.plain
         if plain["kind"] != "bold":
             raise UserError(
