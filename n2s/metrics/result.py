@@ -238,6 +238,17 @@ class Result(Saved, ABC):
         """The parts to show; by default the table of scores."""
         return [Shown(scores=self.scores())]
 
+    def rows(self) -> pd.DataFrame | None:
+        """What each test row scored, so that `n2s compare` can pair two runs; None where a score is no mean over rows.
+
+        Returns
+        -------
+        One row a window, clip or sentence, of the model: ``subject``, ``recording``, ``stimulus``, ``start_s`` (in the stimulus), ``block`` (rows of one
+        are not independent), ``among`` (how many candidates, where there are some), and a column a score with its name in `scores`, whose mean over a
+        person's rows is the person's score.
+        """
+        return None
+
     def facts(self) -> dict:
         """Entries of ``metrics.json`` besides the scores, as plain JSON types: counts, tests, seeds."""
         return {}

@@ -12,7 +12,7 @@ from n2s.metrics.score import ALL, Measure, Score
 
 TOP = (1, 5, 10)
 MEASURES = {f"top{k}": Measure(f"top-{k} (%)", 100, 1) for k in TOP} | {
-    "median_rank": Measure("median rank (from 0)", digits=1, higher_is_better=False),
+    "median_rank": Measure("median rank", digits=1, higher_is_better=False, first=1),  # read from 1, as choices are
     "mrr": Measure("mean reciprocal rank"),
 }
 OVER_SUBJECTS = "95% t interval over subjects"

@@ -1,5 +1,7 @@
 """Whether a row of a table of scores is better than another one: paired over people, and beyond both intervals."""
 
+import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +34,7 @@ def difference(scores: Scores, name: str, row: str, other: str) -> Difference | 
     else:
         gains = np.array([sign * (own[one].mean - beside[one].mean) for one in people if one in beside and beside[one].mean is not None])  # fmt: skip
     if len(gains) >= FEW and np.ptp(gains) > 1e-12:
-        _, low, high = t_interval(gains)
+        _, low, high = t_interval(gains, bounds=(-math.inf, math.inf))
         return Difference(mean, float(low), float(high), len(gains))
     return Difference(mean, None, None, len(gains))
 
@@ -56,18 +58,23 @@ def _beyond(scores: Scores, name: str, row: str, other: str, way: float) -> bool
         return None
     sign = way if scores.measures[name].higher_is_better else -way
     own, beside = scores.values[name][row], scores.values[name][other]
-    known = [outside(beside[ALL], own[ALL], sign)]
+    known = [outside(_meant(beside, found.n_people), own[ALL], sign)]
     if found.low is not None:
         known.append((found.low if way > 0 else -found.high) > 0)
     else:
-        known.append(outside(own[ALL], beside[ALL], -sign))
+        known.append(outside(_meant(own, found.n_people), beside[ALL], -sign))
         each = [outside(own[one], beside.get(one, beside[ALL]), -sign) for one in own if one != ALL]
-        if found.n_people == 2 and all(
-            one is not None for one in each
-        ):  # an interval over two people is no measure of them
+        if found.n_people == 2 and all(one is not None for one in each):
             known[-1] = all(each)
     known = [one for one in known if one is not None]
     return all(known) if known else None
+
+
+def _meant(by_subject: Mapping[str, Score], n_people: int) -> Score:
+    """A row's mean, without an interval over two people: that says nothing of either."""
+    whole = by_subject[ALL]
+    over_people = n_people == 2 and ("subjects" in whole.kind or "people" in whole.kind)
+    return Score(whole.mean) if over_people else whole
 
 
 def outside(interval: Score, value: Score, sign: float) -> bool | None:

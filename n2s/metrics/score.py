@@ -51,6 +51,8 @@ class Measure:
         If false, lower is better.
     uncontrolled
         The reason why this score has no control; only for a score that cannot have one.
+    first
+        Added to values where a person reads them: 1 for a rank that is counted from 0 in files.
     """
 
     label: str
@@ -58,6 +60,11 @@ class Measure:
     digits: int = 3
     higher_is_better: bool = True
     uncontrolled: str = ""
+    first: int = 0
+
+    def text(self, value: float) -> str:
+        """A value as people read it, scaled and rounded."""
+        return f"{self.scale * value + self.first:.{self.digits}f}"
 
     @property
     def heading(self) -> str:
@@ -207,5 +214,5 @@ def cell(score: Score | None, measure: Measure) -> str:
     """``12.3 (11.0 to 13.5)``: a mean and its interval for a table; ``-`` if there is none."""
     if score is None or score.mean is None:
         return "-"
-    mean, low, high = (None if one is None else f"{measure.scale * one:.{measure.digits}f}" for one in score[:3])
+    mean, low, high = (None if one is None else measure.text(one) for one in score[:3])
     return mean if low is None or high is None else f"{mean} ({low} to {high})"

@@ -128,8 +128,9 @@ def _claimed(scores: Scores, name: str, row: str, told: dict[str, bool | None], 
         return (
             f"Not decided: {what}; {best}. There are too few independent data to say whether this is more than chance."
         )
-    but = f" It beats {_listed(strong)}, but not surely {_listed(weak)}." if strong else ""
-    return f"Not shown to be above chance: {what}; {best}.{but}"
+    if strong:
+        return f"Not shown to beat every control: {what}; {best}. It beats {_listed(strong)}, but not surely {_listed(weak)}."
+    return f"Not shown to be above chance: {what}; {best}."
 
 
 def _ceiling(scores: Scores, name: str, row: str, strongest: str) -> list[str]:
@@ -217,7 +218,7 @@ def value_text(value: float | None, measure: Measure) -> str:
     """A value with its unit."""
     if value is None:
         return "none"
-    return f"{measure.scale * value:.{measure.digits}f}{'%' if measure.scale == 100 else ''}"
+    return f"{measure.text(value)}{'%' if measure.scale == 100 else ''}"
 
 
 def difference_text(found: Difference, measure: Measure) -> str:
@@ -235,7 +236,7 @@ def _shown(own: dict[str, Score], measure: Measure) -> str:
     text = value_text(score.mean, measure)
     if score.low is None or score.high is None or n == 2:
         return text
-    return f"{text} ({measure.scale * score.low:.{measure.digits}f} to {measure.scale * score.high:.{measure.digits}f})"
+    return f"{text} ({measure.text(score.low)} to {measure.text(score.high)})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -37,6 +37,8 @@ def next_steps(run_dir: Path, shown: Shown) -> list[str]:
             )
     elif found.state == "below":
         steps.append(f"Look at the data that it was tested on: `n2s studies check --config {config}`.")
+    elif found.state == "unknown":
+        steps.append("Test more people, or more windows of each: nothing decides sooner.")
     else:
         steps.append(
             f"Look for what went wrong before the model: `n2s studies check --config {config}` shows sensors, events and the response to words; "

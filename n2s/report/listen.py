@@ -117,7 +117,7 @@ def retrieved_segments(
 def retrieved_listening(windows: Sequence[Retrieved], *, text: str = "words") -> Listening:
     """Retrieved windows as sounds to listen to; ``text`` is the heading of the segments' texts."""
     groups = {
-        f"{window.pick[0].upper()}{window.pick[1:]}: rank {window.rank} (of 0 to {window.n_candidates - 1}), "
+        f"{window.pick[0].upper()}{window.pick[1:]}: rank {window.rank + 1} of {window.n_candidates}, "
         f"subject {window.subject}": [
             Sound(label, one.audio, RATE_HZ, text=one.text, place=one.place, value=f"{one.z:.1f}", true=one.true)
             for label, one in window.segments()

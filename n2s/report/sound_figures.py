@@ -83,7 +83,7 @@ def heard_spectrograms(windows: Sequence[Retrieved]) -> Drawing | None:
         return None
     figure = spectrogram_grid(
         [[segment.audio for _, segment in row] for row in named],
-        rows=[f"{window.pick}\nrank {window.rank}" for window in windows],
+        rows=[f"{window.pick}\nrank {window.rank + 1}" for window in windows],
         titles=[[f"{label}: {_short(segment.text or segment.place)}" for label, segment in row] for row in named],
         marked=[[segment.true and i > 0 for i, (_, segment) in enumerate(row)] for row in named],
     )

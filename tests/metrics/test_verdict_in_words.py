@@ -64,7 +64,7 @@ def test_lower_may_be_better():
 @pytest.mark.parametrize("n", [3, 4, 8])
 def test_noise_is_rarely_above_chance(n, higher):
     """Two-sided 95% intervals, of two controls: at most 2.5% of noise may pass; 2.5% + three standard errors here."""
-    rng, n_times = np.random.default_rng(n), 400
+    rng, n_times = np.random.default_rng(n), 200
     states = [
         verdict_of(
             table(higher=higher, **{name: row(rng.normal(0.3, 0.05, n)) for name in ("model", "shuffled", "no_brain")})

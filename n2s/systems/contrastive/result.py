@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from n2s.metrics.result import Result, Shown
+from n2s.metrics.retrieval_rows import TOP
 from n2s.metrics.score import Scores
+from n2s.metrics.window_blocks import window_blocks
 from n2s.report.listen import Retrieved, retrieved_listening, retrieved_segments
 from n2s.systems.contrastive import facts, figures, words
 from n2s.systems.contrastive.pooled import pooled_windows
@@ -29,6 +33,22 @@ class RetrievalResult(SummarizedWindows, Result):
     def scores(self) -> Scores:
         """See `Result`."""
         return self.summary.scores
+
+    def rows(self) -> pd.DataFrame:
+        """See `Result`."""
+        found, windows = self.ranks["model"], self.windows
+        block = window_blocks(self.candidates, self.target, self.group).steady
+        heard = {name: windows[name].to_numpy() for name in ("recording", "stimulus")}
+        table = pd.DataFrame(
+            {
+                "subject": self.subject,
+                **heard,
+                "start_s": windows.stimulus_start_s.to_numpy(),
+                "block": block,
+                "among": self.n_candidates,
+            }
+        )
+        return table.assign(mrr=1 / (found + 1), **{f"top{k}": (found < k).astype(float) for k in TOP})
 
     def facts(self) -> dict:
         """See `Result`."""
