@@ -28,6 +28,7 @@ COMMANDS = {
         "a trained run as a folder for others: weights, config, scores, a model card",
     ),
     "recipes": ("n2s.cli.list_recipes:recipes", "list the recipes that n2s brings along, or copy one to change it"),
+    "runs": ("n2s.commands.runs:runs", "list runs: state, score beside chance, size; delete what is not needed"),
     "studies": ("n2s.cli.studies:Studies", "check your data before training; list, show and download public data sets"),
     "align": ("n2s.commands.align:align", "find the times of the words of a known text in its sound; write TextGrids"),
     "listen": ("n2s.commands.listen:listen", "write a page to hear, compare and rate the sounds of a run"),
@@ -126,6 +127,8 @@ def run(verb: str) -> None:
         class Parser(ReadableErrors, jsonargparse.ArgumentParser):
             def add_argument(self, *names: str, **settings: object) -> object:
                 """Read a required list as words of the command line; jsonargparse expects JSON."""
+                if settings.get("type") is bool and settings.get("default") is False:
+                    settings |= {"nargs": "?", "const": True}  # --json as well as --json true
                 if names[0] in lists:
                     settings = {"help": settings["help"], "type": lists[names[0]], "nargs": "+"}
                 elif names[0] in words:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from n2s.api.bundle import CONFIG, Bundle
 from n2s.errors import UserError, nearest
+from n2s.own_code import find_beside
 from n2s.training.run import Run, originals, runs_dir
 
 
@@ -16,6 +17,7 @@ def found(what: str | Path, *, revision: str | None = None) -> Bundle:
             place = place.parent
         if not place.is_dir():
             continue
+        find_beside([place / "run.json"])
         if Run(place).exists():
             return Bundle.of_run(Run(place))
         if (place / CONFIG).is_file():

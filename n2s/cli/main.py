@@ -30,6 +30,7 @@ from n2s.training.checkpoints import AtomicCheckpointIO
 from n2s.training.choose_run import Choice, choose_to_train, listed, plain_name, shown
 from n2s.training.choose_weights import choose_weights
 from n2s.training.claim import Claim
+from n2s.training.estimates import WriteEstimates
 from n2s.training.experiments import experiment_name
 from n2s.training.fold_runs import FOLDS
 from n2s.training.progress_bar import progress
@@ -38,7 +39,7 @@ from n2s.training.run import differences, run_of, runs_dir, settings_of
 from n2s.training.run_in_folder import fit_in, score_in
 from n2s.training.signals import Stopped, StopSignals
 from n2s.training.step_seed import StepSeed
-from n2s.training.telling import TellFit, TellScores
+from n2s.training.telling import TellFit, TellScores, TellTested
 from n2s.training.trainer_parts import fit_callbacks, loggers, place
 from n2s.training.watch import Watch, wait_no_longer
 from n2s.training.whereabouts import Whereabouts
@@ -218,6 +219,10 @@ class CLI(LightningCLI):
             callbacks += fit_callbacks(callbacks, self.choice, self.complete, self.signals) if fit else []
             callbacks += [WriteResults(self.choice.run, config.seed_everything)] if self.subcommand in PLACES else []
             callbacks += [TellScores()] if self.subcommand == "validate" else []
+            callbacks += [TellTested(self.choice.run)] if self.subcommand == "test" and self._alone else []
+            callbacks += (
+                [WriteEstimates(self.choice.run.folder / PLACES["predict"])] if self.subcommand == "predict" else []
+            )
         if fit:
             callbacks.append(TellFit(self.choice and self.choice.run, next_too=self._alone))
         config.trainer.callbacks = callbacks

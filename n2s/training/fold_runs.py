@@ -10,9 +10,8 @@ from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError, first_of, reading
 from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import ALL, Row, Score, cell
-from n2s.training.run import Run
+from n2s.training.run import FOLDS, Run
 
-FOLDS = "folds"
 STAGE = "_run"  # the end of the options of systems that name an earlier run: semantic_run, encoder_run
 
 

@@ -15,6 +15,7 @@ from n2s.config_classes import name_of_today
 from n2s.errors import UserError
 from n2s.paths import written_whole
 
+FOLDS = "folds"
 UNFINISHED, FINISHED = "unfinished", "finished"
 _ENTRIES = ("id", "status", "started", "started_from", "resumed")  # entries of run.json that commands use
 

@@ -170,3 +170,15 @@ class TellScores(Callback):
         for name, value, chance in rows:
             print(f"{name:{width}}  {value:>9}  {chance:>9}")
         print("validation data choose the best epoch: their scores are no result. next: n2s test")
+
+
+class TellTested(Callback):
+    """Say what can be done with a tested run."""
+
+    def __init__(self, run: Run):
+        self.run = run
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning; after `n2s.training.results.WriteResults`."""
+        if trainer.is_global_zero and (self.run.folder / "report.html").is_file():
+            print(f"next: open that page; n2s export {shown(self.run.folder)} makes a folder to share", flush=True)

@@ -1,0 +1,98 @@
+"""``n2s runs``: what it lists, and what it deletes and does not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from n2s.training import listing
+from n2s.training.run import Run
+
+
+def write(experiment, name, status, *, started="2026-01-01T00:00:00+00:00", files=(), scores=None, **more) -> Run:
+    run = Run(Path("checkpoints") / experiment / name)
+    run.folder.mkdir(parents=True)
+    run.update(id=name, status=status, started=started, started_from=None, resumed=[], **more)
+    for file in files:
+        path = run.folder / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"0" * 1000)
+    if scores:
+        rows = {row: {"all subjects": {"mean": mean}} for row, mean in scores.items()}
+        (run.folder / "metrics.json").write_text(json.dumps({"test": {"scores": {"top1": rows}}}))
+        run.update(results={"test": {"test": "x:Y"}})
+    return run
+
+
+@pytest.fixture
+def some(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("N2S_RUNS", raising=False)
+    both = ("best.ckpt", "last.ckpt", "wandb/x")
+    write("meg", "tested", "finished", files=both, scores={"model": 0.5, "linear": 0.3, "chance": 0.125})
+    write("meg", "stopped", "unfinished", started="2026-01-02T00:00:00+00:00", files=both)
+    write("meg", "only_last", "finished", started="2026-01-03T00:00:00+00:00", files=("last.ckpt",), validates=False)
+    broken = Path("checkpoints/fmri/broken")
+    broken.mkdir(parents=True)
+    (broken / "run.json").write_text("{")
+
+
+def test_table_and_json(some, run_n2s):
+    status, out, _ = run_n2s("runs")
+    assert status == 0
+    (line,) = [line.split() for line in out.splitlines() if " tested " in line and "run" not in line]
+    assert [line[0], line[1]] == ["tested", "tested"]
+    assert "top1 0.5  chance 0.125" in out
+    assert "4 runs (" in out
+    told = {one["run"]: one for one in json.loads(run_n2s("runs", "--json")[1])}
+    states = {name: one["state"] for name, one in told.items()}
+    assert states == {"tested": "tested", "stopped": "stopped", "only_last": "finished", "broken": "damaged"}
+    assert (told["tested"]["value"], told["tested"]["control"], told["tested"]["control_name"]) == (
+        0.5,
+        0.125,
+        "chance",
+    )
+    assert told["stopped"]["n_bytes"] > 3000
+    assert [one["run"] for one in json.loads(run_n2s("runs", "--experiment", "fmri", "--json")[1])] == ["broken"]
+
+
+def test_clean_asks_and_takes_only_what_is_not_needed(some, run_n2s):
+    status, _, err = run_n2s("runs", "--clean")
+    assert status == 2
+    assert "Nobody can be asked here: add --yes. Nothing was deleted." in err
+    assert Path("checkpoints/meg/tested/last.ckpt").exists()
+    status, out, _ = run_n2s("runs", "--clean", "--yes")
+    assert status == 0
+    assert "2 kB are free" in out
+    kept = sorted(str(path.relative_to("checkpoints/meg")) for path in Path("checkpoints/meg").rglob("*.ckpt"))
+    assert kept == ["only_last/last.ckpt", "stopped/best.ckpt", "stopped/last.ckpt", "tested/best.ckpt"]
+    assert Path("checkpoints/meg/stopped/wandb").is_dir()
+    assert "nothing to clean" in run_n2s("runs", "--clean")[1]
+
+
+def test_delete(some, run_n2s):
+    with Run(Path("checkpoints/meg/stopped")).lock():
+        assert listing.listed(Run(Path("checkpoints/meg/stopped"))).state == "running"
+        status, _, err = run_n2s("runs", "--delete", "stopped", "--yes")
+        assert status == 2
+        assert "a process trains in" in err
+    assert Path("checkpoints/meg/stopped").is_dir()
+    assert run_n2s("runs", "--delete", "stopped", "--yes")[0] == 0
+    assert not Path("checkpoints/meg/stopped").exists()
+    assert run_n2s("runs", "--delete", "checkpoints/fmri/broken", "--yes")[0] == 0
+    assert not Path("checkpoints/fmri").exists()  # the last run of its experiment
+    assert "Nearest: tested" in run_n2s("runs", "--delete", "testd", "--yes")[2]
+
+
+def test_nothing_yet(tmp_path, monkeypatch, run_n2s):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("N2S_RUNS", raising=False)
+    assert run_n2s("runs")[1].startswith("no runs in checkpoints yet. Next: n2s fit")
+    assert run_n2s("runs", "--experiment", "x")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(12, "12 B"), (1200, "1.2 kB"), (3_456_000, "3.46 MB"), (7_000_000_000, "7 GB")]
+)
+def test_sizes(n, said):
+    assert listing.told_bytes(n) == said
