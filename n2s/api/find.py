@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from n2s.api.bundle import CONFIG, Bundle
+from n2s.api.hub_errors import hub_errors
 from n2s.errors import UserError, nearest
 from n2s.own_code import find_beside
 from n2s.training.run import Run, originals, runs_dir
@@ -45,12 +46,7 @@ def found(what: str | Path, *, revision: str | None = None) -> Bundle:
 
 def _downloaded(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    try:
+    asked = "no such folder here, and the Hugging Face Hub does not give it ({}). Check the name and the network; private ones need HF_TOKEN."
+    with hub_errors(f"{name}: {asked}"):
         return Path(snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "README.md"]))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"{name}: no such folder here, and the Hugging Face Hub does not give it ({first}). Check the name and the network; private ones need HF_TOKEN."
-        ) from None

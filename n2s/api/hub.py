@@ -5,7 +5,7 @@ from pathlib import Path
 
 from n2s.api.bundle import Bundle
 from n2s.api.export import export
-from n2s.errors import UserError
+from n2s.api.hub_errors import hub_errors
 
 
 def push(bundle: Bundle, repo_id: str, *, private: bool = True, licence: str | None = None) -> str:
@@ -28,21 +28,13 @@ def push(bundle: Bundle, repo_id: str, *, private: bool = True, licence: str | N
         The Hub refuses it: no token (``HF_TOKEN``), no right, no network.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
     with tempfile.TemporaryDirectory() as made:
         folder = export(bundle, Path(made) / "export", licence=licence)
         api = HfApi()
-        try:
+        refused = "the Hugging Face Hub refused the upload ({}). It needs a token with write access (HF_TOKEN, or `hf auth login`) and the network."
+        with hub_errors(f"{repo_id}: {refused}"):
             url = api.create_repo(repo_id, private=private, exist_ok=True)
-            api.upload_folder(
-                repo_id=url.repo_id,
-                folder_path=folder,
-                commit_message=f"n2s export of {bundle.record.get('experiment', 'a run')}",
-            )
-        except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError) as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UserError(
-                f"{repo_id}: the Hugging Face Hub refused the upload ({first}). It needs a token with write access (HF_TOKEN, or `hf auth login`) and the network."
-            ) from None
+            message = f"n2s export of {bundle.record.get('experiment', 'a run')}"
+            api.upload_folder(repo_id=url.repo_id, folder_path=folder, commit_message=message)
     return str(url)

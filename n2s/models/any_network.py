@@ -3,6 +3,7 @@
 import inspect
 from functools import cache
 
+import torch
 from torch import Tensor, nn
 
 from n2s.errors import UserError
@@ -17,7 +18,7 @@ CONTRACT = (
 
 
 def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
-    """Call a network with those of its inputs that its ``forward`` takes.
+    """Call a network with those of its inputs that its ``forward`` takes. If it takes no mask, bad and absent sensors are 0.
 
     Parameters
     ----------
@@ -47,7 +48,10 @@ def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
     lacks = [name for name in names if name not in given]
     if lacks:
         raise UserError(f"{type(network).__name__} takes {', '.join(lacks)}, which these data do not give. {CONTRACT}.")
-    return network(given[names[0]], **{name: given[name] for name in names[1:]})
+    brain, mask = given["brain"], given.get("mask")
+    if mask is not None and "mask" not in names:  # it cannot know which sensors are bad or not there: they are 0
+        brain = torch.where(mask[..., None], brain, 0.0)
+    return network(brain, **{name: given[name] for name in names[1:]})
 
 
 def check_output(key: str, network: nn.Module, output: object, expected: tuple[int, ...], axes: str) -> None:
