@@ -41,7 +41,7 @@ class Answer(BaseHTTPRequestHandler):
         if parts == ["api", "repos", "create"]:
             asked = json.loads(body)
             name = f"{asked.get('organization') or 'me'}/{asked['name']}"
-            self.server.private[name] = asked.get("private")
+            self.server.private[name] = asked.get("private") or asked.get("visibility") == "private"
             (self.server.root / name).mkdir(parents=True, exist_ok=True)
             return self._json({"url": f"{self.server.url}/{name}", "name": name})
         if parts == ["api", "validate-yaml"]:
