@@ -38,7 +38,10 @@ COMMANDS = {
         "n2s.cli.contamination:contamination",
         "is it the brain? a decoder beside muscles, movement and sound, with a verdict",
     ),
-    "compare": ("n2s.commands.compare:compare", "compare tested runs: paired differences, settings and data that differ"),
+    "compare": (
+        "n2s.commands.compare:compare",
+        "compare tested runs: paired differences, settings and data that differ",
+    ),
     "report": ("n2s.commands.report:report", "write the report of a tested run again"),
 }
 

@@ -14,6 +14,7 @@ from n2s.data.cross_validated import check_heard_folds
 from n2s.data.datamodule import REMEDY, NeuralDataModule
 from n2s.data.encoding_data import Fold, Measured, Stream
 from n2s.data.encoding_designs import Designs, spaces_of, standardised
+from n2s.data.encoding_front import EncodingFront
 from n2s.data.encoding_heard import heard_of, part_of, told_folds
 from n2s.data.encoding_people import Dealt, Person, check_fits
 from n2s.data.encoding_responses import Responses
@@ -37,7 +38,7 @@ from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Stimulus, Study
 
 
-class EncodingDataModule(NeuralDataModule):
+class EncodingDataModule(EncodingFront, NeuralDataModule):
     """Runs of BOLD, MEG, EEG or iEEG as time series, beside any number of features of what was heard (`n2s.data.encoding_data`).
 
     Of two sounds at once the attended one is what was heard; the other is the ``unattended`` stream, held out together with it.

@@ -75,14 +75,9 @@ def candidates_of(
     UserError
         No file, one is not there or is shorter than a window, two are the same, or the feature is none of whole sounds.
     """
-    if not paths:
-        raise UserError("no sounds to compare with: name at least one file (--audio a.wav b.wav, or candidates=[...]).")
     if not isinstance(feature, (FrameFeature, ClipFeature)):
         raise UserError(f"the run's target is {type(feature).__name__}, which sound files alone do not give.")
-    files = [_found(Path(path).expanduser()) for path in paths]
-    doubled = sorted({path.name for path in files if files.count(path) > 1})
-    if doubled:
-        raise UserError(f"candidates: {', '.join(doubled)} given twice.")
+    files, names = sound_files(paths)
     durations = [audio_duration_s(path) for path in files]
     short = [
         f"{path.name} ({length:.2f} s)"
@@ -94,10 +89,9 @@ def candidates_of(
             f"{', '.join(short)}: shorter than the {shape.duration_s:.2f} s of sound that the network compares. Give longer sounds."
         )
     starts = [np.arange(0, length - shape.duration_s + 1e-6, step_s) for length in durations]
-    several = len({path.name for path in files}) < len(files)
     return Candidates(
         files,
-        [str(path) if several else path.name for path in files],
+        names,
         np.repeat(np.arange(len(files)), [len(one) for one in starts]),
         np.concatenate(starts),
         durations,
@@ -106,6 +100,18 @@ def candidates_of(
         front.arrays["target.mean"],
         front.arrays["target.scale"],
     )
+
+
+def sound_files(paths: Sequence[Path | str]) -> tuple[list[Path], list[str]]:
+    """Sound files that are there, each once, and a name of each: the file's, or its path where two files bear one name."""
+    if not paths:
+        raise UserError("no sounds to compare with: name at least one file (--audio a.wav b.wav, or candidates=[...]).")
+    files = [_found(Path(path).expanduser()) for path in paths]
+    doubled = sorted({path.name for path in files if files.count(path) > 1})
+    if doubled:
+        raise UserError(f"candidates: {', '.join(doubled)} given twice.")
+    several = len({path.name for path in files}) < len(files)
+    return files, [str(path) if several else path.name for path in files]
 
 
 def _found(path: Path) -> Path:

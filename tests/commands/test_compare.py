@@ -14,7 +14,7 @@ from n2s.errors import UserError
 from n2s.metrics.intervals import cluster_interval, t_interval
 from n2s.metrics.paired_runs import aligned, paired
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-from n2s.training.compared_runs import gains, settings_table, side_by_side, chosen_runs
+from n2s.training.compared_runs import chosen_runs, gains, settings_table, side_by_side
 
 ANY = (-np.inf, np.inf)
 

@@ -6,6 +6,7 @@ import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.data.response_models import Glover
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.attention import LENGTHS_S
 from n2s.metrics.result import Result
@@ -19,6 +20,7 @@ from n2s.systems.encoding.task import ALPHAS as ENCODING_ALPHAS
 from n2s.systems.kept_fits import keep, kept
 from n2s.systems.linear.fit import Recipe, decoders_of, fit_fold
 from n2s.systems.linear.inputs import Band
+from n2s.systems.linear.new_feature import FeatureOfSensors
 from n2s.systems.linear.reconstruct import reconstruct, write_reconstructions
 from n2s.systems.linear.scores import Options
 from n2s.systems.linear.scoring import Scorer
@@ -242,6 +244,10 @@ class LinearDecoder(FoldFits):
             for name, (space, _) in decoders_of(self.targets, other_people=self.fit_recipe.other_people).items()
         }
         return str(write_reconstructions(self.folder / "predictions", batch.subject, found))
+
+    def decoder(self, trained: Trained) -> FeatureOfSensors:
+        """See `System`."""
+        return FeatureOfSensors(trained, trained.entries[FITS], self.fit_recipe, self.named)
 
     def results(self, seed: int) -> Mapping[str, Result]:
         """See `System`."""

@@ -1,0 +1,31 @@
+"""What whole runs of a brain leave for a recording of nobody's study: sensors, rate and delays. Scales are each run's own."""
+
+from n2s.data.front import Front
+
+
+class EncodingFront:
+    """The front of `n2s.data.EncodingDataModule`, which this is a part of."""
+
+    def front(self) -> Front:
+        """See `n2s.data.datamodule.NeuralDataModule`."""
+        people = {}
+        for subject in self.subjects:
+            what = self.measured(subject)
+            delays_s = self.delays(next(iter(self.spaces)), subject)[0]
+            people[subject] = {
+                "columns": list(what.names) if what.kind == "sensor" else [],
+                "kind": what.kind,
+                "own_names": bool(what.own_names),
+                "rate_hz": float(self.rate_hz[subject]),
+                "delays_s": [float(delays_s.min()), float(delays_s.max())],
+            }
+        kind = "sensors" if all(one["kind"] == "sensor" for one in people.values()) else "bold"
+        return Front(
+            {
+                "kind": kind,
+                "subjects": list(self.subjects),
+                "people": people,
+                "clamp": self.clamp,
+                "detrend": self.detrend,
+            }
+        )
