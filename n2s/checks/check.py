@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from n2s.checks.bold_figures import bold_drawings
 from n2s.checks.dealt import HEADINGS as SPLIT_HEADINGS
 from n2s.checks.dealt import dealt
@@ -17,7 +15,7 @@ from n2s.checks.table import HEADINGS, by_person, overview
 from n2s.data.datamodule import NeuralDataModule
 from n2s.findings import Finding, kept
 from n2s.metrics.result import Drawing
-from n2s.report.table import wide_console
+from n2s.report.table import print_table, wide_console
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Study
 
@@ -71,7 +69,7 @@ def check(
     for one in surveys:
         _print(one)
     if split is not None and split.rows:
-        wide_console().print(_table(SPLIT_HEADINGS, split.rows))
+        print_table(wide_console(), SPLIT_HEADINGS, split.rows, framed=False)
     drawings = [(one.name, drawing) for one in surveys for drawing in _drawings(one)]
     write_check(page, title, surveys, split, drawings)
     n_stops = sum(len(one.stops) for one in surveys)
@@ -98,7 +96,7 @@ def _print(one: Survey) -> None:
     print("\n".join([one.name, *(f"  {line}" for line in overview(one))]))
     rows = by_person(one)
     if rows:
-        wide_console().print(_table(HEADINGS, rows[:MOST_PEOPLE]))
+        print_table(wide_console(), HEADINGS, rows[:MOST_PEOPLE], framed=False)
     if len(rows) > MOST_PEOPLE:
         print(f"... and {len(rows) - MOST_PEOPLE} more people on the page")
     groups = grouped(one)
@@ -113,10 +111,3 @@ def _print(one: Survey) -> None:
             print(f"  {mark} {where}{group.more}: {text}")
         if len(own) > MOST_SORTS:
             print(f"  ... and {len(own) - MOST_SORTS} more sorts on the page")
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(*headings, box=None)
-    for row in rows:
-        table.add_row(*row)
-    return table

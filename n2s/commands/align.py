@@ -39,28 +39,27 @@ def align(
     again
         Align also sounds that have a TextGrid.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from n2s.alignment.folder import TABLE, align_folder, sounds_in
     from n2s.alignment.transcripts import read_transcripts
     from n2s.progress import track
+    from n2s.report.table import print_table, wide_console
 
     found = sounds_in(sounds)
     texts = read_transcripts(transcripts or sounds, found)
     out, aligner = out or sounds, _aligner(language, model)
-    console = Console()
+    console = wide_console()
     console.print(f"{len(texts)} of {len(found)} sounds have a transcript. {aligner.name}.", highlight=False)
     rows = list(track(align_folder(found, texts, aligner, out, again=again), "aligning", total=len(texts)))
-    table = Table("sound", "words", "score", "doubtful", "speech outside, s", "which", box=None)
+    headings = ("sound", "words", "score", "doubtful", "speech outside, s", "which")
     odd = [row for row in rows if row["doubtful"] or row["outside_s"]]
-    for row in sorted(odd, key=lambda row: -(row["doubtful"] or 0) / (row["words"] or 1))[:20]:
-        table.add_row(
-            row["sound"], *(f"{row[key]}" for key in ("words", "score", "doubtful", "outside_s")), row["which"][:80]
-        )
+    worst = sorted(odd, key=lambda row: -(row["doubtful"] or 0) / (row["words"] or 1))[:20]
+    cells = [
+        [*(f"{row[key]}" for key in ("sound", "words", "score", "doubtful", "outside_s")), row["which"][:80]]
+        for row in worst
+    ]
     if odd:
         console.print(f"Worth hearing (the worst {min(len(odd), 20)} of {len(odd)}):")
-        console.print(table)
+        print_table(console, headings, cells, framed=False)
     failed = sum(row["score"] != row["score"] for row in rows)
     console.print(f"{len(rows) - failed} TextGrids in {out}; numbers: {out / TABLE}", highlight=False, soft_wrap=True)
     if failed:

@@ -11,7 +11,7 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
     folder
         A run's folder, or any folder with manifest.csv or with stimulus/<clip>.wav and <method>/<clip>.wav.
     page
-        The HTML file to write; by default listening.html in the folder.
+        The HTML file for raters; by default listening.html in the folder. Beside it, ..._open.html shows the names of the methods.
     max_clips
         The most clips; they are taken evenly from all.
     max_mb
@@ -34,6 +34,7 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
     for method, n in written.missing.items():
         print(f"note: {n} of {len(clips)} clips have no sound of '{method}'")
     print(
-        f"Page: {written.path} ({len(clips)} clips, {len(methods)} methods, {written.n_bytes / 1e6:.1f} MB, "
-        f"{written.codec})\nKey:  {written.key} (names the methods; keep it from raters)"
+        f"Page: {written.open} (with the methods' names, for you: {len(clips)} clips, {len(methods)} methods, "
+        f"{written.n_bytes / 1e6:.1f} MB, {written.codec})\nFor raters: {written.path} (without names, to rate)\n"
+        f"Key:  {written.key} (names the methods; keep it from raters)"
     )

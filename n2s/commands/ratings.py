@@ -40,24 +40,22 @@ def ratings(files: list[Path], key: Path | None = None, out: Path = Path("rating
 
 
 def _print(summary: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from n2s.report.table import print_table, wide_console
 
-    console = Console()
-    table = Table("method", "mean rating", "95% interval", "ratings", box=None)
+    console, rows = wide_console(), []
     for name, one in summary["methods"].items():
         mean = "none" if one["mean"] is None else f"{one['mean']:.2f}"
-        table.add_row(name, mean, _interval(one), str(one["n"]))
-    console.print(table)
+        rows.append((name, mean, _interval(one), str(one["n"])))
+    print_table(console, ("method", "mean rating", "95% interval", "ratings"), rows, framed=False)
     if summary["pairs"]:
-        table = Table("difference", "", "95% interval", "clips", "p", "p (Holm)", box=None)
+        rows = []
         for pair in summary["pairs"]:
             names = f"{pair['first']} - {pair['second']}"
             difference = "none" if pair["difference"] is None else f"{pair['difference']:+.2f}"
             p_values = ("none" if pair[name] is None else f"{pair[name]:.4f}" for name in ("p", "p_holm"))
-            table.add_row(names, difference, _interval(pair), str(pair["n_clips"]), *p_values)
+            rows.append((names, difference, _interval(pair), str(pair["n_clips"]), *p_values))
         console.print()
-        console.print(table)
+        print_table(console, ("difference", "", "95% interval", "clips", "p", "p (Holm)"), rows, framed=False)
     agreement = summary["agreement"]
     lines = [f"intervals: {summary['interval']}; p: methods exchanged clip by clip"]
     if agreement["alpha"] is None:

@@ -1,19 +1,22 @@
 // Shows the sounds of each clip side by side; with the key, under the names of their methods.
 
 const KEY_STORE = `n2s-key/${DATA.page}`;
-let names = kept(ofTab, KEY_STORE); // code -> method, once the key is loaded; forgotten when the tab closes
+// code -> method: of the page with names; else once the key is loaded, and forgotten when the tab closes
+let names = DATA.names || kept(ofTab, KEY_STORE);
 
 function showCompare() {
   const codes = names ? Object.keys(names) : DATA.codes;
   const chooser = make("input", { type: "file", accept: ".json", onchange: (event) => loadKey(event.target.files[0]) });
-  const told = names
+  const told = DATA.names
+    ? `With the names of all methods. For raters, who must not know them: ${DATA.blind}.`
+    : names
     ? "Method names are shown, in this tab only."
     : `Methods are hidden behind codes. Their names are in ${DATA.key}.`;
   main.className = "compare";
   main.replaceChildren(
     make("div", { className: "tools" },
       make("span", { className: "note", id: "keynote", role: "status", textContent: told }),
-      names
+      DATA.names ? null : names
         ? make("button", { type: "button", textContent: "Hide names", onclick: () => setNames(null) })
         : make("label", { className: "file", textContent: "Load the key" }, chooser),
       make("span", { className: "note" },
@@ -41,7 +44,7 @@ function clipSection(clip, codes) {
   });
   const subject = clip.subject ? make("span", { className: "note", textContent: ` subject ${clip.subject}` }) : null;
   return make("section", { className: "clip", tabIndex: -1 },
-    make("h2", { textContent: clip.clip }), subject,
+    make("h2", { textContent: clip.place || clip.clip, title: clip.clip }), subject,
     make("p", { textContent: clip.text ? `“${clip.text}”` : "" }),
     make("div", { className: "row" }, ...figures));
 }

@@ -98,6 +98,7 @@ function kept(store, name) {
 // ---------------------------------------------------------------- modes
 
 const MODES = { compare: ["Compare", showCompare, compareKeys], rate: ["Rate", showRate, rateKeys] };
+if (DATA.names) delete MODES.rate; // who knows the methods does not rate them
 let mode = "compare";
 
 function show(name) {
@@ -120,5 +121,5 @@ window.addEventListener("beforeunload", (event) => {
 document.addEventListener("DOMContentLoaded", () => {
   const rater = kept(ofTab, RATER_STORE);
   if (rater !== null) begin(rater);
-  show(location.hash === "#rate" ? "rate" : "compare");
+  show(location.hash === "#rate" && MODES.rate ? "rate" : "compare");
 });

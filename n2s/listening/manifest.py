@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError
@@ -132,3 +133,14 @@ def _checked(table: pd.DataFrame, folder: Path, *, where: str) -> pd.DataFrame:
             "Run `n2s predict` again, which makes the missing sounds, or remove their rows."
         )
     return table.assign(path=[str(path) for path in paths])
+
+
+def clip_place(row: object) -> str:
+    """Where in a sound a clip of a manifest is, in words: ``orchestra.en, 80.0 to 82.8 s``; empty where the manifest does not say it."""
+    try:
+        start_s, duration_s = float(row.start_s), float(row.duration_s)
+    except (AttributeError, TypeError, ValueError):  # a folder of somebody's own sounds
+        return ""
+    stimulus = str(getattr(row, "stimulus", "")).split("/", 1)[-1]
+    span = f"{start_s:.1f} to {start_s + duration_s:.1f} s"
+    return "" if not np.isfinite(start_s + duration_s) else f"{stimulus}, {span}" if stimulus else span

@@ -19,7 +19,7 @@ from PIL import Image
 from n2s.errors import UserError, nearest
 from n2s.features.audio import read_audio
 from n2s.features.mel import Mel
-from n2s.listening.manifest import STIMULUS
+from n2s.listening.manifest import STIMULUS, clip_place
 from n2s.paths import written_whole
 from n2s.studies.study import Stimulus
 
@@ -33,10 +33,13 @@ _N_MELS, _MOST_FRAMES, _RANGE = 64, 400, 6.0  # decades of power: 60 dB
 
 @dataclass(frozen=True)
 class ListeningPage:
-    """What was written: the page, its key, its size, the sounds' codec, and the number of missing sounds by method."""
+    """What was written: the page for raters, its key, the page that shows the methods, the size of one page, the sounds' codec, and the number of
+    missing sounds by method.
+    """
 
     path: Path
     key: Path
+    open: Path
     n_bytes: int
     codec: str
     missing: dict[str, int]
@@ -45,7 +48,7 @@ class ListeningPage:
 def write_listening_page(
     path: Path, clips: pd.DataFrame, methods: Sequence[str], *, max_mb: float = 80.0
 ) -> ListeningPage:
-    """Write the page and, beside it, the key with the method of each code.
+    """Write the page for raters and, beside it, the key with the method of each code, and the same page with all names, for who made the sounds.
 
     The page needs no network and no other file. It contains codes in place of method names; anyone who has the key can
     load it into the page. The key's file name contains the page's id, a hash of the sounds: the same sounds give the
@@ -95,17 +98,26 @@ def write_listening_page(
             code: {"sound": by_code[code], "image": images[by_code[code]], "s": len(sounds[by_code[code]]) / rate}
             for code in sorted(by_code)
         }
-        content["clips"].append({"clip": clip, "text": stimulus.text, "subject": stimulus.subject, "sounds": parts})
-    html, codec = _fitting(content, sounds, rate, max_mb=max_mb)
+        told = {"place": clip_place(stimulus), "text": stimulus.text, "subject": stimulus.subject}
+        content["clips"].append({"clip": clip} | told | {"sounds": parts})
+    opened = open_page(path)
+    html, shown, codec = _fitting(content, {codes[one]: one for one in methods}, path.name, sounds, rate, max_mb=max_mb)
     with written_whole(key) as temporary:
         names = {codes[method]: method for method in methods}
         temporary.write_text(json.dumps({"page": page_id, "methods": names}, indent=2, ensure_ascii=False), "utf-8")
     with written_whole(path) as temporary:
         temporary.write_bytes(html)
+    with written_whole(opened) as temporary:
+        temporary.write_bytes(shown)
     n_clips = chosen["clip"].nunique()
     counts = chosen.method.value_counts()
     missing = {method: n_clips - int(counts[method]) for method in methods if counts[method] < n_clips}
-    return ListeningPage(path, key, len(html), codec, missing)
+    return ListeningPage(path, key, opened, len(html), codec, missing)
+
+
+def open_page(path: Path) -> Path:
+    """The page with the names of the methods, beside the one for raters: ``listening.html`` -> ``listening_open.html``."""
+    return path.with_name(f"{path.stem}_open{path.suffix}")
 
 
 def evenly(names: Sequence[str], n: int) -> list[str]:
@@ -201,8 +213,10 @@ def _images(chosen: pd.DataFrame, mel: Mel) -> dict[str, str]:
     return images
 
 
-def _fitting(content: dict, sounds: dict[str, np.ndarray], rate: int, *, max_mb: float) -> tuple[bytes, str]:
-    """The page, with the first codec that makes it small enough."""
+def _fitting(
+    content: dict, names: dict[str, str], blind: str, sounds: dict[str, np.ndarray], rate: int, *, max_mb: float
+) -> tuple[bytes, bytes, str]:
+    """The page without the methods' names and the one with them, with the first codec that makes them small enough."""
     for codec in CODECS:
         encoded = {path: _encoded(audio, rate, codec) for path, audio in sounds.items()}
         clips = [
@@ -211,7 +225,7 @@ def _fitting(content: dict, sounds: dict[str, np.ndarray], rate: int, *, max_mb:
         ]
         html = _html(content | {"clips": clips})
         if len(html) <= 1e6 * max_mb:
-            return html, codec
+            return html, _html(content | {"clips": clips, "names": names, "blind": blind}), codec
     fits = int(len(clips) * 1e6 * max_mb / len(html))
     advice = f"--max_clips {fits}" if fits else "fewer methods or shorter clips"
     raise UserError(

@@ -32,11 +32,40 @@ def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
         return dict.fromkeys(("Learning curves", "Throughput"), "the run has no metrics.csv")
     with reading(file, "what `n2s fit` logs", "Fit again."):
         metrics = pd.read_csv(file)
+        once = one_epoch(metrics)
+        if once:
+            return once
         return {
             "Learning curves": learning_curves(metrics)
             or "metrics.csv holds neither a loss nor an accuracy by epoch (a fit in closed form has none)",
             "Throughput": throughput_curves(metrics) or "metrics.csv holds no throughput",
         }
+
+
+def one_epoch(metrics: pd.DataFrame) -> dict[str, str]:
+    """What a fit of a single epoch logged, in sentences: one point is no curve. Empty where there are more epochs, or none."""
+    if "epoch" not in metrics:
+        return {}
+    epochs = metrics.groupby("epoch").mean(numeric_only=True)
+    fitted = [c for c in epochs if c.startswith(("train/", "val/", "throughput/"))]
+    logged = epochs[fitted].dropna(how="all")
+    if len(logged) != 1:
+        return {}
+    values = logged.iloc[0].dropna()
+    told = [
+        f"{name} {value:.3g}"
+        for name, value in values.items()
+        if not name.startswith("throughput/") and "chance" not in name and not name.endswith("_step")
+    ]
+    speed = [f"{scale * values[name]:.3g} {label}" for name, (label, scale) in THROUGHPUT.items() if name in values]
+    return {
+        "Learning curves": f"one epoch is no curve; its means are {', '.join(told)}"
+        if told
+        else "one epoch without a loss is no curve",
+        "Throughput": f"one epoch is no curve; it had {', '.join(speed)}"
+        if speed
+        else "metrics.csv holds no throughput",
+    }
 
 
 def learning_curves(metrics: pd.DataFrame) -> Drawing | None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from html import escape
 
+from rich.box import HEAVY_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -43,9 +44,9 @@ def print_shown(shown: Shown, console: Console) -> None:
     if shown.name:
         console.print(shown.name, style="bold", markup=False, highlight=False)
     if shown.scores is not None:
-        _print(console, *grid(shown), bold=_models(shown))
+        print_table(console, *grid(shown), bold=_models(shown))
     for title, (headings, rows) in shown.tables.items():
-        _print(console, headings, rows, title=title)
+        print_table(console, headings, rows, title=title)
     for sentence in (*shown.headline, *notes(shown)):
         console.print(sentence, highlight=False, markup=False)
     found = shown.judgement()
@@ -142,20 +143,21 @@ def _models(shown: Shown) -> set[str]:
     return {row.label for row in shown.scores.rows.values() if row.role == "model"}
 
 
-def _print(
+def print_table(
     console: Console,
     headings: Sequence[str],
     rows: Sequence[Sequence],
     *,
     title: str | None = None,
     bold: Collection[str] = (),
+    framed: bool = True,
 ) -> None:
     """Print a table. Where it is too wide, intervals go below their means, then columns into further tables, then names wrap."""
     rows = [[str(cell) for cell in row] for row in rows]
     if sum(_sizes(["" for _ in headings], rows)) > console.width:
         rows = [[row[0], *(cell.replace(" (", "\n(") for cell in row[1:])] for row in rows]
     for columns in _blocks(_sizes(headings, rows), console.width):
-        table = Table(title=title)
+        table = Table(title=title, box=HEAVY_HEAD if framed else None)
         for column in columns:
             table.add_column(str(headings[column]), overflow="fold")
         for row in rows:

@@ -12,7 +12,7 @@ import soundfile
 from method_sounds import METHODS, RATE, TEXT, content_of, write_sounds
 
 from n2s.errors import UserError
-from n2s.listening.manifest import read_manifest, write_manifest
+from n2s.listening.manifest import clip_place, read_manifest, write_manifest
 from n2s.listening.page import _codes, evenly, write_listening_page
 
 
@@ -52,6 +52,26 @@ def test_the_page_holds_the_sounds_and_only_the_key_tells_whose_they_are(run):
             original, _ = soundfile.read(run / "predictions" / method / f"clip{number}.wav")
             assert rate == RATE and part["s"] == pytest.approx(0.15)
             np.testing.assert_allclose(audio, original, atol=1.01 / 2**15)  # lossless
+
+
+def test_who_made_the_sounds_has_a_page_with_all_names(run):
+    written = write_listening_page(run / "listening.html", read_manifest(run), METHODS)
+    assert written.open == run / "listening_open.html"
+    opened, blind = content_of(written.open), content_of(written.path)
+    assert (
+        opened.pop("names") == json.loads(written.key.read_text())["methods"]
+        and opened.pop("blind") == "listening.html"
+    )
+    assert opened == blind
+
+
+def test_a_clip_is_known_by_its_words_and_its_place(run):
+    table = read_manifest(run)
+    assert clip_place(next(table.itertuples())) == ""  # of a folder of sounds
+    table = table.assign(stimulus="study/orchestra.en", start_s=80.0, duration_s=2.8)
+    write_manifest(run / "predictions", table)
+    written = write_listening_page(run / "listening.html", read_manifest(run), METHODS)
+    assert {clip["place"] for clip in content_of(written.path)["clips"]} == {"orchestra.en, 80.0 to 82.8 s"}
 
 
 def test_spectrograms_show_the_tones(run):
@@ -159,7 +179,7 @@ def test_the_command_tells_what_is_missing(run, n2s):
     write_manifest(run / "predictions", table)
     status, out, _ = n2s("listen", run)
     assert status == 0 and (run / "listening.html").is_file()
-    assert "1 of 3 clips have no sound of 'decoded'" in out and "(3 clips, 2 methods, 0.1 MB, FLAC)" in out
+    assert "1 of 3 clips have no sound of 'decoded'" in out and "3 clips, 2 methods, 0.1 MB, FLAC" in out
     status, out, _ = n2s("listen", run / "predictions", "--page", run / "two.html", "--max_clips", 2)
     assert [clip["clip"] for clip in content_of(run / "two.html")["clips"]] == ["clip0", "clip2"]
     assert n2s("listen", run, "--max_clips", 0)[0] == 2

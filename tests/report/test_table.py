@@ -7,7 +7,7 @@ from rich.console import Console
 
 from n2s.metrics.result import Shown
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
-from n2s.report.table import MOST, grid, notes, print_shown, scores_html
+from n2s.report.table import MOST, grid, notes, print_shown, print_table, scores_html
 
 ROWS = {"model": Row("model"), "chance": Row("chance", "control")}
 
@@ -70,3 +70,13 @@ def test_a_narrow_console_shows_whole_names():
     print_shown(Shown(tables={"Each subject": (["subject", "score"], rows)}), console)
     cells = [line.split("│")[1].strip() for line in console.export_text().splitlines() if line.count("│") == 3]
     assert "".join(cells) == "simulated/01simulated/02"
+
+
+def test_no_number_is_cut_in_a_console_of_80_columns():
+    rows = [[f"a long name of a row {i}", *(f"0.{i}{k}2345" for k in range(9))] for i in range(3)]
+    for framed in (True, False):
+        console = Console(width=80, record=True, file=StringIO())
+        print_table(console, ["row", *(f"score number {k}" for k in range(9))], rows, framed=framed)
+        text = console.export_text()
+        assert "…" not in text and all(cell in text for row in rows for cell in row[1:])
+        assert max(map(len, text.splitlines())) <= 80

@@ -22,6 +22,7 @@ from n2s.listening.page import evenly, write_listening_page
 from n2s.models.diffusion.spectrogram import FLOOR, SFREQ, log_mel
 from n2s.paths import written_whole
 from n2s.progress import track
+from n2s.studies.study import no_words
 from n2s.systems.clips.decoded import Decoded
 from n2s.systems.clips.decoder import ClipDecoder
 from n2s.systems.sound.methods import METHODS, Make, SoundMethods
@@ -103,7 +104,11 @@ def _write_page(folder: Path, n_clips: int, console: Console) -> None:
     names = [name for name in dict.fromkeys(table.method) if name != STIMULUS]
     page = write_listening_page(folder.parent / "listening.html", table, names)
     console.print(f"sounds: {folder}", soft_wrap=True, highlight=False)
-    console.print(f"page: {page.path} ({len(shown)} clips)", soft_wrap=True, highlight=False)
+    console.print(
+        f"page: {page.open} ({len(shown)} clips; for raters: {page.path.name}, without names)",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _what_made(module: ClipDecoder, seed: int) -> dict:
@@ -156,6 +161,7 @@ def _write(place: Path, wav: torch.Tensor) -> None:
 def _table(folder: Path, names: list[str], methods: SoundMethods) -> pd.DataFrame:
     """One row per sound of some methods."""
     table, prompts = methods.data.splits["test"].table, methods.prompts
+    said = {clip: _said(methods.data, row) for clip, row in zip(methods.clips, table.itertuples(), strict=True)}
     found = []
     for method in names:
         for clip, row in zip(methods.clips, table.itertuples(), strict=True):
@@ -166,11 +172,21 @@ def _table(folder: Path, names: list[str], methods: SoundMethods) -> pd.DataFram
                         "clip": clip,
                         "method": method,
                         "path": path,
+                        "text": said[clip],
                         "subject": row.subject,
                         "stimulus": row.stimulus,
                         "start_s": row.start_s,
+                        "duration_s": row.duration_s,
                         "mel": f"{method}/{clip}.png",
                         "prompt": prompts.get(clip, "") if method == "prompted" else "",
                     }
                 )
     return pd.DataFrame(found)
+
+
+def _said(data: ClipData, row: tuple) -> str:
+    """The words whose middle is in a clip; of a study without words, its label."""
+    words = data.stimuli[row.stimulus].words if row.stimulus in data.stimuli else no_words()
+    middle_s = words.onset + words.duration / 2
+    inside = (middle_s >= row.start_s) & (middle_s < row.start_s + row.duration_s)
+    return " ".join(words.text[inside].astype(str)) or str(getattr(row, "label", "") or "")

@@ -1,5 +1,6 @@
 """The result of ``n2s predict`` for an audio run: the scores of each method's sounds, and some of the sounds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from re import sub
@@ -95,22 +96,27 @@ class SoundResult(Result):
     def _of_subject(self, subject: str) -> Shown:
         methods, own = self.found[subject], self.sounds[self.sounds.subject == subject]
         clips = list(dict.fromkeys(own["clip"]))
+        titles = dict(
+            zip(own["clip"], own.title if "title" in own else own["clip"], strict=True)
+        )  # older results have no titles
         path = {(row.clip, row.method): Path(self.folder) / row.path for row in own.itertuples()}
         sounds = {method: [_read(path.get((clip, method))) for clip in clips] for method in (STIMULUS, *methods)}
         scores = self.scores().of(subject)
         words = f"Mean over the clips that {subject} heard, with its 95% interval over {self.units[subject]}"
         listening = Listening(
             "Sounds to listen to",
-            "Some clips, evenly taken from all. listening.html has more of them, to compare and to rate without knowing "
-            "the method.",
+            "Some clips, evenly taken from all. listening_open.html has more of them to compare; listening.html is for raters, without "
+            "the names of the methods.",
             {
-                clip: [Sound(name, found[i], SFREQ, true=name == STIMULUS) for name, found in sounds.items()]
+                _once(titles[clip], clip, titles): [
+                    Sound(name, found[i], SFREQ, true=name == STIMULUS) for name, found in sounds.items()
+                ]
                 for i, clip in enumerate(clips)
             },
             columns=("", "", ""),
         )
         entries = {method: with_claims(**one) for method, one in methods.items()}
-        drawn = [method_scores(scores, words), true_and_decoded(sounds, clips, subject)]
+        drawn = [method_scores(scores, words), true_and_decoded(sounds, [titles[clip] for clip in clips], subject)]
         counts = {"n_clips": max((one["n_clips"] for one in methods.values()), default=0)}
         name = subject if len(self.found) > 1 else ""
         return replace(self._shown(name, subject, entries, scores, drawn), counts=counts, listening=listening)
@@ -196,3 +202,8 @@ def _controlled(rows: dict[str, dict[str, Score]]) -> bool:
 
 def _read(path: Path | None) -> np.ndarray | None:
     return read_audio(path, SFREQ).numpy() if path is not None and path.is_file() else None
+
+
+def _once(title: str, clip: str, titles: Mapping[str, str]) -> str:
+    """A heading that no other clip has."""
+    return title if list(titles.values()).count(title) == 1 else f"{title} ({clip})"

@@ -15,7 +15,7 @@ from n2s.evaluation.sound_scores import absent, score_sounds
 from n2s.evaluation.units import sound_units, units_of
 from n2s.features.audio import read_audio
 from n2s.features.feature import ClipFeature
-from n2s.listening.manifest import STIMULUS, read_manifest
+from n2s.listening.manifest import STIMULUS, clip_place, read_manifest
 from n2s.listening.page import evenly
 from n2s.metrics.clip_scores import Units
 from n2s.studies.study import Stimulus
@@ -75,18 +75,35 @@ def score_methods(
             scores = score_sounds(_part(heard, places), generated, units=some, n_ways=n_ways, seed=seed)
             found[subject][method] = {"n_clips": len(clips), "scores": scores}
         of_all = {STIMULUS: true} | {method: paths[method] for method in found[subject]}
-        shown += _shown(subject, of_all, folder)
-    sounds = pd.DataFrame(shown, columns=["subject", "clip", "method", "path"])
+        shown += _shown(subject, of_all, folder, _titles(rows))
+    sounds = pd.DataFrame(shown, columns=["subject", "clip", "method", "path", "title"])
     return SoundResult(str(folder), found, words, lacking, left_out, sounds, seed)
 
 
-def _shown(subject: str, paths: Mapping[str, Mapping[str, str]], folder: Path) -> list[dict]:
+def _titles(rows: pd.DataFrame) -> dict[str, str]:
+    """Clip -> what a person knows it by: its words and its place; its name where the manifest has neither."""
+    return {
+        row.clip: ", ".join(filter(None, (f"“{row.text}”" if row.text else "", clip_place(row)))) or row.clip
+        for row in rows[rows.method == STIMULUS].itertuples()
+    }
+
+
+def _shown(subject: str, paths: Mapping[str, Mapping[str, str]], folder: Path, titles: Mapping[str, str]) -> list[dict]:
     """Rows of the sounds of some clips, evenly taken from all; paths are relative to the folder."""
     rows = []
     for clip in evenly(list(paths[STIMULUS]), N_CLIPS):
         for method, own in paths.items():
             if clip in own:
-                rows.append({"subject": subject, "clip": clip, "method": method, "path": relpath(own[clip], folder)})
+                title = titles.get(clip, clip)
+                rows.append(
+                    {
+                        "subject": subject,
+                        "clip": clip,
+                        "method": method,
+                        "path": relpath(own[clip], folder),
+                        "title": title,
+                    }
+                )
     return rows
 
 
