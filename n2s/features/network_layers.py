@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from n2s.errors import UserError
 from n2s.features.layers import Layers
 from n2s.features.one_layer import OneLayer, Pass
+from n2s.options import check_options
 
 
 class NetworkLayers(Layers):
@@ -25,7 +26,9 @@ class NetworkLayers(Layers):
     """
 
     def __init__(self, model: str, layers: list[int] | None) -> None:
-        if layers is not None and (not layers or min(layers) < 0 or len(set(layers)) < len(layers)):
+        if layers is not None:
+            check_options(f"{type(self).__name__}: ", low=0, whole=True, layers=list(layers))
+        if layers is not None and len(set(layers)) < len(layers):
             raise UserError(f"{type(self).__name__}: layers={layers}; expected numbers of layers from 0, none twice.")
         self.model, self.layers = model, layers
 
@@ -57,6 +60,7 @@ class NetworkLayers(Layers):
 
 def checked_seeds(seeds: tuple[int, ...], name: str) -> tuple[int, ...]:
     """Seeds of random weights, for the class of this name; a UserError if there is none, or one twice."""
-    if not seeds or len(set(seeds)) < len(seeds):
+    check_options(f"{name}: ", low=0, whole=True, seeds=list(seeds))
+    if len(set(seeds)) < len(seeds):
         raise UserError(f"{name}: seeds={seeds}; expected at least one, none twice.")
     return tuple(seeds)

@@ -36,6 +36,8 @@ class Ready(FrameFeature):
 
     def __init__(self, n_features: int, *, events: bool | list[int] = False) -> None:
         check_options("Ready: ", low=1, whole=True, n_features=n_features)
+        if not isinstance(events, bool) and len(events):
+            check_options("Ready: ", low=0, whole=True, events=list(events))
         odd = [] if isinstance(events, bool) else [one for one in events if not 0 <= one < n_features]
         if odd:
             raise UserError(

@@ -51,6 +51,9 @@ class SpeechNetLayers(Layers):
         context_s: float = 3.0,
         device: str | None = None,
     ) -> None:
+        check_options("SpeechNetLayers: ", above=0, window_s=window_s, context_s=context_s)
+        if seeds is not None:
+            check_options("SpeechNetLayers: ", low=0, whole=True, seeds=list(seeds))
         self.layers = _checked(layers)
         self.options = {"window_s": window_s, "context_s": context_s, "device": device}
         found = [net for given in runs for net in trained_nets(given)]

@@ -117,7 +117,7 @@ class ConformerCTC(CTCNetwork):
             "convs": convs,
             "stride": stride,
         }
-        check_options("ConformerCTC: ", low=1, whole=True, ffn_dim=ffn_dim, **counts)
+        check_options("ConformerCTC: ", low=1, whole=True, ffn_dim=ffn_dim, kernel_size=kernel_size, **counts)
         check_options("ConformerCTC: ", low=0, whole=True, depth=depth)
         super().__init__()
         self.n_channels, self.n_phones, self.stride = n_channels, n_phones, stride

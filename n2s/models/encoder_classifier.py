@@ -5,6 +5,7 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.models.brain_encoder import BrainEncoder
 from n2s.models.event_network import EventNetwork, real_channels
+from n2s.options import check_options
 
 
 class EncoderClassifier(EventNetwork):
@@ -50,6 +51,7 @@ class EncoderClassifier(EventNetwork):
         subject_layer: bool = True,
         instance_norm: bool = False,
     ):
+        check_options("EncoderClassifier: ", low=1, whole=True, n_subjects=n_subjects, n_classes=n_classes)
         super().__init__()
         self.encoder = BrainEncoder(
             n_subjects,

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from n2s.models.diffusion import LatentDiffusion, fit_autoencoder, load_audioldm2, small_audioldm2
+from n2s.options import check_options
 
 
 class SoundGenerator(ABC):
@@ -65,6 +66,9 @@ class SmallAudioLDM2(SoundGenerator):
         autoencoder_lr: float = 1e-2,
         seed: int = 0,
     ) -> None:
+        check_options("SmallAudioLDM2: ", low=1, whole=True, channels=list(channels))
+        check_options("SmallAudioLDM2: ", low=0, whole=True, autoencoder_steps=autoencoder_steps, seed=seed)
+        check_options("SmallAudioLDM2: ", above=0, autoencoder_lr=autoencoder_lr)
         self.channels, self.seed = tuple(channels), seed
         self.autoencoder_steps, self.autoencoder_lr = autoencoder_steps, autoencoder_lr
 

@@ -1,5 +1,7 @@
 """What every system is: a LightningModule that says what data it takes and what its test leaves."""
 
+import inspect
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -44,6 +46,13 @@ class System(LightningModule):
     ):
         super().__init__()
         self.optimizer, self.scheduler = optimizer, scheduler
+
+    def save_hyperparameters(self, *args, **kwargs) -> None:
+        """See Lightning, which warns of each network that it is kept twice: here a recipe's networks are options, too."""
+        frame = kwargs.pop("frame", None) or inspect.currentframe().f_back
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
+            super().save_hyperparameters(*args, frame=frame, **kwargs)
 
     @classmethod
     def shapes(cls, data: Mapping[str, int], options: Mapping) -> dict[str, int]:

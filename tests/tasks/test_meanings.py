@@ -33,5 +33,5 @@ def test_frozen_decoders_decode_once_and_so_are_told_nothing_at_random():
         BrainAudio(SmallAudioLDM2(), decoder_lr=None, p_true_meaning=0.25)
     with pytest.raises(UserError, match="nothing would learn"):
         BrainAudio(SmallAudioLDM2(), decoder_lr=None, mode="none")
-    with pytest.raises(UserError, match="p_true_meaning is 2; expected 0 to 1"):
+    with pytest.raises(UserError, match="p_true_meaning is 2; expected a number from 0 to 1"):
         BrainAudio(SmallAudioLDM2(), p_true_meaning=2)

@@ -17,6 +17,7 @@ from n2s.models.acoustic_decoder import AcousticDecoder
 from n2s.models.audiomae import GRID, AudioMAE
 from n2s.models.brain_to_sound import BrainToSound, ToSound
 from n2s.models.meg_to_sound import MEGToSound
+from n2s.options import check_options
 from n2s.systems.clips.acoustic_networks import ENCODER, SEMANTIC_RUN, blank, check_same_brain, fine_only_networks
 from n2s.systems.clips.acoustic_target import check_target
 from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
@@ -75,6 +76,19 @@ class Acoustic(ClipDecoder):
     ----------
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2. The
     paper does not specify the blocks of the perceptual loss or the axes of the means; here: all 16 blocks, all values.
+
+    Examples
+    --------
+    >>> from n2s.models import AcousticDecoder, AudioMAE
+    >>> from n2s.systems import Acoustic
+    >>> decoder = AcousticDecoder(dim=32, depth=1, n_heads=4, hidden=32)
+    >>> mae = AudioMAE(dim=32, depth=1, n_heads=4, decoder_dim=32, decoder_depth=1, decoder_heads=4)
+    >>> system = Acoustic(decoder, mae, semantic=False)  # the fine-only ablation
+
+    Its recipe fits and tests it, after that of the semantic stage; each says what to run first:
+
+    >>> import n2s
+    >>> n2s.fit("fmri_semantic"), n2s.test(n2s.fit("fmri_acoustic"))  # doctest: +SKIP
     """
 
     takes = (FMRIDataModule, MEGDataModule)
@@ -97,10 +111,11 @@ class Acoustic(ClipDecoder):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
+        check_options("model.", low=0, high=1, p_truth=p_truth)
+        check_options("model.", low=1, whole=True, n_voxels=n_voxels)
+        check_options("model.", above=0, encoder_lr=encoder_lr, audiomae_lr=audiomae_lr)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
-        if not 0 <= p_truth <= 1 or n_voxels < 1:
-            raise UserError(f"Acoustic: p_truth is {p_truth}, n_voxels {n_voxels}; expected 0 to 1, and 1 or more.")
         # in lists: copies are trained, one per subject
         self._templates = [decoder, audiomae]
         self.semantic_run, self.semantic, self.n_voxels, self.p_truth = semantic_run, semantic, n_voxels, p_truth

@@ -14,6 +14,7 @@ from n2s.errors import UserError
 from n2s.features.clip_spectrogram import ClipSpectrogram
 from n2s.models.fitted_ridge import FittedRidge
 from n2s.models.ridge import VoxelRidge
+from n2s.options import check_options
 from n2s.paths import written_whole
 from n2s.systems.clips.decoder import ClipDecoder, Decoded
 from n2s.systems.clips.left import leave_scores
@@ -43,6 +44,19 @@ class Semantic(ClosedForm, ClipDecoder):
     prompts
         Prompts to show among the clips in the map of a test. A text (for a target that reads texts, such as CLAP), a
         sound file, or a table (``.csv``) with a column ``prompt`` of these, as for ``n2s predict``.
+
+    Examples
+    --------
+    >>> from n2s.systems import Semantic
+    >>> system = Semantic(n_voxels=200, alpha=[10.0, 100.0, 1000.0])
+    >>> system.recipe
+    'configs/fmri_semantic.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("fmri_semantic")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     recipe = "configs/fmri_semantic.yaml"
@@ -56,6 +70,9 @@ class Semantic(ClosedForm, ClipDecoder):
         out_of_fold: bool = True,
         prompts: str | None = None,
     ):
+        check_options("model.", low=0, whole=True, n_voxels=n_voxels)
+        check_options("model.", low=2, whole=True, n_folds=n_folds)
+        check_options("model.", above=0, alpha=alpha)
         super().__init__()
         self.save_hyperparameters()
         self.n_voxels, self.alpha, self.n_folds, self.out_of_fold = n_voxels, alpha, n_folds, out_of_fold

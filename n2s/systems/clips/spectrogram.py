@@ -28,6 +28,19 @@ class Spectrogram(ClipDecoder):
         Makes the optimizer.
     scheduler
         Makes a schedule, stepped once per epoch; none for a constant rate.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from n2s.models import MelMLP
+    >>> from n2s.systems import Spectrogram
+    >>> system = Spectrogram(partial(MelMLP, hidden=(32,)))  # one network a person, of the sizes of the data
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("fmri_mel")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     def __init__(

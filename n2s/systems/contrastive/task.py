@@ -18,6 +18,7 @@ from n2s.losses import ClipLoss
 from n2s.metrics.retrieval import ranks
 from n2s.models.any_network import call, check_output
 from n2s.models.brain_encoder import BrainEncoder
+from n2s.options import check_options
 from n2s.systems.contrastive.baselines import encoded
 from n2s.systems.contrastive.decoder import ContrastiveDecoder
 from n2s.systems.contrastive.left import leave_scores
@@ -74,6 +75,27 @@ class Contrastive(System):
         Makes the optimizer from the parameters.
     scheduler
         Makes a schedule from the optimizer, which is stepped once an epoch; None for a constant rate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.data import Batch
+    >>> from n2s.models import BrainEncoder
+    >>> from n2s.systems import Contrastive
+    >>> system = Contrastive(BrainEncoder(2, 40, n_virtual=16, n_fourier=32, hidden=16, depth=2))
+    >>> zeros = torch.zeros(3, dtype=torch.long)
+    >>> batch = Batch(
+    ...     brain=torch.randn(3, 306, 100), target=torch.randn(3, 40, 100), positions=torch.rand(3, 306, 2),
+    ...     subject=zeros, segment=torch.arange(3), row=torch.arange(3), group=zeros, split="train",
+    ... )
+    >>> system(batch).shape  # an estimate of the target
+    torch.Size([3, 40, 100])
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("meg_contrastive")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (MEGDataModule,)
@@ -96,6 +118,7 @@ class Contrastive(System):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
     ):
+        check_options("model.", low=0, whole=True, extra_negatives=extra_negatives)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
         if negatives not in ("all", "process"):

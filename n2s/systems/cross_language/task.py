@@ -9,7 +9,7 @@ import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of, nearest
-from n2s.options import check_choice, check_number
+from n2s.options import check_choice, check_number, check_options
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.cross_language import summary
 from n2s.systems.cross_language.cells import HELD_OUT, MATCHED
@@ -87,6 +87,19 @@ class CrossLanguage(FoldFits):
     References
     ----------
     de Varda et al. 2025; Chen et al. 2026, PNAS; Zada et al. 2025, arXiv 2506.20489.
+
+    Examples
+    --------
+    >>> from n2s.systems import CrossLanguage
+    >>> system = CrossLanguage(features="meaning", controls=["word_rate"])
+    >>> system.recipe
+    'configs/cross_language.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("cross_language")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -118,6 +131,11 @@ class CrossLanguage(FoldFits):
         block_s: float = 60.0,
         seed: int = 0,
     ):
+        check_options("model.", low=1, whole=True, n_people=n_people, n_voxels=n_voxels, n_draws=n_draws)
+        check_options("model.", low=2, whole=True, n_folds=n_folds)
+        check_options("model.", low=0, whole=True, seed=seed)
+        if alphas is not None:
+            check_options("model.", above=0, alphas=list(alphas))
         super().__init__()
         self.save_hyperparameters()
         check_choice("model.people", people, ("auto", "own", "others"))

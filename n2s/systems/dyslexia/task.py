@@ -11,7 +11,7 @@ import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of
-from n2s.options import check_number
+from n2s.options import check_number, check_options
 from n2s.systems.closed_form import ClosedForm
 from n2s.systems.dyslexia.classifiers import Classifier, CovariatesOnly
 from n2s.systems.dyslexia.gathered import Gathered, check_places
@@ -71,6 +71,20 @@ class Dyslexia(ClosedForm):
         Processes that permute.
     seed
         Of folds and permutations.
+
+    Examples
+    --------
+    >>> from n2s.systems import Dyslexia
+    >>> from n2s.systems.dyslexia.classifiers import Logistic
+    >>> system = Dyslexia({"logistic": Logistic()}, n_repeats=2, n_permutations=100)
+    >>> system.recipe
+    'configs/dyslexia.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("dyslexia")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -93,6 +107,8 @@ class Dyslexia(ClosedForm):
         n_jobs: int = 1,
         seed: int = 0,
     ):
+        check_options("model.", low=1, whole=True, n_jobs=n_jobs)
+        check_options("model.", low=0, whole=True, seed=seed)
         super().__init__()
         check_number("model.n_folds", n_folds, low=2, whole=True)
         check_number("model.n_repeats", n_repeats, low=1, whole=True)

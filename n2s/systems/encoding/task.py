@@ -9,6 +9,7 @@ import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError
+from n2s.options import check_options
 from n2s.systems.closed_form import FoldFits
 from n2s.systems.encoding.fit import Recipe, check_recipe, check_units, fit_fold
 from n2s.systems.encoding.inputs import rows_hash
@@ -70,6 +71,19 @@ class BrainScore(FoldFits):
         Whether to keep the weights over lags of the whole model (for sensors and delays).
     seed
         Of shifts.
+
+    Examples
+    --------
+    >>> from n2s.systems import BrainScore
+    >>> system = BrainScore(networks={"dutch": ["mel", "dutch"]}, controls=["word_rate"])
+    >>> system.recipe
+    'configs/brain_scores.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("brain_scores")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -94,6 +108,9 @@ class BrainScore(FoldFits):
         kernels: bool = False,
         seed: int = 0,
     ):
+        check_options("model.", low=0, whole=True, n_shifts=n_shifts, n_permutations=n_permutations, seed=seed)
+        check_options("model.", above=0, shift_s=shift_s, block_s=block_s)
+        check_options("model.", low=2, whole=True, n_folds=n_folds)
         super().__init__()
         self.save_hyperparameters()
         self.fit_recipe = Recipe(tuple(alphas or ALPHAS), n_folds, shift_s, seed)

@@ -58,6 +58,20 @@ class LinearClassifier(ClosedForm):
     References
     ----------
     King and Dehaene 2014, Trends Cogn. Sci. 18:203.
+
+    Examples
+    --------
+    >>> from n2s.models import SlidingLDA, WindowLDA
+    >>> from n2s.systems import LinearClassifier
+    >>> system = LinearClassifier(WindowLDA(n_bins=5), times=SlidingLDA(), n_permutations=200)
+    >>> system.recipe
+    'configs/heard_spoken.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("heard_spoken")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EventDataModule,)

@@ -16,7 +16,7 @@ from n2s.metrics.classification import SCORES, confusion
 from n2s.models.any_network import call, check_output
 from n2s.models.augment import Augment
 from n2s.models.event_network import check_channels
-from n2s.options import check_choice, check_number
+from n2s.options import check_choice, check_number, check_options
 from n2s.systems.event_classes.decoder import NetworkOnEvents
 from n2s.systems.event_classes.loss import (
     WEIGHTS,
@@ -66,6 +66,26 @@ class EventClassifier(System):
         Makes the optimizer.
     scheduler
         Makes a schedule that is stepped once an epoch; None for a constant rate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.data import Batch
+    >>> from n2s.models import MEGConformer
+    >>> from n2s.systems import EventClassifier
+    >>> system = EventClassifier(MEGConformer(20, 50, 3, dim=16, depth=1, n_heads=2, ffn_dim=16, kernel_size=7))
+    >>> zeros = torch.zeros(4, dtype=torch.long)
+    >>> batch = Batch(
+    ...     brain=torch.randn(4, 20, 50), target=zeros, subject=zeros, segment=zeros, row=zeros, group=zeros, split="train"
+    ... )
+    >>> system(batch).shape  # logits of 3 classes
+    torch.Size([4, 3])
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("phones")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EventDataModule,)
@@ -85,12 +105,10 @@ class EventClassifier(System):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
+        check_options("model.", low=0, below=1, label_smoothing=label_smoothing)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
         check_choice("model.weights", weights, WEIGHTS)
-        check_number("model.label_smoothing", label_smoothing, low=0)
-        if label_smoothing >= 1:
-            raise UserError(f"model.label_smoothing is {label_smoothing:g}; expected 0 or more, and below 1.")
         check_number("model.min_run_s", min_run_s, low=0)
         check_number("model.n_permutations", n_permutations, low=1, whole=True)
         check_number("model.top_k", top_k, low=0, whole=True)

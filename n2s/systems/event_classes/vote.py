@@ -49,6 +49,19 @@ class EventVote(ClosedForm):
         How many of them: those with the highest F1-macro on validation samples.
     min_run_s, n_permutations, top_k
         See `n2s.systems.EventClassifier`.
+
+    Examples
+    --------
+    >>> from n2s.systems import EventVote
+    >>> system = EventVote(experiment="phones", best=3)
+    >>> system.recipe
+    'configs/phones_vote.yaml'
+
+    Its recipe lets the fits of ``phones`` vote, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("phones_vote")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EventDataModule,)

@@ -13,6 +13,7 @@ from n2s.data.paired_rows import MODALITIES
 from n2s.errors import UserError
 from n2s.losses import ClipLoss
 from n2s.models.bold_encoder import BoldEncoder
+from n2s.options import check_options
 from n2s.systems.fusion.joint_loss import JointTerms, dropped_modality, fused
 from n2s.systems.fusion.joint_scores import JointScores, TestedPairs
 from n2s.systems.fusion.late import late_results
@@ -63,6 +64,20 @@ class JointContrastive(System):
         Makes the optimizer from the parameters.
     scheduler
         Makes a schedule from the optimizer, which is stepped once an epoch; None for a constant rate.
+
+    Examples
+    --------
+    >>> from n2s.models import BoldEncoder, BrainEncoder
+    >>> from n2s.systems import JointContrastive
+    >>> meg = BrainEncoder(2, 40, n_virtual=16, n_fourier=32, hidden=16, depth=2)
+    >>> bold = BoldEncoder(n_fmri_subjects=2, n_components=20, n_volumes=6, n_outputs=40, n_times=100)
+    >>> system = JointContrastive(meg, bold, between_weight=0.5)
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("fusion")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (PairedDataModule,)
@@ -84,6 +99,8 @@ class JointContrastive(System):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
+        check_options("model.", low=0, high=1, dropout=dropout)
+        check_options("model.", low=0, between_weight=between_weight)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
         self.loss = loss if loss is not None else ClipLoss()
@@ -93,10 +110,6 @@ class JointContrastive(System):
                 f"model.loss normalises {self.loss.normalize}; expected target. The score of both modalities is the sum of their scores only "
                 "if estimates are not normalised. model.between may have both."
             )
-        if not 0 <= dropout <= 1:
-            raise UserError(f"model.dropout is {dropout}; expected 0 to 1: the share of rows that lose a modality.")
-        if not between_weight >= 0:
-            raise UserError(f"model.between_weight is {between_weight}; expected 0 or more.")
         if alone is not None and set(alone) != set(MODALITIES):
             raise UserError(
                 f"model.alone names {', '.join(alone) or 'nothing'}; expected a run of meg and one of fmri."

@@ -41,6 +41,19 @@ class LateFusion(ClosedForm):
     ----------
     meg, fmri
         The runs: an experiment (its newest run) or the folder of a run.
+
+    Examples
+    --------
+    >>> from n2s.systems import LateFusion
+    >>> system = LateFusion(meg="fusion_meg", fmri="fusion_fmri")
+    >>> system.recipe
+    'configs/fusion_late.yaml'
+
+    Its recipe adds the scores of two runs that were tested; it says what to run first:
+
+    >>> import n2s
+    >>> run = n2s.fit("fusion_late")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (PairedDataModule,)

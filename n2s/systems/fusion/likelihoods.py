@@ -55,6 +55,19 @@ class LikelihoodFusion(ClosedForm):
     References
     ----------
     Tang et al. 2023, Nat. Neurosci. 26:858 (the likelihood of BOLD under an encoding model).
+
+    Examples
+    --------
+    >>> from n2s.systems import LikelihoodFusion
+    >>> system = LikelihoodFusion(delays_s=[0.0, 1.5])
+    >>> system.recipe
+    'configs/fusion_likelihoods.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("fusion_likelihoods")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (PairedDataModule,)

@@ -51,6 +51,19 @@ class SourceFusion(ClosedForm):
     References
     ----------
     Jin and Wehbe 2025, arXiv 2510.09415.
+
+    Examples
+    --------
+    >>> from n2s.systems import SourceFusion
+    >>> system = SourceFusion(n_features=8, reach_mm=10.0)
+    >>> system.recipe
+    'configs/fusion_sources.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("fusion_sources")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (PairedDataModule,)

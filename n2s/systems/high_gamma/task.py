@@ -10,7 +10,7 @@ import torch
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of
 from n2s.models.electrode_model import ElectrodeModel, ElectrodeRidge
-from n2s.options import check_number
+from n2s.options import check_number, check_options
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.high_gamma.fit import Options, check_fold, fit_fold
@@ -55,6 +55,19 @@ class HighGammaEncoding(FoldFits):
         Circular shifts of predictions, by at least a tenth of the held-out rows (Verwoert 2022); 0: none.
     seed
         Of draws.
+
+    Examples
+    --------
+    >>> from n2s.systems import HighGammaEncoding
+    >>> system = HighGammaEncoding(models={"sound": ["mel"], "sound and words": ["mel", "words"]})
+    >>> system.recipe
+    'configs/high_gamma.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("high_gamma")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -74,6 +87,8 @@ class HighGammaEncoding(FoldFits):
         n_shifts: int = 1000,
         seed: int = 0,
     ):
+        check_options("model.", above=0, shift_s=shift_s, block_s=block_s)
+        check_options("model.", low=0, whole=True, n_permutations=n_permutations, n_shifts=n_shifts, seed=seed)
         super().__init__()
         self.save_hyperparameters(ignore=["estimators"])
         check_number("model.n_draws", n_draws, low=1, whole=True)

@@ -11,6 +11,7 @@ from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.attention import LENGTHS_S
 from n2s.metrics.result import Result
 from n2s.models.ridge import ALPHAS
+from n2s.options import check_options, check_pair
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding import scoring as encoding_scoring
 from n2s.systems.encoding.fit import Recipe as EncodingRecipe
@@ -80,6 +81,19 @@ class LinearDecoder(FoldFits):
     References
     ----------
     Crosse et al. 2016, Front. Hum. Neurosci. 10:604. O'Sullivan et al. 2015, Cereb. Cortex 25:1697.
+
+    Examples
+    --------
+    >>> from n2s.systems import LinearDecoder
+    >>> system = LinearDecoder(targets=["envelope"], lags_s=(0.0, 0.4), n_components=64)
+    >>> system.recipe
+    'configs/linear.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("linear")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -104,6 +118,10 @@ class LinearDecoder(FoldFits):
         n_permutations: int = 1000,
         seed: int = 0,
     ):
+        check_options("model.", above=0, shift_s=shift_s)
+        check_options("model.", low=0, whole=True, n_permutations=n_permutations, seed=seed, n_shifts=n_shifts)
+        if lags_s is not None:
+            check_pair("model.lags_s", lags_s)
         super().__init__()
         self.save_hyperparameters()
         self.fit_recipe = Recipe(

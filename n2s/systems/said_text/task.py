@@ -15,7 +15,7 @@ from n2s.metrics.edits import edit_distances
 from n2s.models.augment import Augment
 from n2s.models.ctc_network import CTCNetwork
 from n2s.models.event_network import check_channels
-from n2s.options import check_choice, check_number
+from n2s.options import check_choice, check_number, check_options
 from n2s.studies.events import CONDITIONS
 from n2s.systems.said_text.decoding import Decoder
 from n2s.systems.said_text.result import SaidTextResult
@@ -68,6 +68,20 @@ class SaidText(System):
     References
     ----------
     Graves et al. 2006, Connectionist Temporal Classification, ICML. Willett et al. 2023, Nature 620:1031 (phones, then words, from cortex).
+
+    Examples
+    --------
+    >>> from n2s.models import ConformerCTC
+    >>> from n2s.systems import SaidText
+    >>> system = SaidText(ConformerCTC(n_channels=20, dim=16, convs=2, depth=1, n_heads=2, ffn_dim=16), order=2)
+    >>> system.recipe
+    'configs/production_text.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("production_text")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EventDataModule,)
@@ -90,15 +104,13 @@ class SaidText(System):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
+        check_options("model.", low=0, high=1, timed=timed)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         for condition in timed_conditions or []:
             check_choice("model.timed_conditions", condition, CONDITIONS)
         kept = [one for one in CONDITIONS if one != "imagined"] if timed_conditions is None else timed_conditions
         self.timed_conditions = list(kept)
         check_choice("model.language", language, ("words", "phones"))
-        check_number("model.timed", timed, low=0)
-        if timed > 1:
-            raise UserError(f"model.timed is {timed:g}; expected a share of the loss, from 0 to 1.")
         for name, value in (("order", order), ("beam", beam), ("n_permutations", n_permutations)):
             check_number(f"model.{name}", value, low=1, whole=True)
         check_number("model.word_bonus", word_bonus)

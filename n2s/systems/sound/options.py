@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from n2s.models.diffusion import Sampler
+from n2s.options import check_options
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,7 @@ class SoundOptions:
     clap: str | None = None
     page_clips: int = 20
     stitch: bool = False
+
+    def __post_init__(self) -> None:
+        check_options("model.sounds.", low=1, whole=True, batch_size=self.batch_size)
+        check_options("model.sounds.", low=0, whole=True, page_clips=self.page_clips)

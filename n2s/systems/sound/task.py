@@ -22,6 +22,7 @@ from n2s.models.diffusion import RunningAverage, choose_trained, parameter_group
 from n2s.models.diffusion.finetuning import Mode
 from n2s.models.sound_generator import SoundGenerator
 from n2s.models.sound_maker import SoundMaker
+from n2s.options import check_options
 from n2s.systems.clips.acoustic import Acoustic
 from n2s.systems.clips.acoustic_networks import assembled, check_same_brain, given, networks_of
 from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
@@ -82,6 +83,17 @@ class BrainAudio(ClipDecoder):
     ----------
     Liu et al. 2024, Reverse the auditory processing pathway: coarse-to-fine audio reconstruction from fMRI, section 2.
     The paper does not say whether both parts learn together: here they do, the decoder at its earlier learning rate.
+
+    Examples
+    --------
+    >>> from n2s.models.sound_generator import SmallAudioLDM2
+    >>> from n2s.systems import BrainAudio
+    >>> system = BrainAudio(SmallAudioLDM2(), mode="lora", lora_rank=4)
+
+    Its recipe fits it, after those of the semantic and the acoustic stage; each says what to run first. ``n2s predict`` makes the sounds:
+
+    >>> import n2s
+    >>> n2s.fit("fmri_semantic"), n2s.fit("fmri_acoustic"), n2s.fit("fmri_audio")  # doctest: +SKIP
     """
 
     takes = (FMRIDataModule, MEGDataModule)
@@ -105,11 +117,13 @@ class BrainAudio(ClipDecoder):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         scheduler: LRSchedulerCallable | None = None,
     ):
+        check_options(
+            "model.", low=0, high=1, p_truth=p_truth, p_true_meaning=p_true_meaning, dropout=dropout, average=average
+        )
+        check_options("model.", low=1, whole=True, lora_rank=lora_rank)
+        check_options("model.", above=0, unet_lr=unet_lr, decoder_lr=decoder_lr)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
         self.save_hyperparameters()
-        for name, value in (("p_truth", p_truth), ("p_true_meaning", p_true_meaning), ("dropout", dropout)):
-            if not 0 <= value <= 1:
-                raise UserError(f"BrainAudio: {name} is {value}; expected 0 to 1.")
         if decoder_lr is None and (mode == "none" or p_true_meaning):
             what = "nothing would learn" if mode == "none" else "tokens are then decoded once, without p_true_meaning"
             raise UserError(f"BrainAudio: decoder_lr is null and mode '{mode}': {what}. Set decoder_lr.")

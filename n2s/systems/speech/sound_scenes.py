@@ -22,6 +22,18 @@ class SoundScenes(SpeechSystem):
     ----------
     network, max_steps, optimizer, scheduler
         See `SpeechSystem`; the schedule is stepped once a step.
+
+    Examples
+    --------
+    >>> from n2s.models import SpeechNet
+    >>> from n2s.systems import SoundScenes
+    >>> system = SoundScenes(SpeechNet(n_classes=4, channels=(4, 4, 4), hidden=16), max_steps=100)
+
+    Its recipe trains and tests it, on made sounds as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("millet2021_small/scenes")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     recipe = "configs/millet2021_small/scenes.yaml"

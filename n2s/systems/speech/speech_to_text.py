@@ -21,6 +21,18 @@ class SpeechToText(SpeechSystem):
     ----------
     network, max_steps, optimizer, scheduler
         See `SpeechSystem`; the schedule is stepped once a step.
+
+    Examples
+    --------
+    >>> from n2s.models import SpeechNet
+    >>> from n2s.systems import SpeechToText
+    >>> system = SpeechToText(SpeechNet(n_classes=29, channels=(4, 4, 4), hidden=16), max_steps=100)
+
+    Its recipe trains and tests it, on made speech as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("speech_net")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     recipe = "configs/speech_net.yaml"

@@ -18,6 +18,7 @@ from n2s.features.story_words.trained import TrainedStoryWords
 from n2s.features.text_encoders.encoder import TextEncoder
 from n2s.features.text_encoders.ppmi import PPMIVectors
 from n2s.models.encoding_ridge import ALPHAS
+from n2s.options import check_options
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.inputs import rows_hash
 from n2s.systems.kept_fits import keep, kept
@@ -94,6 +95,12 @@ class StoryDecoder(FoldFits):
         both heard (Tang & Huth 2025); None: nobody's.
     seed
         Of all that is drawn.
+
+    Examples
+    --------
+    >>> from n2s.systems import StoryDecoder
+    >>> system = StoryDecoder(n_voxels=2000, width=50)
+    >>> run = n2s.test(n2s.fit("story_text"))  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -131,6 +138,8 @@ class StoryDecoder(FoldFits):
         reference: str | None = None,
         seed: int = 0,
     ):
+        check_options("model.", above=0, window_s=window_s, hop_s=hop_s)
+        check_options("model.", low=0, whole=True, encoder_nulls=encoder_nulls, seed=seed)
         super().__init__()
         self.save_hyperparameters(ignore=["language_model", "encoder"])
         self.encoder = encoder if encoder is not None else PPMIVectors()

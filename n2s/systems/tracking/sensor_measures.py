@@ -20,6 +20,7 @@ from n2s.metrics.phase_locking import (
 )
 from n2s.metrics.tracking_coherence import BANDS, CrossSpectra, check_bands
 from n2s.metrics.tracking_information import FEWEST, information
+from n2s.options import check_options, check_pair
 
 #: Kinds of measures; see `MeasureOptions`.
 KINDS = ("coherence", "plv", "information", "edges", "coupling")
@@ -64,11 +65,10 @@ class MeasureOptions:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or not self.kinds:
             raise UserError(f"measures {list(self.kinds)}; expected some of {', '.join(KINDS)}.")
-        if self.n_shifts < 0 or not self.min_shift_s > 0:
-            raise UserError(
-                f"n_shifts is {self.n_shifts}, min_shift_s {self.min_shift_s}; expected 0 or more, above 0."
-            )
-        for name, (first, last) in (("edges_s", self.edges_s), ("delays_s", self.delays_s)):
+        check_options("MeasureOptions: ", above=0, segment_s=self.segment_s, min_shift_s=self.min_shift_s)
+        check_options("MeasureOptions: ", low=0, whole=True, n_shifts=self.n_shifts, seed=self.seed)
+        for name, values in (("edges_s", self.edges_s), ("delays_s", self.delays_s)):
+            first, last = check_pair(f"MeasureOptions: {name}", values)
             if not first <= last:
                 raise UserError(f"{name} is [{first}, {last}]: the first comes after the last.")
 

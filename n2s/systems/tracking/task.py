@@ -8,6 +8,7 @@ import torch
 from n2s.data.encoding import EncodingDataModule, SubjectFold
 from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.tracking_coherence import BANDS, check_bands
+from n2s.options import check_options, check_pair
 from n2s.systems.closed_form import FoldFits, check_made
 from n2s.systems.encoding.fit import Recipe, check_units, checked_brain
 from n2s.systems.kept_fits import keep, kept
@@ -73,6 +74,19 @@ class Tracking(FoldFits):
         The smallest shift in either direction, s.
     seed
         Of shifts.
+
+    Examples
+    --------
+    >>> from n2s.systems import Tracking
+    >>> system = Tracking(measures=["coherence", "plv"], bands={"delta": (0.5, 4.0)}, n_shifts=50)
+    >>> system.recipe
+    'configs/tracking.yaml'
+
+    Its recipe fits and tests it, on the built-in study as it is:
+
+    >>> import n2s
+    >>> run = n2s.fit("tracking")  # doctest: +SKIP
+    >>> run = n2s.test(run)  # doctest: +SKIP
     """
 
     takes = (EncodingDataModule,)
@@ -99,6 +113,13 @@ class Tracking(FoldFits):
         min_shift_s: float = 5.0,
         seed: int = 0,
     ):
+        check_options(
+            "model.", above=0, segment_s=segment_s, match_s=match_s, duration_s=duration_s, min_shift_s=min_shift_s
+        )
+        check_options("model.", low=1, whole=True, n_components=n_components)
+        check_options("model.", low=2, whole=True, n_folds=n_folds)
+        check_options("model.", low=0, whole=True, n_shifts=n_shifts, seed=seed)
+        check_pair("model.lags_s", lags_s)
         super().__init__()
         self.save_hyperparameters()
         options = MeasureOptions(
