@@ -7,16 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from n2s.errors import UserError
 from n2s.models.by_target import Search, Targets, as_tensor, checked, checked_penalties
 from n2s.models.encoding_ridge import ALPHAS
+from n2s.models.estimator import InputError, TensorRegressor
 from n2s.models.fold_operators import Penalties, Rows, enough_digits, give_type
 from n2s.models.folds import dealt_folds
 from n2s.models.memory import told
 from n2s.models.symmetric import all_digits, product
+from n2s.options import check_number
 
 
-class BandedRidge:
+class BandedRidge(TensorRegressor):
     """Linear encoding model from several feature spaces (bands): ``|Y - sum_b X_b W_b|^2 + sum_b alpha_b |W_b|^2``.
 
     The penalties of each target are those with the highest mean R2 over folds; folds, centring and scores are those of
@@ -34,6 +35,8 @@ class BandedRidge:
         Draws of the random search, the first of them equal shares.
     seed
         Of the draws.
+    widths
+        How many columns each band has, where all are given as one array, as scikit-learn's tools give them; None: that is one band.
 
     Attributes
     ----------
@@ -51,6 +54,17 @@ class BandedRidge:
     References
     ----------
     Nunez-Elizalde, Huth & Gallant 2019, NeuroImage 197:482. Dupré la Tour et al. 2022, NeuroImage 264:119728 (himalaya).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import BandedRidge
+    >>> rng = np.random.default_rng(0)
+    >>> words, sound, stories = rng.standard_normal((200, 5)), rng.standard_normal((200, 20)), np.repeat(np.arange(4), 50)
+    >>> voxel = words.sum(1, keepdims=True) + 0.5 * rng.standard_normal((200, 1))                     # it follows words alone
+    >>> ridge = BandedRidge(alphas=(1.0, 1e4), n_folds=4).fit([words, sound], voxel, stories)
+    >>> ridge.alpha_.tolist(), ridge.predict([words, sound]).shape
+    ([[1.0], [10000.0]], (200, 1))
     """
 
     alpha_: Tensor
@@ -59,12 +73,24 @@ class BandedRidge:
     intercept_: Tensor
 
     def __init__(
-        self, alphas: float | Sequence[float] = ALPHAS, n_folds: int = 5, *, n_draws: int = 100, seed: int = 0
+        self,
+        alphas: float | Sequence[float] = ALPHAS,
+        n_folds: int = 5,
+        *,
+        n_draws: int = 100,
+        seed: int = 0,
+        widths: Sequence[int] | None = None,
     ):
-        self.alphas = checked_penalties(alphas, n_folds, "BandedRidge")
-        if n_draws < 1:
-            raise UserError(f"BandedRidge: n_draws {n_draws}; expected 1 or more.")
-        self.n_folds, self.n_draws, self.seed = n_folds, n_draws, seed
+        self.alphas, self.n_folds, self.n_draws, self.seed, self.widths = alphas, n_folds, n_draws, seed, widths
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        """See `n2s.models.estimator.Estimator`."""
+        checked_penalties(self.alphas, self.n_folds, "BandedRidge")
+        check_number("BandedRidge: n_draws", self.n_draws, low=1, whole=True)
+        check_number("BandedRidge: seed", self.seed, low=0, whole=True)
+        for width in self.widths or ():
+            check_number("BandedRidge: widths", width, low=1, whole=True)
 
     def fit(
         self, Xs: Sequence[Tensor | np.ndarray], Y: Tensor | np.ndarray, groups: Sequence | None = None
@@ -74,9 +100,9 @@ class BandedRidge:
         Parameters
         ----------
         Xs
-            (n, p_b) each: the bands, of one type, on one device.
+            (n, p_b) each: the bands, of one type, on one device; or (n, p), which ``widths`` cuts into bands.
         Y
-            (n, v) Targets.
+            (n, v) Targets, (n,) of one.
         groups
             (n,) Rows that cross-validation must keep together. Needed for more than one combination of penalties.
 
@@ -85,10 +111,12 @@ class BandedRidge:
         UserError
             Shapes that do not match, values that are not finite, fewer groups than folds.
         """
-        given = checked(self._stacked(Xs, len(Y)), Y, "BandedRidge")
+        self.check_parameters()
+        rows, self.widths_ = self._stacked(Xs, fits=True)
+        Y = self.targets_of(Y, len(rows))
+        given = checked(rows, Y, "BandedRidge")
         X = enough_digits(given)
-        self.widths_ = [np.shape(one)[1] for one in Xs]
-        candidates = self._candidates(len(Xs))
+        candidates = self._candidates(len(self.widths_))
         several = len(candidates) > 1
         folds = dealt_folds(groups, len(X), self.n_folds, "BandedRidge") if several else torch.zeros(len(X)).long()
         with told(X, Y.shape[1], len(candidates), "BandedRidge"), all_digits():
@@ -112,9 +140,11 @@ class BandedRidge:
         self.coef_ = found
         self.intercept_ = targets.mean - self._mean @ found
 
-    def predict(self, Xs: Sequence[Tensor | np.ndarray]) -> Tensor:
-        """(n, p_b) each -> (n, v)."""
-        return torch.addmm(self.intercept_, self._like_fitted(Xs), self.coef_)
+    def predict(self, Xs: Sequence[Tensor | np.ndarray] | Tensor | np.ndarray) -> Tensor | np.ndarray:
+        """(n, p_b) each, or (n, p) -> (n, v), of the kind that the bands are."""
+        self.check_fitted()
+        found = torch.addmm(self.intercept_, self._like_fitted(Xs), self.coef_)
+        return self.as_asked(found, Xs[0] if isinstance(Xs, list | tuple) else Xs)
 
     def split_scores(self, Xs: Sequence[Tensor | np.ndarray], Y: Tensor | np.ndarray) -> Tensor:
         """Divide R2 among the bands: (bands, v), of which the sum over bands is R2 (the product measure).
@@ -130,7 +160,7 @@ class BandedRidge:
         X = self._like_fitted(Xs)
         Y = as_tensor(Y).to(self.coef_)
         if Y.shape != (len(X), self.coef_.shape[1]):
-            raise UserError(f"BandedRidge: Y is {tuple(Y.shape)}; expected {(len(X), self.coef_.shape[1])}.")
+            raise InputError(f"BandedRidge: Y is {tuple(Y.shape)}; expected {(len(X), self.coef_.shape[1])}.")
         mean = Y.mean(0)
         true = Y - mean
         offset = (self._mean @ self.coef_ + self.intercept_ - mean) / len(self.widths_)
@@ -140,8 +170,9 @@ class BandedRidge:
         return parts.where(Y.amax(0) > Y.amin(0), torch.nan)
 
     def _candidates(self, n_bands: int) -> list[Penalties]:
+        alphas = checked_penalties(self.alphas, self.n_folds, "BandedRidge")
         if n_bands <= 2:
-            return list(pairs(self.alphas, repeat=n_bands))
+            return list(pairs(alphas, repeat=n_bands))
         from himalaya.backend import set_backend
         from himalaya.kernel_ridge import generate_dirichlet_samples
 
@@ -149,26 +180,35 @@ class BandedRidge:
         shares = generate_dirichlet_samples(self.n_draws, n_bands, concentration=[0.1, 1.0], random_state=self.seed)
         shares[0] = 1 / n_bands
         shares = np.maximum(shares.astype(np.float64), 1e-12)  # no band is left out altogether: its penalty is finite
-        return [tuple((alpha / share).tolist()) for share in shares for alpha in self.alphas]
+        return [tuple((alpha / share).tolist()) for share in shares for alpha in alphas]
 
-    def _stacked(self, Xs: Sequence[Tensor | np.ndarray], n: int) -> Tensor:
-        if isinstance(Xs, np.ndarray | Tensor) or not len(Xs):
-            raise UserError("BandedRidge: expected a list of feature spaces, [X0, X1, ...].")
+    def _stacked(self, Xs: object, *, fits: bool) -> tuple[Tensor, list[int]]:
+        """(n, p) all bands, and the width of each. A list of tables of one length is bands; what else scikit-learn takes is one table."""
+        if isinstance(Xs, list | tuple) and all(np.ndim(one) == 2 for one in Xs):
+            return self._bands(Xs, fits=fits)
+        X = self.rows_of(Xs, fits=fits)
+        widths = [X.shape[1]] if self.widths is None else list(self.widths)
+        if sum(widths) != X.shape[1]:
+            raise InputError(f"BandedRidge: X has {X.shape[1]} columns, and widths are {widths}: {sum(widths)}.")
+        return X, widths
+
+    def _bands(self, Xs: Sequence[Tensor | np.ndarray], *, fits: bool) -> tuple[Tensor, list[int]]:
+        if not len(Xs):
+            raise InputError("BandedRidge: expected feature spaces, [X0, X1, ...]; there are none.")
         bands = [as_tensor(one) for one in Xs]
-        shapes = [tuple(one.shape) for one in bands]
-        if (
-            any(len(shape) != 2 or shape[0] != n or not shape[1] for shape in shapes)
-            or len({x.dtype for x in bands}) > 1
-        ):
-            raise UserError(
+        shapes, n = [tuple(one.shape) for one in bands], len(bands[0])
+        if any(shape[0] != n or not shape[1] for shape in shapes) or len({x.dtype for x in bands}) > 1:
+            raise InputError(
                 f"BandedRidge: feature spaces of shapes {shapes} and types {[str(x.dtype) for x in bands]}; expected "
                 f"(n, p_b) each with n = {n}, and one type."
             )
-        return torch.cat(bands, 1)
+        widths = [shape[1] for shape in shapes]
+        if fits:
+            self.n_features_in_ = sum(widths)
+        return torch.cat(bands, 1), widths
 
-    def _like_fitted(self, Xs: Sequence[Tensor | np.ndarray]) -> Tensor:
-        X = self._stacked(Xs, len(Xs[0]) if len(Xs) else 0)
-        widths = [np.shape(one)[1] for one in Xs]
+    def _like_fitted(self, Xs: object) -> Tensor:
+        X, widths = self._stacked(Xs, fits=False)
         if widths != self.widths_:
-            raise UserError(f"BandedRidge: bands of {widths} columns, but it was fitted on {self.widths_}.")
+            raise InputError(f"BandedRidge: bands of {widths} columns, but it was fitted on {self.widths_}.")
         return X.to(self.coef_)

@@ -1,16 +1,18 @@
 """Cross-validation and weights of ridge regressions in which each target has its own penalties, in blocks of targets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from n2s.errors import UserError, first_of
+from n2s.errors import first_of
+from n2s.models.estimator import InputError
 from n2s.models.fold_operators import CONDITION, Penalties, Rows
 from n2s.models.symmetric import product
 from n2s.models.tall_rows import factors, is_tall, tall_folds, tall_r2
 from n2s.models.threads import in_threads
+from n2s.options import check_number
 
 OPERATOR_BYTES = 2**31  # of the operators that are held at once: the penalties are taken in parts
 BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # of what one block of targets makes
@@ -35,8 +37,8 @@ class Targets:
             if not self.mean[block].isfinite().all():
                 bad += (block.start + (~part.isfinite()).any(0).nonzero()[:, 0]).tolist()
         if bad:
-            raise UserError(
-                f"{whose}: Y holds values that are not finite in {len(bad)} of {self.v} targets ({first_of(bad)}). "
+            raise InputError(
+                f"{whose}: Y holds values that are not finite (NaN or inf) in {len(bad)} of {self.v} targets ({first_of(bad)}). "
                 "Leave these out, or fill them, before."
             )
 
@@ -216,30 +218,31 @@ def as_tensor(values: Tensor | np.ndarray) -> Tensor:
     return torch.from_numpy(values)
 
 
-def checked(X: Tensor | np.ndarray, Y: Tensor | np.ndarray, whose: str) -> Tensor:
-    """X as a tensor.
+def checked(X: Tensor, Y: Tensor | np.ndarray, whose: str) -> Tensor:
+    """X (n, p), with Y (n, v).
 
     Raises
     ------
-    UserError
-        Shapes that do not match, another type, values that are not finite.
+    InputError
+        Nothing to fit, another type, values that are not finite.
     """
-    X = as_tensor(X)
-    if X.ndim != 2 or len(np.shape(Y)) != 2 or len(X) != len(Y) or not min(*X.shape, Y.shape[1]):
-        raise UserError(
-            f"{whose}: X is {tuple(X.shape)}, Y {tuple(Y.shape)}; expected (n, p) and (n, v) with the same n, none of them 0."
+    if not min(*X.shape, Y.shape[1]):
+        raise InputError(
+            f"{whose}: X is {tuple(X.shape)}, Y {tuple(Y.shape)}; expected (n, p) and (n, v), none of them 0."
         )
     if X.dtype not in (torch.float32, torch.float64):
-        raise UserError(f"{whose}: X is of type {X.dtype}; expected float32 or float64.")
+        raise InputError(f"{whose}: X is of type {X.dtype}; expected float32 or float64.")
     bad = (~torch.isfinite(X)).any(0).nonzero()[:, 0].tolist()
     if bad:
-        raise UserError(
-            f"{whose}: X holds values that are not finite in {len(bad)} of {X.shape[1]} columns ({first_of(bad)})."
+        raise InputError(
+            f"{whose}: X holds values that are not finite (NaN or inf) in {len(bad)} of {X.shape[1]} columns ({first_of(bad)})."
         )
     return X
 
 
-def checked_penalties(alphas: float | list[float], n_folds: int, whose: str) -> tuple[float, ...]:
+def checked_penalties(
+    alphas: float | Sequence[float], n_folds: int, whose: str, *, name: str = "alphas"
+) -> tuple[float, ...]:
     """Positive numbers.
 
     Raises
@@ -247,7 +250,11 @@ def checked_penalties(alphas: float | list[float], n_folds: int, whose: str) -> 
     UserError
         None, or others; fewer than 2 folds.
     """
-    found = tuple(float(alpha) for alpha in np.atleast_1d(np.asarray(alphas, dtype=np.float64)))
-    if not found or not 0 < min(found) <= max(found) < float("inf") or n_folds < 2:
-        raise UserError(f"{whose}: alphas {found}, n_folds {n_folds}; expected positive penalties and 2 folds or more.")
+    try:
+        found = tuple(float(alpha) for alpha in np.atleast_1d(np.asarray(alphas, dtype=np.float64)))
+    except (TypeError, ValueError):
+        raise InputError(f"{whose}: {name} is {alphas!r}; expected positive numbers.") from None
+    if not found or not 0 < min(found) <= max(found) < float("inf"):
+        raise InputError(f"{whose}: {name} is {found}; expected positive penalties, one at least.")
+    check_number(f"{whose}: n_folds", n_folds, low=2, whole=True)
     return found

@@ -7,9 +7,12 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.models.by_target import checked_penalties
+from n2s.models.estimator import InputError, TensorRegressor
 from n2s.models.folds import dealt_folds
 from n2s.models.symmetric import product
 from n2s.models.threads import in_threads
+from n2s.options import check_number
 
 BLOCK_BYTES = 2**24  # of the arrays that one step of a loop makes
 GRAM_BYTES = 2**31  # of the largest (v, v) matrix that is made at once
@@ -18,7 +21,7 @@ COLUMNS = 512  # voxels whose rows of the Gram matrix are made together
 CONSTANT = 1e-8  # variance below which a voxel carries no signal (FastL2LiR)
 
 
-class VoxelRidge:
+class VoxelRidge(TensorRegressor):
     """Sparse linear decoder: each dimension of the target is a ridge regression on the voxels that correlate best with it.
 
     The bias is one more regressor and is penalised as the voxels are: the algorithm of FastL2LiR, the same numbers. What
@@ -50,6 +53,17 @@ class VoxelRidge:
     References
     ----------
     KamitaniLab, PyFastL2LiR. Shen et al. 2019, PLOS Comput. Biol. 15:e1006633.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import VoxelRidge
+    >>> rng = np.random.default_rng(0)
+    >>> voxels = rng.standard_normal((200, 50))
+    >>> loudness = voxels[:, :3] @ [1.0, -1.0, 2.0]
+    >>> ridge = VoxelRidge(n_voxels=3, alpha=1.0).fit(voxels[:150], loudness[:150])
+    >>> sorted(ridge.selected_[0].tolist()), round(ridge.score(voxels[150:], loudness[150:]), 3)
+    ([0, 1, 2], 1.0)
     """
 
     coef_: Tensor
@@ -58,13 +72,19 @@ class VoxelRidge:
     selected_: Tensor
 
     def __init__(self, n_voxels: int = 500, alpha: float | Sequence[float] = 100.0, *, n_folds: int = 5):
-        self.alphas = (float(alpha),) if isinstance(alpha, int | float) else tuple(float(value) for value in alpha)
-        if n_voxels < 0 or not self.alphas or min(self.alphas) <= 0 or n_folds < 2:
-            raise UserError(
-                f"VoxelRidge: n_voxels {n_voxels}, alpha {self.alphas}, n_folds {n_folds}; expected 0 or more voxels, "
-                "positive penalties, and 2 folds or more."
-            )
-        self.n_voxels, self.n_folds = n_voxels, n_folds
+        self.n_voxels, self.alpha, self.n_folds = n_voxels, alpha, n_folds
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        """See `n2s.models.estimator.Estimator`."""
+        check_number("VoxelRidge: n_voxels", self.n_voxels, low=0, whole=True)
+        check_number("VoxelRidge: n_folds", self.n_folds, low=2, whole=True)
+        checked_penalties(self.alpha, self.n_folds, "VoxelRidge", name="alpha")
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """The penalties that are tried."""
+        return checked_penalties(self.alpha, self.n_folds, "VoxelRidge", name="alpha")
 
     def fit(self, X: Tensor | np.ndarray, Y: Tensor | np.ndarray, groups: Sequence | None = None) -> "VoxelRidge":
         """Fit.
@@ -74,7 +94,7 @@ class VoxelRidge:
         X
             (n, v) Voxels, z-scored on these samples; on any device, float32 or float64.
         Y
-            (n, d) Target.
+            (n, d) Target; (n,) of one dimension.
         groups
             (n,) Samples that cross-validation must keep together: the stimulus of each sample. Needed only for several alphas.
 
@@ -83,23 +103,24 @@ class VoxelRidge:
         UserError
             Shapes that do not match, values that are not finite, fewer groups than folds.
         """
-        X, Y = _checked(X, Y)
-        self.alpha_ = self.alphas[0]
-        if len(self.alphas) > 1:
+        self.check_parameters()
+        X, Y = self._checked(X, Y)
+        alphas = self.alphas
+        self.alpha_ = alphas[0]
+        if len(alphas) > 1:
             folds = dealt_folds(groups, len(X), self.n_folds, "VoxelRidge")
             tracked = torch.stack(
-                [_correlation(_predicted_by_fold(X, Y, folds, self.n_voxels, alpha), Y).mean() for alpha in self.alphas]
+                [_correlation(_predicted_by_fold(X, Y, folds, self.n_voxels, alpha), Y).mean() for alpha in alphas]
             )
-            self.alpha_ = self.alphas[int(tracked.argmax())]
+            self.alpha_ = alphas[int(tracked.argmax())]
         self.coef_, self.intercept_, self.selected_ = solve(X, Y, self.n_voxels, self.alpha_)
         return self
 
-    def predict(self, X: Tensor | np.ndarray) -> Tensor:
-        """(n, v) -> (n, d)."""
-        X = torch.as_tensor(X)
-        if X.ndim != 2 or X.shape[1] != len(self.coef_):
-            raise UserError(f"VoxelRidge: X is {tuple(X.shape)}, but it was fitted on {len(self.coef_)} voxels.")
-        return torch.addmm(self.intercept_, X.to(self.coef_), self.coef_)
+    def predict(self, X: Tensor | np.ndarray) -> Tensor | np.ndarray:
+        """(n, v) -> (n, d), of the kind that X is."""
+        self.check_fitted()
+        rows = self.rows_of(X, fits=False)
+        return self.as_asked(torch.addmm(self.intercept_, rows.to(self.coef_), self.coef_), X)
 
     def out_of_fold(self, X: Tensor | np.ndarray, Y: Tensor | np.ndarray, groups: Sequence) -> Tensor:
         """(n, d) predictions of each sample by a decoder that has not seen its group; the penalty is the fitted one.
@@ -107,7 +128,7 @@ class VoxelRidge:
         Train the next stage on these: predictions for the samples of `fit` itself are better than those for any new
         sample.
         """
-        X, Y = _checked(X, Y)
+        X, Y = self._checked(X, Y)
         return _predicted_by_fold(
             X, Y, dealt_folds(groups, len(X), self.n_folds, "VoxelRidge"), self.n_voxels, self.alpha_
         )
@@ -117,6 +138,23 @@ class VoxelRidge:
         if n > len(self.coef_):
             raise UserError(f"VoxelRidge: {n} voxels are wanted of {len(self.coef_)}. Ask for fewer.")
         return self.coef_.norm(dim=1).topk(n).indices
+
+    def _checked(self, X: Tensor | np.ndarray, Y: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+        X = self.rows_of(X, fits=True)
+        if not X.is_floating_point():
+            raise InputError(f"VoxelRidge: X is of type {X.dtype}; expected float32 or float64.")
+        Y = torch.as_tensor(self.targets_of(Y, len(X))).to(X)
+        if not len(X):
+            raise InputError(f"VoxelRidge: X is {tuple(X.shape)}; expected some samples.")
+        for name, values in (("X", X), ("Y", Y)):
+            bad = (~torch.isfinite(values)).any(0).nonzero()[:, 0].tolist()
+            if bad:
+                what = "voxel" if name == "X" else "dimension"
+                raise InputError(
+                    f"VoxelRidge: {name} holds values that are not finite (NaN or inf), in {len(bad)} columns ({what} {bad[:5]}). "
+                    "Constant voxels cannot be z-scored: leave them out before."
+                )
+        return X, Y
 
 
 def solve(X: Tensor, Y: Tensor, n_voxels: int, alpha: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -245,23 +283,3 @@ def _correlation(predicted: Tensor, true: Tensor) -> Tensor:
     """(n, d), (n, d) -> (d,)."""
     stacked = [values - values.mean(0) for values in (predicted, true)]
     return ((stacked[0] * stacked[1]).sum(0) / (stacked[0].norm(dim=0) * stacked[1].norm(dim=0))).nan_to_num()
-
-
-def _checked(X: Tensor | np.ndarray, Y: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
-    X = torch.as_tensor(X)
-    Y = torch.as_tensor(Y).to(X)
-    if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or not len(X):
-        raise UserError(
-            f"VoxelRidge: X is {tuple(X.shape)}, Y {tuple(Y.shape)}; expected (n, v) and (n, d), n above 0."
-        )
-    if not X.is_floating_point():
-        raise UserError(f"VoxelRidge: X is of type {X.dtype}; expected float32 or float64.")
-    for name, values in (("X", X), ("Y", Y)):
-        bad = (~torch.isfinite(values)).any(0).nonzero()[:, 0].tolist()
-        if bad:
-            what = "voxel" if name == "X" else "dimension"
-            raise UserError(
-                f"VoxelRidge: {name} holds values that are not finite, in {len(bad)} columns ({what} {bad[:5]}). "
-                "Constant voxels cannot be z-scored: leave them out before."
-            )
-    return X, Y

@@ -107,9 +107,9 @@ def test_the_product_measure():
 
 
 @pytest.mark.parametrize("wrong", [
-    dict(Xs=np.zeros((10, 2))), dict(Xs=[]), dict(Xs=[np.zeros((10, 2)), np.zeros((9, 2))]), dict(groups=None),
+    dict(Xs=np.zeros((10, 2, 2))), dict(Xs=[]), dict(Xs=[np.zeros((10, 2)), np.zeros((9, 2))]), dict(groups=None),
     dict(Xs=[np.zeros((10, 2)), np.zeros((10, 2), np.float32)]), dict(Xs=[np.zeros((10, 2)), np.zeros((10, 0))]),
-    dict(Xs=[np.full((10, 2), np.nan)]), dict(Y=np.zeros(10)),
+    dict(Xs=[np.full((10, 2), np.nan)]), dict(Y=np.zeros((10, 2, 2))),
 ])  # fmt: skip
 def test_wrong_input_is_named(wrong):
     right = dict(Xs=[np.ones((10, 2))], Y=np.zeros((10, 2)), groups=np.arange(10))

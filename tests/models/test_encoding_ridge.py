@@ -53,7 +53,8 @@ def test_the_conventions_line_by_line(n, p, v, dtype, near):
     np.testing.assert_allclose(ridge.coef_, exact.coef_.reshape(v, p).T, atol=near)
     np.testing.assert_allclose(ridge.intercept_, exact.intercept_, rtol=near)
     np.testing.assert_allclose(ridge.predict(x), exact.predict(x).reshape(n, v), rtol=near, atol=near)
-    assert all(values.dtype == torch.as_tensor(x).dtype for values in (ridge.coef_, ridge.alpha_, ridge.predict(x)))
+    assert all(values.dtype == torch.as_tensor(x).dtype for values in (ridge.coef_, ridge.alpha_))
+    assert ridge.predict(x).dtype == x.dtype
 
 
 @pytest.mark.parametrize("p", [30, 90])
@@ -191,8 +192,8 @@ def test_a_planted_leak_is_seen_and_noise_is_not():
 
 
 @pytest.mark.parametrize("wrong", [
-    dict(X=np.zeros((9, 2))), dict(X=np.zeros((10, 0))), dict(Y=np.zeros(10)), dict(Y=np.zeros((10, 0))), dict(groups=None),
-    dict(groups=np.arange(9)), dict(groups=np.arange(10) % 4), dict(X=np.zeros((10, 2), int)),
+    dict(X=np.zeros((9, 2))), dict(X=np.zeros((10, 0))), dict(Y=np.zeros((10, 2, 2))), dict(Y=np.zeros((10, 0))), dict(groups=None),
+    dict(groups=np.arange(9)), dict(groups=np.arange(10) % 4), dict(X=torch.zeros((10, 2), dtype=int)),
     dict(X=np.full((10, 2), np.nan)), dict(Y=np.full((10, 2), np.inf)),
 ])  # fmt: skip
 def test_wrong_input_is_named(wrong):
@@ -224,7 +225,7 @@ def test_arrays_of_any_layout(strange):
     x, y, groups = made(60, 20, 7)
     plain, odd = EncodingRidge(ALPHAS).fit(x, y, groups), EncodingRidge(ALPHAS).fit(strange(x), strange(y), groups)
     torch.testing.assert_close(odd.coef_, plain.coef_)
-    torch.testing.assert_close(odd.predict(strange(x)), plain.predict(x))
+    np.testing.assert_allclose(odd.predict(strange(x)), plain.predict(x))
     x.flags.writeable = y.flags.writeable = False
     torch.testing.assert_close(EncodingRidge(ALPHAS).fit(x, y, groups).coef_, plain.coef_)
 

@@ -129,14 +129,17 @@ def test_float32_data_are_fitted_in_float64():
     ("options", "said"),
     [
         ({"lags_s": (0.3, 0.0)}, "first lag comes after the last"),
-        ({"alphas": []}, "at least one"),
-        ({"alphas": [0.0, 1.0]}, "all positive"),
-        ({"n_folds": 1}, "two at least"),
+        ({"alphas": []}, "one at least"),
+        ({"alphas": [0.0, 1.0]}, "positive penalties"),
+        ({"alphas": "many"}, "alphas is 'many'; expected positive numbers"),
+        ({"n_folds": 1}, "n_folds is 1; expected a whole number from 2 on"),
+        ({"sfreq": 0.0}, "sfreq is 0; expected a number above 0"),
+        ({"lags_s": (0.0, float("nan"))}, "lags_s is nan"),
     ],
 )
 def test_bad_options(options, said):
-    with pytest.raises(ValueError, match=said):
-        RidgeDecoder(sfreq=10.0, **options)
+    with pytest.raises(UserError, match=said):
+        RidgeDecoder(**({"sfreq": 10.0} | options))
 
 
 def test_bad_data():
@@ -205,7 +208,7 @@ def test_components_are_a_ridge_on_projected_sensors():
     rows, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
     expected = Ridge(alpha=0.3 * len(rows), fit_intercept=False).fit(rows, wanted).coef_.reshape(2, 3, 4)
     np.testing.assert_allclose(few.weights.numpy(), np.einsum("ck,fkl->fcl", basis, expected), atol=1e-9)
-    with pytest.raises(ValueError, match="n_components is 0"):
+    with pytest.raises(UserError, match="n_components is 0"):
         RidgeDecoder(sfreq=1.0, n_components=0)
 
 
