@@ -12,6 +12,7 @@ from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.folds import dealt_folds
 from n2s.models.window_classifiers import ABSENT, WindowClassifier, WindowLDA
+from n2s.options import check_choice, check_number
 
 TEMPERATURES = np.r_[0.0, np.geomspace(0.02, 2, 14)]  # how bold log-probabilities are does not count in the choice
 INNER = "inner."  # before the names of what the classifier inside has found
@@ -48,6 +49,18 @@ class OnsetSearch(WindowClassifier):
     References
     ----------
     Woody 1967, Med. Biol. Eng. 5:539 (responses of unknown latency are found by their mean, and the mean by them).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import OnsetSearch
+    >>> rng, word, run = np.random.default_rng(0), np.tile([0, 1], 30), np.repeat(np.arange(3), 20)
+    >>> trials = rng.standard_normal((60, 4, 24))
+    >>> for trial, label, start in zip(trials, word, rng.integers(0, 12, 60)):           # said at any time
+    ...     trial[label, start : start + 12] += 2.0
+    >>> search = OnsetSearch(share=0.5, n_starts=7, may_be_fixed=False).fit(trials[:40], word[:40], run[:40])
+    >>> search.predict(trials[40:]).shape, search.score(trials[40:], word[40:]) > 0.8
+    ((20,), True)
     """
 
     def __init__(
@@ -61,20 +74,29 @@ class OnsetSearch(WindowClassifier):
         prior: Literal["learned", "flat"] = "learned",
         may_be_fixed: bool = True,
     ):
-        if not 0 < share < 1:
-            raise UserError(f"OnsetSearch: share is {share:g}; expected a part of the trial, above 0 and below 1.")
-        for name, value, low in (("n_starts", n_starts, 2), ("n_rounds", n_rounds, 1), ("n_folds", n_folds, 2)):
-            if value < low or value % 1:
-                raise UserError(f"OnsetSearch: {name} is {value}; expected a whole number from {low} on.")
-        if prior not in ("learned", "flat"):
-            raise UserError(f"OnsetSearch: prior is '{prior}'; expected learned or flat.")
-        self.classifier = classifier or WindowLDA()
-        self.share, self.n_starts, self.n_rounds, self.n_folds = float(share), n_starts, n_rounds, n_folds
-        self.prior, self.may_be_fixed = prior, may_be_fixed
+        self.classifier, self.share, self.n_starts, self.n_rounds = classifier, share, n_starts, n_rounds
+        self.n_folds, self.prior, self.may_be_fixed = n_folds, prior, may_be_fixed
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        """See `n2s.models.estimator.Estimator`."""
+        check_number("OnsetSearch: share", self.share, above=0, below=1)
+        for name, low in (("n_starts", 2), ("n_rounds", 1), ("n_folds", 2)):
+            check_number(f"OnsetSearch: {name}", getattr(self, name), low=low, whole=True)
+        check_choice("OnsetSearch: prior", self.prior, ("learned", "flat"))
+        if self.classifier is not None and not isinstance(self.classifier, WindowClassifier):
+            raise UserError(
+                f"OnsetSearch: classifier is {self.classifier!r}; expected a WindowClassifier such as n2s.models.WindowLDA."
+            )
+
+    @property
+    def _of_windows(self) -> WindowClassifier:
+        """Of the windows inside, not fitted."""
+        return WindowLDA() if self.classifier is None else self.classifier
 
     def settings(self) -> dict:
         """See `WindowClassifier`."""
-        inside = {"class": type(self.classifier).__name__} | self.classifier.settings()
+        inside = {"class": type(self._of_windows).__name__} | self._of_windows.settings()
         names = ("share", "n_starts", "n_rounds", "n_folds", "prior", "may_be_fixed")
         return {"classifier": inside} | {name: getattr(self, name) for name in names}
 
@@ -114,7 +136,7 @@ class OnsetSearch(WindowClassifier):
         """Arrays of a fit to trials: the classifier inside, numbers of the starts, and the log-prior of starts."""
         middle = np.full(len(x), self._middle(x.shape[2]))
         if fixed:
-            inside = copy.deepcopy(self.classifier).fit(self._cut(x, middle), y, groups, n_classes=k)
+            inside = copy.deepcopy(self._of_windows).fit(self._cut(x, middle), y, groups, n_classes=k)
             found, starts = np.zeros(1), middle
         else:
             starts, prior = self._aligned(x, y, groups, k)
@@ -149,7 +171,7 @@ class OnsetSearch(WindowClassifier):
         late = np.where(2 * starts == last, np.arange(len(x)) % 2 == 0, 2 * starts < last)
         windows = np.concatenate([self._cut(x, starts), self._cut(x, np.where(late, last, 0))])
         twice = None if groups is None else np.concatenate([groups, groups])
-        return copy.deepcopy(self.classifier).fit(windows, np.r_[y, np.full(len(y), k)], twice, n_classes=k + 1)
+        return copy.deepcopy(self._of_windows).fit(windows, np.r_[y, np.full(len(y), k)], twice, n_classes=k + 1)
 
     def _odds(self, inside: WindowClassifier, x: np.ndarray) -> np.ndarray:
         """(n, c, t) -> (s, n, k) log-odds of each class against windows that begin elsewhere, at each start."""
@@ -164,7 +186,7 @@ class OnsetSearch(WindowClassifier):
             for name, value in made.items()
             if name.startswith(INNER)
         }
-        inside = copy.copy(self.classifier).load(state)
+        inside = copy.copy(self._of_windows).load(state)
         if made["fixed"]:
             return inside.log_proba(self._cut(x, np.full(len(x), self._middle(x.shape[2]))))
         return log_softmax(logsumexp(self._odds(inside, x) + made["log_prior"][:, None, None], axis=0), axis=-1)

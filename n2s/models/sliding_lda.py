@@ -29,13 +29,30 @@ class SlidingLDA(WindowClassifier):
     References
     ----------
     King and Dehaene 2014, Trends Cogn. Sci. 18:203.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import SlidingLDA
+    >>> rng, word = np.random.default_rng(0), np.tile([0, 1], 40)
+    >>> windows = rng.standard_normal((80, 4, 6))
+    >>> windows[word == 1, :2, 3] += 3                                                  # they differ at the fourth sample
+    >>> lda = SlidingLDA().fit(windows[:60], word[:60])
+    >>> said = lda.log_proba_at_times(windows[60:]).argmax(2)                            # (times, windows)
+    >>> int((said == word[60:]).mean(1).argmax())
+    3
     """
 
     def __init__(
         self, shrinkage: float | Literal["auto"] = "auto", n_bins: int | None = None, *, balanced: bool = True
     ):
-        self.shrinkage, self.n_bins, self.balanced = checked_shrinkage(shrinkage, "SlidingLDA"), n_bins, balanced
-        check_bins(n_bins, "SlidingLDA")
+        self.shrinkage, self.n_bins, self.balanced = shrinkage, n_bins, balanced
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        """See `n2s.models.estimator.Estimator`."""
+        checked_shrinkage(self.shrinkage, "SlidingLDA")
+        check_bins(self.n_bins, "SlidingLDA")
 
     def settings(self) -> dict:
         """See `WindowClassifier`."""

@@ -8,73 +8,125 @@ import numpy as np
 import torch
 from scipy.linalg import solve
 from scipy.special import log_softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.models.estimator import Array, Estimator, InputError
+from n2s.options import check_number
 
 ABSENT = -100.0  # log-probability of a class that no training window has
 MOST = 20_000  # rows of the square matrix that is solved: 3 GB
 LEAST_SPREAD = 1e-9  # of a feature, beside its largest value: what varies less is rounding
 
 
-class WindowClassifier(ABC):
+class WindowClassifier(ClassifierMixin, Estimator, ABC):
     """Learns the class of windows (n, c, t), of sensors by samples, and tells the classes of others.
 
     All that it learns, means and deviations of features too, comes from the windows that `fit` is given. Classes count alike, however many
-    windows each has, unless a subclass says otherwise.
+    windows each has, unless a subclass says otherwise. It is a classifier of scikit-learn, which also takes rows (n, p): windows of one sample.
+
+    Attributes
+    ----------
+    classes_
+        (k,) The classes, in the order of `log_proba`.
     """
 
-    #: k: log-probabilities of a window.
-    n_classes: int
-
+    classes_: np.ndarray
     _fitted: dict[str, np.ndarray]
 
     def fit(
-        self, x: np.ndarray, y: np.ndarray, groups: Sequence | np.ndarray | None = None, *, n_classes: int | None = None
+        self, x: Array, y: np.ndarray, groups: Sequence | np.ndarray | None = None, *, n_classes: int | None = None
     ) -> Self:
         """Learn from windows.
 
         Parameters
         ----------
         x
-            (n, c, t) Windows. Sensors that are constant are left out.
+            (n, c, t) Windows, or (n, c) of one sample. Sensors that are constant are left out.
         y
-            (n,) Class of each, from 0 on.
+            (n,) Class of each: names or numbers.
         groups
             (n,) What belongs together, such as the run: options are chosen by holding out whole groups. Only needed where something is chosen.
         n_classes
-            k; None: as many as the largest of ``y`` says. A class without windows gets `ABSENT`.
+            k: classes are the numbers 0 to k - 1, and one without windows gets `ABSENT`. None: classes are those in ``y``.
 
         Raises
         ------
-        UserError
+        InputError
             Shapes differ, values are not finite, or fewer than two classes have windows.
         """
-        x, y = checked_windows(x), np.asarray(y)
+        self.check_parameters()
+        x, name = self._windows(x, fits=True), type(self).__name__
+        if y is None:
+            raise InputError(f"{name}: requires y to be passed, but the target y is None.")
+        y = np.asarray(y)
+        if y.shape == (len(x), 1):
+            y = column_or_1d(y, warn=True)
         if y.shape != (len(x),) or not len(y):
-            raise UserError(
-                f"{type(self).__name__}: {len(x)} windows and classes of shape {y.shape}; expected one class a window, and some windows."
+            raise InputError(
+                f"{name}: {len(x)} windows and classes of shape {y.shape}; expected one class a window, and some windows."
             )
-        y = y.astype(np.int64)
-        k = int(y.max()) + 1 if n_classes is None else n_classes
-        if y.min() < 0 or y.max() >= k:
-            raise UserError(f"{type(self).__name__}: classes are {y.min()} to {y.max()}; expected 0 to {k - 1}.")
-        known = np.unique(y)
+        if n_classes is None:
+            try:
+                check_classification_targets(y)
+            except ValueError as error:
+                raise InputError(f"{name}: {error}") from None
+            classes, number = np.unique(y, return_inverse=True)
+            known = np.arange(len(classes))
+        else:
+            y = y.astype(np.int64)
+            if y.min() < 0 or y.max() >= n_classes:
+                raise InputError(f"{name}: classes are {y.min()} to {y.max()}; expected 0 to {n_classes - 1}.")
+            classes, (known, number) = (
+                np.arange(n_classes),
+                np.unique(y, return_inverse=True),
+            )  # those without windows take no part
         if len(known) < 2:
-            raise UserError(
-                f"{type(self).__name__}: all {len(y)} training windows are of one class; expected two classes or more. Take other classes or "
+            raise InputError(
+                f"{name}: all {len(y)} training windows are of one class; expected two classes or more. Take other classes or "
                 "conditions, or other units in training (data.split)."
             )
         if groups is not None and len(groups) != len(x):
-            raise UserError(f"{type(self).__name__}: {len(groups)} groups for {len(x)} windows; expected one a window.")
-        self.n_classes = k
-        number = np.searchsorted(known, y)  # classes without windows take no part
+            raise InputError(f"{name}: {len(groups)} groups for {len(x)} windows; expected one a window.")
+        self.classes_ = classes
         self._fitted = {"known": known} | self._fit(x, number, groups, len(known))
         return self
 
-    def log_proba(self, x: np.ndarray) -> np.ndarray:
+    def log_proba(self, x: Array) -> np.ndarray:
         """(n, c, t) -> (n, k) log-probabilities of the classes."""
         return self._all(self._log_proba(self._seen(x)))
+
+    def predict(self, x: Array) -> np.ndarray:
+        """(n, c, t) -> (n,) the likeliest class of each window."""
+        self.check_fitted()
+        return self.classes_[self.log_proba(x).argmax(1)]
+
+    def predict_proba(self, x: Array) -> np.ndarray:
+        """(n, c, t) -> (n, k) probabilities."""
+        return np.exp(self.log_proba(x))
+
+    def predict_log_proba(self, x: Array) -> np.ndarray:
+        """(n, c, t) -> (n, k): `log_proba`, as scikit-learn calls it."""
+        return self.log_proba(x)
+
+    @property
+    def n_classes(self) -> int:
+        """k: log-probabilities of a window."""
+        return len(self.classes_)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether `fit` or `load` has been called."""
+        return hasattr(self, "_fitted")
+
+    def __sklearn_tags__(self) -> Tags:
+        """It takes windows, too."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
     def state(self) -> dict[str, Tensor]:
         """What `fit` has found, to be kept; `load` takes it."""
@@ -85,8 +137,8 @@ class WindowClassifier(ABC):
     def load(self, state: Mapping[str, Tensor]) -> Self:
         """Take what another one's `fit` has found."""
         found = {name: value.numpy() for name, value in state.items()}
-        self.n_classes = int(found.pop("n_classes"))
-        self._fitted = found
+        self.classes_ = np.arange(int(found.pop("n_classes")))
+        self._fitted, self.n_features_in_ = found, int(np.prod(found["shape"]))
         return self
 
     @abstractmethod
@@ -101,10 +153,21 @@ class WindowClassifier(ABC):
     def _log_proba(self, x: np.ndarray) -> np.ndarray:
         """(n, c, t) -> (..., n, classes that have windows)."""
 
-    def _seen(self, x: np.ndarray) -> np.ndarray:
-        x, shape = checked_windows(x), tuple(self._fitted["shape"])
+    def _windows(self, x: Array, *, fits: bool) -> np.ndarray:
+        """(n, c, t) checked; rows (n, p) are windows of one sample."""
+        x = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
+        if np.ndim(x) == 3:
+            x = checked_windows(np.asarray(x))
+            if fits:
+                self.n_features_in_ = x.shape[1] * x.shape[2]
+            return x
+        return checked_windows(self.rows_of(x, fits=fits).numpy()[:, :, None])
+
+    def _seen(self, x: Array) -> np.ndarray:
+        self.check_fitted()
+        x, shape = self._windows(x, fits=False), tuple(self._fitted["shape"])
         if x.shape[1:] != shape:
-            raise UserError(
+            raise InputError(
                 f"{type(self).__name__}: windows of {x.shape[1]} sensors and {x.shape[2]} samples; it was fitted with {shape[0]} and {shape[1]}."
             )
         return x
@@ -136,11 +199,27 @@ class WindowLDA(WindowClassifier):
     References
     ----------
     Ledoit and Wolf 2004, J. Multivar. Anal. 88:365. Blankertz et al. 2011, NeuroImage 56:814.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import WindowLDA
+    >>> rng = np.random.default_rng(0)
+    >>> windows, word = rng.standard_normal((60, 4, 50)), np.tile(["yes", "no", "stop"], 20)
+    >>> windows[word == "yes", 0, 20:30] += 3                                          # a response of the first sensor
+    >>> lda = WindowLDA(n_bins=5).fit(windows[:45], word[:45])
+    >>> lda.classes_.tolist(), lda.predict(windows[45:48]).tolist(), lda.log_proba(windows[45:]).shape
+    (['no', 'stop', 'yes'], ['yes', 'no', 'no'], (15, 3))
     """
 
     def __init__(self, shrinkage: float | Literal["auto"] = "auto", n_bins: int | None = 10, *, balanced: bool = True):
-        self.shrinkage, self.n_bins, self.balanced = checked_shrinkage(shrinkage, "WindowLDA"), n_bins, balanced
-        check_bins(n_bins, "WindowLDA")
+        self.shrinkage, self.n_bins, self.balanced = shrinkage, n_bins, balanced
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        """See `n2s.models.estimator.Estimator`."""
+        checked_shrinkage(self.shrinkage, "WindowLDA")
+        check_bins(self.n_bins, "WindowLDA")
 
     def settings(self) -> dict:
         """See `WindowClassifier`."""
@@ -179,7 +258,7 @@ def discriminants(
     z = z if len(own) == n_all else z[:, own]
     n, p = z.shape
     if min(n, p) > MOST:
-        raise UserError(
+        raise InputError(
             f"WindowLDA: {n} windows of {p} features; a matrix of more than {MOST} rows is not solved. Take fewer bins of time (n_bins)."
         )
     counts, means = np.bincount(y, minlength=k), class_means(z, y, k)
@@ -189,7 +268,7 @@ def discriminants(
     share = ledoit_wolf(inner, product) if shrinkage == "auto" else float(shrinkage)
     ridge = share * max(np.trace(product) / max(n * p, 1), 1e-9)
     if not ridge and n - k < p:
-        raise UserError(
+        raise InputError(
             f"WindowLDA: {n} windows of {k} classes do not tell the covariance of {p} features. Set shrinkage to auto or above 0."
         )
     product *= (1 - share) / n
@@ -246,26 +325,26 @@ def flat_bins(x: np.ndarray, n_bins: int | None) -> np.ndarray:
 
 
 def checked_windows(x: np.ndarray) -> np.ndarray:
-    """Windows; a UserError if they are not (n, c, t), or not finite."""
+    """Windows; an InputError if they are not (n, c, t), or not finite."""
     x = np.asarray(x)
     if x.ndim != 3:
-        raise UserError(f"windows are of shape {x.shape}; expected (n, c, t): windows, sensors, samples.")
+        raise InputError(f"windows are of shape {x.shape}; expected (n, c, t): windows, sensors, samples.")
     bad = len(x) - int(np.isfinite(x).all((1, 2)).sum())
     if bad:
-        raise UserError(
-            f"{bad} of {len(x)} windows have values that are not finite. Leave them out, or set such sensors to 0."
+        raise InputError(
+            f"{bad} of {len(x)} windows have values that are not finite (NaN or inf). Leave them out, or set such sensors to 0."
         )
     return x
 
 
-def checked_shrinkage(shrinkage: float | str, name: str) -> float | str:
-    """The shrinkage; a UserError if it is none."""
-    if shrinkage != "auto" and not (isinstance(shrinkage, int | float) and 0 <= shrinkage <= 1):
+def checked_shrinkage(shrinkage: float | str, name: str) -> None:
+    """Raise a UserError if a shrinkage is none."""
+    if shrinkage == "auto":
+        return
+    if not isinstance(shrinkage, int | float) or isinstance(shrinkage, bool) or not 0 <= shrinkage <= 1:
         raise UserError(f"{name}: shrinkage is {shrinkage!r}; expected auto, or a number from 0 to 1.")
-    return shrinkage
 
 
 def check_bins(n_bins: int | None, name: str) -> None:
-    """Raise a UserError if a number of bins is none."""
-    if n_bins is not None and (n_bins < 1 or n_bins % 1):
-        raise UserError(f"{name}: n_bins is {n_bins}; expected a whole number from 1 on, or null for each sample.")
+    """Raise a UserError if a number of bins is none; None: each sample is one."""
+    check_number(f"{name}: n_bins", n_bins, low=1, whole=True)

@@ -1,15 +1,18 @@
 """Logistic regression with an elastic net on windows; its penalty is chosen by holding out whole groups."""
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from scipy.special import log_softmax
 
 from n2s.errors import UserError
 from n2s.findings import tell
+from n2s.models.estimator import InputError
 from n2s.models.folds import dealt_folds
 from n2s.models.logistic_paths import Logistic
 from n2s.models.window_classifiers import WindowClassifier, check_bins, flat_bins, standard
+from n2s.options import check_number
 
 CHOICE_TOLERANCE, TOLERANCE = 1e-3, 1e-4  # largest change of a weight in a step, beside the largest weight
 CHOICE_STEPS, STEPS = 300, 3000
@@ -36,6 +39,17 @@ class WindowElasticNet(WindowClassifier):
     References
     ----------
     Zou and Hastie 2005, J. R. Stat. Soc. B 67:301. Beck and Teboulle 2009, SIAM J. Imaging Sci. 2:183.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import WindowElasticNet
+    >>> rng, word, run = np.random.default_rng(0), np.tile([0, 1], 40), np.repeat(np.arange(4), 20)
+    >>> windows = rng.standard_normal((80, 6, 20))
+    >>> windows[word == 1, 0, 5:10] += 1.0                                              # one sensor tells them apart
+    >>> net = WindowElasticNet(n_folds=3, n_bins=4).fit(windows[:60], word[:60], run[:60])
+    >>> net.score(windows[60:], word[60:]), int(abs(net.state()["weights"]).reshape(6, 4).sum(1).argmax())
+    (1.0, 0)
     """
 
     def __init__(
@@ -46,15 +60,28 @@ class WindowElasticNet(WindowClassifier):
         n_folds: int = 5,
         n_bins: int | None = 10,
     ):
-        for name, values, top in (("fractions", fractions, 1 - 1e-12), ("l1_ratios", l1_ratios, 1)):
-            if not len(values) or not all(0 < one <= top for one in values):
+        self.fractions, self.l1_ratios, self.n_folds, self.n_bins = fractions, l1_ratios, n_folds, n_bins
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        """See `n2s.models.estimator.Estimator`."""
+        for name, values, top in (("fractions", self.fractions, 1 - 1e-12), ("l1_ratios", self.l1_ratios, 1)):
+            listed = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+            if not listed or not len(values) or not all(isinstance(one, Real) and 0 < one <= top for one in values):
                 most = "at most 1" if top == 1 else "below 1"
-                raise UserError(f"WindowElasticNet: {name} are {list(values)}; expected numbers above 0 and {most}.")
-        if n_folds < 2:
-            raise UserError(f"WindowElasticNet: n_folds is {n_folds}; expected 2 or more.")
-        check_bins(n_bins, "WindowElasticNet")
-        self.fractions = sorted(map(float, fractions), reverse=True)
-        self.l1_ratios, self.n_folds, self.n_bins = sorted(map(float, l1_ratios), reverse=True), n_folds, n_bins
+                shown = list(values) if listed else repr(values)
+                raise UserError(f"WindowElasticNet: {name} are {shown}; expected numbers above 0 and {most}.")
+        check_number("WindowElasticNet: n_folds", self.n_folds, low=2, whole=True)
+        check_bins(self.n_bins, "WindowElasticNet")
+
+    @property
+    def _fractions(self) -> list[float]:
+        """From the largest penalty on."""
+        return sorted(map(float, self.fractions), reverse=True)
+
+    @property
+    def _ratios(self) -> list[float]:
+        return sorted(map(float, self.l1_ratios), reverse=True)
 
     @property
     def chosen(self) -> tuple[float, float]:
@@ -64,7 +91,7 @@ class WindowElasticNet(WindowClassifier):
     def settings(self) -> dict:
         """See `WindowClassifier`."""
         return {
-            "fractions": self.fractions, "l1_ratios": self.l1_ratios, "n_folds": self.n_folds, "n_bins": self.n_bins,
+            "fractions": self._fractions, "l1_ratios": self._ratios, "n_folds": self.n_folds, "n_bins": self.n_bins,
         }  # fmt: skip
 
     def _fit(self, x: np.ndarray, y: np.ndarray, groups: Sequence | None, k: int) -> dict[str, np.ndarray]:
@@ -74,15 +101,15 @@ class WindowElasticNet(WindowClassifier):
         z = (features[:, own] - mean[own]) * scale[own]
         every = Logistic(z, y, k, np.ones((1, len(z)), bool))
         # by ratio: the smallest penalty with which all weights are 0
-        largest = {ratio: every.slope() / ratio for ratio in self.l1_ratios}
+        largest = {ratio: every.slope() / ratio for ratio in self._ratios}
         if not all(largest.values()):
-            raise UserError(
+            raise InputError(
                 "WindowElasticNet: no feature differs between classes in training: sensors are constant, or windows are equal."
             )
-        ratio, fraction = self.l1_ratios[0], self.fractions[0]
-        if len(self.l1_ratios) * len(self.fractions) > 1:
+        ratio, fraction = self._ratios[0], self._fractions[0]
+        if len(self._ratios) * len(self._fractions) > 1:
             ratio, fraction = self._choose(z, y, k, groups, largest)
-        path = [largest[ratio] * one for one in self.fractions if one >= fraction]
+        path = [largest[ratio] * one for one in self._fractions if one >= fraction]
         weights, bias = every.path(np.array(path)[:, None], np.array([ratio]), tolerance=TOLERANCE, most=STEPS)
         if every.late:
             tell(
@@ -111,16 +138,16 @@ class WindowElasticNet(WindowClassifier):
         held = np.stack([fold == one for one in range(fold.max() + 1)])
         counted = np.array([len(np.unique(y[~one])) > 1 for one in held])
         if not counted.any():
-            return self.l1_ratios[0], self.fractions[0]
+            return self._ratios[0], self._fractions[0]
         held = held[counted]
-        problem = Logistic(z, y, k, np.repeat(~held, len(self.l1_ratios), axis=0))
-        ratios = np.tile(self.l1_ratios, len(held))
-        penalties = np.array([[largest[ratio] * one for ratio in ratios] for one in self.fractions])
+        problem = Logistic(z, y, k, np.repeat(~held, len(self._ratios), axis=0))
+        ratios = np.tile(self._ratios, len(held))
+        penalties = np.array([[largest[ratio] * one for ratio in ratios] for one in self._fractions])
         weights, bias = problem.path(penalties, ratios, tolerance=CHOICE_TOLERANCE, most=CHOICE_STEPS)
-        loss = problem.held_out_loss(weights, bias, np.repeat(held, len(self.l1_ratios), axis=0))
-        loss = loss.reshape(len(self.fractions), len(held), len(self.l1_ratios)).mean(1)
+        loss = problem.held_out_loss(weights, bias, np.repeat(held, len(self._ratios), axis=0))
+        loss = loss.reshape(len(self._fractions), len(held), len(self._ratios)).mean(1)
         fraction, ratio = np.unravel_index(loss.argmin(), loss.shape)
-        return self.l1_ratios[ratio], self.fractions[fraction]
+        return self._ratios[ratio], self._fractions[fraction]
 
     def _folds(self, groups: Sequence | None, n: int) -> np.ndarray:
         n_groups = 0 if groups is None else len(set(np.asarray(groups).tolist()))

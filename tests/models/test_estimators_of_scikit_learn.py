@@ -13,7 +13,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from n2s.errors import UserError
-from n2s.models import BandedRidge, EncodingRidge, RidgeDecoder, VoxelRidge
+from n2s.models import (
+    BandedRidge,
+    EncodingRidge,
+    OnsetSearch,
+    RidgeDecoder,
+    SlidingLDA,
+    VoxelRidge,
+    WindowElasticNet,
+    WindowLDA,
+)
 
 #: What does not apply, and why.
 EARLY = {
@@ -89,3 +98,33 @@ def test_tensors_give_tensors_and_arrays_arrays(estimator):
 def test_what_is_out_of_range_is_refused_at_once_and_again_in_a_fit(made_wrong, said):
     with pytest.raises(UserError, match=said):
         made_wrong()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        WindowLDA(0.1),
+        SlidingLDA(n_bins=4),
+        WindowElasticNet((0.1, 0.01), n_folds=3),
+        OnsetSearch(WindowLDA(0.2), share=0.7, n_starts=3),
+    ],
+)
+def test_classifiers_of_windows_in_searches_and_clones(model):
+    rng, label, run = np.random.default_rng(0), np.tile(["no", "yes"], 36), np.repeat(np.arange(6), 12)
+    x = rng.standard_normal((72, 5, 20))
+    x[label == "yes", 0] += 1.0
+    again = clone(model)
+    assert (
+        again.get_params(deep=False).keys() == model.get_params(deep=False).keys()
+        and again.settings() == model.settings()
+    )
+    scores = [
+        clone(model).fit(x[run != k], label[run != k], run[run != k]).score(x[run == k], label[run == k])
+        for k in range(6)
+    ]
+    found = model.fit(x[run > 0], label[run > 0], run[run > 0])
+    assert np.mean(scores) > 0.9 and found.classes_.tolist() == ["no", "yes"]
+    np.testing.assert_allclose(found.predict_proba(x).sum(1), 1.0)
+    assert (found.predict(torch.from_numpy(x)) == found.classes_[found.log_proba(x).argmax(1)]).all()
+    loaded = clone(model).load(found.state())
+    np.testing.assert_array_equal(loaded.log_proba(x), found.log_proba(x))

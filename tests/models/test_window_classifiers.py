@@ -201,10 +201,10 @@ def test_one_group_is_told():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": np.zeros((90, 5))}, "expected \\(n, c, t\\)"),
+        ({"x": np.zeros((90, 5, 2, 2))}, "expected \\(n, c, t\\)"),
         ({"y": np.zeros(90, int)}, "of one class"),
         ({"y": np.zeros(3, int)}, "one class a window"),
-        ({"y": np.full(90, -1)}, "classes are -1 to -1"),
+        ({"y": np.arange(90) % 2 - 1, "n_classes": 2}, "classes are -1 to 0"),
         ({"x": np.full((90, 5, 12), np.nan)}, "90 of 90 windows have values that are not finite"),
         ({"groups": [1, 2]}, "2 groups for 90 windows"),
     ],
