@@ -27,6 +27,12 @@ class Finding:
     text
         What was found, what n2s does with it, and what to do if that is wrong: a sentence without ``where``. Findings with the same
         text are told together, so what differs between recordings belongs into ``where``, if it can.
+
+    Examples
+    --------
+    >>> from n2s.findings import Finding, summary
+    >>> summary([Finding("left out", "run-1", "no sound."), Finding("left out", "run-2", "no sound.")])
+    ['left out: run-1 and 1 more: no sound.']
     """
 
     kind: Kind
@@ -39,7 +45,16 @@ _said: set[Finding] = set()
 
 
 def tell(kind: Kind, where: object, text: str) -> None:
-    """Report a finding: to the `kept` block around this call, else at once, as a warning, once per process."""
+    """Report a finding: to the `kept` block around this call, else at once, as a warning, once per process.
+
+    Examples
+    --------
+    >>> from n2s.findings import kept, tell
+    >>> with kept() as found:
+    ...     tell("corrected", "sub-01_events.tsv", "onsets are in ms; n2s takes them as ms.")
+    >>> [(one.kind, one.where) for one in found]
+    [('corrected', 'sub-01_events.tsv')]
+    """
     finding = Finding(kind, str(where), text)
     block = _kept.get()
     if block is None:

@@ -27,6 +27,15 @@ class ClipLoss(nn.Module):
         it.
     symmetric
         Average with the other direction: the true estimate among all, for each candidate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.losses import ClipLoss
+    >>> sounds = torch.randn(8, 40, 300, generator=torch.manual_seed(0))  # 8 windows, 40 features, 300 samples
+    >>> loss = ClipLoss()
+    >>> round(float(loss(sounds, sounds)), 3), round(float(loss(torch.zeros_like(sounds), sounds)), 3)  # perfect; chance is log(8)
+    (0.0, 2.079)
     """
 
     def __init__(

@@ -12,7 +12,24 @@ COLUMNS = ("sound", "start_s", "duration_s", "text", "label", "speaker", "split"
 
 
 class Corpus(ABC):
-    """Sounds with transcripts or labels. A constructor reads no sound."""
+    """Sounds with transcripts or labels. A constructor reads no sound.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from n2s.corpora import Corpus
+    >>> class Lab(Corpus):
+    ...     'One sound with its words.'
+    ...
+    ...     name = "lab"
+    ...
+    ...     def clips(self):
+    ...         'See Corpus.'
+    ...         row = {"sound": "a.wav", "start_s": 0.0, "duration_s": 2.0, "text": "good morning"}
+    ...         return pd.DataFrame([row | {"label": "", "speaker": "1", "split": "train"}])
+    >>> Lab().clips().text.tolist()
+    ['good morning']
+    """
 
     name: str
     root: Path

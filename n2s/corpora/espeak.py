@@ -51,6 +51,13 @@ class ESpeakCorpus(Corpus):
         Which sentences are drawn.
     root
         Where to keep the sounds; None: ``corpora`` in the cache.
+
+    Examples
+    --------
+    >>> from n2s.corpora import ESpeakCorpus
+    >>> corpus = ESpeakCorpus("en", n_sentences=100, n_speakers=2, root=folder)  # spoken at the first `clips()`
+    >>> len(corpus.texts), len(corpus.speakers)
+    (100, 2)
     """
 
     name = "espeak"

@@ -34,6 +34,16 @@ class FolderCorpus(Corpus):
         The table's name in it; None: the only one there (or the files above).
     language
         BCP 47 tag of the transcripts; needed where there are some.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, soundfile
+    >>> from n2s.corpora import FolderCorpus
+    >>> soundfile.write(folder / "a.wav", np.zeros(16_000), 16_000)
+    >>> table = pd.DataFrame([{"sound": "a.wav", "text": "Good morning!", "speaker": "anna", "split": "train"}])
+    >>> table.to_csv(folder / "table.csv", index=False)
+    >>> FolderCorpus(folder, language="en").clips()[["text", "speaker", "split"]].values.tolist()
+    [['good morning', 'anna', 'train']]
     """
 
     name = "folder"

@@ -38,6 +38,15 @@ class FSDKaggle2019(Corpus):
     test
         Add the official test set (``test_post_competition.csv``, ``FSDKaggle2019.audio_test``) as the test split. False: as the paper,
         which divides the curated sounds alone.
+
+    Examples
+    --------
+    >>> from n2s.corpora import FSDKaggle2019
+    >>> FSDKaggle2019("data/FSDKaggle2019").clips().label.nunique()  # doctest: +SKIP
+    >>> (folder / "FSDKaggle2019").mkdir()
+    >>> FSDKaggle2019(folder / "FSDKaggle2019").clips()
+    Traceback (most recent call last):
+    n2s.errors.UserError: .../FSDKaggle2019: no train_curated_post_competition.csv or train_curated.csv. Expected the u...
     """
 
     name = "fsdkaggle2019"

@@ -29,6 +29,13 @@ class OpenSLRBengali(Corpus):
     ----------
     root
         The folder.
+
+    Examples
+    --------
+    >>> from n2s.corpora import OpenSLRBengali
+    >>> OpenSLRBengali(folder).clips()
+    Traceback (most recent call last):
+    n2s.errors.UserError: ...: no utt_spk_text.tsv or line_index.tsv below it. Fetch it from openslr.org/53 beside the sounds.
     """
 
     name = "openslr-bengali"

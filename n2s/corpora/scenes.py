@@ -39,6 +39,13 @@ class SyntheticScenes(Corpus):
         Seed of the sounds and of the split.
     root
         Where to keep the sounds; None: ``corpora`` in the cache.
+
+    Examples
+    --------
+    >>> from n2s.corpora import SyntheticScenes
+    >>> corpus = SyntheticScenes(3, n_per_class=10, root=folder)  # made at the first `clips()`
+    >>> corpus.classes
+    ['low noise', 'horn', 'rising chirps']
     """
 
     name = "scenes"

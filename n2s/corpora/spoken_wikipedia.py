@@ -36,6 +36,16 @@ class SpokenWikipedia(Corpus):
     whole
         Only sentences of which every word is aligned. False: also each run of aligned words in the others: for Dutch the paper's
         66 hours need them.
+
+    Examples
+    --------
+    >>> from n2s.corpora import SpokenWikipedia
+    >>> SpokenWikipedia(folder, language="nl").clips()
+    Traceback (most recent call last):
+    n2s.errors.UserError: ...: no article with aligned.swc below it. Expected the unpacked archive of Spoken Wikipedia...
+    >>> SpokenWikipedia(folder, language="es")
+    Traceback (most recent call last):
+    n2s.errors.UserError: SpokenWikipedia: language='es'; expected nl, en, de.
     """
 
     name = "spoken-wikipedia"

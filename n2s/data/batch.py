@@ -44,6 +44,16 @@ class Batch:
     shares
         How many rows each process has of this batch; ``[b]`` if it is not shared. In validation, test and prediction b
         may be 0, where other processes have one batch more.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.data import Batch
+    >>> two = torch.arange(2)
+    >>> brain, target = torch.zeros(2, 306, 360), torch.zeros(2, 40, 360)
+    >>> batch = Batch(brain=brain, target=target, subject=two, segment=two, row=two, group=two, split="train")
+    >>> len(batch), batch.to("cpu").brain.shape
+    (2, torch.Size([2, 306, 360]))
     """
 
     brain: Tensor

@@ -57,6 +57,14 @@ class CorpusDataModule(NeuralDataModule):
         Of the split, of the choice of ``hours``, and of the order of batches.
     n_jobs
         Processes that compute spectrograms.
+
+    Examples
+    --------
+    >>> from n2s.corpora import ESpeakCorpus
+    >>> from n2s.data import CorpusDataModule
+    >>> data = CorpusDataModule(ESpeakCorpus("en", n_sentences=100, root=folder), batch_size=4)  # nothing is spoken yet
+    >>> data.n_inputs, str(data)
+    (160, 'nothing is prepared yet')
     """
 
     shape_names = ("n_classes", "n_inputs")

@@ -42,6 +42,13 @@ class CrossValidated(Split):
     ----------
     dealt
         A hash of the fold of each unit, equal for all folds; "" before they are dealt. Units that come or go move others to other folds.
+
+    Examples
+    --------
+    >>> from n2s.data import CrossValidated, SplitByStory
+    >>> folds = [CrossValidated(SplitByStory(), n_folds=3, fold=fold) for fold in range(3)]
+    >>> [(split.n_folds, split.fold, split.validates) for split in folds]
+    [(3, 0, False), (3, 1, False), (3, 2, False)]
     """
 
     dealt: str = ""

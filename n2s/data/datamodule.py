@@ -28,6 +28,15 @@ class NeuralDataModule(LightningDataModule, ABC):
     """A datamodule whose shapes are known as soon as it is constructed, from cheap metadata.
 
     The command line sets the parameters of a recipe's networks from them, so that no recipe repeats them.
+
+    Examples
+    --------
+    >>> from n2s.data import MEGDataModule, NeuralDataModule
+    >>> from n2s.features import Mel
+    >>> from n2s.studies import SimulatedMEG
+    >>> data = MEGDataModule({"simulated": SimulatedMEG(n_subjects=3, root=folder)}, Mel(n_mels=40))
+    >>> isinstance(data, NeuralDataModule), data.shapes()
+    (True, {'n_subjects': 3, 'n_features': 40})
     """
 
     #: Attributes that are shapes. A parameter of any network of a recipe that has such a name is set from the data.

@@ -90,6 +90,16 @@ class EncodingDataModule(EncodingFront, NeuralDataModule):
         Of the order in which units are dealt to folds.
     n_jobs
         Processes that prepare runs.
+
+    Examples
+    --------
+    >>> from n2s.data import EncodingDataModule, Glover
+    >>> from n2s.features import Envelope, Mel
+    >>> from n2s.studies import SimulatedAreas
+    >>> studies = {"areas": SimulatedAreas(n_subjects=2, root=folder)}  # nothing is simulated yet
+    >>> data = EncodingDataModule(studies, {"mel": Mel(n_mels=40), "envelope": Envelope()}, Glover(), n_folds=5)
+    >>> data.subjects, data.n_features
+    (['areas/01', 'areas/02'], 41)
     """
 
     def __init__(

@@ -41,6 +41,14 @@ class Arpabet(EventClasses):
         These phones, and no others; None: all 39.
     alphabet
         How the events write phones: ``arpabet``, ``ipa``, ``xsampa``; ``auto``: what knows most of them.
+
+    Examples
+    --------
+    >>> from n2s.data import Arpabet
+    >>> Arpabet().of(["AH0", "IY1", "silence"])
+    {'AH0': 'AH', 'IY1': 'IY', 'silence': None}
+    >>> Arpabet(only=["AA", "IY"], alphabet="arpabet").of(["IY1", "S"])
+    {'IY1': 'IY', 'S': None}
     """
 
     def __init__(self, only: list[str] | None = None, *, alphabet: str = "auto"):
@@ -70,6 +78,12 @@ class Articulation(EventClasses):
         The class of phones that have none of them, as ``voiceless``; None: they are left out.
     alphabet
         See `Arpabet`.
+
+    Examples
+    --------
+    >>> from n2s.data import Articulation
+    >>> Articulation(["voiced"], rest="voiceless", alphabet="ipa").of(["b", "p", "m"])
+    {'b': 'voiced', 'p': 'voiceless', 'm': 'voiced'}
     """
 
     def __init__(self, features: list[str], *, rest: str | None = None, alphabet: str = "auto"):
@@ -103,6 +117,13 @@ class Labels(EventClasses):
     classes
         The labels, a class each; or name of a class -> its labels, as ``{"yes": ["yes", yeah], "no": ["no"]}``. In quotes, since YAML takes
         an unquoted yes, no, on, off, null or 1 for something else.
+
+    Examples
+    --------
+    >>> from n2s.data import Labels
+    >>> commands = Labels({"yes": ["yes", "yeah"], "no": ["no"]})
+    >>> commands.names, commands.of(["Yeah", "no", "maybe"])
+    (('yes', 'no'), {'Yeah': 'yes', 'no': 'no', 'maybe': None})
     """
 
     partial = True
@@ -130,7 +151,14 @@ class Labels(EventClasses):
 
 
 class AnyText(EventClasses):
-    """One class for all events that have a text: for sentences that are written out, not told apart (`n2s.systems.SaidText`)."""
+    """One class for all events that have a text: for sentences that are written out, not told apart (`n2s.systems.SaidText`).
+
+    Examples
+    --------
+    >>> from n2s.data import AnyText
+    >>> AnyText().of(["turn the lights on", ""])
+    {'turn the lights on': 'said', '': None}
+    """
 
     names = ("said",)
 

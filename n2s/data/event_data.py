@@ -76,6 +76,16 @@ class EventDataModule(SensorDataModule):
         Processes that prepare recordings.
     holdout
         Windows without labels, as of a competition: ``n2s predict`` classifies them in place of the test windows.
+
+    Examples
+    --------
+    >>> from n2s.data import Articulation, AtEvents, EventDataModule, Preprocessing
+    >>> from n2s.studies import SimulatedMEG
+    >>> studies = {"simulated": SimulatedMEG(n_subjects=2, root=folder)}  # nothing is simulated yet
+    >>> windows = AtEvents(Articulation(["vowel", "plosive", "nasal"]), kind="phone")
+    >>> data = EventDataModule(studies, windows, preprocessing=Preprocessing(sfreq=100), window_s=0.4, offset_s=-0.1)
+    >>> data.shapes()
+    {'n_subjects': 2, 'n_classes': 3, 'n_times': 40, 'sfreq': 100.0}
     """
 
     shape_names = ("n_subjects", "n_classes", "n_times", "sfreq")

@@ -26,6 +26,13 @@ class Frames(EventWindows):
     conditions
         Only these count as speech, and the silence around them as silence: frames in events of other conditions, or nearer to such events,
         are left out. None: all.
+
+    Examples
+    --------
+    >>> from n2s.data import Frames
+    >>> windows = Frames(step_s=0.24, speech="word")
+    >>> windows.names, windows.n_logits
+    (('silence', 'speech'), 1)
     """
 
     names = ("silence", "speech")

@@ -106,6 +106,13 @@ class AtEvents(EventWindows):
         Only events of these: ``listen``, ``overt``, ``silent``, ``imagined``, ``rest``; None: of all.
     at
         What ``data.offset_s`` counts from: the event's ``onset``, ``middle`` or ``end``.
+
+    Examples
+    --------
+    >>> from n2s.data import Articulation, AtEvents
+    >>> windows = AtEvents(Articulation(["vowel", "plosive", "nasal"]), kind="phone", at="middle")
+    >>> windows.names, windows.n_logits
+    (('vowel', 'plosive', 'nasal'), 3)
     """
 
     def __init__(

@@ -75,6 +75,16 @@ class FMRIDataModule(NeuralDataModule):
         Seed of the order of clips.
     n_jobs
         Processes that prepare runs; each holds a whole run in memory.
+
+    Examples
+    --------
+    >>> from n2s.data import FMRIDataModule
+    >>> from n2s.features import MelStatistics
+    >>> from n2s.studies import SimulatedFMRI
+    >>> studies = {"simulated": SimulatedFMRI(n_subjects=2, root=folder)}  # nothing is simulated yet
+    >>> data = FMRIDataModule(studies, MelStatistics(n_mels=40), lag_s=4.0)
+    >>> data.subjects, data.shapes()
+    (['simulated/01', 'simulated/02'], {'n_subjects': 2, 'n_features': 120})
     """
 
     #: See `n2s.data.clip_data.ClipData`.

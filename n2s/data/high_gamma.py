@@ -53,6 +53,16 @@ def high_gamma(
     ------
     UserError
         The rate is not above twice the band's upper edge; the signal is too short, not of two axes, or has values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import high_gamma
+    >>> time = np.arange(2048) / 1024
+    >>> signal = np.sin(2 * np.pi * 100 * time) * (time > 1)  # 100 Hz in the second half, (t,) or (t, c)
+    >>> found = high_gamma(signal[:, None], 1024.0, line_hz=None)
+    >>> found.shape, bool(found[150:].mean() > 10 * found[:50].mean())
+    ((195, 1), True)
     """
     signal = np.asarray(signal)
     if signal.ndim != 2 or signal.dtype.kind not in "fiub":

@@ -56,6 +56,13 @@ class HighGamma(SensorPreparation):
         Channel types to keep: ``ecog``, ``seeg``, ``dbs`` or ``eeg``. By default ECoG and sEEG.
     bads
         Channels that are bad in every recording that has them, in addition to those that the study marks.
+
+    Examples
+    --------
+    >>> from n2s.data import HighGamma
+    >>> prepared = HighGamma(band_hz=(70, 170), line_hz=50, hop_s=0.01)
+    >>> prepared.sfreq, prepared.picks
+    (100.0, ['ecog', 'seeg'])
     """
 
     version = 1  # increase when the numbers change but the settings do not

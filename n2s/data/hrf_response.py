@@ -46,6 +46,15 @@ def hrf_response(
     ------
     UserError
         Values have another shape or are not finite, or a rate or TR is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import hrf_response
+    >>> click = np.zeros((20, 1))
+    >>> click[0] = 1.0  # a second of sound at 0 s
+    >>> hrf_response(click, rate_hz=1.0, start_s=0.0, tr_s=2.0, n_trs=6).ravel().round(2).tolist()
+    [0.0, 0.0, 0.2, 0.36, 0.2, 0.0]
     """
     check_choice("hrf_response: model", model, ("glover",))
     check_number("hrf_response: rate_hz", rate_hz, above=0)

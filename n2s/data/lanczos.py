@@ -34,6 +34,14 @@ def lanczos_resample(values: np.ndarray, times_s: np.ndarray, new_times_s: np.nd
     ------
     UserError
         Shapes do not fit, a number is not finite, or fewer than two new times, which have no step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import lanczos_resample
+    >>> ones, word_onsets_s = np.ones((4, 1)), np.array([0.3, 0.6, 1.1, 6.0])
+    >>> lanczos_resample(ones, word_onsets_s, np.arange(0, 8, 2.0)).ravel().round(2).tolist()  # words a volume of 2 s
+    [2.34, 1.16, -0.26, 1.04]
     """
     check_number("lanczos_resample: n_lobes", n_lobes, above=0)
     values = finite_columns(values, "lanczos_resample")

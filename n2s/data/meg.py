@@ -78,6 +78,19 @@ class MEGDataModule(WindowTables, WindowSegments, SensorDataModule):
         Seed of the order and jitter of windows.
     n_jobs
         Processes that prepare recordings.
+
+    Examples
+    --------
+    >>> from n2s.data import MEGDataModule, Preprocessing, SplitByStory
+    >>> from n2s.features import Mel
+    >>> from n2s.studies import SimulatedMEG
+    >>> studies = {"simulated": SimulatedMEG(n_subjects=2, root=folder)}  # nothing is simulated yet
+    >>> data = MEGDataModule(studies, Mel(n_mels=40), preprocessing=Preprocessing(sfreq=100), split=SplitByStory(), window_s=3.0)
+    >>> data.subjects, data.shapes()
+    (['simulated/01', 'simulated/02'], {'n_subjects': 2, 'n_features': 40})
+    >>> data.train_dataloader()
+    Traceback (most recent call last):
+    n2s.errors.UserError: the data of the train split are not there: they are not set up. Call data.prepare_data() and data.setup('fit') first; a Trainer does it, and so does n2s.windows(data).
     """
 
     made_at_setup = (*SensorDataModule.made_at_setup, "stimuli", "targets", "lost", "notes", "_readers", "_index")

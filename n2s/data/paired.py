@@ -85,6 +85,17 @@ class PairedDataModule(PairedTables, PairedSetUp):
         Seed of the order and jitter of segments.
     n_jobs
         Processes that prepare recordings.
+
+    Examples
+    --------
+    >>> from n2s.data import PairedDataModule
+    >>> from n2s.features import Mel
+    >>> from n2s.studies import SimulatedPairFMRI, SimulatedPairMEG
+    >>> small = {"n_subjects": 2, "n_stories": 3, "minutes": 0.2, "n_test": 1, "root": folder}
+    >>> studies = {"meg": SimulatedPairMEG(**small), "fmri": SimulatedPairFMRI(**small)}  # nothing is simulated yet
+    >>> data = PairedDataModule(studies, Mel(n_mels=40), segment_s=10.0)
+    >>> data.subjects, data.fmri_subjects, data.n_volumes
+    (['meg/01', 'meg/02'], ['fmri/01', 'fmri/02'], 7)
     """
 
     shape_names = ("n_subjects", "n_features", "n_times", "n_fmri_subjects", "n_components", "n_volumes")

@@ -34,6 +34,18 @@ class PairedBatch:
         Whose rows these are.
     shares
         How many rows each process has of this batch; ``[b]`` if it is not shared.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.data import Batch, PairedBatch
+    >>> one, two = torch.arange(1), torch.arange(2)
+    >>> brain, target = torch.zeros(1, 306, 500), torch.zeros(2, 40, 500)
+    >>> meg = Batch(brain=brain, target=target[:1], subject=one, segment=one, row=one, group=one, split="train")
+    >>> bold = {"bold": torch.zeros(2, 5, 128), "bold_subject": two, "bold_at": two}
+    >>> batch = PairedBatch(meg=meg, meg_at=one, **bold, target=target, segment=two, row=two, split="train")
+    >>> batch.has("meg").tolist(), batch.has("fmri").tolist()
+    ([True, False], [True, True])
     """
 
     meg: Batch

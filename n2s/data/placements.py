@@ -35,6 +35,12 @@ class Grid(Placement):
         0.5 s in Défossez 2023's training; as long as the window for windows that do not overlap.
     jitter
         In training, shift each window by a random part of a step, a new one each epoch, the same for all subjects.
+
+    Examples
+    --------
+    >>> from n2s.data import Grid
+    >>> Grid(step_s=1.0).starts(0.0, 5.0, 3.0, words=None).tolist()  # windows of 3 s in 5 s of sound
+    [0.0, 1.0, 2.0]
     """
 
     def __init__(self, step_s: float = 0.5, *, jitter: bool = False):
@@ -50,7 +56,16 @@ class Grid(Placement):
 
 
 class WordOnsets(Placement):
-    """One window per word, starting ``before_s`` before its onset (Défossez 2023's test windows: 0.5 s)."""
+    """One window per word, starting ``before_s`` before its onset (Défossez 2023's test windows: 0.5 s).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from n2s.data import WordOnsets
+    >>> words = pd.DataFrame({"text": ["the", "cat", "sat"], "onset": [0.2, 0.7, 1.1]})
+    >>> WordOnsets(before_s=0.5).starts(0.0, 10.0, 3.0, words).round(1).tolist()
+    [0.2, 0.6]
+    """
 
     needs_words = True
 

@@ -57,6 +57,16 @@ class Preprocessing(SensorPreparation):
     steps
         SSS, ICA and others of `n2s.data.cleaning`, or your own `Step`, applied to all channels, before the filters. SSS comes before
         all that changes signals. Steps that learn (`n2s.data.steps.LearnedStep`) need a datamodule that names the training runs.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> from n2s.data import Preprocessing
+    >>> noise = 1e-5 * np.random.default_rng(0).standard_normal((3, 5_000))
+    >>> raw = mne.io.RawArray(noise, mne.create_info(["Cz", "Pz", "Oz"], 500.0, "eeg"), verbose="error")
+    >>> brain, sfreq, meta = Preprocessing(sfreq=100, highpass_hz=0.5, lowpass_hz=40, picks=["eeg"])(raw, "sub-01")
+    >>> brain.shape, sfreq, round(float(brain.std()))  # (t, c), Hz, uV
+    ((1000, 3), 100.0, 5)
     """
 
     version = 9  # increase when the numbers change but the settings do not

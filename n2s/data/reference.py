@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from n2s.data.channel_types import reference_groups
 from n2s.data.places import contact_places
-from n2s.errors import UserError, first_of
+from n2s.errors import UserError, counted, first_of
 from n2s.findings import tell
 
 LONGEST = 20  # contacts of a shaft; of electrodes for stereotaxy 5 to 18
@@ -91,6 +91,17 @@ class CommonAverage(Reference):
     of
         ``type``: all channels of a type (ECoG, sEEG) share a mean; ``electrode``: the contacts of each shaft, strip or grid do, known by
         their names without number.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> from n2s.data import CommonAverage
+    >>> info = mne.create_info(["LA1", "LA2", "RB1", "RB2"], 1000.0, "seeg")
+    >>> recorded = np.array([[1.0], [3.0], [10.0], [20.0]])
+    >>> CommonAverage()(info, "sub-01")(recorded).ravel().tolist()
+    [-7.5, -5.5, 1.5, 11.5]
+    >>> CommonAverage(of="electrode")(info, "sub-01")(recorded).ravel().tolist()
+    [-1.0, 1.0, -5.0, 5.0]
     """
 
     def __init__(self, of: Literal["type", "electrode"] = "type"):
@@ -135,6 +146,17 @@ class Bipolar(Reference):
 
     Neighbours have the same name but for the number, numbers that follow each other, and, where places are known, no more than 1.5
     times the usual distance between them. A pair with a bad contact is left out.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> from n2s.data import Bipolar
+    >>> info = mne.create_info(["LA1", "LA2", "LA3", "RB1"], 1000.0, "seeg")
+    >>> referenced = Bipolar()(info, "sub-01")
+    >>> referenced.info.ch_names
+    ['LA1-LA2', 'LA2-LA3']
+    >>> referenced(np.array([[5.0], [3.0], [2.0], [9.0]])).ravel().tolist()
+    [2.0, 1.0]
     """
 
     def settings(self) -> dict:
@@ -170,6 +192,14 @@ class Laplacian(Reference):
     """Each contact minus the mean of its neighbours on the shaft, of the one there is at an end or beside a bad contact.
 
     Neighbours are those of `Bipolar`. Contacts without a good neighbour are left out, and so are bad ones.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> from n2s.data import Laplacian
+    >>> info = mne.create_info(["LA1", "LA2", "LA3"], 1000.0, "seeg")
+    >>> Laplacian()(info, "sub-01")(np.array([[1.0], [2.0], [9.0]])).ravel().tolist()
+    [-1.0, -3.0, 7.0]
     """
 
     def settings(self) -> dict:
@@ -276,5 +306,5 @@ def _check_any(kept: list, names: list[str], where: str) -> None:
 
 def _tell_lost(lost: list[int], names: list[str], where: str) -> None:
     if lost:
-        text = f"{len(lost)} good contacts without a good neighbour on their shaft: {first_of([names[at] for at in lost], 6, ', ...')}."
+        text = f"{counted(len(lost), 'good contact')} without a good neighbour on their shaft: {first_of([names[at] for at in lost], 6, ', ...')}."
         tell("left out", where, text)

@@ -30,6 +30,16 @@ class Glover(ResponseModel):
     reference
         Which moment of a volume its values are of, as a part of the TR: 0 its start, 0.5 its middle. fMRIPrep's slice timing
         correction takes the middle by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import Glover
+    >>> from n2s.studies import Frames
+    >>> click = Frames(np.r_[1.0, np.zeros(19)][:, None], rate_hz=1.0)
+    >>> response = Glover().columns(click, 10, 2.0)  # 10 volumes of 2 s
+    >>> int(response.argmax()) * 2.0  # its peak, s
+    6.0
     """
 
     def __init__(self, *, reference: float = 0.0):
@@ -112,6 +122,15 @@ class FIR(_Copies):
         See `Glover`.
     n_lobes
         Lobes of the filter on either side, each one row long.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import FIR
+    >>> from n2s.studies import Frames
+    >>> heard = Frames(np.arange(5.0)[:, None], rate_hz=1.0)
+    >>> (FIR([0, 1, 2]).columns(heard, 5, 1.0).round(1) + 0.0).tolist()  # a row a volume
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [3.0, 2.0, 1.0], [4.0, 3.0, 2.0]]
     """
 
     def __init__(self, delays: Sequence[int] = (1, 2, 3, 4), *, reference: float = 0.0, n_lobes: int = LOBES):
@@ -162,6 +181,17 @@ class Lags(_Copies):
     ----------
     tmin, tmax
         First and last lag, s: how much later than the sound the brain is. A negative lag looks at sound that comes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import Lags
+    >>> from n2s.studies import Frames
+    >>> model = Lags(tmin=0.0, tmax=0.02)
+    >>> model.delays_s(0.01).tolist()
+    [0.0, 0.01, 0.02]
+    >>> model.columns(Frames(np.arange(1.0, 5.0)[:, None], rate_hz=100.0), 4, 0.01).tolist()
+    [[1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [3.0, 2.0, 1.0], [4.0, 3.0, 2.0]]
     """
 
     def __init__(self, tmin: float = -0.1, tmax: float = 0.5):

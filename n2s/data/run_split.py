@@ -29,6 +29,13 @@ class SplitByRun(Split):
         If ``val`` or ``test`` is not given: the share of runs drawn for it, one or more, in the order of a hash of the runs' names.
     seed
         Seed for that draw.
+
+    Examples
+    --------
+    >>> from n2s.data import SplitByRun
+    >>> split = SplitByRun(test=["4"], val=["3"])
+    >>> [split.of(f"task-speak_run-{run}") for run in range(1, 5)]
+    ['train', 'train', 'val', 'test']
     """
 
     keeps_sounds = False

@@ -31,6 +31,13 @@ class SplitBySentence(Split):
         priority (test, then val).
     seed
         Added to the hash (Défossez 2023: 12).
+
+    Examples
+    --------
+    >>> from n2s.data import SplitBySentence
+    >>> split = SplitBySentence(val_fraction=0.1, test_fraction=0.2, seed=12)
+    >>> [split.of(one) for one in ("the cat sat", "it rained", "she laughed")]  # by a hash of the words, for everybody
+    ['train', 'train', 'val']
     """
 
     def __init__(

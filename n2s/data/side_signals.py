@@ -97,6 +97,15 @@ class SideSignals(Preparation):
         Envelopes hold what is slower.
     eog_lowpass_hz
         Of EOG.
+
+    Examples
+    --------
+    >>> from n2s.data import SideSignals
+    >>> SideSignals(sfreq=120, groups=["audio", "emg"], n_mels=8).settings()["groups"]
+    ['audio', 'emg']
+    >>> SideSignals(smooth_hz=0)
+    Traceback (most recent call last):
+    n2s.errors.UserError: side_signals.smooth_hz is 0; expected a number above 0.
     """
 
     kind = SideRecording

@@ -24,6 +24,16 @@ class SplitByStory(Split):
         If ``val`` or ``test`` is not given: the share of stories drawn for it, by a hash of the story's id.
     seed
         Seed for that draw.
+
+    Examples
+    --------
+    >>> from n2s.data import SplitByStory
+    >>> split = SplitByStory(test=["lighthouse"], val=["orchestra"])
+    >>> [split.of(story) for story in ("lighthouse", "orchestra", "mapmaker")]
+    ['test', 'val', 'train']
+    >>> SplitByStory(val_fraction=0.5, test_fraction=0.5)
+    Traceback (most recent call last):
+    n2s.errors.UserError: split: val_fraction 0.5 and test_fraction 0.5 must be at least 0 and sum to less than 1.
     """
 
     def __init__(

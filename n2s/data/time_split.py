@@ -22,6 +22,13 @@ class SplitByTime(Split):
         Number of folds of equal length.
     test_fold, val_fold
         Indices of the held-out folds, from 0.
+
+    Examples
+    --------
+    >>> from n2s.data import SplitByTime
+    >>> split = SplitByTime(n_folds=5, test_fold=4, val_fold=3)  # the last fifth of each sound is for testing
+    >>> split.n_folds, split.test_fold
+    (5, 4)
     """
 
     def __init__(self, *, n_folds: int = 5, test_fold: int = 4, val_fold: int = 3):

@@ -39,6 +39,15 @@ def voice_onsets(envelope: np.ndarray, sfreq: float, trials: pd.DataFrame, *, wh
     ------
     UserError
         The envelope is not one row of numbers from 0 on.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from n2s.data import voice_onsets
+    >>> envelope = np.full(400, 0.01)
+    >>> envelope[150:200] = 1.0  # the voice, from 1.5 to 2 s
+    >>> voice_onsets(envelope, 100.0, pd.DataFrame({"onset": [1.0], "duration": [2.0]}), where="sub-01").tolist()
+    [1.5]
     """
     envelope = np.asarray(envelope, np.float64)
     if envelope.ndim != 1 or not np.isfinite(envelope).all() or (envelope < 0).any():
@@ -75,6 +84,19 @@ def at_voice_onsets(events: pd.DataFrame, envelope: np.ndarray, sfreq: float, *,
         See `n2s.studies.events`.
     envelope, sfreq, where
         See `voice_onsets`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.data import at_voice_onsets
+    >>> from n2s.studies.events import events_table
+    >>> trial = {"onset": 1.0, "duration": 2.0, "kind": "word", "text": "yes", "condition": "overt"}
+    >>> trial |= {"story": "words", "stimulus": "", "stimulus_onset": 0.0}
+    >>> events = events_table([trial], where="sub-01")
+    >>> envelope = np.full(400, 0.01)
+    >>> envelope[150:200] = 1.0  # the voice, from 1.5 to 2 s
+    >>> at_voice_onsets(events, envelope, 100.0, where="sub-01").onset.tolist()
+    [1.5]
     """
     overt = events[(events.condition == "overt") & events.kind.isin(["word", "sentence", "phone"])]
     stop = (overt.onset + overt.duration).to_numpy()

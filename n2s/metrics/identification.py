@@ -143,6 +143,15 @@ def identification(true: np.ndarray, decoded: np.ndarray, n_way: int) -> float:
     ------
     ValueError
         Shapes that do not fit, NaN or infinity, or an ``n_way`` out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics import identification
+    >>> true = np.random.default_rng(0).standard_normal((50, 16))  # embeddings of 50 clips
+    >>> decoded = true + 2 * np.random.default_rng(1).standard_normal((50, 16))
+    >>> round(identification(true, decoded, 2), 2), round(identification(true, decoded, 10), 2)  # chance: 0.5 and 0.1
+    (0.9, 0.63)
     """
     true, decoded = np.asarray(true), np.asarray(decoded)
     if true.ndim != 2 or true.shape != decoded.shape:

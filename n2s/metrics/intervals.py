@@ -34,6 +34,13 @@ def t_interval(values: np.ndarray, *, level: float = 0.95, bounds: tuple[float, 
     ------
     ValueError
         Fewer than two values: they have no spread.
+
+    Examples
+    --------
+    >>> from n2s.metrics.intervals import t_interval
+    >>> mean, low, high = t_interval([0.42, 0.38, 0.51, 0.47])  # four people
+    >>> round(mean, 3), round(low, 3), round(high, 3)
+    (0.445, 0.355, 0.535)
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2:
@@ -53,6 +60,12 @@ def wilson_interval(n_hits: int, n_windows: int, *, level: float = 0.95) -> Inte
     ------
     ValueError
         No windows, or more hits than windows.
+
+    Examples
+    --------
+    >>> from n2s.metrics.intervals import wilson_interval
+    >>> [round(end, 3) for end in wilson_interval(0, 20)]  # no hit in 20 windows is not "0, surely"
+    [0.0, 0.0, 0.161]
     """
     if not (0 <= n_hits <= n_windows and n_windows > 0):
         raise ValueError(f"{n_hits} hits among {n_windows} windows make no share.")
@@ -131,6 +144,14 @@ def cluster_interval(
     ------
     ValueError
         Fewer than two clusters (they have no spread), or values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.intervals import cluster_interval
+    >>> values, story = np.array([0.1, 0.2, 0.5, 0.6, 0.3, 0.2]), np.array([0, 0, 1, 1, 2, 2])
+    >>> [round(one, 2) for one in cluster_interval(values, story)]  # three stories are three values, not six
+    [0.32, -0.2, 0.83]
     """
     found = _clustered(values, cluster)
     half = float(stats.t.ppf((1 + level) / 2, found.freedom)) * math.sqrt(found.variance)
@@ -156,6 +177,14 @@ def cluster_share_interval(hits: np.ndarray, cluster: np.ndarray, *, level: floa
     ------
     ValueError
         Fewer than two clusters, or hits outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.intervals import cluster_share_interval
+    >>> hits, block = np.array([1, 1, 0, 0, 1, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    >>> [round(one, 2) for one in cluster_share_interval(hits, block)]
+    [0.62, 0.12, 0.95]
     """
     share = effective_share(hits, cluster)
     return _wilson(share.mean, share.n, float(stats.t.ppf((1 + level) / 2, share.freedom)))

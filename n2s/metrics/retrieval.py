@@ -34,6 +34,15 @@ def ranks(
     ------
     ValueError
         The shapes do not match, or a target is not a candidate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.retrieval import ranks, topk_accuracy
+    >>> scores = np.array([[0.9, 0.1, 0.3], [0.8, 0.2, 0.5]])  # two windows, three candidates
+    >>> found = ranks(scores, np.array([0, 1]))  # the true ones: first and second
+    >>> found.tolist(), float(topk_accuracy(found, 1))
+    ([0, 2], 0.5)
     """
     if scores.ndim != 2 or tuple(target.shape) != (len(scores),):
         raise ValueError(f"scores (n, k) and target (n,) do not fit: {tuple(scores.shape)} and {tuple(target.shape)}.")
@@ -64,6 +73,14 @@ def ranks_of_many(scores: np.ndarray, asked: np.ndarray, allowed: np.ndarray | N
         (m, n) Indices of the candidates to rank; -1: none.
     allowed
         (n, k) The candidates that each window is ranked among; by default all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.retrieval import ranks_of_many
+    >>> scores = np.array([[0.9, 0.1, 0.3]])
+    >>> ranks_of_many(scores, np.array([[0], [1], [2]])).ravel().tolist()
+    [0, 2, 1]
     """
     found = np.empty(asked.shape, np.int32)
     for i, row in enumerate(scores):
@@ -75,17 +92,41 @@ def ranks_of_many(scores: np.ndarray, asked: np.ndarray, allowed: np.ndarray | N
 
 
 def topk_accuracy(ranks: np.ndarray | Tensor, k: int) -> float | np.ndarray:
-    """Share of windows whose true candidate is among the first ``k``: ranks (..., n) -> (...)."""
+    """Share of windows whose true candidate is among the first ``k``: ranks (..., n) -> (...).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.retrieval import topk_accuracy
+    >>> float(topk_accuracy(np.array([0, 3, 12, 8]), 10))
+    0.75
+    """
     return (_numpy(ranks) < k).mean(axis=-1)
 
 
 def median_rank(ranks: np.ndarray | Tensor) -> float | np.ndarray:
-    """Median over windows, 0 is the best: ranks (..., n) -> (...)."""
+    """Median over windows, 0 is the best: ranks (..., n) -> (...).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.retrieval import median_rank
+    >>> float(median_rank(np.array([0, 3, 12])))
+    3.0
+    """
     return np.median(_numpy(ranks), axis=-1)
 
 
 def mean_reciprocal_rank(ranks: np.ndarray | Tensor) -> float | np.ndarray:
-    """Mean of 1 / (rank + 1), 1 is the best: ranks (..., n) -> (...)."""
+    """Mean of 1 / (rank + 1), 1 is the best: ranks (..., n) -> (...).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics.retrieval import mean_reciprocal_rank
+    >>> float(mean_reciprocal_rank(np.array([0, 1, 3])).round(3))
+    0.583
+    """
     return (1 / (_numpy(ranks) + 1)).mean(axis=-1)
 
 

@@ -14,6 +14,12 @@ class Score(NamedTuple):
     """A mean with the ends of its interval; ``kind`` describes the interval.
 
     ``mean`` is None if the score is not defined; ``low`` and ``high`` are None if there is no interval.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import Measure, Score, cell
+    >>> cell(Score(0.123, 0.11, 0.135, "95%, over 4 people"), Measure("top-10 (%)", scale=100, digits=1))
+    '12.3 (11.0 to 13.5)'
     """
 
     mean: float | None
@@ -29,7 +35,14 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """The role of a row in the table: a model (or a method), a control that a model must beat, or a ceiling."""
+    """The role of a row in the table: a model (or a method), a control that a model must beat, or a ceiling.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import Row
+    >>> Row("shuffled brain", role="control")
+    Row(label='shuffled brain', role='control')
+    """
 
     label: str
     role: Literal["model", "control", "ceiling"] = "model"
@@ -53,6 +66,12 @@ class Measure:
         The reason why this score has no control; only for a score that cannot have one.
     first
         Added to values where a person reads them: 1 for a rank that is counted from 0 in files.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import Measure
+    >>> Measure("relative rank", higher_is_better=False).heading
+    'relative rank, lower is better'
     """
 
     label: str
@@ -90,6 +109,17 @@ class Scores:
     ValueError
         A score has no control and gives no reason, or it has an unknown row, no value over all subjects, or a value that
         is not finite.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import ALL, Measure, Row, Score, Scores
+    >>> rows = {"model": Row("network"), "chance": Row("chance", role="control")}
+    >>> values = {"accuracy": {"model": {ALL: Score(0.62, 0.55, 0.69)}, "chance": {ALL: Score(0.5)}}}
+    >>> Scores(rows, {"accuracy": Measure("accuracy (%)", scale=100, digits=1)}, values).table()
+    (['', 'accuracy (%)'], [['network', '62.0 (55.0 to 69.0)'], ['chance', '50.0']])
+    >>> Scores(rows, {"accuracy": Measure("accuracy")}, {"accuracy": {"model": {ALL: Score(0.62)}}})
+    Traceback (most recent call last):
+    ValueError: accuracy has no control: its rows are ['model']. Add what a decoder that knows nothing scores (chance,...
     """
 
     rows: Mapping[str, Row]
@@ -211,7 +241,14 @@ def entry(by_subject: Mapping[str, Score]) -> dict:
 
 
 def cell(score: Score | None, measure: Measure) -> str:
-    """``12.3 (11.0 to 13.5)``: a mean and its interval for a table; ``-`` if there is none."""
+    """``12.3 (11.0 to 13.5)``: a mean and its interval for a table; ``-`` if there is none.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import Measure, Score, cell
+    >>> cell(Score(0.5), Measure("accuracy (%)", scale=100, digits=1)), cell(None, Measure("accuracy"))
+    ('50.0', '-')
+    """
     if score is None or score.mean is None:
         return "-"
     mean, low, high = (None if one is None else measure.text(one) for one in score[:3])

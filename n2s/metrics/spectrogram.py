@@ -15,6 +15,14 @@ def mel_pcc(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
     For a single clip, ``(f, t), (f, t) -> ()``.
 
     0 for a constant prediction. NaN if the true clip is constant, such as silence: the correlation is then not defined.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics import mel_pcc
+    >>> true = np.random.default_rng(0).random((2, 80, 100))  # two clips, 80 bands, 100 frames
+    >>> mel_pcc(np.stack([true[0], 1 - true[1]]), true).round(2).tolist()
+    [1.0, -1.0]
     """
     predicted, true = (unit(_flat(values), -1) for values in _alike(predicted, true))
     return np.where(true.any(-1), (predicted * true).sum(-1), np.nan)[()]
@@ -31,6 +39,14 @@ def mel_psnr(predicted: np.ndarray, true: np.ndarray, *, data_range: float) -> n
         (n, f, t) or (f, t)
     data_range
         The distance between the lowest and highest value of the scale, independent of the clips: 1 for `unit_decibels`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.metrics import mel_psnr
+    >>> true = np.random.default_rng(0).random((80, 100))
+    >>> round(float(mel_psnr(true + 0.1, true, data_range=1.0)), 1)  # dB
+    20.0
     """
     if not data_range > 0:
         raise ValueError(f"data_range is {data_range}; expected the positive range of the scale.")

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Recording:
-    """One continuous recording: who, when, which task. Cheap to list; nothing is read."""
+    """One continuous recording: who, when, which task. Cheap to list; nothing is read.
+
+    Examples
+    --------
+    >>> from n2s.studies import Recording
+    >>> Recording("01", task="listen", run="2").name
+    'sub-01_task-listen_run-2'
+    """
 
     subject: str
     session: str = ""
@@ -39,6 +46,14 @@ class Frames:
     """A feature of a stimulus over time: ``values (l, f)``, frame i is centred at ``start_s + i / rate_hz``.
 
     ``within_s``: the moments that its nearest frame is taken at, where these are not those from the first frame to one after the last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.studies import Frames
+    >>> mel = Frames(np.zeros((300, 40)), rate_hz=100.0, start_s=0.5)
+    >>> mel.stop_s
+    3.5
     """
 
     values: np.ndarray
@@ -88,6 +103,13 @@ class Stimulus:
     """One audio file with the words and phones spoken in it, or ready-made features in place of audio.
 
     ``words`` and ``phones`` have the columns ``text``, ``onset``, ``duration``, ``sequence``, in seconds of this audio.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.studies import Frames, Stimulus
+    >>> Stimulus("tale", audio=None, ready=Frames(np.zeros((300, 1), np.float32), rate_hz=100.0)).sha256[:8]
+    '655a3ef0'
     """
 
     id: str
@@ -106,7 +128,15 @@ class Stimulus:
 
 
 class Study(ABC):
-    """A data set. Constructors read no network and no recording: subjects and channels come from cheap metadata."""
+    """A data set. Constructors read no network and no recording: subjects and channels come from cheap metadata.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedMEG, Study
+    >>> study = SimulatedMEG(n_subjects=2, stories=["lighthouse"], root=folder)
+    >>> isinstance(study, Study), [one.name for one in study.recordings()][:2]
+    (True, ['sub-01_task-lighthouse_run-en', 'sub-01_task-lighthouse_run-es'])
+    """
 
     name: str
     root: Path

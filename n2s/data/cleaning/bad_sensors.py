@@ -31,6 +31,16 @@ class FindBadChannels(Step):
         Only what is slower counts: line noise and cHPI do not.
     calibration, cross_talk, coord_frame
         As in SSS.
+
+    Examples
+    --------
+    >>> from n2s.data import SSS, FindBadChannels, Preprocessing
+    >>> cleaned = Preprocessing(sfreq=120, steps=[FindBadChannels(limit=7.0), SSS()])
+    >>> [type(step).__name__ for step in cleaned.steps]
+    ['FindBadChannels', 'SSS']
+    >>> Preprocessing(steps=[SSS(), FindBadChannels()])
+    Traceback (most recent call last):
+    n2s.errors.UserError: preprocessing.steps: FindBadChannels comes after SSS, which spreads bad channels. Put FindBadChannels first.
     """
 
     stops_at_edges = True

@@ -39,6 +39,15 @@ class RemoveByReference(LearnedStep):
         As in `RemoveICA`.
     fit_on
         ``training``, or the name of a task: see `n2s.data.steps.LearnedStep`.
+
+    Examples
+    --------
+    >>> from n2s.data import Preprocessing, RemoveByReference
+    >>> Preprocessing(picks=["eeg"], steps=[RemoveByReference(["emg"], threshold=0.3)]).learns
+    True
+    >>> RemoveByReference(["emg"], threshold=1.5)
+    Traceback (most recent call last):
+    n2s.errors.UserError: RemoveByReference: threshold is 1.5; expected a number above 0 and below 1.
     """
 
     def __init__(

@@ -40,6 +40,13 @@ class RemoveICA(LearnedStep):
         With ``labels``: the least probability of a name.
     fit_on
         ``itself``: each recording by itself. ``training``, or the name of a task: see `n2s.data.steps.LearnedStep`.
+
+    Examples
+    --------
+    >>> from n2s.data import Preprocessing, RemoveICA
+    >>> step = RemoveICA(n_components=30, find=["eog", "ecg"])
+    >>> Preprocessing(sfreq=120, steps=[step]).settings()["steps"][0][2]["find"]
+    ['eog', 'ecg']
     """
 
     by_itself: ClassVar[bool] = True

@@ -31,6 +31,13 @@ class AnnotateMovement(Annotation):
         Whether no window may touch what is marked; else it is counted only.
     spared
         Conditions whose events are kept all the same; by default ``overt``: who speaks moves.
+
+    Examples
+    --------
+    >>> from n2s.data import AnnotateMovement, Preprocessing
+    >>> step = AnnotateMovement(distance_m=0.01, drop=False)  # marks what is farther than 1 cm from the median place
+    >>> Preprocessing(steps=[step]).settings()["steps"][0][2]["distance_m"]
+    0.01
     """
 
     def __init__(

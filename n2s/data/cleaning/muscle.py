@@ -7,7 +7,7 @@ from n2s.data.cleaning.labels import check_muscle_band
 from n2s.data.cleaning.spared import Annotation
 from n2s.data.edges import annotated
 from n2s.data.steps import first_line, note
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.findings import tell
 from n2s.options import check_number, check_pair
 
@@ -31,6 +31,18 @@ class AnnotateMuscle(Annotation):
         Whether no window may touch what is marked; else it is counted only.
     spared
         Conditions whose events are kept all the same; by default ``overt``: who speaks tenses muscles, and all speech would go.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> from n2s.data import AnnotateMuscle
+    >>> rng = np.random.default_rng(0)
+    >>> noise = 1e-5 * rng.standard_normal((4, 20_000))
+    >>> noise[:, 10_000:11_000] *= 30  # a clenched jaw from 10 to 11 s
+    >>> raw = mne.io.RawArray(noise, mne.create_info(["F7", "F8", "T7", "T8"], 1000.0, "eeg"), verbose="error")
+    >>> marked = AnnotateMuscle(ch_type="eeg")(raw).annotations
+    >>> [(round(span["onset"]), span["description"]) for span in marked]
+    [(10, 'BAD_muscle')]
     """
 
     def __init__(
@@ -111,7 +123,7 @@ class AnnotateMuscle(Annotation):
         text = f"spans with tense muscles are marked; {what}." if spans else "no span with tense muscles."
         tell(
             "left out" if spans and self.drop else "odd",
-            f"AnnotateMuscle ({len(spans)} spans, {100 * share:.1f}% of the time)",
+            f"AnnotateMuscle ({counted(len(spans), 'span')}, {100 * share:.1f}% of the time)",
             text,
         )
         return raw

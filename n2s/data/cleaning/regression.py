@@ -40,6 +40,13 @@ class RegressOut(LearnedStep):
         preprocessing. None: the signals as they are.
     fit_on
         ``training``, or the name of a task: see `n2s.data.steps.LearnedStep`.
+
+    Examples
+    --------
+    >>> from n2s.data import Preprocessing, RegressOut
+    >>> step = RegressOut(["eog", "emg"], lag_s=0.05)  # learned from each person's training stretches
+    >>> Preprocessing(picks=["eeg"], steps=[step]).learns
+    True
     """
 
     def __init__(

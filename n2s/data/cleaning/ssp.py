@@ -28,6 +28,15 @@ class SSP(LearnedStep):
         Patterns of each type of sensors.
     fit_on
         ``training``, the name of a task, or (for ``eog`` and ``ecg``) ``itself``: see `n2s.data.steps.LearnedStep`.
+
+    Examples
+    --------
+    >>> from n2s.data import SSP, Preprocessing
+    >>> Preprocessing(sfreq=120, steps=[SSP("eog", n_components=2)]).learns
+    True
+    >>> SSP("block")
+    Traceback (most recent call last):
+    n2s.errors.UserError: SSP: of is block, and fit_on is training: the largest patterns of what is decoded are the brain's, too. Set fit_on to a task without speech, such as gestures.
     """
 
     by_itself: ClassVar[bool] = True

@@ -38,6 +38,13 @@ class SSS(Step):
         Where sensors are placed: None for the head position of each recording's start, ``average`` for the mean of ``head_pos``, the path
         of a FIF file whose position all shall have, or x, y, z (m). One place for all runs of a person lets steps after it learn from some
         and clean others.
+
+    Examples
+    --------
+    >>> from n2s.data import SSS, Preprocessing
+    >>> step = SSS(st_duration_s=10.0, st_correlation=0.98)
+    >>> Preprocessing(sfreq=120, steps=[step]).steps[0].support_s  # s on both sides that one sample depends on
+    20.0
     """
 
     stops_at_edges = True  # MNE's default: it skips data annotated as edge or bad_acq_skip

@@ -99,6 +99,17 @@ class BIDSStudy(FolderStudy):
     UserError
         The folder does not exist, no recording matches, a label is unknown, none of its recordings can be used (not fetched,
         without events.tsv, in another format), or two recordings have one name.
+
+    Examples
+    --------
+    >>> from n2s.studies import BIDSStudy
+    >>> from n2s.studies.simulated.example import write_example
+    >>> lab = write_example(folder / "lab", n_subjects=1)  # `n2s studies example lab` writes it, too
+    >>> study = BIDSStudy(lab, datatype="eeg", language="en")
+    >>> [one.name for one in study.recordings()]
+    ['sub-01_task-listen_run-1', 'sub-01_task-listen_run-2']
+    >>> study.events(study.recordings()[0])[["onset", "kind", "text"]].head(3).values.tolist()
+    [[1.0, 'sound', ''], [1.013, 'sentence', 'The lighthouse at Cape Morrow had been empty for eleven years when Clara Venn rowed out to it'], [1.013, 'word', 'The']]
     """
 
     def __init__(

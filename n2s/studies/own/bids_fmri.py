@@ -60,6 +60,15 @@ class BIDSFMRI(FolderStudy, FMRIStudy):
     ------
     UserError
         There is no such folder or run, a run has two files or no events, or a subject or task is unknown.
+
+    Examples
+    --------
+    >>> from n2s.studies import BIDSFMRI
+    >>> study = BIDSFMRI("my_study", space="MNI152NLin2009cAsym", language="en")  # doctest: +SKIP
+    >>> [one.name for one in study.recordings()]  # doctest: +SKIP
+    >>> BIDSFMRI(folder)
+    Traceback (most recent call last):
+    n2s.errors.UserError: no folder .../derivatives/fmriprep with the runs. Set derivatives to fMRIPrep's output, from...
     """
 
     #: The tables that say what was heard; None: a data set that has none reads it elsewhere (`read_rows`).

@@ -58,6 +58,18 @@ class EEGArrays(Study):
     ------
     UserError
         No such folder, no recording in it, two recordings with one name, or an unknown subject or montage.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.studies import EEGArrays
+    >>> at = folder / "sub-01"
+    >>> at.mkdir()
+    >>> np.save(at / "eeg.npy", np.zeros((64, 640), np.float32))  # uV
+    >>> np.save(at / "envelope.npy", np.ones((640, 1), np.float32))
+    >>> study = EEGArrays(folder, sfreq=64.0, features="envelope.npy", language="en")
+    >>> [(one.name, int(study.load(one).n_times)) for one in study.recordings()]
+    [('sub-01', 640)]
     """
 
     def __init__(

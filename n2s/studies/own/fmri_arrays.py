@@ -56,6 +56,24 @@ class GenericFMRI(FolderStudy, FMRIStudy):
     ------
     UserError
         There is no run, a run has two files or no clips, or a subject or task is unknown.
+
+    Examples
+    --------
+    >>> import json
+    >>> import numpy as np, pandas as pd, soundfile
+    >>> from n2s.studies import GenericFMRI
+    >>> (folder / "stimuli").mkdir()
+    >>> soundfile.write(folder / "stimuli" / "a.wav", np.zeros(160_000), 16_000)
+    >>> run = folder / "sub-01_task-listen_run-1"
+    >>> np.save(f"{run}_bold.npy", np.zeros((20, 5), np.float32))  # 20 volumes of 5 voxels
+    >>> with open(f"{run}_bold.json", "w") as file:
+    ...     json.dump({"RepetitionTime": 2.0}, file)
+    >>> clips = pd.DataFrame({"time_s": [2.0], "duration_s": 4.0, "stimulus": "a", "start_s": 0.0, "split": "test"})
+    >>> clips.to_csv(f"{run}_clips.tsv", sep="\\t", index=False)
+    >>> study = GenericFMRI(folder)
+    >>> study.clips(study.recordings()[0])[["time_s", "stimulus", "split"]].values.tolist()
+    Traceback (most recent call last):
+    n2s.errors.UserError: .../stimuli/a.wav: silent: each of its 160000 samples is 0. Nothing can be decoded from it. G...
     """
 
     def __init__(

@@ -81,6 +81,13 @@ class LibriBrainSpeechHoldout(Holdout):
     References
     ----------
     `pnpl.datasets.LibriBrainCompetitionHoldout`; de Zuazo et al. 2025, MEGConformer.
+
+    Examples
+    --------
+    >>> from n2s.studies import LibriBrainSpeechHoldout
+    >>> LibriBrainSpeechHoldout.names
+    ('silence', 'speech')
+    >>> holdout = LibriBrainSpeechHoldout("data/libribrain")  # doctest: +SKIP
     """
 
     names = ("silence", "speech")
@@ -143,6 +150,13 @@ class LibriBrainPhoneHoldout(Holdout):
     References
     ----------
     `pnpl.datasets.LibriBrainCompetitionHoldout`.
+
+    Examples
+    --------
+    >>> from n2s.studies import LibriBrainPhoneHoldout
+    >>> len(LibriBrainPhoneHoldout.names)
+    39
+    >>> holdout = LibriBrainPhoneHoldout("data/libribrain")  # doctest: +SKIP
     """
 
     names = PHONES

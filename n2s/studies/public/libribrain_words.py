@@ -147,6 +147,14 @@ class LibriBrainWordHoldout(Holdout):
     References
     ----------
     `pnpl.competition`, version 0.2.0.
+
+    Examples
+    --------
+    >>> from n2s.studies import LibriBrainWordHoldout
+    >>> LibriBrainWordHoldout("data/libribrain", track="wide")
+    Traceback (most recent call last):
+    n2s.errors.UserError: track is 'wide'; expected deep or broad.
+    >>> holdout = LibriBrainWordHoldout("data/libribrain", track="deep")  # doctest: +SKIP
     """
 
     def __init__(self, root: str, *, track: Literal["deep", "broad"] = "deep", moses: bool = False):

@@ -78,6 +78,13 @@ class SimulatedAreas(FMRIStudy):
     ------
     UserError
         An option is out of its range, or there are no texts in the language.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedAreas
+    >>> study = SimulatedAreas(n_subjects=2, n_blocks=6, n_repeated=2, root=folder)  # made when first read
+    >>> study.repeated, len(study.recordings())
+    (['nl-05', 'nl-06'], 6)
     """
 
     name, version = "simulated_areas", 3

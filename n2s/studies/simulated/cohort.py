@@ -62,6 +62,13 @@ class SimulatedCohort(SpokenStudy):
         Another seed, other people and other noise.
     root
         Where to keep the stories; None: ``simulated`` in the cache.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedCohort
+    >>> study = SimulatedCohort(n_control=3, n_dyslexia=3, root=folder)  # made when first read
+    >>> study.participants().group.tolist()
+    ['dyslexia', 'control', 'dyslexia', 'dyslexia', 'control', 'control']
     """
 
     name, kind, version = "simulated_cohort", "cohort", 1

@@ -70,6 +70,13 @@ class SimulatedFMRI(SpokenStudy, FMRIStudy):
         read give semantic classification something to tell.
     root
         Where to keep the study; None: ``simulated`` in the cache.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedFMRI
+    >>> study = SimulatedFMRI(n_subjects=2, tr_s=1.5, test_stories=["lighthouse"], root=folder)  # made when first read
+    >>> study.split["lighthouse"], len(study.recordings())
+    ('test', 24)
     """
 
     name, kind, version = "simulated_fmri", "fmri", 1

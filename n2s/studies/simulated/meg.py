@@ -59,6 +59,15 @@ class SimulatedMEG(SpokenStudy):
         The helmet: 306 channels of a Vectorview, or 274 of a CTF.
     root
         Where to keep the study; None: ``simulated`` in the cache.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedMEG
+    >>> study = SimulatedMEG(n_subjects=2, stories=["lighthouse", "orchestra"], root=folder)  # made when first read
+    >>> [one.name for one in study.recordings()][:2]
+    ['sub-01_task-lighthouse_run-en', 'sub-01_task-orchestra_run-en']
+    >>> study.split
+    {'lighthouse': 'train', 'orchestra': 'test'}
     """
 
     name, kind, version = "simulated_meg", "meg", 1

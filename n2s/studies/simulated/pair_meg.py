@@ -76,6 +76,13 @@ class SimulatedPairMEG(Study):
     ------
     UserError
         An option is out of its range.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedPairMEG
+    >>> study = SimulatedPairMEG(n_subjects=2, n_stories=4, minutes=0.2, n_test=1, root=folder)
+    >>> study.split
+    {'tale-01': 'train', 'tale-02': 'train', 'tale-03': 'val', 'tale-04': 'test'}
     """
 
     name, version = "simulated_pair_meg", 1

@@ -83,6 +83,13 @@ class SimulatedProduction(ObservedProduction):
     ------
     UserError
         An option is out of its range.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedProduction
+    >>> study = SimulatedProduction(n_subjects=1, n_runs=2, n_trials=4, case="muscle", root=folder)
+    >>> [one.name for one in study.recordings()], study.conditions
+    (['sub-01_task-speech_run-1', 'sub-01_task-speech_run-2', 'sub-01_task-gestures'], ('listen', 'overt', 'silent', 'imagined'))
     """
 
     name, version = "simulated_production", 3

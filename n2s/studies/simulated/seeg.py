@@ -85,6 +85,13 @@ class SimulatedSEEG(Study):
     ------
     UserError
         An option is out of its range.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedSEEG
+    >>> study = SimulatedSEEG(n_subjects=1, n_words=5, n_contacts=20, root=folder)
+    >>> study.words, [one.name for one in study.recordings()]
+    (('apple', 'river', 'garden', 'window', 'basket'), ['sub-01_task-words_run-1'])
     """
 
     name, version = "simulated_seeg", 3

@@ -79,6 +79,13 @@ class SimulatedStories(FMRIStudy):
     ------
     UserError
         An option is out of its range, or there are no tales in a language.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedStories
+    >>> study = SimulatedStories(n_subjects=1, languages=("en", "es"), n_stories=3, n_test=1, minutes=0.5, root=folder)
+    >>> [one.name for one in study.recordings()][:2], study.split
+    (['sub-01_task-tale-01_run-en', 'sub-01_task-tale-02_run-en'], {'tale-01': 'train', 'tale-02': 'train', 'tale-03': 'test'})
     """
 
     name, version = "simulated_stories", 1

@@ -50,6 +50,13 @@ class SimulatedStoryMEG(Study):
     ------
     UserError
         An option is out of its range, or there are no tales in a language.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedStoryMEG
+    >>> study = SimulatedStoryMEG(n_subjects=1, n_stories=3, n_test=1, minutes=0.5, root=folder)
+    >>> [one.name for one in study.recordings()]
+    ['sub-01_task-tale-01_run-en', 'sub-01_task-tale-02_run-en', 'sub-01_task-tale-03_run-en']
     """
 
     name, version = "simulated_story_meg", 1

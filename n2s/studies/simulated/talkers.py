@@ -36,6 +36,13 @@ class SimulatedTalkers(SimulatedMEG):
         Amplitude of the responses to what is not attended, relative to what is; 1: attention changes nothing, and nobody can tell.
     n_subjects, sfreq, noise_level, signal_gain, seed, max_story_s, system, root
         See `SimulatedMEG`.
+
+    Examples
+    --------
+    >>> from n2s.studies import SimulatedTalkers
+    >>> study = SimulatedTalkers(n_subjects=1, unattended_gain=0.4, max_story_s=30, root=folder)
+    >>> [one.name for one in study.recordings()][:2]
+    ['sub-01_task-mapmaker_run-en', 'sub-01_task-beekeeper_run-en']
     """
 
     name, kind = "simulated_talkers", "talkers"
