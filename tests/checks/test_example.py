@@ -1,4 +1,4 @@
-"""The example folder is valid BIDS, the same each time, without an alarm; and the README's commands work on it."""
+"""The example folder is valid BIDS, the same each time, without an alarm; and the commands of the site work on it."""
 
 import json
 import re
@@ -90,16 +90,15 @@ def test_the_check_finds_nothing(n2s, written):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_readme(n2s, written, tmp_path, monkeypatch):
-    section = (ROOT / "README.md").read_text().split("## Your own recordings")[1].split("\n## ")[0]
-    commands = [line.split()[1:] for line in section.splitlines() if line.startswith("    n2s ")]
+def test_the_commands_of_the_site(n2s, written, tmp_path, monkeypatch):
+    section = (ROOT / "docs" / "own_recordings.md").read_text().split("## A complete example")[1].split("\n## ")[0]
+    commands = [line.split()[1:] for line in section.splitlines() if line.startswith("n2s ")]
     assert [words[:2] for words in commands[:2]] == [["studies", "example"], ["studies", "check"]]
     assert [words[0] for words in commands[2:]] == ["fit", "test"]
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
     for words in commands:
         status, out, err = n2s(*words)
         assert status == 0, out + err
-    status, out, err = n2s("studies", "check", *(word for word in commands[-1] if word.endswith(".yaml")))
+    status, out, err = n2s("studies", "check", "meg_contrastive.yaml", "own_bids.yaml")
     assert status == 0 and re.search(r"test +1\.0 +0\.3 +3 +1 +orchestra.en", out), out + err
     shutil.rmtree(tmp_path / "my_bids" / "stimuli")
     assert n2s("studies", "check", "my_bids")[0] == 1

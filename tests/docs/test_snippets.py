@@ -121,21 +121,41 @@ def test_other_commands_exist_with_their_options(words, empty_folder, run_n2s):
     verb = words[:2] if words[0] == "studies" else words[:1]
     status, out, err = run_n2s(*verb, "--help")
     assert status in (0, None), f"{OTHERS[words]}: n2s {' '.join(words)}\n{err}"
-    missing = [name for name in option_names(words) if name not in out and not name.startswith(("--data.", "--model.", "--trainer."))]
+    missing = [
+        name
+        for name in option_names(words)
+        if name not in out and not name.startswith(("--data.", "--model.", "--trainer."))
+    ]
     assert not missing, f"{OTHERS[words]}: n2s {' '.join(verb)} has no {', '.join(missing)}"
 
 
-#: Recipes that pages name -> the test that runs them small. A recipe without one may not stand on a page.
-RUN_BY = {
-    "meg_contrastive": "tests/test_end_to_end.py",
+#: Named by their page's commands, which a test runs; or why none can.
+RUN_OTHERWISE = {
+    "own_bids.yaml": "tests/checks/test_example.py runs the commands of own_recordings.md",
+    "fast_gpu.yaml": "compiles for a GPU; test_recipes.py parses it",
+    "trainer/a100.yaml": "needs GPUs; test_recipes.py parses it",
 }
+#: Folders of overlays of which tests take every file, by its folder.
+WHOLE_FOLDERS = {"data": "test_recipes_run.py", "data_fmri": "test_recipes_run.py"}
+RUNNING = ("step_and_test", '"fit"', "n2s.fit", "trainer.fit", "fit_and_test", "verb in")
 
 
-def tests_that_run(name: str) -> list[Path]:
-    """Tests that name a recipe and fit something."""
-    stem = Path(name).stem
-    return [
-        path
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        if "docs" not in path.parts and re.search(rf"\b{re.escape(stem)}\b", text := path.read_text("utf-8")) and "fit" in text
-    ]
+def files_that_run(recipe: Path) -> list[str]:
+    """Tests outside this folder that name a recipe and fit one."""
+    folder = recipe.relative_to(CONFIGS).parts[0]
+    if folder in WHOLE_FOLDERS:
+        return [WHOLE_FOLDERS[folder]]
+    named = re.compile(rf"(?<![\w-]){re.escape(recipe.stem)}(?:\.yaml)?\b")
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        text = path.read_text("utf-8")
+        if path.parent != Path(__file__).parent and named.search(text) and any(word in text for word in RUNNING):
+            found.append(path.name)
+    return found
+
+
+def test_every_recipe_of_a_page_is_run_small_by_a_test():
+    named = {(CONFIGS / f"{name.removesuffix('.yaml')}.yaml") for words in COMMANDS for name in given_recipes(words)}
+    nobody = [str(path.relative_to(CONFIGS)) for path in sorted(named) if path.is_file() and not files_that_run(path)]
+    nobody = [name for name in nobody if name not in RUN_OTHERWISE]
+    assert not nobody, f"no test fits {', '.join(nobody)}"
