@@ -40,9 +40,9 @@ colours = {"train": "C0", "val": "C1", "test": "C3"}
 lines = {name: place for place, name in enumerate(sorted(set(zip(tables.subject, tables.stimulus, strict=True))))}
 for row in tables.itertuples():
     ax.barh(lines[row.subject, row.stimulus], 2.8, left=row.stimulus_start_s, color=colours[row.split])
-ax.set_yticks(list(lines.values()), [f"{who}: {what}" for who, what in lines], fontsize=7)
+ax.set_yticks(list(lines.values()), [f"{who.split('/')[1]}: {what.split('/')[1]}" for who, what in lines], fontsize=7)
 ax.set(xlabel="time in the story (s)", title="Windows of two listeners")
-ax.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=one) for one in colours.values()], labels=list(colours), loc="lower right")
+ax.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=one) for one in colours.values()], labels=list(colours), loc="upper right", bbox_to_anchor=(1.15, 1))
 
 # %%
 # Sounds are known by their samples, not by their names: the overlap of training and test segments is empty by construction, and checked.

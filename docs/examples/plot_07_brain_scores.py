@@ -17,7 +17,7 @@ from n2s.features import Articulation, Mel, WordRate
 from n2s.models import EncodingRidge
 from n2s.studies import SimulatedAreas
 
-study = SimulatedAreas(n_subjects=1, n_blocks=8, n_repeated=0, resolution_mm=12)
+study = SimulatedAreas(n_subjects=1, n_blocks=16, n_repeated=0, resolution_mm=12, noise_level=0.5)
 data = EncodingDataModule(
     {"areas": study},
     {"mel": Mel(), "phones": Articulation(), "words": WordRate()},

@@ -22,7 +22,7 @@ stories = ["lighthouse.en", "beekeeper.en", "train", "orchestra.en"]
 study = SimulatedMEG(n_subjects=1, stories=stories, max_story_s=60.0, noise_level=0.3)
 data = EncodingDataModule(
     {"simulated": study},
-    {"envelope": Envelope(rate_hz=50.0)},
+    {"envelope": Envelope(rate_hz=50)},
     response=Lags(tmin=-0.1, tmax=0.4),
     preprocessing=Preprocessing(sfreq=50.0, highpass_hz=1.0, picks=["mag"]),
     n_folds=4,

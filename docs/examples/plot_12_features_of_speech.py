@@ -60,8 +60,8 @@ Sound(samples, rate)
 features = {
     "mel spectrogram": Mel(n_mels=40, n_fft=512, hop=320),
     "modulations": Modulations(),
-    "phones": Phones(),
-    "envelope": Envelope(rate_hz=100.0),
+    "phones": Phones(inventory="ipa"),
+    "envelope": Envelope(rate_hz=100),
 }
 fig, axes = plt.subplots(5, 1, figsize=(8, 8), sharex=True, layout="constrained", height_ratios=[1, 2, 2, 2, 1])
 axes[0].plot(start_s + np.arange(len(samples)) / rate, samples, lw=0.4)
@@ -70,6 +70,12 @@ for word in sentence.itertuples():
     axes[0].text(word.onset, axes[0].get_ylim()[1], word.text, fontsize=7, rotation=30)
 for ax, (name, feature) in zip(axes[1:], features.items(), strict=True):
     frames = feature.extract(stimulus)
+    if hasattr(frames, "times_s"):  # values at phones, and none between them
+        inside = (frames.times_s >= start_s) & (frames.times_s < stop_s)
+        at, which = np.nonzero(frames.values[inside])
+        ax.scatter(frames.times_s[inside][at], which, s=8)
+        ax.set(ylabel=f"{name}\n({frames.values.shape[1]} kinds)")
+        continue
     first, last = (round((at - frames.start_s) * frames.rate_hz) for at in (start_s, stop_s))
     values = frames.values[max(first, 0) : last]
     if values.shape[1] == 1:

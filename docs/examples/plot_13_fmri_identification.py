@@ -19,7 +19,6 @@ import soundfile
 import n2s
 from n2s.data import FMRIDataModule
 from n2s.features import MelStatistics
-from n2s.models import RidgeDecoder
 from n2s.studies import SimulatedFMRI
 
 study = SimulatedFMRI(n_subjects=1, n_repeats=1, max_story_s=90.0, resolution_mm=10)
@@ -28,12 +27,12 @@ train, test = n2s.windows(data, "train"), n2s.windows(data, "test")
 print(train.X.shape, train.y.shape, "held out:", sorted(set(test.table.stimulus)))
 
 # %%
-# A ridge in two lines of NumPy; every clip's volumes were averaged and scaled by training clips. 
+# A ridge in two lines of NumPy; every clip's volumes were averaged and scaled by training clips.
 
 X, X_test = (one.X.reshape(len(one), -1) for one in (train, test))
-center = train.y.mean(0)
-weights = np.linalg.solve(X.T @ X + 100.0 * np.eye(X.shape[1]), X.T @ (train.y - center))
-decoded, true = X_test @ weights, test.y - center
+center, spread = train.y.mean(0), train.y.std(0)
+weights = np.linalg.solve(X.T @ X + 100.0 * np.eye(X.shape[1]), X.T @ ((train.y - center) / spread))
+decoded, true = X_test @ weights, (test.y - center) / spread
 similar = np.corrcoef(decoded, true)[: len(true), len(true) :]
 identified = 100 * (np.diag(similar)[:, None] > similar).sum() / (len(true) * (len(true) - 1))
 print(f"{identified:.0f}% of pairs identified (chance 50%)")

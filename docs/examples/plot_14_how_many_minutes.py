@@ -20,7 +20,7 @@ from n2s.models import EncodingRidge
 from n2s.studies import SimulatedMEG
 
 stories = ["lighthouse.en", "beekeeper.en", "mapmaker.en", "train", "orchestra.en"]
-study = SimulatedMEG(n_subjects=1, stories=stories, max_story_s=100.0, noise_level=1.5)
+study = SimulatedMEG(n_subjects=1, stories=stories, max_story_s=100.0, noise_level=0.7)
 data = MEGDataModule(
     {"simulated": study},
     Mel(n_mels=10, hop=640),
@@ -49,7 +49,7 @@ y, y_test = (one.y[:, :, :n_times].transpose(0, 2, 1) for one in (train, test))
 minutes, found = [0.5, 1, 2, 4], []
 for amount in minutes:
     n = min(round(amount * 60 / 3), len(X))
-    groups = np.arange(n).repeat(n_times) // (n_times * max(n // 4, 1))
+    groups = (np.arange(n) * 3 // n).repeat(n_times)  # three stretches: folds of the choice of the penalty
     ridge = EncodingRidge(alphas=[1e3, 1e4, 1e5], n_folds=3)
     ridge.fit(X[:n].reshape(-1, X.shape[2]), y[:n].reshape(-1, y.shape[2]), groups)
     decoded = np.asarray(ridge.predict(X_test.reshape(-1, X.shape[2]))).reshape(len(test), -1)
