@@ -69,7 +69,9 @@ class LaggedRidge(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y):
         y = np.asarray(y).reshape(len(X), -1, X.shape[2]).transpose(0, 2, 1)
-        self.pipeline_ = make_pipeline(PCA(self.n_components, svd_solver="randomized", random_state=0), Ridge(self.alpha))
+        self.pipeline_ = make_pipeline(
+            PCA(self.n_components, svd_solver="randomized", random_state=0), Ridge(self.alpha)
+        )
         self.pipeline_.fit(self.rows(X), y.reshape(-1, y.shape[2]))
         return self
 

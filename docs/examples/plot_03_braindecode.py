@@ -76,6 +76,11 @@ found
 accuracy = found.table.query("score == 'balanced_accuracy'").drop_duplicates("row")
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 error = np.abs(accuracy[["low", "high"]].to_numpy().T - accuracy["mean"].to_numpy())
-ax.barh(accuracy.row, accuracy["mean"], xerr=np.nan_to_num(error), color=["C0" if row == "EEGNet" else "0.7" for row in accuracy.row])
+ax.barh(
+    accuracy.row,
+    accuracy["mean"],
+    xerr=np.nan_to_num(error),
+    color=["C0" if row == "EEGNet" else "0.7" for row in accuracy.row],
+)
 ax.set(xlabel="balanced accuracy")
 ax.invert_yaxis()

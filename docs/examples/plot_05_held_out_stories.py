@@ -30,7 +30,9 @@ data = MEGDataModule(
     n_jobs=1,
 )
 tables = pd.concat([n2s.windows(data, split).table.assign(split=split) for split in ("train", "val", "test")])
-tables.groupby(["split", "story"]).agg(people=("subject", "nunique"), windows=("segment", "size"), segments=("segment", "nunique"))
+tables.groupby(["split", "story"]).agg(
+    people=("subject", "nunique"), windows=("segment", "size"), segments=("segment", "nunique")
+)
 
 # %%
 # Every bar is a window of 3 s on the clock of its stimulus. No colour appears in two stories that share a content.
@@ -42,7 +44,12 @@ for row in tables.itertuples():
     ax.barh(lines[row.subject, row.stimulus], 2.8, left=row.stimulus_start_s, color=colours[row.split])
 ax.set_yticks(list(lines.values()), [f"{who.split('/')[1]}: {what.split('/')[1]}" for who, what in lines], fontsize=7)
 ax.set(xlabel="time in the story (s)", title="Windows of two listeners")
-ax.legend(handles=[plt.Rectangle((0, 0), 1, 1, color=one) for one in colours.values()], labels=list(colours), loc="upper right", bbox_to_anchor=(1.15, 1))
+ax.legend(
+    handles=[plt.Rectangle((0, 0), 1, 1, color=one) for one in colours.values()],
+    labels=list(colours),
+    loc="upper right",
+    bbox_to_anchor=(1.15, 1),
+)
 
 # %%
 # Sounds are known by their samples, not by their names: the overlap of training and test segments is empty by construction, and checked.

@@ -54,7 +54,9 @@ trainer.fit(system, data)
 windows = n2s.windows(data, "test").read([0])
 fresh = BrainEncoder(n_subjects=1, n_outputs=16, n_virtual=16, n_fourier=288, hidden=32, depth=2)
 names = n2s.windows(data, "test").ch_names
-info = mne.pick_info(study.load(study.recordings()[0]).info, mne.pick_channels(study.load(study.recordings()[0]).ch_names, names))
+info = mne.pick_info(
+    study.load(study.recordings()[0]).info, mne.pick_channels(study.load(study.recordings()[0]).ch_names, names)
+)
 
 
 def looks_at(network):
@@ -67,7 +69,9 @@ maps = {"before training": looks_at(fresh), "after training": looks_at(encoder)}
 limit = max(np.abs(one - 1).max() for one in maps.values())
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 for ax, (title, values) in zip(axes, maps.items(), strict=True):
-    image, _ = mne.viz.plot_topomap(values, info, axes=ax, show=False, vlim=(1 - limit, 1 + limit), cmap="RdBu_r", contours=0)
+    image, _ = mne.viz.plot_topomap(
+        values, info, axes=ax, show=False, vlim=(1 - limit, 1 + limit), cmap="RdBu_r", contours=0
+    )
     ax.set_title(title)
 fig.colorbar(image, ax=axes, label="weight, relative to the mean", shrink=0.7)
 

@@ -54,7 +54,12 @@ regions = data.measured(who).rois
 areas = [name for name in ("A1", "belt", "STS", "MTG", "V1") if name in regions]
 fig, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 for place, (name, found) in enumerate(scores.items()):
-    ax.bar(np.arange(len(areas)) + 0.27 * place - 0.27, [np.nanmean(found[regions[area]]) for area in areas], 0.25, label=name)
+    ax.bar(
+        np.arange(len(areas)) + 0.27 * place - 0.27,
+        [np.nanmean(found[regions[area]]) for area in areas],
+        0.25,
+        label=name,
+    )
 ax.set_xticks(range(len(areas)), areas)
 ax.axhline(0, color="0.3", lw=0.8)
 ax.set(ylabel="R on held-out sentences", title="What predicts which area")

@@ -56,7 +56,9 @@ fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", width_rat
 axes[0].plot(1000 * lags_s, weights, color="0.6", lw=0.5)
 axes[0].plot(1000 * lags_s, weights[:, score.argmax()], color="C3", lw=2)
 axes[0].axvline(0, color="0.3", lw=0.8)
-axes[0].set(xlabel="lag of the brain after the sound (ms)", ylabel="weight", title="Response functions (red: best sensor)")
+axes[0].set(
+    xlabel="lag of the brain after the sound (ms)", ylabel="weight", title="Response functions (red: best sensor)"
+)
 image, _ = mne.viz.plot_topomap(score, info, axes=axes[1], show=False, cmap="Reds", vlim=(0, score.max()), contours=0)
 axes[1].set_title("R, held-out stories")
 fig.colorbar(image, ax=axes[1], shrink=0.7)

@@ -65,7 +65,9 @@ change = 100 * (mean / mean[lags_s < -0.2].mean(0) - 1)
 order = np.argsort(change[(lags_s > 0) & (lags_s < 0.5)].mean(0))[::-1]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 limit = np.percentile(np.abs(change), 99)
-image = axes[0].imshow(change[:, order].T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, extent=(-before, after, len(order), 0))
+image = axes[0].imshow(
+    change[:, order].T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, extent=(-before, after, len(order), 0)
+)
 axes[0].set(xlabel="time after the word begins (s)", ylabel="contact", title=f"High-gamma, mean of {len(cut)} words")
 fig.colorbar(image, ax=axes[0], label="change (%)")
 axes[1].plot(lags_s, change[:, order[:3]])

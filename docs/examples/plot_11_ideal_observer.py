@@ -26,7 +26,11 @@ lengths_s, found = [0.5, 1.0, 2.0, 3.0], {}
 for length_s in lengths_s:
     starts = np.arange(0, story.duration - length_s - 0.3, 3.0)  # 3 s apart: as many candidates for each length
     scores = study.ideal_scores(
-        recording, story.onset + starts, [(story.stimulus, start) for start in starts], offset_s=0.15, duration_s=length_s
+        recording,
+        story.onset + starts,
+        [(story.stimulus, start) for start in starts],
+        offset_s=0.15,
+        duration_s=length_s,
     )
     right = scores.argmax(1) == np.arange(len(starts))
     found[length_s] = 100 * right.mean()
@@ -39,7 +43,9 @@ axes[0].set(xlabel="candidate", ylabel="window of 1 s", title="Log-likelihood ra
 fig.colorbar(image, ax=axes[0])
 axes[1].plot(lengths_s, [found[one] for one in lengths_s], "o-", label="best possible")
 axes[1].axhline(100 / len(shown), color="0.5", ls=":", label="chance")
-axes[1].set(xlabel="length of the window (s)", ylabel="segment found at once (%)", ylim=(0, 105), title="What a window can tell")
+axes[1].set(
+    xlabel="length of the window (s)", ylabel="segment found at once (%)", ylim=(0, 105), title="What a window can tell"
+)
 axes[1].legend()
 
 # %%

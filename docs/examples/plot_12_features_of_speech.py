@@ -82,7 +82,9 @@ for ax, (name, feature) in zip(axes[1:], features.items(), strict=True):
         ax.plot(np.linspace(start_s, stop_s, len(values)), values[:, 0])
     else:
         z = (values - values.mean(0)) / (values.std(0) + 1e-6)
-        ax.imshow(z.T, aspect="auto", origin="lower", extent=(start_s, stop_s, 0, z.shape[1]), vmin=-2, vmax=2, cmap="magma")
+        ax.imshow(
+            z.T, aspect="auto", origin="lower", extent=(start_s, stop_s, 0, z.shape[1]), vmin=-2, vmax=2, cmap="magma"
+        )
     ax.set(ylabel=f"{name}\n({values.shape[1]} x {frames.rate_hz:g} Hz)")
 axes[-1].set(xlabel="time in the story (s)", xlim=(start_s, stop_s))
 

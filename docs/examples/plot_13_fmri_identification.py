@@ -43,7 +43,10 @@ image = axes[0].imshow(similar[np.ix_(order, order)], cmap="RdBu_r", vmin=-1, vm
 axes[0].set(xlabel="true clip", ylabel="decoded clip", title="Correlation of embeddings")
 fig.colorbar(image, ax=axes[0])
 shuffled = [np.random.default_rng(seed).permutation(len(true)) for seed in range(200)]
-null = [100 * (similar[np.arange(len(one)), one][:, None] > similar).sum() / (len(true) * (len(true) - 1)) for one in shuffled]
+null = [
+    100 * (similar[np.arange(len(one)), one][:, None] > similar).sum() / (len(true) * (len(true) - 1))
+    for one in shuffled
+]
 axes[1].hist(null, 20, color="0.7", label="clips exchanged")
 axes[1].axvline(identified, color="C3", label="decoded")
 axes[1].set(xlabel="pairs identified (%)", title="Against chance")
@@ -62,7 +65,9 @@ class Sounds:
             file = io.BytesIO()
             soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
             data = base64.b64encode(file.getvalue()).decode()
-            self.html += f'<p>{name.replace("_", " ")}<br><audio controls src="data:audio/wav;base64,{data}"></audio></p>'
+            self.html += (
+                f'<p>{name.replace("_", " ")}<br><audio controls src="data:audio/wav;base64,{data}"></audio></p>'
+            )
 
     def _repr_html_(self):
         return self.html

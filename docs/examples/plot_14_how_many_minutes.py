@@ -66,5 +66,10 @@ amount, mean, low, high = np.array(found).T
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.errorbar(amount, mean, yerr=[mean - low, high - mean], fmt="o-", capsize=3)
 ax.axhline(100 / len(test), color="0.5", ls=":", label=f"chance ({len(test)} candidates)")
-ax.set(xlabel="minutes of training", ylabel="segment found at once (%)", ylim=(0, 100), title="A linear decoder of one person")
+ax.set(
+    xlabel="minutes of training",
+    ylabel="segment found at once (%)",
+    ylim=(0, 100),
+    title="A linear decoder of one person",
+)
 ax.legend()

@@ -36,7 +36,9 @@ class Sounds:
             file = io.BytesIO()
             soundfile.write(file, samples / np.abs(samples).max(), rate, format="WAV", subtype="PCM_16")
             data = base64.b64encode(file.getvalue()).decode()
-            self.html += f'<p>{name.replace("_", " ")}<br><audio controls src="data:audio/wav;base64,{data}"></audio></p>'
+            self.html += (
+                f'<p>{name.replace("_", " ")}<br><audio controls src="data:audio/wav;base64,{data}"></audio></p>'
+            )
 
     def _repr_html_(self):
         return self.html
@@ -89,10 +91,19 @@ axes[0].legend()
 lengths_s, right = [1, 2, 5, 10, 20], []
 for length_s in lengths_s:
     cuts = [slice(at, at + 25 * length_s) for at in range(0, len(decoded) - 25 * length_s + 1, 25 * length_s)]
-    right.append(np.mean([np.corrcoef(decoded[cut], attended[cut])[0, 1] > np.corrcoef(decoded[cut], other[cut])[0, 1] for cut in cuts]))
+    right.append(
+        np.mean(
+            [
+                np.corrcoef(decoded[cut], attended[cut])[0, 1] > np.corrcoef(decoded[cut], other[cut])[0, 1]
+                for cut in cuts
+            ]
+        )
+    )
 axes[1].plot(lengths_s, 100 * np.array(right), "o-")
 axes[1].axhline(50, color="0.5", ls=":", label="chance")
-axes[1].set(xlabel="length of a window (s)", ylabel="attended voice told (%)", ylim=(40, 102), title="All held-out stories")
+axes[1].set(
+    xlabel="length of a window (s)", ylabel="attended voice told (%)", ylim=(40, 102), title="All held-out stories"
+)
 axes[1].legend()
 
 # %%

@@ -74,7 +74,12 @@ class Answer(BaseHTTPRequestHandler):
                 return self._json({"error": "Repository not found"}, 404, **{"X-Error-Code": "RepoNotFound"})
             if parts[4:5] == ["tree"]:
                 listed = [
-                    {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": hashlib.sha1(path.read_bytes()).hexdigest()}
+                    {
+                        "type": "file",
+                        "path": path.name,
+                        "size": path.stat().st_size,
+                        "oid": hashlib.sha1(path.read_bytes()).hexdigest(),
+                    }
                     for path in sorted(folder.iterdir())
                 ]
                 return self._json(listed)
