@@ -58,7 +58,7 @@ class Bundle:
         if not run.config.is_file():
             raise UserError(f"{run.folder} has no config.yaml: nothing says what made it.")
         metrics = run.folder / "metrics.json"
-        config = yaml.load(run.config.read_text("utf-8"), yaml.CSafeLoader)
+        config = yaml.safe_load(run.config.read_text("utf-8"))
         return cls(run.folder.absolute(), config, run.read(), _json(metrics) if metrics.is_file() else {})
 
     @classmethod

@@ -33,7 +33,7 @@ from n2s.data.subject_folds import SubjectFold, SubjectFolds
 from n2s.errors import UserError, counted
 from n2s.features.feature import FrameFeature, ImpulseFeature
 from n2s.features.layers import Layers
-from n2s.options import check_choice, check_number, check_pair, named_studies
+from n2s.options import check_choice, check_number, check_options, check_pair, named_studies
 from n2s.studies.fmri import FMRIStudy
 from n2s.studies.study import Recording, Stimulus, Study
 
@@ -42,7 +42,6 @@ class EncodingDataModule(EncodingFront, NeuralDataModule):
     """Runs of BOLD, MEG, EEG or iEEG as time series, beside any number of features of what was heard (`n2s.data.encoding_data`).
 
     Of two sounds at once the attended one is what was heard; the other is the ``unattended`` stream, held out together with it.
-
     Nothing that is held out is in training. A story, sentence or second of sound is on one side for every listener (`n2s.data.splits`).
     A training row is left out (purged) if the response model lets it see held-out sound, or if it is so near to a test row that both depend on
     one moment of sound or, through filters, on one recorded sample. Contextual features are computed on each side of a border alone. Scales
@@ -76,10 +75,9 @@ class EncodingDataModule(EncodingFront, NeuralDataModule):
         Remove the best line from each response: of a ``run`` (one through its training rows, another through its held-out rows), or of each
         ``block`` that is held out whole (Millet & King 2021). Cosines or other drifts among the confounds make it needless.
     clean_features
-        Take out of the features of a run what is taken out of its responses: mean, confounds, drifts, lines. Else a fit looks in the response for
-        parts of a feature that are no longer there, and its weights are too small (Frisch-Waugh-Lovell theorem: both sides, or the fit
-        is biased). Training rows of a run with others are cleaned by themselves, responses and features, so that they have no trace of
-        what is held out. False: only responses are cleaned, and as whole runs, as most publications have it.
+        Take out of the features of a run what is taken out of its responses: mean, confounds, drifts, lines. Else weights are too small
+        (Frisch-Waugh-Lovell theorem). Training rows of a run with others are cleaned by themselves, so that they have no trace of what is
+        held out. False: only responses are cleaned, and as whole runs, as most publications have it.
     clamp
         Responses beyond this many deviations are clipped; None: none.
     average_repeats
@@ -94,12 +92,11 @@ class EncodingDataModule(EncodingFront, NeuralDataModule):
     Examples
     --------
     >>> from n2s.data import EncodingDataModule, Glover
-    >>> from n2s.features import Envelope, Mel
+    >>> from n2s.features import Mel
     >>> from n2s.studies import SimulatedAreas
-    >>> studies = {"areas": SimulatedAreas(n_subjects=2, root=folder)}  # nothing is simulated yet
-    >>> data = EncodingDataModule(studies, {"mel": Mel(n_mels=40), "envelope": Envelope()}, Glover(), n_folds=5)
-    >>> data.subjects, data.n_features
-    (['areas/01', 'areas/02'], 41)
+    >>> data = EncodingDataModule({"areas": SimulatedAreas(n_subjects=2, root=folder)}, {"mel": Mel(n_mels=40)}, Glover())
+    >>> data.n_features
+    40
     """
 
     def __init__(
@@ -128,8 +125,8 @@ class EncodingDataModule(EncodingFront, NeuralDataModule):
         if n_folds != 0 or isinstance(n_folds, bool):  # 0: everything is training
             check_number("data.n_folds", n_folds, low=2, whole=True)
         check_number("data.clamp", clamp, above=0)
-        check_number("data.seed", seed, low=0, whole=True)
-        check_number("data.n_jobs", n_jobs, low=1, whole=True)
+        check_options("data.", low=0, whole=True, seed=seed)
+        check_options("data.", low=1, whole=True, n_jobs=n_jobs)
         self.studies, self.features, self.response = named_studies(studies), features, response
         self.preprocessing, self.split = preprocessing or Preprocessing(), split or SplitByStory()
         self.n_folds, self.each_alone, self.chosen, self.roi = n_folds, each_alone, subjects, roi
@@ -147,14 +144,6 @@ class EncodingDataModule(EncodingFront, NeuralDataModule):
         self.rate_hz, self.stimuli = dict[str, float](), dict[str, Stimulus]()
         self.languages, self.notes, self._people = dict[str, str](), list[str](), dict[str, Person]()
         self._measured, self._told = dict[str, Measured](), set[tuple[str, str, str, str]]()
-
-    def data_hashes(self) -> dict[str, str]:
-        """See `NeuralDataModule`; known once the data are set up."""
-        if not self._people:
-            return {}
-        heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
-        runs = [run for person in self._people.values() for run in person.runs]
-        return {f"recording {run.name}": run.prepared.meta["sha256"] for run in runs} | heard
 
     @property
     def validates(self) -> bool:

@@ -1,10 +1,18 @@
-"""What whole runs of a brain leave for a recording of nobody's study: sensors, rate and delays. Scales are each run's own."""
+"""What whole runs of a brain leave for a recording of nobody's study (sensors, rate and delays; scales are each run's own), and their hashes."""
 
 from n2s.data.front import Front
 
 
 class EncodingFront:
-    """The front of `n2s.data.EncodingDataModule`, which this is a part of."""
+    """The front and the hashes of `n2s.data.EncodingDataModule`, which this is a part of."""
+
+    def data_hashes(self) -> dict[str, str]:
+        """See `NeuralDataModule`; known once the data are set up."""
+        if not self._people:
+            return {}
+        heard = {f"stimulus {name}": stimulus.sha256 for name, stimulus in self.stimuli.items()}
+        runs = [run for person in self._people.values() for run in person.runs]
+        return {f"recording {run.name}": run.prepared.meta["sha256"] for run in runs} | heard
 
     def front(self) -> Front:
         """See `n2s.data.datamodule.NeuralDataModule`."""

@@ -60,8 +60,7 @@ class AudioMAE(nn.Module):
     ):
         check_heads("AudioMAE: ", dim, n_heads)
         check_heads("AudioMAE: ", decoder_dim, decoder_heads, "decoder_dim", "decoder_heads")
-        check_options("AudioMAE: ", low=1, whole=True, depth=depth)
-        check_options("AudioMAE: ", low=0, whole=True, decoder_depth=decoder_depth)
+        check_options("AudioMAE: ", low=0, whole=True, depth=depth, decoder_depth=decoder_depth)
         for name, width in (("dim", dim), ("decoder_dim", decoder_dim)):
             if width % 4:
                 raise UserError(

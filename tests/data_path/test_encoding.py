@@ -134,7 +134,7 @@ def test_presentations_meet_at_equal_moments(data):
 
 
 def test_the_summary_the_loaders_and_the_shapes(data):
-    assert "1 folds, 216 to 216 training" in str(data)
+    assert "1 fold, 216 training" in str(data)
     assert [(one.subject, one.fold) for one in data.train_dataloader()] == [("s/01", 0), ("s/02", 0)]
     assert len(data.test_dataloader()) == 2 and not data.validates
     assert data.shapes() == {"n_subjects": 2, "n_features": F}

@@ -84,7 +84,7 @@ def test_what_is_wrong_is_said(stimulus_of):
         Mel(fmax=9000.0)
     with pytest.raises(UserError, match="fmin=500"):
         Mel(fmin=500.0, fmax=400.0)
-    with pytest.raises(UserError, match="even n_fft"):
+    with pytest.raises(UserError, match="expected an even number of samples"):
         Mel(n_fft=511)
     with pytest.raises(UserError, match="too short for a window of 0.032 s"):
         Mel().extract(stimulus_of(noise(0.01)))

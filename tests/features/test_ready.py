@@ -42,7 +42,7 @@ def test_what_is_wrong_is_said():
         Ready(2).extract(Stimulus("a", None))
     with pytest.raises(UserError, match=r"'a'.*\(20, 2\); expected \(frames, 3\)"):
         Ready(3).extract(stimulus())
-    with pytest.raises(UserError, match="at 0.0 Hz"):
+    with pytest.raises(UserError, match="rate_hz is 0; expected a number above 0"):
         Ready(2).extract(stimulus(rate_hz=0.0))
     broken = VALUES.copy()
     broken[5, 1] = np.nan

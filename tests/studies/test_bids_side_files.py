@@ -153,13 +153,13 @@ def test_channels_that_only_one_of_both_has_are_told(lab):
     with kept() as found:
         assert load(lab).info["bads"] == []
     assert [one.text for one in found] == [
-        f"1 channels are in the recording and not in the table: {last}.",
+        f"1 channel is in the recording and not in the table: {last}.",
         "status is noisy; expected good or bad. n2s takes these channels for good.",
     ]
     channels.write_text("\n".join([*lines, lines[-1].replace(last, "XX", 1).replace("good", "bad")]) + "\n")
     with kept() as found:
         load(lab)
-    assert found[0].text == "1 channels are in the table and not in the recording: XX."
+    assert found[0].text == "1 channel is in the table and not in the recording: XX."
 
 
 def test_another_recordings_channels_are_refused(lab):
