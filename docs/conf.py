@@ -70,6 +70,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "plot_gallery": "True",
     "notebook_images": False,
+    "ignore_repr_types": r"matplotlib|'list'",  # what a last line about a figure returns is not shown
     "within_subsection_order": "FileNameSortKey",
     "write_computation_times": False,
 }

@@ -25,11 +25,15 @@ def traps() -> dict[str, list[str]]:
     return found
 
 
+def with_links(text: str) -> str:
+    """Each DOI of a text as a link."""
+    return re.sub(r"doi:(10\.[^\s,()]+)", r"[doi:\1](https://doi.org/\1)", text)
+
+
 def page(name: str, study: type, known: list[str]) -> str:
     """The page of a data set, as MyST."""
     card = study.card
     size = "" if card.size_gb is None else f", {card.size_gb:g} GB"
-    doi = r"doi:(10\.[^\s,]+)"
     facts = {
         "recorded": card.modality,
         "language": language_names(card.language),
@@ -37,17 +41,18 @@ def page(name: str, study: type, known: list[str]) -> str:
         "n2s reads": counts(study),
         "licence": card.licence,
         "access": f"{card.source.access}{size}",
-        "cite": re.sub(doi, r"[doi:\1](https://doi.org/\1)", card.citation),
+        "cite": with_links(card.citation),
         "reader": f"{{py:class}}`n2s.studies.{study.__name__}`",
     }
     rows = "\n".join(f"| {what} | {text} |" for what, text in facts.items())
     parts = [f"# {card.title}: {name}", f"| | |\n|---|---|\n{rows}", "## Get it"]
     if isinstance(card.source, Wall):
-        parts.append("\n".join(steps(name, card)))
+        parts.append(with_links("\n".join(steps(name, card))))
     else:
         parts.append(f"From {card.source.where}:")
         parts.append(f"```console\nn2s studies download {name} --root $N2S_DATA/{name}\n```")
-        parts.append("A broken download continues. `--subjects 01,02` takes some people alone.")
+        one = re.search(r"\bsub-([A-Za-z0-9]+)", card.layout)
+        parts.append(f"A broken download continues. `--subjects {one[1] if one else 'NAME'}` takes some people alone.")
     parts.append(
         f"Then look at it, before anything else:\n\n```console\nn2s studies check {name} --root $N2S_DATA/{name}\n```"
     )
@@ -60,7 +65,10 @@ def page(name: str, study: type, known: list[str]) -> str:
     if card.notes:
         parts.append(f"## To know\n\n{card.notes}")
     if card.left_out:
-        rows = "\n".join(f"| {who} | {why} |" for who, why in card.left_out.items())
+        reasons: dict[str, list[str]] = {}
+        for who, why in card.left_out.items():
+            reasons.setdefault(why, []).append(who)
+        rows = "\n".join(f"| {', '.join(who)} | {why} |" for why, who in reasons.items())
         parts.append(f"## Left out\n\n| what | why |\n|---|---|\n{rows}")
     if known:
         parts.append(

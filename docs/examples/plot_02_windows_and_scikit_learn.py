@@ -91,7 +91,18 @@ found
 # Chance, a shuffled brain, no brain, and the linear decoder of n2s stand beside it; on simulated data also the ceiling. As a table of pandas:
 
 rows = found.table.query("score == 'top1'").drop_duplicates("row")
+chance = 100 * rows[rows.row == "chance"]["mean"].item()
+rows = rows[rows.row != "chance"]
+percent = 100 * rows[["mean", "low", "high"]].to_numpy().T
 fig, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
-ax.barh(rows.row, 100 * rows["mean"], color=["C0" if row == "LaggedRidge" else "0.7" for row in rows.row])
-ax.set(xlabel=f"segment found at once (%), {len(test)} windows")
+ax.barh(
+    rows.row,
+    percent[0],
+    xerr=np.nan_to_num(np.abs(percent[1:] - percent[0])),
+    color=["C0" if row == "LaggedRidge" else "0.75" for row in rows.row],
+    error_kw={"lw": 1, "capsize": 3},
+)
+ax.axvline(chance, color="C3", ls=":", label=f"chance ({chance:.0f}%)")
+ax.set(xlabel=f"segment found at once (%) in {len(test)} windows, with 95% intervals", xlim=(0, 101))
 ax.invert_yaxis()
+ax.legend()

@@ -70,17 +70,21 @@ found = n2s.evaluate(network.eval(), data, name="EEGNet")
 found
 
 # %%
-# How long a word lasts tells nearly as much here as the brain: the words differ in length. So a high accuracy alone is no evidence that a network reads
-# words. The same numbers as a table of pandas, for your own figures:
+# The classes are equally frequent, so that chance is what permuted labels give. Whoever hears the sound knows the word, of course; but how long a word lasts
+# tells much of it, too, since these words differ in length. So a high accuracy alone is no evidence that a network reads words. The same numbers as a table of
+# pandas, for your own figures:
 
 accuracy = found.table.query("score == 'balanced_accuracy'").drop_duplicates("row")
-fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-error = np.abs(accuracy[["low", "high"]].to_numpy().T - accuracy["mean"].to_numpy())
+percent = 100 * accuracy[["mean", "low", "high"]].to_numpy().T
+fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.barh(
     accuracy.row,
-    accuracy["mean"],
-    xerr=np.nan_to_num(error),
-    color=["C0" if row == "EEGNet" else "0.7" for row in accuracy.row],
+    percent[0],
+    xerr=np.nan_to_num(np.abs(percent[1:] - percent[0])),
+    color=["C0" if row == "EEGNet" else "0.75" for row in accuracy.row],
+    error_kw={"lw": 1, "capsize": 3},
 )
-ax.set(xlabel="balanced accuracy")
+ax.axvline(100 / len(commands), color="C3", ls=":", label="chance")
+ax.set(xlabel="balanced accuracy (%)", xlim=(0, 101))
 ax.invert_yaxis()
+ax.legend()

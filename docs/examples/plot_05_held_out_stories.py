@@ -7,8 +7,8 @@ part of it trains, validates and tests.
 """
 
 # %%
-# Two simulated people hear five short stories; *the orchestra* and *the train* are the study's official test and validation stories. The
-# lighthouse's story is there in English and in Spanish: one content, so both are on one side.
+# Two simulated people hear five short stories; the stories of an orchestra and of a train (``train``, which has nothing to do with training) are
+# the study's official test and validation stories. The lighthouse's story is there in English and in Spanish: one content, so both are on one side.
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -35,7 +35,7 @@ tables.groupby(["split", "story"]).agg(
 )
 
 # %%
-# Every bar is a window of 3 s on the clock of its stimulus. No colour appears in two stories that share a content.
+# Every bar is a window of 3 s on the clock of its stimulus. Both languages of the lighthouse have one colour, and both people have the same.
 
 fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
 colours = {"train": "C0", "val": "C1", "test": "C3"}
@@ -55,5 +55,6 @@ ax.legend(
 # Sounds are known by their samples, not by their names: the overlap of training and test segments is empty by construction, and checked.
 
 units = {split: set(rows.unit) for split, rows in tables.groupby("split")}
-print(units)
-assert not units["train"] & units["test"]
+for split, names in units.items():
+    print(f"{split}: {', '.join(sorted(names))}")
+assert not units["train"] & units["test"] and not units["train"] & units["val"] and not units["val"] & units["test"]

@@ -66,4 +66,6 @@ ax.set(ylabel="R on held-out sentences", title="What predicts which area")
 ax.legend()
 
 # %%
-# V1 follows nothing, and scores about 0. The recipe ``brain_scores`` adds what a paper needs: controls, shifted sounds, ceilings, statistics, maps.
+# Belt and STS need phones beside the spectrum; in A1 phones add nothing. V1 follows nothing, and scores about 0, which is chance. That the rate of words alone
+# predicts A1 as well as the spectrum does is a trap: where there are words there is sound, and a scanner that sees a volume every 2 s can hardly tell them apart.
+# So the recipe ``brain_scores`` compares nested models, and adds what a paper needs: controls, shifted sounds, ceilings, statistics, maps.

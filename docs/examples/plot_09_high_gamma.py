@@ -3,7 +3,7 @@ High-gamma activity of words
 ============================
 
 The activity of a small patch of cortex shows in frequencies of 70 to 170 Hz. n2s extracts it from iEEG as Verwoert et al. 2022 publish it. Here a
-simulated person with depth electrodes says single words, and you hear one of them.
+simulated person with depth electrodes says single words, and you hear some of them.
 """
 
 # %%
@@ -48,31 +48,42 @@ part = sound[round(max(begin, 0) * rate) : round((begin + 6.0) * rate)]
 Sound(0.9 * part / np.abs(part).max(), rate)
 
 # %%
-# The activity around the words, in the mean over words. Simulated contacts follow the envelope, phones, or words, each to a known degree.
+# The activity around the words, in the mean over words, and in grey what the same mean over random moments gives. Simulated contacts follow the envelope,
+# phones, or words, each to a known degree, and some follow nothing.
 
 hop_s, window_s = 0.01, 0.05
 activity = high_gamma(raw.get_data(picks="seeg").T, raw.info["sfreq"], window_s=window_s, hop_s=hop_s)
 before, after = 0.5, 1.0
 lags_s = np.arange(-before, after, hop_s)
-cut = []
-for onset in words.onset:
-    first = round((onset - before - window_s / 2) / hop_s)
-    if first >= 0 and first + len(lags_s) <= len(activity):
-        cut.append(activity[first : first + len(lags_s)])
-mean = np.mean(cut, axis=0)
-change = 100 * (mean / mean[lags_s < -0.2].mean(0) - 1)
 
-order = np.argsort(change[(lags_s > 0) & (lags_s < 0.5)].mean(0))[::-1]
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-limit = np.percentile(np.abs(change), 99)
+
+def change(starts):
+    """Mean around some moments, in % of what is before them: (lags, contacts)."""
+    mean = np.mean([activity[start : start + len(lags_s)] for start in starts], axis=0)
+    return 100 * (mean / mean[lags_s < -0.2].mean(0) - 1)
+
+
+starts = np.round((words.onset.to_numpy() - before - window_s / 2) / hop_s).astype(int)
+last = len(activity) - len(lags_s)
+starts = starts[(starts >= 0) & (starts <= last)]
+found = change(starts)
+rng = np.random.default_rng(0)
+by_chance = np.stack([change(rng.integers(0, last, len(starts))) for _ in range(200)])
+
+order = np.argsort(found[(lags_s > 0) & (lags_s < 0.5)].mean(0))[::-1]
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+limit = np.percentile(np.abs(found), 99)
 image = axes[0].imshow(
-    change[:, order].T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, extent=(-before, after, len(order), 0)
+    found[:, order].T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, extent=(-before, after, len(order), 0)
 )
-axes[0].set(xlabel="time after the word begins (s)", ylabel="contact", title=f"High-gamma, mean of {len(cut)} words")
+axes[0].set(xlabel="time after the word begins (s)", ylabel="contact", title=f"High-gamma, mean of {len(starts)} words")
 fig.colorbar(image, ax=axes[0], label="change (%)")
-axes[1].plot(lags_s, change[:, order[:3]])
+low, high = np.percentile(by_chance[:, :, order[:3]], [2.5, 97.5], axis=(0, 2))
+axes[1].fill_between(lags_s, low, high, color="0.85", label="95% of random moments")
+axes[1].plot(lags_s, found[:, order[:3]])
 axes[1].axvline(0, color="0.3", lw=0.8)
 axes[1].set(xlabel="time after the word begins (s)", ylabel="change (%)", title="The three strongest contacts")
+axes[1].legend()
 
 # %%
 # How much of each contact a model of everything that it follows could explain is known, because the study is simulated.

@@ -24,7 +24,7 @@ print(f"{story.stimulus}: {story.duration:.0f} s, from {story.onset:.1f} s of th
 
 lengths_s, found = [0.5, 1.0, 2.0, 3.0], {}
 for length_s in lengths_s:
-    starts = np.arange(0, story.duration - length_s - 0.3, 3.0)  # 3 s apart: as many candidates for each length
+    starts = np.arange(0, story.duration - 3.3, 3.0)  # 3 s apart: as many candidates for each length
     scores = study.ideal_scores(
         recording,
         story.onset + starts,

@@ -17,8 +17,7 @@ import numpy as np
 import soundfile
 
 from n2s.features import Envelope, Mel, Modulations, Phones
-from n2s.studies import SimulatedMEG
-from n2s.studies.study import Stimulus
+from n2s.studies import SimulatedMEG, Stimulus
 
 study = SimulatedMEG(n_subjects=1, stories=["lighthouse.en", "orchestra.en"], max_story_s=60.0, noise_level=0.9)
 recording = study.recordings()[0]

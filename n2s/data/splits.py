@@ -107,11 +107,8 @@ class Split(ABC):
         """Say where a study's official split has priority over what this one would do."""
         for study, own in rows[(rows.official != "") | (rows.by_sequence != "")].groupby("study"):
             n, of = own.story.nunique(), rows.story[rows.study == study].nunique()
-            tell(
-                "odd",
-                f"study {study}",
-                f"its official split decides about {n} of {of} stories; data.split does for the rest.",
-            )
+            about = f"all {of} stories" if n == of else f"{n} of {of} stories; data.split does for the rest"
+            tell("odd", f"study {study}", f"its official split decides about {about}.")
 
     def _told(self, study: str, heard: Heard) -> pd.DataFrame:
         official = labelled(heard.official or {}, f"study {study}: split")

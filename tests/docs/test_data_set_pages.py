@@ -32,7 +32,16 @@ def test_pages_have_the_facts_and_commands_of_the_card(made):
         assert all(
             part in text for part in (study.card.title, study.card.licence, study.card.amount, study.card.layout)
         )
+        assert f"| people | {study.card.n_subjects}; " in text, "people, then how much each of them heard"
         assert "OpenNeuro(" not in text and "configs/data" not in text and "- a trap" in text
         commands = re.findall(r"^n2s fit .+$", text, re.MULTILINE)
         named = [re.findall(r"--config (\S+)", command) for command in commands]
         assert named and all((DOCS.parent / "configs" / f"{one}.yaml").is_file() for pair in named for one in pair)
+
+
+def test_what_people_can_click_and_type_is_this_data_set_s(made):
+    page = {name: made.page(name, PUBLIC[name], []) for name in ("libribrain", "accou2024", "schoffelen2019", "li2022")}
+    assert "33; 80 h (person 0), about 44 min (each of the other 32)" in page["libribrain"]
+    assert "--subjects 0`" in page["libribrain"] and "--subjects EN057`" in page["li2022"]
+    assert "[doi:10.48804/K3VSND](https://doi.org/10.48804/K3VSND) (KU Leuven" in page["accou2024"]
+    assert "| A2011, A2036, A2062, " in page["schoffelen2019"], "people who are left out for one reason are one row"
