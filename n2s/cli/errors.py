@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,7 +68,15 @@ def _message_of(error: BaseException) -> str | None:
         return _interpolation(error)
     if "MisconfigurationException" in names or any(said in text for said in LIGHTNING_SAYS):
         return text
-    return _full_disk(chain)
+    return _other_release(chain) or _full_disk(chain)
+
+
+def _other_release(chain: list[BaseException]) -> str | None:
+    """The message for a torchaudio that was built for another torch: neither says so when it is installed."""
+    if not any(isinstance(link, OSError | ImportError) and "libtorchaudio" in str(link) for link in chain):
+        return None
+    found = " and ".join(f"{name} {version(name)}" for name in ("torch", "torchaudio"))
+    return f"{found} do not fit each other: torchaudio cannot be loaded. n2s is made for both of 2.11.0: pip install torch==2.11.0 torchaudio==2.11.0."
 
 
 def _full_disk(chain: list[BaseException]) -> str | None:
