@@ -1,6 +1,6 @@
 """Windows of `mne.Epochs`: anybody's epochs, with what is held out, scaled by what is not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import mne
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from n2s.api.window_set import Windows, WindowSet
 from n2s.data.places import NOWHERE
 from n2s.data.positions import sensor_kinds, sensor_positions
-from n2s.errors import UserError, nearest
+from n2s.errors import UserError, first_of, nearest
 from n2s.findings import tell
 from n2s.options import check_number
 
@@ -66,6 +66,8 @@ def windows_of_epochs(
     """
     if not isinstance(epochs, mne.BaseEpochs):
         raise UserError(f"{WHERE}: epochs is {type(epochs).__name__}; expected mne.Epochs.")
+    if not len(epochs):
+        raise UserError(f"{WHERE}: there are no epochs. Were all of them dropped? epochs.drop_log tells why.")
     if clamp != float("inf"):
         check_number("clamp", clamp, above=0)
     picks = mne.pick_types(epochs.info, meg=True, eeg=True, seeg=True, ecog=True, dbs=True, exclude=[])
@@ -77,11 +79,16 @@ def windows_of_epochs(
     person = np.full(len(group), "01", object) if subject is None else _column(epochs, subject)
     info = mne.pick_info(epochs.info, picks)
     good = ~np.isin(info.ch_names, info["bads"])
+    if not good.any():
+        raise UserError(
+            f"{WHERE}: all {len(good)} channels are bad (epochs.info['bads']); expected some that are good."
+        )
     values = epochs.get_data(picks=picks).astype(np.float64)
+    values[:, ~good] = 0.0
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values).all((1, 2))).sum())
         raise UserError(f"{WHERE}: {bad} of {len(values)} epochs have values that are not finite. Drop them.")
-    scaled = torch.from_numpy(_scaled(values, person, learned, clamp) * good[:, None]).float()
+    scaled = torch.from_numpy(_scaled(values, person, learned, clamp)).float()
     label = torch.from_numpy(pd.Index(classes).get_indexer(name).astype(np.int64))
     who = {one: number for number, one in enumerate(sorted(set(person[learned])))}
     number = torch.tensor([who.get(one, -1) for one in person])
@@ -113,19 +120,34 @@ def _column(epochs: mne.BaseEpochs, name: str) -> np.ndarray:
             f"{WHERE}: no column '{name}' in the metadata of the epochs; there are {', '.join(map(str, known)) or 'none'}."
             f"{nearest(name, [str(one) for one in known])} Set epochs.metadata, or give one value an epoch."
         )
-    return epochs.metadata[name].astype(str).to_numpy(object)
+    return _named(epochs.metadata[name], f"column '{name}' of the metadata")
+
+
+def _named(values: Sequence, what: str) -> np.ndarray:
+    """(n,) As text; a UserError where there is none."""
+    column = pd.Series(list(values), dtype=object)
+    lacks = np.flatnonzero(column.isna())
+    if len(lacks):
+        raise UserError(
+            f"{WHERE}: {what} is empty at {len(lacks)} of {len(column)} epochs ({first_of(lacks)}). Fill it, or drop these epochs."
+        )
+    return np.array([str(one) for one in column], object)
 
 
 def _group(epochs: mne.BaseEpochs, groups: str | Sequence) -> np.ndarray:
     if isinstance(groups, str):
         return _column(epochs, groups)
+    if not hasattr(groups, "__len__"):
+        raise UserError(f"{WHERE}: groups is {groups!r}; expected a column of the metadata, or one value an epoch.")
     if len(groups) != len(epochs):
         raise UserError(f"{WHERE}: {len(groups)} groups for {len(epochs)} epochs; expected one an epoch, or a column.")
-    return np.array([str(one) for one in groups], object)
+    return _named(groups, "groups")
 
 
 def _learned(group: np.ndarray, train: Collection) -> np.ndarray:
     """(n,) Whether an epoch is training."""
+    if not isinstance(train, Iterable):
+        raise UserError(f"{WHERE}: train is {train!r}; expected a list of the groups that are training.")
     named = [train] if isinstance(train, str) else [str(one) for one in train]
     known = list(dict.fromkeys(group))
     for one in named:

@@ -41,12 +41,14 @@ def evaluate(
     ----------
     model
         A `torch.nn.Module` that is trained: ``forward(brain)``, or with more of what `n2s.models.any_network` lists, gives ``(b, f, t)`` or
-        ``(b, f)`` of a target, or ``(b, k)`` logits. Or an estimator with ``fit`` and ``predict``, as scikit-learn, mne.decoding, pyRiemann,
-        skorch and braindecode have them: it predicts the target, flat ``(n, f * t)``, or the class.
+        flat ``(b, f * t)`` of a target, or ``(b, k)`` logits. Or an estimator with ``fit`` and ``predict``, as scikit-learn, mne.decoding,
+        pyRiemann, skorch and braindecode have them: it predicts the target, flat ``(n, f * t)``, or the class, by number or by name.
     data
         A datamodule, which is set up if it is not, or the `WindowSet` of `n2s.windows_of_epochs`.
     fit
-        Of an estimator: fit a clone on the training windows. None: if it is not fitted. Test windows are never in a fit.
+        Of an estimator: fit a clone on the training windows. None: if it is not fitted. Test windows are never in a fit; what a model that
+        comes fitted has seen is not known, and the notes below the table say so. Folds inside a fit, as of a grid search at the end of a
+        pipeline, get whole groups.
     seed
         Of controls that are drawn.
     name
@@ -74,22 +76,28 @@ def evaluate(
     {'model': 1.0, 'permuted': 0.5, 'proportion': 0.5, 'commonest': 0.5}
     """
     check_number("seed", seed, low=0, whole=True)
-    with as_it_was(checked_model(model)):
-        return Evaluation(_results(model, data, fit=fit, flat=flat, seed=seed), name or _name(model))
-
-
-def _results(
-    model: object, data: NeuralDataModule | WindowSet, *, fit: bool | None, flat: bool | None, seed: int
-) -> dict[str, Result]:
+    for option, value in {"fit": fit, "flat": flat}.items():
+        if value not in (None, True, False):
+            raise UserError(f"n2s.evaluate: {option} is {value!r}; expected True, False or None.")
+    if name is not None and not (isinstance(name, str) and name.strip()):
+        raise UserError(f"n2s.evaluate: name is {name!r}; expected what tables call the model, or None for its class.")
     if isinstance(data, WindowSet):
-        return {"test": _of_epochs(Answers(model, lambda: data.of("train"), fit, flat), data, seed)}
-    if not isinstance(data, MEGDataModule | EventDataModule):
+        _check_sides(data)
+    elif isinstance(data, MEGDataModule | EventDataModule):
+        set_up(data)
+    else:
         raise UserError(
             f"n2s.evaluate: data is {type(data).__name__}; expected a MEGDataModule, an EventDataModule, or windows of "
             "n2s.windows_of_epochs. Decoders of BOLD are tested by n2s test."
         )
-    set_up(data)
-    answers = Answers(model, lambda: windows(data, "train"), fit, flat)
+    with as_it_was(checked_model(model)):
+        answers = Answers(model, lambda: data.of("train") if isinstance(data, WindowSet) else windows(data), fit, flat)
+        return Evaluation(_results(model, data, answers, seed), name or _name(model), answers.learned)
+
+
+def _results(model: object, data: NeuralDataModule | WindowSet, answers: Answers, seed: int) -> dict[str, Result]:
+    if isinstance(data, WindowSet):
+        return {"test": _of_epochs(answers, data, seed)}
     if isinstance(data, EventDataModule):
         found = Logits(torch.arange(len(data.averages("test", 1))), _in_order(data, answers))
         power = prior_power("none", data.balance)
@@ -108,11 +116,14 @@ def _in_order(data: EventDataModule, answers: Answers) -> Tensor:
     return logits[torch.from_numpy(rows)]
 
 
-def _of_epochs(answers: Answers, data: WindowSet, seed: int) -> EventResult:
+def _check_sides(data: WindowSet) -> None:
     if data.classes is None or "split" not in data.table:
         raise UserError(
             "n2s.evaluate: these windows are of one split. Give the datamodule that they are of, or the windows of n2s.windows_of_epochs."
         )
+
+
+def _of_epochs(answers: Answers, data: WindowSet, seed: int) -> EventResult:
     train, test = data.of("train"), data.of("test")
     logits = answers.logits(test).numpy()
     order = np.lexsort((test.table.start_s, test.table.recording.astype(str)))

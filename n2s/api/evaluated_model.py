@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from n2s.api.evaluated_estimator import Estimator
+from n2s.api.evaluated_estimator import Estimator, first_line
 from n2s.api.window_set import AT_ONCE, WindowSet
 from n2s.errors import UserError
 from n2s.models.any_network import call
@@ -48,12 +48,12 @@ def outputs(network: nn.Module, windows: WindowSet) -> Tensor:
         It takes something else, gives no tensor with a row a window, or values that are not finite.
     """
     parameter = next(network.parameters(), None)
-    device = torch.device("cpu") if parameter is None else parameter.device
+    like = torch.zeros(0) if parameter is None or not parameter.is_floating_point() else parameter
     network.eval()
     parts = []
     for at in range(0, len(windows), AT_ONCE):
         given = windows.read(slice(at, at + AT_ONCE)).inputs
-        found = call(network, *(None if one is None else one.to(device) for one in given))
+        found = _called(network, [None if one is None else _as(like, one) for one in given])
         if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(given[0]):
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise UserError(
@@ -70,6 +70,24 @@ def outputs(network: nn.Module, windows: WindowSet) -> Tensor:
     return found
 
 
+def _as(like: Tensor, value: Tensor) -> Tensor:
+    """On the device of a network's weights and, of real numbers, as precise."""
+    return value.to(like) if value.is_floating_point() else value.to(like.device)
+
+
+def _called(network: nn.Module, given: list[Tensor | None]) -> object:
+    try:
+        return call(network, *given)
+    except UserError:
+        raise
+    except Exception as error:  # of anybody's network: any kind
+        shape = tuple(given[0].shape)
+        raise UserError(
+            f"n2s.evaluate: {type(network).__name__} fails with windows {shape}, which have {shape[1]} sensors and {shape[2]} samples: "
+            f"{first_line(error)}"
+        ) from error
+
+
 class Answers:
     """What a model says of windows, whatever it is."""
 
@@ -84,6 +102,15 @@ class Answers:
             self.network, self.estimator = model, None
         else:
             self.network, self.estimator = None, Estimator(model, train, fit=fit, flat=flat)
+
+    @property
+    def learned(self) -> str:
+        """What is known of the windows that it has learned from, in a sentence or two."""
+        n = None if self.estimator is None else self.estimator.n_fitted
+        if n is not None:
+            return f"Fitted here, on the {n:,} training windows alone."
+        known = "n2s.windows(data, 'train')"
+        return f"The model came trained, and n2s cannot know on what: these scores are of held-out windows only if it learned from {known} alone."
 
     @property
     def _name(self) -> str:
@@ -104,17 +131,17 @@ class Answers:
         """(n, f, t) of what it is compared with, ``shape`` (f, t)."""
         wanted = (len(test), *shape)
         if self.network is None:
-            found = torch.from_numpy(np.ascontiguousarray(self.estimator.predict(test), np.float32))
-            found = found.reshape(wanted) if found.numel() == np.prod(wanted) else found
+            found = torch.from_numpy(self.estimator.values(test))
         else:
             found = outputs(self.network, test)
-        found = found[..., None] if found.ndim == 2 else found
+        if found.ndim <= 2:  # flat ones, or features of a whole window
+            found = found.reshape(wanted) if found.numel() == np.prod(wanted) else found.reshape(len(found), -1, 1)
         if shape[-1] == 1 and found.ndim == 3:
             found = found.mean(-1, keepdim=True)
         if tuple(found.shape) != wanted:
             raise UserError(
                 f"n2s.evaluate: {self._name} gives {tuple(found.shape)} of {len(test)} windows; the target is {wanted}: as many features (f) "
-                "and frames (t) are expected, or flat ones of an estimator."
+                f"and frames (t) are expected, or flat ones, ({wanted[0]}, {shape[0] * shape[1]})."
             )
         return found
 

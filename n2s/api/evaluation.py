@@ -9,10 +9,9 @@ import pandas as pd
 from rich.console import Console
 
 from n2s.errors import UserError
-from n2s.metrics.result import Drawing, Result, Shown
+from n2s.metrics.result import Result, Shown
 from n2s.metrics.score import Scores
-from n2s.report.page import listening_html, write_parts
-from n2s.report.reading import reading_html
+from n2s.report.page import shown_parts, write_parts
 from n2s.report.table import LOG_WIDTH, print_shown, scores_html
 from n2s.training.results import settle
 
@@ -28,6 +27,8 @@ class Evaluation:
         Name of the test set -> its result, as `n2s test` leaves it.
     name
         What the model is called.
+    learned
+        What is known of the windows that the model has learned from, for the notes below the table.
 
     Attributes
     ----------
@@ -35,8 +36,8 @@ class Evaluation:
         See above: every number and figure can be made from them.
     """
 
-    def __init__(self, results: Mapping[str, Result], name: str):
-        self.results, self.name = dict(results), name
+    def __init__(self, results: Mapping[str, Result], name: str, learned: str = ""):
+        self.results, self.name, self.learned = dict(results), name, learned
         settle(self.results)
 
     @property
@@ -83,15 +84,7 @@ class Evaluation:
         path = Path(path)
         path = path if path.suffix.lower() in (".html", ".htm") else path / "report.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        parts: list[tuple[str, str | Drawing]] = []
-        for shown in self._shown():
-            end = f": {shown.name}" if shown.name else ""
-            parts.append((f"Summary{end}", scores_html(shown)))
-            parts += [(f"{drawing.title}{end}", drawing) for drawing in shown.drawings]
-            if shown.listening is not None:
-                parts.append((f"{shown.listening.title}{end}", listening_html(shown.listening)))
-            parts += [(f"{one.title}{end}", reading_html(one)) for one in shown.reading]
-        return write_parts(path, self.name, parts)
+        return write_parts(path, self.name, shown_parts(self._shown()))
 
     def __str__(self) -> str:
         text = io.StringIO()
@@ -114,7 +107,8 @@ class Evaluation:
             for shown in result.shown():
                 name = ", ".join(filter(None, (test_set if several else "", shown.name)))
                 scores = None if shown.scores is None else self._named(shown.scores)
-                found.append(replace(shown, name=name, scores=scores, files={}))
+                notes = [*filter(None, [self.learned]), *shown.notes]
+                found.append(replace(shown, name=name, scores=scores, notes=notes, files={}))
         return found
 
     def _named(self, scores: Scores) -> Scores:

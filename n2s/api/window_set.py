@@ -1,5 +1,6 @@
 """Windows of a brain as a torch dataset and as NumPy, with all that a network or an estimator of anybody's needs to know of them."""
 
+import operator
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -111,7 +112,7 @@ class WindowSet(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """``(brain (c, t), target)`` of one window."""
-        n = len(self)
+        n, index = len(self), operator.index(index)
         if not -n <= index < n:
             raise IndexError(f"window {index} of {n}")
         found = self.read([index % n])
@@ -124,15 +125,21 @@ class WindowSet(Dataset):
 
     def read(self, rows: Sequence[int] | np.ndarray | slice = slice(None)) -> Windows:
         """Some windows, by their numbers, with the places of their sensors."""
-        rows = np.arange(len(self))[rows]
+        rows = self._rows(rows)
         if not len(rows):
             raise UserError(f"no windows: these are {len(self)} of {self.split}, and none is asked for.")
         parts = [self._read(rows[at : at + AT_ONCE]) for at in range(0, len(rows), AT_ONCE)]
         return Windows(*(None if one[0] is None else torch.cat(one) for one in zip(*parts, strict=True)))
 
     def some(self, rows: Sequence[int] | np.ndarray | pd.Series) -> "WindowSet":
-        """Some of these windows: by their numbers, or by a column of true and false."""
-        rows = np.arange(len(self))[np.asarray(rows)]
+        """Some of these windows: by their numbers, or by a column of true and false.
+
+        Raises
+        ------
+        UserError
+            A number that no window has, or a column of another length.
+        """
+        rows = self._rows(rows)
         return WindowSet(
             lambda asked: self._read(rows[asked]),
             self.table.iloc[rows],
@@ -159,6 +166,24 @@ class WindowSet(Dataset):
         found = self.some(rows)
         found.split = split
         return found
+
+    def _rows(self, rows: object) -> np.ndarray:
+        """(m,) Numbers of the windows that are asked for."""
+        n = len(self)
+        if isinstance(rows, slice):
+            return np.arange(n)[rows]
+        rows = np.asarray(rows)
+        if rows.dtype == bool and rows.shape != (n,):
+            raise UserError(f"windows: a column of {len(rows)} true and false for {n} windows; expected one each.")
+        if rows.size and (rows.dtype.kind not in "iub" or rows.ndim != 1):
+            raise UserError(
+                f"windows: {rows!r} are no numbers of windows; expected a list of them, or of true and false."
+            )
+        if rows.dtype != bool and rows.size and (rows.min() < -n or rows.max() >= n):
+            raise UserError(
+                f"windows: number {rows.max() if rows.max() >= n else rows.min()} is asked for, of {n} windows."
+            )
+        return np.arange(n)[rows if rows.size else rows.astype(np.int64)]
 
     @cached_property
     def _all(self) -> Windows:

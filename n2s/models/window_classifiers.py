@@ -81,10 +81,8 @@ class WindowClassifier(ClassifierMixin, Estimator, ABC):
             y = y.astype(np.int64)
             if y.min() < 0 or y.max() >= n_classes:
                 raise InputError(f"{name}: classes are {y.min()} to {y.max()}; expected 0 to {n_classes - 1}.")
-            classes, (known, number) = (
-                np.arange(n_classes),
-                np.unique(y, return_inverse=True),
-            )  # those without windows take no part
+            classes = np.arange(n_classes)
+            known, number = np.unique(y, return_inverse=True)  # those without windows take no part
         if len(known) < 2:
             raise InputError(
                 f"{name}: all {len(y)} training windows are of one class; expected two classes or more. Take other classes or "
@@ -155,12 +153,14 @@ class WindowClassifier(ClassifierMixin, Estimator, ABC):
 
     def _windows(self, x: Array, *, fits: bool) -> np.ndarray:
         """(n, c, t) checked; rows (n, p) are windows of one sample."""
-        x = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
-        if np.ndim(x) == 3:
+        x = x.detach().cpu().numpy() if isinstance(x, Tensor) else x if hasattr(x, "ndim") else np.asarray(x)
+        if x.ndim == 3:
             x = checked_windows(np.asarray(x))
             if fits:
                 self.n_features_in_ = x.shape[1] * x.shape[2]
             return x
+        if x.ndim > 3:
+            raise InputError(f"{type(self).__name__}: X is {x.shape}; expected (n, c, t) windows, or (n, p) rows.")
         return checked_windows(self.rows_of(x, fits=fits).numpy()[:, :, None])
 
     def _seen(self, x: Array) -> np.ndarray:

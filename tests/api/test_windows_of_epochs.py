@@ -59,6 +59,7 @@ def test_labels_groups_and_times_are_those_of_the_epochs(values):
 
 
 def test_bad_channels_are_zero_and_have_no_place(values):
+    values[3, 1] = np.nan
     epochs = epochs_of(values)
     epochs.info["bads"] = ["Cz"]
     windows = n2s.windows_of_epochs(epochs, groups="run", train=["a"])
@@ -77,17 +78,25 @@ def test_values_far_off_are_clamped_and_overlaps_and_lost_places_are_told(values
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"groups": "rum"}, "no column 'rum' in the metadata of the epochs; there are run. Nearest: run"),
+        ({"groups": "rum"}, "no column 'rum' in the metadata of the epochs; there are run, same, half. Nearest: run"),
         ({"groups": ["a"] * 3}, "3 groups for 40 epochs"),
         ({"train": ["e"]}, "no group 'e' to train on; there are a, b, c, d"),
         ({"train": list(RUNS)}, "nothing is held out"),
         ({"train": []}, "nothing is training"),
         ({"labels": "same"}, "all 40 epochs are of class 'x'"),
+        (
+            {"labels": "half"},
+            r"column 'half' of the metadata is empty at 20 of 40 epochs \(1, 3, .* Fill it, or drop these",
+        ),
+        ({"groups": "half"}, "column 'half' of the metadata is empty at 20 of 40"),
+        ({"groups": ["a", None] * 20}, "groups is empty at 20 of 40"),
+        ({"groups": None}, "groups is None; expected a column of the metadata, or one value an epoch"),
+        ({"train": 1}, "train is 1; expected a list of the groups"),
         ({"clamp": 0}, "clamp is 0; expected a number above 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, said, values):
-    epochs = epochs_of(values, same=["x"] * 40) if "labels" in options else epochs_of(values)
+    epochs = epochs_of(values, same=["x"] * 40, half=["x", None] * 20)
     with pytest.raises(UserError, match=said):
         n2s.windows_of_epochs(epochs, **({"groups": "run", "train": ["a"]} | options))
 
@@ -95,6 +104,28 @@ def test_what_does_not_fit_is_refused(options, said, values):
 def test_epochs_that_are_none_and_values_that_are_not_finite_are_refused(values):
     with pytest.raises(UserError, match="epochs is ndarray; expected mne.Epochs"):
         n2s.windows_of_epochs(values, groups="run", train=["a"])
+    with pytest.raises(UserError, match="there are no epochs. Were all of them dropped"):
+        n2s.windows_of_epochs(epochs_of(values)[[]], groups="run", train=["a"])
+    epochs = epochs_of(values)
+    epochs.info["bads"] = epochs.ch_names
+    with pytest.raises(UserError, match="all 3 channels are bad"):
+        n2s.windows_of_epochs(epochs, groups="run", train=["a"])
     values[3, 0, 0] = np.nan
     with pytest.raises(UserError, match="1 of 40 epochs have values that are not finite"):
         n2s.windows_of_epochs(epochs_of(values), groups="run", train=["a"])
+
+
+def test_some_windows_are_asked_for_by_number_or_by_a_column(values):
+    windows = n2s.windows_of_epochs(epochs_of(values), groups="run", train=["a"])
+    assert np.array_equal(windows.some([3, -1]).X, windows.X[[3, -1]])
+    assert np.array_equal(windows.some(windows.table.run == "c").y, windows.y[20:30])
+    assert len(windows.some([])) == 0
+    for rows, said in (
+        ([40], "number 40 is asked for, of 40 windows"),
+        ([True] * 3, "a column of 3 true and false for 40"),
+        (["a"], "are no numbers of windows"),
+    ):
+        with pytest.raises(UserError, match=said):
+            windows.some(rows)
+    with pytest.raises(UserError, match="none is asked for"):
+        windows.some([]).read()

@@ -122,7 +122,7 @@ def test_boldness_does_not_count():
         ({"share": 1.0}, "share is 1"),
         ({"n_starts": 1}, "n_starts is 1; expected a whole number from 2"),
         ({"n_folds": 1}, "n_folds is 1"),
-        ({"prior": "some"}, "prior is 'some'; expected learned or flat"),
+        ({"prior": "some"}, "prior is 'some'; expected one of learned, flat"),
     ],
 )
 def test_options_that_cannot_be(options, message):

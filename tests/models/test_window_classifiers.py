@@ -201,7 +201,7 @@ def test_one_group_is_told():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": np.zeros((90, 5, 2, 2))}, "expected \\(n, c, t\\)"),
+        ({"x": np.zeros((90, 5, 2, 2))}, "expected \\(n, c, t\\) windows, or"),
         ({"y": np.zeros(90, int)}, "of one class"),
         ({"y": np.zeros(3, int)}, "one class a window"),
         ({"y": np.arange(90) % 2 - 1, "n_classes": 2}, "classes are -1 to 0"),
