@@ -42,29 +42,28 @@ def headline(result: SummarizedWindows) -> list[str]:
     no_more = ", which is not shown to be more than chance" if verdict(result, "model", k) == "inside" else ""
     where = f"among the first {k} in {_percent(found)} of windows and " if k > 1 else ""
     first = f"the very first in {_percent(top1)}{' of windows' if k == 1 else ''}"
-    sentences = [
+    return [
         what(result),
         candidates_sentence(result),
         f"The segment that was heard was {where}{first} ({found.kind}){no_more}.",
         controls(result, k),
         chance_sentence(result, k),
     ]
-    if "linear" in result.tests:
-        verdicts = {name: verdict(result, row, k) for name, row in (("network", "model"), ("linear", "linear"))}
-        sentences.append(worth.sentence(result, k, **verdicts))
-    return sentences
 
 
 def claim(result: SummarizedWindows) -> Claim:
     """The verdict is that of the test against chance, corrected for all tests on the page; then the network beside the linear decoder."""
     k = result.told_k
     states: dict[str, State] = {"inside": "not shown", "above": "above", "below": "below", "unknown": "unknown"}
-    return Claim(
-        f"top{k}",
-        "model",
-        linear="linear" if "linear" in result.tests else "",
-        state=states[verdict(result, "model", k)],
-    )
+    return Claim(f"top{k}", "model", state=states[verdict(result, "model", k)], worth=worth_sentence(result))
+
+
+def worth_sentence(result: SummarizedWindows) -> str:
+    """The network beside the linear decoder, paired over people or windows; empty without one."""
+    if "linear" not in result.tests:
+        return ""
+    verdicts = {name: verdict(result, row, result.told_k) for name, row in (("network", "model"), ("linear", "linear"))}
+    return worth.sentence(result, result.told_k, **verdicts)
 
 
 def columns(result: SummarizedWindows) -> tuple[str, ...]:

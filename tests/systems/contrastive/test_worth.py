@@ -7,7 +7,7 @@ import pytest
 from planted import planted_result
 from scipy import stats
 
-from n2s.systems.contrastive.words import columns, headline
+from n2s.systems.contrastive.words import columns, headline, worth_sentence
 from n2s.systems.contrastive.worth import difference, sentence
 
 
@@ -23,7 +23,7 @@ def scores(result, right, seed):
 def told(n_subjects, network, linear):
     result = planted_result(n_subjects=n_subjects, n_per_story=100 if n_subjects == 1 else 20)
     result = replace(result, similarity=scores(result, network, 1), linear=scores(result, linear, 2))
-    return result, headline(result)[-1]
+    return result, worth_sentence(result)
 
 
 @pytest.mark.parametrize("n_subjects", [1, 8])
@@ -69,7 +69,7 @@ def test_equal_decoders_have_no_interval():
 
 
 def test_without_a_linear_decoder_nothing_is_said():
-    assert not any("worth it" in sentence for sentence in headline(planted_result(n_subjects=2)))
+    assert worth_sentence(planted_result(n_subjects=2)) == ""
 
 
 def test_with_few_candidates_a_score_that_cannot_fail_is_not_shown():
@@ -78,3 +78,10 @@ def test_with_few_candidates_a_score_that_cannot_fail_is_not_shown():
     assert "the very first in" in headline(few)[2] and "top-10" not in " ".join(headline(few))
     many = planted_result(n_subjects=2)
     assert many.told_k == 10 and "top10" in columns(many)
+
+
+@pytest.mark.parametrize("n_subjects", [1, 2, 8])
+def test_a_page_says_once_how_the_network_compares(n_subjects):
+    (shown, *_) = told(n_subjects, 0.6, 0.4)[0].shown()
+    sentences = [*shown.headline, *shown.judgement().sentences]
+    assert sum("linear decoder" in one and "network" in one for one in sentences) == 1, sentences
