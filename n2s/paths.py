@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from n2s.errors import UserError, nearest
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+os.umask(UMASK := os.umask(0o077))  # of this process: the system only tells it in exchange for another
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
@@ -47,6 +48,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             yield temporary
             if temporary.is_dir() and path.is_dir():
                 return
+            _for_the_lab(temporary)
             try:
                 os.replace(temporary, path)
             except OSError:
@@ -57,6 +59,13 @@ def written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _for_the_lab(made: Path) -> None:
+    """Give files the permissions of any new file: safetensors and temporary files are their owner's alone, and a lab shares a cache and runs."""
+    for file in made.rglob("*") if made.is_dir() else [made]:
+        if file.is_file():
+            file.chmod(file.stat().st_mode | 0o666 & ~UMASK)
 
 
 def make_folder(folder: Path) -> None:
