@@ -14,6 +14,7 @@ from n2s.metrics.result import Shown
 from n2s.metrics.score import Scores
 
 LOG_WIDTH = 160  # characters of a line where there is no terminal: with 80 no table of scores fits
+LONG = 40  # rows of a table beside that of scores: a console shows no more, and a page folds it
 MOST = 8  # maximum number of columns of scores; with more scores, each has its own line
 
 
@@ -46,7 +47,9 @@ def print_shown(shown: Shown, console: Console) -> None:
     if shown.scores is not None:
         print_table(console, *grid(shown), bold=_models(shown))
     for title, (headings, rows) in shown.tables.items():
-        print_table(console, headings, rows, title=title)
+        print_table(console, headings, rows[:LONG], title=title)
+        if len(rows) > LONG:
+            console.print(f"... and {len(rows) - LONG} more rows on the page", highlight=False)
     for sentence in (*shown.headline, *notes(shown)):
         console.print(sentence, highlight=False, markup=False)
     found = shown.judgement()
@@ -69,7 +72,11 @@ def scores_html(shown: Shown) -> str:
         kinds = ["model" if row[0] in models else "control" for row in rows]
         parts.append(table_html(headings, rows, kinds, scores_csv(shown.scores)))
     for title, (headings, rows) in shown.tables.items():
-        parts.append(f"<h4>{escape(title)}</h4>{table_html(headings, rows)}")
+        table = table_html(headings, rows)
+        if len(rows) > LONG:
+            parts.append(f"<details><summary>{escape(title)}: {len(rows)} rows</summary>{table}</details>")
+        else:
+            parts.append(f"<h4>{escape(title)}</h4>{table}")
     lines = notes(shown)
     if lines:
         parts.append(f'<p class="note">{"<br>".join(map(escape, lines))}</p>')

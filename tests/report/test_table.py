@@ -80,3 +80,13 @@ def test_no_number_is_cut_in_a_console_of_80_columns():
         text = console.export_text()
         assert "…" not in text and all(cell in text for row in rows for cell in row[1:])
         assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_long_table_is_short_on_a_console_and_folded_on_a_page():
+    rows = [[f"window {i}", "0.5"] for i in range(100)]
+    shown, console = Shown(tables={"Windows": (["window", "z"], rows)}), Console(width=80, record=True, file=StringIO())
+    print_shown(shown, console)
+    text = console.export_text()
+    assert "window 39 " in text and "window 40 " not in text and "... and 60 more rows on the page" in text
+    page = scores_html(shown)
+    assert "<details><summary>Windows: 100 rows</summary>" in page and "window 99" in page
