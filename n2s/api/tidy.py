@@ -10,16 +10,20 @@ COLUMNS = ("test_set", "score", "row", "role", "subject", "mean", "low", "high",
 
 
 def tidy_scores(metrics: Mapping[str, Mapping]) -> pd.DataFrame:
-    """One row a test set, score, row and subject; ``role`` is unknown here."""
+    """One row a test set, score, row and subject; ``role`` is empty for tests that do not say it."""
     rows = [
-        (test_set, score, row, "", subject, one["mean"], one["low"], one["high"], one["kind"])
+        (test_set, score, row, _role(told, row), subject, one["mean"], one["low"], one["high"], one["kind"])
         for test_set, told in metrics.items()
         if isinstance(told, Mapping)
         for score, by_row in (told.get("scores") or {}).items()
         for row, by_subject in by_row.items()
         for subject, one in by_subject.items()
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).drop(columns="role")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _role(told: Mapping, row: str) -> str:
+    return (told.get("format") or {}).get("rows", {}).get(row, {}).get("role", "")
 
 
 def tidy(scores: Scores, test_set: str = "test") -> pd.DataFrame:

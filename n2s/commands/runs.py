@@ -68,10 +68,8 @@ def _table(found: list) -> None:
     table.columns[1].no_wrap = True
     last = ""
     for one in found:
-        score = "" if one.value is None else f"{one.score} {one.value:.3g}"
-        beside = "" if one.control is None else f"{one.control_name.replace('_', ' ')} {one.control:.3g}"
         name = "" if one.experiment == last else one.experiment
-        table.add_row(name, one.run, one.state, age(one.started), score, beside, told_bytes(one.n_bytes))
+        table.add_row(name, one.run, one.state, age(one.started), one.told, one.beside, told_bytes(one.n_bytes))
         last = one.experiment
     console = Console()
     if not (console.is_terminal or "COLUMNS" in os.environ):

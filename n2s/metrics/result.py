@@ -277,7 +277,8 @@ class Result(Saved, ABC):
 
 def record(result: Result) -> dict:
     """The entry of a result in ``metrics.json``."""
-    return {"scores": result.scores().plain()} | result.facts()
+    scores = result.scores()
+    return {"scores": scores.plain(), "format": scores.described()} | result.facts()
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, digits: int | None = None) -> None:

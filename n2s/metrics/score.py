@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
 #: The key of a row's mean over subjects. A subject's own name is ``study/id``.
@@ -190,6 +190,23 @@ class Scores:
             }
             for name, rows in self.values.items()
         }
+
+    def described(self) -> dict:
+        """How people read them, as plain JSON types: measures and rows."""
+        return {
+            "measures": {name: asdict(one) for name, one in self.measures.items()},
+            "rows": {key: asdict(one) for key, one in self.rows.items()},
+        }
+
+    @classmethod
+    def read(cls, plain: Mapping, described: Mapping) -> "Scores":
+        """From what `plain` and `described` gave."""
+        values = {
+            name: {row: {who: Score(**one) for who, one in own.items()} for row, own in rows.items()}
+            for name, rows in plain.items()
+        }
+        measures = {name: Measure(**one) for name, one in described["measures"].items()}
+        return cls({key: Row(**one) for key, one in described["rows"].items()}, measures, values)
 
     def table(self, names: Sequence[str] | None = None, subject: str = ALL) -> tuple[list[str], list[list[str]]]:
         """Headings, and for each row its label and one cell per score.

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from n2s.training.run import FOLDS, Run, runs_of
 
 ALL = "all subjects"  # n2s.metrics.score.ALL, without the packages that scores need
 RUNNING, STOPPED, FINISHED, TESTED, DAMAGED = "running", "stopped", "finished", "tested", "damaged"
+#: When it began, and the fields of its score, of a run that says neither.
+NO_SCORE = ("", "", None, "", None, "", "")
 CONTROLS = ("chance", "shuffled", "no_brain")  # the first that a result has is shown beside its score
 
 
@@ -26,6 +29,8 @@ class Listed:
         Key of the first score of the first test set, such as ``top1``; empty without a test.
     value, control
         Its mean over subjects, and that of the control that ``control_name`` names.
+    told, beside
+        The two as people read them: ``top-1 39.4%``, ``chance 1.2%``.
     n_bytes
         On the disk.
     """
@@ -38,6 +43,8 @@ class Listed:
     value: float | None
     control_name: str
     control: float | None
+    told: str
+    beside: str
     n_bytes: int
     folder: str
 
@@ -54,14 +61,14 @@ def listed(run: Run) -> Listed:
     try:
         told = run.read()
     except UserError:
-        return Listed(experiment, run.name, DAMAGED, "", "", None, "", None, size, str(run.folder))
+        return Listed(experiment, run.name, DAMAGED, *NO_SCORE, size, str(run.folder))
     tested = "test" in (told.get("results") or {})
     if not run.finished:
         state = RUNNING if _trains(run) else STOPPED
     else:
         state = TESTED if tested else FINISHED
-    score, value, name, control = _score(run.folder / "metrics.json") if tested else ("", None, "", None)
-    return Listed(experiment, run.name, state, told["started"], score, value, name, control, size, str(run.folder))
+    score = _score(run.folder / "metrics.json") if tested else NO_SCORE[1:]
+    return Listed(experiment, run.name, state, told["started"], *score, size, str(run.folder))
 
 
 def every(experiment: Path) -> list[Listed]:
@@ -115,14 +122,29 @@ def _trains(run: Run) -> bool:
     return any(one.in_use() for one in (run, *folds))
 
 
-def _score(file: Path) -> tuple[str, float | None, str, float | None]:
+def _score(file: Path) -> tuple[str, float | None, str, float | None, str, str]:
     try:
         by_set = json.loads(file.read_text("utf-8"))
-        scores = next(one["scores"] for one in by_set.values() if one.get("scores"))
+        test = next(one for one in by_set.values() if one.get("scores"))
+        scores, how = test["scores"], test.get("format") or {}
         name, rows = next(iter(scores.items()))
         means = {row: by_subject[ALL]["mean"] for row, by_subject in rows.items() if ALL in by_subject}
         model = next(iter(means))
     except (OSError, ValueError, StopIteration, AttributeError, KeyError, TypeError):
-        return "", None, "", None
+        return NO_SCORE[1:]
     control = next((row for row in (*CONTROLS, *reversed(means)) if row in means and row != model), "")
-    return name, means[model], control, means.get(control)
+    measure = how.get("measures", {}).get(name, {})
+    label = how.get("rows", {}).get(control, {}).get("label", control.replace("_", " "))
+    told = f"{measure.get('label', name).removesuffix(' (%)')} {_text(means[model], measure)}"
+    beside = "" if means.get(control) is None else f"{label} {_text(means[control], measure)}"
+    return name, means[model], control, means.get(control), told, beside
+
+
+def _text(value: float | None, measure: Mapping) -> str:
+    """A score as its table has it; of runs that do not say how, its first digits."""
+    if value is None:
+        return "none"
+    if not measure:
+        return f"{value:.3g}"
+    percent = "%" if measure["scale"] == 100 else ""
+    return f"{measure['scale'] * value + measure['first']:.{measure['digits']}f}{percent}"

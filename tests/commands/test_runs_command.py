@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.training import listing
 from n2s.training.run import Run
 
@@ -96,3 +97,20 @@ def test_nothing_yet(tmp_path, monkeypatch, run_n2s):
 )
 def test_sizes(n, said):
     assert listing.told_bytes(n) == said
+
+
+def test_scores_are_those_of_the_table(tmp_path):
+    """Percent and ranks from 1, as the page has them; a run of an older n2s shows its plain numbers."""
+    file = tmp_path / "metrics.json"
+    rows = {"model": Row("model"), "chance": Row("chance", "control")}
+    values = {"rank": {row: {ALL: Score(mean)} for row, mean in (("model", 1.5), ("chance", 39.5))}}
+    scores = Scores(rows, {"rank": Measure("median rank", digits=1, higher_is_better=False, first=1)}, values)
+    content = {"scores": scores.plain(), "format": scores.described()}
+    file.write_text(json.dumps({"test": content}))
+    assert listing._score(file) == ("rank", 1.5, "chance", 39.5, "median rank 2.5", "chance 40.5")
+    assert (
+        Scores.read(**dict(zip(("plain", "described"), json.loads(json.dumps(content)).values(), strict=True)))
+        == scores
+    )
+    file.write_text(json.dumps({"test": {"scores": scores.plain()}}))
+    assert listing._score(file)[-2:] == ("rank 1.5", "chance 39.5")
