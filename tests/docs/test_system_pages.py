@@ -57,7 +57,8 @@ def test_recipes_options_and_classes_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_has_its_parts(page):
     text = page.read_text("utf-8")
-    assert all(f"\n## {part}" in text for part in ("Run it", "Options", "Traps", "Papers"))
+    assert all(f"\n## {part}" in text for part in ("Run it", "Scores", "Controls", "Options", "Traps", "Papers"))
+    assert re.search(r"(minutes?|seconds?|\d s)\b[^.|]{0,60}\b(CPU|cores?|laptop)", text), "how long it takes, on what"
     assert "configs/" not in text, "recipes are named, wherever n2s is installed"
 
 

@@ -15,6 +15,7 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import soundfile
+from scipy.stats import binomtest
 
 from n2s.data import EncodingDataModule, Lags, Preprocessing
 from n2s.features import Envelope
@@ -80,31 +81,39 @@ for fold in data.folds(who):
 decoded, attended, other = (np.concatenate(parts) for parts in zip(*found, strict=True))
 
 # %%
-# In windows of some seconds, the envelope that correlates better with the decoded one is taken for the attended. Longer windows tell more.
+# In windows of some seconds, the voice whose envelope correlates better with the decoded one is taken for the attended. Longer windows tell more, but there are fewer
+# of them, so that their intervals are wider. (Windows in which a voice is silent, because its story is over, are left out.)
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-time_s = np.arange(250) / 25
-for name, course in {"decoded": decoded, "attended": attended, "other": other}.items():
-    axes[0].plot(time_s, (course[:250] - course.mean()) / course.std(), lw=2 if name == "decoded" else 1, label=name)
-axes[0].set(xlabel="time (s)", ylabel="envelope (z)", title="Ten seconds")
+
+def correlations(length_s):
+    """(n, 2) of windows: the decoded envelope with the attended one, and with the other."""
+    n = 25 * length_s
+    cuts = [slice(at, at + n) for at in range(0, len(decoded) - n + 1, n)]
+    both = [cut for cut in cuts if attended[cut].std() > 0 and other[cut].std() > 0]
+    return np.array([[np.corrcoef(decoded[cut], one[cut])[0, 1] for one in (attended, other)] for cut in both])
+
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+r = correlations(5)
+axes[0].plot(r[:, 1], r[:, 0], "o")
+ends = [r.min() - 0.05, r.max() + 0.05]
+axes[0].plot(ends, ends, color="0.5", ls=":", label="no difference")
+axes[0].set(xlabel="r with the other voice", ylabel="r with the attended voice", title=f"{len(r)} windows of 5 s")
 axes[0].legend()
-lengths_s, right = [1, 2, 5, 10, 20], []
+
+lengths_s, found = [1, 2, 5, 10], []
 for length_s in lengths_s:
-    cuts = [slice(at, at + 25 * length_s) for at in range(0, len(decoded) - 25 * length_s + 1, 25 * length_s)]
-    right.append(
-        np.mean(
-            [
-                np.corrcoef(decoded[cut], attended[cut])[0, 1] > np.corrcoef(decoded[cut], other[cut])[0, 1]
-                for cut in cuts
-            ]
-        )
-    )
-axes[1].plot(lengths_s, 100 * np.array(right), "o-")
+    r = correlations(length_s)
+    right = int((r[:, 0] > r[:, 1]).sum())
+    interval = binomtest(right, len(r)).proportion_ci(method="wilson")
+    found.append((100 * right / len(r), 100 * interval.low, 100 * interval.high))
+told, low, high = np.array(found).T
+axes[1].errorbar(lengths_s, told, yerr=[told - low, high - told], fmt="o-", capsize=3, label="95% interval")
 axes[1].axhline(50, color="0.5", ls=":", label="chance")
 axes[1].set(
     xlabel="length of a window (s)", ylabel="attended voice told (%)", ylim=(40, 102), title="All held-out stories"
 )
-axes[1].legend()
+axes[1].legend(loc="lower right")
 
 # %%
 # ``n2s fit --config linear --config data_linear/simulated_talkers`` does this with intervals, a null, and the best possible decision beside it.
