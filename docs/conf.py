@@ -1,7 +1,9 @@
 """How the site is made: ``make docs``. Nothing is downloaded, and every warning is an error."""
 
+import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,8 +17,15 @@ import lightning.pytorch  # noqa: E402, F401 (first: see tests/conftest.py)
 import matplotlib  # noqa: E402
 
 import n2s  # noqa: E402
+from n2s import progress  # noqa: E402
 
 matplotlib.use("Agg")
+progress.SOON_S = float(
+    "inf"
+)  # pages of examples show results, not progress, and nothing that libraries say of themselves
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+for library in ("lightning", "braindecode"):
+    warnings.filterwarnings("ignore", module=library)
 
 project = "n2s"
 author = "The n2s authors"

@@ -36,7 +36,10 @@ small = {
     "trainer.enable_progress_bar": False,
 }
 folder = tempfile.TemporaryDirectory()
-run = n2s.fit("meg_contrastive", small, runs_dir=folder.name)
+told = io.StringIO()
+with contextlib.redirect_stdout(told):
+    run = n2s.fit("meg_contrastive", small, runs_dir=folder.name)
+print(told.getvalue().replace(folder.name, "checkpoints"))  # the default of runs_dir
 
 # %%
 # A run knows everything about itself: its network, its config, who was in training.
@@ -51,7 +54,7 @@ print(f"{sum(one.numel() for one in encoder.parameters()):,} parameters; people:
 with contextlib.redirect_stdout(io.StringIO()):
     run = n2s.test(run)
 scores = run.scores
-top1 = scores[scores.score == "top1"].drop_duplicates("row").set_index("row")
+top1 = scores[scores.score == "top1"].drop_duplicates("row").set_index("row").rename(index={"no_brain": "no brain"})
 (100 * top1[["mean", "low", "high"]]).round(1)
 
 # %%
@@ -62,7 +65,7 @@ chance = 100 * top1["mean"]["chance"]
 shown = 100 * top1.drop(index="chance")[["mean", "low", "high"]]
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.barh(
-    shown.index.str.replace("_", " "),
+    shown.index,
     shown["mean"],
     xerr=[shown["mean"] - shown.low, shown.high - shown["mean"]],
     color=["C0" if row == "model" else "0.75" for row in shown.index],

@@ -9,6 +9,8 @@ so that any helmet can be read. After training the map shows where the network l
 # %%
 # A small contrastive decoder in a plain Lightning ``Trainer``: the recipe ``meg_contrastive`` says the same in YAML.
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import mne
 import numpy as np
@@ -42,7 +44,7 @@ system = Contrastive(
     encoder,
     ClipLoss(normalize="target", temperature=None, symmetric=False),
     target_encoder=DeepMel(n_inputs=20, n_outputs=16, hidden=32, depth=1),
-    optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01),
+    optimizer=partial(torch.optim.AdamW, lr=2e-3, weight_decay=0.01),
 )
 quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
 trainer = Trainer(max_epochs=12, accelerator="cpu", num_sanity_val_steps=0, **quiet)

@@ -99,7 +99,7 @@ axes[0].plot(r[:, 1], r[:, 0], "o")
 ends = [r.min() - 0.05, r.max() + 0.05]
 axes[0].plot(ends, ends, color="0.5", ls=":", label="no difference")
 axes[0].set(xlabel="r with the other voice", ylabel="r with the attended voice", title=f"{len(r)} windows of 5 s")
-axes[0].legend()
+axes[0].legend(loc="lower left")
 
 lengths_s, found = [1, 2, 5, 10], []
 for length_s in lengths_s:
