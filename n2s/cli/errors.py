@@ -228,7 +228,9 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
         )
     missing = re.search(r"the following arguments are required: ([\w., ]+)", message)
     if missing:
-        return f"{key}: {(classes[-1] if classes else key).rpartition('.')[2]} needs {missing[1]}."
+        owner, first = (classes[-1] if classes else key).rpartition(".")[2], missing[1].split(",")[0]
+        how = f" Give it in the recipe, or with --{key}.init_args.{first}." if classes else ""
+        return f"{key}: {owner} needs {missing[1]}.{how}"
     no_class = re.search(r"No module named '([^']+)'|module '[^']+' has no attribute '[^']+'", message)
     if no_class and classes:
         return f"{key}: no class {classes[-1]}{in_file(arguments, classes[-1])}.{_nearest_class(classes[-1])}"

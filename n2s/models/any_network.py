@@ -1,7 +1,11 @@
 """Anybody's network: it is given what its ``forward`` takes, by name or in order, and its output is checked."""
 
 import inspect
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +34,7 @@ def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
     Raises
     ------
     UserError
-        Its ``forward`` needs something else.
+        Its ``forward`` needs something else, or fails.
 
     Examples
     --------
@@ -43,7 +47,8 @@ def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
     """
     names = taken(type(network))
     if names is None:
-        return network(*inputs)
+        with _said(network, inputs[0]):
+            return network(*inputs)
     given = dict(zip(INPUTS, inputs, strict=False))
     lacks = [name for name in names if name not in given]
     if lacks:
@@ -51,7 +56,28 @@ def call(network: nn.Module, *inputs: Tensor | None) -> Tensor:
     brain, mask = given["brain"], given.get("mask")
     if mask is not None and "mask" not in names:  # it cannot know which sensors are bad or not there: they are 0
         brain = torch.where(mask[..., None], brain, 0.0)
-    return network(brain, **{name: given[name] for name in names[1:]})
+    with _said(network, brain):
+        return network(brain, **{name: given[name] for name in names[1:]})
+
+
+@contextmanager
+def _said(network: nn.Module, brain: Tensor) -> Iterator[None]:
+    """Say in a line what fails inside somebody's own network, and where; of n2s's own it is shown in full."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        kind = type(network)
+        if isinstance(error, UserError | torch.OutOfMemoryError) or kind.__module__.partition(".")[0] in (
+            "n2s",
+            "torch",
+        ):
+            raise
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename == inspect.getfile(kind)]
+        where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}: {frames[-1].line})" if frames else ""
+        shape = f"brain {tuple(brain.shape)}: {brain.shape[0]} windows, {brain.shape[1]} sensors"
+        raise UserError(
+            f"{kind.__name__}.forward fails with {shape}{where}. {type(error).__name__}: {error}"
+        ) from error
 
 
 def check_output(key: str, network: nn.Module, output: object, expected: tuple[int, ...], axes: str) -> None:

@@ -1,0 +1,63 @@
+"""Anybody's network: called with what it takes, and its mistakes are said in a line, with their place."""
+
+import pytest
+import torch
+from torch import nn
+
+from n2s.errors import UserError
+from n2s.models import MEGConformer
+from n2s.models.any_network import call
+
+BRAIN = torch.ones(2, 5, 40)
+POSITIONS, SUBJECT = torch.zeros(2, 5, 2), torch.tensor([0, 1])
+MASK = torch.tensor([[True] * 5, [True] * 4 + [False]])
+
+
+class Alone(nn.Module):
+    def __init__(self, n_channels=5):
+        super().__init__()
+        self.layer = nn.Conv1d(n_channels, 3, 1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class ByName(nn.Module):
+    def forward(self, x, mask, subject):
+        return x[:, :1] * subject[:, None, None] + mask.sum()
+
+
+def test_inputs_are_given_by_name():
+    assert torch.equal(call(ByName(), BRAIN, POSITIONS, SUBJECT, MASK)[:, 0, 0], torch.tensor([9.0, 10.0]))
+
+
+def test_sensors_that_are_not_there_are_0_for_a_network_without_a_mask():
+    network = Alone()
+    silent = BRAIN.clone()
+    silent[1, 4] = 0
+    assert torch.equal(call(network, BRAIN, POSITIONS, SUBJECT, MASK), network(silent))
+
+
+def test_a_mistake_inside_is_said_with_its_line():
+    with pytest.raises(UserError, match=r"Alone.forward fails with brain \(2, 5, 40\): 2 windows, 5 sensors \(test_any_network.py, line \d+: return self.layer\(x\)\). RuntimeError: .*to have 20 channels, but got 5"):  # fmt: skip
+        call(Alone(20), BRAIN)
+
+
+def test_a_mistake_of_our_own_is_shown_in_full():
+    with pytest.raises(RuntimeError):
+        call(
+            MEGConformer(20, 40, 3, dim=16, depth=1, n_heads=2, ffn_dim=16, kernel_size=7),
+            BRAIN,
+            POSITIONS,
+            SUBJECT,
+            MASK,
+        )
+
+
+def test_a_full_gpu_stays_what_it_is():
+    class Full(Alone):
+        def forward(self, x):
+            raise torch.OutOfMemoryError("too large")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        call(Full(), BRAIN)
