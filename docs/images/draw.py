@@ -1,15 +1,31 @@
-"""The picture of README and of the first pages, from a run: python docs/images/draw.py checkpoints/meg_contrastive/RUN."""
+"""The pictures of README and of the site, from a run that was tested: python docs/images/draw.py checkpoints/meg_contrastive/RUN.
 
+The bars are drawn of ``metrics.json``; the other pictures are figures of the run's page, and its first part, if Chromium is here.
+"""
+
+import base64
+import gzip
+import io
 import json
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib
+from PIL import Image
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "n2s"  # the same file each time
 
 import matplotlib.pyplot as plt  # noqa: E402
+
+HERE = Path(__file__).parent
+#: Title of a figure of the page -> name of the picture.
+FIGURES = {"Accuracy by subject": "by_subject", "Accuracy by rank": "by_rank", "Learning curves": "learning_curves"}
+TOP = (1000, 560)  # pixels of the page's first part
 
 ROWS = {  # row of the scores -> label, colour
     "ceiling": ("best possible decoder", "#b0b7bd"),
@@ -20,8 +36,38 @@ ROWS = {  # row of the scores -> label, colour
 }
 
 
-def main(run: Path, score: str = "top1") -> None:
-    """Bars of the means over people, a point for each person."""
+def main(run: Path) -> None:
+    """All pictures."""
+    bars(run)
+    page = run / "report.html"
+    figures(page.read_text("utf-8"))
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser:
+        top(page, browser)
+    for picture in sorted(HERE.glob("*.*g")):
+        print(f"{picture.name}: {picture.stat().st_size / 1000:.0f} kB")
+
+
+def figures(page: str) -> None:
+    """Those that the page offers as SVG."""
+    for title, name in FIGURES.items():
+        (packed,) = re.findall(rf'<figure><img alt="{title}"[^>]*>.*?class="svg">([^<]+)<', page, re.DOTALL)
+        (HERE / f"report_{name}.svg").write_bytes(gzip.decompress(base64.b64decode(packed)))
+
+
+def top(page: Path, browser: str) -> None:
+    """The verdict and the table as a browser shows them, in 64 colours."""
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder) / "top.png"
+        size = f"--window-size={TOP[0]},{TOP[1]}"
+        options = ("--headless=new", "--no-sandbox", "--hide-scrollbars", size, f"--screenshot={shot}")
+        subprocess.run([browser, *options, page.resolve().as_uri()], check=True, capture_output=True, timeout=120)
+        picture = Image.open(io.BytesIO(shot.read_bytes())).convert("RGB")
+    picture.quantize(64).save(HERE / "report_top.png", optimize=True)
+
+
+def bars(run: Path, score: str = "top1") -> None:
+    """Means over people, a point for each person."""
     test = json.loads((run / "metrics.json").read_text("utf-8"))["test"]
     rows = {name: by for name, by in test["scores"][score].items() if name in ROWS}
     figure, axes = plt.subplots(figsize=(7.2, 2.9), layout="constrained")
@@ -41,7 +87,7 @@ def main(run: Path, score: str = "top1") -> None:
     )
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    figure.savefig(Path(__file__).with_name("contrastive_result.svg"), metadata={"Date": None}, facecolor="white")
+    figure.savefig(HERE / "contrastive_result.svg", metadata={"Date": None}, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The blocks of Markdown pages: commands, Python, and what the pages say to the tests in comments that no reader sees.
 
 ``<!-- test: CODE -->`` is Python that runs before the next block of the page. ``<!-- test: skip REASON -->``: the next
-block cannot run here; the reason is part of the page. ``<!-- test: run -->``: all commands of the next console block
-are run for real, in the page's folder.
+block cannot run here; the reason is part of the page. ``<!-- test: run CODE -->``: all commands of the next console
+block are run for real in an empty folder, after this Python.
 """
 
 import re
@@ -21,7 +21,7 @@ SHELL = {"${SLURM_ARRAY_TASK_ID}": "0", "$N2S_DATA": "n2s_data"}
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block, or hidden code (kind ``hidden``): its first line in the page, its text, and what comments say of it."""
+    """A fenced block, or hidden code (kind ``hidden``): its first line in the page, its text, and what the comment before it says."""
 
     page: Path
     line: int
@@ -50,7 +50,7 @@ def blocks(page: Path) -> list[Block]:
         if part["hidden"] is None:
             found.append(Block(page, line, part["kind"], part["text"], said))
             said = ""
-        elif part["hidden"].strip() == "run" or part["hidden"].strip().startswith("skip "):
+        elif part["hidden"].split()[0] in ("run", "skip"):
             said = part["hidden"].strip()
         else:
             found.append(Block(page, line, "hidden", part["hidden"].strip("\n")))
