@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -9,6 +10,9 @@ from sphinx.application import Sphinx
 #: Package or module -> what its page says first.
 PACKAGES = {
     "n2s": "What `import n2s` gives.",
+    "n2s.api.window_set": "What `n2s.windows` gives.",
+    "n2s.api.evaluation": "What `n2s.evaluate` gives.",
+    "n2s.decoding.decoded": "What decoding a new recording gives.",
     "n2s.data": "Recordings and stimuli as batches of windows: datamodules, splits, windows, cleaning.",
     "n2s.features": "What a stimulus is compared by.",
     "n2s.models": "Networks and estimators. They take tensors or arrays, and know nothing of Lightning.",
@@ -17,6 +21,7 @@ PACKAGES = {
     "n2s.metrics.score": "The shape of every score.",
     "n2s.metrics.result": "What a test leaves.",
     "n2s.systems": "What n2s can do: Lightning modules that recipes name.",
+    "n2s.training": "Callbacks of recipes.",
     "n2s.studies": "Data sets: public ones, your own, simulated ones.",
     "n2s.corpora": "Sounds with transcripts or labels, for training networks of speech and sound.",
     "n2s.errors": "What a user reads when something is wrong.",
@@ -70,8 +75,14 @@ def keep_bars(_app: Sphinx, _what: str, _name: str, _object: object, _options: o
     lines[:] = [line if "``" in line else line.replace("|", "\\|") for line in lines]
 
 
+def without_routing(_app: Sphinx, _what: str, name: str, _object: object, _skip: bool, _options: object) -> bool | None:
+    """Methods that scikit-learn adds to every estimator, such as ``set_fit_request``, are left to its own pages."""
+    return True if re.fullmatch(r"set_\w+_request|get_metadata_routing", name) else None
+
+
 def setup(app: Sphinx) -> dict:
     """Before Sphinx looks for pages."""
     app.connect("config-inited", write_pages)
+    app.connect("autodoc-skip-member", without_routing)
     app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
     return {"parallel_read_safe": True}
