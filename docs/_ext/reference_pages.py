@@ -75,6 +75,15 @@ def keep_bars(_app: Sphinx, _what: str, _name: str, _object: object, _options: o
     lines[:] = [line if "``" in line else line.replace("|", "\\|") for line in lines]
 
 
+def own_signature(
+    _app: Sphinx, what: str, _name: str, thing: object, _options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None] | None:
+    """Of a class that huggingface_hub wraps: the arguments of its ``__init__``, and not ``*args, **kwargs``."""
+    if what != "class" or signature is None or "**kwargs" not in signature:
+        return None
+    return str(inspect.signature(thing)), returned
+
+
 def without_routing(_app: Sphinx, _what: str, name: str, _object: object, _skip: bool, _options: object) -> bool | None:
     """Methods that scikit-learn adds to every estimator, such as ``set_fit_request``, are left to its own pages."""
     return True if re.fullmatch(r"set_\w+_request|get_metadata_routing", name) else None
@@ -83,6 +92,7 @@ def without_routing(_app: Sphinx, _what: str, name: str, _object: object, _skip:
 def setup(app: Sphinx) -> dict:
     """Before Sphinx looks for pages."""
     app.connect("config-inited", write_pages)
+    app.connect("autodoc-process-signature", own_signature)
     app.connect("autodoc-skip-member", without_routing)
     app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
     return {"parallel_read_safe": True}

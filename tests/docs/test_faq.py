@@ -6,6 +6,8 @@ import pytest
 from docs_pages import ROOT
 from messages import families, said_by
 
+pytestmark = pytest.mark.slow  # all files of n2s are parsed
+
 PAGE = (ROOT / "docs" / "faq.md").read_text("utf-8")
 MESSAGES = re.findall(r"^`(.+)`\n: ", PAGE, re.MULTILINE)
 #: Has no messages of its own: the words are those of its callers.
