@@ -17,7 +17,8 @@ def test_two_simulated_talkers(step):
         "linear.yaml",
         "data_linear/simulated_talkers.yaml",
         data__studies__simulated__init_args__n_subjects=1,
-        model__attention_s="[5.0, 10.0]",
+        data__studies__simulated__init_args__max_story_s=40.0,
+        model__attention_s="[5.0]",
         trainer__limit_train_batches=1.0,  # a batch is a fold of a person: all are fitted
     )["scores"]
     rows = found["attended, 5 s"]
@@ -25,6 +26,7 @@ def test_two_simulated_talkers(step):
     assert max(by["all subjects"]["mean"] for by in rows.values()) > 0.6
 
 
+@pytest.mark.nightly
 def test_sources_of_two_scanners(step):
     found = step(
         "fusion_sources.yaml",

@@ -134,6 +134,8 @@ RUN_OTHERWISE = {
     "own_bids.yaml": "tests/checks/test_example.py runs the commands of own_recordings.md",
     "fast_gpu.yaml": "compiles for a GPU; test_recipes.py parses it",
     "trainer/a100.yaml": "needs GPUs; test_recipes.py parses it",
+    "data_fusion/petit_prince.yaml": "needs the data set; test_recipes.py parses it, and the readers have tests",
+    "data_linear/accou2024.yaml": "needs the data set; test_recipes.py parses it, and its reader has tests",
 }
 #: Folders of overlays of which tests take every file, by its folder.
 WHOLE_FOLDERS = {"data": "test_recipes_run.py", "data_fmri": "test_recipes_run.py"}
