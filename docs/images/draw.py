@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 HERE = Path(__file__).parent
 #: Title of a figure of the page -> name of the picture.
 FIGURES = {"Accuracy by subject": "by_subject", "Accuracy by rank": "by_rank", "Learning curves": "learning_curves"}
-TOP = (1000, 560)  # pixels of the page's first part
+TOP = (1000, 1330)  # pixels of the page's first part
 
 ROWS = {  # row of the scores -> label, colour
     "ceiling": ("best possible decoder", "#b0b7bd"),
@@ -56,14 +56,14 @@ def figures(page: str) -> None:
 
 
 def top(page: Path, browser: str) -> None:
-    """The verdict and the table as a browser shows them, in 64 colours."""
+    """The verdict and the table as a browser shows them, in 32 colours."""
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "top.png"
         size = f"--window-size={TOP[0]},{TOP[1]}"
         options = ("--headless=new", "--no-sandbox", "--hide-scrollbars", size, f"--screenshot={shot}")
         subprocess.run([browser, *options, page.resolve().as_uri()], check=True, capture_output=True, timeout=120)
         picture = Image.open(io.BytesIO(shot.read_bytes())).convert("RGB")
-    picture.quantize(64).save(HERE / "report_top.png", optimize=True)
+    picture.quantize(32).save(HERE / "report_top.png", optimize=True)
 
 
 def bars(run: Path, score: str = "top1") -> None:
@@ -77,13 +77,19 @@ def bars(run: Path, score: str = "top1") -> None:
         mean = 100 * rows[name]["all subjects"]["mean"]
         axes.barh(place, mean, color=colour, height=0.66)
         axes.plot(by_person, [place] * len(by_person), "o", color="black", markersize=3.5, alpha=0.7)
-        axes.text(max([mean, *by_person]) + 1.2, place, f"{mean:.0f}%", va="center", fontsize=10)
+        axes.text(
+            max([mean, *by_person]) + 1.2,
+            place,
+            f"{mean:.0f}%" if mean >= 10 else f"{mean:.1f}%",
+            va="center",
+            fontsize=10,
+        )
         axes.text(-1.2, place, label, va="center", ha="right", fontsize=10)
     axes.axvline(100 / test["n_candidates"], color="black", linewidth=1, linestyle=":")
     axes.set_xlim(0, 104)
     axes.set_yticks([])
     axes.set_xlabel(
-        f"which of {test['n_candidates']} segments of 3 s was heard: right at first choice (%), chance dotted"
+        f"which of {test['n_candidates']} segments of a story was heard: right at first choice (%), chance dotted"
     )
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

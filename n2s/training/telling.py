@@ -70,8 +70,9 @@ def held_out(data: object) -> dict[str, list[str]]:
     windows, tables = getattr(data, "windows", None), getattr(data, "tables", None)
     for split, told in (("val", "validation"), ("test", "test")):
         names: list = []
-        if isinstance(windows, Mapping) and hasattr(windows.get(split), "intervals"):
-            names = list(windows[split].intervals.story.unique())
+        intervals = getattr(windows.get(split), "intervals", ()) if isinstance(windows, Mapping) else ()
+        if "story" in intervals:
+            names = list(intervals.story.unique())
         elif isinstance(tables, Mapping) and split in tables and "unit" in tables[split]:
             names = list(tables[split].unit.unique())
         found[told] = [str(name) for name in names]
