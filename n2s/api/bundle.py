@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from n2s.api.nested import unpacked
 from n2s.config_classes import class_named
 from n2s.data.front import FILE, Front
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError, reading
 from n2s.systems.system import System
 from n2s.training.run import Run
@@ -102,14 +103,18 @@ class Bundle:
             found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)
         state = self.checkpoint["state_dict"]
         found.rebuild(state, self.checkpoint["entries"])
-        own = found.state_dict()
-        lacking = [key for key in own if key not in state]
+        own, published = found.state_dict(), set(found.as_published())
+        lacking = [key for key in own if key not in state and key not in published]
         if lacking:
             raise UserError(
                 f"{self.folder}: its weights lack {lacking[0]} and {len(lacking) - 1} more: they are of another version. Fit it again."
             )
-        found.load_state_dict({key: value for key, value in state.items() if key in own})
+        found.load_state_dict({key: state.get(key, value) for key, value in own.items()})
         return found.eval()
+
+    def trained(self) -> Trained:
+        """What it was trained on, as decoders of new recordings take it."""
+        return Trained(self.config["data"], self.front, self.checkpoint["entries"], str(self.folder))
 
     def _of_run(self) -> dict:
         file = Run(self.folder).weights
@@ -133,7 +138,7 @@ class Bundle:
             tensors = load_file(file)
         state = {key.removeprefix("state."): value for key, value in tensors.items() if key.startswith("state.")}
         return {
-            "state_dict": state,
+            "state_dict": state | unpacked(told.get("state", {}), tensors),
             "hyper_parameters": unpacked(told["hyper_parameters"], tensors),
             "entries": unpacked(told["entries"], tensors),
         }

@@ -6,38 +6,61 @@ import yaml
 
 from n2s.api.bundle import Bundle
 from n2s.config_classes import class_named
+from n2s.data.front import FILE
+from n2s.decoding.decoder import Decoder
+from n2s.errors import UserError
+from n2s.metrics.retrieval_rows import MEASURES
 from n2s.metrics.score import ALL
 from n2s.studies.card import Card
 
 MOST = 5  # scores of a test set in the table
 NO_LICENCE = "unknown"
+#: Those that the Hub knows by these names, in lower case.
+HUB_LICENCES = (
+    "CC0-1.0",
+    "CC-BY-4.0",
+    "CC-BY-SA-4.0",
+    "CC-BY-NC-4.0",
+    "CC-BY-NC-SA-4.0",
+    "BSD-3-Clause",
+    "MIT",
+    "Apache-2.0",
+)
 
 
-def card(bundle: Bundle, *, licence: str | None, decodes: bool) -> str:
-    """README.md of an export, with the front matter that the Hugging Face Hub reads."""
+def card(bundle: Bundle, *, licence: str | None, decoder: Decoder | UserError) -> str:
+    """README.md of an export, with the front matter that the Hugging Face Hub reads.
+
+    Parameters
+    ----------
+    bundle
+        The run.
+    licence
+        Of the weights.
+    decoder
+        What decodes new recordings, or why nothing does.
+    """
     system = bundle.config["model"]["class_path"].rpartition(".")[2]
     studies = (bundle.config["data"].get("init_args") or {}).get("studies") or {}
     cards = {name: _card(one) for name, one in studies.items()}
     licences = sorted({one.licence for one in cards.values() if one and getattr(one, "licence", "")})
     front = {
         "library_name": "n2s",
-        "license": "other",
-        "license_name": licence or NO_LICENCE,
+        **(
+            {"license": licence.lower()}
+            if licence in HUB_LICENCES
+            else {"license": "other", "license_name": licence or NO_LICENCE}
+        ),
         "tags": ["n2s", "neuroscience", "speech-decoding", system.lower()],
     }
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
         f"# {bundle.record.get('experiment', bundle.folder.name)}: {system}",
         f"A decoder trained with n2s {bundle.record.get('versions', {}).get('n2s', '')}.",
-        "## Use\n\n"
-        + (
-            _use(system)
-            if decodes
-            else "The system does not decode recordings outside its studies; `n2s.load(...).model` has its weights."
-        ),
+        "## Use\n\n" + _use(decoder, bundle),
         "## Trained on\n\n" + _data(bundle, studies, cards),
         "## Scores on held-out data\n\n" + _scores(bundle.metrics),
-        "## Limits\n\n" + _limits(bundle, decodes),
+        "## Limits\n\n" + _limits(decoder),
         f"## Licence\n\n{licence or 'Not stated. Weights are derived from the data: their licence may bind.'}"
         + (f" Data: {', '.join(licences)}." if licences else ""),
         "## Origin\n\n" + _origin(bundle),
@@ -45,11 +68,15 @@ def card(bundle: Bundle, *, licence: str | None, decodes: bool) -> str:
     return "\n\n".join(parts)
 
 
-def _use(system: str) -> str:
+def _use(decoder: Decoder | UserError, bundle: Bundle) -> str:
+    if isinstance(decoder, UserError):
+        reason = str(decoder).replace(f"{bundle.folder}: ", "").replace(str(bundle.folder), "The run")
+        return f"`n2s.load(...).model` has its weights. {reason}"
+    python, command = decoder.example
     return (
         "```python\nimport n2s\n\nrun = n2s.load('this folder, or its id on the Hub')\n"
-        "decoded = run.decode('recording.fif', candidates=['a.wav', 'b.wav'])\nprint(decoded.table)\n```\n\n"
-        "or `n2s decode THIS_FOLDER --recording recording.fif --audio a.wav b.wav`."
+        f"decoded = run.decode({python})\nprint(decoded.table)\n```\n\n"
+        f"or `n2s decode THIS_FOLDER {command}`."
     )
 
 
@@ -60,10 +87,7 @@ def _data(bundle: Bundle, studies: Mapping[str, Mapping], cards: Mapping[str, Ca
         title = f" ({found.title})" if found and getattr(found, "title", "") else ""
         simulated = " Simulated: nobody was recorded." if "Simulated" in str((one or {}).get("class_path")) else ""
         lines.append(f"- `{name}`: {(one or {}).get('class_path')}{title}.{simulated}")
-    try:
-        plain = bundle.front.plain
-    except Exception:  # noqa: BLE001 (an older run has none: the card says less)
-        plain = {}
+    plain = bundle.front.plain if (bundle.folder / FILE).is_file() else {}
     if plain.get("subjects"):
         lines.append(f"- {len(plain['subjects'])} people.")
     if plain.get("sfreq"):
@@ -79,30 +103,42 @@ def _scores(metrics: Mapping[str, Mapping]) -> str:
             continue
         names = list(scores)[:MOST]
         rows = list(dict.fromkeys(row for name in names for row in scores[name]))
-        head = f"| {test_set} | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}"
+        head = f"| {test_set} | {' | '.join(_heading(name) for name in names)} |\n|{'---|' * (len(names) + 1)}"
         body = [
-            f"| {row} | {' | '.join(_cell(scores[name].get(row, {}).get(ALL)) for name in names)} |" for row in rows
+            f"| {row} | {' | '.join(_cell(scores[name].get(row, {}).get(ALL), name) for name in names)} |"
+            for row in rows
         ]
         parts.append("\n".join([head, *body]))
     note = "Means over people with 95% intervals; rows beside `model` are controls, ceilings and other methods."
     return "\n\n".join([*parts, note]) if parts else "Not tested."
 
 
-def _cell(score: Mapping | None) -> str:
+def _heading(name: str) -> str:
+    return f"{MEASURES[name].label} ({MEASURES[name].first} is best)" if _first(name) else name
+
+
+def _first(name: str) -> int:
+    """Added to a score where people read it."""
+    return MEASURES[name].first if name in MEASURES else 0
+
+
+def _cell(score: Mapping | None, name: str) -> str:
     if not score or score["mean"] is None:
         return ""
-    ends = "" if score["low"] is None else f" ({score['low']:.3f} to {score['high']:.3f})"
-    return f"{score['mean']:.3f}{ends}"
+    mean, low, high = (None if score[end] is None else score[end] + _first(name) for end in ("mean", "low", "high"))
+    return f"{mean:.3f}" if low is None else f"{mean:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _limits(bundle: Bundle, decodes: bool) -> str:
+def _limits(decoder: Decoder | UserError) -> str:
     lines = [
         "For research. It is no medical device, and it reads no thoughts: it says which of some sounds or classes fits a recording best.",
         "Scores are of the people and sounds above; other people, scanners, languages and tasks may give less, or chance.",
     ]
-    if decodes:
+    if not isinstance(decoder, UserError):
         lines.append(
             "Somebody who was not in training gets the mean of the people who were, and sensors scaled by the new recording itself."
+            if decoder.takes == "sensors"
+            else "It decodes the people above alone: voxels are each person's own."
         )
     return "\n".join(f"- {line}" for line in lines)
 

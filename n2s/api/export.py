@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from n2s.api.bundle import CONFIG, FORMAT, WEIGHTS, Bundle
 from n2s.api.card import card
 from n2s.api.nested import packed
 from n2s.data.front import FILE
+from n2s.decoding.decoder import Decoder
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.paths import written_whole
@@ -50,10 +53,14 @@ def export(bundle: Bundle, folder: Path | str | None = None, *, licence: str | N
         raise UserError(f"{target} has other files. Name a new folder.")
     checkpoint = bundle.checkpoint
     options, of_options = packed(_without_paths(dict(checkpoint["hyper_parameters"]), "model"), "options")
-    entries, of_entries = packed(dict(checkpoint["entries"]), "entries")
-    tensors = {f"state.{name}": one.detach().cpu().contiguous() for name, one in checkpoint["state_dict"].items()}
+    entries, of_entries = packed(_last_parts(dict(checkpoint["entries"])), "entries")
+    state = checkpoint["state_dict"]
+    tensors = {
+        f"state.{name}": one.detach().cpu().contiguous() for name, one in state.items() if isinstance(one, Tensor)
+    }
+    plain, of_plain = packed({name: one for name, one in state.items() if not isinstance(one, Tensor)}, "plain")
     shared = {
-        name: one.clone() for name, one in (tensors | of_options | of_entries).items()
+        name: one.clone() for name, one in (tensors | of_options | of_entries | of_plain).items()
     }  # safetensors holds no views
     config = _config(bundle.config)
     told = {
@@ -65,17 +72,29 @@ def export(bundle: Bundle, folder: Path | str | None = None, *, licence: str | N
         "record": {key: bundle.record[key] for key in KEPT if key in bundle.record},
         "hyper_parameters": options,
         "entries": entries,
+        "state": plain,
     }
     front = (bundle.folder / FILE).is_file()
     with written_whole(target / WEIGHTS) as temporary:
         save_file(shared, str(temporary), {"format": "pt"})
     _write(target / CONFIG, json.dumps(told, indent=1, ensure_ascii=False))
+    shutil.copymode(target / CONFIG, target / WEIGHTS)  # safetensors writes for the owner alone
     if bundle.metrics:
         _write(target / "metrics.json", json.dumps(bundle.metrics, indent=1, ensure_ascii=False))
     if front and target.resolve() != bundle.folder:
         bundle.front.save(target / FILE)
-    _write(target / "README.md", card(bundle, licence=licence, decodes=front))
+    _write(target / "README.md", card(bundle, licence=licence, decoder=_decoder(bundle, front)))
     return target
+
+
+def _decoder(bundle: Bundle, front: bool) -> Decoder | UserError:
+    """What decodes new recordings, or why nothing does."""
+    if not front:
+        return UserError(f"{bundle.kind.__name__} does not decode recordings outside its studies.")
+    try:
+        return bundle.system().decoder(bundle.trained())
+    except UserError as refused:
+        return refused
 
 
 def _config(config: dict) -> dict:
@@ -98,14 +117,28 @@ def _without_paths(value: object, where: str) -> object:
         return {key: _without_paths(one, f"{where}.{key}") for key, one in value.items()}
     if isinstance(value, list):
         return [_without_paths(one, where) for one in value]
-    if isinstance(value, str) and re.match(r"(/|~|[A-Za-z]:\\)", value):
-        last = re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+    last = _last_part(value)
+    if last != value:
         tell(
             "odd",
             where,
             f"it is a path of this machine ({value}); the export says {last}. Who loads it needs that file or folder here.",
         )
-        return last
+    return last
+
+
+def _last_parts(value: object) -> object:
+    """The same of what a checkpoint remembers of earlier runs, which nobody needs any more: nothing is said."""
+    if isinstance(value, dict):
+        return {key: _last_parts(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_last_parts(one) for one in value)
+    return _last_part(value)
+
+
+def _last_part(value: object) -> object:
+    if isinstance(value, str) and re.match(r"(/|~|[A-Za-z]:\\)", value):
+        return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
     return value
 
 

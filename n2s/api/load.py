@@ -13,7 +13,7 @@ def load(what: str | Path, *, revision: str | None = None) -> TrainedRun:
     ----------
     what
         A run's folder, an experiment's folder or name (its newest run with weights), a checkpoint in a run's folder, a folder that ``n2s export``
-        made, or the id of one on the Hugging Face Hub (``lab/decoder``).
+        made, or the id of one on the Hugging Face Hub (``lab/decoder``). ``demo/meg_contrastive`` and its like come with n2s.
     revision
         Branch, tag or commit on the Hub.
 
@@ -24,8 +24,8 @@ def load(what: str | Path, *, revision: str | None = None) -> TrainedRun:
 
     Examples
     --------
-    >>> run = load("checkpoints/demo/meg_contrastive")  # doctest: +SKIP
-    >>> run.subjects                                     # doctest: +SKIP
-    ['simulated/01', 'simulated/02', 'simulated/03', 'simulated/04']
+    >>> run = load("demo/meg_contrastive")
+    >>> run.subjects
+    ['simulated/01', 'simulated/02', 'simulated/03']
     """
     return TrainedRun(found(what, revision=revision))

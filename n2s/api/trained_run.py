@@ -14,7 +14,6 @@ from n2s.api.hub import push
 from n2s.api.tidy import tidy_scores
 from n2s.decoding.decoded import Decoded
 from n2s.decoding.decoder import Decoder, Predicted
-from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.systems.system import System
 from n2s.training.results import write_reports
@@ -90,8 +89,7 @@ class TrainedRun:
     @cached_property
     def decoder(self) -> Decoder:
         """What decodes new recordings; a UserError where its system does not."""
-        trained = Trained(self.config["data"], self._bundle.front, self._bundle.checkpoint["entries"], str(self.folder))
-        return self.model.decoder(trained)
+        return self.model.decoder(self._bundle.trained())
 
     def decode(
         self,

@@ -15,7 +15,7 @@ def decode(
     step_s: float | None = None,
     out: Path | None = None,
 ) -> None:
-    """Decode a recording of anybody with a trained run: what was heard, ranked over time; writes tables (CSV) and a page.
+    """Decode a recording of anybody with a trained run: what was heard, ranked over time or made heard; writes tables (CSV), sounds and a page.
 
     Parameters
     ----------
@@ -65,7 +65,6 @@ def decode(
     page = decoded.save(folder)
     console = wide_console()
     print_shown(decoded.shown(), console)
-    console.print(
-        f"tables: {', '.join(str(folder / f'{one}.csv') for one in decoded.tables())}", soft_wrap=True, highlight=False
-    )
+    for what, where in decoded.written(folder).items():
+        console.print(f"{what}: {where}", soft_wrap=True, highlight=False)
     console.print(f"page: {page}", soft_wrap=True, highlight=False)

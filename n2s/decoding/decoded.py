@@ -36,6 +36,10 @@ class Decoded(ABC):
         """Name -> table, as `save` writes them."""
         return {"decoded": self.table}
 
+    def written(self, folder: Path) -> dict[str, str]:
+        """What `save` writes beside the page: a word -> where."""
+        return {"tables": ", ".join(str(folder / f"{name}.csv") for name in self.tables())}
+
     def save(self, folder: Path | str) -> Path:
         """Write the tables (CSV) and the page ``report.html`` into a folder, which is made; returns the page."""
         folder = Path(folder)

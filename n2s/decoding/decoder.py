@@ -47,6 +47,11 @@ class Decoder(ABC):
 
     #: What it takes: ``sensors`` (MEG, EEG, iEEG) or ``bold``.
     takes: str = "sensors"
+    #: How it is called, for model cards: what `n2s.load(...).decode` takes, and what follows ``n2s decode RUN``.
+    example: tuple[str, str] = (
+        "'recording.fif', candidates=['a.wav', 'b.wav']",
+        "--recording recording.fif --audio a.wav b.wav",
+    )
 
     @abstractmethod
     def predict(

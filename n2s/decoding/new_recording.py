@@ -1,7 +1,8 @@
 """A recording that is in no study, prepared as the recordings of the training were."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mne
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from n2s.data.sensor_preparation import SensorPreparation
-from n2s.errors import UserError, nearest
+from n2s.decoding.given_channels import check_kind, without_signal
+from n2s.errors import UserError, first_of, nearest
 from n2s.studies.readers.raw_files import open_raw
 from n2s.studies.study import Recording, Study
 
@@ -18,11 +20,12 @@ IMAGES = (".nii", ".nii.gz", ".gii", ".mgz")
 
 @dataclass(frozen=True)
 class NewRecording:
-    """``brain (t, c)`` float32 in fT, fT/cm and uV, and its ``meta``: see `n2s.data.sensor_recording.SensorRecording`."""
+    """``brain (t, c)`` float32 in fT, fT/cm and uV, and its ``meta``: see `n2s.data.sensor_recording.SensorRecording`; ``said``: what was left out."""
 
     name: str
     brain: np.ndarray
     meta: dict
+    said: list[str] = field(default_factory=list)
 
     @property
     def duration_s(self) -> float:
@@ -92,12 +95,23 @@ def prepared(
             f"{name}: no channels {', '.join(unknown)} to mark as bad; it has {', '.join(raw.ch_names[:8])} ..."
         )
     if bads:
-        raw = raw.copy()
-        raw.info["bads"] = sorted({*raw.info["bads"], *bads})
+        raw = _marked(raw, bads)
+    check_kind(raw, preparation.picks, name)
+    silent = without_signal(raw, preparation.picks, name)
+    said = [f"without a signal (flat, or NaN), left out: {first_of(silent, 8)}"] if silent else []
+    raw = _marked(raw, silent)
     study = OneRecording(raw, hashlib.sha256(name.encode()).hexdigest()[:12], Path())
     (one,) = study.recordings()
     made = preparation.make(study, one, name)
-    return NewRecording(name, made.brain, made.meta)
+    return NewRecording(name, made.brain, made.meta, said)
+
+
+def _marked(raw: mne.io.BaseRaw, bads: Sequence[str]) -> mne.io.BaseRaw:
+    if not bads:
+        return raw
+    raw = raw.copy()
+    raw.info["bads"] = sorted({*raw.info["bads"], *bads})
+    return raw
 
 
 def _opened(recording: Path | str | mne.io.BaseRaw) -> tuple[mne.io.BaseRaw, str]:

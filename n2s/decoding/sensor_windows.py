@@ -132,7 +132,7 @@ def sensor_windows(
         else "person: somebody new, who gets the mean of the people of the training",
         whose,
     ]
-    said += sensors.said
+    said += [*sensors.said, *new.said]
     if (~clear).any():
         said.append(
             f"{int((~clear).sum())} of {len(asked)} windows are left out: they touch bad spans or leave the recording"

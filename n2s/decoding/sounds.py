@@ -1,5 +1,6 @@
 """Sounds that may have been heard, as the targets that a network was trained on."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from n2s.data.frame_rate import at_rate
 from n2s.data.front import Front
 from n2s.data.windows import WindowShape
 from n2s.errors import UserError, nearest
-from n2s.features.audio import audio_duration_s
+from n2s.features.audio import audio_duration_s, mono_blocks
 from n2s.features.feature import ClipFeature, Feature, FrameFeature
 from n2s.features.store import FeatureStore
 from n2s.studies.study import Frames, Stimulus
@@ -103,18 +104,43 @@ def candidates_of(
 
 
 def sound_files(paths: Sequence[Path | str]) -> tuple[list[Path], list[str]]:
-    """Sound files that are there, each once, and a name of each: the file's, or its path where two files bear one name."""
+    """Sound files that are there, each once, and a name of each: the file's, with as many folders before it as tell them apart."""
     if not paths:
         raise UserError("no sounds to compare with: name at least one file (--audio a.wav b.wav, or candidates=[...]).")
     files = [_found(Path(path).expanduser()) for path in paths]
     doubled = sorted({path.name for path in files if files.count(path) > 1})
     if doubled:
         raise UserError(f"candidates: {', '.join(doubled)} given twice.")
-    several = len({path.name for path in files}) < len(files)
-    return files, [str(path) if several else path.name for path in files]
+    _check_content(files)
+    depth = 1
+    while len({path.parts[-depth:] for path in files}) < len(files):
+        depth += 1
+    return files, [Path(*path.parts[-depth:]).as_posix() for path in files]
+
+
+def _check_content(files: Sequence[Path]) -> None:
+    """Raise a `UserError` for silence, and for two files with equal samples: neither can be told from anything else."""
+    seen: dict[str, Path] = {}
+    for path in files:
+        digest, loudest = hashlib.sha256(), 0.0
+        for block in mono_blocks(path):
+            digest.update(block.numpy().tobytes())
+            loudest = max(loudest, float(block.abs().max()))
+        if loudest == 0:
+            raise UserError(
+                f"{path} is silent from its beginning to its end: nothing can be compared with it. Leave it out."
+            )
+        same = seen.setdefault(digest.hexdigest(), path)
+        if same != path:
+            raise UserError(
+                f"candidates: {same.name} and {path.name} are the same sound, sample by sample: nothing can tell them apart. Give each sound once."
+            )
 
 
 def _found(path: Path) -> Path:
+    if path.is_dir():
+        n = sum(one.suffix.lower() in (".wav", ".flac", ".mp3", ".ogg") for one in path.iterdir())
+        raise UserError(f"{path} is a folder, with {n} sounds in it: name the files (--audio {path}/*.wav).")
     if not path.is_file():
         beside = sorted(one.name for one in path.parent.glob("*")) if path.parent.is_dir() else []
         raise UserError(f"no sound file {path}.{nearest(path.name, beside)}")

@@ -38,6 +38,9 @@ class System(LightningModule):
     #: The recipe that trains it, for messages of later stages that find no run of it.
     recipe: ClassVar[str] = ""
 
+    #: Why it decodes no recording outside its studies, and what does: the end of a sentence. Systems that do have a `decoder` of their own.
+    instead: ClassVar[str] = "put it into a study (n2s studies example shows how), and run n2s test or n2s predict."
+
     #: Networks that `n2s.training.Compile` compiles by default, by their names in the system.
     compiles: ClassVar[tuple[str, ...]] = ()
 
@@ -86,10 +89,7 @@ class System(LightningModule):
         UserError
             It does not decode such recordings.
         """
-        raise UserError(
-            f"{type(self).__name__} does not decode a recording outside its studies yet. Put it into a study (n2s studies example shows how), and "
-            "run n2s test or n2s predict."
-        )
+        raise UserError(f"{type(self).__name__} decodes no recording outside its studies: {self.instead}")
 
     def rebuild(self, state: Mapping[str, Tensor], entries: Mapping) -> None:
         """Make what has its shape from a checkpoint, before its weights are loaded without a trainer.
@@ -99,6 +99,10 @@ class System(LightningModule):
         state, entries
             Weights, and what else a checkpoint holds.
         """
+
+    def as_published(self) -> list[str]:
+        """Entries of the state dict that a checkpoint leaves out: they load as they were published."""
+        return []
 
     def configure_optimizers(self):
         """See Lightning."""

@@ -126,7 +126,7 @@ def test_what_cannot_be_decoded_is_refused_in_words(sounds_run, heard, sounds, t
     for words, ask in cases.items():
         with pytest.raises(UserError, match=words):
             ask()
-    soundfile.write(tmp_path / "short.wav", np.zeros(800), 8000)
+    soundfile.write(tmp_path / "short.wav", np.full(800, 0.1), 8000)
     with pytest.raises(UserError, match=r"short\.wav \(0\.10 s\)"):
         run.decode(heard, [tmp_path / "short.wav"])
 
@@ -142,3 +142,69 @@ def test_a_front_says_nothing_of_held_out_recordings(sounds_run):
     brain = prepared(raw, Preprocessing(sfreq=50.0, picks=["eeg"])).brain
     low, high = np.percentile(brain[round(2 * 50) : round(62 * 50)], [25, 75], axis=0)
     assert np.allclose(front.arrays["scale.0"][1], high - low, rtol=0.08)
+
+
+def test_sounds_that_cannot_be_told_apart_or_are_none(sounds_run, heard, sounds, tmp_path):
+    run = sounds_run[0]
+    sound, rate = soundfile.read(sounds[0])
+    soundfile.write(tmp_path / "again.flac", sound, rate)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(10 * rate), rate)
+    soundfile.write(tmp_path / "nan.wav", np.where(np.arange(len(sound)) == 9, np.nan, sound), rate, subtype="FLOAT")
+    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    for given, words in (
+        ([*sounds, tmp_path / "again.flac"], r"three\.wav and again\.flac are the same sound"),
+        ([*sounds, tmp_path / "silence.wav"], r"silence\.wav is silent"),
+        ([*sounds, tmp_path / "nan.wav"], "NaN or infinite"),
+        ([*sounds, tmp_path / "text.wav"], "cannot be read as audio"),
+        ([*sounds, tmp_path / "empty.wav"], "an empty file"),
+        ([tmp_path], "is a folder, with 4 sounds in it: name the files|is a folder, with 5 sounds"),
+    ):
+        with pytest.raises(UserError, match=words):
+            run.decode(heard, given)
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_folders(sounds_run, heard, sounds, tmp_path):
+    paths = []
+    for folder, one in zip("ab", sounds, strict=True):
+        paths.append(tmp_path / folder / "audio.wav")
+        paths[-1].parent.mkdir()
+        paths[-1].write_bytes(one.read_bytes())
+    found = sounds_run[0].decode(heard, paths, step_s=3.0)
+    assert set(found.sounds["sound"]) == {"a/audio.wav", "b/audio.wav"} and found.sounds["sound"][0] == "a/audio.wav"
+
+
+def test_channels_without_a_signal_are_left_out_and_said(sounds_run, heard, sounds):
+    run = sounds_run[0]
+    one, two = heard.ch_names[2], heard.ch_names[5]
+    broken = heard.copy()
+    broken._data[2, 100:105], broken._data[5] = np.nan, 0.0
+    found = run.decode(broken, sounds)
+    assert any(one in line and two in line and "without a signal" in line for line in found.said)
+    assert found.sounds["sound"][0] == "three.wav" and abs(found.sounds.start_s[0] - 7.3) < 0.15
+    marked = heard.copy()
+    marked.info["bads"] = [one, two]
+    assert np.allclose(run.predict(marked, step_s=5.0).values, run.predict(broken, step_s=5.0).values, atol=1e-4)
+    assert broken.info["bads"] == []
+
+
+def test_recordings_of_which_nothing_is_left_are_refused_in_words(sounds_run, heard, sounds):
+    run = sounds_run[0]
+    gap, flat, bad = heard.copy(), heard.copy(), heard.copy()
+    gap._data[:, 500:700] = np.nan
+    flat._data[:] = 0
+    bad.info["bads"] = list(bad.ch_names)
+    other = heard.copy().set_channel_types(dict.fromkeys(heard.ch_names, "ecog"), verbose="error")
+    loud, quiet = heard.copy(), heard.copy()
+    loud._data *= 1e6
+    quiet._data *= 1e-6
+    for given, words in (
+        (gap, "hold values that are no numbers .* from 5.00 to 6.99 s. Cut that stretch away"),
+        (flat, "16 of 16 good channels are flat"),
+        (bad, "all of its 16 channels are marked as bad"),
+        (other, "no channel of type eeg; it has 16 of type ecog. The run was trained on EEG"),
+        (loud, "too large for a brain"),
+        (quiet, "too small for a brain"),
+    ):
+        with pytest.raises(UserError, match=words):
+            run.decode(given, sounds)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -13,6 +14,7 @@ from fmri_runs import AUDIOMAE, DECODER, TOKENS, newest, scores
 from heard import HeardStudy
 from torch import nn
 
+import n2s as package
 from n2s.data import Grid, MEGDataModule, Preprocessing, SplitByStory
 from n2s.errors import UserError
 from n2s.features import ClipFbank, Mel, UntrainedAudioMAETokens
@@ -271,7 +273,7 @@ def test_the_listeners_have_to_be_those_of_the_fit(decoded, acoustic, sounds):
     assert status == 2 and "the listeners heard/01, heard/02; the data have heard/01." in " ".join(err.split()), err
 
 
-def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
+def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s, run_n2s, sounds):
     model = {
         "acoustic_run": "Acoustic",
         "generator": {"class_path": "n2s.models.sound_generator.SmallAudioLDM2",
@@ -302,6 +304,34 @@ def test_sounds_are_made_of_what_meg_says_and_stitched(decoded, n2s):
         assert soundfile.info(row.path).frames == round(last_s * 16000) and float(row.silent_s) == 0
     status, out, _ = n2s("predict", "BrainAudio", model=model)
     assert status == 0 and "mel: 0 sounds made, 18 were there" in out
+
+    # a recording of no study: sounds by the command, and by the same tokens what was heard, and when
+    study = HeardStudy(sounds / "study", **STUDY)
+    raw = study.load([one for one in study.recordings() if (one.subject, one.task) == ("01", "story3")][0])
+    raw.save("new_eeg.fif", verbose="error")
+    heard = [study.audio("story3"), study.audio("story0")]
+    run = newest("BrainAudio")
+    status, out, err = run_n2s("decode", run, "--recording", "new_eeg.fif", "--audio", *heard)
+    assert status == 0 and "sounds: decoded/new_eeg/sounds" in out, err
+    made = pd.read_csv("decoded/new_eeg/made.csv")
+    assert np.allclose(np.diff(made.time_s), 0.9) and all(Path("decoded/new_eeg", one).is_file() for one in made.file)
+    assert set(pd.read_csv("decoded/new_eeg/sounds.csv")["sound"]) == {one.name for one in heard}
+    told = Path("decoded/new_eeg/report.html").read_text()
+    assert "Without a brain" in told and "somebody new" in told and told.count("<audio") >= 8
+    found = package.load(run).decode(raw, step_s=3.0)
+    assert found.ranking is None and found.made.shape[1] == 16000
+
+
+def test_the_acoustic_stage_tells_which_sound_was_heard(decoded, sounds):
+    study = HeardStudy(sounds / "study", **STUDY)
+    raw = study.load([one for one in study.recordings() if (one.subject, one.task) == ("01", "story3")][0])
+    run = package.load(newest("Acoustic"))
+    values = run.predict(raw, subject="01", step_s=0.5)
+    assert values.values.shape == (len(values.time_s), 64 * 16) and np.isfinite(values.values).all()
+    found = run.decode(raw, [study.audio("story3"), study.audio("story0")], subject="01", step_s=0.5)
+    assert found.sounds.sound[0] == study.audio("story3").name
+    lead_s = study.events([one for one in study.recordings() if one.task == "story3"][0]).onset.min()
+    assert abs(found.sounds.start_s[0] - lead_s) < 0.6
 
 
 def test_one_system_takes_either_brain():

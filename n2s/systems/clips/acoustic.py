@@ -257,9 +257,9 @@ class Acoustic(ClipDecoder):
         best = network.spectrogram(batch.target)[0]
         return Decoded(batch.row, tokens, network.spectrogram(tokens)[0], best, fine_only)
 
-    def answer(self, network: ToSound, brain: Tensor) -> Tensor:
+    def answer(self, network: ToSound, *inputs: Tensor) -> Tensor:
         """See `ClipDecoder`."""
-        return network(brain)
+        return network(*inputs)
 
     def _losses(self, batch: Batch, semantic: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
         """``semantic (b, d)`` if the network uses it."""

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from n2s.data.batch import Batch
 from n2s.data.clip_data import ClipData
 from n2s.data.fmri import FMRIDataModule
+from n2s.decoding.decoder import Decoder
 from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.seeded import seeded
 from n2s.systems.clips.decoded import Decoded
-from n2s.systems.clips.new_clips import ClipsOfBold
+from n2s.systems.clips.new_clips import ClipsOfBold, ClipsOfSensors
 from n2s.systems.clips.result import ClipResult
 from n2s.systems.clips.results import clip_results
 from n2s.systems.processes import check_strategy
@@ -59,18 +60,19 @@ class ClipDecoder(System, ABC):
     def decode(self, batch: Batch) -> Decoded:
         """Decode a batch's responses."""
 
-    def answer(self, network: nn.Module, brain: Tensor) -> Tensor:
-        """What one person's network decodes from BOLD: ``(b, v)`` or ``(b, n, v)``, scaled -> the target in its own units, ``(b, *shape)``.
+    def answer(self, network: nn.Module, *inputs: Tensor) -> Tensor:
+        """What a network decodes -> the target in its own units, ``(b, *shape)``.
 
+        ``inputs`` are of BOLD the scaled volumes, ``(b, v)`` or ``(b, n, v)``; of MEG and EEG what a brain encoder takes.
         Systems without it decode no recording outside their studies.
         """
         raise UserError(
             f"{type(self).__name__} decodes the clips of its own studies alone. Put the recording into a study, and run n2s predict."
         )
 
-    def decoder(self, trained: Trained) -> ClipsOfBold:
+    def decoder(self, trained: Trained) -> Decoder:
         """See `System`."""
-        return ClipsOfBold(self, trained)
+        return (ClipsOfBold if trained.front.plain["kind"] == "bold" else ClipsOfSensors)(self, trained)
 
     @property
     def data(self) -> ClipData:

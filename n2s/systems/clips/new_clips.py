@@ -1,25 +1,25 @@
-"""Trained decoders of clips on a run of BOLD of nobody's study: sounds ranked over time."""
+"""Trained decoders of clips on a recording of nobody's study: sounds ranked over time."""
 
+from abc import ABC
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import mne
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from n2s.data.responses import VolumeWindow
-from n2s.data.scaler import VoxelScale
 from n2s.data.windows import WindowShape
 from n2s.decoding.decoder import Decoder, Predicted
-from n2s.decoding.new_bold import NewBold, new_bold
 from n2s.decoding.placed import place_sounds
 from n2s.decoding.ranked_sounds import RankedSounds, ranked_sounds
-from n2s.decoding.sounds import candidates_of
+from n2s.decoding.sounds import Candidates, candidates_of
 from n2s.decoding.trained import Trained
-from n2s.errors import UserError, first_of
-from n2s.options import check_choice, check_number
+from n2s.options import check_number
 from n2s.studies.fmri import Bold
+from n2s.systems.clips.new_responses import Opened, OpenedBold, OpenedSensors, Responses, known_person
 from n2s.systems.system import System
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 MEMORY_S = 12.0  # responses of BOLD last so long: shorter stretches are not exchangeable
 
 
-class ClipsOfBold(Decoder):
-    """Decode what was heard around every volume, and compare it with every stretch of some sounds.
+class NewClips(Decoder, ABC):
+    """The base: decode what was heard around each moment, and compare it with every stretch of some sounds.
 
     Parameters
     ----------
@@ -37,19 +37,81 @@ class ClipsOfBold(Decoder):
         A trained `n2s.systems.clips.decoder.ClipDecoder`.
     trained
         What it was trained on.
+    shape
+        Of a clip's sound.
+    memory_s
+        How long a response lasts, s.
+    """
+
+    def __init__(self, system: System, trained: Trained, *, shape: WindowShape, memory_s: float):
+        self.system, self.trained, self.shape, self.memory_s = system.eval(), trained, shape, memory_s
+
+    @property
+    def clip_s(self) -> float:
+        """Length of a clip's sound, s."""
+        return self.shape.duration_s
+
+    @torch.inference_mode()
+    def answers(self, opened: Opened, responses: Responses) -> Tensor:
+        """(n, *shape) The decoded feature of each clip, in its own units."""
+        return torch.cat([self.system.answer(opened.network, *inputs).float() for inputs in responses.inputs])
+
+    def predicted(self, opened: Opened, step_s: float | None) -> Predicted:
+        """The same (n, f), standardised as in training."""
+        responses = opened.cut(step_s)
+        found = self._standard(self.answers(opened, responses))
+        return Predicted(found, responses.start_s, ("clip", "feature"), responses.said)
+
+    def candidates(self, paths: Sequence[Path | str], step_s: float) -> Candidates:
+        """Every stretch of some sounds."""
+        check_number("candidate_step_s", step_s, above=0)
+        return candidates_of(paths, self.trained.target(), self.trained.front, self.shape, step_s=step_s)
+
+    def ranked(
+        self, opened: Opened, sounds: Candidates, *, step_s: float | None, candidate_step_s: float, seed: int
+    ) -> RankedSounds:
+        """The stretches of sounds, ranked at each time, and where each sound began."""
+        found = self.predicted(opened, step_s)
+        targets = np.concatenate([one.flatten(1).numpy() for one in sounds.targets()])
+        scores = _correlations(found.values, targets)
+        window_s = max(self.clip_s, self.memory_s)
+        places = place_sounds(
+            scores, found.time_s, sounds.sound, sounds.start_s, step_s=candidate_step_s, window_s=window_s, seed=seed
+        )
+        table = pd.DataFrame(
+            {
+                "sound": np.array(sounds.names)[sounds.sound],
+                "path": np.array([str(path) for path in sounds.paths])[sounds.sound],
+                "start_s": sounds.start_s,
+            }
+        )
+        given = {"recording": opened.name, "window_s": self.clip_s, "said": found.said}
+        return ranked_sounds(scores, found.time_s, table, *places, **given)
+
+    def _standard(self, values: Tensor) -> np.ndarray:
+        mean, deviation = (self.trained.front.arrays[f"target.{name}"] for name in ("mean", "scale"))
+        return (values.flatten(1).numpy() - mean.ravel()) / deviation.ravel()
+
+
+class ClipsOfBold(NewClips):
+    """Decode what was heard around every volume of BOLD.
+
+    Parameters
+    ----------
+    system, trained
+        See `NewClips`.
     """
 
     takes = "bold"
+    example = (
+        "'bold.nii.gz', candidates=['a.wav', 'b.wav'], subject='01'",
+        "--bold bold.nii.gz --audio a.wav b.wav --subject 01",
+    )
 
     def __init__(self, system: System, trained: Trained):
-        plain = trained.front.plain
-        if plain["kind"] != "bold":
-            raise UserError(
-                f"{type(system).__name__} of MEG decodes the clips of its own studies alone: put the recording into a study, and run n2s predict."
-            )
-        self.system, self.trained = system.eval(), trained
-        self.response = VolumeWindow(plain["lag_s"], plain["window_s"], plain["volumes"])
-        self.clip_s = float(plain["clip_s"])
+        clip_s = float(trained.front.plain["clip_s"])
+        shape = WindowShape(1000.0, clip_s, 0.0, 0.0)  # of a sound alone: the rate only rounds its length, to 1 ms
+        super().__init__(system, trained, shape=shape, memory_s=MEMORY_S)
 
     def predict(
         self,
@@ -74,21 +136,8 @@ class ClipsOfBold(Decoder):
         scale
             Voxels are z-scored by the ``training`` clips of the person, or by this ``recording`` itself.
         """
-        check_choice("scale", scale, ("training", "recording"))
-        person = self._person(subject)
-        new = new_bold(recording, self.trained.front, person, confounds=confounds, tr_s=tr_s)
-        start_s, brain = self._responses(new, person, new.tr_s if step_s is None else step_s, scale)
-        said = [f"person: {person}, as in training", *new.said, self._told(scale)]
-        shortest, longest = self.trained.front.plain["clips_s"]
-        if longest - shortest > 0.05:
-            said.append(
-                f"clips of training last {shortest:g} to {longest:g} s; here each is {self.clip_s:g} s, their median"
-            )
-        with torch.inference_mode():
-            network = self.system.networks[self.system.subjects.index(person)]
-            found = self.system.answer(network, torch.from_numpy(brain)).flatten(1).float().numpy()
-        mean, deviation = (self.trained.front.arrays[f"target.{name}"] for name in ("mean", "scale"))
-        return Predicted((found - mean) / deviation, start_s, ("clip", "feature"), said)
+        given = {"subject": subject, "scale": scale, "confounds": confounds, "tr_s": tr_s}
+        return self.predicted(OpenedBold(self.system, self.trained, recording, **given), step_s)
 
     def decode(
         self,
@@ -116,70 +165,62 @@ class ClipsOfBold(Decoder):
         seed
             Of the draws behind p.
         """
-        check_number("candidate_step_s", candidate_step_s, above=0)
-        self._person(subject)  # before sounds are computed
-        shape = WindowShape(1000.0, self.clip_s, 0.0, 0.0)  # of a sound alone: the rate only rounds its length, to 1 ms
-        sounds = candidates_of(candidates, self.trained.target(), self.trained.front, shape, step_s=candidate_step_s)
-        found = self.predict(recording, subject=subject, step_s=step_s, scale=scale, confounds=confounds, tr_s=tr_s)
-        targets = np.concatenate([one.flatten(1).numpy() for one in sounds.targets()])
-        scores = _correlations(found.values, targets)
-        places = place_sounds(
-            scores,
-            found.time_s,
-            sounds.sound,
-            sounds.start_s,
-            step_s=candidate_step_s,
-            window_s=max(self.clip_s, MEMORY_S),
-            seed=seed,
-        )
-        table = pd.DataFrame(
-            {
-                "sound": np.array(sounds.names)[sounds.sound],
-                "path": np.array([str(path) for path in sounds.paths])[sounds.sound],
-                "start_s": sounds.start_s,
-            }
-        )
-        name = Path(recording).name if isinstance(recording, str | Path) else "the run"
-        given = {"recording": name, "window_s": self.clip_s, "said": found.said}
-        return ranked_sounds(scores, found.time_s, table, *places, **given)
+        known_person(self.system, self.trained, subject)  # before sounds are computed
+        sounds = self.candidates(candidates, candidate_step_s)
+        given = {"subject": subject, "scale": scale, "confounds": confounds, "tr_s": tr_s}
+        opened = OpenedBold(self.system, self.trained, recording, **given)
+        return self.ranked(opened, sounds, step_s=step_s, candidate_step_s=candidate_step_s, seed=seed)
 
-    def _person(self, subject: str | None) -> str:
-        known = self.trained.subjects
-        if subject is None:
-            raise UserError(
-                f"{self.trained.name}: voxels are each person's own, so somebody new cannot be decoded. Say who it is (--subject), one of {first_of(known, 6)}; "
-                "fit on somebody else first."
-            )
-        person = self.trained.number_of(subject)[1]
-        if person not in self.system.subjects:
-            raise UserError(f"{self.trained.name}: no network of {person}; it has {first_of(self.system.subjects, 6)}.")
-        return person
 
-    def _responses(self, new: NewBold, person: str, step_s: float, scale: str) -> tuple[np.ndarray, np.ndarray]:
-        """Starts of clips (n,), s, and their z-scored responses (n, v) or (n, k, v)."""
-        check_number("step_s", step_s, above=0)
-        last_s = new.duration_s - self.response.lag_s - self.response.lasts_s(self.clip_s)
-        start_s = np.arange(0, max(last_s, -1e-6) + 1e-6, step_s)
-        bounds, inside = np.zeros((0, 2), int), np.zeros(0, bool)
-        if len(start_s):
-            clips = pd.DataFrame({"time_s": start_s, "duration_s": self.clip_s})
-            bounds, inside = self.response.bounds(clips, len(new.data), new.tr_s, new.name)
-        if not inside.any():
-            raise UserError(
-                f"{new.name} has {len(new.data)} volumes of {new.tr_s:g} s; a response to a clip of {self.clip_s:g} s ends "
-                f"{self.response.lag_s + self.response.lasts_s(self.clip_s):g} s after the clip began. Give a longer run."
-            )
-        start_s, bounds = start_s[inside], bounds[inside]
-        every = np.ones(new.data.shape[1], bool)
-        brain = self.response.cut(Bold(new.data, new.tr_s), bounds, every, new.name)
-        number = self.trained.subjects.index(person)
-        own = VoxelScale(*(self.trained.front.arrays[f"{name}.{number}"] for name in ("mean", "deviation")))
-        return start_s, (own if scale == "training" else VoxelScale.fit(brain)).apply(brain)
+class ClipsOfSensors(NewClips):
+    """Decode what was heard in every window of MEG or EEG.
 
-    def _told(self, scale: str) -> str:
-        of = "of training clips" if scale == "training" else "of this run itself"
-        window = self.response.lasts_s(self.clip_s)
-        return f"clips of {self.clip_s:g} s, answered by the volumes {self.response.lag_s:g} to {self.response.lag_s + window:g} s later; scale {of}"
+    Parameters
+    ----------
+    system, trained
+        See `NewClips`.
+    """
+
+    takes = "sensors"
+
+    def __init__(self, system: System, trained: Trained):
+        plain = trained.front.plain
+        self.window = WindowShape(plain["sfreq"], plain["window_s"], plain["offset_s"], plain["baseline_s"])
+        super().__init__(system, trained, shape=self.window, memory_s=0.0)
+
+    def predict(
+        self, recording: Path | str | mne.io.BaseRaw, *, subject: str | None = None, step_s: float | None = None
+    ) -> Predicted:
+        """The estimated features of clips that start every ``step_s`` seconds (None: 1 s), (n, f), standardised: see `Decoder`."""
+        return self.predicted(self._opened(recording, subject), step_s)
+
+    def decode(
+        self,
+        recording: Path | str | mne.io.BaseRaw,
+        candidates: Sequence[Path | str] = (),
+        *,
+        subject: str | None = None,
+        step_s: float | None = None,
+        candidate_step_s: float = 0.5,
+        seed: int = 0,
+    ) -> RankedSounds:
+        """Rank the stretches of some sounds in each window, and find when each sound began: see `Decoder`.
+
+        Parameters
+        ----------
+        recording, candidates, subject, step_s
+            See `Decoder`.
+        candidate_step_s
+            From one stretch of a sound to the next, s.
+        seed
+            Of the draws behind p.
+        """
+        sounds = self.candidates(candidates, candidate_step_s)
+        opened = self._opened(recording, subject)
+        return self.ranked(opened, sounds, step_s=step_s, candidate_step_s=candidate_step_s, seed=seed)
+
+    def _opened(self, recording: Path | str | mne.io.BaseRaw, subject: str | None) -> OpenedSensors:
+        return OpenedSensors(self.system, self.trained, recording, subject=subject, shape=self.window)
 
 
 def _correlations(mine: np.ndarray, others: np.ndarray) -> np.ndarray:

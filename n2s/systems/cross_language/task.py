@@ -104,6 +104,7 @@ class CrossLanguage(FoldFits):
 
     takes = (EncodingDataModule,)
     recipe = "configs/cross_language.yaml"
+    instead = "it predicts the brain from sounds. Which sound was heard is told by a run of --config linear or meg_contrastive (of fMRI: fmri_semantic)."
 
     def __init__(
         self,

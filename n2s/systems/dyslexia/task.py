@@ -89,6 +89,7 @@ class Dyslexia(ClosedForm):
 
     takes = (EncodingDataModule,)
     recipe = "configs/dyslexia.yaml"
+    instead = "it tells groups of people apart, by many minutes of each. Put the person into the study and its participants.tsv, and run n2s test."
 
     def __init__(
         self,

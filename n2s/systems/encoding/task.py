@@ -88,6 +88,7 @@ class BrainScore(FoldFits):
 
     takes = (EncodingDataModule,)
     recipe = "configs/brain_scores.yaml"
+    instead = "it predicts the brain from sounds. Which sound was heard is told by a run of --config linear or meg_contrastive (of fMRI: fmri_semantic)."
 
     def __init__(
         self,

@@ -66,6 +66,7 @@ class EventVote(ClosedForm):
 
     takes = (EventDataModule,)
     recipe = "configs/phones_vote.yaml"
+    instead = "it lets several runs of events vote. Decode with each of them (n2s decode RUN ...), and compare."
 
     def __init__(
         self,

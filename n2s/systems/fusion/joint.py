@@ -83,6 +83,7 @@ class JointContrastive(System):
     takes = (PairedDataModule,)
     recipe = "configs/fusion.yaml"
     compiles = ("encoder", "bold_encoder", "target_encoder")
+    instead = "it takes the MEG and the fMRI of one person together. Decode each by itself, with a run of --config meg_contrastive and one of fmri_semantic; or put both into studies, and run n2s test."
 
     def __init__(
         self,

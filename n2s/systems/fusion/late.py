@@ -58,6 +58,7 @@ class LateFusion(ClosedForm):
 
     takes = (PairedDataModule,)
     recipe = "configs/fusion_late.yaml"
+    instead = "it takes the MEG and the fMRI of one person together. Decode each by itself, with a run of --config meg_contrastive and one of fmri_semantic; or put both into studies, and run n2s test."
 
     def __init__(self, meg: str, fmri: str):
         super().__init__()

@@ -72,6 +72,7 @@ class LikelihoodFusion(ClosedForm):
 
     takes = (PairedDataModule,)
     recipe = "configs/fusion_likelihoods.yaml"
+    instead = "it takes the MEG and the fMRI of one person together. Decode each by itself, with a run of --config meg_contrastive and one of fmri_semantic; or put both into studies, and run n2s test."
 
     def __init__(self, *, delays_s: list[float] | None = None):
         super().__init__()

@@ -72,6 +72,7 @@ class HighGammaEncoding(FoldFits):
 
     takes = (EncodingDataModule,)
     recipe = "configs/high_gamma.yaml"
+    instead = "it predicts the brain from sounds. Which sound was heard is told by a run of --config linear or meg_contrastive (of fMRI: fmri_semantic)."
 
     def __init__(
         self,

@@ -96,7 +96,7 @@ class FeatureOfSensors(Decoder):
                 f"{first_of(people, 6)}."
             )
         new = prepared(recording, self.trained.preparation())
-        found, said = [], []
+        found, said = [], list(new.said)
         for one in people:
             values, told = self._of(new, one, name)
             found.append(values)

@@ -51,6 +51,12 @@ class Said:
     n_phones: int = 0
     n_reach: int = 0
 
+    @classmethod
+    def of_texts(cls, words: list[tuple[str, ...]], phones: list[np.ndarray]) -> "Said":
+        """Sentences whose times nobody asks for."""
+        n = len(words)
+        return cls(words, phones, [np.zeros(0)] * n, [[] for _ in range(n)], np.ones(n, bool))
+
     @property
     def known(self) -> np.ndarray:
         """(n,) Whether a sentence can be learned from, or scored."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from n2s.data.batch import Batch
 from n2s.data.event_data import EventDataModule
+from n2s.decoding.trained import Trained
 from n2s.errors import UserError
 from n2s.metrics.edits import edit_distances
 from n2s.models.augment import Augment
@@ -18,12 +19,15 @@ from n2s.models.event_network import check_channels
 from n2s.options import check_choice, check_number, check_options
 from n2s.studies.events import CONDITIONS
 from n2s.systems.said_text.decoding import Decoder
+from n2s.systems.said_text.new_sentences import SentencesOfSensors, kept_language
 from n2s.systems.said_text.result import SaidTextResult
-from n2s.systems.said_text.said import PHONES, checked_said, timed_path
+from n2s.systems.said_text.said import PHONES, Said, checked_said, timed_path
 from n2s.systems.said_text.scored import said_text_result
 from n2s.systems.sensor_columns import keep_columns, lay_as_trained
 from n2s.systems.speech.system import ctc, greedy
 from n2s.systems.system import System
+
+LANGUAGE = "n2s_language"  # key in a checkpoint
 
 
 class SaidText(System):
@@ -151,8 +155,27 @@ class SaidText(System):
         self._decoder()  # a lexicon without words shows now, not after the fit
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Keep which sensor each channel is."""
+        """Keep which sensor each channel is, and the sentences that the language model is learned from."""
         keep_columns(checkpoint, self.data)
+        train = self.said["train"]
+        rows = np.flatnonzero(train.known)
+        checkpoint[LANGUAGE] = kept_language(
+            [train.words[i] for i in rows], [train.phones[i] for i in rows], self.lexicon
+        )
+
+    def decoder(self, trained: Trained) -> SentencesOfSensors:
+        """See `System`."""
+        if LANGUAGE not in trained.entries:
+            raise UserError(
+                f"{trained.name} is of a version that did not keep the sentences of its language model. Fit it again, or put the recording into its study and "
+                "run n2s test."
+            )
+        kept = trained.entries[LANGUAGE]
+        lexicon = {word: [tuple(way) for way in ways] for word, ways in kept["lexicon"].items()}
+        train = Said.of_texts(
+            [tuple(one) for one in kept["words"]], [np.array(one, np.int64) for one in kept["phones"]]
+        )
+        return SentencesOfSensors(self.network, Decoder(train, lexicon, **self._options), trained, self.weights)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         """Lay the sensors of the data as those of the fit."""

@@ -29,6 +29,7 @@ from n2s.systems.clips.decoder import ClipDecoder, Decoded, target_moments
 from n2s.systems.clips.meanings import Meanings
 from n2s.systems.clips.semantic import Semantic
 from n2s.systems.processes import part_of_mean
+from n2s.systems.sound.decoder import sounds_decoder
 from n2s.systems.sound.latents import ClipLatents, placed
 from n2s.systems.sound.options import SoundOptions
 from n2s.systems.sound.predict import predict_sounds
@@ -37,7 +38,7 @@ from n2s.systems.sound.scoring import chosen_networks
 from n2s.systems.sound.tokens import check_tokens, decoded_once
 from n2s.systems.stages import StageRun
 
-STAGES = "n2s_stages"  # key in a checkpoint
+STAGES, MAKER = "n2s_stages", "n2s_maker"  # keys in a checkpoint
 
 
 class BrainAudio(ClipDecoder):
@@ -137,17 +138,32 @@ class BrainAudio(ClipDecoder):
         self._latents: ClipLatents | None = None
 
     def decoder(self, trained: Trained) -> Decoder:
-        """See `System`: it refuses, and says what does it."""
-        raise UserError(
-            f"{trained.name} makes sounds of the clips of its own studies: put the recording into a study, and n2s predict writes the sounds. Which of some "
-            "sounds was heard in a new run, and when, is told by the semantic run that it was made from: n2s decode checkpoints/fmri_semantic --bold "
-            "x.nii.gz --audio a.wav b.wav (of MEG: n2s decode checkpoints/meg_contrastive)."
-        )
+        """See `System`: with the averaged weights, as ``n2s predict`` uses them."""
+        if self.average is not None:
+            self._put_averages()
+        return sounds_decoder(self, trained)
+
+    def answer(self, network: ToSound, *inputs: Tensor) -> Tensor:
+        """See `ClipDecoder`: the tokens."""
+        return network(*inputs)
 
     def rebuild(self, state: Mapping[str, Tensor], entries: Mapping) -> None:
         """See `System`."""
-        self.stages = entries.get(STAGES, {})
+        if MAKER not in entries:
+            raise UserError(
+                "the run makes sounds, and is of a version that did not keep how long they are: fit it again to decode new recordings. `n2s predict` works "
+                "with it as before."
+            )
+        self.stages = entries[STAGES]
+        self._make(**entries[MAKER])
         super().rebuild(state, entries)
+        self._freeze()
+        if self.decay is not None:
+            self.average = RunningAverage(self._learning(), self.decay)
+
+    def as_published(self) -> list[str]:
+        """See `System`."""
+        return [f"maker.{name}" for name in self.maker.frozen_names()]
 
     # -- networks ----------------------------------------------------------------------------------------------------
 
@@ -159,14 +175,18 @@ class BrainAudio(ClipDecoder):
             if stage == "fit":
                 run = StageRun.found(Acoustic, self.acoustic_run, self.experiment, key="model.acoustic_run")
                 self.stages, self._built = given(run), networks_of(run, data)
-            dim, n_bands = data.target.shape[1], data.spectrogram.shape[0]
-            self.maker = SoundMaker(self.generator, dim, n_bands=n_bands, duration_s=data.target.duration_s)
-            self._unet = choose_trained(self.maker.diffusion, self.mode, rank=self.lora_rank)
+            n_bands, duration_s = data.spectrogram.shape[0], data.target.duration_s
+            self._make(condition_dim=data.target.shape[1], n_bands=n_bands, duration_s=duration_s)
         super().setup(stage)
         if stage == "fit":
             self._freeze()
         if self.decay is not None and self.average is None and self.subjects:
             self.average = RunningAverage(self._learning(), self.decay)
+
+    def _make(self, *, condition_dim: int, n_bands: int, duration_s: float) -> None:
+        self.maker_of = {"condition_dim": condition_dim, "n_bands": n_bands, "duration_s": duration_s}
+        self.maker = SoundMaker(self.generator, **self.maker_of)
+        self._unet = choose_trained(self.maker.diffusion, self.mode, rank=self.lora_rank)
 
     def build(self, data: ClipData, subject: int) -> ToSound:
         """See `ClipDecoder`."""
@@ -179,7 +199,7 @@ class BrainAudio(ClipDecoder):
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         """Store the subjects and the earlier stages; leave out weights that can be loaded as published."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[STAGES] = self.stages
+        checkpoint[STAGES], checkpoint[MAKER] = self.stages, self.maker_of
         for name in self.maker.frozen_names():
             del checkpoint["state_dict"][f"maker.{name}"]
 

@@ -49,6 +49,7 @@ class SpeechSystem(System):
 
     takes = (CorpusDataModule,)
     compiles = ()
+    instead = "it hears sounds, and no brain. n2s.load(...).model takes sounds; brain scores compare its layers with a brain (--config brain_scores)."
 
     #: What of a clip is learned (``data.target``).
     learns: ClassVar[str]

@@ -105,6 +105,7 @@ class StoryDecoder(FoldFits):
 
     takes = (EncodingDataModule,)
     recipe = "configs/story_text.yaml"
+    instead = "the text of a story is searched with all runs of a person. Put the run into the study as held out (data.split), and run n2s test: it writes the text."
 
     def __init__(
         self,
@@ -159,11 +160,8 @@ class StoryDecoder(FoldFits):
     @property
     def made(self) -> dict:
         """How fits are made: those of an interrupted run, or of a checkpoint, have to be made so."""
-        own = {
-            "language_model": self.learned.model.settings(),
-            "reference": self.reference,
-            "other_language": self.other_language,
-        }
+        model, other = self.learned.model.settings(), self.other_language
+        own = {"language_model": model, "reference": self.reference, "other_language": other}
         return self.fit_options.plain() | own
 
     def setup(self, stage: str) -> None:

@@ -91,6 +91,7 @@ class Tracking(FoldFits):
 
     takes = (EncodingDataModule,)
     recipe = "configs/tracking.yaml"
+    instead = "it measures how a brain follows speech, and the sound has to be known. Put recording and sound into a study, and run n2s test."
 
     def __init__(
         self,

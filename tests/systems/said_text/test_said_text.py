@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import mne
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,9 @@ from closed_form_recipe import QUIET
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from sentence_study import SentenceStudy
+
+import n2s
 from n2s.data import AnyText, AtEvents
 from n2s.errors import UserError
 from n2s.findings import kept
@@ -97,6 +101,41 @@ def test_what_is_said_is_found(at, fit_and_test):
     assert len(pd.read_csv(run / "test" / "test" / "sentences.csv")) == 16
     page = (run / "report.html").read_text()
     assert "Errors beside controls" in page and "Conditions" in page and "is not told" in page
+    _new_recording_is_written(run, at, result)
+
+
+def _new_recording_is_written(folder, at, tested):
+    """The test run given as a recording of no study: the same sentences, beside no brain; what is missing is said."""
+    run, study = n2s.load(folder), SentenceStudy(at / "lab", n_runs=5, n_subjects=1, gain=2.5, sfreq=50.0)
+    (recording,) = [one for one in study.recordings() if one.run == "5"]
+    raw, events = study.load(recording), study.events(recording)
+    sentences = events[events.kind == "sentence"].sort_values("onset")
+    table = sentences[["onset", "duration", "text"]].rename(columns={"text": "trial_type"})
+    weight = tested.settings["weight"]
+    found = run.decode(raw, subject="01", events=table, language_weight=weight)
+    assert list(found.table.words) == list(tested.sentences.brain_words)
+    assert found.no_brain == tested.sentences.none_words.iloc[0]
+    own, others, nobody, p = found.errors
+    assert (
+        own < 0.3 < others and own < nobody and p < 0.05 and "fewer than texts of other events" in found.headline()[1]
+    )
+    shared = n2s.load(run.export(at / "shared"))
+    assert list(shared.decode(raw, subject="01", events=list(table.onset), language_weight=weight).table.words) == list(
+        found.table.words
+    )
+    noise = mne.io.RawArray(
+        1e-6 * np.random.default_rng(0).standard_normal((8, raw.n_times)), raw.info, verbose="error"
+    )
+    assert run.decode(noise, events=table).errors[3] > 0.01
+    told = found.save(at / "written").read_text()
+    assert found.no_brain in told and (at / "written" / "sentences.csv").is_file()
+    for wrong, message in (
+        (lambda: run.decode(raw), "say when they are"),
+        (lambda: run.decode(raw, ["a.wav"], events=[1.0]), "compares no sounds"),
+        (lambda: run.decode(raw, events=[1e4]), "none of 1 events"),
+    ):
+        with pytest.raises(UserError, match=message):
+            wrong()
 
 
 @pytest.mark.slow
