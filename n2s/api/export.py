@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -78,7 +77,6 @@ def export(bundle: Bundle, folder: Path | str | None = None, *, licence: str | N
     with written_whole(target / WEIGHTS) as temporary:
         save_file(shared, str(temporary), {"format": "pt"})
     _write(target / CONFIG, json.dumps(told, indent=1, ensure_ascii=False))
-    shutil.copymode(target / CONFIG, target / WEIGHTS)  # safetensors writes for the owner alone
     if bundle.metrics:
         _write(target / "metrics.json", json.dumps(bundle.metrics, indent=1, ensure_ascii=False))
     if front and target.resolve() != bundle.folder:

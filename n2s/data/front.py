@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from n2s.errors import UserError, reading
 from n2s.paths import written_whole
@@ -46,8 +46,7 @@ class Front:
             "empty": np.zeros(1, np.float32)
         }
         with written_whole(path) as temporary:
-            whole = save(arrays, {KEY: json.dumps(dict(self.plain), ensure_ascii=False)})
-            temporary.write_bytes(whole)  # a file of safetensors' own could be read by its owner alone
+            save_file(arrays, str(temporary), {KEY: json.dumps(dict(self.plain), ensure_ascii=False)})
         return path
 
     @classmethod

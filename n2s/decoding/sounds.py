@@ -125,7 +125,7 @@ def _check_content(files: Sequence[Path]) -> None:
         digest, loudest = hashlib.sha256(), 0.0
         for block in mono_blocks(path):
             digest.update(block.numpy().tobytes())
-            loudest = max(loudest, float(block.abs().max()))
+            loudest = max(loudest, float(block.abs().max()) if len(block) else 0.0)
         if loudest == 0:
             raise UserError(
                 f"{path} is silent from its beginning to its end: nothing can be compared with it. Leave it out."
