@@ -18,6 +18,7 @@ STUDY = "data.studies.simulated.init_args."
 QUIET = {"trainer.logger": False, "trainer.enable_progress_bar": False, "trainer.accelerator": "cpu"}
 STORIES = {f"{STUDY}stories": ["lighthouse.en", "beekeeper", "mapmaker", "train", "orchestra"]}
 FMRI = {f"{STUDY}n_subjects": 1}
+TOKENS = {"data.target.init_args.dim": 24}
 #: Name -> its recipe, and the options that make it small.
 DEMOS: dict[str, tuple[str, dict]] = {
     "meg_contrastive": (
@@ -38,8 +39,27 @@ DEMOS: dict[str, tuple[str, dict]] = {
     "speech_detection": ("speech_detection", STORIES | {f"{STUDY}max_story_s": 60.0, "trainer.max_epochs": 6}),
     "imagined": ("imagined", {}),
     "fmri_semantic": ("fmri_semantic", FMRI),
-    "fmri_acoustic": ("fmri_acoustic", FMRI),
-    "fmri_audio": ("fmri_audio", {f"{STUDY}n_subjects": 1, "model.generator.init_args.channels": [8, 16, 24, 24]}),
+    "fmri_acoustic": (
+        "fmri_acoustic",
+        FMRI | TOKENS | {
+            "model.decoder.init_args.dim": 24,
+            "model.audiomae.init_args.dim": 24,
+            "model.audiomae.init_args.decoder_dim": 24,
+            "model.audiomae.init_args.decoder_depth": 1,
+            "trainer.max_epochs": 3,
+        },
+    ),
+    "fmri_audio": (
+        "fmri_audio",
+        FMRI | TOKENS | {
+            "model.generator.init_args.channels": [8, 8, 8, 8],
+            "model.generator.init_args.autoencoder_steps": 300,
+            "model.decoder_lr": None,
+            "model.average": None,
+            "trainer.max_epochs": 4,
+            "model.scheduler.init_args.T_max": 4,
+        },
+    ),
 }  # fmt: skip
 #: Not exported: the test set of a run that makes sounds is scored by `n2s predict`.
 UNTESTED = ("fmri_audio",)

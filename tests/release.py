@@ -41,9 +41,10 @@ def main() -> None:
 
 
 def check_wheel(wheel: Path) -> None:
-    """Recipes, page parts and types are in it, and nothing that is not the package."""
+    """Recipes, demo weights, page parts and types are in it, and nothing that is not the package."""
     names = zipfile.ZipFile(wheel).namelist()
     recipes = {f"n2s/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "configs").rglob("*.yaml")}
+    recipes |= {f"n2s/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "checkpoints" / "demo").rglob("*.*")}
     beside = {
         f"n2s/{path.relative_to(ROOT / 'n2s').as_posix()}"
         for path in (ROOT / "n2s").rglob("*")

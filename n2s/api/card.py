@@ -9,8 +9,7 @@ from n2s.config_classes import class_named
 from n2s.data.front import FILE
 from n2s.decoding.decoder import Decoder
 from n2s.errors import UserError
-from n2s.metrics.retrieval_rows import MEASURES
-from n2s.metrics.score import ALL
+from n2s.metrics.score import ALL, Measure
 from n2s.studies.card import Card
 
 MOST = 5  # scores of a test set in the table
@@ -101,32 +100,25 @@ def _scores(metrics: Mapping[str, Mapping]) -> str:
         scores = told.get("scores") if isinstance(told, Mapping) else None
         if not scores:
             continue
+        how = told.get("format") or {}
+        measures = {name: Measure(**one) for name, one in how.get("measures", {}).items()}
         names = list(scores)[:MOST]
         rows = list(dict.fromkeys(row for name in names for row in scores[name]))
-        head = f"| {test_set} | {' | '.join(_heading(name) for name in names)} |\n|{'---|' * (len(names) + 1)}"
-        body = [
-            f"| {row} | {' | '.join(_cell(scores[name].get(row, {}).get(ALL), name) for name in names)} |"
-            for row in rows
-        ]
-        parts.append("\n".join([head, *body]))
-    note = "Means over people with 95% intervals; rows beside `model` are controls, ceilings and other methods."
+        heads = [measures[name].heading if name in measures else name for name in names]
+        head = f"| {test_set} | {' | '.join(heads)} |\n|{'---|' * (len(names) + 1)}"
+        cells = {row: [_cell(scores[name].get(row, {}).get(ALL), measures.get(name)) for name in names] for row in rows}
+        labels = {row: how.get("rows", {}).get(row, {}).get("label", row) for row in rows}
+        parts.append("\n".join([head, *(f"| {labels[row]} | {' | '.join(cells[row])} |" for row in rows)]))
+    note = "Means over people with 95% intervals; rows beside the model's are controls, ceilings and other methods."
     return "\n\n".join([*parts, note]) if parts else "Not tested."
 
 
-def _heading(name: str) -> str:
-    return f"{MEASURES[name].label} ({MEASURES[name].first} is best)" if _first(name) else name
-
-
-def _first(name: str) -> int:
-    """Added to a score where people read it."""
-    return MEASURES[name].first if name in MEASURES else 0
-
-
-def _cell(score: Mapping | None, name: str) -> str:
+def _cell(score: Mapping | None, measure: Measure | None) -> str:
     if not score or score["mean"] is None:
         return ""
-    mean, low, high = (None if score[end] is None else score[end] + _first(name) for end in ("mean", "low", "high"))
-    return f"{mean:.3f}" if low is None else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+    text = (Measure("") if measure is None else measure).text
+    mean, low, high = (None if score[end] is None else text(score[end]) for end in ("mean", "low", "high"))
+    return mean if low is None else f"{mean} ({low} to {high})"
 
 
 def _limits(decoder: Decoder | UserError) -> str:

@@ -37,7 +37,10 @@ def test_an_export_is_the_same_run_without_paths(sounds_run, tmp_path):
     told = (export / "config.json").read_text() + (export / "README.md").read_text()
     assert str(folder) not in told and str(tmp_path) not in told and not re.search(r'"/\w+/', told)
     card = (export / "README.md").read_text()
-    assert "CC0-1.0" in card and "| shuffled |" in card and "2 people" in card
+    assert "CC0-1.0" in card and "| shuffled brain" in card and "2 people" in card
+    top1 = run.metrics["test"]["scores"]["top1"]["model"]["all subjects"]["mean"]
+    assert "| top-1 (%) |" in card and f"| {100 * top1:.1f}" in card
+    assert oct((export / "model.safetensors").stat().st_mode) == oct((export / "config.json").stat().st_mode)
     found = n2s.load(export)
     assert json.dumps(found.metrics) == json.dumps(run.metrics)
     for name, one in run.model.state_dict().items():
