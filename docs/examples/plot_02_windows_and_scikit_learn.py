@@ -94,6 +94,7 @@ rows = found.table.query("score == 'top1'").drop_duplicates("row")
 chance = 100 * rows[rows.row == "chance"]["mean"].item()
 rows = rows[rows.row != "chance"]
 percent = 100 * rows[["mean", "low", "high"]].to_numpy().T
+# sphinx_gallery_thumbnail_number = 2
 fig, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 ax.barh(
     rows.row,

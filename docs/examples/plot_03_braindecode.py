@@ -76,6 +76,7 @@ found
 
 accuracy = found.table.query("score == 'balanced_accuracy'").drop_duplicates("row")
 percent = 100 * accuracy[["mean", "low", "high"]].to_numpy().T
+# sphinx_gallery_thumbnail_number = 2
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.barh(
     accuracy.row,

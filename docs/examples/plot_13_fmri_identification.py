@@ -58,7 +58,7 @@ axes[1].axvline(50, color="0.3", ls=":", label="chance")
 axes[1].set(
     xlabel="pairs identified (%)", ylabel="draws", xlim=(20, 100), title=f"{len(true)} clips of a held-out story"
 )
-axes[1].legend()
+axes[1].legend(loc="upper left")
 
 # %%
 # Hear a clip, and the one that the decoder takes for it.
