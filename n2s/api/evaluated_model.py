@@ -23,7 +23,7 @@ def checked_model(model: object) -> nn.Module | object:
     kind = f"the class {model.__name__} itself" if isinstance(model, type) else type(model).__name__
     raise UserError(
         f"n2s.evaluate: model is {kind}; expected a torch.nn.Module that is trained, or an estimator with fit and predict, as "
-        "scikit-learn has them."
+        f"scikit-learn has them.{' Give its .model.' if isinstance(getattr(model, 'model', None), nn.Module) else ''}"
     )
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -128,8 +127,16 @@ class WindowSet(Dataset):
         rows = self._rows(rows)
         if not len(rows):
             raise UserError(f"no windows: these are {len(self)} of {self.split}, and none is asked for.")
-        parts = [self._read(rows[at : at + AT_ONCE]) for at in range(0, len(rows), AT_ONCE)]
-        return Windows(*(None if one[0] is None else torch.cat(one) for one in zip(*parts, strict=True)))
+        found = self._read(rows[:AT_ONCE])
+        if len(rows) <= AT_ONCE:
+            return found
+        whole = Windows(*(None if one is None else one.new_empty((len(rows), *one.shape[1:])) for one in found))
+        for at in range(0, len(rows), AT_ONCE):
+            found = self._read(rows[at : at + AT_ONCE]) if at else found
+            for into, one in zip(whole, found, strict=True):
+                if into is not None:
+                    into[at : at + len(one)] = one
+        return whole
 
     def some(self, rows: Sequence[int] | np.ndarray | pd.Series) -> "WindowSet":
         """Some of these windows: by their numbers, or by a column of true and false.

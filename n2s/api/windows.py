@@ -130,7 +130,7 @@ def _of_batch(batch: Batch) -> Windows:
     """In main memory; sensors that are absent or bad are 0."""
     batch = batch.to("cpu")
     brain = batch.brain.float()
-    if batch.mask is not None:
+    if batch.mask is not None and not batch.mask.all():
         brain = torch.where(batch.mask[..., None], brain, 0.0)
     return Windows(brain, batch.target, batch.subject, batch.positions, batch.mask, batch.kind)
 

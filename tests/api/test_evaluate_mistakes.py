@@ -185,6 +185,17 @@ def test_training_of_one_class_is_refused(windows):
         n2s.evaluate(LogisticRegression(), one)
 
 
+class Run:
+    """What holds a network, as a loaded run does."""
+
+    model = torch.nn.Identity()
+
+
+def test_what_holds_a_network_is_none(windows):
+    with pytest.raises(UserError, match=r"model is Run; expected a torch.nn.Module .* Give its .model.$"):
+        n2s.evaluate(Run(), windows)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [({"fit": "yes"}, "fit is 'yes'"), ({"flat": 2}, "flat is 2; expected True, False or None"), ({"name": " "}, "name is ' '")],
