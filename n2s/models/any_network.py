@@ -72,7 +72,10 @@ def _said(network: nn.Module, brain: Tensor) -> Iterator[None]:
             "torch",
         ):
             raise
-        frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename == inspect.getfile(kind)]
+        # not inspect.getfile: it fails for classes of a notebook
+        code = getattr(inspect.unwrap(kind.forward), "__code__", None)
+        file = getattr(code, "co_filename", None)
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename == file]
         where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno}: {frames[-1].line})" if frames else ""
         shape = f"brain {tuple(brain.shape)}: {brain.shape[0]} windows, {brain.shape[1]} sensors"
         raise UserError(

@@ -85,8 +85,8 @@ class TensorRegressor(MultiOutputMixin, RegressorMixin, Estimator):
                 Y = Y.astype(np.float64)
             except (TypeError, ValueError):
                 raise InputError(f"{name}: Y is of type {Y.dtype}; expected numbers.") from None
-        if not isinstance(Y, Tensor) and not Y.flags.writeable:  # torch shares memory, and warns of what it must not write
-            Y = Y.copy()
+        if not isinstance(Y, Tensor) and not Y.flags.writeable:
+            Y = Y.copy()  # torch shares memory, and warns of what it must not write
         self._one_target = Y.ndim == 1
         if len(Y) != n or Y.ndim not in (1, 2):
             raise InputError(f"{name}: X has {n} rows, Y is {tuple(Y.shape)}; expected (n, v), with one row each.")

@@ -147,7 +147,8 @@ class Net(torch.nn.Module):
         (Net(lambda y: (y, y)), r"Net gives tuple of windows \(40, 3, 20\); expected a tensor with a row a window"),
         (Net(lambda y: y.mean(1)[:, :2]), r"Net gives \(40, 2\) of 40 windows and 3 classes; expected \(40, 3\) logits"),
         (Net(lambda y: y.mean(1) / 0), "Net gives values that are not finite of 40 of 40 windows"),
-        (Net(lambda y: y.reshape(-1, 7)), r"Net fails with windows \(40, 3, 20\), which have 3 sensors and 20 samples: shape"),
+        (Net(lambda y: y.reshape(-1, 7)), r"Net.forward fails with brain \(40, 3, 20\)"),
+        (torch.nn.Sequential(torch.nn.Linear(7, 3)), r"Sequential fails with windows \(40, 3, 20\), which have 3 sensors and 20 samples: "),
     ],
 )  # fmt: skip
 def test_answers_that_are_none_are_refused(model, said, windows):

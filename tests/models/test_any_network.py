@@ -1,5 +1,8 @@
 """Anybody's network: called with what it takes, and its mistakes are said in a line, with their place."""
 
+import sys
+from types import ModuleType
+
 import pytest
 import torch
 from torch import nn
@@ -54,3 +57,13 @@ def test_a_full_gpu_stays_what_it_is():
 
     with pytest.raises(torch.OutOfMemoryError):
         call(Full(), BRAIN)
+
+
+def test_a_mistake_inside_a_network_of_a_notebook_is_said(monkeypatch):
+    """There ``__main__`` is no file, and Python cannot say where a class is."""
+    notebook = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", notebook)
+    cell = "import torch\nclass Mine(torch.nn.Module):\n    def forward(self, x):\n        return x @ x\n"
+    exec(compile(cell, "/cells/2.py", "exec"), vars(notebook))
+    with pytest.raises(UserError, match=r"Mine.forward fails with brain \(2, 5, 40\).*\(2.py, line 4"):
+        call(notebook.Mine(), BRAIN)
