@@ -163,6 +163,7 @@ def test_a_network_of_doubles_gets_doubles(windows):
     np.testing.assert_allclose(logits(network, windows), network(x).detach().numpy(), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_fitted_is_asked_and_what_is_not_is_said(windows):
     model = LinearDiscriminantAnalysis()
     with pytest.raises(UserError, match="LinearDiscriminantAnalysis is not fitted. Leave fit=False out"):
