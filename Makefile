@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 RECIPE := configs/meg_contrastive.yaml
 
-.PHONY: demo test test-all test-fast lint bench mutate docs release
+.PHONY: demo test test-all test-fast lint types bench mutate docs release
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'n2s needs Python 3.11 or newer: make PYTHON=/path/to/python3.11'"
@@ -28,6 +28,10 @@ test-fast: .venv/.installed
 lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# What functions take and give, checked by mypy: half a minute, and seconds when little has changed.
+types: .venv/.installed
+	$(BIN)/mypy
 
 bench: .venv/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[bench]"

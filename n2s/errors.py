@@ -10,6 +10,15 @@ class UserError(Exception):
     """Something the user gave is wrong: the message says what was found, where, what was expected and what to do.
 
     The command line prints the message alone, without a traceback, and exits with 2.
+
+    Examples
+    --------
+    >>> from n2s.data import SplitByTime
+    >>> try:
+    ...     SplitByTime(n_folds=1)
+    ... except UserError as error:
+    ...     print(error)
+    split: n_folds is 1; expected a whole number from 3 on.
     """
 
 
@@ -18,6 +27,13 @@ def reading(path: Path, expected: str, remedy: str = "Copy it again from its sou
     """Call a library's reader in this block: any error from a damaged file becomes a `UserError` that names the file.
 
     The readers of NumPy, SciPy, h5py and nibabel document no exceptions, and raise any kind.
+
+    Examples
+    --------
+    >>> with reading(Path("mel.npy"), "a NumPy array"):
+    ...     raise ValueError("magic string is not correct")
+    Traceback (most recent call last):
+    n2s.errors.UserError: mel.npy cannot be read: not a NumPy array (ValueError: magic string is not correct). Copy it again from its source.
     """
     try:
         yield
@@ -29,7 +45,13 @@ def reading(path: Path, expected: str, remedy: str = "Copy it again from its sou
 
 
 def nearest(name: str, known: list[str], n: int = 3) -> str:
-    """A sentence for the end of a message: the known names that look most like ``name``; "" if none does."""
+    """A sentence for the end of a message: the known names that look most like ``name``; "" if none does.
+
+    Examples
+    --------
+    >>> nearest("sub-1", ["sub-01", "sub-02", "emptyroom"])
+    ' Nearest: sub-01, sub-02.'
+    """
     lower = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), list(lower), n=n, cutoff=0.5)
     return f" Nearest: {', '.join(lower[one] for one in close)}." if close else ""
@@ -47,6 +69,12 @@ def counted(n: int, what: str, several: str | None = None) -> str:
 
 
 def first_of(names: Iterable[object], n: int = 8, more: str = " and {} more") -> str:
-    """The first ``n`` names for a message, and after them ``more``, where ``{}`` is how many are left; "a, b and 3 more"."""
+    """The first ``n`` names for a message, and after them ``more``, where ``{}`` is how many are left.
+
+    Examples
+    --------
+    >>> first_of(["MEG0111", "MEG0112", "MEG0113", "MEG0121"], 2)
+    'MEG0111, MEG0112 and 2 more'
+    """
     every = [str(name) for name in names]
     return ", ".join(every[:n]) + (more.format(len(every) - n) if len(every) > n else "")

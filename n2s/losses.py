@@ -138,7 +138,7 @@ def _same(estimate_ids: Tensor | None, candidate_ids: Tensor | None, b: int, k: 
     if estimate_ids is None and candidate_ids is None:
         return torch.zeros(b, k, dtype=torch.bool, device=device)
     found = [None if ids is None else tuple(ids.shape) for ids in (estimate_ids, candidate_ids)]
-    if found != [(b,), (k,)]:
+    if estimate_ids is None or candidate_ids is None or found != [(b,), (k,)]:
         raise ValueError(
             f"Found estimate_ids {found[0]} and candidate_ids {found[1]}; expected ({b},) and ({k},), or neither."
         )

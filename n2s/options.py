@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from n2s.errors import UserError, nearest
 
@@ -88,7 +88,7 @@ def check_number(
     )
 
 
-def check_numbers(option: str, values: Sequence[float] | None, **bounds: float) -> None:
+def check_numbers(option: str, values: Sequence[float] | None, **bounds: Any) -> None:
     """Raise a `UserError` if this is no list of numbers, or one of them is not in its range; see `check_number` for the bounds.
 
     Examples
@@ -105,7 +105,7 @@ def check_numbers(option: str, values: Sequence[float] | None, **bounds: float) 
         check_number(f"{option}[{index}]", math.nan if value is None else value, **bounds)
 
 
-def check_pair(option: str, values: Sequence[float], **bounds: float) -> tuple[float, float]:
+def check_pair(option: str, values: Sequence[float], **bounds: Any) -> tuple[float, float]:
     """The two numbers as floats; a `UserError` if these are not two, or one is not in its range; see `check_number` for the bounds.
 
     Examples
@@ -163,12 +163,14 @@ def check_options(
     n2s.errors.UserError: model.alphas[1] is -1; expected a number above 0.
     """
     for name, value in values.items():
-        several = isinstance(value, Sequence) and not isinstance(value, str)
-        if several and not len(value):
+        bounds: dict[str, Any] = {"low": low, "above": above, "high": high, "below": below, "whole": whole}
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            check_number(f"{prefix}{name}", value, **bounds)
+            continue
+        if not value:
             raise UserError(f"{prefix}{name} is empty; expected at least one number.")
-        for index, one in enumerate(value) if several else [(None, value)]:
-            option = f"{prefix}{name}" if index is None else f"{prefix}{name}[{index}]"
-            check_number(option, one, low=low, above=above, high=high, below=below, whole=whole)
+        for index, one in enumerate(value):
+            check_number(f"{prefix}{name}[{index}]", one, **bounds)
 
 
 def check_choice(option: str, value: object, choices: Sequence[object]) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -82,7 +82,7 @@ def track(things: Iterable[T], what: str, total: int | None = None, *, least: in
     least
         Of fewer things nothing is said.
     """
-    if total is None and hasattr(things, "__len__"):
+    if total is None and isinstance(things, Sized):
         total = len(things)
     if total is not None and total < least:
         yield from things

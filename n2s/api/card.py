@@ -42,7 +42,7 @@ def card(bundle: Bundle, *, licence: str | None, decoder: Decoder | UserError) -
     system = bundle.config["model"]["class_path"].rpartition(".")[2]
     studies = (bundle.config["data"].get("init_args") or {}).get("studies") or {}
     cards = {name: _card(one) for name, one in studies.items()}
-    licences = sorted({one.licence for one in cards.values() if one and getattr(one, "licence", "")})
+    licences = sorted({one.licence for one in cards.values() if one and one.licence})
     front = {
         "library_name": "n2s",
         **(
@@ -83,7 +83,7 @@ def _data(bundle: Bundle, studies: Mapping[str, Mapping], cards: Mapping[str, Ca
     lines = []
     for name, one in studies.items():
         found = cards[name]
-        title = f" ({found.title})" if found and getattr(found, "title", "") else ""
+        title = f" ({found.title})" if found and found.title else ""
         simulated = " Simulated: nobody was recorded." if "Simulated" in str((one or {}).get("class_path")) else ""
         lines.append(f"- `{name}`: {(one or {}).get('class_path')}{title}.{simulated}")
     plain = bundle.front.plain if (bundle.folder / FILE).is_file() else {}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -97,7 +97,7 @@ class TrainedRun:
         candidates: Sequence[Path | str] = (),
         *,
         subject: str | None = None,
-        **options: object,
+        **options: Any,
     ) -> Decoded:
         """What was heard, said or imagined in a recording that is in no study: see `n2s.decoding.decoder.Decoder.decode`.
 
@@ -115,7 +115,7 @@ class TrainedRun:
         return self.decoder.decode(recording, candidates, subject=subject, **options)
 
     def predict(
-        self, recording: "Path | str | mne.io.BaseRaw", *, subject: str | None = None, **options: object
+        self, recording: "Path | str | mne.io.BaseRaw", *, subject: str | None = None, **options: Any
     ) -> Predicted:
         """What the network says of each window of a recording: see `n2s.decoding.decoder.Decoder.predict`."""
         return self.decoder.predict(recording, subject=subject, **options)

@@ -33,7 +33,7 @@ class ReadableErrors(argparse.ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with its own message, often forty lines with the whole config in them."""
         if not self.exit_on_error:
-            super().error(message, ex)  # an inner parser: the outer one adds the place, and calls this again
+            super().error(message, ex)  # type: ignore[call-arg]  # an inner parser: the outer one adds the place, and calls this again
         raise UserError(explain(message, self, sys.argv[1:]))
 
 

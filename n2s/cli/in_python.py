@@ -72,12 +72,13 @@ def test(
     >>> test("meg_contrastive").scores  # doctest: +SKIP
     """
     folder = what.folder if isinstance(what, TrainedRun) else what if isinstance(what, (str, Path)) else None
+    recipe = what.folder if isinstance(what, TrainedRun) else what
     if folder is not None and (Path(folder) / "config.yaml").is_file():
-        what = Path(folder) / "config.yaml"
-    return _done("test", *_recipes(what), *_options(overrides), *_options({"runs_dir": runs_dir}, leave_none=True))
+        recipe = Path(folder) / "config.yaml"
+    return _done("test", *_recipes(recipe), *_options(overrides), *_options({"runs_dir": runs_dir}, leave_none=True))
 
 
-test.__test__ = False  # no test of pytest
+vars(test)["__test__"] = False  # no test of pytest
 
 
 def _recipes(given: str | Path | Sequence[str | Path]) -> list[str]:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, _InstantiatorFn
@@ -53,7 +54,7 @@ class Instantiator(_InstantiatorFn):
     A later overlay may remove a network that an earlier file has: its links exist, and Lightning alone fails on them.
     """
 
-    def __call__(self, class_type: type, *args, applied_instantiation_links: dict, **kwargs):
+    def __call__(self, class_type: type, *args: Any, applied_instantiation_links: dict, **kwargs: Any) -> Any:
         """See Lightning."""
         self.cli._dump_config()
         applied = {key: value for key, value in applied_instantiation_links.items() if self._has_parent(key)}

@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -52,7 +53,7 @@ class CLI(LightningCLI):
     choice: Choice | None = None  # the run
     cross_validation: CrossValidation | None = None
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any):
         given = options.get("args")
         typed = sys.argv[1:] if given is None else given
         self._verb = typed[0] if isinstance(typed, list) and typed else None
@@ -200,7 +201,7 @@ class CLI(LightningCLI):
 
     # -- the Trainer -------------------------------------------------------------------------------------------------
 
-    def instantiate_trainer(self, **kwargs) -> Trainer:
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add the callbacks and loggers of every run."""
         config = self.config_init[self.subcommand]
         callbacks, fit = as_list(config.trainer.callbacks), self.subcommand == "fit"

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
@@ -55,7 +56,7 @@ class Parser(ReadableErrors, LightningArgumentParser):
     #: Gives the model's complete config once the command is parsed; None: nothing is linked.
     model: Callable[[], Namespace] | None = None
 
-    def parse_args(self, args: list[str] | None = None, *others, **options) -> Namespace:
+    def parse_args(self, args: list[str] | None = None, *others: Any, **options: Any) -> Namespace:
         """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser.
 
         A recipe may be named, in place of its path; classes are found beside it and in the current folder.
@@ -67,11 +68,11 @@ class Parser(ReadableErrors, LightningArgumentParser):
         args = [re.sub("=None$", "=null", word) for word in args]
         return super().parse_args(args, *others, **options)
 
-    def parse_string(self, content: str, path: str | os.PathLike = "", *others, **options) -> Namespace:
+    def parse_string(self, content: str, path: str | os.PathLike = "", *others: Any, **options: Any) -> Namespace:
         """See jsonargparse; a recipe may take the data of another one. A file is read in its own folder."""
         return super().parse_string(complete(content, Path(path) if path else None), path, *others, **options)
 
-    def _parse_common(self, cfg: Namespace, *others, **options) -> Namespace:
+    def _parse_common(self, cfg: Namespace, *others: Any, **options: Any) -> Namespace:
         """Link what the recipe's networks take from the data: its classes are known now, and nothing is checked yet."""
         if self.model is not None and isinstance(cfg.get("model"), Namespace):
             link_shapes(self, cfg, self.model)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from jsonargparse import Namespace
@@ -140,7 +141,7 @@ class ProfileCLI(CLI):
         ]
         trainer.callbacks = [one for one in as_list(trainer.callbacks) if one not in needless]
 
-    def instantiate_trainer(self, **kwargs) -> Trainer:
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """With the seeds of a fit."""
         config: Namespace = self.config_init["profile"]
         config.trainer.callbacks = [*as_list(config.trainer.callbacks), StepSeed(config.seed_everything)]

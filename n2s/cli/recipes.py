@@ -39,8 +39,8 @@ def found_recipe(name: str | Path) -> Path | None:
             return path
     if given.is_absolute() or given.is_dir():
         return None
-    wanted = given.with_suffix("") if given.suffix in SUFFIXES else given
-    wanted = wanted.as_posix().removeprefix("configs/")
+    bare = given.with_suffix("") if given.suffix in SUFFIXES else given
+    wanted = bare.as_posix().removeprefix("configs/")
     if wanted in names():
         return recipes_dir() / f"{wanted}.yaml"
     ends = [one for one in names() if one.endswith(f"/{wanted}")]

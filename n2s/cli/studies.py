@@ -121,7 +121,7 @@ class Studies:
                 study = _named(what[0], folders=root is None)
                 if root is None:
                     raise UserError("give the folder of the data set: --root FOLDER.")
-                studies, name = {what[0]: study(str(root))}, what[0]
+                studies, name = {what[0]: study(str(root))}, what[0]  # type: ignore[call-arg]
         n_stops = check(studies, page or Path(f"{name}_check.html"), title=name, data=data, found=found, every=all)
         if n_stops:
             sys.exit(1)

@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 
 def decode(
@@ -43,16 +44,16 @@ def decode(
     from n2s.errors import UserError
     from n2s.report.table import print_shown, wide_console
 
-    if (recording is None) == (bold is None):
+    given = recording if bold is None else bold
+    if given is None or (recording is not None and bold is not None):
         raise UserError("name one recording: --recording x.fif (MEG, EEG, iEEG), or --bold x.nii.gz (fMRI).")
     found = load(run)
-    given = recording if bold is None else bold
     takes, name = found.decoder.takes, "--recording" if bold is None else "--bold"
     if takes != ("sensors" if bold is None else "bold"):
         raise UserError(
             f"{found.name} decodes {'fMRI: --bold x.nii.gz' if takes == 'bold' else 'sensors: --recording x.fif'}; got {name}."
         )
-    options = {
+    options: dict[str, Any] = {
         name: value
         for name, value in (("step_s", step_s), ("events", events), ("confounds", confounds))
         if value is not None

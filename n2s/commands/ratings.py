@@ -42,7 +42,8 @@ def ratings(files: list[Path], key: Path | None = None, out: Path = Path("rating
 def _print(summary: dict) -> None:
     from n2s.report.table import print_table, wide_console
 
-    console, rows = wide_console(), []
+    console = wide_console()
+    rows: list[tuple[str, ...]] = []
     for name, one in summary["methods"].items():
         mean = "none" if one["mean"] is None else f"{one['mean']:.2f}"
         rows.append((name, mean, _interval(one), str(one["n"])))

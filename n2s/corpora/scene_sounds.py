@@ -65,7 +65,7 @@ def horn(random: Generator, n: int, vibrato: bool) -> np.ndarray:
     f0 = random.uniform(110, 440)
     depth, rate = (random.uniform(0.03, 0.08), random.uniform(4, 8)) if vibrato else (0, 0)
     wobble = 1 + depth * np.sin(2 * np.pi * (rate * _times(n) + random.uniform()))
-    return tone(_phase(f0 * wobble), random.integers(5, 15), random.uniform(0.5, 1.5))
+    return tone(_phase(f0 * wobble), int(random.integers(5, 15)), random.uniform(0.5, 1.5))
 
 
 def chirps(random: Generator, n: int, up: bool) -> np.ndarray:
@@ -119,7 +119,7 @@ def engine(random: Generator, n: int) -> np.ndarray:
 def siren(random: Generator, n: int) -> np.ndarray:
     """A tone that goes up and down over an octave, slowly."""
     swing = np.sin(2 * np.pi * (random.uniform(0.4, 1.2) * _times(n) + random.uniform()))
-    return tone(_phase(random.uniform(600, 1000) * 2 ** (0.5 * swing)), random.integers(2, 6), 1.0)
+    return tone(_phase(random.uniform(600, 1000) * 2 ** (0.5 * swing)), int(random.integers(2, 6)), 1.0)
 
 
 def rain(random: Generator, n: int) -> np.ndarray:

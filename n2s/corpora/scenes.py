@@ -64,11 +64,11 @@ class SyntheticScenes(Corpus):
         check_number("SyntheticScenes: n_classes", n_classes, low=2, high=len(SOUNDS), whole=True)
         check_number("SyntheticScenes: n_per_class", n_per_class, low=1, whole=True)
         check_number("SyntheticScenes: seed", seed, low=0, whole=True)
-        check_pair("SyntheticScenes: snr_db", snr_db)
+        snr_db = check_pair("SyntheticScenes: snr_db", snr_db)
         if not snr_db[0] <= snr_db[1]:
             raise UserError(f"SyntheticScenes: snr_db={snr_db}; expected the lowest, then the highest.")
         self.classes = list(SOUNDS)[:n_classes]
-        self.n_per_class, self.snr_db, self.seed = n_per_class, tuple(snr_db), seed
+        self.n_per_class, self.snr_db, self.seed = n_per_class, snr_db, seed
         self._parts = [by_share(n_per_class, val_fraction, test_fraction, seed + i) for i in range(n_classes)]
         self.root = (cache_dir() / "corpora" if root is None else Path(root).expanduser()) / self._folder
 

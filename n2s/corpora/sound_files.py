@@ -93,7 +93,7 @@ def with_sounds(clips: pd.DataFrame, files: SoundFiles, where: object) -> pd.Dat
     if gone:
         n = int(clips.sound.isin(gone).sum())
         tell("left out", where, f"{n} of {len(clips)} clips have no sound below {files.folder} ({first_of(gone, 3)}).")
-    moved = [f"{name}: {found[name].relative_to(files.folder)}" for name in found if name in elsewhere - set(gone)]
+    moved = [f"{name}: {path.relative_to(files.folder)}" for name, path in found.items() if path and name in elsewhere]
     if moved:
         tell("corrected", where, f"{len(moved)} sounds lie in other folders than it says ({first_of(moved, 3)}).")
     clips = clips[~clips.sound.isin(gone)]

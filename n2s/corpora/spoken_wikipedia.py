@@ -112,8 +112,8 @@ class SpokenWikipedia(Corpus):
             ("backwards", "have times that run backwards"),
         ):
             if counts[name]:
-                kind = "corrected" if name == "unaligned" and not self.whole else "left out"
-                tell(kind, folder, f"{counts[name]} sentences {told}.")
+                taken = name == "unaligned" and not self.whole
+                tell("corrected" if taken else "left out", folder, f"{counts[name]} sentences {told}.")
         if not rows:
             raise UserError(f"{folder}: {len(files)} articles, but no sentence that is aligned and has its sound.")
         return transcribed(pd.DataFrame(rows, columns=list(COLUMNS)), self.language, folder)
@@ -144,8 +144,8 @@ def _offsets(path: Path, n_files: int) -> list[float] | None:
     if not isinstance(told, list) or len(told) != n_files:
         return None
     found = [one.get("offset") if isinstance(one, dict) else None for one in told]
-    usable = all(isinstance(offset, int | float) and not isinstance(offset, bool) for offset in found)
-    return [float(offset) for offset in found] if usable else None
+    usable = [float(one) for one in found if isinstance(one, int | float) and not isinstance(one, bool)]
+    return usable if len(usable) == n_files else None
 
 
 def _parsed(path: Path) -> ElementTree.Element:
@@ -159,8 +159,9 @@ def _parsed(path: Path) -> ElementTree.Element:
 def _reader(article: ElementTree.Element, folder: Path) -> str:
     """Who reads it; the article's name where that is not said."""
     for prop in article.iter("prop"):
-        if prop.get("key") == "reader.name" and (prop.get("value") or "").strip():
-            return prop.get("value").strip()
+        name = (prop.get("value") or "").strip()
+        if prop.get("key") == "reader.name" and name:
+            return name
     return folder.name
 
 
@@ -184,8 +185,8 @@ def _runs(sentence: ElementTree.Element) -> tuple[list[list[tuple[str, float, fl
             continue
         text = " ".join((word.get("pronunciation") or "").strip() for word in spoken)
         try:
-            runs[-1].append((text, int(spoken[0].get("start")) / 1000, int(spoken[-1].get("end")) / 1000))
-        except (TypeError, ValueError):
+            runs[-1].append((text, int(spoken[0].attrib["start"]) / 1000, int(spoken[-1].attrib["end"]) / 1000))
+        except (KeyError, ValueError):
             whole = False
             runs.append([])
     runs = [run for run in runs if run]

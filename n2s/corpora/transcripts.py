@@ -4,12 +4,16 @@ import importlib.util
 import re
 import unicodedata
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.studies.text import plain
+
+if TYPE_CHECKING:
+    from uroman import Uroman
 
 _LATIN = " 'abcdefghijklmnopqrstuvwxyz"
 #: Language -> its characters, without the blank of CTC. The counts are those of Millet & King 2021 (Dutch 37, English and romanised
@@ -117,7 +121,7 @@ def _romanised(text: str, code: str) -> str:
 
 
 @cache
-def _uroman():
+def _uroman() -> "Uroman":
     from uroman import Uroman  # seconds: it reads its tables
 
     return Uroman()

@@ -25,7 +25,7 @@ class Band:
     lowpass_hz: float | None
     notch_hz: list[float]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("preprocessing.sfreq", math.nan if self.sfreq is None else self.sfreq, above=0)
         check_number("preprocessing.highpass_hz", self.highpass_hz, low=0, otherwise="null for no filter")
         check_number("preprocessing.lowpass_hz", self.lowpass_hz, above=0, otherwise="null for no filter")

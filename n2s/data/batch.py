@@ -74,7 +74,7 @@ class Batch:
     brain_index: int = 0
     shares: list[int] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.shares = self.shares or [len(self)]
 
     def __len__(self) -> int:

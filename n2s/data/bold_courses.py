@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy.linalg
@@ -92,7 +93,7 @@ def bold_courses(
     return BoldCourses(courses, tr_s, nuisances, axes, explained)
 
 
-def _write(folder, made: tuple[list[np.ndarray], np.ndarray, float]) -> None:
+def _write(folder: Path, made: tuple[list[np.ndarray], np.ndarray, float]) -> None:
     courses, axes, explained = made
     with written_whole(folder) as temporary:
         temporary.mkdir()
@@ -164,7 +165,9 @@ def _made(
     return [voxels.run(name) @ found for name in runs], found, explained
 
 
-def principal_axes(blocks, n: int, v: int, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+def principal_axes(
+    blocks: Callable[[], Iterable[np.ndarray]], n: int, v: int, n_components: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Axes (v, p) and variances (p,) of the largest principal components of n rows of v columns, p at most ``n_components``.
 
     Exact for few rows or columns; else by subspace iteration, which reads the rows a few times.

@@ -68,10 +68,10 @@ def story_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] | No
     nodes = list(zip(rows.study, rows.story, strict=True))
     pairs: set[tuple[Hashable, Hashable]] = {(node, node) for node in nodes}
     for study, story, stimulus in set(zip(rows.study, rows.story, rows.stimulus, strict=True)):
-        names = said.get(study) or {}
+        known = said.get(study) or {}
         keys = [normal(story), normal(stimulus)]
-        pairs |= {((study, story), _Said(names[key])) for key in keys if key in names}
-        if keys[0] not in names and keys[0] in names.values():  # prince_es: prince, and prince itself is heard
+        pairs |= {((study, story), _Said(known[key])) for key in keys if key in known}
+        if keys[0] not in known and keys[0] in known.values():  # prince_es: prince, and prince itself is heard
             pairs.add(((study, story), _Said(keys[0])))
     pairs |= _sharing(rows)
     number = _classes(pairs)
@@ -107,9 +107,9 @@ def sentence_contents(rows: pd.DataFrame, said: Mapping[str, Mapping[str, str] |
     keys = list(zip(rows.study, own, words, strict=True))
     pairs: set[tuple[Hashable, Hashable]] = set()
     for study, sentence, text in set(keys):
-        node, names = (study, sentence), said.get(study) or {}
+        node, known = (study, sentence), said.get(study) or {}
         pairs |= {(node, node)} | ({(node, text)} if text else set())
-        pairs |= {(node, _Said(names[key])) for key in (normal(sentence), text) if key in names}
+        pairs |= {(node, _Said(known[key])) for key in (normal(sentence), text) if key in known}
     number = _classes(pairs)
     names: dict[int, tuple[int, str, str]] = {}
     for node, group in number.items():

@@ -40,7 +40,7 @@ class SpeechBatch:
     split: str
     shares: list[int] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.shares = self.shares or [len(self)]
 
     def __len__(self) -> int:

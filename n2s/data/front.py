@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
@@ -37,7 +38,7 @@ class Front:
     50.0
     """
 
-    plain: Mapping[str, object]
+    plain: Mapping[str, Any]
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def save(self, path: Path) -> Path:

@@ -29,7 +29,7 @@ class PairedBold:
     n_components: int
     roi: str | None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("data.bin_s", self.bin_s, above=0)
         check_number("data.response_s", self.response_s, low=0)
         check_number("data.n_components", self.n_components, low=1, whole=True)

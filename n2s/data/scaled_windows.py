@@ -43,6 +43,7 @@ def scaled_for(
     train = window_starts(recordings, [windows["train"]])
     held_out = window_starts(recordings, [windows["val"], windows["test"]])
     arrays = [
-        for_windows(item, *starts, shape.n_window) for item, *starts in zip(centred, train, held_out, strict=True)
+        for_windows(item, *starts, shape.n_window)  # type: ignore[call-arg]
+        for item, *starts in zip(centred, train, held_out, strict=True)
     ]
     return scalers, arrays

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,10 +185,15 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
             "its sensors. Give the subject a training story, or set data.scaler to 'recording' (each recording scaled on itself, "
             "without labels; the report says so)."
         )
+    return pooled(prepared.meta, [(other.meta, scaler) for other, scaler in others])
+
+
+def pooled(meta: Mapping, others: Sequence[tuple[Mapping, Scaler]]) -> Scaler:
+    """See `pooled_scaler`, of ``ch_names`` and ``units``."""
     columns: dict[str, list[tuple[float, float]]] = {"none": [(0.0, 1.0)]}
     for other, scaler in others:
         for name, unit, centre, scale in zip(
-            other.meta["ch_names"], other.meta["units"], scaler.centre, scaler.scale, strict=True
+            other["ch_names"], other["units"], scaler.centre, scaler.scale, strict=True
         ):
             if scale > 0:
                 for what in (name, f"like {sensor_key(name)}", f"all {unit}"):
@@ -199,7 +204,7 @@ def pooled_scaler(prepared: PreparedRecording, others: list[tuple[PreparedRecord
             for what in (name, f"like {sensor_key(name)}", f"all {unit}", "none")
             if what in columns
         )
-        for name, unit in zip(prepared.meta["ch_names"], prepared.meta["units"], strict=True)
+        for name, unit in zip(meta["ch_names"], meta["units"], strict=True)
     ]
     centre, scale = np.array(found, np.float32).T
     return Scaler(centre, scale, source=POOLED)

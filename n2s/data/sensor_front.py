@@ -1,7 +1,6 @@
 """What windows of sensors leave for recordings of anybody else: the scale of each sensor by person, its column, its place."""
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -78,13 +77,13 @@ def sensor_front(
     return Front(plain, arrays)
 
 
-def scale_of(front: Front, subject: str) -> tuple[SimpleNamespace, Scaler]:
-    """What `n2s.data.scaler.pooled_scaler` takes of a person: the sensors with their units, and their scale in training."""
+def scale_of(front: Front, subject: str) -> tuple[dict, Scaler]:
+    """What `n2s.data.scaler.pooled` takes of a person: the sensors with their units, and their scale in training."""
     people = list(front.plain["scaled"])
     names = front.plain["scaled"][subject]
     centre, scale = front.arrays[f"scale.{people.index(subject)}"]
     meta = {"ch_names": names, "units": [front.plain["units"][name] for name in names]}
-    return SimpleNamespace(meta=meta), Scaler(centre, scale, source=OWN)
+    return meta, Scaler(centre, scale, source=OWN)
 
 
 def places_of(front: Front, whose: str) -> dict[str, np.ndarray]:

@@ -219,7 +219,7 @@ class SideSignals(Preparation):
     ) -> Iterator[tuple[int, np.ndarray]]:
         up, down = ratio.numerator, ratio.denominator
         if group in ("audio", "emg"):
-            magnitude = Rectified(read, stretch, raw_hz, *band, self.notch_hz if group == "emg" else ())
+            magnitude = Rectified(read, stretch, raw_hz, *band, self.notch_hz if group == "emg" else ())  # type: ignore[call-arg]
             for first, values in smoothed(raw_hz, up, down, self.smooth_hz)(magnitude, *stretch):
                 yield first, np.maximum(values, 0)
         elif group == "eog":

@@ -32,7 +32,7 @@ class WindowShape(Response):
     offset_s: float = 0.15
     baseline_s: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("data.window_s", self.window_s, above=0)
         check_number("data.offset_s", self.offset_s, low=0)
         check_number("data.baseline_s", self.baseline_s, low=0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from n2s.data.residency import finish
-from n2s.data.scaler import CONSTANT, pooled_scaler, robust_scale
+from n2s.data.scaler import CONSTANT, pooled, robust_scale
 from n2s.data.sensor_front import scale_of
 from n2s.data.windows import WindowShape
 from n2s.decoding.matched import Laid, laid
@@ -156,8 +156,8 @@ def _scale(
     new: NewRecording, trained: Trained, person: str | None, starts: np.ndarray, shape: WindowShape
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Centre and scale (c,) of each channel, and a sentence on where they are from."""
-    if person in trained.front.plain["scaled"]:
-        found = pooled_scaler(new, [scale_of(trained.front, person)])
+    if person is not None and person in trained.front.plain["scaled"]:
+        found = pooled(new.meta, [scale_of(trained.front, person)])
         return found.centre, found.scale, f"scale: that of {person} in training"
     first = np.unique(np.rint(starts * shape.sfreq).astype(np.int64).clip(0, len(new.brain) - shape.n_window))
     chosen = first[:: max(1, len(first) // 200)]

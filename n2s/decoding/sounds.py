@@ -44,7 +44,8 @@ class Candidates:
             start_s = self.start_s[self.sound == i]
             stimulus = Stimulus(self.names[i], path)
             store = FeatureStore(self._feature)
-            frames = None if isinstance(self._feature, ClipFeature) else self._course(store, stimulus)
+            events = self._feature.events if isinstance(self._feature, FrameFeature) else None
+            frames = None if events is None else self._course(store, stimulus, events)
             for part in np.array_split(start_s, max(1, -(-len(start_s) // CHUNK))):
                 if frames is None:
                     values = store.clips(stimulus, part + self._shape.shift_s, self._shape.duration_s)[:, None]
@@ -54,9 +55,9 @@ class Candidates:
                 yield torch.from_numpy(np.ascontiguousarray(np.swapaxes(values, 1, 2), dtype=np.float32))
         self._feature.release()
 
-    def _course(self, store: FeatureStore, stimulus: Stimulus) -> Frames:
+    def _course(self, store: FeatureStore, stimulus: Stimulus, events: bool | Sequence[int]) -> Frames:
         (whole,) = store.frames(stimulus)
-        found = at_rate(whole, self._shape.sfreq, self._feature.events, shift_s=self._shape.shift_s)
+        found = at_rate(whole, self._shape.sfreq, events, shift_s=self._shape.shift_s)
         return Frames((found.values - self._mean) / self._scale, found.rate_hz, found.start_s)
 
     def _rows(self, frames: Frames, start_s: np.ndarray) -> np.ndarray:

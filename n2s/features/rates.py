@@ -3,6 +3,7 @@
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from n2s.errors import UserError
 from n2s.features.feature import ImpulseFeature
@@ -11,7 +12,7 @@ from n2s.studies.study import Impulses, Stimulus
 At = Literal["middle", "onset", "end"]
 
 
-def moments(rows, at: At) -> np.ndarray:
+def moments(rows: pd.DataFrame, at: At) -> np.ndarray:
     """(n,) The time of each word or phone, s: its middle (as the Huth lab has it, `HuthLab/deep-fMRI-dataset`), onset or end."""
     share = {"onset": 0.0, "middle": 0.5, "end": 1.0}
     return (rows.onset + share[at] * rows.duration).to_numpy(np.float64)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from n2s.models.pretrained import frozen, full_float32, load_pretrained, model_i
 from n2s.models.seeded import seeded
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel, WhisperFeatureExtractor
 
 
 class SpeechEncoder(ABC):
@@ -118,7 +118,7 @@ class SpeechEncoder(ABC):
 class WaveformEncoder(SpeechEncoder):
     """wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech: convolutions over the waveform, then transformer layers."""
 
-    def __init__(self, model: str, config: "PretrainedConfig", audio: AudioInput | None = None, **options) -> None:
+    def __init__(self, model: str, config: "PretrainedConfig", audio: AudioInput | None = None, **options: Any) -> None:
         super().__init__(model, config, **options)
         self._audio = audio
         self.stride, self.field = 1, 1
@@ -190,7 +190,7 @@ class WhisperEncoder(SpeechEncoder):
         return audio
 
     @cached_property
-    def _spectrogram(self):
+    def _spectrogram(self) -> "WhisperFeatureExtractor":
         from transformers import WhisperFeatureExtractor
 
         if self.seed is not None:

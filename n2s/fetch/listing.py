@@ -88,7 +88,7 @@ def _osf_file(item: dict, address: str) -> PlainFile:
     return PlainFile(str(item["links"]["download"]), path, checksum, _size(about.get("size"), address))
 
 
-def _size(said: object, address: str) -> int:
+def _size(said: str | float | None, address: str) -> int:
     """Bytes of a file, 0 if the listing does not give them; a `UserError` if it is not a number of bytes."""
     if not said:
         return 0

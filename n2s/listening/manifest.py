@@ -1,6 +1,7 @@
 """The sounds that a run made (``predictions/<method>/<clip>.wav``) and their table (``manifest.csv``)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,7 +136,7 @@ def _checked(table: pd.DataFrame, folder: Path, *, where: str) -> pd.DataFrame:
     return table.assign(path=[str(path) for path in paths])
 
 
-def clip_place(row: object) -> str:
+def clip_place(row: Any) -> str:
     """Where in a sound a clip of a manifest is, in words: ``orchestra.en, 80.0 to 82.8 s``; empty where the manifest does not say it."""
     try:
         start_s, duration_s = float(row.start_s), float(row.duration_s)

@@ -82,6 +82,7 @@ def write_listening_page(
     codes = _codes(key, methods)
     mel = _mel(rate, max(map(len, sounds.values())))
     images = _images(chosen, mel)
+    listed: list[dict] = []
     content = {
         "page": page_id,
         "title": ", ".join(path.absolute().parts[-3:-1]),
@@ -89,7 +90,7 @@ def write_listening_page(
         "images": f"Spectrograms: mel bands from {mel.fmin:g} to {mel.fmax:g} Hz, down to {10 * _RANGE:g} dB below the "
         "loudest of the clip's stimulus.",
         "codes": sorted(codes[method] for method in methods),
-        "clips": [],
+        "clips": listed,
     }
     for clip, rows in chosen.groupby("clip", sort=False):
         stimulus = rows[rows.method == STIMULUS].iloc[0]
@@ -99,7 +100,7 @@ def write_listening_page(
             for code in sorted(by_code)
         }
         told = {"place": clip_place(stimulus), "text": stimulus.text, "subject": stimulus.subject}
-        content["clips"].append({"clip": clip} | told | {"sounds": parts})
+        listed.append({"clip": clip} | told | {"sounds": parts})
     opened = open_page(path)
     html, shown, codec = _fitting(content, {codes[one]: one for one in methods}, path.name, sounds, rate, max_mb=max_mb)
     with written_whole(key) as temporary:

@@ -105,7 +105,7 @@ def acoustic_contamination(
     n_channels = brain[0].shape[0] if len(brain) else 0
     if not runs or len(hz) < LEAST_BINS:
         nothing = np.full(n_channels, np.nan)
-        return AcousticContamination(hz, np.full((n_channels, len(hz), len(hz)), np.nan), *(nothing.copy() for _ in range(3)), np.nan, nothing.copy())  # fmt: skip
+        return AcousticContamination(hz, np.full((n_channels, len(hz), len(hz)), np.nan), *(nothing.copy() for _ in range(3)), np.nan, nothing.copy())  # type: ignore[call-arg]  # fmt: skip
     rng = np.random.default_rng(seed)
     weight = np.array([a.shape[-1] for _, a in runs], float)
     shifts = [_shifts(a.shape[-1], least_shift, n_permutations, alone=len(runs) == 1, rng=rng) for _, a in runs]

@@ -93,7 +93,7 @@ def ahead(
 
 
 def _less(score: Score, value: float) -> Score:
-    return Score(*(None if end is None else end - value for end in score[:3]), score.kind)
+    return Score(*(None if end is None else end - value for end in score[:3]), score.kind)  # type: ignore[call-arg]
 
 
 def ahead_of_nothing(

@@ -82,7 +82,7 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> PerC
     """Precision, recall, F1 and number of windows of each class."""
     hits, true, said = _margins(confusion(labels, predicted, n_classes))
     nothing = np.where(true > 0, 0.0, np.nan)
-    return PerClass(
+    return PerClass(  # type: ignore[call-arg]
         *(_ratio(*parts) + nothing for parts in ((hits, said), (hits, true), (2 * hits, true + said))),
         true.astype(np.int64),
     )

@@ -87,7 +87,7 @@ def paired(one: pd.DataFrame, other: pd.DataFrame, score: str) -> Paired | None:
         if len(np.unique(block)) > 1 and np.ptp(gain) > 1e-12:
             _, low, high = cluster_interval(gain, block)
     ends = (None if one is None else float(one) for one in (low, high))
-    return Paired(
+    return Paired(  # type: ignore[call-arg]
         float(own.mean()),
         *ends,
         over,

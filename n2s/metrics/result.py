@@ -6,18 +6,32 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
 
 from n2s.errors import UserError, reading
+from n2s.metrics.listened import Listening, ReadAlong, Sound, TimedWord
 from n2s.metrics.score import Scores
 from n2s.metrics.verdict import Claim, Verdict, verdict_of
 from n2s.paths import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = [
+    "Drawing",
+    "Listening",
+    "ReadAlong",
+    "Result",
+    "Saved",
+    "Shown",
+    "Sound",
+    "TimedWord",
+    "record",
+    "write_tables",
+]
 
 ARRAYS, PLAIN = "arrays.npz", "plain.json"
 LARGE = 10_000  # numbers per row: with `HALF`, larger arrays are kept as float16
@@ -27,94 +41,17 @@ HALF: Mapping[str, bool] = {"half": True}
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, its name, and its caption."""
+    """A figure, its name, and its caption.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> drawing = Drawing("Scores by person", Figure(), "Each dot is a person.")
+    """
 
     title: str
     figure: "Figure"
     caption: str
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A sound to listen to.
-
-    Parameters
-    ----------
-    label
-        What it is: ``heard``, ``choice 1``, the name of a method.
-    samples
-        (n,) Mono; None if there is no sound.
-    rate
-        Sampling rate, Hz.
-    text, place, value
-        Words, source and a number, for a table; empty if there is none.
-    true
-        Whether it is the sound that was heard.
-    """
-
-    label: str
-    samples: np.ndarray | None
-    rate: int
-    text: str = ""
-    place: str = ""
-    value: str = ""
-    true: bool = False
-
-
-@dataclass(frozen=True)
-class Listening:
-    """Sounds in groups that belong together.
-
-    Parameters
-    ----------
-    title, note
-        A heading, and a description of the sounds.
-    groups
-        Heading -> its sounds.
-    columns
-        Headings of the sounds' ``text``, ``place`` and ``value``; an empty one is not shown.
-    """
-
-    title: str
-    note: str
-    groups: Mapping[str, Sequence[Sound]]
-    columns: tuple[str, str, str] = ("text", "where", "value")
-
-
-class TimedWord(NamedTuple):
-    """A word, when it was said (s), and its kind, which gives its colour; empty for none."""
-
-    time_s: float
-    word: str
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class ReadAlong:
-    """Texts below each other in lines of time, with the sound that they belong to.
-
-    Parameters
-    ----------
-    title, note
-        A heading, and a description.
-    texts
-        Label -> its words in the order of time; the text that was said comes first.
-    start_s, stop_s
-        The stretch to show, s.
-    kinds
-        Kind of a word -> what it means: ``good``, ``fair``, ``weak`` or ``none``, the best first.
-    samples, rate
-        (n,) The sound from ``start_s`` on, mono, and its sampling rate, Hz; None if there is no sound.
-    """
-
-    title: str
-    note: str
-    texts: Mapping[str, Sequence[TimedWord]]
-    start_s: float
-    stop_s: float
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    samples: np.ndarray | None = None
-    rate: int = 16_000
 
 
 @dataclass(frozen=True)
@@ -151,6 +88,10 @@ class Shown:
         Whether there is a verdict: not on parts that only describe.
     advice
         What to try next: a sentence each, with a command or an option.
+
+    Examples
+    --------
+    >>> Shown(headline=["Two people, 40 segments."], advice=["Train longer: --trainer.max_epochs 60."]).judgement()
     """
 
     name: str = ""
@@ -177,7 +118,18 @@ class Shown:
 
 
 class Saved:
-    """A part of `Result`: a dataclass that is kept in a folder. Its fields are arrays, tables, plain JSON types, or None."""
+    """A part of `Result`: a dataclass that is kept in a folder. Its fields are arrays, tables, plain JSON types, or None.
+
+    Examples
+    --------
+    >>> @dataclass
+    ... class Ranks(Saved):
+    ...     rank: np.ndarray
+    ...     note: str = ""
+    >>> Ranks(np.array([1, 3, 2])).save(folder / "ranks")
+    >>> Ranks.load(folder / "ranks").rank.tolist()
+    [1, 3, 2]
+    """
 
     def save(self, folder: Path) -> None:
         """Write ``arrays.npz``, ``plain.json`` and ``<table>.parquet`` into a folder: all of them, or none."""
@@ -228,6 +180,20 @@ class Result(Saved, ABC):
 
     A subclass is a dataclass. Its fields are arrays, tables (`pandas.DataFrame`), plain JSON types, or None: `save` and
     `load` keep them. It provides `scores`, and optionally more in `shown`.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import ALL, Measure, Row, Score
+    >>> @dataclass
+    ... class Hits(Result):
+    ...     hit: np.ndarray
+    ...
+    ...     def scores(self):
+    ...         rows = {"model": Row("network"), "chance": Row("chance", "control")}
+    ...         values = {"model": {ALL: Score(float(self.hit.mean()))}, "chance": {ALL: Score(0.5)}}
+    ...         return Scores(rows, {"hits": Measure("hits (%)", 100, 1)}, {"hits": values})
+    >>> Hits(np.array([1, 0, 1, 1])).scores().means()
+    {'model': {'hits': 0.75}, 'chance': {'hits': 0.5}}
     """
 
     @abstractmethod
@@ -282,7 +248,14 @@ def record(result: Result) -> dict:
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, digits: int | None = None) -> None:
-    """``<name>.csv`` of each table, for other programs: whole, or as it was before. ``digits``: significant ones; None: all."""
+    """``<name>.csv`` of each table, for other programs: whole, or as it was before. ``digits``: significant ones; None: all.
+
+    Examples
+    --------
+    >>> write_tables(folder, {"hits": pd.DataFrame({"person": ["01"], "hits": [2 / 3]})}, digits=3)
+    >>> (folder / "hits.csv").read_text()
+    'person,hits\\n01,0.667\\n'
+    """
     for name, table in tables.items():
         with written_whole(folder / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format=None if digits is None else f"%.{digits}g")

@@ -68,8 +68,8 @@ def _own(name: str, found: np.ndarray, block: np.ndarray) -> Score:
     if name == "median_rank" or len(np.unique(block)) < 2:
         return Score(value)
     if name == "mrr":
-        return Score(*map(float, cluster_interval(1 / (found + 1), block, bounds=(0.0, 1.0))), OWN)
-    return Score(*map(float, cluster_share_interval(found < int(name[3:]), block)), OWN)
+        return Score.of(cluster_interval(1 / (found + 1), block, bounds=(0.0, 1.0)), OWN)
+    return Score.of(cluster_share_interval(found < int(name[3:]), block), OWN)
 
 
 def exchanged_row(found: BySubject, what: str) -> RowScores:
@@ -90,7 +90,8 @@ def exchanged_row(found: BySubject, what: str) -> RowScores:
         mean = np.nanmean(list(values.values()), axis=0)
         ranges = {ALL: mean} | values
         row[name] = {
-            s: Score(*map(_number, (v.mean(), *np.quantile(v, [0.025, 0.975]))), kind) for s, v in ranges.items()
+            s: Score(*map(_number, (v.mean(), *np.quantile(v, [0.025, 0.975]))), kind)  # type: ignore[call-arg]
+            for s, v in ranges.items()
         }
     return row
 
@@ -150,7 +151,7 @@ def bounded_chance(
             expected = chance[name][subject].mean
             own = None if expected is None else null(found, k, expected, {subject: rows}, block, n_folds=n_folds)
             bounds[subject] = own.bounds() if own else (None, None)
-        bounded[name] = {s: Score(chance[name][s].mean, *map(_number, ends), CHANCE) for s, ends in bounds.items()}
+        bounded[name] = {s: Score(chance[name][s].mean, *map(_number, ends), CHANCE) for s, ends in bounds.items()}  # type: ignore[call-arg]
     return bounded
 
 

@@ -30,7 +30,7 @@ class Score(NamedTuple):
     @classmethod
     def of(cls, interval: Sequence[float | None], kind: str = "") -> "Score":
         """A score from a mean and the ends of its interval, as Python's own floats."""
-        return cls(*(None if one is None else float(one) for one in interval), kind)
+        return cls(*(None if one is None else float(one) for one in interval), kind)  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True)
@@ -245,6 +245,12 @@ def entry(by_subject: Mapping[str, Score]) -> dict:
 
     Apart from `Scores.plain`, the only place that writes an interval as JSON: ``metrics.json`` keeps the names from
     before `Scores` existed.
+
+    Examples
+    --------
+    >>> found = entry({ALL: Score(0.5, 0.4, 0.6, "95%, over 2 people"), "lab/01": Score(0.45)})
+    >>> found["mean"], found["interval"], found["per_subject"]["lab/01"]["value"]
+    (0.5, '95%, over 2 people', 0.45)
     """
     mean, low, high, kind = by_subject[ALL]
     own = {name: score for name, score in by_subject.items() if name != ALL}

@@ -1,7 +1,7 @@
 """The brain encoder of Défossez et al. 2023: windows of MEG or EEG to a sequence of speech features."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from n2s.models.subject_layer import SubjectLayer
 from n2s.options import check_choice, check_options
 
 
-class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license="bsd-3-clause", tags=["meg", "eeg"]):
+class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license="bsd-3-clause", tags=["meg", "eeg"]):  # type: ignore[call-arg]
     """Spatial attention, 1x1 convolution, subject layer, dilated convolutions, two-layer head.
 
     ``brain (b, c, t), positions (b, c, 2), subject (b,) -> (b, n_outputs, t)``. The defaults are the paper's:
@@ -210,7 +210,7 @@ class BrainEncoder(nn.Module, PyTorchModelHubMixin, library_name="n2s", license=
         return encoder.eval()
 
     @classmethod
-    def _from_pretrained(cls, *, strict: bool = True, **options) -> "BrainEncoder":
+    def _from_pretrained(cls, *, strict: bool = True, **options: Any) -> "BrainEncoder":
         """The library's loader; but a weight that the file lacks is an error, not left at random."""
         return super()._from_pretrained(strict=strict, **options)
 

@@ -251,9 +251,12 @@ def checked_penalties(
         None, or others; fewer than 2 folds.
     """
     try:
-        found = tuple(float(alpha) for alpha in np.atleast_1d(np.asarray(alphas, dtype=np.float64)))
+        given = np.atleast_1d(np.asarray(alphas))
+        found = tuple(float(alpha) for alpha in given)
     except (TypeError, ValueError):
         raise InputError(f"{whose}: {name} is {alphas!r}; expected positive numbers.") from None
+    if given.dtype == bool or any(isinstance(one, bool) for one in (alphas if np.ndim(alphas) else [alphas])):
+        raise InputError(f"{whose}: {name} is {alphas!r}; expected positive numbers.")
     if not found or not 0 < min(found) <= max(found) < float("inf"):
         raise InputError(f"{whose}: {name} is {found}; expected positive penalties, one at least.")
     check_number(f"{whose}: n_folds", n_folds, low=2, whole=True)

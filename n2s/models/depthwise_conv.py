@@ -1,5 +1,7 @@
 """A convolution of each channel with its own kernel; on a CPU as products of matrices, which are faster than its library's."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -45,13 +47,13 @@ class _AsProduct(torch.autograd.Function):
     """Windows times the kernel's Toeplitz matrix."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         return _convolved(x, weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
         of_bias = gradient.sum((1, 2))

@@ -9,10 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 from torch import Tensor
 
-from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.models.electrode_model import LinearModel
 from n2s.models.folds import dealt_folds
+from n2s.options import check_number, check_options
 
 TOLERANCE, MOST_STEPS = 1e-3, 2000  # of scikit-learn's coordinate descent
 
@@ -32,21 +32,26 @@ class ElectrodeElasticNet(LinearModel):
         1: lasso; towards 0: ridge.
     n_folds
         Of the cross-validation inside the training rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import ElectrodeElasticNet
+    >>> x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))  # features, z-scored
+    >>> y = x[:, :1] * 2 + 0.1 * torch.randn(400, 1, generator=torch.Generator().manual_seed(1))
+    >>> story = torch.arange(400) // 100
+    >>> net = ElectrodeElasticNet(n_folds=4).fit(x, y, story.tolist())
+    >>> net.state()["coef"].abs().argmax(0).item(), net.predict(x).shape
+    (0, torch.Size([400, 1]))
     """
 
     def __init__(
         self, fractions: Sequence[float] = (0.3, 0.1, 0.03, 0.01, 0.003), *, l1_ratio: float = 0.5, n_folds: int = 5
     ):
-        if not len(fractions) or not all(0 < one < 1 for one in fractions):
-            raise UserError(
-                f"ElectrodeElasticNet: fractions are {list(fractions)}; expected numbers above 0 and below 1."
-            )
-        if not 0 < l1_ratio <= 1:
-            raise UserError(
-                f"ElectrodeElasticNet: l1_ratio is {l1_ratio:g}; expected above 0 and at most 1. Without an l1 part take ElectrodeRidge."
-            )
-        if n_folds < 2:
-            raise UserError(f"ElectrodeElasticNet: n_folds is {n_folds}; expected 2 or more.")
+        check_options("ElectrodeElasticNet: ", above=0, below=1, fractions=fractions)
+        otherwise = "ElectrodeRidge without an l1 part"
+        check_number("ElectrodeElasticNet: l1_ratio", l1_ratio, above=0, high=1, otherwise=otherwise)
+        check_number("ElectrodeElasticNet: n_folds", n_folds, low=2, whole=True)
         self.fractions, self.l1_ratio, self.n_folds = (
             sorted(map(float, fractions), reverse=True),
             float(l1_ratio),

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from n2s.errors import UserError
 from n2s.models.electrode_model import ElectrodeModel
 from n2s.models.folds import dealt_folds
+from n2s.options import check_number, check_options
 
 SHARES = 5  # of the groups, one is for early stopping
 
@@ -39,6 +40,16 @@ class ElectrodeGRU(ElectrodeModel):
         How long to train, and how many epochs without a better one are waited for.
     seed
         Of weights and orders.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from n2s.models import ElectrodeGRU
+    >>> x = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))  # features over time, z-scored
+    >>> y, story = x.roll(2, 0)[:, :2], np.arange(300) // 100                  # two electrodes follow two rows later
+    >>> gru = ElectrodeGRU(hidden=8, length=50, max_epochs=2).fit(x, y, story, stretches=story)
+    >>> gru.predict(x, stretches=story).shape
+    torch.Size([300, 2])
     """
 
     lagged = False
@@ -56,19 +67,12 @@ class ElectrodeGRU(ElectrodeModel):
         patience: int = 8,
         seed: int = 0,
     ):
-        for name, value in (
-            ("hidden", hidden),
-            ("length", length),
-            ("batch_size", batch_size),
-            ("max_epochs", max_epochs),
-        ):
-            if value < 1:
-                raise UserError(f"ElectrodeGRU: {name} is {value}; expected 1 or more.")
-        if not (0 <= dropout < 1 and learning_rate > 0 and weight_decay >= 0):
-            raise UserError(
-                f"ElectrodeGRU: dropout {dropout:g}, learning_rate {learning_rate:g}, weight_decay {weight_decay:g}; expected 0 to 1, above "
-                "0, and 0 or more."
-            )
+        sizes = {"hidden": hidden, "length": length, "batch_size": batch_size, "max_epochs": max_epochs}
+        check_options("ElectrodeGRU: ", low=1, whole=True, **sizes)
+        check_options("ElectrodeGRU: ", low=0, whole=True, patience=patience, seed=seed)
+        check_number("ElectrodeGRU: dropout", dropout, low=0, below=1)
+        check_number("ElectrodeGRU: learning_rate", learning_rate, above=0)
+        check_number("ElectrodeGRU: weight_decay", weight_decay, low=0)
         self.hidden, self.dropout, self.learning_rate, self.weight_decay = hidden, dropout, learning_rate, weight_decay
         self.length, self.batch_size, self.max_epochs, self.patience, self.seed = (
             length,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.models.by_target import checked_penalties
 from n2s.models.encoding_ridge import ALPHAS, EncodingRidge
 
 
@@ -15,6 +16,31 @@ class ElectrodeModel(ABC):
     """Predicts electrodes over time. A recipe makes one; every subject and fold fits a copy of it.
 
     All statistics are those of the rows that it is fitted on. Features are z-scored already.
+
+    Examples
+    --------
+    >>> from n2s.models import ElectrodeModel, ElectrodeRidge
+    >>> class Mean(ElectrodeModel):
+    ...
+    ...     def fit(self, x, y, groups, stretches):
+    ...         self.mean = y.mean(0)
+    ...         return self
+    ...
+    ...     def predict(self, x, stretches):
+    ...         return self.mean.expand(len(x), -1)
+    ...
+    ...     def state(self):
+    ...         return {"mean": self.mean}
+    ...
+    ...     def load(self, state):
+    ...         self.mean = state["mean"]
+    ...         return self
+    ...
+    ...     def settings(self):
+    ...         return {}
+    >>> x, y = torch.zeros(4, 3), torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+    >>> Mean().fit(x, y, groups=[0, 0, 1, 1], stretches=np.zeros(4)).predict(x[:2], stretches=np.zeros(2)).tolist()
+    [[2.5], [2.5]]
     """
 
     #: Whether it takes the features at all lags side by side; else those of lag 0 alone, since it has a memory of its own.
@@ -83,11 +109,20 @@ class ElectrodeRidge(LinearModel):
         Penalties to choose from, as scikit-learn's: |Y - XW|^2 + alpha |W|^2.
     n_folds
         Of the cross-validation inside the training rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import ElectrodeRidge
+    >>> x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))  # features, z-scored
+    >>> y = torch.stack([x[:, 0], -x[:, 5]], 1)  # two electrodes
+    >>> ridge = ElectrodeRidge(n_folds=4).fit(x, y, groups=(torch.arange(400) // 100).tolist())
+    >>> ridge.predict(x).shape, ridge.state()["coef"].abs().argmax(0).tolist()
+    (torch.Size([400, 2]), [0, 5])
     """
 
     def __init__(self, alphas: Sequence[float] = ALPHAS, n_folds: int = 5):
-        self.alphas, self.n_folds = tuple(float(one) for one in alphas), n_folds
-        EncodingRidge(self.alphas, n_folds)  # checks them
+        self.alphas, self.n_folds = checked_penalties(alphas, n_folds, "ElectrodeRidge"), n_folds
 
     def fit(self, x: Tensor, y: Tensor, groups: Sequence, stretches: np.ndarray | None = None) -> "ElectrodeRidge":
         """See `ElectrodeModel`."""

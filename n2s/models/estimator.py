@@ -1,5 +1,7 @@
 """What n2s's estimators share with scikit-learn's: parameters that are kept as given, ``clone``, ``score``, pipelines and searches; NumPy or torch."""
 
+from typing import TypeAlias
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from n2s.errors import UserError
 
-Array = Tensor | np.ndarray
+Array: TypeAlias = Tensor | np.ndarray
 
 
 class InputError(UserError, ValueError):

@@ -1,5 +1,7 @@
 """Half a step of a Conformer's feed-forward part that never holds its wide values: they are made again when gradients need them."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,7 +32,9 @@ def half_step(
 
 class _HalfStep(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, scale, shift, w1, b1, w2, b2, eps) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, eps: float
+    ) -> Tensor:
         ctx.save_for_backward(x, scale, shift, w1, b1, w2, b2)
         ctx.eps = eps
         out = torch.empty_like(x)
@@ -41,7 +45,7 @@ class _HalfStep(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, shift, w1, b1, w2, b2 = ctx.saved_tensors
         of_x = torch.empty_like(x)
         of_scale, of_shift, of_w1, of_b1, of_w2, of_b2 = (

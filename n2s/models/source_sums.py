@@ -65,7 +65,7 @@ class View:
         empty = [part * 0 for part in next(iter(found.values()))]
         xx, xy, yy, n = zip(*(part or empty for part in stories), strict=True)
         sums = (torch.stack(part) for part in (xx, xy, yy))
-        return cls(lead.double(), None if spread is None else spread.double(), *sums, torch.tensor(n))
+        return cls(lead.double(), None if spread is None else spread.double(), *sums, torch.tensor(n))  # type: ignore[call-arg]
 
     @property
     def n_weights(self) -> int:

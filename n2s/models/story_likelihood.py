@@ -1,13 +1,16 @@
 """An encoding model as a decoder: how likely a response is under what each candidate would have evoked."""
 
+from typing import TypeAlias
+
 import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.options import check_number
 
-Array = Tensor | np.ndarray
+Array: TypeAlias = Tensor | np.ndarray
 
 
 class StoryLikelihood:
@@ -43,9 +46,20 @@ class StoryLikelihood:
     References
     ----------
     Tang et al. 2023, Nat. Neurosci. 26:858 (shrinkage 2/3).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from n2s.models import StoryLikelihood
+    >>> weights = torch.tensor([[2.0, 0.0, 1.0], [0.0, 2.0, 1.0]])          # two features, three voxels
+    >>> stories = torch.randn(4, 30, 2, generator=torch.Generator().manual_seed(0))
+    >>> heard = stories[[2]] @ weights + 0.1 * torch.randn(1, 30, 3, generator=torch.Generator().manual_seed(1))
+    >>> StoryLikelihood(weights, torch.eye(3)).log_likelihoods(stories, heard).argmax().item()
+    2
     """
 
     def __init__(self, weights: Array, noise_covariance: Array, shrinkage: float = 2 / 3):
+        check_number("StoryLikelihood: shrinkage", shrinkage, low=0, high=1)
         weights = torch.as_tensor(weights)
         noise = torch.as_tensor(noise_covariance).to(weights)
         v = weights.shape[-1]
@@ -54,8 +68,6 @@ class StoryLikelihood:
                 f"StoryLikelihood: weights are {tuple(weights.shape)} and noise_covariance is {tuple(noise.shape)}; expected "
                 "(d, v) and (v, v)."
             )
-        if not 0 <= shrinkage <= 1:
-            raise UserError(f"StoryLikelihood: shrinkage is {shrinkage:g}; expected 0 to 1.")
         mixed = (1 - shrinkage) * noise + shrinkage * torch.eye(v).to(noise)
         factor, failed = torch.linalg.cholesky_ex(mixed)
         if failed or not torch.isfinite(factor).all():

@@ -6,7 +6,6 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from scipy.linalg import solve
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
@@ -15,11 +14,11 @@ from sklearn.utils.validation import column_or_1d
 from torch import Tensor
 
 from n2s.errors import UserError
+from n2s.models.discriminants import discriminants
 from n2s.models.estimator import Array, Estimator, InputError
 from n2s.options import check_number
 
 ABSENT = -100.0  # log-probability of a class that no training window has
-MOST = 20_000  # rows of the square matrix that is solved: 3 GB
 LEAST_SPREAD = 1e-9  # of a feature, beside its largest value: what varies less is rounding
 
 
@@ -33,6 +32,27 @@ class WindowClassifier(ClassifierMixin, Estimator, ABC):
     ----------
     classes_
         (k,) The classes, in the order of `log_proba`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from n2s.models import WindowClassifier
+    >>> class Nearest(WindowClassifier):
+    ...
+    ...     def check_parameters(self):
+    ...         pass
+    ...
+    ...     def settings(self):
+    ...         return {}
+    ...
+    ...     def _fit(self, x, y, groups, k):
+    ...         return {"means": np.stack([x[y == one].mean(0) for one in range(k)]), "shape": np.array(x.shape[1:])}
+    ...
+    ...     def _log_proba(self, x):
+    ...         return -np.square(x[:, None] - self._fitted["means"]).sum((2, 3))
+    >>> windows, word = np.repeat([[[0.0, 1.0]], [[1.0, 0.0]]], 3, axis=0), np.repeat(["no", "yes"], 3)  # (6, 1, 2)
+    >>> Nearest().fit(windows, word).predict(windows[2:4]).tolist()
+    ['no', 'yes']
     """
 
     classes_: np.ndarray
@@ -236,71 +256,6 @@ class WindowLDA(WindowClassifier):
 
     def _log_proba(self, x: np.ndarray) -> np.ndarray:
         return log_softmax(flat_bins(x, self.n_bins) @ self._fitted["weights"] + self._fitted["bias"], axis=-1)
-
-
-def discriminants(
-    z: np.ndarray, y: np.ndarray, k: int, shrinkage: float | str, *, balanced: bool
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """(p, k) weights, (k,) biases and the shrinkage of a linear discriminant analysis.
-
-    Parameters
-    ----------
-    z
-        (n, p) Standardised features; those that are 0 everywhere get no weight, and do not count in the shrinkage.
-    y
-        (n,) Classes, each of the k with a row.
-    k
-        Classes.
-    shrinkage, balanced
-        See `WindowLDA`.
-    """
-    own, n_all = np.flatnonzero(z.any(0)), z.shape[1]
-    z = z if len(own) == n_all else z[:, own]
-    n, p = z.shape
-    if min(n, p) > MOST:
-        raise InputError(
-            f"WindowLDA: {n} windows of {p} features; a matrix of more than {MOST} rows is not solved. Take fewer bins of time (n_bins)."
-        )
-    counts, means = np.bincount(y, minlength=k), class_means(z, y, k)
-    inner = z - means[y]
-    dual = n < p
-    product = inner @ inner.T if dual else inner.T @ inner
-    share = ledoit_wolf(inner, product) if shrinkage == "auto" else float(shrinkage)
-    ridge = share * max(np.trace(product) / max(n * p, 1), 1e-9)
-    if not ridge and n - k < p:
-        raise InputError(
-            f"WindowLDA: {n} windows of {k} classes do not tell the covariance of {p} features. Set shrinkage to auto or above 0."
-        )
-    product *= (1 - share) / n
-    product.flat[:: len(product) + 1] += ridge
-    if dual:
-        seen = solve(product, inner @ means.T, assume_a="pos", overwrite_a=True)
-        found = (means.T - (1 - share) / n * (inner.T @ seen)) / ridge
-    else:
-        found = solve(product, means.T, assume_a="pos", overwrite_a=True) if p else np.zeros((0, k))
-    bias = -0.5 * (means.T * found).sum(0) - (0 if balanced else np.log(n / counts))
-    weights = np.zeros((n_all, k))
-    weights[own] = found
-    return weights, bias, share
-
-
-def ledoit_wolf(inner: np.ndarray, product: np.ndarray) -> float:
-    """The shrinkage of Ledoit and Wolf, of (n, p) rows whose mean is 0 and their (p, p) or (n, n) products: both give the same."""
-    n, p = inner.shape
-    if not p:
-        return 0.0
-    power = np.trace(product) / n
-    square = np.square(product).sum() / n**2  # of all entries of the covariance: the same of either product
-    beta = ((np.square(inner).sum(1) ** 2).sum() / n - square) / (p * n)
-    delta = (square - power**2 / p) / p
-    return float(min(max(beta, 0.0) / delta, 1.0)) if delta > 0 else 1.0
-
-
-def class_means(z: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
-    """(k, p) mean of the rows (n, p) of each class."""
-    one_hot = np.zeros((k, len(z)))
-    one_hot[y, np.arange(len(z))] = 1
-    return one_hot @ z / one_hot.sum(1, keepdims=True)
 
 
 def standard(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

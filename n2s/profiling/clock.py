@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from lightning.pytorch.profilers import Profiler
 from torch import nn
@@ -100,7 +101,7 @@ class Clock(Profiler):
         return sum(one.startswith(f"{part}: ") for one, _ in self._open)
 
     def _timed(self, name: str, call: Callable) -> Callable:
-        def timed(*args, **kwargs):
+        def timed(*args: Any, **kwargs: Any) -> Any:
             self._enter_network(name)
             try:
                 return call(*args, **kwargs)

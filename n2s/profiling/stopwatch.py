@@ -85,7 +85,7 @@ class Stopwatch(Callback):
             self._waits = self._open.enter_context(HostWaits(device))
         elif self._n == self.warmup + 2 * self.steps + 2:
             self._open.close()
-            found.waits = dict(self._waits.places)
+            found.waits = dict(self._waits.places) if self._waits else {}
             self.done = trainer.should_stop = True
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -3,8 +3,11 @@
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -62,7 +65,7 @@ class _Reads(TorchFunctionMode):
         super().__init__()
         self.places = places
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if getattr(function, "__name__", None) in READS:
             _count(self.places)
         return function(*args, **(kwargs or {}))
@@ -73,7 +76,7 @@ class _Sized(TorchDispatchMode):
         super().__init__()
         self.places = places
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         name = function.overloadpacket.__name__
         by_mask = name.startswith("index") and any(
             isinstance(one, torch.Tensor) and one.dtype == torch.bool
@@ -88,7 +91,7 @@ class _Sized(TorchDispatchMode):
 
 def _count(places: Counter[str]) -> None:
     """Count the innermost line outside torch."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and (frame.f_code.co_filename == __file__ or frame.f_code.co_filename.startswith(TORCH)):
         if frame.f_code.co_filename.startswith(OPTIMIZERS):
             return

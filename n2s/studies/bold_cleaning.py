@@ -35,7 +35,7 @@ class BoldCleaning:
     confounds: tuple[str, ...] = ()
     nan: Literal["error", "zero"] = "error"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("cleaning.highpass_hz", self.highpass_hz, low=0)
 
 

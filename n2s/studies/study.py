@@ -61,7 +61,7 @@ class Frames:
     start_s: float = 0.0
     within_s: tuple[float, float] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("Frames: rate_hz", self.rate_hz, above=0)
         check_number("Frames: start_s", self.start_s)
         check_numbers("Frames: within_s", self.within_s)

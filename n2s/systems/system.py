@@ -4,11 +4,12 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from n2s.data.datamodule import NeuralDataModule
@@ -50,7 +51,7 @@ class System(LightningModule):
         super().__init__()
         self.optimizer, self.scheduler = optimizer, scheduler
 
-    def save_hyperparameters(self, *args, **kwargs) -> None:
+    def save_hyperparameters(self, *args: Any, **kwargs: Any) -> None:
         """See Lightning, which warns of each network that it is kept twice: here a recipe's networks are options, too."""
         frame = kwargs.pop("frame", None) or inspect.currentframe().f_back
         with warnings.catch_warnings():
@@ -104,7 +105,7 @@ class System(LightningModule):
         """Entries of the state dict that a checkpoint leaves out: they load as they were published."""
         return []
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """See Lightning."""
         optimizer = self.optimizer(self.parameters())
         return optimizer if self.scheduler is None else ([optimizer], [self.scheduler(optimizer)])

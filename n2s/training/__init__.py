@@ -1,5 +1,10 @@
 """The run folder, and what every fit has: checkpoints, seeds, signals, the record of a run."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from n2s.training.compile import Compile as Compile
+
 __all__ = ["Compile"]
 
 

@@ -17,6 +17,15 @@ class Compile(Callback):
         Names within the model; by default those of the system's ``compiles`` that it has.
     dynamic
         Compile once for all batch sizes; None: for the first size, and for all sizes when another one comes.
+
+    Examples
+    --------
+    >>> from lightning.pytorch import Trainer
+    >>> from n2s.training import Compile
+    >>> compiled = Compile(networks=["encoder"])
+    >>> trainer = Trainer(callbacks=[compiled], accelerator="cpu", logger=False, enable_checkpointing=False)
+    >>> compiled in trainer.callbacks
+    True
     """
 
     def __init__(self, networks: list[str] | None = None, dynamic: bool | None = None):

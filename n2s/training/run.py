@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
@@ -114,7 +115,7 @@ class Run:
             raise UserError(f"{path} has no {', '.join(lacking)}. Correct it, or move the run's folder away.")
         return content
 
-    def update(self, **changes) -> None:
+    def update(self, **changes: Any) -> None:
         """Set entries of ``run.json``; it is never half-written."""
         content = (self.read() if self.exists() else {}) | changes
         with written_whole(self.folder / "run.json") as path:

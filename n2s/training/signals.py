@@ -28,7 +28,7 @@ class StopSignals:
     whole in any case. Lightning's own handlers save inside the handler, in the middle of a step.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._heeded = False
         self._before: dict = {}

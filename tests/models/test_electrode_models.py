@@ -113,10 +113,10 @@ def test_the_network_is_the_same_each_time():
     ("make", "said"),
     [
         (lambda: ElectrodeElasticNet([1.5]), "above 0 and below 1"),
-        (lambda: ElectrodeElasticNet(l1_ratio=0.0), "take ElectrodeRidge"),
-        (lambda: ElectrodeElasticNet(n_folds=1), "2 or more"),
+        (lambda: ElectrodeElasticNet(l1_ratio=0.0), "or ElectrodeRidge"),
+        (lambda: ElectrodeElasticNet(n_folds=1), "n_folds is 1"),
         (lambda: ElectrodeGRU(hidden=0), "hidden is 0"),
-        (lambda: ElectrodeGRU(dropout=1.0), "dropout 1"),
+        (lambda: ElectrodeGRU(dropout=1.0), "dropout is 1"),
         (lambda: ElectrodeRidge([-1.0]), "alpha"),
         (lambda: ElectrodeGRU().fit(*problem()[:2], np.zeros(400), np.zeros(400, int)), "one group"),
         (lambda: ElectrodeElasticNet(n_folds=5).fit(*problem()[:2], np.zeros(400)), "groups"),

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import mne
 import numpy as np
@@ -184,7 +185,7 @@ def _fit(step: LearnedStep, pieces: list[mne.io.BaseRaw], study: Study, recordin
     return Learned(learned.arrays, {"learned_from_s": round(learned_s, 3), "fit_on": step.fit_on} | learned.notes)
 
 
-def _path(study: Study, recording: Recording, step: Step, key: str):
+def _path(study: Study, recording: Recording, step: Step, key: str) -> Path:
     name = f"sub-{recording.subject}_{type(step).__name__}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     return cache_dir() / "learned" / re.sub(r"\W+", "-", study.name) / name
 

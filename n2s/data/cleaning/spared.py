@@ -1,5 +1,6 @@
 """Steps that mark bad spans, and what of them is not dropped: who speaks tenses muscles, and speech would go whole."""
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -36,7 +37,7 @@ class Annotation(Step):
                 f"{type(self).__name__}: spared holds {unknown}; conditions of events are {', '.join(CONDITIONS)}."
             )
 
-    def _mark(self, raw, spans: list[tuple[float, float]], description: str) -> None:
+    def _mark(self, raw: mne.io.BaseRaw, spans: list[tuple[float, float]], description: str) -> None:
         """Add (onset, duration), s from the first sample, to the recording's annotations: as bad if they are dropped."""
         if spans:
             onset = np.array([start for start, _ in spans]) + (raw.first_time if raw.annotations.orig_time else 0.0)

@@ -41,6 +41,13 @@ class Accou2024(Study):
     ------
     UserError
         No such folder, no EEG or stimulus in it, or an unknown subject.
+
+    Examples
+    --------
+    >>> from n2s.studies import Accou2024
+    >>> Accou2024.card.title, Accou2024.expected
+    ('SparrKULee', {'subjects': 85})
+    >>> study = Accou2024("folder/of/the/data", features="mel", subjects=[1, 2])  # doctest: +SKIP
     """
 
     name = "accou2024"

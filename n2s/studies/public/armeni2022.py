@@ -30,6 +30,13 @@ class Armeni2022(BIDSStudy):
         Keep only these.
     sentence_pause_s
         The words come without punctuation: a pause this long ends a sentence.
+
+    Examples
+    --------
+    >>> from n2s.studies import Armeni2022
+    >>> Armeni2022.card.title, Armeni2022.expected
+    ('10-hour within-participant MEG', {'subjects': 3, 'recordings': 30})
+    >>> study = Armeni2022("folder/of/the/data", subjects=["001"])  # doctest: +SKIP
     """
 
     card = Card(

@@ -37,6 +37,13 @@ class Bel2026(BIDSStudy):
     tolerance_s, max_missing
         A word's trigger lies at most this far from its published onset (once the clocks are matched); at most so many
         words of a run may have none: those are placed by their neighbours.
+
+    Examples
+    --------
+    >>> from n2s.studies import Bel2026
+    >>> Bel2026.card.title, Bel2026.expected
+    ('Le Petit Prince (listening)', {'subjects': 58, 'recordings': 516})
+    >>> study = Bel2026("folder/of/the/data", runs=[1, 2])  # doctest: +SKIP
     """
 
     card = Card(

@@ -40,6 +40,13 @@ class Brennan2019(FolderStudy):
     ------
     UserError
         No such folder, no ``S*.mat`` in it that has a ``proc/S*.mat``, or an unknown subject.
+
+    Examples
+    --------
+    >>> from n2s.studies import Brennan2019
+    >>> Brennan2019.card.title, Brennan2019.expected
+    ('Alice (EEG)', {'subjects': 33, 'recordings': 33})
+    >>> study = Brennan2019("folder/of/the/data", subjects=["S01", "S03"])  # doctest: +SKIP
     """
 
     name = "brennan2019"

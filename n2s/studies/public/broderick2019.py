@@ -45,6 +45,13 @@ class Broderick2019(FolderStudy):
     ------
     UserError
         No such folder, no EEG in it, no audio, or an unknown subject or run.
+
+    Examples
+    --------
+    >>> from n2s.studies import Broderick2019
+    >>> Broderick2019.card.title, Broderick2019.expected
+    ('Natural speech (EEG)', {'subjects': 19, 'recordings': 380})
+    >>> study = Broderick2019("folder/of/the/data", subjects=[1, 2])  # doctest: +SKIP
     """
 
     name = "broderick2019"

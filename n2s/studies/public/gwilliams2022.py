@@ -28,6 +28,13 @@ class Gwilliams2022(BIDSStudy):
         The BIDS folder, with ``stimuli/audio``.
     subjects, sessions, task
         Keep only these: ``01``; 0 or 1; 0 to 3.
+
+    Examples
+    --------
+    >>> from n2s.studies import Gwilliams2022
+    >>> Gwilliams2022.card.title, Gwilliams2022.expected
+    ('MEG-MASC', {'subjects': 27, 'recordings': 196})
+    >>> study = Gwilliams2022("folder/of/the/data", subjects=["01"], sessions=[0])  # doctest: +SKIP
     """
 
     card = Card(

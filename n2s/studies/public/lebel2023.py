@@ -84,6 +84,13 @@ class Lebel2023(FolderStudy, FMRIStudy):
     ------
     UserError
         No such folder or table, or an unknown subject or story.
+
+    Examples
+    --------
+    >>> from n2s.studies import Lebel2023
+    >>> Lebel2023.card.title, Lebel2023.expected
+    ('Natural language fMRI (Brain2Speech)', {'subjects': 7, 'recordings': 189, 'train_clips': 9137, 'test_clips': 595})
+    >>> study = Lebel2023("folder/of/the/data", stories="all")  # doctest: +SKIP
     """
 
     name = "lebel2023"

@@ -65,6 +65,13 @@ class Li2022(BIDSFMRI):
         Take the response to the drawings out, which were shown with the first section in English and Chinese.
     sentence_pause_s
         The words come without punctuation: a pause this long ends a sentence.
+
+    Examples
+    --------
+    >>> from n2s.studies import Li2022
+    >>> Li2022.card.title, Li2022.expected
+    ('Le Petit Prince (fMRI)', {'subjects': 112, 'recordings': 1008})
+    >>> study = Li2022("folder/of/the/data", languages=["EN"])  # doctest: +SKIP
     """
 
     heard = None

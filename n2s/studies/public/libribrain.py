@@ -46,6 +46,13 @@ class LibriBrain(Study):
     ------
     UserError
         No such folder, no files of that layout in it, or an unknown subject or task.
+
+    Examples
+    --------
+    >>> from n2s.studies import LibriBrain
+    >>> LibriBrain.card.title, LibriBrain.expected
+    ('LibriBrain, LibriBrain100', {'subjects': 33})
+    >>> study = LibriBrain("folder/of/the/data", subjects=["0"], tasks=["Sherlock1"])  # doctest: +SKIP
     """
 
     name = "libribrain"

@@ -51,6 +51,13 @@ class Nakai2022(FolderStudy, FMRIStudy):
     ------
     UserError
         No such folder, no events in it, or an unknown subject.
+
+    Examples
+    --------
+    >>> from n2s.studies import Nakai2022
+    >>> Nakai2022.card.title, Nakai2022.expected
+    ('Music genre fMRI (Brain2Music)', {'subjects': 5, 'recordings': 90, 'train_clips': 4800, 'test_clips': 600})
+    >>> study = Nakai2022("folder/of/the/data", subjects=["001"])  # doctest: +SKIP
     """
 
     name = "nakai2022"

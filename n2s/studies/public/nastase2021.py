@@ -78,6 +78,13 @@ class Nastase2021(BIDSFMRI):
         Also the scans that the authors exclude.
     sentence_pause_s
         The words come without punctuation: a pause this long ends a sentence.
+
+    Examples
+    --------
+    >>> from n2s.studies import Nastase2021
+    >>> Nastase2021.card.title, Nastase2021.expected
+    ('Narratives', {'subjects': 321})
+    >>> study = Nastase2021("folder/of/the/data", tasks=["pieman"])  # doctest: +SKIP
     """
 
     card = Card(

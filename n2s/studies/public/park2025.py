@@ -81,6 +81,13 @@ class Park2025(FMRIStudy):
     ------
     UserError
         No such folder, no files of that layout in it, or an unknown subject.
+
+    Examples
+    --------
+    >>> from n2s.studies import Park2025
+    >>> Park2025.card.title, Park2025.expected
+    ('Natural sound reconstruction (Brain2Sound)', {'subjects': 5, 'recordings': 10, 'train_clips': 13944, 'test_clips': 150})
+    >>> study = Park2025("folder/of/the/data", region="AC", subjects=["S1"])  # doctest: +SKIP
     """
 
     name = "park2025"

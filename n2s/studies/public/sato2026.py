@@ -39,6 +39,13 @@ class Sato2026(BIDSStudy):
         Devices: ``pangolin``, ``scarabeo``, ``eego``; None: all. Only g.Pangolin's electrodes have places.
     subjects, sessions, runs
         Keep only these; a session is a day, such as ``20230829``.
+
+    Examples
+    --------
+    >>> from n2s.studies import Sato2026
+    >>> Sato2026.card.title, Sato2026.expected
+    ('Japanese speech production (EEG, EMG, audio)', {'subjects': 3, 'recordings': 1974})
+    >>> study = Sato2026("folder/of/the/data", sessions=["20230829"])  # doctest: +SKIP
     """
 
     #: Every recording has its own sentences: nothing but equal words is equal.

@@ -45,6 +45,13 @@ class Schoffelen2019(BIDSStudy):
         is there, else those beside the sounds; without any there are sentences only, and windows at words cannot be laid.
     tolerance_s, max_missing
         How far a trigger may lie from its row of the log, and how many rows may be without one.
+
+    Examples
+    --------
+    >>> from n2s.studies import Schoffelen2019
+    >>> Schoffelen2019.card.title, Schoffelen2019.expected
+    ('MOUS (auditory)', {'subjects': 96, 'recordings': 96})
+    >>> study = Schoffelen2019("folder/of/the/data", subjects=["A2002"])  # doctest: +SKIP
     """
 
     card = Card(

@@ -48,6 +48,13 @@ class Schoffelen2019FMRI(BIDSFMRI):
         See `n2s.studies.public.schoffelen2019.Schoffelen2019`.
     word_lists
         Also the blocks of word lists, as stories ``A2002-words-01``.
+
+    Examples
+    --------
+    >>> from n2s.studies import Schoffelen2019FMRI
+    >>> Schoffelen2019FMRI.card.title, Schoffelen2019FMRI.expected
+    ('MOUS (auditory, fMRI)', {'subjects': 102, 'recordings': 102})
+    >>> study = Schoffelen2019FMRI("folder/of/the/data", subjects=["A2002"])  # doctest: +SKIP
     """
 
     card = Card(

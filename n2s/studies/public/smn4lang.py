@@ -28,6 +28,13 @@ class SMN4Lang(BIDSStudy):
         Keep only these.
     sentence_pause_s
         The words come without punctuation: a pause this long ends a sentence.
+
+    Examples
+    --------
+    >>> from n2s.studies import SMN4Lang
+    >>> SMN4Lang.card.title, SMN4Lang.expected
+    ('SMN4Lang (MEG)', {'subjects': 12, 'recordings': 720})
+    >>> study = SMN4Lang("folder/of/the/data", subjects=["01"])  # doctest: +SKIP
     """
 
     card = Card(

@@ -43,6 +43,13 @@ class SMN4LangFMRI(BIDSFMRI):
         Times of words, or of characters (as events of kind word).
     sentence_pause_s
         The words come without punctuation: a pause this long ends a sentence.
+
+    Examples
+    --------
+    >>> from n2s.studies import SMN4LangFMRI
+    >>> SMN4LangFMRI.card.title, SMN4LangFMRI.expected
+    ('SMN4Lang (fMRI)', {'subjects': 12, 'recordings': 720})
+    >>> study = SMN4LangFMRI("folder/of/the/data", kind="mni")  # doctest: +SKIP
     """
 
     card = Card(

@@ -55,6 +55,13 @@ class Verwoert2022(Study):
     ------
     UserError
         No such folder, no recording in it, or an unknown subject.
+
+    Examples
+    --------
+    >>> from n2s.studies import Verwoert2022
+    >>> Verwoert2022.card.title, Verwoert2022.expected
+    ('SingleWordProductionDutch', {'subjects': 10, 'recordings': 10})
+    >>> study = Verwoert2022("folder/of/the/data", subjects=["01"])  # doctest: +SKIP
     """
 
     name = "verwoert2022"

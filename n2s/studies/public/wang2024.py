@@ -59,6 +59,13 @@ class Wang2024(Study):
     ------
     UserError
         No such folder, no trial in it, or an unknown subject or trial.
+
+    Examples
+    --------
+    >>> from n2s.studies import Wang2024
+    >>> Wang2024.card.title, Wang2024.expected
+    ('Brain Treebank', {'subjects': 10, 'recordings': 26})
+    >>> study = Wang2024("folder/of/the/data", subjects=["1"], trials=["000"])  # doctest: +SKIP
     """
 
     name = "wang2024"

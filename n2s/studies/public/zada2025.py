@@ -52,6 +52,13 @@ class Zada2025(FolderStudy):
     ------
     UserError
         No such folder, nothing of it fetched, an unknown subject or space, or no transcript.
+
+    Examples
+    --------
+    >>> from n2s.studies import Zada2025
+    >>> Zada2025.card.title, Zada2025.expected
+    ('Podcast (ECoG)', {'subjects': 9, 'recordings': 9})
+    >>> study = Zada2025("folder/of/the/data", high_gamma=True)  # doctest: +SKIP
     """
 
     name = "zada2025"

@@ -77,7 +77,7 @@ class BoldFiles:
     resample_mask: bool = False
     rois: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_number("files.tr_s", self.tr_s, above=0)
 
     def count(self, path: Path, *others: Path) -> tuple[int, float]:

@@ -67,7 +67,7 @@ class TrialNames:
     conditions: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for option, given, known in (("conditions", self.conditions, CONDITIONS), ("kinds", self.kinds, ("", *KINDS))):
             for name, ours in given.items():
                 if ours not in known:

@@ -47,7 +47,7 @@ class EventColumns:
     speaker: tuple[str, ...] = ("speaker",)
     attended: tuple[str, ...] = ("attended",)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             given = getattr(self, field.name)
             object.__setattr__(self, field.name, (given,) if isinstance(given, str) else tuple(given))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import mne
@@ -49,7 +50,9 @@ class TreebankRaw(mne.io.BaseRaw):
             info, last_samps=last, filenames=[path], raw_extras=extras, orig_format="single", verbose="ERROR"
         )
 
-    def _read_segment_file(self, data, idx, fi, start, stop, cals, mult):  # noqa: ANN001 (as MNE has it)
+    def _read_segment_file(
+        self, data: np.ndarray, idx: Any, fi: int, start: int, stop: int, cals: np.ndarray, mult: np.ndarray | None
+    ) -> None:
         """Fill (c, n) ``data`` with samples ``start`` to ``stop`` (not included) of the channels ``idx``."""
         extras, path = self._raw_extras[fi], Path(self.filenames[fi])
         chosen = np.arange(extras["n"])[idx]

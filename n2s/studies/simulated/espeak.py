@@ -12,6 +12,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def speak(sentences: list[str], voice: str, rate_wpm: int, pitch: int) -> tuple[
     rows: list[tuple] = []
     spoken = 0  # the sentence that the callback is in
 
-    def collect(samples, n_samples, events) -> int:
+    def collect(samples: Any, n_samples: int, events: Any) -> int:
         if samples and n_samples:
             chunks.append(np.ctypeslib.as_array(samples, (n_samples,)).copy())
         i = 0

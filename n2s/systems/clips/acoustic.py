@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -211,7 +212,7 @@ class Acoustic(ClipDecoder):
         self.encoder_settings = entries.get(ENCODER)
         super().rebuild(state, entries)
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Parts with their own learning rate are separate parameter groups."""
         left, groups = dict(self.named_parameters()), []
         for part, rate in self.rates().items():

@@ -129,7 +129,7 @@ def _ridge(design: Tensor, response: Tensor, group: np.ndarray, alphas: tuple[fl
     n_folds = min(N_FOLDS, len(np.unique(group)))
     alphas = alphas if n_folds > 1 else (ROUGH_ALPHA,)
     rows = (rearrange(one, "n t d -> (n t) d") for one in (design, response))
-    return EncodingRidge(alphas=alphas, n_folds=max(n_folds, 2)).fit(*rows, np.repeat(group, design.shape[1]))
+    return EncodingRidge(alphas=alphas, n_folds=max(n_folds, 2)).fit(*rows, np.repeat(group, design.shape[1]))  # type: ignore[call-arg]
 
 
 def _whitening(residual: Tensor) -> Tensor:

@@ -160,7 +160,7 @@ def check_content(data: EncodingData, subjects: Sequence[str], *, together: bool
             parts = (heard.iloc[numbers].drop_duplicates() for numbers in (fold.train, fold.test))
             sides.setdefault(where, []).append(tuple(parts))
     for where, parts in sides.items():
-        _check_fold(*(pd.concat([one[side] for one in parts]) for side in (0, 1)), where, leak)
+        _check_fold(*(pd.concat([one[side] for one in parts]) for side in (0, 1)), where, leak)  # type: ignore[call-arg]
 
 
 def tell_alone(data: EncodingData) -> None:

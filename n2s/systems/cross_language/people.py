@@ -205,7 +205,7 @@ def people_of(
         Nobody knows two languages, or others cannot be used.
     """
     several = [name for name, own in languages.items() if len(own) > 1]
-    people: People = ("own" if several else "others") if wanted == "auto" else wanted  # type: ignore[assignment]
+    people: People = ("own" if several else "others") if wanted == "auto" else wanted
     if people == "own":
         if not several:
             raise UserError(

@@ -120,7 +120,7 @@ def covariances_of(stretches: Stretches, common: Common, options: MeasureOptions
         [torch.from_numpy(np.array(one[part], np.float64).reshape(len(one[0]), -1)) for one in stretches]
         for part in (0, 1)
     )
-    sides, found = whitened(*sides, common.sfreq, options.bands), []
+    sides, found = whitened(*sides, common.sfreq, options.bands), []  # type: ignore[call-arg]
     for band in options.bands.values():
         brain, heard = (torch.cat(analytic_stretches(one, common.sfreq, band)[0]) for one in sides)
         if len(brain) < 2:

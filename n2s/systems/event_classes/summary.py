@@ -235,7 +235,7 @@ class Summary:
         found = {}
         for who, null in self.nulls[name].items():
             if np.isfinite(null).all():
-                found[who] = Score(
+                found[who] = Score(  # type: ignore[call-arg]
                     float(null.mean()), *map(float, np.quantile(null, [0.025, 0.975])), kind if who == ALL else ""
                 )
             else:

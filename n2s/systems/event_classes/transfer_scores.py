@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -178,7 +179,7 @@ class TransferScores(Transfer):
             of.append((labels, said, rows))
             chance[subject] = self.chance(cell, subject)
 
-        def null(labels: np.ndarray, said: np.ndarray, places: LabelPlaces, *options, **more) -> np.ndarray:
+        def null(labels: np.ndarray, said: np.ndarray, places: LabelPlaces, *options: Any, **more: Any) -> np.ndarray:
             return balanced_of(permuted_confusions(labels, said, places, *options, n_classes=self.k, **more))
 
         return self._cell(cell, found, chance, null, of)
@@ -192,7 +193,7 @@ class TransferScores(Transfer):
             found[subject] = auc_interval_over(labels, log_proba, self.units.of[rows], strata=fold)
             of.append((labels, (log_proba, fold), rows))
 
-        def null(labels: np.ndarray, scored: tuple, places: LabelPlaces, *options, **more) -> np.ndarray:
+        def null(labels: np.ndarray, scored: tuple, places: LabelPlaces, *options: Any, **more: Any) -> np.ndarray:
             return auc_null(labels, scored[0], places, *options, strata=scored[1], **more)
 
         return self._cell(cell, found, dict.fromkeys(found, 0.5), null, of)

@@ -100,7 +100,7 @@ def fit_bold(data: PairedDataModule, subject: str, delays_s: Sequence[float]) ->
     components = np.zeros((len(scale), model.components.shape[1]))
     components[scale > 0] = scale[scale > 0, None] * model.components
     tensors = (np.array(delays_s, float), features, components, model.weights, model.memory)
-    return BoldDecoder(*map(torch.from_numpy, tensors), [torch.from_numpy(one) for one in model.held_out], model.chosen)
+    return BoldDecoder(*map(torch.from_numpy, tensors), [torch.from_numpy(one) for one in model.held_out], model.chosen)  # type: ignore[call-arg]
 
 
 def principal(columns: np.ndarray) -> np.ndarray:

@@ -74,7 +74,7 @@ def training_rows(data: PairedDataModule, subject: str, delays_s: Sequence[float
     lengths = [len(one) for one in spans]
     usual = max(set(lengths), key=lengths.count)
     windows = np.stack([one for one in spans if len(one) == usual])
-    return BoldRows(*map(np.concatenate, zip(*found, strict=True)), windows)
+    return BoldRows(*map(np.concatenate, zip(*found, strict=True)), windows)  # type: ignore[call-arg]
 
 
 def volumes_of(data: PairedDataModule, subject: str, split: str) -> pd.DataFrame:

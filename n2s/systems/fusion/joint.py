@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from n2s.data.paired import PairedDataModule
@@ -156,7 +157,7 @@ class JointContrastive(System):
         self._check_bins()
         self.runs = {name: self._run(name) for name in self.alone or ()}
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """See Lightning. Temperatures of losses do not decay."""
         scales = [*self.loss.parameters(), *self.between.parameters()]
         networks = (self.encoder, self.bold_encoder, self.target_encoder)

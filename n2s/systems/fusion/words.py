@@ -206,7 +206,7 @@ def points(score: Score) -> str:
 
 def _minus(score: Score) -> Score:
     ends = (None, None) if score.low is None else (0.0 - score.high, 0.0 - score.low)
-    return Score(0.0 - score.mean, *ends, score.kind)
+    return Score(0.0 - score.mean, *ends, score.kind)  # type: ignore[call-arg]
 
 
 def _theory(one: Difference) -> str:

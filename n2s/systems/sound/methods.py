@@ -146,7 +146,7 @@ class SoundMethods:
     def _clip(self, rows: np.ndarray) -> np.ndarray:
         return self.data.splits["test"].table.clip_index.to_numpy()[rows]
 
-    def _heard(self, table) -> Tensor:
+    def _heard(self, table: pd.DataFrame) -> Tensor:
         """True sounds of rows of any split's table."""
         n = round(self.module.maker.duration_s * SFREQ)
         found = torch.zeros(len(table), n)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from n2s.data.batch import Batch
@@ -215,7 +216,7 @@ class BrainAudio(ClipDecoder):
         own = self.maker.state_dict()
         checkpoint["state_dict"] |= {f"maker.{name}": own[name] for name in self.maker.frozen_names()}
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """The UNet and the acoustic decoders, each at its own rate."""
         groups = [] if self.mode == "none" else [("unet", self._unet, self.unet_lr)]
         if self.decoder_lr is not None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from n2s.data.corpus import CorpusDataModule
@@ -75,7 +76,7 @@ class SpeechSystem(System):
     def errors(self, rows: np.ndarray, found: list, split: str) -> dict[str, tuple[float, float]]:
         """Score -> number of errors, and of what could be wrong, in clips of a split."""
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """See Lightning."""
         optimizer = self.optimizer(self.parameters())
         if self.scheduler is None:

@@ -1,6 +1,6 @@
 """What a test of speech to text leaves: transcripts, their error rates, and those of networks that know nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -122,7 +122,7 @@ class TranscriptResult(Result):
         text = self.clips.text
         return {"cer": text.map(len).to_numpy(float), "wer": text.str.split().map(len).to_numpy(float)}
 
-    def _edits(self, parts) -> dict[str, np.ndarray]:
+    def _edits(self, parts: Callable[[str], list]) -> dict[str, np.ndarray]:
         true = self.clips.text.map(parts).tolist()
         found = {row: self.clips[row].map(parts).tolist() for row in ("model", "untrained")}
         found |= {"constant": [parts(self.constant)] * len(true), "empty": [[]] * len(true)}

@@ -195,7 +195,7 @@ class Search:
             rows = self.features.rows(np.column_stack([beam.recent[parents], words]))
             history, found = self.features.of(beam.features), self.features.of(rows)
         given = (torch.from_numpy(one) for one in (parents, log_probability, beam.sequence))
-        gain = evidence.gains(place, history, *given, found)
+        gain = evidence.gains(place, history, *given, found)  # type: ignore[call-arg]
         score = beam.score[parents] + _finite(gain.numpy())
         total = beam.log_probability[parents] + log_probability
         kept = self._kept(beam, parents, score)

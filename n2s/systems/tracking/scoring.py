@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from n2s.data.encoding_data import EncodingData
+from n2s.data.encoding_data import EncodingData, Fold
 from n2s.errors import UserError
 from n2s.findings import tell
 from n2s.metrics.cross_fitted import widened
@@ -20,7 +20,7 @@ from n2s.systems.tracking.reconstruction import Backward, FoldReconstruction, co
 from n2s.systems.tracking.regions import regions_of
 from n2s.systems.tracking.result import TrackingResult
 from n2s.systems.tracking.segments import matched
-from n2s.systems.tracking.sensor_measures import MeasureOptions, sensor_measures
+from n2s.systems.tracking.sensor_measures import MeasureOptions, SensorMeasures, sensor_measures
 from n2s.systems.tracking.trf import FoldTRF, kernels, peaks
 
 EXCERPT_S = 20.0  # of a reconstruction that the page shows
@@ -44,7 +44,7 @@ class Plan:
         return bool(self.trf) or self.backward is not None
 
 
-def marks_of(data: EncodingData, subject: str, fold, brain: np.ndarray) -> dict[str, Tensor | str]:
+def marks_of(data: EncodingData, subject: str, fold: Fold, brain: np.ndarray) -> dict[str, Tensor | str]:
     """By what a test knows the data of the fit."""
     return {"rows": rows_hash(data, subject, fold), "brain": torch.from_numpy(mark(brain))}
 
@@ -125,7 +125,7 @@ class Scorer:
             },
         )
 
-    def _whole(self, subject: str):
+    def _whole(self, subject: str) -> SensorMeasures:
         stretches = self.length.stretches(self.data, subject, self.plan.envelope)
         for brain, heard in stretches:
             if not (np.isfinite(brain).all() and np.isfinite(heard).all()):
@@ -150,7 +150,7 @@ class Scorer:
         self._counts[-1]["segments"] = found.n_segments
         return found
 
-    def _held_out(self, subject: str, found, regions: Mapping[str, np.ndarray]) -> list[dict]:
+    def _held_out(self, subject: str, found: SensorMeasures, regions: Mapping[str, np.ndarray]) -> list[dict]:
         """Add prediction and gain of response functions to the sensors, and give rows of what is no sensor's."""
         data, plan, options = self.data, self.plan, self.plan.options
         kept, scores, weights, functions, rebuilt = self.length.rows(data, subject), {}, [], [], []
@@ -243,7 +243,7 @@ class Scorer:
             self._excerpt = {"time_s": np.arange(len(heard)) / rate_hz, "heard": heard, "reconstructed": found}
         return rows
 
-    def _keep(self, subject: str, found) -> None:
+    def _keep(self, subject: str, found: SensorMeasures) -> None:
         measured = self.data.measured(subject)
         n = len(measured.names)
         where = (

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import torch
 
 from n2s.data.encoding import EncodingDataModule, SubjectFold
+from n2s.data.encoding_data import Fold
 from n2s.errors import UserError, first_of, nearest
 from n2s.metrics.tracking_coherence import BANDS, check_bands
 from n2s.options import check_options, check_pair
@@ -226,7 +227,7 @@ class Tracking(FoldFits):
             self.fits.setdefault(batch.subject, {})[fold.name] = self._fitted(batch.subject, fold)
         self.optimizers().step()
 
-    def _fitted(self, subject: str, fold) -> dict:
+    def _fitted(self, subject: str, fold: Fold) -> dict:
         data, plan = self.data, self.plan
         brain = checked_brain(data, subject, fold)[0]
         path = self.fit_path(subject, fold)

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from n2s.paths import written_whole
 from n2s.systems.encoding.cortex.contrasts import Contrast, Tested
 from n2s.systems.encoding.cortex.surface_views import scale_of
 from n2s.systems.encoding.cortex.surfaces import DRAWN, N, fsaverage5
+
+if TYPE_CHECKING:
+    from nilearn.surface import PolyMesh
 
 
 def write_interactive(path: Path, contrast: Contrast, found: Tested, n_subjects: int) -> Path:
@@ -49,7 +53,7 @@ def write_interactive(path: Path, contrast: Contrast, found: Tested, n_subjects:
 
 
 @cache
-def _mesh():
+def _mesh() -> "PolyMesh":
     from nilearn.datasets import load_fsaverage
 
     return load_fsaverage(DRAWN)["inflated"]

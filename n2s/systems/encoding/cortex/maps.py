@@ -1,7 +1,7 @@
 """The files that a test of brain scores leaves for viewers and for statistics: volumes, surfaces, a table, and what they hold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +102,7 @@ def _over_subjects(result: BrainScores, cortex: OnCortex, folder: Path) -> list[
         }
         p = {row: _stacked(result.targets, index, f"p:{row}") for row in scores if f"p:{row}" in result.targets}
         found = {row: over_subjects(values, p.get(row)) for row, values in stacked.items()}
-        written += _group(folder, found, lambda *one: _native(folder, "group", *one[:2], index, image, one[2]))
+        written += _group(folder, found, lambda *one: _native(folder, "group", *one[:2], index, image, one[2]))  # type: ignore[call-arg]
     if cortex.weights and n > 1:
         found = {row: cortex.tested(one) for row, one in scores.items()}
         found |= {f"gain:{row}": cortex.tested(one) for row, one in gains.items()}
@@ -116,7 +116,7 @@ def _over_subjects(result: BrainScores, cortex: OnCortex, folder: Path) -> list[
     return written
 
 
-def _group(folder: Path, found: Mapping[str, Tested], write) -> list[Path]:
+def _group(folder: Path, found: Mapping[str, Tested], write: Callable[..., list[Path]]) -> list[Path]:
     """Means, and q where there is a test, by statistic."""
     written: list[Path] = []
     for statistic, prefix, q_name in (("r", "", "q"), ("gain", "gain:", "gainQ")):
