@@ -242,7 +242,25 @@ class Result(Saved, ABC):
 
 
 def record(result: Result) -> dict:
-    """The entry of a result in ``metrics.json``."""
+    """The entry of a result in ``metrics.json``.
+
+    Examples
+    --------
+    >>> from n2s.metrics.score import ALL, Measure, Row, Score
+    >>> @dataclass
+    ... class Seconds(Result):
+    ...     found: float
+    ...
+    ...     def scores(self):
+    ...         lacks = Measure("seconds", digits=1, uncontrolled="Nothing is decoded.")
+    ...         return Scores({"model": Row("network")}, {"s": lacks}, {"s": {"model": {ALL: Score(self.found)}}})
+    ...
+    ...     def facts(self):
+    ...         return {"seed": 0}
+    >>> entry = record(Seconds(2.5))
+    >>> entry["scores"]["s"]["model"]["all subjects"]["mean"], entry["seed"]
+    (2.5, 0)
+    """
     scores = result.scores()
     return {"scores": scores.plain(), "format": scores.described()} | result.facts()
 

@@ -267,9 +267,9 @@ class TestSampling:
             sample(model, torch.zeros(tokens), list(ids), sampler=sampler)
 
     def test_a_sampler_without_steps_is_an_error(self):
-        with pytest.raises(UserError, match="n_steps=0"):
+        with pytest.raises(UserError, match="n_steps is 0"):
             DDIM(0)
-        with pytest.raises(UserError, match="clip=0"):
+        with pytest.raises(UserError, match="clip is 0"):
             DPMSolver(clip=0)
 
 

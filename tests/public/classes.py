@@ -5,7 +5,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, Union, get_args, get_origin
@@ -43,6 +43,29 @@ def public_classes(*packages: str) -> dict[str, type]:
             if inspect.isclass(one) and not inspect.isabstract(one):
                 found[f"{package}.{name}"] = one
     return found
+
+
+def reachable(classes: Iterable[type]) -> dict[str, type]:
+    """``module.Name`` -> class of n2s that can be made, has numbers, and is an option of a class, or of one of its options, and so on."""
+    waiting = list(classes)
+    seen, found = set(waiting), {}
+    while waiting:
+        for hint in typing.get_type_hints(waiting.pop().__init__).values():
+            for one in _inside(hint):
+                if not inspect.isclass(one) or not one.__module__.startswith("n2s."):
+                    continue
+                for kind in {one, *one.__subclasses__()} - seen:
+                    seen.add(kind)
+                    waiting.append(kind)
+                    if kind.__module__.startswith("n2s.") and not inspect.isabstract(kind) and numbers(kind):
+                        found[f"{kind.__module__}.{kind.__name__}"] = kind
+    return {name: kind for name, kind in found.items() if not kind.__name__.startswith("_")}
+
+
+def _inside(hint: object) -> Iterator[object]:
+    yield hint
+    for one in get_args(hint):
+        yield from _inside(one)
 
 
 def numbers(cls: type) -> list[Number]:

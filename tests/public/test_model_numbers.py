@@ -4,10 +4,11 @@ import inspect
 
 import pytest
 import torch
-from classes import NEVER, numbers, public_classes
+from classes import NEVER, numbers, public_classes, reachable
 
 from n2s.errors import UserError
 from n2s.features import HashedBagOfWords, LogSpectrogram
+from n2s.features.one_layer import OneLayer
 from n2s.features.speech_net_runs import UntrainedNet
 from n2s.models import AcousticDecoder, AudioMAE, BoldEncoder, BrainEncoder, ConformerCTC, MEGConformer, SpeechNet
 from n2s.models.sound_generator import SmallAudioLDM2
@@ -21,6 +22,12 @@ from n2s.training import Compile
 CLASSES = public_classes("n2s.models", "n2s.features", "n2s.systems")
 CLASSES |= {one.__name__: one for one in (Logistic, LinearSVM, ElasticNet, WindowNetwork, BandCSP, EnvelopeFollowing)}
 CLASSES |= {one.__name__: one for one in (RiemannianTangent, SoundOptions, MeasureOptions, Compile, SmallAudioLDM2)}
+#: Classes that are options of public ones. Some are made by n2s alone: nobody writes their numbers.
+CLASSES |= {
+    name: one
+    for name, one in reachable(CLASSES.values()).items()
+    if one not in CLASSES.values() and one not in (OneLayer, UntrainedNet)
+}
 
 #: Numbers that may be negative, and why.
 NEGATIVE = {

@@ -11,6 +11,7 @@ from torch import Tensor
 from n2s.errors import UserError
 from n2s.models.diffusion.latent_diffusion import FRAMES_PER_TOKEN, SHRINK, LatentDiffusion
 from n2s.models.diffusion.spectrogram import N_MELS
+from n2s.options import check_number
 
 if TYPE_CHECKING:
     from diffusers import SchedulerMixin
@@ -33,11 +34,10 @@ class Sampler(ABC):
     """
 
     def __init__(self, n_steps: int = 25, guidance: float = 3.5, clip: float | None = None) -> None:
-        if n_steps < 1 or guidance < 0 or (clip is not None and clip <= 0):
-            raise UserError(
-                f"{type(self).__name__}: n_steps={n_steps}, guidance={guidance}, clip={clip}; expected one step or more, "
-                "0 or more, and a positive number or null."
-            )
+        name = type(self).__name__
+        check_number(f"{name}: n_steps", n_steps, low=1, whole=True)
+        check_number(f"{name}: guidance", guidance, low=0)
+        check_number(f"{name}: clip", clip, above=0, otherwise="null for no limit")
         self.n_steps, self.guidance, self.clip = n_steps, guidance, clip
 
     @abstractmethod
