@@ -1,5 +1,7 @@
 """``n2s.evaluate(model, data)``: anybody's network or estimator, scored on test windows beside all controls of that task."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -95,7 +97,7 @@ def evaluate(
         return Evaluation(_results(model, data, answers, seed), name or _name(model), answers.learned)
 
 
-def _results(model: object, data: NeuralDataModule | WindowSet, answers: Answers, seed: int) -> dict[str, Result]:
+def _results(model: object, data: NeuralDataModule | WindowSet, answers: Answers, seed: int) -> Mapping[str, Result]:
     if isinstance(data, WindowSet):
         return {"test": _of_epochs(answers, data, seed)}
     if isinstance(data, EventDataModule):
@@ -130,8 +132,8 @@ def _of_epochs(answers: Answers, data: WindowSet, seed: int) -> EventResult:
     return EventResult(
         events=test.table.iloc[order][list(KEPT)].reset_index(drop=True),
         logits=logits[order].astype(np.float32),
-        names=data.classes,
-        trained=np.bincount(train.y, minlength=len(data.classes))[None],
+        names=data.class_names,
+        trained=np.bincount(train.y, minlength=len(data.class_names))[None],
         control_notes=[
             "No controls of durations, of what came before, or of the sound: epochs do not say what was heard."
         ],

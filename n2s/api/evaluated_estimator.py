@@ -77,9 +77,9 @@ class Estimator:
         """(n, k) Logits of the classes: log-probabilities, or its decision function, or what it says."""
         self._check_kind(windows)
         numbers = _numbers(
-            getattr(self.model, "classes_", np.arange(len(windows.classes))), windows, f"{self.name} was fitted to"
+            getattr(self.model, "classes_", np.arange(len(windows.class_names))), windows, f"{self.name} was fitted to"
         )
-        found = np.full((len(windows), len(windows.classes)), ABSENT)
+        found = np.full((len(windows), len(windows.class_names)), ABSENT)
         if hasattr(self.model, "predict_proba"):
             values = np.asarray(self._asked("predict_proba", windows))
             self._check_finite(values, "predict_proba")
@@ -146,12 +146,12 @@ class Estimator:
         model = self.model if model is None else model
         if not isinstance(model, BaseEstimator):
             return
-        if windows.classes is not None and is_regressor(model):
-            names = ", ".join(windows.classes[:6])
+        if windows.class_names is not None and is_regressor(model):
+            names = ", ".join(windows.class_names[:6])
             raise UserError(
                 f"n2s.evaluate: {self.name} is a regressor, and these windows have classes ({names}); expected a classifier."
             )
-        if windows.classes is None and is_classifier(model):
+        if windows.class_names is None and is_classifier(model):
             raise UserError(
                 f"n2s.evaluate: {self.name} is a classifier, and the target of these windows is (f, t) features of what was heard; "
                 "expected a regressor of several outputs. Classes: n2s.data.EventDataModule."
@@ -201,13 +201,13 @@ def first_line(error: Exception) -> str:
 
 def _numbers(classes: object, windows: WindowSet, who: str) -> np.ndarray:
     """Numbers of classes that are given by number or by name."""
-    given, k = np.asarray(classes), len(windows.classes)
-    named = given.dtype.kind in "OUS" and np.isin(given.astype(str), windows.classes).all()
+    given, k = np.asarray(classes), len(windows.class_names)
+    named = given.dtype.kind in "OUS" and np.isin(given.astype(str), windows.class_names).all()
     if named:
-        return np.array([windows.classes.index(str(one)) for one in given.ravel()])
+        return np.array([windows.class_names.index(str(one)) for one in given.ravel()])
     if given.dtype.kind in "OUS" or not np.isin(given, np.arange(k)).all():
         shown = ", ".join(str(one) for one in np.unique(given.astype(str) if given.dtype == object else given)[:6])
-        names = ", ".join(windows.classes[:6])
+        names = ", ".join(windows.class_names[:6])
         raise UserError(
             f"n2s.evaluate: {who} classes {shown}; expected numbers from 0 to {k - 1}, as n2s.windows(data).y has them, or names ({names})."
         )

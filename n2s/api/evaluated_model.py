@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,12 +53,12 @@ def outputs(network: nn.Module, windows: WindowSet) -> Tensor:
     network.eval()
     parts = []
     for at in range(0, len(windows), AT_ONCE):
-        given = windows.read(slice(at, at + AT_ONCE)).inputs
-        found = _called(network, [None if one is None else _as(like, one) for one in given])
-        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(given[0]):
+        given = windows.read(slice(at, at + AT_ONCE))
+        found = _called(network, [None if one is None else _as(like, one) for one in given.inputs])
+        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(given.brain):
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise UserError(
-                f"n2s.evaluate: {type(network).__name__} gives {shape} of windows {tuple(given[0].shape)}; expected a tensor with a row "
+                f"n2s.evaluate: {type(network).__name__} gives {shape} of windows {tuple(given.brain.shape)}; expected a tensor with a row "
                 "a window."
             )
         parts.append(found.float().cpu())
@@ -75,7 +76,7 @@ def _as(like: Tensor, value: Tensor) -> Tensor:
     return value.to(like) if value.is_floating_point() else value.to(like.device)
 
 
-def _called(network: nn.Module, given: list[Tensor | None]) -> object:
+def _called(network: nn.Module, given: list[Any]) -> object:
     try:
         return call(network, *given)
     except UserError:
@@ -92,6 +93,8 @@ class Answers:
     """What a model says of windows, whatever it is."""
 
     def __init__(self, model: object, train: Callable[[], WindowSet], fit: bool | None, flat: bool | None):
+        self.network: nn.Module | None = None
+        self.estimator: Estimator | None = None
         if isinstance(model, System):
             model = _network(model)
         if isinstance(model, nn.Module):
@@ -99,9 +102,9 @@ class Answers:
                 raise UserError(
                     f"n2s.evaluate: {type(model).__name__} is a network: train it first, and leave fit out."
                 )
-            self.network, self.estimator = model, None
+            self.network = model
         else:
-            self.network, self.estimator = None, Estimator(model, train, fit=fit, flat=flat)
+            self.estimator = Estimator(model, train, fit=fit, flat=flat)
 
     @property
     def learned(self) -> str:
@@ -114,12 +117,12 @@ class Answers:
 
     @property
     def _name(self) -> str:
-        return self.estimator.name if self.network is None else type(self.network).__name__
+        return type(self.network).__name__ if self.estimator is None else self.estimator.name
 
     def logits(self, test: WindowSet) -> Tensor:
         """(n, k), or (n, 1) of the second of two."""
-        k = len(test.classes)
-        found = self.estimator.log_proba(test) if self.network is None else outputs(self.network, test)
+        k = len(test.class_names)
+        found = outputs(self.network, test) if self.estimator is None else self.estimator.log_proba(test)
         if found.ndim != 2 or not (found.shape[1] == k or (k == 2 and found.shape[1] == 1)):
             raise UserError(
                 f"n2s.evaluate: {self._name} gives {tuple(found.shape)} of {len(test)} windows and {k} classes; expected ({len(test)}, {k}) "
@@ -130,7 +133,7 @@ class Answers:
     def estimate(self, test: WindowSet, shape: tuple[int, ...]) -> Tensor:
         """(n, f, t) of what it is compared with, ``shape`` (f, t)."""
         wanted = (len(test), *shape)
-        if self.network is None:
+        if self.estimator is not None:
             found = torch.from_numpy(self.estimator.values(test))
         else:
             found = outputs(self.network, test)

@@ -202,6 +202,11 @@ class WindowSet(Dataset):
         return self._all.brain.numpy()
 
     @property
+    def class_names(self) -> list[str]:
+        """``classes``; [] where targets are no classes."""
+        return self.classes or []
+
+    @property
     def y(self) -> np.ndarray:
         """(n,) int64 classes, or (n, f, t) float32 targets."""
         return self._all.target.numpy()
