@@ -34,6 +34,22 @@ class Evaluation:
     ----------
     results
         See above: every number and figure can be made from them.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from n2s.metrics.score import ALL, Measure, Row, Score
+    >>> @dataclass
+    ... class Hits(Result):
+    ...     share: float
+    ...
+    ...     def scores(self):
+    ...         rows = {"model": Row("network"), "chance": Row("chance", "control")}
+    ...         values = {"model": {ALL: Score(self.share)}, "chance": {ALL: Score(0.5)}}
+    ...         return Scores(rows, {"hits": Measure("hits (%)", 100, 1)}, {"hits": values})
+    >>> found = Evaluation({"test": Hits(0.75)}, "my network")
+    >>> dict(zip(found.table.row, found.table["mean"]))
+    {'my network': 0.75, 'chance': 0.5}
     """
 
     def __init__(self, results: Mapping[str, Result], name: str, learned: str = ""):

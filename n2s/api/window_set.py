@@ -19,7 +19,14 @@ AT_ONCE = 512  # windows that are read together
 
 
 class Windows(NamedTuple):
-    """Some windows: ``brain (m, c, t)`` float32, ``target (m, ...)``, and of sensors ``positions (m, c, 2)``, ``mask (m, c)``, ``kind (m, c)``."""
+    """Some windows: ``brain (m, c, t)`` float32, ``target (m, ...)``, and of sensors ``positions (m, c, 2)``, ``mask (m, c)``, ``kind (m, c)``.
+
+    Examples
+    --------
+    >>> part = Windows(torch.zeros(8, 3, 50), torch.zeros(8, dtype=torch.long), torch.zeros(8, dtype=torch.long))
+    >>> [one.shape for one in part.inputs]
+    [torch.Size([8, 3, 50])]
+    """
 
     brain: Tensor
     target: Tensor

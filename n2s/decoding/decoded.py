@@ -22,6 +22,15 @@ class Decoded(ABC):
         Name of the recording.
     said
         What was found and decided, in sentences: whose scale, which sensors are missing.
+
+    Examples
+    --------
+    >>> class Ranked(Decoded):
+    ...     def shown(self):
+    ...         return Shown(headline=self.said, tables={"Sounds": (list(self.table), self.table.values.tolist())})
+    >>> found = Ranked(pd.DataFrame({"start_s": [0.0], "sound": ["a.wav"]}), "x.fif", ["person: somebody new"])
+    >>> found.save(folder / "decoded").name, sorted(found.tables())
+    ('report.html', ['decoded'])
     """
 
     table: pd.DataFrame

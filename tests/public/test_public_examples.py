@@ -11,8 +11,9 @@ import pytest
 
 #: Packages and modules whose names are public: those of the reference on the site, and what their users import beside.
 PACKAGES = (
-    "n2s", "n2s.corpora", "n2s.data", "n2s.errors", "n2s.features", "n2s.losses", "n2s.metrics", "n2s.metrics.result", "n2s.metrics.score",
-    "n2s.models", "n2s.options", "n2s.studies", "n2s.systems", "n2s.training",
+    "n2s", "n2s.api.evaluation", "n2s.api.window_set", "n2s.corpora", "n2s.data", "n2s.decoding.decoded", "n2s.errors", "n2s.features",
+    "n2s.losses", "n2s.metrics", "n2s.metrics.result", "n2s.metrics.score", "n2s.models", "n2s.options", "n2s.studies", "n2s.systems",
+    "n2s.training",
 )  # fmt: skip
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
