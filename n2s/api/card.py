@@ -118,7 +118,7 @@ def _cell(score: Mapping | None, measure: Measure | None) -> str:
         return ""
     text = (Measure("") if measure is None else measure).text
     mean, low, high = (None if score[end] is None else text(score[end]) for end in ("mean", "low", "high"))
-    return mean if low is None else f"{mean} ({low} to {high})"
+    return f"{mean}" if low is None else f"{mean} ({low} to {high})"
 
 
 def _limits(decoder: Decoder | UserError) -> str:

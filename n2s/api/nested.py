@@ -1,5 +1,7 @@
 """Nested plain values with tensors among them, as tensors by name and JSON."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -51,7 +53,7 @@ def packed(value: object, prefix: str = "") -> tuple[object, dict[str, Tensor]]:
     raise TypeError(f"{prefix or 'value'}: {type(value).__name__} is neither plain nor a tensor.")
 
 
-def unpacked(plain: object, tensors: dict[str, Tensor]) -> object:
+def unpacked(plain: object, tensors: dict[str, Tensor]) -> Any:
     """The opposite of `packed`."""
     if isinstance(plain, dict):
         if TENSOR in plain:

@@ -95,12 +95,12 @@ class MadeSounds(Decoded):
 
     def shown(self) -> Shown:
         """See `Decoded`."""
-        ranked = None if self.ranking is None else self.ranking.shown()
+        ranked, n_said = (None, 0) if self.ranking is None else (self.ranking.shown(), len(self.ranking.said))
         tables = {} if self.likeness is None else {"Made sounds and the candidates": self._likeness_cells()}
         notes = [*self.said, NOTE]
         return Shown(
             headline=self.headline(),
-            notes=notes if ranked is None else [*notes, *ranked.notes[len(self.ranking.said) :]],
+            notes=notes if ranked is None else [*notes, *ranked.notes[n_said:]],
             tables=tables if ranked is None else tables | dict(ranked.tables),
             drawings=[self._spectrogram(), *([] if ranked is None else ranked.drawings)],
             listening=self._listening(),
@@ -110,9 +110,14 @@ class MadeSounds(Decoded):
     def _starts(self) -> np.ndarray:
         return np.rint((self.table.time_s - self.table.time_s.iloc[0]) * self.rate).to_numpy(int)
 
+    @property
+    def _likeness(self) -> pd.DataFrame:
+        return pd.DataFrame({"p": []}) if self.likeness is None else self.likeness
+
     def _found(self) -> pd.DataFrame:
         """The candidates that were surely heard."""
-        return self.likeness.iloc[:0] if self.likeness is None else self.likeness[self.likeness.p < ALPHA]
+        likeness = self._likeness
+        return likeness[likeness.p < ALPHA]
 
     def _likeness_in_words(self) -> list[str]:
         return [
@@ -128,7 +133,7 @@ class MadeSounds(Decoded):
 
         rows = [
             [one.sound, cell(one.p), str(one.n_clips), cell(one.made), cell(one.other_moments), cell(one.no_brain)]
-            for one in self.likeness.itertuples()
+            for one in self._likeness.itertuples()
         ]
         return ["sound", "p", "clips", "made (r)", "made of other moments (r)", "no brain (r)"], rows
 
@@ -258,8 +263,9 @@ def compared(
         if len(inside):
             clips = np.zeros((len(inside), made.shape[1]), np.float32)
             for place, i in enumerate(inside):
-                clip = read_clip(str(paths[one.sound]), at_s[i], length_s)[: made.shape[1]]
-                clips[place, : len(clip)] = clip
+                clip = read_clip(str(paths[one.sound]), at_s[i], length_s)
+                if clip is not None:
+                    clips[place, : len(clip)] = clip[: made.shape[1]]
             true = _mel(_loud(clips))
             each = np.stack([_alike(mine[np.roll(inside, turn)], true) for turn in range(len(inside))])
             row["made"], row["no_brain"] = float(each[0].mean()), float(_alike(nobody, true).mean())

@@ -7,7 +7,7 @@ import numpy as np
 from n2s.errors import UserError
 
 
-def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
+def stitch(clips: Sequence[np.ndarray] | np.ndarray, starts: Sequence[int] | np.ndarray) -> np.ndarray:
     """Join consecutive clips, with a cross-fade of constant power where they overlap.
 
     The weights are a quarter of a cosine and of a sine, over the root of 1 + 2 r cos sin, where r is the similarity of the two
@@ -59,7 +59,7 @@ def stitch(clips: Sequence[np.ndarray], starts: Sequence[int]) -> np.ndarray:
     return sound
 
 
-def spanning(starts: Sequence[int], n: int) -> list[int]:
+def spanning(starts: Sequence[int] | np.ndarray, n: int) -> list[int]:
     """Which clips of ``n`` samples to `stitch`, so that nothing is left out and at most two overlap at any place.
 
     From each clip to the latest that still overlaps it, or else to the next. ``starts`` rise.
