@@ -23,6 +23,7 @@ class Windows(NamedTuple):
 
     Examples
     --------
+    >>> import torch
     >>> part = Windows(torch.zeros(8, 3, 50), torch.zeros(8, dtype=torch.long), torch.zeros(8, dtype=torch.long))
     >>> [one.shape for one in part.inputs]
     [torch.Size([8, 3, 50])]
