@@ -30,6 +30,8 @@ def test_there_are_ten_or_more_and_some_can_be_heard():
     assert len({path.name[:7] for path in SCRIPTS}) == len(SCRIPTS), "two have one number"
     heard = [path for path in SCRIPTS if "<audio controls" in path.read_text("utf-8")]
     assert len(heard) >= 3
+    named = re.findall(r"/auto_examples/(\w+)>", (FOLDER / "GALLERY_HEADER.rst").read_text("utf-8"))
+    assert len(named) >= 10 and set(named) <= {path.stem for path in SCRIPTS}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
