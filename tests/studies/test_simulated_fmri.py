@@ -376,7 +376,7 @@ def test_a_ridge_learns_the_channels_and_stays_below_the_ideal(root):
     tests = [rows(one) for one in runs_of(study)]
     seen, truth = np.mean([one for one, _ in tests], axis=0), tests[0][1]
     ridge = VoxelRidge(50, 100.0).fit((x - x.mean(0)) / x.std(0), (y - y.mean(0)) / y.std(0))
-    predicted = ridge.predict((seen - x.mean(0)) / x.std(0)).numpy()
+    predicted = ridge.predict((seen - x.mean(0)) / x.std(0))
     truth = (truth - y.mean(0)) / y.std(0)
     tracked = [np.corrcoef(predicted[:, i], truth[:, i])[0, 1] for i in range(N_CHANNELS)]
     assert np.mean(tracked) > 0.25
