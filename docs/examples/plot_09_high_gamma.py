@@ -48,7 +48,7 @@ part = sound[round(max(begin, 0) * rate) : round((begin + 6.0) * rate)]
 Sound(0.9 * part / np.abs(part).max(), rate)
 
 # %%
-# The activity around the words, in the mean over words, and in grey what the same mean over random moments gives. Simulated contacts follow the envelope,
+# The activity around the words, in the mean over words, and in grey 95% of what the same mean over random moments gives. Simulated contacts follow the envelope,
 # phones, or words, each to a known degree, and some follow nothing.
 
 hop_s, window_s = 0.01, 0.05
@@ -83,7 +83,7 @@ axes[1].fill_between(lags_s, low, high, color="0.85")
 axes[1].plot(lags_s, found[:, order[:3]])
 axes[1].axvline(0, color="0.3", lw=0.8)
 axes[1].set(
-    xlabel="time after the word begins (s)", ylabel="change (%)", title="Three strongest (grey: random moments, 95%)"
+    xlabel="time after the word begins (s)", ylabel="change (%)", title="Three strongest; grey: by chance"
 )
 
 # %%
