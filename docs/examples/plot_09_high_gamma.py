@@ -82,9 +82,7 @@ low, high = np.percentile(by_chance[:, :, order[:3]], [2.5, 97.5], axis=(0, 2))
 axes[1].fill_between(lags_s, low, high, color="0.85")
 axes[1].plot(lags_s, found[:, order[:3]])
 axes[1].axvline(0, color="0.3", lw=0.8)
-axes[1].set(
-    xlabel="time after the word begins (s)", ylabel="change (%)", title="Three strongest; grey: by chance"
-)
+axes[1].set(xlabel="time after the word begins (s)", ylabel="change (%)", title="Three strongest; grey: by chance")
 
 # %%
 # How much of each contact a model of everything that it follows could explain is known, because the study is simulated.
