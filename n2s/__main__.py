@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import n2s
 from n2s import interrupts
@@ -128,7 +129,7 @@ def run(verb: str) -> None:
         }
 
         class Parser(ReadableErrors, jsonargparse.ArgumentParser):
-            def add_argument(self, *names: str, **settings: object) -> object:
+            def add_argument(self, *names: str, **settings: Any) -> Any:
                 """Read a required list as words of the command line; jsonargparse expects JSON."""
                 if settings.get("type") is bool and settings.get("default") is False:
                     settings |= {"nargs": "?", "const": True}  # --json as well as --json true

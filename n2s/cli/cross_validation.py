@@ -89,6 +89,7 @@ class CrossValidation:
                 self._typed("fit", file, *(["--fresh"] if self.fresh else []))
                 self._typed("test", file)
             return
+        assert choice is not None  # only a run that has all folds is nobody's
         run, begun = choice.run, sum(map(tested, self._folds(choice.run)))
         going_on = f"run: {shown(run.folder)} (continues: {begun} of {self.n_folds} folds are tested)"
         print(choice.message if choice.new else going_on, flush=True)
@@ -190,8 +191,12 @@ class CrossValidation:
             model = config["model"].get("init_args") or {}
             model |= staged(model, options, number, self.folder)
         del config["cross_validate"]
-        for logger in as_list(config["trainer"].get("logger")) if run else ():
-            if isinstance(logger, dict) and issubclass(class_named(logger.get("class_path")) or object, WandbLogger):
+        for logger in as_list(config["trainer"].get("logger")):
+            if (
+                run
+                and isinstance(logger, dict)
+                and issubclass(class_named(logger.get("class_path")) or object, WandbLogger)
+            ):
                 given = logger.setdefault("init_args", {})
                 given["name"] = f"{given.get('name') or run.name} fold {number}"
         with TemporaryDirectory() as folder:

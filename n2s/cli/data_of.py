@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -91,6 +92,7 @@ def _data_block(path: Path, chain: list[Path]) -> dict:
             f"{chain[-1].name}: {KEY} {path.name}: {path} has no data block. Name a recipe with data: class_path, init_args."
         )
     try:
-        return OmegaConf.to_container(OmegaConf.create(recipe).data, resolve=True)
+        found: Any = OmegaConf.to_container(OmegaConf.create(recipe).data, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{path}: data: {str(error).splitlines()[0]}.") from None
+    return found

@@ -54,13 +54,14 @@ def readable() -> Iterator[None]:
 
 def _message_of(error: BaseException) -> str | None:
     """The message for the user, if it is an error that they can correct."""
-    chain, link = [], error
+    chain: list[BaseException] = []
+    link: BaseException | None = error
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    for link in chain:
-        if isinstance(link, UserError):
-            return str(link)
+    for one in chain:
+        if isinstance(one, UserError):
+            return str(one)
     # by name: importing the classes would import Lightning and omegaconf for every command
     names = {base.__name__ for base in type(error).__mro__}
     text = str(error)
@@ -84,7 +85,8 @@ def _full_disk(chain: list[BaseException]) -> str | None:
     full = [link for link in chain if is_full(link)]
     if not full:
         return None
-    where = f" ({final(full[0].filename)})" if getattr(full[0], "filename", None) else ""
+    file = getattr(full[0], "filename", None)
+    where = f" ({final(file)})" if file else ""
     return (
         f"a disk is full{where}: {getattr(full[0], 'strerror', None) or full[0]}. Earlier files are whole. Free "
         "some space, or let N2S_CACHE (prepared data) or N2S_RUNS (runs) name a folder on another disk. The same command "
@@ -92,7 +94,7 @@ def _full_disk(chain: list[BaseException]) -> str | None:
     )
 
 
-def _interpolation(error: Exception) -> str:
+def _interpolation(error: BaseException) -> str:
     key = getattr(error, "full_key", None)
     first = str(error).splitlines()[0]
     variable = re.search(r"Environment variable '(\w+)' not found", first)

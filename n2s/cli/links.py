@@ -1,7 +1,7 @@
 """The numbers that a recipe's networks take from the data, once the datamodule is built."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -86,7 +86,7 @@ def parameters(kind: type) -> dict[str, inspect.Parameter]:
     for base in kind.__mro__:
         if "__init__" not in vars(base):
             continue
-        own = inspect.signature(base.__init__).parameters
+        own = inspect.signature(vars(base)["__init__"]).parameters
         found = {name: one for name, one in own.items() if name != "self"} | found
         if not any(one.kind is one.VAR_KEYWORD for one in own.values()):
             break
@@ -103,7 +103,7 @@ def _linked(config: Namespace) -> Iterator[tuple[str, str]]:
         yield from ((path, name) for name in parameters(kind) if name in names or f"{short}.{name}" in names)
 
 
-def _shapes(model: Namespace, data: dict[str, int]) -> dict[str, int]:
+def _shapes(model: Namespace, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The numbers by the names that the model's system gives them."""
     declared = getattr(_class_or_none(model), "shapes", None)
     return data if declared is None else declared(data, _options(model))

@@ -225,7 +225,7 @@ class CLI(LightningCLI):
                 [WriteEstimates(self.choice.run.folder / PLACES["predict"])] if self.subcommand == "predict" else []
             )
         if fit:
-            callbacks.append(TellFit(self.choice and self.choice.run, next_too=self._alone))
+            callbacks.append(TellFit(self.choice.run if self.choice else None, next_too=self._alone))
         config.trainer.callbacks = callbacks
         try:
             trainer = super().instantiate_trainer(**kwargs)
@@ -269,14 +269,14 @@ class CLI(LightningCLI):
 
     def _run_in_folder(self, subcommand: str) -> None:
         work = partial(self._work, subcommand)
-        given = self.choice, self.claim, self.complete, self.trainer
+        given = self.claim, self.complete, self.trainer
         if subcommand == "fit" and self.choice is not None:
             with self.signals:
-                fit_in(*given, work) if self.trainer.is_global_zero else work()
+                fit_in(self.choice, *given, work) if self.trainer.is_global_zero else work()
         elif self.choice is None or not self.trainer.is_global_zero:
             work()
         else:
-            score_in(*given, f"{subcommand}.csv", work)
+            score_in(self.choice, *given, f"{subcommand}.csv", work)
 
     def _work(self, subcommand: str) -> None:
         """Run Lightning's verb."""
@@ -293,7 +293,7 @@ def main() -> None:
     run_cli(CLI)
 
 
-def run_cli(cli: type[CLI], **options: type) -> CLI:
+def run_cli(cli: type[CLI], **options: Any) -> CLI:
     """Run a command line that takes a recipe, with the settings that all of them share."""
     quieten()
     done = cli(

@@ -56,7 +56,9 @@ class Parser(ReadableErrors, LightningArgumentParser):
     #: Gives the model's complete config once the command is parsed; None: nothing is linked.
     model: Callable[[], Namespace] | None = None
 
-    def parse_args(self, args: list[str] | None = None, *others: Any, **options: Any) -> Namespace:
+    def parse_args(  # type: ignore[override]
+        self, args: list[str] | None = None, *others: Any, **options: Any
+    ) -> Namespace:
         """See jsonargparse, which writes the null of ``--model.loss.temperature null`` as "None" for its inner parser.
 
         A recipe may be named, in place of its path; classes are found beside it and in the current folder.

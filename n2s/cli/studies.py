@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from n2s.errors import UserError, nearest
 
@@ -22,12 +22,13 @@ class Studies:
         """Print one line per data set."""
         from rich.table import Table
 
+        from n2s.cli.study_cards import card_of
         from n2s.report.table import wide_console
 
         table = Table("name", "kind", "language", "people", "heard or said", "licence", "access", "citation", box=None)
         table.columns[0].no_wrap = True
         for name, study in public_studies().items():
-            card = study.card
+            card = card_of(study)
             cells = (name, card.modality.split()[0], card.language, str(card.n_subjects), card.amount)
             table.add_row(*cells, card.licence.split(" (")[0], card.source.access, card.citation.split(",")[0])
         wide_console().print(table)
@@ -60,10 +61,11 @@ class Studies:
         jobs
             Parallel downloads.
         """
+        from n2s.cli.study_cards import card_of
         from n2s.fetch.run import download
         from n2s.studies.card import Wall
 
-        source = _named(name).card.source
+        source = card_of(_named(name)).source
         if root is None and not isinstance(source, Wall):
             raise UserError(f"give a folder for the data set: n2s studies download {name} --root FOLDER.")
         download(source, root or Path(), subjects=chosen_labels(subjects), jobs=jobs)
@@ -112,7 +114,7 @@ class Studies:
         with kept() as found:
             if all_yaml := [one for one in what if one.endswith((".yaml", ".yml"))]:
                 data = _recipe(what, all_yaml)
-                studies = data.studies
+                studies: Any = data.studies
             elif len(what) > 1:
                 raise UserError(f"check takes one folder or one name; got {', '.join(what)}.")
             elif root is None and Path(what[0]).is_dir():

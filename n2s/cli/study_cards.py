@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import n2s
+from n2s.errors import UserError
 from n2s.studies.card import Card, Wall
 from n2s.studies.study import Study
 
@@ -59,6 +60,13 @@ def fits_with(study: type[Study]) -> list[str]:
     return [command for path, command in overlays().items() if named.search(path.read_text("utf-8"))]
 
 
+def card_of(study: type[Study]) -> Card:
+    """The card of a public data set; a UserError of any other study."""
+    if study.card is None:
+        raise UserError(f"{study.__name__} is no public data set: it has no card. See n2s studies list.")
+    return study.card
+
+
 def card_lines(name: str, study: type[Study]) -> list[str]:
     """A card for the console, at most `WIDTH` characters a line, but commands and files whole.
 
@@ -69,7 +77,7 @@ def card_lines(name: str, study: type[Study]) -> list[str]:
     study
         Its reader.
     """
-    card = study.card
+    card = card_of(study)
     size = "" if card.size_gb is None else f"; {card.size_gb:g} GB"
     facts = {
         "recorded": card.modality,

@@ -31,7 +31,9 @@ def scores_of_runs(scores: Scores, name: str, letters: Sequence[str]) -> Drawing
         rows = {key: row for key, row in scores.rows.items() if key.startswith(f"{letter}/") and key in values}
         model = next(key for key, row in rows.items() if row.role == "model")
         mean, low, high, _ = values[model][ALL]
-        ends = None if low is None else [[scale * (mean - low)], [scale * (high - mean)]]
+        if mean is None:
+            continue
+        ends = None if low is None or high is None else [[scale * (mean - low)], [scale * (high - mean)]]
         axes.errorbar(
             [place], [scale * mean + start], yerr=ends, fmt="o", ms=9, color=COLORS["model"], capsize=5, zorder=3
         )
@@ -39,12 +41,13 @@ def scores_of_runs(scores: Scores, name: str, letters: Sequence[str]) -> Drawing
             if one != ALL and score.mean is not None:
                 people.setdefault(one, []).append((place, scale * score.mean + start))
         for key, row in rows.items():
-            if row.role != "model" and values[key][ALL].mean is not None:
+            level = values[key][ALL].mean
+            if row.role != "model" and level is not None:
                 short = key.split("/", 1)[1]
                 color = COLORS.get(short, COLORS["ceiling"] if row.role == "ceiling" else "#999999")
                 label = row.label.split(": ", 1)[1]
                 axes.hlines(
-                    scale * values[key][ALL].mean,
+                    scale * level,
                     place - 0.35,
                     place + 0.35,
                     color=color,

@@ -34,7 +34,7 @@ def run_drawings(run_dir: Path) -> dict[str, Drawing | str]:
         metrics = pd.read_csv(file)
         once = one_epoch(metrics)
         if once:
-            return once
+            return {**once}
         return {
             "Learning curves": learning_curves(metrics)
             or "metrics.csv holds neither a loss nor an accuracy by epoch (a fit in closed form has none)",

@@ -33,6 +33,8 @@ def notes(shown: Shown) -> list[str]:
 
 def grid(shown: Shown) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of the table of scores: one column per score, or one row per score if there are more than `MOST`, and fewer rows."""
+    if shown.scores is None:
+        return [], []
     headings, rows = shown.scores.table(shown.columns)
     if len(headings) <= 1 + max(MOST, len(rows)):
         return headings, rows
@@ -71,10 +73,10 @@ def scores_html(shown: Shown) -> str:
         models = _models(shown)
         kinds = ["model" if row[0] in models else "control" for row in rows]
         parts.append(table_html(headings, rows, kinds, scores_csv(shown.scores)))
-    for title, (headings, rows) in shown.tables.items():
-        table = table_html(headings, rows)
-        if len(rows) > LONG:
-            parts.append(f"<details><summary>{escape(title)}: {len(rows)} rows</summary>{table}</details>")
+    for title, (columns, cells) in shown.tables.items():
+        table = table_html(columns, cells)
+        if len(cells) > LONG:
+            parts.append(f"<details><summary>{escape(title)}: {len(cells)} rows</summary>{table}</details>")
         else:
             parts.append(f"<h4>{escape(title)}</h4>{table}")
     lines = notes(shown)
@@ -147,7 +149,8 @@ def _td(value: object) -> str:
 
 
 def _models(shown: Shown) -> set[str]:
-    return {row.label for row in shown.scores.rows.values() if row.role == "model"}
+    rows = shown.scores.rows.values() if shown.scores else ()
+    return {row.label for row in rows if row.role == "model"}
 
 
 def print_table(

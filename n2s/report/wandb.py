@@ -73,9 +73,9 @@ def _log(run: wandb.Run, shown: Mapping[str, Shown]) -> None:
             ]
             if players:
                 media[f"{name}/listen"] = players
-        for title, (columns, rows) in tables.items():
+        for title, (columns, cells) in tables.items():
             key = _key(f"{name}/{title}", media, LONGEST - len(f"run-{run.id}-"))
-            media[key] = wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+            media[key] = wandb.Table(columns=list(columns), data=[list(row) for row in cells])
     run.log(media)
 
 

@@ -72,7 +72,8 @@ def choose_weights(
         )
         if any(run.last.is_file() and run.read().get("validates") is False for run in runs):
             found += ", because nothing is validated: last.ckpt is used once the fit is finished; before that, give --ckpt_path last"
-        folds = {run.read().get("cross_validate") for run in runs} - {None}
+        told = (run.read().get("cross_validate") for run in runs)
+        folds = {one for one in told if one is not None}
         if folds:
             found += f", but cross-validated ones: n2s test ... --cross_validate {min(folds)} tests their folds again"
         raise UserError(f"no weights to score. {found}. {remedy}".rstrip())

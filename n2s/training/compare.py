@@ -130,7 +130,9 @@ def _distance(one: object, other: object) -> float | None:
         if one.shape != other.shape or one.dtype != other.dtype:
             return None
         distance = (one.double() - other.double()).abs().max().item() if one.numel() else 0.0
-    elif all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other)):
+    elif isinstance(one, bool) or isinstance(other, bool):
+        return None
+    elif isinstance(one, int | float) and isinstance(other, int | float):
         distance = abs(one - other)
     else:
         return None

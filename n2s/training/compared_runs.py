@@ -105,8 +105,8 @@ def shared_sets(runs: Sequence[Tested]) -> dict[str, list[Result]]:
         They have no test set in common.
     """
     if all(len(one.results) == 1 for one in runs):
-        names = dict.fromkeys(name for one in runs for name in one.results)
-        return {" / ".join(names): [next(iter(one.results.values())) for one in runs]}
+        each = dict.fromkeys(name for one in runs for name in one.results)
+        return {" / ".join(each): [next(iter(one.results.values())) for one in runs]}
     names = [name for name in runs[0].results if all(name in one.results for one in runs)]
     if not names:
         told = "; ".join(f"{one.letter}: {', '.join(one.results)}" for one in runs)
@@ -210,13 +210,14 @@ def _of_people(name: str, other: Tested, first: Tested, base: Scores, scores: Sc
         next((key for key, row in one.rows.items() if row.role == "model" and key in one.values[name]), None)
         for one in (base, scores)
     ]
-    if None in rows:
+    own, than = rows[1], rows[0]
+    if own is None or than is None:
         return None
     both = side_by_side(["A", "B"], [base, scores])
-    found = difference(both, name, f"B/{rows[1]}", f"A/{rows[0]}")
+    found = difference(both, name, f"B/{own}", f"A/{than}")
     if found is None:
         return None
-    people = [set(one.values[name][row]) for one, row in zip((base, scores), rows, strict=True)]
+    people = [set(one.values[name][row]) for one, row in zip((base, scores), (than, own), strict=True)]
     if unlike or people[0] != people[1] or found.low is None:
         why = "other test rows" if unlike else "other people" if people[0] != people[1] else "too few people"
         return Gain(name, other.letter, first.letter, found.mean, None, None, f"not paired: {why}")

@@ -1,6 +1,6 @@
 """What `n2s compare` shows: a part for each test set, then the runs, their settings and their data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _told(one: Tested) -> str:
     return f"{record.get('status', 'unknown')}, begun {str(record.get('started', ''))[:16].replace('T', ' ')}, seed {record.get('seed', 'unknown')}"
 
 
-def _verdict(found: Sequence[Gain], measures: dict[str, Measure], names: Sequence[str]) -> Verdict:
+def _verdict(found: Sequence[Gain], measures: Mapping[str, Measure], names: Sequence[str]) -> Verdict:
     """A sentence a run on the first of the scores that was compared."""
     first = next((name for name in names if any(one.score == name for one in found)), None)
     own = [one for one in found if one.score == first]
@@ -103,7 +103,7 @@ def _verdict(found: Sequence[Gain], measures: dict[str, Measure], names: Sequenc
     told, certain = [], False
     for one in own:
         label, text = plain_label(measures[one.score]), _gain(one, measures[one.score])
-        if one.low is not None and (one.low > 0 or one.high < 0):
+        if one.low is not None and one.high is not None and (one.low > 0 or one.high < 0):
             certain = True
             better, than = (one.one, one.other) if one.mean > 0 else (one.other, one.one)
             told.append(f"{better} is better than {than} in {label}: {one.one} minus {one.other} is {text}.")
@@ -120,7 +120,11 @@ def _gain(one: Gain, measure: Measure) -> str:
     digits, scale = measure.digits, measure.scale
     unit = " points" if scale == 100 else ""
     text = f"{scale * one.mean:+.{digits}f}{unit}"
-    return text if one.low is None else f"{text} ({scale * one.low:+.{digits}f} to {scale * one.high:+.{digits}f})"
+    return (
+        text
+        if one.low is None or one.high is None
+        else f"{text} ({scale * one.low:+.{digits}f} to {scale * one.high:+.{digits}f})"
+    )
 
 
 def _log(folder: Path) -> pd.DataFrame:

@@ -74,12 +74,14 @@ class Continuation(Callback):
 
 def _move(callbacks: dict[str, object], before: str | None, now: str) -> None:
     """Update the paths of ModelCheckpoints to where the run's folder is now."""
+    if before is None or before == now:
+        return
 
     def moved(path: str) -> str:
         return now + path[len(before) :] if path.startswith(before) else path
 
     for state in callbacks.values():
-        if before == now or not isinstance(state, dict) or state.get("dirpath") != before or before is None:
+        if not isinstance(state, dict) or state.get("dirpath") != before:
             continue
         state["best_k_models"] = {moved(path): score for path, score in state["best_k_models"].items()}
         for name in ("dirpath", "best_model_path", "last_model_path", "kth_best_model_path"):

@@ -1,6 +1,7 @@
 """A loss or weights that are not finite end a run at once. The batch is kept, and no checkpoint has such weights."""
 
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -122,7 +123,7 @@ def _cause(tensors: dict[str, Tensor], places: list[str]) -> str:
     return f"Its inputs are finite{_list(places, range(len(places)))}: the model diverged. {REMEDY}"
 
 
-def _list(places: list[str], rows: object) -> str:
+def _list(places: list[str], rows: Iterable[int]) -> str:
     named = [places[row] for row in rows if row < len(places)]
     more = f"; and {len(named) - 3} more" if len(named) > 3 else ""
     return f" ({'; '.join(named[:3])}{more})" if named else ""

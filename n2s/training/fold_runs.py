@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from n2s.data.cross_validated import CrossValidated
 from n2s.data.datamodule import NeuralDataModule
@@ -49,13 +50,14 @@ def check_dealt(run: Run, data: object, config: Mapping | None = None) -> None:
     """
     if not dealt(data) or not isinstance(data, NeuralDataModule):
         return
+    split: Any = data.split
     now, model = data.data_hashes(), ((config or {}).get("model") or {}).get("init_args") or {}
     beside = sorted(run.folder.parent.glob("*")) if run.folder.parent.name == FOLDS else []
     stages = [one for key, one in model.items() if key.endswith(STAGE) and isinstance(one, str)]
     for folder, same in [(run.folder, True), *((one, True) for one in beside), *((Path(one), False) for one in stages)]:
         record = Run(folder).read() if Run(folder).exists() else {}
         before = record.get("data") or now
-        if record.get("dealt", data.split.dealt) == data.split.dealt and not (same and before.keys() != now.keys()):
+        if record.get("dealt", split.dealt) == split.dealt and not (same and before.keys() != now.keys()):
             continue
         new, gone = (sorted(one.keys() - other.keys()) for one, other in ((now, before), (before, now)))
         told = "; ".join(f"{what}: {first_of(names, 3)}" for what, names in (("new", new), ("gone", gone)) if names)
@@ -108,7 +110,7 @@ def with_folds(run_dir: Path, name: str, part: Shown) -> Shown:
 
 def _rows(part: Shown) -> dict[str, str]:
     """The first model and the first control."""
-    rows: dict[str, Row] = dict(part.scores.rows)
+    rows: dict[str, Row] = dict(part.scores.rows) if part.scores else {}
     first = {role: next((row for row, one in rows.items() if one.role == role), None) for role in ("model", "control")}
     return {row: rows[row].label for row in first.values() if row is not None}
 

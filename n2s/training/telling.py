@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from itertools import chain, repeat
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
@@ -70,7 +71,7 @@ def held_out(data: object) -> dict[str, list[str]]:
     windows, tables = getattr(data, "windows", None), getattr(data, "tables", None)
     for split, told in (("val", "validation"), ("test", "test")):
         names: list = []
-        intervals = getattr(windows.get(split), "intervals", ()) if isinstance(windows, Mapping) else ()
+        intervals: Any = getattr(windows.get(split), "intervals", ()) if isinstance(windows, Mapping) else ()
         if "story" in intervals:
             names = list(intervals.story.unique())
         elif isinstance(tables, Mapping) and split in tables and "unit" in tables[split]:

@@ -93,7 +93,7 @@ class Throughput(Callback):
         if self._clock is not None:
             waited = self._clock.count(time.perf_counter)
             found["data_wait"] = (waited.get(DATA, 0.0) + waited.get(TRANSFER, 0.0)) / spent_s
-        if self._operations_per_window:
+        if self._operations_per_window and self._peak:
             found["gflops_per_s"] = rate * self._operations_per_window / 1e9
             found["utilisation"] = rate * self._operations_per_window / self._peak
         values = {f"{PREFIX}{name}": value for name, value in found.items()}

@@ -46,7 +46,7 @@ def never_ask_to_log_in() -> None:
     """Set ``WANDB_MODE`` to offline if there is no key: W&B would stop and ask. The run can be synced at any time."""
     if "WANDB_MODE" in os.environ or os.environ.get("WANDB_API_KEY"):
         return
-    host = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname
+    host = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
     file = Path(os.environ.get("NETRC") or Path.home() / ("_netrc" if sys.platform == "win32" else ".netrc"))
     try:
         known = file.is_file() and netrc(file).authenticators(host) is not None

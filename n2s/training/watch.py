@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
+from typing import Any
 
 import torch.distributed as dist
 from lightning.fabric.plugins.collectives.torch_collective import default_pg_timeout
@@ -60,7 +61,7 @@ class Watch:
         self.reason: str | None = None  # why this process has to end, if it has
         self._count, self._place, self._since = 0, "starting", time.monotonic()
         self._told = -1
-        self._store: dist.TCPStore | None = None
+        self._store: Any = None  # a dist.TCPStore, once this process has met others
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True, name="n2s-watch")
 
@@ -84,7 +85,7 @@ class Watch:
         try:
             if self._store is None and not self._meet():  # the thread may not have had the time
                 return
-            if failed:
+            if failed and error is not None:
                 self._fail(error)
             self._leave(failed=failed)
         except (dist.DistError, RuntimeError):  # the first process is gone, and the store with it
