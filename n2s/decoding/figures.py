@@ -18,7 +18,11 @@ def evidence_over_starts(courses: dict[str, tuple[np.ndarray, np.ndarray]], soun
         row = sounds[sounds.sound == name].iloc[0]
         axis.plot(start_s, evidence, lw=0.8)
         axis.plot(row.start_s, row.evidence, "v", color="C3")
-        axis.set_title(f"{name}: {row.start_s:.1f} s", fontsize=9, loc="left")
+        axis.set_title(
+            f"{name}: {row.start_s:.1f} s" if np.isfinite(row.start_s) else f"{name}: too short to be placed",
+            fontsize=9,
+            loc="left",
+        )
         axis.set_ylabel("evidence (z)")
     axis.set_xlabel("the sound began at (s of the recording)")
     caption = "For every moment at which a sound may have begun: how well it fits all windows that it would explain. Triangle: the best."

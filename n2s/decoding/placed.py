@@ -17,9 +17,9 @@ class Place:
     Parameters
     ----------
     start_s
-        When the sound began, s; negative: before the recording.
+        When the sound began, s; negative: before the recording. NaN: too few windows speak for any start.
     evidence
-        Sum of the z-scores of the windows that it would explain, divided by the root of their number.
+        Sum of the z-scores of the windows that it would explain, divided by the root of their number; NaN: as above.
     n_windows
         How many these are.
     p
@@ -94,7 +94,10 @@ def place_sounds(
     usual = _spread(courses)
     places = []
     for (lags, index, _), found in zip(grid, courses, strict=True):
-        best = int(np.nanargmax(found)) if np.isfinite(found).any() else 0
+        if not np.isfinite(found).any():
+            places.append(Place(np.nan, np.nan, 0, None, np.nan, np.nan))
+            continue
+        best = int(np.nanargmax(found))
         away = np.where(np.abs(lags - lags[best]) >= window_s, found, np.nan)
         other = int(np.nanargmax(away)) if np.isfinite(away).any() else -1
         p = (1 + sum(one >= found[best] / usual for one in null)) / (1 + len(null)) if null else None
@@ -110,7 +113,7 @@ def place_sounds(
 
 def _grid(time_s: np.ndarray, start_s: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarray, int]:
     """All starts (l,), s; (n, k) the index of that which each pair of window and candidate speaks for; and l."""
-    lag = np.rint((time_s[:, None] - start_s[None]) / step_s).astype(np.int64)
+    lag = np.floor((time_s[:, None] - start_s[None]) / step_s + 0.5 + 1e-6).astype(np.int64)  # halves all one way
     first = lag.min()
     n = int(lag.max() - first + 1)
     return (first + np.arange(n)) * step_s, lag - first, n

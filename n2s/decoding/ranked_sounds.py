@@ -8,6 +8,7 @@ import pandas as pd
 from n2s.decoding.decoded import Decoded
 from n2s.decoding.figures import best_over_time, evidence_over_starts
 from n2s.decoding.placed import Place
+from n2s.errors import first_of
 from n2s.metrics.result import Listening, Shown, Sound
 from n2s.report.listen import RATE_HZ, read_clip
 
@@ -54,18 +55,21 @@ class RankedSounds(Decoded):
         among = f"{len(self.time_s)} windows of {self.window_s:g} s, {len(self.candidates)} candidates of {len(self.sounds)} {'sound' if len(self.sounds) == 1 else 'sounds'}"
         if not np.isfinite(best.p):
             return [f"Too few windows to tell which sound was heard ({among})."]
+        short = list(self.sounds.sound[~np.isfinite(self.sounds.evidence)])
+        more = [f"Too short to be placed, as too few windows speak for one start: {first_of(short)}."] if short else []
         sure = self.sounds[self.sounds.p < ALPHA]
         if not len(sure):
             return [
-                f"No sound is found in this recording: the best start of any is no better than chance (p = {best.p:.2g}; {among})."
+                f"No sound is found in this recording: the best start of any is no better than chance (p = {best.p:.2g}; {among}).",
+                *more,
             ]
         found = [f"{row.sound} began at {row.start_s:.1f} s (p = {row.p:.2g})" for row in sure.itertuples()]
-        return [f"Found: {'; '.join(found)} ({among})."]
+        return [f"Found: {'; '.join(found)} ({among}).", *more]
 
     def shown(self) -> Shown:
         """See `Decoded`."""
         cells = [
-            [row.sound, f"{row.start_s:.1f}", f"{row.evidence:.1f}", "-" if not np.isfinite(row.p) else f"{row.p:.2g}", str(row.n_windows),
+            [row.sound, _text(row.start_s, ".1f"), _text(row.evidence, ".1f"), _text(row.p, ".2g"), str(row.n_windows),
              "-" if not np.isfinite(row.next_evidence) else f"{row.next_evidence:.1f} (at {row.next_start_s:.1f} s)"]
             for row in self.sounds.itertuples()
         ]  # fmt: skip
@@ -110,6 +114,10 @@ class RankedSounds(Decoded):
             groups,
             ("sound", "where", "z"),
         )
+
+
+def _text(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "-"
 
 
 NOTE = (

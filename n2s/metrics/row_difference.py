@@ -22,17 +22,23 @@ class Difference(NamedTuple):
 
 
 def difference(scores: Scores, name: str, row: str, other: str) -> Difference | None:
-    """How much better a row is than another one, paired over the people who have both; None where one has no mean."""
+    """How much better a row is than another one, paired over the people who have both; None where one has no mean.
+
+    Where somebody lacks one of the two, the mean is that of the people who have both, as the interval is.
+    """
     sign = 1.0 if scores.measures[name].higher_is_better else -1.0
     own, beside = scores.values[name][row], scores.values[name][other]
     if own[ALL].mean is None or beside[ALL].mean is None:
         return None
     mean = sign * (own[ALL].mean - beside[ALL].mean)
     people = [one for one in own if one != ALL and own[one].mean is not None]
+    others = people if len(beside) == 1 else [one for one in beside if one != ALL and beside[one].mean is not None]
     if len(beside) == 1:  # the same for everybody
         gains = np.array([sign * (own[one].mean - beside[ALL].mean) for one in people])
     else:
         gains = np.array([sign * (own[one].mean - beside[one].mean) for one in people if one in beside and beside[one].mean is not None])  # fmt: skip
+    if len(gains) and set(people) != set(others):
+        mean = float(gains.mean())
     if len(gains) >= FEW and np.ptp(gains) > 1e-12:
         _, low, high = t_interval(gains, bounds=(-math.inf, math.inf))
         return Difference(mean, float(low), float(high), len(gains))

@@ -70,7 +70,7 @@ def verdict_of(scores: Scores, claim: Claim | None = None, names: Sequence[str] 
     controls = (
         _controls(scores, name, row, models)
         if claim.controls is None
-        else [one for one in claim.controls if one in scores.values[name]]
+        else [one for one in claim.controls if scores.get(name, one) and scores.get(name, one).mean is not None]
     )
     if not controls:
         return None
@@ -121,16 +121,22 @@ def _claimed(scores: Scores, name: str, row: str, told: dict[str, bool | None], 
     strong = [scores.rows[one].label for one, won in told.items() if won]
     if state == "above":
         also = f" It is not shown to beat every control, though: {_listed(weak)}." if weak else ""
-        return f"{'Above chance' if weak else 'Above chance and every control'}: {what}; {best}.{also}"
+        return f"{'Above' if measure.higher_is_better else 'Better than'} chance{'' if weak else ' and every control'}: {what}; {best}.{also}"
     if state == "below":
         return f"Worse than a control: {what}; {best}. Look for an error in the data or the settings first."
     if state == "unknown":
         return (
             f"Not decided: {what}; {best}. There are too few independent data to say whether this is more than chance."
         )
+    if strong and not weak:
+        return f"Not shown to be {_above(measure)} chance: {what}; {best}. Its interval is {_above(measure)} every control, but the test of chance, which counts all tests on this page, is not passed."
     if strong:
         return f"Not shown to beat every control: {what}; {best}. It beats {_listed(strong)}, but not surely {_listed(weak)}."
-    return f"Not shown to be above chance: {what}; {best}."
+    return f"Not shown to be {_above(measure)} chance: {what}; {best}."
+
+
+def _above(measure: Measure) -> str:
+    return "above" if measure.higher_is_better else "better than"
 
 
 def _ceiling(scores: Scores, name: str, row: str, strongest: str) -> list[str]:
@@ -153,7 +159,7 @@ def _ceiling(scores: Scores, name: str, row: str, strongest: str) -> list[str]:
     if way >= 1:
         return [f"{label} is {value_text(best, measure)}: the model reaches it."]
     return [
-        f"{label} is {value_text(best, measure)}: the model has gone {100 * way:.0f}% of the way from the best control to it."
+        f"{label} is {value_text(best, measure)}: the model has gone {min(round(100 * way), 99)}% of the way from the best control to it."
     ]
 
 
@@ -175,7 +181,7 @@ def _people(scores: Scores, name: str, row: str, controls: Sequence[str]) -> lis
     """Who is not above every control by the own interval, and who has no score."""
     own, values = scores.values[name][row], scores.values[name]
     people = [one for one in own if one != ALL]
-    sign = 1.0 if scores.measures[name].higher_is_better else -1.0
+    sign, above = (1.0 if scores.measures[name].higher_is_better else -1.0), _above(scores.measures[name])
     none = [one for one in people if own[one].mean is None]
     known = [one for one in people if (own[one].low if sign > 0 else own[one].high) is not None]
     told = []
@@ -186,12 +192,12 @@ def _people(scores: Scores, name: str, row: str, controls: Sequence[str]) -> lis
                    or outside(values[control].get(one, values[control][ALL]), own[one], sign) is False for control in controls)
         ]  # fmt: skip
         if not below:
-            told.append(f"Each of {len(known)} people is above every control, alone.")
+            told.append(f"Each of {len(known)} people is {above} every control, alone.")
         elif len(below) == len(known):
-            told.append(f"Alone, none of {len(known)} people is surely above every control.")
+            told.append(f"Alone, none of {len(known)} people is surely {above} every control.")
         else:
             told.append(
-                f"Alone, {len(known) - len(below)} of {len(known)} people are surely above every control; not {_listed(below)}."
+                f"Alone, {len(known) - len(below)} of {len(known)} people are surely {above} every control; not {_listed(below)}."
             )
     if none:
         told.append(f"No score: {_listed(none)}.")
@@ -199,13 +205,17 @@ def _people(scores: Scores, name: str, row: str, controls: Sequence[str]) -> lis
 
 
 def _few(own: dict[str, Score], measure: Measure) -> list[str]:
-    n = len([one for one in own if one != ALL])
+    n = _n_people(own)
     if n == 2:
         both = _listed(
             [value_text(score.mean, measure) for one, score in own.items() if one != ALL and score.mean is not None]
         )
         return [f"Two people ({both}): an interval over two says next to nothing about other people."]
     return ["One person: nothing is said about other people."] if n == 1 else []
+
+
+def _n_people(own: dict[str, Score]) -> int:
+    return len([one for one in own if one != ALL and own[one].mean is not None])
 
 
 def plain_label(measure: Measure) -> str:
@@ -225,14 +235,18 @@ def difference_text(found: Difference, measure: Measure) -> str:
     """``6.6 percentage points better; 95% interval over 4 people -9.8 to 22.9``."""
     digits, scale = measure.digits, measure.scale
     unit = " percentage points" if scale == 100 else ""
-    text = f"{abs(scale * found.mean):.{digits}f}{unit} {'better' if found.mean >= 0 else 'worse'}"
+    text = (
+        f"{abs(scale * found.mean):.{digits}f}{unit} {'better' if found.mean >= 0 else 'worse'}"
+        if found.mean
+        else "no difference"
+    )
     if found.low is None:
         return text
     return f"{text}; 95% interval over {found.n_people} people {scale * found.low:+.{digits}f} to {scale * found.high:+.{digits}f}"
 
 
 def _shown(own: dict[str, Score], measure: Measure) -> str:
-    score, n = own[ALL], len([one for one in own if one != ALL])
+    score, n = own[ALL], _n_people(own)
     text = value_text(score.mean, measure)
     if score.low is None or score.high is None or n == 2:
         return text

@@ -153,3 +153,36 @@ def test_a_table_without_a_model_or_a_control_has_no_verdict():
     assert verdict_of(scores) is None
     alone = Scores({"a": Row("a")}, {"r": Measure("r", uncontrolled="none")}, {"r": {"a": {ALL: Score(0.5)}}})
     assert verdict_of(alone) is None
+
+
+def test_a_test_of_chance_that_is_not_passed_is_said_beside_intervals_that_are_above():
+    found = verdict_of(table(**GOOD), Claim(state="not shown"))
+    assert found.state == "not shown" and found.sentences[0].startswith("Not shown to be above chance")
+    assert "the test of chance, which counts all tests on this page, is not passed" in found.sentences[0]
+
+
+def test_a_control_without_a_value_is_none():
+    found = verdict_of(table(**GOOD, ceiling={ALL: Score(0.95)}), Claim(controls=["no_brain"]))
+    empty = GOOD | {"shuffled": {ALL: Score(None)}}
+    assert verdict_of(table(**empty, ceiling={ALL: Score(0.95)}), Claim(controls=["shuffled", "no_brain"])) == found
+
+
+def test_people_without_one_of_two_rows_are_in_neither_mean_nor_interval():
+    """One person more, with 90% in the network alone: no part of a paired difference."""
+    four = row([0.4, 0.5, 0.45, 0.42])
+    five = row([0.4, 0.5, 0.45, 0.42, 0.9])
+    other = row([0.35, 0.42, 0.41, 0.36])
+    whole, partial = (difference(table(model=one, linear=other, shuffled=GOOD["shuffled"]), "score", "model", "linear") for one in (four, five))  # fmt: skip
+    assert partial == pytest.approx(whole) and partial.low < partial.mean < partial.high
+
+
+def test_two_people_one_of_them_without_a_score_are_one():
+    one = row([0.5]) | {"s/1": Score(None)}
+    told = verdict_of(table(model=one, shuffled=row([0.1, 0.1]))).sentences
+    assert "One person: nothing is said about other people." in told and "No score: s/1." in told
+
+
+def test_lower_is_never_called_above():
+    errors = {"model": row([0.6, 0.55, 0.62, 0.58]), "shuffled": row([0.95, 0.97, 0.99, 0.96])}
+    told = verdict_of(table(higher=False, **errors)).sentences
+    assert told[0].startswith("Better than chance and every control") and not any(" above " in one for one in told)
