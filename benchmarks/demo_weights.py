@@ -35,7 +35,7 @@ DEMOS: dict[str, tuple[str, dict]] = {
             "model.scheduler.init_args.T_max": 15,
         },
     ),
-    "linear": ("linear", {}),
+    "linear": ("linear", {"data.features.mel.init_args.n_mels": 4}),
     "speech_detection": ("speech_detection", STORIES | {f"{STUDY}max_story_s": 60.0, "trainer.max_epochs": 6}),
     "imagined": ("imagined", {}),
     "fmri_semantic": ("fmri_semantic", FMRI),

@@ -8,7 +8,7 @@ from n2s.api.bundle import Bundle
 from n2s.config_classes import class_named
 from n2s.data.front import FILE
 from n2s.decoding.decoder import Decoder
-from n2s.errors import UserError
+from n2s.errors import UserError, counted
 from n2s.metrics.score import ALL, Measure
 from n2s.studies.card import Card
 
@@ -88,14 +88,14 @@ def _data(bundle: Bundle, studies: Mapping[str, Mapping], cards: Mapping[str, Ca
         lines.append(f"- `{name}`: {(one or {}).get('class_path')}{title}.{simulated}")
     plain = bundle.front.plain if (bundle.folder / FILE).is_file() else {}
     if plain.get("subjects"):
-        lines.append(f"- {len(plain['subjects'])} people.")
+        lines.append(f"- {counted(len(plain['subjects']), 'person', 'people')}.")
     if plain.get("sfreq"):
         lines.append(f"- Recordings at {plain['sfreq']:g} Hz, windows of {plain.get('window_s', 0):g} s.")
     return "\n".join(lines) or "Not told."
 
 
 def _scores(metrics: Mapping[str, Mapping]) -> str:
-    parts = []
+    parts, kinds = [], []
     for test_set, told in metrics.items():
         scores = told.get("scores") if isinstance(told, Mapping) else None
         if not scores:
@@ -107,9 +107,10 @@ def _scores(metrics: Mapping[str, Mapping]) -> str:
         heads = [measures[name].heading if name in measures else name for name in names]
         head = f"| {test_set} | {' | '.join(heads)} |\n|{'---|' * (len(names) + 1)}"
         cells = {row: [_cell(scores[name].get(row, {}).get(ALL), measures.get(name)) for name in names] for row in rows}
+        kinds += [one["kind"] for row in scores[names[0]].values() if (one := row.get(ALL)) and one["low"] is not None]
         labels = {row: how.get("rows", {}).get(row, {}).get("label", row) for row in rows}
         parts.append("\n".join([head, *(f"| {labels[row]} | {' | '.join(cells[row])} |" for row in rows)]))
-    note = "Means over people with 95% intervals; rows beside the model's are controls, ceilings and other methods."
+    note = f"Means over people{f'; in brackets {kinds[0]}' if kinds else ''}. Rows beside the model's are controls, ceilings and other methods."
     return "\n\n".join([*parts, note]) if parts else "Not tested."
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 def decode(
@@ -13,6 +13,7 @@ def decode(
     subject: str | None = None,
     events: Path | None = None,
     confounds: Path | None = None,
+    scale: Literal["training", "recording"] | None = None,
     step_s: float | None = None,
     out: Path | None = None,
 ) -> None:
@@ -35,6 +36,8 @@ def decode(
         it every moment of a grid is decoded.
     confounds
         fMRI: the table of confounds of the run (fMRIPrep's desc-confounds_timeseries.tsv), where training regressed some out.
+    scale
+        fMRI: voxels are scaled by the training clips of the person, or by this recording itself, which may be in any unit; by default by training.
     step_s
         Seconds from one window to the next; by default what suits the system: 1 s for sounds, 0.1 s for classes, a volume for fMRI.
     out
@@ -55,7 +58,7 @@ def decode(
         )
     options: dict[str, Any] = {
         name: value
-        for name, value in (("step_s", step_s), ("events", events), ("confounds", confounds))
+        for name, value in (("step_s", step_s), ("events", events), ("confounds", confounds), ("scale", scale))
         if value is not None
     }
     decoder = found.decoder

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 IMAGES = (".nii", ".nii.gz")
 MOST_MM = 0.01  # between affines of one grid: rounding of headers
-FAR = 3.0  # deviations of training between the means of a voxel there and here: another unit, or no cleaning
+FAR, TOO_FAR = (
+    3.0,
+    20.0,
+)  # deviations of training between the means of a voxel there and here, told and refused: another unit, or no cleaning
+LARGE, TOO_LARGE = 5.0, 50.0  # by how much its spread may be another
 
 #: A run: a NIfTI image, its file, or a `n2s.studies.fmri.Bold` whose voxels are those of the study.
 Scanned = "Path | str | Bold | nibabel.Nifti1Image"
@@ -47,6 +51,7 @@ def new_bold(
     *,
     confounds: Path | None = None,
     tr_s: float | None = None,
+    own_scale: bool = False,
 ) -> NewBold:
     """Read a run, take the voxels of a person, and clean them as their study does.
 
@@ -62,11 +67,13 @@ def new_bold(
         The run's table of confounds, where the cleaning regresses some out.
     tr_s
         Seconds a TR; None: the image's own.
+    own_scale
+        Whether voxels are scaled by this run itself: then it may be in any unit.
 
     Raises
     ------
     UserError
-        It cannot be read, its grid is another, or the cleaning does not fit.
+        It cannot be read, its grid is another, the cleaning does not fit, values are no numbers or do not change, or are far from those of training.
     """
     number = list(front.plain["subjects"]).index(person)
     known = front.plain["people"][person]
@@ -79,22 +86,45 @@ def new_bold(
             f"{name}: in training {', '.join(steps.confounds)} were regressed out of each run. Give the run's table of them (--confounds "
             "sub-01_task-x_desc-confounds_timeseries.tsv; in Python confounds=...)."
         )
+    voxels = front.arrays[f"voxels.{number}"]
+    _check_values(np.asarray(bold.data)[:, voxels], name)
     whole = cleaned(Bold(bold.data, bold.tr_s, {}, None, table, bold.nuisances), steps, name)
-    data = np.asarray(whole.data)[:, front.arrays[f"voxels.{number}"]]
+    data = np.asarray(whole.data)[:, voxels]
     if abs(bold.tr_s / known["tr_s"] - 1) > 0.01:
         said.append(
             f"volumes of {bold.tr_s:g} s, in training {known['tr_s']:g} s: those in the same seconds after a sound are taken"
         )
     mean, deviation = front.arrays[f"mean.{number}"], front.arrays[f"deviation.{number}"]
     there = deviation > 0
-    away = np.median(np.abs(data.mean(0)[there] - mean[there]) / deviation[there])
-    ratio = np.median(data.std(0)[there] / deviation[there])
-    if away > FAR or not 0.2 < ratio < 20:
-        said.append(
-            f"the voxels' values differ from training: their means by {away:.1f} deviations (median), their spread {ratio:.2g} times as large. Was the run "
-            "cleaned in another way, or is it in other units? scale='recording' takes its own"
+    away = float(np.median(np.abs(data.mean(0)[there] - mean[there]) / deviation[there]))
+    ratio = float(np.median(data.std(0)[there] / deviation[there]))
+    if not own_scale and (away > FAR or not 1 / LARGE < ratio < LARGE):
+        told = (
+            f"the voxels' values differ from those of training: their means by {away:.3g} deviations (median), their spread is {ratio:.2g} times as large. Was "
+            "the run cleaned in another way, or is it in other units?"
         )
+        if away > TOO_FAR or not 1 / TOO_LARGE < ratio < TOO_LARGE:
+            raise UserError(
+                f"{name}: {told} Prepare it as the training runs were, or let the run be scaled by itself: --scale recording (in Python scale='recording')."
+            )
+        said.append(f"{told} --scale recording (in Python scale='recording') scales it by itself")
     return NewBold(name, data, bold.tr_s, said)
+
+
+def _check_values(data: np.ndarray, name: str) -> None:
+    """Raise a `UserError` where values (TR, v) are no numbers, or most voxels do not change."""
+    broken = ~np.isfinite(data)
+    if broken.any():
+        volumes = np.flatnonzero(broken.any(1))
+        raise UserError(
+            f"{name}: {int(broken.any(0).sum())} of {data.shape[1]} voxels of the decoder have values that are no numbers (NaN or infinite), in "
+            f"{len(volumes)} of {len(data)} volumes (from {volumes[0]}, counted from 0). Put the mean of the neighbouring volumes there, or cut them away."
+        )
+    flat = int((data == data[:1]).all(0).sum())
+    if 2 * flat > data.shape[1]:
+        raise UserError(
+            f"{name}: {flat} of {data.shape[1]} voxels of the decoder have one value in all volumes: the image is empty there. Is it masked, or of another space?"
+        )
 
 
 def _read(scanned: object, front: Front, number: int, person: str, tr_s: float | None) -> tuple[Bold, str, list[str]]:
@@ -137,9 +167,21 @@ def _read(scanned: object, front: Front, number: int, person: str, tr_s: float |
     affine = front.arrays[f"affine.{number}"]
     if list(image.shape[:3]) != known["shape"] or np.abs(image.affine - affine).max() > MOST_MM:
         sizes = [np.sqrt((one[:3, :3] ** 2).sum(0)).round(2).tolist() for one in (image.affine, affine)]
+        grids = [
+            f"{'x'.join(map(str, shape))} voxels of {first_of(size, 3)} mm"
+            for shape, size in zip((image.shape[:3], known["shape"]), sizes, strict=True)
+        ]
+        if grids[0] == grids[1]:
+            ends = [", ".join(f"{one:.1f}" for one in of[:3, 3]) for of in (image.affine, affine)]
+            turned = (
+                " and its axes point elsewhere" if np.abs(image.affine[:3, :3] - affine[:3, :3]).max() > MOST_MM else ""
+            )
+            raise UserError(
+                f"{name}: its grid has the size of training, but lies elsewhere: its first voxel is at {ends[0]} mm, in training of {person} at {ends[1]} mm{turned}. "
+                "Bring it into the same space and grid (fMRIPrep's output space; nilearn.image.resample_img for the grid alone)."
+            )
         raise UserError(
-            f"{name}: its grid is {'x'.join(map(str, image.shape[:3]))} voxels of {first_of(sizes[0], 3)} mm, and that of {person} in training was "
-            f"{'x'.join(map(str, known['shape']))} of {first_of(sizes[1], 3)} mm, or it lies elsewhere. Bring it into the same space and grid (fMRIPrep's output "
+            f"{name}: its grid is {grids[0]}, and that of {person} in training was {grids[1]}. Bring it into the same space and grid (fMRIPrep's output "
             "space; nilearn.image.resample_img for the grid alone)."
         )
     seconds = _tr_s(image, path, tr_s, name)

@@ -95,9 +95,18 @@ def test_a_held_out_run_decoded_as_a_new_one(trained, sounds, tmp_path, run_n2s)
 
     slow = run.predict(bold, subject="01", step_s=2.0)
     assert np.allclose(slow.values, found.values[::2], atol=1e-5)
-    assert any(
-        "differ from training" in one for one in run.predict(Bold(bold.data * 1e3, bold.tr_s), subject="01").said
-    )
+    other = Bold(bold.data * 1e3, bold.tr_s)
+    with pytest.raises(UserError, match="differ from those of training.*--scale recording"):
+        run.predict(other, subject="01")
+    mine, others = (run.predict(one, subject="01", scale="recording").values for one in (bold, other))
+    assert np.allclose(mine, others, atol=1e-3)  # any unit
+    near = run.predict(Bold(bold.data + 6 * bold.data.std(0), bold.tr_s), subject="01")
+    assert any("differ from those of training" in one for one in near.said)
+    gap, empty = bold.data.copy(), np.zeros_like(bold.data)
+    gap[7, 2] = np.nan
+    shifted = AFFINE.copy()
+    shifted[0, 3] = 4.0
+    elsewhere = nibabel.Nifti1Image(np.asarray(image.dataobj), shifted)
     moved = nibabel.Nifti1Image(np.asarray(image.dataobj), np.diag([2.0, 2.0, 2.0, 1.0]))
     for wrong, message in (
         (lambda: run.decode(bold, [heard]), "voxels are each person's own"),
@@ -106,12 +115,21 @@ def test_a_held_out_run_decoded_as_a_new_one(trained, sounds, tmp_path, run_n2s)
         (lambda: run.predict(moved, subject="01"), "its grid is 2x3x3 voxels of 2.0, 2.0, 2.0 mm"),
         (lambda: run.predict(Bold(bold.data[:, 1:], 1.0), subject="01"), "with the 8 voxels"),
         (lambda: run.predict(Bold(bold.data[:2], 1.0), subject="01"), "has 2 volumes of 1 s"),
+        (
+            lambda: run.predict(elsewhere, subject="01"),
+            "lies elsewhere: its first voxel is at 4.0, 0.0, 0.0 mm, in training",
+        ),
+        (
+            lambda: run.predict(Bold(gap, 1.0), subject="01"),
+            "1 of 8 voxels of the decoder .* in 1 of 44 volumes .from 7",
+        ),
+        (lambda: run.predict(Bold(empty, 1.0), subject="01"), "8 of 8 voxels of the decoder have one value"),
         (lambda: run.predict(tmp_path / "x.fif", subject="01"), "expected a NIfTI image"),
         (lambda: run.predict(tmp_path / "y_bold.nii.gz", subject="01"), "x_bold.nii.gz"),
     ):
         with pytest.raises(UserError, match=message):
             wrong()
-    soundfile.write(tmp_path / "short.wav", np.zeros(400), 16000)
+    soundfile.write(tmp_path / "short.wav", np.full(400, 0.1), 16000)
     with pytest.raises(UserError, match="shorter than"):
         run.decode(bold, [tmp_path / "short.wav"], subject="01")
 

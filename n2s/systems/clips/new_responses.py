@@ -97,7 +97,8 @@ class OpenedBold(Opened):
         self.response = VolumeWindow(plain["lag_s"], plain["window_s"], plain["volumes"])
         self.clip_s = float(plain["clip_s"])
         self.network = system.networks[system.subjects.index(self.person)]
-        self.new: NewBold = new_bold(recording, trained.front, self.person, confounds=confounds, tr_s=tr_s)
+        given = {"confounds": confounds, "tr_s": tr_s, "own_scale": scale == "recording"}
+        self.new: NewBold = new_bold(recording, trained.front, self.person, **given)
         self.name, self.usual_step_s = self.new.name, self.new.tr_s
 
     def cut(self, step_s: float | None) -> Responses:

@@ -110,6 +110,7 @@ class SaidText(System):
     ):
         check_options("model.", low=0, high=1, timed=timed)
         super().__init__(optimizer=optimizer, scheduler=scheduler)
+        self.save_hyperparameters()
         for condition in timed_conditions or []:
             check_choice("model.timed_conditions", condition, CONDITIONS)
         kept = [one for one in CONDITIONS if one != "imagined"] if timed_conditions is None else timed_conditions
