@@ -52,6 +52,7 @@ class Course(System):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
+        self.save_hyperparameters()  # so that n2s.load makes it again
         self.network = network
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:

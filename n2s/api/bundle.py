@@ -16,7 +16,7 @@ from n2s.api.nested import unpacked
 from n2s.config_classes import class_named
 from n2s.data.front import FILE, Front
 from n2s.decoding.trained import Trained
-from n2s.errors import UserError, reading
+from n2s.errors import UserError, first_of, reading
 from n2s.systems.system import System
 from n2s.training.run import Run
 
@@ -98,6 +98,12 @@ class Bundle:
         """The system with its weights, in evaluation mode, on the CPU."""
         options = dict(self.checkpoint["hyper_parameters"])
         options.pop("_instantiator", None)
+        given = (self.config.get("model") or {}).get("init_args")
+        if given and not options:
+            raise UserError(
+                f"{self.folder}: its checkpoint does not hold the options of {self.kind.__name__} ({first_of(given, 4)}): without them it would be another system. "
+                "It is of an older version: fit it again. Of a system of your own: call self.save_hyperparameters() in its __init__."
+            )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Attribute '.*' is an instance of `nn.Module`")
             found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)

@@ -111,6 +111,7 @@ class Dyslexia(ClosedForm):
         check_options("model.", low=1, whole=True, n_jobs=n_jobs)
         check_options("model.", low=0, whole=True, seed=seed)
         super().__init__()
+        self.save_hyperparameters()
         check_number("model.n_folds", n_folds, low=2, whole=True)
         check_number("model.n_repeats", n_repeats, low=1, whole=True)
         check_number("model.n_permutations", n_permutations, low=0, whole=True)

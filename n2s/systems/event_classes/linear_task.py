@@ -89,6 +89,7 @@ class LinearClassifier(ClosedForm):
         seed: int = 0,
     ):
         super().__init__()
+        self.save_hyperparameters()
         check_number("model.n_permutations", n_permutations, low=20, whole=True)
         check_number("model.seed", seed, low=0, whole=True)
         self.classifier, self.pairs, self.times = classifier or WindowLDA(), pairs, times

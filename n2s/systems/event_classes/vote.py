@@ -78,6 +78,7 @@ class EventVote(ClosedForm):
         top_k: int = 0,
     ):
         super().__init__()
+        self.save_hyperparameters()
         check_number("model.best", best, low=1, whole=True)
         check_number("model.min_run_s", min_run_s, low=0)
         check_number("model.n_permutations", n_permutations, low=1, whole=True)

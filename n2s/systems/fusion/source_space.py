@@ -79,6 +79,7 @@ class SourceFusion(ClosedForm):
         fades_s: float = 0.15,
     ):
         super().__init__()
+        self.save_hyperparameters()
         check_number("model.reach_mm", reach_mm, above=0)
         check_number("model.n_features", n_features, low=1, whole=True)
         check_number("model.fades_s", fades_s, above=0)
