@@ -49,20 +49,7 @@ DEMOS: dict[str, tuple[str, dict]] = {
             "trainer.max_epochs": 3,
         },
     ),
-    "fmri_audio": (
-        "fmri_audio",
-        FMRI | TOKENS | {
-            "model.generator.init_args.channels": [8, 8, 8, 8],
-            "model.generator.init_args.autoencoder_steps": 300,
-            "model.decoder_lr": None,
-            "model.average": None,
-            "trainer.max_epochs": 4,
-            "model.scheduler.init_args.T_max": 4,
-        },
-    ),
 }  # fmt: skip
-#: Not exported: the test set of a run that makes sounds is scored by `n2s predict`.
-UNTESTED = ("fmri_audio",)
 
 
 def made(name: str, runs: Path) -> Path:
@@ -70,9 +57,7 @@ def made(name: str, runs: Path) -> Path:
     import n2s
 
     recipe, options = DEMOS[name]
-    run = n2s.fit(recipe, QUIET | options, runs_dir=runs, experiment=name)
-    if name not in UNTESTED:
-        run = n2s.test(run, runs_dir=runs)
+    run = n2s.test(n2s.fit(recipe, QUIET | options, runs_dir=runs, experiment=name), runs_dir=runs)
     return run.export(runs / "exports" / name, licence="CC0-1.0")
 
 

@@ -24,8 +24,8 @@ def load(what: str | Path, *, revision: str | None = None) -> TrainedRun:
 
     Examples
     --------
-    >>> run = load("demo/meg_contrastive")  # doctest: +SKIP
-    >>> run.subjects  # doctest: +SKIP
+    >>> run = load("demo/meg_contrastive")
+    >>> run.subjects
     ['simulated/01', 'simulated/02', 'simulated/03']
     """
     return TrainedRun(found(what, revision=revision))

@@ -29,6 +29,7 @@ from n2s.systems.linear.fit import Recipe
 
 FEWEST = 0.5  # of a decoder's sensors that a recording must have
 WINDOW_S = 5.0
+LEAST_S = 1.0  # of a recording, without bad spans
 
 
 class FeatureOfSensors(Decoder):
@@ -210,8 +211,11 @@ class FeatureOfSensors(Decoder):
         clear = np.ones(len(values), bool)
         for onset, duration in new.meta["bad_spans"]:
             clear &= (time_s < onset) | (time_s > onset + duration)
-        if clear.sum() < 2:
-            raise UserError(f"{new.name}: nothing is free of bad spans.")
+        free_s = clear.sum() / new.meta["sfreq"]
+        if free_s < LEAST_S:
+            raise UserError(
+                f"{new.name}: {free_s:.2f} s are free of bad spans; at least {LEAST_S:g} s are needed. Mark less as BAD, or give a longer recording."
+            )
         plain = self.trained.front.plain
         options = {"detrend": "run" if plain["detrend"] else None, "clamp": plain["clamp"]}
         one_run = np.ones(int(clear.sum()), bool), np.zeros(int(clear.sum()))
