@@ -73,7 +73,7 @@ def _use(decoder: Decoder | UserError, bundle: Bundle) -> str:
         return f"`n2s.load(...).model` has its weights. {reason}"
     python, command = decoder.example
     return (
-        "```python\nimport n2s\n\nrun = n2s.load('this folder, or its id on the Hub')\n"
+        '```python\nimport n2s\n\nrun = n2s.load("this folder, or its id on the Hub")\n'
         f"decoded = run.decode({python})\nprint(decoded.table)\n```\n\n"
         f"or `n2s decode THIS_FOLDER {command}`."
     )

@@ -49,7 +49,7 @@ class Decoder(ABC):
     takes: str = "sensors"
     #: How it is called, for model cards: what `n2s.load(...).decode` takes, and what follows ``n2s decode RUN``.
     example: tuple[str, str] = (
-        "'recording.fif', candidates=['a.wav', 'b.wav']",
+        '"recording.fif", candidates=["a.wav", "b.wav"]',
         "--recording recording.fif --audio a.wav b.wav",
     )
 

@@ -52,6 +52,22 @@ def test_a_demo_loads_and_has_a_decoder(name):
 
 
 @pytest.mark.slow
+def test_a_held_out_story_is_found_where_nobody_says_who_hears_it(tmp_path):
+    study = SimulatedMEG(**OPTIONS | {"n_subjects": 1, "stories": ["orchestra", "train"], "root": tmp_path})
+    recordings = {one.task: one for one in study.recordings()}
+    sounds = [study.audio(study.events(one).stimulus.iloc[0]) for one in recordings.values()]
+    run = n2s.load("demo/meg_contrastive")
+    events = study.events(recordings["orchestra"])
+    began_s = float((events.onset - events.stimulus_onset).median())
+    found = run.decode(study.load(recordings["orchestra"]), sounds, step_s=2.0, candidate_step_s=0.2)
+    best = found.sounds.iloc[0]
+    assert best["sound"].startswith("orchestra") and abs(best.start_s - began_s) < 0.4 and best.p < 0.05
+    first = found.table[found.table["rank"] == 1]
+    right = first["sound"].str.startswith("orchestra") & ((first.time_s - first.sound_s - began_s).abs() < 0.5)
+    assert right.mean() > 10 / len(found.candidates)  # ten times chance
+
+
+@pytest.mark.slow
 def test_the_card_is_found_again_from_the_recordings_alone(tmp_path):
     """Windows of the test story, decoded as recordings of known people: the top-1 accuracy of the card, by another path."""
     run = n2s.load("demo/meg_contrastive")

@@ -104,7 +104,7 @@ class ClipsOfBold(NewClips):
 
     takes = "bold"
     example = (
-        "'bold.nii.gz', candidates=['a.wav', 'b.wav'], subject='01'",
+        '"bold.nii.gz", candidates=["a.wav", "b.wav"], subject="01"',
         "--bold bold.nii.gz --audio a.wav b.wav --subject 01",
     )
 

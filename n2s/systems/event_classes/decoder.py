@@ -39,7 +39,7 @@ class EventDecoder(Decoder):
     """
 
     takes = "sensors"
-    example = ("'recording.fif', events='events.tsv'", "--recording recording.fif --events events.tsv")
+    example = ('"recording.fif", events="events.tsv"', "--recording recording.fif --events events.tsv")
 
     def __init__(self, trained: Trained, network: nn.Module):
         self.trained, self.network = trained, network

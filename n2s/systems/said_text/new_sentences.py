@@ -118,7 +118,7 @@ class SentencesOfSensors(Decoder):
     """
 
     takes = "sensors"
-    example = ("'recording.fif', events='events.tsv'", "--recording recording.fif --events events.tsv")
+    example = ('"recording.fif", events="events.tsv"', "--recording recording.fif --events events.tsv")
 
     def __init__(self, network: nn.Module, writer: Writer, trained: Trained, weights: Sequence[float]):
         self.network, self.writer, self.trained, self.weights = network.eval(), writer, trained, list(weights)
