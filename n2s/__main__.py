@@ -51,9 +51,11 @@ def main() -> None:
     """Run the verb on the command line."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch's large CPU buffers in huge pages: 4 x faster to fill
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb == "help" and sys.argv[2:]:  # n2s help fit
+        sys.argv[1:] = [verb := sys.argv[2], "--help"]
     if verb in ("--help", "-h", "help"):
         print(usage())
-    elif verb == "--version":
+    elif verb in ("--version", "-V", "version"):
         print(f"n2s {n2s.__version__}")
     elif verb in COMMANDS:
         with interrupts.quiet():
@@ -96,6 +98,11 @@ def run(verb: str) -> None:
     from n2s.own_code import find_in
 
     module, _, name = COMMANDS[verb][0].partition(":")
+    if name == "main" and {"-h", "--help"} & set(sys.argv[2:]):
+        from n2s.cli.verb_help import help_of
+
+        print(help_of(verb, COMMANDS[verb][1]))
+        return
     with readable():
         find_in(os.getcwd())
         function = getattr(importlib.import_module(module), name)
@@ -103,10 +110,13 @@ def run(verb: str) -> None:
             function()
             return
         interrupts.unwind()
+        import argparse
         import inspect
         import typing
 
         import jsonargparse
+
+        from n2s.cli.verb_help import example_lines
 
         verbs = (
             [one for _, one in inspect.getmembers(function, inspect.isfunction)]
@@ -129,6 +139,10 @@ def run(verb: str) -> None:
         }
 
         class Parser(ReadableErrors, jsonargparse.ArgumentParser):
+            def format_help(self) -> str:
+                """With examples."""
+                return super().format_help() + example_lines(self.prog)
+
             def add_argument(self, *names: str, **settings: Any) -> Any:
                 """Read a required list as words of the command line; jsonargparse expects JSON."""
                 if settings.get("type") is bool and settings.get("default") is False:
@@ -138,7 +152,10 @@ def run(verb: str) -> None:
                 elif names[0] in words:
                     kept = {name: value for name, value in settings.items() if name in ("help", "default", "dest")}
                     settings = kept | {"type": words[names[0]], "nargs": "+", "metavar": names[0].strip("-").upper()}
-                return super().add_argument(*names, **settings)
+                action = super().add_argument(*names, **settings)
+                if names[0] in ("--config", "--print_config"):
+                    action.help = argparse.SUPPRESS  # jsonargparse's, of no use to these verbs
+                return action
 
         jsonargparse.auto_cli(
             function,

@@ -121,8 +121,8 @@ def check_pair(option: str, values: Sequence[float], **bounds: Any) -> tuple[flo
 
 def _range(low: float, above: float, high: float, below: float) -> str:
     """The range in words, such as " above 0 and below 1"."""
-    first = f" above {above:g}" if above > -math.inf else f" from {low:g}" if low > -math.inf else ""
-    last = f"below {below:g}" if below < math.inf else f"{high:g}" if high < math.inf else ""
+    first = f" above {_plain(above)}" if above > -math.inf else f" from {_plain(low)}" if low > -math.inf else ""
+    last = f"below {_plain(below)}" if below < math.inf else f"{_plain(high)}" if high < math.inf else ""
     if not last:
         return f"{first} on" if first.startswith(" from") else first
     if not first:
@@ -130,6 +130,11 @@ def _range(low: float, above: float, high: float, below: float) -> str:
     if first.startswith(" from"):
         return f"{first} to {last}"
     return f"{first} and {last}" if last.startswith("below") else f"{first} and up to {last}"
+
+
+def _plain(value: float) -> str:
+    """A bound with all its digits, where it is a whole number."""
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def check_options(

@@ -262,9 +262,7 @@ class TestTest:
         _, out, _ = n2s("test", "--ckpt_path", str(run.best), "--model.temperature", "4")
         assert float(rows(run.folder / "test.csv")[0]["test/loss"]) == pytest.approx(plain / 4, rel=1e-6)
         _, out, _ = n2s("test", "--model.temperature", "4")
-        assert (
-            f"note: trained with other settings (model.init_args.temperature); as trained: --config {run.config}" in out
-        )
+        assert f"note: trained with other settings (model.temperature); as trained: --config {run.config}" in out
 
     def test_weights_of_another_shape(self, n2s):
         n2s("fit")

@@ -13,7 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from n2s.cli.recipes import no_recipe
+from n2s.cli.made_objects import constructor_message, own_code_message
+from n2s.cli.recipes import found_recipe, no_recipe
+from n2s.cli.verb_help import EXAMPLES_OF_FUNCTIONS
 from n2s.cli.yaml_files import broken_yaml, files, in_file, text
 from n2s.errors import UserError, nearest
 from n2s.own_code import asked, check_imports
@@ -25,6 +27,15 @@ LIGHTNING_SAYS = (
     "does not match the world size",
     "does not match. HINT: Set",
 )
+
+
+#: Where the classes of a key are that are not n2s's.
+USUAL = {
+    "logger": "lightning.pytorch.loggers",
+    "callbacks": "lightning.pytorch.callbacks",
+    "optimizer": "torch.optim",
+    "scheduler": "torch.optim.lr_scheduler",
+}
 
 
 class ReadableErrors(argparse.ArgumentParser):
@@ -43,7 +54,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        message = _message_of(error)
+        message = None if os.environ.get("N2S_TRACEBACK") else _message_of(error)
         if message is None:
             raise
         rank = os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or os.environ.get("LOCAL_RANK") or "0"
@@ -69,7 +80,7 @@ def _message_of(error: BaseException) -> str | None:
         return _interpolation(error)
     if "MisconfigurationException" in names or any(said in text for said in LIGHTNING_SAYS):
         return text
-    return _other_release(chain) or _full_disk(chain)
+    return _other_release(chain) or _full_disk(chain) or constructor_message(chain) or own_code_message(chain)
 
 
 def _other_release(chain: list[BaseException]) -> str | None:
@@ -138,7 +149,7 @@ def explain(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     arguments
         The command line, to find the file that a wrong key is in.
     """
-    rules = (_own_code, _no_recipe, _unknown_argument, _unknown_key, _no_yaml, _missing_file, _nested)
+    rules = (_own_code, _function, _no_recipe, _unknown_argument, _unknown_key, _no_yaml, _missing_file, _nested)
     for rule in rules:
         found = rule(message, parser, arguments)
         if found:
@@ -155,6 +166,26 @@ def _own_code(message: str, parser: argparse.ArgumentParser, arguments: list[str
             if named.partition(".")[0] in own - {"n2s"}:
                 check_imports(named, place or "command")
     return None
+
+
+def _function(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
+    """A verb that takes words, not a recipe: what it needs, and an example."""
+    examples = next((found for n in (2, 1) if (found := EXAMPLES_OF_FUNCTIONS.get(" ".join(arguments[:n])))), None)
+    if examples is None:
+        return None
+    verb = parser.prog.replace(" [options]", "")
+    missing = re.match(r"the following arguments are required: (.*)", message)
+    if missing:
+        return f"{verb} needs {missing[1]}, as in: {examples[0]}"
+    choice = re.match(r"argument subcommand: invalid choice: '([^']*)' \(choose from (.*)\)", message)
+    if choice:
+        known = re.findall(r"'(\w+)'", choice[2])
+        return f"{verb} has no '{choice[1]}'.{nearest(choice[1], known)} There are {', '.join(known)}."
+    none = re.match(r'expected "subcommand" to be one of {(.*?)}', message)
+    if none:
+        return f"{verb} needs one of {none[1].replace(',', ', ')}, as in: {examples[0]}"
+    stray = re.match(r"unrecognized arguments: ([^-]\S*)", message)
+    return f"unexpected argument '{stray[1]}'; as in: {examples[0]}" if stray else None
 
 
 def _no_recipe(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
@@ -176,7 +207,7 @@ def _unknown_argument(message: str, parser: argparse.ArgumentParser, arguments: 
     options = [option for action in parser._actions for option in action.option_strings]
     wrong = next((word for word in words if word.startswith("-")), None)
     if wrong is None:
-        hint = f" Did you mean --config {words[0]}?" if words[0].endswith((".yaml", ".yml")) else ""
+        hint = f" Did you mean --config {words[0]}?" if found_recipe(words[0]) else ""
         return f"unexpected argument {words[0]!r}.{hint}"
     wrong = wrong.split("=")[0]
     return f"no option {wrong}.{nearest(wrong, options)}"
@@ -236,6 +267,9 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
     no_class = re.search(r"No module named '([^']+)'|module '[^']+' has no attribute '[^']+'", message)
     if no_class and classes:
         return f"{key}: no class {classes[-1]}{in_file(arguments, classes[-1])}.{_nearest_class(classes[-1])}"
+    short = re.search(r"dot import path string: (\w+)\b(?!\.)", message)
+    if short:
+        return f"{key}: no class {short[1]}{in_file(arguments, short[1])}.{_nearest_usual(short[1], key)}"
     kind = re.search(r"(?:Import path )?(\S+) does not correspond to a subclass of (\w+)", message)
     if kind:
         named = (
@@ -254,7 +288,8 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
         value = given[1] if len(given[1]) < 80 else f"{given[1][:80]} ..."
         leaf = key.rpartition(".")[2]
         remedy = _quotes(kinds, value)  # then the file has another word than the value
-        place = in_file(arguments, leaf, value) or (in_file(arguments, leaf) if remedy else "")
+        typed = any(re.match(rf"--\S*\b{leaf}(=|$)", word) for word in arguments)
+        place = "" if typed else in_file(arguments, leaf, value) or (in_file(arguments, leaf) if remedy else "")
         return f"{key}: expected {kinds}, found {value}{place}.{remedy}"
     noise = (
         r"\s*(- Expected a <class 'NoneType'>|Does not validate|Subtypes:|Errors:|Given value|- a (class path|dict))"
@@ -295,6 +330,18 @@ def _nearest_class(class_path: str) -> str:
     return f"{near} There is no {parts[0]}.py in the current folder or beside the recipe."
 
 
+def _nearest_usual(name: str, key: str) -> str:
+    """The nearest of the classes that are usual at a key, for a name without a module."""
+    from n2s.cli.class_help import usual_classes  # imports torch: only where there is such an error
+
+    module = USUAL.get(key.rpartition(".")[2])
+    if module:
+        known = [one for one, value in vars(importlib.import_module(module)).items() if inspect.isclass(value)]
+    else:
+        known = [one.rpartition(".")[2] for one in usual_classes(key)[0]]
+    return nearest(name, known) or f" `n2s fit --{key}.help` lists those that recipes have; your own: file.{name}."
+
+
 def _subparser(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -304,4 +351,6 @@ def _subparser(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentP
 
 def _type_name(name: str) -> str:
     plain = re.sub(r"<class '([\w.]+)'>", lambda match: match[1].rpartition(".")[2], name.strip())
+    plain = re.sub(r"typing\.Literal\[(.*?)\]", lambda match: match[1].replace("'", "").replace(", ", " or "), plain)
+    plain = re.sub(r"typing\.Optional\[(.*)\]", r"\1 or null", plain)
     return "null" if plain == "NoneType" else plain

@@ -48,6 +48,17 @@ def link_shapes(parser: LightningArgumentParser, config: Namespace, final: Calla
         parser.link_arguments("data", DATA_FIRST, compute_fn=lambda data: None, apply_on="instantiate")
 
 
+def drop_stale_links(parser: LightningArgumentParser, config: Namespace) -> None:
+    """Forget links to parameters that the final recipe's networks lack: a later overlay named another class."""
+    group = getattr(parser, "_links_group", None)
+    if group is None or not isinstance(config.get("model"), Namespace):
+        return
+    kept = {f"model.init_args.{path}.init_args.{name}" for path, name in _linked(config)} | {DATA_FIRST}
+    group._group_actions[:] = [
+        action for action in group._group_actions if not action.dest.startswith("model.") or action.dest in kept
+    ]
+
+
 class Instantiator(_InstantiatorFn):
     """Build a class and keep its arguments for checkpoints, as Lightning does, but without links into parts that are null.
 

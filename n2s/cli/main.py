@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import yaml
 from jsonargparse import Namespace
-from jsonargparse.typing import PositiveFloat
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -21,11 +20,15 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from n2s import interrupts
 from n2s.cli.cross_validation import CrossValidation, check_fresh_start, check_verb
 from n2s.cli.errors import other_weights
-from n2s.cli.links import Instantiator
+from n2s.cli.links import Instantiator, drop_stale_links
 from n2s.cli.parser import Parser, quieten
+from n2s.cli.recipes import shown_name
+from n2s.cli.trainer_numbers import check_trainer, trainer_message
+from n2s.cli.verb_help import RUN_OPTIONS
 from n2s.config_classes import as_list
 from n2s.data.datamodule import NeuralDataModule
 from n2s.errors import UserError
+from n2s.options import check_number
 from n2s.training.agree import agree, process_rank
 from n2s.training.checkpoints import AtomicCheckpointIO
 from n2s.training.choose_run import Choice, choose_to_train, listed, plain_name, shown
@@ -65,36 +68,20 @@ class CLI(LightningCLI):
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """A seed always, so that every run can be repeated."""
-        parser.add_argument("--seed_everything", type=int, default=0, help="Seed of everything random, 0 or more.")
+        parser.add_argument("--seed_everything", type=int, default=0, help=RUN_OPTIONS["seed_everything"][1])
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options for the run's folder, and the shapes that a model takes from the data."""
-        parser.add_argument(
-            "--experiment",
-            type=str | None,
-            help="Folder of the recipe's runs (default: the names of the --config files, joined by +).",
-        )
-        parser.add_argument(
-            "--runs_dir", type=Path | None, help="Folder of experiments (default: N2S_RUNS, checkpoints)."
-        )
-        parser.add_argument(
-            "--checkpoint_minutes",
-            type=PositiveFloat | None,
-            help="Write last.ckpt after so many minutes, too; by default at the end of every epoch.",
-        )
-        parser.add_argument(
-            "--wait_minutes",
-            type=PositiveFloat,
-            default=30.0,
-            help="How long one of several processes waits for another before all of them end and report it.",
-        )
-        parser.add_argument(
-            "--cross_validate",
-            type=int | None,
-            help="Hold every part of the data out once, in so many folds: fits and tests a run for each, in folds/ of one run, and "
-            "pools their results on one page. The same command continues it; several jobs with it share the folds.",
-        )
-        parser.add_argument("--fresh", action="store_true", help="Start a new run even if an unfinished one exists.")
+        kinds = {
+            "experiment": {"type": str | None},
+            "runs_dir": {"type": Path | None},
+            "checkpoint_minutes": {"type": float | None},
+            "wait_minutes": {"type": float, "default": 30.0},
+            "cross_validate": {"type": int | None},
+            "fresh": {"action": "store_true"},
+        }
+        for name, kind in kinds.items():
+            parser.add_argument(f"--{name}", help=RUN_OPTIONS[name][1], **kind)
         parser.model = lambda: self.config[self.subcommand].model
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: object) -> LightningArgumentParser:
@@ -108,6 +95,12 @@ class CLI(LightningCLI):
         for key, base in (("model", LightningModule), ("data", NeuralDataModule)):
             self.parser.add_instantiator(Instantiator(cli=self, key=key), base, subclasses=True)
 
+    def _set_seed(self) -> None:
+        check_number(
+            "--seed_everything", self.config[self.subcommand].seed_everything, low=0, high=2**32 - 1, whole=True
+        )
+        super()._set_seed()
+
     def _parse_ckpt_path(self) -> None:
         """The command line wins: Lightning would override it with the checkpoint's hyper-parameters."""
 
@@ -117,6 +110,9 @@ class CLI(LightningCLI):
         """Choose the run, and write its folders and checkpoint into the config."""
         interrupts.unwind()
         config = self.config[self.subcommand]
+        check_trainer(config.trainer, self.subcommand)
+        for name in ("checkpoint_minutes", "wait_minutes"):
+            check_number(f"--{name}", config[name], above=0)
         self.complete = self._complete(config)
         if config.cross_validate is not None:
             check_verb(self.subcommand)
@@ -128,8 +124,6 @@ class CLI(LightningCLI):
             config.trainer.logger = config.trainer.logger or False
             return  # Lightning keeps nothing of such a run either
         self.choice = Choice(**agree(lambda: asdict(self._chosen(config))))
-        if process_rank() == 0:
-            print(self.choice.message, flush=True)
         config.ckpt_path = self.choice.checkpoint
         config.weights_only = True if config.weights_only is None else config.weights_only
         if self.subcommand in ("test", "validate"):
@@ -172,7 +166,7 @@ class CLI(LightningCLI):
         )
 
     def _choose_weights(self, config: Namespace) -> Choice:
-        fit = " ".join(["n2s fit", *(f"--config {path.relative}" for path in config.config or [])])
+        fit = " ".join(["n2s fit", *(f"--config {shown_name(Path(path.relative))}" for path in config.config or [])])
         choice = choose_weights(
             self._folder(config),
             settings_of(self.complete),
@@ -197,7 +191,10 @@ class CLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """The folds of a cross-validation are commands of their own, which make their own data and models."""
         if self.cross_validation is None:
+            drop_stale_links(self._parser(self.subcommand), self.config[self.subcommand])
             super().instantiate_classes()
+            if self.choice is not None and process_rank() == 0:
+                print(self.choice.message, flush=True)
 
     # -- the Trainer -------------------------------------------------------------------------------------------------
 
@@ -233,7 +230,7 @@ class CLI(LightningCLI):
             ValueError,
             MisconfigurationException,
         ) as error:  # Lightning's error for options that do not go together
-            raise UserError(f"trainer: {error}") from error
+            raise UserError(trainer_message(str(error), config.trainer)) from error
         wait_no_longer(trainer.strategy, self.watch.limit_s)
         if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(training=fit)

@@ -1,22 +1,27 @@
 """The parser of recipes, and which of Lightning's messages are left out."""
 
+import inspect
 import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
+from n2s.cli.class_help import asked_help
 from n2s.cli.data_of import complete
 from n2s.cli.errors import ReadableErrors
 from n2s.cli.links import link_shapes
+from n2s.cli.overlays import check_recipes
 from n2s.cli.recipes import with_paths
 from n2s.cli.yaml_files import files, text
+from n2s.config_classes import as_list, class_named
+from n2s.errors import UserError
 from n2s.own_code import find_beside
 
 NOISY_WARNINGS = (  # messages of Lightning that need no action of the user here
@@ -67,8 +72,20 @@ class Parser(ReadableErrors, LightningArgumentParser):
         for path in files(args):
             text(path)  # says which recipe is no UTF-8
         find_beside(files(args))
+        if (told := asked_help(args)) is not None:
+            print(told)
+            sys.exit(0)
+        check_recipes(args)
         args = [re.sub("=None$", "=null", word) for word in args]
-        return super().parse_args(args, *others, **options)
+        try:
+            return super().parse_args(args, *others, **options)
+        except UserError as error:
+            for words in as_lists(args, str(error)):
+                try:
+                    return self.parse_args(words, *others, **options)
+                except UserError:
+                    continue  # the first error is the user's
+            raise
 
     def parse_string(self, content: str, path: str | os.PathLike = "", *others: Any, **options: Any) -> Namespace:
         """See jsonargparse; a recipe may take the data of another one. A file is read in its own folder."""
@@ -76,9 +93,45 @@ class Parser(ReadableErrors, LightningArgumentParser):
 
     def _parse_common(self, cfg: Namespace, *others: Any, **options: Any) -> Namespace:
         """Link what the recipe's networks take from the data: its classes are known now, and nothing is checked yet."""
+        give_folders(cfg.get("trainer.logger"))
         if self.model is not None and isinstance(cfg.get("model"), Namespace):
             link_shapes(self, cfg, self.model)
         return super()._parse_common(cfg, *others, **options)
+
+
+def give_folders(loggers: object) -> None:
+    """A logger that needs a ``save_dir`` and has none gets "", which becomes the run's folder."""
+    for one in as_list(loggers):
+        if not isinstance(one, Namespace) or not isinstance(one.get("class_path"), str):
+            continue
+        kind = class_named(one.class_path)
+        needed = kind and inspect.signature(kind).parameters.get("save_dir")
+        if needed and needed.default is needed.empty:
+            one.init_args = one.get("init_args") or Namespace()
+            one.init_args.save_dir = one.init_args.get("save_dir") or ""
+
+
+def as_lists(words: list[str], said: str) -> Iterator[list[str]]:
+    """The words of a command with a list of one, or with the parts between commas, in place of a value that has to be a list.
+
+    Parameters
+    ----------
+    words
+        The command: ``--data.studies.mine.subjects 01``.
+    said
+        The message about it; nothing is changed if it is about something else.
+    """
+    match = re.match(r"([\w.]+): expected [^,]*\blist\b", said)
+    option = match and re.compile(rf"--\S*\b{match[1].rpartition('.')[2]}(?:=(.*))?")
+    for place, word in enumerate(words if option else []):
+        if not (found := option.fullmatch(word)):
+            continue
+        value = found[1] if found[1] is not None else words[place + 1] if place + 1 < len(words) else ""
+        if not value or value.startswith(("[", "{", "--")):
+            continue
+        for parts in (value.split(","), [f'"{one}"' for one in value.split(",")]):
+            given = [f"{word.partition('=')[0]}=[{','.join(parts)}]"]
+            yield [*words[:place], *given, *words[place + (1 if found[1] is not None else 2) :]]
 
 
 def quieten() -> None:

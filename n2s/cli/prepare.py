@@ -11,6 +11,8 @@ from n2s.cli.main import CLI, run_cli
 from n2s.data.datamodule import NeuralDataModule
 from n2s.data.recordings import Shard
 from n2s.paths import cache_dir
+from n2s.progress import told_s
+from n2s.training.telling import same_command
 
 
 class Preparer(Trainer):
@@ -41,8 +43,9 @@ class Preparer(Trainer):
         datamodule.n_jobs = n_jobs or cores
         start = time.monotonic()
         datamodule.prepare(Shard.parse(shard) if shard else None)
-        spent_s = round(time.monotonic() - start)
-        print(f"{datamodule}\nkept in {cache_dir()}; took {spent_s // 60} min {spent_s % 60} s")
+        print(f"{datamodule}\nkept in {cache_dir()}; took {told_s(time.monotonic() - start)}")
+        if shard is None:
+            print(f"next: {same_command('fit', left_out=('--shard', '--n_jobs'))}")
 
 
 class PrepareCLI(CLI):

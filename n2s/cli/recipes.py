@@ -99,8 +99,21 @@ def with_paths(words: Iterable[str]) -> list[str]:
             word = str(recipe_path(word))
         elif option == "--config" and equals:
             word = f"{option}={recipe_path(value)}"
-        elif before in ("--trainer", "--model", "--data") and Path(word).suffix in SUFFIXES:
+        elif before in ("--trainer", "--model", "--data") and (before == "--trainer" or _is_file_name(word)):
             word = str(found_recipe(word) or word)
         found.append(word)
         before = option if not equals else ""
     return found
+
+
+def shown_name(path: Path) -> str:
+    """A recipe as a user types it: by name, if n2s brings it along."""
+    inside = path.absolute()
+    if inside.is_relative_to(recipes_dir()):
+        return inside.relative_to(recipes_dir()).with_suffix("").as_posix()
+    return str(path)
+
+
+def _is_file_name(word: str) -> bool:
+    """Whether a word is the name of a file, not that of a class."""
+    return Path(word).suffix in SUFFIXES or "/" in word

@@ -31,14 +31,16 @@ def broken_yaml(message: str, arguments: list[str]) -> str | None:
     return None
 
 
-def files(arguments: list[str]) -> Iterator[Path]:
-    """The YAML files that a command names."""
+def files(arguments: list[str], options: tuple[str, ...] = ()) -> Iterator[Path]:
+    """The YAML files that a command names: after ``--config``, and with such an ending after any option, or after ``options`` alone."""
     for before, word in zip(["", *arguments], arguments, strict=False):
         option, _, value = word.rpartition("=")
-        path = Path(value)
-        if "--config" in (before, option) or before == "-c":
+        path, config = Path(value), "--config" in (before, option) or before == "-c"
+        if config:
             path = found_recipe(value) or path
-        if path.suffix in (".yaml", ".yml") and path.is_file():
+        if options and before not in options and option not in options:
+            continue
+        if (config or path.suffix in (".yaml", ".yml")) and path.is_file():
             yield path
 
 

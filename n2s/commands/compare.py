@@ -22,4 +22,5 @@ def compare(runs: list[Path], page: Path = Path("comparison.html")) -> None:
     console = wide_console()
     for part in parts:
         print_shown(part, console)
-    console.print(f"page: {write_comparison(page, found, parts)}", soft_wrap=True, highlight=False)
+    written = write_comparison(page, found, parts)
+    console.print(f"page: {written}\nnext: open that page in a browser", soft_wrap=True, highlight=False)

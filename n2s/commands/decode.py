@@ -71,4 +71,4 @@ def decode(
     print_shown(decoded.shown(), console)
     for what, where in decoded.written(folder).items():
         console.print(f"{what}: {where}", soft_wrap=True, highlight=False)
-    console.print(f"page: {page}", soft_wrap=True, highlight=False)
+    console.print(f"page: {page}\nnext: open that page in a browser", soft_wrap=True, highlight=False)

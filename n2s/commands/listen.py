@@ -23,6 +23,7 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
 
     if max_clips is not None and max_clips < 1:
         raise UserError(f"--max_clips {max_clips}; expected at least 1.")
+    _check_makes_sounds(folder)
     table = read_manifest(folder)
     methods = [name for name in dict.fromkeys(table.method) if name != STIMULUS]
     clips = list(dict.fromkeys(table["clip"]))
@@ -36,5 +37,24 @@ def listen(folder: Path, page: Path | None = None, max_clips: int | None = None,
     print(
         f"Page: {written.open} (with the methods' names, for you: {len(clips)} clips, {len(methods)} methods, "
         f"{written.n_bytes / 1e6:.1f} MB, {written.codec})\nFor raters: {written.path} (without names, to rate)\n"
-        f"Key:  {written.key} (names the methods; keep it from raters)"
+        f"Key:  {written.key} (names the methods; keep it from raters)\n"
+        f"Next: open the first; what raters save on the second goes to n2s ratings FILES --key {written.key}"
+    )
+
+
+def _check_makes_sounds(folder: Path) -> None:
+    """Say so if a run is of a system that makes none: no ``n2s predict`` would help."""
+    from n2s.config_classes import class_named
+    from n2s.errors import UserError
+    from n2s.training.run import Run, originals
+
+    runs = [Run(folder)] if Run(folder).exists() else originals(folder) if folder.is_dir() else []
+    if not runs or (folder / "manifest.csv").is_file():
+        return
+    kind = class_named(runs[0].settings().get("model", {}).get("class_path"))
+    if getattr(kind, "makes_sounds", True):
+        return
+    raise UserError(
+        f"{folder} is of {kind.__name__}, which makes no sounds to hear. Its scores: n2s test. Recipes that make sounds: "
+        "n2s recipes --find _audio."
     )

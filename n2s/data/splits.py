@@ -107,8 +107,13 @@ class Split(ABC):
         """Say where a study's official split has priority over what this one would do."""
         for study, own in rows[(rows.official != "") | (rows.by_sequence != "")].groupby("study"):
             n, of = own.story.nunique(), rows.story[rows.study == study].nunique()
-            about = f"all {of} stories" if n == of else f"{n} of {of} stories; data.split does for the rest"
-            tell("odd", f"study {study}", f"its official split decides about {about}.")
+            if n == of:
+                continue  # nothing is left for this split
+            tell(
+                "odd",
+                f"study {study}",
+                f"its official split decides about {n} of {of} stories; data.split does for the rest.",
+            )
 
     def _told(self, study: str, heard: Heard) -> pd.DataFrame:
         official = labelled(heard.official or {}, f"study {study}: split")

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Collection, Sequence
+from functools import partial
 from html import escape
 
 from rich.box import HEAVY_HEAD
@@ -52,15 +53,18 @@ def print_shown(shown: Shown, console: Console) -> None:
         print_table(console, headings, rows[:LONG], title=title)
         if len(rows) > LONG:
             console.print(f"... and {len(rows) - LONG} more rows on the page", highlight=False)
+    say = partial(
+        console.print, highlight=False, markup=False, soft_wrap=not console.is_terminal
+    )  # a log keeps commands whole
     for sentence in (*shown.headline, *notes(shown)):
-        console.print(sentence, highlight=False, markup=False)
+        say(sentence)
     found = shown.judgement()
     if found is not None:  # last, where a console is read first
-        console.print(found.sentences[0], style="bold", highlight=False, markup=False)
+        say(found.sentences[0], style="bold")
         for sentence in found.sentences[1:]:
-            console.print(sentence, highlight=False, markup=False)
+            say(sentence)
     for sentence in shown.advice:
-        console.print(f"next: {sentence}", highlight=False, markup=False)
+        say(f"next: {sentence}")
 
 
 def scores_html(shown: Shown) -> str:

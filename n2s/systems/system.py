@@ -45,6 +45,9 @@ class System(LightningModule):
     #: Networks that `n2s.training.Compile` compiles by default, by their names in the system.
     compiles: ClassVar[tuple[str, ...]] = ()
 
+    #: Whether ``n2s predict`` leaves sounds, for ``n2s listen``.
+    makes_sounds: ClassVar[bool] = False
+
     def __init__(
         self, *, optimizer: OptimizerCallable = torch.optim.AdamW, scheduler: LRSchedulerCallable | None = None
     ):

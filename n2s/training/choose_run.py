@@ -74,8 +74,8 @@ def plain_name(name: str, where: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first four, and the number of others."""
-    return first_of(names, 4)
+    """The first four as they are typed, and the number of others."""
+    return first_of((name.replace("init_args.", "") for name in names), 4)
 
 
 def shown(path: Path) -> str:
@@ -131,6 +131,7 @@ def _run_id() -> str:
 
 
 def _why_new(unfinished: list[Run], settings: dict, *, fresh: bool) -> str:
+    unfinished = [run for run in unfinished if run.last.is_file() or run.in_use()]  # others have nothing to continue
     if fresh or not unfinished:
         return "--fresh" if fresh else ""
     newest = unfinished[0]

@@ -61,7 +61,7 @@ def used(data: object) -> list[str]:
         for first, line in zip(chain([True], repeat(False)), str(data).splitlines(), strict=False)
     ]
     kept = {split: names for split, names in held_out(data).items() if names}
-    told = [f"{first_of(names, 3)} ({split})" for split, names in kept.items()]
+    told = [f"{first_of((repr(name) for name in names), 3)} for {split}" for split, names in kept.items()]
     return [*lines, f"held out: {'; '.join(told)}"] if told else lines
 
 
@@ -127,19 +127,20 @@ def ended(trainer: Trainer, model: LightningModule) -> str:
     return f"best epoch {epoch + 1} of {done}{stopped} ({best.monitor} {float(best.best_model_score):.4g})"
 
 
-def same_command(verb: str, run: Run) -> str:
-    """The command line of this process with another verb; of a long one, with the run's own config."""
+def same_command(verb: str, run: Run | None = None, left_out: tuple[str, ...] = AGAIN) -> str:
+    """The command line of this process with another verb and without some options; of a long one, with the run's own config."""
     words, kept, skip = sys.argv[2:], [], False
     for word in words:
         option, equals, _ = word.partition("=")
         if skip and not word.startswith("--"):
             skip = False
             continue
-        skip = option in AGAIN and option != "--fresh" and not equals
-        if option not in AGAIN:
+        skip = option in left_out and option != "--fresh" and not equals
+        if option not in left_out:
             kept.append(word)
     typed = shlex.join(["n2s", verb, *kept])
-    return typed if len(typed) <= LONGEST else f"n2s {verb} --config {shlex.quote(str(shown(run.config)))}"
+    short = run is None or len(typed) <= LONGEST
+    return typed if short else f"n2s {verb} --config {shlex.quote(str(shown(run.config)))}"
 
 
 def scores_table(logged: Mapping[str, torch.Tensor], epoch: int | None = None) -> list[tuple[str, str, str]]:

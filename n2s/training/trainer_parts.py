@@ -35,6 +35,9 @@ def place(trainer: Namespace, choice: Choice) -> None:
             args.dirpath = choice.folder
         if args.get("monitor") and not args.get("filename"):
             args.filename, args.enable_version_counter = "best", False
+    for entry in entries(trainer.logger, Logger):
+        if entry.init_args.get("save_dir") == "":
+            entry.init_args.save_dir = choice.folder
     for entry in entries(trainer.logger, WandbLogger):
         never_ask_to_log_in()
         args = entry.init_args

@@ -91,7 +91,7 @@ def test_folds_are_tested_again_on_the_same_data_only(validated, n2s):
     status, out, err = n2s(
         "test", "--cross_validate", 2, "--model.temperature", 2
     )  # the model's may differ, and it is noted
-    assert status == 0 and "note: trained with other settings (model.init_args.temperature)" in out, err
+    assert status == 0 and "note: trained with other settings (model.temperature)" in out, err
     assert (validated.folder / "metrics.json").read_text() == before
     status, _, err = n2s("test")
     assert status == 2 and "cross-validated ones: n2s test ... --cross_validate 2" in err

@@ -120,3 +120,40 @@ def test_only_folders_with_own_code_are_recorded(tmp_path, monkeypatch, run_n2s)
     assert own_code.folders_of_run(run.folder) == []
     (run.folder / "run.json").write_text(json.dumps([1]))
     assert own_code.folders_of_run(run.folder) == []
+
+
+PLAIN = """
+from torch import nn
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 5)
+    def forward(self, x, subject):
+        return self.layer(x)
+class Wrong(Plain):
+    def forward(self, x, subject):
+        y = x[:, :3]
+        return self.layer(y)
+"""
+
+
+def test_a_network_without_the_numbers_of_the_data_takes_the_place_of_one_with(tmp_path, monkeypatch, run_n2s):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_plain.py").write_text(PLAIN)
+    tiny_recipe.write_recipe(tmp_path / "tiny.yaml")
+    status, _, err = run_n2s("fit", "--config", "tiny.yaml", "--model.encoder", "my_plain.Plain")
+    assert status == 0, err
+
+
+def test_an_error_in_a_forward_is_told_with_its_line_and_shapes(tmp_path, monkeypatch, run_n2s):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_wrong.py").write_text(PLAIN)
+    tiny_recipe.write_recipe(tmp_path / "tiny.yaml")
+    words = ("fit", "--config", "tiny.yaml", "--model.encoder", "my_wrong.Wrong")
+    status, _, err = run_n2s(*words)
+    assert status == 2
+    assert err.splitlines()[-1].startswith("n2s: my_wrong.py, line 12, in forward: RuntimeError: mat1 and mat2 shapes")
+    assert "There: x (4, 4), subject (4,), y (4, 3)." in err
+    monkeypatch.setenv("N2S_TRACEBACK", "1")
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        run_n2s(*words)

@@ -98,6 +98,8 @@ class BrainAudio(ClipDecoder):
     >>> n2s.fit("fmri_semantic"), n2s.fit("fmri_acoustic"), n2s.fit("fmri_audio")  # doctest: +SKIP
     """
 
+    makes_sounds = True
+
     takes = (FMRIDataModule, MEGDataModule)
     compiles = ("maker.diffusion.unet",)
 
