@@ -4,6 +4,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import docstring_parser
@@ -81,6 +82,15 @@ def help_lines(key: str, name: str, recipe: dict) -> Iterator[str]:
         yield f"options of one: n2s fit --{key}.help {others[0]}"
 
 
+def elsewhere(key: str, option: str) -> str:
+    """A sentence for an option that a class below a key has: ``data.subjects`` is ``data.studies.NAME.subjects``; else ""."""
+    for place in sorted(one for one in _keys() if one.startswith(f"{key}.")):
+        known, table = usual_classes(place)
+        if any(option in parameters(kind) for path in known if (kind := class_named(path))):
+            return f" It is an option of what stands at {place}: --{place}{'.NAME' if table else ''}.{option}."
+    return ""
+
+
 def _recipe(words: list[str]) -> dict:
     """What the recipes of a command say together, as far as classes and their options go."""
     found: dict = {}
@@ -108,6 +118,12 @@ def read_recipe(path: Path) -> dict:
     return read if isinstance(read, dict) else {}
 
 
+@cache
+def _shipped() -> dict[str, dict]:
+    """Name -> content of every recipe and overlay that n2s brings along."""
+    return {name: read_recipe(recipes_dir() / f"{name}.yaml") for name in names()}
+
+
 def _at(value: object, parts: list[str], place: str = "") -> Iterator[tuple[str, dict]]:
     """The classes at a key: their places and entries. A table such as ``data.studies`` has several."""
     if not parts:
@@ -129,22 +145,23 @@ def _keys() -> set[str]:
     """The keys at which recipes have classes."""
 
     def below(value: object, place: str) -> Iterator[str]:
-        if isinstance(value, dict):
-            if "class_path" in value:
-                yield place
-            for name, entry in (value.get("init_args") or {} if "class_path" in value else value).items():
+        if isinstance(value, dict) and "class_path" in value:
+            yield place
+            for name, entry in (value.get("init_args") or {}).items():
                 yield from below(entry, f"{place}.{name}")
+        elif isinstance(value, dict):  # a table of names, such as data.studies
+            for entry in value.values():
+                yield from below(entry, place)
 
-    recipes = [read_recipe(recipes_dir() / f"{name}.yaml") for name in names() if "/" not in name]
-    return {key for one in recipes for group in ("data", "model") for key in below(one.get(group), group)}
+    return {key for one in _shipped().values() for group in ("data", "model") for key in below(one.get(group), group)}
 
 
 def usual_classes(key: str) -> tuple[list[str], bool]:
     """The classes that the recipes of n2s have at a key, the most frequent first; and whether it is a table of names."""
     count: dict[str, int] = {}
     table = False
-    for name in names():
-        for place, entry in _at(read_recipe(recipes_dir() / f"{name}.yaml"), key.split(".")):
+    for recipe in _shipped().values():
+        for place, entry in _at(recipe, key.split(".")):
             count[entry["class_path"]] = count.get(entry["class_path"], 0) + 1
             table = table or place != key
     return sorted(count, key=lambda one: -count[one]), table

@@ -1,6 +1,7 @@
 """Report in a few lines what is wrong with a command: the key, the file, the nearest correct name."""
 
 import argparse
+import difflib
 import importlib
 import inspect
 import os
@@ -13,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
+from n2s.cli.function_errors import function_message
 from n2s.cli.made_objects import constructor_message, own_code_message
 from n2s.cli.recipes import found_recipe, no_recipe
-from n2s.cli.verb_help import EXAMPLES_OF_FUNCTIONS
 from n2s.cli.yaml_files import broken_yaml, files, in_file, text
 from n2s.errors import UserError, nearest
 from n2s.own_code import asked, check_imports
@@ -169,23 +170,7 @@ def _own_code(message: str, parser: argparse.ArgumentParser, arguments: list[str
 
 
 def _function(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
-    """A verb that takes words, not a recipe: what it needs, and an example."""
-    examples = next((found for n in (2, 1) if (found := EXAMPLES_OF_FUNCTIONS.get(" ".join(arguments[:n])))), None)
-    if examples is None:
-        return None
-    verb = parser.prog.replace(" [options]", "")
-    missing = re.match(r"the following arguments are required: (.*)", message)
-    if missing:
-        return f"{verb} needs {missing[1]}, as in: {examples[0]}"
-    choice = re.match(r"argument subcommand: invalid choice: '([^']*)' \(choose from (.*)\)", message)
-    if choice:
-        known = re.findall(r"'(\w+)'", choice[2])
-        return f"{verb} has no '{choice[1]}'.{nearest(choice[1], known)} There are {', '.join(known)}."
-    none = re.match(r'expected "subcommand" to be one of {(.*?)}', message)
-    if none:
-        return f"{verb} needs one of {none[1].replace(',', ', ')}, as in: {examples[0]}"
-    stray = re.match(r"unrecognized arguments: ([^-]\S*)", message)
-    return f"unexpected argument '{stray[1]}'; as in: {examples[0]}" if stray else None
+    return function_message(message, parser.prog, arguments)
 
 
 def _no_recipe(message: str, parser: argparse.ArgumentParser, arguments: list[str]) -> str | None:
@@ -207,7 +192,8 @@ def _unknown_argument(message: str, parser: argparse.ArgumentParser, arguments: 
     options = [option for action in parser._actions for option in action.option_strings]
     wrong = next((word for word in words if word.startswith("-")), None)
     if wrong is None:
-        hint = f" Did you mean --config {words[0]}?" if found_recipe(words[0]) else ""
+        is_recipe = words[0].endswith((".yaml", ".yml")) or found_recipe(words[0])
+        hint = f" Did you mean --config {words[0]}?" if is_recipe else ""
         return f"unexpected argument {words[0]!r}.{hint}"
     wrong = wrong.split("=")[0]
     return f"no option {wrong}.{nearest(wrong, options)}"
@@ -254,10 +240,14 @@ def _nested(message: str, parser: argparse.ArgumentParser, arguments: list[str])
         owner = callable_class[1] if callable_class else classes[-1] if classes else key
         if option[1] == "class_path":
             return f"{key}: put the arguments of {owner} below init_args."
+        from n2s.cli.class_help import elsewhere
+
         accepted = _accepted(owner)
+        misspelt = difflib.get_close_matches(option[1], accepted, n=1, cutoff=0.7)
+        near = ("" if misspelt else elsewhere(key, option[1])) or nearest(option[1], accepted)
         return (
             f"{key}: {owner.rpartition('.')[2]} has no option '{option[1]}'{in_file(arguments, option[1])}."
-            f"{nearest(option[1], accepted)} It accepts {', '.join(accepted)}."
+            f"{near} It accepts {', '.join(accepted)}."
         )
     missing = re.search(r"the following arguments are required: ([\w., ]+)", message)
     if missing:

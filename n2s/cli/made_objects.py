@@ -77,8 +77,11 @@ def _told(kind: type, error: Exception, inside: list) -> str:
 
 
 def _own(file: str) -> bool:
-    """Whether a file is a user's: in the current folder or beside the recipe; neither installed, nor of n2s's own checkout."""
+    """Whether a file is a user's: a module, or in a package, of the current folder or the recipe's; neither installed nor n2s's."""
     path = Path(file)
     if "site-packages" in path.parts or any(path.is_relative_to(one) for one in INSTALLED):
         return False
-    return any(path.is_relative_to(one) for one in asked())
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder in asked()

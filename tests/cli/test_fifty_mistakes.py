@@ -28,7 +28,7 @@ FILES = {
     "fit --config nocolon.yaml": "nocolon.yaml, line 2: trainer is the text 'max_epochs 3'",
     "fit --config empty.yaml": "expected keys and values, found nothing",
     "fit --config words": "words: expected keys and values, found a str",
-    "fit --config twice.yaml": "the key 'trainer' is there twice",
+    f"{RECIPE} --config twice.yaml": "the key 'trainer' is there twice",
     f"{RECIPE} --trainer trainer/a1000": "Nearest: trainer/a100",
 }
 #: Names that are wrong.
@@ -43,7 +43,7 @@ NAMES = {
     f"{RECIPE} --model.encoder my_mistakes.Min": "no class my_mistakes.Min. Nearest: my_mistakes.Mine",
     f"{RECIPE} --model.encoder my_broken.Mine": "my_broken.py, line 1: SyntaxError",
     f"{RECIPE} --model.encoder my_mistakes.NoNetwork": "my_mistakes.NoNetwork is no Module.",
-    f"{RECIPE} --data.subjects 01": "MEGDataModule has no option 'subjects'",
+    f"{RECIPE} --data.subjects 01": "It is an option of what stands at data.studies: --data.studies.NAME.subjects.",
     f"{RECIPE} --data.studies.simulated.stories [orchestr]": "no story 'orchestr'. Nearest: orchestra",
     f"{RECIPE} --model.encodr.help": "Nearest: model.encoder",
     "fit --data.target.help Mell": "no such class",

@@ -61,6 +61,7 @@ def test_every_verb_with_a_recipe_has_an_example():
     assert {verb for verb, (place, _) in command.COMMANDS.items() if place.endswith(":main")} == set(verb_help.EXAMPLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -90,6 +91,7 @@ def test_of_parts(tmp_path, monkeypatch, run_n2s, words, said):
     assert all(one in out for one in said), out
 
 
+@pytest.mark.slow
 def test_a_docstring_line_may_name_several_options(run_n2s):
     _, out, _ = run_n2s("fit", "--data.help", "MEGDataModule")
     lines = out.splitlines()
@@ -98,6 +100,7 @@ def test_a_docstring_line_may_name_several_options(run_n2s):
         assert lines[place + 1].startswith("      "), name
 
 
+@pytest.mark.slow
 def test_no_such_key(run_n2s):
     status, _, err = run_n2s("fit", "--model.encodr.help")
     assert status == 2
