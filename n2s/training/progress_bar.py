@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks.progress.rich_progress import ProcessingSpeedColumn
+from lightning.pytorch.trainer.states import TrainerFn
+from rich.progress import BarColumn
 
 from n2s.progress import Lines, on_terminal
 
@@ -14,14 +17,48 @@ def progress() -> Callback:
 
 
 class Bar(RichProgressBar):
-    """Lightning's bar, on stderr and without the name of the run, which is said before."""
+    """Lightning's bar on one line of stderr: epochs count from 1, and it ends before what the command says at its end."""
 
     def __init__(self) -> None:
         super().__init__(console_kwargs={"stderr": True})
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict:
-        """See Lightning."""
+        """See Lightning; without the name of the run, which is said before."""
         return {name: one for name, one in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+
+    def configure_columns(self, trainer: Trainer) -> list:
+        """See Lightning; narrow enough for a line with some metrics."""
+        columns = [one for one in super().configure_columns(trainer) if not isinstance(one, ProcessingSpeedColumn)]
+        for one in columns:
+            if isinstance(one, BarColumn):
+                one.bar_width = 16
+        return columns
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        last = self.trainer.max_epochs
+        return f"epoch {current_epoch + 1}{f' of {last}' if last and last > 0 else ''}".ljust(
+            len(self.validation_description)
+        )
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        self._stop_progress()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        super().on_validation_end(trainer, pl_module)
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._stop_progress()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        super().on_test_end(trainer, pl_module)
+        self._stop_progress()
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See Lightning."""
+        super().on_predict_end(trainer, pl_module)
+        self._stop_progress()
 
 
 class ProgressLines(Callback):
