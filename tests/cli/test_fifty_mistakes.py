@@ -68,7 +68,7 @@ VALUES = {
     f"{OWN} --trainer.devices 0": "trainer: ",
     f"{OWN} --trainer.accelerator gpu": "auto",
     f"{OWN} --checkpoint_minutes 0": "--checkpoint_minutes is 0; expected a number above 0.",
-    f"{OWN} --cross_validate 1": "--cross_validate is 1; expected a whole number from 2 on.",
+    f"{RECIPE} --cross_validate 1": "--cross_validate is 1; expected a whole number from 2 on.",
     f"{OWN} --model.optimizer.lr -1": "torch.optim.adam.Adam cannot be made with these options: Invalid learning rate: -1.0.",
     f"{OWN} --model.encoder my_mistakes.Fails": "my_mistakes.py, line 9: ValueError: no such size",
     f"{OWN} --trainer.logger lightning.pytorch.loggers.MLFlowLogger": "needs a package that is not here",
