@@ -52,7 +52,7 @@ def _check_makes_sounds(folder: Path) -> None:
     if not runs or (folder / "manifest.csv").is_file():
         return
     kind = class_named(runs[0].settings().get("model", {}).get("class_path"))
-    if getattr(kind, "makes_sounds", True):
+    if kind is None or getattr(kind, "makes_sounds", True):
         return
     raise UserError(
         f"{folder} is of {kind.__name__}, which makes no sounds to hear. Its scores: n2s test. Recipes that make sounds: "
