@@ -153,7 +153,9 @@ def run(verb: str) -> None:
                     kept = {name: value for name, value in settings.items() if name in ("help", "default", "dest")}
                     settings = kept | {"type": words[names[0]], "nargs": "+", "metavar": names[0].strip("-").upper()}
                 action = super().add_argument(*names, **settings)
-                if names[0] in ("--config", "--print_config"):
+                if names[0] == "--config" and lists:
+                    action.help = "The same files, as the verbs that take recipes have them."
+                elif names[0] in ("--config", "--print_config"):
                     action.help = argparse.SUPPRESS  # jsonargparse's, of no use to these verbs
                 return action
 
