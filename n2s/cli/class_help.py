@@ -183,6 +183,8 @@ def _path(name: str, key: str, known: list[str]) -> str:
 def _options(key: str, path: str, values: dict) -> Iterator[str]:
     """What a class is, and a line or more for each of its options."""
     kind = class_named(path)
+    if kind is None:
+        raise UserError(f"--{key}.help: no class {path}.")
     told = _documented(kind)
     yield f"{key}: {path}"
     about = docstring_parser.parse(inspect.getdoc(kind) or "").short_description

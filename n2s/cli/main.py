@@ -72,7 +72,7 @@ class CLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options for the run's folder, and the shapes that a model takes from the data."""
-        kinds = {
+        kinds: dict[str, dict[str, Any]] = {
             "experiment": {"type": str | None},
             "runs_dir": {"type": Path | None},
             "checkpoint_minutes": {"type": float | None},

@@ -122,8 +122,10 @@ def as_lists(words: list[str], said: str) -> Iterator[list[str]]:
         The message about it; nothing is changed if it is about something else.
     """
     match = re.match(r"([\w.]+): expected [^,]*\blist\b", said)
-    option = match and re.compile(rf"--\S*\b{match[1].rpartition('.')[2]}(?:=(.*))?")
-    for place, word in enumerate(words if option else []):
+    if match is None:
+        return
+    option = re.compile(rf"--\S*\b{match[1].rpartition('.')[2]}(?:=(.*))?")
+    for place, word in enumerate(words):
         if not (found := option.fullmatch(word)):
             continue
         value = found[1] if found[1] is not None else words[place + 1] if place + 1 < len(words) else ""

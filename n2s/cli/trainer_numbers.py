@@ -1,6 +1,7 @@
 """Numbers of a recipe's Trainer that Lightning takes, and fails on later or trains nothing with."""
 
 import re
+from typing import Any
 
 import torch
 from jsonargparse import Namespace
@@ -9,7 +10,7 @@ from n2s.errors import UserError
 from n2s.options import check_number
 
 #: Option -> its bounds; see `check_number`.
-BOUNDS = {
+BOUNDS: dict[str, dict[str, Any]] = {
     "max_epochs": {"low": -1, "whole": True, "otherwise": "-1 for no end"},
     "max_steps": {"low": -1, "whole": True, "otherwise": "-1 for no end"},
     "accumulate_grad_batches": {"low": 1, "whole": True},

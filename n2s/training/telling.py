@@ -139,8 +139,9 @@ def same_command(verb: str, run: Run | None = None, left_out: tuple[str, ...] = 
         if option not in left_out:
             kept.append(word)
     typed = shlex.join(["n2s", verb, *kept])
-    short = run is None or len(typed) <= LONGEST
-    return typed if short else f"n2s {verb} --config {shlex.quote(str(shown(run.config)))}"
+    if run is None or len(typed) <= LONGEST:
+        return typed
+    return f"n2s {verb} --config {shlex.quote(str(shown(run.config)))}"
 
 
 def scores_table(logged: Mapping[str, torch.Tensor], epoch: int | None = None) -> list[tuple[str, str, str]]:
