@@ -88,9 +88,7 @@ def bars(run: Path, score: str = "top1") -> None:
     axes.axvline(100 / test["n_candidates"], color="black", linewidth=1, linestyle=":")
     axes.set_xlim(0, 104)
     axes.set_yticks([])
-    axes.set_xlabel(
-        f"which of {test['n_candidates']} segments of a story was heard: right at first choice (%), chance dotted"
-    )
+    axes.set_xlabel(f"right at first choice among {test['n_candidates']} segments of a story (%); dotted: chance")
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     figure.savefig(HERE / "contrastive_result.svg", metadata={"Date": None}, facecolor="white")
