@@ -106,6 +106,6 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"start": [], "python": [], "faq": [], "glossary": [], "index": []}
+html_sidebars = {"*": []}  # pages of the first level have no pages below them
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
