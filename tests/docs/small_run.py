@@ -12,7 +12,7 @@ import soundfile
 import n2s
 from n2s.studies import SimulatedMEG
 
-STUDY = {"n_subjects": 2, "max_story_s": 40.0, "stories": ["lighthouse.en", "beekeeper.en", "orchestra", "train"]}
+STUDY = {"n_subjects": 2, "max_story_s": 24.0, "stories": ["lighthouse.en", "beekeeper.en", "orchestra", "train"]}
 SMALL = {
     "data.studies": {"simulated": {"class_path": "n2s.studies.SimulatedMEG", "init_args": STUDY}},
     "data.batch_size": 16,
