@@ -146,12 +146,12 @@ class Estimator:
         model = self.model if model is None else model
         if not isinstance(model, BaseEstimator):
             return
-        if windows.class_names is not None and is_regressor(model):
+        if windows.class_names and is_regressor(model):
             names = ", ".join(windows.class_names[:6])
             raise UserError(
                 f"n2s.evaluate: {self.name} is a regressor, and these windows have classes ({names}); expected a classifier."
             )
-        if windows.class_names is None and is_classifier(model):
+        if not windows.class_names and is_classifier(model):
             raise UserError(
                 f"n2s.evaluate: {self.name} is a classifier, and the target of these windows is (f, t) features of what was heard; "
                 "expected a regressor of several outputs. Classes: n2s.data.EventDataModule."
