@@ -167,7 +167,7 @@ class TestFit:
         assert "v_num" not in line
         monkeypatch.setattr(progress_bar, "on_terminal", lambda: True)
         _, out, err = n2s(*words)
-        assert re.search(r"Epoch 0/0 +━+ 6/6", err)
+        assert re.search(r"epoch 1 of 1 +━+ 6/6", err)
         assert "━" not in out
         assert "v_num" not in err
 
