@@ -42,7 +42,7 @@ def difference(scores: Scores, name: str, row: str, other: str) -> Difference | 
     if len(gains) >= FEW and np.ptp(gains) > 1e-12:
         _, low, high = t_interval(gains, bounds=(-math.inf, math.inf))
         return Difference(mean, float(low), float(high), len(gains))
-    return Difference(mean, None, None, len(gains))
+    return Difference(mean + 0.0, None, None, len(gains))  # never -0.0
 
 
 def better(scores: Scores, name: str, row: str, other: str) -> bool | None:

@@ -12,7 +12,7 @@ import pandas as pd
 from n2s.errors import UserError
 from n2s.metrics.paired_runs import Paired, aligned, paired
 from n2s.metrics.result import Result
-from n2s.metrics.row_difference import difference
+from n2s.metrics.row_difference import FEW, difference
 from n2s.metrics.score import Measure, Row, Scores
 from n2s.training.results import kept, settle
 from n2s.training.run import Run, differences, runs_of
@@ -165,8 +165,8 @@ def gains(runs: Sequence[Tested], results: Sequence[Result], names: Sequence[str
     for other, result in zip(runs[1:], results[1:], strict=True):
         scores, rows = result.scores(), result.rows()
         note = "" if base_rows is None or rows is None else _unlike(first, other, base_rows, rows)
-        if note:
-            notes.append(note)
+        part = "" if note or base_rows is None or rows is None else _in_part(first, other, base_rows, rows)
+        notes += [one for one in (note, part) if one]
         for name in names:
             sign = 1 if base.measures[name].higher_is_better else -1
             by_rows = None
@@ -192,16 +192,27 @@ def _unlike(first: Tested, other: Tested, base: pd.DataFrame, rows: pd.DataFrame
     )
 
 
+def _in_part(first: Tested, other: Tested, base: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """That a run has rows of its own, which are in its scores and not in the differences; empty without any."""
+    n = len(aligned(base, rows)[0])
+    if n == len(base) == len(rows):
+        return ""
+    return (
+        f"{other.letter} and {first.letter} share {n} of {len(rows)} and {len(base)} rows: differences by rows are of these alone, while the table's means "
+        "are of all rows of each run."
+    )
+
+
 def _of_rows(name: str, other: Tested, first: Tested, one: Paired, sign: int) -> Gain:
     low, high = (one.low, one.high) if sign > 0 else (_minus(one.high), _minus(one.low))
     return Gain(
         name,
         other.letter,
         first.letter,
-        sign * one.mean,
+        sign * one.mean + 0.0,  # never -0.0
         low,
         high,
-        f"{one.n_rows} rows of {one.n_people} people; interval over {one.over}",
+        f"{one.n_rows} rows of {one.n_people} people; {'no ' if low is None else ''}interval over {one.over}",
     )
 
 
@@ -219,8 +230,16 @@ def _of_people(name: str, other: Tested, first: Tested, base: Scores, scores: Sc
         return None
     people = [set(one.values[name][row]) for one, row in zip((base, scores), (than, own), strict=True)]
     if unlike or people[0] != people[1] or found.low is None:
-        why = "other test rows" if unlike else "other people" if people[0] != people[1] else "too few people"
-        return Gain(name, other.letter, first.letter, found.mean, None, None, f"not paired: {why}")
+        why = (
+            "not paired: other test rows"
+            if unlike
+            else "not paired: other people"
+            if people[0] != people[1]
+            else "not paired: too few people"
+        )
+        if not unlike and people[0] == people[1] and found.n_people >= FEW:
+            why = f"{found.n_people} people, each with both; no interval, as all differ alike"
+        return Gain(name, other.letter, first.letter, found.mean, None, None, why)
     return Gain(
         name, other.letter, first.letter, found.mean, found.low, found.high, f"{found.n_people} people, each with both"
     )

@@ -111,6 +111,8 @@ def _verdict(found: Sequence[Gain], measures: Mapping[str, Measure], names: Sequ
             told.append(
                 f"{one.one} and {one.other} are not shown to differ in {label}: {one.one} minus {one.other} is {text}."
             )
+        elif abs(one.mean) < 1e-12 and not one.paired.startswith("not paired"):
+            told.append(f"{one.one} and {one.other} have the same {label}: {one.paired}.")
         else:
             told.append(f"Whether {one.one} and {one.other} differ in {label} is not decided ({text}): {one.paired}.")
     return Verdict("above" if certain else "not shown", told)

@@ -15,6 +15,7 @@ from n2s.metrics.intervals import cluster_interval, t_interval
 from n2s.metrics.paired_runs import aligned, paired
 from n2s.metrics.score import ALL, Measure, Row, Score, Scores
 from n2s.training.compared_runs import chosen_runs, gains, settings_table, side_by_side
+from n2s.training.comparison_page import comparison
 
 ANY = (-np.inf, np.inf)
 
@@ -64,6 +65,23 @@ def test_other_rows_are_not_paired(results, folder):
     assert only.low is None and only.paired == "not paired: other test rows"
     assert only.mean == pytest.approx(hits(results["short"], 10).mean() - hits(results["good"], 10).mean())
     assert "0 of 96 and 160" in note
+
+
+@pytest.mark.slow
+def test_equal_runs_are_told_to_be_equal(results, folder):
+    planted_run(folder / "same" / "first", test=results["good"])
+    runs = chosen_runs([folder / "good", folder / "same"])
+    (part,) = comparison(runs)
+    assert part.verdict.sentences[0].startswith("B and A have the same top-10 accuracy: 160 rows of 4 people")
+    cells = [cell for _, rows in part.tables.values() for row in rows for cell in row]
+    assert not any(cell.startswith("-0.0") or "too few people" in cell for cell in cells)
+
+
+def test_rows_of_one_run_alone_are_said_to_be_in_no_difference(results, folder):
+    planted_run(folder / "two" / "first", test=replace(planted_result(n_subjects=2), n_permutations=5))
+    runs = chosen_runs([folder / "good", folder / "two"])
+    (only,), (note,) = gains(runs, [one.results["test"] for one in runs], ["top10"])
+    assert "80 rows of 2 people" in only.paired and note.startswith("B and A share 80 of 80 and 160 rows")
 
 
 def test_few_people_have_an_interval_over_blocks_of_time():
