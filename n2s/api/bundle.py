@@ -3,6 +3,7 @@
 import json
 import pickle
 import warnings
+from argparse import ArgumentError
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from lightning.pytorch.cli import instantiate_module
 from safetensors.torch import load_file
 
+from n2s import __version__
 from n2s.api.nested import unpacked
 from n2s.config_classes import class_named
 from n2s.data.front import FILE, Front
@@ -22,6 +24,7 @@ from n2s.training.run import Run
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT = 1  # of exports
+NEEDED = ("config", "record", "hyper_parameters", "entries")  # in the config of an export
 #: Entries of a checkpoint that are Lightning's own, or what training alone needs.
 LIGHTNING = {
     "epoch", "global_step", "pytorch-lightning_version", "state_dict", "loops", "callbacks", "optimizer_states", "lr_schedulers",
@@ -66,9 +69,16 @@ class Bundle:
     def of_export(cls, folder: Path) -> "Bundle":
         """Of a folder that ``n2s export`` made."""
         told = _json(folder / CONFIG)
-        if told.get("library_name") != "n2s" or told.get("format", 0) > FORMAT:
+        version = told.get("format")
+        if told.get("library_name") != "n2s" or not isinstance(version, int) or version > FORMAT:
             raise UserError(
                 f"{folder / CONFIG}: not an export of n2s, or of a newer version (format {told.get('format')}). Expected what `n2s export RUN` makes."
+            )
+        lacks = [name for name in NEEDED if not isinstance(told.get(name), dict)]
+        lacks += [f"config.{name}" for name in ("data", "model") if not lacks and not told["config"].get(name)]
+        if lacks:
+            raise UserError(
+                f"{folder / CONFIG}: no {', '.join(lacks)} in it: it is no whole export. Export the run again."
             )
         metrics = folder / "metrics.json"
         return cls(folder.absolute(), told["config"], told["record"], _json(metrics) if metrics.is_file() else {}, True)
@@ -106,7 +116,14 @@ class Bundle:
             )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Attribute '.*' is an instance of `nn.Module`")
-            found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)
+            try:
+                found = instantiate_module(self.kind, options) if "_class_path" in options else self.kind(**options)
+            except (TypeError, ValueError, ArgumentError) as error:  # jsonargparse gives any of them
+                version = (self.record.get("versions") or {}).get("n2s", "unknown")
+                raise UserError(
+                    f"{self.folder}: its {self.kind.__name__} cannot be made from its options ({_first_reason(error)}). It was trained with "
+                    f"n2s {version}; this is {__version__}. Load it with that version, or fit it again."
+                ) from error
         state = self.checkpoint["state_dict"]
         found.rebuild(state, self.checkpoint["entries"])
         own, published = found.state_dict(), set(found.as_published())
@@ -150,6 +167,16 @@ class Bundle:
         }
 
 
+def _first_reason(error: Exception) -> str:
+    """The first reason in what jsonargparse says, which is a list of all that it has tried."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reasons = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    return (reasons or lines or [type(error).__name__])[0][:200]
+
+
 def _json(path: Path) -> dict:
     with reading(path, "a JSON file", "Run n2s test again, or export again."):
-        return json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds a {type(found).__name__}")
+        return found

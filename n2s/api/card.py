@@ -1,6 +1,6 @@
 """The model card of an exported run: what it is, what it was trained on, how it scored, what it cannot do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -8,7 +8,7 @@ from n2s.api.bundle import Bundle
 from n2s.config_classes import class_named
 from n2s.data.front import FILE
 from n2s.decoding.decoder import Decoder
-from n2s.errors import UserError, counted
+from n2s.errors import UserError, counted, first_of
 from n2s.metrics.score import ALL, Measure
 from n2s.studies.card import Card
 
@@ -47,7 +47,7 @@ def card(bundle: Bundle, *, licence: str | None, decoder: Decoder | UserError) -
         "library_name": "n2s",
         **(
             {"license": licence.lower()}
-            if licence in HUB_LICENCES
+            if licence and licence.lower() in [one.lower() for one in HUB_LICENCES]
             else {"license": "other", "license_name": licence or NO_LICENCE}
         ),
         "tags": ["n2s", "neuroscience", "speech-decoding", system.lower()],
@@ -95,7 +95,7 @@ def _data(bundle: Bundle, studies: Mapping[str, Mapping], cards: Mapping[str, Ca
 
 
 def _scores(metrics: Mapping[str, Mapping]) -> str:
-    parts, kinds = [], []
+    parts = []
     for test_set, told in metrics.items():
         scores = told.get("scores") if isinstance(told, Mapping) else None
         if not scores:
@@ -107,19 +107,28 @@ def _scores(metrics: Mapping[str, Mapping]) -> str:
         heads = [measures[name].heading if name in measures else name for name in names]
         head = f"| {test_set} | {' | '.join(heads)} |\n|{'---|' * (len(names) + 1)}"
         cells = {row: [_cell(scores[name].get(row, {}).get(ALL), measures.get(name)) for name in names] for row in rows}
-        kinds += [one["kind"] for row in scores[names[0]].values() if (one := row.get(ALL)) and one["low"] is not None]
         labels = {row: how.get("rows", {}).get(row, {}).get("label", row) for row in rows}
         parts.append("\n".join([head, *(f"| {labels[row]} | {' | '.join(cells[row])} |" for row in rows)]))
-    note = f"Means over people{f'; in brackets {kinds[0]}' if kinds else ''}. Rows beside the model's are controls, ceilings and other methods."
-    return "\n\n".join([*parts, note]) if parts else "Not tested."
+        kinds: dict[str, list[str]] = {}
+        for row in rows:
+            kinds.setdefault(_kind(scores, names, row), []).append(labels[row])
+        parts.append("\n".join(f"- {first_of(of, 4)}: {kind}" for kind, of in kinds.items() if kind))
+    note = "Means over people; the lines say what each interval is. Rows beside the model's are controls, ceilings and other methods."
+    return "\n\n".join([*(one for one in parts if one), note]) if parts else "Not tested."
+
+
+def _kind(scores: Mapping, names: Sequence[str], row: str) -> str:
+    """What the intervals of a row are, in its scores."""
+    told = (scores[name].get(row, {}).get(ALL) or {} for name in names)
+    return "; ".join(dict.fromkeys(one["kind"] for one in told if one.get("kind")))
 
 
 def _cell(score: Mapping | None, measure: Measure | None) -> str:
     if not score or score["mean"] is None:
         return ""
     text = (Measure("") if measure is None else measure).text
-    mean, low, high = (None if score[end] is None else text(score[end]) for end in ("mean", "low", "high"))
-    return f"{mean}" if low is None else f"{mean} ({low} to {high})"
+    mean, low, high = (None if score.get(end) is None else text(score[end]) for end in ("mean", "low", "high"))
+    return f"{mean}" if low is None or high is None else f"{mean} ({low} to {high})"
 
 
 def _limits(decoder: Decoder | UserError) -> str:

@@ -12,7 +12,7 @@ COLUMNS = ("test_set", "score", "row", "role", "subject", "mean", "low", "high",
 def tidy_scores(metrics: Mapping[str, Mapping]) -> pd.DataFrame:
     """One row a test set, score, row and subject; ``role`` is empty for tests that do not say it."""
     rows = [
-        (test_set, score, row, _role(told, row), subject, one["mean"], one["low"], one["high"], one["kind"])
+        (test_set, score, row, _role(told, row), subject, *(one.get(part) for part in ("mean", "low", "high", "kind")))
         for test_set, told in metrics.items()
         if isinstance(told, Mapping)
         for score, by_row in (told.get("scores") or {}).items()

@@ -73,13 +73,17 @@ class TrainedRun:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """The scores of its test, one row each: ``test_set``, ``score``, ``row``, ``subject``, ``mean``, ``low``, ``high``, ``interval``.
+        """The scores of its test, one row each: ``test_set``, ``score``, ``row``, ``role``, ``subject``, ``mean``, ``low``, ``high``, ``interval``.
 
         Raises
         ------
         UserError
             It is not tested.
         """
+        if not self.metrics and self._bundle.exported:
+            raise UserError(
+                f"{self.folder} has no metrics.json: the run was exported before its test. Test it, and export it again."
+            )
         if not self.metrics:
             raise UserError(
                 f"{self.folder} is not tested yet: n2s.test(run), or n2s test --config {self.folder / 'config.yaml'}."

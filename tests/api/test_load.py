@@ -38,6 +38,7 @@ def test_an_export_is_the_same_run_without_paths(sounds_run, tmp_path):
     assert str(folder) not in told and str(tmp_path) not in told and not re.search(r'"/\w+/', told)
     card = (export / "README.md").read_text()
     assert "CC0-1.0" in card and "| shuffled brain" in card and "2 people" in card
+    assert re.search(r"^- chance: .*bound", card, re.M) and re.search(r"^- shuffled brain: range", card, re.M)
     top1 = run.metrics["test"]["scores"]["top1"]["model"]["all subjects"]["mean"]
     assert "| top-1 (%) |" in card and f"| {100 * top1:.1f}" in card
     assert oct((export / "model.safetensors").stat().st_mode) == oct((export / "config.json").stat().st_mode)
@@ -82,6 +83,37 @@ def test_damaged_exports_are_refused_by_name(sounds_run, tmp_path):
     (export / "front.safetensors").unlink()
     with pytest.raises(UserError, match=r"front\.safetensors"):
         _ = n2s.load(export).subjects
+
+
+def _own_of(export, **entries):
+    told = json.loads((export / "config.json").read_text()) | entries
+    (export / "config.json").write_text(json.dumps({key: one for key, one in told.items() if one is not None}))
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"record": None}, "no record in it"),
+        ({"config": {"data": {}, "model": {"class_path": "n2s.systems.Contrastive"}}}, r"no config\.data in it"),
+        ({"format": "new"}, "not an export of n2s, or of a newer version"),
+        ({"hyper_parameters": {"option_of_next_year": 1}}, "option_of_next_year.*It was trained with n2s"),
+    ],
+)
+def test_exports_of_other_versions_are_refused_in_words(sounds_run, tmp_path, entries, said):
+    export = sounds_run[0].export(tmp_path / "shared")
+    _own_of(export, **entries)
+    with pytest.raises(UserError, match=said):
+        _ = n2s.load(export).model
+
+
+def test_an_export_without_a_test_says_so(sounds_run, tmp_path):
+    export = sounds_run[0].export(tmp_path / "shared")
+    (export / "metrics.json").write_text("[1]")
+    with pytest.raises(UserError, match=r"metrics\.json cannot be read"):
+        n2s.load(export)
+    (export / "metrics.json").unlink()
+    with pytest.raises(UserError, match="exported before its test"):
+        _ = n2s.load(export).scores
 
 
 def test_nested_values_come_back():
