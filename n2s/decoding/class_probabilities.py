@@ -13,7 +13,7 @@ MOST = 12  # classes with a row of their own in the figure
 N_DRAWS = 1000
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class ClassProbabilities(Decoded):
     """How probable each class is, at each moment.
 

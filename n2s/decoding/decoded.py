@@ -10,7 +10,7 @@ from n2s.metrics.result import Shown, write_tables
 from n2s.report.page import shown_parts, write_parts
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Decoded(ABC):
     """The base of what decoders return.
 
@@ -54,6 +54,14 @@ class Decoded(ABC):
         folder = Path(folder)
         write_tables(folder, self.tables())
         return write_parts(folder / "report.html", f"decoded: {self.recording}", shown_parts([self.shown()]))
+
+    def headline(self) -> list[str]:
+        """What was found, in words; of some kinds nothing."""
+        return []
+
+    def __repr__(self) -> str:
+        found = " ".join(self.headline()[:1])
+        return f"<{type(self).__name__} of {self.recording}: {found or f'{len(self.table)} rows'}>"
 
     def _repr_html_(self) -> str:
         return self.table.head(20).to_html(index=False)

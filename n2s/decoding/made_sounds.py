@@ -24,7 +24,7 @@ HOP = 160  # samples of a frame of `log_mel`
 FOLDER, JOINED, NO_BRAIN = "sounds", "joined.wav", "no_brain.wav"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class MadeSounds(Decoded):
     """A sound for each clip of a recording.
 

@@ -16,7 +16,7 @@ ALPHA = 0.05
 N_HEARD = 5  # windows to listen to
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class RankedSounds(Decoded):
     """Which stretch of which sound each window was recorded with.
 

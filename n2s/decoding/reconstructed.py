@@ -13,7 +13,7 @@ MOST = 6  # columns of the feature with a line of their own
 SHOWN_S = 60.0
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Reconstructed(Decoded):
     """The estimated feature at each sample.
 

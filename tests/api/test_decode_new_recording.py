@@ -31,6 +31,7 @@ def test_the_sound_and_its_start_are_found(sounds_run, heard, sounds, tmp_path):
     found = sounds_run[0].decode(heard, sounds)
     best, other = found.sounds.iloc[0], found.sounds.iloc[1]
     assert best.sound == "three.wav" and abs(best.start_s - 7.3) < 0.15 and best.p < 0.01 and other.p > 0.05
+    assert repr(found).startswith("<RankedSounds of ") and found.headline()[0] in repr(found) and len(repr(found)) < 300
     assert "three.wav began at 7.3 s" in found.headline()[0] and "four.wav" not in found.headline()[0]
     assert any("somebody new" in one for one in found.said) and any("own, without labels" in one for one in found.said)
     first = found.table[(found.table["rank"] == 1) & found.table.time_s.between(8, 60)]

@@ -28,7 +28,7 @@ from n2s.systems.said_text.decoding import Decoder as Writer
 N_SHOWN, N_DRAWS = 200, 1000
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class WrittenSentences(Decoded):
     """What was written at each event.
 
