@@ -54,7 +54,9 @@ def reachable(classes: Iterable[type]) -> dict[str, type]:
             for one in _inside(hint):
                 if not inspect.isclass(one) or not one.__module__.startswith("n2s."):
                     continue
-                for kind in {one, *one.__subclasses__()} - seen:
+                for kind in sorted(
+                    {one, *one.__subclasses__()} - seen, key=lambda kind: f"{kind.__module__}.{kind.__qualname__}"
+                ):
                     seen.add(kind)
                     waiting.append(kind)
                     if kind.__module__.startswith("n2s.") and not inspect.isabstract(kind) and numbers(kind):
