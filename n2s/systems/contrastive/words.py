@@ -163,7 +163,9 @@ def chance_sentence(result: SummarizedWindows, k: int = 10) -> str:
         return "There are too few independent windows to decide whether the model is above chance."
     if found == "inside":
         inside = test.low <= result.scores().get(f"top{k}", "model").mean <= test.high
-        where, claim = "inside" if inside else "at the edge of", "there is no evidence that it is above chance"
+        where = "inside" if inside else "at the edge of"
+        weak = f"that is too weak to call it above chance, which n2s does below p = {CLAIM:g}"
+        claim = weak if test.p_corrected < 0.05 else "there is no evidence that it is above chance"
     else:
         where = "outside"
         claim = {"above": "it is above chance", "below": "it is below chance, which points to an error"}[found]
