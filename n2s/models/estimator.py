@@ -1,5 +1,6 @@
 """What n2s's estimators share with scikit-learn's: parameters that are kept as given, ``clone``, ``score``, pipelines and searches; NumPy or torch."""
 
+import warnings
 from typing import TypeAlias
 
 import numpy as np
@@ -88,7 +89,11 @@ class TensorRegressor(MultiOutputMixin, RegressorMixin, Estimator):
             except (TypeError, ValueError):
                 raise InputError(f"{name}: Y is of type {Y.dtype}; expected numbers.") from None
         if not isinstance(Y, Tensor) and not Y.flags.writeable:
-            Y = Y.copy()  # torch shares memory, and warns of what it must not write
+            with (
+                warnings.catch_warnings()
+            ):  # torch shares memory, and warns of what it must not write: nothing is written
+                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+                Y = torch.from_numpy(Y)
         self._one_target = Y.ndim == 1
         if len(Y) != n or Y.ndim not in (1, 2):
             raise InputError(f"{name}: X has {n} rows, Y is {tuple(Y.shape)}; expected (n, v), with one row each.")

@@ -4,8 +4,10 @@ import ast
 from pathlib import Path
 
 import pytest
+import yaml
 
 import n2s
+from n2s.cli import class_help
 
 SOURCES = sorted(Path(n2s.__file__).parent.rglob("*.py"))
 #: Calls that run what they are given, or write where an archive says.
@@ -17,8 +19,11 @@ FORBIDDEN = {
 }  # fmt: skip
 METHODS = {"extractall", "unpack_archive", "read_pickle"}
 
-#: Reads every byte of a checkpoint to compare checksums, and writes nothing.
-HARMLESS = {"training/checkpoints.py": "zipfile.ZipFile(path)"}
+#: Reads every byte of a checkpoint to compare checksums, and writes nothing; YAML's safe loader, in C where there is one.
+HARMLESS = {
+    "training/checkpoints.py": "zipfile.ZipFile(path)",
+    "cli/class_help.py": "yaml.load(complete(text(path), path), LOADER)",
+}
 
 
 def findings(source: str) -> list[str]:
@@ -54,6 +59,10 @@ def findings(source: str) -> list[str]:
 def test_nothing_of_a_file_is_run(path):
     harmless = HARMLESS.get(path.relative_to(Path(n2s.__file__).parent).as_posix(), "nothing")
     assert [line for line in findings(path.read_text("utf-8")) if not line.endswith(f": {harmless}")] == []
+
+
+def test_the_loader_of_recipes_is_a_safe_one():
+    assert class_help.LOADER in (yaml.SafeLoader, getattr(yaml, "CSafeLoader", None))
 
 
 @pytest.mark.parametrize(
