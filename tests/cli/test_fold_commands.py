@@ -87,7 +87,7 @@ def test_every_fold_is_a_normal_run_and_the_page_shows_all(validated, run_n2s):
 def test_folds_are_tested_again_on_the_same_data_only(validated, n2s):
     before = (validated.folder / "metrics.json").read_text()
     status, _, err = n2s("test", "--cross_validate", 2, "--data.batch_size", 8)
-    assert status == 2 and "other data settings (data.init_args.batch_size)" in err
+    assert status == 2 and "other data settings (data.batch_size)" in err
     status, out, err = n2s(
         "test", "--cross_validate", 2, "--model.temperature", 2
     )  # the model's may differ, and it is noted
