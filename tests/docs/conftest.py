@@ -3,6 +3,8 @@
 import matplotlib
 import pytest
 
+import n2s
+
 matplotlib.use("Agg")
 
 
@@ -12,4 +14,6 @@ def empty_folder(tmp_path, monkeypatch):
     for name in ("N2S_RUNS", "N2S_RUN", "N2S_DATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    face = {name: getattr(n2s, name) for name in n2s.FACE}
+    yield tmp_path
+    vars(n2s).update(face)  # a page may fit a small setting in its place

@@ -21,7 +21,6 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CANNOT_RUN = {
     "n2s.TrainedRun": "needs a trained run",
     "n2s.fit": "trains for minutes",
-    "n2s.load": "needs a trained run",
     "n2s.test": "needs a trained run",
     "n2s.windows": "needs a prepared study",
 }

@@ -386,7 +386,7 @@ def test_a_fit_that_goes_on_ends_with_the_same_bits(decoded, audio, monkeypatch)
         ({"acoustic_run": "elsewhere"}, "model.acoustic_run: no trained run at elsewhere"),
         ({"acoustic_run": "Semantic"}, "expected one of n2s.systems.Acoustic"),
         ({"mode": "none", "decoder_lr": None}, "nothing would learn"),
-        ({"p_truth": 2.0}, "p_truth is 2.0"),
+        ({"p_truth": 2.0}, "p_truth is 2"),
     ],
 )
 def test_what_does_not_fit_is_told_before_training(decoded, audio, model, message):

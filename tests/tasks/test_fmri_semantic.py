@@ -207,7 +207,7 @@ def test_prompts_lie_on_the_map_as_the_target_hears_them(semantic, fitted, sound
         ({"data": {"batch_size": 8}}, "data.batch_size is 8. Set it to null"),
         ({"model": {"n_folds": 5}}, "training clips of 4 groups, and cross-validation has 5 folds"),
         ({"trainer": {"max_epochs": 2}}, "set trainer.max_epochs to 1"),
-        ({"model": {"alpha": -1.0}}, "positive penalties"),
+        ({"model": {"alpha": -1.0}}, "model.alpha is -1; expected a number above 0"),
         ({"data": {"volumes": "stack"}}, "set data.volumes to mean"),
     ],
 )

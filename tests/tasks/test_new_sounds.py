@@ -68,7 +68,8 @@ def test_a_new_run_is_made_heard(run, sounds, tmp_path, run_n2s):
     again = run.decode(bold, subject="01", step_s=8.0)
     assert np.abs(again.made - found.made[::2]).max() < 1e-3 and again.ranking is None
     assert "Nobody says that they are right" in again.headline()[1]
-    still = run.decode(Bold(np.repeat(bold.data.mean(0, keepdims=True), 44, 0), bold.tr_s), subject="01", step_s=20.0)
+    period = np.tile(bold.data[: round(20 / bold.tr_s)], (3, 1))[: len(bold.data)]
+    still = run.decode(Bold(period, bold.tr_s), subject="01", step_s=20.0)
     assert np.abs(still.made - still.made[:1]).max() < 1e-3
     assert found.made.std(0).max() > 10 * still.made.std(0).max()
 
