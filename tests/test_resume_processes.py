@@ -81,7 +81,8 @@ def test_torchrun_and_requeued_slurm_job(tmp_path):
     ]
     said = [task.communicate(timeout=120) for task in tasks]
     assert [task.returncode for task in tasks] == [0, 0], said
-    assert said[0][0] == f"run: checkpoints/tiny/{run.name} (continues from last.ckpt)\n"
+    assert said[0][0].startswith(f"run: checkpoints/tiny/{run.name} (continues from last.ckpt)\n")
+    assert said[0][0].count("finished:") == 1
     assert said[1][0] == ""
     assert runs_of(Path("checkpoints/tiny")) == [run]
     assert run.finished
