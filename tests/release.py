@@ -29,7 +29,7 @@ def main() -> None:
     files = sorted(str(path) for path in dist.iterdir())
     print(run(sys.executable, "-m", "twine", "check", "--strict", *files))
     (wheel,) = dist.glob("*.whl")
-    run("check-wheel-contents", "--ignore", "W009,W004", str(wheel))
+    run(sys.executable, "-m", "check_wheel_contents", "--ignore", "W009,W004", str(wheel))
     check_wheel(wheel)
     in_an_empty_folder(wheel, version)
     print(f"built: {', '.join(Path(one).name for one in files)}")
